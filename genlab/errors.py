@@ -1,0 +1,52 @@
+"""The errors a user may see: each says what was wrong, what was kept and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class GenlabError(Exception):
+    """Base of every error whose message is written for the person at the screen."""
+
+
+class SpecError(GenlabError):
+    """A run was described wrongly; nothing was started.
+
+    Args:
+        option: the name of the option, as in the form, the command line and the URL.
+        value: what was given.
+        allowed: what would have been accepted, in words.
+    """
+
+    def __init__(self, option: str, value: object, allowed: str) -> None:
+        self.option, self.value, self.allowed = option, value, allowed
+        super().__init__(f"{option} = {value!r} is not possible: {allowed}. Nothing was started.")
+
+    @classmethod
+    def unknown(cls, option: str, value: object, known: Iterable[str]) -> SpecError:
+        """The error for a name that is not in a table, with the nearest name suggested."""
+        names = sorted(known)
+        near = difflib.get_close_matches(str(value), names, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        return cls(option, value, f"{hint}allowed: {', '.join(names)}")
+
+
+class DataError(GenlabError):
+    """A dataset could not be read or fetched."""
+
+
+class StoreError(GenlabError):
+    """The run store cannot be used: locked, newer than this program, or damaged."""
+
+
+class RunNotFound(GenlabError):
+    """No run, export or shipped model has this name."""
+
+
+class SnapshotError(GenlabError):
+    """A snapshot is missing or damaged; the other snapshots and runs are unaffected."""
+
+
+class RunStateError(GenlabError):
+    """The run is in a state in which the request makes no sense (pausing a finished run)."""

@@ -1,0 +1,89 @@
+"""Numbers that say what they are: kind, unit, sample size, direction."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Kind = Literal["exact", "Monte Carlo", "lower bound", "upper bound", "grid", "training batch"]
+Direction = Literal["lower", "higher", "none"]
+
+
+@dataclass(frozen=True)
+class Series:
+    """A named number over the steps of a run, and everything a chart must print with it.
+
+    Args:
+        name: key in the records (``elbo``); unique in a run.
+        title: what the legend says (``ELBO``).
+        group: the chart it is drawn in (``loss``, ``divergence``, ``confidence``, ``latent``).
+        unit: ``nats``, ``bits/dim``, ``probability``, ``count``, ...
+        kind: how the number came about; ``training batch`` is a mean over the step's own batch.
+        n: from how many samples, 0 where it does not apply.
+        direction: which way is better.
+        truth: the constant that an ideal model reaches, drawn as a line; None where unknown.
+        truth_label: what that constant is (``log 2``, ``floor of a perfect sampler``).
+    """
+
+    name: str
+    title: str
+    group: str
+    unit: str
+    kind: Kind
+    n: int = 0
+    direction: Direction = "none"
+    truth: float | None = None
+    truth_label: str = ""
+
+    def flat(self) -> dict[str, Any]:
+        """The series as plain values, for JSON."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One number with its error.
+
+    Args:
+        value: the number.
+        series: what it is.
+        low, high: a 95 % interval, equal to the value where the number is exact.
+    """
+
+    value: float
+    series: Series
+    low: float
+    high: float
+
+    def flat(self) -> dict[str, Any]:
+        """The estimate as plain values, for JSON."""
+        row = self.series.flat()
+        return {"value": self.value, "low": self.low, "high": self.high} | {
+            key: row[key] for key in ("title", "unit", "kind", "n", "direction")
+        }
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Something to look at that belongs to a step: an image sheet, points, bars, a field.
+
+    Args:
+        form: ``images`` | ``points`` | ``bars`` | ``histogram`` | ``field``.
+        title: what the panel says.
+        payload: plain values and arrays; ``images`` holds ``x`` (n, C, H, W) in [0, 1].
+        note: kind of number, unit and sample size, in words.
+    """
+
+    form: str
+    title: str
+    payload: dict[str, Any]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a probe saw at a step: numbers by series name, and pictures by panel name."""
+
+    values: dict[str, float] = field(default_factory=dict)
+    pictures: dict[str, Picture] = field(default_factory=dict)

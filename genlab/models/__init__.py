@@ -1,0 +1,27 @@
+"""Models and their capabilities."""
+
+from __future__ import annotations
+
+from genlab.models.base import GenerativeModel, HasCritic, HasDecoder, HasEncoder, HasLogProb
+from genlab.registry import MODELS
+from genlab.registry import DATASETS as _DATASETS
+from genlab.spec import RunSpec
+
+names = MODELS.names
+
+
+def build(spec: RunSpec) -> GenerativeModel:
+    """Make the untrained model that a run names; its weights come from the global stream."""
+    meta = _DATASETS[spec.data].meta(spec.data_options)
+    return MODELS[spec.model](spec.model_options, meta)
+
+
+__all__ = [
+    "GenerativeModel",
+    "HasCritic",
+    "HasDecoder",
+    "HasEncoder",
+    "HasLogProb",
+    "build",
+    "names",
+]

@@ -1,0 +1,111 @@
+"""What a model is, and what it may be able to do: the capabilities, as types.
+
+A page offers a tool if and only if the model has the capability; nothing asks for a model's name.
+Everything outside a model is in *data space* (images in [0, 1]); a model that computes in another
+range (a tanh generator in [-1, 1]) converts inside.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterable
+from typing import Any, ClassVar, Generic, TypeVar
+
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from genlab.data.base import DataMeta
+from genlab.spec import Options
+
+O = TypeVar("O", bound=Options)
+
+
+class GenerativeModel(nn.Module, abc.ABC, Generic[O]):
+    """A model one can sample from.
+
+    Args:
+        options: the model's options.
+        meta: what the data look like.
+    """
+
+    name: ClassVar[str]
+    Options: ClassVar[type[Options]] = Options
+
+    def __init__(self, options: O, meta: DataMeta) -> None:
+        super().__init__()
+        self.options, self.meta = options, meta
+        self.data_shape = meta.shape
+
+    @classmethod
+    def fits(cls, meta: DataMeta) -> str | None:
+        """None if the model can learn such data, else the reason why not."""
+        return None
+
+    @classmethod
+    def choices(cls, meta: DataMeta) -> dict[str, tuple[Any, ...]]:
+        """For options whose choices depend on the data: the choices that remain."""
+        return {}
+
+    @classmethod
+    def defaults(cls, meta: DataMeta) -> dict[str, Any]:
+        """Defaults for such data, of any option of the run (``{"lr": 2e-4}``)."""
+        return {}
+
+    @abc.abstractmethod
+    def sample(self, n: int) -> Tensor:
+        """Draw n examples in data space from the global stream, (n, *data_shape).
+
+        Where the model has a likelihood, the mean of p(x | z) is returned, as is usual for
+        pictures.
+        """
+
+    def player(self, name: str) -> Iterable[nn.Parameter]:
+        """The parameters that one player of an objective trains."""
+        return self.parameters()
+
+
+class HasLogProb(abc.ABC):
+    """The exact log-density is known."""
+
+    @abc.abstractmethod
+    def log_prob(self, x: Tensor) -> Tensor:
+        """log p(x) in nats, (B, *data_shape) -> (B,)."""
+
+
+class HasDecoder(abc.ABC):
+    """There is a latent space and a map from it to data."""
+
+    #: Size of the latent space.
+    latent: int
+
+    @abc.abstractmethod
+    def prior(self) -> Distribution:
+        """p(z), event shape (latent,)."""
+
+    @abc.abstractmethod
+    def decode(self, z: Tensor) -> Distribution:
+        """p(x | z), (B, latent) -> batch shape (B,), event shape data_shape.
+
+        A model without a likelihood (a GAN) gives a :class:`genlab.distributions.Point`, whose
+        ``mean`` is G(z).
+        """
+
+
+class HasEncoder(abc.ABC):
+    """Data can be taken to the latent space."""
+
+    @abc.abstractmethod
+    def encode(self, x: Tensor) -> Distribution:
+        """q(z | x), (B, *data_shape) -> batch shape (B,), event shape (latent,)."""
+
+
+class HasCritic(abc.ABC):
+    """There is a critic that scores data."""
+
+    @abc.abstractmethod
+    def score(self, x: Tensor) -> Tensor:
+        """The critic's raw output (a discriminator's logit), (B, *data_shape) -> (B,)."""
+
+    @abc.abstractmethod
+    def features(self, x: Tensor) -> Tensor:
+        """The critic's last hidden layer, (B, *data_shape) -> (B, f)."""

@@ -1,0 +1,76 @@
+"""What is optimised: the players, and for each the loss it lowers, with the terms a page draws."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from genlab.measure import Series
+from genlab.models.base import GenerativeModel
+from genlab.spec import Options
+
+
+@dataclass(frozen=True)
+class Player:
+    """One of those who take turns: the name, and how many updates it makes a step."""
+
+    name: str
+    repeats: int = 1
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What one player lowers.
+
+    Args:
+        value: the scalar that is differentiated.
+        terms: what the page draws, each (B,) and detached from the graph by the reader.
+    """
+
+    value: Tensor
+    terms: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+class Objective(abc.ABC):
+    """A pure function from player, model and batch to a loss.
+
+    Args:
+        options: the objective's options.
+    """
+
+    name: ClassVar[str]
+    Options: ClassVar[type[Options]] = Options
+    #: The capabilities a model must have.
+    requires: ClassVar[tuple[type, ...]] = (GenerativeModel,)
+
+    def __init__(self, options: Any = None) -> None:
+        self.options = options if options is not None else self.Options()
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel]) -> str | None:
+        """None if this objective can train such a model, else the reason why not."""
+        missing = [need.__name__ for need in cls.requires if not issubclass(model, need)]
+        return f"the model lacks {', '.join(missing)}" if missing else None
+
+    @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        """Defaults of any option of the run that this objective asks for (``{"lr": 1e-4}``)."""
+        return {}
+
+    @property
+    @abc.abstractmethod
+    def players(self) -> tuple[Player, ...]:
+        """Who takes turns, in order."""
+
+    @property
+    @abc.abstractmethod
+    def series(self) -> tuple[Series, ...]:
+        """What each term of the losses is: title, unit, kind of number."""
+
+    @abc.abstractmethod
+    def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:
+        """The loss that a player lowers on a batch, (B, *data_shape)."""

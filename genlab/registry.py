@@ -1,0 +1,266 @@
+"""One table a kind: the datasets, models, objectives, algorithms, ... by name.
+
+A class joins its table with the decorator ``@MODELS.register("vae", title=...)`` in its own file;
+every module of the kind's package is imported when the table is first read, and so are the
+modules named in the environment variable ``GENLAB_PLUGINS`` (comma-separated).
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from genlab.errors import SpecError
+from genlab.spec import KINDS, Option, Options, RunSpec, TrainOptions
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Row(Generic[T]):
+    """One entry of a table: the name users type, the title they read, and the thing itself."""
+
+    name: str
+    title: str
+    summary: str
+    value: T
+
+
+class Registry(Generic[T]):
+    """A table from names to things, filled by the modules of one package."""
+
+    def __init__(self, kind: str, package: str) -> None:
+        self.kind, self._package = kind, package
+        self._rows: dict[str, Row[T]] = {}
+        self._loaded = False
+
+    def register(self, name: str, *, title: str, summary: str = "") -> Callable[[Any], Any]:
+        """Decorate a class, or call with a value, to add it as a row."""
+
+        def add(value: Any) -> Any:
+            if name in self._rows and self._rows[name].value is not value:
+                known = self._rows[name].value
+                same_source = getattr(known, "__qualname__", 0) == getattr(
+                    value, "__qualname__", 1
+                )
+                if not same_source:
+                    raise ValueError(f"two rows named {name!r} in the table of {self.kind}s")
+            text = summary or (getattr(value, "__doc__", "") or "").strip().split("\n")[0]
+            self._rows[name] = Row(name, title, text, value)
+            if isinstance(value, type):
+                value.name = name  # type: ignore[attr-defined]
+            return value
+
+        return add
+
+    def unregister(self, name: str) -> None:
+        """Remove a row (tests add one and take it away again)."""
+        self._rows.pop(name, None)
+
+    def _load(self) -> None:
+        if self._loaded:
+            return
+        self._loaded = True
+        package = importlib.import_module(self._package)
+        for module in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"{self._package}.{module.name}")
+        for plugin in filter(None, os.environ.get("GENLAB_PLUGINS", "").split(",")):
+            importlib.import_module(plugin.strip())
+
+    def names(self) -> tuple[str, ...]:
+        """The names in the order of registration."""
+        self._load()
+        return tuple(self._rows)
+
+    def rows(self) -> tuple[Row[T], ...]:
+        """All rows in the order of registration."""
+        self._load()
+        return tuple(self._rows.values())
+
+    def row(self, name: str) -> Row[T]:
+        """The row of this name.
+
+        Raises:
+            SpecError: if there is none; the message lists the names there are.
+        """
+        self._load()
+        if name not in self._rows:
+            raise SpecError.unknown(self.kind, name, self._rows)
+        return self._rows[name]
+
+    def __getitem__(self, name: str) -> T:
+        return self.row(name).value
+
+    def __contains__(self, name: object) -> bool:
+        self._load()
+        return name in self._rows
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names())
+
+    def __len__(self) -> int:
+        return len(self.names())
+
+
+DATASETS: Registry[Any] = Registry("data", "genlab.data")
+MODELS: Registry[Any] = Registry("model", "genlab.models")
+OBJECTIVES: Registry[Any] = Registry("objective", "genlab.objectives")
+ALGORITHMS: Registry[Any] = Registry("algorithm", "genlab.train")
+TABLES: Mapping[str, Registry[Any]] = {
+    "data": DATASETS,
+    "model": MODELS,
+    "objective": OBJECTIVES,
+    "algorithm": ALGORITHMS,
+}
+
+
+@dataclass(frozen=True)
+class Combination:
+    """Four names that fit together, and the options that the combination offers.
+
+    It answers what the form, the command line and the URL all ask: which objectives may follow
+    this model, which options are there, with which defaults.
+
+    Example:
+        >>> Combination.of({"data": "digits", "model": "vae"}).objective
+        'elbo'
+    """
+
+    data: str
+    model: str
+    objective: str
+    algorithm: str
+    given_data: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Combination:
+        """The combination that these values name; objective and algorithm default to the first
+        that fits.
+
+        Raises:
+            SpecError: for an unknown name, or for parts that do not fit, saying why.
+        """
+        for kind in ("data", "model"):
+            if values.get(kind) is None:
+                raise SpecError.unknown(kind, values.get(kind), TABLES[kind].names())
+        data, model = str(values["data"]), str(values["model"])
+        source, model_class = DATASETS[data], MODELS[model]
+        given = {k: v for k, v in values.items() if k in {o.name for o in source.Options.table()}}
+        meta = source.meta(source.Options.build(given))
+        why = model_class.fits(meta)
+        if why is not None:
+            able = ", ".join(models_for(data)) or "none"
+            raise SpecError("model", model, f"{why}; models for {data!r}: {able}")
+        preferred = model_class.defaults(meta).get("objective")
+        objective = cls._pick(
+            "objective", values, objectives_for(model), f"model {model!r}", preferred
+        )
+        algorithm = cls._pick(
+            "algorithm", values, algorithms_for(model, objective), f"{model!r} with {objective!r}"
+        )
+        return cls(data, model, objective, algorithm, given)
+
+    @staticmethod
+    def _pick(
+        kind: str,
+        values: Mapping[str, Any],
+        able: tuple[str, ...],
+        whom: str,
+        preferred: str | None = None,
+    ) -> str:
+        name = values.get(kind)
+        if name is None:
+            if not able:
+                raise SpecError(kind, None, f"none fits {whom}")
+            return preferred if preferred in able else able[0]
+        _ = TABLES[kind][str(name)]
+        if name not in able:
+            raise SpecError(kind, name, f"{whom} goes with: {', '.join(able) or 'none'}")
+        return str(name)
+
+    @property
+    def meta(self) -> Any:
+        """What is known of the data before it is loaded (a :class:`genlab.data.DataMeta`)."""
+        source = DATASETS[self.data]
+        return source.meta(source.Options.build(self.given_data))
+
+    def classes(self) -> dict[str, type[Options]]:
+        """The option set of each part, by the part's name."""
+        sets = {kind: TABLES[kind][getattr(self, kind)].Options for kind in KINDS}
+        return {**sets, "train": TrainOptions}
+
+    def options(self) -> dict[str, tuple[Option, ...]]:
+        """The options of each part with the defaults and choices of this combination."""
+        model, objective = MODELS[self.model], OBJECTIVES[self.objective]
+        meta = self.meta
+        defaults = {**model.defaults(meta), **objective.defaults()}
+        narrow = model.choices(meta)
+        table: dict[str, tuple[Option, ...]] = {}
+        for part, cls in self.classes().items():
+            rows = []
+            for row in cls.table():
+                if row.name in defaults:
+                    row = _with_default(row, defaults[row.name])
+                if row.name in narrow:
+                    row = row.narrowed(tuple(narrow[row.name]))
+                rows.append(row)
+            table[part] = tuple(rows)
+        return table
+
+    def spec(self, values: Mapping[str, Any]) -> RunSpec:
+        """The spec of this combination with these values over its defaults.
+
+        Raises:
+            SpecError: for an option that no part has, or a value that is not allowed.
+        """
+        table = self.options()
+        known = {row.name for rows in table.values() for row in rows}
+        for name in values:
+            if name not in known and name not in KINDS:
+                raise SpecError.unknown("option", name, {*known, *KINDS})
+        built: dict[str, Options] = {}
+        for part, cls in self.classes().items():
+            picked = {
+                row.name: row.parse(values.get(row.name, row.default)) for row in table[part]
+            }
+            built[part] = cls(**picked)
+        return RunSpec(
+            data=self.data,
+            model=self.model,
+            objective=self.objective,
+            algorithm=self.algorithm,
+            data_options=built["data"],
+            model_options=built["model"],
+            objective_options=built["objective"],
+            algorithm_options=built["algorithm"],
+            train=built["train"],  # type: ignore[arg-type]
+        )
+
+
+def _with_default(row: Option, default: Any) -> Option:
+    import dataclasses
+
+    return dataclasses.replace(row, default=default)
+
+
+def models_for(data: str, values: Mapping[str, Any] | None = None) -> tuple[str, ...]:
+    """The models that can learn this dataset."""
+    source = DATASETS[data]
+    meta = source.meta(source.Options.build(values or {}))
+    return tuple(row.name for row in MODELS.rows() if row.value.fits(meta) is None)
+
+
+def objectives_for(model: str) -> tuple[str, ...]:
+    """The objectives that can train this model: those whose required capabilities it has."""
+    cls = MODELS[model]
+    return tuple(row.name for row in OBJECTIVES.rows() if row.value.fits(cls) is None)
+
+
+def algorithms_for(model: str, objective: str) -> tuple[str, ...]:
+    """The algorithms that can run this model with this objective."""
+    pair = MODELS[model], OBJECTIVES[objective]
+    return tuple(row.name for row in ALGORITHMS.rows() if row.value.fits(*pair) is None)

@@ -1,0 +1,206 @@
+"""The contract of the run store: what the app, the workers and the pages say to each other.
+
+The app only writes wishes here; a supervisor claims them; a worker appends records; pages read by
+cursor. The store knows neither torch nor Streamlit.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Status = Literal[
+    "queued",  # waits for a worker
+    "running",
+    "paused",
+    "done",
+    "stopped",  # by request; can be resumed
+    "diverged",  # a loss became NaN or infinite; the last good snapshot is kept
+    "failed",  # an error that is not the mathematics' (disk full, data missing)
+    "lost",  # its worker died; can be resumed
+]
+ACTIVE: frozenset[str] = frozenset({"queued", "running", "paused"})
+RESUMABLE: frozenset[str] = frozenset({"stopped", "lost", "failed"})
+
+RecordKind = Literal["scalars", "frame", "event"]
+
+
+@dataclass(frozen=True)
+class Record:
+    """One thing a worker said about a step.
+
+    Args:
+        step: the step it belongs to (the number of steps taken before it was seen).
+        kind: ``scalars`` {series: number or None}, ``frame`` {"panels": [names]}: pictures of that
+            step are in the files, ``event`` {"level": "info"|"warning"|"error", "message": text}.
+        payload: plain values.
+        seq: position in the store, given on append; the cursor of readers.
+        time: seconds since the epoch, given on append where it is 0.
+    """
+
+    step: int
+    kind: RecordKind
+    payload: Mapping[str, Any]
+    seq: int = 0
+    time: float = 0.0
+
+
+@dataclass(frozen=True)
+class Command:
+    """A wish about a run: ``pause``, ``resume``, ``stop``, ``step`` {"n": 1}."""
+
+    name: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    id: int = 0
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """A run as the store knows it.
+
+    Args:
+        id: short, unique, safe in a URL and a path.
+        spec: the flat dictionary of :meth:`genlab.spec.RunSpec.flat`.
+        status, message: how it stands; the message is for people, empty when all is well.
+        step: steps taken so far; ``steps``: how many are wanted.
+        speed: steps per second lately, 0 where unknown.
+        created, started, beat, ended: seconds since the epoch, 0 where it has not happened.
+        worker: ``host:pid`` of the process that runs it.
+        series: what its numbers are (flat :class:`genlab.measure.Series`).
+        attempt: how often it was started; grows by one with each resume.
+        position: place in the queue from 1, 0 when it does not wait.
+    """
+
+    id: str
+    spec: Mapping[str, Any]
+    status: Status
+    message: str = ""
+    title: str = ""
+    step: int = 0
+    steps: int = 0
+    speed: float = 0.0
+    created: float = 0.0
+    started: float = 0.0
+    beat: float = 0.0
+    ended: float = 0.0
+    worker: str = ""
+    series: Sequence[Mapping[str, Any]] = ()
+    attempt: int = 0
+    position: int = 0
+
+
+JobStatus = Literal["queued", "running", "done", "failed"]
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """Work off the request path (a projection): found again by its key.
+
+    Args:
+        key: a hash of kind and values; the same wish twice is one job.
+        kind: a row of the table of jobs (``project``).
+        values: its plain arguments.
+        progress: 0 to 1; ``message``: what it is doing, or what went wrong.
+    """
+
+    key: str
+    kind: str
+    values: Mapping[str, Any]
+    status: JobStatus = "queued"
+    progress: float = 0.0
+    message: str = ""
+    created: float = 0.0
+    beat: float = 0.0
+
+
+class RunStore(abc.ABC):
+    """What every store must do; :mod:`genlab.testing.store_contract` is the test of it."""
+
+    @abc.abstractmethod
+    def create(self, spec: Mapping[str, Any], *, title: str = "") -> str:
+        """Queue a run; its id. ``steps`` is taken from the spec."""
+
+    @abc.abstractmethod
+    def get(self, run: str) -> RunRow:
+        """The run.
+
+        Raises:
+            RunNotFound: if there is none.
+        """
+
+    @abc.abstractmethod
+    def runs(
+        self, *, status: Collection[str] | None = None, limit: int = 200
+    ) -> list[RunRow]:
+        """Runs, the newest first."""
+
+    @abc.abstractmethod
+    def set_status(
+        self,
+        run: str,
+        status: Status,
+        *,
+        message: str = "",
+        only_from: Collection[str] | None = None,
+    ) -> bool:
+        """Change the status in one atomic step; False if it was not one of ``only_from``."""
+
+    @abc.abstractmethod
+    def describe(self, run: str, series: Sequence[Mapping[str, Any]]) -> None:
+        """Say what the run's numbers are."""
+
+    @abc.abstractmethod
+    def claim(self, worker: str) -> RunRow | None:
+        """Take the oldest queued run for this worker, atomically: at most one worker gets it."""
+
+    @abc.abstractmethod
+    def beat(self, run: str, *, step: int, speed: float) -> None:
+        """Say that the worker is alive and where it stands."""
+
+    @abc.abstractmethod
+    def append(self, run: str, records: Sequence[Record]) -> None:
+        """Add records in one transaction, in order."""
+
+    @abc.abstractmethod
+    def read(self, run: str, *, after: int = 0, limit: int = 1000) -> list[Record]:
+        """Records with ``seq`` above the cursor, in order."""
+
+    @abc.abstractmethod
+    def request(self, run: str, command: Command) -> None:
+        """Leave a wish for the run's worker.
+
+        Raises:
+            RunStateError: if the run is not active.
+        """
+
+    @abc.abstractmethod
+    def pending(self, run: str) -> list[Command]:
+        """Wishes not yet fulfilled, in order; taking them removes them."""
+
+    @abc.abstractmethod
+    def delete(self, run: str) -> None:
+        """Forget the run, its records and wishes; refused (RunStateError) while it is active."""
+
+    @abc.abstractmethod
+    def submit(self, kind: str, values: Mapping[str, Any]) -> JobRow:
+        """Queue a job, or find the same one again (a failed one is queued anew)."""
+
+    @abc.abstractmethod
+    def job(self, key: str) -> JobRow | None:
+        """The job of this key, or None."""
+
+    @abc.abstractmethod
+    def claim_job(self, worker: str) -> JobRow | None:
+        """Take the oldest queued job, atomically."""
+
+    @abc.abstractmethod
+    def update_job(
+        self, key: str, *, status: JobStatus, progress: float = 0.0, message: str = ""
+    ) -> None:
+        """Say how a job stands."""
+
+    def close(self) -> None:
+        """Give back connections."""
+        return None

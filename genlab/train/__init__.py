@@ -1,0 +1,1 @@
+"""Algorithms and the loop that steps them."""

@@ -1,0 +1,89 @@
+"""The two verbs of everything that learns: ``init`` and ``step(state, batch) -> (state, info)``."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, TypeVar
+
+from torch import Tensor
+
+from genlab.data.base import Dataset
+from genlab.measure import Series
+from genlab.models.base import GenerativeModel
+from genlab.objectives.base import Objective
+from genlab.spec import Options, RunSpec
+
+State = TypeVar("State")
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a plot needs of one step: terms by series name, each (B,) or scalar, detached."""
+
+    terms: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def means(self) -> dict[str, float]:
+        """Each term's mean as a number; called at the recorded steps only."""
+        return {name: float(term.mean()) for name, term in self.terms.items()}
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A state as a checkpoint holds it: named tensors, and plain values for JSON."""
+
+    tensors: dict[str, Tensor]
+    values: dict[str, Any]
+
+
+class Algorithm(abc.ABC, Generic[State]):
+    """How a run proceeds. *State* is what the next step needs; *info* is what a plot needs.
+
+    Args:
+        spec: the run.
+    """
+
+    name: ClassVar[str]
+    Options: ClassVar[type[Options]] = Options
+
+    def __init__(self, spec: RunSpec) -> None:
+        self.spec = spec
+
+    @classmethod
+    @abc.abstractmethod
+    def fits(cls, model: type[GenerativeModel], objective: type[Objective]) -> str | None:
+        """None if it can run this pair, else the reason why not."""
+
+    @property
+    @abc.abstractmethod
+    def series(self) -> tuple[Series, ...]:
+        """What the terms of ``Info`` are."""
+
+    @abc.abstractmethod
+    def init(self, seed: int, data: Dataset) -> State:
+        """The state before the first step."""
+
+    @abc.abstractmethod
+    def step(self, state: State, batch: Tensor) -> tuple[State, Info]:
+        """One step on a batch, (B, *data_shape)."""
+
+    @abc.abstractmethod
+    def model(self, state: State) -> GenerativeModel:
+        """The model as it stands, for probes to look at; they do not change it."""
+
+    @abc.abstractmethod
+    def sample(self, state: State, n: int) -> Tensor:
+        """Draw n examples, (n, *data_shape)."""
+
+    @abc.abstractmethod
+    def pack(self, state: State) -> Packed:
+        """The state as tensors (copies) and plain values."""
+
+    @abc.abstractmethod
+    def unpack(self, packed: Packed, data: Dataset) -> State:
+        """The state from a checkpoint; the next step is bit-identical to the undisturbed one.
+
+        Raises:
+            SnapshotError: if the tensors do not belong to this run.
+        """

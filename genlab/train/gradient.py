@@ -1,0 +1,135 @@
+"""Every gradient family as one algorithm: players take turns on an objective."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from genlab import models
+from genlab.data.base import Dataset
+from genlab.errors import SnapshotError
+from genlab.measure import Series
+from genlab.models.base import GenerativeModel
+from genlab.objectives.base import Objective
+from genlab.registry import ALGORITHMS, OBJECTIVES
+from genlab.spec import Options, RunSpec, option
+from genlab.train.algorithm import Algorithm, Info, Packed
+
+
+@dataclass(frozen=True)
+class GradientOptions(Options):
+    """Options of the optimiser, one for each player."""
+
+    lr: float = option(1e-3, "learning rate", low=1e-7, high=1.0, log=True)
+    beta1: float = option(
+        0.9, "Adam: decay of the mean of the gradient", low=0.0, high=0.9999, advanced=True
+    )
+    beta2: float = option(
+        0.999, "Adam: decay of the mean of its square", low=0.0, high=0.999999, advanced=True
+    )
+
+
+@dataclass
+class GradientState:
+    """A model and one optimiser a player; changed in place by a step."""
+
+    model: GenerativeModel
+    optimisers: dict[str, torch.optim.Optimizer]
+
+
+@ALGORITHMS.register(
+    "gradient", title="Gradient descent (Adam)", summary="Players take turns, each with Adam."
+)
+class GradientAlgorithm(Algorithm[GradientState]):
+    """Each player of the objective in turn lowers its loss with Adam.
+
+    Source: Kingma and Ba 2015, "Adam: a method for stochastic optimization".
+    """
+
+    Options = GradientOptions
+
+    def __init__(self, spec: RunSpec) -> None:
+        super().__init__(spec)
+        self.objective: Objective = OBJECTIVES[spec.objective](spec.objective_options)
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], objective: type[Objective]) -> str | None:
+        return objective.fits(model)
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        return self.objective.series
+
+    def _optimiser(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        o: Any = self.spec.algorithm_options
+        return torch.optim.Adam(list(parameters), lr=o.lr, betas=(o.beta1, o.beta2), fused=True)
+
+    def _with_optimisers(self, model: GenerativeModel) -> GradientState:
+        names = [player.name for player in self.objective.players]
+        return GradientState(model, {n: self._optimiser(model.player(n)) for n in names})
+
+    def init(self, seed: int, data: Dataset) -> GradientState:
+        model = models.build(self.spec)
+        model.train()
+        return self._with_optimisers(model)
+
+    def step(self, state: GradientState, batch: Tensor) -> tuple[GradientState, Info]:
+        terms: dict[str, Tensor] = {}
+        for player in self.objective.players:
+            for _ in range(player.repeats):
+                terms.update(self.update(state, player.name, batch))
+        return state, Info(terms)
+
+    def update(self, state: GradientState, player: str, batch: Tensor) -> dict[str, Tensor]:
+        """One update of one player; the terms of its loss, detached."""
+        optimiser = state.optimisers[player]
+        optimiser.zero_grad(set_to_none=True)
+        loss = self.objective.loss(player, state.model, batch)
+        mine = [p for group in optimiser.param_groups for p in group["params"]]
+        for parameter, gradient in zip(
+            mine, torch.autograd.grad(loss.value, mine, allow_unused=True), strict=True
+        ):
+            parameter.grad = gradient
+        optimiser.step()
+        return {name: term.detach() for name, term in loss.terms.items()}
+
+    def model(self, state: GradientState) -> GenerativeModel:
+        return state.model
+
+    def sample(self, state: GradientState, n: int) -> Tensor:
+        return state.model.sample(n)
+
+    def pack(self, state: GradientState) -> Packed:
+        tensors = {f"model/{k}": v.clone() for k, v in state.model.state_dict().items()}
+        for player, optimiser in state.optimisers.items():
+            for index, slot in optimiser.state_dict()["state"].items():
+                for key, value in slot.items():
+                    tensors[f"optimiser/{player}/{index}/{key}"] = value.clone()
+        return Packed(tensors, {})
+
+    def unpack(self, packed: Packed, data: Dataset) -> GradientState:
+        state = self._with_optimisers(models.build(self.spec))
+        weights = {
+            k.removeprefix("model/"): v
+            for k, v in packed.tensors.items()
+            if k.startswith("model/")
+        }
+        try:
+            state.model.load_state_dict(weights)
+        except RuntimeError as error:
+            raise SnapshotError(f"the snapshot is of another model: {error}") from None
+        for player, optimiser in state.optimisers.items():
+            filled = optimiser.state_dict()
+            slots: dict[int, dict[str, Tensor]] = {}
+            for name, value in packed.tensors.items():
+                kind, *path = name.split("/")
+                if kind == "optimiser" and path[0] == player:
+                    slots.setdefault(int(path[1]), {})[path[2]] = value
+            filled["state"] = slots
+            optimiser.load_state_dict(filled)
+        state.model.train()
+        return state
