@@ -110,6 +110,10 @@ DATASETS: Registry[Any] = Registry("data", "genlab.data")
 MODELS: Registry[Any] = Registry("model", "genlab.models")
 OBJECTIVES: Registry[Any] = Registry("objective", "genlab.objectives")
 ALGORITHMS: Registry[Any] = Registry("algorithm", "genlab.train")
+#: Work off the request path: functions ``(model, data, values, progress) -> dict of arrays``. Who
+#: runs the job opens the run named by ``values["run"]`` at ``values["step"]`` and gives its model
+#: (evaluation mode) and dataset; ``progress(fraction, message)`` may be called at any time.
+JOBS: Registry[Any] = Registry("job", "genlab.latent")
 TABLES: Mapping[str, Registry[Any]] = {
     "data": DATASETS,
     "model": MODELS,
