@@ -1,0 +1,22 @@
+"""The latent toolbox: codes, projections, paths. One for every family of models."""
+
+from __future__ import annotations
+
+from genlab.latent.codes import Codes, codes_of, decoded, prior_sample, space
+from genlab.latent.paths import PATHS, spherical, straight
+from genlab.latent.projections import PROJECTIONS, Projection, pca, tsne
+
+__all__ = [
+    "PATHS",
+    "PROJECTIONS",
+    "Codes",
+    "Projection",
+    "codes_of",
+    "decoded",
+    "pca",
+    "prior_sample",
+    "space",
+    "spherical",
+    "straight",
+    "tsne",
+]

@@ -1,0 +1,207 @@
+"""Pictures of data: sheets of images, points with their density, points on the line."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import ArrayLike, NDArray
+
+from genlab.figures.style import COLOURS, DENSITY, GREY, SYMBOLS, figure
+
+
+def sheet(x: ArrayLike, columns: int = 0, *, gap: int = 1, height: int = 0) -> NDArray[np.uint8]:
+    """Lay images out in rows on a grey ground, enlarged by a whole factor.
+
+    Args:
+        x: (n, C, H, W) in [0, 1], C of 1 or 3.
+        columns: images a row; 0 for a sheet about as wide as high.
+        gap: pixels of the original size between images.
+        height: the wanted height of one image in pixels; the nearest whole enlargement is taken.
+
+    Returns:
+        (rows, columns, 3) bytes.
+
+    Example:
+        >>> sheet(np.ones((4, 1, 2, 2)), columns=2).shape
+        (5, 5, 3)
+    """
+    images = np.clip(np.nan_to_num(np.asarray(x, dtype=np.float64)), 0.0, 1.0)
+    n, channels, h, w = images.shape
+    columns = columns or math.ceil(math.sqrt(n))
+    rows = math.ceil(n / columns)
+    page = np.full((rows * (h + gap) - gap, columns * (w + gap) - gap, 3), 128, dtype=np.uint8)
+    pixels = np.rint(255 * images).astype(np.uint8).transpose(0, 2, 3, 1)
+    for k in range(n):
+        top, left = (k // columns) * (h + gap), (k % columns) * (w + gap)
+        page[top : top + h, left : left + w] = pixels[k] if channels == 3 else pixels[k][..., :1]
+    factor = max(1, round(height / h)) if height else 1
+    return page.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+@dataclass(frozen=True)
+class PointsInfo:
+    """Points in the plane or on the line, and what is drawn over them.
+
+    Args:
+        x: (n, d), d of 1 or 2.
+        label: (n,) class index, or None.
+        classes: names of the classes.
+        marks: points by name, (k, d) each, drawn large ("A", "reconstruction of A").
+        paths: lines by name, (k, d) each.
+        grid: the axes and the values of a density, ``(x, y, density)`` in 2-D and ``(x, density)``
+            in 1-D; None where none is known.
+    """
+
+    x: NDArray[np.float64]
+    label: NDArray[np.int64] | None = None
+    classes: tuple[str, ...] = ()
+    marks: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    paths: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    grid: tuple[NDArray[np.float64], ...] | None = None
+
+    @property
+    def dim(self) -> int:
+        """1 or 2."""
+        return self.x.shape[1]
+
+
+def points_info(
+    x: ArrayLike,
+    *,
+    label: ArrayLike | None = None,
+    classes: Sequence[str] = (),
+    marks: Mapping[str, ArrayLike] | None = None,
+    paths: Mapping[str, ArrayLike] | None = None,
+    grid: Sequence[ArrayLike] | None = None,
+) -> PointsInfo:
+    """Gather what a picture of points shows, as arrays of plain floats."""
+
+    def flat(value: ArrayLike) -> NDArray[np.float64]:
+        array = np.asarray(value, dtype=np.float64)
+        return array.reshape(-1, array.shape[-1] if array.ndim else 1)
+
+    return PointsInfo(
+        x=flat(x),
+        label=None if label is None else np.asarray(label, dtype=np.int64),
+        classes=tuple(classes),
+        marks={name: flat(value) for name, value in (marks or {}).items()},
+        paths={name: flat(value) for name, value in (paths or {}).items()},
+        grid=None if grid is None else tuple(np.asarray(g, dtype=np.float64) for g in grid),
+    )
+
+
+def points_figure(info: PointsInfo, *, height: int = 360) -> go.Figure:
+    """Draw points: a scatter in the plane over its density, a histogram on the line."""
+    drawn = _plane(info) if info.dim >= 2 else _line(info)
+    square = {"scaleanchor": "x"} if info.dim >= 2 else {"title": {"text": "density"}}
+    return figure(
+        *drawn,
+        height=height,
+        uirevision="points",
+        barmode="overlay",
+        yaxis={"zeroline": False, **square},
+        xaxis={"zeroline": False},
+    )
+
+
+def _plane(info: PointsInfo) -> list[Any]:
+    traces: list[Any] = []
+    if info.grid is not None:
+        gx, gy, density = info.grid
+        traces.append(
+            go.Heatmap(
+                x=gx.tolist(),
+                y=gy.tolist(),
+                z=density.tolist(),
+                colorscale=DENSITY,
+                showscale=False,
+                hoverinfo="skip",
+                name="density",
+            )
+        )
+    labels = info.label if info.label is not None else np.full(len(info.x), -1)
+    for k in sorted({int(v) for v in labels}):
+        rows = labels == k
+        name = info.classes[k] if 0 <= k < len(info.classes) else "data"
+        traces.append(
+            go.Scattergl(
+                x=info.x[rows, 0].tolist(),
+                y=info.x[rows, 1].tolist(),
+                mode="markers",
+                name=name,
+                marker={
+                    "size": 4,
+                    "opacity": 0.6,
+                    "color": COLOURS[k % len(COLOURS)] if k >= 0 else GREY,
+                    "symbol": SYMBOLS[k % len(SYMBOLS)] if k >= 0 else "circle",
+                },
+            )
+        )
+    for i, (name, path) in enumerate(info.paths.items()):
+        traces.append(
+            go.Scatter(
+                x=path[:, 0].tolist(),
+                y=path[:, 1].tolist(),
+                mode="lines+markers",
+                name=name,
+                line={"color": COLOURS[(i + 2) % len(COLOURS)], "dash": ("solid", "dot")[i % 2]},
+            )
+        )
+    for i, (name, at) in enumerate(info.marks.items()):
+        traces.append(
+            go.Scatter(
+                x=at[:, 0].tolist(),
+                y=at[:, 1].tolist(),
+                mode="markers+text",
+                name=name,
+                text=[name],
+                textposition="top center",
+                marker={
+                    "size": 13,
+                    "color": COLOURS[(i // 2 + (3 if i % 2 else 0)) % len(COLOURS)],
+                    "symbol": "cross" if i % 2 else "diamond",
+                    "line": {"width": 1, "color": "white"},
+                },
+            )
+        )
+    return traces
+
+
+def _line(info: PointsInfo) -> list[Any]:
+    traces: list[Any] = [
+        go.Histogram(
+            x=info.x[:, 0].tolist(),
+            histnorm="probability density",
+            name="data",
+            marker={"color": COLOURS[0], "opacity": 0.5},
+            nbinsx=60,
+        )
+    ]
+    if info.grid is not None:
+        gx, density = info.grid
+        traces.append(
+            go.Scatter(
+                x=gx.tolist(),
+                y=density.tolist(),
+                mode="lines",
+                name="exact density",
+                line={"color": COLOURS[3]},
+            )
+        )
+    places = {**info.paths, **info.marks}
+    for i, (name, at) in enumerate(places.items()):
+        traces.append(
+            go.Scatter(
+                x=at[:, 0].tolist(),
+                y=[0.0] * len(at),
+                mode="markers",
+                name=name,
+                marker={"size": 11, "symbol": SYMBOLS[i % 10], "color": COLOURS[(i + 1) % 10]},
+            )
+        )
+    return traces

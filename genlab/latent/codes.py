@@ -1,0 +1,155 @@
+"""Codes: where a model puts data and its own samples, by what the model is able to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from genlab.data.base import Dataset, Split
+from genlab.errors import GenlabError
+from genlab.models.base import GenerativeModel, HasCritic, HasDecoder, HasEncoder
+from genlab.random import generator, scope
+
+What = Literal["data", "prior", "both"]
+Space = Literal["posterior mean", "critic feature", "data"]
+CHUNK = 512
+
+
+@dataclass(frozen=True)
+class Codes:
+    """Points of one space, and where each comes from.
+
+    Args:
+        code: (N, d) the points.
+        z: (N, latent) the latent code that decodes to the point; NaN where the model has none.
+        label: (N,) class index, -1 where there is none.
+        index: (N,) row in the held-out split, -1 for a generated point.
+        space: what the coordinates are.
+    """
+
+    code: NDArray[np.float32]
+    z: NDArray[np.float32]
+    label: NDArray[np.int64]
+    index: NDArray[np.int64]
+    space: Space
+
+    def __len__(self) -> int:
+        return len(self.code)
+
+
+def space(model: GenerativeModel | type[GenerativeModel]) -> Space:
+    """The space in which this model's points are compared.
+
+    Posterior means where there is an encoder, the critic's last hidden layer where there is a
+    critic, else the data themselves.
+    """
+    cls = model if isinstance(model, type) else type(model)
+    if issubclass(cls, HasEncoder):
+        return "posterior mean"
+    return "critic feature" if issubclass(cls, HasCritic) else "data"
+
+
+def held_out(data: Dataset) -> Split:
+    """The test split, or the validation split where there is no test split."""
+    return data.test if len(data.test) else data.validation
+
+
+def chunks(x: Tensor) -> Iterator[Tensor]:
+    """A tensor in pieces of at most ``CHUNK`` rows, so that memory stays flat."""
+    yield from torch.split(x, CHUNK)
+
+
+@torch.no_grad()
+def embed(model: Any, x: Tensor) -> Tensor:
+    """Take data to the model's space (see :func:`space`), (B, *data_shape) -> (B, d).
+
+    The batch is cut into pieces; a model in evaluation mode treats each row alone, so the cut
+    does not show.
+    """
+    where = space(model)
+    if where == "posterior mean":
+        return torch.cat([model.encode(part).mean for part in chunks(x)])
+    if where == "critic feature":
+        return torch.cat([model.features(part).flatten(1) for part in chunks(x)])
+    return x.flatten(1)
+
+
+@torch.no_grad()
+def decoded(model: Any, z: Tensor) -> Tensor:
+    """The mean of p(x | z), G(z) for a GAN, (B, latent) -> (B, *data_shape).
+
+    Raises:
+        GenlabError: if the model has no decoder.
+    """
+    if not isinstance(model, HasDecoder):
+        raise GenlabError("this model has no decoder: there is nothing to decode a code with.")
+    return torch.cat([model.decode(part).mean for part in chunks(z)])
+
+
+def prior_sample(model: HasDecoder, n: int, seed: int) -> Tensor:
+    """Draw z ~ p(z) in a seeded side stream, (n, latent)."""
+    with scope(seed, "prior"):
+        return model.prior().sample((n,)).reshape(n, model.latent).float()
+
+
+def pick(n: int, size: int, seed: int) -> Tensor:
+    """Which held-out examples are looked at: the first n of a seeded permutation, sorted."""
+    order = torch.randperm(size, generator=generator(seed, "explore"))
+    return order[: min(n, size)].sort().values
+
+
+def codes_of(model: Any, data: Dataset, what: What, n: int, seed: int) -> Codes:
+    """The codes of held-out examples, of prior samples, or of both.
+
+    With an encoder, an example is its posterior mean E[z | x] and a prior sample is its own z;
+    with a critic, both are the critic's features, of x and of G(z) (Radford, Metz and Chintala
+    2016 use them so). With ``both`` each kind has half of the n points.
+
+    Args:
+        model: in evaluation mode.
+        data: the run's dataset; its test split is used.
+        what: ``data``, ``prior`` or ``both``.
+        n: points in all; fewer where the split holds fewer.
+        seed: of the choice of examples and of the prior samples.
+
+    Raises:
+        GenlabError: if prior samples are asked of a model without a latent space.
+    """
+    split = held_out(data)
+    latent = int(getattr(model, "latent", 0))
+    real = n if what == "data" else 0 if what == "prior" else n // 2
+    parts: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
+    if real:
+        rows = pick(real, len(split), seed)
+        code = embed(model, split.x[rows])
+        z = code if isinstance(model, HasEncoder) else torch.full((len(rows), latent), torch.nan)
+        label = split.y[rows].long() if split.y is not None else torch.full_like(rows, -1)
+        parts.append((code, z, label, rows))
+    if what != "data":
+        if not isinstance(model, HasDecoder):
+            raise GenlabError("this model has no latent space to draw prior samples from.")
+        z = prior_sample(model, n - real, seed)
+        code = z if isinstance(model, HasEncoder) else embed(model, decoded(model, z))
+        none = torch.full((len(z),), -1)
+        parts.append((code, z, none, none))
+    code, z, label, rows = (torch.cat(column) for column in zip(*parts, strict=True))
+    return Codes(
+        code.float().numpy(), z.float().numpy(), label.numpy(), rows.numpy(), space(model)
+    )
+
+
+def examples(model: Any, data: Dataset, codes: Codes) -> Tensor:
+    """The points themselves in data space: the examples, and the decoded prior samples."""
+    split = held_out(data)
+    x = torch.empty(len(codes), *split.x.shape[1:])
+    real = torch.from_numpy(codes.index >= 0)
+    x[real] = split.x[torch.from_numpy(codes.index)[real]].float()
+    if bool((~real).any()):
+        x[~real] = decoded(model, torch.from_numpy(codes.z)[~real])
+    return x

@@ -1,0 +1,225 @@
+"""The form of a run, made from the declared options; what it holds is also in the URL."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from genlab.errors import SpecError
+from genlab.registry import (
+    DATASETS,
+    TABLES,
+    Combination,
+    algorithms_for,
+    models_for,
+    objectives_for,
+)
+from genlab.spec import KINDS, Option, RunSpec
+from genlab.ui import state
+
+PREFIX = "train."
+#: A slider answers up to this many positions; above it, a number is typed.
+SLIDER_POSITIONS = 400
+
+
+def label(option: Option) -> str:
+    """What stands over a widget: the option's own name, and its unit."""
+    return f"{option.name} ({option.unit})" if option.unit else option.name
+
+
+def help_text(option: Option) -> str:
+    """The help of an option, with what may be given."""
+    return f"{option.help} — {option.allowed}"
+
+
+def ladder(option: Option, *also: float) -> tuple[float, ...]:
+    """The values of a logarithmic slider: 1, 2, 5, 10, ... within the range, and some others.
+
+    Example:
+        >>> ladder(Option("lr", float, 0.001, "", low=0.001, high=0.01, log=True), 0.003)
+        (0.001, 0.002, 0.003, 0.005, 0.01)
+    """
+    low = option.low if option.low is not None and option.low > 0 else 1e-6
+    high = option.high if option.high is not None else 1e6
+    exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    steps = {float(f"{m}e{e}") for e in exponents for m in (1, 2, 5)}
+    extra = {float(value) for value in (option.default, *also)}
+    return tuple(sorted({v for v in steps if low <= v <= high} | extra))
+
+
+def widget(option: Option, key: str, value: Any) -> Any:
+    """Draw the widget that fits an option and give back its value.
+
+    Args:
+        option: what may be chosen.
+        key: the widget's key.
+        value: what it shows at first; must be allowed.
+    """
+    name, text = label(option), help_text(option)
+    fresh = key not in st.session_state
+    if option.type is bool:
+        return st.toggle(name, value=bool(value), key=key, help=text)
+    if option.choices is not None:
+        choices = list(option.choices)
+        index = choices.index(value) if value in choices else 0
+        return st.selectbox(name, choices, index=index, key=key, help=text)
+    if option.type is str:
+        return st.text_input(name, value=str(value), key=key, help=text)
+    if option.type is float and option.log:
+        seen = st.session_state.setdefault(f"{key}.ladder", float(value))
+        values = ladder(option, seen)
+        first = float(value) if fresh else st.session_state[key]
+        return st.select_slider(
+            name,
+            values,
+            value=first if first in values else seen,
+            key=key,
+            help=text,
+            format_func=lambda v: f"{v:g}",
+        )
+    number: Any = int if option.type is int else float
+    low = None if option.low is None else number(option.low)
+    high = None if option.high is None else number(option.high)
+    if low is not None and high is not None and not option.log:
+        if number is int and high - low <= SLIDER_POSITIONS:
+            return st.slider(name, low, high, int(value), key=key, help=text)
+        if number is float and high - low <= 10:
+            step = 10.0 ** (math.floor(math.log10(high - low)) - 2)
+            aligned = math.isclose(value / step, round(value / step), abs_tol=1e-9)
+            if aligned:
+                return st.slider(name, low, high, float(value), step, key=key, help=text)
+    fmt = None if number is int else "%g"
+    return st.number_input(name, low, high, number(value), key=key, help=text, format=fmt)
+
+
+def choose(kind: str, names: Sequence[str], wanted: Any, container: Any = st) -> str:
+    """Choose a dataset, model, objective or algorithm among those that fit."""
+    table, key = TABLES[kind], f"{PREFIX}{kind}"
+    if st.session_state.get(key) not in names:
+        st.session_state[key] = wanted if wanted in names else names[0]
+    picked = container.selectbox(
+        kind.capitalize(),
+        list(names),
+        key=key,
+        format_func=lambda name: table.row(name).title,
+        help=table.row(st.session_state[key]).summary or None,
+    )
+    return str(picked)
+
+
+def part(
+    combination: Combination, kinds: Sequence[str], given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Draw the options of some parts of a run, the advanced ones folded away; their values."""
+    rows = [row for kind in kinds for row in combination.options().get(kind, ())]
+    values: dict[str, Any] = {}
+    plain = [row for row in rows if not row.advanced]
+    if plain:
+        columns = st.columns(min(3, len(plain)))
+        for k, row in enumerate(plain):
+            with columns[k % len(columns)]:
+                values[row.name] = one(combination, row, given)
+    if advanced := [row for row in rows if row.advanced]:
+        with st.expander("Advanced", icon=":material/tune:"):
+            for row in advanced:
+                values[row.name] = one(combination, row, given)
+    return values
+
+
+def one(combination: Combination, row: Option, given: Mapping[str, Any]) -> Any:
+    """One option's widget; it starts at the URL's value, or at the combination's default."""
+    try:
+        first = row.parse(given.get(row.name, row.default))
+    except SpecError:
+        first = row.default
+    names = (getattr(combination, kind) for kind in KINDS)
+    # Another combination has other defaults: its widgets are other widgets.
+    return widget(row, f"{PREFIX}{'.'.join(names)}.{row.name}", first)
+
+
+def read_url() -> tuple[dict[str, str], str | None]:
+    """The values in the URL, and what is wrong with them (None where nothing is)."""
+    given = state.params()
+    if not given:
+        return {}, None
+    try:
+        RunSpec.build(**{"data": "digits", "model": fallback_model(given), **given})
+    except SpecError as error:
+        return given, str(error)
+    return given, None
+
+
+def fallback_model(given: Mapping[str, str]) -> str:
+    """The first model that fits the URL's dataset, for a URL that names no model."""
+    data = given.get("data", "digits")
+    able = models_for(data) if data in DATASETS else ()
+    return able[0] if able else ""
+
+
+def shortened(values: Mapping[str, Any]) -> dict[str, str]:
+    """What the URL holds: the four names, and the options that differ from their defaults."""
+    table = Combination.of(values).options()
+    defaults = {row.name: row.default for rows in table.values() for row in rows}
+    kept = {k: v for k, v in values.items() if k in KINDS or v != defaults.get(k, v)}
+    return {k: f"{v:g}" if isinstance(v, float) else str(v) for k, v in kept.items()}
+
+
+def run_form(preview: Callable[[Combination, Mapping[str, Any]], None]) -> dict[str, Any]:
+    """Draw the whole form; the flat values of the run it describes.
+
+    Args:
+        preview: draws the dataset under its options.
+
+    Only pairs that fit can be chosen. A URL with an impossible option shows what is wrong and
+    leaves the form at what was possible.
+    """
+    given, wrong = read_url()
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        data = choose("data", DATASETS.names(), given.get("data", "digits"))
+        seen = {k: v for k, v in given.items() if k in option_names(data)}
+        data_values = data_part(data, seen)
+        able = models_for(data, data_values)
+        model_slot = right.container()
+        model = choose("model", able, given.get("model"), model_slot)
+        combination = Combination.of({"data": data, "model": model, **data_values})
+        preview(combination, data_values)
+    with right:
+        values = {"data": data, "model": model, **data_values}
+        a, b = st.columns(2)
+        default = combination.objective
+        picked = choose("objective", objectives_for(model), given.get("objective", default), a)
+        values["objective"] = picked
+        methods = algorithms_for(model, picked)
+        values["algorithm"] = choose("algorithm", methods, given.get("algorithm"), b)
+        combination = Combination.of(values)
+        for title, kinds in (
+            ("Model", ("model",)),
+            ("Objective and optimiser", ("objective", "algorithm")),
+            ("Run", ("train",)),
+        ):
+            if any(combination.options().get(kind) for kind in kinds):
+                st.markdown(f"**{title}**")
+                values.update(part(combination, kinds, given))
+    state.settle("train", values, wrong, shortened)
+    return values
+
+
+def option_names(data: str) -> set[str]:
+    """The names of a dataset's own options."""
+    return {row.name for row in DATASETS[data].Options.table()}
+
+
+def data_part(data: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Draw a dataset's own options; their values."""
+    values: dict[str, Any] = {}
+    for row in DATASETS[data].Options.table():
+        try:
+            first = row.parse(given.get(row.name, row.default))
+        except SpecError:
+            first = row.default
+        values[row.name] = widget(row, f"{PREFIX}data.{data}.{row.name}", first)
+    return values

@@ -1,0 +1,83 @@
+"""The frame of the app: the pages, what is warmed up, and what a failing page says."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gc
+import logging
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from genlab.ui.messages import guarded
+
+LOG = logging.getLogger("genlab.ui")
+ROOT = Path(__file__).resolve().parents[2]
+PAGES: tuple[tuple[str, str, str], ...] = (
+    ("start", "Start", ":material/home:"),
+    ("train", "Train", ":material/play_circle:"),
+    ("watch", "Watch", ":material/monitoring:"),
+    ("explore", "Explore", ":material/explore:"),
+    ("compare", "Compare", ":material/compare_arrows:"),
+    ("data", "Data", ":material/dataset:"),
+)
+
+
+@functools.cache
+def start_background() -> threading.Thread:
+    """Once a process, beside the first page: a supervisor, the slow imports, the frozen heap."""
+    thread = threading.Thread(target=_warm, name="genlab-warm", daemon=True)
+    thread.start()
+    return thread
+
+
+def _warm() -> None:
+    try:
+        from genlab import runs
+
+        runs.ensure_supervisor()
+    except Exception:
+        LOG.exception("no supervisor could be started; the Start button will try again")
+    try:
+        from genlab.registry import TABLES
+
+        for table in TABLES.values():
+            table.names()
+        from genlab.figures import data, latent  # noqa: F401
+    except Exception:
+        LOG.exception("the slow imports failed; the pages will say why")
+    freeze()
+
+
+def freeze() -> None:
+    """Take what was imported out of the garbage collector's sight.
+
+    Streamlit collects after every run of a script, at 0.13 s a time with torch in the heap: ten
+    viewers would fill a core with it.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+@contextlib.asynccontextmanager
+async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
+    """Begin to warm up when the server starts, before the first visitor comes."""
+    start_background()
+    yield {}
+
+
+def show() -> None:
+    """Draw the app: the navigation, and in it the page that the URL names."""
+    st.set_page_config(page_title="GenLab", page_icon=":material/hub:", layout="wide")
+    start_background()
+    pages = [
+        st.Page(ROOT / "pages" / f"{name}.py", title=title, icon=icon, url_path=name)
+        for name, title, icon in PAGES
+    ]
+    page = st.navigation(pages, position="top")
+    with guarded():
+        page.run()

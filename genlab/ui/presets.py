@@ -1,0 +1,82 @@
+"""The presets of the Start page: one click, interesting within ten seconds on two cores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One or more runs that start together.
+
+    Args:
+        key: a short name, used for the button's key.
+        title: what the button says.
+        text: what there is to see.
+        runs: the flat values of each run, by its title; more than one opens Compare.
+    """
+
+    key: str
+    title: str
+    text: str
+    runs: Mapping[str, Mapping[str, Any]]
+    icon: str
+
+
+PRESETS: tuple[Preset, ...] = (
+    Preset(
+        "vae",
+        "VAE on digits",
+        "An encoder and a decoder learn 8×8 digits; the samples sharpen while you look.",
+        {"VAE on digits": {"model": "vae", "data": "digits", "steps": 6000, "batch": 128}},
+        ":material/blur_on:",
+    ),
+    Preset(
+        "gan",
+        "GAN on a ring of 8 Gaussians",
+        "Points chase eight bumps; see the modes being found, and lost, with the true density.",
+        {
+            "GAN on a ring": {
+                "model": "gan",
+                "data": "ring",
+                "objective": "nonsaturating",
+                "steps": 10000,
+                "batch": 256,
+            }
+        },
+        ":material/bubble_chart:",
+    ),
+    Preset(
+        "dcgan",
+        "DCGAN on MNIST (5,000 digits)",
+        "A convolutional GAN draws 28×28 handwriting; watch D(x) against D(G(z)).",
+        {
+            "DCGAN on MNIST": {
+                "model": "dcgan",
+                "data": "mnist5k",
+                "objective": "nonsaturating",
+                "steps": 2000,
+                "batch": 64,
+            }
+        },
+        ":material/draw:",
+    ),
+    Preset(
+        "duel",
+        "VAE against GAN",
+        "The same digits, the same batches, the same seed: two ways to learn them, side by side.",
+        {
+            "VAE (duel)": {"model": "vae", "data": "digits", "steps": 5000, "batch": 128},
+            "GAN (duel)": {
+                "model": "gan",
+                "data": "digits",
+                "objective": "nonsaturating",
+                "steps": 5000,
+                "batch": 128,
+            },
+        },
+        ":material/compare_arrows:",
+    ),
+)
