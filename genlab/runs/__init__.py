@@ -1,0 +1,209 @@
+"""Runs: started in the background, watched, stopped, resumed, kept.
+
+What the pages, the command line and scripts use::
+
+    run = genlab.runs.start(RunSpec.build(model="vae", data="digits"))
+    view = genlab.runs.open_run(run)
+    view.row.status, view.snapshots(), view.read(after=0)
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genlab.errors import RunStateError
+from genlab.runs import catalog, settings
+from genlab.runs.catalog import RunView, shipped
+from genlab.runs.files import Folder, folder, has_result, load_result, run_files
+from genlab.runs.store import (
+    ACTIVE,
+    RESUMABLE,
+    Command,
+    JobRow,
+    Record,
+    RunRow,
+    RunStore,
+)
+
+if TYPE_CHECKING:
+    from genlab.spec import RunSpec
+
+_lock = threading.RLock()
+_stores: dict[str, RunStore] = {}
+_configured: dict[str, str] = {}
+
+
+def configure(store_url: str | None = None, files: str | Path | None = None) -> None:
+    """Use this store and these files in this process, whatever the environment says.
+
+    Called without arguments it goes back to the environment.
+    """
+    with _lock:
+        for known in _stores.values():
+            known.close()
+        _stores.clear()
+        _configured.clear()
+        if store_url is not None:
+            _configured["store"] = store_url
+        if files is not None:
+            _configured["files"] = str(files)
+
+
+def store_url() -> str:
+    """The URL of the store in use."""
+    return _configured.get("store") or settings.store_url()
+
+
+def files_url() -> str:
+    """The folder or URL of the files in use."""
+    return _configured.get("files") or settings.files_url()
+
+
+def store() -> RunStore:
+    """The run store of this process; safe between threads.
+
+    Raises:
+        StoreError: if it is locked, damaged, or newer than this program.
+    """
+    url = store_url()
+    with _lock:
+        if url not in _stores:
+            if url == "memory:":
+                from genlab.runs.memory import MemoryStore
+
+                _stores[url] = MemoryStore()
+            else:
+                from genlab.runs.sql import SqlStore
+
+                _stores[url] = SqlStore(url)
+        return _stores[url]
+
+
+def files() -> Folder:
+    """Where the files of the runs lie."""
+    return folder(files_url())
+
+
+def start(spec: RunSpec, title: str = "") -> str:
+    """Queue a run and make sure that somebody works on the queue; the run's id."""
+    run = store().create(spec.flat(), title=title or f"{spec.model} on {spec.data}")
+    ensure_supervisor()
+    return run
+
+
+def ensure_supervisor() -> None:
+    """Start a supervisor for this host and store, detached, if none is alive."""
+    from genlab.runs.supervisor import ensure
+
+    ensure(store_url(), files_url())
+
+
+def request(run: str, name: str, **values: Any) -> None:
+    """Leave a wish for an active run: ``pause``, ``resume``, ``stop`` or ``step`` (``n=1``).
+
+    Raises:
+        RunStateError: if the run is not active.
+    """
+    store().request(run, Command(name, values))
+
+
+def resume(run: str) -> None:
+    """Let a paused run go on, or queue a stopped, lost or failed one from its last snapshot.
+
+    Raises:
+        RunStateError: if it is none of these.
+    """
+    row = store().get(run)
+    if row.status == "paused":
+        request(run, "resume")
+        return
+    if not store().set_status(run, "queued", only_from=RESUMABLE):
+        raise RunStateError(
+            f"Run {run} is {row.status}: resuming is for runs that are paused, "
+            f"{', '.join(sorted(RESUMABLE))}. Nothing was changed."
+        )
+    ensure_supervisor()
+
+
+def delete(run: str) -> None:
+    """Forget a run and remove its files.
+
+    Raises:
+        RunStateError: while it is queued, running or paused.
+    """
+    store().delete(run)
+    run_files(files(), run).forget()
+
+
+def open_run(ref: str) -> RunView:
+    """A run id, the path of an exported folder, or ``shipped:<name>``.
+
+    Raises:
+        RunNotFound: if there is none.
+    """
+    return catalog.find(ref, store(), files())
+
+
+def export(run: str, target: str | Path, *, snapshots: int | None = None) -> Path:
+    """Write a run as a folder of its own (see :func:`genlab.runs.catalog.export`)."""
+    return catalog.export(open_run(run), target, snapshots=snapshots)
+
+
+def submit_job(kind: str, values: Mapping[str, Any]) -> JobRow:
+    """Ask for work off the request path; the same wish twice is one job.
+
+    Raises:
+        SpecError: if there is no such kind of job.
+    """
+    from genlab.registry import JOBS
+
+    _ = JOBS[kind]
+    row = store().submit(kind, values)
+    if row.status == "done" and not has_result(files(), row.key):
+        store().update_job(row.key, status="queued")
+        row = store().submit(kind, values)
+    if row.status in {"queued", "running"}:
+        ensure_supervisor()
+    return row
+
+
+def job(key: str) -> JobRow | None:
+    """How a job stands."""
+    return store().job(key)
+
+
+def job_result(key: str) -> dict[str, Any]:
+    """What a finished job found: arrays and plain values by name.
+
+    Raises:
+        SnapshotError: if there is no result, or it is damaged.
+    """
+    return load_result(files(), key)
+
+
+__all__ = [
+    "ACTIVE",
+    "RESUMABLE",
+    "Command",
+    "Record",
+    "RunRow",
+    "RunStore",
+    "RunView",
+    "configure",
+    "delete",
+    "ensure_supervisor",
+    "export",
+    "files",
+    "job",
+    "job_result",
+    "open_run",
+    "request",
+    "resume",
+    "shipped",
+    "start",
+    "store",
+    "submit_job",
+]

@@ -7,6 +7,10 @@ cursor. The store knows neither torch nor Streamlit.
 from __future__ import annotations
 
 import abc
+import hashlib
+import json
+import re
+import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -113,14 +117,42 @@ class JobRow:
     message: str = ""
     created: float = 0.0
     beat: float = 0.0
+    worker: str = ""
+
+
+def job_key(kind: str, values: Mapping[str, Any]) -> str:
+    """The key of a job: the same for the same kind and values, in any order.
+
+    Example:
+        >>> job_key("project", {"a": 1, "b": 2}) == job_key("project", {"b": 2, "a": 1})
+        True
+    """
+    text = json.dumps([kind, dict(values)], sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+
+
+def new_id(spec: Mapping[str, Any]) -> str:
+    """A fresh name for a run: readable, safe in a path and a URL.
+
+    Example:
+        >>> new_id({"model": "vae", "data": "digits"}).startswith("vae-digits-")
+        True
+    """
+    words = [re.sub(r"[^a-z0-9_]+", "", str(spec.get(k, "")).lower()) for k in ("model", "data")]
+    letters = "".join(secrets.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(5))
+    return "-".join([*filter(None, words), letters])
 
 
 class RunStore(abc.ABC):
     """What every store must do; :mod:`genlab.testing.store_contract` is the test of it."""
 
     @abc.abstractmethod
-    def create(self, spec: Mapping[str, Any], *, title: str = "") -> str:
-        """Queue a run; its id. ``steps`` is taken from the spec."""
+    def create(self, spec: Mapping[str, Any], *, title: str = "", worker: str = "") -> str:
+        """Queue a run; its id. ``steps`` is taken from the spec.
+
+        Where a worker is named the run is not queued but taken by it at once (a run in the
+        foreground of a terminal).
+        """
 
     @abc.abstractmethod
     def get(self, run: str) -> RunRow:
@@ -131,9 +163,7 @@ class RunStore(abc.ABC):
         """
 
     @abc.abstractmethod
-    def runs(
-        self, *, status: Collection[str] | None = None, limit: int = 200
-    ) -> list[RunRow]:
+    def runs(self, *, status: Collection[str] | None = None, limit: int = 200) -> list[RunRow]:
         """Runs, the newest first."""
 
     @abc.abstractmethod
@@ -145,15 +175,21 @@ class RunStore(abc.ABC):
         message: str = "",
         only_from: Collection[str] | None = None,
     ) -> bool:
-        """Change the status in one atomic step; False if it was not one of ``only_from``."""
+        """Change the status in one atomic step; False if it was not one of ``only_from``.
+
+        A run that is queued goes to the end of the queue; one that ends loses its open wishes.
+        """
 
     @abc.abstractmethod
     def describe(self, run: str, series: Sequence[Mapping[str, Any]]) -> None:
         """Say what the run's numbers are."""
 
     @abc.abstractmethod
-    def claim(self, worker: str) -> RunRow | None:
-        """Take the oldest queued run for this worker, atomically: at most one worker gets it."""
+    def claim(self, worker: str, run: str | None = None) -> RunRow | None:
+        """Take the oldest queued run for this worker, atomically: at most one worker gets it.
+
+        Where a run is named, that one is taken, if it is queued or can be resumed.
+        """
 
     @abc.abstractmethod
     def beat(self, run: str, *, step: int, speed: float) -> None:
@@ -164,12 +200,23 @@ class RunStore(abc.ABC):
         """Add records in one transaction, in order."""
 
     @abc.abstractmethod
-    def read(self, run: str, *, after: int = 0, limit: int = 1000) -> list[Record]:
-        """Records with ``seq`` above the cursor, in order."""
+    def read(
+        self,
+        run: str,
+        *,
+        after: int = 0,
+        limit: int = 1000,
+        kinds: Collection[str] | None = None,
+    ) -> list[Record]:
+        """Records with ``seq`` above the cursor, in order, of these kinds alone where given."""
+
+    @abc.abstractmethod
+    def last_step(self, run: str) -> int:
+        """The largest step that has a ``scalars`` or ``frame`` record, -1 where there is none."""
 
     @abc.abstractmethod
     def request(self, run: str, command: Command) -> None:
-        """Leave a wish for the run's worker.
+        """Leave a wish for the run's worker; a queued run that is to stop is stopped at once.
 
         Raises:
             RunStateError: if the run is not active.
@@ -194,6 +241,10 @@ class RunStore(abc.ABC):
     @abc.abstractmethod
     def claim_job(self, worker: str) -> JobRow | None:
         """Take the oldest queued job, atomically."""
+
+    @abc.abstractmethod
+    def jobs(self, *, status: Collection[str] | None = None, limit: int = 200) -> list[JobRow]:
+        """Jobs, the oldest first."""
 
     @abc.abstractmethod
     def update_job(

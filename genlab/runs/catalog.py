@@ -1,0 +1,286 @@
+"""Runs to look at: those of the store, exported folders, and the models that ship."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genlab.errors import RunNotFound, SnapshotError
+from genlab.measure import Series
+from genlab.runs import settings
+from genlab.runs.files import Folder, LocalFolder, RunFiles, kept, run_files
+from genlab.runs.store import Record, RunRow, RunStore
+from genlab.spec import RunSpec
+
+if TYPE_CHECKING:
+    from genlab.data.base import Dataset
+    from genlab.models.base import GenerativeModel
+
+SHIPPED = "shipped:"
+MODEL = "model/"
+_datasets: dict[tuple[str, Any], Dataset] = {}
+_loading = threading.Lock()
+_KEPT_DATASETS = 16
+
+
+def dataset(spec: RunSpec) -> Dataset:
+    """The dataset of a run, kept in memory for the next one that asks."""
+    from genlab import data
+
+    key = (spec.data, spec.data_options)
+    with _loading:
+        if key not in _datasets:
+            found = data.load(spec)
+            while len(_datasets) >= _KEPT_DATASETS:
+                _datasets.pop(next(iter(_datasets)))
+            _datasets[key] = found
+        return _datasets[key]
+
+
+class RunView:
+    """A run to look at; nothing in it changes the run.
+
+    Args:
+        row: how it stands.
+        files: its files.
+        store: where its records are, None for an exported folder.
+    """
+
+    def __init__(self, row: RunRow, files: RunFiles, store: RunStore | None = None) -> None:
+        self._row, self.files, self._store = row, files, store
+        self._records: list[Record] | None = None
+        self._spec: RunSpec | None = None
+
+    def __repr__(self) -> str:
+        return f"<run {self.id}: {self._row.status}, step {self._row.step} of {self._row.steps}>"
+
+    @property
+    def id(self) -> str:
+        """Its name: a run id, ``shipped:<name>`` or the path of an exported folder."""
+        return self._row.id
+
+    @property
+    def row(self) -> RunRow:
+        """How it stands now."""
+        if self._store is not None:
+            self._row = self._store.get(self._row.id)
+        return self._row
+
+    @property
+    def spec(self) -> RunSpec:
+        """What is trained, on what, how."""
+        if self._spec is None:
+            self._spec = RunSpec.build(**self._row.spec)
+        return self._spec
+
+    @property
+    def series(self) -> list[Series]:
+        """What its numbers are."""
+        known = {entry.name for entry in fields(Series)}
+        rows = self._row.series or self.row.series
+        return [Series(**{k: v for k, v in s.items() if k in known}) for s in rows]
+
+    def snapshots(self) -> tuple[int, ...]:
+        """The steps at which the model can be had."""
+        return self.files.steps()
+
+    def model(self, step: int | None = None) -> GenerativeModel:
+        """The model after a step (None: the last one saved), ready to be looked at.
+
+        Raises:
+            SnapshotError: if there is no such snapshot, or it is damaged.
+        """
+        from genlab import models
+        from genlab.random import scope
+
+        steps = self.snapshots()
+        if not steps:
+            raise SnapshotError(f"Run {self.id} has no snapshot yet; wait for its first step.")
+        snapshot = self.files.snapshot(steps[-1] if step is None else step, prefix=MODEL)
+        with scope(0, "weights"):
+            model = models.build(self.spec)
+        weights = {k.removeprefix(MODEL): v for k, v in snapshot.tensors.items()}
+        try:
+            model.load_state_dict(weights)
+        except RuntimeError as error:
+            raise SnapshotError(
+                f"The snapshot of step {snapshot.step} of {self.id} is of another model: {error}"
+            ) from None
+        return model.eval()
+
+    def data(self) -> Dataset:
+        """Its dataset."""
+        return dataset(self.spec)
+
+    def read(
+        self, after: int = 0, limit: int = 1000, kinds: Collection[str] | None = None
+    ) -> list[Record]:
+        """Records with ``seq`` above the cursor, in order."""
+        if self._store is not None:
+            return self._store.read(self.id, after=after, limit=limit, kinds=kinds)
+        if self._records is None:
+            try:
+                self._records = [Record(**row) for row in self.files.read_json("records.json")]
+            except (OSError, ValueError, TypeError):
+                self._records = []
+        found = [r for r in self._records if r.seq > after and (not kinds or r.kind in kinds)]
+        return found[:limit]
+
+    def frames(self) -> dict[str, list[int]]:
+        """The steps of the pictures there are, by panel."""
+        return self.files.frames()
+
+    def frame(self, panel: str, step: int) -> dict[str, Any]:
+        """What is known of one picture (for images: the layout of the sheet)."""
+        return self.files.frame(panel, step)
+
+    def frame_file(self, panel: str, step: int, ext: str = "png") -> bytes:
+        """One file of a picture: ``png`` where the form is images, else ``json``."""
+        return self.files.frame_file(panel, step, ext)
+
+
+def stored(store: RunStore, place: Folder, run: str) -> RunView:
+    """The view of a run of the store."""
+    return RunView(store.get(run), run_files(place, run), store)
+
+
+def exported(path: str | Path, name: str = "") -> RunView:
+    """The view of an exported folder.
+
+    Raises:
+        RunNotFound: if it is none.
+    """
+    files = RunFiles(LocalFolder(path))
+    try:
+        values = files.read_json("run.json")
+        known = {entry.name for entry in fields(RunRow)}
+        row = RunRow(**{k: v for k, v in values.items() if k in known} | {"id": name or str(path)})
+    except (OSError, ValueError, TypeError, AttributeError):
+        raise RunNotFound(
+            f"{path} is no exported run: it has no readable run.json. `genlab export RUN --to "
+            "DIR` makes one."
+        ) from None
+    return RunView(row, files)
+
+
+def shipped() -> list[RunView]:
+    """The models that ship with the project, by name."""
+    place = settings.pretrained()
+    if not place.is_dir():
+        return []
+    found = sorted(p for p in place.iterdir() if (p / "run.json").is_file())
+    return [exported(path, SHIPPED + path.name) for path in found]
+
+
+def find(ref: str, store: RunStore, place: Folder) -> RunView:
+    """A run id, ``shipped:<name>``, or the path of an exported folder.
+
+    Raises:
+        RunNotFound: if there is none.
+    """
+    ref = str(ref)
+    if ref.startswith(SHIPPED):
+        name = ref.removeprefix(SHIPPED)
+        views = {view.id: view for view in shipped()}
+        if ref not in views:
+            known = ", ".join(views) or "none"
+            raise RunNotFound(f"No model {name!r} ships with GenLab; there are: {known}.")
+        return views[ref]
+    if "/" in ref or ref.startswith("."):
+        return exported(ref)
+    try:
+        return stored(store, place, ref)
+    except RunNotFound:
+        if (Path(ref) / "run.json").is_file():
+            return exported(ref)
+        raise
+
+
+def export(
+    view: RunView, target: str | Path, *, snapshots: int | None = None, weights: str = MODEL
+) -> Path:
+    """Write a run as a folder of its own that needs no store.
+
+    It holds the description, the records, the pictures and, of the snapshots, the weights.
+
+    Args:
+        view: the run.
+        target: a folder that does not exist yet, or is empty.
+        snapshots: how many of them at most (None: all), the last one always among them.
+        weights: which tensors, by the beginning of their names; ``""`` for all.
+
+    Raises:
+        SnapshotError: if the folder holds something already, or there is no snapshot.
+    """
+    from dataclasses import replace
+
+    from genlab.train.snapshots import thin
+
+    path = Path(target)
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise SnapshotError(f"{path} is not an empty folder; nothing was written.")
+    steps = view.snapshots()
+    if not steps:
+        raise SnapshotError(f"Run {view.id} has no snapshot yet; nothing was written.")
+    if snapshots is not None:
+        if snapshots < 1:
+            raise SnapshotError("An export holds at least one snapshot; nothing was written.")
+        steps = steps[-snapshots:] if snapshots < 3 else thin(steps, snapshots)
+    out = RunFiles(LocalFolder(path))
+    for step in steps:
+        found = view.files.snapshot(step, prefix=weights)
+        out.save(replace(found, tensors=dict(found.tensors)))
+    for panel, there in view.frames().items():
+        for step in there:
+            if snapshots is not None and step not in steps:
+                continue
+            head = view.frame(panel, step)
+            for ext in ("png", "json") if head.get("form") == "images" else ("json",):
+                name = f"frames/{panel}@{step:09d}.{ext}"
+                out.place.write(name, view.frame_file(panel, step, ext))
+    rows, cursor = [], 0
+    while batch := view.read(after=cursor, limit=5000):
+        rows += [dict(asdict(r), payload=dict(r.payload)) for r in batch]
+        cursor = batch[-1].seq
+    out.place.write("records.json", json.dumps(rows, separators=(",", ":")).encode())
+    row = asdict(view.row)
+    row |= {"spec": dict(view.row.spec), "worker": "", "position": 0, "exported": time.time()}
+    out.write_json("run.json", row)
+    return path
+
+
+def thin_files(files: RunFiles, snapshots: int) -> None:
+    """Remove the snapshots and pictures that the thinning lets go."""
+    from genlab.train.snapshots import thin
+
+    there = files.steps()
+    stay = thin(there, snapshots)
+    for step in kept(there, stay):
+        files.forget_snapshot(step)
+    pictured = sorted({step for steps in files.frames().values() for step in steps})
+    rest = [step for step in pictured if step not in stay]
+    stay_too = thin(rest, max(3, snapshots)) if rest else ()
+    for step in kept(rest, stay_too):
+        files.forget_frames(step)
+
+
+def summary(row: RunRow) -> Mapping[str, Any]:
+    """A run as the command line prints it."""
+    return {
+        "run": row.id,
+        "title": row.title,
+        "status": row.status,
+        "message": row.message,
+        "step": row.step,
+        "steps": row.steps,
+        "model": row.spec.get("model"),
+        "data": row.spec.get("data"),
+        "objective": row.spec.get("objective"),
+        "attempt": row.attempt,
+        "created": row.created,
+    }

@@ -1,0 +1,447 @@
+"""The files of the runs: snapshots, pictures, job results; in a folder or behind an fsspec URL.
+
+A file appears whole or not at all. A snapshot is two files, the tensors (safetensors) and, written
+after them, a JSON file with the step, the spec and the tensors' checksum: a snapshot without its
+JSON does not exist.
+"""
+
+from __future__ import annotations
+
+import abc
+import errno
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genlab.errors import SnapshotError, StoreError
+
+if TYPE_CHECKING:
+    from genlab.measure import Picture
+    from genlab.train.snapshots import Snapshot
+
+FORMAT = 1
+
+
+class Folder(abc.ABC):
+    """A place for small files, named by relative paths with ``/``."""
+
+    @abc.abstractmethod
+    def write(self, name: str, content: bytes, *, durable: bool = False) -> None:
+        """Put a file in one atomic step; durable: it survives a power cut too."""
+
+    @abc.abstractmethod
+    def read(self, name: str) -> bytes:
+        """The content; FileNotFoundError if there is none."""
+
+    @abc.abstractmethod
+    def names(self, folder: str) -> list[str]:
+        """The names of the files in a folder, sorted; none if there is no such folder."""
+
+    @abc.abstractmethod
+    def remove(self, name: str) -> None:
+        """Remove a file or a whole folder; nothing happens if there is none."""
+
+
+class LocalFolder(Folder):
+    """A folder of this computer."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root).absolute()
+
+    def write(self, name: str, content: bytes, *, durable: bool = False) -> None:
+        target = self.root / name
+        # One temporary name a thread of a process: two writers never share a half-written file.
+        part = target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}.part")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with open(part, "wb") as file:
+                file.write(content)
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
+            os.replace(part, target)
+            if durable:
+                handle = os.open(target.parent, os.O_RDONLY)
+                try:
+                    os.fsync(handle)
+                finally:
+                    os.close(handle)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+
+    def read(self, name: str) -> bytes:
+        return (self.root / name).read_bytes()
+
+    def names(self, folder: str) -> list[str]:
+        try:
+            with os.scandir(self.root / folder) as entries:
+                return sorted(e.name for e in entries if not e.name.startswith("."))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def remove(self, name: str) -> None:
+        target = self.root / name
+        if target.is_dir():
+            shutil.rmtree(target, ignore_errors=True)
+        else:
+            target.unlink(missing_ok=True)
+
+
+class RemoteFolder(Folder):
+    """A folder behind an fsspec URL (``s3://...``, ``memory://...``)."""
+
+    def __init__(self, url: str) -> None:
+        import fsspec
+
+        try:
+            self._fs, self._root = fsspec.core.url_to_fs(url)
+        except (ValueError, ImportError) as error:
+            raise StoreError(
+                f"GENLAB_FILES = {url!r} cannot be used: {error}. Give a folder or an fsspec URL; "
+                "nothing was changed."
+            ) from None
+
+    def _path(self, name: str) -> str:
+        return f"{self._root.rstrip('/')}/{name}"
+
+    def write(self, name: str, content: bytes, *, durable: bool = False) -> None:  # noqa: ARG002
+        # An object store puts a whole object or none; others get a rename.
+        path = self._path(name)
+        self._fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
+        if "file" in self._fs.protocol:
+            self._fs.pipe_file(f"{path}.part", content)
+            self._fs.mv(f"{path}.part", path)
+        else:
+            self._fs.pipe_file(path, content)
+
+    def read(self, name: str) -> bytes:
+        return self._fs.cat_file(self._path(name))
+
+    def names(self, folder: str) -> list[str]:
+        try:
+            self._fs.invalidate_cache()
+            found = self._fs.ls(self._path(folder), detail=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return sorted(str(name).rstrip("/").rsplit("/", 1)[-1] for name in found)
+
+    def remove(self, name: str) -> None:
+        path = self._path(name)
+        if self._fs.exists(path):
+            self._fs.rm(path, recursive=True)
+
+
+def folder(url: str | Path) -> Folder:
+    """The folder that a path or an fsspec URL names."""
+    text = str(url)
+    return RemoteFolder(text) if "://" in text else LocalFolder(text)
+
+
+def plain(value: Any) -> Any:
+    """Arrays and tensors as lists, numbers to 7 digits, NaN as None: what JSON can hold."""
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().numpy()
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind == "f":
+            digits = [float(f"{v:.7g}") if np.isfinite(v) else None for v in value.ravel()]
+            return _shaped(digits, value.shape)
+        return value.tolist()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value
+
+
+def _shaped(flat: list[Any], shape: tuple[int, ...]) -> Any:
+    if not shape:
+        return flat[0]
+    if len(shape) == 1:
+        return flat
+    size = len(flat) // shape[0] if shape[0] else 0
+    return [_shaped(flat[i * size : (i + 1) * size], shape[1:]) for i in range(shape[0])]
+
+
+def sheet(images: Any, columns: int) -> NDArray[np.uint8]:
+    """Pictures (n, C, H, W) in [0, 1] side by side without gaps, (rows H, columns W[, 3])."""
+    if hasattr(images, "detach"):
+        images = images.detach().cpu().numpy()
+    x = np.asarray(images, dtype=np.float32)
+    n, channels, height, width = x.shape
+    rows = -(-n // columns)
+    full = np.zeros((rows * columns, channels, height, width), np.float32)
+    full[:n] = np.nan_to_num(x)
+    grid = full.reshape(rows, columns, channels, height, width).transpose(0, 3, 1, 4, 2)
+    grid = grid.reshape(rows * height, columns * width, channels)
+    pixels = (grid.clip(0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
+    if channels == 1:
+        return pixels[..., 0]
+    return pixels[..., :3] if channels >= 3 else pixels[..., [0, 0, 0]]
+
+
+def png(pixels: NDArray[np.uint8]) -> bytes:
+    """A picture as PNG."""
+    from PIL import Image
+
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, format="PNG")
+    return out.getvalue()
+
+
+_FRAME = re.compile(r"^(?P<panel>.+)@(?P<step>\d{9})\.json$")
+_SNAPSHOT = re.compile(r"^(?P<step>\d{9})\.json$")
+
+
+class RunFiles:
+    """The files of one run (or of an exported folder: it looks the same).
+
+    Args:
+        place: the folder of all files.
+        prefix: the run's own folder in it, ``""`` for an exported folder.
+    """
+
+    def __init__(self, place: Folder, prefix: str = "") -> None:
+        self.place, self._prefix = place, prefix
+
+    def _name(self, *parts: str) -> str:
+        return "/".join(filter(None, (self._prefix, *parts)))
+
+    # -- snapshots ---------------------------------------------------------------------------
+
+    def save(self, snapshot: Snapshot) -> None:
+        """Write a snapshot durably.
+
+        Raises:
+            OSError: if the disk is full; nothing half-written stays.
+        """
+        from safetensors.torch import save
+
+        tensors = {k: v.detach().contiguous() for k, v in snapshot.tensors.items()}
+        content = save(tensors)
+        head = {
+            "format": FORMAT,
+            "step": snapshot.step,
+            "attempt": snapshot.attempt,
+            "spec": dict(snapshot.spec),
+            "values": dict(snapshot.values),
+            "bytes": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "time": time.time(),
+        }
+        stem = self._name("snapshots", f"{snapshot.step:09d}")
+        # After a resume the same step may be written again: without its JSON it is gone first,
+        # so that no reader sees the old checksum with new tensors.
+        self.place.remove(f"{stem}.json")
+        self.place.write(f"{stem}.safetensors", content, durable=True)
+        self.place.write(f"{stem}.json", json.dumps(head).encode(), durable=True)
+
+    def steps(self) -> tuple[int, ...]:
+        """The steps of the snapshots there are."""
+        found = map(_SNAPSHOT.match, self.place.names(self._name("snapshots")))
+        return tuple(int(match["step"]) for match in found if match)
+
+    def snapshot(self, step: int, *, prefix: str = "") -> Snapshot:
+        """The snapshot of a step, checked; of its tensors those alone that begin with prefix.
+
+        Raises:
+            SnapshotError: if it is missing or damaged; the message names it.
+        """
+        from safetensors import SafetensorError
+        from safetensors.torch import load
+
+        from genlab.train.snapshots import Snapshot
+
+        stem = self._name("snapshots", f"{step:09d}")
+        kept = ", ".join(str(s) for s in self.steps() if s != step) or "none"
+        tail = f"The other snapshots are unaffected (steps: {kept})."
+        try:
+            head = json.loads(self.place.read(f"{stem}.json"))
+            content = self.place.read(f"{stem}.safetensors")
+        except FileNotFoundError:
+            raise SnapshotError(f"There is no snapshot of step {step} ({stem}). {tail}") from None
+        except (ValueError, OSError) as error:
+            raise SnapshotError(
+                f"The snapshot of step {step} ({stem}) cannot be read: {error}. {tail}"
+            ) from None
+        try:
+            if head["format"] > FORMAT:
+                raise SnapshotError(
+                    f"The snapshot of step {step} ({stem}) was written by a newer GenLab. {tail}"
+                )
+            if hashlib.sha256(content).hexdigest() != head["sha256"]:
+                raise SnapshotError(
+                    f"The snapshot of step {step} ({stem}) is damaged: its checksum is wrong. "
+                    f"{tail}"
+                )
+            tensors = {k: v for k, v in load(content).items() if k.startswith(prefix)}
+            return Snapshot(head["step"], tensors, head["values"], head["spec"], head["attempt"])
+        except (KeyError, TypeError, SafetensorError) as error:
+            raise SnapshotError(
+                f"The snapshot of step {step} ({stem}) is damaged: {error}. {tail}"
+            ) from None
+
+    def newest(self) -> tuple[Snapshot | None, list[str]]:
+        """The newest good snapshot, and what was wrong with the newer ones."""
+        wrong: list[str] = []
+        for step in reversed(self.steps()):
+            try:
+                return self.snapshot(step), wrong
+            except SnapshotError as error:
+                wrong.append(str(error))
+        return None, wrong
+
+    def forget_snapshot(self, step: int) -> None:
+        """Remove the snapshot of a step."""
+        stem = self._name("snapshots", f"{step:09d}")
+        self.place.remove(f"{stem}.json")
+        self.place.remove(f"{stem}.safetensors")
+
+    # -- pictures ----------------------------------------------------------------------------
+
+    def save_frame(self, step: int, pictures: Mapping[str, Picture]) -> None:
+        """Write the pictures of a step: a PNG sheet for images, JSON for the rest."""
+        for panel, picture in pictures.items():
+            stem = self._name("frames", f"{panel}@{step:09d}")
+            payload = dict(picture.payload)
+            head: dict[str, Any] = {
+                "form": picture.form,
+                "title": picture.title,
+                "note": picture.note,
+                "step": step,
+            }
+            if picture.form == "images":
+                x = payload.pop("x")
+                n = len(x)
+                columns = int(payload.pop("columns", 0) or np.ceil(np.sqrt(n)))
+                self.place.write(f"{stem}.png", png(sheet(x, columns)))
+                head |= {"columns": columns, "n": n, "shape": list(x.shape[1:])}
+            text = json.dumps({**head, **plain(payload)}, separators=(",", ":"))
+            self.place.write(f"{stem}.json", text.encode())
+
+    def frames(self) -> dict[str, list[int]]:
+        """The steps of the pictures there are, by panel."""
+        found: dict[str, list[int]] = {}
+        for name in self.place.names(self._name("frames")):
+            match = _FRAME.match(name)
+            if match:
+                found.setdefault(match["panel"], []).append(int(match["step"]))
+        return {panel: sorted(steps) for panel, steps in found.items()}
+
+    def frame(self, panel: str, step: int) -> dict[str, Any]:
+        """What is known of one picture.
+
+        Raises:
+            SnapshotError: if there is none.
+        """
+        return json.loads(self.frame_file(panel, step, "json"))
+
+    def frame_file(self, panel: str, step: int, ext: str) -> bytes:
+        """One file of a picture, ``json`` or ``png``.
+
+        Raises:
+            SnapshotError: if there is none.
+        """
+        if not re.fullmatch(r"[\w -]+", panel) or ext not in {"json", "png"}:
+            raise SnapshotError(f"There is no picture {panel!r} ({ext}) of step {step}.")
+        try:
+            return self.place.read(self._name("frames", f"{panel}@{int(step):09d}.{ext}"))
+        except (FileNotFoundError, IsADirectoryError):
+            raise SnapshotError(f"There is no picture {panel!r} ({ext}) of step {step}.") from None
+
+    def forget_frames(self, step: int) -> None:
+        """Remove all pictures of a step."""
+        for name in self.place.names(self._name("frames")):
+            if f"@{step:09d}." in name:
+                self.place.remove(self._name("frames", name))
+
+    # -- the rest ----------------------------------------------------------------------------
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write a small JSON file of the run."""
+        self.place.write(self._name(name), json.dumps(value, indent=1).encode())
+
+    def read_json(self, name: str) -> Any:
+        """Read a small JSON file of the run; FileNotFoundError if there is none."""
+        return json.loads(self.place.read(self._name(name)))
+
+    def forget(self) -> None:
+        """Remove every file of the run."""
+        if self._prefix:
+            self.place.remove(self._prefix)
+
+
+def run_files(place: Folder, run: str) -> RunFiles:
+    """The files of a run of this store."""
+    return RunFiles(place, f"runs/{run}")
+
+
+def save_result(place: Folder, key: str, result: Mapping[str, Any]) -> None:
+    """Write a job's result: arrays without pickle, plain values as JSON beside them."""
+    arrays = {k: np.asarray(_array(v)) for k, v in result.items() if _is_array(v)}
+    values = {k: v for k, v in result.items() if not _is_array(v)}
+    for name, array in arrays.items():
+        if array.dtype.kind == "O":
+            raise TypeError(f"the result {name!r} of a job holds objects, not numbers or text")
+    out = io.BytesIO()
+    np.savez(out, **arrays)  # type: ignore[arg-type]
+    place.write(f"jobs/{key}.npz", out.getvalue())
+    place.write(f"jobs/{key}.json", json.dumps(plain(values)).encode())
+
+
+def load_result(place: Folder, key: str) -> dict[str, Any]:
+    """A job's result.
+
+    Raises:
+        SnapshotError: if it is missing or damaged.
+    """
+    try:
+        values = json.loads(place.read(f"jobs/{key}.json"))
+        with np.load(io.BytesIO(place.read(f"jobs/{key}.npz")), allow_pickle=False) as arrays:
+            return {**values, **{name: arrays[name] for name in arrays.files}}
+    except FileNotFoundError:
+        raise SnapshotError(
+            f"The result of the job {key} is not there; ask for it again."
+        ) from None
+    except (ValueError, OSError, KeyError) as error:
+        raise SnapshotError(
+            f"The result of the job {key} cannot be read: {error}; ask for it again."
+        ) from None
+
+
+def has_result(place: Folder, key: str) -> bool:
+    """Whether a job's result is there."""
+    return f"{key}.json" in place.names("jobs")
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray) or hasattr(value, "detach")
+
+
+def _array(value: Any) -> Any:
+    return value.detach().cpu().numpy() if hasattr(value, "detach") else value
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether an error says that the disk (or a quota) is full."""
+    return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def kept(steps: Sequence[int], thinned: Sequence[int]) -> list[int]:
+    """Which of the steps fell out."""
+    return sorted(set(steps) - set(thinned))

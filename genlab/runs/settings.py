@@ -1,0 +1,84 @@
+"""Settings of the installation (not of a run): read from the environment each time."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import tempfile
+from pathlib import Path
+
+from genlab.errors import StoreError
+
+
+def home() -> Path:
+    """Where ``checkpoints/`` lies: the project's folder, or the current one if installed."""
+    project = Path(__file__).resolve().parents[2]
+    return project if (project / "checkpoints").is_dir() else Path.cwd()
+
+
+def store_url() -> str:
+    """The SQLAlchemy URL of the run store, from ``GENLAB_STORE``."""
+    given = os.environ.get("GENLAB_STORE", "").strip()
+    return given or f"sqlite:///{home() / 'checkpoints' / 'genlab.db'}"
+
+
+def files_url() -> str:
+    """The folder or fsspec URL of the runs' files, from ``GENLAB_FILES``."""
+    given = os.environ.get("GENLAB_FILES", "").strip()
+    return given or str(home() / "checkpoints")
+
+
+def pretrained() -> Path:
+    """The folder of the models that ship with the project."""
+    return home() / "checkpoints" / "pretrained"
+
+
+def workers() -> int:
+    """How many runs may run at once on this host, from ``GENLAB_WORKERS``.
+
+    Raises:
+        StoreError: if it is not a whole number of at least 1.
+    """
+    given = os.environ.get("GENLAB_WORKERS", "").strip()
+    if not given:
+        return max(1, (os.cpu_count() or 2) - 1)
+    if not given.isdigit() or int(given) < 1:
+        raise StoreError(
+            f"GENLAB_WORKERS = {given!r} is not possible: allowed: a whole number from 1. "
+            "Nothing was started."
+        )
+    return int(given)
+
+
+def host() -> str:
+    """The name of this host, as in the ``worker`` of a run."""
+    return socket.gethostname().replace(":", "_") or "localhost"
+
+
+def me() -> str:
+    """``host:pid`` of this process."""
+    return f"{host()}:{os.getpid()}"
+
+
+def local_folder(url: str) -> Path | None:
+    """The folder of a SQLite store, None for a server or a store in memory."""
+    prefix = "sqlite:///"
+    name = url.removeprefix(prefix)
+    if not url.startswith(prefix) or name in {"", ":memory:"}:
+        return None
+    return Path(name).absolute().parent
+
+
+def state_folder(url: str) -> Path:
+    """A local folder for the supervisor's lock and log."""
+    folder = local_folder(url) or Path(tempfile.gettempdir()) / f"genlab-{os.getuid()}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def lock_file(url: str) -> Path:
+    """The file that the supervisor of this host and store holds locked."""
+    name = str(Path(url.removeprefix("sqlite:///")).absolute()) if "sqlite" in url else url
+    digest = hashlib.blake2b(name.encode(), digest_size=5).hexdigest()
+    return state_folder(url) / f"supervisor-{host()}-{digest}.lock"

@@ -1,0 +1,90 @@
+"""Snapshots of a run: what is in one, and which are kept."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from genlab import random
+from genlab.data.base import Dataset
+from genlab.train.algorithm import Algorithm, Packed
+
+RNG = "rng"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A run as it stood after a step; the data cursor is the step itself.
+
+    Args:
+        step: steps taken.
+        tensors: the algorithm's tensors, and the state of the random stream under ``rng``. The
+            names that begin with ``model/`` are the model's own ``state_dict``.
+        values: the algorithm's plain values.
+        spec: the flat description of the run.
+        attempt: in which attempt of the run it was taken.
+    """
+
+    step: int
+    tensors: Mapping[str, Tensor]
+    values: Mapping[str, Any]
+    spec: Mapping[str, Any]
+    attempt: int = 1
+
+
+def take(algorithm: Algorithm[Any], state: Any, step: int, attempt: int = 1) -> Snapshot:
+    """A copy of everything that the next step needs."""
+    packed = algorithm.pack(state)
+    tensors = {**packed.tensors, RNG: random.capture()}
+    return Snapshot(step, tensors, packed.values, algorithm.spec.flat(), attempt)
+
+
+def put_back(algorithm: Algorithm[Any], snapshot: Snapshot, data: Dataset) -> Any:
+    """The state of a snapshot; the random stream goes on where it stood.
+
+    Raises:
+        SnapshotError: if the tensors do not belong to this run.
+    """
+    tensors = dict(snapshot.tensors)
+    rng = tensors.pop(RNG)
+    state = algorithm.unpack(Packed(tensors, dict(snapshot.values)), data)
+    random.restore(rng)
+    return state
+
+
+def not_finite(tensors: Mapping[str, Tensor]) -> str | None:
+    """The first tensor that holds a NaN or an infinity, None if all are finite."""
+    for name, tensor in tensors.items():
+        # One sum instead of one comparison an entry: NaN and infinity both survive it.
+        if tensor.is_floating_point() and not math.isfinite(float(tensor.double().sum())):
+            return name
+    return None
+
+
+def thin(steps: Iterable[int], limit: int) -> tuple[int, ...]:
+    """At most ``limit`` of these steps: the first, the last two, the others log-spaced.
+
+    The step that leaves the smallest hole on the scale log(1 + step) goes first, so thinning again
+    after each new step gives about the same steps as thinning once at the end.
+
+    Example:
+        >>> thin(range(0, 1001), 8)[0], thin(range(0, 1001), 8)[-2:], len(thin(range(1001), 8))
+        (0, (999, 1000), 8)
+    """
+    kept = sorted(set(steps))
+    if limit < 3:
+        raise ValueError("at least three snapshots are kept: the first and the last two")
+    place = {step: math.log1p(step) for step in kept}
+    while len(kept) > limit:
+        holes = [(place[kept[i + 1]] - place[kept[i - 1]], i) for i in range(1, len(kept) - 2)]
+        del kept[min(holes)[1]]
+    return tuple(kept)
+
+
+def early(step: int) -> bool:
+    """Whether a step is one of the early looks: 0, 1, 2, 4, 8, ..."""
+    return step & (step - 1) == 0
