@@ -1,0 +1,38 @@
+"""Maximum likelihood, for models whose log-density is exact."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+from torch import Tensor
+
+from genlab.measure import Series
+from genlab.models.base import GenerativeModel, HasLogProb
+from genlab.objectives.base import Loss, Objective, Player
+from genlab.registry import OBJECTIVES
+
+
+@OBJECTIVES.register("likelihood", title="Maximum likelihood")
+class Likelihood(Objective):
+    """-(1/B) Σ_i log p(x_i), lowered: the same as lowering KL(data ‖ model)."""
+
+    requires: ClassVar[tuple[type, ...]] = (GenerativeModel, HasLogProb)
+
+    @property
+    def players(self) -> tuple[Player, ...]:
+        return (Player("model"),)
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        kind = "training batch"
+        return (
+            Series("nll", "−log p(x)", "loss", "nats", kind, direction="lower"),
+            Series("bits_per_dim", "Bits per dimension", "bits", "bits/dim", kind, 0, "lower"),
+        )
+
+    def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:
+        assert isinstance(model, HasLogProb)
+        nll = -model.log_prob(x)
+        dim = math.prod(x.shape[1:])
+        return Loss(nll.mean(), {"nll": nll, "bits_per_dim": nll / (dim * math.log(2))})
