@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +14,8 @@ import streamlit as st
 from genlab.errors import GenlabError
 
 LOG = logging.getLogger("genlab.ui")
+#: Signs that Markdown would take for itself; an underscore in a word and a colon before a space stay.
+MARKDOWN = re.compile(r"[\\`*\[\]$<~]|\b_|_\b|:(?=\S)|^[#>]")
 UNEXPECTED = (
     "This part of the page could not be shown: something unexpected happened in the program. "
     "Runs and their files are unaffected. The log of the server has the details; "
@@ -32,12 +35,19 @@ def guarded() -> Iterator[None]:
         st.error(UNEXPECTED, icon=":material/error:")
 
 
+def plain(text: str) -> str:
+    r"""Text with its Markdown signs shown as they are.
+
+    Example:
+        >>> plain("two_gaussians: *new*")
+        'two_gaussians: \\*new\\*'
+    """
+    return MARKDOWN.sub(r"\\\g<0>", text)
+
+
 def sentence(error: BaseException) -> str:
-    """The message with its first letter large, and with no Markdown in it."""
-    text = str(error).strip() or type(error).__name__
-    for sign in "\\`*_[]$<>#~":
-        text = text.replace(sign, f"\\{sign}")
-    return text[0].upper() + text[1:] if text[0].isalpha() and " = " not in text[:40] else text
+    """The message of an error, without Markdown in it."""
+    return plain(str(error).strip() or type(error).__name__)
 
 
 def fragment(

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from genlab import runs
+from genlab.spec import RunSpec
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -80,3 +83,9 @@ PRESETS: tuple[Preset, ...] = (
         ":material/compare_arrows:",
     ),
 )
+
+
+def start(preset: Preset) -> list[str]:
+    """Start a preset's runs; every spec is checked before the first of them starts."""
+    specs = {title: RunSpec.build(**values) for title, values in preset.runs.items()}
+    return [runs.start(spec, title) for title, spec in specs.items()]

@@ -1,0 +1,129 @@
+"""Runs as cards: the newest picture, how it stands, where to go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from genlab import runs
+from genlab.runs.store import ACTIVE, RESUMABLE, RunRow
+from genlab.ui import links
+from genlab.ui.messages import empty, fragment, plain
+from genlab.ui.presets import Preset
+from genlab.ui.thumbs import thumb
+
+COLUMNS = 4
+RECENT = 8
+BADGES = {
+    "queued": ("gray", ":material/hourglass_empty:"),
+    "running": ("blue", ":material/play_arrow:"),
+    "paused": ("orange", ":material/pause:"),
+    "done": ("green", ":material/check:"),
+    "stopped": ("gray", ":material/stop:"),
+    "diverged": ("red", ":material/warning:"),
+    "failed": ("red", ":material/error:"),
+    "lost": ("red", ":material/link_off:"),
+}
+
+
+def name(row: RunRow) -> str:
+    """What a run is called: its title, or what it is made of."""
+    return row.title or f"{row.spec.get('model', '?')} on {row.spec.get('data', '?')}"
+
+
+def place(row: RunRow) -> str:
+    """How far a run is: its place in the queue, or its steps."""
+    if row.status == "queued":
+        return f"waits, place {row.position} in the queue" if row.position else "about to start"
+    speed = f", {row.speed:,.0f} steps/s" if row.status == "running" and row.speed > 0 else ""
+    return f"step {row.step:,} of {row.steps:,}{speed}"
+
+
+def badge(row: RunRow) -> None:
+    """The status, as a word and a sign beside the colour."""
+    colour, icon = BADGES.get(row.status, ("gray", ":material/help:"))
+    st.badge(row.status, icon=icon, color=colour)  # type: ignore[arg-type]
+
+
+def run_card(row: RunRow) -> None:
+    """One run: thumbnail, status, the way to Watch and Explore."""
+    active = row.status in ACTIVE
+    with st.container(border=True):
+        thumb(row.id, f"samples of {name(row)}", active=active, key=f"thumb.{row.id}")
+        st.markdown(f"**{plain(name(row))}**")
+        badge(row)
+        if row.steps:
+            st.progress(min(1.0, row.step / row.steps), text=place(row))
+        if row.message:
+            st.caption(plain(row.message))
+        with st.container(horizontal=True, gap="small"):
+            if st.button("Watch", key=f"watch.{row.id}", icon=":material/monitoring:"):
+                links.watch(row.id)
+            if st.button(
+                "Explore",
+                key=f"explore.{row.id}",
+                icon=":material/explore:",
+                disabled=row.status == "queued",
+            ):
+                links.explore(row.id)
+            if row.status in RESUMABLE and st.button(
+                "Resume", key=f"resume.{row.id}", icon=":material/replay:"
+            ):
+                runs.resume(row.id)
+                st.rerun()
+
+
+def shipped_card(view: Any) -> None:
+    """One model that ships with the project."""
+    with st.container(border=True):
+        thumb(view.id, f"samples of {name(view.row)}", active=False, key=f"thumb.{view.id}")
+        st.markdown(f"**{plain(name(view.row))}**")
+        st.caption(f"{view.row.spec['model']} on {view.row.spec['data']}, {place(view.row)}")
+        if st.button("Explore", key=f"explore.{view.id}", icon=":material/explore:"):
+            links.explore(view.id)
+
+
+def preset_card(preset: Preset) -> bool:
+    """One preset; whether its button was pressed."""
+    with st.container(border=True, height="stretch"):
+        st.markdown(f"**{preset.title}**")
+        st.caption(preset.text)
+        return bool(
+            st.button(
+                "Start both" if len(preset.runs) > 1 else "Start",
+                key=f"preset.{preset.key}",
+                icon=preset.icon,
+                type="primary",
+                width="stretch",
+            )
+        )
+
+
+def grid(items: Sequence[Any], draw: Any, columns: int = COLUMNS) -> None:
+    """Lay cards out in rows."""
+    for start in range(0, len(items), columns):
+        for item, column in zip(items[start : start + columns], st.columns(columns), strict=False):
+            with column:
+                draw(item)
+
+
+def recent() -> None:
+    """The newest runs; they renew themselves while one of them is active."""
+    rows = runs.store().runs(limit=RECENT)
+    if not rows:
+        empty("No run yet.", "Start one of the presets above, or make your own on Train.")
+        return
+    busy = any(row.status in ACTIVE for row in rows)
+    fragment(run_every=2.0 if busy else None)(_recent)(busy)
+
+
+def _recent(busy: bool) -> None:
+    rows = runs.store().runs(limit=RECENT)
+    waiting = sum(row.status == "queued" for row in rows)
+    if waiting:
+        st.caption(f"{waiting} in the queue; it starts as soon as a worker is free.")
+    grid(rows, run_card)
+    if busy and not any(row.status in ACTIVE for row in rows):
+        st.rerun()

@@ -1,0 +1,36 @@
+"""From page to page: each link carries the state of the page it opens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import streamlit as st
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def page(name: str) -> str:
+    """The file of a page, as ``st.switch_page`` wants it."""
+    return str(ROOT / "pages" / f"{name}.py")
+
+
+def watch(run: str) -> NoReturn:
+    """Open Watch on a run."""
+    st.switch_page(page("watch"), query_params={"run": run})
+
+
+def explore(run: str) -> NoReturn:
+    """Open Explore on a run or a shipped model."""
+    st.switch_page(page("explore"), query_params={"run": run})
+
+
+def compare(runs: Sequence[str]) -> NoReturn:
+    """Open Compare on up to four runs."""
+    st.switch_page(page("compare"), query_params={"runs": ",".join(runs)})
+
+
+def train(values: dict[str, str]) -> NoReturn:
+    """Open Train with a form filled in."""
+    st.switch_page(page("train"), query_params=values)

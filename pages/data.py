@@ -1,0 +1,37 @@
+"""Data: what each dataset holds."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from genlab.registry import DATASETS, models_for
+from genlab.ui import forms, links, pictures, state
+
+st.title("Data")
+names = DATASETS.names()
+name, wrong = state.choice("data", names, names[0])
+if wrong:
+    st.error(wrong, icon=":material/error:")
+
+left, right = st.columns([2, 3], gap="large")
+with left:
+    picked = st.selectbox(
+        "Dataset",
+        names,
+        index=names.index(name),
+        key="data.name",
+        format_func=lambda n: DATASETS.row(n).title,
+    )
+    st.markdown(DATASETS.row(picked).summary)
+    values = forms.data_part(picked, {})
+    source = DATASETS[picked]
+    meta = source.meta(source.Options.build(values))
+    pictures.describe(meta)
+    able = ", ".join(models_for(picked, values)) or "none yet"
+    st.markdown(f"**Models that can learn it**: {able}")
+    if st.button("Train on this", icon=":material/play_circle:", key="data.train"):
+        links.train({"data": picked, **{k: str(v) for k, v in values.items()}})
+with right:
+    pictures.dataset(picked, values, meta)
+if not wrong or picked != name:
+    state.write({"data": picked})

@@ -1,0 +1,38 @@
+"""Start: what this is, four presets, the recent runs, the models that ship with the project."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from genlab import runs
+from genlab.ui import cards, links
+from genlab.ui.presets import PRESETS, start
+
+st.title("GenLab")
+st.markdown(
+    "See what generative models learn, while they learn it. "
+    "Each run trains a small variational autoencoder or a generative adversarial network in the "
+    "background, and every curve says what kind of number it is, with the exact answer beside it "
+    "where there is one. Start a preset below, or make your own on **Train**."
+)
+
+st.subheader("One click")
+pressed = []
+for preset, column in zip(PRESETS, st.columns(len(PRESETS)), strict=True):
+    with column:
+        if cards.preset_card(preset):
+            pressed.append(preset)
+if pressed:
+    started = start(pressed[0])
+    if len(started) > 1:
+        links.compare(started)
+    links.watch(started[0])
+
+st.subheader("Recent runs")
+cards.recent()
+
+st.subheader("Trained already")
+if shipped := runs.shipped():
+    cards.grid(shipped, cards.shipped_card)
+else:
+    st.caption("No pre-trained model is in `checkpoints/pretrained`.")
