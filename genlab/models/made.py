@@ -39,9 +39,9 @@ class MADE(FullyVisible[MADEOptions]):
     """p(x_i = 1 | x_<i) = σ(net_i(x ⊙ masks)), all i in one pass.
 
     With M sets of masks the model is the mixture p(x) = (1/M) Σ_m p_m(x), exactly, and each
-    conditional is p(x_≤i) / p(x_<i) of that mixture. While training, each batch is seen through one
-    set of masks drawn from the run's stream: ``log_prob`` in training mode is log p_m(x), which is
-    in the mean over m at most the log p(x) of evaluation mode.
+    conditional is p(x_≤i) / p(x_<i) of that mixture. While training, each batch is seen through
+    one set of masks drawn from the run's stream: ``log_prob`` in training mode is log p_m(x),
+    which is in the mean over m at most the log p(x) of evaluation mode.
 
     Source: Germain, Gregor, Murray and Larochelle 2015, "MADE: Masked autoencoder for distribution
     estimation".

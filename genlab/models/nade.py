@@ -55,7 +55,7 @@ class NADE(FullyVisible[NADEOptions]):
 
     @staticmethod
     def _logits(before: Tensor, x: Tensor, inward: Tensor, outward: Tensor) -> Tensor:
-        """Logits, less their biases, of a run of pixels: ``before`` is what came earlier, (B, H)."""
+        """Logits, less their biases, of a run of pixels after ``before``, (B, H)."""
         step = x[:, :, None] * inward
         h = torch.sigmoid(before[:, None, :] + step.cumsum(1) - step)
         return (h * outward).sum(-1)

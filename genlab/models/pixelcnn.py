@@ -71,8 +71,7 @@ class PixelCNN(FullyVisible[PixelCNNOptions]):
 
     def stacks(self) -> Iterator[GatedMaskedConv]:
         """The gated layers in order."""
-        for block in self.blocks:
-            yield block  # type: ignore[misc]
+        yield from self.blocks  # type: ignore[misc]
 
     def readout(self, h: Tensor) -> Tensor:
         """Logits from the horizontal stack, (B, width, H, W) -> (B, 1, H, W)."""

@@ -88,7 +88,7 @@ class FullyVisible(GenerativeModel[O], HasLogProb):
         return "it models binary pixels, and these data are not images"
 
     @classmethod
-    def defaults(cls, meta: DataMeta) -> dict[str, Any]:
+    def defaults(cls, meta: DataMeta) -> dict[str, Any]:  # noqa: ARG003
         return {"objective": "likelihood"}
 
     @abc.abstractmethod

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -31,9 +33,9 @@ def spread_degrees(units: int, dim: int, generator: torch.Generator | None) -> T
 class MaskedMLP(nn.Module):
     """MADE's network: output i is a function of the inputs before i alone, and of nothing else.
 
-    A unit k has a degree m(k); the masks are M^W = 1[m(k) >= m_in] into a hidden layer and, strict,
-    M^V = 1[d > m(k)] into output d. Inputs and outputs have the degrees 1, ..., D. Several sets of
-    masks share one set of weights.
+    A unit k has a degree m(k); the masks are M^W = 1[m(k) >= m_in] into a hidden layer and,
+    strict, M^V = 1[d > m(k)] into output d. Inputs and outputs have the degrees 1, ..., D. Several
+    sets of masks share one set of weights.
 
     Source: Germain, Gregor, Murray and Larochelle 2015, "MADE: Masked autoencoder for distribution
     estimation".
@@ -65,9 +67,7 @@ class MaskedMLP(nn.Module):
         super().__init__()
         self.dim, self.masks = dim, masks
         sizes = [dim, *[hidden] * layers, dim]
-        self.linears = nn.ModuleList(
-            nn.Linear(a, b) for a, b in zip(sizes, sizes[1:], strict=False)
-        )
+        self.linears = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(sizes))
         self.direct = nn.Parameter(torch.zeros(dim, dim)) if direct else None
         if self.direct is not None:
             nn.init.uniform_(self.direct, -(dim**-0.5), dim**-0.5)
@@ -116,8 +116,8 @@ class GatedMaskedConv(nn.Module):
     y = tanh(W_f * x) ⊙ σ(W_g * x) in each stack; the horizontal stack adds a 1x1 view of the
     vertical one at the same place, so together they see *every* pixel above and to the left and
     there is no blind spot. A mask of zeros over the future half of a kernel is the same function
-    as a kernel without that half; the halves are left out here, at half the work. ``first`` is mask
-    A (the pixel itself is hidden), otherwise mask B.
+    as a kernel without that half; the halves are left out here, at half the work. ``first`` is
+    mask A (the pixel itself is hidden), otherwise mask B.
 
     Source: van den Oord, Kalchbrenner, Vinyals, Espeholt, Graves and Kavukcuoglu 2016,
     "Conditional image generation with PixelCNN decoders".

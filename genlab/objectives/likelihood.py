@@ -31,7 +31,7 @@ class Likelihood(Objective):
             Series("bits_per_dim", "Bits per dimension", "bits", "bits/dim", kind, 0, "lower"),
         )
 
-    def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:
+    def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:  # noqa: ARG002
         assert isinstance(model, HasLogProb)
         nll = -model.log_prob(x)
         dim = math.prod(x.shape[1:])
