@@ -1,0 +1,23 @@
+"""Distributions: likelihoods as a table, and the point mass that a generator gives."""
+
+from __future__ import annotations
+
+from genlab.distributions.base import (
+    LIKELIHOODS,
+    Likelihood,
+    LikelihoodOptions,
+    density_note,
+    is_density,
+    likelihood_choices,
+)
+from genlab.distributions.point import Point
+
+__all__ = [
+    "LIKELIHOODS",
+    "Likelihood",
+    "LikelihoodOptions",
+    "Point",
+    "density_note",
+    "is_density",
+    "likelihood_choices",
+]

@@ -1,0 +1,18 @@
+"""Divergences: closed forms, bounds from a critic, and estimates on a grid."""
+
+from __future__ import annotations
+
+from genlab.divergences.coverage import Coverage, mode_coverage
+from genlab.divergences.grid import Grid
+from genlab.divergences.js import LOG_2, js_bound
+from genlab.divergences.kl import closed_form_kl, gaussian_kl
+
+__all__ = [
+    "LOG_2",
+    "Coverage",
+    "Grid",
+    "closed_form_kl",
+    "gaussian_kl",
+    "js_bound",
+    "mode_coverage",
+]

@@ -1,0 +1,78 @@
+"""Likelihoods p(x | z) as rows of one table: a new one is a new file with one row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+from torch.distributions import Distribution
+
+from genlab.data.base import DataMeta, Support
+from genlab.registry import Registry
+from genlab.spec import Options, option
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """One likelihood: what data it may meet, and how a net's outputs become a distribution.
+
+    Args:
+        supports: the supports of the data for which its formula is defined.
+        densities: those among them for which it is a density (or mass function) of the data.
+        outputs: how many outputs of the net an entry of the data takes.
+        make: ``make(h, options)``: h is (B, outputs, *data_shape), the result has batch shape
+            (B,) and event shape data_shape.
+    """
+
+    supports: tuple[Support, ...]
+    densities: tuple[Support, ...]
+    outputs: int
+    make: Callable[[Tensor, Any], Distribution]
+
+
+LIKELIHOODS: Registry[Likelihood] = Registry("likelihood", "genlab.distributions")
+
+
+@dataclass(frozen=True)
+class LikelihoodOptions(Options):
+    """The options of every model with a likelihood."""
+
+    likelihood: str = option(
+        "bernoulli",
+        "distribution of the data given the latent code, p(x | z)",
+        choices=lambda: LIKELIHOODS.names(),
+    )
+    sigma: float = option(
+        0.1,
+        "standard deviation of the Gaussian likelihood",
+        low=1e-3,
+        high=10.0,
+        unit="data units",
+        log=True,
+        advanced=True,
+    )
+
+
+def likelihood_choices(meta: DataMeta) -> tuple[str, ...]:
+    """The names of the likelihoods that such data may meet."""
+    able = (row.name for row in LIKELIHOODS.rows() if meta.support in row.value.supports)
+    return tuple(sorted(able))
+
+
+def is_density(name: str, meta: DataMeta) -> bool:
+    """Whether this likelihood is a density of such data.
+
+    Example:
+        >>> is_density("bernoulli", DataMeta((1, 8, 8), "unit"))
+        False
+        >>> is_density("gaussian", DataMeta((1, 8, 8), "unit"))
+        True
+    """
+    return meta.support in LIKELIHOODS[name].densities
+
+
+def density_note(name: str, meta: DataMeta) -> str:
+    """What must stand beside a log-likelihood that is not one; empty where it is."""
+    return "" if is_density(name, meta) else f"{name} on grey data: not a density"

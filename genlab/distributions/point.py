@@ -1,0 +1,44 @@
+"""The point mass: what a generator without a likelihood gives for a code."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, constraints
+
+
+class Point(Distribution):
+    """All mass at one value, p(x | z) = δ(x − G(z)); there is no density, so no ``log_prob``.
+
+    Args:
+        value: G(z), (B, *event).
+        event_dim: how many of the last axes belong to one example.
+
+    Example:
+        >>> point = Point(torch.zeros(2, 3), event_dim=1)
+        >>> point.batch_shape, point.event_shape, point.sample((4,)).shape
+        (torch.Size([2]), torch.Size([3]), torch.Size([4, 2, 3]))
+    """
+
+    arg_constraints: dict[str, constraints.Constraint] = {}  # noqa: RUF012 - torch's own shape
+    has_rsample = True
+
+    def __init__(self, value: Tensor, event_dim: int) -> None:
+        self._value = value
+        split = value.dim() - event_dim
+        super().__init__(value.shape[:split], value.shape[split:], validate_args=False)
+
+    @property
+    def mean(self) -> Tensor:
+        return self._value
+
+    @property
+    def mode(self) -> Tensor:
+        return self._value
+
+    @property
+    def variance(self) -> Tensor:
+        return torch.zeros_like(self._value)
+
+    def rsample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
+        return self._value.expand(torch.Size(sample_shape) + self._value.shape)

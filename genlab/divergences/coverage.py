@@ -1,0 +1,52 @@
+"""How many modes of a mixture a sampler reaches, and how many of its samples are near one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """The mode metrics of one set of samples.
+
+    Args:
+        modes: modes that have at least one sample of high quality.
+        high_quality: share of samples within three standard deviations of their nearest mode.
+        kl: KL of the modes' shares (samples of high quality) to uniform, in nats, plug-in.
+        kl_floor: what a perfect sampler scores on average, about (K − 1)/(2N).
+    """
+
+    modes: int
+    high_quality: float
+    kl: float
+    kl_floor: float
+
+
+def mode_coverage(x: Tensor, modes: Tensor, std: float) -> Coverage:
+    """Mode coverage by the protocol of VEEGAN and PacGAN.
+
+    A sample is of high quality within 3 std of its nearest mean; a mode counts when it has one. In
+    two dimensions a perfect sampler scores 1 − exp(−4.5) = 98.89 % high quality.
+
+    Source: Srivastava et al. 2017; Lin et al. 2018.
+
+    Args:
+        x: samples, (n, d).
+        modes: means, (k, d).
+        std: standard deviation of a mode, in data units.
+    """
+    distance, nearest = torch.cdist(x.double(), modes.double()).min(dim=1)
+    good = distance <= 3.0 * std
+    counts = torch.bincount(nearest[good], minlength=len(modes)).double()
+    total = counts.sum().clamp(min=1.0)
+    shares = counts / total
+    kl = torch.special.xlogy(shares, shares * len(modes)).sum() if counts.any() else torch.inf
+    return Coverage(
+        modes=int((counts > 0).sum()),
+        high_quality=float(good.double().mean()),
+        kl=float(kl),
+        kl_floor=(len(modes) - 1) / (2.0 * float(total)),
+    )

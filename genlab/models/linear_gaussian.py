@@ -1,0 +1,113 @@
+"""The linear Gaussian model: everything about it is known exactly."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution, MultivariateNormal
+
+from genlab.data.base import DataMeta
+from genlab.distributions.gaussian import IsotropicGaussian
+from genlab.models.base import GenerativeModel, HasEncoder, HasLogProb
+from genlab.models.latent import StandardPrior
+from genlab.registry import MODELS
+from genlab.spec import Options, option
+
+
+@dataclass(frozen=True)
+class LinearGaussianOptions(Options):
+    """Options of the linear Gaussian model."""
+
+    latent: int = option(2, "size of the latent code z", low=1, high=512)
+    sigma: float = option(
+        0.5,
+        "standard deviation of the noise",
+        low=1e-3,
+        high=10.0,
+        unit="data units",
+        log=True,
+        advanced=True,
+    )
+
+
+@MODELS.register(
+    "linear_gaussian",
+    title="Linear Gaussian (exact)",
+    summary="Probabilistic PCA: evidence and posterior are exact, so the ELBO is the evidence.",
+)
+class LinearGaussian(
+    StandardPrior, GenerativeModel[LinearGaussianOptions], HasEncoder, HasLogProb
+):
+    """p(z) = N(0, I), p(x | z) = N(Wz + b, σ²I), hence p(x) = N(b, WWᵀ + σ²I) and
+    p(z | x) = N(Λ⁻¹Wᵀ(x − b)/σ², Λ⁻¹) with Λ = I + WᵀW/σ².
+
+    Source: Tipping and Bishop 1999, "Probabilistic principal component analysis".
+    """
+
+    Options = LinearGaussianOptions
+
+    def __init__(self, options: LinearGaussianOptions, meta: DataMeta) -> None:
+        super().__init__(options, meta)
+        self.latent = options.latent
+        self.sigma = options.sigma
+        self.weight = nn.Parameter(torch.randn(meta.dim, self.latent) / math.sqrt(self.latent))
+        self.bias = nn.Parameter(torch.zeros(meta.dim))
+
+    @classmethod
+    def of(cls, weight: Tensor, bias: Tensor, sigma: float) -> Self:
+        """The model with these numbers: weight (d, latent), bias (d,), noise sd sigma."""
+        size, latent = weight.shape
+        model = cls(
+            LinearGaussianOptions(latent=latent, sigma=sigma), DataMeta((size,), "real")
+        ).to(weight.dtype)
+        with torch.no_grad():
+            model.weight.copy_(weight)
+            model.bias.copy_(bias)
+        return model
+
+    @classmethod
+    def fits(cls, meta: DataMeta) -> str | None:
+        return "it needs real data, not pictures" if meta.support != "real" else None
+
+    @classmethod
+    def defaults(cls, meta: DataMeta) -> dict[str, Any]:
+        return {"latent": max(1, min(2, meta.dim)), "lr": 1e-2, "batch": 256}
+
+    def precision(self) -> Tensor:
+        """Λ = I + WᵀW/σ², the precision of the posterior, (latent, latent)."""
+        eye = torch.eye(self.latent, dtype=self.weight.dtype, device=self.weight.device)
+        return eye + self.weight.mT @ self.weight / self.sigma**2
+
+    def encode(self, x: Tensor) -> Distribution:
+        pull = (x.flatten(1) - self.bias) @ self.weight / self.sigma**2
+        precision = self.precision()
+        mean = torch.linalg.solve(precision, pull.mT).mT
+        return MultivariateNormal(mean, precision_matrix=precision, validate_args=False)
+
+    def decode(self, z: Tensor) -> Distribution:
+        mean = z @ self.weight.mT + self.bias
+        return IsotropicGaussian(
+            mean.view(len(z), *self.data_shape), self.sigma, len(self.data_shape)
+        )
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        covariance = self.weight @ self.weight.mT + self.sigma**2 * torch.eye(
+            len(self.bias), dtype=self.weight.dtype, device=self.weight.device
+        )
+        law = MultivariateNormal(self.bias, covariance, validate_args=False)
+        return law.log_prob(x.flatten(1))
+
+    def expected_log_likelihood(self, x: Tensor, mean: Tensor, covariance: Tensor) -> Tensor:
+        """E_q[log p(x | z)] = log N(x; Wm + b, σ²I) − tr(WᵀW S)/(2σ²) for q = N(m, S).
+
+        Args:
+            x: (B, *data_shape).
+            mean: m, (B, latent).
+            covariance: S, (latent, latent) or (B, latent, latent).
+        """
+        trace = torch.einsum("ij,...ji->...", self.weight.mT @ self.weight, covariance)
+        return self.decode(mean).log_prob(x) - 0.5 * trace / self.sigma**2

@@ -1,0 +1,136 @@
+"""Variational autoencoders: a Gaussian encoder, a decoder with a likelihood."""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from genlab.data.base import DataMeta
+from genlab.distributions import LIKELIHOODS, LikelihoodOptions, likelihood_choices
+from genlab.models.base import GenerativeModel, HasEncoder, O
+from genlab.models.latent import StandardPrior, diagonal_normal
+from genlab.nets import SIZES, downsampler, mlp, upsampler
+from genlab.registry import MODELS
+from genlab.spec import option
+
+
+@dataclass(frozen=True)
+class LatentOptions(LikelihoodOptions):
+    """Options of every variational autoencoder."""
+
+    latent: int = option(20, "size of the latent code z", low=1, high=512)
+
+
+@dataclass(frozen=True)
+class VAEOptions(LatentOptions):
+    """Options of the variational autoencoder of linear layers."""
+
+    hidden: int = option(400, "units of a hidden layer", low=1, high=4096, log=True)
+    layers: int = option(1, "hidden layers of each net", low=1, high=8)
+
+
+@dataclass(frozen=True)
+class ConvVAEOptions(LatentOptions):
+    """Options of the convolutional variational autoencoder."""
+
+    width: int = option(
+        32, "channels of the largest hidden map; each halving doubles them", low=4, high=256
+    )
+
+
+class GaussianEncoderVAE(StandardPrior, GenerativeModel[O], HasEncoder, abc.ABC):
+    """p(z) = N(0, I), p(x | z) by the decoder's net, q(z | x) = N(μ(x), diag σ²(x)).
+
+    Source: Kingma and Welling 2014, "Auto-encoding variational Bayes".
+    """
+
+    encoder: nn.Module
+    decoder: nn.Module
+
+    def __init__(self, options: O, meta: DataMeta) -> None:
+        super().__init__(options, meta)
+        settings: Any = options
+        self.latent: int = settings.latent
+        self.likelihood = LIKELIHOODS[settings.likelihood]
+
+    @classmethod
+    def choices(cls, meta: DataMeta) -> dict[str, tuple[Any, ...]]:
+        return {"likelihood": likelihood_choices(meta)}
+
+    def encode(self, x: Tensor) -> Distribution:
+        return diagonal_normal(self.encoder(x))
+
+    def decode(self, z: Tensor) -> Distribution:
+        h = self.decoder(z)
+        return self.likelihood.make(
+            h.view(len(z), self.likelihood.outputs, *self.data_shape), self.options
+        )
+
+
+@MODELS.register(
+    "vae", title="VAE", summary="Variational autoencoder of linear layers; any data."
+)
+class VAE(GaussianEncoderVAE[VAEOptions]):
+    """The variational autoencoder with multilayer perceptrons."""
+
+    Options = VAEOptions
+
+    def __init__(self, options: VAEOptions, meta: DataMeta) -> None:
+        super().__init__(options, meta)
+        hidden = [options.hidden] * options.layers
+        self.encoder = nn.Sequential(nn.Flatten(), *mlp([meta.dim, *hidden, 2 * options.latent]))
+        self.decoder = mlp(
+            [options.latent, *reversed(hidden), self.likelihood.outputs * meta.dim]
+        )
+
+    @classmethod
+    def defaults(cls, meta: DataMeta) -> dict[str, Any]:
+        if meta.is_image and meta.dim >= 256:
+            return {"latent": 20, "hidden": 400, "layers": 1, "lr": 1e-3}
+        if meta.is_image:
+            return {"latent": 8, "hidden": 128, "layers": 1, "lr": 2e-3}
+        return {"latent": 2, "hidden": 64, "layers": 2, "lr": 2e-3, "batch": 256}
+
+
+@MODELS.register(
+    "conv_vae",
+    title="Convolutional VAE",
+    summary="Variational autoencoder with strided convolutions; pictures of 8, 28 or 32 pixels.",
+)
+class ConvVAE(GaussianEncoderVAE[ConvVAEOptions]):
+    """The variational autoencoder with convolutions and no batch normalisation.
+
+    Batch normalisation is left out so that each example's ELBO depends on that example alone.
+    """
+
+    Options = ConvVAEOptions
+
+    def __init__(self, options: ConvVAEOptions, meta: DataMeta) -> None:
+        super().__init__(options, meta)
+        body, features = downsampler(meta.shape, options.width)
+        self.encoder = nn.Sequential(body, nn.Linear(features, 2 * options.latent))
+        outputs = (self.likelihood.outputs * meta.shape[0], *meta.shape[1:])
+        self.decoder = upsampler(options.latent, outputs, options.width)
+
+    @classmethod
+    def fits(cls, meta: DataMeta) -> str | None:
+        return picture_of_known_size(meta)
+
+    @classmethod
+    def defaults(cls, meta: DataMeta) -> dict[str, Any]:
+        small = meta.dim < 256
+        return {"latent": 8 if small else 20, "width": 16 if small else 32, "lr": 1e-3}
+
+
+def picture_of_known_size(meta: DataMeta) -> str | None:
+    """None for square pictures of a side that the convolutional nets know, else the reason."""
+    sides = ", ".join(map(str, SIZES))
+    if not meta.is_image:
+        return f"it needs pictures of {sides} pixels a side"
+    if meta.shape[1] != meta.shape[2] or meta.shape[1] not in SIZES:
+        return f"it needs square pictures of {sides} pixels a side, not {meta.shape[1:]}"
+    return None

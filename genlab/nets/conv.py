@@ -1,0 +1,127 @@
+"""Convolutional nets for pictures of 8, 28 and 32 pixels, by the rules of DCGAN.
+
+Source: Radford, Metz and Chintala 2016, "Unsupervised representation learning with deep
+convolutional generative adversarial networks": no pooling, no fully connected hidden layer, batch
+normalisation except at the generator's output and the discriminator's input, ReLU and tanh in the
+generator, LeakyReLU(0.2) in the discriminator, weights from N(0, 0.02²).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import nn
+
+#: Pixels a side -> (side of the smallest map, number of doublings from there).
+SIZES: Mapping[int, tuple[int, int]] = {8: (2, 2), 28: (7, 2), 32: (4, 3)}
+
+
+def channels(size: int, width: int) -> list[int]:
+    """The channels from the largest map to the smallest: width, 2 width, 4 width, ...
+
+    Example:
+        >>> channels(32, 16)
+        [16, 32, 64]
+    """
+    return [width * 2**i for i in range(SIZES[size][1])]
+
+
+def downsampler(shape: tuple[int, ...], width: int) -> tuple[nn.Sequential, int]:
+    """Strided convolutions with ReLU, and the number of features that come out, flattened.
+
+    Args:
+        shape: (channels, height, width) of a picture.
+        width: channels of the first map.
+    """
+    plan = [shape[0], *channels(shape[1], width)]
+    layers: list[nn.Module] = []
+    for wide, narrow in zip(plan, plan[1:], strict=False):
+        layers += [nn.Conv2d(wide, narrow, 4, stride=2, padding=1), nn.ReLU()]
+    base = SIZES[shape[1]][0]
+    return nn.Sequential(*layers, nn.Flatten()), plan[-1] * base * base
+
+
+def upsampler(inputs: int, shape: tuple[int, ...], width: int) -> nn.Sequential:
+    """A linear layer to the smallest map, then fractionally strided convolutions with ReLU.
+
+    Args:
+        inputs: size of the code.
+        shape: (channels, height, width) of what comes out; no activation at the end.
+        width: channels of the last hidden map.
+    """
+    base = SIZES[shape[1]][0]
+    plan = [*reversed(channels(shape[1], width)), shape[0]]
+    layers: list[nn.Module] = [
+        nn.Linear(inputs, plan[0] * base * base),
+        nn.ReLU(),
+        nn.Unflatten(1, (plan[0], base, base)),
+    ]
+    for wide, narrow in zip(plan, plan[1:], strict=False):
+        layers += [nn.ConvTranspose2d(wide, narrow, 4, stride=2, padding=1), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def dcgan_weights(module: nn.Module) -> None:
+    """DCGAN's initial weights: convolutions N(0, 0.02²), batch-norm gains N(1, 0.02²)."""
+    if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.BatchNorm2d):
+        nn.init.normal_(module.weight, 1.0, 0.02)
+        nn.init.zeros_(module.bias)
+
+
+def dcgan_generator(latent: int, shape: tuple[int, ...], width: int) -> nn.Sequential:
+    """The generator of DCGAN, (B, latent) -> (B, *shape) in [-1, 1].
+
+    Args:
+        latent: size of the code.
+        shape: (channels, height, width).
+        width: channels of the last hidden map.
+    """
+    base = SIZES[shape[1]][0]
+    plan = list(reversed(channels(shape[1], width)))
+    layers: list[nn.Module] = [
+        nn.Unflatten(1, (latent, 1, 1)),
+        nn.ConvTranspose2d(latent, plan[0], base, bias=False),
+        nn.BatchNorm2d(plan[0]),
+        nn.ReLU(inplace=True),
+    ]
+    for wide, narrow in zip(plan, plan[1:], strict=False):
+        layers += [
+            nn.ConvTranspose2d(wide, narrow, 4, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(narrow),
+            nn.ReLU(inplace=True),
+        ]
+    layers += [nn.ConvTranspose2d(plan[-1], shape[0], 4, stride=2, padding=1), nn.Tanh()]
+    net = nn.Sequential(*layers)
+    net.apply(dcgan_weights)
+    return net
+
+
+def dcgan_discriminator(
+    shape: tuple[int, ...], width: int
+) -> tuple[nn.Sequential, nn.Sequential]:
+    """The discriminator of DCGAN as body and head: (B, *shape) in [-1, 1] -> map -> (B, 1) logit.
+
+    Args:
+        shape: (channels, height, width).
+        width: channels of the first map.
+    """
+    plan = channels(shape[1], width)
+    body: list[nn.Module] = [
+        nn.Conv2d(shape[0], plan[0], 4, stride=2, padding=1),
+        nn.LeakyReLU(0.2, inplace=True),
+    ]
+    for wide, narrow in zip(plan, plan[1:], strict=False):
+        body += [
+            nn.Conv2d(wide, narrow, 4, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(narrow),
+            nn.LeakyReLU(0.2, inplace=True),
+        ]
+    head = nn.Sequential(nn.Conv2d(plan[-1], 1, SIZES[shape[1]][0]), nn.Flatten())
+    pair = nn.Sequential(*body), head
+    for net in pair:
+        net.apply(dcgan_weights)
+    return pair

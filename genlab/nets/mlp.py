@@ -1,0 +1,28 @@
+"""Multilayer perceptrons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from torch import nn
+
+
+def mlp(
+    sizes: Sequence[int], activation: Callable[[], nn.Module] = nn.ReLU, *, final: bool = False
+) -> nn.Sequential:
+    """Linear layers of these sizes with an activation between them (and after the last if final).
+
+    Example:
+        >>> mlp([2, 8, 1])
+        Sequential(
+          (0): Linear(in_features=2, out_features=8, bias=True)
+          (1): ReLU()
+          (2): Linear(in_features=8, out_features=1, bias=True)
+        )
+    """
+    layers: list[nn.Module] = []
+    for i, (wide, narrow) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        layers.append(nn.Linear(wide, narrow))
+        if final or i < len(sizes) - 2:
+            layers.append(activation())
+    return nn.Sequential(*layers)

@@ -1,0 +1,122 @@
+"""The evidence lower bound: its estimators, and the objective that raises it."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from genlab.divergences import closed_form_kl
+from genlab.measure import Series
+from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
+from genlab.objectives.base import Loss, Objective, Player
+from genlab.registry import OBJECTIVES
+
+
+def log_weights(model: HasDecoder, x: Tensor, q: Distribution, samples: int) -> Tensor:
+    """log w = log p(x | z) + log p(z) − log q(z | x) at pathwise draws z of q, in nats.
+
+    Args:
+        x: (B, *data_shape).
+        q: the posterior, batch shape (B,).
+        samples: draws L for each example.
+
+    Returns:
+        (L, B).
+    """
+    z = q.rsample(torch.Size((samples,)))
+    reconstruction = log_likelihood(model, x, z)
+    return reconstruction + model.prior().log_prob(z) - q.log_prob(z)
+
+
+def log_likelihood(model: HasDecoder, x: Tensor, z: Tensor) -> Tensor:
+    """log p(x | z) in nats for several codes an example: (B, *data_shape), (L, B, latent) -> (L, B)."""
+    repeated = x.expand(len(z), *x.shape).flatten(0, 1)
+    return model.decode(z.flatten(0, 1)).log_prob(repeated).view(z.shape[:2])
+
+
+def sgvb_a(model: HasDecoder, x: Tensor, q: Distribution, samples: int = 1) -> Tensor:
+    """Estimator A: (1/L) Σ_l [log p(x, z_l) − log q(z_l | x)], (B,) in nats.
+
+    Source: Kingma and Welling 2014, equation 6.
+    """
+    return log_weights(model, x, q, samples).mean(dim=0)
+
+
+def sgvb_b(model: HasDecoder, x: Tensor, q: Distribution, samples: int = 1) -> Tensor:
+    """Estimator B: −KL(q ‖ p(z)) + (1/L) Σ_l log p(x | z_l), (B,) in nats, where KL is closed-form.
+
+    Source: Kingma and Welling 2014, equation 7.
+
+    Raises:
+        ValueError: if KL(q ‖ p(z)) has no closed form.
+    """
+    kl = closed_form_kl(q, model.prior())
+    if kl is None:
+        raise ValueError("estimator B needs a closed form of KL(q || p(z)); take estimator A")
+    z = q.rsample(torch.Size((samples,)))
+    return log_likelihood(model, x, z).mean(dim=0) - kl
+
+
+def iwae_bound(weights: Tensor) -> Tensor:
+    """L_k = log (1/k) Σ_i w_i from log weights, (k, B) -> (B,) in nats.
+
+    Source: Burda, Grosse and Salakhutdinov 2016, equation 8.
+
+    Example:
+        >>> iwae_bound(torch.zeros(5, 2))
+        tensor([0., 0.])
+    """
+    return torch.logsumexp(weights, dim=0) - math.log(len(weights))
+
+
+def elbo_terms(model: GenerativeModel, x: Tensor) -> dict[str, Tensor]:
+    """Per-example elbo, reconstruction and kl with one pathwise draw, each (B,) in nats.
+
+    Sums over dimensions, nothing averaged over the batch. KL is the closed form where there is
+    one, else its single-draw Monte Carlo estimate log q(z | x) − log p(z).
+    """
+    assert isinstance(model, HasEncoder) and isinstance(model, HasDecoder)
+    q, prior = model.encode(x), model.prior()
+    z = q.rsample()
+    reconstruction = model.decode(z).log_prob(x)
+    kl = closed_form_kl(q, prior)
+    if kl is None:
+        kl = q.log_prob(z) - prior.log_prob(z)
+    return {"elbo": reconstruction - kl, "reconstruction": reconstruction, "kl": kl}
+
+
+@OBJECTIVES.register("elbo", title="ELBO")
+class ELBO(Objective):
+    """E_q[log p(x | z)] − KL(q(z | x) ‖ p(z)), raised; sums over dimensions, mean over the batch.
+
+    Source: Kingma and Welling 2014, "Auto-encoding variational Bayes".
+    """
+
+    requires = (GenerativeModel, HasDecoder, HasEncoder)
+
+    @property
+    def players(self) -> tuple[Player, ...]:
+        return (Player("model"),)
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        kind = "training batch"
+        return (
+            Series("elbo", "ELBO, training batch", "loss", "nats", kind, direction="higher"),
+            Series(
+                "reconstruction",
+                "reconstruction E_q log p(x|z), training batch",
+                "loss",
+                "nats",
+                kind,
+                direction="higher",
+            ),
+            Series("kl", "KL(q(z|x) ‖ p(z)), training batch", "divergence", "nats", kind),
+        )
+
+    def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:  # noqa: ARG002
+        terms = elbo_terms(model, x)
+        return Loss(-terms["elbo"].mean(), terms)
