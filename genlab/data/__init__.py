@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from genlab.data.base import Batches, DataMeta, Dataset, DataSource, Density, Split
+# In the order in which a form shows them: the small real sets first, those that need files last.
+from genlab.data import digits, toys, vision_sets  # noqa: F401
+from genlab.data.base import Batches, DataMeta, Dataset, DataSource, Density, Progress, Split
+from genlab.data.pictures import preview
+from genlab.data.vision_sets import offline
 from genlab.registry import DATASETS
 from genlab.spec import RunSpec
 
 names = DATASETS.names
 
 
-def load(spec: RunSpec, progress=None) -> Dataset:  # type: ignore[no-untyped-def]
-    """Load the dataset that a run names."""
-    return DATASETS[spec.data].load(spec.data_options, progress)
+def load(spec: RunSpec, progress: Progress | None = None) -> Dataset:
+    """Load the dataset that a run names.
+
+    Args:
+        spec: the run.
+        progress: told the fraction done and what is being done.
+
+    Raises:
+        DataError: if the files are not there and cannot be fetched; names the offline sets.
+    """
+    data: Dataset = DATASETS[spec.data].load(spec.data_options, progress)
+    return data
 
 
 __all__ = [
@@ -20,7 +33,10 @@ __all__ = [
     "DataSource",
     "Dataset",
     "Density",
+    "Progress",
     "Split",
     "load",
     "names",
+    "offline",
+    "preview",
 ]

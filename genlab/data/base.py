@@ -1,4 +1,4 @@
-"""What a dataset is: a whole set in memory, split once, with its true density where one is known."""
+"""What a dataset is: a whole set in memory, split once, with its true density where known."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
+from genlab import spec
 from genlab.random import derive
-from genlab.spec import Options
 
 Support = Literal["real", "unit", "binary"]
 Progress = Callable[[float, str], None]
@@ -100,16 +100,16 @@ class DataSource(abc.ABC):
     """One row of the table of datasets: options, what is known beforehand, and how to load."""
 
     name: ClassVar[str]
-    Options: ClassVar[type[Options]] = Options
+    Options: ClassVar[type[spec.Options]] = spec.Options
 
     @classmethod
     @abc.abstractmethod
-    def meta(cls, options: Options) -> DataMeta:
+    def meta(cls, options: spec.Options) -> DataMeta:
         """What is known before loading; cheap."""
 
     @classmethod
     @abc.abstractmethod
-    def load(cls, options: Options, progress: Progress | None = None) -> Dataset:
+    def load(cls, options: spec.Options, progress: Progress | None = None) -> Dataset:
         """Load or make the set; the same options give the same tensors everywhere.
 
         Raises:
