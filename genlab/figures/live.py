@@ -1,0 +1,230 @@
+"""What the live page draws, as plain values: charts from series, columns from records.
+
+No browser and no store here, so every number on the page can be tested without either.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+#: Rows of numbers in one live answer; with eight series this stays below a kilobyte.
+LIVE_ROWS = 12
+#: Rows of numbers in a full answer: more than a chart has pixels adds nothing.
+FULL_ROWS = 1500
+
+TITLES = {
+    "loss": "Loss terms",
+    "divergence": "Distance to the data",
+    "confidence": "Discriminator's confidence",
+    "latent": "Latent space",
+    "gradient": "Gradient norms",
+}
+
+
+class Seen(Protocol):
+    """What is read of a record; :class:`genlab.runs.store.Record` is one."""
+
+    @property
+    def step(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def payload(self) -> Mapping[str, Any]: ...
+
+
+def caption(series: Mapping[str, Any]) -> str:
+    """Unit, kind of number and sample size, in words.
+
+    Example:
+        >>> caption({"unit": "nats", "kind": "Monte Carlo", "n": 512})
+        'nats, Monte Carlo, n = 512'
+        >>> caption({"unit": "", "kind": "exact", "n": 0})
+        'exact'
+    """
+    n = int(series.get("n") or 0)
+    parts = [str(series.get("unit") or ""), str(series.get("kind") or "")]
+    return ", ".join([p for p in parts if p] + ([f"n = {n:,}"] if n else []))
+
+
+def charts(series: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One chart for each group and unit, in the order of the series.
+
+    What all lines of a chart share (unit, kind, n) stands once in its ``note``; where they
+    differ, each line's own ``note`` says it.
+
+    Args:
+        series: flat :class:`genlab.measure.Series`.
+
+    Returns:
+        Dictionaries ``key``, ``title``, ``unit``, ``note`` and ``lines``; a line has ``name``,
+        ``title``, ``note``, ``direction``, ``truth`` and ``truth_label``.
+
+    Example:
+        >>> row = {"group": "loss", "unit": "nats", "kind": "training batch", "n": 128}
+        >>> chart, = charts([row | {"name": "elbo", "title": "ELBO"},
+        ...                  row | {"name": "kl", "title": "KL", "kind": "exact"}])
+        >>> chart["title"], chart["note"], [line["note"] for line in chart["lines"]]
+        ('Loss terms', 'nats', ['training batch, n = 128', 'exact, n = 128'])
+    """
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for row in series:
+        groups.setdefault((str(row["group"]), str(row.get("unit") or "")), []).append(row)
+    split = {group for group, _ in groups if sum(g == group for g, _ in groups) > 1}
+    found = []
+    for (group, unit), rows in groups.items():
+        shared = {caption(row) for row in rows}
+        same = len(shared) == 1
+        title = TITLES.get(group, group[:1].upper() + group[1:])
+        found.append(
+            {
+                "key": f"{group}/{unit}",
+                "title": f"{title} ({unit})" if group in split and unit else title,
+                "unit": unit,
+                "note": shared.pop() if same else unit,
+                "lines": [
+                    {
+                        "name": row["name"],
+                        "title": row["title"],
+                        "note": "" if same else caption({**row, "unit": ""}),
+                        "direction": row.get("direction", "none"),
+                        "truth": number(row.get("truth")),
+                        "truth_label": row.get("truth_label", ""),
+                    }
+                    for row in rows
+                ],
+            }
+        )
+    return found
+
+
+def number(value: Any) -> float | None:
+    """Six significant digits, or None for what is no finite number (JSON has no NaN).
+
+    Example:
+        >>> number(-103.2512349), number(float("nan")), number(None)
+        (-103.251, None, None)
+    """
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{value:.6g}")
+
+
+def thinned(rows: Sequence[Any], most: int, every: int = 1) -> list[Any]:
+    """At most about ``most`` rows, chosen by their own step and so the same in every call.
+
+    The stride is a power of two, and the last row always stays.
+
+    Args:
+        rows: records in order of their steps.
+        most: how many may remain.
+        every: the steps between two rows as they were written.
+    """
+    stride = 1
+    while len(rows) > most * stride:
+        stride *= 2
+    if stride == 1:
+        return list(rows)
+    kept = [row for row in rows[:-1] if (row.step // every) % stride == 0]
+    return [*kept[-(most - 1) :], rows[-1]]
+
+
+def current(rows: Iterable[Seen]) -> list[Seen]:
+    """The rows without those that a resumed run has gone over again.
+
+    Example:
+        >>> from genlab.runs.store import Record
+        >>> rows = [Record(step, "scalars", {}) for step in (1, 2, 3, 2, 3, 4)]
+        >>> [row.step for row in current(rows)]
+        [1, 2, 3, 4]
+    """
+    kept: list[Seen] = []
+    for row in rows:
+        while kept and kept[-1].step >= row.step:
+            kept.pop()
+        kept.append(row)
+    return kept
+
+
+def blocks(records: Iterable[Seen], *, most: int, every: int = 1) -> list[dict[str, Any]]:
+    """Scalars in columns: one block for each set of series that are written together.
+
+    Args:
+        records: records of any kind, in order; only the scalars are used.
+        most: how many rows all blocks may have together, roughly.
+        every: the steps between two rows of the run.
+
+    Returns:
+        Dictionaries ``step`` [s] and ``v`` {name: [value or None]}, None where not finite.
+
+    Example:
+        >>> from genlab.runs.store import Record
+        >>> blocks([Record(1, "scalars", {"a": 0.5}), Record(2, "scalars", {"a": 0.25})], most=9)
+        [{'step': [1, 2], 'v': {'a': [0.5, 0.25]}}]
+    """
+    groups: dict[tuple[str, ...], list[Seen]] = {}
+    for record in records:
+        if record.kind == "scalars" and record.payload:
+            groups.setdefault(tuple(sorted(record.payload)), []).append(record)
+    found = []
+    for names, rows in groups.items():
+        share = max(3, most // len(groups))
+        kept = thinned(current(rows), share, every)
+        found.append(
+            {
+                "step": [row.step for row in kept],
+                "v": {name: [number(row.payload[name]) for row in kept] for name in names},
+            }
+        )
+    return found
+
+
+def events(records: Iterable[Seen]) -> list[dict[str, Any]]:
+    """What a chart marks with a line: warnings and errors, and the first number that was not one.
+
+    Example:
+        >>> from genlab.runs.store import Record
+        >>> events([Record(7, "scalars", {"elbo": float("nan")})])
+        [{'step': 7, 'level': 'error', 'message': 'elbo is not finite'}]
+    """
+    found: list[dict[str, Any]] = []
+    broken = False
+    for record in records:
+        if record.kind == "event" and record.payload.get("level") in {"warning", "error"}:
+            found.append(
+                {
+                    "step": record.step,
+                    "level": record.payload["level"],
+                    "message": str(record.payload.get("message", ""))[:200],
+                }
+            )
+        elif record.kind == "scalars" and not broken:
+            for name, value in record.payload.items():
+                if value is None or not math.isfinite(value):
+                    broken = True
+                    found.append(
+                        {
+                            "step": record.step,
+                            "level": "error",
+                            "message": f"{name} is not finite",
+                        }
+                    )
+                    break
+    return found
+
+
+def clouds(picture: Mapping[str, Any]) -> list[list[list[float]]]:
+    """The point clouds of a picture of form ``points``, each a list of (x, y).
+
+    Example:
+        >>> clouds({"form": "points", "x": [[1.0, 2.0]], "labels": [0]})
+        [[[1.0, 2.0]]]
+    """
+    layers = picture.get("layers")
+    found = [layer.get("x", []) for layer in layers] if layers else list(picture.values())
+    return [
+        [[p[0], p[1] if len(p) > 1 else 0.0] for p in rows if None not in p]
+        for rows in found
+        if isinstance(rows, list) and rows and isinstance(rows[0], list)
+    ]

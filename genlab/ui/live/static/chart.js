@@ -1,0 +1,298 @@
+// A line chart in SVG. Its nodes are made once and changed in place: new points, zoom, time marker and
+// theme never replace them. Colours are CSS variables, so the theme needs no redraw.
+
+const NS = "http://www.w3.org/2000/svg";
+const LEFT = 50, RIGHT = 10, TOP = 10, BOTTOM = 26, HEIGHT = 230;
+export const DASHES = ["", "7 4", "2 3", "9 3 2 3", "4 2", "1 2"];
+let serial = 0;
+
+export function make(tag, attributes = {}, parent = null, text = null) {
+  const svg = ["svg", "path", "line", "g", "text", "rect", "circle", "clipPath", "defs"].includes(tag);
+  const node = svg ? document.createElementNS(NS, tag) : document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  if (text !== null) node.textContent = text;
+  if (parent) parent.append(node);
+  return node;
+}
+
+export function short(value) {
+  if (value === null || value === undefined) return "not finite";
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(2);
+  return String(+value.toPrecision(4));
+}
+
+export function ticks(low, high, count) {
+  const raw = (high - low) / Math.max(1, count);
+  const power = 10 ** Math.floor(Math.log10(raw));
+  const step = [1, 2, 5, 10].map((k) => k * power).find((s) => s >= raw * 0.999);
+  const found = [];
+  for (let k = Math.ceil(low / step - 1e-9); k * step <= high + step * 1e-9; k++) found.push(k * step);
+  return found;
+}
+
+// Index of the last entry of a sorted array that is not above the value; -1 where there is none.
+export function floorIndex(sorted, value) {
+  let low = 0, high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (sorted[middle] <= value) low = middle + 1; else high = middle;
+  }
+  return low - 1;
+}
+
+export class Chart {
+  // spec: {key, title, note}; on: {zoom(range or null), pick(step)}
+  constructor(parent, spec, on) {
+    this.on = on;
+    this.traces = new Map();
+    this.events = [];
+    this.zoom = null;
+    this.marker = null;
+    this.extent = [0, 1];
+    this.width = 0;
+    const id = `gl-clip-${++serial}`;
+    this.card = make("section", { class: "gl-card gl-chart", "data-chart": spec.key, "aria-label": spec.title }, parent);
+    const head = make("header", {}, this.card);
+    make("h3", {}, head, spec.title);
+    this.reset = make("button", { type: "button", class: "gl-small", hidden: "" }, head, "Reset zoom");
+    this.note = make("p", { class: "gl-note" }, this.card, spec.note);
+    this.box = make("div", { class: "gl-plot" }, this.card);
+    this.svg = make("svg", {
+      tabindex: "0", role: "img", height: HEIGHT,
+      "aria-label": `${spec.title}. Arrow keys read the values, plus and minus zoom, Enter moves the time slider.`,
+    }, this.box);
+    this.clip = make("rect", { y: 0, height: HEIGHT }, make("clipPath", { id }, make("defs", {}, this.svg)));
+    this.grid = make("g", { class: "gl-grid" }, this.svg);
+    this.data = make("g", { "clip-path": `url(#${id})` }, this.svg);
+    this.truths = make("g", { "clip-path": `url(#${id})` }, this.svg);
+    this.marks = make("g", { "clip-path": `url(#${id})` }, this.svg);
+    this.time = make("line", { class: "gl-time", y1: TOP, y2: HEIGHT - BOTTOM, visibility: "hidden" }, this.svg);
+    this.guide = make("line", { class: "gl-guide", y1: TOP, y2: HEIGHT - BOTTOM, visibility: "hidden" }, this.svg);
+    this.brush = make("rect", { class: "gl-brush", y: TOP, height: HEIGHT - TOP - BOTTOM, visibility: "hidden" }, this.svg);
+    this.tip = make("div", { class: "gl-tip", "aria-live": "polite", hidden: "" }, this.box);
+    this.legend = make("div", { class: "gl-legend" }, this.card);
+    this.watchSize = new ResizeObserver(() => this.draw());
+    this.watchSize.observe(this.box);
+    this.listen();
+  }
+
+  listen() {
+    const { svg } = this;
+    let from = null;
+    const place = (event) => event.clientX - svg.getBoundingClientRect().left;
+    svg.addEventListener("pointerdown", (event) => {
+      if (event.button) return;
+      from = place(event);
+      if (event.pointerType === "mouse") svg.setPointerCapture(event.pointerId);
+    });
+    svg.addEventListener("pointermove", (event) => {
+      const x = place(event);
+      this.read(this.stepAt(x));
+      if (from !== null && event.pointerType === "mouse" && Math.abs(x - from) > 4) {
+        this.brush.setAttribute("visibility", "visible");
+        this.brush.setAttribute("x", Math.min(from, x));
+        this.brush.setAttribute("width", Math.abs(x - from));
+      }
+    });
+    svg.addEventListener("pointerup", (event) => {
+      if (from === null) return;
+      const x = place(event), a = this.stepAt(Math.min(from, x)), b = this.stepAt(Math.max(from, x));
+      this.brush.setAttribute("visibility", "hidden");
+      if (Math.abs(x - from) > 8 && event.pointerType === "mouse") this.on.zoom([a, b]);
+      else this.on.pick(Math.round(a));
+      from = null;
+    });
+    svg.addEventListener("pointercancel", () => { from = null; });
+    svg.addEventListener("pointerleave", () => this.read(null));
+    svg.addEventListener("blur", () => this.read(null));
+    svg.addEventListener("dblclick", () => this.on.zoom(null));
+    this.reset.addEventListener("click", () => this.on.zoom(null));
+    svg.addEventListener("keydown", (event) => {
+      const [low, high] = this.range();
+      const at = this.cursor ?? high;
+      const by = (high - low) / 40;
+      if (event.key === "ArrowLeft") this.read(Math.max(low, at - by));
+      else if (event.key === "ArrowRight") this.read(Math.min(high, at + by));
+      else if (event.key === "Enter") this.on.pick(Math.round(at));
+      else if (event.key === "+" || event.key === "=") this.on.zoom([at - (at - low) / 2, at + (high - at) / 2]);
+      else if (event.key === "-" || event.key === "Escape") this.on.zoom(null);
+      else return;
+      event.preventDefault();
+    });
+  }
+
+  // A line: {title, note, colour, dash, truth, truthLabel}; colour is a CSS value.
+  line(id, about) {
+    let trace = this.traces.get(id);
+    if (!trace) {
+      trace = { x: [], y: [], hidden: false, path: make("path", { class: "gl-line" }, this.data) };
+      trace.path.dataset.series = id;
+      trace.button = make("button", { type: "button", "aria-pressed": "true" }, this.legend);
+      trace.button.addEventListener("click", () => {
+        trace.hidden = !trace.hidden;
+        trace.button.setAttribute("aria-pressed", String(!trace.hidden));
+        this.draw();
+      });
+      this.traces.set(id, trace);
+    }
+    trace.about = about;
+    trace.path.style.stroke = about.colour;
+    trace.path.setAttribute("stroke-dasharray", about.dash || "none");
+    trace.button.replaceChildren();
+    const key = make("svg", { width: 22, height: 8, "aria-hidden": "true" }, trace.button);
+    const stroke = make("line", { class: "gl-line", x1: 0, x2: 22, y1: 4, y2: 4, "stroke-dasharray": about.dash || "none" }, key);
+    stroke.style.stroke = about.colour;
+    make("span", {}, trace.button, about.title);
+    if (about.note) make("small", {}, trace.button, about.note);
+    return trace;
+  }
+
+  // New points; where they go back in time (a resumed run), what they go over again is replaced.
+  extend(id, steps, values) {
+    const trace = this.traces.get(id);
+    if (!trace) return;
+    const { x, y } = trace;
+    if (x.length && steps.length && steps[0] <= x[x.length - 1]) {
+      const keep = floorIndex(x, steps[0] - 1) + 1;
+      x.length = keep;
+      y.length = keep;
+    }
+    for (let i = 0; i < steps.length; i++) { x.push(steps[i]); y.push(values[i]); }
+  }
+
+  clear(prefix) {
+    for (const [id, { x, y }] of this.traces) if (id.startsWith(prefix)) x.length = y.length = 0;
+  }
+
+  range() { return this.zoom ?? this.extent; }
+  setZoom(range) { this.zoom = range && range[1] > range[0] ? range : null; this.draw(); }
+  inner() { return Math.max(40, this.width - LEFT - RIGHT); }
+  px(step) { const [a, b] = this.range(); return LEFT + ((step - a) / (b - a || 1)) * this.inner(); }
+  stepAt(px) {
+    const [a, b] = this.range();
+    return Math.min(b, Math.max(a, a + ((px - LEFT) / this.inner()) * (b - a)));
+  }
+
+  setMarker(step) {
+    this.marker = step;
+    const [a, b] = this.range();
+    const seen = step !== null && step >= a && step <= b;
+    this.time.setAttribute("visibility", seen ? "visible" : "hidden");
+    if (seen) { this.time.setAttribute("x1", this.px(step)); this.time.setAttribute("x2", this.px(step)); }
+  }
+
+  read(step) {
+    this.cursor = step;
+    const off = step === null || !this.traces.size;
+    this.guide.setAttribute("visibility", off ? "hidden" : "visible");
+    this.tip.hidden = off;
+    if (off) return;
+    this.tip.replaceChildren();
+    let near = null;
+    for (const trace of this.traces.values()) {
+      if (trace.hidden || !trace.x.length) continue;
+      let i = Math.max(0, floorIndex(trace.x, step));
+      if (i + 1 < trace.x.length && trace.x[i + 1] - step < step - trace.x[i]) i++;
+      if (near === null || Math.abs(trace.x[i] - step) < Math.abs(near - step)) near = trace.x[i];
+      const row = make("div", {}, this.tip);
+      make("i", {}, row).style.background = trace.about.colour;
+      make("span", {}, row, trace.about.title);
+      make("b", {}, row, short(trace.y[i]));
+    }
+    if (near === null) { this.tip.hidden = true; return; }
+    this.tip.prepend(make("div", { class: "gl-tip-step" }, null, `step ${near.toLocaleString("en")}`));
+    const x = this.px(near);
+    this.guide.setAttribute("x1", x);
+    this.guide.setAttribute("x2", x);
+    const right = x > this.width / 2;
+    this.tip.style.left = right ? "" : `${x + 10}px`;
+    this.tip.style.right = right ? `${this.width - x + 10}px` : "";
+  }
+
+  // The span of the values seen at the steps in view, truth lines included.
+  span(low, high) {
+    let bottom = Infinity, top = -Infinity;
+    const take = (v) => { if (v !== null && v !== undefined) { bottom = Math.min(bottom, v); top = Math.max(top, v); } };
+    for (const { x, y, hidden, about } of this.traces.values()) {
+      if (hidden) continue;
+      const start = Math.max(0, floorIndex(x, low)), stop = Math.min(x.length, floorIndex(x, high) + 2);
+      for (let i = start; i < stop; i++) take(y[i]);
+      if (x.length) take(about.truth);
+    }
+    if (bottom > top) return [0, 1];
+    const pad = (top - bottom) * 0.06 || Math.abs(top) * 0.1 || 0.5;
+    return [bottom - pad, top + pad];
+  }
+
+  draw() {
+    this.width = this.box.clientWidth;
+    if (!this.width) return;
+    let low = Infinity, high = -Infinity, count = 0;
+    for (const { x } of this.traces.values()) {
+      if (!x.length) continue;
+      low = Math.min(low, x[0]);
+      high = Math.max(high, x[x.length - 1]);
+      count += x.length;
+    }
+    for (const event of this.events) { low = Math.min(low, event.step); high = Math.max(high, event.step); }
+    this.extent = low < high ? [low, high] : [0, Math.max(1, high)];
+    const [a, b] = this.range(), [bottom, top] = this.span(a, b);
+    const py = (v) => HEIGHT - BOTTOM - ((v - bottom) / (top - bottom)) * (HEIGHT - TOP - BOTTOM);
+    this.svg.setAttribute("width", this.width);
+    this.svg.dataset.points = count;
+    this.svg.dataset.range = this.zoom ? `${a},${b}` : "";
+    this.reset.hidden = !this.zoom;
+    this.clip.setAttribute("x", LEFT);
+    this.clip.setAttribute("width", this.inner());
+    this.axes(a, b, bottom, top, py);
+    this.truths.replaceChildren();
+    const labels = new Set();
+    for (const { x, y, path, hidden, about } of this.traces.values()) {
+      path.setAttribute("d", hidden ? "" : this.route(x, y, py));
+      if (hidden || !x.length || about.truth === null || about.truth === undefined) continue;
+      const words = `${about.truthLabel || "truth"} = ${short(about.truth)}`;
+      if (labels.has(words)) continue;
+      labels.add(words);
+      const at = py(about.truth);
+      make("line", { class: "gl-truth", x1: LEFT, x2: this.width - RIGHT, y1: at, y2: at }, this.truths).style.stroke = about.colour;
+      make("text", { class: "gl-label", x: this.width - RIGHT - 4, y: at < TOP + 16 ? at + 13 : at - 4, "text-anchor": "end" }, this.truths, words);
+    }
+    this.marks.replaceChildren();
+    for (const event of this.events) {
+      const x = this.px(event.step);
+      make("line", { class: `gl-event gl-${event.level}`, x1: x, x2: x, y1: TOP, y2: HEIGHT - BOTTOM }, this.marks);
+      const right = x > this.width / 2;
+      make("text", { class: "gl-label gl-event-label", x: right ? x - 4 : x + 4, y: TOP + 12, "text-anchor": right ? "end" : "start" }, this.marks, event.label);
+    }
+    this.setMarker(this.marker);
+    if (this.cursor !== null && this.cursor !== undefined && !this.tip.hidden) this.read(this.cursor);
+  }
+
+  route(x, y, py) {
+    let d = "", pen = false;
+    for (let i = 0; i < x.length; i++) {
+      if (y[i] === null) { pen = false; continue; }
+      d += `${pen ? "L" : "M"}${this.px(x[i]).toFixed(1)} ${py(y[i]).toFixed(1)}`;
+      // A lone point between two gaps has no length; a tiny stroke makes it a dot.
+      if (!pen && (i + 1 === x.length || y[i + 1] === null)) d += "h.1";
+      pen = true;
+    }
+    return d;
+  }
+
+  axes(a, b, bottom, top, py) {
+    this.grid.replaceChildren();
+    for (const v of ticks(bottom, top, 5)) {
+      const y = py(v);
+      make("line", { x1: LEFT, x2: this.width - RIGHT, y1: y, y2: y }, this.grid);
+      make("text", { x: LEFT - 6, y: y + 4, "text-anchor": "end" }, this.grid, short(v));
+    }
+    for (const s of ticks(a, b, Math.max(2, Math.floor(this.inner() / 80)))) {
+      if (s !== Math.round(s)) continue;
+      make("text", { x: this.px(s), y: HEIGHT - BOTTOM + 16, "text-anchor": "middle" }, this.grid, s.toLocaleString("en"));
+    }
+  }
+
+  close() { this.watchSize.disconnect(); this.card.remove(); }
+}

@@ -1,0 +1,310 @@
+// The live view: one dashboard for one run or for several laid over each other. It polls a small delta
+// once a second and changes its nodes in place; Streamlit is not asked to run anything.
+
+import { Chart, DASHES, floorIndex, make } from "./chart.js";
+import { Cell } from "./pictures.js";
+
+const EVERY = 1000, SLOWEST = 15000, PALETTE = 10;
+const views = new WeakMap();
+
+export function mount({ data, parentElement, setStateValue }) {
+  let view = views.get(parentElement);
+  if (!view) views.set(parentElement, (view = new View(parentElement)));
+  view.report = (step) => setStateValue("step", step);
+  view.update(data);
+  return () => view.rest();
+}
+
+class View {
+  constructor(parent) {
+    this.runs = new Map();
+    this.charts = new Map();
+    this.panels = new Map();
+    this.step = null;
+    this.zoom = null;
+    this.root = make("div", { class: "gl" }, parent);
+    this.bar = make("div", { class: "gl-bar" }, this.root);
+    this.heads = make("div", {}, this.bar);
+    this.makeSlider();
+    this.lost = make("div", { class: "gl-lost", role: "status", hidden: "" }, this.bar);
+    this.empty = make("p", { class: "gl-empty" }, this.root, "Waiting for the first numbers of this run…");
+    this.pictures = make("div", { class: "gl-cards gl-pictures" }, this.root);
+    this.curves = make("div", { class: "gl-cards gl-charts" }, this.root);
+    this.onShow = () => { if (!document.hidden) this.wake(); };
+    this.seen = new IntersectionObserver((entries) => {
+      for (const entry of entries) {
+        entry.target.cell.visible = entry.isIntersecting;
+        if (entry.isIntersecting) entry.target.cell.refresh();
+      }
+    }, { rootMargin: "200px" });
+  }
+
+  makeSlider() {
+    const box = make("div", { class: "gl-slider", hidden: "" }, this.bar);
+    this.sliderBox = box;
+    make("label", { for: "gl-time" }, box, "Time");
+    this.slider = make("input", { id: "gl-time", type: "range", min: 0, max: 1, step: 1, "aria-label": "Step shown in every picture" }, box);
+    this.output = make("output", { for: "gl-time" }, box);
+    this.liveButton = make("button", { type: "button", class: "gl-live", "aria-pressed": "true" }, box, "Live");
+    this.slider.addEventListener("input", () => this.scrub(+this.slider.value));
+    this.slider.addEventListener("change", () => this.report(this.step));
+    this.liveButton.addEventListener("click", () => { this.scrub(null); this.report(null); });
+  }
+
+  update(data) {
+    const keep = new Set(data.runs.map((run) => run.id));
+    for (const [id, run] of this.runs) if (!keep.has(id)) { run.head.remove(); this.runs.delete(id); this.stale = true; }
+    data.runs.forEach((about, index) => {
+      let run = this.runs.get(about.id);
+      if (!run) {
+        run = { id: about.id, seq: 0, frames: {}, events: [], delay: EVERY, due: 0, over: false, head: this.makeHead() };
+        this.runs.set(about.id, run);
+        this.stale = true;
+      } else if (run.wake !== about.wake) {
+        run.over = false;
+        run.due = 0;
+      }
+      Object.assign(run, { title: about.title, wake: about.wake, index, colour: `var(--gl-${index % PALETTE})` });
+      run.head.root.style.setProperty("--gl-run", run.colour);
+      run.head.name.lastChild.textContent = run.title;
+    });
+    if (this.stale) { this.stale = false; this.rebuild(); }
+    if (data.step !== undefined && data.nonce !== this.nonce) { this.nonce = data.nonce; this.step = data.step; }
+    document.removeEventListener("visibilitychange", this.onShow);
+    document.addEventListener("visibilitychange", this.onShow);
+    this.wake();
+  }
+
+  makeHead() {
+    const root = make("div", { class: "gl-run" }, this.heads);
+    const name = make("span", { class: "gl-name" }, root);
+    make("i", {}, name);
+    make("span", {}, name);
+    const state = make("span", { class: "gl-state" }, root);
+    const progress = make("progress", { max: 1, value: 0, "aria-label": "Progress of the run" }, root);
+    const message = make("div", { class: "gl-message", role: "status", hidden: "" }, root);
+    return { root, name, state, progress, message, remove: () => root.remove() };
+  }
+
+  // Which runs there are has changed: lines and picture cells are made anew from their full answers.
+  rebuild() {
+    for (const chart of this.charts.values()) chart.close();
+    for (const panel of this.panels.values()) panel.card.remove();
+    this.charts.clear();
+    this.panels.clear();
+    for (const run of this.runs.values()) Object.assign(run, { seq: 0, frames: {}, events: [], over: false, due: 0 });
+    this.heads.replaceChildren(...[...this.runs.values()].sort((a, b) => a.index - b.index).map((run) => run.head.root));
+  }
+
+  wake() {
+    clearTimeout(this.timer);
+    this.tick();
+  }
+
+  rest() {
+    clearTimeout(this.timer);
+    document.removeEventListener("visibilitychange", this.onShow);
+  }
+
+  async tick() {
+    const mine = (this.ticket = {});
+    this.theme();
+    if (!document.hidden) {
+      const now = performance.now();
+      const due = [...this.runs.values()].filter((run) => !run.over && run.due <= now + 50);
+      await Promise.all(due.map((run) => this.poll(run)));
+      if (this.ticket !== mine) return;
+      if (due.length) this.paint();
+    }
+    this.timer = setTimeout(() => this.tick(), EVERY);
+  }
+
+  async poll(run) {
+    if (run.busy) return;
+    run.busy = true;
+    try {
+      const address = new URL(`genlab/runs/${encodeURIComponent(run.id)}/delta?since=${run.seq}`, document.baseURI);
+      const reply = await fetch(address, { cache: "no-cache", signal: AbortSignal.timeout(10000) });
+      const news = await reply.json();
+      if (reply.status === 404) {
+        Object.assign(run, { over: true, error: news.error });
+        return;
+      }
+      if (!reply.ok) throw new Error(news.error);
+      this.take(run, news);
+      Object.assign(run, { delay: EVERY, error: null, due: 0 });
+    } catch (error) {
+      run.error = "Connection lost, trying again…";
+      run.delay = Math.min(SLOWEST, run.delay * 2);
+      run.due = performance.now() + run.delay;
+    } finally {
+      run.busy = false;
+    }
+  }
+
+  take(run, news) {
+    const full = run.seq === 0;
+    const active = ["queued", "running", "paused"].includes(news.status);
+    // A resumed run, or one that has just ended, is read once more in full.
+    const again = !full && (news.attempt !== run.attempt || !active);
+    for (const key of ["status", "step", "steps", "speed", "eta", "position", "message", "attempt"]) run[key] = news[key];
+    if (again) {
+      run.seq = 0;
+      return;
+    }
+    if (full) {
+      run.frames = {};
+      run.events = [];
+      for (const about of news.charts ?? []) this.prepare(run, about);
+      for (const chart of this.charts.values()) chart.clear(`${run.id}/`);
+    }
+    run.seq = Math.max(news.seq ?? 0, run.seq);
+    run.over = !active;
+    for (const block of news.rows ?? []) {
+      for (const [name, values] of Object.entries(block.v)) {
+        for (const chart of this.charts.values()) chart.extend(`${run.id}/${name}`, block.step, values);
+      }
+    }
+    for (const event of news.events ?? []) {
+      const ended = event.level === "error" && run.status === "diverged";
+      const label = ended ? `diverged at step ${event.step.toLocaleString("en")}` : event.message.slice(0, 60);
+      if (!run.events.some((known) => known.label === label)) run.events.push({ ...event, label });
+    }
+    for (const [panel, steps] of Object.entries(news.frames ?? {})) {
+      run.frames[panel] = [...new Set([...(run.frames[panel] ?? []), ...steps])].sort((a, b) => a - b);
+      this.panel(panel);
+    }
+  }
+
+  prepare(run, about) {
+    let chart = this.charts.get(about.key);
+    if (!chart) {
+      chart = new Chart(this.curves, about, {
+        zoom: (range) => { this.zoom = range; for (const each of this.charts.values()) each.setZoom(range); },
+        pick: (step) => { this.scrub(step); this.report(step); },
+      });
+      chart.names = new Map();
+      chart.setZoom(this.zoom);
+      this.charts.set(about.key, chart);
+    }
+    const several = this.runs.size > 1;
+    about.lines.forEach((line) => {
+      if (!chart.names.has(line.name)) chart.names.set(line.name, chart.names.size);
+      const place = chart.names.get(line.name);
+      chart.line(`${run.id}/${line.name}`, {
+        title: several ? `${run.title}: ${line.title}` : line.title,
+        note: line.note,
+        colour: several ? run.colour : `var(--gl-${place % PALETTE})`,
+        dash: several ? DASHES[place % DASHES.length] : DASHES[Math.floor(place / PALETTE) % DASHES.length],
+        truth: line.truth,
+        truthLabel: line.truth_label,
+      });
+    });
+  }
+
+  panel(name) {
+    let panel = this.panels.get(name);
+    if (!panel) {
+      const several = this.runs.size > 1;
+      const card = make("section", { class: `gl-card${several ? " gl-wide" : ""}`, "data-panel": name }, this.pictures);
+      const title = make("h3", {}, make("header", {}, card), name);
+      const note = make("p", { class: "gl-note" }, card);
+      panel = { card, title, note, cells: new Map(), box: make("div", { class: "gl-cells" }, card) };
+      this.panels.set(name, panel);
+      const order = ["samples", "reconstructions"];
+      const rank = (key) => (order.indexOf(key) + order.length + 1) % (order.length + 1);
+      this.pictures.append(...[...this.panels].sort((a, b) => rank(a[0]) - rank(b[0])).map(([, each]) => each.card));
+    }
+    for (const run of [...this.runs.values()].sort((a, b) => a.index - b.index)) {
+      if (!run.frames[name] || panel.cells.has(run.id)) continue;
+      const cell = new Cell(panel.box, run, name, this.runs.size > 1, (about) => {
+        panel.title.textContent = about.title || name;
+        panel.note.textContent = about.note || "";
+        panel.card.setAttribute("aria-label", about.title || name);
+      });
+      panel.cells.set(run.id, cell);
+      cell.figure.style.order = run.index;
+      this.seen.observe(cell.figure);
+    }
+  }
+
+  scrub(step) {
+    this.step = step;
+    this.paintTime();
+  }
+
+  last() { return Math.max(1, ...[...this.runs.values()].map((run) => run.step ?? 0)); }
+
+  paint() {
+    for (const run of this.runs.values()) this.paintHead(run);
+    const errors = [...this.runs.values()].map((run) => run.error).filter(Boolean);
+    this.lost.hidden = !errors.length;
+    this.lost.textContent = errors[0] ?? "";
+    const events = [];
+    for (const run of this.runs.values()) {
+      for (const event of run.events) events.push(this.runs.size > 1 ? { ...event, label: `${run.title}: ${event.label}` } : event);
+    }
+    const begun = performance.now();
+    for (const chart of this.charts.values()) {
+      chart.events = events;
+      chart.draw();
+    }
+    this.root.dataset.redraw = (performance.now() - begun).toFixed(2);
+    this.empty.hidden = this.charts.size + this.panels.size > 0;
+    this.sliderBox.hidden = !this.panels.size && !this.charts.size;
+    this.paintTime();
+  }
+
+  paintHead(run) {
+    const { root, state, progress, message } = run.head;
+    if (run.status === undefined) { state.textContent = run.error ? "" : "loading…"; return; }
+    root.dataset.status = run.status;
+    const parts = [`step ${run.step.toLocaleString("en")} of ${run.steps.toLocaleString("en")}`];
+    if (run.status === "running" && run.speed > 0) parts.push(`${run.speed >= 10 ? Math.round(run.speed) : run.speed.toPrecision(2)} steps/s`);
+    if (run.eta !== null && run.eta !== undefined && run.status === "running") parts.push(`${clock(run.eta)} left`);
+    if (run.status === "queued" && run.position) parts.push(`place ${run.position} in the queue`);
+    state.replaceChildren(make("b", {}, null, run.status), document.createTextNode(parts.join(" · ")));
+    progress.max = run.steps;
+    progress.value = run.step;
+    message.hidden = !run.message;
+    message.textContent = run.message;
+  }
+
+  paintTime() {
+    const last = this.last(), live = this.step === null || this.step === undefined;
+    const shown = live ? last : Math.min(this.step, last);
+    this.slider.max = last;
+    this.slider.value = shown;
+    const words = `step ${shown.toLocaleString("en")}`;
+    if (this.output.textContent !== words) this.output.textContent = words;
+    this.slider.setAttribute("aria-valuetext", words);
+    this.liveButton.setAttribute("aria-pressed", String(live));
+    const active = [...this.runs.values()].some((run) => ["queued", "running", "paused"].includes(run.status));
+    this.liveButton.textContent = active ? "Live" : "Latest";
+    for (const chart of this.charts.values()) chart.setMarker(live ? null : shown);
+    for (const [name, panel] of this.panels) {
+      for (const [id, cell] of panel.cells) {
+        const steps = this.runs.get(id)?.frames[name] ?? [];
+        cell.show(steps[live ? steps.length - 1 : Math.max(0, floorIndex(steps, shown))]);
+      }
+    }
+  }
+
+  theme() {
+    const colour = getComputedStyle(this.root).getPropertyValue("--gl-back").trim();
+    if (colour === this.back) return;
+    this.back = colour;
+    const probe = make("canvas", { width: 1, height: 1 }).getContext("2d");
+    probe.fillStyle = colour;
+    probe.fillRect(0, 0, 1, 1);
+    const [r, g, b] = probe.getImageData(0, 0, 1, 1).data;
+    this.root.classList.toggle("gl-dark", 0.3 * r + 0.59 * g + 0.11 * b < 128);
+    for (const panel of this.panels.values()) for (const cell of panel.cells.values()) cell.redraw();
+  }
+}
+
+function clock(seconds) {
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  return `${(seconds / 3600).toFixed(1)} h`;
+}

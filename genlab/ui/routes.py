@@ -1,0 +1,284 @@
+"""What pages fetch without a rerun: deltas of a run, pictures of a step, thumbnails, static files.
+
+These routes bypass Streamlit's session, so each checks its arguments itself: an identifier that
+does not match its pattern never reaches the store or the files.
+"""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import hashlib
+import io
+import json
+import logging
+import math
+import re
+from collections.abc import Callable, Mapping
+from importlib import resources
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from genlab import runs
+from genlab.errors import GenlabError, RunNotFound, SnapshotError
+from genlab.figures import live as figures
+from genlab.runs.store import ACTIVE, Record, RunRow
+
+log = logging.getLogger(__name__)
+
+RUN = re.compile(r"(shipped:)?[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+PANEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+STATIC = re.compile(r"[a-z][a-z0-9_.-]{0,40}\.(js|css)")
+TYPES = {"js": "text/javascript", "css": "text/css", "png": "image/png"}
+FOREVER = "public, max-age=31536000, immutable"
+PAGE = 2000
+
+Handler = Callable[[Request], Response]
+
+
+def answer(
+    request: Request, body: bytes, *, kind: str = "application/json", cache: str = "no-cache"
+) -> Response:
+    """A response with an ETag: 304 where the browser has it already, gzip where that pays."""
+    headers = {
+        "Cache-Control": cache,
+        "ETag": f'"{hashlib.blake2b(body, digest_size=9).hexdigest()}"',
+    }
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    if (
+        len(body) > 600
+        and kind != "image/png"
+        and "gzip" in request.headers.get("accept-encoding", "")
+    ):
+        body = gzip.compress(body, 5)
+        headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+    return Response(body, media_type=kind, headers=headers)
+
+
+def packed(values: Mapping[str, Any]) -> bytes:
+    """Compact JSON; a NaN here is a mistake of ours and becomes an error, never invalid JSON."""
+    return json.dumps(values, separators=(",", ":"), allow_nan=False).encode()
+
+
+def refused(status: int, message: str) -> Response:
+    """An error as JSON."""
+    return Response(
+        packed({"error": message}),
+        status_code=status,
+        media_type="application/json",
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def guarded(handler: Handler) -> Handler:
+    """No traceback reaches a user: every error becomes a status and a sentence."""
+
+    @functools.wraps(handler)
+    def run(request: Request) -> Response:
+        try:
+            return handler(request)
+        except (RunNotFound, SnapshotError, FileNotFoundError) as error:
+            text = str(error) if isinstance(error, GenlabError) else "There is no such file."
+            return refused(404, text)
+        except GenlabError as error:
+            return refused(503, str(error))
+        except Exception:
+            log.exception("%s failed", request.url.path)
+            return refused(500, "This could not be read; the server's log says why.")
+
+    return run
+
+
+def run_of(request: Request) -> str:
+    """The run id of the path.
+
+    Raises:
+        RunNotFound: if it cannot be one.
+    """
+    name = request.path_params["run"]
+    if not RUN.fullmatch(name):
+        raise RunNotFound("This is not the name of a run.")
+    return str(name)
+
+
+def whole(text: str | None) -> int | None:
+    """A whole number from 0, or None for anything else."""
+    return int(text) if text and re.fullmatch(r"[0-9]{1,15}", text) else None
+
+
+def standing(row: RunRow) -> dict[str, Any]:
+    """How a run stands, in a few plain values."""
+    left = row.steps - row.step
+    eta = left / row.speed if row.status == "running" and row.speed > 0 else None
+    return {
+        "status": row.status,
+        "step": row.step,
+        "steps": row.steps,
+        "speed": figures.number(row.speed) or 0,
+        "eta": None if eta is None else math.ceil(eta),
+        "position": row.position,
+        "message": row.message,
+        "attempt": row.attempt,
+    }
+
+
+def new_frames(records: list[Record]) -> dict[str, list[int]]:
+    """Panel name to the steps of which there are new pictures."""
+    found: dict[str, list[int]] = {}
+    for record in records:
+        if record.kind == "frame":
+            for panel in record.payload.get("panels", ()):
+                found.setdefault(panel, []).append(record.step)
+    return found
+
+
+@guarded
+def delta(request: Request) -> Response:
+    """What is new in a run since a cursor; ``since=0`` gives everything and what it means."""
+    name = run_of(request)
+    since = whole(request.query_params.get("since", "0"))
+    if since is None:
+        return refused(400, "since must be a whole number from 0.")
+    view = runs.open_run(name)
+    row = view.row
+    every = max(1, row.steps // 500)
+    records: list[Record] = []
+    after = since
+    while page := view.read(after=after, limit=PAGE):
+        records += page
+        after = page[-1].seq
+        if len(page) < PAGE:
+            break
+    most = figures.LIVE_ROWS if since else figures.FULL_ROWS
+    values = standing(row) | {
+        "seq": after,
+        "rows": figures.blocks(records, most=most, every=every),
+        "events": figures.events(records),
+    }
+    if since:
+        values["frames"] = new_frames(records)
+    else:
+        values |= {
+            "id": name,
+            "active": row.status in ACTIVE,
+            "charts": figures.charts(row.series),
+            "frames": view.frames(),
+        }
+    return answer(request, packed({k: v for k, v in values.items() if v not in ({}, [])}))
+
+
+@guarded
+def frame(request: Request) -> Response:
+    """The picture of a panel at a step, for ever the same."""
+    name, panel = run_of(request), request.path_params["panel"]
+    step = whole(request.path_params["step"])
+    form = request.path_params["form"]
+    if step is None or form not in {"json", "png"} or not PANEL.fullmatch(panel):
+        return refused(404, "There is no such picture.")
+    body = runs.open_run(name).frame_file(panel, step, form)
+    return answer(request, body, kind=TYPES.get(form, "application/json"), cache=FOREVER)
+
+
+@guarded
+def thumb(request: Request) -> Response:
+    """The newest samples of a run as a small picture."""
+    view = runs.open_run(run_of(request))
+    steps = view.frames().get("samples", [])
+    body = _thumb(view.id, steps[-1]) if steps else _empty_thumb()
+    return answer(request, body, kind="image/png")
+
+
+@functools.lru_cache(maxsize=256)
+def _thumb(run: str, step: int) -> bytes:
+    """Up to 4 x 4 images of the sheet, or the points, in 160 x 160 pixels."""
+    from PIL import Image
+
+    view = runs.open_run(run)
+    about = view.frame("samples", step)
+    if about.get("form") != "images":
+        return _points_thumb(about)
+    sheet = Image.open(io.BytesIO(view.frame_file("samples", step, "png"))).convert("RGB")
+    columns = max(1, int(about.get("columns") or 1))
+    rows = max(1, math.ceil(int(about.get("n") or 1) / columns))
+    k = min(4, columns, rows)
+    part = sheet.crop((0, 0, sheet.width * k // columns, sheet.height * k // rows))
+    return _png(
+        part.resize(
+            (160, 160), Image.Resampling.BOX if part.width > 160 else Image.Resampling.NEAREST
+        )
+    )
+
+
+def _points_thumb(about: Mapping[str, Any]) -> bytes:
+    from PIL import Image, ImageDraw
+
+    clouds = figures.clouds(about)
+    picture = Image.new("RGB", (160, 160), (247, 247, 247))
+    every = [p for cloud in clouds for p in cloud]
+    if every:
+        low = [min(p[i] for p in every) for i in (0, 1)]
+        span = max(max(p[i] for p in every) - low[i] for i in (0, 1)) or 1.0
+        draw = ImageDraw.Draw(picture)
+        for cloud, colour in zip(
+            clouds, ((190, 190, 190), (0, 114, 178), (213, 94, 0)), strict=False
+        ):
+            for x, y in cloud[:600]:
+                u = 8 + 144 * (x - low[0]) / span
+                v = 152 - 144 * (y - low[1]) / span
+                draw.ellipse((u - 1, v - 1, u + 1, v + 1), fill=colour)
+    return _png(picture)
+
+
+@functools.cache
+def _empty_thumb() -> bytes:
+    from PIL import Image
+
+    return _png(Image.new("RGB", (160, 160), (236, 236, 236)))
+
+
+def _png(picture: Any) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, format="PNG", optimize=True)
+    return out.getvalue()
+
+
+@functools.cache
+def static_files() -> dict[str, bytes]:
+    """Our own scripts and styles by name."""
+    folder = resources.files("genlab.ui.live") / "static"
+    return {
+        entry.name: entry.read_bytes()
+        for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)
+        if STATIC.fullmatch(entry.name)
+    }
+
+
+@functools.cache
+def static_version() -> str:
+    """A hash of the static files: part of their address, so they can be cached for ever."""
+    joined = b"".join(static_files().values())
+    return hashlib.blake2b(joined, digest_size=6).hexdigest()
+
+
+@guarded
+def static(request: Request) -> Response:
+    """One of our own scripts or styles."""
+    name = request.path_params["name"]
+    body = static_files().get(name)
+    if body is None:
+        return refused(404, "There is no such file.")
+    current = request.path_params["version"] == static_version()
+    kind = TYPES[name.rpartition(".")[2]]
+    return answer(request, body, kind=kind, cache=FOREVER if current else "no-cache")
+
+
+ROUTES: list[BaseRoute] = [
+    Route("/genlab/runs/{run}/delta", delta),
+    Route("/genlab/runs/{run}/frame/{panel}/{step}.{form}", frame),
+    Route("/genlab/thumb/{run}.png", thumb),
+    Route("/genlab/static/{version}/{name}", static),
+]

@@ -1,0 +1,65 @@
+"""Watch: a run while it learns, or afterwards, with one slider through its whole time."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from genlab import runs
+from genlab.errors import RunNotFound
+from genlab.ui import cards, links, state
+from genlab.ui.live import live
+from genlab.ui.live.controls import advice, controls, facts
+from genlab.ui.messages import empty, fragment, sentence
+
+st.title("Watch")
+asked = st.query_params.get("run", "")
+rows = {row.id: row for row in runs.store().runs()}
+if asked and asked not in rows:
+    try:
+        rows = {asked: runs.open_run(asked).row, **rows}
+    except RunNotFound as error:
+        st.error(f"{sentence(error)} Another one is shown.", icon=":material/error:")
+if not rows:
+    empty("There is no run to watch yet.", "Start one of the presets, or make your own.")
+    if st.button("Go to Start", icon=":material/home:", type="primary"):
+        st.switch_page(links.page("start"))
+    st.stop()
+
+active = [run for run, row in rows.items() if row.status in ("running", "paused", "queued")]
+names = list(rows)
+first = asked if asked in rows else (active or names)[0]
+picked = st.selectbox(
+    "Run",
+    names,
+    index=names.index(first),
+    format_func=lambda run: f"{cards.name(rows[run])} · {run} · {rows[run].status}",
+    key=f"watch.run.{first}",
+    label_visibility="collapsed",
+)
+if picked != first:
+    state.write({"run": picked})
+    st.rerun()
+row = rows[picked]
+advice(row)
+with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+    if not row.id.startswith("shipped:"):
+        controls(row)
+    if st.button("Explore", icon=":material/explore:", disabled=row.status == "queued"):
+        links.explore(row.id)
+    if st.button("Compare", icon=":material/compare_arrows:"):
+        others = [run for run in names if run != row.id and rows[run].step]
+        links.compare([row.id, *others[:1]])
+
+
+@fragment()
+def dashboard() -> None:
+    """The live component; the slider's step goes into the URL when it is let go."""
+    text = st.query_params.get("step", "")
+    given = min(int(text), row.steps) if text.isdigit() else None
+    step = live([row], step=given, key=f"live.{row.id}")
+    state.write({"run": row.id, "step": step})
+
+
+dashboard()
+with st.expander("What is trained, on what, and how", icon=":material/list_alt:"):
+    facts(row.spec)
