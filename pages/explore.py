@@ -1,1 +1,26 @@
-import streamlit as st; st.title('explore')
+"""Explore: a map of the latent space, points and paths on it, and a z of one's own."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from genlab.registry import MODELS
+from genlab.ui import explore, state
+from genlab.ui.messages import empty
+
+st.title("Explore")
+view = explore.pick_run()
+if view is None:
+    empty(
+        "There is no run to explore yet.",
+        "Start one on Start or Train; come back after a few seconds.",
+    )
+elif not (steps := view.snapshots()):
+    state.write({"run": view.id})
+    empty("This run has no snapshot yet.", "The first one comes with its first step; reload then.")
+else:
+    query = explore.controls(view, steps, MODELS[view.spec.model])
+    scene = explore.scene(view, query)
+    if scene is not None:
+        explore.map_part(scene)
+        explore.sliders_part(scene)
