@@ -7,14 +7,16 @@ modules named in the environment variable ``GENLAB_PLUGINS`` (comma-separated).
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import os
 import pkgutil
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from genlab.errors import SpecError
+from genlab.errors import GenlabError, SpecError
 from genlab.spec import KINDS, Option, Options, RunSpec, TrainOptions
 
 T = TypeVar("T")
@@ -31,12 +33,24 @@ class Row(Generic[T]):
 
 
 class Registry(Generic[T]):
-    """A table from names to things, filled by the modules of one package."""
+    """A table from names to things, filled by the modules of one package.
+
+    Args:
+        kind: what the rows are, as in messages (``model``).
+        package: the package whose modules fill the table when it is first read.
+
+    Example:
+        >>> colours: Registry[int] = Registry("colour", "genlab.data")
+        >>> _ = colours.register("red", title="Red", summary="A warm colour.")(0xFF0000)
+        >>> colours["red"], colours.row("red").title
+        (16711680, 'Red')
+    """
 
     def __init__(self, kind: str, package: str) -> None:
         self.kind, self._package = kind, package
         self._rows: dict[str, Row[T]] = {}
-        self._loaded = False
+        self._loaded = self._loading = False
+        self._lock = threading.RLock()
 
     def register(self, name: str, *, title: str, summary: str = "") -> Callable[[Any], Any]:
         """Decorate a class, or call with a value, to add it as a row."""
@@ -62,14 +76,22 @@ class Registry(Generic[T]):
         self._rows.pop(name, None)
 
     def _load(self) -> None:
+        """Fill the table, once; other threads wait, and the filling itself may read it."""
         if self._loaded:
             return
-        self._loaded = True
-        package = importlib.import_module(self._package)
-        for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"{self._package}.{module.name}")
-        for plugin in filter(None, os.environ.get("GENLAB_PLUGINS", "").split(",")):
-            importlib.import_module(plugin.strip())
+        with self._lock:
+            if self._loaded or self._loading:
+                return
+            self._loading = True
+            try:
+                package = importlib.import_module(self._package)
+                for module in pkgutil.iter_modules(package.__path__):
+                    importlib.import_module(f"{self._package}.{module.name}")
+                for plugin in filter(None, os.environ.get("GENLAB_PLUGINS", "").split(",")):
+                    _plug(plugin.strip())
+                self._loaded = True
+            finally:
+                self._loading = False
 
     def names(self) -> tuple[str, ...]:
         """The names in the order of registration."""
@@ -104,6 +126,17 @@ class Registry(Generic[T]):
 
     def __len__(self) -> int:
         return len(self.names())
+
+
+def _plug(name: str) -> None:
+    """Import a module named in ``GENLAB_PLUGINS``."""
+    try:
+        importlib.import_module(name)
+    except ImportError as error:
+        raise GenlabError(
+            f"GENLAB_PLUGINS names {name!r}, which cannot be imported ({error}); nothing was "
+            "started; correct the variable or put the module on the path"
+        ) from None
 
 
 DATASETS: Registry[Any] = Registry("data", "genlab.data")
@@ -157,7 +190,7 @@ class Combination:
         meta = source.meta(source.Options.build(given))
         why = model_class.fits(meta)
         if why is not None:
-            able = ", ".join(models_for(data)) or "none"
+            able = ", ".join(models_for(data, given)) or "none"
             raise SpecError("model", model, f"{why}; models for {data!r}: {able}")
         preferred = model_class.defaults(meta).get("objective")
         objective = cls._pick(
@@ -198,17 +231,29 @@ class Combination:
         return {**sets, "train": TrainOptions}
 
     def options(self) -> dict[str, tuple[Option, ...]]:
-        """The options of each part with the defaults and choices of this combination."""
+        """The options of each part with the defaults and choices of this combination.
+
+        Raises:
+            GenlabError: if two parts declare an option of the same name, since the flat form of
+                a run (URL, command line, JSON) could not tell them apart.
+        """
         model, objective = MODELS[self.model], OBJECTIVES[self.objective]
         meta = self.meta
         defaults = {**model.defaults(meta), **objective.defaults()}
         narrow = model.choices(meta)
         table: dict[str, tuple[Option, ...]] = {}
+        owners: dict[str, str] = dict.fromkeys(KINDS, "every run")
         for part, cls in self.classes().items():
             rows = []
             for row in cls.table():
+                if row.name in owners:
+                    raise GenlabError(
+                        f"the option {row.name!r} is declared by {owners[row.name]} and "
+                        f"by {part}; nothing was started; one of them must be renamed"
+                    )
+                owners[row.name] = part
                 if row.name in defaults:
-                    row = _with_default(row, defaults[row.name])
+                    row = dataclasses.replace(row, default=defaults[row.name])
                 if row.name in narrow:
                     row = row.narrowed(tuple(narrow[row.name]))
                 rows.append(row)
@@ -243,12 +288,6 @@ class Combination:
             algorithm_options=built["algorithm"],
             train=built["train"],  # type: ignore[arg-type]
         )
-
-
-def _with_default(row: Option, default: Any) -> Option:
-    import dataclasses
-
-    return dataclasses.replace(row, default=default)
 
 
 def models_for(data: str, values: Mapping[str, Any] | None = None) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import math
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from genlab.errors import SpecError
 
@@ -47,7 +47,11 @@ class Option:
             return "allowed: true, false"
         noun = {int: "a whole number", float: "a number", str: "text"}[self.type]
         if self.low is not None and self.high is not None:
-            return f"allowed: {noun} from {self.low:g} to {self.high:g}"
+            return f"allowed: {noun} from {_plain(self.low)} to {_plain(self.high)}"
+        if self.low is not None:
+            return f"allowed: {noun} of at least {_plain(self.low)}"
+        if self.high is not None:
+            return f"allowed: {noun} of at most {_plain(self.high)}"
         return f"allowed: {noun}"
 
     def parse(self, value: Any) -> Any:
@@ -72,6 +76,8 @@ class Option:
         return parsed
 
     def _convert(self, value: Any) -> Any:
+        if value is None:
+            raise ValueError(value)
         if self.type is bool:
             if isinstance(value, bool):
                 return value
@@ -93,9 +99,24 @@ class Option:
         return str(value)
 
     def narrowed(self, choices: tuple[Any, ...]) -> Option:
-        """The same option with fewer choices; the default moves to the first one if it fell out."""
+        """The same option with fewer choices.
+
+        The default moves to the first of them if it fell out.
+
+        Example:
+            >>> size = Option("size", int, 8, "pixels", choices=(8, 28, 32))
+            >>> size.narrowed((28, 32)).default
+            28
+        """
+        if not choices:
+            raise ValueError(f"no choice of the option {self.name} is left")
         default = self.default if self.default in choices else choices[0]
         return dataclasses.replace(self, choices=choices, default=default)
+
+
+def _plain(number: float) -> str:
+    """A bound as people write it: all digits of a whole number, else the shortest form."""
+    return str(int(number)) if float(number).is_integer() else f"{number:g}"
 
 
 def option(
@@ -133,8 +154,6 @@ def option(
 @dataclass(frozen=True)
 class Options:
     """Base of the option sets of datasets, models, objectives and algorithms."""
-
-    _tables: ClassVar[dict[type, tuple[Option, ...]]] = {}
 
     @classmethod
     def table(cls) -> tuple[Option, ...]:
