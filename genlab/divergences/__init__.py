@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from genlab.divergences.coverage import Coverage, mode_coverage
+from genlab.divergences.coverage import Coverage, mode_coverage, within
 from genlab.divergences.grid import Grid
 from genlab.divergences.js import LOG_2, js_bound
 from genlab.divergences.kl import closed_form_kl, gaussian_kl
@@ -15,4 +15,5 @@ __all__ = [
     "gaussian_kl",
     "js_bound",
     "mode_coverage",
+    "within",
 ]

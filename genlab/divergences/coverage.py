@@ -50,3 +50,14 @@ def mode_coverage(x: Tensor, modes: Tensor, std: float) -> Coverage:
         kl=float(kl),
         kl_floor=(len(modes) - 1) / (2.0 * float(total)),
     )
+
+
+def within(radius: float, dim: int) -> float:
+    """The mass of a standard normal within a radius: the chi-squared law's P(d/2, r²/2).
+
+    Example:
+        >>> round(within(3.0, 2), 4)
+        0.9889
+    """
+    half = torch.tensor([0.5 * dim, 0.5 * radius**2], dtype=torch.float64)
+    return float(torch.special.gammainc(half[0], half[1]))

@@ -72,8 +72,8 @@ def iwae_bound(weights: Tensor) -> Tensor:
     return torch.logsumexp(weights, dim=0) - math.log(len(weights))
 
 
-def elbo_terms(model: GenerativeModel, x: Tensor) -> dict[str, Tensor]:
-    """Per-example elbo, reconstruction and kl with one pathwise draw, each (B,) in nats.
+def elbo_terms(model: GenerativeModel, x: Tensor) -> tuple[Distribution, dict[str, Tensor]]:
+    """q(z | x), and per-example elbo, reconstruction and kl with one pathwise draw, (B,) in nats.
 
     Sums over dimensions, nothing averaged over the batch. KL is the closed form where there is
     one, else its single-draw Monte Carlo estimate log q(z | x) − log p(z).
@@ -85,7 +85,7 @@ def elbo_terms(model: GenerativeModel, x: Tensor) -> dict[str, Tensor]:
     kl = closed_form_kl(q, prior)
     if kl is None:
         kl = q.log_prob(z) - prior.log_prob(z)
-    return {"elbo": reconstruction - kl, "reconstruction": reconstruction, "kl": kl}
+    return q, {"elbo": reconstruction - kl, "reconstruction": reconstruction, "kl": kl}
 
 
 @OBJECTIVES.register("elbo", title="ELBO")
@@ -118,5 +118,5 @@ class ELBO(Objective):
         )
 
     def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:  # noqa: ARG002
-        terms = elbo_terms(model, x)
+        _, terms = elbo_terms(model, x)
         return Loss(-terms["elbo"].mean(), terms)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -39,6 +40,15 @@ class GradientState:
 
     model: GenerativeModel
     optimisers: dict[str, torch.optim.Optimizer]
+    #: For each player, the trainable parameters that are not its own.
+    others: dict[str, list[nn.Parameter]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        trainable = [p for p in self.model.parameters() if p.requires_grad]
+        self.others = {}
+        for player, optimiser in self.optimisers.items():
+            mine = {id(p) for group in optimiser.param_groups for p in group["params"]}
+            self.others[player] = [p for p in trainable if id(p) not in mine]
 
 
 @ALGORITHMS.register(
@@ -88,14 +98,30 @@ class GradientAlgorithm(Algorithm[GradientState]):
         """One update of one player; the terms of its loss, detached."""
         optimiser = state.optimisers[player]
         optimiser.zero_grad(set_to_none=True)
-        loss = self.objective.loss(player, state.model, batch)
-        mine = [p for group in optimiser.param_groups for p in group["params"]]
-        for parameter, gradient in zip(
-            mine, torch.autograd.grad(loss.value, mine, allow_unused=True), strict=True
-        ):
-            parameter.grad = gradient
+        with self._alone(state, player):
+            loss = self.objective.loss(player, state.model, batch)
+            # ``backward`` and not ``autograd.grad``: it gives each gradient the strides of its
+            # parameter (channels last), which the fused optimiser takes for granted.
+            loss.value.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         return {name: term.detach() for name, term in loss.terms.items()}
+
+    @staticmethod
+    @contextlib.contextmanager
+    def _alone(state: GradientState, player: str) -> Iterator[None]:
+        """Inside, only this player's parameters are part of the graph.
+
+        A generator's gradient flows through the critic, but the critic's own weights need none:
+        leaving them out changes no number and saves a third of the critic's backward pass.
+        """
+        others = state.others[player]
+        for parameter in others:
+            parameter.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for parameter in others:
+                parameter.requires_grad_(True)
 
     def model(self, state: GradientState) -> GenerativeModel:
         return state.model
@@ -104,11 +130,11 @@ class GradientAlgorithm(Algorithm[GradientState]):
         return state.model.sample(n)
 
     def pack(self, state: GradientState) -> Packed:
-        tensors = {f"model/{k}": v.clone() for k, v in state.model.state_dict().items()}
+        tensors = {f"model/{k}": _plain(v) for k, v in state.model.state_dict().items()}
         for player, optimiser in state.optimisers.items():
             for index, slot in optimiser.state_dict()["state"].items():
                 for key, value in slot.items():
-                    tensors[f"optimiser/{player}/{index}/{key}"] = value.clone()
+                    tensors[f"optimiser/{player}/{index}/{key}"] = _plain(value)
         return Packed(tensors, {})
 
     def unpack(self, packed: Packed, data: Dataset) -> GradientState:
@@ -131,5 +157,22 @@ class GradientAlgorithm(Algorithm[GradientState]):
                     slots.setdefault(int(path[1]), {})[path[2]] = value
             filled["state"] = slots
             optimiser.load_state_dict(filled)
+            _align(optimiser)
         state.model.train()
         return state
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    """A copy in the plain memory format, as files hold it."""
+    return tensor.detach().clone(memory_format=torch.contiguous_format)
+
+
+def _align(optimiser: torch.optim.Optimizer) -> None:
+    """Give the optimiser's tensors the strides of their parameters.
+
+    The fused update walks through memory and takes for granted that they agree.
+    """
+    for parameter, slot in optimiser.state.items():
+        for key, value in slot.items():
+            if value.shape == parameter.shape and value.stride() != parameter.stride():
+                slot[key] = torch.empty_like(parameter).copy_(value)

@@ -1,0 +1,121 @@
+"""Looks at a critic: its confidence, the bound it proves, the space of its features.
+
+A critic with batch normalisation is looked at in evaluation mode, by its running averages. In
+training mode its output depends on the whole batch, so that a batch of generated pictures gives
+itself away; the number would then bound a divergence between batches, not between pictures. As a
+fixed function of one picture it proves a true lower bound, at times a looser one.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from genlab.data.base import Dataset
+from genlab.divergences import js_bound
+from genlab.evaluate.base import PROBES, Probe
+from genlab.evaluate.common import held_out, histogram, points, principal, trained_on
+from genlab.measure import Picture, Reading, Series
+from genlab.models.base import GenerativeModel, HasCritic, HasDecoder
+
+#: Examples of each sort in the numbers, and in the picture of points.
+NUMBERS, DOTS = 256, 150
+
+
+def is_adversarial(model: type[GenerativeModel]) -> bool:
+    """Whether there are a critic and a generator."""
+    return issubclass(model, HasCritic) and issubclass(model, HasDecoder)
+
+
+@PROBES.register("critic", title="Discriminator on held-out data")
+class Critic(Probe):
+    """D on training, held-out and generated examples, and the lower bound of JS that it proves."""
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:  # noqa: ARG003
+        return is_adversarial(model)
+
+    @property
+    def n(self) -> int:
+        """How many examples of each sort are looked at."""
+        return min(NUMBERS, len(self.data.validation), len(self.data.train))
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        def confidence(name: str, title: str) -> Series:
+            return Series(
+                name,
+                title,
+                "confidence",
+                "probability",
+                "Monte Carlo",
+                self.n,
+                truth=0.5,
+                truth_label="equilibrium",
+            )
+
+        return (
+            confidence("val_d_real", "D(x), held-out"),
+            confidence("val_d_fake", "D(G(z)), fresh z"),
+            confidence("val_d_train", "D(x), training examples"),
+            Series(
+                "js_bound",
+                "JS(data ‖ generated) ≥ (V + log 4)/2, held-out",
+                "divergence",
+                "nats",
+                "lower bound",
+                self.n,
+                "lower",
+                0.0,
+                "equilibrium: 0 (ceiling: log 2 = 0.693)",
+            ),
+        )
+
+    def read(self, model: GenerativeModel, step: int) -> Reading:  # noqa: ARG002
+        assert isinstance(model, HasCritic)
+        real = model.score(held_out(self.data, self.n)[0])
+        train = model.score(trained_on(self.data, self.n))
+        fake = model.score(model.sample(self.n))
+        sorts = {
+            "training": train.sigmoid(),
+            "held-out": real.sigmoid(),
+            "generated": fake.sigmoid(),
+        }
+        values = {
+            "val_d_real": float(sorts["held-out"].mean()),
+            "val_d_fake": float(sorts["generated"].mean()),
+            "val_d_train": float(sorts["training"].mean()),
+            "js_bound": js_bound(real, fake)[0],
+        }
+        picture = Picture(
+            "histogram",
+            "Discriminator's confidence",
+            histogram(sorts, 0.0, 1.0, 20, "D(x), probability of real"),
+            f"n = {self.n} of each; batch normalisation by its running averages",
+        )
+        return Reading(values, {"confidence": picture})
+
+
+@PROBES.register("critic_features", title="Space of the critic's features")
+class CriticFeatures(Probe):
+    """The critic's last hidden layer on held-out and generated examples, by PCA."""
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:  # noqa: ARG003
+        return is_adversarial(model)
+
+    def read(self, model: GenerativeModel, step: int) -> Reading:  # noqa: ARG002
+        assert isinstance(model, HasCritic)
+        real = held_out(self.data, DOTS)[0]
+        fake = model.sample(DOTS)
+        features = model.features(torch.cat([real, fake]))
+        payload = points(
+            principal(features),
+            [0] * len(real) + [1] * len(fake),
+            ["held-out", "generated"],
+            ["component 1", "component 2"],
+        )
+        note = (
+            f"{len(real)} held-out and {len(fake)} generated examples; "
+            f"PCA of the critic's {features.shape[1]} features"
+        )
+        return Reading(pictures={"latent": Picture("points", "Critic's features", payload, note)})

@@ -1,0 +1,101 @@
+"""What the probes share: fixed examples, draws from a model, projections, small payloads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genlab.data.base import Dataset
+from genlab.models.base import GenerativeModel, HasDecoder
+from genlab.random import scope
+
+
+def held_out(data: Dataset, n: int) -> tuple[Tensor, Tensor | None]:
+    """The first n examples of the validation split and their labels."""
+    split = data.validation
+    return split.x[:n], None if split.y is None else split.y[:n]
+
+
+def trained_on(data: Dataset, n: int) -> Tensor:
+    """The first n training examples, binarised once where batches are binarised anew."""
+    x = data.train.x[:n]
+    if data.draw is None:
+        return x
+    with scope(0, "training examples"):
+        return data.draw(x)
+
+
+def draw(model: GenerativeModel, n: int) -> Tensor:
+    """n draws of the model's law itself (noise of the likelihood included), (n, *data_shape)."""
+    if isinstance(model, HasDecoder):
+        return model.decode(model.prior().sample(torch.Size((n,)))).sample()
+    return model.sample(n)
+
+
+def principal(x: Tensor, parts: int = 2) -> Tensor:
+    """The scores of the first principal components, (n, f) -> (n, parts).
+
+    The sign of a component is fixed: its score of largest size is positive. By the Gram matrix, as
+    there are fewer points than features.
+
+    Example:
+        >>> principal(torch.tensor([[0.0, 0.0], [3.0, 0.0], [0.0, 1.0]]), 1).shape
+        torch.Size([3, 1])
+    """
+    centred = (x - x.mean(dim=0)).double()
+    values, vectors = torch.linalg.eigh(centred @ centred.mT)
+    scores = vectors[:, -parts:].flip(1) * values[-parts:].flip(0).clamp(min=0.0).sqrt()
+    peak = scores.gather(0, scores.abs().argmax(dim=0, keepdim=True))
+    return (scores * torch.where(peak < 0, -1.0, 1.0)).to(x.dtype)
+
+
+def short(x: Tensor) -> Any:
+    """Nested lists with four significant digits.
+
+    Example:
+        >>> short(torch.tensor([[0.123456, 12345.6]]))
+        [[0.1235, 12350.0]]
+    """
+    if x.dim() == 0:
+        return float(f"{float(x):.4g}")
+    if x.dim() == 1:
+        return [float(f"{v:.4g}") for v in x.tolist()]
+    return [short(row) for row in x]
+
+
+def box_of(data: Dataset) -> Tensor:
+    """The box in which points are drawn, (2, d): of the density, or of the data with a margin."""
+    if data.density is not None:
+        return data.density.box
+    low, high = data.train.x.amin(dim=0), data.train.x.amax(dim=0)
+    margin = 0.1 * (high - low)
+    return torch.stack([low - margin, high + margin])
+
+
+def points(
+    xy: Tensor,
+    label: list[int],
+    classes: list[str],
+    axes: list[str],
+    box: Tensor | None = None,
+) -> dict[str, Any]:
+    """The payload of a picture of points, (n, 2)."""
+    return {
+        "x": short(xy),
+        "label": label,
+        "classes": classes,
+        "box": None if box is None else short(box),
+        "axes": axes,
+    }
+
+
+def histogram(samples: dict[str, Tensor], low: float, high: float, bins: int, x_title: str) -> dict[str, Any]:
+    """The payload of a histogram: counts of each sample in equal bins; what lies outside is left out."""
+    edges = torch.linspace(low, high, bins + 1)
+    counts = {
+        name: [int(c) for c in torch.histc(x.float().flatten(), bins, low, high)]
+        for name, x in samples.items()
+    }
+    return {"edges": short(edges), "counts": counts, "x_title": x_title}

@@ -1,0 +1,58 @@
+"""What the model makes, always from the same codes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from genlab.data.base import Dataset
+from genlab.evaluate.base import PROBES, Probe
+from genlab.evaluate.common import box_of, draw, histogram, points
+from genlab.measure import Picture, Reading
+from genlab.models.base import GenerativeModel
+from genlab.random import scope
+
+SHEET, CLOUD, CROWD = 64, 200, 2000
+
+
+@PROBES.register("samples", title="Samples", summary="What the model makes from fixed codes.")
+class Samples(Probe):
+    """Samples on a fixed z, the same at every step and in every run with as large a latent space."""
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:  # noqa: ARG003
+        return data.meta.is_image or data.meta.shape in {(1,), (2,)}
+
+    def read(self, model: GenerativeModel, step: int) -> Reading:  # noqa: ARG002
+        with scope(0, "samples"):
+            if self.data.meta.is_image:
+                picture = self._sheet(model.sample(SHEET))
+            elif self.data.meta.dim == 2:
+                picture = self._cloud(draw(model, CLOUD))
+            else:
+                picture = self._bars(draw(model, CROWD))
+        return Reading(pictures={"samples": picture})
+
+    def _sheet(self, x: Tensor) -> Picture:
+        note = f"n = {SHEET}, the same codes z at every step"
+        return Picture("images", "Samples", {"x": x.clamp(0.0, 1.0), "columns": 8}, note)
+
+    def _cloud(self, x: Tensor) -> Picture:
+        real = self.data.validation.x[:CLOUD]
+        payload = points(
+            torch.cat([real, x]),
+            [0] * len(real) + [1] * len(x),
+            ["data", "generated"],
+            ["x₁", "x₂"],
+            box_of(self.data),
+        )
+        note = f"{len(real)} held-out, {len(x)} generated from the same z at every step"
+        return Picture("points", "Samples", payload, note)
+
+    def _bars(self, x: Tensor) -> Picture:
+        low, high = (float(v) for v in box_of(self.data).flatten())
+        real = self.data.validation.x[:CROWD]
+        payload = histogram({"data": real, "generated": x}, low, high, 60, "x")
+        inside = int(((x >= low) & (x <= high)).sum())
+        note = f"{len(real)} held-out, {len(x)} generated ({inside} of them in the range shown)"
+        return Picture("histogram", "Samples", payload, note)

@@ -1,0 +1,117 @@
+"""Looks at models of points whose true law is known."""
+
+from __future__ import annotations
+
+from genlab.data.base import Dataset
+from genlab.divergences import Grid, mode_coverage, within
+from genlab.evaluate.base import PROBES, Probe
+from genlab.evaluate.common import draw
+from genlab.measure import Reading, Series
+from genlab.models.base import GenerativeModel
+from genlab.spec import RunSpec
+
+#: Samples in the numbers.
+NUMBERS = 2000
+
+
+def grid_of(data: Dataset) -> Grid:
+    """The grid of a dataset's density: 32 x 32 cells, or 64 in one dimension."""
+    assert data.density is not None
+    return Grid(data.density, 32 if data.meta.dim == 2 else 64, 12 if data.meta.dim == 2 else 64)
+
+
+def mode_std(data: Dataset) -> float | None:
+    """The standard deviation of a mode, None where the data have no separated modes."""
+    if data.modes is None:
+        return None
+    return data.extra.get("mode_std", data.extra.get("std"))
+
+
+@PROBES.register("grid", title="Divergences to the known density")
+class GridDivergences(Probe):
+    """JS and KL between samples and the true law on a grid, beside a perfect sampler's value."""
+
+    def __init__(self, spec: RunSpec, data: Dataset) -> None:
+        super().__init__(spec, data)
+        self.grid = grid_of(data)
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:  # noqa: ARG003
+        return data.density is not None and data.meta.shape in {(1,), (2,)}
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        js, kl = self.grid.floor(NUMBERS)
+        size = "x".join([str(self.grid.cells)] * self.grid.dim)
+        label = f"perfect sampler, n = {NUMBERS} (bias of counting)"
+        return (
+            Series(
+                "grid_js",
+                f"JS(samples ‖ truth), {size} cells",
+                "divergence",
+                "nats",
+                "grid",
+                NUMBERS,
+                "lower",
+                js,
+                label,
+            ),
+            Series(
+                "grid_kl",
+                f"KL(samples ‖ truth), {size} cells of at least 1e-9",
+                "divergence",
+                "nats",
+                "grid",
+                NUMBERS,
+                "lower",
+                kl,
+                label,
+            ),
+        )
+
+    def read(self, model: GenerativeModel, step: int) -> Reading:  # noqa: ARG002
+        x = draw(model, NUMBERS)
+        return Reading({"grid_js": self.grid.js(x), "grid_kl": self.grid.kl(x)})
+
+
+@PROBES.register("modes", title="Mode coverage")
+class Modes(Probe):
+    """How many modes the samples reach, and the share of samples near one."""
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:  # noqa: ARG003
+        return mode_std(data) is not None
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        assert self.data.modes is not None
+        return (
+            Series(
+                "modes",
+                "modes reached",
+                "coverage",
+                "count",
+                "Monte Carlo",
+                NUMBERS,
+                "higher",
+                float(len(self.data.modes)),
+                "all modes",
+            ),
+            Series(
+                "high_quality",
+                "samples within 3 std of a mode",
+                "quality",
+                "probability",
+                "Monte Carlo",
+                NUMBERS,
+                "higher",
+                within(3.0, self.data.meta.dim),
+                "perfect sampler",
+            ),
+        )
+
+    def read(self, model: GenerativeModel, step: int) -> Reading:  # noqa: ARG002
+        std = mode_std(self.data)
+        assert self.data.modes is not None and std is not None
+        seen = mode_coverage(draw(model, NUMBERS), self.data.modes, std)
+        return Reading({"modes": float(seen.modes), "high_quality": seen.high_quality})
