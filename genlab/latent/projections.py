@@ -41,7 +41,7 @@ def pca(codes: NDArray[Any], seed: int = 0) -> Projection:  # noqa: ARG001 - one
         codes: (N, d).
 
     Example:
-        >>> pca(np.array([[0.0, 0.0], [2.0, 0.0], [4.0, 0.0]])).xy[:, 0].tolist()
+        >>> pca(np.array([[0.0, 0.0], [2.0, 0.0], [4.0, 0.0]])).xy[:, 0].round(6).tolist()
         [-2.0, 0.0, 2.0]
     """
     x = np.asarray(codes, dtype=np.float64)
