@@ -25,7 +25,7 @@ SHIPPED = "shipped:"
 MODEL = "model/"
 _datasets: dict[tuple[str, Any], Dataset] = {}
 _loading = threading.Lock()
-_KEPT_DATASETS = 16
+_KEPT_DATASETS = 32
 
 
 def dataset(spec: RunSpec) -> Dataset:

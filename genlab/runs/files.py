@@ -116,7 +116,7 @@ class RemoteFolder(Folder):
     def _path(self, name: str) -> str:
         return f"{self._root.rstrip('/')}/{name}"
 
-    def write(self, name: str, content: bytes, *, durable: bool = False) -> None:  # noqa: ARG002
+    def write(self, name: str, content: bytes, *, durable: bool = False) -> None:
         # An object store puts a whole object or none; others get a rename.
         path = self._path(name)
         self._fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)

@@ -48,8 +48,7 @@ class MemoryStore(RunStore):
     def _with_position(self, row: RunRow) -> RunRow:
         if row.status != "queued":
             return row
-        waiting = sorted(self._queued, key=self._queued.__getitem__)
-        return replace(row, position=waiting.index(row.id) + 1)
+        return replace(row, position=self.queue().index(row.id) + 1)
 
     def create(self, spec: Mapping[str, Any], *, title: str = "", worker: str = "") -> str:
         with self._lock:
@@ -118,15 +117,18 @@ class MemoryStore(RunStore):
         self._runs[row.id] = taken
         return taken
 
-    def claim(self, worker: str, run: str | None = None) -> RunRow | None:
+    def queue(self) -> list[str]:
         with self._lock:
-            if run is not None:
-                row = self._row(run)
-                able = row.status == "queued" or row.status in RESUMABLE
-                return self._take(row, worker) if able else None
-            if not self._queued:
-                return None
-            return self._take(self._runs[min(self._queued, key=self._queued.__getitem__)], worker)
+            return sorted(self._queued, key=self._queued.__getitem__)
+
+    def claim(self, worker: str, run: str | None = None, *, resume: bool = False) -> RunRow | None:
+        with self._lock:
+            if run is None:
+                waiting = self.queue()
+                return self._take(self._runs[waiting[0]], worker) if waiting else None
+            row = self._row(run)
+            able = {"queued", *RESUMABLE} if resume else {"queued"}
+            return self._take(row, worker) if row.status in able else None
 
     def beat(self, run: str, *, step: int, speed: float) -> None:
         with self._lock:

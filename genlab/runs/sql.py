@@ -382,8 +382,12 @@ class SqlStore(RunStore):
         if done.rowcount != 1:
             raise self._missing(run)
 
-    def claim(self, worker: str, run: str | None = None) -> RunRow | None:
-        able = {"queued"} if run is None else {"queued", *RESUMABLE}
+    def queue(self) -> list[str]:
+        with self._reading() as connection:
+            return list(self._queue(connection))
+
+    def claim(self, worker: str, run: str | None = None, *, resume: bool = False) -> RunRow | None:
+        able = {"queued", *RESUMABLE} if resume and run is not None else {"queued"}
         query = sa.select(runs.c.id).where(runs.c.status.in_(sorted(able)))
         query = query.order_by(runs.c.queued, runs.c.number).limit(1)
         if run is not None:

@@ -185,10 +185,17 @@ class RunStore(abc.ABC):
         """Say what the run's numbers are."""
 
     @abc.abstractmethod
-    def claim(self, worker: str, run: str | None = None) -> RunRow | None:
+    def queue(self) -> list[str]:
+        """The queued runs, the next one first; cheap, asked many times a second."""
+
+    @abc.abstractmethod
+    def claim(self, worker: str, run: str | None = None, *, resume: bool = False) -> RunRow | None:
         """Take the oldest queued run for this worker, atomically: at most one worker gets it.
 
-        Where a run is named, that one is taken, if it is queued or can be resumed.
+        Args:
+            worker: who takes it.
+            run: this one, and no other.
+            resume: take it also if it is stopped, lost or failed.
         """
 
     @abc.abstractmethod

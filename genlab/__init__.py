@@ -1,0 +1,95 @@
+"""GenLab: small generative models, trained in the background, watched live, explored, compared.
+
+A run = a dataset + a model + an objective + an algorithm::
+
+    import genlab
+    run = genlab.train(model="vae", data="digits", steps=500, seed=0)
+    model = genlab.load(run.id)
+    x = model.sample(16)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from genlab.models.base import GenerativeModel
+    from genlab.runs.catalog import RunView as Run
+
+__version__ = "0.1.0"
+
+# Imported on first use: `import genlab` itself must be quick, and most of these need torch.
+_PARTS = frozenset(
+    {
+        "data",
+        "distributions",
+        "divergences",
+        "errors",
+        "evaluate",
+        "figures",
+        "inference",
+        "latent",
+        "measure",
+        "models",
+        "nets",
+        "objectives",
+        "random",
+        "registry",
+        "runs",
+        "spec",
+        "testing",
+    }
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PARTS:
+        return importlib.import_module(f"genlab.{name}")
+    if name == "Run":
+        from genlab.runs.catalog import RunView
+
+        return RunView
+    raise AttributeError(f"module 'genlab' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PARTS, "Run"})
+
+
+def train(*, title: str = "", **options: Any) -> Run:
+    """Train in the foreground and return the run; it is kept in the store like any other.
+
+    Args:
+        title: what lists show.
+        **options: ``model``, ``data`` and any option of :class:`genlab.spec.RunSpec`.
+
+    Raises:
+        SpecError: for an unknown name or a value that is not allowed; nothing was started.
+    """
+    from genlab.runs.foreground import train as run
+
+    return run(options, title=title)
+
+
+def load(ref: str | Path, step: int | None = None) -> GenerativeModel:
+    """The model of a run, ready to be used.
+
+    Args:
+        ref: a run id, the path of an exported folder, or ``shipped:<name>``.
+        step: of which snapshot; None: the last one.
+
+    Raises:
+        RunNotFound: if there is no such run.
+        SnapshotError: if the snapshot is missing or damaged.
+    """
+    from genlab.runs import open_run
+
+    return open_run(str(ref)).model(step)
+
+
+# ``genlab.train`` is the function above, as scripts use it, and the package of the same name: an
+# import of a submodule (`import genlab.train.loop`) binds the package over the function, so the
+# package is imported by whoever needs it and the function is put back.

@@ -1,0 +1,361 @@
+"""The command line: ``python -m genlab train --model vae --data digits``.
+
+Answers are JSON, one object a line, on standard output; what is for people goes to standard
+error. Exit status: 0 done, 1 the run ended badly, 2 a wrong request (nothing was done).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from genlab.errors import GenlabError, SpecError
+
+if TYPE_CHECKING:
+    from genlab.runs.catalog import RunView
+    from genlab.spec import Option
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise SpecError(
+            "command line", " ".join(sys.argv[1:]), f"{message}; see {self.prog} --help"
+        )
+
+
+def say(value: Mapping[str, Any]) -> None:
+    """One JSON object on one line."""
+    print(json.dumps(value, allow_nan=False), flush=True)
+
+
+def described(row: Option) -> str:
+    """An option's help: what it is, its unit and what is allowed."""
+    unit = f" [{row.unit}]" if row.unit else ""
+    given = "" if row.default is None else f"; usually {row.default}"
+    return f"{row.help}{unit} ({row.allowed}{given})".replace("%", "%%")
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """One option of the command line for each of every table's, and the names of the tables."""
+    from genlab.registry import TABLES
+    from genlab.spec import TrainOptions
+
+    for kind, table in TABLES.items():
+        needed = " (required)" if kind in {"data", "model"} else ""
+        parser.add_argument(
+            f"--{kind}", metavar="NAME", help=f"one of: {', '.join(table.names())}{needed}"
+        )
+    seen: set[str] = set(TABLES)
+    for kind, owner, rows in [
+        *(
+            (kind, row.name, row.value.Options.table())
+            for kind, table in TABLES.items()
+            for row in table.rows()
+        ),
+        ("train", "every run", TrainOptions.table()),
+    ]:
+        for option in rows:
+            if option.name not in seen:
+                seen.add(option.name)
+                flag = option.name.replace("_", "-")
+                names = (
+                    [f"--{option.name}"]
+                    if flag == option.name
+                    else [
+                        f"--{option.name}",
+                        f"--{flag}",
+                    ]
+                )
+                parser.add_argument(
+                    *names,
+                    dest=option.name,
+                    metavar=option.type.__name__.upper(),
+                    help=f"{described(option)} [{kind}: {owner}]",
+                )
+
+
+def build() -> Parser:
+    """The whole command line, but for the options of a run."""
+    parser = Parser(prog="genlab", description="Train and look at small generative models.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+
+    def add(name: str, text: str, *, run: bool = True) -> Parser:
+        command = commands.add_parser(name, help=text, description=text)
+        if run:
+            command.add_argument(
+                "run", metavar="RUN", help="a run id, an exported folder or shipped:NAME"
+            )
+        return command
+
+    train = add("train", "train in the foreground (or queue it)", run=False)
+    train.add_argument("--title", default="", help="what lists show")
+    train.add_argument("--background", action="store_true", help="queue it and return at once")
+    train.add_argument("--quiet", action="store_true", help="no progress bar")
+    lists = add("list", "the runs, the newest first", run=False)
+    lists.add_argument("--limit", type=int, default=50, help="how many at most")
+    lists.add_argument("--status", help="only those with this status")
+    add("show", "everything about a run")
+    resume = add("resume", "go on from the last snapshot, or end a pause")
+    resume.add_argument("--background", action="store_true", help="queue it and return at once")
+    resume.add_argument("--quiet", action="store_true", help="no progress bar")
+    add("stop", "stop a run; it can be resumed")
+    add("pause", "pause a run; its process waits")
+    step = add("step", "let a paused run take some steps")
+    step.add_argument("-n", type=int, default=1, help="how many")
+    sample = add("sample", "draw examples")
+    sample.add_argument("-n", type=int, default=64, help="how many")
+    sample.add_argument("--seed", type=int, default=0, help="seed of the draw")
+    sample.add_argument("--step", type=int, help="of which snapshot; the last one if not given")
+    sample.add_argument("--out", required=True, metavar="FILE.npz|FILE.png", help="where to")
+    evaluate = add("evaluate", "the metrics of a model on held-out data, with intervals")
+    evaluate.add_argument("--seed", type=int, default=0, help="seed of the estimates")
+    evaluate.add_argument("--step", type=int, help="of which snapshot; the last one if not given")
+    export = add("export", "write a run as a folder of its own")
+    export.add_argument("--to", required=True, metavar="DIR", help="a new or empty folder")
+    export.add_argument("--snapshots", type=int, help="how many at most; all if not given")
+    delete = add("delete", "delete a run and its files for good")
+    delete.add_argument("--yes", action="store_true", help="really")
+    worker = add("worker", "work on the queue of this host", run=False)
+    worker.add_argument(
+        "--idle-exit", type=float, metavar="S", help="end after so many seconds without work"
+    )
+    return parser
+
+
+def ended(view: RunView) -> dict[str, Any]:
+    """How a run stands, with its last numbers."""
+    from genlab.runs.catalog import summary
+
+    last: dict[str, float] = {}
+    cursor = 0
+    while batch := view.read(after=cursor, limit=5000, kinds={"scalars"}):
+        cursor = batch[-1].seq
+        for record in batch:
+            last.update({k: v for k, v in record.payload.items() if v is not None})
+    return {**summary(view.row), "last": last}
+
+
+def _code(view: RunView) -> int:
+    return 0 if view.row.status in {"done", "stopped", "queued", "running", "paused"} else 1
+
+
+def _watchers(quiet: bool, steps: int) -> list[Any]:
+    if quiet:
+        return []
+    from genlab.runs.progress import Bar
+
+    return [Bar(steps)]
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    from genlab.spec import RunSpec
+
+    known = {"command", "title", "background", "quiet"}
+    options = {k: v for k, v in vars(arguments).items() if k not in known and v is not None}
+    spec = RunSpec.build(**options)
+    from genlab import runs
+
+    if arguments.background:
+        view = runs.open_run(runs.start(spec, arguments.title))
+    else:
+        from genlab.runs import foreground
+
+        watchers = _watchers(arguments.quiet, spec.train.steps)
+        view = foreground.train(options, title=arguments.title, observers=watchers)
+    return _tell(view)
+
+
+def _tell(view: RunView) -> int:
+    answer = ended(view)
+    if answer["message"]:
+        print(answer["message"], file=sys.stderr)
+    say(answer)
+    return _code(view)
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from genlab import runs
+    from genlab.runs.catalog import summary
+
+    status = {arguments.status} if arguments.status else None
+    for row in runs.store().runs(status=status, limit=arguments.limit):
+        say(summary(row))
+    return 0
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    from genlab import runs
+
+    view = runs.open_run(arguments.run)
+    events = [{"step": r.step, "time": r.time, **r.payload} for r in view.read(kinds={"event"})]
+    say(
+        {
+            **ended(view),
+            "speed": view.row.speed,
+            "worker": view.row.worker,
+            "spec": dict(view.row.spec),
+            "series": [dict(s) for s in view.row.series],
+            "snapshots": list(view.snapshots()),
+            "frames": view.frames(),
+            "events": events,
+        }
+    )
+    return 0
+
+
+def _resume(arguments: argparse.Namespace) -> int:
+    from genlab import runs
+
+    row = runs.store().get(arguments.run)
+    if arguments.background or row.status == "paused":
+        runs.resume(arguments.run)
+        return _tell(runs.open_run(arguments.run))
+    from genlab.runs import foreground
+
+    watchers = _watchers(arguments.quiet, row.steps)
+    return _tell(foreground.resume(arguments.run, observers=watchers))
+
+
+def _wish(name: str) -> Callable[[argparse.Namespace], int]:
+    def ask(arguments: argparse.Namespace) -> int:
+        from genlab import runs
+
+        values = {"n": arguments.n} if name == "step" else {}
+        runs.request(arguments.run, name, **values)
+        say(
+            {
+                "run": arguments.run,
+                "requested": name,
+                "status": runs.store().get(arguments.run).status,
+            }
+        )
+        return 0
+
+    return ask
+
+
+def _sample(arguments: argparse.Namespace) -> int:
+    out = Path(arguments.out)
+    if out.suffix not in {".npz", ".png"}:
+        raise SpecError("out", str(out), "allowed: a file that ends in .npz or .png")
+    if not 1 <= arguments.n <= 100_000:
+        raise SpecError("n", arguments.n, "allowed: a whole number from 1 to 100000")
+    from genlab import runs
+
+    view = runs.open_run(arguments.run)
+    model = view.model(arguments.step)
+    import numpy as np
+    import torch
+
+    from genlab.random import scope
+    from genlab.runs.files import png, sheet
+
+    with torch.no_grad(), scope(arguments.seed, "sample"):
+        x = model.sample(arguments.n).numpy()
+    if out.suffix == ".npz":
+        np.savez(out, x=x)
+    elif x.ndim == 4:
+        out.write_bytes(png(sheet(x, int(np.ceil(np.sqrt(len(x)))))))
+    else:
+        raise SpecError("out", str(out), "points are no pictures; allowed: a file .npz")
+    say({"run": view.id, "out": str(out), "n": arguments.n, "shape": list(x.shape)})
+    return 0
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from genlab import runs
+
+    view = runs.open_run(arguments.run)
+    model = view.model(arguments.step)
+    from genlab.evaluate import metrics
+
+    found = metrics.evaluate(model, view.data(), arguments.seed)
+    step = view.snapshots()[-1] if arguments.step is None else arguments.step
+    say(
+        {
+            "run": view.id,
+            "step": step,
+            "seed": arguments.seed,
+            "metrics": {estimate.series.name: estimate.flat() for estimate in found},
+        }
+    )
+    return 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from genlab import runs
+
+    path = runs.export(arguments.run, arguments.to, snapshots=arguments.snapshots)
+    say({"run": arguments.run, "to": str(path)})
+    return 0
+
+
+def _delete(arguments: argparse.Namespace) -> int:
+    from genlab import runs
+
+    if not arguments.yes:
+        row = runs.store().get(arguments.run)
+        raise SpecError(
+            "yes", False, f"deleting {row.id} ({row.status}) is for good; add --yes to do it"
+        )
+    runs.delete(arguments.run)
+    say({"run": arguments.run, "deleted": True})
+    return 0
+
+
+def _worker(arguments: argparse.Namespace) -> int:
+    from genlab.runs import supervisor
+
+    return supervisor.main(arguments.idle_exit)
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "train": _train,
+    "list": _list,
+    "show": _show,
+    "resume": _resume,
+    "stop": _wish("stop"),
+    "pause": _wish("pause"),
+    "step": _wish("step"),
+    "sample": _sample,
+    "evaluate": _evaluate,
+    "export": _export,
+    "delete": _delete,
+    "worker": _worker,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Do what the command line says; the exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        parser = build()
+        if words[:1] == ["train"]:
+            # The tables are read for this command alone: they import torch.
+            commands = next(a for a in parser._actions if a.dest == "command")
+            add_run_options(commands.choices["train"])  # type: ignore[index, call-overload]
+        arguments = parser.parse_args(words)
+        if arguments.command is None:
+            parser.print_help(sys.stderr)
+            return 2
+        return COMMANDS[arguments.command](arguments)
+    except GenlabError as error:
+        print(f"genlab: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # The reader of the output has gone (`| head`).
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("genlab: interrupted", file=sys.stderr)
+        return 130
+    except OSError as error:
+        print(f"genlab: {error}", file=sys.stderr)
+        return 2

@@ -1,0 +1,128 @@
+"""Where the processes of runs and jobs come from; a table, with this computer as its only row."""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from genlab.errors import StoreError
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a process is for: a run by its id, or a job by its key."""
+
+    kind: Literal["run", "job"]
+    key: str
+
+
+class Executor(abc.ABC):
+    """Starts processes and says which have ended.
+
+    Args:
+        work: does a task to its end, in the process started for it.
+    """
+
+    def __init__(self, work: Callable[[Task], None]) -> None:
+        self.work = work
+
+    @abc.abstractmethod
+    def start(self, task: Task) -> None:
+        """Start a process for a task; does not wait."""
+
+    @abc.abstractmethod
+    def ended(self) -> list[tuple[Task, bool]]:
+        """The tasks whose process ended since, and whether it ended well."""
+
+    @abc.abstractmethod
+    def active(self) -> tuple[Task, ...]:
+        """The tasks whose process has not ended."""
+
+
+class LocalExecutor(Executor):
+    """Forks this process: what it has imported and loaded is there at once.
+
+    The process that forks must never have run a parallel torch operation.
+
+    Args:
+        work: does a task.
+        before: called first in the child, to give back what it must not share.
+        after: called in the parent before each fork, for the same reason.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Task], None],
+        *,
+        before: Callable[[], None] = lambda: None,
+        after: Callable[[], None] = lambda: None,
+    ) -> None:
+        super().__init__(work)
+        self._child_first, self._parent_first = before, after
+        self._tasks: dict[int, Task] = {}
+
+    def start(self, task: Task) -> None:
+        self._parent_first()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid:
+            self._tasks[pid] = task
+            return
+        code = 1
+        try:
+            # A session of its own: a Ctrl-C or a closed terminal does not reach it.
+            os.setsid()
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            with contextlib.suppress(OSError):
+                os.nice(5)
+            self._child_first()
+            self.work(task)
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            with contextlib.suppress(OSError, ValueError):
+                sys.stdout.flush()
+                sys.stderr.flush()
+            os._exit(code)
+
+    def ended(self) -> list[tuple[Task, bool]]:
+        found = []
+        for pid in list(self._tasks):
+            try:
+                gone, code = os.waitpid(pid, os.WNOHANG)
+            except ChildProcessError:
+                gone, code = pid, 1
+            if gone:
+                found.append((self._tasks.pop(pid), code == 0))
+        return found
+
+    def active(self) -> tuple[Task, ...]:
+        return tuple(self._tasks.values())
+
+
+EXECUTORS: dict[str, type[LocalExecutor]] = {"local": LocalExecutor}
+
+
+def chosen() -> type[LocalExecutor]:
+    """The executor that ``GENLAB_EXECUTOR`` names.
+
+    Raises:
+        StoreError: if there is none of this name.
+    """
+    name = os.environ.get("GENLAB_EXECUTOR", "").strip() or "local"
+    if name not in EXECUTORS:
+        raise StoreError(
+            f"GENLAB_EXECUTOR = {name!r} is not possible: allowed: {', '.join(EXECUTORS)}. "
+            "Nothing was started."
+        )
+    return EXECUTORS[name]

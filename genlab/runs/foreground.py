@@ -1,0 +1,59 @@
+"""Runs in the foreground: in this process, with or without a progress bar."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from genlab import random, runs
+from genlab.errors import RunStateError
+from genlab.runs import catalog, settings
+from genlab.runs.catalog import RunView
+from genlab.runs.worker import perform
+from genlab.spec import RunSpec
+from genlab.train.observers import Observer
+
+
+def train(
+    options: Mapping[str, Any], *, title: str = "", observers: Sequence[Observer] = ()
+) -> RunView:
+    """Run a new run here and now.
+
+    Raises:
+        SpecError: for an unknown name or a value that is not allowed; nothing was started.
+    """
+    spec = RunSpec.build(**options)
+    store = runs.store()
+    title = title or f"{spec.model} on {spec.data}"
+    run = store.create(spec.flat(), title=title, worker=settings.me())
+    return _perform(run, observers)
+
+
+def resume(run: str, *, observers: Sequence[Observer] = ()) -> RunView:
+    """Go on with a run here and now, from its last snapshot.
+
+    Raises:
+        RunStateError: if it is active elsewhere, or has ended for good.
+    """
+    row = runs.store().claim(settings.me(), run, resume=True)
+    if row is None:
+        status = runs.store().get(run).status
+        raise RunStateError(
+            f"Run {run} is {status}: going on is for runs that are queued, stopped, lost or "
+            "failed. Nothing was changed."
+        )
+    return _perform(run, observers)
+
+
+def _perform(run: str, observers: Sequence[Observer]) -> RunView:
+    # The caller's own random stream and threads are as before afterwards.
+    stream, threads = random.capture(), torch.get_num_threads()
+    store, place = runs.store(), runs.files()
+    try:
+        perform(store, place, store.get(run), observers=observers)
+    finally:
+        random.restore(stream)
+        torch.set_num_threads(threads)
+    return catalog.stored(store, place, run)

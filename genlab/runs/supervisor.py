@@ -1,0 +1,349 @@
+"""The supervisor: a process of its own that takes queued runs and gives each a process.
+
+One lives for each host and store, held apart by a file lock. It outlives the program that started
+it, and the processes it started outlive it: its successor finds them by their heartbeat.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import gc
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import IO
+
+from genlab.errors import GenlabError, StoreError
+from genlab.runs import settings
+from genlab.runs.executors import Task, chosen
+from genlab.runs.files import folder
+from genlab.runs.sql import SqlStore
+from genlab.runs.store import RunStore
+
+POLL = 0.04
+SWEEP = 2.0
+STALE = 15.0
+JOBS_AT_ONCE = 1
+LOG_LIMIT = 2_000_000
+_spawned: list[subprocess.Popen[bytes]] = []
+
+
+class Lock:
+    """The lock that makes a supervisor the only one of its host and store."""
+
+    def __init__(self, url: str) -> None:
+        self.path = settings.lock_file(url)
+        self._file: IO[bytes] | None = None
+
+    def take(self, patience: float = 0.0) -> bool:
+        """Take the lock; False if another process holds it for longer than the patience."""
+        until = time.monotonic() + patience
+        file = open(self.path, "ab")  # noqa: SIM115 - the lock lives as long as the file is open
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                if time.monotonic() >= until:
+                    file.close()
+                    return False
+                time.sleep(0.05)
+                continue
+            self._file = file
+            return True
+
+    def close(self) -> None:
+        """Close the file; the lock is free once no process has it open."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def held(self) -> bool:
+        """Whether some process holds the lock now."""
+        if self.take():
+            self.close()
+            return False
+        return True
+
+
+def alive(url: str) -> bool:
+    """Whether a supervisor of this host and store lives."""
+    return Lock(url).held()
+
+
+def ensure(url: str, files: str, idle: float = 900.0) -> bool:
+    """Start a supervisor, detached, unless one is alive; whether one was started.
+
+    Raises:
+        StoreError: if the settings are not possible; nothing was started then.
+    """
+    chosen()
+    settings.workers()
+    if url == "memory:":
+        return False
+    _spawned[:] = [child for child in _spawned if child.poll() is None]
+    if alive(url):
+        return False
+    environment = dict(os.environ)
+    environment |= {"GENLAB_STORE": absolute(url), "GENLAB_FILES": files}
+    if "://" not in files:
+        environment["GENLAB_FILES"] = str(Path(files).absolute())
+    root = str(Path(__file__).resolve().parents[2])
+    known = environment.get("PYTHONPATH", "")
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (root, known)))
+    # A pool of threads made at import would not survive the fork.
+    environment.setdefault("OPENBLAS_NUM_THREADS", "1")
+    log = log_file(url)
+    if log.exists() and log.stat().st_size > LOG_LIMIT:
+        os.replace(log, log.with_suffix(".old.log"))
+    with open(log, "ab") as out:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "genlab", "worker", "--idle-exit", f"{idle:g}"],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            env=environment,
+            cwd=root,
+            start_new_session=True,
+            close_fds=True,
+        )
+    _spawned.append(child)
+    return True
+
+
+def absolute(url: str) -> str:
+    """A SQLite URL with an absolute path, any other as it is."""
+    prefix = "sqlite:///"
+    if url.startswith(prefix) and settings.local_folder(url) is not None:
+        return prefix + str(Path(url.removeprefix(prefix)).absolute())
+    return url
+
+
+def log_file(url: str) -> Path:
+    """Where a detached supervisor and its runs write what went wrong."""
+    return settings.state_folder(url) / "worker.log"
+
+
+def say(text: str) -> None:
+    """A line for the log."""
+    print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def preload() -> None:
+    """Import and load once what every run needs, without starting a thread."""
+    import torch
+
+    # One thread: a parallel operation here would leave every fork with a dead thread pool.
+    torch.set_num_threads(1)
+    from genlab.evaluate.base import PROBES
+    from genlab.registry import DATASETS, JOBS, TABLES, models_for
+    from genlab.runs import catalog, worker  # noqa: F401 - imported once, for every fork
+    from genlab.spec import RunSpec
+
+    for table in (*TABLES.values(), PROBES, JOBS):
+        table.names()
+    for row in DATASETS.rows():
+        with contextlib.suppress(GenlabError):
+            if not row.value.meta(row.value.Options()).network:
+                for model in models_for(row.name):
+                    catalog.dataset(RunSpec.build(data=row.name, model=model))
+    _rehearse()
+
+
+def _rehearse() -> None:
+    """One step of one small run of each objective's kind: the first time is the slow one."""
+    import torch
+
+    from genlab.evaluate.base import look, probes_for
+    from genlab.registry import ALGORITHMS, MODELS
+    from genlab.runs import catalog
+    from genlab.runs.files import png, sheet
+    from genlab.spec import RunSpec
+    from genlab.train.loop import train
+    from genlab.train.snapshots import take
+
+    for model, data in (("vae", "digits"), ("gan", "ring"), ("gan", "digits")):
+        with contextlib.suppress(Exception):
+            spec = RunSpec.build(model=model, data=data, steps=1, batch=4)
+            loaded = catalog.dataset(spec)
+            algorithm = ALGORITHMS[spec.algorithm](spec)
+            state, _ = train(algorithm, loaded, algorithm.init(0, loaded))
+            take(algorithm, state, 1)
+            for probe in probes_for(spec, MODELS[spec.model], loaded):
+                look(probe, algorithm.model(state), 1)
+    with contextlib.suppress(Exception):
+        png(sheet(torch.zeros(1, 1, 8, 8), 1))
+    from safetensors.torch import load, save
+
+    load(save({"a": torch.zeros(1)}))
+
+
+class Supervisor:
+    """Gives every queued run a process, and says of runs whose process died that they are lost.
+
+    Args:
+        url: of the store.
+        files: folder or URL of the files.
+        workers: runs at once on this host.
+    """
+
+    def __init__(self, url: str, files: str, workers: int) -> None:
+        self.url, self.files, self.workers = url, files, workers
+        self.store: RunStore = SqlStore(url)
+        self.lock = Lock(url)
+        # An open connection must not be shared with a child: SQLite's locks would not hold.
+        self.executor = chosen()(self._work, before=self.lock.close, after=self.store.close)
+        self._swept = -SWEEP
+        self._adopted = False
+        self._stop = False
+
+    def _work(self, task: Task) -> None:
+        from genlab.runs import worker
+
+        store, place = SqlStore(self.url), folder(self.files)
+        if task.kind == "run":
+            row = store.claim(settings.me(), task.key)
+            if row is not None:
+                worker.perform(store, place, row)
+        else:
+            job = store.job(task.key)
+            if job is not None:
+                worker.perform_job(store, place, job)
+        store.close()
+
+    def reap(self) -> None:
+        """Say of children that died without a word what became of their work."""
+        for task, well in self.executor.ended():
+            if task.kind == "job":
+                job = self.store.job(task.key)
+                if job is not None and job.status == "running":
+                    self.store.update_job(
+                        task.key, status="failed", message="Its process died; ask for it again."
+                    )
+                continue
+            with contextlib.suppress(GenlabError):
+                self._lose(task.key, {"running", "paused"})
+                if not well:
+                    self.store.set_status(
+                        task.key,
+                        "failed",
+                        message="Its process could not be started; see worker.log.",
+                        only_from={"queued"},
+                    )
+
+    def _lose(self, run: str, only_from: set[str]) -> None:
+        words = "Its process died. Resume it: it goes on from its last snapshot."
+        if self.store.set_status(run, "lost", message=words, only_from=only_from):
+            say(f"lost {run}")
+
+    def sweep(self) -> None:
+        """Find runs and jobs whose process is gone, here or on another host."""
+        now = time.time()
+        mine = {task.key for task in self.executor.active()}
+        self._adopted = False
+        for row in self.store.runs(status={"running", "paused"}, limit=1000):
+            if row.id in mine:
+                continue
+            if now - row.beat > STALE or self._gone(row.worker):
+                self._lose(row.id, {"running", "paused"})
+            elif row.worker.rpartition(":")[0] == settings.host():
+                self._adopted = True
+        for job in self.store.jobs(status={"running"}):
+            if job.key not in mine and (now - job.beat > STALE or self._gone(job.worker)):
+                self.store.update_job(
+                    job.key, status="failed", message="Its process died; ask for it again."
+                )
+
+    @staticmethod
+    def _gone(worker: str) -> bool:
+        from genlab.runs.worker import alive
+
+        host, _, pid = worker.rpartition(":")
+        return host == settings.host() and pid.isdigit() and not alive(int(pid))
+
+    def tick(self) -> bool:
+        """One round; whether anything is going on."""
+        self.reap()
+        now = time.monotonic()
+        if now - self._swept > SWEEP:
+            self._swept = now
+            self.sweep()
+        tasks = self.executor.active()
+        busy = {task.key for task in tasks if task.kind == "run"}
+        waiting = self.store.queue()
+        if waiting:
+            for run in waiting[: max(0, self.workers - self._running(busy, set(waiting)))]:
+                if run not in busy:
+                    self.executor.start(Task("run", run))
+        working = sum(task.kind == "job" for task in tasks)
+        if working < JOBS_AT_ONCE:
+            job = self.store.claim_job(settings.me())
+            if job is not None:
+                self.executor.start(Task("job", job.key))
+                working += 1
+        return bool(waiting or busy or working or self._adopted)
+
+    def _running(self, busy: set[str], waiting: set[str]) -> int:
+        """Runs at work on this host: paused ones need no processor and leave their place."""
+        here = {
+            row.id
+            for row in self.store.runs(status={"running"}, limit=1000)
+            if row.worker.rpartition(":")[0] == settings.host()
+        }
+        return len(here | (busy & waiting))
+
+    def stop(self, *_: object) -> None:
+        """End after this round; the runs go on."""
+        self._stop = True
+
+    def serve(self, idle: float | None = None) -> None:
+        """Work on the queue until told to stop, or until nothing was to do for some seconds.
+
+        Args:
+            idle: seconds without work after which to end; None: never.
+        """
+        last = time.monotonic()
+        while not self._stop:
+            try:
+                if self.tick():
+                    last = time.monotonic()
+            except StoreError as error:
+                say(str(error))
+                time.sleep(1.0)
+            if idle is not None and time.monotonic() - last > idle:
+                self.lock.close()
+                # Who queued a run before the lock was free has not started another supervisor.
+                if not (self.store.queue() or self.store.jobs(status={"queued"}, limit=1)):
+                    break
+                if not self.lock.take():
+                    break
+                last = time.monotonic()
+            time.sleep(POLL)
+        self.lock.close()
+        self.store.close()
+
+
+def main(idle: float | None = None) -> int:
+    """Be the supervisor of this host and store; returns at once if there is one already.
+
+    Raises:
+        StoreError: if the store or a setting cannot be used.
+    """
+    url, files = settings.store_url(), settings.files_url()
+    supervisor = Supervisor(url, files, settings.workers())
+    if not supervisor.lock.take(patience=2.0):
+        say("another worker of this host serves this store already")
+        return 0
+    signal.signal(signal.SIGTERM, supervisor.stop)
+    signal.signal(signal.SIGINT, supervisor.stop)
+    started = time.monotonic()
+    preload()
+    gc.collect()
+    gc.freeze()
+    say(f"ready after {time.monotonic() - started:.1f} s: {supervisor.workers} run(s) at once")
+    supervisor.serve(idle)
+    say("ended; runs that are active go on")
+    return 0

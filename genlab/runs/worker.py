@@ -1,0 +1,367 @@
+"""One run (or one job) from claim to end, in the process that it has for itself."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from genlab import random
+from genlab.errors import GenlabError, RunNotFound, StoreError
+from genlab.evaluate.base import probes_for
+from genlab.measure import Picture, Series
+from genlab.registry import ALGORITHMS, JOBS, MODELS
+from genlab.runs import catalog
+from genlab.runs.files import Folder, RunFiles, has_result, is_full, run_files, save_result
+from genlab.runs.store import Command, JobRow, Record, RunRow, RunStore, Status
+from genlab.spec import RunSpec
+from genlab.train.loop import train
+from genlab.train.observers import Controls, Cursor, Diverged, Observer, Recorder, Watcher
+from genlab.train.snapshots import Snapshot, put_back
+
+BEAT = 1.0
+LISTEN = 0.1
+ABANDON = "abandon"
+
+
+class StoreSink:
+    """Where the observers of a run put what they saw: the store and the files.
+
+    Args:
+        store, files: of the run.
+        run: its id.
+        recorded: the last step that an earlier attempt recorded; records up to it are the same
+            numbers again and are left out.
+        snapshots: how many are kept.
+    """
+
+    def __init__(
+        self, store: RunStore, files: RunFiles, run: str, *, recorded: int, snapshots: int
+    ) -> None:
+        self._store, self._files, self._run = store, files, run
+        self._recorded, self._snapshots = recorded, snapshots
+        self._waiting: list[Record] = []
+
+    def scalars(self, step: int, values: Mapping[str, float | None]) -> None:
+        if step > self._recorded:
+            self._waiting.append(Record(step, "scalars", dict(values), time=time.time()))
+
+    def pictures(self, step: int, pictures: Mapping[str, Picture]) -> None:
+        self._files.save_frame(step, pictures)
+        if step > self._recorded:
+            panels = {"panels": sorted(pictures)}
+            self._waiting.append(Record(step, "frame", panels, time=time.time()))
+
+    def event(self, step: int, level: str, message: str) -> None:
+        payload = {"level": level, "message": message}
+        self._waiting.append(Record(step, "event", payload, time=time.time()))
+
+    def flush(self) -> None:
+        if self._waiting:
+            patiently(lambda: self._store.append(self._run, self._waiting))
+            self._waiting = []
+
+    def save(self, snapshot: Snapshot) -> None:
+        self._files.save(snapshot)
+        catalog.thin_files(self._files, self._snapshots)
+
+
+def patiently(write: Callable[[], Any], tries: int = 4) -> Any:
+    """Write to the store; a lock that another program holds too long is waited for again."""
+    for left in reversed(range(tries)):
+        try:
+            return write()
+        except StoreError as error:
+            if "locked" not in str(error) or not left:
+                raise
+
+
+class Mailbox:
+    """The wishes for a run: filled by a thread that listens to the store, and by signals."""
+
+    def __init__(self) -> None:
+        self._box: queue.SimpleQueue[Command] = queue.SimpleQueue()
+        self.abandoned = False
+
+    def put(self, command: Command) -> None:
+        """Add a wish."""
+        self._box.put(command)
+
+    def take(self, timeout: float) -> list[Command]:
+        """The wishes that came since; waits for one at most so many seconds."""
+        found: list[Command] = []
+        with contextlib.suppress(queue.Empty):
+            if timeout > 0:
+                found.append(self._box.get(timeout=timeout))
+            while not self._box.empty():
+                found.append(self._box.get_nowait())
+        if any(wish.name == ABANDON for wish in found):
+            self.abandoned = True
+            found.append(Command("stop"))
+        return found
+
+
+class Pulse(threading.Thread):
+    """Tells the store once a second that the run lives, and fetches wishes ten times a second."""
+
+    def __init__(self, store: RunStore, row: RunRow, cursor: Cursor, box: Mailbox) -> None:
+        super().__init__(name="pulse", daemon=True)
+        self._store, self._row, self._cursor, self._box = store, row, cursor, box
+        self._done = threading.Event()
+        self._seen = time.monotonic(), cursor.step
+        self._next = 0.0
+
+    def run(self) -> None:
+        while not self._done.wait(LISTEN):
+            try:
+                for wish in self._store.pending(self._row.id):
+                    self._box.put(wish)
+                if time.monotonic() >= self._next:
+                    self._next = time.monotonic() + BEAT
+                    self._beat()
+            except RunNotFound:
+                self._box.put(Command(ABANDON))
+                return
+            except StoreError as error:
+                # The store may be back at the next beat; the run itself does not need it now.
+                print(f"{self._row.id}: {error}", file=sys.stderr, flush=True)  # noqa: T201
+
+    def _beat(self) -> None:
+        now, step = time.monotonic(), self._cursor.step
+        since, before = self._seen
+        speed = max(0.0, (step - before) / max(now - since, 1e-9))
+        if now - since > 2.0:
+            self._seen = now, step
+        self._store.beat(self._row.id, step=step, speed=round(speed, 3))
+        row = self._store.get(self._row.id)
+        if row.attempt != self._row.attempt:
+            self._box.put(Command(ABANDON))
+        elif row.status == "lost":
+            # The machine slept and somebody gave this run up; it goes on.
+            self._store.set_status(row.id, "running", only_from={"lost"})
+
+    def stop(self) -> None:
+        """End the thread and wait for it."""
+        self._done.set()
+        self.join(timeout=30)
+
+
+@contextlib.contextmanager
+def polite_signals(box: Mailbox) -> Iterator[None]:
+    """Ctrl-C or a request to end stops the run with a snapshot; the second one ends it at once."""
+
+    def wish(number: int, _: Any) -> None:
+        box.put(Command("stop"))
+        signal.signal(number, signal.default_int_handler)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {n: signal.signal(n, wish) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def series_of(*groups: Sequence[Series]) -> list[dict[str, Any]]:
+    """All series by name, as the store keeps them."""
+    return [s.flat() for s in {s.name: s for group in groups for s in group}.values()]
+
+
+def perform(
+    store: RunStore, place: Folder, row: RunRow, *, observers: Sequence[Observer] = ()
+) -> RunRow:
+    """Run a claimed run to its end in this process; never raises for what a run may suffer.
+
+    Args:
+        store: where the run was claimed.
+        place: where its files go.
+        row: the run as it was claimed.
+        observers: more of them (a progress bar).
+
+    Returns:
+        The run as it then stands: done, stopped, diverged or failed.
+    """
+    box, cursor = Mailbox(), Cursor()
+    cursor.step = row.step
+    files = run_files(place, row.id)
+    pulse = Pulse(store, row, cursor, box)
+    status: Status = "done"
+    message = ""
+    level = "info"
+    with polite_signals(box):
+        pulse.start()
+        try:
+            status = _train(store, files, row, cursor, box, observers)
+        except Diverged as error:
+            kept = _last_kept(files)
+            status, level = "diverged", "error"
+            cursor.step = error.step
+            message = (
+                f"{error.term} became NaN or infinite at step {error.step}. {kept} "
+                "A lower learning rate often helps."
+            )
+        except GenlabError as error:
+            status, level, message = "failed", "error", str(error)
+        except OSError as error:
+            status, level = "failed", "error"
+            if is_full(error):
+                message = (
+                    f"The disk of the runs' files is full. {_last_kept(files)} Free some space "
+                    "and resume the run."
+                )
+            else:
+                message = f"A file could not be written: {error}. {_last_kept(files)}"
+        except MemoryError:
+            status, level = "failed", "error"
+            message = f"There is not enough memory for this run. {_last_kept(files)}"
+        except KeyboardInterrupt:
+            status = "stopped"
+            message = f"It was ended at once. {_last_kept(files)}"
+        except Exception as error:
+            traceback.print_exc()
+            status, level = "failed", "error"
+            message = (
+                f"An error in the program ended the run: {type(error).__name__}: {error}. "
+                f"{_last_kept(files)}"
+            )
+        finally:
+            pulse.stop()
+    if box.abandoned:
+        return row
+    _conclude(store, row, cursor.step, status, message, level)
+    return store.get(row.id)
+
+
+def _last_kept(files: RunFiles) -> str:
+    with contextlib.suppress(OSError):
+        steps = files.steps()
+        if steps:
+            return f"The snapshot of step {steps[-1]} is kept."
+    return "No snapshot was taken yet."
+
+
+def _conclude(
+    store: RunStore, row: RunRow, step: int, status: Status, message: str, level: str
+) -> None:
+    def write() -> None:
+        store.beat(row.id, step=step, speed=0.0)
+        store.set_status(row.id, status, message=message, only_from={"running", "paused", "lost"})
+
+    if message:
+        event = Record(step, "event", {"level": level, "message": message})
+        # On a full disk the status, which changes a row in place, may still fit.
+        with contextlib.suppress(StoreError):
+            store.append(row.id, [event])
+    patiently(write)
+
+
+def _train(
+    store: RunStore,
+    files: RunFiles,
+    row: RunRow,
+    cursor: Cursor,
+    box: Mailbox,
+    extra: Sequence[Observer],
+) -> Status:
+    spec = RunSpec.build(**row.spec)
+    torch.set_num_threads(spec.train.threads)
+    data = catalog.dataset(spec)
+    algorithm = ALGORITHMS[spec.algorithm](spec)
+    probes = probes_for(spec, MODELS[spec.model], data)
+    store.describe(row.id, series_of(algorithm.series, *(probe.series for probe in probes)))
+    sink = StoreSink(
+        store,
+        files,
+        row.id,
+        recorded=store.last_step(row.id) if row.attempt > 1 else -1,
+        snapshots=spec.train.snapshots,
+    )
+    snapshot, wrong = files.newest() if row.attempt > 1 else (None, [])
+    for words in wrong:
+        sink.event(row.step, "warning", f"{words} An older one was used.")
+    if snapshot is None:
+        step = 0
+        random.seed_run(spec.train.seed)
+        state = algorithm.init(spec.train.seed, data)
+    else:
+        step = snapshot.step
+        state = put_back(algorithm, snapshot, data)
+        sink.event(step, "info", f"Resumed from the snapshot of step {step}.")
+    watcher = Watcher(algorithm, probes, sink, attempt=row.attempt)
+    controls = Controls(box.take, lambda name: _tell(store, row.id, name), watcher)
+    observers = [cursor, Recorder(sink, spec.train.steps), watcher, *extra, controls]
+    try:
+        state, step = train(algorithm, data, state, start=step, observers=observers)
+    finally:
+        # What was seen before an error is shown too, unless the error is the store's.
+        with contextlib.suppress(StoreError):
+            sink.flush()
+    return "done" if step >= spec.train.steps else "stopped"
+
+
+def _tell(store: RunStore, run: str, name: str) -> None:
+    status: Status = "paused" if name == "paused" else "running"
+    patiently(lambda: store.set_status(run, status, only_from={"running", "paused"}))
+
+
+def perform_job(store: RunStore, place: Folder, row: JobRow) -> None:
+    """Do a claimed job in this process and keep its result."""
+    torch.set_num_threads(1)
+    now: list[Any] = [0.0, ""]
+    done = threading.Event()
+
+    def progress(fraction: float, message: str = "") -> None:
+        now[:] = [min(1.0, max(0.0, float(fraction))), str(message)]
+
+    def tell() -> None:
+        while not done.wait(0.3):
+            with contextlib.suppress(StoreError):
+                store.update_job(row.key, status="running", progress=now[0], message=now[1])
+
+    teller = threading.Thread(target=tell, name="progress", daemon=True)
+    teller.start()
+    try:
+        function = JOBS[row.kind]
+        if not has_result(place, row.key):
+            values = dict(row.values)
+            view = catalog.find(str(values["run"]), store, place)
+            model = view.model(values.get("step"))
+            with torch.no_grad(), random.scope(int(values.get("seed", 0)), "job", row.kind):
+                result = function(model, view.data(), values, progress)
+            save_result(place, row.key, result)
+        words = ""
+    except GenlabError as error:
+        words = str(error)
+    except Exception as error:
+        traceback.print_exc()
+        words = f"{type(error).__name__}: {error}"
+    finally:
+        done.set()
+        teller.join()
+    if words:
+        store.update_job(row.key, status="failed", progress=now[0], message=words)
+    else:
+        store.update_job(row.key, status="done", progress=1.0)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process of this host lives."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

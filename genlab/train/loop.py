@@ -1,0 +1,50 @@
+"""The loop: it steps an algorithm on batches and lets observers look. It knows no mathematics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from genlab.data.base import Batches, Dataset
+from genlab.train.algorithm import Algorithm
+from genlab.train.observers import Observer
+
+
+def train(
+    algorithm: Algorithm[Any],
+    data: Dataset,
+    state: Any,
+    *,
+    start: int = 0,
+    observers: Sequence[Observer] = (),
+) -> tuple[Any, int]:
+    """Step until the wanted number of steps is reached or an observer stops the run.
+
+    Args:
+        algorithm: what to step.
+        data: its training split gives the batches; the step is the cursor.
+        state: the state after ``start`` steps.
+        start: steps taken before.
+        observers: called in order, each at its cadence and at the last step.
+
+    Returns:
+        The state and the number of steps taken in all. The state is valid however the loop ended.
+    """
+    options = algorithm.spec.train
+    x, steps, step = data.train.x, options.steps, start
+    batches = Batches(len(x), options.batch, options.seed)
+    stop = False
+    for observer in observers:
+        stop = observer.begin(step, state) or stop
+    while step < steps and not stop:
+        batch = x.index_select(0, batches.index(step))
+        if data.draw is not None:
+            batch = data.draw(batch)
+        state, info = algorithm.step(state, batch)
+        step += 1
+        for observer in observers:
+            if step % observer.every == 0 or step == steps:
+                stop = observer(step, state, info) or stop
+    for observer in observers:
+        observer.end(step, state)
+    return state, step

@@ -1,0 +1,313 @@
+"""Observers of a run: each looks at a stated cadence, may stop the run, and changes nothing."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from genlab.evaluate.base import Probe, look, merged
+from genlab.measure import Picture
+from genlab.train.algorithm import Algorithm, Info
+from genlab.train.snapshots import Snapshot, early, not_finite, take
+
+
+class Diverged(Exception):
+    """A number became NaN or infinite.
+
+    Args:
+        step: the step after which it was seen.
+        term: the term of the loss, or the tensor of the state.
+    """
+
+    def __init__(self, step: int, term: str) -> None:
+        self.step, self.term = step, term
+        super().__init__(f"{term} is no longer a finite number at step {step}")
+
+
+class Observer:
+    """Looks at a run every so many steps; returns True to stop it."""
+
+    every: int = 1
+
+    def begin(self, step: int, state: Any) -> bool:
+        """Before the first step."""
+        return False
+
+    def __call__(self, step: int, state: Any, info: Info) -> bool:
+        """After a step."""
+        return False
+
+    def end(self, step: int, state: Any) -> None:
+        """After the last step, or after the one at which the run was stopped."""
+        return None
+
+
+class Sink(Protocol):
+    """Where observers put what they saw: copies, never live tensors."""
+
+    def scalars(self, step: int, values: Mapping[str, float | None]) -> None:
+        """Numbers of a step."""
+
+    def pictures(self, step: int, pictures: Mapping[str, Picture]) -> None:
+        """Pictures of a step."""
+
+    def event(self, step: int, level: str, message: str) -> None:
+        """Something to tell."""
+
+    def flush(self) -> None:
+        """Make what was put so far visible; the records of one step become visible together."""
+
+    def save(self, snapshot: Snapshot) -> None:
+        """Keep a snapshot."""
+
+
+class Wish(Protocol):
+    """A command from outside: ``pause``, ``resume``, ``stop``, ``step`` {"n": 1}."""
+
+    @property
+    def name(self) -> str:
+        """Which."""
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """Its arguments."""
+
+
+class Budget:
+    """How much time looking may take: a share of the training time, after a first allowance.
+
+    Args:
+        share: of the time spent training.
+        credit: seconds that the first looks may take besides.
+        clock: seconds, for tests.
+    """
+
+    def __init__(
+        self,
+        share: float = 0.03,
+        credit: float = 0.4,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.share, self.credit, self.clock = share, credit, clock
+        self.began = clock()
+        self.spent = self.idle = 0.0
+
+    @contextmanager
+    def looking(self, free: bool = False) -> Iterator[None]:
+        """Count the time inside the block as looking (or, where it is free, not at all)."""
+        start = self.clock()
+        try:
+            yield
+        finally:
+            took = self.clock() - start
+            if free:
+                self.idle += took
+            else:
+                self.spent += took
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Count the time inside the block neither as looking nor as training."""
+        with self.looking(free=True):
+            yield
+
+    @property
+    def trained(self) -> float:
+        """Seconds spent training."""
+        return self.clock() - self.began - self.spent - self.idle
+
+    def allows(self, cost: float) -> bool:
+        """Whether another look that takes so many seconds fits."""
+        return self.spent + cost <= self.credit + self.share * self.trained
+
+
+class Recorder(Observer):
+    """Records each term's mean over the step's batch, and stops a run whose loss is no number.
+
+    Args:
+        sink: where to.
+        steps: of the whole run; about 500 of them are recorded.
+        patience: seconds for which records may wait before they are made visible.
+    """
+
+    def __init__(self, sink: Sink, steps: int, patience: float = 0.25) -> None:
+        self.every = max(1, steps // 500)
+        self._sink, self._patience = sink, patience
+        self._flushed = 0.0
+
+    def __call__(self, step: int, state: Any, info: Info) -> bool:
+        # Records that wait are of earlier steps: those of one step become visible together, so
+        # that after a crash a step is either recorded in full or not at all.
+        now = time.perf_counter()
+        if now - self._flushed > self._patience:
+            self._sink.flush()
+            self._flushed = now
+        means = info.means()
+        wrong = [name for name, value in means.items() if not math.isfinite(value)]
+        self._sink.scalars(step, {k: None if k in wrong else v for k, v in means.items()})
+        if wrong:
+            raise Diverged(step, wrong[0])
+        return False
+
+
+class Watcher(Observer):
+    """Looks at the model with every probe and keeps a snapshot, within a budget of time.
+
+    It looks before the first step, after steps 1, 2, 4, 8, ..., then whenever the budget allows,
+    whenever the run pauses, and at the end.
+
+    Args:
+        algorithm: what is running.
+        probes: what to look with.
+        sink: where to.
+        attempt: of the run.
+        budget: of time.
+        gap: seconds between two looks at least, however cheap they are.
+    """
+
+    def __init__(
+        self,
+        algorithm: Algorithm[Any],
+        probes: Sequence[Probe],
+        sink: Sink,
+        *,
+        attempt: int = 1,
+        budget: Budget | None = None,
+        gap: float = 0.4,
+    ) -> None:
+        self._algorithm, self._probes, self._sink = algorithm, list(probes), sink
+        self._attempt, self._gap = attempt, gap
+        self.budget = budget or Budget()
+        self._cost = 0.0
+        self._seen = -1
+        self._when = -math.inf
+
+    def begin(self, step: int, state: Any) -> bool:
+        self.budget.began = self.budget.clock()
+        if step == 0:
+            with self.budget.looking(free=True):
+                self.look(step, state)
+        else:
+            # A resumed run was looked at when its snapshot was taken.
+            self._seen = step
+        return False
+
+    def __call__(self, step: int, state: Any, info: Info) -> bool:
+        due = early(step) or self.budget.clock() - self._when >= self._gap
+        if due and self.budget.allows(self._cost):
+            with self.budget.looking():
+                self.look(step, state)
+        return False
+
+    def end(self, step: int, state: Any) -> None:
+        with self.budget.looking(free=True):
+            self.look(step, state)
+
+    def look(self, step: int, state: Any) -> None:
+        """Look now, unless this step was looked at already.
+
+        Raises:
+            Diverged: if the state holds a number that is not finite; nothing was kept then.
+        """
+        if step == self._seen:
+            return
+        start = self.budget.clock()
+        snapshot = take(self._algorithm, state, step, self._attempt)
+        wrong = not_finite(snapshot.tensors)
+        if wrong is not None:
+            raise Diverged(step, wrong)
+        model = self._algorithm.model(state)
+        readings = []
+        for probe in tuple(self._probes):
+            try:
+                readings.append(look(probe, model, step))
+            except Exception as error:
+                # What only looks must not end a training; it is left out and said.
+                self._probes.remove(probe)
+                self._sink.event(
+                    step,
+                    "warning",
+                    f"The view {probe.name!r} was left out from here on: "
+                    f"{type(error).__name__}: {error}",
+                )
+        reading = merged(readings)
+        if reading.values:
+            values = {k: v if math.isfinite(v) else None for k, v in reading.values.items()}
+            self._sink.scalars(step, values)
+        if reading.pictures:
+            self._sink.pictures(step, reading.pictures)
+        self._sink.flush()
+        self._sink.save(snapshot)
+        self._seen, self._when = step, self.budget.clock()
+        self._cost = self._when - start
+
+
+class Controls(Observer):
+    """Obeys the wishes of people: pause, resume, stop, and single steps while paused.
+
+    Args:
+        wishes: those that came since, waiting for one at most so many seconds.
+        status: told ``paused`` and ``running``.
+        watcher: looks when the run pauses, so that what is shown is where it stands.
+    """
+
+    def __init__(
+        self,
+        wishes: Callable[[float], Sequence[Wish]],
+        status: Callable[[str], None],
+        watcher: Watcher,
+    ) -> None:
+        self._wishes, self._status, self._watcher = wishes, status, watcher
+        self._paused, self._told, self._left, self._stop = False, False, 0, False
+
+    def _obey(self, wishes: Sequence[Wish]) -> None:
+        for wish in wishes:
+            if wish.name == "stop":
+                self._stop = True
+            elif wish.name == "pause":
+                self._paused, self._left = True, 0
+            elif wish.name == "resume":
+                self._paused, self._left = False, 0
+            elif wish.name == "step":
+                self._left = self._left + max(1, int(wish.values.get("n", 1)))
+                self._paused = True
+
+    def begin(self, step: int, state: Any) -> bool:
+        return self._hold(step, state)
+
+    def __call__(self, step: int, state: Any, info: Info) -> bool:
+        self._left = max(0, self._left - 1)
+        return self._hold(step, state)
+
+    def _hold(self, step: int, state: Any) -> bool:
+        self._obey(self._wishes(0.0))
+        if self._paused and self._left == 0 and not self._stop:
+            with self._watcher.budget.waiting():
+                self._watcher.look(step, state)
+                if not self._told:
+                    self._status("paused")
+                    self._told = True
+                while self._paused and self._left == 0 and not self._stop:
+                    self._obey(self._wishes(0.5))
+        if self._told and not self._paused and not self._stop:
+            self._status("running")
+            self._told = False
+        return self._stop
+
+
+class Cursor(Observer):
+    """Where the run stands, for a thread that tells others."""
+
+    def __init__(self) -> None:
+        self.step = 0
+
+    def begin(self, step: int, state: Any) -> bool:
+        self.step = step
+        return False
+
+    def __call__(self, step: int, state: Any, info: Info) -> bool:
+        self.step = step
+        return False
