@@ -88,7 +88,7 @@ class FullyVisible(GenerativeModel[O], HasLogProb):
         return "it models binary pixels, and these data are not images"
 
     @classmethod
-    def defaults(cls, meta: DataMeta) -> dict[str, Any]:  # noqa: ARG003
+    def defaults(cls, meta: DataMeta) -> dict[str, Any]:
         return {"objective": "likelihood"}
 
     @abc.abstractmethod

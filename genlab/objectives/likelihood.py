@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from genlab.measure import Series
+from genlab.measure import Kind, Series
 from genlab.models.base import GenerativeModel, HasLogProb
 from genlab.objectives.base import Loss, Objective, Player
 from genlab.registry import OBJECTIVES
@@ -25,13 +25,13 @@ class Likelihood(Objective):
 
     @property
     def series(self) -> tuple[Series, ...]:
-        kind = "training batch"
+        kind: Kind = "training batch"
         return (
             Series("nll", "−log p(x)", "loss", "nats", kind, direction="lower"),
             Series("bits_per_dim", "Bits per dimension", "bits", "bits/dim", kind, 0, "lower"),
         )
 
-    def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:  # noqa: ARG002
+    def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:
         assert isinstance(model, HasLogProb)
         nll = -model.log_prob(x)
         dim = math.prod(x.shape[1:])
