@@ -1,0 +1,630 @@
+"""What a row of the reparameterisation table is: parameters, support, noise, tails, family.
+
+A row says z = g(ε, θ) with noise ε that does not depend on θ, so that d/dθ E[h(z)] is the mean of
+dh(z)/dθ (Kingma & Welling 2013, section 2.4). Where the sampler rejects, the derivative is the
+implicit one, dz/dθ = −(∂F/∂θ) / p(z) (Figurnov, Mohamed & Mnih 2018): never the derivative of the
+accepted branch alone, which is biased.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from genlab.errors import SpecError
+from genlab.registry import Registry
+
+Group = Literal["inverse CDF", "location-scale", "composition"]
+Values = Mapping[str, Any]
+
+
+class Params(dict[str, Tensor]):
+    """Parameters as tensors of one dtype, broadcast to one batch shape and within their bounds."""
+
+
+# -- parameters ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Constraint:
+    """Which values a parameter may take.
+
+    Args:
+        text: in words, for the message of a refusal.
+        test: ``(value, parameters so far) -> bool tensor`` of the batch shape.
+        from_real: ``(any real tensor, parameters so far) -> value within the constraint``, what
+            the head of a network goes through; None where there is no smooth one (integers).
+        event_ndim: 0 for a number, 1 for a vector, 2 for a matrix.
+    """
+
+    text: str
+    test: Callable[[Tensor, Mapping[str, Tensor]], Tensor]
+    from_real: Callable[[Tensor, Mapping[str, Tensor]], Tensor] | None
+    event_ndim: int = 0
+
+
+def _soft(x: Tensor) -> Tensor:
+    return softplus(x) + torch.finfo(x.dtype).tiny
+
+
+def _triangle(x: Tensor, _: Mapping[str, Tensor]) -> Tensor:
+    return x.tril(-1) + torch.diag_embed(_soft(x.diagonal(dim1=-2, dim2=-1)))
+
+
+def above(other: str) -> Constraint:
+    """The constraint of a number that must exceed another parameter."""
+    return Constraint(
+        f"a number greater than {other}",
+        lambda v, p: torch.isfinite(v) & (v > p[other]),
+        lambda x, p: p[other] + _soft(x),
+    )
+
+
+REAL = Constraint("a finite number", lambda v, _: torch.isfinite(v), lambda x, _: x)
+POSITIVE = Constraint(
+    "a number greater than 0", lambda v, _: torch.isfinite(v) & (v > 0), lambda x, _: _soft(x)
+)
+POSITIVE_OR_INF = Constraint(
+    "a number greater than 0, or inf for the Gaussian case",
+    lambda v, _: v > 0,
+    lambda x, _: _soft(x),
+)
+COUNT = Constraint(
+    "a whole number from 1", lambda v, _: torch.isfinite(v) & (v >= 1) & (v == v.floor()), None
+)
+VECTOR = Constraint(
+    "a vector of finite numbers", lambda v, _: torch.isfinite(v).all(-1), lambda x, _: x, 1
+)
+POSITIVE_VECTOR = Constraint(
+    "a vector of at least two numbers greater than 0",
+    lambda v, _: (torch.isfinite(v) & (v > 0)).all(-1) & (v.shape[-1] > 1),
+    lambda x, _: _soft(x),
+    1,
+)
+
+
+def _full_rank(v: Tensor, others: Mapping[str, Tensor]) -> Tensor:
+    square = v.shape[-1] == v.shape[-2] == others["loc"].shape[-1]
+    finite = torch.isfinite(v).all(-1).all(-1)
+    if not square:
+        return torch.zeros_like(finite)
+    # The singular values and not the determinant: det(1e-8 I) is tiny and yet of full rank.
+    singular = torch.linalg.svdvals(torch.nan_to_num(v.detach()))
+    limit = singular[..., 0] * v.shape[-1] * torch.finfo(v.dtype).eps
+    return finite & (singular[..., -1] > limit)
+
+
+FULL_RANK = Constraint(
+    "a square matrix of full rank, of the size of loc", _full_rank, _triangle, 2
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Parameter:
+    """One parameter of a family.
+
+    Args:
+        name: key in the mapping of parameters.
+        symbol: LaTeX, as in the sampler equation.
+        constraint: which values it may take.
+        default: the value of a first look.
+        low, high: the range of a slider.
+        continuous: whether the sampler has a pathwise derivative in it.
+        score: what the score-function estimator is in it: ``unbiased``, ``infinite variance``, or
+            ``biased`` where the parameter moves an edge of the support at which the density is
+            not zero.
+    """
+
+    name: str
+    symbol: str
+    constraint: Constraint
+    default: Any
+    low: float
+    high: float
+    continuous: bool = True
+    score: Literal["unbiased", "infinite variance", "biased"] = "unbiased"
+
+
+# -- support and tails --------------------------------------------------------------------------
+
+Bound = float | Callable[[Mapping[str, Tensor]], Tensor]
+SupportKind = Literal[
+    "real", "positive", "above", "unit", "interval", "positive interval", "simplex", "vector"
+]
+
+#: In which kinds of support each kind can lie, for some parameters.
+_INSIDE: Mapping[str, frozenset[str]] = {
+    "real": frozenset({"real"}),
+    "positive": frozenset({"real", "positive"}),
+    "above": frozenset({"real", "positive", "above"}),
+    "unit": frozenset({"real", "positive", "unit", "interval"}),
+    "interval": frozenset({"real", "positive", "above", "unit", "interval", "positive interval"}),
+    "positive interval": frozenset(
+        {"real", "positive", "above", "unit", "interval", "positive interval"}
+    ),
+    "simplex": frozenset({"simplex"}),
+    "vector": frozenset({"vector"}),
+}
+
+
+def _bound(bound: Bound, params: Mapping[str, Tensor]) -> Tensor:
+    if callable(bound):
+        return bound(params)
+    return torch.as_tensor(bound, dtype=next(iter(params.values())).dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class Support:
+    """Where a density is positive.
+
+    Args:
+        kind: its kind, from which it follows what it can lie in.
+        text: LaTeX.
+        lower, upper: the edges, fixed or a function of the parameters (numbers only).
+    """
+
+    kind: SupportKind
+    text: str
+    lower: Bound = -math.inf
+    upper: Bound = math.inf
+
+    @property
+    def fixed(self) -> bool:
+        """Whether it is the same for all parameters."""
+        return not (callable(self.lower) or callable(self.upper))
+
+    @property
+    def event_ndim(self) -> int:
+        """0 where a point is a number, 1 where it is a vector."""
+        return 1 if self.kind in ("simplex", "vector") else 0
+
+    def bounds(self, params: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """The two edges, of the batch shape or ``()``."""
+        return _bound(self.lower, params), _bound(self.upper, params)
+
+    def outside(self, params: Mapping[str, Tensor], z: Tensor) -> Tensor:
+        """Which points have density zero; False for NaN, which must stay visible."""
+        if self.kind == "vector":
+            return torch.zeros(z.shape[:-1], dtype=torch.bool, device=z.device)
+        if self.kind == "simplex":
+            off = (z.sum(-1) - 1).abs() > 64 * z.shape[-1] * torch.finfo(z.dtype).eps
+            return off | (z < 0).any(-1)
+        low, high = self.bounds(params)
+        return (z < low) | (z > high)
+
+    def inner(self, params: Mapping[str, Tensor], z: Tensor) -> Tensor:
+        """A point well inside, of the shape of ``z``."""
+        if self.kind == "simplex":
+            return torch.full_like(z, 1 / z.shape[-1])
+        low, high = self.bounds(params)
+        if self.kind == "above":
+            return (2 * low).expand_as(z)
+        if self.kind in ("interval", "positive interval", "unit"):
+            return ((low + high) / 2).expand_as(z)
+        return torch.ones_like(z)
+
+
+TailKind = Literal["bounded", "power", "log-normal", "exponential", "double exponential"]
+
+
+@dataclass(frozen=True, eq=False)
+class Tail:
+    """How fast a density falls towards one end; −log p grows as fast, which the KL needs.
+
+    Args:
+        kind: ``power`` z^(−index−1), ``log-normal`` exp(−log² z), ``exponential``
+            exp(−rate |z|^index), ``double exponential`` exp(−exp(rate |z|)), or ``bounded``.
+        index, rate: fixed or functions of the parameters.
+    """
+
+    kind: TailKind
+    index: Bound = 1.0
+    rate: Bound = 1.0
+
+
+BOUNDED = Tail("bounded")
+
+
+def _read(bound: Bound, params: Mapping[str, Tensor] | None) -> Tensor | None:
+    """The number, or None where it is free."""
+    if callable(bound):
+        return None if params is None else bound(params)
+    return torch.tensor(bound)
+
+
+def _tail_meets(
+    q: Tail, p: Tail, q_params: Mapping[str, Tensor] | None, p_params: Mapping[str, Tensor] | None
+) -> Tensor:
+    """Whether E_q[−log p] is finite in this tail (true where free parameters can make it so)."""
+    yes, no = torch.tensor(True), torch.tensor(False)
+    if q.kind == "bounded" or p.kind in ("bounded", "power", "log-normal"):
+        return yes
+    if p.kind == "exponential":
+        if q.kind != "power":
+            return yes
+        order, index = _read(p.index, p_params), _read(q.index, q_params)
+        return yes if order is None or index is None else order < index
+    if q.kind in ("power", "log-normal"):
+        return no
+    if q.kind == "double exponential":
+        return yes
+    order, rate = _read(q.index, q_params), _read(q.rate, q_params)
+    steep = _read(p.rate, p_params)
+    if order is None or rate is None or steep is None:
+        return yes if order is None else torch.as_tensor(order >= 1).all()
+    return (order > 1) | ((order == 1) & (steep < rate))
+
+
+# -- noise --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Noise:
+    """The ε of a sampler: draws of one shape from one generator.
+
+    Args:
+        shape: of the draws.
+        like: a tensor of the parameters' batch shape, whose dtype and device the draws have.
+        generator: where the bits come from; None for the global stream.
+    """
+
+    shape: torch.Size
+    like: Tensor
+    generator: torch.Generator | None
+
+    def uniform(self, *extra: int) -> Tensor:
+        """u in the open interval (0, 1): half a step of the generator's grid stands for 0."""
+        u = torch.rand(
+            (*self.shape, *extra),
+            generator=self.generator,
+            dtype=self.like.dtype,
+            device=self.like.device,
+        )
+        return u.clamp_min(torch.finfo(self.like.dtype).eps / 4)
+
+    def exponential(self, *extra: int) -> Tensor:
+        """e ~ Exponential(1) as −log(1−u)."""
+        return -torch.log1p(-self.uniform(*extra))
+
+    def normal(self, *extra: int) -> Tensor:
+        """n ~ N(0, 1)."""
+        return torch.randn(
+            (*self.shape, *extra),
+            generator=self.generator,
+            dtype=self.like.dtype,
+            device=self.like.device,
+        )
+
+    def gamma(self, concentration: Tensor) -> Tensor:
+        """γ ~ Gamma(α, 1), with the implicit derivative in α (relative accuracy 5·10⁻⁴)."""
+        alpha = self._expand(concentration)
+        draw: Tensor = torch._standard_gamma(alpha, generator=self.generator)
+        return draw.clamp_min(torch.finfo(draw.dtype).tiny)
+
+    def log_gamma(self, concentration: Tensor) -> Tensor:
+        """log γ, γ ~ Gamma(α, 1), without underflow: below α = 1 as log γ' + log(u)/α with
+        γ' ~ Gamma(α+1, 1), both parts differentiable in α."""
+        alpha = self._expand(concentration)
+        small = alpha < 1
+        draw = self.gamma(torch.where(small, alpha + 1, alpha))
+        boost = torch.log(self.uniform(*alpha.shape[len(self.shape) :])) / alpha
+        return torch.log(draw) + torch.where(small, boost, torch.zeros_like(boost))
+
+    def _expand(self, concentration: Tensor) -> Tensor:
+        return concentration.expand((*self.shape, *concentration.shape[self.like.ndim :]))
+
+
+# -- the row ------------------------------------------------------------------------------------
+
+Moment = Callable[..., Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Cross:
+    """A prior's −E_q[log p], linear in a few expectations under q.
+
+    Args:
+        needs: the names of these expectations (``z``, ``z2``, ``log``, ``log2``, ``log1m``;
+            ``power`` E z^k, ``exp`` E e^(tz), ``abs`` E|z−c| take a number).
+        value: ``(p_params, {name: function}) -> −E_q[log p]``.
+    """
+
+    needs: tuple[str, ...]
+    value: Callable[[Mapping[str, Tensor], Mapping[str, Moment]], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Natural:
+    """Exponential-family form p(z) = h(z) exp(η·t(z) − A(η)).
+
+    Args:
+        key: rows of one key share t and h.
+        statistics: t(z), LaTeX.
+        eta: ``params -> natural parameters``, stacked on a last dimension.
+        log_normaliser: A, from the stacked η to the batch shape.
+    """
+
+    key: str
+    statistics: str
+    eta: Callable[[Mapping[str, Tensor]], Tensor]
+    log_normaliser: Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """One row of the table: a distribution that can be sampled as z = g(ε, θ).
+
+    Every method takes ``params``, a mapping from parameter name to a number or a tensor of shape
+    ``(B, *)`` (vector and matrix parameters end with their own dimensions); they broadcast.
+    Points have shape ``shape + (B, *)``, for the vector families with the event at the end.
+
+    Args:
+        name: key of the row.
+        title: for people.
+        group: one of the three groups of Kingma & Welling 2013, section 2.4.
+        parameters: what θ is made of.
+        support: where the density is positive.
+        sampler: LaTeX of g(ε, θ).
+        density: LaTeX of p(z).
+        draw: ``(params, noise) -> z``.
+        log_density: ``(params, z) -> log p(z)`` for z in the support.
+        left, right: the tails.
+        mean_of, variance_of: moments; None where there is none for any parameter.
+        mean_if, variance_if: the condition in words where they exist only for some.
+        entropy_of: closed form of the entropy in nats.
+        note: how the derivative comes about where it is not plain, and what to know.
+        expected: closed-form expectations by name, see :class:`Cross`.
+        cross: what the row needs to be a prior with a closed-form KL.
+        natural: the exponential-family form.
+
+    Example:
+        >>> from genlab.distributions.families import FAMILIES
+        >>> gamma = FAMILIES["gamma"]
+        >>> gamma.group, [p.name for p in gamma.parameters]
+        ('composition', ['shape', 'rate'])
+        >>> k = torch.tensor([0.5, 3.0], requires_grad=True)
+        >>> z = gamma.sample({"shape": k, "rate": 2.0}, (1000,), torch.Generator().manual_seed(0))
+        >>> z.shape, torch.autograd.grad(z.mean(0).sum(), k)[0].round(decimals=1).tolist()
+        (torch.Size([1000, 2]), [0.5, 0.5])
+        >>> gamma.sample({"shape": -1.0, "rate": 2.0})
+        Traceback (most recent call last):
+        ...
+        genlab.errors.SpecError: shape = -1.0 is not possible: shape of Gamma must be a number greater than 0. Nothing was started.
+    """  # noqa: E501
+
+    name: str
+    title: str
+    group: Group
+    parameters: tuple[Parameter, ...]
+    support: Support
+    sampler: str
+    density: str
+    draw: Callable[[Params, Noise], Tensor]
+    log_density: Callable[[Params, Tensor], Tensor]
+    left: Tail
+    right: Tail
+    mean_of: Callable[[Params], Tensor] | None
+    variance_of: Callable[[Params], Tensor] | None
+    entropy_of: Callable[[Params], Tensor] | None
+    mean_if: str = ""
+    variance_if: str = ""
+    note: str = ""
+    expected: Mapping[str, Moment] = field(default_factory=dict)
+    cross: Cross | None = None
+    natural: Natural | None = None
+
+    @property
+    def event_ndim(self) -> int:
+        """0 where a point is a number, 1 where it is a vector."""
+        return self.support.event_ndim
+
+    @property
+    def continuous(self) -> tuple[Parameter, ...]:
+        """The parameters with a pathwise derivative."""
+        return tuple(p for p in self.parameters if p.continuous)
+
+    def defaults(self) -> dict[str, Any]:
+        """The parameters of a first look, as plain values."""
+        return {p.name: p.default for p in self.parameters}
+
+    # -- parameters
+
+    def trust(self, params: Values) -> Params:
+        """The parameters as tensors of one dtype and batch shape, without looking at the values:
+        for a training step, in which a NaN must travel on and be shown.
+
+        Raises:
+            SpecError: for a name that is missing or not known, or shapes that do not broadcast.
+        """
+        if isinstance(params, Params):
+            return params
+        names = [p.name for p in self.parameters]
+        for name in params:
+            if name not in names:
+                raise SpecError.unknown(f"parameter of {self.title}", name, names)
+        for name in names:
+            if name not in params:
+                needs = f"{self.title} needs {', '.join(names)}"
+                raise SpecError(name, None, needs)
+        tensors = [v for v in params.values() if isinstance(v, Tensor)]
+        floats = [v.dtype for v in tensors if v.is_floating_point()]
+        dtype = floats[0] if floats else torch.get_default_dtype()
+        for other in floats[1:]:
+            dtype = torch.promote_types(dtype, other)
+        device = tensors[0].device if tensors else None
+        values, batches = {}, []
+        for row in self.parameters:
+            try:
+                value = torch.as_tensor(params[row.name], dtype=dtype, device=device)
+            except (TypeError, ValueError, RuntimeError):
+                value = None
+            depth = row.constraint.event_ndim
+            if value is None or value.ndim < depth:
+                raise self._refuse(row, params[row.name])
+            values[row.name] = value
+            batches.append(value.shape[: value.ndim - depth])
+        try:
+            batch = torch.broadcast_shapes(*batches)
+        except RuntimeError:
+            shapes = {k: tuple(v.shape) for k, v in values.items()}
+            raise SpecError("parameters", shapes, "their shapes must broadcast") from None
+        return Params(
+            {
+                p.name: _grow(values[p.name], batch, p.constraint.event_ndim)
+                for p in self.parameters
+            }
+        )
+
+    def check(self, params: Values) -> Params:
+        """The parameters as tensors, each within its constraint.
+
+        Raises:
+            SpecError: names the parameter, the first value that is out of bounds, and the bounds.
+        """
+        if isinstance(params, Params):
+            return params
+        ready = self.trust(params)
+        for row in self.parameters:
+            value = ready[row.name].detach()
+            good = row.constraint.test(value, ready)
+            if not bool(good.all()):
+                depth = row.constraint.event_ndim
+                bad = value.reshape(-1, *value.shape[value.ndim - depth :])[~good.reshape(-1)]
+                raise self._refuse(row, bad[0].tolist() if bad.numel() else value.tolist())
+        return ready
+
+    def _refuse(self, row: Parameter, value: object) -> SpecError:
+        text = f"{row.name} of {self.title} must be {row.constraint.text}"
+        return SpecError(row.name, value, text)
+
+    def from_real(self, raw: Mapping[str, Tensor]) -> Params:
+        """Parameters within their constraints from unconstrained ones (a network's output).
+
+        Raises:
+            SpecError: where a parameter is a whole number, which has no smooth map.
+        """
+        done: dict[str, Tensor] = {}
+        for row in self.parameters:
+            if row.constraint.from_real is None:
+                raise SpecError(row.name, "unconstrained", f"{row.name} must be given as a number")
+            done[row.name] = row.constraint.from_real(raw[row.name], done)
+        return self.trust(done)
+
+    # -- what a distribution can do
+
+    def sample(
+        self,
+        params: Values,
+        shape: Sequence[int] = (),
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw z = g(ε, θ), differentiable in every continuous parameter.
+
+        Args:
+            params: θ.
+            shape: the leading dimensions of the draws.
+            generator: where ε comes from; None for the global stream.
+        """
+        ready = self.check(params)
+        batch = self._batch(ready)
+        like = ready[self.parameters[0].name].new_empty(batch)
+        return self.draw(ready, Noise(torch.Size((*shape, *batch)), like, generator))
+
+    def log_prob(self, params: Values, z: Tensor | float) -> Tensor:
+        """log p(z) in nats, −inf outside the support, NaN for NaN."""
+        ready = self.check(params)
+        point = torch.as_tensor(z, dtype=ready[self.parameters[0].name].dtype)
+        batch = self._batch(ready)
+        events = point.shape[point.ndim - self.event_ndim :]
+        lead = torch.broadcast_shapes(batch, point.shape[: point.ndim - self.event_ndim])
+        point = point.expand((*lead, *events))
+        outside = self.support.outside(ready, point)
+        # The inner point keeps the derivative finite where the value is replaced.
+        mask = outside.unsqueeze(-1) if self.event_ndim else outside
+        safe = torch.where(mask, self.support.inner(ready, point).detach(), point)
+        value = self.log_density(ready, safe)
+        return torch.where(outside, torch.full_like(value, -math.inf), value)
+
+    def mean(self, params: Values) -> Tensor | None:
+        """E[z], NaN or inf where :attr:`mean_if` does not hold; None where there is none."""
+        return None if self.mean_of is None else self.mean_of(self.check(params))
+
+    def variance(self, params: Values) -> Tensor | None:
+        """Var[z] (for a vector its covariance matrix), NaN or inf where :attr:`variance_if` does
+        not hold; None where there is none."""
+        return None if self.variance_of is None else self.variance_of(self.check(params))
+
+    def entropy(self, params: Values) -> Tensor | None:
+        """H[z] = −E[log p(z)] in nats, closed form; None where none is known."""
+        return None if self.entropy_of is None else self.entropy_of(self.check(params))
+
+    def _batch(self, ready: Params) -> torch.Size:
+        first = self.parameters[0]
+        value = ready[first.name]
+        return value.shape[: value.ndim - first.constraint.event_ndim]
+
+    # -- as a posterior
+
+    def finite_kl(
+        self, prior: Family, params: Values | None = None, prior_params: Values | None = None
+    ) -> Tensor:
+        """Whether KL(self ‖ prior) is finite: the support lies in the prior's, and the tails are
+        light enough for E[−log prior]. Without parameters: whether it can be, for some.
+
+        Returns:
+            a bool tensor of the batch shape, ``()`` without parameters.
+        """
+        q = None if params is None else self.check(params)
+        p = None if prior_params is None else prior.check(prior_params)
+        if prior.support.kind not in _INSIDE[self.support.kind]:
+            return torch.tensor(False)
+        good = _tail_meets(self.left, prior.left, q, p) & _tail_meets(
+            self.right, prior.right, q, p
+        )
+        if q is None or p is None:
+            return good
+        if self.support.event_ndim:
+            sizes = [
+                next(v.shape[-1] for v in (r[x.name] for x in f.parameters) if v.ndim)
+                for f, r in ((self, q), (prior, p))
+            ]
+            return good & (sizes[0] == sizes[1])
+        (low, high), (floor, ceiling) = self.support.bounds(q), prior.support.bounds(p)
+        return good & (low >= floor) & (high <= ceiling)
+
+    def may_meet(self, prior: Family) -> bool:
+        """Whether KL(self ‖ prior) is finite for some parameters of the two.
+
+        Example:
+            >>> from genlab.distributions.families import FAMILIES
+            >>> FAMILIES["gamma"].may_meet(FAMILIES["log_normal"])
+            True
+            >>> FAMILIES["gaussian"].may_meet(FAMILIES["gamma"])
+            False
+        """
+        return bool(self.finite_kl(prior))
+
+    def priors(self) -> tuple[str, ...]:
+        """The names of the rows that can be a prior of this one with a finite KL."""
+        return tuple(row.name for row in FAMILIES.rows() if self.may_meet(row.value))
+
+
+def _grow(value: Tensor, batch: torch.Size, depth: int) -> Tensor:
+    """The value expanded to the batch shape, its last ``depth`` dimensions as they are."""
+    return value.expand((*batch, *value.shape[value.ndim - depth :]))
+
+
+#: The table of reparameterised families by name.
+FAMILIES: Registry[Family] = Registry("family", "genlab.distributions.families")
+
+
+def register(row: Family) -> Family:
+    """Add a row to :data:`FAMILIES`."""
+    FAMILIES.register(row.name, title=row.title, summary=f"{row.group}: z = {row.sampler}")(row)
+    return row
