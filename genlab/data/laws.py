@@ -17,6 +17,9 @@ from genlab.data.base import Density
 LOG_2PI = math.log(2 * math.pi)
 #: How many standard deviations of a Gaussian the boxes reach; 2e-9 of the mass lies beyond.
 REACH = 6.0
+#: Added to a squared radius so that its root has a gradient at the centre; far below any radius.
+TINY = 1e-300
+NOTHING = -1e30
 
 
 class Components(Density):
@@ -184,7 +187,7 @@ class Pinwheel(Components):
 
     def log_prob(self, x: Tensor) -> Tensor:
         y = x.double() / self.scale
-        radius = (y.square().sum(-1, keepdim=True) + 1e-300).sqrt()
+        radius = (y.square().sum(-1, keepdim=True) + TINY).sqrt()
         blade = torch.arange(self.arms, dtype=torch.float64) * (2 * math.pi / self.arms)
         f = self._turned(y[:, None], -(blade + self.twist * radius))  # (B, arms, 2)
         squares = ((f - self._mean) / self._sd).square().sum(-1)
@@ -202,55 +205,54 @@ class Pinwheel(Components):
 class Spirals(Components):
     """Archimedean spirals whose radius, not whose position, is noisy.
 
-    The angle u is uniform on [start, start + 2 pi turns] and the radius is
-    ``r = pitch * u + std * noise``; arm k is turned by ``2 pi k / arms``. The map (u, r) to the
-    plane has Jacobian |r|, and a point has finitely many preimages, so with φ = angle(x)
+    Along an arm the angle u is uniform on [0, L], L = 2 pi turns, and the radius is
+    ``r = m(u) + std * noise`` with ``m(u) = inner + (outer - inner) u / L``; arm k is turned by
+    ``2 pi k / K``. The map from (u, r) to the plane has Jacobian |r|, and a point has finitely
+    many preimages, so with φ = angle(x)
 
-    .. math:: p(x) = \\frac{1}{K\\,|x|\\,2 \\pi\\,\\text{turns}} \\sum_k \\sum_{u \\equiv \\varphi
-        - 2 \\pi k / K} N(|x|;\\ \\text{pitch}\\,u,\\ \\text{std}^2)
+    .. math:: p(x) = \\frac{1}{K\\,L\\,|x|} \\sum_k \\sum_{u \\equiv \\varphi - 2 \\pi k / K}
+        N(|x|;\\ m(u),\\ \\text{std}^2)
 
-    and the same with -|x| and φ + π for the negligible mass of negative radii.
+    and the same with -|x| and φ + π for the small mass of negative radii.
 
     Args:
         arms: number of spirals.
         turns: turns of each.
-        std: standard deviation of the radius.
-        reach: the radius at the outer end.
-        start: angle at the inner end, in radians; the hole keeps the density finite.
+        std: standard deviation of the radius; a quarter of ``inner`` or less, since at the centre
+            the density is not bounded.
+        inner, outer: mean radius at both ends.
     """
 
-    def __init__(
-        self, arms: int, turns: float, std: float, reach: float, start: float = math.pi / 2
-    ) -> None:
-        self.arms, self.std, self.start = arms, std, start
+    def __init__(self, arms: int, turns: float, std: float, inner: float, outer: float) -> None:
+        self.arms, self.std, self.inner = arms, std, inner
         self.length = 2 * math.pi * turns
-        self.pitch = reach / (start + self.length)
-        edge = reach + REACH * std
+        self.pitch = (outer - inner) / self.length
+        edge = outer + REACH * std
         self.box = torch.tensor([[-edge, -edge], [edge, edge]], dtype=torch.float64)
 
     def log_prob(self, x: Tensor) -> Tensor:
         y = x.double()
-        radius = (y.square().sum(-1) + 1e-300).sqrt()
+        radius = (y.square().sum(-1) + TINY).sqrt()
         angle = torch.atan2(y[:, 1], y[:, 0])
         arm = torch.arange(self.arms, dtype=torch.float64) * (2 * math.pi / self.arms)
-        winding = torch.arange(math.ceil(self.length / (2 * math.pi)) + 1, dtype=torch.float64)
+        winding = torch.arange(math.ceil(self.length / (2 * math.pi)), dtype=torch.float64)
         terms = []
         for sign, half in ((1.0, 0.0), (-1.0, math.pi)):
-            # The first angle at or after the start that is this direction, then whole turns.
-            first = (angle[:, None] + half - arm - self.start).remainder(2 * math.pi)
-            u = first[..., None] + 2 * math.pi * winding  # (B, arms, windings), from the start
-            z = (sign * radius[:, None, None] - self.pitch * (u + self.start)) / self.std
-            inside = u <= self.length
-            terms.append(torch.where(inside, -0.5 * z.square(), -math.inf).flatten(1))
+            first = (angle[:, None] + half - arm).remainder(2 * math.pi)
+            u = first[..., None] + 2 * math.pi * winding  # (B, arms, windings)
+            z = (sign * radius[:, None, None] - self.inner - self.pitch * u) / self.std
+            # A finite stand-in for minus infinity: its gradient is zero and not NaN.
+            terms.append(torch.where(u <= self.length, -0.5 * z.square(), NOTHING).flatten(1))
         log_norm = math.log(self.std) + 0.5 * LOG_2PI + math.log(self.arms * self.length)
         total = torch.logsumexp(torch.cat(terms, 1), -1)
+        total = torch.where(total > 0.5 * NOTHING, total, -math.inf)
         return (total - log_norm - radius.log()).to(x.dtype)
 
     def labelled(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         arm = torch.randint(self.arms, (n,), generator=generator)
-        u = self.start + self.length * torch.rand(n, generator=generator, dtype=torch.float64)
+        u = self.length * torch.rand(n, generator=generator, dtype=torch.float64)
         noise = torch.randn(n, generator=generator, dtype=torch.float64)
-        radius = self.pitch * u + self.std * noise
+        radius = self.inner + self.pitch * u + self.std * noise
         angle = u + arm * (2 * math.pi / self.arms)
         x = torch.stack([radius * angle.cos(), radius * angle.sin()], -1)
         return x.float(), arm

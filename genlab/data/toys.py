@@ -314,7 +314,7 @@ class SpiralsOptions(ToyOptions):
 
     arms: int = option(2, "number of spirals", low=1, high=6)
     turns: float = option(1.5, "turns of each spiral", low=0.25, high=4.0)
-    std: float = option(0.05, "standard deviation of the radius", low=0.001, high=0.3)
+    std: float = option(0.05, "standard deviation of the radius", low=0.001, high=0.1)
 
 
 @DATASETS.register("spirals", title="Spirals", summary="Interleaved spirals with a noisy radius.")
@@ -331,7 +331,7 @@ class SpiralArms(Toy):
 
     @classmethod
     def law(cls, options: Any) -> Density:
-        return Spirals(options.arms, options.turns, options.std, reach=2.0)
+        return Spirals(options.arms, options.turns, options.std, inner=0.4, outer=2.0)
 
 
 @dataclass(frozen=True)
