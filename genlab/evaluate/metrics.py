@@ -1,0 +1,240 @@
+"""What can be said of a trained model on the test split, each number with a 95 % interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from genlab.data.base import Dataset
+from genlab.distributions import density_note
+from genlab.divergences import js_bound, mode_coverage, within
+from genlab.evaluate.adversarial import is_adversarial
+from genlab.evaluate.common import draw
+from genlab.evaluate.toys import grid_of, mode_std
+from genlab.evaluate.variational import ACTIVE, is_variational
+from genlab.measure import Estimate, Kind, Series
+from genlab.models.base import GenerativeModel, HasCritic, HasDecoder, HasEncoder, HasLogProb
+from genlab.objectives.elbo import elbo_terms, iwae_bound, log_weights
+from genlab.random import scope
+
+#: The two-sided 95 % point of the normal law.
+Z = 1.959964
+#: Draws an example in the importance-weighted bound; samples in one set of a toy's metrics.
+IWAE_K, TOY_N, TOY_SETS = 100, 2500, 8
+
+
+def evaluate(
+    model: GenerativeModel, data: Dataset, seed: int = 0, n: int = 1000
+) -> list[Estimate]:
+    """Every metric that the model's capabilities and the data allow.
+
+    Each value comes with a 95 % interval: over test examples (mean ± 1.96 standard errors, or
+    the bootstrap), or over independent sets of samples.
+
+    Args:
+        model: left as it was; looked at in evaluation mode.
+        data: its dataset; the test split is used.
+        seed: of the noise; the same seed gives the same numbers.
+        n: test examples used, at most; generated ones as many.
+    """
+    parts: list[Callable[[], list[Estimate]]] = []
+    x = data.test.x[:n]
+    if isinstance(model, HasLogProb):
+        parts.append(lambda: _log_prob(model, x))
+    if is_variational(type(model)):
+        parts.append(lambda: _variational(model, data, x))
+    if is_adversarial(type(model)):
+        parts.append(lambda: _adversarial(model, x))
+    if data.density is not None and data.meta.shape in {(1,), (2,)}:
+        parts.append(lambda: _toy(model, data))
+    training = model.training
+    model.eval()
+    try:
+        with scope(seed, "evaluate"), torch.no_grad():
+            return [estimate for part in parts for estimate in part()]
+    finally:
+        model.train(training)
+
+
+def mean_estimate(series: Series, values: Tensor) -> Estimate:
+    """The mean of independent values, ± 1.96 standard errors."""
+    values = values.double()
+    mean = float(values.mean())
+    half = Z * float(values.std()) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+    return Estimate(mean, series, mean - half, mean + half)
+
+
+def share_estimate(series: Series, hits: int, n: int) -> Estimate:
+    """A share with Wilson's interval.
+
+    Example:
+        >>> s = Series("a", "a", "g", "probability", "Monte Carlo")
+        >>> e = share_estimate(s, 50, 100)
+        >>> round(e.low, 4), e.value, round(e.high, 4)
+        (0.4038, 0.5, 0.5962)
+    """
+    share, z2 = hits / n, Z * Z
+    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+    return Estimate(share, series, max(0.0, centre - half), min(1.0, centre + half))
+
+
+def _log_prob(model: GenerativeModel, x: Tensor) -> list[Estimate]:
+    assert isinstance(model, HasLogProb)
+    values = torch.cat([model.log_prob(part) for part in x.split(250)])
+    series = Series(
+        "test_log_prob", "log p(x), test", "loss", "nats", "exact", len(x), "higher"
+    )
+    return [mean_estimate(series, values)]
+
+
+def _variational(model: GenerativeModel, data: Dataset, x: Tensor) -> list[Estimate]:
+    assert isinstance(model, HasEncoder) and isinstance(model, HasDecoder)
+    name = getattr(model.options, "likelihood", None)
+    note = density_note(name, data.meta) if name is not None else ""
+    what = f"test; {note}" if note else "test"
+    mc: Kind = "Monte Carlo"
+    n = len(x)
+    gathered: dict[str, list[Tensor]] = {"elbo": [], "reconstruction": [], "kl": []}
+    means, bounds = [], []
+    for part in x.split(50):
+        q, terms = elbo_terms(model, part)
+        for key, value in terms.items():
+            gathered[key].append(value)
+        means.append(q.mean)
+        bounds.append(iwae_bound(log_weights(model, part, q, IWAE_K)))
+    rows = (
+        ("elbo", f"ELBO, {what}", "loss", "higher", torch.cat(gathered["elbo"])),
+        (
+            "reconstruction",
+            f"reconstruction E_q log p(x|z), {what}",
+            "loss",
+            "higher",
+            torch.cat(gathered["reconstruction"]),
+        ),
+        ("kl", "KL(q(z|x) ‖ p(z)), test", "divergence", "none", torch.cat(gathered["kl"])),
+        (
+            f"iwae_{IWAE_K}",
+            f"importance-weighted bound, k = {IWAE_K}, {what}",
+            "loss",
+            "higher",
+            torch.cat(bounds),
+        ),
+    )
+    found = []
+    for key, title, group, direction, values in rows:
+        kind: Kind = "lower bound" if key in {"elbo", f"iwae_{IWAE_K}"} else mc
+        found.append(
+            mean_estimate(
+                Series(f"test_{key}", title, group, "nats", kind, n, direction),  # type: ignore[arg-type]
+                values,
+            )
+        )
+    return [*found, _active(torch.cat(means))]
+
+
+def _active(mean: Tensor) -> Estimate:
+    """Active units, with the bootstrap's 2.5 % and 97.5 % points."""
+    series = Series(
+        "test_active_units",
+        "active units, Var_x E_q[z] > 0.01",
+        "latent",
+        "count",
+        "Monte Carlo",
+        len(mean),
+    )
+    counts = torch.stack(
+        [
+            (mean[torch.randint(len(mean), (len(mean),))].var(dim=0) > ACTIVE).sum()
+            for _ in range(200)
+        ]
+    ).double()
+    low, high = torch.quantile(counts, torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
+    value = float((mean.var(dim=0) > ACTIVE).sum())
+    return Estimate(value, series, min(low, value), max(high, value))
+
+
+def _adversarial(model: GenerativeModel, x: Tensor) -> list[Estimate]:
+    assert isinstance(model, HasCritic)
+    n = len(x)
+    real = torch.cat([model.score(part) for part in x.split(250)])
+    fake = torch.cat([model.score(model.sample(len(part))) for part in x.split(250)])
+    bound, error = js_bound(real, fake)
+    js = Series(
+        "test_js_bound",
+        "JS(data ‖ generated) ≥ (V + log 4)/2, test",
+        "divergence",
+        "nats",
+        "lower bound",
+        n,
+        "lower",
+        0.0,
+        "equilibrium: 0 (ceiling: log 2 = 0.693)",
+    )
+    accuracy = Series(
+        "test_d_accuracy",
+        "share that D tells apart, test",
+        "confidence",
+        "probability",
+        "Monte Carlo",
+        2 * n,
+        "none",
+        0.5,
+        "equilibrium",
+    )
+    hits = int((real > 0).sum()) + int((fake <= 0).sum())
+    return [
+        Estimate(bound, js, bound - Z * error, bound + Z * error),
+        share_estimate(accuracy, hits, 2 * n),
+    ]
+
+
+def _toy(model: GenerativeModel, data: Dataset) -> list[Estimate]:
+    grid = grid_of(data)
+    sets = [draw(model, TOY_N) for _ in range(TOY_SETS)]
+    floors = grid.floor(TOY_N)
+    label = f"perfect sampler, n = {TOY_N} (bias of counting)"
+    found = []
+    for key, title, truth, value in (
+        ("js", "JS(samples ‖ truth) on a grid", floors[0], grid.js),
+        ("kl", "KL(samples ‖ truth) on a grid", floors[1], grid.kl),
+    ):
+        series = Series(
+            f"grid_{key}", title, "divergence", "nats", "grid", TOY_N, "lower", truth, label
+        )
+        found.append(mean_estimate(series, torch.tensor([value(x) for x in sets])))
+    std = mode_std(data)
+    if data.modes is None or std is None:
+        return found
+    seen = [mode_coverage(x, data.modes, std) for x in sets]
+    reached = Series(
+        "modes",
+        "modes reached",
+        "coverage",
+        "count",
+        "Monte Carlo",
+        TOY_N,
+        "higher",
+        float(len(data.modes)),
+        "all modes",
+    )
+    quality = Series(
+        "high_quality",
+        "samples within 3 std of a mode",
+        "quality",
+        "probability",
+        "Monte Carlo",
+        TOY_N * TOY_SETS,
+        "higher",
+        within(3.0, data.meta.dim),
+        "perfect sampler",
+    )
+    hits = round(sum(s.high_quality for s in seen) * TOY_N)
+    return [
+        *found,
+        mean_estimate(reached, torch.tensor([float(s.modes) for s in seen])),
+        share_estimate(quality, hits, TOY_N * TOY_SETS),
+    ]

@@ -1,0 +1,94 @@
+"""Looks at fully visible Bayes nets: bits, the surprise of each pixel, completions of a half."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from genlab.data.base import Dataset
+from genlab.evaluate.base import PROBES, Probe
+from genlab.evaluate.common import held_out
+from genlab.measure import Picture, Reading, Series
+from genlab.models.base import GenerativeModel
+from genlab.models.visible import FullyVisible
+from genlab.random import scope
+
+#: Examples in the number; columns and rows of the surprise sheet; columns of the completions.
+NUMBERS, COLUMNS, ROWS = 256, 8, 3
+#: The surprise that is drawn white, in bits.
+WHITE = 5.0
+
+
+@PROBES.register("bits", title="Bits per dimension on held-out data")
+class HeldOutBits(Probe):
+    """-log2 p(x) / D, exact, on fixed held-out examples."""
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
+        return issubclass(model, FullyVisible)
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        n = min(NUMBERS, len(self.data.validation))
+        title = "Bits per dimension, held-out"
+        return (Series("val_bits_per_dim", title, "bits", "bits/dim", "exact", n, "lower"),)
+
+    def read(self, model: GenerativeModel, step: int) -> Reading:
+        assert isinstance(model, FullyVisible)
+        x, _ = held_out(self.data, NUMBERS)
+        return Reading({"val_bits_per_dim": float(model.bits_per_dim(x).mean())})
+
+
+class _OnImages(Probe):
+    """A look at the pixels of a fully visible net."""
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
+        return issubclass(model, FullyVisible) and data.meta.is_image
+
+
+@PROBES.register("surprise", title="Surprise of each pixel")
+class Surprise(_OnImages):
+    """Held-out images above -log2 p(pixel | the pixels before it), exact."""
+
+    def read(self, model: GenerativeModel, step: int) -> Reading:
+        assert isinstance(model, FullyVisible)
+        x, _ = held_out(self.data, ROWS * COLUMNS)
+        rows = len(x) // COLUMNS
+        bits = -model.conditionals(x[: rows * COLUMNS]) / math.log(2)
+        sheet = _rows_in_turn(x[: rows * COLUMNS], (bits / WHITE).clamp(0.0, 1.0))
+        note = (
+            "rows in pairs: held-out images, and the surprise of each pixel given those before it "
+            f"in the model's order; exact, black 0 bits, white {WHITE:g} bits and more; "
+            f"n = {rows * COLUMNS}, mean {float(bits.mean()):.3f} bits"
+        )
+        payload = {"x": sheet, "columns": COLUMNS}
+        return Reading(pictures={"surprise": Picture("images", "Surprise", payload, note)})
+
+
+@PROBES.register("completion", title="Completions")
+class Completion(_OnImages):
+    """Held-out images, their first half in the model's order, and two ways to go on from it."""
+
+    def read(self, model: GenerativeModel, step: int) -> Reading:
+        assert isinstance(model, FullyVisible)
+        x, _ = held_out(self.data, COLUMNS)
+        known = model.prefix(model.meta.dim // 2)
+        with scope(0, "completion"):
+            both = model.complete(x.repeat(2, *[1] * (x.dim() - 1)), known)
+        half = torch.where(known, x, torch.full_like(x, 0.5))
+        sheet = torch.cat([x, half, both])
+        note = (
+            "rows: held-out images; the pixels that are given (the rest grey); two exact draws of "
+            f"the rest given these; n = {len(x)}, the same noise at every step"
+        )
+        payload = {"x": sheet, "columns": len(x)}
+        return Reading(pictures={"completion": Picture("images", "Completions", payload, note)})
+
+
+def _rows_in_turn(*parts: Tensor) -> Tensor:
+    """A row of the first part, a row of the second, ..., and again; each (rows * 8, C, H, W)."""
+    rows = [part.unflatten(0, (-1, COLUMNS)) for part in parts]
+    return torch.stack(rows, dim=1).flatten(0, 2)
