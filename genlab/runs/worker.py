@@ -67,7 +67,9 @@ class StoreSink:
 
     def flush(self) -> None:
         if self._waiting:
-            patiently(lambda: self._store.append(self._run, self._waiting))
+            # The look at step 0 comes after step 1; readers want the steps in order.
+            ordered = sorted(self._waiting, key=lambda record: record.step)
+            patiently(lambda: self._store.append(self._run, ordered))
             self._waiting = []
 
     def save(self, snapshot: Snapshot) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import Any, Protocol
 
 from genlab.evaluate.base import Probe, look, merged
 from genlab.measure import Picture
+from genlab.models.base import GenerativeModel
 from genlab.train.algorithm import Algorithm, Info
 from genlab.train.snapshots import Snapshot, early, not_finite, take
 
@@ -94,14 +96,20 @@ class Budget:
         self.share, self.credit, self.clock = share, credit, clock
         self.began = clock()
         self.spent = self.idle = 0.0
+        self._inside = False
 
     @contextmanager
     def looking(self, free: bool = False) -> Iterator[None]:
         """Count the time inside the block as looking (or, where it is free, not at all)."""
+        if self._inside:
+            yield
+            return
         start = self.clock()
+        self._inside = True
         try:
             yield
         finally:
+            self._inside = False
             took = self.clock() - start
             if free:
                 self.idle += took
@@ -184,18 +192,20 @@ class Watcher(Observer):
         self._cost = 0.0
         self._seen = -1
         self._when = -math.inf
+        self._start: tuple[Snapshot, GenerativeModel] | None = None
 
     def begin(self, step: int, state: Any) -> bool:
         self.budget.began = self.budget.clock()
         if step == 0:
-            with self.budget.looking(free=True):
-                self.look(step, state)
-        else:
-            # A resumed run was looked at when its snapshot was taken.
-            self._seen = step
+            # A copy is looked at after the first step, so that nobody waits for that step.
+            model = copy.deepcopy(self._algorithm.model(state))
+            self._start = take(self._algorithm, state, 0, self._attempt), model
+        # A resumed run was looked at when its snapshot was taken.
+        self._seen = step
         return False
 
     def __call__(self, step: int, state: Any, info: Info) -> bool:
+        self._look_at_start()
         due = early(step) or self.budget.clock() - self._when >= self._gap
         if due and self.budget.allows(self._cost):
             with self.budget.looking():
@@ -212,14 +222,27 @@ class Watcher(Observer):
         Raises:
             Diverged: if the state holds a number that is not finite; nothing was kept then.
         """
+        self._look_at_start()
         if step == self._seen:
             return
         start = self.budget.clock()
         snapshot = take(self._algorithm, state, step, self._attempt)
+        self._look(snapshot, self._algorithm.model(state))
+        self._when = self.budget.clock()
+        self._cost = self._when - start
+
+    def _look_at_start(self) -> None:
+        if self._start is not None:
+            snapshot, model = self._start
+            self._start = None
+            with self.budget.looking(free=True):
+                self._look(snapshot, model)
+
+    def _look(self, snapshot: Snapshot, model: GenerativeModel) -> None:
+        step = snapshot.step
         wrong = not_finite(snapshot.tensors)
         if wrong is not None:
             raise Diverged(step, wrong)
-        model = self._algorithm.model(state)
         readings = []
         for probe in tuple(self._probes):
             try:
@@ -241,8 +264,7 @@ class Watcher(Observer):
             self._sink.pictures(step, reading.pictures)
         self._sink.flush()
         self._sink.save(snapshot)
-        self._seen, self._when = step, self.budget.clock()
-        self._cost = self._when - start
+        self._seen = step
 
 
 class Controls(Observer):

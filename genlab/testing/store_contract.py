@@ -1,0 +1,247 @@
+"""What every run store must do, as test cases: subclass, give a ``store`` fixture, and run."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from genlab.errors import RunNotFound, RunStateError
+from genlab.runs.store import Command, Record, RunStore
+
+SPEC: dict[str, Any] = {"model": "vae", "data": "digits", "steps": 30, "lr": 1e-3, "seed": 0}
+
+
+class StoreContract:
+    """The cases; ``store`` is an empty store."""
+
+    @pytest.fixture
+    def store(self) -> RunStore:
+        """An empty store."""
+        raise RuntimeError("a subclass gives the store")
+
+    def test_a_new_run_waits_and_keeps_its_spec(self, store: RunStore) -> None:
+        run = store.create(SPEC, title="first")
+        row = store.get(run)
+        assert (row.status, row.title, row.steps, row.step) == ("queued", "first", 30, 0)
+        assert dict(row.spec) == SPEC
+        assert row.position == 1 and row.attempt == 0
+        assert abs(row.created - time.time()) < 5
+
+    def test_ids_are_unique_and_safe_in_paths(self, store: RunStore) -> None:
+        ids = {store.create({**SPEC, "model": "../x"}) for _ in range(50)}
+        assert len(ids) == 50
+        assert all(c.isalnum() or c in "-_" for run in ids for c in run)
+
+    def test_an_unknown_run_is_said(self, store: RunStore) -> None:
+        for call in (
+            lambda: store.get("nope"),
+            lambda: store.set_status("nope", "done"),
+            lambda: store.beat("nope", step=1, speed=1.0),
+            lambda: store.append("nope", [Record(0, "scalars", {})]),
+            lambda: store.request("nope", Command("stop")),
+            lambda: store.delete("nope"),
+            lambda: store.claim("w", "nope"),
+            lambda: store.describe("nope", []),
+        ):
+            with pytest.raises(RunNotFound, match="nope"):
+                call()
+        assert store.read("nope") == []
+
+    def test_runs_are_listed_the_newest_first(self, store: RunStore) -> None:
+        ids = [store.create(SPEC) for _ in range(4)]
+        assert [row.id for row in store.runs()] == ids[::-1]
+        assert [row.position for row in store.runs()] == [4, 3, 2, 1]
+        assert [row.id for row in store.runs(limit=2)] == ids[:1:-1]
+        store.set_status(ids[1], "stopped")
+        assert [row.id for row in store.runs(status={"stopped"})] == [ids[1]]
+        assert [row.position for row in store.runs()] == [3, 2, 0, 1]
+
+    def test_claims_follow_the_queue(self, store: RunStore) -> None:
+        first, second = store.create(SPEC), store.create(SPEC)
+        assert store.queue() == [first, second]
+        row = store.claim("host:1")
+        assert row is not None
+        assert (row.id, row.status, row.worker, row.attempt) == (first, "running", "host:1", 1)
+        assert row.started > 0
+        assert store.queue() == [second]
+        assert store.get(second).position == 1
+        assert store.claim("host:2", first) is None
+        taken = store.claim("host:2", second)
+        assert taken is not None and taken.id == second
+        assert store.claim("host:3") is None
+
+    def test_only_a_wish_to_resume_takes_an_ended_run(self, store: RunStore) -> None:
+        run = store.create(SPEC, worker="host:1")
+        assert store.get(run).attempt == 1 and store.get(run).status == "running"
+        store.set_status(run, "lost", message="gone")
+        assert store.claim("host:2", run) is None
+        row = store.claim("host:2", run, resume=True)
+        assert row is not None
+        assert (row.attempt, row.status, row.message, row.ended) == (2, "running", "", 0.0)
+        store.set_status(run, "done")
+        assert store.claim("host:2", run, resume=True) is None
+
+    def test_a_run_is_claimed_once_among_many(self, store: RunStore) -> None:
+        ids = {store.create(SPEC) for _ in range(12)}
+        got: list[str] = []
+        start = threading.Barrier(4)
+
+        def work(name: str) -> None:
+            start.wait()
+            while (row := store.claim(name)) is not None:
+                got.append(row.id)
+
+        threads = [threading.Thread(target=work, args=(f"h:{i}",)) for i in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=60)
+        assert len(got) == 12
+        assert set(got) == ids
+
+    def test_a_status_changes_only_from_where_it_may(self, store: RunStore) -> None:
+        run = store.create(SPEC)
+        assert not store.set_status(run, "done", only_from={"running"})
+        assert store.get(run).status == "queued"
+        store.claim("w")
+        assert store.set_status(run, "failed", message="disk full", only_from={"running"})
+        row = store.get(run)
+        assert (row.status, row.message, row.position) == ("failed", "disk full", 0)
+        assert row.ended > 0
+
+    def test_a_requeued_run_goes_to_the_end(self, store: RunStore) -> None:
+        first, second = store.create(SPEC), store.create(SPEC)
+        store.claim("w")
+        store.set_status(first, "lost")
+        assert store.set_status(first, "queued", only_from={"lost"})
+        assert store.queue() == [second, first]
+        assert store.get(first).position == 2
+        assert store.get(first).ended == 0.0
+
+    def test_a_heartbeat_says_where_it_stands(self, store: RunStore) -> None:
+        run = store.create(SPEC, worker="w")
+        store.beat(run, step=7, speed=2.5)
+        row = store.get(run)
+        assert (row.step, row.speed) == (7, 2.5)
+        assert abs(row.beat - time.time()) < 5
+
+    def test_series_are_described(self, store: RunStore) -> None:
+        run = store.create(SPEC)
+        store.describe(run, [{"name": "elbo", "truth": None, "n": 3}])
+        assert [dict(s) for s in store.get(run).series] == [
+            {"name": "elbo", "truth": None, "n": 3}
+        ]
+
+    def test_records_are_read_by_cursor(self, store: RunStore) -> None:
+        run, other = store.create(SPEC), store.create(SPEC)
+        store.append(run, [Record(s, "scalars", {"a": s / 2}) for s in range(5)])
+        store.append(other, [Record(0, "scalars", {"a": 99.0})])
+        store.append(run, [Record(5, "event", {"level": "info", "message": "é"}, time=12.5)])
+        store.append(run, [])
+        got = store.read(run)
+        assert [r.step for r in got] == [0, 1, 2, 3, 4, 5]
+        assert [r.payload["a"] for r in got[:5]] == [0.0, 0.5, 1.0, 1.5, 2.0]
+        assert got[5].payload["message"] == "é" and got[5].time == 12.5
+        assert all(a.seq < b.seq for a, b in zip(got, got[1:], strict=False))
+        assert store.read(run, after=got[2].seq, limit=2) == got[3:5]
+        assert store.read(run, after=got[-1].seq) == []
+        assert store.read(run, kinds={"event"}) == got[5:]
+
+    def test_a_missing_number_is_none(self, store: RunStore) -> None:
+        run = store.create(SPEC)
+        store.append(run, [Record(0, "scalars", {"a": None})])
+        assert store.read(run)[0].payload == {"a": None}
+
+    def test_the_last_step_ignores_events(self, store: RunStore) -> None:
+        run = store.create(SPEC)
+        assert store.last_step(run) == -1
+        store.append(run, [Record(4, "scalars", {}), Record(9, "event", {})])
+        assert store.last_step(run) == 4
+        store.append(run, [Record(6, "frame", {"panels": []})])
+        assert store.last_step(run) == 6
+
+    def test_wishes_are_taken_once_and_in_order(self, store: RunStore) -> None:
+        run = store.create(SPEC, worker="w")
+        store.request(run, Command("pause"))
+        store.request(run, Command("step", {"n": 3}))
+        assert [(w.name, dict(w.values)) for w in store.pending(run)] == [
+            ("pause", {}),
+            ("step", {"n": 3}),
+        ]
+        assert store.pending(run) == []
+
+    def test_a_wish_for_an_ended_run_is_refused(self, store: RunStore) -> None:
+        run = store.create(SPEC, worker="w")
+        store.request(run, Command("pause"))
+        store.set_status(run, "done")
+        assert store.pending(run) == []
+        with pytest.raises(RunStateError, match="done"):
+            store.request(run, Command("pause"))
+
+    def test_stopping_a_queued_run_stops_it_at_once(self, store: RunStore) -> None:
+        run = store.create(SPEC)
+        store.request(run, Command("stop"))
+        assert store.get(run).status == "stopped"
+        assert store.claim("w") is None
+
+    def test_a_wish_to_a_queued_run_waits_for_its_worker(self, store: RunStore) -> None:
+        run = store.create(SPEC)
+        store.request(run, Command("pause"))
+        store.claim("w")
+        assert [w.name for w in store.pending(run)] == ["pause"]
+
+    def test_an_active_run_is_not_deleted(self, store: RunStore) -> None:
+        run, other = store.create(SPEC), store.create(SPEC)
+        store.append(run, [Record(0, "scalars", {"a": 1.0})])
+        with pytest.raises(RunStateError, match="stop it"):
+            store.delete(run)
+        last = store.read(run)[-1].seq
+        store.set_status(run, "stopped")
+        store.delete(run)
+        with pytest.raises(RunNotFound):
+            store.get(run)
+        assert store.read(run) == []
+        assert [row.id for row in store.runs()] == [other]
+        store.append(other, [Record(0, "scalars", {"a": 1.0})])
+        assert store.read(other)[0].seq > last
+
+    def test_the_same_job_twice_is_one(self, store: RunStore) -> None:
+        row = store.submit("project", {"run": "r", "n": 10})
+        assert store.submit("project", {"n": 10, "run": "r"}).key == row.key
+        assert store.submit("project", {"n": 11, "run": "r"}).key != row.key
+        assert store.job("nope") is None
+        taken = store.claim_job("host:1")
+        assert taken is not None
+        assert (taken.key, taken.status, taken.worker) == (row.key, "running", "host:1")
+        store.update_job(row.key, status="running", progress=0.5, message="half")
+        found = store.job(row.key)
+        assert found is not None and (found.progress, found.message) == (0.5, "half")
+        assert [job.key for job in store.jobs(status={"running"})] == [row.key]
+
+    def test_a_failed_job_is_queued_anew_and_a_done_one_is_not(self, store: RunStore) -> None:
+        key = store.submit("project", {"n": 1}).key
+        store.claim_job("w")
+        store.update_job(key, status="failed", message="broken")
+        assert store.submit("project", {"n": 1}).status == "queued"
+        assert store.claim_job("w") is not None
+        store.update_job(key, status="done", progress=1.0)
+        assert store.submit("project", {"n": 1}).status == "done"
+        assert store.claim_job("w") is None
+
+    def test_threads_append_side_by_side(self, store: RunStore) -> None:
+        ids = [store.create(SPEC) for _ in range(4)]
+
+        def work(run: str) -> None:
+            for step in range(25):
+                store.append(run, [Record(step, "scalars", {"a": step})])
+
+        threads = [threading.Thread(target=work, args=(run,)) for run in ids]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=60)
+        for run in ids:
+            assert [r.step for r in store.read(run)] == list(range(25))

@@ -1,0 +1,62 @@
+"""Which snapshots are kept, and what makes one unfit."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from genlab.train.snapshots import early, not_finite, thin
+
+
+@pytest.mark.parametrize("limit", [3, 5, 24])
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 23, 24, 25, 300])
+def test_thinning_keeps_the_ends_and_the_number(n: int, limit: int) -> None:
+    steps = list(range(0, 7 * n, 7))
+    kept = thin(steps, limit)
+    assert len(kept) == min(n, limit)
+    assert set(kept) <= set(steps)
+    assert list(kept) == sorted(kept)
+    assert kept[:1] == tuple(steps[:1])
+    assert kept[-2:] == tuple(steps[-2:])
+
+
+def test_few_steps_are_all_kept_and_order_does_not_matter() -> None:
+    assert thin([5, 1, 9, 1], 4) == (1, 5, 9)
+    assert thin(range(200), 8) == thin(reversed(range(200)), 8)
+
+
+def test_too_small_a_limit_is_refused() -> None:
+    with pytest.raises(ValueError, match="three"):
+        thin([1, 2, 3], 2)
+
+
+def test_thinning_as_the_run_goes_stays_log_spaced() -> None:
+    kept: tuple[int, ...] = ()
+    for step in range(0, 3001):
+        kept = thin([*kept, step], 24)
+        assert len(kept) <= 24
+        assert kept[0] == 0 and kept[-1] == step
+    # 22 gaps between 1 and 3000 would each be a factor of 1.44 if they were perfectly even.
+    gaps = [math.log1p(b) - math.log1p(a) for a, b in zip(kept, kept[1:], strict=False)]
+    assert max(gaps) < 2.5 * math.log(3001) / 22
+    early_half = [s for s in kept if s <= math.sqrt(3000)]
+    assert 6 <= len(early_half) <= 16
+
+
+def test_early_looks_are_at_powers_of_two() -> None:
+    assert [s for s in range(70) if early(s)] == [0, 1, 2, 4, 8, 16, 32, 64]
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+def test_one_bad_entry_is_found_and_named(bad: float) -> None:
+    good = {"a": torch.ones(5), "step": torch.tensor(3), "rng": torch.zeros(4, dtype=torch.uint8)}
+    assert not_finite(good) is None
+    spoilt = torch.ones(1000)
+    spoilt[617] = bad
+    assert not_finite({**good, "optimiser/x": spoilt}) == "optimiser/x"
+
+
+def test_large_but_finite_numbers_are_good() -> None:
+    assert not_finite({"a": torch.full((1000,), 3e38)}) is None
