@@ -1,0 +1,648 @@
+"""A user's own f-divergence from a formula in u, such as ``u*log(u)`` or ``(sqrt(u) - 1)^2``.
+
+The text is parsed into a small tree of known operations and never run as code. The tree is
+evaluated on tensors, and in signed logarithms (sign and log|value|, as a function of log u) where
+u or f(u) leaves the range of a float. From f come, numerically, f′ (autograd), the conjugate
+f*(t) = sup_u {u t − f(u)} (bisection on f′(u) = t), its domain and an activation into it.
+
+Source of the definitions: Nowozin, Cseke & Tomioka 2016.
+
+Example:
+    >>> own = from_formula("u*log(u)")
+    >>> t = torch.tensor([0.0, 1.0], dtype=torch.float64)
+    >>> [round(x, 6) for x in own.conjugate(t).tolist()]      # e^{t-1}
+    [0.367879, 1.0]
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from genlab.divergences.f import Domain, FDivergence, Latex
+from genlab.errors import SpecError
+
+INF = math.inf
+MAX_LENGTH = 200
+MAX_NODES = 120
+MAX_DEPTH = 24
+MAX_NUMBER = 1e6
+
+#: log u of the grid on which a formula is checked and its conjugate looked up.
+_REACH = 100.0
+_NEEDED = 3.0
+#: Up to this log u a slope that tends to a finite limit is told from the limit in float64.
+_RESOLVED = 25.0
+_EXAMPLE = "for example u*log(u), -log(u), (sqrt(u) - 1)^2, abs(u - 1)/2"
+
+CONSTANTS = {"pi": math.pi, "e": math.e}
+OPERATORS: dict[type[ast.operator], str] = {
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.Div: "/",
+    ast.Pow: "^",
+}
+#: name -> number of arguments
+FUNCTIONS = {"log": 1, "ln": 1, "exp": 1, "sqrt": 1, "abs": 1, "max": 2, "min": 2}
+_WORDS = f"u, numbers, pi, e, + - * / ^, {', '.join(f'{name}()' for name in FUNCTIONS)}"
+_SPELLINGS = {"−": "-", "·": "*", "×": "*", "÷": "/", "²": "**2", "³": "**3", "^": "**"}
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operation of a formula: its name and its arguments; ``value`` for a number.
+
+    ``op`` is one of ``u``, ``number``, ``neg``, ``+ - * / ^`` and the names in ``FUNCTIONS``.
+    """
+
+    op: str
+    args: tuple[Node, ...] = ()
+    value: float = 0.0
+
+    def __call__(self, u: Tensor) -> Tensor:
+        """The formula at u, (*) -> (*), in the dtype of u."""
+        if self.op == "u":
+            return u
+        if self.op == "number":
+            return torch.full_like(u, self.value)
+        return _PLAIN[self.op](*(arg(u) for arg in self.args))
+
+    def in_logs(self, l: Tensor) -> tuple[Tensor, Tensor]:
+        """(sign, log|value|) of the formula at u = e^l, for l of any size, (*) -> 2 × (*)."""
+        if self.op == "u":
+            return torch.ones_like(l), l
+        if self.op == "number":
+            size = math.log(abs(self.value)) if self.value else -INF
+            sign = float(self.value > 0) - float(self.value < 0)
+            return torch.full_like(l, sign), torch.full_like(l, size)
+        return _IN_LOGS[self.op](*(arg.in_logs(l) for arg in self.args))
+
+    @property
+    def size(self) -> int:
+        """The number of operations, numbers and variables."""
+        return 1 + sum(arg.size for arg in self.args)
+
+    def latex(self, outer: int = 0) -> str:
+        """The formula as LaTeX; ``outer`` is how tightly the surrounding operation binds."""
+        text, own = _latex(self)
+        return rf"\left({text}\right)" if own < outer else text
+
+
+Signed = tuple[Tensor, Tensor]
+
+
+def _plain_log(x: Tensor) -> Tensor:
+    return x.log()
+
+
+_PLAIN: dict[str, Callable[..., Tensor]] = {
+    "neg": lambda x: -x,
+    "+": lambda x, y: x + y,
+    "-": lambda x, y: x - y,
+    "*": lambda x, y: x * y,
+    "/": lambda x, y: x / y,
+    "^": lambda x, y: x.pow(y),
+    "log": _plain_log,
+    "ln": _plain_log,
+    "exp": lambda x: x.exp(),
+    "sqrt": lambda x: x.sqrt(),
+    "abs": lambda x: x.abs(),
+    "max": torch.maximum,
+    "min": torch.minimum,
+}
+
+
+def _nan(x: Tensor) -> Tensor:
+    return torch.full_like(x, math.nan)
+
+
+def _log_neg(x: Signed) -> Signed:
+    return -x[0], x[1]
+
+
+def _log_add(x: Signed, y: Signed) -> Signed:
+    first = x[1] >= y[1]
+    sign = torch.where(first, x[0], y[0])
+    big, small = torch.maximum(x[1], y[1]), torch.minimum(x[1], y[1])
+    gap = torch.where(small == -INF, small, small - big)  # at most 0
+    same = x[0] * y[0] >= 0
+    size = torch.where(same, torch.log1p(gap.exp()), torch.log(-torch.expm1(gap)))
+    total = torch.where(big == -INF, big, big + size)
+    return torch.where(total == -INF, torch.zeros_like(sign), sign), total
+
+
+def _log_mul(x: Signed, y: Signed) -> Signed:
+    return x[0] * y[0], x[1] + y[1]
+
+
+def _log_div(x: Signed, y: Signed) -> Signed:
+    return x[0] * y[0], torch.where(y[0] == 0, _nan(y[1]), x[1] - y[1])
+
+
+def _value(x: Signed) -> Tensor:
+    return torch.where(x[0] == 0, torch.zeros_like(x[1]), x[0] * x[1].exp())
+
+
+def _of_value(v: Tensor) -> Signed:
+    return v.sign(), v.abs().log()
+
+
+def _log_pow(x: Signed, y: Signed) -> Signed:
+    power = _value(y)
+    whole = power == power.round()
+    odd = power.remainder(2.0) == 1.0
+    sign = torch.where((x[0] < 0) & odd, -torch.ones_like(x[0]), x[0].abs())
+    size = torch.where(power == 0, torch.zeros_like(power), power * x[1])
+    size = torch.where((x[0] < 0) & ~whole, _nan(size), size)
+    return torch.where(size == -INF, torch.zeros_like(sign), sign), size
+
+
+def _log_log(x: Signed) -> Signed:
+    return _of_value(torch.where(x[0] > 0, x[1], _nan(x[1])))
+
+
+def _log_exp(x: Signed) -> Signed:
+    return torch.ones_like(x[0]), _value(x)
+
+
+def _log_sqrt(x: Signed) -> Signed:
+    return x[0], torch.where(x[0] < 0, _nan(x[1]), x[1] / 2.0)
+
+
+def _log_abs(x: Signed) -> Signed:
+    return x[0].abs(), x[1]
+
+
+def _pick(x: Signed, y: Signed, first: Tensor) -> Signed:
+    return torch.where(first, x[0], y[0]), torch.where(first, x[1], y[1])
+
+
+def _above(x: Signed, y: Signed) -> Tensor:
+    """Whether x ≥ y."""
+    both_plus, both_minus = (x[0] > 0) & (y[0] > 0), (x[0] < 0) & (y[0] < 0)
+    by_sign = torch.where(both_minus, x[1] <= y[1], x[0] >= y[0])
+    return torch.where(both_plus, x[1] >= y[1], by_sign)
+
+
+_IN_LOGS: dict[str, Callable[..., Signed]] = {
+    "neg": _log_neg,
+    "+": _log_add,
+    "-": lambda x, y: _log_add(x, _log_neg(y)),
+    "*": _log_mul,
+    "/": _log_div,
+    "^": _log_pow,
+    "log": _log_log,
+    "ln": _log_log,
+    "exp": _log_exp,
+    "sqrt": _log_sqrt,
+    "abs": _log_abs,
+    "max": lambda x, y: _pick(x, y, _above(x, y)),
+    "min": lambda x, y: _pick(x, y, ~_above(x, y)),
+}
+
+
+def _latex(node: Node) -> tuple[str, int]:
+    """LaTeX and how tightly its outermost operation binds (1 sum, 2 product, 3 power, 4 atom)."""
+    if node.op == "u":
+        return "u", 4
+    if node.op == "number":
+        for name, value in CONSTANTS.items():
+            if node.value == value:
+                return (r"\pi" if name == "pi" else "e"), 4
+        return f"{node.value:.12g}", 4
+    a = node.args
+    if node.op == "neg":
+        return f"-{a[0].latex(2)}", 1
+    if node.op in "+-":
+        return f"{a[0].latex(1)}{node.op}{a[1].latex(2)}", 1
+    if node.op == "*":
+        dot = r" \cdot " if a[1].op == "number" else r"\,"
+        return f"{a[0].latex(2)}{dot}{a[1].latex(2)}", 2
+    if node.op == "/":
+        return rf"\frac{{{a[0].latex()}}}{{{a[1].latex()}}}", 3
+    if node.op == "^":
+        return f"{a[0].latex(4)}^{{{a[1].latex()}}}", 3
+    if node.op == "sqrt":
+        return rf"\sqrt{{{a[0].latex()}}}", 4
+    if node.op == "abs":
+        return rf"\left|{a[0].latex()}\right|", 4
+    name = {"ln": "log"}.get(node.op, node.op)
+    inside = ", ".join(arg.latex() for arg in a)
+    return rf"\{name}\left({inside}\right)", 3
+
+
+def parse(text: str) -> Node:
+    """The tree of a formula in u.
+
+    Args:
+        text: numbers, u, pi, e, + - * / ^ (or **), parentheses, log, ln, exp, sqrt, abs, max, min;
+            at most 200 characters.
+
+    Raises:
+        SpecError: for anything else, saying what and what would do.
+
+    Example:
+        >>> parse("(sqrt(u) - 1)^2").latex()
+        '\\\\left(\\\\sqrt{u}-1\\\\right)^{2}'
+    """
+    if not isinstance(text, str) or not text.strip():
+        raise SpecError("formula", text, f"write f(u) as a formula in u, {_EXAMPLE}")
+    if len(text) > MAX_LENGTH:
+        raise SpecError("formula", text[:40] + "...", f"at most {MAX_LENGTH} characters")
+    source = text.strip()
+    for spelling, python in _SPELLINGS.items():
+        source = source.replace(spelling, python)
+    strange = sorted(
+        {c for c in source if not (c.isascii() and (c.isalnum() or c in "_ .+-*/(),"))}
+    )
+    if strange:
+        raise SpecError("formula", text, f"{strange[0]!r} has no meaning here; allowed: {_WORDS}")
+    try:
+        tree = ast.parse(source, mode="eval")
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        raise SpecError(
+            "formula",
+            text,
+            f"it cannot be read; look for a missing bracket or operator (2*u, not 2u), {_EXAMPLE}",
+        ) from None
+    node = _convert(tree.body, text, 0)
+    if node.size > MAX_NODES:
+        raise SpecError("formula", text, f"at most {MAX_NODES} operations, this has {node.size}")
+    return node
+
+
+def _convert(tree: ast.AST, text: str, depth: int) -> Node:
+    if depth > MAX_DEPTH:
+        raise SpecError("formula", text, f"nested more than {MAX_DEPTH} deep")
+    if isinstance(tree, ast.Constant):
+        return _number(tree.value, text)
+    if isinstance(tree, ast.Name):
+        if tree.id == "u":
+            return Node("u")
+        if tree.id in CONSTANTS:
+            return Node("number", value=CONSTANTS[tree.id])
+        raise SpecError("formula", text, f"{tree.id!r} is not known; allowed: {_WORDS}")
+    if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub | ast.UAdd):
+        inner = _convert(tree.operand, text, depth + 1)
+        return Node("neg", (inner,)) if isinstance(tree.op, ast.USub) else inner
+    if isinstance(tree, ast.BinOp) and type(tree.op) in OPERATORS:
+        both = _convert(tree.left, text, depth + 1), _convert(tree.right, text, depth + 1)
+        return Node(OPERATORS[type(tree.op)], both)
+    if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
+        name = tree.func.id
+        if name not in FUNCTIONS:
+            raise SpecError(
+                "formula", text, f"the function {name!r} is not known; allowed: {_WORDS}"
+            )
+        if tree.keywords or len(tree.args) != FUNCTIONS[name]:
+            raise SpecError("formula", text, f"{name} takes {FUNCTIONS[name]} argument(s)")
+        return Node(name, tuple(_convert(arg, text, depth + 1) for arg in tree.args))
+    raise SpecError("formula", text, f"only these may be used: {_WORDS}")
+
+
+def _number(value: object, text: str) -> Node:
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > MAX_NUMBER:
+        shown = str(value)[:20] if not isinstance(value, int) or abs(value) < 1e20 else "a number"
+        raise SpecError(
+            "formula", text, f"{shown} is not possible; numbers are real, at most {MAX_NUMBER:g}"
+        )
+    return Node("number", value=float(value))
+
+
+@dataclass(frozen=True)
+class _Generator:
+    """A checked formula with what was found about it."""
+
+    node: Node
+    grid: Tensor  # log u where f and f' are finite
+    slopes: Tensor  # f' there, made non-decreasing
+    at_zero: float
+    slope_at_zero: float
+    slope_at_infinity: float
+
+    def prime(self, u: Tensor) -> Tensor:
+        """f′(u), itself differentiable where u asks for a gradient."""
+        further = u.requires_grad and torch.is_grad_enabled()
+        with torch.enable_grad():
+            x = u if further else u.detach().clone().requires_grad_(True)
+            # A constant does not depend on u, and then autograd has nothing to follow.
+            total = (self.node(x) + 0.0 * x).sum()
+            (gradient,) = torch.autograd.grad(total, x, create_graph=further)
+        return gradient
+
+    def argmax(self, t: Tensor) -> Tensor:
+        """log of the u that attains sup_u {ut − f(u)}, within the grid; t is float64."""
+        place = torch.searchsorted(self.slopes, t.contiguous()).clamp(1, len(self.grid) - 1)
+        low, high = self.grid[place - 1], self.grid[place]
+        for _ in range(30):
+            middle = (low + high) / 2.0
+            rising = self.prime(middle.exp()) < t
+            low, high = torch.where(rising, middle, low), torch.where(rising, high, middle)
+        low = torch.where(t <= self.slopes[0], self.grid[0].expand_as(t), low)
+        return torch.where(t > self.slopes[-1], self.grid[-1].expand_as(t), low)
+
+    def conjugate(self, t: Tensor) -> Tensor:
+        """f*(t); its gradient is the maximising u, by the envelope theorem."""
+        wide = t.double()
+        if math.isfinite(self.slope_at_infinity):
+            # Beyond the last slope of the table u t − f(u) is a difference of equals.
+            wide = wide.clamp(max=max(float(self.slopes[-1]), -1e300))
+        known = torch.where(wide.isnan(), torch.zeros_like(wide), wide.detach())
+        u = self.argmax(known).exp()
+        value = wide * u - self.node(u)
+        if math.isfinite(self.at_zero):
+            # Left of f'(0+) the supremum lies at u = 0, and at t far below it in the grid's end.
+            end = torch.full_like(wide, -self.at_zero)
+            value = torch.where(wide <= self.slope_at_zero, end, torch.maximum(value, end))
+        beyond = t.double() > self.slope_at_infinity + 1e-11 * (1.0 + abs(self.slope_at_infinity))
+        value = torch.where(beyond, torch.full_like(wide, INF), value)
+        return torch.where(wide.isnan(), wide, value).to(t.dtype)
+
+
+def _grid() -> Tensor:
+    coarse = torch.linspace(-_REACH, _REACH, 4001, dtype=torch.float64)
+    # Exactly 1 is left out: generators with a kink have it there.
+    fine = torch.linspace(-1.0, 1.0, 800, dtype=torch.float64)
+    return torch.cat([coarse[coarse != 0.0], fine]).sort().values
+
+
+def _limit(node: Node, sign: float, shift: bool) -> float:
+    """lim f(u) as u → 0 (sign −1), or lim f(u)/u as u → ∞ (sign +1, ``shift``)."""
+    l = sign * torch.tensor([50.0, 100.0, 500.0, 1e4, 1e6], dtype=torch.float64)
+    signs, sizes = node.in_logs(l)
+    values = _value((signs, sizes - l if shift else sizes)).tolist()
+    if math.isnan(values[-1]) or abs(values[-1]) > 1.01 * abs(values[-2]) + 0.01:
+        return INF
+    # The nearest point that has settled: further out, terms that cancel lose their digits.
+    for here, there in pairwise(values):
+        if abs(here - there) < 1e-12 * (1.0 + abs(there)):
+            return float(f"{here:.12g}") if abs(here) > 1e-12 else 0.0
+    return values[-1]
+
+
+def _checked(node: Node, text: str) -> _Generator:
+    grid = _grid()
+    u = grid.exp()
+    generator = _Generator(node, grid, grid, INF, -INF, INF)
+    f, slopes = node(u), generator.prime(u)
+    finite = f.isfinite() & slopes.isfinite()
+    middle = int((grid < 0).sum())
+    broken = (~finite).nonzero().flatten()
+    low = int(broken[broken < middle].max()) + 1 if bool((broken < middle).any()) else 0
+    high = int(broken[broken >= middle].min()) if bool((broken >= middle).any()) else len(grid)
+    undefined = f.isnan() | (f == -INF)
+    at = None
+    if bool(undefined.any()):
+        places = undefined.nonzero().flatten()
+        at = float(u[places[grid[places].abs().argmin()]])
+    elif float(grid[min(low, len(grid) - 1)]) > -_NEEDED:
+        at = float(u[low - 1])
+    elif float(grid[high - 1]) < _NEEDED:
+        at = float(u[min(high, len(grid) - 1)])
+    if at is None and not math.isfinite(float(node(u.new_ones(1)))):
+        at = 1.0
+    if at is not None:
+        raise SpecError(
+            "formula", text, f"f must be finite for every u > 0, and it is not at u = {at:.4g}"
+        )
+    grid, u, f, slopes = grid[low:high], u[low:high], f[low:high], slopes[low:high]
+    slack = 1e-9 * (1.0 + slopes[1:].abs() + slopes[:-1].abs())
+    falls = (slopes[1:] < slopes[:-1] - slack).nonzero().flatten()
+    if len(falls):
+        where = float(u[falls[0]])
+        raise SpecError(
+            "formula",
+            text,
+            f"f must be convex, and its slope falls near u = {where:.4g}; {_EXAMPLE}",
+        )
+    # Chords above the function: what slopes alone miss is a jump.
+    a, b = u[:-1], u[1:]
+    chord = (f[:-1] + f[1:]) / 2.0
+    above = node((a + b) / 2.0) > chord + 1e-9 * (1.0 + chord.abs() + f[1:].abs())
+    if bool(above.any()):
+        raise SpecError(
+            "formula", text, f"f must be convex, and it is not near u = {float(a[above][0]):.4g}"
+        )
+    if float(slopes[-1] - slopes[0]) < 1e-9 * (1.0 + float(slopes.abs().max())):
+        raise SpecError("formula", text, "a straight line is 0 for every pair of laws; bend it")
+    one = float(node(u.new_ones(1)))
+    if abs(one) > 1e-9:
+        minus = f"- {one:.6g}" if one > 0 else f"+ {-one:.6g}"
+        raise SpecError(
+            "formula",
+            text,
+            f"f(1) must be 0 and is {one:.6g}; write {text.strip()} {minus}, or let it be shifted",
+        )
+    top = _limit(node, 1.0, shift=True)
+    if math.isfinite(top):
+        kept = grid <= _RESOLVED
+        grid, slopes = grid[kept], slopes[kept]
+    slopes = slopes.cummax(0).values
+    below = float(slopes[0])
+    further = float(slopes[int((grid < grid[0] / 2.0).sum())])
+    settled = abs(further - below) < 1e-3 * (1.0 + abs(below))
+    at_zero = _limit(node, -1.0, shift=False)
+    return _Generator(
+        node,
+        grid,
+        slopes,
+        at_zero,
+        below if settled and math.isfinite(at_zero) else -INF,
+        top,
+    )
+
+
+@dataclass(frozen=True)
+class _Activation:
+    """g_f, f*∘g_f, and V* as a function of log r, with g_f as LaTeX."""
+
+    activation: Callable[[Tensor], Tensor]
+    composed: Callable[[Tensor], Tensor]
+    score: Callable[[Tensor], Tensor]
+    latex: str
+
+
+def _activation(generator: _Generator) -> _Activation:
+    """g_f(v) = f′(e^v): it lies in the domain, its V* is log r, and f*(g_f(v)) = u f′(u) − f(u)
+    at u = e^v needs no search. Where f has straight parts that is a step without a gradient, and
+    a sigmoid between the two outermost slopes (or a softplus from the finite one) stands in.
+    """
+    core = generator.slopes[generator.grid.abs() < _NEEDED][::20]
+    if bool((core[1:] - core[:-1] > 1e-9 * (1.0 + core[1:].abs())).all()):
+        return _by_ratio(generator)
+    low, high = generator.slope_at_zero, generator.slope_at_infinity
+    if math.isfinite(low) and math.isfinite(high):
+        width, text = high - low, rf"{low:.4g}+{high - low:.4g}\,\sigma(v)"
+        squash = _Map(
+            lambda v: low + width * v.sigmoid(), lambda t: ((t - low) / (high - t)).log()
+        )
+    elif math.isfinite(high):
+        text = rf"{high:.4g}-\log(1+e^{{-v}})"
+        squash = _Map(lambda v: high - softplus(-v), lambda t: -_inverse_softplus(high - t))
+    elif math.isfinite(low):
+        text = rf"{low:.4g}+\log(1+e^{{v}})"
+        squash = _Map(lambda v: low + softplus(v), lambda t: _inverse_softplus(t - low))
+    else:
+        text, squash = "v", _Map(lambda v: v, lambda t: t)
+    return _Activation(
+        squash.forward,
+        lambda v: generator.conjugate(squash.forward(v.double())).to(v.dtype),
+        lambda l: squash.inverse(_critic(generator, l)),
+        text,
+    )
+
+
+@dataclass(frozen=True)
+class _Map:
+    forward: Callable[[Tensor], Tensor]
+    inverse: Callable[[Tensor], Tensor]
+
+
+def _by_ratio(generator: _Generator) -> _Activation:
+    u = generator.grid.exp()
+    sizes = torch.maximum(generator.slopes.abs(), (u * generator.slopes).abs())
+    # Past these scores float32 would overflow; they are held there.
+    usable = generator.grid[(sizes < 1e30) & (generator.grid.abs() < 60.0)]
+    low = float(usable.min())
+    high = min(float(usable.max()), 20.0 if math.isfinite(generator.slope_at_infinity) else 60.0)
+
+    def ratio(v: Tensor) -> Tensor:
+        return v.double().clamp(low, high).exp()
+
+    def composed(v: Tensor) -> Tensor:
+        at = ratio(v)
+        return (at * generator.prime(at) - generator.node(at)).to(v.dtype)
+
+    return _Activation(
+        lambda v: generator.prime(ratio(v)).to(v.dtype),
+        composed,
+        lambda l: l,
+        r"f'(e^{v})",
+    )
+
+
+def _critic(generator: _Generator, l: Tensor) -> Tensor:
+    ends = float(generator.grid[0]), float(generator.grid[-1])
+    return generator.prime(l.double().clamp(*ends).exp()).to(l.dtype)
+
+
+def _inverse_softplus(s: Tensor) -> Tensor:
+    return s + torch.log(-torch.expm1(-s))
+
+
+def from_formula(
+    text: str, *, name: str = "custom", title: str = "", shift: bool = False
+) -> FDivergence:
+    """The f-divergence of a formula in u, usable like a row of the table.
+
+    f must be finite and convex on u > 0 with f(1) = 0, which is checked at 4,800 points evenly
+    spaced in log u. The conjugate is computed by bisection in float64 and checked against
+    Fenchel's equality f*(f′(u)) = u f′(u) − f(u).
+
+    Args:
+        text: the formula; see :func:`parse`.
+        name, title: of the row; the title is the formula where it is left out.
+        shift: subtract f(1) where it is not 0, instead of refusing.
+
+    Raises:
+        SpecError: for a formula that cannot be read, is not finite, not convex, straight, or not
+            0 at 1; the message says where and with which value.
+
+    Example:
+        >>> own = from_formula("abs(u - 1)/2")
+        >>> own.domain, own.symmetric
+        (Domain(low=-inf, high=0.5, low_closed=False, high_closed=True), True)
+    """
+    node = parse(text)
+    if shift:
+        one = float(node(torch.ones(1, dtype=torch.float64)))
+        if math.isfinite(one) and one != 0.0:
+            node = Node("-", (node, Node("number", value=one)))
+    generator = _checked(node, text)
+    top = generator.slope_at_infinity
+    squash = _activation(generator)
+    # At t = lim f(u)/u itself the supremum is lim (ut − f(u)), which may be finite or not.
+    closed = math.isfinite(top) and _gap_is_bounded(node, top)
+
+    def perspective(a: Tensor, b: Tensor) -> Tensor:
+        wide_a, wide_b = torch.broadcast_tensors(a.double(), b.double())
+        l = wide_a - wide_b
+        near = l.abs() < 1.0
+        direct = wide_b.exp() * node(torch.where(near, l, torch.zeros_like(l)).exp())
+        signs, sizes = node.in_logs(torch.where(near, torch.ones_like(l), l))
+        far = torch.where(signs == 0, torch.zeros_like(l), signs * (sizes + wide_b).exp())
+        return torch.where(near, direct, far).to(a.dtype)
+
+    shown = node.latex()
+    threshold = float(generator.prime(torch.ones(1, dtype=torch.float64)))
+    row = FDivergence(
+        name=name,
+        title=title or f"f(u) = {text.strip()}",
+        f=node,
+        f_prime=generator.prime,
+        conjugate=generator.conjugate,
+        activation=squash.activation,
+        conjugate_of_activation=squash.composed,
+        critic=lambda l: _critic(generator, l),
+        score=squash.score,
+        perspective=perspective,
+        domain=Domain(high=top, high_closed=closed),
+        threshold=threshold,
+        at_zero=generator.at_zero,
+        slope_at_infinity=top,
+        symmetric=_is_symmetric(node),
+        unit="dimensionless",
+        latex=Latex(
+            shown,
+            rf"\int q\, f\left(\frac{{p}}{{q}}\right),\quad f(u)={shown}",
+            r"\sup_{u\ge 0}\{ut-f(u)\}\ \text{(numerical)}",
+            r"\mathbb{R}"
+            if math.isinf(top)
+            else rf"t\le {top:.6g}"
+            if closed
+            else rf"t<{top:.6g}",
+            squash.latex,
+            r"f'(r)",
+        ),
+        convention="D_f(P‖Q) = ∫ q f(p/q) with the data P first; the conjugate is numerical.",
+    )
+    _check_conjugate(row, generator, text)
+    return row
+
+
+def _gap_is_bounded(node: Node, top: float) -> bool:
+    """Whether ut − f(u) stays bounded at t = lim f(u)/u."""
+    u = torch.tensor([1e3, 1e5, 1e7], dtype=torch.float64)
+    gap = u * top - node(u)
+    steps = (gap[1:] - gap[:-1]).abs()
+    return bool(steps[1] < 0.5 * steps[0] + 1e-6 * (1.0 + gap[-1].abs()))
+
+
+def _is_symmetric(node: Node) -> bool:
+    """Whether f(u) = u f(1/u) + c (u − 1) for some c, up to round-off."""
+    u = torch.linspace(-4.0, 4.0, 81, dtype=torch.float64).exp()
+    gap = node(u) - u * node(1.0 / u)
+    line = u - 1.0
+    slope = float((gap * line).sum() / line.square().sum())
+    return bool(((gap - slope * line).abs() < 1e-8 * (1.0 + node(u).abs() + u)).all())
+
+
+def _check_conjugate(row: FDivergence, generator: _Generator, text: str) -> None:
+    inside = generator.grid.abs() < 8.0
+    u = generator.grid[inside][::16].exp()
+    t = generator.prime(u)
+    expected = u * t - generator.node(u)
+    found = row.conjugate(t)
+    scale = 1.0 + expected.abs() + (u * t).abs()
+    if not bool(((found - expected).abs() < 1e-6 * scale).all()):
+        raise SpecError(
+            "formula", text, "its conjugate could not be found to six digits; try a smoother f"
+        )
