@@ -87,8 +87,9 @@ class Registry(Generic[T]):
                 package = importlib.import_module(self._package)
                 for module in pkgutil.iter_modules(package.__path__):
                     importlib.import_module(f"{self._package}.{module.name}")
-                for plugin in filter(None, os.environ.get("GENLAB_PLUGINS", "").split(",")):
-                    _plug(plugin.strip())
+                named = (name.strip() for name in os.environ.get("GENLAB_PLUGINS", "").split(","))
+                for plugin in filter(None, named):
+                    _plug(plugin)
                 self._loaded = True
             finally:
                 self._loading = False
