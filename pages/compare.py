@@ -1,2 +1,70 @@
+"""Compare: two to four runs at the same step, their curves over each other, their metrics."""
+
+from __future__ import annotations
+
 import streamlit as st
+
+from genlab import runs
+from genlab.errors import RunNotFound
+from genlab.ui import cards, state
+from genlab.ui.live import live
+from genlab.ui.live.metrics import metrics
+from genlab.ui.live.pair import pair
+from genlab.ui.messages import empty, fragment, sentence
+
+MOST = 4
+
 st.title("Compare")
+rows = {row.id: row for row in runs.store().runs()}
+rows |= {view.id: view.row for view in runs.shipped()}
+asked = [run for run in dict.fromkeys(st.query_params.get("runs", "").split(",")) if run]
+for run in asked:
+    if run not in rows:
+        try:
+            rows[run] = runs.open_run(run).row
+        except RunNotFound as error:
+            st.error(sentence(error), icon=":material/error:")
+if len(asked) > MOST:
+    st.warning(f"At most {MOST} runs fit side by side; the first {MOST} are shown.")
+first = [run for run in asked if run in rows][:MOST]
+
+picked = st.multiselect(
+    "Runs",
+    list(rows),
+    default=first,
+    max_selections=MOST,
+    format_func=lambda run: f"{cards.name(rows[run])} · {run}",
+    key=f"compare.runs.{','.join(first)}",
+    placeholder=f"Choose two to {MOST} runs",
+)
+if picked != first:
+    state.write({"runs": ",".join(picked) or None})
+    st.rerun()
+
+with st.expander("Start a VAE and a GAN on the same data, from the same seed", expanded=not rows):
+    pair()
+if len(picked) < 2:
+    empty("Nothing to compare yet.", "Choose two runs above, or start a pair.")
+    st.stop()
+chosen = [rows[run] for run in picked]
+
+
+@fragment()
+def dashboard() -> None:
+    """The live component; the slider's step goes into the URL when it is let go."""
+    text = st.query_params.get("step", "")
+    step = live(chosen, step=int(text[:12]) if text.isdigit() else None, key="compare.live")
+    state.write({"runs": ",".join(picked), "step": step})
+
+
+@fragment(run_every=2.0 if any(row.status in runs.ACTIVE for row in chosen) else None)
+def follow() -> None:
+    """Rerun the page when one of the runs changes its status."""
+    for row in chosen:
+        if not row.id.startswith("shipped:") and runs.store().get(row.id).status != row.status:
+            st.rerun()
+
+
+dashboard()
+follow()
+metrics(chosen)

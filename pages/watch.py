@@ -32,7 +32,7 @@ picked = st.selectbox(
     "Run",
     names,
     index=names.index(first),
-    format_func=lambda run: f"{cards.name(rows[run])} · {run} · {rows[run].status}",
+    format_func=lambda run: f"{cards.name(rows[run])} · {run}",
     key=f"watch.run.{first}",
     label_visibility="collapsed",
 )

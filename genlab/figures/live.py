@@ -16,9 +16,9 @@ FULL_ROWS = 1500
 
 TITLES = {
     "loss": "Loss terms",
-    "divergence": "Distance to the data",
+    "divergence": "Divergences",
     "confidence": "Discriminator's confidence",
-    "latent": "Latent space",
+    "latent": "Latent code",
     "gradient": "Gradient norms",
 }
 
@@ -214,17 +214,17 @@ def events(records: Iterable[Seen]) -> list[dict[str, Any]]:
     return found
 
 
-def clouds(picture: Mapping[str, Any]) -> list[list[list[float]]]:
-    """The point clouds of a picture of form ``points``, each a list of (x, y).
+def clouds(picture: Mapping[str, Any]) -> dict[int, list[list[float]]]:
+    """The points of a picture of form ``points`` by their label, each (x, y).
 
     Example:
-        >>> clouds({"form": "points", "x": [[1.0, 2.0]], "labels": [0]})
-        [[[1.0, 2.0]]]
+        >>> clouds({"form": "points", "x": [[1.0, 2.0], [3.0, 4.0]], "label": [1, 0]})
+        {0: [[3.0, 4.0]], 1: [[1.0, 2.0]]}
     """
-    layers = picture.get("layers")
-    found = [layer.get("x", []) for layer in layers] if layers else list(picture.values())
-    return [
-        [[p[0], p[1] if len(p) > 1 else 0.0] for p in rows if None not in p]
-        for rows in found
-        if isinstance(rows, list) and rows and isinstance(rows[0], list)
-    ]
+    rows = picture.get("x") or []
+    label = picture.get("label") or [0] * len(rows)
+    found: dict[int, list[list[float]]] = {k: [] for k in sorted(set(label))}
+    for point, kind in zip(rows, label, strict=True):
+        if None not in point:
+            found[kind].append(point)
+    return found

@@ -199,8 +199,10 @@ def _thumb(run: str, step: int) -> bytes:
 
     view = runs.open_run(run)
     about = view.frame("samples", step)
-    if about.get("form") != "images":
+    if about["form"] == "points":
         return _points_thumb(about)
+    if about["form"] == "histogram":
+        return _histogram_thumb(about)
     sheet = Image.open(io.BytesIO(view.frame_file("samples", step, "png"))).convert("RGB")
     columns = max(1, int(about.get("columns") or 1))
     rows = max(1, math.ceil(int(about.get("n") or 1) / columns))
@@ -214,22 +216,44 @@ def _thumb(run: str, step: int) -> bytes:
 
 
 def _points_thumb(about: Mapping[str, Any]) -> bytes:
+    """Points in their box; of two kinds (data and generated) the first stays in the background."""
     from PIL import Image, ImageDraw
 
     clouds = figures.clouds(about)
     picture = Image.new("RGB", (160, 160), (247, 247, 247))
-    every = [p for cloud in clouds for p in cloud]
+    draw = ImageDraw.Draw(picture)
+    every = about.get("box") or [p for cloud in clouds.values() for p in cloud]
     if every:
         low = [min(p[i] for p in every) for i in (0, 1)]
         span = max(max(p[i] for p in every) - low[i] for i in (0, 1)) or 1.0
-        draw = ImageDraw.Draw(picture)
-        for cloud, colour in zip(
-            clouds, ((190, 190, 190), (0, 114, 178), (213, 94, 0)), strict=False
-        ):
+        for colour, cloud in zip(((185, 185, 185), (0, 114, 178)), clouds.values(), strict=False):
             for x, y in cloud[:600]:
-                u = 8 + 144 * (x - low[0]) / span
-                v = 152 - 144 * (y - low[1]) / span
+                u, v = 8 + 144 * (x - low[0]) / span, 152 - 144 * (y - low[1]) / span
                 draw.ellipse((u - 1, v - 1, u + 1, v + 1), fill=colour)
+    return _png(picture)
+
+
+def _histogram_thumb(about: Mapping[str, Any]) -> bytes:
+    """The shares of each kind as columns, the data in grey behind."""
+    from PIL import Image, ImageDraw
+
+    picture = Image.new("RGB", (160, 160), (247, 247, 247))
+    draw = ImageDraw.Draw(picture)
+    rows = list(about["counts"].values())[:2]
+    top = max((max(row) for row in rows), default=0) or 1
+    for row, colour in zip(rows, ((185, 185, 185), (0, 114, 178)), strict=False):
+        wide = 144 / len(row)
+        for i, count in enumerate(row):
+            draw.line(
+                (
+                    8 + i * wide,
+                    152 - 140 * count / top,
+                    8 + (i + 1) * wide,
+                    152 - 140 * count / top,
+                ),
+                fill=colour,
+                width=3,
+            )
     return _png(picture)
 
 

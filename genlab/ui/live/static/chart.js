@@ -2,7 +2,7 @@
 // theme never replace them. Colours are CSS variables, so the theme needs no redraw.
 
 const NS = "http://www.w3.org/2000/svg";
-const LEFT = 50, RIGHT = 10, TOP = 10, BOTTOM = 26, HEIGHT = 230;
+const LEFT = 50, RIGHT = 10, TOP = 10, BOTTOM = 26, HEIGHT = 230, FEW = 40;
 export const DASHES = ["", "7 4", "2 3", "9 3 2 3", "4 2", "1 2"];
 let serial = 0;
 
@@ -27,7 +27,7 @@ export function ticks(low, high, count) {
   const power = 10 ** Math.floor(Math.log10(raw));
   const step = [1, 2, 5, 10].map((k) => k * power).find((s) => s >= raw * 0.999);
   const found = [];
-  for (let k = Math.ceil(low / step - 1e-9); k * step <= high + step * 1e-9; k++) found.push(k * step);
+  for (let k = Math.ceil(low / step - 1e-9); k * step <= high + step * 1e-9; k++) found.push(k === 0 ? 0 : k * step);
   return found;
 }
 
@@ -55,7 +55,9 @@ export class Chart {
     this.card = make("section", { class: "gl-card gl-chart", "data-chart": spec.key, "aria-label": spec.title }, parent);
     const head = make("header", {}, this.card);
     make("h3", {}, head, spec.title);
-    this.reset = make("button", { type: "button", class: "gl-small", hidden: "" }, head, "Reset zoom");
+    const tools = make("span", { class: "gl-tools" }, head);
+    this.reset = make("button", { type: "button", class: "gl-small", hidden: "" }, tools, "Reset zoom");
+    this.log = make("button", { type: "button", class: "gl-small", hidden: "", "aria-pressed": "false", title: "logarithmic scale" }, tools, "log");
     this.note = make("p", { class: "gl-note" }, this.card, spec.note);
     this.box = make("div", { class: "gl-plot" }, this.card);
     this.svg = make("svg", {
@@ -108,6 +110,10 @@ export class Chart {
     svg.addEventListener("blur", () => this.read(null));
     svg.addEventListener("dblclick", () => this.on.zoom(null));
     this.reset.addEventListener("click", () => this.on.zoom(null));
+    this.log.addEventListener("click", () => {
+      this.log.setAttribute("aria-pressed", String(this.log.getAttribute("aria-pressed") !== "true"));
+      this.draw();
+    });
     svg.addEventListener("keydown", (event) => {
       const [low, high] = this.range();
       const at = this.cursor ?? high;
@@ -169,6 +175,7 @@ export class Chart {
   setZoom(range) { this.zoom = range && range[1] > range[0] ? range : null; this.draw(); }
   inner() { return Math.max(40, this.width - LEFT - RIGHT); }
   px(step) { const [a, b] = this.range(); return LEFT + ((step - a) / (b - a || 1)) * this.inner(); }
+  py(v, bottom, top) { return HEIGHT - BOTTOM - ((v - bottom) / (top - bottom)) * (HEIGHT - TOP - BOTTOM); }
   stepAt(px) {
     const [a, b] = this.range();
     return Math.min(b, Math.max(a, a + ((px - LEFT) / this.inner()) * (b - a)));
@@ -210,17 +217,29 @@ export class Chart {
     this.tip.style.right = right ? `${this.width - x + 10}px` : "";
   }
 
-  // The span of the values seen at the steps in view, truth lines included.
+  // The span of the values at the steps in view, truth lines included, on the scale in use.
   span(low, high) {
-    let bottom = Infinity, top = -Infinity;
-    const take = (v) => { if (v !== null && v !== undefined) { bottom = Math.min(bottom, v); top = Math.max(top, v); } };
+    let bottom = Infinity, top = -Infinity, least = Infinity, zero = false;
+    const take = (v) => {
+      if (v === null || v === undefined) return;
+      least = Math.min(least, v);
+      bottom = Math.min(bottom, v);
+      top = Math.max(top, v);
+    };
     for (const { x, y, hidden, about } of this.traces.values()) {
       if (hidden) continue;
       const start = Math.max(0, floorIndex(x, low)), stop = Math.min(x.length, floorIndex(x, high) + 2);
       for (let i = start; i < stop; i++) take(y[i]);
-      if (x.length) take(about.truth);
+      // A truth of exactly zero has no place on a logarithmic scale, and does not forbid one.
+      if (x.length && about.truth === 0) zero = true;
+      else if (x.length) take(about.truth);
     }
+    this.log.hidden = !(least > 0 && least < Infinity);
+    const log = !this.log.hidden && this.log.getAttribute("aria-pressed") === "true";
+    this.scale = log ? Math.log10 : (v) => v;
+    if (zero && !log) take(0);
     if (bottom > top) return [0, 1];
+    [bottom, top] = [this.scale(bottom), this.scale(top)];
     const pad = (top - bottom) * 0.06 || Math.abs(top) * 0.1 || 0.5;
     return [bottom - pad, top + pad];
   }
@@ -228,30 +247,25 @@ export class Chart {
   draw() {
     this.width = this.box.clientWidth;
     if (!this.width) return;
-    let low = Infinity, high = -Infinity, count = 0;
-    for (const { x } of this.traces.values()) {
-      if (!x.length) continue;
-      low = Math.min(low, x[0]);
-      high = Math.max(high, x[x.length - 1]);
-      count += x.length;
-    }
-    for (const event of this.events) { low = Math.min(low, event.step); high = Math.max(high, event.step); }
-    this.extent = low < high ? [low, high] : [0, Math.max(1, high)];
+    let count = 0;
+    for (const { x } of this.traces.values()) count += x.length;
     const [a, b] = this.range(), [bottom, top] = this.span(a, b);
-    const py = (v) => HEIGHT - BOTTOM - ((v - bottom) / (top - bottom)) * (HEIGHT - TOP - BOTTOM);
+    const py = (v) => this.py(this.scale(v), bottom, top);
     this.svg.setAttribute("width", this.width);
     this.svg.dataset.points = count;
     this.svg.dataset.range = this.zoom ? `${a},${b}` : "";
     this.reset.hidden = !this.zoom;
-    this.clip.setAttribute("x", LEFT);
-    this.clip.setAttribute("width", this.inner());
-    this.axes(a, b, bottom, top, py);
+    this.clip.setAttribute("x", LEFT - 3);
+    this.clip.setAttribute("width", this.inner() + 6);
+    this.axes(a, b, bottom, top);
     this.truths.replaceChildren();
     const labels = new Set();
     for (const { x, y, path, hidden, about } of this.traces.values()) {
       path.setAttribute("d", hidden ? "" : this.route(x, y, py));
       if (hidden || !x.length || about.truth === null || about.truth === undefined) continue;
-      const words = `${about.truthLabel || "truth"} = ${short(about.truth)}`;
+      if (about.truth <= 0 && this.scale === Math.log10) continue;
+      const label = about.truthLabel || "truth";
+      const words = /\d/.test(label) ? label : `${label} = ${short(about.truth)}`;
       if (labels.has(words)) continue;
       labels.add(words);
       const at = py(about.truth);
@@ -270,23 +284,25 @@ export class Chart {
   }
 
   route(x, y, py) {
-    let d = "", pen = false;
+    let d = "", rings = "", pen = false;
     for (let i = 0; i < x.length; i++) {
       if (y[i] === null) { pen = false; continue; }
-      d += `${pen ? "L" : "M"}${this.px(x[i]).toFixed(1)} ${py(y[i]).toFixed(1)}`;
-      // A lone point between two gaps has no length; a tiny stroke makes it a dot.
-      if (!pen && (i + 1 === x.length || y[i + 1] === null)) d += "h.1";
+      const at = `${this.px(x[i]).toFixed(1)} ${py(y[i]).toFixed(1)}`;
+      d += `${pen ? "L" : "M"}${at}`;
       pen = true;
+      // Few readings: each is shown, so that nobody takes the line between them for data.
+      if (x.length <= FEW) rings += `M${at}m-2 0a2 2 0 1 0 4 0a2 2 0 1 0 -4 0`;
     }
-    return d;
+    return d + rings;
   }
 
-  axes(a, b, bottom, top, py) {
+  axes(a, b, bottom, top) {
     this.grid.replaceChildren();
+    const log = this.scale === Math.log10;
     for (const v of ticks(bottom, top, 5)) {
-      const y = py(v);
+      const y = this.py(v, bottom, top);
       make("line", { x1: LEFT, x2: this.width - RIGHT, y1: y, y2: y }, this.grid);
-      make("text", { x: LEFT - 6, y: y + 4, "text-anchor": "end" }, this.grid, short(v));
+      make("text", { x: LEFT - 6, y: y + 4, "text-anchor": "end" }, this.grid, short(log ? 10 ** v : v));
     }
     for (const s of ticks(a, b, Math.max(2, Math.floor(this.inner() / 80)))) {
       if (s !== Math.round(s)) continue;

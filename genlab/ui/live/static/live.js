@@ -68,8 +68,11 @@ class View {
       run.head.root.style.setProperty("--gl-run", run.colour);
       run.head.name.lastChild.textContent = run.title;
     });
-    if (this.stale) { this.stale = false; this.rebuild(); }
-    if (data.step !== undefined && data.nonce !== this.nonce) { this.nonce = data.nonce; this.step = data.step; }
+    if (this.stale) {
+      this.stale = false;
+      this.step = data.step;
+      this.rebuild();
+    }
     document.removeEventListener("visibilitychange", this.onShow);
     document.addEventListener("visibilitychange", this.onShow);
     this.wake();
@@ -207,21 +210,25 @@ class View {
     if (!panel) {
       const several = this.runs.size > 1;
       const card = make("section", { class: `gl-card${several ? " gl-wide" : ""}`, "data-panel": name }, this.pictures);
-      const title = make("h3", {}, make("header", {}, card), name);
+      const header = make("header", {}, card);
+      const title = make("h3", {}, header, name);
       const note = make("p", { class: "gl-note" }, card);
-      panel = { card, title, note, cells: new Map(), box: make("div", { class: "gl-cells" }, card) };
+      panel = { card, header, title, note, titles: new Map(), cells: new Map(), box: make("div", { class: "gl-cells" }, card) };
       this.panels.set(name, panel);
-      const order = ["samples", "reconstructions"];
+      const order = ["samples", "reconstructions", "latent"];
       const rank = (key) => (order.indexOf(key) + order.length + 1) % (order.length + 1);
       this.pictures.append(...[...this.panels].sort((a, b) => rank(a[0]) - rank(b[0])).map(([, each]) => each.card));
     }
     for (const run of [...this.runs.values()].sort((a, b) => a.index - b.index)) {
       if (!run.frames[name] || panel.cells.has(run.id)) continue;
-      const cell = new Cell(panel.box, run, name, this.runs.size > 1, (about) => {
-        panel.title.textContent = about.title || name;
-        panel.note.textContent = about.note || "";
-        panel.card.setAttribute("aria-label", about.title || name);
-      });
+      const several = this.runs.size > 1;
+      const told = (about) => {
+        panel.titles.set(run.id, about.title || name);
+        panel.title.textContent = [...new Set(panel.titles.values())].join(" · ");
+        panel.card.setAttribute("aria-label", panel.title.textContent);
+        (several ? cell.note : panel.note).textContent = about.note || "";
+      };
+      const cell = new Cell(panel.box, run, name, { several, header: panel.header, told });
       panel.cells.set(run.id, cell);
       cell.figure.style.order = run.index;
       this.seen.observe(cell.figure);
@@ -245,8 +252,10 @@ class View {
       for (const event of run.events) events.push(this.runs.size > 1 ? { ...event, label: `${run.title}: ${event.label}` } : event);
     }
     const begun = performance.now();
+    const extent = [0, this.last()];
     for (const chart of this.charts.values()) {
       chart.events = events;
+      chart.extent = extent;
       chart.draw();
     }
     this.root.dataset.redraw = (performance.now() - begun).toFixed(2);

@@ -20,18 +20,20 @@ async function fetchFrame(address) {
 }
 
 export class Cell {
-  // told(about) hears the title and note of the panel when they are known.
-  constructor(parent, run, panel, several, told) {
+  // header: where the step is said; told(about) hears the panel's title and note when they are known.
+  constructor(parent, run, panel, { several, header, told }) {
     Object.assign(this, { run, panel, told, wanted: null, shown: null, visible: false, spans: null });
     this.figure = make("figure", { "data-run": run.id }, parent);
     this.figure.cell = this;
-    const caption = make("figcaption", {}, this.figure);
-    this.name = make("span", {}, caption);
+    let place = header;
     if (several) {
-      make("i", {}, this.name).style.background = run.colour;
-      this.name.append(run.title);
+      place = make("figcaption", {}, this.figure);
+      const name = make("span", {}, place);
+      make("i", {}, name).style.background = run.colour;
+      name.append(run.title);
+      this.note = make("p", { class: "gl-note" }, this.figure);
     }
-    this.at = make("span", {}, caption);
+    this.at = make("span", { class: "gl-at" }, place);
     this.wait = make("div", { class: "gl-wait" }, this.figure, "loading…");
   }
 
@@ -75,11 +77,13 @@ export class Cell {
     next.src = this.address(step, "png");
     await next.decode();
     if (!this.img) {
-      this.img = make("img", {}, this.figure);
+      const sheet = make("div", { class: "gl-sheet" }, this.figure);
+      this.img = make("img", {}, sheet);
       const [, height, width] = about.shape ?? [1, 1, 1];
       const rows = Math.ceil(about.n / about.columns);
       this.img.width = about.columns * width;
       this.img.height = rows * height;
+      make("div", {}, sheet).style.backgroundSize = `${100 / about.columns}% ${100 / rows}%`;
     }
     this.img.alt = `${about.title ?? this.panel}, ${about.n} images, step ${step}`;
     this.img.src = next.src;
@@ -98,7 +102,7 @@ export class Cell {
     }
     this.canvas.setAttribute("aria-label", `${about.title ?? this.panel}. ${about.note ?? ""}`);
     const width = (this.drawn = this.canvas.clientWidth || 320);
-    const height = about.form === "points" || about.form === "field" ? Math.min(width, 360) : 210;
+    const height = about.form === "points" || about.form === "field" ? Math.min(width, 380) : Math.min(0.75 * width, 300);
     const scale = window.devicePixelRatio || 1;
     this.canvas.style.height = `${height}px`;
     this.canvas.width = Math.round(width * scale);
@@ -108,8 +112,8 @@ export class Cell {
     const style = getComputedStyle(this.figure);
     const colours = Array.from({ length: 10 }, (_, i) => style.getPropertyValue(`--gl-${i}`).trim());
     const paper = new Paper(pen, width, height, style.color);
-    const shape = { points: drawPoints, histogram: drawHistogram, bars: drawBars, field: drawField }[about.form];
-    const keys = shape ? shape(paper, about, colours, this) : [];
+    const draw = { points: drawPoints, histogram: drawHistogram, bars: drawBars, field: drawField }[about.form];
+    const keys = draw ? draw(paper, about, colours, this) : [];
     this.keys.replaceChildren();
     for (const [name, colour] of keys) {
       const key = make("span", {}, this.keys);
@@ -122,7 +126,7 @@ export class Cell {
 // Axes of a small plot, in data coordinates.
 class Paper {
   constructor(pen, width, height, ink) {
-    Object.assign(this, { pen, width, height, ink, left: 38, right: 8, top: 8, bottom: 22 });
+    Object.assign(this, { pen, width, height, ink, left: 38, right: 8, top: 8, bottom: 34 });
     pen.font = "11px sans-serif";
   }
 
@@ -151,9 +155,21 @@ class Paper {
     pen.globalAlpha = 0.72;
     pen.fillStyle = this.ink;
     pen.textAlign = "center";
-    for (const v of xs) pen.fillText(short(v), this.px(v), this.height - 7);
+    for (const v of xs) pen.fillText(short(v), this.px(v), this.height - this.bottom + 14);
     pen.textAlign = "right";
     for (const v of ys) pen.fillText(short(v), this.left - 5, this.py(v) + 4);
+    pen.globalAlpha = 1;
+  }
+
+  // What the axes are, inside the plot's own corners.
+  titles(x, y) {
+    const { pen } = this;
+    pen.fillStyle = this.ink;
+    pen.globalAlpha = 0.72;
+    pen.textAlign = "right";
+    if (x) pen.fillText(x, this.width - this.right, this.height - 3);
+    pen.textAlign = "left";
+    if (y) pen.fillText(y, this.left + 4, this.top + 4);
     pen.globalAlpha = 1;
   }
 
@@ -165,115 +181,96 @@ class Paper {
   }
 }
 
-const RESERVED = new Set(["form", "title", "note", "step", "box", "classes", "class_names", "labels", "label", "y", "grid", "lines", "axes", "names"]);
-const isRows = (value) => Array.isArray(value) && value.length > 0 && Array.isArray(value[0]);
-
-// Every cloud in a payload: under ``layers``, or each key that holds rows of coordinates.
-function clouds(about) {
-  if (Array.isArray(about.layers)) return about.layers.map((layer) => ({ name: layer.title ?? layer.name ?? "", points: layer.x ?? layer.points ?? [], labels: layer.labels ?? layer.label }));
-  const labels = about.labels ?? about.label ?? about.y;
-  return Object.entries(about).filter(([key, value]) => !RESERVED.has(key) && isRows(value)).map(([key, points]) => ({
-    name: key, points, labels: Array.isArray(labels) && labels.length === points.length ? labels : null,
-  }));
-}
-
+// {x: [[x, y]], label: [class], classes, box, axes}; the data themselves, where shown, stay in the background.
 function drawPoints(paper, about, colours, cell) {
-  const layers = clouds(about);
-  const line = layers.every((layer) => layer.points.every((p) => p.length === 1));
-  let span = cell.spans;
-  const at = (p) => (line ? [p[0], 0] : p);
-  for (const layer of layers) {
-    for (const p of layer.points) {
-      const [x, y] = at(p);
+  const points = about.x ?? [], label = about.label ?? points.map(() => 0), names = about.classes ?? [];
+  let span = about.box ? [about.box[0][0], about.box[1][0], about.box[0][1], about.box[1][1]] : cell.spans;
+  if (!about.box) {
+    for (const [x, y] of points) {
       if (x === null || y === null) continue;
-      span ??= [x, x, y, y];
-      span = [Math.min(span[0], x), Math.max(span[1], x), Math.min(span[2], y), Math.max(span[3], y)];
+      span = span ? [Math.min(span[0], x), Math.max(span[1], x), Math.min(span[2], y), Math.max(span[3], y)] : [x, x, y, y];
     }
+    // These axes only ever grow, so that scrubbing through time does not make them jump.
+    cell.spans = span;
   }
   span ??= [0, 1, 0, 1];
-  // The axes only ever grow, so that scrubbing through time does not make them jump.
-  cell.spans = span;
-  const pad = 0.04 * Math.max(span[1] - span[0], span[3] - span[2], 1e-6);
-  paper.span([span[0] - pad, span[1] + pad], line ? [-1, 1] : [span[2] - pad, span[3] + pad], !line);
-  paper.axes({ yticks: !line });
-  const { pen } = paper, keys = [];
-  const names = about.classes ?? about.class_names ?? [];
-  layers.forEach((layer, index) => {
-    const faint = layers.length > 1 && index === 0;
-    const size = layer.points.length > 1500 ? 1.6 : 2.2;
-    const kinds = layer.labels ? [...new Set(layer.labels)].sort((a, b) => a - b) : [null];
-    for (const kind of kinds) {
-      const colour = kind === null ? (faint ? paper.ink : colours[index % 10]) : colours[Math.abs(kind) % 10];
-      pen.fillStyle = colour;
-      pen.globalAlpha = faint ? 0.25 : 0.7;
-      layer.points.forEach((p, i) => {
-        if (kind !== null && layer.labels[i] !== kind) return;
-        const [x, y] = at(p);
-        const lift = line ? (((i * 0.618) % 1) - 0.5) * 0.8 + (index - (layers.length - 1) / 2) : y;
-        pen.fillRect(paper.px(x) - size / 2, paper.py(line ? Math.max(-1, Math.min(1, lift)) : y) - size / 2, size, size);
-      });
-      pen.globalAlpha = 1;
-      if (kind !== null) keys.push([names[kind] ?? String(kind), colour]);
-      else if (layers.length > 1) keys.push([layer.name, faint ? "gray" : colour]);
-    }
-  });
+  const pad = about.box ? 0 : 0.04 * Math.max(span[1] - span[0], span[3] - span[2], 1e-6);
+  paper.span([span[0] - pad, span[1] + pad], [span[2] - pad, span[3] + pad], true);
+  paper.axes();
+  const { pen } = paper, keys = [], size = points.length > 1500 ? 2 : 2.8;
+  const behind = names[0] === "data" || names[0] === "held-out";
+  let outside = 0;
+  for (const kind of [...new Set(label)].sort((a, b) => a - b)) {
+    const faint = behind && kind === 0;
+    pen.fillStyle = faint ? paper.ink : colours[(Math.abs(kind) - (behind ? 1 : 0)) % 10];
+    pen.globalAlpha = faint ? 0.3 : 0.75;
+    points.forEach(([x, y], i) => {
+      if (label[i] !== kind || x === null || y === null) return;
+      const px = paper.px(x), py = paper.py(y);
+      if (px < paper.left || px > paper.width - paper.right || py < paper.top || py > paper.height - paper.bottom) outside++;
+      else pen.fillRect(px - size / 2, py - size / 2, size, size);
+    });
+    if (names.length) keys.push([names[kind] ?? String(kind), faint ? "gray" : pen.fillStyle]);
+  }
+  pen.globalAlpha = 1;
+  paper.titles(...(about.axes ?? []));
+  if (outside) keys.push([`${outside} outside the picture`, "transparent"]);
   return keys;
 }
 
+// {edges: [n + 1], counts: {name: [n]}, x_title}: each kind as its share, so that they can be compared.
 function drawHistogram(paper, about, colours) {
-  const edges = about.edges ?? [];
-  const table = about.counts ?? Object.fromEntries(Object.entries(about).filter(([key, v]) => key !== "edges" && !RESERVED.has(key) && Array.isArray(v) && v.length === edges.length - 1));
-  const rows = Array.isArray(table) ? [["", table]] : Object.entries(table);
-  const top = Math.max(1e-12, ...rows.flatMap(([, counts]) => counts));
-  paper.span([edges[0] ?? 0, edges[edges.length - 1] ?? 1], [0, top * 1.05]);
+  const edges = about.edges;
+  const rows = Object.entries(about.counts).map(([name, counts]) => {
+    const total = counts.reduce((a, b) => a + b, 0) || 1;
+    return [name, counts.map((count) => count / total)];
+  });
+  paper.span([edges[0], edges[edges.length - 1]], [0, 1.05 * Math.max(1e-12, ...rows.flatMap(([, shares]) => shares))]);
   paper.axes();
-  rows.forEach(([, counts], index) => {
-    const { pen } = paper;
+  const { pen } = paper;
+  rows.forEach(([, shares], index) => {
     pen.beginPath();
     pen.moveTo(paper.px(edges[0]), paper.py(0));
-    counts.forEach((count, i) => {
-      pen.lineTo(paper.px(edges[i]), paper.py(count));
-      pen.lineTo(paper.px(edges[i + 1]), paper.py(count));
+    shares.forEach((share, i) => {
+      pen.lineTo(paper.px(edges[i]), paper.py(share));
+      pen.lineTo(paper.px(edges[i + 1]), paper.py(share));
     });
     pen.lineTo(paper.px(edges[edges.length - 1]), paper.py(0));
     pen.fillStyle = pen.strokeStyle = colours[index % 10];
-    pen.globalAlpha = 0.25;
+    pen.globalAlpha = 0.22;
     pen.fill();
     pen.globalAlpha = 1;
     pen.lineWidth = 1.6;
     pen.stroke();
   });
-  return rows.length > 1 ? rows.map(([name], index) => [name, colours[index % 10]]) : [];
+  paper.titles(about.x_title, "share");
+  return rows.map(([name], index) => [name, colours[index % 10]]);
 }
 
+// {x: [names], y: [values], x_title, y_title}
 function drawBars(paper, about, colours) {
-  const given = about.values ?? {};
-  const rows = Array.isArray(given) ? [["", given]] : Object.entries(given);
-  const labels = about.labels ?? about.names ?? (rows[0]?.[1] ?? []).map((_, i) => String(i));
-  const every = rows.flatMap(([, values]) => values).filter((v) => v !== null);
-  paper.span([-0.5, Math.max(1, labels.length) - 0.5], [Math.min(0, ...every), Math.max(1e-12, ...every) * 1.05]);
+  const names = about.x ?? [], known = about.y.filter((v) => v !== null);
+  paper.span([-0.5, Math.max(1, names.length) - 0.5], [Math.min(0, ...known), 1.08 * Math.max(1e-12, ...known)]);
   paper.axes({ xticks: false });
-  const { pen } = paper, slot = (paper.px(1) - paper.px(0)) * 0.8 / Math.max(1, rows.length);
-  rows.forEach(([, values], index) => {
-    pen.fillStyle = colours[index % 10];
-    values.forEach((value, i) => {
-      if (value === null) return;
-      const x = paper.px(i) - (slot * rows.length) / 2 + slot * index;
-      pen.fillRect(x, Math.min(paper.py(value), paper.py(0)), Math.max(1, slot - 1), Math.abs(paper.py(value) - paper.py(0)));
-    });
+  const { pen } = paper, slot = (paper.px(1) - paper.px(0)) * 0.8;
+  pen.fillStyle = colours[0];
+  about.y.forEach((value, i) => {
+    if (value === null) return;
+    pen.fillRect(paper.px(i) - slot / 2, Math.min(paper.py(value), paper.py(0)), Math.max(1, slot), Math.abs(paper.py(value) - paper.py(0)));
   });
   pen.fillStyle = paper.ink;
   pen.globalAlpha = 0.72;
   pen.textAlign = "center";
-  const skip = Math.ceil((labels.length * 22) / (paper.width - 46));
-  labels.forEach((label, i) => { if (i % skip === 0) pen.fillText(String(label), paper.px(i), paper.height - 7); });
+  const skip = Math.max(1, Math.ceil((names.length * 24) / (paper.width - 46)));
+  names.forEach((name, i) => { if (i % skip === 0) pen.fillText(String(name), paper.px(i), paper.height - paper.bottom + 14); });
   pen.globalAlpha = 1;
-  return rows.length > 1 ? rows.map(([name], index) => [name, colours[index % 10]]) : [];
+  paper.titles(about.x_title, about.y_title);
+  return [];
 }
 
+// {x: [n], y: [m], z: [m][n], low, high}
 function drawField(paper, about) {
-  const z = about.z ?? about.values ?? [];
-  const xs = about.x ?? z[0]?.map((_, i) => i) ?? [0, 1], ys = about.y ?? z.map((_, i) => i);
+  const { x: xs, y: ys, z } = about;
   paper.span([xs[0], xs[xs.length - 1]], [ys[0], ys[ys.length - 1]], true);
   const known = z.flat().filter((v) => v !== null);
   const low = about.low ?? Math.min(...known), high = about.high ?? Math.max(...known);
@@ -286,7 +283,7 @@ function drawField(paper, about) {
     picture.data.set([r, g, b, v === null ? 0 : 255], at);
   }));
   ink.putImageData(picture, 0, 0);
-  paper.pen.drawImage(small, paper.px(paper.x0 <= xs[0] ? xs[0] : paper.x0), paper.py(ys[ys.length - 1]), paper.px(xs[xs.length - 1]) - paper.px(xs[0]), paper.py(ys[0]) - paper.py(ys[ys.length - 1]));
+  paper.pen.drawImage(small, paper.px(xs[0]), paper.py(ys[ys.length - 1]), paper.px(xs[xs.length - 1]) - paper.px(xs[0]), paper.py(ys[0]) - paper.py(ys[ys.length - 1]));
   paper.axes();
   return [[short(low), "#0072b2"], [short((low + high) / 2), "#ffffff"], [short(high), "#d55e00"]];
 }

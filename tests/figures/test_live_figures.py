@@ -1,0 +1,49 @@
+"""Charts and columns of the live view."""
+
+from __future__ import annotations
+
+import itertools
+
+from genlab.figures.live import blocks, charts, thinned
+from genlab.measure import Series
+from genlab.runs.store import Record
+
+
+def test_thinning_chooses_the_same_rows_whatever_was_asked_before() -> None:
+    rows = [Record(step, "scalars", {"a": 1.0}) for step in range(0, 4000, 4)]
+    whole = thinned(rows, 100, every=4)
+    part = thinned(rows[:900], 100, every=4)
+    assert len(whole) <= 101
+    assert {row.step for row in part[:-1]} <= {row.step for row in whole}
+    assert whole[-1].step == 3996
+    steps = [row.step for row in whole[:-1]]
+    assert {b - a for a, b in itertools.pairwise(steps)} == {64}
+
+
+def test_a_group_with_two_units_is_two_charts() -> None:
+    rows = [
+        Series("a", "A", "latent", "count", "exact").flat(),
+        Series("b", "B", "latent", "nats", "exact").flat(),
+        Series("c", "C", "loss", "nats", "training batch", 64).flat(),
+    ]
+    found = charts(rows)
+    assert [chart["title"] for chart in found] == [
+        "Latent code (count)",
+        "Latent code (nats)",
+        "Loss terms",
+    ]
+    assert found[2]["note"] == "nats, training batch, n = 64"
+
+
+def test_series_written_apart_keep_their_own_steps() -> None:
+    rows = [
+        Record(0, "scalars", {"val": 1.0}),
+        Record(1, "scalars", {"loss": 3.0}),
+        Record(2, "scalars", {"loss": 2.123456789}),
+        Record(2, "scalars", {"val": 0.5}),
+        Record(2, "frame", {"panels": ["samples"]}),
+    ]
+    assert blocks(rows, most=100) == [
+        {"step": [0, 2], "v": {"val": [1.0, 0.5]}},
+        {"step": [1, 2], "v": {"loss": [3.0, 2.12346]}},
+    ]
