@@ -98,7 +98,7 @@ class GAN(GeneratorAndCritic[GANOptions]):
         common = {"objective": "nonsaturating", "beta1": 0.5}
         if meta.is_image:
             return common | {"latent": 64, "hidden": 256, "layers": 2, "lr": 2e-4}
-        return common | {"latent": 8, "hidden": 128, "layers": 3, "lr": 5e-4, "batch": 256}
+        return common | {"latent": 2, "hidden": 128, "layers": 3, "lr": 1e-3, "batch": 256}
 
 
 @MODELS.register(

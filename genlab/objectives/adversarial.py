@@ -75,8 +75,9 @@ ROWS = (
 class Adversarial(Objective):
     """Discriminator and generator take turns on one row of losses, in softplus forms of the logit.
 
-    The discriminator's update sees examples made without a graph, so nothing flows into the
-    generator; each player's update makes its own draw of z.
+    The discriminator's update sees examples without their graph, so nothing flows into the
+    generator. The two updates of one step use the same draw of z: the discriminator's update does
+    not touch G, so both gradients are those of the algorithm, and G is run once.
 
     Source: Goodfellow et al. 2014, "Generative adversarial nets", algorithm 1.
     """
@@ -138,13 +139,33 @@ class Adversarial(Objective):
 
     def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:
         assert isinstance(model, HasCritic) and isinstance(model, HasDecoder)
-        n = len(x)
         if player == "generator":
-            lowered = self.row.generator(model.score(self.generate(model, n)))
-            return Loss(lowered.mean(), {"loss_generator": lowered})
+            return self._generator(model, self.generate(model, len(x)))
         with torch.no_grad():
-            generated = self.generate(model, n)
-        real, fake = model.score(x), model.score(generated)
+            generated = self.generate(model, len(x))
+        return self._discriminator(model, x, generated)
+
+    def losses(self, model: GenerativeModel, x: Tensor) -> Callable[[str], Loss]:
+        if any(player.repeats > 1 for player in self.players):
+            # A second update must see a draw of its own, and no graph of weights that have moved.
+            return super().losses(model, x)
+        assert isinstance(model, HasCritic) and isinstance(model, HasDecoder)
+        critic = model
+        generated = self.generate(model, len(x))
+
+        def of(player: str) -> Loss:
+            if player == "generator":
+                return self._generator(critic, generated)
+            return self._discriminator(critic, x, generated.detach())
+
+        return of
+
+    def _generator(self, critic: HasCritic, generated: Tensor) -> Loss:
+        lowered = self.row.generator(critic.score(generated))
+        return Loss(lowered.mean(), {"loss_generator": lowered})
+
+    def _discriminator(self, critic: HasCritic, x: Tensor, generated: Tensor) -> Loss:
+        real, fake = critic.score(x), critic.score(generated)
         lowered = self.row.real(real) + self.row.fake(fake)
         terms = {
             "loss_discriminator": lowered,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -74,3 +74,10 @@ class Objective(abc.ABC):
     @abc.abstractmethod
     def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:
         """The loss that a player lowers on a batch, (B, *data_shape)."""
+
+    def losses(self, model: GenerativeModel, x: Tensor) -> Callable[[str], Loss]:
+        """The losses of one step's players on a batch, each asked for when its turn comes.
+
+        An objective whose players may have work in common does it here once.
+        """
+        return lambda player: self.loss(player, model, x)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from genlab.data.base import Dataset
 from genlab.errors import SnapshotError
 from genlab.measure import Series
 from genlab.models.base import GenerativeModel
-from genlab.objectives.base import Objective
+from genlab.objectives.base import Loss, Objective
 from genlab.registry import ALGORITHMS, OBJECTIVES
 from genlab.spec import Options, RunSpec, option
 from genlab.train.algorithm import Algorithm, Info, Packed
@@ -89,39 +89,26 @@ class GradientAlgorithm(Algorithm[GradientState]):
 
     def step(self, state: GradientState, batch: Tensor) -> tuple[GradientState, Info]:
         terms: dict[str, Tensor] = {}
+        losses = self.objective.losses(state.model, batch)
         for player in self.objective.players:
             for _ in range(player.repeats):
-                terms.update(self.update(state, player.name, batch))
+                terms.update(self.update(state, player.name, losses))
         return state, Info(terms)
 
-    def update(self, state: GradientState, player: str, batch: Tensor) -> dict[str, Tensor]:
+    @staticmethod
+    def update(
+        state: GradientState, player: str, losses: Callable[[str], Loss]
+    ) -> dict[str, Tensor]:
         """One update of one player; the terms of its loss, detached."""
         optimiser = state.optimisers[player]
         optimiser.zero_grad(set_to_none=True)
-        with self._alone(state, player):
-            loss = self.objective.loss(player, state.model, batch)
+        with _alone(state, player):
+            loss = losses(player)
             # ``backward`` and not ``autograd.grad``: it gives each gradient the strides of its
             # parameter (channels last), which the fused optimiser takes for granted.
             loss.value.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         return {name: term.detach() for name, term in loss.terms.items()}
-
-    @staticmethod
-    @contextlib.contextmanager
-    def _alone(state: GradientState, player: str) -> Iterator[None]:
-        """Inside, only this player's parameters are part of the graph.
-
-        A generator's gradient flows through the critic, but the critic's own weights need none:
-        leaving them out changes no number and saves a third of the critic's backward pass.
-        """
-        others = state.others[player]
-        for parameter in others:
-            parameter.requires_grad_(False)
-        try:
-            yield
-        finally:
-            for parameter in others:
-                parameter.requires_grad_(True)
 
     def model(self, state: GradientState) -> GenerativeModel:
         return state.model
@@ -176,3 +163,20 @@ def _align(optimiser: torch.optim.Optimizer) -> None:
         for key, value in slot.items():
             if value.shape == parameter.shape and value.stride() != parameter.stride():
                 slot[key] = torch.empty_like(parameter).copy_(value)
+
+
+@contextlib.contextmanager
+def _alone(state: GradientState, player: str) -> Iterator[None]:
+    """Inside, only this player's parameters are part of the graph.
+
+    A generator's gradient flows through the critic, but the critic's own weights need none:
+    leaving them out changes no number and saves a third of the critic's backward pass.
+    """
+    others = state.others[player]
+    for parameter in others:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in others:
+            parameter.requires_grad_(True)
