@@ -1,6 +1,6 @@
 """GenLab in the browser: ``streamlit run app.py`` serves the pages and the live routes.
 
-The server imports this file for ``app``; then each visit runs it as a script, which draws.
+The server imports this file for ``app``; each visit then runs ``genlab/ui/script.py``.
 """
 
 from __future__ import annotations
@@ -8,10 +8,6 @@ from __future__ import annotations
 import streamlit as st
 
 from genlab.ui import main
+from genlab.ui.routes import ROUTES
 
-if __name__ == "__main__":
-    main.show()
-else:
-    from genlab.ui.routes import ROUTES
-
-    app = st.App(__file__, routes=ROUTES, lifespan=main.lifespan)
+app = st.App(main.SCRIPT, routes=ROUTES, lifespan=main.lifespan)

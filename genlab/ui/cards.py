@@ -78,10 +78,12 @@ def run_card(row: RunRow) -> None:
 def shipped_card(view: Any) -> None:
     """One model that ships with the project."""
     with st.container(border=True):
-        thumb(view.id, f"samples of {name(view.row)}", active=False, key=f"thumb.{view.id}")
+        thumb(
+            view.id, f"samples of {name(view.row)}", active=False, key=f"thumb.shipped.{view.id}"
+        )
         st.markdown(f"**{plain(name(view.row))}**")
         st.caption(f"{view.row.spec['model']} on {view.row.spec['data']}, {place(view.row)}")
-        if st.button("Explore", key=f"explore.{view.id}", icon=":material/explore:"):
+        if st.button("Explore", key=f"shipped.{view.id}", icon=":material/explore:"):
             links.explore(view.id)
 
 

@@ -185,11 +185,17 @@ def with_picks(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def scene(view: Any, query: Query) -> Scene | None:
     """The map of a query: at once if it is there already, else None, with its progress shown."""
-    job = runs.submit_job("project", asdict(query))
+    # A failed wish made again is tried again: only the button may do that.
+    slot = f"explore.job.{query.key}"
+    known = st.session_state.get(slot)
+    job = runs.job(known) if known else None
+    if job is None or job.status == "done":
+        job = runs.submit_job("project", asdict(query))
+        st.session_state[slot] = job.key
     if job.status == "failed":
         st.error(f"{FAILED}: {plain(job.message)}", icon=":material/error:")
         if st.button("Try again", key="explore.again", icon=":material/replay:"):
-            runs.submit_job("project", asdict(query))
+            del st.session_state[slot]
             st.rerun()
         return None
     if job.status != "done":
@@ -388,7 +394,7 @@ def sliders_part(scene: Scene) -> None:
         slots = st.columns(2)
         for i, d in enumerate(dims):
             start = float(base[d].clamp(-REACH, REACH).mul(20).round().div(20))
-            with slots[i % 2]:
+            with slots[i >= (len(dims) + 1) // 2]:
                 z[d] = st.slider(
                     f"z[{d}]",
                     -REACH,

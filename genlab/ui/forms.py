@@ -19,6 +19,7 @@ from genlab.registry import (
 )
 from genlab.spec import KINDS, Option, RunSpec
 from genlab.ui import state
+from genlab.ui.messages import plain
 
 PREFIX = "train."
 #: A slider answers up to this many positions; above it, a number is typed.
@@ -177,6 +178,7 @@ def run_form(preview: Callable[[Combination, Mapping[str, Any]], None]) -> dict[
     leaves the form at what was possible.
     """
     given, wrong = read_url()
+    message = st.empty()
     left, right = st.columns([2, 3], gap="large")
     with left:
         data = choose("data", DATASETS.names(), given.get("data", "digits"))
@@ -205,6 +207,8 @@ def run_form(preview: Callable[[Combination, Mapping[str, Any]], None]) -> dict[
                 st.markdown(f"**{title}**")
                 values.update(part(combination, kinds, given))
     state.settle("train", values, wrong, shortened)
+    if wrong is not None and state.problem("train"):
+        message.error(f"{plain(wrong)} The form shows what was possible.", icon=":material/error:")
     return values
 
 

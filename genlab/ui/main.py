@@ -17,6 +17,7 @@ from genlab.ui.messages import guarded
 
 LOG = logging.getLogger("genlab.ui")
 ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = Path(__file__).with_name("script.py")
 PAGES: tuple[tuple[str, str, str], ...] = (
     ("start", "Start", ":material/home:"),
     ("train", "Train", ":material/play_circle:"),

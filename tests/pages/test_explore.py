@@ -1,0 +1,153 @@
+"""Explore: the map is the job's, its trustworthiness scikit-learn's, its state the URL's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.manifold import trustworthiness
+from streamlit.util import AttributeDictionary
+
+from genlab import runs
+from genlab.latent.codes import held_out
+
+
+def captions(app):
+    return [c.value for c in app.caption]
+
+
+def shown(visit, work, **params):
+    """Open Explore, let the worker make the map, and look again."""
+    app = visit("explore", **params)
+    assert not app.exception
+    work()
+    return app.run()
+
+
+def result(app):
+    values = {k: app.query_params[k] for k in ("run", "step", "method", "n", "seed", "what")}
+    values = {k: int(v) if k in ("step", "n", "seed") else v for k, v in values.items()}
+    return runs.job_result(runs.submit_job("project", values).key)
+
+
+@pytest.mark.parametrize("method", ["pca", "tsne"])
+def test_the_map_prints_scikit_learns_trustworthiness(visit, work, shelf, method):
+    app = shown(visit, work, run=shelf["vae"], method=method, n="200", seed="1")
+    found = result(app)
+    assert len(found["xy"]) == 180
+    score = trustworthiness(found["code"].astype(float), found["xy"], n_neighbors=10)
+    assert any(f"trustworthiness {score:.3f}" in text for text in captions(app))
+    view = runs.open_run(shelf["vae"])
+    x = held_out(view.data()).x[found["index"]]
+    mean = view.model().encode(x).mean.detach().numpy()
+    np.testing.assert_allclose(found["code"], mean, atol=1e-5)
+
+
+def test_progress_is_shown_until_the_map_is_there(visit, work, shelf):
+    app = visit("explore", run=shelf["gan"], seed="77")
+    assert not app.get("plotly_chart")
+    assert runs.store().claim_job("other") is not None
+    assert not app.exception
+    assert not app.error
+
+
+def test_a_link_restores_run_step_method_seed_and_points(visit, work, shelf):
+    step = runs.open_run(shelf["vae"]).snapshots()[1]
+    link = {"run": shelf["vae"], "step": str(step), "method": "pca", "n": "200", "seed": "3"}
+    app = shown(visit, work, **link, what="both", a="5", b="150")
+    assert dict(app.query_params) == link | {
+        "what": "both",
+        "a": "5",
+        "b": "150",
+    }
+    assert app.number_input(key="explore.a").value == 5
+    assert any(text.startswith("From A to B") for text in (h.value for h in app.subheader))
+    assert any("point 5" in text for text in image_captions(app))
+
+
+def image_captions(app):
+    return [i.caption for block in app.image for i in block.proto.imgs]
+
+
+def test_two_clicks_give_a_then_b_and_the_third_moves_on(visit, work, shelf):
+    app = shown(visit, work, run=shelf["vae"], n="200")
+    key = f"explore.map.{app.session_state['explore.map']}"
+    for row, expected in ((4, (4, None)), (9, (4, 9)), (2, (9, 2))):
+        chosen = AttributeDictionary({"points": [AttributeDictionary({"customdata": row})]})
+        app.session_state[key] = AttributeDictionary({"selection": chosen})
+        app.run()
+        letters = tuple(app.session_state[f"explore.{letter}"] for letter in "ab")
+        assert letters == expected
+    assert (app.query_params["a"], app.query_params["b"]) == ("9", "2")
+
+
+def test_a_real_image_of_a_gan_comes_with_the_nearest_generated_one(visit, work, shelf):
+    app = shown(visit, work, run=shelf["gan"], n="200", a="0")
+    assert app.query_params["what"] == "both"
+    texts = image_captions(app)
+    assert any(text.startswith("A: held-out example") for text in texts)
+    assert any(text.startswith("nearest generated, distance") for text in texts)
+
+
+def test_points_of_a_toy_decode_to_points(visit, work, shelf):
+    app = shown(visit, work, run=shelf["ring"], n="200", a="0", b="150")
+    assert len(app.get("plotly_chart")) == 4
+    assert not app.error
+
+
+def test_a_slider_moves_the_z_that_is_decoded(visit, work, shelf):
+    app = shown(visit, work, run=shelf["vae"], n="200")
+    sliders = [s for s in app.slider if s.label.startswith("z[")]
+    assert [s.label for s in sliders] == ["z[0]", "z[1]", "z[2]"]
+    assert [s.value for s in sliders] == [0.0, 0.0, 0.0]
+    sliders[0].set_value(2.0).run()
+    assert not app.exception
+    app.button(key="explore.random").click().run()
+    values = [s.value for s in app.slider if s.label.startswith("z[")]
+    assert len(values) == 3
+    assert any(value != 0.0 for value in values)
+
+
+def test_a_model_without_a_latent_space_shows_its_data_only(visit, work, shelf):
+    app = shown(visit, work, run=shelf["made"], n="200", a="1")
+    assert app.query_params["what"] == "data"
+    assert not [s for s in app.slider if s.label.startswith("z[")]
+    assert any("examples, as they are" in text for text in captions(app))
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"step": "7777"}, "step = '7777' is not possible"),
+        ({"method": "umap"}, "allowed: pca, tsne"),
+        ({"seed": "-1"}, "seed = '-1' is not possible"),
+    ],
+)
+def test_a_bad_value_in_the_url_is_named_with_what_is_allowed(visit, work, shelf, params, message):
+    app = shown(visit, work, run=shelf["vae"], n="200", **params)
+    assert any(message in e.value for e in app.error)
+    assert not app.exception
+
+
+@pytest.mark.parametrize("run", ["nosuchrun", "../../etc", "shipped:none"])
+def test_an_unknown_run_is_said_in_words(visit, shelf, run):
+    app = visit("explore", run=run)
+    assert len(app.error) == 1
+    assert not app.exception
+    assert "Traceback" not in app.error[0].value
+
+
+def test_a_failed_map_says_why_and_is_tried_again_on_request(visit, shelf):
+    app = visit("explore", run=shelf["vae"], seed="991")
+    job = runs.store().claim_job("test:1")
+    runs.store().update_job(job.key, status="failed", message="the disk is full")
+    app.run()
+    assert "the disk is full" in app.error[0].value
+    assert runs.job(job.key).status == "failed"
+    app.button(key="explore.again").click().run()
+    assert runs.job(job.key).status == "queued"
+
+
+def test_an_empty_store_says_what_to_do(visit, home, monkeypatch):
+    monkeypatch.setattr(runs, "shipped", list)
+    app = visit("explore")
+    assert any("no run to explore" in m.value for m in app.markdown)

@@ -1,0 +1,107 @@
+"""Train: the form describes exactly the run that starts; only what fits can be chosen."""
+
+from __future__ import annotations
+
+import pytest
+
+from genlab import runs
+from genlab.registry import DATASETS, MODELS, models_for, objectives_for
+from genlab.spec import RunSpec
+
+
+def field(app, kind, name):
+    return next(w for w in getattr(app, kind) if w.label.split(" (")[0] == name)
+
+
+def start(app):
+    app.button(key="train.start").click().run()
+    return runs.store().runs()
+
+
+def test_the_form_starts_exactly_the_run_it_shows(visit, home):
+    app = visit("train")
+    app.selectbox(key="train.data").set_value("ring").run()
+    app.selectbox(key="train.model").set_value("gan").run()
+    app.selectbox(key="train.objective").set_value("minimax").run()
+    field(app, "number_input", "steps").set_value(321)
+    field(app, "number_input", "latent").set_value(5)
+    field(app, "slider", "modes").set_value(6)
+    app.run()
+    rows = start(app)
+    wanted = RunSpec.build(
+        data="ring", model="gan", objective="minimax", steps=321, latent=5, modes=6
+    )
+    assert [dict(row.spec) for row in rows] == [wanted.flat()]
+    assert (app.title[0].value, app.query_params["run"]) == ("Watch", rows[0].id)
+
+
+def test_the_defaults_of_the_form_are_those_of_the_spec(visit, home):
+    rows = start(visit("train", data="mnist5k", model="dcgan"))
+    assert dict(rows[0].spec) == RunSpec.build(data="mnist5k", model="dcgan").flat()
+
+
+def test_the_url_holds_the_form_and_restores_it(visit, home):
+    app = visit("train", data="ring", model="vae", steps="777", modes="5", lr="0.003")
+    assert not app.error
+    link = dict(app.query_params)
+    assert (link["steps"], link["modes"], link["lr"]) == ("777", "5", "0.003")
+    again = visit("train", **link)
+    assert dict(again.query_params) == link
+    wanted = RunSpec.build(data="ring", model="vae", steps=777, modes=5, lr=0.003)
+    assert dict(start(again)[0].spec) == wanted.flat()
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"data": "digits", "model": "vae", "latent": "0"}, "latent = '0' is not possible"),
+        ({"data": "digits", "model": "vea"}, "did you mean 'vae'"),
+        ({"data": "rings", "model": "gan"}, "did you mean 'ring'"),
+        ({"data": "digits", "model": "vae", "leyers": "2"}, "did you mean 'layers'"),
+        ({"data": "digits", "model": "vae", "objective": "minimax"}, "objective = 'minimax'"),
+        ({"data": "ring", "model": "dcgan"}, "model = 'dcgan' is not possible"),
+        ({"steps": "many"}, "allowed: a whole number from 1"),
+    ],
+)
+def test_a_bad_option_in_the_url_is_named_and_nothing_starts(visit, home, params, words):
+    app = visit("train", **params)
+    assert words in app.error[0].value
+    assert not app.exception
+    assert app.button(key="train.start").disabled
+    assert dict(app.query_params) == params
+    assert runs.store().runs() == []
+    field(app, "number_input", "batch").set_value(32).run()
+    assert not app.error
+    assert not app.button(key="train.start").disabled
+
+
+def test_only_what_fits_can_be_chosen(visit, home):
+    for data in ("digits", "moons", "gaussian"):
+        app = visit("train", data=data)
+        offered = app.selectbox(key="train.model").options
+        titles = {row.name: row.title for row in MODELS.rows()}
+        assert offered == [titles[m] for m in models_for(data)]
+        model = app.selectbox(key="train.model").value
+        assert len(app.selectbox(key="train.objective").options) == len(objectives_for(model))
+
+
+@pytest.mark.parametrize("data", ["digits", "mnist5k", "ring", "gaussian", "moons", "swiss_roll"])
+def test_every_kind_of_data_has_a_preview(visit, home, data):
+    app = visit("train", data=data)
+    assert not app.error
+    meta = DATASETS[data].meta(DATASETS[data].Options())
+    assert len(app.image if meta.is_image else app.get("plotly_chart")) == 1
+
+
+def test_a_set_that_is_not_there_names_the_sets_that_are(visit, home, monkeypatch, tmp_path):
+    monkeypatch.setenv("GENLAB_DATA", str(tmp_path / "nothing"))
+    app = visit("train", data="mnist", model="vae")
+    assert "digits" in app.info[0].value
+    assert app.button(key="fetch.mnist")
+    assert not app.exception
+
+
+def test_the_queue_is_visible_before_one_joins_it(visit, home):
+    runs.store().create(RunSpec.build(model="vae", data="digits").flat())
+    app = visit("train")
+    assert any(c.value == "1 in the queue before it." for c in app.caption)
