@@ -150,10 +150,10 @@ def preload() -> None:
             if not row.value.meta(row.value.Options()).network:
                 for model in models_for(row.name):
                     catalog.dataset(RunSpec.build(data=row.name, model=model))
-    _rehearse()
+    rehearse()
 
 
-def _rehearse() -> None:
+def rehearse() -> None:
     """One step of one small run of each objective's kind: the first time is the slow one."""
     import torch
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from typing import Any
@@ -27,7 +28,8 @@ class StoreContract:
         row = store.get(run)
         assert (row.status, row.title, row.steps, row.step) == ("queued", "first", 30, 0)
         assert dict(row.spec) == SPEC
-        assert row.position == 1 and row.attempt == 0
+        assert row.position == 1
+        assert row.attempt == 0
         assert abs(row.created - time.time()) < 5
 
     def test_ids_are_unique_and_safe_in_paths(self, store: RunStore) -> None:
@@ -70,12 +72,14 @@ class StoreContract:
         assert store.get(second).position == 1
         assert store.claim("host:2", first) is None
         taken = store.claim("host:2", second)
-        assert taken is not None and taken.id == second
+        assert taken is not None
+        assert taken.id == second
         assert store.claim("host:3") is None
 
     def test_only_a_wish_to_resume_takes_an_ended_run(self, store: RunStore) -> None:
         run = store.create(SPEC, worker="host:1")
-        assert store.get(run).attempt == 1 and store.get(run).status == "running"
+        assert store.get(run).attempt == 1
+        assert store.get(run).status == "running"
         store.set_status(run, "lost", message="gone")
         assert store.claim("host:2", run) is None
         row = store.claim("host:2", run, resume=True)
@@ -144,8 +148,9 @@ class StoreContract:
         got = store.read(run)
         assert [r.step for r in got] == [0, 1, 2, 3, 4, 5]
         assert [r.payload["a"] for r in got[:5]] == [0.0, 0.5, 1.0, 1.5, 2.0]
-        assert got[5].payload["message"] == "é" and got[5].time == 12.5
-        assert all(a.seq < b.seq for a, b in zip(got, got[1:], strict=False))
+        assert got[5].payload["message"] == "é"
+        assert got[5].time == 12.5
+        assert all(a.seq < b.seq for a, b in itertools.pairwise(got))
         assert store.read(run, after=got[2].seq, limit=2) == got[3:5]
         assert store.read(run, after=got[-1].seq) == []
         assert store.read(run, kinds={"event"}) == got[5:]
@@ -218,7 +223,8 @@ class StoreContract:
         assert (taken.key, taken.status, taken.worker) == (row.key, "running", "host:1")
         store.update_job(row.key, status="running", progress=0.5, message="half")
         found = store.job(row.key)
-        assert found is not None and (found.progress, found.message) == (0.5, "half")
+        assert found is not None
+        assert (found.progress, found.message) == (0.5, "half")
         assert [job.key for job in store.jobs(status={"running"})] == [row.key]
 
     def test_a_failed_job_is_queued_anew_and_a_done_one_is_not(self, store: RunStore) -> None:

@@ -96,8 +96,10 @@ def test_a_damaged_snapshot_is_named_and_the_older_one_used(tmp_path: Path, spoi
         files.snapshot(8)
     assert "Traceback" not in str(caught.value)
     good, wrong = files.newest()
-    assert good is not None and good.step == 4
-    assert len(wrong) == 1 and "step 8" in wrong[0]
+    assert good is not None
+    assert good.step == 4
+    assert len(wrong) == 1
+    assert "step 8" in wrong[0]
 
 
 def test_with_no_snapshot_there_is_no_newest(files: RunFiles) -> None:
@@ -149,7 +151,9 @@ def test_pictures_are_kept_by_panel_and_step(files: RunFiles) -> None:
     }
     picture = np.asarray(Image.open(io.BytesIO(files.frame_file("samples", 3, "png"))))
     assert picture.shape == (6, 6)
-    assert picture[4:, :3].min() == 255 and picture[:4].max() == 0 and picture[4:, 3:].max() == 0
+    assert picture[4:, :3].min() == 255
+    assert picture[:4].max() == 0
+    assert picture[4:, 3:].max() == 0
     assert files.frame("codes", 3)["xy"] == [[0.1, None]]
     files.forget_frames(3)
     assert files.frames() == {"samples": [10]}
@@ -173,7 +177,11 @@ def test_a_colour_sheet_keeps_its_colours() -> None:
 
 
 def test_plain_values_are_json() -> None:
-    value = {"a": torch.tensor([1.0, float("inf")]), "b": (np.int64(3), float("nan")), "c": {1: "x"}}
+    value = {
+        "a": torch.tensor([1.0, float("inf")]),
+        "b": (np.int64(3), float("nan")),
+        "c": {1: "x"},
+    }
     assert plain(value) == {"a": [1.0, None], "b": [3, None], "c": {"1": "x"}}
     assert json.dumps(plain({"t": np.zeros((2, 0))})) == '{"t": [[], []]}'
 
@@ -186,7 +194,8 @@ def test_a_result_comes_back_without_pickle(tmp_path: Path) -> None:
     back = load_result(place, "k")
     assert has_result(place, "k")
     assert np.array_equal(back["xy"], given["xy"])
-    assert back["who"].tolist() == ["a", "bc"] and back["trust"] == 0.97
+    assert back["who"].tolist() == ["a", "bc"]
+    assert back["trust"] == 0.97
     with pytest.raises(TypeError, match="objects"):
         save_result(place, "bad", {"o": np.array([object()])})
     with pytest.raises(SnapshotError, match="not there"):
@@ -201,7 +210,8 @@ def test_forgetting_a_run_leaves_the_others(files: RunFiles) -> None:
     files.save(snapshot(1))
     other.save(snapshot(1))
     files.forget()
-    assert files.steps() == () and other.steps() == (1,)
+    assert files.steps() == ()
+    assert other.steps() == (1,)
 
 
 def test_an_unknown_kind_of_folder_is_said() -> None:

@@ -63,7 +63,8 @@ def test_the_journal_is_written_ahead_and_reads_use_an_index(tmp_path: Path) -> 
         ).fetchall()
     text = " ".join(str(row) for row in plan)
     assert "records_by_run" in text
-    assert "SCAN" not in text and "TEMP B-TREE" not in text
+    assert "SCAN" not in text
+    assert "TEMP B-TREE" not in text
 
 
 def _claim_all(url: str, name: str, out: multiprocessing.Queue) -> None:  # type: ignore[type-arg]
@@ -147,7 +148,12 @@ def test_a_database_of_the_first_version_opens_with_its_runs(tmp_path: Path) -> 
     store = SqlStore(database(tmp_path))
     assert columns(tmp_path) == columns(fresh)
     (row,) = store.runs()
-    assert (row.id, row.status, row.step, row.spec["model"]) == ("vae-digits-abcde", "done", 3, "vae")
+    assert (row.id, row.status, row.step, row.spec["model"]) == (
+        "vae-digits-abcde",
+        "done",
+        3,
+        "vae",
+    )
     assert [r.payload for r in store.read(row.id)] == [{"elbo": -40.5}, {"elbo": -30.25}]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -37,9 +38,10 @@ def test_thinning_as_the_run_goes_stays_log_spaced() -> None:
     for step in range(0, 3001):
         kept = thin([*kept, step], 24)
         assert len(kept) <= 24
-        assert kept[0] == 0 and kept[-1] == step
+        assert kept[0] == 0
+        assert kept[-1] == step
     # 22 gaps between 1 and 3000 would each be a factor of 1.44 if they were perfectly even.
-    gaps = [math.log1p(b) - math.log1p(a) for a, b in zip(kept, kept[1:], strict=False)]
+    gaps = [math.log1p(b) - math.log1p(a) for a, b in itertools.pairwise(kept)]
     assert max(gaps) < 2.5 * math.log(3001) / 22
     early_half = [s for s in kept if s <= math.sqrt(3000)]
     assert 6 <= len(early_half) <= 16
