@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib
 import os
 import re
 import shutil
@@ -54,12 +53,18 @@ def torchvision() -> ModuleType:
         return _imported()
 
 
+def _import() -> ModuleType:
+    import torchvision as module
+
+    return module
+
+
 @functools.lru_cache(maxsize=1)
 def _imported() -> ModuleType:
     declared: set[str] = set()
     while True:
         try:
-            return importlib.import_module("torchvision")
+            return _import()
         except ImportError as error:
             raise DataError(
                 f"torchvision cannot be imported ({error}), and this dataset is read through it; "
@@ -80,7 +85,9 @@ def _imported() -> ModuleType:
 
 def _datasets() -> ModuleType:
     torchvision()
-    return importlib.import_module("torchvision.datasets")
+    from torchvision import datasets
+
+    return datasets
 
 
 def read(

@@ -23,10 +23,10 @@ def failing(*errors: Exception):
     """An importer that fails with these, one a call, and then gives a module."""
     left = list(errors)
 
-    def importer(name: str) -> types.ModuleType:
+    def importer() -> types.ModuleType:
         if left:
             raise left.pop(0)
-        return types.ModuleType(name)
+        return types.ModuleType("torchvision")
 
     return importer
 
@@ -35,7 +35,7 @@ def test_missing_operators_are_declared_and_the_import_tried_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     error = RuntimeError("operator torchvision::nms does not exist")
-    monkeypatch.setattr(vision.importlib, "import_module", failing(error))
+    monkeypatch.setattr(vision, "_import", failing(error))
     assert vision._imported.__wrapped__().__name__ == "torchvision"
     for name in vision.SCHEMAS:
         assert str(getattr(torch.ops.torchvision, name).default._schema).startswith(
@@ -55,6 +55,6 @@ def test_missing_operators_are_declared_and_the_import_tried_again(
 def test_what_cannot_be_mended_is_said(
     errors: list[Exception], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vision.importlib, "import_module", failing(*errors))
+    monkeypatch.setattr(vision, "_import", failing(*errors))
     with pytest.raises(DataError, match=said):
         vision._imported.__wrapped__()
