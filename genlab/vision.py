@@ -145,7 +145,7 @@ def _read_cifar(kind: Any, folder: Path, train: bool) -> tuple[Tensor, Tensor]:
 
 
 def _fetch(kind: Any, folder: Path, progress: Progress | None) -> None:
-    """Fetch the archives with progress; torchvision then checks and unpacks them."""
+    """Fetch the archives with progress, compare them with their checksums, and unpack them."""
     tell = progress or _silent
     if hasattr(kind, "resources"):
         target = folder / kind.__name__ / "raw"
@@ -167,9 +167,8 @@ def _fetch(kind: Any, folder: Path, progress: Progress | None) -> None:
             tell(position / len(wanted), f"downloading {file}")
             share = functools.partial(_share, tell, position, len(wanted), file)
             _download(urls, target / file, digest, share)
-        if wanted:
-            kind(str(folder), train=True, download=True)
-    except (OSError, RuntimeError) as error:
+            _datasets().utils.extract_archive(str(target / file), str(target))
+    except (OSError, EOFError, ValueError, RuntimeError) as error:
         raise DataError(
             f"{kind.__name__} could not be downloaded to {target} ({error}); what was fetched "
             "before is kept; try again when the network is there"

@@ -36,7 +36,7 @@ def test_a_derived_seed_is_the_same_in_another_process() -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         env={"PYTHONHASHSEED": "1", "PATH": ""},
     )
     assert int(done.stdout) == random.derive(3, "probe", "modes"), done.stderr
