@@ -1,4 +1,4 @@
-"""The two verbs of learning, for inference: the state is the posterior, the batch is what arrives."""
+"""The two verbs of learning, for inference: the state is the posterior, the batch arrives."""
 
 from __future__ import annotations
 

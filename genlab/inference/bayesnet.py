@@ -151,8 +151,8 @@ class BayesNet:
     def infer(self, evidence: Mapping[str, int] | None = None) -> Answer:
         """log p(evidence) and all posterior marginals by the sum-product algorithm, exactly.
 
-        m_{f->x}(x) = Σ_{others} f Π m_{y->f}(y), inwards to a root and outwards again: two messages
-        an edge, in log-space.
+        m_{f->x}(x) = Σ_{others} f Π m_{y->f}(y), inwards to a root and outwards again: two
+        messages an edge, in log-space.
 
         Source: Pearl 1988, "Probabilistic reasoning in intelligent systems"; Kschischang, Frey and
         Loeliger 2001, "Factor graphs and the sum-product algorithm".
@@ -190,9 +190,7 @@ class BayesNet:
             send(to_factor, factor, name)  # inwards: against the direction of the visit
         for to_factor, factor, name in visits:
             send(not to_factor, factor, name)
-        roots = {name for name in self.nodes} - {
-            name for to_factor, _, name in visits if not to_factor
-        }
+        roots = set(self.nodes) - {name for to_factor, _, name in visits if not to_factor}
         log_evidence, marginals = 0.0, {}
         for name in self.nodes:
             belief = torch.zeros(self.states[name], dtype=torch.float64)
@@ -212,7 +210,7 @@ class BayesNet:
             )
 
     def _visits(self) -> list[tuple[bool, str, str]]:
-        """The edges of the factor graph from the roots outwards: (towards factor?, factor, name)."""
+        """The edges of the factor graph, roots first: (towards the factor?, factor, name)."""
         belongs: dict[str, list[str]] = {name: [] for name in self.nodes}
         for factor, scope in self.scopes.items():
             for name in scope:
@@ -277,22 +275,25 @@ class BayesNet:
                 f"allowed: at most 20 binary variables ({MOST_STATES} joint states) to enumerate; "
                 "on trees and chains use infer",
             )
-        x = torch.cartesian_prod(*(torch.arange(k) for k in self.states.values()))
-        x = x.view(count, len(self.nodes))
-        log_p = self.log_joint(x)
-        for i, name in enumerate(self.nodes):
-            if name in evidence:
-                log_p = log_p.masked_fill(x[:, i] != int(evidence[name]), -math.inf)
-        log_evidence = float(log_p.logsumexp(0))
+        place = {name: i for i, name in enumerate(self.nodes)}
+        sizes = list(self.states.values())
+        log_p = torch.zeros(sizes, dtype=torch.float64)
+        for name, scope in self.scopes.items():
+            by_place = [scope.index(other) for other in self.nodes if other in scope]
+            shape = [k if other in scope else 1 for other, k in self.states.items()]
+            log_p += self.nodes[name].table.log().permute(by_place).reshape(shape)
+        for name, value in evidence.items():
+            other = torch.arange(self.states[name]) != int(value)
+            log_p.index_fill_(place[name], other.nonzero().flatten(), -math.inf)
+        log_evidence = float(log_p.flatten().logsumexp(0))
         self._possible(log_evidence)
-        weights = log_p.softmax(0)
-        return Answer(
-            log_evidence,
-            {
-                name: torch.zeros(k, dtype=torch.float64).index_add_(0, x[:, i], weights)
-                for i, (name, k) in enumerate(self.states.items())
-            },
-        )
+        joint = (log_p - log_evidence).exp_()
+        axes = range(len(sizes))
+        marginals = {
+            name: joint.sum([axis for axis in axes if axis != i]) if len(sizes) > 1 else joint
+            for name, i in place.items()
+        }
+        return Answer(log_evidence, marginals)
 
     def sample(self, n: int) -> Tensor:
         """Ancestral samples from the global stream, (n, variables) of states, as ``nodes``."""

@@ -191,6 +191,9 @@ class BetaBernoulli(Conjugate):
     def log_normaliser(self, natural: Tensor) -> Tensor:
         return (torch.lgamma(natural).sum(-1) - torch.lgamma(natural.sum(-1))).sum()
 
+    def mean_parameters(self, natural: Tensor) -> Tensor:
+        return torch.digamma(natural) - torch.digamma(natural.sum(-1, keepdim=True))
+
     def checked(self, x: Tensor) -> Tensor:
         values = _rows(x, self.dim)
         if not bool(((values == 0) | (values == 1)).all()):
@@ -244,6 +247,11 @@ class NormalMean(Conjugate):
     def log_normaliser(self, natural: Tensor) -> Tensor:
         first, precision = natural[..., 0], natural[..., 1]
         return (first**2 / (2 * precision) - 0.5 * precision.log()).sum()
+
+    def mean_parameters(self, natural: Tensor) -> Tensor:
+        first, precision = natural.unbind(-1)
+        mean = first / precision
+        return torch.stack([mean, -0.5 * (mean**2 + 1 / precision)], dim=-1)
 
     def checked(self, x: Tensor) -> Tensor:
         return _rows(x, self.dim)

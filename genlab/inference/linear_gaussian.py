@@ -149,9 +149,12 @@ class ProbabilisticPCA(Inference[Moments, Tensor]):
     def step(self, state: Moments, batch: Tensor) -> tuple[Moments, Info]:
         x = _rows(batch, self.dim)
         new = Moments(state.count + len(x), state.total + x.sum(0), state.scatter + x.T @ x)
-        if float(new.count) <= self.dim:
-            return new, Info({})
-        return new, Info({"log_likelihood": self.model(new).log_prob(x)})
+        try:
+            best = self.model(new)
+        except SpecError:
+            # Too little seen so far for a fit: nothing to draw, and the state is none the worse.
+            return new, Info()
+        return new, Info({"log_likelihood": best.log_prob(x)})
 
     def model(self, state: Moments) -> LinearGaussian:
         """The model of highest likelihood for all that was seen.

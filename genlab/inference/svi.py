@@ -176,6 +176,13 @@ class BayesianMixture(ConditionallyConjugate):
         means = first.square().sum(1) / (2 * precision) - self.dim / 2 * precision.log()
         return weights + means.sum()
 
+    def mean_parameters(self, natural: Tensor) -> Tensor:
+        counts, precision = natural[:, :1], natural[:, -1:]
+        mean = natural[:, 1:-1] / precision
+        log_weight = torch.digamma(counts) - torch.digamma(counts.sum())
+        square = mean.square().sum(1, keepdim=True) + self.dim / precision
+        return torch.cat([log_weight, mean, -0.5 * square], dim=1)
+
     def checked(self, x: Tensor) -> Tensor:
         return _rows(x, self.dim)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +21,7 @@ from genlab.spec import Options, option
 class PixelCNNOptions(Options):
     """Options of the gated PixelCNN."""
 
-    width: int = option(24, "channels of each stack", low=2, high=256, log=True)
+    width: int = option(16, "channels of each stack", low=2, high=256, log=True)
     layers: int = option(5, "gated layers, the first one included", low=1, high=20)
     kernel: int = option(7, "size of the first kernel; the later ones are 3", choices=(3, 5, 7))
 
@@ -68,6 +69,11 @@ class PixelCNN(FullyVisible[PixelCNNOptions]):
         if meta.shape[0] != 1:
             return f"it models one channel and these images have {meta.shape[0]}"
         return super().fits(meta)
+
+    @classmethod
+    def defaults(cls, meta: DataMeta) -> dict[str, Any]:
+        # A step costs about 0.1 ms an example of 8 x 8, and 4 ms an example of 28 x 28.
+        return {**super().defaults(meta), "batch": 128 if meta.dim <= 256 else 32}
 
     def stacks(self) -> Iterator[GatedMaskedConv]:
         """The gated layers in order."""
