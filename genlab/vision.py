@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import http.client
 import os
 import re
 import shutil
 import threading
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -202,7 +202,7 @@ def _download(
                         out.write(block)
                         done += len(block)
                         progress(min(1.0, done / size) if size else 0.0)
-            except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+            except (OSError, http.client.HTTPException) as error:  # URLError is an OSError
                 failures.append(f"{url}: {error}")
                 continue
             if _md5(part) == digest:
