@@ -1,0 +1,135 @@
+"""What every objective must do, as reusable test cases.
+
+A test module subclasses :class:`ObjectiveContract` and gives a fixture ``pair``, an
+:class:`ObjectiveCase`; :func:`objective_cases` lists one for each pair of the tables that fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from genlab.models.base import GenerativeModel
+from genlab.objectives.base import Objective
+from genlab.random import scope
+from genlab.registry import OBJECTIVES
+from genlab.testing.model_contract import ModelCase, model_cases
+from genlab.train.gradient import GradientState, _alone
+
+
+@dataclass(frozen=True)
+class ObjectiveCase:
+    """One objective with one model on one sort of data."""
+
+    name: str
+    model: ModelCase
+
+    @property
+    def label(self) -> str:
+        """What the test is called."""
+        return f"{self.name}-{self.model.label}"
+
+    def build(self) -> tuple[Objective, GenerativeModel, Tensor]:
+        """The objective, a model in training mode, and a batch."""
+        return OBJECTIVES[self.name](), self.model.build().train(), self.model.batch(16)
+
+
+def objective_cases(names: Iterable[str] | None = None) -> list[ObjectiveCase]:
+    """Each objective of the table with each model that it can train."""
+    return [
+        ObjectiveCase(name, case)
+        for name in (OBJECTIVES.names() if names is None else names)
+        for case in model_cases()
+        if OBJECTIVES[name].fits(case.cls) is None
+    ]
+
+
+def state_of(objective: Objective, model: GenerativeModel) -> GradientState:
+    """A training state with plain gradient descent for each player."""
+    return GradientState(
+        model,
+        {
+            player.name: torch.optim.SGD(list(model.player(player.name)), lr=1e-3)
+            for player in objective.players
+        },
+    )
+
+
+class ObjectiveContract:
+    """The loss is the mean of its terms, says what they are, and moves its own player alone."""
+
+    def test_value_is_the_mean_of_a_stated_term(self, pair: ObjectiveCase) -> None:
+        objective, model, x = pair.build()
+        for player in objective.players:
+            with scope(0, player.name):
+                loss = objective.loss(player.name, model, x)
+            assert loss.value.dim() == 0 and loss.value.isfinite()
+            means = [float(term.detach().mean()) for term in loss.terms.values()]
+            value = float(loss.value.detach())
+            gaps = [min(abs(value - m), abs(value + m)) for m in means]
+            assert min(gaps) < 1e-4 * max(1.0, abs(value))
+
+    def test_every_term_is_a_series_over_the_batch(self, pair: ObjectiveCase) -> None:
+        objective, model, x = pair.build()
+        series = {entry.name: entry for entry in objective.series}
+        assert len(series) == len(objective.series)
+        seen: set[str] = set()
+        for player in objective.players:
+            with scope(0, player.name):
+                terms = objective.loss(player.name, model, x).terms
+            assert not seen & set(terms), "two players report one term"
+            seen |= set(terms)
+            for name, term in terms.items():
+                assert term.shape == (len(x),), name
+                assert series[name].kind == "training batch"
+        assert seen == set(series)
+
+    def test_the_stream_decides_the_loss(self, pair: ObjectiveCase) -> None:
+        objective, model, x = pair.build()
+        for player in objective.players:
+            values = []
+            for _ in range(2):
+                with scope(5, player.name):
+                    values.append(float(objective.loss(player.name, model, x).value.detach()))
+            assert values[0] == values[1]
+
+    def test_losses_of_a_step_are_the_losses(self, pair: ObjectiveCase) -> None:
+        objective, model, x = pair.build()
+        for player in objective.players:
+            with scope(5, "step"):
+                alone = objective.loss(player.name, model, x).value
+            with scope(5, "step"):
+                shared = objective.losses(model, x)(player.name).value
+            torch.testing.assert_close(shared, alone, rtol=1e-6, atol=1e-6)
+
+    def test_gradient_reaches_every_weight_of_the_player(self, pair: ObjectiveCase) -> None:
+        objective, model, x = pair.build()
+        for player in objective.players:
+            model.zero_grad(set_to_none=True)
+            with scope(0, player.name), _alone(state_of(objective, model), player.name):
+                objective.losses(model, x)(player.name).value.backward()
+            mine = list(model.player(player.name))
+            names = {id(p): name for name, p in model.named_parameters()}
+            for parameter in mine:
+                gradient = parameter.grad
+                assert gradient is not None, names[id(parameter)]
+                assert gradient.isfinite().all(), names[id(parameter)]
+                assert float(gradient.abs().sum()) > 0, names[id(parameter)]
+
+    def test_an_update_moves_the_player_alone(self, pair: ObjectiveCase) -> None:
+        objective, model, x = pair.build()
+        from genlab.train.gradient import GradientAlgorithm
+
+        state = state_of(objective, model)
+        for player in objective.players:
+            before = {n: p.detach().clone() for n, p in model.named_parameters()}
+            mine = {id(p) for p in model.player(player.name)}
+            with scope(0, player.name):
+                GradientAlgorithm.update(state, player.name, objective.losses(model, x))
+            moved = {n for n, p in model.named_parameters() if not torch.equal(before[n], p)}
+            own = {n for n, p in model.named_parameters() if id(p) in mine}
+            assert moved and moved <= own
+            assert all(p.requires_grad for p in model.parameters())
