@@ -235,8 +235,12 @@ class Watcher(Observer):
         if self._start is not None:
             snapshot, model = self._start
             self._start = None
+            start = self.budget.clock()
             with self.budget.looking(free=True):
                 self._look(snapshot, model)
+            # In a process that has just started the first look is the slow one: what it took is
+            # believed up to the allowance only.
+            self._cost = min(self.budget.clock() - start, max(self.budget.credit, 0.0))
 
     def _look(self, snapshot: Snapshot, model: GenerativeModel) -> None:
         step = snapshot.step

@@ -146,7 +146,8 @@ def main(place: Path, values: dict[str, Any], cases: list[str]) -> None:
         store.close()
         for prepare in CASES.get(name, []):
             status = attempt(url, place, run, prepare)
-            assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, (name, status)
+            assert os.WIFSIGNALED(status), (name, status)
+            assert os.WTERMSIG(status) == signal.SIGKILL, (name, status)
             store = SqlStore(url)
             store.set_status(run, "lost", only_from={"running"})
             store.close()

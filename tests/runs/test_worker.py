@@ -1,0 +1,385 @@
+"""One run in this process: how it ends, and what is kept however it ends."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from genlab import runs
+from genlab.errors import DataError, RunNotFound, RunStateError, SnapshotError, SpecError
+from genlab.runs import catalog, foreground
+from genlab.runs.files import LocalFolder, run_files
+from genlab.runs.store import Command
+from genlab.spec import RunSpec
+from genlab.train.algorithm import Info
+from genlab.train.gradient import GradientAlgorithm
+from genlab.train.observers import Observer
+
+SMALL: dict[str, Any] = {
+    "model": "vae",
+    "data": "digits",
+    "steps": 30,
+    "batch": 16,
+    "hidden": 16,
+    "latent": 2,
+    "seed": 4,
+}
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path) -> Any:
+    runs.configure(f"sqlite:///{tmp_path}/genlab.db", tmp_path)
+    yield tmp_path
+    runs.configure()
+
+
+class At(Observer):
+    """Does something after a step."""
+
+    def __init__(self, step: int, act: Callable[[], object]) -> None:
+        self.step, self.act = step, act
+
+    def __call__(self, step: int, state: Any, info: Info) -> bool:
+        if step == self.step:
+            self.act()
+        return False
+
+
+def records(view: catalog.RunView, kind: str) -> list[Any]:
+    return view.read(limit=100_000, kinds={kind})
+
+
+def test_a_run_is_done_and_can_be_opened() -> None:
+    stream = torch.get_rng_state()
+    view = foreground.train(SMALL, title="mine")
+    assert torch.equal(torch.get_rng_state(), stream)
+    row = view.row
+    assert (row.status, row.step, row.steps, row.title, row.message) == (
+        "done",
+        30,
+        30,
+        "mine",
+        "",
+    )
+    steps = view.snapshots()
+    assert steps[0] == 0
+    assert steps[-1] == 30
+    terms = [r.step for r in records(view, "scalars") if "elbo" in r.payload]
+    assert terms == list(range(1, 31))
+    assert [r.step for r in view.read(limit=9999)] == sorted(r.step for r in view.read(limit=9999))
+    names = {s.name for s in view.series}
+    assert {"elbo"} <= names
+    assert {k for r in records(view, "scalars") for k in r.payload} <= names
+    model = view.model()
+    assert not model.training
+    x = model.sample(3)
+    assert tuple(x.shape) == (3, 1, 8, 8)
+    assert tuple(view.model(0).sample(2).shape) == (2, 1, 8, 8)
+    assert repr(view) == f"<run {view.id}: done, step 30 of 30>"
+    assert view.spec == RunSpec.build(**SMALL)
+
+
+def test_the_same_seed_gives_the_same_weights() -> None:
+    first, second = foreground.train(SMALL), foreground.train(SMALL)
+    other = foreground.train({**SMALL, "seed": 5})
+    one, two, three = (v.model().state_dict() for v in (first, second, other))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    assert not all(torch.equal(one[name], three[name]) for name in one)
+
+
+def test_every_snapshot_has_its_probe_values() -> None:
+    view = foreground.train(SMALL)
+    seen = {r.step for r in records(view, "scalars") if "val_elbo" in r.payload}
+    assert set(view.snapshots()) <= seen
+
+
+def test_numbers_can_be_computed_again_from_a_snapshot() -> None:
+    from genlab.evaluate.base import look, merged, probes_for
+
+    view = foreground.train(SMALL)
+    step = view.snapshots()[-2]
+    model = view.model(step)
+    probes = probes_for(view.spec, type(model), view.data())
+    again = merged([look(probe, model, step) for probe in probes]).values
+    logged: dict[str, float] = {}
+    for record in records(view, "scalars"):
+        if record.step == step:
+            logged.update(record.payload)
+    assert again
+    for name, value in again.items():
+        assert logged[name] == pytest.approx(value, rel=1e-6, abs=1e-9), name
+
+
+def test_snapshots_and_pictures_are_thinned() -> None:
+    view = foreground.train({**SMALL, "snapshots": 4})
+    steps = view.snapshots()
+    assert len(steps) <= 4
+    assert steps[0] == 0
+    assert steps[-1] == 30
+    for panel, there in view.frames().items():
+        assert set(steps) <= set(there), panel
+        assert len(there) <= 8, panel
+    first = view.files.place.names(f"runs/{view.id}/snapshots")
+    assert len(first) == 2 * len(steps)
+
+
+def test_a_nan_is_news_and_the_last_good_snapshot_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = GradientAlgorithm.step
+
+    def step(self: Any, state: Any, batch: Any) -> Any:
+        state, info = real(self, state, batch)
+        self.taken = getattr(self, "taken", 0) + 1
+        if self.taken == 21:
+            with torch.no_grad():
+                next(state.model.parameters())[0] = float("nan")
+        return state, info
+
+    monkeypatch.setattr(GradientAlgorithm, "step", step)
+    view = foreground.train(SMALL)
+    row = view.row
+    assert row.status == "diverged"
+    assert row.step in {21, 22}
+    assert f"at step {row.step}" in row.message
+    assert "snapshot of step" in row.message
+    last = view.snapshots()[-1]
+    assert last <= 20
+    assert all(bool(torch.isfinite(p).all()) for p in view.model().parameters())
+    event = records(view, "event")[-1]
+    assert event.payload["level"] == "error"
+    assert event.step == row.step
+
+
+def test_a_full_disk_fails_the_run_and_keeps_the_last_snapshot(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = os.fsync
+    calls = [0]
+
+    def fsync(handle: int) -> None:
+        calls[0] += 1
+        if calls[0] > 10:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    view = foreground.train(SMALL)
+    monkeypatch.undo()
+    assert view.row.status == "failed"
+    assert "disk" in view.row.message
+    assert "full" in view.row.message
+    kept = view.snapshots()[-1]
+    assert f"snapshot of step {kept} is kept" in view.row.message
+    assert view.model().sample(1).shape == (1, 1, 8, 8)
+    again = foreground.resume(view.id)
+    assert (again.row.status, again.row.step, again.row.attempt) == ("done", 30, 2)
+    undisturbed = foreground.train(SMALL).model().state_dict()
+    resumed = again.model().state_dict()
+    assert all(torch.equal(resumed[name], undisturbed[name]) for name in resumed)
+
+
+def test_a_damaged_last_snapshot_is_said_and_an_older_one_used(place: Path) -> None:
+    view = foreground.train({**SMALL, "steps": 12})
+    runs.store().set_status(view.id, "lost")
+    last = view.snapshots()[-1]
+    path = place / "runs" / view.id / "snapshots" / f"{last:09d}.safetensors"
+    path.write_bytes(path.read_bytes()[:-7])
+    with pytest.raises(SnapshotError, match=f"step {last}"):
+        view.model()
+    again = foreground.resume(view.id)
+    assert again.row.status == "done"
+    told = [e.payload["message"] for e in records(again, "event")]
+    assert any(f"step {last}" in words and "older one" in words for words in told)
+    assert again.model().sample(1).shape == (1, 1, 8, 8)
+
+
+def test_missing_data_fail_the_run_in_plain_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(_: object) -> Any:
+        raise DataError("The files of mnist are not there; digits needs none.")
+
+    monkeypatch.setattr(catalog, "dataset", gone)
+    view = foreground.train(SMALL)
+    assert (view.row.status, view.row.message) == (
+        "failed",
+        "The files of mnist are not there; digits needs none.",
+    )
+
+
+def test_an_error_in_the_program_is_one_line_for_people(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> Any:
+        raise ZeroDivisionError("oh")
+
+    monkeypatch.setattr(GradientAlgorithm, "step", broken)
+    view = foreground.train(SMALL)
+    assert view.row.status == "failed"
+    assert "ZeroDivisionError: oh" in view.row.message
+    assert "Traceback" not in view.row.message
+    assert "Traceback" in capfd.readouterr().err
+
+
+def test_a_wrong_option_starts_nothing() -> None:
+    for wrong in ({"model": "vea"}, {"lr": -1}, {"colour": 3}, {"steps": "many"}):
+        with pytest.raises(SpecError, match="Nothing was started"):
+            foreground.train({**SMALL, **wrong})
+    assert runs.store().runs() == []
+
+
+def test_wishes_from_outside_are_obeyed() -> None:
+    store = runs.store()
+    seen: list[str] = []
+
+    def outside() -> None:
+        while not (rows := store.runs(status={"running"})):
+            time.sleep(0.01)
+        run = rows[0].id
+        store.request(run, Command("pause"))
+        wait(lambda: store.get(run).status == "paused")
+        at = runs.open_run(run).snapshots()[-1]
+        store.request(run, Command("step", {"n": 2}))
+        wait(lambda: runs.open_run(run).snapshots()[-1] == at + 2)
+        seen.append(store.get(run).status)
+        runs.resume(run)
+        wait(lambda: store.get(run).status == "running")
+        store.request(run, Command("stop"))
+
+    thread = threading.Thread(target=outside)
+    thread.start()
+    view = foreground.train({**SMALL, "steps": 1_000_000})
+    thread.join(timeout=60)
+    assert seen == ["paused"]
+    assert view.row.status == "stopped"
+    assert 0 < view.row.step < 1_000_000
+    assert view.snapshots()[-1] == view.row.step
+
+
+def wait(true: Callable[[], bool], seconds: float = 40.0) -> None:
+    until = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_stopped_and_resumed_is_the_run_in_one() -> None:
+    view = foreground.train({**SMALL, "steps": 25})
+    whole = view.model().state_dict()
+    store = runs.store()
+    part = foreground.train(
+        {**SMALL, "steps": 25},
+        observers=[At(11, lambda: store.request(store.runs()[0].id, Command("stop"))), Slow(0.02)],
+    )
+    assert part.row.status == "stopped"
+    assert 11 <= part.row.step < 25
+    done = foreground.resume(part.id)
+    assert (done.row.status, done.row.step) == ("done", 25)
+    mine = done.model().state_dict()
+    assert all(torch.equal(mine[name], whole[name]) for name in whole)
+    with pytest.raises(RunStateError, match="done"):
+        foreground.resume(part.id)
+
+
+class Slow(Observer):
+    """Makes steps take time."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def __call__(self, step: int, state: Any, info: Info) -> bool:
+        time.sleep(self.seconds)
+        return False
+
+
+def test_a_run_that_another_process_took_over_is_let_go() -> None:
+    store = runs.store()
+
+    def take() -> None:
+        run = store.runs()[0].id
+        store.set_status(run, "lost")
+        assert store.claim("elsewhere:1", run, resume=True) is not None
+
+    view = foreground.train({**SMALL, "steps": 100_000}, observers=[At(3, take)])
+    assert view.row.worker == "elsewhere:1"
+    assert (view.row.status, view.row.attempt) == ("running", 2)
+
+
+def test_a_run_given_up_while_the_machine_slept_goes_on() -> None:
+    store = runs.store()
+    view = foreground.train(
+        {**SMALL, "steps": 60},
+        observers=[At(3, lambda: store.set_status(store.runs()[0].id, "lost")), Slow(0.05)],
+    )
+    assert (view.row.status, view.row.step) == ("done", 60)
+
+
+def test_an_exported_run_needs_no_store(tmp_path: Path) -> None:
+    view = foreground.train(SMALL)
+    path = runs.export(view.id, tmp_path / "out")
+    runs.configure("memory:", tmp_path / "nowhere")
+    back = runs.open_run(str(path))
+    assert back.id == str(path)
+    assert back.snapshots() == view.snapshots()
+    assert (back.row.status, back.row.step) == ("done", 30)
+    ours, theirs = view.model().state_dict(), back.model().state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    assert back.frames() == view.frames()
+    panel, steps = next(iter(back.frames().items()))
+    assert back.frame(panel, steps[-1])["step"] == steps[-1]
+    assert [s.name for s in back.series] == [s.name for s in view.series]
+    assert len(back.read(limit=5)) == 5
+    cursor = back.read(limit=5)[-1].seq
+    assert back.read(after=cursor, limit=1)[0].seq > cursor
+    with pytest.raises(SnapshotError, match="not an empty folder"):
+        catalog.export(back, path)
+    small = catalog.export(back, tmp_path / "small", snapshots=1)
+    assert catalog.exported(small).snapshots() == (30,)
+
+
+def test_what_is_not_there_is_said(tmp_path: Path) -> None:
+    for ref in ("nope", str(tmp_path), "shipped:nope", "./x", str(tmp_path / "gone")):
+        with pytest.raises(RunNotFound):
+            runs.open_run(ref)
+
+
+def test_deleting_removes_the_files(place: Path) -> None:
+    view = foreground.train({**SMALL, "steps": 2})
+    assert (place / "runs" / view.id).is_dir()
+    runs.delete(view.id)
+    assert not (place / "runs" / view.id).exists()
+    with pytest.raises(RunNotFound):
+        runs.open_run(view.id)
+
+
+def test_shipped_models_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    view = foreground.train({**SMALL, "steps": 2})
+    runs.export(view.id, tmp_path / "pretrained" / "tiny")
+    monkeypatch.setattr(catalog.settings, "pretrained", lambda: tmp_path / "pretrained")
+    assert [v.id for v in runs.shipped()] == ["shipped:tiny"]
+    assert runs.open_run("shipped:tiny").model().sample(1).shape == (1, 1, 8, 8)
+
+
+def test_files_behind_a_url(tmp_path: Path) -> None:
+    runs.configure(f"sqlite:///{tmp_path}/genlab.db", f"memory://{tmp_path.name}")
+    view = foreground.train({**SMALL, "steps": 5})
+    assert view.row.status == "done"
+    assert view.snapshots()[-1] == 5
+    assert view.model().sample(1).shape == (1, 1, 8, 8)
+
+
+def test_a_run_in_a_thread_works_too(place: Path) -> None:
+    store = runs.store()
+    run = store.create(RunSpec.build(**{**SMALL, "steps": 3}).flat(), worker="here:1")
+    from genlab.runs.worker import perform
+
+    thread = threading.Thread(target=perform, args=(store, LocalFolder(place), store.get(run)))
+    thread.start()
+    thread.join(timeout=60)
+    assert store.get(run).status == "done"
+    assert run_files(LocalFolder(place), run).steps()[-1] == 3

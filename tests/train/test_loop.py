@@ -1,0 +1,294 @@
+"""The loop steps and asks; the observers look within their budget."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+import torch
+
+from genlab import random
+from genlab.data.base import Batches, DataMeta, Dataset, Split
+from genlab.measure import Picture, Reading
+from genlab.runs.store import Command
+from genlab.spec import RunSpec
+from genlab.train.algorithm import Info, Packed
+from genlab.train.loop import train
+from genlab.train.observers import Budget, Controls, Diverged, Observer, Recorder, Watcher
+from genlab.train.snapshots import Snapshot, put_back, take
+
+
+class Count:
+    """An algorithm that counts: its state is a list, its info what it saw."""
+
+    def __init__(self, steps: int = 10, bad_at: int = -1) -> None:
+        self.spec = RunSpec.build(model="vae", data="digits", steps=steps, batch=4, seed=3)
+        self.bad_at = bad_at
+        self.linear = torch.nn.Linear(1, 1)
+
+    def step(self, state: list[float], batch: torch.Tensor) -> tuple[list[float], Info]:
+        state = [*state, float(batch.sum())]
+        value = torch.full((4,), float("nan") if len(state) == self.bad_at else float(len(state)))
+        return state, Info({"loss": value, "other": torch.zeros(4)})
+
+    def model(self, state: list[float]) -> torch.nn.Module:
+        return self.linear
+
+    def pack(self, state: list[float]) -> Packed:
+        return Packed({"model/w": torch.tensor(state)}, {"n": len(state)})
+
+    def unpack(self, packed: Packed, data: Dataset) -> list[float]:
+        return packed.tensors["model/w"].tolist()
+
+
+class Keep:
+    """A sink that keeps everything."""
+
+    def __init__(self) -> None:
+        self.numbers: list[tuple[int, dict[str, float | None]]] = []
+        self.looks: list[int] = []
+        self.saved: list[Snapshot] = []
+        self.events: list[str] = []
+        self.order: list[str] = []
+
+    def scalars(self, step: int, values: Mapping[str, float | None]) -> None:
+        self.numbers.append((step, dict(values)))
+
+    def pictures(self, step: int, pictures: Mapping[str, Picture]) -> None:
+        self.looks.append(step)
+
+    def event(self, step: int, level: str, message: str) -> None:
+        self.events.append(message)
+
+    def flush(self) -> None:
+        self.order.append("flush")
+
+    def save(self, snapshot: Snapshot) -> None:
+        self.saved.append(snapshot)
+        self.order.append(f"save {snapshot.step}")
+
+
+class Look:
+    """A probe that draws from the stream and takes time."""
+
+    name = "look"
+
+    def __init__(self, spec: RunSpec, clock: list[float], cost: float = 0.0) -> None:
+        self.spec, self.clock, self.cost = spec, clock, cost
+
+    def read(self, model: Any, step: int) -> Reading:
+        torch.randn(3)
+        self.clock[0] += self.cost
+        return Reading({"seen": float(step)}, {"panel": Picture("points", "t", {})})
+
+
+@pytest.fixture
+def data() -> Dataset:
+    x = torch.arange(10.0).view(10, 1)
+    part = Split(x)
+    return Dataset(DataMeta((1,), "real"), part, part, part)
+
+
+def test_every_step_gets_its_batch(data: Dataset) -> None:
+    algorithm = Count(steps=7)
+    state, step = train(algorithm, data, [])
+    batches = Batches(10, 4, seed=3)
+    assert step == 7
+    assert state == [float(data.train.x[batches.index(t)].sum()) for t in range(7)]
+
+
+def test_a_run_in_two_parts_is_the_run_in_one(data: Dataset) -> None:
+    whole, _ = train(Count(steps=9), data, [])
+    first, step = train(Count(steps=4), data, [])
+    both, end = train(Count(steps=9), data, first, start=step)
+    assert (both, end) == (whole, 9)
+
+
+def test_batches_are_drawn_anew_where_the_data_say_so(data: Dataset) -> None:
+    noisy = Dataset(data.meta, data.train, data.train, data.train, draw=lambda x: x * 0 + 2.0)
+    state, _ = train(Count(steps=3), noisy, [])
+    assert state == [8.0, 8.0, 8.0]
+
+
+def test_observers_are_called_at_their_cadence_and_at_the_end(data: Dataset) -> None:
+    class Note(Observer):
+        every = 4
+
+        def __init__(self) -> None:
+            self.seen: list[Any] = []
+
+        def begin(self, step: int, state: Any) -> bool:
+            self.seen.append(("begin", step))
+            return False
+
+        def __call__(self, step: int, state: Any, info: Info) -> bool:
+            self.seen.append(step)
+            return False
+
+        def end(self, step: int, state: Any) -> None:
+            self.seen.append(("end", step))
+
+    note = Note()
+    train(Count(steps=10), data, [], observers=[note])
+    assert note.seen == [("begin", 0), 4, 8, 10, ("end", 10)]
+
+
+def test_an_observer_stops_the_run_and_the_state_is_valid(data: Dataset) -> None:
+    class Stop(Observer):
+        every = 3
+
+        def __call__(self, step: int, state: Any, info: Info) -> bool:
+            return step >= 5
+
+    state, step = train(Count(steps=10), data, [], observers=[Stop()])
+    assert (len(state), step) == (6, 6)
+
+
+def test_the_means_are_recorded_at_a_cadence(data: Dataset) -> None:
+    sink = Keep()
+    recorder = Recorder(sink, 1500)
+    assert recorder.every == 3
+    train(Count(steps=7), data, [], observers=[recorder])
+    assert sink.numbers == [(s, {"loss": float(s), "other": 0.0}) for s in (3, 6, 7)]
+
+
+def test_a_loss_that_is_no_number_is_news(data: Dataset) -> None:
+    sink = Keep()
+    with pytest.raises(Diverged) as caught:
+        train(Count(bad_at=6), data, [], observers=[Recorder(sink, 10)])
+    assert (caught.value.step, caught.value.term) == (6, "loss")
+    assert sink.numbers[-1] == (6, {"loss": None, "other": 0.0})
+
+
+def test_no_snapshot_holds_a_number_that_is_not_finite(data: Dataset) -> None:
+    sink = Keep()
+    watcher = Watcher(Count(), [], sink)
+    with pytest.raises(Diverged, match="model/w"):
+        train(Count(), data, [math.inf], observers=[watcher])
+    assert sink.saved == []
+
+
+def looks(data: Dataset, cost: float, share: float, steps: int = 400) -> tuple[Keep, list[float]]:
+    """A run whose steps take 0.01 s and whose looks take ``cost``, on a made-up clock."""
+    clock, sink = [0.0], Keep()
+    algorithm = Count(steps=steps)
+
+    class Tick(Observer):
+        def __call__(self, step: int, state: Any, info: Info) -> bool:
+            clock[0] += 0.01
+            return False
+
+    budget = Budget(share=share, credit=0.1, clock=lambda: clock[0])
+    watcher = Watcher(algorithm, [Look(algorithm.spec, clock, cost)], sink, budget=budget)
+    train(algorithm, data, [], observers=[Tick(), watcher])
+    return sink, clock
+
+
+@pytest.mark.parametrize("cost", [0.001, 0.02, 0.3])
+def test_looking_stays_within_its_share(data: Dataset, cost: float) -> None:
+    sink, clock = looks(data, cost, share=0.04)
+    assert sink.looks[0] == 0
+    assert sink.looks[-1] == 400
+    assert [s.step for s in sink.saved] == sink.looks
+    # The first and the last look are free; 4 s of training allow 0.16 s beside the allowance
+    # of 0.1 s; the first paid look is the one whose cost is not known yet.
+    paid = (len(sink.looks) - 2) * cost
+    assert paid <= max(cost, 0.04 * 4.0 + 0.1) + 1e-9
+    assert clock[0] == pytest.approx(4.0 + len(sink.looks) * cost)
+
+
+def test_cheap_looks_come_early_and_then_at_a_gap(data: Dataset) -> None:
+    sink, _ = looks(data, 1e-6, share=0.04)
+    assert sink.looks[:7] == [0, 1, 2, 4, 8, 16, 32]
+    assert all(b - a <= 41 for a, b in zip(sink.looks, sink.looks[1:], strict=False))
+
+
+def test_records_are_visible_before_the_snapshot_that_follows_them(data: Dataset) -> None:
+    sink = Keep()
+    algorithm = Count(steps=2)
+    watcher = Watcher(algorithm, [Look(algorithm.spec, [0.0])], sink)
+    train(algorithm, data, [], observers=[watcher])
+    assert sink.order == ["flush", "save 0", "flush", "save 1", "flush", "save 2"]
+    assert [step for step, _ in sink.numbers] == [0, 1, 2]
+
+
+def test_looking_leaves_the_random_stream_alone(data: Dataset) -> None:
+    algorithm = Count(steps=3)
+    watcher = Watcher(algorithm, [Look(algorithm.spec, [0.0])], Keep())
+    torch.manual_seed(5)
+    before = random.capture()
+    train(algorithm, data, [], observers=[watcher])
+    assert torch.equal(random.capture(), before)
+
+
+def test_a_probe_that_fails_is_left_out_and_said(data: Dataset) -> None:
+    class Broken(Look):
+        name = "broken"
+
+        def read(self, model: Any, step: int) -> Reading:
+            raise ValueError("no such thing")
+
+    sink, algorithm = Keep(), Count(steps=4)
+    probes = [Broken(algorithm.spec, [0.0]), Look(algorithm.spec, [0.0])]
+    _, step = train(algorithm, data, [], observers=[Watcher(algorithm, probes, sink)])
+    assert step == 4
+    assert len(sink.events) == 1
+    assert "broken" in sink.events[0]
+    assert "no such thing" in sink.events[0]
+    assert sink.numbers[-1] == (4, {"seen": 4.0})
+
+
+def test_a_snapshot_puts_state_and_stream_back(data: Dataset) -> None:
+    algorithm = Count()
+    torch.manual_seed(1)
+    snapshot = take(algorithm, [1.0, 2.5], 2, attempt=3)
+    expected = torch.randn(4)
+    torch.manual_seed(99)
+    state = put_back(algorithm, snapshot, data)
+    assert state == [1.0, 2.5]
+    assert torch.equal(torch.randn(4), expected)
+    assert (snapshot.step, snapshot.attempt) == (2, 3)
+    assert snapshot.spec["steps"] == 10
+
+
+def obeyed(data: Dataset, script: list[list[Command]]) -> tuple[int, list[str], Keep]:
+    """A run of ten steps whose wishes come in this order, one list each time it asks."""
+    lines: Iterator[list[Command]] = iter(script)
+    said: list[str] = []
+    sink, algorithm = Keep(), Count()
+    watcher = Watcher(algorithm, [], sink, budget=Budget(share=0.0, credit=-1.0))
+    controls = Controls(lambda _: next(lines, []), said.append, watcher)
+    _, step = train(algorithm, data, [], observers=[watcher, controls])
+    return step, said, sink
+
+
+def test_stop_stops_with_a_snapshot(data: Dataset) -> None:
+    step, said, sink = obeyed(data, [[], [], [], [Command("stop")]])
+    assert step == 3
+    assert said == []
+    assert [s.step for s in sink.saved] == [0, 3]
+
+
+def test_pause_waits_and_resume_goes_on(data: Dataset) -> None:
+    script = [[], [], [Command("pause")], [], [], [Command("resume")]]
+    step, said, sink = obeyed(data, script)
+    assert step == 10
+    assert said == ["paused", "running"]
+    assert [s.step for s in sink.saved] == [0, 2, 10]
+
+
+def test_single_steps_while_paused(data: Dataset) -> None:
+    step, said, sink = obeyed(
+        data,
+        [[Command("pause")], [Command("step", {"n": 2})], [], [], [], [Command("stop")]],
+    )
+    assert step == 2
+    assert said == ["paused"]
+    assert [s.step for s in sink.saved] == [0, 2]
+
+
+def test_stop_ends_a_pause(data: Dataset) -> None:
+    step, said, _ = obeyed(data, [[], [Command("pause")], [], [Command("stop")]])
+    assert (step, said) == (1, ["paused"])
