@@ -124,7 +124,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[object]:
-    """One chromium for all tests; without one they are skipped, in continuous integration failed."""
+    """One chromium for all tests; without one they are skipped, or failed where CI=true."""
     path = (
         shutil.which("chromium")
         or shutil.which("chromium-browser")
@@ -143,26 +143,23 @@ def browser() -> Iterator[object]:
         chromium.close()
 
 
-@dataclass
-class Console:
-    """What a page complained about."""
-
-    errors: list[str] = field(default_factory=list)
+def note(page: object, message: object) -> None:
+    """Keep an error of the console; what Streamlit's own frame failed to fetch is not ours."""
+    foreign = "Failed to load resource" in message.text and "/genlab/" not in str(
+        message.location.get("url", "")
+    )
+    if message.type == "error" and not foreign:
+        page.console_errors.append(message.text)
 
 
 @pytest.fixture
 def page(browser: object, request: pytest.FixtureRequest) -> Iterator[object]:
-    """A fresh page; a test that fails leaves a screenshot. ``page.console_errors`` are its errors."""
+    """A fresh page with its ``console_errors``; a test that fails leaves a screenshot."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     page.console_errors = []
     page.on("pageerror", lambda error: page.console_errors.append(str(error)))
-    page.on(
-        "console",
-        lambda message: (
-            page.console_errors.append(message.text) if message.type == "error" else None
-        ),
-    )
+    page.on("console", lambda message: note(page, message))
     page.set_default_timeout(20_000)
     yield page
     report = getattr(request.node, "report", None)

@@ -66,6 +66,7 @@ def scrub(page: Any, step: int) -> None:
 
 
 def drag(page: Any, start: float, stop: float) -> None:
+    page.locator(CHART).scroll_into_view_if_needed()
     box = page.locator(CHART).bounding_box()
     y = box["y"] + box["height"] / 2
     page.mouse.move(box["x"] + start * box["width"], y)

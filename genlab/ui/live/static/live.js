@@ -36,7 +36,7 @@ class View {
         entry.target.cell.visible = entry.isIntersecting;
         if (entry.isIntersecting) entry.target.cell.refresh();
       }
-    }, { rootMargin: "200px" });
+    }, { rootMargin: "1000px", scrollMargin: "1000px" });
   }
 
   makeSlider() {
