@@ -8,16 +8,13 @@ from genlab import runs
 from genlab.spec import RunSpec
 from genlab.ui import forms, links, pictures, state
 
-st.title("Train")
+head, named, pressed = st.columns([4, 3, 2], vertical_alignment="bottom")
+head.title("Train")
+title = named.text_input("Name (optional)", key="train.title", max_chars=80)
 values = forms.run_form(pictures.form_preview)
-
-st.divider()
-left, right = st.columns([3, 1], vertical_alignment="bottom")
-title = left.text_input("Name (optional)", key="train.title", max_chars=80)
-waiting = runs.store().runs(status=("queued",))
-if waiting:
-    left.caption(f"{len(waiting)} in the queue before it.")
-if right.button(
+if waiting := len(runs.store().runs(status=("queued",))):
+    named.caption(f"{waiting} in the queue before it.")
+if pressed.button(
     "Start",
     type="primary",
     width="stretch",

@@ -89,7 +89,7 @@ def shipped_card(view: Any) -> None:
 
 def preset_card(preset: Preset) -> bool:
     """One preset; whether its button was pressed."""
-    with st.container(border=True, height="stretch"):
+    with st.container(border=True, height="stretch", vertical_alignment="distribute"):
         st.markdown(f"**{preset.title}**")
         st.caption(preset.text)
         return bool(

@@ -318,19 +318,17 @@ def show_points(scene: Scene, points: Mapping[str, Point]) -> None:
     marks: dict[str, Tensor] = {}
     for letter, at in points.items():
         beside = companion(scene, at)
+        st.caption(plain(caption(scene, letter, at)))
         if not scene.image:
-            st.caption(plain(caption(scene, letter, at)))
             marks[letter] = at.x
             if beside is not None:
                 marks[f"{letter}′"] = beside[1]
                 st.caption(f"{letter}′: {beside[0]}")
             continue
-        columns = st.columns(2)
-        with columns[0]:
-            pictures.image(at.x[None].numpy(), height=120, caption=caption(scene, letter, at))
-        if beside is not None:
-            with columns[1]:
-                pictures.image(beside[1][None].numpy(), height=120, caption=beside[0])
+        with st.container(horizontal=True, gap="medium"):
+            pictures.image(at.x[None].numpy(), height=112, caption="itself")
+            if beside is not None:
+                pictures.image(beside[1][None].numpy(), height=112, caption=beside[0])
     if marks:
         among_data(scene, "points", marks=marks)
 

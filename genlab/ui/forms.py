@@ -22,6 +22,11 @@ from genlab.ui import state
 from genlab.ui.messages import plain
 
 PREFIX = "train."
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "Model": ("model",),
+    "Objective and optimiser": ("objective", "algorithm"),
+    "Run": ("train",),
+}
 #: A slider answers up to this many positions; above it, a number is typed.
 SLIDER_POSITIONS = 400
 
@@ -112,20 +117,20 @@ def choose(kind: str, names: Sequence[str], wanted: Any, container: Any = st) ->
 
 
 def part(
-    combination: Combination, kinds: Sequence[str], given: Mapping[str, Any]
+    combination: Combination,
+    kinds: Sequence[str],
+    given: Mapping[str, Any],
+    *,
+    advanced: bool = False,
 ) -> dict[str, Any]:
-    """Draw the options of some parts of a run, the advanced ones folded away; their values."""
-    rows = [row for kind in kinds for row in combination.options().get(kind, ())]
+    """Draw the plain or the advanced options of some parts of a run; their values."""
+    table = combination.options()
+    rows = [row for kind in kinds for row in table.get(kind, ()) if row.advanced == advanced]
     values: dict[str, Any] = {}
-    plain = [row for row in rows if not row.advanced]
-    if plain:
-        columns = st.columns(min(3, len(plain)))
-        for k, row in enumerate(plain):
+    if rows:
+        columns = st.columns(min(3, len(rows)))
+        for k, row in enumerate(rows):
             with columns[k % len(columns)]:
-                values[row.name] = one(combination, row, given)
-    if advanced := [row for row in rows if row.advanced]:
-        with st.expander("Advanced", icon=":material/tune:"):
-            for row in advanced:
                 values[row.name] = one(combination, row, given)
     return values
 
@@ -198,14 +203,13 @@ def run_form(preview: Callable[[Combination, Mapping[str, Any]], None]) -> dict[
         methods = algorithms_for(model, picked)
         values["algorithm"] = choose("algorithm", methods, given.get("algorithm"), b)
         combination = Combination.of(values)
-        for title, kinds in (
-            ("Model", ("model",)),
-            ("Objective and optimiser", ("objective", "algorithm")),
-            ("Run", ("train",)),
-        ):
-            if any(combination.options().get(kind) for kind in kinds):
+        for title, kinds in PARTS.items():
+            if any(not row.advanced for kind in kinds for row in combination.options()[kind]):
                 st.markdown(f"**{title}**")
                 values.update(part(combination, kinds, given))
+        with st.expander("Advanced", icon=":material/tune:"):
+            everything = tuple(kind for kinds in PARTS.values() for kind in kinds)
+            values.update(part(combination, everything, given, advanced=True))
     state.settle("train", values, wrong, shortened)
     if wrong is not None and state.problem("train"):
         message.error(f"{plain(wrong)} The form shows what was possible.", icon=":material/error:")

@@ -15,6 +15,13 @@ import streamlit as st
 
 from genlab.ui.messages import guarded
 
+#: Less empty space above the page than Streamlit leaves; a narrow screen keeps its width.
+STYLE = """<style>
+.stMainBlockContainer { padding-top: 4rem; padding-bottom: 3rem; }
+.stElementContainer:has(.stImage), .stImage, .stImage * { max-width: 100% !important; }
+.stImage img { height: auto; image-rendering: pixelated; }
+@media (max-width: 640px) { .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; } }
+</style>"""
 LOG = logging.getLogger("genlab.ui")
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name("script.py")
@@ -74,6 +81,7 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
 def show() -> None:
     """Draw the app: the navigation, and in it the page that the URL names."""
     st.set_page_config(page_title="GenLab", page_icon=":material/hub:", layout="wide")
+    st.html(STYLE)
     start_background()
     pages = [
         st.Page(ROOT / "pages" / f"{name}.py", title=title, icon=icon, url_path=name)

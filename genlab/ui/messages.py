@@ -14,7 +14,7 @@ import streamlit as st
 from genlab.errors import GenlabError
 
 LOG = logging.getLogger("genlab.ui")
-#: Signs that Markdown would take for itself; an underscore in a word and a colon before a space stay.
+#: Signs that Markdown takes for itself; an underscore in a word, a colon before a space stay.
 MARKDOWN = re.compile(r"[\\`*\[\]$<~]|\b_|_\b|:(?=\S)|^[#>]")
 UNEXPECTED = (
     "This part of the page could not be shown: something unexpected happened in the program. "

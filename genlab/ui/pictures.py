@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import ArrayLike
@@ -37,7 +36,8 @@ def plot(figure: go.Figure, *, key: str, alt: str | None = None) -> None:
 
 def image(x: ArrayLike, *, columns: int = 0, height: int = 0, caption: str | None = None) -> None:
     """Images in rows, each about so high, with crisp pixels."""
-    st.image(sheet(x, columns, height=height), caption=caption, output_format="PNG")
+    page = sheet(x, columns, height=height)
+    st.image(page, caption=caption, width=page.shape[1], output_format="PNG")
 
 
 def draw(picture: Picture, *, key: str, height: int = 40) -> None:
@@ -113,12 +113,4 @@ def describe(meta: DataMeta) -> None:
         "Density": density,
         "Network": "may be needed, on request" if meta.network else "not needed",
     }
-    table = "\n".join(f"| **{name}** | {plain(text)} |" for name, text in rows.items())
-    st.markdown(f"| | |\n|---|---|\n{table}")
-    if meta.note:
-        st.caption(plain(meta.note))
-
-
-def finite(x: ArrayLike) -> bool:
-    """Whether every number is finite: what is not is said, and not drawn."""
-    return bool(np.isfinite(np.asarray(x)).all())
+    st.markdown("\n".join(f"- **{name}**: {plain(text)}" for name, text in rows.items()))

@@ -10,7 +10,7 @@ from genlab.figures.data import points_figure, points_info, sheet
 
 def test_a_sheet_puts_each_image_in_its_place():
     x = np.arange(6)[:, None, None, None] / 5 * np.ones((6, 1, 4, 4))
-    page = sheet(x, columns=3)
+    page = sheet(x, columns=3, gap=1)
     assert page.shape == (9, 14, 3)
     for k in range(6):
         tile = page[5 * (k // 3) : 5 * (k // 3) + 4, 5 * (k % 3) : 5 * (k % 3) + 4]

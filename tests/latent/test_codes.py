@@ -58,7 +58,9 @@ def test_the_codes_of_a_gan_are_the_critics_features(gan):
     with torch.no_grad():
         x = model.decode(torch.from_numpy(codes.z[made])).mean
         np.testing.assert_allclose(codes.code[made], model.features(x).numpy(), atol=1e-5)
-    np.testing.assert_allclose(embed(model, examples(model, dataset, codes)), codes.code, atol=1e-5)
+    np.testing.assert_allclose(
+        embed(model, examples(model, dataset, codes)), codes.code, atol=1e-5
+    )
 
 
 def test_looking_leaves_the_global_stream_as_it_was(vae):

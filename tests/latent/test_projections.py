@@ -24,7 +24,7 @@ def codes(n=60, d=7, seed=0):
 def test_pca_is_the_singular_value_decomposition_with_fixed_signs():
     x = codes()
     centred = x - x.mean(0)
-    u, s, v = np.linalg.svd(centred, full_matrices=False)
+    _, s, v = np.linalg.svd(centred, full_matrices=False)
     for k in range(2):
         v[k] *= np.sign(v[k][np.abs(v[k]).argmax()])
     np.testing.assert_allclose(pca(x).xy, centred @ v[:2].T, atol=1e-10)

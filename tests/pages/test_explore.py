@@ -61,7 +61,7 @@ def test_a_link_restores_run_step_method_seed_and_points(visit, work, shelf):
     }
     assert app.number_input(key="explore.a").value == 5
     assert any(text.startswith("From A to B") for text in (h.value for h in app.subheader))
-    assert any("point 5" in text for text in image_captions(app))
+    assert any("point 5" in text for text in captions(app))
 
 
 def image_captions(app):
@@ -83,9 +83,8 @@ def test_two_clicks_give_a_then_b_and_the_third_moves_on(visit, work, shelf):
 def test_a_real_image_of_a_gan_comes_with_the_nearest_generated_one(visit, work, shelf):
     app = shown(visit, work, run=shelf["gan"], n="200", a="0")
     assert app.query_params["what"] == "both"
-    texts = image_captions(app)
-    assert any(text.startswith("A: held-out example") for text in texts)
-    assert any(text.startswith("nearest generated, distance") for text in texts)
+    assert any(text.startswith("A: held-out example") for text in captions(app))
+    assert any(text.startswith("nearest generated, distance") for text in image_captions(app))
 
 
 def test_points_of_a_toy_decode_to_points(visit, work, shelf):

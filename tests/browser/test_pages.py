@@ -1,0 +1,153 @@
+"""Start, Train, Explore and Data in a real browser: presets, clicks on the map, the looks."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def trained(app):
+    """A short VAE run on digits in the app's own store."""
+    from genlab.runs import foreground
+
+    values = {"model": "vae", "data": "digits", "latent": 4, "steps": 400}
+    return foreground.train(values, title="a trained VAE").id
+
+
+def settled(page):
+    """Wait until the page has drawn and nothing runs."""
+    page.wait_for_selector("h1")
+    idle = "[data-testid=stApp][data-test-script-state=notRunning]"
+    page.wait_for_selector(idle, timeout=60_000)
+    page.wait_for_timeout(300)
+
+
+def points_of(page):
+    """Where the points of the map are on the screen, with the row of each."""
+    return page.evaluate(
+        """() => {
+          const node = document.querySelector(".js-plotly-plot");
+          const box = node.querySelector(".nsewdrag").getBoundingClientRect();
+          const { xaxis, yaxis } = node._fullLayout;
+          return node.data.flatMap((trace) => Array.from(trace.x).map((x, i) => ({
+            row: trace.customdata[i],
+            x: box.left + xaxis.l2p(x),
+            y: box.top + yaxis.l2p(trace.y[i]),
+          }))).filter((p) => p.x > box.left + 20 && p.x < box.right - 20
+            && p.y > box.top + 20 && p.y < box.bottom - 20);
+        }"""
+    )
+
+
+def lonely(points, count):
+    """The points farthest from their neighbours: a click there means only one of them."""
+
+    def room(p):
+        return min((p["x"] - q["x"]) ** 2 + (p["y"] - q["y"]) ** 2 for q in points if q is not p)
+
+    return sorted(points, key=room, reverse=True)[:count]
+
+
+def test_a_deep_link_is_the_first_thing_a_server_may_be_asked(app, page):
+    page.goto(f"{app.url}/train?data=ring&model=gan&steps=321")
+    settled(page)
+    assert page.inner_text("h1") == "Train"
+    assert page.locator("input[aria-label='steps']").input_value() == "321"
+    assert not page.console_errors
+
+
+def test_a_preset_lands_on_watch_with_the_run(app, page):
+    page.goto(app.url)
+    settled(page)
+    page.get_by_role("button", name="Start", exact=False).first.click()
+    page.wait_for_url(re.compile(r"/watch\?.*run=vae-digits-"))
+    page.wait_for_selector("h1:has-text('Watch')")
+    page.goto(app.url)
+    settled(page)
+    assert page.locator(".thumb").count() >= 1
+    assert page.get_by_text(re.compile(r"step [\d,]+ of 6,000|waits, place")).count() >= 1
+
+
+def test_clicks_on_the_map_decode_and_the_map_is_not_drawn_anew(app, page, trained, shot):
+    page.goto(f"{app.url}/explore?run={trained}&n=200")
+    page.wait_for_selector(".js-plotly-plot .nsewdrag", timeout=60_000)
+    settled(page)
+    assert page.get_by_text(re.compile(r"trustworthiness 0\.\d{3}")).count() == 1
+    page.evaluate("document.querySelector('.js-plotly-plot').dataset.mine = 'yes'")
+    first, second = lonely(points_of(page), 2)
+    page.mouse.click(first["x"], first["y"])
+    page.get_by_text(f"point {first['row']}", exact=False).first.wait_for()
+    page.get_by_text("decoded from its posterior mean").first.wait_for()
+    started = time.perf_counter()
+    page.mouse.click(second["x"], second["y"])
+    page.get_by_text("spherical line in z").wait_for()
+    assert time.perf_counter() - started < 5
+    assert page.get_by_text(f"point {second['row']}", exact=False).count() >= 1
+    assert page.evaluate("document.querySelector('.js-plotly-plot').dataset.mine") == "yes"
+    settled(page)
+    assert f"a={first['row']}" in page.url
+    assert f"b={second['row']}" in page.url
+    shot("explore-clicked")
+    link = page.url
+    page.goto(link)
+    page.get_by_text("spherical line in z").wait_for(timeout=60_000)
+    assert page.url == link
+
+
+def test_a_slider_decodes_when_it_is_let_go(app, page, trained):
+    page.goto(f"{app.url}/explore?run={trained}&n=200")
+    page.get_by_text("A z of your own").wait_for(timeout=60_000)
+    settled(page)
+    image = page.locator("[data-testid=stImage] img").last
+    before = image.get_attribute("src")
+    slider = page.locator("[data-testid=stSlider] input").last
+    slider.focus()
+    for _ in range(20):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        "before => [...document.querySelectorAll('[data-testid=stImage] img')].at(-1).src"
+        " !== before",
+        arg=image.evaluate("node => node.src") if before is None else before,
+    )
+    assert image.get_attribute("src") != before
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 360])
+def test_how_the_pages_look(app, browser, trained, mode, width):
+    from pathlib import Path
+
+    out = Path(__file__).resolve().parents[2] / "test-results"
+    out.mkdir(exist_ok=True)
+    context = browser.new_context(
+        viewport={"width": width, "height": 2000 if width > 600 else 4200},
+        color_scheme=mode,
+        reduced_motion="reduce",
+    )
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    addresses = {
+        "start": "",
+        "train": "train?data=ring&model=gan",
+        "data": "data?data=digits",
+        "explore": f"explore?run={trained}&n=200&a=3&b=20",
+    }
+    for name, address in addresses.items():
+        page.goto(f"{app.url}/{address}")
+        settled(page)
+        if name == "explore":
+            page.get_by_text("A z of your own").wait_for()
+        page.wait_for_timeout(700)
+        path = out / f"{name}-{mode}-{width}.png"
+        page.screenshot(path=str(path), full_page=True)
+        overflow = page.evaluate(
+            "document.querySelector('[data-testid=stMain]').scrollWidth - window.innerWidth"
+        )
+        assert overflow <= 1, f"{name} is wider than a screen of {width} px"
+        assert path.stat().st_size > 5_000
+    context.close()
