@@ -1,0 +1,119 @@
+"""What watching costs: the speed of a run with everything that a worker does beside training
+(records, probes, pictures, snapshots, heartbeat, wishes) against the same steps without.
+
+Both step in one process, in turns of a few steps, so that whatever else the machine does hits both
+alike. Prints the ratio of the speeds; at least 0.95 is wanted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from genlab import random
+from genlab.data.base import Batches, Dataset
+from genlab.evaluate.base import probes_for
+from genlab.registry import ALGORITHMS, MODELS
+from genlab.runs import catalog, settings
+from genlab.runs.files import LocalFolder, run_files
+from genlab.runs.sql import SqlStore
+from genlab.runs.worker import Mailbox, Pulse, StoreSink
+from genlab.spec import RunSpec
+from genlab.train.algorithm import Info
+from genlab.train.loop import train
+from genlab.train.observers import Controls, Cursor, Observer, Recorder, Watcher
+
+
+class Bare(Observer):
+    """In turns with the watched run, the same number of steps of an unwatched one."""
+
+    def __init__(self, spec: RunSpec, data: Dataset, turn: int) -> None:
+        self.every, self.took, self.steps = turn, 0.0, 0
+        self._data = data
+        self._algorithm = ALGORITHMS[spec.algorithm](spec)
+        self._state = self._algorithm.init(spec.train.seed, data)
+        self._batches = Batches(len(data.train), spec.train.batch, spec.train.seed)
+        self.watcher: Watcher | None = None
+
+    def __call__(self, step: int, state: Any, info: Info) -> bool:
+        assert self.watcher is not None
+        with self.watcher.budget.waiting():
+            start = time.perf_counter()
+            for _ in range(step - self.steps):
+                batch = self._data.train.x.index_select(0, self._batches.index(self.steps))
+                if self._data.draw is not None:
+                    batch = self._data.draw(batch)
+                self._state, _ = self._algorithm.step(self._state, batch)
+                self.steps += 1
+            self.took += time.perf_counter() - start
+        return False
+
+
+def measure(values: dict[str, Any], seconds: float, place: Path) -> dict[str, float]:
+    """Seconds of both, for as many steps as the unwatched one takes in about so many seconds."""
+    probe = RunSpec.build(**values, steps=40)
+    data = catalog.dataset(probe)
+    random.seed_run(0)
+    algorithm = ALGORITHMS[probe.algorithm](probe)
+    state, _ = train(algorithm, data, algorithm.init(0, data))
+    start = time.perf_counter()
+    train(algorithm, data, state)
+    steps = max(60, int(40 * seconds / (time.perf_counter() - start)))
+    spec = RunSpec.build(**values, steps=steps)
+
+    store = SqlStore(f"sqlite:///{place}/genlab.db")
+    row = store.get(store.create(spec.flat(), worker=settings.me()))
+    files = run_files(LocalFolder(place), row.id)
+    cursor, box = Cursor(), Mailbox()
+    pulse = Pulse(store, row, cursor, box)
+    algorithm = ALGORITHMS[spec.algorithm](spec)
+    probes = probes_for(spec, MODELS[spec.model], data)
+    sink = StoreSink(store, files, row.id, recorded=-1, snapshots=spec.train.snapshots)
+    watcher = Watcher(algorithm, probes, sink)
+    bare = Bare(spec, data, max(1, steps // 200))
+    bare.watcher = watcher
+    controls = Controls(box.take, lambda _: None, watcher)
+    observers: list[Observer] = [cursor, Recorder(sink, steps), watcher, bare, controls]
+    pulse.start()
+    start = time.perf_counter()
+    train(algorithm, data, algorithm.init(0, data), observers=observers)
+    watched = time.perf_counter() - start - bare.took
+    pulse.stop()
+    looks = len({s for steps_ in files.frames().values() for s in steps_})
+    store.close()
+    return {"bare": bare.took, "watched": watched, "steps": float(steps), "looks": float(looks)}
+
+
+def main() -> int:
+    """Measure, print, and fail where watching costs too much."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=20.0, help="a side and a combination")
+    parser.add_argument("--floor", type=float, default=0.95, help="the ratio that is wanted")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    good = True
+    for values in (
+        {"model": "vae", "data": "mnist5k"},
+        {"model": "gan", "data": "ring"},
+        {"model": "gan", "data": "digits"},
+    ):
+        with tempfile.TemporaryDirectory() as folder:
+            found = measure(values, arguments.seconds, Path(folder))
+        ratio = found["bare"] / found["watched"]
+        good = good and ratio >= arguments.floor
+        print(
+            f"{values['model']} on {values['data']}: watched / unwatched speed = {ratio:.3f} "
+            f"({found['steps']:.0f} steps, {found['looks']:.0f} looks kept, "
+            f"{found['bare']:.1f} s unwatched, {found['watched']:.1f} s watched)"
+        )
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
