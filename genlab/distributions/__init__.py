@@ -10,9 +10,11 @@ from genlab.distributions.base import (
     is_density,
     likelihood_choices,
 )
+from genlab.distributions.families import FAMILIES
 from genlab.distributions.point import Point
 
 __all__ = [
+    "FAMILIES",
     "LIKELIHOODS",
     "Likelihood",
     "LikelihoodOptions",

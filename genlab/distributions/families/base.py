@@ -302,19 +302,22 @@ class Noise:
         )
 
     def gamma(self, concentration: Tensor) -> Tensor:
-        """γ ~ Gamma(α, 1), with the implicit derivative in α (relative accuracy 5·10⁻⁴)."""
-        alpha = self._expand(concentration)
-        draw: Tensor = torch._standard_gamma(alpha, generator=self.generator)
-        return draw.clamp_min(torch.finfo(draw.dtype).tiny)
+        """γ ~ Gamma(α, 1), with the implicit derivative in α: a rational approximation, within
+        0.12 % of the exact one at each draw and 0.01 % on average over draws."""
+        return self._gamma(self._expand(concentration))
 
     def log_gamma(self, concentration: Tensor) -> Tensor:
         """log γ, γ ~ Gamma(α, 1), without underflow: below α = 1 as log γ' + log(u)/α with
         γ' ~ Gamma(α+1, 1), both parts differentiable in α."""
         alpha = self._expand(concentration)
         small = alpha < 1
-        draw = self.gamma(torch.where(small, alpha + 1, alpha))
+        draw = self._gamma(torch.where(small, alpha + 1, alpha))
         boost = torch.log(self.uniform(*alpha.shape[len(self.shape) :])) / alpha
         return torch.log(draw) + torch.where(small, boost, torch.zeros_like(boost))
+
+    def _gamma(self, alpha: Tensor) -> Tensor:
+        draw: Tensor = torch._standard_gamma(alpha, generator=self.generator)
+        return draw.clamp_min(torch.finfo(draw.dtype).tiny)
 
     def _expand(self, concentration: Tensor) -> Tensor:
         return concentration.expand((*self.shape, *concentration.shape[self.like.ndim :]))

@@ -29,6 +29,7 @@ from genlab.distributions.families.location_scale import gaussian_eta, gaussian_
 from genlab.distributions.families.special import (
     LOG_2PI,
     digamma,
+    finite_exp,
     gamma_view,
     lgamma,
     log_beta,
@@ -74,7 +75,7 @@ LOG_NORMAL = register(
         support=POSITIVE_LINE,
         sampler=r"\exp(\mu + \sigma n)",
         density=r"\frac{1}{z\sigma\sqrt{2\pi}} e^{-(\log z - \mu)^2/2\sigma^2}",
-        draw=lambda p, noise: torch.exp(p["loc"] + p["scale"] * noise.normal()),
+        draw=lambda p, noise: finite_exp(p["loc"] + p["scale"] * noise.normal()),
         log_density=lambda p, z: (
             -torch.log(z.clamp_min(torch.finfo(z.dtype).tiny))
             - 0.5 * LOG_2PI
@@ -306,8 +307,7 @@ CHI_SQUARED = register(
 
 def _f_draw(p: Params, noise: Noise) -> Tensor:
     a, b = p["df1"] / 2, p["df2"] / 2
-    ratio = noise.log_gamma(a) - noise.log_gamma(b) + torch.log(b / a)
-    return torch.exp(ratio).clamp_min(torch.finfo(ratio.dtype).tiny)
+    return finite_exp(noise.log_gamma(a) - noise.log_gamma(b) + torch.log(b / a))
 
 
 def _f_log_density(p: Params, z: Tensor) -> Tensor:

@@ -77,7 +77,7 @@ def gradient_variances(
     Args:
         row: a row of the table.
         params: its parameters.
-        f: differentiable, from points ``(n, (B, *))`` (events at the end) to values ``(n, (B, *))``.
+        f: differentiable, from points ``(n, (B, *))`` (an event at the end) to ``(n, (B, *))``.
         n: how many draws, at least 2.
         seed: of the draws.
 

@@ -27,6 +27,7 @@ from genlab.distributions.families.base import (
 )
 from genlab.distributions.families.special import (
     EULER,
+    finite_exp,
     from_moments,
     gamma_view,
     lgamma,
@@ -44,7 +45,7 @@ RATE = Parameter("rate", r"\lambda", POSITIVE, 1.0, 0.1, 4.0)
 
 # -- Exponential ----------------------------------------------------------------------------------
 
-_unit_gamma, _, _unit_natural, _ = gamma_view(lambda p: (torch.ones_like(p["rate"]), p["rate"]))
+_UNIT_SHAPE = gamma_view(lambda p: (torch.ones_like(p["rate"]), p["rate"]))
 
 
 def _exponential_abs(p: Params, c: Tensor) -> Tensor:
@@ -69,10 +70,10 @@ EXPONENTIAL = register(
         mean_of=lambda p: 1 / p["rate"],
         variance_of=lambda p: 1 / p["rate"] ** 2,
         entropy_of=lambda p: 1 - torch.log(p["rate"]),
-        expected={**_unit_gamma, "abs": _exponential_abs},
+        expected={**_UNIT_SHAPE[0], "abs": _exponential_abs},
         # The exponential as a prior needs no E log z.
         cross=Cross(("z",), lambda p, e: -torch.log(p["rate"]) + p["rate"] * e["z"]()),
-        natural=_unit_natural,
+        natural=_UNIT_SHAPE[2],
     )
 )
 
@@ -235,7 +236,7 @@ PARETO = register(
         support=Support("above", r"[x_m, \infty)", lambda p: p["scale"]),
         sampler=r"x_m (1 - u)^{-1/\alpha}",
         density=r"\alpha x_m^\alpha z^{-\alpha-1}",
-        draw=lambda p, noise: p["scale"] * torch.exp(noise.exponential() / p["shape"]),
+        draw=lambda p, noise: p["scale"] * finite_exp(noise.exponential() / p["shape"], 3.0),
         log_density=lambda p, z: (
             torch.log(p["shape"])
             + p["shape"] * torch.log(p["scale"])

@@ -150,7 +150,8 @@ _OWN: dict[tuple[str, str], Callable[[Family, Family], ClosedForm]] = {
         q,
         p,
         r"\tfrac12\left(\mathrm{tr}(\Sigma_p^{-1}\Sigma_q)"
-        r" + \delta^T\Sigma_p^{-1}\delta - d\right) + \tfrac12\log\tfrac{\det\Sigma_p}{\det\Sigma_q}",
+        r" + \delta^T\Sigma_p^{-1}\delta - d\right)"
+        r" + \tfrac12\log\tfrac{\det\Sigma_p}{\det\Sigma_q}",
         "two Gaussians with full covariance",
         _elliptical,
         "df = inf on both sides (Gaussian members)",

@@ -40,8 +40,10 @@ from genlab.distributions.families.inverse_cdf import (
 from genlab.distributions.families.special import (
     LOG_2PI,
     digamma,
+    finite_exp,
     from_moments,
     lgamma,
+    log1p_square,
     where,
 )
 
@@ -111,7 +113,7 @@ def _finite(df: Tensor) -> Tensor:
 def t_weight(df: Tensor, noise: Noise) -> Tensor:
     """1/√(χ²_ν/ν), 1 for ν = inf."""
     nu = _finite(df)
-    value = torch.exp(0.5 * (torch.log(nu / 2) - noise.log_gamma(nu / 2)))
+    value = finite_exp(0.5 * (torch.log(nu / 2) - noise.log_gamma(nu / 2)), 4.0)
     return torch.where(torch.isinf(df), torch.ones_like(value), value)
 
 
@@ -120,11 +122,11 @@ def _t_constant(df: Tensor, d: int) -> Tensor:
     return lgamma((nu + d) / 2) - lgamma(nu / 2) - 0.5 * d * torch.log(nu * math.pi)
 
 
-def _t_log_density(df: Tensor, square: Tensor, d: int) -> Tensor:
-    """log density of the standard t_ν in d dimensions at squared radius."""
+def _t_log_density(df: Tensor, radius: Tensor, d: int) -> Tensor:
+    """log density of the standard t_ν in d dimensions at this distance from 0."""
     nu = _finite(df)
-    student = _t_constant(df, d) - 0.5 * (nu + d) * torch.log1p(square / nu)
-    return torch.where(torch.isinf(df), -0.5 * (d * LOG_2PI + square), student)
+    student = _t_constant(df, d) - 0.5 * (nu + d) * log1p_square(radius / nu.sqrt())
+    return torch.where(torch.isinf(df), -0.5 * (d * LOG_2PI + radius**2), student)
 
 
 def _t_entropy(df: Tensor, d: int) -> Tensor:
@@ -159,7 +161,7 @@ def _log_det(p: Mapping[str, Tensor]) -> Tensor:
 def _elliptical_log_density(p: Params, z: Tensor) -> Tensor:
     offset = (z - p["loc"]).unsqueeze(-1)
     y = torch.linalg.solve(p["matrix"].expand(*z.shape, z.shape[-1]), offset).squeeze(-1)
-    return _t_log_density(p["df"], (y * y).sum(-1), z.shape[-1]) - _log_det(p)
+    return _t_log_density(p["df"], torch.linalg.vector_norm(y, dim=-1), z.shape[-1]) - _log_det(p)
 
 
 def _elliptical_variance(p: Params) -> Tensor:
@@ -211,7 +213,7 @@ STUDENT_T = register(
         r"(1 + ((z-a)/b)^2/\nu)^{-(\nu+1)/2}",
         draw=lambda p, noise: p["loc"] + p["scale"] * noise.normal() * t_weight(p["df"], noise),
         log_density=lambda p, z: (
-            _t_log_density(p["df"], ((z - p["loc"]) / p["scale"]) ** 2, 1) - torch.log(p["scale"])
+            _t_log_density(p["df"], ((z - p["loc"]) / p["scale"]).abs(), 1) - torch.log(p["scale"])
         ),
         left=T_TAIL,
         right=T_TAIL,

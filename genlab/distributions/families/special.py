@@ -31,6 +31,25 @@ def where(keep: Tensor, value: Tensor, other: float) -> Tensor:
     return torch.where(keep, value, torch.full_like(value, other))
 
 
+def finite_exp(x: Tensor, spare: float = 1e-3) -> Tensor:
+    """e^x kept within the range of the dtype, so that a very heavy tail gives no inf or 0.
+
+    Args:
+        x: the exponent.
+        spare: how far below the largest exponent to stop, for a product that follows.
+    """
+    limits = torch.finfo(x.dtype)
+    return torch.exp(x.clamp(math.log(limits.tiny), math.log(limits.max) - spare))
+
+
+def log1p_square(x: Tensor) -> Tensor:
+    """log(1 + x²) for x ≥ 0, also where x² overflows."""
+    large = x > 1 / torch.finfo(x.dtype).eps
+    one = torch.ones_like(x)
+    far = 2 * torch.log(torch.where(large, x, one))
+    return torch.where(large, far, torch.log1p(torch.where(large, one, x) ** 2))
+
+
 def over_exponential(g: Callable[[Tensor], Tensor], like: Tensor) -> Tensor:
     """E[g(e)], e ~ Exponential(1), by the trapezoidal rule in log e.
 
