@@ -57,14 +57,5 @@ def dashboard() -> None:
     state.write({"runs": ",".join(picked), "step": step})
 
 
-@fragment(run_every=2.0 if any(row.status in runs.ACTIVE for row in chosen) else None)
-def follow() -> None:
-    """Rerun the page when one of the runs changes its status."""
-    for row in chosen:
-        if not row.id.startswith("shipped:") and runs.store().get(row.id).status != row.status:
-            st.rerun()
-
-
 dashboard()
-follow()
 metrics(chosen)

@@ -38,7 +38,8 @@ def live(rows: Sequence[RunRow], *, step: int | None = None, key: str = "live") 
 
     Args:
         rows: the runs. The browser stops asking when a run has ended; a change of the status or
-            of the attempt in a later call makes it look again.
+            of the attempt in a later call makes it look again. When it is the browser that sees
+            such a change first, the whole page reruns: nothing here reruns by the clock.
         step: what the time slider shows at first, None for the newest.
         key: of the component.
 
@@ -54,5 +55,8 @@ def live(rows: Sequence[RunRow], *, step: int | None = None, key: str = "live") 
         data={"runs": about, "step": step},
         default={"step": step},
         on_step_change=lambda: None,
+        on_changed_change=lambda: None,
     )
+    if mounted.changed:
+        st.rerun()
     return None if mounted.step is None else int(mounted.step)

@@ -40,17 +40,14 @@ def advice(row: RunRow) -> None:
 
 
 def controls(row: RunRow) -> None:
-    """The row of buttons; the page reruns when the run's status is no longer this one."""
-    watched = row.status in ACTIVE
-    fragment(run_every=1.5 if watched else None)(_controls)(row.id, row.status)
+    """The row of buttons; the live view makes the page rerun when the status changes."""
+    fragment()(_controls)(row.id)
 
 
-def _controls(run: str, shown: str) -> None:
+def _controls(run: str) -> None:
     try:
         row = runs.store().get(run)
     except RunNotFound:
-        st.rerun()
-    if row.status != shown:
         st.rerun()
     wished = st.session_state.setdefault("live.wished", {})
     if wished.get(run, ("", ""))[1] != row.status:

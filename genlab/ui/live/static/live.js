@@ -7,10 +7,11 @@ import { Cell } from "./pictures.js";
 const EVERY = 1000, SLOWEST = 15000, PALETTE = 10;
 const views = new WeakMap();
 
-export function mount({ data, parentElement, setStateValue }) {
+export function mount({ data, parentElement, setStateValue, setTriggerValue }) {
   let view = views.get(parentElement);
   if (!view) views.set(parentElement, (view = new View(parentElement)));
   view.report = (step) => setStateValue("step", step);
+  view.changed = (status) => setTriggerValue("changed", status);
   view.update(data);
   return () => view.rest();
 }
@@ -28,8 +29,7 @@ class View {
     this.makeSlider();
     this.lost = make("div", { class: "gl-lost", role: "status", hidden: "" }, this.bar);
     this.empty = make("p", { class: "gl-empty" }, this.root, "Waiting for the first numbers of this run…");
-    this.pictures = make("div", { class: "gl-cards gl-pictures" }, this.root);
-    this.curves = make("div", { class: "gl-cards gl-charts" }, this.root);
+    this.cards = make("div", { class: "gl-cards" }, this.root);
     this.onShow = () => { if (!document.hidden) this.wake(); };
     this.seen = new IntersectionObserver((entries) => {
       for (const entry of entries) {
@@ -151,6 +151,12 @@ class View {
     // A resumed run, or one that has just ended, is read once more in full.
     const again = !full && (news.attempt !== run.attempt || !active);
     for (const key of ["status", "step", "steps", "speed", "eta", "position", "message", "attempt"]) run[key] = news[key];
+    // The page around this view (buttons, messages) follows when the status is no longer the one it knows.
+    const standing = `${news.status} ${news.attempt}`;
+    if (standing !== run.wake && standing !== run.told) {
+      run.told = standing;
+      this.changed(standing);
+    }
     if (again) {
       run.seq = 0;
       return;
@@ -182,13 +188,14 @@ class View {
   prepare(run, about) {
     let chart = this.charts.get(about.key);
     if (!chart) {
-      chart = new Chart(this.curves, about, {
+      chart = new Chart(this.cards, about, {
         zoom: (range) => { this.zoom = range; for (const each of this.charts.values()) each.setZoom(range); },
         pick: (step) => { this.scrub(step); this.report(step); },
       });
       chart.names = new Map();
       chart.setZoom(this.zoom);
       this.charts.set(about.key, chart);
+      this.arrange();
     }
     const several = this.runs.size > 1;
     about.lines.forEach((line) => {
@@ -205,19 +212,26 @@ class View {
     });
   }
 
+  // What is looked at first stands first: the samples, the first curves, the reconstructions.
+  arrange() {
+    const charts = [...this.charts.values()].map((chart) => chart.card);
+    const rest = new Map([...this.panels].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, panel]) => [name, panel.card]));
+    const take = (name) => { const card = rest.get(name); rest.delete(name); return card ? [card] : []; };
+    const first = [...take("samples"), ...charts.slice(0, 1), ...take("reconstructions"), ...charts.slice(1), ...take("latent")];
+    this.cards.append(...first, ...rest.values());
+  }
+
   panel(name) {
     let panel = this.panels.get(name);
     if (!panel) {
       const several = this.runs.size > 1;
-      const card = make("section", { class: `gl-card${several ? " gl-wide" : ""}`, "data-panel": name }, this.pictures);
+      const card = make("section", { class: `gl-card${several ? " gl-wide" : ""}`, "data-panel": name }, this.cards);
       const header = make("header", {}, card);
       const title = make("h3", {}, header, name);
       const note = make("p", { class: "gl-note" }, card);
       panel = { card, header, title, note, titles: new Map(), cells: new Map(), box: make("div", { class: "gl-cells" }, card) };
       this.panels.set(name, panel);
-      const order = ["samples", "reconstructions", "latent"];
-      const rank = (key) => (order.indexOf(key) + order.length + 1) % (order.length + 1);
-      this.pictures.append(...[...this.panels].sort((a, b) => rank(a[0]) - rank(b[0])).map(([, each]) => each.card));
+      this.arrange();
     }
     for (const run of [...this.runs.values()].sort((a, b) => a.index - b.index)) {
       if (!run.frames[name] || panel.cells.has(run.id)) continue;
