@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from genlab.divergences.coverage import Coverage, mode_coverage, within
+from genlab.divergences.f import F
 from genlab.divergences.grid import Grid
 from genlab.divergences.js import LOG_2, js_bound
 from genlab.divergences.kl import closed_form_kl, gaussian_kl
@@ -10,6 +11,7 @@ from genlab.divergences.kl import closed_form_kl, gaussian_kl
 __all__ = [
     "LOG_2",
     "Coverage",
+    "F",
     "Grid",
     "closed_form_kl",
     "gaussian_kl",

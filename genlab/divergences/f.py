@@ -52,8 +52,8 @@ class Domain:
 
     def contains(self, t: Tensor) -> Tensor:
         """Which entries lie inside, (*) -> (*) of bool; a NaN lies outside."""
-        above = t >= self.low if self.low_closed else t > self.low
-        below = t <= self.high if self.high_closed else t < self.high
+        above = t >= self.low if self.low_closed or self.low == -INF else t > self.low
+        below = t <= self.high if self.high_closed or self.high == INF else t < self.high
         return above & below
 
 

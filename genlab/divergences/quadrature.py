@@ -30,6 +30,7 @@ Law = Callable[[Tensor], Tensor]
 INF = math.inf
 _ORDER = 16
 _FAR = 1e8
+_HUGE = 1e300
 _LEVELS = 40
 
 
@@ -319,8 +320,9 @@ def bound_1d(
     """
 
     def function(x: Tensor) -> Tensor:
-        p, q, out = log_p(x).exp(), log_q(x).exp(), critic(x).double()
-        t = row.activation(out) if score else out
+        # A critic that overflows is held at the ends of the floats, where it is a critic still.
+        p, q, out = log_p(x).exp(), log_q(x).exp(), critic(x).double().clamp(-_HUGE, _HUGE)
+        t = row.activation(out).clamp(-_HUGE, _HUGE) if score else out
         conjugate = row.conjugate_of_activation(out) if score else row.conjugate(t)
         zero = torch.zeros_like(p)
         return torch.stack(
