@@ -91,7 +91,9 @@ def points(
     }
 
 
-def histogram(samples: dict[str, Tensor], low: float, high: float, bins: int, x_title: str) -> dict[str, Any]:
+def histogram(
+    samples: dict[str, Tensor], low: float, high: float, bins: int, x_title: str
+) -> dict[str, Any]:
     """The payload of a histogram: counts of each sample in equal bins; what lies outside is left out."""
     edges = torch.linspace(low, high, bins + 1)
     counts = {

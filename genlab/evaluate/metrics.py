@@ -85,9 +85,7 @@ def share_estimate(series: Series, hits: int, n: int) -> Estimate:
 def _log_prob(model: GenerativeModel, x: Tensor) -> list[Estimate]:
     assert isinstance(model, HasLogProb)
     values = torch.cat([model.log_prob(part) for part in x.split(250)])
-    series = Series(
-        "test_log_prob", "log p(x), test", "loss", "nats", "exact", len(x), "higher"
-    )
+    series = Series("test_log_prob", "log p(x), test", "loss", "nats", "exact", len(x), "higher")
     return [mean_estimate(series, values)]
 
 

@@ -74,9 +74,7 @@ class HeldOutELBO(Probe):
             label = "mean log-density of the truth"
         kind: Kind = "Monte Carlo"
         return (
-            Series(
-                "val_elbo", f"ELBO, {what}", "loss", "nats", kind, n, "higher", truth, label
-            ),
+            Series("val_elbo", f"ELBO, {what}", "loss", "nats", kind, n, "higher", truth, label),
             Series(
                 "val_reconstruction",
                 f"reconstruction E_q log p(x|z), {what}",

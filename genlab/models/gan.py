@@ -95,10 +95,14 @@ class GAN(GeneratorAndCritic[GANOptions]):
 
     @classmethod
     def defaults(cls, meta: DataMeta) -> dict[str, Any]:
-        common = {"objective": "nonsaturating", "beta1": 0.5}
+        common = {"objective": "nonsaturating"}
         if meta.is_image:
-            return common | {"latent": 64, "hidden": 256, "layers": 2, "lr": 2e-4}
-        return common | {"latent": 2, "hidden": 128, "layers": 3, "lr": 1e-3, "batch": 256}
+            nets = {"latent": 64, "hidden": 256, "layers": 2}
+            return common | nets | {"lr": 2e-4, "beta1": 0.5}
+        # No momentum and a short memory: on the ring of 8 modes every seed of four reached all
+        # modes within 500 steps, with beta1 = 0.5 and beta2 = 0.999 three of four did.
+        nets = {"latent": 2, "hidden": 64, "layers": 3}
+        return common | nets | {"lr": 1e-3, "beta1": 0.0, "beta2": 0.9, "batch": 256}
 
 
 @MODELS.register(

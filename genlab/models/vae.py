@@ -71,9 +71,7 @@ class GaussianEncoderVAE(StandardPrior, GenerativeModel[O], HasEncoder, abc.ABC)
         )
 
 
-@MODELS.register(
-    "vae", title="VAE", summary="Variational autoencoder of linear layers; any data."
-)
+@MODELS.register("vae", title="VAE", summary="Variational autoencoder of linear layers; any data.")
 class VAE(GaussianEncoderVAE[VAEOptions]):
     """The variational autoencoder with multilayer perceptrons."""
 
@@ -83,9 +81,7 @@ class VAE(GaussianEncoderVAE[VAEOptions]):
         super().__init__(options, meta)
         hidden = [options.hidden] * options.layers
         self.encoder = nn.Sequential(nn.Flatten(), *mlp([meta.dim, *hidden, 2 * options.latent]))
-        self.decoder = mlp(
-            [options.latent, *reversed(hidden), self.likelihood.outputs * meta.dim]
-        )
+        self.decoder = mlp([options.latent, *reversed(hidden), self.likelihood.outputs * meta.dim])
 
     @classmethod
     def defaults(cls, meta: DataMeta) -> dict[str, Any]:

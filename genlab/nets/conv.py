@@ -100,9 +100,7 @@ def dcgan_generator(latent: int, shape: tuple[int, ...], width: int) -> nn.Seque
     return net
 
 
-def dcgan_discriminator(
-    shape: tuple[int, ...], width: int
-) -> tuple[nn.Sequential, nn.Sequential]:
+def dcgan_discriminator(shape: tuple[int, ...], width: int) -> tuple[nn.Sequential, nn.Sequential]:
     """The discriminator of DCGAN as body and head: (B, *shape) in [-1, 1] -> map -> (B, 1) logit.
 
     Args:

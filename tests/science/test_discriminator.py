@@ -41,12 +41,16 @@ def trained(linear: bool, seed: int) -> tuple[GAN, list[tuple[float, float]]]:
     curve = []
     with scope(seed, "train discriminator", linear):
         model = pair(linear)
-        optimiser = torch.optim.Adam(list(model.player("discriminator")), lr=0.02)
-        steps = 400
+        optimiser = torch.optim.Adam(
+            list(model.player("discriminator")), lr=0.1 if linear else 0.02
+        )
+        steps = 400 if linear else 300
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
         for step in range(steps):
             optimiser.zero_grad()
-            objective.loss("discriminator", model, torch.randn(4096, 1)).value.backward()
+            objective.loss(
+                "discriminator", model, torch.randn(4096 if linear else 2048, 1)
+            ).value.backward()
             optimiser.step()
             schedule.step()
             if step % 20 == 0:
@@ -110,7 +114,10 @@ def test_losses_are_those_of_the_paper(name: str, generator) -> None:
     """At logits of our choice: −log D(x) − log(1 − D(G)), and the generator's own form."""
     objective = OBJECTIVES[name]()
     row = objective.row
-    real, fake = torch.tensor([1.3], dtype=torch.float64), torch.tensor([-0.4], dtype=torch.float64)
+    real, fake = (
+        torch.tensor([1.3], dtype=torch.float64),
+        torch.tensor([-0.4], dtype=torch.float64),
+    )
     d_real, d_fake = (1 / (1 + math.exp(-float(v))) for v in (real, fake))
     found = float(row.real(real) + row.fake(fake))
     assert found == pytest.approx(-math.log(d_real) - math.log(1 - d_fake), abs=1e-12)

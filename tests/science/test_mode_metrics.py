@@ -61,19 +61,23 @@ def test_label_kl_of_a_perfect_sampler_has_the_known_floor(seed: int) -> None:
 
 
 @pytest.mark.slow
-def test_a_gan_reaches_the_modes_of_the_ring() -> None:
-    """The defaults, shorter: at least 7 of 8 modes and most samples of high quality."""
-    spec = RunSpec.build(model="gan", data="ring", std=STD, hidden=64, layers=2, steps=1600)
-    data = datasets.load(spec)
-    seed_run(0)
-    algorithm = ALGORITHMS[spec.algorithm](spec)
-    state = algorithm.init(0, data)
-    batches = Batches(len(data.train), spec.train.batch, 0)
-    for step in range(spec.train.steps):
-        state, _ = algorithm.step(state, data.train.x[batches.index(step)])
-    with scope(0, "look"), torch.no_grad():
-        x = draw(algorithm.model(state).eval(), 2500)
-    assert data.modes is not None
-    seen = mode_coverage(x, data.modes, data.extra["mode_std"])
-    assert 7 <= seen.modes <= 8
-    assert 0.5 <= seen.high_quality <= 1.0
+def test_gans_reach_the_modes_of_the_ring() -> None:
+    """The defaults on four seeds: at least 7 modes and 70 % of high quality on three of them."""
+    good = 0
+    for seed in range(4):
+        spec = RunSpec.build(model="gan", data="ring", std=STD, steps=800, seed=seed)
+        data = datasets.load(spec)
+        seed_run(seed)
+        algorithm = ALGORITHMS[spec.algorithm](spec)
+        state = algorithm.init(seed, data)
+        batches = Batches(len(data.train), spec.train.batch, seed)
+        for step in range(spec.train.steps):
+            state, _ = algorithm.step(state, data.train.x[batches.index(step)])
+        with scope(0, "look"), torch.no_grad():
+            x = draw(algorithm.model(state).eval(), 2500)
+        assert data.modes is not None
+        seen = mode_coverage(x, data.modes, data.extra["mode_std"])
+        good += seen.modes >= 7 and seen.high_quality >= 0.7
+        if good == 3:
+            break
+    assert good == 3

@@ -1,0 +1,100 @@
+"""Likelihoods against their constants, scipy-free closed forms, and the table's promises."""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from genlab.data.base import DataMeta
+from genlab.distributions import (
+    LIKELIHOODS,
+    Point,
+    density_note,
+    is_density,
+    likelihood_choices,
+)
+from genlab.random import scope
+
+SHAPE = (1, 28, 28)
+
+
+def options(sigma: float = 1.0) -> SimpleNamespace:
+    return SimpleNamespace(sigma=sigma)
+
+
+def test_zero_logits_give_minus_784_log_2() -> None:
+    law = LIKELIHOODS["bernoulli"].make(torch.zeros(2, 1, *SHAPE), options())
+    with scope(0, "x"):
+        x = torch.rand(2, *SHAPE).round()
+    assert law.log_prob(x).tolist() == pytest.approx([-784 * math.log(2)] * 2, abs=1e-2)
+    assert float(law.log_prob(x)[0]) == pytest.approx(-543.427, abs=1e-2)
+
+
+def test_unit_gaussian_keeps_its_constant() -> None:
+    law = LIKELIHOODS["gaussian"].make(torch.zeros(1, 1, *SHAPE), options())
+    assert float(law.log_prob(torch.zeros(1, *SHAPE))) == pytest.approx(-720.448, abs=1e-2)
+    bits = -float(law.log_prob(torch.zeros(1, *SHAPE))) / (784 * math.log(2))
+    assert bits == pytest.approx(0.5 * math.log2(2 * math.pi), abs=1e-5)
+
+
+def test_gaussian_is_the_product_of_normals() -> None:
+    with scope(0, "h"):
+        h, x = torch.randn(5, 1, 3, dtype=torch.float64), torch.randn(5, 3, dtype=torch.float64)
+    law = LIKELIHOODS["gaussian"].make(h, options(0.3))
+    expected = torch.distributions.Normal(h[:, 0], 0.3).log_prob(x).sum(1)
+    torch.testing.assert_close(law.log_prob(x), expected)
+    with scope(1, "draws"):
+        draws = law.sample(torch.Size((20_000,)))
+    torch.testing.assert_close(draws.mean(0), h[:, 0], atol=0.012, rtol=0)
+    torch.testing.assert_close(draws.var(0), law.variance, atol=0.005, rtol=0)
+
+
+def test_bernoulli_sums_to_one_over_binary_data() -> None:
+    with scope(0, "h"):
+        h = torch.randn(1, 1, 8, dtype=torch.float64).expand(256, 1, 8)
+    x = (torch.arange(256)[:, None] >> torch.arange(8)).remainder(2).double()
+    total = LIKELIHOODS["bernoulli"].make(h, options()).log_prob(x).exp().sum()
+    assert float(total) == pytest.approx(1.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS.names())
+def test_every_row_has_the_promised_shapes(name: str) -> None:
+    row = LIKELIHOODS[name]
+    assert set(row.densities) <= set(row.supports)
+    with scope(0, "h"):
+        h = torch.randn(4, row.outputs, 1, 3, 3, requires_grad=True)
+        law = row.make(h, options(0.5))
+        drawn = law.sample()
+    assert tuple(law.batch_shape) == (4,)
+    assert tuple(law.event_shape) == (1, 3, 3)
+    assert law.mean.shape == drawn.shape == (4, 1, 3, 3)
+    law.log_prob(torch.full((4, 1, 3, 3), 0.5).round()).sum().backward()
+    assert h.grad is not None
+    assert h.grad.isfinite().all() and float(h.grad.abs().sum()) > 0
+
+
+def test_choices_follow_the_support_and_grey_bernoulli_is_flagged() -> None:
+    grey, binary = DataMeta(SHAPE, "unit"), DataMeta(SHAPE, "binary")
+    real = DataMeta((2,), "real")
+    assert {"bernoulli", "gaussian"} <= set(likelihood_choices(grey))
+    assert "bernoulli" in likelihood_choices(binary)
+    assert "gaussian" not in likelihood_choices(binary)
+    assert "gaussian" in likelihood_choices(real)
+    assert "bernoulli" not in likelihood_choices(real)
+    assert not is_density("bernoulli", grey)
+    assert is_density("bernoulli", binary) and is_density("gaussian", grey)
+    assert "not a density" in density_note("bernoulli", grey)
+    assert density_note("bernoulli", binary) == ""
+
+
+def test_a_point_has_a_mean_and_no_density() -> None:
+    value = torch.arange(6.0).view(2, 3)
+    point = Point(value, event_dim=1)
+    assert torch.equal(point.mean, value)
+    assert torch.equal(point.sample(), value)
+    assert torch.equal(point.variance, torch.zeros(2, 3))
+    with pytest.raises(NotImplementedError):
+        point.log_prob(value)

@@ -1,0 +1,91 @@
+"""Metrics against exact values, and their intervals against repetition."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from genlab import data as datasets
+from genlab import models
+from genlab.evaluate import evaluate
+from genlab.evaluate.metrics import mean_estimate, share_estimate
+from genlab.measure import Series
+from genlab.models.linear_gaussian import LinearGaussian
+from genlab.random import scope
+from genlab.spec import RunSpec
+
+SERIES = Series("a", "a", "g", "nats", "Monte Carlo")
+
+
+def found(n: int = 500, **values: object) -> dict[str, object]:
+    spec = RunSpec.build(**values)
+    data = datasets.load(spec)
+    with scope(0, "weights"):
+        model = models.build(spec)
+    return {e.series.name: e for e in evaluate(model, data, seed=0, n=n)}
+
+
+def test_linear_gaussian_bounds_are_the_evidence() -> None:
+    spec = RunSpec.build(model="linear_gaussian", data="gaussian")
+    data = datasets.load(spec)
+    weight = torch.tensor([[0.6, 0.0], [0.0, 0.6]])
+    model = LinearGaussian.of(weight, torch.zeros(2), 0.8)  # WWᵀ + σ²I = I: the truth itself
+    got = {e.series.name: e for e in evaluate(model, data)}
+    x = data.test.x[:1000]
+    exact = float((-0.5 * x.square().sum(1) - math.log(2 * math.pi)).mean())
+    assert got["test_log_prob"].value == pytest.approx(exact, abs=1e-4)
+    assert got["test_iwae_100"].value == pytest.approx(exact, abs=1e-3)
+    assert got["test_elbo"].low < exact < got["test_elbo"].high
+    assert got["test_elbo"].series.kind == "lower bound"
+    assert got["grid_js"].value == pytest.approx(got["grid_js"].series.truth, rel=0.25)
+    assert got["grid_kl"].value == pytest.approx(got["grid_kl"].series.truth, rel=0.25)
+
+
+def test_vae_metrics() -> None:
+    got = found(model="vae", data="digits")
+    assert set(got) == {
+        "test_elbo",
+        "test_reconstruction",
+        "test_kl",
+        "test_iwae_100",
+        "test_active_units",
+    }
+    assert got["test_iwae_100"].value >= got["test_elbo"].value - 0.5
+    assert all(e.low <= e.value <= e.high for e in got.values())
+    total = got["test_reconstruction"].value - got["test_kl"].value
+    assert got["test_elbo"].value == pytest.approx(total, rel=1e-5)
+
+
+def test_gan_metrics_of_an_untrained_pair() -> None:
+    got = found(model="gan", data="ring")
+    assert got["test_js_bound"].value < math.log(2)
+    assert got["test_js_bound"].series.kind == "lower bound"
+    assert got["test_d_accuracy"].series.n == 1000
+    assert 0.0 <= got["test_d_accuracy"].value <= 1.0
+    assert got["modes"].value <= 8 and got["high_quality"].value < 0.5
+    assert got["high_quality"].series.truth == pytest.approx(1 - math.exp(-4.5))
+
+
+def test_the_seed_decides_and_the_model_is_left_alone() -> None:
+    spec = RunSpec.build(model="dcgan", data="digits")
+    data = datasets.load(spec)
+    model = models.build(spec).train()
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    one, same, other = (evaluate(model, data, seed, n=100) for seed in (1, 1, 2))
+    assert [e.value for e in one] == [e.value for e in same]
+    assert [e.value for e in one] != [e.value for e in other]
+    assert model.training
+    assert all(torch.equal(before[k], v) for k, v in model.state_dict().items())
+
+
+def test_intervals_cover_at_their_rate() -> None:
+    with scope(0, "coverage"):
+        draws = torch.randn(400, 50) + 3
+        hits = torch.randint(0, 10, (400, 60)) < 3
+    means = [mean_estimate(SERIES, row) for row in draws]
+    assert sum(e.low < 3 < e.high for e in means) / 400 == pytest.approx(0.95, abs=0.035)
+    shares = [share_estimate(SERIES, int(row.sum()), 60) for row in hits]
+    assert sum(e.low < 0.3 < e.high for e in shares) / 400 == pytest.approx(0.95, abs=0.035)
+    assert share_estimate(SERIES, 0, 10).low == 0.0
