@@ -213,7 +213,7 @@ def test_several_masks_make_a_mixture() -> None:
     model.train()
     torch.manual_seed(0)
     seen = {round(float(model.log_prob(x).detach()[0]), 4) for _ in range(40)}
-    assert seen == {round(float(part[0]), 4) for part in parts}
+    assert seen == {round(float(part.detach()[0]), 4) for part in parts}
 
 
 def test_masked_convolutions_equal_full_kernels_times_masks() -> None:
