@@ -115,15 +115,15 @@ def test_w1_caps_the_number_of_points():
 
 
 def test_sliced_w1_of_a_shift():
-    x, y = draw(2000, 2, 12), draw(2000, 2, 13, shift=3.0)
-    row = sliced_w1(x, y, projections=400, seed=1)
+    x, y = draw(1000, 2, 12), draw(1000, 2, 13, shift=3.0)
+    row = sliced_w1(x, y, projections=200, seed=1)
     # A shift by d in the plane projects to d |cos θ|, whose mean is 2d/π.
     expected = 3.0 * 2.0 / math.pi
     error = (row.high - row.low) / 3.92
     assert abs(row.value - expected) < 4 * error
-    assert 0.02 < error < 0.1
-    assert row == sliced_w1(x, y, projections=400, seed=1)
-    assert row.value != sliced_w1(x, y, projections=400, seed=2).value
+    assert 0.03 < error < 0.15
+    assert row == sliced_w1(x, y, projections=200, seed=1)
+    assert row.value != sliced_w1(x, y, projections=200, seed=2).value
 
 
 def test_sliced_w1_on_the_line_is_w1():
