@@ -163,19 +163,23 @@ def w1_densities(
     )
 
 
-def _assignment(cost: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _assignment(
+    cost: np.ndarray, precision: float = 1e-4
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The optimal partner of each row, and the dual potentials u + v ≤ cost.
 
     Given the optimal matching, the potentials are shortest paths in its residual graph; there is
-    no negative cycle in it, so relaxation from zero converges.
+    no negative cycle in it, so relaxation from zero converges; for an error bar it may stop once
+    nothing moves by more than ``precision`` mean costs.
     """
     _, partner = linear_sum_assignment(cost)
     matched = cost[np.arange(len(cost)), partner]
     reduced = cost - matched[:, None]
+    limit = 1e-12 + precision * float(matched.mean())
     v = np.zeros(len(cost))
     for _ in range(len(cost)):
         better = np.minimum(v, (reduced + v[partner][:, None]).min(0))
-        if np.allclose(better, v, rtol=0.0, atol=1e-12):
+        if np.allclose(better, v, rtol=0.0, atol=limit):
             break
         v = better
     return partner, matched - v[partner], v
@@ -190,7 +194,8 @@ def w1(x: Tensor, y: Tensor, *, limit: int = MAX_ASSIGNMENT) -> Estimate:
 
     Args:
         x, y: samples, (n, d) and (m, d).
-        limit: the largest number of points of each set, at most 2000.
+        limit: the largest number of points of each set, at most 2000. On one core 300 take about
+            0.03 s, 1000 a second and 2000 six.
 
     Raises:
         DataError: for fewer than two samples, different dimensions, or infinite values.
