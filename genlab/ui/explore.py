@@ -333,12 +333,18 @@ def show_points(scene: Scene, points: Mapping[str, Point]) -> None:
         among_data(scene, "points", marks=marks)
 
 
-def among_data(scene: Scene, key: str, **more: Mapping[str, Tensor]) -> None:
+def among_data(
+    scene: Scene,
+    key: str,
+    *,
+    marks: Mapping[str, Tensor] | None = None,
+    paths: Mapping[str, Tensor] | None = None,
+) -> None:
     """Marks and paths among the held-out data."""
-    split = held_out(scene.data)
     info = points_info(
-        split.x[:600].numpy(),
-        **{kind: {k: v.numpy() for k, v in rows.items()} for kind, rows in more.items()},
+        held_out(scene.data).x[:600].numpy(),
+        marks={name: x.numpy() for name, x in (marks or {}).items()},
+        paths={name: x.numpy() for name, x in (paths or {}).items()},
     )
     pictures.plot(points_figure(info), key=f"explore.{key}")
 

@@ -170,7 +170,7 @@ def shortened(values: Mapping[str, Any]) -> dict[str, str]:
     table = Combination.of(values).options()
     defaults = {row.name: row.default for rows in table.values() for row in rows}
     kept = {k: v for k, v in values.items() if k in KINDS or v != defaults.get(k, v)}
-    return {k: f"{v:g}" if isinstance(v, float) else str(v) for k, v in kept.items()}
+    return {k: str(v) for k, v in kept.items()}
 
 
 def run_form(preview: Callable[[Combination, Mapping[str, Any]], None]) -> dict[str, Any]:

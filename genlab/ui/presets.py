@@ -28,27 +28,20 @@ class Preset:
     icon: str
 
 
+DIGITS = {"data": "digits", "latent": 16, "steps": 10_000, "batch": 64, "seed": 0}
 PRESETS: tuple[Preset, ...] = (
     Preset(
         "vae",
         "VAE on digits",
         "An encoder and a decoder learn 8×8 digits; the samples sharpen while you look.",
-        {"VAE on digits": {"model": "vae", "data": "digits", "steps": 6000, "batch": 128}},
+        {"VAE on digits": {"model": "vae", "data": "digits", "latent": 8, "steps": 10_000}},
         ":material/blur_on:",
     ),
     Preset(
         "gan",
         "GAN on a ring of 8 Gaussians",
         "Points chase eight bumps; see the modes being found, and lost, with the true density.",
-        {
-            "GAN on a ring": {
-                "model": "gan",
-                "data": "ring",
-                "objective": "nonsaturating",
-                "steps": 10000,
-                "batch": 256,
-            }
-        },
+        {"GAN on a ring": {"model": "gan", "data": "ring", "steps": 10_000, "lr": 1e-3}},
         ":material/bubble_chart:",
     ),
     Preset(
@@ -59,9 +52,10 @@ PRESETS: tuple[Preset, ...] = (
             "DCGAN on MNIST": {
                 "model": "dcgan",
                 "data": "mnist5k",
-                "objective": "nonsaturating",
-                "steps": 2000,
-                "batch": 64,
+                "width": 16,
+                "batch": 32,
+                "lr": 1e-3,
+                "steps": 5_000,
             }
         },
         ":material/draw:",
@@ -71,14 +65,8 @@ PRESETS: tuple[Preset, ...] = (
         "VAE against GAN",
         "The same digits, the same batches, the same seed: two ways to learn them, side by side.",
         {
-            "VAE (duel)": {"model": "vae", "data": "digits", "steps": 5000, "batch": 128},
-            "GAN (duel)": {
-                "model": "gan",
-                "data": "digits",
-                "objective": "nonsaturating",
-                "steps": 5000,
-                "batch": 128,
-            },
+            "VAE (duel)": {**DIGITS, "model": "vae"},
+            "GAN (duel)": {**DIGITS, "model": "gan", "lr": 1e-3},
         },
         ":material/compare_arrows:",
     ),

@@ -70,7 +70,7 @@ def test_a_preset_lands_on_watch_with_the_run(app, page):
     page.goto(app.url)
     settled(page)
     assert page.locator(".thumb").count() >= 1
-    assert page.get_by_text(re.compile(r"step [\d,]+ of 6,000|waits, place")).count() >= 1
+    assert page.get_by_text(re.compile(r"step [\d,]+ of 10,000|waits, place")).count() >= 1
 
 
 def test_clicks_on_the_map_decode_and_the_map_is_not_drawn_anew(app, page, trained, shot):
