@@ -48,6 +48,17 @@ def caption(series: Mapping[str, Any]) -> str:
     return ", ".join([p for p in parts if p] + ([f"n = {n:,}"] if n else []))
 
 
+def own(series: Mapping[str, Any]) -> str:
+    """What a line says for itself: kind and n, the kind only where the title does not say it.
+
+    Example:
+        >>> own({"title": "KL, training batch", "kind": "training batch", "n": 0})
+        ''
+    """
+    said = str(series.get("kind") or "") in str(series.get("title") or "")
+    return caption({**series, "unit": "", "kind": "" if said else series.get("kind")})
+
+
 def charts(series: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """One chart for each group and unit, in the order of the series.
 
@@ -87,7 +98,7 @@ def charts(series: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
                     {
                         "name": row["name"],
                         "title": row["title"],
-                        "note": "" if same else caption({**row, "unit": ""}),
+                        "note": "" if same else own(row),
                         "direction": row.get("direction", "none"),
                         "truth": number(row.get("truth")),
                         "truth_label": row.get("truth_label", ""),

@@ -72,8 +72,17 @@ def _controls(run: str) -> None:
 
 
 def _wish(row: RunRow, name: str, label: str, icon: str, waiting: bool, **values: Any) -> None:
-    if not st.button(label, key=f"live.{name}", icon=icon, disabled=waiting):
-        return
+    st.button(
+        label,
+        key=f"live.{name}",
+        icon=icon,
+        disabled=waiting,
+        on_click=_ask,
+        args=(row, name, label, values),
+    )
+
+
+def _ask(row: RunRow, name: str, label: str, values: Mapping[str, Any]) -> None:
     try:
         runs.request(row.id, name, **values)
     except GenlabError as error:
@@ -81,7 +90,6 @@ def _wish(row: RunRow, name: str, label: str, icon: str, waiting: bool, **values
         return
     if name != "step":
         st.session_state["live.wished"][row.id] = (label, row.status)
-        st.rerun(scope="fragment")
 
 
 def _act(label: str, icon: str, do: Callable[[], None], *, primary: bool = False) -> None:

@@ -259,7 +259,7 @@ export class Chart {
     this.clip.setAttribute("width", this.inner() + 6);
     this.axes(a, b, bottom, top);
     this.truths.replaceChildren();
-    const labels = new Set();
+    const labels = new Set(), taken = [];
     for (const { x, y, path, hidden, about } of this.traces.values()) {
       path.setAttribute("d", hidden ? "" : this.route(x, y, py));
       if (hidden || !x.length || about.truth === null || about.truth === undefined) continue;
@@ -270,7 +270,10 @@ export class Chart {
       labels.add(words);
       const at = py(about.truth);
       make("line", { class: "gl-truth", x1: LEFT, x2: this.width - RIGHT, y1: at, y2: at }, this.truths).style.stroke = about.colour;
-      make("text", { class: "gl-label", x: this.width - RIGHT - 4, y: at < TOP + 16 ? at + 13 : at - 4, "text-anchor": "end" }, this.truths, words);
+      let place = at < TOP + 16 ? at + 13 : at - 4;
+      while (taken.some((other) => Math.abs(other - place) < 12) && place > TOP + 24) place -= 13;
+      taken.push(place);
+      make("text", { class: "gl-label", x: this.width - RIGHT - 4, y: place, "text-anchor": "end" }, this.truths, words);
     }
     this.marks.replaceChildren();
     for (const event of this.events) {

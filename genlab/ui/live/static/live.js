@@ -185,19 +185,22 @@ class View {
     }
   }
 
+  // The chart of a group: one for all runs that say the same things, another one for a run of another kind.
   prepare(run, about) {
-    let chart = this.charts.get(about.key);
+    const names = about.lines.map((line) => line.name);
+    const several = this.runs.size > 1;
+    let chart = [...this.charts.values()].find((known) => known.group === about.key && names.some((name) => known.names.has(name)));
     if (!chart) {
       chart = new Chart(this.cards, about, {
         zoom: (range) => { this.zoom = range; for (const each of this.charts.values()) each.setZoom(range); },
         pick: (step) => { this.scrub(step); this.report(step); },
       });
+      chart.group = about.key;
       chart.names = new Map();
       chart.setZoom(this.zoom);
-      this.charts.set(about.key, chart);
+      this.charts.set(`${about.key}/${names[0]}`, chart);
       this.arrange();
     }
-    const several = this.runs.size > 1;
     about.lines.forEach((line) => {
       if (!chart.names.has(line.name)) chart.names.set(line.name, chart.names.size);
       const place = chart.names.get(line.name);
@@ -217,8 +220,9 @@ class View {
     const charts = [...this.charts.values()].map((chart) => chart.card);
     const rest = new Map([...this.panels].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, panel]) => [name, panel.card]));
     const take = (name) => { const card = rest.get(name); rest.delete(name); return card ? [card] : []; };
-    const first = [...take("samples"), ...charts.slice(0, 1), ...take("reconstructions"), ...charts.slice(1), ...take("latent")];
-    this.cards.append(...first, ...rest.values());
+    // Where several runs stand side by side a picture takes the whole width, and would tear the charts apart.
+    const early = this.runs.size > 1 ? 0 : 1;
+    this.cards.append(...take("samples"), ...charts.slice(0, early), ...take("reconstructions"), ...charts.slice(early), ...take("latent"), ...rest.values());
   }
 
   panel(name) {

@@ -1,0 +1,81 @@
+"""Watch: which run is shown, what its buttons do, what is said of a run that went wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from genlab import runs
+from genlab.testing.scripted_run import ScriptedRun
+
+
+@pytest.fixture
+def run(home):
+    return ScriptedRun(runs.store(), runs.files(), title="one")
+
+
+def labels(app):
+    return [button.label for button in app.button]
+
+
+def press(app, label):
+    next(button for button in app.button if button.label == label).click()
+    return app.run()
+
+
+def test_without_a_run_the_page_says_what_to_do(visit, home):
+    app = visit("watch")
+    assert any("no run to watch yet" in text.value for text in app.markdown)
+    assert "Go to Start" in labels(app)
+
+
+def test_the_newest_active_run_is_shown_and_named_in_the_url(visit, home):
+    active = ScriptedRun(runs.store(), runs.files(), title="active")
+    ended = ScriptedRun(runs.store(), runs.files(), title="ended")
+    ended.end()
+    app = visit("watch")
+    assert not app.exception
+    assert app.query_params["run"] == active.id
+    assert app.selectbox[0].value == active.id
+    assert visit("watch", run=ended.id).selectbox[0].value == ended.id
+
+
+def test_an_unknown_run_is_said_and_nothing_breaks(visit, run):
+    app = visit("watch", run="nobody")
+    assert "nobody" in app.error[0].value
+    assert app.selectbox[0].value == run.id
+
+
+def test_pause_becomes_a_wish_and_is_answered_at_once(visit, run):
+    app = press(visit("watch", run=run.id), "Pause")
+    assert [wish.name for wish in run.store.pending(run.id)] == ["pause"]
+    assert any("Pause asked for" in text.value for text in app.caption)
+    run.store.set_status(run.id, "paused")
+    assert {"Resume", "One step", "Stop"} <= set(labels(app.run()))
+
+
+def test_delete_is_asked_twice(visit, run):
+    run.end()
+    app = visit("watch", run=run.id)
+    assert "Pause" not in labels(app)
+    assert runs.store().get(run.id).status == "done"
+    press(app, "Delete for good")
+    assert runs.store().runs() == []
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [("diverged", "smaller learning rate"), ("lost", "Resume"), ("failed", "then resume")],
+)
+def test_a_run_that_went_wrong_says_what_to_do(visit, run, status, advice):
+    run.go(10)
+    run.end(status, "the reason")
+    app = visit("watch", run=run.id)
+    assert advice in app.error[0].value
+    assert "the reason" in app.error[0].value
+    assert ("Resume" in labels(app)) == (status != "diverged")
+
+
+def test_a_lost_run_is_queued_again(visit, run):
+    run.end("lost")
+    press(visit("watch", run=run.id), "Resume")
+    assert runs.store().get(run.id).status == "queued"
