@@ -11,6 +11,7 @@ A run = a dataset + a model + an objective + an algorithm::
 from __future__ import annotations
 
 import importlib
+import types
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -59,19 +60,26 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_PARTS, "Run"})
 
 
-def train(*, title: str = "", **options: Any) -> Run:
-    """Train in the foreground and return the run; it is kept in the store like any other.
+class _Train(types.ModuleType):
+    """The package :mod:`genlab.train`, which scripts also call: ``genlab.train(model=...)``."""
 
-    Args:
-        title: what lists show.
-        **options: ``model``, ``data`` and any option of :class:`genlab.spec.RunSpec`.
+    def __call__(self, *, title: str = "", **options: Any) -> Run:
+        """Train in the foreground and return the run; it is kept in the store like any other.
 
-    Raises:
-        SpecError: for an unknown name or a value that is not allowed; nothing was started.
-    """
-    from genlab.runs.foreground import train as run
+        Args:
+            title: what lists show.
+            **options: ``model``, ``data`` and any option of :class:`genlab.spec.RunSpec`.
 
-    return run(options, title=title)
+        Raises:
+            SpecError: for an unknown name or a value that is not allowed; nothing was started.
+        """
+        from genlab.runs.foreground import train
+
+        return train(options, title=title)
+
+
+# A function of this name would be replaced by the package as soon as anything imports that.
+importlib.import_module("genlab.train").__class__ = _Train
 
 
 def load(ref: str | Path, step: int | None = None) -> GenerativeModel:
@@ -88,8 +96,3 @@ def load(ref: str | Path, step: int | None = None) -> GenerativeModel:
     from genlab.runs import open_run
 
     return open_run(str(ref)).model(step)
-
-
-# ``genlab.train`` is the function above, as scripts use it, and the package of the same name: an
-# import of a submodule (`import genlab.train.loop`) binds the package over the function, so the
-# package is imported by whoever needs it and the function is put back.

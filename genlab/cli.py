@@ -52,33 +52,24 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--{kind}", metavar="NAME", help=f"one of: {', '.join(table.names())}{needed}"
         )
-    seen: set[str] = set(TABLES)
-    for kind, owner, rows in [
+    # The same name may stand in several tables' option sets, each with its own help.
+    texts: dict[str, dict[str, list[str]]] = {}
+    types: dict[str, str] = {}
+    for owner, rows in [
         *(
-            (kind, row.name, row.value.Options.table())
+            (f"{kind} {row.name}", row.value.Options.table())
             for kind, table in TABLES.items()
             for row in table.rows()
         ),
-        ("train", "every run", TrainOptions.table()),
+        ("every run", TrainOptions.table()),
     ]:
         for option in rows:
-            if option.name not in seen:
-                seen.add(option.name)
-                flag = option.name.replace("_", "-")
-                names = (
-                    [f"--{option.name}"]
-                    if flag == option.name
-                    else [
-                        f"--{option.name}",
-                        f"--{flag}",
-                    ]
-                )
-                parser.add_argument(
-                    *names,
-                    dest=option.name,
-                    metavar=option.type.__name__.upper(),
-                    help=f"{described(option)} [{kind}: {owner}]",
-                )
+            types.setdefault(option.name, option.type.__name__.upper())
+            texts.setdefault(option.name, {}).setdefault(described(option), []).append(owner)
+    for name, helps in texts.items():
+        flags = dict.fromkeys((f"--{name}", f"--{name.replace('_', '-')}"))
+        lines = [f"{text} [{', '.join(owners)}]" for text, owners in helps.items()]
+        parser.add_argument(*flags, dest=name, metavar=types[name], help="; ".join(lines))
 
 
 def build() -> Parser:
@@ -340,7 +331,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if words[:1] == ["train"]:
             # The tables are read for this command alone: they import torch.
             commands = next(a for a in parser._actions if a.dest == "command")
-            add_run_options(commands.choices["train"])  # type: ignore[index, call-overload]
+            add_run_options(commands.choices["train"])  # type: ignore[index]
         arguments = parser.parse_args(words)
         if arguments.command is None:
             parser.print_help(sys.stderr)

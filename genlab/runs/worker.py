@@ -17,7 +17,7 @@ import torch
 
 from genlab import random
 from genlab.errors import GenlabError, RunNotFound, StoreError
-from genlab.evaluate.base import probes_for
+from genlab.evaluate.base import Probe, probes_for
 from genlab.measure import Picture, Series
 from genlab.registry import ALGORITHMS, JOBS, MODELS
 from genlab.runs import catalog
@@ -50,6 +50,8 @@ class StoreSink:
         self._store, self._files, self._run = store, files, run
         self._recorded, self._snapshots = recorded, snapshots
         self._waiting: list[Record] = []
+        self._writer: threading.Thread | None = None
+        self._error: BaseException | None = None
 
     def scalars(self, step: int, values: Mapping[str, float | None]) -> None:
         if step > self._recorded:
@@ -73,8 +75,25 @@ class StoreSink:
             self._waiting = []
 
     def save(self, snapshot: Snapshot) -> None:
-        self._files.save(snapshot)
-        catalog.thin_files(self._files, self._snapshots)
+        # A disk makes one wait; the tensors are copies, so the training need not.
+        self.settle()
+        self._writer = threading.Thread(target=self._write, args=(snapshot,), name="writer")
+        self._writer.start()
+
+    def _write(self, snapshot: Snapshot) -> None:
+        try:
+            self._files.save(snapshot)
+            catalog.thin_files(self._files, self._snapshots)
+        except BaseException as error:
+            self._error = error
+
+    def settle(self) -> None:
+        if self._writer is not None:
+            self._writer.join()
+            self._writer = None
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
 
 
 def patiently(write: Callable[[], Any], tries: int = 4) -> Any:
@@ -281,8 +300,12 @@ def _train(
     torch.set_num_threads(spec.train.threads)
     data = catalog.dataset(spec)
     algorithm = ALGORITHMS[spec.algorithm](spec)
-    probes = probes_for(spec, MODELS[spec.model], data)
-    store.describe(row.id, series_of(algorithm.series, *(probe.series for probe in probes)))
+
+    def probes() -> Sequence[Probe]:
+        found = probes_for(spec, MODELS[spec.model], data)
+        store.describe(row.id, series_of(algorithm.series, *(probe.series for probe in found)))
+        return found
+
     sink = StoreSink(
         store,
         files,
@@ -307,9 +330,10 @@ def _train(
     try:
         state, step = train(algorithm, data, state, start=step, observers=observers)
     finally:
-        # What was seen before an error is shown too, unless the error is the store's.
-        with contextlib.suppress(StoreError):
+        # What was seen before an error is shown and kept too, unless that is what went wrong.
+        with contextlib.suppress(StoreError, OSError):
             sink.flush()
+            sink.settle()
     return "done" if step >= spec.train.steps else "stopped"
 
 

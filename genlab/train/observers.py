@@ -63,7 +63,10 @@ class Sink(Protocol):
         """Make what was put so far visible; the records of one step become visible together."""
 
     def save(self, snapshot: Snapshot) -> None:
-        """Keep a snapshot."""
+        """Keep a snapshot; may return before it is kept."""
+
+    def settle(self) -> None:
+        """Wait until everything is kept."""
 
 
 class Wish(Protocol):
@@ -90,7 +93,7 @@ class Budget:
     def __init__(
         self,
         share: float = 0.03,
-        credit: float = 0.4,
+        credit: float = 0.3,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.share, self.credit, self.clock = share, credit, clock
@@ -169,7 +172,8 @@ class Watcher(Observer):
 
     Args:
         algorithm: what is running.
-        probes: what to look with.
+        probes: what to look with, or what makes it: that may take a while (a grid of a density)
+            and is called after the first step, so that nobody waits for that step.
         sink: where to.
         attempt: of the run.
         budget: of time.
@@ -179,14 +183,16 @@ class Watcher(Observer):
     def __init__(
         self,
         algorithm: Algorithm[Any],
-        probes: Sequence[Probe],
+        probes: Sequence[Probe] | Callable[[], Sequence[Probe]],
         sink: Sink,
         *,
         attempt: int = 1,
         budget: Budget | None = None,
         gap: float = 0.4,
     ) -> None:
-        self._algorithm, self._probes, self._sink = algorithm, list(probes), sink
+        self._algorithm, self._sink = algorithm, sink
+        self._make = probes if callable(probes) else lambda: probes
+        self._probes: list[Probe] | None = None
         self._attempt, self._gap = attempt, gap
         self.budget = budget or Budget()
         self._cost = 0.0
@@ -197,7 +203,7 @@ class Watcher(Observer):
     def begin(self, step: int, state: Any) -> bool:
         self.budget.began = self.budget.clock()
         if step == 0:
-            # A copy is looked at after the first step, so that nobody waits for that step.
+            # A copy is looked at after the first step.
             model = copy.deepcopy(self._algorithm.model(state))
             self._start = take(self._algorithm, state, 0, self._attempt), model
         # A resumed run was looked at when its snapshot was taken.
@@ -215,6 +221,11 @@ class Watcher(Observer):
     def end(self, step: int, state: Any) -> None:
         with self.budget.looking(free=True):
             self.look(step, state)
+            self._sink.settle()
+
+    def settle(self) -> None:
+        """Wait until everything that was seen is kept."""
+        self._sink.settle()
 
     def look(self, step: int, state: Any) -> None:
         """Look now, unless this step was looked at already.
@@ -247,6 +258,8 @@ class Watcher(Observer):
         wrong = not_finite(snapshot.tensors)
         if wrong is not None:
             raise Diverged(step, wrong)
+        if self._probes is None:
+            self._probes = list(self._make())
         readings = []
         for probe in tuple(self._probes):
             try:
@@ -313,6 +326,7 @@ class Controls(Observer):
         if self._paused and self._left == 0 and not self._stop:
             with self._watcher.budget.waiting():
                 self._watcher.look(step, state)
+                self._watcher.settle()
                 if not self._told:
                     self._status("paused")
                     self._told = True

@@ -165,7 +165,7 @@ def test_a_full_disk_fails_the_run_and_keeps_the_last_snapshot(
 
     def fsync(handle: int) -> None:
         calls[0] += 1
-        if calls[0] > 10:
+        if calls[0] > 3:
             raise OSError(errno.ENOSPC, "No space left on device")
         real(handle)
 

@@ -1,0 +1,261 @@
+"""The command line: JSON on standard output, one line on standard error, never a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from genlab import cli, runs
+from genlab.registry import TABLES
+from genlab.spec import TrainOptions
+
+ROOT = Path(__file__).resolve().parents[1]
+SMALL = [
+    "--model",
+    "vae",
+    "--data",
+    "digits",
+    "--batch",
+    "16",
+    "--hidden",
+    "16",
+    "--latent",
+    "2",
+    "--quiet",
+]
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("GENLAB_STORE", f"sqlite:///{tmp_path}/genlab.db")
+    monkeypatch.setenv("GENLAB_FILES", str(tmp_path))
+    runs.configure()
+    yield tmp_path
+    runs.configure()
+
+
+def call(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, list[Any], str]:
+    """Exit status, the JSON lines of the answer, and what was said to people."""
+    code = cli.main(list(words))
+    out, err = capsys.readouterr()
+    return code, [json.loads(line) for line in out.splitlines()], err
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> str:
+    code, answer, _ = call(capsys, "train", *SMALL, "--steps", "12", "--seed", "3")
+    assert code == 0
+    return answer[-1]["run"]
+
+
+def test_train_ends_with_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
+    code, answer, err = call(capsys, "train", *SMALL, "--steps", "9", "--title", "tiny")
+    assert code == 0
+    assert len(answer) == 1
+    (row,) = answer
+    assert (row["status"], row["step"], row["steps"], row["title"]) == ("done", 9, 9, "tiny")
+    assert -200 < row["last"]["elbo"] < 0
+    assert err == ""
+
+
+def test_list_and_show(capsys: pytest.CaptureFixture[str], run: str) -> None:
+    code, answer, _ = call(capsys, "list")
+    assert code == 0
+    assert [(row["run"], row["status"]) for row in answer] == [(run, "done")]
+    assert call(capsys, "list", "--status", "lost")[1] == []
+    code, (shown,), _ = call(capsys, "show", run)
+    assert code == 0
+    assert shown["spec"]["seed"] == 3
+    assert shown["snapshots"][-1] == 12
+    assert {"elbo"} <= {s["name"] for s in shown["series"]}
+
+
+def test_samples_are_repeatable(
+    capsys: pytest.CaptureFixture[str], run: str, tmp_path: Path
+) -> None:
+    def draw(name: str, seed: int) -> np.ndarray:
+        out = str(tmp_path / name)
+        code, (row,), _ = call(capsys, "sample", run, "-n", "5", "--seed", str(seed), "--out", out)
+        assert code == 0
+        assert row["shape"] == [5, 1, 8, 8]
+        with np.load(out, allow_pickle=False) as file:
+            return file["x"]
+
+    assert np.array_equal(draw("a.npz", 1), draw("b.npz", 1))
+    assert not np.array_equal(draw("a.npz", 1), draw("c.npz", 2))
+    assert call(capsys, "sample", run, "-n", "5", "--out", str(tmp_path / "a.png"))[0] == 0
+    assert Image.open(tmp_path / "a.png").size == (24, 16)
+
+
+def test_evaluate_says_what_each_number_is(capsys: pytest.CaptureFixture[str], run: str) -> None:
+    code, (row,), err = call(capsys, "evaluate", run, "--seed", "0")
+    assert (code, err) == (0, "")
+    assert row["step"] == 12
+    assert row["metrics"]
+    for estimate in row["metrics"].values():
+        assert estimate["low"] <= estimate["value"] <= estimate["high"]
+        assert estimate["kind"]
+        assert estimate["unit"]
+    assert call(capsys, "evaluate", run, "--seed", "0")[1] == [row]
+
+
+def test_export_makes_a_folder_that_stands_alone(
+    capsys: pytest.CaptureFixture[str], run: str, tmp_path: Path
+) -> None:
+    code, (row,), _ = call(capsys, "export", run, "--to", str(tmp_path / "out"))
+    assert code == 0
+    assert row["to"] == str(tmp_path / "out")
+    code, (shown,), _ = call(capsys, "show", str(tmp_path / "out"))
+    assert code == 0
+    assert shown["snapshots"][-1] == 12
+    code, _, err = call(capsys, "export", run, "--to", str(tmp_path / "out"))
+    assert code == 2
+    assert "not an empty folder" in err
+
+
+def test_deleting_asks_twice(capsys: pytest.CaptureFixture[str], run: str) -> None:
+    code, _, err = call(capsys, "delete", run)
+    assert code == 2
+    assert "--yes" in err
+    assert call(capsys, "delete", run, "--yes")[1] == [{"run": run, "deleted": True}]
+    assert call(capsys, "list")[1] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("train --model vea --data digits", "did you mean 'vae'"),
+        ("train --model vae --data digit", "did you mean 'digits'"),
+        ("train --model vae", "data"),
+        ("train --model vae --data digits --lr 7", "from 1e-07 to 1"),
+        ("train --model vae --data digits --steps many", "whole number"),
+        ("train --model vae --data digits --colour red", "--colour"),
+        ("train --model vae --data digits --objective minimax", "elbo"),
+        ("train --model dcgan --data ring", "ring"),
+        ("show nope", "no run 'nope'"),
+        ("stop nope", "no run 'nope'"),
+        ("resume nope", "no run 'nope'"),
+        ("sample nope --out x.npz", "no run 'nope'"),
+        ("sample nope --out x.pickle", ".npz or .png"),
+        ("sample nope", "--out"),
+        ("show shipped:nope", "ships with"),
+        ("evaluate /nowhere/at/all", "no exported run"),
+        ("nonsense", "nonsense"),
+    ],
+)
+def test_a_wrong_request_is_one_line(
+    capsys: pytest.CaptureFixture[str], words: str, said: str
+) -> None:
+    code, answer, err = call(capsys, *words.split())
+    assert code == 2
+    assert answer == []
+    assert said in err
+    assert len(err.splitlines()) == 1
+    assert "Traceback" not in err
+    assert runs.store().runs() == []
+
+
+def test_a_damaged_store_is_one_line(capsys: pytest.CaptureFixture[str], place: Path) -> None:
+    (place / "genlab.db").write_text("no database " * 100)
+    code, _, err = call(capsys, "list")
+    assert code == 2
+    assert "damaged" in err
+    assert len(err.splitlines()) == 1
+
+
+def test_wishes_need_an_active_run(capsys: pytest.CaptureFixture[str], run: str) -> None:
+    for words in (["stop", run], ["pause", run], ["step", run], ["resume", run]):
+        code, _, err = call(capsys, *words)
+        assert code == 2
+        assert "done" in err
+
+
+def test_every_option_of_every_table_is_an_option(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as done:
+        cli.main(["train", "--help"])
+    assert done.value.code == 0
+    text = " ".join(capsys.readouterr().out.split())
+    rows = [*TrainOptions.table()]
+    for table in TABLES.values():
+        for row in table.rows():
+            rows += row.value.Options.table()
+            assert row.name in text
+    for option in rows:
+        assert f"--{option.name} " in text, option.name
+        assert option.help.split()[-1] in text
+
+
+def terminal(*words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "genlab", *words],
+        cwd=ROOT,
+        env={**os.environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_ctrl_c_stops_with_a_snapshot_and_resume_goes_on(
+    capsys: pytest.CaptureFixture[str], place: Path
+) -> None:
+    words = [word for word in SMALL if word != "--quiet"]
+    process = terminal("train", *words, "--steps", "1000000")
+    store = runs.store()
+    until = time.monotonic() + 60
+    while not (store.runs() and store.last_step(store.runs()[0].id) > 0):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0
+    (row,) = [json.loads(line) for line in out.splitlines()]
+    assert row["status"] == "stopped"
+    assert 0 < row["step"] < 1_000_000
+    assert "step/s" in err
+    assert "Traceback" not in err
+    view = runs.open_run(row["run"])
+    assert view.snapshots()[-1] == row["step"]
+    assert view.model().sample(1).shape == (1, 1, 8, 8)
+
+
+def test_the_package_imports_quickly_and_offers_its_parts() -> None:
+    code = (
+        "import sys, genlab; print('torch' in sys.modules, 'sqlalchemy' in sys.modules);"
+        "print('vae' in genlab.models.names(), 'digits' in genlab.data.names(),"
+        " 'elbo' in genlab.objectives.names(), callable(genlab.train), callable(genlab.load))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.split() == ["False", "False", *["True"] * 5], done.stderr
+
+
+def test_the_python_surface(place: Path) -> None:
+    code = (
+        "import genlab;"
+        "run = genlab.train(model='vae', data='digits', steps=4, batch=16, hidden=16);"
+        "again = genlab.train(model='vae', data='digits', steps=4, batch=16, hidden=16);"
+        "a, b = genlab.load(run.id), genlab.load(again.id);"
+        "import torch; torch.manual_seed(0); x = a.sample(2); torch.manual_seed(0);"
+        "print(run.row.status, tuple(x.shape), bool((x == b.sample(2)).all()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ},
+    )
+    assert done.stdout.strip() == "done (2, 1, 8, 8) True", done.stderr
