@@ -1,0 +1,140 @@
+"""What a page shows of a background run is what its snapshots and its seed give offline."""
+
+from __future__ import annotations
+
+import io
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from genlab import runs
+from genlab.data import Batches
+from genlab.evaluate.base import look, probes_for
+from genlab.measure import Reading
+from genlab.registry import ALGORITHMS, MODELS
+from genlab.runs import RunView, supervisor
+from genlab.runs.files import sheet
+from genlab.spec import RunSpec
+from genlab.train.loop import train
+from genlab.train.snapshots import put_back, take
+
+STEPS = 240
+SPECS = {
+    "vae": RunSpec.build(model="vae", data="digits", steps=STEPS, seed=3),
+    "gan": RunSpec.build(model="gan", data="digits", steps=STEPS, seed=3),
+}
+
+
+@pytest.fixture(scope="module")
+def views(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, RunView]]:
+    """A VAE and a GAN, trained by a supervisor in processes of their own."""
+    place = tmp_path_factory.mktemp("live")
+    runs.configure(f"sqlite:///{place}/genlab.db", place)
+    started = {name: runs.start(spec) for name, spec in SPECS.items()}
+    until = time.monotonic() + 240
+    while any(runs.store().get(run).status != "done" for run in started.values()):
+        statuses = {run: runs.store().get(run) for run in started.values()}
+        assert time.monotonic() < until, statuses
+        time.sleep(0.1)
+    yield {name: runs.open_run(run) for name, run in started.items()}
+    for child in supervisor._spawned:
+        if child.poll() is None:
+            child.send_signal(signal.SIGTERM)
+            child.wait(timeout=30)
+    runs.configure()
+
+
+def logged(view: RunView, step: int) -> dict[str, float]:
+    values: dict[str, float] = {}
+    for record in view.read(limit=100_000, kinds={"scalars"}):
+        if record.step == step:
+            values.update(record.payload)
+    return values
+
+
+def recomputed(view: RunView, step: int) -> Reading:
+    """Every probe's reading of the snapshot, in this process."""
+    model, data = view.model(step), view.data()
+    values: dict[str, float] = {}
+    pictures: dict[str, Any] = {}
+    for probe in probes_for(view.spec, MODELS[view.spec.model], data):
+        reading = look(probe, model, step)
+        values.update(reading.values)
+        pictures.update(reading.pictures)
+    return Reading(values, pictures)
+
+
+def middle(view: RunView) -> int:
+    steps = view.snapshots()
+    return steps[len(steps) // 2]
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_the_logged_loss_is_that_of_the_next_step_from_the_snapshot(
+    views: dict[str, RunView], name: str
+) -> None:
+    view = views[name]
+    at = middle(view)
+    algorithm = ALGORITHMS[view.spec.algorithm](view.spec)
+    state = put_back(algorithm, view.files.snapshot(at), view.data())
+    batch = view.data().train.x[Batches(len(view.data().train), 128, 3).index(at)]
+    assert len(batch) == 128
+    terms = algorithm.step(state, batch)[1].means()
+    seen = logged(view, at + 1)
+    wanted = {"vae": ("elbo", "reconstruction", "kl"), "gan": ("loss_discriminator", "d_real")}
+    for key in wanted[name]:
+        assert seen[key] == pytest.approx(terms[key], rel=1e-5), key
+
+
+@pytest.mark.parametrize(("name", "key"), [("vae", "val_kl"), ("gan", "js_bound")])
+def test_the_logged_divergence_is_that_of_the_snapshot(
+    views: dict[str, RunView], name: str, key: str
+) -> None:
+    view = views[name]
+    at = middle(view)
+    assert logged(view, at)[key] == pytest.approx(recomputed(view, at).values[key], rel=1e-5)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_the_latent_map_is_that_of_the_snapshot(views: dict[str, RunView], name: str) -> None:
+    view = views[name]
+    at = middle(view)
+    shown = np.array(view.frame("latent", at)["x"])
+    again = np.array(recomputed(view, at).pictures["latent"].payload["x"])
+    assert shown.shape == again.shape
+    assert len(shown) >= 100
+    np.testing.assert_allclose(shown, again, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_the_thumbnail_is_that_of_the_snapshot(views: dict[str, RunView], name: str) -> None:
+    view = views[name]
+    at = middle(view)
+    shown = np.asarray(Image.open(io.BytesIO(view.frame_file("samples", at))).convert("L"))
+    x = recomputed(view, at).pictures["samples"].payload["x"]
+    columns = int(view.frame("samples", at)["columns"])
+    again = sheet(x, columns).squeeze()
+    assert shown.std() > 1
+    np.testing.assert_array_equal(shown, again)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_a_run_resumed_from_a_snapshot_meets_the_next_ones_exactly(
+    views: dict[str, RunView], name: str
+) -> None:
+    view = views[name]
+    at = max(step for step in view.snapshots() if step <= STEPS - 100)
+    assert at > 0
+    algorithm = ALGORITHMS[view.spec.algorithm](view.spec)
+    state = put_back(algorithm, view.files.snapshot(at), view.data())
+    state, step = train(algorithm, view.data(), state, start=at)
+    assert step == STEPS
+    mine, theirs = take(algorithm, state, step).tensors, view.files.snapshot(STEPS).tensors
+    assert set(mine) == set(theirs)
+    assert all(torch.equal(mine[key], theirs[key]) for key in mine)
