@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import nn
+
+from genlab.nets.fast import FEW, FromCode, FromPicture, ToPicture
 
 #: Pixels a side -> (side of the smallest map, number of doublings from there).
 SIZES: Mapping[int, tuple[int, int]] = {8: (2, 2), 28: (7, 2), 32: (4, 3)}
@@ -26,6 +29,23 @@ def channels(size: int, width: int) -> list[int]:
     return [width * 2**i for i in range(SIZES[size][1])]
 
 
+def _down(wide: int, narrow: int, *, bias: bool = True) -> nn.Conv2d:
+    """A convolution that halves the sides."""
+    kind = FromPicture if wide <= FEW else nn.Conv2d
+    return kind(wide, narrow, 4, stride=2, padding=1, bias=bias)
+
+
+def _up(wide: int, narrow: int, *, bias: bool = True) -> nn.ConvTranspose2d:
+    """A fractionally strided convolution that doubles the sides."""
+    kind = ToPicture if narrow <= FEW else nn.ConvTranspose2d
+    return kind(wide, narrow, 4, stride=2, padding=1, bias=bias)
+
+
+def _innermost(net: nn.Sequential) -> nn.Sequential:
+    """The net with channels innermost in memory: measured faster on a CPU, batch-norm threefold."""
+    return net.to(memory_format=torch.channels_last)
+
+
 def downsampler(shape: tuple[int, ...], width: int) -> tuple[nn.Sequential, int]:
     """Strided convolutions with ReLU, and the number of features that come out, flattened.
 
@@ -36,9 +56,10 @@ def downsampler(shape: tuple[int, ...], width: int) -> tuple[nn.Sequential, int]
     plan = [shape[0], *channels(shape[1], width)]
     layers: list[nn.Module] = []
     for wide, narrow in zip(plan, plan[1:], strict=False):
-        layers += [nn.Conv2d(wide, narrow, 4, stride=2, padding=1), nn.ReLU()]
+        layers += [_down(wide, narrow), nn.ReLU()]
     base = SIZES[shape[1]][0]
-    return nn.Sequential(*layers, nn.Flatten()), plan[-1] * base * base
+    net = nn.Sequential(*layers, nn.Flatten())
+    return _innermost(net), plan[-1] * base * base
 
 
 def upsampler(inputs: int, shape: tuple[int, ...], width: int) -> nn.Sequential:
@@ -57,8 +78,8 @@ def upsampler(inputs: int, shape: tuple[int, ...], width: int) -> nn.Sequential:
         nn.Unflatten(1, (plan[0], base, base)),
     ]
     for wide, narrow in zip(plan, plan[1:], strict=False):
-        layers += [nn.ConvTranspose2d(wide, narrow, 4, stride=2, padding=1), nn.ReLU()]
-    return nn.Sequential(*layers[:-1])
+        layers += [_up(wide, narrow), nn.ReLU()]
+    return _innermost(nn.Sequential(*layers[:-1]))
 
 
 def dcgan_weights(module: nn.Module) -> None:
@@ -84,20 +105,20 @@ def dcgan_generator(latent: int, shape: tuple[int, ...], width: int) -> nn.Seque
     plan = list(reversed(channels(shape[1], width)))
     layers: list[nn.Module] = [
         nn.Unflatten(1, (latent, 1, 1)),
-        nn.ConvTranspose2d(latent, plan[0], base, bias=False),
+        FromCode(latent, plan[0], base, bias=False),
         nn.BatchNorm2d(plan[0]),
         nn.ReLU(inplace=True),
     ]
     for wide, narrow in zip(plan, plan[1:], strict=False):
         layers += [
-            nn.ConvTranspose2d(wide, narrow, 4, stride=2, padding=1, bias=False),
+            _up(wide, narrow, bias=False),
             nn.BatchNorm2d(narrow),
             nn.ReLU(inplace=True),
         ]
-    layers += [nn.ConvTranspose2d(plan[-1], shape[0], 4, stride=2, padding=1), nn.Tanh()]
+    layers += [_up(plan[-1], shape[0]), nn.Tanh()]
     net = nn.Sequential(*layers)
     net.apply(dcgan_weights)
-    return net
+    return _innermost(net)
 
 
 def dcgan_discriminator(shape: tuple[int, ...], width: int) -> tuple[nn.Sequential, nn.Sequential]:
@@ -109,12 +130,12 @@ def dcgan_discriminator(shape: tuple[int, ...], width: int) -> tuple[nn.Sequenti
     """
     plan = channels(shape[1], width)
     body: list[nn.Module] = [
-        nn.Conv2d(shape[0], plan[0], 4, stride=2, padding=1),
+        _down(shape[0], plan[0]),
         nn.LeakyReLU(0.2, inplace=True),
     ]
     for wide, narrow in zip(plan, plan[1:], strict=False):
         body += [
-            nn.Conv2d(wide, narrow, 4, stride=2, padding=1, bias=False),
+            _down(wide, narrow, bias=False),
             nn.BatchNorm2d(narrow),
             nn.LeakyReLU(0.2, inplace=True),
         ]
@@ -122,4 +143,5 @@ def dcgan_discriminator(shape: tuple[int, ...], width: int) -> tuple[nn.Sequenti
     pair = nn.Sequential(*body), head
     for net in pair:
         net.apply(dcgan_weights)
+        _innermost(net)
     return pair

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from genlab.divergences import LOG_2
-from genlab.measure import Series
+from genlab.measure import Kind, Series
 from genlab.models.base import GenerativeModel, HasCritic, HasDecoder
 from genlab.objectives.base import Loss, Objective, Player
 from genlab.registry import OBJECTIVES
@@ -91,7 +91,7 @@ class Adversarial(Objective):
 
     @property
     def series(self) -> tuple[Series, ...]:
-        kind = "training batch"
+        kind: Kind = "training batch"
         at_d, at_g = self.row.equilibrium
         level = "equilibrium"
         return (

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from genlab.divergences import closed_form_kl
-from genlab.measure import Series
+from genlab.measure import Kind, Series
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
 from genlab.objectives.base import Loss, Objective, Player
 from genlab.registry import OBJECTIVES
@@ -103,7 +103,7 @@ class ELBO(Objective):
 
     @property
     def series(self) -> tuple[Series, ...]:
-        kind = "training batch"
+        kind: Kind = "training batch"
         return (
             Series("elbo", "ELBO, training batch", "loss", "nats", kind, direction="higher"),
             Series(

@@ -106,7 +106,7 @@ class GradientAlgorithm(Algorithm[GradientState]):
             loss = losses(player)
             # ``backward`` and not ``autograd.grad``: it gives each gradient the strides of its
             # parameter (channels last), which the fused optimiser takes for granted.
-            loss.value.backward()  # type: ignore[no-untyped-call]
+            loss.value.backward()
         optimiser.step()
         return {name: term.detach() for name, term in loss.terms.items()}
 

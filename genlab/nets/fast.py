@@ -1,0 +1,142 @@
+"""The convolutions at the ends of a net, computed in the way that is fastest on a CPU.
+
+Where a strided convolution has few channels on the picture's side, the library's kernels for the
+map towards the picture (a transposed convolution, or the gradient to the picture) take several
+times as long as a matrix product followed by the adding up of overlapping patches. The layers here
+are the layers of ``torch.nn`` with the same parameters, the same function and the same gradients
+of every order; only the way of computing differs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+#: Up to how many channels on the picture's side the patches are the faster way.
+FEW = 1
+
+
+def channels_last(x: Tensor) -> Tensor:
+    """The same pictures with the channels innermost in memory.
+
+    With one channel both orders are the same bytes and the library takes such a tensor for the
+    other one, so that all layers after it would be slow; the strides then say it.
+    """
+    if x.shape[1] > 1:
+        return x.contiguous(memory_format=torch.channels_last)
+    n, _, height, width = x.shape
+    return x.contiguous().as_strided(x.shape, (height * width, 1, width, 1)) if n else x
+
+
+def patches_added(x: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
+    """The transposed convolution as one matrix product and the sum of overlapping patches.
+
+    Args:
+        x: (B, inputs, H, W).
+        weight: (inputs, outputs, k, k).
+
+    Returns:
+        (B, outputs, sH − s + k − 2p, ...).
+    """
+    n, inputs, height, width = x.shape
+    k = weight.shape[-1]
+    pixels = x.permute(0, 2, 3, 1).reshape(-1, inputs)
+    patches = (pixels @ weight.flatten(1)).view(n, height * width, -1).transpose(1, 2)
+    size = [stride * (side - 1) + k - 2 * padding for side in (height, width)]
+    return F.fold(patches, size, k, padding=padding, stride=stride)
+
+
+def _weight_gradient(
+    gradient: Tensor, x: Tensor, weight: Tensor, stride: int, padding: int
+) -> Tensor:
+    """The gradient of the weight of ``conv2d(x, weight)``, in the weight's own memory order."""
+    found: Tensor = torch.ops.aten.convolution_backward(
+        gradient,
+        x,
+        weight,
+        None,
+        [stride, stride],
+        [padding, padding],
+        [1, 1],
+        False,
+        [0, 0],
+        1,
+        [False, True, False],
+    )[1]
+    return found
+
+
+class _Down(torch.autograd.Function):
+    """conv2d, whose gradient to the picture is computed by patches."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.where = stride, padding
+        return F.conv2d(x, weight, None, stride, padding)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+        (gradient,) = gradients
+        x, weight = ctx.saved_tensors
+        to_x = patches_added(gradient, weight, *ctx.where) if ctx.needs_input_grad[0] else None
+        to_weight = (
+            _weight_gradient(gradient, x, weight, *ctx.where) if ctx.needs_input_grad[1] else None
+        )
+        return to_x, to_weight, None, None
+
+
+class _Up(torch.autograd.Function):
+    """conv_transpose2d by patches, whose gradients are those of a convolution."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.where = stride, padding
+        return patches_added(x, weight, stride, padding)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+        gradient = channels_last(gradients[0])
+        x, weight = ctx.saved_tensors
+        stride, padding = ctx.where
+        to_x = (
+            F.conv2d(gradient, weight, None, stride, padding) if ctx.needs_input_grad[0] else None
+        )
+        # y = conv_transpose(x) and x' = conv(y) have the same weight: picture and map change roles.
+        to_weight = (
+            _weight_gradient(x, gradient, weight, stride, padding)
+            if ctx.needs_input_grad[1]
+            else None
+        )
+        return to_x, to_weight, None, None
+
+
+class FromPicture(nn.Conv2d):
+    """A strided convolution that reads a picture of few channels."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = channels_last(x)
+        y = _Down.apply(x, self.weight, self.stride[0], self.padding[0])
+        return y if self.bias is None else y + self.bias.view(1, -1, 1, 1)
+
+
+class ToPicture(nn.ConvTranspose2d):
+    """A fractionally strided convolution that makes a picture of few channels."""
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:  # noqa: ARG002
+        y: Tensor = _Up.apply(x, self.weight, self.stride[0], self.padding[0])
+        return y if self.bias is None else y + self.bias.view(1, -1, 1, 1)
+
+
+class FromCode(nn.ConvTranspose2d):
+    """A transposed convolution of a single pixel, (B, inputs, 1, 1): one matrix product."""
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:  # noqa: ARG002
+        inputs, outputs, height, width = self.weight.shape
+        y = x.flatten(1) @ self.weight.permute(0, 2, 3, 1).reshape(inputs, -1)
+        y = y.view(len(x), height, width, outputs).permute(0, 3, 1, 2)
+        return y if self.bias is None else y + self.bias.view(1, -1, 1, 1)
