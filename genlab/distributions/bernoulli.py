@@ -4,14 +4,78 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
-from torch.distributions import Bernoulli, Independent
+from torch.distributions import Distribution, constraints
+from torch.nn.functional import softplus
 
 from genlab.distributions.base import LIKELIHOODS, Likelihood
 
 
-def make(h: Tensor, options: Any) -> Independent:  # noqa: ARG001 - the table's signature
-    """log p(x | z) = Σ x log π + (1 − x) log(1 − π), π = σ(h): minus the summed BCE with logits.
+class _LogProb(torch.autograd.Function):
+    """Σ x h − log(1 + e^h), with its gradient x − σ(h) in two passes over memory."""
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, value: Tensor) -> Tensor:
+        ctx.save_for_backward(logits, value)
+        return torch.sub(value * logits, softplus(logits)).sum(dim=-1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        gradient = gradients[0].unsqueeze(-1)
+        logits, value = ctx.saved_tensors
+        to_logits = (value - logits.sigmoid()) * gradient if ctx.needs_input_grad[0] else None
+        return to_logits, logits * gradient if ctx.needs_input_grad[1] else None
+
+
+class BernoulliProduct(Distribution):
+    """Independent Bernoulli entries over whole examples.
+
+    log p = Σ x log π + (1 − x) log(1 − π), π = σ(h): minus the summed BCE with logits.
+
+    Args:
+        logits: h, (B, *event).
+        event_dim: how many of the last axes belong to one example.
+
+    Example:
+        >>> law = BernoulliProduct(torch.zeros(1, 784), 1)
+        >>> round(float(law.log_prob(torch.ones(1, 784))), 2)
+        -543.43
+    """
+
+    arg_constraints: dict[str, constraints.Constraint] = {}  # noqa: RUF012 - torch's own shape
+
+    def __init__(self, logits: Tensor, event_dim: int) -> None:
+        self.logits = logits
+        split = logits.dim() - event_dim
+        super().__init__(logits.shape[:split], logits.shape[split:], validate_args=False)
+
+    @property
+    def mean(self) -> Tensor:
+        return self.logits.sigmoid()
+
+    @property
+    def mode(self) -> Tensor:
+        return (self.logits > 0).to(self.logits.dtype)
+
+    @property
+    def variance(self) -> Tensor:
+        return self.mean * (1 - self.mean)
+
+    def sample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
+        with torch.no_grad():
+            shape = torch.Size(sample_shape) + self.logits.shape
+            return torch.bernoulli(self.mean.expand(shape))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        event = len(self._event_shape)
+        logits, value = torch.broadcast_tensors(self.logits, value)
+        flat: Tensor = _LogProb.apply(logits.flatten(-event), value.flatten(-event))
+        return flat
+
+
+def make(h: Tensor, options: Any) -> BernoulliProduct:  # noqa: ARG001 - the table's signature
+    """The net gives the logits.
 
     On grey data in (0, 1) the same expression is not a density: the two values of x do not exhaust
     the data, and it is not to be compared with a negative log-likelihood.
@@ -21,10 +85,7 @@ def make(h: Tensor, options: Any) -> Independent:  # noqa: ARG001 - the table's 
     Args:
         h: logits, (B, 1, *data_shape).
     """
-    logits = h[:, 0]
-    return Independent(
-        Bernoulli(logits=logits, validate_args=False), logits.dim() - 1, validate_args=False
-    )
+    return BernoulliProduct(h[:, 0], h.dim() - 2)
 
 
 LIKELIHOODS.register(

@@ -98,3 +98,23 @@ def test_a_point_has_a_mean_and_no_density() -> None:
     assert torch.equal(point.variance, torch.zeros(2, 3))
     with pytest.raises(NotImplementedError):
         point.log_prob(value)
+
+
+def test_bernoulli_and_its_gradients_are_those_of_torch() -> None:
+    with scope(0, "h"):
+        h = (4 * torch.randn(3, 1, 5, dtype=torch.float64)).requires_grad_()
+        x = torch.rand(3, 5, dtype=torch.float64, requires_grad=True)
+    mine = LIKELIHOODS["bernoulli"].make(h, options()).log_prob(x)
+    bce = torch.nn.functional.binary_cross_entropy_with_logits
+    theirs = -bce(h[:, 0], x, reduction="none").sum(1)
+    torch.testing.assert_close(mine, theirs)
+    for one, other in zip(
+        torch.autograd.grad(mine.sum(), (h, x)),
+        torch.autograd.grad(theirs.sum(), (h, x)),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, other)
+    make = LIKELIHOODS["bernoulli"].make
+    assert torch.autograd.gradgradcheck(lambda h, x: make(h, options()).log_prob(x), (h, x))
+    far = make(torch.tensor([[[200.0, -200.0]]]), options()).log_prob(torch.tensor([[1.0, 1.0]]))
+    assert far.tolist() == [-200.0]
