@@ -1,0 +1,610 @@
+"""Log-joints: a model written as one Python function of named parameters, and a table of presets.
+
+What ADVI and MCMC need of a model is log p(x, θ) and the support of each part of θ; both then
+work on ζ in Rᴷ, where log p(x, ζ) = log p(x, T⁻¹(ζ)) + log|det J_{T⁻¹}(ζ)|.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genlab.errors import GenlabError, SpecError
+from genlab.inference.base import positive
+from genlab.inference.constraints import Constraint, Lower, Ordered, Real, Simplex
+from genlab.inference.linear_gaussian import LinearGaussian
+from genlab.random import generator
+
+Values = Mapping[str, Tensor]
+Rows = tuple[Tensor, ...]
+
+
+class Diverged(GenlabError):
+    """A search left the region where the log-joint is a finite number."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One named part of θ.
+
+    Args:
+        name: the key under which the log-joint finds it.
+        support: where it lives, and the transform to where it may be anything.
+        shape: of one value; () for a number.
+    """
+
+    name: str
+    support: Constraint
+    shape: tuple[int, ...] = ()
+
+
+class LogJoint:
+    """log p(x, θ) as a Python function, with everything that a search over θ asks of it.
+
+    Args:
+        parameters: the parts of θ, in the order in which ζ holds them.
+        log_prob: ``log_prob(values)`` with one value of each parameter by name (no batch axis,
+            float64), giving log p(x, θ) in nats, of shape (). Where ``log_likelihood`` is given,
+            it is the part without data, log p(θ).
+        data: tensors with one row an example, for ``log_likelihood``; real ones become float64.
+        log_likelihood: ``log_likelihood(values, *rows)`` giving Σ log p(row | θ) over the rows, of
+            shape (); on a batch of B of the N rows it is scaled by N / B.
+
+    Raises:
+        SpecError: for no parameter, two of one name, an impossible shape or support, or data that
+            are unequal or not finite.
+
+    Example:
+        >>> coin = LogJoint(
+        ...     [Parameter("p", Lower())], lambda v: 2 * v["p"].log() - 3 * v["p"]
+        ... )
+        >>> coin.size, coin.check().tolist()
+        (1, [0.0])
+    """
+
+    def __init__(
+        self,
+        parameters: Sequence[Parameter],
+        log_prob: Callable[[Values], Tensor],
+        *,
+        data: Sequence[Tensor] = (),
+        log_likelihood: Callable[..., Tensor] | None = None,
+    ) -> None:
+        self.parameters = tuple(parameters)
+        names = [row.name for row in self.parameters]
+        if not names or len(set(names)) < len(names):
+            raise SpecError("parameters", names, "allowed: at least one, each name once")
+        for row in self.parameters:
+            if not isinstance(row.support, Constraint):
+                raise SpecError(
+                    row.name, row.support, "allowed: a support such as Real() or Lower(0)"
+                )
+        self.data = tuple(_data(part) for part in data)
+        if bool(self.data) != (log_likelihood is not None):
+            raise SpecError(
+                "data", f"{len(self.data)} tensors", "data and log_likelihood come together"
+            )
+        counts = [len(rows) if rows.dim() else 0 for rows in self.data]
+        if self.data and (min(counts) < 1 or len(set(counts)) > 1):
+            raise SpecError("data", f"{counts} rows", "allowed: equal numbers, at least 1")
+        self.examples = counts[0] if self.data else 0
+        self._log_prob, self._log_likelihood = log_prob, log_likelihood
+        self._free = [row.support.free_shape(tuple(row.shape)) for row in self.parameters]
+        self._sizes = [math.prod(shape) for shape in self._free]
+        self._vectorised: bool | None = None
+
+    @property
+    def size(self) -> int:
+        """K, how many numbers ζ holds."""
+        return sum(self._sizes)
+
+    def replace(self, name: str, support: Constraint) -> LogJoint:
+        """The same model with another transform for one parameter.
+
+        Raises:
+            SpecError: if there is no such parameter, or the support would be another one.
+        """
+        known = {row.name: row for row in self.parameters}
+        if name not in known:
+            raise SpecError.unknown("parameter", name, known)
+        if support.support != known[name].support.support:
+            raise SpecError(
+                name, support.support, f"a transform of {known[name].support.support} is needed"
+            )
+        rows = [
+            Parameter(name, support, row.shape) if row.name == name else row
+            for row in self.parameters
+        ]
+        return LogJoint(rows, self._log_prob, data=self.data, log_likelihood=self._log_likelihood)
+
+    def batch(self, size: int, seed: int, step: int) -> Rows:
+        """Rows drawn without replacement for a step, the same for the same seed and step.
+
+        Raises:
+            SpecError: unless 1 <= size <= the number of rows.
+        """
+        if not 1 <= size <= self.examples:
+            raise SpecError("batch", size, f"allowed: 1 to {self.examples} examples")
+        index = torch.randperm(self.examples, generator=generator(seed, "batch", step))[:size]
+        return tuple(rows[index] for rows in self.data)
+
+    def constrain(self, zeta: Tensor) -> dict[str, Tensor]:
+        """T⁻¹(ζ): the parameters by name, (\\*, K) -> (\\*, shape)."""
+        return {
+            row.name: row.support.inverse(part)
+            for row, part in zip(self.parameters, self._parts(zeta), strict=True)
+        }
+
+    def unconstrain(self, values: Mapping[str, Any]) -> Tensor:
+        """T(θ): one ζ, (K,).
+
+        Raises:
+            SpecError: if a parameter is missing, unknown, of another shape or outside its support.
+        """
+        known = {row.name for row in self.parameters}
+        for name in values:
+            if name not in known:
+                raise SpecError.unknown("parameter", name, known)
+        parts = []
+        for row, free in zip(self.parameters, self._free, strict=True):
+            if row.name not in values:
+                raise SpecError(row.name, None, "a value for each parameter is needed")
+            value = torch.as_tensor(values[row.name], dtype=torch.float64)
+            if value.shape != torch.Size(row.shape):
+                raise SpecError(
+                    row.name, f"a value of shape {tuple(value.shape)}", f"allowed: {row.shape}"
+                )
+            if not bool(row.support.contains(value).all()):
+                raise SpecError(row.name, value.tolist(), f"allowed: {row.support.support}")
+            parts.append(row.support.forward(value).reshape(math.prod(free)))
+        return torch.cat(parts)
+
+    def log_abs_det(self, zeta: Tensor) -> Tensor:
+        """log|det J| of T⁻¹, (\\*, K) -> (\\*)."""
+        total = torch.zeros(zeta.shape[:-1], dtype=zeta.dtype)
+        for row, part in zip(self.parameters, self._parts(zeta), strict=True):
+            total = total + row.support.log_det(part).reshape((*zeta.shape[:-1], -1)).sum(-1)
+        return total
+
+    def log_density(self, zeta: Tensor, rows: Rows | None = None) -> Tensor:
+        """log p(x, T⁻¹(ζ)) + log|det J|, (B, K) -> (B,), on all data or scaled up from rows."""
+        if self._vectorised is None:
+            self._vectorised = self._try_vmap(zeta)
+        return self._joint(self.constrain(zeta), rows) + self.log_abs_det(zeta)
+
+    def value_and_grad(self, zeta: Tensor, rows: Rows | None = None) -> tuple[Tensor, Tensor]:
+        """The log-density and its gradient in ζ, (B, K) -> (B,) and (B, K)."""
+        with torch.enable_grad():
+            free = zeta.detach().requires_grad_()
+            value = self.log_density(free, rows)
+            (gradient,) = torch.autograd.grad(value.sum(), free)
+        return value.detach(), gradient
+
+    def check(self, start: Mapping[str, Any] | None = None, seed: int = 0) -> Tensor:
+        """ζ of the start, (K,), after looking for whatever would spoil a search.
+
+        The log-joint is called at the start (ζ = 0 where none is given) and at 16 draws of
+        ζ ~ N(start, I), where a search may go.
+
+        Raises:
+            SpecError: if it fails, has the wrong shape, is not a finite number, differs from call
+                to call, or has no gradient in a parameter.
+        """
+        size = (16, self.size)
+        noise = torch.randn(size, generator=generator(seed, "check"), dtype=torch.float64)
+        zeta = torch.zeros(self.size, dtype=torch.float64)
+        if start is not None:
+            zeta = self.unconstrain(start)
+        self._check_point(zeta, "at the start")
+        for point in zeta + noise:
+            self._check_value(self.constrain(point), "near the start")
+        return zeta
+
+    def _check_point(self, zeta: Tensor, where: str) -> None:
+        values = {
+            name: value.detach().requires_grad_() for name, value in self.constrain(zeta).items()
+        }
+        with torch.enable_grad():
+            result = self._check_value(values, where)
+            again = self._check_value(values, where)
+            if not torch.equal(result, again):
+                raise SpecError(
+                    "log_prob",
+                    f"{float(result.detach()):g}, then {float(again.detach()):g}",
+                    "the log-joint must give the same value for the same parameters",
+                )
+            names = list(values)
+            gradients: Sequence[Tensor | None] = [None] * len(names)
+            if result.requires_grad:
+                gradients = torch.autograd.grad(
+                    result, [values[name] for name in names], allow_unused=True
+                )
+        for name, gradient in zip(names, gradients, strict=True):
+            if gradient is None:
+                raise SpecError(
+                    "log_prob",
+                    f"a function without a gradient in {name!r}",
+                    f"use {name!r}, and torch's functions only (no .item(), no numpy)",
+                )
+            if not bool(gradient.isfinite().all()):
+                raise SpecError(
+                    "log_prob",
+                    f"a gradient in {name!r} that is not finite {where}",
+                    f"the log-joint must be smooth there ({_words(values)})",
+                )
+
+    def _check_value(self, values: Values, where: str) -> Tensor:
+        try:
+            result = self._single(values, None)
+        except SpecError:
+            raise
+        except Exception as error:
+            # What a person wrote may fail in any way; they see the reason, not a traceback.
+            raise SpecError(
+                "log_prob",
+                f"{type(error).__name__}: {error}",
+                f"the log-joint must work {where} ({_words(values)})",
+            ) from error
+        if not bool(result.isfinite()):
+            raise SpecError(
+                "log_prob",
+                float(result.detach()),
+                f"the log-joint must be a finite number all over the supports stated; "
+                f"{where} it is not ({_words(values)})",
+            )
+        return result
+
+    def _parts(self, zeta: Tensor) -> list[Tensor]:
+        pieces = zeta.split(self._sizes, dim=-1)
+        return [
+            piece.reshape((*zeta.shape[:-1], *free))
+            for piece, free in zip(pieces, self._free, strict=True)
+        ]
+
+    def _single(self, values: Values, rows: Rows | None) -> Tensor:
+        total = _scalar("log_prob", self._log_prob(values))
+        if self._log_likelihood is None:
+            return total
+        used = self.data if rows is None else rows
+        part = _scalar("log_likelihood", self._log_likelihood(values, *used))
+        return total + self.examples / len(used[0]) * part
+
+    def _joint(self, values: Values, rows: Rows | None) -> Tensor:
+        if self._vectorised:
+            try:
+                return torch.func.vmap(lambda one: self._single(one, rows))(dict(values))
+            except RuntimeError:
+                # One draw spoils the batch (a matrix that has no Cholesky factor): the others
+                # have their values.
+                return self._apart(values, rows)
+        return self._apart(values, rows)
+
+    def _apart(self, values: Values, rows: Rows | None) -> Tensor:
+        # One draw at a time; where the log-joint fails at a draw, that draw has no finite value,
+        # as where it overflows, and whoever searches knows what to do with it.
+        results, failure = [], None
+        for i in range(len(next(iter(values.values())))):
+            try:
+                one = {name: value[i] for name, value in values.items()}
+                results.append(self._single(one, rows))
+            except Exception as error:
+                failure = error
+                every = torch.cat([value[i].flatten() for value in values.values()])
+                results.append(every.sum() * torch.nan)
+        if failure is not None and all(bool(result.isnan()) for result in results):
+            raise Diverged(
+                f"The log-joint fails at every draw ({type(failure).__name__}: {failure}). "
+                "The state before this step was kept; start closer to the posterior."
+            ) from failure
+        return torch.stack(results)
+
+    def _try_vmap(self, zeta: Tensor) -> bool:
+        # Code that looks at its values (an if, a distribution that checks its arguments) runs one
+        # draw at a time; so does code that vmap would run to another result.
+        values = self.constrain(zeta.detach()[:2])
+        try:
+            together = torch.func.vmap(lambda one: self._single(one, None))(dict(values))
+        except Exception:
+            return False
+        apart = self._apart(values, None)
+        return torch.allclose(together, apart, rtol=1e-9, atol=1e-9, equal_nan=True)
+
+
+def _data(part: Any) -> Tensor:
+    tensor = torch.as_tensor(part)
+    if tensor.is_floating_point():
+        tensor = tensor.to(torch.float64)
+    if not bool(tensor.isfinite().all()):
+        raise SpecError("data", "values that are infinite or not numbers", "allowed: numbers")
+    return tensor
+
+
+def _scalar(name: str, result: object) -> Tensor:
+    if not isinstance(result, Tensor):
+        raise SpecError(name, type(result).__name__, "the result must be a torch tensor")
+    if result.shape != ():
+        raise SpecError(
+            name,
+            f"a tensor of shape {tuple(result.shape)}",
+            "the result must be one number, of shape (): sum over the terms",
+        )
+    return result.to(torch.float64)
+
+
+def _words(values: Values) -> str:
+    parts = []
+    for name, value in values.items():
+        numbers = [f"{number:.3g}" for number in value.detach().flatten()[:4].tolist()]
+        parts.append(f"{name} = {', '.join(numbers)}{', ...' if value.numel() > 4 else ''}")
+    return "; ".join(parts)
+
+
+# --- Densities, with their constants, as plain functions: torch.distributions checks its arguments
+# --- by looking at them, which rules out working on many draws at once.
+
+
+def normal(x: Tensor, mean: Tensor | float, sd: Tensor | float) -> Tensor:
+    """log N(x; mean, sd²), element by element, in nats."""
+    spread = torch.as_tensor(sd, dtype=torch.float64)
+    return -0.5 * ((x - mean) / spread).square() - spread.log() - 0.5 * math.log(2 * math.pi)
+
+
+def half_normal(x: Tensor, sd: float) -> Tensor:
+    """log of the density of |N(0, sd²)| at x > 0, in nats."""
+    return normal(x, 0.0, sd) + math.log(2)
+
+
+def half_cauchy(x: Tensor, scale: float) -> Tensor:
+    """log of the density of |Cauchy(0, scale)| at x > 0, in nats."""
+    return math.log(2 / (math.pi * scale)) - torch.log1p((x / scale).square())
+
+
+def gamma(x: Tensor, shape: float, rate: float) -> Tensor:
+    """log Gamma(x; shape, rate) at x > 0, in nats."""
+    constant = shape * math.log(rate) - math.lgamma(shape)
+    return (shape - 1) * x.log() - rate * x + constant
+
+
+# --- Presets
+
+
+#: The eight schools: estimated effects and their standard errors (Rubin 1981).
+EIGHT_SCHOOLS_EFFECTS = (28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0)
+EIGHT_SCHOOLS_ERRORS = (15.0, 10.0, 16.0, 11.0, 9.0, 11.0, 10.0, 18.0)
+
+
+def correlated_gaussian(first: float = 0.28, second: float = 0.31, r2: float = 0.54) -> LogJoint:
+    """A Gaussian in two dimensions as its own posterior; log p(x) = 0.
+
+    The variances are those of the paper's figure, 0.28 and 0.31. A squared
+    correlation of 0.54 gives the mean-field variances printed there, v (1 - r²) = 0.13 and 0.14.
+
+    Source: Kucukelbir et al. 2017, "Automatic differentiation variational inference".
+
+    Args:
+        first, second: the variances.
+        r2: squared correlation, from 0 to below 1.
+
+    Raises:
+        SpecError: if a number is out of range.
+    """
+    if not 0 <= r2 < 1:
+        raise SpecError("r2", r2, "allowed: from 0 to below 1")
+    cross = math.sqrt(r2 * positive("first", first) * positive("second", second))
+    covariance = torch.tensor([[first, cross], [cross, second]], dtype=torch.float64)
+    precision = torch.linalg.inv(covariance)
+    constant = -math.log(2 * math.pi) - 0.5 * float(torch.logdet(covariance))
+    return LogJoint(
+        [Parameter("z", Real(), (2,))],
+        lambda values: constant - 0.5 * values["z"] @ precision @ values["z"],
+    )
+
+
+def linear_gaussian() -> LogJoint:
+    """z ~ N(0, I₂), x | z ~ N(W z + b, ½ I₃) at one x, whose posterior is known exactly."""
+    model, x = linear_gaussian_truth()
+    noise = math.sqrt(model.variance)
+
+    def log_prob(values: Values) -> Tensor:
+        z = values["z"]
+        fit = normal(x, model.loadings @ z + model.offset, noise)
+        return normal(z, 0.0, 1.0).sum() + fit.sum()
+
+    return LogJoint([Parameter("z", Real(), (2,))], log_prob)
+
+
+def linear_gaussian_truth() -> tuple[LinearGaussian, Tensor]:
+    """The exact model of :func:`linear_gaussian`, and its x, (3,)."""
+    loadings = torch.tensor([[1.0, 0.5], [0.0, 1.0], [-1.0, 2.0]], dtype=torch.float64)
+    offset = torch.tensor([0.1, -0.2, 0.3], dtype=torch.float64)
+    x = torch.tensor([1.0, -0.5, 0.8], dtype=torch.float64)
+    return LinearGaussian(loadings, offset, 0.5), x
+
+
+def regression_data(n: int = 60, noise: float = 0.5, seed: int = 0) -> Rows:
+    """x (n, 2) and y = 0.5 + 1.5 x_1 - x_2 + noise (n,), made up."""
+    source = generator(seed, "linear regression")
+    x = torch.randn(n, 2, generator=source, dtype=torch.float64)
+    error = torch.randn(n, generator=source, dtype=torch.float64)
+    return x, 0.5 + 1.5 * x[:, 0] - x[:, 1] + noise * error
+
+
+def linear_regression(noise: float | None = None, n: int = 60) -> LogJoint:
+    """y_i ~ N(intercept + x_i·weights, noise²), all weights ~ N(0, 2²), on made-up data.
+
+    Args:
+        noise: its standard deviation where it is known (the posterior is then Gaussian); None to
+            learn it under |N(0, 1)|.
+        n: examples.
+
+    Raises:
+        SpecError: if the noise is not above 0.
+    """
+    known = None if noise is None else positive("noise", noise)
+    parameters = [Parameter("intercept", Real()), Parameter("weights", Real(), (2,))]
+    if known is None:
+        parameters.append(Parameter("noise", Lower()))
+
+    def log_prior(values: Values) -> Tensor:
+        total = normal(values["weights"], 0.0, 2.0).sum() + normal(values["intercept"], 0.0, 2.0)
+        return total if known else total + half_normal(values["noise"], 1.0)
+
+    def log_likelihood(values: Values, x: Tensor, y: Tensor) -> Tensor:
+        sd = known or values["noise"]
+        return normal(y, values["intercept"] + x @ values["weights"], sd).sum()
+
+    return LogJoint(parameters, log_prior, data=regression_data(n), log_likelihood=log_likelihood)
+
+
+def logistic_data(n: int = 80, seed: int = 0) -> Rows:
+    """x (n, 2) and y in {0, 1} (n,) with log-odds -0.5 + 2 x_1 - x_2, made up."""
+    source = generator(seed, "logistic regression")
+    x = torch.randn(n, 2, generator=source, dtype=torch.float64)
+    u = torch.rand(n, generator=source, dtype=torch.float64)
+    return x, (u < torch.sigmoid(-0.5 + 2 * x[:, 0] - x[:, 1])).double()
+
+
+def logistic_regression(n: int = 80) -> LogJoint:
+    """y_i ~ Bernoulli(σ(intercept + x_i·weights)), all weights ~ N(0, 2.5²), on made-up data."""
+
+    def log_prior(values: Values) -> Tensor:
+        return normal(values["weights"], 0.0, 2.5).sum() + normal(values["intercept"], 0.0, 2.5)
+
+    def log_likelihood(values: Values, x: Tensor, y: Tensor) -> Tensor:
+        logits = values["intercept"] + x @ values["weights"]
+        return torch.nn.functional.logsigmoid((2 * y - 1) * logits).sum()
+
+    parameters = [Parameter("intercept", Real()), Parameter("weights", Real(), (2,))]
+    return LogJoint(parameters, log_prior, data=logistic_data(n), log_likelihood=log_likelihood)
+
+
+def eight_schools(centred: bool = False) -> LogJoint:
+    """effect_j ~ N(mu, tau²), y_j ~ N(effect_j, error_j²), mu ~ N(0, 5²), tau ~ |Cauchy(0, 5)|.
+
+    Centred, ζ holds the effects themselves and the posterior is a funnel, narrow where tau is
+    small; not centred, it holds offset_j = (effect_j - mu) / tau ~ N(0, 1), and is nearly round.
+
+    Sources: Rubin 1981, "Estimation in parallel randomized experiments"; Papaspiliopoulos,
+    Roberts and Sköld 2007, "A general framework for the parametrization of hierarchical models".
+
+    Args:
+        centred: which of the two.
+    """
+    y = torch.tensor(EIGHT_SCHOOLS_EFFECTS, dtype=torch.float64)
+    errors = torch.tensor(EIGHT_SCHOOLS_ERRORS, dtype=torch.float64)
+
+    def log_prob(values: Values) -> Tensor:
+        mu, tau = values["mu"], values["tau"]
+        if centred:
+            effects = values["effects"]
+            between = normal(effects, mu, tau).sum()
+        else:
+            effects = mu + tau * values["offsets"]
+            between = normal(values["offsets"], 0.0, 1.0).sum()
+        hyper = normal(mu, 0.0, 5.0) + half_cauchy(tau, 5.0)
+        return hyper + between + normal(y, effects, errors).sum()
+
+    last = Parameter("effects" if centred else "offsets", Real(), (8,))
+    return LogJoint([Parameter("mu", Real()), Parameter("tau", Lower()), last], log_prob)
+
+
+def gamma_model(shape: float = 2.5, rate: float = 4.2) -> LogJoint:
+    """A Gamma(shape, rate) as its own posterior: log p(x) = 0, and T decides how well q can fit.
+
+    It is what a Gamma prior and exponential or Poisson data lead to. With T = log the best q has
+    σ² = 1 / shape and μ = log(shape / rate) - σ² / 2.
+
+    Source: Kucukelbir et al. 2017, "Automatic differentiation variational inference".
+
+    Args:
+        shape, rate: above 0.
+
+    Raises:
+        SpecError: if one is not.
+    """
+    a, b = positive("shape", shape), positive("rate", rate)
+    return LogJoint([Parameter("rate", Lower())], lambda values: gamma(values["rate"], a, b))
+
+
+def waiting_times(n: int = 25, seed: int = 0) -> LogJoint:
+    """x_i ~ Exponential(rate), rate ~ Gamma(2, 1): the posterior is Gamma(2 + n, 1 + Σ x_i).
+
+    Args:
+        n: made-up waiting times, of rate 1.5.
+        seed: of the times.
+    """
+    u = torch.rand(n, generator=generator(seed, "waiting times"), dtype=torch.float64)
+    return LogJoint(
+        [Parameter("rate", Lower())],
+        lambda values: gamma(values["rate"], 2.0, 1.0),
+        data=(-torch.log1p(-u) / 1.5,),
+        log_likelihood=lambda values, x: (values["rate"].log() - values["rate"] * x).sum(),
+    )
+
+
+def mixture_data(n: int = 120, seed: int = 0) -> Rows:
+    """x (n,): 40 % from N(-2, 0.7²), 60 % from N(1.5, 0.7²), made up."""
+    source = generator(seed, "mixture")
+    left = torch.rand(n, generator=source, dtype=torch.float64) < 0.4
+    noise = torch.randn(n, generator=source, dtype=torch.float64)
+    return (torch.where(left, -2.0, 1.5) + 0.7 * noise,)
+
+
+def gaussian_mixture(components: int = 2, n: int = 120) -> LogJoint:
+    """x_i ~ Σ_k weight_k N(mean_k, sd²), with the means in order so that no label can switch.
+
+    weights ~ Dirichlet(2, ..., 2), means ~ N(0, 3²) ordered (the constant for the order included:
+    K! times), sd ~ |N(0, 1)|; which component an x is from is summed out.
+
+    Args:
+        components: K, at least 2.
+        n: examples.
+
+    Raises:
+        SpecError: if K is below 2.
+    """
+    if components < 2:
+        raise SpecError("components", components, "allowed: a whole number from 2")
+    k = components
+    constant = math.lgamma(2.0 * k) + math.lgamma(k + 1.0)
+
+    def log_prior(values: Values) -> Tensor:
+        means = normal(values["means"], 0.0, 3.0).sum()
+        return values["weights"].log().sum() + means + half_normal(values["sd"], 1.0) + constant
+
+    def log_likelihood(values: Values, x: Tensor) -> Tensor:
+        each = values["weights"].log() + normal(x[:, None], values["means"], values["sd"])
+        return each.logsumexp(1).sum()
+
+    parameters = [
+        Parameter("weights", Simplex(), (k,)),
+        Parameter("means", Ordered(), (k,)),
+        Parameter("sd", Lower()),
+    ]
+    return LogJoint(parameters, log_prior, data=mixture_data(n), log_likelihood=log_likelihood)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A row of the table of models: its title, and how to make it."""
+
+    title: str
+    build: Callable[[], LogJoint]
+
+
+PRESETS: dict[str, Preset] = {
+    "correlated_gaussian": Preset("Correlated Gaussian in 2-D", correlated_gaussian),
+    "linear_gaussian": Preset("Linear Gaussian model, exact posterior known", linear_gaussian),
+    "linear_regression": Preset("Linear regression", linear_regression),
+    "logistic_regression": Preset("Logistic regression", logistic_regression),
+    "eight_schools_centred": Preset("Eight schools, centred", lambda: eight_schools(centred=True)),
+    "eight_schools": Preset("Eight schools, not centred", eight_schools),
+    "gamma": Preset("Gamma", gamma_model),
+    "waiting_times": Preset("Waiting times with a Gamma prior", waiting_times),
+    "gaussian_mixture": Preset("Gaussian mixture with ordered means", gaussian_mixture),
+}
