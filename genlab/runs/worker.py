@@ -29,7 +29,7 @@ from genlab.train.observers import Controls, Cursor, Diverged, Observer, Recorde
 from genlab.train.snapshots import Snapshot, put_back
 
 BEAT = 1.0
-LISTEN = 0.1
+LISTEN = 0.2
 ABANDON = "abandon"
 
 
@@ -52,6 +52,7 @@ class StoreSink:
         self._waiting: list[Record] = []
         self._writer: threading.Thread | None = None
         self._error: BaseException | None = None
+        self._beside = 0.0
 
     def scalars(self, step: int, values: Mapping[str, float | None]) -> None:
         if step > self._recorded:
@@ -81,11 +82,17 @@ class StoreSink:
         self._writer.start()
 
     def _write(self, snapshot: Snapshot) -> None:
+        start = time.thread_time()
         try:
             self._files.save(snapshot)
             catalog.thin_files(self._files, self._snapshots)
         except BaseException as error:
             self._error = error
+        self._beside += time.thread_time() - start
+
+    def beside(self) -> float:
+        taken, self._beside = self._beside, 0.0
+        return taken
 
     def settle(self) -> None:
         if self._writer is not None:
@@ -132,7 +139,7 @@ class Mailbox:
 
 
 class Pulse(threading.Thread):
-    """Tells the store once a second that the run lives, and fetches wishes ten times a second."""
+    """Tells the store once a second that the run lives, and fetches wishes five times a second."""
 
     def __init__(self, store: RunStore, row: RunRow, cursor: Cursor, box: Mailbox) -> None:
         super().__init__(name="pulse", daemon=True)

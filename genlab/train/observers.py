@@ -68,6 +68,9 @@ class Sink(Protocol):
     def settle(self) -> None:
         """Wait until everything is kept."""
 
+    def beside(self) -> float:
+        """Seconds of processor time taken beside the training since this was asked last."""
+
 
 class Wish(Protocol):
     """A command from outside: ``pause``, ``resume``, ``stop``, ``step`` {"n": 1}."""
@@ -92,8 +95,8 @@ class Budget:
 
     def __init__(
         self,
-        share: float = 0.03,
-        credit: float = 0.3,
+        share: float = 0.02,
+        credit: float = 0.15,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.share, self.credit, self.clock = share, credit, clock
@@ -144,7 +147,7 @@ class Recorder(Observer):
         patience: seconds for which records may wait before they are made visible.
     """
 
-    def __init__(self, sink: Sink, steps: int, patience: float = 0.25) -> None:
+    def __init__(self, sink: Sink, steps: int, patience: float = 0.5) -> None:
         self.every = max(1, steps // 500)
         self._sink, self._patience = sink, patience
         self._flushed = 0.0
@@ -240,7 +243,11 @@ class Watcher(Observer):
         snapshot = take(self._algorithm, state, step, self._attempt)
         self._look(snapshot, self._algorithm.model(state))
         self._when = self.budget.clock()
-        self._cost = self._when - start
+        # What is written beside the training takes its processor too: that of the last look is
+        # known by now, and is about that of the next.
+        beside = self._sink.beside()
+        self.budget.spent += beside
+        self._cost = self._when - start + beside
 
     def _look_at_start(self) -> None:
         if self._start is not None:
@@ -250,8 +257,10 @@ class Watcher(Observer):
             with self.budget.looking(free=True):
                 self._look(snapshot, model)
             # In a process that has just started the first look is the slow one: what it took is
-            # believed up to the allowance only.
-            self._cost = min(self.budget.clock() - start, max(self.budget.credit, 0.0))
+            # believed and counted up to half of the allowance only.
+            took = self.budget.clock() - start
+            self._cost = min(took, max(self.budget.credit / 2, 0.0))
+            self.budget.spent += self._cost
 
     def _look(self, snapshot: Snapshot, model: GenerativeModel) -> None:
         step = snapshot.step

@@ -65,6 +65,9 @@ class Keep:
     def flush(self) -> None:
         self.order.append("flush")
 
+    def beside(self) -> float:
+        return 0.0
+
     def settle(self) -> None:
         self.order.append("settle")
 
