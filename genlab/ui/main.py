@@ -31,6 +31,7 @@ PAGES: tuple[tuple[str, str, str], ...] = (
     ("watch", "Watch", ":material/monitoring:"),
     ("explore", "Explore", ":material/explore:"),
     ("compare", "Compare", ":material/compare_arrows:"),
+    ("learn", "Learn", ":material/school:"),
     ("data", "Data", ":material/dataset:"),
 )
 

@@ -1,0 +1,118 @@
+"""Learn: every lesson opens, its numbers are the lesson's, and "Check it" shows both sides."""
+
+from __future__ import annotations
+
+import pytest
+
+from genlab.learn import LESSONS, chapters, lesson
+
+VARIANTS = {
+    "bayes": {"example": "net", "sprinkler": "yes"},
+    "visible": {"net": "nade", "dim": "4"},
+    "elbo": {"latent": "1", "mean1": "0.5"},
+    "divergence": {"q": "student_t", "p": "logistic", "q_df": "8"},
+    "families": {"family": "dirichlet"},
+    "svi": {"model": "normal", "steps": "40"},
+}
+
+
+def widget(app, kind, name):
+    return next(w for w in getattr(app, kind) if w.label.split(" (")[0] == name)
+
+
+def press(app, name):
+    return app.button(key=f"learn.{name}.check").click().run()
+
+
+def differences(app):
+    """(difference, tolerance, relation, holds) of each line that the page shows."""
+    table = app.table[0].value
+    return [
+        (float(r["difference"].split()[0]), float(r["tolerance"]), r[""], r["holds"])
+        for _, r in table.iterrows()
+    ]
+
+
+def agree(app):
+    lines = differences(app)
+    return bool(lines) and all(
+        holds == "yes" and (relation != "=" or abs(difference) <= tolerance * 1.01)
+        for difference, tolerance, relation, holds in lines
+    )
+
+
+@pytest.mark.parametrize("name", chapters())
+def test_a_lesson_opens_and_its_checks_hold(visit, home, name):
+    app = visit("learn", lesson=name)
+    assert not app.error
+    assert not app.exception
+    made = lesson(name)
+    assert [x.value.strip("$\n ") for x in app.latex] == [
+        part for step in made.equations() for part in (step.symbols, step.numbers) if part
+    ]
+    assert len(app.get("plotly_chart")) == len(made.panels())
+    app = press(app, name)
+    assert agree(app)
+    assert len(app.table[0].value) == len(made.check())
+    assert app.query_params["lesson"] == name
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_url_holds_the_lesson(visit, home, name):
+    app = visit("learn", lesson=name, **VARIANTS[name])
+    assert not app.error
+    made = lesson(name, VARIANTS[name])
+    assert [x.value.strip("$\n ") for x in app.latex] == [
+        part for step in made.equations() for part in (step.symbols, step.numbers) if part
+    ]
+    assert {k: app.query_params[k] for k in VARIANTS[name]} == VARIANTS[name]
+    assert agree(press(app, name))
+
+
+def test_a_slider_moves_the_numbers_and_the_url(visit, home):
+    app = visit("learn", lesson="elbo")
+    widget(app, "slider", "mean1").set_value(-1.0).run()
+    assert app.query_params["mean1"] == "-1"
+    made = lesson("elbo", {"mean1": -1.0})
+    assert made.equations()[0].numbers in [x.value.strip("$\n ") for x in app.latex]
+
+
+def test_draw_again_moves_the_seed_alone(visit, home):
+    app = visit("learn", lesson="visible", scale="4")
+    before = [x.value for x in app.latex]
+    app.button(key="learn.visible.again").click().run()
+    assert (app.query_params["seed"], app.query_params["scale"]) == ("1", "4")
+    assert before != [x.value for x in app.latex]
+
+
+def test_another_family_brings_its_own_sliders(visit, home):
+    app = visit("learn", lesson="families", family="gamma", shape="5")
+    widget(app, "selectbox", "family").set_value("gaussian").run()
+    assert not app.error
+    assert {w.label for w in app.slider} >= {"loc", "scale"}
+    assert "shape" not in app.query_params
+
+
+def test_the_next_lesson_is_one_click_away(visit, home):
+    app = visit("learn", lesson="bayes")
+    app.button(key="learn.bayes.to.1").click().run()
+    assert app.query_params["lesson"] == chapters()[1]
+    assert any(LESSONS.row(chapters()[1]).title in str(s.options) for s in app.selectbox)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"lesson": "bays"}, "lesson = 'bays' is not possible"),
+        ({"lesson": "bayes", "tosses": "-3"}, "tosses = '-3' is not possible"),
+        ({"lesson": "bayes", "heads": "3"}, "heads' is not possible"),
+        ({"lesson": "families", "family": "normal"}, "family = 'normal' is not possible"),
+        ({"lesson": "families", "family": "gamma", "shape": "0"}, "shape = '0' is not possible"),
+        ({"lesson": "svi", "kappa": "0.5"}, "forgetting = 0.5 is not possible"),
+        ({"lesson": "divergence", "q": "elliptical", "q_matrix_11": "0"}, "full rank"),
+    ],
+)
+def test_a_bad_value_in_the_url_is_named(visit, home, values, said):
+    app = visit("learn", **values)
+    assert not app.exception
+    assert any(said in error.value for error in app.error)
