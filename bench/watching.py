@@ -103,7 +103,7 @@ def measure(values: dict[str, Any], seconds: float, place: Path) -> dict[str, fl
 def main() -> int:
     """Measure, print, and fail where watching costs too much."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=20.0, help="a side and a combination")
+    parser.add_argument("--seconds", type=float, default=30.0, help="a side and a combination")
     parser.add_argument("--floor", type=float, default=0.95, help="the ratio that is wanted")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
