@@ -52,16 +52,16 @@ def principal(x: Tensor, parts: int = 2) -> Tensor:
 
 
 def short(x: Tensor) -> Any:
-    """Nested lists with four significant digits.
+    """Nested lists with six significant digits.
 
     Example:
-        >>> short(torch.tensor([[0.123456, 12345.6]]))
-        [[0.1235, 12350.0]]
+        >>> short(torch.tensor([[0.12345678, 12345.6789]]))
+        [[0.123457, 12345.7]]
     """
     if x.dim() == 0:
-        return float(f"{float(x):.4g}")
+        return float(f"{float(x):.6g}")
     if x.dim() == 1:
-        return [float(f"{v:.4g}") for v in x.tolist()]
+        return [float(f"{v:.6g}") for v in x.tolist()]
     return [short(row) for row in x]
 
 

@@ -207,12 +207,16 @@ def _thumb(run: str, step: int) -> bytes:
     columns = max(1, int(about.get("columns") or 1))
     rows = max(1, math.ceil(int(about.get("n") or 1) / columns))
     k = min(4, columns, rows)
-    part = sheet.crop((0, 0, sheet.width * k // columns, sheet.height * k // rows))
-    return _png(
-        part.resize(
-            (160, 160), Image.Resampling.BOX if part.width > 160 else Image.Resampling.NEAREST
-        )
-    )
+    width, height = sheet.width // columns, sheet.height // rows
+    picture = Image.new("RGB", (160, 160), (128, 128, 128))
+    cell = (160 - (k - 1)) // k
+    filter_ = Image.Resampling.NEAREST if width < cell else Image.Resampling.BOX
+    for row in range(k):
+        for column in range(k):
+            box = (column * width, row * height, (column + 1) * width, (row + 1) * height)
+            one = sheet.crop(box).resize((cell, cell), filter_)
+            picture.paste(one, (column * (cell + 1), row * (cell + 1)))
+    return _png(picture)
 
 
 def _points_thumb(about: Mapping[str, Any]) -> bytes:
