@@ -2,11 +2,14 @@
 
 Three nets, each against a plain PyTorch loop as a tutorial would write it (a DataLoader over a
 dataset that turns one picture at a time into a tensor, Adam as it comes, ``loss.item()`` at each
-step) and, where it is installed, against pythae's own trainer on tensors in memory with the same
-layers. Rounds are interleaved; one thread; the time is the CPU time of this process, so that other
-work of the machine does not blur it; each ratio is the median over the rounds.
+step) and, where it is installed, against pythae's own trainer with the same layers, fed in both
+of its ways: with a tensor in memory, and with pictures that are turned one by one.
 
-    python bench/training.py [--rounds 7] [--steps 12]
+Each contender is a process of its own, as it is in use; they take turns, so that other work of the
+machine meets all of them; the time is the CPU time of the process (its one thread); each ratio is
+the median over the rounds.
+
+    python bench/training.py [--rounds 9] [--steps 8] [--threads 1]
 
 pythae is found on the import path; ``PYTHONPATH=folder python bench/training.py`` takes it from a
 folder of its own.
@@ -16,7 +19,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.util
 import io
+import logging
+import multiprocessing
 import statistics
 import tempfile
 import time
@@ -36,8 +42,6 @@ from genlab.vision import torchvision
 
 BATCH = 128
 Round = Callable[[], int]
-#: What must hold: net -> (ratio to the plain loop, ratio to pythae).
-TARGETS = {"vae": (None, 2.2), "conv_vae": (None, 1.5), "dcgan": (1.6, None)}
 
 
 class Pictures(Dataset[tuple[Tensor, int]]):
@@ -74,7 +78,7 @@ def ours(name: str, x: Tensor) -> Round:
     def go() -> int:
         nonlocal step
         for _ in range(len(x) // BATCH):
-            algorithm.step(state, x[batches.index(step)])
+            algorithm.step(state, x.index_select(0, batches.index(step)))
             step += 1
         return len(x) // BATCH * BATCH
 
@@ -193,16 +197,26 @@ def plain_dcgan(name: str, x: Tensor) -> Round:  # noqa: ARG001 - the table's si
     return go
 
 
-def pythae_vae(name: str, x: Tensor) -> Round | None:
-    """pythae's trainer on the same layers; None where it is not installed."""
-    try:
-        from pythae.data.datasets import BaseDataset
-        from pythae.models import VAE, VAEConfig
-        from pythae.models.base.base_utils import ModelOutput
-        from pythae.models.nn import BaseDecoder, BaseEncoder
-        from pythae.trainers import BaseTrainer, BaseTrainerConfig
-    except ImportError:
-        return None
+def pythae_pictures(name: str, x: Tensor) -> Round:
+    """pythae's trainer, fed with pictures that are turned into tensors one by one."""
+    from pythae.data.datasets import DatasetOutput
+
+    class Wrapped(Pictures):
+        def __getitem__(self, index: int) -> Any:
+            return DatasetOutput(data=super().__getitem__(index)[0])
+
+    return pythae_vae(name, x, Wrapped(x, False))
+
+
+def pythae_vae(name: str, x: Tensor, source: Any = None) -> Round:
+    """pythae's trainer on the same layers, fed with a tensor in memory or another source."""
+    from pythae.data.datasets import BaseDataset
+    from pythae.models import VAE, VAEConfig
+    from pythae.models.base.base_utils import ModelOutput
+    from pythae.models.nn import BaseDecoder, BaseEncoder
+    from pythae.trainers import BaseTrainer, BaseTrainerConfig
+
+    logging.disable(logging.INFO)
     body, mean_head, variance_head, net = vae_nets(name)
 
     class Encoder(BaseEncoder):
@@ -226,7 +240,7 @@ def pythae_vae(name: str, x: Tensor) -> Round | None:
     with contextlib.redirect_stderr(io.StringIO()):
         trainer = BaseTrainer(
             model=VAE(config, encoder=Encoder(), decoder=Decoder()),
-            train_dataset=BaseDataset(x, torch.zeros(len(x))),
+            train_dataset=source or BaseDataset(x, torch.zeros(len(x))),
             training_config=BaseTrainerConfig(
                 output_dir=tempfile.mkdtemp(),
                 num_epochs=1000,
@@ -248,51 +262,76 @@ def pythae_vae(name: str, x: Tensor) -> Round | None:
     return go
 
 
-def rates(contenders: dict[str, Round], rounds: int) -> dict[str, list[float]]:
-    """Images a CPU second of each contender in each round; the first round is not counted."""
-    found: dict[str, list[float]] = {name: [] for name in contenders}
-    for number in range(rounds + 1):
-        for name, go in contenders.items():
-            begun = time.process_time()
+CONTENDERS: dict[str, Callable[[str, Tensor], Round]] = {
+    "genlab": ours,
+    "plain VAE": plain_vae,
+    "plain DCGAN": plain_dcgan,
+    "pythae": pythae_vae,
+    "pythae, pictures one by one": pythae_pictures,
+}
+#: net -> {contender: the ratio that must hold, None where it is only told}.
+AGAINST: dict[str, dict[str, float | None]] = {
+    "vae": {"plain VAE": None, "pythae": 2.2, "pythae, pictures one by one": None},
+    "conv_vae": {"plain VAE": None, "pythae": 1.5, "pythae, pictures one by one": None},
+    "dcgan": {"plain DCGAN": 1.6},
+}
+
+
+def serve(who: str, net: str, steps: int, threads: int, pipe: Any) -> None:
+    """A contender's process: at each word from the parent one round, answered by its rate."""
+    torch.set_num_threads(threads)
+    spec = RunSpec.build(model="vae", data="mnist5k")
+    x = datasets.load(spec).train.x[: steps * BATCH].contiguous()
+    quiet = io.StringIO()
+    with contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
+        go = CONTENDERS[who](net, x)
+        while pipe.recv():
+            begun, cpu = time.perf_counter(), time.process_time()
             images = go()
-            if number:
-                found[name].append(images / (time.process_time() - begun))
+            spent = time.process_time() - cpu if threads == 1 else time.perf_counter() - begun
+            pipe.send(images / spent)
+
+
+def rates(whom: list[str], net: str, rounds: int, steps: int, threads: int) -> dict[str, Any]:
+    """Images a second of each contender in each round; the first two rounds are not counted."""
+    context = multiprocessing.get_context("spawn")
+    pipes, found = {}, {who: [] for who in whom}
+    for who in whom:
+        pipes[who], far = context.Pipe()
+        context.Process(target=serve, args=(who, net, steps, threads, far), daemon=True).start()
+    for number in range(rounds + 2):
+        for who, pipe in pipes.items():
+            pipe.send(True)
+            rate = pipe.recv()
+            if number >= 2:
+                found[who].append(rate)
+    for pipe in pipes.values():
+        pipe.send(False)
     return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=12, help="steps a round")
-    parser.add_argument("--nets", nargs="*", default=list(TARGETS), choices=list(TARGETS))
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--steps", type=int, default=8, help="steps a round")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--nets", nargs="*", default=list(AGAINST), choices=list(AGAINST))
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    spec = RunSpec.build(model="vae", data="mnist5k")
-    x = datasets.load(spec).train.x[: arguments.steps * BATCH].contiguous()
-    for name in arguments.nets:
-        plain = plain_dcgan if name == "dcgan" else plain_vae
-        contenders = {"genlab": ours(name, x), "plain": plain(name, x)}
-        if name != "dcgan":
-            other = pythae_vae(name, x)
-            if other is None:
-                print(f"{name}: pythae is not installed; that comparison is left out")
-            else:
-                contenders["pythae"] = other
-        found = rates(contenders, arguments.rounds)
-        speed = {key: statistics.median(values) for key, values in found.items()}
-        print(name + ": " + ", ".join(f"{k} {v:.0f} images/s" for k, v in speed.items()))
-        for key, target in zip(("plain", "pythae"), TARGETS[name], strict=True):
-            if key not in found:
-                continue
+    installed = importlib.util.find_spec("pythae") is not None
+    if not installed:
+        print("pythae is not installed: its comparisons are left out")
+    for net in arguments.nets:
+        targets = {k: v for k, v in AGAINST[net].items() if installed or "pythae" not in k}
+        whom = ["genlab", *targets]
+        found = rates(whom, net, arguments.rounds, arguments.steps, arguments.threads)
+        for who, target in targets.items():
             ratio = statistics.median(
-                a / b for a, b in zip(found["genlab"], found[key], strict=True)
+                a / b for a, b in zip(found["genlab"], found[who], strict=True)
             )
-            goal = "" if target is None else f" (target {target}: {_word(ratio >= target)})"
-            print(f"{name}: {ratio:.2f}x {key}{goal}")
-
-
-def _word(holds: bool) -> str:
-    return "holds" if holds else "MISSED"
+            mine, other = (statistics.median(found[w]) for w in ("genlab", who))
+            verdict = "holds" if target and ratio >= target else "MISSED"
+            goal = f" (target {target}: {verdict})" if target else ""
+            print(f"{net}: {ratio:.2f}x {who}, {mine:.0f} against {other:.0f} images/s{goal}")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
@@ -20,7 +22,7 @@ class Point(Distribution):
         (torch.Size([2]), torch.Size([3]), torch.Size([4, 2, 3]))
     """
 
-    arg_constraints: dict[str, constraints.Constraint] = {}  # noqa: RUF012 - torch's own shape
+    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
     has_rsample = True
 
     def __init__(self, value: Tensor, event_dim: int) -> None:

@@ -31,7 +31,7 @@ class Critic(Probe):
     """D on training, held-out and generated examples, and the lower bound of JS that it proves."""
 
     @classmethod
-    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:  # noqa: ARG003
+    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
         return is_adversarial(model)
 
     @property
@@ -70,7 +70,7 @@ class Critic(Probe):
             ),
         )
 
-    def read(self, model: GenerativeModel, step: int) -> Reading:  # noqa: ARG002
+    def read(self, model: GenerativeModel, step: int) -> Reading:
         assert isinstance(model, HasCritic)
         real = model.score(held_out(self.data, self.n)[0])
         train = model.score(trained_on(self.data, self.n))
@@ -100,10 +100,10 @@ class CriticFeatures(Probe):
     """The critic's last hidden layer on held-out and generated examples, by PCA."""
 
     @classmethod
-    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:  # noqa: ARG003
+    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
         return is_adversarial(model)
 
-    def read(self, model: GenerativeModel, step: int) -> Reading:  # noqa: ARG002
+    def read(self, model: GenerativeModel, step: int) -> Reading:
         assert isinstance(model, HasCritic)
         real = held_out(self.data, DOTS)[0]
         fake = model.sample(DOTS)

@@ -51,9 +51,7 @@ class Probe(abc.ABC):
 
 def probes_for(spec: RunSpec, model: type[GenerativeModel], data: Dataset) -> tuple[Probe, ...]:
     """Every probe of the table that fits."""
-    return tuple(
-        row.value(spec, data) for row in PROBES.rows() if row.value.fits(model, data)
-    )
+    return tuple(row.value(spec, data) for row in PROBES.rows() if row.value.fits(model, data))
 
 
 def look(probe: Probe, model: GenerativeModel, step: int) -> Reading:

@@ -94,7 +94,7 @@ def points(
 def histogram(
     samples: dict[str, Tensor], low: float, high: float, bins: int, x_title: str
 ) -> dict[str, Any]:
-    """The payload of a histogram: counts of each sample in equal bins; what lies outside is left out."""
+    """The payload of a histogram: counts in equal bins; what lies outside is left out."""
     edges = torch.linspace(low, high, bins + 1)
     counts = {
         name: [int(c) for c in torch.histc(x.float().flatten(), bins, low, high)]

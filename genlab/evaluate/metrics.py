@@ -90,7 +90,8 @@ def _log_prob(model: GenerativeModel, x: Tensor) -> list[Estimate]:
 
 
 def _variational(model: GenerativeModel, data: Dataset, x: Tensor) -> list[Estimate]:
-    assert isinstance(model, HasEncoder) and isinstance(model, HasDecoder)
+    assert isinstance(model, HasEncoder)
+    assert isinstance(model, HasDecoder)
     name = getattr(model.options, "likelihood", None)
     note = density_note(name, data.meta) if name is not None else ""
     what = f"test; {note}" if note else "test"

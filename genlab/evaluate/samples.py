@@ -17,13 +17,13 @@ SHEET, CLOUD, CROWD = 64, 200, 2000
 
 @PROBES.register("samples", title="Samples", summary="What the model makes from fixed codes.")
 class Samples(Probe):
-    """Samples on a fixed z, the same at every step and in every run with as large a latent space."""
+    """Samples on a fixed z, the same at every step and for every run of the same latent size."""
 
     @classmethod
-    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:  # noqa: ARG003
+    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
         return data.meta.is_image or data.meta.shape in {(1,), (2,)}
 
-    def read(self, model: GenerativeModel, step: int) -> Reading:  # noqa: ARG002
+    def read(self, model: GenerativeModel, step: int) -> Reading:
         with scope(0, "samples"):
             if self.data.meta.is_image:
                 picture = self._sheet(model.sample(SHEET))

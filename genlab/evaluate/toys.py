@@ -36,7 +36,7 @@ class GridDivergences(Probe):
         self.grid = grid_of(data)
 
     @classmethod
-    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:  # noqa: ARG003
+    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
         return data.density is not None and data.meta.shape in {(1,), (2,)}
 
     @property
@@ -69,7 +69,7 @@ class GridDivergences(Probe):
             ),
         )
 
-    def read(self, model: GenerativeModel, step: int) -> Reading:  # noqa: ARG002
+    def read(self, model: GenerativeModel, step: int) -> Reading:
         x = draw(model, NUMBERS)
         return Reading({"grid_js": self.grid.js(x), "grid_kl": self.grid.kl(x)})
 
@@ -79,7 +79,7 @@ class Modes(Probe):
     """How many modes the samples reach, and the share of samples near one."""
 
     @classmethod
-    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:  # noqa: ARG003
+    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
         return mode_std(data) is not None
 
     @property
@@ -110,8 +110,9 @@ class Modes(Probe):
             ),
         )
 
-    def read(self, model: GenerativeModel, step: int) -> Reading:  # noqa: ARG002
+    def read(self, model: GenerativeModel, step: int) -> Reading:
         std = mode_std(self.data)
-        assert self.data.modes is not None and std is not None
+        assert self.data.modes is not None
+        assert std is not None
         seen = mode_coverage(draw(model, NUMBERS), self.data.modes, std)
         return Reading({"modes": float(seen.modes), "high_quality": seen.high_quality})

@@ -50,7 +50,7 @@ class HeldOutELBO(Probe):
     """ELBO, reconstruction and KL on fixed held-out examples; active units."""
 
     @classmethod
-    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:  # noqa: ARG003
+    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
         return is_variational(model)
 
     @cached_property
@@ -58,7 +58,8 @@ class HeldOutELBO(Probe):
         """Whether KL(q ‖ prior) of this model has a closed form, asked of a fresh one."""
         with scope(0, "kind of KL"), torch.no_grad():
             model = models.build(self.spec).eval()
-            assert isinstance(model, HasEncoder) and isinstance(model, HasDecoder)
+            assert isinstance(model, HasEncoder)
+            assert isinstance(model, HasDecoder)
             q = model.encode(self.data.validation.x[:2])
             return "Monte Carlo" if closed_form_kl(q, model.prior()) is None else "exact"
 
@@ -97,7 +98,7 @@ class HeldOutELBO(Probe):
             ),
         )
 
-    def read(self, model: GenerativeModel, step: int) -> Reading:  # noqa: ARG002
+    def read(self, model: GenerativeModel, step: int) -> Reading:
         assert isinstance(model, HasEncoder)
         x, _ = held_out(self.data, NUMBERS)
         q, terms = elbo_terms(model, x)
@@ -113,8 +114,9 @@ class Reconstructions(Probe):
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
         return is_variational(model) and (data.meta.is_image or data.meta.dim == 2)
 
-    def read(self, model: GenerativeModel, step: int) -> Reading:  # noqa: ARG002
-        assert isinstance(model, HasEncoder) and isinstance(model, HasDecoder)
+    def read(self, model: GenerativeModel, step: int) -> Reading:
+        assert isinstance(model, HasEncoder)
+        assert isinstance(model, HasDecoder)
         picture = self.data.meta.is_image
         x, _ = held_out(self.data, 32 if picture else DOTS)
         back = model.decode(model.encode(x).mean).mean
@@ -147,11 +149,12 @@ class LatentSpace(Probe):
     """Posterior means of fixed held-out examples, and the KL of each latent dimension."""
 
     @classmethod
-    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:  # noqa: ARG003
+    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
         return is_variational(model)
 
-    def read(self, model: GenerativeModel, step: int) -> Reading:  # noqa: ARG002
-        assert isinstance(model, HasEncoder) and isinstance(model, HasDecoder)
+    def read(self, model: GenerativeModel, step: int) -> Reading:
+        assert isinstance(model, HasEncoder)
+        assert isinstance(model, HasDecoder)
         x, y = held_out(self.data, NUMBERS)
         q, prior = model.encode(x), model.prior()
         pictures = {"latent": self._means(q.mean[:DOTS], None if y is None else y[:DOTS])}
@@ -189,7 +192,7 @@ class LatentSpace(Probe):
 
 
 def kl_per_dimension(q: Distribution, prior: Distribution) -> torch.Tensor | None:
-    """KL of each latent dimension, (B, latent) in nats, where both laws are products of normals."""
+    """KL of each latent dimension, (B, latent) in nats, for laws that are products of normals."""
     factors = [
         law.base_dist
         for law in (q, prior)
@@ -203,7 +206,7 @@ class HeldOutLogProb(Probe):
     """The exact mean log-density of fixed held-out examples, for models that know theirs."""
 
     @classmethod
-    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:  # noqa: ARG003
+    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
         return issubclass(model, HasLogProb)
 
     @property
@@ -228,7 +231,7 @@ class HeldOutLogProb(Probe):
             ),
         )
 
-    def read(self, model: GenerativeModel, step: int) -> Reading:  # noqa: ARG002
+    def read(self, model: GenerativeModel, step: int) -> Reading:
         assert isinstance(model, HasLogProb)
         x, _ = held_out(self.data, NUMBERS)
         return Reading({"val_log_prob": float(model.log_prob(x).mean())})

@@ -8,12 +8,13 @@ generator, LeakyReLU(0.2) in the discriminator, weights from N(0, 0.02²).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 import torch
 from torch import nn
 
-from genlab.nets.fast import FEW, FromCode, FromPicture, ToPicture
+from genlab.nets.fast import FEW, FromCode, FromPicture, ToMap, ToPicture, ToVector
 
 #: Pixels a side -> (side of the smallest map, number of doublings from there).
 SIZES: Mapping[int, tuple[int, int]] = {8: (2, 2), 28: (7, 2), 32: (4, 3)}
@@ -42,8 +43,8 @@ def _up(wide: int, narrow: int, *, bias: bool = True) -> nn.ConvTranspose2d:
 
 
 def _innermost(net: nn.Sequential) -> nn.Sequential:
-    """The net with channels innermost in memory: measured faster on a CPU, batch-norm threefold."""
-    return net.to(memory_format=torch.channels_last)
+    """The net with channels innermost in memory: faster on a CPU, batch-norm threefold."""
+    return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def downsampler(shape: tuple[int, ...], width: int) -> tuple[nn.Sequential, int]:
@@ -55,10 +56,10 @@ def downsampler(shape: tuple[int, ...], width: int) -> tuple[nn.Sequential, int]
     """
     plan = [shape[0], *channels(shape[1], width)]
     layers: list[nn.Module] = []
-    for wide, narrow in zip(plan, plan[1:], strict=False):
+    for wide, narrow in itertools.pairwise(plan):
         layers += [_down(wide, narrow), nn.ReLU()]
     base = SIZES[shape[1]][0]
-    net = nn.Sequential(*layers, nn.Flatten())
+    net = nn.Sequential(*layers, ToVector())
     return _innermost(net), plan[-1] * base * base
 
 
@@ -75,9 +76,9 @@ def upsampler(inputs: int, shape: tuple[int, ...], width: int) -> nn.Sequential:
     layers: list[nn.Module] = [
         nn.Linear(inputs, plan[0] * base * base),
         nn.ReLU(),
-        nn.Unflatten(1, (plan[0], base, base)),
+        ToMap(plan[0], base),
     ]
-    for wide, narrow in zip(plan, plan[1:], strict=False):
+    for wide, narrow in itertools.pairwise(plan):
         layers += [_up(wide, narrow), nn.ReLU()]
     return _innermost(nn.Sequential(*layers[:-1]))
 
@@ -109,7 +110,7 @@ def dcgan_generator(latent: int, shape: tuple[int, ...], width: int) -> nn.Seque
         nn.BatchNorm2d(plan[0]),
         nn.ReLU(inplace=True),
     ]
-    for wide, narrow in zip(plan, plan[1:], strict=False):
+    for wide, narrow in itertools.pairwise(plan):
         layers += [
             _up(wide, narrow, bias=False),
             nn.BatchNorm2d(narrow),
@@ -133,7 +134,7 @@ def dcgan_discriminator(shape: tuple[int, ...], width: int) -> tuple[nn.Sequenti
         _down(shape[0], plan[0]),
         nn.LeakyReLU(0.2, inplace=True),
     ]
-    for wide, narrow in zip(plan, plan[1:], strict=False):
+    for wide, narrow in itertools.pairwise(plan):
         body += [
             _down(wide, narrow, bias=False),
             nn.BatchNorm2d(narrow),

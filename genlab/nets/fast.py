@@ -45,7 +45,7 @@ def patches_added(x: Tensor, weight: Tensor, stride: int, padding: int) -> Tenso
     k = weight.shape[-1]
     pixels = x.permute(0, 2, 3, 1).reshape(-1, inputs)
     patches = (pixels @ weight.flatten(1)).view(n, height * width, -1).transpose(1, 2)
-    size = [stride * (side - 1) + k - 2 * padding for side in (height, width)]
+    size = tuple(stride * (side - 1) + k - 2 * padding for side in (height, width))
     return F.fold(patches, size, k, padding=padding, stride=stride)
 
 
@@ -106,7 +106,7 @@ class _Up(torch.autograd.Function):
         to_x = (
             F.conv2d(gradient, weight, None, stride, padding) if ctx.needs_input_grad[0] else None
         )
-        # y = conv_transpose(x) and x' = conv(y) have the same weight: picture and map change roles.
+        # The convolution back has the same weight: picture and map change roles.
         to_weight = (
             _weight_gradient(x, gradient, weight, stride, padding)
             if ctx.needs_input_grad[1]
@@ -127,7 +127,7 @@ class FromPicture(nn.Conv2d):
 class ToPicture(nn.ConvTranspose2d):
     """A fractionally strided convolution that makes a picture of few channels."""
 
-    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:  # noqa: ARG002
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         y: Tensor = _Up.apply(x, self.weight, self.stride[0], self.padding[0])
         return y if self.bias is None else y + self.bias.view(1, -1, 1, 1)
 
@@ -135,8 +135,31 @@ class ToPicture(nn.ConvTranspose2d):
 class FromCode(nn.ConvTranspose2d):
     """A transposed convolution of a single pixel, (B, inputs, 1, 1): one matrix product."""
 
-    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:  # noqa: ARG002
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         inputs, outputs, height, width = self.weight.shape
         y = x.flatten(1) @ self.weight.permute(0, 2, 3, 1).reshape(inputs, -1)
         y = y.view(len(x), height, width, outputs).permute(0, 3, 1, 2)
         return y if self.bias is None else y + self.bias.view(1, -1, 1, 1)
+
+
+class ToVector(nn.Module):
+    """Maps to vectors with the channels innermost, as they lie in memory: no copy."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.permute(0, 2, 3, 1).flatten(1)
+
+
+class ToMap(nn.Module):
+    """Vectors to maps with the channels innermost: no copy.
+
+    Args:
+        channels: of the map.
+        side: of the map, in pixels.
+    """
+
+    def __init__(self, channels: int, side: int) -> None:
+        super().__init__()
+        self.channels, self.side = channels, side
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.view(-1, self.side, self.side, self.channels).permute(0, 3, 1, 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 
 from torch import nn
@@ -21,7 +22,7 @@ def mlp(
         )
     """
     layers: list[nn.Module] = []
-    for i, (wide, narrow) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for i, (wide, narrow) in enumerate(itertools.pairwise(sizes)):
         layers.append(nn.Linear(wide, narrow))
         if final or i < len(sizes) - 2:
             layers.append(activation())

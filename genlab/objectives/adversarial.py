@@ -138,7 +138,8 @@ class Adversarial(Objective):
         )
 
     def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:
-        assert isinstance(model, HasCritic) and isinstance(model, HasDecoder)
+        assert isinstance(model, HasCritic)
+        assert isinstance(model, HasDecoder)
         if player == "generator":
             return self._generator(model, self.generate(model, len(x)))
         with torch.no_grad():
@@ -149,7 +150,8 @@ class Adversarial(Objective):
         if any(player.repeats > 1 for player in self.players):
             # A second update must see a draw of its own, and no graph of weights that have moved.
             return super().losses(model, x)
-        assert isinstance(model, HasCritic) and isinstance(model, HasDecoder)
+        assert isinstance(model, HasCritic)
+        assert isinstance(model, HasDecoder)
         critic = model
         generated = self.generate(model, len(x))
 

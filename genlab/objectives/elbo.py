@@ -32,7 +32,7 @@ def log_weights(model: HasDecoder, x: Tensor, q: Distribution, samples: int) -> 
 
 
 def log_likelihood(model: HasDecoder, x: Tensor, z: Tensor) -> Tensor:
-    """log p(x | z) in nats for several codes an example: (B, *data_shape), (L, B, latent) -> (L, B)."""
+    """log p(x | z) in nats at (L, B, latent) codes of (B, *data_shape) examples, (L, B)."""
     repeated = x.expand(len(z), *x.shape).flatten(0, 1)
     return model.decode(z.flatten(0, 1)).log_prob(repeated).view(z.shape[:2])
 
@@ -46,7 +46,7 @@ def sgvb_a(model: HasDecoder, x: Tensor, q: Distribution, samples: int = 1) -> T
 
 
 def sgvb_b(model: HasDecoder, x: Tensor, q: Distribution, samples: int = 1) -> Tensor:
-    """Estimator B: −KL(q ‖ p(z)) + (1/L) Σ_l log p(x | z_l), (B,) in nats, where KL is closed-form.
+    """Estimator B: −KL(q ‖ p(z)) + (1/L) Σ_l log p(x | z_l), (B,) in nats, with KL in closed form.
 
     Source: Kingma and Welling 2014, equation 7.
 
@@ -78,7 +78,8 @@ def elbo_terms(model: GenerativeModel, x: Tensor) -> tuple[Distribution, dict[st
     Sums over dimensions, nothing averaged over the batch. KL is the closed form where there is
     one, else its single-draw Monte Carlo estimate log q(z | x) − log p(z).
     """
-    assert isinstance(model, HasEncoder) and isinstance(model, HasDecoder)
+    assert isinstance(model, HasEncoder)
+    assert isinstance(model, HasDecoder)
     q, prior = model.encode(x), model.prior()
     z = q.rsample()
     reconstruction = model.decode(z).log_prob(x)
@@ -117,6 +118,6 @@ class ELBO(Objective):
             Series("kl", "KL(q(z|x) ‖ p(z)), training batch", "divergence", "nats", kind),
         )
 
-    def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:  # noqa: ARG002
+    def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:
         _, terms = elbo_terms(model, x)
         return Loss(-terms["elbo"].mean(), terms)

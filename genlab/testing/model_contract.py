@@ -176,8 +176,10 @@ class ModelContract:
             score, features = model.score(x), model.features(x)
             alone = model.score(x[1:2])
         assert score.shape == (BATCH,)
-        assert features.dim() == 2 and len(features) == BATCH
-        assert score.isfinite().all() and features.isfinite().all()
+        assert features.dim() == 2
+        assert len(features) == BATCH
+        assert score.isfinite().all()
+        assert features.isfinite().all()
         torch.testing.assert_close(score[1:2], alone, rtol=1e-4, atol=1e-5)
 
     def test_log_density(self, case: ModelCase) -> None:

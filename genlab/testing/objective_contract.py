@@ -66,7 +66,8 @@ class ObjectiveContract:
         for player in objective.players:
             with scope(0, player.name):
                 loss = objective.loss(player.name, model, x)
-            assert loss.value.dim() == 0 and loss.value.isfinite()
+            assert loss.value.dim() == 0
+            assert loss.value.isfinite()
             means = [float(term.detach().mean()) for term in loss.terms.values()]
             value = float(loss.value.detach())
             gaps = [min(abs(value - m), abs(value + m)) for m in means]
@@ -131,5 +132,6 @@ class ObjectiveContract:
                 GradientAlgorithm.update(state, player.name, objective.losses(model, x))
             moved = {n for n, p in model.named_parameters() if not torch.equal(before[n], p)}
             own = {n for n, p in model.named_parameters() if id(p) in mine}
-            assert moved and moved <= own
+            assert moved
+            assert moved <= own
             assert all(p.requires_grad for p in model.parameters())

@@ -19,6 +19,7 @@ from genlab.objectives.base import Loss, Objective
 from genlab.registry import ALGORITHMS, OBJECTIVES
 from genlab.spec import Options, RunSpec, option
 from genlab.train.algorithm import Algorithm, Info, Packed
+from genlab.train.memory import keep_memory
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ class GradientAlgorithm(Algorithm[GradientState]):
         return torch.optim.Adam(list(parameters), lr=o.lr, betas=(o.beta1, o.beta2), fused=True)
 
     def _with_optimisers(self, model: GenerativeModel) -> GradientState:
+        keep_memory()
         names = [player.name for player in self.objective.players]
         return GradientState(model, {n: self._optimiser(model.player(n)) for n in names})
 

@@ -73,7 +73,8 @@ def test_every_row_has_the_promised_shapes(name: str) -> None:
     assert law.mean.shape == drawn.shape == (4, 1, 3, 3)
     law.log_prob(torch.full((4, 1, 3, 3), 0.5).round()).sum().backward()
     assert h.grad is not None
-    assert h.grad.isfinite().all() and float(h.grad.abs().sum()) > 0
+    assert h.grad.isfinite().all()
+    assert float(h.grad.abs().sum()) > 0
 
 
 def test_choices_follow_the_support_and_grey_bernoulli_is_flagged() -> None:
@@ -85,7 +86,8 @@ def test_choices_follow_the_support_and_grey_bernoulli_is_flagged() -> None:
     assert "gaussian" in likelihood_choices(real)
     assert "bernoulli" not in likelihood_choices(real)
     assert not is_density("bernoulli", grey)
-    assert is_density("bernoulli", binary) and is_density("gaussian", grey)
+    assert is_density("bernoulli", binary)
+    assert is_density("gaussian", grey)
     assert "not a density" in density_note("bernoulli", grey)
     assert density_note("bernoulli", binary) == ""
 

@@ -36,7 +36,7 @@ def test_every_point_is_counted_once_and_outside_is_a_cell() -> None:
 
 
 def test_divergences_of_two_shifted_gaussians() -> None:
-    """Many samples of N(2, 1) against N(0, 1): KL = 2 and JS = 0.3368, less what the cells hide."""
+    """N(2, 1) against N(0, 1): KL = 2 and JS = 0.3368, less what the cells hide."""
     grid = Grid(normal(0.0), cells=64, fine=32)
     x = normal(2.0).sample(400_000, generator(0, "x"))
     assert grid.js(x) == pytest.approx(0.33683, abs=0.005)

@@ -64,7 +64,8 @@ def test_gan_metrics_of_an_untrained_pair() -> None:
     assert got["test_js_bound"].series.kind == "lower bound"
     assert got["test_d_accuracy"].series.n == 1000
     assert 0.0 <= got["test_d_accuracy"].value <= 1.0
-    assert got["modes"].value <= 8 and got["high_quality"].value < 0.5
+    assert got["modes"].value <= 8
+    assert got["high_quality"].value < 0.5
     assert got["high_quality"].series.truth == pytest.approx(1 - math.exp(-4.5))
 
 

@@ -30,7 +30,8 @@ def test_layers_follow_the_rules(size: int, channels: int) -> None:
     critic = nn.Sequential(*gan.body, *gan.head)
     pools = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Upsample)
     for net in (gan.generator, critic):
-        assert not kinds(net, pools) and not kinds(net, nn.Linear)
+        assert not kinds(net, pools)
+        assert not kinds(net, nn.Linear)
     ups, downs = kinds(gan.generator, nn.ConvTranspose2d), kinds(critic, nn.Conv2d)
     doublings = SIZES[size][1]
     assert [m.stride for m in ups] == [(1, 1)] + [(2, 2)] * doublings
@@ -39,11 +40,14 @@ def test_layers_follow_the_rules(size: int, channels: int) -> None:
     assert len(kinds(gan.generator, nn.BatchNorm2d)) == len(ups) - 1
     assert len(kinds(critic, nn.BatchNorm2d)) == len(downs) - 2
     flat = list(critic)
-    assert isinstance(flat[0], nn.Conv2d) and not isinstance(flat[1], nn.BatchNorm2d)
+    assert isinstance(flat[0], nn.Conv2d)
+    assert not isinstance(flat[1], nn.BatchNorm2d)
     last = list(gan.generator)
-    assert isinstance(last[-1], nn.Tanh) and isinstance(last[-2], nn.ConvTranspose2d)
+    assert isinstance(last[-1], nn.Tanh)
+    assert isinstance(last[-2], nn.ConvTranspose2d)
     assert len(kinds(gan.generator, nn.ReLU)) == doublings
-    assert not kinds(gan.generator, nn.LeakyReLU) and not kinds(critic, nn.ReLU)
+    assert not kinds(gan.generator, nn.LeakyReLU)
+    assert not kinds(critic, nn.ReLU)
     slopes = {m.negative_slope for m in kinds(critic, nn.LeakyReLU)}
     assert slopes == {0.2}
 

@@ -1,4 +1,4 @@
-"""The layers at the ends of a net against torch's own, with gradients of first and second order."""
+"""The layers at the ends of a net against torch's own, with gradients of two orders."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genlab.nets.fast import FromCode, FromPicture, ToPicture, channels_last
+from genlab.nets.fast import FromCode, FromPicture, ToMap, ToPicture, ToVector, channels_last
 from genlab.random import scope
 
 F64 = torch.float64
@@ -89,3 +89,12 @@ def test_gradients_have_the_strides_of_their_weights() -> None:
         for parameter in one.parameters():
             assert parameter.grad is not None
             assert parameter.grad.stride() == parameter.stride()
+
+
+def test_maps_to_vectors_and_back_without_a_copy() -> None:
+    x = torch.rand(2, 3, 4, 4).contiguous(memory_format=torch.channels_last)
+    vector = ToVector()(x)
+    assert vector.shape == (2, 48)
+    assert vector.data_ptr() == x.data_ptr()
+    assert torch.equal(vector[0, :3], x[0, :, 0, 0])
+    assert torch.equal(ToMap(3, 4)(vector), x)
