@@ -158,7 +158,11 @@ def _bars(panel: Bars, height: int) -> go.Figure:
             name=name,
             marker={
                 "color": COLOURS[k % len(COLOURS)],
-                "pattern": {"shape": "/" if k % 2 else "", "fgcolor": "rgba(255,255,255,0.6)"},
+                "pattern": {
+                    "shape": "/" if k % 2 else "",
+                    "fgcolor": "rgba(255,255,255,0.55)",
+                    "fillmode": "overlay",
+                },
             },
             text=[f"{v:.3g}" if np.isfinite(v) else "" for v in values],
             textposition="auto",
@@ -176,6 +180,14 @@ def _bars(panel: Bars, height: int) -> go.Figure:
         legend={"orientation": "h", "y": -0.22},
         margin={"l": 50, "r": 10, "t": 40, "b": 40},
     )
+    if panel.bases:
+        # Bars that hang between two levels: zero is not among what matters.
+        ends = [y for _, y in panel.levels]
+        for name, values in panel.bars:
+            base = bases.get(name, np.zeros_like(values))
+            ends += [*base.tolist(), *(base + values).tolist()]
+        margin = 0.12 * max(max(ends) - min(ends), 1e-9)
+        drawn.update_yaxes(range=[min(ends) - margin, max(ends) + margin])
     _levels(drawn, panel.levels)
     return drawn
 

@@ -366,8 +366,11 @@ def _why(q: Family, p: Family) -> str:
 
 
 def _words(how: str) -> str:
-    """The reason without its formula."""
-    return how.split(": ")[0]
+    """The reason in plain text, without the formula that stands below it."""
+    text = how.split(": ")[0]
+    for sign, plain in ((r"\log^2", "log²"), (r"\log", "log"), ("z^2", "z²"), (r"\ ", " ")):
+        text = text.replace(sign, plain)
+    return text
 
 
 def _value(value: Tensor) -> str:

@@ -321,24 +321,12 @@ class EvidenceBound(Lesson):
             self._where(),
             Bars(
                 "The gap between the bound and log p(x)",
-                "exact, nats",
-                ("ELBO", "reconstruction", "KL to prior", "KL to posterior: the gap"),
-                (
-                    (
-                        "nats",
-                        np.array(
-                            [
-                                self.elbo,
-                                p["reconstruction"],
-                                -p["kl_prior"],
-                                p["kl_posterior"],
-                            ]
-                        ),
-                    ),
-                ),
+                "exact · both bars stand on the ELBO; one ends at E_q log p(x|z), one at log p(x)",
+                ("KL to the prior", "KL to the posterior: the gap"),
+                (("nats", np.array([p["kl_prior"], p["kl_posterior"]])),),
                 "nats",
-                bases=(("nats", np.array([0.0, 0.0, p["reconstruction"], self.elbo])),),
-                levels=(("log p(x)", self.log_p),),
+                bases=(("nats", np.array([self.elbo, self.elbo])),),
+                levels=(("log p(x)", self.log_p), ("ELBO", self.elbo)),
             ),
             Curves(
                 "Tighter bounds with more weights",
