@@ -95,4 +95,4 @@ def load(ref: str | Path, step: int | None = None) -> GenerativeModel:
     """
     from genlab.runs import open_run
 
-    return open_run(str(ref)).model(step)
+    return open_run(str(ref), paths=True).model(step)

@@ -184,7 +184,7 @@ def _list(arguments: argparse.Namespace) -> int:
 def _show(arguments: argparse.Namespace) -> int:
     from genlab import runs
 
-    view = runs.open_run(arguments.run)
+    view = runs.open_run(arguments.run, paths=True)
     events = [{"step": r.step, "time": r.time, **r.payload} for r in view.read(kinds={"event"})]
     say(
         {
@@ -207,7 +207,7 @@ def _resume(arguments: argparse.Namespace) -> int:
     row = runs.store().get(arguments.run)
     if arguments.background or row.status == "paused":
         runs.resume(arguments.run)
-        return _tell(runs.open_run(arguments.run))
+        return _tell(runs.open_run(arguments.run, paths=True))
     from genlab.runs import foreground
 
     watchers = _watchers(arguments.quiet, row.steps)
@@ -240,7 +240,7 @@ def _sample(arguments: argparse.Namespace) -> int:
         raise SpecError("n", arguments.n, "allowed: a whole number from 1 to 100000")
     from genlab import runs
 
-    view = runs.open_run(arguments.run)
+    view = runs.open_run(arguments.run, paths=True)
     model = view.model(arguments.step)
     import numpy as np
     import torch
@@ -263,7 +263,7 @@ def _sample(arguments: argparse.Namespace) -> int:
 def _evaluate(arguments: argparse.Namespace) -> int:
     from genlab import runs
 
-    view = runs.open_run(arguments.run)
+    view = runs.open_run(arguments.run, paths=True)
     model = view.model(arguments.step)
     from genlab.evaluate import metrics
 

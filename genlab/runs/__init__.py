@@ -138,18 +138,18 @@ def delete(run: str) -> None:
     run_files(files(), run).forget()
 
 
-def open_run(ref: str) -> RunView:
-    """A run id, the path of an exported folder, or ``shipped:<name>``.
+def open_run(ref: str, *, paths: bool = False) -> RunView:
+    """A run id, ``shipped:<name>`` or, if ``paths``, the path of an exported folder.
 
     Raises:
         RunNotFound: if there is none.
     """
-    return catalog.find(ref, store(), files())
+    return catalog.find(ref, store(), files(), paths=paths)
 
 
 def export(run: str, target: str | Path, *, snapshots: int | None = None) -> Path:
     """Write a run as a folder of its own (see :func:`genlab.runs.catalog.export`)."""
-    return catalog.export(open_run(run), target, snapshots=snapshots)
+    return catalog.export(open_run(run, paths=True), target, snapshots=snapshots)
 
 
 def submit_job(kind: str, values: Mapping[str, Any]) -> JobRow:

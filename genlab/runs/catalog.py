@@ -177,8 +177,14 @@ def shipped() -> list[RunView]:
     return [exported(path, SHIPPED + path.name) for path in found]
 
 
-def find(ref: str, store: RunStore, place: Folder) -> RunView:
+def find(ref: str, store: RunStore, place: Folder, *, paths: bool = False) -> RunView:
     """A run id, ``shipped:<name>``, or the path of an exported folder.
+
+    Args:
+        ref: which.
+        store: where the runs are.
+        place: where their files are.
+        paths: whether a path is a reference too; a page, whose reader may be anyone, says no.
 
     Raises:
         RunNotFound: if there is none.
@@ -191,12 +197,12 @@ def find(ref: str, store: RunStore, place: Folder) -> RunView:
             known = ", ".join(views) or "none"
             raise RunNotFound(f"No model {name!r} ships with GenLab; there are: {known}.")
         return views[ref]
-    if "/" in ref or ref.startswith("."):
+    if paths and ("/" in ref or ref.startswith(".")):
         return exported(ref)
     try:
         return stored(store, place, ref)
     except RunNotFound:
-        if (Path(ref) / "run.json").is_file():
+        if paths and (Path(ref) / "run.json").is_file():
             return exported(ref)
         raise
 

@@ -24,6 +24,7 @@ STYLE = """<style>
 </style>"""
 LOG = logging.getLogger("genlab.ui")
 ROOT = Path(__file__).resolve().parents[2]
+ICON = Path(__file__).with_name("icon.svg")
 SCRIPT = Path(__file__).with_name("script.py")
 PAGES: tuple[tuple[str, str, str], ...] = (
     ("start", "Start", ":material/home:"),
@@ -81,7 +82,7 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
 
 def show() -> None:
     """Draw the app: the navigation, and in it the page that the URL names."""
-    st.set_page_config(page_title="GenLab", page_icon=":material/hub:", layout="wide")
+    st.set_page_config(page_title="GenLab", page_icon=str(ICON), layout="wide")
     st.html(STYLE)
     start_background()
     pages = [
