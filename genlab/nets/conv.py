@@ -57,7 +57,7 @@ def downsampler(shape: tuple[int, ...], width: int) -> tuple[nn.Sequential, int]
     plan = [shape[0], *channels(shape[1], width)]
     layers: list[nn.Module] = []
     for wide, narrow in itertools.pairwise(plan):
-        layers += [_down(wide, narrow), nn.ReLU()]
+        layers += [_down(wide, narrow), nn.ReLU(inplace=True)]
     base = SIZES[shape[1]][0]
     net = nn.Sequential(*layers, ToVector())
     return _innermost(net), plan[-1] * base * base
@@ -79,7 +79,7 @@ def upsampler(inputs: int, shape: tuple[int, ...], width: int) -> nn.Sequential:
         ToMap(plan[0], base),
     ]
     for wide, narrow in itertools.pairwise(plan):
-        layers += [_up(wide, narrow), nn.ReLU()]
+        layers += [_up(wide, narrow), nn.ReLU(inplace=True)]
     return _innermost(nn.Sequential(*layers[:-1]))
 
 

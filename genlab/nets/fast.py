@@ -73,20 +73,25 @@ class _Down(torch.autograd.Function):
     """conv2d, whose gradient to the picture is computed by patches."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int
+    ) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.where = stride, padding
-        return F.conv2d(x, weight, None, stride, padding)
+        return F.conv2d(x, weight, bias, stride, padding)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (gradient,) = gradients
         x, weight = ctx.saved_tensors
-        to_x = patches_added(gradient, weight, *ctx.where) if ctx.needs_input_grad[0] else None
-        to_weight = (
-            _weight_gradient(gradient, x, weight, *ctx.where) if ctx.needs_input_grad[1] else None
+        for_x, for_weight, for_bias, *_ = ctx.needs_input_grad
+        return (
+            patches_added(gradient, weight, *ctx.where) if for_x else None,
+            _weight_gradient(gradient, x, weight, *ctx.where) if for_weight else None,
+            gradient.sum(dim=(0, 2, 3)) if for_bias else None,
+            None,
+            None,
         )
-        return to_x, to_weight, None, None
 
 
 class _Up(torch.autograd.Function):
@@ -120,8 +125,8 @@ class FromPicture(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         x = channels_last(x)
-        y = _Down.apply(x, self.weight, self.stride[0], self.padding[0])
-        return y if self.bias is None else y + self.bias.view(1, -1, 1, 1)
+        y: Tensor = _Down.apply(x, self.weight, self.bias, self.stride[0], self.padding[0])
+        return y
 
 
 class ToPicture(nn.ConvTranspose2d):
