@@ -24,14 +24,18 @@ import io
 import logging
 import multiprocessing
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from genlab import data as datasets
 from genlab.data.base import Batches
