@@ -273,7 +273,7 @@ class Net:
             Node("rain", torch.tensor([1 - rate, rate], dtype=torch.float64)),
             Node("sprinkler", torch.tensor([0.9, 0.1], dtype=torch.float64)),
             Node("wet", WET, ("rain", "sprinkler")),
-            Node("neighbour", torch.tensor([[0.95, 0.05], [0.2, 0.8]]).double(), ("rain",)),
+            Node("neighbour", NEIGHBOUR, ("rain",)),
         )
         self.net = BayesNet(rows)
 
@@ -382,6 +382,8 @@ class Net:
 WET: Tensor = torch.tensor(
     [[[0.98, 0.02], [0.15, 0.85]], [[0.10, 0.90], [0.01, 0.99]]], dtype=torch.float64
 )
+#: p(neighbour's grass is wet | rain), axes rain, wet.
+NEIGHBOUR: Tensor = torch.tensor([[0.95, 0.05], [0.2, 0.8]], dtype=torch.float64)
 
 
 def _yes(answer: Answer, name: str) -> float:

@@ -25,7 +25,7 @@ from genlab.learn.panels import (
 )
 from genlab.models.linear_gaussian import LinearGaussian
 from genlab.objectives.elbo import iwae_bound, log_likelihood
-from genlab.random import generator
+from genlab.random import generator, scope
 from genlab.spec import Option, Options, option
 
 #: Both models: W, b, x; the noise has variance 1/2.
@@ -87,12 +87,11 @@ class EvidenceBound(Lesson):
     @functools.cached_property
     def model(self) -> LinearGaussian:
         """The model, in float64."""
-        weight, bias, _ = MODELS[self.options.latent]
-        made = LinearGaussian.of(
-            torch.tensor(weight, dtype=torch.float64),
-            torch.tensor(bias, dtype=torch.float64),
-            math.sqrt(VARIANCE),
+        weight, bias, _ = (
+            torch.tensor(v, dtype=torch.float64) for v in MODELS[self.options.latent]
         )
+        with scope(0, "elbo model"):  # a new module draws weights, which are replaced
+            made = LinearGaussian.of(weight, bias, math.sqrt(VARIANCE))
         return made.requires_grad_(False)
 
     @functools.cached_property

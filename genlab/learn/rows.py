@@ -162,9 +162,9 @@ def _simplex() -> Rule:
 
 def _polar(at: Params) -> Rule:
     """The plane, as loc + A r (cos φ, sin φ)."""
-    t, step = _axis(4.5, 901)
+    t, step = _axis(4.5, 401)
     u = math.pi / 2 * torch.sinh(t)
-    turns = 128
+    turns = 48
     angle = torch.arange(turns, dtype=torch.float64) * (2 * math.pi / turns)
     circle = torch.stack([angle.cos(), angle.sin()], -1)
     z = at["loc"] + (u.exp()[:, None, None] * (circle @ at["matrix"].mT)).flatten(0, 1)
@@ -216,7 +216,7 @@ def window(*draws: Tensor, share: float = 0.01) -> tuple[float, float]:
     """A range that shows nearly all of some draws and hides what the tails hold.
 
     Example:
-        >>> window(torch.linspace(0, 1, 101), share=0.1)
+        >>> window(torch.linspace(0, 1, 101, dtype=torch.float64), share=0.1)
         (0.02, 0.98)
     """
     low = min(float(d.quantile(share)) for d in draws)
