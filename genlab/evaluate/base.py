@@ -1,4 +1,4 @@
-"""Probes: what is looked at while a run goes on. Deterministic, seeded, and without effect on it."""
+"""Probes: what is looked at while a run goes on; deterministic, seeded, without effect on it."""
 
 from __future__ import annotations
 

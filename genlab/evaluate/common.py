@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from genlab.data.base import Dataset
-from genlab.models.base import GenerativeModel, HasDecoder
+from genlab.models.base import GenerativeModel, HasCritic, HasDecoder
+from genlab.nets.norms import has_batch_norm, normalised_by
 from genlab.random import scope
+
+#: Examples of each sort by whose averages a critic's batch normalisation is held.
+REFERENCE = 256
 
 
 def held_out(data: Dataset, n: int) -> tuple[Tensor, Tensor | None]:
@@ -25,6 +31,34 @@ def trained_on(data: Dataset, n: int) -> Tensor:
         return x
     with scope(0, "training examples"):
         return data.draw(x)
+
+
+def reference(data: Dataset, n: int = REFERENCE) -> Tensor:
+    """The last training examples: seldom those that are looked at, never held-out ones."""
+    x = data.train.x[-n:]
+    if data.draw is None:
+        return x
+    with scope(0, "reference batch"):
+        return data.draw(x)
+
+
+@contextlib.contextmanager
+def settled(model: GenerativeModel, data: Dataset) -> Iterator[None]:
+    """Hold a critic's batch normalisation at a reference batch, half training, half generated."""
+    if not isinstance(model, HasCritic) or not has_batch_norm(model):
+        yield
+        return
+    x = reference(data)
+    batch = torch.cat([x, model.sample(len(x))])
+    with normalised_by(model, lambda: model.score(batch)):
+        yield
+
+
+def normalisation(model: GenerativeModel) -> str:
+    """What the note of a picture says of :func:`settled`."""
+    if not has_batch_norm(model):
+        return ""
+    return f"; normalised by {REFERENCE} training and {REFERENCE} generated examples"
 
 
 def draw(model: GenerativeModel, n: int) -> Tensor:

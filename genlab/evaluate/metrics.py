@@ -12,7 +12,7 @@ from genlab.data.base import Dataset
 from genlab.distributions import density_note
 from genlab.divergences import js_bound, mode_coverage, within
 from genlab.evaluate.adversarial import is_adversarial
-from genlab.evaluate.common import draw
+from genlab.evaluate.common import draw, settled
 from genlab.evaluate.toys import grid_of, mode_std
 from genlab.evaluate.variational import ACTIVE, is_variational
 from genlab.measure import Estimate, Kind, Series
@@ -47,7 +47,7 @@ def evaluate(
     if is_variational(type(model)):
         parts.append(lambda: _variational(model, data, x))
     if is_adversarial(type(model)):
-        parts.append(lambda: _adversarial(model, x))
+        parts.append(lambda: _adversarial(model, data, x))
     if data.density is not None and data.meta.shape in {(1,), (2,)}:
         parts.append(lambda: _toy(model, data))
     training = model.training
@@ -156,11 +156,12 @@ def _active(mean: Tensor) -> Estimate:
     return Estimate(value, series, min(low, value), max(high, value))
 
 
-def _adversarial(model: GenerativeModel, x: Tensor) -> list[Estimate]:
+def _adversarial(model: GenerativeModel, data: Dataset, x: Tensor) -> list[Estimate]:
     assert isinstance(model, HasCritic)
     n = len(x)
-    real = torch.cat([model.score(part) for part in x.split(250)])
-    fake = torch.cat([model.score(model.sample(len(part))) for part in x.split(250)])
+    with settled(model, data):
+        real = torch.cat([model.score(part) for part in x.split(250)])
+        fake = torch.cat([model.score(model.sample(len(part))) for part in x.split(250)])
     bound, error = js_bound(real, fake)
     js = Series(
         "test_js_bound",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from genlab.data.base import Dataset, Split
 from genlab.errors import GenlabError
+from genlab.evaluate.common import settled
 from genlab.models.base import GenerativeModel, HasCritic, HasDecoder, HasEncoder
 from genlab.random import generator, scope
 
@@ -109,7 +111,7 @@ def codes_of(model: Any, data: Dataset, what: What, n: int, seed: int) -> Codes:
 
     With an encoder, an example is its posterior mean E[z | x] and a prior sample is its own z;
     with a critic, both are the critic's features, of x and of G(z) (Radford, Metz and Chintala
-    2016 use them so). With ``both`` each kind has half of the n points.
+    2016 use them so), its batch normalisation held at a reference batch. With ``both`` each kind has half of the n points.
 
     Args:
         model: in evaluation mode.
@@ -121,6 +123,13 @@ def codes_of(model: Any, data: Dataset, what: What, n: int, seed: int) -> Codes:
     Raises:
         GenlabError: if prior samples are asked of a model without a latent space.
     """
+    with contextlib.ExitStack() as stack:
+        with scope(seed, "reference batch"):
+            stack.enter_context(settled(model, data))
+        return _codes(model, data, what, n, seed)
+
+
+def _codes(model: Any, data: Dataset, what: What, n: int, seed: int) -> Codes:
     split = held_out(data)
     latent = int(getattr(model, "latent", 0))
     real = n if what == "data" else 0 if what == "prior" else n // 2
