@@ -111,7 +111,8 @@ def codes_of(model: Any, data: Dataset, what: What, n: int, seed: int) -> Codes:
 
     With an encoder, an example is its posterior mean E[z | x] and a prior sample is its own z;
     with a critic, both are the critic's features, of x and of G(z) (Radford, Metz and Chintala
-    2016 use them so), its batch normalisation held at a reference batch. With ``both`` each kind has half of the n points.
+    2016 use them so), its batch normalisation held at a reference batch. With ``both``
+    each kind has half of the n points.
 
     Args:
         model: in evaluation mode.

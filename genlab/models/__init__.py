@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from genlab.models.base import GenerativeModel, HasCritic, HasDecoder, HasEncoder, HasLogProb
-from genlab.registry import MODELS
 from genlab.registry import DATASETS as _DATASETS
+from genlab.registry import MODELS
 from genlab.spec import RunSpec
 
 names = MODELS.names

@@ -1,4 +1,4 @@
-"""The two verbs of everything that learns: ``init`` and ``step(state, batch) -> (state, info)``."""
+"""The verbs of everything that learns: ``init`` and ``step(state, batch) -> (state, info)``."""
 
 from __future__ import annotations
 
