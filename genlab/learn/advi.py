@@ -307,7 +307,7 @@ class Gaussian:
         grid = torch.tensor(np.stack(np.meshgrid(x, y), -1))
         density = MultivariateNormal(self.mean, self.covariance).log_prob(grid).exp()
         lines = [
-            Curve(name, *ellipse(self.mean, self.covariance, radius), "dot", 0)
+            Curve(name, *ellipse(self.mean, self.covariance, radius), "dot", 5)
             for name, radius in (("posterior: 1 and 2 standard deviations", 1.0), ("", 2.0))
         ]
         for k, (family, fit) in enumerate(fits.items()):

@@ -227,7 +227,7 @@ class Coin:
         curves.append(Curve("likelihood, scaled to area 1", theta, likelihood, "dot", 1))
         name = f"posterior after {self.n}"
         curves.append(Curve(name, theta, _beta(theta, first, second), "area", 0))
-        counts = np.arange(self.n + 1)
+        counts = np.arange(self.n + 1, dtype=np.float64)
         heads = np.concatenate([[0.0], self.data.cumsum(0).numpy()])
         a, b = self.a + heads, self.b + counts - heads
         band = special.betaincinv(a, b, 0.025), special.betaincinv(a, b, 0.975)

@@ -50,6 +50,21 @@ def table() -> Array:
     return found
 
 
+@functools.cache
+def labels() -> tuple[str, ...]:
+    """Short titles of the rows, each once.
+
+    Example:
+        >>> [name for name in labels() if name.startswith("Logistic")]
+        ['Logistic', 'Logistic II']
+    """
+    found: list[str] = []
+    for name in rows.names():
+        short = FAMILIES[name].title.split(" (")[0]
+        found.append(f"{short} II" if short in found else short)
+    return tuple(found)
+
+
 @LESSONS.register(
     "divergence",
     title="When a KL has a closed form",
@@ -284,7 +299,7 @@ class ClosedForms(Lesson):
 
     def panels(self) -> tuple[Panel, ...]:
         names = rows.names()
-        titles = tuple(FAMILIES[name].title for name in names)
+        titles = labels()
         at = names.index(self.options.q), names.index(self.options.p)
         matrix = Matrix(
             "KL(row ‖ column) in the table",

@@ -377,7 +377,7 @@ class EvidenceBound(Lesson):
             for name, radius in zip(names, (1.0, 2.0), strict=True)
         )
         truth = tuple(
-            Curve(name, *ellipse(centre, spread, radius), "dot", 0)
+            Curve(name, *ellipse(centre, spread, radius), "dot", 5)
             for name, radius in zip(("posterior: the same", ""), (1.0, 2.0), strict=True)
         )
         return Plane(

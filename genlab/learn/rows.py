@@ -59,15 +59,8 @@ def options(row: Family, prefix: str = "", *, infinite: bool = False) -> tuple[O
                 for at, end in _places(default.shape)
             ]
             continue
-        kind, default = (
-            (float, float(part.default))
-            if part.continuous
-            else (
-                int,
-                int(part.default),
-            )
-        )
-        found.append(Option(name, kind, default, say, part.low, part.high))
+        kind = float if part.continuous else int
+        found.append(Option(name, kind, kind(part.default), say, part.low, part.high))
         if _extended(part):
             say = f"{part.name} is infinite: the Gaussian case"
             found.append(Option(f"{name}_{INFINITE}", bool, infinite, say))

@@ -149,7 +149,7 @@ class Visible(Lesson):
 
     def masks(self) -> tuple[tuple[str, Tensor], ...]:
         """The masks of each layer of a MADE, (out, in) of zeros and ones."""
-        if self.options.net != "made":
+        if not isinstance(self.model, MADE):
             return ()
         net = self.model.net
         last = len(net.linears) - 1

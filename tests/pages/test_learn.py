@@ -13,6 +13,7 @@ VARIANTS = {
     "divergence": {"q": "student_t", "p": "logistic", "q_df": "8"},
     "families": {"family": "dirichlet"},
     "svi": {"model": "normal", "steps": "40"},
+    "advi": {"target": "gamma", "steps": "30"},
 }
 
 
