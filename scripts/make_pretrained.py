@@ -40,6 +40,8 @@ def main(names: list[str]) -> None:
     """Train and export the named models, all of them by default."""
     for name in names or list(MODELS):
         run = genlab.train(**MODELS[name], seed=0, snapshots=8)
+        if run.row.status != "done":
+            raise SystemExit(f"{name} is {run.row.status} at step {run.row.step}; nothing written")
         shutil.rmtree(TARGET / name, ignore_errors=True)
         runs.export(run.id, TARGET / name, snapshots=1)
         print(f"{name}: {size(TARGET / name):,} bytes")

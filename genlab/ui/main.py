@@ -57,7 +57,14 @@ def _warm() -> None:
 
         for table in TABLES.values():
             table.names()
+        import torch
+
         from genlab.figures import data, latent  # noqa: F401
+        from genlab.learn import chapters
+
+        chapters()
+        # The cores belong to the runs; a page's own sums are small, and faster on one thread.
+        torch.set_num_threads(1)
     except Exception:
         LOG.exception("the slow imports failed; the pages will say why")
     freeze()
