@@ -30,6 +30,13 @@ class Parser(argparse.ArgumentParser):
         )
 
 
+def _options(parser: Parser, words: Sequence[str]) -> list[argparse.Action]:
+    """The options of the command that the words name."""
+    commands = next(a for a in parser._actions if a.dest == "command")
+    named = commands.choices.get(words[0], parser) if words else parser  # type: ignore[union-attr]
+    return list(named._actions)
+
+
 def say(value: Mapping[str, Any]) -> None:
     """One JSON object on one line."""
     print(json.dumps(value, allow_nan=False), flush=True)
@@ -332,7 +339,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             # The tables are read for this command alone: they import torch.
             commands = next(a for a in parser._actions if a.dest == "command")
             add_run_options(commands.choices["train"])  # type: ignore[index]
-        arguments = parser.parse_args(words)
+        arguments, unknown = parser.parse_known_args(words)
+        for word in unknown:
+            known = {text for action in _options(parser, words) for text in action.option_strings}
+            raise SpecError.unknown("option", word.partition("=")[0], known)
         if arguments.command is None:
             parser.print_help(sys.stderr)
             return 2

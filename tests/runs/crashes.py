@@ -95,7 +95,9 @@ def in_the_middle_of_a_write() -> list[Observer]:
 
 def after_a_snapshot_before_the_thinning() -> list[Observer]:
     def thin(*_: object) -> None:
-        if len(_last) > 3:
+        # The last step is always kept, so there is a second one however few looks the budget of
+        # a busy machine allows.
+        if _last:
             die()
         _last.append(1)
 
