@@ -194,8 +194,14 @@ class Combination:
             able = ", ".join(models_for(data, given)) or "none"
             raise SpecError("model", model, f"{why}; models for {data!r}: {able}")
         preferred = model_class.defaults(meta).get("objective")
+        asked = str(values.get("objective"))
         objective = cls._pick(
-            "objective", values, objectives_for(model), f"model {model!r}", preferred
+            "objective",
+            values,
+            objectives_for(model),
+            f"model {model!r}",
+            preferred,
+            OBJECTIVES[asked].fits(model_class) if asked in OBJECTIVES else None,
         )
         algorithm = cls._pick(
             "algorithm", values, algorithms_for(model, objective), f"{model!r} with {objective!r}"
@@ -209,6 +215,7 @@ class Combination:
         able: tuple[str, ...],
         whom: str,
         preferred: str | None = None,
+        reason: str | None = None,
     ) -> str:
         name = values.get(kind)
         if name is None:
@@ -217,7 +224,8 @@ class Combination:
             return preferred if preferred in able else able[0]
         _ = TABLES[kind][str(name)]
         if name not in able:
-            raise SpecError(kind, name, f"{whom} goes with: {', '.join(able) or 'none'}")
+            why = f"{reason}; " if reason else ""
+            raise SpecError(kind, name, f"{why}{whom} goes with: {', '.join(able) or 'none'}")
         return str(name)
 
     @property

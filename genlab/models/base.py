@@ -102,6 +102,9 @@ class HasEncoder(abc.ABC):
 class HasCritic(abc.ABC):
     """There is a critic that scores data."""
 
+    #: Whether, in training, an example's score depends on the rest of its batch.
+    batch_normalised: ClassVar[bool] = False
+
     @abc.abstractmethod
     def score(self, x: Tensor) -> Tensor:
         """The critic's raw output (a discriminator's logit), (B, *data_shape) -> (B,)."""

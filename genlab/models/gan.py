@@ -115,6 +115,7 @@ class DCGAN(GeneratorAndCritic[DCGANOptions]):
     """
 
     Options = DCGANOptions
+    batch_normalised = True
 
     def __init__(self, options: DCGANOptions, meta: DataMeta) -> None:
         super().__init__(options, meta)

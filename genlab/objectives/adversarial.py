@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import relu, softplus
 
 from genlab.divergences import LOG_2
 from genlab.measure import Kind, Series
@@ -25,7 +25,10 @@ class AdversarialLoss:
         name, title, summary: as in the table of objectives.
         real, fake: what the discriminator lowers, of l(x) and of l(G(z)), each (B,) -> (B,).
         generator: what the generator lowers, of l(G(z)), (B,) -> (B,).
-        equilibrium: the losses (of discriminator, of generator) where D = ½ everywhere.
+        equilibrium: the losses (of discriminator, of generator) of the best critic at P = Q.
+        logit: whether the critic's output is the logit of D(x) = P(x is real).
+        unit: of the losses.
+        ignores_shift: see :class:`Objective`; for the hinge, while no score is beyond the margin.
     """
 
     name: str
@@ -35,6 +38,9 @@ class AdversarialLoss:
     fake: Callable[[Tensor], Tensor]
     generator: Callable[[Tensor], Tensor]
     equilibrium: tuple[float | None, float | None] = (None, None)
+    logit: bool = True
+    unit: str = "nats"
+    ignores_shift: bool = False
 
 
 def _real(logit: Tensor) -> Tensor:
@@ -49,7 +55,29 @@ def _saturating(logit: Tensor) -> Tensor:
     return -softplus(logit)
 
 
-#: D lowers E softplus(−l(x)) + E softplus(l(G(z))), that is −E log D(x) − E log(1 − D(G(z))).
+def _half_square_from_1(score: Tensor) -> Tensor:
+    return 0.5 * (score - 1.0).square()
+
+
+def _half_square(score: Tensor) -> Tensor:
+    return 0.5 * score.square()
+
+
+def _below_margin(score: Tensor) -> Tensor:
+    return relu(1.0 - score)
+
+
+def _above_margin(score: Tensor) -> Tensor:
+    return relu(1.0 + score)
+
+
+def minus(score: Tensor) -> Tensor:
+    """−C(x): what a critic lowers on real examples, a generator on its own."""
+    return -score
+
+
+#: In the first two D lowers E softplus(−l(x)) + E softplus(l(G(z))), that is
+#: −E log D(x) − E log(1 − D(G(z))).
 ROWS = (
     AdversarialLoss(
         "nonsaturating",
@@ -69,7 +97,42 @@ ROWS = (
         _saturating,
         (2 * LOG_2, -LOG_2),
     ),
+    # Mao et al. 2017, with labels 0 and 1: the best critic is C = p/(p + q).
+    AdversarialLoss(
+        "lsgan",
+        "Least-squares GAN",
+        "The critic regresses on 1 for real and 0 for generated: a loss that does not saturate.",
+        _half_square_from_1,
+        _half_square,
+        _half_square_from_1,
+        (0.25, 0.125),
+        logit=False,
+        unit="dimensionless",
+    ),
+    # Lim and Ye 2017: the best critic is sign(p − q), the loss 2 − 2 TV.
+    AdversarialLoss(
+        "hinge",
+        "Hinge GAN",
+        "The critic wants a margin of 1 on either side and rests beyond; the usual for pictures.",
+        _below_margin,
+        _above_margin,
+        minus,
+        (2.0, None),
+        logit=False,
+        unit="dimensionless",
+        ignores_shift=True,
+    ),
 )
+
+#: How a legend writes the constants of the game in logarithms.
+_WORDS = ((2 * LOG_2, "log 4"), (LOG_2, "log 2"), (-LOG_2, "−log 2"))
+
+
+def _words(value: float | None) -> str:
+    if value is None:
+        return ""
+    name = next((text for known, text in _WORDS if known == value), f"{value:g}")
+    return f"equilibrium: {name}"
 
 
 class Adversarial(Objective):
@@ -90,33 +153,52 @@ class Adversarial(Objective):
         return Player("discriminator"), Player("generator")
 
     @property
+    def logit(self) -> bool:
+        """Whether σ(score) is D(x), the critic's probability that x is real."""
+        return self.row.logit
+
+    @property
     def series(self) -> tuple[Series, ...]:
+        return (*self.loss_series(), *self.score_series())
+
+    def loss_series(self) -> tuple[Series, ...]:
+        """The two players' losses."""
         kind: Kind = "training batch"
         at_d, at_g = self.row.equilibrium
-        level = "equilibrium"
+        unit = self.row.unit
         return (
             Series(
                 "loss_discriminator",
-                "discriminator's loss",
+                "discriminator's loss" if self.logit else "critic's loss",
                 "loss",
-                "nats",
+                unit,
                 kind,
                 direction="lower",
                 truth=at_d,
-                truth_label=f"{level}: log 4" if at_d is not None else "",
+                truth_label=_words(at_d),
             ),
             Series(
                 "loss_generator",
                 "generator's loss",
                 "loss",
-                "nats",
+                unit,
                 kind,
                 direction="lower",
                 truth=at_g,
-                truth_label=f"{level}: {'−' if (at_g or 0) < 0 else ''}log 2"
-                if at_g is not None
-                else "",
+                truth_label=_words(at_g),
             ),
+        )
+
+    def score_series(self) -> tuple[Series, ...]:
+        """What the critic says of real and of generated examples."""
+        kind: Kind = "training batch"
+        if not self.logit:
+            return (
+                Series("c_real", "C(x), training batch", "score", "dimensionless", kind),
+                Series("c_fake", "C(G(z)), training batch", "score", "dimensionless", kind),
+            )
+        level = "equilibrium"
+        return (
             Series(
                 "d_real",
                 "D(x), training batch",
@@ -141,7 +223,7 @@ class Adversarial(Objective):
         assert isinstance(model, HasCritic)
         assert isinstance(model, HasDecoder)
         if player == "generator":
-            return self._generator(model, self.generate(model, len(x)))
+            return self._generator(model, x, self.generate(model, len(x)))
         with torch.no_grad():
             generated = self.generate(model, len(x))
         return self._discriminator(model, x, generated)
@@ -157,24 +239,27 @@ class Adversarial(Objective):
 
         def of(player: str) -> Loss:
             if player == "generator":
-                return self._generator(critic, generated)
+                return self._generator(critic, x, generated)
             return self._discriminator(critic, x, generated.detach())
 
         return of
 
-    def _generator(self, critic: HasCritic, generated: Tensor) -> Loss:
+    def _generator(self, critic: HasCritic, x: Tensor, generated: Tensor) -> Loss:
         lowered = self.row.generator(critic.score(generated))
         return Loss(lowered.mean(), {"loss_generator": lowered})
 
     def _discriminator(self, critic: HasCritic, x: Tensor, generated: Tensor) -> Loss:
         real, fake = critic.score(x), critic.score(generated)
         lowered = self.row.real(real) + self.row.fake(fake)
-        terms = {
-            "loss_discriminator": lowered,
-            "d_real": real.detach().sigmoid(),
-            "d_fake": fake.detach().sigmoid(),
-        }
-        return Loss(lowered.mean(), terms)
+        return Loss(
+            lowered.mean(), {"loss_discriminator": lowered, **self.score_terms(real, fake)}
+        )
+
+    def score_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        """The terms of :meth:`score_series` from the critic's outputs, (B,) each."""
+        if not self.logit:
+            return {"c_real": real.detach(), "c_fake": fake.detach()}
+        return {"d_real": real.detach().sigmoid(), "d_fake": fake.detach().sigmoid()}
 
     @staticmethod
     def generate(model: HasDecoder, n: int) -> Tensor:
@@ -184,7 +269,8 @@ class Adversarial(Objective):
 
 def objective_of(row: AdversarialLoss) -> type[Adversarial]:
     """The objective that a row of losses makes."""
-    return type(f"Adversarial_{row.name}", (Adversarial,), {"row": row, "__doc__": row.summary})
+    body = {"row": row, "ignores_shift": row.ignores_shift, "__doc__": row.summary}
+    return type(f"Adversarial_{row.name}", (Adversarial,), body)
 
 
 for _row in ROWS:

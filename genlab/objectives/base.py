@@ -46,9 +46,12 @@ class Objective(abc.ABC):
     Options: ClassVar[type[Options]] = Options
     #: The capabilities a model must have.
     requires: ClassVar[tuple[type, ...]] = (GenerativeModel,)
+    #: Whether a constant added to the critic's score changes no loss, so that the bias of the
+    #: critic's last layer is free.
+    ignores_shift: ClassVar[bool] = False
 
     def __init__(self, options: Any = None) -> None:
-        self.options = options if options is not None else self.Options()
+        self.options: Any = options if options is not None else self.Options()
 
     @classmethod
     def fits(cls, model: type[GenerativeModel]) -> str | None:
@@ -81,3 +84,6 @@ class Objective(abc.ABC):
         An objective whose players may have work in common does it here once.
         """
         return lambda player: self.loss(player, model, x)
+
+    def updated(self, player: str, model: GenerativeModel) -> None:  # noqa: B027 - may be empty
+        """Called after each update of a player, for what holds its weights (clipping)."""

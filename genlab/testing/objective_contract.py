@@ -113,6 +113,8 @@ class ObjectiveContract:
             with scope(0, player.name), _alone(state_of(objective, model), player.name):
                 objective.losses(model, x)(player.name).value.backward()
             mine = list(model.player(player.name))
+            if objective.ignores_shift and player.name == "discriminator":
+                mine = mine[:-1]
             names = {id(p): name for name, p in model.named_parameters()}
             for parameter in mine:
                 gradient = parameter.grad

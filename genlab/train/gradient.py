@@ -95,6 +95,7 @@ class GradientAlgorithm(Algorithm[GradientState]):
         for player in self.objective.players:
             for _ in range(player.repeats):
                 terms.update(self.update(state, player.name, losses))
+                self.objective.updated(player.name, state.model)
         return state, Info(terms)
 
     @staticmethod

@@ -1,0 +1,131 @@
+"""The f-GAN: one objective for every row of the table of f-divergences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from torch import Tensor
+
+from genlab.divergences.f import F, FDivergence
+from genlab.measure import Kind, Series
+from genlab.models.base import HasCritic
+from genlab.objectives.adversarial import Adversarial, AdversarialLoss
+from genlab.objectives.base import Loss
+from genlab.registry import OBJECTIVES
+from genlab.spec import Options, option
+
+#: Option of the objective -> the row of the table whose parameter it is.
+FAMILIES = {"alpha": "alpha", "pi": "js_weighted"}
+
+
+@dataclass(frozen=True)
+class FGANOptions(Options):
+    """Which divergence, and how the generator follows it."""
+
+    divergence: str = option("kl", "the f-divergence D(data ‖ model)", choices=F.names)
+    generator_loss: str = option(
+        "bound",
+        "bound: lower −E f*(T), the bound itself; alternative: raise E T on generated examples",
+        choices=("bound", "alternative"),
+    )
+    alpha: float = option(
+        0.5, "α of the row alpha (not 0 or 1)", low=-5.0, high=5.0, advanced=True
+    )
+    pi: float = option(
+        0.3,
+        "π of the row js_weighted: the weight of the data",
+        low=0.001,
+        high=0.999,
+        advanced=True,
+    )
+
+    def __post_init__(self) -> None:
+        self.row()
+
+    def row(self) -> FDivergence:
+        """The row of the table, with its parameter.
+
+        Raises:
+            SpecError: for a parameter that the family excludes.
+        """
+        row: FDivergence = F[self.divergence]
+        for name, family in FAMILIES.items():
+            if family == self.divergence:
+                return row.with_parameter(getattr(self, name))
+        return row
+
+
+@OBJECTIVES.register("fgan", title="f-GAN, any divergence")
+class FGAN(Adversarial):
+    """The critic raises E_P[T] − E_Q[f*(T)] ≤ D_f(P‖Q), T = g_f(V); the generator lowers it.
+
+    The score of the critic is V. f*(g_f(V)) is one formula of the table, so the edge of the
+    domain of f* is never touched. The alternative trick lets the generator raise E_Q[T].
+
+    Source: Nowozin, Cseke and Tomioka 2016, "f-GAN", equation 4, algorithm 1 and section 3.2.
+    """
+
+    Options = FGANOptions
+    options: FGANOptions
+
+    @cached_property
+    def divergence(self) -> FDivergence:
+        """The row of the table that the critic bounds."""
+        return self.options.row()
+
+    @property
+    def row(self) -> AdversarialLoss:  # type: ignore[override]
+        """The losses that the divergence makes."""
+        f = self.divergence
+        alternative = self.options.generator_loss == "alternative"
+        return AdversarialLoss(
+            "fgan",
+            f.title,
+            "",
+            real=lambda v: -f.activation(v),
+            fake=f.conjugate_of_activation,
+            generator=lambda v: -f.activation(v) if alternative else -f.conjugate_of_activation(v),
+            # At P = Q the best T is f'(1), and f*(f'(1)) = f'(1) − f(1).
+            equilibrium=(
+                -f.at_one,
+                -f.threshold if alternative else f.at_one - f.threshold,
+            ),
+            logit=False,
+            unit=f.unit,
+        )
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        kind: Kind = "training batch"
+        f = self.divergence
+        return (
+            *super().series,
+            Series(
+                "f_bound",
+                f"{f.title}: lower bound E T(x) − E f*(T(G(z))), training batch",
+                "divergence",
+                f.unit,
+                kind,
+                direction="lower",
+                truth=f.at_one,
+                truth_label=f"P = Q: {f.at_one:.3g}",
+            ),
+        )
+
+    def score_series(self) -> tuple[Series, ...]:
+        kind: Kind = "training batch"
+        rule = "T > f′(1), training batch"
+        return (
+            Series("t_real", f"share of real with {rule}", "confidence", "probability", kind),
+            Series("t_fake", f"share of generated with {rule}", "confidence", "probability", kind),
+        )
+
+    def score_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        f = self.divergence
+        sorts = {"t_real": real.detach(), "t_fake": fake.detach()}
+        return {name: (f.activation(v) > f.threshold).to(v) for name, v in sorts.items()}
+
+    def _discriminator(self, critic: HasCritic, x: Tensor, generated: Tensor) -> Loss:
+        loss = super()._discriminator(critic, x, generated)
+        return Loss(loss.value, {**loss.terms, "f_bound": -loss.terms["loss_discriminator"]})

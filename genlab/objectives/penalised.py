@@ -1,0 +1,128 @@
+"""Objectives that hold the critic flat where the data, or the generated examples, are.
+
+    R1 = (γ/2) E‖∇C(x)‖²,    R2 = (γ/2) E‖∇C(G(z))‖².
+
+Slopes are with respect to data space, pictures in [0, 1]; twice as large as in [-1, 1].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from genlab.divergences import LOG_2
+from genlab.measure import Series
+from genlab.models.base import GenerativeModel, HasCritic
+from genlab.objectives.adversarial import ROWS, Adversarial, AdversarialLoss
+from genlab.objectives.base import Loss
+from genlab.objectives.slopes import needs_slopes, slopes
+from genlab.registry import OBJECTIVES
+from genlab.spec import Options, option
+
+
+@dataclass(frozen=True)
+class FlatOptions(Options):
+    """Options of the zero-centred penalties."""
+
+    gamma: float = option(1.0, "weight γ of half the squared slope", low=1e-5, high=1e4, log=True)
+
+
+def _slope(name: str, title: str) -> Series:
+    return Series(
+        name,
+        title,
+        "gradient",
+        "1/data unit",
+        "training batch",
+        truth=0.0,
+        truth_label="what the penalty pulls to",
+    )
+
+
+def _leaf(x: Tensor) -> Tensor:
+    return x.detach().requires_grad_()
+
+
+class _Flat(Adversarial):
+    Options = FlatOptions
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel]) -> str | None:
+        return super().fits(model) or needs_slopes(model)
+
+
+@OBJECTIVES.register("r1", title="Non-saturating GAN with R1")
+class R1(_Flat):
+    """The non-saturating game; the critic pays (γ/2)‖∇l(x)‖² on real examples.
+
+    Source: Mescheder, Geiger and Nowozin 2018, "Which training methods for GANs do actually
+    converge?", equation 9.
+    """
+
+    row = next(row for row in ROWS if row.name == "nonsaturating")
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        return (*super().series, _slope("slope_real", "‖∇l(x)‖ at real, training batch"))
+
+    def _discriminator(self, critic: HasCritic, x: Tensor, generated: Tensor) -> Loss:
+        real, slope = slopes(critic, _leaf(x))
+        fake = critic.score(generated)
+        penalty = 0.5 * self.options.gamma * slope.square()
+        lowered = self.row.real(real) + self.row.fake(fake) + penalty
+        terms = {
+            "loss_discriminator": lowered,
+            **self.score_terms(real, fake),
+            "slope_real": slope,
+        }
+        return Loss(lowered.mean(), terms)
+
+
+def _paired(difference: Tensor) -> Tensor:
+    return softplus(-difference)
+
+
+@OBJECTIVES.register("r3gan", title="R3GAN: relativistic, R1 and R2")
+class R3GAN(_Flat):
+    """Each generated example is compared with one real: the critic lowers softplus(C(G) − C(x)).
+
+    With (γ/2)(‖∇C(x)‖² + ‖∇C(G)‖²); the generator lowers softplus(C(x) − C(G)) on the same pairs.
+
+    Source: Huang et al. 2024, "The GAN is dead; long live the GAN!", equations 2 and 3.
+    """
+
+    ignores_shift = True
+    #: ``real`` and ``generator`` are of the difference C(x) − C(G) and of C(G) − C(x).
+    row = AdversarialLoss(
+        "r3gan", "", "", _paired, torch.zeros_like, _paired, (LOG_2, LOG_2), logit=False
+    )
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        return (
+            *super().series,
+            _slope("slope_real", "‖∇C(x)‖ at real, training batch"),
+            _slope("slope_fake", "‖∇C(G(z))‖ at generated, training batch"),
+        )
+
+    def _generator(self, critic: HasCritic, x: Tensor, generated: Tensor) -> Loss:
+        with torch.no_grad():
+            real = critic.score(x)
+        lowered = self.row.generator(critic.score(generated) - real)
+        return Loss(lowered.mean(), {"loss_generator": lowered})
+
+    def _discriminator(self, critic: HasCritic, x: Tensor, generated: Tensor) -> Loss:
+        real, at_real = slopes(critic, _leaf(x))
+        fake, at_fake = slopes(critic, _leaf(generated))
+        penalty = 0.5 * self.options.gamma * (at_real.square() + at_fake.square())
+        lowered = self.row.real(real - fake) + penalty
+        terms = {
+            "loss_discriminator": lowered,
+            **self.score_terms(real, fake),
+            "slope_real": at_real,
+            "slope_fake": at_fake,
+        }
+        return Loss(lowered.mean(), terms)
