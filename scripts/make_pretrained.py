@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import genlab
 from genlab import runs
+from genlab.runs import foreground
 
 TARGET = Path(__file__).resolve().parents[1] / "checkpoints" / "pretrained"
 LIMIT = 3_000_000
@@ -29,6 +29,10 @@ MODELS: dict[str, dict[str, Any]] = {
         "batch": 64,
     },
 }
+TITLES = {
+    "vae-mnist5k": "VAE on 5,000 MNIST digits",
+    "dcgan-mnist5k": "DCGAN on 5,000 MNIST digits",
+}
 
 
 def size(folder: Path) -> int:
@@ -39,7 +43,7 @@ def size(folder: Path) -> int:
 def main(names: list[str]) -> None:
     """Train and export the named models, all of them by default."""
     for name in names or list(MODELS):
-        run = genlab.train(**MODELS[name], seed=0, snapshots=8)
+        run = foreground.train({**MODELS[name], "seed": 0, "snapshots": 8}, title=TITLES[name])
         if run.row.status != "done":
             raise SystemExit(f"{name} is {run.row.status} at step {run.row.step}; nothing written")
         shutil.rmtree(TARGET / name, ignore_errors=True)
