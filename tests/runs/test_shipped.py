@@ -1,0 +1,52 @@
+"""The models that ship: small, whole, and what their records say."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from genlab import runs
+from genlab.evaluate.base import look, probes_for
+from genlab.models import HasCritic, HasDecoder, HasEncoder
+from genlab.registry import MODELS
+from genlab.runs import RunView
+from genlab.runs.files import sheet
+
+FOLDER = Path(__file__).resolve().parents[2] / "checkpoints" / "pretrained"
+VIEWS = {view.id.removeprefix("shipped:"): view for view in runs.shipped()}
+
+
+def test_a_vae_and_a_gan_ship_under_three_megabytes() -> None:
+    models = [view.model() for view in VIEWS.values()]
+    assert len(models) == 2
+    assert sum(isinstance(m, HasEncoder) for m in models) == 1
+    assert sum(isinstance(m, HasCritic) for m in models) == 1
+    assert all(isinstance(m, HasDecoder) for m in models)
+    assert sum(p.stat().st_size for p in FOLDER.rglob("*") if p.is_file()) < 3_000_000
+
+
+@pytest.mark.parametrize("view", VIEWS.values(), ids=list(VIEWS))
+def test_their_numbers_and_pictures_are_those_of_their_weights(view: RunView) -> None:
+    step = view.snapshots()[-1]
+    model, data = view.model(), view.data()
+    logged: dict[str, float] = {}
+    for record in view.read(limit=100_000, kinds={"scalars"}):
+        if record.step == step:
+            logged.update(record.payload)
+    checked = 0
+    for probe in probes_for(view.spec, MODELS[view.spec.model], data):
+        reading = look(probe, model, step)
+        for name, value in reading.values.items():
+            # Another processor sums in another order.
+            assert logged[name] == pytest.approx(value, rel=1e-3, abs=1e-4), name
+            checked += 1
+        if "samples" in reading.pictures:
+            shown = np.asarray(Image.open(io.BytesIO(view.frame_file("samples", step))))
+            again = sheet(reading.pictures["samples"].payload["x"], 8)
+            assert np.abs(shown.astype(int) - again.astype(int)).max() <= 2
+            checked += 1
+    assert checked >= 5
