@@ -1,5 +1,8 @@
 """Looks at a critic: its confidence, the bound it proves, the space of its features.
 
+Where the critic's output is no logit (least squares, Wasserstein, ...) it is shown as a score, and
+no confidence and no bound of JS are read from it.
+
 A critic with batch normalisation is looked at as a fixed function of one example, normalised by
 the averages of a reference batch, half of training and half of generated examples, none of which
 is looked at. In training mode its output depends on the whole batch, so that a batch of generated
@@ -10,7 +13,10 @@ minus one to minus four nats where the reference batch gave 0.0 to 0.1.
 
 from __future__ import annotations
 
+import math
+
 import torch
+from torch import Tensor
 
 from genlab.data.base import Dataset
 from genlab.divergences import js_bound
@@ -26,6 +32,8 @@ from genlab.evaluate.common import (
 )
 from genlab.measure import Picture, Reading, Series
 from genlab.models.base import GenerativeModel, HasCritic, HasDecoder
+from genlab.registry import OBJECTIVES
+from genlab.spec import RunSpec
 
 #: Examples of each sort in the numbers, and in the picture of points.
 NUMBERS, DOTS = 256, 150
@@ -36,9 +44,23 @@ def is_adversarial(model: type[GenerativeModel]) -> bool:
     return issubclass(model, HasCritic) and issubclass(model, HasDecoder)
 
 
+#: Name of a number on the page -> what it is of.
+SCORES = {
+    "val_c_real": "C(x), held-out",
+    "val_c_fake": "C(G(z)), fresh z",
+    "val_c_train": "C(x), training examples",
+}
+
+
 @PROBES.register("critic", title="Discriminator on held-out data")
 class Critic(Probe):
     """D on training, held-out and generated examples, and the lower bound of JS that it proves."""
+
+    def __init__(self, spec: RunSpec, data: Dataset) -> None:
+        super().__init__(spec, data)
+        objective = OBJECTIVES[spec.objective](spec.objective_options)
+        #: Whether σ(score) is the critic's probability that x is real.
+        self.logit: bool = getattr(objective, "logit", True)
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
@@ -63,6 +85,11 @@ class Critic(Probe):
                 truth_label="equilibrium",
             )
 
+        if not self.logit:
+            return tuple(
+                Series(name, title, "score", "dimensionless", "Monte Carlo", self.n)
+                for name, title in SCORES.items()
+            )
         return (
             confidence("val_d_real", "D(x), held-out"),
             confidence("val_d_fake", "D(G(z)), fresh z"),
@@ -86,6 +113,9 @@ class Critic(Probe):
             real = model.score(held_out(self.data, self.n)[0])
             train = model.score(trained_on(self.data, self.n))
             fake = model.score(model.sample(self.n))
+        note = f"n = {self.n} of each{normalisation(model)}"
+        if not self.logit:
+            return _scores(real, fake, train, note)
         sorts = {
             "training": train.sigmoid(),
             "held-out": real.sigmoid(),
@@ -101,9 +131,23 @@ class Critic(Probe):
             "histogram",
             "Discriminator's confidence",
             histogram(sorts, 0.0, 1.0, 20, "D(x), probability of real"),
-            f"n = {self.n} of each{normalisation(model)}",
+            note,
         )
         return Reading(values, {"confidence": picture})
+
+
+def _scores(real: Tensor, fake: Tensor, train: Tensor, note: str) -> Reading:
+    """The look at a critic whose output is a score without a scale."""
+    values = (float(x.mean()) for x in (real, fake, train))
+    every = torch.cat([real, fake, train])
+    ends = [float(x) for x in (every.min(), every.max())]
+    if not all(map(math.isfinite, ends)):
+        return Reading(dict(zip(SCORES, values, strict=True)))
+    sorts = {"training": train, "held-out": real, "generated": fake}
+    margin = 1e-3 * max(1e-3, ends[1] - ends[0])
+    payload = histogram(sorts, ends[0] - margin, ends[1] + margin, 20, "C(x), score")
+    picture = Picture("histogram", "Critic's scores", payload, note)
+    return Reading(dict(zip(SCORES, values, strict=True)), {"confidence": picture})
 
 
 @PROBES.register("critic_features", title="Space of the critic's features")

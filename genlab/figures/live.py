@@ -20,6 +20,8 @@ TITLES = {
     "confidence": "Discriminator's confidence",
     "latent": "Latent code",
     "gradient": "Gradient norms",
+    "score": "Critic's scores",
+    "distance": "Distances",
 }
 
 

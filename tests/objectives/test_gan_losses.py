@@ -302,6 +302,7 @@ def test_the_best_hinge_critic_is_the_sign_and_its_loss_2_less_2_tv() -> None:
         model.zero_grad()
         loss = objective.loss("discriminator", model, x).value
         loss.backward()
+        assert model.v.grad is not None
         with torch.no_grad():
             model.v -= 0.5 * (1 - step / 400) * model.v.grad
     tv = 0.5 * float(np.abs(P - Q).sum()) / 20
