@@ -1,4 +1,4 @@
-"""Variational autoencoders: a Gaussian encoder, a decoder with a likelihood."""
+"""Variational autoencoders: an encoder with a posterior, a decoder with a likelihood, a prior."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from torch.distributions import Distribution
 
 from genlab.data.base import DataMeta
 from genlab.distributions import LIKELIHOODS, LikelihoodOptions, likelihood_choices
+from genlab.distributions.posteriors import POSTERIORS
+from genlab.distributions.priors import PRIORS
 from genlab.models.base import GenerativeModel, HasEncoder, O
-from genlab.models.latent import StandardPrior, diagonal_normal
+from genlab.models.latent import StandardPrior
 from genlab.nets import SIZES, downsampler, mlp, upsampler
 from genlab.registry import MODELS
 from genlab.spec import option
@@ -23,6 +25,18 @@ class LatentOptions(LikelihoodOptions):
     """Options of every variational autoencoder."""
 
     latent: int = option(20, "size of the latent code z", low=1, high=512)
+    posterior: str = option(
+        "gaussian",
+        "family of the posterior, q(z | x)",
+        choices=lambda: POSTERIORS.names(),
+        advanced=True,
+    )
+    prior: str = option(
+        "standard", "prior of the code, p(z)", choices=lambda: PRIORS.names(), advanced=True
+    )
+    prior_components: int = option(
+        20, "components of a prior that is a mixture", low=1, high=1000, log=True, advanced=True
+    )
 
 
 @dataclass(frozen=True)
@@ -42,8 +56,10 @@ class ConvVAEOptions(LatentOptions):
     )
 
 
-class GaussianEncoderVAE(StandardPrior, GenerativeModel[O], HasEncoder, abc.ABC):
-    """p(z) = N(0, I), p(x | z) by the decoder's net, q(z | x) = N(μ(x), diag σ²(x)).
+class VariationalAutoencoder(StandardPrior, GenerativeModel[O], HasEncoder, abc.ABC):
+    """p(z), p(x | z) by the decoder's net, q(z | x) by the encoder's: three rows of tables.
+
+    By default p(z) = N(0, I) and q(z | x) = N(μ(x), diag σ²(x)).
 
     Source: Kingma and Welling 2014, "Auto-encoding variational Bayes".
     """
@@ -56,13 +72,20 @@ class GaussianEncoderVAE(StandardPrior, GenerativeModel[O], HasEncoder, abc.ABC)
         settings: Any = options
         self.latent: int = settings.latent
         self.likelihood = LIKELIHOODS[settings.likelihood]
+        self.posterior = POSTERIORS[settings.posterior]
+        # The standard prior has no weights and draws no numbers, so a run without these options
+        # has the names, the weights and the stream it always had.
+        self.prior_net = PRIORS[settings.prior](self.latent, meta, settings.prior_components)
 
     @classmethod
     def choices(cls, meta: DataMeta) -> dict[str, tuple[Any, ...]]:
         return {"likelihood": likelihood_choices(meta)}
 
     def encode(self, x: Tensor) -> Distribution:
-        return diagonal_normal(self.encoder(x))
+        return self.posterior.make(self.encoder(x), self.latent)
+
+    def prior(self) -> Distribution:
+        return self.prior_net.law(self.encode, next(self.encoder.parameters()))
 
     def decode(self, z: Tensor) -> Distribution:
         h = self.decoder(z)
@@ -72,7 +95,7 @@ class GaussianEncoderVAE(StandardPrior, GenerativeModel[O], HasEncoder, abc.ABC)
 
 
 @MODELS.register("vae", title="VAE", summary="Variational autoencoder of linear layers; any data.")
-class VAE(GaussianEncoderVAE[VAEOptions]):
+class VAE(VariationalAutoencoder[VAEOptions]):
     """The variational autoencoder with multilayer perceptrons."""
 
     Options = VAEOptions
@@ -80,7 +103,8 @@ class VAE(GaussianEncoderVAE[VAEOptions]):
     def __init__(self, options: VAEOptions, meta: DataMeta) -> None:
         super().__init__(options, meta)
         hidden = [options.hidden] * options.layers
-        self.encoder = nn.Sequential(nn.Flatten(), *mlp([meta.dim, *hidden, 2 * options.latent]))
+        outputs = self.posterior.outputs(options.latent)
+        self.encoder = nn.Sequential(nn.Flatten(), *mlp([meta.dim, *hidden, outputs]))
         self.decoder = mlp([options.latent, *reversed(hidden), self.likelihood.outputs * meta.dim])
 
     @classmethod
@@ -97,7 +121,7 @@ class VAE(GaussianEncoderVAE[VAEOptions]):
     title="Convolutional VAE",
     summary="Variational autoencoder with strided convolutions; pictures of 8, 28 or 32 pixels.",
 )
-class ConvVAE(GaussianEncoderVAE[ConvVAEOptions]):
+class ConvVAE(VariationalAutoencoder[ConvVAEOptions]):
     """The variational autoencoder with convolutions and no batch normalisation.
 
     Batch normalisation is left out so that each example's ELBO depends on that example alone.
@@ -108,7 +132,9 @@ class ConvVAE(GaussianEncoderVAE[ConvVAEOptions]):
     def __init__(self, options: ConvVAEOptions, meta: DataMeta) -> None:
         super().__init__(options, meta)
         body, features = downsampler(meta.shape, options.width)
-        self.encoder = nn.Sequential(body, nn.Linear(features, 2 * options.latent))
+        self.encoder = nn.Sequential(
+            body, nn.Linear(features, self.posterior.outputs(options.latent))
+        )
         outputs = (self.likelihood.outputs * meta.shape[0], *meta.shape[1:])
         self.decoder = upsampler(options.latent, outputs, options.width)
 

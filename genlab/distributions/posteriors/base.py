@@ -1,0 +1,50 @@
+"""What a row of the table of posteriors is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.distributions import Distribution, Independent
+
+from genlab.registry import Registry
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """How a net's outputs become q(z | x) with support on all of R^latent.
+
+    Args:
+        outputs: how many outputs of the net a code of this size takes.
+        make: ``make(h, latent)``: h is (B, outputs(latent)), the result has batch shape (B,),
+            event shape (latent,), pathwise draws, ``mean`` and ``variance``.
+    """
+
+    outputs: Callable[[int], int]
+    make: Callable[[Tensor, int], Distribution]
+
+
+POSTERIORS: Registry[Posterior] = Registry("posterior", "genlab.distributions.posteriors")
+
+
+def factorises(q: Distribution) -> bool:
+    """Whether the entries of z are independent under q."""
+    return isinstance(q, Independent) or hasattr(q, "entry_log_prob")
+
+
+def entry_log_prob(q: Distribution, z: Tensor) -> Tensor | None:
+    """log q(z_j) of each entry in nats, (..., latent); None where the entries depend on another.
+
+    Example:
+        >>> import torch
+        >>> from torch.distributions import Normal
+        >>> q = Independent(Normal(torch.zeros(1, 3), torch.ones(1, 3)), 1)
+        >>> entry_log_prob(q, torch.zeros(1, 3)).shape
+        torch.Size([1, 3])
+    """
+    if isinstance(q, Independent):
+        base: Tensor = q.base_dist.log_prob(z)
+        return base
+    own = getattr(q, "entry_log_prob", None)
+    return None if own is None else own(z)

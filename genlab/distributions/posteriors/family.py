@@ -1,0 +1,123 @@
+"""Posteriors from the table of reparameterised families: independent entries of one row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, Independent, Normal, constraints
+from torch.nn.functional import softplus
+
+from genlab.distributions.families import FAMILIES, Family, Params, closed_form_kl
+from genlab.distributions.posteriors.base import POSTERIORS, Posterior
+from genlab.errors import SpecError
+
+#: Rows with support on all of R and tails light enough for a Gaussian prior.
+NAMES = ("laplace", "logistic", "gumbel", "student_t")
+
+
+class FamilyProduct(Distribution):
+    """Independent entries of one row of the table of families.
+
+    Args:
+        family: the row, over numbers.
+        params: its parameters, each (B, latent).
+
+    Example:
+        >>> zero = torch.zeros(4, 2)
+        >>> row = FAMILIES["laplace"]
+        >>> q = FamilyProduct(row, row.trust({"loc": zero, "scale": zero + 1}))
+        >>> q.batch_shape, q.event_shape, q.rsample((3,)).shape
+        (torch.Size([4]), torch.Size([2]), torch.Size([3, 4, 2]))
+    """
+
+    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
+    has_rsample = True
+
+    def __init__(self, family: Family, params: Params) -> None:
+        self.family, self.params = family, params
+        shape = next(iter(params.values())).shape
+        super().__init__(shape[:-1], shape[-1:], validate_args=False)
+
+    def _moment(self, value: Tensor | None) -> Tensor:
+        assert value is not None
+        return value
+
+    @property
+    def mean(self) -> Tensor:
+        return self._moment(self.family.mean(self.params))
+
+    @property
+    def variance(self) -> Tensor:
+        return self._moment(self.family.variance(self.params))
+
+    def rsample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
+        return self.family.sample(self.params, sample_shape)
+
+    def entry_log_prob(self, value: Tensor) -> Tensor:
+        """log q(z_j) of each entry, (..., latent)."""
+        return self.family.log_prob(self.params, value)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return self.entry_log_prob(value).sum(-1)
+
+    def closed_form_kl(self, prior: Distribution) -> Tensor | None:
+        """KL to a product of normals, (B,) in nats, where the table of families knows it."""
+        base = prior.base_dist if isinstance(prior, Independent) else None
+        known = closed_form_kl(self.family, "gaussian") if isinstance(base, Normal) else None
+        if known is None or not isinstance(base, Normal):
+            return None
+        shape = next(iter(self.params.values())).shape
+        loc, scale = base.loc.expand(shape), base.scale.expand(shape)
+        return known(self.params, Params({"loc": loc, "scale": scale})).sum(-1)
+
+
+def from_family(
+    name: str, bounds: Mapping[str, Callable[[Tensor], Tensor]] | None = None
+) -> Posterior:
+    """The posterior with independent entries of one row of the table of families.
+
+    Args:
+        name: of the row.
+        bounds: for some parameters, the map from a net's output, where the row's own is too wide
+            for a finite KL.
+
+    Raises:
+        SpecError: where q could not be a posterior: its support is not all of R, or its tails
+            make KL(q ‖ N(0, I)) infinite for all parameters.
+
+    Example:
+        >>> from_family("cauchy")
+        Traceback (most recent call last):
+        ...
+        genlab.errors.SpecError: posterior = 'cauchy' is not possible: KL(q || p(z)) to a Gaussian prior is infinite, its tails are too heavy. Nothing was started.
+    """  # noqa: E501
+    family = FAMILIES[name]
+    if family.support.kind != "real":
+        raise SpecError("posterior", name, "the support of q must be all of R, as the prior's")
+    if not family.may_meet(FAMILIES["gaussian"]):
+        reason = "KL(q || p(z)) to a Gaussian prior is infinite, its tails are too heavy"
+        raise SpecError("posterior", name, reason)
+    count = len(family.parameters)
+
+    def make(h: Tensor, latent: int) -> FamilyProduct:  # noqa: ARG001 - the table's signature
+        raw = {p.name: part for p, part in zip(family.parameters, h.chunk(count, 1), strict=True)}
+        own = {key: bound(raw[key]) for key, bound in (bounds or {}).items()}
+        free = {p.name: p.constraint.from_real for p in family.parameters if p.name not in own}
+        given = {key: to(raw[key], {}) for key, to in free.items() if to is not None}
+        return FamilyProduct(family, family.trust({**given, **own}))
+
+    return Posterior(outputs=lambda latent: count * latent, make=make)
+
+
+#: The variance, and so the KL to a Gaussian prior, is finite for more than two degrees of freedom.
+BOUNDS = {"student_t": {"df": lambda h: 2.5 + softplus(h + 8.0)}}
+
+for _name in NAMES:
+    POSTERIORS.register(
+        _name,
+        title=FAMILIES.row(_name).title,
+        summary="Independent entries of this family, by its pathwise sampler.",
+    )(from_family(_name, BOUNDS.get(_name)))

@@ -1,0 +1,41 @@
+"""What a row of the table of priors is."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable
+from typing import ClassVar
+
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from genlab.data.base import DataMeta
+from genlab.registry import Registry
+
+
+class Prior(nn.Module, abc.ABC):
+    """A prior with support on all of R^latent, and the parameters that are learned with it.
+
+    Args:
+        latent: size of the code.
+        meta: what the data look like, for a prior that is made of data.
+        components: of a mixture.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, latent: int, meta: DataMeta, components: int) -> None:
+        super().__init__()
+        self.latent, self.meta, self.components = latent, meta, components
+
+    @abc.abstractmethod
+    def law(self, encode: Callable[[Tensor], Distribution], like: Tensor) -> Distribution:
+        """p(z), event shape (latent,).
+
+        Args:
+            encode: the model's encoder, (K, *data_shape) -> q of batch shape (K,).
+            like: a tensor on the device and in the precision of the model.
+        """
+
+
+PRIORS: Registry[type[Prior]] = Registry("prior", "genlab.distributions.priors")

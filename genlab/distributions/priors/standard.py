@@ -1,0 +1,27 @@
+"""The standard normal prior."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, Independent, Normal
+
+from genlab.distributions.priors.base import PRIORS, Prior
+
+
+def standard_normal(latent: int, like: Tensor) -> Independent:
+    """N(0, I) over (latent,), on the device and in the precision of a tensor."""
+    zero = torch.zeros(latent, dtype=like.dtype, device=like.device)
+    return Independent(
+        Normal(zero, torch.ones_like(zero), validate_args=False), 1, validate_args=False
+    )
+
+
+@PRIORS.register("standard", title="Standard normal", summary="N(0, I): nothing is learned.")
+class Standard(Prior):
+    """p(z) = N(0, I)."""
+
+    def law(self, encode: Callable[[Tensor], Distribution], like: Tensor) -> Distribution:
+        return standard_normal(self.latent, like)

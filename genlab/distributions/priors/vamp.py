@@ -1,0 +1,35 @@
+"""The VampPrior: a mixture of the model's own posteriors at learned inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Categorical, Distribution, MixtureSameFamily
+
+from genlab.data.base import DataMeta
+from genlab.distributions.priors.base import PRIORS, Prior
+
+
+@PRIORS.register(
+    "vamp",
+    title="VampPrior",
+    summary="The mean of q(z | u_k) over learned inputs; the KL is a Monte Carlo number.",
+)
+class Vamp(Prior):
+    """p(z) = (1/K) Σ_k q(z | u_k), the inputs u_k learned.
+
+    Inputs of a bounded support stay in it through the logistic function.
+
+    Source: Tomczak and Welling 2018, "VAE with a VampPrior", equation 9.
+    """
+
+    def __init__(self, latent: int, meta: DataMeta, components: int) -> None:
+        super().__init__(latent, meta, components)
+        self.inputs = nn.Parameter(torch.randn(components, *meta.shape))
+
+    def law(self, encode: Callable[[Tensor], Distribution], like: Tensor) -> Distribution:
+        inputs = self.inputs if self.meta.support == "real" else self.inputs.sigmoid()
+        weights = Categorical(logits=like.new_zeros(self.components), validate_args=False)
+        return MixtureSameFamily(weights, encode(inputs), validate_args=False)
