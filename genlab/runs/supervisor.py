@@ -29,6 +29,7 @@ SWEEP = 2.0
 STALE = 15.0
 JOBS_AT_ONCE = 1
 LOG_LIMIT = 2_000_000
+PACKAGE = Path(__file__).resolve().parents[1]
 _spawned: list[subprocess.Popen[bytes]] = []
 
 
@@ -127,6 +128,12 @@ def log_file(url: str) -> Path:
     return settings.state_folder(url) / "worker.log"
 
 
+def fingerprint(folder: Path = PACKAGE) -> tuple[int, int]:
+    """The number of source files and the time of the last change: other after an upgrade."""
+    times = [path.stat().st_mtime_ns for path in folder.rglob("*.py")]
+    return len(times), max(times, default=0)
+
+
 def say(text: str) -> None:
     """A line for the log."""
     print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}", file=sys.stderr, flush=True)  # noqa: T201
@@ -199,6 +206,8 @@ class Supervisor:
         self._swept = -SWEEP
         self._adopted = False
         self._stop = False
+        self._code = fingerprint()
+        self._compared = time.monotonic()
 
     def _work(self, task: Task) -> None:
         from genlab.runs import worker
@@ -295,6 +304,23 @@ class Supervisor:
         }
         return len(here | (busy & waiting))
 
+    def outdated(self) -> bool:
+        """Whether the program on the disk is no longer the one in memory."""
+        if time.monotonic() - self._compared < SWEEP:
+            return False
+        self._compared = time.monotonic()
+        try:
+            return fingerprint() != self._code
+        except OSError:  # a file vanished between being listed and being looked at
+            return False
+
+    def renew(self) -> None:
+        """Begin anew with the program on the disk; a run that waits is taken by the new one."""
+        say("the program has changed: starting again")
+        self.lock.close()
+        self.store.close()
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
     def stop(self, *_: object) -> None:
         """End after this round; the runs go on."""
         self._stop = True
@@ -308,6 +334,9 @@ class Supervisor:
         last = time.monotonic()
         while not self._stop:
             try:
+                # What was preloaded would refuse, or wrongly run, what a newer app asks for.
+                if not self.executor.active() and self.outdated():
+                    self.renew()
                 if self.tick():
                     last = time.monotonic()
             except StoreError as error:

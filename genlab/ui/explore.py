@@ -378,12 +378,15 @@ def sliders_part(scene: Scene) -> None:
     base, tag = torch.zeros(size), "zero"
     with st.container(horizontal=True):
         if st.button("Random z", icon=":material/casino:", key="explore.random"):
-            memory["explore.z"] = ("random", memory.get("explore.z", ("", -1))[1] + 1)
+            memory["explore.draws"] = memory.get("explore.draws", 0) + 1
+            memory["explore.z"] = ("random", memory["explore.draws"])
         if st.button("z of A", icon=":material/my_location:", key="explore.from_a"):
             memory["explore.z"] = ("A", memory.get("explore.a"))
         if st.button("z = 0", icon=":material/filter_center_focus:", key="explore.zero"):
             memory["explore.z"] = ("zero", -1)
-    kind, number = memory.get("explore.z", ("zero", -1))
+    # The centre of the prior is no typical draw of it: a generator was never trained there.
+    first = ("zero", -1) if isinstance(scene.model, HasEncoder) else ("random", 0)
+    kind, number = memory.get("explore.z", first)
     if kind == "random":
         base, tag = latent.prior_sample(scene.model, 1, number)[0], f"random{number}"
     elif kind == "A" and number is not None and number < len(scene.codes):
@@ -415,6 +418,8 @@ def sliders_part(scene: Scene) -> None:
     with right:
         x = latent.decoded(scene.model, z[None])
         if scene.image:
-            pictures.image(x.numpy(), height=220, caption="decoded: the mean of p(x given z)")
+            likelihood = isinstance(scene.model, HasEncoder)
+            caption = "decoded: the mean of p(x given z)" if likelihood else "decoded: G(z)"
+            pictures.image(x.numpy(), height=220, caption=caption)
         else:
             among_data(scene, "own", marks={"decoded": x[0]})

@@ -215,3 +215,29 @@ def test_an_idle_supervisor_ends(tmp_path: Path) -> None:
     )
     assert done.returncode == 0
     assert "ended" in done.stderr
+
+
+def test_a_changed_program_is_begun_anew_when_nothing_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Renewed(Exception):
+        pass
+
+    def execv(path: str, words: list[str]) -> None:
+        assert path == words[0] == sys.executable
+        raise Renewed
+
+    (tmp_path / "a.py").write_text("a = 1")
+    one = supervisor.fingerprint(tmp_path)
+    os.utime(tmp_path / "a.py", ns=(1, 1))
+    two = supervisor.fingerprint(tmp_path)
+    assert one[0] == two[0] == 1
+    assert one != two
+    boss = supervisor.Supervisor(f"sqlite:///{tmp_path}/other.db", str(tmp_path), 1)
+    monkeypatch.setattr(supervisor.os, "execv", execv)
+    boss._compared = -supervisor.SWEEP
+    assert not boss.outdated()
+    monkeypatch.setattr(supervisor, "fingerprint", lambda: two)
+    boss._compared = -supervisor.SWEEP
+    with pytest.raises(Renewed):
+        boss.serve(idle=5)
