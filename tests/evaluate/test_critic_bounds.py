@@ -13,7 +13,7 @@ from genlab.data.base import Dataset
 from genlab.divergences.f import F
 from genlab.evaluate import look, probes_for
 from genlab.measure import Picture, Series
-from genlab.models.base import GenerativeModel
+from genlab.models.base import GenerativeModel, HasCritic
 from genlab.random import scope
 from genlab.spec import RunSpec
 
@@ -24,7 +24,7 @@ def looked(
     spec = RunSpec.build(data="ring", model="gan", **values)
     data = datasets.load(spec)
     with scope(0, "weights"):
-        model = models.build(spec)
+        model = models.build(spec).eval()
     series: dict[str, Series] = {}
     numbers: dict[str, float] = {}
     pictures: dict[str, Picture] = {}
@@ -43,8 +43,9 @@ def test_held_out_bound_is_below_the_divergence_and_by_hand(name: str) -> None:
     about = series["val_f_bound"]
     assert (about.kind, about.n, about.unit) == ("lower bound", 256, F[name].unit)
     assert F[name].title in about.title
+    assert isinstance(model, HasCritic)
     with torch.no_grad(), scope(0, "probe", "f_bound"):
-        real = model.eval().score(data.validation.x[:256]).double()
+        real = model.score(data.validation.x[:256]).double()
         fake = model.score(model.sample(256)).double()
     t = F[name].activation(real).mean() - F[name].conjugate(F[name].activation(fake)).mean()
     assert numbers["val_f_bound"] == pytest.approx(float(t), abs=1e-5)
@@ -56,8 +57,9 @@ def test_a_score_is_not_called_a_confidence(objective: str) -> None:
     data, model, series, numbers, pictures = looked(objective=objective)
     assert {"js_bound", "val_d_real"}.isdisjoint(numbers)
     assert ("val_f_bound" in numbers) is (objective == "fgan")
+    assert isinstance(model, HasCritic)
     with torch.no_grad():
-        score = float(model.eval().score(data.validation.x[:256]).mean())
+        score = float(model.score(data.validation.x[:256]).mean())
     assert numbers["val_c_real"] == pytest.approx(score, rel=1e-5)
     assert series["val_c_real"].unit == "dimensionless"
     payload = pictures["confidence"].payload

@@ -304,7 +304,7 @@ def test_the_best_hinge_critic_is_the_sign_and_its_loss_2_less_2_tv() -> None:
         loss.backward()
         assert model.v.grad is not None
         with torch.no_grad():
-            model.v -= 0.5 * (1 - step / 400) * model.v.grad
+            model.v.sub_(0.5 * (1 - step / 400) * model.v.grad)
     tv = 0.5 * float(np.abs(P - Q).sum()) / 20
     np.testing.assert_allclose(model.v.detach().numpy(), np.sign(P - Q), atol=0.02)
     assert float(loss.detach()) == pytest.approx(2 - 2 * tv, abs=0.01)
