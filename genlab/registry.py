@@ -286,6 +286,7 @@ class Combination:
                 row.name: row.parse(values.get(row.name, row.default)) for row in table[part]
             }
             built[part] = cls(**picked)
+        OBJECTIVES[self.objective].check(built["model"])
         return RunSpec(
             data=self.data,
             model=self.model,

@@ -59,6 +59,14 @@ class Objective(abc.ABC):
         missing = [need.__name__ for need in cls.requires if not issubclass(model, need)]
         return f"the model lacks {', '.join(missing)}" if missing else None
 
+    @classmethod  # noqa: B027 - may be empty
+    def check(cls, model_options: Any) -> None:
+        """Refuse options of the model with which this objective is not defined.
+
+        Raises:
+            SpecError: naming the option, before anything starts.
+        """
+
     @classmethod
     def defaults(cls) -> dict[str, Any]:
         """Defaults of any option of the run that this objective asks for (``{"lr": 1e-4}``)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -72,11 +73,34 @@ def iwae_bound(weights: Tensor) -> Tensor:
     return torch.logsumexp(weights, dim=0) - math.log(len(weights))
 
 
-def elbo_terms(model: GenerativeModel, x: Tensor) -> tuple[Distribution, dict[str, Tensor]]:
-    """q(z | x), and per-example elbo, reconstruction and kl with one pathwise draw, (B,) in nats.
+@dataclass(frozen=True)
+class Draw:
+    """One pathwise draw of a batch, and what the bound is made of.
 
-    Sums over dimensions, nothing averaged over the batch. KL is the closed form where there is
-    one, else its single-draw Monte Carlo estimate log q(z | x) − log p(z).
+    Args:
+        q, prior: q(z | x), batch shape (B,), and p(z).
+        z: the draw, (B, latent).
+        reconstruction, kl: log p(x | z) and KL(q ‖ p(z)), (B,) in nats.
+    """
+
+    q: Distribution
+    prior: Distribution
+    z: Tensor
+    reconstruction: Tensor
+    kl: Tensor
+
+    @property
+    def terms(self) -> dict[str, Tensor]:
+        """The ELBO and its two parts, per example, (B,) in nats."""
+        elbo = self.reconstruction - self.kl
+        return {"elbo": elbo, "reconstruction": self.reconstruction, "kl": self.kl}
+
+
+def draw(model: GenerativeModel, x: Tensor) -> Draw:
+    """One pathwise draw z of q(z | x) for each example of a batch, (B, *data_shape).
+
+    KL is the closed form where there is one, else its single-draw Monte Carlo estimate
+    log q(z | x) − log p(z).
     """
     assert isinstance(model, HasEncoder)
     assert isinstance(model, HasDecoder)
@@ -86,7 +110,33 @@ def elbo_terms(model: GenerativeModel, x: Tensor) -> tuple[Distribution, dict[st
     kl = closed_form_kl(q, prior)
     if kl is None:
         kl = q.log_prob(z) - prior.log_prob(z)
-    return q, {"elbo": reconstruction - kl, "reconstruction": reconstruction, "kl": kl}
+    return Draw(q, prior, z, reconstruction, kl)
+
+
+def elbo_terms(model: GenerativeModel, x: Tensor) -> tuple[Distribution, dict[str, Tensor]]:
+    """q(z | x), and per-example elbo, reconstruction and kl with one pathwise draw, (B,) in nats.
+
+    Sums over dimensions, nothing averaged over the batch; see :func:`draw`.
+    """
+    one = draw(model, x)
+    return one.q, one.terms
+
+
+def elbo_series() -> tuple[Series, ...]:
+    """What the three terms of :attr:`Draw.terms` are."""
+    kind: Kind = "training batch"
+    return (
+        Series("elbo", "ELBO, training batch", "loss", "nats", kind, direction="higher"),
+        Series(
+            "reconstruction",
+            "reconstruction E_q log p(x|z), training batch",
+            "loss",
+            "nats",
+            kind,
+            direction="higher",
+        ),
+        Series("kl", "KL(q(z|x) ‖ p(z)), training batch", "divergence", "nats", kind),
+    )
 
 
 @OBJECTIVES.register("elbo", title="ELBO")
@@ -104,19 +154,7 @@ class ELBO(Objective):
 
     @property
     def series(self) -> tuple[Series, ...]:
-        kind: Kind = "training batch"
-        return (
-            Series("elbo", "ELBO, training batch", "loss", "nats", kind, direction="higher"),
-            Series(
-                "reconstruction",
-                "reconstruction E_q log p(x|z), training batch",
-                "loss",
-                "nats",
-                kind,
-                direction="higher",
-            ),
-            Series("kl", "KL(q(z|x) ‖ p(z)), training batch", "divergence", "nats", kind),
-        )
+        return elbo_series()
 
     def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:
         _, terms = elbo_terms(model, x)

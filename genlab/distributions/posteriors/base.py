@@ -19,10 +19,12 @@ class Posterior:
         outputs: how many outputs of the net a code of this size takes.
         make: ``make(h, latent)``: h is (B, outputs(latent)), the result has batch shape (B,),
             event shape (latent,), pathwise draws, ``mean`` and ``variance``.
+        marginals: whether the density of each entry, q(z_j | x), is known.
     """
 
     outputs: Callable[[int], int]
     make: Callable[[Tensor, int], Distribution]
+    marginals: bool = True
 
 
 POSTERIORS: Registry[Posterior] = Registry("posterior", "genlab.distributions.posteriors")

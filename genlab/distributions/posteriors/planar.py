@@ -131,4 +131,8 @@ POSTERIORS.register(
     "planar",
     title="Planar flow",
     summary="Four planar steps on a Gaussian: bent posteriors; the KL is a Monte Carlo number.",
-)(Posterior(outputs=lambda latent: 2 * latent + STEPS * (2 * latent + 1), make=make))
+)(
+    Posterior(
+        outputs=lambda latent: 2 * latent + STEPS * (2 * latent + 1), make=make, marginals=False
+    )
+)

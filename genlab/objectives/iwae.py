@@ -1,0 +1,88 @@
+"""The importance-weighted bound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genlab.measure import Kind, Series
+from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
+from genlab.objectives.base import Loss, Objective, Player
+from genlab.objectives.elbo import iwae_bound, log_weights
+from genlab.registry import OBJECTIVES
+from genlab.spec import Options, option
+
+
+@dataclass(frozen=True)
+class IWAEOptions(Options):
+    """Options of the importance-weighted bound."""
+
+    importance: int = option(
+        5, "draws k of q for each example; 1 is the ELBO", low=1, high=1000, log=True
+    )
+
+
+@OBJECTIVES.register("iwae", title="IWAE (importance-weighted bound)")
+class IWAE(Objective):
+    """L_k = E[log (1/k) Σ_i w_i], w_i = p(x, z_i) / q(z_i | x), raised; L_1 is the ELBO.
+
+    The gradient is Σ_i w̃_i ∇ log w_i with w̃ = w / Σ w held fixed, which is what differentiating
+    the log-mean-exp gives; the value shown is the log-mean-exp and not Σ w̃_i log w_i.
+
+    Source: Burda, Grosse and Salakhutdinov 2016, "Importance weighted autoencoders", equation 8.
+    """
+
+    Options = IWAEOptions
+    requires = (GenerativeModel, HasDecoder, HasEncoder)
+    options: Any
+
+    @property
+    def players(self) -> tuple[Player, ...]:
+        return (Player("model"),)
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        kind: Kind = "training batch"
+        k = self.options.importance
+        return (
+            Series(
+                "iwae",
+                f"L_{k}, a lower bound of log p(x) in expectation, training batch",
+                "loss",
+                "nats",
+                kind,
+                direction="higher",
+            ),
+            Series(
+                "elbo",
+                f"ELBO from the same {k} draws, training batch",
+                "loss",
+                "nats",
+                kind,
+                direction="higher",
+            ),
+            Series(
+                "effective",
+                f"effective draws (Σ w)² / Σ w², of {k}, training batch",
+                "latent",
+                "count",
+                kind,
+                direction="higher",
+            ),
+        )
+
+    def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:
+        assert isinstance(model, HasEncoder)
+        assert isinstance(model, HasDecoder)
+        weights = log_weights(model, x, model.encode(x), self.options.importance)
+        bound = iwae_bound(weights)
+        share = torch.softmax(weights.detach(), dim=0)
+        terms = {
+            "iwae": bound,
+            "elbo": weights.mean(0),
+            "effective": 1 / share.square().sum(0),
+        }
+        return Loss(-bound.mean(), terms)
