@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from torch import Tensor
 
 from genlab.divergences.f import F, FDivergence
+from genlab.divergences.formula import from_formula
 from genlab.measure import Kind, Series
 from genlab.models.base import HasCritic
 from genlab.objectives.adversarial import Adversarial, AdversarialLoss
@@ -19,11 +20,16 @@ from genlab.spec import Options, option
 FAMILIES = {"alpha": "alpha", "pi": "js_weighted"}
 
 
+#: A formula's conjugate is found by numbers; a form asks for it at every redraw.
+_own = lru_cache(maxsize=16)(from_formula)
+
+
 @dataclass(frozen=True)
 class FGANOptions(Options):
     """Which divergence, and how the generator follows it."""
 
     divergence: str = option("kl", "the f-divergence D(data ‖ model)", choices=F.names)
+    formula: str = option("", "an f(u) of your own, such as u*log(u), in place of the row above")
     generator_loss: str = option(
         "bound",
         "bound: lower −E f*(T), the bound itself; alternative: raise E T on generated examples",
@@ -44,11 +50,13 @@ class FGANOptions(Options):
         self.row()
 
     def row(self) -> FDivergence:
-        """The row of the table, with its parameter.
+        """The row of the table, with its parameter, or that of the formula.
 
         Raises:
-            SpecError: for a parameter that the family excludes.
+            SpecError: for a parameter that the family excludes, or a formula that is no generator.
         """
+        if self.formula.strip():
+            return _own(self.formula.strip())
         row: FDivergence = F[self.divergence]
         for name, family in FAMILIES.items():
             if family == self.divergence:

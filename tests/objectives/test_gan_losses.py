@@ -319,6 +319,19 @@ def test_the_best_f_gan_critic_is_exact_and_its_bound_the_divergence(name: str) 
     np.testing.assert_allclose(scores, F[name].score(log_p - log_q).numpy(), atol=1e-3)
 
 
+def test_f_gan_takes_a_formula_and_refuses_one_that_is_no_generator() -> None:
+    cls = OBJECTIVES["fgan"]
+    objective = cls(cls.Options.build({"formula": "(u - 1)^2 / 2 + abs(u - 1)"}))
+    ratio = P / Q
+    value = float((Q / 20 * ((ratio - 1) ** 2 / 2 + np.abs(ratio - 1))).sum())
+    assert -optimum(objective)[1] == pytest.approx(value, abs=1e-4)
+    spec = RunSpec.build(data="ring", model="gan", objective="fgan", formula="u*log(u)")
+    assert RunSpec.build(**spec.flat()) == spec
+    for text in ("-(u - 1)^2", "u +", "u^2", "__import__('os')"):
+        with pytest.raises(SpecError):
+            RunSpec.build(data="ring", model="gan", objective="fgan", formula=text)
+
+
 class Line(Toy):
     """f-GAN's experiment: G(z) = μ + σz, and a critic of two hidden layers of 64 tanh."""
 
