@@ -118,7 +118,7 @@ def test_rows_of_one_file_are_trained_for_five_steps(rows: None, where: tuple[st
     for name in ("likelihood", "posterior", "prior"):
         assert ADDED[name] in (choices[name] or ())
     assert [row.name for row in offered.options()["objective"]] == ["power"]
-    spec, seen, moved, net = trained(data=data, model=model, power=1.5, **ADDED)
+    spec, seen, moved, net = trained(5, data=data, model=model, power=1.5, **ADDED)
     assert RunSpec.build(**spec.flat()) == spec
     assert len(seen) == 5
     assert all(torch.isfinite(torch.tensor(seen)))

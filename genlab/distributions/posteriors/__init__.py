@@ -9,4 +9,7 @@ from genlab.distributions.posteriors.base import (
     factorises,
 )
 
-__all__ = ["POSTERIORS", "Posterior", "entry_log_prob", "factorises"]
+# The default comes first in the table.
+from genlab.distributions.posteriors.gaussian import diagonal_normal  # isort: skip
+
+__all__ = ["POSTERIORS", "Posterior", "diagonal_normal", "entry_log_prob", "factorises"]
