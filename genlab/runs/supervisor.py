@@ -62,6 +62,15 @@ class Lock:
             self._file.close()
             self._file = None
 
+    def gone(self) -> bool:
+        """Whether the folder was removed under a holder: another one may lock a new file there."""
+        if self._file is None:
+            return False
+        try:
+            return not os.path.samestat(os.stat(self.path), os.fstat(self._file.fileno()))
+        except FileNotFoundError:
+            return True
+
     def held(self) -> bool:
         """Whether some process holds the lock now."""
         if self.take():
@@ -337,6 +346,9 @@ class Supervisor:
                 # What was preloaded would refuse, or wrongly run, what a newer app asks for.
                 if not self.executor.active() and self.outdated():
                     self.renew()
+                if self.lock.gone():
+                    say("the store was removed: nothing is left to do")
+                    break
                 if self.tick():
                     last = time.monotonic()
             except StoreError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -241,3 +242,16 @@ def test_a_changed_program_is_begun_anew_when_nothing_runs(
     boss._compared = -supervisor.SWEEP
     with pytest.raises(Renewed):
         boss.serve(idle=5)
+
+
+def test_a_supervisor_ends_when_its_store_is_removed(tmp_path: Path) -> None:
+    place = tmp_path / "removed"
+    place.mkdir()
+    url = f"sqlite:///{place}/genlab.db"
+    boss = supervisor.Supervisor(url, str(place), 1)
+    assert boss.lock.take()
+    assert not boss.lock.gone()
+    shutil.rmtree(place)
+    assert boss.lock.gone()
+    boss.serve()
+    assert not place.exists() or not list(place.glob("*.db"))
