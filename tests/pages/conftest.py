@@ -9,11 +9,20 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from genlab import runs
+from genlab.ui import main
 from genlab.ui.main import SCRIPT
 
 
 def without_supervisor() -> None:
     """Stands in for ``runs.ensure_supervisor``: what is queued stays queued."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cold() -> Iterator[None]:
+    """No warming up beside the tests: its thread would outlive a test and start a supervisor."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(main, "start_background", lambda: None)
+        yield
 
 
 @pytest.fixture
