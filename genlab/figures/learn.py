@@ -20,6 +20,11 @@ CLASSES = ("rgba(138,138,138,0.35)", COLOURS[1], COLOURS[0])
 GROUND = "rgba(138,138,138,0.12)"
 
 
+def _scale(log: bool) -> dict[str, str]:
+    """The kind of an axis; on a logarithmic one each tick says its whole number, not a digit."""
+    return {"type": "log", "tickformat": "~g"} if log else {"type": "linear"}
+
+
 def panel_figure(panel: Panel, height: int = HEIGHT) -> go.Figure:
     """Draw a panel of a lesson.
 
@@ -113,12 +118,12 @@ def _curves(panel: Curves, height: int) -> go.Figure:
         xaxis={
             "title": {"text": panel.x_title},
             "zeroline": False,
-            "type": "log" if panel.x_log else "linear",
+            **_scale(panel.x_log),
         },
         yaxis={
             "title": {"text": panel.y_title},
             "zeroline": False,
-            "type": "log" if panel.y_log else "linear",
+            **_scale(panel.y_log),
         },
         legend={"orientation": "h", "y": -0.22},
         margin={"l": 50, "r": 10, "t": 40, "b": 40},
@@ -175,7 +180,7 @@ def _bars(panel: Bars, height: int) -> go.Figure:
         title=_title(panel),
         barmode="group",
         showlegend=len(panel.bars) > 1,
-        yaxis={"title": {"text": panel.y_title}, "type": "log" if panel.y_log else "linear"},
+        yaxis={"title": {"text": panel.y_title}, **_scale(panel.y_log)},
         xaxis={"type": "category"},
         legend={"orientation": "h", "y": -0.22},
         margin={"l": 50, "r": 10, "t": 40, "b": 40},

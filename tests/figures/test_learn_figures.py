@@ -17,6 +17,9 @@ def test_every_panel_of_a_lesson_is_drawn(name: str) -> None:
     for panel in lesson(name, {"steps": 20} if name in ("advi", "svi") else {}).panels():
         drawn = panel_figure(panel)
         assert drawn.layout.title.text == panel.title
+        # A tick of a logarithmic axis reads 0.2, not 2.
+        for axis in (drawn.layout.xaxis, drawn.layout.yaxis):
+            assert axis.type != "log" or axis.tickformat == "~g"
         assert panel.note
         assert panel.note in panel_text(panel)
         # What a browser gets is strict JSON: no NaN, no infinity.
