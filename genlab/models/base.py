@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterable
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from torch import Tensor, nn
 from torch.distributions import Distribution
@@ -97,6 +97,23 @@ class HasEncoder(abc.ABC):
     @abc.abstractmethod
     def encode(self, x: Tensor) -> Distribution:
         """q(z | x), (B, *data_shape) -> batch shape (B,), event shape (latent,)."""
+
+
+class HasLabels(abc.ABC):
+    """The model knows classes: it can be held at labels, and is then a model like any other.
+
+    Without labels a model is held at "unknown", which training shows it now and then.
+    """
+
+    #: How many classes there are.
+    classes: int
+
+    @abc.abstractmethod
+    def given(self, y: Tensor | None) -> Self:
+        """The model of p(x | y) with the same weights, held at labels (B,) or () of class indices.
+
+        Row i of whatever it is asked next belongs to label i; one label () is that of every row.
+        """
 
 
 class HasCritic(abc.ABC):

@@ -93,5 +93,9 @@ class Objective(abc.ABC):
         """
         return lambda player: self.loss(player, model, x)
 
+    def at(self, step: int) -> Objective:
+        """The objective as it stands at a step; itself unless a schedule changes it."""
+        return self
+
     def updated(self, player: str, model: GenerativeModel) -> None:  # noqa: B027 - may be empty
         """Called after each update of a player, for what holds its weights (clipping)."""

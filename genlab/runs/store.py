@@ -53,7 +53,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Command:
-    """A wish about a run: ``pause``, ``resume``, ``stop``, ``step`` {"n": 1}."""
+    """A wish about a run; :class:`genlab.train.observers.Wish` says which there are."""
 
     name: str
     values: Mapping[str, Any] = field(default_factory=dict)

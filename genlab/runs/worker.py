@@ -332,10 +332,14 @@ def _train(
         state = put_back(algorithm, snapshot, data)
         sink.event(step, "info", f"Resumed from the snapshot of step {step}.")
     watcher = Watcher(algorithm, probes, sink, attempt=row.attempt)
-    controls = Controls(box.take, lambda name: _tell(store, row.id, name), watcher)
+    controls = Controls(
+        box.take, lambda name: _tell(store, row.id, name), watcher, algorithm, sink
+    )
     observers = [cursor, Recorder(sink, spec.train.steps), watcher, *extra, controls]
     try:
-        state, step = train(algorithm, data, state, start=step, observers=observers)
+        state, step = train(
+            algorithm, data, state, start=step, observers=observers, alone=controls.alone
+        )
     finally:
         # What was seen before an error is shown and kept too, unless that is what went wrong.
         with contextlib.suppress(StoreError, OSError):

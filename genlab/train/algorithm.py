@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from torch import Tensor
 
 from genlab.data.base import Dataset
+from genlab.errors import SpecError
 from genlab.measure import Series
 from genlab.models.base import GenerativeModel
 from genlab.objectives.base import Objective
@@ -46,9 +47,16 @@ class Algorithm(abc.ABC, Generic[State]):
 
     name: ClassVar[str]
     Options: ClassVar[type[Options]] = Options
+    #: Whether a step is given the labels of its batch.
+    labelled: bool = False
 
     def __init__(self, spec: RunSpec) -> None:
         self.spec = spec
+
+    @property
+    def players(self) -> tuple[str, ...]:
+        """Who takes turns in a step, in order; empty where a step is one move."""
+        return ()
 
     @classmethod
     @abc.abstractmethod
@@ -65,8 +73,29 @@ class Algorithm(abc.ABC, Generic[State]):
         """The state before the first step."""
 
     @abc.abstractmethod
-    def step(self, state: State, batch: Tensor) -> tuple[State, Info]:
-        """One step on a batch, (B, *data_shape)."""
+    def step(
+        self, state: State, batch: Tensor, labels: Tensor | None = None
+    ) -> tuple[State, Info]:
+        """One step on a batch, (B, *data_shape), with its labels (B,) where it asks for them."""
+
+    def turn(
+        self, player: str, state: State, batch: Tensor, labels: Tensor | None = None
+    ) -> tuple[State, Info]:
+        """A step in which one player alone moves.
+
+        Raises:
+            SpecError: if there is no such player.
+        """
+        raise SpecError.unknown("player", player, self.players)
+
+    def adjust(self, state: State, values: Mapping[str, Any]) -> State:
+        """The state with some options of the algorithm changed from here on (``{"lr": 1e-4}``).
+
+        Raises:
+            SpecError: for an option that cannot be changed on the way, or a value out of range;
+                nothing was changed then.
+        """
+        raise SpecError.unknown("option to change on the way", next(iter(values), None), ())
 
     @abc.abstractmethod
     def model(self, state: State) -> GenerativeModel:

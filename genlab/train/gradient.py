@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from genlab import models
 from genlab.data.base import Dataset
-from genlab.errors import SnapshotError
+from genlab.errors import SnapshotError, SpecError
 from genlab.measure import Series
-from genlab.models.base import GenerativeModel
-from genlab.objectives.base import Loss, Objective
-from genlab.registry import ALGORITHMS, OBJECTIVES
+from genlab.models.base import GenerativeModel, HasLabels
+from genlab.objectives.base import Loss, Objective, Player
+from genlab.registry import ALGORITHMS, MODELS, OBJECTIVES
 from genlab.spec import Options, RunSpec, option
 from genlab.train.algorithm import Algorithm, Info, Packed
 from genlab.train.memory import keep_memory
@@ -37,10 +37,16 @@ class GradientOptions(Options):
 
 @dataclass
 class GradientState:
-    """A model and one optimiser a player; changed in place by a step."""
+    """A model and one optimiser a player; changed in place by a step.
+
+    Args:
+        model, optimisers: what learns, and how, by the player's name.
+        taken: the steps taken, for objectives with a schedule.
+    """
 
     model: GenerativeModel
     optimisers: dict[str, torch.optim.Optimizer]
+    taken: int = 0
     #: For each player, the trainable parameters that are not its own.
     others: dict[str, list[nn.Parameter]] = field(init=False)
 
@@ -66,10 +72,15 @@ class GradientAlgorithm(Algorithm[GradientState]):
     def __init__(self, spec: RunSpec) -> None:
         super().__init__(spec)
         self.objective: Objective = OBJECTIVES[spec.objective](spec.objective_options)
+        self.labelled = issubclass(MODELS[spec.model], HasLabels)
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], objective: type[Objective]) -> str | None:
         return objective.fits(model)
+
+    @property
+    def players(self) -> tuple[str, ...]:
+        return tuple(player.name for player in self.objective.players)
 
     @property
     def series(self) -> tuple[Series, ...]:
@@ -89,14 +100,49 @@ class GradientAlgorithm(Algorithm[GradientState]):
         model.train()
         return self._with_optimisers(model)
 
-    def step(self, state: GradientState, batch: Tensor) -> tuple[GradientState, Info]:
+    def step(
+        self, state: GradientState, batch: Tensor, labels: Tensor | None = None
+    ) -> tuple[GradientState, Info]:
+        return self._move(self.objective.players, state, batch, labels)
+
+    def turn(
+        self, player: str, state: GradientState, batch: Tensor, labels: Tensor | None = None
+    ) -> tuple[GradientState, Info]:
+        if player not in self.players:
+            raise SpecError.unknown("player", player, self.players)
+        return self._move((Player(player),), state, batch, labels)
+
+    def _move(
+        self,
+        players: Iterable[Player],
+        state: GradientState,
+        batch: Tensor,
+        labels: Tensor | None,
+    ) -> tuple[GradientState, Info]:
         terms: dict[str, Tensor] = {}
-        losses = self.objective.losses(state.model, batch)
-        for player in self.objective.players:
+        objective = self.objective.at(state.taken)
+        model = state.model
+        if labels is not None and isinstance(model, HasLabels):
+            model = model.given(labels)
+        losses = objective.losses(model, batch)
+        for player in players:
             for _ in range(player.repeats):
                 terms.update(self.update(state, player.name, losses))
-                self.objective.updated(player.name, state.model)
+                objective.updated(player.name, state.model)
+        state.taken += 1
         return state, Info(terms)
+
+    def adjust(self, state: GradientState, values: Mapping[str, Any]) -> GradientState:
+        allowed = {row.name: row for row in self.Options.table() if row.name == "lr"}
+        for name in values:
+            if name not in allowed:
+                raise SpecError.unknown("option to change on the way", name, allowed)
+        for name, value in values.items():
+            ready = allowed[name].parse(value)
+            for optimiser in state.optimisers.values():
+                for group in optimiser.param_groups:
+                    group[name] = ready
+        return state
 
     @staticmethod
     def update(
@@ -125,7 +171,8 @@ class GradientAlgorithm(Algorithm[GradientState]):
             for index, slot in optimiser.state_dict()["state"].items():
                 for key, value in slot.items():
                     tensors[f"optimiser/{player}/{index}/{key}"] = _plain(value)
-        return Packed(tensors, {})
+        rates = {name: o.param_groups[0]["lr"] for name, o in state.optimisers.items()}
+        return Packed(tensors, {"taken": state.taken, "lr": rates})
 
     def unpack(self, packed: Packed, data: Dataset) -> GradientState:
         state = self._with_optimisers(models.build(self.spec))
@@ -148,6 +195,11 @@ class GradientAlgorithm(Algorithm[GradientState]):
             filled["state"] = slots
             optimiser.load_state_dict(filled)
             _align(optimiser)
+        # Snapshots of earlier versions hold neither; no schedule depends on them.
+        state.taken = int(packed.values.get("taken", 0))
+        for player, rate in packed.values.get("lr", {}).items():
+            for group in state.optimisers[player].param_groups:
+                group["lr"] = float(rate)
         state.model.train()
         return state
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from genlab.data.base import Batches, Dataset
@@ -17,6 +17,7 @@ def train(
     *,
     start: int = 0,
     observers: Sequence[Observer] = (),
+    alone: Callable[[], str | None] = lambda: None,
 ) -> tuple[Any, int]:
     """Step until the wanted number of steps is reached or an observer stops the run.
 
@@ -26,21 +27,29 @@ def train(
         state: the state after ``start`` steps.
         start: steps taken before.
         observers: called in order, each at its cadence and at the last step.
+        alone: the player who alone moves in the next step; None for a whole step.
 
     Returns:
         The state and the number of steps taken in all. The state is valid however the loop ended.
     """
     options = algorithm.spec.train
     x, steps, step = data.train.x, options.steps, start
+    y = data.train.y if algorithm.labelled else None
     batches = Batches(len(x), options.batch, options.seed)
     stop = False
     for observer in observers:
         stop = observer.begin(step, state) or stop
     while step < steps and not stop:
-        batch = x.index_select(0, batches.index(step))
+        index = batches.index(step)
+        batch = x.index_select(0, index)
         if data.draw is not None:
             batch = data.draw(batch)
-        state, info = algorithm.step(state, batch)
+        given = (batch,) if y is None else (batch, y.index_select(0, index))
+        player = alone()
+        if player is None:
+            state, info = algorithm.step(state, *given)
+        else:
+            state, info = algorithm.turn(player, state, *given)
         step += 1
         for observer in observers:
             if step % observer.every == 0 or step == steps:

@@ -9,11 +9,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+from genlab.errors import GenlabError, SpecError
 from genlab.evaluate.base import Probe, look, merged
 from genlab.measure import Picture
 from genlab.models.base import GenerativeModel
 from genlab.train.algorithm import Algorithm, Info
 from genlab.train.snapshots import Snapshot, early, not_finite, take
+
+#: Seconds a step from which on every step is looked at: slower than that, people follow each.
+SLOW = 0.2
 
 
 class Diverged(Exception):
@@ -73,7 +77,12 @@ class Sink(Protocol):
 
 
 class Wish(Protocol):
-    """A command from outside: ``pause``, ``resume``, ``stop``, ``step`` {"n": 1}."""
+    """A command from outside.
+
+    ``pause``, ``resume``, ``stop``; ``step`` {"n": 1, "player": "generator"}, where a player may
+    be named who alone moves; ``pace`` {"rate": 2.0}, steps a second at most, 0 for no limit;
+    ``set`` {"lr": 1e-4}, options of the algorithm from here on.
+    """
 
     @property
     def name(self) -> str:
@@ -294,12 +303,17 @@ class Watcher(Observer):
 
 
 class Controls(Observer):
-    """Obeys the wishes of people: pause, resume, stop, and single steps while paused.
+    """Obeys the wishes of people: pause, resume, stop, slow motion, a changed learning rate, and
+    single steps, of all players or of one, while paused.
+
+    A wish that cannot be granted changes nothing and is told as a warning.
 
     Args:
         wishes: those that came since, waiting for one at most so many seconds.
         status: told ``paused`` and ``running``.
         watcher: looks when the run pauses, so that what is shown is where it stands.
+        algorithm: whose players and options the wishes are about.
+        sink: where is told what changed the course of the run.
     """
 
     def __init__(
@@ -307,40 +321,91 @@ class Controls(Observer):
         wishes: Callable[[float], Sequence[Wish]],
         status: Callable[[str], None],
         watcher: Watcher,
+        algorithm: Algorithm[Any] | None = None,
+        sink: Sink | None = None,
     ) -> None:
         self._wishes, self._status, self._watcher = wishes, status, watcher
-        self._paused, self._told, self._left, self._stop = False, False, 0, False
+        self._algorithm, self._sink = algorithm, sink
+        self._paused, self._told, self._stop = False, False, False
+        #: The single steps that are still to do: for each the player who alone moves, or None.
+        self._todo: list[str | None] = []
+        #: Seconds that a step takes at least.
+        self._pace = 0.0
+        self._began = time.perf_counter()
 
-    def _obey(self, wishes: Sequence[Wish]) -> None:
+    def alone(self) -> str | None:
+        """The player who alone moves in the next step."""
+        return self._todo[0] if self._todo else None
+
+    def _obey(self, wishes: Sequence[Wish], step: int, state: Any) -> None:
         for wish in wishes:
-            if wish.name == "stop":
-                self._stop = True
-            elif wish.name == "pause":
-                self._paused, self._left = True, 0
-            elif wish.name == "resume":
-                self._paused, self._left = False, 0
-            elif wish.name == "step":
-                self._left = self._left + max(1, int(wish.values.get("n", 1)))
-                self._paused = True
+            try:
+                self._grant(wish.name, wish.values, step, state)
+            except (GenlabError, TypeError, ValueError) as error:
+                self._tell(step, "warning", f"{wish.name!r} was not done: {error}")
+
+    def _grant(self, name: str, values: Mapping[str, Any], step: int, state: Any) -> None:
+        if name == "stop":
+            self._stop = True
+        elif name == "pause":
+            self._paused, self._todo = True, []
+        elif name == "resume":
+            self._paused, self._todo = False, []
+        elif name == "step":
+            player = values.get("player")
+            if player is not None:
+                known = self._algorithm.players if self._algorithm is not None else ()
+                if player not in known:
+                    raise SpecError.unknown("player", player, known)
+                self._tell(step, "info", f"From step {step} the {player} alone moves.")
+            self._todo += [player] * max(1, int(values.get("n", 1)))
+            self._paused = True
+        elif name == "pace":
+            rate = float(values["rate"])
+            if not 0.0 <= rate < math.inf:
+                raise SpecError("rate", rate, "allowed: steps a second, 0 for no limit")
+            self._pace = 1.0 / rate if rate else 0.0
+        elif name == "set" and self._algorithm is not None:
+            self._algorithm.adjust(state, values)
+            words = ", ".join(f"{key} = {value}" for key, value in values.items())
+            self._tell(step, "info", f"From step {step} on: {words}.")
+
+    def _tell(self, step: int, level: str, message: str) -> None:
+        if self._sink is not None:
+            self._sink.event(step, level, message)
+            self._sink.flush()
 
     def begin(self, step: int, state: Any) -> bool:
         return self._hold(step, state)
 
     def __call__(self, step: int, state: Any, info: Info) -> bool:
-        self._left = max(0, self._left - 1)
+        del self._todo[:1]
         return self._hold(step, state)
 
+    def _slowly(self, step: int, state: Any) -> None:
+        with self._watcher.budget.waiting():
+            if self._pace >= SLOW:
+                self._watcher.look(step, state)
+            while self._pace and not self._paused and not self._stop:
+                left = self._pace - (time.perf_counter() - self._began)
+                if left <= 0:
+                    break
+                self._obey(self._wishes(min(left, 0.5)), step, state)
+        self._began = time.perf_counter()
+
     def _hold(self, step: int, state: Any) -> bool:
-        self._obey(self._wishes(0.0))
-        if self._paused and self._left == 0 and not self._stop:
+        self._obey(self._wishes(0.0), step, state)
+        if self._pace:
+            self._slowly(step, state)
+        if self._paused and not self._todo and not self._stop:
             with self._watcher.budget.waiting():
                 self._watcher.look(step, state)
                 self._watcher.settle()
                 if not self._told:
                     self._status("paused")
                     self._told = True
-                while self._paused and self._left == 0 and not self._stop:
-                    self._obey(self._wishes(0.5))
+                while self._paused and not self._todo and not self._stop:
+                    self._obey(self._wishes(0.5), step, state)
         if self._told and not self._paused and not self._stop:
             self._status("running")
             self._told = False

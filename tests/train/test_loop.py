@@ -23,6 +23,8 @@ from genlab.train.snapshots import Snapshot, put_back, take
 class Count:
     """An algorithm that counts: its state is a list, its info what it saw."""
 
+    labelled = False
+
     def __init__(self, steps: int = 10, bad_at: int = -1) -> None:
         self.spec = RunSpec.build(model="vae", data="digits", steps=steps, batch=4, seed=3)
         self.bad_at = bad_at
