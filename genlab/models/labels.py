@@ -1,4 +1,4 @@
-"""What the class-conditional models share: the labels they are held at, and how a net reads them."""
+"""Class-conditional models: the labels they are held at, and how a net reads them."""
 
 from __future__ import annotations
 
