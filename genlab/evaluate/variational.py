@@ -15,7 +15,7 @@ from genlab.divergences import closed_form_kl
 from genlab.evaluate.base import PROBES, Probe
 from genlab.evaluate.common import box_of, held_out, points, principal, short
 from genlab.measure import Kind, Picture, Reading, Series
-from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder, HasLogProb
+from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder, HasLikelihood, HasLogProb
 from genlab.objectives.elbo import elbo_terms
 from genlab.random import scope
 from genlab.spec import RunSpec
@@ -28,7 +28,7 @@ ACTIVE = 0.01
 
 def is_variational(model: type[GenerativeModel]) -> bool:
     """Whether there are an encoder and a decoder."""
-    return issubclass(model, HasEncoder) and issubclass(model, HasDecoder)
+    return issubclass(model, HasEncoder) and issubclass(model, HasLikelihood)
 
 
 def likelihood_note(spec: RunSpec, data: Dataset) -> str:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from genlab.models.base import GenerativeModel, HasCritic, HasDecoder, HasEncoder, HasLogProb
+from genlab.models.base import (
+    GenerativeModel,
+    HasCritic,
+    HasDecoder,
+    HasEncoder,
+    HasLabels,
+    HasLikelihood,
+    HasLogProb,
+)
 from genlab.registry import DATASETS as _DATASETS
 from genlab.registry import MODELS
 from genlab.spec import RunSpec
@@ -21,6 +29,8 @@ __all__ = [
     "HasCritic",
     "HasDecoder",
     "HasEncoder",
+    "HasLabels",
+    "HasLikelihood",
     "HasLogProb",
     "build",
     "names",

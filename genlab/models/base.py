@@ -91,6 +91,10 @@ class HasDecoder(abc.ABC):
         """
 
 
+class HasLikelihood(HasDecoder, abc.ABC):
+    """The decoder's p(x | z) has a density, so there are an ELBO and a log-likelihood."""
+
+
 class HasEncoder(abc.ABC):
     """Data can be taken to the latent space."""
 

@@ -12,7 +12,7 @@ from torch.distributions import Distribution, MultivariateNormal
 
 from genlab.data.base import DataMeta
 from genlab.distributions.gaussian import IsotropicGaussian
-from genlab.models.base import GenerativeModel, HasEncoder, HasLogProb
+from genlab.models.base import GenerativeModel, HasEncoder, HasLikelihood, HasLogProb
 from genlab.models.latent import StandardPrior
 from genlab.registry import MODELS
 from genlab.spec import Options, option
@@ -40,7 +40,7 @@ class LinearGaussianOptions(Options):
     summary="Probabilistic PCA: evidence and posterior are exact, so the ELBO is the evidence.",
 )
 class LinearGaussian(
-    StandardPrior, GenerativeModel[LinearGaussianOptions], HasEncoder, HasLogProb
+    StandardPrior, GenerativeModel[LinearGaussianOptions], HasLikelihood, HasEncoder, HasLogProb
 ):
     """p(z) = N(0, I), p(x | z) = N(Wz + b, σ²I), hence p(x) = N(b, WWᵀ + σ²I) and
     p(z | x) = N(Λ⁻¹Wᵀ(x − b)/σ², Λ⁻¹) with Λ = I + WᵀW/σ².

@@ -13,7 +13,7 @@ from genlab.data.base import DataMeta
 from genlab.distributions import LIKELIHOODS, LikelihoodOptions, likelihood_choices
 from genlab.distributions.posteriors import POSTERIORS
 from genlab.distributions.priors import PRIORS
-from genlab.models.base import GenerativeModel, HasEncoder, O
+from genlab.models.base import GenerativeModel, HasEncoder, HasLikelihood, O
 from genlab.models.latent import StandardPrior
 from genlab.nets import SIZES, downsampler, mlp, upsampler
 from genlab.registry import MODELS
@@ -56,7 +56,9 @@ class ConvVAEOptions(LatentOptions):
     )
 
 
-class VariationalAutoencoder(StandardPrior, GenerativeModel[O], HasEncoder, abc.ABC):
+class VariationalAutoencoder(
+    StandardPrior, GenerativeModel[O], HasLikelihood, HasEncoder, abc.ABC
+):
     """p(z), p(x | z) by the decoder's net, q(z | x) by the encoder's: three rows of tables.
 
     By default p(z) = N(0, I) and q(z | x) = N(μ(x), diag σ²(x)).

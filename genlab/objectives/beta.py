@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from genlab.measure import Series
-from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
+from genlab.models.base import GenerativeModel, HasEncoder, HasLikelihood
 from genlab.objectives.base import Loss, Objective, Player
 from genlab.objectives.elbo import draw, elbo_series
 from genlab.registry import OBJECTIVES
@@ -32,7 +32,7 @@ class Beta(Objective):
     """
 
     Options = BetaOptions
-    requires = (GenerativeModel, HasDecoder, HasEncoder)
+    requires = (GenerativeModel, HasLikelihood, HasEncoder)
     options: Any
 
     @property

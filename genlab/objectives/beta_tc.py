@@ -13,7 +13,7 @@ from torch.distributions import Distribution, MultivariateNormal, Normal
 from genlab.distributions.posteriors import POSTERIORS, entry_log_prob
 from genlab.errors import SpecError
 from genlab.measure import Kind, Series
-from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
+from genlab.models.base import GenerativeModel, HasEncoder, HasLikelihood
 from genlab.objectives.base import Loss, Objective, Player
 from genlab.objectives.elbo import Draw, draw, elbo_series
 from genlab.registry import OBJECTIVES
@@ -94,7 +94,7 @@ class BetaTC(Objective):
     """
 
     Options = BetaTCOptions
-    requires = (GenerativeModel, HasDecoder, HasEncoder)
+    requires = (GenerativeModel, HasLikelihood, HasEncoder)
     options: Any
 
     @classmethod

@@ -11,7 +11,7 @@ from torch.distributions import Distribution
 
 from genlab.divergences import closed_form_kl
 from genlab.measure import Kind, Series
-from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
+from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder, HasLikelihood
 from genlab.objectives.base import Loss, Objective, Player
 from genlab.registry import OBJECTIVES
 
@@ -146,7 +146,7 @@ class ELBO(Objective):
     Source: Kingma and Welling 2014, "Auto-encoding variational Bayes".
     """
 
-    requires = (GenerativeModel, HasDecoder, HasEncoder)
+    requires = (GenerativeModel, HasLikelihood, HasEncoder)
 
     @property
     def players(self) -> tuple[Player, ...]:

@@ -11,7 +11,7 @@ from torch.distributions.kl import kl_divergence
 
 from genlab.distributions.posteriors import entry_log_prob
 from genlab.measure import Series
-from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
+from genlab.models.base import GenerativeModel, HasEncoder, HasLikelihood
 from genlab.objectives.base import Loss, Objective, Player
 from genlab.objectives.elbo import Draw, draw, elbo_series
 from genlab.registry import OBJECTIVES
@@ -58,7 +58,7 @@ class FreeBits(Objective):
     """
 
     Options = FreeBitsOptions
-    requires = (GenerativeModel, HasDecoder, HasEncoder)
+    requires = (GenerativeModel, HasLikelihood, HasEncoder)
     options: Any
 
     @property

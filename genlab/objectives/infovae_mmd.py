@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from genlab.measure import Series
-from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
+from genlab.models.base import GenerativeModel, HasEncoder, HasLikelihood
 from genlab.objectives.base import Loss, Objective, Player
 from genlab.objectives.elbo import draw, elbo_series
 from genlab.registry import OBJECTIVES
@@ -65,7 +65,7 @@ class InfoVAE(Objective):
     """
 
     Options = InfoVAEOptions
-    requires = (GenerativeModel, HasDecoder, HasEncoder)
+    requires = (GenerativeModel, HasLikelihood, HasEncoder)
     options: Any
 
     @property

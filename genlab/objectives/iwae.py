@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from genlab.measure import Kind, Series
-from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
+from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder, HasLikelihood
 from genlab.objectives.base import Loss, Objective, Player
 from genlab.objectives.elbo import iwae_bound, log_weights
 from genlab.registry import OBJECTIVES
@@ -36,7 +36,7 @@ class IWAE(Objective):
     """
 
     Options = IWAEOptions
-    requires = (GenerativeModel, HasDecoder, HasEncoder)
+    requires = (GenerativeModel, HasLikelihood, HasEncoder)
     options: Any
 
     @property

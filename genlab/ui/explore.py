@@ -25,7 +25,7 @@ from genlab.latent.points import (
     point,
     widest,
 )
-from genlab.models.base import HasCritic, HasDecoder, HasEncoder
+from genlab.models.base import HasCritic, HasDecoder, HasEncoder, HasLikelihood
 from genlab.ui import pictures, state
 from genlab.ui.cards import name
 from genlab.ui.messages import empty, fragment, plain
@@ -418,7 +418,7 @@ def sliders_part(scene: Scene) -> None:
     with right:
         x = latent.decoded(scene.model, z[None])
         if scene.image:
-            likelihood = isinstance(scene.model, HasEncoder)
+            likelihood = isinstance(scene.model, HasLikelihood)
             caption = "decoded: the mean of p(x given z)" if likelihood else "decoded: G(z)"
             pictures.image(x.numpy(), height=220, caption=caption)
         else:
