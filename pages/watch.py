@@ -8,7 +8,7 @@ from genlab import runs
 from genlab.errors import RunNotFound
 from genlab.ui import cards, links, state
 from genlab.ui.live import live
-from genlab.ui.live.controls import advice, controls, facts
+from genlab.ui.live.controls import advice, controls, facts, toggle
 from genlab.ui.messages import empty, fragment, sentence
 
 st.title("Watch")
@@ -56,7 +56,7 @@ def dashboard() -> None:
     """The live component; the slider's step goes into the URL when it is let go."""
     text = st.query_params.get("step", "")
     given = min(int(text), row.steps) if text.isdigit() else None
-    step = live([row], step=given, key=f"live.{row.id}")
+    step = live([row], step=given, key=f"live.{row.id}", play=lambda: toggle(row.id))
     state.write({"run": row.id, "step": step})
 
 

@@ -47,6 +47,8 @@ class Algorithm(abc.ABC, Generic[State]):
 
     name: ClassVar[str]
     Options: ClassVar[type[Options]] = Options
+    #: The options that :meth:`adjust` can change while a run goes on.
+    changeable: ClassVar[tuple[str, ...]] = ()
     #: Whether a step is given the labels of its batch.
     labelled: bool = False
 

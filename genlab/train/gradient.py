@@ -68,6 +68,7 @@ class GradientAlgorithm(Algorithm[GradientState]):
     """
 
     Options = GradientOptions
+    changeable = ("lr",)
 
     def __init__(self, spec: RunSpec) -> None:
         super().__init__(spec)
@@ -133,7 +134,7 @@ class GradientAlgorithm(Algorithm[GradientState]):
         return state, Info(terms)
 
     def adjust(self, state: GradientState, values: Mapping[str, Any]) -> GradientState:
-        allowed = {row.name: row for row in self.Options.table() if row.name == "lr"}
+        allowed = {row.name: row for row in self.Options.table() if row.name in self.changeable}
         for name in values:
             if name not in allowed:
                 raise SpecError.unknown("option to change on the way", name, allowed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -33,7 +33,13 @@ def _component() -> Any:
     return st.components.v2.component("genlab_live", css=css, js=LOADER % static_version())
 
 
-def live(rows: Sequence[RunRow], *, step: int | None = None, key: str = "live") -> int | None:
+def live(
+    rows: Sequence[RunRow],
+    *,
+    step: int | None = None,
+    key: str = "live",
+    play: Callable[[], None] | None = None,
+) -> int | None:
     """Draw the dashboard of one run, or of several laid over each other.
 
     Args:
@@ -42,6 +48,7 @@ def live(rows: Sequence[RunRow], *, step: int | None = None, key: str = "live") 
             such a change first, the whole page reruns: nothing here reruns by the clock.
         step: what the time slider shows at first, None for the newest.
         key: of the component.
+        play: called when the space bar asks for pause or for going on.
 
     Returns:
         The step at which the time slider was let go, None while it follows the newest.
@@ -52,10 +59,11 @@ def live(rows: Sequence[RunRow], *, step: int | None = None, key: str = "live") 
     ]
     mounted = _component()(
         key=key,
-        data={"runs": about, "step": step},
+        data={"runs": about, "step": step, "play": play is not None},
         default={"step": step},
         on_step_change=lambda: None,
         on_changed_change=lambda: None,
+        on_play_change=play or (lambda: None),
     )
     if mounted.changed:
         st.rerun()

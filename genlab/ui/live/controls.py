@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
 
 from genlab import runs
-from genlab.errors import GenlabError, RunNotFound
+from genlab.errors import GenlabError, RunNotFound, SpecError
 from genlab.registry import ALGORITHMS, DATASETS, MODELS, OBJECTIVES
 from genlab.runs.store import ACTIVE, RESUMABLE, RunRow
-from genlab.spec import KINDS
+from genlab.spec import KINDS, Option, RunSpec
 from genlab.ui.messages import fragment, plain, sentence
 
 ADVICE = {
@@ -24,6 +26,8 @@ ADVICE = {
     "stopped": "It was stopped by request; Resume goes on from there.",
 }
 TABLES = {"data": DATASETS, "model": MODELS, "objective": OBJECTIVES, "algorithm": ALGORITHMS}
+#: Steps a second at most -> what the menu says; 0 is no limit.
+PACES = {0.0: "Full speed"} | {rate: f"{rate:g} steps/s" for rate in (5.0, 2.0, 1.0, 0.5)}
 
 
 def advice(row: RunRow) -> None:
@@ -44,6 +48,40 @@ def controls(row: RunRow) -> None:
     fragment()(_controls)(row.id)
 
 
+def toggle(run: str) -> None:
+    """Pause a run that goes on, let a paused one go on; anything else stays as it is."""
+    try:
+        status = runs.store().get(run).status
+    except RunNotFound:
+        return
+    if wish := {"running": "pause", "paused": "resume"}.get(status):
+        _request(run, wish)
+
+
+def handles(spec: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[Option, ...]]:
+    """What of a run can be moved by hand: its players, and the options that may change.
+
+    Both are what its algorithm says. A run that this program cannot describe has none.
+
+    Example:
+        >>> players, options = handles({"model": "gan", "data": "ring"})
+        >>> players, [option.name for option in options]
+        (('discriminator', 'generator'), ['lr'])
+    """
+    return _handles(json.dumps(dict(spec), sort_keys=True, default=str))
+
+
+@functools.lru_cache(maxsize=256)
+def _handles(spec: str) -> tuple[tuple[str, ...], tuple[Option, ...]]:
+    try:
+        built = RunSpec.build(**json.loads(spec))
+    except GenlabError:
+        return (), ()
+    algorithm = ALGORITHMS[built.algorithm](built)
+    table = [row for row in algorithm.Options.table() if row.name in algorithm.changeable]
+    return algorithm.players, tuple(table)
+
+
 def _controls(run: str) -> None:
     try:
         row = runs.store().get(run)
@@ -53,14 +91,19 @@ def _controls(run: str) -> None:
     if wished.get(run, ("", ""))[1] != row.status:
         wished.pop(run, None)
     waiting = run in wished
+    players, options = handles(row.spec)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         if row.status == "running":
             _wish(row, "pause", "Pause", ":material/pause:", waiting)
         if row.status == "paused":
             _wish(row, "resume", "Resume", ":material/play_arrow:", waiting)
-            _wish(row, "step", "One step", ":material/skip_next:", False, n=1)
+            _steps(row, players if len(players) > 1 else ())
         if row.status in ACTIVE:
             _wish(row, "stop", "Stop", ":material/stop:", waiting)
+        if row.status in {"running", "paused"}:
+            _speed(row)
+            for option in options:
+                _change(row, option)
         if row.status in RESUMABLE:
             _act("Resume", ":material/replay:", lambda: runs.resume(run), primary=True)
         if row.status not in ACTIVE:
@@ -71,10 +114,75 @@ def _controls(run: str) -> None:
             st.caption(f"{wished[run][0]} asked for; it takes effect at the next step.")
 
 
-def _wish(row: RunRow, name: str, label: str, icon: str, waiting: bool, **values: Any) -> None:
+def _steps(row: RunRow, players: tuple[str, ...]) -> None:
+    """Single steps of a paused run: a whole one, or a move of one player alone."""
+    _wish(row, "step", "One step", ":material/skip_next:", False, n=1)
+    for player in players:
+        icon, key = ":material/person_play:", f"step.{player}"
+        _wish(row, "step", f"Step {player}", icon, False, key=key, n=1, player=player)
+    with st.popover("N steps", icon=":material/fast_forward:"):
+        n = int(st.number_input("How many steps", 1, 10_000, 10, key="live.n"))
+        words = f"{n:,} step{'s' * (n > 1)}"
+        _wish(row, "step", words, ":material/fast_forward:", False, key="steps", n=n)
+        for player in players:
+            text, key = f"{words} of the {player} alone", f"steps.{player}"
+            icon = ":material/person_play:"
+            _wish(row, "step", text, icon, False, key=key, n=n, player=player)
+
+
+def _speed(row: RunRow) -> None:
+    """Slow motion; what somebody else chose is not known here, so nothing is claimed at first."""
+    key = f"live.pace.{row.id}"
+
+    def chosen() -> None:
+        _request(row.id, "pace", rate=st.session_state[key] or 0.0)
+
+    st.selectbox(
+        "Speed",
+        list(PACES),
+        index=None,
+        format_func=lambda rate: PACES[rate],
+        key=key,
+        on_change=chosen,
+        placeholder="Slow motion",
+        label_visibility="collapsed",
+        help="How many steps a second the run takes at most; every one of them is shown.",
+        width=160,
+    )
+
+
+def _change(row: RunRow, option: Option) -> None:
+    """A new value for an option of a run that goes on."""
+    title = option.help[:1].upper() + option.help[1:]
+    with (
+        st.popover(title, icon=":material/tune:"),
+        st.form(f"live.set.{option.name}.{row.id}", border=False),
+    ):
+        first = f"{row.spec.get(option.name, option.default)}"
+        text = st.text_input(
+            f"{title} from the next step on",
+            first,
+            help=f"{option.allowed}; {first} when the run started",
+            key=f"live.value.{option.name}.{row.id}",
+        )
+        if not st.form_submit_button("Change it", type="primary"):
+            return
+        try:
+            value = option.parse(text.strip())
+        except SpecError as error:
+            words = f"{text!r} is not possible; {error.allowed}. The run goes on as before."
+            st.error(plain(words), icon=":material/error:")
+            return
+        if _request(row.id, "set", **{option.name: value}):
+            st.success(f"{value:g} from the next step on.", icon=":material/check:")
+
+
+def _wish(
+    row: RunRow, name: str, label: str, icon: str, waiting: bool, *, key: str = "", **values: Any
+) -> None:
     st.button(
         label,
-        key=f"live.{name}",
+        key=f"live.{key or name}",
         icon=icon,
         disabled=waiting,
         on_click=_ask,
@@ -83,13 +191,18 @@ def _wish(row: RunRow, name: str, label: str, icon: str, waiting: bool, **values
 
 
 def _ask(row: RunRow, name: str, label: str, values: Mapping[str, Any]) -> None:
+    if _request(row.id, name, **values) and name != "step":
+        st.session_state["live.wished"][row.id] = (label, row.status)
+
+
+def _request(run: str, name: str, **values: Any) -> bool:
+    """Leave a wish; whether it was taken."""
     try:
-        runs.request(row.id, name, **values)
+        runs.request(run, name, **values)
     except GenlabError as error:
         st.toast(sentence(error), icon=":material/error:")
-        return
-    if name != "step":
-        st.session_state["live.wished"][row.id] = (label, row.status)
+        return False
+    return True
 
 
 def _act(label: str, icon: str, do: Callable[[], None], *, primary: bool = False) -> None:
