@@ -1,6 +1,7 @@
 # make run    set up what is missing, then serve the app on http://127.0.0.1:8501
 # make test   set up what is missing, then run the whole suite
 # make lint   ruff and mypy;  make bench  every benchmark;  make clean  remove the environment
+# make bench-nll   test log-likelihood on the full MNIST (three quarters of an hour)
 
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +9,7 @@ BIN := $(VENV)/bin
 PORT ?= 8501
 WORKERS ?= 2
 
-.PHONY: run test lint bench clean
+.PHONY: run test lint bench bench-nll clean
 
 run: $(VENV)/.runtime
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -24,7 +25,12 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 
 bench: $(VENV)/.dev
-	@for file in bench/*.py; do echo "== $$file"; PYTHONPATH=. $(BIN)/python $$file || exit 1; done
+	@for file in $(filter-out bench/nll.py,$(wildcard bench/*.py)); do echo "== $$file"; PYTHONPATH=. $(BIN)/python $$file || exit 1; done
+
+# The files of MNIST, as torchvision has them, packed or not; one model: NLL="--only made".
+GENLAB_DATA ?= ../shared/data
+bench-nll: $(VENV)/.dev
+	PYTHONPATH=. $(BIN)/python bench/nll.py --data $(GENLAB_DATA) $(NLL)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("GenLab needs Python 3.11 or newer; this is %d.%d" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
