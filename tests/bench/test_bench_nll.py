@@ -51,7 +51,7 @@ def truth() -> np.ndarray:
 
 def test_the_bound_with_many_draws_is_the_evidence(nll) -> None:
     model = Rough.of(WEIGHT, BIAS, math.sqrt(0.5))
-    tight, loose = nll.bounds(model, X, draws=20_000, seed=3, at_once=3000)
+    tight, _ = nll.bounds(model, X, draws=20_000, seed=3, at_once=3000)
     assert abs(tight.value - truth().mean()) < 4 * tight.noise
     assert 0 < tight.noise < 0.02
     assert tight.n == 2
