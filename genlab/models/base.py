@@ -98,6 +98,9 @@ class HasLikelihood(HasDecoder, abc.ABC):
 class HasEncoder(abc.ABC):
     """Data can be taken to the latent space."""
 
+    #: Whether draws of q(z | x) are differentiable in its parameters.
+    pathwise: ClassVar[bool] = True
+
     @abc.abstractmethod
     def encode(self, x: Tensor) -> Distribution:
         """q(z | x), (B, *data_shape) -> batch shape (B,), event shape (latent,)."""
@@ -133,3 +136,31 @@ class HasCritic(abc.ABC):
     @abc.abstractmethod
     def features(self, x: Tensor) -> Tensor:
         """The critic's last hidden layer, (B, *data_shape) -> (B, f)."""
+
+
+class HasJointCritic(abc.ABC):
+    """There is a critic that judges an example together with a code."""
+
+    @abc.abstractmethod
+    def joint_score(self, x: Tensor, z: Tensor) -> Tensor:
+        """The logit that (x, z) is of the data and the encoder, (B, ...), (B, latent) -> (B,)."""
+
+
+class HasLatentCritic(abc.ABC):
+    """There is a critic that tells codes of data from draws of the prior."""
+
+    @abc.abstractmethod
+    def latent_score(self, z: Tensor) -> Tensor:
+        """The logit that a code is of the prior, (B, latent) -> (B,)."""
+
+
+class HasCodes(abc.ABC):
+    """Parts of the code are recognised from the example: Q(c | x)."""
+
+    @abc.abstractmethod
+    def code_log_prob(self, x: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+        """log Q(c | x) in nats, (B,), of the discrete and of the continuous part of codes z."""
+
+    @abc.abstractmethod
+    def code_entropy(self) -> tuple[float, float]:
+        """The entropies of the two parts under the prior, in nats."""

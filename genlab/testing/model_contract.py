@@ -24,10 +24,10 @@ from genlab.spec import TrainOptions
 #: Sorts of data, by name: small, and made here, so that nothing is loaded.
 METAS = {
     "line": DataMeta((1,), "real", density=True),
-    "plane": DataMeta((2,), "real", density=True),
-    "grey8": DataMeta((1, 8, 8), "unit"),
+    "plane": DataMeta((2,), "real", ("left", "right"), density=True),
+    "grey8": DataMeta((1, 8, 8), "unit", tuple("0123456789")),
     "binary8": DataMeta((1, 8, 8), "binary"),
-    "grey28": DataMeta((1, 28, 28), "unit"),
+    "grey28": DataMeta((1, 28, 28), "unit", tuple("0123456789")),
     "colour32": DataMeta((3, 32, 32), "unit"),
 }
 BATCH = 6

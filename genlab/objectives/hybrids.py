@@ -1,0 +1,339 @@
+"""Games with an encoder or a recogniser in them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from genlab.divergences import LOG_2, closed_form_kl
+from genlab.measure import Kind, Series
+from genlab.models.base import (
+    GenerativeModel,
+    HasCodes,
+    HasCritic,
+    HasDecoder,
+    HasEncoder,
+    HasJointCritic,
+    HasLatentCritic,
+    HasLikelihood,
+)
+from genlab.objectives.adversarial import ROWS, Adversarial
+from genlab.objectives.base import Loss, Objective, Player
+from genlab.registry import OBJECTIVES
+from genlab.spec import Options, option
+
+_BATCH: Kind = "training batch"
+
+
+def _loss(name: str, title: str, truth: float | None = None, label: str = "") -> Series:
+    series = Series(name, title, "loss", "nats", _BATCH, direction="lower")
+    return series if truth is None else _at(series, truth, label)
+
+
+def _at(series: Series, truth: float, label: str) -> Series:
+    return replace(series, truth=truth, truth_label=label)
+
+
+def _confidence(name: str, title: str) -> Series:
+    series = Series(name, title, "confidence", "probability", _BATCH)
+    return _at(series, 0.5, "equilibrium")
+
+
+def _draws(model: HasDecoder, n: int) -> Tensor:
+    return model.prior().sample(torch.Size((n,)))
+
+
+@dataclass(frozen=True)
+class InfoOptions(Options):
+    """Options of the information about the code."""
+
+    information_weight: float = option(
+        1.0, "weight λ of the bound of the mutual information", low=1e-3, high=100.0, log=True
+    )
+
+
+@OBJECTIVES.register("infogan", title="InfoGAN")
+class Information(Adversarial):
+    """The non-saturating game, in which the generator also raises λ times a bound of I(c; G(z)).
+
+        I(c; G(z)) ≥ H(c) + E log Q(c | G(z)),
+
+    tight where Q is the posterior. H(c) of continuous codes is a differential entropy. Q is a head
+    on the critic's features, which the game alone shapes.
+
+    Source: Chen et al. 2016, "InfoGAN", equation 5.
+    """
+
+    Options = InfoOptions
+    row = next(row for row in ROWS if row.name == "nonsaturating")
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel]) -> str | None:
+        return super().fits(model) or (
+            None if issubclass(model, HasCodes) else "the model's code has no parts to recognise"
+        )
+
+    @property
+    def players(self) -> tuple[Player, ...]:
+        return Player("discriminator"), Player("recogniser"), Player("generator")
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        parts = {"information_category": "discrete", "information_codes": "continuous"}
+        return (
+            *super().series,
+            *(
+                Series(
+                    name,
+                    f"I(c; G(z)) ≥ H(c) + log Q(c | G(z)), {part} code, training batch",
+                    "information",
+                    "nats",
+                    _BATCH,
+                    direction="higher",
+                )
+                for name, part in parts.items()
+            ),
+        )
+
+    def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:
+        return self.losses(model, x)(player)
+
+    def losses(self, model: GenerativeModel, x: Tensor) -> Callable[[str], Loss]:
+        assert isinstance(model, HasCodes)
+        assert isinstance(model, HasCritic)
+        assert isinstance(model, HasDecoder)
+        coded, critic, weight = model, model, self.options.information_weight
+        z = _draws(model, len(x))
+        generated = model.decode(z).mean
+
+        def of(player: str) -> Loss:
+            if player == "discriminator":
+                return self._discriminator(critic, x, generated.detach())
+            made = generated if player == "generator" else generated.detach()
+            discrete, continuous = coded.code_log_prob(made, z)
+            if player == "recogniser":
+                surprise = -(discrete + continuous)
+                return Loss(surprise.mean(), {"loss_recogniser": surprise})
+            lowered = self._generator(critic, x, made).terms["loss_generator"]
+            lowered = lowered - weight * (discrete + continuous)
+            entropy = coded.code_entropy()
+            terms = {
+                "loss_generator": lowered,
+                "information_category": entropy[0] + discrete,
+                "information_codes": entropy[1] + continuous,
+            }
+            return Loss(lowered.mean(), terms)
+
+        return of
+
+    def loss_series(self) -> tuple[Series, ...]:
+        critic, generator = super().loss_series()
+        recogniser = _loss("loss_recogniser", "recogniser's loss, −log Q(c | G(z))")
+        return critic, recogniser, replace(generator, truth=None, truth_label="")
+
+
+@OBJECTIVES.register("ali", title="BiGAN / ALI")
+class AdversariallyLearned(Objective):
+    """The critic tells pairs (x, z ~ q(z | x)) from pairs (G(z), z ~ p(z)).
+
+    The critic lowers E softplus(−l(x, E(x))) + E softplus(l(G(z), z)); generator and encoder,
+    together one player, lower the same with the signs turned (the non-saturating form).
+
+    Source: Dumoulin et al. 2017, "Adversarially learned inference".
+    """
+
+    requires = (GenerativeModel, HasDecoder, HasEncoder, HasJointCritic)
+
+    @property
+    def players(self) -> tuple[Player, ...]:
+        return Player("discriminator"), Player("generator")
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        words = "equilibrium: log 4"
+        return (
+            _loss("loss_discriminator", "joint critic's loss", 2 * LOG_2, words),
+            _loss("loss_generator", "loss of generator and encoder", 2 * LOG_2, words),
+            _confidence("d_real", "D(x, E(x)), training batch"),
+            _confidence("d_fake", "D(G(z), z), training batch"),
+        )
+
+    def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:
+        assert isinstance(model, HasJointCritic)
+        assert isinstance(model, HasEncoder)
+        assert isinstance(model, HasDecoder)
+        mine = player == "generator"
+        with torch.set_grad_enabled(torch.is_grad_enabled() and mine):
+            code = model.encode(x).rsample()
+            z = _draws(model, len(x))
+            generated = model.decode(z).mean
+        real, fake = model.joint_score(x, code), model.joint_score(generated, z)
+        if mine:
+            lowered = softplus(real) + softplus(-fake)
+            return Loss(lowered.mean(), {"loss_generator": lowered})
+        lowered = softplus(-real) + softplus(fake)
+        terms = {
+            "loss_discriminator": lowered,
+            "d_real": real.detach().sigmoid(),
+            "d_fake": fake.detach().sigmoid(),
+        }
+        return Loss(lowered.mean(), terms)
+
+
+@OBJECTIVES.register("aae", title="Adversarial autoencoder")
+class AdversarialPrior(Objective):
+    """Encoder and decoder raise E_q log p(x | z); then a critic l(z) tells p(z) from q(z), and the
+    encoder alone makes its codes look like the prior's.
+
+    q(z) = E_x q(z | x) is the aggregate posterior; the best critic's loss is log 4 − 2 JS.
+
+    Source: Makhzani et al. 2016, "Adversarial autoencoders".
+    """
+
+    requires = (GenerativeModel, HasLikelihood, HasEncoder, HasLatentCritic)
+
+    @property
+    def players(self) -> tuple[Player, ...]:
+        return Player("autoencoder"), Player("discriminator"), Player("encoder")
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        reconstruction = Series(
+            "reconstruction",
+            "reconstruction E_q log p(x|z), training batch",
+            "loss",
+            "nats",
+            _BATCH,
+            direction="higher",
+        )
+        return (
+            reconstruction,
+            _loss("loss_discriminator", "latent critic's loss", 2 * LOG_2, "equilibrium: log 4"),
+            _loss("loss_encoder", "encoder's loss in the game", LOG_2, "equilibrium: log 2"),
+            _confidence("d_real", "D(z), z of the prior, training batch"),
+            _confidence("d_fake", "D(z), z of the encoder, training batch"),
+        )
+
+    def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:
+        assert isinstance(model, HasLatentCritic)
+        assert isinstance(model, HasEncoder)
+        assert isinstance(model, HasDecoder)
+        if player == "autoencoder":
+            said = model.decode(model.encode(x).rsample()).log_prob(x)
+            return Loss(-said.mean(), {"reconstruction": said})
+        with torch.set_grad_enabled(torch.is_grad_enabled() and player == "encoder"):
+            code = model.encode(x).rsample()
+        fake = model.latent_score(code)
+        if player == "encoder":
+            lowered = softplus(-fake)
+            return Loss(lowered.mean(), {"loss_encoder": lowered})
+        real = model.latent_score(_draws(model, len(x)))
+        lowered = softplus(-real) + softplus(fake)
+        terms = {
+            "loss_discriminator": lowered,
+            "d_real": real.detach().sigmoid(),
+            "d_fake": fake.detach().sigmoid(),
+        }
+        return Loss(lowered.mean(), terms)
+
+
+@dataclass(frozen=True)
+class VAEGANOptions(Options):
+    """Options of the weight between likeness and game."""
+
+    likeness: float = option(
+        1e-2,
+        "weight γ of the likeness in features against the game, for the decoder",
+        low=1e-5,
+        high=100.0,
+        log=True,
+    )
+
+
+@OBJECTIVES.register("vae_gan", title="VAE-GAN")
+class LearnedSimilarity(Objective):
+    """A VAE whose reconstruction is measured in the critic's features f, and a game beside it.
+
+        log p(f(x) | z) = −½ ‖f(x) − f(x̃)‖² − (F/2) log 2π,  x̃ = E[x | z].
+
+    The encoder lowers KL − log p(f(x) | z), the decoder −γ log p(f(x) | z) plus the
+    non-saturating game on x̃ and on samples, the critic the game on x, x̃ and samples.
+
+    Source: Larsen et al. 2016, "Autoencoding beyond pixels using a learned similarity metric",
+    algorithm 1.
+    """
+
+    Options = VAEGANOptions
+    requires = (GenerativeModel, HasLikelihood, HasEncoder, HasCritic)
+
+    @property
+    def players(self) -> tuple[Player, ...]:
+        return Player("encoder"), Player("generator"), Player("discriminator")
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        words = "log p(f(x) | z) in the critic's features, training batch"
+        return (
+            _loss("loss_encoder", "encoder's loss"),
+            _loss("loss_generator", "decoder's loss"),
+            # One real example for two made ones: at the equilibrium D = 1/3.
+            _loss("loss_discriminator", "critic's loss"),
+            Series("kl", "KL(q(z|x) ‖ p(z)), training batch", "divergence", "nats", _BATCH),
+            Series("likeness", words, "likeness", "nats", _BATCH, direction="higher"),
+            Series("d_real", "D(x), training batch", "confidence", "probability", _BATCH),
+            Series(
+                "d_reconstructed",
+                "D(x̃), reconstructed, training batch",
+                "confidence",
+                "probability",
+                _BATCH,
+            ),
+            Series("d_fake", "D(G(z)), training batch", "confidence", "probability", _BATCH),
+        )
+
+    def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:
+        assert isinstance(model, HasCritic)
+        assert isinstance(model, HasEncoder)
+        assert isinstance(model, HasDecoder)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and player == "encoder"):
+            q = model.encode(x)
+            z = q.rsample()
+        with torch.set_grad_enabled(torch.is_grad_enabled() and player != "discriminator"):
+            again = model.decode(z).mean
+        if player == "encoder":
+            prior = model.prior()
+            kl = closed_form_kl(q, prior)
+            if kl is None:
+                kl = q.log_prob(z) - prior.log_prob(z)
+            likeness = self._likeness(model, x, again)
+            lowered = kl - likeness
+            return Loss(lowered.mean(), {"loss_encoder": lowered, "kl": kl, "likeness": likeness})
+        with torch.set_grad_enabled(torch.is_grad_enabled() and player == "generator"):
+            generated = model.decode(_draws(model, len(x))).mean
+        at_again, at_generated = model.score(again), model.score(generated)
+        if player == "generator":
+            game = softplus(-at_again) + softplus(-at_generated)
+            lowered = game - self.options.likeness * self._likeness(model, x, again)
+            return Loss(lowered.mean(), {"loss_generator": lowered})
+        real = model.score(x)
+        lowered = softplus(-real) + softplus(at_again) + softplus(at_generated)
+        terms = {
+            "loss_discriminator": lowered,
+            "d_real": real.detach().sigmoid(),
+            "d_reconstructed": at_again.detach().sigmoid(),
+            "d_fake": at_generated.detach().sigmoid(),
+        }
+        return Loss(lowered.mean(), terms)
+
+    @staticmethod
+    def _likeness(model: HasCritic, x: Tensor, again: Tensor) -> Tensor:
+        with torch.no_grad():
+            wanted = model.features(x)
+        found = model.features(again)
+        size = wanted.shape[1]
+        return -0.5 * (wanted - found).square().sum(dim=1) - 0.5 * size * math.log(2 * math.pi)
