@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 
 import torch
@@ -30,21 +31,35 @@ class Grid:
         self.density, self.cells = density, cells
         self.low, self.high = density.box[0].double(), density.box[1].double()
         self.dim = len(self.low)
-        points = cells * fine
+        self._fine = cells * fine
+        #: True masses of the cells, the last one of all that is outside; they sum to 1.
+        self.masses = self.integrate(density.log_prob)
+
+    def _mesh(self, points: int) -> Tensor:
+        """The middles of a grid of so many cells an axis, (points^d, d)."""
         steps = (torch.arange(points, dtype=torch.float64) + 0.5) / points
         axes = [low + (high - low) * steps for low, high in zip(self.low, self.high, strict=True)]
-        mesh = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).view(-1, self.dim)
-        volume = float(((self.high - self.low) / points).prod())
-        weights = torch.cat(
-            [density.log_prob(part.float()).double() for part in mesh.split(65536)]
-        )
-        masses = weights.exp() * volume
-        inside = torch.zeros(cells**self.dim, dtype=torch.float64)
-        inside.index_add_(0, self.index(mesh), masses)
+        return torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).view(-1, self.dim)
+
+    @property
+    def centres(self) -> Tensor:
+        """The middles of the cells in the order of their indices, (cells^d, d)."""
+        return self._mesh(self.cells)
+
+    def integrate(self, log_prob: Callable[[Tensor], Tensor]) -> Tensor:
+        """The masses of the cells under a density, (cells^d + 1,), the last one outside.
+
+        Args:
+            log_prob: log-density in nats, (n, d) -> (n,).
+        """
+        mesh = self._mesh(self._fine)
+        volume = float(((self.high - self.low) / self._fine).prod())
+        weights = torch.cat([log_prob(part.float()).double() for part in mesh.split(65536)])
+        inside = torch.zeros(self.cells**self.dim, dtype=torch.float64)
+        inside.index_add_(0, self.index(mesh), weights.exp() * volume)
         total = float(inside.sum())
         outside = max(0.0, 1.0 - total)
-        #: True masses of the cells, the last one of all that is outside; they sum to 1.
-        self.masses = torch.cat([inside, inside.new_tensor([outside])]) / (total + outside)
+        return torch.cat([inside, inside.new_tensor([outside])]) / (total + outside)
 
     def index(self, x: Tensor) -> Tensor:
         """The cell of each point, (n, d) -> (n,); the last index is outside."""

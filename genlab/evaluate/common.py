@@ -85,18 +85,18 @@ def principal(x: Tensor, parts: int = 2) -> Tensor:
     return (scores * torch.where(peak < 0, -1.0, 1.0)).to(x.dtype)
 
 
-def short(x: Tensor) -> Any:
-    """Nested lists with six significant digits.
+def short(x: Tensor, digits: int = 6) -> Any:
+    """Nested lists with so many significant digits.
 
     Example:
         >>> short(torch.tensor([[0.12345678, 12345.6789]]))
         [[0.123457, 12345.7]]
     """
     if x.dim() == 0:
-        return float(f"{float(x):.6g}")
+        return float(f"{float(x):.{digits}g}")
     if x.dim() == 1:
-        return [float(f"{v:.6g}") for v in x.tolist()]
-    return [short(row) for row in x]
+        return [float(f"{v:.{digits}g}") for v in x.tolist()]
+    return [short(row, digits) for row in x]
 
 
 def box_of(data: Dataset) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import json
 import math
@@ -35,7 +36,7 @@ PANELS = {
     "vae-digits": {"samples", "reconstructions", "latent", "kl_per_dim"},
     "conv_vae-binary": {"samples", "reconstructions", "latent", "kl_per_dim"},
     "vae-ring": {"samples", "reconstructions", "latent", "kl_per_dim"},
-    "gan-ring": {"samples", "confidence", "latent"},
+    "gan-ring": {"samples", "confidence", "latent", "gap"},
     "gan-line": {"samples", "confidence", "latent"},
     "gan-moons": {"samples", "confidence", "latent"},
     "dcgan-digits": {"samples", "confidence", "latent"},
@@ -89,6 +90,10 @@ def test_panels_and_payloads(label: str) -> None:
         elif picture.form == "histogram":
             bins = len(payload["edges"]) - 1
             assert all(len(c) == bins for c in payload["counts"].values())
+        elif picture.form == "gap":
+            cells = payload["cells"] ** 2
+            assert all(len(base64.b64decode(f["z"])) == cells for f in payload["fields"].values())
+            assert len(payload["arrows"]) <= len(payload["fake"]) <= 100
         else:
             assert picture.form == "bars"
             assert len(payload["x"]) == len(payload["y"])
