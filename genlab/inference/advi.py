@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -85,11 +86,18 @@ class FullRank(Family):
         return _HALF_LOG_2PI_E * len(scale) + scale.diagonal().abs().log().sum()
 
     def gradient(self, scale: Tensor, eta: Tensor, slope: Tensor) -> Tensor:
-        return (slope.T @ eta / len(eta)).tril() + scale.diagonal().reciprocal().diag()
+        # A mask, and not tril: on several threads tril of a small matrix takes milliseconds.
+        lower = torch.where(_lower(len(scale)), slope.T @ eta / len(eta), 0.0)
+        return lower + scale.diagonal().reciprocal().diag()
 
     def factor(self, scale: Tensor) -> Tensor:
         # The sign of a column does not change L Lᵀ.
         return scale * scale.diagonal().sign()
+
+
+@functools.cache
+def _lower(size: int) -> Tensor:
+    return torch.ones(size, size, dtype=torch.bool).tril()
 
 
 _HALF_LOG_2PI_E = 0.5 * math.log(2 * math.pi * math.e)

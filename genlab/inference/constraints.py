@@ -219,6 +219,38 @@ class Interval(Constraint):
         return (value > self.low) & (value < self.high)
 
 
+class ProbitInterval(Interval):
+    """(a, b): T⁻¹(ζ) = a + (b - a) Φ(ζ), log|det J| = log(b - a) - ζ²/2 - ½ log 2π.
+
+    Φ is the distribution function of N(0, 1), so a standard normal ζ is a uniform value.
+
+    Args:
+        low: a.
+        high: b, above a.
+
+    Raises:
+        SpecError: unless a < b.
+
+    Example:
+        >>> ProbitInterval(0.0, 4.0).inverse(torch.tensor(0.0)).item()
+        2.0
+    """
+
+    transform = "probit"
+
+    def forward(self, value: Tensor) -> Tensor:
+        return torch.special.ndtri((value - self.low) / (self.high - self.low))
+
+    def inverse(self, zeta: Tensor) -> Tensor:
+        # Beyond 8 standard deviations Φ rounds to 1, and the value would be on the border.
+        room = torch.finfo(zeta.dtype)
+        share = torch.special.ndtr(zeta).clamp(room.tiny, 1 - room.eps)
+        return self.low + (self.high - self.low) * share
+
+    def log_det(self, zeta: Tensor) -> Tensor:
+        return math.log(self.high - self.low) - 0.5 * (zeta.square() + math.log(2 * math.pi))
+
+
 class Simplex(Constraint):
     """Probabilities that sum to 1, by breaking a stick.
 
@@ -430,8 +462,20 @@ CONSTRAINTS: dict[str, Callable[[], Constraint]] = {
     "softplus": SoftplusLower,
     "upper": Upper,
     "interval": Interval,
+    "probit": ProbitInterval,
     "simplex": Simplex,
     "ordered": Ordered,
     "correlation_cholesky": CorrelationCholesky,
     "covariance_cholesky": CovarianceCholesky,
 }
+
+
+def transforms(support: Constraint) -> dict[str, Constraint]:
+    """The rows of the table that can stand for a support with default bounds, by transform.
+
+    Example:
+        >>> list(transforms(Lower()))
+        ['log', 'inverse softplus']
+    """
+    rows = [make() for make in CONSTRAINTS.values()]
+    return {row.transform: row for row in rows if row.support == support.support}

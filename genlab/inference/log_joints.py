@@ -16,7 +16,7 @@ from torch import Tensor
 
 from genlab.errors import GenlabError, SpecError
 from genlab.inference.base import positive
-from genlab.inference.constraints import Constraint, Lower, Ordered, Real, Simplex
+from genlab.inference.constraints import Constraint, Interval, Lower, Ordered, Real, Simplex
 from genlab.inference.linear_gaussian import LinearGaussian
 from genlab.random import generator
 
@@ -531,6 +531,28 @@ def gamma_model(shape: float = 2.5, rate: float = 4.2) -> LogJoint:
     return LogJoint([Parameter("rate", Lower())], lambda values: gamma(values["rate"], a, b))
 
 
+def beta_model(a: float = 4.0, b: float = 1.5) -> LogJoint:
+    """A Beta(a, b) as its own posterior: log p(x) = 0.
+
+    It is what a Beta prior and tosses of a coin lead to. With a = b = 1 and T = probit, ζ is
+    standard normal and q can be exact.
+
+    Args:
+        a, b: above 0.
+
+    Raises:
+        SpecError: if one is not.
+    """
+    one, other = positive("a", a), positive("b", b)
+    constant = math.lgamma(one + other) - math.lgamma(one) - math.lgamma(other)
+    return LogJoint(
+        [Parameter("p", Interval())],
+        lambda values: (
+            constant + (one - 1) * values["p"].log() + (other - 1) * torch.log1p(-values["p"])
+        ),
+    )
+
+
 def waiting_times(n: int = 25, seed: int = 0) -> LogJoint:
     """x_i ~ Exponential(rate), rate ~ Gamma(2, 1): the posterior is Gamma(2 + n, 1 + Σ x_i).
 
@@ -605,6 +627,7 @@ PRESETS: dict[str, Preset] = {
     "eight_schools_centred": Preset("Eight schools, centred", lambda: eight_schools(centred=True)),
     "eight_schools": Preset("Eight schools, not centred", eight_schools),
     "gamma": Preset("Gamma", gamma_model),
+    "beta": Preset("Beta", beta_model),
     "waiting_times": Preset("Waiting times with a Gamma prior", waiting_times),
     "gaussian_mixture": Preset("Gaussian mixture with ordered means", gaussian_mixture),
 }

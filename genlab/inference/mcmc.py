@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -194,8 +194,15 @@ class HMC(Inference[Chains, None]):
         }
         return new, Info(terms)
 
-    def run(self, draws: int, seed: int = 0) -> Draws:
+    def run(
+        self, draws: int, seed: int = 0, progress: Callable[[float], None] | None = None
+    ) -> Draws:
         """The warm-up, and so many draws of each chain after it.
+
+        Args:
+            draws: kept of each chain.
+            seed: of the draws.
+            progress: told the share of all steps that is done.
 
         Raises:
             SpecError: if fewer than 4 draws are asked for.
@@ -204,11 +211,13 @@ class HMC(Inference[Chains, None]):
         if draws < 4:
             raise SpecError("draws", draws, "allowed: a whole number from 4")
         state = self.init(seed)
-        for _ in range(self.warmup):
-            state, _ = self.step(state)
         kept, accepted, lost = [], 0.0, 0
-        for _ in range(draws):
+        for t in range(self.warmup + draws):
             state, info = self.step(state)
+            if progress is not None:
+                progress((t + 1) / (self.warmup + draws))
+            if t < self.warmup:
+                continue
             kept.append(state.position)
             accepted += float(info.terms["accept"].mean()) / draws
             lost += int(info.terms["divergent"].sum())

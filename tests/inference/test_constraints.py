@@ -18,6 +18,7 @@ ROWS = {
     "softplus from 2": (c.SoftplusLower(2.0), (2, 2)),
     "upper": (c.Upper(0.7), (3,)),
     "interval": (c.Interval(-2.0, 5.0), (3,)),
+    "probit": (c.ProbitInterval(-2.0, 5.0), (3,)),
     "simplex": (c.Simplex(), (4,)),
     "simplexes": (c.Simplex(), (2, 3)),
     "ordered": (c.Ordered(), (4,)),
@@ -94,6 +95,10 @@ def test_values_by_hand() -> None:
     assert float(c.Interval(1, 3).inverse(one)) == pytest.approx(1 + 2 / (1 + math.exp(-1)))
     assert float(c.SoftplusLower().inverse(one)) == pytest.approx(math.log(1 + math.e))
     assert float(c.SoftplusLower().log_det(one)) == pytest.approx(-math.log(1 + math.exp(-1)))
+    assert float(c.ProbitInterval(1, 3).inverse(one)) == pytest.approx(1 + 2 * 0.8413447460685429)
+    assert float(c.ProbitInterval(1, 3).log_det(one)) == pytest.approx(
+        math.log(2) - 0.5 - 0.5 * math.log(2 * math.pi)
+    )
     # The volume of the simplex at its centre in the stick's first step: s = 1/3, s(1 - s).
     third = c.Simplex().log_det(torch.zeros(2, dtype=torch.float64))
     assert float(third) == pytest.approx(math.log(2 / 9) + math.log(1 / 4 * 2 / 3))
@@ -109,7 +114,7 @@ def test_correlations_have_a_unit_diagonal_and_are_positive_definite() -> None:
 
 
 @pytest.mark.parametrize("size", [-60.0, 60.0, 500.0])
-@pytest.mark.parametrize("name", ["softplus", "interval", "simplex", "correlation"])
+@pytest.mark.parametrize("name", ["softplus", "interval", "probit", "simplex", "correlation"])
 def test_far_out_stays_finite(name: str, size: float) -> None:
     row, shape = ROWS[name]
     zeta = torch.full(row.free_shape(shape), size, dtype=torch.float64, requires_grad=True)
@@ -128,6 +133,7 @@ def test_far_out_stays_finite(name: str, size: float) -> None:
         (c.SoftplusLower(), -0.1),
         (c.Upper(1), 1.5),
         (c.Interval(0, 1), 1.0),
+        (c.ProbitInterval(0, 1), 0.0),
         (c.Simplex(), [0.5, 0.6]),
         (c.Ordered(), [1.0, 1.0]),
         (c.CorrelationCholesky(), [[1.0, 0.0], [0.9, 0.9]]),
@@ -142,6 +148,17 @@ def test_two_transforms_of_one_support_have_the_same_words() -> None:
     assert c.Lower(0).support == c.SoftplusLower(0).support
     assert c.Lower(0).transform != c.SoftplusLower(0).transform
     assert all(make().support for make in c.CONSTRAINTS.values())
+
+
+def test_what_can_stand_for_a_support_is_found_by_its_words() -> None:
+    assert set(c.transforms(c.Interval())) == {"logit", "probit"}
+    assert set(c.transforms(c.SoftplusLower())) == {"log", "inverse softplus"}
+    assert c.transforms(c.Lower(2.0)) == {}
+
+
+def test_a_value_never_reaches_the_border() -> None:
+    far = torch.tensor([-60.0, -9.0, 9.0, 60.0], dtype=torch.float64)
+    assert bool(c.ProbitInterval().contains(c.ProbitInterval().inverse(far)).all())
 
 
 def test_bad_rows_are_refused() -> None:

@@ -77,6 +77,7 @@ SCIPY: dict[str, Callable[[dict[str, np.ndarray]], float]] = {
     "logistic_regression": by_scipy_logistic,
     "gaussian_mixture": by_scipy_mixture,
     "waiting_times": by_scipy_waiting,
+    "beta": lambda v: stats.beta.logpdf(v["p"], 4.0, 1.5),
     "gamma": lambda v: stats.gamma.logpdf(v["rate"], 2.5, scale=1 / 4.2),
     "correlated_gaussian": lambda v: stats.multivariate_normal.logpdf(
         v["z"], [0, 0], [[0.28, CROSS], [CROSS, 0.31]]
