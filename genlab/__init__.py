@@ -82,17 +82,20 @@ class _Train(types.ModuleType):
 importlib.import_module("genlab.train").__class__ = _Train
 
 
-def load(ref: str | Path, step: int | None = None) -> GenerativeModel:
+def load(ref: str | Path, step: int | None = None, label: str | None = None) -> GenerativeModel:
     """The model of a run, ready to be used.
 
     Args:
         ref: a run id, the path of an exported folder, or ``shipped:<name>``.
         step: of which snapshot; None: the last one.
+        label: the class at which a conditional model is held, by name or number; None: at none.
 
     Raises:
         RunNotFound: if there is no such run.
+        SpecError: if the model knows no labels, or not this one.
         SnapshotError: if the snapshot is missing or damaged.
     """
+    from genlab.models.labels import held_at_class
     from genlab.runs import open_run
 
-    return open_run(str(ref), paths=True).model(step)
+    return held_at_class(open_run(str(ref), paths=True).model(step), label)

@@ -111,6 +111,9 @@ def build() -> Parser:
     sample.add_argument("-n", type=int, default=64, help="how many")
     sample.add_argument("--seed", type=int, default=0, help="seed of the draw")
     sample.add_argument("--step", type=int, help="of which snapshot; the last one if not given")
+    sample.add_argument(
+        "--label", help="of which class, by name or number; for conditional models"
+    )
     sample.add_argument("--out", required=True, metavar="FILE.npz|FILE.png", help="where to")
     evaluate = add("evaluate", "the metrics of a model on held-out data, with intervals")
     evaluate.add_argument("--seed", type=int, default=0, help="seed of the estimates")
@@ -248,12 +251,14 @@ def _sample(arguments: argparse.Namespace) -> int:
     from genlab import runs
 
     view = runs.open_run(arguments.run, paths=True)
-    model = view.model(arguments.step)
     import numpy as np
     import torch
 
+    from genlab.models.labels import held_at_class
     from genlab.random import scope
     from genlab.runs.files import png, sheet
+
+    model = held_at_class(view.model(arguments.step), arguments.label)
 
     with torch.no_grad(), scope(arguments.seed, "sample"):
         x = model.sample(arguments.n).numpy()
@@ -263,7 +268,8 @@ def _sample(arguments: argparse.Namespace) -> int:
         out.write_bytes(png(sheet(x, int(np.ceil(np.sqrt(len(x)))))))
     else:
         raise SpecError("out", str(out), "points are no pictures; allowed: a file .npz")
-    say({"run": view.id, "out": str(out), "n": arguments.n, "shape": list(x.shape)})
+    label = {} if arguments.label is None else {"label": arguments.label}
+    say({"run": view.id, "out": str(out), "n": arguments.n, **label, "shape": list(x.shape)})
     return 0
 
 

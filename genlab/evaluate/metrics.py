@@ -16,7 +16,14 @@ from genlab.evaluate.common import draw, settled
 from genlab.evaluate.toys import grid_of, mode_std
 from genlab.evaluate.variational import ACTIVE, is_variational
 from genlab.measure import Estimate, Kind, Series
-from genlab.models.base import GenerativeModel, HasCritic, HasDecoder, HasEncoder, HasLogProb
+from genlab.models.base import (
+    GenerativeModel,
+    HasCritic,
+    HasDecoder,
+    HasLabels,
+    HasLogProb,
+)
+from genlab.models.labels import held_at
 from genlab.objectives.elbo import elbo_terms, iwae_bound, log_weights
 from genlab.random import scope
 
@@ -45,7 +52,8 @@ def evaluate(
     if isinstance(model, HasLogProb):
         parts.append(lambda: _log_prob(model, x))
     if is_variational(type(model)):
-        parts.append(lambda: _variational(model, data, x))
+        y = None if data.test.y is None else data.test.y[:n]
+        parts.append(lambda: _variational(model, data, x, y))
     if is_adversarial(type(model)):
         parts.append(lambda: _adversarial(model, data, x))
     if data.density is not None and data.meta.shape in {(1,), (2,)}:
@@ -89,22 +97,27 @@ def _log_prob(model: GenerativeModel, x: Tensor) -> list[Estimate]:
     return [mean_estimate(series, values)]
 
 
-def _variational(model: GenerativeModel, data: Dataset, x: Tensor) -> list[Estimate]:
-    assert isinstance(model, HasEncoder)
-    assert isinstance(model, HasDecoder)
+def _variational(
+    model: GenerativeModel, data: Dataset, x: Tensor, y: Tensor | None
+) -> list[Estimate]:
     name = getattr(model.options, "likelihood", None)
     note = density_note(name, data.meta) if name is not None else ""
     what = f"test; {note}" if note else "test"
+    if isinstance(model, HasLabels) and y is not None:
+        what = f"given the class, {what}"
     mc: Kind = "Monte Carlo"
     n = len(x)
     gathered: dict[str, list[Tensor]] = {"elbo": [], "reconstruction": [], "kl": []}
     means, bounds = [], []
-    for part in x.split(50):
-        q, terms = elbo_terms(model, part)
+    held = [None] * len(x.split(50)) if y is None else y.split(50)
+    for part, labels in zip(x.split(50), held, strict=True):
+        at = held_at(model, labels)
+        assert isinstance(at, HasDecoder)
+        q, terms = elbo_terms(at, part)
         for key, value in terms.items():
             gathered[key].append(value)
         means.append(q.mean)
-        bounds.append(iwae_bound(log_weights(model, part, q, IWAE_K)))
+        bounds.append(iwae_bound(log_weights(at, part, q, IWAE_K)))
     rows = (
         ("elbo", f"ELBO, {what}", "loss", "higher", torch.cat(gathered["elbo"])),
         (

@@ -10,6 +10,7 @@ from genlab.evaluate.base import PROBES, Probe
 from genlab.evaluate.common import box_of, draw, histogram, points
 from genlab.measure import Picture, Reading
 from genlab.models.base import GenerativeModel
+from genlab.models.labels import held_at, in_columns
 from genlab.random import scope
 
 SHEET, CLOUD, CROWD = 64, 200, 2000
@@ -26,16 +27,21 @@ class Samples(Probe):
     def read(self, model: GenerativeModel, step: int) -> Reading:
         with scope(0, "samples"):
             if self.data.meta.is_image:
-                picture = self._sheet(model.sample(SHEET))
+                picture = self._sheet(model)
             elif self.data.meta.dim == 2:
                 picture = self._cloud(draw(model, CLOUD))
             else:
                 picture = self._bars(draw(model, CROWD))
         return Reading(pictures={"samples": picture})
 
-    def _sheet(self, x: Tensor) -> Picture:
-        note = f"n = {SHEET}, the same codes z at every step"
-        return Picture("images", "Samples", {"x": x.clamp(0.0, 1.0), "columns": 8}, note)
+    def _sheet(self, model: GenerativeModel) -> Picture:
+        labels = in_columns(model, 8)
+        n, columns = (SHEET, 8) if labels is None else (len(labels), len(labels) // 8)
+        x = held_at(model, labels).sample(n).clamp(0.0, 1.0)
+        note = f"n = {n}, the same codes z at every step"
+        if labels is not None:
+            note += f"; a column a class: {', '.join(self.data.meta.classes)}"
+        return Picture("images", "Samples", {"x": x, "columns": columns}, note)
 
     def _cloud(self, x: Tensor) -> Picture:
         real = self.data.validation.x[:CLOUD]

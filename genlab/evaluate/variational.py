@@ -16,6 +16,7 @@ from genlab.evaluate.base import PROBES, Probe
 from genlab.evaluate.common import box_of, held_out, points, principal, short
 from genlab.measure import Kind, Picture, Reading, Series
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder, HasLikelihood, HasLogProb
+from genlab.models.labels import held_at
 from genlab.objectives.elbo import elbo_terms
 from genlab.random import scope
 from genlab.spec import RunSpec
@@ -99,9 +100,8 @@ class HeldOutELBO(Probe):
         )
 
     def read(self, model: GenerativeModel, step: int) -> Reading:
-        assert isinstance(model, HasEncoder)
-        x, _ = held_out(self.data, NUMBERS)
-        q, terms = elbo_terms(model, x)
+        x, y = held_out(self.data, NUMBERS)
+        q, terms = elbo_terms(held_at(model, y), x)
         values = {f"val_{name}": float(term.mean()) for name, term in terms.items()}
         return Reading(values | {"active_units": float(active_units(q))})
 
@@ -115,10 +115,11 @@ class Reconstructions(Probe):
         return is_variational(model) and (data.meta.is_image or data.meta.dim == 2)
 
     def read(self, model: GenerativeModel, step: int) -> Reading:
+        picture = self.data.meta.is_image
+        x, y = held_out(self.data, 32 if picture else DOTS)
+        model = held_at(model, y)
         assert isinstance(model, HasEncoder)
         assert isinstance(model, HasDecoder)
-        picture = self.data.meta.is_image
-        x, _ = held_out(self.data, 32 if picture else DOTS)
         back = model.decode(model.encode(x).mean).mean
         if not picture:
             payload = points(
@@ -153,9 +154,10 @@ class LatentSpace(Probe):
         return is_variational(model)
 
     def read(self, model: GenerativeModel, step: int) -> Reading:
+        x, y = held_out(self.data, NUMBERS)
+        model = held_at(model, y)
         assert isinstance(model, HasEncoder)
         assert isinstance(model, HasDecoder)
-        x, y = held_out(self.data, NUMBERS)
         q, prior = model.encode(x), model.prior()
         pictures = {"latent": self._means(q.mean[:DOTS], None if y is None else y[:DOTS])}
         parts = kl_per_dimension(q, prior)

@@ -16,6 +16,7 @@ from genlab.data.base import Dataset, Split
 from genlab.errors import GenlabError
 from genlab.evaluate.common import settled
 from genlab.models.base import GenerativeModel, HasCritic, HasDecoder, HasEncoder
+from genlab.models.labels import held_at
 from genlab.random import generator, scope
 
 What = Literal["data", "prior", "both"]
@@ -68,17 +69,22 @@ def chunks(x: Tensor) -> Iterator[Tensor]:
 
 
 @torch.no_grad()
-def embed(model: Any, x: Tensor) -> Tensor:
+def embed(model: Any, x: Tensor, y: Tensor | None = None) -> Tensor:
     """Take data to the model's space (see :func:`space`), (B, *data_shape) -> (B, d).
 
     The batch is cut into pieces; a model in evaluation mode treats each row alone, so the cut
     does not show.
+
+    Args:
+        x: (B, *data_shape).
+        y: their labels (B,), for a model that knows labels; None: as it is held.
     """
     where = space(model)
+    parts = zip(chunks(x), [None] * len(x) if y is None else chunks(y), strict=False)
     if where == "posterior mean":
-        return torch.cat([model.encode(part).mean for part in chunks(x)])
+        return torch.cat([held_at(model, at).encode(part).mean for part, at in parts])
     if where == "critic feature":
-        return torch.cat([model.features(part).flatten(1) for part in chunks(x)])
+        return torch.cat([held_at(model, at).features(part).flatten(1) for part, at in parts])
     return x.flatten(1)
 
 
@@ -109,10 +115,10 @@ def pick(n: int, size: int, seed: int) -> Tensor:
 def codes_of(model: Any, data: Dataset, what: What, n: int, seed: int) -> Codes:
     """The codes of held-out examples, of prior samples, or of both.
 
-    With an encoder, an example is its posterior mean E[z | x] and a prior sample is its own z;
-    with a critic, both are the critic's features, of x and of G(z) (Radford, Metz and Chintala
-    2016 use them so), its batch normalisation held at a reference batch. With ``both``
-    each kind has half of the n points.
+    With an encoder, an example is its posterior mean E[z | x] (given its class, where the model
+    knows classes) and a prior sample is its own z; with a critic, both are the critic's features,
+    of x and of G(z) (Radford, Metz and Chintala 2016 use them so), its batch normalisation held
+    at a reference batch. With ``both`` each kind has half of the n points.
 
     Args:
         model: in evaluation mode.
@@ -137,7 +143,7 @@ def _codes(model: Any, data: Dataset, what: What, n: int, seed: int) -> Codes:
     parts: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
     if real:
         rows = pick(real, len(split), seed)
-        code = embed(model, split.x[rows])
+        code = embed(model, split.x[rows], None if split.y is None else split.y[rows])
         z = code if isinstance(model, HasEncoder) else torch.full((len(rows), latent), torch.nan)
         label = split.y[rows].long() if split.y is not None else torch.full_like(rows, -1)
         parts.append((code, z, label, rows))

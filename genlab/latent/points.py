@@ -15,6 +15,7 @@ from genlab.data.base import Dataset
 from genlab.latent.codes import Codes, Space, decoded, held_out
 from genlab.latent.paths import PATHS
 from genlab.models.base import HasDecoder, HasEncoder
+from genlab.models.labels import held_at
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ def point(model: Any, data: Dataset, codes: Codes, row: int) -> Point:
         return Point(row, decoded(model, z[None])[0], True, label, z)
     x = held_out(data).x[index].float()
     if has_z and isinstance(model, HasEncoder) and isinstance(model, HasDecoder):
-        return Point(row, x, False, label, z, decoded(model, z[None])[0])
+        own: Any = held_at(model, None if label < 0 else torch.tensor(label))  # type: ignore[type-var]
+        return Point(row, x, False, label, z, decoded(own, z[None])[0])
     made = np.flatnonzero(codes.index < 0)
     if not len(made):
         return Point(row, x, False, label)

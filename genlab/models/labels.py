@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import copy
-from typing import Self
+from typing import Self, TypeVar
 
 import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
 from genlab.data.base import DataMeta
-from genlab.models.base import HasLabels
+from genlab.errors import SpecError
+from genlab.models.base import GenerativeModel, HasLabels
 
 #: Share of training examples whose label is withheld, so that "unknown" means something.
 WITHHELD = 0.1
@@ -66,3 +67,58 @@ class Held(HasLabels):
                 raise ValueError(f"held at {len(held)} labels, asked for {n} rows")
             held = held.repeat(n // len(held), 1)
         return held
+
+
+M = TypeVar("M", bound=GenerativeModel)
+
+
+def held_at(model: M, y: Tensor | None) -> M:
+    """The model held at labels, where it knows labels; else, or without labels, as it is.
+
+    Example:
+        >>> from genlab.models.linear_gaussian import LinearGaussian
+        >>> plain = LinearGaussian.of(torch.ones(2, 1), torch.zeros(2), 0.5)
+        >>> held_at(plain, torch.tensor([0, 1])) is plain
+        True
+    """
+    return model.given(y) if isinstance(model, HasLabels) and y is not None else model
+
+
+def in_columns(model: GenerativeModel, rows: int) -> Tensor | None:
+    """Labels of a sheet of rows examples a class, a column a class, (rows * classes,).
+
+    None where the model knows no labels.
+    """
+    if not isinstance(model, HasLabels):
+        return None
+    return torch.arange(model.classes).repeat(rows)
+
+
+def class_index(meta: DataMeta, label: str) -> int:
+    """The index of a class by its name, or by its number.
+
+    Raises:
+        SpecError: if there is no such class; names those there are.
+
+    Example:
+        >>> class_index(DataMeta((2,), "real", ("left", "right")), "right")
+        1
+    """
+    if label in meta.classes:
+        return meta.classes.index(label)
+    if label.isdigit() and int(label) < len(meta.classes):
+        return int(label)
+    raise SpecError("label", label, "allowed: " + ", ".join(meta.classes))
+
+
+def held_at_class(model: M, label: str | None) -> M:
+    """The model held at one class by its name or number; None: at no label.
+
+    Raises:
+        SpecError: if the model knows no labels, or not this one.
+    """
+    if label is None:
+        return model
+    if not isinstance(model, HasLabels):
+        raise SpecError("label", label, "this model was trained without labels; leave it out")
+    return model.given(torch.tensor(class_index(model.meta, label)))

@@ -111,11 +111,7 @@ class VAE(VariationalAutoencoder[VAEOptions]):
 
     @classmethod
     def defaults(cls, meta: DataMeta) -> dict[str, Any]:
-        if meta.is_image and meta.dim >= 256:
-            return {"latent": 20, "hidden": 400, "layers": 1, "lr": 1e-3}
-        if meta.is_image:
-            return {"latent": 8, "hidden": 128, "layers": 1, "lr": 2e-3}
-        return {"latent": 2, "hidden": 64, "layers": 2, "lr": 2e-3, "batch": 256}
+        return linear_defaults(meta)
 
 
 @MODELS.register(
@@ -146,8 +142,22 @@ class ConvVAE(VariationalAutoencoder[ConvVAEOptions]):
 
     @classmethod
     def defaults(cls, meta: DataMeta) -> dict[str, Any]:
-        small = meta.dim < 256
-        return {"latent": 8 if small else 20, "width": 16 if small else 32, "lr": 1e-3}
+        return conv_defaults(meta)
+
+
+def linear_defaults(meta: DataMeta) -> dict[str, Any]:
+    """What the autoencoders of linear layers take for such data."""
+    if meta.is_image and meta.dim >= 256:
+        return {"latent": 20, "hidden": 400, "layers": 1, "lr": 1e-3}
+    if meta.is_image:
+        return {"latent": 8, "hidden": 128, "layers": 1, "lr": 2e-3}
+    return {"latent": 2, "hidden": 64, "layers": 2, "lr": 2e-3, "batch": 256}
+
+
+def conv_defaults(meta: DataMeta) -> dict[str, Any]:
+    """What the convolutional autoencoders take for such data."""
+    small = meta.dim < 256
+    return {"latent": 8 if small else 20, "width": 16 if small else 32, "lr": 1e-3}
 
 
 def picture_of_known_size(meta: DataMeta) -> str | None:

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor
 
 from genlab.measure import Series
-from genlab.models.base import GenerativeModel, HasEncoder, HasLikelihood
-from genlab.objectives.base import Loss, Objective, Player
-from genlab.objectives.elbo import draw, elbo_series
+from genlab.models.base import GenerativeModel
+from genlab.objectives.base import Loss
+from genlab.objectives.elbo import WarmedUp, WarmUpOptions, draw, elbo_series
 from genlab.registry import OBJECTIVES
-from genlab.spec import Options, option
+from genlab.spec import option
 
 
 @dataclass(frozen=True)
-class BetaOptions(Options):
+class BetaOptions(WarmUpOptions):
     """Options of the beta-VAE's objective."""
 
     beta: float = option(1.0, "weight of KL(q(z|x) ‖ p(z)); 1 is the ELBO", low=0.0, high=1000.0)
 
 
 @OBJECTIVES.register("beta", title="beta-VAE")
-class Beta(Objective):
+class Beta(WarmedUp):
     """E_q[log p(x | z)] − β KL(q(z | x) ‖ p(z)), raised; the true ELBO is reported beside it.
 
     For β > 1 a lower bound of the ELBO, for β < 1 no bound of log p(x) at all.
@@ -32,12 +31,6 @@ class Beta(Objective):
     """
 
     Options = BetaOptions
-    requires = (GenerativeModel, HasLikelihood, HasEncoder)
-    options: Any
-
-    @property
-    def players(self) -> tuple[Player, ...]:
-        return (Player("model"),)
 
     @property
     def series(self) -> tuple[Series, ...]:
@@ -52,10 +45,12 @@ class Beta(Objective):
                 "training batch",
                 direction="lower",
             ),
+            *self.warmup_series,
             *elbo_series(),
         )
 
     def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:
         one = draw(model, x)
-        lowered = self.options.beta * one.kl - one.reconstruction
-        return Loss(lowered.mean(), {"beta_loss": lowered, **one.terms})
+        lowered = self.share * self.options.beta * one.kl - one.reconstruction
+        terms = {"beta_loss": lowered, **self.warmup_terms(lowered), **one.terms}
+        return Loss(lowered.mean(), terms)

@@ -13,9 +13,9 @@ from torch.distributions import Distribution, MultivariateNormal, Normal
 from genlab.distributions.posteriors import POSTERIORS, entry_log_prob
 from genlab.errors import SpecError
 from genlab.measure import Kind, Series
-from genlab.models.base import GenerativeModel, HasEncoder, HasLikelihood
-from genlab.objectives.base import Loss, Objective, Player
-from genlab.objectives.elbo import Draw, draw, elbo_series
+from genlab.models.base import GenerativeModel
+from genlab.objectives.base import Loss
+from genlab.objectives.elbo import Draw, Variational, draw, elbo_series
 from genlab.registry import OBJECTIVES
 from genlab.spec import Options, option
 
@@ -83,7 +83,7 @@ def refusal(name: str) -> SpecError:
 
 
 @OBJECTIVES.register("beta_tc", title="beta-TC-VAE")
-class BetaTC(Objective):
+class BetaTC(Variational):
     """E_q[log p(x|z)] − I_q(x;z) − β TC(q(z)) − Σ_j KL(q(z_j) ‖ p(z_j)), raised.
 
     The parts are Monte Carlo at one draw, from pairs within the batch (memory grows with the
@@ -94,18 +94,12 @@ class BetaTC(Objective):
     """
 
     Options = BetaTCOptions
-    requires = (GenerativeModel, HasLikelihood, HasEncoder)
-    options: Any
 
     @classmethod
     def check(cls, model_options: Any) -> None:
         name = getattr(model_options, "posterior", None)
         if name is not None and not POSTERIORS[name].marginals:
             raise refusal(name)
-
-    @property
-    def players(self) -> tuple[Player, ...]:
-        return (Player("model"),)
 
     @property
     def series(self) -> tuple[Series, ...]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -14,6 +16,7 @@ from genlab.measure import Kind, Series
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder, HasLikelihood
 from genlab.objectives.base import Loss, Objective, Player
 from genlab.registry import OBJECTIVES
+from genlab.spec import Options, option
 
 
 def log_weights(model: HasDecoder, x: Tensor, q: Distribution, samples: int) -> Tensor:
@@ -139,23 +142,106 @@ def elbo_series() -> tuple[Series, ...]:
     )
 
 
-@OBJECTIVES.register("elbo", title="ELBO")
-class ELBO(Objective):
-    """E_q[log p(x | z)] − KL(q(z | x) ‖ p(z)), raised; sums over dimensions, mean over the batch.
-
-    Source: Kingma and Welling 2014, "Auto-encoding variational Bayes".
-    """
+class Variational(Objective):
+    """What the objectives of the VAE family share: one player, who takes pathwise draws of q."""
 
     requires = (GenerativeModel, HasLikelihood, HasEncoder)
+    options: Any
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel]) -> str | None:
+        return super().fits(model) or needs_pathwise(model)
 
     @property
     def players(self) -> tuple[Player, ...]:
         return (Player("model"),)
 
+
+def needs_pathwise(model: type[GenerativeModel]) -> str | None:
+    """None if draws of q(z | x) are differentiable in its parameters, else the reason why not."""
+    if issubclass(model, HasEncoder) and not model.pathwise:
+        return "its posterior picks from a codebook, so a draw has no gradient; vq trains it"
+    return None
+
+
+@dataclass(frozen=True)
+class WarmUpOptions(Options):
+    """Options of the objectives whose KL may be warmed up."""
+
+    warmup: int = option(
+        0,
+        "KL warm-up: steps over which the weight of the KL rises from 0 to its value; 0: none",
+        low=0,
+        high=1_000_000,
+        advanced=True,
+    )
+
+
+class WarmedUp(Variational):
+    """The KL counts min(1, t / T) times as much at step t, T the option ``warmup``.
+
+    What is lowered then is no −ELBO before step T; the ELBO shown has the KL's full weight.
+
+    Source: Bowman et al. 2016, "Generating sentences from a continuous space", section 3.1;
+    Sønderby et al. 2016, "Ladder variational autoencoders", section 2.3.
+    """
+
+    Options: ClassVar[type[Options]] = WarmUpOptions
+    #: The share of its weight with which the KL counts.
+    share: float = 1.0
+
+    def at(self, step: int) -> Self:
+        """The objective as it stands at a step.
+
+        Example:
+            >>> warmed = ELBO(WarmUpOptions(warmup=4))
+            >>> [warmed.at(step).share for step in (0, 1, 4, 9)], warmed.share
+            ([0.0, 0.25, 1.0, 1.0], 1.0)
+        """
+        if not self.options.warmup:
+            return self
+        now = copy.copy(self)
+        now.share = min(1.0, step / self.options.warmup)
+        return now
+
+    @property
+    def warmup_series(self) -> tuple[Series, ...]:
+        """The share as a series; none where there is no warm-up."""
+        if not self.options.warmup:
+            return ()
+        title = f"share of the KL's weight, rising over {self.options.warmup:,} steps"
+        return (Series("kl_share", title, "schedule", "share", "exact"),)
+
+    def warmup_terms(self, like: Tensor) -> dict[str, Tensor]:
+        """The share as a term of as many entries as another, (B,)."""
+        return {"kl_share": torch.full_like(like, self.share)} if self.options.warmup else {}
+
+
+@OBJECTIVES.register("elbo", title="ELBO")
+class ELBO(WarmedUp):
+    """E_q[log p(x | z)] − KL(q(z | x) ‖ p(z)), raised; sums over dimensions, mean over the batch.
+
+    Source: Kingma and Welling 2014, "Auto-encoding variational Bayes".
+    """
+
     @property
     def series(self) -> tuple[Series, ...]:
-        return elbo_series()
+        if not self.options.warmup:
+            return elbo_series()
+        lowered = Series(
+            "warmup_loss",
+            "−reconstruction + share · KL: minimised, at the end the −ELBO",
+            "loss",
+            "nats",
+            "training batch",
+            direction="lower",
+        )
+        return (lowered, *self.warmup_series, *elbo_series())
 
     def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:
-        _, terms = elbo_terms(model, x)
-        return Loss(-terms["elbo"].mean(), terms)
+        terms = draw(model, x).terms
+        if not self.options.warmup:
+            return Loss(-terms["elbo"].mean(), terms)
+        lowered = self.share * terms["kl"] - terms["reconstruction"]
+        terms = {"warmup_loss": lowered, **self.warmup_terms(lowered), **terms}
+        return Loss(lowered.mean(), terms)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor
 from torch.distributions import Independent, Normal
@@ -11,15 +10,15 @@ from torch.distributions.kl import kl_divergence
 
 from genlab.distributions.posteriors import entry_log_prob
 from genlab.measure import Series
-from genlab.models.base import GenerativeModel, HasEncoder, HasLikelihood
-from genlab.objectives.base import Loss, Objective, Player
-from genlab.objectives.elbo import Draw, draw, elbo_series
+from genlab.models.base import GenerativeModel
+from genlab.objectives.base import Loss
+from genlab.objectives.elbo import Draw, WarmedUp, WarmUpOptions, draw, elbo_series
 from genlab.registry import OBJECTIVES
-from genlab.spec import Options, option
+from genlab.spec import option
 
 
 @dataclass(frozen=True)
-class FreeBitsOptions(Options):
+class FreeBitsOptions(WarmUpOptions):
     """Options of free bits."""
 
     free_nats: float = option(
@@ -47,7 +46,7 @@ def grouped_kl(one: Draw) -> Tensor:
 
 
 @OBJECTIVES.register("free_bits", title="ELBO with free bits")
-class FreeBits(Objective):
+class FreeBits(WarmedUp):
     """E_q[log p(x | z)] − Σ_j max(λ, mean over the batch of KL_j), raised; the true ELBO beside.
 
     The first λ nats of each latent dimension are free, so none is given up early. A posterior or
@@ -58,12 +57,6 @@ class FreeBits(Objective):
     """
 
     Options = FreeBitsOptions
-    requires = (GenerativeModel, HasLikelihood, HasEncoder)
-    options: Any
-
-    @property
-    def players(self) -> tuple[Player, ...]:
-        return (Player("model"),)
 
     @property
     def series(self) -> tuple[Series, ...]:
@@ -77,11 +70,13 @@ class FreeBits(Objective):
                 "training batch",
                 direction="lower",
             ),
+            *self.warmup_series,
             *elbo_series(),
         )
 
     def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:
         one = draw(model, x)
         charged = grouped_kl(one).mean(0).clamp_min(self.options.free_nats).sum()
-        lowered = charged - one.reconstruction
-        return Loss(lowered.mean(), {"free_bits_loss": lowered, **one.terms})
+        lowered = self.share * charged - one.reconstruction
+        terms = {"free_bits_loss": lowered, **self.warmup_terms(lowered), **one.terms}
+        return Loss(lowered.mean(), terms)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from genlab.measure import Series
-from genlab.models.base import GenerativeModel, HasEncoder, HasLikelihood
-from genlab.objectives.base import Loss, Objective, Player
-from genlab.objectives.elbo import draw, elbo_series
+from genlab.models.base import GenerativeModel
+from genlab.objectives.base import Loss
+from genlab.objectives.elbo import Variational, draw, elbo_series
 from genlab.registry import OBJECTIVES
 from genlab.spec import Options, option
 
@@ -55,7 +54,7 @@ def mmd_squared(x: Tensor, y: Tensor, width: float) -> Tensor:
 
 
 @OBJECTIVES.register("infovae_mmd", title="InfoVAE (MMD)")
-class InfoVAE(Objective):
+class InfoVAE(Variational):
     """E_q[log p(x|z)] − (1−α) KL(q(z|x) ‖ p(z)) − (α+λ−1) MMD²(q(z), p(z)), raised.
 
     α = 1 is the MMD-VAE; the kernel's squared width is the size of the code. The MMD is that of
@@ -65,12 +64,6 @@ class InfoVAE(Objective):
     """
 
     Options = InfoVAEOptions
-    requires = (GenerativeModel, HasLikelihood, HasEncoder)
-    options: Any
-
-    @property
-    def players(self) -> tuple[Player, ...]:
-        return (Player("model"),)
 
     @property
     def series(self) -> tuple[Series, ...]:

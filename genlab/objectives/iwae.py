@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from genlab.measure import Kind, Series
-from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder, HasLikelihood
-from genlab.objectives.base import Loss, Objective, Player
-from genlab.objectives.elbo import iwae_bound, log_weights
+from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
+from genlab.objectives.base import Loss
+from genlab.objectives.elbo import Variational, iwae_bound, log_weights
 from genlab.registry import OBJECTIVES
 from genlab.spec import Options, option
 
@@ -26,7 +25,7 @@ class IWAEOptions(Options):
 
 
 @OBJECTIVES.register("iwae", title="IWAE (importance-weighted bound)")
-class IWAE(Objective):
+class IWAE(Variational):
     """L_k = E[log (1/k) Σ_i w_i], w_i = p(x, z_i) / q(z_i | x), raised; L_1 is the ELBO.
 
     The gradient is Σ_i w̃_i ∇ log w_i with w̃ = w / Σ w held fixed, which is what differentiating
@@ -36,12 +35,6 @@ class IWAE(Objective):
     """
 
     Options = IWAEOptions
-    requires = (GenerativeModel, HasLikelihood, HasEncoder)
-    options: Any
-
-    @property
-    def players(self) -> tuple[Player, ...]:
-        return (Player("model"),)
 
     @property
     def series(self) -> tuple[Series, ...]:

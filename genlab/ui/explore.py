@@ -25,7 +25,8 @@ from genlab.latent.points import (
     point,
     widest,
 )
-from genlab.models.base import HasCritic, HasDecoder, HasEncoder, HasLikelihood
+from genlab.models.base import HasCritic, HasDecoder, HasEncoder, HasLabels, HasLikelihood
+from genlab.models.labels import held_at_class
 from genlab.ui import pictures, state
 from genlab.ui.cards import name
 from genlab.ui.messages import empty, fragment, plain
@@ -47,11 +48,18 @@ class Query:
     n: int
     seed: int
     what: str
+    #: The class at which codes are decoded; None where the model knows none, or at no class.
+    label: str | None = None
+
+    @property
+    def mapped(self) -> dict[str, Any]:
+        """The values of the job: all but the class, which moves no point of the map."""
+        return {name: value for name, value in asdict(self).items() if name != "label"}
 
     @property
     def key(self) -> str:
         """A word for the keys of widgets that belong to this map."""
-        return "-".join(map(str, asdict(self).values()))
+        return "-".join(map(str, self.mapped.values()))
 
 
 @dataclass(frozen=True)
@@ -131,8 +139,11 @@ def controls(view: Any, steps: tuple[int, ...], model: type) -> Query:
     n0 = asked("n", SIZES, 500)
     seed0, why = state.number("seed", 0, 0, 2**31 - 1)
     wrong.append(why)
+    classes = known_classes(view, model)
+    label0 = asked("label", classes, None) if classes else None
     key = f"explore.{view.id}"
-    columns = st.columns([3, 2, 2, 2, 1], vertical_alignment="bottom")
+    widths = [3, 2, 2, 2, 1, 2] if classes else [3, 2, 2, 2, 1]
+    columns = st.columns(widths, vertical_alignment="bottom")
     with columns[0]:
         if len(steps) > 1:
             step = st.select_slider(
@@ -166,12 +177,32 @@ def controls(view: Any, steps: tuple[int, ...], model: type) -> Query:
         n = st.select_slider("How many", SIZES, value=n0, key=f"{key}.n")
     with columns[4]:
         seed = st.number_input("Seed", 0, 2**31 - 1, seed0, key=f"{key}.seed")
-    query = Query(view.id, int(step), str(method), int(n), int(seed), str(what))
+    label = None
+    if classes:
+        with columns[5]:
+            label = st.selectbox(
+                "Decode as class",
+                (None, *classes),
+                index=0 if label0 is None else 1 + classes.index(label0),
+                key=f"{key}.label",
+                format_func=lambda name: "unknown" if name is None else name,
+                help="The class given to the decoder for z of your own, paths and generated "
+                "points; a real example is decoded as its own class.",
+            )
+    query = Query(view.id, int(step), str(method), int(n), int(seed), str(what), label)
     problems = [text for text in wrong if text]
     for text in problems:
         st.error(plain(text), icon=":material/error:")
     state.settle("explore", asdict(query), " ".join(problems) or None, with_picks)
     return query
+
+
+def known_classes(view: Any, model: type) -> tuple[str, ...]:
+    """The classes at which the model can be held; none where it knows no labels."""
+    if not issubclass(model, HasLabels):
+        return ()
+    classes: tuple[str, ...] = view.data().meta.classes
+    return classes
 
 
 def with_picks(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -190,7 +221,7 @@ def scene(view: Any, query: Query) -> Scene | None:
     known = st.session_state.get(slot)
     job = runs.job(known) if known else None
     if job is None or job.status == "done":
-        job = runs.submit_job("project", asdict(query))
+        job = runs.submit_job("project", query.mapped)
         st.session_state[slot] = job.key
     if job.status == "failed":
         st.error(f"{FAILED}: {plain(job.message)}", icon=":material/error:")
@@ -202,7 +233,7 @@ def scene(view: Any, query: Query) -> Scene | None:
         fragment(run_every=0.4)(_waiting)(job.key)
         return None
     result = runs.job_result(job.key)
-    model = model_at(view.id, query.step, view.row.created)
+    model = held_at_class(model_at(view.id, query.step, view.row.created), query.label)
     codes = codes_from(result, latent.space(model))
     return Scene(query, model, view.data(), codes, result)
 
@@ -419,7 +450,9 @@ def sliders_part(scene: Scene) -> None:
         x = latent.decoded(scene.model, z[None])
         if scene.image:
             likelihood = isinstance(scene.model, HasLikelihood)
-            caption = "decoded: the mean of p(x given z)" if likelihood else "decoded: G(z)"
+            given = "z" if scene.query.label is None else f"z, class {scene.query.label}"
+            caption = f"decoded: the mean of p(x given {given})"
+            caption = caption if likelihood else f"decoded: G({given})"
             pictures.image(x.numpy(), height=220, caption=caption)
         else:
             among_data(scene, "own", marks={"decoded": x[0]})
