@@ -45,7 +45,7 @@ class Conditional(Held, VariationalAutoencoder[Any], abc.ABC):
         return x.flatten(1)
 
     def encode(self, x: Tensor) -> Distribution:
-        return self.posterior.make(self.encoder(self._with_class(self.features(x))), self.latent)
+        return self.law(self.encoder(self._with_class(self.features(x))))
 
     def prior(self) -> Distribution:
         # A prior made of posteriors at learned inputs (VampPrior) has no labels for them.

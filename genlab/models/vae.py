@@ -75,6 +75,9 @@ class VariationalAutoencoder(
         self.latent: int = settings.latent
         self.likelihood = LIKELIHOODS[settings.likelihood]
         self.posterior = POSTERIORS[settings.posterior]
+        # Most posteriors have no weights of their own either.
+        made = self.posterior.net
+        self.posterior_net = None if made is None else made(self.latent)
         # The standard prior has no weights and draws no numbers, so a run without these options
         # has the names, the weights and the stream it always had.
         self.prior_net = PRIORS[settings.prior](self.latent, meta, settings.prior_components)
@@ -83,8 +86,12 @@ class VariationalAutoencoder(
     def choices(cls, meta: DataMeta) -> dict[str, tuple[Any, ...]]:
         return {"likelihood": likelihood_choices(meta)}
 
+    def law(self, h: Tensor) -> Distribution:
+        """q(z | x) from the encoder's outputs."""
+        return self.posterior.law(h, self.latent, self.posterior_net)
+
     def encode(self, x: Tensor) -> Distribution:
-        return self.posterior.make(self.encoder(x), self.latent)
+        return self.law(self.encoder(x))
 
     def prior(self) -> Distribution:
         return self.prior_net.law(self.encode, next(self.encoder.parameters()))

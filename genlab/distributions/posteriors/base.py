@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Distribution, Independent
 
 from genlab.registry import Registry
@@ -20,11 +20,18 @@ class Posterior:
         make: ``make(h, latent)``: h is (B, outputs(latent)), the result has batch shape (B,),
             event shape (latent,), pathwise draws, ``mean`` and ``variance``.
         marginals: whether the density of each entry, q(z_j | x), is known.
+        net: for a row with weights of its own, shared by all examples: ``net(latent)`` makes its
+            module, which ``make`` then takes as a third argument.
     """
 
     outputs: Callable[[int], int]
-    make: Callable[[Tensor, int], Distribution]
+    make: Callable[..., Distribution]
     marginals: bool = True
+    net: Callable[[int], nn.Module] | None = None
+
+    def law(self, h: Tensor, latent: int, net: nn.Module | None = None) -> Distribution:
+        """q(z | x) from a net's outputs, (B, outputs(latent)), and the row's own module."""
+        return self.make(h, latent) if self.net is None else self.make(h, latent, net)
 
 
 POSTERIORS: Registry[Posterior] = Registry("posterior", "genlab.distributions.posteriors")
