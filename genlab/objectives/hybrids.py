@@ -30,6 +30,11 @@ from genlab.spec import Options, option
 _BATCH: Kind = "training batch"
 
 
+#: Weight of a continuous code against a category: it holds information without bound, and would
+#: take the generator over (the source weighs it less too).
+CONTINUOUS = 0.1
+
+
 def _loss(name: str, title: str, truth: float | None = None, label: str = "") -> Series:
     series = Series(name, title, "loss", "nats", _BATCH, direction="lower")
     return series if truth is None else _at(series, truth, label)
@@ -120,7 +125,7 @@ class Information(Adversarial):
                 surprise = -(discrete + continuous)
                 return Loss(surprise.mean(), {"loss_recogniser": surprise})
             lowered = self._generator(critic, x, made).terms["loss_generator"]
-            lowered = lowered - weight * (discrete + continuous)
+            lowered = lowered - weight * (discrete + CONTINUOUS * continuous)
             entropy = coded.code_entropy()
             terms = {
                 "loss_generator": lowered,
