@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import cached_property
 
@@ -32,8 +33,11 @@ class Grid:
         self.low, self.high = density.box[0].double(), density.box[1].double()
         self.dim = len(self.low)
         self._fine = cells * fine
+        #: Logarithms of the true masses of the cells, the last one of all that is outside; what is
+        #: too small for a mass is not too small for its logarithm.
+        self.log_masses = self.log_integrate(density.log_prob)
         #: True masses of the cells, the last one of all that is outside; they sum to 1.
-        self.masses = self.integrate(density.log_prob)
+        self.masses = self.log_masses.exp()
 
     def _mesh(self, points: int) -> Tensor:
         """The middles of a grid of so many cells an axis, (points^d, d)."""
@@ -46,20 +50,31 @@ class Grid:
         """The middles of the cells in the order of their indices, (cells^d, d)."""
         return self._mesh(self.cells)
 
-    def integrate(self, log_prob: Callable[[Tensor], Tensor]) -> Tensor:
-        """The masses of the cells under a density, (cells^d + 1,), the last one outside.
+    def log_integrate(self, log_prob: Callable[[Tensor], Tensor]) -> Tensor:
+        """The log-masses of the cells under a density, (cells^d + 1,), the last one outside.
+
+        Where the density does not vanish around the box, the mass outside is at least 1e-9.
 
         Args:
             log_prob: log-density in nats, (n, d) -> (n,).
         """
         mesh = self._mesh(self._fine)
         volume = float(((self.high - self.low) / self._fine).prod())
-        weights = torch.cat([log_prob(part.float()).double() for part in mesh.split(65536)])
-        inside = torch.zeros(self.cells**self.dim, dtype=torch.float64)
-        inside.index_add_(0, self.index(mesh), weights.exp() * volume)
-        total = float(inside.sum())
-        outside = max(0.0, 1.0 - total)
-        return torch.cat([inside, inside.new_tensor([outside])]) / (total + outside)
+        logs = torch.cat([log_prob(part.float()).double() for part in mesh.split(65536)])
+        index = self.index(mesh)
+        peak = logs.new_full((self.cells**self.dim,), -math.inf)
+        peak = peak.scatter_reduce(0, index, logs, "amax").clamp(min=-1e300)
+        inside = torch.zeros_like(peak).index_add_(0, index, (logs - peak[index]).exp())
+        inside = inside.log() + peak + math.log(volume)
+        total = float(inside.exp().sum())
+        rim = torch.cat([2.0 * self.low - self.high, 2.0 * self.high - self.low]).view(2, -1)
+        reaches = bool(log_prob(rim.float()).isfinite().any())
+        outside = max(FLOOR, 1.0 - total) if reaches else 0.0
+        return torch.cat([inside, inside.new_tensor([outside]).log()]) - math.log(total + outside)
+
+    def integrate(self, log_prob: Callable[[Tensor], Tensor]) -> Tensor:
+        """The masses of the cells under a density; see :meth:`log_integrate`."""
+        return self.log_integrate(log_prob).exp()
 
     def index(self, x: Tensor) -> Tensor:
         """The cell of each point, (n, d) -> (n,); the last index is outside."""
@@ -99,6 +114,46 @@ class Grid:
             kl = sum(self.kl(x) for x in draws) / repeats
             self._floors[n] = js, kl
         return self._floors[n]
+
+
+class Pooled:
+    """The cells of a grid, those of little true mass put together until each has enough.
+
+    A divergence with f'(∞) = ∞ is infinite as soon as one cell of positive true mass has no
+    sample. On these cells a perfect sampler leaves none empty, so that "infinite" says something
+    of the model. Cells are pooled with those of about the same density; those where the truth has
+    no mass at all stay apart, as samples there make the other direction infinite.
+
+    Args:
+        grid: the cells.
+        least: true mass that a pool has at least.
+    """
+
+    def __init__(self, grid: Grid, least: float) -> None:
+        self.grid = grid
+        order = grid.log_masses.argsort(descending=True)
+        empty = grid.log_masses[order] == -math.inf
+        pool, total, pools = [], 0.0, 0
+        for mass in grid.masses[order].tolist():
+            pool.append(pools)
+            total += mass
+            if total >= least:
+                pools, total = pools + 1, 0.0
+        # What is left over in the end goes to the last pool.
+        last = max(0, pools - 1)
+        numbers = torch.where(empty, last + 1, torch.tensor(pool).clamp(max=last))
+        self.count = int(numbers.max()) + 1
+        self._pool = torch.empty_like(order).scatter_(0, order, numbers)
+        self.masses = self.together(grid.masses)
+        self.log_masses = self.masses.log()
+
+    def together(self, masses: Tensor) -> Tensor:
+        """Masses of the grid's cells as masses of the pools, (cells + 1,) -> (pools,)."""
+        return masses.new_zeros(self.count).index_add_(0, self._pool, masses)
+
+    def shares(self, x: Tensor) -> Tensor:
+        """The share of the samples in each pool, (n, d) -> (pools,)."""
+        return self.together(self.grid.shares(x))
 
 
 def _kl(p: Tensor, q: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from torch import Tensor
 from genlab.data.base import Density
 from genlab.divergences.estimates import Z95, estimate
 from genlab.divergences.f import FDivergence
-from genlab.divergences.grid import Grid
+from genlab.divergences.grid import Grid, Pooled
 from genlab.errors import DataError, SpecError
 from genlab.measure import Estimate
 
@@ -465,7 +465,7 @@ def divergences_on_grid(
 
 def divergences_on_cells(
     rows: Sequence[FDivergence],
-    grid: Grid,
+    grid: Grid | Pooled,
     x: Tensor,
     *,
     mix: float = 0.0,
@@ -490,7 +490,7 @@ def divergences_on_cells(
     """
     if not 0.0 <= mix < 1.0:
         raise SpecError("mix", mix, "from 0 to below 1")
-    log_p = grid.masses.log()
+    log_p = grid.log_masses
     shares = grid.shares(x)
     source = np.random.default_rng(seed)
     draws = source.multinomial(len(x), (shares / shares.sum()).numpy(), size=repeats) / len(x)

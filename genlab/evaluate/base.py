@@ -30,6 +30,9 @@ class Probe(abc.ABC):
     """
 
     name: ClassVar[str]
+    #: For a look that costs much: the share of the training time that it may take for itself. It
+    #: is then left out of some of the looks. 0 for one that is part of every look.
+    share: ClassVar[float] = 0.0
 
     def __init__(self, spec: RunSpec, data: Dataset) -> None:
         self.spec, self.data = spec, data

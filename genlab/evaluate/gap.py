@@ -83,7 +83,7 @@ def packed(values: Tensor, low: float, high: float) -> str:
 class Gap(Probe):
     """Learned D, exact D* and their distance over the plane, and how the generator is pushed."""
 
-    heavy: ClassVar[bool] = True
+    share: ClassVar[float] = 0.015
 
     def __init__(self, spec: RunSpec, data: Dataset) -> None:
         super().__init__(spec, data)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from genlab.errors import GenlabError, SpecError
 from genlab.evaluate.base import Probe, look, merged
-from genlab.measure import Picture
+from genlab.measure import Picture, Reading
 from genlab.models.base import GenerativeModel
 from genlab.train.algorithm import Algorithm, Info
 from genlab.train.snapshots import Snapshot, early, not_finite, take
@@ -180,7 +180,8 @@ class Watcher(Observer):
     """Looks at the model with every probe and keeps a snapshot, within a budget of time.
 
     It looks before the first step, after steps 1, 2, 4, 8, ..., then whenever the budget allows,
-    whenever the run pauses, and at the end.
+    whenever the run pauses, and at the end. A probe with a share of its own is left out of a look
+    for which its share does not suffice, so that it makes no other look rarer.
 
     Args:
         algorithm: what is running.
@@ -208,6 +209,11 @@ class Watcher(Observer):
         self._attempt, self._gap = attempt, gap
         self.budget = budget or Budget()
         self._cost = 0.0
+        #: Seconds that the probes with a share of their own took: each in all, and at last.
+        self._spent: dict[str, float] = {}
+        self._last: dict[str, float] = {}
+        #: Those seconds in the present look, which the common budget does not pay.
+        self._apart = 0.0
         self._seen = -1
         self._when = -math.inf
         self._start: tuple[Snapshot, GenerativeModel] | None = None
@@ -227,7 +233,10 @@ class Watcher(Observer):
         due = early(step) or self.budget.clock() - self._when >= self._gap
         if due and self.budget.allows(self._cost):
             with self.budget.looking():
-                self.look(step, state)
+                self.look(step, state, sparing=True)
+            self.budget.spent -= self._apart
+            self.budget.idle += self._apart
+            self._apart = 0.0
         return False
 
     def end(self, step: int, state: Any) -> None:
@@ -239,8 +248,13 @@ class Watcher(Observer):
         """Wait until everything that was seen is kept."""
         self._sink.settle()
 
-    def look(self, step: int, state: Any) -> None:
+    def look(self, step: int, state: Any, sparing: bool = False) -> None:
         """Look now, unless this step was looked at already.
+
+        Args:
+            step: steps taken.
+            state: the algorithm's.
+            sparing: leave out the probes whose own share does not suffice.
 
         Raises:
             Diverged: if the state holds a number that is not finite; nothing was kept then.
@@ -250,13 +264,13 @@ class Watcher(Observer):
             return
         start = self.budget.clock()
         snapshot = take(self._algorithm, state, step, self._attempt)
-        self._look(snapshot, self._algorithm.model(state))
+        self._look(snapshot, self._algorithm.model(state), sparing)
         self._when = self.budget.clock()
         # What is written beside the training takes its processor too: that of the last look is
         # known by now, and is about that of the next.
         beside = self._sink.beside()
         self.budget.spent += beside
-        self._cost = self._when - start + beside
+        self._cost = self._when - start - self._apart + beside
 
     def _look_at_start(self) -> None:
         if self._start is not None:
@@ -267,21 +281,45 @@ class Watcher(Observer):
                 self._look(snapshot, model)
             # In a process that has just started the first look is the slow one: what it took is
             # believed and counted up to half of the allowance only.
-            took = self.budget.clock() - start
+            took = self.budget.clock() - start - self._apart
             self._cost = min(took, max(self.budget.credit / 2, 0.0))
             self.budget.spent += self._cost
+            self._apart = 0.0
 
-    def _look(self, snapshot: Snapshot, model: GenerativeModel) -> None:
+    def _affords(self, probe: Probe) -> bool:
+        if not probe.share:
+            return True
+        spent = self._spent.get(probe.name, 0.0) + self._last.get(probe.name, 0.0)
+        return spent <= self.budget.credit + probe.share * self.budget.trained
+
+    def _read(self, probe: Probe, model: GenerativeModel, step: int, charged: bool) -> Reading:
+        start = self.budget.clock()
+        reading = look(probe, model, step)
+        if probe.share:
+            took = self.budget.clock() - start
+            self._apart += took
+            if charged:
+                self._spent[probe.name] = self._spent.get(probe.name, 0.0) + took
+                self._last[probe.name] = took
+        return reading
+
+    def _look(self, snapshot: Snapshot, model: GenerativeModel, sparing: bool = False) -> None:
         step = snapshot.step
+        self._apart = 0.0
         wrong = not_finite(snapshot.tensors)
         if wrong is not None:
             raise Diverged(step, wrong)
         if self._probes is None:
             self._probes = list(self._make())
-        readings = []
+        readings: list[Reading] = []
+        apart: list[Reading] = []
         for probe in tuple(self._probes):
+            if sparing and not self._affords(probe):
+                continue
             try:
-                readings.append(look(probe, model, step))
+                reading = self._read(probe, model, step, charged=sparing)
+                # Numbers that are not there in every look are a record of their own.
+                (readings if not probe.share else apart).append(reading)
             except Exception as error:
                 # What only looks must not end a training; it is left out and said.
                 self._probes.remove(probe)
@@ -291,12 +329,13 @@ class Watcher(Observer):
                     f"The view {probe.name!r} was left out from here on: "
                     f"{type(error).__name__}: {error}",
                 )
-        reading = merged(readings)
-        if reading.values:
-            values = {k: v if math.isfinite(v) else None for k, v in reading.values.items()}
-            self._sink.scalars(step, values)
-        if reading.pictures:
-            self._sink.pictures(step, reading.pictures)
+        for reading in (merged(readings), *apart):
+            if reading.values:
+                values = {k: v if math.isfinite(v) else None for k, v in reading.values.items()}
+                self._sink.scalars(step, values)
+        pictures = merged([*readings, *apart]).pictures
+        if pictures:
+            self._sink.pictures(step, pictures)
         self._sink.flush()
         self._sink.save(snapshot)
         self._seen = step

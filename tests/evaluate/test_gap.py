@@ -1,4 +1,4 @@
-"""The gap map against a generator whose law, best critic and gradients are known in closed form."""
+"""The gap map of a generator whose law, best critic and gradients are known in closed form."""
 
 from __future__ import annotations
 

@@ -82,6 +82,7 @@ class Look:
     """A probe that draws from the stream and takes time."""
 
     name = "look"
+    share = 0.0
 
     def __init__(self, spec: RunSpec, clock: list[float], cost: float = 0.0) -> None:
         self.spec, self.clock, self.cost = spec, clock, cost
@@ -205,6 +206,38 @@ def test_looking_stays_within_its_share(data: Dataset, cost: float) -> None:
     paid = (len(sink.looks) - 2) * cost
     assert paid <= max(cost, 0.04 * 4.0 + 0.1) + 1e-9
     assert clock[0] == pytest.approx(4.0 + len(sink.looks) * cost)
+
+
+@pytest.mark.parametrize("cost", [0.02, 0.5])
+def test_a_dear_look_has_a_share_of_its_own(data: Dataset, cost: float) -> None:
+    class Dear(Look):
+        name, share = "dear", 0.05
+
+        def read(self, model: Any, step: int) -> Reading:
+            self.clock[0] += self.cost
+            return Reading({"deep": float(step)}, {"map": Picture("points", "t", {})})
+
+    clock, sink, algorithm = [0.0], Keep(), Count(steps=1000)
+
+    class Tick(Observer):
+        def __call__(self, step: int, state: Any, info: Info) -> bool:
+            clock[0] += 0.01
+            return False
+
+    budget = Budget(share=0.04, credit=0.1, clock=lambda: clock[0])
+    probes = [Look(algorithm.spec, clock, 0.001), Dear(algorithm.spec, clock, cost)]
+    watcher = Watcher(algorithm, probes, sink, budget=budget)
+    train(algorithm, data, [], observers=[Tick(), watcher])
+    alone, _ = looks(data, 0.001, share=0.04, steps=1000)
+    assert len([s for s, v in sink.numbers if "seen" in v]) >= len(alone.looks) - 1
+    deep = [s for s, v in sink.numbers if "deep" in v]
+    assert {0, 1000} <= set(deep)
+    # Of 10 s of training 0.5 s are its own, besides the allowance; its first price is not known.
+    paid = (len(deep) - 2) * cost
+    assert paid <= max(cost, 0.05 * 10.0 + 0.1) + 1e-9
+    assert paid >= min(0.4, cost)
+    assert all(set(v) in ({"seen"}, {"deep"}) for _, v in sink.numbers)
+    assert budget.trained == pytest.approx(10.0, abs=2e-3)
 
 
 def test_cheap_looks_come_early_and_then_at_a_gap(data: Dataset) -> None:
