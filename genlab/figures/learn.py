@@ -221,6 +221,7 @@ def _matrix(panel: Matrix, height: int) -> go.Figure:
         colorbar={"thickness": 10},
         xgap=1,
         ygap=1,
+        **_texts(panel),
     )
     # A map of classes has no scale: its legend is made of empty traces.
     legend = [
@@ -274,6 +275,13 @@ def _matrix(panel: Matrix, height: int) -> go.Figure:
     return drawn
 
 
+def _texts(panel: Matrix) -> dict[str, Any]:
+    """What stands in the cells, where anything does."""
+    if not panel.texts:
+        return {}
+    return {"text": [list(row) for row in panel.texts], "texttemplate": "%{text}"}
+
+
 def _said(panel: Matrix, value: float) -> str:
     return panel.classes[int(value)] if panel.classes else f"{value:.3g}"
 
@@ -306,7 +314,8 @@ def _plane(panel: Plane, height: int) -> go.Figure:
                 showscale=False,
                 contours={"coloring": "heatmap", "showlines": False},
                 hoverinfo="skip",
-                name="density",
+                name=panel.grid_is,
+                **({"zmin": panel.span[0], "zmax": panel.span[1]} if panel.span else {}),
             )
         )
     if panel.points is not None:

@@ -6,6 +6,15 @@ file here with a class that joins :data:`LESSONS`.
 
 from __future__ import annotations
 
-from genlab.learn.base import LESSONS, Check, Equation, Lesson, Quantity, chapters, lesson
+from genlab.learn.base import (
+    LESSONS,
+    Check,
+    Equation,
+    Lesson,
+    Move,
+    Quantity,
+    chapters,
+    lesson,
+)
 
-__all__ = ["LESSONS", "Check", "Equation", "Lesson", "Quantity", "chapters", "lesson"]
+__all__ = ["LESSONS", "Check", "Equation", "Lesson", "Move", "Quantity", "chapters", "lesson"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
@@ -14,6 +14,8 @@ from genlab.measure import Kind
 from genlab.registry import Registry
 from genlab.spec import Option, Options
 
+#: Told how far a long computation is, from 0 to 1, and what it does.
+Progress = Callable[[float, str], None]
 Relation = Literal["=", "≤", ">"]
 
 
@@ -109,6 +111,29 @@ class Check:
         return self.difference > self.tolerance
 
 
+@dataclass(frozen=True)
+class Move:
+    """A button of a lesson that takes one option to its next value.
+
+    Args:
+        title: what the button says.
+        option: whose value it changes.
+        after: from the value to the next.
+        help: what it does, a sentence.
+        icon: of the button.
+
+    Example:
+        >>> Move("One more", "moves", lambda text: text + "D").after("DG")
+        'DGD'
+    """
+
+    title: str
+    option: str
+    after: Callable[[Any], Any]
+    help: str = ""
+    icon: str | None = None
+
+
 class Lesson(abc.ABC):
     """One system of the theory with particular numbers; the same options, the same everything.
 
@@ -126,6 +151,8 @@ class Lesson(abc.ABC):
     source: ClassVar[str]
     #: The option that a button draws anew.
     again: ClassVar[str] = "seed"
+    #: Further buttons, each of which changes one option.
+    moves: ClassVar[tuple[Move, ...]] = ()
     Options: ClassVar[type[Options]]
 
     def __init__(self, options: Any, extra: Mapping[str, Any] | None = None) -> None:
@@ -162,6 +189,9 @@ class Lesson(abc.ABC):
         ready = {name: row.parse(values.get(name, row.default)) for name, row in table.items()}
         plain = {row.name: ready.pop(row.name) for row in cls.Options.table()}
         return cls(cls.Options(**plain), ready)
+
+    def prepare(self, progress: Progress) -> None:  # noqa: B027 - may be empty
+        """Compute what takes long, and say how far it is; what follows is then quick."""
 
     @abc.abstractmethod
     def equations(self) -> tuple[Equation, ...]:

@@ -106,6 +106,7 @@ class Matrix(Panel):
         classes: where the values are 0, 1, ..., what each means; empty for a measured value.
         row_title, column_title: what the two axes are.
         mark: (row, column) to point out, None for none.
+        texts: what each cell says, (rows, columns); empty for cells without text.
     """
 
     values: Array
@@ -115,6 +116,7 @@ class Matrix(Panel):
     row_title: str = ""
     column_title: str = ""
     mark: tuple[int, int] | None = None
+    texts: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,8 @@ class Plane(Panel):
         spots: (name, x, y) of points worth a name.
         x_title, y_title: of the axes.
         equal: whether both axes have one scale.
+        span: the ends of the colour scale of the grid; None for the smallest and largest value.
+        grid_is: what the grid shows.
     """
 
     grid: tuple[Array, Array, Array] | None = None
@@ -139,6 +143,21 @@ class Plane(Panel):
     x_title: str = ""
     y_title: str = ""
     equal: bool = True
+    span: tuple[float, float] | None = None
+    grid_is: str = "density"
+
+
+@dataclass(frozen=True)
+class Table(Panel):
+    """Words and numbers in rows.
+
+    Args:
+        columns: their heads.
+        rows: the cells, each of as many as there are columns.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
 
 
 def ellipse(mean: ArrayLike, covariance: ArrayLike, radius: float = 1.0) -> tuple[Array, Array]:

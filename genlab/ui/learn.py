@@ -11,8 +11,8 @@ import streamlit as st
 
 from genlab.errors import SpecError
 from genlab.figures.learn import panel_figure, panel_text
-from genlab.learn import LESSONS, Check, Equation, Lesson, chapters
-from genlab.learn.panels import Matrix, Panel
+from genlab.learn import LESSONS, Check, Equation, Lesson, Move, chapters
+from genlab.learn.panels import Matrix, Panel, Table
 from genlab.spec import Option
 from genlab.ui import state
 from genlab.ui.forms import help_text, label, widget
@@ -31,8 +31,11 @@ def made(name: str, values: tuple[tuple[str, Any], ...]) -> Lesson:
 
 @st.cache_resource(max_entries=128, show_spinner=False)
 def drawn(name: str, values: tuple[tuple[str, Any], ...]) -> tuple[tuple[Panel, Any], ...]:
-    """The panels of a lesson with their figures."""
-    return tuple((panel, panel_figure(panel)) for panel in made(name, values).panels())
+    """The panels of a lesson with their figures; a table is none."""
+    return tuple(
+        (panel, None if isinstance(panel, Table) else panel_figure(panel))
+        for panel in made(name, values).panels()
+    )
 
 
 @st.cache_data(max_entries=128, show_spinner=False)
@@ -97,6 +100,28 @@ def again(key: str) -> None:
     st.session_state[key] = (int(st.session_state[key]) + 1) % SEEDS
 
 
+def moved(key: str, move: Move) -> None:
+    """Take an option where a button of the lesson takes it."""
+    st.session_state[key] = move.after(st.session_state[key])
+
+
+def moves(name: str, keys: Mapping[str, str]) -> None:
+    """The lesson's own buttons, two a row."""
+    able = [move for move in LESSONS[name].moves if move.option in keys]
+    for k in range(0, len(able), 2):
+        columns = st.columns(2)
+        for place, (column, move) in enumerate(zip(columns, able[k : k + 2], strict=False)):
+            column.button(
+                move.title,
+                icon=move.icon,
+                key=f"learn.{name}.move.{k + place}",
+                on_click=moved,
+                args=(keys[move.option], move),
+                help=move.help or None,
+                width="stretch",
+            )
+
+
 def form(name: str, given: Mapping[str, str]) -> dict[str, Any]:
     """Draw the options of a lesson; their values."""
     kind, values, keys = LESSONS[name], {}, {}
@@ -114,6 +139,7 @@ def form(name: str, given: Mapping[str, str]) -> dict[str, Any]:
         draw(row)
     for row in kind.table(values)[len(fixed) :]:
         draw(row)
+    moves(name, keys)
     if kind.again in values:
         st.button(
             "Draw again",
@@ -124,6 +150,18 @@ def form(name: str, given: Mapping[str, str]) -> dict[str, Any]:
             help=f"The next {kind.again}; every other option stays.",
         )
     return values
+
+
+def prepare(lesson: Lesson) -> None:
+    """Let a lesson compute what takes long, with its progress on the page."""
+    bar = st.empty()
+    lesson.prepare(lambda part, says: show_progress(bar, part, says))
+    bar.empty()
+
+
+def show_progress(bar: Any, part: float, says: str) -> None:
+    """How far a computation is."""
+    bar.progress(min(1.0, max(0.0, part)), text=plain(says))
 
 
 def first(row: Option, given: Mapping[str, str]) -> Any:
@@ -155,13 +193,23 @@ def equation(step: Equation) -> None:
 
 def pictures(name: str, panels: tuple[tuple[Panel, Any], ...]) -> None:
     """All panels, two a row; a large map has a row of its own."""
-    small = [pair for pair in panels if not _large(pair[0])]
+    small = [pair for pair in panels if pair[1] is not None and not _large(pair[0])]
     for k in range(0, len(small), 2):
         for place, (column, pair) in enumerate(zip(st.columns(2), small[k : k + 2], strict=False)):
             with column:
                 plot(pair[1], key=f"learn.{name}.panel.{k + place}", alt=plain(pair[0].note))
     for k, (panel, shown) in enumerate(pair for pair in panels if _large(pair[0])):
         plot(shown, key=f"learn.{name}.map.{k}", alt=plain(panel_text(panel)))
+    for panel, _ in panels:
+        if isinstance(panel, Table):
+            words(panel)
+
+
+def words(panel: Table) -> None:
+    """A table of the lesson, with what it is below it."""
+    st.markdown(f"**{plain(panel.title)}**")
+    st.table([dict(zip(panel.columns, map(plain, row), strict=True)) for row in panel.rows])
+    st.caption(plain(panel.note))
 
 
 def _large(panel: Panel) -> bool:
@@ -228,6 +276,7 @@ def show() -> None:
     ready = tuple(sorted(values.items()))
     with right:
         lesson = made(name, ready)
+        prepare(lesson)
         with st.spinner("Computing the numbers of this lesson", show_time=True):
             panels = drawn(name, ready)
         pictures(name, panels)
