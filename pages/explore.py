@@ -23,4 +23,4 @@ else:
     scene = explore.scene(view, query)
     if scene is not None:
         explore.map_part(scene)
-        explore.sliders_part(scene)
+        explore.tools_part(scene)

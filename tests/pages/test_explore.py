@@ -58,6 +58,7 @@ def test_a_link_restores_run_step_method_seed_and_points(visit, work, shelf):
         "what": "both",
         "a": "5",
         "b": "150",
+        "tool": "own",
     }
     assert app.number_input(key="explore.a").value == 5
     assert any(text.startswith("From A to B") for text in (h.value for h in app.subheader))
@@ -94,7 +95,7 @@ def test_points_of_a_toy_decode_to_points(visit, work, shelf):
 
 
 def test_a_slider_moves_the_z_that_is_decoded(visit, work, shelf):
-    app = shown(visit, work, run=shelf["vae"], n="200")
+    app = shown(visit, work, run=shelf["vae"], n="200", tool="own")
     sliders = [s for s in app.slider if s.label.startswith("z[")]
     assert [s.label for s in sliders] == ["z[0]", "z[1]", "z[2]"]
     assert [s.value for s in sliders] == [0.0, 0.0, 0.0]

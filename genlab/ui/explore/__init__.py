@@ -1,0 +1,9 @@
+"""Explore: a map of the latent space, and below it the tools that work on it."""
+
+from __future__ import annotations
+
+from genlab.ui.explore.map import map_part
+from genlab.ui.explore.scene import controls, pick_run, scene
+from genlab.ui.explore.tools import tools_part
+
+__all__ = ["controls", "map_part", "pick_run", "scene", "tools_part"]

@@ -1,0 +1,270 @@
+"""What Explore looks at: a run at a step, the choice of points, the map of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import streamlit as st
+from torch import Tensor
+
+from genlab import latent, runs
+from genlab.errors import RunNotFound
+from genlab.figures.data import points_figure, points_info
+from genlab.figures.latent import METHODS
+from genlab.latent import Codes
+from genlab.latent.codes import held_out
+from genlab.latent.points import codes_from
+from genlab.models.base import HasCritic, HasDecoder, HasEncoder, HasLabels
+from genlab.models.labels import held_at_class
+from genlab.ui import pictures, state
+from genlab.ui.cards import name
+from genlab.ui.messages import fragment, plain
+
+REFERENCE = re.compile(r"(shipped:)?[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+SIZES = (200, 500, 1000, 2000)
+WHAT = {"data": "held-out data", "prior": "prior samples", "both": "both"}
+FAILED = "The map could not be made"
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is mapped: the values of the job ``project``, and the state of the page."""
+
+    run: str
+    step: int
+    method: str
+    n: int
+    seed: int
+    what: str
+    #: The class at which codes are decoded; None where the model knows none, or at no class.
+    label: str | None = None
+
+    @property
+    def mapped(self) -> dict[str, Any]:
+        """The values of the job: all but the class, which moves no point of the map."""
+        return {name: value for name, value in asdict(self).items() if name != "label"}
+
+    @property
+    def key(self) -> str:
+        """A word for the keys of widgets that belong to this map."""
+        return "-".join(map(str, self.mapped.values()))
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A run's model and data at a step, with the map of it."""
+
+    query: Query
+    model: Any
+    data: Any
+    codes: Codes
+    result: Mapping[str, Any]
+
+    @property
+    def image(self) -> bool:
+        """Whether an example is a picture."""
+        return bool(self.data.meta.is_image)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def model_at(run: str, step: int, created: float) -> Any:  # noqa: ARG001 - part of the key
+    """The model of a run after a step, in evaluation mode."""
+    return runs.open_run(run).model(step)
+
+
+def pick_run() -> Any | None:
+    """The run that the URL names, else the newest with a snapshot; None if there is none.
+
+    Raises:
+        RunNotFound: if the URL names a run that there is not.
+    """
+    rows = [row for row in runs.store().runs() if row.status != "queued"]
+    titles = {row.id: f"{name(row)} · {row.id} · {row.status}" for row in rows}
+    titles |= {view.id: f"{name(view.row)} · trained already" for view in runs.shipped()}
+    wanted = st.query_params.get("run")
+    if wanted is not None and not REFERENCE.fullmatch(wanted):
+        raise RunNotFound(f"There is no run {wanted!r}. Choose one on Start.")
+    if wanted is not None and wanted not in titles:
+        titles = {wanted: name(runs.open_run(wanted).row), **titles}
+    if not titles:
+        return None
+    options = list(titles)
+    key = "explore.run"
+    if st.session_state.get(key) not in options:
+        st.session_state[key] = wanted or _first_with_snapshot(options)
+    picked = st.selectbox("Run", options, key=key, format_func=lambda run: titles[run])
+    return runs.open_run(picked)
+
+
+def _first_with_snapshot(options: list[str]) -> str:
+    for run in options:
+        if runs.open_run(run).snapshots():
+            return run
+    return options[0]
+
+
+def subjects(model: type) -> tuple[tuple[str, ...], str]:
+    """What of a model can be mapped, and what is mapped at first."""
+    if not issubclass(model, HasDecoder):
+        return ("data",), "data"
+    first = "data" if issubclass(model, HasEncoder) or not issubclass(model, HasCritic) else "both"
+    return ("data", "prior", "both"), first
+
+
+def controls(view: Any, steps: tuple[int, ...], model: type) -> Query:
+    """The widgets above the map; what they show is in the URL."""
+    subjects_, first = subjects(model)
+    wrong: list[str | None] = []
+
+    def asked(param: str, allowed: Any, default: Any) -> Any:
+        value, why = state.choice(param, allowed, default)
+        wrong.append(why)
+        return value
+
+    step0 = asked("step", steps, steps[-1])
+    method0 = asked("method", tuple(METHODS), "pca")
+    what0 = asked("what", subjects_, first)
+    n0 = asked("n", SIZES, 500)
+    seed0, why = state.number("seed", 0, 0, 2**31 - 1)
+    wrong.append(why)
+    classes = known_classes(view, model)
+    label0 = asked("label", classes, None) if classes else None
+    key = f"explore.{view.id}"
+    widths = [3, 2, 2, 2, 1, 2] if classes else [3, 2, 2, 2, 1]
+    columns = st.columns(widths, vertical_alignment="bottom")
+    with columns[0]:
+        if len(steps) > 1:
+            step = st.select_slider(
+                "Snapshot (step)",
+                steps,
+                value=step0,
+                key=f"{key}.step",
+                format_func=lambda s: f"{s:,}",
+            )
+        else:
+            step = steps[0]
+            st.text_input("Snapshot (step)", f"{step:,}", disabled=True, key=f"{key}.step")
+    with columns[1]:
+        method = st.segmented_control(
+            "Map",
+            list(METHODS),
+            default=method0,
+            key=f"{key}.method",
+            format_func=METHODS.__getitem__,
+            required=True,
+        )
+    with columns[2]:
+        what = st.selectbox(
+            "Points",
+            subjects_,
+            index=subjects_.index(what0),
+            key=f"{key}.what",
+            format_func=WHAT.__getitem__,
+        )
+    with columns[3]:
+        n = st.select_slider("How many", SIZES, value=n0, key=f"{key}.n")
+    with columns[4]:
+        seed = st.number_input("Seed", 0, 2**31 - 1, seed0, key=f"{key}.seed")
+    label = None
+    if classes:
+        with columns[5]:
+            label = st.selectbox(
+                "Decode as class",
+                (None, *classes),
+                index=0 if label0 is None else 1 + classes.index(label0),
+                key=f"{key}.label",
+                format_func=lambda name: "unknown" if name is None else name,
+                help="The class given to the decoder for z of your own, paths and generated "
+                "points; a real example is decoded as its own class.",
+            )
+    query = Query(view.id, int(step), str(method), int(n), int(seed), str(what), label)
+    problems = [text for text in wrong if text]
+    for text in problems:
+        st.error(plain(text), icon=":material/error:")
+    state.settle("explore", asdict(query), " ".join(problems) or None, with_picks)
+    return query
+
+
+def known_classes(view: Any, model: type) -> tuple[str, ...]:
+    """The classes at which the model can be held; none where it knows no labels."""
+    if not issubclass(model, HasLabels):
+        return ()
+    classes: tuple[str, ...] = view.data().meta.classes
+    return classes
+
+
+def with_picks(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The URL of the page: the query, the points A and B, and what the tools keep there."""
+    own = {word for word in st.query_params if word.startswith("t.")} | {"a", "b", "tool"}
+    memory = st.session_state
+    kept = {word: memory.get(f"explore.{word}", st.query_params.get(word)) for word in sorted(own)}
+    return {**values, **kept}
+
+
+def remember(**values: Any) -> None:
+    """Keep values of a tool in the URL, under ``t.<name>``; None takes one away."""
+    for word, value in values.items():
+        st.session_state[f"explore.t.{word}"] = value
+        if value is None:
+            st.query_params.pop(f"t.{word}", None)
+        elif st.query_params.get(f"t.{word}") != str(value):
+            st.query_params[f"t.{word}"] = str(value)
+
+
+def remembered(word: str, default: str = "") -> str:
+    """A value of a tool from the URL."""
+    return str(
+        st.session_state.get(f"explore.t.{word}") or st.query_params.get(f"t.{word}", default)
+    )
+
+
+def scene(view: Any, query: Query) -> Scene | None:
+    """The map of a query: at once if it is there already, else None, with its progress shown."""
+    # A failed wish made again is tried again: only the button may do that.
+    slot = f"explore.job.{query.key}"
+    known = st.session_state.get(slot)
+    job = runs.job(known) if known else None
+    if job is None or job.status == "done":
+        job = runs.submit_job("project", query.mapped)
+        st.session_state[slot] = job.key
+    if job.status == "failed":
+        st.error(f"{FAILED}: {plain(job.message)}", icon=":material/error:")
+        if st.button("Try again", key="explore.again", icon=":material/replay:"):
+            del st.session_state[slot]
+            st.rerun()
+        return None
+    if job.status != "done":
+        fragment(run_every=0.4)(_waiting)(job.key)
+        return None
+    result = runs.job_result(job.key)
+    model = held_at_class(model_at(view.id, query.step, view.row.created), query.label)
+    codes = codes_from(result, latent.space(model))
+    return Scene(query, model, view.data(), codes, result)
+
+
+def _waiting(key: str) -> None:
+    job = runs.job(key)
+    if job is None or job.status in ("done", "failed"):
+        st.rerun()
+    done = job.progress if job else 0.0
+    text = (job.message if job else "") or "waits for a worker"
+    st.progress(min(1.0, done), text=f"The map is being made: {plain(text)}")
+
+
+def among_data(
+    scene: Scene,
+    key: str,
+    *,
+    marks: Mapping[str, Tensor] | None = None,
+    paths: Mapping[str, Tensor] | None = None,
+) -> None:
+    """Marks and paths among the held-out data."""
+    info = points_info(
+        held_out(scene.data).x[:600].numpy(),
+        marks={name: x.numpy() for name, x in (marks or {}).items()},
+        paths={name: x.numpy() for name, x in (paths or {}).items()},
+    )
+    pictures.plot(points_figure(info), key=f"explore.{key}")

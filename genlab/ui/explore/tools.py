@@ -1,0 +1,60 @@
+"""The tools of Explore: one file and one row each; a model's capabilities decide which appear."""
+
+from __future__ import annotations
+
+import abc
+from typing import ClassVar
+
+import streamlit as st
+
+from genlab.models.base import GenerativeModel
+from genlab.registry import Registry
+from genlab.ui import state
+from genlab.ui.explore.scene import Scene
+
+
+class Tool(abc.ABC):
+    """One thing to do in a latent space, drawn below the map."""
+
+    name: ClassVar[str]
+    icon: ClassVar[str] = ""
+    #: Tools stand in this order.
+    order: ClassVar[int] = 50
+
+    @classmethod
+    @abc.abstractmethod
+    def fits(cls, model: type[GenerativeModel], image: bool) -> bool:
+        """Whether a model with these capabilities, of pictures or of points, offers the tool."""
+
+    @abc.abstractmethod
+    def draw(self, scene: Scene) -> None:
+        """Draw the tool; a part that reruns by itself is a fragment."""
+
+
+TOOLS: Registry[type[Tool]] = Registry("tool", "genlab.ui.explore")
+
+
+def tools_part(scene: Scene) -> None:
+    """The choice of a tool, which the URL keeps, and the tool."""
+    fitting = [row for row in TOOLS.rows() if row.value.fits(type(scene.model), scene.image)]
+    if not fitting:
+        return
+    fitting.sort(key=lambda row: row.value.order)
+    titles = {row.name: f"{row.value.icon} {row.title}".strip() for row in fitting}
+    key = "explore.tool"
+    if st.session_state.get(key) not in titles:
+        asked, why = state.choice("tool", tuple(titles), next(iter(titles)))
+        if why is not None and st.query_params.get("tool"):
+            st.caption(f"The tool {st.query_params['tool']!r} is not offered for this model.")
+        st.session_state[key] = asked
+    chosen = st.segmented_control(
+        "Tool",
+        list(titles),
+        key=key,
+        format_func=titles.__getitem__,
+        required=True,
+        label_visibility="collapsed",
+    )
+    if not state.problem("explore"):
+        st.query_params["tool"] = str(chosen)
+    TOOLS[str(chosen)]().draw(scene)
