@@ -86,7 +86,7 @@ class FullRank(Family):
         return _HALF_LOG_2PI_E * len(scale) + scale.diagonal().abs().log().sum()
 
     def gradient(self, scale: Tensor, eta: Tensor, slope: Tensor) -> Tensor:
-        # A mask, and not tril: on several threads tril of a small matrix takes milliseconds.
+        # A mask, and not tril: on two threads tril of a 2 × 2 matrix takes half a millisecond.
         lower = torch.where(_lower(len(scale)), slope.T @ eta / len(eta), 0.0)
         return lower + scale.diagonal().reciprocal().diag()
 

@@ -545,12 +545,14 @@ def beta_model(a: float = 4.0, b: float = 1.5) -> LogJoint:
     """
     one, other = positive("a", a), positive("b", b)
     constant = math.lgamma(one + other) - math.lgamma(one) - math.lgamma(other)
-    return LogJoint(
-        [Parameter("p", Interval())],
-        lambda values: (
-            constant + (one - 1) * values["p"].log() + (other - 1) * torch.log1p(-values["p"])
-        ),
-    )
+    powers = torch.tensor([one - 1, other - 1], dtype=torch.float64)
+
+    def log_prob(values: Values) -> Tensor:
+        # 0 log 0 = 0, at a border that p may round to.
+        p = values["p"]
+        return constant + torch.xlogy(powers[0], p) + torch.special.xlog1py(powers[1], -p)
+
+    return LogJoint([Parameter("p", Interval())], log_prob)
 
 
 def waiting_times(n: int = 25, seed: int = 0) -> LogJoint:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import abc
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,15 +16,28 @@ from torch.distributions import MultivariateNormal
 
 from genlab.divergences import gaussian_kl
 from genlab.inference.advi import ADVI, FAMILIES
+from genlab.inference.constraints import transforms
 from genlab.inference.log_joints import (
     LogJoint,
+    beta_model,
     correlated_gaussian,
     gamma_model,
     linear_gaussian,
     linear_gaussian_truth,
 )
-from genlab.learn.base import LESSONS, Check, Equation, Lesson, Quantity, tex
-from genlab.learn.panels import Array, Bars, Curve, Curves, Panel, Plane, array, ellipse
+from genlab.inference.mcmc import HMC, Draws
+from genlab.learn.base import LESSONS, Check, Equation, Lesson, Progress, Quantity, tex
+from genlab.learn.panels import (
+    Array,
+    Bars,
+    Curve,
+    Curves,
+    Panel,
+    Plane,
+    array,
+    ellipse,
+    histogram,
+)
 from genlab.measure import Estimate, Kind
 from genlab.spec import Option, Options, option
 
@@ -31,6 +45,10 @@ from genlab.spec import Option, Options, option
 FIRST, SECOND = 0.28, 0.31
 #: Fresh draws of q that an ELBO is read from.
 DRAWS = 4000
+#: Chains of the referee, and the steps that it takes to adapt.
+CHAINS, WARMUP = 8, 100
+#: Its colour in all pictures.
+REFEREE = 3
 
 
 @dataclass(frozen=True)
@@ -40,11 +58,18 @@ class ADVIOptions(Options):
     target: str = option(
         "correlated",
         "the model whose posterior is known",
-        choices=("correlated", "linear_gaussian", "gamma"),
+        choices=("correlated", "linear_gaussian", "gamma", "beta"),
     )
     steps: int = option(200, "steps of the search for q", low=1, high=400)
     draws: int = option(10, "draws of q a step", low=1, high=50)
     eta: float = option(0.1, "scale η of the step sizes", low=0.01, high=1.0, log=True)
+    mcmc: int = option(
+        150,
+        f"draws of each of the {CHAINS} chains of MCMC, the slow referee (at least 4 are made); "
+        "0 leaves it out",
+        low=0,
+        high=1000,
+    )
     seed: int = option(0, "seed of the draws", low=0, high=2**31 - 1)
 
 
@@ -71,13 +96,46 @@ class Fit:
         return (self.elbo.high - self.elbo.value) / 1.96
 
 
+class Moments(NamedTuple):
+    """Mean and standard deviation of one number of θ."""
+
+    mean: float
+    sd: float
+
+
+class Referee:
+    """What MCMC says of each number of the parameter, (K,).
+
+    Args:
+        draws: of Hamiltonian Monte Carlo.
+        name: of the parameter.
+    """
+
+    def __init__(self, draws: Draws, name: str) -> None:
+        self.draws = draws
+        self.pooled = array(draws.pooled(name).reshape(draws.zeta[..., 0].numel(), -1))
+        self.mean, self.sd = array(self.pooled.mean(0)), array(self.pooled.std(0, ddof=1))
+        self.r_hat = np.atleast_1d(array(draws.r_hat(name)))
+        self.effective = np.atleast_1d(array(draws.effective(name)))
+
+    @property
+    def n(self) -> int:
+        """Draws of all chains."""
+        return len(self.pooled)
+
+    @property
+    def error(self) -> Array:
+        """The standard error of each mean, sd / √(effective draws)."""
+        return array(self.sd / np.sqrt(self.effective))
+
+
 @LESSONS.register(
     "advi",
     title="Automatic differentiation variational inference",
     summary="A Gaussian over transformed parameters, fitted by gradients of any log-joint.",
 )
 class Automatic(Lesson):
-    """q(ζ) = N(μ, Σ) with Σ diagonal or full, beside the true posterior."""
+    """q(ζ) = N(μ, Σ) with Σ diagonal or full, beside the true posterior and MCMC."""
 
     chapter = 8
     idea = (
@@ -86,41 +144,53 @@ class Automatic(Lesson):
         "With a diagonal covariance (mean-field) the Gaussian cannot lean: on a correlated "
         "posterior its variances shrink to 1/Λ_ii, smaller than the true marginals, and a gap "
         "stays. With a full covariance the gap closes where the posterior is Gaussian, but not "
-        "where the transformed posterior is skewed, as that of a Gamma is."
+        "where the transformed posterior is skewed, as that of a Gamma is: there the choice of "
+        "the transform T decides how good the approximation can be. MCMC needs no such choice "
+        "and is right in the limit; it is the slow referee."
     )
-    source = "Kucukelbir, Tran, Ranganath, Gelman and Blei 2017."
+    source = (
+        "Kucukelbir, Tran, Ranganath, Gelman and Blei 2017 (transforms: its table 2); Neal 2011, "
+        "“MCMC using Hamiltonian dynamics”."
+    )
     Options = ADVIOptions
+
+    def __init__(self, options: Any, extra: Mapping[str, Any] | None = None) -> None:
+        super().__init__(options, extra)
+        self._tell: Progress = _silent
 
     @classmethod
     def more(cls, options: ADVIOptions) -> tuple[Option, ...]:
         if options.target == "correlated":
             say = "squared correlation of the posterior"
             return (Option("r2", float, 0.54, say, low=0.0, high=0.95),)
-        if options.target == "gamma":
-            return (
-                Option("shape", float, 2.5, "shape of the Gamma posterior", low=0.5, high=10.0),
-                Option("rate", float, 4.2, "rate of the Gamma posterior", low=0.5, high=10.0),
-            )
+        if options.target in LINES:
+            row = LINES[options.target]
+            names = tuple(_rows(row.build(1.0, 1.0)))
+            say = "the transform T from the parameter to the real line"
+            return (Option("transform", str, names[0], say, choices=names), *row.options)
         return ()
 
     @functools.cached_property
-    def case(self) -> Gaussian | Skewed:
+    def case(self) -> Case:
         """The model with what is known of it."""
-        if self.options.target == "gamma":
-            return Skewed(self.extra)
+        if self.options.target in LINES:
+            return Line(LINES[self.options.target], self.extra)
         return Gaussian(self.options.target, self.extra)
 
     @functools.cached_property
     def fits(self) -> dict[str, Fit]:
         """Both families by name; one where there is a single parameter."""
         o, found = self.options, {}
-        for family in FAMILIES if self.case.target.size > 1 else ("mean-field",):
+        families = tuple(FAMILIES) if self.case.target.size > 1 else ("mean-field",)
+        for k, family in enumerate(families):
             advi = ADVI(self.case.target, family, o.draws, o.eta)
             state, path, trace = advi.init(o.seed), [], []
-            for _ in range(o.steps):
+            for t in range(o.steps):
                 path.append(state.mean)
                 state, info = advi.step(state)
                 trace.append(float(info.terms["elbo"]))
+                done = (k + (t + 1) / o.steps) / len(families)
+                self._tell(0.5 * done, f"ADVI, {family}: step {t + 1} of {o.steps}")
             law = advi.posterior(state)
             path.append(law.mean)
             found[family] = Fit(
@@ -131,6 +201,26 @@ class Automatic(Lesson):
                 advi.elbo(state, DRAWS, o.seed),
             )
         return found
+
+    @functools.cached_property
+    def referee(self) -> Referee | None:
+        """MCMC on the same model; None where it was not asked for."""
+        if not self.options.mcmc:
+            return None
+        hmc = HMC(self.case.target, CHAINS, WARMUP)
+        draws = hmc.run(
+            max(4, self.options.mcmc),
+            self.options.seed,
+            lambda share: self._tell(0.5 + 0.5 * share, "MCMC, the slow referee"),
+        )
+        return Referee(draws, self.case.target.parameters[0].name)
+
+    def prepare(self, progress: Progress) -> None:
+        self._tell = progress
+        try:
+            _ = self.fits, self.referee, self.case.best
+        finally:
+            self._tell = _silent
 
     def equations(self) -> tuple[Equation, ...]:
         case = self.case
@@ -167,6 +257,50 @@ class Automatic(Lesson):
             ),
             *case.equations(),
             *lines,
+            *self._judged(),
+        )
+
+    def _judged(self) -> tuple[Equation, ...]:
+        """Mean and spread of each number of θ, by everyone who was asked."""
+        case, judge = self.case, self.referee
+        values: list[Quantity] = []
+        for k, (label, exact) in enumerate(zip(case.labels, case.exact, strict=True)):
+            values += _moments(label, "exact", exact, "exact")
+            for name, fit in self.fits.items():
+                values += _moments(label, f"ADVI {name}", case.moments(fit, k), case.kind)
+            if judge is not None:
+                found = Moments(float(judge.mean[k]), float(judge.sd[k]))
+                values += _moments(
+                    label, "MCMC", found, "Monte Carlo", judge.n, float(judge.error[k])
+                )
+        means = Equation(
+            "Mean and spread of the parameter: of the posterior, of the q found, and by MCMC.",
+            r"\mathrm{E}_q[\theta] = \int T^{-1}(\zeta)\, q(\zeta)\, d\zeta",
+            "",
+            tuple(values),
+        )
+        if judge is None:
+            return (means,)
+        return (
+            means,
+            Equation(
+                f"The referee is Hamiltonian Monte Carlo: {CHAINS} chains, {WARMUP} steps of "
+                f"warm-up, {judge.n:,} draws kept. It takes a proposal with probability α, and "
+                "its chains should agree: R̂ near 1.",
+                r"\alpha = \min(1, e^{H - H'}),\quad H = -\log p(x, \zeta)"
+                r" + \tfrac12 r^{\top} M^{-1} r",
+                rf"\bar\alpha = {tex(judge.draws.accept)},\quad \hat R = "
+                + r",\ ".join(tex(float(r)) for r in judge.r_hat),
+                (
+                    *(
+                        Quantity(
+                            f"effective draws for {label}", float(size), "Monte Carlo", "", judge.n
+                        )
+                        for label, size in zip(case.labels, judge.effective, strict=True)
+                    ),
+                    Quantity("lost trajectories", judge.draws.divergent, "exact", "", judge.n),
+                ),
+            ),
         )
 
     def check(self) -> tuple[Check, ...]:
@@ -195,13 +329,28 @@ class Automatic(Lesson):
                     case.log_p - gap,
                     best,
                     "log p(x) − KL of the q found",
-                    "log p(x) − KL of the best q in closed form",
+                    f"log p(x) − KL of the best q, {case.best_by}",
                     case.kind,
                     "nats",
                     1e-7 * size,
                     relation="≤",
                 )
             )
+        if (judge := self.referee) is not None:
+            for k, (label, exact) in enumerate(zip(case.labels, case.exact, strict=True)):
+                found.append(
+                    Check(
+                        f"The referee's mean of {label} is that of the posterior.",
+                        float(judge.mean[k]),
+                        exact.mean,
+                        f"MCMC, {judge.effective[k]:.0f} effective draws",
+                        "closed form",
+                        "Monte Carlo",
+                        "",
+                        4.5 * float(judge.error[k]),
+                        judge.n,
+                    )
+                )
         return tuple(found)
 
     def panels(self) -> tuple[Panel, ...]:
@@ -224,10 +373,63 @@ class Automatic(Lesson):
             "nats",
             levels=tuple(levels),
         )
-        return (*self.case.panels(fits, note), trace)
+        return (*self.case.panels(fits, self.referee, note), trace)
 
 
-class Gaussian:
+def _moments(
+    label: str, by: str, found: Moments, kind: Kind, n: int = 0, error: float = 0.0
+) -> list[Quantity]:
+    return [
+        Quantity(f"mean of {label}, {by}", found.mean, kind, "", n, error),
+        Quantity(f"sd of {label}, {by}", found.sd, kind, "", n),
+    ]
+
+
+def _silent(part: float, says: str) -> None:
+    """Tell nobody."""
+
+
+class Case(abc.ABC):
+    """A model whose posterior is known."""
+
+    #: How its divergences are computed, and how the best q is found, in words.
+    kind: Kind
+    best_by: str
+    target: LogJoint
+    log_p: float
+    #: The numbers of θ, and what is known of each.
+    labels: tuple[str, ...]
+    exact: tuple[Moments, ...]
+
+    @abc.abstractmethod
+    def kl(self, mean: Tensor, covariance: Tensor) -> float:
+        """KL(N(mean, covariance) ‖ posterior) in ζ."""
+
+    @property
+    @abc.abstractmethod
+    def best(self) -> dict[str, float]:
+        """The gap of the best q of each family."""
+
+    @abc.abstractmethod
+    def moments(self, fit: Fit, k: int) -> Moments:
+        """Mean and spread of a number of θ under q."""
+
+    @abc.abstractmethod
+    def equations(self) -> tuple[Equation, ...]:
+        """What is known of the model."""
+
+    @abc.abstractmethod
+    def check(self) -> tuple[Check, ...]:
+        """The statements about the model itself."""
+
+    @abc.abstractmethod
+    def panels(
+        self, fits: Mapping[str, Fit], judge: Referee | None, note: str
+    ) -> tuple[Panel, ...]:
+        """The posterior with all approximations of it."""
+
+
+class Gaussian(Case):
     """A Gaussian posterior in the plane: both families have a known best.
 
     Args:
@@ -236,12 +438,14 @@ class Gaussian:
     """
 
     kind: Kind = "exact"
+    best_by = "closed form"
+    labels = ("ζ₁", "ζ₂")
 
     def __init__(self, name: str, values: Mapping[str, Any]) -> None:
         if name == "correlated":
             r2 = float(values["r2"])
             cross = math.sqrt(r2 * FIRST * SECOND)
-            self.target: LogJoint = correlated_gaussian(FIRST, SECOND, r2)
+            self.target = correlated_gaussian(FIRST, SECOND, r2)
             self.mean = torch.zeros(2, dtype=torch.float64)
             rows = [[FIRST, cross], [cross, SECOND]]
             self.covariance = torch.tensor(rows, dtype=torch.float64)
@@ -249,10 +453,14 @@ class Gaussian:
         else:
             model, x = linear_gaussian_truth()
             law = model.encode(x[None])
+            assert isinstance(law, MultivariateNormal)
             self.target = linear_gaussian()
             self.mean, self.covariance = law.mean[0], law.covariance_matrix[0]
             self.log_p = float(model.log_prob(x[None]))
         self.precision = torch.linalg.inv(self.covariance)
+        self.exact = tuple(
+            Moments(float(self.mean[k]), float(self.covariance[k, k]) ** 0.5) for k in (0, 1)
+        )
 
     def kl(self, mean: Tensor, covariance: Tensor) -> float:
         """KL(N(mean, covariance) ‖ posterior), closed form."""
@@ -260,10 +468,12 @@ class Gaussian:
 
     @functools.cached_property
     def best(self) -> dict[str, float]:
-        """The gap of the best q of each family."""
         diagonal = self.precision.diagonal()
         gap = 0.5 * float(diagonal.log().sum() - torch.logdet(self.precision))
         return {"mean-field": gap, "full-rank": 0.0}
+
+    def moments(self, fit: Fit, k: int) -> Moments:
+        return Moments(float(fit.mean[k]), float(fit.covariance[k, k]) ** 0.5)
 
     def equations(self) -> tuple[Equation, ...]:
         best, true = 1 / self.precision.diagonal(), self.covariance.diagonal()
@@ -300,7 +510,9 @@ class Gaussian:
             ),
         )
 
-    def panels(self, fits: Mapping[str, Fit], note: str) -> tuple[Panel, ...]:
+    def panels(
+        self, fits: Mapping[str, Fit], judge: Referee | None, note: str
+    ) -> tuple[Panel, ...]:
         spread = 3.2 * float(self.covariance.diagonal().max()) ** 0.5
         x = np.linspace(float(self.mean[0]) - spread, float(self.mean[0]) + spread, 81)
         y = np.linspace(float(self.mean[1]) - spread, float(self.mean[1]) + spread, 81)
@@ -320,93 +532,203 @@ class Gaussian:
         for family, fit in fits.items():
             variances.append(array(fit.covariance.diagonal()))
             names.append(f"ADVI {family}")
+        if judge is not None:
+            variances.append(judge.sd**2)
+            names.append("MCMC")
         return (
             Plane(
                 "ADVI's ellipses on the true posterior",
-                f"posterior exact; {note}",
+                f"posterior exact; {note}{_by(judge, 400)}",
                 (x, y, array(density)),
                 tuple(lines),
-                None,
-                "",
+                None if judge is None else _thin(judge.pooled, 400),
+                "draws of MCMC" if judge is not None else "",
                 (("mean of the posterior", *self.mean.tolist()),),
                 "ζ₁",
                 "ζ₂",
             ),
             Bars(
                 "Variances",
-                f"the first two exact; ADVI: {note}",
-                ("ζ₁", "ζ₂"),
+                f"the first two exact; ADVI: {note}{_by(judge)}",
+                self.labels,
                 tuple(zip(names, variances, strict=True)),
                 "variance",
             ),
         )
 
 
-class Skewed:
-    """A Gamma posterior, Gaussian neither in θ nor in ζ = log θ.
+def _by(judge: Referee | None, shown: int = 0) -> str:
+    """What a note says of the referee."""
+    if judge is None:
+        return ""
+    part = f" ({min(shown, judge.n)} shown)" if shown else ""
+    return (
+        f"; MCMC: {judge.n:,} draws{part}, R̂ {judge.r_hat.max():.3f}, "
+        f"{judge.effective.min():.0f} effective, acceptance {judge.draws.accept:.2f}"
+    )
+
+
+def _thin(x: Array, n: int) -> Array:
+    """At most n rows, evenly spread over the draws."""
+    return x[np.linspace(0, len(x) - 1, min(n, len(x))).astype(int)]
+
+
+@dataclass(frozen=True)
+class Known:
+    """A one-parameter posterior known in closed form.
 
     Args:
+        build: the model for two numbers.
+        options: of the two numbers.
+        moments: mean and sd of the parameter for the two numbers.
+        law: the posterior, LaTeX.
+    """
+
+    build: Callable[[float, float], LogJoint]
+    options: tuple[Option, Option]
+    moments: Callable[[float, float], Moments]
+    law: str
+
+
+def _positive(name: str, default: float, say: str, low: float = 0.5) -> Option:
+    return Option(name, float, default, say, low=low, high=10.0)
+
+
+LINES: dict[str, Known] = {
+    "gamma": Known(
+        gamma_model,
+        (
+            _positive("shape", 2.5, "shape of the Gamma posterior"),
+            _positive("rate", 4.2, "rate of the Gamma posterior"),
+        ),
+        lambda a, b: Moments(a / b, math.sqrt(a) / b),
+        r"\mathrm{Gamma}",
+    ),
+    "beta": Known(
+        beta_model,
+        (
+            _positive("a", 4.0, "first number of the Beta posterior", 1.0),
+            _positive("b", 1.5, "second number of the Beta posterior", 1.0),
+        ),
+        lambda a, b: Moments(a / (a + b), math.sqrt(a * b / (a + b + 1)) / (a + b)),
+        r"\mathrm{Beta}",
+    ),
+}
+
+
+def _rows(target: LogJoint) -> dict[str, LogJoint]:
+    """The model under each transform that fits its one parameter, by the transform's name."""
+    (parameter,) = target.parameters
+    rows = transforms(parameter.support)
+    return {name: target.replace(parameter.name, row) for name, row in rows.items()}
+
+
+class Line(Case):
+    """A posterior over one number that is Gaussian neither in θ nor, in general, in ζ = T(θ).
+
+    Args:
+        known: the model.
         values: of the lesson's further options.
     """
 
     kind: Kind = "grid"
+    best_by = "by Gauss–Hermite quadrature"
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self.shape, self.rate = float(values["shape"]), float(values["rate"])
-        self.target = gamma_model(self.shape, self.rate)
+    def __init__(self, known: Known, values: Mapping[str, Any]) -> None:
+        self.known = known
+        self.numbers = tuple(float(values[row.name]) for row in known.options)
+        self.all = _rows(known.build(*self.numbers))
+        self.transform = str(values["transform"])
+        self.target = self.all[self.transform]
+        self.support = self.target.parameters[0].support
+        self.labels = (self.target.parameters[0].name,)
+        self.exact = (known.moments(*self.numbers),)
         self.log_p = 0.0
-        centre, sd = math.log(self.shape / self.rate), self.shape**-0.5
-        # Wide on the left, where the density of ζ falls as e^(shape ζ) only.
-        low, high = centre - 60 * sd, centre + 30 * sd
-        self.zeta = torch.linspace(low, high, 40_001, dtype=torch.float64)
-        with torch.no_grad():
-            self.log_density = self.target.log_density(self.zeta[:, None])
 
-    @property
-    def step(self) -> float:
-        """Between two points of the grid."""
-        return float(self.zeta[1] - self.zeta[0])
+    @staticmethod
+    def _log(target: LogJoint, zeta: Array) -> Array:
+        with torch.no_grad():
+            return array(target.log_density(torch.tensor(zeta)[:, None]))
 
     def kl(self, mean: Tensor, covariance: Tensor) -> float:
         """KL(N(mean, covariance) ‖ posterior) in ζ, by the trapezoidal rule."""
-        variance = float(covariance[0, 0])
-        log_q = -0.5 * (self.zeta - float(mean[0])) ** 2 / variance
-        log_q = log_q - 0.5 * math.log(2 * math.pi * variance)
-        gap = torch.where(log_q > -700, log_q.exp() * (log_q - self.log_density), 0.0)
-        return float(gap.sum()) * self.step
+        return self._kl(self.target, float(mean[0]), float(covariance[0, 0]) ** 0.5)
 
-    @property
-    def optimum(self) -> tuple[float, float]:
-        """Mean and variance of the best Gaussian over ζ."""
-        variance = 1 / self.shape
-        return math.log(self.shape / self.rate) - variance / 2, variance
+    def _kl(self, target: LogJoint, mean: float, sd: float) -> float:
+        # 8.5 standard deviations: beyond them q holds 2e-17 of its mass.
+        z = np.linspace(-8.5, 8.5, 2001)
+        log_q = -0.5 * z**2 - 0.5 * math.log(2 * math.pi)
+        gap = log_q - math.log(sd) - self._log(target, mean + sd * z)
+        return float((np.exp(log_q) * gap).sum() * (z[1] - z[0]))
+
+    @functools.cached_property
+    def optima(self) -> dict[str, tuple[Moments, float]]:
+        """The best Gaussian over ζ under each transform, and its gap, by Gauss–Hermite."""
+        return {name: best_gaussian(target) for name, target in self.all.items()}
 
     @functools.cached_property
     def best(self) -> dict[str, float]:
-        """The gap of the best q."""
-        mean, variance = self.optimum
-        gap = self.kl(torch.tensor([mean]), torch.tensor([[variance]], dtype=torch.float64))
+        gap = self.optima[self.transform][1]
         return {"mean-field": gap, "full-rank": gap}
 
+    def moments(self, fit: Fit, k: int) -> Moments:
+        # By quadrature: T⁻¹ of a Gaussian is none.
+        z = np.linspace(-8.5, 8.5, 2001)
+        weight = np.exp(-0.5 * z**2) * (z[1] - z[0]) / math.sqrt(2 * math.pi)
+        zeta = float(fit.mean[0]) + float(fit.covariance[0, 0]) ** 0.5 * z
+        theta = array(self.support.inverse(torch.tensor(zeta)))
+        mean = float((weight * theta).sum())
+        return Moments(mean, math.sqrt(float((weight * (theta - mean) ** 2).sum())))
+
     def equations(self) -> tuple[Equation, ...]:
-        mean, variance = self.optimum
+        gaps = {name: gap for name, (_, gap) in self.optima.items()}
+        law, (one, two) = self.known.law, self.numbers
+        return (
+            Equation(
+                "Another transform T is another approximation: the best Gaussian over ζ = T(θ) "
+                "is as good as T makes the posterior a Gaussian.",
+                r"\min_{\mu, \sigma}\ \mathrm{KL}\big(N(\mu, \sigma^2) \,\|\, p(\zeta \mid x)"
+                rf"\big)\quad\text{{for}}\quad {law}({tex(one)}, {tex(two)})",
+                r",\quad ".join(
+                    rf"\text{{{name}}}: {tex(max(gap, 0.0), 5)}" for name, gap in gaps.items()
+                ),
+                tuple(
+                    Quantity(f"gap of the best q, T = {name}", gap, "grid", "nats")
+                    for name, gap in gaps.items()
+                ),
+            ),
+            *self._closed(),
+        )
+
+    def _closed(self) -> tuple[Equation, ...]:
+        if self._stirling is None:
+            return ()
+        variance, centre = 1 / self.numbers[0], math.log(self.numbers[0] / self.numbers[1])
         return (
             Equation(
                 "With ζ = log θ the best Gaussian over ζ is known in closed form.",
                 r"\sigma^2 = 1/a,\quad \mu = \log \tfrac{a}{b} - \tfrac{\sigma^2}{2}"
                 r"\quad\text{for}\quad \mathrm{Gamma}(a, b)",
-                rf"\sigma^2 = {tex(variance)},\quad \mu = {tex(mean)}",
-                (Quantity("gap of the best q", self.best["mean-field"], "grid", "nats"),),
+                rf"\sigma^2 = {tex(variance)},\quad \mu = {tex(centre - variance / 2)}",
             ),
         )
 
+    @property
+    def _stirling(self) -> float | None:
+        """The gap that is known in closed form, log Γ(a) less Stirling's formula; else None."""
+        if self.known is not LINES["gamma"] or self.transform != "log":
+            return None
+        a = self.numbers[0]
+        return math.lgamma(a) - (a - 0.5) * math.log(a) + a - 0.5 * math.log(2 * math.pi)
+
     def check(self) -> tuple[Check, ...]:
-        log_gap = math.lgamma(self.shape) - self.shape * math.log(self.shape) + self.shape
-        closed = log_gap + 0.5 * math.log(self.shape) - 0.5 * math.log(2 * math.pi)
-        return (
+        at, gap = self.optima[self.transform]
+        wide = at.mean + at.sd * np.linspace(-40, 40, 20_001)
+        mass = float(np.exp(self._log(self.target, wide)).sum() * (wide[1] - wide[0]))
+        found = [
             Check(
                 "With its Jacobian the density of ζ integrates to 1.",
-                float(self.log_density.exp().sum()) * self.step,
+                mass,
                 1.0,
                 "trapezoidal rule over ζ",
                 "one",
@@ -415,51 +737,134 @@ class Skewed:
                 1e-6,
             ),
             Check(
-                "The best gap is what Stirling's formula lacks to log Γ(a).",
-                self.best["mean-field"],
-                closed,
-                "trapezoidal rule over ζ",
-                "log Γ(a) − (a − ½) log a + a − ½ log 2π",
+                "The gap of the best q is the same by two rules of quadrature.",
+                self._kl(self.target, *at),
+                gap,
+                "trapezoidal rule",
+                "Gauss–Hermite",
                 "grid",
                 "nats",
                 1e-6,
             ),
+        ]
+        if self._stirling is not None:
+            found.append(
+                Check(
+                    "The best gap is what Stirling's formula lacks to log Γ(a).",
+                    gap,
+                    self._stirling,
+                    "Gauss–Hermite quadrature, minimised",
+                    "log Γ(a) − (a − ½) log a + a − ½ log 2π",
+                    "grid",
+                    "nats",
+                    1e-6,
+                )
+            )
+        return tuple(found)
+
+    def panels(
+        self, fits: Mapping[str, Fit], judge: Referee | None, note: str
+    ) -> tuple[Panel, ...]:
+        (fit,) = fits.values()
+        middle, sd = float(fit.mean[0]), float(fit.covariance[0, 0]) ** 0.5
+        centre, spread = self.optima[self.transform][0]
+        low, high = (
+            min(middle - 4 * sd, centre - 5 * spread),
+            max(middle + 4 * sd, centre + 4 * spread),
         )
+        zeta = np.linspace(low, high, 401)
+        m, s = self.exact[0]
+        theta = np.linspace(m - 4 * s, m + 5 * s, 1201)
+        theta = theta[array(self.support.contains(torch.tensor(theta))) > 0]
+        place = self.support.forward(torch.tensor(theta))
+        volume = array(self.support.log_det(place))
 
-    def panels(self, fits: Mapping[str, Fit], note: str) -> tuple[Panel, ...]:
-        centre, sd = math.log(self.shape / self.rate), self.shape**-0.5
-        zeta = np.linspace(centre - 4 * sd, centre + 3 * sd, 401)
-        with torch.no_grad():
-            exact = array(self.target.log_density(torch.tensor(zeta)[:, None]).exp())
+        def bell(z: Array) -> Array:
+            return array(np.exp(-0.5 * ((z - middle) / sd) ** 2) / (sd * math.sqrt(2 * math.pi)))
+
+        exact = np.exp(self._log(self.target, zeta))
+        exact_theta = np.exp(self._log(self.target, array(place)) - volume)
         over_zeta = [Curve("posterior", zeta, exact, "area", 2)]
-        top = math.exp(centre) * (1 + 4 * sd)
-        theta = np.linspace(top / 400, top, 400)
-        log_theta = np.log(theta)
-        with torch.no_grad():
-            moved = array(self.target.log_density(torch.tensor(log_theta)[:, None]).exp())
-        over_theta = [Curve("posterior", theta, moved / theta, "area", 2)]
-        for k, (name, fit) in enumerate(fits.items()):
-            mean, variance = float(fit.mean[0]), float(fit.covariance[0, 0])
-
-            def bell(z: Array, m: float = mean, v: float = variance) -> Array:
-                return np.asarray(np.exp(-0.5 * (z - m) ** 2 / v) / math.sqrt(2 * math.pi * v))
-
-            label = f"q, {name}"
-            over_zeta.append(Curve(label, zeta, bell(zeta), "line", k + 1))
-            over_theta.append(Curve(label, theta, bell(log_theta) / theta, "line", k + 1))
+        over_theta = [Curve("posterior", theta, exact_theta, "area", 2)]
+        if judge is not None:
+            drawn = judge.pooled[:, 0]
+            moved = array(self.support.forward(torch.tensor(drawn)))
+            over_zeta.append(Curve("MCMC", *histogram(moved, low, high, 50), "steps", REFEREE))
+            over_theta.append(
+                Curve("MCMC", *histogram(drawn, theta[0], theta[-1], 50), "steps", REFEREE)
+            )
+        over_zeta.append(Curve("q", zeta, bell(zeta), "line", 1))
+        over_theta.append(Curve("q", theta, bell(array(place)) / np.exp(volume), "line", 1))
+        said = f"posterior exact; q: {note}{_by(judge)}"
+        name = self.labels[0]
+        best = np.array([max(gap, 0.0) for _, gap in self.optima.values()])
+        here = np.array(
+            [
+                self.kl(fit.mean, fit.covariance) if row == self.transform else math.nan
+                for row in self.all
+            ]
+        )
         return (
             Curves(
-                "Over ζ = log θ: q is a Gaussian",
-                f"posterior exact; {note}",
+                f"Over ζ = T(θ), T = {self.transform}: q is a Gaussian",
+                said,
                 tuple(over_zeta),
                 "ζ",
                 "density",
             ),
             Curves(
-                "Over θ: q is what T⁻¹ makes of it",
-                f"posterior exact; {note}",
+                f"Over θ = {name}: q is what T⁻¹ makes of it",
+                said,
                 tuple(over_theta),
-                "θ",
+                name,
                 "density",
             ),
+            Bars(
+                "What each transform leaves: KL(q ‖ posterior)",
+                f"grid; ADVI: {note}, with the transform chosen",
+                tuple(self.all),
+                (("best q", best), ("ADVI", here)),
+                "nats",
+            ),
         )
+
+
+def best_gaussian(target: LogJoint, nodes: int = 100) -> tuple[Moments, float]:
+    """The N(μ, σ²) over ζ nearest to a posterior over one number, and its divergence.
+
+    KL = E_q[log q(ζ) − log p(ζ)] by Gauss–Hermite quadrature, lowered by L-BFGS.
+
+    Args:
+        target: a model of one parameter with log p(x) = 0.
+        nodes: of the quadrature.
+    """
+    points, weights = np.polynomial.hermite_e.hermegauss(nodes)
+    x, w = torch.tensor(points), torch.tensor(weights / weights.sum())
+    # Points of weight below round-off would be where the log-joint may overflow.
+    x, w = x[w > 1e-18], w[w > 1e-18]
+    free = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+    search = torch.optim.LBFGS(
+        [free],
+        max_iter=200,
+        tolerance_grad=1e-11,
+        line_search_fn="strong_wolfe",
+        tolerance_change=1e-15,
+    )
+
+    def divergence() -> Tensor:
+        zeta = free[0] + free[1].exp() * x
+        log_q = -0.5 * x.square() - free[1] - 0.5 * math.log(2 * math.pi)
+        return (w * (log_q - target.log_density(zeta[:, None]))).sum()
+
+    def closure() -> Tensor:
+        search.zero_grad()
+        loss = divergence()
+        loss.backward()
+        return loss
+
+    with torch.enable_grad():
+        search.step(closure)
+    with torch.no_grad():
+        gap = float(divergence())
+    mean, log_sd = free.detach().tolist()
+    return Moments(mean, math.exp(log_sd)), gap
