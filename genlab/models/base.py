@@ -106,6 +106,28 @@ class HasEncoder(abc.ABC):
         """q(z | x), (B, *data_shape) -> batch shape (B,), event shape (latent,)."""
 
 
+class HasCodebook(HasLikelihood, HasEncoder, abc.ABC):
+    """The code is a grid of m entries of a codebook: of the K codes, those nearest to e(x)."""
+
+    pathwise = False
+    #: The codes, (K, d); learned by gradient where it is a parameter, else by ``follow``.
+    codebook: Tensor
+    #: Places m of the grid.
+    places: int
+
+    @abc.abstractmethod
+    def encodings(self, x: Tensor) -> Tensor:
+        """e(x), the encoder's output before it is quantised, (B, *data_shape) -> (B, m, d)."""
+
+    @abc.abstractmethod
+    def nearest(self, e: Tensor) -> Tensor:
+        """The indices of the codes nearest to vectors, (..., d) -> (...)."""
+
+    @abc.abstractmethod
+    def follow(self, e: Tensor, index: Tensor) -> None:
+        """Move the codebook after a batch, (B, m, d) and (B, m), where no gradient does."""
+
+
 class HasLabels(abc.ABC):
     """The model knows classes: it can be held at labels, and is then a model like any other.
 
@@ -128,6 +150,10 @@ class HasCritic(abc.ABC):
 
     #: Whether, in training, an example's score depends on the rest of its batch.
     batch_normalised: ClassVar[bool] = False
+    #: How many consecutive rows of a batch are judged together, each being given the score of its
+    #: pack. Beyond 1 a score says nothing of one example: do not map it over a plane, and what it
+    #: proves is of packs (JS of the m-fold products, say), not of examples.
+    pack: int = 1
 
     @abc.abstractmethod
     def score(self, x: Tensor) -> Tensor:

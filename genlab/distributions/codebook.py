@@ -1,0 +1,162 @@
+"""Distributions over vectors that are put together from the codes of a codebook."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, constraints
+
+CodeNet = Callable[[Tensor, Tensor, Any], tuple[Tensor, Any]]
+
+
+def nearest(codebook: Tensor, e: Tensor) -> Tensor:
+    """argmin_k |e − c_k|² for codes (K, d) and vectors (..., d), indices (...).
+
+    Example:
+        >>> nearest(torch.tensor([[0.0], [1.0]]), torch.tensor([[0.2], [0.9], [7.0]]))
+        tensor([0, 1, 1])
+    """
+    # |e|² is the same for all codes.
+    return (codebook.square().sum(-1) - 2 * e @ codebook.mT).argmin(-1)
+
+
+class CodeDistribution(Distribution):
+    """What the two share: m places, at each a code; a mass function over the Kᵐ vectors.
+
+    Args:
+        codebook: (K, d).
+        places: m; an event is (m d,).
+        batch: the batch shape.
+    """
+
+    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
+
+    def __init__(self, codebook: Tensor, places: int, batch: torch.Size) -> None:
+        self.codebook, self.places = codebook, places
+        size = torch.Size((places * codebook.shape[1],))
+        super().__init__(batch, size, validate_args=False)
+
+    @property
+    def log_count(self) -> float:
+        """log Kᵐ = m log K."""
+        return self.places * math.log(len(self.codebook))
+
+    def index_of(self, value: Tensor) -> tuple[Tensor, Tensor]:
+        """The codes nearest to a vector, (..., m), and whether it is made of them, (...)."""
+        parts = value.unflatten(-1, (self.places, self.codebook.shape[1]))
+        index = nearest(self.codebook, parts)
+        gap = (self.codebook[index] - parts).abs().flatten(-2).amax(-1)
+        size = self.codebook.abs().amax().clamp_min(1e-6)
+        return index, gap <= 1e-5 * size
+
+
+class UniformCodes(CodeDistribution):
+    """Each of m places has one of K codes, all Kᵐ vectors alike: log p = −m log K nats.
+
+    Source: van den Oord, Vinyals and Kavukcuoglu 2017, "Neural discrete representation learning",
+    section 3.1.
+
+    Example:
+        >>> law = UniformCodes(torch.tensor([[0.0], [1.0]]), 3)
+        >>> law.log_prob(torch.tensor([[0.0, 1.0, 1.0], [0.0, 0.5, 1.0]]))
+        tensor([-2.0794,    -inf])
+    """
+
+    def __init__(self, codebook: Tensor, places: int) -> None:
+        super().__init__(codebook, places, torch.Size())
+
+    @property
+    def mean(self) -> Tensor:
+        return self.codebook.mean(0).repeat(self.places)
+
+    @property
+    def variance(self) -> Tensor:
+        return self.codebook.var(0, correction=0).repeat(self.places)
+
+    def sample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
+        shape = (*sample_shape, self.places)
+        index = torch.randint(len(self.codebook), shape, device=self.codebook.device)
+        return self.codebook[index].flatten(-2).detach()
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        _, made = self.index_of(value)
+        return torch.where(made, -self.log_count, -math.inf).to(value.dtype)
+
+
+class AutoregressiveCodes(CodeDistribution):
+    """The codes one after the other, place by place: p(k_1, ..., k_m) = Π_j p(k_j | k_<j).
+
+    Args:
+        codebook: (K, d).
+        places: m.
+        net: ``net(previous, place, state) -> (logits, state)``: previous codes (B, n, d) and their
+            places (n,) to logits (B, n, K) of the codes there, going on from a state.
+    """
+
+    def __init__(self, codebook: Tensor, places: int, net: CodeNet) -> None:
+        self.net = net
+        super().__init__(codebook.detach(), places, torch.Size())
+
+    def sample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
+        n = torch.Size(sample_shape).numel()
+        previous, state, drawn = self.codebook.new_zeros(n, 1, self.codebook.shape[1]), None, []
+        with torch.no_grad():
+            for j in range(self.places):
+                logits, state = self.net(previous, torch.tensor([j]), state)
+                index = torch.multinomial(logits[:, 0].softmax(-1), 1)
+                previous = self.codebook[index]
+                drawn.append(previous)
+        return torch.cat(drawn, dim=1).view(*sample_shape, -1)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        index, made = self.index_of(value)
+        flat = index.reshape(-1, self.places)
+        codes = self.codebook[flat]
+        previous = torch.cat([torch.zeros_like(codes[:, :1]), codes[:, :-1]], dim=1)
+        logits, _ = self.net(previous, torch.arange(self.places), None)
+        each = logits.log_softmax(-1).gather(-1, flat[..., None]).squeeze(-1)
+        return torch.where(made, each.sum(-1).view(made.shape), -math.inf)
+
+
+class OneCode(CodeDistribution):
+    """All mass at one vector of codes: log q = 0 there, and KL(q ‖ uniform) = m log K.
+
+    Args:
+        codebook: (K, d).
+        index: of the codes, (B, m).
+    """
+
+    has_rsample = True
+
+    def __init__(self, codebook: Tensor, index: Tensor) -> None:
+        self.index = index
+        super().__init__(codebook, index.shape[-1], index.shape[:-1])
+
+    @property
+    def mean(self) -> Tensor:
+        return self.codebook[self.index].flatten(-2)
+
+    @property
+    def mode(self) -> Tensor:
+        return self.mean
+
+    @property
+    def variance(self) -> Tensor:
+        return torch.zeros_like(self.mean)
+
+    def rsample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
+        mean = self.mean
+        return mean.expand(torch.Size(sample_shape) + mean.shape)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        index, made = self.index_of(value)
+        here = made & (index == self.index).all(-1)
+        return torch.where(here, 0.0, -math.inf).to(value.dtype)
+
+    def closed_form_kl(self, prior: Distribution) -> Tensor | None:
+        """KL(q ‖ p) = −log p at the one vector, (B,) in nats, for a law over the same codes."""
+        return -prior.log_prob(self.mean) if isinstance(prior, CodeDistribution) else None
