@@ -1,7 +1,7 @@
 """One table a kind: the datasets, models, objectives, algorithms, ... by name.
 
 A class joins its table with the decorator ``@MODELS.register("vae", title=...)`` in its own file;
-every module of the kind's package is imported when the table is first read, and so are the
+every module of the kind's packages is imported when the table is first read, and so are the
 modules named in the environment variable ``GENLAB_PLUGINS`` (comma-separated).
 """
 
@@ -33,11 +33,11 @@ class Row(Generic[T]):
 
 
 class Registry(Generic[T]):
-    """A table from names to things, filled by the modules of one package.
+    """A table from names to things, filled by the modules of its packages.
 
     Args:
         kind: what the rows are, as in messages (``model``).
-        package: the package whose modules fill the table when it is first read.
+        packages: those whose modules fill the table when it is first read, in this order.
 
     Example:
         >>> colours: Registry[int] = Registry("colour", "genlab.data")
@@ -46,8 +46,8 @@ class Registry(Generic[T]):
         (16711680, 'Red')
     """
 
-    def __init__(self, kind: str, package: str) -> None:
-        self.kind, self._package = kind, package
+    def __init__(self, kind: str, *packages: str) -> None:
+        self.kind, self._packages = kind, packages
         self._rows: dict[str, Row[T]] = {}
         self._loaded = self._loading = False
         self._lock = threading.RLock()
@@ -84,9 +84,10 @@ class Registry(Generic[T]):
                 return
             self._loading = True
             try:
-                package = importlib.import_module(self._package)
-                for module in pkgutil.iter_modules(package.__path__):
-                    importlib.import_module(f"{self._package}.{module.name}")
+                for name in self._packages:
+                    package = importlib.import_module(name)
+                    for module in pkgutil.iter_modules(package.__path__):
+                        importlib.import_module(f"{name}.{module.name}")
                 named = (name.strip() for name in os.environ.get("GENLAB_PLUGINS", "").split(","))
                 for plugin in filter(None, named):
                     _plug(plugin)
@@ -143,7 +144,7 @@ def _plug(name: str) -> None:
 DATASETS: Registry[Any] = Registry("data", "genlab.data")
 MODELS: Registry[Any] = Registry("model", "genlab.models")
 OBJECTIVES: Registry[Any] = Registry("objective", "genlab.objectives")
-ALGORITHMS: Registry[Any] = Registry("algorithm", "genlab.train")
+ALGORITHMS: Registry[Any] = Registry("algorithm", "genlab.train", "genlab.inference")
 #: Work off the request path: functions ``(model, data, values, progress) -> dict of arrays``. Who
 #: runs the job opens the run named by ``values["run"]`` at ``values["step"]`` and gives its model
 #: (evaluation mode) and dataset; ``progress(fraction, message)`` may be called at any time.

@@ -317,6 +317,17 @@ class NormalGamma(Conjugate):
         _, k, a, b = self.parameters(natural)
         return (torch.lgamma(a) - a * b.log() - 0.5 * k.log()).sum()
 
+    def mean_parameters(self, natural: Tensor) -> Tensor:
+        m, k, a, b = self.parameters(natural)
+        precision = a / b
+        columns = (
+            m * precision,
+            -0.5 * (m**2 * precision + 1 / k),
+            torch.digamma(a) - b.log(),
+            -precision,
+        )
+        return torch.stack(columns, dim=-1)
+
     def checked(self, x: Tensor) -> Tensor:
         return _rows(x, self.dim)
 

@@ -13,14 +13,15 @@ from genlab.errors import SpecError
 from genlab.inference.base import Inference, finite, positive
 from genlab.inference.conjugate import Conjugate, Posterior, _rows
 from genlab.measure import Series
+from genlab.models.linear_gaussian import LinearGaussian as Law
 from genlab.train.algorithm import Info
 
 
 class LinearGaussian(Conjugate):
-    """z ~ N(0, I_k), x | z ~ N(W z + b, variance I_d).
+    """z ~ N(0, I_k), x | z ~ N(W z + b, variance I_d), in float64.
 
-    p(z | x) = N(M⁻¹ Wᵀ(x - b) / variance, M⁻¹) with M = I + WᵀW / variance, and
-    p(x) = N(b, W Wᵀ + variance I).
+    Evidence and posterior of an x with its own z are those of
+    :class:`genlab.models.linear_gaussian.LinearGaussian`.
 
     As a :class:`Conjugate` model the unknown is one z of which several noisy x arrive:
     λ = (Λ m, Λ), of shape (k, k + 1), and each x adds (Wᵀ(x - b), WᵀW) / variance.
@@ -52,24 +53,19 @@ class LinearGaussian(Conjugate):
             )
         self.dim, self.latent = self.loadings.shape
         identity = torch.eye(self.latent, dtype=torch.float64)
-        self._gram = self.loadings.T @ self.loadings / self.variance
-        self.precision = identity + self._gram
+        #: The model itself, which owns the formulas of one x with its own z.
+        self.law = Law.of(self.loadings, self.offset, math.sqrt(self.variance))
+        self.law.requires_grad_(False)
+        self._gram = self.law.precision() - identity
         self.prior = torch.cat([torch.zeros(self.latent, 1, dtype=torch.float64), identity], dim=1)
 
-    def encode(self, x: Tensor) -> MultivariateNormal:
+    def encode(self, x: Tensor) -> Distribution:
         """p(z | x) exactly, each x with its own z: batch (B,), event (k,)."""
-        first = (self.checked(x) - self.offset) @ self.loadings / self.variance
-        mean = torch.linalg.solve(self.precision, first.T).T
-        return MultivariateNormal(mean, precision_matrix=self.precision.expand(len(mean), -1, -1))
+        return self.law.encode(self.checked(x))
 
     def log_prob(self, x: Tensor) -> Tensor:
         """log p(x) exactly, each x with its own z, in nats, (B, d) -> (B,)."""
-        centred = self.checked(x) - self.offset
-        first = centred @ self.loadings / self.variance
-        fit = (first * torch.linalg.solve(self.precision, first.T).T).sum(1)
-        quadratic = centred.square().sum(1) / self.variance - fit
-        log_det = self.dim * math.log(self.variance) + torch.logdet(self.precision)
-        return -0.5 * (quadratic + log_det + self.dim * math.log(2 * math.pi))
+        return self.law.log_prob(self.checked(x))
 
     def log_normaliser(self, natural: Tensor) -> Tensor:
         first, precision = natural[:, 0], natural[:, 1:]
@@ -118,24 +114,28 @@ class Moments:
 class ProbabilisticPCA(Inference[Moments, Tensor]):
     """Maximum likelihood for W, b and the variance, in closed form from the moments seen so far.
 
-    W = U_k (L_k - s² I)^½, s² = mean of the d - k smaller eigenvalues of the covariance.
+    W = U_k (L_k - s² I)^½, s² = mean of the d - k smaller eigenvalues of the covariance, or the
+    variance that is given.
 
     Source: Tipping and Bishop 1999, "Probabilistic principal component analysis", eq. 7-8.
 
     Args:
         dim: d.
-        latent: k, below d.
+        latent: k, below d; up to d where the variance is given.
+        variance: s², above 0; None to fit it too.
 
     Raises:
-        SpecError: unless 0 < k < d.
+        SpecError: for a latent size or a variance out of range.
     """
 
     state_class = Moments
 
-    def __init__(self, dim: int, latent: int) -> None:
-        if not 0 < latent < dim:
-            raise SpecError("latent", latent, f"allowed: a whole number from 1 to {dim - 1}")
+    def __init__(self, dim: int, latent: int, variance: float | None = None) -> None:
+        most = dim - 1 if variance is None else dim
+        if not 0 < latent <= most:
+            raise SpecError("latent", latent, f"allowed: a whole number from 1 to {most}")
         self.dim, self.latent = dim, latent
+        self.variance = None if variance is None else positive("variance", variance)
 
     @property
     def series(self) -> tuple[Series, ...]:
@@ -162,17 +162,22 @@ class ProbabilisticPCA(Inference[Moments, Tensor]):
         Raises:
             SpecError: if too few examples were seen to tell noise from signal.
         """
-        if float(state.count) <= self.dim:
+        least = self.dim if self.variance is None else 1
+        if float(state.count) <= least:
             raise SpecError(
-                "batch", f"{int(state.count)} examples in all", f"allowed: more than {self.dim}"
+                "batch", f"{int(state.count)} examples in all", f"allowed: more than {least}"
             )
         mean = state.total / state.count
         covariance = state.scatter / state.count - torch.outer(mean, mean)
         values, vectors = torch.linalg.eigh(covariance)
-        noise = float(values[: -self.latent].mean())
-        if noise <= 1e-12 * float(values[-1]):
-            raise SpecError(
-                "latent", self.latent, "the data lie in so few dimensions: choose a smaller number"
-            )
+        noise = self.variance
+        if noise is None:
+            noise = float(values[: -self.latent].mean())
+            if noise <= 1e-12 * float(values[-1]):
+                raise SpecError(
+                    "latent",
+                    self.latent,
+                    "the data lie in so few dimensions: choose a smaller number",
+                )
         kept, axes = values[-self.latent :].flip(0), vectors[:, -self.latent :].flip(1)
         return LinearGaussian(axes * (kept - noise).clamp_min(0).sqrt(), mean, noise)

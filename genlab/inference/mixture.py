@@ -81,6 +81,27 @@ class Mixture:
         return self.means[k] + (factors @ noise).squeeze(-1)
 
 
+def far_apart(x: Tensor, k: int, source: torch.Generator) -> Tensor:
+    """k of the examples, each drawn in proportion to its squared distance from those before.
+
+    Source: Arthur and Vassilvitskii 2007, "k-means++: the advantages of careful seeding".
+
+    Args:
+        x: (n, d), n of at least k.
+        k: how many.
+        source: of the draws.
+
+    Returns:
+        (k, d).
+    """
+    chosen = [int(torch.randint(len(x), (), generator=source))]
+    for _ in range(1, k):
+        far = torch.cdist(x, x[chosen]).min(1).values.square()
+        weights = far if float(far.sum()) > 0 else torch.ones_like(far)
+        chosen.append(int(torch.multinomial(weights, 1, generator=source)))
+    return x[chosen]
+
+
 class EM(Inference[Mixture, Tensor]):
     """Expectation-maximisation on the whole data set: log p(x_1..n) never falls.
 
@@ -125,16 +146,11 @@ class EM(Inference[Mixture, Tensor]):
             )
         x = finite("data", data)
         x = x[:, None] if x.dim() == 1 else x
-        source = generator(seed, "em")
-        chosen = [int(torch.randint(len(x), (), generator=source))]
-        for _ in range(1, self.components):
-            far = torch.cdist(x, x[chosen]).min(1).values.square()
-            weights = far if float(far.sum()) > 0 else torch.ones_like(far)
-            chosen.append(int(torch.multinomial(weights, 1, generator=source)))
+        means = far_apart(x, self.components, generator(seed, "em"))
         covariance = torch.cov(x.T).view(x.shape[1], x.shape[1])
         covariance = covariance + self.floor * torch.eye(x.shape[1], dtype=torch.float64)
         equal = torch.full((self.components,), 1 / self.components, dtype=torch.float64)
-        return Mixture(equal, x[chosen], covariance.repeat(self.components, 1, 1))
+        return Mixture(equal, means, covariance.repeat(self.components, 1, 1))
 
     def step(self, state: Mixture, batch: Tensor) -> tuple[Mixture, Info]:
         """One E and one M step; the batch is the whole data set, (n, d)."""

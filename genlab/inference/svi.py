@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.distributions import Dirichlet, Independent, Normal
+from torch.distributions import Dirichlet
 
 from genlab.errors import SpecError
-from genlab.inference.base import Inference, finite, positive
-from genlab.inference.conjugate import ConditionallyConjugate, Local, _rows
+from genlab.inference.base import Inference, positive
+from genlab.inference.conjugate import ConditionallyConjugate, Conjugate, Local
+from genlab.inference.mixture import far_apart
 from genlab.measure import Series
 from genlab.random import generator
 from genlab.train.algorithm import Info
@@ -134,98 +135,92 @@ class SVI(Inference[Search, Tensor]):
 
 
 class BayesianMixture(ConditionallyConjugate):
-    """π ~ Dirichlet(concentration), μ_k ~ N(0, spread² I), c_i ~ π, x_i ~ N(μ_{c_i}, sd² I).
+    """π ~ Dirichlet(concentration), θ_k ~ the conjugate prior, c_i ~ π, x_i ~ p(x | θ_{c_i}).
 
-    Global: q(π) q(μ_1) ... q(μ_K); local: q(c_i), whose optimum is the softmax over k of
-    E[log π_k] + E[log N(x_i; μ_k)]. λ is (K, 2 + d): the count, precision · mean (d), precision.
+    Global: q(π) q(θ_1) ... q(θ_K); local: q(c_i), whose optimum is the softmax over k of
+    E[log π_k] + E[log p(x_i | θ_k)]. λ is (K, 1 + P): the count, and λ of the component.
 
-    Source: Blei, Kucukelbir and McAuliffe 2017, "Variational inference: a review for
-    statisticians", section 3.
+    Source: Hoffman, Blei, Wang and Paisley 2013, section 2; Blei, Kucukelbir and McAuliffe 2017,
+    "Variational inference: a review for statisticians", section 3.
 
     Args:
+        component: the law of an example within a component, with its prior. Its normaliser and
+            mean parameters must take a leading axis of components (those of a product do).
         components: K.
-        dim: d.
-        sd: known standard deviation within a component, above 0.
-        spread: standard deviation of the means' prior, above 0.
         concentration: of the weights' prior, above 0.
 
     Raises:
         SpecError: if a number is out of range.
+
+    Example:
+        >>> from genlab.inference.conjugate import NormalMean
+        >>> mixture = BayesianMixture(NormalMean(0.0, 5.0, 1.0, dim=2), 3)
+        >>> mixture.prior.shape
+        torch.Size([3, 5])
     """
 
-    def __init__(
-        self,
-        components: int,
-        dim: int,
-        sd: float = 1.0,
-        spread: float = 5.0,
-        concentration: float = 1.0,
-    ) -> None:
+    def __init__(self, component: Conjugate, components: int, concentration: float = 1.0) -> None:
         if components < 1:
             raise SpecError("components", components, "allowed: a whole number from 1")
-        self.components, self.dim, self.sd = components, dim, positive("sd", sd)
-        self.spread = positive("spread", spread)
-        prior = torch.zeros(components, dim + 2, dtype=torch.float64)
-        prior[:, 0] = positive("concentration", concentration)
-        prior[:, -1] = self.spread**-2
-        self.prior = prior
+        self.component, self.components = component, components
+        count = torch.tensor([positive("concentration", concentration)], dtype=torch.float64)
+        self.prior = torch.cat([count, component.prior.flatten()]).repeat(components, 1)
+
+    def split(self, natural: Tensor) -> tuple[Tensor, Tensor]:
+        """The counts (K,), and λ of each component (K, *its shape)."""
+        return natural[:, 0], natural[:, 1:].unflatten(1, self.component.prior.shape)
+
+    @staticmethod
+    def joined(counts: Tensor, inner: Tensor) -> Tensor:
+        """Both as one array: (..., K) with (..., K, *shape) gives (..., K, 1 + P)."""
+        flat = inner.flatten(counts.dim())
+        return torch.cat([counts.unsqueeze(-1), flat], dim=-1)
 
     def log_normaliser(self, natural: Tensor) -> Tensor:
-        counts, first, precision = natural[:, 0], natural[:, 1:-1], natural[:, -1]
+        counts, inner = self.split(natural)
         weights = torch.lgamma(counts).sum() - torch.lgamma(counts.sum())
-        means = first.square().sum(1) / (2 * precision) - self.dim / 2 * precision.log()
-        return weights + means.sum()
+        return weights + self.component.log_normaliser(inner)
 
     def mean_parameters(self, natural: Tensor) -> Tensor:
-        counts, precision = natural[:, :1], natural[:, -1:]
-        mean = natural[:, 1:-1] / precision
+        counts, inner = self.split(natural)
         log_weight = torch.digamma(counts) - torch.digamma(counts.sum())
-        square = mean.square().sum(1, keepdim=True) + self.dim / precision
-        return torch.cat([log_weight, mean, -0.5 * square], dim=1)
+        return self.joined(log_weight, self.component.mean_parameters(inner))
 
     def checked(self, x: Tensor) -> Tensor:
-        return _rows(x, self.dim)
+        return self.component.checked(x)
 
     def start(self, seed: int, x: Tensor | None) -> Tensor:
-        """The prior with its means moved to K examples, or to draws where there is no data."""
-        source = generator(seed, "svi")
-        if x is None:
-            noise = torch.randn(self.components, self.dim, generator=source, dtype=torch.float64)
-            centres = self.spread * noise
-        else:
-            rows = self.checked(x)
-            if len(rows) < self.components:
-                raise SpecError(
-                    "data", f"{len(rows)} examples", f"allowed: at least {self.components}"
-                )
-            centres = rows[torch.randperm(len(rows), generator=source)[: self.components]]
-        natural = self.prior.clone()
-        natural[:, -1] = self.sd**-2
-        natural[:, 1:-1] = centres * natural[:, -1:]
-        return natural
+        """The prior, with one example counted into each component; the examples far apart.
+
+        Raises:
+            SpecError: if there are fewer examples than components.
+        """
+        rows = None if x is None else self.checked(x)
+        if rows is None or len(rows) < self.components:
+            raise SpecError(
+                "data",
+                "no data" if rows is None else f"{len(rows)} examples",
+                f"allowed: at least {self.components} examples to start from",
+            )
+        centres = far_apart(rows, self.components, generator(seed, "svi"))
+        one = torch.ones(self.components, dtype=torch.float64)
+        return self.prior + self.joined(one, self.component.statistics(centres))
 
     def local(self, natural: Tensor, x: Tensor) -> Local:
-        counts, precision = natural[:, 0], natural[:, -1]
+        counts, inner = self.split(natural)
         log_weight = torch.digamma(counts) - torch.digamma(counts.sum())
-        centres = natural[:, 1:-1] / precision[:, None]
-        distance = (x[:, None, :] - centres).square().sum(-1) + self.dim / precision
-        constant = self.dim / 2 * math.log(2 * math.pi * self.sd**2)
-        scores = log_weight - distance / (2 * self.sd**2) - constant
+        statistics = self.component.statistics(x)
+        expected = self.component.mean_parameters(inner)
+        fit = statistics.flatten(1) @ expected.flatten(1).T
+        scores = log_weight + fit + self.component.log_base(x)[:, None]
         r = scores.softmax(1)
-        weighted = r[:, :, None] * x[:, None, :] / self.sd**2
-        columns = [r[:, :, None], weighted, r[:, :, None] / self.sd**2]
-        return Local(torch.cat(columns, dim=2), scores.logsumexp(1))
+        inside = r[:, :, None] * statistics.flatten(1)[:, None, :]
+        return Local(self.joined(r, inside), scores.logsumexp(1))
 
     def weights(self, natural: Tensor) -> Dirichlet:
         """q(π), event shape (K,)."""
         return Dirichlet(natural[:, 0])
 
-    def centres(self, natural: Tensor) -> Independent:
-        """q(μ), event shape (K, d)."""
-        precision = natural[:, -1:]
-        sd = (precision**-0.5).expand(-1, self.dim)
-        return Independent(Normal(natural[:, 1:-1] / precision, sd), 2)
-
     def responsibilities(self, natural: Tensor, x: Tensor) -> Tensor:
         """q(c_i = k) at its best, (B, d) -> (B, K)."""
-        return self.local(natural, finite("x", self.checked(x))).statistics[:, :, 0]
+        return self.local(natural, self.checked(x)).statistics[:, :, 0]

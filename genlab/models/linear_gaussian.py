@@ -71,10 +71,12 @@ class LinearGaussian(
 
     @classmethod
     def fits(cls, meta: DataMeta) -> str | None:
-        return "it needs real data, not pictures" if meta.support != "real" else None
+        return "it needs real or grey data, not binary" if meta.support == "binary" else None
 
     @classmethod
     def defaults(cls, meta: DataMeta) -> dict[str, Any]:
+        if meta.is_image:
+            return {"latent": 16, "sigma": 0.2, "lr": 3e-3}
         return {"latent": max(1, min(2, meta.dim)), "lr": 1e-2, "batch": 256}
 
     def precision(self) -> Tensor:
@@ -88,6 +90,11 @@ class LinearGaussian(
         mean = torch.linalg.solve(precision, pull.mT).mT
         return MultivariateNormal(mean, precision_matrix=precision, validate_args=False)
 
+    def sample(self, n: int) -> Tensor:
+        """The means of p(x | z) at draws of the prior; of pictures, within [0, 1]."""
+        x = super().sample(n)
+        return x.clamp(0.0, 1.0) if self.meta.support == "unit" else x
+
     def decode(self, z: Tensor) -> Distribution:
         mean = z @ self.weight.mT + self.bias
         return IsotropicGaussian(
@@ -95,11 +102,14 @@ class LinearGaussian(
         )
 
     def log_prob(self, x: Tensor) -> Tensor:
-        covariance = self.weight @ self.weight.mT + self.sigma**2 * torch.eye(
-            len(self.bias), dtype=self.weight.dtype, device=self.weight.device
-        )
-        law = MultivariateNormal(self.bias, covariance, validate_args=False)
-        return law.log_prob(x.flatten(1))
+        """log N(x; b, WWᵀ + σ²I) by the matrix inversion lemma: systems of the latent size."""
+        centred = x.flatten(1) - self.bias
+        pull = centred @ self.weight / self.sigma**2
+        precision = self.precision()
+        explained = (pull * torch.linalg.solve(precision, pull.mT).mT).sum(1)
+        quadratic = centred.square().sum(1) / self.sigma**2 - explained
+        log_det = len(self.bias) * math.log(self.sigma**2) + torch.logdet(precision)
+        return -0.5 * (quadratic + log_det + len(self.bias) * math.log(2 * math.pi))
 
     def expected_log_likelihood(self, x: Tensor, mean: Tensor, covariance: Tensor) -> Tensor:
         """E_q[log p(x | z)] = log N(x; Wm + b, σ²I) − tr(WᵀW S)/(2σ²) for q = N(m, S).

@@ -35,6 +35,61 @@ class GradientOptions(Options):
     )
 
 
+class Adam(torch.optim.Adam):
+    """Adam whose update is one call for all parameters, without the book-keeping of a step.
+
+    For small nets the hooks, the sorting by device and a counter for each parameter take several
+    times as long as the update. The numbers are those of ``torch.optim.Adam(fused=True)``.
+
+    Source: Kingma and Ba 2015, "Adam: a method for stochastic optimization".
+    """
+
+    def __init__(self, parameters: Iterable[nn.Parameter], lr: float, **settings: Any) -> None:
+        super().__init__(parameters, lr=lr, fused=True, **settings)
+        (self.group,) = self.param_groups
+        self.parameters: list[nn.Parameter] = self.group["params"]
+
+    def clear(self) -> None:
+        """Forget the gradients."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """One step along the gradients."""
+        moved = [p for p in self.parameters if p.grad is not None]
+        ready = [self.state[p] for p in moved]
+        if len(moved) < len(self.parameters) or not all(ready):
+            self.step()
+            return
+        counts = [slot["step"] for slot in ready]
+        if counts[0] is not counts[-1]:
+            if any(not torch.equal(counts[0], other) for other in counts):
+                self.step()
+                return
+            # All have moved as often: one counter serves them.
+            counts = counts[:1] * len(counts)
+            for slot in ready:
+                slot["step"] = counts[0]
+        counts[0] += 1
+        beta1, beta2 = self.group["betas"]
+        torch._fused_adam_(
+            moved,
+            [p.grad for p in moved],
+            [slot["exp_avg"] for slot in ready],
+            [slot["exp_avg_sq"] for slot in ready],
+            [],
+            counts,
+            lr=self.group["lr"],
+            beta1=beta1,
+            beta2=beta2,
+            weight_decay=0.0,
+            eps=self.group["eps"],
+            amsgrad=False,
+            maximize=False,
+        )
+
+
 @dataclass
 class GradientState:
     """A model and one optimiser a player; changed in place by a step.
@@ -45,7 +100,7 @@ class GradientState:
     """
 
     model: GenerativeModel
-    optimisers: dict[str, torch.optim.Optimizer]
+    optimisers: dict[str, Adam]
     taken: int = 0
     #: For each player, the trainable parameters that are not its own.
     others: dict[str, list[nn.Parameter]] = field(init=False)
@@ -77,6 +132,8 @@ class GradientAlgorithm(Algorithm[GradientState]):
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], objective: type[Objective]) -> str | None:
+        if not objective().players:
+            return "nothing is lowered in it"
         return objective.fits(model)
 
     @property
@@ -87,9 +144,9 @@ class GradientAlgorithm(Algorithm[GradientState]):
     def series(self) -> tuple[Series, ...]:
         return self.objective.series
 
-    def _optimiser(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    def _optimiser(self, parameters: Iterable[nn.Parameter]) -> Adam:
         o: Any = self.spec.algorithm_options
-        return torch.optim.Adam(list(parameters), lr=o.lr, betas=(o.beta1, o.beta2), fused=True)
+        return Adam(list(parameters), lr=o.lr, betas=(o.beta1, o.beta2))
 
     def _with_optimisers(self, model: GenerativeModel) -> GradientState:
         keep_memory()
@@ -151,13 +208,13 @@ class GradientAlgorithm(Algorithm[GradientState]):
     ) -> dict[str, Tensor]:
         """One update of one player; the terms of its loss, detached."""
         optimiser = state.optimisers[player]
-        optimiser.zero_grad(set_to_none=True)
+        optimiser.clear()
         with _alone(state, player):
             loss = losses(player)
             # ``backward`` and not ``autograd.grad``: it gives each gradient the strides of its
             # parameter (channels last), which the fused optimiser takes for granted.
             loss.value.backward()
-        optimiser.step()
+        optimiser.update()
         return {name: term.detach() for name, term in loss.terms.items()}
 
     def model(self, state: GradientState) -> GenerativeModel:

@@ -1,0 +1,393 @@
+"""Inference as a way to train: rows of the table of algorithms, whose state is the posterior.
+
+``exact``: in closed form, each example once; ``em``: expectation-maximisation on the whole set;
+``svi``: natural gradients from batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from genlab import models
+from genlab.data.base import Batches, DataMeta, Dataset
+from genlab.errors import SnapshotError, SpecError
+from genlab.inference.base import Inference
+from genlab.inference.conjugate import (
+    BetaBernoulli,
+    ConditionallyConjugate,
+    Conjugate,
+    NormalGamma,
+)
+from genlab.inference.lda import LDA
+from genlab.inference.linear_gaussian import ProbabilisticPCA
+from genlab.inference.mixture import EM
+from genlab.inference.svi import SVI, BayesianMixture, RobbinsMonro
+from genlab.measure import Series
+from genlab.models.base import GenerativeModel
+from genlab.models.gaussian_mixture import GaussianMixture
+from genlab.models.independent_pixels import IndependentPixels
+from genlab.models.linear_gaussian import LinearGaussian
+from genlab.models.topics import Topics, words
+from genlab.objectives.base import Objective
+from genlab.objectives.bayes import Bayes
+from genlab.objectives.likelihood import Likelihood
+from genlab.registry import ALGORITHMS, DATASETS, MODELS, OBJECTIVES
+from genlab.spec import Options, RunSpec, option
+from genlab.train.algorithm import Algorithm, Info, Packed
+
+#: Training examples that are looked at where a start, or a mean over the set, is needed.
+FIRST = 5000
+
+
+def flat(_options: Any, x: Tensor) -> Tensor:
+    """Examples as rows of float64, (B, *data_shape) -> (B, d)."""
+    return x.flatten(1).double()
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What an inference has found.
+
+    Args:
+        made: what the row's ``make`` gave.
+        posterior: the state of the inference.
+        first: the first training examples as rows, (n, d).
+    """
+
+    made: Any
+    posterior: Any
+    first: Tensor
+
+
+@dataclass(frozen=True)
+class Learner:
+    """How an algorithm learns one sort of model: a row of that algorithm.
+
+    Args:
+        model: the sort of model.
+        objective: what for.
+        make: ``make(options, meta)`` of the model's options: the conjugate model for ``svi``, the
+            inference itself for the others.
+        show: ``show(model, seen)`` writes what was found into the model.
+        rows: ``rows(options, x)``: examples as the inference takes them.
+    """
+
+    model: type[GenerativeModel]
+    objective: type[Objective]
+    make: Callable[[Any, DataMeta], Any]
+    show: Callable[[Any, Seen], None]
+    rows: Callable[[Any, Tensor], Tensor] = flat
+
+
+@dataclass
+class Learning:
+    """Where a run of inference stands.
+
+    Args:
+        posterior: the state of the inference.
+        model: what shows it.
+        taken: steps taken.
+    """
+
+    posterior: Any
+    model: GenerativeModel
+    taken: int = 0
+
+
+class Inferring(Algorithm[Learning]):
+    """An inference as a run: the state is the posterior; a model stands at it for all to see."""
+
+    #: The sorts of models it learns; ``ALGORITHMS["svi"].learners.append(Learner(...))`` adds one.
+    learners: ClassVar[list[Learner]]
+
+    def __init_subclass__(cls) -> None:
+        cls.learners = []
+
+    def __init__(self, spec: RunSpec) -> None:
+        super().__init__(spec)
+        row = self.learner(MODELS[spec.model], OBJECTIVES[spec.objective])
+        if row is None:
+            raise SpecError("algorithm", self.name, f"it does not learn {spec.model!r}")
+        self.row = row
+        self.made = row.make(spec.model_options, DATASETS[spec.data].meta(spec.data_options))
+        self.inference: Inference[Any, Tensor] = self.around(1)
+        self.first = torch.empty(0)
+
+    @classmethod
+    def learner(cls, model: type[GenerativeModel], objective: type[Objective]) -> Learner | None:
+        """The row for this pair, None if there is none."""
+        fit = (
+            row
+            for row in cls.learners
+            if issubclass(model, row.model) and issubclass(objective, row.objective)
+        )
+        return next(fit, None)
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], objective: type[Objective]) -> str | None:
+        if cls.learner(model, objective) is None:
+            return "it has no rule for such a model with this objective"
+        return objective.fits(model)
+
+    def around(self, examples: int) -> Inference[Any, Tensor]:
+        """The inference on a set of so many examples."""
+        made: Inference[Any, Tensor] = self.made
+        return made
+
+    def ready(self, data: Dataset) -> None:
+        """Take note of the training set."""
+        self.inference = self.around(len(data.train))
+        self.first = self.rows(data.train.x[:FIRST])
+
+    def rows(self, x: Tensor) -> Tensor:
+        """Examples as the inference takes them, (B, *data_shape) -> (B, d)."""
+        return self.row.rows(self.spec.model_options, x)
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        return self.inference.series
+
+    def init(self, seed: int, data: Dataset) -> Learning:
+        self.ready(data)
+        return Learning(self.inference.init(seed, self.first), models.build(self.spec))
+
+    def move(self, state: Learning, batch: Tensor) -> tuple[Any, Info]:
+        """The posterior after a batch, (B, *data_shape)."""
+        return self.inference.step(state.posterior, self.rows(batch))
+
+    def step(
+        self, state: Learning, batch: Tensor, labels: Tensor | None = None
+    ) -> tuple[Learning, Info]:
+        state.posterior, info = self.move(state, batch)
+        state.taken += 1
+        return state, info
+
+    def model(self, state: Learning) -> GenerativeModel:
+        with torch.no_grad():
+            self.row.show(state.model, Seen(self.made, state.posterior, self.first))
+        return state.model
+
+    def sample(self, state: Learning, n: int) -> Tensor:
+        with torch.no_grad():
+            return self.model(state).sample(n)
+
+    def pack(self, state: Learning) -> Packed:
+        weights = self.model(state).state_dict()
+        posterior = self.inference.pack(state.posterior)
+        tensors = {f"{MODEL}{k}": v.detach().clone() for k, v in weights.items()}
+        tensors |= {f"{POSTERIOR}{k}": v for k, v in posterior.tensors.items()}
+        return Packed(tensors, {"taken": state.taken})
+
+    def unpack(self, packed: Packed, data: Dataset) -> Learning:
+        self.ready(data)
+        model, tensors = models.build(self.spec), packed.tensors
+        try:
+            model.load_state_dict(_under(MODEL, tensors))
+        except RuntimeError as error:
+            raise SnapshotError(f"the snapshot is of another model: {error}") from None
+        posterior = self.inference.unpack(Packed(_under(POSTERIOR, tensors), {}))
+        return Learning(posterior, model, int(packed.values["taken"]))
+
+
+MODEL, POSTERIOR = "model/", "posterior/"
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names begin so, without the beginning."""
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+@ALGORITHMS.register(
+    "exact",
+    title="Closed form (exact)",
+    summary="The exact answer, batch by batch; each example counts once, so one pass is all.",
+)
+class Exact(Inferring):
+    """Bayes' rule, or the maximum of the likelihood, in closed form from what was seen so far.
+
+    After one pass over the training set nothing more arrives, and the state stays.
+    """
+
+    def ready(self, data: Dataset) -> None:
+        super().ready(data)
+        self.passes = Batches(len(data.train), self.spec.train.batch, self.spec.train.seed)
+
+    def move(self, state: Learning, batch: Tensor) -> tuple[Any, Info]:
+        if self.passes.epoch(state.taken) > 0:
+            return state.posterior, Info()
+        return super().move(state, batch)
+
+
+@dataclass(frozen=True)
+class EMOptions(Options):
+    """Options of EM."""
+
+    floor: float = option(
+        1e-6,
+        "variance added to the diagonal of each covariance; keeps components off single examples",
+        low=1e-12,
+        high=1.0,
+        log=True,
+        advanced=True,
+    )
+
+
+@ALGORITHMS.register(
+    "em",
+    title="Expectation-maximisation",
+    summary="Each step sweeps the whole training set; log p(data) never falls.",
+)
+class ExpectationMaximisation(Inferring):
+    """E: the exact responsibilities. M: the parameters from the data weighted by them.
+
+    The batch of the loop is not used. Source: Dempster, Laird and Rubin 1977.
+    """
+
+    Options = EMOptions
+
+    def around(self, examples: int) -> Inference[Any, Tensor]:
+        o: Any = self.spec.algorithm_options
+        return EM(self.made, o.floor)
+
+    def ready(self, data: Dataset) -> None:
+        super().ready(data)
+        self.whole = self.rows(data.train.x)
+
+    def move(self, state: Learning, batch: Tensor) -> tuple[Any, Info]:
+        return self.inference.step(state.posterior, self.whole)
+
+
+@dataclass(frozen=True)
+class SVIOptions(Options):
+    """Options of stochastic variational inference: its step sizes."""
+
+    forgetting: float = option(
+        0.7, "κ in the step size ρ_t = (t + τ)^−κ: above 0.5, at most 1", low=0.501, high=1.0
+    )
+    delay: float = option(1.0, "τ in the step size: damps the first steps", low=0.0, high=1e4)
+
+
+@ALGORITHMS.register(
+    "svi",
+    title="Stochastic variational inference",
+    summary="Natural gradients of the ELBO from batches, with steps that shrink.",
+)
+class StochasticVariational(Inferring):
+    """λ ← (1 − ρ_t) λ + ρ_t λ̂ with λ̂ = α + (N / B) Σ_{i in batch} E[t(x_i, z_i)].
+
+    Source: Hoffman, Blei, Wang and Paisley 2013, "Stochastic variational inference".
+    """
+
+    Options = SVIOptions
+    #: λ of the exact posterior of the training set, where it is known.
+    exact: Tensor | None = None
+
+    def around(self, examples: int) -> Inference[Any, Tensor]:
+        o: Any = self.spec.algorithm_options
+        return SVI(self.made, examples, RobbinsMonro(o.forgetting, o.delay))
+
+    def ready(self, data: Dataset) -> None:
+        super().ready(data)
+        # Where batches are binarised anew there is no one set whose posterior this would be.
+        if isinstance(self.made, Conjugate) and data.draw is None:
+            parts = (self.rows(x) for x in data.train.x.split(FIRST))
+            sums = (self.made.statistics(self.made.checked(x)).sum(0) for x in parts)
+            self.exact = sum(sums, self.made.prior)
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        if not isinstance(self.made, Conjugate):
+            return self.inference.series
+        gap = Series(
+            "posterior_gap",
+            "largest relative distance of λ from the exact posterior's",
+            "distance",
+            "",
+            "exact",
+            0,
+            "lower",
+            0.0,
+            "exact posterior",
+        )
+        return (*self.inference.series, gap)
+
+    def move(self, state: Learning, batch: Tensor) -> tuple[Any, Info]:
+        posterior, info = super().move(state, batch)
+        if self.exact is None:
+            return posterior, info
+        gap = ((posterior.natural - self.exact) / self.exact).abs().max()
+        return posterior, Info({**info.terms, "posterior_gap": gap})
+
+
+# -- what each algorithm learns
+
+
+def _coins(o: Any, meta: DataMeta) -> Conjugate:
+    return BetaBernoulli(o.prior_ones, o.prior_zeros, meta.dim)
+
+
+def _show_coins(model: IndependentPixels, seen: Seen) -> None:
+    ones, zeros = seen.posterior.natural.log().unbind(-1)
+    model.logits.copy_((ones - zeros).view(model.logits.shape))
+
+
+def _normals(o: Any, meta: DataMeta) -> ConditionallyConjugate:
+    component = NormalGamma(0.0, 0.01, 1.0, o.cluster_sd**2, meta.dim)
+    return BayesianMixture(component, o.clusters, o.weight_concentration)
+
+
+def _show_normals(model: GaussianMixture, seen: Seen) -> None:
+    """The mixture at E[π], E[μ] and the variances 1 / E[1 / v]."""
+    counts, inner = seen.made.split(seen.posterior.natural)
+    mean, _, shape, scale = NormalGamma.parameters(inner)
+    model.put(counts / counts.sum(), mean, torch.diag_embed(scale / shape))
+
+
+def _clusters(o: Any, _meta: DataMeta) -> int:
+    clusters: int = o.clusters
+    return clusters
+
+
+def _show_mixture(model: GaussianMixture, seen: Seen) -> None:
+    model.put(seen.posterior.weights, seen.posterior.means, seen.posterior.covariances)
+
+
+def _lda(o: Any, meta: DataMeta) -> ConditionallyConjugate:
+    return LDA(o.topics, meta.dim, o.mixing, o.ink_prior)
+
+
+def _show_topics(model: Topics, seen: Seen) -> None:
+    model.put(seen.posterior.natural, seen.first.sum(1).mean())
+
+
+def _bag(o: Any, x: Tensor) -> Tensor:
+    return words(x, o.grey_levels)
+
+
+def _principal(o: Any, meta: DataMeta) -> ProbabilisticPCA:
+    return ProbabilisticPCA(meta.dim, o.latent, o.sigma**2)
+
+
+def _show_principal(model: LinearGaussian, seen: Seen) -> None:
+    # With a single example there is no covariance yet: the model stays as it began.
+    if float(seen.posterior.count) > 1:
+        best = seen.made.model(seen.posterior)
+        model.weight.copy_(best.loadings)
+        model.bias.copy_(best.offset)
+
+
+COINS = Learner(IndependentPixels, Bayes, _coins, _show_coins)
+Exact.learners += [COINS, Learner(LinearGaussian, Likelihood, _principal, _show_principal)]
+ExpectationMaximisation.learners += [
+    Learner(GaussianMixture, Likelihood, _clusters, _show_mixture)
+]
+StochasticVariational.learners += [
+    COINS,
+    Learner(GaussianMixture, Bayes, _normals, _show_normals),
+    Learner(Topics, Bayes, _lda, _show_topics, _bag),
+]

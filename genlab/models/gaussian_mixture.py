@@ -1,0 +1,138 @@
+"""A mixture of Gaussians: one model that gradients, EM and variational inference can learn."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution, MultivariateNormal, OneHotCategorical
+
+from genlab.data.base import DataMeta
+from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder, HasLogProb
+from genlab.models.bayesian import Bayesian, HasParts
+from genlab.registry import MODELS
+from genlab.spec import Options, option
+
+#: The largest dimension: a covariance matrix has d² entries.
+LARGEST = 64
+
+
+@dataclass(frozen=True)
+class GaussianMixtureOptions(Options):
+    """Options of the mixture."""
+
+    clusters: int = option(8, "components K of the mixture", low=1, high=64)
+    cluster_sd: float = option(
+        0.1,
+        "standard deviation within a component that the prior expects",
+        low=1e-3,
+        high=100.0,
+        unit="data units",
+        log=True,
+        advanced=True,
+    )
+    weight_concentration: float = option(
+        1.0,
+        "concentration of the Dirichlet prior of the weights; below 1 it empties components",
+        low=1e-3,
+        high=100.0,
+        log=True,
+        advanced=True,
+    )
+
+
+@MODELS.register(
+    "gaussian_mixture",
+    title="Gaussian mixture",
+    summary="K Gaussians with weights; the density and the responsibilities are exact.",
+)
+class GaussianMixture(
+    GenerativeModel[GaussianMixtureOptions],
+    HasLogProb,
+    HasDecoder,
+    HasEncoder,
+    Bayesian,
+    HasParts,
+):
+    """p(x) = Σ_k π_k N(x; μ_k, L_k L_kᵀ), z the one-hot vector of the component.
+
+    Source: Bishop 2006, "Pattern recognition and machine learning", section 9.2 and 10.2.
+    """
+
+    Options = GaussianMixtureOptions
+
+    def __init__(self, options: GaussianMixtureOptions, meta: DataMeta) -> None:
+        super().__init__(options, meta)
+        k, d = options.clusters, meta.dim
+        self.latent = k
+        self.logits = nn.Parameter(torch.zeros(k))
+        self.means = nn.Parameter(torch.randn(k, d))
+        #: Below the diagonal L itself, on it the logarithm of L's; above it nothing is read.
+        self.factors = nn.Parameter(torch.zeros(k, d, d))
+
+    @classmethod
+    def fits(cls, meta: DataMeta) -> str | None:
+        if meta.is_image or meta.dim > LARGEST:
+            return f"it needs points of at most {LARGEST} dimensions"
+        return None
+
+    @classmethod
+    def defaults(cls, meta: DataMeta) -> dict[str, Any]:
+        return {"objective": "bayes"}
+
+    def scale(self) -> Tensor:
+        """The Cholesky factors L, (K, d, d)."""
+        diagonal = self.factors.diagonal(dim1=-2, dim2=-1).exp()
+        return self.factors.tril(-1) + torch.diag_embed(diagonal)
+
+    def put(self, weights: Tensor, means: Tensor, covariances: Tensor) -> None:
+        """Take these numbers: (K,), (K, d), (K, d, d)."""
+        lower = torch.linalg.cholesky(covariances)
+        factors = lower.tril(-1) + torch.diag_embed(lower.diagonal(dim1=-2, dim2=-1).log())
+        with torch.no_grad():
+            # A component of weight 0 keeps the smallest weight that a number can hold.
+            self.logits.copy_(weights.clamp_min(1e-30).log())
+            self.means.copy_(means)
+            self.factors.copy_(factors)
+
+    def log_joint(self, x: Tensor) -> Tensor:
+        """log π_k + log N(x; k) in nats, (B, d) -> (B, K)."""
+        apart = (x[:, None, :] - self.means).unsqueeze(-1)
+        scale = self.scale()
+        white = torch.linalg.solve_triangular(scale, apart, upper=False).squeeze(-1)
+        log_det = self.factors.diagonal(dim1=-2, dim2=-1).sum(-1)
+        constant = 0.5 * x.shape[1] * math.log(2 * math.pi)
+        fit = -0.5 * white.square().sum(-1) - log_det - constant
+        return self.logits.log_softmax(0) + fit
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        return self.log_joint(x).logsumexp(1)
+
+    def encode(self, x: Tensor) -> Distribution:
+        """p(z | x) exactly: its mean are the responsibilities, (B, K)."""
+        return OneHotCategorical(logits=self.log_joint(x), validate_args=False)
+
+    def prior(self) -> Distribution:
+        return OneHotCategorical(logits=self.logits, validate_args=False)
+
+    def decode(self, z: Tensor) -> Distribution:
+        """The component of a one-hot z; between corners means and covariances are mixed."""
+        scale = self.scale()
+        covariance = torch.einsum("bk,kij->bij", z, scale @ scale.mT)
+        # Codes off the simplex may weigh components negatively; the law stays one.
+        floor = 1e-9 * torch.eye(covariance.shape[-1], dtype=z.dtype)
+        values, vectors = torch.linalg.eigh(covariance + floor)
+        covariance = (vectors * values.clamp_min(1e-9).unsqueeze(-2)) @ vectors.mT
+        return MultivariateNormal(z @ self.means, covariance, validate_args=False)
+
+    def sample(self, n: int) -> Tensor:
+        """Draw n examples of the mixture, noise included, (n, d)."""
+        k = self.prior().sample(torch.Size((n,)))
+        noise = torch.randn(n, self.means.shape[1], 1, dtype=self.means.dtype)
+        return k @ self.means + (self.scale()[k.argmax(1)] @ noise).squeeze(-1)
+
+    def parts(self) -> tuple[Tensor, Tensor]:
+        return self.means, self.logits.softmax(0)

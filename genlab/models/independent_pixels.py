@@ -1,0 +1,69 @@
+"""Independent binary pixels: the model whose posterior is a Beta law for each pixel, exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from genlab.data.base import DataMeta
+from genlab.distributions.bernoulli import BernoulliProduct
+from genlab.models.base import GenerativeModel, HasLogProb
+from genlab.models.bayesian import Bayesian, HasParts
+from genlab.registry import MODELS
+from genlab.spec import Options, option
+
+
+@dataclass(frozen=True)
+class IndependentPixelsOptions(Options):
+    """Options of the model: its prior."""
+
+    prior_ones: float = option(
+        1.0, "a of the Beta(a, b) prior: pseudo-count of ones", low=1e-3, high=1e3, log=True
+    )
+    prior_zeros: float = option(
+        1.0, "b of the Beta(a, b) prior: pseudo-count of zeros", low=1e-3, high=1e3, log=True
+    )
+
+
+@MODELS.register(
+    "independent_pixels",
+    title="Independent pixels (Beta-Bernoulli)",
+    summary="Each pixel is a coin of its own; posterior and evidence are exact.",
+)
+class IndependentPixels(GenerativeModel[IndependentPixelsOptions], HasLogProb, Bayesian, HasParts):
+    """p(x) = Π_j Bernoulli(x_j; θ_j), θ_j ~ Beta(a, b).
+
+    With θ_j at its posterior mean, ``log_prob`` is the exact predictive law of one new picture.
+    """
+
+    Options = IndependentPixelsOptions
+
+    def __init__(self, options: IndependentPixelsOptions, meta: DataMeta) -> None:
+        super().__init__(options, meta)
+        self.logits = nn.Parameter(0.1 * torch.randn(meta.shape))
+
+    @classmethod
+    def fits(cls, meta: DataMeta) -> str | None:
+        if meta.support != "binary" or not meta.is_image:
+            return "it needs binary pictures (choose a way to binarise them)"
+        return None
+
+    @classmethod
+    def defaults(cls, meta: DataMeta) -> dict[str, Any]:
+        return {"objective": "bayes"}
+
+    def law(self, n: int) -> BernoulliProduct:
+        """The law of n pictures."""
+        return BernoulliProduct(self.logits.expand(n, *self.data_shape), len(self.data_shape))
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        return self.law(len(x)).log_prob(x)
+
+    def sample(self, n: int) -> Tensor:
+        return self.law(n).sample()
+
+    def parts(self) -> tuple[Tensor, Tensor]:
+        return self.logits.sigmoid()[None], torch.ones(1)

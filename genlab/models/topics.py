@@ -1,0 +1,204 @@
+"""Topics: pictures as bags of pixels, each a mixture of a few pictures (latent Dirichlet)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import Dirichlet, Distribution
+
+from genlab.data.base import DataMeta
+from genlab.distributions.point import Point
+from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
+from genlab.models.bayesian import Bayesian, HasParts
+from genlab.registry import MODELS
+from genlab.spec import Options, option
+
+#: When the local search ends: the mean change of γ in a sweep, and the sweeps at most.
+TOLERANCE, SWEEPS = 1e-3, 100
+
+
+def words(x: Tensor, grey_levels: int) -> Tensor:
+    """The counts of a bag of pixels: pixel v is a word that is there once a level of its grey.
+
+    Args:
+        x: pictures in [0, 1], (B, *data_shape).
+        grey_levels: how many words a white pixel is worth.
+
+    Returns:
+        (B, V) in float64.
+
+    Example:
+        >>> words(torch.tensor([[[[0.0, 0.5, 1.0]]]]), 16).tolist()
+        [[0.0, 8.0, 16.0]]
+    """
+    return (x.flatten(1).double() * grey_levels).round()
+
+
+def expected_log(concentration: Tensor) -> Tensor:
+    """E[log β] of β ~ Dirichlet(concentration), over the last axis.
+
+    Example:
+        >>> expected_log(torch.tensor([1.0, 1.0]))
+        tensor([-1., -1.])
+    """
+    return torch.digamma(concentration) - torch.digamma(concentration.sum(-1, keepdim=True))
+
+
+def proportions(
+    counts: Tensor,
+    log_topics: Tensor,
+    alpha: float,
+    tolerance: float = TOLERANCE,
+    sweeps: int = SWEEPS,
+) -> Tensor:
+    """γ of q(θ_d) = Dirichlet(γ_d) at its best, by turns with φ, (B, K).
+
+    φ_dvk ∝ exp(E[log θ_dk] + E[log β_kv]), γ_dk = α + Σ_v n_dv φ_dvk.
+
+    Source: Blei, Ng and Jordan 2003, "Latent Dirichlet allocation", figure 6.
+
+    Args:
+        counts: n, how often each word is in each document, (B, V).
+        log_topics: E[log β], (K, V).
+        alpha: of the prior of θ.
+        tolerance: the search ends when no document's γ changes by more in the mean.
+        sweeps: the most turns.
+    """
+    topics = log_topics.exp()
+    gamma = torch.ones(len(counts), len(topics), dtype=counts.dtype)
+    for _ in range(sweeps):
+        weight = expected_log(gamma).exp()
+        new = alpha + weight * ((counts / _norm(weight, topics)) @ topics.mT)
+        moved = float((new - gamma).abs().mean(1).max()) if len(new) else 0.0
+        gamma = new
+        if moved < tolerance:
+            break
+    return gamma
+
+
+def word_shares(counts: Tensor, gamma: Tensor, log_topics: Tensor) -> Tensor:
+    """n_dv φ_dvk: how many of each word each topic is behind, (B, K, V)."""
+    topics, weight = log_topics.exp(), expected_log(gamma).exp()
+    ratio = counts / _norm(weight, topics)
+    return weight[:, :, None] * topics * ratio[:, None, :]
+
+
+def document_bound(counts: Tensor, gamma: Tensor, log_topics: Tensor, alpha: float) -> Tensor:
+    """E_q[log p(words, θ, topics of words)] + entropy, a lower bound on log p(words), (B,), nats.
+
+    Σ_v n_v log Σ_k exp(E[log θ_k] + E[log β_kv]) − KL(q(θ) ‖ p(θ)); the words in their order, so
+    without the multinomial coefficient.
+    """
+    words = expected_log(gamma)[:, :, None] + log_topics
+    fit = (counts * words.logsumexp(1)).sum(1)
+    prior = Dirichlet(torch.full_like(gamma, alpha))
+    return fit - torch.distributions.kl_divergence(Dirichlet(gamma), prior)
+
+
+def _norm(weight: Tensor, topics: Tensor) -> Tensor:
+    """Σ_k exp(E[log θ_k] + E[log β_kv]), (B, V), kept above zero."""
+    return weight @ topics + torch.finfo(weight.dtype).tiny
+
+
+@dataclass(frozen=True)
+class TopicsOptions(Options):
+    """Options of the topic model."""
+
+    topics: int = option(10, "number K of topics", low=2, high=64)
+    mixing: float = option(
+        0.1,
+        "concentration of the prior of a picture's proportions; small: few topics in a picture",
+        low=1e-3,
+        high=100.0,
+        log=True,
+    )
+    ink_prior: float = option(
+        0.1,
+        "concentration of the prior of a topic's pixels; small: topics with few pixels",
+        low=1e-3,
+        high=100.0,
+        log=True,
+    )
+    grey_levels: int = option(
+        16, "how many words a white pixel is worth", low=1, high=255, advanced=True
+    )
+
+
+@MODELS.register(
+    "topics",
+    title="Topics (latent Dirichlet allocation)",
+    summary="A picture is a bag of pixels, drawn from a few topics that are pictures themselves.",
+)
+class Topics(GenerativeModel[TopicsOptions], HasDecoder, HasEncoder, Bayesian, HasParts):
+    """β_k ~ Dirichlet(ink_prior), θ ~ Dirichlet(mixing), each word of a picture ~ θ β.
+
+    The state are λ_k of q(β_k) = Dirichlet(λ_k). z = θ; a code is decoded to the picture of that
+    mixture of topics with the mean number of words.
+
+    Source: Blei, Ng and Jordan 2003, "Latent Dirichlet allocation"; Hoffman, Blei and Bach 2010,
+    "Online learning for latent Dirichlet allocation".
+    """
+
+    Options = TopicsOptions
+    natural: Tensor
+    ink: Tensor
+
+    def __init__(self, options: TopicsOptions, meta: DataMeta) -> None:
+        super().__init__(options, meta)
+        self.latent = options.topics
+        rate = torch.full((options.topics, meta.dim), 100.0, dtype=torch.float64)
+        self.register_buffer("natural", torch._standard_gamma(rate) / 100.0)
+        #: The mean number of words of a picture.
+        self.register_buffer("ink", torch.tensor(0.2 * meta.dim * options.grey_levels))
+
+    @classmethod
+    def fits(cls, meta: DataMeta) -> str | None:
+        return None if meta.is_image and meta.support != "real" else "it needs pictures"
+
+    @classmethod
+    def defaults(cls, meta: DataMeta) -> dict[str, Any]:
+        return {"objective": "bayes"} | ({"grey_levels": 1} if meta.support == "binary" else {})
+
+    def words(self, x: Tensor) -> Tensor:
+        """The bag of pixels of each example, see :func:`words`, (B, V)."""
+        return words(x, self.options.grey_levels)
+
+    def put(self, natural: Tensor, ink: Tensor) -> None:
+        """Take these numbers: λ (K, V), and the mean number of words ()."""
+        self.natural.copy_(natural)
+        self.ink.copy_(ink)
+
+    def prior(self) -> Distribution:
+        return Dirichlet(torch.full((self.latent,), self.options.mixing), validate_args=False)
+
+    def encode(self, x: Tensor) -> Distribution:
+        gamma = proportions(self.words(x), expected_log(self.natural), self.options.mixing)
+        return Dirichlet(gamma.to(x.dtype), validate_args=False)
+
+    def decode(self, z: Tensor) -> Distribution:
+        picture = z @ self.shares().to(z.dtype) * (self.ink / self.options.grey_levels)
+        picture = picture.clamp(0.0, 1.0).view(len(z), *self.data_shape)
+        return Point(picture, len(self.data_shape))
+
+    def sample(self, n: int) -> Tensor:
+        return self.decode(self.prior().sample(torch.Size((n,)))).mean
+
+    def bound(self, x: Tensor) -> Tensor:
+        """A lower bound on log p(words of x | λ), (B,) in nats, and so for each example."""
+        counts, log_topics = self.words(x), expected_log(self.natural)
+        gamma = proportions(counts, log_topics, self.options.mixing)
+        return document_bound(counts, gamma, log_topics, self.options.mixing)
+
+    def shares(self) -> Tensor:
+        """E[β], (K, V)."""
+        return self.natural / self.natural.sum(1, keepdim=True)
+
+    def parts(self) -> tuple[Tensor, Tensor]:
+        """Each topic, its strongest pixel white, and its share of the words seen."""
+        shares = self.shares()
+        pictures = (shares / shares.amax(1, keepdim=True)).float()
+        total = self.natural.sum(1)
+        return pictures.view(-1, *self.data_shape), (total / total.sum()).float()

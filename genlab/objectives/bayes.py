@@ -1,0 +1,42 @@
+"""Bayes' rule: not a loss but a law to be found."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from genlab.errors import SpecError
+from genlab.measure import Series
+from genlab.models.base import GenerativeModel
+from genlab.models.bayesian import Bayesian
+from genlab.objectives.base import Loss, Objective, Player
+from genlab.registry import OBJECTIVES
+
+
+@OBJECTIVES.register(
+    "bayes",
+    title="Bayes' rule (the posterior)",
+    summary="The posterior of the parameters is sought; nothing is lowered by gradients.",
+)
+class Bayes(Objective):
+    """p(θ | x) ∝ p(x | θ) p(θ), or the law nearest to it. There are no players: the algorithms
+    that fit it (exact inference, SVI) move the posterior itself and say what they report."""
+
+    requires: ClassVar[tuple[type[Any], ...]] = (GenerativeModel, Bayesian)
+
+    @property
+    def players(self) -> tuple[Player, ...]:
+        return ()
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        return ()
+
+    def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:
+        """There is none.
+
+        Raises:
+            SpecError: always, as there is no player.
+        """
+        raise SpecError.unknown("player", player, ())
