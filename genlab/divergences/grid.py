@@ -121,8 +121,9 @@ class Pooled:
 
     A divergence with f'(∞) = ∞ is infinite as soon as one cell of positive true mass has no
     sample. On these cells a perfect sampler leaves none empty, so that "infinite" says something
-    of the model. Cells are pooled with those of about the same density; those where the truth has
-    no mass at all stay apart, as samples there make the other direction infinite.
+    of the model. Cells are pooled with neighbours of about the same density, a power of ten apart
+    at most where there are enough of them; those where the truth has no mass at all stay apart, as
+    samples there make the other direction infinite.
 
     Args:
         grid: the cells.
@@ -131,19 +132,11 @@ class Pooled:
 
     def __init__(self, grid: Grid, least: float) -> None:
         self.grid = grid
-        order = grid.log_masses.argsort(descending=True)
-        empty = grid.log_masses[order] == -math.inf
-        pool, total, pools = [], 0.0, 0
-        for mass in grid.masses[order].tolist():
-            pool.append(pools)
-            total += mass
-            if total >= least:
-                pools, total = pools + 1, 0.0
-        # What is left over in the end goes to the last pool.
-        last = max(0, pools - 1)
-        numbers = torch.where(empty, last + 1, torch.tensor(pool).clamp(max=last))
-        self.count = int(numbers.max()) + 1
-        self._pool = torch.empty_like(order).scatter_(0, order, numbers)
+        pools = _pools(grid, least)
+        self.count = len(pools)
+        self._pool = torch.empty(len(grid.masses), dtype=torch.long)
+        for number, cells in enumerate(pools):
+            self._pool[cells] = number
         self.masses = self.together(grid.masses)
         self.log_masses = self.masses.log()
 
@@ -154,6 +147,53 @@ class Pooled:
     def shares(self, x: Tensor) -> Tensor:
         """The share of the samples in each pool, (n, d) -> (pools,)."""
         return self.together(self.grid.shares(x))
+
+
+def _pools(grid: Grid, least: float) -> list[list[int]]:
+    """The cells of each pool; those without mass come last, as one pool."""
+    logs, masses = grid.log_masses.tolist(), grid.masses.tolist()
+    place = _along_a_curve(grid.cells, grid.dim)
+    bands: dict[int, list[int]] = {}
+    for cell, log in enumerate(logs):
+        if log > -math.inf:
+            band = max(0, math.ceil((math.log(least) - log) / math.log(10.0)))
+            bands.setdefault(band, []).append(cell)
+    pools: list[list[int]] = []
+    rest: list[int] = []
+    for band in sorted(bands):
+        # A band too light for a pool joins the next one.
+        rest = sorted(rest + bands[band], key=lambda cell: place[cell])
+        if sum(masses[cell] for cell in rest) < least:
+            continue
+        now, total = [], 0.0
+        for cell in rest:
+            now.append(cell)
+            total += masses[cell]
+            if total >= least:
+                pools.append(now)
+                now, total = [], 0.0
+        pools[-1] += now
+        rest = []
+    if rest:
+        pools[-1:] = [[*(pools[-1] if pools else []), *rest]]
+    empty = [cell for cell, log in enumerate(logs) if log == -math.inf]
+    return [*pools, empty] if empty else pools
+
+
+def _along_a_curve(cells: int, dim: int) -> list[int]:
+    """The place of each cell along a curve on which neighbours stay close (Morton's order)."""
+    bits = max(1, (cells - 1).bit_length())
+    found = []
+    for index in range(cells**dim):
+        axes = [(index // cells**axis) % cells for axis in range(dim)]
+        found.append(
+            sum(
+                ((value >> bit) & 1) << (bit * dim + axis)
+                for axis, value in enumerate(axes)
+                for bit in range(bits)
+            )
+        )
+    return [*found, 1 << (bits * dim)]
 
 
 def _kl(p: Tensor, q: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -500,10 +500,13 @@ def divergences_on_cells(
     for row in rows:
         values = row.of_probabilities(log_p.expand_as(log_q), log_q)
         value, spread = float(values[0]), values[1:]
-        error = Z95 * float(spread.std()) if bool(spread.isfinite().all()) else 0.0
-        result.append(
-            estimate(row.name, row.title, value, kind="grid", unit=row.unit, error=error, n=len(x))
+        # Where a resampling leaves a cell empty that must not be, the interval has no upper end.
+        ends = bool(spread.isfinite().all())
+        error = Z95 * float(spread.std()) if ends else 0.0
+        one = estimate(
+            row.name, row.title, value, kind="grid", unit=row.unit, error=error, n=len(x)
         )
+        result.append(one if ends else replace(one, high=INF))
     return tuple(result)
 
 

@@ -47,7 +47,8 @@ def known_pair(weight: float = -1.0, **values: Any) -> tuple[RunSpec, Dataset, G
         def forward(self, x: Tensor) -> Tensor:
             return 0.5 + weight * x[:, :1]
 
-    model.generator, model.body, model.head = Shift(), torch.nn.Identity(), First()
+    model.generator = torch.nn.Sequential(Shift())
+    model.body, model.head = torch.nn.Sequential(), First()
     return spec, data, model
 
 
@@ -124,7 +125,7 @@ def test_the_warped_grid_is_the_generators_image_of_equal_steps_of_probability()
     across = torch.tensor(lines[7], dtype=torch.float64) - SHIFT
     torch.testing.assert_close(across[:, 1], torch.special.ndtri(u), atol=2e-3, rtol=1e-3)
     spec, data, model = known_pair(latent=1)
-    model.generator = torch.nn.Linear(1, 2)
+    model.generator = torch.nn.Sequential(torch.nn.Linear(1, 2))
     assert len(seen(spec, data, model).payload["grid"]) == 1
 
 
