@@ -84,7 +84,7 @@ class UniformCodes(CodeDistribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         _, made = self.index_of(value)
-        return torch.where(made, -self.log_count, -math.inf).to(value.dtype)
+        return torch.where(made, value.new_tensor(-self.log_count), -math.inf)
 
 
 class AutoregressiveCodes(CodeDistribution):
@@ -155,7 +155,7 @@ class OneCode(CodeDistribution):
     def log_prob(self, value: Tensor) -> Tensor:
         index, made = self.index_of(value)
         here = made & (index == self.index).all(-1)
-        return torch.where(here, 0.0, -math.inf).to(value.dtype)
+        return torch.where(here, value.new_tensor(0.0), -math.inf)
 
     def closed_form_kl(self, prior: Distribution) -> Tensor | None:
         """KL(q ‖ p) = −log p at the one vector, (B,) in nats, for a law over the same codes."""
