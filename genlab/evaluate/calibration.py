@@ -20,13 +20,13 @@ The picture has ``form`` "calibration"; its payload is
     floor    0.012 or null                  what D* itself would score for that, as q is counted
     n        2000                           examples, half of them real and held out
 
-Perfect confidence is the diagonal, share = d. For toys ``truth`` lies on ``share`` up to its error.
+Perfect confidence is the diagonal, share = d. For toys ``truth`` lies on ``share``, up to errors.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -88,6 +88,8 @@ def reliability(real: Tensor, fake: Tensor, bins: int = BINS) -> dict[str, Any]:
 @PROBES.register("calibration", title="Discriminator's calibration")
 class Calibration(Probe):
     """D in bins against the share of real examples in them, and against D* where it is known."""
+
+    share: ClassVar[float] = 0.005
 
     def __init__(self, spec: RunSpec, data: Dataset) -> None:
         super().__init__(spec, data)

@@ -35,11 +35,11 @@ SPECS = {
 PANELS = {
     "vae-digits": {"samples", "reconstructions", "latent", "kl_per_dim"},
     "conv_vae-binary": {"samples", "reconstructions", "latent", "kl_per_dim"},
-    "vae-ring": {"samples", "reconstructions", "latent", "kl_per_dim"},
-    "gan-ring": {"samples", "confidence", "latent", "gap"},
-    "gan-line": {"samples", "confidence", "latent"},
+    "vae-ring": {"samples", "reconstructions", "latent", "kl_per_dim", "ledger"},
+    "gan-ring": {"samples", "confidence", "latent", "gap", "ledger", "calibration"},
+    "gan-line": {"samples", "confidence", "latent", "ledger", "calibration"},
     "gan-moons": {"samples", "confidence", "latent"},
-    "dcgan-digits": {"samples", "confidence", "latent"},
+    "dcgan-digits": {"samples", "confidence", "latent", "calibration"},
     "linear_gaussian": {"samples", "reconstructions", "latent"},
     "made": {"samples"},
 }
@@ -90,6 +90,8 @@ def test_panels_and_payloads(label: str) -> None:
         elif picture.form == "histogram":
             bins = len(payload["edges"]) - 1
             assert all(len(c) == bins for c in payload["counts"].values())
+        elif picture.form in {"ledger", "calibration"}:
+            assert len(payload["rows" if picture.form == "ledger" else "bins"]) >= 10
         elif picture.form == "gap":
             cells = payload["cells"] ** 2
             assert all(len(base64.b64decode(f["z"])) == cells for f in payload["fields"].values())
