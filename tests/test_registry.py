@@ -170,6 +170,24 @@ def test_a_table_is_filled_once_and_whole_for_all_threads(
     assert holder.filled == ["first", "second", "third"]  # type: ignore[attr-defined]
 
 
+def test_a_table_may_be_filled_by_several_packages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("later_rows", "former_rows")
+    for name in names:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("")
+        (tmp_path / name / "only.py").write_text(
+            f"from both_rows_table import table\ntable.register({name!r}, title='T')(1)\n"
+        )
+    table: Registry[int] = Registry("thing", *names)
+    holder = types.ModuleType("both_rows_table")
+    holder.table = table  # type: ignore[attr-defined]
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setitem(sys.modules, "both_rows_table", holder)
+    assert table.names() == names
+
+
 def test_a_table_that_could_not_be_filled_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

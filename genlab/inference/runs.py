@@ -38,6 +38,7 @@ from genlab.objectives.bayes import Bayes
 from genlab.objectives.likelihood import Likelihood
 from genlab.registry import ALGORITHMS, DATASETS, MODELS, OBJECTIVES
 from genlab.spec import Options, RunSpec, option
+from genlab.train import gradient as _gradient  # noqa: F401 - the first row is the default
 from genlab.train.algorithm import Algorithm, Info, Packed
 
 #: Training examples that are looked at where a start, or a mean over the set, is needed.

@@ -14,6 +14,7 @@ from genlab.data.base import DataMeta
 from genlab.distributions.gaussian import IsotropicGaussian
 from genlab.models.base import GenerativeModel, HasEncoder, HasLikelihood, HasLogProb
 from genlab.models.latent import StandardPrior
+from genlab.random import scope
 from genlab.registry import MODELS
 from genlab.spec import Options, option
 
@@ -61,9 +62,10 @@ class LinearGaussian(
     def of(cls, weight: Tensor, bias: Tensor, sigma: float) -> Self:
         """The model with these numbers: weight (d, latent), bias (d,), noise sd sigma."""
         size, latent = weight.shape
-        model = cls(
-            LinearGaussianOptions(latent=latent, sigma=sigma), DataMeta((size,), "real")
-        ).to(weight.dtype)
+        options = LinearGaussianOptions(latent=latent, sigma=sigma)
+        # Its first, random numbers are not used: the run's stream is left where it stands.
+        with scope(0, "numbers that are given"):
+            model = cls(options, DataMeta((size,), "real")).to(weight.dtype)
         with torch.no_grad():
             model.weight.copy_(weight)
             model.bias.copy_(bias)
