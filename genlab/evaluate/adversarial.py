@@ -59,8 +59,9 @@ class Critic(Probe):
     def __init__(self, spec: RunSpec, data: Dataset) -> None:
         super().__init__(spec, data)
         objective = OBJECTIVES[spec.objective](spec.objective_options)
-        #: Whether σ(score) is the critic's probability that x is real.
-        self.logit: bool = getattr(objective, "logit", True)
+        #: Whether σ(score) is the critic's probability that x is real; of a pack it is not of x.
+        packs = getattr(spec.model_options, "pack", 1) > 1
+        self.logit: bool = getattr(objective, "logit", True) and not packs
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from genlab.data.base import DataMeta
@@ -14,7 +15,8 @@ from genlab.distributions import Point
 from genlab.models.base import GenerativeModel, HasCritic, O
 from genlab.models.latent import StandardPrior
 from genlab.models.vae import picture_of_known_size
-from genlab.nets import dcgan_discriminator, dcgan_generator, mlp
+from genlab.nets import InTurn, dcgan_discriminator, dcgan_generator, in_turn, mlp
+from genlab.nets.spectral import spectral
 from genlab.registry import MODELS
 from genlab.spec import Options, option
 
@@ -38,12 +40,43 @@ class DCGANOptions(Options):
     )
 
 
+@dataclass(frozen=True)
+class CriticOptions(Options):
+    """Options of what the critic sees and how steep it may be."""
+
+    pack: int = option(
+        1, "examples that the critic judges together (PacGAN)", low=1, high=4, advanced=True
+    )
+    spectral: bool = option(
+        False,
+        "hold the critic's layers at largest singular value 1 (takes the place of batch-norm)",
+        advanced=True,
+    )
+
+
+@dataclass(frozen=True)
+class PlainGANOptions(GANOptions, CriticOptions):
+    """Options of the row ``gan``."""
+
+
+@dataclass(frozen=True)
+class PlainDCGANOptions(DCGANOptions, CriticOptions):
+    """Options of the row ``dcgan``."""
+
+
 class GeneratorAndCritic(StandardPrior, GenerativeModel[O], HasCritic, abc.ABC):
     """x = G(z) with z from N(0, I), and the logit l(x) = head(body(x)) of D(x) = σ(l(x)).
 
     For pictures both nets work in [-1, 1]; the turn to and from data space stands here.
 
-    Source: Goodfellow et al. 2014, "Generative adversarial nets".
+    With ``pack`` m > 1 the critic judges m examples at once, joined along their first axis: rows
+    1 to m of a batch are one pack, and so on; the last pack is filled from the first rows. Each
+    row is given the score of its pack, so that means over rows are means over packs and every
+    objective stays as it is. A slope at one example is then m‖∂C/∂xᵢ‖, the slope in the mean
+    distance of two packs, (1/m)Σ‖xᵢ − yᵢ‖, in which W₁ of packs is W₁ of examples.
+
+    Sources: Goodfellow et al. 2014, "Generative adversarial nets"; packs: Lin et al. 2018,
+    "PacGAN: the power of two samples in generative adversarial networks".
     """
 
     generator: nn.Module
@@ -55,6 +88,16 @@ class GeneratorAndCritic(StandardPrior, GenerativeModel[O], HasCritic, abc.ABC):
         settings: Any = options
         self.latent: int = settings.latent
         self.bounded = meta.support != "real"
+        extra = options if isinstance(options, CriticOptions) else CriticOptions()
+        self.pack, self.spectral = extra.pack, extra.spectral
+        #: What the critic's body takes: the shape of a pack.
+        self.seen = (meta.shape[0] * self.pack, *meta.shape[1:])
+
+    def _normalised(self) -> None:
+        """Turn the critic's layers to spectrally normalised ones, where that is asked for."""
+        if self.spectral:
+            spectral(self.body)
+            spectral(self.head)
 
     def player(self, name: str) -> Iterable[nn.Parameter]:
         if name == "generator":
@@ -67,31 +110,58 @@ class GeneratorAndCritic(StandardPrior, GenerativeModel[O], HasCritic, abc.ABC):
             x = 0.5 * x + 0.5
         return Point(x.view(len(z), *self.data_shape), len(self.data_shape))
 
-    def _hidden(self, x: Tensor) -> Tensor:
-        return self.body(2.0 * x - 1.0 if self.bounded else x)
+    def _ranged(self, x: Tensor) -> Tensor:
+        return 2.0 * x - 1.0 if self.bounded else x
+
+    def _hidden(self, packs: Tensor) -> Tensor:
+        found: Tensor = self.body(self._ranged(packs))
+        return found
+
+    def _judged(self, packs: Tensor) -> Tensor:
+        """The logits of packs, (P, *seen) -> (P,)."""
+        logits: Tensor = self.head(self._hidden(packs))
+        return logits.view(len(packs))
 
     def features(self, x: Tensor) -> Tensor:
-        return self._hidden(x).flatten(1)
+        """The critic's last hidden layer, (B, *data_shape) -> (B, f).
+
+        Where there are packs: of those that hold the one example ``pack`` times.
+        """
+        return self._hidden(x.repeat(1, self.pack, *[1] * (x.dim() - 2))).flatten(1)
 
     def score(self, x: Tensor) -> Tensor:
-        return self.head(self._hidden(x)).view(len(x))
+        """The critic's raw output for each row, that of its pack, (B, *data_shape) -> (B,)."""
+        n, m = len(x), self.pack
+        if m == 1:
+            return self._judged(x)
+        missing = -n % m
+        if missing:
+            x = torch.cat([x, x[torch.arange(missing) % n]])
+        return self._judged(x.reshape(-1, *self.seen)).repeat_interleave(m)[:n]
 
 
 @MODELS.register("gan", title="GAN", summary="Adversarial pair of linear layers; any data.")
 class GAN(GeneratorAndCritic[GANOptions]):
     """The GAN with multilayer perceptrons, for pictures and for points."""
 
-    Options = GANOptions
+    Options = PlainGANOptions
+    body: nn.Sequential
 
     def __init__(self, options: GANOptions, meta: DataMeta) -> None:
         super().__init__(options, meta)
         hidden = [options.hidden] * options.layers
         last = [nn.Tanh()] if self.bounded else []
-        self.generator = nn.Sequential(*mlp([options.latent, *hidden, meta.dim]), *last)
-        self.body = nn.Sequential(
-            nn.Flatten(), *mlp([meta.dim, *hidden], lambda: nn.LeakyReLU(0.2), final=True)
+        self.generator = InTurn(*mlp([options.latent, *hidden, meta.dim]), *last)
+        self.body = InTurn(
+            nn.Flatten(),
+            *mlp([self.pack * meta.dim, *hidden], lambda: nn.LeakyReLU(0.2), final=True),
         )
         self.head = nn.Linear(options.hidden, 1)
+        self._normalised()
+
+    def _judged(self, packs: Tensor) -> Tensor:
+        # Body and head at once: that is quicker than one after the other.
+        return in_turn([*self.body, self.head], self._ranged(packs)).view(len(packs))
 
     @classmethod
     def defaults(cls, meta: DataMeta) -> dict[str, Any]:
@@ -109,18 +179,23 @@ class GAN(GeneratorAndCritic[GANOptions]):
     "dcgan", title="DCGAN", summary="Adversarial pair of convolutional nets by the DCGAN rules."
 )
 class DCGAN(GeneratorAndCritic[DCGANOptions]):
-    """The convolutional GAN, for pictures of 8, 28 and 32 pixels.
+    """The convolutional GAN, for pictures of 8, 28, 32 and 64 pixels.
+
+    With ``spectral`` the critic has no batch normalisation, which would undo the bound.
 
     Source: Radford, Metz and Chintala 2016 (see :mod:`genlab.nets.conv` for the rules).
     """
 
-    Options = DCGANOptions
+    Options = PlainDCGANOptions
     batch_normalised = True
 
     def __init__(self, options: DCGANOptions, meta: DataMeta) -> None:
         super().__init__(options, meta)
         self.generator = dcgan_generator(options.latent, meta.shape, options.width)
-        self.body, self.head = dcgan_discriminator(meta.shape, options.width)
+        self.body, self.head = dcgan_discriminator(
+            self.seen, options.width, batch_norm=not self.spectral
+        )
+        self._normalised()
 
     @classmethod
     def fits(cls, meta: DataMeta) -> str | None:

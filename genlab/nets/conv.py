@@ -1,4 +1,4 @@
-"""Convolutional nets for pictures of 8, 28 and 32 pixels, by the rules of DCGAN.
+"""Convolutional nets for pictures of 8, 28, 32 and 64 pixels, by the rules of DCGAN.
 
 Source: Radford, Metz and Chintala 2016, "Unsupervised representation learning with deep
 convolutional generative adversarial networks": no pooling, no fully connected hidden layer, batch
@@ -17,7 +17,7 @@ from torch import nn
 from genlab.nets.fast import FEW, FromCode, FromPicture, ToMap, ToPicture, ToVector
 
 #: Pixels a side -> (side of the smallest map, number of doublings from there).
-SIZES: Mapping[int, tuple[int, int]] = {8: (2, 2), 28: (7, 2), 32: (4, 3)}
+SIZES: Mapping[int, tuple[int, int]] = {8: (2, 2), 28: (7, 2), 32: (4, 3), 64: (4, 4)}
 
 
 def channels(size: int, width: int) -> list[int]:
@@ -122,12 +122,15 @@ def dcgan_generator(latent: int, shape: tuple[int, ...], width: int) -> nn.Seque
     return _innermost(net)
 
 
-def dcgan_discriminator(shape: tuple[int, ...], width: int) -> tuple[nn.Sequential, nn.Sequential]:
+def dcgan_discriminator(
+    shape: tuple[int, ...], width: int, *, batch_norm: bool = True
+) -> tuple[nn.Sequential, nn.Sequential]:
     """The discriminator of DCGAN as body and head: (B, *shape) in [-1, 1] -> map -> (B, 1) logit.
 
     Args:
         shape: (channels, height, width).
         width: channels of the first map.
+        batch_norm: left out where something else holds the critic.
     """
     plan = channels(shape[1], width)
     body: list[nn.Module] = [
@@ -136,8 +139,8 @@ def dcgan_discriminator(shape: tuple[int, ...], width: int) -> tuple[nn.Sequenti
     ]
     for wide, narrow in itertools.pairwise(plan):
         body += [
-            _down(wide, narrow, bias=False),
-            nn.BatchNorm2d(narrow),
+            _down(wide, narrow, bias=not batch_norm),
+            *([nn.BatchNorm2d(narrow)] if batch_norm else []),
             nn.LeakyReLU(0.2, inplace=True),
         ]
     head = nn.Sequential(nn.Conv2d(plan[-1], 1, SIZES[shape[1]][0]), nn.Flatten())
