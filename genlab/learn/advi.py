@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.distributions import MultivariateNormal
 
 from genlab.divergences import gaussian_kl
-from genlab.inference.advi import ADVI, FAMILIES
+from genlab.inference.advi import FAMILIES
 from genlab.inference.constraints import transforms
 from genlab.inference.log_joints import (
     LogJoint,
@@ -25,8 +25,8 @@ from genlab.inference.log_joints import (
     linear_gaussian,
     linear_gaussian_truth,
 )
-from genlab.inference.mcmc import HMC, Draws
 from genlab.learn.base import LESSONS, Check, Equation, Lesson, Progress, Quantity, tex
+from genlab.learn.fitting import CHAINS, COLOUR, DRAWS, Fit, Referee, fitted, judged, silent
 from genlab.learn.panels import (
     Array,
     Bars,
@@ -38,17 +38,11 @@ from genlab.learn.panels import (
     ellipse,
     histogram,
 )
-from genlab.measure import Estimate, Kind
+from genlab.measure import Kind
 from genlab.spec import Option, Options, option
 
 #: The variances of the correlated Gaussian, those of the paper's figure.
 FIRST, SECOND = 0.28, 0.31
-#: Fresh draws of q that an ELBO is read from.
-DRAWS = 4000
-#: Chains of the referee, and the steps that it takes to adapt.
-CHAINS, WARMUP = 8, 100
-#: Its colour in all pictures.
-REFEREE = 3
 
 
 @dataclass(frozen=True)
@@ -73,60 +67,11 @@ class ADVIOptions(Options):
     seed: int = option(0, "seed of the draws", low=0, high=2**31 - 1)
 
 
-@dataclass(frozen=True)
-class Fit:
-    """What one family came to.
-
-    Args:
-        mean, covariance: of q(ζ).
-        path: mean before each step and after the last, (steps + 1, K).
-        trace: the noisy ELBO of each step, (steps,).
-        elbo: of q on fresh draws.
-    """
-
-    mean: Tensor
-    covariance: Tensor
-    path: Array
-    trace: Array
-    elbo: Estimate
-
-    @property
-    def error(self) -> float:
-        """The standard error of the ELBO."""
-        return (self.elbo.high - self.elbo.value) / 1.96
-
-
 class Moments(NamedTuple):
     """Mean and standard deviation of one number of θ."""
 
     mean: float
     sd: float
-
-
-class Referee:
-    """What MCMC says of each number of the parameter, (K,).
-
-    Args:
-        draws: of Hamiltonian Monte Carlo.
-        name: of the parameter.
-    """
-
-    def __init__(self, draws: Draws, name: str) -> None:
-        self.draws = draws
-        self.pooled = array(draws.pooled(name).reshape(draws.zeta[..., 0].numel(), -1))
-        self.mean, self.sd = array(self.pooled.mean(0)), array(self.pooled.std(0, ddof=1))
-        self.r_hat = np.atleast_1d(array(draws.r_hat(name)))
-        self.effective = np.atleast_1d(array(draws.effective(name)))
-
-    @property
-    def n(self) -> int:
-        """Draws of all chains."""
-        return len(self.pooled)
-
-    @property
-    def error(self) -> Array:
-        """The standard error of each mean, sd / √(effective draws)."""
-        return array(self.sd / np.sqrt(self.effective))
 
 
 @LESSONS.register(
@@ -156,7 +101,7 @@ class Automatic(Lesson):
 
     def __init__(self, options: Any, extra: Mapping[str, Any] | None = None) -> None:
         super().__init__(options, extra)
-        self._tell: Progress = _silent
+        self._tell: Progress = silent
 
     @classmethod
     def more(cls, options: ADVIOptions) -> tuple[Option, ...]:
@@ -183,22 +128,18 @@ class Automatic(Lesson):
         o, found = self.options, {}
         families = tuple(FAMILIES) if self.case.target.size > 1 else ("mean-field",)
         for k, family in enumerate(families):
-            advi = ADVI(self.case.target, family, o.draws, o.eta)
-            state, path, trace = advi.init(o.seed), [], []
-            for t in range(o.steps):
-                path.append(state.mean)
-                state, info = advi.step(state)
-                trace.append(float(info.terms["elbo"]))
-                done = (k + (t + 1) / o.steps) / len(families)
-                self._tell(0.5 * done, f"ADVI, {family}: step {t + 1} of {o.steps}")
-            law = advi.posterior(state)
-            path.append(law.mean)
-            found[family] = Fit(
-                law.mean,
-                law.covariance_matrix,
-                array(torch.stack(path)),
-                np.array(trace),
-                advi.elbo(state, DRAWS, o.seed),
+
+            def tell(share: float, k: int = k, family: str = family) -> None:
+                self._tell(0.5 * (k + share) / len(families), f"ADVI, {family}")
+
+            found[family] = fitted(
+                self.case.target,
+                family,
+                steps=o.steps,
+                draws=o.draws,
+                eta=o.eta,
+                seed=o.seed,
+                tell=tell,
             )
         return found
 
@@ -207,20 +148,21 @@ class Automatic(Lesson):
         """MCMC on the same model; None where it was not asked for."""
         if not self.options.mcmc:
             return None
-        hmc = HMC(self.case.target, CHAINS, WARMUP)
-        draws = hmc.run(
-            max(4, self.options.mcmc),
+        draws = judged(
+            self.case.target,
+            self.options.mcmc,
             self.options.seed,
             lambda share: self._tell(0.5 + 0.5 * share, "MCMC, the slow referee"),
         )
-        return Referee(draws, self.case.target.parameters[0].name)
+        (values,) = draws.values.values()
+        return Referee(draws, self.case.labels, values.reshape(*draws.zeta.shape[:2], -1))
 
     def prepare(self, progress: Progress) -> None:
         self._tell = progress
         try:
             _ = self.fits, self.referee, self.case.best
         finally:
-            self._tell = _silent
+            self._tell = silent
 
     def equations(self) -> tuple[Equation, ...]:
         case = self.case
@@ -279,29 +221,7 @@ class Automatic(Lesson):
             "",
             tuple(values),
         )
-        if judge is None:
-            return (means,)
-        return (
-            means,
-            Equation(
-                f"The referee is Hamiltonian Monte Carlo: {CHAINS} chains, {WARMUP} steps of "
-                f"warm-up, {judge.n:,} draws kept. It takes a proposal with probability α, and "
-                "its chains should agree: R̂ near 1.",
-                r"\alpha = \min(1, e^{H - H'}),\quad H = -\log p(x, \zeta)"
-                r" + \tfrac12 r^{\top} M^{-1} r",
-                rf"\bar\alpha = {tex(judge.draws.accept)},\quad \hat R = "
-                + r",\ ".join(tex(float(r)) for r in judge.r_hat),
-                (
-                    *(
-                        Quantity(
-                            f"effective draws for {label}", float(size), "Monte Carlo", "", judge.n
-                        )
-                        for label, size in zip(case.labels, judge.effective, strict=True)
-                    ),
-                    Quantity("lost trajectories", judge.draws.divergent, "exact", "", judge.n),
-                ),
-            ),
-        )
+        return (means,) if judge is None else (means, judge.equation())
 
     def check(self) -> tuple[Check, ...]:
         case = self.case
@@ -383,10 +303,6 @@ def _moments(
         Quantity(f"mean of {label}, {by}", found.mean, kind, "", n, error),
         Quantity(f"sd of {label}, {by}", found.sd, kind, "", n),
     ]
-
-
-def _silent(part: float, says: str) -> None:
-    """Tell nobody."""
 
 
 class Case(abc.ABC):
@@ -513,6 +429,7 @@ class Gaussian(Case):
     def panels(
         self, fits: Mapping[str, Fit], judge: Referee | None, note: str
     ) -> tuple[Panel, ...]:
+        said = "" if judge is None else f"; {judge.note}"
         spread = 3.2 * float(self.covariance.diagonal().max()) ** 0.5
         x = np.linspace(float(self.mean[0]) - spread, float(self.mean[0]) + spread, 81)
         y = np.linspace(float(self.mean[1]) - spread, float(self.mean[1]) + spread, 81)
@@ -538,10 +455,10 @@ class Gaussian(Case):
         return (
             Plane(
                 "ADVI's ellipses on the true posterior",
-                f"posterior exact; {note}{_by(judge, 400)}",
+                f"posterior exact; {note}{said}",
                 (x, y, array(density)),
                 tuple(lines),
-                None if judge is None else _thin(judge.pooled, 400),
+                None if judge is None else judge.thinned(judge.pooled),
                 "draws of MCMC" if judge is not None else "",
                 (("mean of the posterior", *self.mean.tolist()),),
                 "ζ₁",
@@ -549,28 +466,12 @@ class Gaussian(Case):
             ),
             Bars(
                 "Variances",
-                f"the first two exact; ADVI: {note}{_by(judge)}",
+                f"the first two exact; ADVI: {note}{said}",
                 self.labels,
                 tuple(zip(names, variances, strict=True)),
                 "variance",
             ),
         )
-
-
-def _by(judge: Referee | None, shown: int = 0) -> str:
-    """What a note says of the referee."""
-    if judge is None:
-        return ""
-    part = f" ({min(shown, judge.n)} shown)" if shown else ""
-    return (
-        f"; MCMC: {judge.n:,} draws{part}, R̂ {judge.r_hat.max():.3f}, "
-        f"{judge.effective.min():.0f} effective, acceptance {judge.draws.accept:.2f}"
-    )
-
-
-def _thin(x: Array, n: int) -> Array:
-    """At most n rows, evenly spread over the draws."""
-    return x[np.linspace(0, len(x) - 1, min(n, len(x))).astype(int)]
 
 
 @dataclass(frozen=True)
@@ -789,13 +690,14 @@ class Line(Case):
         if judge is not None:
             drawn = judge.pooled[:, 0]
             moved = array(self.support.forward(torch.tensor(drawn)))
-            over_zeta.append(Curve("MCMC", *histogram(moved, low, high, 50), "steps", REFEREE))
+            over_zeta.append(Curve("MCMC", *histogram(moved, low, high, 50), "steps", COLOUR))
             over_theta.append(
-                Curve("MCMC", *histogram(drawn, theta[0], theta[-1], 50), "steps", REFEREE)
+                Curve("MCMC", *histogram(drawn, theta[0], theta[-1], 50), "steps", COLOUR)
             )
         over_zeta.append(Curve("q", zeta, bell(zeta), "line", 1))
         over_theta.append(Curve("q", theta, bell(array(place)) / np.exp(volume), "line", 1))
-        said = f"posterior exact; q: {note}{_by(judge)}"
+        said = "" if judge is None else f"; {judge.note}"
+        said = f"posterior exact; q: {note}{said}"
         name = self.labels[0]
         best = np.array([max(gap, 0.0) for _, gap in self.optima.values()])
         here = np.array(
