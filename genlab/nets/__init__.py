@@ -9,13 +9,16 @@ from genlab.nets.conv import (
     downsampler,
     upsampler,
 )
+from genlab.nets.fast import InTurn, in_turn
 from genlab.nets.mlp import mlp
 
 __all__ = [
     "SIZES",
+    "InTurn",
     "dcgan_discriminator",
     "dcgan_generator",
     "downsampler",
+    "in_turn",
     "mlp",
     "upsampler",
 ]

@@ -1,4 +1,4 @@
-"""The convolutions at the ends of a net, computed in the way that is fastest on a CPU.
+"""Layers computed in the way that is fastest on a CPU: ends of convolutional nets, small nets.
 
 Where a strided convolution has few channels on the picture's side, the library's kernels for the
 map towards the picture (a transposed convolution, or the gradient to the picture) take several
@@ -9,6 +9,8 @@ of every order; only the way of computing differs.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -17,6 +19,8 @@ from torch.nn import functional as F
 
 #: Up to how many channels on the picture's side the patches are the faster way.
 FEW = 1
+_relu_backward = torch.ops.aten.threshold_backward.default
+_leaky_backward = torch.ops.aten.leaky_relu_backward.default
 
 
 def channels_last(x: Tensor) -> Tensor:
@@ -168,3 +172,199 @@ class ToMap(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x.view(-1, self.side, self.side, self.channels).permute(0, 3, 1, 2)
+
+
+#: Up to how many columns a matrix product is done from the other side.
+NARROW = 8
+
+_inputs_alone = False
+
+
+@contextlib.contextmanager
+def inputs_alone() -> Iterator[None]:
+    """Inside, gradients that are themselves differentiated are asked for inputs alone.
+
+    The engine does not tell a function which of its gradients are wanted; those of the weights
+    would be found for nothing, once more for each penalty on a slope.
+    """
+    global _inputs_alone
+    before, _inputs_alone = _inputs_alone, True
+    try:
+        yield
+    finally:
+        _inputs_alone = before
+
+
+def _unbend(gradient: Tensor, out: Tensor, bend: float) -> Tensor:
+    """The gradient before an activation, from that after it and from its result."""
+    if bend == 1.0:
+        return gradient
+    if bend == 0.0:
+        return _relu_backward(gradient, out, 0)
+    return _leaky_backward(gradient, out, bend, True)
+
+
+def _to_input(gradient: Tensor, weight: Tensor) -> Tensor:
+    """gradient @ weight; the library is slow where one side is narrow."""
+    if weight.shape[0] == 1:
+        return gradient * weight
+    if weight.shape[1] <= NARROW:
+        return F.linear(gradient, weight.t().contiguous())
+    return gradient @ weight
+
+
+def _to_weight(gradient: Tensor, x: Tensor) -> Tensor:
+    """gradient^T @ x, likewise."""
+    return (x.t() @ gradient).t() if x.shape[1] <= NARROW else gradient.t() @ x
+
+
+def _outs(x: Tensor, bends: Sequence[float], weights: Sequence[Tensor]) -> list[Tensor]:
+    """x and what comes out of each layer, by ordinary operations."""
+    kept = [x]
+    for bend, weight, bias in zip(bends, weights[::2], weights[1::2], strict=True):
+        x = F.linear(x, weight, bias)
+        if bend != 1.0:
+            x = F.leaky_relu(x, bend) if bend else F.relu(x)
+        kept.append(x)
+    return kept
+
+
+def _chain(
+    gradient: Tensor, bends: Sequence[float], outs: Sequence[Tensor], weights: Sequence[Tensor]
+) -> list[Tensor]:
+    """The gradients before the activations, last layer first, and that to the input."""
+    kept = []
+    for i in range(len(bends) - 1, -1, -1):
+        gradient = _unbend(gradient, outs[i], bends[i])
+        kept.append(gradient)
+        gradient = _to_input(gradient, weights[i])
+    return [*kept, gradient]
+
+
+class _Layers(torch.autograd.Function):
+    """Linear layers, each followed by max(bend·y, y), as one node of the graph."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, bends: tuple[float, ...], *weights: Tensor) -> Tensor:
+        kept = [x]
+        for i, bend in enumerate(bends):
+            x = F.linear(x, weights[2 * i], weights[2 * i + 1])
+            if bend == 0.0:
+                x.relu_()
+            elif bend != 1.0:
+                F.leaky_relu_(x, bend)
+            kept.append(x)
+        ctx.save_for_backward(*kept, *weights)
+        ctx.bends = bends
+        return x
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (gradient,) = gradients
+        bends, needs, saved = ctx.bends, ctx.needs_input_grad, ctx.saved_tensors
+        n = len(bends)
+        kept, weights = saved[: n + 1], saved[n + 1 :]
+        if torch.is_grad_enabled():
+            if _inputs_alone:
+                to_x: Tensor = _Slope.apply(gradient, bends, *kept[1:], *weights[::2])
+                return to_x, None, *[None] * len(weights)
+            # What comes out of each layer is then part of the graph, too.
+            kept = _outs(kept[0], bends, weights)
+        found: list[Tensor | None] = [None] * (2 + len(weights))
+        for i in range(n - 1, -1, -1):
+            gradient = _unbend(gradient, kept[i + 1], bends[i])
+            if needs[2 + 2 * i]:
+                found[2 + 2 * i] = _to_weight(gradient, kept[i])
+            if needs[3 + 2 * i]:
+                found[3 + 2 * i] = gradient.sum(0)
+            if i or needs[0]:
+                gradient = _to_input(gradient, weights[2 * i])
+        found[0] = gradient if needs[0] else None
+        return tuple(found)
+
+
+class _Slope(torch.autograd.Function):
+    """The gradient of :class:`_Layers` to its input, differentiable in the weights.
+
+    Between its bends the function is linear, so the slope does not depend on the input itself:
+    it is a chain of products whose own gradients are found by the same chain, walked back.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, gradient: Tensor, bends: tuple[float, ...], *outs_and_weights: Tensor
+    ) -> Tensor:
+        n = len(bends)
+        outs, weights = outs_and_weights[:n], outs_and_weights[n:]
+        *kept, slope = _chain(gradient, bends, outs, weights)
+        ctx.save_for_backward(gradient, *kept, *outs_and_weights)
+        ctx.bends = bends
+        return slope
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (back,) = gradients
+        bends, needs, saved = ctx.bends, ctx.needs_input_grad, ctx.saved_tensors
+        n = len(bends)
+        kept, outs, weights = saved[1 : n + 1], saved[n + 1 : 2 * n + 1], saved[2 * n + 1 :]
+        if torch.is_grad_enabled():
+            kept = _chain(saved[0], bends, outs, weights)
+        found: list[Tensor | None] = [None] * (2 + 2 * n)
+        for i in range(n):
+            if needs[2 + n + i]:
+                found[2 + n + i] = _to_weight(kept[n - 1 - i], back)
+            back = _unbend(F.linear(back, weights[i]), outs[i], bends[i])
+        found[0] = back if needs[0] else None
+        return tuple(found)
+
+
+def _bend(layer: nn.Module) -> float | None:
+    """The slope below zero of an activation with two straight sides; None for other layers."""
+    if type(layer) is nn.ReLU:
+        return 0.0
+    if type(layer) is nn.LeakyReLU and layer.negative_slope > 0.0:
+        return float(layer.negative_slope)
+    return None
+
+
+def in_turn(layers: Iterable[nn.Module], x: Tensor) -> Tensor:
+    """The layers one after another; linear layers and their activations as one node of the graph.
+
+    For small nets most of the time of a training step is not the arithmetic but the book-keeping
+    of many small operations. Function and gradients of every order are those of the layers.
+
+    Args:
+        layers: any modules; runs of linear layers with ReLU or LeakyReLU between are joined.
+        x: what the first of them takes.
+    """
+    bends: list[float] = []
+    weights: list[Tensor] = []
+    for layer in layers:
+        if type(layer).forward is nn.Linear.forward and layer.bias is not None:
+            bends.append(1.0)
+            weights += (layer.weight, layer.bias)  # type: ignore[arg-type]
+            continue
+        bend = _bend(layer) if bends and bends[-1] == 1.0 else None
+        if bend is not None:
+            bends[-1] = bend
+            continue
+        if bends:
+            x = _joined(x, bends, weights)
+            bends, weights = [], []
+        if not (type(layer) is nn.Flatten and x.dim() == 2):
+            x = layer(x)
+    return _joined(x, bends, weights) if bends else x
+
+
+def _joined(x: Tensor, bends: list[float], weights: list[Tensor]) -> Tensor:
+    if x.dim() != 2 or torch._C._are_functorch_transforms_active():
+        return _outs(x, bends, weights)[-1]
+    y: Tensor = _Layers.apply(x, tuple(bends), *weights)
+    return y
+
+
+class InTurn(nn.Sequential):
+    """``nn.Sequential``, computed by :func:`in_turn`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return in_turn(self, x)

@@ -7,15 +7,17 @@ from collections.abc import Callable, Sequence
 
 from torch import nn
 
+from genlab.nets.fast import InTurn
+
 
 def mlp(
     sizes: Sequence[int], activation: Callable[[], nn.Module] = nn.ReLU, *, final: bool = False
-) -> nn.Sequential:
+) -> InTurn:
     """Linear layers of these sizes with an activation between them (and after the last if final).
 
     Example:
         >>> mlp([2, 8, 1])
-        Sequential(
+        InTurn(
           (0): Linear(in_features=2, out_features=8, bias=True)
           (1): ReLU()
           (2): Linear(in_features=8, out_features=1, bias=True)
@@ -26,4 +28,4 @@ def mlp(
         layers.append(nn.Linear(wide, narrow))
         if final or i < len(sizes) - 2:
             layers.append(activation())
-    return nn.Sequential(*layers)
+    return InTurn(*layers)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from genlab.models.base import GenerativeModel, HasCritic
+from genlab.nets.fast import inputs_alone
 
 
 def slopes(critic: HasCritic, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -19,7 +20,8 @@ def slopes(critic: HasCritic, x: Tensor) -> tuple[Tensor, Tensor]:
         scores (B,), and norms (B,) in units of the score by unit of data space.
     """
     score = critic.score(x)
-    (gradient,) = torch.autograd.grad(score.sum(), x, create_graph=True)
+    with inputs_alone():
+        (gradient,) = torch.autograd.grad(score.sum(), x, create_graph=True)
     # Unlike the root of a sum of squares, this norm has gradient 0, not NaN, at 0.
     return score, torch.linalg.vector_norm(gradient.flatten(1), dim=1)
 

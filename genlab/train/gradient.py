@@ -49,23 +49,21 @@ class Adam(torch.optim.Adam):
         (self.group,) = self.param_groups
         self.parameters: list[nn.Parameter] = self.group["params"]
 
-    def clear(self) -> None:
-        """Forget the gradients."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
         for parameter in self.parameters:
             parameter.grad = None
 
     @torch.no_grad()
-    def update(self) -> None:
-        """One step along the gradients."""
-        moved = [p for p in self.parameters if p.grad is not None]
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        moved: list[Tensor] = [p for p in self.parameters if p.grad is not None]
         ready = [self.state[p] for p in moved]
         if len(moved) < len(self.parameters) or not all(ready):
-            self.step()
+            super().step()
             return
         counts = [slot["step"] for slot in ready]
         if counts[0] is not counts[-1]:
             if any(not torch.equal(counts[0], other) for other in counts):
-                self.step()
+                super().step()
                 return
             # All have moved as often: one counter serves them.
             counts = counts[:1] * len(counts)
@@ -75,7 +73,7 @@ class Adam(torch.optim.Adam):
         beta1, beta2 = self.group["betas"]
         torch._fused_adam_(
             moved,
-            [p.grad for p in moved],
+            [p.grad for p in moved],  # type: ignore[misc]
             [slot["exp_avg"] for slot in ready],
             [slot["exp_avg_sq"] for slot in ready],
             [],
@@ -89,6 +87,9 @@ class Adam(torch.optim.Adam):
             maximize=False,
         )
 
+    #: Tells torch not to put its hooks around the method.
+    step.hooked = True  # type: ignore[attr-defined]
+
 
 @dataclass
 class GradientState:
@@ -100,7 +101,7 @@ class GradientState:
     """
 
     model: GenerativeModel
-    optimisers: dict[str, Adam]
+    optimisers: dict[str, torch.optim.Optimizer]
     taken: int = 0
     #: For each player, the trainable parameters that are not its own.
     others: dict[str, list[nn.Parameter]] = field(init=False)
@@ -208,13 +209,13 @@ class GradientAlgorithm(Algorithm[GradientState]):
     ) -> dict[str, Tensor]:
         """One update of one player; the terms of its loss, detached."""
         optimiser = state.optimisers[player]
-        optimiser.clear()
+        optimiser.zero_grad(set_to_none=True)
         with _alone(state, player):
             loss = losses(player)
             # ``backward`` and not ``autograd.grad``: it gives each gradient the strides of its
             # parameter (channels last), which the fused optimiser takes for granted.
             loss.value.backward()
-        optimiser.update()
+        optimiser.step()
         return {name: term.detach() for name, term in loss.terms.items()}
 
     def model(self, state: GradientState) -> GenerativeModel:

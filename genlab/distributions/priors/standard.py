@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -11,12 +12,17 @@ from torch.distributions import Distribution, Independent, Normal
 from genlab.distributions.priors.base import PRIORS, Prior
 
 
-def standard_normal(latent: int, like: Tensor) -> Independent:
-    """N(0, I) over (latent,), on the device and in the precision of a tensor."""
-    zero = torch.zeros(latent, dtype=like.dtype, device=like.device)
+@lru_cache(maxsize=64)
+def _standard_normal(latent: int, dtype: torch.dtype, device: torch.device) -> Independent:
+    zero = torch.zeros(latent, dtype=dtype, device=device)
     return Independent(
         Normal(zero, torch.ones_like(zero), validate_args=False), 1, validate_args=False
     )
+
+
+def standard_normal(latent: int, like: Tensor) -> Independent:
+    """N(0, I) over (latent,), on the device and in the precision of a tensor."""
+    return _standard_normal(latent, like.dtype, like.device)
 
 
 @PRIORS.register("standard", title="Standard normal", summary="N(0, I): nothing is learned.")
