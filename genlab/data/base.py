@@ -28,6 +28,7 @@ class DataMeta:
         density: whether the exact log-density is known.
         note: a sentence for the page (where no density is known, why).
         network: whether loading may need a network.
+        factors: what the examples were made from, and how many values each factor has.
     """
 
     shape: tuple[int, ...]
@@ -36,6 +37,7 @@ class DataMeta:
     density: bool = False
     note: str = ""
     network: bool = False
+    factors: tuple[tuple[str, int], ...] = ()
 
     @property
     def is_image(self) -> bool:
@@ -65,10 +67,14 @@ class Density(abc.ABC):
 
 @dataclass(frozen=True)
 class Split:
-    """One part of a dataset: ``x`` is (n, *shape), ``y`` is (n,) of class indices or None."""
+    """One part of a dataset: ``x`` is (n, *shape), ``y`` is (n,) of class indices or None.
+
+    ``factors`` is (n, F): for each example the index of each factor's value, where they are known.
+    """
 
     x: Tensor
     y: Tensor | None = None
+    factors: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.x)

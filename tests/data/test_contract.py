@@ -55,6 +55,7 @@ def test_the_offline_sets_are_those_promised() -> None:
         "spirals",
         "pinwheel",
         "swiss_roll",
+        "sprites",
     }
     assert set(data.names()) - set(data.offline()) == {
         "mnist",

@@ -6,6 +6,7 @@ import streamlit as st
 import torch
 
 from genlab import latent
+from genlab.data.base import DataMeta
 from genlab.latent.points import latent_of, point, widest
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder, HasLikelihood
 from genlab.ui import pictures
@@ -83,7 +84,7 @@ class Own(Tool):
     icon = ":material/tune:"
 
     @classmethod
-    def fits(cls, model: type[GenerativeModel], image: bool) -> bool:
+    def fits(cls, model: type[GenerativeModel], meta: DataMeta) -> bool:
         return issubclass(model, HasDecoder)
 
     def draw(self, scene: Scene) -> None:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import streamlit as st
 
+from genlab.data.base import DataMeta
 from genlab.models.base import GenerativeModel
 from genlab.registry import Registry
 from genlab.ui import state
@@ -23,8 +24,8 @@ class Tool(abc.ABC):
 
     @classmethod
     @abc.abstractmethod
-    def fits(cls, model: type[GenerativeModel], image: bool) -> bool:
-        """Whether a model with these capabilities, of pictures or of points, offers the tool."""
+    def fits(cls, model: type[GenerativeModel], meta: DataMeta) -> bool:
+        """Whether a model with these capabilities, of such data, offers the tool."""
 
     @abc.abstractmethod
     def draw(self, scene: Scene) -> None:
@@ -36,7 +37,7 @@ TOOLS: Registry[type[Tool]] = Registry("tool", "genlab.ui.explore")
 
 def tools_part(scene: Scene) -> None:
     """The choice of a tool, which the URL keeps, and the tool."""
-    fitting = [row for row in TOOLS.rows() if row.value.fits(type(scene.model), scene.image)]
+    fitting = [row for row in TOOLS.rows() if row.value.fits(type(scene.model), scene.data.meta)]
     if not fitting:
         return
     fitting.sort(key=lambda row: row.value.order)
