@@ -61,9 +61,8 @@ def test_checks_hold_far_from_the_defaults(name: str, values: dict[str, str]) ->
 
 
 def test_the_order_is_that_of_the_theory() -> None:
-    assert chapters() == (
-        "bayes", "visible", "elbo", "divergence", "families", "svi", "advi",
-    )  # fmt: skip
+    first = ("bayes", "visible", "elbo", "divergence", "families", "vae", "svi", "advi")
+    assert chapters()[: len(first)] == first
 
 
 @pytest.mark.parametrize(
