@@ -45,7 +45,8 @@ class Quantity:
         about = self.kind + (f", n = {self.n:,}" if self.n else "")
         spread = f" ± {self.error:.2g}" if self.error else ""
         unit = f" {self.unit}" if self.unit else ""
-        return f"{self.name} = {self.value:.6g}{spread}{unit} ({about})"
+        value = in_words(self.value) if math.isinf(self.value) else f"{self.value:.6g}"
+        return f"{self.name} = {value}{spread}{unit} ({about})"
 
 
 @dataclass(frozen=True)
@@ -246,6 +247,18 @@ def tex(value: float, digits: int = 4) -> str:
         return text.rstrip("0").rstrip(".") if float(value).is_integer() else _trim(text)
     mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
     return rf"{_trim(mantissa)}\times 10^{{{int(exponent)}}}"
+
+
+def in_words(value: float, digits: int = 10) -> str:
+    """A number with all its digits that mean something; an infinite one says so.
+
+    Example:
+        >>> in_words(0.25), in_words(float("-inf"))
+        ('0.25', 'minus infinite')
+    """
+    if math.isinf(value):
+        return "infinite" if value > 0 else "minus infinite"
+    return f"{value:.{digits}g}"
 
 
 def _trim(text: str) -> str:

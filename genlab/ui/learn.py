@@ -12,6 +12,7 @@ import streamlit as st
 from genlab.errors import SpecError
 from genlab.figures.learn import panel_figure, panel_text
 from genlab.learn import LESSONS, Check, Equation, Lesson, Move, chapters
+from genlab.learn.base import in_words
 from genlab.learn.panels import Matrix, Panel, Table
 from genlab.spec import Option
 from genlab.ui import state
@@ -216,11 +217,6 @@ def _large(panel: Panel) -> bool:
     return isinstance(panel, Matrix) and panel.mark is not None
 
 
-def number(value: float) -> str:
-    """A side of a check, with all the digits that mean something."""
-    return f"{value:.10g}"
-
-
 def checks(name: str, values: tuple[tuple[str, Any], ...]) -> None:
     """The button, and what it found for the values of now."""
     pressed = st.button(
@@ -247,10 +243,10 @@ def row(check: Check) -> dict[str, str]:
     unit = f" {check.unit}" if check.unit else ""
     return {
         "statement": check.says,
-        "left side": f"{number(check.left)} ({check.left_is})",
+        "left side": f"{in_words(check.left)} ({check.left_is})",
         "": check.relation,
-        "right side": f"{number(check.right)} ({check.right_is})",
-        "difference": f"{check.difference:.3g}{unit}",
+        "right side": f"{in_words(check.right)} ({check.right_is})",
+        "difference": f"{in_words(check.difference, 3)}{unit}",
         "tolerance": f"{check.tolerance:.3g}",
         "kind of number": about,
         "holds": "yes" if check.holds else "NO",
