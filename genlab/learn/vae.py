@@ -352,7 +352,10 @@ class LinearVAE(Lesson):
                 rf"{tex(float(lowered[-1]))} \le {tex(goal)}",
                 (
                     Quantity(
-                        "what training lacks", max(0.0, goal - float(lowered[-1])), "exact", "nats"
+                        "what training lacks",
+                        max(0.0, round(goal - float(lowered[-1]), 12)),
+                        "exact",
+                        "nats",
                     ),
                     Quantity("ELBO at the optimum", best.elbo, "exact", "nats", o.examples),
                 ),
@@ -578,9 +581,9 @@ class LinearVAE(Lesson):
         )
 
     def _axes(self) -> Panel:
-        loads = np.sort((self.net.w**2).sum(0))[::-1]
+        loads = (self.net.w**2).sum(0)[self.means.var(0) > ACTIVE]
         learned = np.full(DIM, np.nan)
-        learned[: len(loads)] = loads + self.tau
+        learned[: len(loads)] = np.sort(loads)[::-1] + self.tau
         return Bars(
             "What is worth a unit: axes of the data and βσ²",
             "exact · a unit that is active explains its axis down to βσ²",
@@ -632,25 +635,25 @@ class LinearVAE(Lesson):
     def _price(self) -> Panel:
         beta = np.geomspace(0.1, 20.0, 161)
         pairs = np.array([self.water_filling(float(b)) for b in beta])
+        ends = self.eigenvalues[: self.options.latent] / self.options.noise
+
+        def spots(name: str, places: list[float], colour: int) -> Curve:
+            costs = [kl - reconstruction for reconstruction, kl in map(self.water_filling, places)]
+            return Curve(name, np.array(places), np.array(costs), "points", colour)
+
         return Curves(
             "What β buys",
             "exact, at the optimum for each β · the ELBO is best at β = 1",
             (
-                Curve("KL, the code's cost", beta, pairs[:, 1], "line", 1),
-                Curve("−reconstruction", beta, -pairs[:, 0], "line", 2),
                 Curve("−ELBO", beta, pairs[:, 1] - pairs[:, 0], "line", 0),
+                Curve("−reconstruction", beta, -pairs[:, 0], "line", 2),
+                Curve("KL, the code's cost", beta, pairs[:, 1], "line", 1),
+                spots("β now", [self.options.beta], 5),
+                spots("a unit collapses", [float(b) for b in ends if 0.1 < b < 20], 3),
             ),
             "β",
             "nats",
             x_log=True,
-            marks=(
-                ("β", self.options.beta),
-                *(
-                    (f"unit {i + 1} collapses", float(v / self.options.noise))
-                    for i, v in enumerate(self.eigenvalues[: self.options.latent])
-                    if 0.1 < v / self.options.noise < 20
-                ),
-            ),
         )
 
     def _likelihoods(self) -> Panel:
