@@ -118,6 +118,9 @@ def build() -> Parser:
     evaluate = add("evaluate", "the metrics of a model on held-out data, with intervals")
     evaluate.add_argument("--seed", type=int, default=0, help="seed of the estimates")
     evaluate.add_argument("--step", type=int, help="of which snapshot; the last one if not given")
+    evaluate.add_argument(
+        "--referee", action="store_true", help="also train a critic that judges the samples"
+    )
     export = add("export", "write a run as a folder of its own")
     export.add_argument("--to", required=True, metavar="DIR", help="a new or empty folder")
     export.add_argument("--snapshots", type=int, help="how many at most; all if not given")
@@ -281,6 +284,10 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     from genlab.evaluate import metrics
 
     found = metrics.evaluate(model, view.data(), arguments.seed)
+    if arguments.referee:
+        from genlab.evaluate.referee import judge
+
+        found = [*found, *judge(model, view.data(), arguments.seed).estimates]
     step = view.snapshots()[-1] if arguments.step is None else arguments.step
     say(
         {

@@ -44,6 +44,27 @@ def test_the_table_holds_the_metrics_of_the_models(visit, work, shelf):
     assert any("lower bound" in text for text in kinds.values())
 
 
+def test_a_referee_judges_when_asked(visit, work, shelf):
+    app = visit("compare", runs=f"{shelf['vae']},{shelf['gan']}")
+    work()
+    app = app.run()
+    titles = set(app.table[0].value["metric"])
+    app.toggle[0].set_value(True)
+    app = app.run()
+    assert not app.exception
+    assert work() == 2
+    app = app.run()
+    table = app.table[0].value
+    added = set(table["metric"]) - titles
+    assert len(added) == 5
+    assert all("referee" in title for title in added)
+    bound = table[table["metric"] == "JS(held-out ‖ generated) ≥, by a referee"].iloc[0]
+    for run in ("vae", "gan"):
+        value, low = (float(text.strip("[,")) for text in bound[run].split(" ")[:2])
+        assert low <= value < 0.75
+    assert "lower bound" in bound["kind of number"]
+
+
 def test_unknown_and_too_many_runs_are_said(visit, shelf):
     names = [shelf[key] for key in ("vae", "gan", "ring", "made")]
     app = visit("compare", runs=",".join([*names, "nobody"]))

@@ -9,12 +9,18 @@ import streamlit as st
 
 from genlab import runs
 from genlab.evaluate import job as _job  # noqa: F401 - fills the table of jobs
+from genlab.evaluate import referee as _referee  # noqa: F401 - likewise
 from genlab.figures.live import caption
 from genlab.runs.store import ACTIVE, JobRow, RunRow
 from genlab.ui.cards import name
 from genlab.ui.messages import fragment, plain
 
 N, SEED = 1000, 0
+REFEREE = (
+    "a critic trained on the validation and test splits against as many generated examples; the "
+    "numbers are on a part that neither trained nor stopped it. Pictures are judged as they are "
+    "shown (for a likelihood, its mean), points as draws of the model."
+)
 BETTER = {"lower": "lower is better", "higher": "higher is better", "none": ""}
 
 
@@ -62,31 +68,46 @@ def table(
 
 def metrics(rows: Sequence[RunRow]) -> None:
     """Draw the table of the runs that have ended, with the progress of what is being computed."""
-    st.subheader("On the test split")
+    st.subheader("On held-out examples")
+    judged = st.toggle(
+        "With a referee",
+        key="metrics.referee",
+        help="A critic is trained from scratch to tell held-out from generated examples, up to a "
+        "minute a run. Its bounds and its accuracy mean the same for every model.",
+    )
     ended = [row for row in rows if row.status not in ACTIVE]
     for row in rows:
         if row.status in ACTIVE:
             st.caption(f"{plain(name(row))} is {row.status}: it is evaluated when it has ended.")
-    jobs: dict[str, JobRow] = {}
+    jobs: dict[str, list[JobRow]] = {}
     for row in ended:
         steps = runs.open_run(row.id).snapshots()
         if not steps:
             st.caption(f"{plain(name(row))} has no snapshot, so there is nothing to evaluate.")
             continue
-        values = {"run": row.id, "step": steps[-1], "seed": SEED, "n": N}
-        jobs[row.id] = _wanted(values)
-    waiting = [job.key for job in jobs.values() if job.status in ("queued", "running")]
+        values = {"run": row.id, "step": steps[-1], "seed": SEED}
+        jobs[row.id] = [_wanted("evaluate", values | {"n": N})]
+        if judged:
+            jobs[row.id].append(_wanted("referee", values))
+    every = [job for wanted in jobs.values() for job in wanted]
+    waiting = [job.key for job in every if job.status in ("queued", "running")]
     if waiting:
         fragment(run_every=0.6)(_waiting)(waiting)
-    for run, job in jobs.items():
-        if job.status == "failed":
-            st.error(f"{run} could not be evaluated: {plain(job.message)}")
+    for run, wanted in jobs.items():
+        for job in wanted:
+            if job.status == "failed":
+                st.error(f"{run} could not be evaluated: {plain(job.message)}")
     titles = {row.id: name(row) for row in ended}
     twice = len(set(titles.values())) < len(titles)
     found = {
-        f"{titles[run]} ({run})" if twice else titles[run]: runs.job_result(job.key)["metrics"]
-        for run, job in jobs.items()
-        if job.status == "done"
+        f"{titles[run]} ({run})" if twice else titles[run]: [
+            one
+            for job in wanted
+            if job.status == "done"
+            for one in runs.job_result(job.key)["metrics"]
+        ]
+        for run, wanted in jobs.items()
+        if any(job.status == "done" for job in wanted)
     }
     if found:
         head, body = table(found)
@@ -94,15 +115,16 @@ def metrics(rows: Sequence[RunRow]) -> None:
         st.caption(
             f"Up to {N:,} test examples, seed {SEED}; in brackets a 95 % interval. "
             "A number is missing where the model cannot say it."
+            + (f" The referee: {REFEREE}" if judged else "")
         )
 
 
-def _wanted(values: Mapping[str, Any]) -> JobRow:
+def _wanted(kind: str, values: Mapping[str, Any]) -> JobRow:
     """The job of these values; one that failed is not tried again by each rerun."""
-    slot = f"metrics.{sorted(values.items())}"
+    slot = f"metrics.{kind}.{sorted(values.items())}"
     known = runs.job(st.session_state[slot]) if slot in st.session_state else None
     if known is None or known.status == "done":
-        known = runs.submit_job("evaluate", values)
+        known = runs.submit_job(kind, values)
         st.session_state[slot] = known.key
     return known
 
