@@ -69,7 +69,7 @@ def _sheet(parts: Tensor) -> Picture:
     columns = min(COLUMNS, len(parts))
     missing = -len(parts) % columns
     filled = torch.cat([parts, torch.zeros(missing, *parts.shape[1:])]).clamp(0.0, 1.0)
-    note = f"the {len(parts)} parts of the model in data space, the largest share first"
+    note = "the parts of the model in data space, the largest share first"
     return Picture("images", "Parts", {"x": filled, "columns": columns}, note)
 
 

@@ -376,7 +376,7 @@ class Observing(Inference[Seen, Mapping[str, int]]):
 
 EVIDENCE = (
     Series("log_evidence", "log p(all data)", "evidence", "nats", "exact"),
-    Series("log_predictive", "log p(batch | data before)", "evidence", "nats", "exact"),
+    Series("log_predictive", "log p(batch | data before)", "prediction", "nats", "exact"),
 )
 
 

@@ -100,13 +100,13 @@ class SVI(Inference[Search, Tensor]):
             Series(
                 "elbo",
                 "ELBO of all data, from the batch",
-                "loss",
+                "bound",
                 "nats",
                 "training batch",
                 0,
                 "higher",
             ),
-            Series("rho", "Step size ρ", "step", "", "exact"),
+            Series("rho", "Step size ρ", "step size", "", "exact"),
         )
 
     def init(self, seed: int = 0, data: Tensor | None = None) -> Search:

@@ -1,32 +1,45 @@
-"""Stochastic variational inference on models whose exact posterior is known."""
+"""Stochastic variational inference: where the exact posterior is known, and on bags of pixels."""
 
 from __future__ import annotations
 
 import functools
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from genlab.inference.conjugate import BetaBernoulli, Conjugate, NormalMean, Posterior
+from genlab.inference.lda import LDA
 from genlab.inference.svi import SVI, RobbinsMonro, Search
 from genlab.learn.base import LESSONS, Check, Equation, Lesson, Quantity, tex
-from genlab.learn.panels import Array, Curve, Curves, Panel, Plane, array
+from genlab.learn.panels import Array, Curve, Curves, Matrix, Panel, Plane, array
+from genlab.models.topics import words
 from genlab.random import generator
-from genlab.spec import Options, option
+from genlab.registry import DATASETS
+from genlab.spec import Option, Options, option
 
 #: What θ was when the data were made.
 TRUTH = {"coin": 0.3, "normal": 1.5}
 #: The known standard deviation of the Normal data.
 SD = 2.0
+#: Of the topics: concentrations α and η, words of a white pixel, held-out pictures, most sweeps.
+MIXING, INK, LEVELS, HELD, MOST_SWEEPS = 1.0, 0.1, 16, 100, 12
+TOPICS = (Option("topics", int, 10, "number K of topics", low=2, high=20),)
 
 
 @dataclass(frozen=True)
 class SVIOptions(Options):
     """Options of the lesson."""
 
-    model: str = option("coin", "conjugate model", choices=("coin", "normal"))
+    model: str = option(
+        "coin",
+        "what is inferred; coin and normal are conjugate, topics of 8×8 digits are not",
+        choices=("coin", "normal", "topics"),
+    )
     examples: int = option(1000, "size N of the data set", low=50, high=5000)
     batch: int = option(10, "examples B a step", low=1, high=50)
     steps: int = option(200, "steps", low=1, high=600)
@@ -41,7 +54,7 @@ class SVIOptions(Options):
     summary="Natural gradients from batches, with steps that shrink.",
 )
 class Stochastic(Lesson):
-    """λ ← (1 − ρ_t) λ + ρ_t λ̂ on a coin or on a Normal with known variance."""
+    """λ ← (1 − ρ_t) λ + ρ_t λ̂ on a coin, on a Normal with known variance, or on topics."""
 
     chapter = 7
     idea = (
@@ -49,12 +62,22 @@ class Stochastic(Lesson):
         "put the natural parameter λ, minus where it is. A batch, counted N/B times, gives that "
         "without bias. Steps that shrink as (t + τ)^−κ with κ above ½ and at most 1 forget the "
         "noise and still get anywhere. Forget the factor N/B, and the posterior would be as wide "
-        "as if there were only B data."
+        "as if there were only B data. Where each example has unknowns of its own (a picture its "
+        "mixture of topics), a step first finds their best for its batch; the rest is the same."
     )
     source = "Hoffman, Blei, Wang and Paisley 2013; Robbins and Monro 1951."
     Options = SVIOptions
 
-    def __init__(self, options: SVIOptions, extra: dict[str, object] | None = None) -> None:
+    @classmethod
+    def more(cls, options: SVIOptions) -> tuple[Option, ...]:
+        return TOPICS if options.model == "topics" else ()
+
+    @classmethod
+    def build(cls, values: Mapping[str, Any]) -> Stochastic:
+        made = super().build(values)
+        return Bags(made.options, made.extra) if made.extra else made
+
+    def __init__(self, options: SVIOptions, extra: Mapping[str, Any] | None = None) -> None:
         super().__init__(options, extra)
         self.rate = RobbinsMonro(options.kappa, options.tau)
 
@@ -322,6 +345,250 @@ class Stochastic(Lesson):
             "density",
             marks=(("truth", TRUTH[self.options.model]),),
         )
+
+
+class Bags(Stochastic):
+    """Latent Dirichlet allocation of 8×8 digits: each is a bag of pixels from a few topics."""
+
+    @functools.cached_property
+    def lda(self) -> LDA:
+        """The model with its priors."""
+        return LDA(self.extra["topics"], 64, MIXING, INK, tolerance=1e-2, sweeps=20)
+
+    @functools.cached_property
+    def bags(self) -> tuple[Tensor, Tensor]:
+        """Counts of the training pictures (N, 64) and of the held-out ones (HELD, 64)."""
+        digits = DATASETS["digits"].load(DATASETS["digits"].Options())
+        train = digits.train.x[: self.options.examples]
+        return words(train, LEVELS), words(digits.validation.x[:HELD], LEVELS)
+
+    @property
+    def size(self) -> int:
+        """Examples B in a batch."""
+        return min(self.options.batch, len(self.bags[0]))
+
+    def batches(self, steps: int) -> Iterator[Tensor]:
+        """The batches of the first steps."""
+        x, source = self.bags[0], generator(self.options.seed, "svi batches")
+        for _ in range(steps):
+            yield x[torch.randperm(len(x), generator=source)[: self.size]]
+
+    @functools.cached_property
+    def noisy(self) -> tuple[Tensor, Array, Array, Array]:
+        """λ after the last step; pictures seen and held-out bound at some steps; ELBO of each."""
+        x, held = self.bags
+        svi = SVI(self.lda, len(x), self.rate)
+        state, elbo, seen, bound = svi.init(self.options.seed), [], [], []
+        for step, batch in enumerate(self.batches(self.options.steps)):
+            if step & (step - 1) == 0:
+                seen.append(step * self.size)
+                bound.append(self.lda.per_word(state.natural, held))
+            state, info = svi.step(state, batch)
+            elbo.append(info.means()["elbo"])
+        seen.append(self.options.steps * self.size)
+        bound.append(self.lda.per_word(state.natural, held))
+        return state.natural, np.array(seen, float), np.array(bound), np.array(elbo)
+
+    @functools.cached_property
+    def sweeps(self) -> tuple[Array, Array, Array]:
+        """Of full batches from the same start: pictures seen, held-out bound, ELBO of all data."""
+        x, held = self.bags
+        svi = SVI(self.lda, len(x), None)
+        wanted = math.ceil(self.options.steps * self.size / len(x))
+        state, bound, elbo = svi.init(self.options.seed), [], []
+        for _ in range(1 + min(MOST_SWEEPS, max(2, wanted))):
+            bound.append(self.lda.per_word(state.natural, held))
+            state, info = svi.step(state, x)
+            elbo.append(info.means()["elbo"])
+        return len(x) * np.arange(len(bound), dtype=float), np.array(bound), np.array(elbo)
+
+    @functools.cached_property
+    def by_scikit_learn(self) -> tuple[Tensor, Tensor, float, float]:
+        """λ after three more updates from one start, mine and theirs, and both bounds of held-out.
+
+        Their first update gives both the start; the local search of both runs to its end.
+        """
+        from sklearn.decomposition import LatentDirichletAllocation
+
+        held, n = self.bags[1][:20], len(self.bags[0])
+        strict = LDA(self.extra["topics"], 64, MIXING, INK, tolerance=1e-9, sweeps=3000)
+        theirs = LatentDirichletAllocation(
+            self.extra["topics"],
+            doc_topic_prior=MIXING,
+            topic_word_prior=INK,
+            learning_decay=self.options.kappa,
+            learning_offset=max(1.0, self.options.tau),
+            batch_size=self.size,
+            total_samples=n,
+            mean_change_tol=1e-9,
+            max_doc_update_iter=3000,
+            random_state=self.options.seed,
+        )
+        svi = SVI(strict, n, RobbinsMonro(self.options.kappa, max(1.0, self.options.tau)))
+        first, *rest = self.batches(4)
+        theirs.partial_fit(first.numpy())
+        state = Search(torch.tensor(theirs.components_), torch.ones((), dtype=torch.int64))
+        for batch in rest:
+            theirs.partial_fit(batch.numpy())
+            state, _ = svi.step(state, batch)
+        mine = float(strict.elbo(state.natural, held))
+        return (
+            state.natural,
+            torch.tensor(theirs.components_),
+            mine,
+            float(theirs.score(held.numpy())),
+        )
+
+    def equations(self) -> tuple[Equation, ...]:
+        o, n = self.options, len(self.bags[0])
+        last, _, bound, _ = self.noisy
+        seen, full, _ = self.sweeps
+        shares = last.sum(1) / last.sum()
+        return (
+            Equation(
+                "A picture is a bag of pixels; each word of it is from one of the topics.",
+                r"\beta_k \sim \mathrm{Dir}(\eta),\quad \theta_d \sim \mathrm{Dir}(\alpha),\quad"
+                r"p(\text{pixel } v \mid d) = \textstyle\sum_k \theta_{dk} \beta_{kv}",
+                rf"K = {len(last)},\quad V = 64,\quad \alpha = {tex(MIXING)},\quad"
+                rf" \eta = {tex(INK)}",
+                (
+                    Quantity("smallest share of a topic", float(shares.min()), "exact"),
+                    Quantity("largest", float(shares.max()), "exact"),
+                ),
+            ),
+            Equation(
+                "Local: the topics of the batch's words, and its pictures' proportions, by turns.",
+                r"\varphi_{dvk} \propto \exp(\mathbb E \log \theta_{dk} + \mathbb E \log"
+                r" \beta_{kv}),\quad \gamma_{dk} = \alpha + \textstyle\sum_v n_{dv} \varphi_{dvk}",
+            ),
+            Equation(
+                "Global: a step towards the topics that the batch, counted N/B times, asks for.",
+                r"\lambda \leftarrow (1 - \rho_t) \lambda + \rho_t \bigl(\eta + \tfrac{N}{B}"
+                r" \textstyle\sum_{d} n_{dv} \varphi_{dvk}\bigr)",
+                rf"\tfrac{{N}}{{B}} = \tfrac{{{n}}}{{{self.size}}},\quad"
+                rf" \rho_{{{o.steps}}} = {tex(self.rate(o.steps))}",
+            ),
+            Equation(
+                "What it is worth on pictures not seen: a bound on log p of a word.",
+                r"\log p(\text{words}) \ge \mathbb E_q[\log p - \log q],\quad"
+                r"\text{perplexity} \le \exp(-\text{bound per word})",
+                rf"\exp({tex(-float(bound[-1]))}) = {tex(math.exp(-bound[-1]))}\text{{ of }} 64",
+                (
+                    Quantity(
+                        f"SVI, {o.steps * self.size:,} pictures seen",
+                        float(bound[-1]),
+                        "lower bound",
+                        "nats/word",
+                        HELD,
+                    ),
+                    Quantity(
+                        f"full batches, {int(seen[-1]):,} seen",
+                        float(full[-1]),
+                        "lower bound",
+                        "nats/word",
+                        HELD,
+                    ),
+                ),
+            ),
+        )
+
+    def over_a_partition(self) -> tuple[Tensor, int]:
+        natural, x = self.noisy[0], self.bags[0][:100]
+        parts = x.split(self.size)
+        total = torch.zeros_like(natural)
+        for part in parts:
+            total += len(part) / len(x) * self.lda.target(natural, part, len(x) / len(part))
+        return total, len(parts)
+
+    def check(self) -> tuple[Check, ...]:
+        mine, theirs, bound, score = self.by_scikit_learn
+        elbo = self.sweeps[2]
+        worst = int(np.argmin(np.diff(elbo)))
+        return (
+            _worst(
+                "Three updates from one start are those of scikit-learn's online LDA.",
+                mine.flatten(),
+                theirs.flatten(),
+                "λ of this SVI",
+                "λ of scikit-learn",
+                1e-6 * float(theirs.max()),
+            ),
+            Check(
+                "The bound of held-out pictures is scikit-learn's score.",
+                bound,
+                score,
+                "ELBO of 20 pictures",
+                "scikit-learn's score",
+                "lower bound",
+                "nats",
+                1e-6 * abs(score),
+                20,
+            ),
+            Check(
+                "A full batch with ρ = 1 raises the ELBO.",
+                float(elbo[worst + 1]),
+                float(elbo[worst]),
+                f"ELBO after sweep {worst + 1}",
+                "before it; the smallest gain of all sweeps",
+                "lower bound",
+                "nats",
+                0.0,
+                relation=">",
+            ),
+        )
+
+    def panels(self) -> tuple[Panel, ...]:
+        natural, seen, bound, elbo = self.noisy
+        full_seen, full_bound, full_elbo = self.sweeps
+        n, note = len(self.bags[0]), f"one run, seed {self.options.seed}, batches of {self.size}"
+        return (
+            Matrix(
+                "The topics",
+                f"E[β] of each over its largest, the largest share first · {note}",
+                *_sheet(natural),
+                row_title="row",
+                column_title="column",
+            ),
+            Curves(
+                "The bound on held-out pictures",
+                f"lower bound, nats a word, {HELD} pictures · SVI and full batches, one start",
+                (
+                    Curve("SVI, from batches", seen, bound, "line", 0),
+                    Curve("full batches, ρ = 1", full_seen, full_bound, "dash", 3),
+                ),
+                "pictures seen",
+                "nats/word",
+            ),
+            Curves(
+                "The ELBO that a step sees",
+                f"{note} · scaled by N/B = {n / self.size:.4g}, of λ before the step",
+                (
+                    Curve(
+                        "ELBO from the batch",
+                        self.size * np.arange(len(elbo), dtype=float),
+                        elbo,
+                        "points",
+                        0,
+                    ),
+                    Curve("ELBO of all data, full batches", full_seen, full_elbo, "dash", 3),
+                ),
+                "pictures seen",
+                "nats",
+            ),
+        )
+
+
+def _sheet(natural: Tensor) -> tuple[Array, tuple[str, ...], tuple[str, ...]]:
+    """The topics as one picture, five in a row: its values, and each pixel's row and column."""
+    order = natural.sum(1).argsort(descending=True)
+    tiles = (natural / natural.amax(1, keepdim=True))[order].view(-1, 8, 8)
+    columns = min(5, len(tiles))
+    rows = math.ceil(len(tiles) / columns)
+    blank = torch.zeros(rows * columns - len(tiles), 8, 8, dtype=tiles.dtype)
+    grid = torch.nn.functional.pad(torch.cat([tiles, blank]), (0, 1, 0, 1))
+    sheet = grid.view(rows, columns, 9, 9).transpose(1, 2).reshape(9 * rows, 9 * columns)
+    places = (*map(str, range(1, 9)), "")
+    return array(sheet[:-1, :-1]), (places * rows)[:-1], (places * columns)[:-1]
 
 
 def _density(law: torch.distributions.Distribution, theta: Tensor) -> Array:
