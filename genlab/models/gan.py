@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -90,8 +90,14 @@ class GeneratorAndCritic(StandardPrior, GenerativeModel[O], HasCritic, abc.ABC):
         self.bounded = meta.support != "real"
         extra = options if isinstance(options, CriticOptions) else CriticOptions()
         self.pack, self.spectral = extra.pack, extra.spectral
+        #: What the generator reads, and how many numbers the critic's head gives.
+        self.inputs, self.scores = self._sizes()
         #: What the critic's body takes: the shape of a pack.
         self.seen = (meta.shape[0] * self.pack, *meta.shape[1:])
+
+    def _sizes(self) -> tuple[int, int]:
+        """The entries that the generator reads, and the numbers that the critic's head gives."""
+        return self.latent, 1
 
     def _normalised(self) -> None:
         """Turn the critic's layers to spectrally normalised ones, where that is asked for."""
@@ -144,19 +150,19 @@ class GeneratorAndCritic(StandardPrior, GenerativeModel[O], HasCritic, abc.ABC):
 class GAN(GeneratorAndCritic[GANOptions]):
     """The GAN with multilayer perceptrons, for pictures and for points."""
 
-    Options = PlainGANOptions
+    Options: ClassVar[type[GANOptions]] = PlainGANOptions
     body: nn.Sequential
 
     def __init__(self, options: GANOptions, meta: DataMeta) -> None:
         super().__init__(options, meta)
         hidden = [options.hidden] * options.layers
         last = [nn.Tanh()] if self.bounded else []
-        self.generator = InTurn(*mlp([options.latent, *hidden, meta.dim]), *last)
+        self.generator = InTurn(*mlp([self.inputs, *hidden, meta.dim]), *last)
         self.body = InTurn(
             nn.Flatten(),
             *mlp([self.pack * meta.dim, *hidden], lambda: nn.LeakyReLU(0.2), final=True),
         )
-        self.head = nn.Linear(options.hidden, 1)
+        self.head = nn.Linear(options.hidden, self.scores)
         self._normalised()
 
     def _judged(self, packs: Tensor) -> Tensor:
@@ -186,14 +192,14 @@ class DCGAN(GeneratorAndCritic[DCGANOptions]):
     Source: Radford, Metz and Chintala 2016 (see :mod:`genlab.nets.conv` for the rules).
     """
 
-    Options = PlainDCGANOptions
+    Options: ClassVar[type[DCGANOptions]] = PlainDCGANOptions
     batch_normalised = True
 
     def __init__(self, options: DCGANOptions, meta: DataMeta) -> None:
         super().__init__(options, meta)
-        self.generator = dcgan_generator(options.latent, meta.shape, options.width)
+        self.generator = dcgan_generator(self.inputs, meta.shape, options.width)
         self.body, self.head = dcgan_discriminator(
-            self.seen, options.width, batch_norm=not self.spectral
+            self.seen, options.width, self.scores, batch_norm=not self.spectral
         )
         self._normalised()
 

@@ -123,13 +123,14 @@ def dcgan_generator(latent: int, shape: tuple[int, ...], width: int) -> nn.Seque
 
 
 def dcgan_discriminator(
-    shape: tuple[int, ...], width: int, *, batch_norm: bool = True
+    shape: tuple[int, ...], width: int, scores: int = 1, *, batch_norm: bool = True
 ) -> tuple[nn.Sequential, nn.Sequential]:
-    """The discriminator of DCGAN as body and head: (B, *shape) in [-1, 1] -> map -> (B, 1) logit.
+    """The discriminator of DCGAN as body and head: (B, *shape) in [-1, 1] -> map -> (B, scores).
 
     Args:
         shape: (channels, height, width).
         width: channels of the first map.
+        scores: numbers that come out: the logit, or more for a critic that is told classes.
         batch_norm: left out where something else holds the critic.
     """
     plan = channels(shape[1], width)
@@ -143,7 +144,7 @@ def dcgan_discriminator(
             *([nn.BatchNorm2d(narrow)] if batch_norm else []),
             nn.LeakyReLU(0.2, inplace=True),
         ]
-    head = nn.Sequential(nn.Conv2d(plan[-1], 1, SIZES[shape[1]][0]), nn.Flatten())
+    head = nn.Sequential(nn.Conv2d(plan[-1], scores, SIZES[shape[1]][0]), nn.Flatten())
     pair = nn.Sequential(*body), head
     for net in pair:
         net.apply(dcgan_weights)

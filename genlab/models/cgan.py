@@ -1,0 +1,65 @@
+"""Conditional GANs: G(z, y), and a critic l(x, y) that is told the class y."""
+
+from __future__ import annotations
+
+import abc
+
+import torch
+from torch import Tensor
+
+from genlab.data.base import DataMeta
+from genlab.distributions import Point
+from genlab.models.base import O
+from genlab.models.gan import DCGAN, GAN, DCGANOptions, GANOptions, GeneratorAndCritic
+from genlab.models.labels import Held
+from genlab.registry import MODELS
+
+
+class ConditionalGAN(Held, GeneratorAndCritic[O], abc.ABC):
+    """x = G(z, y), and the logit l(x, y) = l₀(φ(x)) + yᵀ l₁(φ(x)) by projection on the features.
+
+    y is the one-hot code of the class that an example is held at, 0 where it is unknown; the
+    critic is then l₀, one of p(x). Real and generated examples of a step share their labels, so
+    the game is played for p(x | y).
+
+    Sources: Mirza and Osindero 2014, "Conditional generative adversarial nets"; the critic: Miyato
+    and Koyama 2018, "cGANs with projection discriminator", equation 3.
+    """
+
+    @classmethod
+    def fits(cls, meta: DataMeta) -> str | None:
+        return super().fits(meta) or cls.needs_labels(meta)
+
+    def _sizes(self) -> tuple[int, int]:
+        return self.latent + self.classes, 1 + self.classes
+
+    def decode(self, z: Tensor) -> Point:
+        return super().decode(torch.cat([z, self.codes(len(z)).to(z)], dim=1))
+
+    def _judged(self, packs: Tensor) -> Tensor:
+        scores: Tensor = self.head(self._hidden(packs))
+        n = len(packs)
+        scores = scores.view(n, 1 + self.classes)
+        return scores[:, 0] + (scores[:, 1:] * self.codes(n).to(scores)).sum(dim=1)
+
+
+@MODELS.register(
+    "cgan",
+    title="Conditional GAN",
+    summary="Adversarial pair of linear layers that is told the class; labelled data.",
+)
+class LinearConditionalGAN(ConditionalGAN[GANOptions], GAN):
+    """The conditional GAN with multilayer perceptrons."""
+
+    Options = GANOptions
+
+
+@MODELS.register(
+    "cdcgan",
+    title="Conditional DCGAN",
+    summary="DCGAN that is told the class; labelled pictures.",
+)
+class ConditionalDCGAN(ConditionalGAN[DCGANOptions], DCGAN):
+    """The conditional GAN with the nets of DCGAN."""
+
+    Options = DCGANOptions
