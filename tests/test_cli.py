@@ -13,9 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+import genlab
 from genlab import cli, runs
+from genlab.random import scope
 from genlab.registry import TABLES
 from genlab.spec import TrainOptions
 
@@ -95,6 +98,43 @@ def test_samples_are_repeatable(
     assert not np.array_equal(draw("a.npz", 1), draw("c.npz", 2))
     assert call(capsys, "sample", run, "-n", "5", "--out", str(tmp_path / "a.png"))[0] == 0
     assert Image.open(tmp_path / "a.png").size == (24, 16)
+
+
+def test_samples_of_one_class(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    words = ["cvae" if word == "vae" else word for word in SMALL]
+    code, (row,), _ = call(capsys, "train", *words, "--steps", "12")
+    assert code == 0
+
+    def draw(*label: str) -> np.ndarray:
+        out = str(tmp_path / "x.npz")
+        code, (said,), _ = call(capsys, "sample", row["run"], "-n", "4", "--out", out, *label)
+        assert code == 0
+        assert said.get("label") == (label[1] if label else None)
+        with np.load(out, allow_pickle=False) as file:
+            return file["x"]
+
+    seven, unknown = draw("--label", "7"), draw()
+    assert not np.array_equal(seven, unknown)
+    assert not np.array_equal(seven, draw("--label", "1"))
+    held = genlab.load(row["run"], label="7")
+    with torch.no_grad(), scope(0, "sample"):
+        np.testing.assert_allclose(held.sample(4).numpy(), seven, atol=1e-6)
+    for label in ("11", "-1", "seven"):
+        code, answer, err = call(
+            capsys, "sample", row["run"], "--out", str(tmp_path / "y.npz"), "--label", label
+        )
+        assert (code, answer) == (2, [])
+        assert "allowed: 0, 1, 2" in err
+
+
+def test_a_label_is_refused_by_a_model_without(
+    capsys: pytest.CaptureFixture[str], run: str, tmp_path: Path
+) -> None:
+    out = tmp_path / "x.npz"
+    code, answer, err = call(capsys, "sample", run, "--out", str(out), "--label", "7")
+    assert (code, answer) == (2, [])
+    assert "trained without labels" in err
+    assert not out.exists()
 
 
 def test_evaluate_says_what_each_number_is(capsys: pytest.CaptureFixture[str], run: str) -> None:

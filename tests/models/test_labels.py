@@ -286,6 +286,16 @@ def test_the_numbers_are_given_the_class(
     assert found["test_elbo"].value == pytest.approx(told, abs=1.0)
 
 
+@pytest.mark.parametrize(("model", "line"), [("vae", True), ("cvae", False)])
+def test_the_truth_of_p_of_x_is_no_line_for_a_bound_given_the_class(
+    model: str, line: bool
+) -> None:
+    spec = RunSpec.build(model=model, data="two_gaussians")
+    series = HeldOutELBO(spec, datasets.load(spec)).series[0]
+    assert (series.truth is not None) == line
+    assert ("given the class" in series.title) != line
+
+
 def test_the_sheet_has_a_column_a_class(
     digits: tuple[GenerativeModel, Dataset, RunSpec],
 ) -> None:

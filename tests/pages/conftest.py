@@ -46,6 +46,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "vae": {"model": "vae", "data": "digits", "latent": 3, "steps": 40},
         "gan": {"model": "gan", "data": "digits", "steps": 12},
         "ring": {"model": "gan", "data": "ring", "steps": 12},
+        "cvae": {"model": "cvae", "data": "digits", "latent": 3, "steps": 40},
+        "vq": {"model": "vq_vae", "data": "digits", "steps": 12},
         "made": {"model": "made", "data": "digits", "binarise": "threshold", "steps": 5},
     }
     ids = {name: foreground.train(values, title=name).id for name, values in made.items()}

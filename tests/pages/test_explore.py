@@ -151,3 +151,49 @@ def test_an_empty_store_says_what_to_do(visit, home, monkeypatch):
     monkeypatch.setattr(runs, "shipped", list)
     app = visit("explore")
     assert any("no run to explore" in m.value for m in app.markdown)
+
+
+def test_a_class_is_picked_for_a_conditional_model_and_kept_in_the_url(visit, work, shelf):
+    app = shown(visit, work, run=shelf["cvae"], n="200", what="both", label="7", b="150")
+    assert not app.exception
+    picker = next(box for box in app.selectbox if box.label == "Decode as class")
+    assert picker.value == "7"
+    assert picker.options == ["unknown", *"0123456789"]
+    assert app.query_params["label"] == "7"
+    assert any("z, class 7" in text for text in image_captions(app))
+    before = app.session_state["explore.map"]
+    picker.set_value("2")
+    app.run()
+    assert app.query_params["label"] == "2"
+    assert any("z, class 2" in text for text in image_captions(app))
+    # The class moves no point of the map: neither a new job nor other picks.
+    assert app.session_state["explore.map"] == before
+    assert app.session_state["explore.b"] == 150
+    assert runs.store().claim_job("test:1") is None
+
+
+def test_what_is_decoded_is_held_at_the_class(visit, work, shelf):
+    from genlab.ui.explore.scene import Query
+
+    one = Query("run", 1, "pca", 200, 0, "data", "7")
+    other = Query("run", 1, "pca", 200, 0, "data")
+    assert one.key == other.key
+    assert one.mapped == other.mapped
+    assert "label" not in one.mapped
+
+
+def test_a_class_that_there_is_not_is_named(visit, work, shelf):
+    app = shown(visit, work, run=shelf["cvae"], n="200", label="seven")
+    assert any("label = 'seven' is not possible" in e.value for e in app.error)
+    app = shown(visit, work, run=shelf["vae"], n="200", label="7")
+    assert not [box for box in app.selectbox if box.label == "Decode as class"]
+    assert "label" not in app.query_params
+
+
+def test_a_grid_of_codes_is_explored_like_any_code(visit, work, shelf):
+    app = shown(visit, work, run=shelf["vq"], n="200", what="both", a="0", b="150")
+    assert not app.exception
+    assert not app.error
+    values = [s.value for s in app.slider if s.label.startswith("z[")]
+    assert len(values) == 8
+    assert any("decoded from its posterior mean" in text for text in image_captions(app))

@@ -8,7 +8,13 @@ import torch
 from genlab import latent
 from genlab.data.base import DataMeta
 from genlab.latent.points import latent_of, point, widest
-from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder, HasLikelihood
+from genlab.models.base import (
+    GenerativeModel,
+    HasCodebook,
+    HasDecoder,
+    HasEncoder,
+    HasLikelihood,
+)
 from genlab.ui import pictures
 from genlab.ui.explore.scene import Scene, among_data
 from genlab.ui.explore.tools import TOOLS, Tool
@@ -34,8 +40,10 @@ def sliders_part(scene: Scene) -> None:
             memory["explore.z"] = ("A", memory.get("explore.a"))
         if st.button("z = 0", icon=":material/filter_center_focus:", key="explore.zero"):
             memory["explore.z"] = ("zero", -1)
-    # The centre of the prior is no typical draw of it: a generator was never trained there.
-    first = ("zero", -1) if isinstance(scene.model, HasEncoder) else ("random", 0)
+    # The centre of the prior is no typical draw of it: a generator was never trained there, and
+    # around it lie codes that belong together nowhere.
+    typical = isinstance(scene.model, HasEncoder) and not isinstance(scene.model, HasCodebook)
+    first = ("zero", -1) if typical else ("random", 0)
     kind, number = memory.get("explore.z", first)
     if kind == "random":
         base, tag = latent.prior_sample(scene.model, 1, number)[0], f"random{number}"
