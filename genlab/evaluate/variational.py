@@ -81,7 +81,7 @@ class HeldOutELBO(Probe):
     def series(self) -> tuple[Series, ...]:
         n = min(NUMBERS, len(self.data.validation))
         note = likelihood_note(self.spec, self.data)
-        # log p(x | y) is on average I(x; y) above log p(x), so the truth of p(x) is no line for it.
+        # log p(x | y) is on average I(x; y) above log p(x): the truth of p(x) is no line for it.
         told = knows_labels(MODELS[self.spec.model], self.data)
         what = "held-out given the class" if told else "held-out"
         what = f"{what}; {note}" if note else what
