@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from genlab.figures.style import COLOURS, DENSITY, FAINT, GREY, SYMBOLS, figure
 from genlab.learn.panels import Array, Bars, Curve, Curves, Matrix, Panel, Plane
 
 HEIGHT = 340
+#: What a legend may count on, in pixels, with two panels a row.
+LEGEND_WIDTH = 360
 DASHES: Mapping[str, str] = {"dash": "dash", "dot": "dot"}
 #: Of a measured matrix: nothing is transparent, so that it is right in light and dark.
 SCALE = ((0.0, "rgba(0,114,178,0.03)"), (1.0, "rgba(0,114,178,1)"))
@@ -108,7 +110,21 @@ def _curve(curve: Curve) -> list[Any]:
     return [*band, go.Scatter(**common, mode="lines", line=line, **fill)]
 
 
+def _legend_room(names: Sequence[str]) -> int:
+    """Pixels that a legend below the plot takes beyond its first two rows."""
+    rows, used = 1, 0
+    widest = max((45 + 6 * len(name) for name in names), default=0)
+    for _ in names:
+        # Every entry is as wide as the widest.
+        if used and used + widest > LEGEND_WIDTH:
+            rows, used = rows + 1, 0
+        used += widest
+    return 20 * max(0, rows - 2)
+
+
 def _curves(panel: Curves, height: int) -> go.Figure:
+    room = _legend_room([curve.name for curve in panel.curves if curve.name])
+    height += room
     drawn = figure(
         *(trace for curve in panel.curves for trace in _curve(curve)),
         height=height,
@@ -126,7 +142,7 @@ def _curves(panel: Curves, height: int) -> go.Figure:
             **_scale(panel.y_log),
         },
         legend={"orientation": "h", "y": -0.22},
-        margin={"l": 50, "r": 10, "t": 40, "b": 40},
+        margin={"l": 50, "r": 10, "t": 40, "b": 40 + room},
     )
     _levels(drawn, panel.levels)
     for name, x in panel.marks:

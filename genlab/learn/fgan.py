@@ -161,9 +161,9 @@ class FDivergences(Lesson):
     Options = FGANLessonOptions
     options: FGANLessonOptions
     moves = (
-        Move("Train the f-GAN", "train", lambda n: max(1200, int(n)),
+        Move("Train", "train", lambda n: max(1200, int(n)),
              "1200 real steps with the objective of the Train page.", ":material/play_arrow:"),
-        Move("Without training", "train", lambda _: 0, "The direct search alone.",
+        Move("Clear", "train", lambda _: 0, "The direct search alone.",
              ":material/restart_alt:"),
     )  # fmt: skip
 
@@ -486,7 +486,7 @@ class FDivergences(Lesson):
                 "From mode seeking to mass covering",
                 "exact · the best mean and standard deviation under each row",
                 tuple(
-                    Curve(row.title, np.array([fit.mean]), np.array([fit.std]), "points", k)
+                    Curve(row.name, np.array([fit.mean]), np.array([fit.std]), "points", k)
                     for k, (row, fit) in enumerate(zip(self.rows, self.fits, strict=True))
                 ),
                 "μ*",
@@ -590,8 +590,8 @@ class FDivergences(Lesson):
         k = names.index(self.row.name) if self.row.name in names else 0
         return Matrix(
             "Fitted under the row, measured by the column",
-            "exact, by quadrature · colour: how much more than the column's best (up to "
-            f"{DARKEST:g} times) · {INFINITE} where the integral is",
+            "exact, by quadrature · colour: by what multiple of the column's best it is larger, "
+            f"0 for the best, {DARKEST - 1:g} for all beyond · {INFINITE} where the integral is",
             shade,
             titles,
             titles,

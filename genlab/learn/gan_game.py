@@ -115,7 +115,6 @@ def write(moves: tuple[tuple[str, int], ...]) -> str:
 
 def _then(move: str) -> Move:
     player, count = move[0], int(move[1:])
-    who = {"D": "Discriminator", "G": "Generator", "R": "Rounds"}[player]
     says = {
         "D": "the discriminator moves, the generator waits",
         "G": "the generator moves, the discriminator waits",
@@ -129,7 +128,13 @@ def _then(move: str) -> Move:
         except SpecError:
             return text
 
-    return Move(f"{who}: {count}", "moves", after, f"{count} more: {says}.", icons[player])
+    return Move(
+        f"{'Round' if player == 'R' else player} × {count}",
+        "moves",
+        after,
+        f"{count} more: {says}.",
+        icons[player],
+    )
 
 
 def _back(text: str) -> str:
@@ -206,7 +211,7 @@ class GANGame(Lesson):
         _then("R1"),
         _then("R20"),
         Move("Take back", "moves", _back, "Without the last entry.", ":material/undo:"),
-        Move("From the start", "moves", lambda _: "", "No moves.", ":material/restart_alt:"),
+        Move("Restart", "moves", lambda _: "", "No moves.", ":material/restart_alt:"),
     )
 
     def __init__(self, options: GameOptions, extra: Mapping[str, object] | None = None) -> None:
@@ -503,7 +508,7 @@ class GANGame(Lesson):
         moments = self.played.moments
         steps = np.array([m.steps for m in moments], dtype=float)
         curves = [
-            Curve("V(D*) = 2 JS − log 4 of the generator of then", steps,
+            Curve("V(D*) of then: 2 JS − log 4", steps,
                   np.array([m.best for m in moments]), "dash", 3),
             Curve("V(D)", steps, np.array([m.value for m in moments]), "line", 0),
         ]  # fmt: skip
@@ -612,7 +617,7 @@ class GANGame(Lesson):
             ),
             Plane(
                 "D, what it believes",
-                "exact values · white 0, dark 1",
+                "exact values · clear 0, full colour 1",
                 (x, y, square(mine)),
                 (rim,),
                 span=(0.0, 1.0),
@@ -620,7 +625,7 @@ class GANGame(Lesson):
             ),
             Plane(
                 "D* = p/(p + q), what is true",
-                "exact values · white 0, dark 1",
+                "exact values · clear 0, full colour 1",
                 (x, y, square(best)),
                 (rim,),
                 span=(0.0, 1.0),
@@ -628,7 +633,7 @@ class GANGame(Lesson):
             ),
             Plane(
                 "|D − D*|, where it is wrong",
-                f"exact values · white 0, dark 1 · largest {float((mine - best).abs().max()):.2g}",
+                f"exact values · clear 0, full colour 1 · largest {float((mine - best).abs().max()):.2g}",
                 (x, y, square((mine - best).abs())),
                 (rim,),
                 span=(0.0, 1.0),

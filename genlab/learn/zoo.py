@@ -347,7 +347,7 @@ class Zoo(Lesson):
                 "Slope of the generator's loss in the critic's output",
                 "exact, by automatic differentiation · low: pushes towards real",
                 tuple(
-                    Curve(short(e.title), array(v), _cut(derivative(e.loss.generator, v)),
+                    Curve(e.name, array(v), _cut(derivative(e.loss.generator, v)),
                           "line", k)
                     for k, e in enumerate(plain)
                 ),
@@ -358,7 +358,7 @@ class Zoo(Lesson):
                 "The same at the best critic, against the truth",
                 "exact where the best critic is known, else by bisection · against log p/q",
                 tuple(
-                    Curve(short(e.title), array(ratio), _cut(seen_slope), "line", k)
+                    Curve(e.name, array(ratio), _cut(seen_slope), "line", k)
                     for k, (e, seen_slope) in enumerate(
                         (e, truth_slope(e, ratio)) for e in plain
                     )
@@ -371,7 +371,7 @@ class Zoo(Lesson):
                 "f-GANs at the best critic, −r² f″(r)",
                 "exact · the generator lowers the bound · cut at −6",
                 tuple(
-                    Curve(short(e.title).removeprefix("f-GAN "), array(ratio),
+                    Curve(e.name.removeprefix("fgan "), array(ratio),
                           _cut(truth_slope(e, ratio), -6.0), "dash" if k > 9 else "line", k)
                     for k, e in enumerate(rows)
                 ),

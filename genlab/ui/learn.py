@@ -106,18 +106,18 @@ def moved(key: str, move: Move) -> None:
     st.session_state[key] = move.after(st.session_state[key])
 
 
-def moves(name: str, keys: Mapping[str, str]) -> None:
-    """The lesson's own buttons, two a row."""
-    able = [move for move in LESSONS[name].moves if move.option in keys]
+def moves(name: str, option: str, key: str) -> None:
+    """The lesson's own buttons for an option, two a row."""
+    able = [move for move in LESSONS[name].moves if move.option == option]
     for k in range(0, len(able), 2):
         columns = st.columns(2)
         for place, (column, move) in enumerate(zip(columns, able[k : k + 2], strict=False)):
             column.button(
                 move.title,
                 icon=move.icon,
-                key=f"learn.{name}.move.{k + place}",
+                key=f"learn.{name}.{option}.move.{k + place}",
                 on_click=moved,
-                args=(keys[move.option], move),
+                args=(key, move),
                 help=move.help or None,
                 width="stretch",
             )
@@ -135,12 +135,12 @@ def form(name: str, given: Mapping[str, str]) -> dict[str, Any]:
         keys[row.name] = f"learn.{name}.{row.name}.{zlib.crc32(repr(row).encode())}"
         start = first(row, given if row in known else {})
         values[row.name] = control(row, keys[row.name], start)
+        moves(name, row.name, keys[row.name])
 
     for row in fixed:
         draw(row)
     for row in kind.table(values)[len(fixed) :]:
         draw(row)
-    moves(name, keys)
     if kind.again in values:
         st.button(
             "Draw again",
