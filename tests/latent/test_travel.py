@@ -1,0 +1,205 @@
+"""Travel against geometry: great circles, stationary walks, equal masses, used dimensions."""
+
+from __future__ import annotations
+
+import io
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy import stats
+from torch import Tensor, nn
+from torch.distributions import Independent, Normal
+from torch.distributions.kl import kl_divergence
+
+from genlab.distributions import Point
+from genlab.distributions.priors import standard_normal
+from genlab.errors import GenlabError, SpecError
+from genlab.latent.film import gif
+from genlab.latent.geodesic import curve_length, geodesic, geodesic_job
+from genlab.latent.travel import places, sheet, standard, traversal, usage, walk
+from genlab.models.base import HasDecoder, HasEncoder
+from genlab.random import scope
+from genlab.testing.model_contract import METAS, ModelCase
+
+
+def sphere(z: Tensor) -> Tensor:
+    """Longitude and latitude to the unit sphere."""
+    lon, lat = z[:, 0], z[:, 1]
+    return torch.stack([lat.cos() * lon.cos(), lat.cos() * lon.sin(), lat.sin()], dim=1)
+
+
+def test_on_a_sphere_the_path_is_the_great_circle() -> None:
+    a, b = torch.tensor([0.0, 0.9]), torch.tensor([2.0, 0.9])
+    path = geodesic(sphere, a, b, points=33, steps=200)
+    ends = sphere(torch.stack([a, b]))
+    circle = math.acos(float(ends[0] @ ends[1]))
+    parallel = 2.0 * math.cos(0.9)
+    assert path.straight == pytest.approx(parallel, rel=2e-3)
+    assert path.length == pytest.approx(circle, rel=2e-3)
+    assert path.length < path.straight
+    # Every point of the great circle lies in the plane of its ends.
+    normal = torch.linalg.cross(ends[0], ends[1])
+    assert float((sphere(path.z) @ (normal / normal.norm())).abs().max()) < 0.01
+    # Constant speed.
+    sides = (sphere(path.z)[1:] - sphere(path.z)[:-1]).norm(dim=1)
+    assert float(sides.std() / sides.mean()) < 0.02
+
+
+def test_of_an_isometry_the_path_is_the_straight_line() -> None:
+    with scope(0, "plane"):
+        frame = torch.linalg.qr(torch.randn(5, 2))[0]
+    a, b = torch.tensor([1.0, -1.0]), torch.tensor([-0.5, 2.0])
+    path = geodesic(lambda z: z @ frame.mT, a, b)
+    exact = float((a - b).norm())
+    assert path.length == pytest.approx(exact, rel=1e-5)
+    line = a + torch.linspace(0, 1, len(path.z))[:, None] * (b - a)
+    torch.testing.assert_close(path.z, line, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["vae", "gan", "conv_vae", "dcgan"])
+def test_no_path_is_longer_than_the_straight_line(name: str) -> None:
+    model: Any = ModelCase(name, METAS["grey8"], name).build().eval()
+    with scope(1, "ends"):
+        a, b = torch.randn(2, model.latent)
+    values = {"a": a.tolist(), "b": b.tolist(), "label": None}
+    told: list[float] = []
+    with torch.no_grad():
+        found = geodesic_job(model, None, values, lambda f, _: told.append(f))  # type: ignore[arg-type]
+        line = a + torch.linspace(0, 1, len(found["z"]))[:, None] * (b - a)
+        measured = curve_length(lambda z: model.decode(z).mean, torch.from_numpy(found["z"]))
+        straight = curve_length(lambda z: model.decode(z).mean, line)
+    assert found["length"] <= found["straight"]
+    assert found["straight"] == pytest.approx(straight, rel=1e-5)
+    assert found["length"] == pytest.approx(measured, rel=1e-5)
+    np.testing.assert_array_equal(found["z"][[0, -1]], torch.stack([a, b]).numpy())
+    assert told
+    assert all(p.requires_grad for p in model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("values", "error"),
+    [
+        ({"a": [0.0], "b": [0.0]}, SpecError),
+        ({"a": [float("nan")] * 8, "b": [0.0] * 8}, SpecError),
+    ],
+)
+def test_bad_ends_are_refused(values: dict[str, Any], error: type[Exception]) -> None:
+    model = ModelCase("vae", METAS["grey8"], "vae").build().eval()
+    with pytest.raises(error):
+        geodesic_job(model, None, values, lambda *_: None)  # type: ignore[arg-type]
+    net = ModelCase("made", METAS["binary8"], "made").build().eval()
+    with pytest.raises(GenlabError, match="no decoder"):
+        geodesic_job(net, None, values, lambda *_: None)  # type: ignore[arg-type]
+
+
+class Linear(nn.Module, HasDecoder):
+    """g(z) = W z, with the prior of choice."""
+
+    def __init__(self, prior: Any = None) -> None:
+        super().__init__()
+        self.latent = 3
+        self.weight = torch.diag(torch.tensor([1.0, 3.0, 0.0]))
+        self._prior = prior
+
+    def prior(self) -> Any:
+        return self._prior or standard_normal(3, self.weight)
+
+    def decode(self, z: Tensor) -> Point:
+        return Point(z @ self.weight, 1)
+
+
+class Encoded(Linear, HasEncoder):
+    """With q(z | x) = N(μ(x), diag σ²)."""
+
+    scale = torch.tensor([0.2, 1.0, 0.7])
+
+    def encode(self, x: Tensor) -> Any:
+        return Independent(Normal(x * torch.tensor([1.0, 0.0, 0.3]), self.scale), 1)
+
+
+class Three:
+    """Data of three numbers."""
+
+    def __init__(self) -> None:
+        from genlab.data.base import Split
+
+        with scope(0, "three"):
+            self.test = Split(torch.randn(200, 3))
+        self.validation = self.test
+
+
+def test_the_use_of_a_dimension_is_its_kl() -> None:
+    data: Any = Three()
+    use = usage(Encoded(), data)
+    q = Encoded().encode(data.test.x).base_dist
+    exact = kl_divergence(q, Normal(torch.zeros(3), torch.ones(3))).mean(dim=0)
+    np.testing.assert_allclose(use.value, exact.numpy(), rtol=1e-5)
+    assert (use.measure, use.n, use.order) == ("KL", 200, [0, 2, 1])
+    assert use.value[1] == pytest.approx(0.0, abs=1e-7)
+
+
+def test_without_an_encoder_the_use_is_what_the_output_does() -> None:
+    data: Any = Three()
+    use = usage(Linear(), data)
+    at = stats.norm.ppf(0.5 + (np.linspace(0, 1, 7) - 0.5) * 0.98)
+    np.testing.assert_allclose(use.value, np.array([1.0, 9.0, 0.0]) * at.var(), rtol=1e-4)
+    assert (use.measure, use.order) == ("output", [1, 0, 2])
+
+
+def test_a_traversal_goes_through_the_prior_and_holds_the_rest() -> None:
+    z = torch.tensor([0.3, -0.4, 5.0])
+    x = traversal(Linear(), z, 1, k=5)
+    at = stats.norm.ppf([0.01, 0.255, 0.5, 0.745, 0.99])
+    np.testing.assert_allclose(x[:, 1], 3.0 * at, atol=1e-5)
+    np.testing.assert_allclose(x[:, 0], 0.3, rtol=1e-6)
+
+
+def test_the_sheet_has_equal_masses_row_by_row_from_the_top() -> None:
+    x = sheet(Linear(), torch.zeros(3), (0, 1), side=5).view(5, 5, 3)
+    share = stats.norm.cdf(x[0, :, 0].numpy())
+    np.testing.assert_allclose(np.diff(share), 0.98 / 4, atol=1e-6)
+    assert torch.equal(x[:, :, 0], x[:1, :, 0].expand(5, 5))
+    assert bool((x[1:, 0, 1] < x[:-1, 0, 1]).all())
+
+
+def test_another_prior_is_travelled_by_its_quantiles() -> None:
+    prior = Independent(Normal(torch.full((3,), 2.0), torch.full((3,), 0.5)), 1)
+    model = Linear(prior)
+    assert standard(Linear())
+    assert not standard(model)
+    at = places(model, 3)
+    np.testing.assert_allclose(at[1], 2.0, atol=0.04)
+    exact = stats.norm(2.0, 0.5).ppf(0.99)
+    np.testing.assert_allclose(at[2], exact, atol=0.12)
+
+
+def test_a_walk_keeps_the_prior() -> None:
+    path = walk(torch.zeros(400), 600, stride=0.5, seed=1)[100:]
+    assert float(path.mean()) == pytest.approx(0.0, abs=0.02)
+    assert float(path.var()) == pytest.approx(1.0, abs=0.02)
+    # Neighbours are correlated by √(1 − s²).
+    product = (path[1:] * path[:-1]).mean()
+    assert float(product) == pytest.approx(math.sqrt(0.75), abs=0.02)
+    assert torch.equal(walk(torch.zeros(4), 9, seed=3), walk(torch.zeros(4), 9, seed=3))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_film_holds_its_frames(channels: int) -> None:
+    frames = np.zeros((4, channels, 8, 8))
+    for k in range(4):
+        frames[k, :, k, :] = 1.0
+    film = Image.open(io.BytesIO(gif(frames, scale=2, to_and_fro=True, seconds=0.1)))
+    assert getattr(film, "n_frames", 1) == 6
+    assert film.size == (16, 16)
+    for k, row in enumerate([0, 1, 2, 3, 2, 1]):
+        film.seek(k)
+        pixels = np.asarray(film.convert("L"))
+        assert pixels[2 * row].min() > 250
+        assert pixels[2 * ((row + 4) % 8)].max() < 5
+        assert film.info["duration"] == 100
+    with pytest.raises(ValueError, match="frames of shape"):
+        gif(np.zeros((2, 8, 8)))
