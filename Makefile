@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PORT ?= 8501
 WORKERS ?= 2
 
-.PHONY: run test lint bench bench-nll clean
+.PHONY: run test lint bench bench-nll bench-modes clean
 
 run: $(VENV)/.runtime
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -31,6 +31,10 @@ bench: $(VENV)/.dev
 GENLAB_DATA ?= ../shared/data
 bench-nll: $(VENV)/.dev
 	PYTHONPATH=. $(BIN)/python bench/nll.py --data $(GENLAB_DATA) $(NLL)
+
+# Half an hour on two cores; less with ARGS="--seeds 2 --only r3gan".
+bench-modes: $(VENV)/.dev
+	OMP_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python bench/modes.py $(ARGS)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("GenLab needs Python 3.11 or newer; this is %d.%d" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'

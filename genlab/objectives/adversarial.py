@@ -14,6 +14,7 @@ from genlab.divergences import LOG_2
 from genlab.measure import Kind, Series
 from genlab.models.base import GenerativeModel, HasCritic, HasDecoder
 from genlab.objectives.base import Loss, Objective, Player
+from genlab.objectives.slopes import mixes
 from genlab.registry import OBJECTIVES
 
 
@@ -135,6 +136,14 @@ def _words(value: float | None) -> str:
     return f"equilibrium: {name}"
 
 
+def scores(critic: HasCritic, x: Tensor, generated: Tensor) -> tuple[Tensor, Tensor]:
+    """C(x) and C(G(z)), (B,) each; in one pass where the batches cannot mix."""
+    if mixes(critic, len(x)):
+        return critic.score(x), critic.score(generated)
+    real, fake = critic.score(torch.cat([x, generated])).split([len(x), len(generated)])
+    return real, fake
+
+
 class Adversarial(Objective):
     """Discriminator and generator take turns on one row of losses, in softplus forms of the logit.
 
@@ -249,7 +258,7 @@ class Adversarial(Objective):
         return Loss(lowered.mean(), {"loss_generator": lowered})
 
     def _discriminator(self, critic: HasCritic, x: Tensor, generated: Tensor) -> Loss:
-        real, fake = critic.score(x), critic.score(generated)
+        real, fake = scores(critic, x, generated)
         lowered = self.row.real(real) + self.row.fake(fake)
         return Loss(
             lowered.mean(), {"loss_discriminator": lowered, **self.score_terms(real, fake)}

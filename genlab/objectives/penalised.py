@@ -18,7 +18,7 @@ from genlab.measure import Series
 from genlab.models.base import GenerativeModel, HasCritic
 from genlab.objectives.adversarial import ROWS, Adversarial, AdversarialLoss
 from genlab.objectives.base import Loss
-from genlab.objectives.slopes import needs_slopes, slopes
+from genlab.objectives.slopes import needs_slopes, slopes, slopes_of_both
 from genlab.registry import OBJECTIVES
 from genlab.spec import Options, option
 
@@ -115,8 +115,7 @@ class R3GAN(_Flat):
         return Loss(lowered.mean(), {"loss_generator": lowered})
 
     def _discriminator(self, critic: HasCritic, x: Tensor, generated: Tensor) -> Loss:
-        real, at_real = slopes(critic, _leaf(x))
-        fake, at_fake = slopes(critic, _leaf(generated))
+        (real, fake), (at_real, at_fake) = slopes_of_both(critic, x, generated)
         penalty = 0.5 * self.options.gamma * (at_real.square() + at_fake.square())
         lowered = self.row.real(real - fake) + penalty
         terms = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from genlab.models.base import GenerativeModel, HasCritic
+from genlab.models.base import GenerativeModel, HasCritic, HasLabels
 from genlab.nets.fast import inputs_alone
 
 
@@ -34,3 +34,27 @@ def needs_slopes(model: type[GenerativeModel]) -> str | None:
             "critic has no slope at one example, which this objective holds"
         )
     return None
+
+
+def slopes_of_both(
+    critic: HasCritic, x: Tensor, generated: Tensor
+) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """The scores, then the slopes, of real and of generated examples, (B,) each.
+
+    In one pass where the batches cannot mix.
+    """
+    if mixes(critic, len(x)):
+        pairs = [slopes(critic, part.detach().requires_grad_()) for part in (x, generated)]
+        (real, at_real), (fake, at_fake) = pairs
+        return (real, fake), (at_real, at_fake)
+    score, slope = slopes(critic, torch.cat([x, generated]).detach().requires_grad_())
+    parts = [len(x), len(generated)]
+    real, fake = score.split(parts)
+    at_real, at_fake = slope.split(parts)
+    return (real, fake), (at_real, at_fake)
+
+
+def mixes(critic: HasCritic, n: int) -> bool:
+    """Whether a batch put behind one of n examples would change a score."""
+    held = isinstance(critic, HasLabels)
+    return critic.batch_normalised or held or n % critic.pack != 0

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from genlab.measure import Kind, Series
 from genlab.models.base import GenerativeModel, HasCritic
-from genlab.objectives.adversarial import Adversarial, AdversarialLoss, minus
+from genlab.objectives.adversarial import Adversarial, AdversarialLoss, minus, scores
 from genlab.objectives.base import Loss, Player
 from genlab.objectives.slopes import needs_slopes, slopes
 from genlab.registry import OBJECTIVES
@@ -159,7 +159,7 @@ class WGANGP(_Wasserstein):
         )
 
     def _discriminator(self, critic: HasCritic, x: Tensor, generated: Tensor) -> Loss:
-        real, fake = critic.score(x), critic.score(generated)
+        real, fake = scores(critic, x, generated)
         alpha = torch.rand(len(x), *[1] * (x.dim() - 1), dtype=x.dtype, device=x.device)
         between = torch.lerp(generated.detach(), x, alpha).requires_grad_()
         _, slope = slopes(critic, between)

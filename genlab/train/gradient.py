@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +34,13 @@ class GradientOptions(Options):
     beta2: float = option(
         0.999, "Adam: decay of the mean of its square", low=0.0, high=0.999999, advanced=True
     )
+    lr_last: float = option(
+        1.0,
+        "share of the learning rate that is left at the last step; it falls along half a cosine",
+        low=0.0,
+        high=1.0,
+        advanced=True,
+    )
 
 
 class Adam(torch.optim.Adam):
@@ -48,6 +56,8 @@ class Adam(torch.optim.Adam):
         super().__init__(parameters, lr=lr, fused=True, **settings)
         (self.group,) = self.param_groups
         self.parameters: list[nn.Parameter] = self.group["params"]
+        #: The share of the learning rate that the next step takes.
+        self.share = 1.0
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         for parameter in self.parameters:
@@ -58,12 +68,12 @@ class Adam(torch.optim.Adam):
         moved: list[Tensor] = [p for p in self.parameters if p.grad is not None]
         ready = [self.state[p] for p in moved]
         if len(moved) < len(self.parameters) or not all(ready):
-            super().step()
+            self._slowly()
             return
         counts = [slot["step"] for slot in ready]
         if counts[0] is not counts[-1]:
             if any(not torch.equal(counts[0], other) for other in counts):
-                super().step()
+                self._slowly()
                 return
             # All have moved as often: one counter serves them.
             counts = counts[:1] * len(counts)
@@ -78,7 +88,7 @@ class Adam(torch.optim.Adam):
             [slot["exp_avg_sq"] for slot in ready],
             [],
             counts,
-            lr=self.group["lr"],
+            lr=self.group["lr"] * self.share,
             beta1=beta1,
             beta2=beta2,
             weight_decay=0.0,
@@ -86,6 +96,12 @@ class Adam(torch.optim.Adam):
             amsgrad=False,
             maximize=False,
         )
+
+    def _slowly(self) -> None:
+        rate = self.group["lr"]
+        self.group["lr"] = rate * self.share
+        super().step()
+        self.group["lr"] = rate
 
     #: Tells torch not to put its hooks around the method.
     step.hooked = True  # type: ignore[attr-defined]
@@ -130,6 +146,8 @@ class GradientAlgorithm(Algorithm[GradientState]):
         super().__init__(spec)
         self.objective: Objective = OBJECTIVES[spec.objective](spec.objective_options)
         self.labelled = issubclass(MODELS[spec.model], HasLabels)
+        o: Any = spec.algorithm_options
+        self.lr_last: float = o.lr_last
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], objective: type[Objective]) -> str | None:
@@ -184,12 +202,21 @@ class GradientAlgorithm(Algorithm[GradientState]):
         if labels is not None and isinstance(model, HasLabels):
             model = model.given(labels)
         losses = objective.losses(model, batch)
+        if self.lr_last < 1.0:
+            share = self._share(state.taken)
+            for optimiser in state.optimisers.values():
+                optimiser.share = share  # type: ignore[attr-defined]
         for player in players:
             for _ in range(player.repeats):
                 terms.update(self.update(state, player.name, losses))
                 objective.updated(player.name, state.model)
         state.taken += 1
         return state, Info(terms)
+
+    def _share(self, taken: int) -> float:
+        """The share of the learning rate after so many steps, from 1 to ``lr_last``."""
+        part = min(1.0, taken / self.spec.train.steps)
+        return self.lr_last + (1.0 - self.lr_last) * 0.5 * (1.0 + math.cos(math.pi * part))
 
     def adjust(self, state: GradientState, values: Mapping[str, Any]) -> GradientState:
         allowed = {row.name: row for row in self.Options.table() if row.name in self.changeable}

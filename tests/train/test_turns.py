@@ -187,3 +187,16 @@ def test_a_schedule_sees_the_steps_and_goes_on_after_a_snapshot() -> None:
     state, _ = train(algorithm, data, state)
     assert seen == [0, 1, 2]
     assert state.taken == 3
+
+
+def test_the_rate_falls_along_half_a_cosine() -> None:
+    """Adam without memory moves each weight by the rate of the step."""
+    algorithm, data, state = game(steps=4, lr=1e-3, beta1=0.0, beta2=0.0, lr_last=0.2)
+    moved = []
+    for _ in range(4):
+        before = weights(state)["head.weight"]
+        state, _ = algorithm.step(state, data.train.x[:32])
+        moved.append(float((state.model.state_dict()["head.weight"] - before).abs().max()))
+    wanted = [1e-3 * (0.2 + 0.8 * share) for share in (1.0, 0.853553, 0.5, 0.146447)]
+    assert moved == pytest.approx(wanted, rel=1e-2)
+    assert state.optimisers["generator"].param_groups[0]["lr"] == 1e-3

@@ -12,10 +12,19 @@ from torch.distributions import Distribution, Independent, Normal
 from genlab.distributions.priors.base import PRIORS, Prior
 
 
+class StandardNormal(Independent):
+    """N(0, I), whose draws are made at once, without a mean and a scale to add and multiply."""
+
+    def sample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
+        loc = self.base_dist.loc
+        shape = torch.Size(sample_shape) + loc.shape
+        return torch.randn(shape, dtype=loc.dtype, device=loc.device)
+
+
 @lru_cache(maxsize=64)
 def _standard_normal(latent: int, dtype: torch.dtype, device: torch.device) -> Independent:
     zero = torch.zeros(latent, dtype=dtype, device=device)
-    return Independent(
+    return StandardNormal(
         Normal(zero, torch.ones_like(zero), validate_args=False), 1, validate_args=False
     )
 
