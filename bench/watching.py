@@ -3,8 +3,9 @@
 
 Both step in one process, in turns of a few steps, so that whatever else the machine does hits
 both alike. Prints the ratio of the speeds by the clock, and by processor time (all threads), which
-other programs on the machine disturb less; at least 0.95 of the latter is wanted. Each is of a
-whole run of about so many seconds, first and last look included: longer runs pay less.
+other programs on the machine disturb less; at least 0.95 of the latter is wanted, and 0.90 where
+the truth is known: there the ledger, the gap map and the calibration have shares of their own.
+Each is of a run of about so many seconds, first and last look included: longer ones pay less.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ import torch
 
 from genlab import random
 from genlab.data.base import Batches, Dataset
-from genlab.evaluate.base import probes_for
-from genlab.registry import ALGORITHMS, MODELS
+from genlab.evaluate.base import PROBES, probes_for
+from genlab.registry import ALGORITHMS, DATASETS, MODELS
 from genlab.runs import catalog, settings
 from genlab.runs.files import LocalFolder, run_files
 from genlab.runs.sql import SqlStore
@@ -105,17 +106,31 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=30.0, help="a side and a combination")
     parser.add_argument("--floor", type=float, default=0.95, help="the ratio that is wanted")
+    parser.add_argument(
+        "--toys",
+        type=float,
+        default=0.90,
+        help="the ratio that is wanted where a density is known",
+    )
+    parser.add_argument(
+        "--without", default="", help="names of probes to leave out, with commas, for comparison"
+    )
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    for name in filter(None, arguments.without.split(",")):
+        PROBES.names()
+        PROBES.unregister(name)
     good = True
     for values in (
         {"model": "vae", "data": "mnist5k"},
         {"model": "gan", "data": "ring"},
+        {"model": "vae", "data": "ring"},
         {"model": "gan", "data": "digits"},
     ):
         with tempfile.TemporaryDirectory() as folder:
             found = measure(values, arguments.seconds, Path(folder))
-        good = good and found["processor"] >= arguments.floor
+        known = DATASETS[values["data"]].meta(DATASETS[values["data"]].Options()).density
+        good = good and found["processor"] >= (arguments.toys if known else arguments.floor)
         print(
             f"{values['model']} on {values['data']}: watched / unwatched speed = "
             f"{found['speed']:.3f} by the clock, {found['processor']:.3f} by processor time "

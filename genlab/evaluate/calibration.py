@@ -32,10 +32,10 @@ import torch
 from torch import Tensor
 
 from genlab.data.base import Dataset
-from genlab.divergences.grid import Grid
 from genlab.evaluate.adversarial import is_adversarial
 from genlab.evaluate.base import PROBES, Probe
 from genlab.evaluate.common import held_out, normalisation, settled, short
+from genlab.evaluate.toys import fine_grid_of
 from genlab.evaluate.truth import MANY, Best, Truth, logit_of
 from genlab.measure import Picture, Reading, Series
 from genlab.models.base import GenerativeModel, HasCritic
@@ -45,8 +45,6 @@ from genlab.spec import RunSpec
 BINS, EACH = 10, 1000
 #: The same for pictures, which cost more.
 FEWER = 256
-#: Cells an axis on which q is counted: on the line, in the plane.
-CELLS = {1: 96, 2: 48}
 
 
 def reliability(real: Tensor, fake: Tensor, bins: int = BINS) -> dict[str, Any]:
@@ -98,9 +96,7 @@ class Calibration(Probe):
         known = data.density is not None and data.meta.shape in {(1,), (2,)}
         self.truth: Truth | None = None
         if known and self.logit:
-            assert data.density is not None
-            cells = CELLS[data.meta.dim]
-            self.truth = Truth(Grid(data.density, cells, 32 if data.meta.dim == 1 else 4))
+            self.truth = Truth(fine_grid_of(data))
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:

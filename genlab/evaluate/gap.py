@@ -46,10 +46,10 @@ import torch
 from torch import Tensor
 
 from genlab.data.base import Dataset
-from genlab.divergences.grid import Grid
 from genlab.evaluate.adversarial import is_adversarial
 from genlab.evaluate.base import PROBES, Probe
 from genlab.evaluate.common import box_of, held_out, normalisation, settled, short
+from genlab.evaluate.toys import fine_grid_of
 from genlab.evaluate.truth import Truth, logit_of
 from genlab.measure import Picture, Reading, Series
 from genlab.models.base import GenerativeModel, HasCritic, HasDecoder
@@ -89,8 +89,7 @@ class Gap(Probe):
         super().__init__(spec, data)
         self.objective = OBJECTIVES[spec.objective](spec.objective_options)
         self.logit = logit_of(spec)
-        assert data.density is not None
-        self.truth = Truth(Grid(data.density, CELLS, 4))
+        self.truth = Truth(fine_grid_of(data))
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from genlab.data.base import Dataset
+import functools
+
+from genlab.data.base import Dataset, Density
 from genlab.divergences import Grid, mode_coverage, within
 from genlab.evaluate.base import PROBES, Probe
 from genlab.evaluate.common import draw
@@ -14,10 +16,24 @@ from genlab.spec import RunSpec
 NUMBERS = 2000
 
 
+@functools.lru_cache(maxsize=4)
+def grid_on(density: Density, cells: int, fine: int) -> Grid:
+    """The grid of a density, which all that look at one run share."""
+    return Grid(density, cells, fine)
+
+
 def grid_of(data: Dataset) -> Grid:
     """The grid of a dataset's density: 32 x 32 cells, or 64 in one dimension."""
     assert data.density is not None
-    return Grid(data.density, 32 if data.meta.dim == 2 else 64, 12 if data.meta.dim == 2 else 64)
+    plane = data.meta.dim == 2
+    return grid_on(data.density, 32 if plane else 64, 12 if plane else 64)
+
+
+def fine_grid_of(data: Dataset) -> Grid:
+    """The grid on which D* is drawn: 48 x 48 cells, or 96 in one dimension."""
+    assert data.density is not None
+    plane = data.meta.dim == 2
+    return grid_on(data.density, 48 if plane else 96, 4 if plane else 32)
 
 
 def mode_std(data: Dataset) -> float | None:

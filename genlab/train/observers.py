@@ -290,7 +290,7 @@ class Watcher(Observer):
         if not probe.share:
             return True
         spent = self._spent.get(probe.name, 0.0) + self._last.get(probe.name, 0.0)
-        return spent <= self.budget.credit + probe.share * self.budget.trained
+        return spent <= self.budget.credit / 3 + probe.share * self.budget.trained
 
     def _read(self, probe: Probe, model: GenerativeModel, step: int, charged: bool) -> Reading:
         start = self.budget.clock()

@@ -39,7 +39,7 @@ class Line(torch.nn.Module):
 
 
 def one_dimension(scale: float, **values: Any) -> tuple[RunSpec, Dataset, GAN]:
-    """Data N(0, 1), generated N(2, 1): D* = σ(2 − 2x); the critic has ``scale`` times its logit."""
+    """Data N(0, 1), generated N(2, 1): D* = σ(2 − 2x); the critic is ``scale`` times it."""
     spec = RunSpec.build(data="gaussian", dim=1, model="gan", latent=1, **values)
     with scope(0, "weights"):
         model = models.build(spec)
