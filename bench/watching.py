@@ -95,6 +95,7 @@ def measure(values: dict[str, Any], seconds: float, place: Path) -> dict[str, fl
     return {
         "speed": bare.took / watched,
         "processor": bare.worked / worked,
+        "extra": worked - bare.worked,
         "seconds": bare.took,
         "steps": steps,
         "looks": looks,
@@ -135,6 +136,7 @@ def main() -> int:
             f"{values['model']} on {values['data']}: watched / unwatched speed = "
             f"{found['speed']:.3f} by the clock, {found['processor']:.3f} by processor time "
             f"({found['steps']:.0f} steps in {found['seconds']:.1f} s, "
+            f"{found['extra']:.2f} s of processor time for watching, "
             f"{found['looks']:.0f} looks kept)"
         )
     return 0 if good else 1

@@ -23,6 +23,12 @@ def logit_of(spec: RunSpec) -> bool:
     return bool(getattr(OBJECTIVES[spec.objective](spec.objective_options), "logit", True))
 
 
+def trains_critic(spec: RunSpec) -> bool:
+    """Whether the run's objective has a player whose work is the critic of examples."""
+    objective = OBJECTIVES[spec.objective](spec.objective_options)
+    return any(player.name == "discriminator" for player in objective.players)
+
+
 @dataclass(frozen=True)
 class Best:
     """D* on the cells of a grid.

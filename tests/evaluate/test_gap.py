@@ -163,3 +163,13 @@ def test_q_of_a_model_that_knows_its_density_is_integrated() -> None:
     assert float(best.floor) == 0.0
     assert float(best.q.sum()) == pytest.approx(1.0, abs=0.02)
     assert float(best.distance(best.d)) == 0.0
+
+
+def test_a_critic_that_nobody_trains_is_not_drawn() -> None:
+    spec = RunSpec.build(data="ring", model="vae_gan", objective="elbo")
+    data = datasets.load(spec)
+    with scope(0, "weights"):
+        model = models.build(spec).eval()
+    assert look(Gap(spec, data), model, 0).pictures == {}
+    trained = RunSpec.build(data="ring", model="vae_gan", objective="nonsaturating")
+    assert set(look(Gap(trained, data), model, 0).pictures) == {"gap"}
