@@ -447,7 +447,7 @@ class Bags(Stochastic):
         return (
             Equation(
                 "A picture is a bag of pixels; each word of it is from one of the topics.",
-                r"\beta_k \sim \mathrm{Dir}(\eta),\quad \theta_d \sim \mathrm{Dir}(\alpha),\quad"
+                r"\beta_k \sim \mathrm{Dir}(\eta),\quad \theta_d \sim \mathrm{Dir}(\alpha),\quad "
                 r"p(\text{pixel } v \mid d) = \textstyle\sum_k \theta_{dk} \beta_{kv}",
                 rf"K = {len(last)},\quad V = 64,\quad \alpha = {tex(MIXING)},\quad"
                 rf" \eta = {tex(INK)}",

@@ -109,7 +109,7 @@ class TopicsOptions(Options):
 
     topics: int = option(10, "number K of topics", low=2, high=64)
     mixing: float = option(
-        0.1,
+        0.5,
         "concentration of the prior of a picture's proportions; small: few topics in a picture",
         low=1e-3,
         high=100.0,
