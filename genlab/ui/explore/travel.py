@@ -1,0 +1,227 @@
+"""Travel: along the dimensions, over a sheet, the shortest way from A to B, at random."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from genlab import latent
+from genlab.data.base import DataMeta
+from genlab.latent.film import gif
+from genlab.latent.geodesic import curve_length
+from genlab.latent.points import latent_of, point
+from genlab.latent.travel import sheet, traversal, usage, walk
+from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
+from genlab.ui import pictures
+from genlab.ui.explore.jobs import result_of
+from genlab.ui.explore.scene import Scene, among_data, remember, remembered
+from genlab.ui.explore.tools import TOOLS, Tool
+from genlab.ui.messages import empty, fragment
+
+SHOWN, STEPS, SIDE, FRAMES = 8, 11, 12, 48
+WAYS = {
+    "dimensions": "Dimensions",
+    "sheet": "Sheet",
+    "ab": "From A to B",
+    "walk": "Random walk",
+}
+
+
+@TOOLS.register("travel", title="Travel")
+class Travel(Tool):
+    """Traversals, the manifold sheet, three ways from A to B, a walk as a film."""
+
+    icon = ":material/route:"
+    order = 30
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], meta: DataMeta) -> bool:
+        return issubclass(model, HasDecoder)
+
+    def draw(self, scene: Scene) -> None:
+        ways: Mapping[str, Callable[[Scene], None]] = {
+            "dimensions": dimensions_part,
+            "sheet": sheet_part,
+            "ab": ab_part,
+            "walk": walk_part,
+        }
+        asked = remembered("way", "dimensions")
+        way = st.segmented_control(
+            "Way",
+            list(WAYS),
+            default=asked if asked in WAYS else "dimensions",
+            key="explore.travel.way",
+            format_func=WAYS.__getitem__,
+            required=True,
+            label_visibility="collapsed",
+        )
+        remember(way=way)
+        ways[str(way)](scene)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _use(_scene: Scene, run: str, step: int, seed: int) -> Any:  # noqa: ARG001 - the key
+    return usage(_scene.model, _scene.data, seed=seed)
+
+
+def use_of(scene: Scene) -> Any:
+    """How much each dimension is used, kept for the next look at the same snapshot."""
+    return _use(scene, scene.query.run, scene.query.step, scene.query.seed)
+
+
+def base_of(scene: Scene) -> tuple[Tensor, str]:
+    """Where a journey starts: at A, else at the centre of a VAE or at a draw for a GAN."""
+    row = st.session_state.get("explore.a")
+    if row is not None and row < len(scene.codes):
+        found = latent_of(point(scene.model, scene.data, scene.codes, int(row)), scene.codes)
+        if found is not None:
+            return found, "z of A"
+    if isinstance(scene.model, HasEncoder):
+        return torch.zeros(scene.model.latent), "z = 0"  # type: ignore[attr-defined]
+    return latent.prior_sample(scene.model, 1, scene.query.seed)[0], "a draw of the prior"
+
+
+@fragment()
+def dimensions_part(scene: Scene) -> None:
+    """Each dimension through its prior, the most used first."""
+    use, (base, name) = use_of(scene), base_of(scene)
+    what = (
+        f"mean KL of the dimension to its prior (exact for each of {use.n} held-out examples)"
+        if use.measure == "KL"
+        else f"variance of the decoded example along it (Monte Carlo, n = {use.n})"
+    )
+    st.caption(
+        f"The {min(SHOWN, len(use.order))} most used of {len(use.order)} dimensions; beside each "
+        f"the {what}. The others are held at {name}; from 1 % to 99 % of the prior's mass."
+    )
+    for j in use.order[:SHOWN]:
+        x = traversal(scene.model, base, j, STEPS, scene.query.seed)
+        words = f"z[{j}] · {use.value[j]:.3g} {use.unit}"
+        if scene.image:
+            pictures.image(x.numpy(), columns=STEPS, height=48, caption=words)
+        else:
+            st.caption(words)
+    if not scene.image:
+        ways = {
+            f"z[{j}]": traversal(scene.model, base, j, 41, scene.query.seed)
+            for j in use.order[:SHOWN]
+        }
+        among_data(scene, "dimensions", paths=ways)
+
+
+@fragment()
+def sheet_part(scene: Scene) -> None:
+    """The square of two dimensions, at equal masses of the prior."""
+    use, (base, name) = use_of(scene), base_of(scene)
+    size = len(use.order)
+    if size < 2:
+        empty("One dimension has no sheet.", "Look at it under Dimensions.")
+        return
+    columns = st.columns(2)
+    picks = []
+    for column, word, first in zip(columns, ("across", "up"), use.order[:2], strict=True):
+        asked = remembered(word, str(first))
+        start = int(asked) if asked.isdigit() and int(asked) < size else first
+        picks.append(
+            column.number_input(
+                f"Dimension {word}", 0, size - 1, start, key=f"explore.travel.{word}"
+            )
+        )
+    remember(across=picks[0], up=picks[1])
+    x = sheet(scene.model, base, (int(picks[0]), int(picks[1])), SIDE, scene.query.seed)
+    words = (
+        f"z[{picks[0]}] across, z[{picks[1]}] up, each cell of the same mass of the prior; "
+        f"the rest at {name}"
+    )
+    if scene.image:
+        pictures.image(x.numpy(), columns=SIDE, height=36, caption=words)
+        return
+    lines = x.view(SIDE, SIDE, -1)
+    ways = {f"row {k + 1}": lines[k] for k in range(0, SIDE, 3)}
+    among_data(scene, "sheet", paths=ways)
+    st.caption(words)
+
+
+def _picked(letter: str) -> int | None:
+    row: int | None = st.session_state.get(f"explore.{letter}")
+    return row
+
+
+def ab_part(scene: Scene) -> None:
+    """Straight, spherical and geodesic, each with its length in data space, and as a film."""
+    rows = [int(row) for row in map(_picked, "ab") if row is not None]
+    if len(rows) < 2:
+        empty("Two points are needed.", "Click A and then B on the map, or type their numbers.")
+        return
+    ends = []
+    for row in rows:
+        found = latent_of(point(scene.model, scene.data, scene.codes, row), scene.codes)
+        if found is None:
+            empty("These points have no code.", "Map prior samples too, and choose among them.")
+            return
+        ends.append(found)
+    values = {
+        "run": scene.query.run,
+        "step": scene.query.step,
+        "label": scene.query.label,
+        "a": [round(float(v), 6) for v in ends[0]],
+        "b": [round(float(v), 6) for v in ends[1]],
+    }
+    taut = result_of("geodesic", values, what="The shortest path")
+    t = torch.linspace(0, 1, 17)
+    ways = {name: path(ends[0], ends[1], t) for name, path in latent.PATHS.items()}
+    if taut is not None:
+        ways["geodesic"] = torch.from_numpy(taut["z"])
+    made = {}
+    for name, z in ways.items():
+        made[name] = latent.decoded(scene.model, z)
+        length = curve_length(lambda code: latent.decoded(scene.model, code), z)
+        words = f"{name}: length {length:.4g} in data units, decoded"
+        if scene.image:
+            pictures.image(made[name][::2].numpy(), columns=9, height=72, caption=words)
+        else:
+            st.caption(words)
+    if not scene.image:
+        among_data(scene, "ways", paths=made)
+    else:
+        chosen = "geodesic" if "geodesic" in made else "straight"
+        keep(gif(made[chosen].numpy(), to_and_fro=True), f"{chosen} path")
+    st.caption(
+        "The geodesic is the shortest path found in the metric of the decoder; it starts as the "
+        "straight line and is never longer. Lengths are of polygons of 64 sides."
+    )
+
+
+@fragment()
+def walk_part(scene: Scene) -> None:
+    """A walk that keeps the prior, as a film."""
+    stride = st.slider("Stride", 0.05, 0.6, 0.2, 0.05, key="explore.travel.stride")
+    base, name = base_of(scene)
+    z = walk(base, FRAMES, stride, scene.query.seed)
+    x = latent.decoded(scene.model, z)
+    if not scene.image:
+        among_data(scene, "walk", paths={"walk": x})
+    else:
+        keep(gif(x.numpy()), "random walk")
+    st.caption(
+        f"{FRAMES} steps of an Ornstein-Uhlenbeck walk from {name}, seed {scene.query.seed}: "
+        "z ← √(1 − s²) z + s ε keeps N(0, I)."
+    )
+
+
+def keep(film: bytes, name: str) -> None:
+    """A film, and the button that saves it."""
+    st.image(film, caption=name, width=224)
+    st.download_button(
+        "Save as GIF",
+        film,
+        file_name=f"{name.replace(' ', '-')}.gif",
+        mime="image/gif",
+        icon=":material/download:",
+        key=f"explore.travel.save.{name}",
+        on_click="ignore",
+    )
