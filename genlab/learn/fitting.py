@@ -19,6 +19,8 @@ from genlab.measure import Estimate
 DRAWS = 4000
 #: Chains of the referee, and the steps that it takes to adapt.
 CHAINS, WARMUP = 8, 100
+#: Leapfrog steps of its longest trajectory: while it adapts they may be short and many.
+LEAPS = 24
 #: Its colour in all pictures.
 COLOUR = 3
 
@@ -76,7 +78,7 @@ def fitted(
 
 def judged(target: LogJoint, draws: int, seed: int, tell: Callable[[float], None]) -> Draws:
     """MCMC with so many draws of each chain, 4 at least."""
-    return HMC(target, CHAINS, WARMUP).run(max(4, draws), seed, tell)
+    return HMC(target, CHAINS, WARMUP, most=LEAPS).run(max(4, draws), seed, tell)
 
 
 class Referee:
