@@ -37,9 +37,10 @@ class Beta(WarmedUp):
         return (
             Series(
                 "beta_loss",
-                f"−reconstruction + β KL, β = {self.options.beta:g}: minimised, no −ELBO"
-                if self.options.beta != 1
-                else "−reconstruction + β KL, β = 1: the −ELBO",
+                f"−reconstruction + {self.factor}β KL, β = {self.options.beta:g}: "
+                + (
+                    "minimised, no −ELBO" if self.options.beta != 1 or self.factor else "the −ELBO"
+                ),
                 "loss",
                 "nats",
                 "training batch",

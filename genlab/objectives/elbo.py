@@ -205,6 +205,11 @@ class WarmedUp(Variational):
         return now
 
     @property
+    def factor(self) -> str:
+        """What stands before the KL in titles."""
+        return "share · " if self.options.warmup else ""
+
+    @property
     def warmup_series(self) -> tuple[Series, ...]:
         """The share as a series; none where there is no warm-up."""
         if not self.options.warmup:

@@ -63,8 +63,9 @@ class FreeBits(WarmedUp):
         return (
             Series(
                 "free_bits_loss",
-                f"−reconstruction + Σ max(λ, KL_j), λ = {self.options.free_nats:g} nats: "
-                "minimised, at least −ELBO",
+                f"−reconstruction + {self.factor}Σ max(λ, KL_j), "
+                f"λ = {self.options.free_nats:g} nats: minimised"
+                + ("" if self.options.warmup else ", at least −ELBO"),
                 "loss",
                 "nats",
                 "training batch",
