@@ -29,7 +29,7 @@ def pair(linear: bool) -> GAN:
     model = GAN(GANOptions(latent=1, hidden=32, layers=2), DataMeta((1,), "real"))
     model.generator = Shifted()
     if linear:
-        model.body, model.head = nn.Identity(), nn.Linear(1, 1)
+        model.body, model.head = nn.Sequential(), nn.Linear(1, 1)
     model.latent_like = nn.Parameter(torch.zeros(1), requires_grad=False)
     return model
 
