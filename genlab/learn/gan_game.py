@@ -633,7 +633,8 @@ class GANGame(Lesson):
             ),
             Plane(
                 "|D − D*|, where it is wrong",
-                f"exact values · clear 0, full colour 1 · largest {float((mine - best).abs().max()):.2g}",
+                "exact values · clear 0, full colour 1 · largest "
+                f"{float((mine - best).abs().max()):.2g}",
                 (x, y, square((mine - best).abs())),
                 (rim,),
                 span=(0.0, 1.0),

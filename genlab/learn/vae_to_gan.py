@@ -79,7 +79,7 @@ class BridgeOptions(Options):
     weight: float = option(0.3, "share of the left bump", low=0.05, high=0.95)
     left: float = option(0.5, "standard deviation of the left bump", low=0.3, high=1.5)
     right: float = option(0.8, "standard deviation of the right bump", low=0.3, high=1.5)
-    loss: str = option("minimax", "what the generator lowers", choices=tuple(LOSSES))
+    loss: str = option("nonsaturating", "what the generator lowers", choices=tuple(LOSSES))
     d_steps: int = option(400, "steps of the discriminator that is learned", low=0, high=1500)
     seed: int = option(0, "seed of its first weights", low=0, high=2**31 - 1)
 

@@ -9,18 +9,22 @@ import pytest
 
 from genlab.figures.learn import panel_figure, panel_text
 from genlab.learn import chapters, lesson
-from genlab.learn.panels import Bars, Curve, Curves, Matrix, Panel, Plane
+from genlab.learn.panels import Bars, Curve, Curves, Matrix, Panel, Plane, Table
 
 
 @pytest.mark.parametrize("name", chapters())
 def test_every_panel_of_a_lesson_is_drawn(name: str) -> None:
     for panel in lesson(name, {"steps": 20} if name in ("advi", "svi") else {}).panels():
+        assert panel.note
+        if isinstance(panel, Table):
+            assert panel.rows
+            assert {len(row) for row in panel.rows} == {len(panel.columns)}
+            continue
         drawn = panel_figure(panel)
         assert drawn.layout.title.text == panel.title
         # A tick of a logarithmic axis reads 0.2, not 2.
         for axis in (drawn.layout.xaxis, drawn.layout.yaxis):
             assert axis.type != "log" or axis.tickformat == "~g"
-        assert panel.note
         assert panel.note in panel_text(panel)
         # What a browser gets is strict JSON: no NaN, no infinity.
         text = drawn.to_json()
@@ -82,6 +86,33 @@ def test_a_plane_draws_what_it_is_given() -> None:
     assert [t.name for t in drawn.data] == ["density", "draws", "line", "spot"]
     assert tuple(drawn.layout.xaxis.range) == (-1.0, 1.0)
     assert (drawn.data[3].x[0], drawn.data[3].y[0]) == (0.5, -0.5)
+
+
+def test_a_matrix_says_what_its_cells_are() -> None:
+    panel = Matrix(
+        "t", "n", np.array([[0.0, 3.0]]), ("a",), ("b", "c"), texts=(("0.1", "infinite"),)
+    )
+    drawn = panel_figure(panel)
+    assert [list(row) for row in drawn.data[0].text] == [["0.1", "infinite"]]
+    assert drawn.data[0].texttemplate == "%{text}"
+
+
+def test_a_scale_may_be_fixed() -> None:
+    axis = np.linspace(0, 1, 3)
+    panel = Plane("t", "n", (axis, axis, np.full((3, 3), 0.5)), span=(0.0, 1.0), grid_is="D")
+    (trace,) = panel_figure(panel).data
+    assert (trace.zmin, trace.zmax, trace.name) == (0.0, 1.0, "D")
+
+
+def test_a_long_legend_takes_no_room_from_the_plot() -> None:
+    x = np.array([0.0, 1.0])
+
+    def rest(count: int) -> float:
+        curves = tuple(Curve(f"curve number {k}", x, x, "line", k) for k in range(count))
+        layout = panel_figure(Curves("t", "n", curves)).layout
+        return layout.height - layout.margin.t - layout.margin.b
+
+    assert rest(1) == rest(4) == rest(12)
 
 
 def test_an_unknown_kind_of_panel_is_named() -> None:

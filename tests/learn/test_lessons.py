@@ -32,6 +32,17 @@ SETTINGS = [
     ("advi", {"target": "linear_gaussian", "steps": "20", "draws": "1"}),
     ("advi", {"target": "gamma", "shape": "0.5", "steps": "20"}),
     ("advi", {"r2": "0.95", "steps": "20", "eta": "1"}),
+    ("vae_to_gan", {"gap": "6", "loss": "minimax", "d_steps": "0"}),
+    ("vae_to_gan", {"gap": "0", "weight": "0.95", "right": "1.5", "d_steps": "20"}),
+    ("gan_game", {"board": "ring", "moves": "D20 R8 G2", "seed": "3"}),
+    ("gan_game", {"board": "two bumps", "critic": "quadratic", "moves": "D30G5", "rate_g": "2"}),
+    ("fgan", {"divergence": "alpha", "alpha": "-1", "weight": "0.9", "mean2": "4"}),
+    ("fgan", {"divergence": "total_variation", "sd1": "3", "sd2": "0.1"}),
+    ("dcgan", {"rule": "none", "size": "32", "width": "8"}),
+    ("wgan", {"distance": "6", "penalty": "1", "clip": "0.01"}),
+    ("wgan", {"distance": "0.1", "sd": "2", "penalty": "100", "clip": "1"}),
+    ("zoo", {"mean": "-4", "sd": "0.3", "bumps": "6"}),
+    ("zoo", {"sd": "2", "loss": "fgan js_weighted", "beside": "fgan total_variation"}),
 ]
 SETTINGS[9] = ("families", {"family": "elliptical", "df_infinite": "true", "draws": "2000"})
 

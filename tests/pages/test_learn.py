@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from genlab.learn import LESSONS, chapters, lesson
+from genlab.learn.panels import Table
 
 VARIANTS = {
     "bayes": {"example": "net", "sprinkler": "yes"},
@@ -14,6 +15,9 @@ VARIANTS = {
     "families": {"family": "dirichlet"},
     "svi": {"model": "normal", "steps": "40"},
     "advi": {"target": "gamma", "steps": "30"},
+    "gan_game": {"moves": "D10 G1", "board": "plane"},
+    "fgan": {"divergence": "alpha", "alpha": "2"},
+    "zoo": {"loss": "hinge"},
 }
 
 
@@ -27,7 +31,7 @@ def press(app, name):
 
 def differences(app):
     """(difference, tolerance, relation, holds) of each line that the page shows."""
-    table = app.table[0].value
+    table = app.table[-1].value
     return [
         (float(r["difference"].split()[0]), float(r["tolerance"]), r[""], r["holds"])
         for _, r in table.iterrows()
@@ -51,10 +55,12 @@ def test_a_lesson_opens_and_its_checks_hold(visit, home, name):
     assert [x.value.strip("$\n ") for x in app.latex] == [
         part for step in made.equations() for part in (step.symbols, step.numbers) if part
     ]
-    assert len(app.get("plotly_chart")) == len(made.panels())
+    words = [panel for panel in made.panels() if isinstance(panel, Table)]
+    assert len(app.get("plotly_chart")) == len(made.panels()) - len(words)
+    assert len(app.table) == len(words)
     app = press(app, name)
     assert agree(app)
-    assert len(app.table[0].value) == len(made.check())
+    assert len(app.table[-1].value) == len(made.check())
     assert app.query_params["lesson"] == name
 
 
@@ -86,6 +92,19 @@ def test_draw_again_moves_the_seed_alone(visit, home):
     assert before != [x.value for x in app.latex]
 
 
+def test_the_buttons_of_the_game_play_it(visit, home):
+    app = visit("learn", lesson="gan_game", moves="D3")
+    titles = [m.title for m in LESSONS["gan_game"].moves]
+    for place, wanted in ((0, "D4"), (1, "D4 G1"), (0, "D4 G1 D1"), (6, "D4 G1"), (4, "D4 G1 R1")):
+        app.button(key=f"learn.gan_game.moves.move.{place}").click().run()
+        assert not app.error, titles[place]
+        assert app.query_params["moves"] == wanted
+        numbers = lesson("gan_game", {"moves": wanted}).equations()[0].numbers
+        assert numbers in [x.value.strip("$\n ") for x in app.latex]
+    app.button(key="learn.gan_game.moves.move.7").click().run()
+    assert "moves" not in app.query_params
+
+
 def test_another_family_brings_its_own_sliders(visit, home):
     app = visit("learn", lesson="families", family="gamma", shape="5")
     widget(app, "selectbox", "family").set_value("gaussian").run()
@@ -109,6 +128,8 @@ def test_the_next_lesson_is_one_click_away(visit, home):
         ({"lesson": "bayes", "heads": "3"}, "heads' is not possible"),
         ({"lesson": "families", "family": "normal"}, "family = 'normal' is not possible"),
         ({"lesson": "families", "family": "gamma", "shape": "0"}, "shape = '0' is not possible"),
+        ({"lesson": "gan_game", "moves": "D3X"}, "moves = 'D3X' is not possible"),
+        ({"lesson": "fgan", "divergence": "alpha", "alpha": "1"}, "not 0, not 1"),
         ({"lesson": "svi", "kappa": "0.5"}, "forgetting = 0.5 is not possible"),
         ({"lesson": "divergence", "q": "elliptical", "q_matrix_11": "0"}, "full rank"),
     ],
