@@ -2,5 +2,6 @@
 
 ``bayesnet``: discrete nets by message passing; ``conjugate``: Beta-Bernoulli, Normal;
 ``linear_gaussian``: probabilistic PCA; ``mixture``: finite Gaussian mixtures by EM; ``svi``:
-natural-gradient stochastic variational inference.
+natural-gradient stochastic variational inference; ``lda``: topics; ``runs``: those that train a
+model as an algorithm of the table.
 """
