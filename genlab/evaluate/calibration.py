@@ -36,7 +36,7 @@ from genlab.evaluate.adversarial import is_adversarial
 from genlab.evaluate.base import PROBES, Probe
 from genlab.evaluate.common import held_out, normalisation, settled, short
 from genlab.evaluate.toys import fine_grid_of
-from genlab.evaluate.truth import MANY, Best, Truth, logit_of, trains_critic
+from genlab.evaluate.truth import MANY, Best, Truth, judges_examples, logit_of
 from genlab.measure import Picture, Reading, Series
 from genlab.models.base import GenerativeModel, HasCritic
 from genlab.spec import RunSpec
@@ -91,7 +91,7 @@ class Calibration(Probe):
 
     def __init__(self, spec: RunSpec, data: Dataset) -> None:
         super().__init__(spec, data)
-        self.logit = logit_of(spec) and trains_critic(spec)
+        self.logit = logit_of(spec) and judges_examples(spec)
         self.n = min(FEWER if data.meta.is_image else EACH, len(data.validation))
         known = data.density is not None and data.meta.shape in {(1,), (2,)}
         self.truth: Truth | None = None

@@ -50,7 +50,7 @@ from genlab.evaluate.adversarial import is_adversarial
 from genlab.evaluate.base import PROBES, Probe
 from genlab.evaluate.common import box_of, held_out, normalisation, settled, short
 from genlab.evaluate.toys import fine_grid_of
-from genlab.evaluate.truth import Truth, logit_of, trains_critic
+from genlab.evaluate.truth import Truth, judges_examples, logit_of
 from genlab.measure import Picture, Reading, Series
 from genlab.models.base import GenerativeModel, HasCritic, HasDecoder
 from genlab.objectives.adversarial import Adversarial
@@ -88,7 +88,7 @@ class Gap(Probe):
     def __init__(self, spec: RunSpec, data: Dataset) -> None:
         super().__init__(spec, data)
         self.objective = OBJECTIVES[spec.objective](spec.objective_options)
-        self.logit, self.trains = logit_of(spec), trains_critic(spec)
+        self.logit, self.judges = logit_of(spec), judges_examples(spec)
         self.truth = Truth(fine_grid_of(data))
 
     @classmethod
@@ -100,7 +100,7 @@ class Gap(Probe):
         return ()
 
     def read(self, model: GenerativeModel, step: int) -> Reading:
-        if not self.trains:
+        if not self.judges:
             return Reading()
         assert isinstance(model, HasCritic)
         assert isinstance(model, HasDecoder)

@@ -246,7 +246,7 @@ class Ledger(Probe):
             elbo = elbo_terms(model, real)[1]["elbo"].double()
             above = self.density.log_prob(real).double() - elbo
             found["kl"] = _bound(above.mean(), _error(above), "upper", len(real), "ELBO", True)
-        if not isinstance(model, HasCritic):
+        if not isinstance(model, HasCritic) or model.pack > 1:
             return found
         with settled(model, self.data):
             fake = model.sample(len(real))

@@ -23,10 +23,11 @@ def logit_of(spec: RunSpec) -> bool:
     return bool(getattr(OBJECTIVES[spec.objective](spec.objective_options), "logit", True))
 
 
-def trains_critic(spec: RunSpec) -> bool:
-    """Whether the run's objective has a player whose work is the critic of examples."""
+def judges_examples(spec: RunSpec) -> bool:
+    """Whether the run trains a critic whose score is of one example, and not of a pack."""
     objective = OBJECTIVES[spec.objective](spec.objective_options)
-    return any(player.name == "discriminator" for player in objective.players)
+    trains = any(player.name == "discriminator" for player in objective.players)
+    return trains and getattr(spec.model_options, "pack", 1) == 1
 
 
 @dataclass(frozen=True)

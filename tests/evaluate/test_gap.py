@@ -16,7 +16,9 @@ from genlab import models
 from genlab.data.base import Dataset
 from genlab.divergences.grid import Grid
 from genlab.evaluate import look
+from genlab.evaluate.calibration import Calibration
 from genlab.evaluate.gap import CELLS, Gap, packed
+from genlab.evaluate.ledger import Ledger
 from genlab.evaluate.truth import Truth
 from genlab.measure import Picture
 from genlab.models.gan import GAN
@@ -163,6 +165,20 @@ def test_q_of_a_model_that_knows_its_density_is_integrated() -> None:
     assert float(best.floor) == 0.0
     assert float(best.q.sum()) == pytest.approx(1.0, abs=0.02)
     assert float(best.distance(best.d)) == 0.0
+
+
+def test_a_critic_of_packs_is_not_mapped_over_single_points() -> None:
+    spec = RunSpec.build(data="ring", model="gan", pack=2)
+    data = datasets.load(spec)
+    with scope(0, "weights"):
+        model = models.build(spec).eval()
+    pictures = {
+        name: look(row(spec, data), model, 0).pictures
+        for name, row in (("gap", Gap), ("calibration", Calibration), ("ledger", Ledger))
+    }
+    assert (pictures["gap"], pictures["calibration"]) == ({}, {})
+    rows = pictures["ledger"]["ledger"].payload["rows"]
+    assert all(row["bound"] is None for row in rows)
 
 
 def test_a_critic_that_nobody_trains_is_not_drawn() -> None:
