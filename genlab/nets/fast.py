@@ -209,7 +209,7 @@ def _to_input(gradient: Tensor, weight: Tensor) -> Tensor:
     if weight.shape[0] == 1:
         return gradient * weight
     if weight.shape[1] <= NARROW:
-        return F.linear(gradient, weight.t().contiguous())
+        return (weight.t() @ gradient.t()).t()
     return gradient @ weight
 
 
