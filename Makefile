@@ -1,6 +1,7 @@
 # make run    set up what is missing, then serve the app on http://127.0.0.1:8501
 # make test   set up what is missing, then run the whole suite
 # make lint   ruff and mypy;  make bench  every benchmark;  make clean  remove the environment
+# make bench-samples   sheets of generated digits after a stated budget (ten minutes of one core)
 # make bench-nll   test log-likelihood on the full MNIST (three quarters of an hour)
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 PORT ?= 8501
 WORKERS ?= 2
 
-.PHONY: run test lint bench bench-nll bench-modes clean
+.PHONY: run test lint bench bench-samples bench-nll bench-modes clean
 
 run: $(VENV)/.runtime
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -25,7 +26,7 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 
 bench: $(VENV)/.dev
-	@for file in $(filter-out bench/nll.py,$(wildcard bench/*.py)); do echo "== $$file"; PYTHONPATH=. $(BIN)/python $$file || exit 1; done
+	@for file in $(filter-out bench/nll.py bench/samples.py,$(wildcard bench/*.py)); do echo "== $$file"; PYTHONPATH=. $(BIN)/python $$file || exit 1; done
 
 # The files of MNIST, as torchvision has them, packed or not; one model: NLL="--only made".
 GENLAB_DATA ?= ../shared/data
@@ -35,6 +36,10 @@ bench-nll: $(VENV)/.dev
 # Half an hour on two cores; less with ARGS="--seeds 2 --only r3gan".
 bench-modes: $(VENV)/.dev
 	OMP_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python bench/modes.py $(ARGS)
+
+# Another budget or data: SAMPLES="--seconds 60 --data digits".
+bench-samples: $(VENV)/.dev
+	OMP_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python bench/samples.py $(SAMPLES)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("GenLab needs Python 3.11 or newer; this is %d.%d" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'

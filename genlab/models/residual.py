@@ -44,7 +44,8 @@ class ResidualGAN(GeneratorAndCritic[ResidualOptions]):
     def defaults(cls, meta: DataMeta) -> dict[str, Any]:
         return {
             "objective": "r3gan",
-            "lr": 2e-4,
+            "gamma": 0.3,
+            "lr": 4e-4,
             "beta1": 0.0,
             "beta2": 0.99,
             "batch": 64,

@@ -87,9 +87,11 @@ class ModelContract:
 
     def test_defaults_and_choices_name_options_that_exist(self, case: ModelCase) -> None:
         tables = [case.cls.Options, TrainOptions, *(ALGORITHMS[a].Options for a in ALGORITHMS)]
-        rows = {row.name: row for table in tables for row in table.table()}
         defaults = case.cls.defaults(case.meta)
         objective = defaults.get("objective")
+        if objective is not None:
+            tables.append(OBJECTIVES[objective].Options)
+        rows = {row.name: row for table in tables for row in table.table()}
         assert objective is None or OBJECTIVES[objective].fits(case.cls) is None
         for key, value in defaults.items():
             if key not in {"objective", "algorithm"}:
