@@ -53,7 +53,7 @@ def test_progress_is_shown_until_the_map_is_there(visit, work, shelf):
 def test_a_link_restores_run_step_method_seed_and_points(visit, work, shelf):
     step = runs.open_run(shelf["vae"]).snapshots()[1]
     link = {"run": shelf["vae"], "step": str(step), "method": "pca", "n": "200", "seed": "3"}
-    app = shown(visit, work, **link, what="both", a="5", b="150")
+    app = shown(visit, work, **link, what="both", a="5", b="150", tool="own")
     assert dict(app.query_params) == link | {
         "what": "both",
         "a": "5",
@@ -154,7 +154,9 @@ def test_an_empty_store_says_what_to_do(visit, home, monkeypatch):
 
 
 def test_a_class_is_picked_for_a_conditional_model_and_kept_in_the_url(visit, work, shelf):
-    app = shown(visit, work, run=shelf["cvae"], n="200", what="both", label="7", b="150")
+    app = shown(
+        visit, work, run=shelf["cvae"], n="200", what="both", label="7", b="150", tool="own"
+    )
     assert not app.exception
     picker = next(box for box in app.selectbox if box.label == "Decode as class")
     assert picker.value == "7"
@@ -191,7 +193,7 @@ def test_a_class_that_there_is_not_is_named(visit, work, shelf):
 
 
 def test_a_grid_of_codes_is_explored_like_any_code(visit, work, shelf):
-    app = shown(visit, work, run=shelf["vq"], n="200", what="both", a="0", b="150")
+    app = shown(visit, work, run=shelf["vq"], n="200", what="both", a="0", b="150", tool="own")
     assert not app.exception
     assert not app.error
     values = [s.value for s in app.slider if s.label.startswith("z[")]
