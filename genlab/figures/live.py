@@ -14,6 +14,8 @@ LIVE_ROWS = 12
 #: Rows of numbers in a full answer: more than a chart has pixels adds nothing.
 FULL_ROWS = 1500
 
+LEVELS = ("info", "warning", "error")
+
 TITLES = {
     "loss": "Loss terms",
     "divergence": "Divergences",
@@ -194,7 +196,8 @@ def blocks(records: Iterable[Seen], *, most: int, every: int = 1) -> list[dict[s
 
 
 def events(records: Iterable[Seen]) -> list[dict[str, Any]]:
-    """What a chart marks with a line: warnings and errors, and the first number that was not one.
+    """What the notes say and a chart marks with a line: what changed the course of the run,
+    warnings and errors, and the first number that was not one.
 
     Example:
         >>> from genlab.runs.store import Record
@@ -204,12 +207,12 @@ def events(records: Iterable[Seen]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     broken = False
     for record in records:
-        if record.kind == "event" and record.payload.get("level") in {"warning", "error"}:
+        if record.kind == "event" and record.payload.get("level") in LEVELS:
             found.append(
                 {
                     "step": record.step,
                     "level": record.payload["level"],
-                    "message": str(record.payload.get("message", ""))[:200],
+                    "message": str(record.payload.get("message", ""))[:300],
                 }
             )
         elif record.kind == "scalars" and not broken:

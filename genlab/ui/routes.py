@@ -160,6 +160,8 @@ def delta(request: Request) -> Response:
         "events": figures.events(records),
     }
     if since:
+        # The numbers of a step are here before the run says once a second where it stands.
+        values["step"] = max([row.step, *(record.step for record in records)])
         values["frames"] = new_frames(records)
     else:
         values |= {

@@ -279,6 +279,7 @@ export class Chart {
     for (const event of this.events) {
       const x = this.px(event.step);
       make("line", { class: `gl-event gl-${event.level}`, x1: x, x2: x, y1: TOP, y2: HEIGHT - BOTTOM }, this.marks);
+      if (!event.label) continue;
       const right = x > this.width / 2;
       make("text", { class: "gl-label gl-event-label", x: right ? x - 4 : x + 4, y: TOP + 12, "text-anchor": right ? "end" : "start" }, this.marks, event.label);
     }

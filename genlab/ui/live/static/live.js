@@ -1,10 +1,22 @@
 // The live view: one dashboard for one run or for several laid over each other. It polls a small delta
-// once a second and changes its nodes in place; Streamlit is not asked to run anything.
+// once a second and changes its nodes in place; Streamlit is not asked to run anything. Where each step is
+// to be seen (slow motion, somebody has just pressed something) it asks more often.
 
 import { Chart, DASHES, floorIndex, make } from "./chart.js";
 import { Cell } from "./pictures.js";
 
 const EVERY = 1000, SLOWEST = 15000, PALETTE = 10;
+// Slow motion: up to so many steps a second each is followed. After a touch: how often, and for how long.
+const SLOW_MOTION = 6, FOLLOW = 250, EAGER = 120, AFTER_TOUCH = 3000;
+// The first things to look at, in this order; the charts of numbers come between them.
+const FIRST = ["gap", "samples"], SECOND = ["reconstructions", "ledger", "calibration", "confidence"];
+const WIDE = new Set(["gap"]);
+const EMPTY = {
+  queued: "This run waits in the queue; it starts as soon as a worker is free.",
+  running: "Waiting for the first numbers of this run…",
+  paused: "This run was paused before its first numbers; resume it, or take one step.",
+};
+EMPTY[undefined] = "Loading…";
 const views = new WeakMap();
 
 export function mount({ data, parentElement, setStateValue, setTriggerValue }) {
@@ -12,6 +24,7 @@ export function mount({ data, parentElement, setStateValue, setTriggerValue }) {
   if (!view) views.set(parentElement, (view = new View(parentElement)));
   view.report = (step) => setStateValue("step", step);
   view.changed = (status) => setTriggerValue("changed", status);
+  view.play = data.play ? () => setTriggerValue("play", performance.now()) : null;
   view.update(data);
   return () => view.rest();
 }
@@ -28,9 +41,14 @@ class View {
     this.heads = make("div", {}, this.bar);
     this.makeSlider();
     this.lost = make("div", { class: "gl-lost", role: "status", hidden: "" }, this.bar);
-    this.empty = make("p", { class: "gl-empty" }, this.root, "Waiting for the first numbers of this run…");
+    this.empty = make("p", { class: "gl-empty" }, this.root);
     this.cards = make("div", { class: "gl-cards" }, this.root);
+    this.makeNotes();
+    this.cards.append(this.notes);
+    this.touched = -Infinity;
     this.onShow = () => { if (!document.hidden) this.wake(); };
+    this.onTouch = () => { this.touched = performance.now(); this.plan(); };
+    this.onKey = (event) => this.key(event);
     this.seen = new IntersectionObserver((entries) => {
       for (const entry of entries) {
         entry.target.cell.visible = entry.isIntersecting;
@@ -42,13 +60,50 @@ class View {
   makeSlider() {
     const box = make("div", { class: "gl-slider", hidden: "" }, this.bar);
     this.sliderBox = box;
-    make("label", { for: "gl-time" }, box, "Time");
+    box.title = "Arrow keys: the picture before and after. Space: pause and go on.";
+    make("label", { for: "gl-time" }, box, "Step shown");
     this.slider = make("input", { id: "gl-time", type: "range", min: 0, max: 1, step: 1, "aria-label": "Step shown in every picture" }, box);
     this.output = make("output", { for: "gl-time" }, box);
     this.liveButton = make("button", { type: "button", class: "gl-live", "aria-pressed": "true" }, box, "Live");
     this.slider.addEventListener("input", () => this.scrub(+this.slider.value));
     this.slider.addEventListener("change", () => this.report(this.step));
+    this.slider.addEventListener("keydown", (event) => {
+      const by = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key];
+      if (!by || event.shiftKey || !this.leaf(by)) return;
+      event.preventDefault();
+      clearTimeout(this.leafing);
+      this.leafing = setTimeout(() => this.report(this.step), 400);
+    });
     this.liveButton.addEventListener("click", () => { this.scrub(null); this.report(null); });
+  }
+
+  // To the picture before or after the one shown, of any panel; after the newest the view is live again.
+  leaf(by) {
+    const steps = new Set();
+    for (const run of this.runs.values()) for (const known of Object.values(run.frames)) for (const step of known) steps.add(step);
+    if (!steps.size) return false;
+    const sorted = [...steps].sort((a, b) => a - b), shown = this.step ?? sorted[sorted.length - 1];
+    const at = floorIndex(sorted, shown);
+    const next = by > 0 ? at + 1 : sorted[at] < shown ? at : at - 1;
+    this.scrub(next >= sorted.length ? null : sorted[Math.max(0, next)]);
+    return true;
+  }
+
+  makeNotes() {
+    this.notes = make("section", { class: "gl-card gl-wide gl-notes", "aria-label": "Notes", hidden: "" });
+    make("h3", {}, make("header", {}, this.notes), "Notes");
+    make("p", { class: "gl-note" }, this.notes, "what changed the course of the run, the newest first");
+    this.noteList = make("ol", {}, this.notes);
+  }
+
+  // The space bar pauses and plays, wherever nothing else takes it.
+  key(event) {
+    this.onTouch();
+    if (event.key !== " " || !this.play || event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
+    const target = event.composedPath()[0];
+    if (target instanceof Element && target.closest("input:not([type=range]), textarea, select, button, a, summary, [contenteditable], [role=combobox], [role=dialog], [role=slider], [role=option]")) return;
+    event.preventDefault();
+    this.play();
   }
 
   update(data) {
@@ -73,9 +128,17 @@ class View {
       this.step = data.step;
       this.rebuild();
     }
-    document.removeEventListener("visibilitychange", this.onShow);
+    this.deaf();
     document.addEventListener("visibilitychange", this.onShow);
+    document.addEventListener("click", this.onTouch, true);
+    document.addEventListener("keydown", this.onKey);
     this.wake();
+  }
+
+  deaf() {
+    document.removeEventListener("visibilitychange", this.onShow);
+    document.removeEventListener("click", this.onTouch, true);
+    document.removeEventListener("keydown", this.onKey);
   }
 
   makeHead() {
@@ -96,6 +159,7 @@ class View {
     this.charts.clear();
     this.panels.clear();
     for (const run of this.runs.values()) Object.assign(run, { seq: 0, frames: {}, events: [], over: false, due: 0 });
+    this.noted = true;
     this.heads.replaceChildren(...[...this.runs.values()].sort((a, b) => a.index - b.index).map((run) => run.head.root));
   }
 
@@ -106,7 +170,19 @@ class View {
 
   rest() {
     clearTimeout(this.timer);
-    document.removeEventListener("visibilitychange", this.onShow);
+    this.deaf();
+  }
+
+  plan() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.tick(), this.pause());
+  }
+
+  pause() {
+    const runs = [...this.runs.values()];
+    if (!runs.some((run) => !run.over)) return EVERY;
+    if (performance.now() - this.touched < AFTER_TOUCH) return EAGER;
+    return runs.some((run) => run.status === "running" && run.speed <= SLOW_MOTION) ? FOLLOW : EVERY;
   }
 
   async tick() {
@@ -119,7 +195,7 @@ class View {
       if (this.ticket !== mine) return;
       if (due.length) this.paint();
     }
-    this.timer = setTimeout(() => this.tick(), EVERY);
+    this.plan();
   }
 
   async poll(run) {
@@ -150,6 +226,8 @@ class View {
     const active = ["queued", "running", "paused"].includes(news.status);
     // A resumed run, or one that has just ended, is read once more in full.
     const again = !full && (news.attempt !== run.attempt || !active);
+    // The numbers of a step may be here before the run's next sign of life: it does not go back then.
+    if (!full && !again) news.step = Math.max(news.step, run.step);
     for (const key of ["status", "step", "steps", "speed", "eta", "position", "message", "attempt"]) run[key] = news[key];
     // The page around this view (buttons, messages) follows when the status is no longer the one it knows.
     const standing = `${news.status} ${news.attempt}`;
@@ -176,8 +254,10 @@ class View {
     }
     for (const event of news.events ?? []) {
       const ended = event.level === "error" && run.status === "diverged";
-      const label = ended ? `diverged at step ${event.step.toLocaleString("en")}` : event.message.slice(0, 60);
-      if (!run.events.some((known) => known.label === label)) run.events.push({ ...event, label });
+      const info = event.level === "info";
+      const label = ended ? `diverged at step ${event.step.toLocaleString("en")}` : info ? "" : event.message.slice(0, 60);
+      const same = (known) => (info ? known.message === event.message && known.step === event.step : known.label === label);
+      if (!run.events.some(same)) { run.events.push({ ...event, label }); this.noted = true; }
     }
     for (const [panel, steps] of Object.entries(news.frames ?? {})) {
       run.frames[panel] = [...new Set([...(run.frames[panel] ?? []), ...steps])].sort((a, b) => a - b);
@@ -215,14 +295,14 @@ class View {
     });
   }
 
-  // What is looked at first stands first: the samples, the first curves, the reconstructions.
+  // What is looked at first stands first: the maps and samples, the first curves, the reconstructions.
   arrange() {
     const charts = [...this.charts.values()].map((chart) => chart.card);
     const rest = new Map([...this.panels].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, panel]) => [name, panel.card]));
-    const take = (name) => { const card = rest.get(name); rest.delete(name); return card ? [card] : []; };
+    const take = (names) => names.flatMap((name) => { const card = rest.get(name); rest.delete(name); return card ? [card] : []; });
     // Where several runs stand side by side a picture takes the whole width, and would tear the charts apart.
     const early = this.runs.size > 1 ? 0 : 1;
-    this.cards.append(...take("samples"), ...charts.slice(0, early), ...take("reconstructions"), ...charts.slice(early), ...take("latent"), ...rest.values());
+    this.cards.append(...take(FIRST), ...charts.slice(0, early), ...take(SECOND), ...charts.slice(early), ...take(["latent"]), ...rest.values(), this.notes);
   }
 
   panel(name) {
@@ -245,6 +325,7 @@ class View {
         panel.title.textContent = [...new Set(panel.titles.values())].join(" · ");
         panel.card.setAttribute("aria-label", panel.title.textContent);
         (several ? cell.note : panel.note).textContent = about.note || "";
+        panel.card.classList.toggle("gl-wide", several || WIDE.has(about.form));
       };
       const cell = new Cell(panel.box, run, name, { several, header: panel.header, told });
       panel.cells.set(run.id, cell);
@@ -267,7 +348,7 @@ class View {
     this.lost.textContent = errors[0] ?? "";
     const events = [];
     for (const run of this.runs.values()) {
-      for (const event of run.events) events.push(this.runs.size > 1 ? { ...event, label: `${run.title}: ${event.label}` } : event);
+      for (const event of run.events) events.push(this.runs.size > 1 && event.label ? { ...event, label: `${run.title}: ${event.label}` } : event);
     }
     const begun = performance.now();
     const extent = [0, this.last()];
@@ -277,9 +358,26 @@ class View {
       chart.draw();
     }
     this.root.dataset.redraw = (performance.now() - begun).toFixed(2);
+    this.paintNotes();
     this.empty.hidden = this.charts.size + this.panels.size > 0;
+    this.empty.textContent = EMPTY[[...this.runs.values()][0]?.status] ?? "This run ended before it wrote its first numbers.";
     this.sliderBox.hidden = !this.panels.size && !this.charts.size;
     this.paintTime();
+  }
+
+  paintNotes() {
+    if (!this.noted) return;
+    this.noted = false;
+    const several = this.runs.size > 1;
+    const all = [...this.runs.values()].flatMap((run) => run.events.map((event, order) => ({ ...event, order, run })));
+    all.sort((a, b) => b.step - a.step || b.order - a.order);
+    this.notes.hidden = !all.length;
+    this.noteList.replaceChildren(...all.slice(0, 100).map(({ step, level, message, run }) => {
+      const line = make("li", { "data-level": level });
+      make("time", {}, line, `step ${step.toLocaleString("en")}`);
+      make("span", {}, line, several ? `${run.title}: ${message}` : message);
+      return line;
+    }));
   }
 
   paintHead(run) {

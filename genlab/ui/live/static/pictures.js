@@ -1,7 +1,10 @@
-// The pictures of one panel of one run: an image sheet, points, a histogram, bars or a field. A cell shows
-// one step at a time; the next picture is loaded before it takes the place of the last one.
+// The pictures of one panel of one run: an image sheet, points, a histogram, bars, a field, or what the game
+// of two players has besides. A cell shows one step at a time; the next picture is loaded before it takes
+// the place of the last one.
 
-import { make, short, ticks } from "./chart.js";
+import { make, short } from "./chart.js";
+import { Calibration, Gap, Ledger } from "./game.js";
+import { Paper, pixels, scale } from "./paper.js";
 
 const KEPT = 60;
 const cache = new Map();
@@ -91,7 +94,10 @@ export class Cell {
 
   redraw() { if (this.about && this.about.form !== "images") this.draw(this.about); }
 
-  draw(about) {
+  get dark() { return this.figure.closest(".gl").classList.contains("gl-dark"); }
+
+  // What a picture draws on: a canvas as wide as the figure, in CSS pixels.
+  paper(height) {
     if (!this.canvas) {
       this.canvas = make("canvas", { role: "img" }, this.figure);
       this.keys = make("div", { class: "gl-keys" }, this.figure);
@@ -100,84 +106,43 @@ export class Cell {
       });
       this.size.observe(this.canvas);
     }
-    this.canvas.setAttribute("aria-label", `${about.title ?? this.panel}. ${about.note ?? ""}`);
     const width = (this.drawn = this.canvas.clientWidth || 320);
-    const height = about.form === "points" || about.form === "field" ? Math.min(width, 380) : Math.min(0.75 * width, 300);
-    const scale = window.devicePixelRatio || 1;
-    this.canvas.style.height = `${height}px`;
+    const tall = height(width), scale = window.devicePixelRatio || 1;
+    this.canvas.style.height = `${tall}px`;
     this.canvas.width = Math.round(width * scale);
-    this.canvas.height = Math.round(height * scale);
+    this.canvas.height = Math.round(tall * scale);
     const pen = this.canvas.getContext("2d");
     pen.scale(scale, scale);
-    const style = getComputedStyle(this.figure);
-    const colours = Array.from({ length: 10 }, (_, i) => style.getPropertyValue(`--gl-${i}`).trim());
-    const paper = new Paper(pen, width, height, style.color);
+    return new Paper(pen, width, tall, getComputedStyle(this.figure).color);
+  }
+
+  draw(about) {
+    const Own = { gap: Gap, ledger: Ledger, calibration: Calibration }[about.form];
+    if (Own) {
+      this.own ??= new Own(this);
+      this.own.draw(about);
+      return;
+    }
+    const square = about.form === "points" || about.form === "field";
+    const paper = this.paper((width) => (square ? Math.min(width, 380) : Math.min(0.75 * width, 300)));
+    this.canvas.setAttribute("aria-label", `${about.title ?? this.panel}. ${about.note ?? ""}`);
     const draw = { points: drawPoints, histogram: drawHistogram, bars: drawBars, field: drawField }[about.form];
-    const keys = draw ? draw(paper, about, colours, this) : [];
+    this.key(draw ? draw(paper, about, this.colours(), this) : []);
+  }
+
+  colours() {
+    const style = getComputedStyle(this.figure);
+    return Array.from({ length: 10 }, (_, i) => style.getPropertyValue(`--gl-${i}`).trim());
+  }
+
+  // The legend: names with their colours; null is a remark without one.
+  key(rows) {
     this.keys.replaceChildren();
-    for (const [name, colour] of keys) {
+    for (const [name, colour, sign = ""] of rows) {
       const key = make("span", {}, this.keys);
-      make("i", {}, key).style.background = colour;
+      if (colour) make("i", { class: sign }, key).style.setProperty("--gl-key", colour);
       key.append(name);
     }
-  }
-}
-
-// Axes of a small plot, in data coordinates.
-class Paper {
-  constructor(pen, width, height, ink) {
-    Object.assign(this, { pen, width, height, ink, left: 38, right: 8, top: 8, bottom: 34 });
-    pen.font = "11px sans-serif";
-  }
-
-  span(x, y, square = false) {
-    const w = this.width - this.left - this.right, h = this.height - this.top - this.bottom;
-    let [x0, x1] = x, [y0, y1] = y;
-    if (square) {
-      const unit = Math.max((x1 - x0) / w, (y1 - y0) / h) || 1;
-      const cx = (x0 + x1) / 2, cy = (y0 + y1) / 2;
-      [x0, x1, y0, y1] = [cx - unit * w / 2, cx + unit * w / 2, cy - unit * h / 2, cy + unit * h / 2];
-    }
-    Object.assign(this, { x0, x1, y0, y1 });
-    this.px = (v) => this.left + ((v - x0) / (x1 - x0 || 1)) * w;
-    this.py = (v) => this.height - this.bottom - ((v - y0) / (y1 - y0 || 1)) * h;
-  }
-
-  axes({ xticks = true, yticks = true } = {}) {
-    const { pen } = this;
-    pen.globalAlpha = 0.14;
-    pen.strokeStyle = this.ink;
-    pen.lineWidth = 1;
-    const xs = xticks ? ticks(this.x0, this.x1, Math.max(2, this.width / 90)) : [];
-    const ys = yticks ? ticks(this.y0, this.y1, Math.max(2, this.height / 60)) : [];
-    for (const v of xs) this.stroke(this.px(v), this.top, this.px(v), this.height - this.bottom);
-    for (const v of ys) this.stroke(this.left, this.py(v), this.width - this.right, this.py(v));
-    pen.globalAlpha = 0.72;
-    pen.fillStyle = this.ink;
-    pen.textAlign = "center";
-    for (const v of xs) pen.fillText(short(v), this.px(v), this.height - this.bottom + 14);
-    pen.textAlign = "right";
-    for (const v of ys) pen.fillText(short(v), this.left - 5, this.py(v) + 4);
-    pen.globalAlpha = 1;
-  }
-
-  // What the axes are, inside the plot's own corners.
-  titles(x, y) {
-    const { pen } = this;
-    pen.fillStyle = this.ink;
-    pen.globalAlpha = 0.72;
-    pen.textAlign = "right";
-    if (x) pen.fillText(x, this.width - this.right, this.height - 3);
-    pen.textAlign = "left";
-    if (y) pen.fillText(y, this.left + 4, this.top + 4);
-    pen.globalAlpha = 1;
-  }
-
-  stroke(xa, ya, xb, yb) {
-    this.pen.beginPath();
-    this.pen.moveTo(xa, ya);
-    this.pen.lineTo(xb, yb);
-    this.pen.stroke();
   }
 }
 
@@ -214,7 +179,7 @@ function drawPoints(paper, about, colours, cell) {
   }
   pen.globalAlpha = 1;
   paper.titles(...(about.axes ?? []));
-  if (outside) keys.push([`${outside} outside the picture`, "transparent"]);
+  if (outside) keys.push([`${outside} outside the picture`, null]);
   return keys;
 }
 
@@ -269,21 +234,14 @@ function drawBars(paper, about, colours) {
 }
 
 // {x: [n], y: [m], z: [m][n], low, high}
-function drawField(paper, about) {
+function drawField(paper, about, colours, cell) {
   const { x: xs, y: ys, z } = about;
   paper.span([xs[0], xs[xs.length - 1]], [ys[0], ys[ys.length - 1]], true);
   const known = z.flat().filter((v) => v !== null);
   const low = about.low ?? Math.min(...known), high = about.high ?? Math.max(...known);
-  const small = make("canvas", { width: xs.length, height: ys.length });
-  const ink = small.getContext("2d"), picture = ink.createImageData(xs.length, ys.length);
-  z.forEach((row, j) => row.forEach((v, i) => {
-    const t = v === null ? 0 : (v - low) / (high - low || 1), at = 4 * ((ys.length - 1 - j) * xs.length + i);
-    // From blue over white to vermillion: told apart by every kind of colour vision.
-    const [r, g, b] = t < 0.5 ? [510 * t, 114 + 282 * t, 178 + 154 * t] : [255 - 84 * (t - 0.5), 255 - 322 * (t - 0.5), 255 - 510 * (t - 0.5)];
-    picture.data.set([r, g, b, v === null ? 0 : 255], at);
-  }));
-  ink.putImageData(picture, 0, 0);
+  const colour = scale("diverging", cell.dark);
+  const small = pixels(z.flat().map((v) => (v === null ? null : (v - low) / (high - low || 1))), xs.length, colour);
   paper.pen.drawImage(small, paper.px(xs[0]), paper.py(ys[ys.length - 1]), paper.px(xs[xs.length - 1]) - paper.px(xs[0]), paper.py(ys[0]) - paper.py(ys[ys.length - 1]));
   paper.axes();
-  return [[short(low), "#0072b2"], [short((low + high) / 2), "#ffffff"], [short(high), "#d55e00"]];
+  return [low, (low + high) / 2, high].map((v, i) => [short(v), `rgb(${colour(i / 2)})`]);
 }
