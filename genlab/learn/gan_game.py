@@ -633,7 +633,7 @@ class GANGame(Lesson):
             ),
             Plane(
                 "|D − D*|, where it is wrong",
-                "exact values · clear 0, full colour 1 · largest "
+                "exact values · where neither law has mass nothing holds D · largest "
                 f"{float((mine - best).abs().max()):.2g}",
                 (x, y, square((mine - best).abs())),
                 (rim,),

@@ -156,8 +156,10 @@ def form(name: str, given: Mapping[str, str]) -> dict[str, Any]:
 def prepare(lesson: Lesson) -> None:
     """Let a lesson compute what takes long, with its progress on the page."""
     bar = st.empty()
-    lesson.prepare(lambda part, says: show_progress(bar, part, says))
-    bar.empty()
+    try:
+        lesson.prepare(lambda part, says: show_progress(bar, part, says))
+    finally:
+        bar.empty()
 
 
 def show_progress(bar: Any, part: float, says: str) -> None:
@@ -271,10 +273,16 @@ def show() -> None:
         message.error(f"{plain(wrong)} The form shows what was possible.", icon=":material/error:")
     ready = tuple(sorted(values.items()))
     with right:
-        lesson = made(name, ready)
-        prepare(lesson)
-        with st.spinner("Computing the numbers of this lesson", show_time=True):
-            panels = drawn(name, ready)
+        try:
+            lesson = made(name, ready)
+            prepare(lesson)
+            with st.spinner("Computing the numbers of this lesson", show_time=True):
+                panels = drawn(name, ready)
+        except SpecError as error:
+            # At the top, where the form is: the message of the URL, if there is one, stays.
+            if wrong is None or not state.problem("learn"):
+                message.error(plain(str(error)), icon=":material/error:")
+            return
         pictures(name, panels)
     st.divider()
     checks(name, ready)
