@@ -192,9 +192,9 @@ class AdversariallyLearned(Objective):
 
 @OBJECTIVES.register("aae", title="Adversarial autoencoder")
 class AdversarialPrior(Objective):
-    """Encoder and decoder raise E_q log p(x | z); then a critic l(z) tells p(z) from q(z), and the
-    encoder alone makes its codes look like the prior's.
+    """An autoencoder raises E_q log p(x | z); a critic of codes pulls q(z) to the prior.
 
+    The critic l(z) tells p(z) from q(z), and the encoder alone makes its codes look like p(z).
     q(z) = E_x q(z | x) is the aggregate posterior; the best critic's loss is log 4 − 2 JS.
 
     Source: Makhzani et al. 2016, "Adversarial autoencoders".
