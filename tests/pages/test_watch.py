@@ -79,3 +79,50 @@ def test_a_lost_run_is_queued_again(visit, run):
     run.end("lost")
     press(visit("watch", run=run.id), "Resume")
     assert runs.store().get(run.id).status == "queued"
+
+
+@pytest.fixture
+def game(home):
+    """A paused run of two players."""
+    store = runs.store()
+    spec = {"model": "gan", "data": "ring", "steps": 100, "seed": 0}
+    run = store.create(spec, title="game", worker="test:0")
+    store.set_status(run, "paused")
+    return run
+
+
+def wishes(run):
+    return [(wish.name, dict(wish.values)) for wish in runs.store().pending(run)]
+
+
+def test_each_player_of_a_paused_game_steps_alone(visit, game):
+    app = press(visit("watch", run=game), "Step discriminator")
+    assert wishes(game) == [("step", {"n": 1, "player": "discriminator"})]
+    press(app, "10 steps of the generator alone")
+    assert wishes(game) == [("step", {"n": 10, "player": "generator"})]
+
+
+def test_a_model_of_one_player_has_whole_steps_only(visit, run):
+    run.store.set_status(run.id, "paused")
+    found = labels(visit("watch", run=run.id))
+    assert "One step" in found
+    assert not [label for label in found if label.startswith("Step ")]
+
+
+def test_slow_motion_and_full_speed_are_wishes(visit, game):
+    app = visit("watch", run=game)
+    app.selectbox(key=f"live.pace.{game}").select(2.0).run()
+    assert wishes(game) == [("pace", {"rate": 2.0})]
+    app.selectbox(key=f"live.pace.{game}").select(0.0).run()
+    assert wishes(game) == [("pace", {"rate": 0.0})]
+
+
+def test_a_learning_rate_out_of_range_is_refused_in_the_form(visit, game):
+    app = visit("watch", run=game)
+    app.text_input(key=f"live.value.lr.{game}").input("7")
+    press(app, "Change it")
+    assert "from 1e-07 to 1" in app.error[0].value
+    assert wishes(game) == []
+    app.text_input(key=f"live.value.lr.{game}").input("1e-4")
+    press(app, "Change it")
+    assert wishes(game) == [("set", {"lr": 1e-4})]

@@ -146,6 +146,15 @@ def test_frames_are_kept_for_ever(run: ScriptedRun) -> None:
     assert about.headers["content-type"] == "application/json"
 
 
+def test_a_live_answer_is_not_behind_its_own_numbers(run: ScriptedRun) -> None:
+    run.go(10)
+    seq = get(f"/genlab/runs/{run.id}/delta").json["seq"]
+    run.store.append(run.id, [Record(11, "event", {"level": "info", "message": "slower"})])
+    found = get(f"/genlab/runs/{run.id}/delta?since={seq}").json
+    assert (run.store.get(run.id).step, found["step"]) == (10, 11)
+    assert found["events"] == [{"step": 11, "level": "info", "message": "slower"}]
+
+
 def test_the_thumbnail_is_the_newest_sheet(run: ScriptedRun) -> None:
     from PIL import Image
 
@@ -202,7 +211,7 @@ def test_an_unexpected_error_is_a_sentence(
 
 
 def test_our_scripts_are_cached_by_their_hash() -> None:
-    for name in ("live.js", "chart.js", "pictures.js", "live.css"):
+    for name in ("live.js", "chart.js", "paper.js", "game.js", "pictures.js", "live.css"):
         reply = get(f"/genlab/static/{routes.static_version()}/{name}", accept_encoding="gzip")
         assert reply.status == 200
         assert "immutable" in reply.headers["cache-control"]

@@ -221,24 +221,84 @@ function arrow(pen, xa, ya, xb, yb, ink, back) {
   [[back, 3], [ink, 1.4]].forEach(([colour, wide]) => { pen.strokeStyle = colour; pen.lineWidth = wide; draw(); });
 }
 
+const LOWEST = -3;
+const told = (value) => (value === "infinite" ? "∞" : value === "-infinite" ? "−∞" : short(value));
+const often = (n) => n.toLocaleString("en");
+
+// {rows: [{title, unit, value, error, at_least, kind, n, floor, bound}]}: a bar each, all on one logarithmic scale.
 export class Ledger {
   constructor(cell) {
     this.cell = cell;
     const table = make("table", { class: "gl-ledger" }, make("div", { class: "gl-scroll" }, cell.figure));
+    const head = make("tr", {}, make("thead", {}, table));
+    for (const title of ["divergence", "", "value", "perfect sampler", "the model proves"]) make("th", { scope: "col" }, head, title);
+    this.scale = head.children[1];
     this.body = make("tbody", {}, table);
   }
 
   draw(about) {
-    this.body.replaceChildren();
-    for (const row of about.rows ?? []) {
-      const line = make("tr", {}, this.body);
-      make("th", { scope: "row" }, line, row.title);
-      make("td", {}, line, String(row.value));
-    }
+    const rows = about.rows ?? [];
+    const finite = rows.flatMap((row) => [row.value, row.floor]).filter((v) => Number.isFinite(v) && v > 0);
+    const top = Math.max(0, Math.ceil(Math.log10(Math.max(1e-3, ...finite))));
+    const place = (v) => (Number.isFinite(v) ? (v > 0 ? Math.min(1, Math.max(0, (Math.log10(v) - LOWEST) / (top - LOWEST))) : 0) : 1);
+    this.scale.textContent = `0.001 … ${short(10 ** top)}, log`;
+    this.body.replaceChildren(...rows.map((row) => {
+      const line = make("tr", { "data-row": row.name });
+      make("th", { scope: "row", title: `${row.unit}, ${row.kind}${row.n ? `, n = ${often(row.n)}` : ""}` }, line, row.title);
+      const track = make("div", { class: "gl-track" }, make("td", {}, line));
+      const bar = make("i", { class: row.value === "infinite" ? "gl-infinite" : "" }, track);
+      bar.style.width = `${100 * place(row.value)}%`;
+      if (Number.isFinite(row.floor)) make("b", { title: "a perfect sampler" }, track).style.left = `${100 * place(row.floor)}%`;
+      const error = row.error === null ? "" : ` ± ${short(row.error)}`;
+      const least = row.value === "infinite" && row.at_least !== null ? ` (> ${short(row.at_least)})` : "";
+      make("td", {}, line, `${told(row.value)}${Number.isFinite(row.value) ? error : least}`);
+      make("td", {}, line, told(row.floor));
+      const { bound } = row;
+      const words = bound ? `${bound.side === "lower" ? "≥" : "≤"} ${told(bound.value)}${bound.error === null ? "" : ` ± ${short(bound.error)}`}` : "";
+      make("td", { title: bound ? `${bound.how}, n = ${often(bound.n)}` : "" }, line, words);
+      return line;
+    }));
   }
 }
 
+// {bins: [{low, high, d, share, error, truth, n}], ece, chance, n}: confidence against what is so.
 export class Calibration {
   constructor(cell) { this.cell = cell; }
-  draw() { this.cell.key([]); }
+
+  draw(about) {
+    const { cell } = this, colours = cell.colours();
+    const paper = cell.paper((width) => Math.min(width, 340)), { pen } = paper;
+    cell.canvas.setAttribute("aria-label", `${about.title}. ${about.note ?? ""}`);
+    paper.span([0, 1], [0, 1]);
+    paper.axes();
+    const most = Math.max(1, ...about.bins.map((bin) => bin.n));
+    pen.fillStyle = paper.ink;
+    pen.globalAlpha = 0.13;
+    for (const { low, high, n } of about.bins) pen.fillRect(paper.px(low) + 1, paper.py((0.25 * n) / most), paper.px(high) - paper.px(low) - 2, paper.py(0) - paper.py((0.25 * n) / most));
+    pen.globalAlpha = 1;
+    pen.strokeStyle = paper.ink;
+    pen.setLineDash([6, 4]);
+    paper.stroke(paper.px(0), paper.py(0), paper.px(1), paper.py(1));
+    pen.setLineDash([]);
+    let truths = false;
+    for (const bin of about.bins) {
+      if (bin.d === null || bin.share === null) continue;
+      const x = paper.px(bin.d);
+      pen.strokeStyle = pen.fillStyle = colours[0];
+      pen.lineWidth = 1.6;
+      if (bin.error !== null) paper.stroke(x, paper.py(Math.max(0, bin.share - 2 * bin.error)), x, paper.py(Math.min(1, bin.share + 2 * bin.error)));
+      pen.beginPath();
+      pen.arc(x, paper.py(bin.share), 3.5, 0, 2 * Math.PI);
+      pen.fill();
+      if (bin.truth === null) continue;
+      truths = true;
+      pen.strokeStyle = colours[1];
+      pen.strokeRect(x - 4, paper.py(bin.truth) - 4, 8, 8);
+    }
+    paper.titles("D(x), probability of real", "share that is real");
+    cell.key([
+      ["share of real examples, ± 2 standard errors", colours[0]], ...(truths ? [["mean D*", colours[1]]] : []),
+      [`calibration error ${short(about.ece)}; ${short(about.chance)} by chance; columns: how many of n = ${often(about.n)}`, null],
+    ]);
+  }
 }
