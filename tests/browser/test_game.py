@@ -1,0 +1,74 @@
+"""A game of two players in a real browser: paused, moved one player at a time, in slow motion."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from genlab import runs
+from genlab.spec import RunSpec
+from tests.browser.test_live import eventually
+
+pytestmark = pytest.mark.browser
+
+#: How many colours are on a canvas.
+INK = """canvas => {
+    const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    const seen = new Set();
+    for (let k = 0; k < data.length; k += 4)
+        seen.add(data[k] << 16 | data[k + 1] << 8 | data[k + 2]);
+    return seen.size;
+}"""
+
+
+def test_a_game_is_paused_stepped_by_one_player_and_slowed_down(
+    app: Any, page: Any, shot: Any
+) -> None:
+    spec = RunSpec.build(model="gan", data="ring", steps=200_000, seed=0)
+    run = runs.start(spec, "GAN on a ring")
+    page.goto(f"{app.url}/watch?run={run}")
+    page.wait_for_selector('[data-panel="gap"] canvas', timeout=60_000)
+    page.locator("h1").click()
+    page.keyboard.press(" ")
+    step = page.get_by_role("button", name="Step discriminator")
+    step.wait_for()
+    view = runs.open_run(run)
+    before = view.snapshots()[-1]
+    then = time.monotonic()
+    step.click()
+    words = f"step {before + 1:,}"
+    eventually(lambda: words in page.locator(".gl-slider output").inner_text(), "no single step")
+    print(f"a single step was seen after {time.monotonic() - then:.2f} s")  # noqa: T201
+    eventually(lambda: view.snapshots()[-1] == before + 1, "no snapshot of the single step")
+    old, new = (view.files.snapshot(s, prefix="model/").tensors for s in (before, before + 1))
+    moved = {name for name in old if not old[name].equal(new[name])}
+    model = view.model()
+    own = {id(p) for p in model.player("discriminator")}
+    mine = {f"model/{name}" for name, p in model.named_parameters() if id(p) in own}
+    assert moved
+    assert moved <= mine
+    eventually(lambda: page.locator(".gl-notes li").count() > 0, "the step is not in the notes")
+
+    canvas = page.locator('[data-panel="gap"] canvas')
+    assert canvas.get_attribute("data-maps") == "3"
+    assert canvas.evaluate(INK) > 100
+    page.get_by_role("button", name="Warped grid").click()
+    shot("game-light", full_page=True)
+    page.emulate_media(color_scheme="dark")
+
+    page.get_by_placeholder("Slow motion").or_(page.get_by_text("Slow motion")).first.click()
+    page.get_by_role("option", name="2 steps/s").click()
+    page.get_by_role("button", name="Resume").click()
+    page.get_by_role("button", name="Pause").wait_for()
+    start, first = time.monotonic(), before + 1
+    time.sleep(4)
+    last = runs.store().last_step(run)
+    assert 1.2 < (last - first) / (time.monotonic() - start) < 2.8
+    shot("game-dark", full_page=True)
+    page.set_viewport_size({"width": 360, "height": 800})
+    time.sleep(0.5)
+    shot("game-dark-360", full_page=True)
+    runs.request(run, "stop")
+    assert page.console_errors == []
