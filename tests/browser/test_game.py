@@ -36,11 +36,9 @@ def test_a_game_is_paused_stepped_by_one_player_and_slowed_down(
     step.wait_for()
     view = runs.open_run(run)
     before = view.snapshots()[-1]
-    then = time.monotonic()
     step.click()
     words = f"step {before + 1:,}"
     eventually(lambda: words in page.locator(".gl-slider output").inner_text(), "no single step")
-    print(f"a single step was seen after {time.monotonic() - then:.2f} s")  # noqa: T201
     eventually(lambda: view.snapshots()[-1] == before + 1, "no snapshot of the single step")
     old, new = (view.files.snapshot(s, prefix="model/").tensors for s in (before, before + 1))
     moved = {name for name in old if not old[name].equal(new[name])}
@@ -56,6 +54,15 @@ def test_a_game_is_paused_stepped_by_one_player_and_slowed_down(
     assert canvas.evaluate(INK) > 100
     page.get_by_role("button", name="Warped grid").click()
     shot("game-light", full_page=True)
+    page.locator('[data-panel="ledger"]').scroll_into_view_if_needed()
+    rows = page.locator('[data-panel="ledger"] tr[data-row]')
+    eventually(lambda: rows.count() >= 12, "the ledger has too few rows")
+    page.locator('[data-panel="calibration"]').scroll_into_view_if_needed()
+    eventually(
+        lambda: "calibration error" in page.locator('[data-panel="calibration"]').inner_text(),
+        "no reliability diagram",
+    )
+    shot("game-ledger")
     page.emulate_media(color_scheme="dark")
 
     page.get_by_placeholder("Slow motion").or_(page.get_by_text("Slow motion")).first.click()
