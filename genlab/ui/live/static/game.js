@@ -221,7 +221,7 @@ function arrow(pen, xa, ya, xb, yb, ink, back) {
   [[back, 3], [ink, 1.4]].forEach(([colour, wide]) => { pen.strokeStyle = colour; pen.lineWidth = wide; draw(); });
 }
 
-const LOWEST = -3;
+const LOWEST = -3, HIGHEST = 2;
 const told = (value) => (value === "infinite" ? "∞" : value === "-infinite" ? "−∞" : short(value));
 const often = (n) => n.toLocaleString("en");
 
@@ -238,8 +238,9 @@ export class Ledger {
 
   draw(about) {
     const rows = about.rows ?? [];
-    const finite = rows.flatMap((row) => [row.value, row.floor]).filter((v) => Number.isFinite(v) && v > 0);
-    const top = Math.max(0, Math.ceil(Math.log10(Math.max(1e-3, ...finite))));
+    const finite = rows.flatMap((row) => [row.value - row.least, row.floor - row.least]).filter((v) => Number.isFinite(v) && v > 0);
+    // What lies above the least value; a single huge one fills its bar and leaves room for the others.
+    const top = Math.min(HIGHEST, Math.max(0, Math.ceil(Math.log10(Math.max(1e-3, ...finite)))));
     const place = (v) => (Number.isFinite(v) ? (v > 0 ? Math.min(1, Math.max(0, (Math.log10(v) - LOWEST) / (top - LOWEST))) : 0) : 1);
     this.scale.textContent = `0.001 … ${short(10 ** top)}, log`;
     this.body.replaceChildren(...rows.map((row) => {
@@ -247,8 +248,8 @@ export class Ledger {
       make("th", { scope: "row", title: `${row.unit}, ${row.kind}${row.n ? `, n = ${often(row.n)}` : ""}` }, line, row.title);
       const track = make("div", { class: "gl-track" }, make("td", {}, line));
       const bar = make("i", { class: row.value === "infinite" ? "gl-infinite" : "" }, track);
-      bar.style.width = `${100 * place(row.value)}%`;
-      if (Number.isFinite(row.floor)) make("b", { title: "a perfect sampler" }, track).style.left = `${100 * place(row.floor)}%`;
+      bar.style.width = `${100 * place(row.value === "infinite" ? Infinity : row.value - row.least)}%`;
+      if (Number.isFinite(row.floor)) make("b", { title: "a perfect sampler" }, track).style.left = `${100 * place(row.floor - row.least)}%`;
       const error = row.error === null ? "" : ` ± ${short(row.error)}`;
       const least = row.value === "infinite" && row.at_least !== null ? ` (> ${short(row.at_least)})` : "";
       make("td", {}, line, `${told(row.value)}${Number.isFinite(row.value) ? error : least}`);
