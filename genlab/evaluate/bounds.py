@@ -25,6 +25,9 @@ class FBound(Probe):
         super().__init__(spec, data)
         objective = OBJECTIVES[spec.objective](spec.objective_options)
         self.row: FDivergence | None = getattr(objective, "divergence", None)
+        # A critic of packs bounds a divergence of packs, not of examples.
+        if getattr(spec.model_options, "pack", 1) > 1:
+            self.row = None
         self.n = min(NUMBERS, len(data.validation))
 
     @classmethod

@@ -54,7 +54,8 @@ def evaluate(
     if is_variational(type(model)):
         y = None if data.test.y is None else data.test.y[:n]
         parts.append(lambda: _variational(model, data, x, y))
-    if is_adversarial(type(model)):
+    # A critic of packs says nothing of single examples.
+    if is_adversarial(type(model)) and getattr(model, "pack", 1) == 1:
         parts.append(lambda: _adversarial(model, data, x))
     if data.density is not None and data.meta.shape in {(1,), (2,)}:
         parts.append(lambda: _toy(model, data))

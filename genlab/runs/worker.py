@@ -29,7 +29,7 @@ from genlab.train.observers import Controls, Cursor, Diverged, Observer, Recorde
 from genlab.train.snapshots import Snapshot, put_back
 
 BEAT = 1.0
-LISTEN = 0.2
+LISTEN = 0.1
 ABANDON = "abandon"
 
 
@@ -139,7 +139,7 @@ class Mailbox:
 
 
 class Pulse(threading.Thread):
-    """Tells the store once a second that the run lives, and fetches wishes five times a second."""
+    """Tells the store once a second that the run lives, and fetches wishes ten times a second."""
 
     def __init__(self, store: RunStore, row: RunRow, cursor: Cursor, box: Mailbox) -> None:
         super().__init__(name="pulse", daemon=True)

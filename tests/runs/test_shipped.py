@@ -41,6 +41,9 @@ def test_their_numbers_and_pictures_are_those_of_their_weights(view: RunView) ->
     for probe in probes_for(view.spec, MODELS[view.spec.model], data):
         reading = look(probe, model, step)
         for name, value in reading.values.items():
+            # A look that is younger than the run was not there to log.
+            if name not in logged:
+                continue
             # Another processor sums in another order.
             assert logged[name] == pytest.approx(value, rel=1e-3, abs=1e-4), name
             checked += 1
