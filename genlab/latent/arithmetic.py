@@ -1,0 +1,80 @@
+"""Arithmetic of codes: means of sets, and a − b + c decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genlab.errors import GenlabError, SpecError
+from genlab.latent.codes import decoded, prior_sample
+from genlab.models.base import HasDecoder
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The mean of a set of codes.
+
+    Args:
+        name: of the set.
+        z: (latent,).
+        n: codes in the set.
+    """
+
+    name: str
+    z: Tensor
+    n: int
+
+
+def mean_of(name: str, z: Tensor) -> Mean:
+    """The mean of codes (n, latent).
+
+    Raises:
+        GenlabError: if there are none.
+    """
+    if not len(z):
+        raise GenlabError(f"the set {name!r} holds no codes; choose another.")
+    return Mean(name, z.double().mean(dim=0).float(), len(z))
+
+
+def arithmetic(
+    model: Any, a: Mean, b: Mean, c: Mean, length: float | None = None
+) -> tuple[Tensor, Tensor]:
+    """z = a − b + c, and what a, b, c and z decode to, (latent,) and (4, *data_shape).
+
+    Of an affine decoder g the last is g(a) − g(b) + g(c). Source: Radford, Metz and Chintala 2016,
+    section 6.3.2 (they take means of three codes).
+
+    Args:
+        model: with a decoder.
+        a, b, c: means of sets.
+        length: to which z is stretched; None leaves it as it is.
+    """
+    z = a.z - b.z + c.z
+    if length is not None:
+        z = z * (length / z.norm().clamp(min=1e-12))
+    return z, decoded(model, torch.stack([a.z, b.z, c.z, z]))
+
+
+def typical_length(model: HasDecoder, seed: int = 0, n: int = 1024) -> float:
+    """The root mean square length of draws of the prior, √latent for N(0, I)."""
+    return float(prior_sample(model, n, seed).square().sum(dim=1).mean().sqrt())
+
+
+def typed_rows(text: str, size: int) -> list[int]:
+    """Rows of a map from what was typed: numbers between commas or spaces, each once.
+
+    Raises:
+        SpecError: for anything but whole numbers below ``size``.
+
+    Example:
+        >>> typed_rows("3, 9 3", 10)
+        [3, 9]
+    """
+    words = text.replace(",", " ").split()
+    if not words or any(not word.isdigit() or int(word) >= size for word in words):
+        allowed = f"allowed: numbers of points from 0 to {size - 1}, between commas"
+        raise SpecError("points", text, allowed)
+    return list(dict.fromkeys(int(word) for word in words))

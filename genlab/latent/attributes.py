@@ -1,0 +1,236 @@
+"""What codes show: attributes of examples, codes with labels, linear probes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from genlab.data.base import DataMeta, Dataset, Split
+from genlab.errors import SpecError
+from genlab.latent.codes import decoded, embed, held_out, pick, prior_sample
+from genlab.models.base import HasEncoder
+from genlab.random import derive, scope
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+#: Codes on which probes are fitted, and those on which their accuracy is told.
+FITTED, TOLD = 2000, 1000
+#: Training examples among which a generated one looks for its neighbours, and how many vote.
+KNOWN, VOTERS = 4000, 5
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Codes of which it is known what they show.
+
+    Args:
+        z: (N, latent).
+        table: (N, A), whether a code shows an attribute.
+        names: of the attributes.
+        classes: how many of the attributes, the first ones, are the classes.
+        fitted: the first so many codes are for fitting, the rest for telling accuracies.
+        note: where codes and labels come from.
+        accuracy: of the labels, where they were guessed; NaN where they are given.
+    """
+
+    z: Array
+    table: Mask
+    names: tuple[str, ...]
+    classes: int
+    fitted: int
+    note: str
+    accuracy: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A linear predictor of an attribute, logit(z) = w·z + b.
+
+    Args:
+        weight: w, (latent,); bias: b.
+        accuracy: on held-out codes; balanced: the mean of both answers' accuracies there.
+        base: the share of the most frequent answer there.
+        n: held-out codes.
+    """
+
+    weight: Array
+    bias: float
+    accuracy: float
+    balanced: float
+    base: float
+    n: int
+
+
+def attributes(meta: DataMeta, split: Split) -> tuple[tuple[str, ...], Mask, int]:
+    """What can be asked of the examples of a split: their names, (n, A), how many are classes.
+
+    Each class against the rest; of each further factor the upper half of its values against the
+    lower.
+    """
+    names: list[str] = []
+    columns: list[Mask] = []
+    if split.y is not None and len(meta.classes) > 1:
+        y = split.y.numpy()
+        names += [f"class {name}" for name in meta.classes]
+        columns += [y == k for k in range(len(meta.classes))]
+    classes = len(names)
+    if split.factors is not None:
+        v = split.factors.numpy()
+        for k, (name, size) in enumerate(meta.factors):
+            if classes and split.y is not None and np.array_equal(v[:, k], split.y.numpy()):
+                continue
+            names.append(f"{name}, upper half")
+            columns.append(v[:, k] >= size / 2)
+    table = np.stack(columns, axis=1) if columns else np.zeros((len(split), 0), dtype=bool)
+    return tuple(names), table, classes
+
+
+def training_part(data: Dataset, n: int, seed: int) -> Split:
+    """n training examples, binarised where batches are."""
+    rows = pick(n, len(data.train), derive(seed, "training examples"))
+    x = data.train.x[rows]
+    if data.draw is not None:
+        with scope(seed, "training examples"):
+            x = data.draw(x)
+    return rows_of(data.train, rows, x)
+
+
+def rows_of(split: Split, rows: Tensor, x: Tensor | None = None) -> Split:
+    return Split(
+        split.x[rows] if x is None else x,
+        None if split.y is None else split.y[rows],
+        None if split.factors is None else split.factors[rows],
+    )
+
+
+def vote(x: Tensor, known: Tensor, table: Mask, classes: int, voters: int = VOTERS) -> Mask:
+    """The attributes of examples by their nearest known ones in data space, (n, A).
+
+    The class that most of the neighbours have (the first of equals), and each other attribute that
+    more than half have. Source: Cover and Hart 1967.
+
+    Args:
+        x: (n, ...); known: (N, ...); table: (N, A) of the known; classes: the first columns.
+        voters: neighbours.
+    """
+    flat = known.flatten(1).float()
+    near = [
+        torch.cdist(piece, flat).topk(min(voters, len(flat)), largest=False).indices
+        for piece in x.flatten(1).float().split(512)
+    ]
+    share = table[torch.cat(near).numpy()].mean(axis=1)
+    found: Mask = share > 0.5
+    if classes:
+        winner = share[:, :classes].argmax(axis=1)
+        found[:, :classes] = np.arange(classes) == winner[:, None]
+    return found
+
+
+def agreement(found: Mask, truth: Mask, classes: int) -> float:
+    """The share of right answers: of classes where there are any, else over all attributes."""
+    if classes:
+        return float((found[:, :classes] == truth[:, :classes]).all(axis=1).mean())
+    return float((found == truth).mean())
+
+
+@torch.no_grad()
+def labelled_codes(model: Any, data: Dataset, seed: int = 0) -> Labelled | None:
+    """Codes with what they show; None where nothing is known of the data.
+
+    With an encoder: the posterior means of training examples, to fit on, and of held-out ones.
+    Without: draws of the prior, decoded and labelled by their nearest training examples; how often
+    such labels are right is told on held-out examples.
+
+    Args:
+        model: in evaluation mode, with a decoder.
+        data: the run's dataset.
+        seed: of the choice of examples and of the draws.
+    """
+    names, _, classes = attributes(data.meta, held_out(data))
+    if not names:
+        return None
+    rows = pick(TOLD, len(held_out(data)), seed)
+    told = rows_of(held_out(data), rows)
+    truth = attributes(data.meta, told)[1]
+    if isinstance(model, HasEncoder):
+        known = training_part(data, FITTED, seed)
+        table = np.concatenate([attributes(data.meta, known)[1], truth])
+        z = torch.cat([embed(model, part.x, part.y) for part in (known, told)])
+        note = f"posterior means of {len(known):,} training and {len(told):,} held-out examples"
+        return Labelled(z.double().numpy(), table, names, classes, len(known), note)
+    known = training_part(data, KNOWN, seed)
+    table = attributes(data.meta, known)[1]
+    right = agreement(vote(told.x, known.x, table, classes), truth, classes)
+    z = prior_sample(model, FITTED + TOLD, derive(seed, "labelled codes"))
+    shown = vote(decoded(model, z), known.x, table, classes)
+    note = (
+        f"{len(z):,} draws of the prior, decoded and labelled by their {VOTERS} nearest of "
+        f"{len(known):,} training examples (such labels are right for {right:.1%} of "
+        f"{len(told):,} held-out examples)"
+    )
+    return Labelled(z.double().numpy(), shown, names, classes, FITTED, note, right)
+
+
+def _logistic() -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(max_iter=1000)
+
+
+def _discriminant() -> Any:
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    return LinearDiscriminantAnalysis()
+
+
+#: Linear probes: name -> (title, scikit-learn's estimator at its defaults).
+PROBES: Mapping[str, tuple[str, Callable[[], Any]]] = {
+    "logistic": ("logistic regression", _logistic),
+    "lda": ("linear discriminant", _discriminant),
+}
+
+
+def probe(
+    z: ArrayLike, y: ArrayLike, z_told: ArrayLike, y_told: ArrayLike, kind: str = "logistic"
+) -> Probe | None:
+    """Fit a linear probe of an attribute and tell its accuracy on other codes.
+
+    None where one of the two answers is missing among the codes to fit on, or where there are no
+    codes to tell it on. Source of attribute directions as normals of linear boundaries: Shen et
+    al. 2020, "Interpreting the latent space of GANs for semantic face editing".
+
+    Args:
+        z: (N, latent); y: (N,) of truth values, to fit on.
+        z_told, y_told: to tell the accuracy on.
+        kind: a row of ``PROBES``.
+
+    Raises:
+        SpecError: for a kind that there is not.
+    """
+    if kind not in PROBES:
+        raise SpecError.unknown("probe", kind, PROBES)
+    z, z_told = np.asarray(z, dtype=np.float64), np.asarray(z_told, dtype=np.float64)
+    y, y_told = np.asarray(y, dtype=bool), np.asarray(y_told, dtype=bool)
+    if min(int(y.sum()), int((~y).sum())) < 2 or not len(y_told):
+        return None
+    fit = PROBES[kind][1]().fit(z, y)
+    right = fit.predict(z_told) == y_told
+    sides = [
+        float(right[y_told == side].mean()) for side in (True, False) if (y_told == side).any()
+    ]
+    share = float(y_told.mean())
+    return Probe(
+        fit.coef_[0],
+        float(fit.intercept_[0]),
+        float(right.mean()),
+        float(np.mean(sides)),
+        max(share, 1.0 - share),
+        len(y_told),
+    )
