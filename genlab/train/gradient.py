@@ -20,6 +20,7 @@ from genlab.objectives.base import Loss, Objective, Player
 from genlab.registry import ALGORITHMS, MODELS, OBJECTIVES
 from genlab.spec import Options, RunSpec, option
 from genlab.train.algorithm import Algorithm, Info, Packed
+from genlab.train.average import Average
 from genlab.train.memory import keep_memory
 
 
@@ -39,6 +40,13 @@ class GradientOptions(Options):
         "share of the learning rate that is left at the last step; it falls along half a cosine",
         low=0.0,
         high=1.0,
+        advanced=True,
+    )
+    average: float = option(
+        0.0,
+        "decay of the running mean of the weights, which is what is looked at; 0: none",
+        low=0.0,
+        high=0.99999,
         advanced=True,
     )
 
@@ -114,11 +122,13 @@ class GradientState:
     Args:
         model, optimisers: what learns, and how, by the player's name.
         taken: the steps taken, for objectives with a schedule.
+        average: the running mean of the model's weights, where one is kept.
     """
 
     model: GenerativeModel
     optimisers: dict[str, torch.optim.Optimizer]
     taken: int = 0
+    average: Average | None = None
     #: For each player, the trainable parameters that are not its own.
     others: dict[str, list[nn.Parameter]] = field(init=False)
 
@@ -148,6 +158,7 @@ class GradientAlgorithm(Algorithm[GradientState]):
         self.labelled = issubclass(MODELS[spec.model], HasLabels)
         o: Any = spec.algorithm_options
         self.lr_last: float = o.lr_last
+        self.average: float = o.average
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], objective: type[Objective]) -> str | None:
@@ -170,7 +181,11 @@ class GradientAlgorithm(Algorithm[GradientState]):
     def _with_optimisers(self, model: GenerativeModel) -> GradientState:
         keep_memory()
         names = [player.name for player in self.objective.players]
-        return GradientState(model, {n: self._optimiser(model.player(n)) for n in names})
+        return GradientState(
+            model,
+            {n: self._optimiser(model.player(n)) for n in names},
+            average=Average(model, self.average) if self.average else None,
+        )
 
     def init(self, seed: int, data: Dataset) -> GradientState:
         model = models.build(self.spec)
@@ -211,6 +226,8 @@ class GradientAlgorithm(Algorithm[GradientState]):
                 terms.update(self.update(state, player.name, losses))
                 objective.updated(player.name, state.model)
         state.taken += 1
+        if state.average is not None:
+            state.average.follow(state.taken)
         return state, Info(terms)
 
     def _share(self, taken: int) -> float:
@@ -246,13 +263,16 @@ class GradientAlgorithm(Algorithm[GradientState]):
         return {name: term.detach() for name, term in loss.terms.items()}
 
     def model(self, state: GradientState) -> GenerativeModel:
-        return state.model
+        """The model, or the mean of its weights where one is kept."""
+        return state.model if state.average is None else state.average.model()
 
     def sample(self, state: GradientState, n: int) -> Tensor:
-        return state.model.sample(n)
+        return self.model(state).sample(n)
 
     def pack(self, state: GradientState) -> Packed:
-        tensors = {f"model/{k}": _plain(v) for k, v in state.model.state_dict().items()}
+        tensors = {f"model/{k}": _plain(v) for k, v in self.model(state).state_dict().items()}
+        if state.average is not None:
+            tensors |= {f"raw/{k}": _plain(v) for k, v in state.model.state_dict().items()}
         for player, optimiser in state.optimisers.items():
             for index, slot in optimiser.state_dict()["state"].items():
                 for key, value in slot.items():
@@ -262,13 +282,10 @@ class GradientAlgorithm(Algorithm[GradientState]):
 
     def unpack(self, packed: Packed, data: Dataset) -> GradientState:
         state = self._with_optimisers(models.build(self.spec))
-        weights = {
-            k.removeprefix("model/"): v
-            for k, v in packed.tensors.items()
-            if k.startswith("model/")
-        }
         try:
-            state.model.load_state_dict(weights)
+            if state.average is not None:
+                state.model.load_state_dict(_below("raw/", packed.tensors))
+            self.model(state).load_state_dict(_below("model/", packed.tensors))
         except RuntimeError as error:
             raise SnapshotError(f"the snapshot is of another model: {error}") from None
         for player, optimiser in state.optimisers.items():
@@ -288,6 +305,11 @@ class GradientAlgorithm(Algorithm[GradientState]):
                 group["lr"] = float(rate)
         state.model.train()
         return state
+
+
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names begin so, by the rest of their names."""
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 def _plain(tensor: Tensor) -> Tensor:
