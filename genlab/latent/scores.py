@@ -176,8 +176,9 @@ def directions_job(
 
     Returns:
         What :func:`genlab.latent.directions.directions_from` reads; ``attributes``, their mean
-        codes ``means`` (A, latent) of ``counts`` (A,) codes; ``ratio``, ``se`` and ``gain`` (D, A), ``change`` (D,),
-        ``walked``, ``identity``, ``source``, ``guessed``, ``judge`` (A,), ``judged``.
+        codes ``means`` (A, latent) of ``counts`` (A,) codes; ``ratio``, ``se`` and ``gain``
+        (D, A), ``change`` (D,), ``walked``, ``identity``, ``source``, ``guessed``, ``judge`` (A,),
+        ``judged``.
 
     Raises:
         GenlabError: if the model has no decoder, or the vector has no direction.

@@ -1,0 +1,372 @@
+"""Arithmetic of means of sets, and directions with what each is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import streamlit as st
+import torch
+from torch import Tensor
+
+from genlab import latent
+from genlab.data.base import DataMeta
+from genlab.errors import GenlabError
+from genlab.figures.directions import gains_figure
+from genlab.latent.arithmetic import Mean, arithmetic, mean_of, typed_rows, typical_length
+from genlab.latent.attributes import PROBES
+from genlab.latent.directions import Direction, directions_from, unit
+from genlab.latent.points import latent_of, point
+from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
+from genlab.ui import pictures
+from genlab.ui.explore.jobs import result_of
+from genlab.ui.explore.scene import Scene, among_data, remember, remembered
+from genlab.ui.explore.tools import TOOLS, Tool
+from genlab.ui.explore.travel import base_of
+from genlab.ui.messages import fragment, plain, sentence
+
+PARTS = {"arithmetic": "a − b + c", "directions": "Directions"}
+OPERANDS = {"a": "a", "b": "− b", "c": "+ c"}
+POINTS, STEPS, BASES = "points", 9, 3
+KINDS = {
+    "attribute": "attribute",
+    "principal": "PCA",
+    "sefa": "SeFa",
+    "saved": "saved",
+}
+
+
+@TOOLS.register("directions", title="Arithmetic and directions")
+class Directions(Tool):
+    """a − b + c of means of sets; attribute, principal and SeFa directions with their scores."""
+
+    icon = ":material/calculate:"
+    order = 40
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], meta: DataMeta) -> bool:
+        return issubclass(model, HasDecoder)
+
+    def draw(self, scene: Scene) -> None:
+        parts: Mapping[str, Callable[[Scene, Mapping[str, Any]], None]] = {
+            "arithmetic": arithmetic_part,
+            "directions": directions_part,
+        }
+        left, right = st.columns([3, 2], vertical_alignment="bottom")
+        asked = remembered("part", "arithmetic")
+        part = left.segmented_control(
+            "What",
+            list(PARTS),
+            default=asked if asked in PARTS else "arithmetic",
+            key="explore.directions.part",
+            format_func=PARTS.__getitem__,
+            required=True,
+            label_visibility="collapsed",
+        )
+        asked = remembered("probe", "logistic")
+        kinds = list(PROBES)
+        probe = right.selectbox(
+            "Probe of attributes",
+            kinds,
+            index=kinds.index(asked) if asked in kinds else 0,
+            key="explore.directions.probe",
+            format_func=lambda kind: PROBES[kind][0],
+        )
+        remember(part=part, probe=probe)
+        values = job_values(scene, str(probe))
+        found = result_of("directions", values, what="The table of directions")
+        if found is not None:
+            parts[str(part)](scene, found)
+
+
+def job_values(scene: Scene, probe: str) -> dict[str, Any]:
+    """The values of the job ``directions`` for what is looked at."""
+    query = scene.query
+    return {
+        "run": query.run,
+        "step": query.step,
+        "label": query.label,
+        "seed": query.seed,
+        "probe": probe,
+    }
+
+
+# --- arithmetic ----------------------------------------------------------------------------------
+
+
+def codes_at(scene: Scene, rows: list[int]) -> Tensor:
+    """The latent codes that stand for points of the map, (n, latent).
+
+    Raises:
+        GenlabError: if a point has none.
+    """
+    found = []
+    for row in rows:
+        at = latent_of(point(scene.model, scene.data, scene.codes, row), scene.codes)
+        if at is None:
+            raise GenlabError(
+                f"Point {row} has no code, as this model has no encoder and the map no generated "
+                "points; nothing was lost. Map prior samples too, and choose among them."
+            )
+        found.append(at)
+    return torch.stack(found)
+
+
+def sets_of(scene: Scene, found: Mapping[str, Any]) -> dict[str, Mean]:
+    """The sets with a known mean: attributes that codes show, and sets saved with the run."""
+    counts, means = np.asarray(found["counts"]), np.asarray(found["means"])
+    sets = {
+        name: Mean(name, torch.from_numpy(means[k]).float(), int(counts[k]))
+        for k, name in enumerate(found["attributes"])
+        if counts[k] > 0
+    }
+    size = int(scene.model.latent)
+    for row in saved(scene.query.run):
+        if row["kind"] == "set" and len(row["vector"]) == size:
+            name = f"saved: {row['name']}"
+            z = torch.tensor(row["vector"], dtype=torch.float32)
+            sets[name] = Mean(name, z, int(row["n"]))
+    return sets
+
+
+def operand(scene: Scene, letter: str, sets: Mapping[str, Mean]) -> Mean:
+    """The choice of one operand, which the URL keeps as ``t.a`` = a set or ``points 3 5``."""
+    options = [*sets, POINTS]
+    place = list(OPERANDS).index(letter)
+    first = options[place] if len(sets) > place else POINTS
+    asked = remembered(f"of_{letter}", first)
+    typed = asked.removeprefix(POINTS).strip() if asked.startswith(POINTS) else str(place)
+    start = POINTS if asked.startswith(POINTS) else asked
+    key = f"explore.directions.{letter}"
+    chosen = st.selectbox(
+        OPERANDS[letter],
+        options,
+        index=options.index(start) if start in options else options.index(first),
+        key=key,
+        format_func=lambda name: (
+            "points of the map" if name == POINTS else f"{name} (n = {sets[name].n:,})"
+        ),
+    )
+    if chosen != POINTS:
+        remember(**{f"of_{letter}": chosen})
+        return sets[str(chosen)]
+    text = st.text_input(
+        f"Numbers of points for {letter}",
+        typed,
+        key=f"{key}.points",
+        help="Numbers of points of the map above, between commas.",
+    )
+    remember(**{f"of_{letter}": f"{POINTS} {text}"})
+    rows = typed_rows(text, len(scene.codes))
+    return mean_of(f"points {', '.join(map(str, rows))}", codes_at(scene, rows))
+
+
+@fragment()
+def arithmetic_part(scene: Scene, found: Mapping[str, Any]) -> None:
+    """Three means, and a − b + c, each decoded."""
+    sets = sets_of(scene, found)
+    columns = st.columns(4)
+    chosen: dict[str, Mean] = {}
+    for column, letter in zip(columns, OPERANDS, strict=False):
+        with column:
+            try:
+                chosen[letter] = operand(scene, letter, sets)
+            except GenlabError as error:
+                st.error(sentence(error), icon=":material/error:")
+    if len(chosen) < len(OPERANDS):
+        return
+    inward = isinstance(scene.model, HasEncoder)
+    typical = typical_length(scene.model, scene.query.seed)
+    with columns[3]:
+        asked = remembered("stretch", "no" if inward else "yes") == "yes"
+        stretch = st.toggle(
+            "Stretch z to the length of a typical draw",
+            asked,
+            key="explore.directions.stretch",
+            help="A mean of many codes is shorter than any of them. A generator has hardly been "
+            "trained near the centre of the prior.",
+        )
+        remember(stretch="yes" if stretch else "no")
+    z, x = arithmetic(scene.model, **chosen, length=typical if stretch else None)
+    words = [
+        f"{sign}, {chosen[letter].name}, n = {chosen[letter].n:,}"
+        for letter, sign in OPERANDS.items()
+    ]
+    words.append("a − b + c")
+    if scene.image:
+        for column, one, text in zip(columns, x, words, strict=True):
+            with column:
+                pictures.image(one[None].numpy(), height=168, caption=plain(text))
+    else:
+        among_data(scene, "arithmetic", marks=dict(zip(words, x, strict=True)))
+    plain_length = float((chosen["a"].z - chosen["b"].z + chosen["c"].z).norm())
+    st.caption(
+        f"z = mean a − mean b + mean c, then decoded; ‖z‖ = {float(z.norm()):.3g}"
+        + (f" (stretched from {plain_length:.3g})" if stretch else "")
+        + f", a typical draw of the prior has {typical:.3g}. "
+        + (f"Sets of attributes: {found['source']}." if found["source"] else "")
+    )
+    run = scene.query.run
+    left, right = st.columns(2)
+    with left:
+        save_form(run, "a − b", "direction", chosen["a"].z - chosen["b"].z, chosen["a"].n)
+    with right:
+        save_form(run, "a − b + c", "set", z, 1)
+
+
+# --- directions ----------------------------------------------------------------------------------
+
+
+def table_of(found: list[Direction]) -> dict[str, list[Any]]:
+    """The directions with their numbers, a column each."""
+
+    def score(one: Direction, text: str) -> str:
+        return text.format(s=one.score) if one.score is not None else "—"
+
+    return {
+        "direction": [one.name for one in found],
+        "found by": [KINDS[one.kind] for one in found],
+        "held-out accuracy": [
+            f"{one.accuracy:.1%} (guess {one.base:.1%})" if np.isfinite(one.accuracy) else "—"
+            for one in found
+        ],
+        "n": [f"{one.n:,}" if one.n else "—" for one in found],
+        "changes": [score(one, "{s.attribute}") for one in found],
+        "gain per identity": [score(one, "{s.ratio:+.2f} ± {s.se:.2f}") for one in found],
+    }
+
+
+@fragment()
+def directions_part(scene: Scene, found: Mapping[str, Any]) -> None:
+    """The table of directions, one of them walked, and what it brings."""
+    run = scene.query.run
+    listed = directions_from(found, saved(run))
+    st.dataframe(table_of(listed), key="explore.directions.table", hide_index=True, height=248)
+    st.caption(meaning(found))
+    names = [one.name for one in listed]
+    asked = remembered("direction", names[0])
+    name = st.selectbox(
+        "Walk along",
+        names,
+        index=names.index(asked) if asked in names else 0,
+        key="explore.directions.name",
+    )
+    one = listed[names.index(str(name))]
+    asked = remembered("reach", "3")
+    reach = st.slider(
+        "Reach in standard deviations of the codes",
+        1.0,
+        6.0,
+        float(asked) if asked in {f"{k / 2:g}" for k in range(2, 13)} else 3.0,
+        0.5,
+        key="explore.directions.reach",
+    )
+    remember(direction=name, reach=f"{reach:g}")
+    if one.note:
+        st.caption(plain(one.note) + ".")
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        strip(scene, one, float(reach))
+        save_form(run, str(name), "direction", torch.from_numpy(one.vector), one.n)
+    with right:
+        gains(scene, found, one, names.index(str(name)))
+
+
+def meaning(found: Mapping[str, Any]) -> str:
+    """What the columns of the table are."""
+    if not found["attributes"]:
+        return "These data have no labels: there are no attributes, and no scores."
+    judge = np.asarray(found["judge"])
+    right = f"{np.nanmean(judge):.1%}" if np.isfinite(judge).any() else "unknown"
+    return (
+        f"Codes: {found['source']}. Gain per identity: the mean change of an attribute's logit "
+        "(nats), as a linear judge of the decoded examples sees it (mean accuracy "
+        f"{right} on {found['judged']:,} held-out examples), for each unit of identity change, "
+        f"the mean distance of two decoded examples in the space of {found['identity']}s; steps "
+        "of one standard deviation both ways, Monte Carlo with standard error, "
+        f"n = {found['walked']} codes. A direction that is no attribute's is listed with the "
+        "attribute that it changes most for its change of identity, negative where it takes it "
+        "away."
+    ).replace("space of datas", "data themselves")
+
+
+def strip(scene: Scene, one: Direction, reach: float) -> None:
+    """Decoded examples along a direction, from a few codes."""
+    base, name = base_of(scene)
+    draws = latent.prior_sample(scene.model, BASES - 1, scene.query.seed)
+    at = torch.linspace(-reach, reach, STEPS) * one.spread
+    v = torch.from_numpy(one.vector).float()
+    ways = {}
+    for k, start in enumerate([base, *draws]):
+        ways[name if not k else f"draw {k} of the prior"] = latent.decoded(
+            scene.model, start + at[:, None] * v
+        )
+    if not scene.image:
+        among_data(scene, "along", paths=ways)
+        return
+    for text, x in ways.items():
+        pictures.image(x.numpy(), columns=STEPS, height=48, caption=f"from {text}")
+
+
+def gains(scene: Scene, found: Mapping[str, Any], one: Direction, row: int) -> None:
+    """What a direction brings of each attribute; a saved one is scored when it is chosen."""
+    if not found["attributes"]:
+        return
+    if row >= len(found["names"]):
+        vector = [round(float(v), 6) for v in one.vector]
+        values = {**job_values(scene, "logistic"), "vector": vector}
+        scored = result_of("directions", values, what="The score")
+        if scored is None:
+            return
+        found, row = scored, 0
+    figure = gains_figure(
+        found["attributes"],
+        np.asarray(found["ratio"])[row],
+        np.asarray(found["se"])[row],
+        unit="gain per unit of identity change (nats), ± 2 SE",
+    )
+    pictures.plot(figure, key="explore.directions.gains")
+    st.caption(
+        f"One standard deviation changes identity by {float(np.asarray(found['change'])[row]):.3f}"
+        f" of the distance of two decoded examples; Monte Carlo, n = {found['walked']}."
+    )
+
+
+# --- what is kept --------------------------------------------------------------------------------
+
+
+def saved(run: str) -> list[Mapping[str, Any]]:
+    """The vectors saved with a run, ``{name, kind, vector, n, note}``."""
+    rows: list[Mapping[str, Any]] = st.session_state.get(f"explore.saved.{run}", [])
+    return rows
+
+
+def save(run: str, row: Mapping[str, Any]) -> None:
+    """Keep a vector with a run; one of the same name is replaced."""
+    rows = [kept for kept in saved(run) if kept["name"] != row["name"]]
+    st.session_state[f"explore.saved.{run}"] = [*rows, row]
+
+
+def save_form(run: str, what: str, kind: str, vector: Tensor, n: int) -> None:
+    """A name and a button that saves a vector under it."""
+    key = f"explore.directions.save.{kind}"
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.text_input(f"Name for {what} as a {kind}", key=f"{key}.name", max_chars=40)
+        pressed = st.button("Save", key=key, icon=":material/save:")
+    if not pressed:
+        return
+    if not name.strip():
+        st.error("It needs a name; nothing was saved yet.", icon=":material/error:")
+        return
+    numbers = unit(vector.numpy()) if kind == "direction" else vector.double().numpy()
+    row = {
+        "name": name.strip(),
+        "kind": kind,
+        "vector": [round(float(v), 8) for v in numbers],
+        "n": n,
+        "note": what,
+    }
+    save(run, row)
+    st.toast(f"Saved {plain(name.strip())}.")
+    st.rerun()
