@@ -1,0 +1,98 @@
+"""Decoders run by the page's own script: equal to torch for every architecture there is."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from genlab import latent
+from genlab.latent.export import export
+from genlab.models.base import HasDecoder, HasLabels
+from genlab.testing.model_contract import model_cases
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).resolve().parents[2]
+DECODER = ROOT / "genlab/ui/explore/static/decoder.js"
+#: Every model on every sort of data that has a decoder, and every likelihood on one of them.
+CASES = [
+    (case, likelihood)
+    for case in model_cases()
+    if issubclass(case.cls, HasDecoder)
+    for likelihood in (
+        case.cls.choices(case.meta).get("likelihood", (None,))
+        if case.label in {"conv_vae-grey8", "vae-plane"}
+        else (None,)
+    )
+]
+RUN = """async ([text, program, weights, codes]) => {
+  const { load } = window.decoder ??= await import("data:text/javascript;base64," + text);
+  const bytes = Uint8Array.from(atob(weights), (c) => c.charCodeAt(0));
+  const decode = load(JSON.parse(program), bytes.buffer);
+  return codes.map((z) => Array.from(decode(z)));
+}"""
+
+
+def stirred(model):
+    """A model as after some training: no weight, no running average at its first value."""
+    torch.manual_seed(3)
+    with torch.no_grad():
+        for m in model.modules():
+            if isinstance(m, nn.modules.batchnorm._BatchNorm):
+                m.running_mean.normal_(0.0, 0.3)
+                m.running_var.uniform_(0.5, 2.0)
+        for p in model.parameters():
+            p.add_(0.05 * torch.randn_like(p))
+    return model.eval()
+
+
+def built(case, likelihood):
+    values = {} if likelihood is None else {"likelihood": likelihood}
+    # The same layers with fewer units: millions of weights would make only the test slower.
+    known = {row.name for row in case.cls.Options.table()}
+    values |= {name: n for name, n in (("hidden", 96), ("width", 16)) if name in known}
+    model = stirred(case.build(**values))
+    if isinstance(model, HasLabels):
+        model = model.given(torch.tensor(1))
+    return model
+
+
+@pytest.fixture(scope="module")
+def bare(browser):
+    """A page without anything on it."""
+    page = browser.new_page()
+    yield page
+    page.close()
+
+
+def decoded_in(page, program, z):
+    """What the page makes of codes, (n, *shape)."""
+    found = page.evaluate(
+        RUN,
+        [
+            base64.b64encode(DECODER.read_bytes()).decode(),
+            program.text.decode(),
+            base64.b64encode(program.weights).decode(),
+            z.tolist(),
+        ],
+    )
+    return np.array(found).reshape(len(z), *json.loads(program.text)["shape"])
+
+
+@pytest.mark.parametrize(
+    ("case", "likelihood"), CASES, ids=[f"{case.label}-{like}" for case, like in CASES]
+)
+def test_the_page_decodes_as_torch_does(bare, case, likelihood):
+    model = built(case, likelihood)
+    z = latent.prior_sample(model, 3, 5)
+    z[1] *= 1.7
+    exact = latent.decoded(model, z).numpy()
+    found = decoded_in(bare, export(model), z)
+    assert exact.std() > 0
+    np.testing.assert_allclose(found, exact, rtol=1e-5, atol=1e-5)
