@@ -65,8 +65,18 @@ def test_a_game_is_paused_stepped_by_one_player_and_slowed_down(
     shot("game-ledger")
     page.emulate_media(color_scheme="dark")
 
-    page.get_by_placeholder("Slow motion").or_(page.get_by_text("Slow motion")).first.click()
-    page.get_by_role("option", name="2 steps/s").click()
+    box = page.get_by_placeholder("Slow motion").or_(page.get_by_text("Slow motion")).first
+    option = page.get_by_role("option", name="2 steps/s")
+
+    def opened() -> bool:
+        # The page's new colours may redraw the list while it opens.
+        if not option.is_visible():
+            box.click()
+            time.sleep(0.5)
+        return option.is_visible()
+
+    eventually(opened, "the list of speeds does not open")
+    option.click()
     page.get_by_role("button", name="Resume").click()
     page.get_by_role("button", name="Pause").wait_for()
     start, first = time.monotonic(), before + 1
