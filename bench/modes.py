@@ -8,6 +8,9 @@ uniform, with its floor (K − 1)/2N.
 
     python bench/modes.py [--seeds 5] [--only nonsaturating r3gan] [--data ring grid]
                           [--steps 4000] [--out FILE.json] [--workers 2] [--set lr=1e-3]
+
+Runs that FILE.json holds already, with the same settings, are not repeated; the tables show all
+that it holds.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ import statistics
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +134,13 @@ class Result:
     steps: int = 0
     coverage: Coverage | None = None
     skipped: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, entry: Mapping[str, Any]) -> Result:
+        """As a file of JSON holds it."""
+        seen = entry["coverage"]
+        return replace(cls(**entry), coverage=None if seen is None else Coverage(**seen))
 
 
 def spec_of(row: Row, data: str, seed: int, changes: Mapping[str, Any]) -> RunSpec:
@@ -161,7 +171,20 @@ def one(task: tuple[str, str, int, dict[str, Any]]) -> Result:
         return Result(name, data, seed, skipped=str(error))
     begun = time.process_time()
     coverage = covered(spec)
-    return Result(name, data, seed, time.process_time() - begun, spec.train.steps, coverage)
+    seconds = time.process_time() - begun
+    return Result(name, data, seed, seconds, spec.train.steps, coverage, settings=spec.flat())
+
+
+def known(path: Path | None, changes: Mapping[str, Any]) -> list[Result]:
+    """The runs in a file that are of the settings that their rows have now."""
+    if path is None or not path.exists():
+        return []
+    found = [Result.of(entry) for entry in json.loads(path.read_text())]
+    return [
+        r
+        for r in found
+        if r.coverage and r.settings == spec_of(ROWS[r.row], r.data, r.seed, changes).flat()
+    ]
 
 
 def full(coverage: Coverage, data: str) -> bool:
@@ -211,7 +234,7 @@ def report(results: list[Result], data: str) -> bool:
         modes, quality, kl = published.ring if data == "ring" else published.grid
         told = "" if kl is None else f"{kl:.2f}"
         print(line(f"[{published.title}]", [f"{modes:g}", f"{quality:g} %", told]))
-    seeds = len({r.seed for r in results})
+    seeds = len({r.seed for r in results if r.data == data})
     wanted = math.ceil(0.8 * seeds)
     holds = best >= wanted and slowest <= LIMIT
     print(
@@ -246,7 +269,9 @@ def main() -> None:
         for name in arguments.only
         for seed in range(arguments.seeds)
     ]
-    results = []
+    results = known(arguments.out, changes)
+    there = {(r.row, r.data, r.seed) for r in results}
+    tasks = [task for task in tasks if task[:3] not in there]
     with multiprocessing.get_context("spawn").Pool(arguments.workers) as pool:
         for result in pool.imap(one, tasks):
             results.append(result)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -74,3 +76,15 @@ def test_a_short_run_is_looked_at() -> None:
     assert found.coverage is not None
     assert 0.0 <= found.coverage.high_quality <= 1.0
     assert found.steps == 2
+
+
+def test_runs_of_the_same_settings_are_not_repeated(tmp_path: Path) -> None:
+    """What a file holds comes back as it was, unless its settings are no longer the row's."""
+    out = tmp_path / "runs.json"
+    assert modes.known(out, {}) == []
+    settings = modes.spec_of(modes.ROWS["lsgan"], "ring", 1, {}).flat()
+    run = modes.Result("lsgan", "ring", 1, 9.0, 5, planted(8, 0.9), settings=settings)
+    left_out = modes.Result("r3gan", "ring", 0, skipped="no such option")
+    out.write_text(json.dumps([asdict(run), asdict(left_out)]))
+    assert modes.known(out, {}) == [run]
+    assert modes.known(out, {"lr": 0.5}) == []
