@@ -138,6 +138,8 @@ def operand(scene: Scene, letter: str, sets: Mapping[str, Mean]) -> Mean:
     asked = remembered(f"of_{letter}", first)
     typed = asked.removeprefix(POINTS).strip() if asked.startswith(POINTS) else str(place)
     start = POINTS if asked.startswith(POINTS) else asked
+    if start not in options:
+        st.caption(f"{plain(asked)} is not among the sets of this run.")
     key = f"explore.directions.{letter}"
     chosen = st.selectbox(
         OPERANDS[letter],
