@@ -103,7 +103,7 @@ def test_clicks_on_the_map_decode_and_the_map_is_not_drawn_anew(app, page, train
 
 
 def test_a_slider_decodes_when_it_is_let_go(app, page, trained):
-    page.goto(f"{app.url}/explore?run={trained}&n=200")
+    page.goto(f"{app.url}/explore?run={trained}&n=200&tool=own")
     page.get_by_text("A z of your own").wait_for(timeout=60_000)
     settled(page)
     image = page.locator("[data-testid=stImage] img").last
