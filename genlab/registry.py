@@ -147,7 +147,9 @@ OBJECTIVES: Registry[Any] = Registry("objective", "genlab.objectives")
 ALGORITHMS: Registry[Any] = Registry("algorithm", "genlab.train", "genlab.inference")
 #: Work off the request path: functions ``(model, data, values, progress) -> dict of arrays``. Who
 #: runs the job opens the run named by ``values["run"]`` at ``values["step"]`` and gives its model
-#: (evaluation mode) and dataset; ``progress(fraction, message)`` may be called at any time.
+#: (evaluation mode) and dataset; ``progress(fraction, message)`` may be called at any time. A
+#: worker's ``progress`` (``runs.partial.JobProgress``) also has ``live(arrays) -> bool`` (what
+#: there is so far; whether to go on), ``model_at(step)`` and ``result(key)`` of another job.
 JOBS: Registry[Any] = Registry("job", "genlab.latent")
 TABLES: Mapping[str, Registry[Any]] = {
     "data": DATASETS,

@@ -1,4 +1,4 @@
-"""Maps of the codes in the plane: seeded, repeatable, and with their trustworthiness."""
+"""Maps of the codes in 2-D or 3-D: one row a method, seeded, repeatable, with their quality."""
 
 from __future__ import annotations
 
@@ -15,23 +15,84 @@ from genlab.latent.codes import codes_of
 from genlab.registry import JOBS
 
 Array = NDArray[np.float64]
+#: Told after some iterations (iteration, of, positions so far); False: stop here.
+Watch = Callable[[int, int, Array], bool]
+#: From new codes (M, d) to their places on an existing map (M, dims).
+Place = Callable[[NDArray[Any]], Array]
+
 NEIGHBOURS = 10
+#: The quality of a map compares all pairs of points: above this many, of a seeded choice of them.
+COMPARED = 2000
+#: t-SNE: iterations under exaggeration, then without it; in all when started from another map.
+EARLY, LATE, WARM = 250, 750, 250
+EVERY = 25
+DIMS = (2, 3)
 
 
 @dataclass(frozen=True)
 class Projection:
-    """Points in the plane.
+    """Points of a map.
 
     Args:
-        xy: (N, 2).
+        xy: (N, dims).
         explained: the share of the variance on each axis, NaN where the method has none.
+        iterations: how many were made, 0 where there are none.
+        stopped: whether it was stopped before it had settled.
+        loss: what the method made small, at its end (t-SNE: the KL divergence in nats), or NaN.
     """
 
     xy: Array
-    explained: tuple[float, float] = (float("nan"), float("nan"))
+    explained: tuple[float, ...] = (float("nan"), float("nan"))
+    iterations: int = 0
+    stopped: bool = False
+    loss: float = float("nan")
 
 
-def pca(codes: NDArray[Any], seed: int = 0) -> Projection:  # noqa: ARG001 - one shape for all maps
+@dataclass(frozen=True)
+class Method:
+    """A row of the table of projections.
+
+    Args:
+        title: as the page shows it.
+        fit: ``fit(codes, seed, dims, init, watch) -> Projection``; ``init`` (N, dims) is a map to
+            start from, or None.
+        place: ``place(codes, xy, seed) -> Place``: puts new codes on an existing map; None where
+            the method has no rule for that.
+        most: points at most; above it time or memory grow out of hand.
+        start: whether ``init`` is used; the other methods have no memory of an earlier map.
+    """
+
+    title: str
+    fit: Callable[[NDArray[Any], int, int, Array | None, Watch | None], Projection]
+    place: Callable[[NDArray[Any], Array, int], Place] | None = None
+    most: int = 10_000
+    start: bool = False
+
+
+def _axes(codes: NDArray[Any], dims: int) -> tuple[Array, Array, Array, Array]:
+    """Mean (d,), axes (dims, d), scores (N, dims) and shares (dims,) of the variance."""
+    x = np.asarray(codes, dtype=np.float64)
+    mean = x.mean(axis=0)
+    u, s, v = np.linalg.svd(x - mean, full_matrices=False)
+    largest = np.abs(v).argmax(axis=1)
+    sign = np.where(v[np.arange(len(v)), largest] < 0, -1.0, 1.0)
+    k = min(dims, len(s))
+    axes, scores, share = np.zeros((dims, x.shape[1])), np.zeros((len(x), dims)), np.zeros(dims)
+    axes[:k] = (v * sign[:, None])[:k]
+    scores[:, :k] = (u * s * sign)[:, :k]
+    total = float((s**2).sum())
+    if total > 0:
+        share[:k] = s[:k] ** 2 / total
+    return mean, axes, scores, share
+
+
+def pca(
+    codes: NDArray[Any],
+    seed: int = 0,  # noqa: ARG001 - one shape for all maps
+    dims: int = 2,
+    init: Array | None = None,  # noqa: ARG001
+    watch: Watch | None = None,  # noqa: ARG001
+) -> Projection:
     """Principal components by the singular value decomposition: X - mean = U S V', xy = U S.
 
     The sign of each axis is free; the entry of V with the largest size is made positive, so that
@@ -39,69 +100,323 @@ def pca(codes: NDArray[Any], seed: int = 0) -> Projection:  # noqa: ARG001 - one
 
     Args:
         codes: (N, d).
+        dims: 2 or 3.
 
     Example:
         >>> pca(np.array([[0.0, 0.0], [2.0, 0.0], [4.0, 0.0]])).xy[:, 0].round(6).tolist()
         [-2.0, 0.0, 2.0]
     """
-    x = np.asarray(codes, dtype=np.float64)
-    x = x - x.mean(axis=0)
-    u, s, v = np.linalg.svd(x, full_matrices=False)
-    largest = np.abs(v).argmax(axis=1)
-    sign = np.where(v[np.arange(len(v)), largest] < 0, -1.0, 1.0)
-    xy = np.zeros((len(x), 2))
-    k = min(2, len(s))
-    xy[:, :k] = (u * s * sign)[:, :k]
-    total = float((s**2).sum())
-    share = np.zeros(2)
-    if total > 0:
-        share[:k] = s[:k] ** 2 / total
-    return Projection(xy, (float(share[0]), float(share[1])))
+    _, _, scores, share = _axes(codes, dims)
+    return Projection(scores, tuple(float(s) for s in share))
 
 
-def tsne(codes: NDArray[Any], seed: int = 0) -> Projection:
-    """t-SNE from the principal components, one thread, seeded: the same codes, the same map.
+def pca_place(codes: NDArray[Any], xy: Array, seed: int = 0) -> Place:  # noqa: ARG001
+    """Places of new codes on the map of :func:`pca`: xy = (x - mean) V'."""
+    mean, axes, _, _ = _axes(codes, xy.shape[1])
+    return lambda new: (np.asarray(new, dtype=np.float64) - mean) @ axes.T
 
+
+def pca_back(codes: NDArray[Any], at: Array) -> Array:
+    """The codes that lie under points of the map of :func:`pca`: x = mean + xy V.
+
+    Args:
+        codes: (N, d), those of the map.
+        at: (M, dims) points of the map.
+    """
+    mean, axes, _, _ = _axes(codes, at.shape[1])
+    return np.asarray(mean + np.asarray(at, dtype=np.float64) @ axes)
+
+
+def _affinities(x: Array, seed: int) -> Any:
+    from openTSNE.affinity import PerplexityBasedNN
+
+    return PerplexityBasedNN(
+        x,
+        perplexity=min(30.0, (len(x) - 1) / 3),
+        method="exact",
+        n_jobs=1,
+        random_state=seed,
+    )
+
+
+def tsne(
+    codes: NDArray[Any],
+    seed: int = 0,
+    dims: int = 2,
+    init: Array | None = None,
+    watch: Watch | None = None,
+) -> Projection:
+    """t-SNE from the principal components: min over y of KL(p || q), q_ij ~ 1/(1 + |y_i - y_j|^2).
+
+    One thread and exact neighbours: the same codes, the same map. The gradient is Barnes-Hut's.
+    From another map it goes on without exaggeration, so that clusters keep their places.
     Distances between clusters mean little on this map. Source: van der Maaten and Hinton 2008;
-    started from PCA after Kobak and Berens 2019.
+    van der Maaten 2014; started from PCA after Kobak and Berens 2019.
 
     Args:
         codes: (N, d).
         seed: of the optimiser.
+        dims: 2 or 3.
+        init: (N, dims) a map to go on from.
+        watch: told every 25 iterations; it may stop them.
     """
-    from sklearn.manifold import TSNE
+    from openTSNE import TSNEEmbedding
     from threadpoolctl import threadpool_limits
 
     x = np.asarray(codes, dtype=np.float64)
+    done, reached, stopped = 0, 0, False
+
+    def tell(iteration: int, error: float, y: Any) -> bool:  # noqa: ARG001 - openTSNE's shape
+        nonlocal reached, stopped
+        reached = done + iteration
+        stopped = watch is not None and not watch(reached, total, np.array(y, dtype=np.float64))
+        return stopped
+
+    total = EARLY + LATE if init is None else WARM
+    phases = [(EARLY, 12.0, 0.5), (LATE, 1.0, 0.8)] if init is None else [(WARM, 1.0, 0.8)]
     # Sums over several threads come in another order each time; one thread keeps the map fixed.
     with threadpool_limits(1):
-        map_ = TSNE(
-            init="pca" if min(x.shape) >= 2 else "random",
-            perplexity=min(30.0, (len(x) - 1) / 3),
-            learning_rate="auto",
+        start = init
+        if start is None:
+            start = pca(x, dims=dims).xy
+            start = start / max(float(start[:, 0].std()), 1e-12) * 1e-4
+        y = TSNEEmbedding(
+            np.array(start, dtype=np.float64),
+            _affinities(x, seed),
+            negative_gradient_method="bh",
+            random_state=seed,
+            n_jobs=1,
+            learning_rate=max(len(x) / 12.0, 200.0),
+            callbacks=[tell],
+            callbacks_every_iters=EVERY,
+        )
+        for n, exaggeration, momentum in phases:
+            y.optimize(n, exaggeration=exaggeration, momentum=momentum, inplace=True)
+            if stopped:
+                break
+            done += n
+    loss = float(y.kl_divergence)
+    xy = np.array(y, dtype=np.float64)
+    return Projection(xy, (float("nan"),) * dims, reached, stopped, loss)
+
+
+def tsne_place(codes: NDArray[Any], xy: Array, seed: int = 0) -> Place:
+    """Places of new codes on a map of :func:`tsne`: the old points stay, the new ones settle.
+
+    Source: Poličar, Stražar and Zupan 2023 (openTSNE).
+    """
+    from openTSNE import TSNEEmbedding
+    from threadpoolctl import threadpool_limits
+
+    x = np.asarray(codes, dtype=np.float64)
+    with threadpool_limits(1):
+        known = TSNEEmbedding(
+            np.array(xy, dtype=np.float64),
+            _affinities(x, seed),
+            negative_gradient_method="bh",
             random_state=seed,
             n_jobs=1,
         )
-        return Projection(np.asarray(map_.fit_transform(x), dtype=np.float64))
+
+    def place(new: NDArray[Any]) -> Array:
+        with threadpool_limits(1):
+            k = min(5, max(1, (len(x) - 1) // 3))
+            found = known.prepare_partial(np.asarray(new, dtype=np.float64), perplexity=k)
+            # Small steps and some exaggeration: a point settles beside its own neighbours.
+            found.optimize(
+                WARM, learning_rate=0.1, exaggeration=4.0, max_grad_norm=0.25, inplace=True
+            )
+        return np.array(found, dtype=np.float64)
+
+    return place
 
 
-PROJECTIONS: Mapping[str, Callable[[NDArray[Any], int], Projection]] = {"pca": pca, "tsne": tsne}
+def _umap(n: int, seed: int, dims: int, init: Array | None) -> Any:
+    from umap import UMAP
+
+    return UMAP(
+        n_components=dims,
+        n_neighbors=max(2, min(15, n - 1)),
+        init="pca" if init is None else init.astype(np.float32),
+        n_epochs=None if init is None else 100,
+        random_state=seed,
+        n_jobs=1,
+    )
+
+
+def umap(
+    codes: NDArray[Any],
+    seed: int = 0,
+    dims: int = 2,
+    init: Array | None = None,
+    watch: Watch | None = None,  # noqa: ARG001
+) -> Projection:
+    """UMAP: the cross-entropy between two fuzzy graphs of neighbours made small.
+
+    Source: McInnes, Healy and Melville 2018.
+
+    Args:
+        codes: (N, d).
+        seed: of the optimiser.
+        dims: 2 or 3.
+        init: (N, dims) a map to go on from.
+    """
+    x = np.asarray(codes, dtype=np.float32)
+    xy = _umap(len(x), seed, dims, init).fit_transform(x)
+    return Projection(np.asarray(xy, dtype=np.float64), (float("nan"),) * dims)
+
+
+def umap_place(codes: NDArray[Any], xy: Array, seed: int = 0) -> Place:
+    """Places of new codes on a map of :func:`umap`, which is fitted again for that."""
+    x = np.asarray(codes, dtype=np.float32)
+    fitted = _umap(len(x), seed, xy.shape[1], None).fit(x)
+    return lambda new: np.asarray(fitted.transform(np.asarray(new, np.float32)), np.float64)
+
+
+def transformer(
+    title: str, build: Callable[[Array, int, int], Any], *, place: bool = True, most: int = 10_000
+) -> Method:
+    """A row from a transformer of scikit-learn.
+
+    Args:
+        title: as the page shows it.
+        build: ``build(codes, dims, seed)`` gives the transformer.
+        place: whether it has ``transform`` for new points.
+        most: points at most.
+    """
+
+    def fit(
+        codes: NDArray[Any],
+        seed: int = 0,
+        dims: int = 2,
+        init: Array | None = None,  # noqa: ARG001
+        watch: Watch | None = None,  # noqa: ARG001
+    ) -> Projection:
+        from threadpoolctl import threadpool_limits
+
+        x = np.asarray(codes, dtype=np.float64)
+        with threadpool_limits(1):
+            xy = np.asarray(build(x, dims, seed).fit_transform(x), dtype=np.float64)
+        # A method that finds fewer axes than asked for leaves the others flat.
+        wide = np.zeros((len(x), dims))
+        wide[:, : xy.shape[1]] = xy[:, :dims]
+        return Projection(wide, (float("nan"),) * dims)
+
+    def placed(codes: NDArray[Any], xy: Array, seed: int = 0) -> Place:
+        x = np.asarray(codes, dtype=np.float64)
+        fitted = build(x, xy.shape[1], seed).fit(x)
+        return lambda new: np.asarray(fitted.transform(np.asarray(new, np.float64)))
+
+    return Method(title, fit, placed if place else None, most)
+
+
+def _isomap(x: Array, dims: int, seed: int) -> Any:  # noqa: ARG001 - one shape for all
+    from sklearn.manifold import Isomap
+
+    return Isomap(n_neighbors=max(2, min(12, len(x) - 1)), n_components=dims, n_jobs=1)
+
+
+def _mds(x: Array, dims: int, seed: int) -> Any:  # noqa: ARG001
+    from sklearn.manifold import MDS
+
+    return MDS(
+        n_components=dims,
+        n_init=1,
+        init="classical_mds",
+        random_state=seed,
+        normalized_stress=False,
+    )
+
+
+def _kernel(x: Array, dims: int, seed: int) -> Any:
+    from sklearn.decomposition import KernelPCA
+
+    # The width of the kernel is the spread of the points: 1/d of scikit-learn knows no scale.
+    gamma = 1.0 / max(2.0 * float(x.var(axis=0).sum()), 1e-12)
+    return KernelPCA(n_components=dims, kernel="rbf", gamma=gamma, random_state=seed, n_jobs=1)
+
+
+def _random(x: Array, dims: int, seed: int) -> Any:  # noqa: ARG001
+    from sklearn.random_projection import GaussianRandomProjection
+
+    return GaussianRandomProjection(n_components=dims, random_state=seed)
+
+
+PROJECTIONS: Mapping[str, Method] = {
+    "pca": Method("PCA", pca, pca_place),
+    "tsne": Method("t-SNE", tsne, tsne_place, start=True),
+    "umap": Method("UMAP", umap, umap_place, start=True),
+    "isomap": transformer("Isomap", _isomap, most=2000),
+    "mds": transformer("MDS", _mds, place=False, most=1000),
+    "kernel": transformer("Kernel PCA", _kernel, most=2000),
+    "random": transformer("Random", _random),
+}
+
+
+def _chosen(n: int) -> NDArray[np.intp]:
+    if n <= COMPARED:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(0).permutation(n)[:COMPARED])
 
 
 def trustworthiness(codes: NDArray[Any], xy: Array, neighbours: int = NEIGHBOURS) -> float:
     """How far the map's neighbours are neighbours in the space too, 0 to 1 (1 is best).
 
     T(k) = 1 - 2/(n k (2n - 3k - 1)) sum_i sum_{j in map-only neighbours of i} (rank(i, j) - k), as
-    scikit-learn computes it. Source: Venna and Kaski 2001.
+    scikit-learn computes it; of 2,000 points chosen by a fixed seed where there are more.
+    Source: Venna and Kaski 2001.
 
     Args:
-        codes: (N, d); xy: (N, 2).
+        codes: (N, d); xy: (N, dims).
         neighbours: k; made smaller where there are too few points.
     """
     from sklearn.manifold import trustworthiness as score
 
-    k = max(1, min(neighbours, (len(xy) - 1) // 2))
-    return float(score(np.asarray(codes, dtype=np.float64), xy, n_neighbors=k))
+    rows = _chosen(len(xy))
+    k = max(1, min(neighbours, (len(rows) - 1) // 2))
+    return float(score(np.asarray(codes, dtype=np.float64)[rows], xy[rows], n_neighbors=k))
+
+
+def continuity(codes: NDArray[Any], xy: Array, neighbours: int = NEIGHBOURS) -> float:
+    """How far the space's neighbours stay neighbours on the map, 0 to 1 (1 is best).
+
+    C(k) = 1 - 2/(n k (2n - 3k - 1)) sum_i sum_{j in space-only neighbours of i} (r'(i, j) - k)
+    with r' the rank on the map: the trustworthiness with both sides exchanged.
+    Source: Venna and Kaski 2001.
+
+    Args:
+        codes: (N, d); xy: (N, dims).
+        neighbours: k; made smaller where there are too few points.
+    """
+    return trustworthiness(xy, np.asarray(codes, dtype=np.float64), neighbours)
+
+
+def row(method: str) -> Method:
+    """The row of a method.
+
+    Raises:
+        SpecError: if there is none.
+    """
+    if method not in PROJECTIONS:
+        raise SpecError.unknown("method", method, PROJECTIONS)
+    return PROJECTIONS[method]
+
+
+def asked(values: Mapping[str, Any]) -> tuple[Method, str, int, int, int]:
+    """Method, what, n, seed and dims of the values of a job.
+
+    Raises:
+        SpecError: for a value that there is not, or more points than the method can do.
+    """
+    method, what = row(str(values["method"])), str(values.get("what", "data"))
+    if what not in ("data", "prior", "both"):
+        raise SpecError.unknown("what", what, ("data", "prior", "both"))
+    n, dims = int(values["n"]), int(values.get("dims", 2))
+    if n > method.most:
+        raise SpecError("n", n, f"{method.title} takes {method.most:,} points at most")
+    if dims not in DIMS:
+        raise SpecError("dims", dims, "allowed: 2, 3")
+    return method, what, n, int(values["seed"]), dims
 
 
 @JOBS.register("project", title="Map of the latent space")
@@ -113,28 +428,33 @@ def project(
     Args:
         model: in evaluation mode.
         data: the run's dataset.
-        values: ``method`` (pca, tsne), ``n``, ``seed``, ``what`` (data, prior, both).
-        progress: called with a fraction and a sentence.
+        values: ``method`` (a row of :data:`PROJECTIONS`), ``n``, ``seed``, ``what`` (data, prior,
+            both), ``dims`` (2, 3).
+        progress: called with a fraction and a sentence; where it has ``live``, that is given the
+            map so far (arrays by name) and says whether to go on.
 
     Returns:
-        ``xy`` (N, 2), ``code`` (N, d), ``z`` (N, latent), ``label`` (N,), ``index`` (N,),
-        ``explained`` (2,), ``trustworthiness`` () and ``neighbours`` ().
+        ``xy`` (N, dims), ``code`` (N, d), ``z`` (N, latent), ``label`` (N,), ``index`` (N,),
+        ``explained`` (dims,), ``trustworthiness``, ``continuity``, ``neighbours``, ``compared``,
+        ``iterations``, ``stopped`` and ``loss`` ().
 
     Raises:
         SpecError: for a method or a choice of points that there is not.
     """
-    method, what = str(values["method"]), str(values.get("what", "data"))
-    if method not in PROJECTIONS:
-        raise SpecError.unknown("method", method, PROJECTIONS)
-    if what not in ("data", "prior", "both"):
-        raise SpecError.unknown("what", what, ("data", "prior", "both"))
-    n, seed = int(values["n"]), int(values["seed"])
+    method, what, n, seed, dims = asked(values)
     progress(0.05, "codes of the points")
     codes = codes_of(model, data, what, n, seed)  # type: ignore[arg-type]
-    progress(0.3, f"{method} of {len(codes):,} points in {codes.code.shape[1]} dimensions")
-    projection = PROJECTIONS[method](codes.code, seed)
-    progress(0.9, "trustworthiness of the map")
-    score = trustworthiness(codes.code, projection.xy)
+    words = f"{method.title} of {len(codes):,} points in {codes.code.shape[1]} dimensions"
+    progress(0.3, words)
+    live = getattr(progress, "live", None)
+
+    def watch(iteration: int, of: int, xy: Array) -> bool:
+        progress(0.3 + 0.6 * iteration / of, f"{words}: iteration {iteration} of {of}")
+        shown = {"xy": xy.astype(np.float32), "label": codes.label, "index": codes.index}
+        return live is None or bool(live(shown))
+
+    projection = method.fit(codes.code, seed, dims, None, watch)
+    progress(0.9, "trustworthiness and continuity of the map")
     return {
         "xy": projection.xy.astype(np.float32),
         "code": codes.code,
@@ -142,6 +462,57 @@ def project(
         "label": codes.label,
         "index": codes.index,
         "explained": np.asarray(projection.explained),
-        "trustworthiness": np.asarray(score),
+        "trustworthiness": np.asarray(trustworthiness(codes.code, projection.xy)),
+        "continuity": np.asarray(continuity(codes.code, projection.xy)),
         "neighbours": np.asarray(NEIGHBOURS),
+        "compared": np.asarray(min(COMPARED, len(codes))),
+        "iterations": np.asarray(projection.iterations),
+        "stopped": np.asarray(projection.stopped),
+        "loss": np.asarray(projection.loss),
     }
+
+
+def placed(method: str, codes: NDArray[Any], xy: Array, seed: int, new: NDArray[Any]) -> Array:
+    """Put new codes on an existing map, (M, d) -> (M, dims).
+
+    Args:
+        method: that made the map.
+        codes: (N, d) and xy: (N, dims), the map.
+        seed: of the map.
+        new: (M, d).
+
+    Raises:
+        SpecError: if the method has no rule for new points.
+    """
+    rule = row(method).place
+    if rule is None:
+        raise SpecError("method", method, "it has no rule for new points on its map")
+    return rule(np.asarray(codes), np.asarray(xy, dtype=np.float64), seed)(np.asarray(new))
+
+
+@JOBS.register("place", title="New points on a map")
+def place(
+    model: Any,  # noqa: ARG001 - one shape for all jobs
+    data: Dataset,  # noqa: ARG001
+    values: Mapping[str, Any],
+    progress: Any,
+) -> dict[str, NDArray[Any]]:
+    """Put new codes on the map that another job made.
+
+    Args:
+        model, data: the run's; not looked at.
+        values: ``map``, the key of the job that made it, its ``method`` and ``seed``, and ``new``
+            (M, d) as lists.
+        progress: a worker's, which knows the results of other jobs.
+
+    Returns:
+        ``xy`` (M, dims).
+
+    Raises:
+        SpecError: if the method has no rule for new points.
+    """
+    progress(0.1, "the map is made ready for new points")
+    found = progress.result(str(values["map"]))
+    new = np.asarray(values["new"], dtype=np.float64)
+    xy = placed(str(values["method"]), found["code"], found["xy"], int(values["seed"]), new)
+    return {"xy": xy.astype(np.float32)}

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genlab.errors import RunStateError
-from genlab.runs import catalog, settings
+from genlab.runs import catalog, partial, settings
 from genlab.runs.catalog import RunView, shipped
 from genlab.runs.files import Folder, folder, has_result, load_result, run_files
 from genlab.runs.store import (
@@ -177,6 +177,22 @@ def job(key: str) -> JobRow | None:
     return store().job(key)
 
 
+def job_so_far(key: str) -> dict[str, Any] | None:
+    """What a job that works has shown so far, None before it has."""
+    return partial.partial(files(), key)
+
+
+def stop_job(key: str) -> None:
+    """Ask a job to stop with what it has; it is done then, and its result says so."""
+    partial.stop(files(), key)
+
+
+def forget_result(key: str) -> None:
+    """Forget what a job found: asked for again, it is made again."""
+    for ext in ("json", "npz"):
+        files().remove(f"jobs/{key}.{ext}")
+
+
 def job_result(key: str) -> dict[str, Any]:
     """What a finished job found: arrays and plain values by name.
 
@@ -199,13 +215,16 @@ __all__ = [
     "ensure_supervisor",
     "export",
     "files",
+    "forget_result",
     "job",
     "job_result",
+    "job_so_far",
     "open_run",
     "request",
     "resume",
     "shipped",
     "start",
+    "stop_job",
     "store",
     "submit_job",
 ]

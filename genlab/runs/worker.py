@@ -22,6 +22,7 @@ from genlab.measure import Picture, Series
 from genlab.registry import ALGORITHMS, JOBS, MODELS
 from genlab.runs import catalog
 from genlab.runs.files import Folder, RunFiles, has_result, is_full, run_files, save_result
+from genlab.runs.partial import JobProgress, clear
 from genlab.runs.store import Command, JobRow, Record, RunRow, RunStore, Status
 from genlab.spec import RunSpec
 from genlab.train.loop import train
@@ -356,16 +357,20 @@ def _tell(store: RunStore, run: str, name: str) -> None:
 def perform_job(store: RunStore, place: Folder, row: JobRow) -> None:
     """Do a claimed job in this process and keep its result."""
     torch.set_num_threads(1)
-    now: list[Any] = [0.0, ""]
+
+    def model_at(step: int) -> Any:
+        return catalog.find(str(row.values["run"]), store, place).model(step)
+
+    progress = JobProgress(place, row.key, model_at)
     done = threading.Event()
 
-    def progress(fraction: float, message: str = "") -> None:
-        now[:] = [min(1.0, max(0.0, float(fraction))), str(message)]
+    def now() -> dict[str, Any]:
+        return {"progress": progress.fraction, "message": progress.message}
 
     def tell() -> None:
         while not done.wait(0.3):
             with contextlib.suppress(StoreError):
-                store.update_job(row.key, status="running", progress=now[0], message=now[1])
+                store.update_job(row.key, status="running", **now())
 
     teller = threading.Thread(target=tell, name="progress", daemon=True)
     teller.start()
@@ -387,8 +392,9 @@ def perform_job(store: RunStore, place: Folder, row: JobRow) -> None:
     finally:
         done.set()
         teller.join()
+        clear(place, row.key)
     if words:
-        store.update_job(row.key, status="failed", progress=now[0], message=words)
+        store.update_job(row.key, status="failed", progress=progress.fraction, message=words)
     else:
         store.update_job(row.key, status="done", progress=1.0)
 

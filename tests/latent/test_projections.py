@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from openTSNE.affinity import PerplexityBasedNN
+from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
 from sklearn.manifold import trustworthiness as sklearn_trustworthiness
 
 from genlab import data, models
 from genlab.errors import SpecError
-from genlab.latent.projections import pca, project, trustworthiness, tsne
+from genlab.latent.projections import (
+    PROJECTIONS,
+    continuity,
+    pca,
+    pca_back,
+    placed,
+    project,
+    trustworthiness,
+    tsne,
+)
 from genlab.random import seed_run
 from genlab.registry import JOBS
 from genlab.spec import RunSpec
@@ -109,3 +121,124 @@ def test_the_job_says_how_far_it_is_and_refuses_what_there_is_not():
         project(model, dataset, {"method": "tsn", "n": 20, "seed": 0}, SILENT)
     with pytest.raises(SpecError, match="what"):
         project(model, dataset, {"method": "pca", "n": 20, "seed": 0, "what": "all"}, SILENT)
+
+
+def brute_continuity(x, xy, k):
+    """Venna and Kaski's definition, with loops."""
+    n, total = len(x), 0
+
+    def order(points, i):
+        distance = ((points - points[i]) ** 2).sum(1)
+        return [int(j) for j in np.argsort(distance, kind="stable") if j != i]
+
+    for i in range(n):
+        space, map_ = order(x, i), order(xy, i)
+        for j in set(space[:k]) - set(map_[:k]):
+            total += map_.index(j) + 1 - k
+    return 1 - 2 / (n * k * (2 * n - 3 * k - 1)) * total
+
+
+@pytest.mark.parametrize("k", [3, 10])
+def test_continuity_is_its_definition(k):
+    x, xy = codes(40), codes(40, d=2, seed=9)
+    assert continuity(x, xy, k) == pytest.approx(brute_continuity(x, xy, k), abs=1e-12)
+    assert continuity(x[:, :2], x[:, :2]) == pytest.approx(1.0)
+    assert continuity(x, xy) != pytest.approx(trustworthiness(x, xy), abs=1e-3)
+
+
+def test_many_points_are_compared_by_a_fixed_part_of_them():
+    x = codes(2300, d=3)
+    rows = np.sort(np.random.default_rng(0).permutation(2300)[:2000])
+    expected = sklearn_trustworthiness(x[rows], x[rows, :2], n_neighbors=10)
+    assert trustworthiness(x, x[:, :2]) == pytest.approx(expected, abs=1e-12)
+    assert expected < 0.999
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize("method", [m for m in PROJECTIONS if m != "umap"])
+def test_every_method_maps_the_same_codes_to_the_same_points(method, dims):
+    x = codes(50)
+    row = PROJECTIONS[method]
+    first, second = (row.fit(x, 3, dims, None, None).xy for _ in range(2))
+    assert first.shape == (50, dims)
+    assert first.tobytes() == second.tobytes()
+    assert np.isfinite(first).all()
+    if row.place is not None and method != "tsne":
+        np.testing.assert_allclose(row.place(x, first, 3)(x[:7]), first[:7], atol=1e-6)
+
+
+def clusters(n=40, seed=0):
+    rng = np.random.default_rng(seed)
+    return np.concatenate([rng.normal(8 * k, 1, size=(n, 4)) for k in range(3)])
+
+
+def test_umap_is_repeatable_and_keeps_clusters_and_places_a_point_in_its_own():
+    x = clusters(20)
+    row = PROJECTIONS["umap"]
+    xy = row.fit(x, 1, 2, None, None).xy
+    assert xy.tobytes() == row.fit(x, 1, 2, None, None).xy.tobytes()
+    centres = np.stack([xy[20 * k : 20 * k + 20].mean(0) for k in range(3)])
+    new = row.place(x, xy, 1)(np.array([[8.0] * 4]))
+    assert ((centres - new) ** 2).sum(1).argmin() == 1
+    assert trustworthiness(x, xy) > 0.85
+
+
+def test_a_point_of_the_training_set_is_placed_near_itself_by_tsne():
+    x = clusters()
+    xy = tsne(x, 0).xy
+    at = placed("tsne", x, xy, 0, x[[5, 50, 100]])
+    off = np.sqrt(((at - xy[[5, 50, 100]]) ** 2).sum(1))
+    spread = np.sqrt(((xy - xy.mean(0)) ** 2).sum(1).mean())
+    assert (off < 0.03 * spread).all()
+    with pytest.raises(SpecError, match="no rule for new points"):
+        placed("mds", x, xy, 0, x[:1])
+
+
+def test_pca_goes_there_and_back():
+    x = codes(d=2)
+    xy = pca(x).xy
+    np.testing.assert_allclose(pca_back(x, xy), x, atol=1e-10)
+    np.testing.assert_allclose(
+        placed("pca", x, xy, 0, x[:3] + 1.0)[0] - xy[0],
+        placed("pca", x, xy, 0, x[:3] + 1.0)[2] - xy[2],
+        atol=1e-10,
+    )
+
+
+def test_tsne_is_no_worse_than_scikit_learns_by_the_same_exact_divergence():
+    x = load_digits().data[:300]
+
+    def divergence(xy):
+        d = ((xy[:, None] - xy[None]) ** 2).sum(-1)
+        q = 1 / (1 + d)
+        np.fill_diagonal(q, 0)
+        q /= q.sum()
+        return float((p * np.log(np.maximum(p, 1e-300) / np.maximum(q, 1e-300))).sum())
+
+    p = np.asarray(PerplexityBasedNN(x, perplexity=30, method="exact", n_jobs=1).P.todense())
+    theirs = TSNE(init="pca", random_state=0, n_jobs=1).fit_transform(x).astype(float)
+    assert divergence(tsne(x, 0).xy) == pytest.approx(divergence(theirs), rel=0.03)
+
+
+def test_tsne_tells_how_it_settles_and_stops_when_told():
+    x, seen = clusters(20), []
+    full = tsne(x, 0, watch=lambda i, of, xy: seen.append((i, of, xy)) or True)
+    assert [i for i, _, _ in seen] == list(range(25, 1001, 25))
+    assert {of for _, of, _ in seen} == {1000}
+    assert not full.stopped
+    assert full.iterations == 1000
+    assert 0 < full.loss < 1
+    short = tsne(x, 0, watch=lambda i, of, xy: i < 100)
+    assert short.stopped
+    assert short.iterations == 100
+    np.testing.assert_allclose(short.xy, seen[3][2], atol=1e-6)
+    assert np.array_equal(tsne(x, 0).xy, full.xy)
+
+
+def test_too_many_points_for_a_method_are_refused_with_its_limit():
+    model, dataset = fresh(model="vae", data="digits")
+    wish = {"method": "mds", "n": 2000, "seed": 0, "what": "prior"}
+    with pytest.raises(SpecError, match="MDS takes 1,000 points at most"):
+        project(model, dataset, wish, SILENT)
+    with pytest.raises(SpecError, match="dims"):
+        project(model, dataset, wish | {"method": "pca", "dims": 4}, SILENT)
