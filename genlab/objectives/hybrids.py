@@ -49,6 +49,17 @@ def _confidence(name: str, title: str) -> Series:
     return _at(series, 0.5, "equilibrium")
 
 
+def _told_apart(real: Tensor, fake: Tensor) -> Loss:
+    """What a critic lowers that tells two sorts apart by its logits, (B,) each."""
+    lowered = softplus(-real) + softplus(fake)
+    terms = {
+        "loss_discriminator": lowered,
+        "d_real": real.detach().sigmoid(),
+        "d_fake": fake.detach().sigmoid(),
+    }
+    return Loss(lowered.mean(), terms)
+
+
 def _draws(model: HasDecoder, n: int) -> Tensor:
     return model.prior().sample(torch.Size((n,)))
 
@@ -181,13 +192,7 @@ class AdversariallyLearned(Objective):
         if mine:
             lowered = softplus(real) + softplus(-fake)
             return Loss(lowered.mean(), {"loss_generator": lowered})
-        lowered = softplus(-real) + softplus(fake)
-        terms = {
-            "loss_discriminator": lowered,
-            "d_real": real.detach().sigmoid(),
-            "d_fake": fake.detach().sigmoid(),
-        }
-        return Loss(lowered.mean(), terms)
+        return _told_apart(real, fake)
 
 
 @OBJECTIVES.register("aae", title="Adversarial autoencoder")
@@ -238,13 +243,7 @@ class AdversarialPrior(Objective):
             lowered = softplus(-fake)
             return Loss(lowered.mean(), {"loss_encoder": lowered})
         real = model.latent_score(_draws(model, len(x)))
-        lowered = softplus(-real) + softplus(fake)
-        terms = {
-            "loss_discriminator": lowered,
-            "d_real": real.detach().sigmoid(),
-            "d_fake": fake.detach().sigmoid(),
-        }
-        return Loss(lowered.mean(), terms)
+        return _told_apart(real, fake)
 
 
 @dataclass(frozen=True)
