@@ -91,10 +91,12 @@ ROWS: Mapping[str, Row] = {
     "wgan_gp": Row(
         "WGAN-GP",
         {"objective": "wgan_gp", "penalty": 0.1, "lr": 1e-3, "beta1": 0.0, "beta2": 0.9},
-        {"ring": {"steps": 1_500}, "grid": {"steps": 6_000}},
+        {"ring": {"steps": 1_500}, "grid": {"steps": 3_000}},
     ),
     "r3gan": Row(
-        "R3GAN", {"objective": "r3gan"}, {"grid": {"gamma": 0.01, "lr": 2e-3, "steps": 8_000}}
+        "R3GAN",
+        {"objective": "r3gan", "beta1": 0.0},
+        {"grid": {"gamma": 0.03, "lr": 2e-3, "steps": 12_000}},
     ),
     "pacgan": Row("PacGAN2", {"objective": "nonsaturating", "pack": 2}),
 }
