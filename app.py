@@ -8,6 +8,7 @@ from __future__ import annotations
 import streamlit as st
 
 from genlab.ui import main
+from genlab.ui.explore.routes import ROUTES as EXPLORE
 from genlab.ui.routes import ROUTES
 
-app = st.App(main.SCRIPT, routes=ROUTES, lifespan=main.lifespan)
+app = st.App(main.SCRIPT, routes=[*ROUTES, *EXPLORE], lifespan=main.lifespan)

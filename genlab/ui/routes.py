@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 RUN = re.compile(r"(shipped:)?[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 PANEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 STATIC = re.compile(r"[a-z][a-z0-9_.-]{0,40}\.(js|css)")
+#: What is packed already, or does not pack.
+AS_IT_IS = {"image/png", "application/octet-stream"}
 TYPES = {"js": "text/javascript", "css": "text/css", "png": "image/png"}
 FOREVER = "public, max-age=31536000, immutable"
 PAGE = 2000
@@ -51,7 +53,7 @@ def answer(
         return Response(status_code=304, headers=headers)
     if (
         len(body) > 600
-        and kind != "image/png"
+        and kind not in AS_IT_IS
         and "gzip" in request.headers.get("accept-encoding", "")
     ):
         body = gzip.compress(body, 5)
@@ -279,10 +281,14 @@ def _png(picture: Any) -> bytes:
 @functools.cache
 def static_files() -> dict[str, bytes]:
     """Our own scripts and styles by name."""
-    folder = resources.files("genlab.ui.live") / "static"
+    entries = [
+        entry
+        for part in ("live", "explore")
+        for entry in (resources.files("genlab.ui") / part / "static").iterdir()
+    ]
     return {
         entry.name: entry.read_bytes()
-        for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)
+        for entry in sorted(entries, key=lambda entry: entry.name)
         if STATIC.fullmatch(entry.name)
     }
 

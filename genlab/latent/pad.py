@@ -1,0 +1,105 @@
+"""A plane of the latent space to move in: where it begins, how far it reaches, how likely z is."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+from torch.distributions import Distribution, OneHotCategorical
+
+from genlab.latent.codes import Codes, prior_sample
+from genlab.models.base import HasCodebook, HasEncoder
+
+#: Codes on a pad, and draws of the prior that say how far it reaches.
+DOTS, DRAWS = 600, 400
+#: Share of the extent that is added on each side.
+MARGIN = 0.1
+Array = NDArray[np.float64]
+
+
+def start(model: Any, seed: int = 0) -> Tensor:
+    """Where a journey begins: at the prior's mean, or at a draw of it, (latent,).
+
+    The mean is no typical draw: a generator that never saw a code near it, or a decoder of
+    codebook entries, begins at a draw.
+    """
+    if isinstance(model, HasEncoder) and not isinstance(model, HasCodebook):
+        found: Tensor = model.prior().mean.detach().reshape(-1).float()  # type: ignore[attr-defined]
+        return found
+    return prior_sample(model, 1, seed)[0]
+
+
+def dots(model: Any, codes: Codes, seed: int = 0) -> Array:
+    """Codes for a pad, (n, latent): those of the map, or draws of the prior where it has none."""
+    known = codes.z[np.isfinite(codes.z).all(axis=1)]
+    if len(known) < 30:
+        known = prior_sample(model, DOTS, seed).numpy()
+    return np.asarray(known[:DOTS], dtype=np.float64)
+
+
+def span(values: ArrayLike, here: float) -> tuple[float, float]:
+    """How far a pad reaches in one direction: almost all of the values, and where z is.
+
+    Args:
+        values: projections of codes and of draws of the prior, (n,).
+        here: the projection of z.
+
+    Example:
+        >>> low, high = span(np.linspace(-1, 1, 2001), 0.0)
+        >>> round(low, 2), round(high, 2)
+        (-1.19, 1.19)
+    """
+    low, high = (float(q) for q in np.quantile(np.asarray(values), (0.005, 0.995)))
+    margin = max(MARGIN * (high - low), 1e-3)
+    return min(low - margin, here - margin), max(high + margin, here + margin)
+
+
+def log_prior(model: Any, z: Tensor) -> float:
+    """log p(z) in nats, exact; −∞ outside of the prior's support.
+
+    Of a discrete part of a code (a category) it is the log of a probability, of the rest that of
+    a density.
+
+    Args:
+        model: with a decoder.
+        z: (latent,).
+
+    Example:
+        >>> from genlab.models.linear_gaussian import LinearGaussian
+        >>> round(log_prior(LinearGaussian.of(torch.ones(2, 2), torch.zeros(2), 1.0),
+        ...                 torch.zeros(2)), 4)
+        -1.8379
+    """
+    total = 0.0
+    for law, block in zip(*_blocks(model, z), strict=True):
+        try:
+            support: Any = law.support
+        except NotImplementedError:
+            # A law that gives 0 outside of its support by itself.
+            support = None
+        inside = support is None or bool(support.check(block).all())
+        total += float(law.log_prob(block)) if inside else -math.inf
+    return total
+
+
+def category(model: Any) -> tuple[int, int] | None:
+    """Which entries of z are one of K categories, as (first, K); None where none are."""
+    first = 0
+    laws, _ = _blocks(model, torch.zeros(model.latent))
+    for law in laws:
+        size = int(law.event_shape[0])
+        if isinstance(law, OneHotCategorical):
+            return first, size
+        first += size
+    return None
+
+
+def _blocks(model: Any, z: Tensor) -> tuple[list[Distribution], list[Tensor]]:
+    """The independent parts of the prior, and of a code."""
+    law = model.prior()
+    parts = list(getattr(law, "parts", (law,)))
+    return parts, list(z.split([int(part.event_shape[0]) for part in parts]))

@@ -1,0 +1,305 @@
+"""The pad: drag z over two directions of the latent space; the page itself decodes it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import numpy as np
+import streamlit as st
+import torch
+from torch import Tensor
+
+from genlab import latent
+from genlab.data.base import DataMeta
+from genlab.latent import pad
+from genlab.latent.codes import held_out
+from genlab.latent.directions import directions_from, principal, saved_directions, sefa
+from genlab.latent.export import NotExportable
+from genlab.latent.points import latent_of, point
+from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
+from genlab.ui.explore.directions import job_values, saved
+from genlab.ui.explore.jobs import result_of
+from genlab.ui.explore.routes import addresses, program_of
+from genlab.ui.explore.scene import Scene, remember, remembered
+from genlab.ui.explore.tools import TOOLS, Tool
+from genlab.ui.messages import empty, fragment, plain, sentence
+
+#: Held-out points behind a decoded point; digits of a coordinate of z, in the page and in the URL.
+POINTS, DIGITS = 600, 4
+Array = pad.Array
+
+LOADER = """
+const loaded = import(new URL("genlab/static/%s/pad.js", document.baseURI));
+export default function (component) {
+  let rest = null, gone = false;
+  loaded.then(
+    (pad) => { if (!gone) rest = pad.mount(component); },
+    () => { component.parentElement.textContent = "The pad did not load; reload the page."; },
+  );
+  return () => { gone = true; if (rest) rest(); };
+}
+"""
+
+
+@cache
+def _component() -> Any:
+    from genlab.ui.routes import static_version
+
+    css = (resources.files(__package__) / "static" / "pad.css").read_text()
+    return st.components.v2.component("genlab_pad", css=css, js=LOADER % static_version())
+
+
+@TOOLS.register("pad", title="Pad")
+class Pad(Tool):
+    """A square over two directions: drag, and the picture follows."""
+
+    icon = ":material/drag_pan:"
+    order = 10
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], meta: DataMeta) -> bool:
+        return issubclass(model, HasDecoder)
+
+    def draw(self, scene: Scene) -> None:
+        query = scene.query
+        try:
+            program = program_of(query.run, query.step, query.label)
+        except NotExportable as error:
+            empty("No pad for this model.", sentence(error))
+            return
+        if scene.model.latent < 2:
+            empty("A pad needs two directions.", "This latent space has one; see Travel.")
+            return
+        pad_part(scene, program.version)
+
+
+# --- directions ----------------------------------------------------------------------------------
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _found(_scene: Scene, key: str, label: str | None) -> dict[str, Array]:  # noqa: ARG001
+    # Without an encoder the principal directions need a thousand decoded examples: the job's.
+    model, codes = _scene.model, _scene.codes
+    rows = principal(model, codes, seed=_scene.query.seed) if isinstance(model, HasEncoder) else []
+    return {one.name: one.vector for one in [*rows, *sefa(model)]}
+
+
+def directions(scene: Scene, attributes: bool) -> tuple[dict[str, Array], list[str]]:
+    """All directions by name, and the two that a pad shows at first."""
+    size = int(scene.model.latent)
+    found = _found(scene, scene.query.key, scene.query.label)
+    rows = saved_directions(saved(scene.query.run), size)
+    found = found | {one.name: one.vector for one in rows}
+    if attributes:
+        result = result_of("directions", job_values(scene, "logistic"), what="Attributes")
+        if result is not None:
+            found = {one.name: one.vector for one in directions_from(result)} | found
+    axes = {f"z[{i}]": np.eye(1, size, i)[0] for i in range(size)}
+    first = list(axes if size == 2 or len(found) < 2 else found)[:2]
+    return found | axes, first
+
+
+def wants_attributes() -> bool:
+    """Whether the attributes' directions are asked for: they take a worker some seconds."""
+    asked = st.toggle(
+        "Attributes too",
+        remembered("pad_attributes") == "1",
+        key="explore.pad.attributes",
+        help="Also the directions of classes, factors and principal components of what is "
+        "decoded; a worker finds them in some seconds.",
+    )
+    remember(pad_attributes="1" if asked else None)
+    return bool(asked)
+
+
+def axis(place: str, word: str, names: list[str], first: str) -> str:
+    """The choice of one direction, which the URL keeps."""
+    asked = remembered(word, first)
+    key = f"explore.{word}"
+    if st.session_state.get(key) not in names:
+        st.session_state[key] = asked if asked in names else first
+    chosen = st.selectbox(place, names, key=key)
+    remember(**{word: chosen})
+    return str(chosen)
+
+
+# --- z -------------------------------------------------------------------------------------------
+
+
+def written(z: Tensor) -> str:
+    """A code as the URL has it.
+
+    Example:
+        >>> written(torch.tensor([0.5, -1.23456]))
+        '0.5,-1.235'
+    """
+    return ",".join(f"{float(v):.{DIGITS}g}" for v in z)
+
+
+def read(text: str, size: int) -> Tensor | None:
+    """A code from the URL; None where it is not one.
+
+    Example:
+        >>> read("0.5,-1.235", 2), read("0.5,nan", 2), read("0.5", 2)
+        (tensor([ 0.5000, -1.2350]), None, None)
+    """
+    try:
+        found = [float(v) for v in text.split(",")]
+    except ValueError:
+        return None
+    good = len(found) == size and all(math.isfinite(v) and abs(v) < 1e6 for v in found)
+    return torch.tensor(found) if good else None
+
+
+class Place:
+    """Where z is, for one run: kept while the steps go by, and in the URL once it was moved.
+
+    Each move has a number, so that the page and the server agree which of two is the later.
+    """
+
+    def __init__(self, scene: Scene) -> None:
+        self.slot = f"explore.pad.at.{scene.query.run}"
+        self.size = int(scene.model.latent)
+        if self.slot not in st.session_state:
+            text = remembered("pad_z")
+            given = read(text, self.size) if text else None
+            if text and given is None:
+                st.caption("The z of the address is not one of this model; the pad starts anew.")
+            z = pad.start(scene.model, scene.query.seed) if given is None else given
+            st.session_state[self.slot] = (0, z)
+
+    @property
+    def n(self) -> int:
+        """The number of the last move."""
+        return int(st.session_state[self.slot][0])
+
+    @property
+    def z(self) -> Tensor:
+        """The code, (latent,)."""
+        found: Tensor = st.session_state[self.slot][1]
+        return found
+
+    def move(self, z: Tensor, n: int | None = None) -> None:
+        """Go to a code, with the page's number of the move or a new one."""
+        z = torch.tensor([float(f"{float(v):.{DIGITS}g}") for v in z])
+        st.session_state[self.slot] = (self.n + 1 if n is None else n, z)
+
+    def hear(self, told: Mapping[str, Any] | None) -> None:
+        """Take what the page told when z was let go, unless it is old or no code."""
+        if not told or int(told["n"]) <= self.n:
+            return
+        z = torch.tensor([float(v) for v in told["z"]])
+        if len(z) == self.size and bool(z.isfinite().all()):
+            self.move(z, int(told["n"]))
+
+
+def buttons(scene: Scene, place: Place) -> None:
+    """Ways to be somewhere else at once."""
+    model = scene.model
+    if st.button("Start", icon=":material/filter_center_focus:", key="explore.pad.start"):
+        place.move(pad.start(model, scene.query.seed))
+    if st.button("Random z", icon=":material/casino:", key="explore.pad.random"):
+        # The number of the move is the seed: the same clicks give the same codes.
+        place.move(latent.prior_sample(model, 1, scene.query.seed + place.n + 1)[0])
+    row: int | None = st.session_state.get("explore.a")
+    off = row is None or row >= len(scene.codes)
+    asked = st.button("z of A", icon=":material/my_location:", key="explore.pad.a", disabled=off)
+    if asked and row is not None:
+        found = latent_of(point(model, scene.data, scene.codes, row), scene.codes)
+        if found is not None:
+            place.move(found)
+    block = pad.category(model)
+    if block is not None:
+        first, size = block
+        now = int(place.z[first : first + size].argmax())
+        key = f"explore.pad.category.{place.n}"
+        chosen = st.selectbox("Category", range(size), now, key=key, width=110)
+        if chosen != now:
+            z = place.z.clone()
+            z[first : first + size] = torch.eye(size)[chosen]
+            place.move(z)
+
+
+# --- the whole -----------------------------------------------------------------------------------
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _clouds(_scene: Scene, key: str, label: str | None) -> tuple[Array, Array]:  # noqa: ARG001
+    """Codes for the dots, and with draws of the prior: how far the pad reaches."""
+    model, seed = _scene.model, _scene.query.seed
+    shown = pad.dots(model, _scene.codes, seed)
+    draws = latent.prior_sample(model, pad.DRAWS, seed).double().numpy()
+    return shown, np.concatenate([shown, draws])
+
+
+def pad_data(scene: Scene, place: Place, vectors: Mapping[str, Array]) -> dict[str, Any]:
+    """What the page needs besides the decoder."""
+    shown, reach = _clouds(scene, scene.query.key, scene.query.label)
+    z, uv = place.z.double().numpy(), np.stack(list(vectors.values()))
+    uv = uv / np.linalg.norm(uv, axis=1, keepdims=True)
+    data: dict[str, Any] = {
+        "n": place.n,
+        "z": [float(f"{v:.{DIGITS}g}") for v in z],
+        "u": uv[0].tolist(),
+        "v": uv[1].tolist(),
+        "names": list(vectors),
+        "span": [pad.span(reach @ w, float(z @ w)) for w in uv],
+        "dots": (shown @ uv.T).round(3).tolist(),
+    }
+    if not scene.image:
+        x = held_out(scene.data).x[:POINTS].flatten(1).double()
+        box = [[float(c.min()), float(c.max())] for c in x.T[:2]]
+        data["box"] = box if len(box) == 2 else [*box, [-1.0, 1.0]]
+        data["points"] = [[round(v, 3) for v in row] for row in x[:, :2].tolist()]
+    return data
+
+
+@fragment()
+def pad_part(scene: Scene, version: str) -> None:
+    """The choice of directions, the pad, and where z is in numbers."""
+    query, place = scene.query, Place(scene)
+    key = f"explore.pad.pad.{query.run}"
+    place.hear((st.session_state.get(key) or {}).get("at"))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        buttons(scene, place)
+        attributes = wants_attributes()
+    every, first = directions(scene, attributes)
+    names = list(every)
+    left, right = st.columns(2)
+    with left:
+        across = axis("Across", "pad_across", names, first[0])
+    with right:
+        rest = [name for name in names if abs(cosine(every[name], every[across])) < 0.999]
+        up = axis("Up", "pad_up", rest, next(n for n in [*first, *rest] if n in rest))
+    data = pad_data(scene, place, {across: every[across], up: every[up]})
+    data |= addresses(query.run, query.step, query.label, version)
+    _component()(key=key, data=data, default={"at": None}, on_at_change=lambda: None)
+    if place.n > 0:
+        remember(pad_z=written(place.z))
+    numbers(scene, place.z, {across: every[across], up: every[up]})
+
+
+def cosine(a: Array, b: Array) -> float:
+    """Of the angle between two vectors."""
+    return float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-300))
+
+
+def numbers(scene: Scene, z: Tensor, vectors: Mapping[str, Array]) -> None:
+    """z where it was let go: along the two directions, and how likely it is."""
+    at = ", ".join(
+        f"{name} {float(z.double().numpy() @ (v / np.linalg.norm(v))):.3g}"
+        for name, v in vectors.items()
+    )
+    log_p = pad.log_prior(scene.model, z)
+    likely = (
+        f"log p(z) = {log_p:.2f} nats (exact)"
+        if math.isfinite(log_p)
+        else "outside of the support of p(z)"
+    )
+    st.caption(plain(f"Let go at {at} · |z| = {float(z.norm()):.3g} · {likely}"))
+    with st.expander("z in full"):
+        st.code(written(z), language=None, wrap_lines=True)

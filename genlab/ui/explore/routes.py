@@ -1,0 +1,58 @@
+"""What Explore's scripts fetch: the decoder of a run at a step, as a program for the page."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from genlab import runs
+from genlab.latent.export import Program, export
+from genlab.models.labels import held_at_class
+from genlab.ui.routes import FOREVER, answer, guarded, refused, run_of, whole
+
+KINDS = {"json": "application/json", "bin": "application/octet-stream"}
+
+
+@functools.lru_cache(maxsize=8)
+def _program(run: str, step: int, created: float, label: str | None) -> Program:  # noqa: ARG001
+    # When the run was made is part of the key: a name may be used again.
+    model: Any = runs.open_run(run).model(step)
+    return export(held_at_class(model, label))
+
+
+def program_of(run: str, step: int, label: str | None = None) -> Program:
+    """The decoder of a run after a step, held at a class; kept for the next look.
+
+    Raises:
+        NotExportable: if the page cannot do what the decoder does.
+        SnapshotError: if there is no such snapshot.
+    """
+    return _program(run, step, runs.open_run(run).row.created, label)
+
+
+def addresses(run: str, step: int, label: str | None, version: str) -> dict[str, str]:
+    """Where the page finds a program and its numbers; the version lets it keep them for ever."""
+    asked = urlencode({"v": version} | ({} if label is None else {"label": label}))
+    name = f"genlab/decoder/{quote(run, safe=':')}/{step}"
+    return {"program": f"{name}.json?{asked}", "weights": f"{name}.bin?{asked}"}
+
+
+@guarded
+def decoder(request: Request) -> Response:
+    """The program (``json``) or its numbers (``bin``)."""
+    run, form = run_of(request), request.path_params["form"]
+    step = whole(request.path_params["step"])
+    if step is None or form not in KINDS:
+        return refused(404, "There is no such decoder.")
+    found = program_of(run, step, request.query_params.get("label"))
+    body = found.text if form == "json" else found.weights
+    current = request.query_params.get("v") == found.version
+    return answer(request, body, kind=KINDS[form], cache=FOREVER if current else "no-cache")
+
+
+ROUTES: list[BaseRoute] = [Route("/genlab/decoder/{run}/{step}.{form}", decoder)]
