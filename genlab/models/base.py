@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from genlab.data.base import DataMeta
+from genlab.nets.fast import Chain
 from genlab.spec import Options
 
 O = TypeVar("O", bound=Options)
@@ -162,6 +163,21 @@ class HasCritic(abc.ABC):
     @abc.abstractmethod
     def features(self, x: Tensor) -> Tensor:
         """The critic's last hidden layer, (B, *data_shape) -> (B, f)."""
+
+
+class HasChains(HasDecoder, HasCritic, abc.ABC):
+    """Generator and critic may be chains of linear layers, whose gradients need no graph."""
+
+    @abc.abstractmethod
+    def chains(self) -> tuple[Chain, Chain] | None:
+        """The chains of which ``decode`` and ``score`` are made; None if they are more than that.
+
+        The generator's gives what the critic's takes, :meth:`flat` examples.
+        """
+
+    @abc.abstractmethod
+    def flat(self, x: Tensor) -> Tensor:
+        """Examples as the critic's chain takes them, (B, *data_shape) -> (B, dim)."""
 
 
 class HasJointCritic(abc.ABC):

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from genlab.data.base import DataMeta
 from genlab.distributions import Point
-from genlab.models.base import GenerativeModel, HasCritic, O
+from genlab.models.base import GenerativeModel, HasChains, HasCritic, O
 from genlab.models.latent import StandardPrior
 from genlab.models.vae import picture_of_known_size
-from genlab.nets import InTurn, dcgan_discriminator, dcgan_generator, in_turn, mlp
+from genlab.nets import Chain, InTurn, dcgan_discriminator, dcgan_generator, in_turn, mlp
 from genlab.nets.spectral import spectral
 from genlab.registry import MODELS
 from genlab.spec import Options, option
@@ -147,7 +147,7 @@ class GeneratorAndCritic(StandardPrior, GenerativeModel[O], HasCritic, abc.ABC):
 
 
 @MODELS.register("gan", title="GAN", summary="Adversarial pair of linear layers; any data.")
-class GAN(GeneratorAndCritic[GANOptions]):
+class GAN(GeneratorAndCritic[GANOptions], HasChains):
     """The GAN with multilayer perceptrons, for pictures and for points."""
 
     Options: ClassVar[type[GANOptions]] = PlainGANOptions
@@ -168,6 +168,15 @@ class GAN(GeneratorAndCritic[GANOptions]):
     def _judged(self, packs: Tensor) -> Tensor:
         # Body and head at once: that is quicker than one after the other.
         return in_turn([*self.body, self.head], self._ranged(packs)).view(len(packs))
+
+    def chains(self) -> tuple[Chain, Chain] | None:
+        # What is derived from this class is told or asks for more.
+        if type(self) is not GAN or self.pack > 1 or self.spectral:
+            return None
+        return Chain(self.generator.children()), Chain([*self.body, self.head])
+
+    def flat(self, x: Tensor) -> Tensor:
+        return self._ranged(x.flatten(1))
 
     @classmethod
     def defaults(cls, meta: DataMeta) -> dict[str, Any]:

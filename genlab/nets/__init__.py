@@ -9,11 +9,12 @@ from genlab.nets.conv import (
     downsampler,
     upsampler,
 )
-from genlab.nets.fast import InTurn, in_turn
+from genlab.nets.fast import Chain, InTurn, in_turn
 from genlab.nets.mlp import mlp
 
 __all__ = [
     "SIZES",
+    "Chain",
     "InTurn",
     "dcgan_discriminator",
     "dcgan_generator",

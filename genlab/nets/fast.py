@@ -21,6 +21,7 @@ from torch.nn import functional as F
 FEW = 1
 _relu_backward = torch.ops.aten.threshold_backward.default
 _leaky_backward = torch.ops.aten.leaky_relu_backward.default
+_tanh_backward = torch.ops.aten.tanh_backward.default
 
 
 def channels_last(x: Tensor) -> Tensor:
@@ -209,13 +210,16 @@ def _to_input(gradient: Tensor, weight: Tensor) -> Tensor:
     if weight.shape[0] == 1:
         return gradient * weight
     if weight.shape[1] <= NARROW:
-        return (weight.t() @ gradient.t()).t()
+        return F.linear(gradient, weight.t().contiguous())
     return gradient @ weight
 
 
-def _to_weight(gradient: Tensor, x: Tensor) -> Tensor:
+def _to_weight(gradient: Tensor, x: Tensor, out: Tensor | None = None) -> Tensor:
     """gradient^T @ x, likewise."""
-    return (x.t() @ gradient).t() if x.shape[1] <= NARROW else gradient.t() @ x
+    if x.shape[1] > NARROW:
+        return torch.mm(gradient.t(), x, out=out)
+    found = (x.t() @ gradient).t()
+    return found if out is None else out.copy_(found)
 
 
 def _outs(x: Tensor, bends: Sequence[float], weights: Sequence[Tensor]) -> list[Tensor]:
@@ -241,22 +245,57 @@ def _chain(
     return [*kept, gradient]
 
 
+def _forward(x: Tensor, bends: Sequence[float], weights: Sequence[Tensor]) -> list[Tensor]:
+    """x and what comes out of each layer, outside a graph."""
+    kept = [x]
+    for i, bend in enumerate(bends):
+        x = F.linear(x, weights[2 * i], weights[2 * i + 1])
+        if bend == 0.0:
+            x.relu_()
+        elif bend != 1.0:
+            F.leaky_relu_(x, bend)
+        kept.append(x)
+    return kept
+
+
+def _backward(
+    gradient: Tensor,
+    kept: Sequence[Tensor],
+    bends: Sequence[float],
+    weights: Sequence[Tensor],
+    needs: Sequence[bool],
+    into: Sequence[Tensor] | None = None,
+) -> list[Tensor | None]:
+    """The gradients of x, and of the weights and biases in their order.
+
+    Args:
+        kept: what :func:`_forward` gave.
+        needs: for each of the results, whether it is wanted.
+        into: where those of weights and biases are put.
+    """
+    found: list[Tensor | None] = [None] * (1 + len(weights))
+    for i in range(len(bends) - 1, -1, -1):
+        gradient = _unbend(gradient, kept[i + 1], bends[i])
+        k = 2 * i
+        if needs[k + 1]:
+            found[k + 1] = _to_weight(gradient, kept[i], into[k] if into else None)
+        if needs[k + 2]:
+            found[k + 2] = torch.sum(gradient, 0, out=into[k + 1] if into else None)
+        if i or needs[0]:
+            gradient = _to_input(gradient, weights[k])
+    found[0] = gradient if needs[0] else None
+    return found
+
+
 class _Layers(torch.autograd.Function):
     """Linear layers, each followed by max(bend·y, y), as one node of the graph."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, bends: tuple[float, ...], *weights: Tensor) -> Tensor:
-        kept = [x]
-        for i, bend in enumerate(bends):
-            x = F.linear(x, weights[2 * i], weights[2 * i + 1])
-            if bend == 0.0:
-                x.relu_()
-            elif bend != 1.0:
-                F.leaky_relu_(x, bend)
-            kept.append(x)
+        kept = _forward(x, bends, weights)
         ctx.save_for_backward(*kept, *weights)
         ctx.bends = bends
-        return x
+        return kept[-1]
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
@@ -270,17 +309,8 @@ class _Layers(torch.autograd.Function):
                 return to_x, None, *[None] * len(weights)
             # What comes out of each layer is then part of the graph, too.
             kept = _outs(kept[0], bends, weights)
-        found: list[Tensor | None] = [None] * (2 + len(weights))
-        for i in range(n - 1, -1, -1):
-            gradient = _unbend(gradient, kept[i + 1], bends[i])
-            if needs[2 + 2 * i]:
-                found[2 + 2 * i] = _to_weight(gradient, kept[i])
-            if needs[3 + 2 * i]:
-                found[3 + 2 * i] = gradient.sum(0)
-            if i or needs[0]:
-                gradient = _to_input(gradient, weights[2 * i])
-        found[0] = gradient if needs[0] else None
-        return tuple(found)
+        found = _backward(gradient, kept, bends, weights, (needs[0], *needs[2:]))
+        return found[0], None, *found[1:]
 
 
 class _Slope(torch.autograd.Function):
@@ -325,6 +355,93 @@ def _bend(layer: nn.Module) -> float | None:
     if type(layer) is nn.LeakyReLU and layer.negative_slope > 0.0:
         return float(layer.negative_slope)
     return None
+
+
+class Chain:
+    """Linear layers and their activations, run and differentiated without the engine.
+
+    For small nets the graph costs more than the arithmetic. This is the arithmetic of
+    :func:`in_turn` alone, for a loss whose slope in the chain's output is known.
+
+    Args:
+        layers: linear layers with bias, with ReLU or LeakyReLU between, perhaps Tanh at the end;
+            what flattens is left out.
+
+    Raises:
+        ValueError: for another layer.
+
+    Example:
+        >>> net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
+        >>> chain, x = Chain(net), torch.rand(5, 3)
+        >>> with torch.no_grad():
+        ...     kept = chain.forward(x)
+        ...     slope = chain.backward(torch.ones(5, 1), kept, to_input=True)
+        >>> slope.shape, net[0].weight.grad.shape
+        (torch.Size([5, 3]), torch.Size([4, 3]))
+    """
+
+    def __init__(self, layers: Iterable[nn.Module]) -> None:
+        bends: list[float] = []
+        weights: list[Tensor] = []
+        self.tanh = False
+        for layer in layers:
+            bend = _bend(layer) if bends and bends[-1] == 1.0 else None
+            if self.tanh:
+                raise ValueError(f"{layer} behind Tanh is no part of a chain")
+            if type(layer) is nn.Linear and layer.bias is not None:
+                bends.append(1.0)
+                weights += (layer.weight, layer.bias)
+            elif bend is not None:
+                bends[-1] = bend
+            elif type(layer) is nn.Tanh and bends:
+                self.tanh = True
+            elif type(layer) is not nn.Flatten:
+                raise ValueError(f"{layer} is no part of a chain")
+        self.bends, self.weights = tuple(bends), tuple(weights)
+        self._gradients: list[Tensor] = []
+        self._all = (True,) * len(weights)
+        self._none = (False,) * len(weights)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """x, (B, inputs), and what comes out of each layer; the last is the result.
+
+        To be called outside a graph (``torch.no_grad``).
+        """
+        kept = _forward(x, self.bends, self.weights)
+        if self.tanh:
+            kept.append(kept[-1].tanh())
+        return kept
+
+    def backward(
+        self,
+        gradient: Tensor,
+        kept: Sequence[Tensor],
+        *,
+        to_weights: bool = True,
+        to_input: bool = False,
+    ) -> Tensor | None:
+        """Write the gradients of the weights into their ``.grad``; the gradient to the input.
+
+        Args:
+            gradient: of what is lowered, to the result, (B, outputs).
+            kept: what :meth:`forward` gave.
+            to_weights, to_input: whether they are wanted; what was in ``.grad`` is overwritten.
+        """
+        if self.tanh:
+            gradient = _tanh_backward(gradient, kept[-1])
+        needs = (to_input, *(self._all if to_weights else self._none))
+        into = self._buffers() if to_weights else None
+        return _backward(gradient, kept, self.bends, self.weights, needs, into)[0]
+
+    def _buffers(self) -> list[Tensor]:
+        """The same tensors at every step, seen to be the weights' ``.grad``."""
+        held = self._gradients
+        if not held or held[0].dtype != self.weights[0].dtype:
+            held = self._gradients = [torch.empty_like(w) for w in self.weights]
+        for weight, gradient in zip(self.weights, held, strict=True):
+            if weight.grad is not gradient:
+                weight.grad = gradient
+        return held
 
 
 def in_turn(layers: Iterable[nn.Module], x: Tensor) -> Tensor:

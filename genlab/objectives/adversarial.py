@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -12,8 +13,8 @@ from torch.nn.functional import relu, softplus
 
 from genlab.divergences import LOG_2
 from genlab.measure import Kind, Series
-from genlab.models.base import GenerativeModel, HasCritic, HasDecoder
-from genlab.objectives.base import Loss, Objective, Player
+from genlab.models.base import GenerativeModel, HasChains, HasCritic, HasDecoder
+from genlab.objectives.base import Later, Loss, Objective, Player, Turn
 from genlab.objectives.slopes import mixes
 from genlab.registry import OBJECTIVES
 
@@ -75,6 +76,30 @@ def _above_margin(score: Tensor) -> Tensor:
 def minus(score: Tensor) -> Tensor:
     """−C(x): what a critic lowers on real examples, a generator on its own."""
     return -score
+
+
+#: Slopes of those losses whose slope is quicker by hand than by the engine.
+SLOPES: dict[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]] = {
+    _real: lambda logit: -torch.sigmoid(-logit),
+    _fake: torch.sigmoid,
+    _saturating: lambda logit: -torch.sigmoid(logit),
+    _half_square_from_1: lambda score: score - 1.0,
+    _half_square: torch.clone,
+    _below_margin: lambda score: -(score < 1.0).to(score),
+    _above_margin: lambda score: (score > -1.0).to(score),
+    minus: lambda score: torch.full_like(score, -1.0),
+}
+
+
+def slope_of(loss: Callable[[Tensor], Tensor], score: Tensor) -> Tensor:
+    """The gradient of the mean of a loss, to the scores, (B,) -> (B,)."""
+    known = SLOPES.get(loss)
+    if known is not None:
+        return known(score) / len(score)
+    with torch.enable_grad():
+        leaf = score.detach().requires_grad_()
+        (found,) = torch.autograd.grad(loss(leaf).mean(), leaf)
+    return found
 
 
 #: In the first two D lowers E softplus(−l(x)) + E softplus(l(G(z))), that is
@@ -155,6 +180,7 @@ class Adversarial(Objective):
     """
 
     row: ClassVar[AdversarialLoss]
+    _game: _Game | None = None
     requires = (GenerativeModel, HasDecoder, HasCritic)
 
     @property
@@ -260,9 +286,18 @@ class Adversarial(Objective):
     def _discriminator(self, critic: HasCritic, x: Tensor, generated: Tensor) -> Loss:
         real, fake = scores(critic, x, generated)
         lowered = self.row.real(real) + self.row.fake(fake)
-        return Loss(
-            lowered.mean(), {"loss_discriminator": lowered, **self.score_terms(real, fake)}
-        )
+        return Loss(lowered.mean(), self.discriminator_terms(lowered, real, fake))
+
+    def direct(self, model: GenerativeModel, x: Tensor) -> Turn | None:
+        if self._game is None or self._game.model() is not model:
+            self._game = _Game(self, model)
+        return self._game.turn(x) if self._game.playable else None
+
+    def discriminator_terms(
+        self, lowered: Tensor, real: Tensor, fake: Tensor
+    ) -> dict[str, Tensor]:
+        """The discriminator's terms from its loss and the critic's outputs, (B,) each."""
+        return {"loss_discriminator": lowered, **self.score_terms(real, fake)}
 
     def score_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """The terms of :meth:`score_series` from the critic's outputs, (B,) each."""
@@ -274,6 +309,64 @@ class Adversarial(Objective):
     def generate(model: HasDecoder, n: int) -> Tensor:
         """G(z) at n draws of the prior, (n, *data_shape)."""
         return model.decode(model.prior().sample(torch.Size((n,)))).mean
+
+
+#: What a subclass that leaves them as they are plays by the losses of its row alone.
+_PLAIN = ("loss", "losses", "generate", "_generator", "_discriminator")
+
+
+class _Game:
+    """A model's game without a graph: what is the same at every step is looked up once.
+
+    Gradients flow through the two chains by their own backward pass; the engine is asked for the
+    slope of a loss in the scores at most.
+
+    Args:
+        objective: the losses.
+        model: the players; held weakly.
+    """
+
+    def __init__(self, objective: Adversarial, model: GenerativeModel) -> None:
+        self.model = weakref.ref(model)
+        self.row, self.terms = objective.row, objective.discriminator_terms
+        plain = all(
+            getattr(type(objective), name) is getattr(Adversarial, name) for name in _PLAIN
+        ) and all(player.repeats == 1 for player in objective.players)
+        chains = model.chains() if plain and isinstance(model, HasChains) else None
+        self.playable = chains is not None
+        if chains is not None:
+            self.generator, self.critic = chains
+
+    def turn(self, x: Tensor) -> Turn:
+        """The turns of a step on a batch, on one draw of z."""
+        model: Any = self.model()
+        kept = self.generator.forward(model.prior().sample(torch.Size((len(x),))))
+
+        def of(player: str) -> Mapping[str, Tensor]:
+            if player == "generator":
+                return self._generator(kept)
+            return self._discriminator(torch.cat([model.flat(x), kept[-1]]))
+
+        return of
+
+    def _discriminator(self, both: Tensor) -> Later:
+        row, n = self.row, len(both) // 2
+        kept = self.critic.forward(both)
+        score = kept[-1].view(-1)
+        real, fake = score[:n], score[n:]
+        slope = torch.cat([slope_of(row.real, real), slope_of(row.fake, fake)])
+        self.critic.backward(slope.unsqueeze(1), kept)
+        return Later(lambda: self.terms(row.real(real) + row.fake(fake), real, fake))
+
+    def _generator(self, made: Sequence[Tensor]) -> Later:
+        of = self.row.generator
+        kept = self.critic.forward(made[-1])
+        score = kept[-1].view(-1)
+        slope = slope_of(of, score).unsqueeze(1)
+        back = self.critic.backward(slope, kept, to_weights=False, to_input=True)
+        assert back is not None
+        self.generator.backward(back, made)
+        return Later(lambda: {"loss_generator": of(score)})
 
 
 def objective_of(row: AdversarialLoss) -> type[Adversarial]:

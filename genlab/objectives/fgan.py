@@ -10,9 +10,7 @@ from torch import Tensor
 from genlab.divergences.f import F, FDivergence
 from genlab.divergences.formula import from_formula
 from genlab.measure import Kind, Series
-from genlab.models.base import HasCritic
 from genlab.objectives.adversarial import Adversarial, AdversarialLoss
-from genlab.objectives.base import Loss
 from genlab.registry import OBJECTIVES
 from genlab.spec import Options, option
 
@@ -134,6 +132,7 @@ class FGAN(Adversarial):
         sorts = {"t_real": real.detach(), "t_fake": fake.detach()}
         return {name: (f.activation(v) > f.threshold).to(v) for name, v in sorts.items()}
 
-    def _discriminator(self, critic: HasCritic, x: Tensor, generated: Tensor) -> Loss:
-        loss = super()._discriminator(critic, x, generated)
-        return Loss(loss.value, {**loss.terms, "f_bound": -loss.terms["loss_discriminator"]})
+    def discriminator_terms(
+        self, lowered: Tensor, real: Tensor, fake: Tensor
+    ) -> dict[str, Tensor]:
+        return {**super().discriminator_terms(lowered, real, fake), "f_bound": -lowered}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,7 @@ from genlab.models.base import GenerativeModel, HasLabels
 from genlab.objectives.base import Loss, Objective, Player
 from genlab.registry import ALGORITHMS, MODELS, OBJECTIVES
 from genlab.spec import Options, RunSpec, option
+from genlab.train.adam import Adam
 from genlab.train.algorithm import Algorithm, Info, Packed
 from genlab.train.average import Average
 from genlab.train.memory import keep_memory
@@ -49,70 +51,6 @@ class GradientOptions(Options):
         high=0.99999,
         advanced=True,
     )
-
-
-class Adam(torch.optim.Adam):
-    """Adam whose update is one call for all parameters, without the book-keeping of a step.
-
-    For small nets the hooks, the sorting by device and a counter for each parameter take several
-    times as long as the update. The numbers are those of ``torch.optim.Adam(fused=True)``.
-
-    Source: Kingma and Ba 2015, "Adam: a method for stochastic optimization".
-    """
-
-    def __init__(self, parameters: Iterable[nn.Parameter], lr: float, **settings: Any) -> None:
-        super().__init__(parameters, lr=lr, fused=True, **settings)
-        (self.group,) = self.param_groups
-        self.parameters: list[nn.Parameter] = self.group["params"]
-        #: The share of the learning rate that the next step takes.
-        self.share = 1.0
-
-    def zero_grad(self, set_to_none: bool = True) -> None:
-        for parameter in self.parameters:
-            parameter.grad = None
-
-    @torch.no_grad()
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]
-        moved: list[Tensor] = [p for p in self.parameters if p.grad is not None]
-        ready = [self.state[p] for p in moved]
-        if len(moved) < len(self.parameters) or not all(ready):
-            self._slowly()
-            return
-        counts = [slot["step"] for slot in ready]
-        if counts[0] is not counts[-1]:
-            if any(not torch.equal(counts[0], other) for other in counts):
-                self._slowly()
-                return
-            # All have moved as often: one counter serves them.
-            counts = counts[:1] * len(counts)
-            for slot in ready:
-                slot["step"] = counts[0]
-        counts[0] += 1
-        beta1, beta2 = self.group["betas"]
-        torch._fused_adam_(
-            moved,
-            [p.grad for p in moved],  # type: ignore[misc]
-            [slot["exp_avg"] for slot in ready],
-            [slot["exp_avg_sq"] for slot in ready],
-            [],
-            counts,
-            lr=self.group["lr"] * self.share,
-            beta1=beta1,
-            beta2=beta2,
-            weight_decay=0.0,
-            eps=self.group["eps"],
-            amsgrad=False,
-            maximize=False,
-        )
-
-    def _slowly(self) -> None:
-        rate = self.group["lr"]
-        self.group["lr"] = rate * self.share
-        super().step()
-        self.group["lr"] = rate
-
-    #: Tells torch not to put its hooks around the method.
-    step.hooked = True  # type: ignore[attr-defined]
 
 
 @dataclass
@@ -211,24 +149,33 @@ class GradientAlgorithm(Algorithm[GradientState]):
         batch: Tensor,
         labels: Tensor | None,
     ) -> tuple[GradientState, Info]:
-        terms: dict[str, Tensor] = {}
+        terms: list[Mapping[str, Tensor]] = []
         objective = self.objective.at(state.taken)
         model = state.model
         if labels is not None and isinstance(model, HasLabels):
             model = model.given(labels)
-        losses = objective.losses(model, batch)
         if self.lr_last < 1.0:
             share = self._share(state.taken)
             for optimiser in state.optimisers.values():
                 optimiser.share = share  # type: ignore[attr-defined]
-        for player in players:
-            for _ in range(player.repeats):
-                terms.update(self.update(state, player.name, losses))
-                objective.updated(player.name, state.model)
+        with torch.no_grad():
+            turn = objective.direct(model, batch)
+            if turn is not None:
+                for player in players:
+                    terms.append(turn(player.name))
+                    state.optimisers[player.name].step()
+                    objective.updated(player.name, state.model)
+        if turn is None:
+            losses = objective.losses(model, batch)
+            for player in players:
+                for _ in range(player.repeats):
+                    terms.append(self.update(state, player.name, losses))
+                    objective.updated(player.name, state.model)
         state.taken += 1
         if state.average is not None:
             state.average.follow(state.taken)
-        return state, Info(terms)
+        # The later update of a player is the one that is told.
+        return state, Info(ChainMap(*terms[::-1]))  # type: ignore[arg-type]
 
     def _share(self, taken: int) -> float:
         """The share of the learning rate after so many steps, from 1 to ``lr_last``."""
