@@ -40,6 +40,8 @@ class Encoder(nn.Module):
     """
 
     spread: Tensor
+    middle: Tensor
+    scale: Tensor
 
     def __init__(self, meta: DataMeta, latent: int) -> None:
         super().__init__()
@@ -152,8 +154,8 @@ def learn(
                     progress(
                         0.02 + 0.93 * step / steps,
                         f"step {step:,} of {steps:,}: codes off by "
-                        f"{float(of_codes) ** 0.5:.2f} of their spread, data by "
-                        f"{float(of_data) ** 0.5:.3f} of their range",
+                        f"{of_codes.item() ** 0.5:.2f} of their spread, data by "
+                        f"{of_data.item() ** 0.5:.3f} of their range",
                     )
             with torch.no_grad():
                 z = model.prior().sample((JUDGED,)).float()

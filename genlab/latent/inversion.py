@@ -217,7 +217,7 @@ def _polished(losses: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
         value.backward()
         return value
 
-    solver.step(closure)  # type: ignore[arg-type]
+    solver.step(closure)
     with torch.no_grad():
         lower = bool(losses(free).sum() < losses(z[None]).sum())
     return free.detach()[0] if lower else z

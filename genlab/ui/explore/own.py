@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import streamlit as st
 import torch
 
@@ -16,7 +19,7 @@ from genlab.models.base import (
     HasLikelihood,
 )
 from genlab.ui import pictures
-from genlab.ui.explore.scene import Scene, among_data
+from genlab.ui.explore.scene import Scene, among_data, remembered
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import fragment
 
@@ -43,7 +46,10 @@ def sliders_part(scene: Scene) -> None:
     # The centre of the prior is no typical draw of it: a generator was never trained there, and
     # around it lie codes that belong together nowhere.
     typical = isinstance(scene.model, HasEncoder) and not isinstance(scene.model, HasCodebook)
-    first = ("zero", -1) if typical else ("random", 0)
+    first: tuple[str, Any] = ("zero", -1) if typical else ("random", 0)
+    kept = _given(size)
+    if kept is not None:
+        first = ("given", kept)
     kind, number = memory.get("explore.z", first)
     if kind == "random":
         base, tag = latent.prior_sample(scene.model, 1, number)[0], f"random{number}"
@@ -51,6 +57,8 @@ def sliders_part(scene: Scene) -> None:
         at = point(scene.model, scene.data, scene.codes, number)
         found = latent_of(at, scene.codes)
         base, tag = (base, tag) if found is None else (found, f"a{number}")
+    elif kind == "given" and len(number) == size:
+        base, tag = torch.tensor(number), f"given{hash(number)}"
     elif kind == "A":
         st.caption("There is no point A yet: click one on the map.")
     left, right = st.columns([3, 2], gap="medium")
@@ -83,6 +91,16 @@ def sliders_part(scene: Scene) -> None:
             pictures.image(x.numpy(), height=220, caption=caption)
         else:
             among_data(scene, "own", marks={"decoded": x[0]})
+
+
+def _given(size: int) -> tuple[float, ...] | None:
+    """The z that the URL keeps (``t.z``, of a picture of one's own); None where there is none."""
+    try:
+        found = tuple(float(word) for word in remembered("z").split())
+    except ValueError:
+        return None
+    sound = len(found) == size and all(math.isfinite(v) for v in found)
+    return found if sound else None
 
 
 @TOOLS.register("own", title="A z of your own")

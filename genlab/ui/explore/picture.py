@@ -1,0 +1,461 @@
+"""Your own picture: sent or drawn, encoded or inverted, beside what the model was shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import streamlit as st
+import torch
+from torch import Tensor
+
+from genlab import latent
+from genlab.data import uploads
+from genlab.data.base import DataMeta
+from genlab.errors import DataError
+from genlab.evaluate.common import settled
+from genlab.figures.tables import lines_figure
+from genlab.latent import encoder as learned
+from genlab.latent.codes import held_out
+from genlab.latent.inversion import EVERY, peak, psnr
+from genlab.latent.neighbours import Space, nearest, space, spaces, standing
+from genlab.models.base import GenerativeModel, HasCodebook, HasDecoder, HasEncoder
+from genlab.random import scope
+from genlab.ui import pictures
+from genlab.ui.explore.draw import canvas
+from genlab.ui.explore.jobs import result_of
+from genlab.ui.explore.scene import Scene, remember, remembered
+from genlab.ui.explore.tools import TOOLS, Tool
+from genlab.ui.messages import empty, fragment, plain, sentence
+
+STEPS, NEAREST, SAMPLES = 1000, 6, 500
+PARTS = {"own": "Your picture", "encoder": "Learned encoder", "memory": "Did it memorise?"}
+SOURCES = {
+    "upload": "Upload",
+    "draw": "Draw",
+    "held": "A held-out example",
+    "made": "A generated one",
+}
+SPACES = {"pixel": "pixels", "latent": "codes", "feature": "features"}
+
+
+@TOOLS.register("picture", title="Your own picture")
+class YourPicture(Tool):
+    """A picture of one's own in the latent space, and its nearest training examples."""
+
+    icon = ":material/add_photo_alternate:"
+    order = 60
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], meta: DataMeta) -> bool:
+        return issubclass(model, HasDecoder)
+
+    def draw(self, scene: Scene) -> None:
+        parts: dict[str, Callable[[Scene], None]] = {"own": own_part}
+        if learned.fits(type(scene.model)):
+            parts["encoder"] = encoder_part
+        parts["memory"] = memory_part
+        part = choice("picture", {name: PARTS[name] for name in parts}, "own")
+        parts[part](scene)
+
+
+def choice(word: str, titles: Mapping[str, str], first: str) -> str:
+    """One of a few, which the URL keeps."""
+    asked = remembered(word, first)
+    chosen = st.segmented_control(
+        word.capitalize(),
+        list(titles),
+        default=asked if asked in titles else first,
+        key=f"explore.picture.{word}",
+        format_func=titles.__getitem__,
+        required=True,
+        label_visibility="collapsed",
+    )
+    remember(**{word: chosen})
+    return str(chosen)
+
+
+def encoder_of(scene: Scene, *, ask: bool = False) -> learned.Encoder | None:
+    """The encoder learned for this model, None where there is none yet.
+
+    Args:
+        scene: what is looked at.
+        ask: whether it is to be learned now, with the progress shown.
+    """
+    if not ask and remembered("encoder") != "1":
+        return None
+    values = {
+        "run": scene.query.run,
+        "step": scene.query.step,
+        "seed": scene.query.seed,
+        "steps": STEPS,
+    }
+    found = result_of("encoder", values, what="The encoder")
+    return None if found is None else learned.stored(found, scene.model)
+
+
+def with_codes(scene: Scene) -> Any:
+    """The model of a scene, as one that encodes where an encoder was learned for it."""
+    if not learned.fits(type(scene.model)):
+        return scene.model
+    found = encoder_of(scene)
+    return scene.model if found is None else learned.with_encoder(scene.model, found)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def manner_of(_scene: Scene, run: str) -> uploads.Manner:  # noqa: ARG001 - the key
+    """How the data of a scene stand on their ground."""
+    return uploads.manner(_scene.data)
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def space_of(_model: Any, _data: Any, name: Any, *key: Any) -> tuple[Space, Tensor]:  # noqa: ARG001
+    """The examples in a space, and how far held-out ones lie from the training set."""
+    with scope(0, "picture", "reference"), settled(_model, _data):
+        at = space(_model, _data, name)
+    return at, nearest(at.held[:500], at.train)[0][:, 0]
+
+
+@fragment()
+def own_part(scene: Scene) -> None:
+    """An example of one's own, what the model makes of it, and what it was shown."""
+    model = with_codes(scene)
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        x = picture(scene) if scene.image else entered(scene)
+    if x is None:
+        return
+    with right:
+        found = coded(scene, model, x)
+    if found is None:
+        return
+    z, back = found
+    with right:
+        if st.button(
+            "Use this z in the other tools",
+            icon=":material/send:",
+            key="explore.picture.send",
+            help="“A z of your own” starts there; it is kept in the URL.",
+        ):
+            numbers = [round(float(v), 3) for v in z]
+            st.session_state["explore.z"] = ("given", tuple(numbers))
+            remember(z=" ".join(map(str, numbers)))
+            st.toast("The other tools start at this z now.", icon=":material/check:")
+    neighbours_part(scene, model, x, back)
+
+
+def entered(scene: Scene) -> Tensor | None:
+    """A point of the data space, by numbers."""
+    if scene.data.meta.dim > 8:
+        empty("These points have too many entries to be typed.", "Look at the other parts.")
+        return None
+    first = held_out(scene.data).x[0].flatten()
+    columns = st.columns(min(4, len(first)))
+    numbers = [
+        columns[k % len(columns)].number_input(
+            f"x[{k}]", value=round(float(v), 2), step=0.1, key=f"explore.picture.x{k}"
+        )
+        for k, v in enumerate(first)
+    ]
+    return torch.tensor(numbers, dtype=torch.float32).view(scene.data.meta.shape)
+
+
+def picture(scene: Scene) -> Tensor | None:
+    """The picture as the model sees it, from wherever it comes; None while there is none."""
+    source = choice("source", SOURCES, "upload")
+    data, meta = scene.data, scene.data.meta
+    if source in ("held", "made"):
+        number = int(
+            st.number_input("Number", 0, 10_000, 0, key=f"explore.picture.{source}.number")
+        )
+        if source == "held":
+            split = held_out(data)
+            x = split.x[number % len(split)].float()
+        else:
+            z = latent.prior_sample(scene.model, 1, scene.query.seed + 7919 * (number + 1))
+            x = latent.decoded(scene.model, z)[0]
+        pictures.image(x[None].numpy(), height=140, caption="as the model sees it")
+        return x
+    manner = manner_of(scene, scene.query.run)
+    try:
+        sent = sent_picture(source, meta, manner)
+        if sent is None:
+            return None
+        seen = prepared(sent, meta, manner)
+    except DataError as error:
+        st.error(sentence(error), icon=":material/block:")
+        return None
+    with st.container(horizontal=True):
+        shown = np.rint(255 * sent.pixels).astype(np.uint8)
+        st.image(shown, width=140, caption=f"as sent, {sent.size[0]:,} × {sent.size[1]:,}")
+        pictures.image(seen.x[None].numpy(), height=140, caption="as the model sees it")
+    st.caption(plain(" ".join(seen.notes)))
+    return seen.x
+
+
+def sent_picture(source: str, meta: DataMeta, manner: uploads.Manner) -> uploads.Picture | None:
+    """What was uploaded or drawn, read with care; None while there is nothing."""
+    if source == "draw":
+        drawing = canvas(meta, manner.ground, key="explore.picture.canvas")
+        return None if drawing is None else uploads.drawn(drawing)
+    file = st.file_uploader(
+        "A picture (PNG or JPEG)",
+        type=["png", "jpg", "jpeg"],
+        max_upload_size=uploads.BYTES // 2**20,
+        key="explore.picture.file",
+        help="It is kept in memory while this page is open, and stored nowhere; what it is "
+        "reconstructed from, its pixels as the model sees them, is kept with the result.",
+    )
+    return None if file is None else uploads.read(file.getvalue())
+
+
+def prepared(sent: uploads.Picture, meta: DataMeta, manner: uploads.Manner) -> uploads.Seen:
+    """A picture at the model's size, with the choices of how."""
+    how = {"auto": None, "no": False, "yes": True}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        invert = st.selectbox(
+            "Exchange light and dark",
+            list(how),
+            format_func={
+                "auto": "if the ground asks for it",
+                "no": "no",
+                "yes": "yes",
+            }.__getitem__,
+            key="explore.picture.invert",
+            width=210,
+        )
+        centre = manner.ink and st.checkbox(
+            "Cut out and centre the strokes", True, key="explore.picture.centre"
+        )
+    return uploads.fitted(sent, meta, manner, invert=how[invert], centre=centre)
+
+
+def coded(scene: Scene, model: Any, x: Tensor) -> tuple[Tensor, Tensor] | None:
+    """A code of the example and what it decodes to, by the way that was chosen."""
+    ways = {}
+    if isinstance(model, HasEncoder):
+        ways["encode"] = "Encode"
+    if not isinstance(model, HasCodebook):
+        ways["invert"] = "Invert (optimise z)"
+    way = choice("how", ways, next(iter(ways)))
+    range_ = peak(scene.data)
+    if way == "encode":
+        with torch.no_grad():
+            z = model.encode(x[None]).mean[0]
+        back = latent.decoded(model, z[None])[0]
+        show_pair(scene, x, back, float(psnr(x[None], back[None], range_)[0]), range_)
+        st.caption(
+            "Reconstructed from the mean of q(z given x)"
+            + (", by the encoder learned afterwards." if scene.model is not model else ".")
+        )
+        return z, back
+    start = None
+    if isinstance(model, HasEncoder):
+        with torch.no_grad():
+            start = [round(float(v), 4) for v in model.encode(x[None]).mean[0]]
+    values = {
+        "run": scene.query.run,
+        "step": scene.query.step,
+        "seed": scene.query.seed,
+        "label": scene.query.label,
+        "x": [round(float(v), 4) for v in x.flatten()],
+        "start": start,
+    }
+    found = result_of("invert", values, what="The inversion")
+    if found is None:
+        return None
+    best = int(found["best"])
+    back = torch.from_numpy(found["made"][best])
+    show_pair(scene, x, back, float(found["psnr"][best]), float(found["range"]))
+    starts_part(scene, found)
+    return torch.from_numpy(found["z"][best]), back
+
+
+def show_pair(scene: Scene, x: Tensor, back: Tensor, db: float, range_: float) -> None:
+    """An example and its reconstruction, side by side, with the PSNR."""
+    if scene.image:
+        pictures.image(
+            torch.stack([x, back]).numpy(), columns=2, height=140, caption="seen, reconstructed"
+        )
+    else:
+        st.code("x    = " + numbers(x) + "\nG(z) = " + numbers(back), language=None)
+    st.metric(
+        "PSNR",
+        f"{min(db, 120.0):.1f} dB",
+        help=f"10 log₁₀(range² / mean squared error), range {range_:.3g}; exact for this example.",
+    )
+
+
+def numbers(x: Tensor) -> str:
+    """A point in a line."""
+    return ", ".join(f"{float(v):.3f}" for v in x.flatten())
+
+
+def starts_part(scene: Scene, found: Mapping[str, Any]) -> None:
+    """What became of each start."""
+    order = np.argsort(-found["psnr"], kind="stable")
+    with st.expander(
+        f"{len(order)} starts: {found['psnr'].min():.1f} to {found['psnr'].max():.1f} dB"
+    ):
+        names: Sequence[str] = found["names"]
+        st.dataframe(
+            {
+                "Start": [names[k] for k in order],
+                "PSNR at the start (dB)": [round(float(found["first"][k]), 1) for k in order],
+                "PSNR found (dB)": [round(float(found["psnr"][k]), 1) for k in order],
+            },
+            hide_index=True,
+        )
+        if scene.image:
+            pictures.image(found["made"][order], columns=len(order), height=48)
+        lines = {names[k]: found["trace"][:, k].tolist() for k in order[:4]}
+        pictures.plot(
+            lines_figure(lines, x_title=f"looks, one every {EVERY} steps", y_title="PSNR (dB)"),
+            key="explore.picture.trace",
+        )
+
+
+def neighbours_part(scene: Scene, model: Any, x: Tensor, back: Tensor) -> None:
+    """The nearest training examples of a picture and of its reconstruction, in each space."""
+    st.subheader("The nearest training examples")
+    train = scene.data.train
+    for name in spaces(model):
+        if name == "latent" and isinstance(model, HasCodebook):
+            continue
+        key = scene.query.run, scene.query.step, scene.query.label, model is scene.model
+        at, held = space_of(model, scene.data, name, *key)
+        with scope(0, "picture", "reference"), settled(model, scene.data), torch.no_grad():
+            both = at.of(torch.stack([x, back]))
+        distance, rows = nearest(both, at.train, min(NEAREST, len(at.train)))
+        place = [standing(float(d), held) for d in distance[:, 0]]
+        words = (
+            f"In {SPACES[name]} ({at.words}): nearest at {float(distance[0, 0]):.3g} from what "
+            f"was seen, {float(distance[1, 0]):.3g} from the reconstruction; {place[0]:.0%} and "
+            f"{place[1]:.0%} of {len(held)} held-out examples lie nearer to the training set"
+        )
+        if scene.image:
+            page = torch.cat(
+                [
+                    torch.cat([one[None], train.x[row].float()])
+                    for one, row in zip((x, back), rows, strict=True)
+                ]
+            )
+            pictures.image(page.numpy(), columns=1 + rows.shape[1], height=56, caption=words)
+        else:
+            st.caption(words)
+    st.caption(
+        "First in each row: what was seen, and below it its reconstruction; then the training "
+        "examples, the nearest first. A reconstruction nearer to a training example than hardly "
+        "any held-out example is may be a copy."
+    )
+
+
+def encoder_part(scene: Scene) -> None:
+    """An encoder for a model without one, learned with the generator frozen."""
+    asked = remembered("encoder") == "1"
+    if not asked:
+        empty(
+            "This model has no encoder: from a picture no way leads to its code.",
+            "One can be learned now, with the generator as it is: from generated pairs "
+            "(z, G(z)) and from real examples x, which G(E(x)) should give back.",
+        )
+        if not st.button(
+            "Learn an encoder", type="primary", icon=":material/school:", key="explore.encoder.go"
+        ):
+            return
+        remember(encoder="1")
+    values = {
+        "run": scene.query.run,
+        "step": scene.query.step,
+        "seed": scene.query.seed,
+        "steps": STEPS,
+    }
+    found = result_of("encoder", values, what="The encoder")
+    if found is None:
+        return
+    n, both = int(found["n"]), learned.stored(found, scene.model)
+    one, two, three = st.columns(3)
+    one.metric(
+        "R² of the codes",
+        f"{found['code_r2']:.2f}",
+        help=f"1 − E(z − E(G(z)))² / Var z on fresh generated examples; Monte Carlo, n = {n:,}.",
+    )
+    for column, name, words in (
+        (two, "generated", "generated examples"),
+        (three, "real", "held-out examples"),
+    ):
+        column.metric(
+            f"PSNR of {words}",
+            f"{found[f'{name}_psnr']:.1f} dB",
+            delta=f"{found[f'{name}_psnr'] - found[f'{name}_floor']:+.1f} dB to the nearest of "
+            "512 draws",
+            help=f"Mean over n = {n:,} examples that the encoder never saw; Monte Carlo.",
+        )
+    model = learned.with_encoder(scene.model, both)
+    x = held_out(scene.data).x[:12].float()
+    with torch.no_grad():
+        back = latent.decoded(model, model.encode(x).mean)
+    if scene.image:
+        page = torch.cat([x, back]).numpy()
+        pictures.image(page, columns=12, height=56, caption="held-out, and below it G(E(x))")
+    st.caption(
+        "“Your picture” now offers Encode, starts its inversions there too, and compares in the "
+        "space of codes."
+    )
+
+
+def memory_part(scene: Scene) -> None:
+    """Whether the model's samples lie nearer to the training set than chance has it."""
+    names: dict[str, str] = {name: SPACES[name] for name in spaces(type(scene.model))}
+    if isinstance(scene.model, HasCodebook):
+        names.pop("latent", None)
+    where = choice("memory", names, "pixel")
+    values = {
+        "run": scene.query.run,
+        "step": scene.query.step,
+        "seed": scene.query.seed,
+        "space": where,
+        "n": SAMPLES,
+    }
+    found = result_of("memorised", values, what="The comparison with the training set")
+    if found is None:
+        return
+    one, two, three = st.columns(3)
+    one.metric(
+        "Nearer to the training set",
+        f"{found['share']:.1%}",
+        help=f"Of {found['n']} generated examples: those whose nearest of {found['m']} training "
+        f"and {found['m']} held-out examples is a training example. Monte Carlo.",
+    )
+    two.metric(
+        "Where nothing is memorised",
+        f"{found['low']:.1%} to {found['high']:.1%}",
+        help="The middle 95 % under the null that training and held-out examples are alike to the "
+        "model, by 2,000 permutations of which is which; its centre is 50 %.",
+    )
+    three.metric(
+        "p-value",
+        f"{found['p']:.3f}",
+        help="How often a random split gives at least this share; one-sided, by permutation.",
+    )
+    verdict = (
+        "More of the samples lie near training examples than chance would have it: the model "
+        "repeats something of what it was shown."
+        if found["p"] < 0.05 and found["share"] > found["high"]
+        else "No sign that the model repeats its training examples rather than their law."
+    )
+    st.markdown(
+        f"{verdict} {found['copies']} of {found['n']} samples lie nearer to a training example "
+        "than 99 % of held-out examples do."
+    )
+    if scene.image:
+        rows = torch.from_numpy(found["rows"])
+        page = torch.cat([torch.from_numpy(found["closest"]), scene.data.train.x[rows].float()])
+        pictures.image(
+            page.numpy(),
+            columns=len(rows),
+            height=64,
+            caption="the samples nearest to the training set as against held-out examples, and "
+            f"below them the training examples, in {SPACES[where]} ({found['words']})",
+        )
