@@ -58,6 +58,7 @@ def span(values: ArrayLike, here: float) -> tuple[float, float]:
     return min(low - margin, here - margin), max(high + margin, here + margin)
 
 
+@torch.no_grad()
 def log_prior(model: Any, z: Tensor) -> float:
     """log p(z) in nats, exact; −∞ outside of the prior's support.
 

@@ -291,7 +291,7 @@ def cosine(a: Array, b: Array) -> float:
 def numbers(scene: Scene, z: Tensor, vectors: Mapping[str, Array]) -> None:
     """z where it was let go: along the two directions, and how likely it is."""
     at = ", ".join(
-        f"{name} {float(z.double().numpy() @ (v / np.linalg.norm(v))):.3g}"
+        f"{name} = {float(z.double().numpy() @ (v / np.linalg.norm(v))):.3g}"
         for name, v in vectors.items()
     )
     log_p = pad.log_prior(scene.model, z)

@@ -1,7 +1,7 @@
 // The pad: a square over two directions of the latent space. A drag moves z, and the decoder runs here, in the
 // page, at the screen's rate; Python hears of z when it is let go.
 
-import { make, short } from "./chart.js";
+import { make } from "./chart.js";
 import { load } from "./decoder.js";
 import { Paper } from "./paper.js";
 
@@ -221,8 +221,7 @@ class Pad {
     this.took[this.frames++ % KEPT] = performance.now() - begun;
     if (this.data.box) this.plot(found);
     else this.picture(found);
-    const words = `${this.data.names[0]} ${short(s)} · ${this.data.names[1]} ${short(t)}`;
-    this.words.textContent = words;
+    this.words.textContent = `${this.data.names[0]} = ${s.toFixed(3)} · ${this.data.names[1]} = ${t.toFixed(3)}`;
   }
 
   // The picture itself, a pixel a pixel; the style sheet enlarges it.

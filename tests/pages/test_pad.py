@@ -1,0 +1,167 @@
+"""The pad on Explore: what it says of z, what the URL keeps, what the browser may fetch."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from starlette.applications import Starlette
+
+from genlab import latent, runs
+from genlab.latent import export as exporting
+from genlab.ui.explore import routes
+from genlab.ui.explore.pad import written
+
+APP = Starlette(routes=routes.ROUTES)
+
+
+def get(path, **headers):
+    """Ask the routes as a server would: status, headers, body."""
+    sent = []
+
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message):
+        sent.append(message)
+
+    place, _, query = path.partition("?")
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": place,
+        "raw_path": place.encode(),
+        "query_string": query.encode(),
+        "headers": [(k.replace("_", "-").encode(), v.encode()) for k, v in headers.items()],
+        "root_path": "",
+    }
+    asyncio.run(APP(scope, receive, send))
+    names = {k.decode().lower(): v.decode() for k, v in sent[0]["headers"]}
+    return sent[0]["status"], names, b"".join(m.get("body", b"") for m in sent)
+
+
+def shown(visit, work, **params):
+    """Explore at a URL, once the map is made."""
+    app = visit("explore", n="200", **params)
+    while work():
+        app = app.run()
+    assert not app.exception
+    return app
+
+
+def said(app):
+    return next(c.value for c in app.caption if c.value.startswith("Let go at"))
+
+
+def likelihood_of(app):
+    return float(re.search(r"log p\(z\) = (-?[\d.]+) nats", said(app))[1])
+
+
+def test_the_pad_is_the_first_tool(visit, work, shelf):
+    app = shown(visit, work, run=shelf["vae"])
+    assert app.segmented_control(key="explore.tool").value == "pad"
+    assert app.selectbox(key="explore.pad_across").value == "principal 1"
+    assert likelihood_of(app) == pytest.approx(stats.norm.logpdf(np.zeros(3)).sum(), abs=0.006)
+    assert "t.pad_z" not in app.query_params
+
+
+def test_a_deep_link_restores_z_and_the_directions(visit, work, shelf):
+    link = {"t.pad_z": "0.5,-1.25,2", "t.pad_across": "z[2]", "t.pad_up": "z[0]"}
+    app = shown(visit, work, run=shelf["vae"], tool="pad", **link)
+    assert app.selectbox(key="explore.pad_across").value == "z[2]"
+    assert app.selectbox(key="explore.pad_up").value == "z[0]"
+    text = said(app).replace("\\", "")
+    assert "z[2] = 2, z[0] = 0.5 · |z| = 2.41" in text
+    exact = stats.norm.logpdf([0.5, -1.25, 2.0]).sum()
+    assert likelihood_of(app) == pytest.approx(exact, abs=0.006)
+
+
+@pytest.mark.parametrize("text", ["1,2", "a,b,c", "nan,0,0", "1e9,0,0"])
+def test_a_wrong_z_is_said_and_not_taken(visit, work, shelf, text):
+    app = shown(visit, work, run=shelf["vae"], tool="pad", **{"t.pad_z": text})
+    assert any("not one of this model" in c.value for c in app.caption)
+    assert "|z| = 0 " in said(app)
+
+
+def test_a_random_z_is_a_draw_of_the_prior_and_in_the_url(visit, work, shelf):
+    app = shown(visit, work, run=shelf["gan"], tool="pad")
+    app.button(key="explore.pad.random").click().run()
+    z = latent.prior_sample(runs.open_run(shelf["gan"]).model(), 1, 1)[0]
+    assert dict(app.query_params)["t.pad_z"] == written(z)
+    assert likelihood_of(app) == pytest.approx(stats.norm.logpdf(z.numpy()).sum(), abs=0.05)
+    app.button(key="explore.pad.start").click().run()
+    z = latent.prior_sample(runs.open_run(shelf["gan"]).model(), 1, 0)[0]
+    assert dict(app.query_params)["t.pad_z"] == written(z)
+
+
+def test_the_two_directions_are_never_the_same(visit, work, shelf):
+    app = shown(visit, work, run=shelf["vae"], tool="pad")
+    names = list(app.selectbox(key="explore.pad_up").options)
+    assert "principal 1" not in names
+    app.selectbox(key="explore.pad_across").select("z[1]").run()
+    names = list(app.selectbox(key="explore.pad_up").options)
+    assert "z[1]" not in names
+    assert "principal 1" in names
+    assert not app.exception
+
+
+def test_codes_of_a_codebook_are_likely_only_at_codes(visit, work, shelf):
+    app = shown(visit, work, run=shelf["vq"], tool="pad")
+    assert likelihood_of(app) < 0
+    model = runs.open_run(shelf["vq"]).model()
+    off = written(torch.full((model.latent,), 0.3))
+    app = shown(visit, work, run=shelf["vq"], tool="pad", **{"t.pad_z": off})
+    assert "outside of the support" in said(app)
+
+
+def test_a_decoder_with_an_unknown_operation_is_not_offered(visit, work, shelf, monkeypatch):
+    monkeypatch.delitem(exporting.TABLE, "aten.addmm.default")
+    routes._program.cache_clear()
+    app = shown(visit, work, run=shelf["vae"], tool="pad")
+    assert any("No pad for this model" in m.value for m in app.markdown)
+    assert any("aten.addmm.default" in c.value.replace("\\", "") for c in app.caption)
+    status, _, body = get(f"/genlab/decoder/{shelf['vae']}/40.json")
+    assert status == 503
+    assert "aten.addmm.default" in json.loads(body)["error"]
+    routes._program.cache_clear()
+
+
+def test_the_decoder_is_fetched_once_and_kept(shelf):
+    program = routes.program_of(shelf["cvae"], 40, "3")
+    found = routes.addresses(shelf["cvae"], 40, "3", program.version)
+    for name, kind in (("program", "application/json"), ("weights", "application/octet-stream")):
+        status, headers, body = get("/" + found[name], accept_encoding="gzip")
+        assert (status, headers["content-type"]) == (200, kind)
+        assert "immutable" in headers["cache-control"]
+        if name == "weights":
+            assert body == program.weights
+        again = get("/" + found[name], if_none_match=headers["etag"])
+        assert (again[0], again[2]) == (304, b"")
+    other = get(f"/genlab/decoder/{shelf['cvae']}/40.bin?label=4")
+    assert other[2] == program.weights
+    assert other[1]["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/genlab/decoder/nothing-like-it/40.json", 404),
+        ("/genlab/decoder/..%2F..%2Fetc/40.json", 404),
+        ("/genlab/decoder/{vae}/41.json", 404),
+        ("/genlab/decoder/{vae}/-1.json", 404),
+        ("/genlab/decoder/{vae}/40.pkl", 404),
+        ("/genlab/decoder/{vae}/40.json?label=7", 503),
+        ("/genlab/decoder/{cvae}/40.json?label=seventy", 503),
+        ("/genlab/decoder/{made}/5.json", 503),
+    ],
+)
+def test_what_there_is_not_is_refused_in_a_sentence(shelf, path, status):
+    found, headers, body = get(path.format(**shelf))
+    assert found == status
+    if headers["content-type"] == "application/json":
+        assert len(json.loads(body)["error"]) > 15
