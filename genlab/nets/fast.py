@@ -10,7 +10,8 @@ of every order; only the way of computing differs.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -21,7 +22,10 @@ from torch.nn import functional as F
 FEW = 1
 _relu_backward = torch.ops.aten.threshold_backward.default
 _leaky_backward = torch.ops.aten.leaky_relu_backward.default
-_tanh_backward = torch.ops.aten.tanh_backward.default
+# The same, put where it is wanted.
+_relu_backward_to = torch.ops.aten.threshold_backward.grad_input
+_leaky_backward_to = torch.ops.aten.leaky_relu_backward.grad_input
+_tanh_backward = torch.ops.aten.tanh_backward.grad_input
 
 
 def channels_last(x: Tensor) -> Tensor:
@@ -214,12 +218,9 @@ def _to_input(gradient: Tensor, weight: Tensor) -> Tensor:
     return gradient @ weight
 
 
-def _to_weight(gradient: Tensor, x: Tensor, out: Tensor | None = None) -> Tensor:
+def _to_weight(gradient: Tensor, x: Tensor) -> Tensor:
     """gradient^T @ x, likewise."""
-    if x.shape[1] > NARROW:
-        return torch.mm(gradient.t(), x, out=out)
-    found = (x.t() @ gradient).t()
-    return found if out is None else out.copy_(found)
+    return (x.t() @ gradient).t() if x.shape[1] <= NARROW else gradient.t() @ x
 
 
 def _outs(x: Tensor, bends: Sequence[float], weights: Sequence[Tensor]) -> list[Tensor]:
@@ -245,57 +246,22 @@ def _chain(
     return [*kept, gradient]
 
 
-def _forward(x: Tensor, bends: Sequence[float], weights: Sequence[Tensor]) -> list[Tensor]:
-    """x and what comes out of each layer, outside a graph."""
-    kept = [x]
-    for i, bend in enumerate(bends):
-        x = F.linear(x, weights[2 * i], weights[2 * i + 1])
-        if bend == 0.0:
-            x.relu_()
-        elif bend != 1.0:
-            F.leaky_relu_(x, bend)
-        kept.append(x)
-    return kept
-
-
-def _backward(
-    gradient: Tensor,
-    kept: Sequence[Tensor],
-    bends: Sequence[float],
-    weights: Sequence[Tensor],
-    needs: Sequence[bool],
-    into: Sequence[Tensor] | None = None,
-) -> list[Tensor | None]:
-    """The gradients of x, and of the weights and biases in their order.
-
-    Args:
-        kept: what :func:`_forward` gave.
-        needs: for each of the results, whether it is wanted.
-        into: where those of weights and biases are put.
-    """
-    found: list[Tensor | None] = [None] * (1 + len(weights))
-    for i in range(len(bends) - 1, -1, -1):
-        gradient = _unbend(gradient, kept[i + 1], bends[i])
-        k = 2 * i
-        if needs[k + 1]:
-            found[k + 1] = _to_weight(gradient, kept[i], into[k] if into else None)
-        if needs[k + 2]:
-            found[k + 2] = torch.sum(gradient, 0, out=into[k + 1] if into else None)
-        if i or needs[0]:
-            gradient = _to_input(gradient, weights[k])
-    found[0] = gradient if needs[0] else None
-    return found
-
-
 class _Layers(torch.autograd.Function):
     """Linear layers, each followed by max(bend·y, y), as one node of the graph."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, bends: tuple[float, ...], *weights: Tensor) -> Tensor:
-        kept = _forward(x, bends, weights)
+        kept = [x]
+        for i, bend in enumerate(bends):
+            x = F.linear(x, weights[2 * i], weights[2 * i + 1])
+            if bend == 0.0:
+                x.relu_()
+            elif bend != 1.0:
+                F.leaky_relu_(x, bend)
+            kept.append(x)
         ctx.save_for_backward(*kept, *weights)
         ctx.bends = bends
-        return kept[-1]
+        return x
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
@@ -309,8 +275,17 @@ class _Layers(torch.autograd.Function):
                 return to_x, None, *[None] * len(weights)
             # What comes out of each layer is then part of the graph, too.
             kept = _outs(kept[0], bends, weights)
-        found = _backward(gradient, kept, bends, weights, (needs[0], *needs[2:]))
-        return found[0], None, *found[1:]
+        found: list[Tensor | None] = [None] * (2 + len(weights))
+        for i in range(n - 1, -1, -1):
+            gradient = _unbend(gradient, kept[i + 1], bends[i])
+            if needs[2 + 2 * i]:
+                found[2 + 2 * i] = _to_weight(gradient, kept[i])
+            if needs[3 + 2 * i]:
+                found[3 + 2 * i] = gradient.sum(0)
+            if i or needs[0]:
+                gradient = _to_input(gradient, weights[2 * i])
+        found[0] = gradient if needs[0] else None
+        return tuple(found)
 
 
 class _Slope(torch.autograd.Function):
@@ -358,10 +333,9 @@ def _bend(layer: nn.Module) -> float | None:
 
 
 class Chain:
-    """Linear layers and their activations, run and differentiated without the engine.
+    """Linear layers and their activations, to be run and differentiated without the engine.
 
-    For small nets the graph costs more than the arithmetic. This is the arithmetic of
-    :func:`in_turn` alone, for a loss whose slope in the chain's output is known.
+    For small nets the graph costs more than the arithmetic.
 
     Args:
         layers: linear layers with bias, with ReLU or LeakyReLU between, perhaps Tanh at the end;
@@ -369,79 +343,152 @@ class Chain:
 
     Raises:
         ValueError: for another layer.
-
-    Example:
-        >>> net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
-        >>> chain, x = Chain(net), torch.rand(5, 3)
-        >>> with torch.no_grad():
-        ...     kept = chain.forward(x)
-        ...     slope = chain.backward(torch.ones(5, 1), kept, to_input=True)
-        >>> slope.shape, net[0].weight.grad.shape
-        (torch.Size([5, 3]), torch.Size([4, 3]))
     """
 
     def __init__(self, layers: Iterable[nn.Module]) -> None:
-        bends: list[float] = []
-        weights: list[Tensor] = []
+        self.bends: list[float] = []
+        self.weights: list[Tensor] = []
         self.tanh = False
         for layer in layers:
-            bend = _bend(layer) if bends and bends[-1] == 1.0 else None
-            if self.tanh:
-                raise ValueError(f"{layer} behind Tanh is no part of a chain")
-            if type(layer) is nn.Linear and layer.bias is not None:
-                bends.append(1.0)
-                weights += (layer.weight, layer.bias)
-            elif bend is not None:
-                bends[-1] = bend
-            elif type(layer) is nn.Tanh and bends:
+            bend = _bend(layer) if self.bends and self.bends[-1] == 1.0 else None
+            if type(layer) is nn.Linear and layer.bias is not None and not self.tanh:
+                self.bends.append(1.0)
+                self.weights += (layer.weight, layer.bias)
+            elif bend is not None and not self.tanh:
+                self.bends[-1] = bend
+            elif type(layer) is nn.Tanh and self.bends and not self.tanh:
                 self.tanh = True
             elif type(layer) is not nn.Flatten:
                 raise ValueError(f"{layer} is no part of a chain")
-        self.bends, self.weights = tuple(bends), tuple(weights)
-        self._gradients: list[Tensor] = []
-        self._all = (True,) * len(weights)
-        self._none = (False,) * len(weights)
+        self.gradients = [torch.empty_like(weight) for weight in self.weights]
 
-    def forward(self, x: Tensor) -> list[Tensor]:
-        """x, (B, inputs), and what comes out of each layer; the last is the result.
+    def sizes(self) -> tuple[int, int]:
+        """The entries of an input and of a result."""
+        return self.weights[0].shape[1], self.weights[-1].shape[0]
 
-        To be called outside a graph (``torch.no_grad``).
-        """
-        kept = _forward(x, self.bends, self.weights)
-        if self.tanh:
-            kept.append(kept[-1].tanh())
-        return kept
-
-    def backward(
-        self,
-        gradient: Tensor,
-        kept: Sequence[Tensor],
-        *,
-        to_weights: bool = True,
-        to_input: bool = False,
-    ) -> Tensor | None:
-        """Write the gradients of the weights into their ``.grad``; the gradient to the input.
-
-        Args:
-            gradient: of what is lowered, to the result, (B, outputs).
-            kept: what :meth:`forward` gave.
-            to_weights, to_input: whether they are wanted; what was in ``.grad`` is overwritten.
-        """
-        if self.tanh:
-            gradient = _tanh_backward(gradient, kept[-1])
-        needs = (to_input, *(self._all if to_weights else self._none))
-        into = self._buffers() if to_weights else None
-        return _backward(gradient, kept, self.bends, self.weights, needs, into)[0]
-
-    def _buffers(self) -> list[Tensor]:
-        """The same tensors at every step, seen to be the weights' ``.grad``."""
-        held = self._gradients
-        if not held or held[0].dtype != self.weights[0].dtype:
-            held = self._gradients = [torch.empty_like(w) for w in self.weights]
-        for weight, gradient in zip(self.weights, held, strict=True):
+    def give(self) -> None:
+        """Put the gradients that were found last into the weights' ``.grad``."""
+        for weight, gradient in zip(self.weights, self.gradients, strict=True):
             if weight.grad is not gradient:
                 weight.grad = gradient
-        return held
+
+
+class Pass:
+    """A chain on batches of one size, forth and back: the arithmetic of :func:`in_turn` alone.
+
+    Every intermediate has its place and every operation its arguments from the start, so that a
+    pass allocates nothing and decides nothing. To be run outside a graph (``torch.no_grad``).
+
+    Args:
+        chain: the layers.
+        x: where the batch will be, (B, inputs).
+        out: where the result is to be, (B, outputs).
+        to_x: where the gradient to the batch is to be, (B, inputs), if that is wanted.
+        to_weights: whether those of the weights are wanted; they will be ``chain.gradients``.
+
+    Example:
+        >>> net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
+        >>> x = torch.rand(5, 3)
+        >>> with torch.no_grad():
+        ...     ready = Pass(chain := Chain(net), x)
+        ...     ready.forward()
+        ...     ready.gradient.fill_(1.0)  # of what is lowered, to the result
+        ...     ready.backward()
+        ...     bool((ready.out == net(x)).all()), chain.gradients[3].item()
+        (True, 5.0)
+    """
+
+    def __init__(
+        self,
+        chain: Chain,
+        x: Tensor,
+        out: Tensor | None = None,
+        *,
+        to_x: Tensor | None = None,
+        to_weights: bool = True,
+    ) -> None:
+        bends, weights = chain.bends, [weight.detach() for weight in chain.weights]
+        self.x = x
+        outs = [x, *(x.new_empty(len(x), bias.shape[0]) for bias in weights[1::2])]
+        if out is not None:
+            outs[-1] = out
+        #: The result; and where its gradient is put before :meth:`backward`, which spoils it.
+        self.out, self.gradient = outs[-1], torch.empty_like(outs[-1])
+        forth: list[Callable[[], Any]] = []
+        for i, bend in enumerate(bends):
+            forth.append(
+                partial(
+                    torch.addmm, weights[2 * i + 1], outs[i], weights[2 * i].t(), out=outs[i + 1]
+                )
+            )
+            if bend == 0.0:
+                forth.append(outs[i + 1].relu_)
+            elif bend != 1.0:
+                forth.append(partial(F.leaky_relu_, outs[i + 1], bend))
+        back: list[Callable[[], Any]] = []
+        gradient = self.gradient
+        if chain.tanh:
+            forth.append(self.out.tanh_)
+            back.append(partial(_tanh_backward, gradient, self.out, grad_input=gradient))
+        for i in range(len(bends) - 1, -1, -1):
+            bend, weight = bends[i], weights[2 * i]
+            if bend == 0.0:
+                back.append(
+                    partial(_relu_backward_to, gradient, outs[i + 1], 0, grad_input=gradient)
+                )
+            elif bend != 1.0:
+                back.append(
+                    partial(
+                        _leaky_backward_to,
+                        gradient,
+                        outs[i + 1],
+                        bend,
+                        True,
+                        grad_input=gradient,
+                    )
+                )
+            if to_weights:
+                back += _weight_into(gradient, outs[i], chain.gradients[2 * i])
+                back.append(partial(torch.sum, gradient, 0, out=chain.gradients[2 * i + 1]))
+            if i or to_x is not None:
+                before = to_x if i == 0 and to_x is not None else torch.empty_like(outs[i])
+                back += _input_into(gradient, weight, before)
+                gradient = before
+        self._forth, self._back = tuple(forth), tuple(back)
+
+    def forward(self) -> None:
+        """From ``x`` to ``out``."""
+        for operation in self._forth:
+            operation()
+
+    def backward(self) -> None:
+        """From ``gradient`` to what is wanted; what was there before is overwritten."""
+        for operation in self._back:
+            operation()
+
+
+def _input_into(gradient: Tensor, weight: Tensor, out: Tensor) -> list[Callable[[], Any]]:
+    """:func:`_to_input`, put into ``out``."""
+    if weight.shape[0] == 1:
+        return [partial(torch.mul, gradient, weight, out=out)]
+    if weight.shape[1] <= NARROW:
+        turned = torch.empty_like(weight.t(), memory_format=torch.contiguous_format)
+        return [
+            partial(turned.copy_, weight.t()),
+            partial(torch.mm, gradient, turned.t(), out=out),
+        ]
+    return [partial(torch.mm, gradient, weight, out=out)]
+
+
+def _weight_into(gradient: Tensor, x: Tensor, out: Tensor) -> list[Callable[[], Any]]:
+    """:func:`_to_weight`, put into ``out``."""
+    if x.shape[1] <= NARROW:
+        turned = torch.empty_like(out.t(), memory_format=torch.contiguous_format)
+        return [
+            partial(torch.mm, x.t(), gradient, out=turned),
+            partial(out.copy_, turned.t()),
+        ]
+    return [partial(torch.mm, gradient.t(), x, out=out)]
 
 
 def in_turn(layers: Iterable[nn.Module], x: Tensor) -> Tensor:

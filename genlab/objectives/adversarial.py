@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from torch.nn.functional import relu, softplus
 from genlab.divergences import LOG_2
 from genlab.measure import Kind, Series
 from genlab.models.base import GenerativeModel, HasChains, HasCritic, HasDecoder
+from genlab.nets.fast import Chain, Pass
 from genlab.objectives.base import Later, Loss, Objective, Player, Turn
 from genlab.objectives.slopes import mixes
 from genlab.registry import OBJECTIVES
@@ -91,15 +92,22 @@ SLOPES: dict[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]] = {
 }
 
 
-def slope_of(loss: Callable[[Tensor], Tensor], score: Tensor) -> Tensor:
-    """The gradient of the mean of a loss, to the scores, (B,) -> (B,)."""
+def slope_into(
+    out: Tensor, loss: Callable[[Tensor], Tensor], score: Tensor, share: Tensor
+) -> None:
+    """Put the gradient of the mean of a loss, to the scores, into ``out``; (B,) each.
+
+    Args:
+        share: 1/B, ().
+    """
     known = SLOPES.get(loss)
     if known is not None:
-        return known(score) / len(score)
+        torch.mul(known(score), share, out=out)
+        return
     with torch.enable_grad():
         leaf = score.detach().requires_grad_()
         (found,) = torch.autograd.grad(loss(leaf).mean(), leaf)
-    return found
+    out.copy_(found)
 
 
 #: In the first two D lowers E softplus(−l(x)) + E softplus(l(G(z))), that is
@@ -289,9 +297,20 @@ class Adversarial(Objective):
         return Loss(lowered.mean(), self.discriminator_terms(lowered, real, fake))
 
     def direct(self, model: GenerativeModel, x: Tensor) -> Turn | None:
-        if self._game is None or self._game.model() is not model:
-            self._game = _Game(self, model)
-        return self._game.turn(x) if self._game.playable else None
+        if not isinstance(model, HasChains):
+            return None
+        game = self._game
+        if game is None or not game.suits(model, len(x)):
+            chains = model.chains() if self._plays_its_row() else None
+            if chains is None:
+                return None
+            game = self._game = _Game(self, model, *chains, len(x))
+        return game.turns(model.flat(x), model.prior().sample(game.draws))
+
+    def _plays_its_row(self) -> bool:
+        mine = type(self)
+        once = all(player.repeats == 1 for player in self.players)
+        return once and all(getattr(mine, name) is getattr(Adversarial, name) for name in _PLAIN)
 
     def discriminator_terms(
         self, lowered: Tensor, real: Tensor, fake: Tensor
@@ -316,56 +335,74 @@ _PLAIN = ("loss", "losses", "generate", "_generator", "_discriminator")
 
 
 class _Game:
-    """A model's game without a graph: what is the same at every step is looked up once.
+    """The game of two chains on batches of one size, without a graph.
 
-    Gradients flow through the two chains by their own backward pass; the engine is asked for the
+    Gradients flow through the chains by their own backward pass; the engine is asked for the
     slope of a loss in the scores at most.
 
     Args:
         objective: the losses.
-        model: the players; held weakly.
+        model: whose chains they are; held weakly.
+        generator, critic: the players.
+        n: examples of a batch.
     """
 
-    def __init__(self, objective: Adversarial, model: GenerativeModel) -> None:
-        self.model = weakref.ref(model)
+    def __init__(
+        self, objective: Adversarial, model: HasChains, generator: Chain, critic: Chain, n: int
+    ) -> None:
+        self.model, self.n = weakref.ref(model), n
         self.row, self.terms = objective.row, objective.discriminator_terms
-        plain = all(
-            getattr(type(objective), name) is getattr(Adversarial, name) for name in _PLAIN
-        ) and all(player.repeats == 1 for player in objective.players)
-        chains = model.chains() if plain and isinstance(model, HasChains) else None
-        self.playable = chains is not None
-        if chains is not None:
-            self.generator, self.critic = chains
+        self.generator, self.critic = generator, critic
+        self._lie = generator.weights[0].data_ptr(), critic.weights[0].data_ptr()
+        first = generator.weights[0]
+        self.draws = torch.Size((n,))
+        #: Real examples, and behind them the generated.
+        both = first.new_empty(2 * n, critic.sizes()[0])
+        self.real, made = both.split(n)
+        self.make = Pass(generator, first.new_empty(n, generator.sizes()[0]), made)
+        self.judge = Pass(critic, both)
+        self.please = Pass(critic, made, to_x=self.make.gradient, to_weights=False)
+        self.at_real, self.at_fake = self.judge.gradient.view(-1).split(n)
+        self.at_made = self.please.gradient.view(-1)
+        self.share = first.new_tensor(1.0 / n)
 
-    def turn(self, x: Tensor) -> Turn:
-        """The turns of a step on a batch, on one draw of z."""
-        model: Any = self.model()
-        kept = self.generator.forward(model.prior().sample(torch.Size((len(x),))))
+    def suits(self, model: HasChains, n: int) -> bool:
+        """Whether it is of this model, for so many examples, and the weights lie where they lay.
 
-        def of(player: str) -> Mapping[str, Tensor]:
-            if player == "generator":
-                return self._generator(kept)
-            return self._discriminator(torch.cat([model.flat(x), kept[-1]]))
+        They do not after a change of their type.
+        """
+        lie = self.generator.weights[0].data_ptr(), self.critic.weights[0].data_ptr()
+        return self.model() is model and self.n == n and self._lie == lie
 
-        return of
+    def turns(self, x: Tensor, z: Tensor) -> Turn:
+        """The turns of a step on a batch, (B, dim), and a draw, (B, latent)."""
+        self.real.copy_(x)
+        self.make.x.copy_(z)
+        self.make.forward()
+        return self._turn
 
-    def _discriminator(self, both: Tensor) -> Later:
-        row, n = self.row, len(both) // 2
-        kept = self.critic.forward(both)
-        score = kept[-1].view(-1)
-        real, fake = score[:n], score[n:]
-        slope = torch.cat([slope_of(row.real, real), slope_of(row.fake, fake)])
-        self.critic.backward(slope.unsqueeze(1), kept)
-        return Later(lambda: self.terms(row.real(real) + row.fake(fake), real, fake))
+    def _turn(self, player: str) -> Later:
+        return self._generator() if player == "generator" else self._discriminator()
 
-    def _generator(self, made: Sequence[Tensor]) -> Later:
+    def _discriminator(self) -> Later:
+        row, terms = self.row, self.terms
+        self.judge.forward()
+        # A copy: a reader may look after the next step.
+        real, fake = self.judge.out.flatten().clone().split(self.n)
+        slope_into(self.at_real, row.real, real, self.share)
+        slope_into(self.at_fake, row.fake, fake, self.share)
+        self.judge.backward()
+        self.critic.give()
+        return Later(lambda: terms(row.real(real) + row.fake(fake), real, fake))
+
+    def _generator(self) -> Later:
         of = self.row.generator
-        kept = self.critic.forward(made[-1])
-        score = kept[-1].view(-1)
-        slope = slope_of(of, score).unsqueeze(1)
-        back = self.critic.backward(slope, kept, to_weights=False, to_input=True)
-        assert back is not None
-        self.generator.backward(back, made)
+        self.please.forward()
+        score = self.please.out.flatten().clone()
+        slope_into(self.at_made, of, score, self.share)
+        self.please.backward()
+        self.make.backward()
+        self.generator.give()
         return Later(lambda: {"loss_generator": of(score)})
 
 
