@@ -251,6 +251,15 @@ def saved_directions(saved: Iterable[Mapping[str, Any]], latent: int) -> list[Di
     return found
 
 
+def _joined(found: list[Direction], more: list[Direction]) -> list[Direction]:
+    """Both, with names that stay unique."""
+    taken = {one.name for one in found}
+    return found + [
+        dataclasses.replace(one, name=f"saved: {one.name}") if one.name in taken else one
+        for one in more
+    ]
+
+
 def named_directions(
     model: Any,
     data: Dataset,
@@ -280,9 +289,9 @@ def named_directions(
     known = labelled_codes(model, data, seed) if known is None else known
     found = [] if known is None else attribute_directions(known, kind)
     found += principal(model, codes, seed=seed) + sefa(model)
-    spreads = [*found, *saved_directions(saved, model.latent)]
+    found = _joined(found, saved_directions(saved, model.latent))
     z = _finite(codes)
-    return [_with_spread(one, z) for one in spreads]
+    return [_with_spread(one, z) for one in found]
 
 
 def given_direction(vector: Sequence[float], codes: Codes) -> Direction:
@@ -342,4 +351,4 @@ def directions_from(
                 one,
             )
         )
-    return found + saved_directions(saved, vectors.shape[1])
+    return _joined(found, saved_directions(saved, vectors.shape[1]))

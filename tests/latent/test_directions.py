@@ -214,9 +214,11 @@ def test_every_decoder_has_named_directions(
     with torch.no_grad():
         looked = codes_of(model, data, "prior", 60, 0)
         saved = {"name": "mine", "kind": "direction", "vector": [1.0] * model.latent, "n": 3}
-        found = named_directions(model, data, looked, [saved])
+        twin = {**saved, "name": "principal 1"}
+        found = named_directions(model, data, looked, [twin, saved])
     names = [one.name for one in found]
     assert names[-1] == "mine"
+    assert names[-2] == ("saved: principal 1" if "principal 1" in names[:-2] else "principal 1")
     assert len(set(names)) == len(names)
     for one in found:
         assert one.vector.shape == (model.latent,)

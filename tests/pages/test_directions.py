@@ -11,6 +11,7 @@ import torch
 from genlab import latent, runs
 from genlab.latent.arithmetic import typical_length
 from genlab.latent.directions import directions_from, sefa
+from genlab.runs.saved import saved
 
 
 def captions(app):
@@ -139,12 +140,23 @@ def test_what_is_saved_is_offered_scored_and_added(visit, work, shelf):
     scored = result(shelf["vae"], vector=expected)
     text = next(t for t in captions(app) if "changes identity by" in t)
     assert f"{float(scored['change'][0]):.3f}" in text
+    rows = {row["name"]: row for row in saved(runs.files(), shelf["vae"])}
+    assert rows["one not zero"]["kind"] == "direction"
+    np.testing.assert_allclose(rows["one not zero"]["vector"], v / v.norm(), atol=1e-6)
+    assert rows["mixed"]["kind"] == "set"
+    app.selectbox(key="explore.directions.kept").set_value("mixed").run()
+    app.button(key="explore.directions.forget").click().run()
+    assert [row["name"] for row in saved(runs.files(), shelf["vae"])] == ["one not zero"]
 
 
 def test_a_name_is_asked_for(visit, work, shelf):
     app = shown(visit, work, run=shelf["vae"])
-    app.button(key="explore.directions.save.set").click().run()
+    key = "explore.directions.save.set"
+    app.button(key=key).click().run()
     assert any("It needs a name" in e.value for e in app.error)
+    app.text_input(key=f"{key}.name").set_value("<b>")
+    app.button(key=key).click().run()
+    assert any("is no name" in e.value for e in app.error)
 
 
 def test_a_model_without_codes_has_no_such_tool(visit, work, shelf):

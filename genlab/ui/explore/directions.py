@@ -10,7 +10,7 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from genlab import latent
+from genlab import latent, runs
 from genlab.data.base import DataMeta
 from genlab.errors import GenlabError
 from genlab.figures.directions import gains_figure
@@ -19,6 +19,7 @@ from genlab.latent.attributes import PROBES
 from genlab.latent.directions import Direction, directions_from, unit
 from genlab.latent.points import latent_of, point
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
+from genlab.runs import saved as kept
 from genlab.ui import pictures
 from genlab.ui.explore.jobs import result_of
 from genlab.ui.explore.scene import Scene, among_data, remember, remembered
@@ -215,6 +216,7 @@ def arithmetic_part(scene: Scene, found: Mapping[str, Any]) -> None:
         save_form(run, "a − b", "direction", chosen["a"].z - chosen["b"].z, chosen["a"].n)
     with right:
         save_form(run, "a − b + c", "set", z, 1)
+    forget_form(run)
 
 
 # --- directions ----------------------------------------------------------------------------------
@@ -271,6 +273,7 @@ def directions_part(scene: Scene, found: Mapping[str, Any]) -> None:
     with left:
         strip(scene, one, float(reach))
         save_form(run, str(name), "direction", torch.from_numpy(one.vector), one.n)
+        forget_form(run)
     with right:
         gains(scene, found, one, names.index(str(name)))
 
@@ -338,16 +341,9 @@ def gains(scene: Scene, found: Mapping[str, Any], one: Direction, row: int) -> N
 # --- what is kept --------------------------------------------------------------------------------
 
 
-def saved(run: str) -> list[Mapping[str, Any]]:
+def saved(run: str) -> list[dict[str, Any]]:
     """The vectors saved with a run, ``{name, kind, vector, n, note}``."""
-    rows: list[Mapping[str, Any]] = st.session_state.get(f"explore.saved.{run}", [])
-    return rows
-
-
-def save(run: str, row: Mapping[str, Any]) -> None:
-    """Keep a vector with a run; one of the same name is replaced."""
-    rows = [kept for kept in saved(run) if kept["name"] != row["name"]]
-    st.session_state[f"explore.saved.{run}"] = [*rows, row]
+    return kept.saved(runs.files(), run)
 
 
 def save_form(run: str, what: str, kind: str, vector: Tensor, n: int) -> None:
@@ -361,14 +357,24 @@ def save_form(run: str, what: str, kind: str, vector: Tensor, n: int) -> None:
     if not name.strip():
         st.error("It needs a name; nothing was saved yet.", icon=":material/error:")
         return
-    numbers = unit(vector.numpy()) if kind == "direction" else vector.double().numpy()
-    row = {
-        "name": name.strip(),
-        "kind": kind,
-        "vector": [round(float(v), 8) for v in numbers],
-        "n": n,
-        "note": what,
-    }
-    save(run, row)
-    st.toast(f"Saved {plain(name.strip())}.")
+    try:
+        numbers = unit(vector.numpy()) if kind == "direction" else vector.double().numpy()
+        vector_ = [round(float(v), 8) for v in numbers]
+        row = {"name": name, "kind": kind, "vector": vector_, "n": n, "note": what}
+        kept.save(runs.files(), run, row)
+    except GenlabError as error:
+        st.error(sentence(error), icon=":material/error:")
+        return
     st.rerun()
+
+
+def forget_form(run: str) -> None:
+    """What is saved with a run, and a way to forget it."""
+    names = [row["name"] for row in saved(run)]
+    if not names:
+        return
+    with st.expander(f"Saved with this run: {len(names)}"):
+        name = st.selectbox("Name", names, key="explore.directions.kept")
+        if st.button("Forget it", key="explore.directions.forget", icon=":material/delete:"):
+            kept.remove(runs.files(), run, str(name))
+            st.rerun()
