@@ -90,9 +90,10 @@ def main() -> int:
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
                 page = browser.new_page()
+                address = f"http://127.0.0.1:{port}/explore?run=shipped:vae-mnist5k&tool=own"
                 for _ in range(100):
                     try:
-                        page.goto(f"http://127.0.0.1:{port}/explore?run=shipped:vae-mnist5k")
+                        page.goto(address)
                         break
                     except Exception:
                         time.sleep(0.2)
