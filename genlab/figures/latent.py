@@ -1,33 +1,43 @@
-"""The map of a latent space: what it shows, then how it is drawn."""
+"""The map of a latent space: what it shows, and the small message that the page draws it from."""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
+import plotly.colors
 from numpy.typing import NDArray
 
-from genlab.figures.style import COLOURS, GREY, SYMBOLS, figure
+from genlab.figures.style import COLOURS, GREY
 
-METHODS: Mapping[str, str] = {"pca": "PCA", "tsne": "t-SNE"}
+SPACES: Mapping[str, str] = {
+    "posterior mean": "posterior means",
+    "critic feature": "critic features",
+    "data": "examples, as they are",
+}
+#: Even in lightness, and read alike by colour-blind eyes.
+RAMP = tuple(plotly.colors.sample_colorscale("Viridis", 16))
 
 
 @dataclass(frozen=True)
 class MapInfo:
-    """A map of codes in the plane.
+    """A map of codes.
 
     Args:
-        xy: (N, 2) positions.
+        xy: (N, dims) positions.
         label: (N,) class index, -1 where there is none.
         generated: (N,) whether the point was made by the model.
         classes: names of the classes.
-        method: ``pca`` or ``tsne``.
+        method: the title of the method.
         space: what was mapped, with its number of dimensions.
-        trustworthiness: 0 to 1; ``neighbours``: how many were looked at.
+        trustworthiness, continuity: 0 to 1; ``neighbours``: how many were looked at;
+            ``compared``: of how many points.
         explained: the share of the variance on each axis, NaN where the method has none.
+        iterations: made, 0 where there are none; ``stopped``: whether it was stopped then.
+        loss: KL divergence in nats, NaN where there is none.
     """
 
     xy: NDArray[np.float32]
@@ -37,24 +47,31 @@ class MapInfo:
     method: str
     space: str
     trustworthiness: float
+    continuity: float
     neighbours: int
-    explained: tuple[float, float]
+    compared: int
+    explained: tuple[float, ...]
+    iterations: int = 0
+    stopped: bool = False
+    loss: float = float("nan")
+
+    @property
+    def quality(self) -> str:
+        """How far neighbours can be believed, printed on the map."""
+        return f"trustworthiness {self.trustworthiness:.3f} · continuity {self.continuity:.3f}"
 
     @property
     def caption(self) -> str:
         """What the map is, with its quality: for a person, and read out by a screen reader."""
-        text = f"{METHODS.get(self.method, self.method)} of {len(self.xy):,} {self.space}"
+        text = f"{self.method} of {len(self.xy):,} {self.space}"
         if np.isfinite(self.explained[0]):
             text += f" · variance shown {100 * sum(self.explained):.0f} %"
-        score = f"{self.trustworthiness:.3f}"
-        return f"{text} · trustworthiness {score} (k = {self.neighbours}; 1 is best)"
-
-
-SPACES: Mapping[str, str] = {
-    "posterior mean": "posterior means",
-    "critic feature": "critic features",
-    "data": "examples, as they are",
-}
+        if np.isfinite(self.loss):
+            text += f" · KL {self.loss:.3f} nats after {self.iterations:,} iterations"
+        if self.stopped:
+            text += " (stopped there)"
+        on = f", on {self.compared:,} of the points" if self.compared < len(self.xy) else ""
+        return f"{text} · {self.quality} (k = {self.neighbours}{on}; 1 is best)"
 
 
 def map_info(
@@ -64,8 +81,8 @@ def map_info(
 
     Args:
         result: arrays ``xy``, ``code``, ``label``, ``index``, ``explained``, ``trustworthiness``,
-            ``neighbours``.
-        method: how the map was made.
+            ``continuity``, ``neighbours``, ``compared``, ``iterations``, ``stopped``, ``loss``.
+        method: the title of how the map was made.
         space: what the codes are.
         classes: names of the classes.
     """
@@ -79,54 +96,99 @@ def map_info(
         method=method,
         space=f"{SPACES.get(space, space)} ({dims}-d)",
         trustworthiness=float(np.asarray(result["trustworthiness"])),
+        continuity=float(np.asarray(result["continuity"])),
         neighbours=int(np.asarray(result["neighbours"])),
-        explained=(float(share[0]), float(share[1])),
+        compared=int(np.asarray(result["compared"])),
+        explained=tuple(float(s) for s in share),
+        iterations=int(np.asarray(result["iterations"])),
+        stopped=bool(np.asarray(result["stopped"])),
+        loss=float(np.asarray(result["loss"])),
     )
 
 
-def map_figure(info: MapInfo) -> go.Figure:
-    """Draw a map: a colour and a shape for each class, hollow stars for generated points.
+def packed(values: NDArray[Any], low: NDArray[Any], high: NDArray[Any]) -> str:
+    """Positions (N, d) within their box as 16-bit little-endian numbers in base 64."""
+    span = np.maximum(high - low, 1e-12)
+    whole = np.clip(np.round(65535 * (values - low) / span), 0, 65535).astype("<u2")
+    return base64.b64encode(whole.tobytes()).decode()
 
-    The same info gives the same figure, byte for byte. Each point carries its row as customdata.
+
+def positions(frames: Sequence[NDArray[Any]]) -> dict[str, Any]:
+    """One map, or several over time in one box."""
+    low = np.min([xy.min(axis=0) for xy in frames], axis=0).astype(float)
+    high = np.max([xy.max(axis=0) for xy in frames], axis=0).astype(float)
+    made: dict[str, Any] = {
+        "n": len(frames[0]),
+        "dims": frames[0].shape[1],
+        "low": low.tolist(),
+        "high": high.tolist(),
+    }
+    if len(frames) == 1:
+        return made | {"xy": packed(frames[0], low, high)}
+    return made | {"frames": [packed(xy, low, high) for xy in frames]}
+
+
+def by_class(
+    label: NDArray[np.int64], classes: Sequence[str], generated: NDArray[np.bool_]
+) -> dict[str, Any]:
+    """A colour and a shape for each class; points of none share one."""
+    names = list(classes) or [str(k) for k in range(int(label.max(initial=-1)) + 1)]
+    level = label.copy()
+    if ((label < 0) & ~generated).any() or not names:
+        names.append("data")
+    level[label < 0] = len(names) - 1
+    colours = [COLOURS[k % len(COLOURS)] for k in range(len(names))]
+    return {
+        "colour": base64.b64encode(level.astype(np.uint8).tobytes()).decode(),
+        "names": names,
+        "palette": colours,
+    }
+
+
+def by_value(values: NDArray[Any], title: str) -> dict[str, Any]:
+    """A ramp between the 1st and the 99th percentile; beyond them, and without a value: the ends.
+
+    Args:
+        values: (N,), NaN where a point has none.
+        title: what they are, with the unit.
     """
-    traces = [
-        _trace(info, rows, _name(info, k), COLOURS[k % len(COLOURS)], SYMBOLS[k % len(SYMBOLS)])
-        for k in sorted({int(v) for v in info.label[~info.generated]})
-        if len(rows := np.flatnonzero((info.label == k) & ~info.generated))
-    ]
-    rows = np.flatnonzero(info.generated)
-    if len(rows):
-        traces.append(_trace(info, rows, "generated", GREY, "star-open"))
-    first, second = ("PC 1", "PC 2") if info.method == "pca" else ("", "")
-    return figure(
-        *traces,
-        height=520,
-        uirevision="map",
-        clickmode="event+select",
-        dragmode="pan",
-        xaxis={"title": {"text": first}, "zeroline": False},
-        yaxis={"title": {"text": second}, "zeroline": False, "scaleanchor": "x"},
-    )
+    finite = values[np.isfinite(values)]
+    low, high = np.quantile(finite, [0.01, 0.99]) if len(finite) else (0.0, 0.0)
+    span = max(float(high - low), 1e-12)
+    level = np.clip(255 * (np.nan_to_num(values, nan=low) - low) / span, 0, 255).round()
+    return {
+        "colour": base64.b64encode(level.astype(np.uint8).tobytes()).decode(),
+        "palette": list(RAMP),
+        "values": {"title": title, "low": float(low), "high": float(high)},
+    }
 
 
-def _name(info: MapInfo, k: int) -> str:
-    if k < 0:
-        return "data"
-    return info.classes[k] if k < len(info.classes) else str(k)
+def map_data(
+    info: MapInfo, key: str, colours: Mapping[str, Any] | None = None, **more: Any
+) -> dict[str, Any]:
+    """The message that the page draws a map from; the same info, the same message.
+
+    Args:
+        info: the map.
+        key: its identity: the view stays while it stays.
+        colours: of :func:`by_class` or :func:`by_value`; None: by class.
+        more: further fields (sprites, marks, set).
+    """
+    return {
+        "id": key,
+        **positions([info.xy]),
+        **(colours or by_class(info.label, info.classes, info.generated)),
+        **generated_field(info.generated),
+        "grey": GREY,
+        "words": info.caption,
+        "quality": info.quality,
+        "axes": ["PC 1", "PC 2"] if np.isfinite(info.explained[0]) else None,
+        **more,
+    }
 
 
-def _trace(
-    info: MapInfo, rows: NDArray[np.intp], name: str, colour: str, symbol: str
-) -> go.Scattergl:
-    return go.Scattergl(
-        x=info.xy[rows, 0].tolist(),
-        y=info.xy[rows, 1].tolist(),
-        customdata=rows.tolist(),
-        name=name,
-        mode="markers",
-        marker={"size": 7, "color": colour, "symbol": symbol, "opacity": 0.85},
-        hovertemplate=f"{name}, point %{{customdata}}<extra></extra>",
-        # A click selects one point; the others stay as they are.
-        selected={"marker": {"opacity": 1.0, "size": 11}},
-        unselected={"marker": {"opacity": 0.6}},
-    )
+def generated_field(generated: NDArray[np.bool_]) -> dict[str, str]:
+    """Which points the model made; left out where it made none."""
+    if not generated.any():
+        return {}
+    return {"generated": base64.b64encode(generated.astype(np.uint8).tobytes()).decode()}

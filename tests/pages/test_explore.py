@@ -9,6 +9,9 @@ from streamlit.util import AttributeDictionary
 
 from genlab import runs
 from genlab.latent.codes import held_out
+from genlab.runs.saved import saved
+
+KEYS = ("run", "step", "method", "n", "seed", "what", "dims")
 
 
 def captions(app):
@@ -24,8 +27,8 @@ def shown(visit, work, **params):
 
 
 def result(app):
-    values = {k: app.query_params[k] for k in ("run", "step", "method", "n", "seed", "what")}
-    values = {k: int(v) if k in ("step", "n", "seed") else v for k, v in values.items()}
+    values = {k: app.query_params[k] for k in KEYS}
+    values = {k: int(v) if k in ("step", "n", "seed", "dims") else v for k, v in values.items()}
     return runs.job_result(runs.submit_job("project", values).key)
 
 
@@ -44,7 +47,7 @@ def test_the_map_prints_scikit_learns_trustworthiness(visit, work, shelf, method
 
 def test_progress_is_shown_until_the_map_is_there(visit, work, shelf):
     app = visit("explore", run=shelf["gan"], seed="77")
-    assert not app.get("plotly_chart")
+    assert not captions(app)
     assert runs.store().claim_job("other") is not None
     assert not app.exception
     assert not app.error
@@ -56,6 +59,7 @@ def test_a_link_restores_run_step_method_seed_and_points(visit, work, shelf):
     app = shown(visit, work, **link, what="both", a="5", b="150", tool="own")
     assert dict(app.query_params) == link | {
         "what": "both",
+        "dims": "2",
         "a": "5",
         "b": "150",
         "tool": "own",
@@ -65,6 +69,14 @@ def test_a_link_restores_run_step_method_seed_and_points(visit, work, shelf):
     assert any("point 5" in text for text in captions(app))
 
 
+def hand(app, key, click=None, chosen=None):
+    """What the map reports of a click, a lasso or a box."""
+    rows = None if chosen is None else {"rows": chosen}
+    app.session_state[key] = AttributeDictionary({"click": click, "set": rows})
+    app.run()
+    assert not app.exception
+
+
 def image_captions(app):
     return [i.caption for block in app.image for i in block.proto.imgs]
 
@@ -72,10 +84,8 @@ def image_captions(app):
 def test_two_clicks_give_a_then_b_and_the_third_moves_on(visit, work, shelf):
     app = shown(visit, work, run=shelf["vae"], n="200")
     key = f"explore.map.{app.session_state['explore.map']}"
-    for row, expected in ((4, (4, None)), (9, (4, 9)), (2, (9, 2))):
-        chosen = AttributeDictionary({"points": [AttributeDictionary({"customdata": row})]})
-        app.session_state[key] = AttributeDictionary({"selection": chosen})
-        app.run()
+    for n, (row, expected) in enumerate(((4, (4, None)), (9, (4, 9)), (2, (9, 2))), 1):
+        hand(app, key, click={"row": row, "n": n})
         letters = tuple(app.session_state[f"explore.{letter}"] for letter in "ab")
         assert letters == expected
     assert (app.query_params["a"], app.query_params["b"]) == ("9", "2")
@@ -90,7 +100,7 @@ def test_a_real_image_of_a_gan_comes_with_the_nearest_generated_one(visit, work,
 
 def test_points_of_a_toy_decode_to_points(visit, work, shelf):
     app = shown(visit, work, run=shelf["ring"], n="200", a="0", b="150")
-    assert len(app.get("plotly_chart")) == 4
+    assert len(app.get("plotly_chart")) == 2
     assert not app.error
 
 
@@ -118,7 +128,8 @@ def test_a_model_without_a_latent_space_shows_its_data_only(visit, work, shelf):
     ("params", "message"),
     [
         ({"step": "7777"}, "step = '7777' is not possible"),
-        ({"method": "umap"}, "allowed: pca, tsne"),
+        ({"method": "lle"}, "allowed: pca, tsne, umap, isomap, mds, kernel, random"),
+        ({"dims": "4"}, "allowed: 2, 3"),
         ({"seed": "-1"}, "seed = '-1' is not possible"),
     ],
 )
@@ -199,3 +210,66 @@ def test_a_grid_of_codes_is_explored_like_any_code(visit, work, shelf):
     values = [s.value for s in app.slider if s.label.startswith("z[")]
     assert len(values) == 8
     assert any("decoded from its posterior mean" in text for text in image_captions(app))
+
+
+def test_a_set_shows_its_mean_and_is_saved_by_name(visit, work, shelf):
+    app = shown(visit, work, run=shelf["vae"], n="200")
+    key = f"explore.map.{app.session_state['explore.map']}"
+    hand(app, key, chosen=[0, 3, 7])
+    assert any(h.value == "A set of 3 points" for h in app.subheader)
+    assert "mean of the set's codes, decoded" in image_captions(app)
+    z = result(app)["z"].astype(float)
+    rest = np.delete(z, [0, 3, 7], axis=0)
+    expected = z[[0, 3, 7]].mean(0) - rest.mean(0)
+    assert any(f"length {np.linalg.norm(expected):.3g}" in text for text in captions(app))
+    app.text_input(key="explore.save.name").set_value("curly")
+    app.radio(key="explore.save.kind").set_value("direction")
+    next(b for b in app.button if b.label == "Save").click().run()
+    assert not app.exception
+    row = next(r for r in saved(runs.files(), shelf["vae"]) if r["name"] == "curly")
+    assert (row["kind"], row["n"]) == ("direction", 3)
+    np.testing.assert_allclose(row["vector"], expected, atol=1e-5)
+
+
+def test_an_empty_spot_is_decoded_and_says_how(visit, work, shelf):
+    app = shown(visit, work, run=shelf["vae"], n="200")
+    key = f"explore.map.{app.session_state['explore.map']}"
+    hand(app, key, click={"spot": [0.1, 0.2], "n": 1})
+    assert any("PCA takes back" in text for text in image_captions(app))
+    app = shown(visit, work, run=shelf["gan"], n="200")
+    key = f"explore.map.{app.session_state['explore.map']}"
+    hand(app, key, click={"spot": [0.1, 0.2], "n": 1})
+    assert any("no inverse" in text for text in image_captions(app))
+    assert "a" not in app.query_params
+
+
+@pytest.mark.parametrize(
+    ("run", "by", "title"),
+    [("vae", "error", "reconstruction"), ("gan", "critic", "critic"), ("gan", "density", "dens")],
+)
+def test_points_are_coloured_by_what_the_model_can_say(visit, work, shelf, run, by, title):
+    app = shown(visit, work, run=shelf[run], n="200", **{"t.colour": by})
+    work()
+    app.run()
+    assert not app.exception
+    assert not app.error
+    box = next(box for box in app.selectbox if box.label == "Colour by")
+    assert box.value == by
+    assert any(option.startswith(title) for option in box.options)
+    assert app.query_params["t.colour"] == by
+
+
+def test_the_film_is_made_on_request_and_says_how_far_points_moved(visit, work, shelf):
+    app = shown(visit, work, run=shelf["vae"], n="200", tool="movie")
+    app.button(key="explore.movie").click().run()
+    assert work() == 1
+    app.run()
+    assert not app.exception
+    assert any("laid over the one before by Procrustes" in text for text in captions(app))
+
+
+def test_a_map_of_three_axes(visit, work, shelf):
+    app = shown(visit, work, run=shelf["vae"], n="200", dims="3")
+    assert not app.exception
+    assert result(app)["xy"].shape == (180, 3)
+    assert any("variance shown 100 %" in text for text in captions(app))

@@ -1,85 +1,246 @@
-"""The map: a click shows what is at a point, two clicks the path between."""
+"""The map: a click shows what is at a point, two clicks the path between, a lasso a set."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
+import numpy as np
 import streamlit as st
+import torch
 from torch import Tensor
 
-from genlab import latent
-from genlab.figures.latent import map_figure, map_info
+from genlab import latent, runs
+from genlab.errors import GenlabError
+from genlab.figures.latent import by_value, map_data, map_info
+from genlab.latent.codes import examples
+from genlab.latent.colours import colourings
 from genlab.latent.points import Point, interpolation, latent_of, point
-from genlab.models.base import HasDecoder
+from genlab.latent.projections import PROJECTIONS, Array, pca_back
+from genlab.latent.sets import Summary, between, neighbours, summary
+from genlab.models.base import HasDecoder, HasEncoder
+from genlab.runs.saved import KINDS, save, saved
 from genlab.ui import pictures, state
-from genlab.ui.explore.scene import Scene, among_data, with_picks
+from genlab.ui.explore.jobs import result_of
+from genlab.ui.explore.scatter import scatter, sprites
+from genlab.ui.explore.scene import (
+    Scene,
+    among_data,
+    make_again,
+    remember,
+    remembered,
+    with_picks,
+)
 from genlab.ui.messages import empty, fragment, plain
+
+#: Pictures of a set that are shown; training examples among which its neighbours are looked for.
+SHOWN, TRAINING = 48, 5000
+NEAR = f"nearest of the first {TRAINING:,} training examples, in data space"
 
 
 @fragment()
 def map_part(scene: Scene) -> None:
-    """The map, with what a click shows beside it, and below it the path from A to B."""
+    """The map, with what a click shows beside it; below it a chosen set and the path A to B."""
     info = map_info(
         scene.result,
-        method=scene.query.method,
+        method=PROJECTIONS[scene.query.method].title,
         space=scene.codes.space,
         classes=scene.data.meta.classes,
     )
+    key = f"explore.map.{scene.query.key}"
+    # What the hand did is known before the map is drawn: its marks are those of this very run.
+    done = dict(st.session_state.get(key) or {})
+    click, chosen = done.get("click"), [int(r) for r in (done.get("set") or {}).get("rows", ())]
+    chosen = [row for row in chosen if row < len(scene.codes)]
     left, right = st.columns([3, 2], gap="medium")
-    with left:
-        event = st.plotly_chart(
-            map_figure(info),
-            key=f"explore.map.{scene.query.key}",
-            on_select="rerun",
-            selection_mode="points",
-            config={"displaylogo": False, "scrollZoom": True, "displayModeBar": False},
-        )
-        st.caption(info.caption)
     with right:
-        chosen = picks(scene, clicked(event))
+        found = picks(scene, click)
         points = {
             letter: point(scene.model, scene.data, scene.codes, row)
-            for letter, row in chosen.items()
+            for letter, row in found.items()
         }
-        if not points:
+        spot = (click or {}).get("spot")
+        if not points and spot is None:
             empty(
                 "Click a point.",
-                "It shows here, with what the model makes of it. A second "
-                "click gives a second point, and the path between the two.",
+                "It shows here, with what the model makes of it. A second click gives a second "
+                "point, and the path between the two. An empty spot shows what lies there; a "
+                "lasso or a box chooses a set.",
             )
+        if spot is not None:
+            spot_part(scene, np.asarray(spot, dtype=float))
         show_points(scene, points)
+    with left:
+        more: dict[str, Any] = {"marks": found, "set": chosen, "pick": True}
+        if scene.image:
+            more["sprites"] = sprites(scene.job, scene.data.meta.shape, len(scene.codes))
+        if isinstance(scene.model, HasDecoder) and scene.query.dims == 2:
+            more["spots"] = True
+        scatter(map_data(info, scene.job, coloured(scene), **more), key)
+        st.caption(info.caption)
+        if info.stopped and st.button(
+            "Let it settle", key="explore.settle", icon=":material/refresh:"
+        ):
+            make_again(scene)
+    if chosen:
+        set_part(scene, chosen)
     if len(points) == 2:
         path_part(scene, points["A"], points["B"])
 
 
-def clicked(event: Any) -> int | None:
-    """The row of the clicked point, None where nothing is selected."""
-    chosen = getattr(getattr(event, "selection", None), "points", None) or []
-    if not chosen:
+def coloured(scene: Scene) -> dict[str, Any] | None:
+    """The choice of a colouring, which the URL keeps, and the colours; None: by class."""
+    rows = colourings(type(scene.model), scene.data.meta)
+    options = ["class", *rows]
+    asked = remembered("colour", "class")
+    by = st.selectbox(
+        "Colour by",
+        options,
+        index=options.index(asked) if asked in options else 0,
+        key=f"explore.colour.{scene.query.run}",
+        format_func=lambda name: name if name == "class" else rows[name].title,
+    )
+    remember(colour=None if by == "class" else by)
+    if by == "class":
         return None
-    row = chosen[0].get("customdata")
-    return int(row[0] if isinstance(row, list) else row)
+    row = rows[by]
+    if row.slow:
+        wish = {name: scene.query.mapped[name] for name in ("run", "step", "n", "seed", "what")}
+        result = result_of("colour", wish | {"by": by}, what="The colouring")
+        if result is None:
+            return None
+        values = np.asarray(result["values"])
+    else:
+        xy = np.asarray(scene.result["xy"], dtype=float)
+        values = row.values(scene.model, scene.data, scene.codes, xy)
+    return by_value(values, row.title)
 
 
-def picks(scene: Scene, row: int | None) -> dict[str, int]:
+def spot_part(scene: Scene, at: Array) -> None:
+    """What lies at an empty spot of the map, and how that was found."""
+    if not isinstance(scene.model, HasDecoder):
+        return
+    exact = scene.query.method == "pca" and isinstance(scene.model, HasEncoder)
+    if exact:
+        z = torch.from_numpy(pca_back(scene.codes.code, at[None])[0].astype(np.float32))
+        words = "decoded from this spot: the code that PCA takes back from the plane"
+    else:
+        xy = np.asarray(scene.result["xy"], dtype=float)
+        guess = between(xy, scene.codes.z, at)
+        if guess is None:
+            st.caption("No point near this spot has a latent code.")
+            return
+        z = guess
+        words = "decoded near this spot: this map has no inverse; the mean code of the 5 nearest"
+    x = latent.decoded(scene.model, z[None])
+    if scene.image:
+        pictures.image(x.numpy(), height=112, caption=words)
+    else:
+        st.caption(words)
+        among_data(scene, "spot", marks={"spot": x[0]})
+
+
+def set_part(scene: Scene, rows: list[int]) -> None:
+    """A chosen set: its mean decoded, its pictures, its neighbours, its vector by a name."""
+    st.subheader(f"A set of {len(rows):,} points")
+    x = set_examples(scene, rows[:SHOWN])
+    if scene.image:
+        more = "" if len(rows) <= SHOWN else f", the first {SHOWN}"
+        pictures.image(x.numpy(), columns=min(16, len(x)), caption=f"the set{more}")
+    try:
+        found = summary(scene.codes, rows)
+    except GenlabError as error:
+        st.caption(plain(str(error)))
+        return
+    if not isinstance(scene.model, HasDecoder):
+        return
+    mean = latent.decoded(scene.model, torch.from_numpy(found.mean)[None])
+    near = near_training(scene, mean)
+    if scene.image:
+        with st.container(horizontal=True, gap="medium"):
+            pictures.image(mean.numpy(), height=112, caption="mean of the set's codes, decoded")
+            pictures.image(near.numpy(), height=112, columns=len(near), caption=NEAR)
+    else:
+        among_data(scene, "set", marks={"mean": mean[0], "nearest": near[0]})
+    length = float(np.linalg.norm(found.vector))
+    st.caption(
+        f"Attribute vector: mean of {found.known:,} codes less the mean of the other "
+        f"{found.rest:,}; length {length:.3g}."
+    )
+    save_part(scene, found)
+
+
+def set_examples(scene: Scene, rows: list[int]) -> Tensor:
+    """The points of a set in data space."""
+    part = np.asarray(rows)
+    codes = scene.codes
+    chosen = replace(
+        codes,
+        code=codes.code[part],
+        z=codes.z[part],
+        label=codes.label[part],
+        index=codes.index[part],
+    )
+    return examples(scene.model, scene.data, chosen)
+
+
+def near_training(scene: Scene, mean: Tensor) -> Tensor:
+    """The training examples nearest to a decoded mean, in data space."""
+    x = scene.data.train.x[:TRAINING]
+    rows = neighbours(mean.flatten().numpy(), x.flatten(1).numpy(), 6)
+    return x[torch.tensor(rows)].float()
+
+
+def save_part(scene: Scene, found: Summary) -> None:
+    """A name, and buttons that save the mean or the attribute vector with the run."""
+    run = scene.query.run
+    with (
+        st.form("explore.save", border=False),
+        st.container(horizontal=True, vertical_alignment="bottom"),
+    ):
+        name = st.text_input("Name", max_chars=40, key="explore.save.name")
+        what = st.radio(
+            "Save",
+            KINDS,
+            horizontal=True,
+            key="explore.save.kind",
+            format_func={"set": "its mean", "direction": "its attribute vector"}.__getitem__,
+        )
+        pressed = st.form_submit_button("Save", icon=":material/save:")
+    if pressed:
+        vector = found.mean if what == "set" else found.vector
+        note = f"{len(found.rows)} points of {PROJECTIONS[scene.query.method].title}"
+        row = {"name": name, "kind": what, "vector": vector.tolist(), "n": found.known}
+        try:
+            save(runs.files(), run, row | {"note": f"{note}, step {scene.query.step:,}"})
+            st.toast(f"Saved {plain(name)}.")
+        except GenlabError as error:
+            st.error(plain(str(error)), icon=":material/error:")
+    rows = saved(runs.files(), run)
+    if rows:
+        words = ", ".join(f"{row['name']} ({row['kind']}, n = {row['n']:,})" for row in rows)
+        st.caption(f"Saved with this run: {plain(words)}.")
+
+
+def picks(scene: Scene, click: Mapping[str, Any] | None) -> dict[str, int]:
     """The points A and B: from the URL, from clicks (the last two), or typed."""
     memory, size = st.session_state, len(scene.codes)
     if memory.get("explore.map") != scene.query.key:
         first_visit = "explore.map" not in memory
-        memory["explore.map"], memory["explore.click"] = scene.query.key, None
+        memory["explore.map"], memory["explore.click"] = scene.query.key, 0
         for letter in "ab":
             given = state.number(letter, -1, 0, size - 1)[0] if first_visit else -1
             memory[f"explore.{letter}"] = None if given < 0 else given
-    if row is not None and row != memory["explore.click"]:
+    number, row = (click or {}).get("n", 0), (click or {}).get("row")
+    if row is not None and 0 <= row < size and number != memory["explore.click"]:
         if memory["explore.a"] is None:
             memory["explore.a"] = row
         else:
             if memory["explore.b"] is not None:
                 memory["explore.a"] = memory["explore.b"]
             memory["explore.b"] = row
-    memory["explore.click"] = row
+    memory["explore.click"] = number
     columns = st.columns(2)
     for letter, column in zip("ab", columns, strict=True):
         column.number_input(

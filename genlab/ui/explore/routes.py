@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 from genlab import runs
 from genlab.latent.export import Program, export
 from genlab.models.labels import held_at_class
+from genlab.ui.explore.scatter import sprite_sheet
 from genlab.ui.routes import FOREVER, answer, guarded, refused, run_of, whole
 
 KINDS = {"json": "application/json", "bin": "application/octet-stream"}
@@ -55,4 +56,7 @@ def decoder(request: Request) -> Response:
     return answer(request, body, kind=KINDS[form], cache=FOREVER if current else "no-cache")
 
 
-ROUTES: list[BaseRoute] = [Route("/genlab/decoder/{run}/{step}.{form}", decoder)]
+ROUTES: list[BaseRoute] = [
+    Route("/genlab/decoder/{run}/{step}.{form}", decoder),
+    Route("/genlab/sprites/{job}.png", sprite_sheet),
+]

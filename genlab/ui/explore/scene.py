@@ -13,18 +13,21 @@ from torch import Tensor
 from genlab import latent, runs
 from genlab.errors import RunNotFound
 from genlab.figures.data import points_figure, points_info
-from genlab.figures.latent import METHODS
+from genlab.figures.latent import by_class, generated_field, positions
+from genlab.figures.style import GREY
 from genlab.latent import Codes
 from genlab.latent.codes import held_out
 from genlab.latent.points import codes_from
+from genlab.latent.projections import DIMS, PROJECTIONS
 from genlab.models.base import HasCritic, HasDecoder, HasEncoder, HasLabels
 from genlab.models.labels import held_at_class
 from genlab.ui import pictures, state
 from genlab.ui.cards import name
+from genlab.ui.explore.scatter import scatter
 from genlab.ui.messages import fragment, plain
 
 REFERENCE = re.compile(r"(shipped:)?[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-SIZES = (200, 500, 1000, 2000)
+SIZES = (200, 500, 1000, 2000, 5000, 10_000)
 WHAT = {"data": "held-out data", "prior": "prior samples", "both": "both"}
 FAILED = "The map could not be made"
 
@@ -41,6 +44,7 @@ class Query:
     what: str
     #: The class at which codes are decoded; None where the model knows none, or at no class.
     label: str | None = None
+    dims: int = 2
 
     @property
     def mapped(self) -> dict[str, Any]:
@@ -62,6 +66,8 @@ class Scene:
     data: Any
     codes: Codes
     result: Mapping[str, Any]
+    #: The key of the job that made the map.
+    job: str = ""
 
     @property
     def image(self) -> bool:
@@ -125,7 +131,8 @@ def controls(view: Any, steps: tuple[int, ...], model: type) -> Query:
         return value
 
     step0 = asked("step", steps, steps[-1])
-    method0 = asked("method", tuple(METHODS), "pca")
+    method0 = asked("method", tuple(PROJECTIONS), "pca")
+    dims0 = asked("dims", DIMS, 2)
     what0 = asked("what", subjects_, first)
     n0 = asked("n", SIZES, 500)
     seed0, why = state.number("seed", 0, 0, 2**31 - 1)
@@ -133,7 +140,7 @@ def controls(view: Any, steps: tuple[int, ...], model: type) -> Query:
     classes = known_classes(view, model)
     label0 = asked("label", classes, None) if classes else None
     key = f"explore.{view.id}"
-    widths = [3, 2, 2, 2, 1, 2] if classes else [3, 2, 2, 2, 1]
+    widths = [3, 2, 2, 2, 1, 1, 2] if classes else [3, 2, 2, 2, 1, 1]
     columns = st.columns(widths, vertical_alignment="bottom")
     with columns[0]:
         if len(steps) > 1:
@@ -148,13 +155,12 @@ def controls(view: Any, steps: tuple[int, ...], model: type) -> Query:
             step = steps[0]
             st.text_input("Snapshot (step)", f"{step:,}", disabled=True, key=f"{key}.step")
     with columns[1]:
-        method = st.segmented_control(
+        method = st.selectbox(
             "Map",
-            list(METHODS),
-            default=method0,
+            list(PROJECTIONS),
+            index=list(PROJECTIONS).index(method0),
             key=f"{key}.method",
-            format_func=METHODS.__getitem__,
-            required=True,
+            format_func=lambda name: PROJECTIONS[name].title,
         )
     with columns[2]:
         what = st.selectbox(
@@ -165,12 +171,23 @@ def controls(view: Any, steps: tuple[int, ...], model: type) -> Query:
             format_func=WHAT.__getitem__,
         )
     with columns[3]:
-        n = st.select_slider("How many", SIZES, value=n0, key=f"{key}.n")
+        n = st.select_slider(
+            "How many", SIZES, value=n0, key=f"{key}.n", format_func=lambda n: f"{n:,}"
+        )
     with columns[4]:
+        dims = st.segmented_control(
+            "Axes",
+            DIMS,
+            default=dims0,
+            key=f"{key}.dims",
+            format_func=lambda d: f"{d}-D",
+            required=True,
+        )
+    with columns[5]:
         seed = st.number_input("Seed", 0, 2**31 - 1, seed0, key=f"{key}.seed")
     label = None
     if classes:
-        with columns[5]:
+        with columns[6]:
             label = st.selectbox(
                 "Decode as class",
                 (None, *classes),
@@ -180,7 +197,9 @@ def controls(view: Any, steps: tuple[int, ...], model: type) -> Query:
                 help="The class given to the decoder for z of your own, paths and generated "
                 "points; a real example is decoded as its own class.",
             )
-    query = Query(view.id, int(step), str(method), int(n), int(seed), str(what), label)
+    query = Query(
+        view.id, int(step), str(method), int(n), int(seed), str(what), label, int(dims or 2)
+    )
     problems = [text for text in wrong if text]
     for text in problems:
         st.error(plain(text), icon=":material/error:")
@@ -237,21 +256,45 @@ def scene(view: Any, query: Query) -> Scene | None:
             st.rerun()
         return None
     if job.status != "done":
-        fragment(run_every=0.4)(_waiting)(job.key)
+        fragment(run_every=0.4)(_waiting)(job.key, view.data().meta.classes)
         return None
     result = runs.job_result(job.key)
     model = held_at_class(model_at(view.id, query.step, view.row.created), query.label)
     codes = codes_from(result, latent.space(model))
-    return Scene(query, model, view.data(), codes, result)
+    return Scene(query, model, view.data(), codes, result, job.key)
 
 
-def _waiting(key: str) -> None:
+def make_again(scene: Scene) -> None:
+    """Forget the map, so that the next look has it made anew."""
+    runs.forget_result(scene.job)
+    st.session_state.pop(f"explore.job.{scene.query.key}", None)
+    st.rerun()
+
+
+def _waiting(key: str, classes: tuple[str, ...]) -> None:
     job = runs.job(key)
     if job is None or job.status in ("done", "failed"):
         st.rerun()
     done = job.progress if job else 0.0
     text = (job.message if job else "") or "waits for a worker"
     st.progress(min(1.0, done), text=f"The map is being made: {plain(text)}")
+    shown = runs.job_so_far(key)
+    if shown is None:
+        return
+    if st.button("Stop here", key="explore.stop", icon=":material/stop:"):
+        runs.stop_job(key)
+    generated = shown["index"] < 0
+    scatter(
+        {
+            "id": key,
+            **positions([shown["xy"]]),
+            **by_class(shown["label"], classes, generated),
+            **generated_field(generated),
+            "grey": GREY,
+            "words": f"The map so far: {text}",
+        },
+        key="explore.live",
+    )
 
 
 def among_data(

@@ -1,0 +1,83 @@
+"""The map over training time: a slider, play, and how far the points moved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from genlab import runs
+from genlab.data.base import DataMeta
+from genlab.figures.latent import by_class, generated_field, positions
+from genlab.figures.style import GREY
+from genlab.latent.movie import FRAMES, chosen
+from genlab.latent.projections import PROJECTIONS
+from genlab.models.base import GenerativeModel
+from genlab.ui.explore.jobs import result_of
+from genlab.ui.explore.scatter import scatter
+from genlab.ui.explore.scene import Scene, remember, remembered
+from genlab.ui.explore.tools import TOOLS, Tool
+from genlab.ui.messages import empty, fragment
+
+#: Points of a film at most: every frame is a map of its own.
+MOST = 1000
+
+
+@TOOLS.register("movie", title="Over time")
+class Movie(Tool):
+    """The same examples at every snapshot, each map laid over the one before."""
+
+    icon = ":material/movie:"
+    order = 60
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], meta: DataMeta) -> bool:
+        return True
+
+    def draw(self, scene: Scene) -> None:
+        movie_part(scene)
+
+
+@fragment()
+def movie_part(scene: Scene) -> None:
+    """The film of the map, made when it is asked for."""
+    steps = chosen(runs.open_run(scene.query.run).snapshots(), FRAMES)
+    if len(steps) < 2:
+        empty("There is one snapshot.", "A film needs two at least; train on, or keep more.")
+        return
+    values: dict[str, Any] = scene.query.mapped | {"steps": steps, "step": steps[-1]}
+    values["n"] = min(int(values["n"]), MOST)
+    method = PROJECTIONS[scene.query.method].title
+    asked = f"{scene.query.key}-{len(steps)}-{steps[-1]}"
+    if remembered("movie") != asked:
+        words = f"{method} of {values['n']:,} points at {len(steps)} snapshots."
+        st.caption(f"{words} A worker makes it; t-SNE and UMAP take a while.")
+        if not st.button("Make the film", key="explore.movie", icon=":material/movie:"):
+            return
+        remember(movie=asked)
+    result = result_of("movie", values, what="The film")
+    if result is None:
+        return
+    label, generated = np.asarray(result["label"]), np.asarray(result["index"]) < 0
+    quality = np.asarray(result["trustworthiness"])
+    moved = np.asarray(result["drift"])
+    caption = (
+        f"{method} of the same {len(label):,} points at {len(steps)} snapshots, each frame laid "
+        "over the one before by Procrustes: points move only when the model does · "
+        f"trustworthiness {quality.min():.3f} to {quality.max():.3f} · root mean square move "
+        f"{moved[0]:.3g} at first, {moved[-1]:.3g} at last"
+    )
+    scatter(
+        {
+            "id": asked,
+            **positions(list(np.asarray(result["xy"]))),
+            **by_class(label, scene.data.meta.classes, generated),
+            **generated_field(generated),
+            "grey": GREY,
+            "words": caption,
+            "steps": [int(s) for s in result["steps"]],
+        },
+        key="explore.film",
+    )
+    st.caption(caption)

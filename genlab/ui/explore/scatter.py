@@ -1,0 +1,122 @@
+"""The component that draws a map of points, and the sheet of pictures behind its hover."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+import numpy as np
+import streamlit as st
+import torch
+from starlette.requests import Request
+from starlette.responses import Response
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
+
+from genlab import latent, runs
+from genlab.latent.codes import examples
+from genlab.latent.points import codes_from
+from genlab.models.labels import held_at_class
+from genlab.runs.files import png, sheet
+from genlab.ui.routes import FOREVER, answer, guarded, refused
+
+KEY = re.compile(r"[0-9a-f]{8,64}")
+#: Pixels of a sheet at most; above it each picture is made smaller.
+PIXELS = 10_000_000
+
+LOADER = """
+const loaded = import(new URL("genlab/static/%s/map.js", document.baseURI));
+export default function (component) {
+  let rest = null, gone = false;
+  loaded.then(
+    (map) => { if (!gone) rest = map.mount(component); },
+    () => { component.parentElement.textContent = "The map did not load; reload the page."; },
+  );
+  return () => { gone = true; if (rest) rest(); };
+}
+"""
+
+
+@functools.cache
+def _component() -> Any:
+    from genlab.ui.routes import static_version
+
+    css = (resources.files(__package__) / "static" / "map.css").read_text()
+    return st.components.v2.component("genlab_map", css=css, js=LOADER % static_version())
+
+
+def scatter(data: Mapping[str, Any], key: str) -> tuple[dict[str, Any] | None, list[int] | None]:
+    """Draw a map.
+
+    Args:
+        data: of :func:`genlab.figures.latent.map_data`.
+        key: of the component.
+
+    Returns:
+        The last click, ``{"row": r}`` or ``{"spot": [x, y]}`` with its number ``n``, and the rows
+        of the last lasso or box; None before the first.
+    """
+    mounted = _component()(
+        key=key,
+        data=dict(data),
+        default={"click": None, "set": None},
+        on_click_change=lambda: None,
+        on_set_change=lambda: None,
+    )
+    rows = None if mounted.set is None else [int(r) for r in mounted.set["rows"]]
+    return (None if mounted.click is None else dict(mounted.click)), rows
+
+
+def cell(shape: tuple[int, ...], n: int) -> tuple[int, int]:
+    """Height and width of one picture in a sheet of n.
+
+    Example:
+        >>> cell((1, 28, 28), 10_000), cell((3, 64, 64), 10_000)
+        ((28, 28), (31, 31))
+    """
+    height, width = shape[-2:]
+    small = min(1.0, (PIXELS / (n * height * width)) ** 0.5)
+    return max(1, int(height * small)), max(1, int(width * small))
+
+
+def sprites(job: str, shape: tuple[int, ...], n: int) -> dict[str, Any]:
+    """Where the page finds the sheet of a map, and how it is laid out."""
+    height, width = cell(shape, n)
+    return {
+        "url": f"genlab/sprites/{job}.png",
+        "columns": int(np.ceil(np.sqrt(n))),
+        "width": width,
+        "height": height,
+    }
+
+
+def sheet_of(x: Tensor) -> bytes:
+    """The pictures (N, C, H, W) of a map side by side as PNG, each as large as :func:`cell`."""
+    size = cell(tuple(x.shape[1:]), len(x))
+    if size != tuple(x.shape[-2:]):
+        x = torch.cat([adaptive_avg_pool2d(part, size) for part in x.split(512)])
+    return png(sheet(x, int(np.ceil(np.sqrt(len(x))))))
+
+
+@functools.lru_cache(maxsize=4)
+def _sheet(job: str, created: float) -> bytes:  # noqa: ARG001 - part of the key
+    row = runs.job(job)
+    assert row is not None
+    view = runs.open_run(str(row.values["run"]))
+    model: Any = view.model(int(row.values["step"]))
+    codes = codes_from(runs.job_result(job), latent.space(model))
+    with torch.no_grad():
+        return sheet_of(examples(held_at_class(model, None), view.data(), codes))
+
+
+@guarded
+def sprite_sheet(request: Request) -> Response:
+    """The pictures of the points of a map, in the order of its rows."""
+    key = request.path_params["job"]
+    row = runs.job(key) if KEY.fullmatch(key) else None
+    if row is None or row.kind != "project" or row.status != "done":
+        return refused(404, "There is no such map.")
+    return answer(request, _sheet(key, row.created), kind="image/png", cache=FOREVER)
