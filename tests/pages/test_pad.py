@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 
 from genlab import latent, runs
 from genlab.latent import export as exporting
+from genlab.runs import saved
 from genlab.ui.explore import routes
 from genlab.ui.explore.pad import written
 
@@ -108,6 +109,36 @@ def test_the_two_directions_are_never_the_same(visit, work, shelf):
     assert "z[1]" not in names
     assert "principal 1" in names
     assert not app.exception
+
+
+def test_a_saved_direction_is_one_to_drag_along(visit, work, shelf):
+    row = {
+        "name": "tilt",
+        "kind": "direction",
+        "vector": [0.0, 3.0, 4.0],
+        "n": 2,
+        "note": "by hand",
+    }
+    saved.save(runs.files(), shelf["vae"], row)
+    app = shown(visit, work, run=shelf["vae"], tool="pad", **{"t.pad_z": "0,1,2"})
+    (name,) = [n for n in app.selectbox(key="explore.pad_up").options if "tilt" in n]
+    app.selectbox(key="explore.pad_up").select(name).run()
+    # The projection on (0, 3, 4)/5.
+    assert f"{name} = 2.2 ·" in said(app).replace("\\", "")
+    saved.remove(runs.files(), shelf["vae"], "tilt")
+
+
+def test_the_directions_of_classes_come_on_demand(visit, work, shelf):
+    app = shown(visit, work, run=shelf["vae"], tool="pad")
+    plain = set(app.selectbox(key="explore.pad_up").options)
+    assert "principal 2" in plain
+    app.toggle(key="explore.pad.attributes").set_value(True).run()
+    while work():
+        app = app.run()
+    assert not app.exception
+    more = set(app.selectbox(key="explore.pad_up").options) - plain
+    assert len(more) >= 10
+    assert dict(app.query_params)["t.pad_attributes"] == "1"
 
 
 def test_codes_of_a_codebook_are_likely_only_at_codes(visit, work, shelf):
