@@ -230,9 +230,11 @@ class GradientAlgorithm(Algorithm[GradientState]):
     def unpack(self, packed: Packed, data: Dataset) -> GradientState:
         state = self._with_optimisers(models.build(self.spec))
         try:
+            seen = _below("model/", packed.tensors)
+            # Where a mean was kept, the weights that go on learning stand beside it.
+            state.model.load_state_dict(_below("raw/", packed.tensors) or seen)
             if state.average is not None:
-                state.model.load_state_dict(_below("raw/", packed.tensors))
-            self.model(state).load_state_dict(_below("model/", packed.tensors))
+                state.average.model().load_state_dict(seen)
         except RuntimeError as error:
             raise SnapshotError(f"the snapshot is of another model: {error}") from None
         for player, optimiser in state.optimisers.items():

@@ -9,7 +9,6 @@ from genlab import data as datasets
 from genlab.data.base import Batches, Dataset
 from genlab.errors import SnapshotError
 from genlab.random import capture, restore, scope, seed_run
-from genlab.registry import ALGORITHMS
 from genlab.spec import RunSpec
 from genlab.train.algorithm import Packed
 from genlab.train.gradient import GradientAlgorithm, GradientState
@@ -97,9 +96,27 @@ def test_what_is_looked_at_is_the_mean_with_the_models_own_statistics() -> None:
         assert all(torch.equal(v, of_it[prefix + k]) for k, v in model.state_dict().items())
 
 
-def test_a_snapshot_without_the_raw_weights_is_not_taken_for_one_with_them() -> None:
+def test_a_mean_may_begin_or_end_where_a_run_goes_on() -> None:
+    """A snapshot of one kind is taken up by the other; the weights that learn are the same."""
     plain, state, data = start(0.0)
-    packed = plain.pack(state)
-    algorithm = ALGORITHMS["gradient"](RunSpec.build(model="gan", data="ring", average=0.9))
+    state, _ = plain.step(state, batch(data, 0))
+    averaged = GradientAlgorithm(RunSpec.build(model="gan", data="ring", average=0.9))
+    begun = averaged.unpack(plain.pack(state), data)
+    name = "generator.0.weight"
+    first = state.model.state_dict()[name].clone()
+    assert torch.equal(averaged.model(begun).state_dict()[name], first)
+    begun, _ = averaged.step(begun, batch(data, 1))
+    ended = plain.unpack(averaged.pack(begun), data)
+    now = plain.model(ended).state_dict()[name]
+    assert torch.equal(now, begun.model.state_dict()[name])
+    assert not torch.equal(now, averaged.model(begun).state_dict()[name])
+
+
+def test_a_mean_of_another_model_is_refused() -> None:
+    algorithm, state, data = start(0.9)
+    packed = algorithm.pack(state)
+    other = GradientAlgorithm(
+        RunSpec.build(model="gan", data="ring", average=0.9, hidden=state.model.options.hidden + 1)
+    )
     with pytest.raises(SnapshotError, match="another model"):
-        algorithm.unpack(packed, data)
+        other.unpack(packed, data)
