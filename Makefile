@@ -1,7 +1,8 @@
 # make run    set up what is missing, then serve the app on http://127.0.0.1:8501
 # make test   set up what is missing, then run the whole suite
-# make lint   ruff and mypy;  make bench  every benchmark;  make clean  remove the environment
+# make lint   ruff and mypy;  make bench  the short benchmarks;  make clean  remove the environment
 # make bench-samples   sheets of generated digits after a stated budget (ten minutes of one core)
+# make bench-modes   modes reached by ten GANs on ring and grid, five seeds (half an hour)
 # make bench-nll   test log-likelihood on the full MNIST (three quarters of an hour)
 
 PYTHON ?= python3
