@@ -101,7 +101,7 @@ def starts(
             known["encoder"] = model.encode(x[None]).mean[0]
     names = (
         *known,
-        *(f"nearest of {CANDIDATES:,} draws, no. {k + 1}" for k in range(NEAR)),
+        *(f"near draw {k + 1}" for k in range(NEAR)),
         *(f"random {k + 1}" for k in range(RANDOM)),
     )
     return torch.cat([*(c[None] for c in known.values()), pool[rows[0]], some]), names, pool
@@ -115,7 +115,7 @@ def invert(
     seed: int = 0,
     steps: int = STEPS,
     given: Mapping[str, Tensor] | None = None,
-    look: Callable[[int, Tensor, Tensor], None] | None = None,
+    look: Callable[[int, Tensor, Tensor], bool] | None = None,
 ) -> Inversion:
     """Find z with G(z) near x, from several starts at once.
 
@@ -136,7 +136,8 @@ def invert(
         seed: of the starts.
         steps: of Adam.
         given: codes to start from too, by name.
-        look: called every 25 steps with the step, the codes (S, latent) and their PSNR (S,).
+        look: called every 25 steps with the step, the codes (S, latent) and their PSNR (S,); says
+            whether to go on.
 
     Raises:
         GenlabError: if there is no decoder, or its codes are entries of a table.
@@ -182,7 +183,7 @@ def _adam(
     judged: Callable[[Tensor], Tensor],
     z0: Tensor,
     steps: int,
-    look: Callable[[int, Tensor, Tensor], None] | None,
+    look: Callable[[int, Tensor, Tensor], bool] | None,
 ) -> tuple[Tensor, list[Tensor]]:
     z = z0.clone().requires_grad_(True)
     kept, least = z0.clone(), torch.full((len(z0),), math.inf)
@@ -199,8 +200,8 @@ def _adam(
         adam.step()
         if (step + 1) % EVERY == 0:
             trace.append(judged(kept))
-            if look is not None:
-                look(step + 1, kept, trace[-1])
+            if look is not None and not look(step + 1, kept, trace[-1]):
+                break
     return kept, trace
 
 
@@ -233,8 +234,7 @@ def invert_job(
         model: in evaluation mode.
         data: the run's dataset, for the range of PSNR.
         values: ``x``, the example's entries as a flat list (to four decimals is enough for bytes);
-            ``seed``; ``label``, the class at which to decode, or None; ``start``, a code to start
-            from too, or None.
+            ``seed``; ``label``, the class at which to decode, or None.
         progress: called with a fraction and a sentence.
 
     Returns:
@@ -250,18 +250,19 @@ def invert_job(
     if flat.numel() != data.meta.dim:
         raise SpecError("x", flat.numel(), f"an example here has {data.meta.dim} entries")
     x = flat.view(data.meta.shape)
-    start = values.get("start")
-    given = {} if start is None else {"encoder": torch.tensor(start, dtype=torch.float32)}
+    live = getattr(progress, "live", None)
 
-    def look(step: int, z: Tensor, db: Tensor) -> None:
+    def look(step: int, z: Tensor, db: Tensor) -> bool:
         progress(
             0.05 + 0.9 * step / STEPS,
             f"step {step} of {STEPS}: best of {len(z)} starts {float(db.max()):.1f} dB",
         )
+        best = decoded(model, z[db.argmax()][None])[0]
+        return live is None or bool(live({"made": best.numpy()}))
 
     progress(0.02, f"the nearest of {CANDIDATES:,} draws of the prior")
     wide = peak(data)
-    found = invert(model, x, range_=wide, seed=int(values["seed"]), given=given, look=look)
+    found = invert(model, x, range_=wide, seed=int(values["seed"]), look=look)
     return {
         "z": found.z,
         "psnr": found.psnr.clamp(max=120.0),

@@ -380,6 +380,11 @@ def perform_job(store: RunStore, place: Folder, row: JobRow) -> None:
             values = dict(row.values)
             view = catalog.find(str(values["run"]), store, place)
             model = view.model(values.get("step"))
+            if values.get("encoder"):
+                from genlab.latent.encoder import stored, with_encoder
+
+                learned = progress.result(str(values["encoder"]))
+                model = with_encoder(model, stored(learned, model))
             with torch.no_grad(), random.scope(int(values.get("seed", 0)), "job", row.kind):
                 result = function(model, view.data(), values, progress)
             save_result(place, row.key, result)

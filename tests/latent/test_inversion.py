@@ -85,22 +85,23 @@ def test_it_works_for_a_vae_s_decoder_and_never_ends_below_its_start() -> None:
 
 
 def test_the_job_tells_its_progress_and_repeats_itself(dcgan: Any) -> None:
-    model = ModelCase("gan", METAS["plane"], "gan").build().eval()
     data = runs.open_run("shipped:dcgan-mnist5k").data()
     grey: Any = ModelCase("dcgan", METAS["grey28"], "dcgan").build().eval()
     x = data.test.x[3].flatten().tolist()
     told: list[tuple[float, str]] = []
-    values = {"x": x, "seed": 4, "label": None, "start": [0.0] * grey.latent}
+    values = {"x": x, "seed": 4, "label": None}
     with torch.no_grad():
         a = invert_job(grey, data, values, lambda f, words: told.append((f, words)))
         b = invert_job(grey, data, values, lambda f, words: None)
     assert torch.equal(a["z"], b["z"])
-    assert a["names"][0] == "encoder"
+    assert a["names"][0] == "near draw 1"
     fractions = [f for f, _ in told]
     assert fractions == sorted(fractions)
-    assert "best of 10 starts" in told[-1][1]
+    assert "best of 9 starts" in told[-1][1]
     assert a["psnr"][a["best"]] == a["psnr"].max()
-    assert model.latent
+    early = invert(grey, data.test.x[3], seed=4, look=lambda step, z, db: step < 50)
+    assert len(early.trace) < len(a["trace"])
+    assert float(early.psnr.max()) <= float(a["psnr"].max())
     with pytest.raises(SpecError, match="784 entries"):
         invert_job(grey, data, {**values, "x": [0.0, 1.0]}, lambda f, words: None)
 

@@ -10,7 +10,7 @@ from genlab import runs
 from genlab.latent import encoder as learned
 from genlab.latent.neighbours import memorised, space
 from genlab.random import scope
-from genlab.ui.explore import picture
+from genlab.ui.explore import encoder
 from tests.data.test_uploads import encoded
 
 
@@ -81,7 +81,7 @@ def test_a_hostile_upload_is_refused_in_a_sentence(visit, work, shelf, content, 
 def test_an_encoder_is_learned_on_request_and_then_used(
     visit, work, shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(picture, "STEPS", 30)
+    monkeypatch.setattr(encoder, "STEPS", 30)
     app = shown(visit, work, run=shelf["gan"], **{"t.picture": "encoder"})
     assert any("has no encoder" in m.value for m in app.markdown)
     app = app.button(key="explore.encoder.go").click().run()
@@ -100,6 +100,13 @@ def test_an_encoder_is_learned_on_request_and_then_used(
     app.segmented_control(key="explore.picture.source").set_value("held").run()
     assert "learned afterwards" in words(app)
     assert "In codes (posterior means)" in words(app)
+    # Jobs of the tools see it too: an inversion starts where the encoder points.
+    app.segmented_control(key="explore.picture.how").set_value("invert").run()
+    while work():
+        app = app.run()
+    assert not app.exception
+    (table,) = [frame.value for frame in app.dataframe if "Start" in frame.value]
+    assert "encoder" in set(table["Start"])
 
 
 def test_the_share_of_memory_is_that_of_the_test(visit, work, shelf) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
@@ -10,15 +10,28 @@ import streamlit as st
 from genlab import runs
 from genlab.ui.messages import fragment, plain
 
+#: Where the key of the learned encoder in use stands in the state of the page.
+IN_USE = "explore.encoder.in_use"
 
-def result_of(kind: str, values: Mapping[str, Any], *, what: str) -> Mapping[str, Any] | None:
+
+def result_of(
+    kind: str,
+    values: Mapping[str, Any],
+    *,
+    what: str,
+    so_far: Callable[[Mapping[str, Any]], None] | None = None,
+) -> Mapping[str, Any] | None:
     """The result of a job, None while it is being made or after it failed, with that shown.
 
     Args:
         kind: of the job.
         values: its values; equal values are one job.
         what: is being made, as the progress says it (``The map``).
+        so_far: draws what the job has shown on its way; such a job can be stopped there.
     """
+    encoder = st.session_state.get(IN_USE)
+    if encoder and kind != "encoder":
+        values = {**values, "encoder": encoder}
     # A failed wish made again is tried again: only the button may do that.
     slot = f"explore.job.{kind}." + "-".join(map(str, values.values()))
     known = st.session_state.get(slot)
@@ -33,15 +46,22 @@ def result_of(kind: str, values: Mapping[str, Any], *, what: str) -> Mapping[str
             st.rerun()
         return None
     if job.status != "done":
-        fragment(run_every=0.4)(_waiting)(job.key, what)
+        fragment(run_every=0.4)(_waiting)(job.key, what, so_far)
         return None
     return runs.job_result(job.key)
 
 
-def _waiting(key: str, what: str) -> None:
+def _waiting(
+    key: str, what: str, so_far: Callable[[Mapping[str, Any]], None] | None = None
+) -> None:
     job = runs.job(key)
     if job is None or job.status in ("done", "failed"):
         st.rerun()
     done = job.progress if job else 0.0
     text = (job.message if job else "") or "waits for a worker"
     st.progress(min(1.0, done), text=f"{what} is being made: {plain(text)}")
+    shown = None if so_far is None else runs.job_so_far(key)
+    if so_far is not None and shown is not None:
+        so_far(shown)
+        if st.button("Stop here", key=f"stop.{key}", icon=":material/stop:"):
+            runs.stop_job(key)

@@ -24,18 +24,19 @@ from genlab.models.base import GenerativeModel, HasCodebook, HasDecoder, HasEnco
 from genlab.random import scope
 from genlab.ui import pictures
 from genlab.ui.explore.draw import canvas
+from genlab.ui.explore.encoder import wish
 from genlab.ui.explore.jobs import result_of
 from genlab.ui.explore.scene import Scene, remember, remembered
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import empty, fragment, plain, sentence
 
-STEPS, NEAREST, SAMPLES = 1000, 6, 500
+NEAREST, SAMPLES = 6, 500
 PARTS = {"own": "Your picture", "encoder": "Learned encoder", "memory": "Did it memorise?"}
 SOURCES = {
     "upload": "Upload",
     "draw": "Draw",
-    "held": "A held-out example",
-    "made": "A generated one",
+    "held": "Held-out",
+    "made": "Generated",
 }
 SPACES = {"pixel": "pixels", "latent": "codes", "feature": "features"}
 
@@ -53,7 +54,7 @@ class YourPicture(Tool):
 
     def draw(self, scene: Scene) -> None:
         parts: dict[str, Callable[[Scene], None]] = {"own": own_part}
-        if learned.fits(type(scene.model)):
+        if learned.fits(type(scene.model)) or isinstance(scene.model, learned.Encoded):
             parts["encoder"] = encoder_part
         parts["memory"] = memory_part
         part = choice("picture", {name: PARTS[name] for name in parts}, "own")
@@ -76,33 +77,6 @@ def choice(word: str, titles: Mapping[str, str], first: str) -> str:
     return str(chosen)
 
 
-def encoder_of(scene: Scene, *, ask: bool = False) -> learned.Encoder | None:
-    """The encoder learned for this model, None where there is none yet.
-
-    Args:
-        scene: what is looked at.
-        ask: whether it is to be learned now, with the progress shown.
-    """
-    if not ask and remembered("encoder") != "1":
-        return None
-    values = {
-        "run": scene.query.run,
-        "step": scene.query.step,
-        "seed": scene.query.seed,
-        "steps": STEPS,
-    }
-    found = result_of("encoder", values, what="The encoder")
-    return None if found is None else learned.stored(found, scene.model)
-
-
-def with_codes(scene: Scene) -> Any:
-    """The model of a scene, as one that encodes where an encoder was learned for it."""
-    if not learned.fits(type(scene.model)):
-        return scene.model
-    found = encoder_of(scene)
-    return scene.model if found is None else learned.with_encoder(scene.model, found)
-
-
 @st.cache_data(max_entries=16, show_spinner=False)
 def manner_of(_scene: Scene, run: str) -> uploads.Manner:  # noqa: ARG001 - the key
     """How the data of a scene stand on their ground."""
@@ -120,7 +94,7 @@ def space_of(_model: Any, _data: Any, name: Any, *key: Any) -> tuple[Space, Tens
 @fragment()
 def own_part(scene: Scene) -> None:
     """An example of one's own, what the model makes of it, and what it was shown."""
-    model = with_codes(scene)
+    model = scene.model
     left, right = st.columns([2, 3], gap="large")
     with left:
         x = picture(scene) if scene.image else entered(scene)
@@ -247,22 +221,27 @@ def coded(scene: Scene, model: Any, x: Tensor) -> tuple[Tensor, Tensor] | None:
         show_pair(scene, x, back, float(psnr(x[None], back[None], range_)[0]), range_)
         st.caption(
             "Reconstructed from the mean of q(z given x)"
-            + (", by the encoder learned afterwards." if scene.model is not model else ".")
+            + (
+                ", by the encoder learned afterwards."
+                if isinstance(model, learned.Encoded)
+                else "."
+            )
         )
         return z, back
-    start = None
-    if isinstance(model, HasEncoder):
-        with torch.no_grad():
-            start = [round(float(v), 4) for v in model.encode(x[None]).mean[0]]
     values = {
         "run": scene.query.run,
         "step": scene.query.step,
         "seed": scene.query.seed,
         "label": scene.query.label,
         "x": [round(float(v), 4) for v in x.flatten()],
-        "start": start,
     }
-    found = result_of("invert", values, what="The inversion")
+
+    def so_far(shown: Mapping[str, Any]) -> None:
+        if scene.image:
+            page = np.stack([x.numpy(), shown["made"]])
+            pictures.image(page, columns=2, height=140, caption="seen, best so far")
+
+    found = result_of("invert", values, what="The inversion", so_far=so_far)
     if found is None:
         return None
     best = int(found["best"])
@@ -323,7 +302,12 @@ def neighbours_part(scene: Scene, model: Any, x: Tensor, back: Tensor) -> None:
     for name in spaces(model):
         if name == "latent" and isinstance(model, HasCodebook):
             continue
-        key = scene.query.run, scene.query.step, scene.query.label, model is scene.model
+        key = (
+            scene.query.run,
+            scene.query.step,
+            scene.query.label,
+            isinstance(model, learned.Encoded),
+        )
         at, held = space_of(model, scene.data, name, *key)
         with scope(0, "picture", "reference"), settled(model, scene.data), torch.no_grad():
             both = at.of(torch.stack([x, back]))
@@ -365,13 +349,7 @@ def encoder_part(scene: Scene) -> None:
         ):
             return
         remember(encoder="1")
-    values = {
-        "run": scene.query.run,
-        "step": scene.query.step,
-        "seed": scene.query.seed,
-        "steps": STEPS,
-    }
-    found = result_of("encoder", values, what="The encoder")
+    found = result_of("encoder", wish(scene), what="The encoder")
     if found is None:
         return
     n, both = int(found["n"]), learned.stored(found, scene.model)
@@ -400,8 +378,8 @@ def encoder_part(scene: Scene) -> None:
         page = torch.cat([x, back]).numpy()
         pictures.image(page, columns=12, height=56, caption="held-out, and below it G(E(x))")
     st.caption(
-        "“Your picture” now offers Encode, starts its inversions there too, and compares in the "
-        "space of codes."
+        "It is in use in all tools now: “Your picture” offers Encode, starts its inversions there "
+        "too, and compares in the space of codes; points of the map have codes of their own."
     )
 
 

@@ -11,6 +11,7 @@ from genlab.data.base import DataMeta
 from genlab.models.base import GenerativeModel
 from genlab.registry import Registry
 from genlab.ui import state
+from genlab.ui.explore.encoder import equipped
 from genlab.ui.explore.scene import Scene
 
 
@@ -37,6 +38,7 @@ TOOLS: Registry[type[Tool]] = Registry("tool", "genlab.ui.explore")
 
 def tools_part(scene: Scene) -> None:
     """The choice of a tool, which the URL keeps, and the tool."""
+    scene = equipped(scene)
     fitting = [row for row in TOOLS.rows() if row.value.fits(type(scene.model), scene.data.meta)]
     if not fitting:
         return
