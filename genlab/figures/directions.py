@@ -26,7 +26,13 @@ def gains_figure(
         x=tuple(x.tolist()),
         y=list(names),
         orientation="h",
-        error_x={"type": "data", "array": (2 * spread).tolist(), "thickness": 1.2, "width": 3},
+        error_x={
+            "type": "data",
+            "array": (2 * spread).tolist(),
+            "color": COLOURS[1],
+            "thickness": 1.5,
+            "width": 3,
+        },
         marker={"color": [COLOURS[0] if k == largest else GREY for k in range(len(x))]},
         hovertemplate="%{y}: %{x:.3g} ± %{error_x.array:.2g}<extra></extra>",
     )

@@ -230,7 +230,7 @@ def directions_job(
         "names": [one.name for one in found],
         "kinds": [one.kind for one in found],
         "notes": [one.note for one in found],
-        "vectors": np.stack([one.vector for one in found]),
+        "vectors": np.array([one.vector for one in found]).reshape(-1, net.latent),
         "spreads": np.array([one.spread for one in found]),
         "accuracy": np.array([one.accuracy for one in found]),
         "base": np.array([one.base for one in found]),

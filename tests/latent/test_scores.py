@@ -214,6 +214,16 @@ def test_without_labels_there_are_directions_and_no_scores() -> None:
     assert all(one.score is None for one in directions_from(result))
 
 
+def test_where_nothing_is_found_the_list_is_empty() -> None:
+    # No labels, no layer that reads z, and every example has one and the same code.
+    model: Any = Inverted()
+    part = Split(torch.zeros(60, 8))
+    data = Dataset(DataMeta((8,), "real"), part, part, part)
+    result = directions_job(model, data, {"seed": 0}, lambda f, text: None)
+    assert result["vectors"].shape == (0, 4)
+    assert directions_from(result) == []
+
+
 def test_the_result_is_of_arrays_and_plain_values(digits: Dataset) -> None:
     model = ModelCase("cgan", digits.meta, "cgan").build(latent=4).eval()
     told: list[float] = []

@@ -80,9 +80,8 @@ def test_typed_points_are_averaged(visit, work, shelf):
     params = {"t.of_a": "points 3, 9", "t.of_b": "points 4", "t.of_c": "points 4"}
     app = shown(visit, work, run=shelf["vae"], **params)
     assert app.text_input(key="explore.directions.a.points").value == "3, 9"
-    query = {k: app.query_params[k] for k in ("run", "step", "method", "n", "seed", "what")}
-    query = {k: int(v) if k in ("step", "n", "seed") else v for k, v in query.items()}
-    z = runs.job_result(runs.submit_job("project", query).key)["z"]
+    view = runs.open_run(shelf["vae"])
+    z = latent.codes_of(view.model(), view.data(), "data", 200, 0).z
     text = next(t for t in captions(app) if "‖z‖" in t)
     length = float(re.findall(r"‖z‖ = ([\d.]*\d)", text)[0])
     assert length == pytest.approx(float(np.linalg.norm((z[3] + z[9]) / 2)), rel=5e-3)
@@ -112,7 +111,7 @@ def test_the_table_has_each_direction_with_its_score(visit, work, shelf):
         )
     assert app.selectbox(key="explore.directions.name").value == "sefa 2"
     exact = sefa(runs.open_run(shelf["gan"]).model())[1]
-    assert any(t == exact.note + "." for t in captions(app))
+    assert any(t == "E" + exact.note[1:] + "." for t in captions(app))
     assert any("labelled by their 5 nearest" in t and "right for" in t for t in captions(app))
 
 
@@ -147,6 +146,16 @@ def test_what_is_saved_is_offered_scored_and_added(visit, work, shelf):
     app.selectbox(key="explore.directions.kept").set_value("mixed").run()
     app.button(key="explore.directions.forget").click().run()
     assert [row["name"] for row in saved(runs.files(), shelf["vae"])] == ["one not zero"]
+
+
+def test_points_have_directions_too(visit, work, shelf):
+    app = shown(visit, work, run=shelf["ring"], **{"t.part": "directions", "t.reach": "2"})
+    assert app.slider(key="explore.directions.reach").value == 2.0
+    names = list(app.dataframe[0].value["direction"])
+    assert {"principal 1", "principal 2", "sefa 1", "sefa 2"} <= set(names)
+    changed = set(app.dataframe[0].value["changes"])
+    assert changed <= set(result(shelf["ring"])["attributes"])
+    assert dict(app.query_params)["t.direction"] == names[0]
 
 
 def test_a_name_is_asked_for(visit, work, shelf):

@@ -25,7 +25,7 @@ from genlab.ui.explore.jobs import result_of
 from genlab.ui.explore.scene import Scene, among_data, remember, remembered
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.explore.travel import base_of
-from genlab.ui.messages import fragment, plain, sentence
+from genlab.ui.messages import empty, fragment, plain, sentence
 
 PARTS = {"arithmetic": "a − b + c", "directions": "Directions"}
 OPERANDS = {"a": "a", "b": "− b", "c": "+ c"}
@@ -169,7 +169,7 @@ def operand(scene: Scene, letter: str, sets: Mapping[str, Mean]) -> Mean:
 def arithmetic_part(scene: Scene, found: Mapping[str, Any]) -> None:
     """Three means, and a − b + c, each decoded."""
     sets = sets_of(scene, found)
-    columns = st.columns(4)
+    columns = st.columns(4, vertical_alignment="bottom")
     chosen: dict[str, Mean] = {}
     for column, letter in zip(columns, OPERANDS, strict=False):
         with column:
@@ -184,11 +184,11 @@ def arithmetic_part(scene: Scene, found: Mapping[str, Any]) -> None:
     with columns[3]:
         asked = remembered("stretch", "no" if inward else "yes") == "yes"
         stretch = st.toggle(
-            "Stretch z to the length of a typical draw",
+            "At a typical length",
             asked,
             key="explore.directions.stretch",
-            help="A mean of many codes is shorter than any of them. A generator has hardly been "
-            "trained near the centre of the prior.",
+            help="Stretch z to the length of a typical draw of the prior. A mean of many codes is "
+            "shorter than any of them, and a generator has hardly been trained near the centre.",
         )
         remember(stretch="yes" if stretch else "no")
     z, x = arithmetic(scene.model, **chosen, length=typical if stretch else None)
@@ -246,6 +246,9 @@ def directions_part(scene: Scene, found: Mapping[str, Any]) -> None:
     """The table of directions, one of them walked, and what it brings."""
     run = scene.query.run
     listed = directions_from(found, saved(run))
+    if not listed:
+        empty("No direction was found.", "Train the model longer, or on data with labels.")
+        return
     st.dataframe(table_of(listed), key="explore.directions.table", hide_index=True, height=248)
     st.caption(meaning(found))
     names = [one.name for one in listed]
@@ -268,7 +271,7 @@ def directions_part(scene: Scene, found: Mapping[str, Any]) -> None:
     )
     remember(direction=name, reach=f"{reach:g}")
     if one.note:
-        st.caption(plain(one.note) + ".")
+        st.caption(plain(one.note[:1].upper() + one.note[1:]) + ".")
     left, right = st.columns([3, 2], gap="medium")
     with left:
         strip(scene, one, float(reach))
@@ -299,7 +302,8 @@ def meaning(found: Mapping[str, Any]) -> str:
 def strip(scene: Scene, one: Direction, reach: float) -> None:
     """Decoded examples along a direction, from a few codes."""
     base, name = base_of(scene)
-    draws = latent.prior_sample(scene.model, BASES - 1, scene.query.seed)
+    # The first draw may be the base itself.
+    draws = latent.prior_sample(scene.model, BASES, scene.query.seed)[1:]
     at = torch.linspace(-reach, reach, STEPS) * one.spread
     v = torch.from_numpy(one.vector).float()
     ways = {}
