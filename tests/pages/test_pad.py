@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 
 from genlab import latent, runs
 from genlab.latent import export as exporting
-from genlab.runs import saved
+from genlab.runs import foreground, saved
 from genlab.ui.explore import routes
 from genlab.ui.explore.pad import written
 
@@ -148,6 +148,21 @@ def test_codes_of_a_codebook_are_likely_only_at_codes(visit, work, shelf):
     off = written(torch.full((model.latent,), 0.3))
     app = shown(visit, work, run=shelf["vq"], tool="pad", **{"t.pad_z": off})
     assert "outside of the support" in said(app)
+
+
+def test_a_category_is_chosen_and_its_codes_are_shown_first(visit, work, shelf):
+    run = foreground.train({"model": "infogan", "data": "digits", "steps": 2}).id
+    app = shown(visit, work, run=run, tool="pad")
+    assert app.selectbox(key="explore.pad_across").value == "z[74]"
+    assert app.selectbox(key="explore.pad_up").value == "z[75]"
+    before = likelihood_of(app)
+    (box,) = [box for box in app.selectbox if box.label == "Category"]
+    other = (int(box.value) + 3) % 10
+    box.select(other).run()
+    z = [float(v) for v in dict(app.query_params)["t.pad_z"].split(",")]
+    assert z[64:74] == [float(k == other) for k in range(10)]
+    # Each category is as likely as any other.
+    assert likelihood_of(app) == pytest.approx(before, abs=0.02)
 
 
 def test_a_decoder_with_an_unknown_operation_is_not_offered(visit, work, shelf, monkeypatch):

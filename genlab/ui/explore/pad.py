@@ -80,7 +80,7 @@ class Pad(Tool):
 # --- directions ----------------------------------------------------------------------------------
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
+@st.cache_resource(max_entries=16, show_spinner=False)
 def _found(_scene: Scene, key: str, label: str | None) -> dict[str, Array]:  # noqa: ARG001
     # Without an encoder the principal directions need a thousand decoded examples: the job's.
     model, codes = _scene.model, _scene.codes
@@ -99,6 +99,11 @@ def directions(scene: Scene, attributes: bool) -> tuple[dict[str, Array], list[s
         if result is not None:
             found = {one.name: one.vector for one in directions_from(result)} | found
     axes = {f"z[{i}]": np.eye(1, size, i)[0] for i in range(size)}
+    block = pad.category(scene.model)
+    if block is not None:
+        # Beside a category stand the codes that the generator was made to show.
+        tail = [f"z[{i}]" for i in (*range(sum(block), size), 0, 1)]
+        return found | axes, tail[:2]
     first = list(axes if size == 2 or len(found) < 2 else found)[:2]
     return found | axes, first
 
@@ -227,7 +232,7 @@ def buttons(scene: Scene, place: Place) -> None:
 # --- the whole -----------------------------------------------------------------------------------
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
+@st.cache_resource(max_entries=16, show_spinner=False)
 def _clouds(_scene: Scene, key: str, label: str | None) -> tuple[Array, Array]:  # noqa: ARG001
     """Codes for the dots, and with draws of the prior: how far the pad reaches."""
     model, seed = _scene.model, _scene.query.seed
