@@ -232,6 +232,11 @@ def picks(scene: Scene, click: Mapping[str, Any] | None) -> dict[str, int]:
         for letter in "ab":
             given = state.number(letter, -1, 0, size - 1)[0] if first_visit else -1
             memory[f"explore.{letter}"] = None if given < 0 else given
+    # A run that was cut short may drop what its fields held.
+    kept = memory.get("explore.kept", {})
+    for letter in "ab":
+        if f"explore.{letter}" not in memory:
+            memory[f"explore.{letter}"] = kept.get(letter)
     number, row = (click or {}).get("n", 0), (click or {}).get("row")
     if row is not None and 0 <= row < size and number != memory["explore.click"]:
         if memory["explore.a"] is None:
@@ -241,6 +246,7 @@ def picks(scene: Scene, click: Mapping[str, Any] | None) -> dict[str, int]:
                 memory["explore.a"] = memory["explore.b"]
             memory["explore.b"] = row
     memory["explore.click"] = number
+    memory["explore.kept"] = {letter: memory[f"explore.{letter}"] for letter in "ab"}
     columns = st.columns(2)
     for letter, column in zip("ab", columns, strict=True):
         column.number_input(

@@ -175,13 +175,12 @@ def controls(view: Any, steps: tuple[int, ...], model: type) -> Query:
             "How many", SIZES, value=n0, key=f"{key}.n", format_func=lambda n: f"{n:,}"
         )
     with columns[4]:
-        dims = st.segmented_control(
+        dims = st.selectbox(
             "Axes",
             DIMS,
-            default=dims0,
+            index=DIMS.index(dims0),
             key=f"{key}.dims",
             format_func=lambda d: f"{d}-D",
-            required=True,
         )
     with columns[5]:
         seed = st.number_input("Seed", 0, 2**31 - 1, seed0, key=f"{key}.seed")
@@ -197,9 +196,7 @@ def controls(view: Any, steps: tuple[int, ...], model: type) -> Query:
                 help="The class given to the decoder for z of your own, paths and generated "
                 "points; a real example is decoded as its own class.",
             )
-    query = Query(
-        view.id, int(step), str(method), int(n), int(seed), str(what), label, int(dims or 2)
-    )
+    query = Query(view.id, int(step), str(method), int(n), int(seed), str(what), label, int(dims))
     problems = [text for text in wrong if text]
     for text in problems:
         st.error(plain(text), icon=":material/error:")
