@@ -166,7 +166,10 @@ class HasCritic(abc.ABC):
 
 
 class HasChains(HasDecoder, HasCritic, abc.ABC):
-    """Generator and critic may be chains of linear layers, whose gradients need no graph."""
+    """Generator and critic may be chains of linear layers, whose gradients need no graph.
+
+    The prior has no weights of its own.
+    """
 
     @abc.abstractmethod
     def chains(self) -> tuple[Chain, Chain] | None:

@@ -368,8 +368,8 @@ class Chain:
 
     def give(self) -> None:
         """Put the gradients that were found last into the weights' ``.grad``."""
-        for weight, gradient in zip(self.weights, self.gradients, strict=True):
-            if weight.grad is not gradient:
+        if self.weights[0].grad is not self.gradients[0]:
+            for weight, gradient in zip(self.weights, self.gradients, strict=True):
                 weight.grad = gradient
 
 
@@ -385,6 +385,7 @@ class Pass:
         out: where the result is to be, (B, outputs).
         to_x: where the gradient to the batch is to be, (B, inputs), if that is wanted.
         to_weights: whether those of the weights are wanted; they will be ``chain.gradients``.
+        over: a pass of at least as many examples whose places serve again; it is then over.
 
     Example:
         >>> net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
@@ -392,7 +393,7 @@ class Pass:
         >>> with torch.no_grad():
         ...     ready = Pass(chain := Chain(net), x)
         ...     ready.forward()
-        ...     ready.gradient.fill_(1.0)  # of what is lowered, to the result
+        ...     _ = ready.gradient.fill_(1.0)  # of what is lowered, to the result
         ...     ready.backward()
         ...     bool((ready.out == net(x)).all()), chain.gradients[3].item()
         (True, 5.0)
@@ -406,10 +407,15 @@ class Pass:
         *,
         to_x: Tensor | None = None,
         to_weights: bool = True,
+        over: Pass | None = None,
     ) -> None:
         bends, weights = chain.bends, [weight.detach() for weight in chain.weights]
         self.x = x
-        outs = [x, *(x.new_empty(len(x), bias.shape[0]) for bias in weights[1::2])]
+        if over is None:
+            outs = [x, *(x.new_empty(len(x), bias.shape[0]) for bias in weights[1::2])]
+        else:
+            outs = [x, *(place[: len(x)] for place in over.outs[1:])]
+        self.outs = outs
         if out is not None:
             outs[-1] = out
         #: The result; and where its gradient is put before :meth:`backward`, which spoils it.
@@ -451,7 +457,14 @@ class Pass:
                 back += _weight_into(gradient, outs[i], chain.gradients[2 * i])
                 back.append(partial(torch.sum, gradient, 0, out=chain.gradients[2 * i + 1]))
             if i or to_x is not None:
-                before = to_x if i == 0 and to_x is not None else torch.empty_like(outs[i])
+                # What came out behind is not needed any more, and its memory is at hand.
+                behind = outs[i + 1]
+                if i == 0 and to_x is not None:
+                    before = to_x
+                elif i + 1 < len(bends) and behind.shape == outs[i].shape:
+                    before = behind
+                else:
+                    before = torch.empty_like(outs[i])
                 back += _input_into(gradient, weight, before)
                 gradient = before
         self._forth, self._back = tuple(forth), tuple(back)

@@ -305,7 +305,7 @@ class Adversarial(Objective):
             if chains is None:
                 return None
             game = self._game = _Game(self, model, *chains, len(x))
-        return game.turns(model.flat(x), model.prior().sample(game.draws))
+        return game.turns(model.flat(x))
 
     def _plays_its_row(self) -> bool:
         mine = type(self)
@@ -355,15 +355,18 @@ class _Game:
         self.generator, self.critic = generator, critic
         self._lie = generator.weights[0].data_ptr(), critic.weights[0].data_ptr()
         first = generator.weights[0]
-        self.draws = torch.Size((n,))
+        self.prior, self.draws = model.prior(), torch.Size((n,))
         #: Real examples, and behind them the generated.
         both = first.new_empty(2 * n, critic.sizes()[0])
         self.real, made = both.split(n)
         self.make = Pass(generator, first.new_empty(n, generator.sizes()[0]), made)
         self.judge = Pass(critic, both)
-        self.please = Pass(critic, made, to_x=self.make.gradient, to_weights=False)
-        self.at_real, self.at_fake = self.judge.gradient.view(-1).split(n)
-        self.at_made = self.please.gradient.view(-1)
+        self.please = Pass(
+            critic, made, to_x=self.make.gradient, to_weights=False, over=self.judge
+        )
+        self.scores = self.judge.out.view(2, n)
+        self.at_real, self.at_fake = self.judge.gradient.view(2, n)
+        self.score, self.at_made = self.please.out.view(n), self.please.gradient.view(n)
         self.share = first.new_tensor(1.0 / n)
 
     def suits(self, model: HasChains, n: int) -> bool:
@@ -374,10 +377,10 @@ class _Game:
         lie = self.generator.weights[0].data_ptr(), self.critic.weights[0].data_ptr()
         return self.model() is model and self.n == n and self._lie == lie
 
-    def turns(self, x: Tensor, z: Tensor) -> Turn:
-        """The turns of a step on a batch, (B, dim), and a draw, (B, latent)."""
+    def turns(self, x: Tensor) -> Turn:
+        """The turns of a step on a batch, (B, dim), and one draw of z."""
         self.real.copy_(x)
-        self.make.x.copy_(z)
+        self.make.x.copy_(self.prior.sample(self.draws))
         self.make.forward()
         return self._turn
 
@@ -388,7 +391,7 @@ class _Game:
         row, terms = self.row, self.terms
         self.judge.forward()
         # A copy: a reader may look after the next step.
-        real, fake = self.judge.out.flatten().clone().split(self.n)
+        real, fake = self.scores.clone().unbind()
         slope_into(self.at_real, row.real, real, self.share)
         slope_into(self.at_fake, row.fake, fake, self.share)
         self.judge.backward()
@@ -398,7 +401,7 @@ class _Game:
     def _generator(self) -> Later:
         of = self.row.generator
         self.please.forward()
-        score = self.please.out.flatten().clone()
+        score = self.score.clone()
         slope_into(self.at_made, of, score, self.share)
         self.please.backward()
         self.make.backward()
