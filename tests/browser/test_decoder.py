@@ -56,7 +56,7 @@ def built(case, likelihood):
     values = {} if likelihood is None else {"likelihood": likelihood}
     # The same layers with fewer units: millions of weights would make only the test slower.
     known = {row.name for row in case.cls.Options.table()}
-    values |= {name: n for name, n in (("hidden", 96), ("width", 16)) if name in known}
+    values |= {name: n for name, n in (("hidden", 32), ("width", 8)) if name in known}
     model = stirred(case.build(**values))
     if isinstance(model, HasLabels):
         model = model.given(torch.tensor(1))
