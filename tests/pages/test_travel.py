@@ -46,8 +46,10 @@ def test_the_lengths_of_the_ways_are_those_of_their_curves(visit, work, shelf):
     assert set(words) == {"straight", "spherical", "geodesic"}
     assert words["geodesic"] <= words["straight"] * (1 + 1e-3)
     model = runs.open_run(shelf["ring"]).model()
-    values = {k: app.query_params[k] for k in ("run", "step", "method", "n", "seed", "what")}
-    values = {k: int(v) if k in ("step", "n", "seed") else v for k, v in values.items()}
+    values = {
+        k: app.query_params[k] for k in ("run", "step", "method", "n", "seed", "what", "dims")
+    }
+    values = {k: int(v) if k in ("step", "n", "seed", "dims") else v for k, v in values.items()}
     z = runs.job_result(runs.submit_job("project", values).key)["z"]
     import torch
 
