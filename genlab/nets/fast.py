@@ -411,10 +411,11 @@ class Pass:
     ) -> None:
         bends, weights = chain.bends, [weight.detach() for weight in chain.weights]
         self.x = x
+        outs: list[Tensor] = [x]
         if over is None:
-            outs = [x, *(x.new_empty(len(x), bias.shape[0]) for bias in weights[1::2])]
+            outs += [x.new_empty(len(x), bias.shape[0]) for bias in weights[1::2]]
         else:
-            outs = [x, *(place[: len(x)] for place in over.outs[1:])]
+            outs += [place[: len(x)] for place in over.outs[1:]]
         self.outs = outs
         if out is not None:
             outs[-1] = out
