@@ -416,7 +416,7 @@ class Pass:
             outs += [x.new_empty(len(x), bias.shape[0]) for bias in weights[1::2]]
         else:
             outs += [place[: len(x)] for place in over.outs[1:]]
-        self.outs = outs
+        self.outs: list[Tensor] = outs
         if out is not None:
             outs[-1] = out
         #: The result; and where its gradient is put before :meth:`backward`, which spoils it.
