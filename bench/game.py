@@ -158,8 +158,9 @@ def compare(changes: dict[str, str], arguments: argparse.Namespace) -> None:
     )
     mine, other = (statistics.median(rates[who]) for who in CONTENDERS)
     verdict = "holds" if ratio >= TARGET else "MISSED"
+    print(f"gan on the ring, {changes or 'defaults'}:")
     print(
-        f"gan on the ring, {changes or 'defaults'}: {ratio:.2f}x the plain loop, {mine:.0f} against {other:.0f} steps/s "
+        f"{ratio:.2f}x the plain loop, {mine:.0f} against {other:.0f} steps/s "
         f"(target {TARGET:g}: {verdict})"
     )
     for who, pipe in pipes.items():
