@@ -8,8 +8,8 @@ Each contender is a process of its own with one thread, as in use; they take tur
 so that other work of the machine meets both; the time is the CPU time of the process; the ratio is
 the median over the rounds. Both then are to reach the same modes.
 
-Two set-ups are measured: the app's own, where the matrix products are a large part of either
-step, and one of smaller batches for teaching; or the one that is given.
+Two set-ups are measured: the app's own, and one of larger batches, where the matrix products are a
+large part of either step; or the one that is given.
 
     python bench/game.py [--rounds 15] [--steps 100] [--quality 3000] [--set batch=64 hidden=32]
 """
@@ -106,7 +106,7 @@ def plain(spec: RunSpec, data: Dataset) -> tuple[Go, Draw]:
 
 
 #: What is changed of the app's defaults.
-SET_UPS: tuple[dict[str, str], ...] = ({}, {"batch": "128"})
+SET_UPS: tuple[dict[str, str], ...] = ({}, {"batch": "256"})
 CONTENDERS = {"genlab": ours, "plain loop": plain}
 
 

@@ -186,8 +186,10 @@ class GAN(GeneratorAndCritic[GANOptions], HasChains):
             return common | nets | {"lr": 2e-4, "beta1": 0.5}
         # No momentum and a short memory: on the ring of 8 modes every seed of four reached all
         # modes within 500 steps, with beta1 = 0.5 and beta2 = 0.999 three of four did.
+        # Batches of 128: on the ring four seeds of four had 92 to 95 % of high quality after 3,000
+        # steps (94 to 96 % with 256), in two thirds of the time.
         nets = {"latent": 2, "hidden": 64, "layers": 3}
-        return common | nets | {"lr": 1e-3, "beta1": 0.0, "beta2": 0.9, "batch": 256}
+        return common | nets | {"lr": 1e-3, "beta1": 0.0, "beta2": 0.9, "batch": 128}
 
 
 @MODELS.register(

@@ -39,6 +39,11 @@ def _leaky() -> nn.Module:
     return nn.LeakyReLU(0.2)
 
 
+def _larger(meta: DataMeta) -> dict[str, Any]:
+    """The batch of points at which these games were tried."""
+    return {} if meta.is_image else {"batch": 256}
+
+
 @dataclass(frozen=True)
 class CodeOptions(Options):
     """Options of a code with parts that a generator should make use of."""
@@ -120,7 +125,7 @@ class InfoGAN(Recognising[InfoGANOptions], GAN):
     @classmethod
     def defaults(cls, meta: DataMeta) -> dict[str, Any]:
         parts = {"categories": 10, "codes": 2} if meta.is_image else {"categories": 8, "codes": 1}
-        return GAN.defaults(meta) | parts | {"objective": "infogan"}
+        return GAN.defaults(meta) | _larger(meta) | parts | {"objective": "infogan"}
 
 
 @MODELS.register(
@@ -174,7 +179,7 @@ class BiGAN(StandardPrior, GenerativeModel[GANOptions], HasEncoder, HasJointCrit
 
     @classmethod
     def defaults(cls, meta: DataMeta) -> dict[str, Any]:
-        return GAN.defaults(meta) | {"objective": "ali"}
+        return GAN.defaults(meta) | _larger(meta) | {"objective": "ali"}
 
     def player(self, name: str) -> Iterable[nn.Parameter]:
         if name == "discriminator":
