@@ -42,6 +42,11 @@ class ModelCase:
     label: str
 
     @property
+    def sort(self) -> str:
+        """The sort of data, a name of ``METAS``."""
+        return next(name for name, meta in METAS.items() if meta == self.meta)
+
+    @property
     def cls(self) -> type[GenerativeModel]:
         """The model's class."""
         found: type[GenerativeModel] = MODELS[self.name]
