@@ -12,7 +12,9 @@ from torch.distributions import Distribution
 from genlab.data.base import DataMeta
 from genlab.distributions import LIKELIHOODS, LikelihoodOptions, likelihood_choices
 from genlab.distributions.posteriors import POSTERIORS
+from genlab.distributions.posteriors.base import lies_in
 from genlab.distributions.priors import PRIORS
+from genlab.errors import SpecError
 from genlab.models.base import GenerativeModel, HasEncoder, HasLikelihood, O
 from genlab.models.latent import StandardPrior
 from genlab.nets import SIZES, downsampler, mlp, upsampler
@@ -37,6 +39,17 @@ class LatentOptions(LikelihoodOptions):
     prior_components: int = option(
         20, "components of a prior that is a mixture", low=1, high=1000, log=True, advanced=True
     )
+
+    def __post_init__(self) -> None:
+        inner, outer = POSTERIORS[self.posterior].support, PRIORS[self.prior].support
+        if outer is not None and not lies_in(inner, outer):
+            able = [n for n in PRIORS.names() if lies_in(inner, PRIORS[n].support or inner)]
+            raise SpecError(
+                "prior",
+                self.prior,
+                f"its codes are {outer}, those of the posterior {self.posterior!r} {inner}, so "
+                f"KL(q || p(z)) is infinite; priors for it: {', '.join(able)}",
+            )
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from scipy import stats
+from scipy import integrate, stats
 from torch.distributions import Distribution
 
 from genlab.data.base import DataMeta
 from genlab.distributions.families import FAMILIES
 from genlab.distributions.posteriors import POSTERIORS, entry_log_prob, factorises
-from genlab.distributions.posteriors.family import NAMES, from_family
+from genlab.distributions.posteriors.family import NAMES, FamilyProduct, from_family
 from genlab.distributions.posteriors.flow import Flow
 from genlab.distributions.posteriors.iaf import AutoregressiveNet, InverseAutoregressiveFlow
 from genlab.distributions.priors import PRIORS, standard_normal
@@ -20,6 +20,7 @@ from genlab.errors import SpecError
 from genlab.models.linear_gaussian import LinearGaussian
 from genlab.objectives.elbo import log_weights
 from genlab.random import scope
+from genlab.spec import RunSpec
 
 LATENT = 2
 MIXED = ("planar", "iaf")
@@ -67,7 +68,28 @@ def test_draws_have_the_stated_density_and_moments(name: str) -> None:
     assert float((z.std(0) / sd - 1).abs().max()) < (0.08 if name in MIXED else 0.06)
 
 
-@pytest.mark.parametrize("name", POSTERIORS.names())
+@pytest.mark.parametrize("name", [n for n in NAMES if POSTERIORS[n].support != "real"])
+def test_densities_on_a_part_of_the_line_integrate_to_one(name: str) -> None:
+    q = posterior(name)
+    assert isinstance(q, FamilyProduct)
+    end = 1.0 if POSTERIORS[name].support == "unit" else np.inf
+    for i, j in ((0, 0), (1, 1), (2, 0)):
+
+        def density(z: float, i: int = i, j: int = j) -> float:
+            at = torch.full((3, LATENT), z, dtype=torch.float64)
+            return float(q.entry_log_prob(at)[i, j].exp())
+
+        cut = float(q.mean[i, j])
+        total = sum(
+            integrate.quad(density, *ends, limit=200)[0] for ends in ((0, cut), (cut, end))
+        )
+        assert total == pytest.approx(1.0, abs=1e-6)
+        assert density(-0.1) == 0.0
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in POSTERIORS.names() if POSTERIORS[n].support == "real"]
+)
 def test_densities_integrate_to_one(name: str) -> None:
     """E_r[q(z)/r(z)] = 1 with r a wide Student t on a lattice of quasi-random points."""
     q = posterior(name)
@@ -128,16 +150,16 @@ def test_the_full_covariance_is_that_of_its_factor() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_rows_of_the_table_have_real_support_and_finite_kl(name: str) -> None:
+def test_rows_of_the_table_have_their_support_and_a_finite_kl(name: str) -> None:
     family, q = FAMILIES[name], posterior(name)
-    assert family.support.kind == "real"
+    assert family.support.kind == POSTERIORS[name].support
     prior = {"loc": 0.0, "scale": 1.0}
     params = {key: value.clone() for key, value in q.params.items()}  # type: ignore[attr-defined]
     assert family.finite_kl(FAMILIES["gaussian"], params, prior).all()
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("cauchy", "tails are too heavy"), ("gamma", "support of q")]
+    ("name", "said"), [("cauchy", "tails are too heavy"), ("pareto", "support of q")]
 )
 def test_an_improper_pair_is_refused(name: str, said: str) -> None:
     with pytest.raises(SpecError, match=said):
@@ -177,7 +199,13 @@ def test_priors_are_densities_and_draw_from_themselves(name: str) -> None:
         return POSTERIORS["gaussian"].make(x @ weights, 1)
 
     law = net.law(encode, torch.zeros(1, dtype=torch.float64))
-    z = torch.linspace(-40, 40, 80_001, dtype=torch.float64)[:, None]
+    low, high = {None: (-40, 40), "real": (-40, 40), "positive": (0, 60), "unit": (0, 1)}[
+        PRIORS[name].support
+    ]
+    z = torch.linspace(low, high, 80_001, dtype=torch.float64)[:, None]
+    if PRIORS[name].support in ("positive", "unit"):
+        # The ends themselves are not of the support.
+        z = z.clamp(low + 1e-9, high - 1e-9)
     with torch.no_grad():
         density = law.log_prob(z).exp()
     total = float(torch.trapezoid(density, z[:, 0]))
@@ -189,7 +217,8 @@ def test_priors_are_densities_and_draw_from_themselves(name: str) -> None:
     assert drawn.shape == (20_000, 1)
     assert abs(float(drawn.mean()) - mean) < 4 * float(law.variance.detach().sqrt()) / 141
     q = POSTERIORS["gaussian"].make(torch.zeros(2, 2, dtype=torch.float64), 1)
-    assert (closed_form_kl(q, law) is None) == (name != "standard")
+    if PRIORS[name].support in (None, "real"):
+        assert (closed_form_kl(q, law) is None) == (name != "standard")
 
 
 @pytest.mark.parametrize("latent", [1, 2, 5])
@@ -247,3 +276,47 @@ def test_an_iaf_closes_the_gap_that_a_diagonal_gaussian_leaves() -> None:
     """The best mean-field gap on this model is 0.08511 nats in closed form."""
     assert fitted_gap("gaussian", 400) == pytest.approx(0.0851105749, abs=0.01)
     assert abs(fitted_gap("iaf", 400)) < 0.02
+
+
+@pytest.mark.parametrize(("name", "prior"), [("gamma", "exponential"), ("beta", "unit")])
+def test_kl_within_one_family_is_that_of_quadrature(name: str, prior: str) -> None:
+    q = posterior(name)
+    net = PRIORS[prior](LATENT, DataMeta((2,), "real", density=True), 1)
+    p = net.law(lambda x: q, torch.zeros(1, dtype=torch.float64))
+    found = closed_form_kl(q, p)
+    assert found is not None
+    assert isinstance(q, FamilyProduct)
+    rows = q.params
+    for i in range(3):
+        exact = 0.0
+        for j in range(LATENT):
+            if name == "gamma":
+                law = stats.gamma(float(rows["shape"][i, j]), scale=1 / float(rows["rate"][i, j]))
+                exact += float(-law.entropy() + law.mean())
+            else:
+                law = stats.beta(float(rows["alpha"][i, j]), float(rows["beta"][i, j]))
+                exact += float(-law.entropy())
+        assert float(found[i]) == pytest.approx(exact, rel=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("name", "prior", "fine"),
+    [
+        ("gamma", "standard", True),
+        ("gamma", "exponential", True),
+        ("gamma", "unit", False),
+        ("gaussian", "exponential", False),
+        ("beta", "exponential", True),
+        ("beta", "vamp", True),
+        ("iaf", "unit", False),
+    ],
+)
+def test_a_posterior_wider_than_its_prior_is_refused_before_anything_starts(
+    name: str, prior: str, fine: bool
+) -> None:
+    values = {"model": "vae", "data": "digits", "posterior": name, "prior": prior}
+    if fine:
+        assert RunSpec.build(**values).flat()["prior"] == prior
+        return
+    with pytest.raises(SpecError, match=r"KL\(q \|\| p\(z\)\) is infinite; priors for it: .*"):
+        RunSpec.build(**values)

@@ -4,16 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent
 
 from genlab.registry import Registry
 
+Support = Literal["real", "positive", "unit"]
+#: From the widest to the narrowest: each holds those after it.
+SUPPORTS: tuple[Support, ...] = ("real", "positive", "unit")
+
+
+def lies_in(inner: Support, outer: Support) -> bool:
+    """Whether one support lies in another.
+
+    Example:
+        >>> lies_in("unit", "positive"), lies_in("real", "positive")
+        (True, False)
+    """
+    return SUPPORTS.index(inner) >= SUPPORTS.index(outer)
+
 
 @dataclass(frozen=True)
 class Posterior:
-    """How a net's outputs become q(z | x) with support on all of R^latent.
+    """How a net's outputs become q(z | x).
 
     Args:
         outputs: how many outputs of the net a code of this size takes.
@@ -22,12 +37,15 @@ class Posterior:
         marginals: whether the density of each entry, q(z_j | x), is known.
         net: for a row with weights of its own, shared by all examples: ``net(latent)`` makes its
             module, which ``make`` then takes as a third argument.
+        support: of each entry of z, ``real``, ``positive`` or ``unit``; KL(q ‖ p(z)) is finite
+            only where it lies in the prior's.
     """
 
     outputs: Callable[[int], int]
     make: Callable[..., Distribution]
     marginals: bool = True
     net: Callable[[int], nn.Module] | None = None
+    support: Support = "real"
 
     def law(self, h: Tensor, latent: int, net: nn.Module | None = None) -> Distribution:
         """q(z | x) from a net's outputs, (B, outputs(latent)), and the row's own module."""

@@ -11,11 +11,11 @@ from torch.distributions import Distribution, Independent, Normal, constraints
 from torch.nn.functional import softplus
 
 from genlab.distributions.families import FAMILIES, Family, Params, closed_form_kl
-from genlab.distributions.posteriors.base import POSTERIORS, Posterior
+from genlab.distributions.posteriors.base import POSTERIORS, SUPPORTS, Posterior
 from genlab.errors import SpecError
 
-#: Rows with support on all of R and tails light enough for a Gaussian prior.
-NAMES = ("laplace", "logistic", "gumbel", "student_t")
+#: Rows with tails light enough for a Gaussian prior: on all of R, and on parts of it.
+NAMES = ("laplace", "logistic", "gumbel", "student_t", "gamma", "beta")
 
 
 class FamilyProduct(Distribution):
@@ -64,14 +64,21 @@ class FamilyProduct(Distribution):
         return self.entry_log_prob(value).sum(-1)
 
     def closed_form_kl(self, prior: Distribution) -> Tensor | None:
-        """KL to a product of normals, (B,) in nats, where the table of families knows it."""
-        base = prior.base_dist if isinstance(prior, Independent) else None
-        known = closed_form_kl(self.family, "gaussian") if isinstance(base, Normal) else None
-        if known is None or not isinstance(base, Normal):
+        """KL to a product of normals or of another row, (B,) in nats, where the table knows it."""
+        if isinstance(prior, FamilyProduct):
+            row, params = prior.family, prior.params
+        elif isinstance(prior, Independent) and isinstance(prior.base_dist, Normal):
+            base = prior.base_dist
+            row = FAMILIES["gaussian"]
+            params = row.trust({"loc": base.loc, "scale": base.scale})
+        else:
+            return None
+        known = closed_form_kl(self.family, row)
+        if known is None:
             return None
         shape = next(iter(self.params.values())).shape
-        loc, scale = base.loc.expand(shape), base.scale.expand(shape)
-        return known(self.params, Params({"loc": loc, "scale": scale})).sum(-1)
+        theirs = Params({name: value.expand(shape) for name, value in params.items()})
+        return known(self.params, theirs).sum(-1)
 
 
 def from_family(
@@ -85,8 +92,8 @@ def from_family(
             for a finite KL.
 
     Raises:
-        SpecError: where q could not be a posterior: its support is not all of R, or its tails
-            make KL(q ‖ N(0, I)) infinite for all parameters.
+        SpecError: where q could not be a posterior: its tails make KL(q ‖ N(0, I)) infinite for
+            all parameters, or its support is no line, half line or unit interval.
 
     Example:
         >>> from_family("cauchy")
@@ -95,8 +102,10 @@ def from_family(
         genlab.errors.SpecError: posterior = 'cauchy' is not possible: KL(q || p(z)) to a Gaussian prior is infinite, its tails are too heavy. Nothing was started.
     """  # noqa: E501
     family = FAMILIES[name]
-    if family.support.kind != "real":
-        raise SpecError("posterior", name, "the support of q must be all of R, as the prior's")
+    support = next((known for known in SUPPORTS if known == family.support.kind), None)
+    if support is None:
+        reason = "the support of q must be all of R, the positive numbers or the unit interval"
+        raise SpecError("posterior", name, reason)
     if not family.may_meet(FAMILIES["gaussian"]):
         reason = "KL(q || p(z)) to a Gaussian prior is infinite, its tails are too heavy"
         raise SpecError("posterior", name, reason)
@@ -109,7 +118,7 @@ def from_family(
         given = {key: to(raw[key], {}) for key, to in free.items() if to is not None}
         return FamilyProduct(family, family.trust({**given, **own}))
 
-    return Posterior(outputs=lambda latent: count * latent, make=make)
+    return Posterior(outputs=lambda latent: count * latent, make=make, support=support)
 
 
 #: The variance, and so the KL to a Gaussian prior, is finite for more than two degrees of freedom.

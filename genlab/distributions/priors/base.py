@@ -10,11 +10,12 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from genlab.data.base import DataMeta
+from genlab.distributions.posteriors.base import Support
 from genlab.registry import Registry
 
 
 class Prior(nn.Module, abc.ABC):
-    """A prior with support on all of R^latent, and the parameters that are learned with it.
+    """A prior of the code, and the parameters that are learned with it.
 
     Args:
         latent: size of the code.
@@ -23,6 +24,8 @@ class Prior(nn.Module, abc.ABC):
     """
 
     name: ClassVar[str]
+    #: Of each entry of z; a posterior's must lie in it. None: as the posterior's.
+    support: ClassVar[Support | None] = "real"
 
     def __init__(self, latent: int, meta: DataMeta, components: int) -> None:
         super().__init__()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution, MixtureSameFamily
 
 from genlab.data.base import DataMeta
+from genlab.distributions.posteriors.base import Support
 from genlab.distributions.priors.base import PRIORS, Prior
 
 
@@ -24,6 +26,8 @@ class Vamp(Prior):
 
     Source: Tomczak and Welling 2018, "VAE with a VampPrior", equation 9.
     """
+
+    support: ClassVar[Support | None] = None
 
     def __init__(self, latent: int, meta: DataMeta, components: int) -> None:
         super().__init__(latent, meta, components)
