@@ -1,9 +1,8 @@
-"""Start, Train, Explore and Data in a real browser: presets, clicks on the map, the looks."""
+"""Start, Train, Explore and Data in a real browser: presets, a slider, the looks."""
 
 from __future__ import annotations
 
 import re
-import time
 
 import pytest
 
@@ -28,32 +27,6 @@ def settled(page):
     page.wait_for_timeout(300)
 
 
-def points_of(page):
-    """Where the points of the map are on the screen, with the row of each."""
-    return page.evaluate(
-        """() => {
-          const node = document.querySelector(".js-plotly-plot");
-          const box = node.querySelector(".nsewdrag").getBoundingClientRect();
-          const { xaxis, yaxis } = node._fullLayout;
-          return node.data.flatMap((trace) => Array.from(trace.x).map((x, i) => ({
-            row: trace.customdata[i],
-            x: box.left + xaxis.l2p(x),
-            y: box.top + yaxis.l2p(trace.y[i]),
-          }))).filter((p) => p.x > box.left + 20 && p.x < box.right - 20
-            && p.y > box.top + 20 && p.y < box.bottom - 20);
-        }"""
-    )
-
-
-def lonely(points, count):
-    """The points farthest from their neighbours: a click there means only one of them."""
-
-    def room(p):
-        return min((p["x"] - q["x"]) ** 2 + (p["y"] - q["y"]) ** 2 for q in points if q is not p)
-
-    return sorted(points, key=room, reverse=True)[:count]
-
-
 def test_a_deep_link_is_the_first_thing_a_server_may_be_asked(app, page):
     page.goto(f"{app.url}/train?data=ring&model=gan&steps=321")
     settled(page)
@@ -72,34 +45,6 @@ def test_a_preset_lands_on_watch_with_the_run(app, page):
     settled(page)
     assert page.locator(".thumb").count() >= 1
     assert page.get_by_text(re.compile(r"step [\d,]+ of 10,000|waits, place")).count() >= 1
-
-
-def test_clicks_on_the_map_decode_and_the_map_is_not_drawn_anew(app, page, trained, shot):
-    page.goto(f"{app.url}/explore?run={trained}&n=200")
-    page.wait_for_selector(".js-plotly-plot .nsewdrag", timeout=60_000)
-    settled(page)
-    assert page.get_by_text(re.compile(r"trustworthiness 0\.\d{3}")).count() == 1
-    page.evaluate("document.querySelector('.js-plotly-plot').dataset.mine = 'yes'")
-    first, second = lonely(points_of(page), 2)
-    page.mouse.click(first["x"], first["y"])
-    page.get_by_text(f"point {first['row']}", exact=False).first.wait_for()
-    page.get_by_text("decoded from its posterior mean").first.wait_for()
-    settled(page)
-    # What came beside the map may have moved it.
-    second = next(p for p in points_of(page) if p["row"] == second["row"])
-    started = time.perf_counter()
-    page.mouse.click(second["x"], second["y"])
-    page.get_by_text("spherical line in z").wait_for()
-    assert time.perf_counter() - started < 5
-    assert page.get_by_text(f"point {second['row']}", exact=False).count() >= 1
-    assert page.evaluate("document.querySelector('.js-plotly-plot').dataset.mine") == "yes"
-    page.wait_for_url(re.compile(f"a={first['row']}&b={second['row']}"))
-    settled(page)
-    shot("explore-clicked")
-    link = page.url
-    page.goto(link)
-    page.get_by_text("spherical line in z").wait_for(timeout=60_000)
-    assert page.url == link
 
 
 def test_a_slider_decodes_when_it_is_let_go(app, page, trained):
