@@ -101,7 +101,7 @@ def standard_error(row: Estimate) -> float | None:
 class Ledger(Probe):
     """Every f-divergence and W1 to the data, with error bars, beside what the model proves."""
 
-    share: ClassVar[float] = 0.03
+    share: ClassVar[float] = 0.02
 
     def __init__(self, spec: RunSpec, data: Dataset) -> None:
         super().__init__(spec, data)
