@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from genlab.inference.advi import FAMILIES
-from genlab.inference.constraints import transforms
 from genlab.inference.log_joints import PRESETS, LogJoint
-from genlab.learn.base import LESSONS, Check, Equation, Lesson, Progress, Quantity, tex
-from genlab.learn.fitting import CHAINS, COLOUR, DRAWS, Fit, Referee, fitted, judged, silent
+from genlab.learn.base import LESSONS, Check, Equation, Quantity, tex
+from genlab.learn.fitting import (
+    CHAINS,
+    COLOUR,
+    DRAWS,
+    Fit,
+    Fitting,
+    Referee,
+    under_each_transform,
+)
 from genlab.learn.panels import Array, Bars, Curve, Curves, Panel, Plane, array, ellipse, histogram
 from genlab.random import generator
 from genlab.spec import Option, Options, option
@@ -156,7 +160,7 @@ def numbers(target: LogJoint, zeta: Tensor) -> Tensor:
     title="ADVI beside MCMC",
     summary="Models without a closed form: what a Gaussian over ζ misses, by a slow referee.",
 )
-class Models(Lesson):
+class Models(Fitting):
     """q(ζ) of both families beside MCMC, with log p(x) by importance weights."""
 
     chapter = 8.5
@@ -174,16 +178,12 @@ class Models(Lesson):
     )
     Options = ModelsOptions
 
-    def __init__(self, options: Any, extra: Mapping[str, Any] | None = None) -> None:
-        super().__init__(options, extra)
-        self._tell: Progress = silent
-
     @classmethod
     def more(cls, options: ModelsOptions) -> tuple[Option, ...]:
         free = VIEWS[options.model].free
         if not free:
             return ()
-        names = tuple(_choices(PRESETS[options.model].build(), free))
+        names = tuple(under_each_transform(PRESETS[options.model].build(), free))
         say = f"the transform T of {free} to the real line"
         return (Option("transform", str, names[0], say, choices=names),)
 
@@ -191,7 +191,9 @@ class Models(Lesson):
     def target(self) -> LogJoint:
         """The model, with the transform that was chosen."""
         made, view = PRESETS[self.options.model].build(), VIEWS[self.options.model]
-        return _choices(made, view.free)[str(self.extra["transform"])] if view.free else made
+        if not view.free:
+            return made
+        return under_each_transform(made, view.free)[str(self.extra["transform"])]
 
     @functools.cached_property
     def shown(self) -> tuple[int, int]:
@@ -200,34 +202,9 @@ class Models(Lesson):
         return names.index(view.first), names.index(view.second)
 
     @functools.cached_property
-    def fits(self) -> dict[str, Fit]:
-        """Both families by name."""
-        o, found = self.options, {}
-        for k, family in enumerate(FAMILIES):
-
-            def tell(share: float, k: int = k, family: str = family) -> None:
-                self._tell(0.25 * (k + share), f"ADVI, {family}")
-
-            found[family] = fitted(
-                self.target,
-                family,
-                steps=o.steps,
-                draws=o.draws,
-                eta=o.eta,
-                seed=o.seed,
-                tell=tell,
-            )
-        return found
-
-    @functools.cached_property
     def referee(self) -> Referee:
         """MCMC on the same model."""
-        draws = judged(
-            self.target,
-            self.options.mcmc,
-            self.options.seed,
-            lambda share: self._tell(0.5 + 0.45 * share, "MCMC, the slow referee"),
-        )
+        draws = self.judged(self.options.mcmc)
         return Referee(draws, labels(self.target), numbers(self.target, draws.zeta))
 
     @functools.cached_property
@@ -235,13 +212,8 @@ class Models(Lesson):
         """What importance weights say."""
         return importance(self.target, self.referee.draws.zeta.flatten(0, 1), self.options.seed)
 
-    def prepare(self, progress: Progress) -> None:
-        self._tell = progress
-        try:
-            _ = self.fits, self.referee, self.weighted
-            progress(1.0, "done")
-        finally:
-            self._tell = silent
+    def compute(self) -> None:
+        _ = self.fits, self.referee, self.weighted
 
     def drawn(self, fit: Fit) -> Array:
         """Draws of θ from q, (n, k)."""
@@ -259,20 +231,12 @@ class Models(Lesson):
                 r"\mathrm{KL}(q \,\|\, p(\zeta \mid x)) = \log p(x) - \mathrm{ELBO}(q)",
                 rf"{tex(sure.log_p - fit.elbo.value)} = {tex(sure.log_p)}"
                 rf" - ({tex(fit.elbo.value)})",
-                (
-                    Quantity(
-                        f"ELBO, {name}", fit.elbo.value, "Monte Carlo", "nats", DRAWS, fit.error
-                    ),
-                ),
+                (self.elbo(name),),
             )
             for name, fit in self.fits.items()
         )
         return (
-            Equation(
-                "T maps the parameters to the real line; the density takes the Jacobian along.",
-                r"\log p(x, \zeta) = \log p(x, T^{-1}(\zeta))"
-                r" + \log |\det J_{T^{-1}}(\zeta)|",
-            ),
+            self.jacobian,
             Equation(
                 "The evidence by importance weights, drawn from a Student t around the draws of "
                 f"the referee ({sure.effective:,.0f} of {WEIGHTED:,} draws effective).",
@@ -355,10 +319,8 @@ class Models(Lesson):
         return tuple(found)
 
     def panels(self) -> tuple[Panel, ...]:
-        o, judge, fits = self.options, self.referee, self.fits
-        note = f"ADVI: {o.steps} steps of {o.draws} draws, seed {o.seed}; {judge.note}"
-        steps = np.arange(1, o.steps + 1, dtype=np.float64)
-        low = min(float(np.quantile(fit.trace, 0.1)) for fit in fits.values())
+        judge, fits = self.referee, self.fits
+        note = f"ADVI: {self.note}; {judge.note}"
         ratios = tuple(
             (f"ADVI {name}", self.drawn(fit).std(0) / judge.sd) for name, fit in fits.items()
         )
@@ -373,17 +335,7 @@ class Models(Lesson):
                 "ratio",
                 levels=(("as wide as the posterior", 1.0),),
             ),
-            Curves(
-                "The ELBO that a step sees",
-                f"Monte Carlo, {note} · values below {low:.3g} are cut off",
-                tuple(
-                    Curve(name, steps, np.maximum(fit.trace, low), "line", k + 1)
-                    for k, (name, fit) in enumerate(fits.items())
-                ),
-                "step",
-                "nats",
-                levels=(("log p(x)", self.weighted.log_p),),
-            ),
+            self.trace((("log p(x)", self.weighted.log_p),)),
         )
 
     def _plane(self, note: str) -> Plane:
@@ -429,12 +381,3 @@ class Models(Lesson):
             judge.labels[k],
             "density",
         )
-
-
-def _choices(target: LogJoint, name: str) -> dict[str, LogJoint]:
-    """The model under each transform that fits one of its parameters."""
-    (row,) = (part for part in target.parameters if part.name == name)
-    return {
-        transform: target.replace(name, support)
-        for transform, support in transforms(row.support).items()
-    }

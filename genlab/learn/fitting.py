@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import abc
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor
 
-from genlab.inference.advi import ADVI
+from genlab.inference.advi import ADVI, FAMILIES
+from genlab.inference.constraints import transforms
 from genlab.inference.log_joints import LogJoint
 from genlab.inference.mcmc import HMC, Draws, effective_sample_size, r_hat
-from genlab.learn.base import Equation, Quantity, tex
-from genlab.learn.panels import Array, array
+from genlab.learn.base import Equation, Lesson, Progress, Quantity, tex
+from genlab.learn.panels import Array, Curve, Curves, array
 from genlab.measure import Estimate
 
 #: Fresh draws of q that an ELBO is read from.
@@ -138,5 +142,107 @@ class Referee:
         )
 
 
-def silent(part: float, says: str) -> None:
+def silent(share: float, says: str) -> None:
     """Tell nobody how far a computation is."""
+
+
+class Fitting(Lesson):
+    """A lesson that fits ADVI's families to a model, and may ask MCMC about the same one.
+
+    Its options have ``steps``, ``draws``, ``eta`` and ``seed``.
+    """
+
+    #: The transform to the real line, which both lessons begin with.
+    jacobian: ClassVar[Equation] = Equation(
+        "T maps the parameters to the real line; the density takes the Jacobian along.",
+        r"\log p(x, \zeta) = \log p(x, T^{-1}(\zeta)) + \log |\det J_{T^{-1}}(\zeta)|",
+    )
+
+    def __init__(self, options: Any, extra: Mapping[str, Any] | None = None) -> None:
+        super().__init__(options, extra)
+        self._tell: Progress = silent
+
+    @property
+    @abc.abstractmethod
+    def target(self) -> LogJoint:
+        """The model."""
+
+    @functools.cached_property
+    def fits(self) -> dict[str, Fit]:
+        """Both families by name; one where there is a single parameter."""
+        o, found = self.options, {}
+        families = tuple(FAMILIES) if self.target.size > 1 else ("mean-field",)
+        for k, family in enumerate(families):
+
+            def tell(share: float, k: int = k, family: str = family) -> None:
+                self._tell(0.5 * (k + share) / len(families), f"ADVI, {family}")
+
+            found[family] = fitted(
+                self.target,
+                family,
+                steps=o.steps,
+                draws=o.draws,
+                eta=o.eta,
+                seed=o.seed,
+                tell=tell,
+            )
+        return found
+
+    def judged(self, draws: int) -> Draws:
+        """MCMC on the model, as the second half of the work."""
+        return judged(
+            self.target,
+            draws,
+            self.options.seed,
+            lambda share: self._tell(0.5 + 0.45 * share, "MCMC, the slow referee"),
+        )
+
+    @abc.abstractmethod
+    def compute(self) -> None:
+        """What takes long; each part tells how far it is."""
+
+    def prepare(self, progress: Progress) -> None:
+        self._tell = progress
+        try:
+            self.compute()
+            progress(1.0, "done")
+        finally:
+            self._tell = silent
+
+    def elbo(self, name: str) -> Quantity:
+        """The ELBO that a family came to, on fresh draws."""
+        fit = self.fits[name]
+        return Quantity(f"ELBO, {name}", fit.elbo.value, "Monte Carlo", "nats", DRAWS, fit.error)
+
+    def trace(self, levels: tuple[tuple[str, float], ...]) -> Curves:
+        """The noisy ELBO over the steps, beside what it cannot pass."""
+        o = self.options
+        steps = np.arange(1, o.steps + 1, dtype=np.float64)
+        # The first steps may be so far below that they would squeeze all the rest.
+        low = min(float(np.quantile(fit.trace, 0.08)) for fit in self.fits.values())
+        return Curves(
+            "The ELBO that a step sees",
+            f"Monte Carlo, {self.note} · values below {low:.3g} are cut off",
+            tuple(
+                Curve(name, steps, np.maximum(fit.trace, low), "line", k + 1)
+                for k, (name, fit) in enumerate(self.fits.items())
+            ),
+            "step",
+            "nats",
+            levels=levels,
+        )
+
+    @property
+    def note(self) -> str:
+        """How the fits were made."""
+        o = self.options
+        return f"{o.steps} steps of {o.draws} draws, seed {o.seed}"
+
+
+def under_each_transform(target: LogJoint, name: str) -> dict[str, LogJoint]:
+    """The model under each transform that fits one of its parameters, by the transform's name."""
+    (row,) = (part for part in target.parameters if part.name == name)
+    return {
+        transform: target.replace(name, support)
+        for transform, support in transforms(row.support).items()
+    }

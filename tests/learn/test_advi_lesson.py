@@ -8,7 +8,8 @@ import torch
 from scipy import integrate, optimize, special, stats
 
 from genlab.learn import lesson
-from genlab.learn.advi import LINES, Automatic, Line, _rows, best_gaussian
+from genlab.learn.advi import Automatic
+from genlab.learn.known import LINES, Line, best_gaussian, transformed
 from genlab.learn.panels import Bars, Curves, Plane
 
 #: Each transform's inverse and the log-volume, with nothing of the engine.
@@ -53,7 +54,7 @@ def made(**values) -> Automatic:
     ],
 )
 def test_the_best_gaussian_under_a_transform(target: str, transform: str, numbers: dict) -> None:
-    at, gap = best_gaussian(_rows(LINES[target].build(*numbers.values()))[transform])
+    at, gap = best_gaussian(transformed(LINES[target], *numbers.values())[transform])
     law = LAWS[target](numbers)
     assert gap == pytest.approx(kl(law, transform, *at), abs=1e-7)
     found = optimize.minimize(
