@@ -90,7 +90,7 @@ class ConditionalVAE(Conditional):
 @MODELS.register(
     "conv_cvae",
     title="Convolutional conditional VAE",
-    summary="Strided convolutions that are told the class; labelled pictures of 8, 28, 32 pixels.",
+    summary="Convolutional VAE told the class; labelled pictures of 8, 28, 32 or 64 pixels.",
 )
 class ConvConditionalVAE(Conditional):
     """The conditional variational autoencoder with convolutions.

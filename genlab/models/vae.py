@@ -137,7 +137,7 @@ class VAE(VariationalAutoencoder[VAEOptions]):
 @MODELS.register(
     "conv_vae",
     title="Convolutional VAE",
-    summary="Variational autoencoder with strided convolutions; pictures of 8, 28 or 32 pixels.",
+    summary="VAE with strided convolutions; square pictures of 8, 28, 32 or 64 pixels.",
 )
 class ConvVAE(VariationalAutoencoder[ConvVAEOptions]):
     """The variational autoencoder with convolutions and no batch normalisation.

@@ -73,7 +73,7 @@ class VQVAEOptions(LikelihoodOptions):
 @MODELS.register(
     "vq_vae",
     title="VQ-VAE",
-    summary="Autoencoder whose code is a grid of entries of a codebook; pictures of 8, 28, 32.",
+    summary="The code is a grid of codebook entries; pictures of 8, 28, 32 or 64 pixels.",
 )
 class VQVAE(StandardPrior, GenerativeModel[VQVAEOptions], HasCodebook):
     """z_q = the codes nearest to the encoder's grid e(x); p(x | z_q) by the decoder.

@@ -27,6 +27,8 @@ from genlab.runs.store import RunStore
 POLL = 0.04
 SWEEP = 2.0
 STALE = 15.0
+#: Seconds for which the source files must have been still before they count as a new program.
+STILL = 5.0
 JOBS_AT_ONCE = 1
 LOG_LIMIT = 2_000_000
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -215,8 +217,8 @@ class Supervisor:
         self._swept = -SWEEP
         self._adopted = False
         self._stop = False
-        self._code = fingerprint()
-        self._compared = time.monotonic()
+        self._code = self._newest = fingerprint()
+        self._compared = self._changed = time.monotonic()
 
     def _work(self, task: Task) -> None:
         from genlab.runs import worker
@@ -314,14 +316,18 @@ class Supervisor:
         return len(here | (busy & waiting))
 
     def outdated(self) -> bool:
-        """Whether the program on the disk is no longer the one in memory."""
-        if time.monotonic() - self._compared < SWEEP:
+        """Whether the program on the disk is another one by now, and no longer being written."""
+        now = time.monotonic()
+        if now - self._compared < SWEEP:
             return False
-        self._compared = time.monotonic()
+        self._compared = now
         try:
-            return fingerprint() != self._code
+            newest = fingerprint()
         except OSError:  # a file vanished between being listed and being looked at
             return False
+        if newest != self._newest:
+            self._newest, self._changed = newest, now
+        return newest != self._code and now - self._changed >= STILL
 
     def renew(self) -> None:
         """Begin anew with the program on the disk; a run that waits is taken by the new one."""

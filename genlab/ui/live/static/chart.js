@@ -2,7 +2,7 @@
 // theme never replace them. Colours are CSS variables, so the theme needs no redraw.
 
 const NS = "http://www.w3.org/2000/svg";
-const LEFT = 50, RIGHT = 10, TOP = 10, BOTTOM = 26, HEIGHT = 230, FEW = 40;
+const LEFT = 50, RIGHT = 10, TOP = 10, BOTTOM = 36, HEIGHT = 240, FEW = 40;
 export const DASHES = ["", "7 4", "2 3", "9 3 2 3", "4 2", "1 2"];
 let serial = 0;
 
@@ -149,8 +149,8 @@ export class Chart {
     const key = make("svg", { width: 22, height: 8, "aria-hidden": "true" }, trace.button);
     const stroke = make("line", { class: "gl-line", x1: 0, x2: 22, y1: 4, y2: 4, "stroke-dasharray": about.dash || "none" }, key);
     stroke.style.stroke = about.colour;
-    make("span", {}, trace.button, about.title);
-    if (about.note) make("small", {}, trace.button, about.note);
+    const words = make("span", {}, trace.button, about.title);
+    if (about.note) { words.append(" "); make("small", {}, words, about.note); }
     return trace;
   }
 
@@ -308,6 +308,7 @@ export class Chart {
       make("line", { x1: LEFT, x2: this.width - RIGHT, y1: y, y2: y }, this.grid);
       make("text", { x: LEFT - 6, y: y + 4, "text-anchor": "end" }, this.grid, short(log ? 10 ** v : v));
     }
+    make("text", { x: this.width - RIGHT, y: HEIGHT - 4, "text-anchor": "end" }, this.grid, "step");
     for (const s of ticks(a, b, Math.max(2, Math.floor(this.inner() / 80)))) {
       if (s !== Math.round(s)) continue;
       make("text", { x: this.px(s), y: HEIGHT - BOTTOM + 16, "text-anchor": "middle" }, this.grid, s.toLocaleString("en"));
