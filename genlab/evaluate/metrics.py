@@ -24,6 +24,7 @@ from genlab.models.base import (
     HasLogProb,
 )
 from genlab.models.labels import held_at
+from genlab.models.topics import Topics
 from genlab.objectives.elbo import elbo_terms, iwae_bound, log_weights
 from genlab.random import scope
 
@@ -51,6 +52,8 @@ def evaluate(
     x = data.test.x[:n]
     if isinstance(model, HasLogProb):
         parts.append(lambda: _log_prob(model, x))
+    if isinstance(model, Topics):
+        parts.append(lambda: _words(model, x))
     if is_variational(type(model)):
         y = None if data.test.y is None else data.test.y[:n]
         parts.append(lambda: _variational(model, data, x, y))
@@ -89,6 +92,44 @@ def share_estimate(series: Series, hits: int, n: int) -> Estimate:
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = Z * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
     return Estimate(share, series, max(0.0, centre - half), min(1.0, centre + half))
+
+
+def ratio_estimate(series: Series, above: Tensor, below: Tensor) -> Estimate:
+    """Σ a / Σ b of independent pairs, ± 1.96 standard errors by the delta method.
+
+    SE² = Var(a − r b) / (n b̄²), r the ratio. Source: Cochran 1977, "Sampling techniques",
+    section 2.11.
+
+    Args:
+        above, below: a and b, (n,) each.
+
+    Example:
+        >>> s = Series("a", "a", "g", "nats", "Monte Carlo")
+        >>> ratio_estimate(s, torch.tensor([1.0, 2.0]), torch.tensor([2.0, 4.0])).high
+        0.5
+    """
+    a, b = above.double(), below.double()
+    ratio = float(a.sum() / b.sum())
+    spread = float((a - ratio * b).std()) if len(a) > 1 else 0.0
+    half = Z * spread / (math.sqrt(len(a)) * float(b.mean()))
+    return Estimate(ratio, series, ratio - half, ratio + half)
+
+
+def _words(model: Topics, x: Tensor) -> list[Estimate]:
+    """The variational bound on log p(word) of test pictures, and the perplexity it allows."""
+    inked = x[model.words(x).sum(1) > 0]
+    if not len(inked):
+        return []
+    counts = model.words(inked).sum(1)
+    bound = torch.cat([model.bound(part) for part in inked.split(250)])
+    n = len(inked)
+    title = "log p(word) ≥, variational bound, test"
+    row = Series("test_word_bound", title, "words", "nats/word", "lower bound", n, "higher")
+    one = ratio_estimate(row, bound, counts)
+    title = f"perplexity ≤, from the variational bound, test; of {model.meta.dim} pixels"
+    row = Series("test_perplexity", title, "perplexity", "words", "upper bound", n, "lower")
+    value, low, high = (math.exp(-v) for v in (one.value, one.high, one.low))
+    return [one, Estimate(value, row, low, high)]
 
 
 def _log_prob(model: GenerativeModel, x: Tensor) -> list[Estimate]:

@@ -10,7 +10,7 @@ import torch
 from genlab import data as datasets
 from genlab import models
 from genlab.evaluate import evaluate
-from genlab.evaluate.metrics import mean_estimate, share_estimate
+from genlab.evaluate.metrics import mean_estimate, ratio_estimate, share_estimate
 from genlab.measure import Series
 from genlab.models.linear_gaussian import LinearGaussian
 from genlab.random import scope
@@ -69,6 +69,29 @@ def test_gan_metrics_of_an_untrained_pair() -> None:
     assert got["high_quality"].series.truth == pytest.approx(1 - math.exp(-4.5))
 
 
+def test_topics_metrics_are_the_bound_per_word_and_its_perplexity() -> None:
+    spec = RunSpec.build(model="topics", data="digits", topics=4)
+    data = datasets.load(spec)
+    with scope(0, "weights"):
+        model = models.build(spec)
+        model.natural.mul_(5 * torch.rand(model.natural.shape).double())
+    got = {e.series.name: e for e in evaluate(model, data, seed=0, n=40)}
+    x = data.test.x[:40]
+    words = (x.flatten(1).double() * 16).round().sum(1)
+    total = sum(float(model.bound(one[None])) for one in x) / float(words.sum())
+    bound, perplexity = got["test_word_bound"], got["test_perplexity"]
+    assert bound.value == pytest.approx(total, rel=1e-6)
+    assert perplexity.value == pytest.approx(math.exp(-total), rel=1e-6)
+    assert (bound.series.kind, perplexity.series.kind) == ("lower bound", "upper bound")
+    assert bound.series.n == perplexity.series.n == 40
+    assert bound.low < bound.value < bound.high
+    assert perplexity.low < perplexity.value < perplexity.high
+    # Topics that are all the same and even: each word has the probability 1/64.
+    model.natural.fill_(1e6)
+    even = {e.series.name: e for e in evaluate(model, data, seed=0, n=40)}["test_perplexity"]
+    assert 64.0 < even.value < 67.0
+
+
 def test_the_seed_decides_and_the_model_is_left_alone() -> None:
     spec = RunSpec.build(model="dcgan", data="digits")
     data = datasets.load(spec)
@@ -90,3 +113,8 @@ def test_intervals_cover_at_their_rate() -> None:
     shares = [share_estimate(SERIES, int(row.sum()), 60) for row in hits]
     assert sum(e.low < 0.3 < e.high for e in shares) / 400 == pytest.approx(0.95, abs=0.035)
     assert share_estimate(SERIES, 0, 10).low == 0.0
+    with scope(0, "ratios"):
+        below = 1 + torch.rand(400, 60)
+        above = 0.7 * below + 0.3 * torch.randn(400, 60)
+    ratios = [ratio_estimate(SERIES, a, b) for a, b in zip(above, below, strict=True)]
+    assert sum(e.low < 0.7 < e.high for e in ratios) / 400 == pytest.approx(0.95, abs=0.035)
