@@ -1,4 +1,4 @@
-"""Looks at fully visible Bayes nets: bits, the surprise of each pixel, completions of a half."""
+"""Looks at fully visible Bayes nets: bits, the surprise of each pixel, completions of a part."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from genlab.evaluate.base import PROBES, Probe
 from genlab.evaluate.common import held_out
 from genlab.measure import Picture, Reading, Series
 from genlab.models.base import GenerativeModel
-from genlab.models.visible import FullyVisible
-from genlab.random import scope
+from genlab.models.visible import FullyVisible, HasMarginals
+from genlab.random import generator, scope
 
 #: Examples in the number; columns and rows of the surprise sheet; columns of the completions.
 NUMBERS, COLUMNS, ROWS = 256, 8, 3
+#: The share of pixels that is given where they are scattered.
+SOME = 0.2
 #: The surprise that is drawn white, in bits.
 WHITE = 5.0
 
@@ -70,7 +72,14 @@ class Surprise(_OnImages):
 
 @PROBES.register("completion", title="Completions")
 class Completion(_OnImages):
-    """Held-out images, their first half in the model's order, and two ways to go on from it."""
+    """Held-out images, their first half in the model's order, and two ways to go on from it.
+
+    Where any part may be missing, :class:`AnyPart` is the better look.
+    """
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
+        return super().fits(model, data) and not issubclass(model, HasMarginals)
 
     def read(self, model: GenerativeModel, step: int) -> Reading:
         assert isinstance(model, FullyVisible)
@@ -86,6 +95,56 @@ class Completion(_OnImages):
         )
         payload = {"x": sheet, "columns": len(x)}
         return Reading(pictures={"completion": Picture("images", "Completions", payload, note)})
+
+
+@PROBES.register("any_part", title="Completions from any part")
+class AnyPart(Probe):
+    """Held-out images with a part missing: what the rest says of it, exactly, and a draw."""
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
+        return issubclass(model, HasMarginals) and data.meta.is_image
+
+    def masks(self) -> dict[str, Tensor]:
+        """What is known, by name: boolean, data_shape."""
+        _, height, width = shape = self.data.meta.shape
+        rows = torch.arange(height)[:, None].expand(height, width)
+        columns = torch.arange(width).expand(height, width)
+        some = torch.rand(height, width, generator=generator(0, "known pixels")) < SOME
+        parts = {
+            "the lower half": rows >= height // 2,
+            "the right half": columns >= width // 2,
+            f"{SOME:.0%} of the pixels": some,
+        }
+        return {name: part.expand(shape) for name, part in parts.items()}
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        n = min(NUMBERS, len(self.data.validation))
+        title = f"Bits of a missing pixel, given {SOME:.0%} of the pixels, held-out"
+        return (Series("val_missing_bits", title, "bits", "bits/dim", "exact", n, "lower"),)
+
+    def read(self, model: GenerativeModel, step: int) -> Reading:
+        assert isinstance(model, FullyVisible)
+        assert isinstance(model, HasMarginals)
+        x, _ = held_out(self.data, COLUMNS)
+        rows = [x]
+        for known in self.masks().values():
+            with scope(0, "any part"):
+                drawn = model.complete(x, known)
+            rows += [torch.where(known, x, 0.5), model.marginals(x, known), drawn]
+        note = (
+            "rows: held-out images; then in threes the pixels that are given (the rest grey), "
+            "p(pixel = 1 | these) and a draw, both exact. Given: "
+            f"{'; '.join(self.masks())}. n = {len(x)}, the same noise at every step"
+        )
+        sheet = {"x": torch.cat(rows), "columns": len(x)}
+        picture = Picture("images", "Completions from any part", sheet, note)
+        x, _ = held_out(self.data, NUMBERS)
+        *_, known = self.masks().values()
+        nats = model.log_marginal(x, known) - model.log_prob(x)
+        bits = float(nats.mean()) / (math.log(2) * max(1, int((~known).sum())))
+        return Reading({"val_missing_bits": bits}, {"any_part": picture})
 
 
 def _rows_in_turn(*parts: Tensor) -> Tensor:

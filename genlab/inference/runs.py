@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from genlab import models
 from genlab.data.base import Batches, DataMeta, Dataset
@@ -27,12 +28,14 @@ from genlab.inference.lda import LDA
 from genlab.inference.linear_gaussian import ProbabilisticPCA
 from genlab.inference.mixture import EM
 from genlab.inference.svi import SVI, BayesianMixture, RobbinsMonro
+from genlab.inference.tree import ChowLiu
 from genlab.measure import Series
-from genlab.models.base import GenerativeModel
+from genlab.models.base import GenerativeModel, HasLabels
 from genlab.models.gaussian_mixture import GaussianMixture
 from genlab.models.independent_pixels import IndependentPixels
 from genlab.models.linear_gaussian import LinearGaussian
 from genlab.models.topics import Topics, words
+from genlab.models.tree import ClassTree, OnTree, Tree
 from genlab.objectives.base import Objective
 from genlab.objectives.bayes import Bayes
 from genlab.objectives.likelihood import Likelihood
@@ -115,6 +118,7 @@ class Inferring(Algorithm[Learning]):
         if row is None:
             raise SpecError("algorithm", self.name, f"it does not learn {spec.model!r}")
         self.row = row
+        self.labelled = issubclass(MODELS[spec.model], HasLabels)
         self.made = row.make(spec.model_options, DATASETS[spec.data].meta(spec.data_options))
         self.inference: Inference[Any, Tensor] = self.around(1)
         self.first = torch.empty(0)
@@ -157,14 +161,21 @@ class Inferring(Algorithm[Learning]):
         self.ready(data)
         return Learning(self.inference.init(seed, self.first), models.build(self.spec))
 
-    def move(self, state: Learning, batch: Tensor) -> tuple[Any, Info]:
-        """The posterior after a batch, (B, *data_shape)."""
-        return self.inference.step(state.posterior, self.rows(batch))
+    def move(self, state: Learning, batch: Tensor, labels: Tensor | None) -> tuple[Any, Info]:
+        """The posterior after a batch, (B, *data_shape), with its labels (B,), if there are any.
+
+        Labels are further columns of the rows, one-hot.
+        """
+        rows = self.rows(batch)
+        if labels is not None:
+            classes = len(state.model.meta.classes)
+            rows = torch.cat([rows, one_hot(labels.long(), classes).to(rows.dtype)], dim=1)
+        return self.inference.step(state.posterior, rows)
 
     def step(
         self, state: Learning, batch: Tensor, labels: Tensor | None = None
     ) -> tuple[Learning, Info]:
-        state.posterior, info = self.move(state, batch)
+        state.posterior, info = self.move(state, batch, labels)
         state.taken += 1
         return state, info
 
@@ -218,10 +229,10 @@ class Exact(Inferring):
         super().ready(data)
         self.passes = Batches(len(data.train), self.spec.train.batch, self.spec.train.seed)
 
-    def move(self, state: Learning, batch: Tensor) -> tuple[Any, Info]:
+    def move(self, state: Learning, batch: Tensor, labels: Tensor | None) -> tuple[Any, Info]:
         if self.passes.epoch(state.taken) > 0:
             return state.posterior, Info()
-        return super().move(state, batch)
+        return super().move(state, batch, labels)
 
 
 @dataclass(frozen=True)
@@ -259,7 +270,7 @@ class ExpectationMaximisation(Inferring):
         super().ready(data)
         self.whole = self.rows(data.train.x)
 
-    def move(self, state: Learning, batch: Tensor) -> tuple[Any, Info]:
+    def move(self, state: Learning, batch: Tensor, labels: Tensor | None) -> tuple[Any, Info]:
         return self.inference.step(state.posterior, self.whole)
 
 
@@ -317,8 +328,8 @@ class StochasticVariational(Inferring):
         )
         return (*self.inference.series, gap)
 
-    def move(self, state: Learning, batch: Tensor) -> tuple[Any, Info]:
-        posterior, info = super().move(state, batch)
+    def move(self, state: Learning, batch: Tensor, labels: Tensor | None) -> tuple[Any, Info]:
+        posterior, info = super().move(state, batch, labels)
         if self.exact is None:
             return posterior, info
         gap = ((posterior.natural - self.exact) / self.exact).abs().max()
@@ -382,8 +393,26 @@ def _show_principal(model: LinearGaussian, seen: Seen) -> None:
         model.bias.copy_(best.offset)
 
 
+def _tree(o: Any, meta: DataMeta) -> ChowLiu:
+    return ChowLiu(meta.dim, o.tree_prior)
+
+
+def _class_tree(o: Any, meta: DataMeta) -> ChowLiu:
+    return ChowLiu(meta.dim, o.tree_prior, len(meta.classes))
+
+
+def _show_tree(model: OnTree[Any], seen: Seen) -> None:
+    found = seen.made.tree(seen.posterior)
+    model.put(found.parents, found.tables, found.roots, found.classes)
+
+
 COINS = Learner(IndependentPixels, Bayes, _coins, _show_coins)
-Exact.learners += [COINS, Learner(LinearGaussian, Likelihood, _principal, _show_principal)]
+Exact.learners += [
+    COINS,
+    Learner(LinearGaussian, Likelihood, _principal, _show_principal),
+    Learner(Tree, Bayes, _tree, _show_tree),
+    Learner(ClassTree, Bayes, _class_tree, _show_tree),
+]
 ExpectationMaximisation.learners += [
     Learner(GaussianMixture, Likelihood, _clusters, _show_mixture)
 ]

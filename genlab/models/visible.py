@@ -205,6 +205,26 @@ class FullyVisible(GenerativeModel[O], HasLogProb):
         return self._pictured(torch.stack(bits, dim=1))
 
 
+class HasMarginals(abc.ABC):
+    """Any part of an example may be missing: what the rest says of it is known exactly.
+
+    ``known`` is a boolean mask, data_shape or (B, *data_shape); what stands at unknown pixels is
+    ignored.
+    """
+
+    @abc.abstractmethod
+    def log_marginal(self, x: Tensor, known: Tensor) -> Tensor:
+        """log p(the known pixels) in nats, (B, *data_shape) -> (B,)."""
+
+    @abc.abstractmethod
+    def marginals(self, x: Tensor, known: Tensor) -> Tensor:
+        """p(x_i = 1 | the known pixels) of every pixel, (B, *data_shape); a known one's is it."""
+
+    @abc.abstractmethod
+    def complete(self, x: Tensor, known: Tensor, progress: Progress | None = None) -> Tensor:
+        """Draw the unknown pixels from p(unknown | known), (B, *data_shape)."""
+
+
 def bits_per_dim(log_prob: Tensor, dim: int) -> Tensor:
     """-log p(x) / (D ln 2): nats an example to bits an entry.
 

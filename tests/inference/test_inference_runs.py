@@ -31,6 +31,8 @@ RUNS: dict[str, dict[str, Any]] = {
     "svi on coins": {**COINS, "algorithm": "svi", "batch": 50},
     "svi on a mixture": {"model": "gaussian_mixture", "data": "ring", "points": 800, "batch": 50},
     "svi on topics": {"model": "topics", "data": "digits", "batch": 40, "topics": 4},
+    "tree": {"model": "tree", "data": "digits", "binarise": "threshold", "batch": 100},
+    "class tree": {"model": "class_tree", "data": "digits", "binarise": "threshold"},
     "em": {
         "model": "gaussian_mixture",
         "data": "ring",
@@ -80,7 +82,8 @@ def test_stopped_and_resumed_is_bit_identical(label: str) -> None:
 @pytest.mark.parametrize("label", RUNS)
 def test_terms_are_stated_and_the_model_stands_where_the_posterior_is(label: str) -> None:
     algorithm, data, state = start(label)
-    state, info = algorithm.step(state, data.train.x[:100])
+    labels = data.train.y[:100] if algorithm.labelled and data.train.y is not None else None
+    state, info = algorithm.step(state, data.train.x[:100], labels)
     assert set(info.means()) == {series.name for series in algorithm.series}
     packed = algorithm.pack(state)
     fresh = MODELS[algorithm.spec.model](algorithm.spec.model_options, data.meta)
