@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from genlab.learn.panels import Array, Bars, Curve, Curves, Matrix, Panel, Plane
 HEIGHT = 340
 #: What a legend may count on, in pixels, with two panels a row.
 LEGEND_WIDTH = 360
+#: Above so many bars no number stands on them.
+CROWD = 10
 DASHES: Mapping[str, str] = {"dash": "dash", "dot": "dot"}
 #: Of a measured matrix: nothing is transparent, so that it is right in light and dark.
 SCALE = ((0.0, "rgba(0,114,178,0.03)"), (1.0, "rgba(0,114,178,1)"))
@@ -169,8 +172,17 @@ def _title(panel: Panel) -> dict[str, Any]:
     return {"text": panel.title, "font": {"size": 14}, "x": 0, "xanchor": "left"}
 
 
+def _wrapped(labels: Sequence[str]) -> list[str]:
+    """Few long names in several lines, so that they need not be tilted; many stay as they are."""
+    if len(labels) > 4:
+        return list(labels)
+    return ["<br>".join(textwrap.wrap(label, 48 // len(labels)) or [""]) for label in labels]
+
+
 def _bars(panel: Bars, height: int) -> go.Figure:
     bases = dict(panel.bases)
+    # In a crowd the numbers would be too small to read; the pointer says them.
+    crowd = len(panel.labels) * len(panel.bars) > CROWD
     traces = [
         go.Bar(
             x=list(panel.labels),
@@ -185,8 +197,9 @@ def _bars(panel: Bars, height: int) -> go.Figure:
                     "fillmode": "overlay",
                 },
             },
-            text=[f"{v:.3g}" if np.isfinite(v) else "" for v in values],
+            text=[f"{v:.3g}" if np.isfinite(v) and not crowd else "" for v in values],
             textposition="auto",
+            textangle=0,
         )
         for k, (name, values) in enumerate(panel.bars)
     ]
@@ -197,7 +210,11 @@ def _bars(panel: Bars, height: int) -> go.Figure:
         barmode="group",
         showlegend=len(panel.bars) > 1,
         yaxis={"title": {"text": panel.y_title}, **_scale(panel.y_log)},
-        xaxis={"type": "category"},
+        xaxis={
+            "type": "category",
+            "tickvals": list(range(len(panel.labels))),
+            "ticktext": _wrapped(panel.labels),
+        },
         legend={"orientation": "h", "y": -0.22},
         margin={"l": 50, "r": 10, "t": 40, "b": 40},
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 
 from genlab.figures.learn import panel_figure, panel_text
@@ -51,6 +52,22 @@ def test_curves_keep_their_values_and_gaps() -> None:
     assert drawn.data[2].fill == "toself"
     assert drawn.data[3].showlegend is False
     assert [a.text for a in drawn.layout.annotations] == ["truth", "here"]
+
+
+def test_few_long_names_of_bars_are_wrapped_and_a_crowd_has_no_numbers() -> None:
+    def drawn(labels: tuple[str, ...]) -> go.Figure:
+        values = np.arange(1.0, len(labels) + 1)
+        return panel_figure(Bars("t", "", labels, (("a", values),), "nats"))
+
+    few = drawn(("what z says of x", "all codes together and the prior"))
+    assert few.layout.xaxis.ticktext == (
+        "what z says of x",
+        "all codes together and<br>the prior",
+    )
+    assert few.data[0].text == ("1", "2")
+    many = drawn(tuple(f"a rather long name {k}" for k in range(11)))
+    assert many.layout.xaxis.ticktext[3] == "a rather long name 3"
+    assert set(many.data[0].text) == {""}
 
 
 def test_hanging_bars_are_shown_whole() -> None:
