@@ -17,6 +17,7 @@ from genlab.evaluate.common import box_of, held_out, points, principal, short
 from genlab.measure import Kind, Picture, Reading, Series
 from genlab.models.base import (
     GenerativeModel,
+    HasCodebook,
     HasDecoder,
     HasEncoder,
     HasLabels,
@@ -90,6 +91,8 @@ class HeldOutELBO(Probe):
             x, _ = held_out(self.data, NUMBERS)
             truth = float(self.data.density.log_prob(x).mean())
             label = "mean log-density of the truth"
+        codes = issubclass(MODELS[self.spec.model], HasCodebook)
+        kl = "KL(q(z|x) ‖ p(z))" + (" = −log p(codes)" if codes else "")
         kind: Kind = "Monte Carlo"
         return (
             Series("val_elbo", f"ELBO, {what}", "loss", "nats", kind, n, "higher", truth, label),
@@ -102,9 +105,7 @@ class HeldOutELBO(Probe):
                 n,
                 "higher",
             ),
-            Series(
-                "val_kl", "KL(q(z|x) ‖ p(z)), held-out", "divergence", "nats", self._kl_kind, n
-            ),
+            Series("val_kl", f"{kl}, held-out", "divergence", "nats", self._kl_kind, n),
             Series(
                 "active_units",
                 "active units, Var_x E_q[z] > 0.01",

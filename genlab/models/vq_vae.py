@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from genlab.data.base import DataMeta
 from genlab.distributions import LIKELIHOODS, LikelihoodOptions, likelihood_choices
@@ -33,10 +34,14 @@ class CodePrior(nn.Module):
         size: codes K.
         code_size: numbers d in a code.
         places: m.
+        dropout: share of the previous codes, and of the hidden units, that training leaves out.
     """
 
-    def __init__(self, size: int, code_size: int, places: int, hidden: int = 64) -> None:
+    def __init__(
+        self, size: int, code_size: int, places: int, dropout: float = 0.0, hidden: int = 64
+    ) -> None:
         super().__init__()
+        self.dropout = dropout
         self.place = nn.Embedding(places, 16)
         self.cell = nn.GRU(code_size + 16, hidden, batch_first=True)
         self.out = nn.Linear(hidden, size)
@@ -44,8 +49,12 @@ class CodePrior(nn.Module):
     def forward(self, previous: Tensor, place: Tensor, state: Any) -> tuple[Tensor, Any]:
         """Logits (B, n, K) after the previous codes (B, n, d) at places (n,), and the state."""
         where = self.place(place).expand(len(previous), -1, -1)
+        if self.training and self.dropout:
+            # A code is left out as a whole: the rest would give it away.
+            kept = torch.rand_like(previous[..., :1]) >= self.dropout
+            previous = previous * kept
         h, state = self.cell(torch.cat([previous, where], dim=-1), state)
-        return self.out(h), state
+        return self.out(functional.dropout(h, self.dropout, self.training)), state
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,13 @@ class VQVAEOptions(LikelihoodOptions):
         PRIORS[0],
         "prior of the codes; the uniform one is that of the paper's bound",
         choices=PRIORS,
+    )
+    code_dropout: float = option(
+        0.3,
+        "share of codes and hidden units that the autoregressive prior learns without; 0: none",
+        low=0.0,
+        high=0.9,
+        advanced=True,
     )
     decay: float = option(
         0.95, "decay γ of the moving averages", low=0.0, high=0.9999, advanced=True
@@ -83,7 +99,8 @@ class VQVAE(StandardPrior, GenerativeModel[VQVAEOptions], HasCodebook):
         log p(x) ≥ log p(x | z_q(x)) + log p(z_q(x)),
 
     where log p(z_q) = −m log K for the uniform prior over the Kᵐ grids of codes, or that of an
-    autoregressive net, which is learned at the same time and changes nothing else. The decoder
+    autoregressive net, which is learned at the same time and changes nothing else. That net has
+    many weights for few pictures, so it learns with codes and units left out. The decoder
     takes any vector to the nearest grid of codes first, and passes its gradient straight through.
 
     Source: van den Oord, Vinyals and Kavukcuoglu 2017, "Neural discrete representation learning";
@@ -121,7 +138,7 @@ class VQVAE(StandardPrior, GenerativeModel[VQVAEOptions], HasCodebook):
             self.register_buffer("total", torch.zeros_like(codes))
 
         self.prior_net = (
-            CodePrior(options.codebook_size, options.code_size, self.places)
+            CodePrior(options.codebook_size, options.code_size, self.places, options.code_dropout)
             if options.code_prior == "autoregressive"
             else None
         )

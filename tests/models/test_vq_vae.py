@@ -36,7 +36,8 @@ def small(**options: Any) -> tuple[VQVAE, Tensor]:
         with torch.no_grad():
             e = model.encodings(x).flatten(0, 1)
             model.codebook.copy_(e.mean(0) + e.std(0) * torch.randn(model.codebook.shape))
-        return model, x
+        # As it is looked at: in training the prior's net leaves codes and units out.
+        return model.eval(), x
 
 
 def objective(model: VQVAE, x: Tensor, **options: Any) -> tuple[VQ, Any]:
@@ -169,6 +170,21 @@ def test_the_autoregressive_prior_draws_from_its_own_law() -> None:
     assert chi_squared < 37.7, "the 99.9 % point of chi² with 15 degrees of freedom"
 
 
+def test_the_prior_learns_without_some_codes_and_is_looked_at_with_all() -> None:
+    model, x = small(codebook_size=5)
+    z = model.encode(x).mean
+    before = model.prior().log_prob(z).detach()
+    assert torch.equal(before, model.prior().log_prob(z).detach())
+    model.train()
+    with scope(0, "left out"):
+        seen = torch.stack([model.prior().log_prob(z).detach() for _ in range(50)])
+    assert float(seen.std(0).min()) > 1e-3
+    assert torch.equal(model.eval().prior().log_prob(z).detach(), before)
+    whole, _ = small(codebook_size=5, code_dropout=0.0)
+    whole.load_state_dict(model.state_dict())
+    torch.testing.assert_close(whole.train().prior().log_prob(z).detach(), before)
+
+
 def test_laws_over_codes() -> None:
     codebook = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 2.0]])
     prior, q = UniformCodes(codebook, 2), OneCode(codebook, torch.tensor([[0, 2], [1, 1]]))
@@ -221,7 +237,9 @@ def test_it_learns_uses_its_codes_and_resumes_bit_by_bit(learned: str) -> None:
     with torch.no_grad():
         held = HeldOutELBO(spec, data)
         assert held.read(model, 0).values["val_elbo"] > seen[0]["elbo"]
-    assert next(s.kind for s in held.series if s.name == "val_kl") == "exact"
+    codes_series = next(s for s in held.series if s.name == "val_kl")
+    assert codes_series.kind == "exact"
+    assert "−log p(codes), held-out" in codes_series.title
     codes = codes_of(model, data, "both", 20, seed=0)
     assert codes.z.shape == (20, 4 * 8)
     z = torch.from_numpy(codes.z)
