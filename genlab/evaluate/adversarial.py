@@ -14,6 +14,7 @@ minus one to minus four nats where the reference batch gave 0.0 to 0.1.
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -55,6 +56,9 @@ SCORES = {
 @PROBES.register("critic", title="Discriminator on held-out data")
 class Critic(Probe):
     """D on training, held-out and generated examples, and the lower bound of JS that it proves."""
+
+    # A critic of pictures costs ten times what samples do, which should not wait for it.
+    share: ClassVar[float] = 0.01
 
     def __init__(self, spec: RunSpec, data: Dataset) -> None:
         super().__init__(spec, data)
@@ -130,7 +134,7 @@ class Critic(Probe):
         }
         picture = Picture(
             "histogram",
-            "Discriminator's confidence",
+            "Distribution of D(x)",
             histogram(sorts, 0.0, 1.0, 20, "D(x), probability of real"),
             note,
         )
@@ -147,13 +151,15 @@ def _scores(real: Tensor, fake: Tensor, train: Tensor, note: str) -> Reading:
     sorts = {"training": train, "held-out": real, "generated": fake}
     margin = 1e-3 * max(1e-3, ends[1] - ends[0])
     payload = histogram(sorts, ends[0] - margin, ends[1] + margin, 20, "C(x), score")
-    picture = Picture("histogram", "Critic's scores", payload, note)
+    picture = Picture("histogram", "Distribution of the critic's scores", payload, note)
     return Reading(dict(zip(SCORES, values, strict=True)), {"confidence": picture})
 
 
 @PROBES.register("critic_features", title="Space of the critic's features")
 class CriticFeatures(Probe):
     """The critic's last hidden layer on held-out and generated examples, by PCA."""
+
+    share: ClassVar[float] = 0.005
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:

@@ -96,20 +96,25 @@ class Wish(Protocol):
 class Budget:
     """How much time looking may take: a share of the training time, after a first allowance.
 
+    Counted is the processor's time of this thread: where other programs hold the machine, a look
+    that they interrupted is no dearer, and the next one comes no later.
+
     Args:
         share: of the time spent training.
         credit: seconds that the first looks may take besides.
-        clock: seconds, for tests.
+        clock: seconds, for tests; it also stands for the clock on the wall then.
     """
 
     def __init__(
         self,
         share: float = 0.02,
         credit: float = 0.15,
-        clock: Callable[[], float] = time.perf_counter,
+        clock: Callable[[], float] | None = None,
     ) -> None:
-        self.share, self.credit, self.clock = share, credit, clock
-        self.began = clock()
+        self.share, self.credit = share, credit
+        self.clock = clock or time.thread_time
+        self.wall = clock or time.perf_counter
+        self.began = self.clock()
         self.spent = self.idle = 0.0
         self._inside = False
 
@@ -230,7 +235,7 @@ class Watcher(Observer):
 
     def __call__(self, step: int, state: Any, info: Info) -> bool:
         self._look_at_start()
-        due = early(step) or self.budget.clock() - self._when >= self._gap
+        due = early(step) or self.budget.wall() - self._when >= self._gap
         if due and self.budget.allows(self._cost):
             with self.budget.looking():
                 self.look(step, state, sparing=True)
@@ -265,12 +270,13 @@ class Watcher(Observer):
         start = self.budget.clock()
         snapshot = take(self._algorithm, state, step, self._attempt)
         self._look(snapshot, self._algorithm.model(state), sparing)
-        self._when = self.budget.clock()
+        took = self.budget.clock() - start
+        self._when = self.budget.wall()
         # What is written beside the training takes its processor too: that of the last look is
         # known by now, and is about that of the next.
         beside = self._sink.beside()
         self.budget.spent += beside
-        self._cost = self._when - start - self._apart + beside
+        self._cost = took - self._apart + beside
 
     def _look_at_start(self) -> None:
         if self._start is not None:

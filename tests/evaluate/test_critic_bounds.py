@@ -63,7 +63,7 @@ def test_a_score_is_not_called_a_confidence(objective: str) -> None:
     assert numbers["val_c_real"] == pytest.approx(score, rel=1e-5)
     assert series["val_c_real"].unit == "dimensionless"
     payload = pictures["confidence"].payload
-    assert pictures["confidence"].title == "Critic's scores"
+    assert pictures["confidence"].title == "Distribution of the critic's scores"
     assert {sum(c) for c in payload["counts"].values()} == {256}
 
 
@@ -72,5 +72,5 @@ def test_a_logit_is_a_confidence_and_bounds_js(objective: str) -> None:
     *_, numbers, pictures = looked(objective=objective)
     assert 0 < numbers["val_d_real"] < 1
     assert numbers["js_bound"] < math.log(2)
-    assert pictures["confidence"].title == "Discriminator's confidence"
+    assert pictures["confidence"].title == "Distribution of D(x)"
     assert "val_f_bound" not in numbers

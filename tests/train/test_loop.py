@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -238,6 +239,15 @@ def test_a_dear_look_has_a_share_of_its_own(data: Dataset, cost: float) -> None:
     assert paid >= min(0.4, cost)
     assert all(set(v) in ({"seen"}, {"deep"}) for _, v in sink.numbers)
     assert budget.trained == pytest.approx(10.0, abs=2e-3)
+
+
+def test_what_other_programs_take_does_not_make_a_look_dear() -> None:
+    budget = Budget()
+    begun = budget.wall()
+    with budget.looking():
+        time.sleep(0.1)
+    assert budget.wall() - begun >= 0.1
+    assert 0.0 <= budget.spent < 0.05
 
 
 def test_cheap_looks_come_early_and_then_at_a_gap(data: Dataset) -> None:
