@@ -14,6 +14,7 @@ from scipy.special import lambertw
 from torch import Tensor, nn
 
 from genlab import data as datasets
+from genlab import models
 from genlab.data.base import Batches, DataMeta
 from genlab.distributions import Point
 from genlab.divergences.f import F
@@ -29,6 +30,7 @@ from genlab.measure import Series
 from genlab.models.base import GenerativeModel, HasCritic
 from genlab.models.latent import StandardPrior
 from genlab.objectives.adversarial import Adversarial, AdversarialLoss
+from genlab.objectives.slopes import slopes
 from genlab.random import scope
 from genlab.registry import OBJECTIVES, Combination, objectives_for
 from genlab.spec import Options, RunSpec
@@ -375,10 +377,11 @@ def f_gan_on_the_line(name: str, seed: int, steps: int = 800) -> tuple[Line, flo
     return model, mean, abs(std)
 
 
-def test_f_gan_training_finds_the_gaussian_nearest_under_its_divergence() -> None:
+@pytest.mark.parametrize("seed", range(3))
+def test_f_gan_training_finds_the_gaussian_nearest_under_its_divergence(seed: int) -> None:
     target, found = f_gan_mixture(), {}
     for name in ("pearson", "kl", "js", "reverse_kl"):
-        model, mean, std = f_gan_on_the_line(name, seed=0)
+        model, mean, std = f_gan_on_the_line(name, seed)
         fit = fit_gaussian(F[name], target)
         assert abs(mean - fit.mean) < 0.12, name
         assert abs(std - fit.std) < 0.12, name
@@ -432,21 +435,23 @@ def critic_of_shift(
     return {name: float(term.detach().mean()) for name, term in terms.items()}
 
 
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("d", [1.0, 2.0, 4.0])
-def test_wgan_gp_critic_overshoots_a_shift_by_the_known_amount(d: float) -> None:
-    terms = critic_of_shift(OBJECTIVES["wgan_gp"](), d, seed=0, steps=700, lr=2e-3)
+def test_wgan_gp_critic_overshoots_a_shift_by_the_known_amount(d: float, seed: int) -> None:
+    terms = critic_of_shift(OBJECTIVES["wgan_gp"](), d, seed, steps=700, lr=2e-3)
     slope = 1.0 + d / 20.0
     assert terms["w1_raw"] == pytest.approx(d * slope, rel=0.06)
     assert terms["slope_between"] == pytest.approx(slope, abs=0.04)
     assert terms["w1_estimate"] == pytest.approx(d, rel=0.04)
 
 
-def test_clipped_critic_is_linear_in_the_shift_and_says_scaled() -> None:
+@pytest.mark.parametrize("seed", range(3))
+def test_clipped_critic_is_linear_in_the_shift_and_says_scaled(seed: int) -> None:
     cls = OBJECTIVES["wgan"]
     objective = cls(cls.Options.build({"clip": 0.05}))
     shifts = np.array([1.0, 2.0, 3.0, 4.0])
     raw = [
-        critic_of_shift(objective, d, seed=0, steps=200, lr=1e-3)["w1_scaled"]
+        critic_of_shift(objective, d, seed, steps=200, lr=1e-3)["w1_scaled"]
         for d in shifts.tolist()
     ]
     assert float(np.corrcoef(shifts, raw)[0, 1]) ** 2 > 0.98
@@ -516,10 +521,39 @@ def test_wgan_gp_has_the_settings_of_its_paper() -> None:
 
 
 def test_batch_normalised_critics_are_refused_where_slopes_are_held() -> None:
-    assert {"wgan_gp", "r1", "r3gan"}.isdisjoint(objectives_for("dcgan"))
-    assert {"wgan", "fgan", "hinge", "lsgan"} <= set(objectives_for("dcgan"))
+    assert {"wgan_gp", "r1", "r3gan"}.isdisjoint(objectives_for("cdcgan"))
+    assert {"wgan", "fgan", "hinge", "lsgan"} <= set(objectives_for("cdcgan"))
     with pytest.raises(SpecError, match=r"batch normalisation.*goes with: nonsaturating"):
-        RunSpec.build(data="digits", model="dcgan", objective="wgan_gp")
+        RunSpec.build(data="digits", model="cdcgan", objective="wgan_gp")
+
+
+@pytest.mark.parametrize("objective", ["wgan_gp", "r1", "r3gan"])
+def test_spectral_normalisation_frees_dcgan_for_losses_that_hold_slopes(objective: str) -> None:
+    with pytest.raises(SpecError, match=r"spectral.*batch normalisation"):
+        RunSpec.build(data="digits", model="dcgan", objective=objective, spectral=False)
+    assert not RunSpec.build(data="ring", model="gan", objective=objective).model_options.spectral
+    assert not RunSpec.build(data="digits", model="dcgan").model_options.spectral
+    spec = RunSpec.build(data="digits", model="dcgan", objective=objective, width=8, batch=16)
+    assert spec.model_options.spectral
+    data = datasets.load(spec)
+    with scope(0, "weights"):
+        model = models.build(spec).train()
+    assert not model.batch_normalised
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in model.body.modules())
+    x = data.train.x[:8].clone().requires_grad_()
+    # At rest, a score is of its example alone, and the slope that is held is its slope.
+    model.eval()
+    both, alone = model.score(x), torch.cat([model.score(one[None]) for one in x])
+    torch.testing.assert_close(both, alone, atol=1e-5, rtol=1e-4)
+    slope = slopes(model, x)[1]
+    (gradient,) = torch.autograd.grad(model.score(x)[3], x)
+    assert float(gradient[3].norm()) == pytest.approx(float(slope[3]), rel=1e-4)
+    assert float(gradient[:3].abs().max()) == 0.0
+    model.train()
+    with scope(1, "step"):
+        loss = OBJECTIVES[objective](spec.objective_options).loss("discriminator", model, x)
+    loss.value.backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.body.parameters())
 
 
 def test_fgan_says_which_divergence_it_bounds_and_refuses_an_excluded_parameter() -> None:
