@@ -142,7 +142,8 @@ def _plug(name: str) -> None:
 
 
 DATASETS: Registry[Any] = Registry("data", "genlab.data")
-MODELS: Registry[Any] = Registry("model", "genlab.models")
+#: A log-joint is a model of what infers it, and stands there.
+MODELS: Registry[Any] = Registry("model", "genlab.models", "genlab.inference")
 OBJECTIVES: Registry[Any] = Registry("objective", "genlab.objectives")
 ALGORITHMS: Registry[Any] = Registry("algorithm", "genlab.train", "genlab.inference")
 #: Work off the request path: functions ``(model, data, values, progress) -> dict of arrays``. Who
@@ -192,7 +193,7 @@ class Combination:
         source, model_class = DATASETS[data], MODELS[model]
         given = {k: v for k, v in values.items() if k in {o.name for o in source.Options.table()}}
         meta = source.meta(source.Options.build(given))
-        why = model_class.fits(meta)
+        why = unfit(model_class, meta)
         if why is not None:
             able = ", ".join(models_for(data, given)) or "none"
             raise SpecError("model", model, f"{why}; models for {data!r}: {able}")
@@ -303,11 +304,22 @@ class Combination:
         )
 
 
+def unfit(model: Any, meta: Any) -> str | None:
+    """None if a model can learn such data, else the reason why not.
+
+    Rows of a table are for models that name the columns they explain.
+    """
+    if meta.columns and not getattr(model, "columns", ()):
+        return "it learns the law of points or pictures, and these are rows of a table"
+    why: str | None = model.fits(meta)
+    return why
+
+
 def models_for(data: str, values: Mapping[str, Any] | None = None) -> tuple[str, ...]:
     """The models that can learn this dataset."""
     source = DATASETS[data]
     meta = source.meta(source.Options.build(values or {}))
-    return tuple(row.name for row in MODELS.rows() if row.value.fits(meta) is None)
+    return tuple(row.name for row in MODELS.rows() if unfit(row.value, meta) is None)
 
 
 def objectives_for(model: str) -> tuple[str, ...]:

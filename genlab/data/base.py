@@ -29,6 +29,7 @@ class DataMeta:
         note: a sentence for the page (where no density is known, why).
         network: whether loading may need a network.
         factors: what the examples were made from, and how many values each factor has.
+        columns: the names of an example's entries where it is a row of a table, else empty.
     """
 
     shape: tuple[int, ...]
@@ -38,6 +39,7 @@ class DataMeta:
     note: str = ""
     network: bool = False
     factors: tuple[tuple[str, int], ...] = ()
+    columns: tuple[str, ...] = ()
 
     @property
     def is_image(self) -> bool:

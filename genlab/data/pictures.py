@@ -22,7 +22,7 @@ def preview(name: str, values: Mapping[str, Any] | None = None, n: int = 64) -> 
     For images the payload holds ``x`` (n, C, H, W), ``columns``, and for points ``x`` (n, d) and
     ``grid``: the axes and the exact density ``(x, y, p[y, x])``, ``(x, p)`` on the line, None
     where no density is known. Both hold ``label`` (n,) or None, and ``classes``. At least a
-    thousand points are shown.
+    thousand points are shown. Rows of a table come with the names of their ``columns``.
 
     Args:
         name: a name in the table of datasets.
@@ -77,6 +77,10 @@ def _points(data: Dataset, title: str, n: int) -> Picture:
     if data.density is not None:
         axes, p = grid(data.density, 400 if data.meta.dim == 1 else 120)
         drawn = (*(axis.numpy() for axis in axes), p.numpy())
-    note = f"training data, n = {n}; {_sizes(data)} points. {data.meta.note}"
+    columns = data.meta.columns
+    what = "rows" if columns else "points"
+    note = f"training data, n = {n}; {_sizes(data)} {what}. {data.meta.note}"
     payload = {"x": data.train.x[:n].numpy(), "grid": drawn, **_labels(data, n)}
+    if columns:
+        payload["columns"] = columns
     return Picture("points", title, payload, note)

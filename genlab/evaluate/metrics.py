@@ -23,6 +23,7 @@ from genlab.models.base import (
     HasLabels,
     HasLogProb,
 )
+from genlab.models.bayesian import HasDraws
 from genlab.models.labels import held_at
 from genlab.models.topics import Topics
 from genlab.objectives.elbo import elbo_terms, iwae_bound, log_weights
@@ -60,6 +61,8 @@ def evaluate(
     # A critic of packs says nothing of single examples.
     if is_adversarial(type(model)) and getattr(model, "pack", 1) == 1:
         parts.append(lambda: _adversarial(model, data, x))
+    if isinstance(model, HasDraws):
+        parts.append(lambda: _posterior(model, x))
     if data.density is not None and data.meta.shape in {(1,), (2,)}:
         parts.append(lambda: _toy(model, data))
     training = model.training
@@ -137,6 +140,22 @@ def _log_prob(model: GenerativeModel, x: Tensor) -> list[Estimate]:
     values = torch.cat([model.log_prob(part) for part in x.split(250)])
     series = Series("test_log_prob", "log p(x), test", "loss", "nats", "exact", len(x), "higher")
     return [mean_estimate(series, values)]
+
+
+def _posterior(model: HasDraws, x: Tensor) -> list[Estimate]:
+    found = model.log_predictive(x)
+    if found is None:
+        return model.estimates()
+    series = Series(
+        "test_log_predictive",
+        "log mean_θ p(row | θ), test",
+        "prediction",
+        "nats",
+        "Monte Carlo",
+        len(x),
+        "higher",
+    )
+    return [mean_estimate(series, found), *model.estimates()]
 
 
 def _variational(

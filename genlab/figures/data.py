@@ -56,6 +56,7 @@ class PointsInfo:
         paths: lines by name, (k, d) each.
         grid: the axes and the values of a density, ``(x, y, density)`` in 2-D and ``(x, density)``
             in 1-D; None where none is known.
+        columns: what the axes are called; more than two are drawn against each other.
     """
 
     x: NDArray[np.float64]
@@ -64,6 +65,7 @@ class PointsInfo:
     marks: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     paths: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     grid: tuple[NDArray[np.float64], ...] | None = None
+    columns: tuple[str, ...] = ()
 
     @property
     def dim(self) -> int:
@@ -79,6 +81,7 @@ def points_info(
     marks: Mapping[str, ArrayLike] | None = None,
     paths: Mapping[str, ArrayLike] | None = None,
     grid: Sequence[ArrayLike] | None = None,
+    columns: Sequence[str] = (),
 ) -> PointsInfo:
     """Gather what a picture of points shows, as arrays of plain floats."""
 
@@ -93,20 +96,42 @@ def points_info(
         marks={name: flat(value) for name, value in (marks or {}).items()},
         paths={name: flat(value) for name, value in (paths or {}).items()},
         grid=None if grid is None else tuple(np.asarray(g, dtype=np.float64) for g in grid),
+        columns=tuple(columns),
     )
 
 
 def points_figure(info: PointsInfo, *, height: int = 360) -> go.Figure:
-    """Draw points: a scatter in the plane over its density, a histogram on the line."""
+    """Draw points: a scatter in the plane over its density, a histogram on the line.
+
+    Of a table with more than two columns, each column against each other one.
+    """
+    if len(info.columns) > 2:
+        return figure(_matrix(info), height=height, uirevision="points")
     drawn = _plane(info) if info.dim >= 2 else _line(info)
     square = {"scaleanchor": "x"} if info.dim >= 2 else {"title": {"text": "density"}}
+    named = [{"title": {"text": name}} for name in info.columns]
+    if len(named) == 2:
+        square = named[1]
     return figure(
         *drawn,
         height=height,
         uirevision="points",
         barmode="overlay",
         yaxis={"zeroline": False, **square},
-        xaxis={"zeroline": False},
+        xaxis={"zeroline": False, **(named[0] if named else {})},
+    )
+
+
+def _matrix(info: PointsInfo) -> Any:
+    columns = [
+        {"label": name, "values": info.x[:, i].tolist()} for i, name in enumerate(info.columns)
+    ]
+    return go.Splom(
+        dimensions=columns,
+        name="data",
+        showupperhalf=False,
+        diagonal={"visible": False},
+        marker={"size": 4, "opacity": 0.6, "color": COLOURS[0]},
     )
 
 

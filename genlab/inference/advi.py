@@ -281,6 +281,11 @@ class ADVI(Inference[Approximation, Rows | None]):
         mean, scale = self._read(state, averaged)
         return self.target.constrain(mean + self.family.draw(scale, self._noise(n, seed)))
 
+    def zeta(self, state: Approximation, n: int, seed: int = 0) -> Tensor:
+        """n draws of ζ from q of the averaged iterates, (n, 1, K): one chain."""
+        mean, scale = self._read(state, averaged=True)
+        return (mean + self.family.draw(scale, self._noise(n, seed))).unsqueeze(1)
+
     def elbo(
         self, state: Approximation, n: int = 1000, seed: int = 0, averaged: bool = True
     ) -> Estimate:

@@ -14,6 +14,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from genlab.data.tables import (
+    eight_schools_data,
+    logistic_data,
+    regression_data,
+    waiting_data,
+)
 from genlab.errors import GenlabError, SpecError
 from genlab.inference.base import positive
 from genlab.inference.constraints import Constraint, Interval, Lower, Ordered, Real, Simplex
@@ -176,6 +182,27 @@ class LogJoint:
         if self._vectorised is None:
             self._vectorised = self._try_vmap(zeta)
         return self._joint(self.constrain(zeta), rows) + self.log_abs_det(zeta)
+
+    def pointwise(self, values: Values, rows: Rows) -> Tensor | None:
+        """log p(row | θ) of each row at each draw, (S, shape) by name and (N, ...) -> (S, N).
+
+        None where the log-joint has no likelihood of rows, or works on one draw at a time.
+        """
+        likelihood = self._log_likelihood
+        if likelihood is None:
+            return None
+
+        def one(values: Values, *row: Tensor) -> Tensor:
+            found = likelihood(values, *(part[None] for part in row))
+            return _scalar("log_likelihood", found)
+
+        each = torch.func.vmap(one, in_dims=(None, *(0 for _ in rows)))
+        try:
+            every = torch.func.vmap(each, in_dims=(0, *(None for _ in rows)))
+            found: Tensor = every(dict(values), *rows)
+        except RuntimeError:
+            return None
+        return found
 
     def value_and_grad(self, zeta: Tensor, rows: Rows | None = None) -> tuple[Tensor, Tensor]:
         """The log-density and its gradient in ζ, (B, K) -> (B,) and (B, K)."""
@@ -373,11 +400,6 @@ def gamma(x: Tensor, shape: float, rate: float) -> Tensor:
 # --- Presets
 
 
-#: The eight schools: estimated effects and their standard errors (Rubin 1981).
-EIGHT_SCHOOLS_EFFECTS = (28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0)
-EIGHT_SCHOOLS_ERRORS = (15.0, 10.0, 16.0, 11.0, 9.0, 11.0, 10.0, 18.0)
-
-
 def correlated_gaussian(first: float = 0.28, second: float = 0.31, r2: float = 0.54) -> LogJoint:
     """A Gaussian in two dimensions as its own posterior; log p(x) = 0.
 
@@ -426,27 +448,24 @@ def linear_gaussian_truth() -> tuple[LinearGaussian, Tensor]:
     return LinearGaussian(loadings, offset, 0.5), x
 
 
-def regression_data(n: int = 60, noise: float = 0.5, seed: int = 0) -> Rows:
-    """x (n, 2) and y = 0.5 + 1.5 x_1 - x_2 + noise (n,), made up."""
-    source = generator(seed, "linear regression")
-    x = torch.randn(n, 2, generator=source, dtype=torch.float64)
-    error = torch.randn(n, generator=source, dtype=torch.float64)
-    return x, 0.5 + 1.5 * x[:, 0] - x[:, 1] + noise * error
-
-
-def linear_regression(noise: float | None = None, n: int = 60) -> LogJoint:
+def linear_regression(
+    noise: float | None = None, n: int = 60, data: Rows | None = None
+) -> LogJoint:
     """y_i ~ N(intercept + x_i·weights, noise²), all weights ~ N(0, 2²), on made-up data.
 
     Args:
         noise: its standard deviation where it is known (the posterior is then Gaussian); None to
             learn it under |N(0, 1)|.
         n: examples.
+        data: x (n, p) and y (n,) in place of the made-up ones.
 
     Raises:
         SpecError: if the noise is not above 0.
     """
     known = None if noise is None else positive("noise", noise)
-    parameters = [Parameter("intercept", Real()), Parameter("weights", Real(), (2,))]
+    rows = regression_data(n) if data is None else data
+    weights = Parameter("weights", Real(), (rows[0].shape[1],))
+    parameters = [Parameter("intercept", Real()), weights]
     if known is None:
         parameters.append(Parameter("noise", Lower()))
 
@@ -458,19 +477,17 @@ def linear_regression(noise: float | None = None, n: int = 60) -> LogJoint:
         sd = known or values["noise"]
         return normal(y, values["intercept"] + x @ values["weights"], sd).sum()
 
-    return LogJoint(parameters, log_prior, data=regression_data(n), log_likelihood=log_likelihood)
+    return LogJoint(parameters, log_prior, data=rows, log_likelihood=log_likelihood)
 
 
-def logistic_data(n: int = 80, seed: int = 0) -> Rows:
-    """x (n, 2) and y in {0, 1} (n,) with log-odds -0.5 + 2 x_1 - x_2, made up."""
-    source = generator(seed, "logistic regression")
-    x = torch.randn(n, 2, generator=source, dtype=torch.float64)
-    u = torch.rand(n, generator=source, dtype=torch.float64)
-    return x, (u < torch.sigmoid(-0.5 + 2 * x[:, 0] - x[:, 1])).double()
+def logistic_regression(n: int = 80, data: Rows | None = None) -> LogJoint:
+    """y_i ~ Bernoulli(σ(intercept + x_i·weights)), all weights ~ N(0, 2.5²), on made-up data.
 
-
-def logistic_regression(n: int = 80) -> LogJoint:
-    """y_i ~ Bernoulli(σ(intercept + x_i·weights)), all weights ~ N(0, 2.5²), on made-up data."""
+    Args:
+        n: examples.
+        data: x (n, p) and y (n,) in place of the made-up ones.
+    """
+    rows = logistic_data(n) if data is None else data
 
     def log_prior(values: Values) -> Tensor:
         return normal(values["weights"], 0.0, 2.5).sum() + normal(values["intercept"], 0.0, 2.5)
@@ -479,11 +496,12 @@ def logistic_regression(n: int = 80) -> LogJoint:
         logits = values["intercept"] + x @ values["weights"]
         return torch.nn.functional.logsigmoid((2 * y - 1) * logits).sum()
 
-    parameters = [Parameter("intercept", Real()), Parameter("weights", Real(), (2,))]
-    return LogJoint(parameters, log_prior, data=logistic_data(n), log_likelihood=log_likelihood)
+    weights = Parameter("weights", Real(), (rows[0].shape[1],))
+    parameters = [Parameter("intercept", Real()), weights]
+    return LogJoint(parameters, log_prior, data=rows, log_likelihood=log_likelihood)
 
 
-def eight_schools(centred: bool = False) -> LogJoint:
+def eight_schools(centred: bool = False, data: Rows | None = None) -> LogJoint:
     """effect_j ~ N(mu, tau²), y_j ~ N(effect_j, error_j²), mu ~ N(0, 5²), tau ~ |Cauchy(0, 5)|.
 
     Centred, ζ holds the effects themselves and the posterior is a funnel, narrow where tau is
@@ -494,9 +512,9 @@ def eight_schools(centred: bool = False) -> LogJoint:
 
     Args:
         centred: which of the two.
+        data: effects (n,) and their standard errors (n,) in place of the eight.
     """
-    y = torch.tensor(EIGHT_SCHOOLS_EFFECTS, dtype=torch.float64)
-    errors = torch.tensor(EIGHT_SCHOOLS_ERRORS, dtype=torch.float64)
+    y, errors = eight_schools_data() if data is None else data
 
     def log_prob(values: Values) -> Tensor:
         mu, tau = values["mu"], values["tau"]
@@ -509,7 +527,7 @@ def eight_schools(centred: bool = False) -> LogJoint:
         hyper = normal(mu, 0.0, 5.0) + half_cauchy(tau, 5.0)
         return hyper + between + normal(y, effects, errors).sum()
 
-    last = Parameter("effects" if centred else "offsets", Real(), (8,))
+    last = Parameter("effects" if centred else "offsets", Real(), (len(y),))
     return LogJoint([Parameter("mu", Real()), Parameter("tau", Lower()), last], log_prob)
 
 
@@ -555,18 +573,18 @@ def beta_model(a: float = 4.0, b: float = 1.5) -> LogJoint:
     return LogJoint([Parameter("p", Interval())], log_prob)
 
 
-def waiting_times(n: int = 25, seed: int = 0) -> LogJoint:
+def waiting_times(n: int = 25, seed: int = 0, data: Rows | None = None) -> LogJoint:
     """x_i ~ Exponential(rate), rate ~ Gamma(2, 1): the posterior is Gamma(2 + n, 1 + Σ x_i).
 
     Args:
         n: made-up waiting times, of rate 1.5.
         seed: of the times.
+        data: times (n,) in place of the made-up ones.
     """
-    u = torch.rand(n, generator=generator(seed, "waiting times"), dtype=torch.float64)
     return LogJoint(
         [Parameter("rate", Lower())],
         lambda values: gamma(values["rate"], 2.0, 1.0),
-        data=(-torch.log1p(-u) / 1.5,),
+        data=waiting_data(n, seed) if data is None else data,
         log_likelihood=lambda values, x: (values["rate"].log() - values["rate"] * x).sum(),
     )
 
@@ -579,7 +597,7 @@ def mixture_data(n: int = 120, seed: int = 0) -> Rows:
     return (torch.where(left, -2.0, 1.5) + 0.7 * noise,)
 
 
-def gaussian_mixture(components: int = 2, n: int = 120) -> LogJoint:
+def gaussian_mixture(components: int = 2, n: int = 120, data: Rows | None = None) -> LogJoint:
     """x_i ~ Σ_k weight_k N(mean_k, sd²), with the means in order so that no label can switch.
 
     weights ~ Dirichlet(2, ..., 2), means ~ N(0, 3²) ordered (the constant for the order included:
@@ -588,6 +606,7 @@ def gaussian_mixture(components: int = 2, n: int = 120) -> LogJoint:
     Args:
         components: K, at least 2.
         n: examples.
+        data: x (n,) in place of the made-up ones.
 
     Raises:
         SpecError: if K is below 2.
@@ -610,7 +629,8 @@ def gaussian_mixture(components: int = 2, n: int = 120) -> LogJoint:
         Parameter("means", Ordered(), (k,)),
         Parameter("sd", Lower()),
     ]
-    return LogJoint(parameters, log_prior, data=mixture_data(n), log_likelihood=log_likelihood)
+    rows = mixture_data(n) if data is None else data
+    return LogJoint(parameters, log_prior, data=rows, log_likelihood=log_likelihood)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -85,7 +85,7 @@ class HMC(Inference[Chains, None]):
             :meth:`LogJoint.check`); nothing is started.
     """
 
-    state_class = Chains
+    state_class: ClassVar[type[Any]] = Chains
 
     def __init__(
         self,
@@ -266,6 +266,59 @@ class HMC(Inference[Chains, None]):
             mean=torch.zeros_like(mean),
             scatter=torch.zeros_like(scatter),
         )
+
+
+@dataclass(frozen=True)
+class Remembered(Chains):
+    """Chains with their last places.
+
+    Args:
+        kept: (size, C, K), written in turn.
+        drawn: how many were written since the start or the end of the warm-up, ().
+    """
+
+    kept: Tensor
+    drawn: Tensor
+
+
+class RememberingHMC(HMC):
+    """HMC whose state holds its last draws; those of the warm-up until it ends.
+
+    Args:
+        target: the model.
+        size: draws kept of each chain.
+        others: as for :class:`HMC`.
+    """
+
+    state_class = Remembered
+
+    def __init__(self, target: LogJoint, size: int, **others: Any) -> None:
+        super().__init__(target, **others)
+        if size < 4:
+            raise SpecError("size", size, "allowed: a whole number from 4")
+        self.size = size
+
+    def init(self, seed: int = 0, data: Tensor | None = None) -> Remembered:
+        begun = super().init(seed, data)
+        kept = torch.zeros(self.size, *begun.position.shape, dtype=torch.float64)
+        kept[0] = begun.position
+        rows = {row.name: getattr(begun, row.name) for row in dataclasses.fields(begun)}
+        return Remembered(**rows, kept=kept, drawn=torch.ones((), dtype=torch.int64))
+
+    def step(self, state: Chains, batch: None = None) -> tuple[Remembered, Info]:
+        new, info = super().step(state, batch)
+        assert isinstance(new, Remembered)
+        drawn = 0 if int(new.steps) == self.warmup + 1 else int(new.drawn)
+        kept = new.kept.clone()
+        kept[drawn % self.size] = new.position
+        return dataclasses.replace(new, kept=kept, drawn=torch.tensor(drawn + 1)), info
+
+    def zeta(self, state: Remembered) -> Tensor:
+        """The draws kept, the oldest first, (n, C, K)."""
+        drawn = int(state.drawn)
+        if drawn <= self.size:
+            return state.kept[:drawn]
+        return state.kept.roll(-(drawn % self.size), 0)
 
 
 @dataclass(frozen=True)

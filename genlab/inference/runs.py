@@ -1,7 +1,7 @@
 """Inference as a way to train: rows of the table of algorithms, whose state is the posterior.
 
 ``exact``: in closed form, each example once; ``em``: expectation-maximisation on the whole set;
-``svi``: natural gradients from batches.
+``svi``: natural gradients from batches. ``advi`` and ``hmc`` stand in ``log_joint_runs``.
 """
 
 from __future__ import annotations
@@ -120,8 +120,8 @@ class Inferring(Algorithm[Learning]):
         self.row = row
         self.labelled = issubclass(MODELS[spec.model], HasLabels)
         self.made = row.make(spec.model_options, DATASETS[spec.data].meta(spec.data_options))
-        self.inference: Inference[Any, Tensor] = self.around(1)
         self.first = torch.empty(0)
+        self._inference: Inference[Any, Any] | None = None
 
     @classmethod
     def learner(cls, model: type[GenerativeModel], objective: type[Objective]) -> Learner | None:
@@ -139,14 +139,21 @@ class Inferring(Algorithm[Learning]):
             return "it has no rule for such a model with this objective"
         return objective.fits(model)
 
-    def around(self, examples: int) -> Inference[Any, Tensor]:
+    @property
+    def inference(self) -> Inference[Any, Any]:
+        """What moves the posterior: on the training set, once that is there."""
+        if self._inference is None:
+            self._inference = self.around(1)
+        return self._inference
+
+    def around(self, examples: int) -> Inference[Any, Any]:
         """The inference on a set of so many examples."""
-        made: Inference[Any, Tensor] = self.made
+        made: Inference[Any, Any] = self.made
         return made
 
     def ready(self, data: Dataset) -> None:
         """Take note of the training set."""
-        self.inference = self.around(len(data.train))
+        self._inference = self.around(len(data.train))
         self.first = self.rows(data.train.x[:FIRST])
 
     def rows(self, x: Tensor) -> Tensor:
@@ -179,9 +186,13 @@ class Inferring(Algorithm[Learning]):
         state.taken += 1
         return state, info
 
+    def seen(self, state: Learning) -> Seen:
+        """What the model is shown."""
+        return Seen(self.made, state.posterior, self.first)
+
     def model(self, state: Learning) -> GenerativeModel:
         with torch.no_grad():
-            self.row.show(state.model, Seen(self.made, state.posterior, self.first))
+            self.row.show(state.model, self.seen(state))
         return state.model
 
     def sample(self, state: Learning, n: int) -> Tensor:
@@ -262,7 +273,7 @@ class ExpectationMaximisation(Inferring):
 
     Options = EMOptions
 
-    def around(self, examples: int) -> Inference[Any, Tensor]:
+    def around(self, examples: int) -> Inference[Any, Any]:
         o: Any = self.spec.algorithm_options
         return EM(self.made, o.floor)
 
@@ -299,7 +310,7 @@ class StochasticVariational(Inferring):
     #: λ of the exact posterior of the training set, where it is known.
     exact: Tensor | None = None
 
-    def around(self, examples: int) -> Inference[Any, Tensor]:
+    def around(self, examples: int) -> Inference[Any, Any]:
         o: Any = self.spec.algorithm_options
         return SVI(self.made, examples, RobbinsMonro(o.forgetting, o.delay))
 

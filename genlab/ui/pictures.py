@@ -19,6 +19,8 @@ from genlab.ui.messages import plain, sentence
 
 # No mode bar over a small picture, and no logo anywhere.
 CONFIG: Mapping[str, Any] = {"displayModeBar": False, "displaylogo": False}
+#: Examples shown beside the form.
+PREVIEWED = 32
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -58,13 +60,14 @@ def cloud(payload: Mapping[str, Any], **more: Any) -> PointsInfo:
         label=payload.get("label"),
         classes=payload.get("classes") or (),
         grid=payload.get("grid"),
+        columns=payload.get("columns") or (),
         **more,
     )
 
 
 def form_preview(combination: Combination, values: Mapping[str, Any]) -> None:
     """The preview under the form's choice of data."""
-    dataset(combination.data, values, combination.meta, n=32, height=32)
+    dataset(combination.data, values, combination.meta, n=PREVIEWED, height=32)
 
 
 def dataset(
@@ -103,6 +106,8 @@ def describe(meta: DataMeta) -> None:
     """What is known of a dataset, as a small table."""
     shape = " × ".join(map(str, meta.shape))
     kind = "image (channels × height × width)" if meta.is_image else "point"
+    if meta.columns:
+        kind = f"row of a table: {', '.join(meta.columns)}"
     support = {"real": "the real line", "unit": "[0, 1]", "binary": "{0, 1}"}[meta.support]
     classes = f"{len(meta.classes)}: {', '.join(meta.classes)}" if meta.classes else "no labels"
     density = "known exactly" if meta.density else "not known"

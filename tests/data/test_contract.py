@@ -26,9 +26,23 @@ KNOWN = [(n, {}) for n in data.offline() if DATASETS[n].meta(DATASETS[n].Options
 
 
 class TestOffline(DataContract):
-    @pytest.fixture(params=data.offline())
+    @pytest.fixture(params=[n for n in data.offline() if n != "eight_schools"])
     def name(self, request: pytest.FixtureRequest) -> str:
         return request.param
+
+
+class TestEightSchools(DataContract):
+    """There are no other schools to hold out, and the set says so."""
+
+    shared = 8
+
+    @pytest.fixture
+    def name(self) -> str:
+        return "eight_schools"
+
+    def test_it_says_that_nothing_is_held_out(self, name: str) -> None:
+        assert "nothing is held out" in loaded(name).meta.note
+        assert loaded(name).train.x[:, 0].tolist() == [28, 8, -3, 7, -1, 1, 18, 12]
 
 
 class TestDensities(DensityContract):
@@ -56,6 +70,10 @@ def test_the_offline_sets_are_those_promised() -> None:
         "pinwheel",
         "swiss_roll",
         "sprites",
+        "linear_table",
+        "logistic_table",
+        "eight_schools",
+        "waiting_times",
     }
     assert set(data.names()) - set(data.offline()) == {
         "mnist",
@@ -67,7 +85,8 @@ def test_the_offline_sets_are_those_promised() -> None:
 
 def test_a_set_without_a_density_says_why() -> None:
     unknown = [n for n in data.offline() if not loaded(n).meta.is_image and not loaded(n).density]
-    assert unknown == ["moons", "swiss_roll"]
+    tables = {"linear_table", "logistic_table", "eight_schools", "waiting_times"}
+    assert set(unknown) == {"moons", "swiss_roll"} | tables
     assert all("No density in closed form" in loaded(n).meta.note for n in unknown)
 
 

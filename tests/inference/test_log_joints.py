@@ -10,6 +10,7 @@ import pytest
 import torch
 from scipy import integrate, stats
 
+from genlab.data import tables
 from genlab.errors import SpecError
 from genlab.inference import log_joints as lj
 from genlab.inference.constraints import Interval, Lower, Ordered, Real, Simplex, SoftplusLower
@@ -29,7 +30,7 @@ def joint(target: LogJoint, zeta: torch.Tensor) -> float:
 
 def by_scipy_eight_schools(v: dict[str, np.ndarray], centred: bool) -> float:
     norm = stats.norm.logpdf
-    y, errors = np.array(lj.EIGHT_SCHOOLS_EFFECTS), np.array(lj.EIGHT_SCHOOLS_ERRORS)
+    y, errors = np.array(tables.EIGHT_SCHOOLS_EFFECTS), np.array(tables.EIGHT_SCHOOLS_ERRORS)
     hyper = norm(v["mu"], 0, 5) + stats.halfcauchy.logpdf(v["tau"], scale=5)
     if centred:
         effects, between = v["effects"], norm(v["effects"], v["mu"], v["tau"]).sum()
@@ -39,7 +40,7 @@ def by_scipy_eight_schools(v: dict[str, np.ndarray], centred: bool) -> float:
 
 
 def by_scipy_linear(v: dict[str, np.ndarray]) -> float:
-    x, y = (rows.numpy() for rows in lj.regression_data())
+    x, y = (rows.numpy() for rows in tables.regression_data())
     norm = stats.norm.logpdf
     prior = norm(v["weights"], 0, 2).sum() + norm(v["intercept"], 0, 2)
     fit = norm(y, v["intercept"] + x @ v["weights"], v["noise"]).sum()
@@ -47,7 +48,7 @@ def by_scipy_linear(v: dict[str, np.ndarray]) -> float:
 
 
 def by_scipy_logistic(v: dict[str, np.ndarray]) -> float:
-    x, y = (rows.numpy() for rows in lj.logistic_data())
+    x, y = (rows.numpy() for rows in tables.logistic_data())
     norm = stats.norm.logpdf
     prior = norm(v["weights"], 0, 2.5).sum() + norm(v["intercept"], 0, 2.5)
     p = 1 / (1 + np.exp(-(v["intercept"] + x @ v["weights"])))

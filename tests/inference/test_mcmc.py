@@ -9,6 +9,7 @@ import pytest
 import torch
 from scipy import stats
 
+from genlab.data import tables
 from genlab.errors import SpecError
 from genlab.inference import log_joints as lj
 from genlab.inference.advi import ADVI
@@ -100,7 +101,7 @@ def schools() -> Draws:
 
 def test_eight_schools_against_quadrature(schools: Draws) -> None:
     # The effects summed out: y_j ~ N(mu, tau² + error_j²), on a grid in mu and log tau.
-    y, errors = np.array(lj.EIGHT_SCHOOLS_EFFECTS), np.array(lj.EIGHT_SCHOOLS_ERRORS)
+    y, errors = np.array(tables.EIGHT_SCHOOLS_EFFECTS), np.array(tables.EIGHT_SCHOOLS_ERRORS)
     mu, log_tau = np.meshgrid(np.linspace(-25, 35, 241), np.linspace(-8, 6, 401), indexing="ij")
     tau = np.exp(log_tau)
     sd = np.sqrt(tau[..., None] ** 2 + errors**2)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from scipy import integrate, special, stats
 
+from genlab.data import tables
 from genlab.inference import log_joints as lj
 from genlab.learn import lesson
 from genlab.learn.advi_models import VIEWS, Models, importance, labels, numbers
@@ -31,7 +32,7 @@ def made(model: str, transform: str = "", seed: int = 0) -> Models:
 @functools.cache
 def eight_schools() -> tuple[float, float, float]:
     """log p(y), E[mu], E[tau] on a grid of (mu, log tau), the effects integrated out by hand."""
-    y, error = np.array(lj.EIGHT_SCHOOLS_EFFECTS), np.array(lj.EIGHT_SCHOOLS_ERRORS)
+    y, error = np.array(tables.EIGHT_SCHOOLS_EFFECTS), np.array(tables.EIGHT_SCHOOLS_ERRORS)
     mu = np.linspace(-25, 30, 401)[:, None, None]
     log_tau = np.linspace(-12, 6, 1201)[None, :, None]
     tau = np.exp(log_tau)
@@ -47,7 +48,7 @@ def eight_schools() -> tuple[float, float, float]:
 @functools.cache
 def linear_regression() -> float:
     """log p(y): the weights integrated out by hand, the noise by adaptive quadrature."""
-    x, y = (rows.numpy() for rows in lj.regression_data())
+    x, y = (rows.numpy() for rows in tables.regression_data())
     design = np.column_stack([np.ones(len(x)), x])
 
     def density(noise: float, shift: float) -> float:
@@ -62,7 +63,7 @@ def linear_regression() -> float:
 @functools.cache
 def logistic_regression() -> float:
     """log p(y) on a grid of three weights."""
-    x, y = (rows.numpy() for rows in lj.logistic_data())
+    x, y = (rows.numpy() for rows in tables.logistic_data())
     axes = [np.linspace(-2.5, 1.5, 41), np.linspace(-0.5, 5.5, 51), np.linspace(-4.0, 1.0, 51)]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
     logits = grid[:, :1] + grid[:, 1:] @ x.T

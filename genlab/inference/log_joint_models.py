@@ -1,0 +1,518 @@
+"""Log-joints as models of a run: a table explained by parameters, of which draws are known."""
+
+from __future__ import annotations
+
+import abc
+import functools
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
+
+import torch
+from torch import Tensor
+
+from genlab.data.base import DataMeta
+from genlab.data.tables import OUTCOME, RESPONSE, SCHOOLS, TIME
+from genlab.inference import log_joints
+from genlab.inference.log_joints import LogJoint, Rows, Values, half_cauchy, half_normal, normal
+from genlab.inference.mcmc import effective_sample_size, r_hat
+from genlab.measure import Estimate, Series
+from genlab.models.base import GenerativeModel
+from genlab.models.bayesian import Bayesian, HasDraws, Truth
+from genlab.registry import MODELS
+from genlab.spec import Options, option
+
+#: Draws that a model holds; of these, the ones used where each is met with each row.
+KEPT, MET = 2000, 500
+#: Points an axis of the grid, and standard deviations that it reaches, by the number of axes.
+POINTS, REACH = {1: 4000, 2: 360, 3: 61}, {1: 14.0, 2: 14.0, 3: 7.0}
+#: Rows of the grid that are computed at once.
+CHUNK = 20_000
+O = TypeVar("O", bound=Options)
+
+
+@dataclass(frozen=True)
+class Marginal:
+    """log p(θ_1.., data), exact, as a function of the first one to three numbers of θ.
+
+    Args:
+        names: of the numbers.
+        low, high: a box that holds the posterior, as wide as one likes.
+        log_density: (M, d) -> (M,) in nats, with all constants; the other numbers are integrated
+            out.
+        log_evidence: log p(data), where it has a closed form.
+    """
+
+    names: tuple[str, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    log_density: Callable[[Tensor], Tensor]
+    log_evidence: float | None = None
+
+
+def integrate(marginal: Marginal) -> Truth:
+    """The moments and the integral of a marginal by the midpoint rule, after zooming in on it.
+
+    Example:
+        >>> law = Marginal(("a",), (-100.0,), (100.0,), lambda a: normal(a[:, 0], 3.0, 0.1))
+        >>> truth = integrate(law)
+        >>> round(truth.mean[0], 6), round(truth.sd[0], 6), abs(truth.log_evidence) < 1e-9
+        (3.0, 0.1, True)
+    """
+    edge = torch.tensor([marginal.low, marginal.high], dtype=torch.float64)
+    low, high = edge
+    d = len(marginal.names)
+    for n in (*[{1: 400, 2: 60, 3: 31}[d]] * 8, POINTS[d]):
+        cell = (high - low) / n
+        axes = [low[i] + cell[i] * (torch.arange(n, dtype=torch.float64) + 0.5) for i in range(d)]
+        at = torch.cartesian_prod(*axes).view(-1, d)
+        log_p = torch.cat([marginal.log_density(part) for part in at.split(CHUNK)])
+        top = log_p.max()
+        weight = (log_p - top).exp()
+        total = weight.sum()
+        mean = (weight @ at) / total
+        sd = ((weight @ (at - mean).square()) / total).sqrt()
+        used = low, high
+        reach = REACH[d] * torch.maximum(sd, cell)
+        low, high = torch.maximum(edge[0], mean - reach), torch.minimum(edge[1], mean + reach)
+    cell = (used[1] - used[0]) / POINTS[d]
+    grid = float(top + total.log() + cell.log().sum())
+    exact = marginal.log_evidence
+    return Truth(
+        marginal.names,
+        tuple(axes),
+        (weight / (total * cell.prod())).view([POINTS[d]] * d),
+        tuple(mean.tolist()),
+        tuple(sd.tolist()),
+        grid if exact is None else exact,
+        "grid" if exact is None else "exact",
+    )
+
+
+@functools.lru_cache(maxsize=8)
+def _truth(
+    model: type[LogJointModel[Any]], options: Options, shape: tuple[int, ...], rows: bytes
+) -> Truth | None:
+    table = torch.frombuffer(bytearray(rows), dtype=torch.float64).view(shape)
+    marginal = model.marginal(options, table)
+    return None if marginal is None else integrate(marginal)
+
+
+class LogJointModel(GenerativeModel[O], HasDraws, Bayesian):
+    """p(rows, θ) as a log-joint; the model stands at draws of θ.
+
+    A model of one's own names the columns of the table that it explains and gives
+    :meth:`log_joint` and :meth:`predict`; ``advi`` and ``hmc`` then learn it. It begins at draws
+    near ζ = 0 and knows no row until :meth:`see`.
+
+    Args:
+        options: the model's options.
+        meta: a table.
+    """
+
+    #: The columns of the table that it explains.
+    columns: ClassVar[tuple[str, ...]]
+    draws: Tensor
+    rows: Tensor
+
+    def __init__(self, options: O, meta: DataMeta) -> None:
+        super().__init__(options, meta)
+        self._target: LogJoint | None = None
+        self.register_buffer("rows", torch.ones(8, meta.dim, dtype=torch.float64))
+        start = 0.1 * torch.randn(4, 1, self.target().size, dtype=torch.float64)
+        self.register_buffer("draws", start)
+
+    @classmethod
+    def fits(cls, meta: DataMeta) -> str | None:
+        if meta.columns == cls.columns:
+            return None
+        return f"it needs a table with the columns {', '.join(cls.columns)}"
+
+    @classmethod
+    def defaults(cls, meta: DataMeta) -> dict[str, Any]:
+        # The whole table in each step: a batch of ADVI's is an option, not the rule.
+        return {"objective": "bayes", "batch": 8192}
+
+    @classmethod
+    @abc.abstractmethod
+    def log_joint(cls, options: Any, rows: Tensor) -> LogJoint:
+        """log p(rows, θ) on all rows, (N, C) in float64."""
+
+    @abc.abstractmethod
+    def predict(self, values: Values, rows: Tensor) -> Tensor:
+        """Draw what the model explains of n rows, one row for each of n values of θ.
+
+        Args:
+            values: the parameters by name, (n, shape).
+            rows: (n, C), of which what is not explained stays.
+        """
+
+    @classmethod
+    def split(cls, rows: Tensor) -> Rows:
+        """Rows (B, C) as the log-joint's ``data`` are, so that ADVI can take them in batches."""
+        return (rows,)
+
+    @classmethod
+    def marginal(cls, options: Any, rows: Tensor) -> Marginal | None:
+        """The exact posterior of the first numbers, where it can be had."""
+        return None
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *others: Any) -> None:
+        # How many rows and draws there are is known from them alone.
+        for name in ("rows", "draws"):
+            if f"{prefix}{name}" in state_dict:
+                setattr(self, name, torch.empty_like(state_dict[f"{prefix}{name}"]))
+        self._target = None
+        super()._load_from_state_dict(state_dict, prefix, *others)
+
+    def target(self) -> LogJoint:
+        """The log-joint on the rows seen."""
+        if self._target is None:
+            self._target = self.log_joint(self.options, self.rows)
+        return self._target
+
+    def see(self, rows: Tensor) -> None:
+        rows = rows.detach().double()
+        if torch.equal(rows, self.rows):
+            return
+        self.rows, self._target = rows.clone(), None
+        if self.target().size != self.draws.shape[-1]:
+            self.draws = torch.zeros(4, 1, self.target().size, dtype=torch.float64)
+
+    def put(self, draws: Tensor, rows: Tensor) -> None:
+        """Take these draws of ζ, (n, chains, K), of the posterior of these rows, (N, C)."""
+        self.see(rows)
+        self.draws = draws.detach().clone()
+
+    def sample(self, n: int) -> Tensor:
+        """Posterior predictive rows: θ of a draw, what is not explained of a row seen, (n, C)."""
+        theta = self.draws.flatten(0, 1)
+        theta = theta[torch.randint(len(theta), (n,))]
+        rows = self.rows[torch.randint(len(self.rows), (n,))]
+        return self.predict(self.target().constrain(theta), rows).float()
+
+    def numbers(self) -> dict[str, Tensor]:
+        found = {}
+        for name, value in self.target().constrain(self.draws).items():
+            each = value.reshape(*value.shape[:2], -1).unbind(2)
+            places = itertools.product(*map(range, value.shape[2:]))
+            for place, draws in zip(places, each, strict=True):
+                found[f"{name}[{', '.join(map(str, place))}]" if place else name] = draws
+        return found
+
+    @classmethod
+    def truth_of(cls, options: Options, rows: Tensor) -> Truth | None:
+        """The exact posterior of rows (N, C), where it can be had; computed once."""
+        rows = rows.contiguous()
+        return _truth(cls, options, tuple(rows.shape), rows.numpy().tobytes())
+
+    def truth(self) -> Truth | None:
+        return self.truth_of(self.options, self.rows)
+
+    def estimates(self) -> list[Estimate]:
+        truth, found = self.truth(), []
+        for name, draws in self.numbers().items():
+            mean, sd = float(draws.mean()), float(draws.std())
+            known = truth is not None and name in truth.names
+            at = truth.names.index(name) if truth is not None and known else 0
+            label = "quadrature on a grid" if known else ""
+            for word, value, sample, exact in (
+                ("mean", mean, draws, truth.mean[at] if truth and known else None),
+                ("sd", sd, (draws - mean).square(), truth.sd[at] if truth and known else None),
+            ):
+                size = _effective(sample)
+                half = 1.959964 * float(sample.std()) / math.sqrt(size)
+                # sd² is a mean of squares; the error of its root is half as large over the root.
+                half = half if word == "mean" else half / (2 * max(sd, 1e-300))
+                series = Series(
+                    f"posterior_{word}_{name}",
+                    f"posterior {word} of {name}{'' if draws.shape[1] > 1 else ', by q'}",
+                    f"posterior {word}",
+                    "",
+                    "Monte Carlo",
+                    int(size),
+                    "none",
+                    exact,
+                    label,
+                )
+                found.append(Estimate(value, series, value - half, value + half))
+        return [*found, *self._agreement()]
+
+    def _agreement(self) -> list[Estimate]:
+        n, chains, _ = self.draws.shape
+        if chains < 2 or n < 4:
+            return []
+        worst = max(r_hat(draws) for draws in self.numbers().values())
+        series = Series(
+            "r_hat",
+            "R̂, the largest of all parameters",
+            "agreement",
+            "",
+            "Monte Carlo",
+            n * chains,
+            "lower",
+            1.0,
+            "chains agree",
+        )
+        return [Estimate(worst, series, worst, worst)]
+
+    def log_predictive(self, x: Tensor) -> Tensor | None:
+        theta = self.draws.flatten(0, 1)
+        theta = theta[:: max(1, len(theta) // MET)]
+        rows = self.split(x.flatten(1).double())
+        each = self.target().pointwise(self.target().constrain(theta), rows)
+        if each is None:
+            return None
+        return (each.logsumexp(0) - math.log(len(theta))).to(x.dtype)
+
+
+def _effective(draws: Tensor) -> float:
+    """The effective sample size; draws of one chain are independent ones of q."""
+    n, chains = draws.shape
+    if chains == 1 or n < 4:
+        return float(n * chains)
+    size = effective_sample_size(draws)
+    return size if math.isfinite(size) else float(n * chains)
+
+
+@dataclass(frozen=True)
+class LinearRegressionOptions(Options):
+    """Options of linear regression."""
+
+    known_noise: float = option(
+        0.5,
+        "standard deviation of the noise where it is known; 0: learned, under |N(0, 1)|",
+        low=0.0,
+        high=100.0,
+    )
+
+
+@MODELS.register(
+    "linear_regression",
+    title="Linear regression (Bayesian)",
+    summary="y = intercept + x·weights + noise; with the noise known the evidence is exact.",
+)
+class LinearRegression(LogJointModel[LinearRegressionOptions]):
+    """y_i ~ N(intercept + x_i·weights, noise²), intercept and weights ~ N(0, 2²).
+
+    Source: Bishop 2006, "Pattern recognition and machine learning", section 3.3.
+    """
+
+    Options = LinearRegressionOptions
+    columns = ("x₁", "x₂", RESPONSE)
+
+    @classmethod
+    def split(cls, rows: Tensor) -> Rows:
+        return rows[:, :-1], rows[:, -1]
+
+    @classmethod
+    def log_joint(cls, options: LinearRegressionOptions, rows: Tensor) -> LogJoint:
+        return log_joints.linear_regression(options.known_noise or None, data=cls.split(rows))
+
+    def predict(self, values: Values, rows: Tensor) -> Tensor:
+        mean = values["intercept"] + (rows[:, :-1] * values["weights"]).sum(1)
+        sd = values.get("noise", torch.tensor(self.options.known_noise))
+        y = mean + sd * torch.randn(len(rows), dtype=torch.float64)
+        return torch.column_stack([rows[:, :-1], y])
+
+    @classmethod
+    def marginal(cls, options: LinearRegressionOptions, rows: Tensor) -> Marginal:
+        """Given the noise all weights are Gaussian: their mean and covariance, and p(y | noise).
+
+        The last number is the noise where it is not known.
+        """
+        x, y = cls.split(rows)
+        design = torch.column_stack([torch.ones_like(y), x])
+        values, vectors = torch.linalg.eigh(design.mT @ design)
+        fit, size, n = vectors.mT @ (design.mT @ y), float(y @ y), len(y)
+
+        def given(noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            # In the eigenbasis of XᵀX: precision, mean, and log p(y | noise); (M, p) and (M,).
+            variance = noise.square().unsqueeze(-1)
+            precision = values / variance + 1 / 4
+            mean = fit / variance / precision
+            rest = size / variance.squeeze(-1) - (fit / variance * mean).sum(-1)
+            log_det = (4 * precision).log().sum(-1) + n * (2 * math.pi * variance[..., 0]).log()
+            return precision, mean, -0.5 * (log_det + rest)
+
+        known = options.known_noise
+
+        def log_density(at: Tensor) -> Tensor:
+            noise = at[:, 2] if not known else torch.full_like(at[:, 0], known)
+            precision, mean, log_y = given(noise)
+            pair = vectors[:2]
+            covariance = (pair / precision.unsqueeze(1)) @ pair.mT
+            white = torch.linalg.solve_ex(covariance, (at[:, :2] - mean @ pair.mT).unsqueeze(2))[0]
+            distance = ((at[:, :2] - mean @ pair.mT) * white.squeeze(2)).sum(1)
+            log_pair = -0.5 * (distance + covariance.det().log()) - math.log(2 * math.pi)
+            prior = 0.0 if known else half_normal(noise, 1.0)
+            return log_y + log_pair + prior
+
+        names: tuple[str, ...] = ("intercept", "weights[0]")
+        if known:
+            exact = float(given(torch.tensor([known], dtype=torch.float64))[2])
+            return Marginal(names, (-20.0,) * 2, (20.0,) * 2, log_density, exact)
+        low, high = (-20.0, -20.0, 0.0), (20.0, 20.0, 10.0)
+        return Marginal((*names, "noise"), low, high, log_density)
+
+
+@MODELS.register(
+    "logistic_regression",
+    title="Logistic regression (Bayesian)",
+    summary="The log-odds of y are intercept + x·weights; the posterior has no closed form.",
+)
+class LogisticRegression(LogJointModel[Options]):
+    """y_i ~ Bernoulli(σ(intercept + x_i·weights)), intercept and weights ~ N(0, 2.5²)."""
+
+    columns = ("x₁", "x₂", OUTCOME)
+
+    @classmethod
+    def split(cls, rows: Tensor) -> Rows:
+        return rows[:, :-1], rows[:, -1]
+
+    @classmethod
+    def log_joint(cls, options: Options, rows: Tensor) -> LogJoint:
+        return log_joints.logistic_regression(data=cls.split(rows))
+
+    def predict(self, values: Values, rows: Tensor) -> Tensor:
+        logits = values["intercept"] + (rows[:, :-1] * values["weights"]).sum(1)
+        return torch.column_stack([rows[:, :-1], torch.bernoulli(logits.sigmoid())])
+
+    @classmethod
+    def marginal(cls, options: Options, rows: Tensor) -> Marginal:
+        x, y = cls.split(rows)
+        design, sign = torch.column_stack([torch.ones_like(y), x]), 2 * y - 1
+
+        def log_density(at: Tensor) -> Tensor:
+            fit = torch.nn.functional.logsigmoid(sign * (at @ design.mT)).sum(1)
+            return fit + normal(at, 0.0, 2.5).sum(1)
+
+        names = ("intercept", "weights[0]", "weights[1]")
+        return Marginal(names, (-20.0,) * 3, (20.0,) * 3, log_density)
+
+
+@dataclass(frozen=True)
+class EightSchoolsOptions(Options):
+    """Options of the eight schools."""
+
+    centred: bool = option(
+        False, "ζ holds the effects themselves: a funnel; else (effect − mu) / tau: nearly round"
+    )
+
+
+@MODELS.register(
+    "eight_schools",
+    title="Eight schools (hierarchical)",
+    summary="Schools share a mean and a spread, which are unknown: how far they pool.",
+)
+class EightSchools(LogJointModel[EightSchoolsOptions]):
+    """effect_j ~ N(mu, tau²), y_j ~ N(effect_j, error_j²), mu ~ N(0, 5²), tau ~ |Cauchy(0, 5)|.
+
+    Sources: Rubin 1981, "Estimation in parallel randomized experiments"; Gelman et al. 2013,
+    "Bayesian data analysis", section 5.5.
+    """
+
+    Options = EightSchoolsOptions
+    columns = SCHOOLS
+
+    @classmethod
+    def log_joint(cls, options: EightSchoolsOptions, rows: Tensor) -> LogJoint:
+        return log_joints.eight_schools(options.centred, data=(rows[:, 0], rows[:, 1]))
+
+    def predict(self, values: Values, rows: Tensor) -> Tensor:
+        """The estimate that a new school with the standard error of the row would have."""
+        effect = values["mu"] + values["tau"] * torch.randn(len(rows), dtype=torch.float64)
+        y = effect + rows[:, 1] * torch.randn(len(rows), dtype=torch.float64)
+        return torch.column_stack([y, rows[:, 1]])
+
+    @classmethod
+    def marginal(cls, options: EightSchoolsOptions, rows: Tensor) -> Marginal:
+        """The effects integrate out: y_j ~ N(mu, tau² + error_j²)."""
+        y, errors = rows.unbind(1)
+
+        def log_density(at: Tensor) -> Tensor:
+            mu, tau = at.unbind(1)
+            spread = (tau.square()[:, None] + errors.square()).sqrt()
+            fit = normal(y, mu[:, None], spread).sum(1)
+            return fit + normal(mu, 0.0, 5.0) + half_cauchy(tau, 5.0)
+
+        return Marginal(("mu", "tau"), (-60.0, 0.0), (60.0, 120.0), log_density)
+
+
+@MODELS.register(
+    "waiting_rate",
+    title="Rate of waiting times (Gamma prior)",
+    summary="Exponential times with a Gamma prior on their rate; posterior and evidence exact.",
+)
+class WaitingRate(LogJointModel[Options]):
+    """x_i ~ Exponential(rate), rate ~ Gamma(2, 1): the posterior is Gamma(2 + n, 1 + Σ x_i)."""
+
+    columns = (TIME,)
+
+    @classmethod
+    def split(cls, rows: Tensor) -> Rows:
+        return (rows[:, 0],)
+
+    @classmethod
+    def log_joint(cls, options: Options, rows: Tensor) -> LogJoint:
+        return log_joints.waiting_times(data=cls.split(rows))
+
+    def predict(self, values: Values, rows: Tensor) -> Tensor:
+        u = torch.rand(len(rows), dtype=torch.float64)
+        return (-torch.log1p(-u) / values["rate"])[:, None]
+
+    @classmethod
+    def marginal(cls, options: Options, rows: Tensor) -> Marginal:
+        (x,) = cls.split(rows)
+        a, b = 2.0 + len(x), 1.0 + float(x.sum())
+
+        def log_density(at: Tensor) -> Tensor:
+            rate = at[:, 0]
+            return (a - 1) * rate.log() - b * rate
+
+        exact = math.lgamma(a) - a * math.log(b)
+        return Marginal(("rate",), (0.0,), (20 * a / b,), log_density, exact)
+
+
+@dataclass(frozen=True)
+class OrderedMixtureOptions(Options):
+    """Options of the mixture on the line."""
+
+    mixture_components: int = option(2, "Gaussians K", low=2, high=6)
+
+
+@MODELS.register(
+    "ordered_mixture",
+    title="Gaussian mixture on the line, by its parameters",
+    summary="Weights, ordered means and one spread, each with its posterior.",
+)
+class OrderedMixture(LogJointModel[OrderedMixtureOptions]):
+    """x_i ~ Σ_k weight_k N(mean_k, sd²), the means in order so that no label can switch."""
+
+    Options = OrderedMixtureOptions
+    columns = ()
+
+    @classmethod
+    def fits(cls, meta: DataMeta) -> str | None:
+        fit = meta.shape == (1,) and meta.support == "real" and not meta.columns
+        return None if fit else "it needs points on the line"
+
+    @classmethod
+    def defaults(cls, meta: DataMeta) -> dict[str, Any]:
+        return {"objective": "bayes"}
+
+    @classmethod
+    def split(cls, rows: Tensor) -> Rows:
+        return (rows[:, 0],)
+
+    @classmethod
+    def log_joint(cls, options: OrderedMixtureOptions, rows: Tensor) -> LogJoint:
+        return log_joints.gaussian_mixture(options.mixture_components, data=cls.split(rows))
+
+    def predict(self, values: Values, rows: Tensor) -> Tensor:
+        k = torch.multinomial(values["weights"], 1)
+        mean = values["means"].gather(1, k).squeeze(1)
+        noise = values["sd"] * torch.randn(len(rows), dtype=torch.float64)
+        return (mean + noise)[:, None]

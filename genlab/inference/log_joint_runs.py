@@ -1,0 +1,186 @@
+"""ADVI and HMC as a way to train: rows of the table of algorithms for any log-joint."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genlab.data.base import DataMeta, Dataset
+from genlab.inference.advi import ADVI, ETAS, FAMILIES
+from genlab.inference.base import Inference
+from genlab.inference.log_joint_models import KEPT, LogJointModel
+from genlab.inference.log_joints import LogJoint
+from genlab.inference.mcmc import RememberingHMC
+from genlab.inference.runs import Inferring, Learner, Learning, Seen
+from genlab.measure import Series
+from genlab.models.base import GenerativeModel
+from genlab.objectives.base import Objective
+from genlab.objectives.bayes import Bayes
+from genlab.registry import ALGORITHMS, DATASETS, MODELS
+from genlab.spec import Options, option
+from genlab.train.algorithm import Info
+
+
+class OnLogJoint(Inferring):
+    """An inference that asks for a log-joint and nothing else: it learns any such model."""
+
+    @classmethod
+    def learner(cls, model: type[GenerativeModel], objective: type[Objective]) -> Learner | None:
+        if not (issubclass(model, LogJointModel) and issubclass(objective, Bayes)):
+            return None
+
+        def make(options: Any, _meta: DataMeta) -> Any:
+            return functools.partial(model.log_joint, options)
+
+        return Learner(model, Bayes, make, _show_draws)
+
+    @property
+    def of(self) -> type[LogJointModel[Any]]:
+        """The class of the model."""
+        found: type[LogJointModel[Any]] = MODELS[self.spec.model]
+        return found
+
+    @abc.abstractmethod
+    def on(self, target: LogJoint) -> Inference[Any, Any]:
+        """The inference of a log-joint on all rows."""
+
+    @abc.abstractmethod
+    def zeta(self, posterior: Any) -> Tensor:
+        """Draws of ζ, (n, chains, K)."""
+
+    def around(self, examples: int) -> Inference[Any, Any]:
+        rows = self.first
+        if not len(rows):
+            width = DATASETS[self.spec.data].meta(self.spec.data_options).dim
+            rows = torch.ones(8, width, dtype=torch.float64)
+        return self.on(self.made(rows))
+
+    def ready(self, data: Dataset) -> None:
+        self.first = self.rows(data.train.x)
+        self._inference = self.around(len(data.train))
+
+    def seen(self, state: Learning) -> Seen:
+        return Seen(self, state.posterior, self.first)
+
+    def move(self, state: Learning, batch: Tensor, labels: Tensor | None) -> tuple[Any, Info]:
+        return self.inference.step(state.posterior, None)
+
+
+def _show_draws(model: LogJointModel[Any], seen: Seen) -> None:
+    model.put(seen.made.zeta(seen.posterior), seen.first)
+
+
+@dataclass(frozen=True)
+class ADVIOptions(Options):
+    """Options of automatic differentiation variational inference."""
+
+    q_covariance: str = option(
+        "full-rank",
+        "q(ζ): independent numbers (mean-field), or a Gaussian with all correlations (full-rank)",
+        choices=tuple(FAMILIES),
+    )
+    elbo_draws: int = option(10, "draws of q a step, M", low=1, high=1000, log=True)
+    eta: float = option(
+        0.0,
+        f"scale η of the step sizes; 0: the best of {', '.join(f'{eta:g}' for eta in ETAS)} in a "
+        "short search",
+        low=0.0,
+        high=1000.0,
+    )
+
+
+@ALGORITHMS.register(
+    "advi",
+    title="Automatic differentiation VI (ADVI)",
+    summary="A Gaussian over the unconstrained parameters climbs the ELBO.",
+)
+class AutomaticVariational(OnLogJoint):
+    """The state is q(ζ); where batches are smaller than the table, their part is scaled up.
+
+    Source: Kucukelbir et al. 2017, "Automatic differentiation variational inference".
+    """
+
+    Options = ADVIOptions
+
+    def on(self, target: LogJoint) -> ADVI:
+        o: Any = self.spec.algorithm_options
+        return ADVI(target, o.q_covariance, o.elbo_draws, o.eta or None)
+
+    def zeta(self, posterior: Any) -> Tensor:
+        advi = self.inference
+        assert isinstance(advi, ADVI)
+        return advi.zeta(posterior, KEPT, self.spec.train.seed)
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        elbo, *others = self.inference.series
+        truth = self.of.truth_of(self.spec.model_options, self.first) if len(self.first) else None
+        if truth is None:
+            return (elbo, *others)
+        how = "closed form" if truth.kind == "exact" else "quadrature on a grid"
+        label = f"log p(data), {how}"
+        known = dataclasses.replace(elbo, truth=truth.log_evidence, truth_label=label)
+        return (known, *others)
+
+    def move(self, state: Learning, batch: Tensor, labels: Tensor | None) -> tuple[Any, Info]:
+        advi = self.inference
+        assert isinstance(advi, ADVI)
+        part = len(batch) < advi.target.examples
+        return advi.step(state.posterior, self.of.split(self.rows(batch)) if part else None)
+
+
+@dataclass(frozen=True)
+class HMCOptions(Options):
+    """Options of Hamiltonian Monte Carlo."""
+
+    chains: int = option(8, "chains that run side by side", low=2, high=100)
+    hmc_warmup: int = option(
+        300, "steps that adapt; their draws are not kept after them", low=20, high=100_000
+    )
+    path: float = option(
+        1.5,
+        "mean length of a trajectory",
+        low=0.1,
+        high=10.0,
+        unit="posterior standard deviations",
+        advanced=True,
+    )
+    accept: float = option(
+        0.8, "acceptance probability to aim at", low=0.05, high=0.99, advanced=True
+    )
+
+
+@ALGORITHMS.register(
+    "hmc",
+    title="Hamiltonian Monte Carlo",
+    summary="Chains that draw from the posterior itself: slow, and right in the limit.",
+)
+class HamiltonianMonteCarlo(OnLogJoint):
+    """The state are the chains with their last draws; each step is a trajectory on all rows.
+
+    Source: Neal 2011, "MCMC using Hamiltonian dynamics".
+    """
+
+    Options = HMCOptions
+
+    def on(self, target: LogJoint) -> RememberingHMC:
+        o: Any = self.spec.algorithm_options
+        return RememberingHMC(
+            target,
+            KEPT // o.chains,
+            chains=o.chains,
+            warmup=o.hmc_warmup,
+            path=o.path,
+            accept=o.accept,
+        )
+
+    def zeta(self, posterior: Any) -> Tensor:
+        hmc = self.inference
+        assert isinstance(hmc, RememberingHMC)
+        return hmc.zeta(posterior)
