@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from genlab.errors import SpecError
+from genlab.errors import DataError, SpecError
 from genlab.registry import (
     DATASETS,
     TABLES,
@@ -20,6 +20,7 @@ from genlab.registry import (
 from genlab.spec import KINDS, Option, RunSpec
 from genlab.ui import state
 from genlab.ui.messages import plain
+from genlab.ui.pictures import PREVIEWED, looked_at
 
 PREFIX = "train."
 PARTS: Mapping[str, tuple[str, ...]] = {
@@ -190,8 +191,10 @@ def run_form(preview: Callable[[Combination, Mapping[str, Any]], None]) -> dict[
         seen = {k: v for k, v in given.items() if k in option_names(data)}
         data_values = data_part(data, seen)
         able = models_for(data, data_values)
-        model_slot = right.container()
-        model = choose("model", able, given.get("model"), model_slot)
+        slot, aside = right.columns([3, 1], vertical_alignment="bottom")
+        model = choose("model", able, given.get("model"), slot)
+        with aside:
+            unfit(data, data_values)
         combination = Combination.of({"data": data, "model": model, **data_values})
         preview(combination, data_values)
     with right:
@@ -210,10 +213,45 @@ def run_form(preview: Callable[[Combination, Mapping[str, Any]], None]) -> dict[
         with st.expander("Advanced", icon=":material/tune:"):
             everything = tuple(kind for kinds in PARTS.values() for kind in kinds)
             values.update(part(combination, everything, given, advanced=True))
-    state.settle("train", values, wrong, shortened)
+    # What cannot be is not written: a link opens the last form that could.
+    if wrong is not None or not impossible(values):
+        state.settle("train", values, wrong, shortened)
     if wrong is not None and state.problem("train"):
         message.error(f"{plain(wrong)} The form shows what was possible.", icon=":material/error:")
     return values
+
+
+def unfit(data: str, values: Mapping[str, Any]) -> None:
+    """The models that these data do not fit, each with the reason: some need but one option."""
+    source = DATASETS[data]
+    meta = source.meta(source.Options.build(values))
+    reasons = {row.title: row.value.fits(meta) for row in TABLES["model"].rows()}
+    with st.popover("Other models", icon=":material/help:", width="stretch"):
+        st.markdown("**Not for these data, as they are:**")
+        lines = [f"- {plain(title)}: {plain(why)}" for title, why in reasons.items() if why]
+        st.markdown("\n".join(lines) or "All models can learn these data.")
+
+
+def impossible(values: Mapping[str, Any]) -> str | None:
+    """Which options do not go together, None where all do."""
+    try:
+        RunSpec.build(**values)
+    except SpecError as error:
+        return f"{error.option} = {error.value!r} is not possible: {error.allowed}."
+    return None
+
+
+def obstacle(values: Mapping[str, Any]) -> str | None:
+    """What keeps a run of these values from starting, None where nothing does."""
+    if (why := impossible(values)) or values.get("download"):
+        return why
+    data = values["data"]
+    own = sorted(option_names(data) - {"download"})
+    try:
+        looked_at(data, tuple((name, values[name]) for name in own), PREVIEWED)
+    except DataError:
+        return "The files of this data set are not here yet: fetch them on the left first."
+    return None
 
 
 def option_names(data: str) -> set[str]:

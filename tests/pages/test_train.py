@@ -98,7 +98,30 @@ def test_a_set_that_is_not_there_names_the_sets_that_are(visit, home, monkeypatc
     app = visit("train", data="mnist", model="vae")
     assert "digits" in app.info[0].value
     assert app.button(key="fetch.mnist")
+    assert app.button(key="train.start").disabled
+    assert "fetch them" in app.error[0].value
     assert not app.exception
+
+
+def test_options_that_do_not_go_together_are_said_before_the_start(visit, home):
+    app = visit("train", data="digits", model="vae")
+    assert not app.button(key="train.start").disabled
+    field(app, "selectbox", "prior").set_value("exponential").run()
+    assert "prior = 'exponential' is not possible: its codes are positive" in app.error[0].value
+    assert app.button(key="train.start").disabled
+    field(app, "selectbox", "posterior").set_value("gamma").run()
+    assert not app.error
+    assert not app.button(key="train.start").disabled
+
+
+def test_a_model_that_does_not_fit_says_what_it_asks_for(visit, home):
+    def reasons(**values):
+        texts = [m.value for m in visit("train", data="digits", **values).markdown]
+        return next(text for text in texts if text.startswith("- "))
+
+    assert "- Gated PixelCNN: it gives the probability of binary pixels" in reasons()
+    assert "binarise=threshold" in reasons()
+    assert "PixelCNN" not in reasons(model="pixelcnn", binarise="threshold")
 
 
 def test_the_queue_is_visible_before_one_joins_it(visit, home):
