@@ -252,7 +252,7 @@ class Combination:
         """
         model, objective = MODELS[self.model], OBJECTIVES[self.objective]
         meta = self.meta
-        defaults = {**model.defaults(meta), **objective.defaults()}
+        defaults = {**model.defaults(meta), **objective.defaults(), **objective.needs(model)}
         narrow = model.choices(meta)
         table: dict[str, tuple[Option, ...]] = {}
         owners: dict[str, str] = dict.fromkeys(KINDS, "every run")
@@ -290,7 +290,7 @@ class Combination:
                 row.name: row.parse(values.get(row.name, row.default)) for row in table[part]
             }
             built[part] = cls(**picked)
-        OBJECTIVES[self.objective].check(built["model"])
+        OBJECTIVES[self.objective].check(MODELS[self.model], built["model"])
         return RunSpec(
             data=self.data,
             model=self.model,

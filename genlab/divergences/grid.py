@@ -50,6 +50,12 @@ class Grid:
         """The middles of the cells in the order of their indices, (cells^d, d)."""
         return self._mesh(self.cells)
 
+    @property
+    def edges(self) -> Tensor:
+        """The edges of the cells on the line, (cells + 1,)."""
+        steps = torch.arange(self.cells + 1, dtype=torch.float64) / self.cells
+        return self.low[0] + (self.high[0] - self.low[0]) * steps
+
     def log_integrate(self, log_prob: Callable[[Tensor], Tensor]) -> Tensor:
         """The log-masses of the cells under a density, (cells^d + 1,), the last one outside.
 

@@ -36,7 +36,7 @@ from genlab.evaluate.adversarial import is_adversarial
 from genlab.evaluate.base import PROBES, Probe
 from genlab.evaluate.common import held_out, normalisation, settled, short
 from genlab.evaluate.toys import fine_grid_of
-from genlab.evaluate.truth import MANY, Best, Truth, judges_examples, logit_of
+from genlab.evaluate.truth import Best, Truth, counted, judges_examples, logit_of
 from genlab.measure import Picture, Reading, Series
 from genlab.models.base import GenerativeModel, HasCritic
 from genlab.spec import RunSpec
@@ -97,6 +97,7 @@ class Calibration(Probe):
         self.truth: Truth | None = None
         if known and self.logit:
             self.truth = Truth(fine_grid_of(data))
+            self.counted = counted(spec, self.truth.grid)
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
@@ -127,7 +128,7 @@ class Calibration(Probe):
                     "calibration",
                     "probability",
                     "grid",
-                    MANY,
+                    self.counted,
                     "lower",
                     0.0,
                     "D = D*",

@@ -54,6 +54,7 @@ from genlab.evaluate.truth import Truth, judges_examples, logit_of
 from genlab.measure import Picture, Reading, Series
 from genlab.models.base import GenerativeModel, HasCritic, HasDecoder
 from genlab.objectives.adversarial import Adversarial
+from genlab.objectives.base import Objective
 from genlab.registry import OBJECTIVES
 from genlab.spec import RunSpec
 
@@ -87,7 +88,7 @@ class Gap(Probe):
 
     def __init__(self, spec: RunSpec, data: Dataset) -> None:
         super().__init__(spec, data)
-        self.objective = OBJECTIVES[spec.objective](spec.objective_options)
+        self.objective: Objective = OBJECTIVES[spec.objective](spec.objective_options)
         self.logit, self.judges = logit_of(spec), judges_examples(spec)
         self.truth = Truth(fine_grid_of(data))
 
@@ -108,7 +109,7 @@ class Gap(Probe):
         with settled(model, self.data):
             score = model.score(grid.centres.float())
             fake = model.sample(DOTS)
-            arrows, push = self._arrows(model, fake[:ARROWS])
+            arrows, push = pushes(self.objective, self.data, model, fake[:ARROWS])
         payload: dict[str, Any] = {
             "box": short(box_of(self.data)),
             "axes": ["x₁", "x₂"],
@@ -150,22 +151,24 @@ class Gap(Probe):
             pictures={"gap": Picture("gap", "Discriminator gap map", payload, words + note)}
         )
 
-    def _arrows(self, model: GenerativeModel, x: Tensor) -> tuple[list[Any], float]:
-        """Where each sample is pushed: −∂(its loss)/∂x, to scale, and the longest gradient."""
-        if not isinstance(self.objective, Adversarial):
-            return [], 0.0
-        assert isinstance(model, HasCritic)
-        real = held_out(self.data, len(x))[0]
-        with torch.enable_grad():
-            leaf = x.detach().requires_grad_(True)
-            lowered = self.objective._generator(model, real, leaf).value * len(leaf)
-            (slope,) = torch.autograd.grad(lowered, leaf)
-        longest = float(slope.norm(dim=1).max())
-        if not 0.0 < longest < torch.inf:
-            return [], 0.0
-        low, high = box_of(self.data)
-        step = slope * (-REACH * float((high - low).max()) / longest)
-        return short(step, 3), short(torch.tensor(longest), 4)
+
+def pushes(
+    objective: Objective, data: Dataset, model: HasCritic, x: Tensor
+) -> tuple[list[Any], float]:
+    """Where each sample is pushed: −∂(its loss)/∂x, to scale, and the longest gradient."""
+    if not isinstance(objective, Adversarial):
+        return [], 0.0
+    real = held_out(data, len(x))[0]
+    with torch.enable_grad():
+        leaf = x.detach().requires_grad_(True)
+        lowered = objective._generator(model, real, leaf).value * len(leaf)
+        (slope,) = torch.autograd.grad(lowered, leaf)
+    longest = float(slope.norm(dim=1).max())
+    if not 0.0 < longest < torch.inf:
+        return [], 0.0
+    low, high = box_of(data)
+    step = slope * (-REACH * float((high - low).max()) / longest)
+    return short(step, 3), short(torch.tensor(longest), 4)
 
 
 def _field(title: str, values: Tensor, low: float = 0.0, high: float = 1.0) -> dict[str, Any]:

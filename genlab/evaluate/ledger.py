@@ -55,9 +55,9 @@ from genlab.divergences.transport import w1, w1_line
 from genlab.evaluate.base import PROBES, Probe
 from genlab.evaluate.common import draw, held_out, settled
 from genlab.evaluate.toys import grid_of
-from genlab.evaluate.truth import MANY, logit_of
+from genlab.evaluate.truth import MANY, Line, counted, log_masses, logit_of
 from genlab.measure import Estimate, Picture, Reading, Series
-from genlab.models.base import GenerativeModel, HasCritic, HasLikelihood, HasLogProb
+from genlab.models.base import GenerativeModel, HasCritic, HasLikelihood
 from genlab.nets.norms import has_batch_norm
 from genlab.objectives.elbo import elbo_terms
 from genlab.objectives.slopes import slopes
@@ -117,6 +117,8 @@ class Ledger(Probe):
         self.grid = grid_of(data)
         self.pools = Pooled(self.grid, PLACE)
         self.size = LINE if data.meta.dim == 1 else PLANE
+        self.line = Line(self.grid) if data.meta.dim == 1 else None
+        self.n = counted(spec, self.grid)
         self.floors = self._perfect()
 
     @classmethod
@@ -160,6 +162,12 @@ class Ledger(Probe):
             return w1_line(real, x[: self.size])
         return w1(real, x[: self.size], limit=self.size)
 
+    def _along(self, model: GenerativeModel, x: Tensor) -> Estimate:
+        """W1 on the line to a model whose law is integrated."""
+        assert self.line is not None
+        value = self.line.w1(model, x)
+        return estimate("w1", "Wasserstein-1", value, kind="grid", unit="data units")
+
     def _perfect(self) -> dict[str, float]:
         """What a perfect sampler scores, the mean of a few draws."""
         total: dict[str, float] = {}
@@ -174,41 +182,43 @@ class Ledger(Probe):
 
     @property
     def series(self) -> tuple[Series, ...]:
-        label = f"perfect sampler, n = {MANY:,}"
+        along = self.line is not None and not self.n
+        points = 0 if along else 2 * self.size
         return (
             Series(
                 "ledger_kl",
-                f"KL(truth ‖ samples), {MIX:.0%} of the truth mixed in",
+                f"KL(truth ‖ {'samples' if self.n else 'model'}), {MIX:.0%} of the truth mixed in",
                 "divergence",
                 "nats",
                 "grid",
-                MANY,
+                self.n,
                 "lower",
-                self.floors["mixed"],
-                label,
+                self.floors["mixed"] if self.n else 0.0,
+                f"perfect sampler, n = {MANY:,}" if self.n else "P = Q",
             ),
             Series(
                 "ledger_w1",
-                "W1(data, samples), held-out",
+                "W1(data, model), integrated" if along else "W1(data, samples), held-out",
                 "distance",
                 "data units",
-                "Monte Carlo",
-                2 * self.size,
+                "grid" if along else "Monte Carlo",
+                points,
                 "lower",
-                self.floors["w1"],
-                f"perfect sampler, n = {2 * self.size:,}",
+                0.0 if along else self.floors["w1"],
+                "P = Q" if along else f"perfect sampler, n = {points:,}",
             ),
         )
 
     def read(self, model: GenerativeModel, step: int) -> Reading:
-        exact = isinstance(model, HasLogProb)
+        log_q = log_masses(model, self.grid)
+        exact = log_q is not None
         x = draw(model, self.size if exact else MANY)
-        if isinstance(model, HasLogProb):
-            log_q = self.grid.log_integrate(model.log_prob)
+        if log_q is not None:
             found, shares = self._integrated(log_q), self.pools.together(log_q.exp())
         else:
             found, shares = self._counted(x), self.pools.shares(x)
-        mixed, distance, bounds = self._mixed(shares), self._w1(x), self._bounds(model)
+        mixed, bounds = self._mixed(shares), self._bounds(model)
+        distance = self._along(model, x) if exact and self.line else self._w1(x)
         rows = []
         for row in self.rows:
             line = _line(
@@ -226,11 +236,14 @@ class Ledger(Probe):
                 else:
                     line["at_least"] = said(beyond)
             rows.append(line)
-        rows.append(_line(distance, 0, self.floors["w1"], 0.0, math.inf, bounds.get("w1")))
+        floor = 0.0 if not distance.series.n else self.floors["w1"]
+        rows.append(_line(distance, 0, floor, 0.0, math.inf, bounds.get("w1")))
+        points = f"between {self.size:,} held-out and {self.size:,} generated points"
+        between = points if distance.series.n else "between the two laws"
         note = (
             f"between data and model; f-divergences on cells, "
-            f"{'of its density' if exact else f'n = {MANY:,} samples'}; W1 between {self.size:,} "
-            f"held-out and {self.size:,} generated points; ± is one standard error. Infinite: a "
+            f"{'of its law, integrated' if exact else f'n = {MANY:,} samples'}; W1 "
+            f"{between}; ± is one standard error. Infinite: a "
             f"place that holds {PLACE:.1%} of the data has none of the samples, or one "
             f"that holds none has samples"
         )

@@ -30,10 +30,10 @@ def grid_of(data: Dataset) -> Grid:
 
 
 def fine_grid_of(data: Dataset) -> Grid:
-    """The grid on which D* is drawn: 48 x 48 cells, or 96 in one dimension."""
+    """The grid on which D* is drawn: 48 x 48 cells, or 160 in one dimension."""
     assert data.density is not None
     plane = data.meta.dim == 2
-    return grid_on(data.density, 48 if plane else 96, 4 if plane else 32)
+    return grid_on(data.density, 48 if plane else 160, 4 if plane else 16)
 
 
 def mode_std(data: Dataset) -> float | None:
@@ -45,7 +45,10 @@ def mode_std(data: Dataset) -> float | None:
 
 @PROBES.register("grid", title="Divergences to the known density")
 class GridDivergences(Probe):
-    """JS and KL between samples and the true law on a grid, beside a perfect sampler's value."""
+    """JS and KL between samples and the true law on a grid, beside a perfect sampler's value.
+
+    On the line :mod:`genlab.evaluate.line` has them without counting.
+    """
 
     def __init__(self, spec: RunSpec, data: Dataset) -> None:
         super().__init__(spec, data)
@@ -53,7 +56,7 @@ class GridDivergences(Probe):
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
-        return data.density is not None and data.meta.shape in {(1,), (2,)}
+        return data.density is not None and data.meta.shape == (2,)
 
     @property
     def series(self) -> tuple[Series, ...]:

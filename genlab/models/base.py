@@ -149,8 +149,9 @@ class HasLabels(abc.ABC):
 class HasCritic(abc.ABC):
     """There is a critic that scores data."""
 
-    #: Whether, in training, an example's score depends on the rest of its batch.
-    batch_normalised: ClassVar[bool] = False
+    #: Whether, in training, an example's score depends on the rest of its batch; of a class: with
+    #: the options' defaults.
+    batch_normalised: bool = False
     #: How many consecutive rows of a batch are judged together, each being given the score of its
     #: pack. Beyond 1 a score says nothing of one example: do not map it over a plane, and what it
     #: proves is of packs (JS of the m-fold products, say), not of examples.

@@ -212,6 +212,7 @@ class DCGAN(GeneratorAndCritic[DCGANOptions]):
         self.body, self.head = dcgan_discriminator(
             self.seen, options.width, self.scores, batch_norm=not self.spectral
         )
+        self.batch_normalised = not self.spectral
         self._normalised()
 
     @classmethod

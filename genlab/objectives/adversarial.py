@@ -31,6 +31,7 @@ class AdversarialLoss:
         equilibrium: the losses (of discriminator, of generator) of the best critic at P = Q.
         logit: whether the critic's output is the logit of D(x) = P(x is real).
         unit: of the losses.
+        best: the output of the best critic as a function of log p/q, None where there is none.
         ignores_shift: see :class:`Objective`; for the hinge, while no score is beyond the margin.
     """
 
@@ -43,6 +44,7 @@ class AdversarialLoss:
     equilibrium: tuple[float | None, float | None] = (None, None)
     logit: bool = True
     unit: str = "nats"
+    best: Callable[[Tensor], Tensor] | None = None
     ignores_shift: bool = False
 
 
@@ -121,6 +123,7 @@ ROWS = (
         _fake,
         _real,
         (2 * LOG_2, LOG_2),
+        best=torch.clone,
     ),
     AdversarialLoss(
         "minimax",
@@ -130,6 +133,7 @@ ROWS = (
         _fake,
         _saturating,
         (2 * LOG_2, -LOG_2),
+        best=torch.clone,
     ),
     # Mao et al. 2017, with labels 0 and 1: the best critic is C = p/(p + q).
     AdversarialLoss(
@@ -142,6 +146,7 @@ ROWS = (
         (0.25, 0.125),
         logit=False,
         unit="dimensionless",
+        best=torch.sigmoid,
     ),
     # Lim and Ye 2017: the best critic is sign(p − q), the loss 2 − 2 TV.
     AdversarialLoss(
@@ -154,6 +159,7 @@ ROWS = (
         (2.0, None),
         logit=False,
         unit="dimensionless",
+        best=torch.sign,
         ignores_shift=True,
     ),
 )

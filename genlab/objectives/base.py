@@ -92,7 +92,7 @@ class Objective(abc.ABC):
         return f"the model lacks {', '.join(missing)}" if missing else None
 
     @classmethod  # noqa: B027 - may be empty
-    def check(cls, model_options: Any) -> None:
+    def check(cls, model: type[GenerativeModel], model_options: Any) -> None:
         """Refuse options of the model with which this objective is not defined.
 
         Raises:
@@ -102,6 +102,12 @@ class Objective(abc.ABC):
     @classmethod
     def defaults(cls) -> dict[str, Any]:
         """Defaults of any option of the run that this objective asks for (``{"lr": 1e-4}``)."""
+        return {}
+
+    @classmethod
+    def needs(cls, model: type[GenerativeModel]) -> dict[str, Any]:
+        """Options of such a model without which this objective is not defined, with the values
+        that they must have; they become the defaults, and :meth:`check` refuses others."""
         return {}
 
     @property

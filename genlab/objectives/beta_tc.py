@@ -96,7 +96,7 @@ class BetaTC(Variational):
     Options = BetaTCOptions
 
     @classmethod
-    def check(cls, model_options: Any) -> None:
+    def check(cls, model: type[GenerativeModel], model_options: Any) -> None:
         name = getattr(model_options, "posterior", None)
         if name is not None and not POSTERIORS[name].marginals:
             raise refusal(name)

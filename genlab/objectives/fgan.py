@@ -99,6 +99,7 @@ class FGAN(Adversarial):
             ),
             logit=False,
             unit=f.unit,
+            best=f.score,
         )
 
     @property

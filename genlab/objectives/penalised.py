@@ -15,10 +15,10 @@ from torch.nn.functional import softplus
 
 from genlab.divergences import LOG_2
 from genlab.measure import Series
-from genlab.models.base import GenerativeModel, HasCritic
+from genlab.models.base import HasCritic
 from genlab.objectives.adversarial import ROWS, Adversarial, AdversarialLoss
 from genlab.objectives.base import Loss
-from genlab.objectives.slopes import needs_slopes, slopes, slopes_of_both
+from genlab.objectives.slopes import HoldsSlopes, slopes, slopes_of_both
 from genlab.registry import OBJECTIVES
 from genlab.spec import Options, option
 
@@ -46,12 +46,8 @@ def _leaf(x: Tensor) -> Tensor:
     return x.detach().requires_grad_()
 
 
-class _Flat(Adversarial):
+class _Flat(HoldsSlopes, Adversarial):
     Options = FlatOptions
-
-    @classmethod
-    def fits(cls, model: type[GenerativeModel]) -> str | None:
-        return super().fits(model) or needs_slopes(model)
 
 
 @OBJECTIVES.register("r1", title="Non-saturating GAN with R1")

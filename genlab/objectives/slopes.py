@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
+from genlab.errors import SpecError
 from genlab.models.base import GenerativeModel, HasCritic, HasLabels
 from genlab.nets.fast import inputs_alone
+
+#: The option of a model that takes the place of its critic's batch normalisation.
+FREE = "spectral"
+MIXED = (
+    "uses batch normalisation, so a score depends on the whole batch and the critic has no slope "
+    "at one example, which this objective holds"
+)
 
 
 def slopes(critic: HasCritic, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -26,14 +36,35 @@ def slopes(critic: HasCritic, x: Tensor) -> tuple[Tensor, Tensor]:
     return score, torch.linalg.vector_norm(gradient.flatten(1), dim=1)
 
 
-def needs_slopes(model: type[GenerativeModel]) -> str | None:
-    """None if the critic has a slope at each example, else the reason why not."""
-    if issubclass(model, HasCritic) and model.batch_normalised:
-        return (
-            "its critic uses batch normalisation, so a score depends on the whole batch and the "
-            "critic has no slope at one example, which this objective holds"
-        )
-    return None
+class HoldsSlopes:
+    """For an objective that holds the critic's slope at each example: put it before the base.
+
+    With batch normalisation a score depends on the whole batch, so there is no such slope. A model
+    whose critic can do without it, by spectral normalisation, is taken so.
+    """
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel]) -> str | None:
+        missing: str | None = super().fits(model)  # type: ignore[misc]
+        if missing or not _mixed(model) or cls.needs(model):
+            return missing
+        return f"its critic {MIXED}"
+
+    @classmethod
+    def needs(cls, model: type[GenerativeModel]) -> dict[str, Any]:
+        able = _mixed(model) and any(row.name == FREE for row in model.Options.table())
+        return {FREE: True} if able else {}
+
+    @classmethod
+    def check(cls, model: type[GenerativeModel], model_options: Any) -> None:
+        for name, value in cls.needs(model).items():
+            given = getattr(model_options, name)
+            if given != value:
+                raise SpecError(name, given, f"without it the critic {MIXED}; switch it on")
+
+
+def _mixed(model: type[GenerativeModel]) -> bool:
+    return issubclass(model, HasCritic) and model.batch_normalised
 
 
 def slopes_of_both(

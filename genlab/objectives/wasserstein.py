@@ -17,7 +17,7 @@ from genlab.measure import Kind, Series
 from genlab.models.base import GenerativeModel, HasCritic
 from genlab.objectives.adversarial import Adversarial, AdversarialLoss, minus, scores
 from genlab.objectives.base import Loss, Player
-from genlab.objectives.slopes import needs_slopes, slopes
+from genlab.objectives.slopes import HoldsSlopes, slopes
 from genlab.registry import OBJECTIVES
 from genlab.spec import Options, option
 
@@ -103,7 +103,7 @@ class WGAN(_Wasserstein):
 
 
 @OBJECTIVES.register("wgan_gp", title="WGAN-GP")
-class WGANGP(_Wasserstein):
+class WGANGP(HoldsSlopes, _Wasserstein):
     """The critic raises E C(x) − E C(G(z)) − λ E(‖∇C(x̂)‖ − 1)².
 
     x̂ = αx + (1 − α)G(z) with one α from U(0, 1) for each pair. The soft penalty lets the slope
@@ -115,10 +115,6 @@ class WGANGP(_Wasserstein):
 
     Options = PenaltyOptions
     row = _row("wgan_gp", "", "")
-
-    @classmethod
-    def fits(cls, model: type[GenerativeModel]) -> str | None:
-        return super().fits(model) or needs_slopes(model)
 
     @classmethod
     def defaults(cls) -> dict[str, Any]:

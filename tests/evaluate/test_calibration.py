@@ -70,11 +70,12 @@ def test_the_best_critic_is_calibrated() -> None:
     payload = found.pictures["calibration"].payload
     assert found.values["d_calibration"] < 3 * payload["chance"]
     assert payload["chance"] == pytest.approx(0.016, abs=0.01)
-    assert found.values["d_gap"] == pytest.approx(payload["floor"], rel=0.6)
-    assert payload["floor"] < 0.012
+    # A generator of one code is integrated: nothing is counted, and cells alone blur D*.
+    assert payload["floor"] == 0.0
+    assert 0 < found.values["d_gap"] < 1e-3
     for row in payload["bins"]:
         assert row["share"] == pytest.approx(row["d"], abs=4.5 * row["error"])
-        assert row["share"] == pytest.approx(row["truth"], abs=4.5 * row["error"] + 0.04)
+        assert row["share"] == pytest.approx(row["truth"], abs=4.5 * row["error"] + 0.01)
     assert sum(row["n"] for row in payload["bins"]) == payload["n"] == 2000
 
 
@@ -83,7 +84,7 @@ def test_a_wrong_confidence_is_seen(scale: float) -> None:
     found = seen(*one_dimension(scale))
     payload = found.pictures["calibration"].payload
     assert found.values["d_calibration"] > 4 * payload["chance"]
-    assert found.values["d_gap"] == pytest.approx(exact_gap(scale), abs=0.01)
+    assert found.values["d_gap"] == pytest.approx(exact_gap(scale), abs=1e-3)
     full = [row for row in payload["bins"] if row["n"] > 50]
     for row in full:
         if scale == 0.2:  # too modest: what is called 0.4 is in truth much less

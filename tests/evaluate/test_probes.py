@@ -37,7 +37,7 @@ PANELS = {
     "conv_vae-binary": {"samples", "reconstructions", "latent", "kl_per_dim"},
     "vae-ring": {"samples", "reconstructions", "latent", "kl_per_dim", "ledger"},
     "gan-ring": {"samples", "confidence", "latent", "gap", "ledger", "calibration"},
-    "gan-line": {"samples", "confidence", "latent", "ledger", "calibration"},
+    "gan-line": {"samples", "confidence", "latent", "line", "ledger", "calibration"},
     "gan-moons": {"samples", "confidence", "latent"},
     "dcgan-digits": {"samples", "confidence", "latent", "calibration"},
     "linear_gaussian": {"samples", "reconstructions", "latent"},
@@ -96,6 +96,8 @@ def test_panels_and_payloads(label: str) -> None:
             cells = payload["cells"] ** 2
             assert all(len(base64.b64decode(f["z"])) == cells for f in payload["fields"].values())
             assert len(payload["arrows"]) <= len(payload["fake"]) <= 100
+        elif picture.form == "line":
+            assert {len(row["y"]) for row in payload["lines"].values()} == {len(payload["x"])}
         else:
             assert picture.form == "bars"
             assert len(payload["x"]) == len(payload["y"])

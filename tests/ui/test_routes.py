@@ -211,7 +211,15 @@ def test_an_unexpected_error_is_a_sentence(
 
 
 def test_our_scripts_are_cached_by_their_hash() -> None:
-    for name in ("live.js", "chart.js", "paper.js", "game.js", "pictures.js", "live.css"):
+    for name in (
+        "live.js",
+        "chart.js",
+        "paper.js",
+        "game.js",
+        "line.js",
+        "pictures.js",
+        "live.css",
+    ):
         reply = get(f"/genlab/static/{routes.static_version()}/{name}", accept_encoding="gzip")
         assert reply.status == 200
         assert "immutable" in reply.headers["cache-control"]

@@ -9,8 +9,8 @@ const EVERY = 1000, SLOWEST = 15000, PALETTE = 10;
 // Slow motion: up to so many steps a second each is followed. After a touch: how often, and for how long.
 const SLOW_MOTION = 6, FOLLOW = 250, EAGER = 120, AFTER_TOUCH = 3000;
 // The first things to look at, in this order; the charts of numbers come between them.
-const FIRST = ["gap", "samples"], SECOND = ["reconstructions", "ledger", "calibration", "confidence"];
-const WIDE = new Set(["gap", "ledger"]);
+const FIRST = ["gap", "line", "samples"], SECOND = ["reconstructions", "ledger", "calibration", "confidence"];
+const WIDE = new Set(["gap", "ledger", "line"]);
 const EMPTY = {
   queued: "This run waits in the queue; it starts as soon as a worker is free.",
   running: "Waiting for the first numbers of this run…",

@@ -4,6 +4,7 @@
 
 import { make, short } from "./chart.js";
 import { Calibration, Gap, Ledger } from "./game.js";
+import { Line } from "./line.js";
 import { Paper, pixels, scale } from "./paper.js";
 
 const KEPT = 60;
@@ -117,7 +118,7 @@ export class Cell {
   }
 
   draw(about) {
-    const Own = { gap: Gap, ledger: Ledger, calibration: Calibration }[about.form];
+    const Own = { gap: Gap, ledger: Ledger, calibration: Calibration, line: Line }[about.form];
     if (Own) {
       this.own ??= new Own(this);
       this.own.draw(about);
