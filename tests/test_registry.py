@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import threading
 import types
@@ -239,3 +240,10 @@ def test_two_things_of_one_name_are_refused() -> None:
 def test_the_four_tables_are_the_kinds() -> None:
     assert tuple(TABLES) == KINDS
     assert [t.kind for t in (DATASETS, MODELS, OBJECTIVES, ALGORITHMS)] == list(KINDS)
+
+
+@pytest.mark.parametrize("early", ["genlab.models.topics", "genlab.models.made"])
+def test_forms_start_at_the_same_model_whatever_is_imported_first(early: str) -> None:
+    code = f"import {early}; from genlab.registry import MODELS; print(*MODELS.names()[:4])"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["vae", "conv_vae", "gan", "dcgan"]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+# Rows stand in the order of registration, and forms start at the first that fits: these two come
+# first, whichever file of this package is imported first.
+from genlab.models import gan as _gan  # noqa: F401
+from genlab.models import vae as _vae  # noqa: F401
 from genlab.models.base import (
     GenerativeModel,
     HasCritic,
