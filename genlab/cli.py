@@ -283,7 +283,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     model = view.model(arguments.step)
     from genlab.evaluate import metrics
 
-    found = metrics.evaluate(model, view.data(), arguments.seed)
+    found = metrics.evaluate(model, view.data(), arguments.seed, spec=view.spec)
     if arguments.referee:
         from genlab.evaluate.referee import judge
 

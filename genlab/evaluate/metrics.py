@@ -11,6 +11,8 @@ from torch import Tensor
 from genlab.data.base import Dataset
 from genlab.distributions import density_note
 from genlab.divergences import js_bound, mode_coverage, within
+from genlab.divergences.f import FDivergence
+from genlab.divergences.quadrature import bound_from_samples
 from genlab.evaluate.adversarial import is_adversarial
 from genlab.evaluate.common import draw, settled
 from genlab.evaluate.toys import grid_of, mode_std
@@ -28,6 +30,8 @@ from genlab.models.labels import held_at
 from genlab.models.topics import Topics
 from genlab.objectives.elbo import elbo_terms, iwae_bound, log_weights
 from genlab.random import scope
+from genlab.registry import OBJECTIVES
+from genlab.spec import RunSpec
 
 #: The two-sided 95 % point of the normal law.
 Z = 1.959964
@@ -36,7 +40,11 @@ IWAE_K, TOY_N, TOY_SETS = 100, 2500, 8
 
 
 def evaluate(
-    model: GenerativeModel, data: Dataset, seed: int = 0, n: int = 1000
+    model: GenerativeModel,
+    data: Dataset,
+    seed: int = 0,
+    n: int = 1000,
+    spec: RunSpec | None = None,
 ) -> list[Estimate]:
     """Every metric that the model's capabilities and the data allow.
 
@@ -48,6 +56,8 @@ def evaluate(
         data: its dataset; the test split is used.
         seed: of the noise; the same seed gives the same numbers.
         n: test examples used, at most; generated ones as many.
+        spec: of the run that trained it, which says what a critic's score means; without it σ of
+            the score is taken for the probability of being real.
     """
     parts: list[Callable[[], list[Estimate]]] = []
     x = data.test.x[:n]
@@ -60,7 +70,7 @@ def evaluate(
         parts.append(lambda: _variational(model, data, x, y))
     # A critic of packs says nothing of single examples.
     if is_adversarial(type(model)) and getattr(model, "pack", 1) == 1:
-        parts.append(lambda: _adversarial(model, data, x))
+        parts.append(lambda: _adversarial(model, data, x, spec))
     if isinstance(model, HasDraws):
         parts.append(lambda: _posterior(model, x))
     if data.density is not None and data.meta.shape in {(1,), (2,)}:
@@ -230,12 +240,22 @@ def _active(mean: Tensor) -> Estimate:
     return Estimate(value, series, min(low, value), max(high, value))
 
 
-def _adversarial(model: GenerativeModel, data: Dataset, x: Tensor) -> list[Estimate]:
+def _adversarial(
+    model: GenerativeModel, data: Dataset, x: Tensor, spec: RunSpec | None
+) -> list[Estimate]:
+    """The bound that the critic proves; nothing of a score without a scale."""
     assert isinstance(model, HasCritic)
     n = len(x)
+    objective = None if spec is None else OBJECTIVES[spec.objective](spec.objective_options)
+    divergence: FDivergence | None = getattr(objective, "divergence", None)
+    logit = getattr(objective, "logit", True)
+    if not logit and divergence is None:
+        return []
     with settled(model, data):
         real = torch.cat([model.score(part) for part in x.split(250)])
         fake = torch.cat([model.score(model.sample(len(part))) for part in x.split(250)])
+    if divergence is not None:
+        return [_f_bound(divergence, real, fake)]
     bound, error = js_bound(real, fake)
     js = Series(
         "test_js_bound",
@@ -264,6 +284,23 @@ def _adversarial(model: GenerativeModel, data: Dataset, x: Tensor) -> list[Estim
         Estimate(bound, js, bound - Z * error, bound + Z * error),
         share_estimate(accuracy, hits, 2 * n),
     ]
+
+
+def _f_bound(row: FDivergence, real: Tensor, fake: Tensor) -> Estimate:
+    """The bound of an f-GAN's own divergence, from its critic's scores."""
+    series = Series(
+        "test_f_bound",
+        f"{row.title}(data ‖ generated) ≥ E T(x) − E f*(T(G(z))), test",
+        "divergence",
+        row.unit,
+        "lower bound",
+        len(real),
+        "lower",
+        row.at_one,
+        f"P = Q: {row.at_one:.3g}",
+    )
+    one = bound_from_samples(row, real, fake, score=True)
+    return Estimate(one.value, series, one.low, one.high)
 
 
 def _toy(model: GenerativeModel, data: Dataset) -> list[Estimate]:

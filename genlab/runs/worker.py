@@ -380,6 +380,7 @@ def perform_job(store: RunStore, place: Folder, row: JobRow) -> None:
             values = dict(row.values)
             view = catalog.find(str(values["run"]), store, place)
             model = view.model(values.get("step"))
+            values["spec"] = view.spec.flat()
             if values.get("encoder"):
                 from genlab.latent.encoder import stored, with_encoder
 

@@ -69,6 +69,28 @@ def test_gan_metrics_of_an_untrained_pair() -> None:
     assert got["high_quality"].series.truth == pytest.approx(1 - math.exp(-4.5))
 
 
+def test_a_critic_is_asked_for_what_its_objective_makes_of_it() -> None:
+    """A score without a scale is no probability; an f-GAN's bounds the f-GAN's divergence."""
+
+    def of(**values: object) -> dict[str, object]:
+        spec = RunSpec.build(model="gan", data="ring", **values)
+        data = datasets.load(spec)
+        with scope(0, "weights"):
+            model = models.build(spec)
+        return {e.series.name: e for e in evaluate(model, data, n=200, spec=spec)}
+
+    told = {"test_js_bound", "test_d_accuracy"}
+    assert told <= set(of())
+    for objective in ("wgan", "wgan_gp", "lsgan", "hinge", "r3gan"):
+        assert not {*told, "test_f_bound"} & set(of(objective=objective))
+    got = of(objective="fgan", divergence="pearson")
+    assert not told & set(got)
+    bound = got["test_f_bound"]
+    assert "Pearson" in bound.series.title
+    assert (bound.series.kind, bound.series.unit) == ("lower bound", "dimensionless")
+    assert bound.low < bound.value < bound.high
+
+
 def test_topics_metrics_are_the_bound_per_word_and_its_perplexity() -> None:
     spec = RunSpec.build(model="topics", data="digits", topics=4)
     data = datasets.load(spec)
