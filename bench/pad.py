@@ -9,10 +9,6 @@ Skips, and says so, where there is no chromium.
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[1]
+from genlab.testing.served import FLAGS, chromium, serving
+
 SECONDS, CODES, CLICKS = 4.0, 20, 30
-FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 #: Drags in circles as a hand with a fast mouse does: two moves for each picture of the screen.
 DRAG = """async (root, seconds) => {
   const { pad } = root, square = root.querySelector(".gl-square");
@@ -125,61 +121,28 @@ def measure(page: Any, url: str, run: str, step: int) -> bool:
 
 def main() -> int:
     """Measure; 1 where a target is missed."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
+    program = chromium()
+    if program is None:
         print("skipped: there is no chromium on the path")
         return 0
     from playwright.sync_api import sync_playwright
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ |= {"GENLAB_STORE": f"sqlite:///{folder}/genlab.db", "GENLAB_FILES": folder}
-        from genlab import runs
-        from genlab.runs import foreground
+    from genlab import runs
+    from genlab.runs import foreground
 
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serving(Path(folder)) as app,
+        sync_playwright() as playwright,
+    ):
         made = foreground.train({"model": "conv_vae", "data": "mnist5k", "steps": 60}, title="VAE")
-        command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
-        server = subprocess.Popen(
-            [*command, f"--server.port={port}"],
-            cwd=ROOT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-                page = browser.new_page(viewport={"width": 1280, "height": 900})
-                url = f"http://127.0.0.1:{port}"
-                for _ in range(400):
-                    try:
-                        page.goto(url)
-                        break
-                    except Exception:
-                        time.sleep(0.2)
-                good = []
-                for run in (made.id, "shipped:dcgan-mnist5k"):
-                    step = runs.open_run(run).snapshots()[-1]
-                    good.append(measure(page, url, run, step))
-                browser.close()
-            return int(not all(good))
-        finally:
-            server.terminate()
-            server.wait(10)
-            _end_workers(f"sqlite:///{folder}/genlab.db")
-
-
-def _end_workers(store: str) -> None:
-    """End the supervisor that the app started for this store."""
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (entry / "cmdline").read_bytes().split(b"\0")
-            known = (entry / "environ").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if b"worker" in words and f"GENLAB_STORE={store}".encode() in known:
-            os.kill(int(entry.name), 15)
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        good = []
+        for run in (made.id, "shipped:dcgan-mnist5k"):
+            good.append(measure(page, app.url, run, runs.open_run(run).snapshots()[-1]))
+        browser.close()
+    return int(not all(good))
 
 
 if __name__ == "__main__":

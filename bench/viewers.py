@@ -4,29 +4,25 @@ Each viewer asks the route of the live view once a second, as the page does in a
 else runs on the server while somebody watches. Prints the server's CPU time as a share of one
 core with and without viewers, and the bytes (headers and body) a viewer gets in a second.
 
-    python bench/viewers.py [--viewers 10] [--seconds 15]
+    python -m bench.viewers [--viewers 10] [--seconds 15]
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import gzip
 import http.client
 import json
 import os
-import signal
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from genlab.testing.served import serving
+
 TICK = os.sysconf("SC_CLK_TCK")
 MOST_CPU, MOST_BYTES = 15.0, 1000.0
 
@@ -98,62 +94,31 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=15.0)
     options = parser.parse_args()
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with tempfile.TemporaryDirectory() as folder:
-        store = f"sqlite:///{folder}/genlab.db"
-        os.environ |= {"GENLAB_STORE": store, "GENLAB_FILES": f"{folder}/files"}
-        from genlab import runs
-        from genlab.spec import RunSpec
+    from genlab import runs
+    from genlab.spec import RunSpec
 
-        server = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")),
-                *("--server.port", str(port), "--server.headless", "true"),
-            ],
-            cwd=ROOT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            spec = RunSpec.build(model="vae", data="digits", steps=40_000)
-            run = runs.start(spec, "bench")
-            deadline = time.monotonic() + 120
-            while runs.store().get(run).step < 100 and time.monotonic() < deadline:
-                time.sleep(0.2)
-            idle, _ = watch(server.pid, port, run, 0, options.seconds)
-            busy, crowd = watch(server.pid, port, run, options.viewers, options.seconds)
-            row = runs.store().get(run)
-            each = statistics.mean(v.bytes for v in crowd) / options.seconds
-            times = sorted(t for v in crowd for t in v.times)
-            print(f"run: {row.status}, {row.speed:.0f} steps/s, step {row.step:,}")
-            print(f"server without viewers: {idle:5.1f} % of a core")
-            print(f"server with {options.viewers} viewers: {busy:5.1f} % (target < {MOST_CPU} %)")
-            print(f"bytes a second and viewer: {each:.0f} (target < {MOST_BYTES:.0f})")
-            print(f"first, full answer: {statistics.mean(v.first for v in crowd):.0f} bytes")
-            print(
-                f"answer time: median {1000 * statistics.median(times):.1f} ms, "
-                f"p95 {1000 * times[int(0.95 * len(times))]:.1f} ms"
-            )
-            with contextlib.suppress(Exception):
-                runs.request(run, "stop")
-                time.sleep(1.0)
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait(15)
-            end_workers(store)
+    with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as app:
+        pid = app.process.pid
+        run = runs.start(RunSpec.build(model="vae", data="digits", steps=40_000), "bench")
+        until = time.monotonic() + 120
+        while runs.store().get(run).step < 100 and time.monotonic() < until:
+            time.sleep(0.2)
+        idle, _ = watch(pid, app.port, run, 0, options.seconds)
+        busy, crowd = watch(pid, app.port, run, options.viewers, options.seconds)
+        row = runs.store().get(run)
+        runs.request(run, "stop")
+    each = statistics.mean(v.bytes for v in crowd) / options.seconds
+    times = sorted(t for v in crowd for t in v.times)
+    print(f"run: {row.status}, {row.speed:.0f} steps/s, step {row.step:,}")
+    print(f"server without viewers: {idle:5.1f} % of a core")
+    print(f"server with {options.viewers} viewers: {busy:5.1f} % (target < {MOST_CPU} %)")
+    print(f"bytes a second and viewer: {each:.0f} (target < {MOST_BYTES:.0f})")
+    print(f"first, full answer: {statistics.mean(v.first for v in crowd):.0f} bytes")
+    print(
+        f"answer time: median {1000 * statistics.median(times):.1f} ms, "
+        f"p95 {1000 * times[int(0.95 * len(times))]:.1f} ms"
+    )
     return 0 if busy < MOST_CPU and each < MOST_BYTES else 1
-
-
-def end_workers(store: str) -> None:
-    """End the supervisor of this store, which this benchmark started."""
-    for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            words = (entry / "cmdline").read_bytes().split(b"\0")
-            known = (entry / "environ").read_bytes().split(b"\0")
-            if b"worker" in words and f"GENLAB_STORE={store}".encode() in known:
-                os.kill(int(entry.name), signal.SIGTERM)
 
 
 if __name__ == "__main__":

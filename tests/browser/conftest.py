@@ -2,134 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-FLAGS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from genlab.testing.served import FLAGS, ROOT, App, chromium, serving
+
 RESULTS = ROOT / "test-results"
-
-
-@dataclass
-class App:
-    """The running app: where it listens, and where its runs are."""
-
-    url: str
-    store: str
-    files: str
-    environment: dict[str, str]
-    log: Path
-    process: subprocess.Popen[bytes] = field(repr=False)
-
-    def stop(self) -> None:
-        """End the server."""
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def serve(folder: Path) -> App:
-    """Start the app on the store in a folder, and wait until it is well."""
-    port = free_port()
-    store, files = f"sqlite:///{folder / 'genlab.db'}", str(folder / "files")
-    environment = os.environ | {
-        "GENLAB_STORE": store,
-        "GENLAB_FILES": files,
-        "OMP_NUM_THREADS": "1",
-    }
-    log = folder / "server.log"
-    with open(log, "ab") as out:
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "streamlit", "run", "app.py"),
-                *("--server.port", str(port), "--server.address", "127.0.0.1"),
-                *("--server.headless", "true", "--browser.gatherUsageStats", "false"),
-                *("--server.fileWatcherType", "none"),
-            ],
-            cwd=ROOT,
-            env=environment,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-        )
-    app = App(f"http://127.0.0.1:{port}", store, files, environment, log, process)
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            break
-        with (
-            contextlib.suppress(OSError),
-            urllib.request.urlopen(f"{app.url}/_stcore/health", timeout=2) as reply,
-        ):
-            if reply.status == 200:
-                return app
-        time.sleep(0.1)
-    app.stop()
-    pytest.fail(f"the app did not start:\n{log.read_text()[-3000:]}")
-
-
-def end_supervisor(store: str) -> None:
-    """End the supervisor that the app or a test started for this store, and its runs with it."""
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (folder / "cmdline").read_bytes().split(b"\0")
-            known = (folder / "environ").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if b"worker" in words and f"GENLAB_STORE={store}".encode() in known:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(folder.name), signal.SIGTERM)
 
 
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     """The app, once for all browser tests; ``genlab.runs`` of this process uses the same store."""
-    from genlab import runs
-
-    app = serve(tmp_path_factory.mktemp("app"))
-    runs.configure(app.store, app.files)
-    yield app
-    app.stop()
-    end_supervisor(app.store)
-    runs.configure()
+    with serving(tmp_path_factory.mktemp("app")) as app:
+        yield app
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[object]:
     """One chromium for all tests; without one they are skipped, or failed where CI=true."""
-    path = (
-        shutil.which("chromium")
-        or shutil.which("chromium-browser")
-        or shutil.which("google-chrome")
-    )
+    path = chromium()
     if path is None:
         message = "no chromium on this machine; install it to run the browser tests"
         if os.environ.get("CI") == "true":
@@ -138,9 +32,9 @@ def browser() -> Iterator[object]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=path, args=FLAGS)
-        yield chromium
-        chromium.close()
+        started = play.chromium.launch(executable_path=path, args=FLAGS)
+        yield started
+        started.close()
 
 
 def note(page: object, message: object) -> None:

@@ -89,7 +89,7 @@ def test_how_the_pages_look(app, browser, trained, mode, width):
         page.goto(f"{app.url}/{address}")
         settled(page)
         if name == "explore":
-            page.get_by_role("heading", name="A z of your own").wait_for()
+            page.get_by_text("A z of your own").first.wait_for()
         page.wait_for_timeout(700)
         path = out / f"{name}-{mode}-{width}.png"
         page.screenshot(path=str(path), full_page=True)
