@@ -1,0 +1,540 @@
+"""The rows of the table of f-divergences, each with its formulas in numerically safe form.
+
+They join the table :data:`genlab.divergences.f.F` when it is first read. In the formulas u = p/q,
+l = log u, v is a critic's score and T a point of the conjugate's domain.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.functional import logsigmoid, softplus
+
+from genlab.divergences.f import (
+    INF,
+    LOG2,
+    Domain,
+    F,
+    FDivergence,
+    Latex,
+    Map,
+    Parameter,
+    log_wright_omega,
+)
+
+
+def _within(domain: Domain, inside: float, formula: Map) -> Map:
+    """The formula inside the domain and +inf outside, with no NaN in the gradient either."""
+
+    def conjugate(t: Tensor) -> Tensor:
+        ok = domain.contains(t)
+        value = formula(torch.where(ok, t, torch.full_like(t, inside)))
+        outside = torch.where(t.isnan(), t, torch.full_like(t, INF))
+        return torch.where(ok, value, outside)
+
+    return conjugate
+
+
+def _same(v: Tensor) -> Tensor:
+    return v
+
+
+def _log_one_minus_exp(x: Tensor) -> Tensor:
+    """log(1 − e^x) for x < 0."""
+    return torch.log(-torch.expm1(x))
+
+
+def _log_softplus(x: Tensor) -> Tensor:
+    """log log(1 + e^x), which tends to x − e^x/2 where the inner logarithm underflows."""
+    far = x < -20.0
+    near = torch.where(far, torch.zeros_like(x), x)
+    tail = torch.where(far, x, torch.full_like(x, -20.0))
+    return torch.where(far, tail - tail.exp() / 2, softplus(near).log())
+
+
+def _inverse_of_negative_softplus(log_s: Tensor) -> Tensor:
+    """v with log(1 + e^{−v}) = s, from log s: v = −log(e^s − 1)."""
+    s = log_s.exp()
+    return torch.where(log_s < -20.0, -log_s - s / 2, -s - _log_one_minus_exp(-s))
+
+
+def _gap(log_p: Tensor, log_q: Tensor) -> Tensor:
+    """|p − q| without cancellation."""
+    return torch.maximum(log_p, log_q).exp() * -torch.expm1(-(log_p - log_q).abs())
+
+
+def _chi(a: Tensor, b: Tensor) -> Tensor:
+    """(p − q)²/q from a = log p, b = log q, with the larger of the two factored out."""
+    l = a - b
+    return (b + 2.0 * l.clamp(min=0.0)).exp() * torch.expm1(-l.abs()).square()
+
+
+def _jeffrey_conjugate(t: Tensor) -> Tensor:
+    y = log_wright_omega(1.0 - t)
+    return torch.expm1(-y) - y
+
+
+def _js_weighted(pi: float) -> FDivergence:
+    """The weighted Jensen-Shannon divergence π KL(P‖M) + (1−π) KL(Q‖M), M = πP + (1−π)Q."""
+    log_pi, log_rest = math.log(pi), math.log1p(-pi)
+    top = -pi * log_pi
+    domain = Domain(high=top)
+
+    def log_mix(l: Tensor) -> Tensor:
+        return torch.logaddexp(torch.full_like(l, log_rest), l + log_pi)
+
+    def log_pulled(l: Tensor) -> Tensor:
+        """log(π + (1 − π) e^{−l})."""
+        return torch.logaddexp(torch.full_like(l, log_pi), log_rest - l)
+
+    def log_pull_over_pi(l: Tensor) -> Tensor:
+        """log(1 + e^{−l} (1 − π)/π)."""
+        return softplus(log_rest - log_pi - l)
+
+    def composed(v: Tensor) -> Tensor:
+        # 1 − σ(v)^{1/π}; for a large score its logarithm is that of log(1 + e^{−v})/π.
+        log_y = _log_softplus(-v) - log_pi
+        y = log_y.exp()
+        far = v > 20.0
+        near = _log_one_minus_exp(-torch.where(far, torch.ones_like(y), y))
+        return (1.0 - pi) * (log_rest - torch.where(far, log_y - y / 2.0, near))
+
+    def score(l: Tensor) -> Tensor:
+        # log(log(1 + e^x)) with x = log((1 − π)/π) − l, times π.
+        return _inverse_of_negative_softplus(_log_softplus(log_rest - log_pi - l) + log_pi)
+
+    return FDivergence(
+        name="js_weighted",
+        title=f"weighted Jensen-Shannon (π = {pi:g})",
+        f=lambda u: pi * torch.xlogy(u, u) - (1.0 - pi + pi * u) * torch.log1p(pi * (u - 1.0)),
+        f_prime=lambda u: -pi * (pi + (1.0 - pi) / u).log(),
+        conjugate=_within(
+            domain,
+            0.0,
+            lambda t: (1.0 - pi) * (log_rest - _log_one_minus_exp(t / pi + log_pi)),
+        ),
+        activation=lambda v: top + logsigmoid(v),
+        conjugate_of_activation=composed,
+        critic=lambda l: -pi * log_pulled(l),
+        score=score,
+        perspective=lambda a, b: (
+            pi * a.exp() * -(log_pull_over_pi(a - b) + log_pi)
+            - (1.0 - pi) * b.exp() * log_mix(a - b)
+        ),
+        domain=domain,
+        threshold=0.0,
+        at_zero=-(1.0 - pi) * log_rest,
+        slope_at_infinity=top,
+        symmetric=pi == 0.5,
+        unit="nats",
+        latex=Latex(
+            r"\pi u\log u-(1-\pi+\pi u)\log(1-\pi+\pi u)",
+            r"\pi\,\mathrm{KL}(P\|M)+(1-\pi)\,\mathrm{KL}(Q\|M),\quad M=\pi P+(1-\pi)Q",
+            r"(1-\pi)\log\frac{1-\pi}{1-\pi e^{t/\pi}}",
+            r"t<-\pi\log\pi",
+            r"-\pi\log\pi-\log(1+e^{-v})",
+            r"\pi\log\frac{r}{1-\pi+\pi r}",
+        ),
+        convention=(
+            "π KL(P‖M) + (1−π) KL(Q‖M): at π = ½ the Jensen-Shannon divergence itself, half of "
+            "the row js. Small π behaves like KL, π near 1 like reverse KL (both after scaling)."
+        ),
+        parameter=Parameter("pi", pi, 1e-3, 1.0 - 1e-3, "the weight of the data in the mixture M"),
+        family=_js_weighted,
+    )
+
+
+def _alpha(alpha: float) -> FDivergence:
+    """The α-divergence with f(u) = (u^α − 1 − α(u − 1)) / (α(α − 1)) (Amari; Cichocki 2010)."""
+    scale = alpha * (alpha - 1.0)
+    power = alpha / (alpha - 1.0)
+    top = 1.0 / (1.0 - alpha) if alpha < 1.0 else INF
+    domain = Domain(high=top, high_closed=alpha < 0.0)
+
+    def f(u: Tensor) -> Tensor:
+        value = (torch.expm1(alpha * u.log()) - alpha * (u - 1.0)) / scale
+        return torch.where(u > 0, value, torch.full_like(u, 1.0 / alpha if alpha > 0 else INF))
+
+    def finite_conjugate(t: Tensor) -> Tensor:
+        base = (t * (alpha - 1.0) + 1.0).clamp(min=0.0)
+        return (base.pow(power) - 1.0) / alpha
+
+    def composed(v: Tensor) -> Tensor:
+        if alpha > 1.0:
+            return finite_conjugate(v)
+        return torch.expm1(power * (math.log(1.0 - alpha) + _log_softplus(-v))) / alpha
+
+    def critic(l: Tensor) -> Tensor:
+        return torch.expm1((alpha - 1.0) * l) / (alpha - 1.0)
+
+    def score(l: Tensor) -> Tensor:
+        if alpha > 1.0:
+            return critic(l)
+        return _inverse_of_negative_softplus((alpha - 1.0) * l - math.log(1.0 - alpha))
+
+    def perspective(a: Tensor, b: Tensor) -> Tensor:
+        l = a - b
+        near = b.exp() * (torch.expm1(alpha * l) - alpha * torch.expm1(l)) / scale
+        power_mean = (alpha * a + (1.0 - alpha) * b).exp()
+        far = (power_mean - alpha * a.exp() - (1.0 - alpha) * b.exp()) / scale
+        return torch.where(l.abs() < 1.0, near, far)
+
+    above = alpha > 1.0
+    return FDivergence(
+        name="alpha",
+        title=f"α-divergence (α = {alpha:g})",
+        f=f,
+        f_prime=lambda u: torch.expm1((alpha - 1.0) * u.log()) / (alpha - 1.0),
+        conjugate=_within(domain, 0.0, finite_conjugate),
+        activation=_same if above else lambda v: top - softplus(-v),
+        conjugate_of_activation=composed,
+        critic=critic,
+        score=score,
+        perspective=perspective,
+        domain=domain,
+        threshold=0.0,
+        at_zero=1.0 / alpha if alpha > 0 else INF,
+        slope_at_infinity=top,
+        symmetric=alpha == 0.5,
+        unit="dimensionless",
+        latex=Latex(
+            r"\frac{u^{\alpha}-1-\alpha(u-1)}{\alpha(\alpha-1)}",
+            r"\frac{1}{\alpha(\alpha-1)}\left(\int p^{\alpha}q^{1-\alpha}-1\right)",
+            r"\frac{(t(\alpha-1)+1)^{\alpha/(\alpha-1)}-1}{\alpha}",
+            r"\mathbb{R}" if above else r"t<\tfrac{1}{1-\alpha}",
+            r"v" if above else r"\tfrac{1}{1-\alpha}-\log(1+e^{-v})",
+            r"\frac{r^{\alpha-1}-1}{\alpha-1}",
+        ),
+        convention=(
+            "α → 1 is KL, α → 0 reverse KL, α = ½ is 2 × squared Hellinger, α = 2 half of "
+            "Pearson, α = −1 half of Neyman. For α > 1 the conjugate is flat at −1/α below "
+            "t = −1/(α−1). For α just below 1, f* of a score v grows like exp(vα/(1−α)), which "
+            "leaves float32 at v near 88(1−α)/α: train with the row kl instead."
+        ),
+        parameter=Parameter(
+            "alpha",
+            alpha,
+            -5.0,
+            5.0,
+            "large α covers the mass, negative α seeks a mode; 1 is the row kl, 0 reverse_kl",
+            excluded=(0.0, 1.0),
+        ),
+        family=_alpha,
+    )
+
+
+def _add(row: FDivergence, summary: str) -> FDivergence:
+    F.register(row.name, title=row.title, summary=summary)(row)
+    return row
+
+
+KL = _add(
+    FDivergence(
+        name="kl",
+        title="Kullback-Leibler",
+        f=lambda u: torch.xlogy(u, u),
+        f_prime=lambda u: 1.0 + u.log(),
+        conjugate=lambda t: (t - 1.0).exp(),
+        activation=_same,
+        conjugate_of_activation=lambda v: (v - 1.0).exp(),
+        critic=lambda l: 1.0 + l,
+        score=lambda l: 1.0 + l,
+        perspective=lambda a, b: a.exp() * (a - b),
+        domain=Domain(),
+        threshold=1.0,
+        at_zero=0.0,
+        slope_at_infinity=INF,
+        symmetric=False,
+        unit="nats",
+        latex=Latex(
+            r"u\log u",
+            r"\int p\log\frac{p}{q}",
+            r"e^{t-1}",
+            r"\mathbb{R}",
+            r"v",
+            r"1+\log r",
+        ),
+        convention="KL(P‖Q), the data first: mass covering. Infinite where Q misses mass of P.",
+    ),
+    "mass covering: KL(P‖Q), what maximum likelihood lowers",
+)
+
+REVERSE_KL = _add(
+    FDivergence(
+        name="reverse_kl",
+        title="reverse Kullback-Leibler",
+        f=lambda u: -u.log(),
+        f_prime=lambda u: -1.0 / u,
+        conjugate=_within(Domain(high=0.0), -1.0, lambda t: -1.0 - (-t).log()),
+        activation=lambda v: -(-v).exp(),
+        conjugate_of_activation=lambda v: v - 1.0,
+        critic=lambda l: -(-l).exp(),
+        score=_same,
+        perspective=lambda a, b: b.exp() * (b - a),
+        domain=Domain(high=0.0),
+        threshold=-1.0,
+        at_zero=INF,
+        slope_at_infinity=0.0,
+        symmetric=False,
+        unit="nats",
+        latex=Latex(
+            r"-\log u",
+            r"\int q\log\frac{q}{p}",
+            r"-1-\log(-t)",
+            r"t<0",
+            r"-e^{-v}",
+            r"-\tfrac{1}{r}",
+        ),
+        convention=(
+            "KL(Q‖P), the model first: mode seeking. The activation is the increasing −exp(−v), "
+            "so a large score means real; some codes use −exp(v), which turns the score round."
+        ),
+    ),
+    "mode seeking: KL(Q‖P), what variational inference lowers",
+)
+
+PEARSON = _add(
+    FDivergence(
+        name="pearson",
+        title="Pearson χ²",
+        f=lambda u: (u - 1.0).square(),
+        f_prime=lambda u: 2.0 * (u - 1.0),
+        conjugate=lambda t: t * t / 4.0 + t,
+        activation=_same,
+        conjugate_of_activation=lambda v: v * v / 4.0 + v,
+        critic=lambda l: 2.0 * torch.expm1(l),
+        score=lambda l: 2.0 * torch.expm1(l),
+        perspective=_chi,
+        domain=Domain(),
+        threshold=0.0,
+        at_zero=1.0,
+        slope_at_infinity=INF,
+        symmetric=False,
+        unit="dimensionless",
+        latex=Latex(
+            r"(u-1)^2",
+            r"\int \frac{(p-q)^2}{q}",
+            r"\tfrac{t^2}{4}+t",
+            r"\mathbb{R}",
+            r"v",
+            r"2(r-1)",
+        ),
+        convention=(
+            "(p−q)² over q, the model's density. f-GAN's table prints the other denominator, "
+            "which is called Neyman here; its experiments use this one. The conjugate is the "
+            "parabola for all t: for t < −2 it lies above the sup over u ≥ 0, which is −1, so "
+            "the bound stays a bound and keeps its gradient."
+        ),
+    ),
+    "∫(p−q)²/q: punishes missing any mass of the data hardest",
+)
+
+NEYMAN = _add(
+    FDivergence(
+        name="neyman",
+        title="Neyman χ²",
+        f=lambda u: (1.0 - u).square() / u,
+        f_prime=lambda u: 1.0 - 1.0 / u.square(),
+        conjugate=_within(
+            Domain(high=1.0, high_closed=True), 0.0, lambda t: 2.0 - 2.0 * (1.0 - t).sqrt()
+        ),
+        activation=lambda v: -torch.expm1(-v),
+        conjugate_of_activation=lambda v: -2.0 * torch.expm1(-v / 2.0),
+        critic=lambda l: -torch.expm1(-2.0 * l),
+        score=lambda l: 2.0 * l,
+        perspective=lambda a, b: _chi(b, a),
+        domain=Domain(high=1.0, high_closed=True),
+        threshold=0.0,
+        at_zero=INF,
+        slope_at_infinity=1.0,
+        symmetric=False,
+        unit="dimensionless",
+        latex=Latex(
+            r"\frac{(1-u)^2}{u}",
+            r"\int \frac{(p-q)^2}{p}",
+            r"2-2\sqrt{1-t}",
+            r"t\le 1",
+            r"1-e^{-v}",
+            r"1-\tfrac{1}{r^2}",
+        ),
+        convention="(p−q)² over p, the data's density: Pearson with P and Q exchanged.",
+    ),
+    "∫(p−q)²/p: punishes samples where there is no data hardest",
+)
+
+SQUARED_HELLINGER = _add(
+    FDivergence(
+        name="squared_hellinger",
+        title="squared Hellinger",
+        f=lambda u: (u.sqrt() - 1.0).square(),
+        f_prime=lambda u: 1.0 - u.rsqrt(),
+        conjugate=_within(Domain(high=1.0), 0.0, lambda t: t / (1.0 - t)),
+        activation=lambda v: -torch.expm1(-v),
+        conjugate_of_activation=torch.expm1,
+        critic=lambda l: -torch.expm1(-l / 2.0),
+        score=lambda l: l / 2.0,
+        perspective=lambda a, b: (
+            torch.maximum(a, b).exp() * torch.expm1(-(a - b).abs() / 2.0).square()
+        ),
+        domain=Domain(high=1.0),
+        threshold=0.0,
+        at_zero=1.0,
+        slope_at_infinity=1.0,
+        symmetric=True,
+        unit="dimensionless",
+        latex=Latex(
+            r"(\sqrt{u}-1)^2",
+            r"\int (\sqrt{p}-\sqrt{q})^2",
+            r"\tfrac{t}{1-t}",
+            r"t<1",
+            r"1-e^{-v}",
+            r"1-r^{-1/2}",
+        ),
+        convention="No factor ½: it runs from 0 to 2. Half of it goes by the same name.",
+    ),
+    "∫(√p−√q)²: symmetric and bounded by 2",
+)
+
+JEFFREY = _add(
+    FDivergence(
+        name="jeffrey",
+        title="Jeffrey",
+        f=lambda u: (u - 1.0) * u.log(),
+        f_prime=lambda u: u.log() + 1.0 - 1.0 / u,
+        conjugate=_jeffrey_conjugate,
+        activation=_same,
+        conjugate_of_activation=_jeffrey_conjugate,
+        critic=lambda l: l - torch.expm1(-l),
+        score=lambda l: l - torch.expm1(-l),
+        perspective=lambda a, b: _gap(a, b) * (a - b).abs(),
+        domain=Domain(),
+        threshold=0.0,
+        at_zero=INF,
+        slope_at_infinity=INF,
+        symmetric=True,
+        unit="nats",
+        latex=Latex(
+            r"(u-1)\log u",
+            r"\int (p-q)\log\frac{p}{q}",
+            r"W(e^{1-t})+\tfrac{1}{W(e^{1-t})}+t-2",
+            r"\mathbb{R}",
+            r"v",
+            r"1+\log r-\tfrac{1}{r}",
+        ),
+        convention="The sum KL(P‖Q) + KL(Q‖P), without a factor ½.",
+    ),
+    "KL both ways added up",
+)
+
+JS = _add(
+    FDivergence(
+        name="js",
+        title="Jensen-Shannon (×2)",
+        f=lambda u: torch.xlogy(u, u) - (u + 1.0) * (torch.log1p(u) - LOG2),
+        f_prime=lambda u: LOG2 - torch.log1p(1.0 / u),
+        conjugate=_within(Domain(high=LOG2), 0.0, lambda t: -LOG2 - _log_one_minus_exp(t - LOG2)),
+        activation=lambda v: LOG2 + logsigmoid(v),
+        conjugate_of_activation=lambda v: softplus(v) - LOG2,
+        critic=lambda l: LOG2 + logsigmoid(l),
+        score=_same,
+        perspective=lambda a, b: (
+            a.exp() * (LOG2 + logsigmoid(a - b)) + b.exp() * (LOG2 + logsigmoid(b - a))
+        ),
+        domain=Domain(high=LOG2),
+        threshold=0.0,
+        at_zero=LOG2,
+        slope_at_infinity=LOG2,
+        symmetric=True,
+        unit="nats",
+        latex=Latex(
+            r"u\log u-(u+1)\log\tfrac{u+1}{2}",
+            r"\int p\log\frac{2p}{p+q}+q\log\frac{2q}{p+q}",
+            r"-\log(2-e^{t})",
+            r"t<\log 2",
+            r"\log 2-\log(1+e^{-v})",
+            r"\log\tfrac{2r}{1+r}",
+        ),
+        convention=(
+            "KL(P‖M) + KL(Q‖M) with M the even mixture: twice the Jensen-Shannon divergence, from "
+            "0 to 2 log 2. f-GAN's formula carries a factor ½, its experiments do not."
+        ),
+    ),
+    "KL(P‖M) + KL(Q‖M), M = (P+Q)/2: symmetric and bounded by 2 log 2",
+)
+
+JS_WEIGHTED = _add(
+    _js_weighted(0.3), "Jensen-Shannon with weight π on the data: between KL and reverse KL"
+)
+
+GAN = _add(
+    FDivergence(
+        name="gan",
+        title="GAN",
+        f=lambda u: torch.xlogy(u, u) - (u + 1.0) * torch.log1p(u),
+        f_prime=lambda u: -torch.log1p(1.0 / u),
+        conjugate=_within(Domain(high=0.0), -1.0, lambda t: -_log_one_minus_exp(t)),
+        activation=logsigmoid,
+        conjugate_of_activation=softplus,
+        critic=logsigmoid,
+        score=_same,
+        perspective=lambda a, b: a.exp() * logsigmoid(a - b) + b.exp() * logsigmoid(b - a),
+        domain=Domain(high=0.0),
+        threshold=-LOG2,
+        at_zero=0.0,
+        slope_at_infinity=0.0,
+        symmetric=True,
+        unit="nats",
+        at_one=-2.0 * LOG2,
+        latex=Latex(
+            r"u\log u-(u+1)\log(u+1)",
+            r"\int p\log\frac{p}{p+q}+q\log\frac{q}{p+q}",
+            r"-\log(1-e^{t})",
+            r"t<0",
+            r"-\log(1+e^{-v})",
+            r"\log\tfrac{r}{1+r}=\log D^{*}",
+        ),
+        convention=(
+            "The value of the game of Goodfellow et al. (2014): 2 JS − log 4, the row js less "
+            "log 4, so it runs from −log 4 (P = Q) to 0 and f(1) = −2 log 2, not 0."
+        ),
+    ),
+    "the GAN game's value, 2 JS − log 4: T* is log D*",
+)
+
+ALPHA = _add(_alpha(0.5), "one family from reverse KL (α → 0) through Hellinger (½) to KL (α → 1)")
+
+TOTAL_VARIATION = _add(
+    FDivergence(
+        name="total_variation",
+        title="total variation",
+        f=lambda u: (u - 1.0).abs() / 2.0,
+        f_prime=lambda u: (u - 1.0).sign() / 2.0,
+        conjugate=_within(Domain(-0.5, 0.5, True, True), 0.0, _same),
+        activation=lambda v: v.tanh() / 2.0,
+        conjugate_of_activation=lambda v: v.tanh() / 2.0,
+        critic=lambda l: l.sign() / 2.0,
+        score=lambda l: torch.where(l == 0, l, l.sign() * INF),
+        perspective=lambda a, b: _gap(a, b) / 2.0,
+        domain=Domain(-0.5, 0.5, True, True),
+        threshold=0.0,
+        at_zero=0.5,
+        slope_at_infinity=0.5,
+        symmetric=True,
+        unit="probability",
+        latex=Latex(
+            r"\tfrac12|u-1|",
+            r"\tfrac12\int |p-q|",
+            r"t",
+            r"|t|\le\tfrac12",
+            r"\tfrac12\tanh v",
+            r"\tfrac12\,\mathrm{sgn}(r-1)",
+        ),
+        convention=(
+            "With the factor ½: from 0 to 1, the largest difference of probabilities of an event. "
+            "The exact critic is a step, so no finite score reaches the bound."
+        ),
+    ),
+    "½∫|p−q|: the largest difference of probabilities of an event",
+)
