@@ -80,13 +80,13 @@ CONTENDERS: dict[str, Contender] = {
         "logistic autoregressive net",
         {"model": "fvbn", "batch": 100, "lr": 1e-3},
         3,
-        f"97.53 ({STATIC}, Larochelle and Murray 2011)",
+        f"97.53 ({STATIC}; from memory, its source was not checked)",
     ),
     "made": Contender(
         "MADE, 1 hidden layer of 500, 1 mask",
         {"model": "made", "hidden": 500, "layers": 1, "batch": 100, "lr": 1e-3},
         5,
-        f"88.40 ({STATIC}, Germain et al. 2015)",
+        f"88.40 ({STATIC}, Germain et al. 2015; from memory)",
     ),
     "made_masks": Contender(
         "MADE, 1 hidden layer of 1,000, 8 masks (mixture)",
@@ -116,7 +116,7 @@ CONTENDERS: dict[str, Contender] = {
         "NADE, 200 hidden units",
         {"model": "nade", "hidden": 200, "batch": 50, "lr": 2e-3},
         5,
-        f"88.33 with 500 hidden units ({STATIC}, Larochelle and Murray 2011)",
+        f"88.33 with 500 hidden units ({STATIC}, as later papers quote it)",
     ),
 }
 
