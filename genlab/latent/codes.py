@@ -130,10 +130,36 @@ def codes_of(model: Any, data: Dataset, what: What, n: int, seed: int) -> Codes:
     Raises:
         GenlabError: if prior samples are asked of a model without a latent space.
     """
+    with at_reference(model, data, seed):
+        return _codes(model, data, what, n, seed)
+
+
+@contextlib.contextmanager
+def at_reference(model: Any, data: Dataset, seed: int) -> Iterator[None]:
+    """The critic's batch normalisation held at the reference batch of a map's seed."""
     with contextlib.ExitStack() as stack:
         with scope(seed, "reference batch"):
             stack.enter_context(settled(model, data))
-        return _codes(model, data, what, n, seed)
+        yield
+
+
+def code_of(
+    model: Any, data: Dataset, x: Tensor, z: Tensor | None = None, seed: int = 0
+) -> NDArray[np.float32]:
+    """Where a new example belongs in the space of a map, (d,).
+
+    Args:
+        model: in evaluation mode.
+        data: the run's dataset.
+        x: the example, of the data's shape.
+        z: the code that it was decoded from, where it was: a model with an encoder maps that.
+        seed: of the map.
+    """
+    if z is not None and isinstance(model, HasEncoder):
+        return z.detach().float().numpy()
+    with at_reference(model, data, seed):
+        found: NDArray[np.float32] = embed(model, x[None])[0].detach().float().numpy()
+    return found
 
 
 def _codes(model: Any, data: Dataset, what: What, n: int, seed: int) -> Codes:

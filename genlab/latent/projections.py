@@ -57,7 +57,7 @@ class Method:
         fit: ``fit(codes, seed, dims, init, watch) -> Projection``; ``init`` (N, dims) is a map to
             start from, or None.
         place: ``place(codes, xy, seed) -> Place``: puts new codes on an existing map; None where
-            the method has no rule for that.
+            the method has no rule for that, and ``alone`` says why.
         most: points at most; above it time or memory grow out of hand.
         start: whether ``init`` is used; the other methods have no memory of an earlier map.
     """
@@ -67,6 +67,7 @@ class Method:
     place: Callable[[NDArray[Any], Array, int], Place] | None = None
     most: int = 10_000
     start: bool = False
+    alone: str = ""
 
 
 def _axes(codes: NDArray[Any], dims: int) -> tuple[Array, Array, Array, Array]:
@@ -274,14 +275,14 @@ def umap_place(codes: NDArray[Any], xy: Array, seed: int = 0) -> Place:
 
 
 def transformer(
-    title: str, build: Callable[[Array, int, int], Any], *, place: bool = True, most: int = 10_000
+    title: str, build: Callable[[Array, int, int], Any], *, alone: str = "", most: int = 10_000
 ) -> Method:
     """A row from a transformer of scikit-learn.
 
     Args:
         title: as the page shows it.
         build: ``build(codes, dims, seed)`` gives the transformer.
-        place: whether it has ``transform`` for new points.
+        alone: why it has no ``transform`` for new points; empty where it has one.
         most: points at most.
     """
 
@@ -307,7 +308,7 @@ def transformer(
         fitted = build(x, xy.shape[1], seed).fit(x)
         return lambda new: np.asarray(fitted.transform(np.asarray(new, np.float64)))
 
-    return Method(title, fit, placed if place else None, most)
+    return Method(title, fit, None if alone else placed, most, alone=alone)
 
 
 def _isomap(x: Array, dims: int, seed: int) -> Any:  # noqa: ARG001 - one shape for all
@@ -347,7 +348,12 @@ PROJECTIONS: Mapping[str, Method] = {
     "tsne": Method("t-SNE", tsne, tsne_place, start=True),
     "umap": Method("UMAP", umap, umap_place, start=True),
     "isomap": transformer("Isomap", _isomap, most=2000),
-    "mds": transformer("MDS", _mds, place=False, most=1000),
+    "mds": transformer(
+        "MDS",
+        _mds,
+        alone="MDS fits the distances of all pairs at once: a new point would move the others",
+        most=1000,
+    ),
     "kernel": transformer("Kernel PCA", _kernel, most=2000),
     "random": transformer("Random", _random),
 }
@@ -486,7 +492,8 @@ def placed(method: str, codes: NDArray[Any], xy: Array, seed: int, new: NDArray[
     """
     rule = row(method).place
     if rule is None:
-        raise SpecError("method", method, "it has no rule for new points on its map")
+        why = f"it has no rule for new points on its map: {row(method).alone}"
+        raise SpecError("method", method, why)
     return rule(np.asarray(codes), np.asarray(xy, dtype=np.float64), seed)(np.asarray(new))
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import parse_qs, urlparse
 
 import numpy as np
 import pytest
 
 from genlab import runs
 from genlab.latent.codes import held_out
+from genlab.latent.projections import pca_place
+from genlab.latent.sets import read
 from genlab.runs import foreground
 from genlab.runs.worker import perform_job
 from tests.browser.test_live import eventually
@@ -32,12 +35,13 @@ def trained(app: Any) -> str:
     return run
 
 
-def on_screen(canvas: Any, xy: np.ndarray) -> np.ndarray:
-    """Where the points of a whole map lie, in pixels of the window."""
+def on_screen(canvas: Any, xy: np.ndarray, points: np.ndarray | None = None) -> np.ndarray:
+    """Where the points of a whole map, or others, lie in pixels of the window."""
     box = canvas.bounding_box()
     low, high = xy.min(0), xy.max(0)
-    half = min(box["width"], box["height"]) / 2 - MARGIN
-    at = 2 * (xy - (low + high) / 2) / (high - low).max()
+    # The border, a pixel a side, is no part of the drawing.
+    half = (min(box["width"], box["height"]) - 2) / 2 - MARGIN
+    at = 2 * ((xy if points is None else points) - (low + high) / 2) / (high - low).max()
     return np.array([box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]) + half * at * [
         1,
         -1,
@@ -82,12 +86,12 @@ def test_hover_click_and_lasso_on_the_map(app: Any, page: Any, shot: Any, traine
 
     # Two clicks are A and B, and the URL keeps them.
     for row, letter in zip(map(int, rows[:2]), "ab", strict=True):
-        page.mouse.click(*at[row])
+        page.mouse.click(*on_screen(canvas, xy)[row])
         page.wait_for_url(re.compile(rf"[?&]{letter}={row}(&|$)"))
 
     # A lasso around the left half gives the rows that lie there.
     page.get_by_role("button", name="Lasso").click()
-    box = canvas.bounding_box()
+    box, at = canvas.bounding_box(), on_screen(canvas, xy)
     middle = float(np.median(at[:, 0])) + 0.5
     corners = [
         (box["x"] + 2, box["y"] + 2),
@@ -100,9 +104,63 @@ def test_hover_click_and_lasso_on_the_map(app: Any, page: Any, shot: Any, traine
     for corner in corners[1:]:
         page.mouse.move(*corner, steps=3)
     page.mouse.up()
-    expected = int((at[:, 0] < middle).sum())
-    page.get_by_role("heading", name=f"A set of {expected} points").wait_for()
+    chosen = np.flatnonzero(at[:, 0] < middle).tolist()
+    heading = page.get_by_role("heading", name=f"A set of {len(chosen)} points")
+    heading.wait_for()
+    page.wait_for_url(re.compile(r"[?&]t\.set="))
     shot("map-light", full_page=True)
+
+    # A link restores the set and both points.
+    kept = parse_qs(urlparse(page.url).query)
+    assert read(kept["t.set"][0], 180) == chosen
+    address = page.url
+    page.goto("about:blank")
+    page.goto(address)
+    heading.wait_for(timeout=60_000)
+    page.locator(f"canvas.gl-scatter[data-set='{len(chosen)}']").wait_for()
+    assert [kept["a"][0], kept["b"][0]] == [str(row) for row in rows[:2]]
+    assert page.get_by_label("Point A").input_value() == kept["a"][0]
+    assert page.console_errors == []
+
+
+def test_clicks_faster_than_the_server_are_all_taken(app: Any, page: Any, trained: str) -> None:
+    canvas, found = opened(app, page, trained)
+    rows = list(map(int, lonely(found["xy"].astype(float))[:3]))
+    at = on_screen(canvas, found["xy"].astype(float))
+    for row in rows[:2]:
+        page.mouse.click(*at[row])
+    page.wait_for_url(re.compile(rf"[?&]a={rows[0]}&b={rows[1]}(&|$)"))
+    # The next one comes while the fields still show what was before.
+    page.mouse.click(*on_screen(canvas, found["xy"].astype(float))[rows[2]])
+    page.wait_for_url(re.compile(rf"[?&]a={rows[1]}&b={rows[2]}(&|$)"))
+    for letter, row in zip("AB", rows[1:], strict=True):
+        field = page.get_by_label(f"Point {letter}")
+        eventually(
+            lambda field=field, row=row: [one.input_value() for one in field.all()] == [str(row)],
+            "the fields do not show the points",
+        )
+    assert page.console_errors == []
+
+
+def test_a_z_of_ones_own_is_put_on_the_map(app: Any, page: Any, shot: Any, trained: str) -> None:
+    link = {"tool": "own", "t.z": "0.4+-0.2"}
+    page.goto(
+        f"{app.url}/explore?run={trained}&n=200&" + "&".join(f"{k}={v}" for k, v in link.items())
+    )
+    page.get_by_role("button", name="Show on the map").click(timeout=60_000)
+    page.get_by_role("button", name="Take P away").wait_for(timeout=60_000)
+    canvas = page.locator("canvas.gl-scatter[data-guests^='P']")
+    canvas.wait_for()
+    found = runs.job_result(str(canvas.get_attribute("data-map")))
+    xy = found["xy"].astype(float)
+    expected = pca_place(found["code"], xy)(np.array([[0.4, -0.2]]))
+    box, at = canvas.bounding_box(), on_screen(canvas, xy, expected)[0]
+    words = str(canvas.get_attribute("data-guests")).split()
+    drawn = np.array([float(words[1]) + box["x"], float(words[2]) + box["y"]])
+    assert drawn == pytest.approx(at, abs=1.5)
+    shot("map-guest", full_page=True)
+    page.get_by_role("button", name="Take P away").click()
+    page.locator("canvas.gl-scatter[data-guests='']").wait_for()
     assert page.console_errors == []
 
 

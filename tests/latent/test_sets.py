@@ -7,7 +7,7 @@ import pytest
 
 from genlab.errors import GenlabError
 from genlab.latent.codes import Codes
-from genlab.latent.sets import between, neighbours, summary
+from genlab.latent.sets import LETTERS, between, neighbours, read, summary, written
 
 
 def codes(z):
@@ -42,3 +42,20 @@ def test_neighbours_are_those_of_a_full_sort():
     rng = np.random.default_rng(0)
     of, at = rng.normal(size=(50, 3)).astype(np.float32), np.zeros(3, np.float32)
     assert neighbours(at, of, 4) == np.argsort((of**2).sum(1))[:4].tolist()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 1.0])
+@pytest.mark.parametrize("n", [1, 13, 180, 5900])
+def test_a_set_is_read_as_it_was_written(n, share):
+    rows = np.flatnonzero(np.random.default_rng(n).random(n) < share).tolist()
+    text = written(rows, n)
+    assert len(text) <= LETTERS
+    assert read(text, n) == rows
+
+
+def test_a_set_too_large_for_an_address_is_not_written_and_a_wrong_one_not_read():
+    rng = np.random.default_rng(0)
+    assert written(np.flatnonzero(rng.random(10_000) < 0.5), 10_000) is None
+    assert written(range(9_000), 10_000) == "0-8999"
+    for text in ("-1", "3-1", "5-20", "b", "b_____", "bAAA!", "1.x", "1" * 2000, "b" + "_" * 3):
+        assert read(text, 20) is None, text

@@ -64,7 +64,7 @@ def test_a_link_restores_run_step_method_seed_and_points(visit, work, shelf):
         "b": "150",
         "tool": "own",
     }
-    assert app.number_input(key="explore.a").value == 5
+    assert next(field.value for field in app.number_input if field.label == "Point A") == 5
     assert any(text.startswith("From A to B") for text in (h.value for h in app.subheader))
     assert any("point 5" in text for text in captions(app))
 
@@ -72,7 +72,8 @@ def test_a_link_restores_run_step_method_seed_and_points(visit, work, shelf):
 def hand(app, key, click=None, chosen=None):
     """What the map reports of a click, a lasso or a box."""
     rows = None if chosen is None else {"rows": chosen}
-    app.session_state[key] = AttributeDictionary({"click": click, "set": rows})
+    clicks = None if click is None else [click]
+    app.session_state[key] = AttributeDictionary({"clicks": clicks, "set": rows})
     app.run()
     assert not app.exception
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,16 +21,17 @@ from genlab.latent.projections import PROJECTIONS, Array, pca_back
 from genlab.latent.sets import Summary, between, neighbours, summary
 from genlab.models.base import HasDecoder, HasEncoder
 from genlab.runs.saved import KINDS, save, saved
-from genlab.ui import pictures, state
+from genlab.ui import pictures
+from genlab.ui.explore.hand import chosen_set, picks
 from genlab.ui.explore.jobs import result_of
-from genlab.ui.explore.scatter import scatter, sprites
+from genlab.ui.explore.place import guest_part
+from genlab.ui.explore.scatter import scatter, sprites, told
 from genlab.ui.explore.scene import (
     Scene,
     among_data,
     make_again,
     remember,
     remembered,
-    with_picks,
 )
 from genlab.ui.messages import empty, fragment, plain
 
@@ -50,18 +51,18 @@ def map_part(scene: Scene) -> None:
     )
     key = f"explore.map.{scene.query.key}"
     # What the hand did is known before the map is drawn: its marks are those of this very run.
-    done = dict(st.session_state.get(key) or {})
-    click, chosen = done.get("click"), [int(r) for r in (done.get("set") or {}).get("rows", ())]
-    chosen = [row for row in chosen if row < len(scene.codes)]
+    clicks, rows = told(key)
     left, right = st.columns([3, 2], gap="medium")
     with right:
-        found = picks(scene, click)
+        found = picks(scene, clicks)
+        chosen = chosen_set(scene, rows)
         points = {
             letter: point(scene.model, scene.data, scene.codes, row)
             for letter, row in found.items()
         }
-        spot = (click or {}).get("spot")
-        if not points and spot is None:
+        spot = clicks[-1].get("spot") if clicks else None
+        guest = guest_part(scene)
+        if not points and spot is None and guest is None:
             empty(
                 "Click a point.",
                 "It shows here, with what the model makes of it. A second click gives a second "
@@ -73,6 +74,9 @@ def map_part(scene: Scene) -> None:
         show_points(scene, points)
     with left:
         more: dict[str, Any] = {"marks": found, "set": chosen, "pick": True}
+        more["clicks"] = clicks[-1]["n"] if clicks else 0
+        if guest is not None:
+            more["guests"] = [guest]
         if scene.image:
             more["sprites"] = sprites(scene.job, scene.data.meta.shape, len(scene.codes))
         if isinstance(scene.model, HasDecoder) and scene.query.dims == 2:
@@ -221,46 +225,6 @@ def save_part(scene: Scene, found: Summary) -> None:
     if rows:
         words = ", ".join(f"{row['name']} ({row['kind']}, n = {row['n']:,})" for row in rows)
         st.caption(f"Saved with this run: {plain(words)}.")
-
-
-def picks(scene: Scene, click: Mapping[str, Any] | None) -> dict[str, int]:
-    """The points A and B: from the URL, from clicks (the last two), or typed."""
-    memory, size = st.session_state, len(scene.codes)
-    if memory.get("explore.map") != scene.query.key:
-        first_visit = "explore.map" not in memory
-        memory["explore.map"], memory["explore.click"] = scene.query.key, 0
-        for letter in "ab":
-            given = state.number(letter, -1, 0, size - 1)[0] if first_visit else -1
-            memory[f"explore.{letter}"] = None if given < 0 else given
-    # A run that was cut short may drop what its fields held.
-    kept = memory.get("explore.kept", {})
-    for letter in "ab":
-        if f"explore.{letter}" not in memory:
-            memory[f"explore.{letter}"] = kept.get(letter)
-    number, row = (click or {}).get("n", 0), (click or {}).get("row")
-    if row is not None and 0 <= row < size and number != memory["explore.click"]:
-        if memory["explore.a"] is None:
-            memory["explore.a"] = row
-        else:
-            if memory["explore.b"] is not None:
-                memory["explore.a"] = memory["explore.b"]
-            memory["explore.b"] = row
-    memory["explore.click"] = number
-    memory["explore.kept"] = {letter: memory[f"explore.{letter}"] for letter in "ab"}
-    columns = st.columns(2)
-    for letter, column in zip("ab", columns, strict=True):
-        column.number_input(
-            f"Point {letter.upper()}",
-            0,
-            size - 1,
-            None,
-            key=f"explore.{letter}",
-            placeholder="click, or type",
-        )
-    if not state.problem("explore"):
-        state.write(with_picks(asdict(scene.query)))
-    found = {letter.upper(): memory[f"explore.{letter}"] for letter in "ab"}
-    return {letter: int(r) for letter, r in found.items() if r is not None}
 
 
 def caption(scene: Scene, letter: str, at: Point) -> str:

@@ -19,6 +19,7 @@ from genlab.models.base import (
     HasLikelihood,
 )
 from genlab.ui import pictures
+from genlab.ui.explore.place import place_button
 from genlab.ui.explore.scene import Scene, among_data, remembered
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import fragment
@@ -91,6 +92,7 @@ def sliders_part(scene: Scene) -> None:
             pictures.image(x.numpy(), height=220, caption=caption)
         else:
             among_data(scene, "own", marks={"decoded": x[0]})
+        place_button(scene, x[0], "a z of your own", z)
 
 
 def _given(size: int) -> tuple[float, ...] | None:

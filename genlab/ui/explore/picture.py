@@ -26,6 +26,7 @@ from genlab.ui import pictures
 from genlab.ui.explore.draw import canvas
 from genlab.ui.explore.encoder import wish
 from genlab.ui.explore.jobs import result_of
+from genlab.ui.explore.place import place_button
 from genlab.ui.explore.scene import Scene, remember, remembered
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import empty, fragment, plain, sentence
@@ -116,6 +117,7 @@ def own_part(scene: Scene) -> None:
             st.session_state["explore.z"] = ("given", tuple(numbers))
             remember(z=" ".join(map(str, numbers)))
             st.toast("The other tools start at this z now.", icon=":material/check:")
+        place_button(scene, x, "your picture")
     neighbours_part(scene, model, x, back)
 
 

@@ -48,26 +48,33 @@ def _component() -> Any:
     return st.components.v2.component("genlab_map", css=css, js=LOADER % static_version())
 
 
-def scatter(data: Mapping[str, Any], key: str) -> tuple[dict[str, Any] | None, list[int] | None]:
-    """Draw a map.
+def scatter(data: Mapping[str, Any], key: str) -> None:
+    """Draw a map; what the hand did there is in the state of the session, see :func:`told`.
 
     Args:
         data: of :func:`genlab.figures.latent.map_data`.
         key: of the component.
-
-    Returns:
-        The last click, ``{"row": r}`` or ``{"spot": [x, y]}`` with its number ``n``, and the rows
-        of the last lasso or box; None before the first.
     """
-    mounted = _component()(
+    _component()(
         key=key,
         data=dict(data),
-        default={"click": None, "set": None},
-        on_click_change=lambda: None,
+        default={"clicks": None, "set": None},
+        on_clicks_change=lambda: None,
         on_set_change=lambda: None,
     )
-    rows = None if mounted.set is None else [int(r) for r in mounted.set["rows"]]
-    return (None if mounted.click is None else dict(mounted.click)), rows
+
+
+def told(key: str) -> tuple[list[dict[str, Any]], list[int] | None]:
+    """What the hand did on a map so far, known before the map is drawn.
+
+    Returns:
+        The last few clicks, each ``{"row": r}`` or ``{"spot": [x, y]}`` with its number ``n``,
+        which grows; and the rows of the last lasso or box, None before the first.
+    """
+    done = dict(st.session_state.get(key) or {})
+    rows = (done.get("set") or {}).get("rows")
+    clicks = [dict(click) for click in done.get("clicks") or ()]
+    return clicks, None if rows is None else [int(row) for row in rows]
 
 
 def cell(shape: tuple[int, ...], n: int) -> tuple[int, int]:

@@ -232,9 +232,10 @@ def remember(**values: Any) -> None:
 
 def remembered(word: str, default: str = "") -> str:
     """A value of a tool from the URL."""
-    return str(
-        st.session_state.get(f"explore.t.{word}") or st.query_params.get(f"t.{word}", default)
-    )
+    key = f"explore.t.{word}"
+    # The address that the page sends may be older than what was taken away from it.
+    found = st.session_state[key] if key in st.session_state else st.query_params.get(f"t.{word}")
+    return default if found in (None, "") else str(found)
 
 
 def scene(view: Any, query: Query) -> Scene | None:

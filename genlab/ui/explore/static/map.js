@@ -1,10 +1,12 @@
 // A map of points on a canvas: hover shows the picture from one sheet, drag and wheel move the view, a click, a
 // lasso or a box reports rows. Points come as 16-bit numbers within their box, so that 10,000 are a small message.
+// A click has a number that no other has, whenever this was mounted; the last few are told together, so that none
+// is lost where the server is slower than the hand.
 
 import { make } from "./chart.js";
 
 const maps = new WeakMap();
-const NEAR = 14, MARGIN = 22, LEVELS = 32, TIP = 84;
+const NEAR = 14, MARGIN = 22, LEVELS = 32, TIP = 84, TOLD = 4;
 const MODES = { move: "Move", lasso: "Lasso", box: "Box" };
 const SHAPES = [
   (c, r) => c.arc(0, 0, r, 0, 7),
@@ -38,15 +40,16 @@ function bytes(text) {
   return out;
 }
 
-// Back from 16 bits: one scale for all axes, so that the map keeps its shape; the middle of the box is 0.
+// One scale for all axes, so that the map keeps its shape; the middle of the box is 0.
+function scaled(values, { low, high, dims: d }) {
+  const span = Math.max(...high.map((top, k) => top - low[k])) || 1;
+  return Float32Array.from(values, (v, i) => (2 * (v - (low[i % d] + high[i % d]) / 2)) / span);
+}
+
+// Back from 16 bits.
 function unpacked(text, data) {
-  const whole = new Uint16Array(bytes(text).buffer), out = new Float32Array(whole.length);
-  const { low, high } = data, d = data.dims, span = Math.max(...high.map((h, k) => h - low[k])) || 1;
-  for (let i = 0; i < whole.length; i++) {
-    const k = i % d, v = low[k] + (whole[i] / 65535) * (high[k] - low[k]);
-    out[i] = (2 * (v - (low[k] + high[k]) / 2)) / span;
-  }
-  return out;
+  const { low, high, dims: d } = data, whole = new Uint16Array(bytes(text).buffer);
+  return scaled(Float64Array.from(whole, (v, i) => low[i % d] + (v / 65535) * (high[i % d] - low[i % d])), data);
 }
 
 export function mount({ data, parentElement, setStateValue }) {
@@ -81,7 +84,7 @@ class ScatterMap {
     this.step = make("output", {}, this.time);
     this.legend = make("div", { class: "gl-legend" }, this.root);
     this.zoom = 1; this.x = this.y = 0; this.yaw = 0.6; this.pitch = 0.35;
-    this.clicks = 0; this.hover = -1; this.path = null; this.chosen = new Set(); this.at = 0;
+    this.clicks = 0; this.told = []; this.hover = -1; this.path = null; this.chosen = new Set(); this.at = 0;
     this.choose("move");
     this.listen();
     this.sizes = new ResizeObserver(() => this.draw());
@@ -98,7 +101,8 @@ class ScatterMap {
   update(data) {
     const other = !this.data || this.data.id !== data.id;
     this.data = data;
-    if (other) { this.fit(); this.hover = -1; this.sheet = null; this.at = 0; this.clicks = data.clicks ?? 0; this.hideTip(); }
+    if (other) { this.fit(); this.hover = -1; this.sheet = null; this.at = 0; this.told = []; this.hideTip(); }
+    this.clicks = Math.max(this.clicks, data.clicks ?? 0);
     this.n = data.n; this.d = data.dims;
     this.frames = (data.frames ?? [data.xy]).map((text) => unpacked(text, data));
     this.level = bytes(data.colour);
@@ -200,15 +204,21 @@ class ScatterMap {
     const { n, d, pos } = this, half = Math.min(this.width, this.height) / 2 - MARGIN, s = half * this.zoom;
     const px = (this.px = this.px?.length === 2 * n ? this.px : new Float32Array(2 * n));
     const cy = Math.cos(this.yaw), sy = Math.sin(this.yaw), cp = Math.cos(this.pitch), sp = Math.sin(this.pitch);
-    for (let i = 0; i < n; i++) {
-      let u = pos[d * i], v = pos[d * i + 1];
+    const put = (from, to, i) => {
+      let u = from[d * i], v = from[d * i + 1];
       if (d === 3) {
-        const w = pos[3 * i + 2], a = cy * u + sy * w, b = cy * w - sy * u;
+        const w = from[3 * i + 2], a = cy * u + sy * w, b = cy * w - sy * u;
         u = a; v = cp * v - sp * b;
       }
-      px[2 * i] = this.width / 2 + s * u + this.x;
-      px[2 * i + 1] = this.height / 2 - s * v + this.y;
-    }
+      to[2 * i] = this.width / 2 + s * u + this.x;
+      to[2 * i + 1] = this.height / 2 - s * v + this.y;
+    };
+    for (let i = 0; i < n; i++) put(pos, px, i);
+    this.guests = (this.data.guests ?? []).map(({ letter, at }) => {
+      const found = [0, 0];
+      put(scaled(at, this.data), found, 0);
+      return { letter, x: found[0], y: found[1] };
+    });
   }
 
   makeStamps(ratio) {
@@ -263,6 +273,17 @@ class ScatterMap {
       c.beginPath(); c.arc(px[2 * row], px[2 * row + 1], 8, 0, 7); c.stroke();
       c.fillText(letter, px[2 * row] + 10, px[2 * row + 1] - 6);
     }
+    // A guest beyond the edge of the canvas is shown at the edge.
+    for (const { letter, x, y } of this.guests) {
+      const u = Math.min(this.width - 22, Math.max(10, x)), v = Math.min(this.height - 10, Math.max(16, y));
+      c.save();
+      c.translate(u, v);
+      c.beginPath();
+      poly(c, 8, 4, 0);
+      c.fill();
+      c.fillText(letter, 10, -6);
+      c.restore();
+    }
     if (this.hover >= 0 && this.hover < n) {
       c.lineWidth = 1.5;
       c.beginPath(); c.arc(px[2 * this.hover], px[2 * this.hover + 1], 6, 0, 7); c.stroke();
@@ -278,6 +299,8 @@ class ScatterMap {
     canvas.dataset.points = n;
     canvas.dataset.took = (performance.now() - begun).toFixed(1);
     canvas.dataset.map = data.id;
+    canvas.dataset.guests = this.guests.map(({ letter, x, y }) => `${letter} ${x.toFixed(1)} ${y.toFixed(1)}`).join(";");
+    canvas.dataset.set = chosen.size;
   }
 
   outline() {
@@ -363,7 +386,11 @@ class ScatterMap {
     this.send({ spot: [(low[0] + high[0]) / 2 + (u * span) / 2, (low[1] + high[1]) / 2 + (v * span) / 2] });
   }
 
-  send(what) { this.report("click", { ...what, n: ++this.clicks }); }
+  send(what) {
+    this.clicks = Math.max(this.clicks + 1, Date.now());
+    this.told = [...this.told, { ...what, n: this.clicks }].slice(-TOLD);
+    this.report("clicks", this.told);
+  }
 
   select(path) {
     const rows = [];

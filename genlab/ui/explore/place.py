@@ -1,0 +1,76 @@
+"""A guest on the map: a picture or a z of one's own, where the method puts it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from torch import Tensor
+
+from genlab.latent.codes import code_of
+from genlab.latent.projections import PROJECTIONS
+from genlab.ui.explore.jobs import result_of
+from genlab.ui.explore.scene import Scene
+from genlab.ui.messages import plain
+
+#: Where the guest stands in the state of the page, and its letter on the map.
+SLOT, LETTER = "explore.guest", "P"
+
+
+def place_button(scene: Scene, x: Tensor, words: str, z: Tensor | None = None) -> None:
+    """A button that puts an example on the map; where the method cannot, it says why.
+
+    Args:
+        scene: what is looked at.
+        x: the example, of the data's shape.
+        words: what it is.
+        z: the code that it was decoded from, where it was.
+    """
+    method = PROJECTIONS[scene.query.method]
+    pressed = st.button(
+        "Show on the map",
+        icon=":material/add_location_alt:",
+        key=f"explore.place.{'x' if z is None else 'z'}",
+        disabled=method.place is None,
+        help=method.alone or f"{method.title} puts it among the points, which keep their places.",
+    )
+    if method.place is None:
+        st.caption(f"No place on this map: {method.alone}.")
+    if pressed:
+        st.session_state[SLOT] = {"run": scene.query.run, "x": x, "z": z, "words": words}
+        st.rerun()
+
+
+def guest_part(scene: Scene) -> dict[str, Any] | None:
+    """The guest as the map draws it, with its place in words; None where there is none."""
+    guest = st.session_state.get(SLOT)
+    if guest is None or guest["run"] != scene.query.run:
+        return None
+    method = PROJECTIONS[scene.query.method]
+    if method.place is None:
+        st.caption(f"{LETTER}, {guest['words']}, has no place on this map: {method.alone}.")
+        return None
+    code = code_of(scene.model, scene.data, guest["x"], guest["z"], scene.query.seed)
+    values = {
+        "run": scene.query.run,
+        "step": scene.query.step,
+        "map": scene.job,
+        "method": scene.query.method,
+        "seed": scene.query.seed,
+        "new": [[round(float(v), 6) for v in code]],
+    }
+    found = result_of("place", values, what="Its place on the map")
+    if found is None:
+        return None
+    at = [float(v) for v in np.asarray(found["xy"], dtype=float)[0]]
+    where = ", ".join(f"{v:.3g}" for v in at)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(plain(f"{LETTER}: {guest['words']}, put at ({where}) by {method.title}"))
+        st.button(
+            f"Take {LETTER} away",
+            icon=":material/close:",
+            key="explore.place.away",
+            on_click=lambda: st.session_state.pop(SLOT, None),
+        )
+    return {"letter": LETTER, "at": at}
