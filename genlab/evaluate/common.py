@@ -11,6 +11,7 @@ from torch import Tensor
 
 from genlab.data.base import Dataset
 from genlab.models.base import GenerativeModel, HasCritic, HasDecoder
+from genlab.models.labels import held_at
 from genlab.nets.norms import has_batch_norm, normalised_by
 from genlab.random import scope
 
@@ -61,8 +62,23 @@ def normalisation(model: GenerativeModel) -> str:
     return f"; normalised by {REFERENCE} training and {REFERENCE} generated examples"
 
 
-def draw(model: GenerativeModel, n: int) -> Tensor:
-    """n draws of the model's law itself (noise of the likelihood included), (n, *data_shape)."""
+def with_classes(model: GenerativeModel, n: int, data: Dataset) -> GenerativeModel:
+    """A conditional model held at the classes of the first n training examples, in turn."""
+    y = data.train.y
+    return model if y is None else held_at(model, y[torch.arange(n) % len(y)])
+
+
+def draw(model: GenerativeModel, n: int, data: Dataset | None = None) -> Tensor:
+    """n draws of the model's law itself (noise of the likelihood included), (n, *data_shape).
+
+    Args:
+        model: what draws.
+        n: how many.
+        data: where a conditional model takes the classes from, those of training examples, so that
+            its law is Σ_y p(y) p(x | y); without them its labels stay unknown.
+    """
+    if data is not None:
+        model = with_classes(model, n, data)
     if isinstance(model, HasDecoder):
         return model.decode(model.prior().sample(torch.Size((n,)))).sample()
     return model.sample(n)

@@ -52,7 +52,7 @@ from genlab.evaluate.common import box_of, held_out, normalisation, settled, sho
 from genlab.evaluate.toys import fine_grid_of
 from genlab.evaluate.truth import Truth, judges_examples, logit_of
 from genlab.measure import Picture, Reading, Series
-from genlab.models.base import GenerativeModel, HasCritic, HasDecoder
+from genlab.models.base import GenerativeModel, HasCritic, HasDecoder, HasLabels
 from genlab.objectives.adversarial import Adversarial
 from genlab.objectives.base import Objective
 from genlab.registry import OBJECTIVES
@@ -126,6 +126,8 @@ class Gap(Probe):
             "n": 0,
         }
         note = f"{DOTS} held-out and {DOTS} generated points{normalisation(model)}"
+        if isinstance(model, HasLabels):
+            note += "; both players at no class"
         if not self.logit:
             known = score[score.isfinite()]
             ends = (float(known.min()), float(known.max())) if len(known) else (0.0, 0.0)

@@ -57,7 +57,7 @@ from genlab.evaluate.common import draw, held_out, settled
 from genlab.evaluate.toys import grid_of
 from genlab.evaluate.truth import MANY, Line, counted, log_masses, logit_of
 from genlab.measure import Estimate, Picture, Reading, Series
-from genlab.models.base import GenerativeModel, HasCritic, HasLikelihood
+from genlab.models.base import GenerativeModel, HasCritic, HasLabels, HasLikelihood
 from genlab.nets.norms import has_batch_norm
 from genlab.objectives.elbo import elbo_terms
 from genlab.objectives.slopes import slopes
@@ -212,7 +212,7 @@ class Ledger(Probe):
     def read(self, model: GenerativeModel, step: int) -> Reading:
         log_q = log_masses(model, self.grid)
         exact = log_q is not None
-        x = draw(model, self.size if exact else MANY)
+        x = draw(model, self.size if exact else MANY, self.data)
         if log_q is not None:
             found, shares = self._integrated(log_q), self.pools.together(log_q.exp())
         else:
@@ -254,6 +254,9 @@ class Ledger(Probe):
     def _bounds(self, model: GenerativeModel) -> dict[str, dict[str, Any]]:
         """What the model itself proves of its divergences, on held-out and fresh examples."""
         found: dict[str, dict[str, Any]] = {}
+        if isinstance(model, HasLabels):
+            # What it proves without a class is of another law than that of the draws.
+            return found
         real = held_out(self.data, PROVEN)[0]
         if isinstance(model, HasLikelihood):
             elbo = elbo_terms(model, real)[1]["elbo"].double()

@@ -305,7 +305,7 @@ def _f_bound(row: FDivergence, real: Tensor, fake: Tensor) -> Estimate:
 
 def _toy(model: GenerativeModel, data: Dataset) -> list[Estimate]:
     grid = grid_of(data)
-    sets = [draw(model, TOY_N) for _ in range(TOY_SETS)]
+    sets = [draw(model, TOY_N, data) for _ in range(TOY_SETS)]
     floors = grid.floor(TOY_N)
     label = f"perfect sampler, n = {TOY_N} (bias of counting)"
     found = []

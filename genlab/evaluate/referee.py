@@ -30,7 +30,7 @@ from genlab.divergences.estimates import Z95
 from genlab.divergences.f import F
 from genlab.divergences.quadrature import bound_from_samples
 from genlab.errors import DataError
-from genlab.evaluate.common import draw
+from genlab.evaluate.common import draw, with_classes
 from genlab.evaluate.metrics import share_estimate
 from genlab.measure import Estimate, Series
 from genlab.models.base import GenerativeModel
@@ -253,13 +253,10 @@ def made(model: GenerativeModel, data: Dataset, n: int) -> tuple[Tensor, str]:
     away; points, and pictures of black and white pixels, are draws of the model's law.
     """
     shown = data.meta.is_image and data.meta.support != "binary"
+    sizes = [len(part) for part in torch.empty(n).split(500)]
     with torch.no_grad():
-        x = torch.cat(
-            [
-                model.sample(len(part)) if shown else draw(model, len(part))
-                for part in torch.empty(n).split(500)
-            ]
-        )
+        held = ((with_classes(model, size, data), size) for size in sizes)
+        x = torch.cat([m.sample(size) if shown else draw(m, size) for m, size in held])
     return x, "as shown (means)" if shown else "draws"
 
 

@@ -9,7 +9,7 @@ from genlab.data.base import Dataset
 from genlab.evaluate.base import PROBES, Probe
 from genlab.evaluate.common import box_of, draw, histogram, points
 from genlab.measure import Picture, Reading
-from genlab.models.base import GenerativeModel
+from genlab.models.base import GenerativeModel, HasDecoder, HasLabels
 from genlab.models.labels import held_at, in_columns
 from genlab.random import scope
 
@@ -22,28 +22,30 @@ class Samples(Probe):
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
-        return data.meta.is_image or data.meta.shape in {(1,), (2,)}
+        # Of a table not all columns are made by the model: its own look says which.
+        few = data.meta.shape in {(1,), (2,)} and len(data.meta.columns) < 2
+        return data.meta.is_image or few
 
     def read(self, model: GenerativeModel, step: int) -> Reading:
         with scope(0, "samples"):
             if self.data.meta.is_image:
                 picture = self._sheet(model)
             elif self.data.meta.dim == 2:
-                picture = self._cloud(draw(model, CLOUD))
+                picture = self._cloud(draw(model, CLOUD, self.data), _fixed(model))
             else:
-                picture = self._bars(draw(model, CROWD))
+                picture = self._bars(draw(model, CROWD, self.data))
         return Reading(pictures={"samples": picture})
 
     def _sheet(self, model: GenerativeModel) -> Picture:
         labels = in_columns(model, 8)
         n, columns = (SHEET, 8) if labels is None else (len(labels), len(labels) // 8)
         x = held_at(model, labels).sample(n).clamp(0.0, 1.0)
-        note = f"n = {n}, the same codes z at every step"
+        note = f"n = {n}, the same {_fixed(model)} at every step"
         if labels is not None:
             note += f"; a column a class: {', '.join(self.data.meta.classes)}"
         return Picture("images", "Samples", {"x": x, "columns": columns}, note)
 
-    def _cloud(self, x: Tensor) -> Picture:
+    def _cloud(self, x: Tensor, how: str) -> Picture:
         real = self.data.validation.x[:CLOUD]
         payload = points(
             torch.cat([real, x]),
@@ -52,7 +54,7 @@ class Samples(Probe):
             ["x₁", "x₂"],
             box_of(self.data),
         )
-        note = f"{len(real)} held-out, {len(x)} generated from the same z at every step"
+        note = f"{len(real)} held-out, {len(x)} generated from the same {how} at every step"
         return Picture("points", "Samples", payload, note)
 
     def _bars(self, x: Tensor) -> Picture:
@@ -62,3 +64,10 @@ class Samples(Probe):
         inside = int(((x >= low) & (x <= high)).sum())
         note = f"{len(real)} held-out, {len(x)} generated ({inside} of them in the range shown)"
         return Picture("histogram", "Samples", payload, note)
+
+
+def _fixed(model: GenerativeModel) -> str:
+    """What is the same at every step."""
+    if isinstance(model, HasLabels):
+        return "codes z and classes"
+    return "codes z" if isinstance(model, HasDecoder) else "random numbers"

@@ -89,7 +89,7 @@ class GridDivergences(Probe):
         )
 
     def read(self, model: GenerativeModel, step: int) -> Reading:
-        x = draw(model, NUMBERS)
+        x = draw(model, NUMBERS, self.data)
         return Reading({"grid_js": self.grid.js(x), "grid_kl": self.grid.kl(x)})
 
 
@@ -133,5 +133,5 @@ class Modes(Probe):
         std = mode_std(self.data)
         assert self.data.modes is not None
         assert std is not None
-        seen = mode_coverage(draw(model, NUMBERS), self.data.modes, std)
+        seen = mode_coverage(draw(model, NUMBERS, self.data), self.data.modes, std)
         return Reading({"modes": float(seen.modes), "high_quality": seen.high_quality})

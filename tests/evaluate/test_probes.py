@@ -15,7 +15,7 @@ from genlab import models
 from genlab.data.base import Dataset
 from genlab.evaluate import look, probes_for
 from genlab.evaluate.base import PROBES
-from genlab.evaluate.common import principal
+from genlab.evaluate.common import draw, principal
 from genlab.measure import Picture
 from genlab.models.base import GenerativeModel
 from genlab.random import capture, scope, seed_run
@@ -204,6 +204,21 @@ def test_samples_are_the_models_own() -> None:
     torch.testing.assert_close(shown, x, rtol=1e-3, atol=1e-3)
     box = torch.tensor(payload["box"])
     torch.testing.assert_close(box, data.density.box.float(), rtol=1e-3, atol=1e-3)
+
+
+def test_a_conditional_model_is_drawn_with_the_classes_of_the_data() -> None:
+    spec = RunSpec.build(model="cgan", data="mixture", points=400)
+    data = datasets.load(spec)
+    model = models.build(spec).eval()
+    assert data.train.y is not None
+    with scope(0, "drawn"), torch.no_grad():
+        x = draw(model, 500, data)
+    y = torch.cat([data.train.y, data.train.y[:100]])
+    with scope(0, "drawn"), torch.no_grad():
+        torch.testing.assert_close(x, model.given(y).sample(500))
+    with scope(0, "drawn"), torch.no_grad():
+        unknown = draw(model, 500)
+    assert not torch.allclose(x, unknown)
 
 
 @pytest.mark.parametrize("parts", [1, 2])
