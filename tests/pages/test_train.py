@@ -61,6 +61,8 @@ def test_the_url_holds_the_form_and_restores_it(visit, home):
         ({"data": "digits", "model": "vae", "objective": "minimax"}, "objective = 'minimax'"),
         ({"data": "ring", "model": "dcgan"}, "model = 'dcgan' is not possible"),
         ({"steps": "many"}, "allowed: a whole number from 1"),
+        ({"data": "digits", "model": "vae", "posterior": "cauchy"}, "posterior = 'cauchy'"),
+        ({"data": "digits", "model": "made"}, "set binarise=threshold"),
     ],
 )
 def test_a_bad_option_in_the_url_is_named_and_nothing_starts(visit, home, params, words):
@@ -71,6 +73,27 @@ def test_a_bad_option_in_the_url_is_named_and_nothing_starts(visit, home, params
     assert dict(app.query_params) == params
     assert runs.store().runs() == []
     field(app, "number_input", "batch").set_value(32).run()
+    assert not app.error
+    assert not app.button(key="train.start").disabled
+
+
+@pytest.mark.parametrize(
+    ("formula", "words"),
+    [
+        ("u^2", "f(1) must be 0"),
+        ("1 - u^2", "convex"),
+        ("1/(u-1)", "finite for every u > 0"),
+        ("exec(u)", "the function 'exec' is not known"),
+    ],
+)
+def test_a_formula_that_is_no_generator_is_refused_in_the_form(visit, home, formula, words):
+    app = visit("train", data="ring", model="gan", objective="fgan")
+    assert not app.button(key="train.start").disabled
+    field(app, "text_input", "formula").set_value(formula).run()
+    assert not app.exception
+    assert words in app.error[0].value
+    assert app.button(key="train.start").disabled
+    field(app, "text_input", "formula").set_value("(u - 1)^2").run()
     assert not app.error
     assert not app.button(key="train.start").disabled
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from streamlit.testing.v1 import AppTest
 
 from genlab import runs
 from genlab.data import Batches
@@ -23,6 +24,7 @@ from genlab.runs.files import sheet
 from genlab.spec import RunSpec
 from genlab.train.loop import train
 from genlab.train.snapshots import put_back, take
+from genlab.ui import main
 
 STEPS = 240
 SPECS = {
@@ -70,8 +72,14 @@ def recomputed(view: RunView, step: int) -> Reading:
     return Reading(values, pictures)
 
 
-def middle(view: RunView) -> int:
-    steps = view.snapshots()
+def middle(view: RunView, look: str = "") -> int:
+    """A snapshot half-way, of those at which there was time for a look: its number or picture."""
+    seen: dict[str, set[int]] = {"": set(view.snapshots())}
+    for record in view.read(limit=100_000, kinds={"scalars", "frame"}):
+        names = record.payload["panels"] if record.kind == "frame" else record.payload
+        for name in names:
+            seen.setdefault(name, set()).add(record.step)
+    steps = sorted(seen[""] & seen[look])
     return steps[len(steps) // 2]
 
 
@@ -97,14 +105,14 @@ def test_the_logged_divergence_is_that_of_the_snapshot(
     views: dict[str, RunView], name: str, key: str
 ) -> None:
     view = views[name]
-    at = middle(view)
+    at = middle(view, key)
     assert logged(view, at)[key] == pytest.approx(recomputed(view, at).values[key], rel=1e-5)
 
 
 @pytest.mark.parametrize("name", SPECS)
 def test_the_latent_map_is_that_of_the_snapshot(views: dict[str, RunView], name: str) -> None:
     view = views[name]
-    at = middle(view)
+    at = middle(view, "latent")
     shown = np.array(view.frame("latent", at)["x"])
     again = np.array(recomputed(view, at).pictures["latent"].payload["x"])
     assert shown.shape == again.shape
@@ -115,7 +123,7 @@ def test_the_latent_map_is_that_of_the_snapshot(views: dict[str, RunView], name:
 @pytest.mark.parametrize("name", SPECS)
 def test_the_thumbnail_is_that_of_the_snapshot(views: dict[str, RunView], name: str) -> None:
     view = views[name]
-    at = middle(view)
+    at = middle(view, "samples")
     shown = np.asarray(Image.open(io.BytesIO(view.frame_file("samples", at))).convert("L"))
     x = recomputed(view, at).pictures["samples"].payload["x"]
     columns = int(view.frame("samples", at)["columns"])
@@ -138,3 +146,53 @@ def test_a_run_resumed_from_a_snapshot_meets_the_next_ones_exactly(
     mine, theirs = take(algorithm, state, step).tensors, view.files.snapshot(STEPS).tensors
     assert set(mine) == set(theirs)
     assert all(torch.equal(mine[key], theirs[key]) for key in mine)
+
+
+def page(name: str, **params: str) -> AppTest:
+    """A page of the app in a browser session of its own."""
+    app = AppTest.from_file(str(main.SCRIPT), default_timeout=60).run()
+    for key in list(app.query_params):
+        del app.query_params[key]
+    for key, value in params.items():
+        app.query_params[key] = value
+    return app.switch_page(f"../../pages/{name}.py").run()
+
+
+def test_a_run_of_the_page_outlives_its_session(
+    views: dict[str, RunView], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Started on Train; that session is gone, another finds the run on Watch, further on."""
+    monkeypatch.setattr(main, "start_background", lambda: None)
+    first = page("train", data="digits", model="vae", steps="1000000", seed="9")
+    before = {row.id for row in runs.store().runs()}
+    first.button(key="train.start").click().run()
+    assert not first.exception
+    del first
+    (run,) = {row.id for row in runs.store().runs()} - before
+
+    def step() -> int:
+        return max((r.step for r in runs.open_run(run).read(limit=100_000)), default=0)
+
+    def passes(step_wanted: int) -> int:
+        until = time.monotonic() + 120
+        while (now := step()) < step_wanted:
+            assert time.monotonic() < until, runs.store().get(run)
+            time.sleep(0.2)
+        return now
+
+    try:
+        seen = passes(1)
+        second = page("watch", run=run)
+        assert not second.exception
+        assert not second.error
+        assert second.query_params["run"] in (run, [run])
+        passes(seen + 50)
+        assert runs.store().get(run).status == "running"
+        second.button(key="live.stop").click().run()
+        until = time.monotonic() + 60
+        while runs.store().get(run).status != "stopped":
+            assert time.monotonic() < until
+            time.sleep(0.1)
+    finally:
+        if runs.store().get(run).status in {"queued", "running"}:
+            runs.request(run, "stop")
