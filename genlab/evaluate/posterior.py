@@ -235,7 +235,7 @@ class PosteriorDraws(Probe):
             found = model.log_predictive(held_out(self.data, self.n)[0])
             assert found is not None
             values["val_log_predictive"] = float(found.mean())
-        if self.data.meta.dim > 2:
+        if len(self.data.meta.columns) > 1:
             with scope(0, "samples"):
                 pictures["samples"] = self._predicted(model.sample(SHOWN // 3))
         return Reading(values, pictures)
@@ -291,10 +291,10 @@ class PosteriorDraws(Probe):
             torch.cat([real, x])[:, [0, -1]],
             [0] * len(real) + [1] * len(x),
             ["data", "predicted"],
-            [columns[0], columns[-1]] if columns else ["first", "last"],
+            [columns[0], columns[-1]],
         )
         note = (
-            f"{len(real)} held-out rows; {len(x)} training rows whose last column is drawn anew, "
-            "θ from the draws; the same noise at every step"
+            f"{len(real)} rows of the validation split; {len(x)} training rows in which what the "
+            "model explains is drawn anew, θ from the draws; the same noise at every step"
         )
         return Picture("points", "Predicted rows", payload, note)

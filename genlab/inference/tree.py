@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -45,19 +46,18 @@ def spanning_tree(weights: Tensor) -> Tensor:
         >>> spanning_tree(w).tolist()
         [1, -1, 1]
     """
-    n = len(weights)
-    linked = torch.zeros(n, dtype=torch.long)
-    best = weights[0].clone()
-    outside = torch.ones(n, dtype=torch.bool)
-    outside[0] = False
+    n, rows = len(weights), weights.numpy()
+    # Outside the tree so far: the node inside to which each is nearest; inside: -inf.
+    best, linked = rows[0].copy(), np.zeros(n, dtype=np.int64)
+    outside = np.arange(n) > 0
+    best[0] = -np.inf
     edges = []
     for _ in range(n - 1):
-        new = int(torch.where(outside, best, -torch.inf).argmax())
+        new = int(best.argmax())
         edges.append((int(linked[new]), new))
-        outside[new] = False
-        closer = weights[new] > best
-        best = torch.where(closer, weights[new], best)
-        linked[closer & outside] = new
+        outside[new], best[new] = False, -np.inf
+        closer = (rows[new] > best) & outside
+        best[closer], linked[closer] = rows[new][closer], new
     near: list[list[int]] = [[] for _ in range(n)]
     for a, b in edges:
         near[a].append(b)

@@ -286,6 +286,9 @@ def test_the_looks_are_the_draws(spec: dict[str, Any]) -> None:
     known = model.truth() is not None
     assert (picture.payload["label"].count(0) > 100) is known
     assert ("not known" in picture.note) is not known
+    assert ("samples" in reading.pictures) is (spec in (LINEAR, SCHOOLS))
+    # One look alone makes the panel of samples.
+    assert ("samples" in found) is (spec is LINE)
     if spec is LINEAR:
         predicted = reading.pictures["samples"].payload
         assert predicted["axes"] == ["x₁", "y"]
