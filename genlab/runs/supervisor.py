@@ -346,28 +346,30 @@ class Supervisor:
         Args:
             idle: seconds without work after which to end; None: never.
         """
-        last = time.monotonic()
+        last, worked, old = time.monotonic(), False, False
         while not self._stop:
             try:
                 # What was preloaded would refuse, or wrongly run, what a newer app asks for.
-                if not self.executor.active() and self.outdated():
+                old = not self.executor.active() and self.outdated()
+                if old and (worked or idle is None):
                     self.renew()
                 if self.lock.gone():
                     say("the store was removed: nothing is left to do")
                     break
                 if self.tick():
-                    last = time.monotonic()
+                    last, worked = time.monotonic(), True
             except StoreError as error:
                 say(str(error))
                 time.sleep(1.0)
-            if idle is not None and time.monotonic() - last > idle:
+            # Nobody has used it: whoever asks next starts one of the newer program.
+            if idle is not None and (old or time.monotonic() - last > idle):
                 self.lock.close()
                 # Who queued a run before the lock was free has not started another supervisor.
                 if not (self.store.queue() or self.store.jobs(status={"queued"}, limit=1)):
                     break
                 if not self.lock.take():
                     break
-                last = time.monotonic()
+                last, worked = time.monotonic(), True
             time.sleep(POLL)
         self.lock.close()
         self.store.close()

@@ -247,7 +247,16 @@ def test_a_changed_program_is_begun_anew_when_nothing_runs(
     boss._changed -= supervisor.STILL
     boss._compared = -supervisor.SWEEP
     with pytest.raises(Renewed):
-        boss.serve(idle=5)
+        boss.serve()
+
+    # One that an app started, and that nobody has used since, ends instead.
+    unused = supervisor.Supervisor(f"sqlite:///{tmp_path}/unused.db", str(tmp_path), 1)
+    assert unused.lock.take()
+    unused._code = one
+    unused._changed -= supervisor.STILL
+    unused._compared = -supervisor.SWEEP
+    unused.serve(idle=600)
+    assert not supervisor.alive(unused.url)
 
 
 def test_a_supervisor_ends_when_its_store_is_removed(tmp_path: Path) -> None:
