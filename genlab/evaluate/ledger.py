@@ -243,7 +243,8 @@ class Ledger(Probe):
         note = (
             f"between data and model; f-divergences on cells, "
             f"{'of its law, integrated' if exact else f'n = {MANY:,} samples'}; W1 "
-            f"{between}; ± is one standard error. Infinite: a "
+            f"{between}; ± is one standard error of repetition: what cells lose and counting adds "
+            f"is not in it, a perfect sampler's value shows the latter. Infinite: a "
             f"place that holds {PLACE:.1%} of the data has none of the samples, or one "
             f"that holds none has samples"
         )

@@ -119,17 +119,23 @@ def test_w1_of_a_shift_is_the_shift_and_the_linear_critic_proves_it() -> None:
 
 
 def test_errors_are_those_of_repetition() -> None:
+    """Over 60 draws of one pair: the mean error is the spread, ± 2 of them cover the mean."""
     spec, data, model = shifted(1.0)
     probe = Ledger(spec, data)
-    values: dict[str, list[float]] = {"js": [], "reverse_kl": [], "kl": []}
-    for k in range(30):
+    names = ("js", "reverse_kl", "squared_hellinger", "total_variation")
+    values: dict[str, list[float]] = {name: [] for name in names}
+    errors: dict[str, list[float]] = {name: [] for name in names}
+    for k in range(60):
         with scope(k, "again"), torch.no_grad():
-            found = probe._counted(model.sample(20_000), 2)
-        for name, kept in values.items():
-            kept.append(found[name].value)
-    for name, kept in values.items():
-        spread = float(torch.tensor(kept).std())
-        assert rows_of(one_apart())[name]["error"] == pytest.approx(spread, rel=0.6)
+            found = probe._counted(model.sample(20_000))
+        for name in names:
+            values[name].append(found[name].value)
+            errors[name].append((found[name].high - found[name].value) / 1.96)
+    for name in names:
+        seen, error = torch.tensor(values[name]), torch.tensor(errors[name])
+        assert float(error.mean()) == pytest.approx(float(seen.std()), rel=0.25)
+        assert float(((seen - seen.mean()).abs() < 2 * error).float().mean()) > 0.85
+        assert rows_of(one_apart())[name]["error"] == pytest.approx(float(error.mean()), rel=0.5)
 
 
 def test_a_perfect_sampler_scores_the_floor() -> None:
