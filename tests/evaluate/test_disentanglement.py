@@ -117,5 +117,11 @@ def test_the_interval_holds_the_value_and_says_from_how_many() -> None:
     }
     for one in found.values():
         assert one["low"] <= one["value"] <= one["high"]
-        assert one["n"] == len(FACTORS)
+        # Informativeness is of the quarter that no forest has seen.
+        held = len(FACTORS) // 4 if one["name"] == "dci_informativeness" else len(FACTORS)
+        assert one["n"] == held
+    noisy = NOISE.normal(size=(len(FACTORS), 3)) + FACTORS
+    told = {one["name"]: one for one in scores(noisy, FACTORS, [0])["estimates"]}
+    inform = told["dci_informativeness"]
+    assert inform["low"] < inform["value"] < inform["high"] < inform["low"] + 0.2
     assert found["mig"]["high"] > found["mig"]["low"]
