@@ -175,6 +175,24 @@ def _words(value: float | None) -> str:
     return f"equilibrium: {name}"
 
 
+BATCH: Kind = "training batch"
+
+
+def loss_series(
+    name: str, title: str, truth: float | None = None, label: str = "", unit: str = "nats"
+) -> Series:
+    """What a player lowers, and its value at the equilibrium where that is known."""
+    return Series(
+        name, title, "loss", unit, BATCH, direction="lower", truth=truth, truth_label=label
+    )
+
+
+def confidence_series(name: str, title: str) -> Series:
+    """A probability by which two sorts are told apart, one half where they cannot be."""
+    level = "equilibrium"
+    return Series(name, title, "confidence", "probability", BATCH, truth=0.5, truth_label=level)
+
+
 def scores(critic: HasCritic, x: Tensor, generated: Tensor) -> tuple[Tensor, Tensor]:
     """C(x) and C(G(z)), (B,) each; in one pass where the batches cannot mix."""
     if mixes(critic, len(x)):
@@ -212,60 +230,23 @@ class Adversarial(Objective):
 
     def loss_series(self) -> tuple[Series, ...]:
         """The two players' losses."""
-        kind: Kind = "training batch"
         at_d, at_g = self.row.equilibrium
-        unit = self.row.unit
+        unit, whose = self.row.unit, "discriminator's" if self.logit else "critic's"
         return (
-            Series(
-                "loss_discriminator",
-                "discriminator's loss" if self.logit else "critic's loss",
-                "loss",
-                unit,
-                kind,
-                direction="lower",
-                truth=at_d,
-                truth_label=_words(at_d),
-            ),
-            Series(
-                "loss_generator",
-                "generator's loss",
-                "loss",
-                unit,
-                kind,
-                direction="lower",
-                truth=at_g,
-                truth_label=_words(at_g),
-            ),
+            loss_series("loss_discriminator", f"{whose} loss", at_d, _words(at_d), unit),
+            loss_series("loss_generator", "generator's loss", at_g, _words(at_g), unit),
         )
 
     def score_series(self) -> tuple[Series, ...]:
         """What the critic says of real and of generated examples."""
-        kind: Kind = "training batch"
         if not self.logit:
-            return (
-                Series("c_real", "C(x), training batch", "score", "dimensionless", kind),
-                Series("c_fake", "C(G(z)), training batch", "score", "dimensionless", kind),
+            return tuple(
+                Series(name, f"{of}, training batch", "score", "dimensionless", BATCH)
+                for name, of in (("c_real", "C(x)"), ("c_fake", "C(G(z))"))
             )
-        level = "equilibrium"
         return (
-            Series(
-                "d_real",
-                "D(x), training batch",
-                "confidence",
-                "probability",
-                kind,
-                truth=0.5,
-                truth_label=level,
-            ),
-            Series(
-                "d_fake",
-                "D(G(z)), training batch",
-                "confidence",
-                "probability",
-                kind,
-                truth=0.5,
-                truth_label=level,
-            ),
+            confidence_series("d_real", "D(x), training batch"),
+            confidence_series("d_fake", "D(G(z)), training batch"),
         )
 
     def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:

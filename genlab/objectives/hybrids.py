@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from genlab.divergences import LOG_2, closed_form_kl
-from genlab.measure import Kind, Series
+from genlab.measure import Series
 from genlab.models.base import (
     GenerativeModel,
     HasCodes,
@@ -22,31 +22,20 @@ from genlab.models.base import (
     HasLatentCritic,
     HasLikelihood,
 )
-from genlab.objectives.adversarial import ROWS, Adversarial
+from genlab.objectives.adversarial import (
+    BATCH,
+    ROWS,
+    Adversarial,
+    confidence_series,
+    loss_series,
+)
 from genlab.objectives.base import Loss, Objective, Player
 from genlab.registry import OBJECTIVES
 from genlab.spec import Options, option
 
-_BATCH: Kind = "training batch"
-
-
 #: Weight of a continuous code against a category: it holds information without bound, and would
 #: take the generator over (the source weighs it less too).
 CONTINUOUS = 0.1
-
-
-def _loss(name: str, title: str, truth: float | None = None, label: str = "") -> Series:
-    series = Series(name, title, "loss", "nats", _BATCH, direction="lower")
-    return series if truth is None else _at(series, truth, label)
-
-
-def _at(series: Series, truth: float, label: str) -> Series:
-    return replace(series, truth=truth, truth_label=label)
-
-
-def _confidence(name: str, title: str) -> Series:
-    series = Series(name, title, "confidence", "probability", _BATCH)
-    return _at(series, 0.5, "equilibrium")
 
 
 def _told_apart(real: Tensor, fake: Tensor) -> Loss:
@@ -109,7 +98,7 @@ class Information(Adversarial):
                     f"I(c; G(z)) ≥ H(c) + log Q(c | G(z)), {part} code, training batch",
                     "information",
                     "nats",
-                    _BATCH,
+                    BATCH,
                     direction="higher",
                 )
                 for name, part in parts.items()
@@ -149,7 +138,7 @@ class Information(Adversarial):
 
     def loss_series(self) -> tuple[Series, ...]:
         critic, generator = super().loss_series()
-        recogniser = _loss("loss_recogniser", "recogniser's loss, −log Q(c | G(z))")
+        recogniser = loss_series("loss_recogniser", "recogniser's loss, −log Q(c | G(z))")
         return critic, recogniser, replace(generator, truth=None, truth_label="")
 
 
@@ -173,10 +162,10 @@ class AdversariallyLearned(Objective):
     def series(self) -> tuple[Series, ...]:
         words = "equilibrium: log 4"
         return (
-            _loss("loss_discriminator", "joint critic's loss", 2 * LOG_2, words),
-            _loss("loss_generator", "loss of generator and encoder", 2 * LOG_2, words),
-            _confidence("d_real", "D(x, E(x)), training batch"),
-            _confidence("d_fake", "D(G(z), z), training batch"),
+            loss_series("loss_discriminator", "joint critic's loss", 2 * LOG_2, words),
+            loss_series("loss_generator", "loss of generator and encoder", 2 * LOG_2, words),
+            confidence_series("d_real", "D(x, E(x)), training batch"),
+            confidence_series("d_fake", "D(G(z), z), training batch"),
         )
 
     def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:
@@ -218,15 +207,17 @@ class AdversarialPrior(Objective):
             "reconstruction E_q log p(x|z), training batch",
             "loss",
             "nats",
-            _BATCH,
+            BATCH,
             direction="higher",
         )
         return (
             reconstruction,
-            _loss("loss_discriminator", "latent critic's loss", 2 * LOG_2, "equilibrium: log 4"),
-            _loss("loss_encoder", "encoder's loss in the game", LOG_2, "equilibrium: log 2"),
-            _confidence("d_real", "D(z), z of the prior, training batch"),
-            _confidence("d_fake", "D(z), z of the encoder, training batch"),
+            loss_series(
+                "loss_discriminator", "latent critic's loss", 2 * LOG_2, "equilibrium: log 4"
+            ),
+            loss_series("loss_encoder", "encoder's loss in the game", LOG_2, "equilibrium: log 2"),
+            confidence_series("d_real", "D(z), z of the prior, training batch"),
+            confidence_series("d_fake", "D(z), z of the encoder, training batch"),
         )
 
     def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:
@@ -283,21 +274,21 @@ class LearnedSimilarity(Objective):
     def series(self) -> tuple[Series, ...]:
         words = "log p(f(x) | z) in the critic's features, training batch"
         return (
-            _loss("loss_encoder", "encoder's loss"),
-            _loss("loss_generator", "decoder's loss"),
+            loss_series("loss_encoder", "encoder's loss"),
+            loss_series("loss_generator", "decoder's loss"),
             # One real example for two made ones: at the equilibrium D = 1/3.
-            _loss("loss_discriminator", "critic's loss"),
-            Series("kl", "KL(q(z|x) ‖ p(z)), training batch", "divergence", "nats", _BATCH),
-            Series("likeness", words, "likeness", "nats", _BATCH, direction="higher"),
-            Series("d_real", "D(x), training batch", "confidence", "probability", _BATCH),
+            loss_series("loss_discriminator", "critic's loss"),
+            Series("kl", "KL(q(z|x) ‖ p(z)), training batch", "divergence", "nats", BATCH),
+            Series("likeness", words, "likeness", "nats", BATCH, direction="higher"),
+            Series("d_real", "D(x), training batch", "confidence", "probability", BATCH),
             Series(
                 "d_reconstructed",
                 "D(x̃), reconstructed, training batch",
                 "confidence",
                 "probability",
-                _BATCH,
+                BATCH,
             ),
-            Series("d_fake", "D(G(z)), training batch", "confidence", "probability", _BATCH),
+            Series("d_fake", "D(G(z)), training batch", "confidence", "probability", BATCH),
         )
 
     def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:
