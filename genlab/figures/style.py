@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# Streamlit imports pandas at its first chart, and plotly takes up what it finds of it: in another
+# thread that may be half a module.
+import pandas  # noqa: F401
 import plotly.graph_objects as go
 
 #: Okabe and Ito 2008, with black and yellow (unreadable on one of the two backgrounds) replaced.
