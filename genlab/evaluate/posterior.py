@@ -76,12 +76,10 @@ class Parts(Probe):
 
 
 def _sheet(parts: Tensor) -> Picture:
-    """The parts as pictures, the rows filled up with black."""
+    """The parts as pictures."""
     columns = min(COLUMNS, len(parts))
-    missing = -len(parts) % columns
-    filled = torch.cat([parts, torch.zeros(missing, *parts.shape[1:])]).clamp(0.0, 1.0)
     note = "the parts of the model in data space, the largest share first"
-    return Picture("images", "Parts", {"x": filled, "columns": columns}, note)
+    return Picture("images", "Parts", {"x": parts.clamp(0.0, 1.0), "columns": columns}, note)
 
 
 @PROBES.register("perplexity", title="Perplexity of held-out bags of words")

@@ -198,6 +198,12 @@ def test_two_runs_lie_over_each_other(app: Any, page: Any, run: ScriptedRun, sho
         "all => all.map(p => p.dataset.series)"
     )
     assert {one.split("/")[0] for one in ids} == {run.id, other.id}
+    # What both have is in one chart, with a line and a name for each run.
+    names = page.locator(".gl-chart").evaluate_all(
+        "all => all.map(c => [...c.querySelectorAll('.gl-legend button')].map(b => b.innerText))"
+    )
+    assert names
+    assert all(len(set(one)) == 2 and "Second" in one for one in names), names
     scrub(page, 30)
     for index in range(2):
         figure = page.locator('[data-panel="samples"] figure').nth(index)

@@ -18,7 +18,7 @@ export function make(tag, attributes = {}, parent = null, text = null) {
 export function short(value) {
   if (value === null || value === undefined) return "not finite";
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(2);
+  if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(2).replace(/\.?0+e/, "e");
   return String(+value.toPrecision(4));
 }
 

@@ -250,12 +250,12 @@ export class Ledger {
       const bar = make("i", { class: row.value === "infinite" ? "gl-infinite" : "" }, track);
       bar.style.width = `${100 * place(row.value === "infinite" ? Infinity : row.value - row.least)}%`;
       if (Number.isFinite(row.floor)) make("b", { title: "a perfect sampler" }, track).style.left = `${100 * place(row.floor - row.least)}%`;
-      const error = row.error === null ? "" : ` ± ${short(row.error)}`;
+      const error = row.error ? ` ± ${short(row.error)}` : "";
       const least = row.value === "infinite" && row.at_least !== null ? ` (> ${short(row.at_least)})` : "";
       make("td", {}, line, `${told(row.value)}${Number.isFinite(row.value) ? error : least}`);
       make("td", {}, line, told(row.floor));
       const { bound } = row;
-      const words = bound ? `${bound.side === "lower" ? "≥" : "≤"} ${told(bound.value)}${bound.error === null ? "" : ` ± ${short(bound.error)}`}` : "";
+      const words = bound ? `${bound.side === "lower" ? "≥" : "≤"} ${told(bound.value)}${bound.error ? ` ± ${short(bound.error)}` : ""}` : "";
       make("td", { title: bound ? `${bound.how}, n = ${often(bound.n)}` : "" }, line, words);
       return line;
     }));

@@ -32,6 +32,7 @@ export function mount({ data, parentElement, setStateValue, setTriggerValue }) {
 class View {
   constructor(parent) {
     this.runs = new Map();
+    this.common = "";
     this.charts = new Map();
     this.panels = new Map();
     this.step = null;
@@ -175,7 +176,7 @@ class View {
 
   plan() {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.tick(), this.pause());
+    this.timer = setTimeout(() => this.tick(), this.anew ? 0 : this.pause());
   }
 
   pause() {
@@ -187,6 +188,7 @@ class View {
 
   async tick() {
     const mine = (this.ticket = {});
+    this.anew = false;
     this.theme();
     if (!document.hidden) {
       const now = performance.now();
@@ -242,7 +244,9 @@ class View {
     if (full) {
       run.frames = {};
       run.events = [];
-      for (const about of news.charts ?? []) this.prepare(run, about);
+      run.says = news.charts ?? [];
+      if (this.together()) return;
+      for (const about of run.says) for (const part of this.parted(about)) this.prepare(run, part);
       for (const chart of this.charts.values()) chart.clear(`${run.id}/`);
     }
     run.seq = Math.max(news.seq ?? 0, run.seq);
@@ -265,6 +269,28 @@ class View {
     }
   }
 
+  // Whether it has changed which numbers several runs have in common; all are read anew then.
+  together() {
+    const names = [...this.runs.values()].flatMap((run) => [...new Set((run.says ?? []).flatMap((about) => about.lines.map((line) => line.name)))]);
+    const common = [...new Set(names.filter((name, at) => names.indexOf(name) !== at))].sort().join(" ");
+    if (common === this.common) return false;
+    this.common = common;
+    this.rebuild();
+    this.anew = true;
+    return true;
+  }
+
+  // A number that several runs have gets a chart of its own, a line a run; the rest stays in its group.
+  parted(about) {
+    const common = new Set(this.common.split(" "));
+    const rest = about.lines.filter((line) => !common.has(line.name));
+    const own = about.lines.filter((line) => common.has(line.name)).map((line) => ({
+      key: `${about.key} ${line.name}`, title: line.title, note: [about.note, line.note].filter(Boolean).join(", "),
+      lines: [{ ...line, title: "", note: "" }],
+    }));
+    return rest.length ? [...own, { ...about, lines: rest }] : own;
+  }
+
   // The chart of a group: one for all runs that say the same things, another one for a run of another kind.
   prepare(run, about) {
     const names = about.lines.map((line) => line.name);
@@ -285,7 +311,7 @@ class View {
       if (!chart.names.has(line.name)) chart.names.set(line.name, chart.names.size);
       const place = chart.names.get(line.name);
       chart.line(`${run.id}/${line.name}`, {
-        title: several ? `${run.title}: ${line.title}` : line.title,
+        title: several ? [run.title, line.title].filter(Boolean).join(": ") : line.title,
         note: line.note,
         colour: several ? run.colour : `var(--gl-${place % PALETTE})`,
         dash: several ? DASHES[place % DASHES.length] : DASHES[Math.floor(place / PALETTE) % DASHES.length],
@@ -308,8 +334,7 @@ class View {
   panel(name) {
     let panel = this.panels.get(name);
     if (!panel) {
-      const several = this.runs.size > 1;
-      const card = make("section", { class: `gl-card${several ? " gl-wide" : ""}`, "data-panel": name }, this.cards);
+      const card = make("section", { class: "gl-card", "data-panel": name }, this.cards);
       const header = make("header", {}, card);
       const title = make("h3", {}, header, name);
       const note = make("p", { class: "gl-note" }, card);
@@ -325,14 +350,19 @@ class View {
         panel.title.textContent = [...new Set(panel.titles.values())].join(" · ");
         panel.card.setAttribute("aria-label", panel.title.textContent);
         (several ? cell.note : panel.note).textContent = about.note || "";
-        panel.card.classList.toggle("gl-wide", several || WIDE.has(about.form));
+        panel.form = about.form;
+        this.widen(panel);
       };
       const cell = new Cell(panel.box, run, name, { several, header: panel.header, told });
       panel.cells.set(run.id, cell);
+      this.widen(panel);
       cell.figure.style.order = run.index;
       this.seen.observe(cell.figure);
     }
   }
+
+  // Pictures of several runs stand side by side; what one run alone has, is as wide as a chart.
+  widen(panel) { panel.card.classList.toggle("gl-wide", panel.cells.size > 1 || WIDE.has(panel.form)); }
 
   scrub(step) {
     this.step = step;

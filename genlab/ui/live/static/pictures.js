@@ -88,6 +88,9 @@ export class Cell {
       this.img.width = about.columns * width;
       this.img.height = rows * height;
       make("div", {}, sheet).style.backgroundSize = `${100 / about.columns}% ${100 / rows}%`;
+      // Places of the last row that hold no picture look like the card, not like black pictures.
+      const rest = rows * about.columns - about.n;
+      if (rest) Object.assign(make("div", { class: "gl-blank" }, sheet).style, { left: `${100 - (100 * rest) / about.columns}%`, top: `${100 - 100 / rows}%` });
     }
     this.img.alt = `${about.title ?? this.panel}, ${about.n} images, step ${step}`;
     this.img.src = next.src;
