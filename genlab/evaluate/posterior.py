@@ -183,10 +183,12 @@ class PosteriorDraws(Probe):
             for name in self.names:
                 exact = self._known(name, word)
                 label = "" if exact is None else f"exact {word} of {name}"
+                title = f"{word} of {name}"
                 row = Series(
-                    f"{word}_{name}", name, group, "", "Monte Carlo", 0, "none", exact, label
+                    f"{word}_{name}", title, group, "", "Monte Carlo", 0, "none", exact, label
                 )
                 rows.append(row)
+        rows.append(Series("posterior_draws", "draws in these numbers", "draws", "count", "exact"))
         if self.predicts:
             title = "log mean_θ p(row | θ), held-out"
             rows.append(
@@ -228,6 +230,7 @@ class PosteriorDraws(Probe):
         draws = {name: model.numbers()[name].flatten() for name in self.names}
         values = {f"mean_{name}": float(x.mean()) for name, x in draws.items()}
         values |= {f"sd_{name}": float(x.std()) for name, x in draws.items()}
+        values["posterior_draws"] = float(len(next(iter(draws.values()))))
         pictures = {"posterior": self._posterior(draws)}
         if self.predicts:
             found = model.log_predictive(held_out(self.data, self.n)[0])

@@ -228,7 +228,7 @@ class LogJointModel(GenerativeModel[O], HasDraws, Bayesian):
                 half = half if word == "mean" else half / (2 * max(sd, 1e-300))
                 series = Series(
                     f"posterior_{word}_{name}",
-                    f"posterior {word} of {name}{'' if draws.shape[1] > 1 else ', by q'}",
+                    f"{word} of {name} over the draws",
                     f"posterior {word}",
                     "",
                     "Monte Carlo",

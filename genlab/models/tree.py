@@ -68,7 +68,8 @@ class OnTree(FullyVisible[T], HasMarginals, Bayesian):
 
     @classmethod
     def defaults(cls, meta: DataMeta) -> dict[str, Any]:
-        return {"objective": "bayes"}
+        # Small batches, so that one sees it learn: one pass is all there is.
+        return {"objective": "bayes", "batch": 32}
 
     def put(
         self, parents: Tensor, tables: Tensor, roots: Tensor, classes: Tensor | None = None
