@@ -32,7 +32,7 @@ from genlab.evaluate.common import (
     trained_on,
 )
 from genlab.measure import Picture, Reading, Series
-from genlab.models.base import GenerativeModel, HasCritic, HasDecoder
+from genlab.models.base import GenerativeModel, HasCritic, HasDecoder, HasEncoder
 from genlab.registry import OBJECTIVES
 from genlab.spec import RunSpec
 
@@ -66,6 +66,8 @@ class Critic(Probe):
         #: Whether σ(score) is the critic's probability that x is real; of a pack it is not of x.
         packs = getattr(spec.model_options, "pack", 1) > 1
         self.logit: bool = getattr(objective, "logit", True) and not packs
+        #: Whether the run trains the critic; a model may have one that its objective leaves alone.
+        self.trained = any(player.name == "discriminator" for player in objective.players)
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
@@ -90,6 +92,8 @@ class Critic(Probe):
                 truth_label="equilibrium",
             )
 
+        if not self.trained:
+            return ()
         if not self.logit:
             return tuple(
                 Series(name, title, "score", "dimensionless", "Monte Carlo", self.n)
@@ -113,6 +117,8 @@ class Critic(Probe):
         )
 
     def read(self, model: GenerativeModel, step: int) -> Reading:
+        if not self.trained:
+            return Reading()
         assert isinstance(model, HasCritic)
         with settled(model, self.data):
             real = model.score(held_out(self.data, self.n)[0])
@@ -163,7 +169,8 @@ class CriticFeatures(Probe):
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
-        return is_adversarial(model)
+        # With an encoder the latent space itself is drawn there.
+        return is_adversarial(model) and not issubclass(model, HasEncoder)
 
     def read(self, model: GenerativeModel, step: int) -> Reading:
         assert isinstance(model, HasCritic)

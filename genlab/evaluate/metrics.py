@@ -247,6 +247,8 @@ def _adversarial(
     assert isinstance(model, HasCritic)
     n = len(x)
     objective = None if spec is None else OBJECTIVES[spec.objective](spec.objective_options)
+    if objective and not any(player.name == "discriminator" for player in objective.players):
+        return []
     divergence: FDivergence | None = getattr(objective, "divergence", None)
     logit = getattr(objective, "logit", True)
     if not logit and divergence is None:

@@ -41,7 +41,9 @@ CODES, REACH = 2048, 6.0
 
 def logit_of(spec: RunSpec) -> bool:
     """Whether σ(score) is the critic's probability that x is real, under the run's objective."""
-    return bool(getattr(OBJECTIVES[spec.objective](spec.objective_options), "logit", True))
+    objective = OBJECTIVES[spec.objective](spec.objective_options)
+    trains = any(player.name == "discriminator" for player in objective.players)
+    return trains and bool(getattr(objective, "logit", True))
 
 
 def judges_examples(spec: RunSpec) -> bool:

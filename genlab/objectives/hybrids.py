@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -265,6 +266,8 @@ class LearnedSimilarity(Objective):
 
     Options = VAEGANOptions
     requires = (GenerativeModel, HasLikelihood, HasEncoder, HasCritic)
+    #: The best critic is p/(p + r + q), r the law of x̃: its σ is not p/(p + q), and bounds no JS.
+    logit: ClassVar[bool] = False
 
     @property
     def players(self) -> tuple[Player, ...]:

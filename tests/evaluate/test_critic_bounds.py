@@ -21,7 +21,7 @@ from genlab.spec import RunSpec
 def looked(
     **values: object,
 ) -> tuple[Dataset, GenerativeModel, dict[str, Series], dict[str, float], dict[str, Picture]]:
-    spec = RunSpec.build(data="ring", model="gan", **values)
+    spec = RunSpec.build(**({"data": "ring", "model": "gan"} | values))
     data = datasets.load(spec)
     with scope(0, "weights"):
         model = models.build(spec).eval()
@@ -65,6 +65,19 @@ def test_a_score_is_not_called_a_confidence(objective: str) -> None:
     payload = pictures["confidence"].payload
     assert pictures["confidence"].title == "Distribution of the critic's scores"
     assert {sum(c) for c in payload["counts"].values()} == {256}
+
+
+def test_the_critic_of_a_vae_gan_is_a_score_and_one_that_nobody_trains_is_not_looked_at() -> None:
+    """At the equilibrium of three sorts σ is 1/3, which no line at ½ may be held against."""
+    *_, series, numbers, pictures = looked(model="vae_gan", objective="vae_gan")
+    assert {"js_bound", "val_d_real", "d_gap", "d_calibration"}.isdisjoint(numbers)
+    assert series["val_c_real"].truth is None
+    assert pictures["latent"].title == "Latent space"
+    *_, numbers, pictures = looked(model="vae_gan", objective="elbo")
+    critics = {"js_bound", "val_d_real", "val_c_real", "d_gap", "d_calibration"}
+    assert critics.isdisjoint(numbers)
+    assert "confidence" not in pictures
+    assert "val_elbo" in numbers
 
 
 @pytest.mark.parametrize("objective", ["nonsaturating", "minimax", "r1"])

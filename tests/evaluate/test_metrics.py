@@ -72,17 +72,21 @@ def test_gan_metrics_of_an_untrained_pair() -> None:
 def test_a_critic_is_asked_for_what_its_objective_makes_of_it() -> None:
     """A score without a scale is no probability; an f-GAN's bounds the f-GAN's divergence."""
 
-    def of(**values: object) -> dict[str, object]:
-        spec = RunSpec.build(model="gan", data="ring", **values)
+    def of(model: str = "gan", **values: object) -> dict[str, object]:
+        spec = RunSpec.build(model=model, data="ring", **values)
         data = datasets.load(spec)
         with scope(0, "weights"):
-            model = models.build(spec)
-        return {e.series.name: e for e in evaluate(model, data, n=200, spec=spec)}
+            built = models.build(spec)
+        return {e.series.name: e for e in evaluate(built, data, n=200, spec=spec)}
 
     told = {"test_js_bound", "test_d_accuracy"}
     assert told <= set(of())
     for objective in ("wgan", "wgan_gp", "lsgan", "hinge", "r3gan"):
         assert not {*told, "test_f_bound"} & set(of(objective=objective))
+    # The critic of a VAE-GAN tells three sorts apart, and the ELBO trains none.
+    for objective in ("vae_gan", "elbo"):
+        assert not told & set(of("vae_gan", objective=objective))
+    assert told <= set(of("vae_gan", objective="nonsaturating"))
     got = of(objective="fgan", divergence="pearson")
     assert not told & set(got)
     bound = got["test_f_bound"]
