@@ -183,12 +183,14 @@ class GAN(GeneratorAndCritic[GANOptions], HasChains):
         common = {"objective": "nonsaturating"}
         if meta.is_image:
             nets = {"latent": 64, "hidden": 256, "layers": 2}
-            return common | nets | {"lr": 2e-4, "beta1": 0.5}
+            # On 8 x 8 digits 2,000 steps at 2e-4 leave a few blurred shapes, at 1e-3 all digits.
+            return common | nets | {"lr": 1e-3 if meta.dim < 256 else 2e-4, "beta1": 0.5}
         # No momentum and a short memory: on the ring of 8 modes every seed of four reached all
         # modes within 500 steps, with beta1 = 0.5 and beta2 = 0.999 three of four did.
         # Batches of 128: on the ring four seeds of four had 92 to 95 % of high quality after 3,000
         # steps (94 to 96 % with 256), in two thirds of the time.
-        nets = {"latent": 2, "hidden": 64, "layers": 3}
+        # On the line one code, so that the generator's law is integrated and not counted.
+        nets = {"latent": min(2, meta.dim), "hidden": 64, "layers": 3}
         return common | nets | {"lr": 1e-3, "beta1": 0.0, "beta2": 0.9, "batch": 128}
 
 
@@ -221,10 +223,7 @@ class DCGAN(GeneratorAndCritic[DCGANOptions]):
 
     @classmethod
     def defaults(cls, meta: DataMeta) -> dict[str, Any]:
-        return {
-            "objective": "nonsaturating",
-            "lr": 2e-4,
-            "beta1": 0.5,
-            "batch": 128,
-            "width": 16 if meta.dim < 256 else 32,
-        }
+        # For 28 x 28 digits the paper's 2e-4 and batches of 128 need minutes of a core; with these
+        # all digits are drawn after 40 s of it (900 steps).
+        size = {"lr": 2e-4, "batch": 128} if meta.dim < 256 else {"lr": 5e-4, "batch": 64}
+        return {"objective": "nonsaturating", "beta1": 0.5, "width": 16} | size
