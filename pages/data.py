@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from genlab.registry import DATASETS, models_for
+from genlab.registry import DATASETS, MODELS, models_for
 from genlab.ui import forms, links, pictures, state
 
 st.title("Data")
@@ -27,7 +27,7 @@ with left:
     source = DATASETS[picked]
     meta = source.meta(source.Options.build(values))
     pictures.describe(meta)
-    able = ", ".join(models_for(picked, values)) or "none yet"
+    able = ", ".join(MODELS.row(name).title for name in models_for(picked, values)) or "none yet"
     st.markdown(f"**Models that can learn it**: {able}")
     if st.button("Train on this", icon=":material/play_circle:", key="data.train"):
         links.train({"data": picked, **{k: str(v) for k, v in values.items()}})

@@ -13,7 +13,8 @@ st.markdown(
     "See what generative models learn, while they learn it. "
     "Each run trains a small variational autoencoder or a generative adversarial network in the "
     "background, and every curve says what kind of number it is, with the exact answer beside it "
-    "where there is one. Start a preset below, or make your own on **Train**."
+    "where there is one. Start a preset below, make your own on **Train**, or read the theory, "
+    "with its numbers live, on **Learn**."
 )
 
 st.subheader("One click")

@@ -27,12 +27,13 @@ class Likelihood(Objective):
     def series(self) -> tuple[Series, ...]:
         kind: Kind = "training batch"
         return (
-            Series("nll", "−log p(x)", "loss", "nats", kind, direction="lower"),
+            Series("log_prob", "log p(x)", "loss", "nats", kind, direction="higher"),
             Series("bits_per_dim", "Bits per dimension", "bits", "bits/dim", kind, 0, "lower"),
         )
 
     def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:
         assert isinstance(model, HasLogProb)
-        nll = -model.log_prob(x)
-        dim = math.prod(x.shape[1:])
-        return Loss(nll.mean(), {"nll": nll, "bits_per_dim": nll / (dim * math.log(2))})
+        # As the look at held-out data has it, so that both are one curve in one chart.
+        log_prob = model.log_prob(x)
+        bits = -log_prob / (math.prod(x.shape[1:]) * math.log(2))
+        return Loss(-log_prob.mean(), {"log_prob": log_prob, "bits_per_dim": bits})
