@@ -171,7 +171,8 @@ def linear_defaults(meta: DataMeta) -> dict[str, Any]:
         return {"latent": 20, "hidden": 400, "layers": 1, "lr": 1e-3}
     if meta.is_image:
         return {"latent": 8, "hidden": 128, "layers": 1, "lr": 2e-3}
-    return {"latent": 2, "hidden": 64, "layers": 2, "lr": 2e-3, "batch": 256}
+    # On the line one code, so that the marginal p(x) is integrated and not counted.
+    return {"latent": min(2, meta.dim), "hidden": 64, "layers": 2, "lr": 2e-3, "batch": 256}
 
 
 def conv_defaults(meta: DataMeta) -> dict[str, Any]:
