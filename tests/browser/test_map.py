@@ -185,3 +185,38 @@ def test_the_map_by_keyboard_in_the_dark_on_a_telephone(
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= 360
     assert page.console_errors == []
+
+
+def test_a_map_is_seen_to_settle_in_a_worker_and_stops_when_told(
+    app: Any, page: Any, shot: Any, trained: str
+) -> None:
+    page.goto(f"{app.url}/explore?run={trained}&method=tsne&what=prior&n=2000&seed=5&tool=own")
+    live = page.locator("canvas.gl-scatter[data-points='2000']").first
+    live.wait_for(timeout=90_000)
+    key = str(live.get_attribute("data-map"))
+    words = live.get_attribute("aria-label")
+    before = runs.job_so_far(key)
+    assert before is not None
+    # It moves on by itself: the next look says a later iteration, and the points are elsewhere.
+    eventually(lambda: live.get_attribute("aria-label") != words, "the map does not move on")
+    shot("map-settling")
+    eventually(
+        lambda: (
+            (so_far := runs.job_so_far(key)) is None
+            or not np.array_equal(so_far["xy"], before["xy"])
+        ),
+        "the points do not move",
+    )
+    page.get_by_role("button", name="Stop here").click()
+    page.get_by_text("(stopped there)").wait_for(timeout=60_000)
+    assert runs.job(key).status == "done"
+    found = runs.job_result(key)
+    assert bool(found["stopped"])
+    assert 0 < int(found["iterations"]) < 1000
+    assert found["xy"].shape == (2000, 2)
+    assert np.isfinite(found["xy"]).all()
+    page.get_by_text(f"nats after {int(found['iterations'])} iterations").wait_for()
+    # What the worker showed on its way, and the wish to stop, are gone.
+    assert runs.job_so_far(key) is None
+    assert not [name for name in runs.files().names("jobs") if f"{key}.part" in name]
+    assert page.console_errors == []

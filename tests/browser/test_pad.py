@@ -11,6 +11,7 @@ import torch
 
 from genlab import latent, runs
 from genlab.models.labels import held_at_class
+from tests.browser.test_live import eventually
 
 pytestmark = pytest.mark.browser
 
@@ -23,13 +24,14 @@ PIXELS = """(root) => {
 
 @pytest.fixture(scope="module")
 def trained(app):
-    """Short runs in the app's own store: a VAE, a conditional one, a GAN on points."""
+    """Short runs in the app's own store: VAEs, one given the class, a GAN on points."""
     from genlab.runs import foreground
 
     made = {
         "vae": {"model": "conv_vae", "data": "digits", "latent": 4, "steps": 60},
         "cvae": {"model": "cvae", "data": "digits", "latent": 3, "steps": 60},
         "ring": {"model": "gan", "data": "ring", "steps": 40},
+        "strip": {"model": "vae", "data": "digits", "latent": 1, "steps": 30},
     }
     return {name: foreground.train(values, title=name).id for name, values in made.items()}
 
@@ -124,4 +126,30 @@ def test_a_class_is_held_and_points_are_drawn_among_the_data(app, page, trained)
     z = committed(page)
     exact = latent.decoded(runs.open_run(trained["ring"]).model(), z[None])[0]
     assert pad.evaluate("root => root.pad.decoded") == pytest.approx(exact.tolist(), abs=1e-5)
+    assert not page.console_errors
+
+
+def test_one_direction_is_a_strip(app, page, trained, shot):
+    pad = opened(app, page, trained["strip"], **{"t.pad_z": "0.25"})
+    model = runs.open_run(trained["strip"]).model()
+    assert (
+        np.abs(canvas(pad) - bytes_of(latent.decoded(model, torch.tensor([[0.25]]))[0])).max() <= 1
+    )
+    drag(page, np.array([0.5, 0.5]), np.array([0.85, 0.4]))
+    page.wait_for_function("() => !location.href.includes('pad_z=0.25')")
+    z = committed(page)
+    assert z.shape == (1,)
+    assert float(z) > 0.5
+    assert np.abs(canvas(pad) - bytes_of(latent.decoded(model, z[None])[0])).max() <= 1
+    box = page.locator(".gl-square").bounding_box()
+    assert box["width"] == pytest.approx(4 * box["height"], rel=0.02)
+    shot("pad-strip", full_page=True)
+    # A page mounted anew goes on from there: its first move is later than the last one.
+    page.reload()
+    page.wait_for_selector(".gl-pad[data-program]", timeout=60_000)
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    page.locator(".gl-square").focus()
+    page.keyboard.press("Shift+ArrowLeft")
+    page.wait_for_function("z => !location.href.endsWith(z)", arg=f"{float(z):.4g}")
+    eventually(lambda: float(committed(page)) < float(z), "the move after the reload was lost")
     assert not page.console_errors

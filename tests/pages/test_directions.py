@@ -125,7 +125,7 @@ def test_what_is_saved_is_offered_scored_and_added(visit, work, shelf):
     app.button(key="explore.directions.save.set").click().run()
     options = app.selectbox(key="explore.directions.c").options
     assert "saved: mixed (n = 1)" in options
-    app.segmented_control(key="explore.directions.part").set_value("directions").run()
+    app.segmented_control(key="explore.choice.part").set_value("directions").run()
     table = app.dataframe[0].value
     assert list(table["direction"])[-1] == "one not zero"
     app.selectbox(key="explore.directions.name").set_value("one not zero").run()
@@ -176,3 +176,11 @@ def test_a_model_without_codes_has_no_such_tool(visit, work, shelf):
     assert not any("Arithmetic" in name for options in tools for name in options)
     model = runs.open_run(shelf["made"]).model()
     assert latent.space(model) == "data"
+
+
+def test_a_decoder_that_reads_no_z_as_it_is_says_that_it_has_no_sefa(visit, work, shelf):
+    app = shown(visit, work, run=shelf["vq"], **{"t.part": "directions"})
+    assert sefa(runs.open_run(shelf["vq"]).model()) == []
+    assert any(text.startswith("No SeFa directions") for text in captions(app))
+    app = shown(visit, work, run=shelf["gan"], **{"t.part": "directions"})
+    assert not any(text.startswith("No SeFa directions") for text in captions(app))

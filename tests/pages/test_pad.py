@@ -211,3 +211,18 @@ def test_what_there_is_not_is_refused_in_a_sentence(shelf, path, status):
     assert found == status
     if headers["content-type"] == "application/json":
         assert len(json.loads(body)["error"]) > 15
+
+
+def test_one_direction_is_a_strip_and_starts_at_the_given_z(visit, work, shelf):
+    run = foreground.train({"model": "vae", "data": "digits", "latent": 1, "steps": 3}).id
+    app = shown(visit, work, run=run, tool="pad", **{"t.z": "0.75"})
+    assert not app.error
+    assert [box.label for box in app.selectbox if box.label in ("Across", "Up")] == ["Across"]
+    assert "|z| = 0.75" in said(app)
+    expected = stats.norm.logpdf(0.75)
+    assert f"log p(z) = {expected:.2f} nats" in said(app)
+    app.button(key="explore.pad.random").click().run()
+    z = latent.prior_sample(runs.open_run(run).model(), 1, 1)[0]
+    assert f"|z| = {float(z.norm()):.3g}" in said(app)
+    app.button(key="explore.pad.given").click().run()
+    assert "|z| = 0.75" in said(app)

@@ -96,12 +96,12 @@ def test_an_encoder_is_learned_on_request_and_then_used(
     assert r2 == pytest.approx(
         learned.judged(view.model(), both, view.data())["code_r2"], abs=6e-3
     )
-    app.segmented_control(key="explore.picture.picture").set_value("own").run()
-    app.segmented_control(key="explore.picture.source").set_value("held").run()
+    app.segmented_control(key="explore.choice.picture").set_value("own").run()
+    app.segmented_control(key="explore.choice.source").set_value("held").run()
     assert "learned afterwards" in words(app)
     assert "In codes (posterior means)" in words(app)
     # Jobs of the tools see it too: an inversion starts where the encoder points.
-    app.segmented_control(key="explore.picture.how").set_value("invert").run()
+    app.segmented_control(key="explore.choice.how").set_value("invert").run()
     while work():
         app = app.run()
     assert not app.exception

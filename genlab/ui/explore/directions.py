@@ -22,7 +22,7 @@ from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
 from genlab.runs import saved as kept
 from genlab.ui import pictures
 from genlab.ui.explore.jobs import result_of
-from genlab.ui.explore.scene import Scene, among_data, remember, remembered
+from genlab.ui.explore.scene import Scene, among_data, choice, remember, remembered
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.explore.travel import base_of
 from genlab.ui.messages import empty, fragment, plain, sentence
@@ -55,16 +55,8 @@ class Directions(Tool):
             "directions": directions_part,
         }
         left, right = st.columns([3, 2], vertical_alignment="bottom")
-        asked = remembered("part", "arithmetic")
-        part = left.segmented_control(
-            "What",
-            list(PARTS),
-            default=asked if asked in PARTS else "arithmetic",
-            key="explore.directions.part",
-            format_func=PARTS.__getitem__,
-            required=True,
-            label_visibility="collapsed",
-        )
+        with left:
+            part = choice("part", PARTS, "arithmetic")
         asked = remembered("probe", "logistic")
         kinds = list(PROBES)
         probe = right.selectbox(
@@ -74,11 +66,11 @@ class Directions(Tool):
             key="explore.directions.probe",
             format_func=lambda kind: PROBES[kind][0],
         )
-        remember(part=part, probe=probe)
+        remember(probe=probe)
         values = job_values(scene, str(probe))
         found = result_of("directions", values, what="The table of directions")
         if found is not None:
-            parts[str(part)](scene, found)
+            parts[part](scene, found)
 
 
 def job_values(scene: Scene, probe: str) -> dict[str, Any]:
@@ -251,6 +243,11 @@ def directions_part(scene: Scene, found: Mapping[str, Any]) -> None:
         return
     st.dataframe(table_of(listed), key="explore.directions.table", hide_index=True, height=248)
     st.caption(meaning(found))
+    if "sefa" not in found["kinds"]:
+        st.caption(
+            "No SeFa directions: no layer of this decoder reads z as it is, so there is no WᵀW "
+            "whose eigenvectors they would be."
+        )
     names = [one.name for one in listed]
     asked = remembered("direction", names[0])
     name = st.selectbox(

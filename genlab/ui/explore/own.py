@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import streamlit as st
@@ -20,7 +19,7 @@ from genlab.models.base import (
 )
 from genlab.ui import pictures
 from genlab.ui.explore.place import place_button
-from genlab.ui.explore.scene import Scene, among_data, remembered
+from genlab.ui.explore.scene import Scene, among_data, given_z
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import fragment
 
@@ -48,9 +47,9 @@ def sliders_part(scene: Scene) -> None:
     # around it lie codes that belong together nowhere.
     typical = isinstance(scene.model, HasEncoder) and not isinstance(scene.model, HasCodebook)
     first: tuple[str, Any] = ("zero", -1) if typical else ("random", 0)
-    kept = _given(size)
+    kept = given_z(size)
     if kept is not None:
-        first = ("given", kept)
+        first = ("given", tuple(kept.tolist()))
     kind, number = memory.get("explore.z", first)
     if kind == "random":
         base, tag = latent.prior_sample(scene.model, 1, number)[0], f"random{number}"
@@ -93,16 +92,6 @@ def sliders_part(scene: Scene) -> None:
         else:
             among_data(scene, "own", marks={"decoded": x[0]})
         place_button(scene, x[0], "a z of your own", z)
-
-
-def _given(size: int) -> tuple[float, ...] | None:
-    """The z that the URL keeps (``t.z``, of a picture of one's own); None where there is none."""
-    try:
-        found = tuple(float(word) for word in remembered("z").split())
-    except ValueError:
-        return None
-    sound = len(found) == size and all(math.isfinite(v) for v in found)
-    return found if sound else None
 
 
 @TOOLS.register("own", title="A z of your own")

@@ -1,4 +1,4 @@
-"""The pad: drag z over two directions of the latent space; the page itself decodes it."""
+"""The pad: drag z over one or two directions of the latent space; the page itself decodes it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
 from genlab.ui.explore.directions import job_values, saved
 from genlab.ui.explore.jobs import result_of
 from genlab.ui.explore.routes import addresses, program_of
-from genlab.ui.explore.scene import Scene, remember, remembered
+from genlab.ui.explore.scene import Scene, given_z, remember, remembered
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import empty, fragment, plain, sentence
 
@@ -55,7 +55,7 @@ def _component() -> Any:
 
 @TOOLS.register("pad", title="Pad")
 class Pad(Tool):
-    """A square over two directions: drag, and the picture follows."""
+    """A square over two directions, a strip over one: drag, and the picture follows."""
 
     icon = ":material/drag_pan:"
     order = 10
@@ -70,9 +70,6 @@ class Pad(Tool):
             program = program_of(query.run, query.step, query.label)
         except NotExportable as error:
             empty("No pad for this model.", sentence(error))
-            return
-        if scene.model.latent < 2:
-            empty("A pad needs two directions.", "This latent space has one; see Travel.")
             return
         pad_part(scene, program.version)
 
@@ -174,6 +171,8 @@ class Place:
             given = read(text, self.size) if text else None
             if text and given is None:
                 st.caption("The z of the address is not one of this model; the pad starts anew.")
+            if given is None:
+                given = given_z(self.size)
             z = pad.start(scene.model, scene.query.seed) if given is None else given
             st.session_state[self.slot] = (0, z)
 
@@ -208,8 +207,10 @@ def buttons(scene: Scene, place: Place) -> None:
     if st.button("Start", icon=":material/filter_center_focus:", key="explore.pad.start"):
         place.move(pad.start(model, scene.query.seed))
     if st.button("Random z", icon=":material/casino:", key="explore.pad.random"):
-        # The number of the move is the seed: the same clicks give the same codes.
-        place.move(latent.prior_sample(model, 1, scene.query.seed + place.n + 1)[0])
+        # The number of the draw is the seed: the same clicks give the same codes.
+        draw = st.session_state.get(f"{place.slot}.draws", 0) + 1
+        st.session_state[f"{place.slot}.draws"] = draw
+        place.move(latent.prior_sample(model, 1, scene.query.seed + draw)[0])
     row: int | None = st.session_state.get("explore.a")
     off = row is None or row >= len(scene.codes)
     asked = st.button("z of A", icon=":material/my_location:", key="explore.pad.a", disabled=off)
@@ -217,6 +218,14 @@ def buttons(scene: Scene, place: Place) -> None:
         found = latent_of(point(model, scene.data, scene.codes, row), scene.codes)
         if found is not None:
             place.move(found)
+    given = given_z(place.size)
+    if given is not None and st.button(
+        "Given z",
+        icon=":material/download:",
+        key="explore.pad.given",
+        help="The z that was sent from “Your own picture”; the address keeps it.",
+    ):
+        place.move(given)
     block = pad.category(model)
     if block is not None:
         first, size = block
@@ -250,11 +259,12 @@ def pad_data(scene: Scene, place: Place, vectors: Mapping[str, Array]) -> dict[s
         "n": place.n,
         "z": [float(f"{v:.{DIGITS}g}") for v in z],
         "u": uv[0].tolist(),
-        "v": uv[1].tolist(),
         "names": list(vectors),
         "span": [pad.span(reach @ w, float(z @ w)) for w in uv],
         "dots": (shown @ uv.T).round(3).tolist(),
     }
+    if len(uv) > 1:
+        data["v"] = uv[1].tolist()
     if not scene.image:
         x = held_out(scene.data).x[:POINTS].flatten(1).double()
         box = [[float(c.min()), float(c.max())] for c in x.T[:2]]
@@ -276,16 +286,19 @@ def pad_part(scene: Scene, version: str) -> None:
     names = list(every)
     left, right = st.columns(2)
     with left:
-        across = axis("Across", "pad_across", names, first[0])
+        shown = [axis("Across", "pad_across", names, first[0])]
+    rest = [name for name in names if abs(cosine(every[name], every[shown[0]])) < 0.999]
     with right:
-        rest = [name for name in names if abs(cosine(every[name], every[across])) < 0.999]
-        up = axis("Up", "pad_up", rest, next(n for n in [*first, *rest] if n in rest))
-    data = pad_data(scene, place, {across: every[across], up: every[up]})
+        if rest:
+            second = next(name for name in [*first, *rest] if name in rest)
+            shown.append(axis("Up", "pad_up", rest, second))
+    vectors = {name: every[name] for name in shown}
+    data = pad_data(scene, place, vectors)
     data |= addresses(query.run, query.step, query.label, version)
     _component()(key=key, data=data, default={"at": None}, on_at_change=lambda: None)
     if place.n > 0:
         remember(pad_z=written(place.z))
-    numbers(scene, place.z, {across: every[across], up: every[up]})
+    numbers(scene, place.z, vectors)
 
 
 def cosine(a: Array, b: Array) -> float:
@@ -307,4 +320,5 @@ def numbers(scene: Scene, z: Tensor, vectors: Mapping[str, Array]) -> None:
     )
     st.caption(plain(f"Let go at {at} · |z| = {float(z.norm()):.3g} · {likely}"))
     with st.expander("z in full"):
-        st.code(written(z), language=None, wrap_lines=True)
+        # No code block: the page would load a highlighter for it, and draw the map later.
+        st.text(written(z))

@@ -27,7 +27,7 @@ from genlab.ui.explore.draw import canvas
 from genlab.ui.explore.encoder import wish
 from genlab.ui.explore.jobs import result_of
 from genlab.ui.explore.place import place_button
-from genlab.ui.explore.scene import Scene, remember, remembered
+from genlab.ui.explore.scene import Scene, choice, remember, remembered
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import empty, fragment, plain, sentence
 
@@ -60,22 +60,6 @@ class YourPicture(Tool):
         parts["memory"] = memory_part
         part = choice("picture", {name: PARTS[name] for name in parts}, "own")
         parts[part](scene)
-
-
-def choice(word: str, titles: Mapping[str, str], first: str) -> str:
-    """One of a few, which the URL keeps."""
-    asked = remembered(word, first)
-    chosen = st.segmented_control(
-        word.capitalize(),
-        list(titles),
-        default=asked if asked in titles else first,
-        key=f"explore.picture.{word}",
-        format_func=titles.__getitem__,
-        required=True,
-        label_visibility="collapsed",
-    )
-    remember(**{word: chosen})
-    return str(chosen)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

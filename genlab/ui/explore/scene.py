@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import streamlit as st
+import torch
 from torch import Tensor
 
 from genlab import latent, runs
@@ -236,6 +238,33 @@ def remembered(word: str, default: str = "") -> str:
     # The address that the page sends may be older than what was taken away from it.
     found = st.session_state[key] if key in st.session_state else st.query_params.get(f"t.{word}")
     return default if found in (None, "") else str(found)
+
+
+def choice(word: str, titles: Mapping[str, str], first: str, *, label: str = "") -> str:
+    """One of a few, which the URL keeps as ``t.<word>``; the label is shown where there is one."""
+    key, asked = f"explore.choice.{word}", remembered(word, first)
+    if st.session_state.get(key) not in titles:
+        st.session_state[key] = asked if asked in titles else first
+    chosen = st.segmented_control(
+        label or word.capitalize(),
+        list(titles),
+        key=key,
+        format_func=titles.__getitem__,
+        required=True,
+        label_visibility="visible" if label else "collapsed",
+    )
+    remember(**{word: chosen})
+    return str(chosen)
+
+
+def given_z(size: int) -> Tensor | None:
+    """The z that the URL keeps for all tools (``t.z``), (size,); None where there is none."""
+    try:
+        found = [float(word) for word in remembered("z").split()]
+    except ValueError:
+        return None
+    sound = len(found) == size and all(math.isfinite(v) for v in found)
+    return torch.tensor(found) if sound else None
 
 
 def scene(view: Any, query: Query) -> Scene | None:

@@ -18,7 +18,14 @@ from genlab.latent.travel import sheet, traversal, usage, walk
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
 from genlab.ui import pictures
 from genlab.ui.explore.jobs import result_of
-from genlab.ui.explore.scene import Scene, among_data, remember, remembered
+from genlab.ui.explore.scene import (
+    Scene,
+    among_data,
+    choice,
+    given_z,
+    remember,
+    remembered,
+)
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import empty, fragment
 
@@ -49,18 +56,10 @@ class Travel(Tool):
             "ab": ab_part,
             "walk": walk_part,
         }
-        asked = remembered("way", "dimensions")
-        way = st.segmented_control(
-            "Way",
-            list(WAYS),
-            default=asked if asked in WAYS else "dimensions",
-            key="explore.travel.way",
-            format_func=WAYS.__getitem__,
-            required=True,
-            label_visibility="collapsed",
-        )
-        remember(way=way)
-        ways[str(way)](scene)
+        way = choice("way", WAYS, "dimensions")
+        if way != "ab":
+            base_part(scene)
+        ways[way](scene)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -73,16 +72,36 @@ def use_of(scene: Scene) -> Any:
     return _use(scene, scene.query.run, scene.query.step, scene.query.seed)
 
 
-def base_of(scene: Scene) -> tuple[Tensor, str]:
-    """Where a journey starts: at A, else at the centre of a VAE or at a draw for a GAN."""
+def bases(scene: Scene) -> dict[str, Tensor]:
+    """Where a journey may start: the given z, A, and the centre of a VAE or a draw for a GAN."""
+    found: dict[str, Tensor] = {}
+    given = given_z(int(scene.model.latent))
+    if given is not None:
+        found["the given z"] = given
     row = st.session_state.get("explore.a")
     if row is not None and row < len(scene.codes):
-        found = latent_of(point(scene.model, scene.data, scene.codes, int(row)), scene.codes)
-        if found is not None:
-            return found, "z of A"
+        at = latent_of(point(scene.model, scene.data, scene.codes, int(row)), scene.codes)
+        if at is not None:
+            found["z of A"] = at
     if isinstance(scene.model, HasEncoder):
-        return torch.zeros(scene.model.latent), "z = 0"  # type: ignore[attr-defined]
-    return latent.prior_sample(scene.model, 1, scene.query.seed)[0], "a draw of the prior"
+        return found | {"z = 0": torch.zeros(scene.model.latent)}  # type: ignore[attr-defined]
+    draw = latent.prior_sample(scene.model, 1, scene.query.seed)[0]
+    return found | {"a draw of the prior": draw}
+
+
+def base_of(scene: Scene) -> tuple[Tensor, str]:
+    """Where a journey starts, as it was chosen; the first there is where nothing was."""
+    found = bases(scene)
+    asked = remembered("base")
+    name = asked if asked in found else next(iter(found))
+    return found[name], name
+
+
+def base_part(scene: Scene) -> None:
+    """The choice of where a journey starts, where there is one; the URL keeps it."""
+    names = list(bases(scene))
+    if len(names) > 1:
+        choice("base", {name: name for name in names}, names[0], label="Start at")
 
 
 @fragment()

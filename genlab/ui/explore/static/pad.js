@@ -1,5 +1,6 @@
-// The pad: a square over two directions of the latent space. A drag moves z, and the decoder runs here, in the
-// page, at the screen's rate; Python hears of z when it is let go.
+// The pad: a square over two directions of the latent space, a strip where there is one. A drag moves z, and the
+// decoder runs here, in the page, at the screen's rate; Python hears of z when it is let go, with a number that no
+// other move has, whenever this was mounted.
 
 import { make } from "./chart.js";
 import { load } from "./decoder.js";
@@ -72,7 +73,10 @@ class Pad {
     const before = this.data;
     this.data = data;
     this.u = Float64Array.from(data.u);
-    this.v = Float64Array.from(data.v);
+    this.line = !data.v;
+    this.v = this.line ? new Float64Array(data.u.length) : Float64Array.from(data.v);
+    this.span = this.line ? [data.span[0], [-1, 1]] : data.span;
+    this.square.classList.toggle("gl-line", this.line);
     this.g = dot(this.u, this.v);
     if (!this.size) {
       this.size = new ResizeObserver(() => this.backdrop());
@@ -84,7 +88,8 @@ class Pad {
       this.n = data.n;
       this.z = Float64Array.from(data.z);
     }
-    this.square.setAttribute("aria-label", `z along ${data.names[0]} (left, right) and ${data.names[1]} (up, down); arrow keys move it, with shift further`);
+    const up = this.line ? "" : ` and ${data.names[1]} (up, down)`;
+    this.square.setAttribute("aria-label", `z along ${data.names[0]} (left, right)${up}; arrow keys move it, with shift further`);
     if (before?.program !== data.program) this.fetch(data);
     this.backdrop();
   }
@@ -114,7 +119,7 @@ class Pad {
 
   // z moves within the plane of the two directions, to where its projections on them are s and t.
   aim(s, t) {
-    const { u, v, z, g } = this, [[s0, s1], [t0, t1]] = this.data.span, [a, b] = this.at();
+    const { u, v, z, g } = this, [[s0, s1], [t0, t1]] = this.span, [a, b] = this.at();
     const ds = Math.min(s1, Math.max(s0, s)) - a, dt = Math.min(t1, Math.max(t0, t)) - b, left = 1 - g * g;
     const p = (ds - g * dt) / left, q = (dt - g * ds) / left;
     for (let i = 0; i < z.length; i++) z[i] += p * u[i] + q * v[i];
@@ -146,7 +151,7 @@ class Pad {
     if (!by || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     const steps = event.shiftKey ? 10 : 50, here = this.wanted ?? this.at();
-    this.wanted = here.map((value, i) => value + (by[i] * (this.data.span[i][1] - this.data.span[i][0])) / steps);
+    this.wanted = here.map((value, i) => value + (by[i] * (this.span[i][1] - this.span[i][0])) / steps);
     this.tick();
   }
 
@@ -158,7 +163,7 @@ class Pad {
     const z = Array.from(this.z, (value) => Number(value.toPrecision(DIGITS)));
     this.z.set(z);
     this.draw();
-    this.n += 1;
+    this.n = Math.max(this.n + 1, Date.now());
     this.report({ n: this.n, z });
   }
 
@@ -172,16 +177,17 @@ class Pad {
     this.ink = style.color;
     this.accent = style.getPropertyValue("--st-primary-color").trim() || "#0072b2";
     const back = (this.back ??= make("canvas"));
-    for (const canvas of [back, this.square]) if (canvas.width !== Math.round(side * scale)) canvas.width = canvas.height = Math.round(side * scale);
+    const high = this.line ? side / 4 : side, [wide, tall] = [side, high].map((length) => Math.round(length * scale));
+    for (const canvas of [back, this.square]) if (canvas.width !== wide || canvas.height !== tall) { canvas.width = wide; canvas.height = tall; }
     const pen = back.getContext("2d");
     pen.setTransform(scale, 0, 0, scale, 0, 0);
-    pen.clearRect(0, 0, side, side);
-    const paper = (this.paper = new Paper(pen, side, side, this.ink));
-    paper.span(...this.data.span);
-    paper.axes();
+    pen.clearRect(0, 0, side, high);
+    const paper = (this.paper = new Paper(pen, side, high, this.ink));
+    paper.span(...this.span);
+    paper.axes({ yticks: !this.line });
     pen.fillStyle = this.ink;
     pen.globalAlpha = 0.22;
-    for (const [s, t] of this.data.dots) {
+    for (const [s, t = 0] of this.data.dots) {
       pen.beginPath();
       pen.arc(paper.px(s), paper.py(t), 2.2, 0, 7);
       pen.fill();
@@ -202,7 +208,8 @@ class Pad {
     pen.setTransform(scale, 0, 0, scale, 0, 0);
     pen.strokeStyle = this.accent;
     pen.globalAlpha = 0.5;
-    for (const [a, b, c, d] of [[x, paper.top, x, paper.height - paper.bottom], [paper.left, y, paper.width - paper.right, y]]) {
+    const cross = [[x, paper.top, x, paper.height - paper.bottom], [paper.left, y, paper.width - paper.right, y]];
+    for (const [a, b, c, d] of cross) {
       pen.beginPath();
       pen.moveTo(a, b);
       pen.lineTo(c, d);
@@ -221,7 +228,7 @@ class Pad {
     this.took[this.frames++ % KEPT] = performance.now() - begun;
     if (this.data.box) this.plot(found);
     else this.picture(found);
-    this.words.textContent = `${this.data.names[0]} = ${s.toFixed(3)} · ${this.data.names[1]} = ${t.toFixed(3)}`;
+    this.words.textContent = this.data.names.map((name, i) => `${name} = ${(i ? t : s).toFixed(3)}`).join(" · ");
   }
 
   // The picture itself, a pixel a pixel; the style sheet enlarges it.
