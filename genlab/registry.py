@@ -193,7 +193,7 @@ class Combination:
         source, model_class = DATASETS[data], MODELS[model]
         given = {k: v for k, v in values.items() if k in {o.name for o in source.Options.table()}}
         meta = source.meta(source.Options.build(given))
-        why = unfit(model_class, meta)
+        why = misfit(model_class, meta)
         if why is not None:
             able = ", ".join(models_for(data, given)) or "none"
             raise SpecError("model", model, f"{why}; models for {data!r}: {able}")
@@ -304,7 +304,7 @@ class Combination:
         )
 
 
-def unfit(model: Any, meta: Any) -> str | None:
+def misfit(model: Any, meta: Any) -> str | None:
     """None if a model can learn such data, else the reason why not.
 
     Rows of a table are for models that name the columns they explain.
@@ -319,7 +319,7 @@ def models_for(data: str, values: Mapping[str, Any] | None = None) -> tuple[str,
     """The models that can learn this dataset."""
     source = DATASETS[data]
     meta = source.meta(source.Options.build(values or {}))
-    return tuple(row.name for row in MODELS.rows() if unfit(row.value, meta) is None)
+    return tuple(row.name for row in MODELS.rows() if misfit(row.value, meta) is None)
 
 
 def objectives_for(model: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from genlab.registry import (
     TABLES,
     Combination,
     algorithms_for,
+    misfit,
     models_for,
     objectives_for,
 )
@@ -225,7 +226,7 @@ def unfit(data: str, values: Mapping[str, Any]) -> None:
     """The models that these data do not fit, each with the reason: some need but one option."""
     source = DATASETS[data]
     meta = source.meta(source.Options.build(values))
-    reasons = {row.title: row.value.fits(meta) for row in TABLES["model"].rows()}
+    reasons = {row.title: misfit(row.value, meta) for row in TABLES["model"].rows()}
     with st.popover("Other models", icon=":material/help:", width="stretch"):
         st.markdown("**Not for these data, as they are:**")
         lines = [f"- {plain(title)}: {plain(why)}" for title, why in reasons.items() if why]

@@ -147,6 +147,20 @@ def test_a_model_that_does_not_fit_says_what_it_asks_for(visit, home):
     assert "PixelCNN" not in reasons(model="pixelcnn", binarise="threshold")
 
 
+def test_a_table_goes_with_the_models_of_its_columns(visit, home):
+    app = visit("train", data="linear_table", algorithm="hmc")
+    assert not app.error
+    assert list(field(app, "selectbox", "Model").options) == ["Linear regression (Bayesian)"]
+    both = ["Automatic differentiation VI (ADVI)", "Hamiltonian Monte Carlo"]
+    assert list(field(app, "selectbox", "Algorithm").options) == both
+    texts = [m.value for m in app.markdown]
+    reasons = next(text for text in texts if text.startswith("- "))
+    assert "- VAE: it learns the law of points or pictures" in reasons
+    app.button(key="train.start").click().run()
+    (row,) = runs.store().runs()
+    assert (row.spec["model"], row.spec["algorithm"]) == ("linear_regression", "hmc")
+
+
 def test_the_queue_is_visible_before_one_joins_it(visit, home):
     runs.store().create(RunSpec.build(model="vae", data="digits").flat())
     app = visit("train")
