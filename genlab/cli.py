@@ -25,6 +25,8 @@ class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
+        if message.endswith("expected one argument"):
+            message += " (one that begins with - is written with =, as in --formula=-log(u))"
         raise SpecError(
             "command line", " ".join(sys.argv[1:]), f"{message}; see {self.prog} --help"
         )

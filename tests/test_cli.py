@@ -305,3 +305,15 @@ def test_the_python_surface(place: Path) -> None:
         env={**os.environ},
     )
     assert done.stdout.strip() == "done (2, 1, 8, 8) True", done.stderr
+
+
+def test_a_formula_that_begins_with_a_minus_is_said_how_to_write(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    game = ("train", "--data", "ring", "--model", "gan", "--objective", "fgan")
+    code, _, told = call(capsys, *game, "--formula", "-log(u)")
+    assert code != 0
+    assert "--formula=-log(u)" in told
+    code, _, told = call(capsys, *game, "--formula=-(u-1)^2")
+    assert code != 0
+    assert "must be convex" in told

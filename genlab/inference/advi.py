@@ -192,7 +192,7 @@ class ADVI(Inference[Approximation, Rows | None]):
         title = f"ELBO from {self.draws} draw{'s' if self.draws > 1 else ''} of q"
         return (
             Series("elbo", title, "loss", "nats", "Monte Carlo", self.draws, "higher"),
-            Series("step_size", "Step size, mean over μ", "step", "", "exact"),
+            Series("step_size", "Step size, mean over μ", "step", "dimensionless", "exact"),
         )
 
     def init(self, seed: int = 0, data: Tensor | None = None) -> Approximation:

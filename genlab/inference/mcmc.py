@@ -117,7 +117,7 @@ class HMC(Inference[Chains, None]):
             Series("log_joint", "log p(x, ζ)", "loss", "nats", "Monte Carlo", n),
             Series("accept", "Acceptance probability", "accept", "probability", "Monte Carlo", n),
             Series("divergent", "Lost trajectories", "lost", "probability", "Monte Carlo", n),
-            Series("step_size", "Step size ε", "step", "", "exact"),
+            Series("step_size", "Step size ε", "step", "dimensionless", "exact"),
             Series("leapfrog", "Leapfrog steps", "leapfrog", "count", "exact"),
         )
 

@@ -330,7 +330,7 @@ class StochasticVariational(Inferring):
             "posterior_gap",
             "largest relative distance of λ from the exact posterior's",
             "distance",
-            "",
+            "dimensionless",
             "exact",
             0,
             "lower",

@@ -106,7 +106,7 @@ class SVI(Inference[Search, Tensor]):
                 0,
                 "higher",
             ),
-            Series("rho", "Step size ρ", "step size", "", "exact"),
+            Series("rho", "Step size ρ", "step size", "dimensionless", "exact"),
         )
 
     def init(self, seed: int = 0, data: Tensor | None = None) -> Search:
