@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-# Streamlit imports pandas at its first chart, and plotly takes up what it finds of it: in another
-# thread that may be half a module.
-import pandas  # noqa: F401
+import contextlib
+
 import plotly.graph_objects as go
+
+# Streamlit imports pandas at its first chart, and plotly takes up what it finds of it, which in
+# another thread may be half a module.
+with contextlib.suppress(ImportError):
+    import pandas  # noqa: F401
 
 #: Okabe and Ito 2008, with black and yellow (unreadable on one of the two backgrounds) replaced.
 COLOURS: tuple[str, ...] = (
