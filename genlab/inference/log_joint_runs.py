@@ -15,7 +15,7 @@ from genlab.data.base import DataMeta, Dataset
 from genlab.inference.advi import ADVI, ETAS, FAMILIES
 from genlab.inference.base import Inference
 from genlab.inference.log_joint_models import KEPT, LogJointModel
-from genlab.inference.log_joints import LogJoint
+from genlab.inference.log_joints import Diverged, LogJoint
 from genlab.inference.mcmc import RememberingHMC
 from genlab.inference.runs import Inferring, Learner, Learning, Seen
 from genlab.measure import Series
@@ -132,7 +132,12 @@ class AutomaticVariational(OnLogJoint):
         advi = self.inference
         assert isinstance(advi, ADVI)
         part = len(batch) < advi.target.examples
-        return advi.step(state.posterior, self.of.split(self.rows(batch)) if part else None)
+        try:
+            return advi.step(state.posterior, self.of.split(self.rows(batch)) if part else None)
+        except Diverged:
+            # The posterior stays the last good one; a NaN is how a run says that it diverged.
+            nan = torch.tensor(torch.nan)
+            return state.posterior, Info({"elbo": nan, "step_size": nan})
 
 
 @dataclass(frozen=True)

@@ -62,3 +62,14 @@ def test_on_the_line_the_data_are_a_histogram_of_density_under_the_exact_curve()
 def test_the_same_points_give_the_same_figure(dim):
     info = points_info(np.ones((3, dim)))
     assert points_figure(info).to_json() == points_figure(info).to_json()
+
+
+def test_the_columns_of_a_table_are_drawn_against_each_other():
+    x = np.array([[0.0, 1.0, 5.0], [2.0, 3.0, 7.0]])
+    (matrix,) = points_figure(points_info(x, columns=("a", "b", "y"))).data
+    assert matrix.type == "splom"
+    found = {dimension.label: list(dimension["values"]) for dimension in matrix.dimensions}
+    assert found == {"a": [0.0, 2.0], "b": [1.0, 3.0], "y": [5.0, 7.0]}
+    two = points_figure(points_info(x[:, :2], columns=("effect", "error")))
+    assert (two.layout.xaxis.title.text, two.layout.yaxis.title.text) == ("effect", "error")
+    assert list(two.data[0].y) == [1.0, 3.0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy import integrate as quadrature
 from scipy import stats
 from torch import Tensor
 
+import genlab
 from genlab import data as datasets
 from genlab import random
 from genlab.data.base import Dataset
@@ -172,6 +174,26 @@ def test_batches_of_rows_lead_to_the_same_posterior() -> None:
     # Without the factor N / B it would be √3 times as wide.
     width = draws.std(1) / covariance.diagonal().sqrt()
     assert 0.8 < float(width.min()) <= float(width.max()) < 1.3
+
+
+def test_a_search_that_diverges_says_so_and_keeps_its_posterior(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    algorithm, data, state = start(**SCHOOLS, algorithm="advi", eta=1000.0, elbo_draws=1)
+    for _ in range(50):
+        before = state.posterior
+        state, info = algorithm.step(state, data.train.x)
+        if math.isnan(info.means()["elbo"]):
+            break
+    assert math.isnan(info.means()["elbo"])
+    assert state.posterior is before
+    assert bool(state.posterior.mean.isfinite().all())
+    monkeypatch.setenv("GENLAB_STORE", f"sqlite:///{tmp_path}/runs.db")
+    monkeypatch.setenv("GENLAB_FILES", str(tmp_path / "files"))
+    values = {**SCHOOLS, "algorithm": "advi", "eta": 1000.0, "elbo_draws": 1, "steps": 60}
+    view = genlab.train(**values)
+    assert view.row.status == "diverged"
+    assert "elbo" in view.row.message
 
 
 def test_hmc_finds_the_eight_schools() -> None:
