@@ -84,10 +84,14 @@ ROWS: Mapping[str, Row] = {
     "minimax": Row("minimax", {"objective": "minimax"}),
     "nonsaturating": Row("non-saturating", {"objective": "nonsaturating"}),
     # The push e^(T − 1) = p/q is nothing between the modes while D is poor there: wider nets.
-    "fgan_kl": Row("f-GAN, KL", _f("kl"), {"ring": {"hidden": 128, "beta1": 0.5, "beta2": 0.99}}),
+    "fgan_kl": Row(
+        "f-GAN, KL",
+        _f("kl"),
+        {"ring": {"hidden": 128, "beta1": 0.5, "beta2": 0.99}, "grid": {"lr": 5e-4}},
+    ),
     "fgan_reverse_kl": Row("f-GAN, reverse KL", _f("reverse_kl")),
     "fgan_js": Row("f-GAN, JS", _f("js")),
-    "fgan_pearson": Row("f-GAN, Pearson", _f("pearson")),
+    "fgan_pearson": Row("f-GAN, Pearson", _f("pearson"), {"grid": {"lr": 5e-4}}),
     "lsgan": Row("LSGAN", {"objective": "lsgan"}),
     "wgan_gp": Row(
         "WGAN-GP",
