@@ -649,3 +649,10 @@ def export(model: Any) -> Program:
         "bytes": len(weights),
     }
     return Program(json.dumps(text, separators=(",", ":"), allow_nan=False).encode(), weights)
+
+
+def warm() -> None:
+    """Export a small decoder: the first one loads parts of torch that nothing else here needs."""
+    from genlab.models.linear_gaussian import LinearGaussian
+
+    export(LinearGaussian.of(torch.ones(2, 1), torch.zeros(2), 0.5))

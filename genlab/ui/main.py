@@ -60,9 +60,12 @@ def _warm() -> None:
         import torch
 
         from genlab.figures import data, latent  # noqa: F401
+        from genlab.latent.export import warm
         from genlab.learn import chapters
 
         chapters()
+        # What torch imports when a decoder is first recorded takes a second of a first visit.
+        warm()
         # The cores belong to the runs; a page's own sums are small, and faster on one thread.
         torch.set_num_threads(1)
     except Exception:

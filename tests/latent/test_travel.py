@@ -18,7 +18,7 @@ from torch.distributions.kl import kl_divergence
 from genlab.distributions import Point
 from genlab.distributions.priors import standard_normal
 from genlab.errors import GenlabError, SpecError
-from genlab.latent.film import gif
+from genlab.latent.film import FORMS, gif, to_and_fro
 from genlab.latent.geodesic import curve_length, geodesic, geodesic_job
 from genlab.latent.travel import places, sheet, standard, traversal, usage, walk
 from genlab.models.base import HasDecoder, HasEncoder
@@ -192,7 +192,7 @@ def test_a_film_holds_its_frames(channels: int) -> None:
     frames = np.zeros((4, channels, 8, 8))
     for k in range(4):
         frames[k, :, k, :] = 1.0
-    film = Image.open(io.BytesIO(gif(frames, scale=2, to_and_fro=True, seconds=0.1)))
+    film = Image.open(io.BytesIO(gif(to_and_fro(frames), scale=2, seconds=0.1)))
     assert getattr(film, "n_frames", 1) == 6
     assert film.size == (16, 16)
     for k, row in enumerate([0, 1, 2, 3, 2, 1]):
@@ -203,3 +203,28 @@ def test_a_film_holds_its_frames(channels: int) -> None:
         assert film.info["duration"] == 100
     with pytest.raises(ValueError, match="frames of shape"):
         gif(np.zeros((2, 8, 8)))
+
+
+@pytest.mark.parametrize(("channels", "side"), [(1, 28), (3, 32), (1, 9)])
+def test_an_mp4_decodes_to_the_frames_it_was_made_of(channels: int, side: int) -> None:
+    import av
+
+    y, x = np.mgrid[:side, :side] / side
+    waves = [0.5 + 0.4 * np.sin(2 * np.pi * (x * (c + 1) / 3 + y)) for c in range(channels)]
+    frames = np.stack([np.stack(waves) * (1 - k / 9) for k in range(5)])
+    film = FORMS["mp4"].write(frames, scale=3, seconds=0.1)
+    assert film[4:8] == b"ftyp"
+    with av.open(io.BytesIO(film)) as found:
+        stream = found.streams.video[0]
+        assert (stream.codec_context.name, float(stream.average_rate)) == ("h264", 10.0)
+        pages = [page.to_ndarray(format="rgb24") for page in found.decode(stream)]
+    assert len(pages) == 5
+    even = 3 * side + 3 * side % 2
+    for page, frame in zip(pages, frames, strict=True):
+        assert page.shape == (even, even, 3)
+        exact = 255 * np.moveaxis(frame, 0, -1).repeat(3, 0).repeat(3, 1)
+        off = np.abs(page[: 3 * side, : 3 * side].astype(float) - exact)
+        assert off.mean() < 3.0
+        assert np.quantile(off, 0.99) < 20.0
+    with pytest.raises(ValueError, match="frames of shape"):
+        FORMS["mp4"].write(np.zeros((2, 8, 8)))

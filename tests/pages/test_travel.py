@@ -7,6 +7,7 @@ import re
 import pytest
 
 from genlab import latent, runs
+from genlab.latent.film import FORMS
 from genlab.latent.geodesic import curve_length
 from genlab.latent.travel import usage
 
@@ -87,3 +88,10 @@ def test_a_journey_starts_at_the_given_z_or_where_it_was_told_to(visit, work, sh
     app.segmented_control(key="explore.choice.base").set_value("the given z").run()
     assert any("held at the given z" in text for text in captions(app))
     assert app.query_params["t.base"] == "the given z"
+
+
+def test_a_walk_is_saved_in_each_form(visit, work, shelf):
+    app = shown(visit, work, run=shelf["vae"], **{"t.way": "walk"})
+    labels = [button.proto.label for button in app.get("download_button")]
+    assert [f"Save as {form.upper()}" for form in FORMS] == labels
+    assert labels == ["Save as GIF", "Save as MP4"]

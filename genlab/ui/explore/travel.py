@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from genlab import latent
 from genlab.data.base import DataMeta
-from genlab.latent.film import gif
+from genlab.latent.film import FORMS, to_and_fro
 from genlab.latent.geodesic import curve_length
 from genlab.latent.points import latent_of, point
 from genlab.latent.travel import sheet, traversal, usage, walk
@@ -208,7 +209,7 @@ def ab_part(scene: Scene) -> None:
         among_data(scene, "ways", paths=made)
     else:
         chosen = "geodesic" if "geodesic" in made else "straight"
-        keep(gif(made[chosen].numpy(), to_and_fro=True), f"{chosen} path")
+        keep(torch.from_numpy(to_and_fro(made[chosen].numpy())), f"{chosen} path")
     st.caption(
         "The geodesic is the shortest path found in the metric of the decoder; it starts as the "
         "straight line and is never longer. Lengths are of polygons of 64 sides."
@@ -225,22 +226,25 @@ def walk_part(scene: Scene) -> None:
     if not scene.image:
         among_data(scene, "walk", paths={"walk": x})
     else:
-        keep(gif(x.numpy()), "random walk")
+        keep(x, "random walk")
     st.caption(
         f"{FRAMES} steps of an Ornstein-Uhlenbeck walk from {name}, seed {scene.query.seed}: "
         "z ← √(1 − s²) z + s ε keeps N(0, I)."
     )
 
 
-def keep(film: bytes, name: str) -> None:
-    """A film, and the button that saves it."""
-    st.image(film, caption=name, width=224)
-    st.download_button(
-        "Save as GIF",
-        film,
-        file_name=f"{name.replace(' ', '-')}.gif",
-        mime="image/gif",
-        icon=":material/download:",
-        key=f"explore.travel.save.{name}",
-        on_click="ignore",
-    )
+def keep(frames: Tensor, name: str) -> None:
+    """A film, and the buttons that save it, one for each form."""
+    st.image(FORMS["gif"].write(frames.numpy()), caption=name, width=224)
+    with st.container(horizontal=True):
+        for form, row in FORMS.items():
+            st.download_button(
+                f"Save as {form.upper()}",
+                # Made when it is asked for.
+                partial(row.write, frames.numpy()),
+                file_name=f"{name.replace(' ', '-')}.{form}",
+                mime=row.mime,
+                icon=":material/download:",
+                key=f"explore.travel.save.{form}.{name}",
+                on_click="ignore",
+            )
