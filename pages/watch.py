@@ -49,6 +49,9 @@ with st.container(horizontal=True, gap="small", vertical_alignment="center"):
     if st.button("Compare", icon=":material/compare_arrows:"):
         others = [run for run in names if run != row.id and rows[run].step]
         links.compare([row.id, *others[:1]])
+    text = "Open Train with the options of this run, to change some of them and start again."
+    if st.button("Vary", icon=":material/tune:", help=text):
+        links.train({name: str(value) for name, value in row.spec.items()})
 
 
 @fragment()

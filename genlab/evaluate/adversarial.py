@@ -58,7 +58,7 @@ class Critic(Probe):
     """D on training, held-out and generated examples, and the lower bound of JS that it proves."""
 
     # A critic of pictures costs ten times what samples do, which should not wait for it.
-    share: ClassVar[float] = 0.01
+    share: ClassVar[float] = 0.0075
 
     def __init__(self, spec: RunSpec, data: Dataset) -> None:
         super().__init__(spec, data)
@@ -165,7 +165,7 @@ def _scores(real: Tensor, fake: Tensor, train: Tensor, note: str) -> Reading:
 class CriticFeatures(Probe):
     """The critic's last hidden layer on held-out and generated examples, by PCA."""
 
-    share: ClassVar[float] = 0.005
+    share: ClassVar[float] = 0.0025
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from genlab import runs
+from genlab.spec import RunSpec
 from genlab.testing.scripted_run import ScriptedRun
 
 
@@ -126,3 +127,16 @@ def test_a_learning_rate_out_of_range_is_refused_in_the_form(visit, game):
     app.text_input(key=f"live.value.lr.{game}").input("1e-4")
     press(app, "Change it")
     assert wishes(game) == [("set", {"lr": 1e-4})]
+
+
+def test_a_run_is_varied_from_its_own_options(visit, home):
+    one = runs.start(RunSpec.build(model="gan", data="ring", lr=0.003, modes=5, seed=4))
+    app = press(visit("watch", run=one), "Vary")
+    assert app.title[0].value == "Train"
+    assert (app.query_params["lr"], app.query_params["modes"]) == ("0.003", "5")
+    again = visit("train", **dict(app.query_params))
+    assert not again.error
+    again.button(key="train.start").click().run()
+    rows = runs.store().runs()
+    assert len(rows) == 2
+    assert dict(rows[0].spec) == dict(rows[1].spec)
