@@ -167,7 +167,7 @@ class PosteriorDraws(Probe):
         assert isinstance(model, HasDraws)
         model.see(data.train.x.flatten(1))
         self.names = tuple(model.numbers())[:CURVES]
-        self.truth = model.truth()
+        self.truth, self.kept = model.truth(), model.kept
         self.lines, self.box = self._contours()
         self.n = min(NUMBERS, len(data.validation))
         self.predicts = model.log_predictive(held_out(data, self.n)[0]) is not None
@@ -184,11 +184,21 @@ class PosteriorDraws(Probe):
                 exact = self._known(name, word)
                 label = "" if exact is None else f"exact {word} of {name}"
                 title = f"{word} of {name}"
-                row = Series(
-                    f"{word}_{name}", title, group, "", "Monte Carlo", 0, "none", exact, label
+                rows.append(
+                    Series(
+                        f"{word}_{name}",
+                        title,
+                        group,
+                        "parameter units",
+                        "Monte Carlo",
+                        self.kept,
+                        "none",
+                        exact,
+                        label,
+                    )
                 )
-                rows.append(row)
-        rows.append(Series("posterior_draws", "draws in these numbers", "draws", "count", "exact"))
+        title = f"draws in these numbers, {self.kept:,} at most"
+        rows.append(Series("posterior_draws", title, "draws", "count", "exact"))
         if self.predicts:
             title = "log mean_θ p(row | θ), held-out"
             rows.append(

@@ -114,6 +114,7 @@ class LogJointModel(GenerativeModel[O], HasDraws, Bayesian):
 
     #: The columns of the table that it explains.
     columns: ClassVar[tuple[str, ...]]
+    kept = KEPT
     draws: Tensor
     rows: Tensor
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -50,6 +51,9 @@ class Truth:
 
 class HasDraws(abc.ABC):
     """What is known of the parameters are draws of their posterior, or of what stands for it."""
+
+    #: Draws that are held at most.
+    kept: ClassVar[int]
 
     @abc.abstractmethod
     def see(self, rows: Tensor) -> None:

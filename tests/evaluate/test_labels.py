@@ -12,7 +12,7 @@ from genlab.data.base import Dataset
 from genlab.errors import SpecError
 from genlab.evaluate.base import probes_for
 from genlab.measure import Kind, Series
-from genlab.registry import ALGORITHMS, MODELS, OBJECTIVES, objectives_for
+from genlab.registry import ALGORITHMS, MODELS, OBJECTIVES, models_for, objectives_for
 from genlab.spec import RunSpec
 
 #: Data of each sort, in the order in which a model is tried on them.
@@ -20,12 +20,19 @@ SORTS = (
     {"data": "digits"},
     {"data": "digits", "binarise": "threshold"},
     {"data": "two_gaussians"},
+    {"data": "two_gaussians", "dim": 1},
+    {"data": "linear_table"},
+    {"data": "logistic_table"},
+    {"data": "eight_schools"},
+    {"data": "waiting_times"},
 )
 
 
 @functools.cache
 def loaded(sort: int) -> Dataset:
-    return datasets.load(RunSpec.build(model="vae", **SORTS[sort]))
+    values = SORTS[sort]
+    model = models_for(values["data"], {k: v for k, v in values.items() if k != "data"})[0]
+    return datasets.load(RunSpec.build(model=model, **values))
 
 
 def cases() -> list[tuple[str, str]]:
