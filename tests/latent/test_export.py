@@ -13,7 +13,8 @@ from torch import nn
 
 from genlab.data.base import DataMeta
 from genlab.distributions import Point
-from genlab.latent.export import NotExportable, export
+from genlab.latent.export import export
+from genlab.latent.recording import NotExportable
 from genlab.models.base import HasDecoder
 from genlab.models.linear_gaussian import LinearGaussian
 from genlab.registry import MODELS

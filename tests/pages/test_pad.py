@@ -13,7 +13,7 @@ from scipy import stats
 from starlette.applications import Starlette
 
 from genlab import latent, runs
-from genlab.latent import export as exporting
+from genlab.latent import operations
 from genlab.runs import foreground, saved
 from genlab.ui.explore import routes
 from genlab.ui.explore.pad import written
@@ -166,7 +166,7 @@ def test_a_category_is_chosen_and_its_codes_are_shown_first(visit, work, shelf):
 
 
 def test_a_decoder_with_an_unknown_operation_is_not_offered(visit, work, shelf, monkeypatch):
-    monkeypatch.delitem(exporting.TABLE, "aten.addmm.default")
+    monkeypatch.delitem(operations.TABLE, "aten.addmm.default")
     routes._program.cache_clear()
     app = shown(visit, work, run=shelf["vae"], tool="pad")
     assert any("No pad for this model" in m.value for m in app.markdown)

@@ -18,8 +18,8 @@ from genlab.data.base import DataMeta
 from genlab.latent import pad
 from genlab.latent.codes import held_out
 from genlab.latent.directions import directions_from, principal, saved_directions, sefa
-from genlab.latent.export import NotExportable
 from genlab.latent.points import latent_of, point
+from genlab.latent.recording import NotExportable
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
 from genlab.ui.explore.directions import job_values, saved
 from genlab.ui.explore.jobs import result_of
