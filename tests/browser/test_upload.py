@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 
 from genlab import runs
+from genlab.ui.explore.draw import HTML
+from genlab.ui.routes import static_version
 from tests.browser.test_live import eventually
 
 pytestmark = pytest.mark.browser
@@ -80,3 +82,36 @@ def test_a_drawing_reaches_the_model_and_can_be_cleared(app: Any, page: Any, sho
     page.keyboard.press(" ")
     page.get_by_text("as the model sees it").wait_for()
     assert page.console_errors == []
+
+
+def test_a_canvas_mounted_anew_shows_what_was_sent(app: Any, page: Any) -> None:
+    page.goto(f"{app.url}/_stcore/health")
+    found = page.evaluate(
+        """async ([address, html]) => {
+            const draw = (await import(address)).default, sent = [];
+            const data = { side: 28, pixels: 28, ground: "#000000", ink: "#ffffff" };
+            const mount = (more) => {
+                const parentElement = document.createElement("div");
+                parentElement.innerHTML = html;
+                const setStateValue = (_, value) => sent.push(value);
+                draw({ data: { ...data, ...more }, parentElement, setStateValue });
+                return parentElement.querySelector("canvas");
+            };
+            const grey = (canvas) => {
+                const { data } = canvas.getContext("2d").getImageData(0, 0, 28, 28);
+                return Array.from(data).filter((_, i) => i % 4 === 0);
+            };
+            const first = mount({}), pen = first.getContext("2d");
+            pen.fillStyle = "#ffffff";
+            pen.fillRect(4, 6, 10, 3);
+            const again = mount({ drawing: first.toDataURL("image/png") });
+            await new Promise((done) => setTimeout(done, 300));
+            return [grey(first), grey(again), grey(mount({}))];
+        }""",
+        [f"{app.url}/genlab/static/{static_version()}/draw.js", HTML],
+    )
+    drawn, again, blank = (np.array(part).reshape(28, 28) for part in found)
+    assert drawn[6:9, 4:14].min() == 255
+    assert drawn.sum() == 255 * 30
+    np.testing.assert_array_equal(again, drawn)
+    assert blank.sum() == 0

@@ -51,6 +51,7 @@ def canvas(meta: DataMeta, ground: float, *, key: str) -> str | None:
             "ground": "#ffffff" if light else "#000000",
             "ink": "#000000" if light else "#ffffff",
             "colours": meta.shape[0] == 3,
+            "drawing": (st.session_state.get(key) or {}).get("drawing"),
         },
         default={"drawing": None},
         on_drawing_change=lambda: None,

@@ -20,6 +20,12 @@ export default function ({ data, parentElement, setStateValue }) {
     colour.value = data.ink;
     colour.parentElement.hidden = !data.colours;
     blank();
+    // Mounted anew, it shows what was sent: what the model sees is never a drawing that is gone.
+    if (data.drawing) {
+      const kept = new Image();
+      kept.onload = () => pen.drawImage(kept, 0, 0, canvas.width, canvas.height);
+      kept.src = data.drawing;
+    }
   }
   const send = () => setStateValue("drawing", canvas.toDataURL("image/png"));
   const keep = () => {
