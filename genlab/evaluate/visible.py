@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from genlab.data.base import Dataset
+from genlab.data.parts import known as known_part
 from genlab.evaluate.base import PROBES, Probe
 from genlab.evaluate.common import held_out
 from genlab.measure import Picture, Reading, Series
 from genlab.models.base import GenerativeModel
 from genlab.models.visible import FullyVisible, HasMarginals
-from genlab.random import generator, scope
+from genlab.random import scope
 
 #: Examples in the number; columns and rows of the surprise sheet; columns of the completions.
 NUMBERS, COLUMNS, ROWS = 256, 8, 3
@@ -107,16 +108,12 @@ class AnyPart(Probe):
 
     def masks(self) -> dict[str, Tensor]:
         """What is known, by name: boolean, data_shape."""
-        _, height, width = shape = self.data.meta.shape
-        rows = torch.arange(height)[:, None].expand(height, width)
-        columns = torch.arange(width).expand(height, width)
-        some = torch.rand(height, width, generator=generator(0, "known pixels")) < SOME
-        parts = {
-            "the lower half": rows >= height // 2,
-            "the right half": columns >= width // 2,
-            f"{SOME:.0%} of the pixels": some,
+        shape = self.data.meta.shape
+        return {
+            "the lower half": known_part("lower", 0.5, shape),
+            "the right half": known_part("right", 0.5, shape),
+            f"{SOME:.0%} of the pixels": known_part("scattered", SOME, shape),
         }
-        return {name: part.expand(shape) for name, part in parts.items()}
 
     @property
     def series(self) -> tuple[Series, ...]:

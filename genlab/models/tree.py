@@ -14,7 +14,13 @@ from genlab.data.base import DataMeta
 from genlab.errors import DataError, SpecError
 from genlab.models.bayesian import Bayesian
 from genlab.models.labels import Held
-from genlab.models.visible import Cursor, FullyVisible, HasMarginals, Progress
+from genlab.models.visible import (
+    Cursor,
+    FullyVisible,
+    HasClassPosterior,
+    HasMarginals,
+    Progress,
+)
 from genlab.registry import MODELS
 from genlab.spec import Options, option
 
@@ -312,7 +318,7 @@ class Tree(OnTree[TreeOptions]):
     title="Tree-structured Bayes net with the class",
     summary="The class is the root of the tree; it is summed out, or given.",
 )
-class ClassTree(Held, OnTree[TreeOptions]):
+class ClassTree(Held, OnTree[TreeOptions], HasClassPosterior):
     """The tree over the class and the pixels, the class at its root.
 
     log p(x) sums the class out, exactly; at a label it is log p(x | class).

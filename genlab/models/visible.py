@@ -225,6 +225,14 @@ class HasMarginals(abc.ABC):
         """Draw the unknown pixels from p(unknown | known), (B, *data_shape)."""
 
 
+class HasClassPosterior(abc.ABC):
+    """The class is a variable of the model: any part of an example says what it may be."""
+
+    @abc.abstractmethod
+    def class_posterior(self, x: Tensor, known: Tensor) -> Tensor:
+        """p(class | the known pixels), exact, (B, *data_shape) -> (B, C)."""
+
+
 def bits_per_dim(log_prob: Tensor, dim: int) -> Tensor:
     """-log p(x) / (D ln 2): nats an example to bits an entry.
 

@@ -48,6 +48,12 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "ring": {"model": "gan", "data": "ring", "steps": 12},
         "cvae": {"model": "cvae", "data": "digits", "latent": 3, "steps": 40},
         "vq": {"model": "vq_vae", "data": "digits", "steps": 12},
+        "class_tree": {
+            "model": "class_tree",
+            "data": "digits",
+            "binarise": "threshold",
+            "steps": 40,
+        },
         "made": {"model": "made", "data": "digits", "binarise": "threshold", "steps": 5},
     }
     ids = {name: foreground.train(values, title=name).id for name, values in made.items()}

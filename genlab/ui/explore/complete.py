@@ -1,0 +1,148 @@
+"""A picture with a part of it missing: what a model with a tractable density says of the rest."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from genlab.data.base import DataMeta
+from genlab.data.parts import PARTS, known
+from genlab.latent.codes import held_out
+from genlab.models.base import GenerativeModel
+from genlab.models.visible import FullyVisible, HasClassPosterior, HasMarginals
+from genlab.random import scope
+from genlab.ui import pictures
+from genlab.ui.explore.scene import Scene, choice, remember, remembered
+from genlab.ui.explore.tools import TOOLS, Tool
+from genlab.ui.messages import fragment, plain
+
+#: Draws of the missing part, and classes whose probability is named.
+DRAWS, NAMED = 8, 3
+
+
+def drawn(place: tuple[Any, ...], model: Any, x: Tensor, mask: Tensor) -> Tensor:
+    """Draws of the missing part, kept for a place: run, step, example, part, share, seed."""
+    memory, key = st.session_state, "explore.complete.drawn"
+    if memory.get(key, (None,))[0] != place:
+        slot = st.empty()
+
+        def tell(share: float, says: str) -> None:
+            # Every pixel would be more messages than a page can draw.
+            if round(100 * share) % 4 == 0:
+                slot.progress(min(1.0, share), text=plain(says))
+
+        with scope(int(place[-1]), "complete"):
+            memory[key] = place, model.complete(x.expand(DRAWS, *x.shape[1:]), mask, tell)
+        slot.empty()
+    found: Tensor = memory[key][1]
+    return found
+
+
+@fragment()
+def complete_part(scene: Scene) -> None:
+    """Which picture and which of its pixels are known; what follows for the others."""
+    model, split = scene.model, held_out(scene.data)
+    memory = st.session_state
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        index = st.number_input(
+            "Held-out example",
+            0,
+            len(split) - 1,
+            _number("example", 0, len(split) - 1),
+            key=f"explore.complete.{scene.query.run}",
+        )
+        percent = st.slider(
+            "Known, % of the pixels",
+            0,
+            100,
+            _number("known", 50, 100),
+            5,
+            key="explore.complete.share",
+        )
+        if st.button("Draw again", icon=":material/casino:", key="explore.complete.again"):
+            memory["explore.complete.seed"] = memory.get("explore.complete.seed", 0) + 1
+    anywhere = isinstance(model, HasMarginals)
+    share, part = percent / 100, "first"
+    if anywhere:
+        part = choice("known_part", {name: row.title for name, row in PARTS.items()}, "upper")
+        mask = known(part, share, scene.data.meta.shape)
+    else:
+        mask = model.prefix(round(share * scene.data.meta.dim))
+        st.caption(
+            "Known are the first pixels in the model's own order: it has p(pixel | those before "
+            "it), and from there on the rest is drawn exactly. Any other part would need a sum "
+            "over all that is missing; a tree-structured net has it."
+        )
+    remember(example=int(index), known=percent)
+    x = split.x[int(index)][None].float()
+    seed = memory.get("explore.complete.seed", 0)
+    place = (scene.query.run, scene.query.step, scene.query.label, int(index), part, percent, seed)
+    found = drawn(place, model, x, mask)
+    grey = torch.where(mask, x, torch.full_like(x, 0.5))
+    with st.container(horizontal=True, gap="medium"):
+        pictures.image(x.numpy(), height=112, caption="the picture")
+        pictures.image(grey.numpy(), height=112, caption="what is known; the rest grey")
+        if anywhere:
+            chance = model.marginals(x, mask)
+            pictures.image(chance.numpy(), height=112, caption="p(pixel = 1 | known), exact")
+    pictures.image(
+        found.numpy(),
+        columns=DRAWS,
+        height=72,
+        caption=f"{DRAWS} draws of the missing part given the known one, exact; seed {seed}",
+    )
+    st.caption(numbers(model, x, mask))
+    if isinstance(model, HasClassPosterior):
+        st.caption(classes(model, x, mask, scene.data.meta.classes))
+
+
+def _number(word: str, default: int, most: int) -> int:
+    """A whole number of the tool from the URL, within its range."""
+    text = remembered(word, str(default))
+    return min(int(text), most) if text.isdigit() else default
+
+
+def numbers(model: Any, x: Tensor, mask: Tensor) -> str:
+    """log p of the whole, of the known part and of the missing one given it, exact."""
+    with torch.no_grad():
+        whole = float(model.log_prob(x))
+        if isinstance(model, HasMarginals):
+            part = float(model.log_marginal(x, mask))
+        else:
+            part = float(model.conditionals(x)[0][mask].sum())
+    missing = int((~mask).sum())
+    text = f"log p(picture) = {whole:.2f} = log p(known) {part:.2f} + log p(rest given known) "
+    text += f"{whole - part:.2f} nats, exact"
+    if missing:
+        text += f"; {(part - whole) / (math.log(2) * missing):.3f} bits a missing pixel"
+    return text + f", n = 1 example, {missing:,} pixels missing."
+
+
+def classes(model: HasClassPosterior, x: Tensor, mask: Tensor, names: tuple[str, ...]) -> str:
+    """The most probable classes given the known pixels, exact."""
+    chance = model.class_posterior(x, mask)[0]
+    top = chance.topk(min(NAMED, len(chance)))
+    words = ", ".join(
+        f"{names[k]}: {v:.3f}"
+        for v, k in zip(top.values.tolist(), top.indices.tolist(), strict=True)
+    )
+    return plain(f"p(class given the known pixels), exact: {words}.")
+
+
+@TOOLS.register("complete", title="Missing pixels")
+class Complete(Tool):
+    """What a net with a tractable density says of the missing part of a picture."""
+
+    icon = ":material/healing:"
+    order = 15
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], meta: DataMeta) -> bool:
+        return meta.is_image and issubclass(model, FullyVisible)
+
+    def draw(self, scene: Scene) -> None:
+        complete_part(scene)
