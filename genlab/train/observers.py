@@ -107,7 +107,7 @@ class Budget:
 
     def __init__(
         self,
-        share: float = 0.02,
+        share: float = 0.014,
         credit: float = 0.15,
         clock: Callable[[], float] | None = None,
     ) -> None:
