@@ -133,7 +133,9 @@ def test_the_slider_goes_back_in_time_and_to_live_again(
     eventually(lambda: shown(page) == "0", "the picture did not go back in time")
     assert page.locator(SAMPLES).get_attribute("src") != newest
     assert page.locator(f"{CHART} .gl-time").get_attribute("visibility") == "visible"
-    eventually(lambda: "step=60" in page.evaluate("location.href"), "the step did not reach the URL")
+    eventually(
+        lambda: "step=60" in page.evaluate("location.href"), "the step did not reach the URL"
+    )
 
     run.go(50)
     run.look()
