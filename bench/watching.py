@@ -22,9 +22,10 @@ import torch
 from genlab import random
 from genlab.data.base import Batches, Dataset
 from genlab.evaluate.base import PROBES, probes_for
+from genlab.folders import LocalFolder
 from genlab.registry import ALGORITHMS, DATASETS, MODELS
 from genlab.runs import catalog, settings
-from genlab.runs.files import LocalFolder, run_files
+from genlab.runs.files import run_files
 from genlab.runs.sql import SqlStore
 from genlab.runs.worker import Mailbox, Pulse, StoreSink
 from genlab.spec import RunSpec

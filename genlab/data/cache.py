@@ -19,18 +19,16 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from genlab.errors import DataError
+from genlab.folders import default_url
 
 #: Raised when the meaning of the cached tensors changes, so that old caches are made anew.
 VERSION = "1"
 
 
 def files() -> Path | None:
-    """The folder of the runs' files from ``GENLAB_FILES``, None where that is no local folder."""
-    given = os.environ.get("GENLAB_FILES", "").strip().removeprefix("file://")
-    if given:
-        return None if "://" in given else Path(given).expanduser()
-    project = Path(__file__).resolve().parents[2]
-    return (project if (project / "checkpoints").is_dir() else Path.cwd()) / "checkpoints"
+    """The folder of the runs' files, None where that is no local folder."""
+    url = default_url().removeprefix("file://")
+    return None if "://" in url else Path(url).expanduser()
 
 
 def folders() -> tuple[Path, ...]:

@@ -14,10 +14,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genlab import folders
 from genlab.errors import RunStateError
+from genlab.folders import Folder, folder
 from genlab.runs import catalog, partial, settings
 from genlab.runs.catalog import RunView, shipped
-from genlab.runs.files import Folder, folder, has_result, load_result, run_files
+from genlab.runs.files import has_result, load_result, run_files
 from genlab.runs.store import (
     ACTIVE,
     RESUMABLE,
@@ -48,8 +50,7 @@ def configure(store_url: str | None = None, files: str | Path | None = None) -> 
         _configured.clear()
         if store_url is not None:
             _configured["store"] = store_url
-        if files is not None:
-            _configured["files"] = str(files)
+        folders.choose(files)
 
 
 def store_url() -> str:
@@ -59,7 +60,7 @@ def store_url() -> str:
 
 def files_url() -> str:
     """The folder or URL of the files in use."""
-    return _configured.get("files") or settings.files_url()
+    return folders.files_url()
 
 
 def store() -> RunStore:

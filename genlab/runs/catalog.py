@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genlab.errors import RunNotFound, SnapshotError
+from genlab.folders import Folder, LocalFolder
 from genlab.measure import Series
 from genlab.runs import settings
-from genlab.runs.files import Folder, LocalFolder, RunFiles, kept, run_files
+from genlab.runs.files import RunFiles, kept, run_files
 from genlab.runs.store import Record, RunRow, RunStore
 from genlab.spec import RunSpec
 

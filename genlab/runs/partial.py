@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genlab.runs.files import Folder, load_result
+from genlab.folders import Folder
+from genlab.runs.files import load_result
 
 #: Seconds between two looks at a job that works.
 EVERY = 0.4

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from genlab.errors import GenlabError
-from genlab.runs.files import Folder
+from genlab.folders import Folder
 
 KINDS = ("set", "direction")
 #: Names are shown and typed: letters, digits and a few signs, up to 40 of them.

@@ -9,24 +9,13 @@ import tempfile
 from pathlib import Path
 
 from genlab.errors import StoreError
-
-
-def home() -> Path:
-    """Where ``checkpoints/`` lies: the project's folder, or the current one if installed."""
-    project = Path(__file__).resolve().parents[2]
-    return project if (project / "checkpoints").is_dir() else Path.cwd()
+from genlab.folders import home
 
 
 def store_url() -> str:
     """The SQLAlchemy URL of the run store, from ``GENLAB_STORE``."""
     given = os.environ.get("GENLAB_STORE", "").strip()
     return given or f"sqlite:///{home() / 'checkpoints' / 'genlab.db'}"
-
-
-def files_url() -> str:
-    """The folder or fsspec URL of the runs' files, from ``GENLAB_FILES``."""
-    given = os.environ.get("GENLAB_FILES", "").strip()
-    return given or str(home() / "checkpoints")
 
 
 def pretrained() -> Path:

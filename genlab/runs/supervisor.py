@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import IO
 
 from genlab.errors import GenlabError, StoreError
+from genlab.folders import default_url, folder
 from genlab.runs import settings
 from genlab.runs.executors import Task, chosen
-from genlab.runs.files import folder
 from genlab.runs.sql import SqlStore
 from genlab.runs.store import RunStore
 
@@ -381,7 +381,7 @@ def main(idle: float | None = None) -> int:
     Raises:
         StoreError: if the store or a setting cannot be used.
     """
-    url, files = settings.store_url(), settings.files_url()
+    url, files = settings.store_url(), default_url()
     supervisor = Supervisor(url, files, settings.workers())
     if not supervisor.lock.take(patience=2.0):
         say("another worker of this host serves this store already")

@@ -18,10 +18,11 @@ import torch
 from genlab import random
 from genlab.errors import GenlabError, RunNotFound, StoreError
 from genlab.evaluate.base import Probe, probes_for
+from genlab.folders import Folder, is_full
 from genlab.measure import Picture, Series
 from genlab.registry import ALGORITHMS, JOBS, MODELS
 from genlab.runs import catalog
-from genlab.runs.files import Folder, RunFiles, has_result, is_full, run_files, save_result
+from genlab.runs.files import RunFiles, has_result, run_files, save_result
 from genlab.runs.partial import JobProgress, clear
 from genlab.runs.store import Command, JobRow, Record, RunRow, RunStore, Status
 from genlab.spec import RunSpec

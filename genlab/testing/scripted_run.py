@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
+from genlab.folders import Folder
 from genlab.measure import Picture, Series
-from genlab.runs.files import Folder, run_files
+from genlab.runs.files import run_files
 from genlab.runs.store import Record, RunStore
 
 SERIES = (

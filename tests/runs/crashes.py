@@ -16,8 +16,9 @@ from typing import Any
 
 import torch
 
+from genlab.folders import LocalFolder
 from genlab.runs import catalog, settings
-from genlab.runs.files import LocalFolder, run_files
+from genlab.runs.files import run_files
 from genlab.runs.sql import SqlStore
 from genlab.runs.supervisor import rehearse
 from genlab.runs.worker import StoreSink, perform

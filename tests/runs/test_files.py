@@ -14,13 +14,11 @@ import torch
 from PIL import Image
 
 from genlab.errors import SnapshotError, StoreError
+from genlab.folders import LocalFolder, folder, is_full
 from genlab.measure import Picture
 from genlab.runs.files import (
-    LocalFolder,
     RunFiles,
-    folder,
     has_result,
-    is_full,
     load_result,
     plain,
     png,

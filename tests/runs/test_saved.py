@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from genlab.errors import GenlabError
-from genlab.runs.files import LocalFolder
+from genlab.folders import LocalFolder
 from genlab.runs.saved import MOST, remove, save, saved
 
 ROW = {"name": "smile", "kind": "set", "vector": [1.0, -0.5], "n": 12, "note": "a lasso"}

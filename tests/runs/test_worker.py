@@ -15,8 +15,9 @@ import torch
 
 from genlab import runs
 from genlab.errors import DataError, RunNotFound, RunStateError, SnapshotError, SpecError
+from genlab.folders import LocalFolder
 from genlab.runs import catalog, foreground
-from genlab.runs.files import LocalFolder, run_files
+from genlab.runs.files import run_files
 from genlab.runs.store import Command
 from genlab.spec import RunSpec
 from genlab.train.algorithm import Info
