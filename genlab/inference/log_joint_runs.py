@@ -107,6 +107,7 @@ class AutomaticVariational(OnLogJoint):
     """
 
     Options = ADVIOptions
+    lasting = ("q_covariance", "eta")
 
     def on(self, target: LogJoint) -> ADVI:
         o: Any = self.spec.algorithm_options
@@ -173,6 +174,7 @@ class HamiltonianMonteCarlo(OnLogJoint):
     """
 
     Options = HMCOptions
+    lasting = ("chains", "hmc_warmup", "accept")
 
     def on(self, target: LogJoint) -> RememberingHMC:
         o: Any = self.spec.algorithm_options

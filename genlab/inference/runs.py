@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -206,6 +206,16 @@ class Inferring(Algorithm[Learning]):
         tensors |= {f"{POSTERIOR}{k}": v for k, v in posterior.tensors.items()}
         return Packed(tensors, {"taken": state.taken})
 
+    def take_over(
+        self, packed: Packed, before: RunSpec, changes: Collection[str]
+    ) -> tuple[Packed, tuple[str, ...]]:
+        if not _under(POSTERIOR, packed.tensors):
+            raise SnapshotError(
+                "The snapshot holds the model alone, as exports do, and not the posterior that "
+                f"{self.name} goes on from."
+            )
+        return packed, ()
+
     def unpack(self, packed: Packed, data: Dataset) -> Learning:
         self.ready(data)
         model, tensors = models.build(self.spec), packed.tensors
@@ -235,6 +245,9 @@ class Exact(Inferring):
 
     After one pass over the training set nothing more arrives, and the state stays.
     """
+
+    #: Other batches would count some examples twice.
+    lasting = ("batch", "seed")
 
     def ready(self, data: Dataset) -> None:
         super().ready(data)

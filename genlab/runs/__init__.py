@@ -95,6 +95,36 @@ def start(spec: RunSpec, title: str = "") -> str:
     return run
 
 
+def fork(
+    run: str, step: int | None = None, changes: Mapping[str, Any] | None = None, title: str = ""
+) -> str:
+    """Queue a run that begins at a snapshot of another one, with some options changed; its id.
+
+    The fork has a copy of its first snapshot, so its parent may be deleted. On a CPU a fork
+    without changes takes the very steps that its parent took.
+
+    Args:
+        run: a run id, or ``shipped:<name>``.
+        step: the nearest kept snapshot at or before it is taken; None: the newest.
+        changes: options of the objective, the algorithm and the training by name, and
+            ``objective`` itself (``{"lr": 1e-4}``); :func:`genlab.runs.forks.changeable` tells
+            which there are.
+        title: what lists show; what was changed, where it is empty.
+
+    Raises:
+        RunNotFound: if there is no such run.
+        SpecError: for a change of what a snapshot is made of (the data, the model), for one that
+            is unknown or out of range, or where no step is left to take.
+        SnapshotError: if there is no such snapshot, or it is damaged. Nothing was started then.
+    """
+    from genlab.runs import forks
+
+    view = open_run(run)
+    made = forks.branch(view, step, changes or {}, store=store(), place=files(), title=title)
+    ensure_supervisor()
+    return made
+
+
 def ensure_supervisor() -> None:
     """Start a supervisor for this host and store, detached, if none is alive."""
     from genlab.runs.supervisor import ensure
@@ -217,6 +247,7 @@ __all__ = [
     "export",
     "files",
     "forget_result",
+    "fork",
     "job",
     "job_result",
     "job_so_far",

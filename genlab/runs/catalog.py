@@ -290,4 +290,7 @@ def summary(row: RunRow) -> Mapping[str, Any]:
         "objective": row.spec.get("objective"),
         "attempt": row.attempt,
         "created": row.created,
+        "parent": row.parent,
+        "parent_step": row.parent_step,
+        "changes": {name: list(pair) for name, pair in row.changes.items()},
     }

@@ -9,7 +9,7 @@ import torch
 
 from genlab import random, runs
 from genlab.errors import RunStateError
-from genlab.runs import catalog, settings
+from genlab.runs import catalog, forks, settings
 from genlab.runs.catalog import RunView
 from genlab.runs.worker import perform
 from genlab.spec import RunSpec
@@ -45,6 +45,28 @@ def resume(run: str, *, observers: Sequence[Observer] = ()) -> RunView:
             "failed. Nothing was changed."
         )
     return _perform(run, observers)
+
+
+def fork(
+    run: str,
+    step: int | None = None,
+    changes: Mapping[str, Any] | None = None,
+    *,
+    title: str = "",
+    observers: Sequence[Observer] = (),
+) -> RunView:
+    """Fork a run (see :func:`genlab.runs.fork`) and go on here and now."""
+    view = runs.open_run(run, paths=True)
+    made = forks.branch(
+        view,
+        step,
+        changes or {},
+        store=runs.store(),
+        place=runs.files(),
+        title=title,
+        worker=settings.me(),
+    )
+    return _perform(made, observers)
 
 
 def _perform(run: str, observers: Sequence[Observer]) -> RunView:

@@ -15,6 +15,7 @@ from genlab.runs.store import (
     Command,
     JobRow,
     JobStatus,
+    Origin,
     Record,
     RunRow,
     RunStore,
@@ -50,12 +51,30 @@ class MemoryStore(RunStore):
             return row
         return replace(row, position=self.queue().index(row.id) + 1)
 
-    def create(self, spec: Mapping[str, Any], *, title: str = "", worker: str = "") -> str:
+    def create(
+        self,
+        spec: Mapping[str, Any],
+        *,
+        title: str = "",
+        worker: str = "",
+        run: str = "",
+        origin: Origin | None = None,
+    ) -> str:
         with self._lock:
-            run, now = new_id(spec), time.time()
+            run, now = run or new_id(spec), time.time()
+            if run in self._runs:
+                raise RunStateError(f"There is a run {run} already. Nothing was started.")
             row = RunRow(
                 run, dict(spec), "queued", title=title, steps=int(spec["steps"]), created=now
             )
+            if origin is not None:
+                row = replace(
+                    row,
+                    step=origin.step,
+                    parent=origin.parent,
+                    parent_step=origin.step,
+                    changes=dict(origin.changes),
+                )
             self._records[run], self._wishes[run] = [], []
             self._runs[run] = row
             self._queued[run] = self._next()

@@ -25,6 +25,7 @@ from genlab.runs.store import (
     Command,
     JobRow,
     JobStatus,
+    Origin,
     Record,
     RunRow,
     RunStore,
@@ -62,6 +63,9 @@ runs = sa.Table(
     sa.Column("worker", sa.String(200), nullable=False, default=""),
     sa.Column("series", sa.Text, nullable=False, default="[]"),
     sa.Column("attempt", sa.Integer, nullable=False, default=0),
+    sa.Column("parent", sa.Text, nullable=False, default=""),
+    sa.Column("parent_step", big, nullable=False, default=0),
+    sa.Column("changes", sa.Text, nullable=False, default="{}"),
     sa.Index("runs_by_status", "status", "queued", "number"),
     sqlite_autoincrement=True,
 )
@@ -103,9 +107,20 @@ jobs = sa.Table(
     sa.Index("jobs_by_status", "status", "created"),
 )
 
+
+def _forks(connection: Connection) -> None:
+    """Runs may branch off others."""
+    for column in (
+        "parent TEXT NOT NULL DEFAULT ''",
+        "parent_step BIGINT NOT NULL DEFAULT 0",
+        "changes TEXT NOT NULL DEFAULT '{}'",
+    ):
+        connection.exec_driver_sql(f"ALTER TABLE runs ADD COLUMN {column}")
+
+
 #: Entry i takes a database from version i + 1 to i + 2. A new database is made from the tables
 #: above in one go, so whoever changes a table adds the step that does the same to an old one.
-MIGRATIONS: list[Callable[[Connection], None]] = []
+MIGRATIONS: list[Callable[[Connection], None]] = [_forks]
 
 
 def schema_version() -> int:
@@ -294,13 +309,24 @@ class SqlStore(RunStore):
             series=tuple(json.loads(row.series)),
             attempt=row.attempt,
             position=position,
+            parent=row.parent,
+            parent_step=row.parent_step,
+            changes=json.loads(row.changes),
         )
 
     @staticmethod
     def _missing(run: str) -> RunNotFound:
         return RunNotFound(f"There is no run {run!r}. `genlab list` shows those there are.")
 
-    def create(self, spec: Mapping[str, Any], *, title: str = "", worker: str = "") -> str:
+    def create(
+        self,
+        spec: Mapping[str, Any],
+        *,
+        title: str = "",
+        worker: str = "",
+        run: str = "",
+        origin: Origin | None = None,
+    ) -> str:
         now = time.time()
         values: dict[str, Any] = {
             "spec": _dump(dict(spec)),
@@ -313,14 +339,20 @@ class SqlStore(RunStore):
         }
         if worker:
             values |= {"started": now, "beat": now, "attempt": 1}
+        if origin is not None:
+            values |= {"parent": origin.parent, "changes": _dump(dict(origin.changes))}
+            values |= dict.fromkeys(("step", "parent_step"), origin.step)
         while True:
-            run = new_id(spec)
+            name = run or new_id(spec)
             try:
                 with self._writing() as connection:
-                    connection.execute(runs.insert().values(id=run, **values))
-                return run
+                    connection.execute(runs.insert().values(id=name, **values))
+                return name
             except IntegrityError:
-                continue
+                if run:
+                    raise RunStateError(
+                        f"There is a run {run} already. Nothing was started."
+                    ) from None
 
     def _queue(self, connection: Connection) -> dict[str, int]:
         query = (

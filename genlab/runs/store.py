@@ -75,6 +75,9 @@ class RunRow:
         series: what its numbers are (flat :class:`genlab.measure.Series`).
         attempt: how often it was started; grows by one with each resume.
         position: place in the queue from 1, 0 when it does not wait.
+        parent, parent_step: the run (perhaps deleted since) and the step of it at which this one
+            branched off; ``""`` and 0 for a run that began by itself.
+        changes: what was changed then: by the option's name, the value before and the value since.
     """
 
     id: str
@@ -93,6 +96,18 @@ class RunRow:
     series: Sequence[Mapping[str, Any]] = ()
     attempt: int = 0
     position: int = 0
+    parent: str = ""
+    parent_step: int = 0
+    changes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a run branches off another one: ``parent``, ``parent_step``, ``changes`` of a row."""
+
+    parent: str
+    step: int
+    changes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
 JobStatus = Literal["queued", "running", "done", "failed"]
@@ -147,11 +162,27 @@ class RunStore(abc.ABC):
     """What every store must do; :mod:`genlab.testing.store_contract` is the test of it."""
 
     @abc.abstractmethod
-    def create(self, spec: Mapping[str, Any], *, title: str = "", worker: str = "") -> str:
+    def create(
+        self,
+        spec: Mapping[str, Any],
+        *,
+        title: str = "",
+        worker: str = "",
+        run: str = "",
+        origin: Origin | None = None,
+    ) -> str:
         """Queue a run; its id. ``steps`` is taken from the spec.
 
-        Where a worker is named the run is not queued but taken by it at once (a run in the
-        foreground of a terminal).
+        Args:
+            spec: the flat description.
+            title: what lists show.
+            worker: where one is named the run is not queued but taken by it at once (a run in the
+                foreground of a terminal).
+            run: the id that it gets; a fresh one where it is empty.
+            origin: of a fork, which stands at the step of its origin.
+
+        Raises:
+            RunStateError: if there is a run of the given id.
         """
 
     @abc.abstractmethod

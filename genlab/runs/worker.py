@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from genlab import random
-from genlab.errors import GenlabError, RunNotFound, StoreError
+from genlab.errors import GenlabError, RunNotFound, SnapshotError, StoreError
 from genlab.evaluate.base import Probe, probes_for
 from genlab.folders import Folder, is_full
 from genlab.measure import Picture, Series
@@ -44,13 +44,21 @@ class StoreSink:
         recorded: the last step that an earlier attempt recorded; records up to it are the same
             numbers again and are left out.
         snapshots: how many are kept.
+        begun: the step of the snapshot that a fork began with: it is there and is left alone.
     """
 
     def __init__(
-        self, store: RunStore, files: RunFiles, run: str, *, recorded: int, snapshots: int
+        self,
+        store: RunStore,
+        files: RunFiles,
+        run: str,
+        *,
+        recorded: int,
+        snapshots: int,
+        begun: int = -1,
     ) -> None:
         self._store, self._files, self._run = store, files, run
-        self._recorded, self._snapshots = recorded, snapshots
+        self._recorded, self._snapshots, self._begun = recorded, snapshots, begun
         self._waiting: list[Record] = []
         self._writer: threading.Thread | None = None
         self._error: BaseException | None = None
@@ -80,6 +88,8 @@ class StoreSink:
     def save(self, snapshot: Snapshot) -> None:
         # A disk makes one wait; the tensors are copies, so the training need not.
         self.settle()
+        if snapshot.step == self._begun:
+            return
         self._writer = threading.Thread(target=self._write, args=(snapshot,), name="writer")
         self._writer.start()
 
@@ -321,8 +331,14 @@ def _train(
         row.id,
         recorded=store.last_step(row.id) if row.attempt > 1 else -1,
         snapshots=spec.train.snapshots,
+        begun=row.parent_step if row.parent else -1,
     )
-    snapshot, wrong = files.newest() if row.attempt > 1 else (None, [])
+    snapshot, wrong = files.newest() if row.attempt > 1 or row.parent else (None, [])
+    if snapshot is None and row.parent:
+        raise SnapshotError(
+            f"This fork of {row.parent} has no good snapshot left to begin with. "
+            f"{' '.join(wrong)} Fork it again."
+        )
     for words in wrong:
         sink.event(row.step, "warning", f"{words} An older one was used.")
     if snapshot is None:
@@ -332,8 +348,10 @@ def _train(
     else:
         step = snapshot.step
         state = put_back(algorithm, snapshot, data)
-        sink.event(step, "info", f"Resumed from the snapshot of step {step}.")
-    watcher = Watcher(algorithm, probes, sink, attempt=row.attempt)
+        if row.attempt > 1:
+            sink.event(step, "info", f"Resumed from the snapshot of step {step}.")
+    first = row.parent_step if row.parent else 0
+    watcher = Watcher(algorithm, probes, sink, attempt=row.attempt, first=first)
     controls = Controls(
         box.take, lambda name: _tell(store, row.id, name), watcher, algorithm, sink
     )

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from genlab.errors import RunNotFound, RunStateError
-from genlab.runs.store import Command, Record, RunStore
+from genlab.runs.store import Command, Origin, Record, RunStore
 
 SPEC: dict[str, Any] = {"model": "vae", "data": "digits", "steps": 30, "lr": 1e-3, "seed": 0}
 
@@ -31,6 +31,21 @@ class StoreContract:
         assert row.position == 1
         assert row.attempt == 0
         assert abs(row.created - time.time()) < 5
+
+    def test_a_fork_keeps_where_it_branched_off(self, store: RunStore) -> None:
+        parent = store.create(SPEC)
+        plain = store.get(parent)
+        assert (plain.parent, plain.parent_step, dict(plain.changes)) == ("", 0, {})
+        origin = Origin(parent, 7, {"lr": (1e-3, 1e-4), "objective": ("a", None)})
+        assert store.create(SPEC, run="mine", origin=origin) == "mine"
+        for row in (store.get("mine"), store.runs()[0], store.claim("w", "mine")):
+            assert row is not None
+            assert (row.parent, row.parent_step, row.step) == (parent, 7, 7)
+            changes = {name: list(pair) for name, pair in row.changes.items()}
+            assert changes == {"lr": [1e-3, 1e-4], "objective": ["a", None]}
+        with pytest.raises(RunStateError, match="mine"):
+            store.create(SPEC, run="mine")
+        assert len(store.runs()) == 2
 
     def test_ids_are_unique_and_safe_in_paths(self, store: RunStore) -> None:
         ids = {store.create({**SPEC, "model": "../x"}) for _ in range(50)}

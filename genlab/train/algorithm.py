@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -49,6 +49,8 @@ class Algorithm(abc.ABC, Generic[State]):
     Options: ClassVar[type[Options]] = Options
     #: The options that :meth:`adjust` can change while a run goes on.
     changeable: ClassVar[tuple[str, ...]] = ()
+    #: The options, its own or of training, that its state is made of: a fork keeps them.
+    lasting: ClassVar[tuple[str, ...]] = ()
     #: Whether a step is given the labels of its batch.
     labelled: bool = False
 
@@ -110,6 +112,24 @@ class Algorithm(abc.ABC, Generic[State]):
     @abc.abstractmethod
     def pack(self, state: State) -> Packed:
         """The state as tensors (copies) and plain values."""
+
+    def take_over(
+        self, packed: Packed, before: RunSpec, changes: Collection[str]
+    ) -> tuple[Packed, tuple[str, ...]]:
+        """The state of a run that this one branches off, as this one's :meth:`unpack` takes it.
+
+        Args:
+            packed: of a run of this algorithm, model and dataset, with the same ``lasting``.
+            before: that run.
+            changes: the options that were given anew.
+
+        Returns:
+            The state, and in words what could not be carried over and starts anew.
+
+        Raises:
+            SnapshotError: if this algorithm cannot go on from it.
+        """
+        return packed, ()
 
     @abc.abstractmethod
     def unpack(self, packed: Packed, data: Dataset) -> State:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections import ChainMap
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -226,6 +226,33 @@ class GradientAlgorithm(Algorithm[GradientState]):
                     tensors[f"optimiser/{player}/{index}/{key}"] = _plain(value)
         rates = {name: o.param_groups[0]["lr"] for name, o in state.optimisers.items()}
         return Packed(tensors, {"taken": state.taken, "lr": rates})
+
+    def take_over(
+        self, packed: Packed, before: RunSpec, changes: Collection[str]
+    ) -> tuple[Packed, tuple[str, ...]]:
+        held = {name.split("/")[1] for name in packed.tensors if name.startswith("optimiser/")}
+        tensors = {
+            name: value
+            for name, value in packed.tensors.items()
+            if not name.startswith("optimiser/") or name.split("/")[1] in self.players
+        }
+        rates = dict(packed.values.get("lr", {}))
+        if "lr" in changes:
+            rates.clear()
+        told = []
+        if packed.values.get("taken"):
+            told = [
+                f"The optimiser of the {player} starts anew: the snapshot holds none for it."
+                for player in self.players
+                if player not in held
+            ]
+        before_options: Any = before.algorithm_options
+        if before_options.average and not _below("raw/", tensors):
+            told.append(
+                "It goes on from the running mean of the weights: the snapshot holds no others."
+            )
+        values = {**packed.values, "lr": {p: r for p, r in rates.items() if p in self.players}}
+        return Packed(tensors, values), tuple(told)
 
     def unpack(self, packed: Packed, data: Dataset) -> GradientState:
         state = self._with_optimisers(models.build(self.spec))

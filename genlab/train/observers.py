@@ -195,6 +195,7 @@ class Watcher(Observer):
         sink: where to.
         attempt: of the run.
         budget: of time.
+        first: the step at which the run begins.
         gap: seconds between two looks at least, however cheap they are.
     """
 
@@ -206,12 +207,13 @@ class Watcher(Observer):
         *,
         attempt: int = 1,
         budget: Budget | None = None,
+        first: int = 0,
         gap: float = 0.4,
     ) -> None:
         self._algorithm, self._sink = algorithm, sink
         self._make = probes if callable(probes) else lambda: probes
         self._probes: list[Probe] | None = None
-        self._attempt, self._gap = attempt, gap
+        self._attempt, self._first, self._gap = attempt, first, gap
         self.budget = budget or Budget()
         self._cost = 0.0
         #: Seconds that the probes with a share of their own took: each in all, and at last.
@@ -225,10 +227,10 @@ class Watcher(Observer):
 
     def begin(self, step: int, state: Any) -> bool:
         self.budget.began = self.budget.clock()
-        if step == 0:
+        if step == self._first:
             # A copy is looked at after the first step.
             model = copy.deepcopy(self._algorithm.model(state))
-            self._start = take(self._algorithm, state, 0, self._attempt), model
+            self._start = take(self._algorithm, state, step, self._attempt), model
         # A resumed run was looked at when its snapshot was taken.
         self._seen = step
         return False

@@ -46,13 +46,18 @@ def take(algorithm: Algorithm[Any], state: Any, step: int, attempt: int = 1) -> 
 def put_back(algorithm: Algorithm[Any], snapshot: Snapshot, data: Dataset) -> Any:
     """The state of a snapshot; the random stream goes on where it stood.
 
+    Where the snapshot holds no stream, that of the run's seed begins.
+
     Raises:
         SnapshotError: if the tensors do not belong to this run.
     """
     tensors = dict(snapshot.tensors)
-    rng = tensors.pop(RNG)
+    rng = tensors.pop(RNG, None)
     state = algorithm.unpack(Packed(tensors, dict(snapshot.values)), data)
-    random.restore(rng)
+    if rng is None:
+        random.seed_run(algorithm.spec.train.seed)
+    else:
+        random.restore(rng)
     return state
 
 

@@ -15,7 +15,7 @@ from genlab.errors import StoreError
 from genlab.runs import sql
 from genlab.runs.memory import MemoryStore
 from genlab.runs.sql import SqlStore
-from genlab.runs.store import Record, RunStore
+from genlab.runs.store import Origin, Record, RunStore
 from genlab.testing.store_contract import SPEC, StoreContract
 
 OLD = Path(__file__).with_name("schema_1.sql")
@@ -155,6 +155,9 @@ def test_a_database_of_the_first_version_opens_with_its_runs(tmp_path: Path) -> 
         "vae",
     )
     assert [r.payload for r in store.read(row.id)] == [{"elbo": -40.5}, {"elbo": -30.25}]
+    assert (row.parent, row.parent_step, dict(row.changes)) == ("", 0, {})
+    fork = store.create(SPEC, origin=Origin(row.id, 3, {"lr": (1e-3, 1e-4)}))
+    assert store.get(fork).parent == row.id
 
 
 def test_an_old_database_is_upgraded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

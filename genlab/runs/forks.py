@@ -1,0 +1,263 @@
+"""Forks: a run that begins at a snapshot of another one, with some options changed.
+
+What may be changed is what a state does not fix: the state is made of the dataset, the model and
+the algorithm, and of those options that the algorithm says its state is made of.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from genlab.errors import SnapshotError, SpecError
+from genlab.folders import Folder, is_full
+from genlab.registry import ALGORITHMS, Combination
+from genlab.runs.catalog import RunView
+from genlab.runs.files import RunFiles, run_files
+from genlab.runs.store import Origin, Record, RunStore, new_id
+from genlab.spec import KINDS, Option, RunSpec
+
+if TYPE_CHECKING:
+    from genlab.train.snapshots import Snapshot
+
+#: The parts that a snapshot is made of, and why they stay.
+FIXED: Mapping[str, str] = {
+    "data": "a snapshot goes on with the data that it has seen",
+    "model": "a snapshot holds the weights of this very model",
+}
+ELSE = "'Vary' on Watch, or `genlab train`, starts a fresh run with it"
+
+
+def part_of(combination: Combination) -> dict[str, tuple[str, Option]]:
+    """For each option of a combination its part (``model``, ``train``) and its declaration."""
+    table = combination.options()
+    return {row.name: (part, row) for part, rows in table.items() for row in rows}
+
+
+def why_not(spec: RunSpec, name: str, part: str) -> str | None:
+    """None if a fork of such a run may change this option of this part, else the reason why not.
+
+    Example:
+        >>> spec = RunSpec.build(model="vae", data="digits")
+        >>> why_not(spec, "lr", "algorithm"), why_not(spec, "latent", "model")
+        (None, 'a snapshot holds the weights of this very model')
+    """
+    if name == "algorithm":
+        return "another algorithm keeps another state"
+    if part in FIXED:
+        return FIXED[part]
+    if name in ALGORITHMS[spec.algorithm].lasting:
+        return f"what {spec.algorithm!r} has found so far rests on it"
+    return None
+
+
+def changeable(spec: RunSpec) -> tuple[Option, ...]:
+    """The options that a fork of such a run may change, in the order of a form.
+
+    Example:
+        >>> names = [row.name for row in changeable(RunSpec.build(model="vae", data="digits"))]
+        >>> "lr" in names, "steps" in names, "latent" in names
+        (True, True, False)
+    """
+    rows = part_of(Combination.of(spec.flat()))
+    return tuple(row for name, (part, row) in rows.items() if not why_not(spec, name, part))
+
+
+def changed(spec: RunSpec, changes: Mapping[str, Any]) -> RunSpec:
+    """The spec with some options changed, as far as a state of it can go on so.
+
+    What another objective brings along has its own defaults; all else stays.
+
+    Raises:
+        SpecError: for an option that is unknown, out of range or fixed by the state.
+    """
+    before = spec.flat()
+    values = {**before, **{kind: str(changes[kind]) for kind in KINDS if kind in changes}}
+    for kind in ("data", "model", "algorithm"):
+        if values[kind] != before[kind]:
+            raise SpecError(kind, values[kind], f"{why_not(spec, kind, kind)}; {ELSE}")
+    combination = Combination.of(values)
+    rows = part_of(combination)
+    if values["objective"] != spec.objective:
+        for name in spec.objective_options.flat():
+            values.pop(name, None)
+    for name, value in changes.items():
+        if name in KINDS:
+            continue
+        if name not in rows:
+            raise SpecError.unknown("option", name, {*rows, *KINDS})
+        part, row = rows[name]
+        why = why_not(spec, name, part)
+        if why and row.parse(value) != before[name]:
+            raise SpecError(name, value, f"{why}; {ELSE}")
+        values[name] = value
+    return RunSpec.build(**values)
+
+
+def difference(before: RunSpec, after: RunSpec) -> dict[str, tuple[Any, Any]]:
+    """The options that differ: by name the value of each; None where one has no such option.
+
+    Example:
+        >>> one, two = (RunSpec.build(model="vae", data="digits", lr=lr) for lr in (1e-3, 1e-4))
+        >>> difference(one, two)
+        {'lr': (0.001, 0.0001)}
+    """
+    old, new = before.flat(), after.flat()
+    names = [name for name in {**new, **old} if old.get(name) != new.get(name)]
+    # What another objective brings along, or takes away, follows from its name.
+    shown = [n for n in names if n in old and n in new] if "objective" in names else names
+    return {name: (old.get(name), new.get(name)) for name in shown}
+
+
+def in_words(changes: Mapping[str, Any]) -> str:
+    """The changes of a fork, as people read them.
+
+    Example:
+        >>> in_words({"lr": (1e-3, 1e-4), "objective": ("minimax", "r3gan")})
+        'lr 0.001 → 0.0001, objective minimax → r3gan'
+    """
+
+    def shown(value: Any) -> str:
+        return f"{value:g}" if isinstance(value, float) else str(value)
+
+    pairs = ((name, *pair) for name, pair in changes.items())
+    return ", ".join(f"{name} {shown(a)} → {shown(b)}" for name, a, b in pairs)
+
+
+def nearest(view: RunView, step: int | None) -> int:
+    """The newest kept snapshot at or before a step, or of all.
+
+    Raises:
+        SnapshotError: if there is none.
+    """
+    steps = view.snapshots()
+    early = [there for there in steps if step is None or there <= step]
+    if not early:
+        known = f"the first one is of step {steps[0]}" if steps else "there is none yet"
+        raise SnapshotError(
+            f"Run {view.id} has no snapshot at or before step {step or 0}: {known}. "
+            "Nothing was started."
+        )
+    return early[-1]
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A fork that can begin.
+
+    Args:
+        spec: of the fork.
+        snapshot: what it begins with.
+        origin: where it branches off.
+        told: what could not be carried over and starts anew, in words.
+    """
+
+    spec: RunSpec
+    snapshot: Snapshot
+    origin: Origin
+    told: tuple[str, ...]
+
+
+def prepare(view: RunView, step: int | None, changes: Mapping[str, Any]) -> Branch:
+    """Check that a run can be forked so; nothing is written yet.
+
+    Args:
+        view: the run.
+        step: the nearest kept snapshot at or before it is taken; None: the newest.
+        changes: options and their new values.
+
+    Raises:
+        SpecError: for a change that the state does not allow, or a run without a step left.
+        SnapshotError: if there is no such snapshot, or it is damaged.
+    """
+    from genlab.train.algorithm import Packed
+    from genlab.train.snapshots import RNG
+
+    before = view.spec
+    spec = changed(before, changes)
+    while True:
+        at = nearest(view, step)
+        if at >= spec.train.steps:
+            raise SpecError(
+                "steps",
+                spec.train.steps,
+                f"the fork begins at step {at}, so there must be more than that",
+            )
+        try:
+            found = view.files.snapshot(at)
+            break
+        except SnapshotError as error:
+            # A run that goes on thins its snapshots: this one may have gone since it was listed.
+            if at in view.snapshots():
+                raise SnapshotError(f"{error} Nothing was started.") from None
+    packed = Packed(dict(found.tensors), dict(found.values))
+    stream = packed.tensors.pop(RNG, None)
+    difference_ = difference(before, spec)
+    algorithm = ALGORITHMS[spec.algorithm](spec)
+    try:
+        packed, told = algorithm.take_over(packed, before, {*changes, *difference_})
+    except SnapshotError as error:
+        raise SnapshotError(
+            f"Run {view.id} cannot be forked: {error} Nothing was started."
+        ) from None
+    if stream is None:
+        told += ("The random stream starts anew from the seed: the snapshot holds none.",)
+    elif "seed" in difference_:
+        told += ("The random stream starts anew from the new seed.",)
+    else:
+        packed.tensors[RNG] = stream
+    snapshot = replace(
+        found, tensors=packed.tensors, values=packed.values, spec=spec.flat(), attempt=0
+    )
+    return Branch(spec, snapshot, Origin(view.id, at, difference_), told)
+
+
+def branch(
+    view: RunView,
+    step: int | None,
+    changes: Mapping[str, Any],
+    *,
+    store: RunStore,
+    place: Folder,
+    title: str = "",
+    worker: str = "",
+) -> str:
+    """Make a fork, queued or (where a worker is named) taken by it; its id.
+
+    It owns a copy of the snapshot that it begins with: the parent may be deleted.
+
+    Raises:
+        SpecError, SnapshotError: see :func:`prepare`; or there is no room for the snapshot.
+            Nothing was started then.
+    """
+    ready = prepare(view, step, changes)
+    run = new_id(ready.spec.flat())
+    files, origin = run_files(place, run), ready.origin
+    words = in_words(origin.changes) or "nothing changed"
+    begin, mark = view.row.title or view.id, ", from step "
+    title = title or f"{begin.split(mark)[0]}{mark}{origin.step:,}: {words}"
+    try:
+        # The snapshot first: a worker may take the run as soon as it is in the store.
+        files.save(ready.snapshot)
+        store.create(ready.spec.flat(), title=title, worker=worker, run=run, origin=origin)
+    except OSError as error:
+        _forget(files)
+        what = "is full" if is_full(error) else f"cannot be written ({error})"
+        raise SnapshotError(
+            f"The disk of the runs' files {what}. Nothing was started; free some space and fork "
+            "again."
+        ) from None
+    except BaseException:
+        _forget(files)
+        raise
+    lines = (f"Forked from {origin.parent} at step {origin.step}: {words}.", *ready.told)
+    event = [Record(origin.step, "event", {"level": "info", "message": line}) for line in lines]
+    store.append(run, event)
+    return run
+
+
+def _forget(files: RunFiles) -> None:
+    with contextlib.suppress(OSError):
+        files.forget()
