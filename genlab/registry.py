@@ -151,7 +151,7 @@ ALGORITHMS: Registry[Any] = Registry("algorithm", "genlab.train", "genlab.infere
 #: (evaluation mode) and dataset; ``progress(fraction, message)`` may be called at any time. A
 #: worker's ``progress`` (``runs.partial.JobProgress``) also has ``live(arrays) -> bool`` (what
 #: there is so far; whether to go on), ``model_at(step)`` and ``result(key)`` of another job.
-JOBS: Registry[Any] = Registry("job", "genlab.latent")
+JOBS: Registry[Any] = Registry("job", "genlab.latent", "genlab.compare", "genlab.report")
 TABLES: Mapping[str, Registry[Any]] = {
     "data": DATASETS,
     "model": MODELS,

@@ -15,11 +15,12 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("data", "nets", "distributions", "divergences"),
     ("models",),
     ("objectives",),
-    ("evaluate", "latent"),
+    ("evaluate", "latent", "compare"),
     ("inference", "train"),
     ("learn",),
     ("runs",),
     ("figures",),
+    ("report",),
     ("cli", "__main__", "__init__"),
     ("ui",),
 )

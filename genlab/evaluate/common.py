@@ -84,6 +84,20 @@ def draw(model: GenerativeModel, n: int, data: Dataset | None = None) -> Tensor:
     return model.sample(n)
 
 
+def made(model: GenerativeModel, data: Dataset, n: int) -> tuple[Tensor, str]:
+    """Examples of the model to be judged, and what they are, in words.
+
+    Pictures are taken as they are shown, the mean of p(x | z), so that pixel noise gives no model
+    away; points, and pictures of black and white pixels, are draws of the model's law.
+    """
+    shown = data.meta.is_image and data.meta.support != "binary"
+    sizes = [len(part) for part in torch.empty(n).split(500)]
+    with torch.no_grad():
+        held = ((with_classes(model, size, data), size) for size in sizes)
+        x = torch.cat([m.sample(size) if shown else draw(m, size) for m, size in held])
+    return x, "as shown (means)" if shown else "draws"
+
+
 def principal(x: Tensor, parts: int = 2) -> Tensor:
     """The scores of the first principal components, (n, f) -> (n, parts).
 

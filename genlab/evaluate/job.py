@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from genlab.data.base import Dataset
-from genlab.evaluate.metrics import evaluate
+from genlab.evaluate.metrics import measured
 from genlab.models.base import GenerativeModel
 from genlab.registry import JOBS
 from genlab.spec import RunSpec
@@ -28,9 +29,23 @@ def metrics_job(
         progress: called with a fraction and a sentence.
 
     Returns:
-        ``metrics``: for each its name and what :meth:`genlab.measure.Estimate.flat` holds.
+        ``metrics``: for each its name, what :meth:`genlab.measure.Estimate.flat` holds, and
+        ``how``, how its interval came about; ``values.<name>``: for means over the test examples
+        the values, (n,); ``examples``: a digest of those examples.
     """
     progress(0.1, "metrics on the test split")
     spec = RunSpec.build(**values["spec"]) if "spec" in values else None
-    found = evaluate(model, data, int(values["seed"]), int(values["n"]), spec)
-    return {"metrics": [{"name": one.series.name, **one.flat()} for one in found]}
+    n = int(values["n"])
+    found = measured(model, data, int(values["seed"]), n, spec)
+    rows = [
+        {"name": one.estimate.series.name, **one.estimate.flat(), "how": one.how} for one in found
+    ]
+    behind = {
+        f"values.{one.estimate.series.name}": one.values for one in found if one.values is not None
+    }
+    used = data.test.x[:n].contiguous().numpy().tobytes()
+    return {
+        "metrics": rows,
+        "examples": hashlib.blake2b(used, digest_size=8).hexdigest(),
+        **behind,
+    }

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from genlab.data.base import Dataset
 from genlab.distributions import density_note
-from genlab.divergences import js_bound, mode_coverage, within
+from genlab.divergences import js_bound, mode_coverage
+from genlab.divergences import within as mass_within
 from genlab.divergences.f import FDivergence
 from genlab.divergences.quadrature import bound_from_samples
 from genlab.evaluate.adversarial import is_adversarial
-from genlab.evaluate.common import draw, settled
+from genlab.evaluate.common import draw, made, settled
+from genlab.evaluate.neighbourhoods import NEIGHBOURS, expected_coverage, within
 from genlab.evaluate.toys import grid_of, mode_std
 from genlab.evaluate.variational import ACTIVE, is_variational
 from genlab.measure import Estimate, Kind, Series
@@ -37,6 +40,25 @@ from genlab.spec import RunSpec
 Z = 1.959964
 #: Draws an example in the importance-weighted bound; samples in one set of a toy's metrics.
 IWAE_K, TOY_N, TOY_SETS = 100, 2500, 8
+#: How an interval came about.
+OVER, SETS = "mean ± 1.96 SE over test examples", f"mean ± 1.96 SE over {TOY_SETS} sets of samples"
+WILSON, BOOTSTRAP = "Wilson's interval", "bootstrap over test examples, 200 resamples"
+DELTA = "± 1.96 SE by the delta method"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """An estimate, and what a difference from another model's needs.
+
+    Args:
+        estimate: the number with its 95 % interval.
+        how: how the interval came about, in words.
+        values: where the number is a mean over the test examples in their order, the values, (n,).
+    """
+
+    estimate: Estimate
+    how: str
+    values: Tensor | None = None
 
 
 def evaluate(
@@ -59,7 +81,18 @@ def evaluate(
         spec: of the run that trained it, which says what a critic's score means; without it σ of
             the score is taken for the probability of being real.
     """
-    parts: list[Callable[[], list[Estimate]]] = []
+    return [one.estimate for one in measured(model, data, seed, n, spec)]
+
+
+def measured(
+    model: GenerativeModel,
+    data: Dataset,
+    seed: int = 0,
+    n: int = 1000,
+    spec: RunSpec | None = None,
+) -> list[Measured]:
+    """What :func:`evaluate` gives, with the values behind each number."""
+    parts: list[Callable[[], list[Measured]]] = []
     x = data.test.x[:n]
     if isinstance(model, HasLogProb):
         parts.append(lambda: _log_prob(model, x))
@@ -75,11 +108,15 @@ def evaluate(
         parts.append(lambda: _posterior(model, x))
     if data.density is not None and data.meta.shape in {(1,), (2,)}:
         parts.append(lambda: _toy(model, data))
+    few = data.meta.shape in {(1,), (2,)} and len(data.meta.columns) < 2
+    if (data.meta.is_image or few) and len(x) > 2 * NEIGHBOURS:
+        # Last, so that what it draws leaves the numbers above as they always were.
+        parts.append(lambda: _neighbourhoods(model, data, x))
     training = model.training
     model.eval()
     try:
         with scope(seed, "evaluate"), torch.no_grad():
-            return [estimate for part in parts for estimate in part()]
+            return [one for part in parts for one in part()]
     finally:
         model.train(training)
 
@@ -128,7 +165,7 @@ def ratio_estimate(series: Series, above: Tensor, below: Tensor) -> Estimate:
     return Estimate(ratio, series, ratio - half, ratio + half)
 
 
-def _words(model: Topics, x: Tensor) -> list[Estimate]:
+def _words(model: Topics, x: Tensor) -> list[Measured]:
     """The variational bound on log p(word) of test pictures, and the perplexity it allows."""
     inked = x[model.words(x).sum(1) > 0]
     if not len(inked):
@@ -142,20 +179,27 @@ def _words(model: Topics, x: Tensor) -> list[Estimate]:
     title = f"perplexity ≤, from the variational bound, test; of {model.meta.dim} pixels"
     row = Series("test_perplexity", title, "perplexity", "words", "upper bound", n, "lower")
     value, low, high = (math.exp(-v) for v in (one.value, one.high, one.low))
-    return [one, Estimate(value, row, low, high)]
+    return [Measured(one, DELTA), Measured(Estimate(value, row, low, high), DELTA)]
 
 
-def _log_prob(model: GenerativeModel, x: Tensor) -> list[Estimate]:
+def _log_prob(model: GenerativeModel, x: Tensor) -> list[Measured]:
     assert isinstance(model, HasLogProb)
     values = torch.cat([model.log_prob(part) for part in x.split(250)])
     series = Series("test_log_prob", "log p(x), test", "loss", "nats", "exact", len(x), "higher")
-    return [mean_estimate(series, values)]
+    return [_mean(series, values)]
 
 
-def _posterior(model: HasDraws, x: Tensor) -> list[Estimate]:
+def _mean(series: Series, values: Tensor) -> Measured:
+    """A mean over the test examples."""
+    return Measured(mean_estimate(series, values), OVER, values)
+
+
+def _posterior(model: HasDraws, x: Tensor) -> list[Measured]:
     found = model.log_predictive(x)
+    # What a model says of its own parameters: from its draws of them.
+    own = [Measured(one, "from the model's own draws") for one in model.estimates()]
     if found is None:
-        return model.estimates()
+        return own
     series = Series(
         "test_log_predictive",
         "log mean_θ p(row | θ), test",
@@ -165,12 +209,12 @@ def _posterior(model: HasDraws, x: Tensor) -> list[Estimate]:
         len(x),
         "higher",
     )
-    return [mean_estimate(series, found), *model.estimates()]
+    return [_mean(series, found), *own]
 
 
 def _variational(
     model: GenerativeModel, data: Dataset, x: Tensor, y: Tensor | None
-) -> list[Estimate]:
+) -> list[Measured]:
     name = getattr(model.options, "likelihood", None)
     note = density_note(name, data.meta) if name is not None else ""
     what = f"test; {note}" if note else "test"
@@ -211,12 +255,12 @@ def _variational(
     for key, title, group, direction, values in rows:
         kind: Kind = "lower bound" if key in {"elbo", f"iwae_{IWAE_K}"} else mc
         found.append(
-            mean_estimate(
+            _mean(
                 Series(f"test_{key}", title, group, "nats", kind, n, direction),  # type: ignore[arg-type]
                 values,
             )
         )
-    return [*found, _active(torch.cat(means))]
+    return [*found, Measured(_active(torch.cat(means)), BOOTSTRAP)]
 
 
 def _active(mean: Tensor) -> Estimate:
@@ -242,7 +286,7 @@ def _active(mean: Tensor) -> Estimate:
 
 def _adversarial(
     model: GenerativeModel, data: Dataset, x: Tensor, spec: RunSpec | None
-) -> list[Estimate]:
+) -> list[Measured]:
     """The bound that the critic proves; nothing of a score without a scale."""
     assert isinstance(model, HasCritic)
     n = len(x)
@@ -257,7 +301,7 @@ def _adversarial(
         real = torch.cat([model.score(part) for part in x.split(250)])
         fake = torch.cat([model.score(model.sample(len(part))) for part in x.split(250)])
     if divergence is not None:
-        return [_f_bound(divergence, real, fake)]
+        return [Measured(_f_bound(divergence, real, fake), DELTA)]
     bound, error = js_bound(real, fake)
     js = Series(
         "test_js_bound",
@@ -283,8 +327,8 @@ def _adversarial(
     )
     hits = int((real > 0).sum()) + int((fake <= 0).sum())
     return [
-        Estimate(bound, js, bound - Z * error, bound + Z * error),
-        share_estimate(accuracy, hits, 2 * n),
+        Measured(Estimate(bound, js, bound - Z * error, bound + Z * error), DELTA),
+        Measured(share_estimate(accuracy, hits, 2 * n), WILSON),
     ]
 
 
@@ -305,7 +349,41 @@ def _f_bound(row: FDivergence, real: Tensor, fake: Tensor) -> Estimate:
     return Estimate(one.value, series, one.low, one.high)
 
 
-def _toy(model: GenerativeModel, data: Dataset) -> list[Estimate]:
+def _neighbourhoods(model: GenerativeModel, data: Dataset, x: Tensor) -> list[Measured]:
+    """Precision and coverage in the space of the data, by as many samples as test examples."""
+    x, n, k = x.float(), len(x), NEIGHBOURS
+    fake, what = made(model, data, n)
+    about = f"k = {k}, test against samples {what}"
+    mc: Kind = "Monte Carlo"
+    coverage = Series(
+        "test_coverage",
+        f"coverage: test examples with a sample in their ball, {about}",
+        "coverage",
+        "probability",
+        mc,
+        n,
+        "higher",
+        expected_coverage(n, n, k),
+        "perfect sampler",
+    )
+    precision = Series(
+        "test_precision",
+        f"precision: samples in the ball of a test example, {about}",
+        "quality",
+        "probability",
+        mc,
+        n,
+        "higher",
+    )
+    near = within(x, fake, k)
+    hit, good = near.any(dim=1), near.any(dim=0)
+    return [
+        Measured(share_estimate(coverage, int(hit.sum()), n), WILSON, hit.double()),
+        Measured(share_estimate(precision, int(good.sum()), n), WILSON),
+    ]
+
+
+def _toy(model: GenerativeModel, data: Dataset) -> list[Measured]:
     grid = grid_of(data)
     sets = [draw(model, TOY_N, data) for _ in range(TOY_SETS)]
     floors = grid.floor(TOY_N)
@@ -318,7 +396,8 @@ def _toy(model: GenerativeModel, data: Dataset) -> list[Estimate]:
         series = Series(
             f"grid_{key}", title, "divergence", "nats", "grid", TOY_N, "lower", truth, label
         )
-        found.append(mean_estimate(series, torch.tensor([value(x) for x in sets])))
+        values = torch.tensor([value(x) for x in sets])
+        found.append(Measured(mean_estimate(series, values), SETS))
     std = mode_std(data)
     if data.modes is None or std is None:
         return found
@@ -342,12 +421,12 @@ def _toy(model: GenerativeModel, data: Dataset) -> list[Estimate]:
         "Monte Carlo",
         TOY_N * TOY_SETS,
         "higher",
-        within(3.0, data.meta.dim),
+        mass_within(3.0, data.meta.dim),
         "perfect sampler",
     )
     hits = round(sum(s.high_quality for s in seen) * TOY_N)
     return [
         *found,
-        mean_estimate(reached, torch.tensor([float(s.modes) for s in seen])),
-        share_estimate(quality, hits, TOY_N * TOY_SETS),
+        Measured(mean_estimate(reached, torch.tensor([float(s.modes) for s in seen])), SETS),
+        Measured(share_estimate(quality, hits, TOY_N * TOY_SETS), WILSON),
     ]

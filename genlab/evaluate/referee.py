@@ -30,7 +30,7 @@ from genlab.divergences.estimates import Z95
 from genlab.divergences.f import F
 from genlab.divergences.quadrature import bound_from_samples
 from genlab.errors import DataError
-from genlab.evaluate.common import draw, with_classes
+from genlab.evaluate.common import made
 from genlab.evaluate.metrics import share_estimate
 from genlab.measure import Estimate, Series
 from genlab.models.base import GenerativeModel
@@ -244,20 +244,6 @@ def _estimate(name: str, title: str, value: float, error: float, n: int) -> Esti
         name, title, "divergence", "nats", "lower bound", n, "lower", 0.0, "equal laws"
     )
     return Estimate(value, series, value - Z95 * error, value + Z95 * error)
-
-
-def made(model: GenerativeModel, data: Dataset, n: int) -> tuple[Tensor, str]:
-    """Examples of the model to be judged, and what they are, in words.
-
-    Pictures are taken as they are shown, the mean of p(x | z), so that pixel noise gives no model
-    away; points, and pictures of black and white pixels, are draws of the model's law.
-    """
-    shown = data.meta.is_image and data.meta.support != "binary"
-    sizes = [len(part) for part in torch.empty(n).split(500)]
-    with torch.no_grad():
-        held = ((with_classes(model, size, data), size) for size in sizes)
-        x = torch.cat([m.sample(size) if shown else draw(m, size) for m, size in held])
-    return x, "as shown (means)" if shown else "draws"
 
 
 def judge(

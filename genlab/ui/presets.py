@@ -29,7 +29,9 @@ class Preset:
 
 
 #: Few enough that on two cores, where one run waits for the other, both are seen within seconds.
-DIGITS = {"data": "digits", "latent": 16, "steps": 2_500, "batch": 64, "seed": 0}
+#: The sizes make decoder and generator the same net (see :mod:`genlab.compare.duel`).
+NET = {"latent": 16, "hidden": 256, "layers": 2}
+DIGITS = {"data": "digits", "steps": 2_500, "batch": 64, "seed": 0, **NET}
 PRESETS: tuple[Preset, ...] = (
     Preset(
         "vae",

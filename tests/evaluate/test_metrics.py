@@ -10,7 +10,7 @@ import torch
 from genlab import data as datasets
 from genlab import models
 from genlab.evaluate import evaluate
-from genlab.evaluate.metrics import mean_estimate, ratio_estimate, share_estimate
+from genlab.evaluate.metrics import mean_estimate, measured, ratio_estimate, share_estimate
 from genlab.measure import Series
 from genlab.models.linear_gaussian import LinearGaussian
 from genlab.random import scope
@@ -41,6 +41,26 @@ def test_linear_gaussian_bounds_are_the_evidence() -> None:
     assert got["test_elbo"].series.kind == "lower bound"
     assert got["grid_js"].value == pytest.approx(got["grid_js"].series.truth, rel=0.25)
     assert got["grid_kl"].value == pytest.approx(got["grid_kl"].series.truth, rel=0.25)
+    # The model is the truth, so its samples are those of a perfect sampler.
+    covered = got["test_coverage"]
+    assert covered.series.truth == pytest.approx(1 - 2**-5, abs=1e-3)
+    assert covered.value == pytest.approx(covered.series.truth, abs=0.02)
+
+
+def test_the_values_behind_a_mean_are_of_the_test_examples_in_their_order() -> None:
+    spec = RunSpec.build(model="linear_gaussian", data="gaussian")
+    data = datasets.load(spec)
+    model = LinearGaussian.of(torch.eye(2) * 0.6, torch.zeros(2), 0.8)
+    got = {one.estimate.series.name: one for one in measured(model, data, n=200)}
+    x = data.test.x[:200]
+    exact = -0.5 * x.square().sum(1) - math.log(2 * math.pi)
+    assert got["test_log_prob"].values == pytest.approx(exact.double(), abs=1e-4)
+    for one in got.values():
+        assert one.how
+        if one.values is not None:
+            mean = float(one.values.double().mean())
+            assert mean == pytest.approx(one.estimate.value, rel=1e-6)
+    assert got["grid_js"].values is None
 
 
 def test_vae_metrics() -> None:
@@ -51,6 +71,8 @@ def test_vae_metrics() -> None:
         "test_kl",
         "test_iwae_100",
         "test_active_units",
+        "test_coverage",
+        "test_precision",
     }
     assert got["test_iwae_100"].value >= got["test_elbo"].value - 0.5
     assert all(e.low <= e.value <= e.high for e in got.values())

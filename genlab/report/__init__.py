@@ -1,0 +1,1 @@
+"""A comparison as one file to keep: HTML that needs nothing else."""
