@@ -51,15 +51,20 @@ def described(row: Option) -> str:
     return f"{row.help}{unit} ({row.allowed}{given})".replace("%", "%%")
 
 
-def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """One option of the command line for each of every table's, and the names of the tables."""
+def add_run_options(parser: argparse.ArgumentParser, needed: Sequence[str] = ()) -> None:
+    """One option of the command line for each of every table's, and the names of the tables.
+
+    Args:
+        parser: of the command.
+        needed: the kinds that must be given.
+    """
     from genlab.registry import TABLES
     from genlab.spec import TrainOptions
 
     for kind, table in TABLES.items():
-        needed = " (required)" if kind in {"data", "model"} else ""
+        word = " (required)" if kind in needed else ""
         parser.add_argument(
-            f"--{kind}", metavar="NAME", help=f"one of: {', '.join(table.names())}{needed}"
+            f"--{kind}", metavar="NAME", help=f"one of: {', '.join(table.names())}{word}"
         )
     # The same name may stand in several tables' option sets, each with its own help.
     texts: dict[str, dict[str, list[str]]] = {}
@@ -105,6 +110,15 @@ def build() -> Parser:
     resume = add("resume", "go on from the last snapshot, or end a pause")
     resume.add_argument("--background", action="store_true", help="queue it and return at once")
     resume.add_argument("--quiet", action="store_true", help="no progress bar")
+    fork = add("fork", "go on from a snapshot as a run of its own, with some options changed")
+    fork.add_argument(
+        "--step",
+        type=int,
+        help="the last snapshot at or before it is taken; the newest if not given",
+    )
+    fork.add_argument("--title", default="", help="what lists show; what was changed if not given")
+    fork.add_argument("--background", action="store_true", help="queue it and return at once")
+    fork.add_argument("--quiet", action="store_true", help="no progress bar")
     add("stop", "stop a run; it can be resumed")
     add("pause", "pause a run; its process waits")
     step = add("step", "let a paused run take some steps")
@@ -160,11 +174,16 @@ def _watchers(quiet: bool, steps: int) -> list[Any]:
     return [Bar(steps)]
 
 
+def _options_of_run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The options of a run that were given, and those alone."""
+    own = {"command", "run", "step", "title", "background", "quiet"}
+    return {k: v for k, v in vars(arguments).items() if k not in own and v is not None}
+
+
 def _train(arguments: argparse.Namespace) -> int:
     from genlab.spec import RunSpec
 
-    known = {"command", "title", "background", "quiet"}
-    options = {k: v for k, v in vars(arguments).items() if k not in known and v is not None}
+    options = _options_of_run(arguments)
     spec = RunSpec.build(**options)
     from genlab import runs
 
@@ -227,6 +246,19 @@ def _resume(arguments: argparse.Namespace) -> int:
 
     watchers = _watchers(arguments.quiet, row.steps)
     return _tell(foreground.resume(arguments.run, observers=watchers))
+
+
+def _fork(arguments: argparse.Namespace) -> int:
+    from genlab import runs
+    from genlab.runs import foreground, forks
+
+    run, step, title = arguments.run, arguments.step, arguments.title
+    changes = _options_of_run(arguments)
+    if arguments.background:
+        return _tell(runs.open_run(runs.fork(run, step, changes, title, paths=True)))
+    steps = forks.changed(runs.open_run(run, paths=True).spec, changes).train.steps
+    watchers = _watchers(arguments.quiet, steps)
+    return _tell(foreground.fork(run, step, changes, title=title, observers=watchers))
 
 
 def _wish(name: str) -> Callable[[argparse.Namespace], int]:
@@ -334,6 +366,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "list": _list,
     "show": _show,
     "resume": _resume,
+    "fork": _fork,
     "stop": _wish("stop"),
     "pause": _wish("pause"),
     "step": _wish("step"),
@@ -345,15 +378,19 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 }
 
 
+#: The commands that take the options of a run, with those that must be given.
+RUN_OPTIONS: dict[str, tuple[str, ...]] = {"train": ("data", "model"), "fork": ()}
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Do what the command line says; the exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         parser = build()
-        if words[:1] == ["train"]:
-            # The tables are read for this command alone: they import torch.
+        if (name := next(iter(words), "")) in RUN_OPTIONS:
+            # The tables are read for these commands alone: they import torch.
             commands = next(a for a in parser._actions if a.dest == "command")
-            add_run_options(commands.choices["train"])  # type: ignore[index]
+            add_run_options(commands.choices[name], RUN_OPTIONS[name])  # type: ignore[index]
         arguments, unknown = parser.parse_known_args(words)
         for word in unknown:
             known = {text for action in _options(parser, words) for text in action.option_strings}

@@ -169,6 +169,47 @@ def test_export_makes_a_folder_that_stands_alone(
     assert "not an empty folder" in err
 
 
+def test_a_fork_goes_on_with_what_was_given_and_says_where_it_is_from(
+    capsys: pytest.CaptureFixture[str], run: str, tmp_path: Path
+) -> None:
+    words = ("fork", run, "--step", "1", "--quiet")
+    code, (row,), err = call(capsys, *words, "--lr", "1e-4", "--steps", "14")
+    assert (code, row["status"], row["step"], row["steps"]) == (0, "done", 14, 14)
+    assert (row["parent"], row["parent_step"]) == (run, 1)
+    assert row["changes"] == {"lr": [0.002, 1e-4], "steps": [12, 14]}
+    assert "from step 1: lr 0.002 → 0.0001" in row["title"]
+    assert err == ""
+    code, (same,), _ = call(capsys, *words, "--title", "again")
+    assert (code, same["changes"], same["title"]) == (0, {}, "again")
+    one, two = (genlab.load(name).state_dict() for name in (run, same["run"]))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    path = str(runs.export(run, tmp_path / "out"))
+    code, (row,), _ = call(capsys, "fork", path, "--step", "1", "--quiet")
+    assert (code, row["status"], row["parent"]) == (0, "done", path)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--latent 3", "weights of this very model"),
+        ("--data ring", "data that it has seen"),
+        ("--steps many", "whole number"),
+        ("--lr 7", "from 1e-07 to 1"),
+        ("--colour red", "--colour"),
+        ("", "more than that"),
+        ("--step -1", "no snapshot"),
+    ],
+)
+def test_a_wrong_fork_is_one_line(
+    capsys: pytest.CaptureFixture[str], run: str, words: str, said: str
+) -> None:
+    code, answer, err = call(capsys, "fork", run, *words.split())
+    assert (code, answer) == (2, [])
+    assert said in err
+    assert len(err.splitlines()) == 1
+    assert [row.id for row in runs.store().runs()] == [run]
+
+
 def test_deleting_asks_twice(capsys: pytest.CaptureFixture[str], run: str) -> None:
     code, _, err = call(capsys, "delete", run)
     assert code == 2

@@ -96,7 +96,12 @@ def start(spec: RunSpec, title: str = "") -> str:
 
 
 def fork(
-    run: str, step: int | None = None, changes: Mapping[str, Any] | None = None, title: str = ""
+    run: str,
+    step: int | None = None,
+    changes: Mapping[str, Any] | None = None,
+    title: str = "",
+    *,
+    paths: bool = False,
 ) -> str:
     """Queue a run that begins at a snapshot of another one, with some options changed; its id.
 
@@ -110,6 +115,7 @@ def fork(
             ``objective`` itself (``{"lr": 1e-4}``); :func:`genlab.runs.forks.changeable` tells
             which there are.
         title: what lists show; what was changed, where it is empty.
+        paths: whether the run may be the path of an exported folder.
 
     Raises:
         RunNotFound: if there is no such run.
@@ -119,7 +125,7 @@ def fork(
     """
     from genlab.runs import forks
 
-    view = open_run(run)
+    view = open_run(run, paths=paths)
     made = forks.branch(view, step, changes or {}, store=store(), place=files(), title=title)
     ensure_supervisor()
     return made
