@@ -252,7 +252,13 @@ class Combination:
         """
         model, objective = MODELS[self.model], OBJECTIVES[self.objective]
         meta = self.meta
-        defaults = {**model.defaults(meta), **objective.defaults(), **objective.needs(model)}
+        proposed = {one.option: one.value for one in meta.proposed}
+        defaults = {
+            **model.defaults(meta),
+            **proposed,
+            **objective.defaults(),
+            **objective.needs(model),
+        }
         narrow = model.choices(meta)
         table: dict[str, tuple[Option, ...]] = {}
         owners: dict[str, str] = dict.fromkeys(KINDS, "every run")

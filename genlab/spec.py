@@ -42,7 +42,7 @@ class Option:
     def allowed(self) -> str:
         """What may be given, in words."""
         if self.choices is not None:
-            return "allowed: " + ", ".join(map(str, self.choices))
+            return "allowed: " + (", ".join(map(str, self.choices)) or "nothing yet")
         if self.type is bool:
             return "allowed: true, false"
         noun = {int: "a whole number", float: "a number", str: "text"}[self.type]
@@ -163,7 +163,7 @@ class Options:
         for entry in fields(cls):
             extra = dict(entry.metadata["option"])
             if callable(extra["choices"]):
-                extra["choices"] = tuple(extra["choices"]())
+                extra["choices"] = extra["choices"]()
             rows.append(Option(entry.name, hints[entry.name], entry.default, **extra))
         return tuple(rows)
 

@@ -1,9 +1,9 @@
-"""Datasets: toys with their true density, digits, torchvision's sets."""
+"""Datasets: toys with their true density, digits, torchvision's sets, and sets of your own."""
 
 from __future__ import annotations
 
 # In the order in which a form shows them: the small real sets first, those that need files last.
-from genlab.data import digits, toys, vision_sets  # noqa: F401
+from genlab.data import digits, own, toys, vision_sets  # noqa: F401
 from genlab.data.base import Batches, DataMeta, Dataset, DataSource, Density, Progress, Split
 from genlab.data.pictures import preview
 from genlab.data.vision_sets import offline

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import abc
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -15,6 +16,15 @@ from genlab.random import derive
 
 Support = Literal["real", "unit", "binary"]
 Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A value of an option of the run that suits the data, and why, in sentences."""
+
+    option: str
+    value: Any
+    why: str
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,10 @@ class DataMeta:
         network: whether loading may need a network.
         factors: what the examples were made from, and how many values each factor has.
         columns: the names of an example's entries where it is a row of a table, else empty.
+        axes: the names of a point's entries, where they have names.
+        shift, scale: per entry, where entries are standardised: v = shift + scale * x in the
+            unit of the file.
+        proposed: what suits such data among the options of a run.
     """
 
     shape: tuple[int, ...]
@@ -40,6 +54,46 @@ class DataMeta:
     network: bool = False
     factors: tuple[tuple[str, int], ...] = ()
     columns: tuple[str, ...] = ()
+    axes: tuple[str, ...] = ()
+    shift: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
+    proposed: tuple[Proposal, ...] = ()
+
+    @property
+    def log_volume(self) -> float:
+        """Σ log s: log p(v) in the unit of the file is log p(x) of standardised x less this."""
+        return sum(map(math.log, self.scale))
+
+    @property
+    def unit_note(self) -> str:
+        """What must stand beside a log-density of standardised entries; else empty.
+
+        Example:
+            >>> DataMeta((1,), "real", shift=(5.0,), scale=(2.0,)).unit_note
+            'of standardised columns; in their own units 0.6931 nats less'
+        """
+        if not self.scale:
+            return ""
+        size = abs(self.log_volume)
+        word = "less" if self.log_volume >= 0 else "more"
+        return f"of standardised columns; in their own units {size:.4g} nats {word}"
+
+    def original(self, x: Tensor) -> Tensor:
+        """Examples in the unit of the file, (..., *shape) -> (..., *shape)."""
+        if not self.scale:
+            return x
+        return x * torch.tensor(self.scale) + torch.tensor(self.shift)
+
+    def axis(self, k: int) -> str:
+        """The name of the k-th entry of a point, from 0.
+
+        Example:
+            >>> DataMeta((2,), "real").axis(1), DataMeta((1,), "real", axes=("age",)).axis(0)
+            ('x₂', 'age')
+        """
+        if self.axes:
+            return self.axes[k]
+        return "x" + str(k + 1).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
 
     @property
     def is_image(self) -> bool:
@@ -109,6 +163,8 @@ class DataSource(abc.ABC):
 
     name: ClassVar[str]
     Options: ClassVar[type[spec.Options]] = spec.Options
+    #: Whether there is nothing to load before somebody brings a file.
+    brought: ClassVar[bool] = False
 
     @classmethod
     @abc.abstractmethod

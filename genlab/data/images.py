@@ -66,7 +66,7 @@ def order(n: int, *names: object) -> Tensor:
 def dataset(
     known: DataMeta,
     options: Any,
-    parts: dict[str, tuple[Tensor, Tensor]],
+    parts: dict[str, tuple[Tensor, Tensor | None]],
     levels: int,
     name: str,
 ) -> Dataset:
@@ -75,13 +75,15 @@ def dataset(
     Args:
         known: what was known before loading.
         options: the set's options.
-        parts: the splits as stored, images (n, C, H, W) and labels (n,), both uint8.
+        parts: the splits as stored, images (n, C, H, W) and labels (n,), whole numbers; None
+            where there are no labels.
         levels: the pixel value that means one.
         name: the set's name, for the seeds.
     """
     if options.examples:
         x, y = parts["train"]
-        parts = {**parts, "train": (x[: options.examples], y[: options.examples])}
+        n = options.examples
+        parts = {**parts, "train": (x[:n], None if y is None else y[:n])}
     mode = getattr(options, "binarise", "none")
     splits = {}
     for part, (x, y) in parts.items():
@@ -90,7 +92,7 @@ def dataset(
             grey = (grey > 0.5).float()
         elif mode == "dynamic" and part != "train":
             grey = torch.bernoulli(grey, generator=generator(SPLIT_SEED, name, part, "binary"))
-        splits[part] = Split(grey, y.long())
+        splits[part] = Split(grey, None if y is None else y.long())
     draw: Callable[[Tensor], Tensor] | None = torch.bernoulli if mode == "dynamic" else None
     return Dataset(known, splits["train"], splits["validation"], splits["test"], draw=draw)
 

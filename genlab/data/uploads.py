@@ -28,6 +28,8 @@ BYTES, PIXELS, SIDE = 10 * 2**20, 20_000_000, 12_000
 #: A large picture is made at most so many pixels a side before anything else is done with it.
 WORK = 512
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+#: Kinds of pictures that are read: from a person, and from an archive of many.
+USUAL, MORE = ("PNG", "JPEG"), ("PNG", "JPEG", "WEBP", "BMP")
 #: First bytes -> what it is, for the refusal.
 OTHERS: tuple[tuple[bytes, str], ...] = (
     (b"PK\x03\x04", "a ZIP archive"),
@@ -64,8 +66,14 @@ def _refuse(why: str) -> DataError:
     return DataError(f"This picture was not taken: {why}. {NOTHING}")
 
 
-def _kind(content: bytes) -> str:
-    """``PNG`` or ``JPEG``, by the first bytes."""
+def is_xml(content: bytes) -> bool:
+    """Whether a file begins like an SVG, a web page or another document in XML."""
+    head = content[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    return head.startswith((b"<svg", b"<?xml", b"<!doctype", b"<html")) or b"<svg" in head
+
+
+def _kind(content: bytes, kinds: tuple[str, ...]) -> str:
+    """One of the kinds, by the first bytes."""
     if not content:
         raise _refuse("the file is empty")
     if len(content) > BYTES:
@@ -76,11 +84,14 @@ def _kind(content: bytes) -> str:
         return "PNG"
     if content.startswith(JPEG):
         return "JPEG"
+    if "WEBP" in kinds and content.startswith(b"RIFF") and content[8:12] == b"WEBP":
+        return "WEBP"
+    if "BMP" in kinds and content.startswith(b"BM"):
+        return "BMP"
     for magic, words in OTHERS:
         if content.startswith(magic):
             raise _refuse(f"it is {words}, whatever its name says")
-    head = content[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if head.startswith((b"<svg", b"<?xml", b"<!doctype")) or b"<svg" in head:
+    if is_xml(content):
         raise _refuse("it is an SVG or another document in XML, which may hold scripts")
     raise _refuse("it is neither a PNG nor a JPEG")
 
@@ -112,7 +123,24 @@ def _png(content: bytes) -> None:
         at += 12 + length
 
 
-def read(content: bytes) -> Picture:
+def _webp(content: bytes) -> None:
+    """Check the header of a WebP by hand; refuse an animated one."""
+    form, at = content[12:16], content[20:30]
+    if len(content) < 30:
+        raise _refuse("the file is cut off or damaged: it has no header")
+    if form == b"VP8X":
+        if at[0] & 2:
+            raise _refuse("it is an animated WebP; which of its frames is meant is not known")
+        _size(1 + int.from_bytes(at[4:7], "little"), 1 + int.from_bytes(at[7:10], "little"))
+    elif form == b"VP8L":
+        bits = int.from_bytes(at[1:5], "little")
+        _size(1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF))
+    else:
+        width, height = struct.unpack("<HH", at[6:10])
+        _size(width & 0x3FFF, height & 0x3FFF)
+
+
+def read(content: bytes, kinds: tuple[str, ...] = USUAL) -> Picture:
     """Decode a PNG or JPEG that somebody sent, within bounded time and memory.
 
     The orientation of the camera is applied, transparency is laid on white, 16 bits a channel,
@@ -120,6 +148,7 @@ def read(content: bytes) -> Picture:
 
     Args:
         content: the file; its name is never looked at.
+        kinds: those that are read, ``USUAL`` or ``MORE``.
 
     Raises:
         DataError: for anything else, a damaged file, an animation, more than 10 MB, more than 20
@@ -131,9 +160,9 @@ def read(content: bytes) -> Picture:
         >>> read(out.getvalue()).pixels.shape
         (2, 3, 3)
     """
-    kind = _kind(content)
-    if kind == "PNG":
-        _png(content)
+    kind = _kind(content, kinds)
+    if check := {"PNG": _png, "WEBP": _webp}.get(kind):
+        check(content)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

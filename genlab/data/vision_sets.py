@@ -49,7 +49,7 @@ def offline() -> tuple[str, ...]:
         >>> "digits" in offline(), "mnist" in offline()
         (True, False)
     """
-    rows = DATASETS.rows()
+    rows = [row for row in DATASETS.rows() if not row.value.brought]
     return tuple(r.name for r in rows if not r.value.meta(r.value.Options()).network)
 
 

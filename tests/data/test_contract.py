@@ -80,6 +80,7 @@ def test_the_offline_sets_are_those_promised() -> None:
         "fashion_mnist",
         "kmnist",
         "cifar10",
+        "own",
     }
 
 

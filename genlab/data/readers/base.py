@@ -1,0 +1,279 @@
+"""What a reader of a file is, what all of them share: limits, refusals, clean names.
+
+A file is judged by its first bytes, never by its name, and its sizes are read from headers before
+anything is unfolded. Nothing is ever unpickled, and nothing is written while reading.
+"""
+
+from __future__ import annotations
+
+import abc
+import io
+import unicodedata
+import zipfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genlab.data.uploads import OTHERS, is_xml
+from genlab.errors import DataError
+from genlab.registry import Registry
+from genlab.spec import Options
+
+Progress = Callable[[float, str], None]
+
+#: Bytes of a file, bytes that an archive may unfold to, files in an archive.
+BYTES, UNFOLDED, FILES = 64 * 2**20, 512 * 2**20, 100_000
+#: Examples at least, so that some can be held out, and at most; numbers of all examples together.
+FEWEST, MOST, NUMBERS = 10, 200_000, 64 * 2**20
+#: Columns of a table; classes of labels; signs of a name.
+COLUMNS, CLASSES, SIGNS = 500, 200, 40
+
+#: First bytes -> what it is and what to do, for files that are no data of a kind that is read.
+KNOWN: tuple[tuple[bytes, str], ...] = (
+    (b"\x89PNG\r\n\x1a\n", "a single picture; put many into a ZIP"),
+    (b"\xff\xd8\xff", "a single picture; put many into a ZIP"),
+    (b"\x80\x02", "a Python pickle, which is never opened: it may run a program"),
+    (b"\x80\x03", "a Python pickle, which is never opened: it may run a program"),
+    (b"\x80\x04", "a Python pickle, which is never opened: it may run a program"),
+    (b"\x80\x05", "a Python pickle, which is never opened: it may run a program"),
+    (b"\x93NUMPY", "a single array; save it by numpy.savez(file, x=array)"),
+    (b"\x89HDF", "an HDF5 file; save its arrays by numpy.savez"),
+    (b"\xff\xfe", "text in UTF-16; save it as CSV in UTF-8"),
+    (b"\xfe\xff", "text in UTF-16; save it as CSV in UTF-8"),
+    (b"PAR1", "a Parquet file; save it as CSV"),
+    (b"\xd0\xcf\x11\xe0", "an old Office document; save the sheet as CSV"),
+    *OTHERS,
+)
+FORMATS = "Send a CSV, an npz or a ZIP of pictures."
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What a file holds.
+
+    Args:
+        x: rows of a table, (n, d) float64, or pictures, (n, C, H, W) uint8 or float32 in [0, 1].
+        y: class indices (n,) or None.
+        classes: the names of the classes.
+        columns: the names of a table's columns, empty for pictures.
+        white: the value of a picture that means white.
+        notes: what was found, left out and changed, in sentences.
+        offered: for options of the reader whose choices the file decides: the choices.
+    """
+
+    x: NDArray[Any]
+    y: NDArray[np.int64] | None = None
+    classes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    white: int = 255
+    notes: tuple[str, ...] = ()
+    offered: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def is_table(self) -> bool:
+        """Whether an example is a row of a table, else it is a picture."""
+        return self.x.ndim == 2
+
+
+class Reader(abc.ABC):
+    """One format: how it is known, what may be chosen, and how it is read."""
+
+    name: ClassVar[str]
+    Options: ClassVar[type[Options]] = Options
+
+    @classmethod
+    @abc.abstractmethod
+    def takes(cls, content: bytes) -> bool:
+        """Whether a file is of this format, by its content; cheap."""
+
+    @classmethod
+    @abc.abstractmethod
+    def read(cls, content: bytes, options: Any, progress: Progress | None = None) -> Examples:
+        """Read a file within bounded time and memory.
+
+        Raises:
+            DataError: if it is damaged, too large, or holds nothing to learn from.
+        """
+
+
+READERS: Registry[type[Reader]] = Registry("format", "genlab.data.readers")
+
+
+def refuse(why: str, todo: str = "") -> DataError:
+    """The error of a file that is not taken."""
+    return DataError(f"This file was not taken: {why}. Nothing was stored. {todo or FORMATS}")
+
+
+def reader_of(content: bytes) -> type[Reader]:
+    """The reader of a file.
+
+    Raises:
+        DataError: if it is of no format that is read; says what it seems to be.
+    """
+    if not content:
+        raise refuse("it is empty")
+    if len(content) > BYTES:
+        raise refuse(
+            f"it has {len(content) / 2**20:.0f} MB; at most {BYTES // 2**20} MB are read",
+            "Send a part of it.",
+        )
+    for row in READERS.rows():
+        if row.value.takes(content):
+            return row.value
+    for magic, words in KNOWN:
+        if content.startswith(magic):
+            raise refuse(f"it is {words}")
+    if is_xml(content):
+        raise refuse("it is an SVG, a web page or another document in XML, which may hold scripts")
+    raise refuse("it is neither text nor an archive of a known kind")
+
+
+def read(
+    content: bytes, values: Mapping[str, Any] | None = None, progress: Progress | None = None
+) -> Examples:
+    """Read a file of any format that is known.
+
+    Args:
+        content: the file; its name is never looked at.
+        values: options of its reader.
+        progress: told the fraction done and what is being done.
+
+    Raises:
+        DataError: if it is refused: what was wrong and what to do.
+        SpecError: for an option that the reader does not have, or a value that is not allowed.
+
+    Example:
+        >>> found = read(b"a;b\\n" + b"1,5;2\\n2,5;3\\n" * 5)
+        >>> found.columns, found.x[0].tolist()
+        (('a', 'b'), [1.5, 2.0])
+    """
+    reader = reader_of(content)
+    try:
+        found = reader.read(content, reader.Options.build(values or {}), progress)
+    except MemoryError:
+        raise refuse("there is not enough memory for it", "Send a part of it.") from None
+    if len(found.x) < FEWEST:
+        said = f" ({' '.join(found.notes)})" if found.notes else ""
+        raise refuse(
+            f"it has {len(found.x)} usable example{'s' * (len(found.x) != 1)}{said}; at least "
+            f"{FEWEST} are needed, so that some can be held out",
+            "Send more of them.",
+        )
+    return found
+
+
+def room(n: int, each: int) -> None:
+    """Refuse more examples, or more numbers, than are held in memory."""
+    if n > MOST or n * each > NUMBERS:
+        raise refuse(
+            f"it has {n:,} examples of {each:,} numbers; at most {MOST:,} examples and "
+            f"{NUMBERS // 10**6} million numbers are read",
+            "Send fewer or smaller ones.",
+        )
+
+
+def members(content: bytes) -> list[zipfile.ZipInfo]:
+    """The files that an archive says it holds; none if it is no archive.
+
+    Raises:
+        DataError: for an archive that is damaged, encrypted, has too many files, would unfold to
+            too much, or whose names lead out of it.
+    """
+    if not content.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return []
+    # Counted before the list is read: a small archive may name millions of files.
+    if content.count(b"PK\x01\x02") > FILES:
+        raise refuse(f"the archive names more than {FILES:,} files", "Send fewer of them.")
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            found = [info for info in archive.infolist() if not info.is_dir()]
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError) as error:
+        raise refuse(f"the archive is cut off or damaged ({type(error).__name__})") from None
+    if not found:
+        raise refuse("the archive is empty")
+    names = {info.filename for info in found}
+    if "[Content_Types].xml" in names:
+        raise refuse("it is an Office document", "Save the sheet as CSV.")
+    for info in found:
+        parts = info.filename.replace("\\", "/").split("/")
+        if ".." in parts or parts[0] == "" or ":" in parts[0]:
+            raise refuse(
+                f"a name in the archive leads out of it ({clean(info.filename)!r})",
+                "Make the archive again with plain folders.",
+            )
+        if info.flag_bits & 1:
+            raise refuse("the archive is encrypted", "Send it without a password.")
+    total = sum(info.file_size for info in found)
+    if total > UNFOLDED:
+        raise refuse(
+            f"the archive would unfold to {total / 2**20:,.0f} MB; at most "
+            f"{UNFOLDED // 2**20} MB are unfolded",
+            "Send a part of it.",
+        )
+    return found
+
+
+def clean(text: str) -> str:
+    """A name from a file as it may be shown: one line, no control signs, no tags, 40 signs.
+
+    Example:
+        >>> clean(" petal\\n length <b> ")
+        'petal length ‹b›'
+    """
+    kept = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in text[:400])
+    kept = " ".join(kept.split()).replace("<", "‹").replace(">", "›")
+    return kept if len(kept) <= SIGNS else kept[: SIGNS - 1] + "…"
+
+
+def distinct(names: Iterable[str]) -> tuple[str, ...]:
+    """Clean names, none empty, none twice.
+
+    Example:
+        >>> distinct(["a", "a", ""])
+        ('a', 'a (2)', 'column 3')
+    """
+    found: list[str] = []
+    for k, name in enumerate(names, 1):
+        base = clean(name) or f"column {k}"
+        made, again = base, 2
+        while made in found:
+            made, again = f"{base} ({again})", again + 1
+        found.append(made)
+    return tuple(found)
+
+
+def labels(values: Sequence[str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Class indices of labels, and the classes: numbers in their order, words by alphabet.
+
+    Raises:
+        DataError: for more classes than are told apart.
+
+    Example:
+        >>> labels(["b", "a", "b"])[1], labels(["10", "9"])[1]
+        (('a', 'b'), ('9', '10'))
+    """
+    kinds = set(values)
+    if len(kinds) > CLASSES:
+        raise refuse(
+            f"its labels have {len(kinds):,} values; at most {CLASSES} classes are told apart",
+            "Choose another label, or none.",
+        )
+    try:
+        order = sorted(kinds, key=float)
+    except ValueError:
+        order = sorted(kinds)
+    place = {name: k for k, name in enumerate(order)}
+    return np.array([place[v] for v in values], dtype=np.int64), distinct(order)
+
+
+def counted(n: int, one: str, many: str = "") -> str:
+    """A number with its noun.
+
+    Example:
+        >>> counted(1, "row"), counted(2000, "row")
+        ('1 row', '2,000 rows')
+    """
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
