@@ -9,6 +9,7 @@ from genlab.errors import RunNotFound
 from genlab.ui import cards, links, state
 from genlab.ui.live import live
 from genlab.ui.live.controls import advice, controls, facts, toggle
+from genlab.ui.live.fork import fork, origin
 from genlab.ui.messages import empty, fragment, sentence
 
 st.title("Watch")
@@ -41,6 +42,7 @@ if picked != first:
     st.rerun()
 row = rows[picked]
 advice(row)
+origin(row)
 with st.container(horizontal=True, gap="small", vertical_alignment="center"):
     if not row.id.startswith("shipped:"):
         controls(row)
@@ -49,6 +51,7 @@ with st.container(horizontal=True, gap="small", vertical_alignment="center"):
     if st.button("Compare", icon=":material/compare_arrows:"):
         others = [run for run in names if run != row.id and rows[run].step]
         links.compare([row.id, *others[:1]])
+    fork(row)
     text = "Open Train with the options of this run, to change some of them and start again."
     if st.button("Vary", icon=":material/tune:", help=text):
         links.train({name: str(value) for name, value in row.spec.items()})

@@ -1,0 +1,162 @@
+"""The time machine's second half: branch off a run at a step, with something changed."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from genlab import runs
+from genlab.errors import GenlabError, RunNotFound, SpecError
+from genlab.registry import OBJECTIVES, objectives_for
+from genlab.runs import forks
+from genlab.runs.store import RunRow
+from genlab.spec import Option, RunSpec
+from genlab.ui import links
+from genlab.ui.forms import widget
+from genlab.ui.messages import fragment, plain, sentence
+
+HELP = (
+    "Go on from this step as a run of its own, with something changed; both branches are laid "
+    "over each other then."
+)
+
+
+def fork(row: RunRow) -> None:
+    """The control that branches off a run at the step of the time slider."""
+    fragment()(_fork)(row.id)
+
+
+def origin(row: RunRow) -> None:
+    """Say where a run branched off, with the ways there."""
+    if not row.parent:
+        return
+    words = forks.in_words(row.changes) or "nothing changed"
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        st.markdown(
+            f":material/call_split: Forked from **{plain(row.parent)}** at step "
+            f"{row.parent_step:,}: {plain(words)}."
+        )
+        try:
+            parent = runs.open_run(row.parent).row
+        except RunNotFound:
+            st.caption("Its parent was deleted since.")
+            return
+        query = {"run": parent.id, "step": str(row.parent_step)}
+        st.page_link(
+            links.page("watch"), label="The parent", icon=":material/undo:", query_params=query
+        )
+        query = {"runs": f"{parent.id},{row.id}"}
+        st.page_link(
+            links.page("compare"),
+            label="Both branches",
+            icon=":material/compare_arrows:",
+            query_params=query,
+        )
+
+
+@functools.lru_cache(maxsize=64)
+def _possible(spec: str) -> dict[str, RunSpec]:
+    """The objectives with which a run of this spec can go on, each with the spec it has then."""
+    before = RunSpec.build(**json.loads(spec))
+    found = {}
+    for objective in objectives_for(before.model):
+        try:
+            found[objective] = forks.changed(before, {"objective": objective})
+        except SpecError:
+            continue
+    return found
+
+
+def _fork(run: str) -> None:
+    box = st.popover(
+        "Fork", icon=":material/call_split:", help=HELP, key=f"fork.{run}", on_change="rerun"
+    )
+    if not box.open:
+        return
+    with box:
+        try:
+            view = runs.open_run(run)
+            possible = _possible(json.dumps(view.spec.flat(), sort_keys=True))
+            steps = view.snapshots()
+        except GenlabError as error:
+            st.error(sentence(error), icon=":material/error:")
+            return
+        if not steps:
+            st.info("There is no snapshot yet; the first one comes with the first step.")
+            return
+        _form(view, steps, possible)
+
+
+def _form(view: runs.RunView, steps: tuple[int, ...], possible: Mapping[str, RunSpec]) -> None:
+    run, spec = view.id, view.spec
+    text = st.query_params.get("step", "")
+    shown = min(int(text[:12]), steps[-1]) if text.isdigit() else steps[-1]
+    # The step of the slider is a new start of the form; what was typed below stays.
+    wanted = st.number_input(
+        "From step",
+        0,
+        max(steps[-1], shown),
+        shown,
+        key=f"fork.step.{run}.{text}",
+        help="The step of the time slider, or any other one.",
+    )
+    at = max((step for step in steps if step <= wanted), default=steps[0])
+    if at != wanted:
+        st.caption(f"The nearest snapshot kept is that of step {at:,}: the fork begins there.")
+    objective = st.selectbox(
+        "Objective",
+        list(possible),
+        index=list(possible).index(spec.objective),
+        format_func=lambda one: OBJECTIVES.row(one).title,
+        key=f"fork.objective.{run}",
+    )
+    base = possible[objective]
+    rows = forks.changeable(base)
+    first = base.flat()
+    if at >= spec.train.steps:
+        first["steps"] = 2 * at
+        st.caption("The run ends at this step, so its fork is given as many steps again.")
+    key = f"fork.{run}.{objective}"
+    values = _widgets([row for row in rows if not row.advanced], first, key)
+    with st.expander("Advanced", icon=":material/tune:"):
+        values |= _widgets([row for row in rows if row.advanced], first, key)
+    changes = {name: value for name, value in values.items() if value != base.flat()[name]}
+    if objective != spec.objective:
+        changes["objective"] = objective
+    _begin(view, at, changes)
+
+
+def _widgets(rows: list[Option], values: Mapping[str, Any], key: str) -> dict[str, Any]:
+    found = {}
+    columns = st.columns(2)
+    for k, row in enumerate(rows):
+        with columns[k % 2]:
+            value = values[row.name]
+            # Another first value (more steps at the end of a run) is another widget.
+            found[row.name] = widget(row, f"{key}.{row.name}.{value}", value)
+    return found
+
+
+def _begin(view: runs.RunView, at: int, changes: Mapping[str, Any]) -> None:
+    """Say what the fork will be, and start it when asked to."""
+    try:
+        words = forks.in_words(forks.difference(view.spec, forks.changed(view.spec, changes)))
+    except SpecError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return
+    if words:
+        st.markdown(f"From step {at:,} on: **{plain(words)}**")
+    else:
+        st.caption("Nothing is changed: the fork repeats its parent, bit for bit on a CPU.")
+    if not st.button("Fork it", type="primary", icon=":material/call_split:", key="fork.go"):
+        return
+    try:
+        made = runs.fork(view.id, at, changes)
+    except GenlabError as error:
+        st.error(sentence(error), icon=":material/error:")
+        return
+    links.compare([view.id, made])
