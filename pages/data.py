@@ -1,17 +1,18 @@
-"""Data: what each dataset holds."""
+"""Data: what each dataset holds, and data of one's own."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from genlab.registry import DATASETS, MODELS, models_for
-from genlab.ui import forms, links, pictures, state
+from genlab.ui import forms, links, own_data, pictures, state
 
 st.title("Data")
 names = DATASETS.names()
 name, wrong = state.choice("data", names, names[0])
 if wrong:
     st.error(wrong, icon=":material/error:")
+own_data.section(opened=DATASETS[name].brought)
 
 left, right = st.columns([2, 3], gap="large")
 with left:
@@ -23,7 +24,7 @@ with left:
         format_func=lambda n: DATASETS.row(n).title,
     )
     st.markdown(DATASETS.row(picked).summary)
-    values = forms.data_part(picked, {})
+    values = forms.data_part(picked, forms.given_data(picked))
     source = DATASETS[picked]
     meta = source.meta(source.Options.build(values))
     pictures.describe(meta)
@@ -33,5 +34,6 @@ with left:
         links.train({"data": picked, **{k: str(v) for k, v in values.items()}})
 with right:
     pictures.dataset(picked, values, meta)
+    pictures.proposals(meta)
 if not wrong or picked != name:
-    state.write({"data": picked})
+    state.write({"data": picked, **forms.named(picked, values)})

@@ -14,6 +14,8 @@ from genlab.registry import DATASETS
 
 #: Points shown where the number is not given.
 POINTS = 1000
+#: Columns of a table drawn against each other, at most.
+COLUMNS = 6
 
 
 def preview(name: str, values: Mapping[str, Any] | None = None, n: int = 64) -> Picture:
@@ -22,7 +24,8 @@ def preview(name: str, values: Mapping[str, Any] | None = None, n: int = 64) -> 
     For images the payload holds ``x`` (n, C, H, W), ``columns``, and for points ``x`` (n, d) and
     ``grid``: the axes and the exact density ``(x, y, p[y, x])``, ``(x, p)`` on the line, None
     where no density is known. Both hold ``label`` (n,) or None, and ``classes``. At least a
-    thousand points are shown. Rows of a table come with the names of their ``columns``.
+    thousand points are shown. Rows of a table come with the names of their ``columns``, of a wide
+    one the first few, in the unit of the file.
 
     Args:
         name: a name in the table of datasets.
@@ -77,10 +80,14 @@ def _points(data: Dataset, title: str, n: int) -> Picture:
     if data.density is not None:
         axes, p = grid(data.density, 400 if data.meta.dim == 1 else 120)
         drawn = (*(axis.numpy() for axis in axes), p.numpy())
-    columns = data.meta.columns
+    columns = data.meta.columns or data.meta.axes
     what = "rows" if columns else "points"
     note = f"training data, n = {n}; {_sizes(data)} {what}. {data.meta.note}"
-    payload = {"x": data.train.x[:n].numpy(), "grid": drawn, **_labels(data, n)}
+    if len(columns) > COLUMNS:
+        note = f"the first {COLUMNS} of {len(columns)} columns; {note}"
+        columns = columns[:COLUMNS]
+    x = data.meta.original(data.train.x[:n])
+    payload = {"x": x[:, :COLUMNS].numpy(), "grid": drawn, **_labels(data, n)}
     if columns:
         payload["columns"] = columns
     return Picture("points", title, payload, note)

@@ -126,12 +126,16 @@ def _matrix(info: PointsInfo) -> Any:
     columns = [
         {"label": name, "values": info.x[:, i].tolist()} for i, name in enumerate(info.columns)
     ]
+    kinds = [-1] * len(info.x) if info.label is None else [int(k) for k in info.label]
+    shown = {-1: COLOURS[0]} | {k: COLOURS[k % len(COLOURS)] for k in set(kinds) - {-1}}
+    named = [info.classes[k] if 0 <= k < len(info.classes) else "data" for k in kinds]
     return go.Splom(
         dimensions=columns,
         name="data",
+        text=named,
         showupperhalf=False,
         diagonal={"visible": False},
-        marker={"size": 4, "opacity": 0.6, "color": COLOURS[0]},
+        marker={"size": 4, "opacity": 0.6, "color": [shown[k] for k in kinds]},
     )
 
 

@@ -72,6 +72,9 @@ def widget(option: Option, key: str, value: Any) -> Any:
         return st.toggle(name, value=bool(value), key=key, help=text)
     if option.choices is not None:
         choices = list(option.choices)
+        # What is taken though it is not offered: a name for an id, a set that was deleted.
+        if value in option.choices and value not in choices:
+            choices.append(value)
         index = choices.index(value) if value in choices else 0
         return st.selectbox(name, choices, index=index, key=key, help=text)
     if option.type is str:
@@ -250,7 +253,9 @@ def obstacle(values: Mapping[str, Any]) -> str | None:
     own = sorted(option_names(data) - {"download"})
     try:
         looked_at(data, tuple((name, values[name]) for name in own), PREVIEWED)
-    except DataError:
+    except DataError as error:
+        if not Combination.of(values).meta.network:
+            return str(error)
         return "The files of this data set are not here yet: fetch them on the left first."
     return None
 
@@ -258,6 +263,17 @@ def obstacle(values: Mapping[str, Any]) -> str | None:
 def option_names(data: str) -> set[str]:
     """The names of a dataset's own options."""
     return {row.name for row in DATASETS[data].Options.table()}
+
+
+def given_data(data: str) -> dict[str, str]:
+    """The values in the URL of a dataset's own options."""
+    return {name: text for name, text in state.params().items() if name in option_names(data)}
+
+
+def named(data: str, values: Mapping[str, Any]) -> dict[str, str]:
+    """The options of a dataset that differ from their defaults, as the URL holds them."""
+    defaults = {row.name: row.default for row in DATASETS[data].Options.table()}
+    return {name: str(value) for name, value in values.items() if value != defaults.get(name)}
 
 
 def data_part(data: str, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -66,8 +66,18 @@ def cloud(payload: Mapping[str, Any], **more: Any) -> PointsInfo:
 
 
 def form_preview(combination: Combination, values: Mapping[str, Any]) -> None:
-    """The preview under the form's choice of data."""
+    """The preview under the form's choice of data, and what is proposed for them."""
     dataset(combination.data, values, combination.meta, n=PREVIEWED, height=32)
+    proposals(combination.meta)
+
+
+def proposals(meta: DataMeta) -> None:
+    """What suits the data among the options of a run, and why."""
+    for one in meta.proposed:
+        st.info(
+            f"Proposed: **{one.option} = {plain(str(one.value))}**. {plain(one.why)}",
+            icon=":material/lightbulb:",
+        )
 
 
 def dataset(
@@ -78,7 +88,8 @@ def dataset(
     try:
         picture = looked_at(name, tuple(sorted(shown.items())), n)
     except DataError as error:
-        st.info(sentence(error), icon=":material/cloud_download:")
+        icon = ":material/cloud_download:" if meta.network else ":material/info:"
+        st.info(sentence(error), icon=icon)
         if meta.network and st.button(
             "Fetch it now", key=f"fetch.{name}", icon=":material/download:"
         ):
@@ -108,6 +119,8 @@ def describe(meta: DataMeta) -> None:
     kind = "image (channels × height × width)" if meta.is_image else "point"
     if meta.columns:
         kind = f"row of a table: {', '.join(meta.columns)}"
+    if meta.axes:
+        kind = f"row of a table: {', '.join(meta.axes[:12])}{', …' * (len(meta.axes) > 12)}"
     support = {"real": "the real line", "unit": "[0, 1]", "binary": "{0, 1}"}[meta.support]
     classes = f"{len(meta.classes)}: {', '.join(meta.classes)}" if meta.classes else "no labels"
     density = "known exactly" if meta.density else "not known"
