@@ -16,10 +16,10 @@ own_data.section(opened=DATASETS[name].brought)
 
 left, right = st.columns([2, 3], gap="large")
 with left:
+    st.session_state.setdefault("data.name", name)
     picked = st.selectbox(
         "Dataset",
         names,
-        index=names.index(name),
         key="data.name",
         format_func=lambda n: DATASETS.row(n).title,
     )

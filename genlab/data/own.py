@@ -30,7 +30,7 @@ from genlab.data.readers.base import FEWEST, Examples, clean
 from genlab.errors import DataError, SpecError
 from genlab.folders import Folder, files_url, folder, is_full
 from genlab.registry import DATASETS
-from genlab.spec import option
+from genlab.spec import Options, option
 
 FORMAT, PLACE = 1, "own"
 #: Names are shown and typed: letters, digits and a few signs, up to 40 of them.
@@ -264,10 +264,12 @@ def delete(name: str, *, forget: bool) -> None:
 
 
 def identified(text: str) -> str:
-    """The id of the set that a name or an id means; the text itself where there is none."""
-    known = stored()
-    if text in {one.id for one in known}:
+    """The id that a name or an id means, the newest for none; the text itself where none fits."""
+    if ID.fullmatch(text) and described(text) is not None:
         return text
+    known = stored()
+    if not text:
+        return known[0].id if known else ""
     named = [one.id for one in known if one.name.lower() == text.strip().lower()]
     return named[0] if named else text
 
@@ -278,17 +280,17 @@ class Sets(tuple[str, ...]):
     def __contains__(self, value: object) -> bool:
         if super().__contains__(value) or not isinstance(value, str):
             return super().__contains__(value)
-        if not value:
-            return not len(self)
-        return identified(value) in tuple(self) or described(value) is not None
+        return not value or described(identified(value)) is not None
 
 
 @dataclass(frozen=True)
-class OwnOptions(images.GreyOptions):
-    """Which set, and how it is seen."""
+class SetOptions(Options):
+    """Which set, and in which units."""
 
     set: str = option(
-        "", "which of your own sets", choices=lambda: Sets(one.id for one in stored())
+        "",
+        "which of your own sets, by name or id; the newest if none is named",
+        choices=lambda: Sets(one.id for one in stored()),
     )
     standardise: bool = option(
         True, "of columns of real numbers: each minus its training mean, by its standard deviation"
@@ -296,7 +298,12 @@ class OwnOptions(images.GreyOptions):
 
     def __post_init__(self) -> None:
         # A run names the content, whatever name was typed.
-        object.__setattr__(self, "set", identified(self.set) if self.set else "")
+        object.__setattr__(self, "set", identified(self.set))
+
+
+@dataclass(frozen=True)
+class OwnOptions(images.GreyOptions, SetOptions):
+    """Which set, and how it is seen."""
 
 
 def proposal(known: Description, support: str) -> Proposal:

@@ -106,7 +106,9 @@ def points_figure(info: PointsInfo, *, height: int = 360) -> go.Figure:
     Of a table with more than two columns, each column against each other one.
     """
     if len(info.columns) > 2:
-        return figure(_matrix(info), height=height, uirevision="points")
+        return figure(
+            _matrix(info), height=max(height, 140 * (len(info.columns) - 1)), uirevision="points"
+        )
     drawn = _plane(info) if info.dim >= 2 else _line(info)
     square = {"scaleanchor": "x"} if info.dim >= 2 else {"title": {"text": "density"}}
     named = [{"title": {"text": name}} for name in info.columns]

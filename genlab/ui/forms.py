@@ -73,7 +73,7 @@ def widget(option: Option, key: str, value: Any) -> Any:
     if option.choices is not None:
         choices = list(option.choices)
         # What is taken though it is not offered: a name for an id, a set that was deleted.
-        if value in option.choices and value not in choices:
+        if value not in choices and value in option.choices and (value or not choices):
             choices.append(value)
         index = choices.index(value) if value in choices else 0
         return st.selectbox(name, choices, index=index, key=key, help=text)
