@@ -7,6 +7,7 @@ JSON does not exist.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -175,6 +176,13 @@ class RunFiles:
             raise SnapshotError(
                 f"The snapshot of step {step} ({stem}) is damaged: {error}. {tail}"
             ) from None
+
+    def values(self, step: int) -> Mapping[str, Any]:
+        """The plain values of a snapshot, without its tensors; none where it cannot be read."""
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            head = self.read_json(f"snapshots/{step:09d}.json")
+            return dict(head["values"])
+        return {}
 
     def newest(self) -> tuple[Snapshot | None, list[str]]:
         """The newest good snapshot, and what was wrong with the newer ones."""

@@ -143,6 +143,12 @@ def nearest(view: RunView, step: int | None) -> int:
     return early[-1]
 
 
+def standing(view: RunView, step: int) -> RunSpec:
+    """What a run was at a snapshot: its spec, with what had been changed on the way by then."""
+    algorithm = ALGORITHMS[view.spec.algorithm](view.spec)
+    return changed(view.spec, algorithm.standing(view.files.values(step)))
+
+
 @dataclass(frozen=True)
 class Branch:
     """A fork that can begin.
@@ -175,10 +181,10 @@ def prepare(view: RunView, step: int | None, changes: Mapping[str, Any]) -> Bran
     from genlab.train.algorithm import Packed
     from genlab.train.snapshots import RNG
 
-    before = view.spec
-    spec = changed(before, changes)
     while True:
         at = nearest(view, step)
+        before = standing(view, at)
+        spec = changed(before, changes)
         if at >= spec.train.steps:
             raise SpecError(
                 "steps",
@@ -194,24 +200,24 @@ def prepare(view: RunView, step: int | None, changes: Mapping[str, Any]) -> Bran
                 raise SnapshotError(f"{error} Nothing was started.") from None
     packed = Packed(dict(found.tensors), dict(found.values))
     stream = packed.tensors.pop(RNG, None)
-    difference_ = difference(before, spec)
+    differences = difference(before, spec)
     algorithm = ALGORITHMS[spec.algorithm](spec)
     try:
-        packed, told = algorithm.take_over(packed, before, {*changes, *difference_})
+        packed, told = algorithm.take_over(packed, before, differences)
     except SnapshotError as error:
         raise SnapshotError(
             f"Run {view.id} cannot be forked: {error} Nothing was started."
         ) from None
     if stream is None:
         told += ("The random stream starts anew from the seed: the snapshot holds none.",)
-    elif "seed" in difference_:
+    elif "seed" in differences:
         told += ("The random stream starts anew from the new seed.",)
     else:
         packed.tensors[RNG] = stream
     snapshot = replace(
         found, tensors=packed.tensors, values=packed.values, spec=spec.flat(), attempt=0
     )
-    return Branch(spec, snapshot, Origin(view.id, at, difference_), told)
+    return Branch(spec, snapshot, Origin(view.id, at, differences), told)
 
 
 def branch(

@@ -113,6 +113,14 @@ class Algorithm(abc.ABC, Generic[State]):
     def pack(self, state: State) -> Packed:
         """The state as tensors (copies) and plain values."""
 
+    def standing(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The options of which a state says how they stand: they may have been changed on the way.
+
+        Args:
+            values: the plain values of :meth:`pack`.
+        """
+        return {}
+
     def take_over(
         self, packed: Packed, before: RunSpec, changes: Collection[str]
     ) -> tuple[Packed, tuple[str, ...]]:

@@ -227,6 +227,10 @@ class GradientAlgorithm(Algorithm[GradientState]):
         rates = {name: o.param_groups[0]["lr"] for name, o in state.optimisers.items()}
         return Packed(tensors, {"taken": state.taken, "lr": rates})
 
+    def standing(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        rates = set(values.get("lr", {}).values())
+        return {"lr": rates.pop()} if len(rates) == 1 else {}
+
     def take_over(
         self, packed: Packed, before: RunSpec, changes: Collection[str]
     ) -> tuple[Packed, tuple[str, ...]]:

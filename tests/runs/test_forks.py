@@ -312,6 +312,30 @@ def test_a_fork_whose_worker_was_killed_is_resumed(step: int) -> None:
     assert sorted(steps) == list(range(9, 21))
 
 
+def test_a_learning_rate_that_was_changed_by_hand_is_that_of_the_fork() -> None:
+    store = runs.store()
+
+    class Hand(Observer):
+        """Changes the rate after step 3, as Watch does."""
+
+        def __call__(self, step: int, state: Any, info: Info) -> bool:
+            if step == 3:
+                for optimiser in state.optimisers.values():
+                    optimiser.param_groups[0]["lr"] = 1e-5
+            return False
+
+    parent = foreground.train(VAE, observers=[Hand()])
+    before, after = (store.get(runs.fork(parent.id, step)) for step in (2, 8))
+    assert (before.spec["lr"], after.spec["lr"]) == (0.002, 1e-5)
+    assert dict(before.changes) == dict(after.changes) == {}
+    again = done(runs.fork(parent.id, 8)).files.snapshot(20).tensors
+    its = parent.files.snapshot(20).tensors
+    assert all(torch.equal(again[name], tensor) for name, tensor in its.items())
+    back = store.get(runs.fork(parent.id, 8, {"lr": 0.002}))
+    assert dict(back.changes) == {"lr": [1e-5, 0.002]}
+    assert done(back.id).files.snapshot(20).values["lr"] == {"model": 0.002}
+
+
 def test_a_diverged_run_and_one_that_goes_on_can_be_forked() -> None:
     store = runs.store()
     seen: list[str] = []

@@ -27,7 +27,8 @@ HELP = (
 
 def fork(row: RunRow) -> None:
     """The control that branches off a run at the step of the time slider."""
-    fragment()(_fork)(row.id)
+    with st.container(width="content"):
+        fragment()(_fork)(row.id)
 
 
 def origin(row: RunRow) -> None:
@@ -80,19 +81,16 @@ def _fork(run: str) -> None:
     with box:
         try:
             view = runs.open_run(run)
-            possible = _possible(json.dumps(view.spec.flat(), sort_keys=True))
-            steps = view.snapshots()
+            _form(view, view.snapshots())
         except GenlabError as error:
             st.error(sentence(error), icon=":material/error:")
-            return
-        if not steps:
-            st.info("There is no snapshot yet; the first one comes with the first step.")
-            return
-        _form(view, steps, possible)
 
 
-def _form(view: runs.RunView, steps: tuple[int, ...], possible: Mapping[str, RunSpec]) -> None:
-    run, spec = view.id, view.spec
+def _form(view: runs.RunView, steps: tuple[int, ...]) -> None:
+    if not steps:
+        st.info("There is no snapshot yet; the first one comes with the first step.")
+        return
+    run = view.id
     text = st.query_params.get("step", "")
     shown = min(int(text[:12]), steps[-1]) if text.isdigit() else steps[-1]
     # The step of the slider is a new start of the form; what was typed below stays.
@@ -107,6 +105,8 @@ def _form(view: runs.RunView, steps: tuple[int, ...], possible: Mapping[str, Run
     at = max((step for step in steps if step <= wanted), default=steps[0])
     if at != wanted:
         st.caption(f"The nearest snapshot kept is that of step {at:,}: the fork begins there.")
+    spec = forks.standing(view, at)
+    possible = _possible(json.dumps(spec.flat(), sort_keys=True))
     objective = st.selectbox(
         "Objective",
         list(possible),
@@ -127,7 +127,7 @@ def _form(view: runs.RunView, steps: tuple[int, ...], possible: Mapping[str, Run
     changes = {name: value for name, value in values.items() if value != base.flat()[name]}
     if objective != spec.objective:
         changes["objective"] = objective
-    _begin(view, at, changes)
+    _begin(view, at, spec, changes)
 
 
 def _widgets(rows: list[Option], values: Mapping[str, Any], key: str) -> dict[str, Any]:
@@ -141,10 +141,10 @@ def _widgets(rows: list[Option], values: Mapping[str, Any], key: str) -> dict[st
     return found
 
 
-def _begin(view: runs.RunView, at: int, changes: Mapping[str, Any]) -> None:
+def _begin(view: runs.RunView, at: int, spec: RunSpec, changes: Mapping[str, Any]) -> None:
     """Say what the fork will be, and start it when asked to."""
     try:
-        words = forks.in_words(forks.difference(view.spec, forks.changed(view.spec, changes)))
+        words = forks.in_words(forks.difference(spec, forks.changed(spec, changes)))
     except SpecError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return

@@ -98,7 +98,7 @@ export class Cell {
 
   redraw() { if (this.about && this.about.form !== "images") this.draw(this.about); }
 
-  get dark() { return this.figure.closest(".gl").classList.contains("gl-dark"); }
+  get dark() { return !!this.figure.closest(".gl")?.classList.contains("gl-dark"); }
 
   // What a picture draws on: a canvas as wide as the figure, in CSS pixels.
   paper(height) {
