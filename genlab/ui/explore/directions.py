@@ -10,18 +10,18 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from genlab import latent, runs
+from genlab import latent
 from genlab.data.base import DataMeta
 from genlab.errors import GenlabError
 from genlab.figures.directions import gains_figure
 from genlab.latent.arithmetic import Mean, arithmetic, mean_of, typed_rows, typical_length
 from genlab.latent.attributes import PROBES
-from genlab.latent.directions import Direction, directions_from, unit
+from genlab.latent.directions import Direction, directions_from
 from genlab.latent.points import latent_of, point
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
-from genlab.runs import saved as kept
 from genlab.ui import pictures
 from genlab.ui.explore.jobs import result_of
+from genlab.ui.explore.keep import Offer, forget_form, save_form, saved
 from genlab.ui.explore.scene import Scene, among_data, choice, remember, remembered
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.explore.travel import base_of
@@ -29,6 +29,8 @@ from genlab.ui.messages import empty, fragment, plain, sentence
 
 PARTS = {"arithmetic": "a − b + c", "directions": "Directions"}
 OPERANDS = {"a": "a", "b": "− b", "c": "+ c"}
+#: How the keys of the widgets begin.
+KEY = "explore.directions"
 POINTS, STEPS, BASES = "points", 9, 3
 KINDS = {
     "attribute": "attribute",
@@ -205,10 +207,16 @@ def arithmetic_part(scene: Scene, found: Mapping[str, Any]) -> None:
     run = scene.query.run
     left, right = st.columns(2)
     with left:
-        save_form(run, "a − b", "direction", chosen["a"].z - chosen["b"].z, chosen["a"].n)
+        difference = chosen["a"].z - chosen["b"].z
+        save_one(run, "direction", Offer("a − b", difference, chosen["a"].n, "a − b"))
     with right:
-        save_form(run, "a − b + c", "set", z, 1)
-    forget_form(run)
+        save_one(run, "set", Offer("a − b + c", z, 1, "a − b + c"))
+    forget_form(run, KEY)
+
+
+def save_one(run: str, kind: str, offer: Offer) -> None:
+    """The form that saves one vector."""
+    save_form(run, {kind: offer}, f"{KEY}.save.{kind}")
 
 
 # --- directions ----------------------------------------------------------------------------------
@@ -272,8 +280,8 @@ def directions_part(scene: Scene, found: Mapping[str, Any]) -> None:
     left, right = st.columns([3, 2], gap="medium")
     with left:
         strip(scene, one, float(reach))
-        save_form(run, str(name), "direction", torch.from_numpy(one.vector), one.n)
-        forget_form(run)
+        save_one(run, "direction", Offer(str(name), one.vector, one.n, str(name)))
+        forget_form(run, KEY)
     with right:
         gains(scene, found, one, names.index(str(name)))
 
@@ -337,45 +345,3 @@ def gains(scene: Scene, found: Mapping[str, Any], one: Direction, row: int) -> N
         f"One standard deviation changes identity by {float(np.asarray(found['change'])[row]):.3f}"
         f" of the distance of two decoded examples; Monte Carlo, n = {found['walked']}."
     )
-
-
-# --- what is kept --------------------------------------------------------------------------------
-
-
-def saved(run: str) -> list[dict[str, Any]]:
-    """The vectors saved with a run, ``{name, kind, vector, n, note}``."""
-    return kept.saved(runs.files(), run)
-
-
-def save_form(run: str, what: str, kind: str, vector: Tensor, n: int) -> None:
-    """A name and a button that saves a vector under it."""
-    key = f"explore.directions.save.{kind}"
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.text_input(f"Name for {what} as a {kind}", key=f"{key}.name", max_chars=40)
-        pressed = st.button("Save", key=key, icon=":material/save:")
-    if not pressed:
-        return
-    if not name.strip():
-        st.error("It needs a name; nothing was saved yet.", icon=":material/error:")
-        return
-    try:
-        numbers = unit(vector.numpy()) if kind == "direction" else vector.double().numpy()
-        vector_ = [round(float(v), 8) for v in numbers]
-        row = {"name": name, "kind": kind, "vector": vector_, "n": n, "note": what}
-        kept.save(runs.files(), run, row)
-    except GenlabError as error:
-        st.error(sentence(error), icon=":material/error:")
-        return
-    st.rerun()
-
-
-def forget_form(run: str) -> None:
-    """What is saved with a run, and a way to forget it."""
-    names = [row["name"] for row in saved(run)]
-    if not names:
-        return
-    with st.expander(f"Saved with this run: {len(names)}"):
-        name = st.selectbox("Name", names, key="explore.directions.kept")
-        if st.button("Forget it", key="explore.directions.forget", icon=":material/delete:"):
-            kept.remove(runs.files(), run, str(name))
-            st.rerun()

@@ -11,7 +11,7 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from genlab import latent, runs
+from genlab import latent
 from genlab.errors import GenlabError
 from genlab.figures.latent import by_value, map_data, map_info
 from genlab.latent.codes import examples
@@ -20,10 +20,10 @@ from genlab.latent.points import Point, interpolation, latent_of, point
 from genlab.latent.projections import PROJECTIONS, Array, pca_back
 from genlab.latent.sets import Summary, between, neighbours, summary
 from genlab.models.base import HasDecoder, HasEncoder
-from genlab.runs.saved import KINDS, save, saved
 from genlab.ui import pictures
 from genlab.ui.explore.hand import chosen_set, picks
 from genlab.ui.explore.jobs import result_of
+from genlab.ui.explore.keep import Offer, forget_form, save_form
 from genlab.ui.explore.place import guest_part
 from genlab.ui.explore.scatter import scatter, sprites, told
 from genlab.ui.explore.scene import (
@@ -197,34 +197,16 @@ def near_training(scene: Scene, mean: Tensor) -> Tensor:
 
 
 def save_part(scene: Scene, found: Summary) -> None:
-    """A name, and buttons that save the mean or the attribute vector with the run."""
-    run = scene.query.run
-    with (
-        st.form("explore.save", border=False),
-        st.container(horizontal=True, vertical_alignment="bottom"),
-    ):
-        name = st.text_input("Name", max_chars=40, key="explore.save.name")
-        what = st.radio(
-            "Save",
-            KINDS,
-            horizontal=True,
-            key="explore.save.kind",
-            format_func={"set": "its mean", "direction": "its attribute vector"}.__getitem__,
-        )
-        pressed = st.form_submit_button("Save", icon=":material/save:")
-    if pressed:
-        vector = found.mean if what == "set" else found.vector
-        note = f"{len(found.rows)} points of {PROJECTIONS[scene.query.method].title}"
-        row = {"name": name, "kind": what, "vector": vector.tolist(), "n": found.known}
-        try:
-            save(runs.files(), run, row | {"note": f"{note}, step {scene.query.step:,}"})
-            st.toast(f"Saved {plain(name)}.")
-        except GenlabError as error:
-            st.error(plain(str(error)), icon=":material/error:")
-    rows = saved(runs.files(), run)
-    if rows:
-        words = ", ".join(f"{row['name']} ({row['kind']}, n = {row['n']:,})" for row in rows)
-        st.caption(f"Saved with this run: {plain(words)}.")
+    """What of a set can be saved by name with the run, and what is."""
+    run, key = scene.query.run, "explore.save"
+    method = PROJECTIONS[scene.query.method].title
+    note = f"{len(found.rows)} points of {method}, step {scene.query.step:,}"
+    offers = {
+        "set": Offer("its mean", found.mean, found.known, note),
+        "direction": Offer("its attribute vector", found.vector, found.known, note),
+    }
+    save_form(run, offers, key)
+    forget_form(run, key)
 
 
 def caption(scene: Scene, letter: str, at: Point) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import cache
-from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -21,8 +19,10 @@ from genlab.latent.directions import directions_from, principal, saved_direction
 from genlab.latent.points import latent_of, point
 from genlab.latent.recording import NotExportable
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
-from genlab.ui.explore.directions import job_values, saved
+from genlab.ui.component import component
+from genlab.ui.explore.directions import job_values
 from genlab.ui.explore.jobs import result_of
+from genlab.ui.explore.keep import saved
 from genlab.ui.explore.routes import addresses, program_of
 from genlab.ui.explore.scene import Scene, given_z, remember, remembered
 from genlab.ui.explore.tools import TOOLS, Tool
@@ -31,26 +31,6 @@ from genlab.ui.messages import empty, fragment, plain, sentence
 #: Held-out points behind a decoded point; digits of a coordinate of z, in the page and in the URL.
 POINTS, DIGITS = 600, 4
 Array = pad.Array
-
-LOADER = """
-const loaded = import(new URL("genlab/static/%s/pad.js", document.baseURI));
-export default function (component) {
-  let rest = null, gone = false;
-  loaded.then(
-    (pad) => { if (!gone) rest = pad.mount(component); },
-    () => { component.parentElement.textContent = "The pad did not load; reload the page."; },
-  );
-  return () => { gone = true; if (rest) rest(); };
-}
-"""
-
-
-@cache
-def _component() -> Any:
-    from genlab.ui.routes import static_version
-
-    css = (resources.files(__package__) / "static" / "pad.css").read_text()
-    return st.components.v2.component("genlab_pad", css=css, js=LOADER % static_version())
 
 
 @TOOLS.register("pad", title="Pad")
@@ -295,7 +275,9 @@ def pad_part(scene: Scene, version: str) -> None:
     vectors = {name: every[name] for name in shown}
     data = pad_data(scene, place, vectors)
     data |= addresses(query.run, query.step, query.label, version)
-    _component()(key=key, data=data, default={"at": None}, on_at_change=lambda: None)
+    component(__package__, "pad", "The pad")(
+        key=key, data=data, default={"at": None}, on_at_change=lambda: None
+    )
     if place.n > 0:
         remember(pad_z=written(place.z))
     numbers(scene, place.z, vectors)

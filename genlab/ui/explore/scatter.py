@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
-from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -21,31 +20,12 @@ from genlab.latent.codes import examples
 from genlab.latent.points import codes_from
 from genlab.models.labels import held_at_class
 from genlab.runs.files import png, sheet
+from genlab.ui.component import component
 from genlab.ui.routes import FOREVER, answer, guarded, refused
 
 KEY = re.compile(r"[0-9a-f]{8,64}")
 #: Pixels of a sheet at most; above it each picture is made smaller.
 PIXELS = 10_000_000
-
-LOADER = """
-const loaded = import(new URL("genlab/static/%s/map.js", document.baseURI));
-export default function (component) {
-  let rest = null, gone = false;
-  loaded.then(
-    (map) => { if (!gone) rest = map.mount(component); },
-    () => { component.parentElement.textContent = "The map did not load; reload the page."; },
-  );
-  return () => { gone = true; if (rest) rest(); };
-}
-"""
-
-
-@functools.cache
-def _component() -> Any:
-    from genlab.ui.routes import static_version
-
-    css = (resources.files(__package__) / "static" / "map.css").read_text()
-    return st.components.v2.component("genlab_map", css=css, js=LOADER % static_version())
 
 
 def scatter(data: Mapping[str, Any], key: str) -> None:
@@ -55,7 +35,7 @@ def scatter(data: Mapping[str, Any], key: str) -> None:
         data: of :func:`genlab.figures.latent.map_data`.
         key: of the component.
     """
-    _component()(
+    component(__package__, "map", "The map")(
         key=key,
         data=dict(data),
         default={"clicks": None, "set": None},
