@@ -74,5 +74,10 @@ def is_density(name: str, meta: DataMeta) -> bool:
 
 
 def density_note(name: str, meta: DataMeta) -> str:
-    """What must stand beside a log-likelihood that is not one; empty where it is."""
-    return "" if is_density(name, meta) else f"{name} on grey data: not a density"
+    """What must stand beside a log-likelihood: that it is none, or of which units it is.
+
+    Example:
+        >>> density_note("gaussian", DataMeta((1,), "real", shift=(0.0,), scale=(10.0,)))
+        'of standardised columns; in their own units 2.303 nats less'
+    """
+    return meta.unit_note if is_density(name, meta) else f"{name} on grey data: not a density"

@@ -47,20 +47,23 @@ class Samples(Probe):
 
     def _cloud(self, x: Tensor, how: str) -> Picture:
         real = self.data.validation.x[:CLOUD]
+        meta = self.data.meta
         payload = points(
-            torch.cat([real, x]),
+            meta.original(torch.cat([real, x])),
             [0] * len(real) + [1] * len(x),
             ["data", "generated"],
-            ["x₁", "x₂"],
-            box_of(self.data),
+            [meta.axis(0), meta.axis(1)],
+            meta.original(box_of(self.data)),
         )
         note = f"{len(real)} held-out, {len(x)} generated from the same {how} at every step"
         return Picture("points", "Samples", payload, note)
 
     def _bars(self, x: Tensor) -> Picture:
-        low, high = (float(v) for v in box_of(self.data).flatten())
-        real = self.data.validation.x[:CROWD]
-        payload = histogram({"data": real, "generated": x}, low, high, 60, "x")
+        meta = self.data.meta
+        low, high = (float(v) for v in meta.original(box_of(self.data)).flatten())
+        real, x = meta.original(self.data.validation.x[:CROWD]), meta.original(x)
+        name = meta.axis(0) if meta.axes else "x"
+        payload = histogram({"data": real, "generated": x}, low, high, 60, name)
         inside = int(((x >= low) & (x <= high)).sum())
         note = f"{len(real)} held-out, {len(x)} generated ({inside} of them in the range shown)"
         return Picture("histogram", "Samples", payload, note)
