@@ -1,4 +1,4 @@
-"""Compare: two to four runs at the same step, their curves over each other, their metrics."""
+"""Compare: two to four runs at the same step or second, on the same z and the same examples."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import streamlit as st
 from genlab import runs
 from genlab.errors import RunNotFound
 from genlab.ui import cards, state
-from genlab.ui.live import live
+from genlab.ui.live import over_each_other
+from genlab.ui.live.beside import side_by_side
 from genlab.ui.live.metrics import metrics
-from genlab.ui.live.pair import pair
+from genlab.ui.live.moment import from_url, in_url, snapshot
+from genlab.ui.live.pair import nets, pair
 from genlab.ui.messages import empty, fragment, sentence
 
 MOST = 4
@@ -41,21 +43,24 @@ if picked != first:
     state.write({"runs": ",".join(picked) or None})
     st.rerun()
 
-with st.expander("Start a VAE and a GAN on the same data, from the same seed", expanded=not rows):
+with st.expander("Duel: a VAE against a GAN with the same decoder", expanded=not rows):
     pair()
 if len(picked) < 2:
     empty("Nothing to compare yet.", "Choose two runs above, or start a pair.")
     st.stop()
 chosen = [rows[run] for run in picked]
+nets(chosen)
 
 
 @fragment()
 def dashboard() -> None:
-    """The live component; the slider's step goes into the URL when it is let go."""
-    text = st.query_params.get("step", "")
-    step = live(chosen, step=int(text[:12]) if text.isdigit() else None, key="compare.live")
-    state.write({"runs": ",".join(picked), "step": step})
+    """The live component and, below it, what follows the slider when it is let go."""
+    moment = over_each_other(chosen, from_url(), key="compare.live")
+    state.write({"runs": ",".join(picked), **in_url(moment)})
+    found = {row.id: snapshot(row, moment) for row in chosen}
+    at = {run: one[0] for run, one in found.items() if one is not None}
+    side_by_side(chosen, at)
+    metrics(chosen, at)
 
 
 dashboard()
-metrics(chosen)

@@ -5,6 +5,8 @@ No browser and no store here, so every number on the page can be tested without 
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
@@ -19,6 +21,8 @@ LEVELS = ("info", "warning", "error")
 TITLES = {
     "loss": "Loss terms",
     "divergence": "Divergences",
+    # At most log 2, beside divergences that have no bound: a chart of its own.
+    "js": "Jensen-Shannon divergence",
     "confidence": "Discriminator's confidence",
     "latent": "Latent code",
     "gradient": "Gradient norms",
@@ -36,6 +40,8 @@ class Seen(Protocol):
     def kind(self) -> str: ...
     @property
     def payload(self) -> Mapping[str, Any]: ...
+    @property
+    def time(self) -> float: ...
 
 
 def caption(series: Mapping[str, Any]) -> str:
@@ -228,6 +234,80 @@ def events(records: Iterable[Seen]) -> list[dict[str, Any]]:
                     )
                     break
     return found
+
+
+#: A gap so many times as long as the steps in it usually take, and of so many seconds, is a rest.
+REST_TIMES, REST_SECONDS = 20.0, 3.0
+CLOCK_ROWS = 400
+
+
+def clock(records: Iterable[Seen]) -> tuple[list[int], list[float]]:
+    """When a run was where: steps, and the seconds of training until each.
+
+    By the clock on the wall, from the times of the records. Gaps in which it rested (a pause, the
+    time until it was resumed) count as long as their steps usually take.
+
+    Args:
+        records: of any kind, in order; only the scalars are used.
+
+    Returns:
+        Steps, growing from 0, and seconds, growing from 0; both empty without records.
+
+    Example:
+        >>> from genlab.runs.store import Record
+        >>> times = {10: 1.0, 20: 2.0, 30: 3.0, 40: 104.0, 50: 105.0}
+        >>> clock([Record(step, "scalars", {}, time=t) for step, t in times.items()])
+        ([0, 10, 20, 30, 40, 50], [0.0, 1.0, 2.0, 3.0, 4.0, 5.0])
+    """
+    last: dict[int, float] = {}
+    for row in current([record for record in records if record.kind == "scalars"]):
+        last[row.step] = row.time
+    steps = sorted(last)
+    if not steps:
+        return [], []
+    gaps = [(b - a, max(0.0, last[b] - last[a])) for a, b in itertools.pairwise(steps)]
+    rates = sorted(seconds / n for n, seconds in gaps)
+    usual = rates[len(rates) // 2] if rates else 0.0
+    found, seconds = ([0], [0.0]) if steps[0] else ([], [])
+    total = usual * steps[0]
+    for i, step in enumerate(steps):
+        if i:
+            n, gap = gaps[i - 1]
+            rest = gap > REST_SECONDS and gap > REST_TIMES * usual * n
+            total += usual * n if rest else gap
+        found.append(step)
+        seconds.append(round(total, 3))
+    return found, seconds
+
+
+def seconds_at(steps: Sequence[int], seconds: Sequence[float], step: float) -> float:
+    """The seconds of training until a step, straight between those that are known.
+
+    Example:
+        >>> seconds_at([0, 10], [0.0, 5.0], 4), seconds_at([0, 10], [0.0, 5.0], 20)
+        (2.0, 5.0)
+    """
+    return _between(steps, seconds, step)
+
+
+def step_at(steps: Sequence[int], seconds: Sequence[float], second: float) -> float:
+    """The step at which a run was after so many seconds of training; its last one after that.
+
+    Example:
+        >>> step_at([0, 10], [0.0, 5.0], 2.0), step_at([0, 10], [0.0, 5.0], 99.0)
+        (4.0, 10.0)
+    """
+    return _between(seconds, steps, second)
+
+
+def _between(xs: Sequence[float], ys: Sequence[float], x: float) -> float:
+    if not xs:
+        return 0.0
+    i = bisect.bisect_right(xs, x)
+    if i == 0 or i == len(xs):
+        return float(ys[0 if i == 0 else -1])
+    a, b = xs[i - 1], xs[i]
+    return ys[i - 1] + (ys[i] - ys[i - 1]) * (x - a) / ((b - a) or 1.0)
 
 
 def clouds(picture: Mapping[str, Any]) -> dict[int, list[list[float]]]:

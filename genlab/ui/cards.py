@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from genlab import runs
+from genlab.report import name_of
 from genlab.runs.store import ACTIVE, RESUMABLE, RunRow
 from genlab.ui import links
 from genlab.ui.messages import empty, fragment, plain
@@ -30,7 +31,7 @@ BADGES = {
 
 def name(row: RunRow) -> str:
     """What a run is called: its title, or what it is made of."""
-    return row.title or f"{row.spec.get('model', '?')} on {row.spec.get('data', '?')}"
+    return name_of(row)
 
 
 def place(row: RunRow) -> str:

@@ -25,6 +25,7 @@ from starlette.routing import BaseRoute, Route
 from genlab import runs
 from genlab.errors import GenlabError, RunNotFound, SnapshotError
 from genlab.figures import live as figures
+from genlab.runs.catalog import RunView
 from genlab.runs.store import ACTIVE, Record, RunRow
 
 log = logging.getLogger(__name__)
@@ -176,6 +177,28 @@ def delta(request: Request) -> Response:
 
 
 @guarded
+def clock(request: Request) -> Response:
+    """When a run was where: some of its steps, and the seconds of training until each."""
+    view = runs.open_run(run_of(request))
+    steps, seconds = run_clock(view)
+    pairs = list(zip(steps, seconds, strict=True))
+    kept = pairs[:: max(1, len(pairs) // figures.CLOCK_ROWS)]
+    if pairs and kept[-1] != pairs[-1]:
+        kept.append(pairs[-1])
+    values = {"step": [step for step, _ in kept], "seconds": [second for _, second in kept]}
+    return answer(request, packed(values))
+
+
+def run_clock(view: RunView) -> tuple[list[int], list[float]]:
+    """The steps and seconds of :func:`genlab.figures.live.clock`, of all of a run's records."""
+    records, after = [], 0
+    while page := view.read(after=after, limit=PAGE, kinds={"scalars"}):
+        records += page
+        after = page[-1].seq
+    return figures.clock(records)
+
+
+@guarded
 def frame(request: Request) -> Response:
     """The picture of a panel at a step, for ever the same."""
     name, panel = run_of(request), request.path_params["panel"]
@@ -314,6 +337,7 @@ def static(request: Request) -> Response:
 
 ROUTES: list[BaseRoute] = [
     Route("/genlab/runs/{run}/delta", delta),
+    Route("/genlab/runs/{run}/clock", clock),
     Route("/genlab/runs/{run}/frame/{panel}/{step}.{form}", frame),
     Route("/genlab/thumb/{run}.png", thumb),
     Route("/genlab/static/{version}/{name}", static),

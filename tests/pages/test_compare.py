@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from genlab import runs
+from genlab.compare import duel
 from genlab.evaluate.metrics import evaluate
+from genlab.runs.store import job_key
+from genlab.spec import RunSpec
 
 
 def press(app, label):
@@ -20,11 +23,25 @@ def test_without_runs_a_pair_is_offered_and_started_alike(visit, home):
     app = press(app, "Start a pair")
     rows = {row.id: row.spec for row in runs.store().runs()}
     assert {spec["model"] for spec in rows.values()} == {"vae", "gan"}
-    for name in ("data", "seed", "steps", "batch"):
+    for name in ("data", "seed", "steps", "batch", "latent", "hidden", "layers"):
         assert len({spec[name] for spec in rows.values()}) == 1
     assert {spec["seed"] for spec in rows.values()} == {7}
     assert set(app.query_params["runs"].split(",")) == set(rows)
     assert set(app.multiselect[0].value) == set(rows)
+    # What both hold is printed, and is what was counted.
+    budgets = [duel.budget(RunSpec.build(**spec)) for spec in rows.values()]
+    tables = [table.value for table in app.table]
+    assert tables
+    for table in tables:
+        cells = {cell for title in table.columns[1:] for cell in table[title]}
+        for one in budgets:
+            assert {f"{n:,}" for n in one.parts.values()} <= cells
+    ratio = f"ratio {duel.ratio(*budgets):.2f}"
+    assert any(ratio in text.value for text in app.caption)
+
+
+def metric_tables(app) -> list:
+    return [table.value for table in app.table if "metric" in table.value.columns]
 
 
 def test_the_table_holds_the_metrics_of_the_models(visit, work, shelf):
@@ -32,10 +49,11 @@ def test_the_table_holds_the_metrics_of_the_models(visit, work, shelf):
     work()
     app = visit("compare", runs=f"{shelf['vae']},{shelf['gan']}")
     assert not app.exception
-    assert not app.table
-    assert work() == 2
+    assert not metric_tables(app)
+    # The metrics of both, and the codes of the real examples for the generator.
+    assert work() == 3
     app = app.run()
-    table = app.table[0].value
+    table, differences = metric_tables(app)
     assert {"vae", "gan", "metric"} <= set(table.columns)
     view = runs.open_run(shelf["vae"])
     expected = {e.series.title: e for e in evaluate(view.model(), view.data(), 0, 1000)}
@@ -44,19 +62,62 @@ def test_the_table_holds_the_metrics_of_the_models(visit, work, shelf):
         assert float(cells[title].split(" ")[0]) == pytest.approx(estimate.value, rel=2e-3)
     kinds = dict(zip(table["metric"], table["kind of number"], strict=True))
     assert any("lower bound" in text for text in kinds.values())
+    assert all(table["95 % interval"])
+    # The only metrics that a VAE and a GAN share on pictures.
+    assert {text.split(":")[0] for text in differences["metric"]} == {"coverage", "precision"}
+    assert set(differences["difference"]) == {"gan − vae"}
+    values = [
+        runs.job_result(
+            job_key("evaluate", {"run": shelf[run], "step": step, "seed": 0, "n": 1000})
+        )["values.test_coverage"]
+        for run, step in (("vae", 40), ("gan", 12))
+    ]
+    gap = values[1] - values[0]
+    half = 1.96 * gap.std(ddof=1) / len(gap) ** 0.5
+    cell = differences["value"][0].replace("[", "").replace("]", "").replace(",", "").split()
+    assert [float(one) for one in cell] == pytest.approx(
+        [gap.mean(), gap.mean() - half, gap.mean() + half], abs=2e-4
+    )
+    assert "paired" in differences["95 % interval"][0]
+
+
+def test_the_url_names_a_moment_and_the_snapshots_nearest_to_it_are_shown(visit, work, shelf):
+    app = visit("compare", runs=f"{shelf['vae']},{shelf['gan']}", step="9")
+    assert not app.exception
+    said = [text.value for text in app.caption]
+    assert "vae, snapshot of step 8" in said
+    assert "gan, snapshot of step 8" in said
+    assert any("codes are not the same z" in text and "gan: 64" in text for text in said)
+    assert app.query_params["step"] == "9"
+    work()
+    app = visit("compare", runs=f"{shelf['vae']},{shelf['gan']}", clock="seconds", second="0")
+    assert not app.exception
+    assert "gan, snapshot of step 0" in [text.value for text in app.caption]
+    assert app.query_params["clock"] == "seconds"
+    app = visit("compare", runs=f"{shelf['vae']},{shelf['gan']}", clock="moon", step="1e9")
+    assert not app.exception
+    assert "gan, snapshot of step 12" in [text.value for text in app.caption]
+
+
+def test_runs_of_other_data_and_without_codes_say_so(visit, shelf):
+    app = visit("compare", runs=f"{shelf['ring']},{shelf['made']}")
+    assert not app.exception
+    said = " ".join(text.value for text in app.caption)
+    assert "these runs are of different data" in said
+    assert "no latent code" in said
 
 
 def test_a_referee_judges_when_asked(visit, work, shelf):
     app = visit("compare", runs=f"{shelf['vae']},{shelf['gan']}")
     work()
     app = app.run()
-    titles = set(app.table[0].value["metric"])
+    titles = set(metric_tables(app)[0]["metric"])
     app.toggle[0].set_value(True)
     app = app.run()
     assert not app.exception
     assert work() == 2
     app = app.run()
-    table = app.table[0].value
+    table = metric_tables(app)[0]
     added = set(table["metric"]) - titles
     assert len(added) == 5
     assert all("referee" in title for title in added)

@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
-from importlib import resources
-from typing import Any
+from dataclasses import dataclass
 
 import streamlit as st
 
 from genlab.runs.store import RunRow
-
-# The module is fetched once, from an address that holds its hash.
-LOADER = """
-const loaded = import(new URL("genlab/static/%s/live.js", document.baseURI));
-export default function (component) {
-  let rest = null, gone = false;
-  loaded.then(
-    (live) => { if (!gone) rest = live.mount(component); },
-    () => { component.parentElement.textContent = "The live view did not load; try again."; },
-  );
-  return () => { gone = true; if (rest) rest(); };
-}
-"""
+from genlab.ui.component import component
 
 
-@cache
-def _component() -> Any:
-    from genlab.ui.routes import static_version
+@dataclass(frozen=True)
+class Moment:
+    """Where the time slider stands.
 
-    css = (resources.files(__name__) / "static" / "live.css").read_text()
-    return st.components.v2.component("genlab_live", css=css, js=LOADER % static_version())
+    Args:
+        clock: ``step``, or ``seconds`` of each run's own training.
+        at: the step or second, None for the newest.
+    """
+
+    clock: str = "step"
+    at: float | None = None
 
 
 def live(
@@ -40,7 +31,7 @@ def live(
     key: str = "live",
     play: Callable[[], None] | None = None,
 ) -> int | None:
-    """Draw the dashboard of one run, or of several laid over each other.
+    """Draw the dashboard of one run.
 
     Args:
         rows: the runs. The browser stops asking when a run has ended; a change of the status or
@@ -53,18 +44,42 @@ def live(
     Returns:
         The step at which the time slider was let go, None while it follows the newest.
     """
+    found = over_each_other(rows, Moment(at=step), key=key, play=play)
+    return None if found.at is None else int(found.at)
+
+
+def over_each_other(
+    rows: Sequence[RunRow],
+    moment: Moment,
+    *,
+    key: str,
+    play: Callable[[], None] | None = None,
+) -> Moment:
+    """Draw the dashboard of several runs laid over each other, by steps or by seconds.
+
+    Args:
+        rows, key, play: as for :func:`live`.
+        moment: where the slider stands at first.
+
+    Returns:
+        Where it was let go.
+    """
     about = [
         {"id": row.id, "title": row.title or row.id, "wake": f"{row.status} {row.attempt}"}
         for row in rows
     ]
-    mounted = _component()(
+    mounted = component(__name__, "live", "The live view")(
         key=key,
-        data={"runs": about, "step": step, "play": play is not None},
-        default={"step": step},
+        data={"runs": about, "step": moment.at, "clock": moment.clock, "play": play is not None},
+        default={"step": moment.at, "clock": moment.clock},
         on_step_change=lambda: None,
+        on_clock_change=lambda: None,
         on_changed_change=lambda: None,
         on_play_change=play or (lambda: None),
     )
     if mounted.changed:
         st.rerun()
-    return None if mounted.step is None else int(mounted.step)
+    clock = "seconds" if mounted.clock == "seconds" else "step"
+    if mounted.step is None:
+        return Moment(clock)
+    return Moment(clock, round(float(mounted.step), 1 if clock == "seconds" else 0))

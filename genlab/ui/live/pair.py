@@ -1,36 +1,50 @@
-"""A VAE and a GAN on the same data from the same seed: how a comparison starts."""
+"""The duel: a VAE and a GAN with one decoder's net, started together; what runs' nets hold."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import streamlit as st
 
 from genlab import runs
-from genlab.registry import DATASETS, models_for
+from genlab.compare import duel
+from genlab.registry import DATASETS
+from genlab.report import called
+from genlab.report.tables import alike
+from genlab.runs.store import RunRow
 from genlab.spec import RunSpec
 from genlab.ui import links
+from genlab.ui.messages import plain
 
-PAIR = {"vae": "VAE", "gan": "GAN"}
-#: Interesting within ten seconds, done within a minute.
-STEPS, FIRST = 5000, "digits"
+FIRST = "digits"
 
 
-def specs(data: str, seed: int) -> dict[str, RunSpec]:
-    """The two runs by their titles: the same data, batches, number of steps and seed."""
-    return {
-        f"{title} on {data}": RunSpec.build(
-            model=model, data=data, seed=seed, steps=STEPS, batch=128
-        )
-        for model, title in PAIR.items()
-    }
+@st.cache_data(max_entries=128, show_spinner=False)
+def counted(values: tuple[tuple[str, Any], ...]) -> duel.Budget:
+    """The budget of a run with these flat values."""
+    return duel.budget(RunSpec.build(**dict(values)))
+
+
+def budget_of(values: Mapping[str, Any]) -> duel.Budget:
+    """The budget of a run, kept for the next rerun."""
+    return counted(tuple(sorted(values.items())))
+
+
+def budgets(found: Mapping[str, duel.Budget]) -> None:
+    """The table of learned numbers, a part a row, and what is alike in two."""
+    parts = list(dict.fromkeys(part for one in found.values() for part in one.parts))
+    table: dict[str, list[str]] = {"learned numbers": [*parts, "all"]}
+    for title, one in found.items():
+        cells = [f"{one.parts[part]:,}" if part in one.parts else "" for part in parts]
+        table[title] = [*cells, f"{one.total:,}"]
+    st.table(table)
+    st.caption(plain(alike(list(found.values()))))
 
 
 def pair() -> None:
-    """The form that starts a pair and opens it here."""
-    names = [
-        row.name
-        for row in DATASETS.rows()
-        if set(PAIR) <= set(models_for(row.name)) and not _network(row.name)
-    ]
+    """The form of the duel: what both will have, and the button that starts them."""
+    names = [row.name for row in DATASETS.rows() if duel.fits(row.name)]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         data = st.selectbox(
             "Data",
@@ -40,11 +54,25 @@ def pair() -> None:
             key="pair.data",
         )
         seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="pair.seed", width=120)
-        if st.button("Start a pair", type="primary", icon=":material/play_arrow:"):
-            started = [runs.start(spec, title) for title, spec in specs(data, int(seed)).items()]
-            links.compare(started)
+        steps = st.number_input(
+            "Steps", 10, 1_000_000, duel.STEPS, 500, key="pair.steps", width=140
+        )
+        pressed = st.button("Start a pair", type="primary", icon=":material/play_arrow:")
+    specs = duel.specs(str(data), seed=int(seed), steps=int(steps))
+    if pressed:
+        links.compare([runs.start(spec, title) for title, spec in specs.items()])
+    budgets({title: budget_of(spec.flat()) for title, spec in specs.items()})
+    st.caption(
+        f"The same batches of {duel.BATCH} in the same order, from one seed; the same number of "
+        "steps. Below, the slider and the charts go by steps or by seconds of training: after the "
+        "same steps, or after the same time, a GAN's step being two updates. The learning rates "
+        "are those that suit each; encoder and critic cannot be equal, and are as near as one "
+        "choice of hidden layers makes them."
+    )
 
 
-def _network(name: str) -> bool:
-    source = DATASETS[name]
-    return bool(source.meta(source.Options()).network)
+def nets(rows: Sequence[RunRow]) -> None:
+    """What the nets of the chosen runs hold."""
+    titles = called(rows)
+    with st.expander("Parameters of these runs"):
+        budgets({titles[row.id]: budget_of(row.spec) for row in rows})

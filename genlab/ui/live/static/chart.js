@@ -7,7 +7,7 @@ export const DASHES = ["", "7 4", "2 3", "9 3 2 3", "4 2", "1 2"];
 let serial = 0;
 
 export function make(tag, attributes = {}, parent = null, text = null) {
-  const svg = ["svg", "path", "line", "g", "text", "rect", "circle", "clipPath", "defs"].includes(tag);
+  const svg = ["svg", "path", "line", "g", "text", "tspan", "rect", "circle", "clipPath", "defs"].includes(tag);
   const node = svg ? document.createElementNS(NS, tag) : document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
   if (text !== null) node.textContent = text;
@@ -41,6 +41,33 @@ export function floorIndex(sorted, value) {
   return low - 1;
 }
 
+// The words of a level with its number, which some labels say themselves.
+function worded(label, value) {
+  const told = label.replace(/,(?=\d{3})/g, "").match(/-?\d+(\.\d+)?/g) ?? [];
+  if (told.some((number) => Math.abs(number - value) <= 5e-3 * Math.abs(value))) return label;
+  return `${label}${label.includes("=") ? ":" : " ="} ${short(value)}`;
+}
+
+// Places that are a gap apart at least and as near as may be to those wanted, in the same order, within the range.
+export function apart(wanted, low, high, gap) {
+  const order = wanted.map((_, i) => i).sort((a, b) => wanted[a] - wanted[b]);
+  const step = Math.min(gap, (high - low) / Math.max(1, order.length - 1)), found = [];
+  let least = low;
+  for (const i of order) { found[i] = Math.max(wanted[i], least); least = found[i] + step; }
+  let most = high;
+  for (const i of order.reverse()) { found[i] = Math.min(found[i], most); most = found[i] - step; }
+  return found;
+}
+
+// The value at x, straight between the known points; that of the nearest end outside.
+export function between(xs, ys, x) {
+  if (!xs.length) return 0;
+  const i = floorIndex(xs, x);
+  if (i < 0) return ys[0];
+  if (i + 1 >= xs.length) return ys[ys.length - 1];
+  return ys[i] + ((ys[i + 1] - ys[i]) * (x - xs[i])) / (xs[i + 1] - xs[i] || 1);
+}
+
 export class Chart {
   // spec: {key, title, note}; on: {zoom(range or null), pick(step)}
   constructor(parent, spec, on) {
@@ -51,6 +78,8 @@ export class Chart {
     this.marker = null;
     this.extent = [0, 1];
     this.width = 0;
+    // Another clock than the steps: (line's id, step) => where that is on the axis.
+    this.along = null;
     const id = `gl-clip-${++serial}`;
     this.card = make("section", { class: "gl-card gl-chart", "data-chart": spec.key, "aria-label": spec.title }, parent);
     const head = make("header", {}, this.card);
@@ -102,7 +131,7 @@ export class Chart {
       const x = place(event), a = this.stepAt(Math.min(from, x)), b = this.stepAt(Math.max(from, x));
       this.brush.setAttribute("visibility", "hidden");
       if (Math.abs(x - from) > 8 && event.pointerType === "mouse") this.on.zoom([a, b]);
-      else this.on.pick(Math.round(a));
+      else this.on.pick(this.along ? a : Math.round(a));
       from = null;
     });
     svg.addEventListener("pointercancel", () => { from = null; });
@@ -120,7 +149,7 @@ export class Chart {
       const by = (high - low) / 40;
       if (event.key === "ArrowLeft") this.read(Math.max(low, at - by));
       else if (event.key === "ArrowRight") this.read(Math.min(high, at + by));
-      else if (event.key === "Enter") this.on.pick(Math.round(at));
+      else if (event.key === "Enter") this.on.pick(this.along ? at : Math.round(at));
       else if (event.key === "+" || event.key === "=") this.on.zoom([at - (at - low) / 2, at + (high - at) / 2]);
       else if (event.key === "-" || event.key === "Escape") this.on.zoom(null);
       else return;
@@ -132,7 +161,7 @@ export class Chart {
   line(id, about) {
     let trace = this.traces.get(id);
     if (!trace) {
-      trace = { x: [], y: [], hidden: false, path: make("path", { class: "gl-line" }, this.data) };
+      trace = { x: [], y: [], at: [], hidden: false, path: make("path", { class: "gl-line" }, this.data) };
       trace.path.dataset.series = id;
       trace.button = make("button", { type: "button", "aria-pressed": "true" }, this.legend);
       trace.button.addEventListener("click", () => {
@@ -198,17 +227,18 @@ export class Chart {
     this.tip.replaceChildren();
     let near = null;
     for (const trace of this.traces.values()) {
-      if (trace.hidden || !trace.x.length) continue;
-      let i = Math.max(0, floorIndex(trace.x, step));
-      if (i + 1 < trace.x.length && trace.x[i + 1] - step < step - trace.x[i]) i++;
-      if (near === null || Math.abs(trace.x[i] - step) < Math.abs(near - step)) near = trace.x[i];
+      const { at } = trace;
+      if (trace.hidden || !at.length) continue;
+      let i = Math.max(0, floorIndex(at, step));
+      if (i + 1 < at.length && at[i + 1] - step < step - at[i]) i++;
+      if (near === null || Math.abs(at[i] - step) < Math.abs(near - step)) near = at[i];
       const row = make("div", {}, this.tip);
       make("i", {}, row).style.background = trace.about.colour;
       make("span", {}, row, trace.about.title);
       make("b", {}, row, short(trace.y[i]));
     }
     if (near === null) { this.tip.hidden = true; return; }
-    this.tip.prepend(make("div", { class: "gl-tip-step" }, null, `step ${near.toLocaleString("en")}`));
+    this.tip.prepend(make("div", { class: "gl-tip-step" }, null, this.along ? `${short(near)} s` : `step ${near.toLocaleString("en")}`));
     const x = this.px(near);
     this.guide.setAttribute("x1", x);
     this.guide.setAttribute("x2", x);
@@ -226,7 +256,7 @@ export class Chart {
       bottom = Math.min(bottom, v);
       top = Math.max(top, v);
     };
-    for (const { x, y, hidden, about } of this.traces.values()) {
+    for (const { at: x, y, hidden, about } of this.traces.values()) {
       if (hidden) continue;
       const start = Math.max(0, floorIndex(x, low)), stop = Math.min(x.length, floorIndex(x, high) + 2);
       for (let i = start; i < stop; i++) take(y[i]);
@@ -248,7 +278,10 @@ export class Chart {
     this.width = this.box.clientWidth;
     if (!this.width) return;
     let count = 0;
-    for (const { x } of this.traces.values()) count += x.length;
+    for (const [id, trace] of this.traces) {
+      count += trace.x.length;
+      trace.at = this.along ? trace.x.map((step) => this.along(id, step)) : trace.x;
+    }
     const [a, b] = this.range(), [bottom, top] = this.span(a, b);
     const py = (v) => this.py(this.scale(v), bottom, top);
     this.svg.setAttribute("width", this.width);
@@ -259,25 +292,27 @@ export class Chart {
     this.clip.setAttribute("width", this.inner() + 6);
     this.axes(a, b, bottom, top);
     this.truths.replaceChildren();
-    const labels = new Set(), taken = [];
-    for (const { x, y, path, hidden, about } of this.traces.values()) {
+    const labels = new Map();
+    for (const { at: x, y, path, hidden, about } of this.traces.values()) {
       path.setAttribute("d", hidden ? "" : this.route(x, y, py));
       if (hidden || !x.length || about.truth === null || about.truth === undefined) continue;
       if (about.truth <= 0 && this.scale === Math.log10) continue;
-      const label = about.truthLabel || "truth";
-      const words = /\d/.test(label) ? label : `${label} = ${short(about.truth)}`;
-      if (labels.has(words)) continue;
-      labels.add(words);
+      const words = worded(about.truthLabel || "truth", about.truth);
       const at = py(about.truth);
       make("line", { class: "gl-truth", x1: LEFT, x2: this.width - RIGHT, y1: at, y2: at }, this.truths).style.stroke = about.colour;
-      let place = at < TOP + 16 ? at + 13 : at - 4;
-      while (taken.some((other) => Math.abs(other - place) < 12) && place > TOP + 24) place -= 13;
-      taken.push(place);
-      make("text", { class: "gl-label", x: this.width - RIGHT - 4, y: place, "text-anchor": "end" }, this.truths, words);
+      // Lines of one level share their words, and each is seen beside them.
+      const label = labels.get(words) ?? { at, colours: [] };
+      labels.set(words, { at, colours: [...label.colours, about.colour] });
     }
+    const places = apart([...labels.values()].map(({ at }) => (at < TOP + 16 ? at + 13 : at - 4)), TOP + 12, HEIGHT - BOTTOM - 3, 13);
+    [...labels].forEach(([words, { colours }], i) => {
+      const text = make("text", { class: "gl-label", x: this.width - RIGHT - 4, y: places[i], "text-anchor": "end" }, this.truths);
+      for (const colour of new Set(colours)) make("tspan", {}, text, "\u2501").style.fill = colour;
+      make("tspan", {}, text, ` ${words}`);
+    });
     this.marks.replaceChildren();
     for (const event of this.events) {
-      const x = this.px(event.step);
+      const x = this.px(event.at ?? event.step);
       make("line", { class: `gl-event gl-${event.level}`, x1: x, x2: x, y1: TOP, y2: HEIGHT - BOTTOM }, this.marks);
       if (!event.label) continue;
       const right = x > this.width / 2;
@@ -308,9 +343,9 @@ export class Chart {
       make("line", { x1: LEFT, x2: this.width - RIGHT, y1: y, y2: y }, this.grid);
       make("text", { x: LEFT - 6, y: y + 4, "text-anchor": "end" }, this.grid, short(log ? 10 ** v : v));
     }
-    make("text", { x: this.width - RIGHT, y: HEIGHT - 4, "text-anchor": "end" }, this.grid, "step");
+    make("text", { x: this.width - RIGHT, y: HEIGHT - 4, "text-anchor": "end" }, this.grid, this.along ? "seconds of training" : "step");
     for (const s of ticks(a, b, Math.max(2, Math.floor(this.inner() / 80)))) {
-      if (s !== Math.round(s)) continue;
+      if (s !== Math.round(s) && !this.along) continue;
       make("text", { x: this.px(s), y: HEIGHT - BOTTOM + 16, "text-anchor": "middle" }, this.grid, s.toLocaleString("en"));
     }
   }

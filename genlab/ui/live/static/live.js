@@ -2,7 +2,7 @@
 // once a second and changes its nodes in place; Streamlit is not asked to run anything. Where each step is
 // to be seen (slow motion, somebody has just pressed something) it asks more often.
 
-import { Chart, DASHES, floorIndex, make } from "./chart.js";
+import { between, Chart, DASHES, floorIndex, make } from "./chart.js";
 import { Cell } from "./pictures.js";
 
 const EVERY = 1000, SLOWEST = 15000, PALETTE = 10;
@@ -23,6 +23,7 @@ export function mount({ data, parentElement, setStateValue, setTriggerValue }) {
   let view = views.get(parentElement);
   if (!view) views.set(parentElement, (view = new View(parentElement)));
   view.report = (step) => setStateValue("step", step);
+  view.reportClock = (clock) => setStateValue("clock", clock);
   view.changed = (status) => setTriggerValue("changed", status);
   view.play = data.play ? () => setTriggerValue("play", performance.now()) : null;
   view.update(data);
@@ -37,6 +38,8 @@ class View {
     this.panels = new Map();
     this.step = null;
     this.zoom = null;
+    // What the axes and the slider go by: steps, or each run's own seconds of training.
+    this.clock = "step";
     this.root = make("div", { class: "gl" }, parent);
     this.bar = make("div", { class: "gl-bar" }, this.root);
     this.heads = make("div", {}, this.bar);
@@ -66,6 +69,13 @@ class View {
     this.slider = make("input", { id: "gl-time", type: "range", min: 0, max: 1, step: 1, "aria-label": "Step shown in every picture" }, box);
     this.output = make("output", { for: "gl-time" }, box);
     this.liveButton = make("button", { type: "button", class: "gl-live", "aria-pressed": "true" }, box, "Live");
+    this.clockBox = make("div", { class: "gl-clock", role: "group", "aria-label": "What the slider and the charts go by", hidden: "" }, box);
+    this.clockBox.title = "Seconds by the clock on the wall since a run's first step, pauses left out; runs at the same time share the processor.";
+    this.clockButtons = ["step", "seconds"].map((clock) => {
+      const button = make("button", { type: "button", class: "gl-small", "data-clock": clock }, this.clockBox, { step: "steps", seconds: "seconds" }[clock]);
+      button.addEventListener("click", () => this.setClock(clock, true));
+      return button;
+    });
     this.slider.addEventListener("input", () => this.scrub(+this.slider.value));
     this.slider.addEventListener("change", () => this.report(this.step));
     this.slider.addEventListener("keydown", (event) => {
@@ -81,7 +91,7 @@ class View {
   // To the picture before or after the one shown, of any panel; after the newest the view is live again.
   leaf(by) {
     const steps = new Set();
-    for (const run of this.runs.values()) for (const known of Object.values(run.frames)) for (const step of known) steps.add(step);
+    for (const run of this.runs.values()) for (const known of Object.values(run.frames)) for (const step of known) steps.add(this.onAxis(run, step));
     if (!steps.size) return false;
     const sorted = [...steps].sort((a, b) => a - b), shown = this.step ?? sorted[sorted.length - 1];
     const at = floorIndex(sorted, shown);
@@ -89,6 +99,42 @@ class View {
     this.scrub(next >= sorted.length ? null : sorted[Math.max(0, next)]);
     return true;
   }
+
+  // The other clock: where the slider stands is kept, by the first run.
+  setClock(clock, told = false) {
+    if (clock === this.clock) return;
+    const first = [...this.runs.values()].sort((a, b) => a.index - b.index)[0];
+    const step = this.step === null || this.step === undefined || !first ? null : this.stepOf(first, this.step);
+    this.clock = clock;
+    this.zoom = null;
+    for (const chart of this.charts.values()) chart.setZoom(null);
+    const arrive = () => {
+      this.step = step === null ? null : this.onAxis(first, Math.round(step));
+      if (told) { this.reportClock(clock); this.report(this.step); }
+      this.paint();
+    };
+    if (clock === "step") arrive();
+    else Promise.all([...this.runs.values()].map((run) => this.readClock(run))).then(arrive);
+  }
+
+  async readClock(run) {
+    const now = performance.now();
+    if (run.times && (run.timesOver || now - run.timesRead < 2000)) return;
+    const over = run.over;
+    try {
+      const address = new URL(`genlab/runs/${encodeURIComponent(run.id)}/clock`, document.baseURI);
+      const reply = await fetch(address, { cache: "no-cache", signal: AbortSignal.timeout(10000) });
+      if (!reply.ok) return;
+      run.times = await reply.json();
+      run.timesRead = now;
+      run.timesOver = over;
+    } catch {
+      // The next look asks again; until then the times that are known serve.
+    }
+  }
+
+  onAxis(run, step) { return this.clock === "seconds" ? between(run.times?.step ?? [], run.times?.seconds ?? [], step) : step; }
+  stepOf(run, at) { return this.clock === "seconds" ? between(run.times?.seconds ?? [], run.times?.step ?? [], at) : at; }
 
   makeNotes() {
     this.notes = make("section", { class: "gl-card gl-wide gl-notes", "aria-label": "Notes", hidden: "" });
@@ -127,6 +173,7 @@ class View {
     if (this.stale) {
       this.stale = false;
       this.step = data.step;
+      this.clock = data.clock ?? "step";
       this.rebuild();
     }
     this.deaf();
@@ -213,6 +260,7 @@ class View {
       }
       if (!reply.ok) throw new Error(news.error);
       this.take(run, news);
+      if (this.clock === "seconds") await this.readClock(run);
       Object.assign(run, { delay: EVERY, error: null, due: 0 });
     } catch (error) {
       run.error = "Connection lost, trying again…";
@@ -369,7 +417,7 @@ class View {
     this.paintTime();
   }
 
-  last() { return Math.max(1, ...[...this.runs.values()].map((run) => run.step ?? 0)); }
+  last() { return Math.max(this.clock === "seconds" ? 0.1 : 1, ...[...this.runs.values()].map((run) => this.onAxis(run, run.step ?? 0))); }
 
   paint() {
     for (const run of this.runs.values()) this.paintHead(run);
@@ -378,13 +426,18 @@ class View {
     this.lost.textContent = errors[0] ?? "";
     const events = [];
     for (const run of this.runs.values()) {
-      for (const event of run.events) events.push(this.runs.size > 1 && event.label ? { ...event, label: `${run.title}: ${event.label}` } : event);
+      for (const event of run.events) {
+        const label = this.runs.size > 1 && event.label ? `${run.title}: ${event.label}` : event.label;
+        events.push({ ...event, label, at: this.onAxis(run, event.step) });
+      }
     }
     const begun = performance.now();
     const extent = [0, this.last()];
+    const along = this.clock === "step" ? null : (id, step) => this.onAxis(this.runs.get(id.slice(0, id.indexOf("/"))), step);
     for (const chart of this.charts.values()) {
       chart.events = events;
       chart.extent = extent;
+      chart.along = along;
       chart.draw();
     }
     this.root.dataset.redraw = (performance.now() - begun).toFixed(2);
@@ -428,9 +481,13 @@ class View {
   paintTime() {
     const last = this.last(), live = this.step === null || this.step === undefined;
     const shown = live ? last : Math.min(this.step, last);
+    const seconds = this.clock === "seconds";
+    this.slider.step = seconds ? "any" : 1;
     this.slider.max = last;
     this.slider.value = shown;
-    const words = `step ${shown.toLocaleString("en")}`;
+    this.clockBox.hidden = this.runs.size < 2;
+    for (const button of this.clockButtons) button.setAttribute("aria-pressed", String(button.dataset.clock === this.clock));
+    const words = seconds ? `${shown.toFixed(1)} s` : `step ${shown.toLocaleString("en")}`;
     if (this.output.textContent !== words) this.output.textContent = words;
     this.slider.setAttribute("aria-valuetext", words);
     this.liveButton.setAttribute("aria-pressed", String(live));
@@ -439,8 +496,9 @@ class View {
     for (const chart of this.charts.values()) chart.setMarker(live ? null : shown);
     for (const [name, panel] of this.panels) {
       for (const [id, cell] of panel.cells) {
-        const steps = this.runs.get(id)?.frames[name] ?? [];
-        cell.show(steps[live ? steps.length - 1 : Math.max(0, floorIndex(steps, shown))]);
+        const run = this.runs.get(id), steps = run?.frames[name] ?? [];
+        // A thousandth of a step: seconds there and back again may fall short of it.
+        cell.show(steps[live ? steps.length - 1 : Math.max(0, floorIndex(steps, seconds ? this.stepOf(run, shown) + 1e-3 : shown))]);
       }
     }
   }

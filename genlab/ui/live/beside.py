@@ -1,0 +1,84 @@
+"""The same z, the same real examples and the same paths, a column a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+import torch
+
+from genlab import runs
+from genlab.compare.beside import TITLES, Beside, beside, inverted
+from genlab.registry import MODELS
+from genlab.report import called
+from genlab.report.tables import sameness
+from genlab.runs.store import RunRow
+from genlab.ui import pictures
+from genlab.ui.live.wanted import failed, waiting, wanted
+from genlab.ui.messages import plain
+
+SEED = 0
+#: Pixels that a sheet is high, an example; smaller where more runs share the width.
+HEIGHTS = {1: 40, 2: 36, 3: 28, 4: 24}
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def looked_at(run: str, created: float, step: int, job: str | None) -> Beside:  # noqa: ARG001
+    """What a run shows after a step, kept for the next look; the job found its codes."""
+    view = runs.open_run(run)
+    codes = None if job is None else torch.from_numpy(runs.job_result(job)["z"])
+    return beside(view.model(step), view.data(), SEED, codes)
+
+
+def side_by_side(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
+    """Draw all parts of the runs at their snapshots.
+
+    Args:
+        rows: the runs.
+        at: the step of each run's snapshot; runs without one are left out.
+    """
+    st.subheader("On the same z and the same real examples")
+    rows = [row for row in rows if row.id in at]
+    if not rows:
+        st.caption("No run has a snapshot yet.")
+        return
+    jobs = {
+        row.id: wanted("inversions", {"run": row.id, "step": at[row.id], "seed": SEED})
+        for row in rows
+        if inverted(MODELS[row.spec["model"]])
+    }
+    waiting([job.key for job in jobs.values()], "Codes of the real examples")
+    failed(jobs.values(), "The codes of the real examples")
+    found = {
+        row.id: looked_at(
+            row.id,
+            row.created,
+            at[row.id],
+            jobs[row.id].key if row.id in jobs and jobs[row.id].status == "done" else None,
+        )
+        for row in rows
+    }
+    titles = called(rows)
+    for word in sameness({titles[run]: one for run, one in found.items()}):
+        st.caption(plain(word))
+    for part, title in TITLES.items():
+        if not any(part in one.pictures for one in found.values()):
+            reasons = {one.missing.get(part, "") for one in found.values()}
+            st.markdown(f"**{title}**")
+            st.caption(plain("; ".join(sorted(filter(None, reasons)))))
+            continue
+        st.markdown(f"**{title}**")
+        for row, column in zip(rows, st.columns(len(rows)), strict=True):
+            with column:
+                st.caption(f"{plain(titles[row.id])}, snapshot of step {at[row.id]:,}")
+                one = found[row.id]
+                if part in one.pictures:
+                    pictures.draw(
+                        one.pictures[part],
+                        key=f"beside.{row.id}.{part}",
+                        height=HEIGHTS[len(rows)],
+                    )
+                elif row.id in jobs and jobs[row.id].status in ("queued", "running"):
+                    st.caption("is being sought…")
+                else:
+                    st.caption(plain(f"Not here: {one.missing[part]}."))
