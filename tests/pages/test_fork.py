@@ -72,7 +72,8 @@ def test_what_is_changed_is_said_before_and_after(visit, parent):
 
 def test_at_its_end_a_run_is_given_more_steps(visit, parent):
     app = opened(visit, parent.id)
-    assert app.number_input(key=f"fork.step.{parent.id}.").value == 8
+    field = app.number_input(key=f"fork.step.{parent.id}.")
+    assert (field.value, field.placeholder) == (None, "the newest: 8")
     assert any("as many steps again" in text.value for text in app.caption)
     press(app, "fork.go")
     fork = runs.store().runs()[0]

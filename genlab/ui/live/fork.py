@@ -92,18 +92,19 @@ def _form(view: runs.RunView, steps: tuple[int, ...]) -> None:
         return
     run = view.id
     text = st.query_params.get("step", "")
-    shown = min(int(text[:12]), steps[-1]) if text.isdigit() else steps[-1]
-    # The step of the slider is a new start of the form; what was typed below stays.
+    most = view.spec.train.steps
+    # Where the slider was let go is a new start of this field; what was typed below it stays.
     wanted = st.number_input(
         "From step",
         0,
-        max(steps[-1], shown),
-        shown,
+        most,
+        min(int(text[:12]), most) if text.isdigit() else None,
         key=f"fork.step.{run}.{text}",
-        help="The step of the time slider, or any other one.",
+        help="The step of the time slider, or any other one; empty for the newest.",
+        placeholder=f"the newest: {steps[-1]:,}",
     )
-    at = max((step for step in steps if step <= wanted), default=steps[0])
-    if at != wanted:
+    at = forks.nearest(view, wanted)
+    if wanted is not None and at != wanted:
         st.caption(f"The nearest snapshot kept is that of step {at:,}: the fork begins there.")
     spec = forks.standing(view, at)
     possible = _possible(json.dumps(spec.flat(), sort_keys=True))
