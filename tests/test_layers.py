@@ -15,7 +15,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("data", "nets", "distributions", "divergences"),
     ("models",),
     ("objectives",),
-    ("evaluate", "latent", "compare"),
+    ("evaluate", "latent", "compare", "sentinel"),
     ("inference", "train"),
     ("learn",),
     ("runs",),

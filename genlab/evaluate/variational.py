@@ -34,6 +34,8 @@ from genlab.spec import RunSpec
 NUMBERS, DOTS = 256, 200
 #: A latent unit is active where the variance of its posterior mean over the data exceeds this.
 ACTIVE = 0.01
+#: A latent dimension says nothing of x where its mean KL is below so many nats.
+SILENT = 0.01
 
 
 def is_variational(model: type[GenerativeModel]) -> bool:
@@ -50,6 +52,15 @@ def likelihood_note(spec: RunSpec, data: Dataset) -> str:
     """What must stand beside the run's log-likelihood; empty where it is a density."""
     name = getattr(spec.model_options, "likelihood", None)
     return "" if name is None else density_note(name, data.meta)
+
+
+def _laws(spec: RunSpec, data: Dataset) -> tuple[Distribution, Distribution]:
+    """q(z | x) of two examples and p(z), of a fresh model: which kinds of law they are."""
+    with scope(0, "kind of KL"), torch.no_grad():
+        model = models.build(spec).eval()
+        assert isinstance(model, HasEncoder)
+        assert isinstance(model, HasDecoder)
+        return model.encode(data.validation.x[:2]), model.prior()
 
 
 def active_units(q: Distribution) -> int:
@@ -71,12 +82,8 @@ class HeldOutELBO(Probe):
     @cached_property
     def _kl_kind(self) -> Kind:
         """Whether KL(q ‖ prior) of this model has a closed form, asked of a fresh one."""
-        with scope(0, "kind of KL"), torch.no_grad():
-            model = models.build(self.spec).eval()
-            assert isinstance(model, HasEncoder)
-            assert isinstance(model, HasDecoder)
-            q = model.encode(self.data.validation.x[:2])
-            return "Monte Carlo" if closed_form_kl(q, model.prior()) is None else "exact"
+        closed = closed_form_kl(*_laws(self.spec, self.data))
+        return "Monte Carlo" if closed is None else "exact"
 
     @property
     def series(self) -> tuple[Series, ...]:
@@ -170,16 +177,26 @@ class LatentSpace(Probe):
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
         return is_variational(model)
 
+    @property
+    def series(self) -> tuple[Series, ...]:
+        if kl_per_dimension(*_laws(self.spec, self.data)) is None:
+            return ()
+        n = min(NUMBERS, len(self.data.validation))
+        title = f"latent dimensions of KL below {SILENT:g} nats, held-out"
+        return (Series("silent_units", title, "latent", "count", "exact", n),)
+
     def read(self, model: GenerativeModel, step: int) -> Reading:
         x, y = held_out(self.data, NUMBERS)
         model = held_at(model, y)
         assert isinstance(model, HasEncoder)
         assert isinstance(model, HasDecoder)
         q, prior = model.encode(x), model.prior()
+        values = {}
         pictures = {"latent": self._means(q.mean[:DOTS], None if y is None else y[:DOTS])}
         parts = kl_per_dimension(q, prior)
         if parts is not None:
             mean = parts.mean(dim=0)
+            values["silent_units"] = float((mean < SILENT).sum())
             payload = {
                 "x": list(range(1, len(mean) + 1)),
                 "y": short(mean),
@@ -192,7 +209,7 @@ class LatentSpace(Probe):
                 payload,
                 f"exact, nats, mean over {len(x)} held-out examples",
             )
-        return Reading(pictures=pictures)
+        return Reading(values, pictures)
 
     def _means(self, mean: torch.Tensor, y: torch.Tensor | None) -> Picture:
         names = list(self.data.meta.classes)

@@ -1,0 +1,62 @@
+"""Players who chase each other round and round."""
+
+from __future__ import annotations
+
+from genlab.sentinel.base import SYMPTOMS, Finding, History, Remedy, Symptom
+from genlab.sentinel.remedies import calmer, flatter, slower
+from genlab.sentinel.statistics import MOST, rhythm
+
+#: What is looked at, with the words for it.
+CURVES = {
+    "d_fake": "D(G(z))",
+    "c_fake": "The critic's score of G(z)",
+    "loss_generator": "The generator's loss",
+    "loss_discriminator": "The discriminator's loss",
+}
+
+
+@SYMPTOMS.register("oscillation", title="Oscillation")
+class Oscillation(Symptom):
+    """A cycle that stands out of the noise and makes up most of what a curve still does."""
+
+    needs = (("loss_generator", "loss_discriminator"),)
+
+    def look(self, history: History) -> Finding | None:
+        evidence, since = [], history.step
+        for name, title in CURVES.items():
+            curve = history.curve(name)
+            found = rhythm(curve.values)
+            if found is None:
+                continue
+            window = curve.steps[-MOST:]
+            apart = (window[-1] - window[0]) / max(1, len(window) - 1)
+            since = min(since, int(window[0]))
+            unit = str(history.series.get(name, {}).get("unit", ""))
+            evidence.append(
+                f"{title} goes round once in {found.period * apart:,.0f} steps, "
+                f"{found.cycles:.0f} times in the last {len(window)} records, by "
+                f"±{found.amplitude:.2g} {unit} ({history.kind(name)}); the cycle has "
+                f"{found.share:.0%} of what is left of its variance without a trend, and stands "
+                f"{found.ratio:.0f} times out of the noise."
+            )
+        if not evidence:
+            return None
+        return Finding(
+            since=since,
+            evidence=evidence,
+            cause=(
+                "In a game each player's step turns the other's slope: simultaneous steps go "
+                "round the equilibrium instead of to it, and momentum drives them outward "
+                "(Mescheder et al. 2018; Gidel et al. 2019)."
+            ),
+            remedies=[
+                *calmer(history),
+                *(one for one in flatter(history) if one.changes["objective"] != "wgan_gp"),
+                *slower(history),
+                Remedy(
+                    "the running mean of the weights, which lies inside the cycle "
+                    "(Yazıcı et al. 2019)",
+                    {"average": 0.999},
+                ),
+            ],
+        )

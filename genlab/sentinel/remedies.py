@@ -1,0 +1,61 @@
+"""What may help, made from the options of the run that is ill."""
+
+from __future__ import annotations
+
+from genlab.errors import GenlabError
+from genlab.registry import Combination
+from genlab.sentinel.base import History, Remedy
+
+
+def slower(history: History, by: float = 10.0) -> list[Remedy]:
+    """A smaller learning rate: a part of what it is, and what such runs have by default."""
+    rate = history.spec.get("lr")
+    if not isinstance(rate, float | int):
+        return []
+    rates = {float(f"{rate / by:.2g}")}
+    usual = _default(history, "lr")
+    if usual is not None and usual < 0.5 * rate:
+        rates.add(usual)
+    return [
+        Remedy(
+            f"a learning rate of {one:g} instead of {rate:g}"
+            + (", what such runs have by default" if one == usual else ""),
+            {"lr": one},
+        )
+        for one in sorted(rates, reverse=True)
+    ]
+
+
+def calmer(history: History) -> list[Remedy]:
+    """No momentum, where there is much."""
+    beta = history.spec.get("beta1")
+    if not isinstance(beta, float | int) or beta < 0.3:
+        return []
+    return [Remedy(f"no momentum (β₁ = 0 instead of {beta:g})", {"beta1": 0.0})]
+
+
+def flatter(history: History) -> list[Remedy]:
+    """A critic whose slope is held, which passes a gradient on wherever the samples are."""
+    if history.spec.get("objective") is None or "loss_generator" not in history.names:
+        return []
+    known = (
+        ("r3gan", "the relativistic loss with zero-centred slopes (R3GAN, Huang et al. 2024)"),
+        ("r1", "the critic's slope held at the data (R1, Mescheder et al. 2018)"),
+        ("wgan_gp", "a critic of slope 1 (WGAN-GP, Gulrajani et al. 2017)"),
+    )
+    return [Remedy(text, {"objective": name}) for name, text in known]
+
+
+def of_the_game(history: History) -> list[Remedy]:
+    """What helps a game that went wrong, the mildest first."""
+    return [*slower(history), *calmer(history), *flatter(history)]
+
+
+def _default(history: History, name: str) -> float | None:
+    """What an option is by default in such a run."""
+    try:
+        table = Combination.of(history.spec).options()
+    except GenlabError:
+        return None
+    found = [row.default for rows in table.values() for row in rows if row.name == name]
+    return float(found[0]) if found else None
