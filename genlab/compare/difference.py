@@ -53,11 +53,12 @@ class Difference:
         return "from the two intervals"
 
 
-def paired(a: NDArray[Any], b: NDArray[Any]) -> Difference:
+def paired(a: NDArray[Any], b: NDArray[Any], noise: float = 0.0) -> Difference:
     """The mean of b − a over the same examples, ± 1.96 standard errors.
 
     Args:
         a, b: (n,), n ≥ 2.
+        noise: the variance that both have besides, by their own samples.
 
     Example:
         >>> one = paired(np.array([1.0, 2.0, 3.0]), np.array([2.0, 3.0, 4.0]))
@@ -65,7 +66,7 @@ def paired(a: NDArray[Any], b: NDArray[Any]) -> Difference:
         (1.0, 1.0, 1.0, 0.0)
     """
     d = np.asarray(b, dtype=float) - np.asarray(a, dtype=float)
-    mean, error = float(d.mean()), float(d.std(ddof=1)) / math.sqrt(len(d))
+    mean, error = float(d.mean()), math.sqrt(d.var(ddof=1) / len(d) + noise)
     return Difference(mean, mean - Z95 * error, mean + Z95 * error, True, len(d), _p(mean, error))
 
 
@@ -162,8 +163,9 @@ def differences(found: Mapping[str, Mapping[str, Any]]) -> list[Line]:
     Args:
         found: by the runs' titles, the first being the one with which the others are compared:
             ``metrics``, flat, each with ``name``, ``title``, ``direction``; ``examples``, a digest
-            of the test examples; ``values.<name>`` (n,), its values at them. A metric without
-            values, or over other examples, is compared by its interval.
+            of the test examples; ``values.<name>`` (n,), its values at them; ``noise``, the
+            variance of a metric by other things than the examples. A metric without values, or
+            over other examples, is compared by its interval.
     """
     titles = list(found)
     rows: list[tuple[Mapping[str, Any], str, Difference]] = []
@@ -199,5 +201,6 @@ def _between(
     a, b = (side.get(f"values.{row['name']}") for side in (one, two))
     same = one.get("examples") and one.get("examples") == two.get("examples")
     if a is not None and b is not None and same and len(a) == len(b) and len(a) > 1:
-        return paired(a, b)
+        noise = sum(float(side.get("noise", {}).get(row["name"], 0.0)) for side in (one, two))
+        return paired(a, b, noise)
     return joined(row, other)

@@ -31,7 +31,8 @@ def metrics_job(
     Returns:
         ``metrics``: for each its name, what :meth:`genlab.measure.Estimate.flat` holds, and
         ``how``, how its interval came about; ``values.<name>``: for means over the test examples
-        the values, (n,); ``examples``: a digest of those examples.
+        the values, (n,); ``noise``: by name, the part of a variance that is not due to the
+        examples; ``examples``: a digest of those examples.
     """
     progress(0.1, "metrics on the test split")
     spec = RunSpec.build(**values["spec"]) if "spec" in values else None
@@ -47,5 +48,6 @@ def metrics_job(
     return {
         "metrics": rows,
         "examples": hashlib.blake2b(used, digest_size=8).hexdigest(),
+        "noise": {one.estimate.series.name: one.noise for one in found if one.noise},
         **behind,
     }

@@ -11,13 +11,12 @@ from torch import Tensor
 
 from genlab.data.base import Dataset
 from genlab.distributions import density_note
-from genlab.divergences import js_bound, mode_coverage
-from genlab.divergences import within as mass_within
+from genlab.divergences import js_bound, mode_coverage, within
 from genlab.divergences.f import FDivergence
 from genlab.divergences.quadrature import bound_from_samples
 from genlab.evaluate.adversarial import is_adversarial
 from genlab.evaluate.common import draw, made, settled
-from genlab.evaluate.neighbourhoods import NEIGHBOURS, expected_coverage, within
+from genlab.evaluate.energy import energy
 from genlab.evaluate.toys import grid_of, mode_std
 from genlab.evaluate.variational import ACTIVE, is_variational
 from genlab.measure import Estimate, Kind, Series
@@ -44,6 +43,7 @@ IWAE_K, TOY_N, TOY_SETS = 100, 2500, 8
 OVER, SETS = "mean ± 1.96 SE over test examples", f"mean ± 1.96 SE over {TOY_SETS} sets of samples"
 WILSON, BOOTSTRAP = "Wilson's interval", "bootstrap over test examples, 200 resamples"
 DELTA = "± 1.96 SE by the delta method"
+PROJECTIONS = "± 1.96 SE of a U-statistic, over test examples and samples"
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,13 @@ class Measured:
         estimate: the number with its 95 % interval.
         how: how the interval came about, in words.
         values: where the number is a mean over the test examples in their order, the values, (n,).
+        noise: the part of its variance that is not due to the examples, but to the samples.
     """
 
     estimate: Estimate
     how: str
     values: Tensor | None = None
+    noise: float = 0.0
 
 
 def evaluate(
@@ -109,9 +111,9 @@ def measured(
     if data.density is not None and data.meta.shape in {(1,), (2,)}:
         parts.append(lambda: _toy(model, data))
     few = data.meta.shape in {(1,), (2,)} and len(data.meta.columns) < 2
-    if (data.meta.is_image or few) and len(x) > 2 * NEIGHBOURS:
+    if (data.meta.is_image or few) and len(x) > 1:
         # Last, so that what it draws leaves the numbers above as they always were.
-        parts.append(lambda: _neighbourhoods(model, data, x))
+        parts.append(lambda: _energy(model, data, x))
     training = model.training
     model.eval()
     try:
@@ -349,38 +351,24 @@ def _f_bound(row: FDivergence, real: Tensor, fake: Tensor) -> Estimate:
     return Estimate(one.value, series, one.low, one.high)
 
 
-def _neighbourhoods(model: GenerativeModel, data: Dataset, x: Tensor) -> list[Measured]:
-    """Precision and coverage in the space of the data, by as many samples as test examples."""
-    x, n, k = x.float(), len(x), NEIGHBOURS
-    fake, what = made(model, data, n)
-    about = f"k = {k}, test against samples {what}"
-    mc: Kind = "Monte Carlo"
-    coverage = Series(
-        "test_coverage",
-        f"coverage: test examples with a sample in their ball, {about}",
-        "coverage",
-        "probability",
-        mc,
-        n,
-        "higher",
-        expected_coverage(n, n, k),
-        "perfect sampler",
+def _energy(model: GenerativeModel, data: Dataset, x: Tensor) -> list[Measured]:
+    """What every model can be judged by alike, from as many samples as test examples."""
+    fake, what = made(model, data, len(x))
+    found = energy(x.float(), fake)
+    series = Series(
+        "test_energy",
+        f"energy distance of samples from test examples, {what}",
+        "distance",
+        "data units",
+        "Monte Carlo",
+        2 * len(x),
+        "lower",
+        0.0,
+        "equal laws",
     )
-    precision = Series(
-        "test_precision",
-        f"precision: samples in the ball of a test example, {about}",
-        "quality",
-        "probability",
-        mc,
-        n,
-        "higher",
-    )
-    near = within(x, fake, k)
-    hit, good = near.any(dim=1), near.any(dim=0)
-    return [
-        Measured(share_estimate(coverage, int(hit.sum()), n), WILSON, hit.double()),
-        Measured(share_estimate(precision, int(good.sum()), n), WILSON),
-    ]
+    half = Z * found.error
+    one = Estimate(found.value, series, found.value - half, found.value + half)
+    return [Measured(one, PROJECTIONS, found.values, found.noise)]
 
 
 def _toy(model: GenerativeModel, data: Dataset) -> list[Measured]:
@@ -421,7 +409,7 @@ def _toy(model: GenerativeModel, data: Dataset) -> list[Measured]:
         "Monte Carlo",
         TOY_N * TOY_SETS,
         "higher",
-        mass_within(3.0, data.meta.dim),
+        within(3.0, data.meta.dim),
         "perfect sampler",
     )
     hits = round(sum(s.high_quality for s in seen) * TOY_N)

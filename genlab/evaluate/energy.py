@@ -1,0 +1,73 @@
+"""The energy distance between real and generated examples, with its standard error.
+
+    E(P, Q) = 2 E|X − Y| − E|X − X'| − E|Y − Y'| ≥ 0,   zero where P = Q and nowhere else,
+
+in Euclidean distances of the data, estimated without bias by means over pairs of different
+examples. Unlike the shares of samples that lie near a real example, it is not content with the
+middle of the data: blurred samples are too close to each other, which the last term sees. In many
+dimensions it says less of fine detail than a referee does.
+
+Source: Székely and Rizzo 2013, "Energy statistics: a class of statistics based on distances";
+the standard error is that of a U-statistic's projections, Hoeffding 1948.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+#: By differences, not by the quicker inner products, which round where two are near.
+EXACT = "donot_use_mm_for_euclid_dist"
+
+
+@dataclass(frozen=True)
+class Energy:
+    """The estimate.
+
+    Args:
+        values: (n,) of the real examples: their mean is the estimate, their variance over n the
+            part of its variance that is due to them.
+        noise: the part that is due to the generated examples.
+    """
+
+    values: Tensor
+    noise: float
+
+    @property
+    def value(self) -> float:
+        """The distance, in the unit of the data; slightly below 0 is possible."""
+        return float(self.values.mean())
+
+    @property
+    def error(self) -> float:
+        """Its standard error."""
+        return math.sqrt(float(self.values.var()) / len(self.values) + self.noise)
+
+
+def energy(x: Tensor, fake: Tensor) -> Energy:
+    """The energy distance of two sets of examples.
+
+    Args:
+        x: real, (n, ...), n ≥ 2.
+        fake: generated, (m, ...), m ≥ 2.
+
+    Example:
+        >>> x = torch.tensor([[0.0], [2.0]])
+        >>> energy(x, torch.tensor([[1.0], [1.0]])).value
+        0.0
+    """
+    p, q = x.flatten(1).double(), fake.flatten(1).double()
+    between = torch.cdist(p, q, compute_mode=EXACT)
+    real, made = _others(p), _others(q)
+    value = float(2.0 * between.mean() - real.mean() - made.mean())
+    ours = 2.0 * (between.mean(dim=1) - real)
+    theirs = 2.0 * (between.mean(dim=0) - made)
+    return Energy(ours - ours.mean() + value, float(theirs.var()) / len(q))
+
+
+def _others(x: Tensor) -> Tensor:
+    """The mean distance of each row from the other rows, (n,)."""
+    return torch.cdist(x, x, compute_mode=EXACT).sum(dim=1) / (len(x) - 1)
