@@ -392,7 +392,7 @@ class _Table:
         if not chosen and len(wanted) > 1:
             order = np.arange(len(x))
             for k, column in zip(wanted, x.T, strict=True):
-                if len(x) > 2 and np.array_equal(column - column[0], order):
+                if column[0] in (0, 1) and np.array_equal(column - column[0], order):
                     ranks.append(k)
         if ranks:
             where = _listed([names[k] for k in ranks])
