@@ -64,6 +64,12 @@ def test_what_is_changed_is_said_before_and_after(visit, parent):
     said = next(text.value for text in page.markdown if "Forked from" in text.value)
     assert parent.id in said
     assert "objective nonsaturating → r3gan" in said
+    page = press(page, "fork.parent")
+    assert (page.query_params["run"], page.query_params["step"]) == (
+        parent.id,
+        str(fork.parent_step),
+    )
+    assert page.selectbox[0].value == parent.id
     runs.delete(parent.id)
     page = visit("watch", run=fork.id)
     assert any("deleted since" in text.value for text in page.caption)

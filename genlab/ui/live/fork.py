@@ -15,7 +15,7 @@ from genlab.registry import OBJECTIVES, objectives_for
 from genlab.runs import forks
 from genlab.runs.store import RunRow
 from genlab.spec import Option, RunSpec
-from genlab.ui import links
+from genlab.ui import links, state
 from genlab.ui.forms import widget
 from genlab.ui.messages import fragment, plain, sentence
 
@@ -46,16 +46,15 @@ def origin(row: RunRow) -> None:
         except RunNotFound:
             st.caption("Its parent was deleted since.")
             return
-        query = {"run": parent.id, "step": str(row.parent_step)}
-        st.page_link(
-            links.page("watch"), label="The parent", icon=":material/undo:", query_params=query
-        )
-        query = {"runs": f"{parent.id},{row.id}"}
+        # A link to the page one is on would leave the address as it is.
+        if st.button("The parent", icon=":material/undo:", type="tertiary", key="fork.parent"):
+            state.write({"run": parent.id, "step": row.parent_step})
+            st.rerun()
         st.page_link(
             links.page("compare"),
             label="Both branches",
             icon=":material/compare_arrows:",
-            query_params=query,
+            query_params={"runs": f"{parent.id},{row.id}"},
         )
 
 
