@@ -209,18 +209,21 @@ def events(records: Iterable[Seen]) -> list[dict[str, Any]]:
         >>> from genlab.runs.store import Record
         >>> events([Record(7, "scalars", {"elbo": float("nan")})])
         [{'step': 7, 'level': 'error', 'message': 'elbo is not finite'}]
+        >>> events([Record(9, "event", {"level": "info", "message": "m", "label": "fork"})])
+        [{'step': 9, 'level': 'info', 'message': 'm', 'label': 'fork'}]
     """
     found: list[dict[str, Any]] = []
     broken = False
     for record in records:
         if record.kind == "event" and record.payload.get("level") in LEVELS:
-            found.append(
-                {
-                    "step": record.step,
-                    "level": record.payload["level"],
-                    "message": str(record.payload.get("message", ""))[:300],
-                }
-            )
+            entry = {
+                "step": record.step,
+                "level": record.payload["level"],
+                "message": str(record.payload.get("message", ""))[:300],
+            }
+            if "label" in record.payload:
+                entry["label"] = str(record.payload["label"])[:20]
+            found.append(entry)
         elif record.kind == "scalars" and not broken:
             for name, value in record.payload.items():
                 if value is None or not math.isfinite(value):

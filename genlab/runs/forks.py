@@ -259,8 +259,9 @@ def branch(
         _forget(files)
         raise
     lines = (f"Forked from {origin.parent} at step {origin.step}: {words}.", *ready.told)
-    event = [Record(origin.step, "event", {"level": "info", "message": line}) for line in lines]
-    store.append(run, event)
+    payloads: list[dict[str, str]] = [{"level": "info", "message": line} for line in lines]
+    payloads[0]["label"] = "fork"
+    store.append(run, [Record(origin.step, "event", payload) for payload in payloads])
     return run
 
 

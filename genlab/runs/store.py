@@ -38,7 +38,8 @@ class Record:
     Args:
         step: the step it belongs to (the number of steps taken before it was seen).
         kind: ``scalars`` {series: number or None}, ``frame`` {"panels": [names]}: pictures of that
-            step are in the files, ``event`` {"level": "info"|"warning"|"error", "message": text}.
+            step are in the files, ``event`` {"level": "info"|"warning"|"error", "message": text},
+            perhaps with a "label": a word for it on the charts.
         payload: plain values.
         seq: position in the store, given on append; the cursor of readers.
         time: seconds since the epoch, given on append where it is 0.

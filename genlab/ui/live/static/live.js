@@ -307,7 +307,7 @@ class View {
     for (const event of news.events ?? []) {
       const ended = event.level === "error" && run.status === "diverged";
       const info = event.level === "info";
-      const label = ended ? `diverged at step ${event.step.toLocaleString("en")}` : info ? "" : event.message.slice(0, 60);
+      const label = ended ? `diverged at step ${event.step.toLocaleString("en")}` : info ? event.label ?? "" : event.message.slice(0, 60);
       const same = (known) => (info ? known.message === event.message && known.step === event.step : known.label === label);
       if (!run.events.some(same)) { run.events.push({ ...event, label }); this.noted = true; }
     }
@@ -427,7 +427,7 @@ class View {
     const events = [];
     for (const run of this.runs.values()) {
       for (const event of run.events) {
-        const label = this.runs.size > 1 && event.label ? `${run.title}: ${event.label}` : event.label;
+        const label = this.runs.size > 1 && event.label && event.level !== "info" ? `${run.title}: ${event.label}` : event.label;
         events.push({ ...event, label, at: this.onAxis(run, event.step) });
       }
     }
