@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -10,9 +11,21 @@ from torch import Tensor
 from genlab.data.base import DataMeta
 from genlab.distributions import Point
 from genlab.models.base import O
-from genlab.models.gan import DCGAN, GAN, DCGANOptions, GANOptions, GeneratorAndCritic
+from genlab.models.gan import (
+    DCGAN,
+    GAN,
+    BendOptions,
+    DCGANOptions,
+    GANOptions,
+    GeneratorAndCritic,
+)
 from genlab.models.labels import Held
 from genlab.registry import MODELS
+
+
+@dataclass(frozen=True)
+class ConditionalGANOptions(GANOptions, BendOptions):
+    """Options of the row ``cgan``."""
 
 
 class ConditionalGAN(Held, GeneratorAndCritic[O], abc.ABC):
@@ -51,7 +64,7 @@ class ConditionalGAN(Held, GeneratorAndCritic[O], abc.ABC):
 class LinearConditionalGAN(ConditionalGAN[GANOptions], GAN):
     """The conditional GAN with multilayer perceptrons."""
 
-    Options = GANOptions
+    Options = ConditionalGANOptions
 
 
 @MODELS.register(

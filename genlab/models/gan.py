@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -19,6 +19,12 @@ from genlab.nets import Chain, InTurn, dcgan_discriminator, dcgan_generator, in_
 from genlab.nets.spectral import spectral
 from genlab.registry import MODELS
 from genlab.spec import Options, option
+
+#: Activations of the critic of linear layers; quick without a graph is the first alone.
+BENDS: Mapping[str, Callable[[], nn.Module]] = {
+    "leaky_relu": lambda: nn.LeakyReLU(0.2),
+    "tanh": nn.Tanh,
+}
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,19 @@ class CriticOptions(Options):
 
 
 @dataclass(frozen=True)
-class PlainGANOptions(GANOptions, CriticOptions):
+class BendOptions(Options):
+    """Options of what bends a critic of linear layers."""
+
+    critic_activation: str = option(
+        "leaky_relu",
+        "between the critic's layers; with tanh its score is bounded where it saw no example",
+        choices=tuple(BENDS),
+        advanced=True,
+    )
+
+
+@dataclass(frozen=True)
+class PlainGANOptions(GANOptions, CriticOptions, BendOptions):
     """Options of the row ``gan``."""
 
 
@@ -157,10 +175,12 @@ class GAN(GeneratorAndCritic[GANOptions], HasChains):
         super().__init__(options, meta)
         hidden = [options.hidden] * options.layers
         last = [nn.Tanh()] if self.bounded else []
+        bends = options if isinstance(options, BendOptions) else BendOptions()
+        self.bend = bends.critic_activation
         self.generator = InTurn(*mlp([self.inputs, *hidden, meta.dim]), *last)
         self.body = InTurn(
             nn.Flatten(),
-            *mlp([self.pack * meta.dim, *hidden], lambda: nn.LeakyReLU(0.2), final=True),
+            *mlp([self.pack * meta.dim, *hidden], BENDS[self.bend], final=True),
         )
         self.head = nn.Linear(options.hidden, self.scores)
         self._normalised()
@@ -171,7 +191,7 @@ class GAN(GeneratorAndCritic[GANOptions], HasChains):
 
     def chains(self) -> tuple[Chain, Chain] | None:
         # What is derived from this class is told or asks for more.
-        if type(self) is not GAN or self.pack > 1 or self.spectral:
+        if type(self) is not GAN or self.pack > 1 or self.spectral or self.bend == "tanh":
             return None
         return Chain(self.generator.children()), Chain([*self.body, self.head])
 

@@ -171,7 +171,7 @@ _WORDS = ((2 * LOG_2, "log 4"), (LOG_2, "log 2"), (-LOG_2, "−log 2"))
 def _words(value: float | None) -> str:
     if value is None:
         return ""
-    name = next((text for known, text in _WORDS if known == value), f"{value:g}")
+    name = next((text for known, text in _WORDS if known == value), f"{value + 0.0:g}")
     return f"equilibrium: {name}"
 
 
