@@ -217,6 +217,8 @@ def _undo(files: Folder, name: str) -> None:
 def _described(url: str, name: str) -> Description:
     values = json.loads(folder(url).read(f"{PLACE}/{name}.json"))
     kinds = {entry.name: entry.type for entry in fields(Description)}
+    if not isinstance(values, dict):
+        raise TypeError(name)
     if values.get("format", 0) > FORMAT or set(values) != set(kinds) or values["id"] != name:
         raise ValueError(name)
     made: dict[str, Any] = {

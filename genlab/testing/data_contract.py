@@ -115,7 +115,7 @@ class DataContract:
         picture = preview(name, {}, n=16)
         x = torch.from_numpy(picture.payload["x"])
         assert picture.form == ("images" if data.meta.is_image else "points")
-        assert torch.equal(x, data.train.x[: len(x)])
+        assert torch.equal(x, data.meta.original(data.train.x[: len(x)]))
         assert len(x) == 16 if data.meta.is_image else len(x) >= min(16, len(data.train))
         assert f"n = {len(x)}" in picture.note
         if data.density is not None:
