@@ -106,7 +106,7 @@ class Critic(Probe):
             Series(
                 "js_bound",
                 "JS(data ‖ generated) ≥ (V + log 4)/2, held-out",
-                "divergence",
+                "js",
                 "nats",
                 "lower bound",
                 self.n,

@@ -110,7 +110,7 @@ class OnTheLine(Probe):
                 name,
                 f"{title}, {how} on {self.grid.cells} cells"
                 + ("" if name == "line_js" else f" of at least {FLOOR:g}"),
-                "divergence",
+                "js" if name == "line_js" else "divergence",
                 "nats",
                 "grid",
                 self.n,

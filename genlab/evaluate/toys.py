@@ -67,7 +67,7 @@ class GridDivergences(Probe):
             Series(
                 "grid_js",
                 f"JS(samples ‖ truth), {size} cells",
-                "divergence",
+                "js",
                 "nats",
                 "grid",
                 NUMBERS,

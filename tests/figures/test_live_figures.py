@@ -35,6 +35,20 @@ def test_a_group_with_two_units_is_two_charts() -> None:
     assert found[2]["note"] == "nats, training batch, n = 64"
 
 
+def test_what_is_at_most_log_2_is_not_drawn_beside_what_has_no_bound() -> None:
+    rows = [
+        Series("js", "JS", "js", "nats", "grid", 2000, "lower", 0.01, "perfect sampler").flat(),
+        Series("kl", "KL", "divergence", "nats", "grid", 2000, "lower", 0.2, "perfect").flat(),
+        Series("w1", "W1", "distance", "data units", "grid").flat(),
+    ]
+    found = {chart["title"]: [line["truth"] for line in chart["lines"]] for chart in charts(rows)}
+    assert found == {
+        "Jensen-Shannon divergence": [0.01],
+        "Divergences": [0.2],
+        "Distances": [None],
+    }
+
+
 def test_series_written_apart_keep_their_own_steps() -> None:
     rows = [
         Record(0, "scalars", {"val": 1.0}),

@@ -49,7 +49,7 @@ def js_after(**options: object) -> float:
 
 
 def test_the_forms_defaults_keep_the_exponential_game_together() -> None:
-    """With a critic that grows on where it saw no example, the generator runs away: JS is log 2."""
+    """Where a critic grows on beyond all examples, the generator runs away: JS is log 2."""
     torch.set_num_threads(1)
     assert js_after(divergence="kl", steps=700) < 0.2
     assert js_after(divergence="kl", steps=250, critic_activation="leaky_relu") > 0.3

@@ -86,7 +86,7 @@ export class Chart {
     make("h3", {}, head, spec.title);
     const tools = make("span", { class: "gl-tools" }, head);
     this.reset = make("button", { type: "button", class: "gl-small", hidden: "" }, tools, "Reset zoom");
-    this.log = make("button", { type: "button", class: "gl-small", hidden: "", "aria-pressed": "false", title: "logarithmic scale" }, tools, "log");
+    this.log = make("button", { type: "button", class: "gl-small", hidden: "", "aria-pressed": "false", title: "logarithmic scale; it has no place for 0 and below" }, tools, "log");
     this.note = make("p", { class: "gl-note" }, this.card, spec.note);
     this.box = make("div", { class: "gl-plot" }, this.card);
     this.svg = make("svg", {
@@ -249,25 +249,22 @@ export class Chart {
 
   // The span of the values at the steps in view, truth lines included, on the scale in use.
   span(low, high) {
-    let bottom = Infinity, top = -Infinity, least = Infinity, zero = false;
-    const take = (v) => {
-      if (v === null || v === undefined) return;
-      least = Math.min(least, v);
-      bottom = Math.min(bottom, v);
-      top = Math.max(top, v);
-    };
+    const values = [];
+    let offered = false;
     for (const { at: x, y, hidden, about } of this.traces.values()) {
       if (hidden) continue;
       const start = Math.max(0, floorIndex(x, low)), stop = Math.min(x.length, floorIndex(x, high) + 2);
-      for (let i = start; i < stop; i++) take(y[i]);
-      // A truth of exactly zero has no place on a logarithmic scale, and does not forbid one.
-      if (x.length && about.truth === 0) zero = true;
-      else if (x.length) take(about.truth);
+      const seen = y.slice(start, stop).filter((v) => v !== null);
+      // A line beside it may have no place there: a bound says nothing at first.
+      if (seen.length && seen.every((v) => v > 0)) offered = true;
+      values.push(...seen);
+      if (x.length && about.truth !== null && about.truth !== undefined) values.push(about.truth);
     }
-    this.log.hidden = !(least > 0 && least < Infinity);
+    this.log.hidden = !offered;
     const log = !this.log.hidden && this.log.getAttribute("aria-pressed") === "true";
     this.scale = log ? Math.log10 : (v) => v;
-    if (zero && !log) take(0);
+    let bottom = Infinity, top = -Infinity;
+    for (const v of log ? values.filter((v) => v > 0) : values) { bottom = Math.min(bottom, v); top = Math.max(top, v); }
     if (bottom > top) return [0, 1];
     [bottom, top] = [this.scale(bottom), this.scale(top)];
     const pad = (top - bottom) * 0.06 || Math.abs(top) * 0.1 || 0.5;
@@ -325,7 +322,7 @@ export class Chart {
   route(x, y, py) {
     let d = "", rings = "", pen = false;
     for (let i = 0; i < x.length; i++) {
-      if (y[i] === null) { pen = false; continue; }
+      if (y[i] === null || (y[i] <= 0 && this.scale === Math.log10)) { pen = false; continue; }
       const at = `${this.px(x[i]).toFixed(1)} ${py(y[i]).toFixed(1)}`;
       d += `${pen ? "L" : "M"}${at}`;
       pen = true;
