@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from genlab.folders import LocalFolder
-from genlab.runs import catalog, settings
+from genlab.runs import catalog, forks, settings
 from genlab.runs.files import run_files
 from genlab.runs.sql import SqlStore
 from genlab.runs.supervisor import rehearse
@@ -117,7 +117,17 @@ CASES: dict[str, list[Callable[[], list[Observer]]]] = {
     "in the middle of a write": [in_the_middle_of_a_write],
     "after a snapshot": [after_a_snapshot_before_the_thinning],
     "twice": [at_a_step(30), at_a_step(61)],
+    "as a fork, before its first snapshot": [before_the_first_snapshot],
+    "as a fork, twice": [at_a_step(30), at_a_step(61)],
 }
+
+
+def begin(store: SqlStore, place: Path, name: str, spec: RunSpec, whole: str) -> str:
+    """Queue the run of a case, afresh or as a fork of the undisturbed one."""
+    if not name.startswith("as a fork"):
+        return store.create(spec.flat())
+    view = catalog.stored(store, LocalFolder(place), whole)
+    return forks.branch(view, 16, {}, store=store, place=LocalFolder(place))
 
 
 def attempt(url: str, place: Path, run: str, prepare: Callable[[], list[Observer]] | None) -> int:
@@ -143,9 +153,11 @@ def main(place: Path, values: dict[str, Any], cases: list[str]) -> None:
     rehearse()
     catalog.dataset(RunSpec.build(**values))
     out: dict[str, Any] = {}
+    whole = ""
     for name in ["undisturbed", *cases]:
         store = SqlStore(url)
-        run = store.create(RunSpec.build(**values).flat())
+        run = begin(store, place, name, RunSpec.build(**values), whole)
+        whole = whole or run
         store.close()
         for prepare in CASES.get(name, []):
             status = attempt(url, place, run, prepare)
@@ -167,6 +179,7 @@ def main(place: Path, values: dict[str, Any], cases: list[str]) -> None:
             "status": row.status,
             "message": row.message,
             "attempt": row.attempt,
+            "first": row.parent_step,
             "sha256": head["sha256"],
             "terms": terms,
             "events": events,
