@@ -25,7 +25,7 @@ from starlette.routing import BaseRoute, Route
 from genlab import runs
 from genlab.errors import GenlabError, RunNotFound, SnapshotError
 from genlab.figures import live as figures
-from genlab.runs.catalog import RunView
+from genlab.report.moment import run_clock
 from genlab.runs.store import ACTIVE, Record, RunRow
 
 log = logging.getLogger(__name__)
@@ -187,15 +187,6 @@ def clock(request: Request) -> Response:
         kept.append(pairs[-1])
     values = {"step": [step for step, _ in kept], "seconds": [second for _, second in kept]}
     return answer(request, packed(values))
-
-
-def run_clock(view: RunView) -> tuple[list[int], list[float]]:
-    """The steps and seconds of :func:`genlab.figures.live.clock`, of all of a run's records."""
-    records, after = [], 0
-    while page := view.read(after=after, limit=PAGE, kinds={"scalars"}):
-        records += page
-        after = page[-1].seq
-    return figures.clock(records)
 
 
 @guarded

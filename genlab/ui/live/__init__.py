@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import streamlit as st
 
+from genlab.report.moment import Moment
 from genlab.runs.store import RunRow
 from genlab.ui.component import component
-
-
-@dataclass(frozen=True)
-class Moment:
-    """Where the time slider stands.
-
-    Args:
-        clock: ``step``, or ``seconds`` of each run's own training.
-        at: the step or second, None for the newest.
-    """
-
-    clock: str = "step"
-    at: float | None = None
 
 
 def live(

@@ -9,9 +9,13 @@ import torch
 
 from genlab import runs
 from genlab.compare.beside import TITLES, Beside, beside, inverted
+from genlab.figures import svg
+from genlab.figures.style import GREY
+from genlab.measure import Picture
 from genlab.registry import MODELS
 from genlab.report import called
 from genlab.report.tables import sameness
+from genlab.runs.files import plain as plain_values
 from genlab.runs.store import RunRow
 from genlab.ui import pictures
 from genlab.ui.live.wanted import failed, waiting, wanted
@@ -73,12 +77,22 @@ def side_by_side(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
                 st.caption(f"{plain(titles[row.id])}, snapshot of step {at[row.id]:,}")
                 one = found[row.id]
                 if part in one.pictures:
-                    pictures.draw(
-                        one.pictures[part],
-                        key=f"beside.{row.id}.{part}",
-                        height=HEIGHTS[len(rows)],
-                    )
+                    _draw(one.pictures[part], HEIGHTS[len(rows)])
                 elif row.id in jobs and jobs[row.id].status in ("queued", "running"):
                     st.caption("is being sought…")
                 else:
                     st.caption(plain(f"Not here: {one.missing[part]}."))
+
+
+def _draw(picture: Picture, height: int) -> None:
+    """Images as a sheet; points and counts as an SVG in ink that both themes show."""
+    payload = picture.payload
+    if picture.form == "images":
+        pictures.image(payload["x"], columns=int(payload["columns"]), height=height)
+    else:
+        about = {"title": picture.title, **plain_values(payload)}
+        draw = svg.histogram if picture.form == "histogram" else svg.points
+        keys = svg.histogram_keys if picture.form == "histogram" else svg.point_keys
+        st.image(draw(about, ink=GREY))
+        st.caption(" · ".join(name for name, _ in keys(about)))
+    st.caption(plain(picture.note))

@@ -1,0 +1,43 @@
+"""The report as work off the request path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from genlab.data.base import Dataset, Progress
+from genlab.registry import JOBS
+from genlab.report.make import collect
+from genlab.report.moment import Moment
+from genlab.report.page import html
+
+
+@JOBS.register("report", title="The report of a comparison")
+def report_job(
+    model: Any,  # noqa: ARG001 - of the first run, which the report opens with the others
+    data: Dataset,  # noqa: ARG001
+    values: Mapping[str, Any],
+    progress: Progress,
+) -> dict[str, Any]:
+    """A comparison as a file.
+
+    Args:
+        model: not used.
+        data: not used.
+        values: ``runs``, two to four ids; ``clock`` and ``at``, the moment; ``referee``.
+        progress: called with a fraction and a sentence.
+
+    Returns:
+        ``html``, the bytes of the file.
+    """
+    at = values.get("at")
+    moment = Moment(str(values["clock"]), None if at is None else float(at))
+    found = collect(
+        [str(run) for run in values["runs"]],
+        moment,
+        referee=bool(values.get("referee")),
+        progress=progress,
+    )
+    return {"html": np.frombuffer(html(found).encode(), dtype=np.uint8)}

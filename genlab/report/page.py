@@ -1,0 +1,320 @@
+"""The report as one HTML file: no script, no network, light and dark, for the screen and paper.
+
+Whatever a person typed (titles, names) is escaped where it enters; the file's own policy forbids
+scripts and anything that is not in the file.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from genlab.compare.beside import TITLES
+from genlab.figures import svg
+from genlab.figures.data import sheet
+from genlab.figures.live import number
+from genlab.measure import Picture
+from genlab.report.make import Curves, Report, Side
+from genlab.report.tables import CAUTION, REFEREE, SEED, N, alike, compared, sameness, shown, table
+from genlab.runs.files import plain, png
+
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+#: Height of an example in a sheet, in pixels.
+HEIGHT = 34
+STYLE = """
+:root { color-scheme: light dark; --ink: #1c1c1c; --soft: #5c5c5c; --back: #fff; --card: #f5f5f5;
+  --faint: #d5d5d5; --mark: #fff0c9; }
+@media (prefers-color-scheme: dark) { :root { --ink: #ececec; --soft: #a9a9a9; --back: #121212;
+  --card: #1d1d1d; --faint: #3a3a3a; --mark: #4a3c10; } }
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 24px 16px 48px; max-width: 1120px; color: var(--ink);
+  background: var(--back); font: 15px/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
+h1 { font-size: 28px; margin: 0 0 4px; } h2 { font-size: 20px; margin: 36px 0 8px; }
+h3 { font-size: 15px; margin: 18px 0 6px; }
+p, figcaption, li { margin: 4px 0; } .soft, figcaption { color: var(--soft); font-size: 13px; }
+.runs, .charts { display: grid; gap: 14px; }
+.runs { grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); }
+.charts { grid-template-columns: repeat(auto-fill, minmax(min(100%, 340px), 1fr)); }
+figure, .card { margin: 0; padding: 10px 12px; background: var(--card); border-radius: 8px;
+  min-width: 0; break-inside: avoid; }
+figure h4 { margin: 0; font-size: 14px; }
+img { max-width: 100%; height: auto; image-rendering: pixelated; display: block; margin: 6px 0; }
+svg { max-width: 100%; height: auto; display: block; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; font-size: 13px; }
+th, td { text-align: left; padding: 4px 8px; border-bottom: 1px solid var(--faint);
+  vertical-align: top; } td { font-variant-numeric: tabular-nums; }
+tr.differs td, tr.differs th { background: var(--mark); }
+ul.keys { list-style: none; margin: 4px 0 0; padding: 0; font-size: 12px; }
+ul.keys li { margin: 0; } ul.keys svg { display: inline-block; margin-right: 6px; }
+pre { background: var(--card); padding: 10px; border-radius: 8px; white-space: pre-wrap;
+  overflow-wrap: anywhere; font-size: 12px; }
+@media print { body { max-width: none; padding: 0; font-size: 11px; }
+  :root { --ink: #000; --back: #fff; --card: #fff; --soft: #333; --faint: #bbb; --mark: #eee; }
+  figure, .card { border: 1px solid #ccc; } h2 { break-after: avoid; } }
+"""
+
+
+def html(report: Report) -> str:
+    """The whole file."""
+    sides = report.sides
+    title = " against ".join(side.title for side in sides)
+    when = report.moment.words
+    parts = [
+        f"<h1>{escape(title)}</h1>",
+        f'<p class="soft">A comparison {escape(when)}, made {escape(report.made)}.</p>',
+        _runs(sides),
+        "<h2>What is alike and what is not</h2>",
+        _specs(sides),
+        f"<p>{escape(alike([side.budget for side in sides]))}</p>",
+        _budgets(sides),
+        "<h2>Side by side</h2>",
+        *(f"<p>{escape(w)}</p>" for w in sameness({s.title: s.shown for s in sides})),
+        _pictures(sides),
+        "<h2>On held-out examples</h2>",
+        _metrics(report),
+        "<h2>Curves</h2>",
+        _curves(report),
+        _ledgers(sides),
+        "<h2>What happened on the way</h2>",
+        _events(sides),
+        "<h2>How to make it again</h2>",
+        _again(report),
+        "<h2>What to bear in mind</h2>",
+        _notes(),
+    ]
+    head = (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<link rel="icon" href="data:,">'
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>"
+    )
+    return head + "\n".join(filter(None, parts)) + "</body></html>\n"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], marked: Sequence[bool] = ()) -> str:
+    """A table of plain text; some rows may be marked."""
+    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
+    body = []
+    for i, row in enumerate(rows):
+        kind = ' class="differs"' if i < len(marked) and marked[i] else ""
+        cells = "".join(f"<td>{escape(cell)}</td>" for cell in row)
+        body.append(f"<tr{kind}>{cells}</tr>")
+    inner = f"<thead><tr>{top}</tr></thead><tbody>{''.join(body)}</tbody>"
+    return f'<div class="scroll"><table>{inner}</table></div>'
+
+
+def _runs(sides: Sequence[Side]) -> str:
+    cards = []
+    for side in sides:
+        at = f"looked at after step {side.step:,}, {side.seconds:.1f} s of training"
+        state = f"{side.status}, step {side.last:,} of {side.steps:,}"
+        cards.append(
+            f'<div class="card"><strong>{escape(side.title)}</strong>'
+            f'<p class="soft">{escape(side.id)}: {escape(state)}; {escape(at)}</p></div>'
+        )
+    return f'<div class="runs">{"".join(cards)}</div>'
+
+
+def _specs(sides: Sequence[Side]) -> str:
+    names = list(dict.fromkeys(name for side in sides for name in side.spec))
+    rows, marked = [], []
+    for name in names:
+        cells = [str(side.spec.get(name, "—")) for side in sides]
+        marked.append(len(set(cells)) > 1)
+        rows.append(["≠ " + name if marked[-1] else name, *cells])
+    order = sorted(range(len(rows)), key=lambda i: not marked[i])
+    return _table(
+        ["option", *(side.title for side in sides)],
+        [rows[i] for i in order],
+        [marked[i] for i in order],
+    )
+
+
+def _budgets(sides: Sequence[Side]) -> str:
+    parts = list(dict.fromkeys(part for side in sides for part in side.budget.parts))
+    rows = [
+        [
+            part,
+            *(
+                f"{side.budget.parts[part]:,}" if part in side.budget.parts else ""
+                for side in sides
+            ),
+        ]
+        for part in parts
+    ]
+    rows.append(["all", *(f"{side.budget.total:,}" for side in sides)])
+    return _table(["learned numbers", *(side.title for side in sides)], rows)
+
+
+def _pictures(sides: Sequence[Side]) -> str:
+    blocks = []
+    for part, title in TITLES.items():
+        figures = []
+        for side in sides:
+            picture = side.shown.pictures.get(part)
+            head = f"<h4>{escape(side.title)}</h4>"
+            if picture is None:
+                why = side.shown.missing.get(part, "")
+                figures.append(
+                    f"<figure>{head}<figcaption>Not here: {escape(why)}.</figcaption></figure>"
+                )
+            else:
+                note = f"<figcaption>{escape(picture.note)}</figcaption>"
+                figures.append(f"<figure>{head}{drawn(picture)}{note}</figure>")
+        blocks.append(f'<h3>{escape(title)}</h3><div class="runs">{"".join(figures)}</div>')
+    return "".join(blocks)
+
+
+def drawn(picture: Picture) -> str:
+    """A picture as an image in the file, or as SVG with its legend."""
+    if picture.form == "images":
+        x = picture.payload["x"]
+        pixels = sheet(x, int(picture.payload["columns"]), height=HEIGHT)
+        data = base64.b64encode(png(pixels)).decode()
+        words = escape(f"{picture.title}: {len(x)} images", quote=True)
+        size = f'width="{pixels.shape[1]}" height="{pixels.shape[0]}"'
+        return f'<img alt="{words}" {size} src="data:image/png;base64,{data}">'
+    about: Mapping[str, Any] = {"title": picture.title, **plain(picture.payload)}
+    if picture.form == "histogram":
+        return svg.histogram(about) + _keys([(n, c, "") for n, c in svg.histogram_keys(about)])
+    return svg.points(about) + _keys([(n, c, "") for n, c in svg.point_keys(about)])
+
+
+def _keys(rows: Iterable[tuple[str, str, str]]) -> str:
+    items = []
+    for name, colour, dash in rows:
+        dashes = f' stroke-dasharray="{dash}"' if dash else ""
+        line = (
+            '<svg width="22" height="8" aria-hidden="true"><line x1="0" x2="22" y1="4" y2="4" '
+            f'stroke="{colour}" stroke-width="2.5"{dashes}/></svg>'
+        )
+        items.append(f"<li>{line}{escape(name)}</li>")
+    return f'<ul class="keys">{"".join(items)}</ul>'
+
+
+def _metrics(report: Report) -> str:
+    found = {side.title: side.found for side in report.sides}
+    head, body = table({title: one["metrics"] for title, one in found.items()})
+    said = (
+        f"Up to {N:,} test examples, seed {SEED}, {report.moment.words}; in brackets a 95 % "
+        "interval. A number is missing where the model cannot say it."
+    )
+    parts = [_table(head, body), f'<p class="soft">{escape(said)}</p>']
+    if report.referee:
+        parts.append(f'<p class="soft">The referee: {escape(REFEREE)}</p>')
+    head, body = compared(found)
+    if body:
+        parts += [
+            "<h3>Differences</h3>",
+            _table(head, body),
+            f'<p class="soft">{escape(CAUTION)}</p>',
+        ]
+    else:
+        parts.append("<p>These runs share no metric that has a better end.</p>")
+    return "".join(parts)
+
+
+def _curves(report: Report) -> str:
+    seconds = report.moment.clock == "seconds"
+    axis = "seconds of training" if seconds else "step"
+    charts = (_chart(one, axis, report.moment.at) for one in report.curves)
+    return f'<div class="charts">{"".join(charts)}</div>'
+
+
+def _chart(one: Curves, axis: str, mark: float | None) -> str:
+    inside = max((x for trace in one.traces for x in trace.x), default=0.0)
+    picture = svg.lines(
+        one.traces,
+        x_title=axis,
+        words=one.title,
+        mark=mark if mark is not None and mark <= inside else None,
+        width=370,
+    )
+    keys = _keys((trace.name, trace.colour, trace.dash) for trace in one.traces)
+    note = f'<p class="soft">{escape(one.note)}</p>' if one.note else ""
+    return f"<figure><h4>{escape(one.title)}</h4>{note}{picture}{keys}</figure>"
+
+
+def _ledgers(sides: Sequence[Side]) -> str:
+    told = [side for side in sides if side.ledger]
+    if not told:
+        return ""
+    rows: dict[str, dict[str, str]] = {}
+    about: dict[str, str] = {}
+    for side in told:
+        assert side.ledger is not None
+        for row in side.ledger["rows"]:
+            name = f"{row['title']} ({row['unit']})"
+            rows.setdefault(name, {})[side.title] = _entry(row)
+            about.setdefault(name, f"{row['kind']}; perfect sampler {_number(row['floor'])}")
+    body = [
+        [name, *(cells.get(side.title, "") for side in told), about[name]]
+        for name, cells in rows.items()
+    ]
+    steps = ", ".join(
+        f"{side.title} after step {side.ledger['step']:,}" for side in told if side.ledger
+    )
+    note = f"{told[0].ledger['note'] if told[0].ledger else ''}. {steps}."
+    head = ["divergence to the truth", *(side.title for side in told), "kind of number"]
+    return f'<h2>Divergence ledger</h2>{_table(head, body)}<p class="soft">{escape(note)}</p>'
+
+
+def _entry(row: Mapping[str, Any]) -> str:
+    value = _number(row["value"])
+    error = f" ± {_number(row['error'])}" if row.get("error") is not None else ""
+    least = f", at least {_number(row['at_least'])}" if row.get("at_least") is not None else ""
+    return value + error + least
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, str) or value is None:
+        return str(value or "unknown")
+    return shown(float(value)) if number(value) is not None else "not finite"
+
+
+def _events(sides: Sequence[Side]) -> str:
+    parts = []
+    for side in sides:
+        items = [
+            f"<li>step {event['step']:,}, {escape(event['level'])}: "
+            f"{escape(event['message'])}</li>"
+            for event in side.events[-40:]
+        ]
+        inner = f"<ul>{''.join(items)}</ul>" if items else '<p class="soft">nothing of note</p>'
+        parts.append(f'<div class="card"><strong>{escape(side.title)}</strong>{inner}</div>')
+    return f'<div class="runs">{"".join(parts)}</div>'
+
+
+def _again(report: Report) -> str:
+    parts = []
+    for side in report.sides:
+        parts.append(f"<h3>{escape(side.title)}</h3><pre>{escape(side.command)}</pre>")
+        if side.why:
+            parts.append(
+                f'<p class="soft">This command alone is not the run: {escape(side.why)}.</p>'
+            )
+    parts.append(f"<h3>This report</h3><pre>{escape(report.again)}</pre>")
+    made = ", ".join(f"{name} {version}" for name, version in report.versions.items())
+    parts.append(f'<p class="soft">Made by {escape(made)}.</p>')
+    return "".join(parts)
+
+
+def _notes() -> str:
+    notes = [
+        "Each run is one training. The intervals hold the noise of test examples and samples, not "
+        "that of another seed of the training: for that, train several seeds.",
+        "The same seed gives the same batches in the same order. The models draw other random "
+        "numbers besides (codes, noise), each as many as it needs.",
+        "Seconds of training are those of the clock on the wall between the records, pauses left "
+        "out and looks at the model included; runs at the same time share the processor.",
+        "Pictures, reconstructions and metrics are of the snapshot nearest to the moment chosen.",
+        "A reconstruction by an encoder is one pass; by inversion it is sought for each example. "
+        "The first says what the model knows of an example, the second what its decoder can make.",
+        "Lower bounds of different models bound different things: a higher bound alone does not "
+        "order them.",
+    ]
+    return f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in notes)}</ul>"

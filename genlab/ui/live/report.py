@@ -1,0 +1,65 @@
+"""The report of a comparison: asked for, made off the request path, downloaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from genlab import runs
+from genlab.report.moment import Moment
+from genlab.runs.store import RunRow
+from genlab.ui.live.wanted import failed, waiting, wanted
+
+
+def report(rows: Sequence[RunRow], at: Mapping[str, int], moment: Moment) -> None:
+    """The button that makes the report of what is shown, and then the one that downloads it.
+
+    Args:
+        rows: the runs.
+        at: the step of each run's snapshot.
+        moment: that the report is of.
+    """
+    st.subheader("Report")
+    st.caption(
+        "One HTML file of all that is above, at the moment that the slider shows: options, "
+        "pictures, curves, metrics with intervals, what made it and how to make it again. It "
+        "needs no network and no program but a browser."
+    )
+    if len(at) < len(rows):
+        st.caption("Not every run has a snapshot yet: the report waits for that.")
+        return
+    first = rows[0].id
+    judged = bool(st.session_state.get("metrics.referee"))
+    values = {
+        "run": first,
+        "step": at[first],
+        "seed": 0,
+        "runs": [row.id for row in rows],
+        "clock": moment.clock,
+        "at": moment.at,
+        "referee": judged,
+        # What was made of a run that has gone on since is not the report of now.
+        "state": [[row.status, row.step, at[row.id]] for row in rows],
+    }
+    slot = f"report.{sorted(values.items(), key=str)}"
+    if not st.session_state.get(slot):
+        if not st.button("Make the report", icon=":material/summarize:"):
+            return
+        st.session_state[slot] = True
+    job = wanted("report", values)
+    if waiting([job.key], "The report"):
+        return
+    failed([job], "The report")
+    if job.status != "done":
+        return
+    file = bytes(runs.job_result(job.key)["html"])
+    st.download_button(
+        f"Download the report ({len(file) / 1000:,.0f} kB)",
+        file,
+        file_name="genlab-report.html",
+        mime="text/html",
+        icon=":material/download:",
+        type="primary",
+        on_click="ignore",
+    )
