@@ -146,12 +146,13 @@ class Reconstructions(Probe):
         assert isinstance(model, HasDecoder)
         back = model.decode(model.encode(x).mean).mean
         if not picture:
+            meta = self.data.meta
             payload = points(
-                torch.cat([x, back]),
+                meta.original(torch.cat([x, back])),
                 [0] * len(x) + [1] * len(x),
                 ["held-out", "reconstruction"],
-                ["x₁", "x₂"],
-                box_of(self.data),
+                [meta.axis(0), meta.axis(1)],
+                meta.original(box_of(self.data)),
             )
             shown = Picture("points", "Reconstructions", payload, f"n = {len(x)}, held-out")
         else:
@@ -256,7 +257,7 @@ class HeldOutLogProb(Probe):
         return (
             Series(
                 "val_log_prob",
-                "log p(x), held-out",
+                ", ".join(filter(None, ("log p(x), held-out", self.data.meta.unit_note))),
                 "loss",
                 "nats",
                 "exact",
