@@ -142,11 +142,26 @@ def build() -> Parser:
     export.add_argument("--snapshots", type=int, help="how many at most; all if not given")
     delete = add("delete", "delete a run and its files for good")
     delete.add_argument("--yes", action="store_true", help="really")
+    _data_commands(add("data", "your own data: add FILE, list, delete SET", run=False))
     worker = add("worker", "work on the queue of this host", run=False)
     worker.add_argument(
         "--idle-exit", type=float, metavar="S", help="end after so many seconds without work"
     )
     return parser
+
+
+def _data_commands(parser: Parser) -> None:
+    """``data add FILE``, ``data list``, ``data delete SET``."""
+    commands = parser.add_subparsers(dest="data_command", metavar="COMMAND", required=True)
+    text = "store a CSV, an npz or a ZIP of pictures as a set to train on"
+    add = commands.add_parser("add", help=text, description=text)
+    add.add_argument("file", metavar="FILE")
+    add.add_argument("--name", help="what it is called; the file's name if not given")
+    text = "an option of its reader, as in label=none, side=32, colour=RGB; may be repeated"
+    add.add_argument("--with", dest="given", action="append", default=[], metavar="K=V", help=text)
+    commands.add_parser("list", help="the sets there are, the newest first")
+    delete = commands.add_parser("delete", help="remove a set; snapshots of its runs are kept")
+    delete.add_argument("set", metavar="SET", help="its name or id")
 
 
 def ended(view: RunView) -> dict[str, Any]:
@@ -355,6 +370,48 @@ def _delete(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _data(arguments: argparse.Namespace) -> int:
+    from genlab.data import own
+
+    if arguments.data_command == "add":
+        from genlab.data.readers import read
+        from genlab.data.readers.base import too_large
+
+        path = Path(arguments.file)
+        too_large(path.stat().st_size)
+        values = dict(word.partition("=")[::2] for word in arguments.given)
+        made = own.store(read(path.read_bytes(), values), arguments.name or path.stem)
+        likelihood = own.meta_of(made, own.OwnOptions()).proposed[0]
+        say(
+            {
+                "set": made.id,
+                "name": made.name,
+                "n": made.n,
+                "shape": list(made.shape),
+                "classes": list(made.classes),
+                "notes": list(made.notes),
+                likelihood.option: likelihood.value,
+                "why": likelihood.why,
+            }
+        )
+    elif arguments.data_command == "list":
+        for known in own.stored():
+            say({"set": known.id, "name": known.name, "n": known.n, "shape": list(known.shape)})
+    else:
+        from genlab import runs
+        from genlab.runs.store import ACTIVE
+
+        name = own.identified(arguments.set)
+        if not own.is_stored(name):
+            raise SpecError.unknown("set", arguments.set, (one.id for one in own.stored()))
+        used = [row for row in runs.store().runs() if row.spec.get("set") == name]
+        if any(row.status in ACTIVE for row in used):
+            raise SpecError("set", name, "a run on it is queued, running or paused; stop it first")
+        own.delete(name, forget=not used)
+        say({"set": name, "deleted": True, "runs": [row.id for row in used]})
+    return 0
+
+
 def _worker(arguments: argparse.Namespace) -> int:
     from genlab.runs import supervisor
 
@@ -374,6 +431,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "evaluate": _evaluate,
     "export": _export,
     "delete": _delete,
+    "data": _data,
     "worker": _worker,
 }
 

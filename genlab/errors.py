@@ -29,7 +29,7 @@ class SpecError(GenlabError):
         names = sorted(known)
         near = difflib.get_close_matches(str(value), names, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        return cls(option, value, f"{hint}allowed: {', '.join(names)}")
+        return cls(option, value, f"{hint}allowed: {', '.join(names) or 'nothing yet'}")
 
 
 class DataError(GenlabError):

@@ -10,7 +10,6 @@ from torch import Tensor
 from genlab.data.base import Dataset
 from genlab.evaluate.base import PROBES, Probe
 from genlab.evaluate.common import draw, held_out, points, short
-from genlab.evaluate.variational import is_variational
 from genlab.measure import Picture, Reading
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
 from genlab.models.labels import held_at
@@ -127,7 +126,7 @@ class TableReconstructions(Wide):
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
-        return is_wide(data) and is_variational(model)
+        return is_wide(data) and issubclass(model, HasEncoder) and issubclass(model, HasDecoder)
 
     def read(self, model: GenerativeModel, step: int) -> Reading:
         x, y = held_out(self.data, CLOUD)

@@ -187,7 +187,8 @@ def _words(model: Topics, x: Tensor) -> list[Measured]:
 def _log_prob(model: GenerativeModel, x: Tensor) -> list[Measured]:
     assert isinstance(model, HasLogProb)
     values = torch.cat([model.log_prob(part) for part in x.split(250)])
-    series = Series("test_log_prob", "log p(x), test", "loss", "nats", "exact", len(x), "higher")
+    title = ", ".join(filter(None, ("log p(x), test", model.meta.unit_note)))
+    series = Series("test_log_prob", title, "loss", "nats", "exact", len(x), "higher")
     return [_mean(series, values)]
 
 

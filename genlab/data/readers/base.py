@@ -107,6 +107,15 @@ def refuse(why: str, todo: str = "") -> DataError:
     return DataError(f"This file was not taken: {why}. Nothing was stored. {todo or FORMATS}")
 
 
+def too_large(size: int) -> None:
+    """Refuse a file of more bytes than are read."""
+    if size > BYTES:
+        raise refuse(
+            f"it has {size / 2**20:,.0f} MB; at most {BYTES // 2**20} MB are read",
+            "Send a part of it.",
+        )
+
+
 def reader_of(content: bytes) -> type[Reader]:
     """The reader of a file.
 
@@ -115,11 +124,7 @@ def reader_of(content: bytes) -> type[Reader]:
     """
     if not content:
         raise refuse("it is empty")
-    if len(content) > BYTES:
-        raise refuse(
-            f"it has {len(content) / 2**20:.0f} MB; at most {BYTES // 2**20} MB are read",
-            "Send a part of it.",
-        )
+    too_large(len(content))
     for row in READERS.rows():
         if row.value.takes(content):
             return row.value
