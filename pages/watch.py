@@ -10,6 +10,7 @@ from genlab.ui import cards, links, state
 from genlab.ui.live import live
 from genlab.ui.live.controls import advice, controls, facts, toggle
 from genlab.ui.live.fork import fork, origin
+from genlab.ui.live.sentinel import watch
 from genlab.ui.messages import empty, fragment, sentence
 
 st.title("Watch")
@@ -55,6 +56,7 @@ with st.container(horizontal=True, gap="small", vertical_alignment="center"):
     text = "Open Train with the options of this run, to change some of them and start again."
     if st.button("Vary", icon=":material/tune:", help=text):
         links.train({name: str(value) for name, value in row.spec.items()})
+watch(row)
 
 
 @fragment()

@@ -60,12 +60,17 @@ class History:
         status: str = "running",
         message: str = "",
     ) -> None:
-        self.spec, self.steps = dict(spec), steps
-        self.series = {str(row["name"]): row for row in series}
-        self.status, self.message = status, message
-        self.step = 0
+        self.spec, self.step = dict(spec), 0
+        self.tell(series, steps=steps, status=status, message=message)
         self._steps: dict[str, list[int]] = {}
         self._values: dict[str, list[float]] = {}
+
+    def tell(
+        self, series: Sequence[Mapping[str, Any]], *, steps: int, status: str, message: str
+    ) -> None:
+        """Say how the run stands now; what its numbers are is known after its first step."""
+        self.series = {str(row["name"]): row for row in series}
+        self.steps, self.status, self.message = steps, status, message
 
     def add(self, step: int, values: Mapping[str, float | None]) -> None:
         """Add the numbers of a step; a resumed run may go over its last steps again."""

@@ -45,12 +45,14 @@ class PosteriorCollapse(Symptom):
         )
         beta = history.spec.get("beta")
         heavy = isinstance(beta, float | int) and beta > 1
-        remedies = [Remedy(f"β = 1 instead of {beta:g}, the ELBO", {"beta": 1.0})] if heavy else []
-        remedies += [
-            Remedy(
-                "half a nat of each dimension's KL free (Kingma et al. 2016)",
-                {"objective": "free_bits", "free_nats": 0.5},
-            ),
+        free = Remedy(
+            "half a nat of each dimension's KL free (Kingma et al. 2016)",
+            {"objective": "free_bits", "free_nats": 0.5},
+        )
+        # No warm-up and no smaller step makes a code worth fifty times its price.
+        remedies = [Remedy(f"β = 1 instead of {beta:g}, the ELBO", {"beta": 1.0}), free]
+        gentle = [
+            free,
             Remedy(
                 "a KL that is warmed up over a quarter of the run, from the start",
                 {"warmup": max(1, history.steps // 4)},
@@ -69,7 +71,7 @@ class PosteriorCollapse(Symptom):
                 "prior; from there the decoder gets noise and learns to ignore it (Bowman et al. "
                 "2016; Lucas et al. 2019)."
             ),
-            remedies=remedies,
+            remedies=remedies if heavy else gentle,
         )
 
 

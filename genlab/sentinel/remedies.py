@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from genlab.errors import GenlabError
 from genlab.registry import Combination
 from genlab.sentinel.base import History, Remedy
@@ -43,7 +46,16 @@ def flatter(history: History) -> list[Remedy]:
         ("r1", "the critic's slope held at the data (R1, Mescheder et al. 2018)"),
         ("wgan_gp", "a critic of slope 1 (WGAN-GP, Gulrajani et al. 2017)"),
     )
-    return [Remedy(text, {"objective": name}) for name, text in known]
+    rate, found = history.spec.get("lr"), []
+    for name, text in known:
+        changes: dict[str, str | float] = {"objective": name}
+        usual = _default(history, "lr", changes)
+        # A loss that is steeper or flatter has a learning rate of its own.
+        if usual is not None and isinstance(rate, float | int) and rate > 2 * usual:
+            changes["lr"] = usual
+            text = f"{text}, at its own learning rate of {usual:g}"
+        found.append(Remedy(text, changes))
+    return found
 
 
 def of_the_game(history: History) -> list[Remedy]:
@@ -51,10 +63,12 @@ def of_the_game(history: History) -> list[Remedy]:
     return [*slower(history), *calmer(history), *flatter(history)]
 
 
-def _default(history: History, name: str) -> float | None:
-    """What an option is by default in such a run."""
+def _default(
+    history: History, name: str, changes: Mapping[str, Any] | None = None
+) -> float | None:
+    """What an option is by default in such a run, or in one with some changes."""
     try:
-        table = Combination.of(history.spec).options()
+        table = Combination.of({**history.spec, **(changes or {})}).options()
     except GenlabError:
         return None
     found = [row.default for rows in table.values() for row in rows if row.name == name]

@@ -1,0 +1,109 @@
+"""What the sentinel sees in a run: its records read by cursor, its remedies made to forks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from genlab import sentinel
+from genlab.errors import GenlabError
+from genlab.runs import forks
+from genlab.runs.catalog import RunView
+from genlab.sentinel import Finding, History, Remedy
+
+#: Records of a page.
+PAGE = 2000
+
+
+class Sentry:
+    """Looks at one run again and again, and reads only what is new each time.
+
+    Args:
+        run: its id.
+    """
+
+    def __init__(self, run: str) -> None:
+        self.run, self._cursor = run, 0
+        self._history: History | None = None
+        self._seen: tuple[Any, ...] = ()
+        self._findings: list[Finding] = []
+        self._titles: list[str] = []
+        self._lock = threading.Lock()
+
+    def look(self, view: RunView) -> list[Finding]:
+        """What goes wrong in the run now, the most serious first.
+
+        Raises:
+            RunNotFound, StoreError: if it cannot be read.
+        """
+        with self._lock:
+            row = view.row
+            if self._history is None:
+                self._history = History(row.spec)
+            self._history.tell(row.series, steps=row.steps, status=row.status, message=row.message)
+            while page := view.read(after=self._cursor, limit=PAGE, kinds={"scalars"}):
+                for record in page:
+                    self._history.add(record.step, record.payload)
+                self._cursor = page[-1].seq
+            seen = (self._cursor, row.status, len(row.series))
+            if seen != self._seen:
+                self._findings = sentinel.look(self._history)
+                self._titles = sentinel.watched(self._history)
+                self._seen = seen
+            return self._findings
+
+    @property
+    def watched(self) -> list[str]:
+        """The titles of what could be seen in the run, as of the last look."""
+        return list(self._titles)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A fork that may help.
+
+    Args:
+        step: the snapshot that it begins with, the last one before the symptom.
+        changes: of the options.
+        words: the changes, as people read them.
+        text: why, in a phrase that follows "with".
+    """
+
+    step: int
+    changes: Mapping[str, Any]
+    words: str
+    text: str
+
+
+def offers(view: RunView, finding: Finding, most: int = 4) -> list[Offer]:
+    """The forks with a remedy that can begin, the first ones at most.
+
+    A fork of which less than half of the run would be left is given half of it.
+    """
+    steps = view.snapshots()
+    found: list[Offer] = []
+    for remedy in finding.remedies if steps else ():
+        offer = _offer(view, steps, finding, remedy)
+        if offer is not None and offer.words not in {one.words for one in found}:
+            found.append(offer)
+    return found[:most]
+
+
+def _offer(
+    view: RunView, steps: tuple[int, ...], finding: Finding, remedy: Remedy
+) -> Offer | None:
+    before = [step for step in steps if step <= (0 if remedy.anew else finding.since)]
+    if remedy.anew and not before:
+        return None
+    at = before[-1] if before else steps[0]
+    whole = view.spec.train.steps
+    more = {"steps": at + max(1, whole // 2)} if 2 * (whole - at) < whole else {}
+    changes = {**remedy.changes, **more}
+    try:
+        after = forks.changed(view.spec, changes)
+    except GenlabError:
+        return None
+    words = forks.in_words(forks.difference(view.spec, after))
+    return Offer(at, changes, words, remedy.text) if words else None

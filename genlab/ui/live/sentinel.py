@@ -1,0 +1,98 @@
+"""What goes wrong in a run, while it does: evidence, likely cause, forks that may help."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from genlab import runs
+from genlab.errors import GenlabError, RunNotFound
+from genlab.runs.findings import Offer, Sentry, offers
+from genlab.runs.store import ACTIVE, RunRow
+from genlab.sentinel import Finding
+from genlab.ui import links
+from genlab.ui.messages import fragment, plain, sentence
+
+#: Seconds between two looks at a run that goes on.
+EVERY = 3.0
+SIGNS = {"serious": ":material/emergency_heat:", "warning": ":material/warning:"}
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _sentry(run: str) -> Sentry:
+    """Who looks at a run, shared by all that watch it."""
+    return Sentry(run)
+
+
+def watch(row: RunRow) -> None:
+    """The panel of the sentinel; while the run goes on it looks again by itself."""
+    fragment(EVERY if row.status in ACTIVE else None)(_panel)(row.id)
+
+
+def _panel(run: str) -> None:
+    try:
+        view = runs.open_run(run)
+        sentry = _sentry(run)
+        findings = sentry.look(view)
+    except RunNotFound:
+        return
+    if not findings:
+        _nothing(sentry.watched)
+        return
+    for number, finding in enumerate(findings):
+        _finding(view, finding, first=number == 0)
+
+
+def _nothing(watched: list[str]) -> None:
+    if not watched:
+        return
+    st.caption(
+        f":material/visibility: Nothing wrong seen so far. Looked for: {', '.join(watched)}; "
+        "only in the numbers that this run records."
+    )
+
+
+def _finding(view: runs.RunView, finding: Finding, *, first: bool) -> None:
+    title = f"**{finding.title}** since step {finding.since:,}"
+    with st.expander(
+        title, expanded=first, icon=SIGNS[finding.severity], key=f"sentinel.{finding.name}"
+    ):
+        st.markdown("\n".join(f"- {plain(line)}" for line in finding.evidence))
+        st.markdown(f"**Likely cause.** {plain(finding.cause)}")
+        found = offers(view, finding)
+        if not found:
+            st.caption(
+                "No change of this run's own options is known to help from here; Vary opens them "
+                "all on Train."
+            )
+            return
+        st.markdown(f"**What may help**, as a fork from step {found[0].step:,}:")
+        with st.container(horizontal=True, gap="small"):
+            for number, offer in enumerate(found):
+                if st.button(
+                    _label(offer, found[0].step),
+                    key=f"sentinel.{finding.name}.{number}",
+                    icon=":material/call_split:",
+                    help=f"Fork with {offer.text}.",
+                ):
+                    _fork(view.id, offer)
+
+
+def _label(offer: Offer, usual: int) -> str:
+    """What a button says.
+
+    Example:
+        >>> _label(Offer(64, {"lr": 1e-4}, "lr 0.001 → 0.0001", ""), 64)
+        'lr 0.001 → 0.0001'
+        >>> _label(Offer(0, {"warmup": 9}, "warmup 0 → 9", ""), 64)
+        'From step 0: warmup 0 → 9'
+    """
+    return offer.words if offer.step == usual else f"From step {offer.step:,}: {offer.words}"
+
+
+def _fork(run: str, offer: Offer) -> None:
+    try:
+        made = runs.fork(run, offer.step, offer.changes)
+    except GenlabError as error:
+        st.toast(sentence(error), icon=":material/error:")
+        return
+    links.compare([run, made])
