@@ -68,7 +68,7 @@ class TestOwnSets(DataContract):
 
 def test_columns_are_standardised_by_the_training_part_alone(iris: own.Description) -> None:
     found = data.load(RunSpec.build(data="own", set="iris", model="vae"))
-    assert [len(s) for s in (found.train, found.validation, found.test)] == [120, 15, 15]
+    assert [len(s) for s in (found.train, found.validation, found.test)] == [90, 30, 30]
     np.testing.assert_allclose(found.train.x.mean(0), 0.0, atol=1e-6)
     np.testing.assert_allclose(found.train.x.std(0, unbiased=False), 1.0, atol=1e-6)
     back = found.meta.original(
@@ -103,7 +103,7 @@ def test_log_density_in_own_units_is_that_by_change_of_variables(iris: own.Descr
 
 def test_a_metric_says_of_which_units_its_log_density_is(iris: own.Description) -> None:
     view = foreground.train({"data": "own", "model": "vae", "steps": 5, "batch": 16})
-    found = metrics.evaluate(view.model(), view.data(), spec=view.spec, n=15)
+    found = metrics.evaluate(view.model(), view.data(), spec=view.spec, n=30)
     named = {estimate.series.name: estimate for estimate in found}
     assert "of standardised columns" in named["test_elbo"].series.title
 
@@ -225,7 +225,7 @@ def test_a_deleted_set_fails_its_runs_clearly_and_its_snapshots_open(
         runs.open_run(view.id).data()
     # The same file under the same name brings it back, under the same id.
     assert own.store(read(as_csv(iris_rows())), "iris").id == iris.id
-    assert len(runs.open_run(view.id).data().train) == 120
+    assert len(runs.open_run(view.id).data().train) == 90
     own.delete(iris.id, forget=True)
     assert own.described(iris.id) is None
 
@@ -261,7 +261,7 @@ def test_damaged_files_are_seen(iris: own.Description, place: Path) -> None:
     with pytest.raises(DataError, match="is damaged"):
         data.load(spec)
     path.write_bytes(sound)
-    assert len(data.load(spec).train) == 120
+    assert len(data.load(spec).train) == 90
     head = place / "own" / f"{iris.id}.json"
     for text in ("{", "[]", json.dumps({"format": 99}), json.dumps({"id": iris.id})):
         head.write_text(text)
@@ -296,7 +296,7 @@ def test_a_set_behind_a_url_is_stored_and_read(tmp_path: Path) -> None:
         made = own.store(read(greys()), "greys")
         assert own.is_stored(made.id)
         found = data.load(RunSpec.build(data="own", set="greys", model="vae"))
-        assert found.train.x.shape == (48, 1, 8, 8)
+        assert found.train.x.shape == (36, 1, 8, 8)
         own.delete(made.id, forget=True)
         assert own.stored() == ()
     finally:

@@ -331,10 +331,18 @@ def among_data(
     marks: Mapping[str, Tensor] | None = None,
     paths: Mapping[str, Tensor] | None = None,
 ) -> None:
-    """Marks and paths among the held-out data."""
+    """Marks and paths among the held-out data, in the units and by the names of their columns.
+
+    Of more than two columns the first two are drawn, and a table has all of the marks' values.
+    """
+    meta = scene.data.meta
     info = points_info(
-        held_out(scene.data).x[:600].numpy(),
-        marks={name: x.numpy() for name, x in (marks or {}).items()},
-        paths={name: x.numpy() for name, x in (paths or {}).items()},
+        meta.original(held_out(scene.data).x[:600]).numpy(),
+        marks={name: meta.original(x).numpy() for name, x in (marks or {}).items()},
+        paths={name: meta.original(x).numpy() for name, x in (paths or {}).items()},
+        columns=meta.axes[:2],
     )
     pictures.plot(points_figure(info), key=f"explore.{key}")
+    if meta.dim > 2 and info.marks:
+        named = {meta.axis(k): [at[0, k] for at in info.marks.values()] for k in range(meta.dim)}
+        st.dataframe({"": list(info.marks), **named}, hide_index=True, key=f"explore.{key}.table")

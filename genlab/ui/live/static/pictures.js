@@ -164,7 +164,9 @@ function drawPoints(paper, about, colours, cell) {
   }
   span ??= [0, 1, 0, 1];
   const pad = about.box ? 0 : 0.04 * Math.max(span[1] - span[0], span[3] - span[2], 1e-6);
-  paper.span([span[0] - pad, span[1] + pad], [span[2] - pad, span[3] + pad], true);
+  // One scale for both axes, unless one of them would be a thin stripe: columns may have units of their own.
+  const ratio = (span[1] - span[0]) / Math.max(span[3] - span[2], 1e-30);
+  paper.span([span[0] - pad, span[1] + pad], [span[2] - pad, span[3] + pad], !about.box || (ratio < 4 && ratio > 0.25));
   paper.axes();
   const { pen } = paper, keys = [], size = points.length > 1500 ? 2 : 2.8;
   const behind = names[0] === "data" || names[0] === "held-out";
