@@ -137,6 +137,22 @@ def build() -> Parser:
     evaluate.add_argument(
         "--referee", action="store_true", help="also train a critic that judges the samples"
     )
+    report = add("report", "compare two to four runs in one HTML file", run=False)
+    report.add_argument(
+        "runs", metavar="RUN", nargs="+", help="run ids, exported folders or shipped:NAME"
+    )
+    report.add_argument("--out", required=True, metavar="FILE.html", help="where to")
+    moment = report.add_mutually_exclusive_group()
+    moment.add_argument("--step", type=int, help="of the snapshots; the last ones if not given")
+    moment.add_argument(
+        "--seconds", type=float, help="of training, by each run's own clock, instead of a step"
+    )
+    report.add_argument(
+        "--clock", choices=("step", "seconds"), help="what the curves go by; as the moment"
+    )
+    report.add_argument(
+        "--referee", action="store_true", help="also train a critic that judges the samples"
+    )
     export = add("export", "write a run as a folder of its own")
     export.add_argument("--to", required=True, metavar="DIR", help="a new or empty folder")
     export.add_argument("--snapshots", type=int, help="how many at most; all if not given")
@@ -357,6 +373,35 @@ def _export(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _report(arguments: argparse.Namespace) -> int:
+    out = Path(arguments.out)
+    if out.suffix not in {".html", ".htm"}:
+        raise SpecError("out", str(out), "allowed: a file that ends in .html")
+    at = arguments.step if arguments.seconds is None else arguments.seconds
+    if at is not None and not 0 <= at < 1e12:
+        raise SpecError("step or seconds", at, "allowed: a number from 0")
+    from genlab.report.make import collect
+    from genlab.report.moment import Moment
+    from genlab.report.page import html
+
+    clock = "step" if arguments.seconds is None else "seconds"
+    if arguments.clock and at is not None and arguments.clock != clock:
+        raise SpecError("clock", arguments.clock, f"the moment is given in {clock}")
+
+    def tell(part: float, words: str) -> None:
+        print(f"{100 * part:3.0f} %  {words}", file=sys.stderr)
+
+    found = collect(
+        arguments.runs,
+        Moment(arguments.clock or clock, at),
+        referee=arguments.referee,
+        progress=tell,
+    )
+    out.write_text(html(found), encoding="utf-8")
+    say({"runs": [side.id for side in found.sides], "out": str(out), "bytes": out.stat().st_size})
+    return 0
+
+
 def _delete(arguments: argparse.Namespace) -> int:
     from genlab import runs
 
@@ -430,6 +475,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "sample": _sample,
     "evaluate": _evaluate,
     "export": _export,
+    "report": _report,
     "delete": _delete,
     "data": _data,
     "worker": _worker,

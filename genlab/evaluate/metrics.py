@@ -37,10 +37,13 @@ from genlab.spec import RunSpec
 
 #: The two-sided 95 % point of the normal law.
 Z = 1.959964
+#: That of Student's law of 7 degrees of freedom, for means over eight sets.
+T7 = 2.364624
 #: Draws an example in the importance-weighted bound; samples in one set of a toy's metrics.
 IWAE_K, TOY_N, TOY_SETS = 100, 2500, 8
 #: How an interval came about.
-OVER, SETS = "mean ± 1.96 SE over test examples", f"mean ± 1.96 SE over {TOY_SETS} sets of samples"
+OVER = "mean ± 1.96 SE over test examples"
+SETS = f"mean ± 2.36 SE (Student's t) over {TOY_SETS} sets of samples"
 WILSON, BOOTSTRAP = "Wilson's interval", "bootstrap over test examples, 200 resamples"
 DELTA = "± 1.96 SE by the delta method"
 PROJECTIONS = "± 1.96 SE of a U-statistic, over test examples and samples"
@@ -123,11 +126,11 @@ def measured(
         model.train(training)
 
 
-def mean_estimate(series: Series, values: Tensor) -> Estimate:
-    """The mean of independent values, ± 1.96 standard errors."""
+def mean_estimate(series: Series, values: Tensor, z: float = Z) -> Estimate:
+    """The mean of independent values, ± 1.96 standard errors (or so many as are given)."""
     values = values.double()
     mean = float(values.mean())
-    half = Z * float(values.std()) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+    half = z * float(values.std()) / math.sqrt(len(values)) if len(values) > 1 else 0.0
     return Estimate(mean, series, mean - half, mean + half)
 
 
@@ -386,7 +389,7 @@ def _toy(model: GenerativeModel, data: Dataset) -> list[Measured]:
             f"grid_{key}", title, "divergence", "nats", "grid", TOY_N, "lower", truth, label
         )
         values = torch.tensor([value(x) for x in sets])
-        found.append(Measured(mean_estimate(series, values), SETS))
+        found.append(Measured(mean_estimate(series, values, T7), SETS))
     std = mode_std(data)
     if data.modes is None or std is None:
         return found
@@ -413,9 +416,10 @@ def _toy(model: GenerativeModel, data: Dataset) -> list[Measured]:
         within(3.0, data.meta.dim),
         "perfect sampler",
     )
+    count = torch.tensor([float(s.modes) for s in seen])
     hits = round(sum(s.high_quality for s in seen) * TOY_N)
     return [
         *found,
-        Measured(mean_estimate(reached, torch.tensor([float(s.modes) for s in seen])), SETS),
+        Measured(mean_estimate(reached, count, T7), SETS),
         Measured(share_estimate(quality, hits, TOY_N * TOY_SETS), WILSON),
     ]

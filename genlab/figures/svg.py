@@ -154,6 +154,20 @@ class Paper:
             f'stroke-linejoin="round"{dashes}/>'
         )
 
+    def legend(self, rows: Sequence[tuple[str, str]]) -> None:
+        """Names with their colours, below the picture."""
+        x = LEFT
+        for name, colour in rows:
+            wide = 22.0 + 6.4 * len(name)
+            if x + wide > self.width:
+                x = LEFT
+            if x == LEFT:
+                self.height += 16
+            at = self.height - 8
+            self.parts.append(f'<circle cx="{x + 4:.1f}" cy="{at:.1f}" r="4" fill="{colour}"/>')
+            self.text(x + 13, at + 4, name, "start")
+            x += wide
+
     def svg(self, words: str) -> str:
         """The picture, and what it shows for those who do not see it."""
         size = f'viewBox="0 0 {self.width:.0f} {self.height:.0f}" width="{self.width:.0f}"'
@@ -242,7 +256,7 @@ def points(about: Mapping[str, Any], *, ink: str = "currentColor", side: float =
         ink=ink,
     )
     for kind, cloud in found.items():
-        colour = GREY if kind == 0 and len(names) > 1 else COLOURS[(kind - 1) % len(COLOURS)]
+        colour = _colour(kind, len(names))
         dots = []
         for x, y in cloud:
             px, py = paper.px(x), paper.py(y)
@@ -252,16 +266,8 @@ def points(about: Mapping[str, Any], *, ink: str = "currentColor", side: float =
             f'<path d="{"".join(dots)}" stroke="{colour}" stroke-width="3.2" '
             'stroke-linecap="round" stroke-opacity="0.75" fill="none"/>'
         )
+    paper.legend([(str(name), _colour(i, len(names))) for i, name in enumerate(names)])
     return paper.svg(str(about.get("title") or "points"))
-
-
-def point_keys(about: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The legend of :func:`points`: names and colours."""
-    names = list(about.get("classes") or [])
-    return [
-        (str(name), GREY if i == 0 and len(names) > 1 else COLOURS[(i - 1) % len(COLOURS)])
-        for i, name in enumerate(names)
-    ]
 
 
 def histogram(about: Mapping[str, Any], *, ink: str = "currentColor") -> str:
@@ -284,12 +290,11 @@ def histogram(about: Mapping[str, Any], *, ink: str = "currentColor") -> str:
         steps = [(edges[0], 0.0)]
         for k, v in enumerate(row):
             steps += [(edges[k], v), (edges[k + 1], v)]
-        paper.path([*steps, (edges[-1], 0.0)], GREY if i == 0 else COLOURS[i - 1], "")
+        paper.path([*steps, (edges[-1], 0.0)], _colour(i, len(shares)), "")
+    paper.legend([(str(name), _colour(i, len(shares))) for i, name in enumerate(shares)])
     return paper.svg(str(about.get("title") or "histogram"))
 
 
-def histogram_keys(about: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The legend of :func:`histogram`: names and colours."""
-    return [
-        (str(name), GREY if i == 0 else COLOURS[i - 1]) for i, name in enumerate(about["counts"])
-    ]
+def _colour(kind: int, of: int) -> str:
+    """Grey for the first of several sorts, which is what the others are seen against."""
+    return GREY if kind == 0 and of > 1 else COLOURS[(kind - 1) % len(COLOURS)]

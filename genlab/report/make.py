@@ -18,7 +18,7 @@ from genlab import runs
 from genlab.compare.beside import Beside, beside, inverted
 from genlab.compare.duel import Budget, budget
 from genlab.data.base import Progress
-from genlab.errors import SnapshotError, SpecError
+from genlab.errors import RunNotFound, SnapshotError, SpecError
 from genlab.figures import live as figures
 from genlab.figures.style import COLOURS
 from genlab.figures.svg import DASHES, Trace
@@ -27,7 +27,7 @@ from genlab.registry import JOBS
 from genlab.report import called
 from genlab.report.moment import Moment, run_clock, snapshot
 from genlab.report.tables import SEED, N, joined
-from genlab.runs.catalog import RunView
+from genlab.runs.catalog import SHIPPED, RunView
 from genlab.runs.files import has_result, load_result, save_result
 from genlab.runs.store import ACTIVE, Record, job_key
 
@@ -149,7 +149,7 @@ def collect(
 
         sides.append(_side(view, title, moment, referee, tell))
     told(0.97, "curves")
-    named = [view.id if "/" not in view.id else "FOLDER" for view in views]
+    named = [view.id if lasting(view) else "FOLDER" for view in views]
     return Report(
         sides,
         moment,
@@ -174,7 +174,10 @@ def _side(view: RunView, title: str, moment: Moment, referee: bool, progress: Pr
         def tell(part: float, words: str) -> None:
             progress(low + (high - low) * part, words)
 
-        return kept(kind, values | more, lambda said: _done(kind, model, view, said, tell))
+        wish = values | more
+        if not lasting(view):
+            return _done(kind, model, view, wish, tell)
+        return kept(kind, wish, lambda: _done(kind, model, view, wish, tell))
 
     codes = None
     if inverted(model):
@@ -191,7 +194,7 @@ def _side(view: RunView, title: str, moment: Moment, referee: bool, progress: Pr
     command, why = reproduced(view, records)
     return Side(
         title,
-        view.id if "/" not in view.id else "an exported folder",
+        view.id if lasting(view) else "an exported folder",
         row.status,
         dict(row.spec),
         step,
@@ -220,14 +223,24 @@ def _done(
     return found
 
 
+def lasting(view: RunView) -> bool:
+    """Whether a run's id stands for it for ever: a folder may hold another run tomorrow."""
+    if view.id.startswith(SHIPPED):
+        return True
+    try:
+        return runs.store().get(view.id).id == view.id
+    except RunNotFound:
+        return False
+
+
 def kept(
-    kind: str, values: Mapping[str, Any], make: Callable[[Mapping[str, Any]], dict[str, Any]]
+    kind: str, values: Mapping[str, Any], make: Callable[[], dict[str, Any]]
 ) -> Mapping[str, Any]:
     """The result of a job: what a worker found where it is there, else made and kept."""
     key, place = job_key(kind, values), runs.files()
     if has_result(place, key):
         return load_result(place, key)
-    found = make(values)
+    found = make()
     save_result(place, key, found)
     return load_result(place, key)
 

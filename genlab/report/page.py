@@ -179,9 +179,8 @@ def drawn(picture: Picture) -> str:
         size = f'width="{pixels.shape[1]}" height="{pixels.shape[0]}"'
         return f'<img alt="{words}" {size} src="data:image/png;base64,{data}">'
     about: Mapping[str, Any] = {"title": picture.title, **plain(picture.payload)}
-    if picture.form == "histogram":
-        return svg.histogram(about) + _keys([(n, c, "") for n, c in svg.histogram_keys(about)])
-    return svg.points(about) + _keys([(n, c, "") for n, c in svg.point_keys(about)])
+    draw = svg.histogram if picture.form == "histogram" else svg.points
+    return draw(about)
 
 
 def _keys(rows: Iterable[tuple[str, str, str]]) -> str:

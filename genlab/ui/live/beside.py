@@ -92,7 +92,5 @@ def _draw(picture: Picture, height: int) -> None:
     else:
         about = {"title": picture.title, **plain_values(payload)}
         draw = svg.histogram if picture.form == "histogram" else svg.points
-        keys = svg.histogram_keys if picture.form == "histogram" else svg.point_keys
         st.image(draw(about, ink=GREY))
-        st.caption(" · ".join(name for name, _ in keys(about)))
     st.caption(plain(picture.note))
