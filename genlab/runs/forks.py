@@ -97,18 +97,21 @@ def changed(spec: RunSpec, changes: Mapping[str, Any]) -> RunSpec:
 
 
 def difference(before: RunSpec, after: RunSpec) -> dict[str, tuple[Any, Any]]:
-    """The options that differ: by name the value of each; None where one has no such option.
+    """The options that differ: by name the value of each.
+
+    Of what another objective brings along, only what is not its default; None before then.
 
     Example:
         >>> one, two = (RunSpec.build(model="vae", data="digits", lr=lr) for lr in (1e-3, 1e-4))
         >>> difference(one, two)
         {'lr': (0.001, 0.0001)}
+        >>> difference(one, changed(one, {"objective": "beta", "beta": 3.0}))
+        {'objective': ('elbo', 'beta'), 'beta': (None, 3.0)}
     """
     old, new = before.flat(), after.flat()
-    names = [name for name in {**new, **old} if old.get(name) != new.get(name)]
-    # What another objective brings along, or takes away, follows from its name.
-    shown = [n for n in names if n in old and n in new] if "objective" in names else names
-    return {name: (old.get(name), new.get(name)) for name in shown}
+    usual = {name: row.default for name, (_, row) in part_of(Combination.of(new)).items()}
+    compared = {name: old[name] if name in old else usual[name] for name in new}
+    return {k: (old.get(k), new[k]) for k, value in compared.items() if value != new[k]}
 
 
 def in_words(changes: Mapping[str, Any]) -> str:
@@ -117,13 +120,18 @@ def in_words(changes: Mapping[str, Any]) -> str:
     Example:
         >>> in_words({"lr": (1e-3, 1e-4), "objective": ("minimax", "r3gan")})
         'lr 0.001 → 0.0001, objective minimax → r3gan'
+        >>> in_words({"gamma": (None, 5.0)})
+        'gamma 5'
     """
 
     def shown(value: Any) -> str:
         return f"{value:g}" if isinstance(value, float) else str(value)
 
     pairs = ((name, *pair) for name, pair in changes.items())
-    return ", ".join(f"{name} {shown(a)} → {shown(b)}" for name, a, b in pairs)
+    return ", ".join(
+        f"{name} {shown(b)}" if a is None else f"{name} {shown(a)} → {shown(b)}"
+        for name, a, b in pairs
+    )
 
 
 def nearest(view: RunView, step: int | None) -> int:

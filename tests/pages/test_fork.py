@@ -53,10 +53,12 @@ def test_what_is_changed_is_said_before_and_after(visit, parent):
     start = f"fork.{parent.id}.r3gan"
     widget(app.select_slider, f"{start}.lr.").set_value(0.01).run()
     widget(app.number_input, f"{start}.steps.").set_value(20).run()
+    widget(app.select_slider, f"{start}.gamma.").set_value(5.0).run()
     assert not app.exception
     words = next(text.value for text in app.markdown if text.value.startswith("From step"))
     assert "objective nonsaturating → r3gan" in words
     assert "→ 0.01" in words
+    assert "gamma 5" in words
     press(app, "fork.go")
     fork = runs.store().runs()[0]
     assert (fork.spec["objective"], fork.spec["lr"], fork.steps) == ("r3gan", 0.01, 20)

@@ -97,7 +97,7 @@ def _form(view: runs.RunView, steps: tuple[int, ...]) -> None:
         "From step",
         0,
         most,
-        min(int(text[:12]), most) if text.isdigit() else None,
+        min(int(text[:12]), most) if text.isdecimal() else None,
         key=f"fork.step.{run}.{text}",
         help="The step of the time slider, or any other one; empty for the newest.",
         placeholder=f"the newest: {steps[-1]:,}",
