@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from genlab.registry import Combination, Registry
 from genlab.sentinel.statistics import lasting
 from genlab.spec import KINDS
 
+LOG = logging.getLogger(__name__)
 Severity = Literal["serious", "warning"]
 SYMPTOMS: Registry[type[Symptom]] = Registry("symptom", "genlab.sentinel")
 
@@ -208,9 +210,12 @@ def look(history: History) -> list[Finding]:
     """What goes wrong in a run, the most serious first."""
     found = []
     for row in SYMPTOMS.rows():
-        if not row.value.fits(history):
+        try:
+            finding = row.value().look(history) if row.value.fits(history) else None
+        except Exception:
+            # One that cannot look must not hide what the others see.
+            LOG.exception("the symptom %r could not be looked for", row.name)
             continue
-        finding = row.value().look(history)
         if finding is not None:
             remedies = possible(history, finding.remedies)
             found.append(replace(finding, name=row.name, title=row.title, remedies=remedies))

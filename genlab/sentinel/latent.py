@@ -50,7 +50,7 @@ class PosteriorCollapse(Symptom):
             {"objective": "free_bits", "free_nats": 0.5},
         )
         # No warm-up and no smaller step makes a code worth fifty times its price.
-        remedies = [Remedy(f"β = 1 instead of {beta:g}, the ELBO", {"beta": 1.0}), free]
+        remedies = [Remedy("β = 1, the ELBO", {"beta": 1.0}), free]
         gentle = [
             free,
             Remedy(

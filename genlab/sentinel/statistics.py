@@ -84,7 +84,11 @@ def strongest(values: Floats) -> Rhythm | None:
         return None
     power = np.abs(np.fft.rfft(x * np.hanning(n)))[1 : n // 2] ** 2
     k = np.arange(1, len(power) + 1)
-    at = np.flatnonzero((k >= CYCLES) & (k <= n / 3))
+    # A slower cycle has a flank here, and no peak.
+    peaks = power >= np.concatenate([[0.0], power[:-1]])
+    at = np.flatnonzero((k >= CYCLES) & (k <= n / 3) & peaks)
+    if not len(at):
+        return None
     level = _level(k, power)
     peak = int(at[np.argmax(power[at] / level[at])])
     wide = max(2, round(0.15 * k[peak]))
