@@ -136,7 +136,9 @@ class Reconstructions(Probe):
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
-        return is_variational(model) and (data.meta.is_image or data.meta.dim == 2)
+        # The decoder may be a point, as a BiGAN's is: it is looked at, and no density of it.
+        both = issubclass(model, HasEncoder) and issubclass(model, HasDecoder)
+        return both and (data.meta.is_image or data.meta.dim == 2)
 
     def read(self, model: GenerativeModel, step: int) -> Reading:
         picture = self.data.meta.is_image
@@ -176,7 +178,7 @@ class LatentSpace(Probe):
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
-        return is_variational(model)
+        return issubclass(model, HasEncoder) and issubclass(model, HasDecoder)
 
     @property
     def series(self) -> tuple[Series, ...]:

@@ -58,11 +58,12 @@ class MapInfo:
     @property
     def quality(self) -> str:
         """How far neighbours can be believed, printed on the map."""
-        return f"trustworthiness {self.trustworthiness:.3f} · continuity {self.continuity:.3f}"
+        trust, whole = self.trustworthiness, self.continuity
+        return f"trustworthiness {trust:.3f} · continuity {whole:.3f} (k = {self.neighbours})"
 
     @property
     def caption(self) -> str:
-        """What the map is, with its quality: for a person, and read out by a screen reader."""
+        """What the map is; its quality stands on the map itself."""
         text = f"{self.method} of {len(self.xy):,} {self.space}"
         if np.isfinite(self.explained[0]):
             text += f" · variance shown {100 * sum(self.explained):.0f} %"
@@ -70,8 +71,9 @@ class MapInfo:
             text += f" · KL {self.loss:.3f} nats after {self.iterations:,} iterations"
         if self.stopped:
             text += " (stopped there)"
-        on = f", on {self.compared:,} of the points" if self.compared < len(self.xy) else ""
-        return f"{text} · {self.quality} (k = {self.neighbours}{on}; 1 is best)"
+        some = self.compared < len(self.xy)
+        on = f", from {self.compared:,} of the points" if some else ""
+        return f"{text} · on the map: how far its neighbours are to be believed, 1 is best{on}"
 
 
 def map_info(
@@ -180,7 +182,8 @@ def map_data(
         **(colours or by_class(info.label, info.classes, info.generated)),
         **generated_field(info.generated),
         "grey": GREY,
-        "words": info.caption,
+        # A screen reader has the canvas's words alone.
+        "words": f"{info.caption}: {info.quality}",
         "quality": info.quality,
         "axes": ["PC 1", "PC 2"] if np.isfinite(info.explained[0]) else None,
         **more,

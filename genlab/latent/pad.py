@@ -16,6 +16,8 @@ from genlab.models.base import HasCodebook, HasEncoder
 
 #: Codes on a pad, and draws of the prior that say how far it reaches.
 DOTS, DRAWS = 600, 400
+#: Draws that say what is typical of a prior.
+TYPICAL = 50
 #: Share of the extent that is added on each side.
 MARGIN = 0.1
 Array = NDArray[np.float64]
@@ -24,12 +26,15 @@ Array = NDArray[np.float64]
 def start(model: Any, seed: int = 0) -> Tensor:
     """Where a journey begins: at the prior's mean, or at a draw of it, (latent,).
 
-    The mean is no typical draw: a generator that never saw a code near it, or a decoder of
-    codebook entries, begins at a draw.
+    The mean may be no typical draw: a generator that never saw a code near it, a decoder of
+    codebook entries, and a prior that is thinner there than at any of some draws (a mixture,
+    between its parts) begin at a draw.
     """
     if isinstance(model, HasEncoder) and not isinstance(model, HasCodebook):
         found: Tensor = model.prior().mean.detach().reshape(-1).float()  # type: ignore[attr-defined]
-        return found
+        draws = prior_sample(model, TYPICAL, seed)  # type: ignore[arg-type]
+        if log_prior(model, found) >= min(log_prior(model, z) for z in draws):
+            return found
     return prior_sample(model, 1, seed)[0]
 
 

@@ -85,9 +85,11 @@ class FGAN(Adversarial):
     def defaults(cls) -> dict[str, Any]:
         # Where the critic saw no example its score must not grow on: f* of it is exponential (KL)
         # or a square (Pearson), the generator follows it outwards, and the game is lost within
-        # some hundred steps. The source's critics are of tanh as well. The rate falls to 0 as a
-        # generator that moves blurs what it has found.
-        return {"critic_activation": "tanh", "steps": 3000, "lr_last": 0.0}
+        # some hundred steps. The source's critics are of tanh as well. Its batches have 1,024
+        # examples, as p/q weighs them unevenly: with 128 KL found two Gaussians eight standard
+        # deviations apart on no seed of two, with 256 on both. The rate falls to 0 as a generator
+        # that moves blurs what it has found.
+        return {"critic_activation": "tanh", "batch": 256, "steps": 3000, "lr_last": 0.0}
 
     @cached_property
     def divergence(self) -> FDivergence:

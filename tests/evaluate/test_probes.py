@@ -30,6 +30,7 @@ SPECS = {
     "gan-moons": {"model": "gan", "data": "swiss_roll"},
     "dcgan-digits": {"model": "dcgan", "data": "digits"},
     "linear_gaussian": {"model": "linear_gaussian", "data": "gaussian"},
+    "bigan-digits": {"model": "bigan", "data": "digits"},
     "made": {"model": "made", "data": "digits", "binarise": "threshold"},
 }
 PANELS = {
@@ -41,6 +42,7 @@ PANELS = {
     "gan-moons": {"samples", "confidence", "latent"},
     "dcgan-digits": {"samples", "confidence", "latent", "calibration"},
     "linear_gaussian": {"samples", "reconstructions", "latent"},
+    "bigan-digits": {"samples", "reconstructions", "latent"},
     "made": {"samples"},
 }
 

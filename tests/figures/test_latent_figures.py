@@ -47,8 +47,13 @@ def test_the_caption_says_what_the_map_is_and_how_good():
     text = info().caption
     assert text.startswith("PCA of 12 posterior means (5-d)")
     assert "variance shown 75 %" in text
-    assert "trustworthiness 0.812 · continuity 0.938 (k = 10; 1 is best)" in text
-    assert "(k = 10, on 8 of the points; 1 is best)" in info(compared=8).caption
+    # The numbers stand on the map, and in the words that stand for it, once each.
+    quality = "trustworthiness 0.812 · continuity 0.938 (k = 10)"
+    assert "trustworthiness" not in text
+    assert "1 is best, from 8 of the points" in info(compared=8).caption
+    data = map_data(info(), "map")
+    assert data["quality"] == quality
+    assert data["words"].endswith(f": {quality}")
     stopped = info(iterations=300, stopped=True, loss=1.25).caption
     assert "KL 1.250 nats after 300 iterations (stopped there)" in stopped
 
@@ -72,7 +77,7 @@ def test_classes_have_a_colour_each_and_generated_points_stand_apart():
     assert numbers(data["colour"], np.uint8)[:10].tolist() == [0, 1, 2] * 3 + [0]
     assert numbers(data["generated"], np.uint8).tolist() == [0] * 10 + [1, 1]
     assert data["marks"] == {"A": 3}
-    assert data["words"] == info().caption
+    assert data["words"] == f"{info().caption}: {info().quality}"
     assert len(set(COLOURS)) == len(set(SYMBOLS)) == 10
 
 

@@ -48,6 +48,17 @@ def test_a_learned_mixture_is_summed_over_its_parts():
     assert pad.log_prior(vae, z) == pytest.approx(math.log(sum(parts)), abs=1e-5)
 
 
+def test_a_pad_begins_where_codes_of_the_prior_are():
+    assert pad.start(model("vae", latent=3)).tolist() == [0.0, 0.0, 0.0]
+    vae = model("vae", "plane", latent=2, prior="mixture", prior_components=2)
+    with torch.no_grad():
+        vae.prior_net.loc.copy_(torch.tensor([[-4.0, 0.0], [4.0, 0.0]]))
+        vae.prior_net.log_variance.fill_(-4.0)
+    # Between its two parts the prior has e^-400 of the density at either.
+    assert torch.equal(pad.start(vae, 3), prior_sample(vae, 1, 3)[0])
+    assert abs(abs(float(pad.start(vae, 3)[0])) - 4.0) < 1.0
+
+
 def test_a_code_with_a_category_is_likely_only_where_it_is_one():
     gan = model("infogan", latent=2, categories=4, codes=1)
     z = torch.tensor([0.5, -0.5, 0.0, 1.0, 0.0, 0.0, 0.25])

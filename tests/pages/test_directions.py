@@ -12,6 +12,7 @@ from genlab import latent, runs
 from genlab.latent.arithmetic import typical_length
 from genlab.latent.directions import directions_from, sefa
 from genlab.runs.saved import saved
+from genlab.ui.explore.directions import titled
 
 
 def captions(app):
@@ -101,7 +102,7 @@ def test_the_table_has_each_direction_with_its_score(visit, work, shelf):
     app = shown(visit, work, run=shelf["gan"], **{"t.part": "directions", "t.direction": "sefa 2"})
     listed = directions_from(result(shelf["gan"]))
     table = app.dataframe[0].value
-    assert list(table["direction"]) == [one.name for one in listed]
+    assert list(table["direction"]) == [titled(one.name) for one in listed]
     for shown_, one in zip(table["gain per identity"], listed, strict=True):
         assert one.score is not None
         assert shown_ == f"{one.score.ratio:+.2f} ± {one.score.se:.2f}"
@@ -152,10 +153,10 @@ def test_points_have_directions_too(visit, work, shelf):
     app = shown(visit, work, run=shelf["ring"], **{"t.part": "directions", "t.reach": "2"})
     assert app.slider(key="explore.directions.reach").value == 2.0
     names = list(app.dataframe[0].value["direction"])
-    assert {"principal 1", "principal 2", "sefa 1", "sefa 2"} <= set(names)
+    assert {*map(titled, ("principal 1", "principal 2", "sefa 1", "sefa 2"))} <= set(names)
     changed = set(app.dataframe[0].value["changes"])
     assert changed <= set(result(shelf["ring"])["attributes"])
-    assert dict(app.query_params)["t.direction"] == names[0]
+    assert titled(dict(app.query_params)["t.direction"]) == names[0]
 
 
 def test_a_name_is_asked_for(visit, work, shelf):

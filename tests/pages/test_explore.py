@@ -8,7 +8,9 @@ from sklearn.manifold import trustworthiness
 from streamlit.util import AttributeDictionary
 
 from genlab import runs
+from genlab.figures.latent import map_info
 from genlab.latent.codes import held_out
+from genlab.latent.projections import pca_place
 from genlab.runs.saved import saved
 
 KEYS = ("run", "step", "method", "n", "seed", "what", "dims")
@@ -38,7 +40,10 @@ def test_the_map_prints_scikit_learns_trustworthiness(visit, work, shelf, method
     found = result(app)
     assert len(found["xy"]) == 180
     score = trustworthiness(found["code"].astype(float), found["xy"], n_neighbors=10)
-    assert any(f"trustworthiness {score:.3f}" in text for text in captions(app))
+    drawn = map_info(found, method=method, space="posterior mean")
+    assert f"trustworthiness {score:.3f} " in drawn.quality
+    assert [text for text in captions(app) if "180 posterior means" in text]
+    assert not any("trustworthiness" in text for text in captions(app))
     view = runs.open_run(shelf["vae"])
     x = held_out(view.data()).x[found["index"]]
     mean = view.model().encode(x).mean.detach().numpy()
@@ -230,6 +235,23 @@ def test_a_set_shows_its_mean_and_is_saved_by_name(visit, work, shelf):
     row = next(r for r in saved(runs.files(), shelf["vae"]) if r["name"] == "curly")
     assert (row["kind"], row["n"]) == ("direction", 3)
     np.testing.assert_allclose(row["vector"], expected / np.linalg.norm(expected), atol=1e-5)
+
+
+def test_a_z_put_on_the_map_is_in_the_address_and_comes_from_it(visit, work, shelf):
+    size = runs.open_run(shelf["vae"]).model().latent
+    z = " ".join(["0.5", "-1.25", *["0"] * (size - 2)])
+    app = shown(visit, work, run=shelf["vae"], n="200", **{"t.guest": z})
+    while work():
+        app = app.run()
+    found = result(app)
+    at = pca_place(found["code"], found["xy"])(np.array([[float(v) for v in z.split()]]))[0]
+    where = ", ".join(f"{v:.3g}" for v in at)
+    assert any("P: a z of the address" in t and f"put at ({where})" in t for t in captions(app))
+    assert app.query_params["t.guest"] == z
+    app.button(key="explore.place.away").click().run()
+    assert "t.guest" not in app.query_params
+    app = shown(visit, work, run=shelf["vae"], n="200", **{"t.guest": "1 2"})
+    assert any("no code of this model" in text for text in captions(app))
 
 
 def test_an_empty_spot_is_decoded_and_says_how(visit, work, shelf):

@@ -75,6 +75,24 @@ class Directions(Tool):
             parts[part](scene, found)
 
 
+#: What the unsupervised directions are called: the first word of the name -> what is read.
+TITLES = {
+    "principal": "principal direction {} (PCA)",
+    "sefa": "steepest direction {} (SeFa)",
+}
+
+
+def titled(name: str) -> str:
+    """A direction's name as it is read; links and saved vectors keep the short one.
+
+    Example:
+        >>> titled("sefa 1"), titled("class 3")
+        ('steepest direction 1 (SeFa)', 'class 3')
+    """
+    word, _, number = name.partition(" ")
+    return TITLES[word].format(number) if word in TITLES and number.isdigit() else name
+
+
 def job_values(scene: Scene, probe: str) -> dict[str, Any]:
     """The values of the job ``directions`` for what is looked at."""
     query = scene.query
@@ -229,7 +247,7 @@ def table_of(found: list[Direction]) -> dict[str, list[Any]]:
         return text.format(s=one.score) if one.score is not None else "—"
 
     return {
-        "direction": [one.name for one in found],
+        "direction": [titled(one.name) for one in found],
         "found by": [KINDS[one.kind] for one in found],
         "held-out accuracy": [
             f"{one.accuracy:.1%} (guess {one.base:.1%})" if np.isfinite(one.accuracy) else "—"
@@ -263,6 +281,7 @@ def directions_part(scene: Scene, found: Mapping[str, Any]) -> None:
         names,
         index=names.index(asked) if asked in names else 0,
         key="explore.directions.name",
+        format_func=titled,
     )
     one = listed[names.index(str(name))]
     asked = remembered("reach", "3")

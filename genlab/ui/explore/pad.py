@@ -20,7 +20,7 @@ from genlab.latent.points import latent_of, point
 from genlab.latent.recording import NotExportable
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
 from genlab.ui.component import component
-from genlab.ui.explore.directions import job_values
+from genlab.ui.explore.directions import job_values, titled
 from genlab.ui.explore.jobs import result_of
 from genlab.ui.explore.keep import saved
 from genlab.ui.explore.routes import addresses, program_of
@@ -104,7 +104,7 @@ def axis(place: str, word: str, names: list[str], first: str) -> str:
     key = f"explore.{word}"
     if st.session_state.get(key) not in names:
         st.session_state[key] = asked if asked in names else first
-    chosen = st.selectbox(place, names, key=key)
+    chosen = st.selectbox(place, names, key=key, format_func=titled)
     remember(**{word: chosen})
     return str(chosen)
 
@@ -239,7 +239,7 @@ def pad_data(scene: Scene, place: Place, vectors: Mapping[str, Array]) -> dict[s
         "n": place.n,
         "z": [float(f"{v:.{DIGITS}g}") for v in z],
         "u": uv[0].tolist(),
-        "names": list(vectors),
+        "names": [titled(name) for name in vectors],
         "span": [pad.span(reach @ w, float(z @ w)) for w in uv],
         "dots": (shown @ uv.T).round(3).tolist(),
     }
@@ -291,7 +291,7 @@ def cosine(a: Array, b: Array) -> float:
 def numbers(scene: Scene, z: Tensor, vectors: Mapping[str, Array]) -> None:
     """z where it was let go: along the two directions, and how likely it is."""
     at = ", ".join(
-        f"{name} = {float(z.double().numpy() @ (v / np.linalg.norm(v))):.3g}"
+        f"{titled(name)} = {float(z.double().numpy() @ (v / np.linalg.norm(v))):.3g}"
         for name, v in vectors.items()
     )
     log_p = pad.log_prior(scene.model, z)

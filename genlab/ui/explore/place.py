@@ -8,10 +8,12 @@ import numpy as np
 import streamlit as st
 from torch import Tensor
 
+from genlab import latent
 from genlab.latent.codes import code_of
 from genlab.latent.projections import PROJECTIONS
+from genlab.models.base import HasDecoder
 from genlab.ui.explore.jobs import result_of
-from genlab.ui.explore.scene import Scene
+from genlab.ui.explore.scene import Scene, given_z, remember, remembered
 from genlab.ui.messages import plain
 
 #: Where the guest stands in the state of the page, and its letter on the map.
@@ -37,15 +39,51 @@ def place_button(scene: Scene, x: Tensor, words: str, z: Tensor | None = None) -
     )
     if method.place is None:
         st.caption(f"No place on this map: {method.alone}.")
+    if z is None:
+        st.caption("No link keeps this place: a picture is too large for an address, a z fits.")
     if pressed:
         st.session_state[SLOT] = {"run": scene.query.run, "x": x, "z": z, "words": words}
         st.rerun()
 
 
+def written(z: Tensor) -> str:
+    """A code as the URL has it.
+
+    Example:
+        >>> import torch
+        >>> written(torch.tensor([0.5, -1.23456]))
+        '0.5 -1.235'
+    """
+    return " ".join(f"{float(v):.4g}" for v in z)
+
+
+def _guest(scene: Scene) -> dict[str, Any] | None:
+    """Who was put on the map of this run; a z may come with the URL."""
+    guest: dict[str, Any] | None = st.session_state.get(SLOT)
+    if guest is None and remembered("guest") and isinstance(scene.model, HasDecoder):
+        z = given_z(int(scene.model.latent), "guest")
+        if z is None:
+            st.caption("The guest of the address is no code of this model; it was left out.")
+            return None
+        x = latent.decoded(scene.model, z[None])[0]
+        guest = {"run": scene.query.run, "x": x, "z": z, "words": "a z of the address"}
+        st.session_state[SLOT] = guest
+    if guest is None or guest["run"] != scene.query.run:
+        remember(guest=None)
+        return None
+    remember(guest=None if guest["z"] is None else written(guest["z"]))
+    return guest
+
+
+def _away() -> None:
+    st.session_state.pop(SLOT, None)
+    remember(guest=None)
+
+
 def guest_part(scene: Scene) -> dict[str, Any] | None:
     """The guest as the map draws it, with its place in words; None where there is none."""
-    guest = st.session_state.get(SLOT)
-    if guest is None or guest["run"] != scene.query.run:
+    guest = _guest(scene)
+    if guest is None:
         return None
     method = PROJECTIONS[scene.query.method]
     if method.place is None:
@@ -71,6 +109,6 @@ def guest_part(scene: Scene) -> dict[str, Any] | None:
             f"Take {LETTER} away",
             icon=":material/close:",
             key="explore.place.away",
-            on_click=lambda: st.session_state.pop(SLOT, None),
+            on_click=_away,
         )
     return {"letter": LETTER, "at": at}

@@ -257,10 +257,10 @@ def choice(word: str, titles: Mapping[str, str], first: str, *, label: str = "")
     return str(chosen)
 
 
-def given_z(size: int) -> Tensor | None:
-    """The z that the URL keeps for all tools (``t.z``), (size,); None where there is none."""
+def given_z(size: int, word: str = "z") -> Tensor | None:
+    """The z that the URL keeps, for all tools as ``t.z``, (size,); None where there is none."""
     try:
-        found = [float(word) for word in remembered("z").split()]
+        found = [float(number) for number in remembered(word).split()]
     except ValueError:
         return None
     sound = len(found) == size and all(math.isfinite(v) for v in found)

@@ -14,9 +14,10 @@ from genlab import latent
 from genlab.data.base import DataMeta
 from genlab.latent.film import FORMS, to_and_fro
 from genlab.latent.geodesic import curve_length
+from genlab.latent.pad import start
 from genlab.latent.points import latent_of, point
 from genlab.latent.travel import sheet, traversal, usage, walk
-from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
+from genlab.models.base import GenerativeModel, HasDecoder
 from genlab.ui import pictures
 from genlab.ui.explore.jobs import result_of
 from genlab.ui.explore.scene import (
@@ -84,10 +85,8 @@ def bases(scene: Scene) -> dict[str, Tensor]:
         at = latent_of(point(scene.model, scene.data, scene.codes, int(row)), scene.codes)
         if at is not None:
             found["z of A"] = at
-    if isinstance(scene.model, HasEncoder):
-        return found | {"z = 0": torch.zeros(scene.model.latent)}  # type: ignore[attr-defined]
-    draw = latent.prior_sample(scene.model, 1, scene.query.seed)[0]
-    return found | {"a draw of the prior": draw}
+    begin = start(scene.model, scene.query.seed)
+    return found | {"a draw of the prior" if begin.any() else "z = 0": begin}
 
 
 def base_of(scene: Scene) -> tuple[Tensor, str]:
