@@ -164,6 +164,13 @@ def _no_path(model: Any, data: Dataset) -> str:
     return ""
 
 
+def _plane(x: Tensor, label: list[int], names: list[str], data: Dataset) -> dict[str, Any]:
+    """Points by their first two entries, in the units and by the names of the columns."""
+    meta = data.meta
+    box = meta.original(box_of(data))
+    return points(meta.original(x)[:, :2], label, names, [meta.axis(0), meta.axis(1)], box[:, :2])
+
+
 def _samples(made: Tensor, data: Dataset, model: Any) -> Picture:
     fixed = "seeded z" if isinstance(model, HasDecoder) else "its own random numbers"
     told = "; classes in turn" if isinstance(model, HasLabels) else ""
@@ -177,9 +184,7 @@ def _samples(made: Tensor, data: Dataset, model: Any) -> Picture:
         payload = histogram({"held-out": x, "generated": made}, low, high, 60, "x")
         return Picture("histogram", TITLES["samples"], payload, note)
     label = [0] * len(x) + [1] * len(made)
-    payload = points(
-        torch.cat([x, made]), label, ["held-out", "generated"], ["x₁", "x₂"], box_of(data)
-    )
+    payload = _plane(torch.cat([x, made]), label, ["held-out", "generated"], data)
     return Picture("points", TITLES["samples"], payload, note)
 
 
@@ -198,7 +203,7 @@ def _paths(part: str, model: Any, data: Dataset, ends: Tensor, y: Tensor | None 
     held_out = (data.test if len(data.test) else data.validation).x[:CLOUD]
     label = [0] * len(held_out) + [i + 1 for i in range(len(lines)) for _ in range(knots)]
     names = ["held-out", *(f"path {i + 1}" for i in range(len(lines)))]
-    payload = points(torch.cat([held_out, x]), label, names, ["x₁", "x₂"], box_of(data))
+    payload = _plane(torch.cat([held_out, x]), label, names, data)
     return Picture("points", title, payload, note)
 
 
@@ -216,7 +221,7 @@ def _pairs(x: Tensor, back: Tensor, db: Tensor, data: Dataset, how: str) -> Pict
         return Picture("histogram", title, payload, note)
     label = [0] * len(x) + [1] * len(back)
     names = ["held-out", "reconstruction"]
-    payload = points(torch.cat([x, back]), label, names, ["x₁", "x₂"], box_of(data))
+    payload = _plane(torch.cat([x, back]), label, names, data)
     return Picture("points", title, payload, note)
 
 

@@ -16,7 +16,7 @@ from genlab.models.labels import held_at
 from genlab.random import scope
 from genlab.spec import RunSpec
 
-CLOUD, CROWD, SHOWN = 200, 2000, 24
+CLOUD, CROWD, SHOWN, LETTERS = 200, 2000, 24, 40
 
 
 def is_wide(data: Dataset) -> bool:
@@ -103,13 +103,18 @@ class TableSamples(Wide):
         far = wasserstein_line(real, x)
         meta, shown = self.data.meta, slice(SHOWN)
         unit = "standard deviations" if meta.scale else "data units"
+        names = [meta.axis(k) for k in range(meta.dim)][shown]
+        # Long names would stand over each other: numbers then, which the note explains.
+        long = sum(map(len, names)) > LETTERS
         bars = {
-            "x": [meta.axis(k) for k in range(meta.dim)][shown],
+            "x": [str(k) for k in range(1, len(names) + 1)] if long else names,
             "y": short(far[shown]),
             "x_title": "",
             "y_title": f"W₁ ({unit})",
         }
         note = f"W₁ of {len(real)} held-out and {len(x)} generated rows, each column by itself"
+        if long:
+            note += ". " + ", ".join(f"{k}: {name}" for k, name in enumerate(names, 1))
         if meta.dim > SHOWN:
             note += f"; the first {SHOWN} of {meta.dim} columns"
         return Reading(
