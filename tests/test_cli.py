@@ -358,3 +358,33 @@ def test_a_formula_that_begins_with_a_minus_is_said_how_to_write(
     code, _, told = call(capsys, *game, "--formula=-(u-1)^2")
     assert code != 0
     assert "must be convex" in told
+
+
+def test_own_data_are_added_trained_on_listed_and_deleted(capsys, tmp_path) -> None:
+    rows = [
+        "a;b;kind",
+        *(f"{k / 7:.3f};{k % 5};{'uv'[k % 2]}".replace(".", ",") for k in range(40)),
+    ]
+    path = tmp_path / "my table.csv"
+    path.write_text("\n".join(rows))
+    code, (added,), _ = call(capsys, "data", "add", str(path), "--with", "label=kind")
+    assert code == 0
+    assert (added["name"], added["n"], added["shape"]) == ("my table", 40, [2])
+    assert (added["classes"], added["likelihood"]) == (["u", "v"], "gaussian_learned")
+    small = ["--model", "vae", "--data", "own", "--steps", "5", "--batch", "8", "--quiet"]
+    code, (answer,), _ = call(capsys, "train", *small, "--set", "my table")
+    assert (code, answer["status"]) == (0, "done")
+    assert runs.open_run(answer["run"]).spec.flat()["set"] == added["set"]
+    assert call(capsys, "data", "list")[1][0]["set"] == added["set"]
+    code, (gone,), _ = call(capsys, "data", "delete", "my table")
+    assert gone == {"set": added["set"], "deleted": True, "runs": [answer["run"]]}
+    assert genlab.load(answer["run"]).sample(2).shape == (2, 2)
+    for words, said in (
+        (("data", "delete", "my table"), "allowed: nothing yet"),
+        (("data", "add", str(tmp_path / "none.csv")), "No such file"),
+        (("data", "add", str(path), "--with", "side=28"), "allowed: columns, label"),
+        (("data", "add", str(path), "--name", "../x"), "is no name"),
+    ):
+        code, out, error = call(capsys, *words)
+        assert (code, out) == (2, [])
+        assert said in error

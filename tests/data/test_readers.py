@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_iris
 
-from genlab.data.readers import READERS, read
+from genlab.data.readers import READERS, Examples, Reader, read
 from genlab.data.readers.base import BYTES
 from genlab.errors import DataError, SpecError
 from tests.data import test_uploads
@@ -406,3 +406,24 @@ def test_every_reader_is_a_row_with_options_of_its_own() -> None:
         assert row.summary.endswith(".")
         for option in row.value.Options.table():
             assert option.parse(option.default) == option.default
+
+
+def test_a_format_is_added_by_one_row() -> None:
+    @READERS.register("lines", title="Lines", summary="JSON lists, one a line.")
+    class Lines(Reader):
+        @classmethod
+        def takes(cls, content: bytes) -> bool:
+            return content.startswith(b"[")
+
+        @classmethod
+        def read(cls, content: bytes, options: object, progress: object = None) -> Examples:
+            x = np.array([json.loads(line) for line in content.splitlines()], dtype=np.float64)
+            return Examples(x, columns=("a", "b"))
+
+    content = b"\n".join(b"[%d, %d]" % (k, k * k) for k in range(20))
+    try:
+        assert read(content).x[3].tolist() == [3.0, 9.0]
+    finally:
+        READERS.unregister("lines")
+    with pytest.raises(DataError):
+        read(content)
