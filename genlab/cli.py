@@ -248,6 +248,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 def _show(arguments: argparse.Namespace) -> int:
     from genlab import runs
+    from genlab.runs.findings import told
 
     view = runs.open_run(arguments.run, paths=True)
     events = [{"step": r.step, "time": r.time, **r.payload} for r in view.read(kinds={"event"})]
@@ -261,6 +262,7 @@ def _show(arguments: argparse.Namespace) -> int:
             "snapshots": list(view.snapshots()),
             "frames": view.frames(),
             "events": events,
+            "findings": told(view),
         }
     )
     return 0

@@ -107,3 +107,22 @@ def _offer(
         return None
     words = forks.in_words(forks.difference(view.spec, after))
     return Offer(at, changes, words, remedy.text) if words else None
+
+
+def told(view: RunView) -> list[dict[str, Any]]:
+    """What goes wrong in a run, as plain values for JSON."""
+    return [
+        {
+            "name": one.name,
+            "title": one.title,
+            "severity": one.severity,
+            "since": one.since,
+            "evidence": list(one.evidence),
+            "cause": one.cause,
+            "forks": [
+                {"step": offer.step, "changes": dict(offer.changes), "text": offer.text}
+                for offer in offers(view, one)
+            ],
+        }
+        for one in Sentry(view.id).look(view)
+    ]

@@ -1,0 +1,122 @@
+"""The sentinel on real runs: planted failures are seen, healthy runs raise no alarm."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from genlab import cli, runs
+from genlab.runs import foreground
+from genlab.runs.findings import Sentry, offers, told
+from genlab.runs.store import Record
+
+RING = {"model": "gan", "data": "ring"}
+DIGITS = {"model": "vae", "data": "digits"}
+#: One mode on the line, small nets, momentum: the textbook's game that goes round.
+ROUND = {"model": "gan", "data": "gaussian", "dim": 1, "mean": 2, "std": 0.2}
+ROUND |= {"hidden": 16, "layers": 1, "latent": 1, "lr": 1e-3, "beta1": 0.9}
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "ensure_supervisor", lambda: None)
+    runs.configure("memory:", tmp_path / "files")
+    yield tmp_path
+    runs.configure()
+
+
+def found(view):
+    return {one.name: one for one in Sentry(view.id).look(view)}
+
+
+@pytest.mark.parametrize(
+    ("values", "name", "steps"),
+    [
+        ({**DIGITS, "objective": "beta", "beta": 50, "latent": 8}, "posterior_collapse", 400),
+        ({**DIGITS, "lr": 1.0}, "diverged", 50),
+        ({**RING, "objective": "lsgan", "lr": 1.0, "hidden": 64}, "exploding", 400),
+        (
+            {**RING, "lr": 0.03, "beta1": 0.9, "hidden": 64, "data": "gaussian"},
+            "mode_collapse",
+            800,
+        ),
+        (ROUND, "oscillation", 6000),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_planted_failure_is_seen(home, values, name, steps):
+    view = foreground.train({**values, "steps": steps})
+    seen = found(view)
+    assert name in seen
+    assert seen[name].remedies
+    for offer in offers(view, seen[name]):
+        assert offer.step in view.snapshots()
+        assert offer.step <= max(seen[name].since, view.snapshots()[0])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {**DIGITS, "latent": 8, "steps": 600},
+        {**RING, "lr": 1e-3, "steps": 1500},
+        {**RING, "lr": 1e-3, "steps": 1500, "seed": 1},
+        {"model": "vae", "data": "moons", "steps": 500},
+    ],
+    ids=lambda values: f"{values['model']}-{values['data']}-{values.get('seed', 0)}",
+)
+def test_a_healthy_run_raises_no_alarm(home, values):
+    assert found(foreground.train(values)) == {}
+
+
+def test_a_remedy_heals(home):
+    view = foreground.train({**DIGITS, "objective": "beta", "beta": 50, "latent": 8, "steps": 400})
+    (offer,) = [
+        one for one in offers(view, found(view)["posterior_collapse"]) if "beta" in one.changes
+    ]
+    child = runs.fork(view.id, offer.step, offer.changes)
+    runs.store().claim("test:1", child)
+    healed = foreground._perform(child, ())
+    assert healed.row.status == "done"
+    assert found(healed) == {}
+    kl = [r.payload["val_kl"] for r in healed.read(limit=9999) if "val_kl" in r.payload]
+    assert kl[-1] > 1.0
+
+
+def test_records_are_read_by_cursor_and_judged_only_when_there_are_new_ones(home, monkeypatch):
+    view = foreground.train({**DIGITS, "steps": 30})
+    asked = []
+    real = view.read
+    monkeypatch.setattr(
+        view, "read", lambda after, **rest: (asked.append(after), real(after=after, **rest))[1]
+    )
+    sentry = Sentry(view.id)
+    sentry.look(view)
+    end = asked[-1]
+    assert end > 0
+    asked.clear()
+    sentry.look(view)
+    assert asked == [end]
+    runs.store().append(view.id, [Record(31, "scalars", {"elbo": -20.0})])
+    asked.clear()
+    sentry.look(view)
+    assert asked[0] == end < asked[1]
+
+
+def test_a_fork_that_begins_late_is_given_half_of_the_run_again(home):
+    view = foreground.train({**DIGITS, "objective": "beta", "beta": 50, "steps": 400})
+    one = found(view)["posterior_collapse"]
+    last = view.snapshots()[-2]
+    late = offers(view, type(one)(**{**vars(one), "since": last}))
+    assert late
+    assert all(offer.changes["steps"] == offer.step + 200 for offer in late if offer.step == last)
+    assert all(offer.step == last for offer in late)
+
+
+def test_show_tells_what_was_found(home, capsys):
+    view = foreground.train({**DIGITS, "lr": 1.0, "steps": 50})
+    cli.main(["show", view.id])
+    (one,) = json.loads(capsys.readouterr().out.splitlines()[-1])["findings"]
+    assert one == json.loads(json.dumps(told(view)[0]))
+    assert (one["name"], one["severity"]) == ("diverged", "serious")
+    assert {"step": 0, "changes": {"lr": 0.1}}.items() <= one["forks"][0].items()
