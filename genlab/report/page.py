@@ -17,7 +17,18 @@ from genlab.figures.data import sheet
 from genlab.figures.live import number
 from genlab.measure import Picture
 from genlab.report.make import Curves, Report, Side
-from genlab.report.tables import CAUTION, REFEREE, SEED, N, alike, compared, sameness, shown, table
+from genlab.report.tables import (
+    CAUTION,
+    REFEREE,
+    SEED,
+    N,
+    alike,
+    apart,
+    compared,
+    sameness,
+    shown,
+    table,
+)
 from genlab.runs.files import plain, png
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -71,7 +82,7 @@ def html(report: Report) -> str:
         f"<p>{escape(alike([side.budget for side in sides]))}</p>",
         _budgets(sides),
         "<h2>Side by side</h2>",
-        *(f"<p>{escape(w)}</p>" for w in sameness({s.title: s.shown for s in sides})),
+        f"<p>{escape(_same(sides))}</p>",
         _pictures(sides),
         "<h2>On held-out examples</h2>",
         _metrics(report),
@@ -148,6 +159,14 @@ def _budgets(sides: Sequence[Side]) -> str:
     ]
     rows.append(["all", *(f"{side.budget.total:,}" for side in sides)])
     return _table(["learned numbers", *(side.title for side in sides)], rows)
+
+
+def _same(sides: Sequence[Side]) -> str:
+    said = [
+        *sameness({side.title: side.shown for side in sides}),
+        apart({side.title: side.step for side in sides}),
+    ]
+    return " ".join(filter(None, said))
 
 
 def _pictures(sides: Sequence[Side]) -> str:

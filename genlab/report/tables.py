@@ -102,6 +102,21 @@ def joined(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {key: value for one in results for key, value in one.items()} | {"metrics": rows}
 
 
+def apart(at: Mapping[str, int]) -> str:
+    """What must be said where the runs' snapshots are not of one step; empty where they are.
+
+    Example:
+        >>> apart({"A": 110, "B": 71})
+        'Not the same step: the nearest snapshots are A after step 110, B after step 71.'
+        >>> apart({"A": 110, "B": 110})
+        ''
+    """
+    if len(set(at.values())) < 2:
+        return ""
+    steps = ", ".join(f"{title} after step {step:,}" for title, step in at.items())
+    return f"Not the same step: the nearest snapshots are {steps}."
+
+
 def alike(found: Sequence[duel.Budget]) -> str:
     """What the nets have in common, in a sentence.
 

@@ -14,7 +14,7 @@ from genlab.figures.style import GREY
 from genlab.measure import Picture
 from genlab.registry import MODELS
 from genlab.report import called
-from genlab.report.tables import sameness
+from genlab.report.tables import apart, sameness
 from genlab.runs.files import plain as plain_values
 from genlab.runs.store import RunRow
 from genlab.ui import pictures
@@ -63,8 +63,9 @@ def side_by_side(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
         for row in rows
     }
     titles = called(rows)
-    for word in sameness({titles[run]: one for run, one in found.items()}):
-        st.caption(plain(word))
+    said = sameness({titles[run]: one for run, one in found.items()})
+    said.append(apart({titles[row.id]: at[row.id] for row in rows}))
+    st.caption(plain(" ".join(filter(None, said))))
     for part, title in TITLES.items():
         if not any(part in one.pictures for one in found.values()):
             reasons = {one.missing.get(part, "") for one in found.values()}

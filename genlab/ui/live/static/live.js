@@ -498,7 +498,11 @@ class View {
       for (const [id, cell] of panel.cells) {
         const run = this.runs.get(id), steps = run?.frames[name] ?? [];
         // A thousandth of a step: seconds there and back again may fall short of it.
-        cell.show(steps[live ? steps.length - 1 : Math.max(0, floorIndex(steps, seconds ? this.stepOf(run, shown) + 1e-3 : shown))]);
+        const at = seconds ? this.stepOf(run, shown) + 1e-3 : shown;
+        let index = live ? steps.length - 1 : Math.max(0, floorIndex(steps, at));
+        // One run goes back in time; several are compared at what is nearest to the slider.
+        if (!live && this.runs.size > 1 && index + 1 < steps.length && steps[index + 1] - at < at - steps[index]) index++;
+        cell.show(steps[index]);
       }
     }
   }
