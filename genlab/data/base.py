@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -170,6 +170,11 @@ class DataSource(abc.ABC):
     @abc.abstractmethod
     def meta(cls, options: spec.Options) -> DataMeta:
         """What is known before loading; cheap."""
+
+    @classmethod
+    def idle(cls, values: Mapping[str, Any]) -> frozenset[str]:
+        """The options that change nothing where the others have these values: no form asks."""
+        return frozenset()
 
     @classmethod
     @abc.abstractmethod

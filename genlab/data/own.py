@@ -13,6 +13,7 @@ import json
 import math
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, ClassVar
 
@@ -345,10 +346,14 @@ def proposal(known: Description, support: str) -> Proposal:
     return Proposal("likelihood", "gaussian_learned", why)
 
 
+def is_grey(known: Description) -> bool:
+    """Whether the examples are pictures of grey levels, which may be made 0 and 1."""
+    return known.is_image and known.shape[0] == 1 and known.values in {"levels", "unit"}
+
+
 def meta_of(known: Description, options: Any) -> DataMeta:
     """What a set is under these options."""
-    grey = known.is_image and known.shape[0] == 1 and known.values in {"levels", "unit"}
-    binary = known.values == "binary" or (grey and options.binarise != "none")
+    binary = known.values == "binary" or (is_grey(known) and options.binarise != "none")
     support = "binary" if binary else "real" if known.real else "unit"
     turned = known.real and options.standardise
     what = "pictures" if known.is_image else "rows"
@@ -388,6 +393,14 @@ class Own(DataSource):
         if known is None:
             raise SpecError.unknown("set", options.set, (one.id for one in stored()))
         return meta_of(known, options)
+
+    @classmethod
+    def idle(cls, values: Mapping[str, Any]) -> frozenset[str]:
+        known = described(identified(str(values.get("set") or "")))
+        if known is None:
+            return frozenset()
+        able = {"standardise": known.real, "binarise": is_grey(known)}
+        return frozenset(name for name, may in able.items() if not may)
 
     @classmethod
     def load(cls, options: Any, progress: Progress | None = None) -> Dataset:

@@ -250,7 +250,7 @@ def obstacle(values: Mapping[str, Any]) -> str | None:
     if (why := impossible(values)) or values.get("download"):
         return why
     data = values["data"]
-    own = sorted(option_names(data) - {"download"})
+    own = sorted((option_names(data) - {"download"}) & set(values))
     try:
         looked_at(data, tuple((name, values[name]) for name in own), PREVIEWED)
     except DataError as error:
@@ -284,5 +284,6 @@ def data_part(data: str, given: Mapping[str, Any]) -> dict[str, Any]:
             first = row.parse(given.get(row.name, row.default))
         except SpecError:
             first = row.default
-        values[row.name] = widget(row, f"{PREFIX}data.{data}.{row.name}", first)
+        if row.name not in DATASETS[data].idle(values):
+            values[row.name] = widget(row, f"{PREFIX}data.{data}.{row.name}", first)
     return values

@@ -51,6 +51,7 @@ def bring() -> None:
         help="; ".join(f"{row.title}: {row.summary[:-1]}" for row in READERS.rows()),
     )
     if file is None:
+        forget()
         st.caption(
             "Numbers as a table (CSV), arrays (npz: x, and y for labels), or pictures (ZIP; a "
             f"folder is a class), up to {most} MB here; larger ones by `python -m genlab data "
@@ -105,6 +106,12 @@ def opened(content: bytes, file: str, values: Mapping[str, Any]) -> Examples:
     if isinstance(found, GenlabError):
         raise found
     return found
+
+
+def forget() -> None:
+    """Let go of what was read: it may be large."""
+    for word in ("key", "found", "offered"):
+        st.session_state.pop(f"{KEY}{word}", None)
 
 
 def shown(found: Examples) -> None:
@@ -165,8 +172,7 @@ def saving(found: Examples, first: str) -> None:
         f"{plain(made.name)} is stored as {made.id}: {counted(made.n, 'example')}."
     )
     memory[f"{KEY}round"] += 1
-    for word in ("key", "found", "offered"):
-        memory.pop(f"{KEY}{word}", None)
+    forget()
     choose(made.id)
     st.rerun()
 

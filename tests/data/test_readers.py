@@ -135,7 +135,7 @@ def test_the_label_can_be_chosen_and_numbers_can_be_classes() -> None:
     assert read(as_csv(rows), {"label": "none"}).columns == ("a", "target", "k")
     with pytest.raises(DataError, match=r"no column 'z' for the label.*'a', 'target', 'k'"):
         read(as_csv(rows), {"label": "z"})
-    with pytest.raises(SpecError, match="side = 28"):
+    with pytest.raises(SpecError, match="'side' is not possible: allowed: columns, label"):
         read(as_csv(rows), {"side": 28})
 
 
@@ -247,6 +247,13 @@ def lying() -> bytes:
     return as_zip({"x.npy": out.getvalue() + bytes(100)})
 
 
+def as_flat(x: np.ndarray) -> bytes:
+    """An array of zeros, squeezed to nearly nothing."""
+    out = io.BytesIO()
+    np.savez_compressed(out, x=x)
+    return out.getvalue()
+
+
 def short_array() -> bytes:
     out = io.BytesIO()
     np.lib.format.write_array(out, np.zeros((100, 4)))
@@ -325,6 +332,10 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "objects": (object_array, "which would have to be unpickled"),
     "lying array": (lying, "at most 200,000 examples"),
+    "array bomb": (
+        lambda: as_flat(np.zeros((150_000, 400), np.float32)),
+        "at most 128 MB are read",
+    ),
     "short array": (short_array, "is cut off: "),
     "damaged array": (damaged, "damaged|cut off"),
     "complex": (lambda: as_npz(x=np.zeros((20, 2), complex)), "holds complex128, no numbers"),

@@ -28,6 +28,8 @@ Progress = Callable[[float, str], None]
 BYTES, UNFOLDED, FILES = 64 * 2**20, 512 * 2**20, 100_000
 #: Examples at least, so that some can be held out, and at most; numbers of all examples together.
 FEWEST, MOST, NUMBERS = 10, 200_000, 64 * 2**20
+#: Bytes of an array as it is unfolded.
+ARRAY = 128 * 2**20
 #: Columns of a table; classes of labels; signs of a name.
 COLUMNS, CLASSES, SIGNS = 500, 200, 40
 

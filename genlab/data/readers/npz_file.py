@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genlab.data.readers.base import (
+    ARRAY,
     COLUMNS,
     FEWEST,
     READERS,
@@ -66,6 +67,12 @@ def array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
             raise refuse(f"an entry of {name!r} has {kind.itemsize:,} bytes", HINT)
         room(n, each)
         size = n * each * kind.itemsize
+        if size > ARRAY:
+            raise refuse(
+                f"the array {name!r} has {size / 2**20:,.0f} MB; at most {ARRAY // 2**20} MB are "
+                "read",
+                "Send fewer examples, or pictures as 8 bits (uint8).",
+            )
         try:
             body = stream.read(size)
         except (zipfile.BadZipFile, OSError, EOFError, ValueError) as error:
