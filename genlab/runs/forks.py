@@ -93,7 +93,14 @@ def changed(spec: RunSpec, changes: Mapping[str, Any]) -> RunSpec:
         if why and row.parse(value) != before[name]:
             raise SpecError(name, value, f"{why}; {ELSE}")
         values[name] = value
-    return RunSpec.build(**values)
+    try:
+        return RunSpec.build(**values)
+    except SpecError as error:
+        part = rows[error.option][0] if error.option in rows else ""
+        if part not in FIXED:
+            raise
+        allowed = f"{error.allowed}; {FIXED[part]}; {ELSE}"
+        raise SpecError(error.option, error.value, allowed) from None
 
 
 def difference(before: RunSpec, after: RunSpec) -> dict[str, tuple[Any, Any]]:

@@ -201,6 +201,13 @@ def test_what_a_snapshot_does_not_allow_is_refused_before_anything_starts(
     assert sorted(path.name for path in (place / "runs").iterdir()) == before
 
 
+def test_an_objective_that_this_model_cannot_have_is_refused_with_the_reason() -> None:
+    spec = RunSpec.build(model="dcgan", data="digits", width=8)
+    with pytest.raises(SpecError, match=r"batch normalisation.*very model.*Vary") as error:
+        forks.changed(spec, {"objective": "wgan_gp"})
+    assert error.value.option == "spectral"
+
+
 def test_the_same_value_is_no_change() -> None:
     parent = foreground.train(VAE)
     row = runs.store().get(runs.fork(parent.id, 8, {**parent.row.spec, "latent": "2"}))
