@@ -63,7 +63,7 @@ watch(row)
 def dashboard() -> None:
     """The live component; the slider's step goes into the URL when it is let go."""
     text = st.query_params.get("step", "")
-    given = min(int(text), row.steps) if text.isdigit() else None
+    given = min(int(text[:12]), row.steps) if text.isdecimal() else None
     step = live([row], step=given, key=f"live.{row.id}", play=lambda: toggle(row.id))
     state.write({"run": row.id, "step": step})
 

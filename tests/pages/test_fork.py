@@ -78,6 +78,13 @@ def test_what_is_changed_is_said_before_and_after(visit, parent):
     assert not page.exception
 
 
+@pytest.mark.parametrize("step", ["²", "9" * 5000, "-3", "x"])
+def test_a_step_that_is_none_breaks_nothing(visit, parent, step):
+    app = opened(visit, parent.id, step=step)
+    assert not app.exception
+    assert app.button(key="fork.go").label == "Fork it"
+
+
 def test_at_its_end_a_run_is_given_more_steps(visit, parent):
     app = opened(visit, parent.id)
     field = app.number_input(key=f"fork.step.{parent.id}.")
