@@ -194,6 +194,13 @@ class LogJointModel(GenerativeModel[O], HasDraws, Bayesian):
         rows = self.rows[torch.randint(len(self.rows), (n,))]
         return self.predict(self.target().constrain(theta), rows).float()
 
+    def replicate(self, n: int) -> tuple[Tensor, Tensor]:
+        theta = self.draws.flatten(0, 1)
+        theta = theta[torch.randint(len(theta), (n,))]
+        rows, many = self.rows, len(self.rows)
+        each = self.target().constrain(theta.repeat_interleave(many, 0))
+        return rows, self.predict(each, rows.repeat(n, 1)).view(n, many, -1)
+
     def numbers(self) -> dict[str, Tensor]:
         found = {}
         for name, value in self.target().constrain(self.draws).items():

@@ -64,6 +64,11 @@ class HasDraws(abc.ABC):
         """The draws of each number of θ by name (``weights[0]``), (n, chains)."""
 
     @abc.abstractmethod
+    def replicate(self, n: int) -> tuple[Tensor, Tensor]:
+        """The rows seen, (N, *data_shape), and n times as many drawn anew, each time at one draw
+        of θ, (n, N, *data_shape)."""
+
+    @abc.abstractmethod
     def truth(self) -> Truth | None:
         """The exact posterior, where it can be computed."""
 

@@ -1,0 +1,199 @@
+"""The posterior of a model's parameters: draws of two of them, and what they predict."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from genlab import runs
+from genlab.data.base import DataMeta
+from genlab.errors import GenlabError
+from genlab.evaluate.predictive import checks
+from genlab.figures.posterior import Density, pair_figure
+from genlab.models.base import GenerativeModel
+from genlab.models.bayesian import HasDraws, Truth
+from genlab.registry import ALGORITHMS
+from genlab.ui import pictures
+from genlab.ui.cards import name as named
+from genlab.ui.explore.scene import Scene, model_at, remember, remembered
+from genlab.ui.explore.tools import TOOLS, Tool
+from genlab.ui.messages import fragment, plain
+
+#: Draws of each run that are shown; tables drawn anew for the check; numbers of θ in the table.
+SHOWN, TABLES, LISTED = 800, 200, 40
+NOBODY = "no other run"
+
+
+@TOOLS.register("posterior", title="Posterior")
+class Posterior(Tool):
+    """Draws of two chosen parameters over the exact density, beside another run's, and a check."""
+
+    icon = ":material/scatter_plot:"
+    order = 5
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], meta: DataMeta) -> bool:
+        return issubclass(model, HasDraws)
+
+    def draw(self, scene: Scene) -> None:
+        posterior_part(scene)
+
+
+def others(scene: Scene) -> dict[str, str]:
+    """Runs of the same model on the same data, run -> title: those of another algorithm first."""
+    mine = runs.open_run(scene.query.run).spec
+    found = []
+    for row in runs.store().runs():
+        if row.id == scene.query.run or row.spec.get("model") != mine.model:
+            continue
+        try:
+            view = runs.open_run(row.id)
+            spec = view.spec
+        except GenlabError:
+            continue
+        same = (spec.data, spec.data_options, spec.model_options) == (
+            mine.data,
+            mine.data_options,
+            mine.model_options,
+        )
+        if same and view.snapshots():
+            title = f"{named(row)} · {ALGORITHMS.row(spec.algorithm).title}"
+            found.append((spec.algorithm == mine.algorithm, row.id, title))
+    return {run: title for _, run, title in sorted(found, key=lambda one: one[0])}
+
+
+def numbers_of(model: HasDraws) -> dict[str, Any]:
+    """All draws of each number, (n,), evenly thinned to those that are shown."""
+    found = {}
+    for name, x in model.numbers().items():
+        flat = x.flatten()
+        found[name] = flat[:: -(-len(flat) // SHOWN)].double().numpy()
+    return found
+
+
+def exact_density(truth: Truth | None, names: tuple[str, str]) -> Density | None:
+    """The exact density of two numbers, all others integrated out; None where it is not known."""
+    if truth is None or not set(names) <= set(truth.names):
+        return None
+    first, second = (truth.names.index(name) for name in names)
+    density = truth.density
+    for axis in reversed(range(density.dim())):
+        if axis not in (first, second):
+            density = density.sum(axis) * float(truth.axes[axis][1] - truth.axes[axis][0])
+    if first > second:
+        density = density.T
+    x, y = (truth.axes[k].double().numpy() for k in (first, second))
+    values = density.double().numpy()
+    # The grid reaches far beyond where there is anything to see.
+    seen = values > 1e-6 * values.max()
+    rows, columns = (np.flatnonzero(seen.any(axis=k)) for k in (1, 0))
+    across, up = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    return Density(x[across], y[up], values[across, up])
+
+
+def one_of(label: str, word: str, options: list[str], first: str, **more: Any) -> str:
+    """A choice that the URL keeps."""
+    asked = remembered(word, first)
+    place = options.index(asked if asked in options else first)
+    chosen = str(st.selectbox(label, options, place, key=f"explore.posterior.{word}", **more))
+    remember(**{word: chosen})
+    return chosen
+
+
+@fragment()
+def posterior_part(scene: Scene) -> None:
+    """The choice of two parameters, their draws, and what all of them predict."""
+    model = scene.model
+    draws = numbers_of(model)
+    names = list(draws)
+    left, middle, right = st.columns(3)
+    with left:
+        x = one_of("Across", "par_x", names, names[0])
+    with middle:
+        rest = [name for name in names if name != x] or names
+        y = one_of("Up", "par_y", rest, rest[0])
+    beside = others(scene)
+    with right:
+        # An algorithm of another kind is the referee that one asks for first.
+        referee = one_of(
+            "Beside",
+            "par_run",
+            [*beside, NOBODY],
+            next(iter(beside), NOBODY),
+            format_func=lambda run: beside.get(run, NOBODY),
+            help="Another run of the same model on the same data: draws of HMC are those of the "
+            "posterior itself, those of ADVI are of its best Gaussian.",
+        )
+    own = ALGORITHMS.row(runs.open_run(scene.query.run).spec.algorithm).title
+    pairs = {f"this run: {own}": np.stack([draws[x], draws[y]], 1)}
+    if referee in beside:
+        view = runs.open_run(referee)
+        judge = model_at(view.id, view.snapshots()[-1], view.row.created)
+        found = numbers_of(judge)
+        pairs[beside[referee]] = np.stack([found[x], found[y]], 1)
+    density = exact_density(model.truth(), (x, y))
+    pictures.plot(pair_figure(pairs, (x, y), density), key="explore.posterior.pair")
+    lines = (
+        "lines: the exact density on a grid, all other parameters integrated out"
+        if density is not None
+        else "the exact density of these two is not known"
+    )
+    counts = ", ".join(f"{len(p):,} draws of {who}" for who, p in pairs.items())
+    st.caption(plain(f"{counts}; {lines}."))
+    table_part(scene, draws)
+    check_part(scene)
+
+
+def table_part(scene: Scene, draws: dict[str, Any]) -> None:
+    """Mean and spread of each parameter, with what the exact posterior has."""
+    truth = scene.model.truth()
+    shown = list(draws)[:LISTED]
+    table: dict[str, list[Any]] = {
+        "parameter": shown,
+        "mean": [f"{draws[k].mean():.4g}" for k in shown],
+        "standard deviation": [f"{draws[k].std(ddof=1):.4g}" for k in shown],
+        "95 % of the draws": [
+            "{:.4g} to {:.4g}".format(*np.quantile(draws[k], (0.025, 0.975))) for k in shown
+        ],
+    }
+    if truth is not None:
+        at = {name: k for k, name in enumerate(truth.names)}
+        table["exact mean ± sd"] = [
+            f"{truth.mean[at[k]]:.4g} ± {truth.sd[at[k]]:.4g}" if k in at else "—" for k in shown
+        ]
+    with st.expander(f"All parameters: {len(draws)}"):
+        st.dataframe(table, hide_index=True, key="explore.posterior.table")
+
+
+def check_part(scene: Scene) -> None:
+    """Statistics of the table beside those of tables that the posterior predicts."""
+    st.subheader("Posterior predictive check")
+    columns = scene.data.meta.columns
+    found = checks(scene.model, TABLES, scene.query.seed)
+    st.dataframe(
+        {
+            "column": [columns[one.column] for one in found],
+            "statistic": [one.statistic for one in found],
+            "data": [f"{one.seen:.4g}" for one in found],
+            "95 % of predicted tables": [f"{one.low:.4g} to {one.high:.4g}" for one in found],
+            "p": [f"{one.p:.3f}" for one in found],
+        },
+        hide_index=True,
+        key="explore.posterior.check",
+    )
+    odd = [one for one in found if not 0.025 <= one.p <= 0.975]
+    verdict = (
+        "Each statistic of the data is one that the model predicts."
+        if not odd
+        else "The model does not predict the data's "
+        + ", ".join(f"{one.statistic} of {columns[one.column]}" for one in odd)
+        + "."
+    )
+    st.caption(
+        plain(
+            f"{verdict} p: the share of {TABLES} predicted tables in which the statistic is at "
+            "least as large (Monte Carlo); near 0 or 1 the model misses it."
+        )
+    )
