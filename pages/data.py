@@ -27,11 +27,13 @@ with left:
     values = forms.data_part(picked, forms.given_data(picked))
     source = DATASETS[picked]
     meta = source.meta(source.Options.build(values))
-    pictures.describe(meta)
-    able = ", ".join(MODELS.row(name).title for name in models_for(picked, values)) or "none yet"
-    st.markdown(f"**Models that can learn it**: {able}")
-    if st.button("Train on this", icon=":material/play_circle:", key="data.train"):
-        links.train({"data": picked, **{k: str(v) for k, v in values.items()}})
+    # Before somebody brings a set there is nothing to describe.
+    if values or not source.brought:
+        pictures.describe(meta)
+        able = [MODELS.row(name).title for name in models_for(picked, values)]
+        st.markdown(f"**Models that can learn it**: {', '.join(able) or 'none yet'}")
+        if st.button("Train on this", icon=":material/play_circle:", key="data.train"):
+            links.train({"data": picked, **{k: str(v) for k, v in values.items()}})
 with right:
     pictures.dataset(picked, values, meta)
     pictures.proposals(meta)

@@ -396,9 +396,11 @@ class Own(DataSource):
 
     @classmethod
     def idle(cls, values: Mapping[str, Any]) -> frozenset[str]:
-        known = described(identified(str(values.get("set") or "")))
+        name = identified(str(values.get("set") or ""))
+        known = described(name)
         if known is None:
-            return frozenset()
+            # Without a set there is nothing to choose.
+            return frozenset() if name else frozenset(row.name for row in cls.Options.table())
         able = {"standardise": known.real, "binarise": is_grey(known)}
         return frozenset(name for name, may in able.items() if not may)
 
