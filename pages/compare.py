@@ -6,10 +6,9 @@ import streamlit as st
 
 from genlab import runs
 from genlab.errors import RunNotFound
-from genlab.report.moment import snapshot
 from genlab.ui import cards, state
 from genlab.ui.live import over_each_other
-from genlab.ui.live.beside import side_by_side
+from genlab.ui.live.beside import side_by_side, snapshots
 from genlab.ui.live.metrics import metrics
 from genlab.ui.live.moment import from_url, in_url
 from genlab.ui.live.pair import nets, pair
@@ -57,10 +56,10 @@ nets(chosen)
 @fragment()
 def dashboard() -> None:
     """The live component and, below it, what follows the slider when it is let go."""
-    moment = over_each_other(chosen, from_url(), key="compare.live")
-    state.write({"runs": ",".join(picked), **in_url(moment)})
-    found = {row.id: snapshot(runs.open_run(row.id), moment) for row in chosen}
-    at = {run: one[0] for run, one in found.items() if one is not None}
+    names = ",".join(picked)
+    moment = over_each_other(chosen, from_url(), key=f"compare.live.{names}")
+    state.write({"runs": names, **in_url(moment)})
+    at = snapshots(chosen, moment)
     side_by_side(chosen, at)
     metrics(chosen, at)
     report(chosen, at, moment)

@@ -106,6 +106,24 @@ def test_the_url_names_a_moment_and_the_snapshots_nearest_to_it_are_shown(visit,
     assert any("codes are not the same z" in text and "gan: 64" in text for text in said)
 
 
+def test_a_run_that_goes_on_is_looked_at_anew_only_when_asked(visit, shelf, monkeypatch):
+    from genlab.runs.catalog import RunView
+    from genlab.ui.live import beside
+
+    there = runs.open_run(shelf["vae"]).snapshots()
+    known = {"n": 1}
+    monkeypatch.setattr(beside, "ACTIVE", {"done"})
+    monkeypatch.setattr(RunView, "snapshots", lambda self: self.files.steps()[: known["n"]])
+    app = visit("compare", runs=f"{shelf['vae']},{shelf['cvae']}")
+    assert "vae, snapshot of step 0" in [text.value for text in app.caption]
+    known["n"] = len(there)
+    app = app.run()
+    assert "vae, snapshot of step 0" in [text.value for text in app.caption]
+    app = press(app, "Renew")
+    assert not app.exception
+    assert f"vae, snapshot of step {there[-1]}" in [text.value for text in app.caption]
+
+
 def test_runs_of_other_data_and_without_codes_say_so(visit, shelf):
     app = visit("compare", runs=f"{shelf['ring']},{shelf['made']}")
     assert not app.exception

@@ -14,9 +14,10 @@ from genlab.figures.style import GREY
 from genlab.measure import Picture
 from genlab.registry import MODELS
 from genlab.report import called
+from genlab.report.moment import Moment, snapshot
 from genlab.report.tables import apart, sameness
 from genlab.runs.files import plain as plain_values
-from genlab.runs.store import RunRow
+from genlab.runs.store import ACTIVE, RunRow
 from genlab.ui import pictures
 from genlab.ui.live.wanted import failed, waiting, wanted
 from genlab.ui.messages import plain
@@ -34,6 +35,34 @@ def looked_at(run: str, created: float, step: int, job: str | None) -> Beside:  
     return beside(view.model(step), view.data(), SEED, codes)
 
 
+def snapshots(rows: Sequence[RunRow], moment: Moment) -> dict[str, int]:
+    """The step of each run's snapshot nearest to a moment; runs without one are left out.
+
+    The newest of a run that goes on stays what it was at the first look, until it is renewed:
+    else each look would ask for new work, and the end of that work for the next look.
+    """
+    found = {}
+    for row in rows:
+        slot = f"beside.newest.{row.id}"
+        if moment.at is not None or row.status not in ACTIVE:
+            st.session_state.pop(slot, None)
+        if slot in st.session_state:
+            found[row.id] = st.session_state[slot]
+            continue
+        near = snapshot(runs.open_run(row.id), moment)
+        if near is None:
+            continue
+        found[row.id] = near[0]
+        if moment.at is None and row.status in ACTIVE:
+            st.session_state[slot] = near[0]
+    return found
+
+
+def _renew(rows: Sequence[RunRow]) -> None:
+    for row in rows:
+        st.session_state.pop(f"beside.newest.{row.id}", None)
+
+
 def side_by_side(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
     """Draw all parts of the runs at their snapshots.
 
@@ -42,6 +71,16 @@ def side_by_side(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
         at: the step of each run's snapshot; runs without one are left out.
     """
     st.subheader("On the same z and the same real examples")
+    if any(row.status in ACTIVE for row in rows):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption("The runs go on; what is below is of the snapshots named.", width="content")
+            st.button(
+                "Renew",
+                icon=":material/refresh:",
+                key="beside.renew",
+                on_click=_renew,
+                args=(rows,),
+            )
     rows = [row for row in rows if row.id in at]
     if not rows:
         st.caption("No run has a snapshot yet.")

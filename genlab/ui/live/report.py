@@ -8,7 +8,7 @@ import streamlit as st
 
 from genlab import runs
 from genlab.report.moment import Moment
-from genlab.runs.store import RunRow
+from genlab.runs.store import ACTIVE, RunRow
 from genlab.ui.live.wanted import failed, waiting, wanted
 
 
@@ -40,7 +40,9 @@ def report(rows: Sequence[RunRow], at: Mapping[str, int], moment: Moment) -> Non
         "at": moment.at,
         "referee": judged,
         # What was made of a run that has gone on since is not the report of now.
-        "state": [[row.status, row.step, at[row.id]] for row in rows],
+        "state": [
+            [row.status, at[row.id], 0 if row.status in ACTIVE else row.step] for row in rows
+        ],
     }
     slot = f"report.{sorted(values.items(), key=str)}"
     if not st.session_state.get(slot):
