@@ -284,6 +284,6 @@ def data_part(data: str, given: Mapping[str, Any]) -> dict[str, Any]:
             first = row.parse(given.get(row.name, row.default))
         except SpecError:
             first = row.default
-        if row.name not in DATASETS[data].idle(values):
+        if row.name not in DATASETS[data].idle({**given, **values}):
             values[row.name] = widget(row, f"{PREFIX}data.{data}.{row.name}", first)
     return values
