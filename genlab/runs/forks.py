@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from genlab.errors import SnapshotError, SpecError
+from genlab.errors import SnapshotError, SpecError, StoreError
 from genlab.folders import Folder, is_full
 from genlab.registry import ALGORITHMS, Combination
 from genlab.runs.catalog import RunView
@@ -276,7 +276,9 @@ def branch(
     lines = (f"Forked from {origin.parent} at step {origin.step}: {words}.", *ready.told)
     payloads: list[dict[str, str]] = [{"level": "info", "message": line} for line in lines]
     payloads[0]["label"] = "fork"
-    store.append(run, [Record(origin.step, "event", payload) for payload in payloads])
+    # The fork stands by now, and its row says where it is from: a lost note is no failure.
+    with contextlib.suppress(StoreError):
+        store.append(run, [Record(origin.step, "event", payload) for payload in payloads])
     return run
 
 

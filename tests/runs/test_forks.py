@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from genlab import runs
-from genlab.errors import RunNotFound, SnapshotError, SpecError
+from genlab.errors import RunNotFound, SnapshotError, SpecError, StoreError
 from genlab.runs import catalog, foreground, forks
 from genlab.runs.store import Command
 from genlab.spec import RunSpec
@@ -263,6 +263,24 @@ def test_a_full_disk_leaves_no_half_fork(place: Path, monkeypatch: pytest.Monkey
         runs.fork(parent.id, 8)
     assert [row.id for row in runs.store().runs()] == [parent.id]
     assert [path.name for path in (place / "runs").iterdir()] == [parent.id]
+
+
+def test_a_locked_store_leaves_no_half_fork(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parent = foreground.train(VAE)
+    store = runs.store()
+
+    def locked(*_: object, **__: object) -> Any:
+        raise StoreError("The run store is locked by another program.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "create", locked)
+        with pytest.raises(StoreError, match="locked"):
+            runs.fork(parent.id, 8)
+    assert [path.name for path in (place / "runs").iterdir()] == [parent.id]
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "append", locked)
+        run = runs.fork(parent.id, 8)
+    assert done(run).row.status == "done"
 
 
 def test_a_fork_outlives_its_parent() -> None:
