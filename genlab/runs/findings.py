@@ -94,8 +94,9 @@ def offers(view: RunView, finding: Finding, most: int = 4) -> list[Offer]:
 def _offer(
     view: RunView, steps: tuple[int, ...], finding: Finding, remedy: Remedy
 ) -> Offer | None:
-    before = [step for step in steps if step <= (0 if remedy.anew else finding.since)]
-    if remedy.anew and not before:
+    # What is seen at a step was so at the snapshot of that step too.
+    before = [step for step in steps if step < finding.since and not remedy.anew]
+    if remedy.anew and steps[0] > 0:
         return None
     at = before[-1] if before else steps[0]
     whole = view.spec.train.steps

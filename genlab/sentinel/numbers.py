@@ -8,6 +8,7 @@ import numpy as np
 
 from genlab.sentinel.base import SYMPTOMS, Curve, Finding, History, Symptom, held
 from genlab.sentinel.remedies import calmer, flatter, slower
+from genlab.sentinel.statistics import lasting
 
 #: How many times as large as at first a gradient norm must be; healthy runs stay below 100.
 GROWN = 1000.0
@@ -93,9 +94,12 @@ class Exploding(Symptom):
             first = float(curve.values[0]) if len(curve) else math.nan
             if not first > 0:
                 continue
-            since = held(history, curve, ~(curve.values < GROWN * first), part=0.0, least=3)
-            if since is not None:
-                begun.append(since)
+            if held(history, curve, ~(curve.values < GROWN * first), part=0.0, least=3) is None:
+                continue
+            # It was on its way before it was there.
+            begun_at = lasting(~(curve.values < math.sqrt(GROWN) * first))
+            if begun_at is not None:
+                begun.append(int(curve.steps[begun_at]))
                 evidence.append(
                     f"{history.series.get(name, {}).get('title', name)}: {first:.2g} at step "
                     f"{curve.steps[0]:,}, {curve.values[-1]:.2g} at step {curve.steps[-1]:,} "

@@ -11,28 +11,28 @@ from genlab.sentinel.base import History, Remedy
 
 
 def slower(history: History, by: float = 10.0) -> list[Remedy]:
-    """A smaller learning rate: a part of what it is, and what such runs have by default."""
+    """A smaller learning rate: what such runs have by default, or a part of what it is."""
     rate = history.spec.get("lr")
     if not isinstance(rate, float | int):
         return []
-    rates = {float(f"{rate / by:.2g}")}
+    rates = [float(f"{rate / by:.2g}")]
     usual = _default(history, "lr")
     if usual is not None and usual < 0.5 * rate:
-        rates.add(usual)
+        rates = list(dict.fromkeys([usual, *rates]))
     return [
         Remedy(
             f"a learning rate of {one:g} instead of {rate:g}"
             + (", what such runs have by default" if one == usual else ""),
             {"lr": one},
         )
-        for one in sorted(rates, reverse=True)
+        for one in rates
     ]
 
 
 def calmer(history: History) -> list[Remedy]:
-    """No momentum, where there is much."""
+    """No momentum, where there is more than the 0.5 that is usual in games."""
     beta = history.spec.get("beta1")
-    if not isinstance(beta, float | int) or beta < 0.3:
+    if not isinstance(beta, float | int) or beta < 0.8:
         return []
     return [Remedy(f"no momentum (β₁ = 0 instead of {beta:g})", {"beta1": 0.0})]
 
@@ -60,7 +60,7 @@ def flatter(history: History) -> list[Remedy]:
 
 def of_the_game(history: History) -> list[Remedy]:
     """What helps a game that went wrong, the mildest first."""
-    return [*slower(history), *calmer(history), *flatter(history)]
+    return [*calmer(history), *slower(history), *flatter(history)]
 
 
 def _default(

@@ -52,7 +52,7 @@ def test_a_planted_failure_is_seen(home, values, name, steps):
     assert seen[name].remedies
     for offer in offers(view, seen[name]):
         assert offer.step in view.snapshots()
-        assert offer.step <= max(seen[name].since, view.snapshots()[0])
+        assert offer.step < seen[name].since or offer.step == view.snapshots()[0]
 
 
 @pytest.mark.parametrize(
@@ -106,8 +106,8 @@ def test_records_are_read_by_cursor_and_judged_only_when_there_are_new_ones(home
 def test_a_fork_that_begins_late_is_given_half_of_the_run_again(home):
     view = foreground.train({**DIGITS, "objective": "beta", "beta": 50, "steps": 400})
     one = found(view)["posterior_collapse"]
-    last = view.snapshots()[-2]
-    late = offers(view, type(one)(**{**vars(one), "since": last}))
+    last, since = view.snapshots()[-2:]
+    late = offers(view, type(one)(**{**vars(one), "since": since}))
     assert late
     assert all(offer.changes["steps"] == offer.step + 200 for offer in late if offer.step == last)
     assert all(offer.step == last for offer in late)
@@ -119,4 +119,4 @@ def test_show_tells_what_was_found(home, capsys):
     (one,) = json.loads(capsys.readouterr().out.splitlines()[-1])["findings"]
     assert one == json.loads(json.dumps(told(view)[0]))
     assert (one["name"], one["severity"]) == ("diverged", "serious")
-    assert {"step": 0, "changes": {"lr": 0.1}}.items() <= one["forks"][0].items()
+    assert {"step": 0, "changes": {"lr": 0.002}}.items() <= one["forks"][0].items()

@@ -41,11 +41,10 @@ def test_the_rate_of_false_alarms_is_below_one_percent(name):
     assert alarms <= 6
 
 
-@pytest.mark.parametrize("period", [6, 13, 40])
-@pytest.mark.parametrize("n", [128, 256])
+@pytest.mark.parametrize(
+    ("period", "n"), [(6, 128), (13, 128), (25, 128), (6, 256), (13, 256), (40, 256)]
+)
 def test_a_sine_under_noise_is_found_with_its_period_and_amplitude(period, n):
-    if n / period < 5:
-        pytest.skip("fewer than five cycles")
     t = np.arange(n)
     x = 2.0 * np.sin(2 * math.pi * t / period + 1) + 0.4 * RNG(3).normal(size=n) + 0.02 * t
     found = rhythm(x)
