@@ -26,7 +26,7 @@ from genlab.random import scope
 from genlab.registry import JOBS
 from genlab.report import called
 from genlab.report.moment import Moment, run_clock, snapshot
-from genlab.report.tables import SEED, N, joined
+from genlab.report.tables import ASKED, SEED, joined
 from genlab.runs.catalog import SHIPPED, RunView
 from genlab.runs.files import has_result, load_result, save_result
 from genlab.runs.store import ACTIVE, Record, job_key
@@ -186,7 +186,7 @@ def _side(view: RunView, title: str, moment: Moment, referee: bool, progress: Pr
     progress(0.4, "pictures")
     shown = beside(model, data, SEED, codes)
     progress(0.45, "metrics")
-    found = [work("evaluate", (0.45, 0.7), n=N)]
+    found = [work("evaluate", (0.45, 0.7), **ASKED)]
     if referee:
         found.append(work("referee", (0.7, 1.0)))
     row = view.row

@@ -56,7 +56,7 @@ svg { max-width: 100%; height: auto; display: block; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 13px; }
 th, td { text-align: left; padding: 4px 8px; border-bottom: 1px solid var(--faint);
-  vertical-align: top; } td { font-variant-numeric: tabular-nums; }
+  vertical-align: top; min-width: 6.2em; } td { font-variant-numeric: tabular-nums; }
 tr.differs td, tr.differs th { background: var(--mark); }
 ul.keys { list-style: none; margin: 4px 0 0; padding: 0; font-size: 12px; }
 ul.keys li { margin: 0; } ul.keys svg { display: inline-block; margin-right: 6px; }
@@ -64,7 +64,7 @@ pre { background: var(--card); padding: 10px; border-radius: 8px; white-space: p
   overflow-wrap: anywhere; font-size: 12px; }
 @media print { body { max-width: none; padding: 0; font-size: 11px; }
   :root { --ink: #000; --back: #fff; --card: #fff; --soft: #333; --faint: #bbb; --mark: #eee; }
-  figure, .card { border: 1px solid #ccc; } h2 { break-after: avoid; } }
+  th, td { min-width: 0; } figure, .card { border: 1px solid #ccc; } h2 { break-after: avoid; } }
 """
 
 

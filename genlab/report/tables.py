@@ -14,6 +14,9 @@ from genlab.figures.live import caption
 
 #: Test examples at most, and the seed, of the metrics.
 N, SEED = 1000, 0
+#: What the job ``evaluate`` is asked for. The form grows by one when its metrics change, so that
+#: what an earlier program computed is not taken for them.
+ASKED: Mapping[str, Any] = {"n": N, "form": 2}
 REFEREE = (
     "a critic trained on the validation and test splits against as many generated examples; the "
     "numbers are on a part that neither trained nor stopped it. Pictures are judged as they are "

@@ -7,6 +7,7 @@ import pytest
 from genlab import runs
 from genlab.compare import duel
 from genlab.evaluate.metrics import evaluate
+from genlab.report.tables import ASKED, SEED
 from genlab.runs.store import job_key
 from genlab.spec import RunSpec
 
@@ -68,7 +69,7 @@ def test_the_table_holds_the_metrics_of_the_models(visit, work, shelf):
     assert set(differences["difference"]) == {"gan − vae"}
     found = [
         runs.job_result(
-            job_key("evaluate", {"run": shelf[run], "step": step, "seed": 0, "n": 1000})
+            job_key("evaluate", {"run": shelf[run], "step": step, "seed": SEED, **ASKED})
         )
         for run, step in (("vae", 40), ("gan", 12))
     ]

@@ -10,7 +10,7 @@ from genlab import runs
 from genlab.evaluate import job as _job  # noqa: F401 - fills the table of jobs
 from genlab.evaluate import referee as _referee  # noqa: F401 - likewise
 from genlab.report import called
-from genlab.report.tables import CAUTION, REFEREE, SEED, N, compared, joined, table
+from genlab.report.tables import ASKED, CAUTION, REFEREE, SEED, N, compared, joined, table
 from genlab.runs.store import ACTIVE, JobRow, RunRow
 from genlab.ui.cards import name
 from genlab.ui.live.wanted import failed, waiting, wanted
@@ -81,7 +81,7 @@ def metrics(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
 def asked(run: str, step: int, *, judged: bool) -> list[JobRow]:
     """The jobs whose results the tables hold."""
     values = {"run": run, "step": step, "seed": SEED}
-    jobs = [wanted("evaluate", values | {"n": N})]
+    jobs = [wanted("evaluate", {**values, **ASKED})]
     return [*jobs, wanted("referee", values)] if judged else jobs
 
 
