@@ -14,6 +14,17 @@ from genlab.ui.messages import fragment, plain
 IN_USE = "explore.encoder.in_use"
 
 
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _read(key: str, *when: float) -> Mapping[str, Any]:  # noqa: ARG001 - part of the key
+    return runs.job_result(key)
+
+
+def finished(job: Any) -> Mapping[str, Any]:
+    """What a finished job found; the page asks at every script run, and a map holds megabytes."""
+    # One that was made again has the key that it had.
+    return _read(job.key, job.created, job.beat)
+
+
 def result_of(
     kind: str,
     values: Mapping[str, Any],
@@ -48,7 +59,7 @@ def result_of(
     if job.status != "done":
         fragment(run_every=0.4)(_waiting)(job.key, what, so_far)
         return None
-    return runs.job_result(job.key)
+    return finished(job)
 
 
 def _waiting(

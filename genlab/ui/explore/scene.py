@@ -25,6 +25,7 @@ from genlab.models.base import HasCritic, HasDecoder, HasEncoder, HasLabels
 from genlab.models.labels import held_at_class
 from genlab.ui import pictures, state
 from genlab.ui.cards import name
+from genlab.ui.explore.jobs import finished
 from genlab.ui.explore.scatter import scatter
 from genlab.ui.messages import fragment, plain
 
@@ -285,7 +286,7 @@ def scene(view: Any, query: Query) -> Scene | None:
     if job.status != "done":
         fragment(run_every=0.4)(_waiting)(job.key, view.data().meta.classes)
         return None
-    result = runs.job_result(job.key)
+    result = finished(job)
     model = held_at_class(model_at(view.id, query.step, view.row.created), query.label)
     codes = codes_from(result, latent.space(model))
     return Scene(query, model, view.data(), codes, result, job.key)
