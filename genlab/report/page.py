@@ -54,7 +54,7 @@ figure h4 { margin: 0; font-size: 14px; }
 img { max-width: 100%; height: auto; image-rendering: pixelated; display: block; margin: 6px 0; }
 svg { max-width: 100%; height: auto; display: block; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-size: 13px; }
+table { border-collapse: collapse; width: 100%; font-size: 13px; overflow-wrap: normal; }
 th, td { text-align: left; padding: 4px 8px; border-bottom: 1px solid var(--faint);
   vertical-align: top; min-width: 6.2em; } td { font-variant-numeric: tabular-nums; }
 tr.differs td, tr.differs th { background: var(--mark); }
