@@ -39,9 +39,7 @@ PARTS: Mapping[str, str] = {
 
 def fits(data: str) -> bool:
     """Whether there can be a duel on this dataset."""
-    source = DATASETS[data]
-    alone = not source.meta(source.Options()).network
-    return alone and set(SIDES) <= set(models_for(data))
+    return DATASETS[data].there() and set(SIDES) <= set(models_for(data))
 
 
 def sizes(meta: DataMeta) -> dict[str, int]:

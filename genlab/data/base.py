@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from genlab import spec
+from genlab.errors import DataError
 from genlab.random import derive
 
 Support = Literal["real", "unit", "binary"]
@@ -170,6 +171,25 @@ class DataSource(abc.ABC):
     @abc.abstractmethod
     def meta(cls, options: spec.Options) -> DataMeta:
         """What is known before loading; cheap."""
+
+    @classmethod
+    def there(cls) -> bool:
+        """Whether the defaults can be loaded here and now, without a network."""
+        return not cls.meta(cls.Options()).network
+
+    @classmethod
+    def luggage(cls, options: spec.Options) -> Mapping[str, Any] | None:
+        """What a run must take along where it goes, so that its model can be built; as JSON."""
+        return None
+
+    @classmethod
+    def unpack(cls, luggage: Mapping[str, Any]) -> None:
+        """Take up what a run brought along.
+
+        Raises:
+            DataError: if it is nothing that was packed.
+        """
+        raise DataError(f"A run on {cls.name} brings no description of its data.")
 
     @classmethod
     def idle(cls, values: Mapping[str, Any]) -> frozenset[str]:

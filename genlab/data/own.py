@@ -218,7 +218,14 @@ def _undo(files: Folder, name: str) -> None:
 
 @functools.lru_cache(maxsize=4 * MOST)
 def _described(url: str, name: str) -> Description:
-    values = json.loads(folder(url).read(f"{PLACE}/{name}.json"))
+    return _checked(name, json.loads(folder(url).read(f"{PLACE}/{name}.json")))
+
+
+#: Descriptions that exported runs brought along; their tensors are elsewhere.
+_guests: dict[str, Description] = {}
+
+
+def _checked(name: str, values: Any) -> Description:
     kinds = {entry.name: entry.type for entry in fields(Description)}
     if not isinstance(values, dict):
         raise TypeError(name)
@@ -237,7 +244,7 @@ def described(name: str) -> Description | None:
     try:
         return _described(files_url(), name)
     except (OSError, ValueError, KeyError, TypeError):
-        return None
+        return _guests.get(name)
 
 
 def stored() -> tuple[Description, ...]:
@@ -393,6 +400,23 @@ class Own(DataSource):
         if known is None:
             raise SpecError.unknown("set", options.set, (one.id for one in stored()))
         return meta_of(known, options)
+
+    @classmethod
+    def there(cls) -> bool:
+        return bool(stored())
+
+    @classmethod
+    def luggage(cls, options: Any) -> Mapping[str, Any] | None:
+        known = described(options.set)
+        return None if known is None else asdict(known)
+
+    @classmethod
+    def unpack(cls, luggage: Mapping[str, Any]) -> None:
+        try:
+            known = _checked(str(luggage["id"]), dict(luggage))
+        except (ValueError, KeyError, TypeError):
+            raise DataError("The description of the run's data is damaged.") from None
+        _guests[known.id] = known
 
     @classmethod
     def idle(cls, values: Mapping[str, Any]) -> frozenset[str]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from genlab.errors import RunNotFound, SnapshotError
 from genlab.folders import Folder, LocalFolder
 from genlab.measure import Series
+from genlab.registry import DATASETS
 from genlab.runs import settings
 from genlab.runs.files import RunFiles, kept, run_files
 from genlab.runs.store import Record, RunRow, RunStore
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 SHIPPED = "shipped:"
 MODEL = "model/"
+#: In an exported folder: what is needed of its data to build the model.
+LUGGAGE = "data.json"
 _datasets: dict[tuple[str, Any], Dataset] = {}
 _loading = threading.Lock()
 _KEPT_DATASETS = 32
@@ -161,12 +164,22 @@ def exported(path: str | Path, name: str = "") -> RunView:
         values = files.read_json("run.json")
         known = {entry.name for entry in fields(RunRow)}
         row = RunRow(**{k: v for k, v in values.items() if k in known} | {"id": name or str(path)})
+        _unpack(row, files)
     except (OSError, ValueError, TypeError, AttributeError):
         raise RunNotFound(
             f"{path} is no exported run: it has no readable run.json. `genlab export RUN --to "
             "DIR` makes one."
         ) from None
     return RunView(row, files)
+
+
+def _unpack(row: RunRow, files: RunFiles) -> None:
+    """Take up what an exported run brought along of its data."""
+    try:
+        luggage = files.read_json(LUGGAGE)
+    except FileNotFoundError:
+        return
+    DATASETS[str(row.spec.get("data"))].unpack(luggage)
 
 
 def shipped() -> list[RunView]:
@@ -257,6 +270,8 @@ def export(
     out.place.write("records.json", json.dumps(rows, separators=(",", ":")).encode())
     row = asdict(view.row)
     row |= {"spec": dict(view.row.spec), "worker": "", "position": 0, "exported": time.time()}
+    if (luggage := DATASETS[view.spec.data].luggage(view.spec.data_options)) is not None:
+        out.write_json(LUGGAGE, luggage)
     out.write_json("run.json", row)
     return path
 

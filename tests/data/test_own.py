@@ -310,3 +310,27 @@ def test_too_many_sets_are_refused(place: Path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(DataError, match="2 sets are stored already"):
         own.store(read(greys()), "third")
     assert len(own.stored()) == 2
+
+
+def test_an_exported_run_opens_where_its_set_is_not(iris: own.Description, tmp_path: Path) -> None:
+    values = {"data": "own", "set": "iris", "model": "vae", "steps": 4, "batch": 16}
+    view = foreground.train(values)
+    runs.export(view.id, tmp_path / "exported")
+    wanted = {k: v.tolist() for k, v in view.model().state_dict().items()}
+    code = (
+        "import genlab, json, sys; m = genlab.load(sys.argv[1]);"
+        "print(json.dumps({k: v.tolist() for k, v in m.state_dict().items()}), m.meta.axes[3])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "exported")],
+        env={**os.environ, "GENLAB_FILES": str(tmp_path / "elsewhere")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    text, _, name = done.stdout.strip().rpartition("} ")
+    assert name == "petal width (cm)", done.stderr
+    assert json.loads(text + "}") == wanted
+    for luggage in ({}, {"id": "../x"}, {**dataclasses.asdict(iris), "more": 1}):
+        with pytest.raises(DataError, match="is damaged"):
+            own.Own.unpack(luggage)
