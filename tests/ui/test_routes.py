@@ -136,6 +136,20 @@ def test_a_resumed_run_shows_each_step_once(run: ScriptedRun) -> None:
     assert batch["step"] == list(range(2, 31, 2))
 
 
+def test_the_clock_says_when_a_run_was_where(run: ScriptedRun) -> None:
+    assert get(f"/genlab/runs/{run.id}/clock").json == {"step": [], "seconds": []}
+    times = {step: 1e9 + 0.5 * step for step in range(1, 1001)}
+    rows = [Record(step, "scalars", {"elbo": 0.0}, time=time) for step, time in times.items()]
+    runs.store().append(run.id, rows)
+    found = get(f"/genlab/runs/{run.id}/clock").json
+    assert found["step"][0] == 0
+    assert found["step"][-1] == 1000
+    assert len(found["step"]) <= 600
+    assert found["seconds"] == pytest.approx([0.5 * step for step in found["step"]], abs=0.01)
+    assert get("/genlab/runs/nobody/clock").status == 404
+    assert get("/genlab/runs/..%2F/clock").status == 404
+
+
 def test_frames_are_kept_for_ever(run: ScriptedRun) -> None:
     run.look()
     png = get(f"/genlab/runs/{run.id}/frame/samples/0.png")
