@@ -177,7 +177,9 @@ def differences(found: Mapping[str, Mapping[str, Any]]) -> list[Line]:
             other = others.get(row["name"])
             if other is None or row.get("direction") == "none" or row["name"] == "referee_p":
                 continue
-            rows.append((row, second, _between(row, other, one, two)))
+            # Nor is one that is not finite, as of a run that diverged.
+            if finite(row) and finite(other):
+                rows.append((row, second, _between(row, other, one, two)))
     adjusted = holm([difference.p for _, _, difference in rows])
     return [
         Line(
@@ -192,6 +194,17 @@ def differences(found: Mapping[str, Mapping[str, Any]]) -> list[Line]:
     ]
 
 
+def finite(row: Mapping[str, Any]) -> bool:
+    """Whether a number and its interval are finite; JSON has None for those that are not.
+
+    Example:
+        >>> finite({"value": 1.0, "low": 0.0, "high": None})
+        False
+    """
+    ends = (row["value"], row["low"], row["high"])
+    return all(end is not None and math.isfinite(end) for end in ends)
+
+
 def _between(
     row: Mapping[str, Any],
     other: Mapping[str, Any],
@@ -201,6 +214,8 @@ def _between(
     a, b = (side.get(f"values.{row['name']}") for side in (one, two))
     same = one.get("examples") and one.get("examples") == two.get("examples")
     if a is not None and b is not None and same and len(a) == len(b) and len(a) > 1:
+        if not (np.isfinite(a).all() and np.isfinite(b).all()):
+            return joined(row, other)
         noise = sum(float(side.get("noise", {}).get(row["name"], 0.0)) for side in (one, two))
         return paired(a, b, noise)
     return joined(row, other)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,14 +26,14 @@ REFEREE = (
 BETTER = {"lower": "lower is better", "higher": "higher is better", "none": ""}
 
 
-def shown(value: float) -> str:
-    """Four significant digits.
+def shown(value: float | None) -> str:
+    """Four significant digits; None stands for what is no finite number.
 
     Example:
-        >>> shown(-103.25123), shown(0.012345)
-        ('-103.3', '0.01235')
+        >>> shown(-103.25123), shown(0.012345), shown(None)
+        ('-103.3', '0.01235', 'not finite')
     """
-    return f"{value:.4g}"
+    return "not finite" if value is None or not math.isfinite(value) else f"{value:.4g}"
 
 
 def table(

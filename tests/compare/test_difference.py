@@ -9,6 +9,7 @@ from scipy import stats
 from genlab.compare.difference import Z95, differences, holm, joined, paired, verdict
 from genlab.evaluate.metrics import share_estimate
 from genlab.measure import Series
+from genlab.report.tables import table
 
 SHARE = Series("a", "a", "g", "probability", "Monte Carlo")
 
@@ -108,3 +109,18 @@ def test_pairs_are_made_of_the_same_examples_only() -> None:
     assert line.words == "no difference shown"
     assert differences({"A": a}) == []
     assert differences({"A": {"metrics": [metric("m", 1.0, 0.1, "none")]}, "B": b}) == []
+
+
+def test_what_is_not_finite_is_not_compared() -> None:
+    a, b = {"metrics": [metric("m", 1.0, 0.1)]}, {"metrics": [metric("m", 2.0, 0.1)]}
+    for wrong in (None, float("nan"), float("inf")):
+        broken = {"metrics": [metric("m", 1.0, 0.1) | {"value": wrong, "high": wrong}]}
+        assert differences({"A": a, "B": broken}) == []
+        assert differences({"A": broken, "B": b}) == []
+    (line,) = differences({"A": a, "B": b})
+    assert line.words == "B is better"
+    head, body = table(
+        {"A": [metric("m", 1.0, 0.1) | {"value": None, "unit": "", "kind": "exact"}]}
+    )
+    assert body[0][1].startswith("not finite [0.9")
+    assert len(head) == len(body[0])
