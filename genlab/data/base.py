@@ -85,6 +85,18 @@ class DataMeta:
             return x
         return x * torch.tensor(self.scale) + torch.tensor(self.shift)
 
+    def standardised(self, v: Tensor) -> Tensor:
+        """Examples in the unit of the file as a model sees them; undoes :meth:`original`.
+
+        Example:
+            >>> meta = DataMeta((1,), "real", shift=(5.0,), scale=(2.0,))
+            >>> meta.standardised(meta.original(torch.tensor([0.5]))).item()
+            0.5
+        """
+        if not self.scale:
+            return v
+        return (v - torch.tensor(self.shift)) / torch.tensor(self.scale)
+
     def axis(self, k: int) -> str:
         """The name of the k-th entry of a point, from 0.
 

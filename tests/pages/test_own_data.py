@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from genlab import runs
 from genlab.data import own
 from genlab.data.readers import read
+from genlab.latent.codes import held_out
 from genlab.runs import foreground
 from genlab.spec import RunSpec
 from genlab.ui.explore.tools import TOOLS
@@ -159,6 +160,11 @@ def test_every_tool_of_explore_works_on_a_table(visit, work, wide, monkeypatch, 
             # The operands of a - b + c are typed by the reader where there are no classes.
             wrong = [e.value for e in app.error if not e.value.startswith("points = ''")]
             assert not wrong, (name, wrong)
+        app = visit("explore", run=wide[run], tool="picture", n="200")
+        typed = [w for w in app.number_input if w.label in meta.axes]
+        # A row is typed in the columns' own units: that of the first held-out flower.
+        wanted = meta.original(held_out(view.data()).x[0]).round(decimals=2)
+        assert [w.value for w in typed] == pytest.approx(wanted.tolist(), abs=1e-6)
         for page, params in (("watch", {"run": wide[run]}), ("start", {})):
             app = visit(page, **params)
             assert not app.exception, page

@@ -110,15 +110,19 @@ def entered(scene: Scene) -> Tensor | None:
     if scene.data.meta.dim > 8:
         empty("These points have too many entries to be typed.", "Look at the other parts.")
         return None
-    first = held_out(scene.data).x[0].flatten()
+    meta = scene.data.meta
+    first = meta.original(held_out(scene.data).x[0]).flatten()
     columns = st.columns(min(4, len(first)))
     numbers = [
         columns[k % len(columns)].number_input(
-            f"x[{k}]", value=round(float(v), 2), step=0.1, key=f"explore.picture.x{k}"
+            plain(meta.axes[k]) if meta.axes else f"x[{k}]",
+            value=round(float(v), 2),
+            step=0.1,
+            key=f"explore.picture.x{k}",
         )
         for k, v in enumerate(first)
     ]
-    return torch.tensor(numbers, dtype=torch.float32).view(scene.data.meta.shape)
+    return meta.standardised(torch.tensor(numbers, dtype=torch.float32)).view(meta.shape)
 
 
 def picture(scene: Scene) -> Tensor | None:
