@@ -243,20 +243,24 @@ def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 class Exact(Inferring):
     """Bayes' rule, or the maximum of the likelihood, in closed form from what was seen so far.
 
-    After one pass over the training set nothing more arrives, and the state stays.
+    After one pass over the training set nothing more arrives: the state stays, and what was said
+    of it, so that a chart goes on level to its end.
     """
 
     #: Other batches would count some examples twice.
     lasting = ("batch", "seed")
+    said = Info()
 
     def ready(self, data: Dataset) -> None:
         super().ready(data)
         self.passes = Batches(len(data.train), self.spec.train.batch, self.spec.train.seed)
+        self.said = Info()
 
     def move(self, state: Learning, batch: Tensor, labels: Tensor | None) -> tuple[Any, Info]:
         if self.passes.epoch(state.taken) > 0:
-            return state.posterior, Info()
-        return super().move(state, batch, labels)
+            return state.posterior, self.said
+        posterior, self.said = super().move(state, batch, labels)
+        return posterior, self.said
 
 
 @dataclass(frozen=True)

@@ -202,10 +202,13 @@ def test_two_runs_lie_over_each_other(app: Any, page: Any, run: ScriptedRun, sho
     )
     assert {one.split("/")[0] for one in ids} == {run.id, other.id}
     # What both have is in one chart, with a line and a name for each run.
-    names = page.locator(".gl-chart").evaluate_all(
+    legends = page.locator(".gl-chart").evaluate_all(
         "all => all.map(c => [...c.querySelectorAll('.gl-legend button')].map(b => b.innerText))"
     )
-    assert names
+    # Beside each name stands the line's value at the step shown.
+    page.locator(".gl-legend b").filter(has_text="=").first.wait_for()
+    assert legends
+    names = [[text.partition(" = ")[0].strip() for text in one] for one in legends]
     assert all(len(set(one)) == 2 and "Second" in one for one in names), names
     scrub(page, 30)
     for index in range(2):

@@ -125,6 +125,19 @@ def test_exact_is_bayes_rule_and_counts_each_example_once() -> None:
     assert model.log_prob(held).detach().numpy() == pytest.approx(law, abs=1e-3)
 
 
+def test_after_its_one_pass_exact_says_what_it_said_last() -> None:
+    algorithm, data, state = start("exact", batch=500)
+    once = len(data.train) // 500
+    told = []
+    for step in range(once + 2):
+        x = data.train.x[500 * step : 500 * (step + 1)] if step < once else data.train.x[:500]
+        state, info = algorithm.step(state, x)
+        told.append(info.means())
+    assert told[0]
+    assert told[once - 2] != told[once - 1]
+    assert told[once - 1] == told[once] == told[once + 1]
+
+
 def test_svi_nears_the_exact_posterior_and_says_how_near() -> None:
     algorithm, data, state = start("svi on coins", steps=400, delay=10.0)
     x = data.train.x.flatten(1).double()

@@ -179,7 +179,9 @@ export class Chart {
     const stroke = make("line", { class: "gl-line", x1: 0, x2: 22, y1: 4, y2: 4, "stroke-dasharray": about.dash || "none" }, key);
     stroke.style.stroke = about.colour;
     const words = make("span", {}, trace.button, about.title);
+    trace.value = make("b", {}, null, trace.value?.textContent ?? "");
     if (about.note) { words.append(" "); make("small", {}, words, about.note); }
+    words.append(" ", trace.value);
     return trace;
   }
 
@@ -210,12 +212,22 @@ export class Chart {
     return Math.min(b, Math.max(a, a + ((px - LEFT) / this.inner()) * (b - a)));
   }
 
+  // Each line's value at the step shown, or its last one, stands in the legend: what a run came to can be read.
+  tell() {
+    for (const { at, y, value } of this.traces.values()) {
+      const i = this.marker === null ? at.length - 1 : floorIndex(at, this.marker);
+      const words = i < 0 ? "" : `= ${short(y[i])}`;
+      if (value.textContent !== words) value.textContent = words;
+    }
+  }
+
   setMarker(step) {
     this.marker = step;
     const [a, b] = this.range();
     const seen = step !== null && step >= a && step <= b;
     this.time.setAttribute("visibility", seen ? "visible" : "hidden");
     if (seen) { this.time.setAttribute("x1", this.px(step)); this.time.setAttribute("x2", this.px(step)); }
+    this.tell();
   }
 
   read(step) {
