@@ -349,31 +349,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "no greys": (lambda: as_npz(x=np.arange(720).reshape(20, 6, 6) - 9.5), "pixels lie from"),
 }
 
-#: A process of its own. Its peak of memory is set back before each file: the one that getrusage
-#: tells may be that of the process that started it.
-ALONE = """
-import contextlib, json, re, sys, time
-from pathlib import Path
-from genlab.data.readers import read
-from genlab.errors import DataError
-from PIL import Image; Image.init()
-def megabytes(word):
-    status = Path("/proc/self/status").read_text()
-    return int(re.search(word + r":\\s+(\\d+) kB", status)[1]) / 1024
-found = {}
-for path in sys.argv[1:]:
-    content = open(path, "rb").read()
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-    before, start = megabytes("VmRSS"), time.process_time()
-    try:
-        read(content); words = ""
-    except DataError as error:
-        words = str(error)
-    seconds = time.process_time() - start
-    found[path] = [words, seconds, megabytes("VmHWM") - before]
-print(json.dumps(found))
-"""
+ALONE = test_uploads.ALONE.replace("data.uploads", "data.readers")
 
 
 def test_hostile_files_are_refused_at_once_and_in_little_memory(tmp_path) -> None:
