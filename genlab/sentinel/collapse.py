@@ -13,7 +13,7 @@ from genlab.sentinel.statistics import running_median
 #: Of all modes, and of the data's own distances; a healthy run has 0.85 and more.
 MODES, DIVERSITY = 0.75, 0.35
 #: The share of the samples that must lie near a mode for a missing mode to say something.
-HIT = 0.2
+HIT = 0.3
 #: The part of the run that it must last: where it was better before, and where it never was.
 LOST, NEVER = 0.04, 0.6
 

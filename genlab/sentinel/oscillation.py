@@ -6,6 +6,8 @@ from genlab.sentinel.base import SYMPTOMS, Finding, History, Remedy, Symptom
 from genlab.sentinel.remedies import calmer, flatter, slower
 from genlab.sentinel.statistics import MOST, rhythm
 
+#: Records ago it must have been seen already: a chance peak does not stay so long.
+AGAIN = 16
 #: What is looked at, with the words for it.
 CURVES = {
     "d_fake": "D(G(z))",
@@ -25,8 +27,8 @@ class Oscillation(Symptom):
         evidence, since = [], history.step
         for name, title in CURVES.items():
             curve = history.curve(name)
-            found = rhythm(curve.values)
-            if found is None:
+            found, before = rhythm(curve.values), rhythm(curve.values[:-AGAIN])
+            if found is None or before is None:
                 continue
             window = curve.steps[-MOST:]
             apart = (window[-1] - window[0]) / max(1, len(window) - 1)
