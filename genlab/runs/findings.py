@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from genlab import sentinel
@@ -65,7 +65,7 @@ class Offer:
     """A fork that may help.
 
     Args:
-        step: the snapshot that it begins with, the last one before the symptom.
+        step: the snapshot that it begins with, the last one before it went wrong.
         changes: of the options.
         words: the changes, as people read them.
         text: why, in a phrase that follows "with".
@@ -77,12 +77,21 @@ class Offer:
     text: str
 
 
-def offers(view: RunView, finding: Finding, most: int = 4) -> list[Offer]:
+def offers(
+    view: RunView, finding: Finding, beside: Sequence[Finding] = (), most: int = 4
+) -> list[Offer]:
     """The forks with a remedy that can begin, the first ones at most.
 
     A fork of which less than half of the run would be left is given half of it.
+
+    Args:
+        view: the run.
+        finding: what is to be remedied.
+        beside: what else is seen: where that began earlier, a fork must begin before it.
+        most: how many.
     """
     steps = view.snapshots()
+    finding = replace(finding, since=min(one.since for one in (finding, *beside)))
     found: list[Offer] = []
     for remedy in finding.remedies if steps else ():
         offer = _offer(view, steps, finding, remedy)
@@ -112,6 +121,7 @@ def _offer(
 
 def told(view: RunView) -> list[dict[str, Any]]:
     """What goes wrong in a run, as plain values for JSON."""
+    findings = Sentry(view.id).look(view)
     return [
         {
             "name": one.name,
@@ -122,8 +132,8 @@ def told(view: RunView) -> list[dict[str, Any]]:
             "cause": one.cause,
             "forks": [
                 {"step": offer.step, "changes": dict(offer.changes), "text": offer.text}
-                for offer in offers(view, one)
+                for offer in offers(view, one, findings)
             ],
         }
-        for one in Sentry(view.id).look(view)
+        for one in findings
     ]

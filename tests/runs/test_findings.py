@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -111,6 +112,16 @@ def test_a_fork_that_begins_late_is_given_half_of_the_run_again(home):
     assert late
     assert all(offer.changes["steps"] == offer.step + 200 for offer in late if offer.step == last)
     assert all(offer.step == last for offer in late)
+
+
+def test_a_fork_begins_before_all_that_is_seen(home):
+    view = foreground.train({**DIGITS, "objective": "beta", "beta": 50, "steps": 200})
+    one = found(view)["posterior_collapse"]
+    later, sooner = (replace(one, since=since) for since in view.snapshots()[-1:1:-2][:2])
+    alone, beside = offers(view, later), offers(view, later, [later, sooner])
+    assert sooner.since < later.since
+    assert {offer.step for offer in beside} == {offer.step for offer in offers(view, sooner)}
+    assert alone[0].step > beside[0].step
 
 
 def test_show_tells_what_was_found(home, capsys):

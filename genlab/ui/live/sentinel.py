@@ -39,7 +39,7 @@ def _panel(run: str) -> None:
         _nothing(sentry.watched)
         return
     for number, finding in enumerate(findings):
-        _finding(view, finding, first=number == 0)
+        _finding(view, finding, offers(view, finding, findings), first=number == 0)
 
 
 def _nothing(watched: list[str]) -> None:
@@ -51,14 +51,13 @@ def _nothing(watched: list[str]) -> None:
     )
 
 
-def _finding(view: runs.RunView, finding: Finding, *, first: bool) -> None:
+def _finding(view: runs.RunView, finding: Finding, found: list[Offer], *, first: bool) -> None:
     title = f"**{finding.title}** since step {finding.since:,}"
     with st.expander(
         title, expanded=first, icon=SIGNS[finding.severity], key=f"sentinel.{finding.name}"
     ):
         st.markdown("\n".join(f"- {plain(line)}" for line in finding.evidence))
         st.markdown(f"**Likely cause.** {plain(finding.cause)}")
-        found = offers(view, finding)
         if not found:
             st.caption(
                 "No change of this run's own options is known to help from here; Vary opens them "
