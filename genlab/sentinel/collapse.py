@@ -10,7 +10,7 @@ from genlab.sentinel.base import SYMPTOMS, Finding, History, Symptom, held
 from genlab.sentinel.remedies import of_the_game
 from genlab.sentinel.statistics import running_median
 
-#: Of all modes, and of the data's own distances; a healthy run has 0.85 and more.
+#: Of all modes, and of the data's own distances; healthy games end at 0.67 and more.
 MODES, DIVERSITY = 0.75, 0.35
 #: The share of the samples that must lie near a mode for a missing mode to say something.
 HIT = 0.3

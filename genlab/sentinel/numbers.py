@@ -10,7 +10,8 @@ from genlab.sentinel.base import SYMPTOMS, Curve, Finding, History, Symptom, hel
 from genlab.sentinel.remedies import calmer, flatter, slower
 from genlab.sentinel.statistics import lasting
 
-#: How many times as large as at first a gradient norm must be; healthy runs stay below 100.
+#: How many times as large as at first a gradient norm must be; in 109 healthy runs the third
+#: largest look had 340 at most, mostly below 100.
 GROWN = 1000.0
 #: How many times as large as its median a loss is where it takes off.
 OFF = 20.0
