@@ -29,8 +29,9 @@ class FGANOptions(Options):
 
     divergence: str = option(
         "kl",
-        "the f-divergence D(data ‖ model); of total_variation the best critic is ±½ everywhere, "
-        "which leaves the generator hardly a slope to follow",
+        "the f-divergence D(data ‖ model). Expect two to train badly: total_variation, whose best "
+        "critic is ±½ and gives the generator hardly a slope, and between separate modes neyman, "
+        "which is as good as infinite wherever the model reaches and the data do not",
         choices=F.names,
     )
     formula: str = option("", "an f(u) of your own, such as u*log(u), in place of the row above")
