@@ -279,6 +279,16 @@ class Combination:
             table[part] = tuple(rows)
         return table
 
+    def declared(self) -> dict[str, Any]:
+        """The default of each option's declaration, where this combination allows it."""
+        allowed = {row.name: row.choices for rows in self.options().values() for row in rows}
+        return {
+            row.name: row.default
+            for cls in self.classes().values()
+            for row in cls.table()
+            if (choices := allowed[row.name]) is None or row.default in choices
+        }
+
     def spec(self, values: Mapping[str, Any]) -> RunSpec:
         """The spec of this combination with these values over its defaults.
 

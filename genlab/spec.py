@@ -244,6 +244,29 @@ class RunSpec:
 
         return Combination.of(values).spec(values)
 
+    @classmethod
+    def recorded(cls, values: Mapping[str, Any]) -> RunSpec:
+        """The spec of a run from its record.
+
+        An option that the record lacks was not there when it was written. It takes the default of
+        its declaration, which is what was done before it existed, and not what a model or an
+        objective would propose today.
+
+        Raises:
+            SpecError: as :meth:`build`.
+
+        Example:
+            >>> old = RunSpec.build(model="gan", data="ring", objective="fgan").flat()
+            >>> old.pop("critic_activation")
+            'tanh'
+            >>> RunSpec.recorded(old).model_options.critic_activation
+            'leaky_relu'
+        """
+        from genlab.registry import Combination
+
+        combination = Combination.of(values)
+        return combination.spec({**combination.declared(), **values})
+
     def flat(self) -> dict[str, Any]:
         """Every name and option as one flat dictionary: the form of JSON, URL and command line."""
         flat: dict[str, Any] = {kind: getattr(self, kind) for kind in KINDS}

@@ -79,7 +79,7 @@ class RunView:
     def spec(self) -> RunSpec:
         """What is trained, on what, how."""
         if self._spec is None:
-            self._spec = RunSpec.build(**self._row.spec)
+            self._spec = RunSpec.recorded(self._row.spec)
         return self._spec
 
     @property

@@ -315,7 +315,7 @@ def _train(
     box: Mailbox,
     extra: Sequence[Observer],
 ) -> Status:
-    spec = RunSpec.build(**row.spec)
+    spec = RunSpec.recorded(row.spec)
     torch.set_num_threads(spec.train.threads)
     data = catalog.dataset(spec)
     algorithm = ALGORITHMS[spec.algorithm](spec)

@@ -74,7 +74,7 @@ def handles(spec: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[Option, ...
 @functools.lru_cache(maxsize=256)
 def _handles(spec: str) -> tuple[tuple[str, ...], tuple[Option, ...]]:
     try:
-        built = RunSpec.build(**json.loads(spec))
+        built = RunSpec.recorded(json.loads(spec))
     except GenlabError:
         return (), ()
     algorithm = ALGORITHMS[built.algorithm](built)

@@ -61,7 +61,7 @@ def origin(row: RunRow) -> None:
 @functools.lru_cache(maxsize=64)
 def _possible(spec: str) -> dict[str, RunSpec]:
     """The objectives with which a run of this spec can go on, each with the spec it has then."""
-    before = RunSpec.build(**json.loads(spec))
+    before = RunSpec.recorded(json.loads(spec))
     found = {}
     for objective in objectives_for(before.model):
         try:
