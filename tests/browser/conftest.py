@@ -13,6 +13,15 @@ from genlab.testing.served import FLAGS, ROOT, App, chromium, serving
 RESULTS = ROOT / "test-results"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test of this folder is a browser test, without saying so."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     """The app, once for all browser tests; ``genlab.runs`` of this process uses the same store."""

@@ -16,8 +16,6 @@ from genlab.latent.export import export
 from genlab.models.base import HasDecoder, HasLabels
 from genlab.testing.model_contract import model_cases
 
-pytestmark = pytest.mark.browser
-
 ROOT = Path(__file__).resolve().parents[2]
 DECODER = ROOT / "genlab/ui/explore/static/decoder.js"
 #: Every model on every sort of data that has a decoder, and every likelihood on one of them.

@@ -5,13 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import pytest
-
 from genlab import runs
 from genlab.spec import RunSpec
 from tests.browser.test_live import eventually
-
-pytestmark = pytest.mark.browser
 
 #: How many colours are on a canvas.
 INK = """canvas => {

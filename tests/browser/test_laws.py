@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from genlab import runs
 from genlab.spec import RunSpec
 from tests.browser.test_game import INK
 from tests.browser.test_live import eventually
-
-pytestmark = pytest.mark.browser
 
 
 def test_the_laws_on_the_line_are_drawn_and_read(app: Any, page: Any, shot: Any) -> None:

@@ -13,7 +13,6 @@ from genlab import runs
 from genlab.testing.scripted_run import ScriptedRun
 from genlab.ui.routes import static_version
 
-pytestmark = pytest.mark.browser
 CHART = '[data-chart^="loss"] .gl-plot > svg'
 SAMPLES = '[data-panel="samples"] img'
 

@@ -17,7 +17,6 @@ from genlab.runs import foreground
 from genlab.runs.worker import perform_job
 from tests.browser.test_live import eventually
 
-pytestmark = pytest.mark.browser
 MARGIN = 22
 
 

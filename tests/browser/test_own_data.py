@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qs, urlparse
 
-import pytest
 from playwright.sync_api import expect
 
 from genlab.data import own
 from tests.data.test_readers import as_csv, iris_rows
-
-pytestmark = pytest.mark.browser
 
 #: Milliseconds: two cores may be busy with other tests.
 WAIT = 30_000

@@ -13,8 +13,6 @@ from genlab import latent, runs
 from genlab.models.labels import held_at_class
 from tests.browser.test_live import eventually
 
-pytestmark = pytest.mark.browser
-
 PIXELS = """(root) => {
   const canvas = root.querySelector(".gl-decoded"), { width, height } = canvas;
   const data = canvas.getContext("2d").getImageData(0, 0, width, height).data;

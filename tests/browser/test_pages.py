@@ -6,8 +6,6 @@ import re
 
 import pytest
 
-pytestmark = pytest.mark.browser
-
 
 @pytest.fixture(scope="module")
 def trained(app):

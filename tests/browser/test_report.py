@@ -12,7 +12,6 @@ from genlab import runs
 from genlab.compare import duel
 from genlab.testing.scripted_run import ScriptedRun
 
-pytestmark = pytest.mark.browser
 EVIL = "<script>document.title = 'owned'</script>"
 LOOK = """() => {
     const light = (colour) => {

@@ -14,7 +14,6 @@ from genlab.measure import Series
 from genlab.runs.store import Record
 from genlab.testing.scripted_run import SERIES, ScriptedRun
 
-pytestmark = pytest.mark.browser
 LOOKS = (
     Series("val_kl", "KL, held-out", "divergence", "nats", "exact", 256),
     Series("active_units", "active units", "latent", "count", "Monte Carlo", 256),

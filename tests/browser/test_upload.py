@@ -6,15 +6,12 @@ import io
 from typing import Any
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from genlab import runs
 from genlab.ui.explore.draw import HTML
 from genlab.ui.routes import static_version
 from tests.browser.test_live import eventually
-
-pytestmark = pytest.mark.browser
 
 VAE = "shipped:vae-mnist5k"
 
