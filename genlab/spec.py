@@ -114,6 +114,20 @@ class Option:
         return dataclasses.replace(self, choices=choices, default=default)
 
 
+def whole(text: str, low: int, high: int) -> int | None:
+    """The whole number from ``low`` to ``high`` that a text is, else None; whatever was typed.
+
+    Example:
+        >>> whole("12", 0, 20), whole("-3", -5, 5), whole("²", 0, 9), whole("9" * 9999, 0, 9)
+        (12, -3, None, None)
+    """
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdecimal() and len(digits) <= 18):
+        return None
+    number = int(text)
+    return number if low <= number <= high else None
+
+
 def _plain(number: float) -> str:
     """A bound as people write it: all digits of a whole number, else the shortest form."""
     return str(int(number)) if float(number).is_integer() else f"{number:g}"

@@ -11,6 +11,7 @@ from torch import Tensor
 from genlab.errors import GenlabError, SpecError
 from genlab.latent.codes import decoded, prior_sample
 from genlab.models.base import HasDecoder
+from genlab.spec import whole
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,9 @@ def typed_rows(text: str, size: int) -> list[int]:
         >>> typed_rows("3, 9 3", 10)
         [3, 9]
     """
-    words = text.replace(",", " ").split()
-    if not words or any(not word.isdigit() or int(word) >= size for word in words):
+    rows = [whole(word, 0, size - 1) for word in text.replace(",", " ").split()]
+    found = list(dict.fromkeys(row for row in rows if row is not None))
+    if not rows or None in rows:
         allowed = f"allowed: numbers of points from 0 to {size - 1}, between commas"
         raise SpecError("points", text, allowed)
-    return list(dict.fromkeys(int(word) for word in words))
+    return found

@@ -12,6 +12,7 @@ from torch.nn.functional import one_hot
 from genlab.data.base import DataMeta
 from genlab.errors import SpecError
 from genlab.models.base import GenerativeModel, HasLabels
+from genlab.spec import whole
 
 #: Share of training examples whose label is withheld, so that "unknown" means something.
 WITHHELD = 0.1
@@ -106,8 +107,9 @@ def class_index(meta: DataMeta, label: str) -> int:
     """
     if label in meta.classes:
         return meta.classes.index(label)
-    if label.isdigit() and int(label) < len(meta.classes):
-        return int(label)
+    found = whole(label, 0, len(meta.classes) - 1)
+    if found is not None:
+        return found
     raise SpecError("label", label, "allowed: " + ", ".join(meta.classes))
 
 

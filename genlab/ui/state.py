@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from genlab.errors import SpecError
+from genlab.spec import whole
 
 
 def params() -> dict[str, str]:
@@ -74,6 +75,7 @@ def number(name: str, default: int, low: int, high: int) -> tuple[int, str | Non
     text = st.query_params.get(name)
     if text is None:
         return default, None
-    if text.lstrip("-").isdigit() and low <= int(text) <= high:
-        return int(text), None
+    found = whole(text, low, high)
+    if found is not None:
+        return found, None
     return default, str(SpecError(name, text, f"allowed: a whole number from {low} to {high}"))

@@ -90,6 +90,15 @@ def test_typed_points_are_averaged(visit, work, shelf):
     assert any("numbers of points from 0" in e.value for e in app.error)
 
 
+@pytest.mark.parametrize("asked", ["points", "points ²"])
+def test_before_anything_is_typed_there_is_an_example(visit, work, shelf, asked):
+    link = {f"t.of_{letter}": asked for letter in "abc"}
+    app = shown(visit, work, run=shelf["ring"], **link)
+    typed = [row.value for row in app.text_input if row.label.startswith("Numbers of points")]
+    assert typed == (["²"] * 3 if "²" in asked else ["0", "1", "2"])
+    assert any("points = '²' is not possible" in e.value for e in app.error) == ("²" in asked)
+
+
 def test_a_map_of_data_alone_gives_a_generator_no_codes(visit, work, shelf):
     params = {"run": shelf["ring"], "what": "data", "t.of_a": "points 3"}
     app = visit("explore", n="200", tool="directions", **params)

@@ -15,6 +15,7 @@ from genlab.latent.codes import held_out
 from genlab.models.base import GenerativeModel
 from genlab.models.visible import FullyVisible, HasClassPosterior, HasMarginals
 from genlab.random import scope
+from genlab.spec import whole
 from genlab.ui import pictures
 from genlab.ui.explore.scene import Scene, choice, remember, remembered
 from genlab.ui.explore.tools import TOOLS, Tool
@@ -102,8 +103,8 @@ def complete_part(scene: Scene) -> None:
 
 def _number(word: str, default: int, most: int) -> int:
     """A whole number of the tool from the URL, within its range."""
-    text = remembered(word, str(default))
-    return min(int(text), most) if text.isdigit() else default
+    found = whole(remembered(word, str(default)), 0, 10**12)
+    return default if found is None else min(found, most)
 
 
 def numbers(model: Any, x: Tensor, mask: Tensor) -> str:

@@ -149,7 +149,7 @@ def operand(scene: Scene, letter: str, sets: Mapping[str, Mean]) -> Mean:
     place = list(OPERANDS).index(letter)
     first = options[place] if len(sets) > place else POINTS
     asked = remembered(f"of_{letter}", first)
-    typed = asked.removeprefix(POINTS).strip() if asked.startswith(POINTS) else str(place)
+    typed = asked.removeprefix(POINTS).strip() if asked.startswith(POINTS) else ""
     start = POINTS if asked.startswith(POINTS) else asked
     if start not in options:
         st.caption(f"{plain(asked)} is not among the sets of this run.")
@@ -168,7 +168,7 @@ def operand(scene: Scene, letter: str, sets: Mapping[str, Mean]) -> Mean:
         return sets[str(chosen)]
     text = st.text_input(
         f"Numbers of points for {letter}",
-        typed,
+        typed or str(place),
         key=f"{key}.points",
         help="Numbers of points of the map above, between commas.",
     )

@@ -18,6 +18,7 @@ from genlab.latent.pad import start
 from genlab.latent.points import latent_of, point
 from genlab.latent.travel import sheet, traversal, usage, walk
 from genlab.models.base import GenerativeModel, HasDecoder
+from genlab.spec import whole
 from genlab.ui import pictures
 from genlab.ui.explore.jobs import result_of
 from genlab.ui.explore.scene import (
@@ -144,7 +145,8 @@ def sheet_part(scene: Scene) -> None:
     picks = []
     for column, word, first in zip(columns, ("across", "up"), use.order[:2], strict=True):
         asked = remembered(word, str(first))
-        start = int(asked) if asked.isdigit() and int(asked) < size else first
+        found = whole(asked, 0, size - 1)
+        start = first if found is None else found
         picks.append(
             column.number_input(
                 f"Dimension {word}", 0, size - 1, start, key=f"explore.travel.{word}"
