@@ -31,13 +31,14 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS
+
 from genlab import data as datasets
+from genlab.core.errors import SpecError
+from genlab.core.random import scope, seed_run
 from genlab.divergences import Coverage, mode_coverage
-from genlab.errors import SpecError
-from genlab.evaluate.common import draw
-from genlab.random import scope, seed_run
-from genlab.registry import ALGORITHMS
-from genlab.spec import RunSpec
+from genlab.probes.common import draw
 from genlab.train.loop import train
 
 SAMPLES = 2_500
@@ -47,12 +48,12 @@ LIMIT = 120.0
 #: all rows share there. The rate falls to 0, since a generator that moves blurs its modes; the
 #: grid wants wider nets and more steps.
 DATA: Mapping[str, Mapping[str, Any]] = {
-    "ring": {"data": "ring", "std": 0.05, "steps": 6_000, "lr_last": 0.0},
+    "ring": {"data": "ring", "std": 0.05, "steps": 6_000, "lr_final_ratio": 0.0},
     "grid": {
         "data": "grid",
         "std": 0.05,
         "steps": 16_000,
-        "lr_last": 0.0,
+        "lr_final_ratio": 0.0,
         "hidden": 128,
         "batch": 128,
         "beta1": 0.5,

@@ -36,14 +36,15 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS
+
 from genlab import data as datasets
+from genlab.core.random import scope, seed_run
 from genlab.data.base import Dataset
 from genlab.data.images import SPLIT_SEED
 from genlab.models.base import GenerativeModel, HasLogProb
 from genlab.objectives.elbo import iwae_bound, log_weights
-from genlab.random import scope, seed_run
-from genlab.registry import ALGORITHMS
-from genlab.spec import RunSpec
 from genlab.train.algorithm import Algorithm, Info
 from genlab.train.loop import train
 from genlab.train.observers import Observer
@@ -153,7 +154,7 @@ class Schedule(Observer):
         else:
             share = (self._clock() - self._start) / self._seconds
         rate = max(1e-7, self._rate * min(1.0, 2 * (1 - share)))
-        self._algorithm.adjust(state, {"lr": rate})
+        self._algorithm.set_options(state, {"lr": rate})
         return share >= 1
 
     def end(self, step: int, state: Any) -> None:

@@ -71,7 +71,7 @@ def parity(pad: Any, run: str, step: int) -> float:
 
     model = runs.open_run(run).model(step)
     z = latent.prior_sample(model, CODES, 1)
-    exact = latent.decoded(model, z).flatten(1).numpy()
+    exact = latent.decode_mean(model, z).flatten(1).numpy()
     found = pad.evaluate(
         "(root, codes) => codes.map((z) => Array.from(root.pad.decode(z)))", z.tolist()
     )

@@ -26,14 +26,15 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS
+
 from genlab import data as datasets
+from genlab.core.random import scope, seed_run
 from genlab.data.base import Batches, Dataset
-from genlab.evaluate.referee import judge
+from genlab.metrics.c2st import run_c2st
 from genlab.models.base import GenerativeModel
-from genlab.random import scope, seed_run
-from genlab.registry import ALGORITHMS
 from genlab.runs.files import png, sheet
-from genlab.spec import RunSpec
 
 #: name -> options of the run, what is not named being the default.
 ROWS: dict[str, dict[str, Any]] = {
@@ -90,7 +91,7 @@ def main() -> None:
             f"{spent:.0f} s of one core ({1000 * spent / steps:.0f} ms a step); clear digits "
             f"{share:.0%}, of {len(classes)} classes; {path}"
         )
-        for estimate in judge(model, data).estimates:
+        for estimate in run_c2st(model, data).estimates:
             series = estimate.series
             print(
                 f"    {series.title}: {estimate.value:.3f} [{estimate.low:.3f}, "

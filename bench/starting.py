@@ -15,9 +15,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from genlab.core.run_spec import RunSpec
+
 from genlab import runs
 from genlab.runs import supervisor
-from genlab.spec import RunSpec
 
 ROOT = Path(__file__).resolve().parents[1]
 ROUNDS = 5

@@ -18,17 +18,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS, DATASETS, MODELS
 
-from genlab import random
+from genlab.core import random
+from genlab.core.folders import LocalFolder
 from genlab.data.base import Batches, Dataset
-from genlab.evaluate.base import PROBES, probes_for
-from genlab.folders import LocalFolder
-from genlab.registry import ALGORITHMS, DATASETS, MODELS
+from genlab.probes.base import PROBES, probes_for
 from genlab.runs import catalog, settings
 from genlab.runs.files import run_files
 from genlab.runs.sql import SqlStore
 from genlab.runs.worker import Mailbox, Pulse, StoreSink
-from genlab.spec import RunSpec
 from genlab.train.algorithm import Info
 from genlab.train.loop import train
 from genlab.train.observers import Controls, Cursor, Observer, Recorder, Watcher

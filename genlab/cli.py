@@ -14,11 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from genlab.errors import GenlabError, SpecError
+from genlab.core.errors import GenlabError, SpecError
 
 if TYPE_CHECKING:
+    from genlab.core.options import Option
     from genlab.runs.catalog import RunView
-    from genlab.spec import Option
 
 
 class Parser(argparse.ArgumentParser):
@@ -58,8 +58,8 @@ def add_run_options(parser: argparse.ArgumentParser, needed: Sequence[str] = ())
         parser: of the command.
         needed: the kinds that must be given.
     """
-    from genlab.registry import TABLES
-    from genlab.spec import TrainOptions
+    from genlab.core.run_spec import TrainOptions
+    from genlab.core.tables import TABLES
 
     for kind, table in TABLES.items():
         word = " (required)" if kind in needed else ""
@@ -212,7 +212,7 @@ def _options_of_run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    from genlab.spec import RunSpec
+    from genlab.core.run_spec import RunSpec
 
     options = _options_of_run(arguments)
     spec = RunSpec.build(**options)
@@ -248,7 +248,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 def _show(arguments: argparse.Namespace) -> int:
     from genlab import runs
-    from genlab.runs.findings import told
+    from genlab.runs.findings import findings_as_json
 
     view = runs.open_run(arguments.run, paths=True)
     events = [{"step": r.step, "time": r.time, **r.payload} for r in view.read(kinds={"event"})]
@@ -262,7 +262,7 @@ def _show(arguments: argparse.Namespace) -> int:
             "snapshots": list(view.snapshots()),
             "frames": view.frames(),
             "events": events,
-            "findings": told(view),
+            "findings": findings_as_json(view),
         }
     )
     return 0
@@ -289,7 +289,7 @@ def _fork(arguments: argparse.Namespace) -> int:
     changes = _options_of_run(arguments)
     if arguments.background:
         return _tell(runs.open_run(runs.fork(run, step, changes, title, paths=True)))
-    steps = forks.changed(runs.open_run(run, paths=True).spec, changes).train.steps
+    steps = forks.change_spec(runs.open_run(run, paths=True).spec, changes).train.steps
     watchers = _watchers(arguments.quiet, steps)
     return _tell(foreground.fork(run, step, changes, title=title, observers=watchers))
 
@@ -324,8 +324,8 @@ def _sample(arguments: argparse.Namespace) -> int:
     import numpy as np
     import torch
 
+    from genlab.core.random import scope
     from genlab.models.labels import held_at_class
-    from genlab.random import scope
     from genlab.runs.files import png, sheet
 
     model = held_at_class(view.model(arguments.step), arguments.label)
@@ -348,13 +348,13 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
     view = runs.open_run(arguments.run, paths=True)
     model = view.model(arguments.step)
-    from genlab.evaluate import metrics
+    from genlab.metrics import evaluation
 
-    found = metrics.evaluate(model, view.data(), arguments.seed, spec=view.spec)
+    found = evaluation.evaluate(model, view.data(), arguments.seed, spec=view.spec)
     if arguments.referee:
-        from genlab.evaluate.referee import judge
+        from genlab.metrics.c2st import run_c2st
 
-        found = [*found, *judge(model, view.data(), arguments.seed).estimates]
+        found = [*found, *run_c2st(model, view.data(), arguments.seed).estimates]
     step = view.snapshots()[-1] if arguments.step is None else arguments.step
     say(
         {
@@ -382,9 +382,9 @@ def _report(arguments: argparse.Namespace) -> int:
     at = arguments.step if arguments.seconds is None else arguments.seconds
     if at is not None and not 0 <= at < 1e12:
         raise SpecError("step or seconds", at, "allowed: a number from 0")
-    from genlab.report.make import collect
-    from genlab.report.moment import Moment
+    from genlab.report.collect import collect
     from genlab.report.page import html
+    from genlab.report.time_cursor import Moment
 
     clock = "step" if arguments.seconds is None else "seconds"
     if arguments.clock and at is not None and arguments.clock != clock:
@@ -418,7 +418,7 @@ def _delete(arguments: argparse.Namespace) -> int:
 
 
 def _data(arguments: argparse.Namespace) -> int:
-    from genlab.data import own
+    from genlab.data import user_sets
 
     if arguments.data_command == "add":
         from genlab.data.readers import read
@@ -426,9 +426,9 @@ def _data(arguments: argparse.Namespace) -> int:
 
         path = Path(arguments.file)
         too_large(path.stat().st_size)
-        values = dict(word.partition("=")[::2] for word in arguments.given)
-        made = own.store(read(path.read_bytes(), values), arguments.name or path.stem)
-        likelihood = own.meta_of(made, own.OwnOptions()).proposed[0]
+        values = dict(word.partition("=")[::2] for word in arguments.condition_on)
+        made = user_sets.store(read(path.read_bytes(), values), arguments.name or path.stem)
+        likelihood = user_sets.meta_of(made, user_sets.OwnOptions()).proposed[0]
         say(
             {
                 "set": made.id,
@@ -442,19 +442,21 @@ def _data(arguments: argparse.Namespace) -> int:
             }
         )
     elif arguments.data_command == "list":
-        for known in own.stored():
+        for known in user_sets.list_sets():
             say({"set": known.id, "name": known.name, "n": known.n, "shape": list(known.shape)})
     else:
         from genlab import runs
         from genlab.runs.store import ACTIVE
 
-        name = own.identified(arguments.set)
-        if not own.is_stored(name):
-            raise SpecError.unknown("set", arguments.set, (one.id for one in own.stored()))
+        name = user_sets.resolve_set_id(arguments.set)
+        if not user_sets.is_stored(name):
+            raise SpecError.unknown(
+                "set", arguments.set, (one.id for one in user_sets.list_sets())
+            )
         used = [row for row in runs.store().runs() if row.spec.get("set") == name]
         if any(row.status in ACTIVE for row in used):
             raise SpecError("set", name, "a run on it is queued, running or paused; stop it first")
-        own.delete(name, forget=not used)
+        user_sets.delete(name, forget=not used)
         say({"set": name, "deleted": True, "runs": [row.id for row in used]})
     return 0
 

@@ -5,28 +5,28 @@ from __future__ import annotations
 import streamlit as st
 
 from genlab import runs
-from genlab.errors import RunNotFound
+from genlab.core.errors import RunNotFound
 from genlab.ui import cards, state
 from genlab.ui.live import over_each_other
-from genlab.ui.live.beside import side_by_side, snapshots
+from genlab.ui.live.duel import nets, pair
 from genlab.ui.live.metrics import metrics
-from genlab.ui.live.moment import from_url, in_url
-from genlab.ui.live.pair import nets, pair
 from genlab.ui.live.report import report
-from genlab.ui.messages import empty, fragment, sentence
+from genlab.ui.live.side_by_side import side_by_side, snapshots
+from genlab.ui.live.time_cursor import from_url, in_url
+from genlab.ui.messages import empty, fragment, plain_sentence
 
 MOST = 4
 
 st.title("Compare")
 rows = {row.id: row for row in runs.store().runs()}
-rows |= {view.id: view.row for view in runs.shipped()}
+rows |= {view.id: view.row for view in runs.list_shipped()}
 asked = [run for run in dict.fromkeys(st.query_params.get("runs", "").split(",")) if run]
 for run in asked:
     if run not in rows:
         try:
             rows[run] = runs.open_run(run).row
         except RunNotFound as error:
-            st.error(sentence(error), icon=":material/error:")
+            st.error(plain_sentence(error), icon=":material/error:")
 if len(asked) > MOST:
     st.warning(f"At most {MOST} runs fit side by side; the first {MOST} are shown.")
 first = [run for run in asked if run in rows][:MOST]

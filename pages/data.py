@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import streamlit as st
+from genlab.core.run_spec import models_for
+from genlab.core.tables import DATASETS, MODELS
 
-from genlab.registry import DATASETS, MODELS, models_for
-from genlab.ui import forms, links, own_data, pictures, state
+from genlab.ui import forms, links, pictures, state, user_data
 
 st.title("Data")
 names = DATASETS.names()
 name, wrong = state.choice("data", names, names[0])
 if wrong:
     st.error(wrong, icon=":material/error:")
-own_data.section(opened=DATASETS[name].brought)
+user_data.section(opened=DATASETS[name].user_supplied)
 
 left, right = st.columns([2, 3], gap="large")
 with left:
@@ -28,7 +29,7 @@ with left:
     source = DATASETS[picked]
     meta = source.meta(source.Options.build(values))
     # Before somebody brings a set there is nothing to describe.
-    if values or not source.brought:
+    if values or not source.user_supplied:
         pictures.describe(meta)
         able = [MODELS.row(name).title for name in models_for(picked, values)]
         st.markdown(f"**Models that can learn it**: {', '.join(able) or 'none yet'}")
@@ -38,4 +39,4 @@ with right:
     pictures.dataset(picked, values, meta)
     pictures.proposals(meta)
 if not wrong or picked != name:
-    state.write({"data": picked, **forms.named(picked, values)})
+    state.write({"data": picked, **forms.data_options_of(picked, values)})

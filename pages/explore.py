@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import streamlit as st
+from genlab.core.tables import MODELS
 
-from genlab.registry import MODELS
 from genlab.ui import explore, state
 from genlab.ui.messages import empty
 
@@ -20,7 +20,7 @@ elif not (steps := view.snapshots()):
     empty("This run has no snapshot yet.", "The first one comes with its first step; reload then.")
 else:
     query = explore.controls(view, steps, MODELS[view.spec.model])
-    scene = explore.scene(view, query)
+    scene = explore.load_scene(view, query)
     if scene is not None:
         explore.map_part(scene)
         explore.tools_part(scene)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from genlab.ui import learn
+from genlab.ui import lessons
 
-learn.show()
+lessons.show()

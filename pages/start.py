@@ -6,7 +6,7 @@ import streamlit as st
 
 from genlab import runs
 from genlab.ui import cards, links
-from genlab.ui.presets import PRESETS, start
+from genlab.ui.presets import PRESETS, start_preset
 
 st.title("GenLab")
 st.markdown(
@@ -24,16 +24,16 @@ for preset, column in zip(PRESETS, st.columns(len(PRESETS)), strict=True):
         if cards.preset_card(preset):
             pressed.append(preset)
 if pressed:
-    started = start(pressed[0])
+    started = start_preset(pressed[0])
     if len(started) > 1:
         links.compare(started)
-    links.watch(started[0])
+    links.open_watch(started[0])
 
 st.subheader("Recent runs")
 cards.recent()
 
 st.subheader("Trained already")
-if shipped := runs.shipped():
+if shipped := runs.list_shipped():
     cards.grid(shipped, cards.shipped_card)
 else:
     st.caption("No pre-trained model is in `checkpoints/pretrained`.")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from genlab import runs
-from genlab.errors import RunNotFound
+from genlab.core.errors import RunNotFound
 from genlab.ui import cards, links, state
 from genlab.ui.live import live
-from genlab.ui.live.controls import advice, controls, facts, toggle
-from genlab.ui.live.fork import fork, origin
-from genlab.ui.live.sentinel import watch
-from genlab.ui.messages import empty, fragment, sentence
+from genlab.ui.live.controls import controls, facts, toggle_pause, write_advice
+from genlab.ui.live.fork import fork, write_origin
+from genlab.ui.live.sentinel import sentinel_panel
+from genlab.ui.messages import empty, fragment, plain_sentence
 
 st.title("Watch")
 asked = st.query_params.get("run", "")
@@ -20,7 +20,7 @@ if asked and asked not in rows:
     try:
         rows = {asked: runs.open_run(asked).row, **rows}
     except RunNotFound as error:
-        st.error(f"{sentence(error)} Another one is shown.", icon=":material/error:")
+        st.error(f"{plain_sentence(error)} Another one is shown.", icon=":material/error:")
 if not rows:
     empty("There is no run to watch yet.", "Start one of the presets, or make your own.")
     if st.button("Go to Start", icon=":material/home:", type="primary"):
@@ -42,8 +42,8 @@ if picked != first:
     state.write({"run": picked})
     st.rerun()
 row = rows[picked]
-advice(row)
-origin(row)
+write_advice(row)
+write_origin(row)
 with st.container(horizontal=True, gap="small", vertical_alignment="center"):
     if not row.id.startswith("shipped:"):
         controls(row)
@@ -56,7 +56,7 @@ with st.container(horizontal=True, gap="small", vertical_alignment="center"):
     text = "Open Train with the options of this run, to change some of them and start again."
     if st.button("Vary", icon=":material/tune:", help=text):
         links.train({name: str(value) for name, value in row.spec.items()})
-watch(row)
+sentinel_panel(row)
 
 
 @fragment()
@@ -64,7 +64,7 @@ def dashboard() -> None:
     """The live component; the slider's step goes into the URL when it is let go."""
     text = st.query_params.get("step", "")
     given = min(int(text[:12]), row.steps) if text.isdecimal() else None
-    step = live([row], step=given, key=f"live.{row.id}", play=lambda: toggle(row.id))
+    step = live([row], step=given, key=f"live.{row.id}", play=lambda: toggle_pause(row.id))
     state.write({"run": row.id, "step": step})
 
 

@@ -94,7 +94,7 @@ def test_one_module_alone_imports_torchvision() -> None:
         for p in modules()
         if any(name.split(".")[0] == "torchvision" for name, _ in imported(p))
     ]
-    assert users == ["genlab/vision.py"]
+    assert users == ["genlab/core/vision.py"]
 
 
 def test_pages_are_thin() -> None:

@@ -53,7 +53,7 @@ class Difference:
         return "from the two intervals"
 
 
-def paired(a: NDArray[Any], b: NDArray[Any], noise: float = 0.0) -> Difference:
+def paired_difference(a: NDArray[Any], b: NDArray[Any], noise: float = 0.0) -> Difference:
     """The mean of b − a over the same examples, ± 1.96 standard errors.
 
     Args:
@@ -61,7 +61,7 @@ def paired(a: NDArray[Any], b: NDArray[Any], noise: float = 0.0) -> Difference:
         noise: the variance that both have besides, by their own samples.
 
     Example:
-        >>> one = paired(np.array([1.0, 2.0, 3.0]), np.array([2.0, 3.0, 4.0]))
+        >>> one = paired_difference(np.array([1.0, 2.0, 3.0]), np.array([2.0, 3.0, 4.0]))
         >>> one.value, one.low, one.high, one.p
         (1.0, 1.0, 1.0, 0.0)
     """
@@ -70,7 +70,7 @@ def paired(a: NDArray[Any], b: NDArray[Any], noise: float = 0.0) -> Difference:
     return Difference(mean, mean - Z95 * error, mean + Z95 * error, True, len(d), _p(mean, error))
 
 
-def joined(a: Mapping[str, Any], b: Mapping[str, Any]) -> Difference:
+def independent_difference(a: Mapping[str, Any], b: Mapping[str, Any]) -> Difference:
     """b − a of two independent numbers, each with its interval.
 
     Args:
@@ -78,7 +78,7 @@ def joined(a: Mapping[str, Any], b: Mapping[str, Any]) -> Difference:
 
     Example:
         >>> a = {"value": 0.0, "low": -3.0, "high": 3.0}
-        >>> one = joined(a, {"value": 10.0, "low": 6.0, "high": 14.0})
+        >>> one = independent_difference(a, {"value": 10.0, "low": 6.0, "high": 14.0})
         >>> one.low, one.high
         (5.0, 15.0)
     """
@@ -113,7 +113,9 @@ def holm(p: Sequence[float]) -> list[float]:
     return found
 
 
-def verdict(one: Difference, adjusted: float, direction: str, first: str, second: str) -> str:
+def state_verdict(
+    one: Difference, adjusted: float, direction: str, first: str, second: str
+) -> str:
     """What may be said: "better" where the interval excludes zero, and Holm's p-value holds.
 
     Args:
@@ -123,8 +125,8 @@ def verdict(one: Difference, adjusted: float, direction: str, first: str, second
         first, second: what the two are called.
 
     Example:
-        >>> d = paired(np.array([1.0, 2.0, 3.0]), np.array([2.0, 3.5, 4.0]))
-        >>> verdict(d, d.p, "lower", "A", "B")
+        >>> d = paired_difference(np.array([1.0, 2.0, 3.0]), np.array([2.0, 3.5, 4.0]))
+        >>> state_verdict(d, d.p, "lower", "A", "B")
         'A is better'
     """
     if direction == "none":
@@ -188,7 +190,7 @@ def differences(found: Mapping[str, Mapping[str, Any]]) -> list[Line]:
             second,
             difference,
             p,
-            verdict(difference, p, str(row["direction"]), titles[0], second),
+            state_verdict(difference, p, str(row["direction"]), titles[0], second),
         )
         for (row, second, difference), p in zip(rows, adjusted, strict=True)
     ]
@@ -215,7 +217,7 @@ def _between(
     same = one.get("examples") and one.get("examples") == two.get("examples")
     if a is not None and b is not None and same and len(a) == len(b) and len(a) > 1:
         if not (np.isfinite(a).all() and np.isfinite(b).all()):
-            return joined(row, other)
+            return independent_difference(row, other)
         noise = sum(float(side.get("noise", {}).get(row["name"], 0.0)) for side in (one, two))
-        return paired(a, b, noise)
-    return joined(row, other)
+        return paired_difference(a, b, noise)
+    return independent_difference(row, other)

@@ -16,13 +16,13 @@ import torch
 from torch import nn
 
 from genlab import models
+from genlab.core.errors import SpecError
+from genlab.core.random import scope
+from genlab.core.run_spec import Combination, RunSpec, models_for
+from genlab.core.tables import DATASETS
 from genlab.data.base import DataMeta
 from genlab.distributions import LIKELIHOODS
-from genlab.errors import SpecError
 from genlab.models.base import GenerativeModel
-from genlab.random import scope
-from genlab.registry import DATASETS, Combination, models_for
-from genlab.spec import RunSpec
 
 #: The two sides: model, title.
 SIDES: Mapping[str, str] = {"vae": "VAE", "gan": "GAN"}

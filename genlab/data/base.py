@@ -11,9 +11,9 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from genlab import spec
-from genlab.errors import DataError
-from genlab.random import derive
+from genlab.core import options
+from genlab.core.errors import DataError
+from genlab.core.random import derive
 
 Support = Literal["real", "unit", "binary"]
 Progress = Callable[[float, str], None]
@@ -175,13 +175,13 @@ class DataSource(abc.ABC):
     """One row of the table of datasets: options, what is known beforehand, and how to load."""
 
     name: ClassVar[str]
-    Options: ClassVar[type[spec.Options]] = spec.Options
+    Options: ClassVar[type[options.Options]] = options.Options
     #: Whether there is nothing to load before somebody brings a file.
-    brought: ClassVar[bool] = False
+    user_supplied: ClassVar[bool] = False
 
     @classmethod
     @abc.abstractmethod
-    def meta(cls, options: spec.Options) -> DataMeta:
+    def meta(cls, options: options.Options) -> DataMeta:
         """What is known before loading; cheap."""
 
     @classmethod
@@ -190,12 +190,12 @@ class DataSource(abc.ABC):
         return not cls.meta(cls.Options()).network
 
     @classmethod
-    def luggage(cls, options: spec.Options) -> Mapping[str, Any] | None:
+    def sidecar(cls, options: options.Options) -> Mapping[str, Any] | None:
         """What a run must take along where it goes, so that its model can be built; as JSON."""
         return None
 
     @classmethod
-    def unpack(cls, luggage: Mapping[str, Any]) -> None:
+    def unpack(cls, sidecar: Mapping[str, Any]) -> None:
         """Take up what a run brought along.
 
         Raises:
@@ -210,7 +210,7 @@ class DataSource(abc.ABC):
 
     @classmethod
     @abc.abstractmethod
-    def load(cls, options: spec.Options, progress: Progress | None = None) -> Dataset:
+    def load(cls, options: options.Options, progress: Progress | None = None) -> Dataset:
         """Load or make the set; the same options give the same tensors everywhere.
 
         Raises:

@@ -18,8 +18,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from genlab.errors import DataError
-from genlab.folders import default_url
+from genlab.core.errors import DataError
+from genlab.core.folders import default_url
 
 #: Raised when the meaning of the cached tensors changes, so that old caches are made anew.
 VERSION = "1"

@@ -7,17 +7,17 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from genlab import spec
+from genlab.core import options
+from genlab.core.errors import DataError
+from genlab.core.tables import DATASETS
 from genlab.data import cache, images
 from genlab.data.base import DataMeta, Dataset, DataSource, Progress
-from genlab.errors import DataError
-from genlab.registry import DATASETS
 
 
 class Packaged(DataSource):
     """Grey digits from a packed CSV: one image a row, its label last."""
 
-    Options: ClassVar[type[spec.Options]] = images.GreyOptions
+    Options: ClassVar[type[options.Options]] = images.GreyOptions
     package: ClassVar[str]
     file: ClassVar[str]
     shape: ClassVar[tuple[int, int, int]]

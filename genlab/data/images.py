@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from genlab.core.options import Options, option
+from genlab.core.random import generator
 from genlab.data.base import DataMeta, Dataset, Split
-from genlab.random import generator
-from genlab.spec import Options, option
 
 #: The seed of the splits and of the static binarisation: the same in every run.
 SPLIT_SEED = 20_261_122

@@ -7,8 +7,8 @@ from typing import Any, NoReturn
 
 import torch
 
-from genlab.data.laws import GaussianMixture
-from genlab.errors import SpecError
+from genlab.core.errors import SpecError
+from genlab.data.densities import GaussianMixture
 
 MAX_LENGTH, MAX_COMPONENTS, MAX_VALUE = 2000, 50, 1e6
 _TOKEN = re.compile(

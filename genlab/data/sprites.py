@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from genlab import spec
+from genlab.core import options
+from genlab.core.tables import DATASETS
 from genlab.data import cache, images
 from genlab.data.base import DataMeta, Dataset, DataSource, Progress
-from genlab.registry import DATASETS
 
 SIDE, FINER = 32, 4
 
@@ -85,7 +85,7 @@ class Sprites(DataSource):
     After dSprites (Matthey et al. 2017), smaller, and no two rotations show the same picture.
     """
 
-    Options: ClassVar[type[spec.Options]] = images.GreyOptions
+    Options: ClassVar[type[options.Options]] = images.GreyOptions
 
     @classmethod
     def meta(cls, options: Any) -> DataMeta:

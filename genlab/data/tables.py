@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from genlab import spec
+from genlab.core import options
+from genlab.core.options import Options, option
+from genlab.core.random import generator
+from genlab.core.tables import DATASETS
 from genlab.data.base import DataMeta, Dataset, DataSource, Progress, Split
-from genlab.random import generator
-from genlab.registry import DATASETS
-from genlab.spec import Options, option
 
 #: What a regression predicts: the name of the last column.
 RESPONSE, OUTCOME = "y", "y (0 or 1)"
@@ -106,7 +106,7 @@ class RegressionTableOptions(Options):
 class LinearTable(Table):
     """x ~ N(0, I₂), y = 0.5 + 1.5 x_1 - x_2 + N(0, noise²)."""
 
-    Options: ClassVar[type[spec.Options]] = RegressionTableOptions
+    Options: ClassVar[type[options.Options]] = RegressionTableOptions
     columns = ("x₁", "x₂", RESPONSE)
     note = "Made up: y = 0.5 + 1.5 x₁ − x₂ + noise. No density in closed form is kept."
 

@@ -9,13 +9,13 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from genlab import spec
+from genlab.core import options
+from genlab.core.options import Options, option
+from genlab.core.random import generator
+from genlab.core.tables import DATASETS
 from genlab.data import mixture
 from genlab.data.base import DataMeta, Dataset, DataSource, Density, Progress, Split
-from genlab.data.laws import Checkerboard, Components, GaussianMixture, Pinwheel, Spirals
-from genlab.random import generator
-from genlab.registry import DATASETS
-from genlab.spec import Options, option
+from genlab.data.densities import Checkerboard, Components, GaussianMixture, Pinwheel, Spirals
 
 #: The seed of every toy: the points are the same in every run, whatever the run's own seed.
 DATA_SEED = 20_261_122
@@ -37,7 +37,7 @@ class ToyOptions(Options):
 class Toy(DataSource):
     """A dataset that is drawn: three independent samples by streams named after the splits."""
 
-    Options: ClassVar[type[spec.Options]] = ToyOptions
+    Options: ClassVar[type[options.Options]] = ToyOptions
     #: A sentence for the page.
     note: ClassVar[str] = "The exact log-density is known."
 

@@ -10,12 +10,12 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from genlab import spec, vision
+from genlab.core import options, vision
+from genlab.core.errors import DataError
+from genlab.core.options import option
+from genlab.core.tables import DATASETS
 from genlab.data import cache, images
 from genlab.data.base import DataMeta, Dataset, DataSource, Progress
-from genlab.errors import DataError
-from genlab.registry import DATASETS
-from genlab.spec import option
 
 DOWNLOAD = "fetch the files from the publisher if they are missing"
 
@@ -49,14 +49,14 @@ def offline() -> tuple[str, ...]:
         >>> "digits" in offline(), "mnist" in offline()
         (True, False)
     """
-    rows = [row for row in DATASETS.rows() if not row.value.brought]
+    rows = [row for row in DATASETS.rows() if not row.value.user_supplied]
     return tuple(r.name for r in rows if not r.value.meta(r.value.Options()).network)
 
 
 class Vision(DataSource):
     """A set of torchvision: its official test part is ``test``, ``validation`` is from train."""
 
-    Options: ClassVar[type[spec.Options]] = VisionOptions
+    Options: ClassVar[type[options.Options]] = VisionOptions
     #: The class in torchvision.datasets, and the folder of its files.
     kind: ClassVar[str]
     folder: ClassVar[str]

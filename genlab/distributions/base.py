@@ -9,9 +9,9 @@ from typing import Any
 from torch import Tensor
 from torch.distributions import Distribution
 
+from genlab.core.options import Options, option
+from genlab.core.registry import Registry
 from genlab.data.base import DataMeta, Support
-from genlab.registry import Registry
-from genlab.spec import Options, option
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from genlab.divergences.coverage import Coverage, mode_coverage, within
+from genlab.divergences.coverage import Coverage, mass_within_radius, mode_coverage
 from genlab.divergences.f import F
 from genlab.divergences.grid import Grid
 from genlab.divergences.js import LOG_2, js_bound
@@ -16,6 +16,6 @@ __all__ = [
     "closed_form_kl",
     "gaussian_kl",
     "js_bound",
+    "mass_within_radius",
     "mode_coverage",
-    "within",
 ]

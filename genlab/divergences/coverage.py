@@ -52,11 +52,11 @@ def mode_coverage(x: Tensor, modes: Tensor, std: float) -> Coverage:
     )
 
 
-def within(radius: float, dim: int) -> float:
+def mass_within_radius(radius: float, dim: int) -> float:
     """The mass of a standard normal within a radius: the chi-squared law's P(d/2, r²/2).
 
     Example:
-        >>> round(within(3.0, 2), 4)
+        >>> round(mass_within_radius(3.0, 2), 4)
         0.9889
     """
     half = torch.tensor([0.5 * dim, 0.5 * radius**2], dtype=torch.float64)

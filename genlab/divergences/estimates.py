@@ -1,4 +1,4 @@
-"""How a divergence is reported: an :class:`~genlab.measure.Estimate` with kind, unit, n, interval.
+"""How a divergence is reported: an :class:`~genlab.core.measure.Estimate` with kind, unit, n, interval.
 
 An infinite divergence is a result like any other: the value is ``inf``, and :func:`text` says so.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from genlab.measure import Direction, Estimate, Kind, Series
+from genlab.core.measure import Direction, Estimate, Kind, Series
 
 #: Half the width of a 95 % interval in standard errors.
 Z95 = 1.959963984540054

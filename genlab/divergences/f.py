@@ -27,8 +27,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from genlab.errors import SpecError
-from genlab.registry import Registry
+from genlab.core.errors import SpecError
+from genlab.core.registry import Registry
 
 Map = Callable[[Tensor], Tensor]
 INF = math.inf

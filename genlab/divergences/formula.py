@@ -26,8 +26,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from genlab.core.errors import SpecError
 from genlab.divergences.f import Domain, FDivergence, Latex
-from genlab.errors import SpecError
 
 INF = math.inf
 MAX_LENGTH = 200

@@ -19,12 +19,12 @@ import torch
 from scipy import optimize
 from torch import Tensor
 
+from genlab.core.errors import DataError, SpecError
+from genlab.core.measure import Estimate
 from genlab.data.base import Density
 from genlab.divergences.estimates import Z95, estimate
 from genlab.divergences.f import FDivergence
 from genlab.divergences.grid import Grid, Pooled
-from genlab.errors import DataError, SpecError
-from genlab.measure import Estimate
 
 Law = Callable[[Tensor], Tensor]
 INF = math.inf

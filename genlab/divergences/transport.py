@@ -17,10 +17,10 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from genlab.core.errors import DataError
+from genlab.core.measure import Estimate
 from genlab.divergences.estimates import Z95, estimate
 from genlab.divergences.quadrature import Law, _breaks, integrate
-from genlab.errors import DataError
-from genlab.measure import Estimate
 
 #: The assignment problem takes about n³ operations and n² memory.
 MAX_ASSIGNMENT = 2000

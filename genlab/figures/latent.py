@@ -108,7 +108,7 @@ def map_info(
     )
 
 
-def packed(values: NDArray[Any], low: NDArray[Any], high: NDArray[Any]) -> str:
+def pack_positions(values: NDArray[Any], low: NDArray[Any], high: NDArray[Any]) -> str:
     """Positions (N, d) within their box as 16-bit little-endian numbers in base 64."""
     span = np.maximum(high - low, 1e-12)
     whole = np.clip(np.round(65535 * (values - low) / span), 0, 65535).astype("<u2")
@@ -126,8 +126,8 @@ def positions(frames: Sequence[NDArray[Any]]) -> dict[str, Any]:
         "high": high.tolist(),
     }
     if len(frames) == 1:
-        return made | {"xy": packed(frames[0], low, high)}
-    return made | {"frames": [packed(xy, low, high) for xy in frames]}
+        return made | {"xy": pack_positions(frames[0], low, high)}
+    return made | {"frames": [pack_positions(xy, low, high) for xy in frames]}
 
 
 def by_class(

@@ -58,11 +58,11 @@ def caption(series: Mapping[str, Any]) -> str:
     return ", ".join([p for p in parts if p] + ([f"n = {n:,}"] if n else []))
 
 
-def own(series: Mapping[str, Any]) -> str:
+def line_label(series: Mapping[str, Any]) -> str:
     """What a line says for itself: kind and n, the kind only where the title does not say it.
 
     Example:
-        >>> own({"title": "KL, training batch", "kind": "training batch", "n": 0})
+        >>> line_label({"title": "KL, training batch", "kind": "training batch", "n": 0})
         ''
     """
     said = str(series.get("kind") or "") in str(series.get("title") or "")
@@ -76,7 +76,7 @@ def charts(series: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     differ, each line's own ``note`` says it.
 
     Args:
-        series: flat :class:`genlab.measure.Series`.
+        series: flat :class:`genlab.core.measure.Series`.
 
     Returns:
         Dictionaries ``key``, ``title``, ``unit``, ``note`` and ``lines``; a line has ``name``,
@@ -108,9 +108,9 @@ def charts(series: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
                     {
                         "name": row["name"],
                         "title": row["title"],
-                        "note": "" if same else own(row),
+                        "note": "" if same else line_label(row),
                         "direction": row.get("direction", "none"),
-                        "truth": number(row.get("truth")),
+                        "truth": finite_or_none(row.get("truth")),
                         "truth_label": row.get("truth_label", ""),
                     }
                     for row in rows
@@ -120,11 +120,11 @@ def charts(series: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
-def number(value: Any) -> float | None:
+def finite_or_none(value: Any) -> float | None:
     """Six significant digits, or None for what is no finite number (JSON has no NaN).
 
     Example:
-        >>> number(-103.2512349), number(float("nan")), number(None)
+        >>> finite_or_none(-103.2512349), finite_or_none(float("nan")), finite_or_none(None)
         (-103.251, None, None)
     """
     if value is None or not math.isfinite(value):
@@ -132,7 +132,7 @@ def number(value: Any) -> float | None:
     return float(f"{value:.6g}")
 
 
-def thinned(rows: Sequence[Any], most: int, every: int = 1) -> list[Any]:
+def thin_rows(rows: Sequence[Any], most: int, every: int = 1) -> list[Any]:
     """At most about ``most`` rows, chosen by their own step and so the same in every call.
 
     The stride is a power of two, and the last row always stays.
@@ -191,11 +191,11 @@ def blocks(records: Iterable[Seen], *, most: int, every: int = 1) -> list[dict[s
     found = []
     for names, rows in groups.items():
         share = max(3, most // len(groups))
-        kept = thinned(current(rows), share, every)
+        kept = thin_rows(current(rows), share, every)
         found.append(
             {
                 "step": [row.step for row in kept],
-                "v": {name: [number(row.payload[name]) for row in kept] for name in names},
+                "v": {name: [finite_or_none(row.payload[name]) for row in kept] for name in names},
             }
         )
     return found

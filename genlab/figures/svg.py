@@ -56,11 +56,11 @@ def ticks(low: float, high: float, count: int) -> list[float]:
     return [round(k * step, 12) for k in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
-def said(value: float) -> str:
+def format_tick(value: float) -> str:
     """A number as an axis says it.
 
     Example:
-        >>> said(1500.0), said(0.25), said(2.5e-7)
+        >>> format_tick(1500.0), format_tick(0.25), format_tick(2.5e-7)
         ('1,500', '0.25', '2.5e-07')
     """
     if value == 0 or 1e-4 <= abs(value) < 1e6:
@@ -94,9 +94,9 @@ class Paper:
         for v in ticks(*y, 5):
             at = self.py(v)
             self.line(LEFT, at, width - RIGHT, at, ink, 0.6, opacity=0.25)
-            self.text(LEFT - 6, at + 4, said(v), "end")
+            self.text(LEFT - 6, at + 4, format_tick(v), "end")
         for v in ticks(*x, 5):
-            self.text(self.px(v), height - BOTTOM + 15, said(v), "middle")
+            self.text(self.px(v), height - BOTTOM + 15, format_tick(v), "middle")
         self.text(width - RIGHT, height - 4, titles[0], "end")
         self.text(LEFT, TOP + 2, titles[1], "start")
 
@@ -229,7 +229,7 @@ def lines(
             continue
         at = paper.py(one.truth)
         label = one.label or "truth"
-        label = label if any(c.isdigit() for c in label) else f"{label} = {said(one.truth)}"
+        label = label if any(c.isdigit() for c in label) else f"{label} = {format_tick(one.truth)}"
         if label not in named:
             named.add(label)
             paper.line(LEFT, at, width - RIGHT, at, one.colour, 1.2, dash="6 4", opacity=0.85)

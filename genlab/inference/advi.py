@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal
 
-from genlab.errors import SpecError
+from genlab.core.errors import SpecError
+from genlab.core.measure import Estimate, Series
+from genlab.core.random import generator
 from genlab.inference.base import Inference, positive
 from genlab.inference.log_joints import Diverged, LogJoint, Rows
-from genlab.measure import Estimate, Series
-from genlab.random import generator
 from genlab.train.algorithm import Info
 
 #: The scales that the search for η goes through, those of the paper.

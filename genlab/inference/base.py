@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 import torch
 from torch import Tensor
 
-from genlab.errors import SnapshotError, SpecError
-from genlab.measure import Series
+from genlab.core.errors import SnapshotError, SpecError
+from genlab.core.measure import Series
 from genlab.train.algorithm import Info, Packed
 
 State = TypeVar("State")

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from genlab.errors import SpecError
+from genlab.core.errors import SpecError
+from genlab.core.measure import Series
 from genlab.inference.base import Inference, finite, probabilities
-from genlab.measure import Series
 from genlab.train.algorithm import Info
 
 #: Enumeration goes no further than this many joint states: 20 binary variables.

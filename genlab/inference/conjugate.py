@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from torch.distributions import Beta, Distribution, Independent, InverseGamma, Normal, StudentT
 
-from genlab.errors import SpecError
+from genlab.core.errors import SpecError
+from genlab.core.measure import Series
 from genlab.inference.base import Inference, finite, positive
 from genlab.inference.bayesnet import EVIDENCE, evidence_info
-from genlab.measure import Series
 from genlab.train.algorithm import Info
 
 

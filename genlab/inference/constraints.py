@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid, softplus
 
-from genlab.errors import SpecError
+from genlab.core.errors import SpecError
 
 
 class Constraint(abc.ABC):

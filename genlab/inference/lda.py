@@ -7,7 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from genlab.errors import SpecError
+from genlab.core.errors import SpecError
+from genlab.core.random import generator
 from genlab.inference.base import finite, positive
 from genlab.inference.conjugate import ConditionallyConjugate, Local
 from genlab.models.topics import (
@@ -18,7 +19,6 @@ from genlab.models.topics import (
     proportions,
     word_shares,
 )
-from genlab.random import generator
 
 
 class LDA(ConditionallyConjugate):

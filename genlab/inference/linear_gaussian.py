@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, MultivariateNormal
 
-from genlab.errors import SpecError
+from genlab.core.errors import SpecError
+from genlab.core.measure import Series
 from genlab.inference.base import Inference, finite, positive
 from genlab.inference.conjugate import Conjugate, Posterior, _rows
-from genlab.measure import Series
 from genlab.models.linear_gaussian import LinearGaussian as Law
 from genlab.train.algorithm import Info
 

@@ -13,16 +13,16 @@ from typing import Any, ClassVar, TypeVar
 import torch
 from torch import Tensor
 
+from genlab.core.measure import Estimate, Series
+from genlab.core.options import Options, option
+from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
 from genlab.data.tables import OUTCOME, RESPONSE, SCHOOLS, TIME
 from genlab.inference import log_joints
 from genlab.inference.log_joints import LogJoint, Rows, Values, half_cauchy, half_normal, normal
 from genlab.inference.mcmc import effective_sample_size, r_hat
-from genlab.measure import Estimate, Series
 from genlab.models.base import GenerativeModel
 from genlab.models.bayesian import Bayesian, HasDraws, Truth
-from genlab.registry import MODELS
-from genlab.spec import Options, option
 
 #: Draws that a model holds; of these, the ones used where each is met with each row.
 KEPT, MET = 2000, 500

@@ -11,6 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from genlab.core.measure import Series
+from genlab.core.options import Options, option
+from genlab.core.tables import ALGORITHMS, DATASETS, MODELS
 from genlab.data.base import DataMeta, Dataset
 from genlab.inference.advi import ADVI, ETAS, FAMILIES
 from genlab.inference.base import Inference
@@ -18,12 +21,9 @@ from genlab.inference.log_joint_models import KEPT, LogJointModel
 from genlab.inference.log_joints import Diverged, LogJoint
 from genlab.inference.mcmc import RememberingHMC
 from genlab.inference.runs import Inferring, Learner, Learning, Seen
-from genlab.measure import Series
 from genlab.models.base import GenerativeModel
 from genlab.objectives.base import Objective
 from genlab.objectives.bayes import Bayes
-from genlab.registry import ALGORITHMS, DATASETS, MODELS
-from genlab.spec import Options, option
 from genlab.train.algorithm import Info
 
 
@@ -107,7 +107,7 @@ class AutomaticVariational(OnLogJoint):
     """
 
     Options = ADVIOptions
-    lasting = ("q_covariance", "eta")
+    fixed_options = ("q_covariance", "eta")
 
     def on(self, target: LogJoint) -> ADVI:
         o: Any = self.spec.algorithm_options
@@ -174,7 +174,7 @@ class HamiltonianMonteCarlo(OnLogJoint):
     """
 
     Options = HMCOptions
-    lasting = ("chains", "hmc_warmup", "accept")
+    fixed_options = ("chains", "hmc_warmup", "accept")
 
     def on(self, target: LogJoint) -> RememberingHMC:
         o: Any = self.spec.algorithm_options

@@ -14,17 +14,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from genlab.core.errors import GenlabError, SpecError
+from genlab.core.random import generator
 from genlab.data.tables import (
     eight_schools_data,
     logistic_data,
     regression_data,
     waiting_data,
 )
-from genlab.errors import GenlabError, SpecError
 from genlab.inference.base import positive
 from genlab.inference.constraints import Constraint, Interval, Lower, Ordered, Real, Simplex
 from genlab.inference.linear_gaussian import LinearGaussian
-from genlab.random import generator
 
 Values = Mapping[str, Tensor]
 Rows = tuple[Tensor, ...]

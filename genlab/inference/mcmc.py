@@ -12,11 +12,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from genlab.errors import SpecError
+from genlab.core.errors import SpecError
+from genlab.core.measure import Estimate, Series
+from genlab.core.random import generator
 from genlab.inference.base import Inference, positive
 from genlab.inference.log_joints import Diverged, LogJoint
-from genlab.measure import Estimate, Series
-from genlab.random import generator
 from genlab.train.algorithm import Info
 
 #: Where in the warm-up the metric is set anew from the draws since the last time.

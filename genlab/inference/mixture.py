@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal
 
-from genlab.errors import SpecError
+from genlab.core.errors import SpecError
+from genlab.core.measure import Series
+from genlab.core.random import generator
 from genlab.inference.base import Inference, finite, positive, probabilities
 from genlab.inference.conjugate import _rows
-from genlab.measure import Series
-from genlab.random import generator
 from genlab.train.algorithm import Info
 
 

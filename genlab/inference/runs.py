@@ -15,8 +15,12 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from genlab import models
+from genlab.core.errors import SnapshotError, SpecError
+from genlab.core.measure import Series
+from genlab.core.options import Options, option
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS, DATASETS, MODELS, OBJECTIVES
 from genlab.data.base import Batches, DataMeta, Dataset
-from genlab.errors import SnapshotError, SpecError
 from genlab.inference.base import Inference
 from genlab.inference.conjugate import (
     BetaBernoulli,
@@ -29,7 +33,6 @@ from genlab.inference.linear_gaussian import ProbabilisticPCA
 from genlab.inference.mixture import EM
 from genlab.inference.svi import SVI, BayesianMixture, RobbinsMonro
 from genlab.inference.tree import ChowLiu
-from genlab.measure import Series
 from genlab.models.base import GenerativeModel, HasLabels
 from genlab.models.gaussian_mixture import GaussianMixture
 from genlab.models.independent_pixels import IndependentPixels
@@ -39,8 +42,6 @@ from genlab.models.tree import ClassTree, OnTree, Tree
 from genlab.objectives.base import Objective
 from genlab.objectives.bayes import Bayes
 from genlab.objectives.likelihood import Likelihood
-from genlab.registry import ALGORITHMS, DATASETS, MODELS, OBJECTIVES
-from genlab.spec import Options, RunSpec, option
 from genlab.train import gradient as _gradient  # noqa: F401 - the first row is the default
 from genlab.train.algorithm import Algorithm, Info, Packed
 
@@ -206,7 +207,7 @@ class Inferring(Algorithm[Learning]):
         tensors |= {f"{POSTERIOR}{k}": v for k, v in posterior.tensors.items()}
         return Packed(tensors, {"taken": state.taken})
 
-    def take_over(
+    def adapt_state(
         self, packed: Packed, before: RunSpec, changes: Collection[str]
     ) -> tuple[Packed, tuple[str, ...]]:
         if not _under(POSTERIOR, packed.tensors):
@@ -248,7 +249,7 @@ class Exact(Inferring):
     """
 
     #: Other batches would count some examples twice.
-    lasting = ("batch", "seed")
+    fixed_options = ("batch", "seed")
     said = Info()
 
     def ready(self, data: Dataset) -> None:

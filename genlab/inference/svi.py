@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 from torch.distributions import Dirichlet
 
-from genlab.errors import SpecError
+from genlab.core.errors import SpecError
+from genlab.core.measure import Series
+from genlab.core.random import generator
 from genlab.inference.base import Inference, positive
 from genlab.inference.conjugate import ConditionallyConjugate, Conjugate, Local
 from genlab.inference.mixture import far_apart
-from genlab.measure import Series
-from genlab.random import generator
 from genlab.train.algorithm import Info
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genlab.errors import SpecError
+from genlab.core.errors import SpecError
+from genlab.core.measure import Series
 from genlab.inference.base import Inference, positive
-from genlab.measure import Series
-from genlab.objectives.base import Later
+from genlab.objectives.base import LazyTerms
 from genlab.train.algorithm import Info
 
 
@@ -234,7 +234,7 @@ class ChowLiu(Inference[PairCounts, Tensor]):
             state.both + (x.mT @ x)[self.upper[0], self.upper[1]],
         )
         # The tree costs more than the counts, and few steps are looked at.
-        return new, Info(Later(lambda: self._terms(state, new, x, y)))
+        return new, Info(LazyTerms(lambda: self._terms(state, new, x, y)))
 
     def _terms(
         self, state: PairCounts, new: PairCounts, x: Tensor, y: Tensor

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from genlab.latent.codes import Codes, codes_of, decoded, prior_sample, space
+from genlab.latent.codes import Codes, codes_of, decode_mean, prior_sample, space
 from genlab.latent.paths import PATHS, spherical, straight
 from genlab.latent.projections import PROJECTIONS, Projection, pca, tsne
 
@@ -12,7 +12,7 @@ __all__ = [
     "Codes",
     "Projection",
     "codes_of",
-    "decoded",
+    "decode_mean",
     "pca",
     "prior_sample",
     "space",

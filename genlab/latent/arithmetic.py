@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genlab.errors import GenlabError, SpecError
-from genlab.latent.codes import decoded, prior_sample
+from genlab.core.errors import GenlabError, SpecError
+from genlab.core.options import parse_int
+from genlab.latent.codes import decode_mean, prior_sample
 from genlab.models.base import HasDecoder
-from genlab.spec import whole
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def arithmetic(
     z = a.z - b.z + c.z
     if length is not None:
         z = z * (length / z.norm().clamp(min=1e-12))
-    return z, decoded(model, torch.stack([a.z, b.z, c.z, z]))
+    return z, decode_mean(model, torch.stack([a.z, b.z, c.z, z]))
 
 
 def typical_length(model: HasDecoder, seed: int = 0, n: int = 1024) -> float:
@@ -74,7 +74,7 @@ def typed_rows(text: str, size: int) -> list[int]:
         >>> typed_rows("3, 9 3", 10)
         [3, 9]
     """
-    rows = [whole(word, 0, size - 1) for word in text.replace(",", " ").split()]
+    rows = [parse_int(word, 0, size - 1) for word in text.replace(",", " ").split()]
     found = list(dict.fromkeys(row for row in rows if row is not None))
     if not rows or None in rows:
         allowed = f"allowed: numbers of points from 0 to {size - 1}, between commas"

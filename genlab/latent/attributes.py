@@ -11,11 +11,11 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from genlab.core.errors import SpecError
+from genlab.core.random import derive, scope
 from genlab.data.base import DataMeta, Dataset, Split
-from genlab.errors import SpecError
-from genlab.latent.codes import decoded, embed, held_out, pick, prior_sample
+from genlab.latent.codes import decode_mean, embed, held_out, pick_held_out, prior_sample
 from genlab.models.base import HasEncoder
-from genlab.random import derive, scope
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -94,7 +94,7 @@ def attributes(meta: DataMeta, split: Split) -> tuple[tuple[str, ...], Mask, int
 
 def training_part(data: Dataset, n: int, seed: int) -> Split:
     """n training examples, binarised where batches are."""
-    rows = pick(n, len(data.train), derive(seed, "training examples"))
+    rows = pick_held_out(n, len(data.train), derive(seed, "training examples"))
     x = data.train.x[rows]
     if data.draw is not None:
         with scope(seed, "training examples"):
@@ -133,7 +133,7 @@ def vote(x: Tensor, known: Tensor, table: Mask, classes: int, voters: int = VOTE
     return found
 
 
-def agreement(found: Mask, truth: Mask, classes: int) -> float:
+def accuracy(found: Mask, truth: Mask, classes: int) -> float:
     """The share of right answers: of classes where there are any, else over all attributes."""
     if classes:
         return float((found[:, :classes] == truth[:, :classes]).all(axis=1).mean())
@@ -156,7 +156,7 @@ def labelled_codes(model: Any, data: Dataset, seed: int = 0) -> Labelled | None:
     names, _, classes = attributes(data.meta, held_out(data))
     if not names:
         return None
-    rows = pick(TOLD, len(held_out(data)), seed)
+    rows = pick_held_out(TOLD, len(held_out(data)), seed)
     told = rows_of(held_out(data), rows)
     truth = attributes(data.meta, told)[1]
     if isinstance(model, HasEncoder):
@@ -167,9 +167,9 @@ def labelled_codes(model: Any, data: Dataset, seed: int = 0) -> Labelled | None:
         return Labelled(z.double().numpy(), table, names, classes, len(known), note)
     known = training_part(data, KNOWN, seed)
     table = attributes(data.meta, known)[1]
-    right = agreement(vote(told.x, known.x, table, classes), truth, classes)
+    right = accuracy(vote(told.x, known.x, table, classes), truth, classes)
     z = prior_sample(model, FITTED + TOLD, derive(seed, "labelled codes"))
-    shown = vote(decoded(model, z), known.x, table, classes)
+    shown = vote(decode_mean(model, z), known.x, table, classes)
     note = (
         f"{len(z):,} draws of the prior, decoded and labelled by their {VOTERS} nearest of "
         f"{len(known):,} training examples (such labels are right for {right:.1%} of "

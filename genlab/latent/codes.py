@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from genlab.core.errors import GenlabError
+from genlab.core.random import generator, scope
 from genlab.data.base import Dataset, Split
-from genlab.errors import GenlabError
-from genlab.evaluate.common import settled
 from genlab.models.base import GenerativeModel, HasCritic, HasDecoder, HasEncoder
 from genlab.models.labels import held_at
-from genlab.random import generator, scope
+from genlab.probes.common import frozen_batchnorm
 
 What = Literal["data", "prior", "both"]
 Space = Literal["posterior mean", "critic feature", "data"]
@@ -89,7 +89,7 @@ def embed(model: Any, x: Tensor, y: Tensor | None = None) -> Tensor:
 
 
 @torch.no_grad()
-def decoded(model: Any, z: Tensor) -> Tensor:
+def decode_mean(model: Any, z: Tensor) -> Tensor:
     """The mean of p(x | z), G(z) for a GAN, (B, latent) -> (B, *data_shape).
 
     Raises:
@@ -106,7 +106,7 @@ def prior_sample(model: HasDecoder, n: int, seed: int) -> Tensor:
         return model.prior().sample((n,)).reshape(n, model.latent).float()
 
 
-def pick(n: int, size: int, seed: int) -> Tensor:
+def pick_held_out(n: int, size: int, seed: int) -> Tensor:
     """Which held-out examples are looked at: the first n of a seeded permutation, sorted."""
     order = torch.randperm(size, generator=generator(seed, "explore"))
     return order[: min(n, size)].sort().values
@@ -139,7 +139,7 @@ def at_reference(model: Any, data: Dataset, seed: int) -> Iterator[None]:
     """The critic's batch normalisation held at the reference batch of a map's seed."""
     with contextlib.ExitStack() as stack:
         with scope(seed, "reference batch"):
-            stack.enter_context(settled(model, data))
+            stack.enter_context(frozen_batchnorm(model, data))
         yield
 
 
@@ -168,7 +168,7 @@ def _codes(model: Any, data: Dataset, what: What, n: int, seed: int) -> Codes:
     real = n if what == "data" else 0 if what == "prior" else n // 2
     parts: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
     if real:
-        rows = pick(real, len(split), seed)
+        rows = pick_held_out(real, len(split), seed)
         code = embed(model, split.x[rows], None if split.y is None else split.y[rows])
         z = code if isinstance(model, HasEncoder) else torch.full((len(rows), latent), torch.nan)
         label = split.y[rows].long() if split.y is not None else torch.full_like(rows, -1)
@@ -177,7 +177,7 @@ def _codes(model: Any, data: Dataset, what: What, n: int, seed: int) -> Codes:
         if not isinstance(model, HasDecoder):
             raise GenlabError("this model has no latent space to draw prior samples from.")
         z = prior_sample(model, n - real, seed)
-        code = z if isinstance(model, HasEncoder) else embed(model, decoded(model, z))
+        code = z if isinstance(model, HasEncoder) else embed(model, decode_mean(model, z))
         none = torch.full((len(z),), -1)
         parts.append((code, z, none, none))
     code, z, label, rows = (torch.cat(column) for column in zip(*parts, strict=True))
@@ -193,5 +193,5 @@ def examples(model: Any, data: Dataset, codes: Codes) -> Tensor:
     real = torch.from_numpy(codes.index >= 0)
     x[real] = split.x[torch.from_numpy(codes.index)[real]].float()
     if bool((~real).any()):
-        x[~real] = decoded(model, torch.from_numpy(codes.z)[~real])
+        x[~real] = decode_mean(model, torch.from_numpy(codes.z)[~real])
     return x

@@ -18,12 +18,12 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from genlab.core.errors import GenlabError, SpecError
+from genlab.core.random import derive
 from genlab.data.base import Dataset
-from genlab.errors import GenlabError, SpecError
 from genlab.latent.attributes import PROBES, Array, Labelled, labelled_codes, probe
-from genlab.latent.codes import Codes, decoded, prior_sample
+from genlab.latent.codes import Codes, decode_mean, prior_sample
 from genlab.models.base import HasDecoder, HasEncoder
-from genlab.random import derive
 
 Kind = Literal["attribute", "principal", "sefa", "saved"]
 
@@ -146,7 +146,11 @@ def principal(model: Any, codes: Codes, k: int = FOUND, seed: int = 0) -> list[D
     inward = isinstance(model, HasEncoder)
     if len(z) < 3 or (not inward and len(z) < 2 * z.shape[1]):
         z = prior_sample(model, 1024, derive(seed, "principal")).double().numpy()
-    x = z if inward else decoded(model, torch.from_numpy(z).float()).flatten(1).double().numpy()
+    x = (
+        z
+        if inward
+        else decode_mean(model, torch.from_numpy(z).float()).flatten(1).double().numpy()
+    )
     centred, codes_ = x - x.mean(axis=0), z - z.mean(axis=0)
     u, s, v = np.linalg.svd(centred, full_matrices=False)
     used = int((s > 1e-9 * max(float(s[0]), 1e-300)).sum())

@@ -12,16 +12,16 @@ from safetensors.torch import save as packed
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal
 
+from genlab.core.errors import GenlabError, SnapshotError, SpecError
+from genlab.core.random import scope
+from genlab.core.tables import JOBS
 from genlab.data.base import Batches, DataMeta, Dataset, Progress
-from genlab.errors import GenlabError, SnapshotError, SpecError
-from genlab.evaluate.common import settled
-from genlab.latent.codes import decoded, held_out
+from genlab.latent.codes import decode_mean, held_out
 from genlab.latent.inversion import peak, psnr
 from genlab.models.base import GenerativeModel, HasCodebook, HasCritic, HasDecoder, HasEncoder
 from genlab.nets.conv import SIZES, downsampler
 from genlab.nets.mlp import mlp
-from genlab.random import scope
-from genlab.registry import JOBS
+from genlab.probes.common import frozen_batchnorm
 
 BATCH, RATE = 64, 1e-3
 WIDTH, HIDDEN = 24, 192
@@ -124,7 +124,7 @@ def learn(
     for p in weights:
         p.requires_grad_(False)
     try:
-        with scope(seed, "encoder"), settled(model, data), torch.enable_grad():  # type: ignore[arg-type]
+        with scope(seed, "encoder"), frozen_batchnorm(model, data), torch.enable_grad():  # type: ignore[arg-type]
             found = Encoder(data.meta, model.latent)
             found.middle, found.scale = x.mean().float(), x.std().float().clamp(min=1e-6)
             spread = model.prior().sample((1024,)).std(dim=0).clamp(min=1e-6)
@@ -159,7 +159,7 @@ def learn(
                     )
             with torch.no_grad():
                 z = model.prior().sample((JUDGED,)).float()
-                error = z - torch.cat([found(decoded(model, part)) for part in z.split(128)])
+                error = z - torch.cat([found(decode_mean(model, part)) for part in z.split(128)])
                 found.spread = error.square().mean(dim=0).sqrt().clamp(min=1e-4)
     finally:
         for p in weights:
@@ -191,7 +191,7 @@ def _kind(cls: type) -> type:
     return _KINDS[cls]
 
 
-def stored(result: Mapping[str, Any], model: Any) -> Encoder:
+def load_learned_encoder(result: Mapping[str, Any], model: Any) -> Encoder:
     """The encoder in the result of the job ``encoder``.
 
     Raises:
@@ -208,7 +208,7 @@ def stored(result: Mapping[str, Any], model: Any) -> Encoder:
     return encoder.eval().requires_grad_(False)
 
 
-def judged(model: Any, encoder: Encoder, data: Dataset, seed: int = 0) -> dict[str, Any]:
+def evaluate_encoder(model: Any, encoder: Encoder, data: Dataset, seed: int = 0) -> dict[str, Any]:
     """What an encoder is worth, on examples that it never saw.
 
     Args:
@@ -226,13 +226,13 @@ def judged(model: Any, encoder: Encoder, data: Dataset, seed: int = 0) -> dict[s
     n, range_ = min(JUDGED, len(held_out(data))), peak(data)
     with torch.no_grad(), scope(seed, "encoder", "judged"):
         z = model.prior().sample((n,)).float()
-        pool = decoded(model, model.prior().sample((512,)).float())
-        made, real = decoded(model, z), held_out(data).x[:n].float()
+        pool = decode_mean(model, model.prior().sample((512,)).float())
+        made, real = decode_mean(model, z), held_out(data).x[:n].float()
         code = encoder(made)
         table = {
             "code_r2": float((1.0 - (code - z).square().mean(0) / z.var(dim=0)).mean()),
-            "generated_psnr": float(psnr(decoded(model, code), made, range_).mean()),
-            "real_psnr": float(psnr(decoded(model, encoder(real)), real, range_).mean()),
+            "generated_psnr": float(psnr(decode_mean(model, code), made, range_).mean()),
+            "real_psnr": float(psnr(decode_mean(model, encoder(real)), real, range_).mean()),
             "n": n,
         }
         for name, x in (("generated", made), ("real", real)):
@@ -254,7 +254,7 @@ def encoder_job(
         progress: called with a fraction and a sentence.
 
     Returns:
-        ``weights``, the bytes of a safetensors file, and what :func:`judged` says.
+        ``weights``, the bytes of a safetensors file, and what :func:`evaluate_encoder` says.
 
     Raises:
         SpecError: for fewer than one or more than 20,000 steps.
@@ -266,7 +266,7 @@ def encoder_job(
         raise GenlabError("this model encodes already, or decodes no free codes.")
     found = learn(model, data, steps=steps, seed=seed, progress=progress)
     progress(0.97, "judged on held-out examples")
-    table = judged(model, found, data, seed)
+    table = evaluate_encoder(model, found, data, seed)
     tensors = {name: value.contiguous() for name, value in found.state_dict().items()}
     weights = torch.frombuffer(bytearray(packed(tensors)), dtype=torch.uint8)
     return {"weights": weights, **table}

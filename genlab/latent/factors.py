@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
+from genlab.core.errors import GenlabError
+from genlab.core.tables import JOBS
 from genlab.data.base import Dataset, Progress
-from genlab.errors import GenlabError
-from genlab.evaluate.disentanglement import conditional_means, scores
+from genlab.metrics.disentanglement import conditional_means, scores
 from genlab.models.base import HasEncoder
-from genlab.registry import JOBS
 
 
 @JOBS.register("disentangle", title="Measures of disentanglement")

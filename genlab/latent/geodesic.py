@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from genlab.core.errors import GenlabError, SpecError
+from genlab.core.tables import JOBS
 from genlab.data.base import Dataset, Progress
-from genlab.errors import GenlabError, SpecError
 from genlab.latent.paths import straight
 from genlab.models.base import HasDecoder
 from genlab.models.labels import held_at_class
-from genlab.registry import JOBS
 
 #: Points on a path, and how many pieces each of its segments is cut into where it is measured.
 POINTS, FINER = 17, 4
@@ -37,11 +37,11 @@ class Geodesic:
     steps: int
 
 
-def refined(z: Tensor, pieces: int = FINER) -> Tensor:
+def refine_polygon(z: Tensor, pieces: int = FINER) -> Tensor:
     """The same polygon with each side cut into equal pieces, (k, d) -> (pieces (k − 1) + 1, d).
 
     Example:
-        >>> refined(torch.tensor([[0.0], [1.0]]), 2)[:, 0].tolist()
+        >>> refine_polygon(torch.tensor([[0.0], [1.0]]), 2)[:, 0].tolist()
         [0.0, 0.5, 1.0]
     """
     t = torch.arange(pieces, dtype=z.dtype)[:, None] / pieces
@@ -52,7 +52,7 @@ def refined(z: Tensor, pieces: int = FINER) -> Tensor:
 def curve_length(decode: Callable[[Tensor], Tensor], z: Tensor) -> float:
     """Σ ‖g(z_{i+1}) − g(z_i)‖ along a polygon of codes, each side cut finer, in data units."""
     with torch.no_grad():
-        x = decode(refined(z)).flatten(1).double()
+        x = decode(refine_polygon(z)).flatten(1).double()
     return float((x[1:] - x[:-1]).norm(dim=1).sum())
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from genlab.core.errors import GenlabError, SpecError
+from genlab.core.tables import JOBS
 from genlab.data.base import Dataset, Progress
-from genlab.errors import GenlabError, SpecError
-from genlab.latent.codes import decoded, prior_sample
+from genlab.latent.codes import decode_mean, prior_sample
 from genlab.latent.neighbours import nearest
 from genlab.models.base import HasCodebook, HasDecoder, HasEncoder
 from genlab.models.labels import held_at_class
-from genlab.registry import JOBS
 
 #: Draws of the prior among which the nearest starts are sought; starts taken of them, and at
 #: random.
@@ -94,7 +94,7 @@ def starts(
     """
     z = prior_sample(model, CANDIDATES + RANDOM, seed)
     pool, some = z[:CANDIDATES], z[CANDIDATES:]
-    _, rows = nearest(x[None], decoded(model, pool), NEAR)
+    _, rows = nearest(x[None], decode_mean(model, pool), NEAR)
     known = dict(given or {})
     if isinstance(model, HasEncoder) and "encoder" not in known:
         with torch.no_grad():
@@ -162,7 +162,7 @@ def invert(
 
     @torch.no_grad()
     def judged(z: Tensor) -> Tensor:
-        return psnr(decoded(model, z), x[None], range_)
+        return psnr(decode_mean(model, z), x[None], range_)
 
     try:
         with torch.enable_grad():
@@ -257,7 +257,7 @@ def invert_job(
             0.05 + 0.9 * step / STEPS,
             f"step {step} of {STEPS}: best of {len(z)} starts {float(db.max()):.1f} dB",
         )
-        best = decoded(model, z[db.argmax()][None])[0]
+        best = decode_mean(model, z[db.argmax()][None])[0]
         return live is None or bool(live({"made": best.numpy()}))
 
     progress(0.02, f"the nearest of {CANDIDATES:,} draws of the prior")
@@ -271,6 +271,6 @@ def invert_job(
         "names": list(found.names),
         "best": found.best,
         "x": x,
-        "made": decoded(model, found.z),
+        "made": decode_mean(model, found.z),
         "range": wide,
     }

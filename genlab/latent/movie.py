@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genlab.core.tables import JOBS
 from genlab.data.base import Dataset, Progress
 from genlab.latent.codes import codes_of
 from genlab.latent.projections import (
     Array,
     Method,
-    asked,
     continuity,
+    parse_request,
     trustworthiness,
 )
-from genlab.registry import JOBS
 
 FRAMES = 24
 
@@ -87,11 +87,11 @@ def drift(made: Sequence[Array]) -> Array:
     )
 
 
-def chosen(steps: Sequence[int], most: int = FRAMES) -> list[int]:
+def choose_steps(steps: Sequence[int], most: int = FRAMES) -> list[int]:
     """At most so many of the steps, evenly by position, the first and the last among them.
 
     Example:
-        >>> chosen([1, 2, 3, 4, 5, 6, 7], 3)
+        >>> choose_steps([1, 2, 3, 4, 5, 6, 7], 3)
         [1, 4, 7]
     """
     if len(steps) <= most:
@@ -119,7 +119,7 @@ def movie(
     Raises:
         SpecError: for a method or a choice of points that there is not.
     """
-    method, what, n, seed, dims = asked(values)
+    method, what, n, seed, dims = parse_request(values)
     steps = [int(step) for step in values["steps"]]
     at = getattr(progress, "model_at", None)
     found = []

@@ -9,13 +9,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from genlab.core.errors import DataError, SpecError
+from genlab.core.random import generator, scope
+from genlab.core.tables import JOBS
 from genlab.data.base import Dataset, Progress
-from genlab.errors import DataError, SpecError
-from genlab.evaluate.common import settled
 from genlab.latent.codes import held_out
 from genlab.models.base import GenerativeModel, HasCritic, HasEncoder
-from genlab.random import generator, scope
-from genlab.registry import JOBS
+from genlab.probes.common import frozen_batchnorm
 
 Where = Literal["pixel", "latent", "feature"]
 CHUNK = 512
@@ -106,7 +106,7 @@ def space(model: Any, data: Dataset, name: Where, limit: int = 10_000) -> Space:
 
     Args:
         model: in evaluation mode; a critic with batch normalisation should be held at a reference
-            batch (:func:`genlab.evaluate.common.settled`) here and when the space is used.
+            batch (:func:`genlab.probes.common.settled`) here and when the space is used.
         data: the run's dataset.
         limit: of training examples, the first ones.
 
@@ -159,7 +159,7 @@ class Memory:
     rows: Tensor
 
 
-def memorised(samples: Tensor, train: Tensor, held: Tensor, seed: int = 0) -> Memory:
+def memorisation_test(samples: Tensor, train: Tensor, held: Tensor, seed: int = 0) -> Memory:
     """Are samples nearer to the training set than to an equal number of unseen examples?
 
     With m training and m held-out examples of one law, a model that learned the law and not the
@@ -209,7 +209,7 @@ def memorised(samples: Tensor, train: Tensor, held: Tensor, seed: int = 0) -> Me
 def memorised_job(
     model: Any, data: Dataset, values: Mapping[str, Any], progress: Progress
 ) -> dict[str, Any]:
-    """:func:`memorised` of a model's samples in one space.
+    """:func:`memorisation_test` of a model's samples in one space.
 
     Args:
         model: in evaluation mode.
@@ -219,14 +219,14 @@ def memorised_job(
     """
     seed, n = int(values["seed"]), int(values["n"])
     where: Where = values["space"]
-    with settled(model, data):
+    with frozen_batchnorm(model, data):
         progress(0.1, "the examples in this space")
         at = space(model, data, where)
         progress(0.3, f"{n:,} samples")
         x = torch.cat([model.sample(len(part)) for part in torch.empty(n).split(CHUNK)]).float()
         made = at.of(x)
     progress(0.5, "nearest neighbours")
-    found = memorised(made, at.train, at.held, seed)
+    found = memorisation_test(made, at.train, at.held, seed)
     order = (found.generated / found.unseen.clamp(min=1e-12)).argsort()[:8]
     return {
         "share": found.share,
@@ -244,11 +244,11 @@ def memorised_job(
     }
 
 
-def standing(distance: float, held: Tensor) -> float:
+def share_nearer_than_training(distance: float, held: Tensor) -> float:
     """The share of held-out examples that lie nearer to the training set than this distance.
 
     Example:
-        >>> standing(2.5, torch.tensor([1.0, 2.0, 3.0, 4.0]))
+        >>> share_nearer_than_training(2.5, torch.tensor([1.0, 2.0, 3.0, 4.0]))
         0.5
     """
     return float((held < distance).double().mean())

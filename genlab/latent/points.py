@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genlab.data.base import Dataset
-from genlab.latent.codes import Codes, Space, decoded, held_out
+from genlab.latent.codes import Codes, Space, decode_mean, held_out
 from genlab.latent.paths import PATHS
 from genlab.models.base import HasDecoder, HasEncoder
 from genlab.models.labels import held_at
@@ -79,11 +79,11 @@ def point(model: Any, data: Dataset, codes: Codes, row: int) -> Point:
     z = torch.from_numpy(codes.z[row].copy())
     has_z = z.numel() > 0 and bool(torch.isfinite(z).all())
     if index < 0:
-        return Point(row, decoded(model, z[None])[0], True, label, z)
+        return Point(row, decode_mean(model, z[None])[0], True, label, z)
     x = held_out(data).x[index].float()
     if has_z and isinstance(model, HasEncoder) and isinstance(model, HasDecoder):
         own: Any = held_at(model, None if label < 0 else torch.tensor(label))  # type: ignore[type-var]
-        return Point(row, x, False, label, z, decoded(own, z[None])[0])
+        return Point(row, x, False, label, z, decode_mean(own, z[None])[0])
     made = np.flatnonzero(codes.index < 0)
     if not len(made):
         return Point(row, x, False, label)
@@ -102,7 +102,7 @@ def latent_of(point_: Point, codes: Codes) -> Tensor | None:
 
 def interpolation(model: Any, a: Tensor, b: Tensor, path: str, k: int = 9) -> Tensor:
     """Decoded points of a path between two codes, both ends among them, (k, *data_shape)."""
-    return decoded(model, PATHS[path](a, b, torch.linspace(0, 1, k)))
+    return decode_mean(model, PATHS[path](a, b, torch.linspace(0, 1, k)))
 
 
 def widest(codes: Codes, k: int) -> list[int]:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genlab.core.errors import SpecError
+from genlab.core.tables import JOBS
 from genlab.data.base import Dataset, Progress
-from genlab.errors import SpecError
 from genlab.latent.codes import codes_of
-from genlab.registry import JOBS
 
 Array = NDArray[np.float64]
 #: Told after some iterations (iteration, of, positions so far); False: stop here.
@@ -219,7 +219,7 @@ def tsne_place(codes: NDArray[Any], xy: Array, seed: int = 0) -> Place:
             n_jobs=1,
         )
 
-    def place(new: NDArray[Any]) -> Array:
+    def embed_job(new: NDArray[Any]) -> Array:
         with threadpool_limits(1):
             k = min(5, max(1, (len(x) - 1) // 3))
             found = known.prepare_partial(np.asarray(new, dtype=np.float64), perplexity=k)
@@ -229,7 +229,7 @@ def tsne_place(codes: NDArray[Any], xy: Array, seed: int = 0) -> Place:
             )
         return np.array(found, dtype=np.float64)
 
-    return place
+    return embed_job
 
 
 def _umap(n: int, seed: int, dims: int, init: Array | None) -> Any:
@@ -303,12 +303,12 @@ def transformer(
         wide[:, : xy.shape[1]] = xy[:, :dims]
         return Projection(wide, (float("nan"),) * dims)
 
-    def placed(codes: NDArray[Any], xy: Array, seed: int = 0) -> Place:
+    def embed_points(codes: NDArray[Any], xy: Array, seed: int = 0) -> Place:
         x = np.asarray(codes, dtype=np.float64)
         fitted = build(x, xy.shape[1], seed).fit(x)
         return lambda new: np.asarray(fitted.transform(np.asarray(new, np.float64)))
 
-    return Method(title, fit, None if alone else placed, most, alone=alone)
+    return Method(title, fit, None if alone else embed_points, most, alone=alone)
 
 
 def _isomap(x: Array, dims: int, seed: int) -> Any:  # noqa: ARG001 - one shape for all
@@ -408,7 +408,7 @@ def row(method: str) -> Method:
     return PROJECTIONS[method]
 
 
-def asked(values: Mapping[str, Any]) -> tuple[Method, str, int, int, int]:
+def parse_request(values: Mapping[str, Any]) -> tuple[Method, str, int, int, int]:
     """Method, what, n, seed and dims of the values of a job.
 
     Raises:
@@ -447,7 +447,7 @@ def project(
     Raises:
         SpecError: for a method or a choice of points that there is not.
     """
-    method, what, n, seed, dims = asked(values)
+    method, what, n, seed, dims = parse_request(values)
     progress(0.05, "codes of the points")
     codes = codes_of(model, data, what, n, seed)  # type: ignore[arg-type]
     words = f"{method.title} of {len(codes):,} points in {codes.code.shape[1]} dimensions"
@@ -478,7 +478,9 @@ def project(
     }
 
 
-def placed(method: str, codes: NDArray[Any], xy: Array, seed: int, new: NDArray[Any]) -> Array:
+def embed_points(
+    method: str, codes: NDArray[Any], xy: Array, seed: int, new: NDArray[Any]
+) -> Array:
     """Put new codes on an existing map, (M, d) -> (M, dims).
 
     Args:
@@ -498,7 +500,7 @@ def placed(method: str, codes: NDArray[Any], xy: Array, seed: int, new: NDArray[
 
 
 @JOBS.register("place", title="New points on a map")
-def place(
+def embed_job(
     model: Any,  # noqa: ARG001 - one shape for all jobs
     data: Dataset,  # noqa: ARG001
     values: Mapping[str, Any],
@@ -521,5 +523,5 @@ def place(
     progress(0.1, "the map is made ready for new points")
     found = progress.result(str(values["map"]))
     new = np.asarray(values["new"], dtype=np.float64)
-    xy = placed(str(values["method"]), found["code"], found["xy"], int(values["seed"]), new)
+    xy = embed_points(str(values["method"]), found["code"], found["xy"], int(values["seed"]), new)
     return {"xy": xy.astype(np.float32)}

@@ -16,9 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from genlab.core.errors import GenlabError, SpecError
+from genlab.core.random import derive, scope
+from genlab.core.tables import JOBS
 from genlab.data.base import Dataset, Progress
-from genlab.errors import GenlabError, SpecError
-from genlab.evaluate.common import settled
 from genlab.latent.attributes import (
     FITTED,
     PROBES,
@@ -30,12 +31,11 @@ from genlab.latent.attributes import (
     rows_of,
     training_part,
 )
-from genlab.latent.codes import codes_of, decoded, held_out, pick
+from genlab.latent.codes import codes_of, decode_mean, held_out, pick_held_out
 from genlab.latent.directions import given_direction, named_directions
 from genlab.models.base import HasCritic, HasDecoder, HasEncoder
 from genlab.models.labels import held_at_class
-from genlab.random import derive, scope
-from genlab.registry import JOBS
+from genlab.probes.common import frozen_batchnorm
 
 #: Principal components in which the judge of decoded examples is fitted.
 PARTS = 50
@@ -65,7 +65,7 @@ class Judge:
         return found
 
 
-def judge(data: Dataset, seed: int = 0) -> Judge:
+def probe_attributes(data: Dataset, seed: int = 0) -> Judge:
     """Logistic regressions on the principal components of labelled training examples.
 
     It never sees a code, so what it says of decoded examples is no echo of the probes.
@@ -77,7 +77,7 @@ def judge(data: Dataset, seed: int = 0) -> Judge:
     from sklearn.decomposition import PCA
 
     known = training_part(data, FITTED, derive(seed, "judge"))
-    told = rows_of(held_out(data), pick(TOLD, len(held_out(data)), derive(seed, "judge")))
+    told = rows_of(held_out(data), pick_held_out(TOLD, len(held_out(data)), derive(seed, "judge")))
     table, truth = (attributes(data.meta, part)[1] for part in (known, told))
     x, x_told = (part.x.flatten(1).double().numpy() for part in (known, told))
     parts = PCA(min(PARTS, *x.shape), svd_solver="full").fit(x)
@@ -93,7 +93,7 @@ def judge(data: Dataset, seed: int = 0) -> Judge:
     return Judge(weight, bias, accuracy, base, len(told))
 
 
-def walked(
+def measure_step(
     decode: Callable[[Tensor], Tensor],
     features: Callable[[Tensor], Tensor],
     judged: Callable[[Tensor], Array],
@@ -163,7 +163,7 @@ def directions_job(
 ) -> dict[str, Any]:
     """The named directions of a model with their scores, and the mean code of each attribute.
 
-    A score is the attribute's gain in the logit of the :func:`judge`, per unit of identity change;
+    A score is the attribute's gain in the logit of the :func:`probe_attributes`, per unit of identity change;
     the unit is the mean distance of two decoded examples in the space of :func:`identity`. Steps
     are of one ``spread``, from codes on which no probe was fitted.
 
@@ -210,18 +210,18 @@ def directions_job(
             one = known.z[known.table[:, k]]
             counts[k], means[k] = len(one), one.mean(axis=0) if len(one) else np.nan
         progress(0.4, "a judge of decoded examples")
-        told = judge(data, seed)
+        told = probe_attributes(data, seed)
         z = torch.from_numpy(known.z[known.fitted :][:WALKED]).float()
         n = len(z)
         with contextlib.ExitStack() as stack:
             with scope(seed, "reference batch"):
-                stack.enter_context(settled(net, data))
-            apart = torch.pdist(features(decoded(net, z)).double()).mean()
+                stack.enter_context(frozen_batchnorm(net, data))
+            apart = torch.pdist(features(decode_mean(net, z)).double()).mean()
             for d, direction in enumerate(found):
                 progress(0.5 + 0.5 * d / len(found), f"walks along {direction.name}")
                 step = torch.from_numpy(direction.spread * direction.vector).float()
-                gain, away = walked(
-                    lambda code: decoded(net, code), features, told.logits, z, step
+                gain, away = measure_step(
+                    lambda code: decode_mean(net, code), features, told.logits, z, step
                 )
                 away = away / max(float(apart), 1e-12)
                 value[d], error[d] = ratio(gain, away)

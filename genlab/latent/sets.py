@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from genlab.errors import GenlabError
+from genlab.core.errors import GenlabError
 from genlab.latent.codes import Codes
 
 Array = NDArray[np.float64]
@@ -88,7 +88,7 @@ def neighbours(code: NDArray[np.float32], of: NDArray[np.float32], k: int) -> li
     return [int(r) for r in np.argsort(distance, kind="stable")[:k]]
 
 
-def between(xy: Array, z: NDArray[np.float32], at: Array, k: int = 5) -> Tensor | None:
+def decode_between(xy: Array, z: NDArray[np.float32], at: Array, k: int = 5) -> Tensor | None:
     """A latent code for an empty spot of a map: the mean of its k nearest points' codes, by 1/d.
 
     The map of most methods has no inverse; this is a guess, exact at a point itself.
@@ -109,14 +109,14 @@ def between(xy: Array, z: NDArray[np.float32], at: Array, k: int = 5) -> Tensor 
     return torch.from_numpy(mean.astype(np.float32))
 
 
-def written(rows: Sequence[int], n: int) -> str | None:
+def encode_set(rows: Sequence[int], n: int) -> str | None:
     """A set of the n points of a map in few letters; None where it takes more than an address has.
 
     The shorter of two ways: runs of rows (``3.7-9``), or a bit for each point in base 64 behind a
     ``b``. Two thirds of the letters are bits: any set of some 5,900 points fits.
 
     Example:
-        >>> written([3, 9, 8, 7], 20), written([], 20)
+        >>> encode_set([3, 9, 8, 7], 20), encode_set([], 20)
         ('3.7-9', '')
     """
     chosen = np.unique(np.asarray(rows, dtype=int))
@@ -130,7 +130,7 @@ def written(rows: Sequence[int], n: int) -> str | None:
 
 
 def read(text: str, n: int) -> list[int] | None:
-    """The rows that :func:`written` wrote; None where the text is no set of n points.
+    """The rows that :func:`encode_set` wrote; None where the text is no set of n points.
 
     Example:
         >>> read("3.7-9", 20), read("3.7-9", 9), read("all", 20)

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.distributions import Independent, Normal
 
+from genlab.core.random import scope
 from genlab.data.base import Dataset
-from genlab.latent.codes import decoded, held_out, prior_sample
+from genlab.latent.codes import decode_mean, held_out, prior_sample
 from genlab.models.base import HasEncoder
 from genlab.models.labels import held_at
-from genlab.random import scope
 
 Measure = Literal["KL", "output"]
 #: Held-out examples, or draws of the prior, from which the use of a dimension is told.
@@ -91,7 +91,7 @@ def usage(model: Any, data: Dataset, n: int = LOOKED_AT, seed: int = 0) -> Use:
     for j in range(model.latent):
         z = base.repeat_interleave(sweep, dim=0)
         z[:, j] = steps[:, j].repeat(bases)
-        x = decoded(model, z).flatten(1).double().view(bases, sweep, -1)
+        x = decode_mean(model, z).flatten(1).double().view(bases, sweep, -1)
         found[j] = float(x.var(dim=1, correction=0).sum(dim=1).mean())
     return Use(found, "output", bases * sweep)
 
@@ -118,7 +118,7 @@ def traversal(model: Any, z: Tensor, dimension: int, k: int = 11, seed: int = 0)
     """
     codes = z.repeat(k, 1)
     codes[:, dimension] = places(model, k, seed)[:, dimension]
-    return decoded(model, codes)
+    return decode_mean(model, codes)
 
 
 def sheet(
@@ -138,7 +138,7 @@ def sheet(
     codes = z.repeat(side * side, 1)
     codes[:, across] = at[:, across].repeat(side)
     codes[:, up] = at[:, up].flip(0).repeat_interleave(side)
-    return decoded(model, codes)
+    return decode_mean(model, codes)
 
 
 def walk(z: Tensor, steps: int, stride: float = 0.2, seed: int = 0) -> Tensor:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import DATASETS as _DATASETS
+from genlab.core.tables import MODELS
+
 # Rows stand in the order of registration, and forms start at the first that fits: these two come
 # first, whichever file of this package is imported first.
 from genlab.models import gan as _gan  # noqa: F401
@@ -15,9 +19,6 @@ from genlab.models.base import (
     HasLikelihood,
     HasLogProb,
 )
-from genlab.registry import DATASETS as _DATASETS
-from genlab.registry import MODELS
-from genlab.spec import RunSpec
 
 names = MODELS.names
 

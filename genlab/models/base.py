@@ -14,9 +14,9 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from genlab.core.options import Options
 from genlab.data.base import DataMeta
-from genlab.nets.fast import Chain
-from genlab.spec import Options
+from genlab.nets.fast import FusedMLP
 
 O = TypeVar("O", bound=Options)
 
@@ -139,7 +139,7 @@ class HasLabels(abc.ABC):
     classes: int
 
     @abc.abstractmethod
-    def given(self, y: Tensor | None) -> Self:
+    def condition_on(self, y: Tensor | None) -> Self:
         """The model of p(x | y) with the same weights, held at labels (B,) or () of class indices.
 
         Row i of whatever it is asked next belongs to label i; one label () is that of every row.
@@ -166,14 +166,14 @@ class HasCritic(abc.ABC):
         """The critic's last hidden layer, (B, *data_shape) -> (B, f)."""
 
 
-class HasChains(HasDecoder, HasCritic, abc.ABC):
+class HasFusedMLPs(HasDecoder, HasCritic, abc.ABC):
     """Generator and critic may be chains of linear layers, whose gradients need no graph.
 
     The prior has no weights of its own.
     """
 
     @abc.abstractmethod
-    def chains(self) -> tuple[Chain, Chain] | None:
+    def chains(self) -> tuple[FusedMLP, FusedMLP] | None:
         """The chains of which ``decode`` and ``score`` are made; None if they are more than that.
 
         The generator's gives what the critic's takes, :meth:`flat` examples.

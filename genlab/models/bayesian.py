@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from genlab.measure import Estimate, Kind
+from genlab.core.measure import Estimate, Kind
 
 
 class Bayesian:
@@ -19,7 +19,7 @@ class Bayesian:
     """
 
 
-class HasParts(abc.ABC):
+class HasComponents(abc.ABC):
     """The model is made of parts that live in data space, each with a share of the whole."""
 
     @abc.abstractmethod

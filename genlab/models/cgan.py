@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
 from genlab.distributions import Point
 from genlab.models.base import O
@@ -19,8 +20,7 @@ from genlab.models.gan import (
     GANOptions,
     GeneratorAndCritic,
 )
-from genlab.models.labels import Held
-from genlab.registry import MODELS
+from genlab.models.labels import LabelConditioned
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class ConditionalGANOptions(GANOptions, BendOptions):
     """Options of the row ``cgan``."""
 
 
-class ConditionalGAN(Held, GeneratorAndCritic[O], abc.ABC):
+class ConditionalGAN(LabelConditioned, GeneratorAndCritic[O], abc.ABC):
     """x = G(z, y), and the logit l(x, y) = l₀(φ(x)) + yᵀ l₁(φ(x)) by projection on the features.
 
     y is the one-hot code of the class that an example is held at, 0 where it is unknown; the

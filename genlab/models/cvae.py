@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
-from genlab.models.labels import Held
+from genlab.models.labels import LabelConditioned
 from genlab.models.vae import (
     ConvVAEOptions,
     VAEOptions,
@@ -20,10 +21,9 @@ from genlab.models.vae import (
     picture_of_known_size,
 )
 from genlab.nets import downsampler, mlp, upsampler
-from genlab.registry import MODELS
 
 
-class Conditional(Held, VariationalAutoencoder[Any], abc.ABC):
+class Conditional(LabelConditioned, VariationalAutoencoder[Any], abc.ABC):
     """p(z) p(x | z, y), with the posterior q(z | x, y); the code is independent of the class.
 
     What it is asked is asked given the labels that it is held at, so the ELBO of any objective is
@@ -49,7 +49,7 @@ class Conditional(Held, VariationalAutoencoder[Any], abc.ABC):
 
     def prior(self) -> Distribution:
         # A prior made of posteriors at learned inputs (VampPrior) has no labels for them.
-        return self.prior_net.law(self.given(None).encode, next(self.encoder.parameters()))
+        return self.prior_net.law(self.condition_on(None).encode, next(self.encoder.parameters()))
 
     def decode(self, z: Tensor) -> Distribution:
         return super().decode(self._with_class(z))

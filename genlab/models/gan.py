@@ -10,18 +10,18 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from genlab.core.options import Options, option
+from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
 from genlab.distributions import Point
-from genlab.models.base import GenerativeModel, HasChains, HasCritic, O
+from genlab.models.base import GenerativeModel, HasCritic, HasFusedMLPs, O
 from genlab.models.latent import StandardPrior
 from genlab.models.vae import picture_of_known_size
-from genlab.nets import Chain, InTurn, dcgan_discriminator, dcgan_generator, in_turn, mlp
+from genlab.nets import FusedMLP, InTurn, dcgan_discriminator, dcgan_generator, in_turn, mlp
 from genlab.nets.spectral import spectral
-from genlab.registry import MODELS
-from genlab.spec import Options, option
 
 #: Activations of the critic of linear layers; quick without a graph is the first alone.
-BENDS: Mapping[str, Callable[[], nn.Module]] = {
+ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = {
     "leaky_relu": lambda: nn.LeakyReLU(0.2),
     "tanh": nn.Tanh,
 }
@@ -67,7 +67,7 @@ class BendOptions(Options):
     critic_activation: str = option(
         "leaky_relu",
         "between the critic's layers; with tanh its score is bounded where it saw no example",
-        choices=tuple(BENDS),
+        choices=tuple(ACTIVATIONS),
         advanced=True,
     )
 
@@ -165,7 +165,7 @@ class GeneratorAndCritic(StandardPrior, GenerativeModel[O], HasCritic, abc.ABC):
 
 
 @MODELS.register("gan", title="GAN", summary="Adversarial pair of linear layers; any data.")
-class GAN(GeneratorAndCritic[GANOptions], HasChains):
+class GAN(GeneratorAndCritic[GANOptions], HasFusedMLPs):
     """The GAN with multilayer perceptrons, for pictures and for points."""
 
     Options: ClassVar[type[GANOptions]] = PlainGANOptions
@@ -180,7 +180,7 @@ class GAN(GeneratorAndCritic[GANOptions], HasChains):
         self.generator = InTurn(*mlp([self.inputs, *hidden, meta.dim]), *last)
         self.body = InTurn(
             nn.Flatten(),
-            *mlp([self.pack * meta.dim, *hidden], BENDS[self.bend], final=True),
+            *mlp([self.pack * meta.dim, *hidden], ACTIVATIONS[self.bend], final=True),
         )
         self.head = nn.Linear(options.hidden, self.scores)
         self._normalised()
@@ -189,11 +189,11 @@ class GAN(GeneratorAndCritic[GANOptions], HasChains):
         # Body and head at once: that is quicker than one after the other.
         return in_turn([*self.body, self.head], self._ranged(packs)).view(len(packs))
 
-    def chains(self) -> tuple[Chain, Chain] | None:
+    def chains(self) -> tuple[FusedMLP, FusedMLP] | None:
         # What is derived from this class is told or asks for more.
         if type(self) is not GAN or self.pack > 1 or self.spectral or self.bend == "tanh":
             return None
-        return Chain(self.generator.children()), Chain([*self.body, self.head])
+        return FusedMLP(self.generator.children()), FusedMLP([*self.body, self.head])
 
     def flat(self, x: Tensor) -> Tensor:
         return self._ranged(x.flatten(1))

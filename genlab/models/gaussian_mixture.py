@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, MultivariateNormal, OneHotCategorical
 
+from genlab.core.options import Options, option
+from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder, HasLogProb
-from genlab.models.bayesian import Bayesian, HasParts
-from genlab.registry import MODELS
-from genlab.spec import Options, option
+from genlab.models.bayesian import Bayesian, HasComponents
 
 #: The largest dimension: a covariance matrix has d² entries.
 LARGEST = 64
@@ -55,7 +55,7 @@ class GaussianMixture(
     HasDecoder,
     HasEncoder,
     Bayesian,
-    HasParts,
+    HasComponents,
 ):
     """p(x) = Σ_k π_k N(x; μ_k, L_k L_kᵀ), z the one-hot vector of the component.
 

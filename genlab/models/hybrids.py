@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal, OneHotCategorical, Uniform
 
+from genlab.core.options import Options, option
+from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
 from genlab.distributions import Point
 from genlab.distributions.blocks import Blocks
@@ -31,8 +33,6 @@ from genlab.models.gan import DCGAN, GAN, DCGANOptions, GANOptions, GeneratorAnd
 from genlab.models.latent import StandardPrior
 from genlab.models.vae import VAE, ConvVAE, ConvVAEOptions, VAEOptions, linear_defaults
 from genlab.nets import downsampler, mlp
-from genlab.registry import MODELS
-from genlab.spec import Options, option
 
 
 def _leaky() -> nn.Module:

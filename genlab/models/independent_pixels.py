@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from genlab.core.options import Options, option
+from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
 from genlab.distributions.bernoulli import BernoulliProduct
 from genlab.models.base import GenerativeModel, HasLogProb
-from genlab.models.bayesian import Bayesian, HasParts
-from genlab.registry import MODELS
-from genlab.spec import Options, option
+from genlab.models.bayesian import Bayesian, HasComponents
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,9 @@ class IndependentPixelsOptions(Options):
     title="Independent pixels (Beta-Bernoulli)",
     summary="Each pixel is a coin of its own; posterior and evidence are exact.",
 )
-class IndependentPixels(GenerativeModel[IndependentPixelsOptions], HasLogProb, Bayesian, HasParts):
+class IndependentPixels(
+    GenerativeModel[IndependentPixelsOptions], HasLogProb, Bayesian, HasComponents
+):
     """p(x) = Π_j Bernoulli(x_j; θ_j), θ_j ~ Beta(a, b).
 
     With θ_j at its posterior mean, ``log_prob`` is the exact predictive law of one new picture.

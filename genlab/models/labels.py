@@ -9,16 +9,16 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from genlab.core.errors import SpecError
+from genlab.core.options import parse_int
 from genlab.data.base import DataMeta
-from genlab.errors import SpecError
 from genlab.models.base import GenerativeModel, HasLabels
-from genlab.spec import whole
 
 #: Share of training examples whose label is withheld, so that "unknown" means something.
 WITHHELD = 0.1
 
 
-class Held(HasLabels):
+class LabelConditioned(HasLabels):
     """A model that may be held at labels; its nets read them as a one-hot code.
 
     "Unknown" is the code 0. In training a tenth of the labels is withheld, by the run's stream,
@@ -41,7 +41,7 @@ class Held(HasLabels):
         """None if the data have classes, else the reason why a conditional model cannot learn."""
         return None if len(meta.classes) > 1 else "it needs data with classes"
 
-    def given(self, y: Tensor | None) -> Self:
+    def condition_on(self, y: Tensor | None) -> Self:
         view = copy.copy(self)
         view._codes = None
         if y is not None:
@@ -82,7 +82,7 @@ def held_at(model: M, y: Tensor | None) -> M:
         >>> held_at(plain, torch.tensor([0, 1])) is plain
         True
     """
-    return model.given(y) if isinstance(model, HasLabels) and y is not None else model
+    return model.condition_on(y) if isinstance(model, HasLabels) and y is not None else model
 
 
 def in_columns(model: GenerativeModel, rows: int) -> Tensor | None:
@@ -107,7 +107,7 @@ def class_index(meta: DataMeta, label: str) -> int:
     """
     if label in meta.classes:
         return meta.classes.index(label)
-    found = whole(label, 0, len(meta.classes) - 1)
+    found = parse_int(label, 0, len(meta.classes) - 1)
     if found is not None:
         return found
     raise SpecError("label", label, "allowed: " + ", ".join(meta.classes))
@@ -123,4 +123,4 @@ def held_at_class(model: M, label: str | None) -> M:
         return model
     if not isinstance(model, HasLabels):
         raise SpecError("label", label, "this model was trained without labels; leave it out")
-    return model.given(torch.tensor(class_index(model.meta, label)))
+    return model.condition_on(torch.tensor(class_index(model.meta, label)))

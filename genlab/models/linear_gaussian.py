@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, MultivariateNormal
 
+from genlab.core.options import Options, option
+from genlab.core.random import scope
+from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
 from genlab.distributions.gaussian import IsotropicGaussian
 from genlab.models.base import GenerativeModel, HasEncoder, HasLikelihood, HasLogProb
 from genlab.models.latent import StandardPrior
-from genlab.random import scope
-from genlab.registry import MODELS
-from genlab.spec import Options, option
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from genlab.core.options import Options, option
+from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
 from genlab.models.visible import ORDERINGS, Cursor, FullyVisible, ordering
-from genlab.registry import MODELS
-from genlab.spec import Options, option
 
 #: Pixels whose hidden layers are held at once; beyond it they are computed again backwards.
 CHUNK = 32

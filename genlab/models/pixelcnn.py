@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from genlab.core.options import Options, option
+from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
 from genlab.models.visible import Cursor, FullyVisible
 from genlab.nets.masked import GatedMaskedConv
-from genlab.registry import MODELS
-from genlab.spec import Options, option
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
 from genlab.models.gan import CriticOptions, DCGANOptions, GeneratorAndCritic
 from genlab.models.vae import picture_of_known_size
 from genlab.nets.residual import residual_critic, residual_generator
-from genlab.registry import MODELS
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from genlab.core.errors import DataError, SpecError
+from genlab.core.options import Options, option
+from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
-from genlab.errors import DataError, SpecError
 from genlab.models.bayesian import Bayesian
-from genlab.models.labels import Held
+from genlab.models.labels import LabelConditioned
 from genlab.models.visible import (
     Cursor,
     FullyVisible,
@@ -21,8 +23,6 @@ from genlab.models.visible import (
     HasMarginals,
     Progress,
 )
-from genlab.registry import MODELS
-from genlab.spec import Options, option
 
 
 @dataclass(frozen=True)
@@ -318,7 +318,7 @@ class Tree(OnTree[TreeOptions]):
     title="Tree-structured Bayes net with the class",
     summary="The class is the root of the tree; it is summed out, or given.",
 )
-class ClassTree(Held, OnTree[TreeOptions], HasClassPosterior):
+class ClassTree(LabelConditioned, OnTree[TreeOptions], HasClassPosterior):
     """The tree over the class and the pixels, the class at its root.
 
     log p(x) sums the class out, exactly; at a label it is log p(x | class).

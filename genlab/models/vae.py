@@ -9,17 +9,17 @@ from typing import Any
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from genlab.core.errors import SpecError
+from genlab.core.options import option
+from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
 from genlab.distributions import LIKELIHOODS, LikelihoodOptions, likelihood_choices
 from genlab.distributions.posteriors import POSTERIORS
 from genlab.distributions.posteriors.base import lies_in
 from genlab.distributions.priors import PRIORS
-from genlab.errors import SpecError
 from genlab.models.base import GenerativeModel, HasEncoder, HasLikelihood, O
 from genlab.models.latent import StandardPrior
 from genlab.nets import SIZES, downsampler, mlp, upsampler
-from genlab.registry import MODELS
-from genlab.spec import option
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ class ConvVAE(VariationalAutoencoder[ConvVAEOptions]):
 #: with sigma 0.1, 52 % with three layers and 6,000 steps), and with a learned mixture as the prior
 #: 88 to 95 %. A perfect sampler has 98.9 %. N(0, I) stays the default: a GAN of the same z is
 #: compared with it.
-IN_THE_PLANE: dict[str, Any] = {"sigma": 0.05, "hidden": 128, "steps": 3000, "lr_last": 0.0}
+IN_THE_PLANE: dict[str, Any] = {"sigma": 0.05, "hidden": 128, "steps": 3000, "lr_final_ratio": 0.0}
 
 
 def linear_defaults(meta: DataMeta) -> dict[str, Any]:

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from genlab.core.errors import DataError, SpecError
 from genlab.data.base import DataMeta
-from genlab.errors import DataError, SpecError
 from genlab.models.base import GenerativeModel, HasLogProb, O
 
 Progress = Callable[[float, str], None]

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from genlab.core.options import option
+from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
 from genlab.distributions import LIKELIHOODS, LikelihoodOptions, likelihood_choices
 from genlab.distributions.codebook import AutoregressiveCodes, OneCode, UniformCodes, nearest
@@ -16,8 +18,6 @@ from genlab.models.base import GenerativeModel, HasCodebook
 from genlab.models.latent import StandardPrior
 from genlab.models.vae import picture_of_known_size
 from genlab.nets import SIZES, downsampler, upsampler
-from genlab.registry import MODELS
-from genlab.spec import option
 
 #: A code used less than this share of the even use is put where an encoding is.
 RARE = 0.03

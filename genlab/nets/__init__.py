@@ -9,7 +9,7 @@ from genlab.nets.conv import (
     downsampler,
     upsampler,
 )
-from genlab.nets.fast import Chain, InTurn, in_turn
+from genlab.nets.fast import FusedMLP, InTurn, in_turn
 from genlab.nets.mlp import mlp
 
 __all__ = [

@@ -332,7 +332,7 @@ def _bend(layer: nn.Module) -> float | None:
     return None
 
 
-class Chain:
+class FusedMLP:
     """Linear layers and their activations, to be run and differentiated without the engine.
 
     For small nets the graph costs more than the arithmetic.
@@ -391,7 +391,7 @@ class Pass:
         >>> net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
         >>> x = torch.rand(5, 3)
         >>> with torch.no_grad():
-        ...     ready = Pass(chain := Chain(net), x)
+        ...     ready = Pass(chain := FusedMLP(net), x)
         ...     ready.forward()
         ...     _ = ready.gradient.fill_(1.0)  # of what is lowered, to the result
         ...     ready.backward()
@@ -401,7 +401,7 @@ class Pass:
 
     def __init__(
         self,
-        chain: Chain,
+        chain: FusedMLP,
         x: Tensor,
         out: Tensor | None = None,
         *,

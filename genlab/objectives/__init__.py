@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from genlab.core.tables import OBJECTIVES
 from genlab.objectives.base import Loss, Objective, Player
-from genlab.registry import OBJECTIVES
 
 names = OBJECTIVES.names
 

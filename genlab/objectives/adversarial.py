@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
+from genlab.core.measure import Kind, Series
+from genlab.core.tables import OBJECTIVES
 from genlab.divergences import LOG_2
-from genlab.measure import Kind, Series
-from genlab.models.base import GenerativeModel, HasChains, HasCritic, HasDecoder
-from genlab.nets.fast import Chain, Pass
-from genlab.objectives.base import Later, Loss, Objective, Player, Turn
-from genlab.objectives.slopes import mixes
-from genlab.registry import OBJECTIVES
+from genlab.models.base import GenerativeModel, HasCritic, HasDecoder, HasFusedMLPs
+from genlab.nets.fast import FusedMLP, Pass
+from genlab.objectives.base import LazyTerms, Loss, Objective, Player, Turn
+from genlab.objectives.gradient_penalty import mixes
 
 
 @dataclass(frozen=True)
@@ -283,8 +283,8 @@ class Adversarial(Objective):
         lowered = self.row.real(real) + self.row.fake(fake)
         return Loss(lowered.mean(), self.discriminator_terms(lowered, real, fake))
 
-    def direct(self, model: GenerativeModel, x: Tensor) -> Turn | None:
-        if not isinstance(model, HasChains):
+    def analytic_step(self, model: GenerativeModel, x: Tensor) -> Turn | None:
+        if not isinstance(model, HasFusedMLPs):
             return None
         game = self._game
         if game is None or not game.suits(model, len(x)):
@@ -335,7 +335,12 @@ class _Game:
     """
 
     def __init__(
-        self, objective: Adversarial, model: HasChains, generator: Chain, critic: Chain, n: int
+        self,
+        objective: Adversarial,
+        model: HasFusedMLPs,
+        generator: FusedMLP,
+        critic: FusedMLP,
+        n: int,
     ) -> None:
         self.model, self.n = weakref.ref(model), n
         self.row, self.terms = objective.row, objective.discriminator_terms
@@ -356,7 +361,7 @@ class _Game:
         self.score, self.at_made = self.please.out.view(n), self.please.gradient.view(n)
         self.share = first.new_tensor(1.0 / n)
 
-    def suits(self, model: HasChains, n: int) -> bool:
+    def suits(self, model: HasFusedMLPs, n: int) -> bool:
         """Whether it is of this model, for so many examples, and the weights lie where they lay.
 
         They do not after a change of their type.
@@ -371,10 +376,10 @@ class _Game:
         self.make.forward()
         return self._turn
 
-    def _turn(self, player: str) -> Later:
+    def _turn(self, player: str) -> LazyTerms:
         return self._generator() if player == "generator" else self._discriminator()
 
-    def _discriminator(self) -> Later:
+    def _discriminator(self) -> LazyTerms:
         row, terms = self.row, self.terms
         self.judge.forward()
         # A copy: a reader may look after the next step.
@@ -383,9 +388,9 @@ class _Game:
         slope_into(self.at_fake, row.fake, fake, self.share)
         self.judge.backward()
         self.critic.give()
-        return Later(lambda: terms(row.real(real) + row.fake(fake), real, fake))
+        return LazyTerms(lambda: terms(row.real(real) + row.fake(fake), real, fake))
 
-    def _generator(self) -> Later:
+    def _generator(self) -> LazyTerms:
         of = self.row.generator
         self.please.forward()
         score = self.score.clone()
@@ -393,7 +398,7 @@ class _Game:
         self.please.backward()
         self.make.backward()
         self.generator.give()
-        return Later(lambda: {"loss_generator": of(score)})
+        return LazyTerms(lambda: {"loss_generator": of(score)})
 
 
 def objective_of(row: AdversarialLoss) -> type[Adversarial]:

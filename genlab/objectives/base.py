@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from genlab.measure import Series
+from genlab.core.measure import Series
+from genlab.core.options import Options
 from genlab.models.base import GenerativeModel
-from genlab.spec import Options
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Loss:
     terms: Mapping[str, Tensor] = field(default_factory=dict)
 
 
-class Later(Mapping[str, Tensor]):
+class LazyTerms(Mapping[str, Tensor]):
     """Terms that are computed when somebody looks at them: few steps are recorded.
 
     Args:
@@ -131,7 +131,7 @@ class Objective(abc.ABC):
         """
         return lambda player: self.loss(player, model, x)
 
-    def direct(self, model: GenerativeModel, x: Tensor) -> Turn | None:
+    def analytic_step(self, model: GenerativeModel, x: Tensor) -> Turn | None:
         """The turns of one step's players without a graph; None where there is no such way.
 
         A turn finds the gradients of the same loss as :meth:`losses`, on the same draws. It is
@@ -139,7 +139,7 @@ class Objective(abc.ABC):
         """
         return None
 
-    def at(self, step: int) -> Objective:
+    def at_step(self, step: int) -> Objective:
         """The objective as it stands at a step; itself unless a schedule changes it."""
         return self
 

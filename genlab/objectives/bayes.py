@@ -6,12 +6,12 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from genlab.errors import SpecError
-from genlab.measure import Series
+from genlab.core.errors import SpecError
+from genlab.core.measure import Series
+from genlab.core.tables import OBJECTIVES
 from genlab.models.base import GenerativeModel
 from genlab.models.bayesian import Bayesian
 from genlab.objectives.base import Loss, Objective, Player
-from genlab.registry import OBJECTIVES
 
 
 @OBJECTIVES.register(

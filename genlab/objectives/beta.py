@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from genlab.measure import Series
+from genlab.core.measure import Series
+from genlab.core.options import option
+from genlab.core.tables import OBJECTIVES
 from genlab.models.base import GenerativeModel
 from genlab.objectives.base import Loss
 from genlab.objectives.elbo import WarmedUp, WarmUpOptions, draw, elbo_series
-from genlab.registry import OBJECTIVES
-from genlab.spec import option
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, MultivariateNormal, Normal
 
+from genlab.core.errors import SpecError
+from genlab.core.measure import Kind, Series
+from genlab.core.options import Options, option
+from genlab.core.tables import OBJECTIVES
 from genlab.distributions.posteriors import POSTERIORS, entry_log_prob
-from genlab.errors import SpecError
-from genlab.measure import Kind, Series
 from genlab.models.base import GenerativeModel
 from genlab.objectives.base import Loss
 from genlab.objectives.elbo import Draw, Variational, draw, elbo_series
-from genlab.registry import OBJECTIVES
-from genlab.spec import Options, option
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from genlab.core.measure import Kind, Series
+from genlab.core.options import Options, option
+from genlab.core.tables import OBJECTIVES
 from genlab.divergences import closed_form_kl
-from genlab.measure import Kind, Series
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder, HasLikelihood
 from genlab.objectives.base import Loss, Objective, Player
-from genlab.registry import OBJECTIVES
-from genlab.spec import Options, option
 
 
 def log_weights(model: HasDecoder, x: Tensor, q: Distribution, samples: int) -> Tensor:
@@ -190,12 +190,12 @@ class WarmedUp(Variational):
     #: The share of its weight with which the KL counts.
     share: float = 1.0
 
-    def at(self, step: int) -> Self:
+    def at_step(self, step: int) -> Self:
         """The objective as it stands at a step.
 
         Example:
             >>> warmed = ELBO(WarmUpOptions(warmup=4))
-            >>> [warmed.at(step).share for step in (0, 1, 4, 9)], warmed.share
+            >>> [warmed.at_step(step).share for step in (0, 1, 4, 9)], warmed.share
             ([0.0, 0.25, 1.0, 1.0], 1.0)
         """
         if not self.options.warmup:

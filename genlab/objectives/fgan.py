@@ -8,12 +8,12 @@ from typing import Any
 
 from torch import Tensor
 
+from genlab.core.measure import Kind, Series
+from genlab.core.options import Options, option
+from genlab.core.tables import OBJECTIVES
 from genlab.divergences.f import F, FDivergence
 from genlab.divergences.formula import from_formula
-from genlab.measure import Kind, Series
 from genlab.objectives.adversarial import Adversarial, AdversarialLoss
-from genlab.registry import OBJECTIVES
-from genlab.spec import Options, option
 
 #: Option of the objective -> the row of the table whose parameter it is.
 FAMILIES = {"alpha": "alpha", "pi": "js_weighted"}
@@ -90,7 +90,7 @@ class FGAN(Adversarial):
         # examples, as p/q weighs them unevenly: with 128 KL found two Gaussians eight standard
         # deviations apart on no seed of two, with 256 on both. The rate falls to 0 as a generator
         # that moves blurs what it has found.
-        return {"critic_activation": "tanh", "batch": 256, "steps": 3000, "lr_last": 0.0}
+        return {"critic_activation": "tanh", "batch": 256, "steps": 3000, "lr_final_ratio": 0.0}
 
     @cached_property
     def divergence(self) -> FDivergence:

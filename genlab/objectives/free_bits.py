@@ -8,13 +8,13 @@ from torch import Tensor
 from torch.distributions import Independent, Normal
 from torch.distributions.kl import kl_divergence
 
+from genlab.core.measure import Series
+from genlab.core.options import option
+from genlab.core.tables import OBJECTIVES
 from genlab.distributions.posteriors import entry_log_prob
-from genlab.measure import Series
 from genlab.models.base import GenerativeModel
 from genlab.objectives.base import Loss
 from genlab.objectives.elbo import Draw, WarmedUp, WarmUpOptions, draw, elbo_series
-from genlab.registry import OBJECTIVES
-from genlab.spec import option
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from genlab.core.measure import Series
+from genlab.core.options import Options, option
+from genlab.core.tables import OBJECTIVES
 from genlab.divergences import LOG_2, closed_form_kl
-from genlab.measure import Series
 from genlab.models.base import (
     GenerativeModel,
     HasCodes,
@@ -31,8 +33,6 @@ from genlab.objectives.adversarial import (
     loss_series,
 )
 from genlab.objectives.base import Loss, Objective, Player
-from genlab.registry import OBJECTIVES
-from genlab.spec import Options, option
 
 #: Weight of a continuous code against a category: it holds information without bound, and would
 #: take the generator over (the source weighs it less too).

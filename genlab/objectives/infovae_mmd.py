@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genlab.measure import Series
+from genlab.core.measure import Series
+from genlab.core.options import Options, option
+from genlab.core.tables import OBJECTIVES
 from genlab.models.base import GenerativeModel
 from genlab.objectives.base import Loss
 from genlab.objectives.elbo import Variational, draw, elbo_series
-from genlab.registry import OBJECTIVES
-from genlab.spec import Options, option
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genlab.measure import Kind, Series
+from genlab.core.measure import Kind, Series
+from genlab.core.options import Options, option
+from genlab.core.tables import OBJECTIVES
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
 from genlab.objectives.base import Loss
 from genlab.objectives.elbo import Variational, iwae_bound, log_weights
-from genlab.registry import OBJECTIVES
-from genlab.spec import Options, option
 
 
 @dataclass(frozen=True)

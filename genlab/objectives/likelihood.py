@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from genlab.measure import Kind, Series
+from genlab.core.measure import Kind, Series
+from genlab.core.tables import OBJECTIVES
 from genlab.models.base import GenerativeModel, HasLogProb
 from genlab.objectives.base import Loss, Objective, Player
-from genlab.registry import OBJECTIVES
 
 
 @OBJECTIVES.register("likelihood", title="Maximum likelihood")

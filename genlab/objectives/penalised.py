@@ -13,14 +13,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from genlab.core.measure import Series
+from genlab.core.options import Options, option
+from genlab.core.tables import OBJECTIVES
 from genlab.divergences import LOG_2
-from genlab.measure import Series
 from genlab.models.base import HasCritic
 from genlab.objectives.adversarial import ROWS, Adversarial, AdversarialLoss
 from genlab.objectives.base import Loss
-from genlab.objectives.slopes import HoldsSlopes, slopes, slopes_of_both
-from genlab.registry import OBJECTIVES
-from genlab.spec import Options, option
+from genlab.objectives.gradient_penalty import NeedsPerExampleGradient, slopes, slopes_of_both
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def _leaf(x: Tensor) -> Tensor:
     return x.detach().requires_grad_()
 
 
-class _Flat(HoldsSlopes, Adversarial):
+class _Flat(NeedsPerExampleGradient, Adversarial):
     Options = FlatOptions
 
 

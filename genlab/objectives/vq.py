@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from genlab.measure import Kind, Series
+from genlab.core.measure import Kind, Series
+from genlab.core.options import Options, option
+from genlab.core.tables import OBJECTIVES
 from genlab.models.base import GenerativeModel, HasCodebook
 from genlab.objectives.base import Loss, Objective, Player
-from genlab.registry import OBJECTIVES
-from genlab.spec import Options, option
 
 
 @dataclass(frozen=True)

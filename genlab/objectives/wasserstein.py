@@ -13,13 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genlab.measure import Kind, Series
+from genlab.core.measure import Kind, Series
+from genlab.core.options import Options, option
+from genlab.core.tables import OBJECTIVES
 from genlab.models.base import GenerativeModel, HasCritic
 from genlab.objectives.adversarial import Adversarial, AdversarialLoss, minus, scores
 from genlab.objectives.base import Loss, Player
-from genlab.objectives.slopes import HoldsSlopes, slopes
-from genlab.registry import OBJECTIVES
-from genlab.spec import Options, option
+from genlab.objectives.gradient_penalty import NeedsPerExampleGradient, slopes
 
 
 def _plain(score: Tensor) -> Tensor:
@@ -103,7 +103,7 @@ class WGAN(_Wasserstein):
 
 
 @OBJECTIVES.register("wgan_gp", title="WGAN-GP")
-class WGANGP(HoldsSlopes, _Wasserstein):
+class WGANGP(NeedsPerExampleGradient, _Wasserstein):
     """The critic raises E C(x) − E C(G(z)) − λ E(‖∇C(x̂)‖ − 1)².
 
     x̂ = αx + (1 − α)G(z) with one α from U(0, 1) for each pair. The soft penalty lets the slope

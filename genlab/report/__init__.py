@@ -12,7 +12,7 @@ def name_of(row: RunRow) -> str:
     return row.title or f"{row.spec.get('model', '?')} on {row.spec.get('data', '?')}"
 
 
-def called(rows: Sequence[RunRow]) -> dict[str, str]:
+def run_labels(rows: Sequence[RunRow]) -> dict[str, str]:
     """What each run is called beside the others: its title, with the id where titles are equal."""
     titles = [name_of(row) for row in rows]
     return {

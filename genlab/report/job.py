@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from genlab.core.tables import JOBS
 from genlab.data.base import Dataset, Progress
-from genlab.registry import JOBS
-from genlab.report.make import collect
-from genlab.report.moment import Moment
+from genlab.report.collect import collect
 from genlab.report.page import html
+from genlab.report.time_cursor import Moment
 
 
 @JOBS.register("report", title="The report of a comparison")

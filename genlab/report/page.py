@@ -11,25 +11,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from genlab.compare.beside import TITLES
+from genlab.compare.side_by_side import TITLES
+from genlab.core.measure import Picture
 from genlab.figures import svg
 from genlab.figures.data import sheet
-from genlab.figures.live import number
-from genlab.measure import Picture
-from genlab.report.make import Curves, Report, Side
+from genlab.figures.live import finite_or_none
+from genlab.report.collect import Curves, Report, Side
 from genlab.report.tables import (
     CAUTION,
     REFEREE,
     SEED,
     N,
     alike,
-    apart,
-    compared,
-    sameness,
-    shown,
+    difference_table,
+    format_value,
+    shared_settings,
+    step_mismatch_note,
     table,
 )
-from genlab.runs.files import plain, png
+from genlab.runs.files import png, to_plain
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 #: Height of an example in a sheet, in pixels.
@@ -163,8 +163,8 @@ def _budgets(sides: Sequence[Side]) -> str:
 
 def _same(sides: Sequence[Side]) -> str:
     said = [
-        *sameness({side.title: side.shown for side in sides}),
-        apart({side.title: side.step for side in sides}),
+        *shared_settings({side.title: side.shown for side in sides}),
+        step_mismatch_note({side.title: side.step for side in sides}),
     ]
     return " ".join(filter(None, said))
 
@@ -183,12 +183,12 @@ def _pictures(sides: Sequence[Side]) -> str:
                 )
             else:
                 note = f"<figcaption>{escape(picture.note)}</figcaption>"
-                figures.append(f"<figure>{head}{drawn(picture)}{note}</figure>")
+                figures.append(f"<figure>{head}{render_picture(picture)}{note}</figure>")
         blocks.append(f'<h3>{escape(title)}</h3><div class="runs">{"".join(figures)}</div>')
     return "".join(blocks)
 
 
-def drawn(picture: Picture) -> str:
+def render_picture(picture: Picture) -> str:
     """A picture as an image in the file, or as SVG with its legend."""
     if picture.form == "images":
         x = picture.payload["x"]
@@ -197,7 +197,7 @@ def drawn(picture: Picture) -> str:
         words = escape(f"{picture.title}: {len(x)} images", quote=True)
         size = f'width="{pixels.shape[1]}" height="{pixels.shape[0]}"'
         return f'<img alt="{words}" {size} src="data:image/png;base64,{data}">'
-    about: Mapping[str, Any] = {"title": picture.title, **plain(picture.payload)}
+    about: Mapping[str, Any] = {"title": picture.title, **to_plain(picture.payload)}
     draw = svg.histogram if picture.form == "histogram" else svg.points
     return draw(about)
 
@@ -224,7 +224,7 @@ def _metrics(report: Report) -> str:
     parts = [_table(head, body), f'<p class="soft">{escape(said)}</p>']
     if report.referee:
         parts.append(f'<p class="soft">The referee: {escape(REFEREE)}</p>')
-    head, body = compared(found)
+    head, body = difference_table(found)
     if body:
         parts += [
             "<h3>Differences</h3>",
@@ -291,7 +291,7 @@ def _entry(row: Mapping[str, Any]) -> str:
 def _number(value: Any) -> str:
     if isinstance(value, str) or value is None:
         return str(value or "unknown")
-    return shown(float(value)) if number(value) is not None else "not finite"
+    return format_value(float(value)) if finite_or_none(value) is not None else "not finite"
 
 
 def _events(sides: Sequence[Side]) -> str:

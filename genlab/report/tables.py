@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from genlab.compare import duel
-from genlab.compare.beside import Beside
 from genlab.compare.difference import differences
+from genlab.compare.side_by_side import Beside
 from genlab.figures.live import caption
 
 #: Test examples at most, and the seed, of the metrics.
@@ -26,11 +26,11 @@ REFEREE = (
 BETTER = {"lower": "lower is better", "higher": "higher is better", "none": ""}
 
 
-def shown(value: float | None) -> str:
+def format_value(value: float | None) -> str:
     """Four significant digits; None stands for what is no finite number.
 
     Example:
-        >>> shown(-103.25123), shown(0.012345), shown(None)
+        >>> format_value(-103.25123), format_value(0.012345), format_value(None)
         ('-103.3', '0.01235', 'not finite')
     """
     return "not finite" if value is None or not math.isfinite(value) else f"{value:.4g}"
@@ -60,7 +60,7 @@ def table(
         for metrics in found.values():
             match = next((one for one in metrics if one["name"] == key), None)
             cells.append(
-                f"{shown(match['value'])} [{shown(match['low'])}, {shown(match['high'])}]"
+                f"{format_value(match['value'])} [{format_value(match['low'])}, {format_value(match['high'])}]"
                 if match
                 else ""
             )
@@ -69,7 +69,7 @@ def table(
     return ["metric", *found, "kind of number", "95 % interval", ""], rows
 
 
-def compared(found: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
+def difference_table(found: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
     """The head and the rows of the table of differences.
 
     Args:
@@ -81,8 +81,8 @@ def compared(found: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[li
         [
             line.title,
             f"{line.second} − {first}",
-            f"{shown(line.difference.value)} [{shown(line.difference.low)}, "
-            f"{shown(line.difference.high)}]",
+            f"{format_value(line.difference.value)} [{format_value(line.difference.low)}, "
+            f"{format_value(line.difference.high)}]",
             line.difference.how,
             line.words,
         ]
@@ -100,19 +100,19 @@ CAUTION = (
 )
 
 
-def joined(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def merge_results(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What several jobs of one run gave, as one."""
     rows = [row for one in results for row in one["metrics"]]
     return {key: value for one in results for key, value in one.items()} | {"metrics": rows}
 
 
-def apart(at: Mapping[str, int]) -> str:
+def step_mismatch_note(at: Mapping[str, int]) -> str:
     """What must be said where the runs' snapshots are not of one step; empty where they are.
 
     Example:
-        >>> apart({"A": 110, "B": 71})
+        >>> step_mismatch_note({"A": 110, "B": 71})
         'Not the same step: the nearest snapshots are A after step 110, B after step 71.'
-        >>> apart({"A": 110, "B": 110})
+        >>> step_mismatch_note({"A": 110, "B": 110})
         ''
     """
     if len(set(at.values())) < 2:
@@ -142,7 +142,7 @@ def alike(found: Sequence[duel.Budget]) -> str:
     return words
 
 
-def sameness(found: Mapping[str, Beside]) -> list[str]:
+def shared_settings(found: Mapping[str, Beside]) -> list[str]:
     """What is the same in these runs, and what is not, in sentences."""
     if len(found) < 2:
         return []

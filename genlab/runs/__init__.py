@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genlab import folders
-from genlab.errors import RunStateError
-from genlab.folders import Folder, folder
-from genlab.runs import catalog, partial, settings
-from genlab.runs.catalog import RunView, shipped
+from genlab.core import folders
+from genlab.core.errors import RunStateError
+from genlab.core.folders import Folder, folder
+from genlab.runs import catalog, job_progress, settings
+from genlab.runs.catalog import RunView, list_shipped
 from genlab.runs.files import has_result, load_result, run_files
 from genlab.runs.store import (
     ACTIVE,
@@ -31,7 +31,7 @@ from genlab.runs.store import (
 )
 
 if TYPE_CHECKING:
-    from genlab.spec import RunSpec
+    from genlab.core.run_spec import RunSpec
 
 _lock = threading.RLock()
 _stores: dict[str, RunStore] = {}
@@ -197,7 +197,7 @@ def submit_job(kind: str, values: Mapping[str, Any]) -> JobRow:
     Raises:
         SpecError: if there is no such kind of job.
     """
-    from genlab.registry import JOBS
+    from genlab.core.tables import JOBS
 
     _ = JOBS[kind]
     row = store().submit(kind, values)
@@ -216,12 +216,12 @@ def job(key: str) -> JobRow | None:
 
 def job_so_far(key: str) -> dict[str, Any] | None:
     """What a job that works has shown so far, None before it has."""
-    return partial.partial(files(), key)
+    return job_progress.partial(files(), key)
 
 
 def stop_job(key: str) -> None:
     """Ask a job to stop with what it has; it is done then, and its result says so."""
-    partial.stop(files(), key)
+    job_progress.stop(files(), key)
 
 
 def forget_result(key: str) -> None:
@@ -257,10 +257,10 @@ __all__ = [
     "job",
     "job_result",
     "job_so_far",
+    "list_shipped",
     "open_run",
     "request",
     "resume",
-    "shipped",
     "start",
     "stop_job",
     "store",

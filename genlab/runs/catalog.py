@@ -10,14 +10,14 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genlab.errors import RunNotFound, SnapshotError
-from genlab.folders import Folder, LocalFolder
-from genlab.measure import Series
-from genlab.registry import DATASETS
+from genlab.core.errors import RunNotFound, SnapshotError
+from genlab.core.folders import Folder, LocalFolder
+from genlab.core.measure import Series
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import DATASETS
 from genlab.runs import settings
-from genlab.runs.files import RunFiles, kept, run_files
+from genlab.runs.files import RunFiles, dropped_steps, run_files
 from genlab.runs.store import Record, RunRow, RunStore
-from genlab.spec import RunSpec
 
 if TYPE_CHECKING:
     from genlab.data.base import Dataset
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SHIPPED = "shipped:"
 MODEL = "model/"
 #: In an exported folder: what is needed of its data to build the model.
-LUGGAGE = "data.json"
+SIDECAR = "data.json"
 _datasets: dict[tuple[str, Any], Dataset] = {}
 _loading = threading.Lock()
 _KEPT_DATASETS = 32
@@ -100,7 +100,7 @@ class RunView:
             SnapshotError: if there is no such snapshot, or it is damaged.
         """
         from genlab import models
-        from genlab.random import scope
+        from genlab.core.random import scope
 
         steps = self.snapshots()
         if not steps:
@@ -148,12 +148,12 @@ class RunView:
         return self.files.frame_file(panel, step, ext)
 
 
-def stored(store: RunStore, place: Folder, run: str) -> RunView:
+def open_stored(store: RunStore, place: Folder, run: str) -> RunView:
     """The view of a run of the store."""
     return RunView(store.get(run), run_files(place, run), store)
 
 
-def exported(path: str | Path, name: str = "") -> RunView:
+def open_exported(path: str | Path, name: str = "") -> RunView:
     """The view of an exported folder.
 
     Raises:
@@ -176,19 +176,19 @@ def exported(path: str | Path, name: str = "") -> RunView:
 def _unpack(row: RunRow, files: RunFiles) -> None:
     """Take up what an exported run brought along of its data."""
     try:
-        luggage = files.read_json(LUGGAGE)
+        sidecar = files.read_json(SIDECAR)
     except FileNotFoundError:
         return
-    DATASETS[str(row.spec.get("data"))].unpack(luggage)
+    DATASETS[str(row.spec.get("data"))].unpack(sidecar)
 
 
-def shipped() -> list[RunView]:
+def list_shipped() -> list[RunView]:
     """The models that ship with the project, by name."""
     place = settings.pretrained()
     if not place.is_dir():
         return []
     found = sorted(p for p in place.iterdir() if (p / "run.json").is_file())
-    return [exported(path, SHIPPED + path.name) for path in found]
+    return [open_exported(path, SHIPPED + path.name) for path in found]
 
 
 def find(ref: str, store: RunStore, place: Folder, *, paths: bool = False) -> RunView:
@@ -206,18 +206,18 @@ def find(ref: str, store: RunStore, place: Folder, *, paths: bool = False) -> Ru
     ref = str(ref)
     if ref.startswith(SHIPPED):
         name = ref.removeprefix(SHIPPED)
-        views = {view.id: view for view in shipped()}
+        views = {view.id: view for view in list_shipped()}
         if ref not in views:
             known = ", ".join(views) or "none"
             raise RunNotFound(f"No model {name!r} ships with GenLab; there are: {known}.")
         return views[ref]
     if paths and ("/" in ref or ref.startswith(".")):
-        return exported(ref)
+        return open_exported(ref)
     try:
-        return stored(store, place, ref)
+        return open_stored(store, place, ref)
     except RunNotFound:
         if paths and (Path(ref) / "run.json").is_file():
-            return exported(ref)
+            return open_exported(ref)
         raise
 
 
@@ -270,8 +270,8 @@ def export(
     out.place.write("records.json", json.dumps(rows, separators=(",", ":")).encode())
     row = asdict(view.row)
     row |= {"spec": dict(view.row.spec), "worker": "", "position": 0, "exported": time.time()}
-    if (luggage := DATASETS[view.spec.data].luggage(view.spec.data_options)) is not None:
-        out.write_json(LUGGAGE, luggage)
+    if (sidecar := DATASETS[view.spec.data].sidecar(view.spec.data_options)) is not None:
+        out.write_json(SIDECAR, sidecar)
     out.write_json("run.json", row)
     return path
 
@@ -282,12 +282,12 @@ def thin_files(files: RunFiles, snapshots: int) -> None:
 
     there = files.steps()
     stay = thin(there, snapshots)
-    for step in kept(there, stay):
+    for step in dropped_steps(there, stay):
         files.forget_snapshot(step)
     pictured = sorted({step for steps in files.frames().values() for step in steps})
     rest = [step for step in pictured if step not in stay]
     stay_too = thin(rest, max(3, snapshots)) if rest else ()
-    for step in kept(rest, stay_too):
+    for step in dropped_steps(rest, stay_too):
         files.forget_frames(step)
 
 

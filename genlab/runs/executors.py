@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from genlab.errors import StoreError
+from genlab.core.errors import StoreError
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class LocalExecutor(Executor):
 EXECUTORS: dict[str, type[LocalExecutor]] = {"local": LocalExecutor}
 
 
-def chosen() -> type[LocalExecutor]:
+def get_executor() -> type[LocalExecutor]:
     """The executor that ``GENLAB_EXECUTOR`` names.
 
     Raises:

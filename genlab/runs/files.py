@@ -19,22 +19,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genlab.errors import SnapshotError
-from genlab.folders import Folder
+from genlab.core.errors import SnapshotError
+from genlab.core.folders import Folder
 
 if TYPE_CHECKING:
-    from genlab.measure import Picture
+    from genlab.core.measure import Picture
     from genlab.train.snapshots import Snapshot
 
 FORMAT = 1
 
 
-def plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
     """Arrays and tensors as lists, numbers to 7 digits, NaN as None: what JSON can hold."""
     if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
+        return {str(k): to_plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(v) for v in value]
+        return [to_plain(v) for v in value]
     if hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
     if isinstance(value, np.generic):
@@ -149,8 +149,8 @@ class RunFiles:
         from genlab.train.snapshots import Snapshot
 
         stem = self._name("snapshots", f"{step:09d}")
-        kept = ", ".join(str(s) for s in self.steps() if s != step) or "none"
-        tail = f"The other snapshots are unaffected (steps: {kept})."
+        dropped_steps = ", ".join(str(s) for s in self.steps() if s != step) or "none"
+        tail = f"The other snapshots are unaffected (steps: {dropped_steps})."
         try:
             head = json.loads(self.place.read(f"{stem}.json"))
             content = self.place.read(f"{stem}.safetensors")
@@ -219,7 +219,7 @@ class RunFiles:
                 columns = int(payload.pop("columns", 0) or np.ceil(np.sqrt(n)))
                 self.place.write(f"{stem}.png", png(sheet(x, columns)))
                 head |= {"columns": columns, "n": n, "shape": list(x.shape[1:])}
-            text = json.dumps({**head, **plain(payload)}, separators=(",", ":"))
+            text = json.dumps({**head, **to_plain(payload)}, separators=(",", ":"))
             self.place.write(f"{stem}.json", text.encode())
 
     def frames(self) -> dict[str, list[int]]:
@@ -289,7 +289,7 @@ def save_result(place: Folder, key: str, result: Mapping[str, Any]) -> None:
     out = io.BytesIO()
     np.savez(out, **arrays)  # type: ignore[arg-type]
     place.write(f"jobs/{key}.npz", out.getvalue())
-    place.write(f"jobs/{key}.json", json.dumps(plain(values)).encode())
+    place.write(f"jobs/{key}.json", json.dumps(to_plain(values)).encode())
 
 
 def load_result(place: Folder, key: str) -> dict[str, Any]:
@@ -325,6 +325,6 @@ def _array(value: Any) -> Any:
     return value.detach().cpu().numpy() if hasattr(value, "detach") else value
 
 
-def kept(steps: Sequence[int], thinned: Sequence[int]) -> list[int]:
+def dropped_steps(steps: Sequence[int], thinned: Sequence[int]) -> list[int]:
     """Which of the steps fell out."""
     return sorted(set(steps) - set(thinned))

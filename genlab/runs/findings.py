@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from genlab import sentinel
-from genlab.errors import GenlabError
+from genlab.core.errors import GenlabError
 from genlab.runs import forks
 from genlab.runs.catalog import RunView
 from genlab.sentinel import Finding, History, Remedy
@@ -50,7 +50,7 @@ class Sentry:
             seen = (self._cursor, row.status, len(row.series))
             if seen != self._seen:
                 self._findings = sentinel.look(self._history)
-                self._titles = sentinel.watched(self._history)
+                self._titles = sentinel.watched_symptoms(self._history)
                 self._seen = seen
             return self._findings
 
@@ -77,7 +77,7 @@ class Offer:
     text: str
 
 
-def offers(
+def remedy_forks(
     view: RunView, finding: Finding, beside: Sequence[Finding] = (), most: int = 4
 ) -> list[Offer]:
     """The forks with a remedy that can begin, the first ones at most.
@@ -112,14 +112,14 @@ def _offer(
     more = {"steps": at + max(1, whole // 2)} if 2 * (whole - at) < whole else {}
     changes = {**remedy.changes, **more}
     try:
-        after = forks.changed(view.spec, changes)
+        after = forks.change_spec(view.spec, changes)
     except GenlabError:
         return None
     words = forks.in_words(forks.difference(view.spec, after))
     return Offer(at, changes, words, remedy.text) if words else None
 
 
-def told(view: RunView) -> list[dict[str, Any]]:
+def findings_as_json(view: RunView) -> list[dict[str, Any]]:
     """What goes wrong in a run, as plain values for JSON."""
     findings = Sentry(view.id).look(view)
     return [
@@ -132,7 +132,7 @@ def told(view: RunView) -> list[dict[str, Any]]:
             "cause": one.cause,
             "forks": [
                 {"step": offer.step, "changes": dict(offer.changes), "text": offer.text}
-                for offer in offers(view, one, findings)
+                for offer in remedy_forks(view, one, findings)
             ],
         }
         for one in findings

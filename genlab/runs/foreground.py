@@ -7,12 +7,13 @@ from typing import Any
 
 import torch
 
-from genlab import random, runs
-from genlab.errors import RunStateError
+from genlab import runs
+from genlab.core import random
+from genlab.core.errors import RunStateError
+from genlab.core.run_spec import RunSpec
 from genlab.runs import catalog, forks, settings
 from genlab.runs.catalog import RunView
 from genlab.runs.worker import perform
-from genlab.spec import RunSpec
 from genlab.train.observers import Observer
 
 
@@ -78,4 +79,4 @@ def _perform(run: str, observers: Sequence[Observer]) -> RunView:
     finally:
         random.restore(stream)
         torch.set_num_threads(threads)
-    return catalog.stored(store, place, run)
+    return catalog.open_stored(store, place, run)

@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from genlab.errors import SnapshotError, SpecError, StoreError
-from genlab.folders import Folder, is_full
-from genlab.registry import ALGORITHMS, Combination
+from genlab.core.errors import SnapshotError, SpecError, StoreError
+from genlab.core.folders import Folder, is_full
+from genlab.core.options import Option
+from genlab.core.run_spec import KINDS, Combination, RunSpec
+from genlab.core.tables import ALGORITHMS
 from genlab.runs.catalog import RunView
 from genlab.runs.files import RunFiles, run_files
 from genlab.runs.store import Origin, Record, RunStore, new_id
-from genlab.spec import KINDS, Option, RunSpec
 
 if TYPE_CHECKING:
     from genlab.train.snapshots import Snapshot
@@ -48,7 +49,7 @@ def why_not(spec: RunSpec, name: str, part: str) -> str | None:
         return "another algorithm keeps another state"
     if part in FIXED:
         return FIXED[part]
-    if name in ALGORITHMS[spec.algorithm].lasting:
+    if name in ALGORITHMS[spec.algorithm].fixed_options:
         return f"what {spec.algorithm!r} has found so far rests on it"
     return None
 
@@ -65,7 +66,7 @@ def changeable(spec: RunSpec) -> tuple[Option, ...]:
     return tuple(row for name, (part, row) in rows.items() if not why_not(spec, name, part))
 
 
-def changed(spec: RunSpec, changes: Mapping[str, Any]) -> RunSpec:
+def change_spec(spec: RunSpec, changes: Mapping[str, Any]) -> RunSpec:
     """The spec with some options changed, as far as a state of it can go on so.
 
     What another objective brings along has its own defaults; all else stays.
@@ -112,7 +113,7 @@ def difference(before: RunSpec, after: RunSpec) -> dict[str, tuple[Any, Any]]:
         >>> one, two = (RunSpec.build(model="vae", data="digits", lr=lr) for lr in (1e-3, 1e-4))
         >>> difference(one, two)
         {'lr': (0.001, 0.0001)}
-        >>> difference(one, changed(one, {"objective": "beta", "beta": 3.0}))
+        >>> difference(one, change_spec(one, {"objective": "beta", "beta": 3.0}))
         {'objective': ('elbo', 'beta'), 'beta': (None, 3.0)}
     """
     old, new = before.flat(), after.flat()
@@ -158,10 +159,10 @@ def nearest(view: RunView, step: int | None) -> int:
     return early[-1]
 
 
-def standing(view: RunView, step: int) -> RunSpec:
+def spec_at_snapshot(view: RunView, step: int) -> RunSpec:
     """What a run was at a snapshot: its spec, with what had been changed on the way by then."""
     algorithm = ALGORITHMS[view.spec.algorithm](view.spec)
-    return changed(view.spec, algorithm.standing(view.files.values(step)))
+    return change_spec(view.spec, algorithm.current_options(view.files.values(step)))
 
 
 @dataclass(frozen=True)
@@ -198,8 +199,8 @@ def prepare(view: RunView, step: int | None, changes: Mapping[str, Any]) -> Bran
 
     while True:
         at = nearest(view, step)
-        before = standing(view, at)
-        spec = changed(before, changes)
+        before = spec_at_snapshot(view, at)
+        spec = change_spec(before, changes)
         if at >= spec.train.steps:
             raise SpecError(
                 "steps",
@@ -218,7 +219,7 @@ def prepare(view: RunView, step: int | None, changes: Mapping[str, Any]) -> Bran
     differences = difference(before, spec)
     algorithm = ALGORITHMS[spec.algorithm](spec)
     try:
-        packed, told = algorithm.take_over(packed, before, differences)
+        packed, told = algorithm.adapt_state(packed, before, differences)
     except SnapshotError as error:
         raise SnapshotError(
             f"Run {view.id} cannot be forked: {error} Nothing was started."

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from genlab.errors import RunNotFound, RunStateError
+from genlab.core.errors import RunNotFound, RunStateError
 from genlab.runs.store import (
     ACTIVE,
     RESUMABLE,

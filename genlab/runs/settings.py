@@ -8,8 +8,8 @@ import socket
 import tempfile
 from pathlib import Path
 
-from genlab.errors import StoreError
-from genlab.folders import home
+from genlab.core.errors import StoreError
+from genlab.core.folders import home
 
 
 def store_url() -> str:

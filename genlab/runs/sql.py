@@ -18,7 +18,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 
-from genlab.errors import RunNotFound, RunStateError, StoreError
+from genlab.core.errors import RunNotFound, RunStateError, StoreError
 from genlab.runs.store import (
     ACTIVE,
     RESUMABLE,

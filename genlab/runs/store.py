@@ -67,13 +67,13 @@ class RunRow:
 
     Args:
         id: short, unique, safe in a URL and a path.
-        spec: the flat dictionary of :meth:`genlab.spec.RunSpec.flat`.
+        spec: the flat dictionary of :meth:`genlab.core.options.RunSpec.flat`.
         status, message: how it stands; the message is for people, empty when all is well.
         step: steps taken so far; ``steps``: how many are wanted.
         speed: steps per second lately, 0 where unknown.
         created, started, beat, ended: seconds since the epoch, 0 where it has not happened.
         worker: ``host:pid`` of the process that runs it.
-        series: what its numbers are (flat :class:`genlab.measure.Series`).
+        series: what its numbers are (flat :class:`genlab.core.measure.Series`).
         attempt: how often it was started; grows by one with each resume.
         position: place in the queue from 1, 0 when it does not wait.
         parent, parent_step: the run (perhaps deleted since) and the step of it at which this one

@@ -17,10 +17,10 @@ import time
 from pathlib import Path
 from typing import IO
 
-from genlab.errors import GenlabError, StoreError
-from genlab.folders import default_url, folder
+from genlab.core.errors import GenlabError, StoreError
+from genlab.core.folders import default_url, folder
 from genlab.runs import settings
-from genlab.runs.executors import Task, chosen
+from genlab.runs.executors import Task, get_executor
 from genlab.runs.sql import SqlStore
 from genlab.runs.store import RunStore
 
@@ -92,7 +92,7 @@ def ensure(url: str, files: str, idle: float = 900.0) -> bool:
     Raises:
         StoreError: if the settings are not possible; nothing was started then.
     """
-    chosen()
+    get_executor()
     settings.workers()
     if url == "memory:":
         return False
@@ -156,10 +156,10 @@ def preload() -> None:
 
     # One thread: a parallel operation here would leave every fork with a dead thread pool.
     torch.set_num_threads(1)
-    from genlab.evaluate.base import PROBES
-    from genlab.registry import DATASETS, JOBS, TABLES, models_for
+    from genlab.core.run_spec import RunSpec, models_for
+    from genlab.core.tables import DATASETS, JOBS, TABLES
+    from genlab.probes.base import PROBES
     from genlab.runs import catalog, worker  # noqa: F401 - imported once, for every fork
-    from genlab.spec import RunSpec
 
     for table in (*TABLES.values(), PROBES, JOBS):
         table.names()
@@ -175,11 +175,11 @@ def rehearse() -> None:
     """One step of one small run of each objective's kind: the first time is the slow one."""
     import torch
 
-    from genlab.evaluate.base import look, probes_for
-    from genlab.registry import ALGORITHMS, MODELS
+    from genlab.core.run_spec import RunSpec
+    from genlab.core.tables import ALGORITHMS, MODELS
+    from genlab.probes.base import probes_for, read_probes
     from genlab.runs import catalog
     from genlab.runs.files import png, sheet
-    from genlab.spec import RunSpec
     from genlab.train.loop import train
     from genlab.train.snapshots import take
 
@@ -191,7 +191,7 @@ def rehearse() -> None:
             state, _ = train(algorithm, loaded, algorithm.init(0, loaded))
             take(algorithm, state, 1)
             for probe in probes_for(spec, MODELS[spec.model], loaded):
-                look(probe, algorithm.model(state), 1)
+                read_probes(probe, algorithm.model(state), 1)
     with contextlib.suppress(Exception):
         png(sheet(torch.zeros(1, 1, 8, 8), 1))
     from safetensors.torch import load, save
@@ -213,7 +213,7 @@ class Supervisor:
         self.store: RunStore = SqlStore(url)
         self.lock = Lock(url)
         # An open connection must not be shared with a child: SQLite's locks would not hold.
-        self.executor = chosen()(self._work, before=self.lock.close, after=self.store.close)
+        self.executor = get_executor()(self._work, before=self.lock.close, after=self.store.close)
         self._swept = -SWEEP
         self._adopted = False
         self._stop = False

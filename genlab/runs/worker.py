@@ -15,17 +15,17 @@ from typing import Any
 
 import torch
 
-from genlab import random
-from genlab.errors import GenlabError, RunNotFound, SnapshotError, StoreError
-from genlab.evaluate.base import Probe, probes_for
-from genlab.folders import Folder, is_full
-from genlab.measure import Picture, Series
-from genlab.registry import ALGORITHMS, JOBS, MODELS
+from genlab.core import random
+from genlab.core.errors import GenlabError, RunNotFound, SnapshotError, StoreError
+from genlab.core.folders import Folder, is_full
+from genlab.core.measure import Picture, Series
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS, JOBS, MODELS
+from genlab.probes.base import Probe, probes_for
 from genlab.runs import catalog
 from genlab.runs.files import RunFiles, has_result, run_files, save_result
-from genlab.runs.partial import JobProgress, clear
+from genlab.runs.job_progress import JobProgress, clear
 from genlab.runs.store import Command, JobRow, Record, RunRow, RunStore, Status
-from genlab.spec import RunSpec
 from genlab.train.loop import train
 from genlab.train.observers import Controls, Cursor, Diverged, Observer, Recorder, Watcher
 from genlab.train.snapshots import Snapshot, put_back
@@ -82,7 +82,7 @@ class StoreSink:
         if self._waiting:
             # The look at step 0 comes after step 1; readers want the steps in order.
             ordered = sorted(self._waiting, key=lambda record: record.step)
-            patiently(lambda: self._store.append(self._run, ordered))
+            retry_when_locked(lambda: self._store.append(self._run, ordered))
             self._waiting = []
 
     def save(self, snapshot: Snapshot) -> None:
@@ -115,7 +115,7 @@ class StoreSink:
             raise error
 
 
-def patiently(write: Callable[[], Any], tries: int = 4) -> Any:
+def retry_when_locked(write: Callable[[], Any], tries: int = 4) -> Any:
     """Write to the store; a lock that another program holds too long is waited for again."""
     for left in reversed(range(tries)):
         try:
@@ -304,7 +304,7 @@ def _conclude(
         # On a full disk the status, which changes a row in place, may still fit.
         with contextlib.suppress(StoreError):
             store.append(row.id, [event])
-    patiently(write)
+    retry_when_locked(write)
 
 
 def _train(
@@ -370,7 +370,7 @@ def _train(
 
 def _tell(store: RunStore, run: str, name: str) -> None:
     status: Status = "paused" if name == "paused" else "running"
-    patiently(lambda: store.set_status(run, status, only_from={"running", "paused"}))
+    retry_when_locked(lambda: store.set_status(run, status, only_from={"running", "paused"}))
 
 
 def perform_job(store: RunStore, place: Folder, row: JobRow) -> None:
@@ -401,10 +401,10 @@ def perform_job(store: RunStore, place: Folder, row: JobRow) -> None:
             model = view.model(values.get("step"))
             values["spec"] = view.spec.flat()
             if values.get("encoder"):
-                from genlab.latent.encoder import stored, with_encoder
+                from genlab.latent.encoder import load_learned_encoder, with_encoder
 
                 learned = progress.result(str(values["encoder"]))
-                model = with_encoder(model, stored(learned, model))
+                model = with_encoder(model, load_learned_encoder(learned, model))
             with torch.no_grad(), random.scope(int(values.get("seed", 0)), "job", row.kind):
                 result = function(model, view.data(), values, progress)
             save_result(place, row.key, result)

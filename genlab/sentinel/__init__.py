@@ -19,8 +19,8 @@ from genlab.sentinel.base import (
     Remedy,
     Symptom,
     look,
-    varied,
-    watched,
+    vary_spec,
+    watched_symptoms,
 )
 
 __all__ = [
@@ -31,6 +31,6 @@ __all__ = [
     "Remedy",
     "Symptom",
     "look",
-    "varied",
-    "watched",
+    "vary_spec",
+    "watched_symptoms",
 ]

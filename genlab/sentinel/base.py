@@ -12,10 +12,10 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from genlab.errors import GenlabError
-from genlab.registry import Combination, Registry
-from genlab.sentinel.statistics import lasting
-from genlab.spec import KINDS
+from genlab.core.errors import GenlabError
+from genlab.core.registry import Registry
+from genlab.core.run_spec import KINDS, Combination
+from genlab.sentinel.statistics import start_of_last_run
 
 LOG = logging.getLogger(__name__)
 Severity = Literal["serious", "warning"]
@@ -47,7 +47,7 @@ class History:
 
     Args:
         spec: the flat values of the run.
-        series: what its numbers are (flat :class:`genlab.measure.Series`).
+        series: what its numbers are (flat :class:`genlab.core.measure.Series`).
         steps: how many it shall take.
         status: as the run store has it.
         message: what is said of the end.
@@ -170,14 +170,14 @@ class Symptom(abc.ABC):
         """What is found, None where nothing is."""
 
 
-def varied(spec: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any] | None:
+def vary_spec(spec: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any] | None:
     """The flat values of a run with some changed; None where there is no such run.
 
     Options that the changed run does not have are left out.
 
     Example:
         >>> ring = {"model": "gan", "data": "ring", "objective": "wgan", "clip": 0.1}
-        >>> varied(ring, {"objective": "r1"})["gamma"], varied(ring, {"objective": "elbo"})
+        >>> vary_spec(ring, {"objective": "r1"})["gamma"], vary_spec(ring, {"objective": "elbo"})
         (1.0, None)
     """
     wanted = {**spec, **changes}
@@ -195,13 +195,13 @@ def possible(history: History, remedies: Iterable[Remedy]) -> tuple[Remedy, ...]
     """The remedies that change something and give a run that there can be."""
     found = []
     for remedy in remedies:
-        new = varied(history.spec, remedy.changes)
+        new = vary_spec(history.spec, remedy.changes)
         if new is not None and any(new[name] != history.spec.get(name) for name in remedy.changes):
             found.append(remedy)
     return tuple(found)
 
 
-def watched(history: History) -> list[str]:
+def watched_symptoms(history: History) -> list[str]:
     """The titles of the symptoms that could be seen in this run."""
     return [row.title for row in SYMPTOMS.rows() if row.value.fits(history)]
 
@@ -234,7 +234,7 @@ def held(
         part: of the run's planned steps that it must have lasted.
         least: records that it must have lasted.
     """
-    first = lasting(mask)
+    first = start_of_last_run(mask)
     if first is None or len(mask) - first < least:
         return None
     since = int(curve.steps[first])

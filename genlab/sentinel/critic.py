@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from genlab.sentinel.base import SYMPTOMS, Finding, History, Remedy, Symptom, held
-from genlab.sentinel.remedies import calmer, flatter, of_the_game, slower
+from genlab.sentinel.remedies import flatter, lower_learning_rate, of_the_game, remove_momentum
 from genlab.sentinel.statistics import running_median
 
 #: Records of a median, so that one batch does not count.
@@ -84,9 +84,9 @@ class Saturated(Symptom):
             ),
             remedies=[
                 *flatter(history),
-                *slower(history),
+                *lower_learning_rate(history),
                 Remedy("the non-saturating loss", {"objective": "nonsaturating"}),
-                *calmer(history),
+                *remove_momentum(history),
             ],
         )
 
@@ -171,5 +171,5 @@ class CriticOverfits(Symptom):
                 "The generator is then led to copies of them, or away from what it has not seen "
                 "(Karras et al. 2020, section 2)."
             ),
-            remedies=[*flatter(history), *slower(history, 5.0)],
+            remedies=[*flatter(history), *lower_learning_rate(history, 5.0)],
         )

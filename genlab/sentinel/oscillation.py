@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from genlab.sentinel.base import SYMPTOMS, Finding, History, Remedy, Symptom
-from genlab.sentinel.remedies import calmer, flatter, slower
-from genlab.sentinel.statistics import MOST, rhythm
+from genlab.sentinel.remedies import flatter, lower_learning_rate, remove_momentum
+from genlab.sentinel.statistics import MOST, find_cycle
 
 #: Records ago it must have been seen already: a chance peak does not stay so long.
 AGAIN = 16
@@ -27,7 +27,7 @@ class Oscillation(Symptom):
         evidence, since = [], history.step
         for name, title in CURVES.items():
             curve = history.curve(name)
-            found, before = rhythm(curve.values), rhythm(curve.values[:-AGAIN])
+            found, before = find_cycle(curve.values), find_cycle(curve.values[:-AGAIN])
             if found is None or before is None:
                 continue
             window = curve.steps[-MOST:]
@@ -52,9 +52,9 @@ class Oscillation(Symptom):
                 "(Mescheder et al. 2018; Gidel et al. 2019)."
             ),
             remedies=[
-                *calmer(history),
+                *remove_momentum(history),
                 *(one for one in flatter(history) if one.changes["objective"] != "wgan_gp"),
-                *slower(history),
+                *lower_learning_rate(history),
                 Remedy(
                     "the running mean of the weights, which lies inside the cycle "
                     "(Yazıcı et al. 2019)",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from genlab.errors import GenlabError
-from genlab.registry import Combination
+from genlab.core.errors import GenlabError
+from genlab.core.run_spec import Combination
 from genlab.sentinel.base import History, Remedy
 
 
-def slower(history: History, by: float = 10.0) -> list[Remedy]:
+def lower_learning_rate(history: History, by: float = 10.0) -> list[Remedy]:
     """A smaller learning rate: what such runs have by default, or a part of what it is."""
     rate = history.spec.get("lr")
     if not isinstance(rate, float | int):
@@ -29,7 +29,7 @@ def slower(history: History, by: float = 10.0) -> list[Remedy]:
     ]
 
 
-def calmer(history: History) -> list[Remedy]:
+def remove_momentum(history: History) -> list[Remedy]:
     """No momentum, where there is more than the 0.5 that is usual in games."""
     beta = history.spec.get("beta1")
     if not isinstance(beta, float | int) or beta < 0.8:
@@ -60,7 +60,7 @@ def flatter(history: History) -> list[Remedy]:
 
 def of_the_game(history: History) -> list[Remedy]:
     """What helps a game that went wrong, the mildest first."""
-    return [*calmer(history), *slower(history), *flatter(history)]
+    return [*remove_momentum(history), *lower_learning_rate(history), *flatter(history)]
 
 
 def _default(

@@ -17,11 +17,11 @@ LEAST, MOST, CYCLES = 96, 256, 4
 OUTSTANDING, CARRIED = 24.0, 0.4
 
 
-def lasting(mask: NDArray[np.bool_]) -> int | None:
+def start_of_last_run(mask: NDArray[np.bool_]) -> int | None:
     """Where the last unbroken run of true entries begins; None where the last entry is false.
 
     Example:
-        >>> lasting(np.array([True, False, True, True])), lasting(np.array([True, False]))
+        >>> start_of_last_run(np.array([True, False, True, True])), start_of_last_run(np.array([True, False]))
         (2, None)
     """
     if not len(mask) or not mask[-1]:
@@ -123,14 +123,14 @@ def _level(k: NDArray[np.int64], power: Floats) -> Floats:
     return np.asarray(np.exp(np.maximum(law, near)) / math.log(2.0))
 
 
-def rhythm(values: Floats) -> Rhythm | None:
+def find_cycle(values: Floats) -> Rhythm | None:
     """The cycle that a curve goes round, None where it does not.
 
     Example:
         >>> t = np.arange(256)
-        >>> round(rhythm(np.sin(t / 5) + 0.01 * t).period)
+        >>> round(find_cycle(np.sin(t / 5) + 0.01 * t).period)
         32
-        >>> rhythm(np.random.default_rng(0).normal(size=256).cumsum()) is None
+        >>> find_cycle(np.random.default_rng(0).normal(size=256).cumsum()) is None
         True
     """
     found = strongest(values)

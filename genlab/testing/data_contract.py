@@ -14,11 +14,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from genlab.core.options import Options
+from genlab.core.tables import DATASETS
 from genlab.data.base import Dataset, Density, Split
-from genlab.data.laws import grid
-from genlab.data.pictures import preview
-from genlab.registry import DATASETS
-from genlab.spec import Options
+from genlab.data.densities import grid
+from genlab.data.previews import preview
 
 
 @functools.lru_cache(maxsize=64)
@@ -125,7 +125,7 @@ class DataContract:
         assert (label is None) == (data.train.y is None)
 
     def test_every_option_refuses_what_is_out_of_range(self, name: str) -> None:
-        from genlab.errors import SpecError
+        from genlab.core.errors import SpecError
 
         table = DATASETS[name].Options.table()
         assert table, "a dataset without options has no size to choose"
@@ -139,7 +139,7 @@ def bad_values(row: Any) -> list[Any]:
     """Values that an option must refuse.
 
     Example:
-        >>> from genlab.spec import Option
+        >>> from genlab.core.options import Option
         >>> bad_values(Option("n", int, 1, "count", low=0, high=9))
         [None, 'nan', 'inf', 1.5, 'x', -1, 10]
     """

@@ -15,11 +15,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from genlab.core.random import scope
+from genlab.core.run_spec import TrainOptions
+from genlab.core.tables import ALGORITHMS, MODELS, OBJECTIVES
 from genlab.data.base import DataMeta
 from genlab.models.base import GenerativeModel, HasCritic, HasDecoder, HasEncoder, HasLogProb
-from genlab.random import scope
-from genlab.registry import ALGORITHMS, MODELS, OBJECTIVES
-from genlab.spec import TrainOptions
 
 #: Sorts of data, by name: small, and made here, so that nothing is loaded.
 METAS = {

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from genlab.core.random import scope
+from genlab.core.tables import OBJECTIVES
 from genlab.models.base import GenerativeModel
 from genlab.objectives.base import Objective
-from genlab.random import scope
-from genlab.registry import OBJECTIVES
 from genlab.testing.model_contract import METAS, ModelCase, model_cases
 from genlab.train.gradient import GradientState, _alone
 

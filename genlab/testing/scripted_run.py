@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from genlab.folders import Folder
-from genlab.measure import Picture, Series
+from genlab.core.folders import Folder
+from genlab.core.measure import Picture, Series
 from genlab.runs.files import run_files
 from genlab.runs.store import Record, RunStore
 

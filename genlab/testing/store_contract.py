@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from genlab.errors import RunNotFound, RunStateError
+from genlab.core.errors import RunNotFound, RunStateError
 from genlab.runs.store import Command, Origin, Record, RunStore
 
 SPEC: dict[str, Any] = {"model": "vae", "data": "digits", "steps": 30, "lr": 1e-3, "seed": 0}

@@ -9,12 +9,13 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from torch import Tensor
 
+from genlab.core.errors import SpecError
+from genlab.core.measure import Series
+from genlab.core.options import Options
+from genlab.core.run_spec import RunSpec
 from genlab.data.base import Dataset
-from genlab.errors import SpecError
-from genlab.measure import Series
 from genlab.models.base import GenerativeModel
 from genlab.objectives.base import Objective
-from genlab.spec import Options, RunSpec
 
 State = TypeVar("State")
 
@@ -50,7 +51,7 @@ class Algorithm(abc.ABC, Generic[State]):
     #: The options that :meth:`adjust` can change while a run goes on.
     changeable: ClassVar[tuple[str, ...]] = ()
     #: The options, its own or of training, that its state is made of: a fork keeps them.
-    lasting: ClassVar[tuple[str, ...]] = ()
+    fixed_options: ClassVar[tuple[str, ...]] = ()
     #: Whether a step is given the labels of its batch.
     labelled: bool = False
 
@@ -92,7 +93,7 @@ class Algorithm(abc.ABC, Generic[State]):
         """
         raise SpecError.unknown("player", player, self.players)
 
-    def adjust(self, state: State, values: Mapping[str, Any]) -> State:
+    def set_options(self, state: State, values: Mapping[str, Any]) -> State:
         """The state with some options of the algorithm changed from here on (``{"lr": 1e-4}``).
 
         Raises:
@@ -113,7 +114,7 @@ class Algorithm(abc.ABC, Generic[State]):
     def pack(self, state: State) -> Packed:
         """The state as tensors (copies) and plain values."""
 
-    def standing(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    def current_options(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """The options of which a state says how they stand: they may have been changed on the way.
 
         Args:
@@ -121,7 +122,7 @@ class Algorithm(abc.ABC, Generic[State]):
         """
         return {}
 
-    def take_over(
+    def adapt_state(
         self, packed: Packed, before: RunSpec, changes: Collection[str]
     ) -> tuple[Packed, tuple[str, ...]]:
         """The state of a run that this one branches off, as this one's :meth:`unpack` takes it.

@@ -13,16 +13,17 @@ import torch
 from torch import Tensor, nn
 
 from genlab import models
+from genlab.core.errors import SnapshotError, SpecError
+from genlab.core.measure import Series
+from genlab.core.options import Options, option
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS, MODELS, OBJECTIVES
 from genlab.data.base import Dataset
-from genlab.errors import SnapshotError, SpecError
-from genlab.measure import Series
 from genlab.models.base import GenerativeModel, HasLabels
 from genlab.objectives.base import Loss, Objective, Player
-from genlab.registry import ALGORITHMS, MODELS, OBJECTIVES
-from genlab.spec import Options, RunSpec, option
 from genlab.train.adam import Adam
 from genlab.train.algorithm import Algorithm, Info, Packed
-from genlab.train.average import Average
+from genlab.train.ema import Average
 from genlab.train.memory import keep_memory
 
 
@@ -37,7 +38,7 @@ class GradientOptions(Options):
     beta2: float = option(
         0.999, "Adam: decay of the mean of its square", low=0.0, high=0.999999, advanced=True
     )
-    lr_last: float = option(
+    lr_final_ratio: float = option(
         1.0,
         "share of the learning rate that is left at the last step; it falls along half a cosine",
         low=0.0,
@@ -95,7 +96,7 @@ class GradientAlgorithm(Algorithm[GradientState]):
         self.objective: Objective = OBJECTIVES[spec.objective](spec.objective_options)
         self.labelled = issubclass(MODELS[spec.model], HasLabels)
         o: Any = spec.algorithm_options
-        self.lr_last: float = o.lr_last
+        self.lr_final_ratio: float = o.lr_final_ratio
         self.average: float = o.average
 
     @classmethod
@@ -150,16 +151,16 @@ class GradientAlgorithm(Algorithm[GradientState]):
         labels: Tensor | None,
     ) -> tuple[GradientState, Info]:
         terms: list[Mapping[str, Tensor]] = []
-        objective = self.objective.at(state.taken)
+        objective = self.objective.at_step(state.taken)
         model = state.model
         if labels is not None and isinstance(model, HasLabels):
-            model = model.given(labels)
-        if self.lr_last < 1.0:
+            model = model.condition_on(labels)
+        if self.lr_final_ratio < 1.0:
             share = self._share(state.taken)
             for optimiser in state.optimisers.values():
                 optimiser.share = share  # type: ignore[attr-defined]
         with torch.no_grad():
-            turn = objective.direct(model, batch)
+            turn = objective.analytic_step(model, batch)
             if turn is not None:
                 for player in players:
                     terms.append(turn(player.name))
@@ -178,11 +179,13 @@ class GradientAlgorithm(Algorithm[GradientState]):
         return state, Info(ChainMap(*terms[::-1]))  # type: ignore[arg-type]
 
     def _share(self, taken: int) -> float:
-        """The share of the learning rate after so many steps, from 1 to ``lr_last``."""
+        """The share of the learning rate after so many steps, from 1 to ``lr_final_ratio``."""
         part = min(1.0, taken / self.spec.train.steps)
-        return self.lr_last + (1.0 - self.lr_last) * 0.5 * (1.0 + math.cos(math.pi * part))
+        return self.lr_final_ratio + (1.0 - self.lr_final_ratio) * 0.5 * (
+            1.0 + math.cos(math.pi * part)
+        )
 
-    def adjust(self, state: GradientState, values: Mapping[str, Any]) -> GradientState:
+    def set_options(self, state: GradientState, values: Mapping[str, Any]) -> GradientState:
         allowed = {row.name: row for row in self.Options.table() if row.name in self.changeable}
         for name in values:
             if name not in allowed:
@@ -227,11 +230,11 @@ class GradientAlgorithm(Algorithm[GradientState]):
         rates = {name: o.param_groups[0]["lr"] for name, o in state.optimisers.items()}
         return Packed(tensors, {"taken": state.taken, "lr": rates})
 
-    def standing(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    def current_options(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         rates = set(values.get("lr", {}).values())
         return {"lr": rates.pop()} if len(rates) == 1 else {}
 
-    def take_over(
+    def adapt_state(
         self, packed: Packed, before: RunSpec, changes: Collection[str]
     ) -> tuple[Packed, tuple[str, ...]]:
         held = {name.split("/")[1] for name in packed.tensors if name.startswith("optimiser/")}

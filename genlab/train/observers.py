@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from genlab.errors import GenlabError, SpecError
-from genlab.evaluate.base import Probe, look, merged
-from genlab.measure import Picture, Reading
+from genlab.core.errors import GenlabError, SpecError
+from genlab.core.measure import Picture, Reading
 from genlab.models.base import GenerativeModel
+from genlab.probes.base import Probe, merge_readings, read_probes
 from genlab.train.algorithm import Algorithm, Info
 from genlab.train.snapshots import Snapshot, early, not_finite, take
 
@@ -76,7 +76,7 @@ class Sink(Protocol):
         """Seconds of processor time taken beside the training since this was asked last."""
 
 
-class Wish(Protocol):
+class CommandLike(Protocol):
     """A command from outside.
 
     ``pause``, ``resume``, ``stop``; ``step`` {"n": 1, "player": "generator"}, where a player may
@@ -302,7 +302,7 @@ class Watcher(Observer):
 
     def _read(self, probe: Probe, model: GenerativeModel, step: int, charged: bool) -> Reading:
         start = self.budget.clock()
-        reading = look(probe, model, step)
+        reading = read_probes(probe, model, step)
         if probe.share:
             took = self.budget.clock() - start
             self._apart += took
@@ -337,11 +337,11 @@ class Watcher(Observer):
                     f"The view {probe.name!r} was left out from here on: "
                     f"{type(error).__name__}: {error}",
                 )
-        for reading in (merged(readings), *apart):
+        for reading in (merge_readings(readings), *apart):
             if reading.values:
                 values = {k: v if math.isfinite(v) else None for k, v in reading.values.items()}
                 self._sink.scalars(step, values)
-        pictures = merged([*readings, *apart]).pictures
+        pictures = merge_readings([*readings, *apart]).pictures
         if pictures:
             self._sink.pictures(step, pictures)
         self._sink.flush()
@@ -365,7 +365,7 @@ class Controls(Observer):
 
     def __init__(
         self,
-        wishes: Callable[[float], Sequence[Wish]],
+        wishes: Callable[[float], Sequence[CommandLike]],
         status: Callable[[str], None],
         watcher: Watcher,
         algorithm: Algorithm[Any] | None = None,
@@ -384,7 +384,7 @@ class Controls(Observer):
         """The player who alone moves in the next step."""
         return self._todo[0] if self._todo else None
 
-    def _obey(self, wishes: Sequence[Wish], step: int, state: Any) -> None:
+    def _obey(self, wishes: Sequence[CommandLike], step: int, state: Any) -> None:
         for wish in wishes:
             try:
                 self._grant(wish.name, wish.values, step, state)
@@ -413,7 +413,7 @@ class Controls(Observer):
                 raise SpecError("rate", rate, "allowed: steps a second, 0 for no limit")
             self._pace = 1.0 / rate if rate else 0.0
         elif name == "set" and self._algorithm is not None:
-            self._algorithm.adjust(state, values)
+            self._algorithm.set_options(state, values)
             words = ", ".join(f"{key} = {value}" for key, value in values.items())
             self._tell(step, "info", f"From step {step} on: {words}.")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from genlab import random
+from genlab.core import random
 from genlab.data.base import Dataset
 from genlab.train.algorithm import Algorithm, Packed
 

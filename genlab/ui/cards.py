@@ -11,9 +11,9 @@ from genlab import runs
 from genlab.report import name_of
 from genlab.runs.store import ACTIVE, RESUMABLE, RunRow
 from genlab.ui import links
-from genlab.ui.messages import empty, fragment, plain
+from genlab.ui.messages import empty, escape_markdown, fragment
 from genlab.ui.presets import Preset
-from genlab.ui.thumbs import thumb
+from genlab.ui.thumbs import draw_thumbnail
 
 COLUMNS = 4
 RECENT = 8
@@ -34,7 +34,7 @@ def name(row: RunRow) -> str:
     return name_of(row)
 
 
-def place(row: RunRow) -> str:
+def progress_text(row: RunRow) -> str:
     """How far a run is: its place in the queue, or its steps."""
     if row.status == "queued":
         return f"waits, place {row.position} in the queue" if row.position else "about to start"
@@ -42,7 +42,7 @@ def place(row: RunRow) -> str:
     return f"step {row.step:,} of {row.steps:,}{speed}"
 
 
-def badge(row: RunRow) -> None:
+def status_badge(row: RunRow) -> None:
     """The status, as a word and a sign beside the colour."""
     colour, icon = BADGES.get(row.status, ("gray", ":material/help:"))
     st.badge(row.status, icon=icon, color=colour)  # type: ignore[arg-type]
@@ -52,16 +52,16 @@ def run_card(row: RunRow) -> None:
     """One run: thumbnail, status, the way to Watch and Explore."""
     active = row.status in ACTIVE
     with st.container(border=True):
-        thumb(row.id, f"samples of {name(row)}", active=active, key=f"thumb.{row.id}")
-        st.markdown(f"**{plain(name(row))}**")
-        badge(row)
+        draw_thumbnail(row.id, f"samples of {name(row)}", active=active, key=f"thumb.{row.id}")
+        st.markdown(f"**{escape_markdown(name(row))}**")
+        status_badge(row)
         if row.steps:
-            st.progress(min(1.0, row.step / row.steps), text=place(row))
+            st.progress(min(1.0, row.step / row.steps), text=progress_text(row))
         if row.message:
-            st.caption(plain(row.message))
+            st.caption(escape_markdown(row.message))
         with st.container(horizontal=True, gap="small"):
             if st.button("Watch", key=f"watch.{row.id}", icon=":material/monitoring:"):
-                links.watch(row.id)
+                links.open_watch(row.id)
             if st.button(
                 "Explore",
                 key=f"explore.{row.id}",
@@ -79,11 +79,13 @@ def run_card(row: RunRow) -> None:
 def shipped_card(view: Any) -> None:
     """One model that ships with the project."""
     with st.container(border=True):
-        thumb(
+        draw_thumbnail(
             view.id, f"samples of {name(view.row)}", active=False, key=f"thumb.shipped.{view.id}"
         )
-        st.markdown(f"**{plain(name(view.row))}**")
-        st.caption(f"{view.row.spec['model']} on {view.row.spec['data']}, {place(view.row)}")
+        st.markdown(f"**{escape_markdown(name(view.row))}**")
+        st.caption(
+            f"{view.row.spec['model']} on {view.row.spec['data']}, {progress_text(view.row)}"
+        )
         if st.button("Explore", key=f"shipped.{view.id}", icon=":material/explore:"):
             links.explore(view.id)
 

@@ -8,19 +8,20 @@ from typing import Any
 
 import streamlit as st
 
-from genlab.errors import DataError, SpecError
-from genlab.registry import (
-    DATASETS,
-    TABLES,
+from genlab.core.errors import DataError, SpecError
+from genlab.core.options import Option
+from genlab.core.run_spec import (
+    KINDS,
     Combination,
+    RunSpec,
     algorithms_for,
     misfit,
     models_for,
     objectives_for,
 )
-from genlab.spec import KINDS, Option, RunSpec
+from genlab.core.tables import DATASETS, TABLES
 from genlab.ui import state
-from genlab.ui.messages import plain
+from genlab.ui.messages import escape_markdown
 from genlab.ui.pictures import PREVIEWED, looked_at
 
 PREFIX = "train."
@@ -136,11 +137,11 @@ def part(
         columns = st.columns(min(3, len(rows)))
         for k, row in enumerate(rows):
             with columns[k % len(columns)]:
-                values[row.name] = one(combination, row, given)
+                values[row.name] = option_widget(combination, row, given)
     return values
 
 
-def one(combination: Combination, row: Option, given: Mapping[str, Any]) -> Any:
+def option_widget(combination: Combination, row: Option, given: Mapping[str, Any]) -> Any:
     """One option's widget; it starts at the URL's value, or at the combination's default."""
     try:
         first = row.parse(given.get(row.name, row.default))
@@ -170,7 +171,7 @@ def fallback_model(given: Mapping[str, str]) -> str:
     return able[0] if able else ""
 
 
-def shortened(values: Mapping[str, Any]) -> dict[str, str]:
+def changed_options(values: Mapping[str, Any]) -> dict[str, str]:
     """What the URL holds: the four names, and the options that differ from their defaults."""
     table = Combination.of(values).options()
     defaults = {row.name: row.default for rows in table.values() for row in rows}
@@ -198,7 +199,7 @@ def run_form(preview: Callable[[Combination, Mapping[str, Any]], None]) -> dict[
         slot, aside = right.columns([3, 1], vertical_alignment="bottom")
         model = choose("model", able, given.get("model"), slot)
         with aside:
-            unfit(data, data_values)
+            unfit_models(data, data_values)
         combination = Combination.of({"data": data, "model": model, **data_values})
         preview(combination, data_values)
     with right:
@@ -218,25 +219,31 @@ def run_form(preview: Callable[[Combination, Mapping[str, Any]], None]) -> dict[
             everything = tuple(kind for kinds in PARTS.values() for kind in kinds)
             values.update(part(combination, everything, given, advanced=True))
     # What cannot be is not written: a link opens the last form that could.
-    if wrong is not None or not impossible(values):
-        state.settle("train", values, wrong, shortened)
-    if wrong is not None and state.problem("train"):
-        message.error(f"{plain(wrong)} The form shows what was possible.", icon=":material/error:")
+    if wrong is not None or not invalid_combination(values):
+        state.settle("train", values, wrong, changed_options)
+    if wrong is not None and state.url_problem("train"):
+        message.error(
+            f"{escape_markdown(wrong)} The form shows what was possible.", icon=":material/error:"
+        )
     return values
 
 
-def unfit(data: str, values: Mapping[str, Any]) -> None:
+def unfit_models(data: str, values: Mapping[str, Any]) -> None:
     """The models that these data do not fit, each with the reason: some need but one option."""
     source = DATASETS[data]
     meta = source.meta(source.Options.build(values))
     reasons = {row.title: misfit(row.value, meta) for row in TABLES["model"].rows()}
     with st.popover("Other models", icon=":material/help:", width="stretch"):
         st.markdown("**Not for these data, as they are:**")
-        lines = [f"- {plain(title)}: {plain(why)}" for title, why in reasons.items() if why]
+        lines = [
+            f"- {escape_markdown(title)}: {escape_markdown(why)}"
+            for title, why in reasons.items()
+            if why
+        ]
         st.markdown("\n".join(lines) or "All models can learn these data.")
 
 
-def impossible(values: Mapping[str, Any]) -> str | None:
+def invalid_combination(values: Mapping[str, Any]) -> str | None:
     """Which options do not go together, None where all do."""
     try:
         RunSpec.build(**values)
@@ -247,7 +254,7 @@ def impossible(values: Mapping[str, Any]) -> str | None:
 
 def obstacle(values: Mapping[str, Any]) -> str | None:
     """What keeps a run of these values from starting, None where nothing does."""
-    if (why := impossible(values)) or values.get("download"):
+    if (why := invalid_combination(values)) or values.get("download"):
         return why
     data = values["data"]
     own = sorted((option_names(data) - {"download"}) & set(values))
@@ -270,7 +277,7 @@ def given_data(data: str) -> dict[str, str]:
     return {name: text for name, text in state.params().items() if name in option_names(data)}
 
 
-def named(data: str, values: Mapping[str, Any]) -> dict[str, str]:
+def data_options_of(data: str, values: Mapping[str, Any]) -> dict[str, str]:
     """The options of a dataset that differ from their defaults, as the URL holds them."""
     defaults = {row.name: row.default for row in DATASETS[data].Options.table()}
     return {name: str(value) for name, value in values.items() if value != defaults.get(name)}

@@ -16,7 +16,7 @@ def page(name: str) -> str:
     return str(ROOT / "pages" / f"{name}.py")
 
 
-def watch(run: str) -> NoReturn:
+def open_watch(run: str) -> NoReturn:
     """Open Watch on a run."""
     st.switch_page(page("watch"), query_params={"run": run})
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import streamlit as st
 
-from genlab.ui.messages import guarded
+from genlab.ui.messages import guard
 
 #: Less empty space above the page than Streamlit leaves; a narrow screen keeps its width.
 STYLE = """<style>
@@ -53,15 +53,15 @@ def _warm() -> None:
     except Exception:
         LOG.exception("no supervisor could be started; the Start button will try again")
     try:
-        from genlab.registry import TABLES
+        from genlab.core.tables import TABLES
 
         for table in TABLES.values():
             table.names()
         import torch
 
+        from genlab.browser.decoder_program import warm
         from genlab.figures import data, latent  # noqa: F401
-        from genlab.latent.export import warm
-        from genlab.learn import chapters
+        from genlab.lessons import chapters
 
         chapters()
         # What torch imports when a decoder is first recorded takes a second of a first visit.
@@ -100,5 +100,5 @@ def show() -> None:
         for name, title, icon in PAGES
     ]
     page = st.navigation(pages, position="top")
-    with guarded():
+    with guard():
         page.run()

@@ -11,7 +11,7 @@ from typing import Any
 
 import streamlit as st
 
-from genlab.errors import GenlabError
+from genlab.core.errors import GenlabError
 
 LOG = logging.getLogger("genlab.ui")
 #: Signs that Markdown takes for itself; an underscore in a word, a colon before a space stay.
@@ -24,30 +24,30 @@ UNEXPECTED = (
 
 
 @contextlib.contextmanager
-def guarded() -> Iterator[None]:
+def guard() -> Iterator[None]:
     """Show the message of a :class:`GenlabError`, and one plain sentence for anything else."""
     try:
         yield
     except GenlabError as error:
-        st.error(sentence(error), icon=":material/error:")
+        st.error(plain_sentence(error), icon=":material/error:")
     except Exception:
         LOG.exception("a page failed")
         st.error(UNEXPECTED, icon=":material/error:")
 
 
-def plain(text: str) -> str:
+def escape_markdown(text: str) -> str:
     r"""Text with its Markdown signs shown as they are.
 
     Example:
-        >>> plain("two_gaussians: *new*")
+        >>> escape_markdown("two_gaussians: *new*")
         'two_gaussians: \\*new\\*'
     """
     return MARKDOWN.sub(r"\\\g<0>", text)
 
 
-def sentence(error: BaseException) -> str:
+def plain_sentence(error: BaseException) -> str:
     """The message of an error, without Markdown in it."""
-    return plain(str(error).strip() or type(error).__name__)
+    return escape_markdown(str(error).strip() or type(error).__name__)
 
 
 def fragment(
@@ -58,7 +58,7 @@ def fragment(
     def wrap(part: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(part)
         def safe(*args: Any, **values: Any) -> Any:
-            with guarded():
+            with guard():
                 return part(*args, **values)
 
         return st.fragment(safe, run_every=run_every)

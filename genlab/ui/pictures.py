@@ -10,12 +10,13 @@ import streamlit as st
 from numpy.typing import ArrayLike
 
 from genlab import data
+from genlab.core.errors import DataError
+from genlab.core.measure import Picture
+from genlab.core.run_spec import Combination
+from genlab.core.tables import DATASETS
 from genlab.data import DataMeta
-from genlab.errors import DataError
 from genlab.figures.data import PointsInfo, points_figure, points_info, sheet
-from genlab.measure import Picture
-from genlab.registry import DATASETS, Combination
-from genlab.ui.messages import plain, sentence
+from genlab.ui.messages import escape_markdown, plain_sentence
 
 # No mode bar over a small picture, and no logo anywhere.
 CONFIG: Mapping[str, Any] = {"displayModeBar": False, "displaylogo": False}
@@ -50,7 +51,7 @@ def draw(picture: Picture, *, key: str, height: int = 40) -> None:
     else:
         plot(points_figure(cloud(payload)), key=key)
     if picture.note:
-        st.caption(plain(picture.note))
+        st.caption(escape_markdown(picture.note))
 
 
 def cloud(payload: Mapping[str, Any], **more: Any) -> PointsInfo:
@@ -75,7 +76,7 @@ def proposals(meta: DataMeta) -> None:
     """What suits the data among the options of a run, and why."""
     for one in meta.proposed:
         st.info(
-            f"Proposed: **{one.option} = {plain(str(one.value))}**. {plain(one.why)}",
+            f"Proposed: **{one.option} = {escape_markdown(str(one.value))}**. {escape_markdown(one.why)}",
             icon=":material/lightbulb:",
         )
 
@@ -89,7 +90,7 @@ def dataset(
         picture = looked_at(name, tuple(sorted(shown.items())), n)
     except DataError as error:
         icon = ":material/cloud_download:" if meta.network else ":material/info:"
-        st.info(sentence(error), icon=icon)
+        st.info(plain_sentence(error), icon=icon)
         if meta.network and st.button(
             "Fetch it now", key=f"fetch.{name}", icon=":material/download:"
         ):
@@ -104,10 +105,13 @@ def fetch(name: str, values: Mapping[str, Any]) -> None:
     source = DATASETS[name]
     options = source.Options.build({**values, "download": True})
     try:
-        source.load(options, lambda f, text: bar.progress(min(1.0, max(0.0, f)), text=plain(text)))
+        source.load(
+            options,
+            lambda f, text: bar.progress(min(1.0, max(0.0, f)), text=escape_markdown(text)),
+        )
     except DataError as error:
         bar.empty()
-        st.error(sentence(error), icon=":material/cloud_off:")
+        st.error(plain_sentence(error), icon=":material/cloud_off:")
         return
     looked_at.clear()
     st.rerun()
@@ -131,4 +135,4 @@ def describe(meta: DataMeta) -> None:
         "Density": density,
         "Network": "may be needed, on request" if meta.network else "not needed",
     }
-    st.markdown("\n".join(f"- **{name}**: {plain(text)}" for name, text in rows.items()))
+    st.markdown("\n".join(f"- **{name}**: {escape_markdown(text)}" for name, text in rows.items()))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from genlab import runs
-from genlab.spec import RunSpec
+from genlab.core.run_spec import RunSpec
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ PRESETS: tuple[Preset, ...] = (
 )
 
 
-def start(preset: Preset) -> list[str]:
+def start_preset(preset: Preset) -> list[str]:
     """Start a preset's runs; every spec is checked before the first of them starts."""
     specs = {title: RunSpec.build(**values) for title, values in preset.runs.items()}
     return [runs.start(spec, title) for title, spec in specs.items()]

@@ -23,9 +23,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from genlab import runs
-from genlab.errors import GenlabError, RunNotFound, SnapshotError
+from genlab.core.errors import GenlabError, RunNotFound, SnapshotError
 from genlab.figures import live as figures
-from genlab.report.moment import run_clock
+from genlab.report.time_cursor import run_clock
 from genlab.runs.store import ACTIVE, Record, RunRow
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ PAGE = 2000
 Handler = Callable[[Request], Response]
 
 
-def answer(
+def cached_response(
     request: Request, body: bytes, *, kind: str = "application/json", cache: str = "no-cache"
 ) -> Response:
     """A response with an ETag: 304 where the browser has it already, gzip where that pays."""
@@ -62,22 +62,22 @@ def answer(
     return Response(body, media_type=kind, headers=headers)
 
 
-def packed(values: Mapping[str, Any]) -> bytes:
+def to_json(values: Mapping[str, Any]) -> bytes:
     """Compact JSON; a NaN here is a mistake of ours and becomes an error, never invalid JSON."""
     return json.dumps(values, separators=(",", ":"), allow_nan=False).encode()
 
 
-def refused(status: int, message: str) -> Response:
+def error_response(status: int, message: str) -> Response:
     """An error as JSON."""
     return Response(
-        packed({"error": message}),
+        to_json({"error": message}),
         status_code=status,
         media_type="application/json",
         headers={"Cache-Control": "no-store"},
     )
 
 
-def guarded(handler: Handler) -> Handler:
+def guard_route(handler: Handler) -> Handler:
     """No traceback reaches a user: every error becomes a status and a sentence."""
 
     @functools.wraps(handler)
@@ -86,12 +86,12 @@ def guarded(handler: Handler) -> Handler:
             return handler(request)
         except (RunNotFound, SnapshotError, FileNotFoundError) as error:
             text = str(error) if isinstance(error, GenlabError) else "There is no such file."
-            return refused(404, text)
+            return error_response(404, text)
         except GenlabError as error:
-            return refused(503, str(error))
+            return error_response(503, str(error))
         except Exception:
             log.exception("%s failed", request.url.path)
-            return refused(500, "This could not be read; the server's log says why.")
+            return error_response(500, "This could not be read; the server's log says why.")
 
     return run
 
@@ -108,12 +108,12 @@ def run_of(request: Request) -> str:
     return str(name)
 
 
-def whole(text: str | None) -> int | None:
+def parse_count(text: str | None) -> int | None:
     """A whole number from 0, or None for anything else."""
     return int(text) if text and re.fullmatch(r"[0-9]{1,15}", text) else None
 
 
-def standing(row: RunRow) -> dict[str, Any]:
+def run_status(row: RunRow) -> dict[str, Any]:
     """How a run stands, in a few plain values."""
     left = row.steps - row.step
     eta = left / row.speed if row.status == "running" and row.speed > 0 else None
@@ -121,7 +121,7 @@ def standing(row: RunRow) -> dict[str, Any]:
         "status": row.status,
         "step": row.step,
         "steps": row.steps,
-        "speed": figures.number(row.speed) or 0,
+        "speed": figures.finite_or_none(row.speed) or 0,
         "eta": None if eta is None else math.ceil(eta),
         "position": row.position,
         "message": row.message,
@@ -139,13 +139,13 @@ def new_frames(records: list[Record]) -> dict[str, list[int]]:
     return found
 
 
-@guarded
+@guard_route
 def delta(request: Request) -> Response:
     """What is new in a run since a cursor; ``since=0`` gives everything and what it means."""
     name = run_of(request)
-    since = whole(request.query_params.get("since", "0"))
+    since = parse_count(request.query_params.get("since", "0"))
     if since is None:
-        return refused(400, "since must be a whole number from 0.")
+        return error_response(400, "since must be a whole number from 0.")
     view = runs.open_run(name)
     row = view.row
     every = max(1, row.steps // 500)
@@ -157,7 +157,7 @@ def delta(request: Request) -> Response:
         if len(page) < PAGE:
             break
     most = figures.LIVE_ROWS if since else figures.FULL_ROWS
-    values = standing(row) | {
+    values = run_status(row) | {
         "seq": after,
         "rows": figures.blocks(records, most=most, every=every),
         "events": figures.events(records),
@@ -173,10 +173,12 @@ def delta(request: Request) -> Response:
             "charts": figures.charts(row.series),
             "frames": view.frames(),
         }
-    return answer(request, packed({k: v for k, v in values.items() if v not in ({}, [])}))
+    return cached_response(
+        request, to_json({k: v for k, v in values.items() if v not in ({}, [])})
+    )
 
 
-@guarded
+@guard_route
 def clock(request: Request) -> Response:
     """When a run was where: some of its steps, and the seconds of training until each."""
     view = runs.open_run(run_of(request))
@@ -186,28 +188,28 @@ def clock(request: Request) -> Response:
     if pairs and kept[-1] != pairs[-1]:
         kept.append(pairs[-1])
     values = {"step": [step for step, _ in kept], "seconds": [second for _, second in kept]}
-    return answer(request, packed(values))
+    return cached_response(request, to_json(values))
 
 
-@guarded
+@guard_route
 def frame(request: Request) -> Response:
     """The picture of a panel at a step, for ever the same."""
     name, panel = run_of(request), request.path_params["panel"]
-    step = whole(request.path_params["step"])
+    step = parse_count(request.path_params["step"])
     form = request.path_params["form"]
     if step is None or form not in {"json", "png"} or not PANEL.fullmatch(panel):
-        return refused(404, "There is no such picture.")
+        return error_response(404, "There is no such picture.")
     body = runs.open_run(name).frame_file(panel, step, form)
-    return answer(request, body, kind=TYPES.get(form, "application/json"), cache=FOREVER)
+    return cached_response(request, body, kind=TYPES.get(form, "application/json"), cache=FOREVER)
 
 
-@guarded
-def thumb(request: Request) -> Response:
+@guard_route
+def thumbnail(request: Request) -> Response:
     """The newest samples of a run as a small picture."""
     view = runs.open_run(run_of(request))
     steps = view.frames().get("samples", [])
     body = _thumb(view.id, steps[-1]) if steps else _empty_thumb()
-    return answer(request, body, kind="image/png")
+    return cached_response(request, body, kind="image/png")
 
 
 @functools.lru_cache(maxsize=256)
@@ -314,22 +316,22 @@ def static_version() -> str:
     return hashlib.blake2b(joined, digest_size=6).hexdigest()
 
 
-@guarded
+@guard_route
 def static(request: Request) -> Response:
     """One of our own scripts or styles."""
     name = request.path_params["name"]
     body = static_files().get(name)
     if body is None:
-        return refused(404, "There is no such file.")
+        return error_response(404, "There is no such file.")
     current = request.path_params["version"] == static_version()
     kind = TYPES[name.rpartition(".")[2]]
-    return answer(request, body, kind=kind, cache=FOREVER if current else "no-cache")
+    return cached_response(request, body, kind=kind, cache=FOREVER if current else "no-cache")
 
 
 ROUTES: list[BaseRoute] = [
     Route("/genlab/runs/{run}/delta", delta),
     Route("/genlab/runs/{run}/clock", clock),
     Route("/genlab/runs/{run}/frame/{panel}/{step}.{form}", frame),
-    Route("/genlab/thumb/{run}.png", thumb),
+    Route("/genlab/thumb/{run}.png", thumbnail),
     Route("/genlab/static/{version}/{name}", static),
 ]

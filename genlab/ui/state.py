@@ -7,8 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from genlab.errors import SpecError
-from genlab.spec import whole
+from genlab.core.errors import SpecError
+from genlab.core.options import parse_int
 
 
 def params() -> dict[str, str]:
@@ -46,7 +46,7 @@ def settle(
     write(written(values))
 
 
-def problem(page: str) -> bool:
+def url_problem(page: str) -> bool:
     """Whether the URL of this page was wrong and the form has not been touched since."""
     return f"{page}.wrong" in st.session_state
 
@@ -70,12 +70,12 @@ def choice(name: str, allowed: Sequence[Any], default: Any) -> tuple[Any, str | 
     return default, str(error)
 
 
-def number(name: str, default: int, low: int, high: int) -> tuple[int, str | None]:
+def url_number(name: str, default: int, low: int, high: int) -> tuple[int, str | None]:
     """One parameter of the URL as a whole number of a range, and what is wrong with it."""
     text = st.query_params.get(name)
     if text is None:
         return default, None
-    found = whole(text, low, high)
+    found = parse_int(text, low, high)
     if found is not None:
         return found, None
     return default, str(SpecError(name, text, f"allowed: a whole number from {low} to {high}"))

@@ -55,7 +55,7 @@ def _component() -> Any:
     return st.components.v2.component("genlab_thumb", html=HTML, css=CSS, js=JS)
 
 
-def thumb(run: str, alt: str, *, active: bool, key: str) -> None:
+def draw_thumbnail(run: str, alt: str, *, active: bool, key: str) -> None:
     """Draw the thumbnail of a run; an active one is looked at again every two seconds."""
     address = f"genlab/thumb/{quote(run, safe=':')}.png"
     _component()(key=key, data={"address": address, "alt": alt, "active": active})

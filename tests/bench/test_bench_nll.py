@@ -85,7 +85,7 @@ def test_the_rate_falls_to_nothing_over_the_second_half(nll) -> None:
     class Spy:
         spec = nll.RunSpec.build(model="vae", data="digits", steps=100, lr=0.01)
 
-        def adjust(self, state, values) -> None:
+        def set_options(self, state, values) -> None:
             rates.append(values["lr"])
 
     schedule = nll.Schedule(Spy(), None)

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from genlab import latent
-from genlab.latent.export import export
+from genlab.browser.decoder_program import export
 from genlab.models.base import HasDecoder, HasLabels
 from genlab.testing.model_contract import model_cases
 
@@ -57,7 +57,7 @@ def built(case, likelihood):
     values |= {name: n for name, n in (("hidden", 32), ("width", 8)) if name in known}
     model = stirred(case.build(**values))
     if isinstance(model, HasLabels):
-        model = model.given(torch.tensor(1))
+        model = model.condition_on(torch.tensor(1))
     return model
 
 
@@ -90,7 +90,7 @@ def test_the_page_decodes_as_torch_does(bare, case, likelihood):
     model = built(case, likelihood)
     z = latent.prior_sample(model, 3, 5)
     z[1] *= 1.7
-    exact = latent.decoded(model, z).numpy()
+    exact = latent.decode_mean(model, z).numpy()
     found = decoded_in(bare, export(model), z)
     assert exact.std() > 0
     np.testing.assert_allclose(found, exact, rtol=1e-5, atol=1e-5)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from genlab.core.run_spec import RunSpec
+
 from genlab import runs
-from genlab.spec import RunSpec
 from tests.browser.test_game import INK
 from tests.browser.test_live import eventually
 
 
 def test_the_laws_on_the_line_are_drawn_and_read(app: Any, page: Any, shot: Any) -> None:
-    spec = RunSpec.build(model="gan", data="mixture", steps=400, lr_last=0.0)
+    spec = RunSpec.build(model="gan", data="mixture", steps=400, lr_final_ratio=0.0)
     run = runs.start(spec, "GAN on the line")
     page.goto(f"{app.url}/watch?run={run}")
     panel = page.locator('[data-panel="line"]')

@@ -259,7 +259,7 @@ def test_both_themes_and_a_narrow_screen(
 
 
 def test_a_real_run_is_started_watched_and_stopped(app: Any, page: Any) -> None:
-    from genlab.spec import RunSpec
+    from genlab.core.run_spec import RunSpec
 
     spec = RunSpec.build(model="vae", data="digits", steps=200_000, seed=1)
     started = runs.start(spec, "Real VAE")

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlparse
 
 from playwright.sync_api import expect
 
-from genlab.data import own
+from genlab.data import user_sets
 from tests.data.test_readers import as_csv, iris_rows
 
 #: Milliseconds: two cores may be busy with other tests.
@@ -38,7 +38,7 @@ def test_a_table_is_sent_saved_and_offered_for_training(app: Any, page: Any, sho
     page.set_viewport_size({"width": 1280, "height": 900})
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("is stored as flowers-")).to_be_visible(timeout=WAIT)
-    (known,) = [one for one in own.stored() if one.name == "flowers"]
+    (known,) = [one for one in user_sets.list_sets() if one.name == "flowers"]
     shelf = page.locator(f".st-key-own-go-{known.id}").get_by_role("button", name="Train on this")
     shelf.click()
     expect(page.get_by_role("heading", name="Train", exact=True)).to_be_visible(timeout=WAIT)

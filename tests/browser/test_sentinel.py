@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from genlab import runs
-from genlab.measure import Series
+from genlab.core.measure import Series
 from genlab.runs.store import Record
 from genlab.testing.scripted_run import SERIES, ScriptedRun
 

@@ -6,9 +6,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from genlab.compare.difference import Z95, differences, holm, joined, paired, verdict
-from genlab.evaluate.metrics import share_estimate
-from genlab.measure import Series
+from genlab.compare.difference import (
+    Z95,
+    differences,
+    holm,
+    independent_difference,
+    paired_difference,
+    state_verdict,
+)
+from genlab.core.measure import Series
+from genlab.metrics.evaluation import share_estimate
 from genlab.report.tables import table
 
 SHARE = Series("a", "a", "g", "probability", "Monte Carlo")
@@ -18,7 +25,7 @@ def test_a_paired_difference_is_the_interval_of_the_differences() -> None:
     source = np.random.default_rng(0)
     hard = source.normal(0.0, 5.0, 400)  # what is hard for both
     a, b = hard + source.normal(0.0, 0.3, 400), hard + source.normal(0.1, 0.3, 400)
-    one = paired(a, b)
+    one = paired_difference(a, b)
     exact = stats.norm.interval(0.95, loc=(b - a).mean(), scale=stats.sem(b - a))
     assert (one.low, one.high) == pytest.approx(exact, rel=1e-6)
     assert one.p == pytest.approx(
@@ -26,7 +33,7 @@ def test_a_paired_difference_is_the_interval_of_the_differences() -> None:
     )
     assert (one.paired, one.n) == (True, 400)
     # The two intervals by themselves overlap and would have said nothing.
-    apart = joined(
+    apart = independent_difference(
         *(
             {
                 "value": x.mean(),
@@ -43,10 +50,10 @@ def test_a_paired_difference_is_the_interval_of_the_differences() -> None:
 def test_two_shares_give_newcombes_interval() -> None:
     """Newcombe 1998, table II: 56/70 and 48/80, method 10: 0.0524 to 0.3339."""
     rows = [share_estimate(SHARE, hits, n).flat() for hits, n in ((48, 80), (56, 70))]
-    one = joined(*rows)
+    one = independent_difference(*rows)
     assert one.value == pytest.approx(0.2)
     assert (one.low, one.high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
-    back = joined(*reversed(rows))
+    back = independent_difference(*reversed(rows))
     assert (back.low, back.high) == pytest.approx((-one.high, -one.low))
 
 
@@ -56,8 +63,8 @@ def test_the_intervals_hold_what_they_promise() -> None:
     hits = {"paired": 0, "joined": 0}
     for _ in range(600):
         a, b = source.normal(0.0, 1.0, 80), source.normal(0.2, 2.0, 80)
-        one = paired(a, b)
-        two = joined(
+        one = paired_difference(a, b)
+        two = independent_difference(
             *(
                 {
                     "value": x.mean(),
@@ -81,13 +88,13 @@ def test_holms_p_values() -> None:
 
 
 def test_better_is_said_where_the_interval_excludes_zero_and_the_number_has_a_better_end() -> None:
-    up = paired(np.array([1.0, 2.0, 3.0]), np.array([2.0, 3.1, 4.0]))
-    none = paired(np.array([0.0, 1.0]), np.array([1.0, 0.0]))
-    assert verdict(up, 0.01, "higher", "A", "B") == "B is better"
-    assert verdict(up, 0.01, "lower", "A", "B") == "A is better"
-    assert "Holm" in verdict(up, 0.2, "lower", "A", "B")
-    assert verdict(up, 0.01, "none", "A", "B") == ""
-    assert verdict(none, 1.0, "higher", "A", "B") == "no difference shown"
+    up = paired_difference(np.array([1.0, 2.0, 3.0]), np.array([2.0, 3.1, 4.0]))
+    none = paired_difference(np.array([0.0, 1.0]), np.array([1.0, 0.0]))
+    assert state_verdict(up, 0.01, "higher", "A", "B") == "B is better"
+    assert state_verdict(up, 0.01, "lower", "A", "B") == "A is better"
+    assert "Holm" in state_verdict(up, 0.2, "lower", "A", "B")
+    assert state_verdict(up, 0.01, "none", "A", "B") == ""
+    assert state_verdict(none, 1.0, "higher", "A", "B") == "no difference shown"
 
 
 def metric(name: str, value: float, half: float, direction: str = "higher") -> dict[str, object]:

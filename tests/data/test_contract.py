@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from genlab.core.tables import DATASETS
 
 from genlab import data
 from genlab.data.base import Density
-from genlab.registry import DATASETS
 from genlab.testing.data_contract import DataContract, DensityContract, loaded
 
 #: Besides the defaults: the ends of the ranges where a formula could break.

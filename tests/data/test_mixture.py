@@ -6,12 +6,12 @@ import math
 
 import pytest
 import torch
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import DATASETS
 
 from genlab import data
+from genlab.core.errors import SpecError
 from genlab.data.mixture import parse
-from genlab.errors import SpecError
-from genlab.registry import DATASETS
-from genlab.spec import RunSpec
 
 
 def test_the_default_is_the_target_of_the_f_gan_paper() -> None:

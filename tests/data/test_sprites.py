@@ -6,9 +6,9 @@ import math
 
 import pytest
 import torch
+from genlab.core.tables import DATASETS
 
 from genlab.data.sprites import FACTORS, SIDE, render
-from genlab.registry import DATASETS
 from genlab.testing.data_contract import loaded
 
 #: The pixels of a sprite of scale 1 over those of the picture, which is 2 wide.

@@ -13,11 +13,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from genlab.core.tables import DATASETS
 
-from genlab import vision
+from genlab.core import vision
+from genlab.core.errors import DataError
 from genlab.data import offline, preview
-from genlab.errors import DataError
-from genlab.registry import DATASETS
 from genlab.testing.data_contract import rows
 
 ROOT = Path(__file__).resolve().parents[2]

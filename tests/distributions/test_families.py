@@ -13,6 +13,8 @@ import pytest
 import torch
 from scipy import integrate, stats
 
+from genlab.core.errors import SpecError
+from genlab.core.random import generator
 from genlab.distributions.families import (
     FAMILIES,
     Family,
@@ -22,8 +24,6 @@ from genlab.distributions.families import (
     register,
 )
 from genlab.distributions.families.base import BOUNDED, POSITIVE
-from genlab.errors import SpecError
-from genlab.random import generator
 
 PAPER = {
     "inverse CDF": [

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from genlab.core.errors import SpecError
+from genlab.core.random import generator
 from genlab.distributions.families import (
     FAMILIES,
     bregman_kl,
@@ -16,8 +18,6 @@ from genlab.distributions.families import (
     kl,
     monte_carlo_kl,
 )
-from genlab.errors import SpecError
-from genlab.random import generator
 
 #: As q: inside every support that its kind can lie in, with moments enough for every prior.
 Q = {

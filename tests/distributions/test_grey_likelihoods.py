@@ -11,11 +11,11 @@ import torch
 from scipy import integrate, stats
 from torch.distributions import Distribution
 
+from genlab.core.random import scope
 from genlab.distributions import LIKELIHOODS
 from genlab.distributions.continuous_bernoulli import log_normaliser
 from genlab.distributions.discretised_logistic import DiscretisedLogistic
 from genlab.distributions.gaussian_learned import log_scale
-from genlab.random import scope
 
 NOTHING = SimpleNamespace(sigma=0.1)
 LOGITS = (-60.0, -5.0, -0.61, -0.59, -0.3, -1e-4, 0.0, 1e-9, 1e-2, 0.5999, 0.6001, 3.0, 60.0)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from genlab.core.random import scope
 from genlab.data.base import DataMeta
 from genlab.distributions import (
     LIKELIHOODS,
@@ -16,7 +17,6 @@ from genlab.distributions import (
     is_density,
     likelihood_choices,
 )
-from genlab.random import scope
 
 SHAPE = (1, 28, 28)
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from genlab.core.run_spec import RunSpec
 from scipy import integrate, stats
 from torch.distributions import Distribution
 
+from genlab.core.errors import SpecError
+from genlab.core.random import scope
 from genlab.data.base import DataMeta
 from genlab.distributions.families import FAMILIES
 from genlab.distributions.posteriors import POSTERIORS, entry_log_prob, factorises
@@ -16,11 +19,8 @@ from genlab.distributions.posteriors.flow import Flow
 from genlab.distributions.posteriors.iaf import AutoregressiveNet, InverseAutoregressiveFlow
 from genlab.distributions.priors import PRIORS, standard_normal
 from genlab.divergences import closed_form_kl
-from genlab.errors import SpecError
 from genlab.models.linear_gaussian import LinearGaussian
 from genlab.objectives.elbo import log_weights
-from genlab.random import scope
-from genlab.spec import RunSpec
 
 LATENT = 2
 MIXED = ("planar", "iaf")

@@ -9,8 +9,8 @@ import pytest
 import torch
 from scipy import special
 
+from genlab.core.errors import SpecError
 from genlab.divergences.f import F, FDivergence, log_wright_omega
-from genlab.errors import SpecError
 
 NAMES = [
     "kl",

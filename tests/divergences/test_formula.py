@@ -7,10 +7,10 @@ import math
 import pytest
 import torch
 
+from genlab.core.errors import SpecError
 from genlab.divergences.f import F
 from genlab.divergences.formula import MAX_LENGTH, from_formula, parse
 from genlab.divergences.quadrature import bound_1d, divergence_1d, gaussian
-from genlab.errors import SpecError
 
 P, Q = gaussian(0.0, 1.0), gaussian(0.7, 1.3)
 KNOWN = {

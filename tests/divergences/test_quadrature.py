@@ -10,6 +10,7 @@ import torch
 from scipy import integrate as scipy_integrate
 from torch import Tensor
 
+from genlab.core.errors import DataError, SpecError
 from genlab.data.base import Density
 from genlab.divergences.estimates import text
 from genlab.divergences.f import F, FDivergence
@@ -29,7 +30,6 @@ from genlab.divergences.quadrature import (
     gaussian,
     integrate,
 )
-from genlab.errors import DataError, SpecError
 
 NAMES = list(F.names())
 INF = math.inf

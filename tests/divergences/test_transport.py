@@ -9,6 +9,7 @@ import pytest
 import torch
 from scipy import stats
 
+from genlab.core.errors import DataError
 from genlab.divergences.quadrature import f_gan_mixture, gaussian
 from genlab.divergences.transport import (
     median_bandwidth,
@@ -19,7 +20,6 @@ from genlab.divergences.transport import (
     w1_floor,
     w1_line,
 )
-from genlab.errors import DataError
 
 
 def draw(n: int, d: int, seed: int, shift: float = 0.0) -> torch.Tensor:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import itertools
 
-from genlab.figures.live import blocks, charts, thinned
-from genlab.measure import Series
+from genlab.core.measure import Series
+from genlab.figures.live import blocks, charts, thin_rows
 from genlab.runs.store import Record
 
 
 def test_thinning_chooses_the_same_rows_whatever_was_asked_before() -> None:
     rows = [Record(step, "scalars", {"a": 1.0}) for step in range(0, 4000, 4)]
-    whole = thinned(rows, 100, every=4)
-    part = thinned(rows[:900], 100, every=4)
+    whole = thin_rows(rows, 100, every=4)
+    part = thin_rows(rows[:900], 100, every=4)
     assert len(whole) <= 101
     assert {row.step for row in part[:-1]} <= {row.step for row in whole}
     assert whole[-1].step == 3996

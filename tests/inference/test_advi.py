@@ -8,12 +8,12 @@ import pytest
 import torch
 from scipy import integrate, optimize, stats
 
-from genlab.errors import SnapshotError, SpecError
+from genlab.core.errors import SnapshotError, SpecError
+from genlab.core.random import generator
 from genlab.inference import log_joints as lj
 from genlab.inference.advi import ADVI, ETAS, FAMILIES
 from genlab.inference.constraints import Lower, Real, SoftplusLower
 from genlab.inference.log_joints import Diverged, LogJoint, Parameter
-from genlab.random import generator
 
 SEEDS = range(3)
 

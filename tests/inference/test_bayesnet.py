@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from genlab.errors import SnapshotError, SpecError
+from genlab.core.errors import SnapshotError, SpecError
 from genlab.inference.bayesnet import BayesNet, Hypotheses, Node, Observing
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy import integrate, stats
 
-from genlab.errors import SnapshotError, SpecError
+from genlab.core.errors import SnapshotError, SpecError
 from genlab.inference.conjugate import BetaBernoulli, Conjugate, NormalGamma, NormalMean
 
 COIN = torch.tensor([1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 1.0])

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from genlab.errors import SpecError
+from genlab.core.errors import SpecError
 from genlab.inference import constraints as c
 
 ROWS = {

@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from genlab.core.run_spec import RunSpec, algorithms_for, objectives_for
+from genlab.core.tables import ALGORITHMS, MODELS, OBJECTIVES
 from scipy import special, stats
 from sklearn.mixture import GaussianMixture as TheirMixture
 
 from genlab import data as datasets
-from genlab import random
+from genlab.core import random
+from genlab.core.errors import SnapshotError, SpecError
 from genlab.data.base import Dataset
-from genlab.errors import SnapshotError, SpecError
 from genlab.inference.linear_gaussian import ProbabilisticPCA
 from genlab.inference.runs import Inferring, Learner, Learning
 from genlab.models.base import GenerativeModel
 from genlab.objectives.bayes import Bayes
-from genlab.registry import ALGORITHMS, MODELS, OBJECTIVES, algorithms_for, objectives_for
-from genlab.spec import RunSpec
 from genlab.testing.model_contract import model_cases
 from genlab.train.algorithm import Algorithm, Packed
 from genlab.train.loop import train

@@ -12,7 +12,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.special import gammaln
 from sklearn.decomposition import LatentDirichletAllocation
 
-from genlab.errors import SpecError
+from genlab.core.errors import SpecError
 from genlab.inference.lda import LDA
 from genlab.inference.svi import SVI, RobbinsMonro, Search
 from genlab.models.topics import document_bound, expected_log, proportions, word_shares

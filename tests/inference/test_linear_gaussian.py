@@ -10,7 +10,7 @@ import torch
 from scipy import stats
 from sklearn.decomposition import PCA
 
-from genlab.errors import SpecError
+from genlab.core.errors import SpecError
 from genlab.inference.linear_gaussian import LinearGaussian, ProbabilisticPCA
 
 REFERENCE = LinearGaussian([[1, 0.5], [0, 1], [-1, 2]], [0.1, -0.2, 0.3], 0.5)

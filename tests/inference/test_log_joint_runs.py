@@ -9,25 +9,26 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import torch
+from genlab.core.run_spec import RunSpec, algorithms_for, models_for
+from genlab.core.tables import ALGORITHMS, DATASETS, MODELS
 from scipy import integrate as quadrature
 from scipy import stats
 from torch import Tensor
 
 import genlab
 from genlab import data as datasets
-from genlab import random
+from genlab.core import random
+from genlab.core.errors import SnapshotError, SpecError
+from genlab.core.options import Options, option
 from genlab.data.base import Dataset
 from genlab.data.tables import Table
-from genlab.errors import SnapshotError, SpecError
-from genlab.evaluate import evaluate, look, probes_for
-from genlab.evaluate.base import PROBES
-from genlab.evaluate.posterior import contour
 from genlab.inference.constraints import Lower
 from genlab.inference.log_joint_models import LogJointModel, Marginal, integrate
 from genlab.inference.log_joints import LogJoint, Parameter, gamma, normal
 from genlab.models.bayesian import HasDraws, Truth
-from genlab.registry import ALGORITHMS, DATASETS, MODELS, algorithms_for, models_for
-from genlab.spec import Options, RunSpec, option
+from genlab.probes import evaluate, probes_for, read_probes
+from genlab.probes.base import PROBES
+from genlab.probes.posterior import contour
 from genlab.train.algorithm import Algorithm, Packed
 from genlab.train.loop import train
 from genlab.train.snapshots import take
@@ -275,7 +276,7 @@ def test_the_looks_are_the_draws(spec: dict[str, Any]) -> None:
     found = {probe.name for probe in probes_for(algorithm.spec, type(model), data)}
     assert "posterior" in found
     probe = PROBES["posterior"](algorithm.spec, data)
-    reading = look(probe, model, 30)
+    reading = read_probes(probe, model, 30)
     assert set(reading.values) == {series.name for series in probe.series}
     numbers = model.numbers()
     for name in probe.names:

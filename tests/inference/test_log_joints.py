@@ -10,8 +10,8 @@ import pytest
 import torch
 from scipy import integrate, stats
 
+from genlab.core.errors import SpecError
 from genlab.data import tables
-from genlab.errors import SpecError
 from genlab.inference import log_joints as lj
 from genlab.inference.constraints import Interval, Lower, Ordered, Real, Simplex, SoftplusLower
 from genlab.inference.log_joints import LogJoint, Parameter

@@ -9,8 +9,8 @@ import pytest
 import torch
 from scipy import stats
 
+from genlab.core.errors import SpecError
 from genlab.data import tables
-from genlab.errors import SpecError
 from genlab.inference import log_joints as lj
 from genlab.inference.advi import ADVI
 from genlab.inference.constraints import Real

@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 from sklearn.mixture import GaussianMixture
 
-from genlab.errors import SpecError
+from genlab.core.errors import SpecError
 from genlab.inference.mixture import EM, Mixture
 
 WEIGHTS = [0.2, 0.5, 0.3]

@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy.special import digamma
 
-from genlab.errors import SpecError
+from genlab.core.errors import SpecError
 from genlab.inference.conjugate import (
     BetaBernoulli,
     ConditionallyConjugate,

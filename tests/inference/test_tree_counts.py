@@ -8,17 +8,17 @@ import math
 import numpy as np
 import pytest
 import torch
+from genlab.core.run_spec import RunSpec, algorithms_for, models_for
+from genlab.core.tables import ALGORITHMS, MODELS
 from sklearn.metrics import mutual_info_score
 from torch import Tensor
 
 from genlab import data as datasets
-from genlab import random
-from genlab.errors import SpecError
-from genlab.evaluate.base import PROBES, look, probes_for
+from genlab.core import random
+from genlab.core.errors import SpecError
 from genlab.inference.tree import ChowLiu, hung_on, log_prob, mutual_information, spanning_tree
 from genlab.models.visible import all_binary
-from genlab.registry import ALGORITHMS, MODELS, algorithms_for, models_for
-from genlab.spec import RunSpec
+from genlab.probes.base import PROBES, probes_for, read_probes
 from genlab.train.loop import train
 
 
@@ -196,7 +196,7 @@ def test_its_looks_come_by_capability() -> None:
     found = {probe.name for probe in probes_for(spec, type(model), data)}
     assert {"bits", "surprise", "any_part", "samples"} <= found
     assert "completion" not in found
-    reading = look(PROBES["any_part"](spec, data), model, 5)
+    reading = read_probes(PROBES["any_part"](spec, data), model, 5)
     sheet = reading.pictures["any_part"].payload["x"].unflatten(0, (10, 8))
     probe = PROBES["any_part"](spec, data)
     for k, known in enumerate(probe.masks().values()):

@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from genlab.core.errors import GenlabError, SpecError
+from genlab.core.random import scope
 from genlab.distributions import Point
 from genlab.distributions.priors import standard_normal
-from genlab.errors import GenlabError, SpecError
 from genlab.latent.arithmetic import arithmetic, mean_of, typed_rows, typical_length
 from genlab.models.base import HasDecoder
-from genlab.random import scope
 
 
 class Affine(nn.Module, HasDecoder):

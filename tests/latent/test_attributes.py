@@ -14,14 +14,14 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor, nn
 
+from genlab.core.errors import SpecError
+from genlab.core.random import scope
 from genlab.data.base import DataMeta, Dataset, Split
 from genlab.distributions import Point
 from genlab.distributions.priors import standard_normal
-from genlab.errors import SpecError
-from genlab.latent.attributes import agreement, attributes, labelled_codes, probe, vote
+from genlab.latent.attributes import accuracy, attributes, labelled_codes, probe, vote
 from genlab.latent.directions import attribute_directions
 from genlab.models.base import HasDecoder
-from genlab.random import scope
 
 SKLEARN = {
     "logistic": lambda: LogisticRegression(max_iter=1000),
@@ -57,7 +57,7 @@ def test_the_vote_is_that_of_nearest_neighbours() -> None:
     theirs = KNeighborsClassifier(5).fit(x.numpy(), y.numpy()).predict(x_told.numpy())
     assert np.array_equal(found.argmax(axis=1), theirs)
     assert (found.sum(axis=1) == 1).all()
-    right = agreement(found, y_told.numpy()[:, None] == np.arange(4), 4)
+    right = accuracy(found, y_told.numpy()[:, None] == np.arange(4), 4)
     assert right == pytest.approx(float((theirs == y_told.numpy()).mean()))
     alone = vote(x_told, x, table[:, :1], 0)
     single = KNeighborsClassifier(5).fit(x.numpy(), table[:, 0]).predict(x_told.numpy())

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from genlab.core.run_spec import RunSpec
 
 from genlab import data, models
-from genlab.latent import codes_of, decoded, prior_sample, space, spherical, straight
+from genlab.core.random import capture, seed_run
+from genlab.latent import codes_of, decode_mean, prior_sample, space, spherical, straight
 from genlab.latent.codes import embed, examples, held_out
 from genlab.latent.points import (
     codes_from,
@@ -17,8 +19,6 @@ from genlab.latent.points import (
     point,
     widest,
 )
-from genlab.random import capture, seed_run
-from genlab.spec import RunSpec
 
 
 def fresh(**values):
@@ -87,7 +87,7 @@ def test_a_point_of_a_vae_is_the_example_with_its_reconstruction(vae):
         expected = model.decode(model.encode(real.x[None]).mean).mean[0]
     np.testing.assert_allclose(real.reconstruction, expected, atol=1e-6)
     made = point(model, dataset, codes, 19)
-    np.testing.assert_allclose(made.x, decoded(model, made.z[None])[0])
+    np.testing.assert_allclose(made.x, decode_mean(model, made.z[None])[0])
     assert made.generated
     assert made.reconstruction is None
 
@@ -153,4 +153,6 @@ def test_an_interpolation_starts_and_ends_at_the_decoded_points(vae):
     a, b = prior_sample(model, 2, seed=5)
     x = interpolation(model, a, b, "spherical", k=4)
     assert x.shape == (4, 1, 8, 8)
-    torch.testing.assert_close(x[[0, -1]], decoded(model, torch.stack([a, b])), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        x[[0, -1]], decode_mean(model, torch.stack([a, b])), atol=1e-5, rtol=0
+    )

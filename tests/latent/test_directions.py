@@ -11,10 +11,11 @@ from sklearn.decomposition import PCA
 from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 
+from genlab.core.errors import GenlabError
+from genlab.core.random import scope
 from genlab.data.base import DataMeta, Dataset, Split
 from genlab.distributions import Point
 from genlab.distributions.priors import standard_normal
-from genlab.errors import GenlabError
 from genlab.latent import attributes
 from genlab.latent.codes import Codes, codes_of
 from genlab.latent.directions import (
@@ -26,7 +27,6 @@ from genlab.latent.directions import (
     unit,
 )
 from genlab.models.base import HasDecoder, HasEncoder
-from genlab.random import scope
 from genlab.testing.model_contract import METAS, ModelCase, model_cases
 
 

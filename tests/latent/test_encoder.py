@@ -7,16 +7,24 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from genlab.core.tables import MODELS
 
 from genlab import latent, runs
+from genlab.core.errors import GenlabError, SnapshotError, SpecError
+from genlab.core.random import capture, scope
 from genlab.data.base import DataMeta, Dataset, Split
-from genlab.errors import GenlabError, SnapshotError, SpecError
 from genlab.latent.codes import codes_of, space
-from genlab.latent.encoder import Encoder, encoder_job, fits, judged, learn, stored, with_encoder
+from genlab.latent.encoder import (
+    Encoder,
+    encoder_job,
+    evaluate_encoder,
+    fits,
+    learn,
+    load_learned_encoder,
+    with_encoder,
+)
 from genlab.models.base import HasCritic, HasDecoder, HasEncoder
 from genlab.models.linear_gaussian import LinearGaussian
-from genlab.random import capture, scope
-from genlab.registry import MODELS
 from genlab.testing.model_contract import METAS, ModelCase
 
 
@@ -44,7 +52,7 @@ def test_of_an_invertible_generator_it_is_the_inverse(plane: Any) -> None:
     inner = exact.norm(dim=1) < 2.0
     error = (found(x) - exact)[inner]
     assert float(error.square().mean().sqrt()) < 0.1
-    table = judged(model, found, data)
+    table = evaluate_encoder(model, found, data)
     assert 0.97 < table["code_r2"] <= 1.0
     assert table["real_psnr"] > 30.0
     # The spread of q is the error that E makes, whose tails are heavy: a factor is what one knows.
@@ -67,12 +75,14 @@ def test_the_same_seed_gives_the_same_encoder_and_it_survives_its_file(plane: An
     assert torch.equal(a["weights"], b["weights"])
     assert told == sorted(told)
     raw = a["weights"].numpy()
-    encoder = stored({"weights": raw}, model)
-    assert judged(model, encoder, data, 5)["code_r2"] == pytest.approx(a["code_r2"], abs=1e-6)
+    encoder = load_learned_encoder({"weights": raw}, model)
+    assert evaluate_encoder(model, encoder, data, 5)["code_r2"] == pytest.approx(
+        a["code_r2"], abs=1e-6
+    )
     assert b"pickle" not in raw.tobytes()
     for wrong in (raw[:100], np.zeros(64, np.uint8)):
         with pytest.raises(SnapshotError, match="learn the encoder again"):
-            stored({"weights": wrong}, model)
+            load_learned_encoder({"weights": wrong}, model)
     with pytest.raises(SpecError, match="1 to 20000"):
         encoder_job(model, data, {"steps": 0, "seed": 0}, lambda f, _: None)
 
@@ -81,7 +91,7 @@ def test_a_gan_with_it_is_taken_by_every_tool_that_needs_codes() -> None:
     view = runs.open_run("shipped:dcgan-mnist5k")
     model, data = view.model(), view.data()
     encoder = learn(model, data, steps=60, seed=0)
-    table = judged(model, encoder, data)
+    table = evaluate_encoder(model, encoder, data)
     # After sixty steps it is already worth more than the nearest of 512 draws of the prior.
     assert table["generated_psnr"] > table["generated_floor"] + 1.0
     assert table["real_psnr"] > table["real_floor"] + 1.0
@@ -98,7 +108,7 @@ def test_a_gan_with_it_is_taken_by_every_tool_that_needs_codes() -> None:
     codes = codes_of(both, data, "data", 50, 0)
     np.testing.assert_allclose(codes.code, encoder(data.test.x[codes.index]).numpy(), atol=1e-4)
     torch.testing.assert_close(
-        latent.decoded(both, q.mean), model.decode(encoder(x)).mean, atol=1e-5, rtol=0
+        latent.decode_mean(both, q.mean), model.decode(encoder(x)).mean, atol=1e-5, rtol=0
     )
 
 

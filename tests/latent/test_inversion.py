@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from genlab import runs
-from genlab.errors import GenlabError, SpecError
-from genlab.latent.codes import decoded, prior_sample
+from genlab.core.errors import GenlabError, SpecError
+from genlab.core.random import scope
+from genlab.latent.codes import decode_mean, prior_sample
 from genlab.latent.inversion import CANDIDATES, RANDOM, WEIGHT, invert, invert_job, peak, psnr
 from genlab.models.linear_gaussian import LinearGaussian
-from genlab.random import scope
 from genlab.testing.model_contract import METAS, ModelCase
 
 
@@ -55,7 +55,7 @@ def dcgan() -> Any:
 def test_what_a_generator_made_is_recovered(dcgan: Any) -> None:
     model, data = dcgan
     z = prior_sample(model, 3, 2026)
-    x = decoded(model, z)
+    x = decode_mean(model, z)
     weights = {name: value.clone() for name, value in model.state_dict().items()}
     for k in range(3):
         found = invert(model, x[k], seed=1)
@@ -63,7 +63,7 @@ def test_what_a_generator_made_is_recovered(dcgan: Any) -> None:
         # A draw of the prior, even the nearest of two thousand, is far from that.
         assert float(found.first.max()) < 20.0
         torch.testing.assert_close(
-            found.psnr, psnr(decoded(model, found.z), x[k][None]), rtol=1e-6, atol=1e-4
+            found.psnr, psnr(decode_mean(model, found.z), x[k][None]), rtol=1e-6, atol=1e-4
         )
         assert float(found.z[found.best].square().mean().sqrt()) < 2.0
     assert peak(data) == 1.0
@@ -74,7 +74,7 @@ def test_what_a_generator_made_is_recovered(dcgan: Any) -> None:
 def test_it_works_for_a_vae_s_decoder_and_never_ends_below_its_start() -> None:
     view = runs.open_run("shipped:vae-mnist5k")
     model, data = view.model(), view.data()
-    x = decoded(model, prior_sample(model, 1, 7))[0]
+    x = decode_mean(model, prior_sample(model, 1, 7))[0]
     assert float(invert(model, x, seed=0, steps=150).psnr.max()) > 25.0
     real = data.test.x[0]
     found = invert(model, real, seed=0, steps=100)
@@ -116,6 +116,6 @@ def test_codes_of_a_table_are_not_inverted() -> None:
 def test_points_and_every_prior_are_inverted(name: str) -> None:
     case = ModelCase(name, METAS["plane" if name == "gan" else "grey8"], name)
     model: Any = case.build().eval()
-    x = decoded(model, prior_sample(model, 1, 3))[0]
+    x = decode_mean(model, prior_sample(model, 1, 3))[0]
     found = invert(model, x, seed=0, steps=120, range_=1.0)
     assert float(found.psnr.max()) > 25.0

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from genlab.core.run_spec import RunSpec
 from scipy.linalg import orthogonal_procrustes
 from scipy.spatial import procrustes as scipy_procrustes
 
 from genlab import data, models
-from genlab.latent.movie import chosen, drift, frames, movie, procrustes
+from genlab.core.random import seed_run
+from genlab.latent.movie import choose_steps, drift, frames, movie, procrustes
 from genlab.latent.projections import PROJECTIONS
-from genlab.random import seed_run
-from genlab.spec import RunSpec
 
 
 def points(n=40, d=2, seed=0):
@@ -78,5 +78,5 @@ def test_the_job_maps_the_same_examples_at_every_step_and_a_frozen_model_stands_
 
 
 def test_frames_are_chosen_evenly_with_both_ends():
-    assert chosen(range(100), 5) == [0, 25, 50, 74, 99]
-    assert chosen([3, 9], 5) == [3, 9]
+    assert choose_steps(range(100), 5) == [0, 25, 50, 74, 99]
+    assert choose_steps([3, 9], 5) == [3, 9]

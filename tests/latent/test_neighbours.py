@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from genlab.core.run_spec import RunSpec
 from scipy import stats
 from sklearn.neighbors import NearestNeighbors
 
 from genlab import data
-from genlab.errors import DataError, SpecError
+from genlab.core.errors import DataError, SpecError
+from genlab.core.random import generator
 from genlab.latent import neighbours
-from genlab.latent.neighbours import memorised, nearest, space, standing
-from genlab.random import generator
-from genlab.spec import RunSpec
+from genlab.latent.neighbours import memorisation_test, nearest, share_nearer_than_training, space
 from genlab.testing.model_contract import METAS, ModelCase
 
 
@@ -46,7 +46,7 @@ def test_where_nothing_is_memorised_the_test_keeps_its_level(
 ) -> None:
     monkeypatch.setattr(neighbours, "PERMUTATIONS", 300)
     found = [
-        memorised(gauss(200, 2, "s2", k), gauss(80, 2, "t2", k), gauss(80, 2, "h2", k), k)
+        memorisation_test(gauss(200, 2, "s2", k), gauss(80, 2, "t2", k), gauss(80, 2, "h2", k), k)
         for k in range(150)
     ]
     p = np.array([one.p for one in found])
@@ -60,13 +60,13 @@ def test_where_nothing_is_memorised_the_test_keeps_its_level(
 def test_a_model_that_repeats_its_examples_is_found_out() -> None:
     train, held = gauss(120, 4, "train"), gauss(100, 4, "held")
     copies = train[:100] + 0.01 * gauss(100, 4, "noise")
-    found = memorised(copies, train, held, 3)
+    found = memorisation_test(copies, train, held, 3)
     # Of 120 training examples 100 are compared, so about a sixth of the copies lost their example.
     assert 0.85 < found.share < 1.0
     assert found.p == pytest.approx(1 / 2001)
     assert found.high < found.share
     assert found.copies > 60
-    third = memorised(torch.cat([copies[:40], gauss(160, 4, "fresh")]), train, held, 3)
+    third = memorisation_test(torch.cat([copies[:40], gauss(160, 4, "fresh")]), train, held, 3)
     assert 0.5 < third.share < found.share
     assert third.p < 0.05
     assert third.copies < found.copies
@@ -76,24 +76,24 @@ def test_many_samples_at_one_example_are_no_proof() -> None:
     # A collapsed model: all samples at one point, near one training example by chance.
     train, held = gauss(100, 3, "train"), gauss(100, 3, "held")
     point = train[0] + 1e-3
-    found = memorised(point.expand(500, 3), train, held)
+    found = memorisation_test(point.expand(500, 3), train, held)
     assert found.share in (0.0, 1.0)
     assert found.p == pytest.approx(0.5, abs=0.05) if found.share == 1.0 else found.p == 1.0
 
 
 def test_an_example_that_is_in_both_sets_counts_half() -> None:
     x = gauss(50, 3, "x")
-    found = memorised(x, x, x.clone())
+    found = memorisation_test(x, x, x.clone())
     assert found.share == 0.5
     assert found.copies == 0
     with pytest.raises(DataError, match="Fewer than ten"):
-        memorised(x, x[:9], x)
+        memorisation_test(x, x[:9], x)
 
 
 def test_the_standing_of_a_distance_is_its_rank() -> None:
     held = gauss(1000, 1, "held")[:, 0]
     exact = stats.percentileofscore(held.numpy(), 0.3, kind="strict") / 100
-    assert standing(0.3, held) == pytest.approx(exact)
+    assert share_nearer_than_training(0.3, held) == pytest.approx(exact)
 
 
 def test_the_spaces_of_a_model_hold_what_they_say() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import JOBS
 from openTSNE.affinity import PerplexityBasedNN
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
@@ -11,20 +13,18 @@ from sklearn.manifold import TSNE
 from sklearn.manifold import trustworthiness as sklearn_trustworthiness
 
 from genlab import data, models
-from genlab.errors import SpecError
+from genlab.core.errors import SpecError
+from genlab.core.random import seed_run
 from genlab.latent.projections import (
     PROJECTIONS,
     continuity,
+    embed_points,
     pca,
     pca_back,
-    placed,
     project,
     trustworthiness,
     tsne,
 )
-from genlab.random import seed_run
-from genlab.registry import JOBS
-from genlab.spec import RunSpec
 
 SILENT = lambda fraction, message: None  # noqa: E731
 
@@ -186,12 +186,12 @@ def test_umap_is_repeatable_and_keeps_clusters_and_places_a_point_in_its_own():
 def test_a_point_of_the_training_set_is_placed_near_itself_by_tsne():
     x = clusters()
     xy = tsne(x, 0).xy
-    at = placed("tsne", x, xy, 0, x[[5, 50, 100]])
+    at = embed_points("tsne", x, xy, 0, x[[5, 50, 100]])
     off = np.sqrt(((at - xy[[5, 50, 100]]) ** 2).sum(1))
     spread = np.sqrt(((xy - xy.mean(0)) ** 2).sum(1).mean())
     assert (off < 0.03 * spread).all()
     with pytest.raises(SpecError, match="no rule for new points"):
-        placed("mds", x, xy, 0, x[:1])
+        embed_points("mds", x, xy, 0, x[:1])
 
 
 def test_pca_goes_there_and_back():
@@ -199,8 +199,8 @@ def test_pca_goes_there_and_back():
     xy = pca(x).xy
     np.testing.assert_allclose(pca_back(x, xy), x, atol=1e-10)
     np.testing.assert_allclose(
-        placed("pca", x, xy, 0, x[:3] + 1.0)[0] - xy[0],
-        placed("pca", x, xy, 0, x[:3] + 1.0)[2] - xy[2],
+        embed_points("pca", x, xy, 0, x[:3] + 1.0)[0] - xy[0],
+        embed_points("pca", x, xy, 0, x[:3] + 1.0)[2] - xy[2],
         atol=1e-10,
     )
 

@@ -9,22 +9,29 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from genlab.core.tables import DATASETS
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 
+from genlab.core.errors import GenlabError, SpecError
+from genlab.core.random import derive, scope
 from genlab.data.base import DataMeta, Dataset, Split
 from genlab.distributions import Point
 from genlab.distributions.priors import standard_normal
-from genlab.errors import GenlabError, SpecError
 from genlab.latent.attributes import rows_of, training_part
-from genlab.latent.codes import held_out, pick
+from genlab.latent.codes import held_out, pick_held_out
 from genlab.latent.directions import directions_from
-from genlab.latent.scores import FITTED, TOLD, directions_job, judge, ratio, walked
+from genlab.latent.scores import (
+    FITTED,
+    TOLD,
+    directions_job,
+    measure_step,
+    probe_attributes,
+    ratio,
+)
 from genlab.models.base import HasCritic, HasDecoder, HasEncoder
-from genlab.random import derive, scope
-from genlab.registry import DATASETS
 from genlab.testing.model_contract import METAS, ModelCase
 
 
@@ -34,7 +41,7 @@ def test_on_an_isometry_the_ratio_is_the_slope_along_the_direction() -> None:
         slope = torch.randn(9, 3).double().numpy()
         z = torch.randn(20, 4)
     v = torch.nn.functional.normalize(torch.tensor([1.0, 2.0, 0.0, -1.0]), dim=0)
-    gain, change = walked(
+    gain, change = measure_step(
         lambda code: code @ frame.mT, lambda x: x, lambda x: x.double().numpy() @ slope, z, 0.7 * v
     )
     np.testing.assert_allclose(change, 0.7, atol=1e-6)
@@ -49,7 +56,7 @@ def test_what_changes_something_else_too_scores_less() -> None:
     eye = torch.eye(2)
     ratios = []
     for v in (torch.tensor([1.0, 0.0]), torch.tensor([1.0, 1.0]) / math.sqrt(2.0), eye[1]):
-        gain, change = walked(
+        gain, change = measure_step(
             lambda z: z, lambda x: x, lambda x: 3.0 * x[:, :1].double().numpy(), eye, 2.0 * v
         )
         ratios.append(float(ratio(gain, change)[0][0]))
@@ -59,7 +66,7 @@ def test_what_changes_something_else_too_scores_less() -> None:
 def test_the_change_of_identity_is_told_both_ways() -> None:
     # φ(x) = |x|: from 1, a step of 1 ahead moves by 1, a step back by 1; from 0.25 by 1 and 0.5.
     z = torch.tensor([[1.0], [0.25]])
-    gain, change = walked(
+    gain, change = measure_step(
         lambda z: z,
         torch.abs,
         lambda x: x.double().numpy() ** 2,
@@ -98,9 +105,11 @@ def digits() -> Dataset:
 
 
 def test_the_judge_is_scikit_learns_regression_on_principal_components(digits: Dataset) -> None:
-    found = judge(digits, seed=1)
+    found = probe_attributes(digits, seed=1)
     known = training_part(digits, FITTED, derive(1, "judge"))
-    told = rows_of(held_out(digits), pick(TOLD, len(held_out(digits)), derive(1, "judge")))
+    told = rows_of(
+        held_out(digits), pick_held_out(TOLD, len(held_out(digits)), derive(1, "judge"))
+    )
     assert known.y is not None
     assert told.y is not None
     parts = PCA(50, svd_solver="full").fit(known.x.flatten(1).double().numpy())
@@ -181,7 +190,7 @@ def test_the_planted_direction_has_the_best_score(cls: type[Isometry]) -> None:
     typical = 2.0 * math.gamma(2.5) / math.gamma(2.0)
     assert up.score.change == pytest.approx(up.spread / typical, rel=0.1)
     # The judge is linear and so is the decoder: the gain is exact, the same from every code.
-    told = judge(planted(model), 0)
+    told = probe_attributes(planted(model), 0)
     slope = float((model.q.detach().double().numpy() @ up.vector) @ told.weight[:, 1])
     assert up.score.gain == pytest.approx(up.spread * slope, rel=1e-4)
     assert up.score.n == 64

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from genlab.errors import GenlabError
+from genlab.core.errors import GenlabError
 from genlab.latent.codes import Codes
-from genlab.latent.sets import LETTERS, between, neighbours, read, summary, written
+from genlab.latent.sets import LETTERS, decode_between, encode_set, neighbours, read, summary
 
 
 def codes(z):
@@ -33,9 +33,9 @@ def test_a_set_without_codes_is_refused_and_one_of_all_has_no_direction():
 def test_a_spot_between_points_has_the_mean_by_inverse_distance():
     xy = np.array([[0.0, 0.0], [3.0, 0.0], [100.0, 0.0]])
     z = np.array([[0.0], [6.0], [np.nan]], dtype=np.float32)
-    assert between(xy, z, np.array([1.0, 0.0])).item() == pytest.approx(6 * (1 / 2) / (1.5))
-    assert between(xy, z, np.array([3.0, 0.0])).item() == pytest.approx(6.0, abs=1e-6)
-    assert between(xy, np.full((3, 1), np.nan, np.float32), np.zeros(2)) is None
+    assert decode_between(xy, z, np.array([1.0, 0.0])).item() == pytest.approx(6 * (1 / 2) / (1.5))
+    assert decode_between(xy, z, np.array([3.0, 0.0])).item() == pytest.approx(6.0, abs=1e-6)
+    assert decode_between(xy, np.full((3, 1), np.nan, np.float32), np.zeros(2)) is None
 
 
 def test_neighbours_are_those_of_a_full_sort():
@@ -48,14 +48,14 @@ def test_neighbours_are_those_of_a_full_sort():
 @pytest.mark.parametrize("n", [1, 13, 180, 5900])
 def test_a_set_is_read_as_it_was_written(n, share):
     rows = np.flatnonzero(np.random.default_rng(n).random(n) < share).tolist()
-    text = written(rows, n)
+    text = encode_set(rows, n)
     assert len(text) <= LETTERS
     assert read(text, n) == rows
 
 
 def test_a_set_too_large_for_an_address_is_not_written_and_a_wrong_one_not_read():
     rng = np.random.default_rng(0)
-    assert written(np.flatnonzero(rng.random(10_000) < 0.5), 10_000) is None
-    assert written(range(9_000), 10_000) == "0-8999"
+    assert encode_set(np.flatnonzero(rng.random(10_000) < 0.5), 10_000) is None
+    assert encode_set(range(9_000), 10_000) == "0-8999"
     for text in ("-1", "3-1", "5-20", "b", "b_____", "bAAA!", "1.x", "1" * 2000, "b" + "_" * 3):
         assert read(text, 20) is None, text

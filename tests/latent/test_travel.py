@@ -15,14 +15,14 @@ from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 from torch.distributions.kl import kl_divergence
 
+from genlab.core.errors import GenlabError, SpecError
+from genlab.core.random import scope
 from genlab.distributions import Point
 from genlab.distributions.priors import standard_normal
-from genlab.errors import GenlabError, SpecError
-from genlab.latent.film import FORMS, gif, to_and_fro
 from genlab.latent.geodesic import curve_length, geodesic, geodesic_job
 from genlab.latent.travel import places, sheet, standard, traversal, usage, walk
+from genlab.latent.video import FORMS, gif, to_and_fro
 from genlab.models.base import HasDecoder, HasEncoder
-from genlab.random import scope
 from genlab.testing.model_contract import METAS, ModelCase
 
 

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS, MODELS
 from sklearn.linear_model import LogisticRegression
 
 from genlab import data as datasets
+from genlab.core.random import scope
 from genlab.data.base import DataMeta, Dataset
 from genlab.models.cgan import ConditionalDCGAN, ConditionalGAN, LinearConditionalGAN
 from genlab.models.gan import GANOptions
-from genlab.random import scope
-from genlab.registry import ALGORITHMS, MODELS
-from genlab.spec import RunSpec
 
 
 def trained(model: str, data: str, steps: int, **values: Any) -> tuple[Any, Dataset]:
@@ -36,7 +36,7 @@ def drawn(model: Any, each: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Samples of each class in turn, and the classes that were asked for."""
     y = torch.arange(model.classes).repeat_interleave(each)
     with scope(1, "drawn"), torch.no_grad():
-        return model.given(y).sample(len(y)), y
+        return model.condition_on(y).sample(len(y)), y
 
 
 def test_points_fall_on_the_side_of_their_class() -> None:
@@ -66,7 +66,7 @@ def test_digits_are_those_that_were_asked_for(name: str, steps: int) -> None:
     assert 0.5 < hits <= 1.0, hits
     # Held at nothing, it draws of every class.
     with scope(2, "free"), torch.no_grad():
-        free = model.given(None).sample(300)
+        free = model.condition_on(None).sample(300)
     classes = set(judge.predict(free.flatten(1).numpy()).tolist())
     assert len(classes) >= 6
 
@@ -82,7 +82,7 @@ def test_the_critic_is_a_projection() -> None:
         scores = model.head(model.body(x))
         torch.testing.assert_close(model.score(x), scores[:, 0])
         expected = scores[:, 0] + scores[torch.arange(3), 1 + y]
-        torch.testing.assert_close(model.given(y).score(x), expected)
+        torch.testing.assert_close(model.condition_on(y).score(x), expected)
     assert scores.shape == (3, 4)
     assert float((expected - scores[:, 0]).abs().min()) > 0
 

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 import torch
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS, MODELS, OBJECTIVES
 from torch import Tensor, nn
 
 from genlab import data as datasets
+from genlab.core.random import capture, scope
 from genlab.data.base import DataMeta
 from genlab.models.gan import GeneratorAndCritic
-from genlab.objectives.slopes import slopes
-from genlab.random import capture, scope
-from genlab.registry import ALGORITHMS, MODELS, OBJECTIVES
-from genlab.spec import RunSpec
+from genlab.objectives.gradient_penalty import slopes
 
 LINE = DataMeta((1,), "real")
 SMALL = DataMeta((1, 8, 8), "unit")

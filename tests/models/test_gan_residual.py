@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 import torch
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import MODELS, OBJECTIVES
 from torch import nn
 from torch.nn.functional import interpolate
 
+from genlab.core.random import scope
 from genlab.data.base import DataMeta
 from genlab.models.gan import GeneratorAndCritic
 from genlab.nets import SIZES
-from genlab.objectives.slopes import slopes
-from genlab.random import scope
-from genlab.registry import MODELS, OBJECTIVES
-from genlab.spec import RunSpec
+from genlab.objectives.gradient_penalty import slopes
 from genlab.testing.objective_contract import state_of
 from genlab.train.gradient import GradientAlgorithm
 

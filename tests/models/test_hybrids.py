@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS, MODELS, OBJECTIVES
 from scipy import integrate, stats
 from torch import Tensor, nn
 from torch.distributions import Normal
 
+from genlab.core.random import scope
 from genlab.data.base import DataMeta
 from genlab.distributions import Point
 from genlab.distributions.blocks import Blocks
@@ -23,9 +26,6 @@ from genlab.models.hybrids import (
     InfoGANOptions,
 )
 from genlab.objectives.hybrids import AdversarialPrior, Information, LearnedSimilarity
-from genlab.random import scope
-from genlab.registry import ALGORITHMS, MODELS, OBJECTIVES
-from genlab.spec import RunSpec
 from genlab.train.loop import train
 
 LINE = DataMeta((1,), "real")

@@ -8,30 +8,30 @@ from typing import Any
 
 import pytest
 import torch
+from genlab.core.run_spec import RunSpec, models_for, objectives_for
+from genlab.core.tables import ALGORITHMS
 from scipy import stats
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from genlab import data as datasets
-from genlab import random
+from genlab.core import random
+from genlab.core.errors import SpecError
+from genlab.core.random import scope
 from genlab.data.base import Batches, DataMeta, Dataset
-from genlab.errors import SpecError
-from genlab.evaluate.base import look
-from genlab.evaluate.metrics import evaluate
-from genlab.evaluate.samples import Samples
-from genlab.evaluate.variational import HeldOutELBO, Reconstructions
 from genlab.latent import codes_of
 from genlab.latent.codes import embed, held_out
 from genlab.latent.points import point
+from genlab.metrics.evaluation import evaluate
 from genlab.models.base import GenerativeModel, HasLabels
 from genlab.models.cvae import ConditionalVAE
 from genlab.models.labels import WITHHELD, class_index, held_at, held_at_class, in_columns
 from genlab.models.linear_gaussian import LinearGaussian
 from genlab.models.vae import VAEOptions
 from genlab.objectives.elbo import draw, log_weights
-from genlab.random import scope
-from genlab.registry import ALGORITHMS, models_for, objectives_for
-from genlab.spec import RunSpec
+from genlab.probes.base import read_probes
+from genlab.probes.samples import Samples
+from genlab.probes.variational import HeldOutELBO, Reconstructions
 from genlab.train.loop import train
 
 PLANE = DataMeta((2,), "real", ("left", "right"))
@@ -121,7 +121,7 @@ def test_the_elbo_given_a_class_is_below_the_exact_log_likelihood() -> None:
         exact = linear(model, y)
         weight, mean = exact.weight.detach().numpy(), exact.bias.detach().numpy()
         law = stats.multivariate_normal(mean, weight @ weight.T + 0.25 * torch.eye(2).numpy())
-        held = model.given(torch.tensor([y] * 6))
+        held = model.condition_on(torch.tensor([y] * 6))
         with scope(2, "draws"), torch.no_grad():
             weights = log_weights(held, x, held.encode(x), 4000)
             one = draw(held, x)
@@ -142,7 +142,7 @@ def test_the_bound_is_tight_at_the_posterior_given_the_class() -> None:
     both = [linear(model, k) for k in (0, 1)]
     for i, label in enumerate(y.tolist()):
         q = both[label].encode(x[i : i + 1])
-        held = model.given(torch.tensor([label]))
+        held = model.condition_on(torch.tensor([label]))
         with scope(2, "draws"), torch.no_grad():
             weights = log_weights(held, x[i : i + 1], q, 5)
         expected = both[label].log_prob(x[i : i + 1]).detach()
@@ -155,15 +155,15 @@ def test_several_draws_of_an_example_keep_its_label() -> None:
         x = torch.randn(3, 2, dtype=torch.float64)
         z = torch.randn(4, 3, 2, dtype=torch.float64)
     y = torch.tensor([0, 1, 1])
-    together = model.given(y).decode(z.flatten(0, 1)).mean.view(4, 3, 2)
+    together = model.condition_on(y).decode(z.flatten(0, 1)).mean.view(4, 3, 2)
     for i, label in enumerate(y):
-        alone = model.given(label).decode(z[:, i]).mean
+        alone = model.condition_on(label).decode(z[:, i]).mean
         torch.testing.assert_close(together[:, i], alone)
     torch.testing.assert_close(
-        model.given(y).encode(x).mean[1:], model.given(y[1:]).encode(x[1:]).mean
+        model.condition_on(y).encode(x).mean[1:], model.condition_on(y[1:]).encode(x[1:]).mean
     )
     with pytest.raises(ValueError, match="held at 3 labels, asked for 4"):
-        model.given(y).decode(z[:, 0])
+        model.condition_on(y).decode(z[:, 0])
 
 
 # -- views --------------------------------------------------------------------------------------
@@ -171,10 +171,10 @@ def test_several_draws_of_an_example_keep_its_label() -> None:
 
 def test_a_view_shares_weights_and_leaves_the_model_as_it_was() -> None:
     model = small()
-    view = model.given(torch.tensor(1))
+    view = model.condition_on(torch.tensor(1))
     z = torch.zeros(1, 2, dtype=torch.float64)
     assert not torch.equal(view.decode(z).mean, model.decode(z).mean)
-    assert torch.equal(view.given(None).decode(z).mean, model.decode(z).mean)
+    assert torch.equal(view.condition_on(None).decode(z).mean, model.decode(z).mean)
     assert set(view.state_dict()) == set(model.state_dict())
     with torch.no_grad():
         next(model.decoder.parameters()).mul_(1.5)
@@ -186,10 +186,10 @@ def test_a_view_shares_weights_and_leaves_the_model_as_it_was() -> None:
 
 def test_a_tenth_of_the_labels_is_withheld_in_training_alone() -> None:
     model, y = small(), torch.arange(2).repeat(2000)
-    assert torch.equal(model.given(y).codes(4000), torch.eye(2).repeat(2000, 1))
+    assert torch.equal(model.condition_on(y).codes(4000), torch.eye(2).repeat(2000, 1))
     model.train()
     with scope(0, "withheld"):
-        known = model.given(y).codes(4000).sum(1)
+        known = model.condition_on(y).codes(4000).sum(1)
     share = 1 - float(known.mean())
     assert abs(share - WITHHELD) < 4 * math.sqrt(WITHHELD * (1 - WITHHELD) / 4000)
     assert set(known.tolist()) == {0.0, 1.0}
@@ -225,7 +225,7 @@ def test_it_is_offered_for_data_with_classes_and_for_every_objective_of_the_fami
 def test_other_priors_do_not_depend_on_the_label(prior: str) -> None:
     model = small(prior=prior, prior_components=3)
     z = torch.zeros(4, 2, dtype=torch.float64)
-    held = model.given(torch.tensor([0, 1, 1, 0]))
+    held = model.condition_on(torch.tensor([0, 1, 1, 0]))
     torch.testing.assert_close(held.prior().log_prob(z), model.prior().log_prob(z))
     with scope(0, "x"):
         loss = draw(held, torch.randn(4, 2, dtype=torch.float64))
@@ -246,20 +246,20 @@ def test_codes_and_reconstructions_are_those_given_the_own_class(
     rows = torch.from_numpy(codes.index)
     x, y = split.x[rows], split.y[rows]
     with torch.no_grad():
-        expected = model.given(y).encode(x).mean
+        expected = model.condition_on(y).encode(x).mean
         unknown = embed(model, x)
-        back = model.given(y[3:4]).decode(expected[3:4]).mean[0]
+        back = model.condition_on(y[3:4]).decode(expected[3:4]).mean[0]
     torch.testing.assert_close(torch.from_numpy(codes.code), expected)
     assert float((unknown - expected).abs().max()) > 0.1
     # Whatever the model is held at when a point is looked at.
     shown = point(held_at_class(model, "7"), data, codes, 3)
     torch.testing.assert_close(shown.reconstruction, back, rtol=1e-4, atol=1e-5)
-    probe = look(Reconstructions(spec, data), model, 0)
+    probe = read_probes(Reconstructions(spec, data), model, 0)
     sheet = probe.pictures["reconstructions"].payload["x"]
     x, y = data.validation.x[:8], data.validation.y
     assert y is not None
     with torch.no_grad():
-        held = model.given(y[:8])
+        held = model.condition_on(y[:8])
         torch.testing.assert_close(
             torch.as_tensor(sheet[8:16]), held.decode(held.encode(x).mean).mean, atol=1e-5, rtol=0
         )
@@ -300,7 +300,7 @@ def test_the_sheet_has_a_column_a_class(
     digits: tuple[GenerativeModel, Dataset, RunSpec],
 ) -> None:
     model, data, spec = digits
-    shown = look(Samples(spec, data), model, 0).pictures["samples"]
+    shown = read_probes(Samples(spec, data), model, 0).pictures["samples"]
     assert shown.payload["columns"] == 10
     assert len(shown.payload["x"]) == 80
     referee = LogisticRegression(max_iter=300).fit(data.train.x.flatten(1), data.train.y)

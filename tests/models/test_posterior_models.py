@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import MODELS
 from scipy import stats
 
+from genlab.core.random import scope
 from genlab.data.base import DataMeta, Dataset, Split
-from genlab.evaluate import look
-from genlab.evaluate.posterior import Parts, Perplexity, effective
-from genlab.models.bayesian import HasParts
-from genlab.random import scope
-from genlab.registry import MODELS
-from genlab.spec import RunSpec
+from genlab.models.bayesian import HasComponents
+from genlab.probes import read_probes
+from genlab.probes.posterior import Parts, Perplexity, effective
 
 PLANE, PICTURE = DataMeta((2,), "real"), DataMeta((1, 3, 3), "unit")
 WEIGHTS = np.array([0.5, 0.3, 0.2])
@@ -133,7 +133,7 @@ def test_the_looks_at_a_posterior() -> None:
     x[:, 0, 0] = 0.5
     data = Dataset(PICTURE, Split(x), Split(x), Split(x))
     spec = RunSpec.build(model="topics", data="digits")
-    reading = look(Parts(spec, data), model, 0)
+    reading = read_probes(Parts(spec, data), model, 0)
     entropy = -(0.25 * math.log(0.25) + 0.75 * math.log(0.75))
     assert reading.values["effective_parts"] == pytest.approx(math.exp(entropy), abs=1e-5)
     assert reading.pictures["shares"].payload["y"] == pytest.approx([0.75, 0.25], abs=1e-5)
@@ -142,7 +142,7 @@ def test_the_looks_at_a_posterior() -> None:
     # The largest share stands first: the lower row.
     assert sheet["x"][0, 0, 2].tolist() == pytest.approx([1.0, 1.0, 1.0])
     assert effective(torch.ones(5) / 5) == pytest.approx(5.0)
-    found = look(Perplexity(spec, data), model, 0).values
+    found = read_probes(Perplexity(spec, data), model, 0).values
     words = 4 * 15
     bound = float(model.bound(x).sum()) / words
     assert found["val_word_bound"] == pytest.approx(bound)
@@ -150,6 +150,6 @@ def test_the_looks_at_a_posterior() -> None:
     kinds = {series.name: series.kind for series in Perplexity(spec, data).series}
     assert kinds == {"val_word_bound": "lower bound", "val_perplexity": "upper bound"}
     one = build("independent_pixels", DataMeta((1, 3, 3), "binary"))
-    assert isinstance(one, HasParts)
-    alone = look(Parts(spec, data), one, 0)
+    assert isinstance(one, HasComponents)
+    alone = read_probes(Parts(spec, data), one, 0)
     assert set(alone.pictures) == {"parts"}

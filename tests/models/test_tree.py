@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 import torch
+from genlab.core.tables import MODELS
 from torch import Tensor
 
+from genlab.core.errors import DataError, SpecError
+from genlab.core.random import scope
 from genlab.data.base import DataMeta
-from genlab.errors import DataError, SpecError
 from genlab.inference.bayesnet import BayesNet, Node
 from genlab.models.base import HasLabels
 from genlab.models.tree import ClassTree, OnTree, Tree
 from genlab.models.visible import FullyVisible, HasMarginals, all_binary
-from genlab.random import scope
-from genlab.registry import MODELS
 
 NINE = DataMeta((1, 3, 3), "binary")
 LABELLED = DataMeta((1, 3, 3), "binary", ("a", "b", "c"))
@@ -151,14 +151,14 @@ def test_at_a_label_it_is_the_law_given_the_class() -> None:
     assert isinstance(model, HasLabels)
     prior = model.class_logits.softmax(0)
     joint = torch.stack(
-        [prior[c] * model.given(torch.tensor(c)).log_prob(every).exp() for c in range(3)]
+        [prior[c] * model.condition_on(torch.tensor(c)).log_prob(every).exp() for c in range(3)]
     )
     assert torch.allclose(joint.sum(0), model.log_prob(every).exp(), atol=1e-12)
     known = torch.ones(1, 3, 3).bool()
     bayes = (joint / joint.sum(0)).mT
     assert torch.allclose(model.class_posterior(every, known), bayes, atol=1e-10)
     with scope(2, "draws"):
-        drawn = model.given(torch.tensor(1)).sample(20_000)
+        drawn = model.condition_on(torch.tensor(1)).sample(20_000)
     root = drawn[:, 0, 0, 1].mean()
     assert float(root) == pytest.approx(float(model.root_logits[1, 1].sigmoid()), abs=0.02)
 

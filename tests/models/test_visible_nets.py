@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
+from genlab.core.errors import DataError, SpecError
 from genlab.data.base import DataMeta
-from genlab.errors import DataError, SpecError
 from genlab.models.fvbn import FVBN
 from genlab.models.made import MADE
 from genlab.models.nade import NADE

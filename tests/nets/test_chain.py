@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
+from genlab.core.random import scope
 from genlab.nets import mlp
-from genlab.nets.fast import Chain, Pass
-from genlab.random import scope
+from genlab.nets.fast import FusedMLP, Pass
 
 F64 = torch.float64
 
@@ -38,7 +38,7 @@ def test_value_and_gradients_are_those_of_the_engine(label: str) -> None:
         y = net(x)
         goes = torch.randn_like(y)
     expected = torch.autograd.grad((y * goes).sum(), [x, *net.parameters()])
-    chain, to_x = Chain(net), torch.empty(7, inputs, dtype=F64)
+    chain, to_x = FusedMLP(net), torch.empty(7, inputs, dtype=F64)
     with torch.no_grad():
         ready = Pass(chain, x.detach(), to_x=to_x)
         for _ in range(2):  # A second time on the same places gives the same.
@@ -61,7 +61,7 @@ def test_a_pass_takes_the_places_of_one_that_is_over() -> None:
     half = x[:3].clone().requires_grad_()
     expected = torch.autograd.grad(net(half).sum(), half)[0]
     with torch.no_grad():
-        chain, to_x = Chain(net), torch.empty(3, 2, dtype=F64)
+        chain, to_x = FusedMLP(net), torch.empty(3, 2, dtype=F64)
         first = Pass(chain, x)
         second = Pass(chain, x[:3], to_x=to_x, to_weights=False, over=first)
         first.forward()
@@ -78,4 +78,4 @@ def test_a_pass_takes_the_places_of_one_that_is_over() -> None:
 @pytest.mark.parametrize("layer", [nn.Softplus(), nn.Linear(2, 2, bias=False), nn.Dropout()])
 def test_other_layers_make_no_chain(layer: nn.Module) -> None:
     with pytest.raises(ValueError, match="no part of a chain"):
-        Chain([nn.Linear(2, 2), layer])
+        FusedMLP([nn.Linear(2, 2), layer])

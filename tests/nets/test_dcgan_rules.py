@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
+from genlab.core.run_spec import RunSpec
 from torch import nn
 
+from genlab.core.random import scope
 from genlab.data.base import DataMeta
 from genlab.models.gan import DCGAN, DCGANOptions
 from genlab.nets import SIZES
-from genlab.random import scope
-from genlab.spec import RunSpec
 
 CASES = [(size, channels) for size in SIZES for channels in (1, 3)]
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from genlab.core.random import scope
 from genlab.nets.fast import FromCode, FromPicture, ToMap, ToPicture, ToVector, channels_last
-from genlab.random import scope
 
 F64 = torch.float64
 CASES = {

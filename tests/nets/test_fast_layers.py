@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from genlab.core.random import scope
 from genlab.nets import mlp
 from genlab.nets.fast import InTurn, in_turn, inputs_alone
-from genlab.random import scope
 
 F64 = torch.float64
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
+from genlab.core.run_spec import RunSpec
 from torch import nn
 
 from genlab import data, models
-from genlab.evaluate.common import settled
+from genlab.core.random import scope
 from genlab.nets.norms import has_batch_norm, normalised_by
-from genlab.random import scope
-from genlab.spec import RunSpec
+from genlab.probes.common import frozen_batchnorm
 
 
 def test_the_averages_are_those_of_the_reference_batch() -> None:
@@ -45,7 +45,7 @@ def test_a_critic_scores_one_example_as_it_does_in_company() -> None:
     assert has_batch_norm(model)
     x = loaded.validation.x[:6]
     outside = model.score(x)
-    with scope(0, "reference"), settled(model, loaded), torch.no_grad():
+    with scope(0, "reference"), frozen_batchnorm(model, loaded), torch.no_grad():
         together = model.score(x)
         alone = torch.cat([model.score(x[i : i + 1]) for i in range(6)])
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-6)

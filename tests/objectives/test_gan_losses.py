@@ -10,11 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from genlab.core.run_spec import Combination, RunSpec, objectives_for
+from genlab.core.tables import OBJECTIVES
 from scipy.special import lambertw
 from torch import Tensor, nn
 
 from genlab import data as datasets
 from genlab import models
+from genlab.core.errors import SpecError
+from genlab.core.measure import Series
+from genlab.core.options import Options
+from genlab.core.random import scope
 from genlab.data.base import Batches, DataMeta
 from genlab.distributions import Point
 from genlab.divergences.f import F
@@ -25,15 +31,10 @@ from genlab.divergences.quadrature import (
     fit_gaussian,
     gaussian,
 )
-from genlab.errors import SpecError
-from genlab.measure import Series
 from genlab.models.base import GenerativeModel, HasCritic
 from genlab.models.latent import StandardPrior
 from genlab.objectives.adversarial import Adversarial, AdversarialLoss
-from genlab.objectives.slopes import slopes
-from genlab.random import scope
-from genlab.registry import OBJECTIVES, Combination, objectives_for
-from genlab.spec import Options, RunSpec
+from genlab.objectives.gradient_penalty import slopes
 from genlab.train.gradient import GradientAlgorithm, GradientState
 from genlab.train.loop import train
 

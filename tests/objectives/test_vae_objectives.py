@@ -6,16 +6,19 @@ import math
 
 import pytest
 import torch
+from genlab.core.run_spec import RunSpec, objectives_for
+from genlab.core.tables import OBJECTIVES
 from torch import Tensor
 from torch.distributions import Independent, Normal
 from torch.distributions.kl import kl_divergence
 
 from genlab import models
+from genlab.core.errors import SpecError
+from genlab.core.random import scope
 from genlab.data.base import DataMeta
 from genlab.distributions.posteriors import POSTERIORS
 from genlab.distributions.posteriors.base import lies_in
 from genlab.distributions.priors import PRIORS, standard_normal
-from genlab.errors import SpecError
 from genlab.models.base import GenerativeModel
 from genlab.models.linear_gaussian import LinearGaussian
 from genlab.models.vae import VAE, VAEOptions
@@ -26,9 +29,6 @@ from genlab.objectives.elbo import ELBO, Draw, draw, log_weights
 from genlab.objectives.free_bits import FreeBits, FreeBitsOptions, grouped_kl
 from genlab.objectives.infovae_mmd import InfoVAE, InfoVAEOptions, mmd_squared
 from genlab.objectives.iwae import IWAE, IWAEOptions
-from genlab.random import scope
-from genlab.registry import OBJECTIVES, objectives_for
-from genlab.spec import RunSpec
 
 BINARY = DataMeta((1, 4, 4), "binary")
 FAMILY = ("elbo", "beta", "iwae", "free_bits", "infovae_mmd", "beta_tc")

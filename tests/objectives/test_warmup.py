@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 import torch
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS, OBJECTIVES
 
 from genlab import data as datasets
-from genlab import random
+from genlab.core import random
+from genlab.core.random import scope
 from genlab.data.base import DataMeta
 from genlab.models.vae import VAE, VAEOptions
 from genlab.objectives.base import Objective
 from genlab.objectives.elbo import WarmedUp, draw
 from genlab.objectives.free_bits import grouped_kl
-from genlab.random import scope
-from genlab.registry import ALGORITHMS, OBJECTIVES
-from genlab.spec import RunSpec
 
 WARMED = [row.name for row in OBJECTIVES.rows() if issubclass(row.value, WarmedUp)]
 
@@ -35,7 +35,7 @@ def build(name: str, **values: Any) -> Objective:
 def loss_at(objective: Objective, step: int) -> Any:
     model, x = small()
     with scope(1, "loss"):
-        return objective.at(step).loss("model", model, x)
+        return objective.at_step(step).loss("model", model, x)
 
 
 def test_which_objectives_are_warmed_up() -> None:
@@ -78,7 +78,7 @@ def test_what_is_lowered_has_the_share_and_the_elbo_has_not(name: str) -> None:
 @pytest.mark.parametrize("name", WARMED)
 def test_off_by_default_and_then_the_same_numbers(name: str) -> None:
     plain, over = build(name), build(name, warmup=5)
-    assert plain.at(0) is plain
+    assert plain.at_step(0) is plain
     assert "kl_share" not in {series.name for series in plain.series}
     one, two = loss_at(plain, 0), loss_at(over, 5)
     assert float(one.value.detach()) == float(two.value.detach())

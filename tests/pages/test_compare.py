@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from genlab.core.run_spec import RunSpec
 
 from genlab import runs
 from genlab.compare import duel
-from genlab.evaluate.metrics import evaluate
+from genlab.metrics.evaluation import evaluate
 from genlab.report.tables import ASKED, SEED
 from genlab.runs.store import job_key
-from genlab.spec import RunSpec
 
 
 def press(app, label):
@@ -109,11 +109,11 @@ def test_the_url_names_a_moment_and_the_snapshots_nearest_to_it_are_shown(visit,
 
 def test_a_run_that_goes_on_is_looked_at_anew_only_when_asked(visit, shelf, monkeypatch):
     from genlab.runs.catalog import RunView
-    from genlab.ui.live import beside
+    from genlab.ui.live import side_by_side
 
     there = runs.open_run(shelf["vae"]).snapshots()
     known = {"n": 1}
-    monkeypatch.setattr(beside, "ACTIVE", {"done"})
+    monkeypatch.setattr(side_by_side, "ACTIVE", {"done"})
     monkeypatch.setattr(RunView, "snapshots", lambda self: self.files.steps()[: known["n"]])
     app = visit("compare", runs=f"{shelf['vae']},{shelf['cvae']}")
     assert "vae, snapshot of step 0" in [text.value for text in app.caption]

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from genlab import runs
-from genlab.data.parts import known
+from genlab.data.pixel_masks import known_pixels
 from genlab.latent.codes import held_out
 
 
@@ -46,7 +46,7 @@ def test_a_tree_is_asked_of_any_part_and_of_the_class(visit, work, shelf):
     view = runs.open_run(shelf["class_tree"])
     model, x = view.model(), held_out(view.data()).x[3][None]
     # Bayes' rule over the ten models p(x | class), where every pixel is known.
-    joint = torch.stack([model.given(torch.tensor(c)).log_prob(x)[0] for c in range(10)])
+    joint = torch.stack([model.condition_on(torch.tensor(c)).log_prob(x)[0] for c in range(10)])
     prior = model.class_logits.log_softmax(0)
     posterior = (joint + prior).softmax(0)
     posterior, joint, prior = (t.detach() for t in (posterior, joint, prior))
@@ -61,7 +61,7 @@ def test_a_tree_is_asked_of_any_part_and_of_the_class(visit, work, shelf):
     # Half of the pixels: the known and the missing part make the whole.
     app.slider(key="explore.complete.share").set_value(50).run()
     texts = [c.value for c in app.caption]
-    mask = known("scattered", 0.5, (1, 8, 8))
+    mask = known_pixels("scattered", 0.5, (1, 8, 8))
     with torch.no_grad():
         part = float(model.log_marginal(x, mask))
     assert number(texts, "log p(known)") == pytest.approx(part, abs=0.006)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from genlab.registry import DATASETS
+from genlab.core.tables import DATASETS
 
 
 @pytest.mark.parametrize("name", ["digits", "ring", "moons", "gaussian", "two_gaussians"])

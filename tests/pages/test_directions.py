@@ -11,8 +11,8 @@ import torch
 from genlab import latent, runs
 from genlab.latent.arithmetic import typical_length
 from genlab.latent.directions import directions_from, sefa
-from genlab.runs.saved import saved
-from genlab.ui.explore.directions import titled
+from genlab.runs.saved_vectors import list_saved_vectors
+from genlab.ui.explore.directions import direction_title
 
 
 def captions(app):
@@ -111,7 +111,7 @@ def test_the_table_has_each_direction_with_its_score(visit, work, shelf):
     app = shown(visit, work, run=shelf["gan"], **{"t.part": "directions", "t.direction": "sefa 2"})
     listed = directions_from(result(shelf["gan"]))
     table = app.dataframe[0].value
-    assert list(table["direction"]) == [titled(one.name) for one in listed]
+    assert list(table["direction"]) == [direction_title(one.name) for one in listed]
     for shown_, one in zip(table["gain per identity"], listed, strict=True):
         assert one.score is not None
         assert shown_ == f"{one.score.ratio:+.2f} ± {one.score.se:.2f}"
@@ -149,23 +149,27 @@ def test_what_is_saved_is_offered_scored_and_added(visit, work, shelf):
     scored = result(shelf["vae"], vector=expected)
     text = next(t for t in captions(app) if "changes identity by" in t)
     assert f"{float(scored['change'][0]):.3f}" in text
-    rows = {row["name"]: row for row in saved(runs.files(), shelf["vae"])}
+    rows = {row["name"]: row for row in list_saved_vectors(runs.files(), shelf["vae"])}
     assert rows["one not zero"]["kind"] == "direction"
     np.testing.assert_allclose(rows["one not zero"]["vector"], v / v.norm(), atol=1e-6)
     assert rows["mixed"]["kind"] == "set"
     app.selectbox(key="explore.directions.kept").set_value("mixed").run()
     app.button(key="explore.directions.forget").click().run()
-    assert [row["name"] for row in saved(runs.files(), shelf["vae"])] == ["one not zero"]
+    assert [row["name"] for row in list_saved_vectors(runs.files(), shelf["vae"])] == [
+        "one not zero"
+    ]
 
 
 def test_points_have_directions_too(visit, work, shelf):
     app = shown(visit, work, run=shelf["ring"], **{"t.part": "directions", "t.reach": "2"})
     assert app.slider(key="explore.directions.reach").value == 2.0
     names = list(app.dataframe[0].value["direction"])
-    assert {*map(titled, ("principal 1", "principal 2", "sefa 1", "sefa 2"))} <= set(names)
+    assert {*map(direction_title, ("principal 1", "principal 2", "sefa 1", "sefa 2"))} <= set(
+        names
+    )
     changed = set(app.dataframe[0].value["changes"])
     assert changed <= set(result(shelf["ring"])["attributes"])
-    assert titled(dict(app.query_params)["t.direction"]) == names[0]
+    assert direction_title(dict(app.query_params)["t.direction"]) == names[0]
 
 
 def test_a_name_is_asked_for(visit, work, shelf):

@@ -11,7 +11,7 @@ from genlab import runs
 from genlab.figures.latent import map_info
 from genlab.latent.codes import held_out
 from genlab.latent.projections import pca_place
-from genlab.runs.saved import saved
+from genlab.runs.saved_vectors import list_saved_vectors
 
 KEYS = ("run", "step", "method", "n", "seed", "what", "dims")
 
@@ -232,7 +232,7 @@ def test_a_set_shows_its_mean_and_is_saved_by_name(visit, work, shelf):
     app.radio(key="explore.save.kind").set_value("direction")
     app.button(key="explore.save").click().run()
     assert not app.exception
-    row = next(r for r in saved(runs.files(), shelf["vae"]) if r["name"] == "curly")
+    row = next(r for r in list_saved_vectors(runs.files(), shelf["vae"]) if r["name"] == "curly")
     assert (row["kind"], row["n"]) == ("direction", 3)
     np.testing.assert_allclose(row["vector"], expected / np.linalg.norm(expected), atol=1e-5)
 

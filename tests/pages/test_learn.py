@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from genlab.learn import LESSONS, chapters, lesson
-from genlab.learn.panels import Table
+from genlab.lessons import LESSONS, chapters, lesson
+from genlab.lessons.panels import Table
 
 VARIANTS = {
     "bayes": {"example": "net", "sprinkler": "yes"},

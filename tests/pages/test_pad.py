@@ -13,11 +13,11 @@ from scipy import stats
 from starlette.applications import Starlette
 
 from genlab import latent, runs
-from genlab.latent import operations
-from genlab.runs import foreground, saved
+from genlab.browser import operations
+from genlab.runs import foreground, saved_vectors
 from genlab.ui.explore import routes
-from genlab.ui.explore.directions import titled
-from genlab.ui.explore.pad import written
+from genlab.ui.explore.directions import direction_title
+from genlab.ui.explore.pad import write_code
 
 APP = Starlette(routes=routes.ROUTES)
 
@@ -94,21 +94,21 @@ def test_a_random_z_is_a_draw_of_the_prior_and_in_the_url(visit, work, shelf):
     app = shown(visit, work, run=shelf["gan"], tool="pad")
     app.button(key="explore.pad.random").click().run()
     z = latent.prior_sample(runs.open_run(shelf["gan"]).model(), 1, 1)[0]
-    assert dict(app.query_params)["t.pad_z"] == written(z)
+    assert dict(app.query_params)["t.pad_z"] == write_code(z)
     assert likelihood_of(app) == pytest.approx(stats.norm.logpdf(z.numpy()).sum(), abs=0.05)
     app.button(key="explore.pad.start").click().run()
     z = latent.prior_sample(runs.open_run(shelf["gan"]).model(), 1, 0)[0]
-    assert dict(app.query_params)["t.pad_z"] == written(z)
+    assert dict(app.query_params)["t.pad_z"] == write_code(z)
 
 
 def test_the_two_directions_are_never_the_same(visit, work, shelf):
     app = shown(visit, work, run=shelf["vae"], tool="pad")
     names = list(app.selectbox(key="explore.pad_up").options)
-    assert titled("principal 1") not in names
+    assert direction_title("principal 1") not in names
     app.selectbox(key="explore.pad_across").select("z[1]").run()
     names = list(app.selectbox(key="explore.pad_up").options)
     assert "z[1]" not in names
-    assert titled("principal 1") in names
+    assert direction_title("principal 1") in names
     assert not app.exception
 
 
@@ -120,19 +120,19 @@ def test_a_saved_direction_is_one_to_drag_along(visit, work, shelf):
         "n": 2,
         "note": "by hand",
     }
-    saved.save(runs.files(), shelf["vae"], row)
+    saved_vectors.save(runs.files(), shelf["vae"], row)
     app = shown(visit, work, run=shelf["vae"], tool="pad", **{"t.pad_z": "0,1,2"})
     (name,) = [n for n in app.selectbox(key="explore.pad_up").options if "tilt" in n]
     app.selectbox(key="explore.pad_up").select(name).run()
     # The projection on (0, 3, 4)/5.
     assert f"{name} = 2.2 ·" in said(app).replace("\\", "")
-    saved.remove(runs.files(), shelf["vae"], "tilt")
+    saved_vectors.remove(runs.files(), shelf["vae"], "tilt")
 
 
 def test_the_directions_of_classes_come_on_demand(visit, work, shelf):
     app = shown(visit, work, run=shelf["vae"], tool="pad")
     plain = set(app.selectbox(key="explore.pad_up").options)
-    assert titled("principal 2") in plain
+    assert direction_title("principal 2") in plain
     app.toggle(key="explore.pad.attributes").set_value(True).run()
     while work():
         app = app.run()
@@ -146,7 +146,7 @@ def test_codes_of_a_codebook_are_likely_only_at_codes(visit, work, shelf):
     app = shown(visit, work, run=shelf["vq"], tool="pad")
     assert likelihood_of(app) < 0
     model = runs.open_run(shelf["vq"]).model()
-    off = written(torch.full((model.latent,), 0.3))
+    off = write_code(torch.full((model.latent,), 0.3))
     app = shown(visit, work, run=shelf["vq"], tool="pad", **{"t.pad_z": off})
     assert "outside of the support" in said(app)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image
+from tests.data.test_uploads import encoded
 
 from genlab import runs
+from genlab.core.random import scope
 from genlab.latent import encoder as learned
-from genlab.latent.neighbours import memorised, space
-from genlab.random import scope
+from genlab.latent.neighbours import memorisation_test, space
 from genlab.ui.explore import encoder
-from tests.data.test_uploads import encoded
 
 
 def shown(visit, work, **params):
@@ -92,9 +92,9 @@ def test_an_encoder_is_learned_on_request_and_then_used(
     view = runs.open_run(shelf["gan"])
     values = {"run": shelf["gan"], "step": view.snapshots()[-1], "seed": 0, "steps": 30}
     result = runs.job_result(runs.submit_job("encoder", values).key)
-    both = learned.stored(result, view.model())
+    both = learned.load_learned_encoder(result, view.model())
     assert r2 == pytest.approx(
-        learned.judged(view.model(), both, view.data())["code_r2"], abs=6e-3
+        learned.evaluate_encoder(view.model(), both, view.data())["code_r2"], abs=6e-3
     )
     app.segmented_control(key="explore.choice.picture").set_value("own").run()
     app.segmented_control(key="explore.choice.source").set_value("held").run()
@@ -115,7 +115,7 @@ def test_the_share_of_memory_is_that_of_the_test(visit, work, shelf) -> None:
     model, data = view.model(), view.data()
     with scope(0, "job", "memorised"):
         at = space(model, data, "pixel")
-        found = memorised(model.sample(500).flatten(1), at.train, at.held, 0)
+        found = memorisation_test(model.sample(500).flatten(1), at.train, at.held, 0)
     assert app.metric[0].value == f"{found.share:.1%}"
     assert app.metric[2].value == f"{found.p:.3f}"
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from genlab.core.run_spec import RunSpec
 
 from genlab import runs
-from genlab.errors import StoreError
+from genlab.core.errors import StoreError
 from genlab.runs.store import Record
-from genlab.spec import RunSpec
 from genlab.ui.presets import PRESETS
 
 

@@ -7,9 +7,9 @@ import re
 import pytest
 
 from genlab import latent, runs
-from genlab.latent.film import FORMS
 from genlab.latent.geodesic import curve_length
 from genlab.latent.travel import usage
+from genlab.latent.video import FORMS
 
 
 def captions(app):
@@ -55,7 +55,7 @@ def test_the_lengths_of_the_ways_are_those_of_their_curves(visit, work, shelf):
     import torch
 
     line = latent.straight(*map(torch.from_numpy, (z[3], z[9])), torch.linspace(0, 1, 17))
-    exact = curve_length(lambda code: latent.decoded(model, code), line)
+    exact = curve_length(lambda code: latent.decode_mean(model, code), line)
     assert words["straight"] == pytest.approx(exact, rel=1e-3)
 
 

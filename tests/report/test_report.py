@@ -12,20 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import JOBS
 
 from genlab import cli, runs
 from genlab.compare import duel
-from genlab.errors import RunNotFound, SnapshotError, SpecError
-from genlab.evaluate.metrics import evaluate
+from genlab.core.errors import RunNotFound, SnapshotError, SpecError
 from genlab.figures.live import clock
-from genlab.registry import JOBS
-from genlab.report.make import collect
-from genlab.report.moment import Moment, snapshot
+from genlab.metrics.evaluation import evaluate
+from genlab.report.collect import collect
 from genlab.report.page import html
-from genlab.report.tables import shown
+from genlab.report.tables import format_value
+from genlab.report.time_cursor import Moment, snapshot
 from genlab.runs import foreground
 from genlab.runs.store import Record
-from genlab.spec import RunSpec
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'"
 
@@ -117,7 +117,7 @@ def test_its_numbers_are_those_of_the_runs(ring: Any, place: Any) -> None:
         view = runs.open_run(place[key])
         assert side.step == view.snapshots()[-1] == 40
         for one in evaluate(view.model(), view.data(), 0, 1000, view.spec):
-            cell = f"{shown(one.value)} [{shown(one.low)}, {shown(one.high)}]"
+            cell = f"{format_value(one.value)} [{format_value(one.low)}, {format_value(one.high)}]"
             assert cell in said, one.series.name
         assert f"{side.budget.total:,}" in said
     assert "One decoder net for all: 2 → 64 → 64 → 64 → 2, 8,642 numbers." in said

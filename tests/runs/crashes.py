@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from genlab.core.run_spec import RunSpec
 
-from genlab.folders import LocalFolder
+from genlab.core.folders import LocalFolder
 from genlab.runs import catalog, forks, settings
 from genlab.runs.files import run_files
 from genlab.runs.sql import SqlStore
 from genlab.runs.supervisor import rehearse
 from genlab.runs.worker import StoreSink, perform
-from genlab.spec import RunSpec
 from genlab.train.observers import Observer
 
 
@@ -126,7 +126,7 @@ def begin(store: SqlStore, place: Path, name: str, spec: RunSpec, whole: str) ->
     """Queue the run of a case, afresh or as a fork of the undisturbed one."""
     if not name.startswith("as a fork"):
         return store.create(spec.flat())
-    view = catalog.stored(store, LocalFolder(place), whole)
+    view = catalog.open_stored(store, LocalFolder(place), whole)
     return forks.branch(view, 16, {}, store=store, place=LocalFolder(place))
 
 

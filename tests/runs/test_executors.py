@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from genlab.errors import StoreError
+from genlab.core.errors import StoreError
 from genlab.runs import settings, supervisor
-from genlab.runs.executors import Executor, LocalExecutor, Task, chosen
+from genlab.runs.executors import Executor, LocalExecutor, Task, get_executor
 from genlab.testing.executor_contract import ExecutorContract, Make, all_ended
 
 
@@ -38,11 +38,11 @@ def test_what_must_not_be_shared_is_given_back_before_and_after(tmp_path: Path) 
 def test_an_unknown_executor_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GENLAB_EXECUTOR", "ray")
     with pytest.raises(StoreError, match=r"'ray' is not possible: allowed: local"):
-        chosen()
+        get_executor()
     with pytest.raises(StoreError, match="Nothing was started"):
         supervisor.ensure("sqlite:///x.db", "x")
     monkeypatch.setenv("GENLAB_EXECUTOR", "local")
-    assert chosen() is LocalExecutor
+    assert get_executor() is LocalExecutor
 
 
 @pytest.mark.parametrize("given", ["0", "-1", "many", "1.5"])

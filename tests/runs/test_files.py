@@ -13,17 +13,17 @@ import pytest
 import torch
 from PIL import Image
 
-from genlab.errors import SnapshotError, StoreError
-from genlab.folders import LocalFolder, folder, is_full
-from genlab.measure import Picture
+from genlab.core.errors import SnapshotError, StoreError
+from genlab.core.folders import LocalFolder, folder, is_full
+from genlab.core.measure import Picture
 from genlab.runs.files import (
     RunFiles,
     has_result,
     load_result,
-    plain,
     png,
     save_result,
     sheet,
+    to_plain,
 )
 from genlab.train.snapshots import Snapshot
 
@@ -180,8 +180,8 @@ def test_plain_values_are_json() -> None:
         "b": (np.int64(3), float("nan")),
         "c": {1: "x"},
     }
-    assert plain(value) == {"a": [1.0, None], "b": [3, None], "c": {"1": "x"}}
-    assert json.dumps(plain({"t": np.zeros((2, 0))})) == '{"t": [[], []]}'
+    assert to_plain(value) == {"a": [1.0, None], "b": [3, None], "c": {"1": "x"}}
+    assert json.dumps(to_plain({"t": np.zeros((2, 0))})) == '{"t": [[], []]}'
 
 
 def test_a_result_comes_back_without_pickle(tmp_path: Path) -> None:

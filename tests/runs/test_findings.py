@@ -9,7 +9,7 @@ import pytest
 
 from genlab import cli, runs
 from genlab.runs import foreground
-from genlab.runs.findings import Sentry, offers, told
+from genlab.runs.findings import Sentry, findings_as_json, remedy_forks
 from genlab.runs.store import Record
 
 RING = {"model": "gan", "data": "ring"}
@@ -51,7 +51,7 @@ def test_a_planted_failure_is_seen(home, values, name, steps):
     seen = found(view)
     assert name in seen
     assert seen[name].remedies
-    for offer in offers(view, seen[name]):
+    for offer in remedy_forks(view, seen[name]):
         assert offer.step in view.snapshots()
         assert offer.step < seen[name].since or offer.step == view.snapshots()[0]
 
@@ -73,7 +73,9 @@ def test_a_healthy_run_raises_no_alarm(home, values):
 def test_a_remedy_heals(home):
     view = foreground.train({**DIGITS, "objective": "beta", "beta": 50, "latent": 8, "steps": 400})
     (offer,) = [
-        one for one in offers(view, found(view)["posterior_collapse"]) if "beta" in one.changes
+        one
+        for one in remedy_forks(view, found(view)["posterior_collapse"])
+        if "beta" in one.changes
     ]
     child = runs.fork(view.id, offer.step, offer.changes)
     runs.store().claim("test:1", child)
@@ -108,7 +110,7 @@ def test_a_fork_that_begins_late_is_given_half_of_the_run_again(home):
     view = foreground.train({**DIGITS, "objective": "beta", "beta": 50, "steps": 400})
     one = found(view)["posterior_collapse"]
     last, since = view.snapshots()[-2:]
-    late = offers(view, type(one)(**{**vars(one), "since": since}))
+    late = remedy_forks(view, type(one)(**{**vars(one), "since": since}))
     assert late
     assert all(offer.changes["steps"] == offer.step + 200 for offer in late if offer.step == last)
     assert all(offer.step == last for offer in late)
@@ -118,9 +120,9 @@ def test_a_fork_begins_before_all_that_is_seen(home):
     view = foreground.train({**DIGITS, "objective": "beta", "beta": 50, "steps": 200})
     one = found(view)["posterior_collapse"]
     later, sooner = (replace(one, since=since) for since in view.snapshots()[-1:1:-2][:2])
-    alone, beside = offers(view, later), offers(view, later, [later, sooner])
+    alone, beside = remedy_forks(view, later), remedy_forks(view, later, [later, sooner])
     assert sooner.since < later.since
-    assert {offer.step for offer in beside} == {offer.step for offer in offers(view, sooner)}
+    assert {offer.step for offer in beside} == {offer.step for offer in remedy_forks(view, sooner)}
     assert alone[0].step > beside[0].step
 
 
@@ -128,6 +130,6 @@ def test_show_tells_what_was_found(home, capsys):
     view = foreground.train({**DIGITS, "lr": 1.0, "steps": 50})
     cli.main(["show", view.id])
     (one,) = json.loads(capsys.readouterr().out.splitlines()[-1])["findings"]
-    assert one == json.loads(json.dumps(told(view)[0]))
+    assert one == json.loads(json.dumps(findings_as_json(view)[0]))
     assert (one["name"], one["severity"]) == ("diverged", "serious")
     assert {"step": 0, "changes": {"lr": 0.002}}.items() <= one["forks"][0].items()

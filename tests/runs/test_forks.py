@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 import torch
+from genlab.core.run_spec import RunSpec
 
 from genlab import runs
-from genlab.errors import RunNotFound, SnapshotError, SpecError, StoreError
+from genlab.core.errors import RunNotFound, SnapshotError, SpecError, StoreError
 from genlab.runs import catalog, foreground, forks
 from genlab.runs.store import Command
-from genlab.spec import RunSpec
 from genlab.train.algorithm import Info
 from genlab.train.observers import Budget, Observer
 
@@ -58,7 +58,7 @@ def curve(view: catalog.RunView, name: str) -> dict[int, float]:
     "values",
     [
         pytest.param(VAE, id="vae"),
-        pytest.param({**GAN, "average": 0.9, "lr_last": 0.1}, id="gan"),
+        pytest.param({**GAN, "average": 0.9, "lr_final_ratio": 0.1}, id="gan"),
         pytest.param({**GAN, "objective": "wgan", "data": "digits", "steps": 9}, id="wgan"),
         pytest.param(
             {"model": "dcgan", "data": "digits", "steps": 6, "batch": 16, "width": 8}, id="dcgan"
@@ -204,7 +204,7 @@ def test_what_a_snapshot_does_not_allow_is_refused_before_anything_starts(
 def test_an_objective_that_this_model_cannot_have_is_refused_with_the_reason() -> None:
     spec = RunSpec.build(model="dcgan", data="digits", width=8)
     with pytest.raises(SpecError, match=r"batch normalisation.*very model.*Vary") as error:
-        forks.changed(spec, {"objective": "wgan_gp"})
+        forks.change_spec(spec, {"objective": "wgan_gp"})
     assert error.value.option == "spectral"
 
 
@@ -228,7 +228,7 @@ def test_what_was_found_so_far_may_rest_on_an_option() -> None:
     assert "steps" in names
     assert not names & {"batch", "seed", "prior_ones", "binarise"}
     with pytest.raises(SpecError, match="rests on it"):
-        forks.changed(spec, {"batch": 7})
+        forks.change_spec(spec, {"batch": 7})
 
 
 @pytest.mark.parametrize("damage", ["cut", "no tensors", "gone"])

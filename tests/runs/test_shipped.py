@@ -7,17 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from genlab.core.tables import MODELS
 from PIL import Image
 
 from genlab import runs
-from genlab.evaluate.base import look, probes_for
 from genlab.models import HasCritic, HasDecoder, HasEncoder
-from genlab.registry import MODELS
+from genlab.probes.base import probes_for, read_probes
 from genlab.runs import RunView
 from genlab.runs.files import sheet
 
 FOLDER = Path(__file__).resolve().parents[2] / "checkpoints" / "pretrained"
-VIEWS = {view.id.removeprefix("shipped:"): view for view in runs.shipped()}
+VIEWS = {view.id.removeprefix("shipped:"): view for view in runs.list_shipped()}
 
 
 def test_a_vae_and_a_gan_ship_under_three_megabytes() -> None:
@@ -39,7 +39,7 @@ def test_their_numbers_and_pictures_are_those_of_their_weights(view: RunView) ->
             logged.update(record.payload)
     checked = 0
     for probe in probes_for(view.spec, MODELS[view.spec.model], data):
-        reading = look(probe, model, step)
+        reading = read_probes(probe, model, step)
         for name, value in reading.values.items():
             # A look that is younger than the run was not there to log.
             if name not in logged:

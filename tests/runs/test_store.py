@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from genlab.errors import StoreError
+from genlab.core.errors import StoreError
 from genlab.runs import sql
 from genlab.runs.memory import MemoryStore
 from genlab.runs.sql import SqlStore

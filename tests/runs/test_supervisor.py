@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 import torch
+from genlab.core.run_spec import RunSpec
 
 from genlab import runs
 from genlab.runs import settings, supervisor
 from genlab.runs.store import Command
-from genlab.spec import RunSpec
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL: dict[str, Any] = {"model": "vae", "data": "digits", "batch": 16, "hidden": 16, "latent": 2}

@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 import torch
+from genlab.core.run_spec import RunSpec
 
 from genlab import runs
-from genlab.errors import DataError, RunNotFound, RunStateError, SnapshotError, SpecError
-from genlab.folders import LocalFolder
+from genlab.core.errors import DataError, RunNotFound, RunStateError, SnapshotError, SpecError
+from genlab.core.folders import LocalFolder
 from genlab.runs import catalog, foreground
 from genlab.runs.files import run_files
 from genlab.runs.store import Command
-from genlab.spec import RunSpec
 from genlab.train.algorithm import Info
 from genlab.train.gradient import GradientAlgorithm
 from genlab.train.observers import Observer
@@ -103,13 +103,13 @@ def test_every_snapshot_has_its_probe_values() -> None:
 
 
 def test_numbers_can_be_computed_again_from_a_snapshot() -> None:
-    from genlab.evaluate.base import look, merged, probes_for
+    from genlab.probes.base import merge_readings, probes_for, read_probes
 
     view = foreground.train(SMALL)
     step = view.snapshots()[-2]
     model = view.model(step)
     probes = probes_for(view.spec, type(model), view.data())
-    again = merged([look(probe, model, step) for probe in probes]).values
+    again = merge_readings([read_probes(probe, model, step) for probe in probes]).values
     logged: dict[str, float] = {}
     for record in records(view, "scalars"):
         if record.step == step:
@@ -356,7 +356,7 @@ def test_an_exported_run_needs_no_store(tmp_path: Path) -> None:
     with pytest.raises(SnapshotError, match="not an empty folder"):
         catalog.export(back, path)
     small = catalog.export(back, tmp_path / "small", snapshots=1)
-    assert catalog.exported(small).snapshots() == (30,)
+    assert catalog.open_exported(small).snapshots() == (30,)
 
 
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
@@ -378,7 +378,7 @@ def test_shipped_models_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     view = foreground.train({**SMALL, "steps": 2})
     runs.export(view.id, tmp_path / "pretrained" / "tiny")
     monkeypatch.setattr(catalog.settings, "pretrained", lambda: tmp_path / "pretrained")
-    assert [v.id for v in runs.shipped()] == ["shipped:tiny"]
+    assert [v.id for v in runs.list_shipped()] == ["shipped:tiny"]
     assert runs.open_run("shipped:tiny").model().sample(1).shape == (1, 1, 8, 8)
 
 

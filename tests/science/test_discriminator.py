@@ -7,13 +7,13 @@ import math
 
 import pytest
 import torch
+from genlab.core.tables import OBJECTIVES
 from torch import Tensor, nn
 
+from genlab.core.random import scope
 from genlab.data.base import DataMeta
 from genlab.divergences import LOG_2, js_bound
 from genlab.models.gan import GAN, GANOptions
-from genlab.random import scope
-from genlab.registry import OBJECTIVES
 
 JS = 0.33683082
 

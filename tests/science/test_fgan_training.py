@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS
 
 from genlab import data as datasets
-from genlab.evaluate.base import look
-from genlab.evaluate.line import OnTheLine
-from genlab.learn.fgan import FDivergences
-from genlab.random import seed_run
-from genlab.registry import ALGORITHMS
-from genlab.spec import RunSpec
+from genlab.core.random import seed_run
+from genlab.lessons.fgan import FDivergences
+from genlab.probes.base import read_probes
+from genlab.probes.line import OnTheLine
 from genlab.train.loop import train
 
 
@@ -45,7 +45,7 @@ def js_after(**options: object) -> float:
     algorithm = ALGORITHMS["gradient"](spec)
     state, _ = train(algorithm, data, algorithm.init(spec.train.seed, data))
     model = algorithm.model(state)  # type: ignore[attr-defined]
-    return look(OnTheLine(spec, data), model, spec.train.steps).values["line_js"]
+    return read_probes(OnTheLine(spec, data), model, spec.train.steps).values["line_js"]
 
 
 def test_the_forms_defaults_keep_the_exponential_game_together() -> None:

@@ -10,28 +10,28 @@ from typing import Any
 
 import pytest
 import torch
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS
 from scipy import stats
 from streamlit.testing.v1 import AppTest
 
 from genlab import data as datasets
 from genlab import runs
+from genlab.core.errors import SpecError
+from genlab.core.random import seed_run
 from genlab.distributions import LIKELIHOODS
 from genlab.distributions.families import FAMILIES
 from genlab.distributions.posteriors import POSTERIORS
 from genlab.distributions.posteriors.family import from_family
-from genlab.errors import SpecError
-from genlab.evaluate.base import look, probes_for
 from genlab.inference.advi import ADVI
 from genlab.inference.bayesnet import BayesNet
 from genlab.inference.constraints import Interval, Lower, Real
 from genlab.inference.log_joints import LogJoint, Parameter
 from genlab.inference.mcmc import HMC
-from genlab.learn import lesson
+from genlab.lessons import lesson
 from genlab.models.visible import all_binary
-from genlab.random import seed_run
-from genlab.registry import ALGORITHMS
+from genlab.probes.base import probes_for, read_probes
 from genlab.runs import foreground
-from genlab.spec import RunSpec
 from genlab.train.loop import train
 from genlab.ui import main
 from genlab.ui.main import SCRIPT
@@ -254,9 +254,9 @@ def test_a_posterior_and_a_likelihood_of_one_file_train_and_are_looked_at(plugin
     algorithm = ALGORITHMS[spec.algorithm](spec)
     probes = probes_for(spec, type(algorithm.model(state := algorithm.init(0, data))), data)
     elbo = next(probe for probe in probes if probe.name == "elbo")
-    before = look(elbo, algorithm.model(state), 0).values["val_elbo"]
+    before = read_probes(elbo, algorithm.model(state), 0).values["val_elbo"]
     state, _ = train(algorithm, data, state)
-    after = look(elbo, algorithm.model(state), 150).values["val_elbo"]
+    after = read_probes(elbo, algorithm.model(state), 150).values["val_elbo"]
     assert after > before + 1.0
     # An ELBO is no more than what the truth gives its own data.
     x = data.validation.x

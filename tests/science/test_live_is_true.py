@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS, MODELS
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from genlab import runs
+from genlab.core.measure import Reading
 from genlab.data import Batches
-from genlab.evaluate.base import look, probes_for
-from genlab.measure import Reading
-from genlab.registry import ALGORITHMS, MODELS
+from genlab.probes.base import probes_for, read_probes
 from genlab.runs import RunView, supervisor
 from genlab.runs.files import sheet
-from genlab.spec import RunSpec
 from genlab.train.loop import train
 from genlab.train.snapshots import put_back, take
 from genlab.ui import main
@@ -66,20 +66,20 @@ def recomputed(view: RunView, step: int) -> Reading:
     values: dict[str, float] = {}
     pictures: dict[str, Any] = {}
     for probe in probes_for(view.spec, MODELS[view.spec.model], data):
-        reading = look(probe, model, step)
+        reading = read_probes(probe, model, step)
         values.update(reading.values)
         pictures.update(reading.pictures)
     return Reading(values, pictures)
 
 
-def middle(view: RunView, look: str = "") -> int:
+def middle(view: RunView, read_probes: str = "") -> int:
     """A snapshot half-way, of those at which there was time for a look: its number or picture."""
     seen: dict[str, set[int]] = {"": set(view.snapshots())}
     for record in view.read(limit=100_000, kinds={"scalars", "frame"}):
         names = record.payload["panels"] if record.kind == "frame" else record.payload
         for name in names:
             seen.setdefault(name, set()).add(record.step)
-    steps = sorted(seen[""] & seen[look])
+    steps = sorted(seen[""] & seen[read_probes])
     return steps[len(steps) // 2]
 
 

@@ -6,14 +6,14 @@ import math
 
 import pytest
 import torch
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS
 
 from genlab import data as datasets
+from genlab.core.random import scope, seed_run
 from genlab.data.base import Batches
-from genlab.divergences import mode_coverage, within
-from genlab.evaluate.common import draw
-from genlab.random import scope, seed_run
-from genlab.registry import ALGORITHMS
-from genlab.spec import RunSpec
+from genlab.divergences import mass_within_radius, mode_coverage
+from genlab.probes.common import draw
 
 STD = 0.05
 
@@ -46,8 +46,8 @@ def test_a_sampler_between_the_modes_reaches_none() -> None:
 
 
 def test_within_is_the_chi_squared_law() -> None:
-    assert within(3.0, 2) == pytest.approx(1 - math.exp(-4.5), abs=1e-12)
-    assert within(3.0, 1) == pytest.approx(math.erf(3 / math.sqrt(2)), abs=1e-12)
+    assert mass_within_radius(3.0, 2) == pytest.approx(1 - math.exp(-4.5), abs=1e-12)
+    assert mass_within_radius(3.0, 1) == pytest.approx(math.erf(3 / math.sqrt(2)), abs=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -14,8 +14,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from bench import modes
 from genlab import data as datasets
+from genlab.core.random import scope
 from genlab.divergences import Coverage, mode_coverage
-from genlab.random import scope
 
 
 @pytest.mark.parametrize("data", modes.DATA)

@@ -6,10 +6,19 @@ import math
 
 import numpy as np
 import pytest
+from genlab.core.run_spec import RunSpec
 
-from genlab.measure import Series
-from genlab.sentinel import SYMPTOMS, Finding, History, Remedy, Symptom, look, varied, watched
-from genlab.spec import RunSpec
+from genlab.core.measure import Series
+from genlab.sentinel import (
+    SYMPTOMS,
+    Finding,
+    History,
+    Remedy,
+    Symptom,
+    look,
+    vary_spec,
+    watched_symptoms,
+)
 
 STEPS = 2000
 #: Series of a game in the plane, and of a VAE, as the probes and the objectives have them.
@@ -146,7 +155,7 @@ def test_a_planted_failure_is_seen_since_it_began(case):
     assert one.cause.endswith(".")
     assert one.remedies
     for remedy in one.remedies:
-        new = RunSpec.build(**varied(flat, remedy.changes))
+        new = RunSpec.build(**vary_spec(flat, remedy.changes))
         assert any(new.flat()[key] != flat.get(key) for key in remedy.changes)
 
 
@@ -232,11 +241,13 @@ def test_remedies_of_a_spec_that_no_longer_exists_are_left_out():
 
 
 def test_what_is_watched_follows_from_the_series_that_there_are():
-    assert watched(History(GAN)) == []
+    assert watched_symptoms(History(GAN)) == []
     game, vae = history(GAN, GAME, {}), history(spec(model="vae", data="digits"), VAE, {})
-    assert "Posterior collapse" in watched(vae)
-    assert "Posterior collapse" not in watched(game)
-    assert {"Mode collapse", "Oscillation", "Saturated discriminator"} <= set(watched(game))
+    assert "Posterior collapse" in watched_symptoms(vae)
+    assert "Posterior collapse" not in watched_symptoms(game)
+    assert {"Mode collapse", "Oscillation", "Saturated discriminator"} <= set(
+        watched_symptoms(game)
+    )
 
 
 def test_a_resumed_run_that_goes_over_its_steps_again_is_read_once():
@@ -300,6 +311,6 @@ def test_a_symptom_is_added_in_one_file():
         (found,) = look(history(flat, VAE, {}))
         assert (found.name, found.title) == ("bored", "Boredom")
         assert [remedy.text for remedy in found.remedies] == ["larger steps"]
-        assert "Boredom" in watched(history(flat, VAE, {}))
+        assert "Boredom" in watched_symptoms(history(flat, VAE, {}))
     finally:
         SYMPTOMS.unregister("bored")

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 import torch
+from genlab.core.run_spec import Combination, RunSpec
+from genlab.core.tables import ALGORITHMS, OBJECTIVES
 from torch import Tensor
 
 from genlab import data as datasets
+from genlab.core.random import scope
 from genlab.divergences import F
 from genlab.divergences.f import Domain, FDivergence, Latex
 from genlab.divergences.quadrature import bound_1d, divergence_1d, fit_gaussian, gaussian
 from genlab.objectives.adversarial import AdversarialLoss, objective_of
-from genlab.random import scope
-from genlab.registry import ALGORITHMS, OBJECTIVES, Combination
-from genlab.spec import RunSpec
 
 #: Triangular discrimination, ∫ (p − q)²/(p + q) (Vincze 1981; Le Cam 1986).
 TRIANGLE = FDivergence(

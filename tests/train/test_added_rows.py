@@ -8,21 +8,22 @@ from typing import Any
 
 import pytest
 import torch
+from genlab.core.run_spec import Combination, RunSpec
+from genlab.core.tables import ALGORITHMS, OBJECTIVES
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Laplace, Normal
 
 from genlab import data as datasets
+from genlab.core.measure import Series
+from genlab.core.options import Options, option
+from genlab.core.random import scope
 from genlab.distributions import LIKELIHOODS, Likelihood
 from genlab.distributions.posteriors import POSTERIORS, Posterior
 from genlab.distributions.priors import PRIORS, Prior
-from genlab.evaluate.variational import HeldOutELBO
-from genlab.measure import Series
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
 from genlab.objectives.base import Loss, Objective, Player
 from genlab.objectives.elbo import draw, elbo_series
-from genlab.random import scope
-from genlab.registry import ALGORITHMS, OBJECTIVES, Combination
-from genlab.spec import Options, RunSpec, option
+from genlab.probes.variational import HeldOutELBO
 
 
 def trained(steps: int = 5, **values: Any) -> tuple[RunSpec, list[float], dict[str, Tensor], Any]:

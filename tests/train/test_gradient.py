@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS, OBJECTIVES
 
 from genlab import data as datasets
+from genlab.core.random import capture, restore, scope, seed_run
 from genlab.data.base import Batches, Dataset
-from genlab.random import capture, restore, scope, seed_run
-from genlab.registry import ALGORITHMS, OBJECTIVES
-from genlab.spec import RunSpec
 from genlab.train.algorithm import Packed
 from genlab.train.gradient import GradientAlgorithm, GradientState
 

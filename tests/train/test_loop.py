@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 import torch
+from genlab.core.run_spec import RunSpec
 
-from genlab import random
+from genlab.core import random
+from genlab.core.measure import Picture, Reading
 from genlab.data.base import Batches, DataMeta, Dataset, Split
-from genlab.measure import Picture, Reading
 from genlab.runs.store import Command
-from genlab.spec import RunSpec
 from genlab.train.algorithm import Info, Packed
 from genlab.train.loop import train
 from genlab.train.observers import Budget, Controls, Diverged, Observer, Recorder, Watcher

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 import torch
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS
 from torch import Tensor
 
 from genlab import data as datasets
-from genlab import random
-from genlab.errors import SpecError
+from genlab.core import random
+from genlab.core.errors import SpecError
 from genlab.objectives.base import Objective
-from genlab.registry import ALGORITHMS
 from genlab.runs.store import Command
-from genlab.spec import RunSpec
 from genlab.train.gradient import GradientAlgorithm, GradientState
 from genlab.train.loop import train
 from genlab.train.observers import Controls, Watcher
@@ -67,7 +67,7 @@ def test_an_unknown_player_is_refused() -> None:
 def test_a_changed_rate_is_the_rate_of_the_next_step_and_of_the_snapshot() -> None:
     algorithm, data, state = game(lr=1e-3, beta1=0.0, beta2=0.0)
     before = weights(state)
-    algorithm.adjust(state, {"lr": 1e-5})
+    algorithm.set_options(state, {"lr": 1e-5})
     state, _ = algorithm.step(state, data.train.x[:32])
     # Adam without memory moves each weight by the rate, whatever the gradient's size.
     moved = (state.model.state_dict()["head.weight"] - before["head.weight"]).abs()
@@ -82,7 +82,7 @@ def test_a_changed_rate_is_the_rate_of_the_next_step_and_of_the_snapshot() -> No
 def test_a_bad_change_changes_nothing(values: dict[str, Any]) -> None:
     algorithm, _, state = game(lr=1e-3)
     with pytest.raises(SpecError):
-        algorithm.adjust(state, values)
+        algorithm.set_options(state, values)
     assert state.optimisers["generator"].param_groups[0]["lr"] == 1e-3
 
 
@@ -172,7 +172,7 @@ class Slower(Objective):
     def __init__(self, seen: list[int]) -> None:
         self.seen = seen
 
-    def at(self, step: int) -> Objective:
+    def at_step(self, step: int) -> Objective:
         self.seen.append(step)
         return self
 
@@ -191,7 +191,7 @@ def test_a_schedule_sees_the_steps_and_goes_on_after_a_snapshot() -> None:
 
 def test_the_rate_falls_along_half_a_cosine() -> None:
     """Adam without memory moves each weight by the rate of the step."""
-    algorithm, data, state = game(steps=4, lr=1e-3, beta1=0.0, beta2=0.0, lr_last=0.2)
+    algorithm, data, state = game(steps=4, lr=1e-3, beta1=0.0, beta2=0.0, lr_final_ratio=0.2)
     moved = []
     for _ in range(4):
         before = weights(state)["head.weight"]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from genlab.core.run_spec import Combination, RunSpec, models_for
+from genlab.core.tables import DATASETS
 
-from genlab.errors import SpecError
-from genlab.registry import DATASETS, Combination, models_for
-from genlab.spec import Option, RunSpec
-from genlab.ui.forms import help_text, label, ladder, shortened
-from genlab.ui.messages import plain, sentence
+from genlab.core.errors import SpecError
+from genlab.core.options import Option
+from genlab.ui.forms import changed_options, help_text, label, ladder
+from genlab.ui.messages import escape_markdown, plain_sentence
 
 
 def test_a_ladder_holds_the_decades_the_default_and_the_value_and_nothing_outside():
@@ -39,14 +40,14 @@ def test_every_option_says_its_name_its_unit_and_its_range():
 )
 def test_the_url_is_short_and_says_the_whole_run(values):
     spec = RunSpec.build(**values)
-    url = shortened(spec.flat())
+    url = changed_options(spec.flat())
     assert RunSpec.build(**url) == spec
     assert len(url) <= 4 + len(values)
     assert all(isinstance(value, str) for value in url.values())
 
 
 def test_markdown_in_a_message_is_shown_as_it_is():
-    assert plain("conv_vae: 3 * 4") == r"conv_vae: 3 \* 4"
-    assert plain("[a](b) :red[x] <b>") == r"\[a\](b) \:red\[x\] \<b>"
-    text = sentence(SpecError("model", "<script>", "allowed: vae"))
+    assert escape_markdown("conv_vae: 3 * 4") == r"conv_vae: 3 \* 4"
+    assert escape_markdown("[a](b) :red[x] <b>") == r"\[a\](b) \:red\[x\] \<b>"
+    text = plain_sentence(SpecError("model", "<script>", "allowed: vae"))
     assert text == r"model = '\<script>' is not possible: allowed: vae. Nothing was started."

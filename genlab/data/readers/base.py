@@ -17,10 +17,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from genlab.data.uploads import OTHERS, is_xml
-from genlab.errors import DataError
-from genlab.registry import Registry
-from genlab.spec import Options
+from genlab.core.errors import DataError
+from genlab.core.options import Options
+from genlab.core.registry import Registry
+from genlab.data.image_uploads import OTHERS, is_xml
 
 Progress = Callable[[float, str], None]
 
@@ -277,11 +277,11 @@ def labels(values: Sequence[str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     return np.array([place[v] for v in values], dtype=np.int64), distinct(order)
 
 
-def counted(n: int, one: str, many: str = "") -> str:
+def count_noun(n: int, one: str, many: str = "") -> str:
     """A number with its noun.
 
     Example:
-        >>> counted(1, "row"), counted(2000, "row")
+        >>> count_noun(1, "row"), count_noun(2000, "row")
         ('1 row', '2,000 rows')
     """
     return f"{n:,} {one if n == 1 else many or one + 's'}"

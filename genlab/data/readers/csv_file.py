@@ -14,7 +14,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from genlab import spec
+from genlab.core import options
+from genlab.core.errors import DataError
+from genlab.core.options import Options, option
+from genlab.data.image_uploads import is_xml
 from genlab.data.readers.base import (
     CLASSES,
     COLUMNS,
@@ -23,15 +26,12 @@ from genlab.data.readers.base import (
     Progress,
     Reader,
     clean,
-    counted,
+    count_noun,
     distinct,
     labels,
     refuse,
     room,
 )
-from genlab.data.uploads import is_xml
-from genlab.errors import DataError
-from genlab.spec import Options, option
 
 #: Bytes of a table, signs of a cell, rows by which the form of the table is found.
 BYTES, CELL, LOOK = 32 * 2**20, 2_000, 500
@@ -214,7 +214,7 @@ def _mostly(rows: list[list[str]], k: int, decimal: str) -> bool:
 class Csv(Reader):
     """A table of numbers as text, a row an example."""
 
-    Options: ClassVar[type[spec.Options]] = CsvOptions
+    Options: ClassVar[type[options.Options]] = CsvOptions
 
     @classmethod
     def takes(cls, content: bytes) -> bool:
@@ -305,7 +305,7 @@ class _Table:
         if y is not None:
             # A class may have lost all its rows.
             y, classes = labels([classes[i] for i in y[complete]]) if len(x) else (y[:0], ())
-            notes.append(f"{names[label]!r} is the class: {counted(len(classes), 'value')}.")  # type: ignore[index]
+            notes.append(f"{names[label]!r} is the class: {count_noun(len(classes), 'value')}.")  # type: ignore[index]
             if len(classes) < 2:
                 y, classes = None, ()
                 notes.append("With one value only it tells nothing apart, and is left out.")
@@ -319,7 +319,7 @@ class _Table:
         head = "the first row holds the names" if form.header else "no row of names"
         how = DELIMITERS[form.delimiter]
         return (
-            f"{counted(self.rows, 'row')} of {counted(len(form.names), 'column')} separated by "
+            f"{count_noun(self.rows, 'row')} of {count_noun(len(form.names), 'column')} separated by "
             f"{how}; decimal {sign}; {head}."
         )
 
@@ -429,12 +429,12 @@ class _Table:
         all_rows = self.rows + self.ragged
         if self.ragged:
             notes.append(
-                f"{counted(self.ragged, 'row')} of another length left out (the first: row "
+                f"{count_noun(self.ragged, 'row')} of another length left out (the first: row "
                 f"{self.ragged_at:,})."
             )
         if gaps:
             notes.append(
-                f"{counted(gaps, 'row')} left out: a value is missing, infinite or no number."
+                f"{count_noun(gaps, 'row')} left out: a value is missing, infinite or no number."
             )
         if self.strange_at:
             notes.append(f"The first that is no number: {self.strange_at}.")

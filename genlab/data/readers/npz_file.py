@@ -20,7 +20,7 @@ from genlab.data.readers.base import (
     Examples,
     Progress,
     Reader,
-    counted,
+    count_noun,
     distinct,
     labels,
     members,
@@ -135,7 +135,7 @@ def examples(x: NDArray[Any], y: NDArray[Any] | None, notes: list[str]) -> Examp
             f"'x' has the shape {x.shape}; allowed: (n, d), (n, H, W), (n, H, W, C), (n, C, H, W)"
         )
     if len(x) < FEWEST:
-        raise refuse(f"'x' has {counted(len(x), 'example')}; at least {FEWEST} are needed")
+        raise refuse(f"'x' has {count_noun(len(x), 'example')}; at least {FEWEST} are needed")
     if 0 in x.shape:
         raise refuse(f"'x' has the shape {x.shape}: its examples are empty")
     if x.ndim > 2:
@@ -158,13 +158,13 @@ def examples(x: NDArray[Any], y: NDArray[Any] | None, notes: list[str]) -> Examp
     if bad > 0.5 * len(x):
         raise refuse(f"{bad:,} of {len(x):,} examples hold NaN or infinity, or have no label")
     if bad:
-        notes.append(f"{counted(bad, 'example')} left out: NaN, infinity or no label in them.")
+        notes.append(f"{count_noun(bad, 'example')} left out: NaN, infinity or no label in them.")
         x = x[keep]
         y = None if y is None else y[keep]
     if y is not None and classes:
         used = np.unique(y)
         y, classes = np.searchsorted(used, y), tuple(classes[k] for k in used)
-        notes.append(f"'y' is the class: {counted(len(classes), 'value')}.")
+        notes.append(f"'y' is the class: {count_noun(len(classes), 'value')}.")
         if len(classes) < 2:
             y, classes = None, ()
     if x.ndim == 2:
@@ -244,7 +244,7 @@ def _rows(
     names = distinct([""] * rows.shape[1])
     if not vary.all():
         flat = [name for name, moves in zip(names, vary, strict=True) if not moves]
-        notes.append(f"Left out, since they are constant: {counted(len(flat), 'column')}.")
+        notes.append(f"Left out, since they are constant: {count_noun(len(flat), 'column')}.")
     kept = tuple(name for name, moves in zip(names, vary, strict=True) if moves)
     return Examples(rows[:, vary], y, classes, kept, notes=tuple(notes))
 

@@ -14,8 +14,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from genlab import spec
-from genlab.data import uploads
+from genlab.core import options
+from genlab.core.errors import DataError
+from genlab.core.options import Options, option
+from genlab.data import image_uploads
 from genlab.data.base import DataMeta
 from genlab.data.readers.base import (
     READERS,
@@ -23,19 +25,17 @@ from genlab.data.readers.base import (
     Progress,
     Reader,
     clean,
-    counted,
+    count_noun,
     labels,
     members,
     refuse,
     room,
 )
-from genlab.errors import DataError
-from genlab.spec import Options, option
 
 #: Sides that the convolutional nets know.
 SIDES = (8, 28, 32, 64)
 ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
-NOTHING = uploads.Manner(0.5)
+NOTHING = image_uploads.Manner(0.5)
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class PictureOptions(Options):
 class Images(Reader):
     """An archive of pictures, each made square and small."""
 
-    Options: ClassVar[type[spec.Options]] = PictureOptions
+    Options: ClassVar[type[options.Options]] = PictureOptions
 
     @classmethod
     def takes(cls, content: bytes) -> bool:
@@ -71,7 +71,7 @@ class Images(Reader):
         wanted = sorted((i for i in there if _is_picture(i.filename)), key=lambda i: i.filename)
         if not wanted:
             raise refuse(
-                f"the archive holds {counted(len(there), 'file')} and no picture (PNG, JPEG, "
+                f"the archive holds {count_noun(len(there), 'file')} and no picture (PNG, JPEG, "
                 "WebP, BMP)"
             )
         channels = 1 if options.colour == "grey" else 3
@@ -88,11 +88,13 @@ class Images(Reader):
                     _bearable(sum(wrong.values()), len(wanted), wrong)
                     continue
                 folders.append(_folder(info.filename))
-        notes = [f"{counted(len(kept), 'picture')} made {options.side} × {options.side} pixels."]
+        notes = [
+            f"{count_noun(len(kept), 'picture')} made {options.side} × {options.side} pixels."
+        ]
         if others := len(there) - len(wanted):
-            notes.append(f"{counted(others, 'file')} left out: no PNG, JPEG, WebP or BMP.")
+            notes.append(f"{count_noun(others, 'file')} left out: no PNG, JPEG, WebP or BMP.")
         for why, n in wrong.most_common(3):
-            notes.append(f"{counted(n, 'picture')} left out: {why}.")
+            notes.append(f"{count_noun(n, 'picture')} left out: {why}.")
         x = np.stack(kept) if kept else np.zeros((0, channels, 1, 1), np.uint8)
         if len(x) and x.min() == x.max():
             raise refuse("all its pixels are the same: there is nothing to learn")
@@ -130,7 +132,7 @@ def _unfolded(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """The bytes of a picture, no more than a picture may have."""
     try:
         with archive.open(info) as stream:
-            return stream.read(uploads.BYTES + 1)
+            return stream.read(image_uploads.BYTES + 1)
     except (
         zipfile.BadZipFile,
         NotImplementedError,
@@ -150,7 +152,7 @@ def picture(content: bytes, channels: int, options: Any) -> NDArray[np.uint8]:
     Raises:
         DataError: if it is no picture, or a hostile one.
     """
-    sent = uploads.read(content, uploads.MORE)
+    sent = image_uploads.read(content, image_uploads.MORE)
     pixels = sent.pixels
     if options.fit == "crop":
         height, width, _ = pixels.shape
@@ -158,8 +160,8 @@ def picture(content: bytes, channels: int, options: Any) -> NDArray[np.uint8]:
         top, left = (height - side) // 2, (width - side) // 2
         pixels = pixels[top : top + side, left : left + side]
     meta = DataMeta((channels, options.side, options.side), "unit")
-    whole = uploads.Picture(pixels, sent.size)
-    seen = uploads.fitted(whole, meta, NOTHING, invert=False, centre=False)
+    whole = image_uploads.Picture(pixels, sent.size)
+    seen = image_uploads.fit_to_model(whole, meta, NOTHING, invert=False, centre=False)
     return np.rint(seen.x.numpy() * 255).astype(np.uint8)
 
 
@@ -170,5 +172,5 @@ def _classes(
         notes.append("No classes: the pictures lie in one folder.")
         return None, ()
     y, classes = labels([name or "no folder" for name in folders])
-    notes.append(f"The folder is the class: {counted(len(classes), 'value')}.")
+    notes.append(f"The folder is the class: {count_noun(len(classes), 'value')}.")
     return y, classes

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from genlab.errors import SpecError
-from genlab.registry import Registry
+from genlab.core.errors import SpecError
+from genlab.core.registry import Registry
 
 Group = Literal["inverse CDF", "location-scale", "composition"]
 Values = Mapping[str, Any]
@@ -398,7 +398,7 @@ class Family:
         >>> gamma.sample({"shape": -1.0, "rate": 2.0})
         Traceback (most recent call last):
         ...
-        genlab.errors.SpecError: shape = -1.0 is not possible: shape of Gamma must be a number greater than 0. Nothing was started.
+        genlab.core.errors.SpecError: shape = -1.0 is not possible: shape of Gamma must be a number greater than 0. Nothing was started.
     """  # noqa: E501
 
     name: str

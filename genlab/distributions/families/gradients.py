@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from genlab.core.errors import SpecError
+from genlab.core.random import generator
 from genlab.distributions.families.base import Family, Params, Values
-from genlab.errors import SpecError
-from genlab.random import generator
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from genlab.core.errors import SpecError
+from genlab.core.measure import Estimate, Series
 from genlab.distributions.families.base import FAMILIES, Family, Params, Values
 from genlab.distributions.families.special import digamma
-from genlab.errors import SpecError
-from genlab.measure import Estimate, Series
 
 BREGMAN = r"A(\eta_p) - A(\eta_q) - (\eta_p - \eta_q)\cdot\nabla A(\eta_q)"
 _STATISTICS = {

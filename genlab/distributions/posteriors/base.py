@@ -9,7 +9,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent
 
-from genlab.registry import Registry
+from genlab.core.registry import Registry
 
 Support = Literal["real", "positive", "unit"]
 #: From the widest to the narrowest: each holds those after it.

@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal, constraints
 from torch.nn.functional import softplus
 
+from genlab.core.errors import SpecError
 from genlab.distributions.families import FAMILIES, Family, Params, closed_form_kl
 from genlab.distributions.posteriors.base import POSTERIORS, SUPPORTS, Posterior
-from genlab.errors import SpecError
 
 #: Rows with tails light enough for a Gaussian prior: on all of R, and on parts of it.
 NAMES = ("laplace", "logistic", "gumbel", "student_t", "gamma", "beta")
@@ -99,7 +99,7 @@ def from_family(
         >>> from_family("cauchy")
         Traceback (most recent call last):
         ...
-        genlab.errors.SpecError: posterior = 'cauchy' is not possible: KL(q || p(z)) to a Gaussian prior is infinite, its tails are too heavy. Nothing was started.
+        genlab.core.errors.SpecError: posterior = 'cauchy' is not possible: KL(q || p(z)) to a Gaussian prior is infinite, its tails are too heavy. Nothing was started.
     """  # noqa: E501
     family = FAMILIES[name]
     support = next((known for known in SUPPORTS if known == family.support.kind), None)

@@ -9,9 +9,9 @@ from typing import ClassVar
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from genlab.core.registry import Registry
 from genlab.data.base import DataMeta
 from genlab.distributions.posteriors.base import Support
-from genlab.registry import Registry
 
 
 class Prior(nn.Module, abc.ABC):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from genlab.ui.explore.map import map_part
-from genlab.ui.explore.scene import controls, pick_run, scene
+from genlab.ui.explore.scene import controls, load_scene, pick_run
 from genlab.ui.explore.tools import tools_part
 
-__all__ = ["controls", "map_part", "pick_run", "scene", "tools_part"]
+__all__ = ["controls", "load_scene", "map_part", "pick_run", "tools_part"]

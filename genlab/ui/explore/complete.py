@@ -9,23 +9,23 @@ import streamlit as st
 import torch
 from torch import Tensor
 
+from genlab.core.options import parse_int
+from genlab.core.random import scope
 from genlab.data.base import DataMeta
-from genlab.data.parts import PARTS, known
+from genlab.data.pixel_masks import PARTS, known_pixels
 from genlab.latent.codes import held_out
 from genlab.models.base import GenerativeModel
 from genlab.models.visible import FullyVisible, HasClassPosterior, HasMarginals
-from genlab.random import scope
-from genlab.spec import whole
 from genlab.ui import pictures
-from genlab.ui.explore.scene import Scene, choice, remember, remembered
+from genlab.ui.explore.scene import Scene, choice, remember, remembered_value
 from genlab.ui.explore.tools import TOOLS, Tool
-from genlab.ui.messages import fragment, plain
+from genlab.ui.messages import escape_markdown, fragment
 
 #: Draws of the missing part, and classes whose probability is named.
 DRAWS, NAMED = 8, 3
 
 
-def drawn(place: tuple[Any, ...], model: Any, x: Tensor, mask: Tensor) -> Tensor:
+def draw_completions(place: tuple[Any, ...], model: Any, x: Tensor, mask: Tensor) -> Tensor:
     """Draws of the missing part, kept for a place: run, step, example, part, share, seed."""
     memory, key = st.session_state, "explore.complete.drawn"
     if memory.get(key, (None,))[0] != place:
@@ -34,7 +34,7 @@ def drawn(place: tuple[Any, ...], model: Any, x: Tensor, mask: Tensor) -> Tensor
         def tell(share: float, says: str) -> None:
             # Every pixel would be more messages than a page can draw.
             if round(100 * share) % 4 == 0:
-                slot.progress(min(1.0, share), text=plain(says))
+                slot.progress(min(1.0, share), text=escape_markdown(says))
 
         with scope(int(place[-1]), "complete"):
             memory[key] = place, model.complete(x.expand(DRAWS, *x.shape[1:]), mask, tell)
@@ -70,7 +70,7 @@ def complete_part(scene: Scene) -> None:
     share, part = percent / 100, "first"
     if anywhere:
         part = choice("known_part", {name: row.title for name, row in PARTS.items()}, "upper")
-        mask = known(part, share, scene.data.meta.shape)
+        mask = known_pixels(part, share, scene.data.meta.shape)
     else:
         mask = model.prefix(round(share * scene.data.meta.dim))
         st.caption(
@@ -82,7 +82,7 @@ def complete_part(scene: Scene) -> None:
     x = split.x[int(index)][None].float()
     seed = memory.get("explore.complete.seed", 0)
     place = (scene.query.run, scene.query.step, scene.query.label, int(index), part, percent, seed)
-    found = drawn(place, model, x, mask)
+    found = draw_completions(place, model, x, mask)
     grey = torch.where(mask, x, torch.full_like(x, 0.5))
     with st.container(horizontal=True, gap="medium"):
         pictures.image(x.numpy(), height=112, caption="the picture")
@@ -96,30 +96,30 @@ def complete_part(scene: Scene) -> None:
         height=72,
         caption=f"{DRAWS} draws of the missing part given the known one, exact; seed {seed}",
     )
-    st.caption(numbers(model, x, mask))
+    st.caption(write_log_probs(model, x, mask))
     if isinstance(model, HasClassPosterior):
         st.caption(classes(model, x, mask, scene.data.meta.classes))
 
 
 def _number(word: str, default: int, most: int) -> int:
     """A whole number of the tool from the URL, within its range."""
-    found = whole(remembered(word, str(default)), 0, 10**12)
+    found = parse_int(remembered_value(word, str(default)), 0, 10**12)
     return default if found is None else min(found, most)
 
 
-def numbers(model: Any, x: Tensor, mask: Tensor) -> str:
+def write_log_probs(model: Any, x: Tensor, mask: Tensor) -> str:
     """log p of the whole, of the known part and of the missing one given it, exact."""
     with torch.no_grad():
-        whole = float(model.log_prob(x))
+        parse_int = float(model.log_prob(x))
         if isinstance(model, HasMarginals):
             part = float(model.log_marginal(x, mask))
         else:
             part = float(model.conditionals(x)[0][mask].sum())
     missing = int((~mask).sum())
-    text = f"log p(picture) = {whole:.2f} = log p(known) {part:.2f} + log p(rest given known) "
-    text += f"{whole - part:.2f} nats, exact"
+    text = f"log p(picture) = {parse_int:.2f} = log p(known) {part:.2f} + log p(rest given known) "
+    text += f"{parse_int - part:.2f} nats, exact"
     if missing:
-        text += f"; {(part - whole) / (math.log(2) * missing):.3f} bits a missing pixel"
+        text += f"; {(part - parse_int) / (math.log(2) * missing):.3f} bits a missing pixel"
     return text + f", n = 1 example, {missing:,} pixels missing."
 
 
@@ -131,7 +131,7 @@ def classes(model: HasClassPosterior, x: Tensor, mask: Tensor, names: tuple[str,
         f"{names[k]}: {v:.3f}"
         for v, k in zip(top.values.tolist(), top.indices.tolist(), strict=True)
     )
-    return plain(f"p(class given the known pixels), exact: {words}.")
+    return escape_markdown(f"p(class given the known pixels), exact: {words}.")
 
 
 @TOOLS.register("complete", title="Missing pixels")

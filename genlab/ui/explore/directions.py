@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from genlab import latent
+from genlab.core.errors import GenlabError
 from genlab.data.base import DataMeta
-from genlab.errors import GenlabError
 from genlab.figures.directions import gains_figure
 from genlab.latent.arithmetic import Mean, arithmetic, mean_of, typed_rows, typical_length
 from genlab.latent.attributes import PROBES
@@ -20,12 +20,12 @@ from genlab.latent.directions import Direction, directions_from
 from genlab.latent.points import latent_of, point
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
 from genlab.ui import pictures
+from genlab.ui.explore.bookmarks import Offer, forget_form, list_bookmarks, save_form
 from genlab.ui.explore.jobs import result_of
-from genlab.ui.explore.keep import Offer, forget_form, save_form, saved
-from genlab.ui.explore.scene import Scene, among_data, choice, remember, remembered
+from genlab.ui.explore.scene import Scene, among_data, choice, remember, remembered_value
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.explore.travel import base_of
-from genlab.ui.messages import empty, fragment, plain, sentence
+from genlab.ui.messages import empty, escape_markdown, fragment, plain_sentence
 
 PARTS = {"arithmetic": "a − b + c", "directions": "Directions"}
 OPERANDS = {"a": "a", "b": "− b", "c": "+ c"}
@@ -59,7 +59,7 @@ class Directions(Tool):
         left, right = st.columns([3, 2], vertical_alignment="bottom")
         with left:
             part = choice("part", PARTS, "arithmetic")
-        asked = remembered("probe", "logistic")
+        asked = remembered_value("probe", "logistic")
         kinds = list(PROBES)
         probe = right.selectbox(
             "Probe of attributes",
@@ -82,11 +82,11 @@ TITLES = {
 }
 
 
-def titled(name: str) -> str:
+def direction_title(name: str) -> str:
     """A direction's name as it is read; links and saved vectors keep the short one.
 
     Example:
-        >>> titled("sefa 1"), titled("class 3")
+        >>> direction_title("sefa 1"), direction_title("class 3")
         ('steepest direction 1 (SeFa)', 'class 3')
     """
     word, _, number = name.partition(" ")
@@ -135,7 +135,7 @@ def sets_of(scene: Scene, found: Mapping[str, Any]) -> dict[str, Mean]:
         if counts[k] > 0
     }
     size = int(scene.model.latent)
-    for row in saved(scene.query.run):
+    for row in list_bookmarks(scene.query.run):
         if row["kind"] == "set" and len(row["vector"]) == size:
             name = f"saved: {row['name']}"
             z = torch.tensor(row["vector"], dtype=torch.float32)
@@ -148,11 +148,11 @@ def operand(scene: Scene, letter: str, sets: Mapping[str, Mean]) -> Mean:
     options = [*sets, POINTS]
     place = list(OPERANDS).index(letter)
     first = options[place] if len(sets) > place else POINTS
-    asked = remembered(f"of_{letter}", first)
+    asked = remembered_value(f"of_{letter}", first)
     typed = asked.removeprefix(POINTS).strip() if asked.startswith(POINTS) else ""
     start = POINTS if asked.startswith(POINTS) else asked
     if start not in options:
-        st.caption(f"{plain(asked)} is not among the sets of this run.")
+        st.caption(f"{escape_markdown(asked)} is not among the sets of this run.")
     key = f"explore.directions.{letter}"
     chosen = st.selectbox(
         OPERANDS[letter],
@@ -188,13 +188,13 @@ def arithmetic_part(scene: Scene, found: Mapping[str, Any]) -> None:
             try:
                 chosen[letter] = operand(scene, letter, sets)
             except GenlabError as error:
-                st.error(sentence(error), icon=":material/error:")
+                st.error(plain_sentence(error), icon=":material/error:")
     if len(chosen) < len(OPERANDS):
         return
     inward = isinstance(scene.model, HasEncoder)
     typical = typical_length(scene.model, scene.query.seed)
     with columns[3]:
-        asked = remembered("stretch", "no" if inward else "yes") == "yes"
+        asked = remembered_value("stretch", "no" if inward else "yes") == "yes"
         stretch = st.toggle(
             "At a typical length",
             asked,
@@ -212,7 +212,7 @@ def arithmetic_part(scene: Scene, found: Mapping[str, Any]) -> None:
     if scene.image:
         for column, one, text in zip(columns, x, words, strict=True):
             with column:
-                pictures.image(one[None].numpy(), height=168, caption=plain(text))
+                pictures.image(one[None].numpy(), height=168, caption=escape_markdown(text))
     else:
         among_data(scene, "arithmetic", marks=dict(zip(words, x, strict=True)))
     plain_length = float((chosen["a"].z - chosen["b"].z + chosen["c"].z).norm())
@@ -247,7 +247,7 @@ def table_of(found: list[Direction]) -> dict[str, list[Any]]:
         return text.format(s=one.score) if one.score is not None else "—"
 
     return {
-        "direction": [titled(one.name) for one in found],
+        "direction": [direction_title(one.name) for one in found],
         "found by": [KINDS[one.kind] for one in found],
         "held-out accuracy": [
             f"{one.accuracy:.1%} (guess {one.base:.1%})" if np.isfinite(one.accuracy) else "—"
@@ -263,28 +263,28 @@ def table_of(found: list[Direction]) -> dict[str, list[Any]]:
 def directions_part(scene: Scene, found: Mapping[str, Any]) -> None:
     """The table of directions, one of them walked, and what it brings."""
     run = scene.query.run
-    listed = directions_from(found, saved(run))
+    listed = directions_from(found, list_bookmarks(run))
     if not listed:
         empty("No direction was found.", "Train the model longer, or on data with labels.")
         return
     st.dataframe(table_of(listed), key="explore.directions.table", hide_index=True, height=248)
-    st.caption(meaning(found))
+    st.caption(column_help(found))
     if "sefa" not in found["kinds"]:
         st.caption(
             "No SeFa directions: no layer of this decoder reads z as it is, so there is no WᵀW "
             "whose eigenvectors they would be."
         )
     names = [one.name for one in listed]
-    asked = remembered("direction", names[0])
+    asked = remembered_value("direction", names[0])
     name = st.selectbox(
         "Walk along",
         names,
         index=names.index(asked) if asked in names else 0,
         key="explore.directions.name",
-        format_func=titled,
+        format_func=direction_title,
     )
     one = listed[names.index(str(name))]
-    asked = remembered("reach", "3")
+    asked = remembered_value("reach", "3")
     reach = st.slider(
         "Reach in standard deviations of the codes",
         1.0,
@@ -295,7 +295,7 @@ def directions_part(scene: Scene, found: Mapping[str, Any]) -> None:
     )
     remember(direction=name, reach=f"{reach:g}")
     if one.note:
-        st.caption(plain(one.note[:1].upper() + one.note[1:]) + ".")
+        st.caption(escape_markdown(one.note[:1].upper() + one.note[1:]) + ".")
     left, right = st.columns([3, 2], gap="medium")
     with left:
         strip(scene, one, float(reach))
@@ -305,7 +305,7 @@ def directions_part(scene: Scene, found: Mapping[str, Any]) -> None:
         gains(scene, found, one, names.index(str(name)))
 
 
-def meaning(found: Mapping[str, Any]) -> str:
+def column_help(found: Mapping[str, Any]) -> str:
     """What the columns of the table are."""
     if not found["attributes"]:
         return "These data have no labels: there are no attributes, and no scores."
@@ -332,7 +332,7 @@ def strip(scene: Scene, one: Direction, reach: float) -> None:
     v = torch.from_numpy(one.vector).float()
     ways = {}
     for k, start in enumerate([base, *draws]):
-        ways[name if not k else f"draw {k} of the prior"] = latent.decoded(
+        ways[name if not k else f"draw {k} of the prior"] = latent.decode_mean(
             scene.model, start + at[:, None] * v
         )
     if not scene.image:

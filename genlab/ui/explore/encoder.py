@@ -12,12 +12,12 @@ from genlab.latent import encoder as learned
 from genlab.latent.codes import codes_of
 from genlab.runs.store import job_key
 from genlab.ui.explore.jobs import IN_USE
-from genlab.ui.explore.scene import Scene, remembered
+from genlab.ui.explore.scene import Scene, remembered_value
 
 STEPS = 1000
 
 
-def wish(scene: Scene) -> dict[str, Any]:
+def encoder_request(scene: Scene) -> dict[str, Any]:
     """The values of the job that learns the encoder of what is looked at."""
     return {
         "run": scene.query.run,
@@ -27,29 +27,29 @@ def wish(scene: Scene) -> dict[str, Any]:
     }
 
 
-def known(scene: Scene) -> str | None:
+def learned_encoder_key(scene: Scene) -> str | None:
     """The key of the job that learned the encoder; None where it is not wanted or not there."""
-    if remembered("encoder") != "1" or not learned.fits(type(scene.model)):
+    if remembered_value("encoder") != "1" or not learned.fits(type(scene.model)):
         return None
-    key = job_key("encoder", wish(scene))
+    key = job_key("encoder", encoder_request(scene))
     job = runs.job(key)
     return key if job is not None and job.status == "done" else None
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _equipped(_scene: Scene, key: str, *_of: Any) -> tuple[Any, Any]:
-    encoder = learned.stored(runs.job_result(key), _scene.model)
+    encoder = learned.load_learned_encoder(runs.job_result(key), _scene.model)
     model = learned.with_encoder(_scene.model, encoder)
     query = _scene.query
     return model, codes_of(model, _scene.data, query.what, query.n, query.seed)  # type: ignore[arg-type]
 
 
-def equipped(scene: Scene) -> Scene:
+def with_learned_encoder(scene: Scene) -> Scene:
     """The scene with the learned encoder in its model, and the same points by their codes.
 
     Where there is no such encoder, or the model has its own, the scene as it is.
     """
-    key = known(scene)
+    key = learned_encoder_key(scene)
     # A tool's jobs are asked of the model with this encoder too: see jobs.result_of.
     st.session_state[IN_USE] = key
     if key is None:

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from genlab import runs
-from genlab.ui.messages import fragment, plain
+from genlab.ui.messages import escape_markdown, fragment
 
 #: Where the key of the learned encoder in use stands in the state of the page.
 IN_USE = "explore.encoder.in_use"
@@ -19,7 +19,7 @@ def _read(key: str, *when: float) -> Mapping[str, Any]:  # noqa: ARG001 - part o
     return runs.job_result(key)
 
 
-def finished(job: Any) -> Mapping[str, Any]:
+def finished_result(job: Any) -> Mapping[str, Any]:
     """What a finished job found; the page asks at every script run, and a map holds megabytes."""
     # One that was made again has the key that it had.
     return _read(job.key, job.created, job.beat)
@@ -51,7 +51,9 @@ def result_of(
         job = runs.submit_job(kind, dict(values))
         st.session_state[slot] = job.key
     if job.status == "failed":
-        st.error(f"{what} could not be made: {plain(job.message)}", icon=":material/error:")
+        st.error(
+            f"{what} could not be made: {escape_markdown(job.message)}", icon=":material/error:"
+        )
         if st.button("Try again", key=f"again.{slot}", icon=":material/replay:"):
             del st.session_state[slot]
             st.rerun()
@@ -59,7 +61,7 @@ def result_of(
     if job.status != "done":
         fragment(run_every=0.4)(_waiting)(job.key, what, so_far)
         return None
-    return finished(job)
+    return finished_result(job)
 
 
 def _waiting(
@@ -70,7 +72,7 @@ def _waiting(
         st.rerun()
     done = job.progress if job else 0.0
     text = (job.message if job else "") or "waits for a worker"
-    st.progress(min(1.0, done), text=f"{what} is being made: {plain(text)}")
+    st.progress(min(1.0, done), text=f"{what} is being made: {escape_markdown(text)}")
     shown = None if so_far is None else runs.job_so_far(key)
     if so_far is not None and shown is not None:
         so_far(shown)

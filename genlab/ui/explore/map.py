@@ -12,28 +12,28 @@ import torch
 from torch import Tensor
 
 from genlab import latent
-from genlab.errors import GenlabError
+from genlab.core.errors import GenlabError
 from genlab.figures.latent import by_value, map_data, map_info
 from genlab.latent.codes import examples
 from genlab.latent.colours import colourings
 from genlab.latent.points import Point, interpolation, latent_of, point
 from genlab.latent.projections import PROJECTIONS, Array, pca_back
-from genlab.latent.sets import Summary, between, neighbours, summary
+from genlab.latent.sets import Summary, decode_between, neighbours, summary
 from genlab.models.base import HasDecoder, HasEncoder
 from genlab.ui import pictures
-from genlab.ui.explore.hand import chosen_set, picks
+from genlab.ui.explore.bookmarks import Offer, forget_form, save_form
+from genlab.ui.explore.embed_point import guest_part
 from genlab.ui.explore.jobs import result_of
-from genlab.ui.explore.keep import Offer, forget_form, save_form
-from genlab.ui.explore.place import guest_part
-from genlab.ui.explore.scatter import scatter, sprites, told
+from genlab.ui.explore.scatter import read_selection, scatter, sprites
 from genlab.ui.explore.scene import (
     Scene,
     among_data,
     make_again,
     remember,
-    remembered,
+    remembered_value,
 )
-from genlab.ui.messages import empty, fragment, plain
+from genlab.ui.explore.selection import chosen_set, picks
+from genlab.ui.messages import empty, escape_markdown, fragment
 
 #: Pictures of a set that are shown; training examples among which its neighbours are looked for.
 SHOWN, TRAINING = 48, 5000
@@ -51,7 +51,7 @@ def map_part(scene: Scene) -> None:
     )
     key = f"explore.map.{scene.query.key}"
     # What the hand did is known before the map is drawn: its marks are those of this very run.
-    clicks, rows = told(key)
+    clicks, rows = read_selection(key)
     left, right = st.columns([3, 2], gap="medium")
     with right:
         found = picks(scene, clicks)
@@ -81,7 +81,7 @@ def map_part(scene: Scene) -> None:
             more["sprites"] = sprites(scene.job, scene.data.meta.shape, len(scene.codes))
         if isinstance(scene.model, HasDecoder) and scene.query.dims == 2:
             more["spots"] = True
-        scatter(map_data(info, scene.job, coloured(scene), **more), key)
+        scatter(map_data(info, scene.job, choose_colours(scene), **more), key)
         st.caption(info.caption)
         if info.stopped and st.button(
             "Let it settle", key="explore.settle", icon=":material/refresh:"
@@ -93,11 +93,11 @@ def map_part(scene: Scene) -> None:
         path_part(scene, points["A"], points["B"])
 
 
-def coloured(scene: Scene) -> dict[str, Any] | None:
+def choose_colours(scene: Scene) -> dict[str, Any] | None:
     """The choice of a colouring, which the URL keeps, and the colours; None: by class."""
     rows = colourings(type(scene.model), scene.data.meta)
     options = ["class", *rows]
-    asked = remembered("colour", "class")
+    asked = remembered_value("colour", "class")
     by = st.selectbox(
         "Colour by",
         options,
@@ -131,13 +131,13 @@ def spot_part(scene: Scene, at: Array) -> None:
         words = "decoded from this spot: the code that PCA takes back from the plane"
     else:
         xy = np.asarray(scene.result["xy"], dtype=float)
-        guess = between(xy, scene.codes.z, at)
+        guess = decode_between(xy, scene.codes.z, at)
         if guess is None:
             st.caption("No point near this spot has a latent code.")
             return
         z = guess
         words = "decoded near this spot: this map has no inverse; the mean code of the 5 nearest"
-    x = latent.decoded(scene.model, z[None])
+    x = latent.decode_mean(scene.model, z[None])
     if scene.image:
         pictures.image(x.numpy(), height=112, caption=words)
     else:
@@ -155,11 +155,11 @@ def set_part(scene: Scene, rows: list[int]) -> None:
     try:
         found = summary(scene.codes, rows)
     except GenlabError as error:
-        st.caption(plain(str(error)))
+        st.caption(escape_markdown(str(error)))
         return
     if not isinstance(scene.model, HasDecoder):
         return
-    mean = latent.decoded(scene.model, torch.from_numpy(found.mean)[None])
+    mean = latent.decode_mean(scene.model, torch.from_numpy(found.mean)[None])
     near = near_training(scene, mean)
     if scene.image:
         with st.container(horizontal=True, gap="medium"):
@@ -218,7 +218,7 @@ def caption(scene: Scene, letter: str, at: Point) -> str:
     return f"{letter}: held-out example{kind}, point {at.row}"
 
 
-def companion(scene: Scene, at: Point) -> tuple[str, Tensor] | None:
+def show_companion(scene: Scene, at: Point) -> tuple[str, Tensor] | None:
     """What is shown beside a point: its reconstruction, or the nearest generated point."""
     if at.reconstruction is not None:
         return "decoded from its posterior mean", at.reconstruction
@@ -232,8 +232,8 @@ def show_points(scene: Scene, points: Mapping[str, Point]) -> None:
     """The points themselves and their companions: pictures, or marks among the data."""
     marks: dict[str, Tensor] = {}
     for letter, at in points.items():
-        beside = companion(scene, at)
-        st.caption(plain(caption(scene, letter, at)))
+        beside = show_companion(scene, at)
+        st.caption(escape_markdown(caption(scene, letter, at)))
         if not scene.image:
             marks[letter] = at.x
             if beside is not None:

@@ -11,12 +11,12 @@ from genlab import runs
 from genlab.data.base import DataMeta
 from genlab.figures.latent import by_class, generated_field, positions
 from genlab.figures.style import GREY
-from genlab.latent.movie import FRAMES, chosen
+from genlab.latent.movie import FRAMES, choose_steps
 from genlab.latent.projections import PROJECTIONS
 from genlab.models.base import GenerativeModel
 from genlab.ui.explore.jobs import result_of
 from genlab.ui.explore.scatter import scatter
-from genlab.ui.explore.scene import Scene, remember, remembered
+from genlab.ui.explore.scene import Scene, remember, remembered_value
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import empty, fragment
 
@@ -42,7 +42,7 @@ class Movie(Tool):
 @fragment()
 def movie_part(scene: Scene) -> None:
     """The film of the map, made when it is asked for."""
-    steps = chosen(runs.open_run(scene.query.run).snapshots(), FRAMES)
+    steps = choose_steps(runs.open_run(scene.query.run).snapshots(), FRAMES)
     if len(steps) < 2:
         empty("There is one snapshot.", "A film needs two at least; train on, or keep more.")
         return
@@ -50,7 +50,7 @@ def movie_part(scene: Scene) -> None:
     values["n"] = min(int(values["n"]), MOST)
     method = PROJECTIONS[scene.query.method].title
     asked = f"{scene.query.key}-{len(steps)}-{steps[-1]}"
-    if remembered("movie") != asked:
+    if remembered_value("movie") != asked:
         words = f"{method} of {values['n']:,} points at {len(steps)} snapshots."
         st.caption(f"{words} A worker makes it; t-SNE and UMAP take a while.")
         if not st.button("Make the film", key="explore.movie", icon=":material/movie:"):

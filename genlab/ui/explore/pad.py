@@ -12,21 +12,21 @@ import torch
 from torch import Tensor
 
 from genlab import latent
+from genlab.browser.op_tracing import NotExportable
 from genlab.data.base import DataMeta
 from genlab.latent import pad
 from genlab.latent.codes import held_out
 from genlab.latent.directions import directions_from, principal, saved_directions, sefa
 from genlab.latent.points import latent_of, point
-from genlab.latent.recording import NotExportable
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
 from genlab.ui.component import component
-from genlab.ui.explore.directions import job_values, titled
+from genlab.ui.explore.bookmarks import list_bookmarks
+from genlab.ui.explore.directions import direction_title, job_values
 from genlab.ui.explore.jobs import result_of
-from genlab.ui.explore.keep import saved
 from genlab.ui.explore.routes import addresses, program_of
-from genlab.ui.explore.scene import Scene, given_z, remember, remembered
+from genlab.ui.explore.scene import Scene, given_z, remember, remembered_value
 from genlab.ui.explore.tools import TOOLS, Tool
-from genlab.ui.messages import empty, fragment, plain, sentence
+from genlab.ui.messages import empty, escape_markdown, fragment, plain_sentence
 
 #: Held-out points behind a decoded point; digits of a coordinate of z, in the page and in the URL.
 POINTS, DIGITS = 600, 4
@@ -49,7 +49,7 @@ class Pad(Tool):
         try:
             program = program_of(query.run, query.step, query.label)
         except NotExportable as error:
-            empty("No pad for this model.", sentence(error))
+            empty("No pad for this model.", plain_sentence(error))
             return
         pad_part(scene, program.version)
 
@@ -69,7 +69,7 @@ def directions(scene: Scene, attributes: bool) -> tuple[dict[str, Array], list[s
     """All directions by name, and the two that a pad shows at first."""
     size = int(scene.model.latent)
     found = _found(scene, scene.query.key, scene.query.label)
-    rows = saved_directions(saved(scene.query.run), size)
+    rows = saved_directions(list_bookmarks(scene.query.run), size)
     found = found | {one.name: one.vector for one in rows}
     if attributes:
         result = result_of("directions", job_values(scene, "logistic"), what="Attributes")
@@ -89,7 +89,7 @@ def wants_attributes() -> bool:
     """Whether the attributes' directions are asked for: they take a worker some seconds."""
     asked = st.toggle(
         "Attributes too",
-        remembered("pad_attributes") == "1",
+        remembered_value("pad_attributes") == "1",
         key="explore.pad.attributes",
         help="Also the directions of classes, factors and principal components of what is "
         "decoded; a worker finds them in some seconds.",
@@ -100,11 +100,11 @@ def wants_attributes() -> bool:
 
 def axis(place: str, word: str, names: list[str], first: str) -> str:
     """The choice of one direction, which the URL keeps."""
-    asked = remembered(word, first)
+    asked = remembered_value(word, first)
     key = f"explore.{word}"
     if st.session_state.get(key) not in names:
         st.session_state[key] = asked if asked in names else first
-    chosen = st.selectbox(place, names, key=key, format_func=titled)
+    chosen = st.selectbox(place, names, key=key, format_func=direction_title)
     remember(**{word: chosen})
     return str(chosen)
 
@@ -112,11 +112,11 @@ def axis(place: str, word: str, names: list[str], first: str) -> str:
 # --- z -------------------------------------------------------------------------------------------
 
 
-def written(z: Tensor) -> str:
+def write_code(z: Tensor) -> str:
     """A code as the URL has it.
 
     Example:
-        >>> written(torch.tensor([0.5, -1.23456]))
+        >>> write_code(torch.tensor([0.5, -1.23456]))
         '0.5,-1.235'
     """
     return ",".join(f"{float(v):.{DIGITS}g}" for v in z)
@@ -147,7 +147,7 @@ class Place:
         self.slot = f"explore.pad.at.{scene.query.run}"
         self.size = int(scene.model.latent)
         if self.slot not in st.session_state:
-            text = remembered("pad_z")
+            text = remembered_value("pad_z")
             given = read(text, self.size) if text else None
             if text and given is None:
                 st.caption("The z of the address is not one of this model; the pad starts anew.")
@@ -239,7 +239,7 @@ def pad_data(scene: Scene, place: Place, vectors: Mapping[str, Array]) -> dict[s
         "n": place.n,
         "z": [float(f"{v:.{DIGITS}g}") for v in z],
         "u": uv[0].tolist(),
-        "names": [titled(name) for name in vectors],
+        "names": [direction_title(name) for name in vectors],
         "span": [pad.span(reach @ w, float(z @ w)) for w in uv],
         "dots": (shown @ uv.T).round(3).tolist(),
     }
@@ -279,8 +279,8 @@ def pad_part(scene: Scene, version: str) -> None:
         key=key, data=data, default={"at": None}, on_at_change=lambda: None
     )
     if place.n > 0:
-        remember(pad_z=written(place.z))
-    numbers(scene, place.z, vectors)
+        remember(pad_z=write_code(place.z))
+    write_position(scene, place.z, vectors)
 
 
 def cosine(a: Array, b: Array) -> float:
@@ -288,10 +288,10 @@ def cosine(a: Array, b: Array) -> float:
     return float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-300))
 
 
-def numbers(scene: Scene, z: Tensor, vectors: Mapping[str, Array]) -> None:
+def write_position(scene: Scene, z: Tensor, vectors: Mapping[str, Array]) -> None:
     """z where it was let go: along the two directions, and how likely it is."""
     at = ", ".join(
-        f"{titled(name)} = {float(z.double().numpy() @ (v / np.linalg.norm(v))):.3g}"
+        f"{direction_title(name)} = {float(z.double().numpy() @ (v / np.linalg.norm(v))):.3g}"
         for name, v in vectors.items()
     )
     log_p = pad.log_prior(scene.model, z)
@@ -300,7 +300,7 @@ def numbers(scene: Scene, z: Tensor, vectors: Mapping[str, Array]) -> None:
         if math.isfinite(log_p)
         else "outside of the support of p(z)"
     )
-    st.caption(plain(f"Let go at {at} · |z| = {float(z.norm()):.3g} · {likely}"))
+    st.caption(escape_markdown(f"Let go at {at} · |z| = {float(z.norm()):.3g} · {likely}"))
     with st.expander("z in full"):
         # No code block: the page would load a highlighter for it, and draw the map later.
-        st.text(written(z))
+        st.text(write_code(z))

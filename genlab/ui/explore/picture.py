@@ -11,25 +11,25 @@ import torch
 from torch import Tensor
 
 from genlab import latent
-from genlab.data import uploads
+from genlab.core.errors import DataError
+from genlab.core.random import scope
+from genlab.data import image_uploads
 from genlab.data.base import DataMeta
-from genlab.errors import DataError
-from genlab.evaluate.common import settled
 from genlab.figures.tables import lines_figure
 from genlab.latent import encoder as learned
 from genlab.latent.codes import held_out
 from genlab.latent.inversion import EVERY, peak, psnr
-from genlab.latent.neighbours import Space, nearest, space, spaces, standing
+from genlab.latent.neighbours import Space, nearest, share_nearer_than_training, space, spaces
 from genlab.models.base import GenerativeModel, HasCodebook, HasDecoder, HasEncoder
-from genlab.random import scope
+from genlab.probes.common import frozen_batchnorm
 from genlab.ui import pictures
 from genlab.ui.explore.draw import canvas
-from genlab.ui.explore.encoder import wish
+from genlab.ui.explore.embed_point import place_button
+from genlab.ui.explore.encoder import encoder_request
 from genlab.ui.explore.jobs import result_of
-from genlab.ui.explore.place import place_button
-from genlab.ui.explore.scene import Scene, choice, remember, remembered
+from genlab.ui.explore.scene import Scene, choice, remember, remembered_value
 from genlab.ui.explore.tools import TOOLS, Tool
-from genlab.ui.messages import empty, fragment, plain, sentence
+from genlab.ui.messages import empty, escape_markdown, fragment, plain_sentence
 
 NEAREST, SAMPLES = 6, 500
 PARTS = {"own": "Your picture", "encoder": "Learned encoder", "memory": "Did it memorise?"}
@@ -63,15 +63,15 @@ class YourPicture(Tool):
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def manner_of(_scene: Scene, run: str) -> uploads.Manner:  # noqa: ARG001 - the key
+def manner_of(_scene: Scene, run: str) -> image_uploads.Manner:  # noqa: ARG001 - the key
     """How the data of a scene stand on their ground."""
-    return uploads.manner(_scene.data)
+    return image_uploads.background_style(_scene.data)
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
 def space_of(_model: Any, _data: Any, name: Any, *key: Any) -> tuple[Space, Tensor]:  # noqa: ARG001
     """The examples in a space, and how far held-out ones lie from the training set."""
-    with scope(0, "picture", "reference"), settled(_model, _data):
+    with scope(0, "picture", "reference"), frozen_batchnorm(_model, _data):
         at = space(_model, _data, name)
     return at, nearest(at.held[:500], at.train)[0][:, 0]
 
@@ -82,11 +82,11 @@ def own_part(scene: Scene) -> None:
     model = scene.model
     left, right = st.columns([2, 3], gap="large")
     with left:
-        x = picture(scene) if scene.image else entered(scene)
+        x = picture(scene) if scene.image else enter_point(scene)
     if x is None:
         return
     with right:
-        found = coded(scene, model, x)
+        found = encode_picture(scene, model, x)
     if found is None:
         return
     z, back = found
@@ -97,15 +97,15 @@ def own_part(scene: Scene) -> None:
             key="explore.picture.send",
             help="“A z of your own” starts there; it is kept in the URL.",
         ):
-            numbers = [round(float(v), 3) for v in z]
-            st.session_state["explore.z"] = ("given", tuple(numbers))
-            remember(z=" ".join(map(str, numbers)))
+            write_point = [round(float(v), 3) for v in z]
+            st.session_state["explore.z"] = ("given", tuple(write_point))
+            remember(z=" ".join(map(str, write_point)))
             st.toast("The other tools start at this z now.", icon=":material/check:")
         place_button(scene, x, "your picture")
     neighbours_part(scene, model, x, back)
 
 
-def entered(scene: Scene) -> Tensor | None:
+def enter_point(scene: Scene) -> Tensor | None:
     """A point of the data space, by numbers."""
     if scene.data.meta.dim > 8:
         empty("These points have too many entries to be typed.", "Look at the other parts.")
@@ -113,16 +113,16 @@ def entered(scene: Scene) -> Tensor | None:
     meta = scene.data.meta
     first = meta.original(held_out(scene.data).x[0]).flatten()
     columns = st.columns(min(4, len(first)))
-    numbers = [
+    write_point = [
         columns[k % len(columns)].number_input(
-            plain(meta.axes[k]) if meta.axes else f"x[{k}]",
+            escape_markdown(meta.axes[k]) if meta.axes else f"x[{k}]",
             value=round(float(v), 2),
             step=0.1,
             key=f"explore.picture.x{k}",
         )
         for k, v in enumerate(first)
     ]
-    return meta.standardised(torch.tensor(numbers, dtype=torch.float32)).view(meta.shape)
+    return meta.standardised(torch.tensor(write_point, dtype=torch.float32)).view(meta.shape)
 
 
 def picture(scene: Scene) -> Tensor | None:
@@ -138,7 +138,7 @@ def picture(scene: Scene) -> Tensor | None:
             x = split.x[number % len(split)].float()
         else:
             z = latent.prior_sample(scene.model, 1, scene.query.seed + 7919 * (number + 1))
-            x = latent.decoded(scene.model, z)[0]
+            x = latent.decode_mean(scene.model, z)[0]
         pictures.image(x[None].numpy(), height=140, caption="as the model sees it")
         return x
     manner = manner_of(scene, scene.query.run)
@@ -146,35 +146,39 @@ def picture(scene: Scene) -> Tensor | None:
         sent = sent_picture(source, meta, manner)
         if sent is None:
             return None
-        seen = prepared(sent, meta, manner)
+        seen = prepare_picture(sent, meta, manner)
     except DataError as error:
-        st.error(sentence(error), icon=":material/block:")
+        st.error(plain_sentence(error), icon=":material/block:")
         return None
     with st.container(horizontal=True):
         shown = np.rint(255 * sent.pixels).astype(np.uint8)
         st.image(shown, width=140, caption=f"as sent, {sent.size[0]:,} × {sent.size[1]:,}")
         pictures.image(seen.x[None].numpy(), height=140, caption="as the model sees it")
-    st.caption(plain(" ".join(seen.notes)))
+    st.caption(escape_markdown(" ".join(seen.notes)))
     return seen.x
 
 
-def sent_picture(source: str, meta: DataMeta, manner: uploads.Manner) -> uploads.Picture | None:
+def sent_picture(
+    source: str, meta: DataMeta, manner: image_uploads.Manner
+) -> image_uploads.Picture | None:
     """What was uploaded or drawn, read with care; None while there is nothing."""
     if source == "draw":
         drawing = canvas(meta, manner.ground, key="explore.picture.canvas")
-        return None if drawing is None else uploads.drawn(drawing)
+        return None if drawing is None else image_uploads.read_drawing(drawing)
     file = st.file_uploader(
         "A picture (PNG or JPEG)",
         type=["png", "jpg", "jpeg"],
-        max_upload_size=uploads.BYTES // 2**20,
+        max_upload_size=image_uploads.BYTES // 2**20,
         key="explore.picture.file",
         help="It is kept in memory while this page is open, and stored nowhere; what it is "
         "reconstructed from, its pixels as the model sees them, is kept with the result.",
     )
-    return None if file is None else uploads.read(file.getvalue())
+    return None if file is None else image_uploads.read(file.getvalue())
 
 
-def prepared(sent: uploads.Picture, meta: DataMeta, manner: uploads.Manner) -> uploads.Seen:
+def prepare_picture(
+    sent: image_uploads.Picture, meta: DataMeta, manner: image_uploads.Manner
+) -> image_uploads.Seen:
     """A picture at the model's size, with the choices of how."""
     how = {"auto": None, "no": False, "yes": True}
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -192,10 +196,10 @@ def prepared(sent: uploads.Picture, meta: DataMeta, manner: uploads.Manner) -> u
         centre = manner.ink and st.checkbox(
             "Cut out and centre the strokes", True, key="explore.picture.centre"
         )
-    return uploads.fitted(sent, meta, manner, invert=how[invert], centre=centre)
+    return image_uploads.fit_to_model(sent, meta, manner, invert=how[invert], centre=centre)
 
 
-def coded(scene: Scene, model: Any, x: Tensor) -> tuple[Tensor, Tensor] | None:
+def encode_picture(scene: Scene, model: Any, x: Tensor) -> tuple[Tensor, Tensor] | None:
     """A code of the example and what it decodes to, by the way that was chosen."""
     ways = {}
     if isinstance(model, HasEncoder):
@@ -207,7 +211,7 @@ def coded(scene: Scene, model: Any, x: Tensor) -> tuple[Tensor, Tensor] | None:
     if way == "encode":
         with torch.no_grad():
             z = model.encode(x[None]).mean[0]
-        back = latent.decoded(model, z[None])[0]
+        back = latent.decode_mean(model, z[None])[0]
         show_pair(scene, x, back, float(psnr(x[None], back[None], range_)[0]), range_)
         st.caption(
             "Reconstructed from the mean of q(z given x)"
@@ -248,7 +252,7 @@ def show_pair(scene: Scene, x: Tensor, back: Tensor, db: float, range_: float) -
             torch.stack([x, back]).numpy(), columns=2, height=140, caption="seen, reconstructed"
         )
     else:
-        st.code("x    = " + numbers(x) + "\nG(z) = " + numbers(back), language=None)
+        st.code("x    = " + write_point(x) + "\nG(z) = " + write_point(back), language=None)
     st.metric(
         "PSNR",
         f"{min(db, 120.0):.1f} dB",
@@ -256,7 +260,7 @@ def show_pair(scene: Scene, x: Tensor, back: Tensor, db: float, range_: float) -
     )
 
 
-def numbers(x: Tensor) -> str:
+def write_point(x: Tensor) -> str:
     """A point in a line."""
     return ", ".join(f"{float(v):.3f}" for v in x.flatten())
 
@@ -299,10 +303,14 @@ def neighbours_part(scene: Scene, model: Any, x: Tensor, back: Tensor) -> None:
             isinstance(model, learned.Encoded),
         )
         at, held = space_of(model, scene.data, name, *key)
-        with scope(0, "picture", "reference"), settled(model, scene.data), torch.no_grad():
+        with (
+            scope(0, "picture", "reference"),
+            frozen_batchnorm(model, scene.data),
+            torch.no_grad(),
+        ):
             both = at.of(torch.stack([x, back]))
         distance, rows = nearest(both, at.train, min(NEAREST, len(at.train)))
-        place = [standing(float(d), held) for d in distance[:, 0]]
+        place = [share_nearer_than_training(float(d), held) for d in distance[:, 0]]
         words = (
             f"In {SPACES[name]} ({at.words}): nearest at {float(distance[0, 0]):.3g} from what "
             f"was seen, {float(distance[1, 0]):.3g} from the reconstruction; {place[0]:.0%} and "
@@ -327,7 +335,7 @@ def neighbours_part(scene: Scene, model: Any, x: Tensor, back: Tensor) -> None:
 
 def encoder_part(scene: Scene) -> None:
     """An encoder for a model without one, learned with the generator frozen."""
-    asked = remembered("encoder") == "1"
+    asked = remembered_value("encoder") == "1"
     if not asked:
         empty(
             "This model has no encoder: from a picture no way leads to its code.",
@@ -339,10 +347,10 @@ def encoder_part(scene: Scene) -> None:
         ):
             return
         remember(encoder="1")
-    found = result_of("encoder", wish(scene), what="The encoder")
+    found = result_of("encoder", encoder_request(scene), what="The encoder")
     if found is None:
         return
-    n, both = int(found["n"]), learned.stored(found, scene.model)
+    n, both = int(found["n"]), learned.load_learned_encoder(found, scene.model)
     one, two, three = st.columns(3)
     one.metric(
         "R² of the codes",
@@ -363,7 +371,7 @@ def encoder_part(scene: Scene) -> None:
     model = learned.with_encoder(scene.model, both)
     x = held_out(scene.data).x[:12].float()
     with torch.no_grad():
-        back = latent.decoded(model, model.encode(x).mean)
+        back = latent.decode_mean(model, model.encode(x).mean)
     if scene.image:
         page = torch.cat([x, back]).numpy()
         pictures.image(page, columns=12, height=56, caption="held-out, and below it G(E(x))")

@@ -8,18 +8,18 @@ import numpy as np
 import streamlit as st
 
 from genlab import runs
+from genlab.core.errors import GenlabError
+from genlab.core.tables import ALGORITHMS
 from genlab.data.base import DataMeta
-from genlab.errors import GenlabError
-from genlab.evaluate.predictive import checks
 from genlab.figures.posterior import Density, pair_figure
+from genlab.metrics.predictive import checks
 from genlab.models.base import GenerativeModel
 from genlab.models.bayesian import HasDraws, Truth
-from genlab.registry import ALGORITHMS
 from genlab.ui import pictures
 from genlab.ui.cards import name as named
-from genlab.ui.explore.scene import Scene, model_at, remember, remembered
+from genlab.ui.explore.scene import Scene, model_at, remember, remembered_value
 from genlab.ui.explore.tools import TOOLS, Tool
-from genlab.ui.messages import fragment, plain
+from genlab.ui.messages import escape_markdown, fragment
 
 #: Draws of each run that are shown; tables drawn anew for the check; numbers of θ in the table.
 SHOWN, TABLES, LISTED = 800, 200, 40
@@ -41,7 +41,7 @@ class Posterior(Tool):
         posterior_part(scene)
 
 
-def others(scene: Scene) -> dict[str, str]:
+def other_runs(scene: Scene) -> dict[str, str]:
     """Runs of the same model on the same data, run -> title: those of another algorithm first."""
     mine = runs.open_run(scene.query.run).spec
     found = []
@@ -95,7 +95,7 @@ def exact_density(truth: Truth | None, names: tuple[str, str]) -> Density | None
 
 def one_of(label: str, word: str, options: list[str], first: str, **more: Any) -> str:
     """A choice that the URL keeps."""
-    asked = remembered(word, first)
+    asked = remembered_value(word, first)
     place = options.index(asked if asked in options else first)
     chosen = str(st.selectbox(label, options, place, key=f"explore.posterior.{word}", **more))
     remember(**{word: chosen})
@@ -114,7 +114,7 @@ def posterior_part(scene: Scene) -> None:
     with middle:
         rest = [name for name in names if name != x] or names
         y = one_of("Up", "par_y", rest, rest[0])
-    beside = others(scene)
+    beside = other_runs(scene)
     with right:
         # An algorithm of another kind is the referee that one asks for first.
         referee = one_of(
@@ -141,7 +141,7 @@ def posterior_part(scene: Scene) -> None:
         else "the exact density of these two is not known"
     )
     counts = ", ".join(f"{len(p):,} draws of {who}" for who, p in pairs.items())
-    st.caption(plain(f"{counts}; {lines}."))
+    st.caption(escape_markdown(f"{counts}; {lines}."))
     table_part(scene, draws)
     check_part(scene)
 
@@ -192,7 +192,7 @@ def check_part(scene: Scene) -> None:
         + "."
     )
     st.caption(
-        plain(
+        escape_markdown(
             f"{verdict} p: the share of {TABLES} predicted tables in which the statistic is at "
             "least as large (Monte Carlo); near 0 or 1 the model misses it."
         )

@@ -11,10 +11,17 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from genlab import runs
-from genlab.latent.export import Program, export
+from genlab.browser.decoder_program import Program, export
 from genlab.models.labels import held_at_class
 from genlab.ui.explore.scatter import sprite_sheet
-from genlab.ui.routes import FOREVER, answer, guarded, refused, run_of, whole
+from genlab.ui.routes import (
+    FOREVER,
+    cached_response,
+    error_response,
+    guard_route,
+    parse_count,
+    run_of,
+)
 
 KINDS = {"json": "application/json", "bin": "application/octet-stream"}
 
@@ -43,17 +50,19 @@ def addresses(run: str, step: int, label: str | None, version: str) -> dict[str,
     return {"program": f"{name}.json?{asked}", "weights": f"{name}.bin?{asked}"}
 
 
-@guarded
+@guard_route
 def decoder(request: Request) -> Response:
     """The program (``json``) or its numbers (``bin``)."""
     run, form = run_of(request), request.path_params["form"]
-    step = whole(request.path_params["step"])
+    step = parse_count(request.path_params["step"])
     if step is None or form not in KINDS:
-        return refused(404, "There is no such decoder.")
+        return error_response(404, "There is no such decoder.")
     found = program_of(run, step, request.query_params.get("label"))
     body = found.text if form == "json" else found.weights
     current = request.query_params.get("v") == found.version
-    return answer(request, body, kind=KINDS[form], cache=FOREVER if current else "no-cache")
+    return cached_response(
+        request, body, kind=KINDS[form], cache=FOREVER if current else "no-cache"
+    )
 
 
 ROUTES: list[BaseRoute] = [

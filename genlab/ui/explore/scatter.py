@@ -21,7 +21,7 @@ from genlab.latent.points import codes_from
 from genlab.models.labels import held_at_class
 from genlab.runs.files import png, sheet
 from genlab.ui.component import component
-from genlab.ui.routes import FOREVER, answer, guarded, refused
+from genlab.ui.routes import FOREVER, cached_response, error_response, guard_route
 
 KEY = re.compile(r"[0-9a-f]{8,64}")
 #: Pixels of a sheet at most; above it each picture is made smaller.
@@ -29,7 +29,7 @@ PIXELS = 10_000_000
 
 
 def scatter(data: Mapping[str, Any], key: str) -> None:
-    """Draw a map; what the hand did there is in the state of the session, see :func:`told`.
+    """Draw a map; what the hand did there is in the state of the session, see :func:`read_selection`.
 
     Args:
         data: of :func:`genlab.figures.latent.map_data`.
@@ -44,7 +44,7 @@ def scatter(data: Mapping[str, Any], key: str) -> None:
     )
 
 
-def told(key: str) -> tuple[list[dict[str, Any]], list[int] | None]:
+def read_selection(key: str) -> tuple[list[dict[str, Any]], list[int] | None]:
     """What the hand did on a map so far, known before the map is drawn.
 
     Returns:
@@ -99,11 +99,11 @@ def _sheet(job: str, created: float) -> bytes:  # noqa: ARG001 - part of the key
         return sheet_of(examples(held_at_class(model, None), view.data(), codes))
 
 
-@guarded
+@guard_route
 def sprite_sheet(request: Request) -> Response:
     """The pictures of the points of a map, in the order of its rows."""
     key = request.path_params["job"]
     row = runs.job(key) if KEY.fullmatch(key) else None
     if row is None or row.kind != "project" or row.status != "done":
-        return refused(404, "There is no such map.")
-    return answer(request, _sheet(key, row.created), kind="image/png", cache=FOREVER)
+        return error_response(404, "There is no such map.")
+    return cached_response(request, _sheet(key, row.created), kind="image/png", cache=FOREVER)

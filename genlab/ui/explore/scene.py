@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from genlab import latent, runs
-from genlab.errors import RunNotFound
+from genlab.core.errors import RunNotFound
 from genlab.figures.data import points_figure, points_info
 from genlab.figures.latent import by_class, generated_field, positions
 from genlab.figures.style import GREY
@@ -25,9 +25,9 @@ from genlab.models.base import HasCritic, HasDecoder, HasEncoder, HasLabels
 from genlab.models.labels import held_at_class
 from genlab.ui import pictures, state
 from genlab.ui.cards import name
-from genlab.ui.explore.jobs import finished
+from genlab.ui.explore.jobs import finished_result
 from genlab.ui.explore.scatter import scatter
-from genlab.ui.messages import fragment, plain
+from genlab.ui.messages import escape_markdown, fragment
 
 REFERENCE = re.compile(r"(shipped:)?[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 SIZES = (200, 500, 1000, 2000, 5000, 10_000)
@@ -92,7 +92,7 @@ def pick_run() -> Any | None:
     """
     rows = [row for row in runs.store().runs() if row.status != "queued"]
     titles = {row.id: f"{name(row)} · {row.id} · {row.status}" for row in rows}
-    titles |= {view.id: f"{name(view.row)} · trained already" for view in runs.shipped()}
+    titles |= {view.id: f"{name(view.row)} · trained already" for view in runs.list_shipped()}
     wanted = st.query_params.get("run")
     if wanted is not None and not REFERENCE.fullmatch(wanted):
         raise RunNotFound(f"There is no run {wanted!r}. Choose one on Start.")
@@ -115,7 +115,7 @@ def _first_with_snapshot(options: list[str]) -> str:
     return options[0]
 
 
-def subjects(model: type) -> tuple[tuple[str, ...], str]:
+def map_subjects(model: type) -> tuple[tuple[str, ...], str]:
     """What of a model can be mapped, and what is mapped at first."""
     if not issubclass(model, HasDecoder):
         return ("data",), "data"
@@ -125,7 +125,7 @@ def subjects(model: type) -> tuple[tuple[str, ...], str]:
 
 def controls(view: Any, steps: tuple[int, ...], model: type) -> Query:
     """The widgets above the map; what they show is in the URL."""
-    subjects_, first = subjects(model)
+    subjects_, first = map_subjects(model)
     wrong: list[str | None] = []
 
     def asked(param: str, allowed: Any, default: Any) -> Any:
@@ -138,7 +138,7 @@ def controls(view: Any, steps: tuple[int, ...], model: type) -> Query:
     dims0 = asked("dims", DIMS, 2)
     what0 = asked("what", subjects_, first)
     n0 = asked("n", SIZES, 500)
-    seed0, why = state.number("seed", 0, 0, 2**31 - 1)
+    seed0, why = state.url_number("seed", 0, 0, 2**31 - 1)
     wrong.append(why)
     classes = known_classes(view, model)
     label0 = asked("label", classes, None) if classes else None
@@ -202,7 +202,7 @@ def controls(view: Any, steps: tuple[int, ...], model: type) -> Query:
     query = Query(view.id, int(step), str(method), int(n), int(seed), str(what), label, int(dims))
     problems = [text for text in wrong if text]
     for text in problems:
-        st.error(plain(text), icon=":material/error:")
+        st.error(escape_markdown(text), icon=":material/error:")
     state.settle("explore", asdict(query), " ".join(problems) or None, with_picks)
     return query
 
@@ -233,7 +233,7 @@ def remember(**values: Any) -> None:
             st.query_params[f"t.{word}"] = str(value)
 
 
-def remembered(word: str, default: str = "") -> str:
+def remembered_value(word: str, default: str = "") -> str:
     """A value of a tool from the URL."""
     key = f"explore.t.{word}"
     # The address that the page sends may be older than what was taken away from it.
@@ -243,7 +243,7 @@ def remembered(word: str, default: str = "") -> str:
 
 def choice(word: str, titles: Mapping[str, str], first: str, *, label: str = "") -> str:
     """One of a few, which the URL keeps as ``t.<word>``; the label is shown where there is one."""
-    key, asked = f"explore.choice.{word}", remembered(word, first)
+    key, asked = f"explore.choice.{word}", remembered_value(word, first)
     if st.session_state.get(key) not in titles:
         st.session_state[key] = asked if asked in titles else first
     chosen = st.segmented_control(
@@ -261,14 +261,14 @@ def choice(word: str, titles: Mapping[str, str], first: str, *, label: str = "")
 def given_z(size: int, word: str = "z") -> Tensor | None:
     """The z that the URL keeps, for all tools as ``t.z``, (size,); None where there is none."""
     try:
-        found = [float(number) for number in remembered(word).split()]
+        found = [float(number) for number in remembered_value(word).split()]
     except ValueError:
         return None
     sound = len(found) == size and all(math.isfinite(v) for v in found)
     return torch.tensor(found) if sound else None
 
 
-def scene(view: Any, query: Query) -> Scene | None:
+def load_scene(view: Any, query: Query) -> Scene | None:
     """The map of a query: at once if it is there already, else None, with its progress shown."""
     # A failed wish made again is tried again: only the button may do that.
     slot = f"explore.job.{query.key}"
@@ -278,7 +278,7 @@ def scene(view: Any, query: Query) -> Scene | None:
         job = runs.submit_job("project", query.mapped)
         st.session_state[slot] = job.key
     if job.status == "failed":
-        st.error(f"{FAILED}: {plain(job.message)}", icon=":material/error:")
+        st.error(f"{FAILED}: {escape_markdown(job.message)}", icon=":material/error:")
         if st.button("Try again", key="explore.again", icon=":material/replay:"):
             del st.session_state[slot]
             st.rerun()
@@ -286,16 +286,16 @@ def scene(view: Any, query: Query) -> Scene | None:
     if job.status != "done":
         fragment(run_every=0.4)(_waiting)(job.key, view.data().meta.classes)
         return None
-    result = finished(job)
+    result = finished_result(job)
     model = held_at_class(model_at(view.id, query.step, view.row.created), query.label)
     codes = codes_from(result, latent.space(model))
     return Scene(query, model, view.data(), codes, result, job.key)
 
 
-def make_again(scene: Scene) -> None:
+def make_again(load_scene: Scene) -> None:
     """Forget the map, so that the next look has it made anew."""
-    runs.forget_result(scene.job)
-    st.session_state.pop(f"explore.job.{scene.query.key}", None)
+    runs.forget_result(load_scene.job)
+    st.session_state.pop(f"explore.job.{load_scene.query.key}", None)
     st.rerun()
 
 
@@ -305,7 +305,7 @@ def _waiting(key: str, classes: tuple[str, ...]) -> None:
         st.rerun()
     done = job.progress if job else 0.0
     text = (job.message if job else "") or "waits for a worker"
-    st.progress(min(1.0, done), text=f"The map is being made: {plain(text)}")
+    st.progress(min(1.0, done), text=f"The map is being made: {escape_markdown(text)}")
     shown = runs.job_so_far(key)
     if shown is None:
         return
@@ -326,7 +326,7 @@ def _waiting(key: str, classes: tuple[str, ...]) -> None:
 
 
 def among_data(
-    scene: Scene,
+    load_scene: Scene,
     key: str,
     *,
     marks: Mapping[str, Tensor] | None = None,
@@ -336,9 +336,9 @@ def among_data(
 
     Of more than two columns the first two are drawn, and a table has all of the marks' values.
     """
-    meta = scene.data.meta
+    meta = load_scene.data.meta
     info = points_info(
-        meta.original(held_out(scene.data).x[:600]).numpy(),
+        meta.original(held_out(load_scene.data).x[:600]).numpy(),
         marks={name: meta.original(x).numpy() for name, x in (marks or {}).items()},
         paths={name: meta.original(x).numpy() for name, x in (paths or {}).items()},
         columns=meta.axes[:2],

@@ -7,11 +7,11 @@ from typing import ClassVar
 
 import streamlit as st
 
+from genlab.core.registry import Registry
 from genlab.data.base import DataMeta
 from genlab.models.base import GenerativeModel
-from genlab.registry import Registry
 from genlab.ui import state
-from genlab.ui.explore.encoder import equipped
+from genlab.ui.explore.encoder import with_learned_encoder
 from genlab.ui.explore.scene import Scene
 
 
@@ -38,7 +38,7 @@ TOOLS: Registry[type[Tool]] = Registry("tool", "genlab.ui.explore")
 
 def tools_part(scene: Scene) -> None:
     """The choice of a tool, which the URL keeps, and the tool."""
-    scene = equipped(scene)
+    scene = with_learned_encoder(scene)
     fitting = [row for row in TOOLS.rows() if row.value.fits(type(scene.model), scene.data.meta)]
     if not fitting:
         return
@@ -58,6 +58,6 @@ def tools_part(scene: Scene) -> None:
         required=True,
         label_visibility="collapsed",
     )
-    if not state.problem("explore"):
+    if not state.url_problem("explore"):
         st.query_params["tool"] = str(chosen)
     TOOLS[str(chosen)]().draw(scene)

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from genlab import latent
+from genlab.core.options import parse_int
 from genlab.data.base import DataMeta
-from genlab.latent.film import FORMS, to_and_fro
 from genlab.latent.geodesic import curve_length
 from genlab.latent.pad import start
 from genlab.latent.points import latent_of, point
 from genlab.latent.travel import sheet, traversal, usage, walk
+from genlab.latent.video import FORMS, to_and_fro
 from genlab.models.base import GenerativeModel, HasDecoder
-from genlab.spec import whole
 from genlab.ui import pictures
 from genlab.ui.explore.jobs import result_of
 from genlab.ui.explore.scene import (
@@ -27,7 +27,7 @@ from genlab.ui.explore.scene import (
     choice,
     given_z,
     remember,
-    remembered,
+    remembered_value,
 )
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import empty, fragment
@@ -93,7 +93,7 @@ def bases(scene: Scene) -> dict[str, Tensor]:
 def base_of(scene: Scene) -> tuple[Tensor, str]:
     """Where a journey starts, as it was chosen; the first there is where nothing was."""
     found = bases(scene)
-    asked = remembered("base")
+    asked = remembered_value("base")
     name = asked if asked in found else next(iter(found))
     return found[name], name
 
@@ -144,8 +144,8 @@ def sheet_part(scene: Scene) -> None:
     columns = st.columns(2)
     picks = []
     for column, word, first in zip(columns, ("across", "up"), use.order[:2], strict=True):
-        asked = remembered(word, str(first))
-        found = whole(asked, 0, size - 1)
+        asked = remembered_value(word, str(first))
+        found = parse_int(asked, 0, size - 1)
         start = first if found is None else found
         picks.append(
             column.number_input(
@@ -199,8 +199,8 @@ def ab_part(scene: Scene) -> None:
         ways["geodesic"] = torch.from_numpy(taut["z"])
     made = {}
     for name, z in ways.items():
-        made[name] = latent.decoded(scene.model, z)
-        length = curve_length(lambda code: latent.decoded(scene.model, code), z)
+        made[name] = latent.decode_mean(scene.model, z)
+        length = curve_length(lambda code: latent.decode_mean(scene.model, code), z)
         words = f"{name}: length {length:.4g} in data units, decoded"
         if scene.image:
             pictures.image(made[name][::2].numpy(), columns=9, height=72, caption=words)
@@ -210,7 +210,7 @@ def ab_part(scene: Scene) -> None:
         among_data(scene, "ways", paths=made)
     else:
         chosen = "geodesic" if "geodesic" in made else "straight"
-        keep(torch.from_numpy(to_and_fro(made[chosen].numpy())), f"{chosen} path")
+        save_film(torch.from_numpy(to_and_fro(made[chosen].numpy())), f"{chosen} path")
     st.caption(
         "The geodesic is the shortest path found in the metric of the decoder; it starts as the "
         "straight line and is never longer. Lengths are of polygons of 64 sides."
@@ -223,18 +223,18 @@ def walk_part(scene: Scene) -> None:
     stride = st.slider("Stride", 0.05, 0.6, 0.2, 0.05, key="explore.travel.stride")
     base, name = base_of(scene)
     z = walk(base, FRAMES, stride, scene.query.seed)
-    x = latent.decoded(scene.model, z)
+    x = latent.decode_mean(scene.model, z)
     if not scene.image:
         among_data(scene, "walk", paths={"walk": x})
     else:
-        keep(x, "random walk")
+        save_film(x, "random walk")
     st.caption(
         f"{FRAMES} steps of an Ornstein-Uhlenbeck walk from {name}, seed {scene.query.seed}: "
         "z ← √(1 − s²) z + s ε keeps N(0, I)."
     )
 
 
-def keep(frames: Tensor, name: str) -> None:
+def save_film(frames: Tensor, name: str) -> None:
     """A film, and the buttons that save it, one for each form."""
     st.image(FORMS["gif"].write(frames.numpy()), caption=name, width=224)
     with st.container(horizontal=True):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from genlab.report.moment import Moment
+from genlab.report.time_cursor import Moment
 from genlab.runs.store import RunRow
 from genlab.ui.component import component
 

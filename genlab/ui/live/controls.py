@@ -10,11 +10,12 @@ from typing import Any
 import streamlit as st
 
 from genlab import runs
-from genlab.errors import GenlabError, RunNotFound, SpecError
-from genlab.registry import ALGORITHMS, DATASETS, MODELS, OBJECTIVES
+from genlab.core.errors import GenlabError, RunNotFound, SpecError
+from genlab.core.options import Option
+from genlab.core.run_spec import KINDS, RunSpec
+from genlab.core.tables import ALGORITHMS, DATASETS, MODELS, OBJECTIVES
 from genlab.runs.store import ACTIVE, RESUMABLE, RunRow
-from genlab.spec import KINDS, Option, RunSpec
-from genlab.ui.messages import fragment, plain, sentence
+from genlab.ui.messages import escape_markdown, fragment, plain_sentence
 
 ADVICE = {
     "diverged": "A loss became infinite or not a number. The last good snapshot is kept and can "
@@ -30,13 +31,13 @@ TABLES = {"data": DATASETS, "model": MODELS, "objective": OBJECTIVES, "algorithm
 PACES = {0.0: "Full speed"} | {rate: f"{rate:g} steps/s" for rate in (5.0, 2.0, 1.0, 0.5)}
 
 
-def advice(row: RunRow) -> None:
+def write_advice(row: RunRow) -> None:
     """Say what happened to a run that did not simply end, and what to do about it."""
     if row.status not in ADVICE:
         return
     text = f"**This run is {row.status}** at step {row.step:,}. {ADVICE[row.status]}"
     if row.message:
-        text += f"\n\n{plain(row.message)}"
+        text += f"\n\n{escape_markdown(row.message)}"
     if row.status == "stopped":
         st.info(text, icon=":material/stop_circle:")
     else:
@@ -48,7 +49,7 @@ def controls(row: RunRow) -> None:
     fragment()(_controls)(row.id)
 
 
-def toggle(run: str) -> None:
+def toggle_pause(run: str) -> None:
     """Pause a run that goes on, let a paused one go on; anything else stays as it is."""
     try:
         status = runs.store().get(run).status
@@ -58,13 +59,13 @@ def toggle(run: str) -> None:
         _request(run, wish)
 
 
-def handles(spec: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[Option, ...]]:
+def adjustable_options(spec: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[Option, ...]]:
     """What of a run can be moved by hand: its players, and the options that may change.
 
     Both are what its algorithm says. A run that this program cannot describe has none.
 
     Example:
-        >>> players, options = handles({"model": "gan", "data": "ring"})
+        >>> players, options = adjustable_options({"model": "gan", "data": "ring"})
         >>> players, [option.name for option in options]
         (('discriminator', 'generator'), ['lr'])
     """
@@ -91,7 +92,7 @@ def _controls(run: str) -> None:
     if wished.get(run, ("", ""))[1] != row.status:
         wished.pop(run, None)
     waiting = run in wished
-    players, options = handles(row.spec)
+    players, options = adjustable_options(row.spec)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         if row.status == "running":
             _wish(row, "pause", "Pause", ":material/pause:", waiting)
@@ -171,7 +172,7 @@ def _change(row: RunRow, option: Option) -> None:
             value = option.parse(text.strip())
         except SpecError as error:
             words = f"{text!r} is not possible; {error.allowed}. The run goes on as before."
-            st.error(plain(words), icon=":material/error:")
+            st.error(escape_markdown(words), icon=":material/error:")
             return
         if _request(row.id, "set", **{option.name: value}):
             st.success(f"{value:g} from the next step on.", icon=":material/check:")
@@ -200,7 +201,7 @@ def _request(run: str, name: str, **values: Any) -> bool:
     try:
         runs.request(run, name, **values)
     except GenlabError as error:
-        st.toast(sentence(error), icon=":material/error:")
+        st.toast(plain_sentence(error), icon=":material/error:")
         return False
     return True
 
@@ -212,7 +213,7 @@ def _act(label: str, icon: str, do: Callable[[], None], *, primary: bool = False
     try:
         do()
     except GenlabError as error:
-        st.toast(sentence(error), icon=":material/error:")
+        st.toast(plain_sentence(error), icon=":material/error:")
         return
     st.rerun()
 
@@ -224,7 +225,9 @@ def facts(spec: Mapping[str, Any]) -> None:
         name = str(spec.get(kind, ""))
         titles[kind] = TABLES[kind].row(name).title if name in TABLES[kind] else name
     st.markdown(
-        " · ".join(f"{kind.capitalize()}: **{plain(title)}**" for kind, title in titles.items())
+        " · ".join(
+            f"{kind.capitalize()}: **{escape_markdown(title)}**" for kind, title in titles.items()
+        )
     )
     rest = {name: value for name, value in spec.items() if name not in KINDS}
     st.table({"option": list(rest), "value": [str(value) for value in rest.values()]})

@@ -10,14 +10,15 @@ from typing import Any
 import streamlit as st
 
 from genlab import runs
-from genlab.errors import GenlabError, RunNotFound, SpecError
-from genlab.registry import OBJECTIVES, objectives_for
+from genlab.core.errors import GenlabError, RunNotFound, SpecError
+from genlab.core.options import Option
+from genlab.core.run_spec import RunSpec, objectives_for
+from genlab.core.tables import OBJECTIVES
 from genlab.runs import forks
 from genlab.runs.store import RunRow
-from genlab.spec import Option, RunSpec
 from genlab.ui import links, state
 from genlab.ui.forms import widget
-from genlab.ui.messages import fragment, plain, sentence
+from genlab.ui.messages import escape_markdown, fragment, plain_sentence
 
 HELP = (
     "Go on from this step as a run of its own, with something changed; both branches are laid "
@@ -31,15 +32,15 @@ def fork(row: RunRow) -> None:
         fragment()(_fork)(row.id)
 
 
-def origin(row: RunRow) -> None:
+def write_origin(row: RunRow) -> None:
     """Say where a run branched off, with the ways there."""
     if not row.parent:
         return
     words = forks.in_words(row.changes) or "nothing changed"
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.markdown(
-            f":material/call_split: Forked from **{plain(row.parent)}** at step "
-            f"{row.parent_step:,}: {plain(words)}."
+            f":material/call_split: Forked from **{escape_markdown(row.parent)}** at step "
+            f"{row.parent_step:,}: {escape_markdown(words)}."
         )
         try:
             parent = runs.open_run(row.parent).row
@@ -65,7 +66,7 @@ def _possible(spec: str) -> dict[str, RunSpec]:
     found = {}
     for objective in objectives_for(before.model):
         try:
-            found[objective] = forks.changed(before, {"objective": objective})
+            found[objective] = forks.change_spec(before, {"objective": objective})
         except SpecError:
             continue
     return found
@@ -82,7 +83,7 @@ def _fork(run: str) -> None:
             view = runs.open_run(run)
             _form(view, view.snapshots())
         except GenlabError as error:
-            st.error(sentence(error), icon=":material/error:")
+            st.error(plain_sentence(error), icon=":material/error:")
 
 
 def _form(view: runs.RunView, steps: tuple[int, ...]) -> None:
@@ -105,7 +106,7 @@ def _form(view: runs.RunView, steps: tuple[int, ...]) -> None:
     at = forks.nearest(view, wanted)
     if wanted is not None and at != wanted:
         st.caption(f"The nearest snapshot kept is that of step {at:,}: the fork begins there.")
-    spec = forks.standing(view, at)
+    spec = forks.current_options(view, at)
     possible = _possible(json.dumps(spec.flat(), sort_keys=True))
     objective = st.selectbox(
         "Objective",
@@ -144,12 +145,12 @@ def _widgets(rows: list[Option], values: Mapping[str, Any], key: str) -> dict[st
 def _begin(view: runs.RunView, at: int, spec: RunSpec, changes: Mapping[str, Any]) -> None:
     """Say what the fork will be, and start it when asked to."""
     try:
-        words = forks.in_words(forks.difference(spec, forks.changed(spec, changes)))
+        words = forks.in_words(forks.difference(spec, forks.change_spec(spec, changes)))
     except SpecError as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(escape_markdown(str(error)), icon=":material/error:")
         return
     if words:
-        st.markdown(f"From step {at:,} on: **{plain(words)}**")
+        st.markdown(f"From step {at:,} on: **{escape_markdown(words)}**")
     else:
         st.caption("Nothing is changed: the fork repeats its parent, bit for bit on a CPU.")
     if not st.button("Fork it", type="primary", icon=":material/call_split:", key="fork.go"):
@@ -157,6 +158,6 @@ def _begin(view: runs.RunView, at: int, spec: RunSpec, changes: Mapping[str, Any
     try:
         made = runs.fork(view.id, at, changes)
     except GenlabError as error:
-        st.error(sentence(error), icon=":material/error:")
+        st.error(plain_sentence(error), icon=":material/error:")
         return
     links.compare([view.id, made])

@@ -7,14 +7,23 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from genlab import runs
-from genlab.evaluate import job as _job  # noqa: F401 - fills the table of jobs
-from genlab.evaluate import referee as _referee  # noqa: F401 - likewise
-from genlab.report import called
-from genlab.report.tables import ASKED, CAUTION, REFEREE, SEED, N, compared, joined, table
+from genlab.metrics import c2st as _referee  # noqa: F401 - likewise
+from genlab.metrics import job as _job  # noqa: F401 - fills the table of jobs
+from genlab.report import run_labels
+from genlab.report.tables import (
+    ASKED,
+    CAUTION,
+    REFEREE,
+    SEED,
+    N,
+    difference_table,
+    merge_results,
+    table,
+)
 from genlab.runs.store import ACTIVE, JobRow, RunRow
 from genlab.ui.cards import name
-from genlab.ui.live.wanted import failed, waiting, wanted
-from genlab.ui.messages import plain
+from genlab.ui.live.pending_jobs import failed, submit_job, waiting
+from genlab.ui.messages import escape_markdown
 
 
 def metrics(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
@@ -43,22 +52,28 @@ def metrics(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
     ended = [row for row in rows if row.status not in ACTIVE]
     for row in rows:
         if row.status in ACTIVE:
-            st.caption(f"{plain(name(row))} is {row.status}: it is evaluated when it has ended.")
+            st.caption(
+                f"{escape_markdown(name(row))} is {row.status}: it is evaluated when it has ended."
+            )
     jobs: dict[str, list[JobRow]] = {}
     steps: dict[str, int] = {}
     for row in ended:
         there = runs.open_run(row.id).snapshots()
         if not there:
-            st.caption(f"{plain(name(row))} has no snapshot, so there is nothing to evaluate.")
+            st.caption(
+                f"{escape_markdown(name(row))} has no snapshot, so there is nothing to evaluate."
+            )
             continue
         steps[row.id] = there[-1] if here == "at the end" else at.get(row.id, there[-1])
-        jobs[row.id] = asked(row.id, steps[row.id], judged=judged)
+        jobs[row.id] = metric_jobs(row.id, steps[row.id], judged=judged)
     every = [job for wishes in jobs.values() for job in wishes]
     waiting([job.key for job in every], "Metrics")
     failed(every, "The metrics")
-    titles = called(rows)
+    titles = run_labels(rows)
     found = {
-        titles[run]: joined([runs.job_result(job.key) for job in wishes if job.status == "done"])
+        titles[run]: merge_results(
+            [runs.job_result(job.key) for job in wishes if job.status == "done"]
+        )
         for run, wishes in jobs.items()
         if any(job.status == "done" for job in wishes)
     }
@@ -67,22 +82,22 @@ def metrics(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
     _table(*table({title: one["metrics"] for title, one in found.items()}))
     when = ", ".join(f"{titles[run]} after step {step:,}" for run, step in steps.items())
     st.caption(
-        plain(f"Up to {N:,} test examples, seed {SEED}; evaluated {here}: {when}. ")
+        escape_markdown(f"Up to {N:,} test examples, seed {SEED}; evaluated {here}: {when}. ")
         + "In brackets a 95 % interval. A number is missing where the model cannot say it."
         + (f" The referee: {REFEREE}" if judged else "")
     )
-    head, body = compared(found)
+    head, body = difference_table(found)
     if body:
         st.markdown("**Differences**")
         _table(head, body)
         st.caption(CAUTION)
 
 
-def asked(run: str, step: int, *, judged: bool) -> list[JobRow]:
+def metric_jobs(run: str, step: int, *, judged: bool) -> list[JobRow]:
     """The jobs whose results the tables hold."""
     values = {"run": run, "step": step, "seed": SEED}
-    jobs = [wanted("evaluate", {**values, **ASKED})]
-    return [*jobs, wanted("referee", values)] if judged else jobs
+    jobs = [submit_job("evaluate", {**values, **ASKED})]
+    return [*jobs, submit_job("referee", values)] if judged else jobs
 
 
 #: Columns of the tables in which runs' titles stand.
@@ -91,7 +106,7 @@ TITLED = {"difference", "what may be said"}
 
 def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> None:
     columns = {
-        title: [plain(line[i]) if title in TITLED else line[i] for line in body]
+        title: [escape_markdown(line[i]) if title in TITLED else line[i] for line in body]
         for i, title in enumerate(head)
     }
-    st.table({plain(title): column for title, column in columns.items()})
+    st.table({escape_markdown(title): column for title, column in columns.items()})

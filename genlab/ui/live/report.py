@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from genlab import runs
-from genlab.report.moment import Moment
+from genlab.report.time_cursor import Moment
 from genlab.runs.store import ACTIVE, RunRow
-from genlab.ui.live.wanted import failed, waiting, wanted
+from genlab.ui.live.pending_jobs import failed, submit_job, waiting
 
 
 def report(rows: Sequence[RunRow], at: Mapping[str, int], moment: Moment) -> None:
@@ -49,7 +49,7 @@ def report(rows: Sequence[RunRow], at: Mapping[str, int], moment: Moment) -> Non
         if not st.button("Make the report", icon=":material/summarize:"):
             return
         st.session_state[slot] = True
-    job = wanted("report", values)
+    job = submit_job("report", values)
     if waiting([job.key], "The report"):
         return
     failed([job], "The report")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from genlab import runs
-from genlab.errors import GenlabError, RunNotFound
-from genlab.runs.findings import Offer, Sentry, offers
+from genlab.core.errors import GenlabError, RunNotFound
+from genlab.runs.findings import Offer, Sentry, remedy_forks
 from genlab.runs.store import ACTIVE, RunRow
 from genlab.sentinel import Finding
 from genlab.ui import links
-from genlab.ui.messages import fragment, plain, sentence
+from genlab.ui.messages import escape_markdown, fragment, plain_sentence
 
 #: Seconds between two looks at a run that goes on.
 EVERY = 3.0
@@ -23,7 +23,7 @@ def _sentry(run: str) -> Sentry:
     return Sentry(run)
 
 
-def watch(row: RunRow) -> None:
+def sentinel_panel(row: RunRow) -> None:
     """The panel of the sentinel; while the run goes on it looks again by itself."""
     fragment(EVERY if row.status in ACTIVE else None)(_panel)(row.id)
 
@@ -39,7 +39,7 @@ def _panel(run: str) -> None:
         _nothing(sentry.watched)
         return
     for number, finding in enumerate(findings):
-        _finding(view, finding, offers(view, finding, findings), first=number == 0)
+        _finding(view, finding, remedy_forks(view, finding, findings), first=number == 0)
 
 
 def _nothing(watched: list[str]) -> None:
@@ -56,8 +56,8 @@ def _finding(view: runs.RunView, finding: Finding, found: list[Offer], *, first:
     with st.expander(
         title, expanded=first, icon=SIGNS[finding.severity], key=f"sentinel.{finding.name}"
     ):
-        st.markdown("\n".join(f"- {plain(line)}" for line in finding.evidence))
-        st.markdown(f"**Likely cause.** {plain(finding.cause)}")
+        st.markdown("\n".join(f"- {escape_markdown(line)}" for line in finding.evidence))
+        st.markdown(f"**Likely cause.** {escape_markdown(finding.cause)}")
         if not found:
             st.caption(
                 "No change of this run's own options is known to help from here; Vary opens them "
@@ -92,6 +92,6 @@ def _fork(run: str, offer: Offer) -> None:
     try:
         made = runs.fork(run, offer.step, offer.changes)
     except GenlabError as error:
-        st.toast(sentence(error), icon=":material/error:")
+        st.toast(plain_sentence(error), icon=":material/error:")
         return
     links.compare([run, made])

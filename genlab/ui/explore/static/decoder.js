@@ -1,4 +1,4 @@
-// A decoder in the page: runs the programs that genlab/latent/export.py writes. All memory is taken once, when
+// A decoder in the page: runs the programs that genlab/browser/decoder_program.py writes. All memory is taken once, when
 // a program is loaded; running it is a walk over closures. Sums are kept in double precision.
 
 // y = x W + b for rows of x; W is (n, m), row by row. Four rows of W at once; those that meet zeros (behind a

@@ -1,0 +1,438 @@
+"""The operations of a program for the page, and how each of torch's is written as them.
+
+Operations that only move numbers (views, transpositions, selections) are applied to a table of
+indices instead, and cost nothing unless the next operation needs the numbers in their new order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from genlab.browser.op_tracing import Call, NotExportable, Ref
+
+#: Constants up to this size stand in the program itself: the code of a label, so that the numbers
+#: of a conditional model are the same for every class.
+INLINE = 128
+
+
+@dataclass
+class Value:
+    """A tensor of the model: the numbers at ``index`` of the value of an operation."""
+
+    op: int
+    index: Tensor
+
+    def moved(self, move: Callable[[Tensor], Tensor]) -> Value:
+        """The same numbers in another order."""
+        return Value(self.op, move(self.index))
+
+
+@dataclass
+class Builder:
+    """The program while it is written."""
+
+    calls: Sequence[Call]
+    inputs: int
+    ops: list[dict[str, Any]] = field(default_factory=list)
+    values: dict[Ref, Value] = field(default_factory=dict)
+    parts: list[bytes] = field(default_factory=list)
+    places: dict[bytes, list[int]] = field(default_factory=dict)
+    words: int = 0
+    laid: dict[tuple[int, bytes, tuple[int, ...]], int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        z = self.add("input", (1, self.inputs))
+        self.values[Ref(-1)] = z
+
+    def add(self, op: str, shape: Sequence[int], **values: Any) -> Value:
+        """A new operation, whose value has this shape."""
+        size = math.prod(shape)
+        self.ops.append({"op": op, "size": size, **values})
+        return Value(len(self.ops) - 1, torch.arange(size).view(*shape))
+
+    def numbers(self, x: Tensor) -> Any:
+        """Where constants stand: inline, or ``[offset, count]`` of the numbers."""
+        if x.is_floating_point():
+            array = np.ascontiguousarray(x.detach().float().numpy()).astype("<f4")
+            if not np.isfinite(array).all():
+                raise NotExportable("some of its numbers are not finite")
+            if array.size <= INLINE:
+                return {"inline": [float(v) for v in array.ravel()]}
+        else:
+            array = np.ascontiguousarray(x.numpy()).astype("<i4")
+        body = array.tobytes()
+        if body not in self.places:
+            self.places[body] = [self.words, array.size]
+            self.parts.append(body)
+            self.words += array.size
+        return {"at": self.places[body]}
+
+    def value(self, leaf: Any, shape: Sequence[int] | None = None) -> Value:
+        """A recorded argument as a value, expanded to a shape."""
+        if isinstance(leaf, Ref):
+            if leaf not in self.values:
+                self.translate(leaf.op)
+            found = self.values[leaf]
+        else:
+            x = torch.as_tensor(leaf)
+            x = (x.float() if shape is None else x.float().expand(*shape)).contiguous()
+            found = self.add("constant", x.shape, w=self.numbers(x))
+        return found if shape is None else found.moved(lambda i: i.expand(*shape))
+
+    def flat(self, value: Value) -> int:
+        """The operation whose value are these numbers in this order."""
+        index = value.index.reshape(-1)
+        size = self.ops[value.op]["size"]
+        if len(index) == size and bool((index == torch.arange(size)).all()):
+            return value.op
+        key = (value.op, index.numpy().tobytes(), tuple(index.shape))
+        if key not in self.laid:
+            self.laid[key] = self.add("gather", index.shape, x=value.op, w=self.numbers(index)).op
+        return self.laid[key]
+
+    def translate(self, number: int) -> None:
+        """Write one recorded operation into the program."""
+        call = self.calls[number]
+        if call.name not in TABLE:
+            raise NotExportable(f"there is no {call.name} among its operations")
+        found = TABLE[call.name](self, *call.args, **call.kwargs)
+        for k, one in enumerate(found if isinstance(found, tuple) else (found,)):
+            self.values[Ref(number, k)] = one
+
+
+# -- the table --------------------------------------------------------------------------------
+
+Row = Callable[..., Any]
+TABLE: dict[str, Row] = {}
+
+
+def row(*names: str) -> Callable[[Row], Row]:
+    """Put a translation into the table under the names of its operations."""
+
+    def put(function: Row) -> Row:
+        TABLE.update({f"aten.{name}": function for name in names})
+        return function
+
+    return put
+
+
+def _same_everywhere(b: Builder, x: Any, op: str, **values: Any) -> Value:
+    """An operation on each number alone: done before the numbers are moved."""
+    value = b.value(x)
+    size = b.ops[value.op]["size"]
+    made = b.add(op, (size,), x=value.op, **values)
+    return Value(made.op, value.index)
+
+
+def _each(op: str) -> Row:
+    return lambda b, x: _same_everywhere(b, x, op)
+
+
+for _name in ("tanh", "sigmoid", "exp", "abs", "neg", "reciprocal", "relu", "log", "sqrt"):
+    row(f"{_name}.default", f"{_name}_.default")(_each(_name))
+
+
+@row("leaky_relu.default", "leaky_relu_.default")
+def _leaky(b: Builder, x: Any, slope: float = 0.01) -> Value:
+    return _same_everywhere(b, x, "leaky", slope=slope)
+
+
+@row("softplus.default")
+def _softplus(b: Builder, x: Any, beta: float = 1.0, threshold: float = 20.0) -> Value:
+    if beta != 1.0 or threshold != 20.0:
+        raise NotExportable("it has a softplus of another steepness")
+    return _same_everywhere(b, x, "softplus")
+
+
+@row("clamp.default", "clamp_min.default")
+def _clamp(b: Builder, x: Any, low: float | None = None, high: float | None = None) -> Value:
+    limits = {"low": low, "high": high}
+    return _same_everywhere(b, x, "clamp", **{k: v for k, v in limits.items() if v is not None})
+
+
+@row("pow.Tensor_Scalar")
+def _power(b: Builder, x: Any, exponent: float) -> Value:
+    if exponent != 2:
+        raise NotExportable(f"it has a power of {exponent}")
+    return _same_everywhere(b, x, "square")
+
+
+@row("lt.Scalar")
+def _less(b: Builder, x: Any, bound: float) -> Value:
+    return _same_everywhere(b, x, "less", bound=bound)
+
+
+def _number(leaf: Any) -> float | None:
+    """A constant that is one number."""
+    if isinstance(leaf, (int, float)):
+        return float(leaf)
+    if isinstance(leaf, Tensor) and leaf.numel() == 1:
+        return float(leaf)
+    return None
+
+
+def _shape(b: Builder, leaf: Any) -> tuple[int, ...]:
+    if isinstance(leaf, Ref):
+        return tuple(b.value(leaf).index.shape)
+    return tuple(torch.as_tensor(leaf).shape)
+
+
+def _pair(op: str) -> Row:
+    """Two numbers to one, with broadcasting."""
+
+    def translate(b: Builder, x: Any, y: Any, alpha: float = 1) -> Value:
+        if alpha != 1:
+            raise NotExportable("it has a weighted sum")
+        shape = torch.broadcast_shapes(_shape(b, x), _shape(b, y))
+        ends = {"x": x, "y": y}
+        for name, leaf in ends.items():
+            number, other = _number(leaf), ends["y" if name == "x" else "x"]
+            if number is not None and isinstance(other, Ref):
+                whole = b.value(other, shape)
+                size = b.ops[whole.op]["size"]
+                there = "y" if name == "x" else "x"
+                made = b.add(op, (size,), **{there: whole.op, f"{name}n": number})
+                return Value(made.op, whole.index)
+        sides = {name: b.flat(b.value(leaf, shape)) for name, leaf in ends.items()}
+        return b.add(op, shape, **sides)
+
+    return translate
+
+
+for _name in ("add", "sub", "mul", "div"):
+    row(f"{_name}.Tensor", f"{_name}.Scalar", f"{_name}_.Tensor")(_pair(_name))
+
+
+@row("rsub.Scalar", "rsub.Tensor")
+def _from(b: Builder, x: Any, y: Any, alpha: float = 1) -> Value:
+    found: Value = _pair("sub")(b, y, x, alpha)
+    return found
+
+
+@row("where.self")
+def _where(b: Builder, condition: Any, x: Any, y: Any) -> Value:
+    shape = torch.broadcast_shapes(*(_shape(b, leaf) for leaf in (condition, x, y)))
+    c, p, q = (b.flat(b.value(leaf, shape)) for leaf in (condition, x, y))
+    return b.add("where", shape, c=c, x=p, y=q)
+
+
+def _moving(move: Callable[..., Tensor]) -> Row:
+    return lambda b, x, *args, **_: b.value(x).moved(lambda index: move(index, *args))
+
+
+for _names, _move in (
+    (("view.default", "_unsafe_view.default", "reshape.default"), torch.reshape),
+    (("permute.default",), torch.permute),
+    (("transpose.int",), torch.transpose),
+    (("t.default",), torch.t),
+    (("unsqueeze.default",), torch.unsqueeze),
+    (("squeeze.dim", "squeeze.default", "squeeze.dims"), torch.squeeze),
+    (("expand.default",), Tensor.expand),
+    (("select.int",), torch.select),
+    (("slice.Tensor",), torch.ops.aten.slice.Tensor),
+    (("clone.default", "detach.default", "alias.default"), torch.clone),
+):
+    row(*_names)(_moving(_move))
+
+
+@row("cat.default")
+def _cat(b: Builder, parts: Sequence[Any], dim: int = 0) -> Value:
+    values = [b.value(part) for part in parts]
+    sources = [b.flat(value) for value in values]
+    starts = np.cumsum([0, *(value.index.numel() for value in values)])
+    joined = b.add("join", (int(starts[-1]),), xs=sources)
+    tables = [
+        torch.arange(int(first), int(first) + value.index.numel()).view(value.index.shape)
+        for first, value in zip(starts[:-1], values, strict=True)
+    ]
+    return Value(joined.op, torch.cat(tables, dim))
+
+
+def _product(b: Builder, x: Value, weight: Tensor, bias: Tensor | None = None) -> Value:
+    """x W + b, (rows, n) by constants (n, m)."""
+    (rows, n), m = x.index.shape, weight.shape[1]
+    values: dict[str, Any] = {"w": b.numbers(weight), "rows": rows, "n": n, "m": m}
+    if bias is not None:
+        values["b"] = b.numbers(bias)
+    return b.add("product", (rows, m), x=b.flat(x), **values)
+
+
+def _constant(leaf: Any) -> Tensor:
+    if isinstance(leaf, Ref):
+        raise NotExportable("it multiplies two tensors that both depend on z")
+    found: Tensor = leaf
+    return found
+
+
+@row("mm.default")
+def _mm(b: Builder, x: Any, y: Any) -> Value:
+    return _product(b, b.value(x), _constant(y))
+
+
+@row("addmm.default")
+def _addmm(b: Builder, bias: Any, x: Any, y: Any) -> Value:
+    weight = _constant(y)
+    return _product(b, b.value(x), weight, _constant(bias).expand(weight.shape[1]))
+
+
+@row("col2im.default")
+def _fold(
+    b: Builder,
+    x: Any,
+    size: Sequence[int],
+    kernel: Sequence[int],
+    dilation: Sequence[int],
+    padding: Sequence[int],
+    stride: Sequence[int],
+) -> Value:
+    return _folded(
+        b, b.value(x).moved(lambda i: i[0].t()), size, kernel, dilation, padding, stride
+    )
+
+
+def _folded(
+    b: Builder,
+    patches: Value,
+    size: Sequence[int],
+    kernel: Sequence[int],
+    dilation: Sequence[int],
+    padding: Sequence[int],
+    stride: Sequence[int],
+    bias: Tensor | None = None,
+) -> Value:
+    """Overlapping patches (places, channels k k) added up, (1, channels, height, width)."""
+    if any(len(set(pair)) != 1 for pair in (kernel, padding, stride)) or set(dilation) != {1}:
+        raise NotExportable("it has a kernel that is not square or has gaps")
+    k = kernel[0]
+    channels = patches.index.shape[1] // k**2
+    values = {"channels": channels, "height": size[0], "width": size[1], "k": k}
+    extra = {} if bias is None else {"b": b.numbers(bias)}
+    return b.add(
+        "fold",
+        (1, channels, *size),
+        x=b.flat(patches),
+        padding=padding[0],
+        stride=stride[0],
+        **values,
+        **extra,
+    )
+
+
+@row("convolution.default")
+def _convolution(
+    b: Builder,
+    x: Any,
+    weight: Any,
+    bias: Any,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    transposed: bool,
+    output_padding: Sequence[int],
+    groups: int,
+) -> Value:
+    w, value = _constant(weight), b.value(x)
+    if groups != 1 or w.dim() != 4 or set(dilation) != {1}:
+        raise NotExportable("it has a convolution with groups or gaps, or not of pictures")
+    sides = [*value.index.shape[2:]]
+    k = w.shape[-1]
+    if transposed:
+        size = [
+            stride[i] * (sides[i] - 1) + k - 2 * padding[i] + output_padding[i] for i in (0, 1)
+        ]
+        pixels = value.moved(lambda i: i[0].flatten(1).t())
+        patches = _product(b, pixels, w.flatten(1))
+        return _folded(b, patches, size, w.shape[2:], dilation, padding, stride, bias)
+    # Patches by a table of indices; -1 is the border.
+    whole = (value.index + 1).double()
+    table = F.unfold(whole, k, padding=tuple(padding), stride=tuple(stride))
+    patches = Value(value.op, table[0].t().long() - 1)
+    patches = Value(b.flat(patches), torch.arange(table.numel()).view(patches.index.shape))
+    size = [(sides[i] + 2 * padding[i] - k) // stride[i] + 1 for i in (0, 1)]
+    made = _product(b, patches, w.flatten(1).t(), bias)
+    return made.moved(lambda i: i.t().reshape(1, len(w), *size))
+
+
+@row("native_batch_norm.default")
+def _batch_norm(
+    b: Builder,
+    x: Any,
+    weight: Any,
+    bias: Any,
+    mean: Any,
+    variance: Any,
+    training: bool,
+    _: float,
+    eps: float,
+) -> Value:
+    if training:
+        raise NotExportable("its batch normalisation looks at the batch")
+    value = b.value(x)
+    one = torch.ones_like(variance)
+    scale = (one if weight is None else weight) / (variance + eps).sqrt()
+    shift = (0 * one if bias is None else bias) - mean * scale
+    inner = math.prod(value.index.shape[2:])
+    return b.add(
+        "affine",
+        value.index.shape,
+        x=b.flat(value),
+        scale=b.numbers(scale),
+        shift=b.numbers(shift),
+        inner=inner,
+    )
+
+
+def _resizing(name: str) -> None:
+    """A linear map of each channel alone: found by what it does to each pixel."""
+    function = getattr(torch.ops.aten, name).default
+
+    def translate(b: Builder, x: Any, *args: Any) -> Value:
+        value = b.value(x)
+        _, channels, height, width = value.index.shape
+        pixels = torch.eye(height * width).view(-1, 1, height, width)
+        answers = function(pixels, *args)
+        size, table = answers.shape[2:], answers.flatten(1).t()
+        taps = int((table != 0).sum(1).max())
+        index = table.abs().topk(taps, dim=1).indices
+        return b.add(
+            "taps",
+            (1, channels, *size),
+            x=b.flat(value),
+            w=b.numbers(table.gather(1, index)),
+            i=b.numbers(index),
+            taps=taps,
+            inner=height * width,
+        )
+
+    row(f"{name}.default")(translate)
+
+
+for _name in ("upsample_bilinear2d", "upsample_nearest2d", "avg_pool2d"):
+    _resizing(_name)
+
+
+@row("argmin.default")
+def _argmin(b: Builder, x: Any, dim: int | None = None, keepdim: bool = False) -> Value:
+    value = b.value(x)
+    if dim not in {-1, value.index.dim() - 1} or keepdim:
+        raise NotExportable("it looks for the least of another axis")
+    return b.add("argmin", value.index.shape[:-1], x=b.flat(value), n=value.index.shape[-1])
+
+
+@row("index.Tensor")
+def _lookup(b: Builder, table: Any, indices: Sequence[Any]) -> Value:
+    rows_ = _constant(table)
+    if len(indices) != 1 or rows_.dim() != 2:
+        raise NotExportable("it looks numbers up in a table of more than two axes")
+    which = b.value(indices[0])
+    width = rows_.shape[1]
+    shape = (*which.index.shape, width)
+    return b.add("lookup", shape, x=b.flat(which), w=b.numbers(rows_), n=width)

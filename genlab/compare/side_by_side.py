@@ -1,0 +1,255 @@
+"""What is laid side by side: samples of the same z, the same real examples, the same paths.
+
+Codes are drawn from the prior by one side stream, so that models of one latent size and one prior
+get the same z; whether they did is read off the codes themselves. Real examples are the first of
+the test split. Between two codes the path is spherical (see :mod:`genlab.latent.paths`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genlab.core.measure import Picture
+from genlab.core.random import scope
+from genlab.core.tables import JOBS
+from genlab.data.base import Dataset, Progress
+from genlab.latent.codes import decode_mean, prior_sample
+from genlab.latent.inversion import invert, peak, psnr
+from genlab.latent.paths import spherical
+from genlab.models.base import GenerativeModel, HasCodebook, HasDecoder, HasEncoder, HasLabels
+from genlab.models.labels import held_at
+from genlab.probes.common import box_of, histogram, points
+
+#: Samples shown: of pictures, of points in the plane, of numbers on the line.
+SHEET, CLOUD, CROWD = 32, 400, 2000
+#: Real examples that are reconstructed: pictures, points; paths, and points along a path.
+PICTURES, DOTS, PATHS, KNOTS, FINE = 8, 12, 3, 8, 40
+#: Steps of Adam for one example where there is no encoder.
+STEPS = 150
+#: The parts in the order in which they are shown.
+TITLES: Mapping[str, str] = {
+    "samples": "Samples",
+    "path_z": "Between the same two z",
+    "reconstructions": "The same real examples, reconstructed",
+    "path_x": "Between the same two real examples",
+}
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What one model shows.
+
+    Args:
+        pictures: by part, in the order of :data:`TITLES`.
+        missing: for the parts without a picture, why.
+        z: codes of the samples, (n, latent); None where there is no decoder.
+        examples: a digest of the real examples.
+        psnr: of the reconstructions in dB, (n,); None where there are none.
+    """
+
+    pictures: Mapping[str, Picture]
+    missing: Mapping[str, str]
+    z: Tensor | None
+    examples: str
+    psnr: Tensor | None
+
+
+def digest(x: Tensor) -> str:
+    """A digest of examples: equal where they are the same.
+
+    Example:
+        >>> digest(torch.zeros(2)) == digest(torch.zeros(2)), len(digest(torch.ones(1)))
+        (True, 16)
+    """
+    return hashlib.blake2b(x.detach().contiguous().numpy().tobytes(), digest_size=8).hexdigest()
+
+
+def real_examples(data: Dataset) -> tuple[Tensor, Tensor | None]:
+    """The real examples and their labels."""
+    n = PICTURES if data.meta.is_image else DOTS
+    split = data.test if len(data.test) else data.validation
+    return split.x[:n].float(), None if split.y is None else split.y[:n]
+
+
+def needs_inversion(model: GenerativeModel | type[GenerativeModel]) -> bool:
+    """Whether codes of real examples have to be found by optimisation."""
+    cls = model if isinstance(model, type) else type(model)
+    return issubclass(cls, HasDecoder) and not issubclass(cls, HasEncoder | HasCodebook)
+
+
+def shows(data: Dataset) -> bool:
+    """Whether such data can be drawn: pictures, and points of one or two coordinates."""
+    return data.meta.is_image or (data.meta.shape in {(1,), (2,)} and len(data.meta.columns) < 2)
+
+
+@torch.no_grad()
+def build_side_by_side(
+    model: Any, data: Dataset, seed: int = 0, codes: Tensor | None = None
+) -> Beside:
+    """Make all parts.
+
+    Args:
+        model: in evaluation mode.
+        data: its dataset.
+        seed: of the codes.
+        codes: of the real examples, (n, latent), for a model without an encoder; without them
+            the parts that need them are missing.
+    """
+    x, y = real_examples(data)
+    pictures: dict[str, Picture] = {}
+    missing: dict[str, str] = {}
+    z: Tensor | None = None
+    db: Tensor | None = None
+    if not shows(data):
+        why = "these data are neither pictures nor points in a plane"
+        return Beside({}, dict.fromkeys(TITLES, why), None, digest(x), None)
+    n = SHEET if data.meta.is_image else CLOUD if data.meta.dim == 2 else CROWD
+    held = _classes(model, n)
+    with scope(seed, "beside"):
+        if isinstance(model, HasDecoder):
+            z = prior_sample(model, n, seed)
+            made = decode_mean(held, z) if data.meta.is_image else held.decode(z).sample()
+        else:
+            made = held.sample(n)
+    pictures["samples"] = _samples(made, data, model)
+    if z is None:
+        why = "this model has no latent code"
+        return Beside(pictures, dict.fromkeys(list(TITLES)[1:], why), None, digest(x), None)
+    path = _no_path(model, data)
+    if path:
+        missing["path_z"] = missing["path_x"] = path
+    else:
+        pictures["path_z"] = _paths("path_z", model, data, z[: 2 * PATHS])
+    if isinstance(model, HasEncoder):
+        codes, how = _held(model, y).encode(x).mean, "by its encoder, at the posterior mean"
+    elif codes is not None:
+        how = f"by inversion: z sought by {STEPS} steps of Adam from nine starts"
+    if codes is None:
+        why = (
+            "its codes are entries of a table"
+            if isinstance(model, HasCodebook)
+            else "it has no encoder; the codes are sought by inversion"
+        )
+        missing["reconstructions"] = why
+        missing.setdefault("path_x", why)
+    else:
+        back = decode_mean(held_at(model, y), codes)
+        db = psnr(back, x, peak(data))
+        pictures["reconstructions"] = _pairs(x, back, db, data, how)
+        if not path:
+            ends = None if y is None else y[0 : 2 * PATHS : 2]
+            pictures["path_x"] = _paths("path_x", model, data, codes[: 2 * PATHS], ends)
+    return Beside(pictures, missing, z, digest(x), db)
+
+
+def _classes(model: Any, n: int) -> Any:
+    if not isinstance(model, HasLabels):
+        return model
+    return _held(model, torch.arange(n) % model.classes)
+
+
+def _held(model: Any, y: Tensor | None) -> Any:
+    return held_at(model, y)
+
+
+def _no_path(model: Any, data: Dataset) -> str:
+    if isinstance(model, HasCodebook):
+        return "its codes are entries of a table: there is nothing between them"
+    if not data.meta.is_image and data.meta.dim == 1:
+        return "on the line a path is no picture"
+    return ""
+
+
+def _plane(x: Tensor, label: list[int], names: list[str], data: Dataset) -> dict[str, Any]:
+    """Points by their first two entries, in the units and by the names of the columns."""
+    meta = data.meta
+    box = meta.original(box_of(data))
+    return points(meta.original(x)[:, :2], label, names, [meta.axis(0), meta.axis(1)], box[:, :2])
+
+
+def _samples(made: Tensor, data: Dataset, model: Any) -> Picture:
+    fixed = "seeded z" if isinstance(model, HasDecoder) else "its own random numbers"
+    told = "; classes in turn" if isinstance(model, HasLabels) else ""
+    note = f"n = {len(made)}, {fixed}{told}"
+    if data.meta.is_image:
+        payload = {"x": made.clamp(0.0, 1.0), "columns": 8}
+        return Picture("images", TITLES["samples"], payload, note)
+    x = (data.test if len(data.test) else data.validation).x[: len(made)]
+    if data.meta.dim == 1:
+        low, high = (float(v) for v in box_of(data).flatten())
+        payload = histogram({"held-out": x, "generated": made}, low, high, 60, "x")
+        return Picture("histogram", TITLES["samples"], payload, note)
+    label = [0] * len(x) + [1] * len(made)
+    payload = _plane(torch.cat([x, made]), label, ["held-out", "generated"], data)
+    return Picture("points", TITLES["samples"], payload, note)
+
+
+def _paths(part: str, model: Any, data: Dataset, ends: Tensor, y: Tensor | None = None) -> Picture:
+    """Paths from the first to the second end, from the third to the fourth, and so on."""
+    knots = KNOTS if data.meta.is_image else FINE
+    t = torch.linspace(0.0, 1.0, knots)
+    lines = [spherical(a, b, t) for a, b in zip(ends[::2], ends[1::2], strict=True)]
+    held = held_at(model, None if y is None else y.repeat_interleave(knots))
+    x = decode_mean(held, torch.cat(lines))
+    title = TITLES[part]
+    told = "; at the class of the first end" if held is not model else ""
+    note = f"{len(lines)} spherical paths of {knots} points{told}"
+    if data.meta.is_image:
+        return Picture("images", title, {"x": x.clamp(0.0, 1.0), "columns": knots}, note)
+    held_out = (data.test if len(data.test) else data.validation).x[:CLOUD]
+    label = [0] * len(held_out) + [i + 1 for i in range(len(lines)) for _ in range(knots)]
+    names = ["held-out", *(f"path {i + 1}" for i in range(len(lines)))]
+    payload = _plane(torch.cat([held_out, x]), label, names, data)
+    return Picture("points", title, payload, note)
+
+
+def _pairs(x: Tensor, back: Tensor, db: Tensor, data: Dataset, how: str) -> Picture:
+    note = f"{how}; PSNR {float(db.mean()):.1f} dB, mean of n = {len(x)}"
+    title = TITLES["reconstructions"]
+    if data.meta.is_image:
+        sheet = torch.cat([x, back]).clamp(0.0, 1.0)
+        return Picture(
+            "images", title, {"x": sheet, "columns": len(x)}, f"above real, below made; {note}"
+        )
+    if data.meta.dim == 1:
+        low, high = (float(v) for v in box_of(data).flatten())
+        payload = histogram({"held-out": x, "reconstruction": back}, low, high, 60, "x")
+        return Picture("histogram", title, payload, note)
+    label = [0] * len(x) + [1] * len(back)
+    names = ["held-out", "reconstruction"]
+    payload = _plane(torch.cat([x, back]), label, names, data)
+    return Picture("points", title, payload, note)
+
+
+@JOBS.register("inversions", title="Codes of real examples by inversion")
+def inversions_job(
+    model: Any, data: Dataset, values: Mapping[str, Any], progress: Progress
+) -> dict[str, Any]:
+    """Codes of the :func:`real_examples` examples for a model without an encoder.
+
+    Args:
+        model: in evaluation mode, with a decoder.
+        data: the run's dataset.
+        values: ``seed`` of the starts.
+        progress: called with a fraction and a sentence.
+
+    Returns:
+        ``z`` (n, latent).
+
+    Raises:
+        GenlabError: if the model has no decoder, or its codes are entries of a table.
+    """
+    x, y = real_examples(data)
+    found = []
+    for i, one in enumerate(x):
+        progress(i / len(x), f"real example {i + 1} of {len(x)} is sought")
+        held = held_at(model, None if y is None else y[i])
+        best = invert(held, one, range_=peak(data), seed=int(values["seed"]), steps=STEPS)
+        found.append(best.z[best.best])
+    return {"z": torch.stack(found)}

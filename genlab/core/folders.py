@@ -1,0 +1,153 @@
+"""Where the files of this installation lie: a folder, or a place behind an fsspec URL.
+
+A file appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import abc
+import errno
+import os
+import shutil
+import threading
+from pathlib import Path
+
+from genlab.core.errors import StoreError
+
+_chosen: list[str] = []
+
+
+def home() -> Path:
+    """Where ``checkpoints/`` lies: the project's folder, or the current one if installed."""
+    project = Path(__file__).resolve().parents[1]
+    return project if (project / "checkpoints").is_dir() else Path.cwd()
+
+
+def default_url() -> str:
+    """The folder or fsspec URL of the files, from ``GENLAB_FILES``."""
+    return os.environ.get("GENLAB_FILES", "").strip() or str(home() / "checkpoints")
+
+
+def files_url() -> str:
+    """The folder or fsspec URL of the files in use: that of :func:`choose`, or the default."""
+    return _chosen[0] if _chosen else default_url()
+
+
+def choose(url: str | Path | None) -> None:
+    """Use this folder or URL in this process, whatever the environment says; None undoes it."""
+    _chosen[:] = [] if url is None else [str(url)]
+
+
+class Folder(abc.ABC):
+    """A place for small files, named by relative paths with ``/``."""
+
+    @abc.abstractmethod
+    def write(self, name: str, content: bytes, *, durable: bool = False) -> None:
+        """Put a file in one atomic step; durable: its content is on the disk before its name."""
+
+    @abc.abstractmethod
+    def read(self, name: str) -> bytes:
+        """The content; FileNotFoundError if there is none."""
+
+    @abc.abstractmethod
+    def names(self, folder: str) -> list[str]:
+        """The names of the files in a folder, sorted; none if there is no such folder."""
+
+    @abc.abstractmethod
+    def remove(self, name: str) -> None:
+        """Remove a file or a whole folder; nothing happens if there is none."""
+
+
+class LocalFolder(Folder):
+    """A folder of this computer."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root).absolute()
+
+    def write(self, name: str, content: bytes, *, durable: bool = False) -> None:
+        target = self.root / name
+        # One temporary name a thread of a process: two writers never share a half-written file.
+        part = target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}.part")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with open(part, "wb") as file:
+                file.write(content)
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
+            os.replace(part, target)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+
+    def read(self, name: str) -> bytes:
+        return (self.root / name).read_bytes()
+
+    def names(self, folder: str) -> list[str]:
+        try:
+            with os.scandir(self.root / folder) as entries:
+                return sorted(e.name for e in entries if not e.name.startswith("."))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def remove(self, name: str) -> None:
+        target = self.root / name
+        if target.is_dir():
+            shutil.rmtree(target, ignore_errors=True)
+        else:
+            target.unlink(missing_ok=True)
+
+
+class RemoteFolder(Folder):
+    """A folder behind an fsspec URL (``s3://...``, ``memory://...``)."""
+
+    def __init__(self, url: str) -> None:
+        import fsspec
+
+        try:
+            self._fs, self._root = fsspec.core.url_to_fs(url)
+        except (ValueError, ImportError) as error:
+            raise StoreError(
+                f"GENLAB_FILES = {url!r} cannot be used: {error}. Give a folder or an fsspec URL; "
+                "nothing was changed."
+            ) from None
+
+    def _path(self, name: str) -> str:
+        return f"{self._root.rstrip('/')}/{name}"
+
+    def write(self, name: str, content: bytes, *, durable: bool = False) -> None:
+        # An object store puts a whole object or none; others get a rename.
+        path = self._path(name)
+        self._fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
+        if "file" in self._fs.protocol:
+            self._fs.pipe_file(f"{path}.part", content)
+            self._fs.mv(f"{path}.part", path)
+        else:
+            self._fs.pipe_file(path, content)
+
+    def read(self, name: str) -> bytes:
+        return self._fs.cat_file(self._path(name))
+
+    def names(self, folder: str) -> list[str]:
+        try:
+            self._fs.invalidate_cache()
+            found = self._fs.ls(self._path(folder), detail=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return sorted(str(name).rstrip("/").rsplit("/", 1)[-1] for name in found)
+
+    def remove(self, name: str) -> None:
+        path = self._path(name)
+        if self._fs.exists(path):
+            self._fs.rm(path, recursive=True)
+
+
+def folder(url: str | Path) -> Folder:
+    """The folder that a path or an fsspec URL names."""
+    text = str(url)
+    return RemoteFolder(text) if "://" in text else LocalFolder(text)
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether an error says that the disk (or a quota) is full."""
+    return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

@@ -1,0 +1,489 @@
+"""Sets that somebody brought: stored with the installation, named by what they hold.
+
+A set is two files, the tensors (safetensors) and, written after them, a JSON file that describes
+it: a set without its JSON does not exist, and one without its tensors was deleted. The id ends
+with a digest of the content, so that a run names exactly what it learned.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import math
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from genlab.core import options
+from genlab.core.errors import DataError, SpecError
+from genlab.core.folders import Folder, files_url, folder, is_full
+from genlab.core.options import Options, option
+from genlab.core.tables import DATASETS
+from genlab.data import images
+from genlab.data.base import DataMeta, Dataset, DataSource, Progress, Proposal, Split
+from genlab.data.readers.base import FEWEST, Examples, clean
+
+FORMAT, PLACE = 1, "own"
+#: Names are shown and typed: letters, digits and a few signs, up to 40 of them.
+NAME = re.compile(r"\w[\w .,+()'-]{0,39}")
+ID = re.compile(r"[a-z0-9-]{1,24}-[0-9a-f]{12}")
+#: Sets of one installation, at most.
+MOST = 100
+HOW = "Add one on the page Data, or by `python -m genlab data add FILE --name NAME`."
+
+
+@dataclass(frozen=True)
+class Description:
+    """What is known of a stored set without its tensors.
+
+    Args:
+        id: what a run names: of the name and the content.
+        name: what people call it.
+        shape: of one example.
+        n: how many examples.
+        values: ``binary`` (0 and 1), ``levels`` (256 of them), ``unit`` (in [0, 1]), ``real``,
+            or ``counts`` (whole numbers from 0).
+        white: the stored value of a picture that means white.
+        columns, classes: their names.
+        shift, scale: mean and standard deviation of each column of the training part.
+        notes: what the reader found, left out and changed.
+        size, sha256: of the file of the tensors.
+        created: when, in seconds since 1970.
+    """
+
+    id: str
+    name: str
+    shape: tuple[int, ...]
+    n: int
+    values: str
+    white: int = 1
+    columns: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    shift: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
+    notes: tuple[str, ...] = ()
+    size: int = 0
+    sha256: str = ""
+    created: float = 0.0
+    format: int = FORMAT
+
+    @property
+    def is_image(self) -> bool:
+        """Whether its examples are pictures."""
+        return len(self.shape) == 3
+
+    @property
+    def real(self) -> bool:
+        """Whether its columns are real numbers, which may be standardised."""
+        return self.values in {"real", "counts"}
+
+
+def sizes(n: int) -> dict[str, int]:
+    """How many examples each part has: a tenth is held out for validation, a tenth for the test.
+
+    Of a small set it is up to a fifth each: 100 examples say little enough.
+
+    Example:
+        >>> sizes(150), sizes(2000)["test"]
+        ({'train': 90, 'validation': 30, 'test': 30}, 200)
+    """
+    held = min(n // 5, max(100, n // 10))
+    return {"train": n - 2 * held, "validation": held, "test": held}
+
+
+def nature(examples: Examples) -> str:
+    """What the values are: see :class:`Description`."""
+    x = examples.x
+    if x.dtype.kind == "f":
+        low, high = float(x.min()), float(x.max())
+        whole = bool((x == np.rint(x)).all())
+        if whole and low >= 0 and high <= 1:
+            return "binary"
+        if not examples.is_table:
+            return "unit"
+        return "counts" if whole and low >= 0 else "real"
+    return {1: "binary", 255: "levels"}.get(examples.white, "unit")
+
+
+def describe(examples: Examples, name: str) -> Description:
+    """The description that a set will have once it is stored.
+
+    Raises:
+        DataError: for a name that cannot be kept.
+    """
+    name = name.strip()
+    if not NAME.fullmatch(name):
+        raise DataError(
+            f"{clean(name)!r} is no name: letters, digits, spaces and .,+()'- , 40 at most. "
+            "Nothing was stored."
+        )
+    x, kind = examples.x, nature(examples)
+    if len(x) < FEWEST:
+        raise DataError(f"A set needs at least {FEWEST} examples; nothing was stored.")
+    digest = hashlib.blake2b(digest_size=6)
+    head = [str(x.dtype), x.shape, examples.white, examples.columns, examples.classes]
+    digest.update(json.dumps(head).encode())
+    digest.update(np.ascontiguousarray(x).data)
+    if examples.y is not None:
+        digest.update(np.ascontiguousarray(examples.y).data)
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower().encode("ascii", "ignore").decode()).strip("-")
+    made = f"{slug[:24].strip('-') or 'set'}-{digest.hexdigest()}"
+    known = Description(
+        id=made,
+        name=name,
+        shape=tuple(map(int, x.shape[1:])),
+        n=len(x),
+        values=kind,
+        white=examples.white if x.dtype.kind != "f" else 1,
+        columns=examples.columns,
+        classes=examples.classes,
+        notes=examples.notes,
+    )
+    if not known.real:
+        return known
+    training = x[_parts(known)["train"].numpy()]
+    # A column may be constant in the training part alone.
+    scale = tuple(float(s) if s > 0 else 1.0 for s in training.std(axis=0))
+    return replace(known, shift=tuple(map(float, training.mean(axis=0))), scale=scale)
+
+
+def _parts(known: Description) -> dict[str, Tensor]:
+    """The examples of each part: a fixed permutation, seeded by the set and not by the run."""
+    held = sizes(known.n)
+    pieces = images.order(known.n, known.id, "split").split(list(held.values()))
+    return dict(zip(held, pieces, strict=True))
+
+
+def sets_folder() -> Folder:
+    """Where the sets lie: beside the runs, so that their workers find them."""
+    return folder(files_url())
+
+
+def store(examples: Examples, name: str) -> Description:
+    """Store a set under a name; the same content under the same name is stored once.
+
+    Raises:
+        DataError: for a name that is taken or cannot be kept, too many sets, or a full disk;
+            nothing was stored then.
+    """
+    made, there = describe(examples, name), list_sets()
+    for known in there:
+        if known.id == made.id:
+            return known
+        if known.name.lower() == made.name.lower():
+            raise DataError(
+                f"A set called {known.name!r} is there already, with other content. Nothing was "
+                "stored. Choose another name, or delete that one first."
+            )
+    if len(there) >= MOST:
+        raise DataError(f"{MOST} sets are stored already. Delete one; nothing was stored.")
+    tensors = {"x": torch.from_numpy(np.ascontiguousarray(examples.x))}
+    if examples.y is not None:
+        tensors["y"] = torch.from_numpy(np.ascontiguousarray(examples.y, dtype=np.int64))
+    content = save_tensors(tensors)
+    sha256 = hashlib.sha256(content).hexdigest()
+    made = replace(made, size=len(content), sha256=sha256, created=time.time())
+    files = sets_folder()
+    try:
+        files.write(f"{PLACE}/{made.id}.safetensors", content, durable=True)
+        files.write(f"{PLACE}/{made.id}.json", json.dumps(asdict(made)).encode(), durable=True)
+    except OSError as error:
+        _undo(files, made.id)
+        why = "The disk is full" if is_full(error) else f"The files cannot be written ({error})"
+        raise DataError(
+            f"{why}: {len(content) / 2**20:.1f} MB are needed. Nothing was stored; other sets and "
+            "runs are unaffected. Free some space and save it again."
+        ) from None
+    _described.cache_clear()
+    return made
+
+
+def _undo(files: Folder, name: str) -> None:
+    for ext in ("json", "safetensors"):
+        try:
+            files.remove(f"{PLACE}/{name}.{ext}")
+        except OSError:
+            continue
+
+
+@functools.lru_cache(maxsize=4 * MOST)
+def _described(url: str, name: str) -> Description:
+    return _checked(name, json.loads(folder(url).read(f"{PLACE}/{name}.json")))
+
+
+#: Descriptions that exported runs brought along; their tensors are elsewhere.
+_guests: dict[str, Description] = {}
+
+
+def _checked(name: str, values: Any) -> Description:
+    kinds = {entry.name: entry.type for entry in fields(Description)}
+    if not isinstance(values, dict):
+        raise TypeError(name)
+    if values.get("format", 0) > FORMAT or set(values) != set(kinds) or values["id"] != name:
+        raise ValueError(name)
+    made: dict[str, Any] = {
+        k: tuple(v) if str(kinds[k]).startswith("tuple") else v for k, v in values.items()
+    }
+    return Description(**made)
+
+
+def describe_set(name: str) -> Description | None:
+    """What is known of a set by its id, also of a deleted one; None where nothing is."""
+    if not ID.fullmatch(name):
+        return None
+    try:
+        return _described(files_url(), name)
+    except (OSError, ValueError, KeyError, TypeError):
+        return _guests.get(name)
+
+
+def list_sets() -> tuple[Description, ...]:
+    """The sets there are, the newest first; one whose description is damaged does not count."""
+    there = set(sets_folder().names(PLACE))
+    names = (file.removesuffix(".safetensors") for file in there if file.endswith(".safetensors"))
+    found = [known for name in names if (known := describe_set(name)) is not None]
+    return tuple(sorted(found, key=lambda known: (-known.created, known.id)))
+
+
+def is_stored(name: str) -> bool:
+    """Whether the tensors of a set are there."""
+    return f"{name}.safetensors" in sets_folder().names(PLACE)
+
+
+def delete(name: str, *, forget: bool) -> None:
+    """Remove a set.
+
+    Args:
+        name: its id.
+        forget: also its description, without which no model that learned it can be built: only
+            where no run names the set.
+    """
+    files = sets_folder()
+    files.remove(f"{PLACE}/{name}.safetensors")
+    if forget:
+        files.remove(f"{PLACE}/{name}.json")
+    _described.cache_clear()
+
+
+def resolve_set_id(text: str) -> str:
+    """The id that a name or an id means, the newest for none; the text itself where none fits."""
+    if ID.fullmatch(text) and describe_set(text) is not None:
+        return text
+    known = list_sets()
+    if not text:
+        return known[0].id if known else ""
+    named = [one.id for one in known if one.name.lower() == text.strip().lower()]
+    return named[0] if named else text
+
+
+class Sets(tuple[str, ...]):
+    """The ids of the sets there are; their names, and ids of deleted sets, are taken as well."""
+
+    def __contains__(self, value: object) -> bool:
+        if super().__contains__(value) or not isinstance(value, str):
+            return super().__contains__(value)
+        return not value or describe_set(resolve_set_id(value)) is not None
+
+
+@dataclass(frozen=True)
+class SetOptions(Options):
+    """Which set, and in which units."""
+
+    set: str = option(
+        "",
+        "which of your own sets, by name or id; the newest if none is named",
+        choices=lambda: Sets(one.id for one in list_sets()),
+    )
+    standardise: bool = option(
+        True, "of columns of real numbers: each minus its training mean, by its standard deviation"
+    )
+
+    def __post_init__(self) -> None:
+        # A run names the content, whatever name was typed.
+        object.__setattr__(self, "set", resolve_set_id(self.set))
+
+
+@dataclass(frozen=True)
+class OwnOptions(images.GreyOptions, SetOptions):
+    """Which set, and how it is seen."""
+
+
+def propose_likelihood(known: Description, support: str) -> Proposal:
+    """The likelihood that suits a set, and why."""
+    if support == "binary":
+        why = (
+            "The values are 0 and 1: the Bernoulli law is the mass function of such values, so "
+            "its numbers are log-probabilities."
+        )
+        return Proposal("likelihood", "bernoulli", why)
+    if known.values == "levels":
+        why = (
+            "The pixels are 256 whole levels: the discretised logistic is a mass function over "
+            "just these, so its numbers are log-probabilities. A density of grey levels could "
+            "grow without bound on pixels that never change, and Bernoulli is for 0 and 1 alone."
+        )
+        return Proposal("likelihood", "discretised_logistic", why)
+    if known.is_image:
+        why = (
+            "The grey levels are numbers from 0 to 1: the continuous Bernoulli is a density on "
+            "[0, 1]. The Bernoulli law is one of 0 and 1 alone; its formula on grey levels leaves "
+            "out the normaliser, so that its numbers are no log-densities."
+        )
+        return Proposal("likelihood", "continuous_bernoulli", why)
+    why = (
+        "The columns are real numbers: a Gaussian whose variances are learned, since some columns "
+        "are told by the code better than others."
+    )
+    if known.values == "counts":
+        why += (
+            " All values are whole numbers from 0, as counts are. A law of counts (Poisson, "
+            "negative binomial) is not among the likelihoods here: the Gaussian is a continuous "
+            "stand-in, so its numbers are densities and no probabilities of counts."
+        )
+    return Proposal("likelihood", "gaussian_learned", why)
+
+
+def is_grey(known: Description) -> bool:
+    """Whether the examples are pictures of grey levels, which may be made 0 and 1."""
+    return known.is_image and known.shape[0] == 1 and known.values in {"levels", "unit"}
+
+
+def meta_of(known: Description, options: Any) -> DataMeta:
+    """What a set is under these options."""
+    binary = known.values == "binary" or (is_grey(known) and options.binarise != "none")
+    support = "binary" if binary else "real" if known.real else "unit"
+    turned = known.real and options.standardise
+    what = "pictures" if known.is_image else "rows"
+    note = f"Your own set {known.name!r}: {known.n:,} {what}. No density in closed form is known."
+    if turned:
+        size = sum(map(math.log, known.scale))
+        note += (
+            " Columns are standardised by the training part; log p in their own units is log p "
+            f"shown {'−' if size >= 0 else '+'} {abs(size):.4g} nats."
+        )
+    return DataMeta(
+        shape=known.shape,
+        support=support,  # type: ignore[arg-type]
+        classes=known.classes,
+        note=note,
+        axes=known.columns,
+        shift=known.shift if turned else (),
+        scale=known.scale if turned else (),
+        proposed=(propose_likelihood(known, support),),
+    )
+
+
+@DATASETS.register(
+    "own", title="Your own data", summary="A CSV, an npz or a ZIP of pictures from page Data."
+)
+class Own(DataSource):
+    """A set that somebody brought, by its id."""
+
+    Options: ClassVar[type[options.Options]] = OwnOptions
+    user_supplied = True
+
+    @classmethod
+    def meta(cls, options: Any) -> DataMeta:
+        if not options.set:
+            return DataMeta((2,), "real", note=f"No set of your own is chosen. {HOW}")
+        known = describe_set(options.set)
+        if known is None:
+            raise SpecError.unknown("set", options.set, (one.id for one in list_sets()))
+        return meta_of(known, options)
+
+    @classmethod
+    def there(cls) -> bool:
+        return bool(list_sets())
+
+    @classmethod
+    def sidecar(cls, options: Any) -> Mapping[str, Any] | None:
+        known = describe_set(options.set)
+        return None if known is None else asdict(known)
+
+    @classmethod
+    def unpack(cls, sidecar: Mapping[str, Any]) -> None:
+        try:
+            known = _checked(str(sidecar["id"]), dict(sidecar))
+        except (ValueError, KeyError, TypeError):
+            raise DataError("The description of the run's data is damaged.") from None
+        _guests[known.id] = known
+
+    @classmethod
+    def idle(cls, values: Mapping[str, Any]) -> frozenset[str]:
+        name = resolve_set_id(str(values.get("set") or ""))
+        known = describe_set(name)
+        if known is None:
+            # Without a set there is nothing to choose.
+            return frozenset() if name else frozenset(row.name for row in cls.Options.table())
+        able = {"standardise": known.real, "binarise": is_grey(known)}
+        return frozenset(name for name, may in able.items() if not may)
+
+    @classmethod
+    def load(cls, options: Any, progress: Progress | None = None) -> Dataset:
+        meta = cls.meta(options)
+        if not options.set:
+            raise DataError(f"There is no set of your own yet; nothing was started. {HOW}")
+        known = describe_set(options.set)
+        assert known is not None
+        x, y = tensors_of(known)
+        if progress is not None:
+            progress(1.0, f"{len(x):,} examples read")
+        return dataset(known, meta, options, x, y)
+
+
+def tensors_of(known: Description) -> tuple[Tensor, Tensor | None]:
+    """The stored examples and labels, checked.
+
+    Raises:
+        DataError: if the set was deleted, or its file is damaged.
+    """
+    try:
+        content = sets_folder().read(f"{PLACE}/{known.id}.safetensors")
+    except FileNotFoundError:
+        raise DataError(
+            f"The set {known.name!r} ({known.id}) was deleted, or lies in other files. Snapshots "
+            "of runs that learned it are kept and can be explored as far as that needs no data. "
+            "Add the same file again on the page Data, under the same name."
+        ) from None
+    except OSError as error:
+        raise DataError(f"The set {known.name!r} cannot be read ({error}); try again.") from None
+    wrong = hashlib.sha256(content).hexdigest() != known.sha256
+    try:
+        found = {} if wrong else load_tensors(content)
+    except SafetensorError:
+        found = {}
+    if "x" not in found or tuple(found["x"].shape) != (known.n, *known.shape):
+        raise DataError(
+            f"The file of the set {known.name!r} ({known.id}) is damaged: its checksum is wrong. "
+            "Delete the set on the page Data and add it again; runs and snapshots are kept."
+        )
+    return found["x"], found.get("y")
+
+
+def dataset(
+    known: Description, meta: DataMeta, options: Any, x: Tensor, y: Tensor | None
+) -> Dataset:
+    """The three parts of a set as a model sees them."""
+    parts = {
+        part: (x[rows], None if y is None else y[rows]) for part, rows in _parts(known).items()
+    }
+    if known.is_image:
+        seen = options if meta.support == "binary" else replace(options, binarise="none")
+        return images.dataset(meta, seen, parts, known.white, known.id)
+    shift, scale = (torch.tensor(v or 0.0, dtype=torch.float64) for v in (meta.shift, meta.scale))
+    made = {}
+    for part, (rows, label) in parts.items():
+        first = options.examples or len(rows) if part == "train" else len(rows)
+        values = (rows - shift) / scale if meta.scale else rows
+        made[part] = Split(values[:first].float(), None if label is None else label[:first])
+    return Dataset(meta, made["train"], made["validation"], made["test"])

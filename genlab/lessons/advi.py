@@ -1,0 +1,217 @@
+"""Automatic differentiation variational inference beside posteriors that are known exactly."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+from genlab.core.measure import Kind
+from genlab.core.options import Option, Options, option
+from genlab.inference.log_joints import LogJoint
+from genlab.lessons.base import LESSONS, Check, Equation, Quantity, tex
+from genlab.lessons.closed_forms import LINES, Case, Gaussian, Line, Moments, transformed
+from genlab.lessons.fitting import CHAINS, DRAWS, Fitting, Referee
+from genlab.lessons.panels import Panel
+
+
+@dataclass(frozen=True)
+class ADVIOptions(Options):
+    """Options of the lesson."""
+
+    target: str = option(
+        "correlated",
+        "the model whose posterior is known",
+        choices=("correlated", "linear_gaussian", "gamma", "beta"),
+    )
+    steps: int = option(200, "steps of the search for q", low=1, high=400)
+    draws: int = option(10, "draws of q a step", low=1, high=50)
+    eta: float = option(0.1, "scale η of the step sizes", low=0.01, high=1.0, log=True)
+    mcmc: int = option(
+        150,
+        f"draws of each of the {CHAINS} chains of MCMC, the slow referee (at least 4 are made); "
+        "0 leaves it out",
+        low=0,
+        high=1000,
+    )
+    seed: int = option(0, "seed of the draws", low=0, high=2**31 - 1)
+
+
+@LESSONS.register(
+    "advi",
+    title="Automatic differentiation variational inference",
+    summary="A Gaussian over transformed parameters, fitted by gradients of any log-joint.",
+)
+class Automatic(Fitting):
+    """q(ζ) = N(μ, Σ) with Σ diagonal or full, beside the true posterior and MCMC."""
+
+    chapter = 8
+    idea = (
+        "ADVI asks for nothing but a differentiable log-joint. It maps each parameter to the "
+        "whole real line, puts a Gaussian there, and climbs the ELBO along pathwise gradients. "
+        "With a diagonal covariance (mean-field) the Gaussian cannot lean: on a correlated "
+        "posterior its variances shrink to 1/Λ_ii, smaller than the true marginals, and a gap "
+        "stays. With a full covariance the gap closes where the posterior is Gaussian, but not "
+        "where the transformed posterior is skewed, as that of a Gamma is: there the choice of "
+        "the transform T decides how good the approximation can be. MCMC needs no such choice "
+        "and is right in the limit; it is the slow referee."
+    )
+    source = (
+        "Kucukelbir, Tran, Ranganath, Gelman and Blei 2017 (transforms: its table 2); Neal 2011, "
+        "“MCMC using Hamiltonian dynamics”."
+    )
+    Options = ADVIOptions
+
+    @classmethod
+    def more(cls, options: ADVIOptions) -> tuple[Option, ...]:
+        if options.target == "correlated":
+            say = "squared correlation of the posterior"
+            return (Option("r2", float, 0.54, say, low=0.0, high=0.95),)
+        if options.target in LINES:
+            row = LINES[options.target]
+            names = tuple(transformed(row, 1.0, 1.0))
+            say = "the transform T from the parameter to the real line"
+            return (Option("transform", str, names[0], say, choices=names), *row.options)
+        return ()
+
+    @functools.cached_property
+    def case(self) -> Case:
+        """The model with what is known of it."""
+        if self.options.target in LINES:
+            return Line(LINES[self.options.target], self.extra)
+        return Gaussian(self.options.target, self.extra)
+
+    @property
+    def target(self) -> LogJoint:
+        return self.case.target
+
+    @functools.cached_property
+    def referee(self) -> Referee | None:
+        """MCMC on the same model; None where it was not asked for."""
+        if not self.options.mcmc:
+            return None
+        draws = self.judged(self.options.mcmc)
+        (values,) = draws.values.values()
+        return Referee(draws, self.case.labels, values.reshape(*draws.zeta.shape[:2], -1))
+
+    def compute(self) -> None:
+        _ = self.fits, self.referee, self.case.best
+
+    def equations(self) -> tuple[Equation, ...]:
+        case = self.case
+        lines = tuple(
+            Equation(
+                f"Where the {name} Gaussian got to, with the ELBO on fresh draws.",
+                r"\mathrm{ELBO}(q) = \log p(x) - \mathrm{KL}(q \,\|\, p(\zeta \mid x))",
+                rf"{tex(fit.elbo.value)} \approx {tex(case.log_p)}"
+                rf" - {tex(case.kl(fit.mean, fit.covariance))}",
+                (
+                    self.elbo(name),
+                    Quantity(
+                        "KL(q ‖ posterior)",
+                        case.kl(fit.mean, fit.covariance),
+                        case.kind,
+                        "nats",
+                    ),
+                ),
+            )
+            for name, fit in self.fits.items()
+        )
+        return (
+            self.jacobian,
+            Equation(
+                "A standard draw, scaled and moved: the gradient goes through it.",
+                r"\zeta = \mu + e^{\omega} \circ \eta\ \text{(mean-field)},\quad"
+                r"\zeta = \mu + L \eta\ \text{(full-rank)},\quad \eta \sim N(0, I)",
+            ),
+            *case.equations(),
+            *lines,
+            *self._judged(),
+        )
+
+    def _judged(self) -> tuple[Equation, ...]:
+        """Mean and spread of each number of θ, by everyone who was asked."""
+        case, judge = self.case, self.referee
+        values: list[Quantity] = []
+        for k, (label, exact) in enumerate(zip(case.labels, case.exact, strict=True)):
+            values += _moments(label, "exact", exact, "exact")
+            for name, fit in self.fits.items():
+                values += _moments(label, f"ADVI {name}", case.moments(fit, k), case.kind)
+            if judge is not None:
+                found = Moments(float(judge.mean[k]), float(judge.sd[k]))
+                values += _moments(
+                    label, "MCMC", found, "Monte Carlo", judge.n, float(judge.error[k])
+                )
+        means = Equation(
+            "Mean and spread of the parameter: of the posterior, of the q found, and by MCMC.",
+            r"\mathrm{E}_q[\theta] = \int T^{-1}(\zeta)\, q(\zeta)\, d\zeta",
+            "",
+            tuple(values),
+        )
+        return (means,) if judge is None else (means, judge.equation())
+
+    def check(self) -> tuple[Check, ...]:
+        case = self.case
+        found = list(case.check())
+        for name, fit in self.fits.items():
+            gap = case.kl(fit.mean, fit.covariance)
+            size = max(1.0, abs(fit.elbo.value))
+            found.append(
+                Check(
+                    f"ELBO of the {name} q = log p(x) − KL(q ‖ posterior).",
+                    fit.elbo.value,
+                    case.log_p - gap,
+                    f"mean of {DRAWS:,} draws of q",
+                    f"log p(x) and KL known ({case.kind})",
+                    "Monte Carlo",
+                    "nats",
+                    4.5 * fit.error + 1e-7 * size,
+                    DRAWS,
+                )
+            )
+            best = case.log_p - case.best[name]
+            found.append(
+                Check(
+                    f"No {name} q is better than the best one.",
+                    case.log_p - gap,
+                    best,
+                    "log p(x) − KL of the q found",
+                    f"log p(x) − KL of the best q, {case.best_by}",
+                    case.kind,
+                    "nats",
+                    1e-7 * size,
+                    relation="≤",
+                )
+            )
+        if (judge := self.referee) is not None:
+            for k, (label, exact) in enumerate(zip(case.labels, case.exact, strict=True)):
+                found.append(
+                    Check(
+                        f"The referee's mean of {label} is that of the posterior.",
+                        float(judge.mean[k]),
+                        exact.mean,
+                        f"MCMC, {judge.effective[k]:.0f} effective draws",
+                        "closed form",
+                        "Monte Carlo",
+                        "",
+                        4.5 * float(judge.error[k]),
+                        judge.n,
+                    )
+                )
+        return tuple(found)
+
+    def panels(self) -> tuple[Panel, ...]:
+        levels = [("log p(x)", self.case.log_p)]
+        gap = self.case.best["mean-field"]
+        if gap > 1e-9:
+            levels.append(("best mean-field ELBO", self.case.log_p - gap))
+        pictures = self.case.panels(self.fits, self.referee, self.note)
+        return (*pictures, self.trace(tuple(levels)))
+
+
+def _moments(
+    label: str, by: str, found: Moments, kind: Kind, n: int = 0, error: float = 0.0
+) -> list[Quantity]:
+    return [
+        Quantity(f"mean of {label}, {by}", found.mean, kind, "", n, error),
+        Quantity(f"sd of {label}, {by}", found.sd, kind, "", n),
+    ]

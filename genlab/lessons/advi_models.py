@@ -1,0 +1,393 @@
+"""ADVI beside MCMC on models whose posterior nobody knows in closed form."""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genlab.core.options import Option, Options, option
+from genlab.core.random import generator
+from genlab.inference.log_joints import PRESETS, LogJoint
+from genlab.lessons.base import LESSONS, Check, Equation, Quantity, tex
+from genlab.lessons.fitting import (
+    CHAINS,
+    COLOUR,
+    DRAWS,
+    Fit,
+    Fitting,
+    Referee,
+    under_each_transform,
+)
+from genlab.lessons.panels import (
+    Array,
+    Bars,
+    Curve,
+    Curves,
+    Panel,
+    Plane,
+    array,
+    ellipse,
+    histogram,
+)
+
+#: Draws of the importance weights, and the degrees of freedom of what they are drawn from.
+WEIGHTED, FREEDOM = 20_000, 5.0
+
+
+@dataclass(frozen=True)
+class View:
+    """What is looked at of a model of the table.
+
+    Args:
+        first, second: labels of the two numbers that the pictures have.
+        free: the parameter whose transform is chosen; empty for none.
+    """
+
+    first: str
+    second: str
+    free: str = ""
+
+
+VIEWS: dict[str, View] = {
+    "eight_schools": View("mu", "tau", "tau"),
+    "logistic_regression": View("weights[0]", "weights[1]"),
+    "linear_regression": View("weights[0]", "noise", "noise"),
+}
+
+
+@dataclass(frozen=True)
+class ModelsOptions(Options):
+    """Options of the lesson."""
+
+    model: str = option("eight_schools", "the model", choices=tuple(VIEWS))
+    steps: int = option(250, "steps of the search for q", low=1, high=1000)
+    draws: int = option(10, "draws of q a step", low=1, high=50)
+    eta: float = option(0.3, "scale η of the step sizes", low=0.01, high=1.0, log=True)
+    mcmc: int = option(
+        150, f"draws of each of the {CHAINS} chains of MCMC, the slow referee", low=50, high=1000
+    )
+    seed: int = option(0, "seed of the draws", low=0, high=2**31 - 1)
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """What importance weights say.
+
+    Args:
+        log_p: log p(x), the log of the mean weight, in nats.
+        error: its standard error.
+        effective: draws that would do as well, (Σ w)² / Σ w².
+        mean, spread: of each number of θ, and the standard error of the mean, (k,).
+    """
+
+    log_p: float
+    error: float
+    effective: float
+    mean: Array
+    spread: Array
+
+
+def importance(target: LogJoint, zeta: Tensor, seed: int, n: int = WEIGHTED) -> Weighted:
+    """log p(x) = log E_t[p(x, ζ) / t(ζ)], with t a multivariate Student t around some draws.
+
+    Heavier tails than a Gaussian's keep the weights bounded; where the draws are from does not
+    matter for what the mean of the weights is, only for how much it varies.
+
+    Args:
+        target: the model.
+        zeta: draws near the posterior, (m, K).
+        seed: of the draws.
+        n: of the weights.
+    """
+    size, source = zeta.shape[1], generator(seed, "importance")
+    mean, covariance = zeta.mean(0), torch.atleast_2d(zeta.mT.cov())
+    factor = torch.linalg.cholesky(covariance)
+    noise = torch.randn(n, size, generator=source, dtype=torch.float64)
+    # χ² with a whole number of degrees of freedom, as a sum of squares.
+    chi = torch.randn(n, int(FREEDOM), generator=source, dtype=torch.float64).square().sum(1)
+    standard = noise / (chi / FREEDOM).sqrt()[:, None]
+    half = (FREEDOM + size) / 2
+    constant = (
+        math.lgamma(half) - math.lgamma(FREEDOM / 2) - 0.5 * size * math.log(FREEDOM * math.pi)
+    )
+    log_t = (
+        constant
+        - factor.diagonal().log().sum()
+        - half * torch.log1p(standard.square().sum(1) / FREEDOM)
+    )
+    points = mean + standard @ factor.mT
+    with torch.no_grad():
+        log_w = target.log_density(points) - log_t
+    log_w = torch.where(log_w.isfinite(), log_w, -math.inf)
+    share = log_w.softmax(0)
+    effective = 1 / float(share.square().sum())
+    theta = numbers(target, points)
+    middle = share @ theta
+    spread = (share.square() @ (theta - middle).square()).sqrt()
+    return Weighted(
+        float(log_w.logsumexp(0)) - math.log(n),
+        math.sqrt(max(1 / effective - 1 / n, 0.0)),
+        effective,
+        array(middle),
+        array(spread),
+    )
+
+
+def labels(target: LogJoint) -> tuple[str, ...]:
+    """The name of each number of θ: ``tau``, ``weights[1]``.
+
+    Example:
+        >>> labels(PRESETS["logistic_regression"].build())
+        ('intercept', 'weights[0]', 'weights[1]')
+    """
+    found: list[str] = []
+    for row in target.parameters:
+        places = list(np.ndindex(*row.shape))
+        found += [f"{row.name}[{', '.join(map(str, at))}]" if at else row.name for at in places]
+    return tuple(found)
+
+
+def numbers(target: LogJoint, zeta: Tensor) -> Tensor:
+    """θ = T⁻¹(ζ) as a row of numbers, (*, K) -> (*, k)."""
+    values = target.constrain(zeta)
+    lead = zeta.dim() - 1
+    return torch.cat(
+        [
+            values[row.name].flatten(lead) if row.shape else values[row.name][..., None]
+            for row in target.parameters
+        ],
+        -1,
+    )
+
+
+@LESSONS.register(
+    "advi_models",
+    title="ADVI beside MCMC",
+    summary="Models without a closed form: what a Gaussian over ζ misses, by a slow referee.",
+)
+class Models(Fitting):
+    """q(ζ) of both families beside MCMC, with log p(x) by importance weights."""
+
+    chapter = 8.5
+    idea = (
+        "Where no posterior is known, two questions remain: how far below log p(x) is the ELBO, "
+        "and which of the spreads are too small? MCMC answers the second: it draws from the "
+        "posterior itself, slowly. Importance weights answer the first: the mean of p(x, ζ)/t(ζ) "
+        "over draws of any t is p(x). Eight schools has a τ that may be near 0, where no Gaussian "
+        "over ζ fits; the two regressions have nearly Gaussian posteriors, where full-rank is "
+        "almost exact and mean-field is too narrow wherever two weights lean together."
+    )
+    source = (
+        "Kucukelbir, Tran, Ranganath, Gelman and Blei 2017; Neal 2011, “MCMC using Hamiltonian "
+        "dynamics”; Rubin 1981, “Estimation in parallel randomized experiments”."
+    )
+    Options = ModelsOptions
+
+    @classmethod
+    def more(cls, options: ModelsOptions) -> tuple[Option, ...]:
+        free = VIEWS[options.model].free
+        if not free:
+            return ()
+        names = tuple(under_each_transform(PRESETS[options.model].build(), free))
+        say = f"the transform T of {free} to the real line"
+        return (Option("transform", str, names[0], say, choices=names),)
+
+    @functools.cached_property
+    def target(self) -> LogJoint:
+        """The model, with the transform that was chosen."""
+        made, view = PRESETS[self.options.model].build(), VIEWS[self.options.model]
+        if not view.free:
+            return made
+        return under_each_transform(made, view.free)[str(self.extra["transform"])]
+
+    @functools.cached_property
+    def shown(self) -> tuple[int, int]:
+        """Which two numbers of θ the pictures have."""
+        view, names = VIEWS[self.options.model], labels(self.target)
+        return names.index(view.first), names.index(view.second)
+
+    @functools.cached_property
+    def referee(self) -> Referee:
+        """MCMC on the same model."""
+        draws = self.judged(self.options.mcmc)
+        return Referee(draws, labels(self.target), numbers(self.target, draws.zeta))
+
+    @functools.cached_property
+    def weighted(self) -> Weighted:
+        """What importance weights say."""
+        return importance(self.target, self.referee.draws.zeta.flatten(0, 1), self.options.seed)
+
+    def compute(self) -> None:
+        _ = self.fits, self.referee, self.weighted
+
+    def drawn(self, fit: Fit) -> Array:
+        """Draws of θ from q, (n, k)."""
+        source = generator(self.options.seed, "drawn")
+        noise = torch.randn(20_000, self.target.size, generator=source, dtype=torch.float64)
+        zeta = fit.mean + noise @ torch.linalg.cholesky(fit.covariance).mT
+        return array(numbers(self.target, zeta))
+
+    def equations(self) -> tuple[Equation, ...]:
+        sure = self.weighted
+        lines = tuple(
+            Equation(
+                f"How far below log p(x) the ELBO of the {name} q is: its divergence from the "
+                "posterior.",
+                r"\mathrm{KL}(q \,\|\, p(\zeta \mid x)) = \log p(x) - \mathrm{ELBO}(q)",
+                rf"{tex(sure.log_p - fit.elbo.value)} = {tex(sure.log_p)}"
+                rf" - ({tex(fit.elbo.value)})",
+                (self.elbo(name),),
+            )
+            for name, fit in self.fits.items()
+        )
+        return (
+            self.jacobian,
+            Equation(
+                "The evidence by importance weights, drawn from a Student t around the draws of "
+                f"the referee ({sure.effective:,.0f} of {WEIGHTED:,} draws effective).",
+                r"p(x) = \mathrm{E}_t\!\left[\frac{p(x, \zeta)}{t(\zeta)}\right]",
+                rf"\log p(x) \approx {tex(sure.log_p)}",
+                (Quantity("log p(x)", sure.log_p, "Monte Carlo", "nats", WEIGHTED, sure.error),),
+            ),
+            *lines,
+            self._means(),
+            self.referee.equation(),
+        )
+
+    def _means(self) -> Equation:
+        judge, values = self.referee, []
+        for k in self.shown:
+            label, n = judge.labels[k], judge.n
+            at, sd, error = (float(x[k]) for x in (judge.mean, judge.sd, judge.error))
+            values += [
+                Quantity(f"mean of {label}, MCMC", at, "Monte Carlo", "", n, error),
+                Quantity(f"sd of {label}, MCMC", sd, "Monte Carlo", "", n),
+            ]
+            for name, fit in self.fits.items():
+                theta = self.drawn(fit)[:, k]
+                error = float(theta.std() / math.sqrt(len(theta)))
+                values += [
+                    Quantity(
+                        f"mean of {label}, ADVI {name}",
+                        float(theta.mean()),
+                        "Monte Carlo",
+                        "",
+                        len(theta),
+                        error,
+                    ),
+                    Quantity(
+                        f"sd of {label}, ADVI {name}",
+                        float(theta.std()),
+                        "Monte Carlo",
+                        "",
+                        len(theta),
+                    ),
+                ]
+        return Equation(
+            "Mean and spread of two of the numbers, by MCMC and under each q.",
+            r"\mathrm{E}_q[\theta] = \int T^{-1}(\zeta)\, q(\zeta)\, d\zeta",
+            "",
+            tuple(values),
+        )
+
+    def check(self) -> tuple[Check, ...]:
+        judge, sure = self.referee, self.weighted
+        found = [
+            Check(
+                f"The ELBO of the {name} q is a lower bound of log p(x).",
+                fit.elbo.value,
+                sure.log_p,
+                f"mean of {DRAWS:,} draws of q",
+                f"importance weights, {sure.effective:,.0f} effective draws",
+                "Monte Carlo",
+                "nats",
+                4.5 * math.hypot(fit.error, sure.error),
+                DRAWS,
+                "≤",
+            )
+            for name, fit in self.fits.items()
+        ]
+        for k in self.shown:
+            found.append(
+                Check(
+                    f"Two ways to the posterior mean of {judge.labels[k]} agree.",
+                    float(judge.mean[k]),
+                    float(sure.mean[k]),
+                    f"MCMC, {judge.effective[k]:,.0f} effective draws",
+                    f"importance weights, {sure.effective:,.0f} effective draws",
+                    "Monte Carlo",
+                    "",
+                    4.5 * math.hypot(float(judge.error[k]), float(sure.spread[k])),
+                    judge.n,
+                )
+            )
+        return tuple(found)
+
+    def panels(self) -> tuple[Panel, ...]:
+        judge, fits = self.referee, self.fits
+        note = f"ADVI: {self.note}; {judge.note}"
+        ratios = tuple(
+            (f"ADVI {name}", self.drawn(fit).std(0) / judge.sd) for name, fit in fits.items()
+        )
+        return (
+            self._plane(note),
+            *(self._marginal(k, note) for k in self.shown),
+            Bars(
+                "Standard deviation under q, as a share of MCMC's",
+                f"Monte Carlo; {note}",
+                judge.labels,
+                ratios,
+                "ratio",
+                levels=(("as wide as the posterior", 1.0),),
+            ),
+            self.trace((("log p(x)", self.weighted.log_p),)),
+        )
+
+    def _plane(self, note: str) -> Plane:
+        """Both numbers in ζ, where q is a Gaussian."""
+        # The numbers of θ and of ζ correspond one to one: each has a transform of its own.
+        judge, view, (i, j) = self.referee, VIEWS[self.options.model], self.shown
+        zeta = array(judge.draws.zeta.flatten(0, 1))[:, [i, j]]
+        lines = []
+        for k, (family, fit) in enumerate(self.fits.items()):
+            block = fit.covariance[[i, j]][:, [i, j]]
+            lines += [
+                Curve(name, *ellipse(fit.mean[[i, j]], block, radius), "line", k + 1)
+                for name, radius in ((f"{family}: 1 and 2 standard deviations", 1.0), ("", 2.0))
+            ]
+        return Plane(
+            "ADVI's ellipses on the draws of MCMC",
+            note,
+            None,
+            tuple(lines),
+            judge.thinned(zeta, 600),
+            "draws of MCMC",
+            (),
+            f"ζ of {view.first}",
+            f"ζ of {view.second}",
+            equal=False,
+        )
+
+    def _marginal(self, k: int, note: str) -> Curves:
+        judge = self.referee
+        values = judge.pooled[:, k]
+        low, high = (float(v) for v in np.quantile(values, [0.002, 0.99]))
+        room = 0.1 * (high - low)
+        low, high = low - room, high + room
+        curves = [Curve("MCMC", *histogram(values, low, high, 40), "steps", COLOUR)]
+        for c, (name, fit) in enumerate(self.fits.items()):
+            curves.append(
+                Curve(name, *histogram(self.drawn(fit)[:, k], low, high, 60), "line", c + 1)
+            )
+        return Curves(
+            f"Posterior of {judge.labels[k]}",
+            f"histograms; {note}; q: 20,000 draws",
+            tuple(curves),
+            judge.labels[k],
+            "density",
+        )

@@ -1,0 +1,633 @@
+"""The f-divergences: one Gaussian for a mixture under each, by search and by an f-GAN."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from genlab.core.measure import Estimate
+from genlab.core.options import Option, Options, option
+from genlab.core.random import generator, scope
+from genlab.data.base import DataMeta
+from genlab.distributions import Point
+from genlab.divergences.f import F, FDivergence
+from genlab.divergences.quadrature import (
+    GaussianFit,
+    Mixture1D,
+    bound_1d,
+    bound_from_samples,
+    divergence_1d,
+    divergences_1d,
+    fit_gaussian,
+    gaussian,
+    integrate,
+)
+from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Move, Progress, Quantity, tex
+from genlab.lessons.panels import Curve, Curves, Matrix, Panel, Style, Table, array
+from genlab.models.base import GenerativeModel, HasCritic
+from genlab.models.latent import StandardPrior
+from genlab.nets import mlp
+from genlab.objectives.fgan import FAMILIES, FGAN, FGANOptions
+
+#: Examples a step, steps in one piece, and fresh examples for the bound at the end.
+BATCH, PIECE, FRESH = 512, 25, 20_000
+#: Above this many times the column's best a cell has the strongest colour.
+DARKEST = 4.0
+INFINITE = "infinite"
+
+
+@dataclass(frozen=True)
+class FGANLessonOptions(Options):
+    """Options of the lesson."""
+
+    divergence: str = option("js", "the f-divergence D(data ‖ model)", choices=F.names)
+    weight: float = option(0.33, "share of the first bump", low=0.02, high=0.98)
+    mean1: float = option(-1.0, "mean of the first bump", low=-5.0, high=5.0)
+    sd1: float = option(0.255, "standard deviation of the first bump", low=0.1, high=3.0)
+    mean2: float = option(2.0, "mean of the second bump", low=-5.0, high=5.0)
+    sd2: float = option(1.414, "standard deviation of the second bump", low=0.1, high=3.0)
+    train: int = option(0, "steps of a real f-GAN, 0 for none", low=0, high=3000)
+    seed: int = option(0, "seed of its weights and draws", low=0, high=2**31 - 1)
+
+
+class LineGAN(StandardPrior, GenerativeModel[Options], HasCritic):
+    """x = μ + σz, z from N(0, 1), and a critic of two hidden layers of 64 tanh units.
+
+    Source: the set-up of Nowozin, Cseke and Tomioka 2016, section 3.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(Options(), DataMeta((1,), "real"))
+        self.latent = 1
+        self.place = nn.Parameter(torch.zeros(2))
+        self.body = mlp([1, 64, 64], nn.Tanh, final=True)
+        self.head = nn.Linear(64, 1)
+
+    def player(self, name: str) -> Any:
+        if name == "generator":
+            return [self.place]
+        return [*self.body.parameters(), *self.head.parameters()]
+
+    def decode(self, z: Tensor) -> Point:
+        return Point(self.place[0] + self.place[1].exp() * z, 1)
+
+    def features(self, x: Tensor) -> Tensor:
+        return self.body(x)
+
+    def score(self, x: Tensor) -> Tensor:
+        return self.head(self.body(x))[:, 0]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What an f-GAN reached.
+
+    Args:
+        path: (steps, mean, standard deviation, bound on the batch) every few steps.
+        mean, std: of the generator after the last step.
+        bound: on fresh examples.
+        exact: the divergence that it bounds, at this generator.
+        critic: the model, with its critic.
+    """
+
+    path: tuple[tuple[float, float, float, float], ...]
+    mean: float
+    std: float
+    bound: Estimate
+    exact: float
+    critic: LineGAN
+
+    @property
+    def averaged(self) -> tuple[float, float]:
+        """Mean and standard deviation, averaged over the last quarter of the steps."""
+        last = np.array(self.path)[-max(1, len(self.path) // 4) :]
+        return float(last[:, 1].mean()), float(last[:, 2].mean())
+
+
+@functools.lru_cache(maxsize=512)
+def fitted(name: str, parameter: float | None, target: Mixture1D) -> GaussianFit:
+    """The best Gaussian under a row of the table."""
+    return fit_gaussian(_row(name, parameter), target)
+
+
+@functools.lru_cache(maxsize=512)
+def measured(
+    columns: tuple[tuple[str, float | None], ...],
+    row: tuple[str, float | None],
+    target: Mixture1D,
+) -> tuple[float, ...]:
+    """Every column's divergence at the best Gaussian under a row, by quadrature."""
+    law = fitted(*row, target).law
+    return tuple(e.value for e in divergences_1d([_row(*key) for key in columns], target, law))
+
+
+def _row(name: str, parameter: float | None) -> FDivergence:
+    row: FDivergence = F[name]
+    return row if parameter is None else row.with_parameter(parameter)
+
+
+def _key(row: FDivergence) -> tuple[str, float | None]:
+    return row.name, None if row.parameter is None else row.parameter.value
+
+
+@LESSONS.register(
+    "fgan",
+    title="f-GAN: one divergence or another",
+    summary="One Gaussian for a mixture: mode seeking against mass covering.",
+)
+class FDivergences(Lesson):
+    """argmin over N(μ, σ²) of D_f(P ‖ N(μ, σ²)) for every row of the table."""
+
+    chapter = 11
+    idea = (
+        "The GAN game is one case of many. Any convex f with f(1) = 0 makes a divergence, and its "
+        "conjugate f* makes a bound of it that a critic can raise from samples alone. Which f is "
+        "chosen matters where the model cannot be right: KL and Pearson punish missing mass of "
+        "the data and stretch the Gaussian over both bumps; reverse KL and Neyman punish samples "
+        "where there is no data and draw it to one bump; the rest lie between. Each is best by "
+        "its own measure, and only by that."
+    )
+    source = (
+        "Nowozin, Cseke and Tomioka 2016, f-GAN, sections 2 and 3; Nguyen, Wainwright and Jordan "
+        "2010."
+    )
+    Options = FGANLessonOptions
+    options: FGANLessonOptions
+    moves = (
+        Move("Train", "train", lambda n: max(1200, int(n)),
+             "1200 real steps with the objective of the Train page.", ":material/play_arrow:"),
+        Move("Clear", "train", lambda _: 0, "The direct search alone.",
+             ":material/restart_alt:"),
+    )  # fmt: skip
+
+    def __init__(self, options: Any, extra: Mapping[str, Any] | None = None) -> None:
+        super().__init__(options, extra)
+        # A parameter that the family excludes is refused here, before anything is computed.
+        _ = self.row
+
+    @classmethod
+    def more(cls, options: FGANLessonOptions) -> tuple[Option, ...]:
+        part = F[options.divergence].parameter
+        if part is None:
+            return ()
+        return (Option(part.name, float, part.value, part.help, part.low, part.high),)
+
+    @functools.cached_property
+    def row(self) -> FDivergence:
+        """The chosen row, with its parameter."""
+        row: FDivergence = F[self.options.divergence]
+        if row.parameter is None:
+            return row
+        return row.with_parameter(self.extra[row.parameter.name])
+
+    @functools.cached_property
+    def p(self) -> Mixture1D:
+        """The data."""
+        o = self.options
+        return Mixture1D((o.weight, 1 - o.weight), (o.mean1, o.mean2), (o.sd1, o.sd2))
+
+    @functools.cached_property
+    def rows(self) -> tuple[FDivergence, ...]:
+        """The rows that are compared: those with D(P ‖ P) = 0, the chosen one as it is chosen."""
+        all_rows = (self.row if name == self.row.name else F[name] for name in F.names())
+        return tuple(row for row in all_rows if row.at_one == 0.0)
+
+    def _fit(self, row: FDivergence) -> GaussianFit:
+        return fitted(*_key(row), self.p)
+
+    def prepare(self, progress: Progress) -> None:
+        share = 1.0 if not self.options.train else 0.2
+        for k, row in enumerate(self.rows):
+            progress(share * k / len(self.rows), f"Searching the best Gaussian: {row.title}")
+            measured(tuple(map(_key, self.rows)), _key(row), self.p)
+        if self.options.train and "trained" not in self.__dict__:
+            self.__dict__["trained"] = self._train(lambda f, s: progress(0.2 + 0.8 * f, s))
+
+    @functools.cached_property
+    def fits(self) -> tuple[GaussianFit, ...]:
+        """The best Gaussian under each of the rows."""
+        return tuple(self._fit(row) for row in self.rows)
+
+    @functools.cached_property
+    def best(self) -> GaussianFit:
+        """The best Gaussian under the chosen row."""
+        return self._fit(self.row)
+
+    @functools.cached_property
+    def cross(self) -> np.ndarray[Any, Any]:
+        """Fitted under the row, measured by the column."""
+        keys = tuple(map(_key, self.rows))
+        return np.array([measured(keys, key, self.p) for key in keys])
+
+    @functools.cached_property
+    def trained(self) -> Trained | None:
+        """What the f-GAN reached, None where it was not asked for."""
+        return self._train(lambda _part, _says: None) if self.options.train else None
+
+    def _train(self, progress: Progress) -> Trained:
+        steps, seed = self.options.train, self.options.seed
+        part = self.row.parameter
+        given = {} if part is None else {FAMILIES_BACK[self.row.name]: part.value}
+        objective = FGAN(FGANOptions.build({"divergence": self.row.name, **given}))
+        with scope(seed, "f-gan weights"):
+            model = LineGAN()
+        moved = {
+            who: torch.optim.Adam(list(model.player(who)), lr=0.01, betas=(0.5, 0.99))
+            for who in ("discriminator", "generator")
+        }
+        path = []
+        for piece in range(0, steps, PIECE):
+            progress(piece / steps, f"Training the f-GAN: step {piece} of {steps}")
+            # A piece at a time: the draws of other viewers wait for no longer.
+            with scope(seed, "f-gan", piece), torch.enable_grad():
+                source = generator(seed, "f-gan data", piece)
+                count = min(PIECE, steps - piece)
+                x = self.p.sample(BATCH * count, source).float().view(count, BATCH, 1)
+                for batch in x:
+                    of = objective.losses(model, batch)
+                    bound = math.nan
+                    for who, optimiser in moved.items():
+                        optimiser.zero_grad()
+                        loss = of(who)
+                        loss.value.backward()
+                        optimiser.step()
+                        if who == "discriminator":
+                            bound = -float(loss.value.detach())
+            place = model.place.detach()
+            mean, std = float(place[0]), float(place[1].exp())
+            path.append((float(piece + count), mean, std, bound))
+        model.requires_grad_(False)
+        z = torch.randn(FRESH, 1, generator=generator(seed, "fresh z"))
+        x = self.p.sample(FRESH, generator(seed, "fresh x")).float()[:, None]
+        scores = [model.score(at) for at in (x, model.decode(z).mean)]
+        fair = bound_from_samples(self.row, scores[0], scores[1], score=True)
+        exact = divergence_1d(self.row, self.p, gaussian(mean, std)).value
+        return Trained(tuple(path), mean, std, fair, exact, model)
+
+    def equations(self) -> tuple[Equation, ...]:
+        row, fit, form = self.row, self.best, self.row.latex
+        value = fit.divergence.value
+        at = torch.tensor([fit.mean], dtype=torch.float64)
+        ratio = self.p(at) - fit.law(at)
+        critic = float(row.critic(ratio))
+        kind = fit.divergence.series.kind
+        steps = [
+            Equation(
+                f"Every convex f makes a divergence; here {row.title}.",
+                rf"D_f(P \,\|\, Q) = \int q\, f\!\left(\frac pq\right) dx,\qquad f(u) = {form.f}"
+                rf",\qquad D_f = {form.divergence}",
+            ),
+            Equation(
+                "Its conjugate turns it into a bound that a critic T raises from samples; the "
+                f"best critic is a function of p/q. At the mean of the fit, x = {fit.mean:.3g}:",
+                r"D_f \ge E_P[T] - E_Q[f^{*}(T)],\qquad"
+                rf" f^{{*}}(t) = {form.conjugate},\quad {form.domain},\qquad"
+                rf" T^{{*}} = {form.critic}",
+                rf"\log r = {tex(float(ratio))},\qquad T^{{*}} = {tex(critic)}"
+                rf"\qquad (\text{{real where }} T > f'(1) = {tex(row.threshold)})",
+            ),
+            Equation(
+                "The best Gaussian under it, by direct search.",
+                r"(\mu^{*}, \sigma^{*}) = \arg\min_{\mu, \sigma}"
+                r" D_f\big(P \,\|\, \mathcal N(\mu, \sigma^2)\big)",
+                rf"\mu^{{*}} = {tex(fit.mean)},\quad \sigma^{{*}} = {tex(fit.std)},\quad"
+                rf" D_f = {tex(value)}",
+                (Quantity(f"{row.title} at its optimum", value, kind, row.unit),),
+            ),
+            Equation(
+                "The factor of 2: the row js is KL(P ‖ M) + KL(Q ‖ M) with M the even mixture, "
+                "twice the Jensen-Shannon divergence, from 0 to 2 log 2. The paper's formula "
+                "carries a factor ½, the numbers of its experiments do not.",
+                r"\mathrm{js} = \mathrm{KL}(P \| M) + \mathrm{KL}(Q \| M) = 2\,\mathrm{JS}",
+                rf"{tex(self._own('js'))} = 2 \cdot {tex(self._own('js') / 2)}",
+                (Quantity("row js at this fit", self._own("js"), "exact", "nats"),),
+            ),
+            Equation(
+                "Which way round: P, the data, stands first. Pearson divides by q, Neyman by p; "
+                "the paper's table prints the denominators the other way, its numbers do not. "
+                "KL(P ‖ Q) covers, KL(Q ‖ P) seeks a mode.",
+                r"\chi^2_{\text{Pearson}} = \int \frac{(p - q)^2}{q},\qquad"
+                r" \chi^2_{\text{Neyman}} = \int \frac{(p - q)^2}{p}",
+                rf"{tex(self._own('pearson'))}\qquad\text{{and}}\qquad"
+                rf" {tex(self._own('neyman'))}",
+            ),
+        ]
+        if self.trained is not None:
+            steps.append(self._reached(self.trained))
+        return tuple(steps)
+
+    def _own(self, name: str) -> float:
+        """A plain row of the table at the chosen fit."""
+        return divergence_1d(F[name], self.p, self.best.law).value
+
+    def _reached(self, run: Trained) -> Equation:
+        mean, std = run.averaged
+        row = self.row
+        return Equation(
+            f"What a real f-GAN reached in {self.options.train} steps of batches of {BATCH}: its "
+            "critic's bound, and the divergence that it bounds.",
+            r"F(T_\omega, \theta) \le D_f(P \,\|\, Q_\theta),\qquad \hat\mu \to \mu^{*},\quad"
+            r" \hat\sigma \to \sigma^{*}",
+            rf"{tex(run.bound.value)} \le {tex(run.exact)},\qquad \hat\mu = {tex(mean)},"
+            rf"\quad \hat\sigma = {tex(std)}",
+            (
+                Quantity("bound on fresh examples", run.bound.value, "lower bound", row.unit,
+                         run.bound.series.n, (run.bound.high - run.bound.low) / 3.92),
+                Quantity(f"{row.title} of this generator", run.exact, "exact", row.unit),
+            ),
+        )  # fmt: skip
+
+    def check(self) -> tuple[Check, ...]:
+        row, fit = self.row, self.best
+        kl = self._fit(F["kl"])
+        q = fit.law
+        tight = bound_1d(row, lambda x: row.critic(self.p(x) - q(x)), self.p, q)
+        js = divergence_1d(F["js"], self.p, q).value
+        both = integrate(
+            lambda x: torch.stack(
+                [law(x).exp() * (law(x) - self._middle(x, q)) for law in (self.p, q)]
+            ),
+            breaks=(*self.p.breaks, *q.breaks),
+        ).value
+        found = [
+            Check(
+                "KL's best Gaussian has the mean of the data.",
+                kl.mean,
+                self.p.mean,
+                "direct search",
+                "Σ w μ",
+                "exact",
+                "data units",
+                1e-4,
+            ),
+            Check(
+                "and their standard deviation.",
+                kl.std,
+                math.sqrt(self.p.variance),
+                "direct search",
+                "root of Σ w (σ² + μ²) − mean²",
+                "exact",
+                "data units",
+                1e-4,
+            ),
+            Check(
+                f"The bound is tight at T*: {row.title}.",
+                tight.value,
+                fit.divergence.value,
+                "E_P T* − E_Q f*(T*), quadrature",
+                "∫ q f(p/q), quadrature",
+                "exact",
+                row.unit,
+                1e-5 * max(1.0, abs(fit.divergence.value)),
+            ),
+            Check(
+                "The row js is twice JS.",
+                js,
+                float(both.sum()),
+                "the row of the table",
+                "KL(P ‖ M) + KL(Q ‖ M), each by quadrature",
+                "exact",
+                "nats",
+                1e-8,
+            ),
+            *self._turned(q),
+            *self._best_by_its_own(),
+        ]
+        if self.trained is not None:
+            run = self.trained
+            error = (run.bound.high - run.bound.low) / 3.92
+            found.append(
+                Check(
+                    "The f-GAN's critic bounds the divergence from below.",
+                    run.bound.value,
+                    run.exact,
+                    "critic on fresh examples",
+                    "quadrature at the trained generator",
+                    "lower bound",
+                    row.unit,
+                    4 * error,
+                    run.bound.series.n,
+                    "≤",
+                )
+            )
+        return tuple(found)
+
+    def _middle(self, x: Tensor, q: Mixture1D) -> Tensor:
+        return torch.logaddexp(self.p(x), q(x)) - math.log(2.0)
+
+    def _turned(self, q: Mixture1D) -> tuple[Check, ...]:
+        """Neyman is Pearson with P and Q exchanged, both infinite or both finite."""
+        left = divergence_1d(F["pearson"], self.p, q).value
+        right = divergence_1d(F["neyman"], q, self.p).value
+        return (
+            Check(
+                "Pearson of (P, Q) is Neyman of (Q, P).",
+                left,
+                right,
+                "∫ (p − q)²/q",
+                "∫ (q − p)²/p with the laws exchanged",
+                "exact",
+                "",
+                1e-6 * max(1.0, abs(left)) if math.isfinite(left) else 0.0,
+            ),
+        )
+
+    def _best_by_its_own(self) -> tuple[Check, ...]:
+        """No other row's Gaussian is better by the chosen row."""
+        names = [row.name for row in self.rows]
+        if self.row.name not in names or len(names) < 2:
+            return ()
+        k = names.index(self.row.name)
+        column = self.cross[:, k]
+        return (
+            Check(
+                f"By {self.row.title}, its own fit is best.",
+                float(column[k]),
+                float(np.delete(column, k).min()),
+                "at its own fit",
+                "the smallest among the other fits",
+                "exact",
+                self.row.unit,
+                1e-6 * max(1.0, float(column[k])),
+                relation="≤",
+            ),
+        )
+
+    def panels(self) -> tuple[Panel, ...]:
+        spread = 4.5 * math.sqrt(self.p.variance)
+        x = torch.linspace(self.p.mean - spread, self.p.mean + spread, 501, dtype=torch.float64)
+        at = array(x)
+        drawn = [Curve("p, the data", at, array(self.p(x).exp()), "area", -1)]
+        seen: dict[str, tuple[Style, int]] = {"kl": ("dash", 1), "reverse_kl": ("dot", 2)}
+        for name, (style, colour) in seen.items():
+            if name != self.row.name:
+                law = self._fit(F[name]).law
+                drawn.append(Curve(F[name].title, at, array(law(x).exp()), style, colour))
+        drawn.append(Curve(self.row.title, at, array(self.best.law(x).exp()), "line", 0))
+        if self.trained is not None:
+            law = gaussian(*self.trained.averaged)
+            drawn.append(Curve("f-GAN, trained", at, array(law(x).exp()), "dash", 3))
+        return (
+            Curves(
+                "The best Gaussian under one divergence or another",
+                "exact densities · fits by direct search on quadrature",
+                tuple(drawn),
+                "x",
+                "density",
+            ),
+            Curves(
+                "From mode seeking to mass covering",
+                "exact · the best mean and standard deviation under each row",
+                tuple(
+                    Curve(row.name, np.array([fit.mean]), np.array([fit.std]), "points", k)
+                    for k, (row, fit) in enumerate(zip(self.rows, self.fits, strict=True))
+                ),
+                "μ*",
+                "σ*",
+            ),
+            *self._critic(x),
+            *self._course(),
+            self._crossed(),
+            Table(
+                "What each row means here",
+                "the conventions of this program; papers differ",
+                ("divergence", "μ*", "σ*", "D at its optimum", "convention"),
+                tuple(
+                    (
+                        row.title,
+                        f"{fit.mean:.4f}",
+                        f"{fit.std:.4f}",
+                        f"{said(fit.divergence.value)} {row.unit}".replace("dimensionless", ""),
+                        row.convention,
+                    )
+                    for row, fit in zip(self.rows, self.fits, strict=True)
+                ),
+            ),
+        )
+
+    def _critic(self, x: Tensor) -> tuple[Panel, ...]:
+        row, q = self.row, self.best.law
+        exact = row.critic(self.p(x) - q(x))
+        low, high = (float(v) for v in exact.quantile(torch.tensor([0.03, 0.97]).double()))
+        room = 0.4 * max(high - low, 0.1)
+        curves = [
+            Curve("T*, exact, at the best fit", array(x), _within(exact, low, high, room), "line")
+        ]
+        if self.trained is not None:
+            run = self.trained
+            there = row.critic(self.p(x) - gaussian(run.mean, run.std)(x))
+            mine = row.activation(run.critic.score(x.float()[:, None]).double())
+            curves += [
+                Curve("T*, exact, at the f-GAN", array(x), _within(there, low, high, room),
+                      "dash", 3),
+                Curve("T, learned", array(x), _within(mine, low, high, room), "line", 1),
+            ]  # fmt: skip
+        return (
+            Curves(
+                f"The critic of {row.title}",
+                "exact function of p/q · cut where it leaves the frame",
+                tuple(curves),
+                "x",
+                "T",
+                levels=((f"f′(1) = {row.threshold:.3g}", row.threshold),),
+            ),
+        )
+
+    def _course(self) -> tuple[Panel, ...]:
+        run = self.trained
+        if run is None:
+            return ()
+        steps, mean, std, bound = (np.array(v) for v in zip(*run.path, strict=True))
+        exact = [
+            divergence_1d(self.row, self.p, gaussian(m, s)).value
+            for _, m, s, _ in run.path[:: max(1, len(run.path) // 24)]
+        ]
+        return (
+            Curves(
+                "The f-GAN's generator on its way",
+                f"after each {PIECE} steps · dashed: the direct optimum",
+                (
+                    Curve("mean", steps, mean, "line", 0),
+                    Curve("standard deviation", steps, std, "line", 1),
+                    Curve("μ*", steps, np.full_like(steps, self.best.mean), "dash", 0),
+                    Curve("σ*", steps, np.full_like(steps, self.best.std), "dash", 1),
+                ),
+                "steps",
+                "data units",
+            ),
+            Curves(
+                "Its bound, and what it bounds",
+                f"bound on one training batch of {BATCH} · divergence exact, by quadrature",
+                (
+                    Curve("bound, training batch", steps, bound, "line", 0),
+                    Curve(
+                        "D(P ‖ Q) of then",
+                        steps[:: max(1, len(run.path) // 24)],
+                        np.array(exact),
+                        "dash",
+                        3,
+                    ),
+                ),
+                "steps",
+                self.row.unit,
+                levels=(("at the best fit", self.best.divergence.value),),
+            ),
+        )
+
+    def _crossed(self) -> Matrix:
+        best = np.where(np.isfinite(self.cross), self.cross, np.inf).min(0)
+        ratio = self.cross / np.maximum(best, 1e-12)
+        shade = np.clip(np.where(np.isfinite(ratio), ratio, DARKEST), 1.0, DARKEST) - 1.0
+        names = [row.name for row in self.rows]
+        titles = tuple(short(row.title) for row in self.rows)
+        k = names.index(self.row.name) if self.row.name in names else 0
+        return Matrix(
+            "Fitted under the row, measured by the column",
+            "exact, by quadrature · colour: by what multiple of the column's best it is larger, "
+            f"0 for the best, {DARKEST - 1:g} for all beyond · {INFINITE} where the integral is",
+            shade,
+            titles,
+            titles,
+            row_title="fitted under",
+            column_title="measured by",
+            mark=(k, k),
+            texts=tuple(tuple(said(v) for v in line) for line in self.cross),
+        )
+
+
+#: Row of the table -> the option of the objective that is its parameter.
+FAMILIES_BACK: Mapping[str, str] = {family: name for name, family in FAMILIES.items()}
+
+
+def said(value: float) -> str:
+    """A divergence in words: an infinite one says so.
+
+    Example:
+        >>> said(0.28312), said(math.inf)
+        ('0.283', 'infinite')
+    """
+    if math.isinf(value):
+        return INFINITE
+    return f"{value:.3g}" if value < 1e4 else f"{value:.0e}"
+
+
+def short(title: str) -> str:
+    """A title without its brackets.
+
+    Example:
+        >>> short("Jensen-Shannon (×2)")
+        'Jensen-Shannon'
+    """
+    return title.split(" (")[0]
+
+
+def _within(values: Tensor, low: float, high: float, room: float) -> Any:
+    inside = (values > low - room) & (values < high + room)
+    return array(torch.where(inside, values, torch.full_like(values, math.nan)))

@@ -1,0 +1,248 @@
+"""What the lessons on ADVI share: a fit with its path, and MCMC as the referee."""
+
+from __future__ import annotations
+
+import abc
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from torch import Tensor
+
+from genlab.core.measure import Estimate
+from genlab.inference.advi import ADVI, FAMILIES
+from genlab.inference.constraints import transforms
+from genlab.inference.log_joints import LogJoint
+from genlab.inference.mcmc import HMC, Draws, effective_sample_size, r_hat
+from genlab.lessons.base import Equation, Lesson, Progress, Quantity, tex
+from genlab.lessons.panels import Array, Curve, Curves, array
+
+#: Fresh draws of q that an ELBO is read from.
+DRAWS = 4000
+#: Chains of the referee, and the steps that it takes to adapt.
+CHAINS, WARMUP = 8, 100
+#: Leapfrog steps of its longest trajectory: while it adapts they may be short and many.
+LEAPS = 24
+#: Its colour in all pictures.
+COLOUR = 3
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What one family came to.
+
+    Args:
+        mean, covariance: of q(ζ).
+        trace: the noisy ELBO of each step, (steps,).
+        elbo: of q on fresh draws.
+    """
+
+    mean: Tensor
+    covariance: Tensor
+    trace: Array
+    elbo: Estimate
+
+    @property
+    def error(self) -> float:
+        """The standard error of the ELBO."""
+        return (self.elbo.high - self.elbo.value) / 1.96
+
+
+def fitted(
+    target: LogJoint,
+    family: str,
+    *,
+    steps: int,
+    draws: int,
+    eta: float,
+    seed: int,
+    tell: Callable[[float], None],
+) -> Fit:
+    """ADVI with one family.
+
+    Args:
+        target: the model.
+        family: ``mean-field`` or ``full-rank``.
+        steps, draws, eta: of the search: how long, draws of q a step, scale of the step sizes.
+        seed: of the draws.
+        tell: told the share of the steps that is done.
+    """
+    advi = ADVI(target, family, draws, eta)
+    state, trace = advi.init(seed), []
+    for t in range(steps):
+        state, info = advi.step(state)
+        trace.append(float(info.terms["elbo"]))
+        tell((t + 1) / steps)
+    law = advi.posterior(state)
+    elbo = advi.elbo(state, DRAWS, seed)
+    return Fit(law.mean, law.covariance_matrix, np.array(trace), elbo)
+
+
+def judged(target: LogJoint, draws: int, seed: int, tell: Callable[[float], None]) -> Draws:
+    """MCMC with so many draws of each chain, 4 at least."""
+    return HMC(target, CHAINS, WARMUP, most=LEAPS).run(max(4, draws), seed, tell)
+
+
+class Referee:
+    """What MCMC says of some numbers.
+
+    Args:
+        draws: of Hamiltonian Monte Carlo.
+        labels: of the numbers, k of them.
+        values: (draws, chains, k).
+    """
+
+    def __init__(self, draws: Draws, labels: tuple[str, ...], values: Tensor) -> None:
+        self.draws, self.labels = draws, labels
+        self.pooled = array(values.flatten(0, 1))
+        self.mean, self.sd = array(self.pooled.mean(0)), array(self.pooled.std(0, ddof=1))
+        columns = values.unbind(-1)
+        self.r_hat = np.array([r_hat(column) for column in columns])
+        self.effective = np.array([effective_sample_size(column) for column in columns])
+
+    @property
+    def n(self) -> int:
+        """Draws of all chains."""
+        return len(self.pooled)
+
+    @property
+    def error(self) -> Array:
+        """The standard error of each mean, sd / √(effective draws)."""
+        return array(self.sd / np.sqrt(self.effective))
+
+    @property
+    def note(self) -> str:
+        """What a picture with its draws says."""
+        return (
+            f"MCMC: {self.n:,} draws, R̂ {self.r_hat.max():.3f}, "
+            f"{self.effective.min():.0f} effective, acceptance {self.draws.accept:.2f}"
+        )
+
+    def thinned(self, x: Array, n: int = 400) -> Array:
+        """At most n rows, evenly spread over the draws."""
+        return x[np.linspace(0, len(x) - 1, min(n, len(x))).astype(int)]
+
+    def equation(self) -> Equation:
+        """How it works, and how well it did."""
+        sizes = tuple(
+            Quantity(f"effective draws for {label}", float(size), "Monte Carlo", "", self.n)
+            for label, size in zip(self.labels, self.effective, strict=True)
+        )
+        return Equation(
+            f"The referee is Hamiltonian Monte Carlo: {CHAINS} chains, {WARMUP} steps of warm-up, "
+            f"{self.n:,} draws kept. It takes a proposal with probability α, and its chains "
+            "should agree: R̂ near 1.",
+            r"\alpha = \min(1, e^{H - H'}),\quad H = -\log p(x, \zeta)"
+            r" + \tfrac12 r^{\top} M^{-1} r",
+            rf"\bar\alpha = {tex(self.draws.accept)},\quad \hat R = "
+            + r",\ ".join(tex(float(value)) for value in self.r_hat),
+            (*sizes, Quantity("lost trajectories", self.draws.divergent, "exact", "", self.n)),
+        )
+
+
+def silent(share: float, says: str) -> None:
+    """Tell nobody how far a computation is."""
+
+
+class Fitting(Lesson):
+    """A lesson that fits ADVI's families to a model, and may ask MCMC about the same one.
+
+    Its options have ``steps``, ``draws``, ``eta`` and ``seed``.
+    """
+
+    #: The transform to the real line, which both lessons begin with.
+    jacobian: ClassVar[Equation] = Equation(
+        "T maps the parameters to the real line; the density takes the Jacobian along.",
+        r"\log p(x, \zeta) = \log p(x, T^{-1}(\zeta)) + \log |\det J_{T^{-1}}(\zeta)|",
+    )
+
+    def __init__(self, options: Any, extra: Mapping[str, Any] | None = None) -> None:
+        super().__init__(options, extra)
+        self._tell: Progress = silent
+
+    @property
+    @abc.abstractmethod
+    def target(self) -> LogJoint:
+        """The model."""
+
+    @functools.cached_property
+    def fits(self) -> dict[str, Fit]:
+        """Both families by name; one where there is a single parameter."""
+        o, found = self.options, {}
+        families = tuple(FAMILIES) if self.target.size > 1 else ("mean-field",)
+        for k, family in enumerate(families):
+
+            def tell(share: float, k: int = k, family: str = family) -> None:
+                self._tell(0.5 * (k + share) / len(families), f"ADVI, {family}")
+
+            found[family] = fitted(
+                self.target,
+                family,
+                steps=o.steps,
+                draws=o.draws,
+                eta=o.eta,
+                seed=o.seed,
+                tell=tell,
+            )
+        return found
+
+    def judged(self, draws: int) -> Draws:
+        """MCMC on the model, as the second half of the work."""
+        return judged(
+            self.target,
+            draws,
+            self.options.seed,
+            lambda share: self._tell(0.5 + 0.45 * share, "MCMC, the slow referee"),
+        )
+
+    @abc.abstractmethod
+    def compute(self) -> None:
+        """What takes long; each part tells how far it is."""
+
+    def prepare(self, progress: Progress) -> None:
+        self._tell = progress
+        try:
+            self.compute()
+            progress(1.0, "done")
+        finally:
+            self._tell = silent
+
+    def elbo(self, name: str) -> Quantity:
+        """The ELBO that a family came to, on fresh draws."""
+        fit = self.fits[name]
+        return Quantity(f"ELBO, {name}", fit.elbo.value, "Monte Carlo", "nats", DRAWS, fit.error)
+
+    def trace(self, levels: tuple[tuple[str, float], ...]) -> Curves:
+        """The noisy ELBO over the steps, beside what it cannot pass."""
+        o = self.options
+        steps = np.arange(1, o.steps + 1, dtype=np.float64)
+        # The first steps may be so far below that they would squeeze all the rest.
+        low = min(float(np.quantile(fit.trace, 0.08)) for fit in self.fits.values())
+        return Curves(
+            "The ELBO that a step sees",
+            f"Monte Carlo, {self.note} · values below {low:.3g} are cut off",
+            tuple(
+                Curve(name, steps, np.maximum(fit.trace, low), "line", k + 1)
+                for k, (name, fit) in enumerate(self.fits.items())
+            ),
+            "step",
+            "nats",
+            levels=levels,
+        )
+
+    @property
+    def note(self) -> str:
+        """How the fits were made."""
+        o = self.options
+        return f"{o.steps} steps of {o.draws} draws, seed {o.seed}"
+
+
+def under_each_transform(target: LogJoint, name: str) -> dict[str, LogJoint]:
+    """The model under each transform that fits one of its parameters, by the transform's name."""
+    (row,) = (part for part in target.parameters if part.name == name)
+    return {
+        transform: target.replace(name, support)
+        for transform, support in transforms(row.support).items()
+    }

@@ -1,0 +1,653 @@
+"""The GAN game played by hand: either player moves a step, and D is seen to chase D*."""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+from genlab.core.errors import SpecError
+from genlab.core.options import Options, option
+from genlab.core.random import generator
+from genlab.divergences.f import F
+from genlab.divergences.js import LOG_2
+from genlab.divergences.quadrature import Mixture1D, divergence_1d, gaussian
+from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Move, Progress, Quantity, tex
+from genlab.lessons.game import Critic, Field, Game, State, Target, grid, nodes
+from genlab.lessons.panels import Curve, Curves, Panel, Plane, array, ellipse
+from genlab.objectives.adversarial import ROWS
+
+#: Steps of either player that a game may have, and the moves that may be written down.
+LONGEST, WORDIEST = 4000, 600
+#: Steps that are played, and kept, in one piece.
+CHUNK = 20
+LOSSES = {row.name: row for row in ROWS if row.logit}
+
+
+@dataclass(frozen=True)
+class Board:
+    """A target, where the generator starts, and the window that is shown and summed over."""
+
+    target: Target
+    mean: tuple[float, ...]
+    std: float
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    seen: tuple[float, float]
+
+
+def _ring() -> Target:
+    angles = [k * math.pi / 4 for k in range(8)]
+    means = tuple((2 * math.cos(a), 2 * math.sin(a)) for a in angles)
+    return Target((1 / 8,) * 8, means, (0.3,) * 8)
+
+
+#: The boards by name.
+BOARDS: Mapping[str, Board] = {
+    "gaussian": Board(
+        Target((1.0,), ((0.0,),), (1.0,)), (2.0,), 1.0, (-14.0,), (14.0,), (-4.0, 6.0)
+    ),
+    "two bumps": Board(
+        Target((0.5, 0.5), ((-1.5,), (1.5,)), (0.6, 0.6)),
+        (3.0,),
+        1.0,
+        (-14.0,),
+        (14.0,),
+        (-5.0, 6.0),
+    ),
+    "plane": Board(
+        Target((1.0,), ((0.0, 0.0),), (1.0,)),
+        (2.0, 1.0),
+        0.7,
+        (-9.0, -9.0),
+        (9.0, 9.0),
+        (-4.0, 4.0),
+    ),
+    "ring": Board(_ring(), (1.0, 0.5), 0.6, (-9.0, -9.0), (9.0, 9.0), (-4.0, 4.0)),
+}
+#: Points an axis of the sums, by the number of dimensions.
+FINE = {1: 1400, 2: 128}
+#: Points an axis at which D learns.
+TAUGHT = {1: 350, 2: 44}
+#: Points an axis of the other grid that a check sums over.
+OTHER = 301
+#: The half-width of a central difference.
+STEP = 1e-5
+
+
+def read(text: str) -> tuple[tuple[str, int], ...]:
+    """Moves from text: D, G or R (a round), each with how many; neighbours are added up.
+
+    Raises:
+        SpecError: for anything else, or too many.
+
+    Example:
+        >>> read("D10 G d2D"), write(read("R5RG"))
+        ((('D', 10), ('G', 1), ('D', 3)), 'R6 G1')
+    """
+    allowed = "allowed: D, G and R with how many, such as D10 G1 R5"
+    plain = re.sub(r"[\s,]+", "", text).upper()
+    if not re.fullmatch(r"([DGR]\d{0,4})*", plain):
+        raise SpecError("moves", text, allowed)
+    found: list[tuple[str, int]] = []
+    for player, count in re.findall(r"([DGR])(\d*)", plain):
+        many = int(count or 1)
+        if found and found[-1][0] == player:
+            many += found.pop()[1]
+        if many:
+            found.append((player, many))
+    if len(found) > WORDIEST:
+        raise SpecError("moves", text[:40] + "...", f"at most {WORDIEST} changes of player")
+    return tuple(found)
+
+
+def write(moves: tuple[tuple[str, int], ...]) -> str:
+    """Moves as text."""
+    return " ".join(f"{player}{count}" for player, count in moves)
+
+
+def _then(move: str) -> Move:
+    player, count = move[0], int(move[1:])
+    says = {
+        "D": "the discriminator moves, the generator waits",
+        "G": "the generator moves, the discriminator waits",
+        "R": "in a round the discriminator makes d_steps steps, then the generator one",
+    }[player]
+    icons = {"D": ":material/search:", "G": ":material/brush:", "R": ":material/repeat:"}
+
+    def after(text: str) -> str:
+        try:
+            return write(read(f"{text} {move}"))
+        except SpecError:
+            return text
+
+    return Move(
+        f"{'Round' if player == 'R' else player} × {count}",
+        "moves",
+        after,
+        f"{count} more: {says}.",
+        icons[player],
+    )
+
+
+def _back(text: str) -> str:
+    try:
+        return write(read(text)[:-1])
+    except SpecError:
+        return ""
+
+
+@dataclass(frozen=True)
+class GameOptions(Options):
+    """Options of the lesson."""
+
+    moves: str = option("", "what was played: D, G or R (a round) and how many: D10 G1 R5")
+    board: str = option("gaussian", "p, the law of the data", choices=tuple(BOARDS))
+    critic: str = option("net", "form of the logit of D", choices=("linear", "quadratic", "net"))
+    loss: str = option("minimax", "what the generator lowers", choices=tuple(LOSSES))
+    d_steps: int = option(5, "steps of D in a round", low=1, high=50)
+    rate_d: float = option(0.02, "step size of D (Adam)", low=0.001, high=0.2, log=True)
+    rate_g: float = option(0.2, "step size of G (gradient descent)", low=0.01, high=5.0, log=True)
+    seed: int = option(0, "seed of the first weights of D", low=0, high=2**31 - 1)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What is kept of the game after a step: V(D), and V(D*) of the generator of then."""
+
+    steps: int
+    player: str
+    value: float
+    best: float
+
+
+@dataclass(frozen=True)
+class Played:
+    """A game so far."""
+
+    state: State
+    d: int
+    g: int
+    moments: tuple[Moment, ...]
+
+
+#: Games by rules and moves: one more move costs one more step, not the game from its start.
+_KEPT: dict[tuple[object, ...], Played] = {}
+_MOST = 2000
+
+
+@LESSONS.register(
+    "gan_game",
+    title="The GAN game, move by move",
+    summary="Step either player and watch D chase D* = p/(p + q).",
+)
+class GANGame(Lesson):
+    """min over G, max over D of E_p log D(x) + E_q log(1 − D(x)), with q known exactly."""
+
+    chapter = 10
+    idea = (
+        "Two players: D says how likely x is to be real, G moves its samples to where D says "
+        "real. While G waits, D runs towards D* = p/(p + q), and the value of the game rises to "
+        "2 JS − log 4, never above it. While D waits, G walks down the slope that D shows it, "
+        "right or wrong: with a D that is far from D* it walks astray, and with a D that is "
+        "certain the minimax slope fades. Move either one, with the buttons or by writing the "
+        "moves; here q is a Gaussian, so that D* and JS are known at every step."
+    )
+    source = "Goodfellow et al. 2014, Generative adversarial nets, section 4."
+    Options = GameOptions
+    options: GameOptions
+    moves = (
+        _then("D1"),
+        _then("G1"),
+        _then("D50"),
+        _then("G10"),
+        _then("R1"),
+        _then("R20"),
+        Move("Take back", "moves", _back, "Without the last entry.", ":material/undo:"),
+        Move("Restart", "moves", lambda _: "", "No moves.", ":material/restart_alt:"),
+    )
+
+    def __init__(self, options: GameOptions, extra: Mapping[str, object] | None = None) -> None:
+        super().__init__(options, extra)
+        self.written = read(options.moves)
+        steps = sum(
+            count * (options.d_steps + 1 if player == "R" else 1) for player, count in self.written
+        )
+        if steps > LONGEST:
+            raise SpecError("moves", f"{steps} steps", f"at most {LONGEST} steps of both players")
+
+    @functools.cached_property
+    def board(self) -> Board:
+        """The target and the window."""
+        return BOARDS[self.options.board]
+
+    @functools.cached_property
+    def game(self) -> Game:
+        """The rules."""
+        o, target = self.options, self.board.target
+        critic = Critic(o.critic, target.dim, 16 if target.dim == 1 else 24)
+        field = grid(self.board.low, self.board.high, TAUGHT[target.dim])
+        return Game(target, critic, LOSSES[o.loss], field, o.rate_d, o.rate_g)
+
+    @functools.cached_property
+    def field(self) -> Field:
+        """The points of the sums."""
+        return grid(self.board.low, self.board.high, FINE[self.game.dim])
+
+    def prepare(self, progress: Progress) -> None:
+        self.__dict__.setdefault("played", self._play(progress))
+
+    @functools.cached_property
+    def played(self) -> Played:
+        """The game after all moves."""
+        return self._play(lambda _part, _says: None)
+
+    def _play(self, progress: Progress) -> Played:
+        pieces: list[tuple[str, int]] = []
+        for player, count in self.written:
+            whole, rest = divmod(count, CHUNK)
+            pieces += [(player, CHUNK)] * whole + ([(player, rest)] if rest else [])
+        rules = replace(self.options, moves="")
+        keys = [(rules, *pieces[:k]) for k in range(len(pieces) + 1)]
+        known = next((k for k in range(len(pieces), -1, -1) if keys[k] in _KEPT), -1)
+        now = _KEPT[keys[known]] if known >= 0 else self._first()
+        for k in range(max(known, 0), len(pieces)):
+            progress(k / len(pieces), f"Playing the moves: {k} of {len(pieces)} pieces")
+            now = self._more(now, *pieces[k])
+            _keep(keys[k + 1], now)
+        return now
+
+    def _first(self) -> Played:
+        state = self.game.start(self.options.seed, self.board.mean, self.board.std)
+        value, best = self._worth(state)
+        return Played(state, 0, 0, (Moment(0, "", value, best),))
+
+    def _more(self, now: Played, player: str, count: int) -> Played:
+        state, d, g, moments = now.state, now.d, now.g, list(now.moments)
+        order = {"D": "D", "G": "G", "R": "D" * self.options.d_steps + "G"}[player] * count
+        best = moments[-1].best
+        for k, who in enumerate(order):
+            if who == "D":
+                state, d = self.game.step_d(state), d + 1
+            else:
+                state, g = self.game.step_g(state), g + 1
+                self._on_the_board(state, g)
+            # All of a short game, and ten moments of each further piece.
+            if len(order) <= CHUNK or (k + 1) % (len(order) // 10) == 0 or k + 1 == len(order):
+                value, best = self._worth(state)
+                moments.append(Moment(d + g, who, value, best))
+        return Played(state, d, g, tuple(moments))
+
+    def _on_the_board(self, state: State, g: int) -> None:
+        """Refuse a generator that the sums cannot follow.
+
+        Raises:
+            SpecError: naming the step size of G.
+        """
+        d, high = self.game.dim, self.board.high[0]
+        finest = 2 * high / FINE[d]
+        stds = state.phi[d : 2 * d].exp()
+        if not (
+            bool(state.phi.isfinite().all())
+            and float(state.phi[:d].abs().max()) < 0.8 * high
+            and finest < float(stds.min())
+            and float(stds.max()) < 0.35 * high
+        ):
+            raise SpecError(
+                "rate_g",
+                self.options.rate_g,
+                f"the generator ran off the board, or into a point, at its step {g}; take moves "
+                "back, or a smaller step",
+            )
+
+    def _worth(self, state: State) -> tuple[float, float]:
+        """V(D) and V(D*) on the grid."""
+        with torch.no_grad():
+            log_p, log_q = self.log_p, self.game.log_q(state.phi, self.field.x)
+            logits = torch.stack(
+                [self.game.critic.logit(state.theta, self.field.x), log_p - log_q]
+            )
+            value, best = self.field.values(logits, log_p, log_q).tolist()
+        return value, best
+
+    @functools.cached_property
+    def log_p(self) -> Tensor:
+        """log p on the grid."""
+        return self.board.target.log_prob(self.field.x)
+
+    @property
+    def state(self) -> State:
+        """Where the players stand."""
+        return self.played.state
+
+    @functools.cached_property
+    def js(self) -> float:
+        """JS(p ‖ q), by the grid."""
+        return self.played.moments[-1].best / 2 + LOG_2
+
+    @functools.cached_property
+    def gap(self) -> float:
+        """Σ over the grid of (p + q) KL(Bernoulli(D*) ‖ Bernoulli(D))."""
+        x, state = self.field.x, self.state
+        with torch.no_grad():
+            log_q = self.game.log_q(state.phi, x)
+            mine, best = self.game.critic.logit(state.theta, x), self.log_p - log_q
+            kl = best.sigmoid() * (logsigmoid(best) - logsigmoid(mine))
+            kl = kl + (-best).sigmoid() * (logsigmoid(-best) - logsigmoid(-mine))
+            return float(((self.log_p.exp() + log_q.exp()) * kl).sum()) * self.field.volume
+
+    def equations(self) -> tuple[Equation, ...]:
+        last, state = self.played.moments[-1], self.state
+        mean, covariance = self.game.moments(state.phi)
+        with torch.no_grad():
+            ratio = float(self.game.log_ratio(state.phi, mean[None])[0])
+            mine = float(self.game.critic.logit(state.theta, mean[None])[0])
+        n = len(self.field.x)
+        place = ", ".join(tex(float(m), 2) for m in mean)
+        spread = ", ".join(tex(float(v), 2) for v in covariance.diagonal().sqrt())
+        return (
+            Equation(
+                "The value of the game: D raises it, G lowers it (or raises log D of its own "
+                "samples, which has the same fixed point and a stronger slope).",
+                r"V(D, G) = E_p[\log D(x)] + E_q[\log(1 - D(x))]",
+                rf"V = {tex(last.value)}\qquad \text{{after }} {self.played.d}"
+                rf"\text{{ steps of }} D,\ {self.played.g}\text{{ of }} G",
+                (Quantity("V(D)", last.value, "grid", "nats", n),),
+            ),
+            Equation(
+                "For a fixed G the best D weighs the two densities; its logit is the log of "
+                f"their ratio. At the generator's mean, ({place}):",
+                r"D^{*}(x) = \frac{p(x)}{p(x) + q(x)},\qquad"
+                r" \operatorname{logit} D^{*}(x) = \log \frac{p(x)}{q(x)}",
+                rf"\operatorname{{logit}} D^{{*}} = {tex(ratio)},\qquad"
+                rf" \operatorname{{logit}} D = {tex(mine)}",
+                (
+                    Quantity("D*", _sigmoid(ratio), "exact", "probability"),
+                    Quantity("D", _sigmoid(mine), "exact", "probability"),
+                    Quantity("generator's standard deviation (first axis)",
+                             float(covariance[0, 0].sqrt()), "exact", "data units"),
+                ),
+            ),
+            Equation(
+                "With the best D the value is twice the Jensen-Shannon divergence less log 4. Any "
+                "other D stays below, by how far its opinion is from D*.",
+                r"V(D, G) = 2\,\mathrm{JS}(p \,\|\, q) - \log 4"
+                r" - \int (p + q)\,\mathrm{KL}(D^{*} \,\|\, D)\,dx",
+                rf"{tex(last.value)} = 2 \cdot {tex(self.js)} - {tex(2 * LOG_2)}"
+                rf" - {tex(self.gap)}",
+                (
+                    Quantity("JS(p ‖ q)", self.js, "grid", "nats", n),
+                    Quantity("V(D*) = 2 JS − log 4", last.best, "grid", "nats", n),
+                    Quantity("what D is short of", self.gap, "grid", "nats", n),
+                ),
+            ),
+            Equation(
+                "At q = p nothing tells the two apart: D* is ½ everywhere, and the value has "
+                "reached its floor.",
+                r"q = p:\qquad D^{*} = \tfrac12,\qquad V = -\log 4",
+                rf"q \text{{ has mean }} ({place}) \text{{ and standard deviation }} ({spread});"
+                rf"\quad V(D^{{*}}) + \log 4 = {tex(2 * self.js)}",
+            ),
+        )  # fmt: skip
+
+    def check(self) -> tuple[Check, ...]:
+        last, game, state = self.played.moments[-1], self.game, self.state
+        n = len(self.field.x)
+        independent, how = self._by_another_rule()
+        direction = torch.randn(
+            len(state.phi), generator=generator(0, "direction"), dtype=torch.float64
+        )
+        moved = (game.step_g(state).phi - state.phi) / -game.rate_g
+        slope = float(moved @ direction)
+        ends = [
+            float(game.loss_g(state.theta, state.phi + sign * STEP * direction))
+            for sign in (1, -1)
+        ]
+        return (
+            Check(
+                "With D* the value of the game is 2 JS − log 4.",
+                last.best,
+                2 * independent - 2 * LOG_2,
+                f"V(D*) summed over a grid of {n:,} points",
+                how,
+                "grid",
+                "nats",
+                1e-4 if game.dim == 2 else 1e-6,
+            ),
+            Check(
+                "No D has a larger value than D*.",
+                last.value,
+                last.best,
+                "V of the D that was played",
+                "V of D* = p/(p + q), the same grid",
+                "grid",
+                "nats",
+                1e-12,
+                relation="≤",
+            ),
+            Check(
+                "D is short of the bound by its divergence from D*.",
+                last.best - last.value,
+                self.gap,
+                "V(D*) − V(D)",
+                "∫ (p + q) KL(D* ‖ D)",
+                "grid",
+                "nats",
+                1e-9,
+            ),
+            Check(
+                "The slope that moves G is that of its loss.",
+                slope,
+                (ends[0] - ends[1]) / (2 * STEP),
+                "the step that G would take, along a random direction, over its size",
+                "central difference of the loss",
+                "exact",
+                "nats",
+                1e-5 * max(1.0, abs(slope)),
+            ),
+            *self._reference(),
+        )
+
+    def _by_another_rule(self) -> tuple[float, str]:
+        """JS(p ‖ q) without the grid."""
+        phi, target = self.state.phi, self.board.target
+        if self.game.dim == 1:
+            p = Mixture1D(target.weights, tuple(m[0] for m in target.means), target.stds)
+            q = gaussian(float(phi[0]), float(phi[1].exp()))
+            return divergence_1d(F["js"], p, q).value / 2, "adaptive quadrature of JS"
+        fine = grid(self.board.low, self.board.high, OTHER)
+        row = F["js"].integrand(target.log_prob(fine.x), self.game.log_q(phi, fine.x))
+        return (
+            float(row.sum()) * fine.volume / 2,
+            f"∫ q f(p/q) of the row js on a grid of {OTHER} x {OTHER}",
+        )
+
+    @staticmethod
+    def _reference() -> tuple[Check, ...]:
+        """N(0, 1) against N(2, 1): exact values to hold the machinery to."""
+        p, q = gaussian(0.0, 1.0), gaussian(2.0, 1.0)
+        z, w = nodes(120, 1)
+        # log p − log q = 2 − 2x, so the two expectations of the value are one, by symmetry.
+        by_rule = float(w @ logsigmoid(2.0 - 2.0 * z[:, 0])) + LOG_2
+        ends = torch.tensor([0.0, 1.0], dtype=torch.float64)
+        logit = p(ends) - q(ends)
+        return (
+            Check(
+                "N(0, 1) against N(2, 1): JS is 0.33683.",
+                divergence_1d(F["js"], p, q).value / 2,
+                by_rule,
+                "adaptive quadrature",
+                "E log D*(x) + log 2 by Gauss-Hermite, 120 nodes",
+                "exact",
+                "nats",
+                1e-6,
+            ),
+            Check(
+                "and logit D* = 2 − 2x.",
+                float(logit[1] - logit[0]),
+                (0.0 - 2.0) / 1.0,
+                "slope of log p − log q",
+                "(μ_p − μ_q)/σ²",
+                "exact",
+                "",
+                1e-12,
+            ),
+        )
+
+    def panels(self) -> tuple[Panel, ...]:
+        return (*(self._line() if self.game.dim == 1 else self._plane()), self._history())
+
+    def _history(self) -> Curves:
+        moments = self.played.moments
+        steps = np.array([m.steps for m in moments], dtype=float)
+        curves = [
+            Curve("V(D*) of then: 2 JS − log 4", steps,
+                  np.array([m.best for m in moments]), "dash", 3),
+            Curve("V(D)", steps, np.array([m.value for m in moments]), "line", 0),
+        ]  # fmt: skip
+        moved = [m for m in moments if m.player == "G"]
+        if moved:
+            curves.append(
+                Curve("after a step of G", np.array([float(m.steps) for m in moved]),
+                      np.array([m.value for m in moved]), "points", 1)
+            )  # fmt: skip
+        return Curves(
+            "The value of the game, and its bound",
+            f"grid of {len(self.field.x):,} points · below the bound by how far D is from D*",
+            tuple(curves),
+            "steps of both players",
+            "V (nats)",
+            levels=(("−log 4: q = p", -2 * LOG_2),),
+        )
+
+    def _line(self) -> tuple[Panel, ...]:
+        x = torch.linspace(*self.board.seen, 401, dtype=torch.float64)
+        game, state = self.game, self.state
+        with torch.no_grad():
+            log_p, log_q = game.target.log_prob(x[:, None]), game.log_q(state.phi, x[:, None])
+            logit = game.critic.logit(state.theta, x[:, None])
+            z, _ = game.noise
+            points = game.generate(state.phi, z)
+        pulled = game.slope(state, x[:, None])[:, 0]
+        best = log_p - log_q
+        at = array(x)
+        inside = (points[:, 0] > self.board.seen[0]) & (points[:, 0] < self.board.seen[1])
+        spots = array(points[inside, 0])
+        return (
+            Curves(
+                "The data and the generator",
+                "exact densities · x = μ + σz",
+                (
+                    Curve("p, the data", at, array(log_p.exp()), "area", 0),
+                    Curve("q, the generator", at, array(log_q.exp()), "line", 1),
+                    Curve("nodes of q", spots, np.zeros_like(spots), "points", 1),
+                ),
+                "x",
+                "density",
+            ),
+            Curves(
+                "What D believes, and what is true",
+                "exact values of both functions",
+                (
+                    Curve("D* = p/(p + q)", at, array(best.sigmoid()), "dash", 3),
+                    Curve("D", at, array(logit.sigmoid()), "line", 0),
+                    Curve("½", at, np.full_like(at, 0.5), "faint", -1),
+                ),
+                "x",
+                "probability that x is real",
+            ),
+            Curves(
+                "Where G's samples are pulled",
+                "exact slopes · positive: to the right; dashed: with D* in the place of D",
+                (
+                    Curve("with D", at, array(pulled), "line", 0),
+                    Curve("with D*", at, array(self._pull_of_best(x)), "dash", 3),
+                ),
+                "x",
+                "−d loss / dx (nats per data unit)",
+            ),
+        )
+
+    def _pull_of_best(self, x: Tensor) -> Tensor:
+        at = x.clone().requires_grad_()
+        loss = self.game.loss.generator(self.game.log_ratio(self.state.phi, at[:, None])).sum()
+        (slope,) = torch.autograd.grad(loss, at)
+        return -slope
+
+    def _plane(self) -> tuple[Panel, ...]:
+        low, high = self.board.seen
+        seen = grid((low, low), (high, high), 70)
+        game, state = self.game, self.state
+        with torch.no_grad():
+            mine = game.critic.logit(state.theta, seen.x).sigmoid()
+            log_p = game.target.log_prob(seen.x)
+            best = (log_p - game.log_q(state.phi, seen.x)).sigmoid()
+            z = torch.randn(200, 2, generator=generator(0, "shown"), dtype=torch.float64)
+            points = game.generate(state.phi, z)
+        x, y = (array(axis) for axis in seen.axes)
+
+        def square(values: Tensor) -> np.ndarray:
+            return array(values).reshape(70, 70)
+
+        mean, covariance = game.moments(state.phi)
+        rim = Curve("q, two standard deviations", *ellipse(mean, covariance, 2.0), "line", 1)
+        some = points[:60]
+        pull = game.slope(state, some)
+        longest = float(torch.linalg.vector_norm(pull, dim=1).max())
+        ends = some + pull * (1.2 / longest if longest > 0 else 0.0)
+        gap = torch.full_like(some[:, 0], math.nan)
+        arrows = [array(torch.stack([some[:, k], ends[:, k], gap], 1).flatten()) for k in (0, 1)]
+        return (
+            Plane(
+                "The data and the generator",
+                "exact density of the data · 200 draws of q, each with the way D pulls it "
+                f"(60 of them; the longest is {longest:.2g} nats per data unit)",
+                (x, y, square(log_p.exp())),
+                (rim, Curve("pull", arrows[0], arrows[1], "faint", 3)),
+                array(points),
+                "draws of q",
+                grid_is="p",
+            ),
+            Plane(
+                "D, what it believes",
+                "exact values · clear 0, full colour 1",
+                (x, y, square(mine)),
+                (rim,),
+                span=(0.0, 1.0),
+                grid_is="D",
+            ),
+            Plane(
+                "D* = p/(p + q), what is true",
+                "exact values · clear 0, full colour 1",
+                (x, y, square(best)),
+                (rim,),
+                span=(0.0, 1.0),
+                grid_is="D*",
+            ),
+            Plane(
+                "|D − D*|, where it is wrong",
+                "exact values · where neither law has mass nothing holds D · largest "
+                f"{float((mine - best).abs().max()):.2g}",
+                (x, y, square((mine - best).abs())),
+                (rim,),
+                span=(0.0, 1.0),
+                grid_is="|D − D*|",
+            ),
+        )
+
+
+def _keep(key: tuple[object, ...], game: Played) -> None:
+    while len(_KEPT) >= _MOST:
+        _KEPT.pop(next(iter(_KEPT)), None)
+    _KEPT[key] = game
+
+
+def _sigmoid(value: float) -> float:
+    return float(torch.tensor(value, dtype=torch.float64).sigmoid())

@@ -1,0 +1,498 @@
+"""The losses of the field side by side: how hard each pushes the generator, and towards what."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genlab.core.options import Options, option
+from genlab.core.tables import OBJECTIVES
+from genlab.divergences.f import F, FDivergence
+from genlab.divergences.quadrature import Mixture1D, divergences_1d, gaussian
+from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Quantity, tex
+from genlab.lessons.game import nodes
+from genlab.lessons.panels import Array, Bars, Curve, Curves, Panel, Table, array
+from genlab.objectives.adversarial import Adversarial, AdversarialLoss
+from genlab.objectives.fgan import FGAN, FGANOptions
+
+#: How far a search for the best critic's output goes; beyond it there is none.
+FAR = 60.0
+#: The half-width of a central difference of a divergence.
+NEAR = 1e-3
+#: Nodes of the expectations over z.
+ORDER = 160
+NONE = "none: it runs away"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A loss of the table.
+
+    Args:
+        name: the row's name; of an f-GAN with the divergence's.
+        title: what the page calls it.
+        loss: what both players lower, of the critic's output.
+        of: what that output is.
+        row: the divergence that the critic bounds, None for another kind of loss.
+        alternative: whether the generator raises E T in place of lowering the bound.
+    """
+
+    name: str
+    title: str
+    loss: AdversarialLoss
+    of: str
+    row: FDivergence | None = None
+    alternative: bool = False
+
+
+@functools.cache
+def _fgan(name: str, alternative: bool) -> AdversarialLoss:
+    kind = "alternative" if alternative else "bound"
+    return FGAN(FGANOptions.build({"divergence": name, "generator_loss": kind})).row
+
+
+def entries() -> tuple[Entry, ...]:
+    """Every adversarial loss there is: objectives with one row of losses, and all f-GANs.
+
+    Objectives that share their losses and differ in what holds the critic are one entry.
+
+    Example:
+        >>> {"minimax", "nonsaturating", "hinge", "fgan kl"} <= {e.name for e in entries()}
+        True
+    """
+    found: dict[tuple[object, ...], Entry] = {}
+    for item in OBJECTIVES.rows():
+        loss = getattr(item.value, "row", None)
+        if not issubclass(item.value, Adversarial) or not isinstance(loss, AdversarialLoss):
+            continue
+        key = (loss.real, loss.fake, loss.generator)
+        if key in found:
+            same = found[key]
+            title = f"{same.title}; {item.title}"
+            found[key] = Entry(same.name, title, loss, same.of)
+        else:
+            found[key] = Entry(item.name, item.title, loss, "logit" if loss.logit else "score")
+    rows = list(found.values())
+    for name in F.names():
+        title = F[name].title
+        rows.append(Entry(f"fgan {name}", f"f-GAN {title}", _fgan(name, False), "V", F[name]))
+        rows.append(
+            Entry(f"fgan {name} alternative", f"f-GAN {title}, alternative", _fgan(name, True),
+                  "V", F[name], True)
+        )  # fmt: skip
+    return tuple(rows)
+
+
+def names() -> tuple[str, ...]:
+    """The names of :func:`entries`."""
+    return tuple(entry.name for entry in entries())
+
+
+def derivative(loss: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
+    """dl/dv at each entry, (n,) -> (n,)."""
+    leaf = at.detach().requires_grad_()
+    with torch.enable_grad():
+        value = loss(leaf)
+        if not value.requires_grad:
+            return torch.zeros_like(at)
+        (slope,) = torch.autograd.grad(value.sum(), leaf)
+    return slope
+
+
+def best_output(loss: AdversarialLoss, log_ratio: Tensor) -> Tensor:
+    """The critic's output that is best where log p/q is given, (n,) -> (n,), by bisection.
+
+    argmin over v of p real(v) + q fake(v); NaN where the loss falls without end.
+
+    Example:
+        >>> from genlab.objectives.adversarial import ROWS
+        >>> best = best_output(ROWS[0], torch.tensor([-1.0, 2.0], dtype=torch.float64))
+        >>> [round(v, 6) for v in best.tolist()]     # the logit is log p/q
+        [-1.0, 2.0]
+    """
+    real, fake = log_ratio.sigmoid(), (-log_ratio).sigmoid()
+
+    def slope(v: Tensor) -> Tensor:
+        return real * derivative(loss.real, v) + fake * derivative(loss.fake, v)
+
+    low, high = torch.full_like(real, -FAR), torch.full_like(real, FAR)
+    for _ in range(50):
+        middle = (low + high) / 2
+        up = slope(middle) > 0
+        low, high = torch.where(up, low, middle), torch.where(up, middle, high)
+    found = (low + high) / 2
+    return torch.where(found.abs() < 0.99 * FAR, found, torch.full_like(found, math.nan))
+
+
+@dataclass(frozen=True)
+class ZooOptions(Options):
+    """Options of the lesson."""
+
+    loss: str = option("nonsaturating", "the loss to look at closely", choices=names)
+    beside: str = option("minimax", "the loss to hold it against", choices=names)
+    mean: float = option(1.5, "mean of the generator's samples", low=-4.0, high=4.0)
+    sd: float = option(1.0, "their standard deviation", low=0.3, high=2.0)
+    bumps: float = option(2.0, "distance between the data's two bumps", low=0.0, high=6.0)
+
+
+@LESSONS.register(
+    "zoo",
+    title="A zoo of gradients",
+    summary="Every loss of the table: how hard it pushes, where, and what it lowers.",
+)
+class Zoo(Lesson):
+    """dℓ_G/dv of every adversarial loss, as a function of the critic's output and of log p/q."""
+
+    chapter = 14
+    idea = (
+        "What a generator feels of a loss is one function: the slope of its loss in the critic's "
+        "output at a sample. Minimax is flat where D is certain that a sample is fake, just where "
+        "the generator starts; the non-saturating loss is steepest there, and flat where it "
+        "already wins; hinge and Wasserstein push alike everywhere and leave the weighing to the "
+        "critic. Seen at the best critic, each of them is the gradient of some divergence between "
+        "generator and data, and often not of the one that its critic measures. The page reads "
+        "the table of losses: a loss that is added there stands here."
+    )
+    source = (
+        "Arjovsky and Bottou 2017, Towards principled methods for training generative adversarial "
+        "networks, theorem 2.5; Nowozin, Cseke and Tomioka 2016, section 3.2."
+    )
+    Options = ZooOptions
+    options: ZooOptions
+
+    @functools.cached_property
+    def chosen(self) -> tuple[Entry, Entry]:
+        """The loss that is looked at, and the one beside it."""
+        table = {entry.name: entry for entry in entries()}
+        return table[self.options.loss], table[self.options.beside]
+
+    @functools.cached_property
+    def p(self) -> Mixture1D:
+        """The data."""
+        half = self.options.bumps / 2
+        return Mixture1D((0.5, 0.5), (-half, half), (1.0, 1.0))
+
+    @functools.cached_property
+    def q(self) -> Mixture1D:
+        """The generator's law, x = μ + σz."""
+        return gaussian(self.options.mean, self.options.sd)
+
+    @functools.cached_property
+    def samples(self) -> tuple[Tensor, Tensor, Tensor]:
+        """x = μ + σz at nodes of z, their weights, and log p/q there with q held still."""
+        z, w = nodes(ORDER, 1)
+        x = self.options.mean + self.options.sd * z[:, 0]
+        return x, w, self.p(x) - self.q(x)
+
+    def pull(self, entry: Entry) -> float:
+        """E_z[d ℓ_G(C*(x)) / dμ] with the best critic C* held still, x = μ + σz."""
+        x, w, _ = self.samples
+        leaf = x.detach().requires_grad_()
+        with torch.enable_grad():
+            ratio = self.p(leaf) - self.q(leaf)
+            if entry.row is not None:
+                output = entry.row.score(ratio)
+            elif entry.of == "logit":
+                output = ratio
+            else:
+                return self._pull_by_search(entry)
+            (slope,) = torch.autograd.grad(entry.loss.generator(output).sum(), leaf)
+        return float((w * torch.where(slope.isfinite(), slope, 0.0)).sum())
+
+    def _pull_by_search(self, entry: Entry) -> float:
+        x, w, _ = self.samples
+        step = 1e-4
+        ends = [best_output(entry.loss, self.p(at) - self.q(at)) for at in (x + step, x - step)]
+        change = (entry.loss.generator(ends[0]) - entry.loss.generator(ends[1])) / (2 * step)
+        return float((w * change).sum())
+
+    def slope_of(self, parts: dict[str, float]) -> float:
+        """d/dμ of a sum of divergences D(P ‖ N(μ, σ²)), by central difference of quadrature."""
+        ends = []
+        for sign in (1, -1):
+            law = gaussian(self.options.mean + sign * NEAR, self.options.sd)
+            found = divergences_1d([F[name] for name in parts], self.p, law)
+            ends.append(sum(k * e.value for k, e in zip(parts.values(), found, strict=True)))
+        return (ends[0] - ends[1]) / (2 * NEAR)
+
+    def equations(self) -> tuple[Equation, ...]:
+        one, two = self.chosen
+        at = torch.tensor([-3.0, 0.0, 3.0], dtype=torch.float64)
+        first, second = (derivative(e.loss.generator, at) for e in (one, two))
+        said = [",\\ ".join(tex(float(v), 3) for v in row) for row in (first, second)]
+        rule = r"\nabla_\theta\, E_z[-\log D^{*}(G_\theta(z))]"
+        kl, js = self.slope_of({"reverse_kl": 1.0}), self.slope_of({"js": 1.0})
+        left = self.pull(_named("nonsaturating"))
+        return (
+            Equation(
+                "A generator moves by the slope of its loss in the critic's output, times the "
+                f"slope of the critic. {one.title} and {two.title} at outputs of −3, 0 and 3:",
+                r"\nabla_\theta\, \ell_G(C(G_\theta(z))) = \ell_G'(C(x))\;"
+                r"\nabla_x C(x)\;\frac{\partial x}{\partial \theta}",
+                rf"\ell_G' = ({said[0]})\qquad\text{{and}}\qquad ({said[1]})",
+                tuple(
+                    Quantity(f"{e.name} at −3", float(row[0]), "exact", e.loss.unit)
+                    for e, row in ((one, first), (two, second))
+                ),
+            ),
+            Equation(
+                "At the best critic the output is a function of the ratio r = p/q, which the "
+                "discriminator's two losses decide.",
+                r"C^{*}(x) = \arg\min_v\ p(x)\,\ell_{\text{real}}(v)"
+                r" + q(x)\,\ell_{\text{fake}}(v)",
+                rf"\log r = 1:\qquad C^{{*}} = {_best_at(one)}\qquad\text{{and}}\qquad"
+                rf" {_best_at(two)}",
+            ),
+            Equation(
+                "The non-saturating loss with D* has the gradient of a difference of "
+                "divergences: it seeks modes, and pushes JS up.",
+                rf"{rule} = \nabla_\theta \left[\mathrm{{KL}}(q_\theta \| p)"
+                r" - 2\,\mathrm{JS}(q_\theta \| p)\right]",
+                rf"\frac{{\partial}}{{\partial \mu}}:\qquad {tex(left)} = {tex(kl)} -"
+                rf" {f'({tex(js)})' if js < 0 else tex(js)}",
+                (
+                    Quantity("left side", left, "grid", "nats per data unit", ORDER),
+                    Quantity("right side", kl - js, "exact", "nats per data unit"),
+                ),
+            ),
+            Equation(
+                "An f-GAN's generator that lowers the bound descends its divergence. The "
+                "alternative trick, raising E T, has the same fixed point and another slope.",
+                r"\frac{d}{d \log r}\left[-f^{*}(T^{*})\right] = -r^2 f''(r),\qquad"
+                r" \frac{d}{d \log r}\left[-T^{*}\right] = -r f''(r)",
+            ),
+        )
+
+    def check(self) -> tuple[Check, ...]:
+        found = [
+            Check(
+                "Non-saturating against D*: the gradient of KL(q ‖ p) − 2 JS.",
+                self.pull(_named("nonsaturating")),
+                self.slope_of({"reverse_kl": 1.0, "js": -1.0}),
+                "E_z of the slope at D*, Gauss-Hermite",
+                "central difference of adaptive quadrature",
+                "grid",
+                "nats per data unit",
+                1e-4,
+                ORDER,
+            ),
+            Check(
+                "Minimax against D*: the gradient of 2 JS.",
+                self.pull(_named("minimax")),
+                self.slope_of({"js": 1.0}),
+                "E_z of the slope at D*, Gauss-Hermite",
+                "central difference of adaptive quadrature",
+                "grid",
+                "nats per data unit",
+                1e-4,
+                ORDER,
+            ),
+        ]
+        for entry in entries():
+            if entry.row is None or entry.alternative or not _smooth(entry.row):
+                continue
+            right = self.slope_of({entry.row.name: 1.0})
+            if not math.isfinite(right) or not _light(entry.row, self.p, self.options.sd):
+                continue
+            found.append(
+                Check(
+                    f"f-GAN {entry.row.title}: its generator descends its divergence.",
+                    self.pull(entry),
+                    right,
+                    "E_z of the slope at T*, Gauss-Hermite",
+                    "central difference of adaptive quadrature",
+                    "grid",
+                    f"{entry.row.unit} per data unit".replace("dimensionless", "1"),
+                    1e-3 * max(1.0, abs(right)),
+                    ORDER,
+                )
+            )
+        ratio = torch.linspace(-1.5, 1.5, 7, dtype=torch.float64)
+        for entry in self.chosen:
+            if entry.row is not None and _smooth(entry.row):
+                found.append(_at_best(entry, ratio))
+        return tuple(found)
+
+    def panels(self) -> tuple[Panel, ...]:
+        one, two = self.chosen
+        v = torch.linspace(-6.0, 6.0, 241, dtype=torch.float64)
+        ratio = torch.linspace(-5.0, 5.0, 101, dtype=torch.float64)
+        plain = [e for e in entries() if e.row is None]
+        rows = [e for e in entries() if e.row is not None and not e.alternative]
+        pulls = {e.name: -self.pull(e) for e in [*plain, *rows]}
+        pulls = {name: pull for name, pull in pulls.items() if not math.isnan(pull)}
+        seen = torch.linspace(-7.0, 7.0, 401, dtype=torch.float64)
+        return (
+            Curves(
+                f"{short(one.title)}: what the generator lowers, and its slope",
+                f"exact · against the critic's output ({one.of}); dashed: {short(two.title)}",
+                (
+                    Curve(short(one.title), array(v), _cut(one.loss.generator(v)), "line", 0),
+                    Curve("its slope", array(v), _cut(derivative(one.loss.generator, v)),
+                          "line", 1),
+                    Curve(short(two.title), array(v), _cut(two.loss.generator(v)), "dash", 0),
+                    Curve("slope of that", array(v), _cut(derivative(two.loss.generator, v)),
+                          "dash", 1),
+                ),
+                "output of the critic",
+                "loss, slope",
+            ),
+            Curves(
+                "Slope of the generator's loss in the critic's output",
+                "exact, by automatic differentiation · low: pushes towards real",
+                tuple(
+                    Curve(e.name, array(v), _cut(derivative(e.loss.generator, v)),
+                          "line", k)
+                    for k, e in enumerate(plain)
+                ),
+                "output of the critic: low is fake, high is real",
+                "dℓ/dv",
+            ),
+            Curves(
+                "The same at the best critic, against the truth",
+                "exact where the best critic is known, else by bisection · against log p/q",
+                tuple(
+                    Curve(e.name, array(ratio), _cut(seen_slope), "line", k)
+                    for k, (e, seen_slope) in enumerate(
+                        (e, truth_slope(e, ratio)) for e in plain
+                    )
+                    if bool(seen_slope.isfinite().any())
+                ),
+                "log p/q: low is fake, high is real",
+                "dℓ/d log r",
+            ),
+            Curves(
+                "f-GANs at the best critic, −r² f″(r)",
+                "exact · the generator lowers the bound · cut at −6",
+                tuple(
+                    Curve(e.name.removeprefix("fgan "), array(ratio),
+                          _cut(truth_slope(e, ratio), -6.0), "dash" if k > 9 else "line", k)
+                    for k, e in enumerate(rows)
+                ),
+                "log p/q: low is fake, high is real",
+                "dℓ/d log r",
+            ),
+            Curves(
+                "Where the generator stands",
+                "exact densities",
+                (
+                    Curve("p, the data", array(seen), array(self.p(seen).exp()), "area", 0),
+                    Curve("q, the generator", array(seen), array(self.q(seen).exp()), "line", 1),
+                ),
+                "x",
+                "density",
+            ),
+            Bars(
+                "The pull on the generator's mean, −dE[ℓ]/dμ",
+                f"best critic held still · Gauss-Hermite, {ORDER} nodes · each in its own units",
+                tuple(name.removeprefix("fgan ") for name in pulls),
+                (("pull", np.array(list(pulls.values())).clip(-4, 4)),),
+                "pull (cut at ±4)",
+            ),
+            Table(
+                "All losses",
+                "exact · slopes in the critic's output at −3 (surely fake), 0 and 3 (surely real)",
+                ("loss", "output", "at −3", "at 0", "at 3", "best critic at log r = 1", "unit"),
+                tuple(_line(entry) for entry in entries()),
+            ),
+        )  # fmt: skip
+
+
+def _named(name: str) -> Entry:
+    return next(entry for entry in entries() if entry.name == name)
+
+
+def _smooth(row: FDivergence) -> bool:
+    """Whether the best critic moves smoothly with p/q, as that of total variation does not."""
+    return bool(row.score(torch.tensor([0.5, 2.0])).isfinite().all())
+
+
+def _light(row: FDivergence, p: Mixture1D, sd: float) -> bool:
+    """Whether the slope's integrand decays as fast as the nodes of the rule reach."""
+    widest = max(p.stds)
+    heavy_p = math.isinf(row.slope_at_infinity) and 2 * sd * sd <= 1.05 * widest * widest
+    heavy_q = math.isinf(row.at_zero) and 2 * widest * widest <= 1.05 * sd * sd
+    return not (heavy_p or heavy_q)
+
+
+def truth_slope(entry: Entry, log_ratio: Tensor) -> Tensor:
+    """d ℓ_G(C*(log r)) / d log r, (n,) -> (n,); NaN where there is no best critic."""
+    if entry.row is not None and _smooth(entry.row):
+        row = entry.row
+        return derivative(lambda l: entry.loss.generator(row.score(l)), log_ratio)
+    if entry.of == "logit":
+        return derivative(entry.loss.generator, log_ratio)
+    step = 1e-4
+    ends = [entry.loss.generator(best_output(entry.loss, log_ratio + s)) for s in (step, -step)]
+    return (ends[0] - ends[1]) / (2 * step)
+
+
+def _at_best(entry: Entry, ratio: Tensor) -> Check:
+    """The slope at the best critic against the second derivative of f."""
+    assert entry.row is not None
+    row, step = entry.row, 1e-5
+    r = ratio.exp()
+    bend = (row.f_prime(r * (1 + step)) - row.f_prime(r * (1 - step))) / (2 * step)
+    wanted = -bend if entry.alternative else -bend * r
+    return Check(
+        f"{entry.title}: slope −{'r' if entry.alternative else 'r²'} f″(r), log r from −1.5 to "
+        "1.5.",
+        float(truth_slope(entry, ratio).sum()),
+        float(wanted.sum()),
+        "automatic differentiation of the loss at V*, summed over 7 points",
+        "central difference of f′, the same points",
+        "exact",
+        "",
+        1e-5 * max(1.0, float(wanted.abs().sum())),
+    )
+
+
+def _best(entry: Entry) -> float:
+    """The best critic's output where log r is 1; NaN where there is none."""
+    one = torch.ones(1, dtype=torch.float64)
+    if entry.row is not None:
+        found = float(entry.row.score(one))
+        return found if math.isfinite(found) else math.nan
+    return float(best_output(entry.loss, one))
+
+
+def _best_at(entry: Entry) -> str:
+    found = _best(entry)
+    return r"\text{none}" if math.isnan(found) else tex(found)
+
+
+def _line(entry: Entry) -> tuple[str, ...]:
+    at = torch.tensor([-3.0, 0.0, 3.0], dtype=torch.float64)
+    best = _best(entry)
+    slopes = (f"{v:.3g}" for v in derivative(entry.loss.generator, at).tolist())
+    return (
+        entry.title,
+        entry.of,
+        *slopes,
+        NONE if math.isnan(best) else f"{best:.4g}",
+        entry.loss.unit,
+    )
+
+
+def short(title: str) -> str:
+    """A title without what stands after its first comma, bracket or semicolon.
+
+    Example:
+        >>> short("WGAN, clipped weights; WGAN-GP")
+        'WGAN'
+    """
+    for sign in (";", " (", ", clipped", ": "):
+        title = title.split(sign)[0]
+    return title
+
+
+def _cut(values: Tensor, least: float = -8.0) -> Array:
+    """Values for a curve; beyond the frame there is none."""
+    inside = (values > least) & (values < -least)
+    return array(torch.where(inside, values, torch.full_like(values, math.nan)))

@@ -1,0 +1,674 @@
+"""The variational autoencoder where its optimum is known: linear nets, Gaussian data."""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.special import xlogy
+from torch import Tensor
+
+from genlab.core.options import Options, option
+from genlab.core.random import generator, scope
+from genlab.distributions import LIKELIHOODS, LikelihoodOptions
+from genlab.divergences import gaussian_kl
+from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Quantity, signed, tex
+from genlab.lessons.panels import Array, Bars, Curve, Curves, Panel, Plane, Table, array, ellipse
+from genlab.models.linear_gaussian import LinearGaussian
+from genlab.probes.variational import ACTIVE
+
+#: Variances of the law of the data along its principal axes.
+SPREAD = (4.0, 1.5, 0.5, 0.25)
+DIM = len(SPREAD)
+#: Draws of the code an example, in the Monte Carlo check.
+DRAWS = 20
+#: The picture of the conventions: 28 x 28 pixels.
+PIXELS = 784
+
+
+@dataclass(frozen=True)
+class VAELessonOptions(Options):
+    """Options of the lesson."""
+
+    latent: int = option(2, "size of the latent code z", choices=(1, 2))
+    beta: float = option(1.0, "weight β of the KL", low=0.1, high=20.0, log=True)
+    noise: float = option(0.3, "variance σ² of the decoder's noise", low=0.05, high=2.0)
+    examples: int = option(300, "examples N", low=50, high=1000)
+    steps: int = option(600, "steps of training", low=1, high=2000)
+    seed: int = option(0, "seed of data and first weights", low=0, high=2**31 - 1)
+
+
+@dataclass(frozen=True)
+class Autoencoder:
+    """A linear autoencoder: p(x | z) = N(Wz + b, σ²I), q(z | x) = N(V(x − b), diag s²).
+
+    Args:
+        w: W, (d, k). v: V, (k, d). log_s2: log s², (k,).
+    """
+
+    w: Array
+    v: Array
+    log_s2: Array
+
+    @property
+    def s2(self) -> Array:
+        """The variances of q, (k,)."""
+        return np.exp(self.log_s2)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the bound is made of, means over the data in nats."""
+
+    reconstruction: float
+    kl: float
+
+    @property
+    def elbo(self) -> float:
+        """Reconstruction minus KL."""
+        return self.reconstruction - self.kl
+
+
+def parts(net: Autoencoder, covariance: Array, noise: float) -> Parts:
+    """The mean ELBO's two parts in closed form from the covariance of the data.
+
+    E_q log p(x | z) = −(d/2) log 2πσ² − (tr S − 2 tr WVS + tr WᵀW(VSVᵀ + diag s²)) / 2σ².
+    """
+    spread = net.v @ covariance @ net.v.T
+    square = (
+        np.trace(covariance)
+        - 2 * np.trace(net.w @ net.v @ covariance)
+        + np.trace(net.w.T @ net.w @ (spread + np.diag(net.s2)))
+    )
+    constant = 0.5 * len(covariance) * math.log(2 * math.pi * noise)
+    kl = 0.5 * (np.trace(spread) + net.s2.sum() - len(net.s2) - net.log_s2.sum())
+    return Parts(float(-constant - square / (2 * noise)), float(kl))
+
+
+def gradients(net: Autoencoder, covariance: Array, noise: float, beta: float) -> list[Array]:
+    """∂/∂(W, V, log s²) of the reconstruction minus β times the KL."""
+    vs = net.v @ covariance
+    inner = net.w.T @ net.w
+    return [
+        (vs.T - net.w @ (vs @ net.v.T + np.diag(net.s2))) / noise,
+        (net.w.T @ covariance - inner @ vs) / noise - beta * vs,
+        -0.5 * np.diag(inner) * net.s2 / noise - 0.5 * beta * (net.s2 - 1),
+    ]
+
+
+def optimum(covariance: Array, latent: int, noise: float, beta: float) -> Autoencoder:
+    """The maximum of reconstruction − β KL: PPCA with the noise variance τ = βσ².
+
+    W = U (Λ − τI)₊^½ on the leading axes U, V = Wᵀ(WWᵀ + τI)⁻¹, s² = τ / max(λ, τ).
+
+    Source: Tipping and Bishop 1999, equation 7; Lucas, Tucker, Grosse and Norouzi 2019, "Don't
+    blame the ELBO!", theorem 1.
+    """
+    values, vectors = np.linalg.eigh(covariance)
+    values, vectors = values[::-1][:latent], vectors[:, ::-1][:, :latent]
+    tau = beta * noise
+    loadings = np.sqrt(np.clip(values - tau, 0.0, None))
+    top = np.maximum(values, tau)
+    return Autoencoder(vectors * loadings, (vectors * (loadings / top)).T, np.log(tau / top))
+
+
+@LESSONS.register(
+    "vae",
+    title="The variational autoencoder",
+    summary="Encoder, decoder, ELBO; collapse, β, and what the likelihood counts.",
+)
+class LinearVAE(Lesson):
+    """A linear VAE on Gaussian data, trained on the spot beside its exact optimum."""
+
+    chapter = 6
+    idea = (
+        "An encoder proposes a code for each example, a decoder explains the example from it, and "
+        "both are trained on one bound: explain well, at a low cost in nats of code. With linear "
+        "nets the best encoder and decoder are known (probabilistic PCA), so training can be seen "
+        "to arrive there. A unit of the code earns its cost only where the data vary more than "
+        "βσ² along it; raise β or the noise and units collapse one by one, at the optimum, not by "
+        "a fault of the training."
+    )
+    source = (
+        "Kingma and Welling 2014; Tipping and Bishop 1999; Higgins et al. 2017; Hoffman and "
+        "Johnson 2016; Lucas, Tucker, Grosse and Norouzi 2019."
+    )
+    Options = VAELessonOptions
+
+    # -- data and nets
+
+    @functools.cached_property
+    def data(self) -> Array:
+        """The examples, (N, 4)."""
+        o = self.options
+        source = generator(o.seed, "vae lesson")
+        turn, _ = torch.linalg.qr(torch.randn(DIM, DIM, generator=source, dtype=torch.float64))
+        draws = torch.randn(o.examples, DIM, generator=source, dtype=torch.float64)
+        x: Array = (draws * torch.tensor(SPREAD, dtype=torch.float64).sqrt() @ turn.mT).numpy()
+        return x
+
+    @functools.cached_property
+    def centred(self) -> Array:
+        """The examples less their mean, which is the best b."""
+        return self.data - self.data.mean(0)
+
+    @functools.cached_property
+    def covariance(self) -> Array:
+        """S = (1/N) Σ (x − b)(x − b)ᵀ."""
+        return array(self.centred.T @ self.centred / len(self.data))
+
+    @functools.cached_property
+    def eigenvalues(self) -> Array:
+        """Of S, from the largest."""
+        return array(np.linalg.eigvalsh(self.covariance)[::-1])
+
+    @property
+    def tau(self) -> float:
+        """βσ²: what a unit must explain to be worth its code."""
+        return float(self.options.beta * self.options.noise)
+
+    @functools.cached_property
+    def best(self) -> Autoencoder:
+        """The optimum."""
+        o = self.options
+        return optimum(self.covariance, o.latent, o.noise, o.beta)
+
+    @functools.cached_property
+    def training(self) -> tuple[Autoencoder, Array, Array]:
+        """After the last step; and before each and after the last, objective and ELBO.
+
+        Adam on the closed form, all data in each step, the rate falling to 0 as a cosine.
+        """
+        o = self.options
+        source = np.random.default_rng(o.seed)
+        at = [
+            0.1 * source.standard_normal((DIM, o.latent)),
+            0.1 * source.standard_normal((o.latent, DIM)),
+            np.zeros(o.latent),
+        ]
+        first = [np.zeros_like(p) for p in at]
+        second = [np.zeros_like(p) for p in at]
+        lowered, elbo = [], []
+        for t in range(1, o.steps + 1):
+            net = Autoencoder(*at)
+            now = parts(net, self.covariance, o.noise)
+            lowered.append(now.reconstruction - o.beta * now.kl)
+            elbo.append(now.elbo)
+            rate = 0.025 * (1 + math.cos(math.pi * t / o.steps))
+            for i, g in enumerate(gradients(net, self.covariance, o.noise, o.beta)):
+                first[i] = 0.9 * first[i] + 0.1 * g
+                second[i] = 0.99 * second[i] + 0.01 * g * g
+                step = first[i] / (1 - 0.9**t)
+                at[i] = at[i] + rate * step / (np.sqrt(second[i] / (1 - 0.99**t)) + 1e-8)
+        net = Autoencoder(*at)
+        now = parts(net, self.covariance, o.noise)
+        lowered.append(now.reconstruction - o.beta * now.kl)
+        elbo.append(now.elbo)
+        return net, np.array(lowered), np.array(elbo)
+
+    @property
+    def net(self) -> Autoencoder:
+        """The trained autoencoder."""
+        return self.training[0]
+
+    @functools.cached_property
+    def now(self) -> Parts:
+        """The trained autoencoder's bound."""
+        return parts(self.net, self.covariance, self.options.noise)
+
+    @functools.cached_property
+    def means(self) -> Array:
+        """Posterior means of all examples, (N, k)."""
+        return array(self.centred @ self.net.v.T)
+
+    @property
+    def active(self) -> int:
+        """Units with Var_x E_q[z] > 0.01."""
+        return int((self.means.var(0) > ACTIVE).sum())
+
+    @property
+    def worth(self) -> int:
+        """Units that are active at the optimum."""
+        values = self.eigenvalues[: self.options.latent]
+        return int((1 - self.tau / values > ACTIVE).sum())
+
+    # -- by other ways
+
+    def water_filling(self, beta: float) -> tuple[float, float]:
+        """Reconstruction and KL at the optimum for a weight, from the eigenvalues alone.
+
+        A unit with λ > τ = βσ² costs ½ log(λ/τ) nats and leaves the square τ; any other axis
+        leaves its whole λ. Source: Cover and Thomas 2006, section 10.3.3.
+        """
+        o = self.options
+        tau = beta * o.noise
+        used = np.zeros(DIM, dtype=bool)
+        used[: o.latent] = self.eigenvalues[: o.latent] > tau
+        kl = 0.5 * float(np.log(self.eigenvalues[used] / tau).sum())
+        square = float(np.where(used, tau, self.eigenvalues).sum())
+        constant = 0.5 * DIM * math.log(2 * math.pi * o.noise)
+        return -constant - square / (2 * o.noise), kl
+
+    def by_evidence(self) -> float:
+        """The objective's maximum from mean log p(x) of PPCA with the noise variance βσ²."""
+        o = self.options
+        with scope(0, "vae lesson"):  # a new module draws weights, which are replaced
+            model = LinearGaussian.of(
+                torch.tensor(self.best.w), torch.tensor(self.data.mean(0)), math.sqrt(self.tau)
+            )
+        with torch.no_grad():
+            log_p = float(model.log_prob(torch.tensor(self.data)).mean())
+        both = o.beta * math.log(2 * math.pi * self.tau) - math.log(2 * math.pi * o.noise)
+        return o.beta * log_p + 0.5 * DIM * both
+
+    @functools.cached_property
+    def by_draws(self) -> tuple[float, float]:
+        """The mean ELBO of the trained nets by pathwise draws, and its standard error."""
+        o = self.options
+        with scope(0, "vae lesson"):
+            model = LinearGaussian.of(
+                torch.tensor(self.net.w), torch.tensor(self.data.mean(0)), math.sqrt(o.noise)
+            )
+        source = generator(o.seed, "vae lesson", "draws")
+        mean, x = torch.tensor(self.means), torch.tensor(self.data)
+        noise = torch.randn(DRAWS, *mean.shape, generator=source, dtype=torch.float64)
+        z = mean + torch.tensor(self.net.s2).sqrt() * noise
+        with torch.no_grad():
+            flat = model.decode(z.flatten(0, 1)).log_prob(x.repeat(DRAWS, 1)).view(DRAWS, -1)
+        cov = torch.diag(torch.tensor(self.net.s2))
+        zero, eye = torch.zeros(o.latent).double(), torch.eye(o.latent).double()
+        kl = gaussian_kl(mean, cov, zero, eye)
+        # The draws are the noise: the examples are the same on both sides.
+        each = (flat - kl).mean(1)
+        error = (flat.var(0) / DRAWS).sum().sqrt() / flat.shape[1]
+        return float(each.mean()), float(error)
+
+    @functools.cached_property
+    def aggregate(self) -> tuple[list[Array], Array]:
+        """The axes of a grid and the density q(z) = (1/N) Σ_i q(z | x_i) on it."""
+        axes, tables = [], []
+        for mean, s2 in zip(self.means.T, self.net.s2, strict=True):
+            reach = max(float(np.abs(mean).max()) + 8 * math.sqrt(s2), 4.0)
+            count = int(min(1201, max(161, 2 * reach / (0.25 * math.sqrt(s2)))))
+            z = np.linspace(-reach, reach, count)
+            gap = (z[:, None] - mean) ** 2 / s2
+            tables.append(np.exp(-0.5 * gap) / math.sqrt(2 * math.pi * s2))
+            axes.append(z)
+        if len(axes) == 1:
+            return axes, tables[0].mean(1)
+        return axes, tables[0] @ tables[1].T / len(self.means)
+
+    @functools.cached_property
+    def split(self) -> tuple[float, float]:
+        """I_q(x; z) and KL(q(z) ‖ p(z)) by the grid."""
+        axes, density = self.aggregate
+        cell = math.prod(float(z[1] - z[0]) for z in axes)
+        square = sum(g**2 for g in np.meshgrid(*axes, indexing="ij"))
+        log_prior = -0.5 * square - 0.5 * len(axes) * math.log(2 * math.pi)
+        minus_entropy = float(xlogy(density, density).sum()) * cell
+        cross = float((density * log_prior).sum()) * cell
+        own = 0.5 * float((1 + math.log(2 * math.pi) + self.net.log_s2).sum())
+        return -minus_entropy - own, minus_entropy - cross
+
+    # -- the lesson
+
+    def equations(self) -> tuple[Equation, ...]:
+        o, now, best = (
+            self.options,
+            self.now,
+            parts(self.best, self.covariance, self.options.noise),
+        )
+        mutual, marginal = self.split
+        lowered = self.training[1]
+        values = self.eigenvalues[: o.latent]
+        costs = [0.5 * math.log(max(v, self.tau) / self.tau) for v in values]
+        goal = best.reconstruction - o.beta * best.kl
+        return (
+            Equation(
+                "The decoder explains an example from a code; the encoder proposes a code for it. "
+                "Here both are linear, and b is the mean of the data.",
+                r"p(x \mid z) = N(Wz + b,\ \sigma^2 I),\quad "
+                r"q(z \mid x) = N(V(x - b),\ \mathrm{diag}\, s^2)",
+                rf"\sigma^2 = {tex(o.noise)},\quad s^2 = ({', '.join(map(tex, self.net.s2))})",
+            ),
+            Equation(
+                "Both are trained on the mean ELBO: how well the code explains, minus what it "
+                "costs against the prior.",
+                r"\mathrm{ELBO} = \tfrac1N \textstyle\sum_i "
+                r"E_q[\log p(x_i \mid z)] - \mathrm{KL}(q(z \mid x_i) \,\|\, p(z))",
+                rf"{tex(now.elbo)} = {signed(now.reconstruction)} - {tex(now.kl)}",
+                (
+                    Quantity("reconstruction", now.reconstruction, "exact", "nats", o.examples),
+                    Quantity("KL(q(z|x) ‖ p(z))", now.kl, "exact", "nats", o.examples),
+                ),
+            ),
+            Equation(
+                "A β-VAE weighs the cost. For β > 1 it raises a lower bound of the ELBO, for "
+                "β < 1 no bound of log p(x).",
+                r"J_\beta = \text{reconstruction} - \beta\, \mathrm{KL} \le J_\beta^*",
+                rf"{tex(float(lowered[-1]))} \le {tex(goal)}",
+                (
+                    Quantity(
+                        "what training lacks",
+                        max(0.0, round(goal - float(lowered[-1]), 12)),
+                        "exact",
+                        "nats",
+                    ),
+                    Quantity("ELBO at the optimum", best.elbo, "exact", "nats", o.examples),
+                ),
+            ),
+            Equation(
+                "The optimum is probabilistic PCA with the noise variance βσ²: the columns of W "
+                "are principal axes u, as long as is left of their variance λ.",
+                r"w_i = \sqrt{\lambda_i - \beta\sigma^2}\; u_i,\qquad "
+                r"\mathrm{KL}_i = \tfrac12 \log \frac{\lambda_i}{\beta\sigma^2}",
+                rf"\lambda = ({', '.join(tex(float(v)) for v in values)}),\quad "
+                rf"\beta\sigma^2 = {tex(self.tau)},\quad "
+                rf"\mathrm{{KL}} = ({', '.join(map(tex, costs))})",
+            ),
+            Equation(
+                "A unit collapses, at the optimum, where the data vary by no more than βσ²: then "
+                "q(z_i | x) is the prior and costs nothing.",
+                r"\text{unit } i \text{ is active} \iff \lambda_i > \beta\sigma^2",
+                rf"\text{{active: }} {self.active} \text{{ of }} {o.latent}"
+                rf"\text{{, at the optimum: }} {self.worth}",
+                (
+                    Quantity(
+                        "active units, Var_x E_q[z] > 0.01", self.active, "exact", n=o.examples
+                    ),
+                ),
+            ),
+            Equation(
+                "Summed over the data, the cost is what the code says about the example, plus how "
+                "far all codes together are from the prior.",
+                r"\tfrac1N \textstyle\sum_i \mathrm{KL}(q(z \mid x_i) \| p(z)) = "
+                r"I_q(x; z) + \mathrm{KL}(q(z) \,\|\, p(z))",
+                rf"{tex(now.kl)} = {tex(mutual)} + {tex(marginal)}",
+                (
+                    Quantity("I_q(x; z)", mutual, "grid", "nats", o.examples),
+                    Quantity("log N, its ceiling", math.log(o.examples), "exact", "nats"),
+                    Quantity("KL(q(z) ‖ p(z))", marginal, "grid", "nats", o.examples),
+                ),
+            ),
+            Equation(
+                "What the likelihood counts decides the balance. A mean squared error beside a KL "
+                "is a β-VAE with β = D/2, and not the ELBO.",
+                r"\mathrm{MSE} + \mathrm{KL} = \tfrac2D \big( -\log N(x; \hat x, I) - "
+                r"\tfrac D2 \log 2\pi + \tfrac D2\, \mathrm{KL} \big)",
+                rf"D = {PIXELS}:\quad \beta = {PIXELS // 2}",
+            ),
+        )
+
+    @functools.cached_property
+    def conventions(self) -> dict[str, float]:
+        """Log-likelihoods of one 28 x 28 picture by the rows of the table of likelihoods."""
+        shape = (1, 1, 28, 28)
+        source = generator(self.options.seed, "vae lesson", "picture")
+        bits = torch.rand(1, 28, 28, generator=source, dtype=torch.float64).round()
+        mean = torch.rand(1, 28, 28, generator=source, dtype=torch.float64)
+        settings = LikelihoodOptions(sigma=1.0)
+
+        def log_p(name: str, h: Tensor, x: Tensor) -> float:
+            return float(LIKELIHOODS[name].make(h.view(shape), settings).log_prob(x))
+
+        zero = torch.zeros(shape, dtype=torch.float64)
+        return {
+            "bernoulli": log_p("bernoulli", zero, bits),
+            "gaussian": log_p("gaussian", mean, mean),
+            "of_bits": log_p("gaussian", mean, bits),
+            "mse": float((bits - mean).square().mean()),
+        }
+
+    def check(self) -> tuple[Check, ...]:
+        o, now, c = self.options, self.now, self.conventions
+        at_best = parts(self.best, self.covariance, o.noise)
+        goal = at_best.reconstruction - o.beta * at_best.kl
+        reconstruction, kl = self.water_filling(o.beta)
+        slope = [
+            float(np.abs(g).max()) for g in gradients(self.best, self.covariance, o.noise, o.beta)
+        ]
+        drawn, error = self.by_draws
+        mutual, marginal = self.split
+        cost = now.kl
+        size = max(1.0, abs(goal))
+        return (
+            Check(
+                "At PCA's axes the objective is the evidence of probabilistic PCA.",
+                goal,
+                self.by_evidence(),
+                "reconstruction minus β KL in closed form",
+                "mean log-density of a Gaussian with noise variance βσ²",
+                "exact",
+                "nats",
+                1e-9 * size,
+                o.examples,
+            ),
+            Check(
+                "There the gradient of the objective vanishes.",
+                max(slope),
+                0.0,
+                "largest derivative by W, V, log s²",
+                "zero",
+                "exact",
+                "nats",
+                1e-9 * size / min(1.0, o.noise),
+            ),
+            Check(
+                "Training stays below that optimum.",
+                float(self.training[1].max()),
+                goal,
+                f"the best of {o.steps:,} steps of Adam",
+                "the optimum by eigenvalues",
+                "exact",
+                "nats",
+                1e-9 * size,
+                relation="≤",
+            ),
+            Check(
+                "The optimum's KL is ½ Σ log(λ/βσ²) over the units that are worth it.",
+                at_best.kl,
+                kl,
+                "KL of Gaussians",
+                "from the eigenvalues alone",
+                "exact",
+                "nats",
+                1e-9 * size,
+            ),
+            Check(
+                "Its squared error is βσ² on each such axis and λ on all others.",
+                at_best.reconstruction,
+                reconstruction,
+                "expected log-likelihood",
+                "from the eigenvalues alone",
+                "exact",
+                "nats",
+                1e-9 * size,
+            ),
+            Check(
+                "Pathwise draws of the code give the ELBO.",
+                drawn,
+                now.elbo,
+                f"mean over {DRAWS} draws an example",
+                "closed form",
+                "Monte Carlo",
+                "nats",
+                4 * error + 1e-9 * size,
+                DRAWS * o.examples,
+            ),
+            Check(
+                "Mean ELBO = mean reconstruction − I_q(x; z) − KL(q(z) ‖ p(z)).",
+                now.elbo,
+                now.reconstruction - mutual - marginal,
+                "closed form, example by example",
+                "q(z) of all examples on a grid of z",
+                "grid",
+                "nats",
+                1e-5 * max(1.0, cost),
+                o.examples,
+            ),
+            Check(
+                "A Bernoulli picture of 28 x 28 pixels at logits 0 has −784 log 2 nats.",
+                c["bernoulli"],
+                -PIXELS * math.log(2),
+                "the row of the table of likelihoods",
+                "by hand: −543.427",
+                "exact",
+                "nats",
+                1e-9,
+            ),
+            Check(
+                "A Gaussian with σ = 1 keeps its constant, −392 log 2π nats at the mean.",
+                c["gaussian"],
+                -0.5 * PIXELS * math.log(2 * math.pi),
+                "the row of the table of likelihoods",
+                "by hand: −720.448",
+                "exact",
+                "nats",
+                1e-9,
+            ),
+            Check(
+                "MSE + KL is the objective of a β-VAE with β = 392, divided by 392.",
+                c["mse"] + cost,
+                (-c["of_bits"] + c["gaussian"] + 0.5 * PIXELS * cost) / (0.5 * PIXELS),
+                "mean over pixels, plus the KL",
+                "log-likelihood less its constant, and β KL",
+                "exact",
+                "",
+                1e-9 * max(1.0, cost),
+            ),
+        )
+
+    def panels(self) -> tuple[Panel, ...]:
+        o = self.options
+        mutual, marginal = self.split
+        return (
+            self._training(),
+            self._axes(),
+            self._codes(),
+            self._price(),
+            Bars(
+                "Where the cost goes",
+                f"grid over z, nats, mean over {o.examples} examples",
+                ("I_q(x; z): what z says of x", "KL(q(z) ‖ p(z)): all codes and the prior"),
+                (("nats", np.array([mutual, marginal])),),
+                "nats",
+                levels=(("mean KL(q(z|x) ‖ p(z))", self.now.kl),),
+            ),
+            self._likelihoods(),
+        )
+
+    def _training(self) -> Panel:
+        _, lowered, elbo = self.training
+        at_best = parts(self.best, self.covariance, self.options.noise)
+        goal = at_best.reconstruction - self.options.beta * at_best.kl
+        step = np.arange(len(elbo), dtype=float)
+        rows = np.unique(np.linspace(0, len(elbo) - 1, 201).astype(int))
+        curves = [Curve("ELBO", step[rows], elbo[rows], "line", 0)]
+        levels = [("ELBO of probabilistic PCA", at_best.elbo)]
+        if self.options.beta != 1:
+            curves.append(Curve("J_β, what is raised", step[rows], lowered[rows], "line", 1))
+            levels = [("ELBO at the optimum", at_best.elbo), ("optimum of J_β", goal)]
+        return Curves(
+            "Training",
+            f"exact, nats, mean over {self.options.examples} examples · Adam on the closed form",
+            tuple(curves),
+            "step",
+            "nats",
+            levels=tuple(levels),
+        )
+
+    def _axes(self) -> Panel:
+        loads = (self.net.w**2).sum(0)[self.means.var(0) > ACTIVE]
+        learned = np.full(DIM, np.nan)
+        learned[: len(loads)] = np.sort(loads)[::-1] + self.tau
+        return Bars(
+            "What is worth a unit: axes of the data and βσ²",
+            "exact · a unit that is active explains its axis down to βσ²",
+            tuple(f"axis {i + 1}" for i in range(DIM)),
+            (
+                ("variance λ of the data", self.eigenvalues),
+                ("learned: |w|² + βσ²", learned),
+            ),
+            "squared data units",
+            levels=(("βσ²", self.tau),),
+        )
+
+    def _codes(self) -> Panel:
+        axes, density = self.aggregate
+        if len(axes) == 1:
+            z = axes[0]
+            prior = np.exp(-0.5 * z**2) / math.sqrt(2 * math.pi)
+            return Curves(
+                "All codes together and the prior",
+                f"exact mixture of {self.options.examples} posteriors",
+                (
+                    Curve("q(z), all examples", z, density, "area", 0),
+                    Curve("p(z)", z, prior, "dash", -1),
+                ),
+                "z",
+                "density",
+            )
+        keep = [np.flatnonzero(np.abs(z) <= 4)[:: max(1, len(z) // 160)] for z in axes]
+        shown = density[np.ix_(keep[0], keep[1])].T
+        circles = tuple(
+            Curve(name, *ellipse([0.0, 0.0], np.eye(2), radius), "dot", 5)
+            for name, radius in (("p(z): 1 and 2 standard deviations", 1.0), ("", 2.0))
+        )
+        one = Curve(
+            "q(z | x) of one example", *ellipse(self.means[0], np.diag(self.net.s2)), "line", 1
+        )
+        return Plane(
+            "All codes together, q(z), and the prior",
+            f"exact mixture of {self.options.examples} posteriors; their means as points",
+            (axes[0][keep[0]], axes[1][keep[1]], shown),
+            (*circles, one),
+            self.means[:300],
+            "posterior means",
+            (),
+            "z₁",
+            "z₂",
+        )
+
+    def _price(self) -> Panel:
+        beta = np.geomspace(0.1, 20.0, 161)
+        pairs = np.array([self.water_filling(float(b)) for b in beta])
+        ends = self.eigenvalues[: self.options.latent] / self.options.noise
+
+        def spots(name: str, places: list[float], colour: int) -> Curve:
+            costs = [kl - reconstruction for reconstruction, kl in map(self.water_filling, places)]
+            return Curve(name, np.array(places), np.array(costs), "points", colour)
+
+        return Curves(
+            "What β buys",
+            "exact, at the optimum for each β · the ELBO is best at β = 1",
+            (
+                Curve("−ELBO", beta, pairs[:, 1] - pairs[:, 0], "line", 0),
+                Curve("−reconstruction", beta, -pairs[:, 0], "line", 2),
+                Curve("KL, the code's cost", beta, pairs[:, 1], "line", 1),
+                spots("β now", [self.options.beta], 5),
+                spots("a unit collapses", [float(b) for b in ends if 0.1 < b < 20], 3),
+            ),
+            "β",
+            "nats",
+            x_log=True,
+        )
+
+    def _likelihoods(self) -> Panel:
+        c = self.conventions
+        bits = PIXELS * math.log(2)
+        rows = (
+            ("Bernoulli, logits 0, binary x", f"{c['bernoulli']:.3f}", "−784 log 2"),
+            ("the same in bits per pixel", f"{-c['bernoulli'] / bits:.3f}", "1"),
+            ("Gaussian, σ = 1, at its mean", f"{c['gaussian']:.3f}", "−392 log 2π"),
+            ("Bernoulli on grey x", "no density", "not to be compared with a log p(x)"),
+            ("MSE (mean) + KL (sum)", "no ELBO", "β = 392 at 28 x 28 pixels"),
+        )
+        return Table(
+            "What a log-likelihood of one 28 x 28 picture counts",
+            "exact, nats where no other unit is named",
+            ("case", "log p(x | z)", "is"),
+            rows,
+        )

@@ -1,0 +1,522 @@
+"""From VAE to GAN: one decoder, fitted by a bound on its likelihood and by a discriminator."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genlab.core.options import Options, option
+from genlab.divergences.f import F
+from genlab.divergences.js import LOG_2
+from genlab.divergences.quadrature import (
+    Mixture1D,
+    divergences_1d,
+    gaussian,
+    integrate,
+)
+from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Progress, Quantity, signed, tex
+from genlab.lessons.game import LOG_2PI, ORDER, Critic, Field, Game, State, Target, grid, nodes
+from genlab.lessons.panels import Bars, Curve, Curves, Panel, Table, array
+from genlab.objectives.adversarial import ROWS
+
+LOSSES = {row.name: row for row in ROWS if row.logit}
+#: Steps of the generator, each against the best discriminator there is.
+ROUNDS = 400
+#: The divergences that the two fits are compared by, and how the page writes them.
+SEEN = {"kl": "KL(p ‖ q)", "reverse_kl": "KL(q ‖ p)", "js": "2 JS(p, q)"}
+
+
+@dataclass(frozen=True)
+class Goal:
+    """The divergence whose gradient the generator's loss has against D*.
+
+    Args:
+        name, symbols: in words and as LaTeX.
+        parts: a factor for each row of the table of f-divergences.
+    """
+
+    name: str
+    symbols: str
+    parts: Mapping[str, float]
+
+
+#: By the generator's loss; Arjovsky and Bottou 2017 for the second.
+GOALS: Mapping[str, Goal] = {
+    "minimax": Goal("2 JS(p, q)", r"2\,\mathrm{JS}(p \,\|\, q)", {"js": 1.0}),
+    "nonsaturating": Goal(
+        "KL(q ‖ p) − 2 JS(p, q)",
+        r"\mathrm{KL}(q \,\|\, p) - 2\,\mathrm{JS}(p \,\|\, q)",
+        {"reverse_kl": 1.0, "js": -1.0},
+    ),
+}
+#: The gradient of any other loss.
+STEEPEST = r"\nabla_\theta\, E_z[\ell_G(\operatorname{logit} D^{*}(G_\theta(z)))]"
+#: The half-width of a central difference.
+NEAR = 1e-3
+
+
+@dataclass(frozen=True)
+class BridgeOptions(Options):
+    """Options of the lesson."""
+
+    gap: float = option(3.0, "distance between the two bumps of the data", low=0.0, high=6.0)
+    weight: float = option(0.3, "share of the left bump", low=0.05, high=0.95)
+    left: float = option(0.5, "standard deviation of the left bump", low=0.3, high=1.5)
+    right: float = option(0.8, "standard deviation of the right bump", low=0.3, high=1.5)
+    loss: str = option("nonsaturating", "what the generator lowers", choices=tuple(LOSSES))
+    d_steps: int = option(400, "steps of the discriminator that is learned", low=0, high=1500)
+    seed: int = option(0, "seed of its first weights", low=0, high=2**31 - 1)
+
+
+@dataclass(frozen=True)
+class LinearVAE:
+    """p(x | z) = N(az + b, s²), p(z) = N(0, 1), q(z | x) = N(cx + e, v).
+
+    Args:
+        theta: (a, b, log s, c, e, log v).
+    """
+
+    theta: Tensor
+
+    @property
+    def law(self) -> Mixture1D:
+        """p(x) = N(b, a² + s²), the marginal."""
+        a, b, log_s, *_ = self.theta.tolist()
+        return gaussian(b, math.sqrt(a * a + math.exp(2 * log_s)))
+
+    @staticmethod
+    def terms(theta: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        """E_q log p(x | z) and KL(q(z | x) ‖ p(z)) in nats, (n,) -> (n,) each, closed forms."""
+        a, b, log_s, c, e, log_v = theta
+        mean = c * x + e
+        square = (x - a * mean - b).square() + a * a * log_v.exp()
+        reconstruction = -0.5 * LOG_2PI - log_s - 0.5 * square * (-2 * log_s).exp()
+        return reconstruction, 0.5 * (mean.square() + log_v.exp() - 1 - log_v)
+
+    def elbo(self, x: Tensor) -> Tensor:
+        """The evidence lower bound of each x in nats, (n,) -> (n,)."""
+        reconstruction, kl = self.terms(self.theta, x)
+        return reconstruction - kl
+
+    def kl_to_posterior(self, x: Tensor) -> Tensor:
+        """KL(q(z | x) ‖ p(z | x)) in nats, from the exact posterior, (n,) -> (n,)."""
+        a, b, log_s, c, e, log_v = self.theta
+        precision = 1 + a * a * (-2 * log_s).exp()
+        mean = a * (x - b) * (-2 * log_s).exp() / precision
+        v = log_v.exp()
+        gap = (c * x + e - mean).square()
+        return 0.5 * (precision * (v + gap) - 1 - log_v - precision.log())
+
+
+@LESSONS.register(
+    "vae_to_gan",
+    title="From VAE to GAN",
+    summary="The likelihood gives way to a discriminator: what changes, on one toy.",
+)
+class VAEToGAN(Lesson):
+    """A Gaussian x = b + az, fitted to two bumps by an ELBO and by a discriminator."""
+
+    chapter = 9
+    idea = (
+        "A VAE asks of every datum how likely the model makes it: it needs a density p(x | z), an "
+        "encoder for the bound, and it pays without limit for a datum that the model misses, so "
+        "it covers everything. A GAN drops all three. It only draws samples x = G(z), and a "
+        "classifier that tells data from samples says how the two densities compare: at its best "
+        "its logit **is** log p(x)/q(x). The generator then lowers what the classifier reports, "
+        "a divergence that forgives missing a mode. Here both fit the same Gaussian to the same "
+        "two bumps, and every bound has its exact value beside it."
+    )
+    source = (
+        "Kingma and Welling 2014; Goodfellow et al. 2014; Mohamed and Lakshminarayanan 2016, "
+        "Learning in implicit generative models."
+    )
+    Options = BridgeOptions
+    options: BridgeOptions
+
+    @functools.cached_property
+    def p(self) -> Mixture1D:
+        """The data."""
+        o = self.options
+        return Mixture1D((o.weight, 1 - o.weight), (-o.gap / 2, o.gap / 2), (o.left, o.right))
+
+    @functools.cached_property
+    def game(self) -> Game:
+        """The players; the expectations are sums over nodes."""
+        p = self.p
+        target = Target(p.weights, tuple((m,) for m in p.means), p.stds)
+        field = grid((-12.0,), (12.0,), 400)
+        return Game(target, Critic("net", 1), LOSSES[self.options.loss], field, 0.02, 0.2)
+
+    @functools.cached_property
+    def field(self) -> Field:
+        """Points of the sums for V(D)."""
+        return grid((-20.0,), (20.0,), 2500)
+
+    def prepare(self, progress: Progress) -> None:
+        progress(0.0, "Fitting the VAE")
+        _ = self.vae
+        progress(0.2, "Fitting the generator")
+        _ = self.generator
+        progress(0.5, "Teaching the discriminator")
+        _ = self.learned
+
+    @functools.cached_property
+    def rule(self) -> tuple[Tensor, Tensor]:
+        """Points, (n,), and weights, (n,), of expectations over the data."""
+        z, w = nodes(ORDER[1], 1)
+        rows = list(zip(self.p.weights, self.p.means, self.p.stds, strict=True))
+        points = torch.cat([m + s * z[:, 0] for _, m, s in rows])
+        return points, torch.cat([share * w for share, _, _ in rows])
+
+    @functools.cached_property
+    def vae(self) -> LinearVAE:
+        """The VAE of the largest E_p ELBO, by a quasi-Newton search over all six parameters."""
+        x, w = self.rule
+        theta = torch.tensor([1.0, 0.0, 0.0, 0.3, 0.0, -0.5], dtype=torch.float64)
+        theta.requires_grad_()
+        search = torch.optim.LBFGS(
+            [theta],
+            max_iter=200,
+            tolerance_grad=1e-10,
+            tolerance_change=1e-14,
+            line_search_fn="strong_wolfe",
+        )
+
+        def closure() -> Tensor:
+            search.zero_grad()
+            reconstruction, kl = LinearVAE.terms(theta, x)
+            loss = -(w * (reconstruction - kl)).sum()
+            loss.backward()
+            return loss
+
+        with torch.enable_grad():
+            search.step(closure)
+        return LinearVAE(theta.detach())
+
+    @functools.cached_property
+    def generator(self) -> tuple[State, tuple[tuple[float, float], ...]]:
+        """G after descent against D*, by Adam with a falling rate; and its (mean, std) path."""
+        game = self.game
+        state = game.start(self.options.seed, (self.p.mean,), math.sqrt(self.p.variance))
+        z, v = nodes(120, 1)
+        path, first, second = [], torch.zeros(2).double(), torch.zeros(2).double()
+        for k in range(ROUNDS):
+            leaf = state.phi.clone().requires_grad_()
+            x = game.generate(leaf, z)
+            # D* is a function of x that stands still while G moves.
+            logit = game.log_ratio(state.phi, x)
+            (slope,) = torch.autograd.grad((v * game.loss.generator(logit)).sum(), leaf)
+            first, second = 0.8 * first + 0.2 * slope, 0.95 * second + 0.05 * slope.square()
+            way = first / (1 - 0.8 ** (k + 1)) / ((second / (1 - 0.95 ** (k + 1))).sqrt() + 1e-9)
+            state = replace(state, phi=state.phi - 0.1 * (1 - k / ROUNDS) ** 2 * way)
+            path.append((float(state.phi[0]), float(state.phi[1].exp())))
+        return state, tuple(path)
+
+    @functools.cached_property
+    def q(self) -> Mixture1D:
+        """The generator's law."""
+        phi = self.generator[0].phi
+        return gaussian(float(phi[0]), float(phi[1].exp()))
+
+    @functools.cached_property
+    def learned(self) -> tuple[State, tuple[tuple[float, float], ...]]:
+        """D after its own steps against the fitted generator, and (steps, V(D)) on the way."""
+        state, seen = self.generator[0], []
+        every = max(1, self.options.d_steps // 60)
+        for k in range(self.options.d_steps + 1):
+            if k % every == 0 or k == self.options.d_steps:
+                seen.append((float(k), self._value(state)))
+            if k < self.options.d_steps:
+                state = self.game.step_d(state)
+        return state, tuple(seen)
+
+    def _value(self, state: State | None) -> float:
+        """V(D) on the grid; of D* for None."""
+        x, phi = self.field.x, self.generator[0].phi
+        with torch.no_grad():
+            log_p, log_q = self.game.target.log_prob(x), self.game.log_q(phi, x)
+            logit = log_p - log_q if state is None else self.game.critic.logit(state.theta, x)
+            return float(self.field.values(logit, log_p, log_q))
+
+    @functools.cached_property
+    def apart(self) -> dict[str, tuple[float, float]]:
+        """The divergences of :data:`SEEN` from the data to (the VAE, the GAN), by quadrature."""
+        rows = [F[name] for name in SEEN]
+        both = [divergences_1d(rows, self.p, law) for law in (self.vae.law, self.q)]
+        return {
+            name: (a.value, b.value) for name, a, b in zip(SEEN, both[0], both[1], strict=True)
+        }
+
+    @functools.cached_property
+    def averages(self) -> tuple[float, float, float, float]:
+        """E_p of: the reconstruction, KL(q(z|x) ‖ p(z)), KL(q(z|x) ‖ p(z|x)), −log p_data."""
+        x, w = self.rule
+        reconstruction, kl = self.vae.terms(self.vae.theta, x)
+        rest = self.vae.kl_to_posterior(x)
+        entropy = integrate(
+            lambda t: -(self.p(t).exp() * self.p(t))[None], breaks=self.p.breaks
+        ).value
+        parts = [float((w * part).sum()) for part in (reconstruction, kl, rest)]
+        return parts[0], parts[1], parts[2], float(entropy)
+
+    def equations(self) -> tuple[Equation, ...]:
+        reconstruction, kl, rest, entropy = self.averages
+        elbo = reconstruction - kl
+        n = len(self.rule[0])
+        vae, q = self.vae.law, self.q
+        at = self.p.means[0]
+        point = torch.tensor([at], dtype=torch.float64)
+        ratio = float(self.p(point) - q(point))
+        mine = float(self.game.critic.logit(self.learned[0].theta, point[:, None]))
+        js = self.apart["js"][1]
+        goal = GOALS.get(self.options.loss)
+        return (
+            Equation(
+                "A VAE raises a lower bound of the likelihood, which takes a decoder with a "
+                "density and an encoder.",
+                r"E_p[\log p_\theta(x)] \ge E_p\big[E_{q(z \mid x)} \log p_\theta(x \mid z)"
+                r" - \mathrm{KL}(q(z \mid x) \,\|\, p(z))\big]",
+                rf"{tex(elbo + rest)} \ge {tex(reconstruction)} - {tex(kl)} = {tex(elbo)}",
+                (Quantity("E ELBO", elbo, "grid", "nats", n),),
+            ),
+            Equation(
+                "To raise the likelihood is to lower KL from the data to the model: what the "
+                "model misses costs without limit, what it adds costs little. The best Gaussian "
+                "has the data's mean and variance.",
+                r"\mathrm{KL}(p \,\|\, p_\theta) = -H(p) - E_p[\log p_\theta(x)]",
+                rf"{tex(self.apart['kl'][0])} = -{signed(entropy)} - {signed(elbo + rest)}"
+                rf",\qquad \mu = {tex(vae.mean)},\ \sigma = {tex(math.sqrt(vae.variance))}",
+                (Quantity("KL(p ‖ VAE)", self.apart["kl"][0], "exact", "nats"),),
+            ),
+            Equation(
+                "A GAN has no density to evaluate. A classifier between data and samples gives "
+                f"the ratio of the densities instead: its logit, here at x = {at:.3g}.",
+                r"\operatorname{logit} D^{*}(x) = \log \frac{p(x)}{q(x)}",
+                rf"\operatorname{{logit}} D = {tex(mine)},\qquad"
+                rf" \log \frac{{p}}{{q}} = {tex(ratio)}",
+                (
+                    Quantity("logit D, learned", mine, "grid", "nats", n),
+                    Quantity("log p/q", ratio, "exact", "nats"),
+                ),
+            ),
+            Equation(
+                "Its best value measures a divergence that stays finite where one law has "
+                "nothing.",
+                r"V(D^{*}) = 2\,\mathrm{JS}(p \,\|\, q) - \log 4 \ge V(D)",
+                rf"{tex(self._value(None))} = {tex(js)} - {tex(2 * LOG_2)} \ge"
+                rf" {tex(self._value(self.learned[0]))}",
+                (Quantity("JS(p ‖ q)", js / 2, "exact", "nats"),),
+            ),
+            Equation(
+                "The generator descends what D reports; against D* that is the gradient of a "
+                "divergence, though not always of the one that D measures.",
+                rf"\nabla_\theta \left[{goal.symbols}\right]" if goal else STEEPEST,
+                rf"\mu = {tex(q.mean)},\quad \sigma = {tex(math.sqrt(q.variance))}",
+                (Quantity("KL(q ‖ p) of the GAN", self.apart["reverse_kl"][1], "exact", "nats"),),
+            ),
+        )
+
+    def check(self) -> tuple[Check, ...]:
+        reconstruction, kl, rest, entropy = self.averages
+        x, w = self.rule
+        marginal = float((w * self.vae.law(x)).sum())
+        n = len(x)
+        phi, law, points = self.generator[0].phi, self.vae.law, self.field.x
+        weighed = self.game.log_q(phi, points).exp() * self.game.log_ratio(phi, points)
+        inside = float(weighed.sum()) * self.field.volume
+        found = [
+            Check(
+                "log p(x) = ELBO + KL(q(z|x) ‖ p(z|x)), on average over the data.",
+                marginal,
+                reconstruction - kl + rest,
+                "log-density of the marginal N(b, a² + s²)",
+                "closed forms of the three terms",
+                "grid",
+                "nats",
+                1e-9,
+                n,
+            ),
+            Check(
+                "The VAE has the mean of the data.",
+                law.mean,
+                self.p.mean,
+                "gradient ascent of the ELBO",
+                "Σ w μ",
+                "exact",
+                "data units",
+                1e-4,
+            ),
+            Check(
+                "and their variance: mass covering.",
+                law.variance,
+                self.p.variance,
+                "gradient ascent of the ELBO",
+                "Σ w (σ² + μ²) − mean²",
+                "exact",
+                "data units²",
+                1e-3,
+            ),
+            Check(
+                "KL(p ‖ VAE) is what the likelihood lacks.",
+                self.apart["kl"][0],
+                -entropy - marginal,
+                "adaptive quadrature of p log p/q",
+                "−H(p) − E_p log p(x)",
+                "grid",
+                "nats",
+                1e-5,
+            ),
+            Check(
+                "V(D*) = 2 JS − log 4.",
+                self._value(None),
+                self.apart["js"][1] - 2 * LOG_2,
+                f"V summed over {len(self.field.x):,} points",
+                "adaptive quadrature of JS",
+                "grid",
+                "nats",
+                1e-6,
+            ),
+            Check(
+                "The learned D stays below.",
+                self._value(self.learned[0]),
+                self._value(None),
+                "V(D), the same points",
+                "V(D*)",
+                "grid",
+                "nats",
+                1e-12,
+                relation="≤",
+            ),
+            Check(
+                "The mean of −logit D* over samples is KL(q ‖ p): D* is a ratio of densities.",
+                -inside,
+                self.apart["reverse_kl"][1],
+                f"−∫ q logit D*, {len(self.field.x):,} points",
+                "adaptive quadrature of q log q/p",
+                "grid",
+                "nats",
+                1e-6,
+            ),
+        ]
+        goal = GOALS.get(self.options.loss)
+        if goal is not None:
+            found += [
+                Check(
+                    f"Where G came to rest, {goal.name} is flat along {axis}.",
+                    self._slope(goal, k),
+                    0.0,
+                    "central difference of the divergence by adaptive quadrature",
+                    "zero",
+                    "exact",
+                    "nats per data unit",
+                    1e-2,
+                )
+                for k, axis in enumerate(("the mean", "the standard deviation"))
+            ]
+        return tuple(found)
+
+    def _slope(self, goal: Goal, axis: int) -> float:
+        """The derivative of a goal along q's mean (0) or standard deviation (1)."""
+        at = [self.q.mean, math.sqrt(self.q.variance)]
+        ends = []
+        for sign in (1, -1):
+            there = list(at)
+            there[axis] += sign * NEAR
+            rows = [F[name] for name in goal.parts]
+            found = divergences_1d(rows, self.p, gaussian(*there))
+            ends.append(sum(k * e.value for k, e in zip(goal.parts.values(), found, strict=True)))
+        return (ends[0] - ends[1]) / (2 * NEAR)
+
+    def panels(self) -> tuple[Panel, ...]:
+        x = torch.linspace(
+            min(self.p.means[0] - 4 * self.p.stds[0], -4.0),
+            max(self.p.means[1] + 4 * self.p.stds[1], 4.0),
+            401,
+            dtype=torch.float64,
+        )
+        at = array(x)
+        state, seen = self.learned
+        with torch.no_grad():
+            logit = self.game.critic.logit(state.theta, x[:, None])
+            ratio = self.p(x) - self.q(x)
+            bound, evidence = self.vae.elbo(x), self.vae.law(x)
+        names = tuple(SEEN.values())
+        steps, values = (np.array(row) for row in zip(*seen, strict=True))
+        best = self._value(None)
+        return (
+            Curves(
+                "One Gaussian for two bumps",
+                "exact densities after both fits",
+                (
+                    Curve("p, the data", at, array(self.p(x).exp()), "area", -1),
+                    Curve("VAE, by the ELBO", at, array(evidence.exp()), "line", 0),
+                    Curve("GAN, by D", at, array(self.q(x).exp()), "dash", 1),
+                ),
+                "x",
+                "density",
+            ),
+            Curves(
+                "D is an estimator of a ratio of densities",
+                f"exact functions · D learned for {self.options.d_steps} steps on the GAN's "
+                "generator",
+                (
+                    Curve("log p/q = logit D*", at, array(ratio).clip(-12, 12), "dash", 3),
+                    Curve("logit D, learned", at, array(logit).clip(-12, 12), "line", 0),
+                ),
+                "x",
+                "logit (nats)",
+            ),
+            Curves(
+                "The value of D and its bound",
+                f"grid of {len(self.field.x):,} points",
+                (Curve("V(D)", steps, values, "line", 0),),
+                "steps of D",
+                "V (nats)",
+                levels=((f"2 JS − log 4 = {best:.4f}", best), ("−log 4", -2 * LOG_2)),
+            ),
+            Curves(
+                "What the VAE has instead: a bound at each datum",
+                "closed forms, nats · exact where the encoder is the posterior",
+                (
+                    Curve("log p(x)", at, array(evidence), "dash", 3),
+                    Curve("ELBO(x)", at, array(bound), "line", 0),
+                ),
+                "x",
+                "nats",
+            ),
+            Bars(
+                "The two fits by three measures",
+                "exact, by quadrature · nats",
+                names,
+                tuple(
+                    (who, np.array([self.apart[name][k] for name in SEEN]))
+                    for k, who in enumerate(("VAE", "GAN"))
+                ),
+                "nats",
+            ),
+            Table(
+                "What changes",
+                "the same prior N(0, 1) and the same linear map in both",
+                ("", "VAE", "GAN"),
+                CHANGES,
+            ),
+        )
+
+
+#: What the one has and the other has in its place.
+CHANGES = (
+    ("needs of the model", "a density p(x | z)", "only samples x = G(z)"),
+    ("second net", "an encoder q(z | x)", "a discriminator D(x)"),
+    ("what is optimised", "a lower bound of log p(x), upward", "a value of a game, a saddle"),
+    ("the bound is tight when", "q(z | x) = p(z | x)", "D = p/(p + q)"),
+    ("divergence, bound tight", "KL(p ‖ q)", "2 JS − log 4 (minimax)"),
+    ("a mode that is missed", "costs without limit", "costs at most log 2"),
+    ("codes of data", "by the encoder", "none, without more"),
+    ("number to compare runs by", "the ELBO", "none: V(D) depends on D"),
+)

@@ -1,0 +1,519 @@
+"""Wasserstein: where JS is flat and W₁ is not, and what holds a critic's slope."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import logsigmoid
+
+from genlab.core.options import Options, option
+from genlab.core.random import generator, scope
+from genlab.data.base import DataMeta
+from genlab.distributions import Point
+from genlab.divergences.f import F
+from genlab.divergences.js import LOG_2
+from genlab.divergences.quadrature import divergence_1d, gaussian
+from genlab.divergences.transport import w1_densities
+from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Progress, Quantity, tex
+from genlab.lessons.game import nodes
+from genlab.lessons.panels import Array, Curve, Curves, Panel, Table, array, histogram
+from genlab.models.base import GenerativeModel, HasCritic
+from genlab.models.latent import StandardPrior
+from genlab.nets import mlp
+from genlab.objectives.adversarial import Adversarial
+from genlab.objectives.wasserstein import WGAN, WGANGP, PenaltyOptions, WassersteinOptions
+
+BATCH, PIECE = 256, 50
+#: The critics' step size at first.
+RATE = 0.05
+#: Steps of a linear critic and of a net, and over how many of the last the value is averaged.
+STEPS = {"linear": 250, "net": 250}
+LAST = 100
+#: The dimension: on a line a critic of slope −1 would be stuck, for the penalty is a wall at 0.
+DIM = 2
+POINTS, GAUSSIANS = "points", "Gaussians"
+
+
+@dataclass(frozen=True)
+class WGANLessonOptions(Options):
+    """Options of the lesson."""
+
+    law: str = option(GAUSSIANS, "data and generator", choices=(GAUSSIANS, POINTS))
+    distance: float = option(2.0, "how far the data lie from the generator", low=0.1, high=6.0)
+    sd: float = option(0.5, "standard deviation of both Gaussians", low=0.1, high=2.0)
+    penalty: float = option(10.0, "weight λ of (‖∇C‖ − 1)²", low=1.0, high=100.0, log=True)
+    clip: float = option(0.1, "largest size of a clipped weight", low=0.01, high=1.0, log=True)
+    seed: int = option(0, "seed of the critics' weights and draws", low=0, high=2**31 - 1)
+
+
+class Shifted(StandardPrior, GenerativeModel[Options], HasCritic):
+    """A generator G(z) = sd·z that stands still, and a critic: a plane, or a net.
+
+    Args:
+        sd: of the generator's samples.
+        critic: ``linear`` or ``net``, two hidden layers of 32 leaky units.
+    """
+
+    def __init__(self, sd: float, critic: str) -> None:
+        super().__init__(Options(), DataMeta((DIM,), "real"))
+        self.latent, self.sd = DIM, sd
+        net = mlp([DIM, 32, 32, 1], lambda: nn.LeakyReLU(0.2))
+        self.critic: nn.Module = nn.Linear(DIM, 1) if critic == "linear" else net
+
+    def player(self, name: str) -> Iterable[nn.Parameter]:
+        return self.critic.parameters() if name == "discriminator" else []
+
+    def decode(self, z: Tensor) -> Point:
+        return Point(self.sd * z, 1)
+
+    def features(self, x: Tensor) -> Tensor:
+        return x
+
+    def score(self, x: Tensor) -> Tensor:
+        score: Tensor = self.critic(x)
+        return score[:, 0]
+
+
+@dataclass(frozen=True)
+class Critic:
+    """A critic after its training.
+
+    Args:
+        model: with the critic in it.
+        raw: E C(x) − E C(G(z)), averaged over the last steps.
+        slope: the mean ‖∇C‖ that goes with it: where the penalty looks; NaN for a clipped one.
+        path: (steps, raw).
+    """
+
+    model: Shifted
+    raw: float
+    slope: float
+    path: tuple[tuple[float, float], ...]
+
+
+@functools.lru_cache(maxsize=128)
+def trained(kind: str, objective: Adversarial, sd: float, distance: float, seed: int) -> Critic:
+    """A critic between N(0, sd² I) and the same law moved by a distance along the first axis."""
+    steps = STEPS[kind]
+    with scope(seed, "critic", kind):
+        model = Shifted(sd, kind)
+    optimiser = torch.optim.Adam(model.critic.parameters(), lr=RATE, betas=(0.5, 0.9))
+    shift = torch.tensor([distance, *[0.0] * (DIM - 1)])
+    path, raws, slopes = [], [], []
+    for piece in range(0, steps, PIECE):
+        with scope(seed, "critic draws", kind, piece), torch.enable_grad():
+            source = generator(seed, "critic data", piece)
+            noise = torch.randn(PIECE, BATCH, DIM, generator=source)
+            for k, x in enumerate(shift + sd * noise):
+                # Ever smaller steps: the average over the last is then the resting place.
+                optimiser.param_groups[0]["lr"] = RATE * (1 - (piece + k) / (steps + 1))
+                optimiser.zero_grad()
+                loss = objective.loss("discriminator", model, x)
+                loss.value.backward()
+                optimiser.step()
+                objective.updated("discriminator", model)
+                raws.append(float((loss.terms["c_real"] - loss.terms["c_fake"]).mean()))
+                between = loss.terms.get("slope_between")
+                slopes.append(math.nan if between is None else float(between.detach().mean()))
+        path.append((float(piece + PIECE), raws[-1]))
+    model.requires_grad_(False)
+    return Critic(model, float(np.mean(raws[-LAST:])), float(np.mean(slopes[-LAST:])), tuple(path))
+
+
+@functools.lru_cache(maxsize=128)
+def _penalised(penalty: float) -> Adversarial:
+    return WGANGP(PenaltyOptions(1, penalty))
+
+
+@functools.lru_cache(maxsize=128)
+def _clipped(clip: float) -> Adversarial:
+    return WGAN(WassersteinOptions(1, clip))
+
+
+@LESSONS.register(
+    "wgan",
+    title="WGAN: a distance that never goes flat",
+    summary="JS, KL and W₁ of two laws apart; the critic's slope, clipped or penalised.",
+)
+class Wasserstein(Lesson):
+    """Two laws in the plane, θ apart: divergences against W₁, and critics that estimate it."""
+
+    chapter = 13
+    idea = (
+        "Take two laws that hardly overlap and move one. JS says log 2 wherever they are, and KL "
+        "is infinite or explodes, so neither tells the generator which way to go. W₁, the work of "
+        "carrying the one to the other, is the distance itself, with slope 1 everywhere. Its dual "
+        "form asks for the critic that separates the laws best **among those of slope at most "
+        "1**. Clipping the weights bounds the slope by a number that nobody knows; a penalty "
+        "holds it near 1, and overshoots by an amount that can be computed."
+    )
+    source = (
+        "Arjovsky, Chintala and Bottou 2017, Wasserstein GAN, example 1; Gulrajani et al. 2017, "
+        "Improved training of Wasserstein GANs."
+    )
+    Options = WGANLessonOptions
+    options: WGANLessonOptions
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation of both laws, 0 for points."""
+        return 0.0 if self.options.law == POINTS else self.options.sd
+
+    @property
+    def slope(self) -> float:
+        """Where a linear critic of penalised slope comes to rest, 1 + θ/(2λ)."""
+        return 1 + self.options.distance / (2 * self.options.penalty)
+
+    def js(self, distance: Tensor) -> Tensor:
+        """JS at each distance in nats, (n,) -> (n,): E log D* + log 2, by symmetry of the two."""
+        if not self.sd:
+            return torch.where(distance > 0, LOG_2, 0.0)
+        z, w = nodes(100, 1)
+        shift = distance[:, None] / self.sd
+        return logsigmoid(shift.square() / 2 - shift * z[:, 0]) @ w + LOG_2
+
+    def kl(self, distance: Tensor) -> Tensor:
+        """KL at each distance in nats, θ²/(2σ²), or infinite for points, (n,) -> (n,)."""
+        if not self.sd:
+            return torch.where(distance > 0, math.inf, 0.0)
+        return distance.square() / (2 * self.sd**2)
+
+    def prepare(self, progress: Progress) -> None:
+        for k, name in enumerate(("linear_gp", "linear_clip", "net_gp", "net_clip")):
+            progress(k / 4, f"Training the critics: {k + 1} of 4")
+            getattr(self, name)
+
+    @functools.cached_property
+    def linear_gp(self) -> Critic:
+        """A plane of penalised slope."""
+        return self._train("linear", _penalised(self.options.penalty))
+
+    @functools.cached_property
+    def linear_clip(self) -> Critic:
+        """A plane of clipped slope."""
+        return self._train("linear", _clipped(self.options.clip))
+
+    @functools.cached_property
+    def net_gp(self) -> Critic:
+        """A net of penalised slope."""
+        return self._train("net", _penalised(self.options.penalty))
+
+    @functools.cached_property
+    def net_clip(self) -> Critic:
+        """A net of clipped weights."""
+        return self._train("net", _clipped(self.options.clip))
+
+    def _train(self, kind: str, objective: Adversarial) -> Critic:
+        return trained(kind, objective, self.sd, self.options.distance, self.options.seed)
+
+    def equations(self) -> tuple[Equation, ...]:
+        o = self.options
+        at = torch.tensor([o.distance], dtype=torch.float64)
+        near = torch.tensor([o.distance - 1e-4, o.distance + 1e-4], dtype=torch.float64)
+        js, kl = float(self.js(at)), float(self.kl(at))
+        ends = self.js(near)
+        slope = float(ends[1] - ends[0]) / 2e-4
+        line = self.linear_gp
+        n = BATCH * LAST
+        return (
+            Equation(
+                "How far apart are the two laws? Three answers.",
+                r"\mathrm{JS},\qquad \mathrm{KL}(P \,\|\, Q),\qquad W_1(P, Q) ="
+                r" \inf_{\gamma} E_{(x, y) \sim \gamma} |x - y|",
+                rf"\mathrm{{JS}} = {tex(js)}\ (\log 2 = {tex(LOG_2)}),\qquad"
+                rf" \mathrm{{KL}} = {tex(kl)},\qquad W_1 = {tex(o.distance)}",
+                (
+                    Quantity("JS", js, "exact", "nats"),
+                    Quantity("KL", kl, "exact", "nats"),
+                    Quantity("W₁", o.distance, "exact", "data units"),
+                ),
+            ),
+            Equation(
+                "What each tells the generator: its slope in the distance.",
+                r"\frac{d\,\mathrm{JS}}{d\theta} \to 0,\qquad \frac{d W_1}{d\theta} = 1",
+                rf"\frac{{d\,\mathrm{{JS}}}}{{d\theta}} = {tex(slope)},\qquad"
+                r" \frac{d W_1}{d\theta} = 1",
+                (Quantity("dJS/dθ", slope, "exact", "nats per data unit"),),
+            ),
+            Equation(
+                "The dual: a critic of slope at most 1. For two laws that differ by a shift, any "
+                "plane of slope 1 is the best.",
+                r"W_1 = \sup_{\|C\|_L \le 1} E_P[C(x)] - E_Q[C(x)]",
+                rf"1 \cdot {tex(o.distance)} = {tex(o.distance)}",
+            ),
+            Equation(
+                "A soft penalty pulls the slope a to 1 and does not get it there: a critic "
+                "balances what it gains against what it pays.",
+                r"\max_a\ a\,\theta - \lambda (a - 1)^2\quad\Rightarrow\quad"
+                r" a = 1 + \frac{\theta}{2 \lambda},\qquad"
+                r" a\,\theta = \theta + \frac{\theta^2}{2 \lambda}",
+                rf"a = {tex(self.slope)},\quad a\theta = {tex(self.slope * o.distance)}"
+                rf"\qquad\text{{trained: }} {tex(line.slope)},\quad {tex(line.raw)}",
+                (
+                    Quantity("raw, trained plane", line.raw, "training batch", "data units", n),
+                    Quantity("raw ÷ slope", line.raw / line.slope, "training batch",
+                             "data units", n),
+                ),
+            ),
+            Equation(
+                "Clipped weights bound the slope by some K that depends on the net: the critic "
+                "measures K·W₁, scaled by a number that is not known.",
+                r"|w| \le c\quad\Rightarrow\quad E_P[C] - E_Q[C] = K \cdot W_1",
+                rf"\text{{a plane: }} {tex(self.linear_clip.raw)} = {tex(o.clip)} \cdot"
+                rf" {tex(o.distance)},\qquad \text{{a net: }} {tex(self.net_clip.raw)}"
+                rf"\ \Rightarrow\ K = {tex(self.net_clip.raw / o.distance)}",
+                (Quantity("scaled, clipped net", self.net_clip.raw, "training batch", "", n),),
+            ),
+        )  # fmt: skip
+
+    def check(self) -> tuple[Check, ...]:
+        o, line, n = self.options, self.linear_gp, BATCH * LAST
+        # The mean of the batches' differences is known to this standard error.
+        error = self.sd * math.sqrt(2 / n)
+        at = torch.tensor([o.distance], dtype=torch.float64)
+        found = [
+            Check(
+                "A penalised plane comes to rest at the slope 1 + θ/(2λ).",
+                line.slope,
+                self.slope,
+                "trained with the objective of WGAN-GP",
+                "1 + θ/(2λ)",
+                "training batch",
+                "",
+                0.01 * self.slope + 4 * error,
+                n,
+            ),
+            Check(
+                "Its raw value is θ + θ²/(2λ), too large by a known amount.",
+                line.raw,
+                o.distance + o.distance**2 / (2 * o.penalty),
+                "E C(x) − E C(G(z)), trained",
+                "θ + θ²/(2λ)",
+                "training batch",
+                "data units",
+                (0.01 * o.distance + 4 * error) * self.slope,
+                n,
+            ),
+            Check(
+                "Divided by its slope it is W₁.",
+                line.raw / line.slope,
+                o.distance,
+                "raw ÷ mean ‖∇C‖",
+                "θ",
+                "training batch",
+                "data units",
+                0.002 * o.distance + 4 * error,
+                n,
+            ),
+            Check(
+                "A clipped plane measures c·W₁.",
+                self.linear_clip.raw,
+                o.clip * o.distance,
+                "trained with the objective of WGAN",
+                "c θ",
+                "training batch",
+                "",
+                (0.002 * o.distance + 4 * error) * o.clip,
+                n,
+            ),
+            self._no_better(),
+        ]
+        if self.sd:
+            p, q = gaussian(o.distance, self.sd), gaussian(0.0, self.sd)
+            found += [
+                Check(
+                    "W₁ of two Gaussians of one width is the distance of their means.",
+                    w1_densities(p, q).value,
+                    o.distance,
+                    "∫ |F − G| on a fine grid",
+                    "θ",
+                    "exact",
+                    "data units",
+                    1e-5,
+                ),
+                Check(
+                    "The curve of JS.",
+                    float(self.js(at)),
+                    divergence_1d(F["js"], p, q).value / 2,
+                    "E log D* + log 2, Gauss-Hermite",
+                    "adaptive quadrature",
+                    "exact",
+                    "nats",
+                    1e-4,
+                ),
+                Check(
+                    "and of KL.",
+                    float(self.kl(at)),
+                    divergence_1d(F["kl"], p, q).value,
+                    "θ²/(2σ²)",
+                    "adaptive quadrature",
+                    "exact",
+                    "nats",
+                    1e-6 * max(1.0, float(self.kl(at))),
+                ),
+            ]
+        return tuple(found)
+
+    def _no_better(self) -> Check:
+        """Any critic, over its steepest slope, stays below W₁."""
+        model = self.net_gp.model
+        z, w = nodes(24, 2)
+        shift = torch.tensor([self.options.distance, 0.0], dtype=torch.float64)
+        real, fake = (
+            float((model.score((at + self.sd * z).float()).double() * w).sum())
+            for at in (shift, 0 * shift)
+        )
+        x = torch.linspace(-8 * self.sd, self.options.distance + 8 * self.sd, 2001)
+        rows = (self.sd * z[:, 1]).unique().float()
+        second, first = torch.meshgrid(rows, x, indexing="ij")
+        mesh = torch.stack([first, second], -1)
+        scores = model.score(mesh.reshape(-1, 2)).view(len(rows), -1).double()
+        steepest = float((scores.diff() / x.double().diff()).abs().max())
+        return Check(
+            "No critic does better: a trained net over its steepest slope stays below W₁.",
+            (real - fake) / steepest,
+            self.options.distance,
+            "E C(x) − E C(G(z)) by Gauss-Hermite, over the largest |∂C/∂x₁| of a fine grid",
+            "W₁ = θ",
+            "lower bound",
+            "data units",
+            1e-3 * self.options.distance,
+            relation="≤",
+        )
+
+    def panels(self) -> tuple[Panel, ...]:
+        o = self.options
+        theta = torch.linspace(0.0, 6.0, 241, dtype=torch.float64)
+        js, kl = self.js(theta), self.kl(theta)
+        steps = array(theta)
+        shown = torch.where(kl < 12, kl, torch.full_like(kl, math.nan))
+        flat = "" if self.sd else " · KL is infinite for every θ > 0"
+        names = {
+            "penalised plane": self.linear_gp,
+            "penalised net": self.net_gp,
+            "clipped net": self.net_clip,
+            "clipped plane": self.linear_clip,
+        }
+        return (
+            Curves(
+                "How far apart, by three measures",
+                f"exact{flat}",
+                (
+                    Curve("W₁ = θ", steps, steps, "line", 0),
+                    Curve("JS", steps, array(js), "line", 1),
+                    Curve("KL" if self.sd else "KL: infinite", steps, array(shown), "dash", 2),
+                ),
+                "θ, distance of the two laws",
+                "nats, data units",
+                levels=(("log 2", LOG_2),),
+                marks=(("now", o.distance),),
+            ),
+            Curves(
+                "What the generator feels: slopes in the distance",
+                "exact, by differences · zero is no direction at all",
+                (
+                    Curve("dW₁/dθ", steps[1:], np.ones(len(steps) - 1), "line", 0),
+                    Curve("dJS/dθ", steps[1:], _slope(steps, array(js)), "line", 1),
+                ),
+                "θ, distance of the two laws",
+                "slope",
+                marks=(("now", o.distance),),
+            ),
+            self._critics(),
+            self._ladder(),
+            self._weights(),
+            Table(
+                "Four critics, one distance",
+                f"training batches of {BATCH}, mean of the last {LAST} steps · W₁ = "
+                f"{o.distance:g} exact",
+                ("critic", "raw E C(x) − E C(G)", "mean ‖∇C‖", "raw ÷ slope"),
+                tuple(
+                    (
+                        name,
+                        f"{c.raw:.4g}",
+                        "not known" if math.isnan(c.slope) else f"{c.slope:.4g}",
+                        "scaled: not a distance"
+                        if math.isnan(c.slope)
+                        else f"{c.raw / c.slope:.4g}",
+                    )
+                    for name, c in names.items()
+                ),
+            ),
+        )
+
+    def _critics(self) -> Curves:
+        far = max(3 * self.sd, 0.5)
+        x = torch.linspace(-far, self.options.distance + far, 241)
+        at = array(x)
+
+        def of(critic: Critic) -> Array:
+            y = array(critic.model.score(torch.stack([x, torch.zeros_like(x)], 1)))
+            return np.asarray(y - np.interp(0.0, at, y))
+
+        largest = max(float(np.abs(of(self.net_clip)).max()), 1e-9)
+        reach = float(np.abs(of(self.net_gp)).max())
+        curves = [
+            Curve("slope 1, the best", at, at, "dash", 3),
+            Curve("penalised net", at, of(self.net_gp), "line", 0),
+            Curve(
+                f"clipped net, {reach / largest:.3g} times", at,
+                of(self.net_clip) * reach / largest, "line", 1,
+            ),
+        ]  # fmt: skip
+        if self.sd:
+            logit = (at - self.options.distance / 2) * self.options.distance / self.sd**2
+            best = 1 / (1 + np.exp(-np.clip(logit, -60, 60)))
+            curves.append(Curve("D* of the GAN", at, best, "dot", 2))
+        return Curves(
+            "The critics, each set to 0 at x = 0",
+            f"trained, {STEPS['net']} steps · along the first axis, generator at 0, data at θ",
+            tuple(curves),
+            "x",
+            "C(x)",
+            marks=(("G", 0.0), ("data", self.options.distance)),
+        )
+
+    def _ladder(self) -> Curves:
+        theta = np.linspace(0.0, 6.0, 61)
+        o = self.options
+        return Curves(
+            "The bias of the soft penalty",
+            f"exact formula · points: the trained plane and net, training batches of {BATCH}",
+            (
+                Curve("W₁ = θ", theta, theta, "dash", 3),
+                Curve("raw: θ + θ²/(2λ)", theta, theta + theta**2 / (2 * o.penalty), "line", 0),
+                Curve("trained plane, raw", np.array([o.distance]),
+                      np.array([self.linear_gp.raw]), "points", 0),
+                Curve("trained plane, raw ÷ slope", np.array([o.distance]),
+                      np.array([self.linear_gp.raw / self.linear_gp.slope]), "points", 1),
+                Curve("trained net, raw ÷ slope", np.array([o.distance]),
+                      np.array([self.net_gp.raw / self.net_gp.slope]), "points", 2),
+            ),
+            "θ, distance of the two laws",
+            "data units",
+        )  # fmt: skip
+
+    def _weights(self) -> Curves:
+        weights = torch.cat([w.detach().flatten() for w in self.net_clip.model.parameters()])
+        c = self.options.clip
+        share = float((weights.abs() > 0.999 * c).double().mean())
+        x, y = histogram(array(weights), -1.05 * c, 1.05 * c, 42)
+        return Curves(
+            "Where clipping drives the weights of a net",
+            f"exact count after {STEPS['net']} steps · {100 * share:.0f} % of "
+            f"{len(weights):,} weights lie at ±c",
+            (Curve("density of weights", x, y, "steps", 0),),
+            "weight",
+            "density",
+            marks=(("−c", -c), ("c", c)),
+        )
+
+
+def _slope(x: Array, y: Array) -> Array:
+    return np.asarray(np.diff(y) / np.diff(x))

@@ -1,0 +1,191 @@
+"""Looks at a critic: its confidence, the bound it proves, the space of its features.
+
+Where the critic's output is no logit (least squares, Wasserstein, ...) it is shown as a score, and
+no confidence and no bound of JS are read from it.
+
+A critic with batch normalisation is looked at as a fixed function of one example, normalised by
+the averages of a reference batch, half of training and half of generated examples, none of which
+is looked at. In training mode its output depends on the whole batch, so that a batch of generated
+pictures gives itself away; the number would then bound a divergence between batches, not between
+pictures. Its running averages lag behind weights that still move: on DCGAN they gave bounds of
+minus one to minus four nats where the reference batch gave 0.0 to 0.1.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from genlab.core.measure import Picture, Reading, Series
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import OBJECTIVES
+from genlab.data.base import Dataset
+from genlab.divergences import js_bound
+from genlab.models.base import GenerativeModel, HasCritic, HasDecoder, HasEncoder
+from genlab.probes.base import PROBES, Probe
+from genlab.probes.common import (
+    frozen_batchnorm,
+    held_out,
+    histogram,
+    normalisation,
+    points,
+    principal,
+    trained_on,
+)
+
+#: Examples of each sort in the numbers, and in the picture of points.
+NUMBERS, DOTS = 256, 150
+
+
+def is_adversarial(model: type[GenerativeModel]) -> bool:
+    """Whether there are a critic and a generator."""
+    return issubclass(model, HasCritic) and issubclass(model, HasDecoder)
+
+
+#: Name of a number on the page -> what it is of.
+SCORES = {
+    "val_c_real": "C(x), held-out",
+    "val_c_fake": "C(G(z)), fresh z",
+    "val_c_train": "C(x), training examples",
+}
+
+
+@PROBES.register("critic", title="Discriminator on held-out data")
+class Critic(Probe):
+    """D on training, held-out and generated examples, and the lower bound of JS that it proves."""
+
+    # A critic of pictures costs ten times what samples do, which should not wait for it.
+    share: ClassVar[float] = 0.0075
+
+    def __init__(self, spec: RunSpec, data: Dataset) -> None:
+        super().__init__(spec, data)
+        objective = OBJECTIVES[spec.objective](spec.objective_options)
+        #: Whether σ(score) is the critic's probability that x is real; of a pack it is not of x.
+        packs = getattr(spec.model_options, "pack", 1) > 1
+        self.logit: bool = getattr(objective, "logit", True) and not packs
+        #: Whether the run trains the critic; a model may have one that its objective leaves alone.
+        self.trained = any(player.name == "discriminator" for player in objective.players)
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
+        return is_adversarial(model)
+
+    @property
+    def n(self) -> int:
+        """How many examples of each sort are looked at."""
+        return min(NUMBERS, len(self.data.validation), len(self.data.train))
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        def confidence(name: str, title: str) -> Series:
+            return Series(
+                name,
+                title,
+                "confidence",
+                "probability",
+                "Monte Carlo",
+                self.n,
+                truth=0.5,
+                truth_label="equilibrium",
+            )
+
+        if not self.trained:
+            return ()
+        if not self.logit:
+            return tuple(
+                Series(name, title, "score", "dimensionless", "Monte Carlo", self.n)
+                for name, title in SCORES.items()
+            )
+        return (
+            confidence("val_d_real", "D(x), held-out"),
+            confidence("val_d_fake", "D(G(z)), fresh z"),
+            confidence("val_d_train", "D(x), training examples"),
+            Series(
+                "js_bound",
+                "JS(data ‖ generated) ≥ (V + log 4)/2, held-out",
+                "js",
+                "nats",
+                "lower bound",
+                self.n,
+                "lower",
+                0.0,
+                "equilibrium: 0 (ceiling: log 2 = 0.693)",
+            ),
+        )
+
+    def read(self, model: GenerativeModel, step: int) -> Reading:
+        if not self.trained:
+            return Reading()
+        assert isinstance(model, HasCritic)
+        with frozen_batchnorm(model, self.data):
+            real = model.score(held_out(self.data, self.n)[0])
+            train = model.score(trained_on(self.data, self.n))
+            fake = model.score(model.sample(self.n))
+        note = f"n = {self.n} of each{normalisation(model)}"
+        if not self.logit:
+            return _scores(real, fake, train, note)
+        sorts = {
+            "training": train.sigmoid(),
+            "held-out": real.sigmoid(),
+            "generated": fake.sigmoid(),
+        }
+        values = {
+            "val_d_real": float(sorts["held-out"].mean()),
+            "val_d_fake": float(sorts["generated"].mean()),
+            "val_d_train": float(sorts["training"].mean()),
+            "js_bound": js_bound(real, fake)[0],
+        }
+        picture = Picture(
+            "histogram",
+            "Distribution of D(x)",
+            histogram(sorts, 0.0, 1.0, 20, "D(x), probability of real"),
+            note,
+        )
+        return Reading(values, {"confidence": picture})
+
+
+def _scores(real: Tensor, fake: Tensor, train: Tensor, note: str) -> Reading:
+    """The look at a critic whose output is a score without a scale."""
+    values = (float(x.mean()) for x in (real, fake, train))
+    every = torch.cat([real, fake, train])
+    ends = [float(x) for x in (every.min(), every.max())]
+    if not all(map(math.isfinite, ends)):
+        return Reading(dict(zip(SCORES, values, strict=True)))
+    sorts = {"training": train, "held-out": real, "generated": fake}
+    margin = 1e-3 * max(1e-3, ends[1] - ends[0])
+    payload = histogram(sorts, ends[0] - margin, ends[1] + margin, 20, "C(x), score")
+    picture = Picture("histogram", "Distribution of the critic's scores", payload, note)
+    return Reading(dict(zip(SCORES, values, strict=True)), {"confidence": picture})
+
+
+@PROBES.register("critic_features", title="Space of the critic's features")
+class CriticFeatures(Probe):
+    """The critic's last hidden layer on held-out and generated examples, by PCA."""
+
+    share: ClassVar[float] = 0.0025
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
+        # With an encoder the latent space itself is drawn there.
+        return is_adversarial(model) and not issubclass(model, HasEncoder)
+
+    def read(self, model: GenerativeModel, step: int) -> Reading:
+        assert isinstance(model, HasCritic)
+        real = held_out(self.data, DOTS)[0]
+        fake = model.sample(DOTS)
+        with frozen_batchnorm(model, self.data):
+            features = model.features(torch.cat([real, fake]))
+        payload = points(
+            principal(features),
+            [0] * len(real) + [1] * len(fake),
+            ["held-out", "generated"],
+            ["component 1", "component 2"],
+        )
+        note = (
+            f"{len(real)} held-out and {len(fake)} generated examples; "
+            f"PCA of the critic's {features.shape[1]} features{normalisation(model)}"
+        )
+        return Reading(pictures={"latent": Picture("points", "Critic's features", payload, note)})

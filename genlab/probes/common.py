@@ -1,0 +1,167 @@
+"""What the probes share: fixed examples, draws from a model, projections, small payloads."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genlab.core.random import scope
+from genlab.data.base import Dataset
+from genlab.models.base import GenerativeModel, HasCritic, HasDecoder
+from genlab.models.labels import held_at
+from genlab.nets.norms import has_batch_norm, normalised_by
+
+#: Examples of each sort by whose averages a critic's batch normalisation is held.
+REFERENCE = 256
+
+
+def held_out(data: Dataset, n: int) -> tuple[Tensor, Tensor | None]:
+    """The first n examples of the validation split and their labels."""
+    split = data.validation
+    return split.x[:n], None if split.y is None else split.y[:n]
+
+
+def trained_on(data: Dataset, n: int) -> Tensor:
+    """The first n training examples, binarised once where batches are binarised anew."""
+    x = data.train.x[:n]
+    if data.draw is None:
+        return x
+    with scope(0, "training examples"):
+        return data.draw(x)
+
+
+def reference(data: Dataset, n: int = REFERENCE) -> Tensor:
+    """The last training examples: seldom those that are looked at, never held-out ones."""
+    x = data.train.x[-n:]
+    if data.draw is None:
+        return x
+    with scope(0, "reference batch"):
+        return data.draw(x)
+
+
+@contextlib.contextmanager
+def frozen_batchnorm(model: GenerativeModel, data: Dataset) -> Iterator[None]:
+    """Hold a critic's batch normalisation at a reference batch, half training, half generated."""
+    if not isinstance(model, HasCritic) or not has_batch_norm(model):
+        yield
+        return
+    x = reference(data)
+    batch = torch.cat([x, model.sample(len(x))])
+    with normalised_by(model, lambda: model.score(batch)):
+        yield
+
+
+def normalisation(model: GenerativeModel) -> str:
+    """What the note of a picture says of :func:`frozen_batchnorm`."""
+    if not has_batch_norm(model):
+        return ""
+    return f"; normalised by {REFERENCE} training and {REFERENCE} generated examples"
+
+
+def with_classes(model: GenerativeModel, n: int, data: Dataset) -> GenerativeModel:
+    """A conditional model held at the classes of the first n training examples, in turn."""
+    y = data.train.y
+    return model if y is None else held_at(model, y[torch.arange(n) % len(y)])
+
+
+def draw(model: GenerativeModel, n: int, data: Dataset | None = None) -> Tensor:
+    """n draws of the model's law itself (noise of the likelihood included), (n, *data_shape).
+
+    Args:
+        model: what draws.
+        n: how many.
+        data: where a conditional model takes the classes from, those of training examples, so that
+            its law is Σ_y p(y) p(x | y); without them its labels stay unknown.
+    """
+    if data is not None:
+        model = with_classes(model, n, data)
+    if isinstance(model, HasDecoder):
+        return model.decode(model.prior().sample(torch.Size((n,)))).sample()
+    return model.sample(n)
+
+
+def generated_examples(model: GenerativeModel, data: Dataset, n: int) -> tuple[Tensor, str]:
+    """Examples of the model to be judged, and what they are, in words.
+
+    Pictures are taken as they are shown, the mean of p(x | z), so that pixel noise gives no model
+    away; points, and pictures of black and white pixels, are draws of the model's law.
+    """
+    shown = data.meta.is_image and data.meta.support != "binary"
+    sizes = [len(part) for part in torch.empty(n).split(500)]
+    with torch.no_grad():
+        held = ((with_classes(model, size, data), size) for size in sizes)
+        x = torch.cat([m.sample(size) if shown else draw(m, size) for m, size in held])
+    return x, "as shown (means)" if shown else "draws"
+
+
+def principal(x: Tensor, parts: int = 2) -> Tensor:
+    """The scores of the first principal components, (n, f) -> (n, parts).
+
+    The sign of a component is fixed: its score of largest size is positive. By the Gram matrix, as
+    there are fewer points than features.
+
+    Example:
+        >>> principal(torch.tensor([[0.0, 0.0], [3.0, 0.0], [0.0, 1.0]]), 1).shape
+        torch.Size([3, 1])
+    """
+    centred = (x - x.mean(dim=0)).double()
+    values, vectors = torch.linalg.eigh(centred @ centred.mT)
+    scores = vectors[:, -parts:].flip(1) * values[-parts:].flip(0).clamp(min=0.0).sqrt()
+    peak = scores.gather(0, scores.abs().argmax(dim=0, keepdim=True))
+    return (scores * torch.where(peak < 0, -1.0, 1.0)).to(x.dtype)
+
+
+def round_digits(x: Tensor, digits: int = 6) -> Any:
+    """Nested lists with so many significant digits.
+
+    Example:
+        >>> round_digits(torch.tensor([[0.12345678, 12345.6789]]))
+        [[0.123457, 12345.7]]
+    """
+    if x.dim() == 0:
+        return float(f"{float(x):.{digits}g}")
+    if x.dim() == 1:
+        return [float(f"{v:.{digits}g}") for v in x.tolist()]
+    return [round_digits(row, digits) for row in x]
+
+
+def box_of(data: Dataset) -> Tensor:
+    """The box in which points are drawn, (2, d): of the density, or of the data with a margin."""
+    if data.density is not None:
+        return data.density.box
+    low, high = data.train.x.amin(dim=0), data.train.x.amax(dim=0)
+    margin = 0.1 * (high - low)
+    return torch.stack([low - margin, high + margin])
+
+
+def points(
+    xy: Tensor,
+    label: list[int],
+    classes: list[str],
+    axes: list[str],
+    box: Tensor | None = None,
+) -> dict[str, Any]:
+    """The payload of a picture of points, (n, 2)."""
+    return {
+        "x": round_digits(xy),
+        "label": label,
+        "classes": classes,
+        "box": None if box is None else round_digits(box),
+        "axes": axes,
+    }
+
+
+def histogram(
+    samples: dict[str, Tensor], low: float, high: float, bins: int, x_title: str
+) -> dict[str, Any]:
+    """The payload of a histogram: counts in equal bins; what lies outside is left out."""
+    edges = torch.linspace(low, high, bins + 1)
+    counts = {
+        name: [int(c) for c in torch.histc(x.float().flatten(), bins, low, high)]
+        for name, x in samples.items()
+    }
+    return {"edges": round_digits(edges), "counts": counts, "x_title": x_title}

@@ -1,0 +1,140 @@
+"""Looks at how a training does: how diverse the samples are, how large the gradients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from genlab.core.measure import Reading, Series
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import OBJECTIVES
+from genlab.data.base import Dataset
+from genlab.models.base import GenerativeModel
+from genlab.models.labels import held_at
+from genlab.probes.base import PROBES, Probe
+from genlab.probes.common import draw, frozen_batchnorm, held_out, with_classes
+
+#: Examples of each sort in the diversity, and in the batch of the gradients.
+EACH, BATCH = 128, 64
+
+
+def mean_pairwise_distance(x: Tensor) -> float:
+    """The mean Euclidean distance of two of n examples, (n, *shape) -> data units.
+
+    Example:
+        >>> mean_pairwise_distance(torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 0.0]]))
+        3.3333332538604736
+    """
+    return float(torch.pdist(x.flatten(1).float()).mean())
+
+
+@PROBES.register("diversity", title="Diversity of samples")
+class Diversity(Probe):
+    """How far apart two samples are, as a share of how far apart two held-out examples are.
+
+    A generator that has collapsed makes much the same from every code. The reverse does not hold:
+    samples that are all wrong may lie far apart.
+    """
+
+    share: ClassVar[float] = 0.0025
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
+        return data.meta.is_image or (data.meta.dim <= 2 and len(data.meta.columns) < 2)
+
+    @property
+    def n(self) -> int:
+        """How many examples of each sort there are."""
+        return min(EACH, len(self.data.validation))
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        title = "distance of two samples ÷ of two held-out examples"
+        kind, label = "Monte Carlo", "as diverse as the data"
+        return (
+            Series(
+                "diversity",
+                title,
+                "diversity",
+                "share",
+                kind,  # type: ignore[arg-type]
+                self.n,
+                truth=1.0,
+                truth_label=label,
+            ),
+        )
+
+    def read(self, model: GenerativeModel, step: int) -> Reading:
+        real = mean_pairwise_distance(held_out(self.data, self.n)[0])
+        # Pictures as they are shown: the noise of a likelihood would pass for diversity.
+        picture = self.data.meta.is_image
+        law = with_classes(model, self.n, self.data)
+        made = mean_pairwise_distance(law.sample(self.n) if picture else draw(law, self.n))
+        return Reading({"diversity": made / real if real > 0 else math.nan})
+
+
+@PROBES.register("gradients", title="Gradient norms")
+class Gradients(Probe):
+    """‖∇‖ of each player's loss in its own weights, on one held-out batch."""
+
+    share: ClassVar[float] = 0.0025
+
+    def __init__(self, spec: RunSpec, data: Dataset) -> None:
+        super().__init__(spec, data)
+        self.objective = OBJECTIVES[spec.objective](spec.objective_options)
+        # Where there is a learning rate, gradients are what is followed.
+        follows = hasattr(spec.algorithm_options, "lr")
+        self.players = tuple(p.name for p in self.objective.players) if follows else ()
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
+        return True
+
+    @property
+    def n(self) -> int:
+        """Examples in the batch."""
+        return min(BATCH, len(self.data.validation))
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        whose = {p: "" if len(self.players) == 1 else f", {p}" for p in self.players}
+        return tuple(
+            Series(
+                f"grad_{player}",
+                f"‖∇ of the loss‖{whose[player]}, held-out batch",
+                "gradient norm",
+                "loss/weight",
+                "Monte Carlo",
+                self.n,
+            )
+            for player in self.players
+        )
+
+    def read(self, model: GenerativeModel, step: int) -> Reading:
+        x, y = held_out(self.data, self.n)
+        if self.data.draw is not None:
+            x = self.data.draw(x)
+        objective = self.objective.at_step(step)
+        values = {}
+        with frozen_batchnorm(model, self.data), torch.enable_grad():
+            losses = objective.losses(held_at(model, y), x)
+            for player in self.players:
+                mine = [p for p in model.player(player) if p.requires_grad]
+                if mine:
+                    found = torch.autograd.grad(losses(player).value, mine, allow_unused=True)
+                    values[f"grad_{player}"] = norm(g for g in found if g is not None)
+        return Reading(values)
+
+
+def norm(parts: Iterable[Tensor]) -> float:
+    """The Euclidean norm of several tensors as one vector.
+
+    Example:
+        >>> norm([torch.tensor([3.0]), torch.tensor([[4.0]])])
+        5.0
+    """
+    return math.sqrt(sum(float(part.double().square().sum()) for part in parts))

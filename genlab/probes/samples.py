@@ -1,0 +1,76 @@
+"""What the model makes, always from the same codes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from genlab.core.measure import Picture, Reading
+from genlab.core.random import scope
+from genlab.data.base import Dataset
+from genlab.models.base import GenerativeModel, HasDecoder, HasLabels
+from genlab.models.labels import held_at, in_columns
+from genlab.probes.base import PROBES, Probe
+from genlab.probes.common import box_of, draw, histogram, points
+
+SHEET, CLOUD, CROWD = 64, 200, 2000
+
+
+@PROBES.register("samples", title="Samples", summary="What the model makes from fixed codes.")
+class Samples(Probe):
+    """Samples on a fixed z, the same at every step and for every run of the same latent size."""
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
+        # Of a table not all columns are made by the model: its own look says which.
+        few = data.meta.shape in {(1,), (2,)} and len(data.meta.columns) < 2
+        return data.meta.is_image or few
+
+    def read(self, model: GenerativeModel, step: int) -> Reading:
+        with scope(0, "samples"):
+            if self.data.meta.is_image:
+                picture = self._sheet(model)
+            elif self.data.meta.dim == 2:
+                picture = self._cloud(draw(model, CLOUD, self.data), _fixed(model))
+            else:
+                picture = self._bars(draw(model, CROWD, self.data))
+        return Reading(pictures={"samples": picture})
+
+    def _sheet(self, model: GenerativeModel) -> Picture:
+        labels = in_columns(model, 8)
+        n, columns = (SHEET, 8) if labels is None else (len(labels), len(labels) // 8)
+        x = held_at(model, labels).sample(n).clamp(0.0, 1.0)
+        note = f"n = {n}, the same {_fixed(model)} at every step"
+        if labels is not None:
+            note += f"; a column a class: {', '.join(self.data.meta.classes)}"
+        return Picture("images", "Samples", {"x": x, "columns": columns}, note)
+
+    def _cloud(self, x: Tensor, how: str) -> Picture:
+        real = self.data.validation.x[:CLOUD]
+        meta = self.data.meta
+        payload = points(
+            meta.original(torch.cat([real, x])),
+            [0] * len(real) + [1] * len(x),
+            ["data", "generated"],
+            [meta.axis(0), meta.axis(1)],
+            meta.original(box_of(self.data)),
+        )
+        note = f"{len(real)} held-out, {len(x)} generated from the same {how} at every step"
+        return Picture("points", "Samples", payload, note)
+
+    def _bars(self, x: Tensor) -> Picture:
+        meta = self.data.meta
+        low, high = (float(v) for v in meta.original(box_of(self.data)).flatten())
+        real, x = meta.original(self.data.validation.x[:CROWD]), meta.original(x)
+        name = meta.axis(0) if meta.axes else "x"
+        payload = histogram({"data": real, "generated": x}, low, high, 60, name)
+        inside = int(((x >= low) & (x <= high)).sum())
+        note = f"{len(real)} held-out, {len(x)} generated ({inside} of them in the range shown)"
+        return Picture("histogram", "Samples", payload, note)
+
+
+def _fixed(model: GenerativeModel) -> str:
+    """What is the same at every step."""
+    if isinstance(model, HasLabels):
+        return "codes z and classes"
+    return "codes z" if isinstance(model, HasDecoder) else "random numbers"

@@ -1,0 +1,393 @@
+"""A comparison gathered: everything that the file says, as plain values."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import platform
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+import genlab
+from genlab import runs
+from genlab.compare.duel import Budget, budget
+from genlab.compare.side_by_side import Beside, build_side_by_side, needs_inversion
+from genlab.core.errors import RunNotFound, SnapshotError, SpecError
+from genlab.core.random import scope
+from genlab.core.tables import JOBS
+from genlab.data.base import Progress
+from genlab.figures import live as figures
+from genlab.figures.style import COLOURS
+from genlab.figures.svg import DASHES, Trace
+from genlab.report import run_labels
+from genlab.report.tables import ASKED, SEED, merge_results
+from genlab.report.time_cursor import Moment, run_clock, snapshot
+from genlab.runs.catalog import SHIPPED, RunView
+from genlab.runs.files import has_result, load_result, save_result
+from genlab.runs.store import ACTIVE, Record, job_key
+
+#: Runs that a report compares, and points of a curve, at most.
+MOST, POINTS = 4, 240
+
+
+@dataclass(frozen=True)
+class Side:
+    """One run in the report.
+
+    Args:
+        title: what it is called there.
+        id: of the run.
+        status: how it ended.
+        spec: its flat values.
+        step, seconds: of the snapshot at which it is looked at.
+        last: the last step it took; ``steps``: how many were wanted.
+        budget: what its nets hold.
+        shown: pictures.
+        found: metrics, as :func:`genlab.compare.difference.differences` takes them.
+        events: what changed its course.
+        ledger: the divergences at the snapshot's step or the last before it, None without a truth.
+        command: what makes the run anew; None where one command does not.
+        why: why not, where none does.
+    """
+
+    title: str
+    id: str
+    status: str
+    spec: Mapping[str, Any]
+    step: int
+    seconds: float
+    last: int
+    steps: int
+    budget: Budget
+    shown: Beside
+    found: Mapping[str, Any]
+    events: Sequence[Mapping[str, Any]]
+    ledger: Mapping[str, Any] | None
+    command: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Curves:
+    """One chart.
+
+    Args:
+        title, note: above it.
+        traces: lines, in the colours of their runs.
+    """
+
+    title: str
+    note: str
+    traces: Sequence[Trace]
+
+
+@dataclass(frozen=True)
+class Report:
+    """A comparison.
+
+    Args:
+        sides: two to four runs.
+        moment: at which they are looked at.
+        curves: overlaid, over steps or seconds.
+        versions: of the programs that made the report.
+        made: when, UTC.
+        referee: whether the metrics hold a referee's.
+        again: the command that makes the report again.
+    """
+
+    sides: Sequence[Side]
+    moment: Moment
+    curves: Sequence[Curves]
+    versions: Mapping[str, str]
+    made: str
+    referee: bool
+    again: str
+
+
+def collect(
+    refs: Sequence[str],
+    moment: Moment,
+    *,
+    referee: bool = False,
+    progress: Progress | None = None,
+) -> Report:
+    """Gather a report on runs.
+
+    Args:
+        refs: run ids, shipped models or exported folders, two to four.
+        moment: at which the runs are looked at.
+        referee: whether a critic is trained to judge each run's samples.
+        progress: called with a fraction and a sentence.
+
+    Raises:
+        SpecError: for another number of runs, or the same one twice.
+        RunNotFound: if there is no such run.
+        SnapshotError: if one of them has no snapshot.
+    """
+    if not 2 <= len(refs) <= MOST or len(set(refs)) < len(refs):
+        raise SpecError("runs", len(refs), f"allowed: two to {MOST} different runs")
+    told = progress or (lambda *_: None)
+    views = [runs.open_run(ref, paths=True) for ref in refs]
+    for view in views:
+        if not view.snapshots():
+            raise SnapshotError(
+                f"Run {view.id} has no snapshot yet, so there is nothing to compare. Wait for "
+                "its first step; nothing was written."
+            )
+    titles = run_labels([view.row for view in views])
+    sides = []
+    for i, view in enumerate(views):
+        title = titles[view.id]
+
+        def tell(part: float, words: str, i: int = i, title: str = title) -> None:
+            told((i + min(1.0, part)) / len(views) * 0.95, f"{title}: {words}")
+
+        sides.append(_side(view, title, moment, referee, tell))
+    told(0.97, "curves")
+    named = [view.id if is_permanent_id(view) else "FOLDER" for view in views]
+    return Report(
+        sides,
+        moment,
+        curves(views, [side.title for side in sides], moment.clock),
+        versions(),
+        datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        referee,
+        report_command(named, moment, referee),
+    )
+
+
+def _side(view: RunView, title: str, moment: Moment, referee: bool, progress: Progress) -> Side:
+    at = snapshot(view, moment)
+    assert at is not None
+    step, seconds = at
+    model, data = view.model(step), view.data()
+    values = {"run": view.id, "step": step, "seed": SEED}
+
+    def work(kind: str, share: tuple[float, float], **more: Any) -> Mapping[str, Any]:
+        low, high = share
+
+        def tell(part: float, words: str) -> None:
+            progress(low + (high - low) * part, words)
+
+        wish = values | more
+        if not is_permanent_id(view):
+            return _done(kind, model, view, wish, tell)
+        return get_result(kind, wish, lambda: _done(kind, model, view, wish, tell))
+
+    codes = None
+    if needs_inversion(model):
+        progress(0.02, "codes of the real examples")
+        codes = torch.as_tensor(work("inversions", (0.02, 0.4))["z"])
+    progress(0.4, "pictures")
+    shown = build_side_by_side(model, data, SEED, codes)
+    progress(0.45, "metrics")
+    found = [work("evaluate", (0.45, 0.7), **ASKED)]
+    if referee:
+        found.append(work("referee", (0.7, 1.0)))
+    row = view.row
+    records = every(view)
+    command, why = reproduce_command(view, records)
+    return Side(
+        title,
+        view.id if is_permanent_id(view) else "an exported folder",
+        row.status,
+        dict(row.spec),
+        step,
+        seconds,
+        row.step,
+        row.steps,
+        budget(view.spec),
+        shown,
+        merge_results(found),
+        figures.events(records),
+        _ledger(view, step),
+        command,
+        why,
+    )
+
+
+def _done(
+    kind: str, model: Any, view: RunView, values: Mapping[str, Any], progress: Progress
+) -> dict[str, Any]:
+    """A job done here and now, as a worker does it."""
+    from genlab.metrics import c2st, job  # noqa: F401 - both fill the table of jobs
+
+    ready = {**values, "spec": view.spec.flat()}
+    with torch.no_grad(), scope(int(values["seed"]), "job", kind):
+        found: dict[str, Any] = JOBS[kind](model, view.data(), ready, progress)
+    return found
+
+
+def is_permanent_id(view: RunView) -> bool:
+    """Whether a run's id stands for it for ever: a folder may hold another run tomorrow."""
+    if view.id.startswith(SHIPPED):
+        return True
+    try:
+        return runs.store().get(view.id).id == view.id
+    except RunNotFound:
+        return False
+
+
+def get_result(
+    kind: str, values: Mapping[str, Any], make: Callable[[], dict[str, Any]]
+) -> Mapping[str, Any]:
+    """The result of a job: what a worker found where it is there, else made and kept."""
+    key, place = job_key(kind, values), runs.files()
+    if has_result(place, key):
+        return load_result(place, key)
+    found = make()
+    save_result(place, key, found)
+    return load_result(place, key)
+
+
+def every(view: RunView) -> list[Record]:
+    """All records of a run, in order."""
+    found: list[Record] = []
+    after = 0
+    while page := view.read(after=after, limit=5000):
+        found += page
+        after = page[-1].seq
+    return found
+
+
+def _ledger(view: RunView, step: int) -> Mapping[str, Any] | None:
+    there = [one for one in view.frames().get("ledger", []) if one <= step]
+    if not there:
+        return None
+    try:
+        return view.frame("ledger", there[-1])
+    except (SnapshotError, ValueError):
+        return None
+
+
+def curves(views: Sequence[RunView], titles: Sequence[str], clock: str) -> list[Curves]:
+    """The charts: a number that several runs have in one chart, the rest by run and group.
+
+    Args:
+        views: the runs, in the order of their colours.
+        titles: what they are called.
+        clock: ``step`` or ``seconds``.
+    """
+    told: list[list[dict[str, Any]]] = []
+    drawn: list[dict[str, tuple[list[float], list[float | None]]]] = []
+    for view in views:
+        told.append([one.flat() for one in view.series])
+        records = every(view)
+        steps, seconds = run_clock(view)
+        columns: dict[str, tuple[list[float], list[float | None]]] = {}
+        step_rows = max(1, view.row.steps // 500)
+        for block in figures.blocks(records, most=10**9, every=step_rows):
+            rows = figures.thin_rows(
+                [Record(step, "scalars", {"i": i}) for i, step in enumerate(block["step"])],
+                POINTS,
+                step_rows,
+            )
+            xs = [
+                float(row.step)
+                if clock == "step"
+                else figures.seconds_at(steps, seconds, row.step)
+                for row in rows
+            ]
+            for name, values in block["v"].items():
+                columns[name] = xs, [values[row.payload["i"]] for row in rows]
+        drawn.append(columns)
+    names = [one["name"] for rows in told for one in rows]
+    common = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    found = []
+    for name in common:
+        about = next(one for rows in told for one in rows if one["name"] == name)
+        traces = [
+            _trace(titles[i], columns[name], i, 0, about)
+            for i, columns in enumerate(drawn)
+            if name in columns
+        ]
+        if traces:
+            found.append(Curves(str(about["title"]), figures.caption(about), traces))
+    for i, rows in enumerate(told):
+        rest = [one for one in rows if one["name"] not in common and one["name"] in drawn[i]]
+        for chart in figures.charts(rest):
+            traces = [
+                _trace(
+                    " ".join(
+                        filter(None, (line["title"], f"({line['note']})" * bool(line["note"])))
+                    ),
+                    drawn[i][line["name"]],
+                    i,
+                    k,
+                    line,
+                )
+                for k, line in enumerate(chart["lines"])
+            ]
+            found.append(Curves(f"{titles[i]}: {chart['title']}", chart["note"], traces))
+    return found
+
+
+def _trace(
+    name: str,
+    columns: tuple[list[float], list[float | None]],
+    run: int,
+    place: int,
+    about: Mapping[str, Any],
+) -> Trace:
+    return Trace(
+        name,
+        *columns,
+        colour=COLOURS[run % len(COLOURS)],
+        dash=DASHES[place % len(DASHES)],
+        truth=about.get("truth"),
+        label=str(about.get("truth_label") or ""),
+    )
+
+
+def reproduce_command(view: RunView, records: Sequence[Record]) -> tuple[str, str]:
+    """The command that makes a run anew, and why it alone may not."""
+    row = view.row
+    words = ["python", "-m", "genlab", "train"]
+    words += [f"--{name}={_typed(value)}" for name, value in view.spec.flat().items()]
+    if row.title:
+        words.append(f"--title={row.title}")
+    reasons = []
+    if row.parent:
+        reasons.append(f"it branches off {row.parent} at step {row.parent_step:,}")
+    if any(
+        record.kind == "event"
+        and record.payload.get("level") == "info"
+        and str(record.payload.get("message", "")).startswith("From step")
+        for record in records
+    ):
+        reasons.append("it was changed on the way (see what happened)")
+    if row.status in ACTIVE or row.step < row.steps:
+        reasons.append(f"it took {row.step:,} of {row.steps:,} steps, this command takes all")
+    return shlex.join(words), "; ".join(reasons)
+
+
+def _typed(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, bool) else str(value)
+
+
+def report_command(names: Sequence[str], moment: Moment, referee: bool) -> str:
+    """The command that makes the report again."""
+    words = ["python", "-m", "genlab", "report", *names]
+    if moment.at is not None:
+        words += ["--step" if moment.clock == "step" else "--seconds", f"{moment.at:g}"]
+    elif moment.clock == "seconds":
+        words += ["--clock", "seconds"]
+    if referee:
+        words.append("--referee")
+    return shlex.join([*words, "--out", "report.html"])
+
+
+def versions() -> dict[str, str]:
+    """The programs at work; no names of machines, no paths."""
+    return {
+        "GenLab": genlab.__version__,
+        "Python": platform.python_version(),
+        "PyTorch": torch.__version__,
+        "NumPy": np.__version__,
+        "system": f"{platform.system()} on {platform.machine()}",
+    }

@@ -1,0 +1,81 @@
+"""What a job shows before it is done, how it is told to stop, and what else it may look at."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genlab.core.folders import Folder
+from genlab.runs.files import load_result
+
+#: Seconds between two looks at a job that works.
+EVERY = 0.4
+
+
+def _name(key: str, ext: str) -> str:
+    return f"jobs/{key}.part.{ext}"
+
+
+class JobProgress:
+    """What a job is given to tell how far it is: called with a fraction and a sentence.
+
+    Args:
+        place: where the files lie.
+        key: of the job.
+        model_at: gives the run's model after a step, in evaluation mode.
+    """
+
+    def __init__(self, place: Folder, key: str, model_at: Callable[[int], Any]) -> None:
+        self.fraction, self.message = 0.0, ""
+        self.model_at = model_at
+        self._place, self._key, self._last = place, key, 0.0
+
+    def __call__(self, fraction: float, message: str = "") -> None:
+        self.fraction, self.message = min(1.0, max(0.0, float(fraction))), str(message)
+
+    def result(self, key: str) -> dict[str, Any]:
+        """What another job found.
+
+        Raises:
+            SnapshotError: if there is no result, or it is damaged.
+        """
+        return load_result(self._place, key)
+
+    def live(self, arrays: Mapping[str, NDArray[Any]]) -> bool:
+        """Show what there is so far; whether to go on."""
+        now = time.monotonic()
+        if now - self._last < EVERY:
+            return True
+        self._last = now
+        out = io.BytesIO()
+        np.savez(out, **arrays)  # type: ignore[arg-type]
+        self._place.write(_name(self._key, "npz"), out.getvalue())
+        return f"{self._key}.part.stop" not in self._place.names("jobs")
+
+
+def partial(place: Folder, key: str) -> dict[str, NDArray[Any]] | None:
+    """What a job has shown so far, None before it has."""
+    try:
+        content = place.read(_name(key, "npz"))
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def stop(place: Folder, key: str) -> None:
+    """Ask a job to stop with what it has; one that shows nothing on its way does not hear it."""
+    place.write(_name(key, "stop"), b"")
+
+
+def clear(place: Folder, key: str) -> None:
+    """Forget what a job has shown, and the wish that it stop."""
+    for ext in ("npz", "stop"):
+        with contextlib.suppress(OSError):
+            place.remove(_name(key, ext))

@@ -1,0 +1,99 @@
+"""What is kept by name with a run: the form that saves a vector, and the list to forget one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import ArrayLike
+
+from genlab import runs
+from genlab.core.errors import GenlabError
+from genlab.latent.directions import unit
+from genlab.runs import saved_vectors as kept
+from genlab.ui.messages import escape_markdown, plain_sentence
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A vector that can be saved.
+
+    Args:
+        words: what it is (``its mean``).
+        vector: (latent,); of a direction the length does not count.
+        n: the points it was made from.
+        note: how it came about.
+    """
+
+    words: str
+    vector: ArrayLike
+    n: int
+    note: str
+
+
+def list_bookmarks(run: str) -> list[dict[str, Any]]:
+    """The vectors saved with a run, ``{name, kind, vector, n, note}``."""
+    return kept.list_saved_vectors(runs.files(), run)
+
+
+def save_form(run: str, offers: Mapping[str, Offer], key: str) -> None:
+    """A name, the choice where there is one, and a button that saves the vector under it.
+
+    Args:
+        run: with which it is kept.
+        offers: by their kind, see :data:`genlab.runs.saved_vectors.KINDS`.
+        key: of the button; ``.name`` and ``.kind`` are those of the fields.
+    """
+    (first, only), more = next(iter(offers.items())), len(offers) > 1
+    with (
+        st.form(f"{key}.form", border=False),
+        st.container(horizontal=True, vertical_alignment="bottom"),
+    ):
+        label = "Name" if more else f"Name for {only.words} as a {first}"
+        name = st.text_input(label, key=f"{key}.name", max_chars=40)
+        kind = first
+        if more:
+            kind = st.radio(
+                "Save",
+                list(offers),
+                horizontal=True,
+                key=f"{key}.kind",
+                format_func=lambda kind: offers[kind].words,
+            )
+        pressed = st.form_submit_button("Save", key=key, icon=":material/save:")
+    if not pressed:
+        return
+    if not name.strip():
+        st.error("It needs a name; nothing was saved yet.", icon=":material/error:")
+        return
+    one = offers[kind]
+    try:
+        vector = unit(one.vector) if kind == "direction" else np.asarray(one.vector, dtype=float)
+        numbers = [round(float(v), 8) for v in vector]
+        row = {"name": name, "kind": kind, "vector": numbers, "n": one.n, "note": one.note}
+        kept.save(runs.files(), run, row)
+    except GenlabError as error:
+        st.error(plain_sentence(error), icon=":material/error:")
+        return
+    st.toast(f"Saved {escape_markdown(name)}.")
+    st.rerun()
+
+
+def forget_form(run: str, key: str) -> None:
+    """What is saved with a run, and a way to forget it."""
+    rows = {row["name"]: row for row in list_bookmarks(run)}
+    if not rows:
+        return
+    with st.expander(f"Saved with this run: {len(rows)}"):
+        name = st.selectbox(
+            "Name",
+            list(rows),
+            key=f"{key}.kept",
+            format_func=lambda name: f"{name} ({rows[name]['kind']}, n = {rows[name]['n']:,})",
+        )
+        if st.button("Forget it", key=f"{key}.forget", icon=":material/delete:"):
+            kept.remove(runs.files(), run, str(name))
+            st.rerun()

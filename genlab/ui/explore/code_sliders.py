@@ -1,0 +1,108 @@
+"""A z of one's own: sliders of the dimensions that vary most."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+import torch
+
+from genlab import latent
+from genlab.data.base import DataMeta
+from genlab.latent.points import latent_of, point, widest
+from genlab.models.base import (
+    GenerativeModel,
+    HasCodebook,
+    HasDecoder,
+    HasEncoder,
+    HasLikelihood,
+)
+from genlab.ui import pictures
+from genlab.ui.explore.embed_point import place_button
+from genlab.ui.explore.scene import Scene, among_data, given_z
+from genlab.ui.explore.tools import TOOLS, Tool
+from genlab.ui.messages import fragment
+
+SLIDERS, REACH = 8, 4.0
+
+
+@fragment()
+def sliders_part(scene: Scene) -> None:
+    """Latent sliders: a z of one's own, decoded when a slider is let go."""
+    if not isinstance(scene.model, HasDecoder):
+        return
+    memory, size = st.session_state, scene.model.latent
+    dims = widest(scene.codes, SLIDERS)
+    st.subheader("A z of your own")
+    base, tag = torch.zeros(size), "zero"
+    with st.container(horizontal=True):
+        if st.button("Random z", icon=":material/casino:", key="explore.random"):
+            memory["explore.draws"] = memory.get("explore.draws", 0) + 1
+            memory["explore.z"] = ("random", memory["explore.draws"])
+        if st.button("z of A", icon=":material/my_location:", key="explore.from_a"):
+            memory["explore.z"] = ("A", memory.get("explore.a"))
+        if st.button("z = 0", icon=":material/filter_center_focus:", key="explore.zero"):
+            memory["explore.z"] = ("zero", -1)
+    # The centre of the prior is no typical draw of it: a generator was never trained there, and
+    # around it lie codes that belong together nowhere.
+    typical = isinstance(scene.model, HasEncoder) and not isinstance(scene.model, HasCodebook)
+    first: tuple[str, Any] = ("zero", -1) if typical else ("random", 0)
+    kept = given_z(size)
+    if kept is not None:
+        first = ("given", tuple(kept.tolist()))
+    kind, number = memory.get("explore.z", first)
+    if kind == "random":
+        base, tag = latent.prior_sample(scene.model, 1, number)[0], f"random{number}"
+    elif kind == "A" and number is not None and number < len(scene.codes):
+        at = point(scene.model, scene.data, scene.codes, number)
+        found = latent_of(at, scene.codes)
+        base, tag = (base, tag) if found is None else (found, f"a{number}")
+    elif kind == "given" and len(number) == size:
+        base, tag = torch.tensor(number), f"given{hash(number)}"
+    elif kind == "A":
+        st.caption("There is no point A yet: click one on the map.")
+    left, right = st.columns([3, 2], gap="medium")
+    z = base.clone()
+    with left:
+        slots = st.columns(2)
+        for i, d in enumerate(dims):
+            start = float(base[d].clamp(-REACH, REACH).mul(20).round().div(20))
+            with slots[i >= (len(dims) + 1) // 2]:
+                z[d] = st.slider(
+                    f"z[{d}]",
+                    -REACH,
+                    REACH,
+                    start,
+                    0.05,
+                    key=f"explore.z.{scene.query.run}.{scene.query.step}.{tag}.{d}",
+                )
+        if size > len(dims):
+            st.caption(
+                f"{len(dims)} of {size} dimensions, those that vary most over the map's points; "
+                "the others keep their value."
+            )
+    with right:
+        x = latent.decode_mean(scene.model, z[None])
+        if scene.image:
+            likelihood = isinstance(scene.model, HasLikelihood)
+            given = "z" if scene.query.label is None else f"z, class {scene.query.label}"
+            caption = f"decoded: the mean of p(x given {given})"
+            caption = caption if likelihood else f"decoded: G({given})"
+            pictures.image(x.numpy(), height=220, caption=caption)
+        else:
+            among_data(scene, "own", marks={"decoded": x[0]})
+        place_button(scene, x[0], "a z of your own", z)
+
+
+@TOOLS.register("own", title="A z of your own")
+class Own(Tool):
+    """Sliders for the dimensions that vary most, and what they decode to."""
+
+    icon = ":material/tune:"
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], meta: DataMeta) -> bool:
+        return issubclass(model, HasDecoder)
+
+    def draw(self, scene: Scene) -> None:
+        sliders_part(scene)

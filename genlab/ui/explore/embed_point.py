@@ -1,0 +1,116 @@
+"""A guest on the map: a picture or a z of one's own, where the method puts it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from torch import Tensor
+
+from genlab import latent
+from genlab.latent.codes import code_of
+from genlab.latent.projections import PROJECTIONS
+from genlab.models.base import HasDecoder
+from genlab.ui.explore.jobs import result_of
+from genlab.ui.explore.scene import Scene, given_z, remember, remembered_value
+from genlab.ui.messages import escape_markdown
+
+#: Where the guest stands in the state of the page, and its letter on the map.
+SLOT, LETTER = "explore.guest", "P"
+
+
+def place_button(scene: Scene, x: Tensor, words: str, z: Tensor | None = None) -> None:
+    """A button that puts an example on the map; where the method cannot, it says why.
+
+    Args:
+        scene: what is looked at.
+        x: the example, of the data's shape.
+        words: what it is.
+        z: the code that it was decoded from, where it was.
+    """
+    method = PROJECTIONS[scene.query.method]
+    pressed = st.button(
+        "Show on the map",
+        icon=":material/add_location_alt:",
+        key=f"explore.place.{'x' if z is None else 'z'}",
+        disabled=method.place is None,
+        help=method.alone or f"{method.title} puts it among the points, which keep their places.",
+    )
+    if method.place is None:
+        st.caption(f"No place on this map: {method.alone}.")
+    if z is None:
+        st.caption("No link keeps this place: a picture is too large for an address, a z fits.")
+    if pressed:
+        st.session_state[SLOT] = {"run": scene.query.run, "x": x, "z": z, "words": words}
+        st.rerun()
+
+
+def write_code(z: Tensor) -> str:
+    """A code as the URL has it.
+
+    Example:
+        >>> import torch
+        >>> write_code(torch.tensor([0.5, -1.23456]))
+        '0.5 -1.235'
+    """
+    return " ".join(f"{float(v):.4g}" for v in z)
+
+
+def _guest(scene: Scene) -> dict[str, Any] | None:
+    """Who was put on the map of this run; a z may come with the URL."""
+    guest: dict[str, Any] | None = st.session_state.get(SLOT)
+    if guest is None and remembered_value("guest") and isinstance(scene.model, HasDecoder):
+        z = given_z(int(scene.model.latent), "guest")
+        if z is None:
+            st.caption("The guest of the address is no code of this model; it was left out.")
+            return None
+        x = latent.decode_mean(scene.model, z[None])[0]
+        guest = {"run": scene.query.run, "x": x, "z": z, "words": "a z of the address"}
+        st.session_state[SLOT] = guest
+    if guest is None or guest["run"] != scene.query.run:
+        remember(guest=None)
+        return None
+    remember(guest=None if guest["z"] is None else write_code(guest["z"]))
+    return guest
+
+
+def _away() -> None:
+    st.session_state.pop(SLOT, None)
+    remember(guest=None)
+
+
+def guest_part(scene: Scene) -> dict[str, Any] | None:
+    """The guest as the map draws it, with its place in words; None where there is none."""
+    guest = _guest(scene)
+    if guest is None:
+        return None
+    method = PROJECTIONS[scene.query.method]
+    if method.place is None:
+        st.caption(f"{LETTER}, {guest['words']}, has no place on this map: {method.alone}.")
+        return None
+    code = code_of(scene.model, scene.data, guest["x"], guest["z"], scene.query.seed)
+    values = {
+        "run": scene.query.run,
+        "step": scene.query.step,
+        "map": scene.job,
+        "method": scene.query.method,
+        "seed": scene.query.seed,
+        "new": [[round(float(v), 6) for v in code]],
+    }
+    found = result_of("place", values, what="Its place on the map")
+    if found is None:
+        return None
+    at = [float(v) for v in np.asarray(found["xy"], dtype=float)[0]]
+    where = ", ".join(f"{v:.3g}" for v in at)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(
+            escape_markdown(f"{LETTER}: {guest['words']}, put at ({where}) by {method.title}")
+        )
+        st.button(
+            f"Take {LETTER} away",
+            icon=":material/close:",
+            key="explore.place.away",
+            on_click=_away,
+        )
+    return {"letter": LETTER, "at": at}

@@ -1,0 +1,102 @@
+"""What the hand did on the map: the points A and B, and the chosen set; the URL keeps both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import streamlit as st
+
+from genlab.latent import sets
+from genlab.ui import state
+from genlab.ui.explore.scene import Scene, remember, remembered_value, with_picks
+
+
+def picks(scene: Scene, clicks: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """The points A and B: from the URL, from clicks (the last two), or typed.
+
+    They are no state of a field: what a browser under load sends with a second click may be the
+    field as it was before the first. A click therefore makes the fields anew, under another key.
+
+    Args:
+        scene: what is looked at.
+        clicks: the last few, each with a number that grows; those not yet taken are.
+    """
+    memory, size, key = st.session_state, len(scene.codes), scene.query.key
+    if memory.get("explore.map") != key:
+        first_visit = "explore.map" not in memory
+        memory["explore.map"] = key
+        for letter in "ab":
+            given = state.url_number(letter, -1, 0, size - 1)[0] if first_visit else -1
+            memory[f"explore.{letter}"] = None if given < 0 else given
+        if not first_visit:
+            remember(set=None)
+        _new_fields()
+    for letter in "ab":
+        if (field := _field(letter)) in memory:
+            memory[f"explore.{letter}"] = memory[field]
+    taken = memory.setdefault("explore.clicks", {})
+    for click in clicks:
+        if click["n"] > taken.get(key, 0):
+            taken[key] = click["n"]
+            row = click.get("row")
+            if row is not None and 0 <= row < size:
+                _take(int(row))
+    for letter, column in zip("ab", st.columns(2), strict=True):
+        if (field := _field(letter)) not in memory:
+            memory[field] = memory[f"explore.{letter}"]
+        column.number_input(
+            f"Point {letter.upper()}",
+            0,
+            size - 1,
+            None,
+            key=field,
+            placeholder="click, or type",
+        )
+    if not state.url_problem("explore"):
+        state.write(with_picks(asdict(scene.query)))
+    found = {letter.upper(): memory[f"explore.{letter}"] for letter in "ab"}
+    return {letter: int(r) for letter, r in found.items() if r is not None}
+
+
+def _field(letter: str) -> str:
+    return f"explore.point.{letter}.{st.session_state.get('explore.fields', 0)}"
+
+
+def _new_fields() -> None:
+    st.session_state["explore.fields"] = st.session_state.get("explore.fields", 0) + 1
+
+
+def _take(row: int) -> None:
+    """A clicked point is A, then B; the next one moves on from B."""
+    memory = st.session_state
+    if memory["explore.a"] is None:
+        memory["explore.a"] = row
+    else:
+        if memory["explore.b"] is not None:
+            memory["explore.a"] = memory["explore.b"]
+        memory["explore.b"] = row
+    _new_fields()
+
+
+def chosen_set(scene: Scene, rows: Sequence[int] | None) -> list[int]:
+    """The chosen set: of the last lasso or box, else that of the URL, which keeps it if it can.
+
+    Args:
+        scene: what is looked at.
+        rows: of the last lasso or box; None before the first.
+    """
+    size = len(scene.codes)
+    if rows is None:
+        text = remembered_value("set")
+        found = sets.read(text, size)
+        if found is None:
+            st.caption("The set of the address is not one of this map; it was left out.")
+        return found or []
+    chosen = [row for row in rows if 0 <= row < size]
+    kept = sets.encode_set(chosen, size)
+    remember(set=kept or None)
+    if kept is None:
+        st.caption("This set is too large for the address: no link keeps it. Save it below.")
+    return chosen

@@ -1,0 +1,136 @@
+"""The same z, the same real examples and the same paths, a column a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+import torch
+
+from genlab import runs
+from genlab.compare.side_by_side import TITLES, Beside, build_side_by_side, needs_inversion
+from genlab.core.measure import Picture
+from genlab.core.tables import MODELS
+from genlab.figures import svg
+from genlab.figures.style import GREY
+from genlab.report import run_labels
+from genlab.report.tables import shared_settings, step_mismatch_note
+from genlab.report.time_cursor import Moment, snapshot
+from genlab.runs.files import escape_markdown as plain_values
+from genlab.runs.store import ACTIVE, RunRow
+from genlab.ui import pictures
+from genlab.ui.live.pending_jobs import failed, submit_job, waiting
+from genlab.ui.messages import escape_markdown
+
+SEED = 0
+#: Pixels that a sheet is high, an example; smaller where more runs share the width.
+HEIGHTS = {1: 40, 2: 36, 3: 28, 4: 24}
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def looked_at(run: str, created: float, step: int, job: str | None) -> Beside:  # noqa: ARG001
+    """What a run shows after a step, kept for the next look; the job found its codes."""
+    view = runs.open_run(run)
+    codes = None if job is None else torch.from_numpy(runs.job_result(job)["z"])
+    return build_side_by_side(view.model(step), view.data(), SEED, codes)
+
+
+def snapshots(rows: Sequence[RunRow], moment: Moment) -> dict[str, int]:
+    """The step of each run's snapshot nearest to a moment; runs without one are left out.
+
+    The newest of a run that goes on stays what it was at the first look, until it is renewed:
+    else each look would ask for new work, and the end of that work for the next look.
+    """
+    found = {}
+    for row in rows:
+        slot = f"beside.newest.{row.id}"
+        if moment.at is not None or row.status not in ACTIVE:
+            st.session_state.pop(slot, None)
+        if slot in st.session_state:
+            found[row.id] = st.session_state[slot]
+            continue
+        near = snapshot(runs.open_run(row.id), moment)
+        if near is None:
+            continue
+        found[row.id] = near[0]
+        if moment.at is None and row.status in ACTIVE:
+            st.session_state[slot] = near[0]
+    return found
+
+
+def _renew(rows: Sequence[RunRow]) -> None:
+    for row in rows:
+        st.session_state.pop(f"beside.newest.{row.id}", None)
+
+
+def side_by_side(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
+    """Draw all parts of the runs at their snapshots.
+
+    Args:
+        rows: the runs.
+        at: the step of each run's snapshot; runs without one are left out.
+    """
+    st.subheader("On the same z and the same real examples")
+    if any(row.status in ACTIVE for row in rows):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption("The runs go on; what is below is of the snapshots named.", width="content")
+            st.button(
+                "Renew",
+                icon=":material/refresh:",
+                key="beside.renew",
+                on_click=_renew,
+                args=(rows,),
+            )
+    rows = [row for row in rows if row.id in at]
+    if not rows:
+        st.caption("No run has a snapshot yet.")
+        return
+    jobs = {
+        row.id: submit_job("inversions", {"run": row.id, "step": at[row.id], "seed": SEED})
+        for row in rows
+        if needs_inversion(MODELS[row.spec["model"]])
+    }
+    waiting([job.key for job in jobs.values()], "Codes of the real examples")
+    failed(jobs.values(), "The codes of the real examples")
+    found = {
+        row.id: looked_at(
+            row.id,
+            row.created,
+            at[row.id],
+            jobs[row.id].key if row.id in jobs and jobs[row.id].status == "done" else None,
+        )
+        for row in rows
+    }
+    titles = run_labels(rows)
+    said = shared_settings({titles[run]: one for run, one in found.items()})
+    said.append(step_mismatch_note({titles[row.id]: at[row.id] for row in rows}))
+    st.caption(escape_markdown(" ".join(filter(None, said))))
+    for part, title in TITLES.items():
+        if not any(part in one.pictures for one in found.values()):
+            reasons = {one.missing.get(part, "") for one in found.values()}
+            st.markdown(f"**{title}**")
+            st.caption(escape_markdown("; ".join(sorted(filter(None, reasons)))))
+            continue
+        st.markdown(f"**{title}**")
+        for row, column in zip(rows, st.columns(len(rows)), strict=True):
+            with column:
+                st.caption(f"{escape_markdown(titles[row.id])}, snapshot of step {at[row.id]:,}")
+                one = found[row.id]
+                if part in one.pictures:
+                    _draw(one.pictures[part], HEIGHTS[len(rows)])
+                elif row.id in jobs and jobs[row.id].status in ("queued", "running"):
+                    st.caption("is being sought…")
+                else:
+                    st.caption(escape_markdown(f"Not here: {one.missing[part]}."))
+
+
+def _draw(picture: Picture, height: int) -> None:
+    """Images as a sheet; points and counts as an SVG in ink that both themes show."""
+    payload = picture.payload
+    if picture.form == "images":
+        pictures.image(payload["x"], columns=int(payload["columns"]), height=height)
+    else:
+        about = {"title": picture.title, **plain_values(payload)}
+        draw = svg.histogram if picture.form == "histogram" else svg.points
+        st.image(draw(about, ink=GREY))
+    st.caption(escape_markdown(picture.note))

@@ -1,0 +1,237 @@
+"""Data of one's own: sent, looked at, stored, trained on, deleted."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from genlab import runs
+from genlab.core.errors import DataError, GenlabError
+from genlab.data import user_sets
+from genlab.data.readers import READERS, Examples, read, reader_of
+from genlab.data.readers.base import BYTES, count_noun
+from genlab.figures.columns import columns_info
+from genlab.runs.store import ACTIVE
+from genlab.ui import forms, links, pictures
+from genlab.ui.messages import escape_markdown, plain_sentence
+
+KEY = "own."
+#: Rows and pictures shown before saving; classes whose sizes are shown.
+ROWS, PICTURES, CLASSES = 8, 32, 60
+
+
+def section(open_file: bool) -> None:
+    """Bring a file, and the sets that were brought."""
+    there = user_sets.list_sets()
+    title = "Bring your own: a CSV, an npz or a ZIP of pictures"
+    with st.expander(title, icon=":material/upload_file:", expanded=open_file):
+        upload_form()
+    if there:
+        title = f"Your own sets ({len(there)})"
+        with st.expander(title, icon=":material/inventory_2:", expanded=open_file):
+            for known in there:
+                stored_set_card(known)
+
+
+def upload_form() -> None:
+    """The uploader; for a file that can be read, what it holds, a name, and Save."""
+    if said := st.session_state.pop(f"{KEY}said", None):
+        st.success(said, icon=":material/check:")
+    # The server takes no more at once, whatever a page asks for.
+    most = min(BYTES // 2**20, int(st.get_option("server.maxUploadSize")))
+    round_ = st.session_state.setdefault(f"{KEY}round", 0)
+    file = st.file_uploader(
+        "A file with your data",
+        max_upload_size=most,
+        key=f"{KEY}file.{round_}",
+        help="; ".join(f"{row.title}: {row.summary[:-1]}" for row in READERS.rows()),
+    )
+    if file is None:
+        forget_file()
+        st.caption(
+            "Numbers as a table (CSV), arrays (npz: x, and y for labels), or pictures (ZIP; a "
+            f"folder is a class), up to {most} MB here; larger ones by `python -m genlab data "
+            "add`. Nothing is stored before you save it, nothing is ever unpickled, and "
+            "everyone who reaches this app can see what you save."
+        )
+        return
+    try:
+        content = file.getvalue()
+        reader = reader_of(content)
+        found = open_file(content, file.file_id, choices(reader, file.file_id))
+        show_reading(found)
+        saving(found, file.name.rsplit(".", 1)[0])
+    except GenlabError as error:
+        st.error(plain_sentence(error), icon=":material/error:")
+
+
+def choices(reader: Any, file: str) -> dict[str, Any]:
+    """The reader's options as a form; what the file offers for them is known once it was read."""
+    offered = st.session_state.get(f"{KEY}offered", {}).get(file, {})
+    rows = reader.Options.table()
+    values: dict[str, Any] = {}
+    for row, column in zip(rows, st.columns(max(1, len(rows))), strict=False):
+        if row.name in offered:
+            row = dataclasses.replace(row, choices=offered[row.name])
+        with column:
+            values[row.name] = forms.widget(row, f"{KEY}{file}.{row.name}", row.default)
+    return values
+
+
+def open_file(content: bytes, file: str, values: Mapping[str, Any]) -> Examples:
+    """A file read with these options, once."""
+    key, memory = (file, tuple(values.items())), st.session_state
+    if memory.get(f"{KEY}key") != key:
+        bar = st.progress(0.0, text="reading")
+
+        def progress(fraction: float, text: str) -> None:
+            bar.progress(min(1.0, fraction), text=escape_markdown(text))
+
+        try:
+            found: Any = read(content, values, progress)
+        except GenlabError as error:
+            found = error
+        bar.empty()
+        memory[f"{KEY}key"], memory[f"{KEY}found"] = key, found
+        offers = dict(getattr(found, "offered", {}))
+        known = memory.setdefault(f"{KEY}offered", {})
+        if offers and known.get(file) != offers:
+            memory[f"{KEY}offered"] = {file: offers}
+            st.rerun()
+    found = memory[f"{KEY}found"]
+    if isinstance(found, GenlabError):
+        raise found
+    return found
+
+
+def forget_file() -> None:
+    """Let go of what was read: it may be large."""
+    for word in ("key", "found", "offered"):
+        st.session_state.pop(f"{KEY}{word}", None)
+
+
+def show_reading(found: Examples) -> None:
+    """What a file holds: its notes, examples, columns and classes."""
+    st.markdown("\n".join(f"- {escape_markdown(note)}" for note in found.notes))
+    if found.is_table:
+        st.caption(f"The first {min(ROWS, len(found.x))} of {count_noun(len(found.x), 'row')}")
+        st.dataframe(table(found.x[:ROWS], found.columns, found), key=f"{KEY}rows")
+        st.caption("Each column: its range, its mean and standard deviation, a histogram")
+        st.dataframe(
+            columns_info(found.x, found.columns),
+            key=f"{KEY}columns",
+            column_config={"histogram": st.column_config.BarChartColumn("histogram")},
+        )
+    else:
+        pictures.image(found.x[:PICTURES] / found.white, columns=8, height=48)
+        st.caption(
+            f"The first {min(PICTURES, len(found.x))} of {count_noun(len(found.x), 'picture')}; "
+            f"pixels from {found.x.min():.4g} to {found.x.max():.4g}, white is {found.white}, "
+            f"mean {found.x.mean() / found.white:.3f} of white"
+        )
+    if found.y is not None:
+        sizes = np.bincount(found.y, minlength=len(found.classes))
+        named = zip(found.classes[:CLASSES], sizes, strict=False)
+        rest = f", and {len(found.classes) - CLASSES} more" * (len(found.classes) > CLASSES)
+        words = ", ".join(f"{name} ({n:,})" for name, n in named)
+        st.markdown(f"**Classes**: {escape_markdown(words)}{rest}")
+
+
+def table(x: Any, columns: tuple[str, ...], found: Examples | None = None) -> dict[str, Any]:
+    """Rows of a table by column, with their classes where there are some."""
+    rows: dict[str, Any] = {name: x[:, k].tolist() for k, name in enumerate(columns)}
+    if found is not None and found.y is not None:
+        rows["class" if "class" not in rows else "the class"] = [
+            found.classes[k] for k in found.y[: len(x)]
+        ]
+    return rows
+
+
+def saving(found: Examples, first: str) -> None:
+    """The likelihood proposed, a name, and Save."""
+    known = user_sets.describe(found, "preview")
+    meta = user_sets.meta_of(known, user_sets.OwnOptions())
+    pictures.proposals(meta)
+    held = user_sets.sizes(known.n)
+    st.caption(
+        f"{held['train']:,} to train on, {held['validation']:,} and {held['test']:,} held out, "
+        "drawn by a fixed seed." + _units(known)
+    )
+    with st.form(f"{KEY}save", border=False):
+        allowed = "".join(c if user_sets.NAME.fullmatch(f"a{c}") else " " for c in first)
+        name = st.text_input("Name", allowed.strip()[:40], max_chars=40)
+        if not st.form_submit_button("Save", type="primary", icon=":material/save:"):
+            return
+    made = user_sets.store(found, name)
+    memory = st.session_state
+    memory[f"{KEY}said"] = (
+        f"{escape_markdown(made.name)} is stored as {made.id}: {count_noun(made.n, 'example')}."
+    )
+    memory[f"{KEY}round"] += 1
+    forget_file()
+    choose(made.id)
+    st.rerun()
+
+
+def _units(known: user_sets.Description) -> str:
+    if not known.real:
+        return ""
+    return (
+        " Columns are standardised by mean and standard deviation of the training part; log p is "
+        "of standardised columns, and its value in their own units stands beside it."
+    )
+
+
+def choose(name: str) -> None:
+    """Let the page show this set."""
+    st.session_state["data.name"] = "own"
+    st.session_state[f"{forms.PREFIX}data.own.set"] = name
+
+
+def stored_set_card(known: user_sets.Description) -> None:
+    """One stored set: what it is, the way to Train, and Delete."""
+    what = "pictures" if known.is_image else "rows"
+    size = " × ".join(map(str, known.shape))
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f"**{escape_markdown(known.name)}**  \n{known.n:,} {what} of {size}"
+            + (f", {len(known.classes)} classes" if known.classes else "")
+        )
+        if st.button("Show", icon=":material/visibility:", key=f"{KEY}show.{known.id}"):
+            choose(known.id)
+            st.rerun()
+        if st.button("Train on this", icon=":material/play_circle:", key=f"{KEY}go.{known.id}"):
+            links.train({"data": "own", "set": known.id})
+        with st.popover("Delete", icon=":material/delete:"):
+            deleting(known)
+
+
+def deleting(known: user_sets.Description) -> None:
+    """Say what a deletion means for the runs that learned the set, and do it."""
+    used = [row for row in runs.store().runs() if row.spec.get("set") == known.id]
+    busy = [row for row in used if row.status in ACTIVE]
+    if busy:
+        st.write(
+            f"{count_noun(len(busy), 'run')} on it: queued, running or paused. Stop it first."
+        )
+        return
+    st.write(
+        f"{count_noun(len(used), 'run')} learned it. Snapshots are kept; maps, metrics and "
+        "training on need the data and will say that it is gone. The same file, saved under the "
+        "same name, brings it back."
+        if used
+        else "No run uses it. It is removed for good."
+    )
+    if not st.button("Delete it", key=f"{KEY}delete.{known.id}", icon=":material/delete_forever:"):
+        return
+    try:
+        user_sets.delete(known.id, forget=not used)
+    except OSError as error:
+        raise DataError(f"The set could not be deleted ({error}); try again.") from None
+    pictures.looked_at.clear()
+    st.session_state.pop(f"{forms.PREFIX}data.own.set", None)
+    st.rerun()
