@@ -46,7 +46,7 @@ OVER = "mean ± 1.96 SE over test examples"
 SETS = f"mean ± 2.36 SE (Student's t) over {TOY_SETS} sets of samples"
 WILSON, BOOTSTRAP = "Wilson's interval", "bootstrap over test examples, 200 resamples"
 DELTA = "± 1.96 SE by the delta method"
-PROJECTIONS = "± 1.96 SE of a U-statistic, over test examples and samples"
+KERNEL = "inverted law of a squared kernel distance, over test examples and samples"
 
 
 @dataclass(frozen=True)
@@ -370,9 +370,8 @@ def _energy(model: GenerativeModel, data: Dataset, x: Tensor) -> list[Measured]:
         0.0,
         "equal laws",
     )
-    half = Z * found.error
-    one = Estimate(found.value, series, found.value - half, found.value + half)
-    return [Measured(one, PROJECTIONS, found.values, found.noise)]
+    one = Estimate(found.value, series, found.low, found.high)
+    return [Measured(one, KERNEL, found.values, found.noise)]
 
 
 def _toy(model: GenerativeModel, data: Dataset) -> list[Measured]:
