@@ -81,8 +81,8 @@ def format_number(value: float) -> float | str | None:
     """A number with six significant digits, or the word for an infinite one.
 
     Example:
-        >>> format_number(0.12345678), format_number(math.inf), format_number(-math.inf), format_number(math.nan)
-        (0.123457, 'infinite', '-infinite', None)
+        >>> [format_number(x) for x in (0.12345678, math.inf, -math.inf, math.nan)]
+        [0.123457, 'infinite', '-infinite', None]
     """
     if math.isnan(value):
         return None

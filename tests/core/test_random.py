@@ -12,7 +12,7 @@ import torch
 
 from genlab.core import random
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_a_derived_seed_is_a_constant_of_its_names() -> None:

@@ -13,8 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from genlab.core.run_spec import Combination, RunSpec
-from genlab.core.tables import DATASETS
 from safetensors.torch import save_file
 from scipy import stats
 from sklearn.datasets import load_digits, load_iris
@@ -23,6 +21,8 @@ import genlab
 from genlab import data, runs
 from genlab.core import folders
 from genlab.core.errors import DataError, SpecError
+from genlab.core.run_spec import Combination, RunSpec
+from genlab.core.tables import DATASETS
 from genlab.data import user_sets
 from genlab.data.readers import Examples, read
 from genlab.metrics import evaluation

@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from genlab.core.run_spec import Combination, RunSpec, objectives_for
-from genlab.core.tables import OBJECTIVES
 from scipy.special import lambertw
 from torch import Tensor, nn
 
@@ -21,6 +19,8 @@ from genlab.core.errors import SpecError
 from genlab.core.measure import Series
 from genlab.core.options import Options
 from genlab.core.random import scope
+from genlab.core.run_spec import Combination, RunSpec, objectives_for
+from genlab.core.tables import OBJECTIVES
 from genlab.data.base import Batches, DataMeta
 from genlab.distributions import Point
 from genlab.divergences.f import F

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image
-from tests.data.test_uploads import encoded
+from tests.data.test_image_uploads import encoded
 
 from genlab import runs
 from genlab.core.random import scope
