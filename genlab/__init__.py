@@ -25,6 +25,7 @@ __version__ = "0.1.0"
 # Imported on first use: `import genlab` itself must be quick, and most of these need torch.
 _PARTS = frozenset(
     {
+        "accelerate",
         "core",
         "data",
         "distributions",

@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Lowest first; a package may import from its own line and from those above it in this list.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("core",),
+    ("accelerate",),
     ("data", "nets", "distributions", "divergences"),
     ("models",),
     ("objectives",),

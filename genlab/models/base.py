@@ -14,9 +14,9 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from genlab.accelerate import FusedMLP
 from genlab.core.options import Options
 from genlab.data.base import DataMeta
-from genlab.nets.fast import FusedMLP
 
 O = TypeVar("O", bound=Options)
 
@@ -167,21 +167,23 @@ class HasCritic(abc.ABC):
 
 
 class HasFusedMLPs(HasDecoder, HasCritic, abc.ABC):
-    """Generator and critic may be chains of linear layers, whose gradients need no graph.
+    """Generator and critic are plain MLPs, so that their gradients need no graph.
 
-    The prior has no weights of its own.
+    G(z) must be the whole of :meth:`decode` and C(x) the whole of :meth:`score`, and the prior
+    must have no weights. :mod:`genlab.accelerate` then computes the gradients of a game whose
+    losses are functions of the scores alone.
     """
 
     @abc.abstractmethod
-    def chains(self) -> tuple[FusedMLP, FusedMLP] | None:
-        """The chains of which ``decode`` and ``score`` are made; None if they are more than that.
+    def fused_mlps(self) -> tuple[FusedMLP, FusedMLP] | None:
+        """Return generator and critic; None where the options make them more than plain MLPs.
 
-        The generator's gives what the critic's takes, :meth:`flat` examples.
+        The generator's output is what the critic takes: :meth:`flatten` of examples.
         """
 
     @abc.abstractmethod
-    def flat(self, x: Tensor) -> Tensor:
-        """Examples as the critic's chain takes them, (B, *data_shape) -> (B, dim)."""
+    def flatten(self, x: Tensor) -> Tensor:
+        """Return examples as the critic takes them, (B, *data_shape) -> (B, dim)."""
 
 
 class HasJointCritic(abc.ABC):

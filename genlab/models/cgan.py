@@ -14,17 +14,17 @@ from genlab.distributions import Point
 from genlab.models.base import O
 from genlab.models.gan import (
     DCGAN,
-    GAN,
-    BendOptions,
+    ActivationOptions,
     DCGANOptions,
     GANOptions,
     GeneratorAndCritic,
+    MLPGeneratorAndCritic,
 )
 from genlab.models.labels import LabelConditioned
 
 
 @dataclass(frozen=True)
-class ConditionalGANOptions(GANOptions, BendOptions):
+class ConditionalGANOptions(GANOptions, ActivationOptions):
     """Options of the row ``cgan``."""
 
 
@@ -61,7 +61,7 @@ class ConditionalGAN(LabelConditioned, GeneratorAndCritic[O], abc.ABC):
     title="Conditional GAN",
     summary="Adversarial pair of linear layers that is told the class; labelled data.",
 )
-class LinearConditionalGAN(ConditionalGAN[GANOptions], GAN):
+class LinearConditionalGAN(ConditionalGAN[GANOptions], MLPGeneratorAndCritic[GANOptions]):
     """The conditional GAN with multilayer perceptrons."""
 
     Options = ConditionalGANOptions

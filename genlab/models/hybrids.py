@@ -29,7 +29,13 @@ from genlab.models.base import (
     HasLatentCritic,
     O,
 )
-from genlab.models.gan import DCGAN, GAN, DCGANOptions, GANOptions, GeneratorAndCritic
+from genlab.models.gan import (
+    DCGAN,
+    DCGANOptions,
+    GANOptions,
+    GeneratorAndCritic,
+    MLPGeneratorAndCritic,
+)
 from genlab.models.latent import StandardPrior
 from genlab.models.vae import VAE, ConvVAE, ConvVAEOptions, VAEOptions, linear_defaults
 from genlab.nets import downsampler, mlp
@@ -113,19 +119,21 @@ class Recognising(GeneratorAndCritic[O], HasCodes, abc.ABC):
 
 
 @MODELS.register("infogan", title="InfoGAN", summary="A GAN whose code is recognised; any data.")
-class InfoGAN(Recognising[InfoGANOptions], GAN):
+class InfoGAN(Recognising[InfoGANOptions], MLPGeneratorAndCritic[InfoGANOptions]):
     """The InfoGAN with multilayer perceptrons."""
 
     Options = InfoGANOptions
 
     def __init__(self, options: InfoGANOptions, meta: DataMeta) -> None:
-        GAN.__init__(self, self._with_codes(options), meta)
+        MLPGeneratorAndCritic.__init__(self, self._with_codes(options), meta)
         self._recognise_from(options.hidden)
 
     @classmethod
     def defaults(cls, meta: DataMeta) -> dict[str, Any]:
         parts = {"categories": 10, "codes": 2} if meta.is_image else {"categories": 8, "codes": 1}
-        return GAN.defaults(meta) | _larger(meta) | parts | {"objective": "infogan"}
+        return (
+            MLPGeneratorAndCritic.defaults(meta) | _larger(meta) | parts | {"objective": "infogan"}
+        )
 
 
 @MODELS.register(
@@ -179,7 +187,7 @@ class BiGAN(StandardPrior, GenerativeModel[GANOptions], HasEncoder, HasJointCrit
 
     @classmethod
     def defaults(cls, meta: DataMeta) -> dict[str, Any]:
-        return GAN.defaults(meta) | _larger(meta) | {"objective": "ali"}
+        return MLPGeneratorAndCritic.defaults(meta) | _larger(meta) | {"objective": "ali"}
 
     def player(self, name: str) -> Iterable[nn.Parameter]:
         if name == "discriminator":

@@ -12,12 +12,37 @@ import itertools
 from collections.abc import Mapping
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from genlab.nets.fast import FEW, FromCode, FromPicture, ToMap, ToPicture, ToVector
+from genlab.accelerate.convolutions import MAX_CHANNELS, FromCode, FromPicture, ToPicture
 
 #: Pixels a side -> (side of the smallest map, number of doublings from there).
 SIZES: Mapping[int, tuple[int, int]] = {8: (2, 2), 28: (7, 2), 32: (4, 3), 64: (4, 4)}
+
+
+class ToVector(nn.Module):
+    """Maps to vectors with the channels innermost, as they lie in memory: no copy."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, channels, H, W) -> (B, H·W·channels)."""
+        return x.permute(0, 2, 3, 1).flatten(1)
+
+
+class ToMap(nn.Module):
+    """Vectors to maps with the channels innermost: no copy.
+
+    Args:
+        channels: of the map.
+        side: of the map, in pixels.
+    """
+
+    def __init__(self, channels: int, side: int) -> None:
+        super().__init__()
+        self.channels, self.side = channels, side
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, side²·channels) -> (B, channels, side, side)."""
+        return x.view(-1, self.side, self.side, self.channels).permute(0, 3, 1, 2)
 
 
 def channels(size: int, width: int) -> list[int]:
@@ -32,13 +57,13 @@ def channels(size: int, width: int) -> list[int]:
 
 def _down(wide: int, narrow: int, *, bias: bool = True) -> nn.Conv2d:
     """A convolution that halves the sides."""
-    kind = FromPicture if wide <= FEW else nn.Conv2d
+    kind = FromPicture if wide <= MAX_CHANNELS else nn.Conv2d
     return kind(wide, narrow, 4, stride=2, padding=1, bias=bias)
 
 
 def _up(wide: int, narrow: int, *, bias: bool = True) -> nn.ConvTranspose2d:
     """A fractionally strided convolution that doubles the sides."""
-    kind = ToPicture if narrow <= FEW else nn.ConvTranspose2d
+    kind = ToPicture if narrow <= MAX_CHANNELS else nn.ConvTranspose2d
     return kind(wide, narrow, 4, stride=2, padding=1, bias=bias)
 
 

@@ -24,8 +24,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from genlab.nets.conv import SIZES, _down, _innermost, _up, channels
-from genlab.nets.fast import ToMap, ToVector
+from genlab.nets.conv import SIZES, ToMap, ToVector, _down, _innermost, _up, channels
 
 SLOPE = 0.2
 #: Scale of a block's second convolution at the start; 0 would keep the first from learning.

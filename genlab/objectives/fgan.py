@@ -13,7 +13,7 @@ from genlab.core.options import Options, option
 from genlab.core.tables import OBJECTIVES
 from genlab.divergences.f import F, FDivergence
 from genlab.divergences.formula import from_formula
-from genlab.objectives.adversarial import Adversarial, AdversarialLoss
+from genlab.objectives.adversarial import AdversarialLoss, PlainAdversarial
 
 #: Option of the objective -> the row of the table whose parameter it is.
 FAMILIES = {"alpha": "alpha", "pi": "js_weighted"}
@@ -70,7 +70,7 @@ class FGANOptions(Options):
 
 
 @OBJECTIVES.register("fgan", title="f-GAN, any divergence")
-class FGAN(Adversarial):
+class FGAN(PlainAdversarial):
     """The critic raises E_P[T] − E_Q[f*(T)] ≤ D_f(P‖Q), T = g_f(V); the generator lowers it.
 
     The score of the critic is V. f*(g_f(V)) is one formula of the table, so the edge of the

@@ -13,15 +13,16 @@ import torch
 from torch import Tensor, nn
 
 from genlab import models
+from genlab.accelerate import Adam, Game, is_enabled
 from genlab.core.errors import SnapshotError, SpecError
 from genlab.core.measure import Series
 from genlab.core.options import Options, option
 from genlab.core.run_spec import RunSpec
 from genlab.core.tables import ALGORITHMS, MODELS, OBJECTIVES
 from genlab.data.base import Dataset
-from genlab.models.base import GenerativeModel, HasLabels
+from genlab.models.base import GenerativeModel, HasFusedMLPs, HasLabels
+from genlab.objectives.adversarial import PlainAdversarial
 from genlab.objectives.base import Loss, Objective, Player
-from genlab.train.adam import Adam
 from genlab.train.algorithm import Algorithm, Info, Packed
 from genlab.train.ema import EMA
 from genlab.train.memory import keep_memory
@@ -73,6 +74,10 @@ class GradientState:
     ema: EMA | None = None
     #: For each player, the trainable parameters that are not its own.
     others: dict[str, list[nn.Parameter]] = field(init=False)
+    #: The game without a graph, where model and objective have one, with that pair.
+    game: tuple[Objective, GenerativeModel, Game] | None = field(
+        init=False, default=None, repr=False
+    )
 
     def __post_init__(self) -> None:
         trainable = [p for p in self.model.parameters() if p.requires_grad]
@@ -162,14 +167,16 @@ class GradientAlgorithm(Algorithm[GradientState]):
             share = self._share(state.taken)
             for optimiser in state.optimisers.values():
                 optimiser.share = share  # type: ignore[attr-defined]
-        with torch.no_grad():
-            turn = objective.analytic_step(model, batch)
-            if turn is not None:
+        game = find_game(state, objective, model, len(batch))
+        if game is not None:
+            assert isinstance(model, HasFusedMLPs)
+            with torch.no_grad():
+                game.start(model.flatten(batch))
                 for player in players:
-                    terms.append(turn(player.name))
+                    terms.append(game.turn(player.name))
                     state.optimisers[player.name].step()
                     objective.updated(player.name, state.model)
-        if turn is None:
+        else:
             losses = objective.losses(model, batch)
             for player in players:
                 for _ in range(player.repeats):
@@ -291,6 +298,29 @@ class GradientAlgorithm(Algorithm[GradientState]):
                 group["lr"] = float(rate)
         state.model.train()
         return state
+
+
+def find_game(
+    state: GradientState, objective: Objective, model: GenerativeModel, n: int
+) -> Game | None:
+    """Return the game without a graph, for batches of n; None where there is none."""
+    if not (isinstance(model, HasFusedMLPs) and isinstance(objective, PlainAdversarial)):
+        return None
+    if not is_enabled() or any(player.repeats > 1 for player in objective.players):
+        return None
+    held = state.game
+    same = held is not None and held[0] is objective and held[1] is model
+    if held is not None and same and held[2].is_current(n):
+        return held[2]
+    mlps = model.fused_mlps()
+    if mlps is None or not mlps[0].weights[0].is_cpu:
+        return None
+    prior, shape = model.prior(), torch.Size((n,))
+    game = Game(
+        objective.row, objective.discriminator_terms, *mlps, lambda: prior.sample(shape), n
+    )
+    state.game = objective, model, game
+    return game
 
 
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ from genlab import models
 from genlab.core.measure import Series
 from genlab.core.random import scope
 from genlab.core.run_spec import RunSpec
+from genlab.metrics import evaluate
 from genlab.metrics.evaluation import (
     evaluate_with_samples,
     mean_estimate,
@@ -19,7 +20,6 @@ from genlab.metrics.evaluation import (
     share_estimate,
 )
 from genlab.models.linear_gaussian import LinearGaussian
-from genlab.metrics import evaluate
 
 SERIES = Series("a", "a", "g", "nats", "Monte Carlo")
 

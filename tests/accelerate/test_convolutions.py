@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from genlab.accelerate.convolutions import FromCode, FromPicture, ToPicture, channels_last
 from genlab.core.random import scope
-from genlab.nets.fast import FromCode, FromPicture, ToMap, ToPicture, ToVector, channels_last
+from genlab.nets.conv import ToMap, ToVector
 
 F64 = torch.float64
 CASES = {

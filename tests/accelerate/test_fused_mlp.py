@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
+from genlab.accelerate.fused_mlp import FusedMLP, Pass
 from genlab.core.random import scope
 from genlab.nets import mlp
-from genlab.nets.fast import FusedMLP, Pass
 
 F64 = torch.float64
 
@@ -38,15 +38,15 @@ def test_value_and_gradients_are_those_of_the_engine(label: str) -> None:
         y = net(x)
         goes = torch.randn_like(y)
     expected = torch.autograd.grad((y * goes).sum(), [x, *net.parameters()])
-    chain, to_x = FusedMLP(net), torch.empty(7, inputs, dtype=F64)
+    fused, to_x = FusedMLP(net), torch.empty(7, inputs, dtype=F64)
     with torch.no_grad():
-        ready = Pass(chain, x.detach(), to_x=to_x)
+        ready = Pass(fused, x.detach(), to_x=to_x)
         for _ in range(2):  # A second time on the same places gives the same.
             ready.forward()
             torch.testing.assert_close(ready.out, y.detach())
             ready.gradient.copy_(goes)
             ready.backward()
-            chain.give()
+            fused.assign_gradients()
     torch.testing.assert_close(to_x, expected[0])
     for parameter, gradient in zip(net.parameters(), expected[1:], strict=True):
         assert parameter.grad is not None
@@ -61,21 +61,21 @@ def test_a_pass_takes_the_places_of_one_that_is_over() -> None:
     half = x[:3].clone().requires_grad_()
     expected = torch.autograd.grad(net(half).sum(), half)[0]
     with torch.no_grad():
-        chain, to_x = FusedMLP(net), torch.empty(3, 2, dtype=F64)
-        first = Pass(chain, x)
-        second = Pass(chain, x[:3], to_x=to_x, to_weights=False, over=first)
+        fused, to_x = FusedMLP(net), torch.empty(3, 2, dtype=F64)
+        first = Pass(fused, x)
+        second = Pass(fused, x[:3], to_x=to_x, to_weights=False, reuse=first)
         first.forward()
         first.gradient.fill_(1.0)
         first.backward()
-        before = [g.clone() for g in chain.gradients]
+        before = [g.clone() for g in fused.gradients]
         second.forward()
         second.gradient.fill_(1.0)
         second.backward()
     torch.testing.assert_close(to_x, expected)
-    assert all(torch.equal(a, b) for a, b in zip(before, chain.gradients, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(before, fused.gradients, strict=True))
 
 
 @pytest.mark.parametrize("layer", [nn.Softplus(), nn.Linear(2, 2, bias=False), nn.Dropout()])
-def test_other_layers_make_no_chain(layer: nn.Module) -> None:
-    with pytest.raises(ValueError, match="no part of a chain"):
+def test_other_layers_make_no_fused(layer: nn.Module) -> None:
+    with pytest.raises(ValueError, match="cannot be part of a FusedMLP"):
         FusedMLP([nn.Linear(2, 2), layer])

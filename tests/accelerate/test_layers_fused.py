@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from genlab.accelerate import FusedSequential, apply_fused, enabled
 from genlab.core.random import scope
 from genlab.nets import mlp
-from genlab.nets.fast import InTurn, in_turn, inputs_alone
 
 F64 = torch.float64
 
@@ -22,7 +22,7 @@ def nets(label: str, dtype: torch.dtype = F64) -> tuple[nn.Sequential, nn.Sequen
             "generator": lambda: mlp([3, 16, 16, 2]),
             "body": lambda: mlp([12, 16, 9], lambda: nn.LeakyReLU(0.1), final=True),
             "one": lambda: mlp([4, 1]),
-            "mixed": lambda: InTurn(
+            "mixed": lambda: FusedSequential(
                 nn.Flatten(),
                 nn.Linear(12, 8),
                 nn.ReLU(),
@@ -78,11 +78,14 @@ def test_single_precision_agrees_to_round_off(label: str) -> None:
 
 
 def penalty(net: nn.Sequential, x: Tensor, alone: bool, order: int) -> list[Tensor]:
-    """Gradients of a penalty on the slope, as in WGAN-GP; of the third order in ``order`` 3."""
+    """Gradients of a penalty on the slope, as in WGAN-GP; of the third order in ``order`` 3.
+
+    Args:
+        alone: whether the slope is asked for alone, or together with the weights' gradients.
+    """
     y = net(x)
-    inside = inputs_alone() if alone else torch.enable_grad()
-    with inside:
-        (slope,) = torch.autograd.grad(y.pow(3).sum(), x, create_graph=True)
+    inputs = [x] if alone else [x, *net.parameters()]
+    slope, *_ = torch.autograd.grad(y.pow(3).sum(), inputs, create_graph=True)
     lowered = (slope.flatten(1).norm(dim=1) - 1.0).square().sum() + y.sum()
     wanted = [x, *net.parameters()]
     if order == 3:
@@ -106,15 +109,13 @@ def test_a_penalty_on_the_slope_can_be_trained(label: str, alone: bool, order: i
         torch.testing.assert_close(a, b, rtol=1e-7, atol=1e-9)
 
 
-@pytest.mark.parametrize("alone", [False, True])
-def test_only_what_requires_a_gradient_gets_one(alone: bool) -> None:
+def test_only_what_requires_a_gradient_gets_one() -> None:
     one, _ = nets("critic")
     for parameter in one.parameters():
         parameter.requires_grad_(False)
     x = example("critic")
     assert not one(x.detach()).requires_grad
-    with inputs_alone() if alone else torch.enable_grad():
-        (slope,) = torch.autograd.grad(one(x).sum(), x, create_graph=True)
+    (slope,) = torch.autograd.grad(one(x).sum(), x, create_graph=True)
     plain = torch.autograd.grad(nets("critic")[1](x).sum(), x)[0]
     torch.testing.assert_close(slope.detach(), plain)
     assert all(p.grad is None for p in one.parameters())
@@ -123,7 +124,7 @@ def test_only_what_requires_a_gradient_gets_one(alone: bool) -> None:
 def test_layers_of_two_modules_are_joined_and_other_shapes_are_served() -> None:
     body, head = nets("body")[0], nn.Linear(9, 1).to(F64)
     x = example("body")
-    together = in_turn([nn.Flatten(), *body, head], x)
+    together = apply_fused([nn.Flatten(), *body, head], x)
     assert type(together.grad_fn).__name__ == "_LayersBackward"
     torch.testing.assert_close(together, head(nn.Sequential(*body)(x)))
     many = torch.stack([x, 2 * x])
@@ -137,3 +138,22 @@ def test_layers_of_two_modules_are_joined_and_other_shapes_are_served() -> None:
 def test_the_net_has_the_names_of_a_plain_one() -> None:
     one, other = nets("mixed")
     assert list(one.state_dict()) == list(other.state_dict())
+
+
+@pytest.mark.parametrize("label", SHAPES)
+def test_switched_off_it_is_the_plain_net(label: str) -> None:
+    one, other = nets(label)
+    x = example(label)
+    with enabled(False):
+        off = one(x)
+    assert torch.equal(off, other(x))
+    assert type(off.grad_fn) is type(other(x).grad_fn)
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_gradients_of_weights_are_computed_only_where_they_are_wanted(alone: bool) -> None:
+    net, _ = nets("critic")
+    x = example("critic")
+    inputs = [x] if alone else [x, next(net.parameters())]
+    slope, *_ = torch.autograd.grad(net(x).sum(), inputs, create_graph=True)
+    assert (type(slope.grad_fn).__name__ == "_InputGradientBackward") is alone
