@@ -77,6 +77,7 @@ class Game:
         losses: the losses of both players.
         terms: the discriminator's terms from its loss and the scores.
         generator, critic: the nets.
+        flatten: returns examples as the critic takes them, (B, *data_shape) -> (B, dim).
         latent: returns z, (B, latent).
         n: B, examples of a batch.
     """
@@ -87,10 +88,13 @@ class Game:
         terms: DiscriminatorTerms,
         generator: FusedMLP,
         critic: FusedMLP,
+        *,
+        flatten: Callable[[Tensor], Tensor],
         latent: Callable[[], Tensor],
         n: int,
     ) -> None:
-        self.n, self._losses, self._terms, self._latent = n, losses, terms, latent
+        self.n, self._losses, self._terms = n, losses, terms
+        self._flatten, self._latent = flatten, latent
         self._generator, self._critic = generator, critic
         self._addresses = self._weight_addresses()
         first = generator.weights[0]
@@ -126,8 +130,8 @@ class Game:
         return self.n == n and self._addresses == self._weight_addresses()
 
     def start(self, x: Tensor) -> None:
-        """Begin a step on a batch, (B, dim), with one draw of z for all its turns."""
-        self._real.copy_(x)
+        """Begin a step on a batch, (B, *data_shape), with one draw of z for all its turns."""
+        self._real.copy_(self._flatten(x))
         self._generate.x.copy_(self._latent())
         self._generate.forward()
 

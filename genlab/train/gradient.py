@@ -169,9 +169,8 @@ class GradientAlgorithm(Algorithm[GradientState]):
                 optimiser.share = share  # type: ignore[attr-defined]
         game = find_game(state, objective, model, len(batch))
         if game is not None:
-            assert isinstance(model, HasFusedMLPs)
             with torch.no_grad():
-                game.start(model.flatten(batch))
+                game.start(batch)
                 for player in players:
                     terms.append(game.turn(player.name))
                     state.optimisers[player.name].step()
@@ -304,20 +303,27 @@ def find_game(
     state: GradientState, objective: Objective, model: GenerativeModel, n: int
 ) -> Game | None:
     """Return the game without a graph, for batches of n; None where there is none."""
+    if not is_enabled():
+        return None
+    if state.game is not None:
+        of, whose, held = state.game
+        if of is objective and whose is model and held.is_current(n):
+            return held
     if not (isinstance(model, HasFusedMLPs) and isinstance(objective, PlainAdversarial)):
         return None
-    if not is_enabled() or any(player.repeats > 1 for player in objective.players):
+    if any(player.repeats > 1 for player in objective.players):
         return None
-    held = state.game
-    same = held is not None and held[0] is objective and held[1] is model
-    if held is not None and same and held[2].is_current(n):
-        return held[2]
     mlps = model.fused_mlps()
     if mlps is None or not mlps[0].weights[0].is_cpu:
         return None
     prior, shape = model.prior(), torch.Size((n,))
     game = Game(
-        objective.row, objective.discriminator_terms, *mlps, lambda: prior.sample(shape), n
+        objective.row,
+        objective.discriminator_terms,
+        *mlps,
+        flatten=model.flatten,
+        latent=lambda: prior.sample(shape),
+        n=n,
     )
     state.game = objective, model, game
     return game

@@ -118,7 +118,7 @@ def test_another_batch_size_another_type_and_another_model_are_served() -> None:
         with scope(3, "draw"), torch.no_grad():
             game = find_game(state, objective, model, len(batch))
             assert game is not None
-            game.start(model.flatten(batch))
+            game.start(batch)
             game.turn("discriminator")
         found = [p.grad.clone() for p in model.player("discriminator")]
         for parameter in model.parameters():
@@ -159,7 +159,7 @@ def test_a_row_without_closed_form_derivatives_needs_nothing() -> None:
         with scope(4, player), torch.no_grad():
             game = find_game(state, objective, state.model, len(x))
             assert game is not None
-            game.start(state.model.flatten(x))  # type: ignore[operator]
+            game.start(x)
             game.turn(player)
         found = [p.grad.clone() for p in state.model.player(player)]  # type: ignore[union-attr]
         state.model.zero_grad()
