@@ -29,8 +29,9 @@ def test_the_environment_decides_at_the_start(value: str | None, on: bool) -> No
 
 def test_it_is_put_back_also_after_an_error() -> None:
     before = is_enabled()
-    with pytest.raises(KeyError), enabled(not before):
+    with enabled(not before):
         assert is_enabled() is not before
+    with pytest.raises(KeyError), enabled(not before):
         raise KeyError
     assert is_enabled() is before
 
