@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from genlab.core.device import DEVICES
 from genlab.core.errors import GenlabError, SpecError
 from genlab.core.options import Option, Options, option, with_present_names
 from genlab.core.tables import ALGORITHMS, DATASETS, MODELS, OBJECTIVES, TABLES
@@ -39,6 +40,13 @@ class TrainOptions(Options):
     )
     snapshots: int = option(
         24, "snapshots kept, log-spaced over the run", low=3, high=200, advanced=True
+    )
+    device: str = option(
+        "cpu",
+        "where the tensors live; auto: the CPU, the fastest for nets of this size. On any other "
+        "device a run is not repeated bit for bit",
+        choices=DEVICES,
+        advanced=True,
     )
 
 
@@ -210,7 +218,7 @@ class Combination:
             **objective.defaults(),
             **objective.needs(model),
         }
-        narrow = model.choices(meta)
+        narrow = {**model.choices(meta), "device": ALGORITHMS[self.algorithm].devices}
         table: dict[str, tuple[Option, ...]] = {}
         owners: dict[str, str] = dict.fromkeys(KINDS, "every run")
         for part, cls in self.classes().items():

@@ -143,7 +143,12 @@ class HasLabels(abc.ABC):
         """The model of p(x | y) with the same weights, held at labels (B,) or () of class indices.
 
         Row i of whatever it is asked next belongs to label i; one label () is that of every row.
+        A label below 0 is "unknown".
         """
+
+    @abc.abstractmethod
+    def withhold(self, y: Tensor) -> Tensor:
+        """Labels of a training batch, (B,), of which some are drawn to be -1, "unknown"."""
 
 
 class HasCritic(abc.ABC):

@@ -123,7 +123,7 @@ class GaussianMixture(
         scale = self.scale()
         covariance = torch.einsum("bk,kij->bij", z, scale @ scale.mT)
         # Codes off the simplex may weigh components negatively; the law stays one.
-        floor = 1e-9 * torch.eye(covariance.shape[-1], dtype=z.dtype)
+        floor = 1e-9 * torch.eye(covariance.shape[-1], dtype=z.dtype, device=z.device)
         values, vectors = torch.linalg.eigh(covariance + floor)
         covariance = (vectors * values.clamp_min(1e-9).unsqueeze(-2)) @ vectors.mT
         return MultivariateNormal(z @ self.means, covariance, validate_args=False)
@@ -131,7 +131,9 @@ class GaussianMixture(
     def sample(self, n: int) -> Tensor:
         """Draw n examples of the mixture, noise included, (n, d)."""
         k = self.prior().sample(torch.Size((n,)))
-        noise = torch.randn(n, self.means.shape[1], 1, dtype=self.means.dtype)
+        noise = torch.randn(
+            n, self.means.shape[1], 1, dtype=self.means.dtype, device=self.means.device
+        )
         return k @ self.means + (self.scale()[k.argmax(1)] @ noise).squeeze(-1)
 
     def parts(self) -> tuple[Tensor, Tensor]:

@@ -57,7 +57,7 @@ class NADE(FullyVisible[NADEOptions]):
     def _logits(before: Tensor, x: Tensor, inward: Tensor, outward: Tensor) -> Tensor:
         """Logits, less their biases, of a run of pixels after ``before``, (B, H)."""
         # A masked product of matrices: twice as fast as the recursion as a cumulative sum.
-        past = x[:, None, :] * torch.ones(x.shape[1], x.shape[1]).tril(-1)
+        past = x[:, None, :] * x.new_ones(x.shape[1], x.shape[1]).tril(-1)
         h = torch.sigmoid(before[:, None, :] + past @ inward)
         return (h * outward).sum(-1)
 

@@ -177,7 +177,7 @@ class OnTree(FullyVisible[T], HasMarginals, Bayesian):
         """Messages from the leaves to the roots, and on to the class."""
         x, known = self._known(x, known)
         tables = self._tables()
-        local = torch.zeros(*x.shape, 2, dtype=torch.float64)
+        local = torch.zeros(*x.shape, 2, dtype=torch.float64, device=x.device)
         local[..., 0].masked_fill_(known & (x == 1), -math.inf)
         local[..., 1].masked_fill_(known & (x == 0), -math.inf)
         upward = torch.zeros_like(local)

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from genlab.core import random
+from genlab.core import device, random
 from genlab.core.errors import GenlabError, RunNotFound, SnapshotError, StoreError
 from genlab.core.folders import Folder, is_full
 from genlab.core.measure import Picture, Series
@@ -316,6 +316,7 @@ def _train(
     extra: Sequence[Observer],
 ) -> Status:
     spec = RunSpec.recorded(row.spec)
+    device.require(spec.train.device)
     torch.set_num_threads(spec.train.threads)
     data = catalog.dataset(spec)
     algorithm = ALGORITHMS[spec.algorithm](spec)

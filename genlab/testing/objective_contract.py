@@ -17,7 +17,7 @@ from genlab.core.tables import OBJECTIVES
 from genlab.models.base import GenerativeModel
 from genlab.objectives.base import Objective
 from genlab.testing.model_contract import METAS, ModelCase, model_cases
-from genlab.train.gradient import GradientState, _alone
+from genlab.train.gradient import GradientState, only_player
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class ObjectiveContract:
         objective, model, x = pair.build()
         for player in objective.players:
             model.zero_grad(set_to_none=True)
-            with scope(0, player.name), _alone(state_of(objective, model), player.name):
+            with scope(0, player.name), only_player(state_of(objective, model), player.name):
                 objective.losses(model, x)(player.name).value.backward()
             mine = list(model.player(player.name))
             if objective.ignores_shift and player.name == "discriminator":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import math
 from collections import ChainMap
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 from genlab import models
 from genlab.accelerate import Adam, Game, is_enabled
+from genlab.core.device import DEVICES
 from genlab.core.errors import SnapshotError, SpecError
 from genlab.core.measure import Series
 from genlab.core.options import Options, option
@@ -98,6 +100,7 @@ class GradientAlgorithm(Algorithm[GradientState]):
 
     Options = GradientOptions
     changeable = ("lr",)
+    devices = DEVICES
 
     def __init__(self, spec: RunSpec) -> None:
         super().__init__(spec)
@@ -135,7 +138,8 @@ class GradientAlgorithm(Algorithm[GradientState]):
         )
 
     def init(self, seed: int, data: Dataset) -> GradientState:
-        model = models.build(self.spec)
+        # The weights are drawn from the CPU's stream, so they are the same on every device.
+        model = models.build(self.spec).to(self.device)
         model.train()
         return self._with_optimisers(model)
 
@@ -162,7 +166,7 @@ class GradientAlgorithm(Algorithm[GradientState]):
         objective = self.objective.at_step(state.taken)
         model = state.model
         if labels is not None and isinstance(model, HasLabels):
-            model = model.condition_on(labels)
+            model = model.condition_on(model.withhold(labels))
         if self.lr_final_ratio < 1.0:
             share = self._share(state.taken)
             for optimiser in state.optimisers.values():
@@ -213,7 +217,7 @@ class GradientAlgorithm(Algorithm[GradientState]):
         """One update of one player; the terms of its loss, detached."""
         optimiser = state.optimisers[player]
         optimiser.zero_grad(set_to_none=True)
-        with _alone(state, player):
+        with only_player(state, player):
             loss = losses(player)
             # ``backward`` and not ``autograd.grad``: it gives each gradient the strides of its
             # parameter (channels last), which the fused optimiser takes for granted.
@@ -222,8 +226,9 @@ class GradientAlgorithm(Algorithm[GradientState]):
         return {name: term.detach() for name, term in loss.terms.items()}
 
     def model(self, state: GradientState) -> GenerativeModel:
-        """The model, or the mean of its weights where one is kept."""
-        return state.model if state.ema is None else state.ema.model()
+        """The model, or the mean of its weights where one is kept; a copy if not on the CPU."""
+        model = state.model if state.ema is None else state.ema.model()
+        return model if self.device.type == "cpu" else copy.deepcopy(model).cpu()
 
     def sample(self, state: GradientState, n: int) -> Tensor:
         return self.model(state).sample(n)
@@ -271,7 +276,7 @@ class GradientAlgorithm(Algorithm[GradientState]):
         return Packed(tensors, values), tuple(told)
 
     def unpack(self, packed: Packed, data: Dataset) -> GradientState:
-        state = self._with_optimisers(models.build(self.spec))
+        state = self._with_optimisers(models.build(self.spec).to(self.device))
         try:
             seen = _below("model/", packed.tensors)
             # Where a mean was kept, the weights that go on learning stand beside it.
@@ -335,8 +340,8 @@ def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _plain(tensor: Tensor) -> Tensor:
-    """A copy in the plain memory format, as files hold it."""
-    return tensor.detach().clone(memory_format=torch.contiguous_format)
+    """A copy on the CPU in the plain memory format, as files hold it."""
+    return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
 
 
 def _align(optimiser: torch.optim.Optimizer) -> None:
@@ -351,7 +356,7 @@ def _align(optimiser: torch.optim.Optimizer) -> None:
 
 
 @contextlib.contextmanager
-def _alone(state: GradientState, player: str) -> Iterator[None]:
+def only_player(state: GradientState, player: str) -> Iterator[None]:
     """Inside, only this player's parameters are part of the graph.
 
     A generator's gradient flows through the critic, but the critic's own weights need none:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from genlab.core.device import as_device
 from genlab.data.base import Batches, Dataset
 from genlab.train.algorithm import Algorithm
 from genlab.train.observers import Observer
@@ -36,6 +37,7 @@ def train(
     x, steps, step = data.train.x, options.steps, start
     y = data.train.y if algorithm.labelled else None
     batches = Batches(len(x), options.batch, options.seed)
+    device = as_device(options.device)
     stop = False
     for observer in observers:
         stop = observer.begin(step, state) or stop
@@ -45,6 +47,8 @@ def train(
         if data.draw is not None:
             batch = data.draw(batch)
         given = (batch,) if y is None else (batch, y.index_select(0, index))
+        if device.type != "cpu":
+            given = tuple(part.to(device) for part in given)
         player = alone()
         if player is None:
             state, info = algorithm.step(state, *given)
