@@ -202,13 +202,15 @@ class FDivergences(Lesson):
     def _fit(self, row: FDivergence) -> GaussianFit:
         return fitted(*_key(row), self.p)
 
+    _trained: Trained | None = None
+
     def prepare(self, progress: Progress) -> None:
         share = 1.0 if not self.options.train else 0.2
         for k, row in enumerate(self.rows):
             progress(share * k / len(self.rows), f"Searching the best Gaussian: {row.title}")
             measured(tuple(map(_key, self.rows)), _key(row), self.p)
-        if self.options.train and "trained" not in self.__dict__:
-            self.__dict__["trained"] = self._train(lambda f, s: progress(0.2 + 0.8 * f, s))
+        if self.options.train and self._trained is None:
+            self._trained = self._train(lambda f, s: progress(0.2 + 0.8 * f, s))
 
     @functools.cached_property
     def fits(self) -> tuple[GaussianFit, ...]:
@@ -226,10 +228,12 @@ class FDivergences(Lesson):
         keys = tuple(map(_key, self.rows))
         return np.array([measured(keys, key, self.p) for key in keys])
 
-    @functools.cached_property
+    @property
     def trained(self) -> Trained | None:
         """What the f-GAN reached, None where it was not asked for."""
-        return self._train(lambda _part, _says: None) if self.options.train else None
+        if self.options.train and self._trained is None:
+            self._trained = self._train(lambda _part, _says: None)
+        return self._trained
 
     def _train(self, progress: Progress) -> Trained:
         steps, seed = self.options.train, self.options.seed

@@ -241,13 +241,18 @@ class GANGame(Lesson):
         """The points of the sums."""
         return grid(self.board.low, self.board.high, FINE[self.game.dim])
 
-    def prepare(self, progress: Progress) -> None:
-        self.__dict__.setdefault("played", self._play(progress))
+    _played: Played | None = None
 
-    @functools.cached_property
+    def prepare(self, progress: Progress) -> None:
+        if self._played is None:
+            self._played = self._play(progress)
+
+    @property
     def played(self) -> Played:
         """The game after all moves."""
-        return self._play(lambda _part, _says: None)
+        if self._played is None:
+            self._played = self._play(lambda _part, _says: None)
+        return self._played
 
     def _play(self, progress: Progress) -> Played:
         pieces: list[tuple[str, int]] = []
