@@ -18,12 +18,12 @@ import numpy as np
 import pytest
 from PIL import Image
 from sklearn.datasets import load_iris
-from tests.data.test_image_uploads import encoded
 
 from genlab.core.errors import DataError, SpecError
 from genlab.data.readers import READERS, Examples, Reader, read
 from genlab.data.readers.base import BYTES
 from tests.data import test_image_uploads
+from tests.data.test_image_uploads import encoded
 
 bomb = functools.cache(test_image_uploads.bomb)
 
