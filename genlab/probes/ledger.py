@@ -109,7 +109,7 @@ class Ledger(Probe):
         self.density = data.density
         objective = OBJECTIVES[spec.objective](spec.objective_options)
         self.logit = logit_of(spec)
-        self.own: FDivergence | None = getattr(objective, "divergence", None)
+        self.own: FDivergence | None = objective.critic_divergence
         table: dict[str, FDivergence] = {name: F[name] for name in F}
         if self.own is not None:
             table[self.own.name] = self.own

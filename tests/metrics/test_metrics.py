@@ -12,13 +12,8 @@ from genlab import models
 from genlab.core.measure import Series
 from genlab.core.random import scope
 from genlab.core.run_spec import RunSpec
-from genlab.metrics import evaluate
-from genlab.metrics.evaluation import (
-    evaluate_with_samples,
-    mean_estimate,
-    ratio_estimate,
-    share_estimate,
-)
+from genlab.metrics import evaluate, evaluate_with_samples
+from genlab.metrics.base import mean_estimate, ratio_estimate, share_estimate
 from genlab.models.linear_gaussian import LinearGaussian
 
 SERIES = Series("a", "a", "g", "nats", "Monte Carlo")
