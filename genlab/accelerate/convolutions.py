@@ -134,7 +134,7 @@ class FromPicture(nn.Conv2d):
         if not (is_enabled() and x.is_cpu):
             return super().forward(x)
         x = channels_last(x)
-        y: Tensor = _Down.apply(x, self.weight, self.bias, self.stride[0], self.padding[0])
+        y: Tensor = _Down.apply(x, self.weight, self.bias, self.stride[0], self.padding[0])  # type: ignore[no-untyped-call]
         return y
 
 
@@ -145,7 +145,7 @@ class ToPicture(nn.ConvTranspose2d):
         """The transposed convolution of maps, (B, inputs, H, W)."""
         if not (is_enabled() and x.is_cpu):
             return super().forward(x, output_size)
-        y: Tensor = _Up.apply(x, self.weight, self.stride[0], self.padding[0])
+        y: Tensor = _Up.apply(x, self.weight, self.stride[0], self.padding[0])  # type: ignore[no-untyped-call]
         return y if self.bias is None else y + self.bias.view(1, -1, 1, 1)
 
 

@@ -45,7 +45,7 @@ def _is_wanted(edge: tuple[Any, int]) -> bool:
     if node is None:
         return False
     try:
-        return bool(torch._C._will_engine_execute_node(node))  # type: ignore[attr-defined]
+        return bool(torch._C._will_engine_execute_node(node))
     except RuntimeError:
         # ``autograd.grad`` was asked for this very leaf; the engine refuses to say so.
         return True
@@ -56,8 +56,10 @@ def _through_activation(gradient: Tensor, out: Tensor, slope: float) -> Tensor:
     if slope == 1.0:
         return gradient
     if slope == 0.0:
-        return _relu_backward(gradient, out, 0)
-    return _leaky_backward(gradient, out, slope, True)
+        result: Tensor = _relu_backward(gradient, out, 0)
+        return result
+    leaky: Tensor = _leaky_backward(gradient, out, slope, True)
+    return leaky
 
 
 def _to_input(gradient: Tensor, weight: Tensor) -> Tensor:
@@ -123,7 +125,7 @@ class _Layers(torch.autograd.Function):
         if torch.is_grad_enabled():
             # The edges are those of the tensors alone: x, then the weights.
             if not any(map(_is_wanted, ctx.next_functions[1:])):
-                to_x: Tensor = _InputGradient.apply(gradient, slopes, *kept[1:], *weights[::2])
+                to_x: Tensor = _InputGradient.apply(gradient, slopes, *kept[1:], *weights[::2])  # type: ignore[no-untyped-call]
                 return to_x, None, *[None] * len(weights)
             # The result of each layer must then be part of the graph, too.
             kept = _layer_outputs(kept[0], slopes, weights)
@@ -211,7 +213,7 @@ def apply_fused(layers: Iterable[nn.Module], x: Tensor) -> Tensor:
 def _joined(x: Tensor, slopes: list[float], weights: list[Tensor]) -> Tensor:
     if x.dim() != 2 or torch._C._are_functorch_transforms_active():
         return _layer_outputs(x, slopes, weights)[-1]
-    y: Tensor = _Layers.apply(x, tuple(slopes), *weights)
+    y: Tensor = _Layers.apply(x, tuple(slopes), *weights)  # type: ignore[no-untyped-call]
     return y
 
 

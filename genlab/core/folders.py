@@ -126,7 +126,8 @@ class RemoteFolder(Folder):
             self._fs.pipe_file(path, content)
 
     def read(self, name: str) -> bytes:
-        return self._fs.cat_file(self._path(name))
+        result: bytes = self._fs.cat_file(self._path(name))
+        return result
 
     def names(self, folder: str) -> list[str]:
         try:

@@ -102,6 +102,7 @@ class RegressionTableOptions(Options):
     "linear_table",
     title="Linear regression table",
     summary="Rows (x₁, x₂, y) with y = 0.5 + 1.5 x₁ − x₂ + noise.",
+    order=190,
 )
 class LinearTable(Table):
     """x ~ N(0, I₂), y = 0.5 + 1.5 x_1 - x_2 + N(0, noise²)."""
@@ -126,6 +127,7 @@ class LogisticTableOptions(Options):
     "logistic_table",
     title="Logistic regression table",
     summary="Rows (x₁, x₂, y) where y is 1 with log-odds −0.5 + 2 x₁ − x₂.",
+    order=200,
 )
 class LogisticTable(Table):
     """x ~ N(0, I₂), y ~ Bernoulli(σ(-0.5 + 2 x_1 - x_2))."""
@@ -147,7 +149,10 @@ class WaitingOptions(Options):
 
 
 @DATASETS.register(
-    "waiting_times", title="Waiting times", summary="Exponential waiting times of rate 1.5."
+    "waiting_times",
+    title="Waiting times",
+    summary="Exponential waiting times of rate 1.5.",
+    order=210,
 )
 class WaitingTimes(Table):
     """x ~ Exponential(1.5)."""
@@ -178,6 +183,7 @@ class SchoolsOptions(Options):
     "eight_schools",
     title="Eight schools",
     summary="The effect of coaching in eight schools, each with its standard error.",
+    order=220,
 )
 class EightSchools(Table):
     """Estimated effects and standard errors of eight parallel experiments.

@@ -106,7 +106,9 @@ class GaussianOptions(ToyOptions):
     std: float = option(1.0, "standard deviation on every axis", low=0.001, high=10.0)
 
 
-@DATASETS.register("gaussian", title="One Gaussian", summary="N(mean, std²) in 1 or 2 dimensions.")
+@DATASETS.register(
+    "gaussian", title="One Gaussian", summary="N(mean, std²) in 1 or 2 dimensions.", order=30
+)
 class Gaussian(Toy):
     """One isotropic Gaussian."""
 
@@ -132,7 +134,10 @@ class TwoGaussiansOptions(ToyOptions):
 
 
 @DATASETS.register(
-    "two_gaussians", title="Two Gaussians", summary="Two equal Gaussians on the first axis."
+    "two_gaussians",
+    title="Two Gaussians",
+    summary="Two equal Gaussians on the first axis.",
+    order=40,
 )
 class TwoGaussians(Toy):
     """Half N(-distance/2, std²), half N(distance/2, std²), along the first axis."""
@@ -168,7 +173,10 @@ class MixtureOptions(ToyOptions):
 
 
 @DATASETS.register(
-    "mixture", title="Mixture of your choice", summary="Any Gaussian mixture, written as text."
+    "mixture",
+    title="Mixture of your choice",
+    summary="Any Gaussian mixture, written as text.",
+    order=50,
 )
 class Mixture(Toy):
     """A mixture of Gaussians on the line or in the plane, written as text.
@@ -205,7 +213,10 @@ class RingOptions(ToyOptions):
 
 
 @DATASETS.register(
-    "ring", title="Ring of Gaussians", summary="Eight narrow Gaussians on a circle: mode collapse."
+    "ring",
+    title="Ring of Gaussians",
+    summary="Eight narrow Gaussians on a circle: mode collapse.",
+    order=60,
 )
 class Ring(Toy):
     """Equal Gaussians at equal angles on a circle, the usual test of mode collapse."""
@@ -233,7 +244,7 @@ class GridOptions(ToyOptions):
 
 
 @DATASETS.register(
-    "grid", title="Grid of Gaussians", summary="25 narrow Gaussians on a square grid."
+    "grid", title="Grid of Gaussians", summary="25 narrow Gaussians on a square grid.", order=70
 )
 class Grid(Toy):
     """Equal Gaussians on a square grid around the origin."""
@@ -260,7 +271,9 @@ class MoonsOptions(ToyOptions):
     )
 
 
-@DATASETS.register("moons", title="Two moons", summary="Two interleaved half circles with noise.")
+@DATASETS.register(
+    "moons", title="Two moons", summary="Two interleaved half circles with noise.", order=80
+)
 class Moons(Toy):
     """Two interleaved half circles of radius one, each point moved by Gaussian noise."""
 
@@ -294,7 +307,10 @@ class CheckerboardOptions(ToyOptions):
 
 
 @DATASETS.register(
-    "checkerboard", title="Checkerboard", summary="Uniform on the dark squares of a board."
+    "checkerboard",
+    title="Checkerboard",
+    summary="Uniform on the dark squares of a board.",
+    order=90,
 )
 class Board(Toy):
     """Uniform on the dark squares: sharp edges, and no mass between."""
@@ -317,7 +333,9 @@ class SpiralsOptions(ToyOptions):
     std: float = option(0.05, "standard deviation of the radius", low=0.001, high=0.1)
 
 
-@DATASETS.register("spirals", title="Spirals", summary="Interleaved spirals with a noisy radius.")
+@DATASETS.register(
+    "spirals", title="Spirals", summary="Interleaved spirals with a noisy radius.", order=100
+)
 class SpiralArms(Toy):
     """Archimedean spirals that reach radius two, with Gaussian noise on the radius."""
 
@@ -344,7 +362,9 @@ class PinwheelOptions(ToyOptions):
     tangential: float = option(0.08, "standard deviation across a blade", low=0.01, high=0.5)
 
 
-@DATASETS.register("pinwheel", title="Pinwheel", summary="Gaussian blades twisted round a centre.")
+@DATASETS.register(
+    "pinwheel", title="Pinwheel", summary="Gaussian blades twisted round a centre.", order=110
+)
 class Blades(Toy):
     """Gaussian blades at radius two, twisted by an angle that grows with the radius."""
 
@@ -371,7 +391,9 @@ class SwissRollOptions(ToyOptions):
     )
 
 
-@DATASETS.register("swiss_roll", title="Swiss roll", summary="A rolled-up curve in the plane.")
+@DATASETS.register(
+    "swiss_roll", title="Swiss roll", summary="A rolled-up curve in the plane.", order=120
+)
 class SwissRoll(Toy):
     """The plane section of the Swiss roll: (t cos t, t sin t) for t from 1.5 π to 4.5 π."""
 

@@ -384,7 +384,10 @@ def meta_of(known: Description, options: Any) -> DataMeta:
 
 
 @DATASETS.register(
-    "own", title="Your own data", summary="A CSV, an npz or a ZIP of pictures from page Data."
+    "own",
+    title="Your own data",
+    summary="A CSV, an npz or a ZIP of pictures from page Data.",
+    order=130,
 )
 class Own(DataSource):
     """A set that somebody brought, by its id."""

@@ -99,6 +99,7 @@ class ADVIOptions(Options):
     "advi",
     title="Automatic differentiation VI (ADVI)",
     summary="A Gaussian over the unconstrained parameters climbs the ELBO.",
+    order=50,
 )
 class AutomaticVariational(OnLogJoint):
     """The state is q(ζ); where batches are smaller than the table, their part is scaled up.
@@ -166,6 +167,7 @@ class HMCOptions(Options):
     "hmc",
     title="Hamiltonian Monte Carlo",
     summary="Chains that draw from the posterior itself: slow, and right in the limit.",
+    order=60,
 )
 class HamiltonianMonteCarlo(OnLogJoint):
     """The state are the chains with their last draws; each step is a trajectory on all rows.

@@ -240,6 +240,7 @@ def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     "exact",
     title="Closed form (exact)",
     summary="The exact answer, batch by batch; each example counts once, so one pass is all.",
+    order=20,
 )
 class Exact(Inferring):
     """Bayes' rule, or the maximum of the likelihood, in closed form from what was seen so far.
@@ -282,6 +283,7 @@ class EMOptions(Options):
     "em",
     title="Expectation-maximisation",
     summary="Each step sweeps the whole training set; log p(data) never falls.",
+    order=30,
 )
 class ExpectationMaximisation(Inferring):
     """E: the exact responsibilities. M: the parameters from the data weighted by them.
@@ -317,6 +319,7 @@ class SVIOptions(Options):
     "svi",
     title="Stochastic variational inference",
     summary="Natural gradients of the ELBO from batches, with steps that shrink.",
+    order=40,
 )
 class StochasticVariational(Inferring):
     """λ ← (1 − ρ_t) λ + ρ_t λ̂ with λ̂ = α + (N / B) Σ_{i in batch} E[t(x_i, z_i)].

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterable
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self
 
 from torch import Tensor, nn
 from torch.distributions import Distribution
@@ -18,7 +18,16 @@ from genlab.accelerate import FusedMLP
 from genlab.core.options import Options
 from genlab.data.base import DataMeta
 
-O = TypeVar("O", bound=Options)
+if TYPE_CHECKING:
+    # With a default, which typing itself has from Python 3.13 on: GenerativeModel alone is one of
+    # any options.
+    from typing_extensions import TypeVar
+
+    O = TypeVar("O", bound=Options, default=Any)
+else:
+    from typing import TypeVar
+
+    O = TypeVar("O", bound=Options)
 
 
 class GenerativeModel(nn.Module, abc.ABC, Generic[O]):
@@ -143,7 +152,7 @@ class HasLabels(abc.ABC):
         """The model of p(x | y) with the same weights, held at labels (B,) or () of class indices.
 
         Row i of whatever it is asked next belongs to label i; one label () is that of every row.
-        A label below 0 is "unknown".
+        The label -1 is "unknown".
         """
 
     @abc.abstractmethod

@@ -60,6 +60,7 @@ class ConditionalGAN(LabelConditioned, GeneratorAndCritic[O], abc.ABC):
     "cgan",
     title="Conditional GAN",
     summary="Adversarial pair of linear layers that is told the class; labelled data.",
+    order=50,
 )
 class LinearConditionalGAN(ConditionalGAN[GANOptions], MLPGeneratorAndCritic[GANOptions]):
     """The conditional GAN with multilayer perceptrons."""
@@ -71,6 +72,7 @@ class LinearConditionalGAN(ConditionalGAN[GANOptions], MLPGeneratorAndCritic[GAN
     "cdcgan",
     title="Conditional DCGAN",
     summary="DCGAN that is told the class; labelled pictures.",
+    order=60,
 )
 class ConditionalDCGAN(ConditionalGAN[DCGANOptions], DCGAN):
     """The conditional GAN with the nets of DCGAN."""

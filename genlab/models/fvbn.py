@@ -26,6 +26,7 @@ class FVBNOptions(Options):
     "fvbn",
     title="Logistic autoregressive net",
     summary="Each pixel is a logistic regression on the pixels before it.",
+    order=90,
 )
 class FVBN(FullyVisible[FVBNOptions]):
     """p(x_i = 1 | x_<i) = σ(b_i + Σ_{j<i} W_ij x_j).

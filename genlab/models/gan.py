@@ -206,7 +206,9 @@ class MLPGeneratorAndCritic(GeneratorAndCritic[O], abc.ABC):
         return common | nets | {"lr": 1e-3, "beta1": 0.0, "beta2": 0.9, "batch": 128}
 
 
-@MODELS.register("gan", title="GAN", summary="Adversarial pair of linear layers; any data.")
+@MODELS.register(
+    "gan", title="GAN", summary="Adversarial pair of linear layers; any data.", order=30
+)
 class GAN(MLPGeneratorAndCritic[GANOptions], HasFusedMLPs):
     """The GAN with multilayer perceptrons, for pictures and for points."""
 
@@ -222,7 +224,10 @@ class GAN(MLPGeneratorAndCritic[GANOptions], HasFusedMLPs):
 
 
 @MODELS.register(
-    "dcgan", title="DCGAN", summary="Adversarial pair of convolutional nets by the DCGAN rules."
+    "dcgan",
+    title="DCGAN",
+    summary="Adversarial pair of convolutional nets by the DCGAN rules.",
+    order=40,
 )
 class DCGAN(GeneratorAndCritic[DCGANOptions]):
     """The convolutional GAN, for pictures of 8, 28, 32 and 64 pixels.

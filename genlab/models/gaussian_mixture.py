@@ -48,6 +48,7 @@ class GaussianMixtureOptions(Options):
     "gaussian_mixture",
     title="Gaussian mixture",
     summary="K Gaussians with weights; the density and the responsibilities are exact.",
+    order=100,
 )
 class GaussianMixture(
     GenerativeModel[GaussianMixtureOptions],
@@ -106,7 +107,8 @@ class GaussianMixture(
         log_det = self.factors.diagonal(dim1=-2, dim2=-1).sum(-1)
         constant = 0.5 * x.shape[1] * math.log(2 * math.pi)
         fit = -0.5 * white.square().sum(-1) - log_det - constant
-        return self.logits.log_softmax(0) + fit
+        result: Tensor = self.logits.log_softmax(0) + fit
+        return result
 
     def log_prob(self, x: Tensor) -> Tensor:
         return self.log_joint(x).logsumexp(1)

@@ -118,7 +118,9 @@ class Recognising(GeneratorAndCritic[O], HasCodes, abc.ABC):
         return self.recogniser.parameters() if name == "recogniser" else super().player(name)
 
 
-@MODELS.register("infogan", title="InfoGAN", summary="A GAN whose code is recognised; any data.")
+@MODELS.register(
+    "infogan", title="InfoGAN", summary="A GAN whose code is recognised; any data.", order=110
+)
 class InfoGAN(Recognising[InfoGANOptions], MLPGeneratorAndCritic[InfoGANOptions]):
     """The InfoGAN with multilayer perceptrons."""
 
@@ -137,7 +139,10 @@ class InfoGAN(Recognising[InfoGANOptions], MLPGeneratorAndCritic[InfoGANOptions]
 
 
 @MODELS.register(
-    "info_dcgan", title="Convolutional InfoGAN", summary="A DCGAN whose code is recognised."
+    "info_dcgan",
+    title="Convolutional InfoGAN",
+    summary="A DCGAN whose code is recognised.",
+    order=120,
 )
 class InfoDCGAN(Recognising[InfoDCGANOptions], DCGAN):
     """The InfoGAN with the nets of DCGAN."""
@@ -161,6 +166,7 @@ class InfoDCGAN(Recognising[InfoDCGANOptions], DCGAN):
     "bigan",
     title="BiGAN / ALI",
     summary="A GAN that learns its encoder in the game: the critic judges pairs (x, z).",
+    order=130,
 )
 class BiGAN(StandardPrior, GenerativeModel[GANOptions], HasEncoder, HasJointCritic):
     """x = G(z), q(z | x) = N(μ(x), diag σ²(x)), and the logit l(x, z) of a joint critic.
@@ -215,6 +221,7 @@ class BiGAN(StandardPrior, GenerativeModel[GANOptions], HasEncoder, HasJointCrit
     "aae",
     title="Adversarial autoencoder",
     summary="An autoencoder whose codes a critic pulls to the prior, instead of a KL.",
+    order=140,
 )
 class AdversarialAutoencoder(VAE, HasLatentCritic):
     """A VAE's nets, and a critic of codes with the logit l(z).
@@ -279,6 +286,7 @@ class WithCritic(HasCritic):
     "vae_gan",
     title="VAE-GAN",
     summary="A VAE that reconstructs in the features of a critic, and plays against it.",
+    order=150,
 )
 class VAEGAN(WithCritic, VAE):
     """A VAE of linear layers with a critic.
@@ -301,6 +309,7 @@ class VAEGAN(WithCritic, VAE):
     "conv_vae_gan",
     title="Convolutional VAE-GAN",
     summary="The VAE-GAN with convolutions; pictures of a size the convolutional nets know.",
+    order=160,
 )
 class ConvVAEGAN(WithCritic, ConvVAE):
     """A convolutional VAE with a critic of strided convolutions and no batch normalisation.

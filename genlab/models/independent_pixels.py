@@ -32,6 +32,7 @@ class IndependentPixelsOptions(Options):
     "independent_pixels",
     title="Independent pixels (Beta-Bernoulli)",
     summary="Each pixel is a coin of its own; posterior and evidence are exact.",
+    order=170,
 )
 class IndependentPixels(
     GenerativeModel[IndependentPixelsOptions], HasLogProb, Bayesian, HasComponents

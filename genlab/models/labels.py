@@ -45,9 +45,8 @@ class LabelConditioned(HasLabels):
         view = copy.copy(self)
         view._codes = None
         if y is not None:
-            # An index below 0 is "unknown", code 0.
-            codes = one_hot(y.long().clamp(min=0), self.classes).float()
-            view._codes = codes * (y >= 0).unsqueeze(-1)
+            # Index -1 is "unknown", whose code is 0: the first of one class more, which is left out.
+            view._codes = one_hot(y.long() + 1, self.classes + 1)[..., 1:].float()
         return view
 
     def withhold(self, y: Tensor) -> Tensor:

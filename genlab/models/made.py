@@ -34,6 +34,7 @@ class MADEOptions(Options):
     "made",
     title="MADE",
     summary="An autoencoder whose masks let each output see earlier pixels alone.",
+    order=190,
 )
 class MADE(FullyVisible[MADEOptions]):
     """p(x_i = 1 | x_<i) = σ(net_i(x ⊙ masks)), all i in one pass.
@@ -67,9 +68,11 @@ class MADE(FullyVisible[MADEOptions]):
     def ordered_logits(self, x: Tensor) -> Tensor:
         """Logits of p(x_i = 1 | x_<i), (B, D) -> (B, D); of the mixture where there are masks."""
         if self.options.masks == 1:
-            return self.net(x)
+            result: Tensor = self.net(x)
+            return result
         if self.training:
-            return self.net(x, int(torch.randint(self.options.masks, ())))
+            one: Tensor = self.net(x, int(torch.randint(self.options.masks, ())))
+            return one
         every = torch.stack([self.net(x, m) for m in range(self.options.masks)])
         log_p = -F.binary_cross_entropy_with_logits(every, x.expand_as(every), reduction="none")
         weight = (log_p.cumsum(-1) - log_p).log_softmax(0)

@@ -30,6 +30,7 @@ class NADEOptions(Options):
     "nade",
     title="NADE",
     summary="One hidden layer for each pixel, with weights shared among them.",
+    order=200,
 )
 class NADE(FullyVisible[NADEOptions]):
     """h_i = σ(c + W_{:,<i} x_<i), p(x_i = 1 | x_<i) = σ(b_i + V_i · h_i).

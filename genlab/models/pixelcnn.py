@@ -30,6 +30,7 @@ class PixelCNNOptions(Options):
     "pixelcnn",
     title="Gated PixelCNN",
     summary="Masked convolutions: each pixel from those above it and to its left.",
+    order=210,
 )
 class PixelCNN(FullyVisible[PixelCNNOptions]):
     """p(x_i = 1 | x_<i) = σ(net_i(x)), row by row, with a vertical and a horizontal stack.
@@ -81,7 +82,8 @@ class PixelCNN(FullyVisible[PixelCNNOptions]):
 
     def readout(self, h: Tensor) -> Tensor:
         """Logits from the horizontal stack, (B, width, H, W) -> (B, 1, H, W)."""
-        return self.head(F.relu(self.mix(F.relu(h))))
+        result: Tensor = self.head(F.relu(self.mix(F.relu(h))))
+        return result
 
     def ordered_logits(self, x: Tensor) -> Tensor:
         v = h = x.unflatten(1, tuple(self.data_shape))

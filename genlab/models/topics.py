@@ -131,6 +131,7 @@ class TopicsOptions(Options):
     "topics",
     title="Topics (latent Dirichlet allocation)",
     summary="A picture is a bag of pixels, drawn from a few topics that are pictures themselves.",
+    order=230,
 )
 class Topics(
     GenerativeModel[TopicsOptions], HasDecoder, HasEncoder, Bayesian, HasComponents, HasWordBound

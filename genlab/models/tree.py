@@ -69,7 +69,9 @@ class OnTree(FullyVisible[T], HasMarginals, Bayesian):
             self.register_buffer("class_logits", torch.zeros(1))
         #: The pixel that each hangs on, -1 at roots.
         self.register_buffer("parents", torch.arange(dim) - 1)
-        self.register_load_state_dict_post_hook(lambda module, _: module.arrange())
+        self.register_load_state_dict_post_hook(  # type: ignore[no-untyped-call]
+            lambda module, _: module.arrange()
+        )
         self.arrange()
 
     @classmethod
@@ -287,7 +289,8 @@ class _Cursor(Cursor):
             return one - (self.weights + self.zero[i]).logsumexp(1)
         pixel = model.order[i]
         low, high = model.logits[pixel]
-        return low + (high - low) * self.pixels[:, model.parents[pixel]]
+        result: Tensor = low + (high - low) * self.pixels[:, model.parents[pixel]]
+        return result
 
     def push(self, bit: Tensor) -> None:
         i = self.i
@@ -302,6 +305,7 @@ class _Cursor(Cursor):
     "tree",
     title="Tree-structured Bayes net",
     summary="Each pixel hangs on one other; the best tree, and p(missing | any part), exactly.",
+    order=240,
 )
 class Tree(OnTree[TreeOptions]):
     """p(x) = p(x_r) Π_i p(x_i | x_pa(i)) on the tree of largest mutual information.
@@ -317,6 +321,7 @@ class Tree(OnTree[TreeOptions]):
     "class_tree",
     title="Tree-structured Bayes net with the class",
     summary="The class is the root of the tree; it is summed out, or given.",
+    order=250,
 )
 class ClassTree(LabelConditioned, OnTree[TreeOptions], HasClassPosterior):
     """The tree over the class and the pixels, the class at its root.

@@ -120,7 +120,9 @@ class VariationalAutoencoder(
         )
 
 
-@MODELS.register("vae", title="VAE", summary="Variational autoencoder of linear layers; any data.")
+@MODELS.register(
+    "vae", title="VAE", summary="Variational autoencoder of linear layers; any data.", order=10
+)
 class VAE(VariationalAutoencoder[VAEOptions]):
     """The variational autoencoder with multilayer perceptrons."""
 
@@ -142,6 +144,7 @@ class VAE(VariationalAutoencoder[VAEOptions]):
     "conv_vae",
     title="Convolutional VAE",
     summary="VAE with strided convolutions; square pictures of 8, 28, 32 or 64 pixels.",
+    order=20,
 )
 class ConvVAE(VariationalAutoencoder[ConvVAEOptions]):
     """The variational autoencoder with convolutions and no batch normalisation.

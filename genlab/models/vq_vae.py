@@ -90,6 +90,7 @@ class VQVAEOptions(LikelihoodOptions):
     "vq_vae",
     title="VQ-VAE",
     summary="The code is a grid of codebook entries; pictures of 8, 28, 32 or 64 pixels.",
+    order=260,
 )
 class VQVAE(StandardPrior, GenerativeModel[VQVAEOptions], HasCodebook):
     """z_q = the codes nearest to the encoder's grid e(x); p(x | z_q) by the decoder.
@@ -163,7 +164,8 @@ class VQVAE(StandardPrior, GenerativeModel[VQVAEOptions], HasCodebook):
 
     def encodings(self, x: Tensor) -> Tensor:
         grid = self.encoder(x)
-        return grid.permute(0, 2, 3, 1).reshape(len(x), self.places, -1)
+        result: Tensor = grid.permute(0, 2, 3, 1).reshape(len(x), self.places, -1)
+        return result
 
     def nearest(self, e: Tensor) -> Tensor:
         return nearest(self.codebook, e)

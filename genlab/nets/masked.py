@@ -88,7 +88,8 @@ class MaskedMLP(nn.Module):
     def weight(self, layer: int, mask: int) -> Tensor:
         """The weights of a layer that one set of masks lets through, (out, in)."""
         linear: nn.Linear = self.linears[layer]  # type: ignore[assignment]
-        return linear.weight * getattr(self, f"mask{layer}")[mask]
+        result: Tensor = linear.weight * getattr(self, f"mask{layer}")[mask]
+        return result
 
     def bias(self, layer: int) -> Tensor:
         """The biases of a layer, (out,)."""
@@ -148,7 +149,8 @@ class GatedMaskedConv(nn.Module):
     def finish(self, pre: Tensor, before: Tensor) -> Tensor:
         """The horizontal output from its pre-activation and its own input (residual)."""
         out = self.out(self.gate(pre))
-        return out if self.first else out + before
+        result: Tensor = out if self.first else out + before
+        return result
 
     def forward(self, v: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
         """Both stacks, each (B, channels, H, W) -> (B, width, H, W)."""

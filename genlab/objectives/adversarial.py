@@ -305,5 +305,7 @@ def objective_of(row: AdversarialLoss) -> type[PlainAdversarial]:
     return type(f"Adversarial_{row.name}", (PlainAdversarial,), body)
 
 
-for _row in ROWS:
-    OBJECTIVES.register(_row.name, title=_row.title, summary=_row.summary)(objective_of(_row))
+for _place, _row in enumerate(ROWS):
+    OBJECTIVES.register(_row.name, title=_row.title, summary=_row.summary, order=30 + 10 * _place)(
+        objective_of(_row)
+    )

@@ -21,7 +21,7 @@ class BetaOptions(WarmUpOptions):
     beta: float = option(1.0, "weight of KL(q(z|x) ‖ p(z)); 1 is the ELBO", low=0.0, high=1000.0)
 
 
-@OBJECTIVES.register("beta", title="beta-VAE")
+@OBJECTIVES.register("beta", title="beta-VAE", order=80)
 class Beta(WarmedUp):
     """E_q[log p(x | z)] − β KL(q(z | x) ‖ p(z)), raised; the true ELBO is reported beside it.
 

@@ -82,7 +82,7 @@ def refusal(name: str) -> SpecError:
     return SpecError("posterior", name, f"{reason}; take another posterior or another objective")
 
 
-@OBJECTIVES.register("beta_tc", title="beta-TC-VAE")
+@OBJECTIVES.register("beta_tc", title="beta-TC-VAE", order=90)
 class BetaTC(Variational):
     """E_q[log p(x|z)] − I_q(x;z) − β TC(q(z)) − Σ_j KL(q(z_j) ‖ p(z_j)), raised.
 

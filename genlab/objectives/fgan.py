@@ -69,7 +69,7 @@ class FGANOptions(Options):
         return row
 
 
-@OBJECTIVES.register("fgan", title="f-GAN, any divergence")
+@OBJECTIVES.register("fgan", title="f-GAN, any divergence", order=100)
 class FGAN(PlainAdversarial):
     """The critic raises E_P[T] − E_Q[f*(T)] ≤ D_f(P‖Q), T = g_f(V); the generator lowers it.
 

@@ -45,7 +45,7 @@ def grouped_kl(one: Draw) -> Tensor:
     return one.kl.unsqueeze(-1) if parts is None or other is None else parts - other
 
 
-@OBJECTIVES.register("free_bits", title="ELBO with free bits")
+@OBJECTIVES.register("free_bits", title="ELBO with free bits", order=110)
 class FreeBits(WarmedUp):
     """E_q[log p(x | z)] − Σ_j max(λ, mean over the batch of KL_j), raised; the true ELBO beside.
 

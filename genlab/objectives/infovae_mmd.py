@@ -53,7 +53,7 @@ def mmd_squared(x: Tensor, y: Tensor, width: float) -> Tensor:
     return within(x) + within(y) - 2 * kernel(x, y).mean()
 
 
-@OBJECTIVES.register("infovae_mmd", title="InfoVAE (MMD)")
+@OBJECTIVES.register("infovae_mmd", title="InfoVAE (MMD)", order=160)
 class InfoVAE(Variational):
     """E_q[log p(x|z)] − (1−α) KL(q(z|x) ‖ p(z)) − (α+λ−1) MMD²(q(z), p(z)), raised.
 

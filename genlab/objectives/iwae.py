@@ -24,7 +24,7 @@ class IWAEOptions(Options):
     )
 
 
-@OBJECTIVES.register("iwae", title="IWAE (importance-weighted bound)")
+@OBJECTIVES.register("iwae", title="IWAE (importance-weighted bound)", order=170)
 class IWAE(Variational):
     """L_k = E[log (1/k) Σ_i w_i], w_i = p(x, z_i) / q(z_i | x), raised; L_1 is the ELBO.
 

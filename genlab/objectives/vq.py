@@ -35,7 +35,7 @@ def perplexity(index: Tensor, size: int) -> Tensor:
     return torch.exp(-torch.special.xlogy(share, share).sum())
 
 
-@OBJECTIVES.register("vq", title="VQ-VAE")
+@OBJECTIVES.register("vq", title="VQ-VAE", order=200)
 class VQ(Objective):
     """−ELBO + β |e(x) − sg z_q|², lowered, z_q the codes nearest to e(x).
 

@@ -64,7 +64,7 @@ class _Wasserstein(Adversarial):
         return Player("discriminator", self.options.critic_steps), Player("generator")
 
 
-@OBJECTIVES.register("wgan", title="WGAN, clipped weights")
+@OBJECTIVES.register("wgan", title="WGAN, clipped weights", order=210)
 class WGAN(_Wasserstein):
     """The critic raises E C(x) − E C(G(z)) with its weights clipped.
 
@@ -102,7 +102,7 @@ class WGAN(_Wasserstein):
                     weight.clamp_(-self.options.clip, self.options.clip)
 
 
-@OBJECTIVES.register("wgan_gp", title="WGAN-GP")
+@OBJECTIVES.register("wgan_gp", title="WGAN-GP", order=220)
 class WGANGP(NeedsPerExampleGradient, _Wasserstein):
     """The critic raises E C(x) − E C(G(z)) − λ E(‖∇C(x̂)‖ − 1)².
 

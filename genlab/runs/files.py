@@ -237,7 +237,8 @@ class RunFiles:
         Raises:
             SnapshotError: if there is none.
         """
-        return json.loads(self.frame_file(panel, step, "json"))
+        result: dict[str, Any] = json.loads(self.frame_file(panel, step, "json"))
+        return result
 
     def frame_file(self, panel: str, step: int, ext: str) -> bytes:
         """One file of a picture, ``json`` or ``png``.

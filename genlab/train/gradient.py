@@ -90,7 +90,10 @@ class GradientState:
 
 
 @ALGORITHMS.register(
-    "gradient", title="Gradient descent (Adam)", summary="Players take turns, each with Adam."
+    "gradient",
+    title="Gradient descent (Adam)",
+    summary="Players take turns, each with Adam.",
+    order=10,
 )
 class GradientAlgorithm(Algorithm[GradientState]):
     """Each player of the objective in turn lowers its loss with Adam.

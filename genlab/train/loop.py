@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from torch import Tensor
+
 from genlab.core.device import as_device
 from genlab.data.base import Batches, Dataset
 from genlab.train.algorithm import Algorithm
@@ -46,7 +48,7 @@ def train(
         batch = x.index_select(0, index)
         if data.draw is not None:
             batch = data.draw(batch)
-        given = (batch,) if y is None else (batch, y.index_select(0, index))
+        given: tuple[Tensor, ...] = (batch,) if y is None else (batch, y.index_select(0, index))
         if device.type != "cpu":
             given = tuple(part.to(device) for part in given)
         player = alone()
