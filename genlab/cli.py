@@ -51,12 +51,60 @@ def described(row: Option) -> str:
     return f"{row.help}{unit} ({row.allowed}{given})".replace("%", "%%")
 
 
-def add_run_options(parser: argparse.ArgumentParser, needed: Sequence[str] = ()) -> None:
+def _named_parts(words: Sequence[str]) -> dict[str, str]:
+    """The dataset, model, objective and algorithm that the words of a command name."""
+    from genlab.core.tables import TABLES
+
+    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False, allow_abbrev=False)
+    for kind in TABLES:
+        parser.add_argument(f"--{kind}")
+    try:
+        found, _ = parser.parse_known_args(list(words))
+    except argparse.ArgumentError:
+        return {}
+    return {kind: name for kind, name in vars(found).items() if name is not None}
+
+
+def _sets_to_show(named: Mapping[str, str]) -> list[tuple[str, Sequence[Option]]]:
+    """The option sets that help shows: those of the parts that are named or follow from them.
+
+    Raises:
+        SpecError: for a name that is not in its table, or parts that do not fit.
+    """
+    from genlab.core.run_spec import Combination, TrainOptions, models_for
+    from genlab.core.tables import DATASETS, TABLES
+
+    for kind, name in named.items():
+        _ = TABLES[kind][name]
+    model = named.get("model")
+    if model is None:
+        return [
+            *(
+                (f"{kind} {name}", TABLES[kind][name].Options.table())
+                for kind, name in named.items()
+            ),
+            ("every run", TrainOptions.table()),
+        ]
+    given = {"data": next(d for d in DATASETS if model in models_for(d)), **named}
+    combination = Combination.of(given)
+    return [
+        ("every run" if part == "train" else f"{part} {getattr(combination, part)}", rows)
+        for part, rows in combination.options().items()
+        if part != "data" or "data" in named
+    ]
+
+
+def add_run_options(
+    parser: argparse.ArgumentParser,
+    needed: Sequence[str] = (),
+    named: Mapping[str, str] | None = None,
+) -> None:
     """One option of the command line for each of every table's, and the names of the tables.
 
     Args:
         parser: of the command.
         needed: the kinds that must be given.
+        named: for help: the parts that are known, whose options alone are shown.
     """
     from genlab.core.run_spec import TrainOptions
     from genlab.core.tables import TABLES
@@ -70,14 +118,23 @@ def add_run_options(parser: argparse.ArgumentParser, needed: Sequence[str] = ())
     texts: dict[str, dict[str, list[str]]] = {}
     types: dict[str, str] = {}
     former: dict[str, tuple[str, ...]] = {}
-    for owner, rows in [
-        *(
-            (f"{kind} {row.name}", row.value.Options.table())
-            for kind, table in TABLES.items()
-            for row in table.rows()
-        ),
-        ("every run", TrainOptions.table()),
-    ]:
+    if named is not None:
+        sets = _sets_to_show(named)
+        if "model" not in named or "data" not in named:
+            parser.epilog = (
+                "Name --model and --data beside --help to see their options: "
+                "genlab train --help --model vae --data digits"
+            )
+    else:
+        sets = [
+            *(
+                (f"{kind} {row.name}", row.value.Options.table())
+                for kind, table in TABLES.items()
+                for row in table.rows()
+            ),
+            ("every run", TrainOptions.table()),
+        ]
+    for owner, rows in sets:
         for option in rows:
             types.setdefault(option.name, option.type.__name__.upper())
             former.setdefault(option.name, option.formerly)
@@ -429,7 +486,7 @@ def _data(arguments: argparse.Namespace) -> int:
 
         path = Path(arguments.file)
         too_large(path.stat().st_size)
-        values = dict(word.partition("=")[::2] for word in arguments.condition_on)
+        values = dict(word.partition("=")[::2] for word in arguments.given)
         made = user_sets.store(read(path.read_bytes(), values), arguments.name or path.stem)
         likelihood = user_sets.meta_of(made, user_sets.OwnOptions()).proposed[0]
         say(
@@ -501,7 +558,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if (name := next(iter(words), "")) in RUN_OPTIONS:
             # The tables are read for these commands alone: they import torch.
             commands = next(a for a in parser._actions if a.dest == "command")
-            add_run_options(commands.choices[name], RUN_OPTIONS[name])  # type: ignore[index]
+            asked = not {"-h", "--help"}.isdisjoint(words)
+            named = _named_parts(words[1:]) if asked else None
+            add_run_options(commands.choices[name], RUN_OPTIONS[name], named)  # type: ignore[index]
         arguments, unknown = parser.parse_known_args(words)
         for word in unknown:
             known = {text for action in _options(parser, words) for text in action.option_strings}

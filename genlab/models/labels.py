@@ -45,7 +45,7 @@ class LabelConditioned(HasLabels):
         view = copy.copy(self)
         view._codes = None
         if y is not None:
-            # Index -1 is "unknown", whose code is 0: the first of one class more, which is left out.
+            # Index -1 is "unknown", code 0: it is the first of one class more, left out.
             view._codes = one_hot(y.long() + 1, self.classes + 1)[..., 1:].float()
         return view
 
