@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import torch
@@ -184,8 +184,9 @@ def with_encoder(model: Any, encoder: Encoder) -> Any:
 
 
 @functools.cache
-def _with_encoder_type(cls: type) -> Any:
+def _with_encoder_type(cls: Hashable) -> Any:
     """The class of such models with an encoder: it has the capabilities of both."""
+    assert isinstance(cls, type)
     return type(f"Encoded{cls.__name__}", (cls, Encoded), {})
 
 
