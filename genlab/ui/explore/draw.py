@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib import resources
-from typing import Any
-
 import streamlit as st
 
 from genlab.data.base import DataMeta
+from genlab.ui.component import component
 
 HTML = """<div class="gl-draw">
 <canvas tabindex="0" role="img" aria-label="Canvas: draw with the pointer, or move with the arrow
@@ -21,13 +18,6 @@ HTML = """<div class="gl-draw">
 </div></div>"""
 #: The canvas has about so many pixels a side, a whole number for each of the model's.
 SIDE = 280
-
-
-@cache
-def _component() -> Any:
-    folder = resources.files("genlab.ui.explore") / "static"
-    css, js = ((folder / f"draw.{ext}").read_text() for ext in ("css", "js"))
-    return st.components.v2.component("genlab_draw", html=HTML, css=css, js=js)
 
 
 def canvas(meta: DataMeta, ground: float, *, key: str) -> str | None:
@@ -43,7 +33,7 @@ def canvas(meta: DataMeta, ground: float, *, key: str) -> str | None:
     """
     pixels = max(meta.shape[1:])
     light = ground > 0.5
-    mounted = _component()(
+    mounted = component("explore/draw", "The canvas", HTML)(
         key=key,
         data={
             "pixels": pixels,
