@@ -1,5 +1,5 @@
 // What the server sends to the tools of the Explore page; see genlab/figures/latent.py,
-// genlab/ui/explore/pad.py and genlab/latent/export.py.
+// genlab/ui/explore/pad.py and genlab/browser/decoder_program.py.
 
 /** A map of points. */
 export interface MapData {
