@@ -1,6 +1,6 @@
-// A decoder in the page: runs the programs that genlab/browser/decoder_program.py writes. All memory
-// is taken once, when a program is loaded; running it calls one function for each operation. Sums
-// are kept in double precision. Nothing here touches the page.
+// A decoder in the page: runs the programs that genlab/browser/decoder_program.py writes. All
+// memory is taken once, when a program is loaded; running it calls one function for each operation.
+// Sums are kept in double precision. Nothing here touches the page.
 
 /** @import { NumbersAt, Operation, Program } from "./wire" */
 
