@@ -7,7 +7,8 @@ import streamlit as st
 from genlab.data.base import DataMeta
 from genlab.ui.component import component
 
-HTML = """<div class="gl-draw">
+#: Hidden until the script is there: nothing that is drawn before is lost.
+HTML = """<div class="gl-draw" hidden>
 <canvas tabindex="0" role="img" aria-label="Canvas: draw with the pointer, or move with the arrow
  keys and put the pen down or up with the space bar"></canvas>
 <div class="row">

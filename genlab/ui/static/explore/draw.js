@@ -34,6 +34,7 @@ export function mount({ data, parentElement, setStateValue }) {
     canvases.set(parentElement, (drawing = new DrawingCanvas(parentElement, data)));
   }
   drawing.data = data;
+  find(parentElement, "div", ".gl-draw").hidden = false;
   drawing.report = (value) => setStateValue("drawing", value);
   return () => {};
 }
