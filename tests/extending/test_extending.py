@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import re
 import sys
 from collections.abc import Iterator
@@ -104,7 +105,7 @@ def test_the_guide_has_a_block_for_each_kind() -> None:
     assert all("register(" in code for code in BLOCKS.values())
 
 
-@pytest.mark.parametrize("name", ["kl_target", "hinge_norm", "my_matching_loss"])
+@pytest.mark.parametrize("name", ["kl_target", "ls_norm", "my_matching_loss"])
 def test_an_added_objective_meets_the_contract_with_every_model_it_is_offered_for(
     name: str,
 ) -> None:
@@ -127,11 +128,11 @@ def test_an_added_vae_objective_pulls_the_kl_to_its_target() -> None:
 
 
 def test_an_added_penalty_is_not_offered_for_a_batch_normalised_critic() -> None:
-    fitting = {name for name in MODELS if OBJECTIVES["hinge_norm"].fits(MODELS[name]) is None}
+    fitting = {name for name in MODELS if OBJECTIVES["ls_norm"].fits(MODELS[name]) is None}
     assert "gan" in fitting
-    spec = RunSpec.build(model="dcgan", data="mnist5k", objective="hinge_norm")
+    spec = RunSpec.build(model="dcgan", data="mnist5k", objective="ls_norm")
     assert spec.model_options.spectral
-    _, _, seen = train(60, model="gan", data="ring", objective="hinge_norm", norm_weight=10.0)
+    _, _, seen = train(60, model="gan", data="ring", objective="ls_norm", norm_weight=10.0)
     assert abs(seen[-1]["norm_real"] - 1.0) < 0.5
 
 
@@ -142,11 +143,10 @@ def test_an_added_divergence_is_exact_and_its_bound_is_tight() -> None:
     torch.testing.assert_close(row.conjugate(t), u * t - row.f(u), rtol=1e-9, atol=1e-9)
     p, q = gaussian(0.0, 1.0), gaussian(0.7, 1.3)
     value = divergence_1d(row, p, q).value
-    assert bound_1d(row, p, q, lambda x: row.critic(p.log_prob(x) - q.log_prob(x))).value == (
-        pytest.approx(value, abs=1e-6)
-    )
+    best = bound_1d(row, lambda x: row.score(p(x) - q(x)), p, q, score=True)
+    assert best.value == pytest.approx(value, abs=1e-5)
     _, _, seen = train(20, model="gan", data="mixture", objective="fgan", divergence="triangular")
-    assert all(all(map(torch.tensor(0.0).new_tensor, row.values())) or True for row in seen)
+    assert all(math.isfinite(value) for step in seen for value in step.values())
 
 
 class TestHeart(DataContract):
