@@ -15,7 +15,7 @@ from pathlib import Path
 from genlab.core.errors import StoreError
 
 #: The folder of the package ``genlab``.
-PACKAGE = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parents[1]
 _APP = PACKAGE / "_app"
 #: The folder that holds ``app.py``, ``pages/`` and the shipped models: the checkout, or the copy
 #: that a wheel puts inside the package.
