@@ -1,4 +1,4 @@
-"""The command line: ``python -m genlab train --model vae --data digits``.
+"""The command line: ``genlab train --model vae --data digits``, or ``python -m genlab train ...``.
 
 Answers are JSON, one object a line, on standard output; what is for people goes to standard
 error. Exit status: 0 done, 1 the run ended badly, 2 a wrong request (nothing was done).
@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import genlab
 from genlab.core.errors import GenlabError, SpecError
 
 if TYPE_CHECKING:
@@ -149,6 +150,7 @@ def add_run_options(
 def build() -> Parser:
     """The whole command line, but for the options of a run."""
     parser = Parser(prog="genlab", description="Train and look at small generative models.")
+    parser.add_argument("--version", action="version", version=f"genlab {genlab.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
 
     def add(name: str, text: str, *, run: bool = True) -> Parser:
@@ -219,6 +221,14 @@ def build() -> Parser:
     delete = add("delete", "delete a run and its files for good")
     delete.add_argument("--yes", action="store_true", help="really")
     _data_commands(add("data", "your own data: add FILE, list, delete SET", run=False))
+    serve = add("serve", "serve the pages to a browser on this machine", run=False)
+    serve.add_argument("--port", type=int, default=8501, help="the port (1 to 65535)")
+    serve.add_argument(
+        "--address",
+        default="127.0.0.1",
+        help="the address to listen on; 0.0.0.0 lets everyone who reaches this machine start, "
+        "stop and delete runs",
+    )
     worker = add("worker", "work on the queue of this host", run=False)
     worker.add_argument(
         "--idle-exit", type=float, metavar="S", help="end after so many seconds without work"
@@ -301,7 +311,7 @@ def _list(arguments: argparse.Namespace) -> int:
     from genlab.runs.catalog import summary
 
     status = {arguments.status} if arguments.status else None
-    for row in runs.store().runs(status=status, limit=arguments.limit):
+    for row in runs.store_to_read().runs(status=status, limit=arguments.limit):
         say(summary(row))
     return 0
 
@@ -331,7 +341,7 @@ def _show(arguments: argparse.Namespace) -> int:
 def _resume(arguments: argparse.Namespace) -> int:
     from genlab import runs
 
-    row = runs.store().get(arguments.run)
+    row = runs.store_to_read().get(arguments.run)
     if arguments.background or row.status == "paused":
         runs.resume(arguments.run)
         return _tell(runs.open_run(arguments.run, paths=True))
@@ -468,7 +478,7 @@ def _delete(arguments: argparse.Namespace) -> int:
     from genlab import runs
 
     if not arguments.yes:
-        row = runs.store().get(arguments.run)
+        row = runs.store_to_read().get(arguments.run)
         raise SpecError(
             "yes", False, f"deleting {row.id} ({row.status}) is for good; add --yes to do it"
         )
@@ -521,6 +531,19 @@ def _data(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _serve(arguments: argparse.Namespace) -> int:
+    if not 1 <= arguments.port <= 65_535:
+        raise SpecError("port", arguments.port, "allowed: a whole number from 1 to 65535")
+    from genlab.core.folders import ROOT
+
+    words = (
+        *(sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")),
+        *("--server.port", str(arguments.port), "--server.address", arguments.address),
+    )
+    # The server takes the place of this process: a signal to the one is a signal to the other.
+    os.execv(words[0], words)
+
+
 def _worker(arguments: argparse.Namespace) -> int:
     from genlab.runs import supervisor
 
@@ -542,6 +565,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "report": _report,
     "delete": _delete,
     "data": _data,
+    "serve": _serve,
     "worker": _worker,
 }
 
@@ -582,3 +606,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"genlab: {error}", file=sys.stderr)
         return 2
+
+
+def script() -> int:
+    """The program ``genlab``: as ``python -m genlab``, also in where modules are looked for.
+
+    Plugins (``GENLAB_PLUGINS``) may so lie in the current folder.
+    """
+    sys.path.insert(0, os.getcwd())
+    return main()

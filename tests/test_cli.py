@@ -432,3 +432,34 @@ def test_own_data_are_added_trained_on_listed_and_deleted(capsys, tmp_path) -> N
         code, out, error = call(capsys, *words)
         assert (code, out) == (2, [])
         assert said in error
+
+
+def test_serve_runs_the_pages_of_the_package_on_the_port_that_was_asked_for(monkeypatch):
+    called = []
+    monkeypatch.setattr(os, "execv", lambda program, words: called.append((program, words)))
+    cli.main(["serve", "--port", "9001", "--address", "0.0.0.0"])
+    program, words = called[0]
+    assert program == sys.executable
+    assert words[1:5] == ("-m", "streamlit", "run", str(ROOT / "app.py"))
+    assert words[5:] == ("--server.port", "9001", "--server.address", "0.0.0.0")
+
+
+@pytest.mark.parametrize("port", ["0", "70000"])
+def test_a_port_that_is_none_is_refused(port, capsys, monkeypatch):
+    monkeypatch.setattr(os, "execv", None)
+    assert cli.main(["serve", "--port", port]) == 2
+    assert "65535" in capsys.readouterr().err
+
+
+def test_nothing_is_created_where_there_is_nothing_to_read(tmp_path, capsys):
+    from genlab import runs
+
+    runs.configure(f"sqlite:///{tmp_path / 'deep' / 'genlab.db'}", tmp_path / "deep" / "files")
+    try:
+        assert cli.main(["list"]) == 0
+        assert cli.main(["stop", "nope"]) == 2
+        assert cli.main(["show", "nope"]) == 2
+        assert "no run 'nope'" in capsys.readouterr().err
+    finally:
+        runs.configure()
+    assert list(tmp_path.iterdir()) == []

@@ -14,13 +14,27 @@ from pathlib import Path
 
 from genlab.core.errors import StoreError
 
+#: The folder of the package ``genlab``.
+PACKAGE = Path(__file__).resolve().parents[1]
+_APP = PACKAGE / "_app"
+#: The folder that holds ``app.py``, ``pages/`` and the shipped models: the checkout, or the copy
+#: that a wheel puts inside the package.
+ROOT = _APP if _APP.is_dir() else PACKAGE.parent
+
 _chosen: list[str] = []
 
 
+def is_checkout() -> bool:
+    """Whether the package lies in a checkout of the project and was not installed."""
+    return PACKAGE.parent == ROOT and (ROOT / "checkpoints").is_dir()
+
+
 def home() -> Path:
-    """Where ``checkpoints/`` lies: the project's folder, or the current one if installed."""
-    project = Path(__file__).resolve().parents[2]
-    return project if (project / "checkpoints").is_dir() else Path.cwd()
+    """The folder in which ``checkpoints/`` lies: the checkout, or the current folder if installed.
+
+    It is not created here: only a command that stores something creates it.
+    """
+    return ROOT if is_checkout() else Path.cwd()
 
 
 def default_url() -> str:

@@ -228,7 +228,7 @@ def is_permanent_id(view: RunView) -> bool:
     if view.id.startswith(SHIPPED):
         return True
     try:
-        return runs.store().get(view.id).id == view.id
+        return runs.store_to_read().get(view.id).id == view.id
     except RunNotFound:
         return False
 

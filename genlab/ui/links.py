@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
 import streamlit as st
 
-ROOT = Path(__file__).resolve().parents[2]
+from genlab.core.folders import ROOT
 
 
 def page(name: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import streamlit as st
 
+from genlab.core.folders import ROOT
 from genlab.ui.messages import guard
 
 #: Less empty space above the page than Streamlit leaves; a narrow screen keeps its width.
@@ -23,7 +24,6 @@ STYLE = """<style>
 @media (max-width: 640px) { .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; } }
 </style>"""
 LOG = logging.getLogger("genlab.ui")
-ROOT = Path(__file__).resolve().parents[2]
 ICON = Path(__file__).with_name("icon.svg")
 SCRIPT = Path(__file__).with_name("script.py")
 PAGES: tuple[tuple[str, str, str], ...] = (
