@@ -329,7 +329,7 @@ def _sample(arguments: argparse.Namespace) -> int:
 
     from genlab.core.random import scope
     from genlab.models.labels import held_at_class
-    from genlab.runs.files import png, sheet
+    from genlab.panels.encoding import png, sheet
 
     model = held_at_class(view.model(arguments.step), arguments.label)
 

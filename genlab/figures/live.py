@@ -311,19 +311,3 @@ def _between(xs: Sequence[float], ys: Sequence[float], x: float) -> float:
         return float(ys[0 if i == 0 else -1])
     a, b = xs[i - 1], xs[i]
     return ys[i - 1] + (ys[i] - ys[i - 1]) * (x - a) / ((b - a) or 1.0)
-
-
-def clouds(picture: Mapping[str, Any]) -> dict[int, list[list[float]]]:
-    """The points of a picture of form ``points`` by their label, each (x, y).
-
-    Example:
-        >>> clouds({"form": "points", "x": [[1.0, 2.0], [3.0, 4.0]], "label": [1, 0]})
-        {0: [[3.0, 4.0]], 1: [[1.0, 2.0]]}
-    """
-    rows = picture.get("x") or []
-    label = picture.get("label") or [0] * len(rows)
-    found: dict[int, list[list[float]]] = {k: [] for k in sorted(set(label))}
-    for point, kind in zip(rows, label, strict=True):
-        if None not in point:
-            found[kind].append(point)
-    return found

@@ -22,8 +22,9 @@ from genlab.core.random import scope
 from genlab.core.tables import JOBS
 from genlab.data.base import Progress
 from genlab.figures import live as figures
-from genlab.figures.style import COLOURS
-from genlab.figures.svg import DASHES, Trace
+from genlab.figures.svg import Trace
+from genlab.panels.axes import DASHES
+from genlab.panels.colours import COLOURS
 from genlab.report import run_labels
 from genlab.report.tables import ASKED, SEED, merge_results
 from genlab.report.time_cursor import Moment, run_clock, snapshot

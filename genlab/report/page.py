@@ -6,16 +6,14 @@ scripts and anything that is not in the file.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
 from genlab.compare.side_by_side import TITLES
-from genlab.core.measure import Picture
 from genlab.figures import svg
-from genlab.figures.data import sheet
 from genlab.figures.live import finite_or_none
+from genlab.panels import form_of
 from genlab.report.collect import Curves, Report, Side
 from genlab.report.tables import (
     CAUTION,
@@ -29,11 +27,8 @@ from genlab.report.tables import (
     step_mismatch_note,
     table,
 )
-from genlab.runs.files import png, to_plain
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-#: Height of an example in a sheet, in pixels.
-HEIGHT = 34
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c1c1c; --soft: #5c5c5c; --back: #fff; --card: #f5f5f5;
   --faint: #d5d5d5; --mark: #fff0c9; }
@@ -183,23 +178,9 @@ def _pictures(sides: Sequence[Side]) -> str:
                 )
             else:
                 note = f"<figcaption>{escape(picture.note)}</figcaption>"
-                figures.append(f"<figure>{head}{render_picture(picture)}{note}</figure>")
+                figures.append(f"<figure>{head}{form_of(picture).html(picture)}{note}</figure>")
         blocks.append(f'<h3>{escape(title)}</h3><div class="runs">{"".join(figures)}</div>')
     return "".join(blocks)
-
-
-def render_picture(picture: Picture) -> str:
-    """A picture as an image in the file, or as SVG with its legend."""
-    if picture.form == "images":
-        x = picture.payload["x"]
-        pixels = sheet(x, int(picture.payload["columns"]), height=HEIGHT)
-        data = base64.b64encode(png(pixels)).decode()
-        words = escape(f"{picture.title}: {len(x)} images", quote=True)
-        size = f'width="{pixels.shape[1]}" height="{pixels.shape[0]}"'
-        return f'<img alt="{words}" {size} src="data:image/png;base64,{data}">'
-    about: Mapping[str, Any] = {"title": picture.title, **to_plain(picture.payload)}
-    draw = svg.histogram if picture.form == "histogram" else svg.points
-    return draw(about)
 
 
 def _keys(rows: Iterable[tuple[str, str, str]]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import plotly.graph_objects as go
@@ -15,7 +15,10 @@ from genlab.core.measure import Picture
 from genlab.core.run_spec import Combination
 from genlab.core.tables import DATASETS
 from genlab.data import DataMeta
-from genlab.figures.data import PointsInfo, points_figure, points_info, sheet
+from genlab.figures.data import PointsInfo, points_figure, points_info
+from genlab.panels import check_picture
+from genlab.panels.colours import GREY
+from genlab.panels.encoding import contact_sheet
 from genlab.ui.messages import escape_markdown, plain_sentence
 
 # No mode bar over a small picture, and no logo anywhere.
@@ -39,17 +42,32 @@ def plot(figure: go.Figure, *, key: str, alt: str | None = None) -> None:
 
 def image(x: ArrayLike, *, columns: int = 0, height: int = 0, caption: str | None = None) -> None:
     """Images in rows, each about so high, with crisp pixels."""
-    page = sheet(x, columns, height=height)
+    page = contact_sheet(x, columns, height=height)
     st.image(page, caption=caption, width=page.shape[1], output_format="PNG")
 
 
-def draw(picture: Picture, *, key: str, height: int = 40) -> None:
-    """A picture of a dataset, with what it is."""
-    payload = picture.payload
-    if picture.form == "images":
-        image(payload["x"], columns=int(payload.get("columns") or 0), height=height)
+def show(picture: Picture, *, height: int = 40) -> None:
+    """Draw a picture as its form draws it, in ink that both themes show.
+
+    Args:
+        picture: of any form of the table.
+        height: the height of one image, in pixels.
+    """
+    form = check_picture(picture)
+    pixels = form.pixels(picture, height)
+    if pixels is None:
+        st.image(form.svg(picture, ink=GREY))
     else:
-        plot(points_figure(cloud(payload)), key=key)
+        st.image(pixels, width=pixels.shape[1], output_format="PNG")
+
+
+def draw(picture: Picture, *, key: str, height: int = 40) -> None:
+    """Draw the preview of a dataset and its note; points can be zoomed."""
+    interactive = INTERACTIVE.get(check_picture(picture).name)
+    if interactive is None:
+        show(picture, height=height)
+    else:
+        plot(interactive(picture.payload), key=key)
     if picture.note:
         st.caption(escape_markdown(picture.note))
 
@@ -64,6 +82,12 @@ def cloud(payload: Mapping[str, Any], **more: Any) -> PointsInfo:
         columns=payload.get("columns") or (),
         **more,
     )
+
+
+#: Forms whose previews are figures that can be zoomed, and what makes the figure of a payload.
+INTERACTIVE: Mapping[str, Callable[[Mapping[str, Any]], go.Figure]] = {
+    "points": lambda payload: points_figure(cloud(payload)),
+}
 
 
 def form_preview(combination: Combination, values: Mapping[str, Any]) -> None:

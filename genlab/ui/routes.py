@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import gzip
 import hashlib
-import io
 import json
 import logging
 import math
@@ -25,6 +24,8 @@ from starlette.routing import BaseRoute, Route
 from genlab import runs
 from genlab.core.errors import GenlabError, RunNotFound, SnapshotError
 from genlab.figures import live as figures
+from genlab.panels import form_of
+from genlab.panels.thumbnail import empty_thumbnail
 from genlab.report.time_cursor import run_clock
 from genlab.runs.store import ACTIVE, Record, RunRow
 
@@ -214,84 +215,14 @@ def thumbnail(request: Request) -> Response:
 
 @functools.lru_cache(maxsize=256)
 def _thumb(run: str, step: int) -> bytes:
-    """Up to 4 x 4 images of the sheet, or the points, in 160 x 160 pixels."""
-    from PIL import Image
-
-    view = runs.open_run(run)
-    about = view.frame("samples", step)
-    if about["form"] == "points":
-        return _points_thumb(about)
-    if about["form"] == "histogram":
-        return _histogram_thumb(about)
-    sheet = Image.open(io.BytesIO(view.frame_file("samples", step, "png"))).convert("RGB")
-    columns = max(1, int(about.get("columns") or 1))
-    rows = max(1, math.ceil(int(about.get("n") or 1) / columns))
-    k = min(4, columns, rows)
-    width, height = sheet.width // columns, sheet.height // rows
-    picture = Image.new("RGB", (160, 160), (128, 128, 128))
-    cell = (160 - (k - 1)) // k
-    filter_ = Image.Resampling.NEAREST if width < cell else Image.Resampling.BOX
-    for row in range(k):
-        for column in range(k):
-            box = (column * width, row * height, (column + 1) * width, (row + 1) * height)
-            one = sheet.crop(box).resize((cell, cell), filter_)
-            picture.paste(one, (column * (cell + 1), row * (cell + 1)))
-    return _png(picture)
-
-
-def _points_thumb(about: Mapping[str, Any]) -> bytes:
-    """Points in their box; of two kinds (data and generated) the first stays in the background."""
-    from PIL import Image, ImageDraw
-
-    clouds = figures.clouds(about)
-    picture = Image.new("RGB", (160, 160), (247, 247, 247))
-    draw = ImageDraw.Draw(picture)
-    every = about.get("box") or [p for cloud in clouds.values() for p in cloud]
-    if every:
-        low = [min(p[i] for p in every) for i in (0, 1)]
-        span = max(max(p[i] for p in every) - low[i] for i in (0, 1)) or 1.0
-        for colour, cloud in zip(((185, 185, 185), (0, 114, 178)), clouds.values(), strict=False):
-            for x, y in cloud[:600]:
-                u, v = 8 + 144 * (x - low[0]) / span, 152 - 144 * (y - low[1]) / span
-                draw.ellipse((u - 1, v - 1, u + 1, v + 1), fill=colour)
-    return _png(picture)
-
-
-def _histogram_thumb(about: Mapping[str, Any]) -> bytes:
-    """The shares of each kind as columns, the data in grey behind."""
-    from PIL import Image, ImageDraw
-
-    picture = Image.new("RGB", (160, 160), (247, 247, 247))
-    draw = ImageDraw.Draw(picture)
-    rows = list(about["counts"].values())[:2]
-    top = max((max(row) for row in rows), default=0) or 1
-    for row, colour in zip(rows, ((185, 185, 185), (0, 114, 178)), strict=False):
-        wide = 144 / len(row)
-        for i, count in enumerate(row):
-            draw.line(
-                (
-                    8 + i * wide,
-                    152 - 140 * count / top,
-                    8 + (i + 1) * wide,
-                    152 - 140 * count / top,
-                ),
-                fill=colour,
-                width=3,
-            )
-    return _png(picture)
+    """The samples of a step as a thumbnail of their form."""
+    picture = runs.open_run(run).files.picture("samples", step)
+    return form_of(picture).thumbnail(picture)
 
 
 @functools.cache
 def _empty_thumb() -> bytes:
-    from PIL import Image
-
-    return _png(Image.new("RGB", (160, 160), (236, 236, 236)))
-
-
-def _png(picture: Any) -> bytes:
-    out = io.BytesIO()
-    picture.save(out, format="PNG", optimize=True)
-    return out.getvalue()
+    return empty_thumbnail()
 
 
 @functools.cache

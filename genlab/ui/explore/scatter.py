@@ -19,7 +19,7 @@ from genlab import latent, runs
 from genlab.latent.codes import examples
 from genlab.latent.points import codes_from
 from genlab.models.labels import held_at_class
-from genlab.runs.files import png, sheet
+from genlab.panels.encoding import png, sheet
 from genlab.ui.component import component
 from genlab.ui.routes import FOREVER, cached_response, error_response, guard_route
 

@@ -11,12 +11,9 @@ from genlab import runs
 from genlab.compare.side_by_side import TITLES, Beside, build_side_by_side, needs_inversion
 from genlab.core.measure import Picture
 from genlab.core.tables import MODELS
-from genlab.figures import svg
-from genlab.figures.style import GREY
 from genlab.report import run_labels
 from genlab.report.tables import shared_settings, step_mismatch_note
 from genlab.report.time_cursor import Moment, snapshot
-from genlab.runs.files import to_plain as plain_values
 from genlab.runs.store import ACTIVE, RunRow
 from genlab.ui import pictures
 from genlab.ui.live.pending_jobs import failed, submit_job, waiting
@@ -125,12 +122,6 @@ def side_by_side(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
 
 
 def _draw(picture: Picture, height: int) -> None:
-    """Images as a sheet; points and counts as an SVG in ink that both themes show."""
-    payload = picture.payload
-    if picture.form == "images":
-        pictures.image(payload["x"], columns=int(payload["columns"]), height=height)
-    else:
-        about = {"title": picture.title, **plain_values(payload)}
-        draw = svg.histogram if picture.form == "histogram" else svg.points
-        st.image(draw(about, ink=GREY))
+    """A picture as its form draws it, and its note."""
+    pictures.show(picture, height=height)
     st.caption(escape_markdown(picture.note))

@@ -3,14 +3,13 @@
 // to be seen (slow motion, somebody has just pressed something) it asks more often.
 
 import { between, Chart, DASHES, floorIndex, make } from "./chart.js";
-import { Cell } from "./pictures.js";
+import { Cell, FORMS } from "./pictures.js";
 
 const EVERY = 1000, SLOWEST = 15000, PALETTE = 10;
 // Slow motion: up to so many steps a second each is followed. After a touch: how often, and for how long.
 const SLOW_MOTION = 6, FOLLOW = 250, EAGER = 120, AFTER_TOUCH = 3000;
 // The first things to look at, in this order; the charts of numbers come between them.
 const FIRST = ["gap", "line", "samples"], SECOND = ["reconstructions", "ledger", "calibration", "confidence"];
-const WIDE = new Set(["gap", "ledger", "line"]);
 const EMPTY = {
   queued: "This run waits in the queue; it starts as soon as a worker is free.",
   running: "Waiting for the first numbers of this run…",
@@ -410,7 +409,7 @@ class View {
   }
 
   // Pictures of several runs stand side by side; what one run alone has, is as wide as a chart.
-  widen(panel) { panel.card.classList.toggle("gl-wide", panel.cells.size > 1 || WIDE.has(panel.form)); }
+  widen(panel) { panel.card.classList.toggle("gl-wide", panel.cells.size > 1 || FORMS[panel.form]?.wide); }
 
   scrub(step) {
     this.step = step;

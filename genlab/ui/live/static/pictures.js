@@ -1,11 +1,14 @@
-// The pictures of one panel of one run: an image sheet, points, a histogram, bars, a field, or what the game
-// of two players has besides. A cell shows one step at a time; the next picture is loaded before it takes
-// the place of the last one.
+// The pictures of one panel of one run, each drawn as its form says (see FORMS). A cell shows one step at a
+// time; the next picture is loaded before it takes the place of the last one.
 
-import { make, short } from "./chart.js";
+import { make } from "./chart.js";
 import { Calibration, Gap, Ledger } from "./game.js";
 import { Line } from "./line.js";
-import { Paper, pixels, scale } from "./paper.js";
+import { Paper } from "./paper.js";
+
+class UnknownForm extends Error {
+  constructor(form) { super(`This page cannot draw pictures of the form "${form}". Reload the page; if that does not help, the form has no row in pictures.js.`); }
+}
 
 const KEPT = 60;
 const cache = new Map();
@@ -58,45 +61,25 @@ export class Cell {
     const step = this.wanted;
     try {
       const about = await fetchFrame(this.address(step, "json"));
-      if (about.form === "images") await this.image(about, step);
-      else this.draw(about);
+      await this.draw(about, step);
       this.about = about;
       this.shown = step;
       this.figure.dataset.step = step;
       this.at.textContent = `step ${step.toLocaleString("en")}`;
       this.wait.hidden = true;
       this.told(about);
-    } catch {
+    } catch (error) {
       // The picture was thinned out, or the connection is down: the last one stays, and the next wish is tried.
       if (this.wanted === step) this.wanted = null;
-      if (this.shown === null) this.wait.textContent = "no picture of this step";
+      if (error instanceof UnknownForm) this.wait.textContent = error.message;
+      else if (this.shown === null) this.wait.textContent = "no picture of this step";
     } finally {
       this.busy = false;
     }
     if (this.wanted !== null && this.wanted !== step) this.refresh();
   }
 
-  async image(about, step) {
-    const next = new Image();
-    next.src = this.address(step, "png");
-    await next.decode();
-    if (!this.img) {
-      const sheet = make("div", { class: "gl-sheet" }, this.figure);
-      this.img = make("img", {}, sheet);
-      const [, height, width] = about.shape ?? [1, 1, 1];
-      const rows = Math.ceil(about.n / about.columns);
-      this.img.width = about.columns * width;
-      this.img.height = rows * height;
-      make("div", {}, sheet).style.backgroundSize = `${100 / about.columns}% ${100 / rows}%`;
-      // Places of the last row that hold no picture look like the card, not like black pictures.
-      const rest = rows * about.columns - about.n;
-      if (rest) Object.assign(make("div", { class: "gl-blank" }, sheet).style, { left: `${100 - (100 * rest) / about.columns}%`, top: `${100 - 100 / rows}%` });
-    }
-    this.img.alt = `${about.title ?? this.panel}, ${about.n} images, step ${step}`;
-    this.img.src = next.src;
-  }
-
-  redraw() { if (this.about && this.about.form !== "images") this.draw(this.about); }
+  redraw() { if (this.about && !FORMS[this.about.form]?.fixed) this.draw(this.about, this.shown); }
 
   get dark() { return !!this.figure.closest(".gl")?.classList.contains("gl-dark"); }
 
@@ -106,7 +89,7 @@ export class Cell {
       this.canvas = make("canvas", { role: "img" }, this.figure);
       this.keys = make("div", { class: "gl-keys" }, this.figure);
       this.size = new ResizeObserver(() => {
-        if (this.about && this.canvas.clientWidth !== this.drawn) this.draw(this.about);
+        if (this.about && this.canvas.clientWidth !== this.drawn) this.redraw();
       });
       this.size.observe(this.canvas);
     }
@@ -120,18 +103,22 @@ export class Cell {
     return new Paper(pen, width, tall, getComputedStyle(this.figure).color);
   }
 
-  draw(about) {
-    const Own = { gap: Gap, ledger: Ledger, calibration: Calibration, line: Line }[about.form];
-    if (Own) {
-      this.own ??= new Own(this);
+  // Draw a picture as its form says; one of an unknown form says so and is not drawn as another.
+  async draw(about, step) {
+    const form = FORMS[about.form];
+    if (!form) throw new UnknownForm(about.form);
+    if (form.Own) {
+      this.own ??= new form.Own(this);
       this.own.draw(about);
       return;
     }
-    const square = about.form === "points" || about.form === "field";
-    const paper = this.paper((width) => (square ? Math.min(width, 380) : Math.min(0.75 * width, 300)));
+    if (form.fixed) {
+      await form.draw(this, about, step);
+      return;
+    }
+    const paper = this.paper((width) => (form.square ? Math.min(width, 380) : Math.min(0.75 * width, 300)));
     this.canvas.setAttribute("aria-label", `${about.title ?? this.panel}. ${about.note ?? ""}`);
-    const draw = { points: drawPoints, histogram: drawHistogram, bars: drawBars, field: drawField }[about.form];
-    this.key(draw ? draw(paper, about, this.colours(), this) : []);
+    this.key(form.draw(paper, about, this.colours(), this));
   }
 
   colours() {
@@ -150,8 +137,29 @@ export class Cell {
   }
 }
 
+// A sheet of images: {n, columns, shape: [C, H, W]} with its PNG beside it.
+export async function drawImages(cell, about, step) {
+  const next = new Image();
+  next.src = cell.address(step, "png");
+  await next.decode();
+  if (!cell.img) {
+    const sheet = make("div", { class: "gl-sheet" }, cell.figure);
+    cell.img = make("img", {}, sheet);
+    const [, height, width] = about.shape ?? [1, 1, 1];
+    const rows = Math.ceil(about.n / about.columns);
+    cell.img.width = about.columns * width;
+    cell.img.height = rows * height;
+    make("div", {}, sheet).style.backgroundSize = `${100 / about.columns}% ${100 / rows}%`;
+    // Places of the last row that hold no picture look like the card, not like black pictures.
+    const rest = rows * about.columns - about.n;
+    if (rest) Object.assign(make("div", { class: "gl-blank" }, sheet).style, { left: `${100 - (100 * rest) / about.columns}%`, top: `${100 - 100 / rows}%` });
+  }
+  cell.img.alt = `${about.title ?? cell.panel}, ${about.n} images, step ${step}`;
+  cell.img.src = next.src;
+}
+
 // {x: [[x, y]], label: [class], classes, box, axes}; the data themselves, where shown, stay in the background.
-function drawPoints(paper, about, colours, cell) {
+export function drawPoints(paper, about, colours, cell) {
   const points = about.x ?? [], label = about.label ?? points.map(() => 0), names = about.classes ?? [];
   let span = about.box ? [about.box[0][0], about.box[1][0], about.box[0][1], about.box[1][1]] : cell.spans;
   if (!about.box) {
@@ -190,7 +198,7 @@ function drawPoints(paper, about, colours, cell) {
 }
 
 // {edges: [n + 1], counts: {name: [n]}, x_title}: each kind as its share, so that they can be compared.
-function drawHistogram(paper, about, colours) {
+export function drawHistogram(paper, about, colours) {
   const edges = about.edges;
   const rows = Object.entries(about.counts).map(([name, counts]) => {
     const total = counts.reduce((a, b) => a + b, 0) || 1;
@@ -219,7 +227,7 @@ function drawHistogram(paper, about, colours) {
 }
 
 // {x: [names], y: [values], x_title, y_title}
-function drawBars(paper, about, colours) {
+export function drawBars(paper, about, colours) {
   const names = about.x ?? [], known = about.y.filter((v) => v !== null);
   paper.span([-0.5, Math.max(1, names.length) - 0.5], [Math.min(0, ...known), 1.08 * Math.max(1e-12, ...known)]);
   paper.axes({ xticks: false });
@@ -239,15 +247,16 @@ function drawBars(paper, about, colours) {
   return [];
 }
 
-// {x: [n], y: [m], z: [m][n], low, high}
-function drawField(paper, about, colours, cell) {
-  const { x: xs, y: ys, z } = about;
-  paper.span([xs[0], xs[xs.length - 1]], [ys[0], ys[ys.length - 1]], true);
-  const known = z.flat().filter((v) => v !== null);
-  const low = about.low ?? Math.min(...known), high = about.high ?? Math.max(...known);
-  const colour = scale("diverging", cell.dark);
-  const small = pixels(z.flat().map((v) => (v === null ? null : (v - low) / (high - low || 1))), xs.length, colour);
-  paper.pen.drawImage(small, paper.px(xs[0]), paper.py(ys[ys.length - 1]), paper.px(xs[xs.length - 1]) - paper.px(xs[0]), paper.py(ys[0]) - paper.py(ys[ys.length - 1]));
-  paper.axes();
-  return [low, (low + high) / 2, high].map((v, i) => [short(v), `rgb(${colour(i / 2)})`]);
-}
+// How each form is drawn. The names and functions are those of the table PANELS in genlab/panels.
+// fixed: does not depend on the size of the page; square: both axes have one scale; Own: a class that is
+// made once for a cell and draws every step.
+export const FORMS = {
+  images: { draw: drawImages, fixed: true },
+  points: { draw: drawPoints, square: true },
+  histogram: { draw: drawHistogram },
+  bars: { draw: drawBars },
+  gap: { Own: Gap, wide: true },
+  ledger: { Own: Ledger, wide: true },
+  calibration: { Own: Calibration },
+  line: { Own: Line, wide: true },
+};
