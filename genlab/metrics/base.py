@@ -153,6 +153,7 @@ def ratio_estimate(series: Series, above: Tensor, below: Tensor) -> Estimate:
         above, below: a and b, (n,) each.
 
     Example:
+        >>> import torch
         >>> s = Series("a", "a", "g", "nats", "Monte Carlo")
         >>> ratio_estimate(s, torch.tensor([1.0, 2.0]), torch.tensor([2.0, 4.0])).high
         0.5

@@ -176,7 +176,7 @@ def test_the_id_is_of_the_content_and_the_same_on_every_machine(place: Path) -> 
     moved[7, 2] += 1e-9
     assert user_sets.describe(dataclasses.replace(found, x=moved), made.name).id != made.id
     code = (
-        "from genlab.data import own; from genlab.data.readers import read; import sys;"
+        "from genlab.data import user_sets as own; from genlab.data.readers import read; import sys;"
         "print(own.describe(read(sys.stdin.buffer.read()), 'My Flowers').id)"
     )
     done = subprocess.run(
@@ -276,7 +276,7 @@ def test_damaged_files_are_seen(iris: user_sets.Description, place: Path) -> Non
 
 def test_workers_on_the_same_files_read_the_set(iris: user_sets.Description, place: Path) -> None:
     code = (
-        "from genlab import data; from genlab.core.options import RunSpec;"
+        "from genlab import data; from genlab.core.run_spec import RunSpec;"
         "d = data.load(RunSpec.build(data='own', set='iris', model='vae'));"
         "print(d.train.x.double().sum().item(), d.meta.axes[0])"
     )
