@@ -216,8 +216,6 @@ def _done(
     kind: str, model: Any, view: RunView, values: Mapping[str, Any], progress: Progress
 ) -> dict[str, Any]:
     """A job done here and now, as a worker does it."""
-    from genlab.metrics import c2st, job  # noqa: F401 - both fill the table of jobs
-
     ready = {**values, "spec": view.spec.flat()}
     with torch.no_grad(), scope(int(values["seed"]), "job", kind):
         found: dict[str, Any] = JOBS[kind](model, view.data(), ready, progress)

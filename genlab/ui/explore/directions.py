@@ -21,7 +21,7 @@ from genlab.latent.points import latent_of, point
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
 from genlab.ui import pictures
 from genlab.ui.explore.bookmarks import Offer, forget_form, list_bookmarks, save_form
-from genlab.ui.explore.jobs import result_of
+from genlab.ui.explore.jobs import wait_for_explore_result
 from genlab.ui.explore.scene import Scene, among_data, choice, remember, remembered_value
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.explore.travel import base_of
@@ -70,7 +70,7 @@ class Directions(Tool):
         )
         remember(probe=probe)
         values = job_values(scene, str(probe))
-        found = result_of("directions", values, what="The table of directions")
+        found = wait_for_explore_result("directions", values, what="The table of directions")
         if found is not None:
             parts[part](scene, found)
 
@@ -349,7 +349,7 @@ def gains(scene: Scene, found: Mapping[str, Any], one: Direction, row: int) -> N
     if row >= len(found["names"]):
         vector = [round(float(v), 6) for v in one.vector]
         values = {**job_values(scene, "logistic"), "vector": vector}
-        scored = result_of("directions", values, what="The score")
+        scored = wait_for_explore_result("directions", values, what="The score")
         if scored is None:
             return
         found, row = scored, 0

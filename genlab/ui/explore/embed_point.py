@@ -12,7 +12,7 @@ from genlab import latent
 from genlab.latent.codes import code_of
 from genlab.latent.projections import PROJECTIONS
 from genlab.models.base import HasDecoder
-from genlab.ui.explore.jobs import result_of
+from genlab.ui.explore.jobs import wait_for_explore_result
 from genlab.ui.explore.scene import Scene, given_z, remember, remembered_value
 from genlab.ui.messages import escape_markdown
 
@@ -98,7 +98,7 @@ def guest_part(scene: Scene) -> dict[str, Any] | None:
         "seed": scene.query.seed,
         "new": [[round(float(v), 6) for v in code]],
     }
-    found = result_of("place", values, what="Its place on the map")
+    found = wait_for_explore_result("place", values, what="Its place on the map")
     if found is None:
         return None
     at = [float(v) for v in np.asarray(found["xy"], dtype=float)[0]]

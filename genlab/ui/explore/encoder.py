@@ -50,7 +50,7 @@ def with_learned_encoder(scene: Scene) -> Scene:
     Where there is no such encoder, or the model has its own, the scene as it is.
     """
     key = learned_encoder_key(scene)
-    # A tool's jobs are asked of the model with this encoder too: see jobs.result_of.
+    # A tool's jobs are asked of the model with this encoder too: see jobs.wait_for_explore_result.
     st.session_state[IN_USE] = key
     if key is None:
         return scene

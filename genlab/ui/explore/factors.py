@@ -12,7 +12,7 @@ from genlab.data.base import DataMeta
 from genlab.figures.tables import heat_figure, lines_figure
 from genlab.models.base import GenerativeModel, HasEncoder
 from genlab.ui import pictures
-from genlab.ui.explore.jobs import result_of
+from genlab.ui.explore.jobs import wait_for_explore_result
 from genlab.ui.explore.scene import Scene
 from genlab.ui.explore.tools import TOOLS, Tool
 
@@ -55,7 +55,9 @@ class Factors(Tool):
             "seed": scene.query.seed,
             "n": EXAMPLES,
         }
-        found = result_of("disentangle", values, what="The measure of disentanglement")
+        found = wait_for_explore_result(
+            "disentangle", values, what="The measure of disentanglement"
+        )
         if found is None:
             return
         names = [name for name, _ in scene.data.meta.factors]

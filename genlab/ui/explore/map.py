@@ -23,12 +23,12 @@ from genlab.models.base import HasDecoder, HasEncoder
 from genlab.ui import pictures
 from genlab.ui.explore.bookmarks import Offer, forget_form, save_form
 from genlab.ui.explore.embed_point import guest_part
-from genlab.ui.explore.jobs import result_of
+from genlab.ui.explore.jobs import wait_for_explore_result
 from genlab.ui.explore.scatter import read_selection, scatter, sprites
 from genlab.ui.explore.scene import (
     Scene,
     among_data,
-    make_again,
+    compute_map_again,
     remember,
     remembered_value,
 )
@@ -86,7 +86,7 @@ def map_part(scene: Scene) -> None:
         if info.stopped and st.button(
             "Let it settle", key="explore.settle", icon=":material/refresh:"
         ):
-            make_again(scene)
+            compute_map_again(scene)
     if chosen:
         set_part(scene, chosen)
     if len(points) == 2:
@@ -111,7 +111,7 @@ def choose_colours(scene: Scene) -> dict[str, Any] | None:
     row = rows[by]
     if row.slow:
         wish = {name: scene.query.mapped[name] for name in ("run", "step", "n", "seed", "what")}
-        result = result_of("colour", wish | {"by": by}, what="The colouring")
+        result = wait_for_explore_result("colour", wish | {"by": by}, what="The colouring")
         if result is None:
             return None
         values = np.asarray(result["values"])

@@ -14,7 +14,7 @@ from genlab.figures.style import GREY
 from genlab.latent.movie import FRAMES, choose_steps
 from genlab.latent.projections import PROJECTIONS
 from genlab.models.base import GenerativeModel
-from genlab.ui.explore.jobs import result_of
+from genlab.ui.explore.jobs import wait_for_explore_result
 from genlab.ui.explore.scatter import scatter
 from genlab.ui.explore.scene import Scene, remember, remembered_value
 from genlab.ui.explore.tools import TOOLS, Tool
@@ -56,7 +56,7 @@ def movie_part(scene: Scene) -> None:
         if not st.button("Make the film", key="explore.movie", icon=":material/movie:"):
             return
         remember(movie=asked)
-    result = result_of("movie", values, what="The film")
+    result = wait_for_explore_result("movie", values, what="The film")
     if result is None:
         return
     label, generated = np.asarray(result["label"]), np.asarray(result["index"]) < 0

@@ -22,7 +22,7 @@ from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
 from genlab.ui.component import component
 from genlab.ui.explore.bookmarks import list_bookmarks
 from genlab.ui.explore.directions import direction_title, job_values
-from genlab.ui.explore.jobs import result_of
+from genlab.ui.explore.jobs import wait_for_explore_result
 from genlab.ui.explore.routes import addresses, program_of
 from genlab.ui.explore.scene import Scene, given_z, remember, remembered_value
 from genlab.ui.explore.tools import TOOLS, Tool
@@ -72,7 +72,9 @@ def directions(scene: Scene, attributes: bool) -> tuple[dict[str, Array], list[s
     rows = saved_directions(list_bookmarks(scene.query.run), size)
     found = found | {one.name: one.vector for one in rows}
     if attributes:
-        result = result_of("directions", job_values(scene, "logistic"), what="Attributes")
+        result = wait_for_explore_result(
+            "directions", job_values(scene, "logistic"), what="Attributes"
+        )
         if result is not None:
             found = {one.name: one.vector for one in directions_from(result)} | found
     axes = {f"z[{i}]": np.eye(1, size, i)[0] for i in range(size)}

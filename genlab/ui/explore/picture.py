@@ -26,7 +26,7 @@ from genlab.ui import pictures
 from genlab.ui.explore.draw import canvas
 from genlab.ui.explore.embed_point import place_button
 from genlab.ui.explore.encoder import encoder_request
-from genlab.ui.explore.jobs import result_of
+from genlab.ui.explore.jobs import wait_for_explore_result
 from genlab.ui.explore.scene import Scene, choice, remember, remembered_value
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import empty, escape_markdown, fragment, plain_sentence
@@ -230,12 +230,14 @@ def encode_picture(scene: Scene, model: Any, x: Tensor) -> tuple[Tensor, Tensor]
         "x": [round(float(v), 4) for v in x.flatten()],
     }
 
-    def so_far(shown: Mapping[str, Any]) -> None:
+    def show_partial(shown: Mapping[str, Any], message: str) -> None:  # noqa: ARG001
         if scene.image:
             page = np.stack([x.numpy(), shown["made"]])
             pictures.image(page, columns=2, height=140, caption="seen, best so far")
 
-    found = result_of("invert", values, what="The inversion", so_far=so_far)
+    found = wait_for_explore_result(
+        "invert", values, what="The inversion", show_partial=show_partial
+    )
     if found is None:
         return None
     best = int(found["best"])
@@ -347,7 +349,7 @@ def encoder_part(scene: Scene) -> None:
         ):
             return
         remember(encoder="1")
-    found = result_of("encoder", encoder_request(scene), what="The encoder")
+    found = wait_for_explore_result("encoder", encoder_request(scene), what="The encoder")
     if found is None:
         return
     n, both = int(found["n"]), learned.load_learned_encoder(found, scene.model)
@@ -394,7 +396,7 @@ def memory_part(scene: Scene) -> None:
         "space": where,
         "n": SAMPLES,
     }
-    found = result_of("memorised", values, what="The comparison with the training set")
+    found = wait_for_explore_result("memorised", values, what="The training-set comparison")
     if found is None:
         return
     one, two, three = st.columns(3)

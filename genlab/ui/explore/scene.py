@@ -25,14 +25,13 @@ from genlab.models.base import HasCritic, HasDecoder, HasEncoder, HasLabels
 from genlab.models.labels import held_at_class
 from genlab.ui import pictures, state
 from genlab.ui.cards import name
-from genlab.ui.explore.jobs import finished_result
 from genlab.ui.explore.scatter import scatter
-from genlab.ui.messages import escape_markdown, fragment
+from genlab.ui.jobs import finished_result, job_progress, retry_job, show_failures, submit_job
+from genlab.ui.messages import escape_markdown
 
 REFERENCE = re.compile(r"(shipped:)?[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 SIZES = (200, 500, 1000, 2000, 5000, 10_000)
 WHAT = {"data": "held-out data", "prior": "prior samples", "both": "both"}
-FAILED = "The map could not be made"
 
 
 @dataclass(frozen=True)
@@ -270,21 +269,14 @@ def given_z(size: int, word: str = "z") -> Tensor | None:
 
 def load_scene(view: Any, query: Query) -> Scene | None:
     """The map of a query: at once if it is there already, else None, with its progress shown."""
-    # A failed wish made again is tried again: only the button may do that.
-    slot = f"explore.job.{query.key}"
-    known = st.session_state.get(slot)
-    job = runs.job(known) if known else None
-    if job is None or job.status == "done":
-        job = runs.submit_job("project", query.mapped)
-        st.session_state[slot] = job.key
-    if job.status == "failed":
-        st.error(f"{FAILED}: {escape_markdown(job.message)}", icon=":material/error:")
-        if st.button("Try again", key="explore.again", icon=":material/replay:"):
-            del st.session_state[slot]
-            st.rerun()
-        return None
-    if job.status != "done":
-        fragment(run_every=0.4)(_waiting)(job.key, view.data().meta.classes)
+    classes = view.data().meta.classes
+    job = submit_job("project", query.mapped)
+    show_failures([job], "The map")
+
+    def show_partial(partial: Mapping[str, Any], message: str) -> None:
+        _scatter_so_far(partial, message, job.key, classes)
+
+    if job_progress([job], "The map", show_partial=show_partial) or job.status == "failed":
         return None
     result = finished_result(job)
     model = held_at_class(model_at(view.id, query.step, view.row.created), query.label)
@@ -292,25 +284,16 @@ def load_scene(view: Any, query: Query) -> Scene | None:
     return Scene(query, model, view.data(), codes, result, job.key)
 
 
-def make_again(load_scene: Scene) -> None:
-    """Forget the map, so that the next look has it made anew."""
-    runs.forget_result(load_scene.job)
-    st.session_state.pop(f"explore.job.{load_scene.query.key}", None)
+def compute_map_again(scene: Scene) -> None:
+    """Forget the map, so that the next rerun computes it again."""
+    runs.forget_result(scene.job)
+    retry_job(scene.job)
     st.rerun()
 
 
-def _waiting(key: str, classes: tuple[str, ...]) -> None:
-    job = runs.job(key)
-    if job is None or job.status in ("done", "failed"):
-        st.rerun()
-    done = job.progress if job else 0.0
-    text = (job.message if job else "") or "waits for a worker"
-    st.progress(min(1.0, done), text=f"The map is being made: {escape_markdown(text)}")
-    shown = runs.job_so_far(key)
-    if shown is None:
-        return
-    if st.button("Stop here", key="explore.stop", icon=":material/stop:"):
-        runs.stop_job(key)
+def _scatter_so_far(
+    shown: Mapping[str, Any], message: str, key: str, classes: tuple[str, ...]
+) -> None:
     generated = shown["index"] < 0
     scatter(
         {
@@ -319,14 +302,14 @@ def _waiting(key: str, classes: tuple[str, ...]) -> None:
             **by_class(shown["label"], classes, generated),
             **generated_field(generated),
             "grey": GREY,
-            "words": f"The map so far: {text}",
+            "words": f"The map so far: {message}",
         },
         key="explore.live",
     )
 
 
 def among_data(
-    load_scene: Scene,
+    scene: Scene,
     key: str,
     *,
     marks: Mapping[str, Tensor] | None = None,
@@ -336,9 +319,9 @@ def among_data(
 
     Of more than two columns the first two are drawn, and a table has all of the marks' values.
     """
-    meta = load_scene.data.meta
+    meta = scene.data.meta
     info = points_info(
-        meta.original(held_out(load_scene.data).x[:600]).numpy(),
+        meta.original(held_out(scene.data).x[:600]).numpy(),
         marks={name: meta.original(x).numpy() for name, x in (marks or {}).items()},
         paths={name: meta.original(x).numpy() for name, x in (paths or {}).items()},
         columns=meta.axes[:2],

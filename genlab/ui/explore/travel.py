@@ -20,7 +20,7 @@ from genlab.latent.travel import sheet, traversal, usage, walk
 from genlab.latent.video import FORMS, to_and_fro
 from genlab.models.base import GenerativeModel, HasDecoder
 from genlab.ui import pictures
-from genlab.ui.explore.jobs import result_of
+from genlab.ui.explore.jobs import wait_for_explore_result
 from genlab.ui.explore.scene import (
     Scene,
     among_data,
@@ -192,7 +192,7 @@ def ab_part(scene: Scene) -> None:
         "a": [round(float(v), 6) for v in ends[0]],
         "b": [round(float(v), 6) for v in ends[1]],
     }
-    taut = result_of("geodesic", values, what="The shortest path")
+    taut = wait_for_explore_result("geodesic", values, what="The shortest path")
     t = torch.linspace(0, 1, 17)
     ways = {name: path(ends[0], ends[1], t) for name, path in latent.PATHS.items()}
     if taut is not None:

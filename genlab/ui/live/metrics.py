@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from genlab import runs
-from genlab.metrics import c2st as _referee  # noqa: F401 - likewise
-from genlab.metrics import job as _job  # noqa: F401 - fills the table of jobs
 from genlab.report import run_labels
 from genlab.report.tables import (
     ASKED,
@@ -22,7 +20,7 @@ from genlab.report.tables import (
 )
 from genlab.runs.store import ACTIVE, JobRow, RunRow
 from genlab.ui.cards import name
-from genlab.ui.live.pending_jobs import failed, submit_job, waiting
+from genlab.ui.jobs import finished_result, job_progress, show_failures, submit_job
 from genlab.ui.messages import escape_markdown
 
 
@@ -67,12 +65,12 @@ def metrics(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
         steps[row.id] = there[-1] if here == "at the end" else at.get(row.id, there[-1])
         jobs[row.id] = metric_jobs(row.id, steps[row.id], judged=judged)
     every = [job for wishes in jobs.values() for job in wishes]
-    waiting([job.key for job in every], "Metrics")
-    failed(every, "The metrics")
+    job_progress(every, "Metrics")
+    show_failures(every, "The metrics")
     titles = run_labels(rows)
     found = {
         titles[run]: merge_results(
-            [runs.job_result(job.key) for job in wishes if job.status == "done"]
+            [finished_result(job) for job in wishes if job.status == "done"]
         )
         for run, wishes in jobs.items()
         if any(job.status == "done" for job in wishes)

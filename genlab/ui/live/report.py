@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from genlab import runs
 from genlab.report.time_cursor import Moment
 from genlab.runs.store import ACTIVE, RunRow
-from genlab.ui.live.pending_jobs import failed, submit_job, waiting
+from genlab.ui.jobs import finished_result, job_progress, show_failures, submit_job
 
 
 def report(rows: Sequence[RunRow], at: Mapping[str, int], moment: Moment) -> None:
@@ -50,12 +49,12 @@ def report(rows: Sequence[RunRow], at: Mapping[str, int], moment: Moment) -> Non
             return
         st.session_state[slot] = True
     job = submit_job("report", values)
-    if waiting([job.key], "The report"):
+    if job_progress([job], "The report"):
         return
-    failed([job], "The report")
+    show_failures([job], "The report")
     if job.status != "done":
         return
-    file = bytes(runs.job_result(job.key)["html"])
+    file = bytes(finished_result(job)["html"])
     st.download_button(
         f"Download the report ({len(file) / 1000:,.0f} kB)",
         file,

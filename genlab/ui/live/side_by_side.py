@@ -16,7 +16,7 @@ from genlab.report.tables import shared_settings, step_mismatch_note
 from genlab.report.time_cursor import Moment, snapshot
 from genlab.runs.store import ACTIVE, RunRow
 from genlab.ui import pictures
-from genlab.ui.live.pending_jobs import failed, submit_job, waiting
+from genlab.ui.jobs import job_progress, show_failures, submit_job
 from genlab.ui.messages import escape_markdown
 
 SEED = 0
@@ -87,8 +87,8 @@ def side_by_side(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
         for row in rows
         if needs_inversion(MODELS[row.spec["model"]])
     }
-    waiting([job.key for job in jobs.values()], "Codes of the real examples")
-    failed(jobs.values(), "The codes of the real examples")
+    job_progress(jobs.values(), "Codes of the real examples")
+    show_failures(jobs.values(), "The codes of the real examples")
     found = {
         row.id: looked_at(
             row.id,
