@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from genlab.core.tables import MODELS
-from genlab.ui import explore, state
+from genlab.ui import explore
 from genlab.ui.messages import empty
+from genlab.ui.page_states import EXPLORE
 
 st.title("Explore")
 view = explore.pick_run()
@@ -16,7 +17,7 @@ if view is None:
         "Start one on Start or Train; come back after a few seconds.",
     )
 elif not (steps := view.snapshots()):
-    state.write({"run": view.id})
+    EXPLORE.write(run=view.id)
     empty("This run has no snapshot yet.", "The first one comes with its first step; reload then.")
 else:
     query = explore.controls(view, steps, MODELS[view.spec.model])

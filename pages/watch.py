@@ -6,15 +6,16 @@ import streamlit as st
 
 from genlab import runs
 from genlab.core.errors import RunNotFound
-from genlab.ui import cards, links, state
+from genlab.ui import cards, links
 from genlab.ui.live import live
 from genlab.ui.live.controls import controls, facts, toggle_pause, write_advice
 from genlab.ui.live.fork import fork, write_origin
 from genlab.ui.live.sentinel import sentinel_panel
 from genlab.ui.messages import empty, fragment, plain_sentence
+from genlab.ui.page_states import WATCH
 
 st.title("Watch")
-asked = st.query_params.get("run", "")
+asked = WATCH.read().run
 rows = {row.id: row for row in runs.store().runs()}
 if asked and asked not in rows:
     try:
@@ -39,7 +40,7 @@ picked = st.selectbox(
     label_visibility="collapsed",
 )
 if picked != first:
-    state.write({"run": picked})
+    WATCH.write(run=picked)
     st.rerun()
 row = rows[picked]
 write_advice(row)
@@ -62,10 +63,10 @@ sentinel_panel(row)
 @fragment()
 def dashboard() -> None:
     """The live component; the slider's step goes into the URL when it is let go."""
-    text = st.query_params.get("step", "")
-    given = min(int(text[:12]), row.steps) if text.isdecimal() else None
+    given = WATCH.read().step
+    given = None if given is None else min(given, row.steps)
     step = live([row], step=given, key=f"live.{row.id}", play=lambda: toggle_pause(row.id))
-    state.write({"run": row.id, "step": step})
+    WATCH.write(run=row.id, step=step)
 
 
 dashboard()

@@ -20,8 +20,8 @@ from genlab.core.run_spec import (
     objectives_for,
 )
 from genlab.core.tables import DATASETS, TABLES
-from genlab.ui import state
 from genlab.ui.messages import escape_markdown
+from genlab.ui.page_states import DATA, TRAIN
 from genlab.ui.pictures import PREVIEWED, looked_at
 
 PREFIX = "train."
@@ -154,7 +154,7 @@ def option_widget(combination: Combination, row: Option, given: Mapping[str, Any
 
 def read_url() -> tuple[dict[str, str], str | None]:
     """The values in the URL, and what is wrong with them (None where nothing is)."""
-    given = state.params()
+    given = TRAIN.undeclared()
     if not given:
         return {}, None
     try:
@@ -220,8 +220,8 @@ def run_form(preview: Callable[[Combination, Mapping[str, Any]], None]) -> dict[
             values.update(part(combination, everything, given, advanced=True))
     # What cannot be is not written: a link opens the last form that could.
     if wrong is not None or not invalid_combination(values):
-        state.settle("train", values, wrong, changed_options)
-    if wrong is not None and state.url_problem("train"):
+        TRAIN.settle(values, wrong, changed_options)
+    if wrong is not None and TRAIN.has_problem():
         message.error(
             f"{escape_markdown(wrong)} The form shows what was possible.", icon=":material/error:"
         )
@@ -274,7 +274,7 @@ def option_names(data: str) -> set[str]:
 
 def given_data(data: str) -> dict[str, str]:
     """The values in the URL of a dataset's own options."""
-    return {name: text for name, text in state.params().items() if name in option_names(data)}
+    return {name: text for name, text in DATA.undeclared().items() if name in option_names(data)}
 
 
 def data_options_of(data: str, values: Mapping[str, Any]) -> dict[str, str]:

@@ -15,9 +15,9 @@ from genlab.figures.lessons import panel_figure, panel_text
 from genlab.lessons import LESSONS, Check, Equation, Lesson, Move, chapters
 from genlab.lessons.base import in_words
 from genlab.lessons.panels import Matrix, Panel, Table
-from genlab.ui import state
 from genlab.ui.forms import help_text, label, widget
 from genlab.ui.messages import escape_markdown
+from genlab.ui.page_states import LEARN
 from genlab.ui.pictures import plot
 
 #: A seed that a button may draw: short enough to read out.
@@ -48,7 +48,7 @@ def draw_checks(name: str, values: tuple[tuple[str, Any], ...]) -> tuple[Check, 
 def pick_lesson() -> tuple[str, str | None]:
     """Choose a lesson; the URL's one at first. And what is wrong with the URL's."""
     names = chapters()
-    asked, wrong = state.choice("lesson", names, names[0])
+    asked, wrong = LEARN.value("lesson", choices=names, default=names[0])
     # The lesson of the URL decides which widget there is, so that a link always opens its lesson.
     picked = st.selectbox(
         "Lesson",
@@ -64,14 +64,14 @@ def pick_lesson() -> tuple[str, str | None]:
 
 def turn_to(name: str) -> None:
     """Open another lesson at its defaults."""
-    state.write({"lesson": name})
-    st.session_state.pop("learn.wrong", None)
+    LEARN.write(lesson=name)
+    LEARN.forget_problem()
     st.rerun()
 
 
 def read_url(kind: type[Lesson]) -> tuple[dict[str, str], str | None]:
     """The values in the URL, and what is wrong with them (None where nothing is)."""
-    given = {name: text for name, text in state.params().items() if name != "lesson"}
+    given = LEARN.undeclared()
     try:
         kind.build(given)
     except SpecError as error:
@@ -274,8 +274,8 @@ def show() -> None:
     left, right = st.columns([1, 3], gap="large")
     with left:
         values = form(name, given)
-    state.settle("learn", values, wrong, lambda now: changed_options(name, now))
-    if wrong is not None and state.url_problem("learn"):
+    LEARN.settle(values, wrong, lambda now: changed_options(name, now))
+    if wrong is not None and LEARN.has_problem():
         message.error(
             f"{escape_markdown(wrong)} The form shows what was possible.", icon=":material/error:"
         )
@@ -288,7 +288,7 @@ def show() -> None:
                 panels = draw_panels(name, ready)
         except SpecError as error:
             # At the top, where the form is: the message of the URL, if there is one, stays.
-            if wrong is None or not state.url_problem("learn"):
+            if wrong is None or not LEARN.has_problem():
                 message.error(escape_markdown(str(error)), icon=":material/error:")
             return
         pictures(name, panels)

@@ -8,6 +8,8 @@ from typing import NoReturn
 
 import streamlit as st
 
+from genlab.ui.page_states import COMPARE, EXPLORE, TRAIN, WATCH
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -18,19 +20,19 @@ def page(name: str) -> str:
 
 def open_watch(run: str) -> NoReturn:
     """Open Watch on a run."""
-    st.switch_page(page("watch"), query_params={"run": run})
+    st.switch_page(page("watch"), query_params=WATCH.url(run=run))
 
 
 def explore(run: str) -> NoReturn:
     """Open Explore on a run or a shipped model."""
-    st.switch_page(page("explore"), query_params={"run": run})
+    st.switch_page(page("explore"), query_params=EXPLORE.url(run=run))
 
 
 def compare(runs: Sequence[str]) -> NoReturn:
     """Open Compare on up to four runs."""
-    st.switch_page(page("compare"), query_params={"runs": ",".join(runs)})
+    st.switch_page(page("compare"), query_params=COMPARE.url(runs=",".join(runs)))
 
 
 def train(values: dict[str, str]) -> NoReturn:
     """Open Train with a form filled in."""
-    st.switch_page(page("train"), query_params=values)
+    st.switch_page(page("train"), query_params=TRAIN.url(**values))

@@ -14,6 +14,7 @@ import logging
 import math
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
@@ -22,12 +23,15 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from genlab import runs
-from genlab.core.errors import GenlabError, RunNotFound, SnapshotError
+from genlab.core.errors import GenlabError, RunNotFound, SnapshotError, SpecError
+from genlab.core.options import Options, option, parse_int
 from genlab.figures import live as figures
 from genlab.panels import form_of
 from genlab.panels.thumbnail import empty_thumbnail
 from genlab.report.time_cursor import run_clock
 from genlab.runs.store import ACTIVE, Record, RunRow
+from genlab.ui.page_states import MOST
+from genlab.ui.state import parse_query
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +43,14 @@ AS_IT_IS = {"image/png", "application/octet-stream"}
 TYPES = {"js": "text/javascript", "css": "text/css", "png": "image/png"}
 FOREVER = "public, max-age=31536000, immutable"
 PAGE = 2000
+
+
+@dataclass(frozen=True)
+class DeltaQuery(Options):
+    """The query of a delta."""
+
+    since: int = option(0, "cursor of the last record that is known", low=0, high=MOST)
+
 
 Handler = Callable[[Request], Response]
 
@@ -111,7 +123,7 @@ def run_of(request: Request) -> str:
 
 def parse_count(text: str | None) -> int | None:
     """A whole number from 0, or None for anything else."""
-    return int(text) if text and re.fullmatch(r"[0-9]{1,15}", text) else None
+    return parse_int(text or "", 0, MOST)
 
 
 def run_status(row: RunRow) -> dict[str, Any]:
@@ -144,9 +156,10 @@ def new_frames(records: list[Record]) -> dict[str, list[int]]:
 def delta(request: Request) -> Response:
     """What is new in a run since a cursor; ``since=0`` gives everything and what it means."""
     name = run_of(request)
-    since = parse_count(request.query_params.get("since", "0"))
-    if since is None:
-        return error_response(400, "since must be a whole number from 0.")
+    try:
+        since = parse_query(DeltaQuery, request.query_params).since
+    except SpecError as error:
+        return error_response(400, f"{error.option} is wrong; {error.allowed}.")
     view = runs.open_run(name)
     row = view.row
     every = max(1, row.steps // 500)

@@ -17,9 +17,10 @@ from genlab.latent.codes import held_out
 from genlab.models.base import GenerativeModel
 from genlab.models.visible import FullyVisible, HasClassPosterior, HasMarginals
 from genlab.ui import pictures
-from genlab.ui.explore.scene import Scene, choice, remember, remembered_value
+from genlab.ui.explore.scene import Scene, choice
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import escape_markdown, fragment
+from genlab.ui.page_states import TOOL_STATE
 
 #: Draws of the missing part, and classes whose probability is named.
 DRAWS, NAMED = 8, 3
@@ -78,7 +79,7 @@ def complete_part(scene: Scene) -> None:
             "it), and from there on the rest is drawn exactly. Any other part would need a sum "
             "over all that is missing; a tree-structured net has it."
         )
-    remember(example=int(index), known=percent)
+    TOOL_STATE.remember(example=int(index), known=percent)
     x = split.x[int(index)][None].float()
     seed = memory.get("explore.complete.seed", 0)
     place = (scene.query.run, scene.query.step, scene.query.label, int(index), part, percent, seed)
@@ -103,7 +104,7 @@ def complete_part(scene: Scene) -> None:
 
 def _number(word: str, default: int, most: int) -> int:
     """A whole number of the tool from the URL, within its range."""
-    found = parse_int(remembered_value(word, str(default)), 0, 10**12)
+    found = parse_int(TOOL_STATE.recall(word, str(default)), 0, 10**12)
     return default if found is None else min(found, most)
 
 

@@ -22,10 +22,11 @@ from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
 from genlab.ui import pictures
 from genlab.ui.explore.bookmarks import Offer, forget_form, list_bookmarks, save_form
 from genlab.ui.explore.jobs import wait_for_explore_result
-from genlab.ui.explore.scene import Scene, among_data, choice, remember, remembered_value
+from genlab.ui.explore.scene import Scene, among_data, choice
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.explore.travel import base_of
 from genlab.ui.messages import empty, escape_markdown, fragment, plain_sentence
+from genlab.ui.page_states import TOOL_STATE
 
 PARTS = {"arithmetic": "a − b + c", "directions": "Directions"}
 OPERANDS = {"a": "a", "b": "− b", "c": "+ c"}
@@ -59,7 +60,7 @@ class Directions(Tool):
         left, right = st.columns([3, 2], vertical_alignment="bottom")
         with left:
             part = choice("part", PARTS, "arithmetic")
-        asked = remembered_value("probe", "logistic")
+        asked = TOOL_STATE.recall("probe", "logistic")
         kinds = list(PROBES)
         probe = right.selectbox(
             "Probe of attributes",
@@ -68,7 +69,7 @@ class Directions(Tool):
             key="explore.directions.probe",
             format_func=lambda kind: PROBES[kind][0],
         )
-        remember(probe=probe)
+        TOOL_STATE.remember(probe=probe)
         values = job_values(scene, str(probe))
         found = wait_for_explore_result("directions", values, what="The table of directions")
         if found is not None:
@@ -148,7 +149,7 @@ def operand(scene: Scene, letter: str, sets: Mapping[str, Mean]) -> Mean:
     options = [*sets, POINTS]
     place = list(OPERANDS).index(letter)
     first = options[place] if len(sets) > place else POINTS
-    asked = remembered_value(f"of_{letter}", first)
+    asked = TOOL_STATE.recall(f"of_{letter}", first)
     typed = asked.removeprefix(POINTS).strip() if asked.startswith(POINTS) else ""
     start = POINTS if asked.startswith(POINTS) else asked
     if start not in options:
@@ -164,7 +165,7 @@ def operand(scene: Scene, letter: str, sets: Mapping[str, Mean]) -> Mean:
         ),
     )
     if chosen != POINTS:
-        remember(**{f"of_{letter}": chosen})
+        TOOL_STATE.remember(**{f"of_{letter}": chosen})
         return sets[str(chosen)]
     text = st.text_input(
         f"Numbers of points for {letter}",
@@ -172,7 +173,7 @@ def operand(scene: Scene, letter: str, sets: Mapping[str, Mean]) -> Mean:
         key=f"{key}.points",
         help="Numbers of points of the map above, between commas.",
     )
-    remember(**{f"of_{letter}": f"{POINTS} {text}"})
+    TOOL_STATE.remember(**{f"of_{letter}": f"{POINTS} {text}"})
     rows = typed_rows(text, len(scene.codes))
     return mean_of(f"points {', '.join(map(str, rows))}", codes_at(scene, rows))
 
@@ -194,7 +195,7 @@ def arithmetic_part(scene: Scene, found: Mapping[str, Any]) -> None:
     inward = isinstance(scene.model, HasEncoder)
     typical = typical_length(scene.model, scene.query.seed)
     with columns[3]:
-        asked = remembered_value("stretch", "no" if inward else "yes") == "yes"
+        asked = TOOL_STATE.recall("stretch", "no" if inward else "yes") == "yes"
         stretch = st.toggle(
             "At a typical length",
             asked,
@@ -202,7 +203,7 @@ def arithmetic_part(scene: Scene, found: Mapping[str, Any]) -> None:
             help="Stretch z to the length of a typical draw of the prior. A mean of many codes is "
             "shorter than any of them, and a generator has hardly been trained near the centre.",
         )
-        remember(stretch="yes" if stretch else "no")
+        TOOL_STATE.remember(stretch="yes" if stretch else "no")
     z, x = arithmetic(scene.model, **chosen, length=typical if stretch else None)
     words = [
         f"{sign}, {chosen[letter].name}, n = {chosen[letter].n:,}"
@@ -275,7 +276,7 @@ def directions_part(scene: Scene, found: Mapping[str, Any]) -> None:
             "whose eigenvectors they would be."
         )
     names = [one.name for one in listed]
-    asked = remembered_value("direction", names[0])
+    asked = TOOL_STATE.recall("direction", names[0])
     name = st.selectbox(
         "Walk along",
         names,
@@ -284,7 +285,7 @@ def directions_part(scene: Scene, found: Mapping[str, Any]) -> None:
         format_func=direction_title,
     )
     one = listed[names.index(str(name))]
-    asked = remembered_value("reach", "3")
+    asked = TOOL_STATE.recall("reach", "3")
     reach = st.slider(
         "Reach in standard deviations of the codes",
         1.0,
@@ -293,7 +294,7 @@ def directions_part(scene: Scene, found: Mapping[str, Any]) -> None:
         0.5,
         key="explore.directions.reach",
     )
-    remember(direction=name, reach=f"{reach:g}")
+    TOOL_STATE.remember(direction=name, reach=f"{reach:g}")
     if one.note:
         st.caption(escape_markdown(one.note[:1].upper() + one.note[1:]) + ".")
     left, right = st.columns([3, 2], gap="medium")

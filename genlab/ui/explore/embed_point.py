@@ -13,8 +13,9 @@ from genlab.latent.codes import code_of
 from genlab.latent.projections import PROJECTIONS
 from genlab.models.base import HasDecoder
 from genlab.ui.explore.jobs import wait_for_explore_result
-from genlab.ui.explore.scene import Scene, given_z, remember, remembered_value
+from genlab.ui.explore.scene import Scene, given_z
 from genlab.ui.messages import escape_markdown
+from genlab.ui.page_states import TOOL_STATE
 
 #: Where the guest stands in the state of the page, and its letter on the map.
 SLOT, LETTER = "explore.guest", "P"
@@ -60,7 +61,7 @@ def write_code(z: Tensor) -> str:
 def _guest(scene: Scene) -> dict[str, Any] | None:
     """Who was put on the map of this run; a z may come with the URL."""
     guest: dict[str, Any] | None = st.session_state.get(SLOT)
-    if guest is None and remembered_value("guest") and isinstance(scene.model, HasDecoder):
+    if guest is None and TOOL_STATE.recall("guest") and isinstance(scene.model, HasDecoder):
         z = given_z(int(scene.model.latent), "guest")
         if z is None:
             st.caption("The guest of the address is no code of this model; it was left out.")
@@ -69,15 +70,15 @@ def _guest(scene: Scene) -> dict[str, Any] | None:
         guest = {"run": scene.query.run, "x": x, "z": z, "words": "a z of the address"}
         st.session_state[SLOT] = guest
     if guest is None or guest["run"] != scene.query.run:
-        remember(guest=None)
+        TOOL_STATE.remember(guest=None)
         return None
-    remember(guest=None if guest["z"] is None else write_code(guest["z"]))
+    TOOL_STATE.remember(guest=None if guest["z"] is None else write_code(guest["z"]))
     return guest
 
 
 def _away() -> None:
     st.session_state.pop(SLOT, None)
-    remember(guest=None)
+    TOOL_STATE.remember(guest=None)
 
 
 def guest_part(scene: Scene) -> dict[str, Any] | None:

@@ -12,7 +12,8 @@ from genlab.latent import encoder as learned
 from genlab.latent.codes import codes_of
 from genlab.runs.store import job_key
 from genlab.ui.explore.jobs import IN_USE
-from genlab.ui.explore.scene import Scene, remembered_value
+from genlab.ui.explore.scene import Scene
+from genlab.ui.page_states import TOOL_STATE
 
 STEPS = 1000
 
@@ -29,7 +30,7 @@ def encoder_request(scene: Scene) -> dict[str, Any]:
 
 def learned_encoder_key(scene: Scene) -> str | None:
     """The key of the job that learned the encoder; None where it is not wanted or not there."""
-    if remembered_value("encoder") != "1" or not learned.fits(type(scene.model)):
+    if TOOL_STATE.recall("encoder") != "1" or not learned.fits(type(scene.model)):
         return None
     key = job_key("encoder", encoder_request(scene))
     job = runs.job(key)

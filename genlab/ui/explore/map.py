@@ -25,15 +25,10 @@ from genlab.ui.explore.bookmarks import Offer, forget_form, save_form
 from genlab.ui.explore.embed_point import guest_part
 from genlab.ui.explore.jobs import wait_for_explore_result
 from genlab.ui.explore.scatter import read_selection, scatter, sprites
-from genlab.ui.explore.scene import (
-    Scene,
-    among_data,
-    compute_map_again,
-    remember,
-    remembered_value,
-)
+from genlab.ui.explore.scene import Scene, among_data, compute_map_again
 from genlab.ui.explore.selection import chosen_set, picks
 from genlab.ui.messages import empty, escape_markdown, fragment
+from genlab.ui.page_states import TOOL_STATE
 
 #: Pictures of a set that are shown; training examples among which its neighbours are looked for.
 SHOWN, TRAINING = 48, 5000
@@ -97,7 +92,7 @@ def choose_colours(scene: Scene) -> dict[str, Any] | None:
     """The choice of a colouring, which the URL keeps, and the colours; None: by class."""
     rows = colourings(type(scene.model), scene.data.meta)
     options = ["class", *rows]
-    asked = remembered_value("colour", "class")
+    asked = TOOL_STATE.recall("colour", "class")
     by = st.selectbox(
         "Colour by",
         options,
@@ -105,7 +100,7 @@ def choose_colours(scene: Scene) -> dict[str, Any] | None:
         key=f"explore.colour.{scene.query.run}",
         format_func=lambda name: name if name == "class" else rows[name].title,
     )
-    remember(colour=None if by == "class" else by)
+    TOOL_STATE.remember(colour=None if by == "class" else by)
     if by == "class":
         return None
     row = rows[by]

@@ -16,9 +16,10 @@ from genlab.latent.projections import PROJECTIONS
 from genlab.models.base import GenerativeModel
 from genlab.ui.explore.jobs import wait_for_explore_result
 from genlab.ui.explore.scatter import scatter
-from genlab.ui.explore.scene import Scene, remember, remembered_value
+from genlab.ui.explore.scene import Scene
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import empty, fragment
+from genlab.ui.page_states import TOOL_STATE
 
 #: Points of a film at most: every frame is a map of its own.
 MOST = 1000
@@ -50,12 +51,12 @@ def movie_part(scene: Scene) -> None:
     values["n"] = min(int(values["n"]), MOST)
     method = PROJECTIONS[scene.query.method].title
     asked = f"{scene.query.key}-{len(steps)}-{steps[-1]}"
-    if remembered_value("movie") != asked:
+    if TOOL_STATE.recall("movie") != asked:
         words = f"{method} of {values['n']:,} points at {len(steps)} snapshots."
         st.caption(f"{words} A worker makes it; t-SNE and UMAP take a while.")
         if not st.button("Make the film", key="explore.movie", icon=":material/movie:"):
             return
-        remember(movie=asked)
+        TOOL_STATE.remember(movie=asked)
     result = wait_for_explore_result("movie", values, what="The film")
     if result is None:
         return

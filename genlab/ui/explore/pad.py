@@ -24,9 +24,10 @@ from genlab.ui.explore.bookmarks import list_bookmarks
 from genlab.ui.explore.directions import direction_title, job_values
 from genlab.ui.explore.jobs import wait_for_explore_result
 from genlab.ui.explore.routes import addresses, program_of
-from genlab.ui.explore.scene import Scene, given_z, remember, remembered_value
+from genlab.ui.explore.scene import Scene, given_z
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import empty, escape_markdown, fragment, plain_sentence
+from genlab.ui.page_states import TOOL_STATE
 
 #: Held-out points behind a decoded point; digits of a coordinate of z, in the page and in the URL.
 POINTS, DIGITS = 600, 4
@@ -91,23 +92,23 @@ def wants_attributes() -> bool:
     """Whether the attributes' directions are asked for: they take a worker some seconds."""
     asked = st.toggle(
         "Attributes too",
-        remembered_value("pad_attributes") == "1",
+        TOOL_STATE.recall("pad_attributes") == "1",
         key="explore.pad.attributes",
         help="Also the directions of classes, factors and principal components of what is "
         "decoded; a worker finds them in some seconds.",
     )
-    remember(pad_attributes="1" if asked else None)
+    TOOL_STATE.remember(pad_attributes="1" if asked else None)
     return bool(asked)
 
 
 def axis(place: str, word: str, names: list[str], first: str) -> str:
     """The choice of one direction, which the URL keeps."""
-    asked = remembered_value(word, first)
+    asked = TOOL_STATE.recall(word, first)
     key = f"explore.{word}"
     if st.session_state.get(key) not in names:
         st.session_state[key] = asked if asked in names else first
     chosen = st.selectbox(place, names, key=key, format_func=direction_title)
-    remember(**{word: chosen})
+    TOOL_STATE.remember(**{word: chosen})
     return str(chosen)
 
 
@@ -149,7 +150,7 @@ class Place:
         self.slot = f"explore.pad.at.{scene.query.run}"
         self.size = int(scene.model.latent)
         if self.slot not in st.session_state:
-            text = remembered_value("pad_z")
+            text = TOOL_STATE.recall("pad_z")
             given = read(text, self.size) if text else None
             if text and given is None:
                 st.caption("The z of the address is not one of this model; the pad starts anew.")
@@ -281,7 +282,7 @@ def pad_part(scene: Scene, version: str) -> None:
         key=key, data=data, default={"at": None}, on_at_change=lambda: None
     )
     if place.n > 0:
-        remember(pad_z=write_code(place.z))
+        TOOL_STATE.remember(pad_z=write_code(place.z))
     write_position(scene, place.z, vectors)
 
 

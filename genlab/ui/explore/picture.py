@@ -27,9 +27,10 @@ from genlab.ui.explore.draw import canvas
 from genlab.ui.explore.embed_point import place_button
 from genlab.ui.explore.encoder import encoder_request
 from genlab.ui.explore.jobs import wait_for_explore_result
-from genlab.ui.explore.scene import Scene, choice, remember, remembered_value
+from genlab.ui.explore.scene import Scene, choice
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import empty, escape_markdown, fragment, plain_sentence
+from genlab.ui.page_states import TOOL_STATE
 
 NEAREST, SAMPLES = 6, 500
 PARTS = {"own": "Your picture", "encoder": "Learned encoder", "memory": "Did it memorise?"}
@@ -99,7 +100,7 @@ def own_part(scene: Scene) -> None:
         ):
             write_point = [round(float(v), 3) for v in z]
             st.session_state["explore.z"] = ("given", tuple(write_point))
-            remember(z=" ".join(map(str, write_point)))
+            TOOL_STATE.remember(z=" ".join(map(str, write_point)))
             st.toast("The other tools start at this z now.", icon=":material/check:")
         place_button(scene, x, "your picture")
     neighbours_part(scene, model, x, back)
@@ -337,7 +338,7 @@ def neighbours_part(scene: Scene, model: Any, x: Tensor, back: Tensor) -> None:
 
 def encoder_part(scene: Scene) -> None:
     """An encoder for a model without one, learned with the generator frozen."""
-    asked = remembered_value("encoder") == "1"
+    asked = TOOL_STATE.recall("encoder") == "1"
     if not asked:
         empty(
             "This model has no encoder: from a picture no way leads to its code.",
@@ -348,7 +349,7 @@ def encoder_part(scene: Scene) -> None:
             "Learn an encoder", type="primary", icon=":material/school:", key="explore.encoder.go"
         ):
             return
-        remember(encoder="1")
+        TOOL_STATE.remember(encoder="1")
     found = wait_for_explore_result("encoder", encoder_request(scene), what="The encoder")
     if found is None:
         return

@@ -23,11 +23,12 @@ from genlab.latent.points import codes_from
 from genlab.latent.projections import DIMS, PROJECTIONS
 from genlab.models.base import HasCritic, HasDecoder, HasEncoder, HasLabels
 from genlab.models.labels import held_at_class
-from genlab.ui import pictures, state
+from genlab.ui import pictures
 from genlab.ui.cards import name
 from genlab.ui.explore.scatter import scatter
 from genlab.ui.jobs import finished_result, job_progress, retry_job, show_failures, submit_job
 from genlab.ui.messages import escape_markdown
+from genlab.ui.page_states import EXPLORE, TOOL_STATE
 
 REFERENCE = re.compile(r"(shipped:)?[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 SIZES = (200, 500, 1000, 2000, 5000, 10_000)
@@ -92,7 +93,7 @@ def pick_run() -> Any | None:
     rows = [row for row in runs.store().runs() if row.status != "queued"]
     titles = {row.id: f"{name(row)} · {row.id} · {row.status}" for row in rows}
     titles |= {view.id: f"{name(view.row)} · trained already" for view in runs.list_shipped()}
-    wanted = st.query_params.get("run")
+    wanted = EXPLORE.parameters().get("run")
     if wanted is not None and not REFERENCE.fullmatch(wanted):
         raise RunNotFound(f"There is no run {wanted!r}. Choose one on Start.")
     if wanted is not None and wanted not in titles:
@@ -128,7 +129,7 @@ def controls(view: Any, steps: tuple[int, ...], model: type) -> Query:
     wrong: list[str | None] = []
 
     def asked(param: str, allowed: Any, default: Any) -> Any:
-        value, why = state.choice(param, allowed, default)
+        value, why = EXPLORE.value(param, choices=allowed, default=default)
         wrong.append(why)
         return value
 
@@ -137,7 +138,7 @@ def controls(view: Any, steps: tuple[int, ...], model: type) -> Query:
     dims0 = asked("dims", DIMS, 2)
     what0 = asked("what", subjects_, first)
     n0 = asked("n", SIZES, 500)
-    seed0, why = state.url_number("seed", 0, 0, 2**31 - 1)
+    seed0, why = EXPLORE.value("seed")
     wrong.append(why)
     classes = known_classes(view, model)
     label0 = asked("label", classes, None) if classes else None
@@ -202,7 +203,7 @@ def controls(view: Any, steps: tuple[int, ...], model: type) -> Query:
     problems = [text for text in wrong if text]
     for text in problems:
         st.error(escape_markdown(text), icon=":material/error:")
-    state.settle("explore", asdict(query), " ".join(problems) or None, with_picks)
+    EXPLORE.settle(asdict(query), " ".join(problems) or None, with_points_and_tools)
     return query
 
 
@@ -214,35 +215,22 @@ def known_classes(view: Any, model: type) -> tuple[str, ...]:
     return classes
 
 
-def with_picks(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The URL of the page: the query, the points A and B, and what the tools keep there."""
-    own = {word for word in st.query_params if word.startswith("t.")} | {"a", "b", "tool"}
-    memory = st.session_state
-    kept = {word: memory.get(f"explore.{word}", st.query_params.get(word)) for word in sorted(own)}
-    return {**values, **kept}
+def with_points_and_tools(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The URL of the page: the query, the points A and B, the tool, and the tools' own state."""
+    held, memory = EXPLORE.parameters(), st.session_state
+    names = ("a", "b", "tool")
+    own = {name: memory.get(EXPLORE.session_key(name), held.get(name)) for name in names}
+    return {**values, **own, **TOOL_STATE.remembered()}
 
 
-def remember(**values: Any) -> None:
-    """Keep values of a tool in the URL, under ``t.<name>``; None takes one away."""
-    for word, value in values.items():
-        st.session_state[f"explore.t.{word}"] = value
-        if value is None:
-            st.query_params.pop(f"t.{word}", None)
-        elif st.query_params.get(f"t.{word}") != str(value):
-            st.query_params[f"t.{word}"] = str(value)
-
-
-def remembered_value(word: str, default: str = "") -> str:
-    """A value of a tool from the URL."""
-    key = f"explore.t.{word}"
-    # The address that the page sends may be older than what was taken away from it.
-    found = st.session_state[key] if key in st.session_state else st.query_params.get(f"t.{word}")
-    return default if found in (None, "") else str(found)
+def write_query(query: Query) -> None:
+    """Make the URL hold the query, the points, the tool and the tools' own state."""
+    EXPLORE.settle(asdict(query), None, with_points_and_tools)
 
 
 def choice(word: str, titles: Mapping[str, str], first: str, *, label: str = "") -> str:
     """One of a few, which the URL keeps as ``t.<word>``; the label is shown where there is one."""
-    key, asked = f"explore.choice.{word}", remembered_value(word, first)
+    key, asked = f"explore.choice.{word}", TOOL_STATE.recall(word, first)
     if st.session_state.get(key) not in titles:
         st.session_state[key] = asked if asked in titles else first
     chosen = st.segmented_control(
@@ -253,14 +241,14 @@ def choice(word: str, titles: Mapping[str, str], first: str, *, label: str = "")
         required=True,
         label_visibility="visible" if label else "collapsed",
     )
-    remember(**{word: chosen})
+    TOOL_STATE.remember(**{word: chosen})
     return str(chosen)
 
 
 def given_z(size: int, word: str = "z") -> Tensor | None:
     """The z that the URL keeps, for all tools as ``t.z``, (size,); None where there is none."""
     try:
-        found = [float(number) for number in remembered_value(word).split()]
+        found = [float(number) for number in TOOL_STATE.recall(word).split()]
     except ValueError:
         return None
     sound = len(found) == size and all(math.isfinite(v) for v in found)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import streamlit as st
 
 from genlab.latent import sets
-from genlab.ui import state
-from genlab.ui.explore.scene import Scene, remember, remembered_value, with_picks
+from genlab.ui.explore.scene import Scene, write_query
+from genlab.ui.page_states import EXPLORE, TOOL_STATE
 
 
 def picks(scene: Scene, clicks: Sequence[Mapping[str, Any]]) -> dict[str, int]:
@@ -28,10 +27,10 @@ def picks(scene: Scene, clicks: Sequence[Mapping[str, Any]]) -> dict[str, int]:
         first_visit = "explore.map" not in memory
         memory["explore.map"] = key
         for letter in "ab":
-            given = state.url_number(letter, -1, 0, size - 1)[0] if first_visit else -1
-            memory[f"explore.{letter}"] = None if given < 0 else given
+            given = EXPLORE.value(letter)[0] if first_visit else None
+            memory[f"explore.{letter}"] = None if given is None or given >= size else given
         if not first_visit:
-            remember(set=None)
+            TOOL_STATE.remember(set=None)
         _new_fields()
     for letter in "ab":
         if (field := _field(letter)) in memory:
@@ -54,8 +53,8 @@ def picks(scene: Scene, clicks: Sequence[Mapping[str, Any]]) -> dict[str, int]:
             key=field,
             placeholder="click, or type",
         )
-    if not state.url_problem("explore"):
-        state.write(with_picks(asdict(scene.query)))
+    if not EXPLORE.has_problem():
+        write_query(scene.query)
     found = {letter.upper(): memory[f"explore.{letter}"] for letter in "ab"}
     return {letter: int(r) for letter, r in found.items() if r is not None}
 
@@ -89,14 +88,14 @@ def chosen_set(scene: Scene, rows: Sequence[int] | None) -> list[int]:
     """
     size = len(scene.codes)
     if rows is None:
-        text = remembered_value("set")
+        text = TOOL_STATE.recall("set")
         found = sets.read(text, size)
         if found is None:
             st.caption("The set of the address is not one of this map; it was left out.")
         return found or []
     chosen = [row for row in rows if 0 <= row < size]
     kept = sets.encode_set(chosen, size)
-    remember(set=kept or None)
+    TOOL_STATE.remember(set=kept or None)
     if kept is None:
         st.caption("This set is too large for the address: no link keeps it. Save it below.")
     return chosen

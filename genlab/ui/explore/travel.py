@@ -21,16 +21,10 @@ from genlab.latent.video import FORMS, to_and_fro
 from genlab.models.base import GenerativeModel, HasDecoder
 from genlab.ui import pictures
 from genlab.ui.explore.jobs import wait_for_explore_result
-from genlab.ui.explore.scene import (
-    Scene,
-    among_data,
-    choice,
-    given_z,
-    remember,
-    remembered_value,
-)
+from genlab.ui.explore.scene import Scene, among_data, choice, given_z
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import empty, fragment
+from genlab.ui.page_states import TOOL_STATE
 
 SHOWN, STEPS, SIDE, FRAMES = 8, 11, 12, 48
 WAYS = {
@@ -93,7 +87,7 @@ def bases(scene: Scene) -> dict[str, Tensor]:
 def base_of(scene: Scene) -> tuple[Tensor, str]:
     """Where a journey starts, as it was chosen; the first there is where nothing was."""
     found = bases(scene)
-    asked = remembered_value("base")
+    asked = TOOL_STATE.recall("base")
     name = asked if asked in found else next(iter(found))
     return found[name], name
 
@@ -144,7 +138,7 @@ def sheet_part(scene: Scene) -> None:
     columns = st.columns(2)
     picks = []
     for column, word, first in zip(columns, ("across", "up"), use.order[:2], strict=True):
-        asked = remembered_value(word, str(first))
+        asked = TOOL_STATE.recall(word, str(first))
         found = parse_int(asked, 0, size - 1)
         start = first if found is None else found
         picks.append(
@@ -152,7 +146,7 @@ def sheet_part(scene: Scene) -> None:
                 f"Dimension {word}", 0, size - 1, start, key=f"explore.travel.{word}"
             )
         )
-    remember(across=picks[0], up=picks[1])
+    TOOL_STATE.remember(across=picks[0], up=picks[1])
     x = sheet(scene.model, base, (int(picks[0]), int(picks[1])), SIDE, scene.query.seed)
     words = (
         f"z[{picks[0]}] across, z[{picks[1]}] up, each cell of the same mass of the prior; "

@@ -16,9 +16,10 @@ from genlab.core.run_spec import RunSpec, objectives_for
 from genlab.core.tables import OBJECTIVES
 from genlab.runs import forks
 from genlab.runs.store import RunRow
-from genlab.ui import links, state
+from genlab.ui import links
 from genlab.ui.forms import widget
 from genlab.ui.messages import escape_markdown, fragment, plain_sentence
+from genlab.ui.page_states import COMPARE, WATCH
 
 HELP = (
     "Go on from this step as a run of its own, with something changed; both branches are laid "
@@ -49,13 +50,13 @@ def write_origin(row: RunRow) -> None:
             return
         # A link to the page one is on would leave the address as it is.
         if st.button("The parent", icon=":material/undo:", type="tertiary", key="fork.parent"):
-            state.write({"run": parent.id, "step": row.parent_step})
+            WATCH.write(run=parent.id, step=row.parent_step)
             st.rerun()
         st.page_link(
             links.page("compare"),
             label="Both branches",
             icon=":material/compare_arrows:",
-            query_params={"runs": f"{parent.id},{row.id}"},
+            query_params=COMPARE.url(runs=f"{parent.id},{row.id}"),
         )
 
 
@@ -91,15 +92,15 @@ def _form(view: runs.RunView, steps: tuple[int, ...]) -> None:
         st.info("There is no snapshot yet; the first one comes with the first step.")
         return
     run = view.id
-    text = st.query_params.get("step", "")
+    asked = WATCH.read().step
     most = view.spec.train.steps
     # Where the slider was let go is a new start of this field; what was typed below it stays.
     wanted = st.number_input(
         "From step",
         0,
         most,
-        min(int(text[:12]), most) if text.isdecimal() else None,
-        key=f"fork.step.{run}.{text}",
+        None if asked is None else min(asked, most),
+        key=f"fork.step.{run}.{asked}",
         help="The step of the time slider, or any other one; empty for the newest.",
         placeholder=f"the newest: {steps[-1]:,}",
     )
