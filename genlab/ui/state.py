@@ -81,7 +81,7 @@ class PageState(Generic[S]):
 
     def options(self) -> dict[str, Option]:
         """The declared options by name."""
-        kinds = (self.declared, *self._also())
+        kinds: tuple[type[Options], ...] = (self.declared, *self._also())
         return {row.name: row for kind in kinds for row in _table(kind)}
 
     def option(self, name: str) -> Option:

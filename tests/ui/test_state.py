@@ -72,14 +72,8 @@ def test_a_query_is_parsed_by_its_declaration() -> None:
 
 def test_every_page_declares_its_state_with_help() -> None:
     states = [one for one in vars(page_states).values() if isinstance(one, PageState)]
-    assert {one.page for one in states} == {
-        "watch",
-        "compare",
-        "explore",
-        "learn",
-        "data",
-        "train",
-    }
+    pages = {"watch", "compare", "explore", "learn", "data", "train"}
+    assert {one.page for one in states} == pages
     for state in states:
         for row in state.options().values():
             assert row.help

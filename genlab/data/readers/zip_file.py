@@ -42,7 +42,9 @@ NOTHING = image_uploads.Manner(0.5)
 class PictureOptions(Options):
     """What is made of pictures."""
 
-    side: int = option(28, "pixels of a side", choices=SIDES, unit="pixels")
+    side: int = option(
+        28, "pixels of a side", choices=SIDES, unit="pixels", label="Gaussians per side"
+    )
     colour: str = option("grey", "grey levels or colours", choices=("grey", "RGB"))
     fit: str = option(
         "crop",
