@@ -29,7 +29,7 @@ def test_a_deep_link_is_the_first_thing_a_server_may_be_asked(app, page):
     page.goto(f"{app.url}/train?data=ring&model=gan&steps=321")
     settled(page)
     assert page.inner_text("h1") == "Train"
-    assert page.locator("input[aria-label='steps']").input_value() == "321"
+    assert page.locator("input[aria-label='Training steps']").input_value() == "321"
     assert not page.console_errors
 
 

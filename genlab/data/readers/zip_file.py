@@ -45,12 +45,13 @@ class PictureOptions(Options):
     side: int = option(
         28, "pixels of a side", choices=SIDES, unit="pixels", label="Gaussians per side"
     )
-    colour: str = option("grey", "grey levels or colours", choices=("grey", "RGB"))
+    colour: str = option("grey", "grey levels or colours", choices=("grey", "RGB"), label="Colour")
     fit: str = option(
         "crop",
         "what of a picture that is not square: the square in its middle, or all of it on its "
         "ground",
         choices=("crop", "whole"),
+        label="Fit",
     )
 
 
