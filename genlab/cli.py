@@ -387,7 +387,7 @@ def _report(arguments: argparse.Namespace) -> int:
         raise SpecError("step or seconds", at, "allowed: a number from 0")
     from genlab.report.collect import collect
     from genlab.report.page import html
-    from genlab.report.time_cursor import Moment
+    from genlab.report.time_cursor import TimeCursor
 
     clock = "step" if arguments.seconds is None else "seconds"
     if arguments.clock and at is not None and arguments.clock != clock:
@@ -398,7 +398,7 @@ def _report(arguments: argparse.Namespace) -> int:
 
     found = collect(
         arguments.runs,
-        Moment(arguments.clock or clock, at),
+        TimeCursor(arguments.clock or clock, at),
         referee=arguments.referee,
         progress=tell,
     )

@@ -7,12 +7,12 @@ import streamlit as st
 from genlab import runs
 from genlab.core.errors import RunNotFound
 from genlab.ui import cards
-from genlab.ui.live import over_each_other
+from genlab.ui.live import overlay_runs
 from genlab.ui.live.duel import nets, pair
 from genlab.ui.live.metrics import metrics
 from genlab.ui.live.report import report
 from genlab.ui.live.side_by_side import side_by_side, snapshots
-from genlab.ui.live.time_cursor import moment_from_url, moment_parameters
+from genlab.ui.live.time_cursor import cursor_from_url, cursor_parameters
 from genlab.ui.messages import empty, fragment, plain_sentence
 from genlab.ui.page_states import COMPARE
 
@@ -58,8 +58,8 @@ nets(chosen)
 def dashboard() -> None:
     """The live component and, below it, what follows the slider when it is let go."""
     names = ",".join(picked)
-    moment = over_each_other(chosen, moment_from_url(), key=f"compare.live.{names}")
-    COMPARE.write(runs=names, **moment_parameters(moment))
+    moment = overlay_runs(chosen, cursor_from_url(), key=f"compare.live.{names}")
+    COMPARE.write(runs=names, **cursor_parameters(moment))
     at = snapshots(chosen, moment)
     side_by_side(chosen, at)
     metrics(chosen, at)

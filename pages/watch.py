@@ -8,8 +8,8 @@ from genlab import runs
 from genlab.core.errors import RunNotFound
 from genlab.ui import cards, links
 from genlab.ui.live import live
-from genlab.ui.live.controls import controls, facts, toggle_pause, write_advice
-from genlab.ui.live.fork import fork, write_origin
+from genlab.ui.live.controls import controls, facts, show_advice, toggle_pause
+from genlab.ui.live.fork import fork, show_origin
 from genlab.ui.live.sentinel import sentinel_panel
 from genlab.ui.messages import empty, fragment, plain_sentence
 from genlab.ui.page_states import WATCH
@@ -43,8 +43,8 @@ if picked != first:
     WATCH.write(run=picked)
     st.rerun()
 row = rows[picked]
-write_advice(row)
-write_origin(row)
+show_advice(row)
+show_origin(row)
 with st.container(horizontal=True, gap="small", vertical_alignment="center"):
     if not row.id.startswith("shipped:"):
         controls(row)

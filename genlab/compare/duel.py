@@ -73,7 +73,7 @@ def specs(
     common = {"data": data, "seed": seed, "steps": steps, "batch": batch, **sizes(meta), **values}
     found = {}
     for model, title in SIDES.items():
-        more = {"likelihood": one_output(meta)} if model == "vae" else {}
+        more = {"likelihood": single_output_likelihood(meta)} if model == "vae" else {}
         found[f"{title} on {data}"] = RunSpec.build(model=model, **more, **common)
     first, second = (budget(spec) for spec in found.values())
     if first.decoder != second.decoder:
@@ -83,7 +83,7 @@ def specs(
     return found
 
 
-def one_output(meta: DataMeta) -> str:
+def single_output_likelihood(meta: DataMeta) -> str:
     """The first likelihood for such data that asks the net for one number an entry.
 
     Raises:

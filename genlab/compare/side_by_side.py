@@ -42,7 +42,7 @@ TITLES: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Beside:
+class SideBySide:
     """What one model shows.
 
     Args:
@@ -83,7 +83,7 @@ def needs_inversion(model: GenerativeModel | type[GenerativeModel]) -> bool:
     return issubclass(cls, HasDecoder) and not issubclass(cls, HasEncoder | HasCodebook)
 
 
-def shows(data: Dataset) -> bool:
+def can_be_drawn(data: Dataset) -> bool:
     """Whether such data can be drawn: pictures, and points of one or two coordinates."""
     return data.meta.is_image or (data.meta.shape in {(1,), (2,)} and len(data.meta.columns) < 2)
 
@@ -91,7 +91,7 @@ def shows(data: Dataset) -> bool:
 @torch.no_grad()
 def build_side_by_side(
     model: Any, data: Dataset, seed: int = 0, codes: Tensor | None = None
-) -> Beside:
+) -> SideBySide:
     """Make all parts.
 
     Args:
@@ -106,9 +106,9 @@ def build_side_by_side(
     missing: dict[str, str] = {}
     z: Tensor | None = None
     db: Tensor | None = None
-    if not shows(data):
+    if not can_be_drawn(data):
         why = "these data are neither pictures nor points in a plane"
-        return Beside({}, dict.fromkeys(TITLES, why), None, digest(x), None)
+        return SideBySide({}, dict.fromkeys(TITLES, why), None, digest(x), None)
     n = SHEET if data.meta.is_image else CLOUD if data.meta.dim == 2 else CROWD
     held = _classes(model, n)
     with scope(seed, "beside"):
@@ -120,7 +120,7 @@ def build_side_by_side(
     pictures["samples"] = _samples(made, data, model)
     if z is None:
         why = "this model has no latent code"
-        return Beside(pictures, dict.fromkeys(list(TITLES)[1:], why), None, digest(x), None)
+        return SideBySide(pictures, dict.fromkeys(list(TITLES)[1:], why), None, digest(x), None)
     path = _no_path(model, data)
     if path:
         missing["path_z"] = missing["path_x"] = path
@@ -145,7 +145,7 @@ def build_side_by_side(
         if not path:
             ends = None if y is None else y[0 : 2 * PATHS : 2]
             pictures["path_x"] = _paths("path_x", model, data, codes[: 2 * PATHS], ends)
-    return Beside(pictures, missing, z, digest(x), db)
+    return SideBySide(pictures, missing, z, digest(x), db)
 
 
 def _classes(model: Any, n: int) -> Any:

@@ -31,7 +31,7 @@ TITLES = {
 }
 
 
-class Seen(Protocol):
+class RecordLike(Protocol):
     """What is read of a record; :class:`genlab.runs.store.Record` is one."""
 
     @property
@@ -151,16 +151,16 @@ def thin_rows(rows: Sequence[Any], most: int, every: int = 1) -> list[Any]:
     return [*kept[-(most - 1) :], rows[-1]]
 
 
-def current(rows: Iterable[Seen]) -> list[Seen]:
+def drop_repeated_rows(rows: Iterable[RecordLike]) -> list[RecordLike]:
     """The rows without those that a resumed run has gone over again.
 
     Example:
         >>> from genlab.runs.store import Record
         >>> rows = [Record(step, "scalars", {}) for step in (1, 2, 3, 2, 3, 4)]
-        >>> [row.step for row in current(rows)]
+        >>> [row.step for row in drop_repeated_rows(rows)]
         [1, 2, 3, 4]
     """
-    kept: list[Seen] = []
+    kept: list[RecordLike] = []
     for row in rows:
         while kept and kept[-1].step >= row.step:
             kept.pop()
@@ -168,7 +168,7 @@ def current(rows: Iterable[Seen]) -> list[Seen]:
     return kept
 
 
-def blocks(records: Iterable[Seen], *, most: int, every: int = 1) -> list[dict[str, Any]]:
+def blocks(records: Iterable[RecordLike], *, most: int, every: int = 1) -> list[dict[str, Any]]:
     """Scalars in columns: one block for each set of series that are written together.
 
     Args:
@@ -184,14 +184,14 @@ def blocks(records: Iterable[Seen], *, most: int, every: int = 1) -> list[dict[s
         >>> blocks([Record(1, "scalars", {"a": 0.5}), Record(2, "scalars", {"a": 0.25})], most=9)
         [{'step': [1, 2], 'v': {'a': [0.5, 0.25]}}]
     """
-    groups: dict[tuple[str, ...], list[Seen]] = {}
+    groups: dict[tuple[str, ...], list[RecordLike]] = {}
     for record in records:
         if record.kind == "scalars" and record.payload:
             groups.setdefault(tuple(sorted(record.payload)), []).append(record)
     found = []
     for names, rows in groups.items():
         share = max(3, most // len(groups))
-        kept = thin_rows(current(rows), share, every)
+        kept = thin_rows(drop_repeated_rows(rows), share, every)
         found.append(
             {
                 "step": [row.step for row in kept],
@@ -201,7 +201,7 @@ def blocks(records: Iterable[Seen], *, most: int, every: int = 1) -> list[dict[s
     return found
 
 
-def events(records: Iterable[Seen]) -> list[dict[str, Any]]:
+def events(records: Iterable[RecordLike]) -> list[dict[str, Any]]:
     """What the notes say and a chart marks with a line: what changed the course of the run,
     warnings and errors, and the first number that was not one.
 
@@ -244,7 +244,7 @@ REST_TIMES, REST_SECONDS = 20.0, 3.0
 CLOCK_ROWS = 400
 
 
-def clock(records: Iterable[Seen]) -> tuple[list[int], list[float]]:
+def clock(records: Iterable[RecordLike]) -> tuple[list[int], list[float]]:
     """When a run was where: steps, and the seconds of training until each.
 
     By the clock on the wall, from the times of the records. Gaps in which it rested (a pause, the
@@ -263,7 +263,7 @@ def clock(records: Iterable[Seen]) -> tuple[list[int], list[float]]:
         ([0, 10, 20, 30, 40, 50], [0.0, 1.0, 2.0, 3.0, 4.0, 5.0])
     """
     last: dict[int, float] = {}
-    for row in current([record for record in records if record.kind == "scalars"]):
+    for row in drop_repeated_rows([record for record in records if record.kind == "scalars"]):
         last[row.step] = row.time
     steps = sorted(last)
     if not steps:

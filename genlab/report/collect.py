@@ -16,7 +16,7 @@ import torch
 import genlab
 from genlab import runs
 from genlab.compare.duel import Budget, budget
-from genlab.compare.side_by_side import Beside, build_side_by_side, needs_inversion
+from genlab.compare.side_by_side import SideBySide, build_side_by_side, needs_inversion
 from genlab.core.errors import RunNotFound, SnapshotError, SpecError
 from genlab.core.random import scope
 from genlab.core.tables import JOBS
@@ -26,8 +26,8 @@ from genlab.figures.svg import Trace
 from genlab.panels.axes import DASHES
 from genlab.panels.colours import COLOURS
 from genlab.report import run_labels
-from genlab.report.tables import ASKED, SEED, merge_results
-from genlab.report.time_cursor import Moment, run_clock, snapshot
+from genlab.report.tables import METRIC_VALUES, SEED, merge_results
+from genlab.report.time_cursor import TimeCursor, run_clock, snapshot
 from genlab.runs.catalog import SHIPPED, RunView
 from genlab.runs.files import has_result, load_result, save_result
 from genlab.runs.store import ACTIVE, Record, job_key
@@ -65,7 +65,7 @@ class Side:
     last: int
     steps: int
     budget: Budget
-    shown: Beside
+    shown: SideBySide
     found: Mapping[str, Any]
     events: Sequence[Mapping[str, Any]]
     ledger: Mapping[str, Any] | None
@@ -102,7 +102,7 @@ class Report:
     """
 
     sides: Sequence[Side]
-    moment: Moment
+    moment: TimeCursor
     curves: Sequence[Curves]
     versions: Mapping[str, str]
     made: str
@@ -112,7 +112,7 @@ class Report:
 
 def collect(
     refs: Sequence[str],
-    moment: Moment,
+    moment: TimeCursor,
     *,
     referee: bool = False,
     progress: Progress | None = None,
@@ -162,7 +162,9 @@ def collect(
     )
 
 
-def _side(view: RunView, title: str, moment: Moment, referee: bool, progress: Progress) -> Side:
+def _side(
+    view: RunView, title: str, moment: TimeCursor, referee: bool, progress: Progress
+) -> Side:
     at = snapshot(view, moment)
     assert at is not None
     step, seconds = at
@@ -187,11 +189,11 @@ def _side(view: RunView, title: str, moment: Moment, referee: bool, progress: Pr
     progress(0.4, "pictures")
     shown = build_side_by_side(model, data, SEED, codes)
     progress(0.45, "metrics")
-    found = [work("evaluate", (0.45, 0.7), **ASKED)]
+    found = [work("evaluate", (0.45, 0.7), **METRIC_VALUES)]
     if referee:
         found.append(work("referee", (0.7, 1.0)))
     row = view.row
-    records = every(view)
+    records = all_records(view)
     command, why = reproduce_command(view, records)
     return Side(
         title,
@@ -244,7 +246,7 @@ def get_result(
     return load_result(place, key)
 
 
-def every(view: RunView) -> list[Record]:
+def all_records(view: RunView) -> list[Record]:
     """All records of a run, in order."""
     found: list[Record] = []
     after = 0
@@ -276,7 +278,7 @@ def curves(views: Sequence[RunView], titles: Sequence[str], clock: str) -> list[
     drawn: list[dict[str, tuple[list[float], list[float | None]]]] = []
     for view in views:
         told.append([one.flat() for one in view.series])
-        records = every(view)
+        records = all_records(view)
         steps, seconds = run_clock(view)
         columns: dict[str, tuple[list[float], list[float | None]]] = {}
         step_rows = max(1, view.row.steps // 500)
@@ -369,7 +371,7 @@ def _typed(value: Any) -> str:
     return json.dumps(value) if isinstance(value, bool) else str(value)
 
 
-def report_command(names: Sequence[str], moment: Moment, referee: bool) -> str:
+def report_command(names: Sequence[str], moment: TimeCursor, referee: bool) -> str:
     """The command that makes the report again."""
     words = ["python", "-m", "genlab", "report", *names]
     if moment.at is not None:

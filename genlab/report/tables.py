@@ -10,14 +10,14 @@ import torch
 
 from genlab.compare import duel
 from genlab.compare.difference import differences
-from genlab.compare.side_by_side import Beside
+from genlab.compare.side_by_side import SideBySide
 from genlab.figures.live import caption
 
 #: Test examples at most, and the seed, of the metrics.
 N, SEED = 1000, 0
 #: What the job ``evaluate`` is asked for. The form grows by one when its metrics change, so that
 #: what an earlier program computed is not taken for them.
-ASKED: Mapping[str, Any] = {"n": N, "form": 2}
+METRIC_VALUES: Mapping[str, Any] = {"n": N, "form": 2}
 REFEREE = (
     "a critic trained on the validation and test splits against as many generated examples; the "
     "numbers are on a part that neither trained nor stopped it. Pictures are judged as they are "
@@ -142,7 +142,7 @@ def alike(found: Sequence[duel.Budget]) -> str:
     return words
 
 
-def shared_settings(found: Mapping[str, Beside]) -> list[str]:
+def shared_settings(found: Mapping[str, SideBySide]) -> list[str]:
     """What is the same in these runs, and what is not, in sentences."""
     if len(found) < 2:
         return []

@@ -22,7 +22,7 @@ from genlab.core.run_spec import (
 from genlab.core.tables import DATASETS, TABLES
 from genlab.ui.messages import escape_markdown
 from genlab.ui.page_states import DATA, TRAIN
-from genlab.ui.pictures import PREVIEWED, looked_at
+from genlab.ui.pictures import PREVIEWED, cached_preview
 
 PREFIX = "train."
 PARTS: Mapping[str, tuple[str, ...]] = {
@@ -158,13 +158,13 @@ def read_url() -> tuple[dict[str, str], str | None]:
     if not given:
         return {}, None
     try:
-        RunSpec.build(**{"data": "digits", "model": fallback_model(given), **given})
+        RunSpec.build(**{"data": "digits", "model": first_fitting_model(given), **given})
     except SpecError as error:
         return given, str(error)
     return given, None
 
 
-def fallback_model(given: Mapping[str, str]) -> str:
+def first_fitting_model(given: Mapping[str, str]) -> str:
     """The first model that fits the URL's dataset, for a URL that names no model."""
     data = given.get("data", "digits")
     able = models_for(data) if data in DATASETS else ()
@@ -259,7 +259,7 @@ def obstacle(values: Mapping[str, Any]) -> str | None:
     data = values["data"]
     own = sorted((option_names(data) - {"download"}) & set(values))
     try:
-        looked_at(data, tuple((name, values[name]) for name in own), PREVIEWED)
+        cached_preview(data, tuple((name, values[name]) for name in own), PREVIEWED)
     except DataError as error:
         if not Combination.of(values).meta.network:
             return str(error)

@@ -58,11 +58,11 @@ def pick_lesson() -> tuple[str, str | None]:
         format_func=lambda name: f"{names.index(name) + 1}. {LESSONS.row(name).title}",
     )
     if picked != asked:
-        turn_to(str(picked))
+        open_lesson(str(picked))
     return str(picked), wrong
 
 
-def turn_to(name: str) -> None:
+def open_lesson(name: str) -> None:
     """Open another lesson at its defaults."""
     LEARN.write(lesson=name)
     LEARN.forget_problem()
@@ -106,7 +106,7 @@ def apply_button(key: str, move: Move) -> None:
     st.session_state[key] = move.after(st.session_state[key])
 
 
-def moves(name: str, option: str, key: str) -> None:
+def move_buttons(name: str, option: str, key: str) -> None:
     """The lesson's own buttons for an option, two a row."""
     able = [move for move in LESSONS[name].moves if move.option == option]
     for k in range(0, len(able), 2):
@@ -135,7 +135,7 @@ def form(name: str, given: Mapping[str, str]) -> dict[str, Any]:
         keys[row.name] = f"learn.{name}.{row.name}.{zlib.crc32(repr(row).encode())}"
         start = first_value(row, given if row in known else {})
         values[row.name] = control(row, keys[row.name], start)
-        moves(name, row.name, keys[row.name])
+        move_buttons(name, row.name, keys[row.name])
 
     for row in fixed:
         draw(row)
@@ -242,10 +242,10 @@ def checks(name: str, values: tuple[tuple[str, Any], ...]) -> None:
     good = sum(check.holds for check in found)
     say = st.success if good == len(found) else st.error
     say(f"{good} of {len(found)} statements hold within their tolerance.")
-    st.table([row(check) for check in found])
+    st.table([check_row(check) for check in found])
 
 
-def row(check: Check) -> dict[str, str]:
+def check_row(check: Check) -> dict[str, str]:
     """A check as a line of the table."""
     about = check.kind + (f", n = {check.n:,}" if check.n else "")
     unit = f" {check.unit}" if check.unit else ""
@@ -312,4 +312,4 @@ def links(name: str) -> None:
         if 0 <= place < len(names):
             title = LESSONS.row(names[place]).title
             if column.button(title, icon=icon, key=f"learn.{name}.to.{place}", width="stretch"):
-                turn_to(names[place])
+                open_lesson(names[place])

@@ -28,7 +28,7 @@ PREVIEWED = 32
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def looked_at(name: str, values: tuple[tuple[str, Any], ...], n: int) -> Picture:
+def cached_preview(name: str, values: tuple[tuple[str, Any], ...], n: int) -> Picture:
     """A dataset's preview, kept for the next visitor who asks for the same."""
     return data.preview(name, dict(values), n)
 
@@ -112,7 +112,7 @@ def dataset(
     """The preview of a dataset; where its files are missing, why, and the way to get them."""
     shown = {key: value for key, value in values.items() if key != "download"}
     try:
-        picture = looked_at(name, tuple(sorted(shown.items())), n)
+        picture = cached_preview(name, tuple(sorted(shown.items())), n)
     except DataError as error:
         icon = ":material/cloud_download:" if meta.network else ":material/info:"
         st.info(plain_sentence(error), icon=icon)
@@ -138,7 +138,7 @@ def fetch(name: str, values: Mapping[str, Any]) -> None:
         bar.empty()
         st.error(plain_sentence(error), icon=":material/cloud_off:")
         return
-    looked_at.clear()
+    cached_preview.clear()
     st.rerun()
 
 

@@ -232,6 +232,6 @@ def deleting(known: user_sets.Description) -> None:
         user_sets.delete(known.id, forget=not used)
     except OSError as error:
         raise DataError(f"The set could not be deleted ({error}); try again.") from None
-    pictures.looked_at.clear()
+    pictures.cached_preview.clear()
     st.session_state.pop(f"{forms.PREFIX}data.own.set", None)
     st.rerun()

@@ -8,7 +8,7 @@ from genlab import runs
 from genlab.compare import duel
 from genlab.core.run_spec import RunSpec
 from genlab.metrics.evaluation import evaluate
-from genlab.report.tables import ASKED, SEED
+from genlab.report.tables import METRIC_VALUES, SEED
 from genlab.runs.store import job_key
 
 
@@ -69,7 +69,7 @@ def test_the_table_holds_the_metrics_of_the_models(visit, work, shelf):
     assert set(differences["difference"]) == {"gan − vae"}
     found = [
         runs.job_result(
-            job_key("evaluate", {"run": shelf[run], "step": step, "seed": SEED, **ASKED})
+            job_key("evaluate", {"run": shelf[run], "step": step, "seed": SEED, **METRIC_VALUES})
         )
         for run, step in (("vae", 40), ("gan", 12))
     ]

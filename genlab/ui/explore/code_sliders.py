@@ -19,7 +19,7 @@ from genlab.models.base import (
 )
 from genlab.ui import pictures
 from genlab.ui.explore.embed_point import place_button
-from genlab.ui.explore.scene import Scene, among_data, given_z
+from genlab.ui.explore.scene import Scene, among_data, z_from_url
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import fragment
 
@@ -47,7 +47,7 @@ def sliders_part(scene: Scene) -> None:
     # around it lie codes that belong together nowhere.
     typical = isinstance(scene.model, HasEncoder) and not isinstance(scene.model, HasCodebook)
     first: tuple[str, Any] = ("zero", -1) if typical else ("random", 0)
-    kept = given_z(size)
+    kept = z_from_url(size)
     if kept is not None:
         first = ("given", tuple(kept.tolist()))
     kind, number = memory.get("explore.z", first)

@@ -17,7 +17,7 @@ from genlab.latent.codes import held_out
 from genlab.models.base import GenerativeModel
 from genlab.models.visible import FullyVisible, HasClassPosterior, HasMarginals
 from genlab.ui import pictures
-from genlab.ui.explore.scene import Scene, choice
+from genlab.ui.explore.scene import Scene, choose_one
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import escape_markdown, fragment
 from genlab.ui.page_states import TOOL_STATE
@@ -70,7 +70,7 @@ def complete_part(scene: Scene) -> None:
     anywhere = isinstance(model, HasMarginals)
     share, part = percent / 100, "first"
     if anywhere:
-        part = choice("known_part", {name: row.title for name, row in PARTS.items()}, "upper")
+        part = choose_one("known_part", {name: row.title for name, row in PARTS.items()}, "upper")
         mask = known_pixels(part, share, scene.data.meta.shape)
     else:
         mask = model.prefix(round(share * scene.data.meta.dim))
@@ -97,7 +97,7 @@ def complete_part(scene: Scene) -> None:
         height=72,
         caption=f"{DRAWS} draws of the missing part given the known one, exact; seed {seed}",
     )
-    st.caption(write_log_probs(model, x, mask))
+    st.caption(describe_log_probs(model, x, mask))
     if isinstance(model, HasClassPosterior):
         st.caption(classes(model, x, mask, scene.data.meta.classes))
 
@@ -108,7 +108,7 @@ def _number(word: str, default: int, most: int) -> int:
     return default if found is None else min(found, most)
 
 
-def write_log_probs(model: Any, x: Tensor, mask: Tensor) -> str:
+def describe_log_probs(model: Any, x: Tensor, mask: Tensor) -> str:
     """log p of the whole, of the known part and of the missing one given it, exact."""
     with torch.no_grad():
         parse_int = float(model.log_prob(x))

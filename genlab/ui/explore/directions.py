@@ -22,9 +22,9 @@ from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
 from genlab.ui import pictures
 from genlab.ui.explore.bookmarks import Offer, forget_form, list_bookmarks, save_form
 from genlab.ui.explore.jobs import wait_for_explore_result
-from genlab.ui.explore.scene import Scene, among_data, choice
+from genlab.ui.explore.scene import Scene, among_data, choose_one
 from genlab.ui.explore.tools import TOOLS, Tool
-from genlab.ui.explore.travel import base_of
+from genlab.ui.explore.travel import start_code
 from genlab.ui.messages import empty, escape_markdown, fragment, plain_sentence
 from genlab.ui.page_states import TOOL_STATE
 
@@ -59,7 +59,7 @@ class Directions(Tool):
         }
         left, right = st.columns([3, 2], vertical_alignment="bottom")
         with left:
-            part = choice("part", PARTS, "arithmetic")
+            part = choose_one("part", PARTS, "arithmetic")
         asked = TOOL_STATE.recall("probe", "logistic")
         kinds = list(PROBES)
         probe = right.selectbox(
@@ -326,7 +326,7 @@ def column_help(found: Mapping[str, Any]) -> str:
 
 def strip(scene: Scene, one: Direction, reach: float) -> None:
     """Decoded examples along a direction, from a few codes."""
-    base, name = base_of(scene)
+    base, name = start_code(scene)
     # The first draw may be the base itself.
     draws = latent.prior_sample(scene.model, BASES, scene.query.seed)[1:]
     at = torch.linspace(-reach, reach, STEPS) * one.spread

@@ -13,7 +13,7 @@ from genlab.latent.codes import code_of
 from genlab.latent.projections import PROJECTIONS
 from genlab.models.base import HasDecoder
 from genlab.ui.explore.jobs import wait_for_explore_result
-from genlab.ui.explore.scene import Scene, given_z
+from genlab.ui.explore.scene import Scene, z_from_url
 from genlab.ui.messages import escape_markdown
 from genlab.ui.page_states import TOOL_STATE
 
@@ -62,7 +62,7 @@ def _guest(scene: Scene) -> dict[str, Any] | None:
     """Who was put on the map of this run; a z may come with the URL."""
     guest: dict[str, Any] | None = st.session_state.get(SLOT)
     if guest is None and TOOL_STATE.recall("guest") and isinstance(scene.model, HasDecoder):
-        z = given_z(int(scene.model.latent), "guest")
+        z = z_from_url(int(scene.model.latent), "guest")
         if z is None:
             st.caption("The guest of the address is no code of this model; it was left out.")
             return None

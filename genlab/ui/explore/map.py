@@ -26,7 +26,7 @@ from genlab.ui.explore.embed_point import guest_part
 from genlab.ui.explore.jobs import wait_for_explore_result
 from genlab.ui.explore.scatter import read_selection, scatter, sprites
 from genlab.ui.explore.scene import Scene, among_data, compute_map_again
-from genlab.ui.explore.selection import chosen_set, picks
+from genlab.ui.explore.selection import chosen_set, pick_points
 from genlab.ui.messages import empty, escape_markdown, fragment
 from genlab.ui.page_states import TOOL_STATE
 
@@ -49,7 +49,7 @@ def map_part(scene: Scene) -> None:
     clicks, rows = read_selection(key)
     left, right = st.columns([3, 2], gap="medium")
     with right:
-        found = picks(scene, clicks)
+        found = pick_points(scene, clicks)
         chosen = chosen_set(scene, rows)
         points = {
             letter: point(scene.model, scene.data, scene.codes, row)
@@ -155,7 +155,7 @@ def set_part(scene: Scene, rows: list[int]) -> None:
     if not isinstance(scene.model, HasDecoder):
         return
     mean = latent.decode_mean(scene.model, torch.from_numpy(found.mean)[None])
-    near = near_training(scene, mean)
+    near = nearest_training(scene, mean)
     if scene.image:
         with st.container(horizontal=True, gap="medium"):
             pictures.image(mean.numpy(), height=112, caption="mean of the set's codes, decoded")
@@ -184,7 +184,7 @@ def set_examples(scene: Scene, rows: list[int]) -> Tensor:
     return examples(scene.model, scene.data, chosen)
 
 
-def near_training(scene: Scene, mean: Tensor) -> Tensor:
+def nearest_training(scene: Scene, mean: Tensor) -> Tensor:
     """The training examples nearest to a decoded mean, in data space."""
     x = scene.data.train.x[:TRAINING]
     rows = neighbours(mean.flatten().numpy(), x.flatten(1).numpy(), 6)

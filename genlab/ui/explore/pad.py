@@ -24,7 +24,7 @@ from genlab.ui.explore.bookmarks import list_bookmarks
 from genlab.ui.explore.directions import direction_title, job_values
 from genlab.ui.explore.jobs import wait_for_explore_result
 from genlab.ui.explore.routes import addresses, program_of
-from genlab.ui.explore.scene import Scene, given_z
+from genlab.ui.explore.scene import Scene, z_from_url
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import empty, escape_markdown, fragment, plain_sentence
 from genlab.ui.page_states import TOOL_STATE
@@ -101,7 +101,7 @@ def wants_attributes() -> bool:
     return bool(asked)
 
 
-def axis(place: str, word: str, names: list[str], first: str) -> str:
+def choose_direction(place: str, word: str, names: list[str], first: str) -> str:
     """The choice of one direction, which the URL keeps."""
     asked = TOOL_STATE.recall(word, first)
     key = f"explore.{word}"
@@ -140,7 +140,7 @@ def read(text: str, size: int) -> Tensor | None:
     return torch.tensor(found) if good else None
 
 
-class Place:
+class PadPosition:
     """Where z is, for one run: kept while the steps go by, and in the URL once it was moved.
 
     Each move has a number, so that the page and the server agree which of two is the later.
@@ -155,7 +155,7 @@ class Place:
             if text and given is None:
                 st.caption("The z of the address is not one of this model; the pad starts anew.")
             if given is None:
-                given = given_z(self.size)
+                given = z_from_url(self.size)
             z = pad.start(scene.model, scene.query.seed) if given is None else given
             st.session_state[self.slot] = (0, z)
 
@@ -175,7 +175,7 @@ class Place:
         z = torch.tensor([float(f"{float(v):.{DIGITS}g}") for v in z])
         st.session_state[self.slot] = (self.n + 1 if n is None else n, z)
 
-    def hear(self, told: Mapping[str, Any] | None) -> None:
+    def receive(self, told: Mapping[str, Any] | None) -> None:
         """Take what the page told when z was let go, unless it is old or no code."""
         if not told or int(told["n"]) <= self.n:
             return
@@ -184,7 +184,7 @@ class Place:
             self.move(z, int(told["n"]))
 
 
-def buttons(scene: Scene, place: Place) -> None:
+def buttons(scene: Scene, place: PadPosition) -> None:
     """Ways to be somewhere else at once."""
     model = scene.model
     if st.button("Start", icon=":material/filter_center_focus:", key="explore.pad.start"):
@@ -201,7 +201,7 @@ def buttons(scene: Scene, place: Place) -> None:
         found = latent_of(point(model, scene.data, scene.codes, row), scene.codes)
         if found is not None:
             place.move(found)
-    given = given_z(place.size)
+    given = z_from_url(place.size)
     if given is not None and st.button(
         "Given z",
         icon=":material/download:",
@@ -233,7 +233,7 @@ def _clouds(_scene: Scene, key: str, label: str | None) -> tuple[Array, Array]: 
     return shown, np.concatenate([shown, draws])
 
 
-def pad_data(scene: Scene, place: Place, vectors: Mapping[str, Array]) -> dict[str, Any]:
+def pad_data(scene: Scene, place: PadPosition, vectors: Mapping[str, Array]) -> dict[str, Any]:
     """What the page needs besides the decoder."""
     shown, reach = _clouds(scene, scene.query.key, scene.query.label)
     z, uv = place.z.double().numpy(), np.stack(list(vectors.values()))
@@ -259,9 +259,9 @@ def pad_data(scene: Scene, place: Place, vectors: Mapping[str, Array]) -> dict[s
 @fragment()
 def pad_part(scene: Scene, version: str) -> None:
     """The choice of directions, the pad, and where z is in numbers."""
-    query, place = scene.query, Place(scene)
+    query, place = scene.query, PadPosition(scene)
     key = f"explore.pad.pad.{query.run}"
-    place.hear((st.session_state.get(key) or {}).get("at"))
+    place.receive((st.session_state.get(key) or {}).get("at"))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         buttons(scene, place)
         attributes = wants_attributes()
@@ -269,12 +269,12 @@ def pad_part(scene: Scene, version: str) -> None:
     names = list(every)
     left, right = st.columns(2)
     with left:
-        shown = [axis("Across", "pad_across", names, first[0])]
+        shown = [choose_direction("Across", "pad_across", names, first[0])]
     rest = [name for name in names if abs(cosine(every[name], every[shown[0]])) < 0.999]
     with right:
         if rest:
             second = next(name for name in [*first, *rest] if name in rest)
-            shown.append(axis("Up", "pad_up", rest, second))
+            shown.append(choose_direction("Up", "pad_up", rest, second))
     vectors = {name: every[name] for name in shown}
     data = pad_data(scene, place, vectors)
     data |= addresses(query.run, query.step, query.label, version)
@@ -283,7 +283,7 @@ def pad_part(scene: Scene, version: str) -> None:
     )
     if place.n > 0:
         TOOL_STATE.remember(pad_z=write_code(place.z))
-    write_position(scene, place.z, vectors)
+    show_position(scene, place.z, vectors)
 
 
 def cosine(a: Array, b: Array) -> float:
@@ -291,7 +291,7 @@ def cosine(a: Array, b: Array) -> float:
     return float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-300))
 
 
-def write_position(scene: Scene, z: Tensor, vectors: Mapping[str, Array]) -> None:
+def show_position(scene: Scene, z: Tensor, vectors: Mapping[str, Array]) -> None:
     """z where it was let go: along the two directions, and how likely it is."""
     at = ", ".join(
         f"{direction_title(name)} = {float(z.double().numpy() @ (v / np.linalg.norm(v))):.3g}"

@@ -27,7 +27,7 @@ from genlab.ui.explore.draw import canvas
 from genlab.ui.explore.embed_point import place_button
 from genlab.ui.explore.encoder import encoder_request
 from genlab.ui.explore.jobs import wait_for_explore_result
-from genlab.ui.explore.scene import Scene, choice
+from genlab.ui.explore.scene import Scene, choose_one
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import empty, escape_markdown, fragment, plain_sentence
 from genlab.ui.page_states import TOOL_STATE
@@ -59,12 +59,12 @@ class YourPicture(Tool):
         if learned.fits(type(scene.model)) or isinstance(scene.model, learned.Encoded):
             parts["encoder"] = encoder_part
         parts["memory"] = memory_part
-        part = choice("picture", {name: PARTS[name] for name in parts}, "own")
+        part = choose_one("picture", {name: PARTS[name] for name in parts}, "own")
         parts[part](scene)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def manner_of(_scene: Scene, run: str) -> image_uploads.Manner:  # noqa: ARG001 - the key
+def drawing_style(_scene: Scene, run: str) -> image_uploads.Manner:  # noqa: ARG001 - the key
     """How the data of a scene stand on their ground."""
     return image_uploads.background_style(_scene.data)
 
@@ -128,7 +128,7 @@ def enter_point(scene: Scene) -> Tensor | None:
 
 def picture(scene: Scene) -> Tensor | None:
     """The picture as the model sees it, from wherever it comes; None while there is none."""
-    source = choice("source", SOURCES, "upload")
+    source = choose_one("source", SOURCES, "upload")
     data, meta = scene.data, scene.data.meta
     if source in ("held", "made"):
         number = int(
@@ -142,7 +142,7 @@ def picture(scene: Scene) -> Tensor | None:
             x = latent.decode_mean(scene.model, z)[0]
         pictures.image(x[None].numpy(), height=140, caption="as the model sees it")
         return x
-    manner = manner_of(scene, scene.query.run)
+    manner = drawing_style(scene, scene.query.run)
     try:
         sent = sent_picture(source, meta, manner)
         if sent is None:
@@ -207,7 +207,7 @@ def encode_picture(scene: Scene, model: Any, x: Tensor) -> tuple[Tensor, Tensor]
         ways["encode"] = "Encode"
     if not isinstance(model, HasCodebook):
         ways["invert"] = "Invert (optimise z)"
-    way = choice("how", ways, next(iter(ways)))
+    way = choose_one("how", ways, next(iter(ways)))
     range_ = peak(scene.data)
     if way == "encode":
         with torch.no_grad():
@@ -389,7 +389,7 @@ def memory_part(scene: Scene) -> None:
     names: dict[str, str] = {name: SPACES[name] for name in spaces(type(scene.model))}
     if isinstance(scene.model, HasCodebook):
         names.pop("latent", None)
-    where = choice("memory", names, "pixel")
+    where = choose_one("memory", names, "pixel")
     values = {
         "run": scene.query.run,
         "step": scene.query.step,

@@ -94,7 +94,7 @@ def exact_density(truth: Truth | None, names: tuple[str, str]) -> Density | None
     return Density(x[across], y[up], values[across, up])
 
 
-def one_of(label: str, word: str, options: list[str], first: str, **more: Any) -> str:
+def choose_parameter(label: str, word: str, options: list[str], first: str, **more: Any) -> str:
     """A choice that the URL keeps."""
     asked = TOOL_STATE.recall(word, first)
     place = options.index(asked if asked in options else first)
@@ -111,14 +111,14 @@ def posterior_part(scene: Scene) -> None:
     names = list(draws)
     left, middle, right = st.columns(3)
     with left:
-        x = one_of("Across", "par_x", names, names[0])
+        x = choose_parameter("Across", "par_x", names, names[0])
     with middle:
         rest = [name for name in names if name != x] or names
-        y = one_of("Up", "par_y", rest, rest[0])
+        y = choose_parameter("Up", "par_y", rest, rest[0])
     beside = other_runs(scene)
     with right:
         # An algorithm of another kind is the referee that one asks for first.
-        referee = one_of(
+        referee = choose_parameter(
             "Beside",
             "par_run",
             [*beside, NOBODY],

@@ -228,7 +228,7 @@ def write_query(query: Query) -> None:
     EXPLORE.settle(asdict(query), None, with_points_and_tools)
 
 
-def choice(word: str, titles: Mapping[str, str], first: str, *, label: str = "") -> str:
+def choose_one(word: str, titles: Mapping[str, str], first: str, *, label: str = "") -> str:
     """One of a few, which the URL keeps as ``t.<word>``; the label is shown where there is one."""
     key, asked = f"explore.choice.{word}", TOOL_STATE.recall(word, first)
     if st.session_state.get(key) not in titles:
@@ -245,7 +245,7 @@ def choice(word: str, titles: Mapping[str, str], first: str, *, label: str = "")
     return str(chosen)
 
 
-def given_z(size: int, word: str = "z") -> Tensor | None:
+def z_from_url(size: int, word: str = "z") -> Tensor | None:
     """The z that the URL keeps, for all tools as ``t.z``, (size,); None where there is none."""
     try:
         found = [float(number) for number in TOOL_STATE.recall(word).split()]

@@ -12,7 +12,7 @@ from genlab.ui.explore.scene import Scene, write_query
 from genlab.ui.page_states import EXPLORE, TOOL_STATE
 
 
-def picks(scene: Scene, clicks: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+def pick_points(scene: Scene, clicks: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """The points A and B: from the URL, from clicks (the last two), or typed.
 
     They are no state of a field: what a browser under load sends with a second click may be the

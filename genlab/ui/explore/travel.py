@@ -21,7 +21,7 @@ from genlab.latent.video import FORMS, to_and_fro
 from genlab.models.base import GenerativeModel, HasDecoder
 from genlab.ui import pictures
 from genlab.ui.explore.jobs import wait_for_explore_result
-from genlab.ui.explore.scene import Scene, among_data, choice, given_z
+from genlab.ui.explore.scene import Scene, among_data, choose_one, z_from_url
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import empty, fragment
 from genlab.ui.page_states import TOOL_STATE
@@ -53,9 +53,9 @@ class Travel(Tool):
             "ab": ab_part,
             "walk": walk_part,
         }
-        way = choice("way", WAYS, "dimensions")
+        way = choose_one("way", WAYS, "dimensions")
         if way != "ab":
-            base_part(scene)
+            start_part(scene)
         ways[way](scene)
 
 
@@ -72,7 +72,7 @@ def use_of(scene: Scene) -> Any:
 def bases(scene: Scene) -> dict[str, Tensor]:
     """Where a journey may start: the given z, A, and the centre of a VAE or a draw for a GAN."""
     found: dict[str, Tensor] = {}
-    given = given_z(int(scene.model.latent))
+    given = z_from_url(int(scene.model.latent))
     if given is not None:
         found["the given z"] = given
     row = st.session_state.get("explore.a")
@@ -84,7 +84,7 @@ def bases(scene: Scene) -> dict[str, Tensor]:
     return found | {"a draw of the prior" if begin.any() else "z = 0": begin}
 
 
-def base_of(scene: Scene) -> tuple[Tensor, str]:
+def start_code(scene: Scene) -> tuple[Tensor, str]:
     """Where a journey starts, as it was chosen; the first there is where nothing was."""
     found = bases(scene)
     asked = TOOL_STATE.recall("base")
@@ -92,17 +92,17 @@ def base_of(scene: Scene) -> tuple[Tensor, str]:
     return found[name], name
 
 
-def base_part(scene: Scene) -> None:
+def start_part(scene: Scene) -> None:
     """The choice of where a journey starts, where there is one; the URL keeps it."""
     names = list(bases(scene))
     if len(names) > 1:
-        choice("base", {name: name for name in names}, names[0], label="Start at")
+        choose_one("base", {name: name for name in names}, names[0], label="Start at")
 
 
 @fragment()
 def dimensions_part(scene: Scene) -> None:
     """Each dimension through its prior, the most used first."""
-    use, (base, name) = use_of(scene), base_of(scene)
+    use, (base, name) = use_of(scene), start_code(scene)
     what = (
         f"mean KL of the dimension to its prior (exact for each of {use.n} held-out examples)"
         if use.measure == "KL"
@@ -130,7 +130,7 @@ def dimensions_part(scene: Scene) -> None:
 @fragment()
 def sheet_part(scene: Scene) -> None:
     """The square of two dimensions, at equal masses of the prior."""
-    use, (base, name) = use_of(scene), base_of(scene)
+    use, (base, name) = use_of(scene), start_code(scene)
     size = len(use.order)
     if size < 2:
         empty("One dimension has no sheet.", "Look at it under Dimensions.")
@@ -215,7 +215,7 @@ def ab_part(scene: Scene) -> None:
 def walk_part(scene: Scene) -> None:
     """A walk that keeps the prior, as a film."""
     stride = st.slider("Stride", 0.05, 0.6, 0.2, 0.05, key="explore.travel.stride")
-    base, name = base_of(scene)
+    base, name = start_code(scene)
     z = walk(base, FRAMES, stride, scene.query.seed)
     x = latent.decode_mean(scene.model, z)
     if not scene.image:

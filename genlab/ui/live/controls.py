@@ -31,7 +31,7 @@ TABLES = {"data": DATASETS, "model": MODELS, "objective": OBJECTIVES, "algorithm
 PACES = {0.0: "Full speed"} | {rate: f"{rate:g} steps/s" for rate in (5.0, 2.0, 1.0, 0.5)}
 
 
-def write_advice(row: RunRow) -> None:
+def show_advice(row: RunRow) -> None:
     """Say what happened to a run that did not simply end, and what to do about it."""
     if row.status not in ADVICE:
         return

@@ -33,7 +33,7 @@ def fork(row: RunRow) -> None:
         fragment()(_fork)(row.id)
 
 
-def write_origin(row: RunRow) -> None:
+def show_origin(row: RunRow) -> None:
     """Say where a run branched off, with the ways there."""
     if not row.parent:
         return
@@ -100,7 +100,7 @@ def _form(view: runs.RunView, steps: tuple[int, ...]) -> None:
         0,
         most,
         None if asked is None else min(asked, most),
-        key=f"fork.step.{run}.{asked}",
+        key=f"fork.step.{run}.{'' if asked is None else asked}",
         help="The step of the time slider, or any other one; empty for the newest.",
         placeholder=f"the newest: {steps[-1]:,}",
     )

@@ -9,8 +9,8 @@ import streamlit as st
 from genlab import runs
 from genlab.report import run_labels
 from genlab.report.tables import (
-    ASKED,
     CAUTION,
+    METRIC_VALUES,
     REFEREE,
     SEED,
     N,
@@ -94,7 +94,7 @@ def metrics(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
 def metric_jobs(run: str, step: int, *, judged: bool) -> list[JobRow]:
     """The jobs whose results the tables hold."""
     values = {"run": run, "step": step, "seed": SEED}
-    jobs = [submit_job("evaluate", {**values, **ASKED})]
+    jobs = [submit_job("evaluate", {**values, **METRIC_VALUES})]
     return [*jobs, submit_job("referee", values)] if judged else jobs
 
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from genlab.report.time_cursor import Moment
+from genlab.report.time_cursor import TimeCursor
 from genlab.runs.store import ACTIVE, RunRow
 from genlab.ui.jobs import finished_result, job_progress, show_failures, submit_job
 
 
-def report(rows: Sequence[RunRow], at: Mapping[str, int], moment: Moment) -> None:
+def report(rows: Sequence[RunRow], at: Mapping[str, int], moment: TimeCursor) -> None:
     """The button that makes the report of what is shown, and then the one that downloads it.
 
     Args:

@@ -8,12 +8,12 @@ import streamlit as st
 import torch
 
 from genlab import runs
-from genlab.compare.side_by_side import TITLES, Beside, build_side_by_side, needs_inversion
+from genlab.compare.side_by_side import TITLES, SideBySide, build_side_by_side, needs_inversion
 from genlab.core.measure import Picture
 from genlab.core.tables import MODELS
 from genlab.report import run_labels
 from genlab.report.tables import shared_settings, step_mismatch_note
-from genlab.report.time_cursor import Moment, snapshot
+from genlab.report.time_cursor import TimeCursor, snapshot
 from genlab.runs.store import ACTIVE, RunRow
 from genlab.ui import pictures
 from genlab.ui.jobs import job_progress, show_failures, submit_job
@@ -25,14 +25,14 @@ HEIGHTS = {1: 40, 2: 36, 3: 28, 4: 24}
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def looked_at(run: str, created: float, step: int, job: str | None) -> Beside:  # noqa: ARG001
+def cached_side_by_side(run: str, created: float, step: int, job: str | None) -> SideBySide:  # noqa: ARG001
     """What a run shows after a step, kept for the next look; the job found its codes."""
     view = runs.open_run(run)
     codes = None if job is None else torch.from_numpy(runs.job_result(job)["z"])
     return build_side_by_side(view.model(step), view.data(), SEED, codes)
 
 
-def snapshots(rows: Sequence[RunRow], moment: Moment) -> dict[str, int]:
+def snapshots(rows: Sequence[RunRow], moment: TimeCursor) -> dict[str, int]:
     """The step of each run's snapshot nearest to a moment; runs without one are left out.
 
     The newest of a run that goes on stays what it was at the first look, until it is renewed:
@@ -90,7 +90,7 @@ def side_by_side(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
     job_progress(jobs.values(), "Codes of the real examples")
     show_failures(jobs.values(), "The codes of the real examples")
     found = {
-        row.id: looked_at(
+        row.id: cached_side_by_side(
             row.id,
             row.created,
             at[row.id],

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from genlab.report.time_cursor import Moment
+from genlab.report.time_cursor import TimeCursor
 from genlab.ui.page_states import COMPARE
 
 
-def moment_from_url() -> Moment:
+def cursor_from_url() -> TimeCursor:
     """The moment that the URL names; the newest where it names none or an impossible one."""
     state = COMPARE.read()
-    return Moment(state.clock, state.step if state.clock == "step" else state.second)
+    return TimeCursor(state.clock, state.step if state.clock == "step" else state.second)
 
 
-def moment_parameters(moment: Moment) -> dict[str, Any]:
+def cursor_parameters(moment: TimeCursor) -> dict[str, Any]:
     """The values that the URL holds for a moment; None for what it leaves out."""
     if moment.clock == "step":
         return {"step": None if moment.at is None else int(moment.at)}
