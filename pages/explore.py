@@ -14,11 +14,11 @@ view = explore.pick_run()
 if view is None:
     empty(
         "There is no run to explore yet.",
-        "Start one on Start or Train; come back after a few seconds.",
+        "Start a run on Start or Train and return after a few seconds.",
     )
 elif not (steps := view.snapshots()):
     EXPLORE.write(run=view.id)
-    empty("This run has no snapshot yet.", "The first one comes with its first step; reload then.")
+    empty("This run has no snapshot yet.", "The first step saves one; reload the page then.")
 else:
     query = explore.controls(view, steps, MODELS[view.spec.model])
     scene = explore.load_scene(view, query)

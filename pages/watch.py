@@ -21,7 +21,7 @@ if asked and asked not in rows:
     try:
         rows = {asked: runs.open_run(asked).row, **rows}
     except RunNotFound as error:
-        st.error(f"{plain_sentence(error)} Another one is shown.", icon=":material/error:")
+        st.error(f"{plain_sentence(error)} Another run is shown.", icon=":material/error:")
 if not rows:
     empty("There is no run to watch yet.", "Start one of the presets, or make your own.")
     if st.button("Go to Start", icon=":material/home:", type="primary"):
@@ -54,7 +54,7 @@ with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         others = [run for run in names if run != row.id and rows[run].step]
         links.compare([row.id, *others[:1]])
     fork(row)
-    text = "Open Train with the options of this run, to change some of them and start again."
+    text = "Open Train with the options of this run, change some and start a new run."
     if st.button("Vary", icon=":material/tune:", help=text):
         links.train({name: str(value) for name, value in row.spec.items()})
 sentinel_panel(row)

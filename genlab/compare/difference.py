@@ -135,7 +135,10 @@ def state_verdict(
         return "no difference shown"
     better = second if (one.value > 0) == (direction == "higher") else first
     if adjusted > 0.05:
-        return f"{better} is better taken alone, not among so many comparisons (Holm)"
+        return (
+            f"{better} is better in this comparison alone, but not after Holm's correction for "
+            "all of them"
+        )
     return f"{better} is better"
 
 

@@ -107,7 +107,7 @@ def build_side_by_side(
     z: Tensor | None = None
     db: Tensor | None = None
     if not can_be_drawn(data):
-        why = "these data are neither pictures nor points in a plane"
+        why = "these data are neither images nor points in a plane"
         return SideBySide({}, dict.fromkeys(TITLES, why), None, digest(x), None)
     n = SHEET if data.meta.is_image else CLOUD if data.meta.dim == 2 else CROWD
     held = _classes(model, n)
@@ -129,12 +129,12 @@ def build_side_by_side(
     if isinstance(model, HasEncoder):
         codes, how = _held(model, y).encode(x).mean, "by its encoder, at the posterior mean"
     elif codes is not None:
-        how = f"by inversion: z sought by {STEPS} steps of Adam from nine starts"
+        how = f"by inversion: {STEPS} steps of Adam on z from nine starts"
     if codes is None:
         why = (
-            "its codes are entries of a table"
+            "its codes are discrete"
             if isinstance(model, HasCodebook)
-            else "it has no encoder; the codes are sought by inversion"
+            else "it has no encoder; its codes are computed by inversion"
         )
         missing["reconstructions"] = why
         missing.setdefault("path_x", why)
@@ -160,9 +160,9 @@ def _held(model: Any, y: Tensor | None) -> Any:
 
 def _no_path(model: Any, data: Dataset) -> str:
     if isinstance(model, HasCodebook):
-        return "its codes are entries of a table: there is nothing between them"
+        return "its codes are discrete, so there is no path between them"
     if not data.meta.is_image and data.meta.dim == 1:
-        return "on the line a path is no picture"
+        return "one-dimensional data have no picture of a path"
     return ""
 
 
@@ -198,7 +198,7 @@ def _paths(part: str, model: Any, data: Dataset, ends: Tensor, y: Tensor | None 
     held = held_at(model, None if y is None else y.repeat_interleave(knots))
     x = decode_mean(held, torch.cat(lines))
     title = TITLES[part]
-    told = "; at the class of the first end" if held is not model else ""
+    told = "; decoded as the class of the first end" if held is not model else ""
     note = f"{len(lines)} spherical paths of {knots} points{told}"
     if data.meta.is_image:
         return Picture("images", title, {"x": x.clamp(0.0, 1.0), "columns": knots}, note)
@@ -215,7 +215,10 @@ def _pairs(x: Tensor, back: Tensor, db: Tensor, data: Dataset, how: str) -> Pict
     if data.meta.is_image:
         sheet = torch.cat([x, back]).clamp(0.0, 1.0)
         return Picture(
-            "images", title, {"x": sheet, "columns": len(x)}, f"above real, below made; {note}"
+            "images",
+            title,
+            {"x": sheet, "columns": len(x)},
+            f"top: real examples; bottom: reconstructions; {note}",
         )
     if data.meta.dim == 1:
         low, high = (float(v) for v in box_of(data).flatten())
@@ -248,7 +251,7 @@ def inversions_job(
     x, y = real_examples(data)
     found = []
     for i, one in enumerate(x):
-        progress(i / len(x), f"real example {i + 1} of {len(x)} is sought")
+        progress(i / len(x), f"inverting real example {i + 1} of {len(x)}")
         held = held_at(model, None if y is None else y[i])
         best = invert(held, one, range_=peak(data), seed=int(values["seed"]), steps=STEPS)
         found.append(best.z[best.best])

@@ -354,16 +354,18 @@ def reproduce_command(view: RunView, records: Sequence[Record]) -> tuple[str, st
         words.append(f"--title={row.title}")
     reasons = []
     if row.parent:
-        reasons.append(f"it branches off {row.parent} at step {row.parent_step:,}")
+        reasons.append(f"it was forked from {row.parent} at step {row.parent_step:,}")
     if any(
         record.kind == "event"
         and record.payload.get("level") == "info"
         and str(record.payload.get("message", "")).startswith("From step")
         for record in records
     ):
-        reasons.append("it was changed on the way (see what happened)")
+        reasons.append("its options were changed during training (see the events)")
     if row.status in ACTIVE or row.step < row.steps:
-        reasons.append(f"it took {row.step:,} of {row.steps:,} steps, this command takes all")
+        reasons.append(
+            f"it ran {row.step:,} of {row.steps:,} steps; this command runs all of them"
+        )
     return shlex.join(words), "; ".join(reasons)
 
 

@@ -116,7 +116,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]], marked: Sequence[
 def _runs(sides: Sequence[Side]) -> str:
     cards = []
     for side in sides:
-        at = f"looked at after step {side.step:,}, {side.seconds:.1f} s of training"
+        at = f"shown after step {side.step:,}, {side.seconds:.1f} s of training"
         state = f"{side.status}, step {side.last:,} of {side.steps:,}"
         cards.append(
             f'<div class="card"><strong>{escape(side.title)}</strong>'
@@ -199,8 +199,9 @@ def _metrics(report: Report) -> str:
     found = {side.title: side.found for side in report.sides}
     head, body = table({title: one["metrics"] for title, one in found.items()})
     said = (
-        f"Up to {N:,} test examples, seed {SEED}, {report.moment.words}; in brackets a 95 % "
-        "interval. A number is missing where the model cannot say it."
+        f"Up to {N:,} test examples, seed {SEED}, {report.moment.words}; 95 % intervals in "
+        "brackets. A metric is missing where the model does "
+        "not define it."
     )
     parts = [_table(head, body), f'<p class="soft">{escape(said)}</p>']
     if report.referee:
@@ -304,16 +305,21 @@ def _again(report: Report) -> str:
 
 def _notes() -> str:
     notes = [
-        "Each run is one training. The intervals hold the noise of test examples and samples, not "
-        "that of another seed of the training: for that, train several seeds.",
-        "The same seed gives the same batches in the same order. The models draw other random "
-        "numbers besides (codes, noise), each as many as it needs.",
-        "Seconds of training are those of the clock on the wall between the records, pauses left "
-        "out and looks at the model included; runs at the same time share the processor.",
-        "Pictures, reconstructions and metrics are of the snapshot nearest to the moment chosen.",
-        "A reconstruction by an encoder is one pass; by inversion it is sought for each example. "
-        "The first says what the model knows of an example, the second what its decoder can make.",
-        "Lower bounds of different models bound different things: a higher bound alone does not "
-        "order them.",
+        "Each run is one training. The intervals cover the noise of test examples and "
+        "samples. They do "
+        "not cover the variation between training seeds: train several seeds to "
+        "see it.",
+        "The same seed gives the same batches in the same order. Each model also draws its "
+        "own random numbers (codes, noise).",
+        "Seconds of training are wall-clock seconds without pauses. They "
+        "include the time of probes. Runs that train at the same time share the "
+        "processor.",
+        "Pictures, reconstructions and metrics come from the snapshot nearest "
+        "to the chosen step or second.",
+        "An encoder reconstructs an example in one pass; inversion optimises "
+        "its code. The first shows what the model infers about an example, the "
+        "second what its decoder can produce.",
+        "Lower bounds of different models bound different quantities: a higher "
+        "bound alone does not mean a better model.",
     ]
     return f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in notes)}</ul>"

@@ -93,9 +93,10 @@ def difference_table(found: Mapping[str, Mapping[str, Any]]) -> tuple[list[str],
 
 #: What stands under the tables, here and in the report.
 CAUTION = (
-    "“Better” is said where the interval of the difference excludes zero and Holm's correction "
-    "for all rows of the table lets it stand (5 %). The intervals are those of one training each: "
-    "another seed of the training may move a number by more than they say. A bound that is "
+    "A run is called better where the interval of the difference excludes "
+    "zero and the difference stays significant (5 %) after Holm's "
+    "correction for all rows. The intervals describe one training each: another training seed may "
+    "change a number by more. A bound that is "
     "higher or lower need not mean that what it bounds is."
 )
 
@@ -118,7 +119,7 @@ def step_mismatch_note(at: Mapping[str, int]) -> str:
     if len(set(at.values())) < 2:
         return ""
     steps = ", ".join(f"{title} after step {step:,}" for title, step in at.items())
-    return f"Not the same step: the nearest snapshots are {steps}."
+    return f"The snapshots are of different steps: {steps}."
 
 
 def alike(found: Sequence[duel.Budget]) -> str:
@@ -131,10 +132,12 @@ def alike(found: Sequence[duel.Budget]) -> str:
     """
     first = found[0]
     same = bool(first.decoder) and all(one.decoder == first.decoder for one in found)
-    words = "The decoders are different nets."
+    words = "The decoders are different networks."
     if same:
         layers = f": {first.layers}" if first.layers else ""
-        words = f"One decoder net for all{layers}, {first.parts['decoder']:,} numbers."
+        words = (
+            f"All runs have the same decoder network{layers}: {first.parts['decoder']:,} numbers."
+        )
     if len(found) == 2:
         rest = [one.total - one.parts.get("decoder", 0) for one in found]
         between = f"ratio {duel.ratio(*found):.2f}"
@@ -153,14 +156,17 @@ def shared_settings(found: Mapping[str, SideBySide]) -> list[str]:
         said.append("Not every run has a latent code.")
     if len(zs) > 1:
         if all(z.shape == zs[0].shape and torch.equal(z, zs[0]) for z in zs):
-            said.append(f"All from the same z: {zs[0].shape[1]} numbers each, from one seed.")
+            said.append(
+                f"All samples come from the same z, drawn with one seed "
+                f"({zs[0].shape[1]} dimensions)."
+            )
         elif len({z.shape[1] for z in zs}) > 1:
             sizes = ", ".join(f"{title}: {z.shape[1]}" for title, z in coded.items())
             said.append(f"The codes are not the same z: their sizes differ ({sizes}).")
         else:
             said.append("The codes are not the same z: the priors differ.")
     if len({one.examples for one in found.values()}) == 1:
-        said.append("The real examples are the same, the first of the test split.")
+        said.append("All runs show the same real examples: the first of the test split.")
     else:
-        said.append("The real examples are not the same: these runs are of different data.")
+        said.append("The real examples differ, because the runs have different data.")
     return said

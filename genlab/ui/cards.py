@@ -37,7 +37,7 @@ def name(row: RunRow) -> str:
 def progress_text(row: RunRow) -> str:
     """How far a run is: its place in the queue, or its steps."""
     if row.status == "queued":
-        return f"waits, place {row.position} in the queue" if row.position else "about to start"
+        return f"queued, position {row.position}" if row.position else "about to start"
     speed = f", {row.speed:,.0f} steps/s" if row.status == "running" and row.speed > 0 else ""
     return f"step {row.step:,} of {row.steps:,}{speed}"
 
@@ -128,7 +128,7 @@ def _recent(busy: bool) -> None:
     rows = runs.store().runs(limit=RECENT)
     waiting = sum(row.status == "queued" for row in rows)
     if waiting:
-        st.caption(f"{waiting} in the queue; it starts as soon as a worker is free.")
+        st.caption(f"{waiting} in the queue; it starts when a worker is free.")
     grid(rows, run_card)
     if busy and not any(row.status in ACTIVE for row in rows):
         st.rerun()

@@ -223,7 +223,8 @@ def run_form(preview: Callable[[Combination, Mapping[str, Any]], None]) -> dict[
         TRAIN.settle(values, wrong, changed_options)
     if wrong is not None and TRAIN.has_problem():
         message.error(
-            f"{escape_markdown(wrong)} The form shows what was possible.", icon=":material/error:"
+            f"{escape_markdown(wrong)} The form shows the remaining options of the link.",
+            icon=":material/error:",
         )
     return values
 
@@ -234,7 +235,7 @@ def unfit_models(data: str, values: Mapping[str, Any]) -> None:
     meta = source.meta(source.Options.build(values))
     reasons = {row.title: misfit(row.value, meta) for row in TABLES["model"].rows()}
     with st.popover("Other models", icon=":material/help:", width="stretch"):
-        st.markdown("**Not for these data, as they are:**")
+        st.markdown("**These models do not fit the data:**")
         lines = [
             f"- {escape_markdown(title)}: {escape_markdown(why)}"
             for title, why in reasons.items()
@@ -263,7 +264,7 @@ def obstacle(values: Mapping[str, Any]) -> str | None:
     except DataError as error:
         if not Combination.of(values).meta.network:
             return str(error)
-        return "The files of this data set are not here yet: fetch them on the left first."
+        return "The files of this dataset are missing. Fetch them on the left first."
     return None
 
 

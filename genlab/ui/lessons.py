@@ -232,7 +232,7 @@ def checks(name: str, values: tuple[tuple[str, Any], ...]) -> None:
         icon=":material/fact_check:",
         type="primary",
         key=f"learn.{name}.check",
-        help="Compute both sides of each statement, apart from each other.",
+        help="Compute both sides of each statement independently.",
     )
     if pressed:
         st.session_state["learn.checked"] = (name, values)
@@ -277,7 +277,8 @@ def show() -> None:
     LEARN.settle(values, wrong, lambda now: changed_options(name, now))
     if wrong is not None and LEARN.has_problem():
         message.error(
-            f"{escape_markdown(wrong)} The form shows what was possible.", icon=":material/error:"
+            f"{escape_markdown(wrong)} The form shows the remaining options of the link.",
+            icon=":material/error:",
         )
     ready = tuple(sorted(values.items()))
     with right:

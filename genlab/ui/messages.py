@@ -17,9 +17,9 @@ LOG = logging.getLogger("genlab.ui")
 #: Signs that Markdown takes for itself; an underscore in a word, a colon before a space stay.
 MARKDOWN = re.compile(r"[\\`*\[\]$<~]|\b_|_\b|:(?=\S)|^[#>]")
 UNEXPECTED = (
-    "This part of the page could not be shown: something unexpected happened in the program. "
-    "Runs and their files are unaffected. The log of the server has the details; "
-    "reload the page to try again."
+    "This part of the page could not be shown because of an error in the "
+    "program. Runs and their files are unaffected. The server's log has the "
+    "details; reload the page to try again."
 )
 
 

@@ -27,7 +27,7 @@ ROWS, PICTURES, CLASSES = 8, 32, 60
 def section(open_file: bool) -> None:
     """Bring a file, and the sets that were brought."""
     there = user_sets.list_sets()
-    title = "Bring your own: a CSV, an npz or a ZIP of pictures"
+    title = "Upload your own: a CSV, an npz or a ZIP of images"
     with st.expander(title, icon=":material/upload_file:", expanded=open_file):
         upload_form()
     if there:
@@ -54,9 +54,10 @@ def upload_form() -> None:
         forget_file()
         st.caption(
             "Numbers as a table (CSV), arrays (npz: x, and y for labels), or pictures (ZIP; a "
-            f"folder is a class), up to {most} MB here; larger ones by `python -m genlab data "
-            "add`. Nothing is stored before you save it, nothing is ever unpickled, and "
-            "everyone who reaches this app can see what you save."
+            f"folder is a class), up to {most} MB here; for larger ones use `python -m "
+            "genlab data add`. Nothing is stored "
+            "before you save it, and nothing is ever unpickled. Everyone who can "
+            "open this app can see what you save."
         )
         return
     try:
@@ -220,11 +221,12 @@ def deleting(known: user_sets.Description) -> None:
         )
         return
     st.write(
-        f"{count_noun(len(used), 'run')} learned it. Snapshots are kept; maps, metrics and "
-        "training on need the data and will say that it is gone. The same file, saved under the "
-        "same name, brings it back."
+        f"{count_noun(len(used), 'run')} used it. Snapshots are kept; maps, metrics and "
+        "further training need "
+        "the data and report that it is missing. Saving the same file under the "
+        "same name restores it."
         if used
-        else "No run uses it. It is removed for good."
+        else "No run uses it. It is deleted permanently."
     )
     if not st.button("Delete it", key=f"{KEY}delete.{known.id}", icon=":material/delete_forever:"):
         return

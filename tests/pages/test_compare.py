@@ -94,7 +94,7 @@ def test_the_url_names_a_moment_and_the_snapshots_nearest_to_it_are_shown(visit,
         there = runs.open_run(shelf[run]).snapshots()
         near = min(there, key=lambda step: (abs(step - 9), step))
         assert f"{run}, snapshot of step {near}" in said
-    assert any("All from the same z: 3 numbers" in text for text in said)
+    assert any("same z, drawn with one seed (3 dimensions)" in text for text in said)
     assert app.query_params["step"] == "9"
     app = visit("compare", runs=pair, clock="seconds", second="0")
     assert not app.exception

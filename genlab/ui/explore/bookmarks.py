@@ -67,7 +67,7 @@ def save_form(run: str, offers: Mapping[str, Offer], key: str) -> None:
     if not pressed:
         return
     if not name.strip():
-        st.error("It needs a name; nothing was saved yet.", icon=":material/error:")
+        st.error("Type a name to save it.", icon=":material/error:")
         return
     one = offers[kind]
     try:

@@ -60,7 +60,7 @@ def sliders_part(scene: Scene) -> None:
     elif kind == "given" and len(number) == size:
         base, tag = torch.tensor(number), f"given{hash(number)}"
     elif kind == "A":
-        st.caption("There is no point A yet: click one on the map.")
+        st.caption("Choose point A first: click a point of the map.")
     left, right = st.columns([3, 2], gap="medium")
     z = base.clone()
     with left:
@@ -78,8 +78,9 @@ def sliders_part(scene: Scene) -> None:
                 )
         if size > len(dims):
             st.caption(
-                f"{len(dims)} of {size} dimensions, those that vary most over the map's points; "
-                "the others keep their value."
+                f"{len(dims)} of {size} dimensions, chosen by their variance over the "
+                "points of the map; the others keep "
+                "their values."
             )
     with right:
         x = latent.decode_mean(scene.model, z[None])

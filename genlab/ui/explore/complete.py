@@ -111,16 +111,16 @@ def _number(word: str, default: int, most: int) -> int:
 def describe_log_probs(model: Any, x: Tensor, mask: Tensor) -> str:
     """log p of the whole, of the known part and of the missing one given it, exact."""
     with torch.no_grad():
-        parse_int = float(model.log_prob(x))
+        whole = float(model.log_prob(x))
         if isinstance(model, HasMarginals):
             part = float(model.log_marginal(x, mask))
         else:
             part = float(model.conditionals(x)[0][mask].sum())
     missing = int((~mask).sum())
-    text = f"log p(picture) = {parse_int:.2f} = log p(known) {part:.2f} + log p(rest given known) "
-    text += f"{parse_int - part:.2f} nats, exact"
+    text = f"log p(picture) = {whole:.2f} = log p(known) {part:.2f} + log p(rest given known) "
+    text += f"{whole - part:.2f} nats, exact"
     if missing:
-        text += f"; {(part - parse_int) / (math.log(2) * missing):.3f} bits a missing pixel"
+        text += f"; {(part - whole) / (math.log(2) * missing):.3f} bits per missing pixel"
     return text + f", n = 1 example, {missing:,} pixels missing."
 
 

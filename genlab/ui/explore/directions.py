@@ -120,8 +120,9 @@ def codes_at(scene: Scene, rows: list[int]) -> Tensor:
         at = latent_of(point(scene.model, scene.data, scene.codes, row), scene.codes)
         if at is None:
             raise GenlabError(
-                f"Point {row} has no code, as this model has no encoder and the map no generated "
-                "points; nothing was lost. Map prior samples too, and choose among them."
+                f"Point {row} has no code, because this model has no encoder. Choose Points "
+                "= both "
+                "above and then a generated point."
             )
         found.append(at)
     return torch.stack(found)
@@ -171,7 +172,7 @@ def operand(scene: Scene, letter: str, sets: Mapping[str, Mean]) -> Mean:
         f"Numbers of points for {letter}",
         typed or str(place),
         key=f"{key}.points",
-        help="Numbers of points of the map above, between commas.",
+        help="Numbers of points on the map, separated by commas.",
     )
     TOOL_STATE.remember(**{f"of_{letter}": f"{POINTS} {text}"})
     rows = typed_rows(text, len(scene.codes))
@@ -200,8 +201,9 @@ def arithmetic_part(scene: Scene, found: Mapping[str, Any]) -> None:
             "At a typical length",
             asked,
             key="explore.directions.stretch",
-            help="Stretch z to the length of a typical draw of the prior. A mean of many codes is "
-            "shorter than any of them, and a generator has hardly been trained near the centre.",
+            help="Scale z to the typical length of a prior sample. A mean of many codes "
+            "is shorter than each of them, and a generator has seen few codes near "
+            "the origin.",
         )
         TOOL_STATE.remember(stretch="yes" if stretch else "no")
     z, x = arithmetic(scene.model, **chosen, length=typical if stretch else None)
@@ -220,7 +222,7 @@ def arithmetic_part(scene: Scene, found: Mapping[str, Any]) -> None:
     st.caption(
         f"z = mean a − mean b + mean c, then decoded; ‖z‖ = {float(z.norm()):.3g}"
         + (f" (stretched from {plain_length:.3g})" if stretch else "")
-        + f", a typical draw of the prior has {typical:.3g}. "
+        + f", a typical prior sample has {typical:.3g}. "
         + (f"Sets of attributes: {found['source']}." if found["source"] else "")
     )
     run = scene.query.run
@@ -272,8 +274,8 @@ def directions_part(scene: Scene, found: Mapping[str, Any]) -> None:
     st.caption(column_help(found))
     if "sefa" not in found["kinds"]:
         st.caption(
-            "No SeFa directions: no layer of this decoder reads z as it is, so there is no WᵀW "
-            "whose eigenvectors they would be."
+            "No SeFa directions: they are eigenvectors of WᵀW of a first linear "
+            "layer, which this decoder does not have."
         )
     names = [one.name for one in listed]
     asked = TOOL_STATE.recall("direction", names[0])
@@ -309,7 +311,7 @@ def directions_part(scene: Scene, found: Mapping[str, Any]) -> None:
 def column_help(found: Mapping[str, Any]) -> str:
     """What the columns of the table are."""
     if not found["attributes"]:
-        return "These data have no labels: there are no attributes, and no scores."
+        return "These data have no labels, so there are no attributes and no scores."
     judge = np.asarray(found["judge"])
     right = f"{np.nanmean(judge):.1%}" if np.isfinite(judge).any() else "unknown"
     return (

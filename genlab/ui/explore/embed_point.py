@@ -36,12 +36,16 @@ def place_button(scene: Scene, x: Tensor, words: str, z: Tensor | None = None) -
         icon=":material/add_location_alt:",
         key=f"explore.place.{'x' if z is None else 'z'}",
         disabled=method.place is None,
-        help=method.alone or f"{method.title} puts it among the points, which keep their places.",
+        help=method.alone
+        or f"{method.title} places it among the points of the map, which do not move.",
     )
     if method.place is None:
-        st.caption(f"No place on this map: {method.alone}.")
+        st.caption(f"This map cannot place new points: {method.alone}.")
     if z is None:
-        st.caption("No link keeps this place: a picture is too large for an address, a z fits.")
+        st.caption(
+            "The link does not store this point, because an image is too large for "
+            "a URL; a latent code is stored."
+        )
     if pressed:
         st.session_state[SLOT] = {"run": scene.query.run, "x": x, "z": z, "words": words}
         st.rerun()
@@ -64,7 +68,7 @@ def _guest(scene: Scene) -> dict[str, Any] | None:
     if guest is None and TOOL_STATE.recall("guest") and isinstance(scene.model, HasDecoder):
         z = z_from_url(int(scene.model.latent), "guest")
         if z is None:
-            st.caption("The guest of the address is no code of this model; it was left out.")
+            st.caption("The link names a point that is not a code of this model; it is not shown.")
             return None
         x = latent.decode_mean(scene.model, z[None])[0]
         guest = {"run": scene.query.run, "x": x, "z": z, "words": "a z of the address"}
@@ -88,7 +92,7 @@ def guest_part(scene: Scene) -> dict[str, Any] | None:
         return None
     method = PROJECTIONS[scene.query.method]
     if method.place is None:
-        st.caption(f"{LETTER}, {guest['words']}, has no place on this map: {method.alone}.")
+        st.caption(f"{LETTER}, {guest['words']}, cannot be placed on this map: {method.alone}.")
         return None
     code = code_of(scene.model, scene.data, guest["x"], guest["z"], scene.query.seed)
     values = {

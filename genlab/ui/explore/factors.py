@@ -26,14 +26,16 @@ TABLES = {
     "importance": ("importance", "of the code in a forest that predicts the factor: DCI"),
 }
 WORDS = {
-    "mig": "MIG: the gap between the first and the second code that know a factor, as a share of "
-    "what there is to know (Chen et al. 2018).",
-    "sap": "SAP: the gap between the first and the second code that predict a factor by "
-    "themselves (Kumar et al. 2018).",
-    "dci_disentanglement": "D of DCI: whether a code serves one factor (Eastwood and Williams "
-    "2018).",
-    "dci_completeness": "C of DCI: whether a factor stands in one code.",
-    "dci_informativeness": "I of DCI: held-out accuracy of the factors from all codes.",
+    "mig": "MIG: the difference between the largest and second-largest mutual "
+    "information of a code with a factor, divided by the factor's entropy "
+    "(Chen et al. 2018).",
+    "sap": "SAP: the difference between the accuracies of the two single codes "
+    "that predict a factor best (Kumar et al. 2018).",
+    "dci_disentanglement": "D of DCI (disentanglement): 1 if each code depends on one factor "
+    "(Eastwood and Williams 2018).",
+    "dci_completeness": "C of DCI (completeness): 1 if each factor is encoded in one code.",
+    "dci_informativeness": "I of DCI (informativeness): held-out accuracy of predicting the "
+    "factors from all codes.",
 }
 
 
@@ -93,8 +95,8 @@ class Factors(Tool):
             key="factors.lines",
         )
         st.caption(
-            "E[z | the factor's value], the mean over all other factors, of the codes that "
-            "respond most."
+            "E[z | factor value], averaged over all other factors, for the codes "
+            "that respond most."
         )
 
 

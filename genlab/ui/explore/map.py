@@ -60,9 +60,9 @@ def map_part(scene: Scene) -> None:
         if not points and spot is None and guest is None:
             empty(
                 "Click a point.",
-                "It shows here, with what the model makes of it. A second click gives a second "
-                "point, and the path between the two. An empty spot shows what lies there; a "
-                "lasso or a box chooses a set.",
+                "It appears here with its reconstruction. A second click chooses point "
+                "B and shows the path between both. Click an empty place to decode it; "
+                "draw a lasso or a box to choose a set.",
             )
         if spot is not None:
             spot_part(scene, np.asarray(spot, dtype=float))
@@ -123,15 +123,18 @@ def spot_part(scene: Scene, at: Array) -> None:
     exact = scene.query.method == "pca" and isinstance(scene.model, HasEncoder)
     if exact:
         z = torch.from_numpy(pca_back(scene.codes.code, at[None])[0].astype(np.float32))
-        words = "decoded from this spot: the code that PCA takes back from the plane"
+        words = "decoded from this place by the inverse of PCA"
     else:
         xy = np.asarray(scene.result["xy"], dtype=float)
         guess = decode_between(xy, scene.codes.z, at)
         if guess is None:
-            st.caption("No point near this spot has a latent code.")
+            st.caption("No point near this place has a latent code.")
             return
         z = guess
-        words = "decoded near this spot: this map has no inverse; the mean code of the 5 nearest"
+        words = (
+            "decoded near this place: the mean code of the 5 nearest points, because this map "
+            "has no inverse"
+        )
     x = latent.decode_mean(scene.model, z[None])
     if scene.image:
         pictures.image(x.numpy(), height=112, caption=words)
@@ -164,7 +167,7 @@ def set_part(scene: Scene, rows: list[int]) -> None:
         among_data(scene, "set", marks={"mean": mean[0], "nearest": near[0]})
     length = float(np.linalg.norm(found.vector))
     st.caption(
-        f"Attribute vector: mean of {found.known:,} codes less the mean of the other "
+        f"Attribute vector: mean of {found.known:,} codes minus the mean of the other "
         f"{found.rest:,}; length {length:.3g}."
     )
     save_part(scene, found)
@@ -251,7 +254,7 @@ def path_part(scene: Scene, a: Point, b: Point) -> None:
     st.subheader("From A to B")
     if a.z is None or b.z is None:
         st.caption(
-            "This model has no encoder: the nearest generated point stands for a real example."
+            "This model has no encoder, so the nearest generated point represents a real example."
         )
     made = {path: interpolation(scene.model, ends[0], ends[1], path) for path in latent.PATHS}
     if not scene.image:

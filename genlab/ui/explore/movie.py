@@ -45,7 +45,10 @@ def movie_part(scene: Scene) -> None:
     """The film of the map, made when it is asked for."""
     steps = choose_steps(runs.open_run(scene.query.run).snapshots(), FRAMES)
     if len(steps) < 2:
-        empty("There is one snapshot.", "A film needs two at least; train on, or keep more.")
+        empty(
+            "There is one snapshot.",
+            "An animation needs at least two; train longer or keep more snapshots.",
+        )
         return
     values: dict[str, Any] = scene.query.mapped | {"steps": steps, "step": steps[-1]}
     values["n"] = min(int(values["n"]), MOST)
@@ -53,7 +56,7 @@ def movie_part(scene: Scene) -> None:
     asked = f"{scene.query.key}-{len(steps)}-{steps[-1]}"
     if TOOL_STATE.recall("movie") != asked:
         words = f"{method} of {values['n']:,} points at {len(steps)} snapshots."
-        st.caption(f"{words} A worker makes it; t-SNE and UMAP take a while.")
+        st.caption(f"{words} A worker computes it; t-SNE and UMAP take longer.")
         if not st.button("Make the film", key="explore.movie", icon=":material/movie:"):
             return
         TOOL_STATE.remember(movie=asked)

@@ -94,8 +94,8 @@ def wants_attributes() -> bool:
         "Attributes too",
         TOOL_STATE.recall("pad_attributes") == "1",
         key="explore.pad.attributes",
-        help="Also the directions of classes, factors and principal components of what is "
-        "decoded; a worker finds them in some seconds.",
+        help="Add the directions of classes, factors and principal components of "
+        "decoded examples. A worker computes them in a few seconds.",
     )
     TOOL_STATE.remember(pad_attributes="1" if asked else None)
     return bool(asked)
@@ -153,7 +153,10 @@ class PadPosition:
             text = TOOL_STATE.recall("pad_z")
             given = read(text, self.size) if text else None
             if text and given is None:
-                st.caption("The z of the address is not one of this model; the pad starts anew.")
+                st.caption(
+                    "The z in the link is not a code of this model, so the pad starts at "
+                    "its default."
+                )
             if given is None:
                 given = z_from_url(self.size)
             z = pad.start(scene.model, scene.query.seed) if given is None else given
@@ -206,7 +209,7 @@ def buttons(scene: Scene, place: PadPosition) -> None:
         "Given z",
         icon=":material/download:",
         key="explore.pad.given",
-        help="The z that was sent from “Your own picture”; the address keeps it.",
+        help="Use the z chosen in “Your picture”; the link stores it.",
     ):
         place.move(given)
     block = pad.category(model)
@@ -301,7 +304,7 @@ def show_position(scene: Scene, z: Tensor, vectors: Mapping[str, Array]) -> None
     likely = (
         f"log p(z) = {log_p:.2f} nats (exact)"
         if math.isfinite(log_p)
-        else "outside of the support of p(z)"
+        else "outside the support of p(z)"
     )
     st.caption(escape_markdown(f"Let go at {at} · |z| = {float(z.norm()):.3g} · {likely}"))
     with st.expander("z in full"):

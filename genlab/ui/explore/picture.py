@@ -109,7 +109,7 @@ def own_part(scene: Scene) -> None:
 def enter_point(scene: Scene) -> Tensor | None:
     """A point of the data space, by numbers."""
     if scene.data.meta.dim > 8:
-        empty("These points have too many entries to be typed.", "Look at the other parts.")
+        empty("These examples have too many values to type.", "Look at the other parts.")
         return None
     meta = scene.data.meta
     first = meta.original(held_out(scene.data).x[0]).flatten()
@@ -171,8 +171,8 @@ def sent_picture(
         type=["png", "jpg", "jpeg"],
         max_upload_size=image_uploads.BYTES // 2**20,
         key="explore.picture.file",
-        help="It is kept in memory while this page is open, and stored nowhere; what it is "
-        "reconstructed from, its pixels as the model sees them, is kept with the result.",
+        help="The file stays in memory while this page is open and is not stored. "
+        "The pixels that the model receives are stored with the result.",
     )
     return None if file is None else image_uploads.read(file.getvalue())
 
@@ -331,8 +331,9 @@ def neighbours_part(scene: Scene, model: Any, x: Tensor, back: Tensor) -> None:
             st.caption(words)
     st.caption(
         "First in each row: what was seen, and below it its reconstruction; then the training "
-        "examples, the nearest first. A reconstruction nearer to a training example than hardly "
-        "any held-out example is may be a copy."
+        "examples, the nearest first. A reconstruction that is nearer to a training example "
+        "than almost all "
+        "held-out examples are may be a copy."
     )
 
 
@@ -379,8 +380,9 @@ def encoder_part(scene: Scene) -> None:
         page = torch.cat([x, back]).numpy()
         pictures.image(page, columns=12, height=56, caption="held-out, and below it G(E(x))")
     st.caption(
-        "It is in use in all tools now: “Your picture” offers Encode, starts its inversions there "
-        "too, and compares in the space of codes; points of the map have codes of their own."
+        "All tools use this encoder now: “Your picture” offers Encode, starts "
+        "inversions from its codes, and compares codes; points of the map have "
+        "codes."
     )
 
 
@@ -419,10 +421,10 @@ def memory_part(scene: Scene) -> None:
         help="How often a random split gives at least this share; one-sided, by permutation.",
     )
     verdict = (
-        "More of the samples lie near training examples than chance would have it: the model "
-        "repeats something of what it was shown."
+        "More samples lie near training examples than expected by chance: the "
+        "model repeats parts of its training set."
         if found["p"] < 0.05 and found["share"] > found["high"]
-        else "No sign that the model repeats its training examples rather than their law."
+        else "There is no sign that the model repeats its training examples."
     )
     st.markdown(
         f"{verdict} {found['copies']} of {found['n']} samples lie nearer to a training example "

@@ -137,9 +137,9 @@ def posterior_part(scene: Scene) -> None:
     density = exact_density(model.truth(), (x, y))
     pictures.plot(pair_figure(pairs, (x, y), density), key="explore.posterior.pair")
     lines = (
-        "lines: the exact density on a grid, all other parameters integrated out"
+        "lines: the exact density on a grid; all other parameters are integrated out"
         if density is not None
-        else "the exact density of these two is not known"
+        else "the exact density of these two parameters is not known"
     )
     counts = ", ".join(f"{len(p):,} draws of {who}" for who, p in pairs.items())
     st.caption(escape_markdown(f"{counts}; {lines}."))
@@ -186,7 +186,7 @@ def check_part(scene: Scene) -> None:
     )
     odd = [one for one in found if not 0.025 <= one.p <= 0.975]
     verdict = (
-        "Each statistic of the data is one that the model predicts."
+        "The model predicts each of these statistics of the data."
         if not odd
         else "The model does not predict the data's "
         + ", ".join(f"{one.statistic} of {columns[one.column]}" for one in odd)
@@ -195,6 +195,6 @@ def check_part(scene: Scene) -> None:
     st.caption(
         escape_markdown(
             f"{verdict} p: the share of {TABLES} predicted tables in which the statistic is at "
-            "least as large (Monte Carlo); near 0 or 1 the model misses it."
+            "least as large (Monte Carlo); near 0 or 1 the model does not predict the statistic."
         )
     )

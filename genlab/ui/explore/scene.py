@@ -196,8 +196,8 @@ def controls(view: Any, steps: tuple[int, ...], model: type) -> Query:
                 index=0 if label0 is None else 1 + classes.index(label0),
                 key=f"{key}.label",
                 format_func=lambda name: "unknown" if name is None else name,
-                help="The class given to the decoder for z of your own, paths and generated "
-                "points; a real example is decoded as its own class.",
+                help="The decoder receives this class for your own z, for paths and for "
+                "generated points. A real example is decoded as its own class.",
             )
     query = Query(view.id, int(step), str(method), int(n), int(seed), str(what), label, int(dims))
     problems = [text for text in wrong if text]

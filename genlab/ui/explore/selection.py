@@ -91,11 +91,11 @@ def chosen_set(scene: Scene, rows: Sequence[int] | None) -> list[int]:
         text = TOOL_STATE.recall("set")
         found = sets.read(text, size)
         if found is None:
-            st.caption("The set of the address is not one of this map; it was left out.")
+            st.caption("The set in the link does not belong to this map and is not shown.")
         return found or []
     chosen = [row for row in rows if 0 <= row < size]
     kept = sets.encode_set(chosen, size)
     TOOL_STATE.remember(set=kept or None)
     if kept is None:
-        st.caption("This set is too large for the address: no link keeps it. Save it below.")
+        st.caption("This set is too large for a link. Save it below.")
     return chosen

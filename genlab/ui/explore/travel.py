@@ -106,7 +106,7 @@ def dimensions_part(scene: Scene) -> None:
     what = (
         f"mean KL of the dimension to its prior (exact for each of {use.n} held-out examples)"
         if use.measure == "KL"
-        else f"variance of the decoded example along it (Monte Carlo, n = {use.n})"
+        else f"variance of the decoded example along the dimension (Monte Carlo, n = {use.n})"
     )
     st.caption(
         f"The {min(SHOWN, len(use.order))} most used of {len(use.order)} dimensions; beside each "
@@ -149,8 +149,8 @@ def sheet_part(scene: Scene) -> None:
     TOOL_STATE.remember(across=picks[0], up=picks[1])
     x = sheet(scene.model, base, (int(picks[0]), int(picks[1])), SIDE, scene.query.seed)
     words = (
-        f"z[{picks[0]}] across, z[{picks[1]}] up, each cell of the same mass of the prior; "
-        f"the rest at {name}"
+        f"z[{picks[0]}] across, z[{picks[1]}] up, each cell holds equal prior mass; the other "
+        f"dimensions are at {name}"
     )
     if scene.image:
         pictures.image(x.numpy(), columns=SIDE, height=36, caption=words)
@@ -176,7 +176,10 @@ def ab_part(scene: Scene) -> None:
     for row in rows:
         found = latent_of(point(scene.model, scene.data, scene.codes, row), scene.codes)
         if found is None:
-            empty("These points have no code.", "Map prior samples too, and choose among them.")
+            empty(
+                "These points have no code.",
+                "Choose Points = both above and then a generated point.",
+            )
             return
         ends.append(found)
     values = {
@@ -206,8 +209,9 @@ def ab_part(scene: Scene) -> None:
         chosen = "geodesic" if "geodesic" in made else "straight"
         save_film(torch.from_numpy(to_and_fro(made[chosen].numpy())), f"{chosen} path")
     st.caption(
-        "The geodesic is the shortest path found in the metric of the decoder; it starts as the "
-        "straight line and is never longer. Lengths are of polygons of 64 sides."
+        "The geodesic is the shortest path found in the metric of the decoder. "
+        "It starts as the straight line and is never longer. Lengths are those "
+        "of polygons with 64 sides."
     )
 
 

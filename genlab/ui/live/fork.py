@@ -22,8 +22,8 @@ from genlab.ui.messages import escape_markdown, fragment, plain_sentence
 from genlab.ui.page_states import COMPARE, WATCH
 
 HELP = (
-    "Go on from this step as a run of its own, with something changed; both branches are laid "
-    "over each other then."
+    "Continue from this step as a new run with changed options. Both "
+    "branches are then shown in one chart."
 )
 
 
@@ -46,7 +46,7 @@ def show_origin(row: RunRow) -> None:
         try:
             parent = runs.open_run(row.parent).row
         except RunNotFound:
-            st.caption("Its parent was deleted since.")
+            st.caption("Its parent was deleted.")
             return
         # A link to the page one is on would leave the address as it is.
         if st.button("The parent", icon=":material/undo:", type="tertiary", key="fork.parent"):
@@ -89,7 +89,7 @@ def _fork(run: str) -> None:
 
 def _form(view: runs.RunView, steps: tuple[int, ...]) -> None:
     if not steps:
-        st.info("There is no snapshot yet; the first one comes with the first step.")
+        st.info("There is no snapshot yet; the first step saves one.")
         return
     run = view.id
     asked = WATCH.read().step
@@ -101,12 +101,12 @@ def _form(view: runs.RunView, steps: tuple[int, ...]) -> None:
         most,
         None if asked is None else min(asked, most),
         key=f"fork.step.{run}.{'' if asked is None else asked}",
-        help="The step of the time slider, or any other one; empty for the newest.",
+        help="The step of the time slider, or any other step; empty: the newest snapshot.",
         placeholder=f"the newest: {steps[-1]:,}",
     )
     at = forks.nearest(view, wanted)
     if wanted is not None and at != wanted:
-        st.caption(f"The nearest snapshot kept is that of step {at:,}: the fork begins there.")
+        st.caption(f"The fork starts at step {at:,}, the nearest snapshot.")
     spec = forks.spec_at_snapshot(view, at)
     possible = _possible(json.dumps(spec.flat(), sort_keys=True))
     objective = st.selectbox(
@@ -121,7 +121,7 @@ def _form(view: runs.RunView, steps: tuple[int, ...]) -> None:
     first = base.flat()
     if at >= spec.train.steps:
         first["steps"] = 2 * at
-        st.caption("The run ends at this step, so its fork is given as many steps again.")
+        st.caption("The run ends at this step, so the fork gets the same number of steps again.")
     key = f"fork.{run}.{objective}"
     values = _widgets([row for row in rows if not row.advanced], first, key)
     with st.expander("Advanced", icon=":material/tune:"):
@@ -153,7 +153,7 @@ def _begin(view: runs.RunView, at: int, spec: RunSpec, changes: Mapping[str, Any
     if words:
         st.markdown(f"From step {at:,} on: **{escape_markdown(words)}**")
     else:
-        st.caption("Nothing is changed: the fork repeats its parent, bit for bit on a CPU.")
+        st.caption("No option is changed: on a CPU the fork repeats its parent bit for bit.")
     if not st.button("Fork it", type="primary", icon=":material/call_split:", key="fork.go"):
         return
     try:

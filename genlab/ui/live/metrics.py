@@ -44,8 +44,9 @@ def metrics(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
         judged = st.toggle(
             "With a referee",
             key="metrics.referee",
-            help="A critic is trained from scratch to tell held-out from generated examples, up "
-            "to a minute a run. Its bounds and its accuracy mean the same for every model.",
+            help="A new critic learns to distinguish held-out from generated examples, "
+            "in up to a minute per run. Its bounds and its accuracy have the same "
+            "meaning for every model.",
         )
     ended = [row for row in rows if row.status not in ACTIVE]
     for row in rows:
@@ -81,8 +82,8 @@ def metrics(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
     when = ", ".join(f"{titles[run]} after step {step:,}" for run, step in steps.items())
     st.caption(
         escape_markdown(f"Up to {N:,} test examples, seed {SEED}; evaluated {here}: {when}. ")
-        + "In brackets a 95 % interval. A number is missing where the model cannot say it."
-        + (f" The referee: {REFEREE}" if judged else "")
+        + "95 % intervals in brackets. A metric is missing where the model does "
+        "not define it." + (f" The referee: {REFEREE}" if judged else "")
     )
     head, body = difference_table(found)
     if body:

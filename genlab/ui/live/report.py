@@ -21,12 +21,13 @@ def report(rows: Sequence[RunRow], at: Mapping[str, int], moment: TimeCursor) ->
     """
     st.subheader("Report")
     st.caption(
-        "One HTML file of all that is above, at the moment that the slider shows: options, "
-        "pictures, curves, metrics with intervals, what made it and how to make it again. It "
-        "needs no network and no program but a browser."
+        "One HTML file with everything above, at the step or second of the "
+        "slider: options, pictures, curves, metrics with intervals, program "
+        "versions and the commands that reproduce it. A browser opens it "
+        "without a network."
     )
     if len(at) < len(rows):
-        st.caption("Not every run has a snapshot yet: the report waits for that.")
+        st.caption("The report needs a snapshot of every run; one of them has none yet.")
         return
     first = rows[0].id
     judged = bool(st.session_state.get("metrics.referee"))

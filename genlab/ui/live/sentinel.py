@@ -46,8 +46,8 @@ def _nothing(watched: list[str]) -> None:
     if not watched:
         return
     st.caption(
-        f":material/visibility: Nothing wrong seen so far. Looked for: {', '.join(watched)}; "
-        "only in the numbers that this run records."
+        f":material/visibility: No problem found so far. Checked in the recorded numbers: "
+        f"{', '.join(watched)}."
     )
 
 
@@ -60,8 +60,8 @@ def _finding(view: runs.RunView, finding: Finding, found: list[Offer], *, first:
         st.markdown(f"**Likely cause.** {escape_markdown(finding.cause)}")
         if not found:
             st.caption(
-                "No change of this run's own options is known to help from here; Vary opens them "
-                "all on Train."
+                "No change of an option is known to help from here. Vary opens all "
+                "options on Train."
             )
             return
         st.markdown(f"**What may help**, as a fork from step {found[0].step:,}:")

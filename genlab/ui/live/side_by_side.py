@@ -70,7 +70,10 @@ def side_by_side(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
     st.subheader("On the same z and the same real examples")
     if any(row.status in ACTIVE for row in rows):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption("The runs go on; what is below is of the snapshots named.", width="content")
+            st.caption(
+                "The runs continue; the pictures below come from the named snapshots.",
+                width="content",
+            )
             st.button(
                 "Renew",
                 icon=":material/refresh:",
