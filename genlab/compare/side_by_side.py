@@ -1,4 +1,4 @@
-"""What is laid side by side: samples of the same z, the same real examples, the same paths.
+"""The pictures of a comparison: samples of the same z, the same real examples, the same paths.
 
 Codes are drawn from the prior by one side stream, so that models of one latent size and one prior
 get the same z; whether they did is read off the codes themselves. Real examples are the first of
@@ -43,7 +43,7 @@ TITLES: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class SideBySide:
-    """What one model shows.
+    """The pictures of one model.
 
     Args:
         pictures: by part, in the order of :data:`TITLES`.
@@ -78,13 +78,13 @@ def real_examples(data: Dataset) -> tuple[Tensor, Tensor | None]:
 
 
 def needs_inversion(model: GenerativeModel | type[GenerativeModel]) -> bool:
-    """Whether codes of real examples have to be found by optimisation."""
+    """Whether codes of real examples need inversion by optimisation."""
     cls = model if isinstance(model, type) else type(model)
     return issubclass(cls, HasDecoder) and not issubclass(cls, HasEncoder | HasCodebook)
 
 
 def can_be_drawn(data: Dataset) -> bool:
-    """Whether such data can be drawn: pictures, and points of one or two coordinates."""
+    """Whether these data can be drawn: images, and points of one or two coordinates."""
     return data.meta.is_image or (data.meta.shape in {(1,), (2,)} and len(data.meta.columns) < 2)
 
 
@@ -92,7 +92,7 @@ def can_be_drawn(data: Dataset) -> bool:
 def build_side_by_side(
     model: Any, data: Dataset, seed: int = 0, codes: Tensor | None = None
 ) -> SideBySide:
-    """Make all parts.
+    """Draw all parts of one model.
 
     Args:
         model: in evaluation mode.
@@ -175,8 +175,8 @@ def _plane(x: Tensor, label: list[int], names: list[str], data: Dataset) -> dict
 
 def _samples(made: Tensor, data: Dataset, model: Any) -> Picture:
     fixed = "seeded z" if isinstance(model, HasDecoder) else "its own random numbers"
-    told = "; classes in turn" if isinstance(model, HasLabels) else ""
-    note = f"n = {len(made)}, {fixed}{told}"
+    suffix = "; classes in turn" if isinstance(model, HasLabels) else ""
+    note = f"n = {len(made)}, {fixed}{suffix}"
     if data.meta.is_image:
         payload = {"x": made.clamp(0.0, 1.0), "columns": 8}
         return Picture("images", TITLES["samples"], payload, note)
@@ -198,8 +198,8 @@ def _paths(part: str, model: Any, data: Dataset, ends: Tensor, y: Tensor | None 
     held = held_at(model, None if y is None else y.repeat_interleave(knots))
     x = decode_mean(held, torch.cat(lines))
     title = TITLES[part]
-    told = "; decoded as the class of the first end" if held is not model else ""
-    note = f"{len(lines)} spherical paths of {knots} points{told}"
+    suffix = "; decoded as the class of the first end" if held is not model else ""
+    note = f"{len(lines)} spherical paths of {knots} points{suffix}"
     if data.meta.is_image:
         return Picture("images", title, {"x": x.clamp(0.0, 1.0), "columns": knots}, note)
     held_out = (data.test if len(data.test) else data.validation).x[:CLOUD]

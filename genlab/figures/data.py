@@ -52,7 +52,7 @@ def points_info(
     grid: Sequence[ArrayLike] | None = None,
     columns: Sequence[str] = (),
 ) -> PointsInfo:
-    """Gather what a picture of points shows, as arrays of plain floats."""
+    """Collect the content of a figure of points as arrays of floats."""
 
     def flat(value: ArrayLike) -> NDArray[np.float64]:
         array = np.asarray(value, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""What the live page draws, as plain values: charts from series, columns from records.
+"""The content of the live view as plain values: charts from series, columns from records.
 
 No browser and no store here, so every number on the page can be tested without either.
 """
@@ -32,16 +32,23 @@ TITLES = {
 
 
 class RecordLike(Protocol):
-    """What is read of a record; :class:`genlab.runs.store.Record` is one."""
+    """The fields of a record that are read; :class:`genlab.runs.store.Record` has them."""
 
     @property
-    def step(self) -> int: ...
+    def step(self) -> int:
+        """The training step."""
+
     @property
-    def kind(self) -> str: ...
+    def kind(self) -> str:
+        """What the record is (``scalars``, ``event``, ...)."""
+
     @property
-    def payload(self) -> Mapping[str, Any]: ...
+    def payload(self) -> Mapping[str, Any]:
+        """The values of the record."""
+
     @property
-    def time(self) -> float: ...
+    def time(self) -> float:
+        """When the record was written, in seconds since 1970."""
 
 
 def caption(series: Mapping[str, Any]) -> str:
@@ -59,7 +66,7 @@ def caption(series: Mapping[str, Any]) -> str:
 
 
 def line_label(series: Mapping[str, Any]) -> str:
-    """What a line says for itself: kind and n, the kind only where the title does not say it.
+    """The label of a line: the kind of number, unless the title names it, and n.
 
     Example:
         >>> line_label({"title": "KL, training batch", "kind": "training batch", "n": 0})
@@ -152,7 +159,7 @@ def thin_rows(rows: Sequence[Any], most: int, every: int = 1) -> list[Any]:
 
 
 def drop_repeated_rows(rows: Iterable[RecordLike]) -> list[RecordLike]:
-    """The rows without those that a resumed run has gone over again.
+    """The rows without those that a resumed run repeated.
 
     Example:
         >>> from genlab.runs.store import Record
@@ -245,7 +252,7 @@ CLOCK_ROWS = 400
 
 
 def clock(records: Iterable[RecordLike]) -> tuple[list[int], list[float]]:
-    """When a run was where: steps, and the seconds of training until each.
+    """The steps of a run and the seconds of training until each.
 
     By the clock on the wall, from the times of the records. Gaps in which it rested (a pause, the
     time until it was resumed) count as long as their steps usually take.

@@ -27,6 +27,7 @@ class Bars(Form):
 
     @classmethod
     def example(cls) -> dict[str, Any]:
+        """A small payload of this form."""
         return {
             "x": ["a", "b", "c"],
             "y": [0.5, None, 0.2],
@@ -36,6 +37,7 @@ class Bars(Form):
 
     @classmethod
     def svg(cls, picture: Picture, *, ink: str = "currentColor") -> str:
+        """Draw the picture as SVG."""
         about = to_plain(picture.payload)
         plot = PlotAxes(430, 230, _across(about), _upwards(about), ink=ink)
         # The horizontal axis shows the names, not numbers.
@@ -53,6 +55,7 @@ class Bars(Form):
 
     @classmethod
     def thumbnail(cls, picture: Picture) -> bytes:
+        """Draw the picture as a small PNG."""
         about = to_plain(picture.payload)
         small = Thumbnail(_across(about), _upwards(about))
         for i, value in enumerate(about["y"]):

@@ -27,6 +27,7 @@ class Calibration(Form):
 
     @classmethod
     def example(cls) -> dict[str, Any]:
+        """A small payload of this form."""
         first = {"low": 0.0, "high": 0.5, "d": 0.3, "share": 0.25, "error": 0.02, "truth": 0.28}
         empty = {"low": 0.5, "high": 1.0, "d": None, "share": None, "error": None, "truth": None}
         return {
@@ -40,6 +41,7 @@ class Calibration(Form):
 
     @classmethod
     def check(cls, payload: Mapping[str, Any]) -> None:
+        """Check the entries and shapes of a payload."""
         super().check(payload)
         for row in payload["bins"]:
             for key in ("low", "high", "d", "share", "error", "n"):
@@ -48,6 +50,7 @@ class Calibration(Form):
 
     @classmethod
     def svg(cls, picture: Picture, *, ink: str = "currentColor") -> str:
+        """Draw the picture as SVG."""
         about = to_plain(picture.payload)
         plot = PlotAxes(
             340,
@@ -78,6 +81,7 @@ class Calibration(Form):
 
     @classmethod
     def thumbnail(cls, picture: Picture) -> bytes:
+        """Draw the picture as a small PNG."""
         small = Thumbnail((0.0, 1.0), (0.0, 1.0))
         small.line([(0.0, 0.0), (1.0, 1.0)], INKS[0], 2)
         known = _known(to_plain(picture.payload))

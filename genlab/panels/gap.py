@@ -46,6 +46,7 @@ class Gap(Form):
 
     @classmethod
     def example(cls) -> dict[str, Any]:
+        """A small payload of this form."""
         shades = bytes([0, 85, 170, UNKNOWN])
         field = {"title": "learned D(x)", "low": 0.0, "high": 1.0}
         return {
@@ -66,6 +67,7 @@ class Gap(Form):
 
     @classmethod
     def check(cls, payload: Mapping[str, Any]) -> None:
+        """Check the entries and shapes of a payload."""
         super().check(payload)
         cells = int(payload["cells"]) ** 2
         for name, field in payload["fields"].items():

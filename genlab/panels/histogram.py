@@ -26,6 +26,7 @@ class Histogram(Form):
 
     @classmethod
     def example(cls) -> dict[str, Any]:
+        """A small payload of this form."""
         return {
             "edges": [0.0, 0.5, 1.0],
             "counts": {"held-out": [3, 1], "generated": [1, 2]},
@@ -34,6 +35,7 @@ class Histogram(Form):
 
     @classmethod
     def check(cls, payload: Mapping[str, Any]) -> None:
+        """Check the entries and shapes of a payload."""
         super().check(payload)
         bins = len(payload["edges"]) - 1
         for name, counts in payload["counts"].items():
@@ -42,6 +44,7 @@ class Histogram(Form):
 
     @classmethod
     def svg(cls, picture: Picture, *, ink: str = "currentColor") -> str:
+        """Draw the picture as SVG."""
         about = to_plain(picture.payload)
         edges = [float(v) for v in about["edges"]]
         shares = {name: _shares(counts) for name, counts in about["counts"].items()}

@@ -37,11 +37,13 @@ class Images(Form):
 
     @classmethod
     def example(cls) -> dict[str, Any]:
+        """A small payload of this form."""
         shades = np.linspace(0.0, 1.0, 6 * 16, dtype=np.float32)
         return {"x": shades.reshape(6, 1, 4, 4), "columns": 3}
 
     @classmethod
     def encode(cls, payload: Mapping[str, Any]) -> Encoded:
+        """Convert a payload to what is stored."""
         rest = {name: value for name, value in payload.items() if name not in ("x", "columns")}
         x = payload["x"]
         columns = columns_of(payload)
@@ -50,6 +52,7 @@ class Images(Form):
 
     @classmethod
     def decode(cls, values: Mapping[str, Any], files: Mapping[str, bytes]) -> dict[str, Any]:
+        """Convert what is stored back to a payload."""
         pixels = np.asarray(Image.open(io.BytesIO(files["png"])))
         payload = super().decode(values, files)
         n, (channels, height, width) = payload.pop("n"), payload.pop("shape")
@@ -58,6 +61,7 @@ class Images(Form):
 
     @classmethod
     def svg(cls, picture: Picture, *, ink: str = "currentColor") -> str:
+        """Draw the picture as SVG."""
         del ink
         pixels, address, words = _page(picture)
         height, width = pixels.shape[:2]
@@ -70,11 +74,13 @@ class Images(Form):
 
     @classmethod
     def pixels(cls, picture: Picture, height: int) -> NDArray[np.uint8]:
+        """The images as one sheet of pixels."""
         payload = picture.payload
         return contact_sheet(payload["x"], columns_of(payload), height=height)
 
     @classmethod
     def html(cls, picture: Picture) -> str:
+        """The picture as an HTML element."""
         pixels, address, words = _page(picture)
         size = f'width="{pixels.shape[1]}" height="{pixels.shape[0]}"'
         return f'<img alt="{words}" {size} src="{address}">'

@@ -34,6 +34,7 @@ class Ledger(Form):
 
     @classmethod
     def example(cls) -> dict[str, Any]:
+        """A small payload of this form."""
         row = {"name": "kl", "title": "Kullback-Leibler", "unit": "nats", "error": 0.01}
         row |= {"at_least": None, "kind": "grid", "n": 100, "floor": 0.02, "least": 0.0}
         return {
@@ -45,6 +46,7 @@ class Ledger(Form):
 
     @classmethod
     def check(cls, payload: Mapping[str, Any]) -> None:
+        """Check the entries and shapes of a payload."""
         super().check(payload)
         for row in payload["rows"]:
             for key in ("title", "value", "least", "floor"):
@@ -53,6 +55,7 @@ class Ledger(Form):
 
     @classmethod
     def svg(cls, picture: Picture, *, ink: str = "currentColor") -> str:
+        """Draw the picture as SVG."""
         rows = to_plain(picture.payload)["rows"]
         plot = PlotAxes(560, 20 + ROW * len(rows), (0.0, 1.0), (0.0, 1.0), ink=ink)
         plot.parts = []
@@ -69,6 +72,7 @@ class Ledger(Form):
 
     @classmethod
     def thumbnail(cls, picture: Picture) -> bytes:
+        """Draw the picture as a small PNG."""
         rows = to_plain(picture.payload)["rows"]
         small = Thumbnail((0.0, 1.0), (0.0, float(max(1, len(rows)))))
         for i, row in enumerate(reversed(rows)):

@@ -34,6 +34,7 @@ class Line(Form):
 
     @classmethod
     def example(cls) -> dict[str, Any]:
+        """A small payload of this form."""
         return {
             "x": [0.0, 0.5, 1.0],
             "lines": {
@@ -50,6 +51,7 @@ class Line(Form):
 
     @classmethod
     def check(cls, payload: Mapping[str, Any]) -> None:
+        """Check the entries and shapes of a payload."""
         super().check(payload)
         n = len(payload["x"])
         for name, line in payload["lines"].items():

@@ -33,6 +33,7 @@ class Points(Form):
 
     @classmethod
     def example(cls) -> dict[str, Any]:
+        """A small payload of this form."""
         return {
             "x": [[0.0, 1.0], [1.0, 0.5], [0.5, None]],
             "label": [0, 1, 1],
@@ -43,6 +44,7 @@ class Points(Form):
 
     @classmethod
     def svg(cls, picture: Picture, *, ink: str = "currentColor") -> str:
+        """Draw the picture as SVG."""
         about = to_plain(picture.payload)
         groups, names = points_by_group(about), list(about.get("classes") or [])
         (x0, x1), (y0, y1) = _ranges(about, groups)

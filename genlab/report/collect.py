@@ -1,4 +1,4 @@
-"""A comparison gathered: everything that the file says, as plain values."""
+"""Collect the content of a report as plain values."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def collect(
     referee: bool = False,
     progress: Progress | None = None,
 ) -> Report:
-    """Gather a report on runs.
+    """Collect the content of a report on runs.
 
     Args:
         refs: run ids, shipped models or exported folders, two to four.
@@ -132,7 +132,7 @@ def collect(
     """
     if not 2 <= len(refs) <= MOST or len(set(refs)) < len(refs):
         raise SpecError("runs", len(refs), f"allowed: two to {MOST} different runs")
-    told = progress or (lambda *_: None)
+    report_progress = progress or (lambda *_: None)
     views = [runs.open_run(ref, paths=True) for ref in refs]
     for view in views:
         if not view.snapshots():
@@ -146,10 +146,10 @@ def collect(
         title = titles[view.id]
 
         def tell(part: float, words: str, i: int = i, title: str = title) -> None:
-            told((i + min(1.0, part)) / len(views) * 0.95, f"{title}: {words}")
+            report_progress((i + min(1.0, part)) / len(views) * 0.95, f"{title}: {words}")
 
         sides.append(_side(view, title, moment, referee, tell))
-    told(0.97, "curves")
+    report_progress(0.97, "curves")
     named = [view.id if is_permanent_id(view) else "FOLDER" for view in views]
     return Report(
         sides,
@@ -225,7 +225,7 @@ def _done(
 
 
 def is_permanent_id(view: RunView) -> bool:
-    """Whether a run's id stands for it for ever: a folder may hold another run tomorrow."""
+    """Whether an id always names the same run; a folder may hold another run later."""
     if view.id.startswith(SHIPPED):
         return True
     try:
@@ -237,7 +237,7 @@ def is_permanent_id(view: RunView) -> bool:
 def get_result(
     kind: str, values: Mapping[str, Any], make: Callable[[], dict[str, Any]]
 ) -> Mapping[str, Any]:
-    """The result of a job: what a worker found where it is there, else made and kept."""
+    """The stored result of a job; it is computed and stored where there is none."""
     key, place = job_key(kind, values), runs.files()
     if has_result(place, key):
         return load_result(place, key)
@@ -267,17 +267,17 @@ def _ledger(view: RunView, step: int) -> Mapping[str, Any] | None:
 
 
 def curves(views: Sequence[RunView], titles: Sequence[str], clock: str) -> list[Curves]:
-    """The charts: a number that several runs have in one chart, the rest by run and group.
+    """The charts: series that several runs share in one chart each, the others by run and group.
 
     Args:
         views: the runs, in the order of their colours.
         titles: what they are called.
         clock: ``step`` or ``seconds``.
     """
-    told: list[list[dict[str, Any]]] = []
+    series: list[list[dict[str, Any]]] = []
     drawn: list[dict[str, tuple[list[float], list[float | None]]]] = []
     for view in views:
-        told.append([one.flat() for one in view.series])
+        series.append([one.flat() for one in view.series])
         records = all_records(view)
         steps, seconds = run_clock(view)
         columns: dict[str, tuple[list[float], list[float | None]]] = {}
@@ -297,11 +297,11 @@ def curves(views: Sequence[RunView], titles: Sequence[str], clock: str) -> list[
             for name, values in block["v"].items():
                 columns[name] = xs, [values[row.payload["i"]] for row in rows]
         drawn.append(columns)
-    names = [one["name"] for rows in told for one in rows]
+    names = [one["name"] for rows in series for one in rows]
     common = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     found = []
     for name in common:
-        about = next(one for rows in told for one in rows if one["name"] == name)
+        about = next(one for rows in series for one in rows if one["name"] == name)
         traces = [
             _trace(titles[i], columns[name], i, 0, about)
             for i, columns in enumerate(drawn)
@@ -309,7 +309,7 @@ def curves(views: Sequence[RunView], titles: Sequence[str], clock: str) -> list[
         ]
         if traces:
             found.append(Curves(str(about["title"]), figures.caption(about), traces))
-    for i, rows in enumerate(told):
+    for i, rows in enumerate(series):
         rest = [one for one in rows if one["name"] not in common and one["name"] in drawn[i]]
         for chart in figures.charts(rest):
             traces = [
@@ -346,7 +346,7 @@ def _trace(
 
 
 def reproduce_command(view: RunView, records: Sequence[Record]) -> tuple[str, str]:
-    """The command that makes a run anew, and why it alone may not."""
+    """The command that repeats a run, and why it may not repeat it exactly."""
     row = view.row
     words = ["python", "-m", "genlab", "train"]
     words += [f"--{name}={_typed(value)}" for name, value in view.spec.flat().items()]
@@ -374,7 +374,7 @@ def _typed(value: Any) -> str:
 
 
 def report_command(names: Sequence[str], moment: TimeCursor, referee: bool) -> str:
-    """The command that makes the report again."""
+    """The command that repeats the report."""
     words = ["python", "-m", "genlab", "report", *names]
     if moment.at is not None:
         words += ["--step" if moment.clock == "step" else "--seconds", f"{moment.at:g}"]
@@ -386,7 +386,7 @@ def report_command(names: Sequence[str], moment: TimeCursor, referee: bool) -> s
 
 
 def versions() -> dict[str, str]:
-    """The programs at work; no names of machines, no paths."""
+    """The versions of the programs, without machine names or paths."""
     return {
         "GenLab": genlab.__version__,
         "Python": platform.python_version(),

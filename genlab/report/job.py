@@ -1,4 +1,4 @@
-"""The report as work off the request path."""
+"""The job that makes a report."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def report_job(
     values: Mapping[str, Any],
     progress: Progress,
 ) -> dict[str, Any]:
-    """A comparison as a file.
+    """The report of a comparison as an HTML file.
 
     Args:
         model: not used.

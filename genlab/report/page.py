@@ -64,7 +64,7 @@ pre { background: var(--card); padding: 10px; border-radius: 8px; white-space: p
 
 
 def html(report: Report) -> str:
-    """The whole file."""
+    """The report as one HTML file."""
     sides = report.sides
     title = " against ".join(side.title for side in sides)
     when = report.moment.words
@@ -157,11 +157,11 @@ def _budgets(sides: Sequence[Side]) -> str:
 
 
 def _same(sides: Sequence[Side]) -> str:
-    said = [
+    sentences = [
         *shared_settings({side.title: side.shown for side in sides}),
         step_mismatch_note({side.title: side.step for side in sides}),
     ]
-    return " ".join(filter(None, said))
+    return " ".join(filter(None, sentences))
 
 
 def _pictures(sides: Sequence[Side]) -> str:
@@ -198,12 +198,12 @@ def _keys(rows: Iterable[tuple[str, str, str]]) -> str:
 def _metrics(report: Report) -> str:
     found = {side.title: side.found for side in report.sides}
     head, body = table({title: one["metrics"] for title, one in found.items()})
-    said = (
+    sentences = (
         f"Up to {N:,} test examples, seed {SEED}, {report.moment.words}; 95 % intervals in "
         "brackets. A metric is missing where the model does "
         "not define it."
     )
-    parts = [_table(head, body), f'<p class="soft">{escape(said)}</p>']
+    parts = [_table(head, body), f'<p class="soft">{escape(sentences)}</p>']
     if report.referee:
         parts.append(f'<p class="soft">The referee: {escape(REFEREE)}</p>')
     head, body = difference_table(found)
@@ -240,26 +240,26 @@ def _chart(one: Curves, axis: str, mark: float | None) -> str:
 
 
 def _ledgers(sides: Sequence[Side]) -> str:
-    told = [side for side in sides if side.ledger]
-    if not told:
+    with_ledger = [side for side in sides if side.ledger]
+    if not with_ledger:
         return ""
     rows: dict[str, dict[str, str]] = {}
     about: dict[str, str] = {}
-    for side in told:
+    for side in with_ledger:
         assert side.ledger is not None
         for row in side.ledger["rows"]:
             name = f"{row['title']} ({row['unit']})"
             rows.setdefault(name, {})[side.title] = _entry(row)
             about.setdefault(name, f"{row['kind']}; perfect sampler {_number(row['floor'])}")
     body = [
-        [name, *(cells.get(side.title, "") for side in told), about[name]]
+        [name, *(cells.get(side.title, "") for side in with_ledger), about[name]]
         for name, cells in rows.items()
     ]
     steps = ", ".join(
-        f"{side.title} after step {side.ledger['step']:,}" for side in told if side.ledger
+        f"{side.title} after step {side.ledger['step']:,}" for side in with_ledger if side.ledger
     )
-    note = f"{told[0].ledger['note'] if told[0].ledger else ''}. {steps}."
-    head = ["divergence to the truth", *(side.title for side in told), "kind of number"]
+    note = f"{with_ledger[0].ledger['note'] if with_ledger[0].ledger else ''}. {steps}."
+    head = ["divergence to the truth", *(side.title for side in with_ledger), "kind of number"]
     return f'<h2>Divergence ledger</h2>{_table(head, body)}<p class="soft">{escape(note)}</p>'
 
 

@@ -1,4 +1,4 @@
-"""What a comparison says in words and tables: on the page, and in the report."""
+"""The tables and sentences of a comparison, for the page and the report."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BETTER = {"lower": "lower is better", "higher": "higher is better", "none": ""}
 
 
 def format_value(value: float | None) -> str:
-    """Four significant digits; None stands for what is no finite number.
+    """Format a number with four significant digits; None means that it is not finite.
 
     Example:
         >>> format_value(-103.25123), format_value(0.012345), format_value(None)
@@ -39,7 +39,7 @@ def format_value(value: float | None) -> str:
 def table(
     found: Mapping[str, Sequence[Mapping[str, Any]]],
 ) -> tuple[list[str], list[list[str]]]:
-    """The head and the rows of the table: a metric a row, a run a column.
+    """The head and the rows of the table of metrics: one row per metric, one column per run.
 
     Args:
         found: for each run's title its metrics, as the job ``evaluate`` gives them.
@@ -88,7 +88,7 @@ def difference_table(found: Mapping[str, Mapping[str, Any]]) -> tuple[list[str],
         ]
         for line in differences(found)
     ]
-    return ["metric", "difference", "value", "95 % interval", "what may be said"], rows
+    return ["metric", "difference", "value", "95 % interval", "verdict"], rows
 
 
 #: What stands under the tables, here and in the report.
@@ -102,13 +102,13 @@ CAUTION = (
 
 
 def merge_results(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What several jobs of one run gave, as one."""
+    """Merge the results of several jobs of one run."""
     rows = [row for one in results for row in one["metrics"]]
     return {key: value for one in results for key, value in one.items()} | {"metrics": rows}
 
 
 def step_mismatch_note(at: Mapping[str, int]) -> str:
-    """What must be said where the runs' snapshots are not of one step; empty where they are.
+    """A sentence on snapshots of different steps; empty where the steps are equal.
 
     Example:
         >>> step_mismatch_note({"A": 110, "B": 71})
@@ -123,7 +123,7 @@ def step_mismatch_note(at: Mapping[str, int]) -> str:
 
 
 def alike(found: Sequence[duel.Budget]) -> str:
-    """What the nets have in common, in a sentence.
+    """A sentence on what the networks have in common.
 
     Example:
         >>> one = duel.Budget(((8, 2), (8,)), {"decoder": 24, "encoder": 60})
@@ -136,7 +136,8 @@ def alike(found: Sequence[duel.Budget]) -> str:
     if same:
         layers = f": {first.layers}" if first.layers else ""
         words = (
-            f"All runs have the same decoder network{layers}: {first.parts['decoder']:,} numbers."
+            f"All runs have the same decoder network{layers}, "
+            f"{first.parts['decoder']:,} parameters."
         )
     if len(found) == 2:
         rest = [one.total - one.parts.get("decoder", 0) for one in found]
@@ -146,27 +147,27 @@ def alike(found: Sequence[duel.Budget]) -> str:
 
 
 def shared_settings(found: Mapping[str, SideBySide]) -> list[str]:
-    """What is the same in these runs, and what is not, in sentences."""
+    """Sentences on what these runs share and where they differ."""
     if len(found) < 2:
         return []
-    said = []
+    sentences = []
     coded = {title: one.z for title, one in found.items() if one.z is not None}
     zs: list[Any] = list(coded.values())
     if len(coded) < len(found):
-        said.append("Not every run has a latent code.")
+        sentences.append("Not every run has a latent code.")
     if len(zs) > 1:
         if all(z.shape == zs[0].shape and torch.equal(z, zs[0]) for z in zs):
-            said.append(
+            sentences.append(
                 f"All samples come from the same z, drawn with one seed "
                 f"({zs[0].shape[1]} dimensions)."
             )
         elif len({z.shape[1] for z in zs}) > 1:
             sizes = ", ".join(f"{title}: {z.shape[1]}" for title, z in coded.items())
-            said.append(f"The codes are not the same z: their sizes differ ({sizes}).")
+            sentences.append(f"The codes are not the same z: their sizes differ ({sizes}).")
         else:
-            said.append("The codes are not the same z: the priors differ.")
+            sentences.append("The codes are not the same z: the priors differ.")
     if len({one.examples for one in found.values()}) == 1:
-        said.append("All runs show the same real examples: the first of the test split.")
+        sentences.append("All runs show the same real examples: the first of the test split.")
     else:
-        said.append("The real examples differ, because the runs have different data.")
-    return said
+        sentences.append("The real examples differ, because the runs have different data.")
+    return sentences

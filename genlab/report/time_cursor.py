@@ -1,4 +1,4 @@
-"""One moment of several runs: the same step, or the same seconds of each run's own training."""
+"""The time slider of several runs: the same step, or the same seconds of each run's training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PAGE = 2000
 
 @dataclass(frozen=True)
 class TimeCursor:
-    """Where the time slider stands.
+    """The position of the time slider.
 
     Args:
         clock: ``step``, or ``seconds`` of each run's own training.
@@ -26,7 +26,7 @@ class TimeCursor:
 
     @property
     def words(self) -> str:
-        """The moment, in words.
+        """The position in words.
 
         Example:
             >>> TimeCursor().words, TimeCursor("seconds", 2.5).words

@@ -23,7 +23,7 @@ export default function (component) {
 
 @cache
 def component(package: str, module: str, words: str) -> Any:
-    """The component that ``mount`` of a module draws, with the style of the same name.
+    """The component drawn by ``mount`` of a JavaScript module, with the style of the same name.
 
     Args:
         package: below which ``static/`` has both.

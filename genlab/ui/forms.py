@@ -1,4 +1,4 @@
-"""The form of a run, made from the declared options; what it holds is also in the URL."""
+"""The form of a run, made from the declared options; the URL stores its values."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ SLIDER_POSITIONS = 400
 
 
 def label(option: Option) -> str:
-    """What stands over a widget: the option's title, and its unit."""
+    """The label of a widget: the option's title and unit."""
     return f"{option.title} ({option.unit})" if option.unit else option.title
 
 
 def help_text(option: Option) -> str:
-    """The help of an option, with what may be given."""
+    """The help text of an option, with its allowed values and code name."""
     return f"{option.help} — {option.allowed}; `{option.name}` in links and on the command line"
 
 
@@ -172,7 +172,7 @@ def first_fitting_model(given: Mapping[str, str]) -> str:
 
 
 def changed_options(values: Mapping[str, Any]) -> dict[str, str]:
-    """What the URL holds: the four names, and the options that differ from their defaults."""
+    """The URL's parameters: the four names and the options that differ from their defaults."""
     table = Combination.of(values).options()
     defaults = {row.name: row.default for rows in table.values() for row in rows}
     kept = {k: v for k, v in values.items() if k in KINDS or v != defaults.get(k, v)}
@@ -180,7 +180,7 @@ def changed_options(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def run_form(preview: Callable[[Combination, Mapping[str, Any]], None]) -> dict[str, Any]:
-    """Draw the whole form; the flat values of the run it describes.
+    """Draw the whole form; returns the flat values of the run.
 
     Args:
         preview: draws the dataset under its options.
@@ -245,7 +245,7 @@ def unfit_models(data: str, values: Mapping[str, Any]) -> None:
 
 
 def invalid_combination(values: Mapping[str, Any]) -> str | None:
-    """Which options do not go together, None where all do."""
+    """Why the options do not fit together; None where they do."""
     try:
         RunSpec.build(**values)
     except SpecError as error:
@@ -254,7 +254,7 @@ def invalid_combination(values: Mapping[str, Any]) -> str | None:
 
 
 def obstacle(values: Mapping[str, Any]) -> str | None:
-    """What keeps a run of these values from starting, None where nothing does."""
+    """Why a run with these values cannot start; None where it can."""
     if (why := invalid_combination(values)) or values.get("download"):
         return why
     data = values["data"]

@@ -1,4 +1,4 @@
-"""Any lesson on a page: its form, its equations with live numbers, its pictures, its checks."""
+"""The page of a lesson: its form, its equations with numbers, its pictures and its checks."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ SEEDS = 1000
 
 @st.cache_resource(max_entries=128, show_spinner=False)
 def compute_lesson(name: str, values: tuple[tuple[str, Any], ...]) -> Lesson:
-    """A lesson with what it has computed, kept for the next visitor with the same options."""
+    """A lesson with its results; cached by its options."""
     return LESSONS[name].build(dict(values))
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
 def draw_panels(name: str, values: tuple[tuple[str, Any], ...]) -> tuple[tuple[Panel, Any], ...]:
-    """The panels of a lesson with their figures; a table is none."""
+    """The panels of a lesson with their figures (None for a table)."""
     return tuple(
         (panel, None if isinstance(panel, Table) else panel_figure(panel))
         for panel in compute_lesson(name, values).panels()
@@ -46,7 +46,7 @@ def draw_checks(name: str, values: tuple[tuple[str, Any], ...]) -> tuple[Check, 
 
 
 def pick_lesson() -> tuple[str, str | None]:
-    """Choose a lesson; the URL's one at first. And what is wrong with the URL's."""
+    """Draw the choice of a lesson; returns it and what is wrong with the URL's."""
     names = chapters()
     asked, wrong = LEARN.value("lesson", choices=names, default=names[0])
     # The lesson of the URL decides which widget there is, so that a link always opens its lesson.
@@ -97,17 +97,17 @@ def control(option: Option, key: str, value: Any) -> Any:
 
 
 def draw_again_button(key: str) -> None:
-    """Move a seed on: all else stays as it is."""
+    """Increase a seed by one."""
     st.session_state[key] = (int(st.session_state[key]) + 1) % SEEDS
 
 
 def apply_button(key: str, move: Move) -> None:
-    """Take an option where a button of the lesson takes it."""
+    """Apply a lesson's button to its option."""
     st.session_state[key] = move.after(st.session_state[key])
 
 
 def move_buttons(name: str, option: str, key: str) -> None:
-    """The lesson's own buttons for an option, two a row."""
+    """Draw the lesson's buttons for an option, two per row."""
     able = [move for move in LESSONS[name].moves if move.option == option]
     for k in range(0, len(able), 2):
         columns = st.columns(2)
@@ -163,7 +163,7 @@ def prepare(lesson: Lesson) -> None:
 
 
 def show_progress(bar: Any, part: float, says: str) -> None:
-    """How far a computation is."""
+    """Draw the progress of a computation."""
     bar.progress(min(1.0, max(0.0, part)), text=escape_markdown(says))
 
 
@@ -226,7 +226,7 @@ def _large(panel: Panel) -> bool:
 
 
 def checks(name: str, values: tuple[tuple[str, Any], ...]) -> None:
-    """The button, and what it found for the values of now."""
+    """Draw the button that checks the statements, and its results for the present values."""
     pressed = st.button(
         "Check it",
         icon=":material/fact_check:",
@@ -262,7 +262,7 @@ def check_row(check: Check) -> dict[str, str]:
 
 
 def show() -> None:
-    """The whole page."""
+    """Draw the page Learn."""
     head, chosen = st.columns([2, 3], vertical_alignment="bottom")
     head.title("Learn")
     message = st.empty()
@@ -302,7 +302,7 @@ def show() -> None:
 
 
 def links(name: str) -> None:
-    """The lesson before and the one after."""
+    """Draw links to the previous and the next lesson."""
     names = chapters()
     at = names.index(name)
     before, after = st.columns(2)

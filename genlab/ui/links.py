@@ -1,4 +1,4 @@
-"""From page to page: each link carries the state of the page it opens."""
+"""Links between pages; each carries the state of the page that it opens."""
 
 from __future__ import annotations
 

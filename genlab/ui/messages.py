@@ -1,4 +1,4 @@
-"""What a person reads when something goes wrong: a sentence, never a traceback."""
+"""The messages of errors: sentences, never tracebacks."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def guard() -> Iterator[None]:
 
 
 def escape_markdown(text: str) -> str:
-    r"""Text with its Markdown signs shown as they are.
+    r"""Escape the Markdown of a text.
 
     Example:
         >>> escape_markdown("two_gaussians: *new*")
@@ -46,7 +46,7 @@ def escape_markdown(text: str) -> str:
 
 
 def plain_sentence(error: BaseException) -> str:
-    """The message of an error, without Markdown in it."""
+    """The message of an error with its Markdown escaped."""
     return escape_markdown(str(error).strip() or type(error).__name__)
 
 
@@ -67,7 +67,7 @@ def fragment(
 
 
 def empty(what: str, next_step: str) -> None:
-    """An empty state: what there is not yet, and what to do about it."""
+    """Draw an empty state: what is missing, and what to do."""
     with st.container(border=True):
         st.markdown(f"**{what}**")
         st.caption(next_step)

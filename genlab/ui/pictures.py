@@ -29,19 +29,19 @@ PREVIEWED = 32
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def cached_preview(name: str, values: tuple[tuple[str, Any], ...], n: int) -> Picture:
-    """A dataset's preview, kept for the next visitor who asks for the same."""
+    """A dataset's preview; cached by its options."""
     return data.preview(name, dict(values), n)
 
 
 def plot(figure: go.Figure, *, key: str, alt: str | None = None) -> None:
-    """A figure that only shows, in the page's own colours."""
+    """Draw a figure without a tool bar."""
     st.plotly_chart(figure, key=key, config=dict(CONFIG))
     if alt:
         st.caption(alt)
 
 
 def image(x: ArrayLike, *, columns: int = 0, height: int = 0, caption: str | None = None) -> None:
-    """Images in rows, each about so high, with crisp pixels."""
+    """Draw images in rows, enlarged by a whole factor."""
     page = contact_sheet(x, columns, height=height)
     st.image(page, caption=caption, width=page.shape[1], output_format="PNG")
 
@@ -73,7 +73,7 @@ def draw(picture: Picture, *, key: str, height: int = 40) -> None:
 
 
 def cloud(payload: Mapping[str, Any], **more: Any) -> PointsInfo:
-    """Points as a preview holds them, as a figure takes them."""
+    """Convert the points of a preview to those of a figure."""
     return points_info(
         payload["x"],
         label=payload.get("label"),
@@ -91,13 +91,13 @@ INTERACTIVE: Mapping[str, Callable[[Mapping[str, Any]], go.Figure]] = {
 
 
 def form_preview(combination: Combination, values: Mapping[str, Any]) -> None:
-    """The preview under the form's choice of data, and what is proposed for them."""
+    """Draw the preview of the form's dataset and the options proposed for it."""
     dataset(combination.data, values, combination.meta, n=PREVIEWED, height=32)
     proposals(combination.meta)
 
 
 def proposals(meta: DataMeta) -> None:
-    """What suits the data among the options of a run, and why."""
+    """Draw the options proposed for the data, with the reasons."""
     for one in meta.proposed:
         st.info(
             f"Proposed: **{one.option} = {escape_markdown(str(one.value))}**. "
@@ -109,7 +109,7 @@ def proposals(meta: DataMeta) -> None:
 def dataset(
     name: str, values: Mapping[str, Any], meta: DataMeta, *, n: int = 64, height: int = 56
 ) -> None:
-    """The preview of a dataset; where its files are missing, why, and the way to get them."""
+    """Draw the preview of a dataset, or how to get its missing files."""
     shown = {key: value for key, value in values.items() if key != "download"}
     try:
         picture = cached_preview(name, tuple(sorted(shown.items())), n)
@@ -125,7 +125,7 @@ def dataset(
 
 
 def fetch(name: str, values: Mapping[str, Any]) -> None:
-    """Fetch a dataset's files, with progress; say so if that fails."""
+    """Fetch a dataset's files, with progress, or show why that failed."""
     bar = st.progress(0.0, text="connecting")
     source = DATASETS[name]
     options = source.Options.build({**values, "download": True})
@@ -143,7 +143,7 @@ def fetch(name: str, values: Mapping[str, Any]) -> None:
 
 
 def describe(meta: DataMeta) -> None:
-    """What is known of a dataset, as a small table."""
+    """Draw the properties of a dataset as a list."""
     shape = " × ".join(map(str, meta.shape))
     kind = "image (channels × height × width)" if meta.is_image else "point"
     if meta.columns:

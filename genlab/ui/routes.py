@@ -1,4 +1,4 @@
-"""What pages fetch without a rerun: deltas of a run, pictures of a step, thumbnails, static files.
+"""The routes that pages fetch without a rerun: deltas, pictures, thumbnails, static files.
 
 These routes bypass Streamlit's session, so each checks its arguments itself: an identifier that
 does not match its pattern never reaches the store or the files.
@@ -58,7 +58,7 @@ Handler = Callable[[Request], Response]
 def cached_response(
     request: Request, body: bytes, *, kind: str = "application/json", cache: str = "no-cache"
 ) -> Response:
-    """A response with an ETag: 304 where the browser has it already, gzip where that pays."""
+    """A response with an ETag: 304 where the browser has it, compressed where that saves bytes."""
     headers = {
         "Cache-Control": cache,
         "ETag": f'"{hashlib.blake2b(body, digest_size=9).hexdigest()}"',
@@ -76,7 +76,7 @@ def cached_response(
 
 
 def to_json(values: Mapping[str, Any]) -> bytes:
-    """Compact JSON; a NaN here is a mistake of ours and becomes an error, never invalid JSON."""
+    """Encode values as compact JSON; a NaN raises an error, because JSON has none."""
     return json.dumps(values, separators=(",", ":"), allow_nan=False).encode()
 
 
@@ -91,7 +91,7 @@ def error_response(status: int, message: str) -> Response:
 
 
 def guard_route(handler: Handler) -> Handler:
-    """No traceback reaches a user: every error becomes a status and a sentence."""
+    """Convert every error to a status and a sentence, so that no traceback reaches a user."""
 
     @functools.wraps(handler)
     def run(request: Request) -> Response:
@@ -127,7 +127,7 @@ def parse_count(text: str | None) -> int | None:
 
 
 def run_status(row: RunRow) -> dict[str, Any]:
-    """How a run stands, in a few plain values."""
+    """The status of a run as plain values."""
     left = row.steps - row.step
     eta = left / row.speed if row.status == "running" and row.speed > 0 else None
     return {
@@ -143,7 +143,7 @@ def run_status(row: RunRow) -> dict[str, Any]:
 
 
 def new_frames(records: list[Record]) -> dict[str, list[int]]:
-    """Panel name to the steps of which there are new pictures."""
+    """The steps with new pictures, by panel."""
     found: dict[str, list[int]] = {}
     for record in records:
         if record.kind == "frame":
@@ -154,7 +154,7 @@ def new_frames(records: list[Record]) -> dict[str, list[int]]:
 
 @guard_route
 def delta(request: Request) -> Response:
-    """What is new in a run since a cursor; ``since=0`` gives everything and what it means."""
+    """The new records of a run since a cursor; ``since=0`` gives all, with their descriptions."""
     name = run_of(request)
     try:
         since = parse_query(DeltaQuery, request.query_params).since
@@ -194,7 +194,7 @@ def delta(request: Request) -> Response:
 
 @guard_route
 def clock(request: Request) -> Response:
-    """When a run was where: some of its steps, and the seconds of training until each."""
+    """Some steps of a run and the seconds of training until each."""
     view = runs.open_run(run_of(request))
     steps, seconds = run_clock(view)
     pairs = list(zip(steps, seconds, strict=True))
@@ -207,7 +207,7 @@ def clock(request: Request) -> Response:
 
 @guard_route
 def frame(request: Request) -> Response:
-    """The picture of a panel at a step, for ever the same."""
+    """The picture of a panel at a step; it never changes, so browsers cache it."""
     name, panel = run_of(request), request.path_params["panel"]
     step = parse_count(request.path_params["step"])
     form = request.path_params["form"]
@@ -219,7 +219,7 @@ def frame(request: Request) -> Response:
 
 @guard_route
 def thumbnail(request: Request) -> Response:
-    """The newest samples of a run as a small picture."""
+    """The thumbnail of a run: its newest samples."""
     view = runs.open_run(run_of(request))
     steps = view.frames().get("samples", [])
     body = _thumb(view.id, steps[-1]) if steps else _empty_thumb()

@@ -56,6 +56,6 @@ def _component() -> Any:
 
 
 def draw_thumbnail(run: str, alt: str, *, active: bool, key: str) -> None:
-    """Draw the thumbnail of a run; an active one is looked at again every two seconds."""
+    """Draw the thumbnail of a run; that of an active run renews itself every two seconds."""
     address = f"genlab/thumb/{quote(run, safe=':')}.png"
     _component()(key=key, data={"address": address, "alt": alt, "active": active})

@@ -1,4 +1,4 @@
-"""A z of one's own: sliders of the dimensions that vary most."""
+"""Sliders for the latent dimensions that vary most."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SLIDERS, REACH = 8, 4.0
 
 @fragment()
 def sliders_part(scene: Scene) -> None:
-    """Latent sliders: a z of one's own, decoded when a slider is let go."""
+    """Draw the latent sliders; z is decoded when a slider is released."""
     if not isinstance(scene.model, HasDecoder):
         return
     memory, size = st.session_state, scene.model.latent
@@ -97,13 +97,15 @@ def sliders_part(scene: Scene) -> None:
 
 @TOOLS.register("own", title="A z of your own")
 class Own(Tool):
-    """Sliders for the dimensions that vary most, and what they decode to."""
+    """Sliders for the dimensions that vary most, with the decoded example."""
 
     icon = ":material/tune:"
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], meta: DataMeta) -> bool:
+        """Whether the tool applies to this model and these data."""
         return issubclass(model, HasDecoder)
 
     def draw(self, scene: Scene) -> None:
+        """Draw the tool for a scene."""
         sliders_part(scene)

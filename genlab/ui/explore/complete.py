@@ -1,4 +1,4 @@
-"""A picture with a part of it missing: what a model with a tractable density says of the rest."""
+"""Completions of an image with missing pixels, by models with a tractable density."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DRAWS, NAMED = 8, 3
 
 
 def draw_completions(place: tuple[Any, ...], model: Any, x: Tensor, mask: Tensor) -> Tensor:
-    """Draws of the missing part, kept for a place: run, step, example, part, share, seed."""
+    """Samples of the missing part, cached by run, step, example, part, share and seed."""
     memory, key = st.session_state, "explore.complete.drawn"
     if memory.get(key, (None,))[0] != place:
         slot = st.empty()
@@ -46,7 +46,7 @@ def draw_completions(place: tuple[Any, ...], model: Any, x: Tensor, mask: Tensor
 
 @fragment()
 def complete_part(scene: Scene) -> None:
-    """Which picture and which of its pixels are known; what follows for the others."""
+    """Draw the choice of an image and its known pixels, and completions of the others."""
     model, split = scene.model, held_out(scene.data)
     memory = st.session_state
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -137,14 +137,16 @@ def classes(model: HasClassPosterior, x: Tensor, mask: Tensor, names: tuple[str,
 
 @TOOLS.register("complete", title="Missing pixels")
 class Complete(Tool):
-    """What a net with a tractable density says of the missing part of a picture."""
+    """Exact completions of an image by a model with a tractable density."""
 
     icon = ":material/healing:"
     order = 15
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], meta: DataMeta) -> bool:
+        """Whether the tool applies to this model and these data."""
         return meta.is_image and issubclass(model, FullyVisible)
 
     def draw(self, scene: Scene) -> None:
+        """Draw the tool for a scene."""
         complete_part(scene)

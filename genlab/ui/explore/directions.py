@@ -1,4 +1,4 @@
-"""Arithmetic of means of sets, and directions with what each is worth."""
+"""Arithmetic of means of sets, and latent directions with their scores."""
 
 from __future__ import annotations
 
@@ -50,9 +50,11 @@ class Directions(Tool):
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], meta: DataMeta) -> bool:
+        """Whether the tool applies to this model and these data."""
         return issubclass(model, HasDecoder)
 
     def draw(self, scene: Scene) -> None:
+        """Draw the tool for a scene."""
         parts: Mapping[str, Callable[[Scene, Mapping[str, Any]], None]] = {
             "arithmetic": arithmetic_part,
             "directions": directions_part,
@@ -84,7 +86,7 @@ TITLES = {
 
 
 def direction_title(name: str) -> str:
-    """A direction's name as it is read; links and saved vectors keep the short one.
+    """The title of a direction; links and saved vectors use the short name.
 
     Example:
         >>> direction_title("sefa 1"), direction_title("class 3")
@@ -95,7 +97,7 @@ def direction_title(name: str) -> str:
 
 
 def job_values(scene: Scene, probe: str) -> dict[str, Any]:
-    """The values of the job ``directions`` for what is looked at."""
+    """The values of the job ``directions`` for a scene."""
     query = scene.query
     return {
         "run": query.run,
@@ -146,7 +148,7 @@ def sets_of(scene: Scene, found: Mapping[str, Any]) -> dict[str, Mean]:
 
 
 def operand(scene: Scene, letter: str, sets: Mapping[str, Mean]) -> Mean:
-    """The choice of one operand, which the URL keeps as ``t.a`` = a set or ``points 3 5``."""
+    """Draw the choice of one operand; the URL stores a set's name or ``points 3 5``."""
     options = [*sets, POINTS]
     place = list(OPERANDS).index(letter)
     first = options[place] if len(sets) > place else POINTS
@@ -244,7 +246,7 @@ def save_one(run: str, kind: str, offer: Offer) -> None:
 
 
 def table_of(found: list[Direction]) -> dict[str, list[Any]]:
-    """The directions with their numbers, a column each."""
+    """The directions and their scores as a table."""
 
     def score(one: Direction, text: str) -> str:
         return text.format(s=one.score) if one.score is not None else "—"
@@ -264,7 +266,7 @@ def table_of(found: list[Direction]) -> dict[str, list[Any]]:
 
 @fragment()
 def directions_part(scene: Scene, found: Mapping[str, Any]) -> None:
-    """The table of directions, one of them walked, and what it brings."""
+    """Draw the table of directions, a path along one, and its effect."""
     run = scene.query.run
     listed = directions_from(found, list_bookmarks(run))
     if not listed:
@@ -309,7 +311,7 @@ def directions_part(scene: Scene, found: Mapping[str, Any]) -> None:
 
 
 def column_help(found: Mapping[str, Any]) -> str:
-    """What the columns of the table are."""
+    """The help texts of the table's columns."""
     if not found["attributes"]:
         return "These data have no labels, so there are no attributes and no scores."
     judge = np.asarray(found["judge"])
@@ -346,7 +348,7 @@ def strip(scene: Scene, one: Direction, reach: float) -> None:
 
 
 def gains(scene: Scene, found: Mapping[str, Any], one: Direction, row: int) -> None:
-    """What a direction brings of each attribute; a saved one is scored when it is chosen."""
+    """Draw how much a direction changes each attribute; a saved one is scored on request."""
     if not found["attributes"]:
         return
     if row >= len(found["names"]):

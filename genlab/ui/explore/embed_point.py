@@ -1,4 +1,4 @@
-"""A guest on the map: a picture or a z of one's own, where the method puts it."""
+"""An own image or z on the map, placed by the method of the map."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SLOT, LETTER = "explore.guest", "P"
 
 
 def place_button(scene: Scene, x: Tensor, words: str, z: Tensor | None = None) -> None:
-    """A button that puts an example on the map; where the method cannot, it says why.
+    """Draw a button that places an example on the map, or why the method cannot.
 
     Args:
         scene: what is looked at.
@@ -52,7 +52,7 @@ def place_button(scene: Scene, x: Tensor, words: str, z: Tensor | None = None) -
 
 
 def write_code(z: Tensor) -> str:
-    """A code as the URL has it.
+    """A code as text for the URL.
 
     Example:
         >>> import torch
@@ -86,7 +86,7 @@ def _away() -> None:
 
 
 def guest_part(scene: Scene) -> dict[str, Any] | None:
-    """The guest as the map draws it, with its place in words; None where there is none."""
+    """The placed example as the map draws it; None where there is none."""
     guest = _guest(scene)
     if guest is None:
         return None

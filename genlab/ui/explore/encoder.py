@@ -1,4 +1,4 @@
-"""The encoder that was learned for a model without one: in every tool, once it is there."""
+"""The encoder learned for a model without one; all tools use it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STEPS = 1000
 
 
 def encoder_request(scene: Scene) -> dict[str, Any]:
-    """The values of the job that learns the encoder of what is looked at."""
+    """The values of the job that learns an encoder for a scene."""
     return {
         "run": scene.query.run,
         "step": scene.query.step,
@@ -29,7 +29,7 @@ def encoder_request(scene: Scene) -> dict[str, Any]:
 
 
 def learned_encoder_key(scene: Scene) -> str | None:
-    """The key of the job that learned the encoder; None where it is not wanted or not there."""
+    """The key of the job that learned the encoder; None where it is off or unfinished."""
     if TOOL_STATE.recall("encoder") != "1" or not learned.fits(type(scene.model)):
         return None
     key = job_key("encoder", encoder_request(scene))

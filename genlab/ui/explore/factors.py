@@ -1,4 +1,4 @@
-"""What each code says of the factors that the pictures were made from."""
+"""How the codes depend on the true factors of the images."""
 
 from __future__ import annotations
 
@@ -48,9 +48,11 @@ class Factors(Tool):
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], meta: DataMeta) -> bool:
+        """Whether the tool applies to this model and these data."""
         return bool(meta.factors) and issubclass(model, HasEncoder)
 
     def draw(self, scene: Scene) -> None:
+        """Draw the tool for a scene."""
         values = {
             "run": scene.query.run,
             "step": scene.query.step,
@@ -101,7 +103,7 @@ class Factors(Tool):
 
 
 def show_scores(estimates: Sequence[Mapping[str, Any]]) -> None:
-    """The measures in a row, each with what it is."""
+    """Draw the measures with their explanations."""
     for column, one in zip(st.columns(len(estimates)), estimates, strict=True):
         spread = one["low"] < one["value"] < one["high"]
         interval = f"95 %: {one['low']:.2f} to {one['high']:.2f}" if spread else None

@@ -1,4 +1,4 @@
-"""The map: a click shows what is at a point, two clicks the path between, a lasso a set."""
+"""The map: a click shows a point, two clicks the path between them, a lasso a set."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NEAR = f"nearest of the first {TRAINING:,} training examples, in data space"
 
 @fragment()
 def map_part(scene: Scene) -> None:
-    """The map, with what a click shows beside it; below it a chosen set and the path A to B."""
+    """Draw the map, the clicked points beside it, the chosen set and the path from A to B."""
     info = map_info(
         scene.result,
         method=PROJECTIONS[scene.query.method].title,
@@ -89,7 +89,7 @@ def map_part(scene: Scene) -> None:
 
 
 def choose_colours(scene: Scene) -> dict[str, Any] | None:
-    """The choice of a colouring, which the URL keeps, and the colours; None: by class."""
+    """Draw the choice of a colouring; returns the colours, None for classes."""
     rows = colourings(type(scene.model), scene.data.meta)
     options = ["class", *rows]
     asked = TOOL_STATE.recall("colour", "class")
@@ -117,7 +117,7 @@ def choose_colours(scene: Scene) -> dict[str, Any] | None:
 
 
 def spot_part(scene: Scene, at: Array) -> None:
-    """What lies at an empty spot of the map, and how that was found."""
+    """Draw the decoded example of an empty place, and how it was decoded."""
     if not isinstance(scene.model, HasDecoder):
         return
     exact = scene.query.method == "pca" and isinstance(scene.model, HasEncoder)
@@ -144,7 +144,7 @@ def spot_part(scene: Scene, at: Array) -> None:
 
 
 def set_part(scene: Scene, rows: list[int]) -> None:
-    """A chosen set: its mean decoded, its pictures, its neighbours, its vector by a name."""
+    """Draw a chosen set: its decoded mean, examples, neighbours, and the form that saves it."""
     st.subheader(f"A set of {len(rows):,} points")
     x = set_examples(scene, rows[:SHOWN])
     if scene.image:
@@ -195,7 +195,7 @@ def nearest_training(scene: Scene, mean: Tensor) -> Tensor:
 
 
 def save_part(scene: Scene, found: Summary) -> None:
-    """What of a set can be saved by name with the run, and what is."""
+    """Draw the form that saves a set's vector, and the saved vectors."""
     run, key = scene.query.run, "explore.save"
     method = PROJECTIONS[scene.query.method].title
     note = f"{len(found.rows)} points of {method}, step {scene.query.step:,}"
@@ -208,7 +208,7 @@ def save_part(scene: Scene, found: Summary) -> None:
 
 
 def caption(scene: Scene, letter: str, at: Point) -> str:
-    """What a point is, in words."""
+    """The caption of a point."""
     classes = scene.data.meta.classes
     if at.generated:
         return f"{letter}: generated from z, point {at.row}"
@@ -217,7 +217,7 @@ def caption(scene: Scene, letter: str, at: Point) -> str:
 
 
 def show_companion(scene: Scene, at: Point) -> tuple[str, Tensor] | None:
-    """What is shown beside a point: its reconstruction, or the nearest generated point."""
+    """Draw the reconstruction of a point, or the nearest generated point."""
     if at.reconstruction is not None:
         return "decoded from its posterior mean", at.reconstruction
     if at.nearest is not None:
@@ -227,7 +227,7 @@ def show_companion(scene: Scene, at: Point) -> tuple[str, Tensor] | None:
 
 
 def show_points(scene: Scene, points: Mapping[str, Point]) -> None:
-    """The points themselves and their companions: pictures, or marks among the data."""
+    """Draw the points and their companions: images, or marks among the data."""
     marks: dict[str, Tensor] = {}
     for letter, at in points.items():
         beside = show_companion(scene, at)

@@ -27,22 +27,24 @@ MOST = 1000
 
 @TOOLS.register("movie", title="Over time")
 class Movie(Tool):
-    """The same examples at every snapshot, each map laid over the one before."""
+    """The same examples at every snapshot, each map aligned with the one before."""
 
     icon = ":material/movie:"
     order = 60
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], meta: DataMeta) -> bool:
+        """Whether the tool applies to this model and these data."""
         return True
 
     def draw(self, scene: Scene) -> None:
+        """Draw the tool for a scene."""
         movie_part(scene)
 
 
 @fragment()
 def movie_part(scene: Scene) -> None:
-    """The film of the map, made when it is asked for."""
+    """Draw the animation of the map, computed on request."""
     steps = choose_steps(runs.open_run(scene.query.run).snapshots(), FRAMES)
     if len(steps) < 2:
         empty(

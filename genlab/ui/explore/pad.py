@@ -1,4 +1,4 @@
-"""The pad: drag z over one or two directions of the latent space; the page itself decodes it."""
+"""The pad: drag z along one or two latent directions; the browser decodes it."""
 
 from __future__ import annotations
 
@@ -36,16 +36,18 @@ Array = pad.Array
 
 @TOOLS.register("pad", title="Pad")
 class Pad(Tool):
-    """A square over two directions, a strip over one: drag, and the picture follows."""
+    """A pad over two directions, a strip over one: the decoded image follows the point."""
 
     icon = ":material/drag_pan:"
     order = 10
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], meta: DataMeta) -> bool:
+        """Whether the tool applies to this model and these data."""
         return issubclass(model, HasDecoder)
 
     def draw(self, scene: Scene) -> None:
+        """Draw the tool for a scene."""
         query = scene.query
         try:
             program = program_of(query.run, query.step, query.label)
@@ -67,7 +69,7 @@ def _found(_scene: Scene, key: str, label: str | None) -> dict[str, Array]:  # n
 
 
 def directions(scene: Scene, attributes: bool) -> tuple[dict[str, Array], list[str]]:
-    """All directions by name, and the two that a pad shows at first."""
+    """All directions by name, and the two that the pad shows first."""
     size = int(scene.model.latent)
     found = _found(scene, scene.query.key, scene.query.label)
     rows = saved_directions(list_bookmarks(scene.query.run), size)
@@ -89,7 +91,7 @@ def directions(scene: Scene, attributes: bool) -> tuple[dict[str, Array], list[s
 
 
 def wants_attributes() -> bool:
-    """Whether the attributes' directions are asked for: they take a worker some seconds."""
+    """Draw the switch for directions of attributes, which a worker computes."""
     asked = st.toggle(
         "Attributes too",
         TOOL_STATE.recall("pad_attributes") == "1",
@@ -102,7 +104,7 @@ def wants_attributes() -> bool:
 
 
 def choose_direction(place: str, word: str, names: list[str], first: str) -> str:
-    """The choice of one direction, which the URL keeps."""
+    """Draw the choice of one direction; the URL stores it."""
     asked = TOOL_STATE.recall(word, first)
     key = f"explore.{word}"
     if st.session_state.get(key) not in names:
@@ -116,7 +118,7 @@ def choose_direction(place: str, word: str, names: list[str], first: str) -> str
 
 
 def write_code(z: Tensor) -> str:
-    """A code as the URL has it.
+    """A code as text for the URL.
 
     Example:
         >>> write_code(torch.tensor([0.5, -1.23456]))
@@ -126,7 +128,7 @@ def write_code(z: Tensor) -> str:
 
 
 def read(text: str, size: int) -> Tensor | None:
-    """A code from the URL; None where it is not one.
+    """Parse a code from the URL; None where it is not a code.
 
     Example:
         >>> read("0.5,-1.235", 2), read("0.5,nan", 2), read("0.5", 2)
@@ -141,7 +143,7 @@ def read(text: str, size: int) -> Tensor | None:
 
 
 class PadPosition:
-    """Where z is, for one run: kept while the steps go by, and in the URL once it was moved.
+    """The position z of the pad for one run, kept in the session and, once moved, in the URL.
 
     Each move has a number, so that the page and the server agree which of two is the later.
     """
@@ -164,7 +166,7 @@ class PadPosition:
 
     @property
     def n(self) -> int:
-        """The number of the last move."""
+        """The counter of moves."""
         return int(st.session_state[self.slot][0])
 
     @property
@@ -174,21 +176,21 @@ class PadPosition:
         return found
 
     def move(self, z: Tensor, n: int | None = None) -> None:
-        """Go to a code, with the page's number of the move or a new one."""
+        """Move to a code, with the browser's counter of the move or a new one."""
         z = torch.tensor([float(f"{float(v):.{DIGITS}g}") for v in z])
         st.session_state[self.slot] = (self.n + 1 if n is None else n, z)
 
-    def receive(self, told: Mapping[str, Any] | None) -> None:
-        """Take what the page told when z was let go, unless it is old or no code."""
-        if not told or int(told["n"]) <= self.n:
+    def receive(self, message: Mapping[str, Any] | None) -> None:
+        """Receive the z that the browser sent, unless it is outdated or not a code."""
+        if not message or int(message["n"]) <= self.n:
             return
-        z = torch.tensor([float(v) for v in told["z"]])
+        z = torch.tensor([float(v) for v in message["z"]])
         if len(z) == self.size and bool(z.isfinite().all()):
-            self.move(z, int(told["n"]))
+            self.move(z, int(message["n"]))
 
 
 def buttons(scene: Scene, place: PadPosition) -> None:
-    """Ways to be somewhere else at once."""
+    """Draw buttons that move z to another code."""
     model = scene.model
     if st.button("Start", icon=":material/filter_center_focus:", key="explore.pad.start"):
         place.move(pad.start(model, scene.query.seed))
@@ -237,7 +239,7 @@ def _clouds(_scene: Scene, key: str, label: str | None) -> tuple[Array, Array]: 
 
 
 def pad_data(scene: Scene, place: PadPosition, vectors: Mapping[str, Array]) -> dict[str, Any]:
-    """What the page needs besides the decoder."""
+    """The data that the browser needs besides the decoder."""
     shown, reach = _clouds(scene, scene.query.key, scene.query.label)
     z, uv = place.z.double().numpy(), np.stack(list(vectors.values()))
     uv = uv / np.linalg.norm(uv, axis=1, keepdims=True)
@@ -261,7 +263,7 @@ def pad_data(scene: Scene, place: PadPosition, vectors: Mapping[str, Array]) -> 
 
 @fragment()
 def pad_part(scene: Scene, version: str) -> None:
-    """The choice of directions, the pad, and where z is in numbers."""
+    """Draw the choice of directions, the pad, and the numbers of z."""
     query, place = scene.query, PadPosition(scene)
     key = f"explore.pad.pad.{query.run}"
     place.receive((st.session_state.get(key) or {}).get("at"))
@@ -290,12 +292,12 @@ def pad_part(scene: Scene, version: str) -> None:
 
 
 def cosine(a: Array, b: Array) -> float:
-    """Of the angle between two vectors."""
+    """The cosine of the angle between two vectors."""
     return float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-300))
 
 
 def show_position(scene: Scene, z: Tensor, vectors: Mapping[str, Array]) -> None:
-    """z where it was let go: along the two directions, and how likely it is."""
+    """Show z after it was released: its coordinates and its log density."""
     at = ", ".join(
         f"{direction_title(name)} = {float(z.double().numpy() @ (v / np.linalg.norm(v))):.3g}"
         for name, v in vectors.items()

@@ -1,4 +1,4 @@
-"""Your own picture: sent or drawn, encoded or inverted, beside what the model was shown."""
+"""Your own picture: upload or draw it, encode or invert it, and find its nearest examples."""
 
 from __future__ import annotations
 
@@ -45,16 +45,18 @@ SPACES = {"pixel": "pixels", "latent": "codes", "feature": "features"}
 
 @TOOLS.register("picture", title="Your own picture")
 class YourPicture(Tool):
-    """A picture of one's own in the latent space, and its nearest training examples."""
+    """An own image: its code, its reconstruction and its nearest training examples."""
 
     icon = ":material/add_photo_alternate:"
     order = 60
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], meta: DataMeta) -> bool:
+        """Whether the tool applies to this model and these data."""
         return issubclass(model, HasDecoder)
 
     def draw(self, scene: Scene) -> None:
+        """Draw the tool for a scene."""
         parts: dict[str, Callable[[Scene], None]] = {"own": own_part}
         if learned.fits(type(scene.model)) or isinstance(scene.model, learned.Encoded):
             parts["encoder"] = encoder_part
@@ -65,7 +67,7 @@ class YourPicture(Tool):
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def drawing_style(_scene: Scene, run: str) -> image_uploads.Manner:  # noqa: ARG001 - the key
-    """How the data of a scene stand on their ground."""
+    """The foreground and background of a scene's data."""
     return image_uploads.background_style(_scene.data)
 
 
@@ -79,7 +81,7 @@ def space_of(_model: Any, _data: Any, name: Any, *key: Any) -> tuple[Space, Tens
 
 @fragment()
 def own_part(scene: Scene) -> None:
-    """An example of one's own, what the model makes of it, and what it was shown."""
+    """Draw an own example, its reconstruction, and its nearest training examples."""
     model = scene.model
     left, right = st.columns([2, 3], gap="large")
     with left:
@@ -107,7 +109,7 @@ def own_part(scene: Scene) -> None:
 
 
 def enter_point(scene: Scene) -> Tensor | None:
-    """A point of the data space, by numbers."""
+    """Draw number fields for a point of the data space."""
     if scene.data.meta.dim > 8:
         empty("These examples have too many values to type.", "Look at the other parts.")
         return None
@@ -127,7 +129,7 @@ def enter_point(scene: Scene) -> Tensor | None:
 
 
 def picture(scene: Scene) -> Tensor | None:
-    """The picture as the model sees it, from wherever it comes; None while there is none."""
+    """The image as the model receives it; None while there is none."""
     source = choose_one("source", SOURCES, "upload")
     data, meta = scene.data, scene.data.meta
     if source in ("held", "made"):
@@ -180,7 +182,7 @@ def sent_picture(
 def prepare_picture(
     sent: image_uploads.Picture, meta: DataMeta, manner: image_uploads.Manner
 ) -> image_uploads.Seen:
-    """A picture at the model's size, with the choices of how."""
+    """The image at the model's size, with the choices of preprocessing."""
     how = {"auto": None, "no": False, "yes": True}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         invert = st.selectbox(
@@ -201,7 +203,7 @@ def prepare_picture(
 
 
 def encode_picture(scene: Scene, model: Any, x: Tensor) -> tuple[Tensor, Tensor] | None:
-    """A code of the example and what it decodes to, by the way that was chosen."""
+    """The code of the example by the chosen method, and its decoded mean."""
     ways = {}
     if isinstance(model, HasEncoder):
         ways["encode"] = "Encode"
@@ -264,12 +266,12 @@ def show_pair(scene: Scene, x: Tensor, back: Tensor, db: float, range_: float) -
 
 
 def write_point(x: Tensor) -> str:
-    """A point in a line."""
+    """A point as one line of text."""
     return ", ".join(f"{float(v):.3f}" for v in x.flatten())
 
 
 def starts_part(scene: Scene, found: Mapping[str, Any]) -> None:
-    """What became of each start."""
+    """Draw the result of each start of the inversion."""
     order = np.argsort(-found["psnr"], kind="stable")
     with st.expander(
         f"{len(order)} starts: {found['psnr'].min():.1f} to {found['psnr'].max():.1f} dB"
@@ -387,7 +389,7 @@ def encoder_part(scene: Scene) -> None:
 
 
 def memory_part(scene: Scene) -> None:
-    """Whether the model's samples lie nearer to the training set than chance has it."""
+    """Draw the test whether samples lie nearer to the training set than expected by chance."""
     names: dict[str, str] = {name: SPACES[name] for name in spaces(type(scene.model))}
     if isinstance(scene.model, HasCodebook):
         names.pop("latent", None)

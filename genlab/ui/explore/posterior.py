@@ -36,9 +36,11 @@ class Posterior(Tool):
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], meta: DataMeta) -> bool:
+        """Whether the tool applies to this model and these data."""
         return issubclass(model, HasDraws)
 
     def draw(self, scene: Scene) -> None:
+        """Draw the tool for a scene."""
         posterior_part(scene)
 
 
@@ -95,7 +97,7 @@ def exact_density(truth: Truth | None, names: tuple[str, str]) -> Density | None
 
 
 def choose_parameter(label: str, word: str, options: list[str], first: str, **more: Any) -> str:
-    """A choice that the URL keeps."""
+    """Draw a choice; the URL stores it."""
     asked = TOOL_STATE.recall(word, first)
     place = options.index(asked if asked in options else first)
     chosen = str(st.selectbox(label, options, place, key=f"explore.posterior.{word}", **more))

@@ -1,4 +1,4 @@
-"""The component that draws a map of points, and the sheet of pictures behind its hover."""
+"""The component that draws a map of points, and the sheet of images that it shows on hover."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def scatter(data: Mapping[str, Any], key: str) -> None:
 
 
 def read_selection(key: str) -> tuple[list[dict[str, Any]], list[int] | None]:
-    """What the hand did on a map so far, known before the map is drawn.
+    """The clicks and selections on a map, known before the map is drawn.
 
     Returns:
         The last few clicks, each ``{"row": r}`` or ``{"spot": [x, y]}`` with its number ``n``,

@@ -1,4 +1,4 @@
-"""What Explore looks at: a run at a step, the choice of points, the map of them."""
+"""The scene of Explore: a run at a step, the chosen points and their map."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ WHAT = {"data": "held-out data", "prior": "prior samples", "both": "both"}
 
 @dataclass(frozen=True)
 class Query:
-    """What is mapped: the values of the job ``project``, and the state of the page."""
+    """The state of the map: the values of the job ``project``, and the class of the decoder."""
 
     run: str
     step: int
@@ -51,7 +51,7 @@ class Query:
 
     @property
     def mapped(self) -> dict[str, Any]:
-        """The values of the job: all but the class, which moves no point of the map."""
+        """The values of the job: all but the class, which does not change the map."""
         return {name: value for name, value in asdict(self).items() if name != "label"}
 
     @property
@@ -116,7 +116,7 @@ def _first_with_snapshot(options: list[str]) -> str:
 
 
 def map_subjects(model: type) -> tuple[tuple[str, ...], str]:
-    """What of a model can be mapped, and what is mapped at first."""
+    """The kinds of points that a model's map can show, and the default."""
     if not issubclass(model, HasDecoder):
         return ("data",), "data"
     first = "data" if issubclass(model, HasEncoder) or not issubclass(model, HasCritic) else "both"
@@ -124,7 +124,7 @@ def map_subjects(model: type) -> tuple[tuple[str, ...], str]:
 
 
 def controls(view: Any, steps: tuple[int, ...], model: type) -> Query:
-    """The widgets above the map; what they show is in the URL."""
+    """Draw the widgets above the map; the URL stores their values."""
     subjects_, first = map_subjects(model)
     wrong: list[str | None] = []
 
@@ -229,7 +229,7 @@ def write_query(query: Query) -> None:
 
 
 def choose_one(word: str, titles: Mapping[str, str], first: str, *, label: str = "") -> str:
-    """One of a few, which the URL keeps as ``t.<word>``; the label is shown where there is one."""
+    """Draw a choice of one name; the URL stores it as ``t.<word>``."""
     key, asked = f"explore.choice.{word}", TOOL_STATE.recall(word, first)
     if st.session_state.get(key) not in titles:
         st.session_state[key] = asked if asked in titles else first
@@ -246,7 +246,7 @@ def choose_one(word: str, titles: Mapping[str, str], first: str, *, label: str =
 
 
 def z_from_url(size: int, word: str = "z") -> Tensor | None:
-    """The z that the URL keeps, for all tools as ``t.z``, (size,); None where there is none."""
+    """The z in the URL (``t.z``), (size,); None where there is none."""
     try:
         found = [float(number) for number in TOOL_STATE.recall(word).split()]
     except ValueError:
@@ -256,7 +256,7 @@ def z_from_url(size: int, word: str = "z") -> Tensor | None:
 
 
 def load_scene(view: Any, query: Query) -> Scene | None:
-    """The map of a query: at once if it is there already, else None, with its progress shown."""
+    """The scene of a query; None, with the progress shown, while the map is computed."""
     classes = view.data().meta.classes
     job = submit_job("project", query.mapped)
     show_failures([job], "The map")

@@ -1,4 +1,4 @@
-"""What the hand did on the map: the points A and B, and the chosen set; the URL keeps both."""
+"""The selection on the map: the points A and B, and the chosen set; the URL stores both."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _take(row: int) -> None:
 
 
 def chosen_set(scene: Scene, rows: Sequence[int] | None) -> list[int]:
-    """The chosen set: of the last lasso or box, else that of the URL, which keeps it if it can.
+    """The chosen set: the last lasso or box, else the set in the URL.
 
     Args:
         scene: what is looked at.

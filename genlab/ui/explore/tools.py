@@ -17,7 +17,7 @@ from genlab.ui.page_states import EXPLORE
 
 
 class Tool(abc.ABC):
-    """One thing to do in a latent space, drawn below the map."""
+    """A tool for the latent space, drawn below the map."""
 
     name: ClassVar[str]
     icon: ClassVar[str] = ""
@@ -40,7 +40,7 @@ TOOLS: Registry[type[Tool]] = Registry("tool", "genlab.ui.explore")
 
 
 def tools_part(scene: Scene) -> None:
-    """The choice of a tool, which the URL keeps, and the tool."""
+    """Draw the choice of a tool, which the URL stores, and the tool."""
     scene = with_learned_encoder(scene)
     fitting = [row for row in TOOLS.rows() if row.value.fits(type(scene.model), scene.data.meta)]
     if not fitting:

@@ -1,4 +1,4 @@
-"""Travel: along the dimensions, over a sheet, the shortest way from A to B, at random."""
+"""Travel through the latent space: along dimensions, over a sheet, from A to B, at random."""
 
 from __future__ import annotations
 
@@ -37,16 +37,18 @@ WAYS = {
 
 @TOOLS.register("travel", title="Travel")
 class Travel(Tool):
-    """Traversals, the manifold sheet, three ways from A to B, a walk as a film."""
+    """Traversals, the manifold sheet, three paths from A to B, and a random walk."""
 
     icon = ":material/route:"
     order = 30
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], meta: DataMeta) -> bool:
+        """Whether the tool applies to this model and these data."""
         return issubclass(model, HasDecoder)
 
     def draw(self, scene: Scene) -> None:
+        """Draw the tool for a scene."""
         ways: Mapping[str, Callable[[Scene], None]] = {
             "dimensions": dimensions_part,
             "sheet": sheet_part,
@@ -65,12 +67,12 @@ def _use(_scene: Scene, run: str, step: int, seed: int) -> Any:  # noqa: ARG001 
 
 
 def use_of(scene: Scene) -> Any:
-    """How much each dimension is used, kept for the next look at the same snapshot."""
+    """How much each dimension is used; cached by snapshot."""
     return _use(scene, scene.query.run, scene.query.step, scene.query.seed)
 
 
 def bases(scene: Scene) -> dict[str, Tensor]:
-    """Where a journey may start: the given z, A, and the centre of a VAE or a draw for a GAN."""
+    """The codes at which a traversal may start, by name."""
     found: dict[str, Tensor] = {}
     given = z_from_url(int(scene.model.latent))
     if given is not None:
@@ -85,7 +87,7 @@ def bases(scene: Scene) -> dict[str, Tensor]:
 
 
 def start_code(scene: Scene) -> tuple[Tensor, str]:
-    """Where a journey starts, as it was chosen; the first there is where nothing was."""
+    """The chosen start of a traversal; the first one where none was chosen."""
     found = bases(scene)
     asked = TOOL_STATE.recall("base")
     name = asked if asked in found else next(iter(found))
@@ -93,7 +95,7 @@ def start_code(scene: Scene) -> tuple[Tensor, str]:
 
 
 def start_part(scene: Scene) -> None:
-    """The choice of where a journey starts, where there is one; the URL keeps it."""
+    """Draw the choice of the start; the URL stores it."""
     names = list(bases(scene))
     if len(names) > 1:
         choose_one("base", {name: name for name in names}, names[0], label="Start at")
@@ -233,7 +235,7 @@ def walk_part(scene: Scene) -> None:
 
 
 def save_film(frames: Tensor, name: str) -> None:
-    """A film, and the buttons that save it, one for each form."""
+    """Draw an animation and the buttons that save it in each format."""
     st.image(FORMS["gif"].write(frames.numpy()), caption=name, width=224)
     with st.container(horizontal=True):
         for form, row in FORMS.items():

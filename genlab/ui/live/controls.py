@@ -1,4 +1,4 @@
-"""The buttons of a run: they follow its real status, and answer at once."""
+"""The buttons of a run; they follow its stored status."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PACES = {0.0: "Full speed"} | {rate: f"{rate:g} steps/s" for rate in (5.0, 2.0, 
 
 
 def show_advice(row: RunRow) -> None:
-    """Say what happened to a run that did not simply end, and what to do about it."""
+    """Show why a run did not end normally, and what to do about it."""
     if row.status not in ADVICE:
         return
     text = f"**This run is {row.status}** at step {row.step:,}. {ADVICE[row.status]}"
@@ -49,7 +49,7 @@ def controls(row: RunRow) -> None:
 
 
 def toggle_pause(run: str) -> None:
-    """Pause a run that goes on, let a paused one go on; anything else stays as it is."""
+    """Pause a running run, or resume a paused one."""
     try:
         status = runs.store().get(run).status
     except RunNotFound:
@@ -59,7 +59,7 @@ def toggle_pause(run: str) -> None:
 
 
 def adjustable_options(spec: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[Option, ...]]:
-    """What of a run can be moved by hand: its players, and the options that may change.
+    """The players of a run and the options that can change while it runs.
 
     Both are what its algorithm says. A run that this program cannot describe has none.
 

@@ -1,4 +1,4 @@
-"""The time machine's second half: branch off a run at a step, with something changed."""
+"""Fork a run: continue from one of its steps with changed options."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ HELP = (
 
 
 def fork(row: RunRow) -> None:
-    """The control that branches off a run at the step of the time slider."""
+    """Draw the button that forks a run at the step of the time slider."""
     with st.container(width="content"):
         fragment()(_fork)(row.id)
 
 
 def show_origin(row: RunRow) -> None:
-    """Say where a run branched off, with the ways there."""
+    """Show which run a run was forked from, with links."""
     if not row.parent:
         return
     words = forks.in_words(row.changes) or "nothing changed"
@@ -62,7 +62,7 @@ def show_origin(row: RunRow) -> None:
 
 @functools.lru_cache(maxsize=64)
 def _possible(spec: str) -> dict[str, RunSpec]:
-    """The objectives with which a run of this spec can go on, each with the spec it has then."""
+    """The objectives with which a run of this spec can continue, each with its new spec."""
     before = RunSpec.recorded(json.loads(spec))
     found = {}
     for objective in objectives_for(before.model):

@@ -1,4 +1,4 @@
-"""The metrics of several runs and their differences: computed by jobs, kept by their key."""
+"""The metrics of several runs and their differences, computed by jobs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from genlab.ui.messages import escape_markdown
 
 
 def metrics(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
-    """Draw the tables, with the progress of what is being computed.
+    """Draw the tables of metrics, with the progress of unfinished jobs.
 
     Args:
         rows: the runs; one that is active is evaluated when it has ended.
@@ -100,7 +100,7 @@ def metric_jobs(run: str, step: int, *, judged: bool) -> list[JobRow]:
 
 
 #: Columns of the tables in which runs' titles stand.
-TITLED = {"difference", "what may be said"}
+TITLED = {"difference", "verdict"}
 
 
 def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> None:

@@ -1,4 +1,4 @@
-"""The report of a comparison: asked for, made off the request path, downloaded."""
+"""The report of a comparison: computed by a job, then downloaded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from genlab.ui.jobs import finished_result, job_progress, show_failures, submit_
 
 
 def report(rows: Sequence[RunRow], at: Mapping[str, int], moment: TimeCursor) -> None:
-    """The button that makes the report of what is shown, and then the one that downloads it.
+    """Draw the button that makes the report, and then the one that downloads it.
 
     Args:
         rows: the runs.

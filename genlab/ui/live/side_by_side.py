@@ -1,4 +1,4 @@
-"""The same z, the same real examples and the same paths, a column a run."""
+"""The same z, the same real examples and the same paths, one column per run."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ HEIGHTS = {1: 40, 2: 36, 3: 28, 4: 24}
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def cached_side_by_side(run: str, created: float, step: int, job: str | None) -> SideBySide:  # noqa: ARG001
-    """What a run shows after a step, kept for the next look; the job found its codes."""
+    """The pictures of a run after a step; cached. The job computed the codes of real examples."""
     view = runs.open_run(run)
     codes = None if job is None else torch.from_numpy(runs.job_result(job)["z"])
     return build_side_by_side(view.model(step), view.data(), SEED, codes)
 
 
 def snapshots(rows: Sequence[RunRow], moment: TimeCursor) -> dict[str, int]:
-    """The step of each run's snapshot nearest to a moment; runs without one are left out.
+    """The step of each run's snapshot nearest to the slider; runs without a snapshot are left out.
 
     The newest of a run that goes on stays what it was at the first look, until it is renewed:
     else each look would ask for new work, and the end of that work for the next look.
@@ -102,9 +102,9 @@ def side_by_side(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
         for row in rows
     }
     titles = run_labels(rows)
-    said = shared_settings({titles[run]: one for run, one in found.items()})
-    said.append(step_mismatch_note({titles[row.id]: at[row.id] for row in rows}))
-    st.caption(escape_markdown(" ".join(filter(None, said))))
+    sentences = shared_settings({titles[run]: one for run, one in found.items()})
+    sentences.append(step_mismatch_note({titles[row.id]: at[row.id] for row in rows}))
+    st.caption(escape_markdown(" ".join(filter(None, sentences))))
     for part, title in TITLES.items():
         if not any(part in one.pictures for one in found.values()):
             reasons = {one.missing.get(part, "") for one in found.values()}
