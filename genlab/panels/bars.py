@@ -23,7 +23,7 @@ class Bars(Form):
         "x_title": Field("text", "title of the horizontal axis", required=False),
         "y_title": Field("text", "title of the vertical axis, with its unit", required=False),
     }
-    script: ClassVar[tuple[str, str]] = ("pictures.js", "drawBars")
+    script: ClassVar[tuple[str, str]] = ("plots.js", "drawBars")
 
     @classmethod
     def example(cls) -> dict[str, Any]:

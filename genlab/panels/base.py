@@ -63,8 +63,8 @@ class Form(abc.ABC):
 
     Class attributes:
         fields: the entries of the payload.
-        script: the JavaScript module in the live view's folder and the name it exports that
-            draws this form.
+        script: the JavaScript module in ``genlab/ui/static/live`` and the name it exports that
+            draws this form; ``forms.js`` there has a row with that name.
         wide: whether its panel takes the width of a chart in the live view.
         extensions: the files of a stored picture beside its JSON.
     """

@@ -23,7 +23,7 @@ class Calibration(Form):
         "chance": Field("number", "its value by chance", nullable=True),
         "n": Field("number", "examples"),
     }
-    script: ClassVar[tuple[str, str]] = ("game.js", "Calibration")
+    script: ClassVar[tuple[str, str]] = ("calibration.js", "createCalibration")
 
     @classmethod
     def example(cls) -> dict[str, Any]:

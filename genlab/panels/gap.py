@@ -41,7 +41,7 @@ class Gap(Form):
         "floor": Field("number", "that of D* itself", required=False, nullable=True),
         "n": Field("number", "samples behind D*"),
     }
-    script: ClassVar[tuple[str, str]] = ("game.js", "Gap")
+    script: ClassVar[tuple[str, str]] = ("gap.js", "createGapMap")
     wide: ClassVar[bool] = True
 
     @classmethod

@@ -22,7 +22,7 @@ class Histogram(Form):
         "counts": Field("mapping", "counts of each group by its name, (k,) each"),
         "x_title": Field("text", "title of the axis, with its unit", required=False),
     }
-    script: ClassVar[tuple[str, str]] = ("pictures.js", "drawHistogram")
+    script: ClassVar[tuple[str, str]] = ("plots.js", "drawHistogram")
 
     @classmethod
     def example(cls) -> dict[str, Any]:

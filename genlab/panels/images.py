@@ -32,7 +32,7 @@ class Images(Form):
         "label": Field("array", "class of each image", required=False, nullable=True),
         "classes": Field("any", "names of the classes", required=False, nullable=True),
     }
-    script: ClassVar[tuple[str, str]] = ("pictures.js", "drawImages")
+    script: ClassVar[tuple[str, str]] = ("images.js", "createSheet")
     extensions: ClassVar[tuple[str, ...]] = ("png",)
 
     @classmethod

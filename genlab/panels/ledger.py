@@ -29,7 +29,7 @@ class Ledger(Form):
             "least, bound",
         ),
     }
-    script: ClassVar[tuple[str, str]] = ("game.js", "Ledger")
+    script: ClassVar[tuple[str, str]] = ("ledger.js", "createLedger")
     wide: ClassVar[bool] = True
 
     @classmethod

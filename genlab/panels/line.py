@@ -29,7 +29,7 @@ class Line(Form):
         "told": Field("list", "name, value and unit of each number beside the chart"),
         "n": Field("number", "samples behind the counted distribution"),
     }
-    script: ClassVar[tuple[str, str]] = ("line.js", "Line")
+    script: ClassVar[tuple[str, str]] = ("density.js", "createDensityPlot")
     wide: ClassVar[bool] = True
 
     @classmethod

@@ -29,7 +29,7 @@ class Points(Form):
         "grid": Field("any", "axes and values of the density", required=False, nullable=True),
         "columns": Field("any", "names of the coordinates", required=False, nullable=True),
     }
-    script: ClassVar[tuple[str, str]] = ("pictures.js", "drawPoints")
+    script: ClassVar[tuple[str, str]] = ("plots.js", "drawPoints")
 
     @classmethod
     def example(cls) -> dict[str, Any]:

@@ -176,7 +176,8 @@ def test_the_id_is_of_the_content_and_the_same_on_every_machine(place: Path) -> 
     moved[7, 2] += 1e-9
     assert user_sets.describe(dataclasses.replace(found, x=moved), made.name).id != made.id
     code = (
-        "from genlab.data import user_sets as own; from genlab.data.readers import read; import sys;"
+        "import sys; from genlab.data import user_sets as own;"
+        "from genlab.data.readers import read;"
         "print(own.describe(read(sys.stdin.buffer.read()), 'My Flowers').id)"
     )
     done = subprocess.run(

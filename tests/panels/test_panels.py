@@ -21,7 +21,7 @@ from genlab.panels.encoding import sheet, to_plain, unsheet
 from genlab.runs.files import RunFiles
 
 FORMS = list(PANELS)
-STATIC = resources.files("genlab.ui") / "live" / "static"
+STATIC = resources.files("genlab.ui") / "static" / "live"
 SPACE = "{http://www.w3.org/2000/svg}"
 
 
@@ -81,22 +81,26 @@ def test_what_is_stored_is_read_back(name: str, tmp_path: Path) -> None:
     }
 
 
+def rows_of_the_live_view() -> dict[str, str]:
+    """The rows of the table in forms.js: the form, and how it is drawn."""
+    table = (STATIC / "forms.js").read_text().partition("export const FORMS = {")[2]
+    return dict(re.findall(r"^  (\w+): (.*),$", table.partition("\n};")[0], re.MULTILINE))
+
+
 @pytest.mark.parametrize("name", FORMS)
 def test_the_live_view_has_the_function_that_the_row_names(name: str) -> None:
     module, function = PANELS[name].script
     source = (STATIC / module).read_text()
-    assert re.search(rf"export (async )?(function|class) {function}\b", source)
-    rows = (STATIC / "pictures.js").read_text().partition("export const FORMS")[2]
-    row = re.search(rf"^  {name}: {{(.*)}},$", rows, re.MULTILINE)
-    assert row is not None
-    assert function in row[1]
-    assert ("wide: true" in row[1]) == PANELS[name].wide
+    assert re.search(rf"export (async )?function {function}\b", source)
+    assert re.search(rf"\b{function}\b", rows_of_the_live_view()[name])
 
 
-def test_the_live_view_has_no_other_form() -> None:
-    rows = (STATIC / "pictures.js").read_text().partition("export const FORMS")[2]
+def test_the_live_view_has_no_other_form_and_the_same_wide_ones() -> None:
     own = {name for name in FORMS if PANELS[name].__module__.startswith("genlab.")}
-    assert set(re.findall(r"^  (\w+): {", rows, re.MULTILINE)) == own
+    assert set(rows_of_the_live_view()) == own
+    wide = re.search(r"const WIDE = new Set\((.*?)\)", (STATIC / "panel.js").read_text())
+    assert wide is not None
+    assert set(json.loads(wide[1])) == {name for name in own if PANELS[name].wide}
 
 
 def test_an_unknown_form_is_an_error_and_nothing_is_stored(tmp_path: Path) -> None:

@@ -120,7 +120,9 @@ def test_its_numbers_are_those_of_the_runs(ring: Any, place: Any) -> None:
             cell = f"{format_value(one.value)} [{format_value(one.low)}, {format_value(one.high)}]"
             assert cell in said, one.series.name
         assert f"{side.budget.total:,}" in said
-    assert "All runs have the same decoder network: 2 → 64 → 64 → 64 → 2, 8,642 parameters." in said
+    assert (
+        "All runs have the same decoder network: 2 → 64 → 64 → 64 → 2, 8,642 parameters." in said
+    )
     assert "the same z, drawn with one seed (2 dimensions)" in said
     assert "Divergence ledger" in said
     assert "≠ model" in said

@@ -35,7 +35,7 @@ def scatter(data: Mapping[str, Any], key: str) -> None:
         data: of :func:`genlab.figures.latent.map_data`.
         key: of the component.
     """
-    component(__package__, "map", "The map")(
+    component("explore/map", "The map")(
         key=key,
         data=dict(data),
         default={"clicks": None, "set": None},
