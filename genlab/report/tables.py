@@ -112,7 +112,7 @@ def step_mismatch_note(at: Mapping[str, int]) -> str:
 
     Example:
         >>> step_mismatch_note({"A": 110, "B": 71})
-        'Not the same step: the nearest snapshots are A after step 110, B after step 71.'
+        'The snapshots are of different steps: A after step 110, B after step 71.'
         >>> step_mismatch_note({"A": 110, "B": 110})
         ''
     """
@@ -127,8 +127,8 @@ def alike(found: Sequence[duel.Budget]) -> str:
 
     Example:
         >>> one = duel.Budget(((8, 2), (8,)), {"decoder": 24, "encoder": 60})
-        >>> alike([one, duel.Budget(((8, 2), (8,)), {"decoder": 24, "critic": 50})])
-        'One decoder net for all: 2 → 8, 24 numbers. The rest: 60 against 50, ratio 1.20.'
+        >>> alike([one, duel.Budget(((8, 2), (8,)), {"decoder": 24, "critic": 50})])[-45:]
+        'Other parameters: 60 against 50 (ratio 1.20).'
     """
     first = found[0]
     same = bool(first.decoder) and all(one.decoder == first.decoder for one in found)
@@ -141,8 +141,8 @@ def alike(found: Sequence[duel.Budget]) -> str:
         )
     if len(found) == 2:
         rest = [one.total - one.parts.get("decoder", 0) for one in found]
-        between = f"ratio {duel.ratio(*found):.2f}"
-        words += f" The rest: {rest[0]:,} against {rest[1]:,}, {between}."
+        between = f"(ratio {duel.ratio(*found):.2f})"
+        words += f" Other parameters: {rest[0]:,} against {rest[1]:,} {between}."
     return words
 
 

@@ -81,7 +81,7 @@ def test_inversion_finds_codes_that_come_nearer_than_chance() -> None:
     ("values", "there", "why"),
     [
         ({"model": "made", "data": "digits", "binarise": "threshold"}, ["samples"], "no latent"),
-        ({"model": "vq_vae", "data": "digits"}, ["samples", "reconstructions"], "table"),
+        ({"model": "vq_vae", "data": "digits"}, ["samples", "reconstructions"], "discrete"),
         ({"model": "gan", "data": "gaussian"}, ["samples", "path_z"], "inversion"),
     ],
 )

@@ -180,7 +180,7 @@ def test_what_changed_on_the_way_is_said(place: Any) -> None:
         place["digits0"], [Record(20, "event", {"level": "info", "message": words})]
     )
     found = collect([place["digits0"], place["digits1"]], TimeCursor("step", 8))
-    assert "changed on the way" in found.sides[0].why
+    assert "changed during training" in found.sides[0].why
     assert words in html(found)
     assert found.sides[1].why == ""
 
