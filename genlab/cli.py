@@ -396,7 +396,7 @@ def _sample(arguments: argparse.Namespace) -> int:
 
     from genlab.core.random import scope
     from genlab.models.labels import held_at_class
-    from genlab.runs.files import png, sheet
+    from genlab.panels.encoding import png, sheet
 
     model = held_at_class(view.model(arguments.step), arguments.label)
 
@@ -454,7 +454,7 @@ def _report(arguments: argparse.Namespace) -> int:
         raise SpecError("step or seconds", at, "allowed: a number from 0")
     from genlab.report.collect import collect
     from genlab.report.page import html
-    from genlab.report.time_cursor import Moment
+    from genlab.report.time_cursor import TimeCursor
 
     clock = "step" if arguments.seconds is None else "seconds"
     if arguments.clock and at is not None and arguments.clock != clock:
@@ -465,7 +465,7 @@ def _report(arguments: argparse.Namespace) -> int:
 
     found = collect(
         arguments.runs,
-        Moment(arguments.clock or clock, at),
+        TimeCursor(arguments.clock or clock, at),
         referee=arguments.referee,
         progress=tell,
     )

@@ -28,18 +28,28 @@ from genlab.core.tables import ALGORITHMS, DATASETS, MODELS, OBJECTIVES, TABLES
 class TrainOptions(Options):
     """What every run has, whatever is trained."""
 
-    steps: int = option(2000, "steps of the algorithm", low=1, high=10_000_000, log=True)
-    batch: int = option(128, "examples a step", low=1, high=8192, log=True)
-    seed: int = option(0, "seed of weights, batches and noise", low=0, high=2**31 - 1)
+    steps: int = option(
+        2000, "steps of the algorithm", low=1, high=10_000_000, log=True, label="Training steps"
+    )
+    batch: int = option(128, "examples a step", low=1, high=8192, log=True, label="Batch size")
+    seed: int = option(
+        0, "seed of weights, batches and noise", low=0, high=2**31 - 1, label="Seed"
+    )
     threads: int = option(
         1,
         "CPU threads; part of the run, since sums depend on it in the last bits",
         low=1,
         high=64,
         advanced=True,
+        label="CPU threads",
     )
     snapshots: int = option(
-        24, "snapshots kept, log-spaced over the run", low=3, high=200, advanced=True
+        24,
+        "snapshots kept, log-spaced over the run",
+        low=3,
+        high=200,
+        advanced=True,
+        label="Snapshots kept",
     )
     device: str = option(
         "cpu",

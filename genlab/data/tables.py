@@ -94,8 +94,16 @@ class Table(DataSource):
 class RegressionTableOptions(Options):
     """Options of the table of a regression."""
 
-    table_rows: int = option(60, "training rows, made up by a fixed seed", low=2, high=10_000)
-    noise_sd: float = option(0.5, "standard deviation of the noise in y", low=0.01, high=10.0)
+    table_rows: int = option(
+        60, "training rows, made up by a fixed seed", low=2, high=10_000, label="Training rows"
+    )
+    noise_sd: float = option(
+        0.5,
+        "standard deviation of the noise in y",
+        low=0.01,
+        high=10.0,
+        label="Noise standard deviation",
+    )
 
 
 @DATASETS.register(
@@ -120,7 +128,9 @@ class LinearTable(Table):
 class LogisticTableOptions(Options):
     """Options of the table of a logistic regression."""
 
-    table_rows: int = option(80, "training rows, made up by a fixed seed", low=2, high=10_000)
+    table_rows: int = option(
+        80, "training rows, made up by a fixed seed", low=2, high=10_000, label="Training rows"
+    )
 
 
 @DATASETS.register(
@@ -145,7 +155,9 @@ class LogisticTable(Table):
 class WaitingOptions(Options):
     """Options of the waiting times."""
 
-    table_rows: int = option(25, "training times, made up by a fixed seed", low=2, high=10_000)
+    table_rows: int = option(
+        25, "training times, made up by a fixed seed", low=2, high=10_000, label="Training rows"
+    )
 
 
 @DATASETS.register(
@@ -176,6 +188,7 @@ class SchoolsOptions(Options):
         low=0.1,
         high=10.0,
         log=True,
+        label="Standard-error factor",
     )
 
 

@@ -30,7 +30,12 @@ class ToyOptions(Options):
     """What every toy has."""
 
     points: int = option(
-        10_000, "training points, drawn once by a fixed seed", low=100, high=1_000_000, log=True
+        10_000,
+        "training points, drawn once by a fixed seed",
+        low=100,
+        high=1_000_000,
+        log=True,
+        label="Training points",
     )
 
 
@@ -101,9 +106,11 @@ def _numbered(word: str, n: int) -> tuple[str, ...]:
 class GaussianOptions(ToyOptions):
     """Options of one Gaussian."""
 
-    dim: int = option(2, "dimensions", choices=(1, 2))
-    mean: float = option(0.0, "mean on every axis", low=-10.0, high=10.0)
-    std: float = option(1.0, "standard deviation on every axis", low=0.001, high=10.0)
+    dim: int = option(2, "dimensions", choices=(1, 2), label="Dimensions")
+    mean: float = option(0.0, "mean on every axis", low=-10.0, high=10.0, label="Mean")
+    std: float = option(
+        1.0, "standard deviation on every axis", low=0.001, high=10.0, label="Standard deviation"
+    )
 
 
 @DATASETS.register(
@@ -128,9 +135,13 @@ class Gaussian(Toy):
 class TwoGaussiansOptions(ToyOptions):
     """Options of two Gaussians."""
 
-    dim: int = option(2, "dimensions", choices=(1, 2))
-    distance: float = option(4.0, "distance of the two means", low=0.0, high=20.0)
-    std: float = option(0.5, "standard deviation of each", low=0.001, high=10.0)
+    dim: int = option(2, "dimensions", choices=(1, 2), label="Dimensions")
+    distance: float = option(
+        4.0, "distance of the two means", low=0.0, high=20.0, label="Distance between means"
+    )
+    std: float = option(
+        0.5, "standard deviation of each", low=0.001, high=10.0, label="Standard deviation"
+    )
 
 
 @DATASETS.register(
@@ -166,6 +177,7 @@ class MixtureOptions(ToyOptions):
     components: str = option(
         "0.67*N(2,2)+0.33*N(-1,0.065)",
         "mixture as text: weight*N(mean, variance)+...; in the plane N([x,y], variance)",
+        label="Mixture components",
     )
 
     def __post_init__(self) -> None:
@@ -207,9 +219,15 @@ class Mixture(Toy):
 class RingOptions(ToyOptions):
     """Options of the ring."""
 
-    modes: int = option(8, "Gaussians on the ring", low=2, high=40)
-    radius: float = option(1.0, "radius of the ring", low=0.1, high=20.0)
-    std: float = option(0.05, "standard deviation of each Gaussian", low=0.001, high=2.0)
+    modes: int = option(8, "Gaussians on the ring", low=2, high=40, label="Modes")
+    radius: float = option(1.0, "radius of the ring", low=0.1, high=20.0, label="Radius")
+    std: float = option(
+        0.05,
+        "standard deviation of each Gaussian",
+        low=0.001,
+        high=2.0,
+        label="Standard deviation",
+    )
 
 
 @DATASETS.register(
@@ -238,9 +256,17 @@ class Ring(Toy):
 class GridOptions(ToyOptions):
     """Options of the grid."""
 
-    side: int = option(5, "Gaussians along one side", low=2, high=10)
-    spacing: float = option(1.0, "distance of neighbouring means", low=0.1, high=10.0)
-    std: float = option(0.05, "standard deviation of each Gaussian", low=0.001, high=2.0)
+    side: int = option(5, "Gaussians along one side", low=2, high=10, label="Gaussians per side")
+    spacing: float = option(
+        1.0, "distance of neighbouring means", low=0.1, high=10.0, label="Spacing"
+    )
+    std: float = option(
+        0.05,
+        "standard deviation of each Gaussian",
+        low=0.001,
+        high=2.0,
+        label="Standard deviation",
+    )
 
 
 @DATASETS.register(
@@ -267,7 +293,11 @@ class MoonsOptions(ToyOptions):
     """Options of the moons."""
 
     std: float = option(
-        0.1, "standard deviation of the noise around the curve", low=0.001, high=1.0
+        0.1,
+        "standard deviation of the noise around the curve",
+        low=0.001,
+        high=1.0,
+        label="Standard deviation",
     )
 
 
@@ -302,8 +332,10 @@ class Moons(Toy):
 class CheckerboardOptions(ToyOptions):
     """Options of the checkerboard."""
 
-    cells: int = option(4, "squares along one side", choices=(2, 4, 6, 8))
-    length: float = option(4.0, "length of the whole board's side", low=0.1, high=20.0)
+    cells: int = option(4, "squares along one side", choices=(2, 4, 6, 8), label="Cells per side")
+    length: float = option(
+        4.0, "length of the whole board's side", low=0.1, high=20.0, label="Board side"
+    )
 
 
 @DATASETS.register(
@@ -328,9 +360,11 @@ class Board(Toy):
 class SpiralsOptions(ToyOptions):
     """Options of the spirals."""
 
-    arms: int = option(2, "number of spirals", low=1, high=6)
-    turns: float = option(1.5, "turns of each spiral", low=0.25, high=4.0)
-    std: float = option(0.05, "standard deviation of the radius", low=0.001, high=0.1)
+    arms: int = option(2, "number of spirals", low=1, high=6, label="Arms")
+    turns: float = option(1.5, "turns of each spiral", low=0.25, high=4.0, label="Turns")
+    std: float = option(
+        0.05, "standard deviation of the radius", low=0.001, high=0.1, label="Standard deviation"
+    )
 
 
 @DATASETS.register(
@@ -356,10 +390,24 @@ class SpiralArms(Toy):
 class PinwheelOptions(ToyOptions):
     """Options of the pinwheel."""
 
-    arms: int = option(5, "number of blades", low=2, high=12)
-    twist: float = option(1.0, "turn of a blade", low=-3.0, high=3.0, unit="radians/radius")
-    radial: float = option(0.3, "standard deviation along a blade", low=0.01, high=0.5)
-    tangential: float = option(0.08, "standard deviation across a blade", low=0.01, high=0.5)
+    arms: int = option(5, "number of blades", low=2, high=12, label="Arms")
+    twist: float = option(
+        1.0, "turn of a blade", low=-3.0, high=3.0, unit="radians/radius", label="Twist"
+    )
+    radial: float = option(
+        0.3,
+        "standard deviation along a blade",
+        low=0.01,
+        high=0.5,
+        label="Radial standard deviation",
+    )
+    tangential: float = option(
+        0.08,
+        "standard deviation across a blade",
+        low=0.01,
+        high=0.5,
+        label="Tangential standard deviation",
+    )
 
 
 @DATASETS.register(
@@ -387,7 +435,11 @@ class SwissRollOptions(ToyOptions):
     """Options of the Swiss roll."""
 
     std: float = option(
-        0.05, "standard deviation of the noise around the curve", low=0.001, high=1.0
+        0.05,
+        "standard deviation of the noise around the curve",
+        low=0.001,
+        high=1.0,
+        label="Standard deviation",
     )
 
 

@@ -303,9 +303,12 @@ class SetOptions(Options):
         "",
         "which of your own sets, by name or id; the newest if none is named",
         choices=lambda: Sets(one.id for one in list_sets()),
+        label="Own dataset",
     )
     standardise: bool = option(
-        True, "of columns of real numbers: each minus its training mean, by its standard deviation"
+        True,
+        "of columns of real numbers: each minus its training mean, by its standard deviation",
+        label="Standardise columns",
     )
 
     def __post_init__(self) -> None:

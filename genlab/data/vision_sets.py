@@ -24,14 +24,14 @@ DOWNLOAD = "fetch the files from the publisher if they are missing"
 class VisionOptions(images.GreyOptions):
     """Options of the grey sets."""
 
-    download: bool = option(False, DOWNLOAD, advanced=True)
+    download: bool = option(False, DOWNLOAD, advanced=True, label="Download if missing")
 
 
 @dataclass(frozen=True)
 class ColourOptions(images.ImageOptions):
     """Options of the colour sets."""
 
-    download: bool = option(False, DOWNLOAD, advanced=True)
+    download: bool = option(False, DOWNLOAD, advanced=True, label="Download if missing")
 
 
 def root() -> Path:

@@ -12,7 +12,7 @@ BINS = 24
 
 
 def columns_info(x: ArrayLike, names: Sequence[str], bins: int = BINS) -> dict[str, list[Any]]:
-    """What is known of each column, by word.
+    """Statistics of each column, by name.
 
     Args:
         x: (n, d).

@@ -294,6 +294,7 @@ class LinearRegressionOptions(Options):
         "standard deviation of the noise where it is known; 0: learned, under |N(0, 1)|",
         low=0.0,
         high=100.0,
+        label="Known noise (0 = learned)",
     )
 
 
@@ -408,7 +409,9 @@ class EightSchoolsOptions(Options):
     """Options of the eight schools."""
 
     centred: bool = option(
-        False, "ζ holds the effects themselves: a funnel; else (effect − mu) / tau: nearly round"
+        False,
+        "ζ holds the effects themselves: a funnel; else (effect − mu) / tau: nearly round",
+        label="Centred parameters",
     )
 
 
@@ -492,7 +495,7 @@ class WaitingRate(LogJointModel[Options]):
 class OrderedMixtureOptions(Options):
     """Options of the mixture on the line."""
 
-    mixture_components: int = option(2, "Gaussians K", low=2, high=6)
+    mixture_components: int = option(2, "Gaussians K", low=2, high=6, label="Mixture components K")
 
 
 @MODELS.register(

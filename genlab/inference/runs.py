@@ -276,6 +276,7 @@ class EMOptions(Options):
         high=1.0,
         log=True,
         advanced=True,
+        label="Covariance floor",
     )
 
 
@@ -310,9 +311,19 @@ class SVIOptions(Options):
     """Options of stochastic variational inference: its step sizes."""
 
     forgetting: float = option(
-        0.7, "κ in the step size ρ_t = (t + τ)^−κ: above 0.5, at most 1", low=0.501, high=1.0
+        0.7,
+        "κ in the step size ρ_t = (t + τ)^−κ: above 0.5, at most 1",
+        low=0.501,
+        high=1.0,
+        label="Forgetting rate κ",
     )
-    delay: float = option(1.0, "τ in the step size: damps the first steps", low=0.0, high=1e4)
+    delay: float = option(
+        1.0,
+        "τ in the step size: damps the first steps",
+        low=0.0,
+        high=1e4,
+        label="Step-size delay τ",
+    )
 
 
 @ALGORITHMS.register(

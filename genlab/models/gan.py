@@ -32,18 +32,28 @@ ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = {
 class GANOptions(Options):
     """Options of the GAN of linear layers."""
 
-    latent: int = option(64, "size of the latent code z", low=1, high=512)
-    hidden: int = option(256, "units of a hidden layer", low=1, high=4096, log=True)
-    layers: int = option(2, "hidden layers of each net", low=1, high=8)
+    latent: int = option(
+        64, "size of the latent code z", low=1, high=512, label="Latent dimensions"
+    )
+    hidden: int = option(
+        256, "units of a hidden layer", low=1, high=4096, log=True, label="Hidden units"
+    )
+    layers: int = option(2, "hidden layers of each net", low=1, high=8, label="Hidden layers")
 
 
 @dataclass(frozen=True)
 class DCGANOptions(Options):
     """Options of the convolutional GAN."""
 
-    latent: int = option(64, "size of the latent code z", low=1, high=512)
+    latent: int = option(
+        64, "size of the latent code z", low=1, high=512, label="Latent dimensions"
+    )
     width: int = option(
-        32, "channels of the largest hidden map; each halving doubles them", low=4, high=256
+        32,
+        "channels of the largest hidden map; each halving doubles them",
+        low=4,
+        high=256,
+        label="Channels",
     )
 
 
@@ -52,12 +62,18 @@ class CriticOptions(Options):
     """Options of what the critic sees and how steep it may be."""
 
     pack: int = option(
-        1, "examples that the critic judges together (PacGAN)", low=1, high=4, advanced=True
+        1,
+        "examples that the critic judges together (PacGAN)",
+        low=1,
+        high=4,
+        advanced=True,
+        label="Examples per judgement (PacGAN)",
     )
     spectral: bool = option(
         False,
         "hold the critic's layers at largest singular value 1 (takes the place of batch-norm)",
         advanced=True,
+        label="Spectral normalisation",
     )
 
 
@@ -70,6 +86,7 @@ class ActivationOptions(Options):
         "between the critic's layers; with tanh its score is bounded where it saw no example",
         choices=tuple(ACTIVATIONS),
         advanced=True,
+        label="Critic activation",
     )
 
 

@@ -24,7 +24,7 @@ LARGEST = 64
 class GaussianMixtureOptions(Options):
     """Options of the mixture."""
 
-    clusters: int = option(8, "components K of the mixture", low=1, high=64)
+    clusters: int = option(8, "components K of the mixture", low=1, high=64, label="Components")
     cluster_sd: float = option(
         0.1,
         "standard deviation within a component that the prior expects",
@@ -33,6 +33,7 @@ class GaussianMixtureOptions(Options):
         unit="data units",
         log=True,
         advanced=True,
+        label="Standard deviation within a component",
     )
     weight_concentration: float = option(
         1.0,
@@ -41,6 +42,7 @@ class GaussianMixtureOptions(Options):
         high=100.0,
         log=True,
         advanced=True,
+        label="Weight concentration",
     )
 
 

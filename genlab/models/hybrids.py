@@ -54,8 +54,12 @@ def _larger(meta: DataMeta) -> dict[str, Any]:
 class CodeOptions(Options):
     """Options of a code with parts that a generator should make use of."""
 
-    categories: int = option(10, "categories of the discrete part of the code", low=2, high=100)
-    codes: int = option(2, "continuous parts of the code, from −1 to 1", low=1, high=20)
+    categories: int = option(
+        10, "categories of the discrete part of the code", low=2, high=100, label="Categories"
+    )
+    codes: int = option(
+        2, "continuous parts of the code, from −1 to 1", low=1, high=20, label="Continuous codes"
+    )
 
 
 @dataclass(frozen=True)

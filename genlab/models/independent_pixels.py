@@ -21,10 +21,20 @@ class IndependentPixelsOptions(Options):
     """Options of the model: its prior."""
 
     prior_ones: float = option(
-        1.0, "a of the Beta(a, b) prior: pseudo-count of ones", low=1e-3, high=1e3, log=True
+        1.0,
+        "a of the Beta(a, b) prior: pseudo-count of ones",
+        low=1e-3,
+        high=1e3,
+        log=True,
+        label="Prior pseudo-count of ones a",
     )
     prior_zeros: float = option(
-        1.0, "b of the Beta(a, b) prior: pseudo-count of zeros", low=1e-3, high=1e3, log=True
+        1.0,
+        "b of the Beta(a, b) prior: pseudo-count of zeros",
+        low=1e-3,
+        high=1e3,
+        log=True,
+        label="Prior pseudo-count of zeros b",
     )
 
 

@@ -23,7 +23,9 @@ from genlab.models.latent import StandardPrior
 class LinearGaussianOptions(Options):
     """Options of the linear Gaussian model."""
 
-    latent: int = option(2, "size of the latent code z", low=1, high=512)
+    latent: int = option(
+        2, "size of the latent code z", low=1, high=512, label="Latent dimensions"
+    )
     sigma: float = option(
         0.5,
         "standard deviation of the noise",
@@ -32,6 +34,7 @@ class LinearGaussianOptions(Options):
         unit="data units",
         log=True,
         advanced=True,
+        label="Noise σ",
     )
 
 

@@ -20,14 +20,30 @@ from genlab.nets.masked import MaskedMLP
 class MADEOptions(Options):
     """Options of MADE."""
 
-    hidden: int = option(256, "units in each hidden layer", low=1, high=8192, log=True)
-    layers: int = option(2, "hidden layers", low=1, high=6)
-    ordering: str = option("natural", "order in which pixels are drawn", choices=ORDERINGS)
-    order_seed: int = option(
-        0, "seed of a random order and of the masks", low=0, high=2**31 - 1, advanced=True
+    hidden: int = option(
+        256, "units in each hidden layer", low=1, high=8192, log=True, label="Hidden units"
     )
-    masks: int = option(1, "sets of masks that share the weights", low=1, high=64, advanced=True)
-    direct: bool = option(True, "inputs also reach later outputs directly", advanced=True)
+    layers: int = option(2, "hidden layers", low=1, high=6, label="Hidden layers")
+    ordering: str = option(
+        "natural", "order in which pixels are drawn", choices=ORDERINGS, label="Pixel order"
+    )
+    order_seed: int = option(
+        0,
+        "seed of a random order and of the masks",
+        low=0,
+        high=2**31 - 1,
+        advanced=True,
+        label="Order seed",
+    )
+    masks: int = option(
+        1, "sets of masks that share the weights", low=1, high=64, advanced=True, label="Mask sets"
+    )
+    direct: bool = option(
+        True,
+        "inputs also reach later outputs directly",
+        advanced=True,
+        label="Direct links from inputs",
+    )
 
 
 @MODELS.register(

@@ -21,9 +21,13 @@ CHUNK = 32
 class NADEOptions(Options):
     """Options of NADE."""
 
-    hidden: int = option(200, "hidden units", low=1, high=4096, log=True)
-    ordering: str = option("natural", "order in which pixels are drawn", choices=ORDERINGS)
-    order_seed: int = option(0, "seed of a random order", low=0, high=2**31 - 1, advanced=True)
+    hidden: int = option(200, "hidden units", low=1, high=4096, log=True, label="Hidden units")
+    ordering: str = option(
+        "natural", "order in which pixels are drawn", choices=ORDERINGS, label="Pixel order"
+    )
+    order_seed: int = option(
+        0, "seed of a random order", low=0, high=2**31 - 1, advanced=True, label="Order seed"
+    )
 
 
 @MODELS.register(

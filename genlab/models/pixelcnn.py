@@ -21,9 +21,16 @@ from genlab.nets.masked import GatedMaskedConv
 class PixelCNNOptions(Options):
     """Options of the gated PixelCNN."""
 
-    width: int = option(16, "channels of each stack", low=2, high=256, log=True)
-    layers: int = option(5, "gated layers, the first one included", low=1, high=20)
-    kernel: int = option(7, "size of the first kernel; the later ones are 3", choices=(3, 5, 7))
+    width: int = option(16, "channels of each stack", low=2, high=256, log=True, label="Channels")
+    layers: int = option(
+        5, "gated layers, the first one included", low=1, high=20, label="Hidden layers"
+    )
+    kernel: int = option(
+        7,
+        "size of the first kernel; the later ones are 3",
+        choices=(3, 5, 7),
+        label="First kernel size",
+    )
 
 
 @MODELS.register(

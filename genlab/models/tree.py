@@ -35,6 +35,7 @@ class TreeOptions(Options):
         low=1e-3,
         high=1e3,
         log=True,
+        label="Prior weight",
     )
 
 

@@ -61,15 +61,22 @@ class CodePrior(nn.Module):
 class VQVAEOptions(LikelihoodOptions):
     """Options of the vector-quantised autoencoder."""
 
-    codebook_size: int = option(64, "codes K in the codebook", low=2, high=8192, log=True)
-    code_size: int = option(8, "numbers d in a code", low=1, high=256)
+    codebook_size: int = option(
+        64, "codes K in the codebook", low=2, high=8192, log=True, label="Codes in the codebook"
+    )
+    code_size: int = option(8, "numbers d in a code", low=1, high=256, label="Code dimensions")
     codebook_by: str = option(
-        LEARNED[0], "how the codebook is learned", choices=LEARNED, advanced=True
+        LEARNED[0],
+        "how the codebook is learned",
+        choices=LEARNED,
+        advanced=True,
+        label="Codebook update",
     )
     code_prior: str = option(
         PRIORS[0],
         "prior of the codes; the uniform one is that of the paper's bound",
         choices=PRIORS,
+        label="Prior of the codes",
     )
     code_dropout: float = option(
         0.3,
@@ -77,12 +84,22 @@ class VQVAEOptions(LikelihoodOptions):
         low=0.0,
         high=0.9,
         advanced=True,
+        label="Code dropout",
     )
     decay: float = option(
-        0.95, "decay γ of the moving averages", low=0.0, high=0.9999, advanced=True
+        0.95,
+        "decay γ of the moving averages",
+        low=0.0,
+        high=0.9999,
+        advanced=True,
+        label="Moving-average decay γ",
     )
     width: int = option(
-        32, "channels of the largest hidden map; each halving doubles them", low=4, high=256
+        32,
+        "channels of the largest hidden map; each halving doubles them",
+        low=4,
+        high=256,
+        label="Channels",
     )
 
 

@@ -25,7 +25,11 @@ class BetaTCOptions(Options):
     """Options of the beta-TC-VAE."""
 
     tc_beta: float = option(
-        4.0, "weight β of the total correlation; 1 is the ELBO", low=0.0, high=1000.0
+        4.0,
+        "weight β of the total correlation; 1 is the ELBO",
+        low=0.0,
+        high=1000.0,
+        label="Total-correlation weight β",
     )
     population: int = option(
         0,
@@ -34,6 +38,7 @@ class BetaTCOptions(Options):
         low=0,
         high=100_000_000,
         advanced=True,
+        label="Population size N (0 = batch)",
     )
 
 

@@ -174,6 +174,7 @@ class WarmUpOptions(Options):
         low=0,
         high=1_000_000,
         advanced=True,
+        label="KL warm-up steps",
     )
 
 

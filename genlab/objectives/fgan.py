@@ -33,15 +33,24 @@ class FGANOptions(Options):
         "critic is ±½ and gives the generator hardly a slope, and between separate modes neyman, "
         "which is as good as infinite wherever the model reaches and the data do not",
         choices=F.names,
+        label="f-divergence",
     )
-    formula: str = option("", "an f(u) of your own, such as u*log(u), in place of the row above")
+    formula: str = option(
+        "", "an f(u) of your own, such as u*log(u), in place of the row above", label="Own f(u)"
+    )
     generator_loss: str = option(
         "bound",
         "bound: lower −E f*(T), the bound itself; alternative: raise E T on generated examples",
         choices=("bound", "alternative"),
+        label="Generator loss",
     )
     alpha: float = option(
-        0.5, "α of the row alpha (not 0 or 1)", low=-5.0, high=5.0, advanced=True
+        0.5,
+        "α of the row alpha (not 0 or 1)",
+        low=-5.0,
+        high=5.0,
+        advanced=True,
+        label="α of the α-divergence",
     )
     pi: float = option(
         0.3,
@@ -49,6 +58,7 @@ class FGANOptions(Options):
         low=0.001,
         high=0.999,
         advanced=True,
+        label="Data weight π",
     )
 
     def __post_init__(self) -> None:

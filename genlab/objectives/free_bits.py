@@ -22,7 +22,12 @@ class FreeBitsOptions(WarmUpOptions):
     """Options of free bits."""
 
     free_nats: float = option(
-        0.1, "KL of a latent dimension that costs nothing", low=0.0, high=100.0, unit="nats"
+        0.1,
+        "KL of a latent dimension that costs nothing",
+        low=0.0,
+        high=100.0,
+        unit="nats",
+        label="Free nats per dimension",
     )
 
 

@@ -58,7 +58,12 @@ class InfoOptions(Options):
     """Options of the information about the code."""
 
     information_weight: float = option(
-        1.0, "weight λ of the bound of the mutual information", low=1e-3, high=100.0, log=True
+        1.0,
+        "weight λ of the bound of the mutual information",
+        low=1e-3,
+        high=100.0,
+        log=True,
+        label="Mutual-information weight λ",
     )
 
 
@@ -247,6 +252,7 @@ class VAEGANOptions(Options):
         low=1e-5,
         high=100.0,
         log=True,
+        label="Feature-likeness weight γ",
     )
 
 

@@ -20,7 +20,12 @@ class IWAEOptions(Options):
     """Options of the importance-weighted bound."""
 
     importance: int = option(
-        5, "draws k of q for each example; 1 is the ELBO", low=1, high=1000, log=True
+        5,
+        "draws k of q for each example; 1 is the ELBO",
+        low=1,
+        high=1000,
+        log=True,
+        label="Importance samples k",
     )
 
 

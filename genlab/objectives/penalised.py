@@ -27,7 +27,14 @@ from genlab.objectives.gradient_penalty import NeedsPerExampleGradient, slopes, 
 class FlatOptions(Options):
     """Options of the zero-centred penalties."""
 
-    gamma: float = option(1.0, "weight γ of half the squared slope", low=1e-5, high=1e4, log=True)
+    gamma: float = option(
+        1.0,
+        "weight γ of half the squared slope",
+        low=1e-5,
+        high=1e4,
+        log=True,
+        label="Gradient penalty weight γ",
+    )
 
 
 def _slope(name: str, title: str) -> Series:

@@ -20,7 +20,11 @@ class VQOptions(Options):
     """Options of the vector-quantised autoencoder's objective."""
 
     commitment: float = option(
-        0.25, "weight β of what an encoding pays to be far from its code", low=0.0, high=100.0
+        0.25,
+        "weight β of what an encoding pays to be far from its code",
+        low=0.0,
+        high=100.0,
+        label="Commitment weight β",
     )
 
 

@@ -176,9 +176,9 @@ def rehearse() -> None:
 
     from genlab.core.run_spec import RunSpec
     from genlab.core.tables import ALGORITHMS, MODELS
+    from genlab.panels.encoding import png, sheet
     from genlab.probes.base import probes_for, read_probes
     from genlab.runs import catalog
-    from genlab.runs.files import png, sheet
     from genlab.train.loop import train
     from genlab.train.snapshots import take
 

@@ -34,12 +34,22 @@ from genlab.train.memory import keep_memory
 class GradientOptions(Options):
     """Options of the optimiser, one for each player."""
 
-    lr: float = option(1e-3, "learning rate", low=1e-7, high=1.0, log=True)
+    lr: float = option(1e-3, "learning rate", low=1e-7, high=1.0, log=True, label="Learning rate")
     beta1: float = option(
-        0.9, "Adam: decay of the mean of the gradient", low=0.0, high=0.9999, advanced=True
+        0.9,
+        "Adam: decay of the mean of the gradient",
+        low=0.0,
+        high=0.9999,
+        advanced=True,
+        label="Adam β₁",
     )
     beta2: float = option(
-        0.999, "Adam: decay of the mean of its square", low=0.0, high=0.999999, advanced=True
+        0.999,
+        "Adam: decay of the mean of its square",
+        low=0.0,
+        high=0.999999,
+        advanced=True,
+        label="Adam β₂",
     )
     lr_final_ratio: float = option(
         1.0,
@@ -48,6 +58,7 @@ class GradientOptions(Options):
         high=1.0,
         advanced=True,
         formerly=("lr_last",),
+        label="Final learning-rate ratio",
     )
     ema_decay: float = option(
         0.0,
@@ -57,6 +68,7 @@ class GradientOptions(Options):
         high=0.99999,
         advanced=True,
         formerly=("average",),
+        label="Weight averaging (EMA decay)",
     )
 
 

@@ -22,7 +22,7 @@ export default function (component) {
 
 @cache
 def component(script: str, title: str, html: str = "") -> Any:
-    """The component that ``mount`` of a script draws, with the style sheet of the same name.
+    """The component drawn by ``mount`` of a script, with the style sheet of the same name.
 
     Args:
         script: below ``genlab/ui/static``, without its ending (``explore/map``).

@@ -1,4 +1,4 @@
-"""Data of one's own: sent, looked at, stored, trained on, deleted."""
+"""User-supplied data: upload, inspect, store, train on, delete."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ ROWS, PICTURES, CLASSES = 8, 32, 60
 
 
 def section(open_file: bool) -> None:
-    """Bring a file, and the sets that were brought."""
+    """Draw the upload form and the stored sets."""
     there = user_sets.list_sets()
-    title = "Bring your own: a CSV, an npz or a ZIP of pictures"
+    title = "Upload your own: a CSV, an npz or a ZIP of images"
     with st.expander(title, icon=":material/upload_file:", expanded=open_file):
         upload_form()
     if there:
@@ -38,9 +38,9 @@ def section(open_file: bool) -> None:
 
 
 def upload_form() -> None:
-    """The uploader; for a file that can be read, what it holds, a name, and Save."""
-    if said := st.session_state.pop(f"{KEY}said", None):
-        st.success(said, icon=":material/check:")
+    """Draw the uploader; for a readable file also its content, a name, and Save."""
+    if message := st.session_state.pop(f"{KEY}message", None):
+        st.success(message, icon=":material/check:")
     # The server takes no more at once, whatever a page asks for.
     most = min(BYTES // 2**20, int(st.get_option("server.maxUploadSize")))
     round_ = st.session_state.setdefault(f"{KEY}round", 0)
@@ -54,9 +54,10 @@ def upload_form() -> None:
         forget_file()
         st.caption(
             "Numbers as a table (CSV), arrays (npz: x, and y for labels), or pictures (ZIP; a "
-            f"folder is a class), up to {most} MB here; larger ones by `python -m genlab data "
-            "add`. Nothing is stored before you save it, nothing is ever unpickled, and "
-            "everyone who reaches this app can see what you save."
+            f"folder is a class), up to {most} MB here; for larger ones use `python -m "
+            "genlab data add`. Nothing is stored "
+            "before you save it, and nothing is ever unpickled. Everyone who can "
+            "open this app can see what you save."
         )
         return
     try:
@@ -70,7 +71,7 @@ def upload_form() -> None:
 
 
 def choices(reader: Any, file: str) -> dict[str, Any]:
-    """The reader's options as a form; what the file offers for them is known once it was read."""
+    """Draw the reader's options; the file's own choices are known once it was read."""
     offered = st.session_state.get(f"{KEY}offered", {}).get(file, {})
     rows = reader.Options.table()
     values: dict[str, Any] = {}
@@ -83,7 +84,7 @@ def choices(reader: Any, file: str) -> dict[str, Any]:
 
 
 def open_file(content: bytes, file: str, values: Mapping[str, Any]) -> Examples:
-    """A file read with these options, once."""
+    """Read a file with these options; cached for the session."""
     key, memory = (file, tuple(values.items())), st.session_state
     if memory.get(f"{KEY}key") != key:
         bar = st.progress(0.0, text="reading")
@@ -109,13 +110,13 @@ def open_file(content: bytes, file: str, values: Mapping[str, Any]) -> Examples:
 
 
 def forget_file() -> None:
-    """Let go of what was read: it may be large."""
+    """Remove the content of the file from the session, because it may be large."""
     for word in ("key", "found", "offered"):
         st.session_state.pop(f"{KEY}{word}", None)
 
 
 def show_reading(found: Examples) -> None:
-    """What a file holds: its notes, examples, columns and classes."""
+    """Draw the content of a file: notes, examples, columns and classes."""
     st.markdown("\n".join(f"- {escape_markdown(note)}" for note in found.notes))
     if found.is_table:
         st.caption(f"The first {min(ROWS, len(found.x))} of {count_noun(len(found.x), 'row')}")
@@ -142,7 +143,7 @@ def show_reading(found: Examples) -> None:
 
 
 def table(x: Any, columns: tuple[str, ...], found: Examples | None = None) -> dict[str, Any]:
-    """Rows of a table by column, with their classes where there are some."""
+    """The rows of a table by column, with their classes if any."""
     rows: dict[str, Any] = {name: x[:, k].tolist() for k, name in enumerate(columns)}
     if found is not None and found.y is not None:
         rows["class" if "class" not in rows else "the class"] = [
@@ -152,7 +153,7 @@ def table(x: Any, columns: tuple[str, ...], found: Examples | None = None) -> di
 
 
 def saving(found: Examples, first: str) -> None:
-    """The likelihood proposed, a name, and Save."""
+    """Draw the proposed likelihood, a name field, and Save."""
     known = user_sets.describe(found, "preview")
     meta = user_sets.meta_of(known, user_sets.OwnOptions())
     pictures.proposals(meta)
@@ -168,7 +169,7 @@ def saving(found: Examples, first: str) -> None:
             return
     made = user_sets.store(found, name)
     memory = st.session_state
-    memory[f"{KEY}said"] = (
+    memory[f"{KEY}message"] = (
         f"{escape_markdown(made.name)} is stored as {made.id}: {count_noun(made.n, 'example')}."
     )
     memory[f"{KEY}round"] += 1
@@ -187,13 +188,13 @@ def _units(known: user_sets.Description) -> str:
 
 
 def choose(name: str) -> None:
-    """Let the page show this set."""
+    """Select this set on the page."""
     st.session_state["data.name"] = "own"
     st.session_state[f"{forms.PREFIX}data.own.set"] = name
 
 
 def stored_set_card(known: user_sets.Description) -> None:
-    """One stored set: what it is, the way to Train, and Delete."""
+    """Draw one stored set with buttons to train on it and to delete it."""
     what = "pictures" if known.is_image else "rows"
     size = " × ".join(map(str, known.shape))
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
@@ -211,7 +212,7 @@ def stored_set_card(known: user_sets.Description) -> None:
 
 
 def deleting(known: user_sets.Description) -> None:
-    """Say what a deletion means for the runs that learned the set, and do it."""
+    """Explain what a deletion means for runs on the set, and delete it."""
     used = [row for row in runs.store().runs() if row.spec.get("set") == known.id]
     busy = [row for row in used if row.status in ACTIVE]
     if busy:
@@ -220,11 +221,12 @@ def deleting(known: user_sets.Description) -> None:
         )
         return
     st.write(
-        f"{count_noun(len(used), 'run')} learned it. Snapshots are kept; maps, metrics and "
-        "training on need the data and will say that it is gone. The same file, saved under the "
-        "same name, brings it back."
+        f"{count_noun(len(used), 'run')} used it. Snapshots are kept; maps, metrics and "
+        "further training need "
+        "the data and report that it is missing. Saving the same file under the "
+        "same name restores it."
         if used
-        else "No run uses it. It is removed for good."
+        else "No run uses it. It is deleted permanently."
     )
     if not st.button("Delete it", key=f"{KEY}delete.{known.id}", icon=":material/delete_forever:"):
         return
@@ -232,6 +234,6 @@ def deleting(known: user_sets.Description) -> None:
         user_sets.delete(known.id, forget=not used)
     except OSError as error:
         raise DataError(f"The set could not be deleted ({error}); try again.") from None
-    pictures.looked_at.clear()
+    pictures.cached_preview.clear()
     st.session_state.pop(f"{forms.PREFIX}data.own.set", None)
     st.rerun()

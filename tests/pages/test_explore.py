@@ -160,7 +160,7 @@ def test_a_failed_map_says_why_and_is_tried_again_on_request(visit, shelf):
     app.run()
     assert "the disk is full" in app.error[0].value
     assert runs.job(job.key).status == "failed"
-    app.button(key="explore.again").click().run()
+    next(b for b in app.button if b.label == "Try again").click().run()
     assert runs.job(job.key).status == "queued"
 
 

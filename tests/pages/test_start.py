@@ -57,8 +57,8 @@ def test_recent_runs_show_their_state_their_steps_and_their_place_in_the_queue(v
     app = visit("start")
     texts = [p.proto.text for p in app.get("progress")]
     assert any(text.startswith("step 50 of 200") for text in texts)
-    assert "waits, place 1 in the queue" in texts
-    assert "waits, place 2 in the queue" in texts
+    assert "queued, position 1" in texts
+    assert "queued, position 2" in texts
     assert any(r"a \*bold\* name" in m.value for m in app.markdown)
     app.button(key=f"watch.{first}").click().run()
     assert (title(app), app.query_params["run"]) == ("Watch", first)

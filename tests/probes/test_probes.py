@@ -17,6 +17,7 @@ from genlab.core.random import capture, scope, seed_run
 from genlab.core.run_spec import RunSpec
 from genlab.data.base import Dataset
 from genlab.models.base import GenerativeModel
+from genlab.panels import check_picture
 from genlab.probes import probes_for, read_probes
 from genlab.probes.base import PROBES
 from genlab.probes.common import draw, principal
@@ -77,6 +78,7 @@ def test_panels_and_payloads(label: str) -> None:
     for picture in pictures.values():
         payload = picture.payload
         assert picture.note
+        check_picture(picture)
         if picture.form == "images":
             x = payload["x"]
             assert x.dim() == 4

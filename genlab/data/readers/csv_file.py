@@ -47,9 +47,11 @@ class CsvOptions(Options):
     """What may be chosen of a table."""
 
     label: str = option(
-        AUTO, "column of the class: auto (found by its name or text), none, a name"
+        AUTO, "column of the class: auto (found by its name or text), none, a name", label="Label"
     )
-    columns: str = option("", "columns to learn, their names separated by commas; empty: all")
+    columns: str = option(
+        "", "columns to learn, their names separated by commas; empty: all", label="Columns"
+    )
 
 
 @dataclass(frozen=True)

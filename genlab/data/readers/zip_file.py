@@ -42,13 +42,16 @@ NOTHING = image_uploads.Manner(0.5)
 class PictureOptions(Options):
     """What is made of pictures."""
 
-    side: int = option(28, "pixels of a side", choices=SIDES, unit="pixels")
-    colour: str = option("grey", "grey levels or colours", choices=("grey", "RGB"))
+    side: int = option(
+        28, "pixels of a side", choices=SIDES, unit="pixels", label="Gaussians per side"
+    )
+    colour: str = option("grey", "grey levels or colours", choices=("grey", "RGB"), label="Colour")
     fit: str = option(
         "crop",
         "what of a picture that is not square: the square in its middle, or all of it on its "
         "ground",
         choices=("crop", "whole"),
+        label="Fit",
     )
 
 
