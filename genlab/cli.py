@@ -208,7 +208,7 @@ def _reader_options(parser: argparse.ArgumentParser) -> None:
 
 def _of_reader(arguments: argparse.Namespace) -> dict[str, Any]:
     """The options of a reader that were given."""
-    values: dict[str, Any] = dict(word.partition("=")[::2] for word in arguments.condition_on)
+    values: dict[str, Any] = dict(word.partition("=")[::2] for word in arguments.given)
     for name, value in vars(arguments).items():
         if name.startswith("reader_") and value is not None:
             lines = value if isinstance(value, list) else [value]

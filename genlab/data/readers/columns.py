@@ -351,8 +351,8 @@ def _of_words(made: Column, cells: Cells, there: NDArray[np.float64]) -> Column:
         return replace(made, type="constant", role="leave out", why=why)
     if cells.is_date and kinds > min(20, n / 5):
         why = (
-            f"Its cells are dates or times ({count_noun(kinds, 'distinct one')}); as a feature they "
-            "become days since 1970-01-01."
+            f"Its cells are dates or times ({count_noun(kinds, 'distinct one')}); as a feature "
+            "they become days since 1970-01-01."
         )
         return replace(made, type="date", role="leave out", why=why, categories=())
     if kinds == 2:

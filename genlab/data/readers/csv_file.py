@@ -202,7 +202,7 @@ class _Table:
 
     def __init__(self, layout: dialect.Layout, options: CsvOptions) -> None:
         self.options, self.layout = options, layout
-        self.condition_on = of_column(options.column)
+        self.chosen = of_column(options.column)
         row = _row(options.header_row)
         cells, self.ragged, self.n_ragged = dialect.table(self.layout)
         # A column at a time, so that no two copies of the table are there at once.
@@ -223,7 +223,7 @@ class _Table:
         # The names and units are no cells: judged is what is below them, where there is enough.
         skip = min(2, max(0, total - 3))
         seen = [judge.look(column.slice(skip)) for column in self.text]
-        blank = [self.condition_on.get(clean(c), {}) for c in top[0][1]]
+        blank = [self.chosen.get(clean(c), {}) for c in top[0][1]]
         blank += [{}] * (self.layout.width - len(blank))
         self.signs, _ = signs.of_columns(
             [""] * len(seen),
@@ -237,7 +237,7 @@ class _Table:
         found = header.find(top, self.text, number, self.signs, row, options.units_row)
         self.decisions += found.decisions
         self.names, self.units, self.skip = found.names, found.units, found.rows
-        unknown = sorted(set(self.condition_on) - set(self.names))
+        unknown = sorted(set(self.chosen) - set(self.names))
         if unknown:
             raise refuse(f"there is no column {unknown[0]!r}", f"There are: {listed(self.names)}.")
         more = [column.slice(self.skip, max(0, skip - self.skip)) for column in self.text]
@@ -247,7 +247,7 @@ class _Table:
         if self.skip > skip:
             seen = [judge.look(column) for column in self.text]
         self.seen = seen
-        mine = [self.condition_on.get(name, {}) for name in self.names]
+        mine = [self.chosen.get(name, {}) for name in self.names]
         self.signs, decisions = signs.of_columns(
             self.names, seen, self.layout.separator, options.decimal, options.thousands, mine
         )
@@ -273,8 +273,8 @@ class _Table:
         self.n = len(self.row)
         if self.n < FEWEST:
             raise refuse(
-                f"it has {count_noun(self.n, 'row')}; at least {FEWEST} are needed, so that some can "
-                "be held out",
+                f"it has {count_noun(self.n, 'row')}; at least {FEWEST} are needed, so that some "
+                "can be held out",
                 "Send more of them.",
             )
         if self.n * len(self.text) > NUMBERS:
@@ -290,7 +290,7 @@ class _Table:
         rows: list[int] = (self.row + 1 + self.skip).tolist()
         made = []
         for k, name in enumerate(self.names):
-            given = dict(self.condition_on.get(name, {}))
+            given = dict(self.chosen.get(name, {}))
             if self.options.missing not in (AUTO, NONE) and "missing" not in given:
                 given["missing"] = self.options.missing.replace(",", " ")
             one = judge.read_column(
@@ -350,7 +350,7 @@ class _Table:
             if not keep:
                 self._drop(cells, ~total)
         columns = [
-            judge.column_of(one, self.condition_on.get(one.name, {}), unit)
+            judge.column_of(one, self.chosen.get(one.name, {}), unit)
             for one, unit in zip(cells, self.units, strict=True)
         ]
         columns = self._features(columns, cells)
@@ -406,7 +406,7 @@ class _Table:
         if any(c.role in ("feature", "class") for c in columns):
             return columns
         spare = [k for k, c in enumerate(columns) if c.type == "id" and cells[k].is_number]
-        if spare and not any(self.condition_on.get(c.name, {}).get("role") for c in columns):
+        if spare and not any(self.chosen.get(c.name, {}).get("role") for c in columns):
             columns[spare[0]] = replace(columns[spare[0]], type="numeric", role="feature")
         return columns
 
@@ -424,7 +424,7 @@ class _Table:
                     f"there is no column {asked!r} for the label", f"There are: {listed(names)}."
                 )
             return names.index(asked)
-        taken = {name for name, g in self.condition_on.items() if "role" in g}
+        taken = {name for name, g in self.chosen.items() if "role" in g}
         if self.options.columns.strip():
             taken |= {w.strip() for w in self.options.columns.split(",")}
         able = [k for k in self._able(cells) if names[k] not in taken]
@@ -464,7 +464,7 @@ class _Table:
         made = []
         for column, one in zip(columns, cells, strict=True):
             key = one.values.tobytes() + ",".join(one.words).encode()
-            chosen = "role" in self.condition_on.get(column.name, {})
+            chosen = "role" in self.chosen.get(column.name, {})
             if column.role == "feature" and key in known and not chosen:
                 self.notes.append(
                     f"{column.name!r} repeats {known[key]!r} and is left out; role feature keeps "
@@ -552,7 +552,7 @@ class _Table:
         self._ragged(notes, int((~keep).sum()))
         schema = [columns[k] for k in wanted]
         reading = TableReading(self.n, tuple(self.decisions), readings)
-        forced = {name for name, g in self.condition_on.items() if "role" in g or "type" in g}
+        forced = {name for name, g in self.chosen.items() if "role" in g or "type" in g}
         offered = {"label": (AUTO, NONE, *(self.names[k] for k in self._able(cells)))}
         made = Examples(
             x,

@@ -110,8 +110,8 @@ class Images(Reader):
             wanted, others = _pictures(archive, there)
             if not wanted:
                 raise refuse(
-                    f"the archive holds {count_noun(len(there), 'file')} and no picture (PNG, JPEG, "
-                    f"WebP, BMP, GIF, TIFF){_inside(there)}"
+                    f"the archive holds {count_noun(len(there), 'file')} and no picture (PNG, "
+                    f"JPEG, WebP, BMP, GIF, TIFF){_inside(there)}"
                 )
             channels = 1 if options.colour == "grey" else 3
             room(len(wanted), channels * options.side**2)
