@@ -13,7 +13,7 @@ names = DATASETS.names()
 name, wrong = state.choice("data", names, names[0])
 if wrong:
     st.error(wrong, icon=":material/error:")
-user_data.section(opened=DATASETS[name].user_supplied)
+user_data.section(expanded=DATASETS[name].user_supplied)
 
 left, right = st.columns([2, 3], gap="large")
 with left:

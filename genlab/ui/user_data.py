@@ -29,15 +29,15 @@ ROWS, PICTURES, CLASSES = 8, 32, 60
 SELDOM = ("columns", "units_row", "comments", "totals", "layout", "level", "ground")
 
 
-def section(open_file: bool) -> None:
+def section(expanded: bool) -> None:
     """Bring a file, and the sets that were brought."""
     there = user_sets.list_sets()
     title = "Bring your own: a CSV, an npz or a ZIP of pictures"
-    with st.expander(title, icon=":material/upload_file:", expanded=open_file):
+    with st.expander(title, icon=":material/upload_file:", expanded=expanded):
         upload_form()
     if there:
         title = f"Your own sets ({len(there)})"
-        with st.expander(title, icon=":material/inventory_2:", expanded=open_file):
+        with st.expander(title, icon=":material/inventory_2:", expanded=expanded):
             for known in there:
                 stored_set_card(known)
 
