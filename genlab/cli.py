@@ -243,11 +243,73 @@ def _data_commands(parser: Parser) -> None:
     add = commands.add_parser("add", help=text, description=text)
     add.add_argument("file", metavar="FILE")
     add.add_argument("--name", help="what it is called; the file's name if not given")
-    text = "an option of its reader, as in label=none, side=32, colour=RGB; may be repeated"
-    add.add_argument("--with", dest="given", action="append", default=[], metavar="K=V", help=text)
+    _reader_options(add)
+    text = "read a file and say what is found, column by column; nothing is stored"
+    look = commands.add_parser("look", help=text, description=text)
+    look.add_argument("file", metavar="FILE")
+    _reader_options(look)
     commands.add_parser("list", help="the sets there are, the newest first")
     delete = commands.add_parser("delete", help="remove a set; snapshots of its runs are kept")
     delete.add_argument("set", metavar="SET", help="its name or id")
+
+
+def _reader_options(parser: argparse.ArgumentParser) -> None:
+    """The options of all readers as flags; those of a table's columns may be repeated."""
+    from genlab.data.readers import READERS
+
+    text = "an option of its reader, as in label=none, side=32, colour=RGB; may be repeated"
+    parser.add_argument(
+        "--with", dest="given", action="append", default=[], metavar="K=V", help=text
+    )
+    texts: dict[str, list[str]] = {}
+    for row in READERS.rows():
+        for option in row.value.Options.table():
+            texts.setdefault(option.name, []).append(f"{described(option)} [{row.title}]")
+    for name, lines in texts.items():
+        flags = dict.fromkeys((f"--{name.replace('_', '-')}", f"--{name}"))
+        action = "append" if name == "column" else "store"
+        parser.add_argument(
+            *flags, dest=f"reader_{name}", action=action, metavar="VALUE", help="; ".join(lines)
+        )
+
+
+def _of_reader(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The options of a reader that were given."""
+    values: dict[str, Any] = dict(word.partition("=")[::2] for word in arguments.given)
+    for name, value in vars(arguments).items():
+        if name.startswith("reader_") and value is not None:
+            lines = value if isinstance(value, list) else [value]
+            values[name.removeprefix("reader_")] = "\n".join(lines)
+    return values
+
+
+def _reading(found: Any) -> dict[str, Any]:
+    """How a table was read, as JSON."""
+    if found.reading is None:
+        return {}
+    decisions = [
+        {"option": d.option, "value": d.value, "how": d.how, "certain": d.certain}
+        for d in found.reading.decisions
+    ]
+    columns = [
+        {
+            "name": one.column.name,
+            "type": one.column.type,
+            "role": one.column.role,
+            "why": one.column.why,
+            "unit": one.column.unit,
+            "before": list(one.before),
+            "after": list(one.after),
+            "missing": one.missing,
+            "unread": one.unread,
+            "first_unread": one.first_unread,
+            "how": one.how,
+            "warning": one.warning,
+        }
+        for one in found.reading.columns
+    ]
+    questions = [d.question for d in found.reading.questions]
+    return {"decisions": decisions, "columns": columns, "questions": questions}
 
 
 def ended(view: RunView) -> dict[str, Any]:
@@ -490,14 +552,27 @@ def _delete(arguments: argparse.Namespace) -> int:
 def _data(arguments: argparse.Namespace) -> int:
     from genlab.data import user_sets
 
-    if arguments.data_command == "add":
+    if arguments.data_command in ("add", "look"):
         from genlab.data.readers import read
         from genlab.data.readers.base import too_large
 
         path = Path(arguments.file)
         too_large(path.stat().st_size)
-        values = dict(word.partition("=")[::2] for word in arguments.given)
-        made = user_sets.store(read(path.read_bytes(), values), arguments.name or path.stem)
+        found = read(path.read_bytes(), _of_reader(arguments))
+        if arguments.data_command == "look":
+            known = user_sets.describe(found, "look")
+            say(
+                {
+                    "n": known.n,
+                    "shape": list(known.shape),
+                    "classes": list(known.classes),
+                    "parts": known.sizes,
+                    "notes": list(known.notes),
+                    **_reading(found),
+                }
+            )
+            return 0
+        made = user_sets.store(found, arguments.name or path.stem)
         likelihood = user_sets.meta_of(made, user_sets.OwnOptions()).proposed[0]
         say(
             {
@@ -507,6 +582,7 @@ def _data(arguments: argparse.Namespace) -> int:
                 "shape": list(made.shape),
                 "classes": list(made.classes),
                 "notes": list(made.notes),
+                **_reading(found),
                 likelihood.option: likelihood.value,
                 "why": likelihood.why,
             }

@@ -14,7 +14,7 @@ names = DATASETS.names()
 name, wrong = DATA.value("data", choices=names, default=names[0])
 if wrong:
     st.error(wrong, icon=":material/error:")
-user_data.section(open_file=DATASETS[name].user_supplied)
+user_data.section(expanded=DATASETS[name].user_supplied)
 
 left, right = st.columns([2, 3], gap="large")
 with left:

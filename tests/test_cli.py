@@ -426,7 +426,7 @@ def test_own_data_are_added_trained_on_listed_and_deleted(capsys, tmp_path) -> N
     for words, said in (
         (("data", "delete", "my table"), "allowed: nothing yet"),
         (("data", "add", str(tmp_path / "none.csv")), "No such file"),
-        (("data", "add", str(path), "--with", "side=28"), "allowed: columns, label"),
+        (("data", "add", str(path), "--with", "side=28"), "allowed: column, columns"),
         (("data", "add", str(path), "--name", "../x"), "is no name"),
     ):
         code, out, error = call(capsys, *words)

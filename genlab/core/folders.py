@@ -6,10 +6,12 @@ A file appears whole or not at all.
 from __future__ import annotations
 
 import abc
+import contextlib
 import errno
 import os
 import shutil
 import threading
+import time
 from pathlib import Path
 
 from genlab.core.errors import StoreError
@@ -22,6 +24,8 @@ _APP = PACKAGE / "_app"
 ROOT = _APP if _APP.is_dir() else PACKAGE.parent
 
 _chosen: list[str] = []
+#: Seconds after which a half-written file belongs to nobody.
+PARTIAL_AGE = 3600.0
 
 
 def is_checkout() -> bool:
@@ -71,6 +75,15 @@ class Folder(abc.ABC):
     def remove(self, name: str) -> None:
         """Remove a file or a whole folder; nothing happens if there is none."""
 
+    def sweep(self, folder: str, age: float = PARTIAL_AGE) -> int:
+        """Remove what writers that died left half-written; how many files.
+
+        Args:
+            folder: whose files.
+            age: seconds for which a writer may still be at work.
+        """
+        return 0
+
 
 class LocalFolder(Folder):
     """A folder of this computer."""
@@ -103,6 +116,16 @@ class LocalFolder(Folder):
                 return sorted(e.name for e in entries if not e.name.startswith("."))
         except (FileNotFoundError, NotADirectoryError):
             return []
+
+    def sweep(self, folder: str, age: float = PARTIAL_AGE) -> int:
+        swept = 0
+        with contextlib.suppress(OSError):
+            for part in (self.root / folder).glob(".*.part"):
+                with contextlib.suppress(OSError):
+                    if time.time() - part.stat().st_mtime > age:
+                        part.unlink()
+                        swept += 1
+        return swept
 
     def remove(self, name: str) -> None:
         target = self.root / name

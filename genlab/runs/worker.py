@@ -322,7 +322,11 @@ def _train(
     algorithm = ALGORITHMS[spec.algorithm](spec)
 
     def probes() -> Sequence[Probe]:
-        found = probes_for(spec, MODELS[spec.model], data)
+        def failed(name: str, error: Exception) -> None:
+            words = f"The view {name!r} was left out: {type(error).__name__}: {error}"
+            sink.event(0, "warning", words)
+
+        found = probes_for(spec, MODELS[spec.model], data, failed)
         store.describe(row.id, series_of(algorithm.series, *(probe.series for probe in found)))
         return found
 

@@ -20,6 +20,10 @@ from genlab.train.snapshots import Snapshot, early, not_finite, take
 SLOW = 0.2
 
 
+#: What a picture that cannot be drawn raises; what the disk says (OSError) is not of a picture.
+UNDRAWN = (ValueError, TypeError, LookupError, ArithmeticError, RuntimeError)
+
+
 class Diverged(Exception):
     """A number became NaN or infinite.
 
@@ -326,7 +330,7 @@ class Watcher(Observer):
         if wrong is not None:
             raise Diverged(step, wrong)
         if self._probes is None:
-            self._probes = list(self._make())
+            self._probes = self._prepared(step)
         readings: list[Reading] = []
         apart: list[Reading] = []
         for probe in tuple(self._probes):
@@ -356,13 +360,46 @@ class Watcher(Observer):
             if reading.values:
                 values = {k: v if math.isfinite(v) else None for k, v in reading.values.items()}
                 self._sink.scalars(step, values)
-        pictures = merge_readings([*readings, *apart]).pictures
-        if pictures:
-            self._sink.pictures(step, pictures)
+        self._show(step, merge_readings([*readings, *apart]).pictures)
         self._sink.flush()
         self._sink.save(snapshot)
         self._last_step = step
         return seconds_apart
+
+    def _prepared(self, step: int) -> list[Probe]:
+        """The probes; where they cannot be made the training goes on unwatched, which is told."""
+        try:
+            return list(self._make())
+        except Exception as error:
+            self._sink.event(
+                step,
+                "warning",
+                f"This run goes on without its views: {type(error).__name__}: {error}",
+            )
+            return []
+
+    def _show(self, step: int, pictures: Mapping[str, Picture]) -> None:
+        """Put the pictures; one that cannot be drawn is left out and told."""
+        if not pictures:
+            return
+        try:
+            self._sink.pictures(step, pictures)
+            return
+        except UNDRAWN:
+            good = {}
+        for panel, picture in pictures.items():
+            try:
+                self._sink.pictures(step, {panel: picture})
+                good[panel] = picture
+            except UNDRAWN as error:
+                self._sink.event(
+                    step,
+                    "warning",
+                    f"The picture {panel!r} could not be drawn: {type(error).__name__}: {error}",
+                )
+        if len(good) > 1:
+            # The frame of this step names all its panels.
+            self._sink.pictures(step, good)
 
 
 class Controls(Observer):
