@@ -439,7 +439,7 @@ def _data(arguments: argparse.Namespace) -> int:
 
         path = Path(arguments.file)
         too_large(path.stat().st_size)
-        values = dict(word.partition("=")[::2] for word in arguments.condition_on)
+        values = dict(word.partition("=")[::2] for word in arguments.given)
         made = user_sets.store(read(path.read_bytes(), values), arguments.name or path.stem)
         likelihood = user_sets.meta_of(made, user_sets.OwnOptions()).proposed[0]
         say(
