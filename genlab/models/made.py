@@ -27,7 +27,7 @@ class MADEOptions(Options):
         0, "seed of a random order and of the masks", low=0, high=2**31 - 1, advanced=True
     )
     masks: int = option(1, "sets of masks that share the weights", low=1, high=64, advanced=True)
-    analytic_step: bool = option(True, "inputs also reach later outputs directly", advanced=True)
+    direct: bool = option(True, "inputs also reach later outputs directly", advanced=True)
 
 
 @MODELS.register(
@@ -61,7 +61,7 @@ class MADE(FullyVisible[MADEOptions]):
             layers=options.layers,
             masks=options.masks,
             seed=options.order_seed,
-            direct=options.analytic_step,
+            direct=options.direct,
         )
 
     def ordered_logits(self, x: Tensor) -> Tensor:
@@ -93,7 +93,7 @@ class _Cursor(Cursor):
         ]
         self.before = self.biases[0].expand(masks, n, -1).clone()
         direct = net.direct_weight()
-        self.analytic_step = torch.zeros(net.dim, net.dim) if direct is None else direct
+        self.direct = torch.zeros(net.dim, net.dim) if direct is None else direct
         self.x = torch.zeros(n, net.dim)
         self.log_weight = torch.full((masks, n), -math.log(masks))
         self.i = 0
@@ -104,7 +104,7 @@ class _Cursor(Cursor):
         for weight, bias in zip(self.weights[1:-1], self.biases[1:-1], strict=True):
             h = F.relu(h @ weight.mT + bias)
         out = (h @ self.weights[-1][:, self.i, :, None]).squeeze(-1)
-        self.every = out + self.biases[-1][self.i] + self.x @ self.analytic_step[self.i]
+        self.every = out + self.biases[-1][self.i] + self.x @ self.direct[self.i]
         weight = self.log_weight.log_softmax(0)
         one = torch.logsumexp(weight + F.logsigmoid(self.every), 0)
         return one - torch.logsumexp(weight + F.logsigmoid(-self.every), 0)

@@ -401,7 +401,7 @@ def test_a_member_that_says_less_than_it_holds_is_bounded() -> None:
 
 
 def test_every_reader_is_a_row_with_options_of_its_own() -> None:
-    assert READERS.names() == ("csv", "npz", "images")
+    assert {"csv", "npz", "images"} <= set(READERS.names())
     for row in READERS.rows():
         assert row.summary.endswith(".")
         for option in row.value.Options.table():

@@ -198,7 +198,7 @@ def test_an_added_metric_is_measured_and_leaves_the_others_as_they_were() -> Non
 
 def test_an_added_lesson_opens_and_its_checks_hold() -> None:
     one = lesson("jensen", {"spread": "7.5"})
-    assert one.equations()[0].values[0].text.startswith("E log w = ")
+    assert one.equations()[1].values[0].text.startswith("E log w = ")
     assert one.panels()
     assert all(check.holds for check in one.check())
 

@@ -165,7 +165,7 @@ def test_a_failed_map_says_why_and_is_tried_again_on_request(visit, shelf):
 
 
 def test_an_empty_store_says_what_to_do(visit, home, monkeypatch):
-    monkeypatch.setattr(runs, "shipped", list)
+    monkeypatch.setattr(runs, "list_shipped", list)
     app = visit("explore")
     assert any("no run to explore" in m.value for m in app.markdown)
 

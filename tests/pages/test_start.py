@@ -77,7 +77,7 @@ def test_a_lost_run_is_resumed_with_one_click(visit, home):
 
 def test_shipped_models_are_offered_and_open_in_explore(visit, shelf, monkeypatch):
     view = runs.open_run(shelf["vae"])
-    monkeypatch.setattr(runs, "shipped", lambda: [view])
+    monkeypatch.setattr(runs, "list_shipped", lambda: [view])
     app = visit("start")
     app.button(key=f"shipped.{view.id}").click().run()
     assert (title(app), app.query_params["run"]) == ("Explore", view.id)
@@ -97,7 +97,7 @@ def test_a_mistake_of_ours_is_a_plain_sentence_without_a_traceback(visit, home, 
     def broken():
         raise ZeroDivisionError("secret detail")
 
-    monkeypatch.setattr(runs, "shipped", broken)
+    monkeypatch.setattr(runs, "list_shipped", broken)
     app = visit("start")
     assert "something unexpected happened" in app.error[0].value
     assert "secret" not in app.error[0].value
