@@ -68,7 +68,7 @@ class _Train(types.ModuleType):
 
         Args:
             title: what lists show.
-            **options: ``model``, ``data`` and any option of :class:`genlab.core.options.RunSpec`.
+            **options: ``model``, ``data`` and any option of :class:`genlab.core.run_spec.RunSpec`.
 
         Raises:
             SpecError: for an unknown name or a value that is not allowed; nothing was started.

@@ -27,7 +27,7 @@ SETTINGS = {"1 latent dimension": {"latent": 1}, "8 latent dimensions": {"latent
 def held_out_elbo(seed: int, **options: object) -> float:
     """The ELBO of a fresh run on test examples, in nats an example."""
     run = genlab.train(**COMMON, **options, seed=seed, title=f"seed {seed}: {options}")
-    found = genlab.probes.evaluate(run.model(), run.data(), seed=0, n=300)
+    found = genlab.metrics.evaluate(run.model(), run.data(), seed=0, n=300)
     return next(one.value for one in found if one.series.name == "test_elbo")
 
 

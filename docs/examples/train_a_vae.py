@@ -42,7 +42,7 @@ assert elbo[last] > elbo[first]
 # %%
 model = genlab.load(run.id)
 data = run.data()
-for estimate in genlab.probes.evaluate(model, data, seed=0, n=200):
+for estimate in genlab.metrics.evaluate(model, data, seed=0, n=200):
     about = estimate.series
     interval = f"[{estimate.low:.3g}, {estimate.high:.3g}]"
     print(f"{about.title}: {estimate.value:.3g} {interval} {about.unit}")

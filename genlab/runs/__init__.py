@@ -155,7 +155,7 @@ def ensure_supervisor() -> None:
 def request(run: str, name: str, **values: Any) -> None:
     """Leave a wish for an active run: ``pause``, ``stop``, ``step`` (``n=1``), ``pace``, ``set``.
 
-    :class:`genlab.train.observers.Wish` says what each takes.
+    :class:`genlab.train.observers.CommandLike` says what each takes.
 
     Raises:
         RunStateError: if the run is not active.
