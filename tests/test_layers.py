@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Lowest first; a package may import from its own line and from those above it in this list.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "folders", "measure", "spec", "registry", "random", "vision"),
-    ("data", "nets", "distributions", "divergences"),
+    ("data", "nets", "distributions", "divergences", "paths"),
     ("models",),
     ("objectives",),
     ("evaluate", "latent", "compare", "sentinel"),

@@ -23,15 +23,19 @@ from genlab.models.base import (
     GenerativeModel,
     HasCritic,
     HasDecoder,
+    HasDiffusionSteps,
     HasLabels,
     HasLogProb,
+    HasProbabilityPath,
 )
 from genlab.models.bayesian import HasDraws
 from genlab.models.labels import held_at
 from genlab.models.topics import Topics
 from genlab.objectives.elbo import elbo_terms, iwae_bound, log_weights
+from genlab.paths.likelihood import EXACT_UP_TO
 from genlab.probes.adversarial import is_adversarial
 from genlab.probes.common import draw, frozen_batchnorm, generated_examples
+from genlab.probes.probability_path import STRATA, stratified_terms
 from genlab.probes.toys import grid_of, mode_std
 from genlab.probes.variational import ACTIVE, is_variational
 
@@ -101,6 +105,10 @@ def evaluate_with_samples(
     x = data.test.x[:n]
     if isinstance(model, HasLogProb):
         parts.append(lambda: _log_prob(model, x))
+    if isinstance(model, HasProbabilityPath) and data.meta.dim <= EXACT_UP_TO:
+        parts.append(lambda: _log_prob_ode(model, data, x))
+    if isinstance(model, HasDiffusionSteps):
+        parts.append(lambda: _diffusion_elbo(model, data, x))
     if isinstance(model, Topics):
         parts.append(lambda: _words(model, x))
     if is_variational(type(model)):
@@ -192,6 +200,23 @@ def _log_prob(model: GenerativeModel, x: Tensor) -> list[Measured]:
     values = torch.cat([model.log_prob(part) for part in x.split(250)])
     title = ", ".join(filter(None, ("log p(x), test", model.meta.unit_note)))
     series = Series("test_log_prob", title, "loss", "nats", "exact", len(x), "higher")
+    return [_mean(series, values)]
+
+
+def _log_prob_ode(model: HasProbabilityPath, data: Dataset, x: Tensor) -> list[Measured]:
+    """log p along the flow with the exact divergence."""
+    values = torch.cat([model.log_prob_ode(part).log_prob for part in x.split(250)])
+    title = ", ".join(filter(None, ("log p(x) by the ODE, test", data.meta.unit_note)))
+    series = Series("test_log_prob_ode", title, "loss", "nats", "Monte Carlo", len(x), "higher")
+    return [_mean(series, values)]
+
+
+def _diffusion_elbo(model: HasDiffusionSteps, data: Dataset, x: Tensor) -> list[Measured]:
+    """The ELBO of T + 1 terms, with one draw in each of some strata of the steps."""
+    parts = [stratified_terms(model, part, STRATA) for part in x.split(250)]
+    values = torch.cat([-torch.stack([v for _, v in rows]).sum(0) for rows in parts])
+    title = ", ".join(filter(None, ("ELBO of the diffusion, test", data.meta.unit_note)))
+    series = Series("test_diffusion_elbo", title, "loss", "nats", "lower bound", len(x), "higher")
     return [_mean(series, values)]
 
 
