@@ -26,11 +26,10 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from genlab.core.run_spec import RunSpec
-from genlab.core.tables import ALGORITHMS
-
 from genlab import data as datasets
 from genlab.core.random import scope, seed_run
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS
 from genlab.data.base import Batches, Dataset
 from genlab.metrics.c2st import run_c2st
 from genlab.models.base import GenerativeModel

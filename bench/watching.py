@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from genlab.core.run_spec import RunSpec
-from genlab.core.tables import ALGORITHMS, DATASETS, MODELS
 
 from genlab.core import random
 from genlab.core.folders import LocalFolder
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS, DATASETS, MODELS
 from genlab.data.base import Batches, Dataset
 from genlab.probes.base import PROBES, probes_for
 from genlab.runs import catalog, settings

@@ -25,22 +25,21 @@ __version__ = "0.1.0"
 # Imported on first use: `import genlab` itself must be quick, and most of these need torch.
 _PARTS = frozenset(
     {
+        "core",
         "data",
         "distributions",
         "divergences",
-        "errors",
-        "evaluate",
         "figures",
         "inference",
         "latent",
-        "measure",
+        "lessons",
+        "metrics",
         "models",
         "nets",
         "objectives",
-        "random",
-        "registry",
+        "probes",
         "runs",
-        "spec",
+        "sentinel",
         "testing",
     }
 )

@@ -69,6 +69,7 @@ def add_run_options(parser: argparse.ArgumentParser, needed: Sequence[str] = ())
     # The same name may stand in several tables' option sets, each with its own help.
     texts: dict[str, dict[str, list[str]]] = {}
     types: dict[str, str] = {}
+    former: dict[str, tuple[str, ...]] = {}
     for owner, rows in [
         *(
             (f"{kind} {row.name}", row.value.Options.table())
@@ -79,9 +80,11 @@ def add_run_options(parser: argparse.ArgumentParser, needed: Sequence[str] = ())
     ]:
         for option in rows:
             types.setdefault(option.name, option.type.__name__.upper())
+            former.setdefault(option.name, option.formerly)
             texts.setdefault(option.name, {}).setdefault(described(option), []).append(owner)
     for name, helps in texts.items():
-        flags = dict.fromkeys((f"--{name}", f"--{name.replace('_', '-')}"))
+        spellings = (name, *former[name])
+        flags = dict.fromkeys(f"--{n}" for s in spellings for n in (s, s.replace("_", "-")))
         lines = [f"{text} [{', '.join(owners)}]" for text, owners in helps.items()]
         parser.add_argument(*flags, dest=name, metavar=types[name], help="; ".join(lines))
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import streamlit as st
+
 from genlab.core.run_spec import models_for
 from genlab.core.tables import DATASETS, MODELS
-
 from genlab.ui import forms, links, pictures, state, user_data
 
 st.title("Data")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import streamlit as st
-from genlab.core.tables import MODELS
 
+from genlab.core.tables import MODELS
 from genlab.ui import explore, state
 from genlab.ui.messages import empty
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import streamlit as st
-from genlab.core.run_spec import RunSpec
 
 from genlab import runs
+from genlab.core.run_spec import RunSpec
 from genlab.ui import forms, links, pictures, state
 from genlab.ui.messages import escape_markdown
 

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from genlab.core.run_spec import TrainOptions
-from genlab.core.tables import TABLES
 from PIL import Image
 
 import genlab
 from genlab import cli, runs
 from genlab.core.random import scope
+from genlab.core.run_spec import TrainOptions
+from genlab.core.tables import TABLES
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = [

@@ -11,16 +11,18 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Lowest first; a package may import from its own line and from those above it in this list.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "folders", "measure", "spec", "registry", "random", "vision"),
+    ("core",),
     ("data", "nets", "distributions", "divergences", "paths"),
     ("models",),
     ("objectives",),
-    ("evaluate", "latent", "compare", "sentinel"),
+    ("browser", "probes", "latent", "sentinel", "metrics"),
+    ("compare",),
     ("inference", "train"),
-    ("learn",),
+    ("lessons",),
     ("runs",),
     ("figures",),
     ("report",),
+    ("serving",),
     ("cli", "__main__", "__init__"),
     ("ui",),
 )

@@ -19,7 +19,7 @@ _chosen: list[str] = []
 
 def home() -> Path:
     """Where ``checkpoints/`` lies: the project's folder, or the current one if installed."""
-    project = Path(__file__).resolve().parents[1]
+    project = Path(__file__).resolve().parents[2]
     return project if (project / "checkpoints").is_dir() else Path.cwd()
 
 

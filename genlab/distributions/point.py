@@ -44,22 +44,3 @@ class Point(Distribution):
 
     def rsample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
         return self._value.expand(torch.Size(sample_shape) + self._value.shape)
-
-
-class PointMass(Point):
-    """All mass at one value as the code of an example: a probability of 1, so log q = 0 there.
-
-    ``log_prob`` is of the mass and not a density; a divergence to a density such as N(0, I) is
-    not defined.
-
-    Example:
-        >>> mass = PointMass(torch.zeros(2, 3), event_dim=1)
-        >>> mass.log_prob(mass.sample()), mass.log_prob(torch.ones(2, 3))
-        (tensor([0., 0.]), tensor([-inf, -inf]))
-    """
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        same = value == self._value
-        axes = len(self.event_shape)
-        whole = same.flatten(-axes).all(-1) if axes else same
-        return torch.zeros_like(whole, dtype=self._value.dtype).masked_fill(~whole, -torch.inf)

@@ -19,6 +19,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from genlab.core.measure import Estimate, Series
+from genlab.metrics.base import METRICS, Measured, Metric, Subject, Z
+from genlab.probes.common import generated_examples
+
+#: How its interval comes about.
+PROJECTIONS = "± 1.96 SE of a U-statistic, over test examples and samples"
 #: By differences, not by the quicker inner products, which round where two are near.
 EXACT = "donot_use_mm_for_euclid_dist"
 
@@ -71,3 +77,35 @@ def energy(x: Tensor, fake: Tensor) -> Energy:
 def _others(x: Tensor) -> Tensor:
     """The mean distance of each row from the other rows, (n,)."""
     return torch.cdist(x, x, compute_mode=EXACT).sum(dim=1) / (len(x) - 1)
+
+
+@METRICS.register("energy", title="Energy distance")
+class EnergyDistance(Metric):
+    """The energy distance of as many samples as test examples: it fits every model alike."""
+
+    order = 70
+
+    @classmethod
+    def fits(cls, subject: Subject) -> bool:
+        meta = subject.data.meta
+        few = subject.low_dimensional and len(meta.columns) < 2
+        return (meta.is_image or few) and len(subject.x) > 1
+
+    def measure(self, subject: Subject) -> list[Measured]:
+        model, data, x = subject.model, subject.data, subject.x
+        fake, what = generated_examples(model, data, len(x))
+        found = energy(x.float(), fake)
+        series = Series(
+            "test_energy",
+            f"energy distance of samples from test examples, {what}",
+            "distance",
+            "data units",
+            "Monte Carlo",
+            2 * len(x),
+            "lower",
+            0.0,
+            "equal laws",
+        )
+        half = Z * found.error
+        one = Estimate(found.value, series, found.value - half, found.value + half)
+        return [Measured(one, PROJECTIONS, found.values, found.noise)]

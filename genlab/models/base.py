@@ -272,6 +272,18 @@ class HasFusedMLPs(HasDecoder, HasCritic, abc.ABC):
         """Examples as the critic's chain takes them, (B, *data_shape) -> (B, dim)."""
 
 
+class HasWordBound(abc.ABC):
+    """Examples are bags of words whose probability has a variational bound."""
+
+    @abc.abstractmethod
+    def words(self, x: Tensor) -> Tensor:
+        """How often each word is in each example, (B, *data_shape) -> (B, V)."""
+
+    @abc.abstractmethod
+    def bound(self, x: Tensor) -> Tensor:
+        """A lower bound on log p(words of x), (B, *data_shape) -> (B,) in nats."""
+
+
 class HasJointCritic(abc.ABC):
     """There is a critic that judges an example together with a code."""
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from genlab.core.options import Options, option
 from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
-from genlab.distributions.point import Point, PointMass
+from genlab.distributions import Point
 from genlab.models.base import GenerativeModel, HasInverse
 from genlab.models.latent import StandardPrior
 from genlab.nets.masked import MaskedMLP
@@ -240,8 +240,8 @@ class NormalizingFlow(StandardPrior, GenerativeModel[FlowOptions], HasInverse, a
         z, log_det = self.transform(x)
         return log_det - 0.5 * (z.square() + math.log(2 * math.pi)).sum(1)
 
-    def encode(self, x: Tensor) -> PointMass:
-        return PointMass(self.transform(x)[0], 1)
+    def encode(self, x: Tensor) -> Point:
+        return Point(self.transform(x)[0], 1)
 
     def decode(self, z: Tensor) -> Point:
         for layer in reversed(self.chain):

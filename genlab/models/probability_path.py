@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from genlab.core.options import Options, option
 from genlab.data.base import DataMeta
-from genlab.distributions.point import Point, PointMass
+from genlab.distributions import Point
 from genlab.models.base import GenerativeModel, HasProbabilityPath, O
 from genlab.models.labels import LabelConditioned
 from genlab.models.latent import StandardPrior
@@ -136,9 +136,9 @@ class PathModel(StandardPrior, GenerativeModel[O], HasProbabilityPath, abc.ABC):
         x = self.flow.run(self, x, self._steps)
         return Point(self.from_path(x), len(self.data_shape))
 
-    def encode(self, x: Tensor) -> PointMass:
+    def encode(self, x: Tensor) -> Point:
         z = self.flow.run(self, self.to_path(x), self._steps, backward=True)
-        return PointMass(z.flatten(1) / self.path.start_scale, 1)
+        return Point(z.flatten(1) / self.path.start_scale, 1)
 
     @property
     def _steps(self) -> int:

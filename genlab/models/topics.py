@@ -13,7 +13,7 @@ from genlab.core.options import Options, option
 from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
 from genlab.distributions.point import Point
-from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
+from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder, HasWordBound
 from genlab.models.bayesian import Bayesian, HasComponents
 
 #: When the local search ends: the mean change of γ in a sweep, and the sweeps at most.
@@ -132,7 +132,9 @@ class TopicsOptions(Options):
     title="Topics (latent Dirichlet allocation)",
     summary="A picture is a bag of pixels, drawn from a few topics that are pictures themselves.",
 )
-class Topics(GenerativeModel[TopicsOptions], HasDecoder, HasEncoder, Bayesian, HasComponents):
+class Topics(
+    GenerativeModel[TopicsOptions], HasDecoder, HasEncoder, Bayesian, HasComponents, HasWordBound
+):
     """β_k ~ Dirichlet(ink_prior), θ ~ Dirichlet(mixing), each word of a picture ~ θ β.
 
     The state are λ_k of q(β_k) = Dirichlet(λ_k). z = θ; a code is decoded to the picture of that

@@ -14,7 +14,7 @@ from genlab.nets.mlp import mlp
 
 __all__ = [
     "SIZES",
-    "Chain",
+    "FusedMLP",
     "InTurn",
     "dcgan_discriminator",
     "dcgan_generator",

@@ -220,7 +220,7 @@ class Adversarial(Objective):
         return Player("discriminator"), Player("generator")
 
     @property
-    def logit(self) -> bool:
+    def critic_is_logit(self) -> bool:
         """Whether σ(score) is D(x), the critic's probability that x is real."""
         return self.row.logit
 
@@ -231,7 +231,7 @@ class Adversarial(Objective):
     def loss_series(self) -> tuple[Series, ...]:
         """The two players' losses."""
         at_d, at_g = self.row.equilibrium
-        unit, whose = self.row.unit, "discriminator's" if self.logit else "critic's"
+        unit, whose = self.row.unit, "discriminator's" if self.critic_is_logit else "critic's"
         return (
             loss_series("loss_discriminator", f"{whose} loss", at_d, _words(at_d), unit),
             loss_series("loss_generator", "generator's loss", at_g, _words(at_g), unit),
@@ -239,7 +239,7 @@ class Adversarial(Objective):
 
     def score_series(self) -> tuple[Series, ...]:
         """What the critic says of real and of generated examples."""
-        if not self.logit:
+        if not self.critic_is_logit:
             return tuple(
                 Series(name, f"{of}, training batch", "score", "dimensionless", BATCH)
                 for name, of in (("c_real", "C(x)"), ("c_fake", "C(G(z))"))
@@ -307,7 +307,7 @@ class Adversarial(Objective):
 
     def score_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """The terms of :meth:`score_series` from the critic's outputs, (B,) each."""
-        if not self.logit:
+        if not self.critic_is_logit:
             return {"c_real": real.detach(), "c_fake": fake.detach()}
         return {"d_real": real.detach().sigmoid(), "d_fake": fake.detach().sigmoid()}
 

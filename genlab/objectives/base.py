@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -13,6 +13,9 @@ from torch import Tensor
 from genlab.core.measure import Series
 from genlab.core.options import Options
 from genlab.models.base import GenerativeModel
+
+if TYPE_CHECKING:
+    from genlab.divergences.f import FDivergence
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,16 @@ class Objective(abc.ABC):
         An objective whose players may have work in common does it here once.
         """
         return lambda player: self.loss(player, model, x)
+
+    @property
+    def critic_is_logit(self) -> bool:
+        """Whether σ(score) of the critic is D(x), the probability that x is real."""
+        return True
+
+    @property
+    def critic_divergence(self) -> FDivergence | None:
+        """The f-divergence that the critic's score bounds; None for a game of another kind."""
+        return None
 
     def analytic_step(self, model: GenerativeModel, x: Tensor) -> Turn | None:
         """The turns of one step's players without a graph; None where there is no such way.

@@ -93,14 +93,14 @@ class FGAN(Adversarial):
         return {"critic_activation": "tanh", "batch": 256, "steps": 3000, "lr_final_ratio": 0.0}
 
     @cached_property
-    def divergence(self) -> FDivergence:
+    def critic_divergence(self) -> FDivergence:
         """The row of the table that the critic bounds."""
         return self.options.row()
 
     @property
     def row(self) -> AdversarialLoss:  # type: ignore[override]
         """The losses that the divergence makes."""
-        f = self.divergence
+        f = self.critic_divergence
         alternative = self.options.generator_loss == "alternative"
         return AdversarialLoss(
             "fgan",
@@ -122,7 +122,7 @@ class FGAN(Adversarial):
     @property
     def series(self) -> tuple[Series, ...]:
         kind: Kind = "training batch"
-        f = self.divergence
+        f = self.critic_divergence
         return (
             *super().series,
             Series(
@@ -146,7 +146,7 @@ class FGAN(Adversarial):
         )
 
     def score_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        f = self.divergence
+        f = self.critic_divergence
         sorts = {"t_real": real.detach(), "t_fake": fake.detach()}
         return {name: (f.activation(v) > f.threshold).to(v) for name, v in sorts.items()}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -266,8 +265,11 @@ class LearnedSimilarity(Objective):
 
     Options = VAEGANOptions
     requires = (GenerativeModel, HasLikelihood, HasEncoder, HasCritic)
-    #: The best critic is p/(p + r + q), r the law of x̃: its σ is not p/(p + q), and bounds no JS.
-    logit: ClassVar[bool] = False
+
+    @property
+    def critic_is_logit(self) -> bool:
+        # The best critic is p/(p + r + q), r the density of x̃: its σ is not p/(p + q).
+        return False
 
     @property
     def players(self) -> tuple[Player, ...]:

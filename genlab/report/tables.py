@@ -60,7 +60,7 @@ def table(
         for metrics in found.values():
             match = next((one for one in metrics if one["name"] == key), None)
             cells.append(
-                f"{format_value(match['value'])} [{format_value(match['low'])}, {format_value(match['high'])}]"
+                "{} [{}, {}]".format(*(format_value(match[k]) for k in ("value", "low", "high")))
                 if match
                 else ""
             )

@@ -23,7 +23,7 @@ from genlab.models.base import GenerativeModel, HasLabels
 from genlab.objectives.base import Loss, Objective, Player
 from genlab.train.adam import Adam
 from genlab.train.algorithm import Algorithm, Info, Packed
-from genlab.train.ema import Average
+from genlab.train.ema import EMA
 from genlab.train.memory import keep_memory
 
 
@@ -44,13 +44,16 @@ class GradientOptions(Options):
         low=0.0,
         high=1.0,
         advanced=True,
+        formerly=("lr_last",),
     )
-    average: float = option(
+    ema_decay: float = option(
         0.0,
-        "decay of the running mean of the weights, which is what is looked at; 0: none",
+        "decay of the exponential moving average of the weights; probes and samples use the "
+        "average; 0: none",
         low=0.0,
         high=0.99999,
         advanced=True,
+        formerly=("average",),
     )
 
 
@@ -61,13 +64,13 @@ class GradientState:
     Args:
         model, optimisers: what learns, and how, by the player's name.
         taken: the steps taken, for objectives with a schedule.
-        average: the running mean of the model's weights, where one is kept.
+        ema: the exponential moving average of the model's weights, where one is kept.
     """
 
     model: GenerativeModel
     optimisers: dict[str, torch.optim.Optimizer]
     taken: int = 0
-    average: Average | None = None
+    ema: EMA | None = None
     #: For each player, the trainable parameters that are not its own.
     others: dict[str, list[nn.Parameter]] = field(init=False)
 
@@ -97,7 +100,7 @@ class GradientAlgorithm(Algorithm[GradientState]):
         self.labelled = issubclass(MODELS[spec.model], HasLabels)
         o: Any = spec.algorithm_options
         self.lr_final_ratio: float = o.lr_final_ratio
-        self.average: float = o.average
+        self.ema_decay: float = o.ema_decay
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], objective: type[Objective]) -> str | None:
@@ -123,7 +126,7 @@ class GradientAlgorithm(Algorithm[GradientState]):
         return GradientState(
             model,
             {n: self._optimiser(model.player(n)) for n in names},
-            average=Average(model, self.average) if self.average else None,
+            ema=EMA(model, self.ema_decay) if self.ema_decay else None,
         )
 
     def init(self, seed: int, data: Dataset) -> GradientState:
@@ -173,8 +176,8 @@ class GradientAlgorithm(Algorithm[GradientState]):
                     terms.append(self.update(state, player.name, losses))
                     objective.updated(player.name, state.model)
         state.taken += 1
-        if state.average is not None:
-            state.average.follow(state.taken)
+        if state.ema is not None:
+            state.ema.follow(state.taken)
         # The later update of a player is the one that is told.
         return state, Info(ChainMap(*terms[::-1]))  # type: ignore[arg-type]
 
@@ -214,14 +217,14 @@ class GradientAlgorithm(Algorithm[GradientState]):
 
     def model(self, state: GradientState) -> GenerativeModel:
         """The model, or the mean of its weights where one is kept."""
-        return state.model if state.average is None else state.average.model()
+        return state.model if state.ema is None else state.ema.model()
 
     def sample(self, state: GradientState, n: int) -> Tensor:
         return self.model(state).sample(n)
 
     def pack(self, state: GradientState) -> Packed:
         tensors = {f"model/{k}": _plain(v) for k, v in self.model(state).state_dict().items()}
-        if state.average is not None:
+        if state.ema is not None:
             tensors |= {f"raw/{k}": _plain(v) for k, v in state.model.state_dict().items()}
         for player, optimiser in state.optimisers.items():
             for index, slot in optimiser.state_dict()["state"].items():
@@ -254,7 +257,7 @@ class GradientAlgorithm(Algorithm[GradientState]):
                 if player not in held
             ]
         before_options: Any = before.algorithm_options
-        if before_options.average and not _below("raw/", tensors):
+        if before_options.ema_decay and not _below("raw/", tensors):
             told.append(
                 "It goes on from the running mean of the weights: the snapshot holds no others."
             )
@@ -267,8 +270,8 @@ class GradientAlgorithm(Algorithm[GradientState]):
             seen = _below("model/", packed.tensors)
             # Where a mean was kept, the weights that go on learning stand beside it.
             state.model.load_state_dict(_below("raw/", packed.tensors) or seen)
-            if state.average is not None:
-                state.average.model().load_state_dict(seen)
+            if state.ema is not None:
+                state.ema.model().load_state_dict(seen)
         except RuntimeError as error:
             raise SnapshotError(f"the snapshot is of another model: {error}") from None
         for player, optimiser in state.optimisers.items():

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from genlab.core.errors import DataError, SpecError
-from genlab.core.options import Option
+from genlab.core.options import Option, with_present_names
 from genlab.core.run_spec import (
     KINDS,
     Combination,
@@ -35,13 +35,13 @@ SLIDER_POSITIONS = 400
 
 
 def label(option: Option) -> str:
-    """What stands over a widget: the option's own name, and its unit."""
-    return f"{option.name} ({option.unit})" if option.unit else option.name
+    """What stands over a widget: the option's title, and its unit."""
+    return f"{option.title} ({option.unit})" if option.unit else option.title
 
 
 def help_text(option: Option) -> str:
     """The help of an option, with what may be given."""
-    return f"{option.help} — {option.allowed}"
+    return f"{option.help} — {option.allowed}; `{option.name}` in links and on the command line"
 
 
 def ladder(option: Option, *also: float) -> tuple[float, ...]:
@@ -144,7 +144,7 @@ def part(
 def option_widget(combination: Combination, row: Option, given: Mapping[str, Any]) -> Any:
     """One option's widget; it starts at the URL's value, or at the combination's default."""
     try:
-        first = row.parse(given.get(row.name, row.default))
+        first = row.parse(with_present_names([row], given).get(row.name, row.default))
     except SpecError:
         first = row.default
     names = (getattr(combination, kind) for kind in KINDS)
@@ -288,7 +288,7 @@ def data_part(data: str, given: Mapping[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for row in DATASETS[data].Options.table():
         try:
-            first = row.parse(given.get(row.name, row.default))
+            first = row.parse(with_present_names([row], given).get(row.name, row.default))
         except SpecError:
             first = row.default
         if row.name not in DATASETS[data].idle({**given, **values}):

@@ -76,7 +76,8 @@ def proposals(meta: DataMeta) -> None:
     """What suits the data among the options of a run, and why."""
     for one in meta.proposed:
         st.info(
-            f"Proposed: **{one.option} = {escape_markdown(str(one.value))}**. {escape_markdown(one.why)}",
+            f"Proposed: **{one.option} = {escape_markdown(str(one.value))}**. "
+            f"{escape_markdown(one.why)}",
             icon=":material/lightbulb:",
         )
 

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 RUN = re.compile(r"(shipped:)?[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 PANEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-STATIC = re.compile(r"[a-z][a-z0-9_.-]{0,40}\.(js|css)")
+STATIC = re.compile(r"[a-z]{1,20}/[a-z][a-z0-9_]{0,40}\.(js|css)")
 #: What is packed already, or does not pack.
 AS_IT_IS = {"image/png", "application/octet-stream"}
 TYPES = {"js": "text/javascript", "css": "text/css", "png": "image/png"}
@@ -296,29 +296,30 @@ def _png(picture: Any) -> bytes:
 
 @functools.cache
 def static_files() -> dict[str, bytes]:
-    """Our own scripts and styles by name."""
-    entries = [
-        entry
-        for part in ("live", "explore")
-        for entry in (resources.files("genlab.ui") / part / "static").iterdir()
-    ]
-    return {
-        entry.name: entry.read_bytes()
-        for entry in sorted(entries, key=lambda entry: entry.name)
-        if STATIC.fullmatch(entry.name)
+    """Our own scripts and style sheets by their paths, such as ``explore/map.js``.
+
+    The folders are those of ``genlab/ui/static``, so that scripts import each other by the same
+    relative paths in a browser, in node and in the type checker.
+    """
+    found = {
+        f"{folder.name}/{entry.name}": entry.read_bytes()
+        for folder in (resources.files("genlab.ui") / "static").iterdir()
+        if folder.is_dir()
+        for entry in folder.iterdir()
     }
+    return {path: found[path] for path in sorted(found) if STATIC.fullmatch(path)}
 
 
 @functools.cache
 def static_version() -> str:
     """A hash of the static files: part of their address, so they can be cached for ever."""
-    joined = b"".join(static_files().values())
+    joined = b"".join(path.encode() + body for path, body in static_files().items())
     return hashlib.blake2b(joined, digest_size=6).hexdigest()
 
 
 @guard_route
 def static(request: Request) -> Response:
-    """One of our own scripts or styles."""
+    """One of our own scripts or style sheets."""
     name = request.path_params["name"]
     body = static_files().get(name)
     if body is None:
@@ -333,5 +334,5 @@ ROUTES: list[BaseRoute] = [
     Route("/genlab/runs/{run}/clock", clock),
     Route("/genlab/runs/{run}/frame/{panel}/{step}.{form}", frame),
     Route("/genlab/thumb/{run}.png", thumbnail),
-    Route("/genlab/static/{version}/{name}", static),
+    Route("/genlab/static/{version}/{name:path}", static),
 ]

@@ -15,7 +15,7 @@ from genlab.compare.difference import (
     state_verdict,
 )
 from genlab.core.measure import Series
-from genlab.metrics.evaluation import share_estimate
+from genlab.metrics.base import share_estimate
 from genlab.report.tables import table
 
 SHARE = Series("a", "a", "g", "probability", "Monte Carlo")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
-from genlab.core.tables import JOBS
 
 from genlab import data as datasets
 from genlab import models
@@ -18,6 +16,8 @@ from genlab.compare.side_by_side import (
     real_examples,
 )
 from genlab.core.random import capture, scope
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import JOBS
 from genlab.latent.inversion import psnr
 
 

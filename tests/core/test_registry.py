@@ -13,6 +13,11 @@ from typing import Any
 
 import pytest
 import torch
+
+from genlab import data as datasets
+from genlab.core.errors import GenlabError, SpecError
+from genlab.core.options import Options, option
+from genlab.core.registry import Registry
 from genlab.core.run_spec import (
     KINDS,
     Combination,
@@ -23,11 +28,6 @@ from genlab.core.run_spec import (
     objectives_for,
 )
 from genlab.core.tables import ALGORITHMS, DATASETS, MODELS, OBJECTIVES, TABLES
-
-from genlab import data as datasets
-from genlab.core.errors import GenlabError, SpecError
-from genlab.core.options import Options, option
-from genlab.core.registry import Registry
 from genlab.data.base import DataMeta, Dataset, DataSource, Split
 
 
@@ -243,6 +243,6 @@ def test_the_four_tables_are_the_kinds() -> None:
 
 @pytest.mark.parametrize("early", ["genlab.models.topics", "genlab.models.made"])
 def test_forms_start_at_the_same_model_whatever_is_imported_first(early: str) -> None:
-    code = f"import {early}; from genlab.core.registry import MODELS; print(*MODELS.names()[:4])"
+    code = f"import {early}; from genlab.core.tables import MODELS; print(*MODELS.names()[:4])"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.split() == ["vae", "conv_vae", "gan", "dcgan"]

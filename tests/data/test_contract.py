@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from genlab.core.tables import DATASETS
 
 from genlab import data
+from genlab.core.tables import DATASETS
 from genlab.data.base import Density
 from genlab.testing.data_contract import DataContract, DensityContract, loaded
 

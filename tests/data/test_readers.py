@@ -18,14 +18,14 @@ import numpy as np
 import pytest
 from PIL import Image
 from sklearn.datasets import load_iris
-from tests.data.test_uploads import encoded
 
 from genlab.core.errors import DataError, SpecError
 from genlab.data.readers import READERS, Examples, Reader, read
 from genlab.data.readers.base import BYTES
-from tests.data import test_uploads
+from tests.data import test_image_uploads
+from tests.data.test_image_uploads import encoded
 
-bomb = functools.cache(test_uploads.bomb)
+bomb = functools.cache(test_image_uploads.bomb)
 
 
 def as_csv(rows: list[list[object]], delimiter: str = ",", decimal: str = ".") -> bytes:
@@ -349,7 +349,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "no greys": (lambda: as_npz(x=np.arange(720).reshape(20, 6, 6) - 9.5), "pixels lie from"),
 }
 
-ALONE = test_uploads.ALONE.replace("data.uploads", "data.readers")
+ALONE = test_image_uploads.ALONE.replace("data.image_uploads", "data.readers")
 
 
 def test_hostile_files_are_refused_at_once_and_in_little_memory(tmp_path) -> None:

@@ -6,20 +6,15 @@ import math
 
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
 
 from genlab import data as datasets
 from genlab import models
 from genlab.core.measure import Series
 from genlab.core.random import scope
-from genlab.metrics.evaluation import (
-    evaluate_with_samples,
-    mean_estimate,
-    ratio_estimate,
-    share_estimate,
-)
+from genlab.core.run_spec import RunSpec
+from genlab.metrics import evaluate, evaluate_with_samples
+from genlab.metrics.base import mean_estimate, ratio_estimate, share_estimate
 from genlab.models.linear_gaussian import LinearGaussian
-from genlab.probes import evaluate
 
 SERIES = Series("a", "a", "g", "nats", "Monte Carlo")
 

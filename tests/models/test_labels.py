@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec, models_for, objectives_for
-from genlab.core.tables import ALGORITHMS
 from scipy import stats
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
@@ -18,6 +16,8 @@ from genlab import data as datasets
 from genlab.core import random
 from genlab.core.errors import SpecError
 from genlab.core.random import scope
+from genlab.core.run_spec import RunSpec, models_for, objectives_for
+from genlab.core.tables import ALGORITHMS
 from genlab.data.base import Batches, DataMeta, Dataset
 from genlab.latent import codes_of
 from genlab.latent.codes import embed, held_out

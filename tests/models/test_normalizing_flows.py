@@ -6,9 +6,9 @@ import math
 
 import pytest
 import torch
-from genlab.core.tables import MODELS
 
 from genlab.core.random import scope
+from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
 from genlab.models.normalizing_flow import MAF, Affine, MaskedAutoregressive, NormalizingFlow
 from genlab.testing.model_contract import METAS, ModelCase

@@ -6,11 +6,11 @@ import math
 
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
-from genlab.core.tables import MODELS
 
 from genlab.core.random import scope
 from genlab.core.registry import SpecError
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
 from genlab.models.base import HasProbabilityPath
 from genlab.models.diffusion import edm_prediction

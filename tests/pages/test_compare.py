@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from genlab.core.run_spec import RunSpec
 
 from genlab import runs
 from genlab.compare import duel
+from genlab.core.run_spec import RunSpec
 from genlab.metrics.evaluation import evaluate
 from genlab.report.tables import ASKED, SEED
 from genlab.runs.store import job_key

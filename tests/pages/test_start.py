@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from genlab.core.run_spec import RunSpec
 
 from genlab import runs
 from genlab.core.errors import StoreError
+from genlab.core.run_spec import RunSpec
 from genlab.runs.store import Record
 from genlab.ui.presets import PRESETS
 

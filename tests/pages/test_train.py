@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from genlab.core.run_spec import RunSpec, models_for, objectives_for
-from genlab.core.tables import DATASETS, MODELS
 
 from genlab import runs
+from genlab.core.run_spec import RunSpec, models_for, objectives_for
+from genlab.core.tables import DATASETS, MODELS
 
 
 def field(app, kind, name):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from genlab.core.run_spec import RunSpec
 from streamlit.testing.v1 import AppTest
 
 from genlab import runs
+from genlab.core.run_spec import RunSpec
 from genlab.data import user_sets
 from genlab.data.readers import read
 from genlab.latent.codes import held_out

@@ -9,12 +9,12 @@ import math
 
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
 
 from genlab import data as datasets
 from genlab import models
 from genlab.core.measure import Picture
 from genlab.core.random import capture, scope, seed_run
+from genlab.core.run_spec import RunSpec
 from genlab.data.base import Dataset
 from genlab.models.base import GenerativeModel
 from genlab.probes import probes_for, read_probes

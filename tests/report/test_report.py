@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from genlab.core.run_spec import RunSpec
-from genlab.core.tables import JOBS
 
 from genlab import cli, runs
 from genlab.compare import duel
 from genlab.core.errors import RunNotFound, SnapshotError, SpecError
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import JOBS
 from genlab.figures.live import clock
 from genlab.metrics.evaluation import evaluate
 from genlab.report.collect import collect

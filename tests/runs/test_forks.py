@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
 
 from genlab import runs
 from genlab.core.errors import RunNotFound, SnapshotError, SpecError, StoreError
+from genlab.core.run_spec import RunSpec
 from genlab.runs import catalog, foreground, forks
 from genlab.runs.store import Command
 from genlab.train.algorithm import Info
@@ -58,7 +58,7 @@ def curve(view: catalog.RunView, name: str) -> dict[int, float]:
     "values",
     [
         pytest.param(VAE, id="vae"),
-        pytest.param({**GAN, "average": 0.9, "lr_final_ratio": 0.1}, id="gan"),
+        pytest.param({**GAN, "ema_decay": 0.9, "lr_final_ratio": 0.1}, id="gan"),
         pytest.param({**GAN, "objective": "wgan", "data": "digits", "steps": 9}, id="wgan"),
         pytest.param(
             {"model": "dcgan", "data": "digits", "steps": 6, "batch": 16, "width": 8}, id="dcgan"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from genlab.core.tables import MODELS
 from PIL import Image
 
 from genlab import runs
+from genlab.core.tables import MODELS
 from genlab.models import HasCritic, HasDecoder, HasEncoder
 from genlab.probes.base import probes_for, read_probes
 from genlab.runs import RunView

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
-from genlab.core.tables import ALGORITHMS, MODELS
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from genlab import runs
 from genlab.core.measure import Reading
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS, MODELS
 from genlab.data import Batches
 from genlab.probes.base import probes_for, read_probes
 from genlab.runs import RunView, supervisor

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
-from genlab.core.tables import ALGORITHMS
 
 from genlab import data as datasets
 from genlab.core.random import scope, seed_run
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS
 from genlab.data.base import Batches, Dataset
 from genlab.divergences import mode_coverage
 from genlab.models.base import HasDiffusionSteps, HasInverse, HasProbabilityPath

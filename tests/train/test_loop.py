@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
 
 from genlab.core import random
 from genlab.core.measure import Picture, Reading
+from genlab.core.run_spec import RunSpec
 from genlab.data.base import Batches, DataMeta, Dataset, Split
 from genlab.runs.store import Command
 from genlab.train.algorithm import Info, Packed

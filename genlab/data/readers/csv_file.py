@@ -319,8 +319,8 @@ class _Table:
         head = "the first row holds the names" if form.header else "no row of names"
         how = DELIMITERS[form.delimiter]
         return (
-            f"{count_noun(self.rows, 'row')} of {count_noun(len(form.names), 'column')} separated by "
-            f"{how}; decimal {sign}; {head}."
+            f"{count_noun(self.rows, 'row')} of {count_noun(len(form.names), 'column')} "
+            f"separated by {how}; decimal {sign}; {head}."
         )
 
     def _label(self, asked: str) -> int | None:

@@ -275,7 +275,7 @@ def pad_part(scene: Scene, version: str) -> None:
     vectors = {name: every[name] for name in shown}
     data = pad_data(scene, place, vectors)
     data |= addresses(query.run, query.step, query.label, version)
-    component(__package__, "pad", "The pad")(
+    component("explore/pad", "The pad")(
         key=key, data=data, default={"at": None}, on_at_change=lambda: None
     )
     if place.n > 0:

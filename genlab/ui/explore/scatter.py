@@ -29,13 +29,13 @@ PIXELS = 10_000_000
 
 
 def scatter(data: Mapping[str, Any], key: str) -> None:
-    """Draw a map; what the hand did there is in the state of the session, see :func:`read_selection`.
+    """Draw a map; :func:`read_selection` tells what was selected on it.
 
     Args:
         data: of :func:`genlab.figures.latent.map_data`.
         key: of the component.
     """
-    component(__package__, "map", "The map")(
+    component("explore/map", "The map")(
         key=key,
         data=dict(data),
         default={"clicks": None, "set": None},

@@ -55,7 +55,7 @@ def over_each_other(
         {"id": row.id, "title": row.title or row.id, "wake": f"{row.status} {row.attempt}"}
         for row in rows
     ]
-    mounted = component(__name__, "live", "The live view")(
+    mounted = component("live/live", "The live view")(
         key=key,
         data={"runs": about, "step": moment.at, "clock": moment.clock, "play": play is not None},
         default={"step": moment.at, "clock": moment.clock},

@@ -106,7 +106,7 @@ def _form(view: runs.RunView, steps: tuple[int, ...]) -> None:
     at = forks.nearest(view, wanted)
     if wanted is not None and at != wanted:
         st.caption(f"The nearest snapshot kept is that of step {at:,}: the fork begins there.")
-    spec = forks.current_options(view, at)
+    spec = forks.spec_at_snapshot(view, at)
     possible = _possible(json.dumps(spec.flat(), sort_keys=True))
     objective = st.selectbox(
         "Objective",

@@ -16,7 +16,7 @@ from genlab.figures.style import GREY
 from genlab.report import run_labels
 from genlab.report.tables import shared_settings, step_mismatch_note
 from genlab.report.time_cursor import Moment, snapshot
-from genlab.runs.files import escape_markdown as plain_values
+from genlab.runs.files import to_plain as plain_values
 from genlab.runs.store import ACTIVE, RunRow
 from genlab.ui import pictures
 from genlab.ui.live.pending_jobs import failed, submit_job, waiting
