@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("core",),
     ("accelerate", "panels"),
-    ("data", "nets", "distributions", "divergences"),
+    ("data", "nets", "distributions", "divergences", "paths"),
     ("models",),
     ("objectives",),
     ("browser", "probes", "latent", "sentinel", "metrics"),

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from genlab.core.random import scope
 from genlab.data.base import Dataset
-from genlab.models.base import GenerativeModel, HasCritic, HasDecoder
+from genlab.models.base import GenerativeModel, HasCritic, HasDecoder, HasProbabilityPath
 from genlab.models.labels import held_at
 from genlab.nets.norms import has_batch_norm, normalised_by
 
@@ -80,7 +80,8 @@ def draw(model: GenerativeModel, n: int, data: Dataset | None = None) -> Tensor:
     """
     if data is not None:
         model = with_classes(model, n, data)
-    if isinstance(model, HasDecoder):
+    # A model of a path draws by its own sampler, which may be stochastic.
+    if isinstance(model, HasDecoder) and not isinstance(model, HasProbabilityPath):
         return model.decode(model.prior().sample(torch.Size((n,)))).sample()
     return model.sample(n)
 

@@ -33,6 +33,17 @@ SPECS = {
     "linear_gaussian": {"model": "linear_gaussian", "data": "gaussian"},
     "bigan-digits": {"model": "bigan", "data": "digits"},
     "made": {"model": "made", "data": "digits", "binarise": "threshold"},
+    "flow_matching-ring": {"model": "flow_matching", "data": "ring", "hidden": 16, "layers": 1},
+    "ddpm-line": {
+        "model": "ddpm",
+        "data": "two_gaussians",
+        "dim": 1,
+        "hidden": 16,
+        "layers": 1,
+        "sampling_steps": 8,
+    },
+    "edm-digits": {"model": "edm", "data": "digits", "width": 4, "sampling_steps": 4},
+    "realnvp-ring": {"model": "realnvp", "data": "ring", "flow_layers": 2},
 }
 PANELS = {
     "vae-digits": {"samples", "reconstructions", "latent", "kl_per_dim"},
@@ -45,6 +56,21 @@ PANELS = {
     "linear_gaussian": {"samples", "reconstructions", "latent"},
     "bigan-digits": {"samples", "reconstructions", "latent"},
     "made": {"samples"},
+    "flow_matching-ring": {
+        "samples",
+        "reconstructions",
+        "latent",
+        "ledger",
+        "excess_by_time",
+        "velocity_learned",
+        "velocity_exact",
+        "velocity_difference",
+        "trajectories",
+        "sampler_error",
+    },
+    "ddpm-line": {"samples", "latent", "line", "ledger", "excess_by_time", "elbo_terms"},
+    "edm-digits": {"samples", "reconstructions", "latent"},
+    "realnvp-ring": {"samples", "reconstructions", "latent", "ledger"},
 }
 
 
@@ -102,6 +128,9 @@ def test_panels_and_payloads(label: str) -> None:
             assert len(payload["arrows"]) <= len(payload["fake"]) <= 100
         elif picture.form == "line":
             assert {len(row["y"]) for row in payload["lines"].values()} == {len(payload["x"])}
+        elif picture.form == "field":
+            rows, columns = len(payload["y"]), len(payload["x"])
+            assert [len(row) for row in payload["z"]] == [columns] * rows
         else:
             assert picture.form == "bars"
             assert len(payload["x"]) == len(payload["y"])
