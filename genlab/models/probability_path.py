@@ -180,7 +180,8 @@ class Guided(LabelConditioned):
         """The net's estimate at x_t, guided outside training, (B, *data_shape) and (B,)."""
         codes, w = self.codes(len(x)), self.options.guidance
         if self.training or self._codes is None or w == 1.0:
-            return self._output(x, t, codes)  # type: ignore[attr-defined]
+            held: Tensor = self._output(x, t, codes)  # type: ignore[attr-defined]
+            return held
         free: Tensor = self._output(x, t, torch.zeros_like(codes))  # type: ignore[attr-defined]
         if w == 0.0:
             return free
