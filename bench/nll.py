@@ -36,11 +36,10 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from genlab.core.run_spec import RunSpec
-from genlab.core.tables import ALGORITHMS
-
 from genlab import data as datasets
 from genlab.core.random import scope, seed_run
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS
 from genlab.data.base import Dataset
 from genlab.data.images import SPLIT_SEED
 from genlab.models.base import GenerativeModel, HasLogProb

@@ -22,7 +22,7 @@ from genlab.core.errors import DataError
 from genlab.core.measure import Estimate, Series
 from genlab.divergences.estimates import Z95, estimate
 from genlab.divergences.kernel_interval import kernel_distance
-from genlab.divergences.quadrature import Law, _breaks, integrate
+from genlab.divergences.quadrature import Law, breaks_of, integrate
 
 #: The assignment problem takes about n³ operations and n² memory.
 MAX_ASSIGNMENT = 2000
@@ -135,7 +135,7 @@ def w1_densities(
         >>> round(w1_densities(gaussian(0, 1), gaussian(2, 1)).value, 6)
         2.0
     """
-    points = (*breaks, *_breaks(log_p, log_q))
+    points = (*breaks, *breaks_of(log_p, log_q))
 
     def moments(x: Tensor) -> Tensor:
         p, q = log_p(x).double().exp(), log_q(x).double().exp()
@@ -189,7 +189,7 @@ def w1_densities(
     return replace(found, high=found.high + max(crossed, 0.0))
 
 
-def _assignment(
+def assignment(
     cost: np.ndarray, precision: float = 1e-4
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The optimal partner of each row, and the dual potentials u + v ≤ cost.
@@ -236,7 +236,7 @@ def w1(x: Tensor, y: Tensor, *, limit: int = MAX_ASSIGNMENT) -> Estimate:
         return w1_line(x, y)
     n = min(len(a), len(b), limit, MAX_ASSIGNMENT)
     cost = torch.cdist(a[:n], b[:n]).numpy()
-    partner, u, v = _assignment(cost)
+    partner, u, v = assignment(cost)
     return estimate(
         "w1",
         "Wasserstein-1",

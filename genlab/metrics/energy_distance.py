@@ -21,8 +21,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from genlab.core.measure import Estimate, Series
 from genlab.divergences.kernel_interval import kernel_distance
+from genlab.metrics.base import METRICS, Measured, Metric, Subject
+from genlab.probes.common import generated_examples
 
+#: How its interval comes about.
+KERNEL = "inverted distribution of a squared kernel distance, over test examples and samples"
 #: By differences, not by the quicker inner products, which round where two are near.
 EXACT = "donot_use_mm_for_euclid_dist"
 
@@ -81,3 +86,34 @@ def energy(x: Tensor, fake: Tensor) -> Energy:
 def _others(distances: Tensor) -> Tensor:
     """The mean distance of each row from the other rows, (n, n) -> (n,)."""
     return distances.sum(dim=1) / (len(distances) - 1)
+
+
+@METRICS.register("energy", title="Energy distance")
+class EnergyDistance(Metric):
+    """The energy distance of as many samples as test examples: it fits every model alike."""
+
+    order = 70
+
+    @classmethod
+    def fits(cls, subject: Subject) -> bool:
+        meta = subject.data.meta
+        few = subject.low_dimensional and len(meta.columns) < 2
+        return (meta.is_image or few) and len(subject.x) > 1
+
+    def measure(self, subject: Subject) -> list[Measured]:
+        model, data, x = subject.model, subject.data, subject.x
+        fake, what = generated_examples(model, data, len(x))
+        found = energy(x.float(), fake)
+        series = Series(
+            "test_energy",
+            f"energy distance of samples from test examples, {what}",
+            "distance",
+            "data units",
+            "Monte Carlo",
+            2 * len(x),
+            "lower",
+            0.0,
+            "equal laws",
+        )
+        one = Estimate(found.value, series, found.low, found.high)
+        return [Measured(one, KERNEL, found.values, found.noise)]

@@ -98,4 +98,5 @@ class LinearVAE(StandardPrior, GenerativeModel[LinearVAEOptions], HasLikelihood,
         quadratic = centred.square().sum(1) / variance - explained
         size = centred.shape[1]
         log_det = size * variance.log() + torch.logdet(precision)
-        return -0.5 * (quadratic + log_det + size * math.log(2 * math.pi))
+        found: Tensor = -0.5 * (quadratic + log_det + size * math.log(2 * math.pi))
+        return found

@@ -175,6 +175,7 @@ class WarmUpOptions(Options):
         low=0,
         high=1_000_000,
         advanced=True,
+        label="KL warm-up steps",
     )
 
 
@@ -237,7 +238,7 @@ class ELBOOptions(WarmUpOptions):
     )
 
 
-@OBJECTIVES.register("elbo", title="ELBO")
+@OBJECTIVES.register("elbo", title="ELBO", order=70)
 class ELBO(WarmedUp):
     """E_q[log p(x | z)] − KL(q(z | x) ‖ p(z)), raised; sums over dimensions, mean over the batch.
 

@@ -14,7 +14,7 @@ from genlab.core.tables import OBJECTIVES
 from genlab.divergences.f import F, FDivergence
 from genlab.divergences.formula import from_formula
 from genlab.divergences.original import original_activation
-from genlab.objectives.adversarial import Adversarial, AdversarialLoss
+from genlab.objectives.adversarial import AdversarialLoss, PlainAdversarial
 
 #: Option of the objective -> the row of the table whose parameter it is.
 FAMILIES = {"alpha": "alpha", "pi": "js_weighted"}
@@ -34,15 +34,24 @@ class FGANOptions(Options):
         "critic is ±½ and gives the generator hardly a slope, and between separate modes neyman, "
         "which is as good as infinite wherever the model reaches and the data do not",
         choices=F.names,
+        label="f-divergence",
     )
-    formula: str = option("", "an f(u) of your own, such as u*log(u), in place of the row above")
+    formula: str = option(
+        "", "an f(u) of your own, such as u*log(u), in place of the row above", label="Own f(u)"
+    )
     generator_loss: str = option(
         "bound",
         "bound: lower −E f*(T), the bound itself; alternative: raise E T on generated examples",
         choices=("bound", "alternative"),
+        label="Generator loss",
     )
     alpha: float = option(
-        0.5, "α of the row alpha (not 0 or 1)", low=-5.0, high=5.0, advanced=True
+        0.5,
+        "α of the row alpha (not 0 or 1)",
+        low=-5.0,
+        high=5.0,
+        advanced=True,
+        label="α of the α-divergence",
     )
     pi: float = option(
         0.3,
@@ -50,6 +59,7 @@ class FGANOptions(Options):
         low=0.001,
         high=0.999,
         advanced=True,
+        label="Data weight π",
     )
     output_activation: str = option(
         "original",
@@ -82,8 +92,8 @@ class FGANOptions(Options):
         return row
 
 
-@OBJECTIVES.register("fgan", title="f-GAN, any divergence")
-class FGAN(Adversarial):
+@OBJECTIVES.register("fgan", title="f-GAN, any divergence", order=100)
+class FGAN(PlainAdversarial):
     """The critic raises E_P[T] − E_Q[f*(T)] ≤ D_f(P‖Q), T = g_f(V); the generator lowers it.
 
     The score of the critic is V. f*(g_f(V)) is one formula of the table, so the edge of the
@@ -112,14 +122,14 @@ class FGAN(Adversarial):
         }
 
     @cached_property
-    def divergence(self) -> FDivergence:
+    def critic_divergence(self) -> FDivergence:
         """The row of the table that the critic bounds."""
         return self.options.row()
 
     @property
     def row(self) -> AdversarialLoss:  # type: ignore[override]
         """The losses that the divergence makes."""
-        f = self.divergence
+        f = self.critic_divergence
         alternative = self.options.generator_loss == "alternative"
         return AdversarialLoss(
             "fgan",
@@ -141,7 +151,7 @@ class FGAN(Adversarial):
     @property
     def series(self) -> tuple[Series, ...]:
         kind: Kind = "training batch"
-        f = self.divergence
+        f = self.critic_divergence
         return (
             *super().series,
             Series(
@@ -165,7 +175,7 @@ class FGAN(Adversarial):
         )
 
     def score_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        f = self.divergence
+        f = self.critic_divergence
         sorts = {"t_real": real.detach(), "t_fake": fake.detach()}
         return {name: (f.activation(v) > f.threshold).to(v) for name, v in sorts.items()}
 

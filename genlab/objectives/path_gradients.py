@@ -100,4 +100,5 @@ def doubly_reparameterised(model: GenerativeModel, x: Tensor, samples: int) -> T
 
     with torch.no_grad():
         share = torch.softmax(weigh(z), dim=0)
-    return weigh(_Weighted.apply(z, share.unsqueeze(-1)))
+    weighted: Tensor = _Weighted.apply(z, share.unsqueeze(-1))  # type: ignore[no-untyped-call]
+    return weigh(weighted)

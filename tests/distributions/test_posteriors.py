@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
 from scipy import integrate, stats
 from torch.distributions import Distribution
 
 from genlab.core.errors import SpecError
 from genlab.core.random import scope
+from genlab.core.run_spec import RunSpec
 from genlab.data.base import DataMeta
 from genlab.distributions.families import FAMILIES
 from genlab.distributions.posteriors import POSTERIORS, entry_log_prob, factorises

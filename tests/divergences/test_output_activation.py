@@ -6,11 +6,11 @@ import math
 
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
-from genlab.core.tables import OBJECTIVES
 
 from genlab import models
 from genlab.core.random import scope
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import OBJECTIVES
 from genlab.data import load
 from genlab.divergences.f import F, FDivergence
 from genlab.divergences.formula import from_formula

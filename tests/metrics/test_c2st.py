@@ -7,8 +7,6 @@ import math
 
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
-from genlab.core.tables import JOBS
 from scipy import stats
 from torch import Tensor
 
@@ -17,9 +15,20 @@ from genlab import models
 from genlab.core.errors import DataError
 from genlab.core.measure import Estimate
 from genlab.core.random import capture, generator, scope
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import JOBS
 from genlab.divergences.f import F
 from genlab.divergences.quadrature import divergence_1d, gaussian
-from genlab.metrics.c2st import CLIPS, SEEN, Verdict, _judge, _kl, made, referee, run_c2st
+from genlab.metrics.c2st import (
+    CLIPS,
+    SEEN,
+    Verdict,
+    _judge,
+    _kl,
+    generated_examples,
+    referee,
+    run_c2st,
+)
 
 #: JS of N(0, 1) and N(2, 1), ½KL + ½KL to their mixture.
 EXACT_JS = 0.33683
@@ -138,7 +147,7 @@ def test_pictures_are_judged_as_shown_and_points_as_drawn() -> None:
         spec = RunSpec.build(model="vae", data=name)
         data = datasets.load(spec)
         with torch.no_grad():
-            x, said = made(models.build(spec), data, 30)
+            x, said = generated_examples(models.build(spec), data, 30)
         assert (len(x), said) == (30, words)
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
-from genlab.core.tables import ALGORITHMS, MODELS, OBJECTIVES
 from scipy import integrate, stats
 from torch import Tensor, nn
 from torch.distributions import Normal
 
 from genlab.core.random import scope
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS, MODELS, OBJECTIVES
 from genlab.data.base import DataMeta
 from genlab.distributions import Point
 from genlab.distributions.blocks import Blocks

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import torch
-from genlab.core.run_spec import RunSpec
 
 from genlab.core.random import scope
+from genlab.core.run_spec import RunSpec
 from genlab.data.base import DataMeta
 from genlab.models.linear_gaussian import LinearGaussian
 from genlab.models.linear_vae import LinearVAE, LinearVAEOptions

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
-from genlab.core.tables import ALGORITHMS, MODELS, OBJECTIVES
 from torch import Tensor, nn
 
 from genlab import data as datasets
 from genlab.core import random
 from genlab.core.random import scope
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS, MODELS, OBJECTIVES
 from genlab.data.base import DataMeta
 from genlab.distributions.codebook import AutoregressiveCodes, OneCode, UniformCodes
 from genlab.divergences import closed_form_kl

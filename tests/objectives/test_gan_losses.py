@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from genlab.core.run_spec import Combination, RunSpec, objectives_for
-from genlab.core.tables import OBJECTIVES
 from scipy.special import lambertw
 from torch import Tensor, nn
 
@@ -21,6 +19,8 @@ from genlab.core.errors import SpecError
 from genlab.core.measure import Series
 from genlab.core.options import Options
 from genlab.core.random import scope
+from genlab.core.run_spec import Combination, RunSpec, objectives_for
+from genlab.core.tables import OBJECTIVES
 from genlab.data.base import Batches, DataMeta
 from genlab.distributions import Point
 from genlab.divergences.f import F
@@ -189,7 +189,7 @@ def test_fgan_loss_and_gradient_are_the_formula(name: str, trick: str) -> None:
         return -g(f) if trick == "alternative" else -conjugate(g(f))
 
     compare(objective, critic, generator)
-    assert objective.divergence.name == name
+    assert objective.critic_divergence.name == name
 
 
 def test_the_formulas_here_are_of_rows_of_the_tables() -> None:
@@ -567,7 +567,7 @@ def test_fgan_says_which_divergence_it_bounds_and_refuses_an_excluded_parameter(
     about: Series = {s.name: s for s in objective.series}["f_bound"]
     assert "α = 2" in about.title
     assert "lower bound" in about.title
-    assert objective.divergence.parameter.value == 2.0
+    assert objective.critic_divergence.parameter.value == 2.0
     with pytest.raises(SpecError, match=r"alpha = 1\.0"):
         RunSpec.build(data="ring", model="gan", objective="fgan", divergence="alpha", alpha=1)
 

@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
 from torch import Tensor
 
 from genlab.core.errors import SpecError
 from genlab.core.random import scope
+from genlab.core.run_spec import RunSpec
 from genlab.data.base import DataMeta
 from genlab.distributions.held import held
 from genlab.distributions.posteriors import POSTERIORS

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import pytest
+
+from genlab import runs
 from genlab.core.run_spec import RunSpec, models_for, objectives_for
 from genlab.core.tables import DATASETS, MODELS
 
-from genlab import runs
-
 
 def field(app, kind, name):
-    return next(w for w in getattr(app, kind) if w.label.split(" (")[0] == name)
+    """The widget with this label, or of the option with this name."""
+    found = getattr(app, kind)
+    return next(w for w in found if name in (w.label, (w.key or "").split(".")[-1]))
 
 
 def start(app):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from genlab.core.run_spec import RunSpec
 
 from genlab import runs
+from genlab.core.run_spec import RunSpec
 from genlab.testing.scripted_run import ScriptedRun
 
 

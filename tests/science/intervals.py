@@ -40,6 +40,7 @@ from genlab.inference.log_joint_models import LogJointModel
 from genlab.inference.log_joints import LogJoint, Parameter
 from genlab.inference.mcmc import Draws
 from genlab.latent.scores import ratio
+from genlab.metrics.annealed import Annealed, annealed_estimate
 from genlab.metrics.c2st import _judge
 from genlab.metrics.disentanglement import informativeness, mig_estimate, sap_estimate
 from genlab.metrics.energy_distance import energy
@@ -51,7 +52,6 @@ from genlab.metrics.evaluation import (
     ratio_estimate,
     share_estimate,
 )
-from genlab.probes.annealed import Annealed, annealed_estimate
 
 SERIES = Series("a", "a", "g", "nats", "Monte Carlo")
 Interval = tuple[float, float, float]
@@ -152,7 +152,7 @@ def _(seed: int) -> Interval:
     return ends(one, float((variances > 0.01).sum()))
 
 
-@row("annealed importance sampling, over examples", "genlab.probes.annealed:annealed_estimate")
+@row("annealed importance sampling, over examples", "genlab.metrics.annealed:annealed_estimate")
 def _(seed: int) -> Interval:
     found = annealed_estimate(Annealed(normal(seed, 1, 200) - 4.0, 1.0), 10)
     return ends(found, -4.0)
