@@ -48,11 +48,7 @@ def test_a_table_is_sent_looked_at_named_and_saved(visit, home) -> None:
     assert len(app.get("plotly_chart")) == 1
     app.button(key=f"own.go.{known.id}").click().run()
     assert app.title[0].value == "Train"
-<<<<<<< HEAD
-    likelihood = next(w for w in app.selectbox if (w.key or "").endswith(".likelihood"))
-=======
     likelihood = next(w for w in app.selectbox if w.label.lower().startswith("likelihood"))
->>>>>>> data
     assert likelihood.value == "gaussian_learned"
     assert "Proposed" in texts(app, "info")
     visit("train", data="own", set=known.id).button(key="train.start").click().run()
@@ -63,16 +59,6 @@ def test_a_table_is_sent_looked_at_named_and_saved(visit, home) -> None:
 def test_the_options_of_a_reader_change_what_is_read(visit, home) -> None:
     app = visit("data", data="own")
     app.file_uploader[0].upload("iris.csv", as_csv(iris_rows()), "text/csv").run()
-<<<<<<< HEAD
-    label = next(w for w in app.selectbox if w.label == "Label")
-    assert list(label.options) == ["auto", "none", "species"]
-    label.set_value("none").run()
-    assert "setosa (50)" not in texts(app, "markdown")
-    columns = next(w for w in app.text_input if w.label == "Columns")
-    columns.set_value("petal width (cm), petal length (cm)").run()
-    assert sorted(app.dataframe[1].value.columns) == ["petal length (cm)", "petal width (cm)"]
-    columns = next(w for w in app.text_input if w.label == "Columns")
-=======
     label = next(w for w in app.selectbox if w.label.lower().startswith("label"))
     assert list(label.options) == ["auto", "none", "species"]
     label.set_value("none").run()
@@ -81,7 +67,6 @@ def test_the_options_of_a_reader_change_what_is_read(visit, home) -> None:
     columns.set_value("petal width (cm), petal length (cm)").run()
     assert sorted(app.dataframe[1].value.columns) == ["petal length (cm)", "petal width (cm)"]
     columns = next(w for w in app.text_input if w.label.lower().startswith("columns"))
->>>>>>> data
     columns.set_value("petals").run()
     assert "no column of numbers or categories 'petals'" in texts(app, "error")
     assert not app.exception
