@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -183,11 +182,14 @@ def with_encoder(model: Any, encoder: Encoder) -> Any:
     return view
 
 
-@functools.cache
-def _with_encoder_type(cls: Hashable) -> Any:
+_TYPES: dict[type, Any] = {}
+
+
+def _with_encoder_type(cls: type) -> Any:
     """The class of such models with an encoder: it has the capabilities of both."""
-    assert isinstance(cls, type)
-    return type(f"Encoded{cls.__name__}", (cls, Encoded), {})
+    if cls not in _TYPES:
+        _TYPES[cls] = type(f"Encoded{cls.__name__}", (cls, Encoded), {})
+    return _TYPES[cls]
 
 
 def load_learned_encoder(result: Mapping[str, Any], model: Any) -> Encoder:
