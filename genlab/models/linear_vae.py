@@ -26,6 +26,7 @@ class LinearVAEOptions(Options):
 
 @MODELS.register(
     "linear_vae",
+    order=470,
     title="Linear VAE",
     summary="A VAE without hidden layers and with one learned sigma: probabilistic PCA.",
 )
