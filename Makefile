@@ -1,5 +1,6 @@
 # make run    set up what is missing, then serve the app on http://127.0.0.1:8501
 # make test   set up what is missing, then run the whole suite
+# make test-portable   the numerical part of the suite as other processors, threads and seeds have it
 # make lint   ruff and mypy;  make bench  the short benchmarks;  make clean  remove the environment
 # make bench-samples   sheets of generated digits after a stated budget (ten minutes of one core)
 # make bench-modes   modes reached by ten GANs on ring and grid, five seeds (half an hour)
@@ -11,7 +12,7 @@ BIN := $(VENV)/bin
 PORT ?= 8501
 WORKERS ?= 2
 
-.PHONY: run test lint bench bench-samples bench-nll bench-modes clean
+.PHONY: run test test-portable test-portable-short lint bench bench-samples bench-nll bench-modes clean
 
 run: $(VENV)/.runtime
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -20,6 +21,28 @@ run: $(VENV)/.runtime
 test: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) -m "not browser" --durations=15
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m browser tests/browser --durations=15
+
+# Settings under which a result that hangs on a processor or a seed shows. One alone, on one folder:
+# make test-portable SETTINGS=avx2 PARTS=tests/learn
+old := OMP_NUM_THREADS=1 ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_CBWR=COMPATIBLE
+avx2 := OMP_NUM_THREADS=1 ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2
+threads := OMP_NUM_THREADS=2
+seed := OMP_NUM_THREADS=1 GENLAB_TEST_SEED=1
+SETTINGS ?= old avx2 threads seed
+NUMERICAL := $(addprefix tests/,compare data distributions divergences evaluate figures inference \
+	latent learn models nets objectives report science sentinel train)
+PARTS ?= $(NUMERICAL)
+# What trains or samples, and takes less than three minutes.
+SAMPLING := $(addprefix tests/,distributions inference learn science train)
+
+test-portable: $(addprefix portable-,$(SETTINGS))
+
+portable-%: $(VENV)/.dev
+	@echo "== $*: $($*)"
+	$($*) $(BIN)/python -m pytest -n $(WORKERS) $(PARTS)
+
+test-portable-short:
+	$(MAKE) test-portable SETTINGS=old PARTS="$(SAMPLING)"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -37,7 +37,7 @@ class VAELessonOptions(Options):
     beta: float = option(1.0, "weight β of the KL", low=0.1, high=20.0, log=True)
     noise: float = option(0.3, "variance σ² of the decoder's noise", low=0.05, high=2.0)
     examples: int = option(300, "examples N", low=50, high=1000)
-    steps: int = option(600, "steps of training", low=1, high=2000)
+    steps: int = option(1000, "steps of training", low=1, high=2000)
     seed: int = option(0, "seed of data and first weights", low=0, high=2**31 - 1)
 
 

@@ -27,8 +27,9 @@ MIXED = ("planar", "iaf")
 
 
 def head(name: str, rows: int = 3, latent: int = LATENT) -> torch.Tensor:
+    # Within ±1: a beta with a parameter near 0 has mass closer to 1 than any number is.
     with scope(0, "head", name):
-        return torch.randn(rows, POSTERIORS[name].outputs(latent), dtype=torch.float64)
+        return 2 * torch.rand(rows, POSTERIORS[name].outputs(latent), dtype=torch.float64) - 1
 
 
 def own_net(name: str, latent: int = LATENT) -> torch.nn.Module | None:
