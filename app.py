@@ -6,9 +6,16 @@ The server imports this file for ``app``; each visit then runs ``genlab/ui/scrip
 from __future__ import annotations
 
 import streamlit as st
+from starlette.middleware import Middleware
 
+from genlab.serving.guard import Guard
 from genlab.ui import main
 from genlab.ui.explore.routes import ROUTES as EXPLORE
 from genlab.ui.routes import ROUTES
 
-app = st.App(main.SCRIPT, routes=[*ROUTES, *EXPLORE], lifespan=main.lifespan)
+app = st.App(
+    main.SCRIPT,
+    routes=[*ROUTES, *EXPLORE],
+    lifespan=main.lifespan,
+    middleware=[Middleware(Guard)],
+)

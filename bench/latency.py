@@ -51,10 +51,10 @@ def main() -> int:
     if program is None:
         print("skipped: there is no chromium on the path")
         return 0
-    from genlab.core.run_spec import RunSpec
     from playwright.sync_api import sync_playwright
 
     from genlab import runs
+    from genlab.core.run_spec import RunSpec
 
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -1,17 +1,61 @@
-"""Maps: seconds of t-SNE beside scikit-learn's at the same divergence; 10,000 points drawn.
+"""Maps: seconds of t-SNE beside scikit-learn's at the same divergence; frames a second of a map.
 
-``python -m bench.maps`` takes some minutes; ``--n`` makes the t-SNE smaller. The page's part is
-``--url http://...``, a running app with a run of at least 10,000 points on its map, once computed:
-it prints the seconds from the address to the first drawn map, and the milliseconds of one drawing.
+``python -m bench.maps`` takes some minutes; ``--n`` makes the t-SNE smaller. ``--fps`` prints the
+frames a second of a map of 10,000 and 100,000 points while it is moved and while the pointer moves
+over it, drawn point by point and drawn as pixels. ``--url http://...`` is a running app with a run
+of at least 10,000 points on its map, once computed: it prints the seconds from the address to the
+first drawn map, and the milliseconds of one drawing.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import shutil
 import time
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+
+STATIC = Path(__file__).resolve().parents[1] / "genlab" / "ui" / "static"
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic"]
+#: Draws a map by itself and counts the frames of a second of moving it, and of moving over it.
+#: ``asStamps`` draws as the map did before it wrote pixels: a stamp for each point, a search
+#: through all points, and everything anew for the ring under the pointer.
+FRAMES = """async ([data, asStamps, seconds]) => {
+  const { mount } = await import("/explore/map.js");
+  const { nearestPoint } = await import("/explore/search.js");
+  document.body.replaceChildren();
+  const parent = document.body.appendChild(document.createElement("div"));
+  mount({ data, parentElement: parent, setStateValue() {} });
+  const { map } = parent.firstChild;
+  if (asStamps) {
+    map.mostStamps = Infinity;
+    map.nearest = (at) => nearestPoint(map.px, at, 14);
+    map.setHover = (row) => { map.hover = row; map.paint(); };
+    map.update(data);
+  }
+  const frame = () => new Promise((done) => requestAnimationFrame(done));
+  const rate = async (act) => {
+    for (let k = 0; k < 3; k++) { await frame(); act(k); }
+    const begun = performance.now();
+    let frames = 0;
+    while (performance.now() - begun < 1000 * seconds || frames < 3) {
+      await frame();
+      act(frames++);
+    }
+    return (1000 * frames) / (performance.now() - begun);
+  };
+  const moved = await rate((k) => { map.view.x = 40 * Math.sin(k / 10); map.paint(); });
+  const took = Number(map.canvas.dataset.took);
+  const box = map.canvas.getBoundingClientRect();
+  const hovered = await rate((k) => map.handleMove({
+    clientX: box.left + box.width * (0.5 + 0.3 * Math.sin(k / 7)),
+    clientY: box.top + box.height * (0.5 + 0.3 * Math.cos(k / 5)),
+  }));
+  return [moved, took, hovered];
+}"""
 
 
 def tsne_seconds(n: int) -> None:
@@ -42,6 +86,58 @@ def tsne_seconds(n: int) -> None:
     print(f"            first seen after {reached[0]:.2f} s")
 
 
+def map_message(n: int) -> dict[str, Any]:
+    """A map of n points in ten classes, as the app sends one."""
+    rng = np.random.default_rng(0)
+    label = rng.integers(10, size=n).astype(np.uint8)
+    xy = rng.normal(size=(n, 2)) + 3 * rng.normal(size=(10, 2))[label]
+    low, high = xy.min(0), xy.max(0)
+    whole = np.round(65535 * (xy - low) / (high - low)).astype("<u2")
+    return {
+        "id": f"bench-{n}",
+        "n": n,
+        "dims": 2,
+        "low": low.tolist(),
+        "high": high.tolist(),
+        "xy": base64.b64encode(whole.tobytes()).decode(),
+        "colour": base64.b64encode(label.tobytes()).decode(),
+        "palette": [f"hsl({36 * k} 70% 45%)" for k in range(10)],
+        "names": [str(k) for k in range(10)],
+        "grey": "#888888",
+        "words": "a map",
+    }
+
+
+def frames(seconds: float, sizes: tuple[int, ...] = (10_000, 100_000)) -> None:
+    """Frames a second of maps of several sizes, both ways in one browser."""
+    from playwright.sync_api import Route, sync_playwright
+
+    def serve(route: Route) -> None:
+        path = STATIC / route.request.url.removeprefix("http://map.test/")
+        if path.is_file():
+            route.fulfill(path=path, content_type="text/javascript")
+        else:
+            route.fulfill(body="<!doctype html><body>", content_type="text/html")
+
+    style = (STATIC / "explore/map.css").read_text()
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        page = browser.new_page(viewport={"width": 800, "height": 700})
+        page.route("http://map.test/**", serve)
+        page.goto("http://map.test/")
+        page.add_style_tag(content=style)
+        print("frames a second       moved   (ms of script)   pointer over it")
+        for n in sizes:
+            for as_stamps in (True, False):
+                found = page.evaluate(FRAMES, [map_message(n), as_stamps, seconds])
+                way = "stamps" if as_stamps else "pixels"
+                print(
+                    f"{n:>9,} as {way} {found[0]:>9.1f} {found[1]:>12.1f} {found[2]:>17.1f}",
+                    flush=True,
+                )
+        browser.close()
+
+
 def drawn(url: str) -> None:
     """Seconds until a computed map is drawn, and what one drawing costs the page."""
     from playwright.sync_api import sync_playwright
@@ -49,7 +145,7 @@ def drawn(url: str) -> None:
     with sync_playwright() as play:
         browser = play.chromium.launch(
             executable_path=shutil.which("chromium"),
-            args=["--no-sandbox", "--disable-gpu", "--disable-quic"],
+            args=FLAGS,
         )
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         # The first visit warms the server; the second one is a reader's.
@@ -72,9 +168,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--n", type=int, default=2000)
     parser.add_argument("--url")
+    parser.add_argument("--fps", action="store_true")
+    parser.add_argument("--seconds", type=float, default=3.0, help="for each measurement")
     given = parser.parse_args()
     if given.url:
         drawn(given.url)
+    elif given.fps:
+        frames(given.seconds)
     else:
         tsne_seconds(given.n)
 

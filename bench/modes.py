@@ -31,12 +31,11 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from genlab.core.run_spec import RunSpec
-from genlab.core.tables import ALGORITHMS
-
 from genlab import data as datasets
 from genlab.core.errors import SpecError
 from genlab.core.random import scope, seed_run
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS
 from genlab.divergences import Coverage, mode_coverage
 from genlab.probes.common import draw
 from genlab.train.loop import train

@@ -36,11 +36,10 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from genlab.core.run_spec import RunSpec
-from genlab.core.tables import ALGORITHMS
-
 from genlab import data as datasets
 from genlab.core.random import scope, seed_run
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS
 from genlab.data.base import Dataset
 from genlab.data.images import SPLIT_SEED
 from genlab.models.base import GenerativeModel, HasLogProb
@@ -81,7 +80,7 @@ CONTENDERS: dict[str, Contender] = {
         "logistic autoregressive net",
         {"model": "fvbn", "batch": 100, "lr": 1e-3},
         3,
-        f"97.53 ({STATIC}; from memory, its source was not checked)",
+        "no published value with a source at hand",
     ),
     "made": Contender(
         "MADE, 1 hidden layer of 500, 1 mask",
@@ -99,7 +98,7 @@ CONTENDERS: dict[str, Contender] = {
         "gated PixelCNN, 5 layers of 16 channels",
         {"model": "pixelcnn", "width": 16, "layers": 5, "batch": 16, "lr": 4e-3},
         14,
-        f"81.30 ({STATIC}, van den Oord et al. 2016)",
+        f"81.30 (the PixelCNN without gates; {STATIC}, van den Oord et al. 2016)",
     ),
     "vae": Contender(
         "VAE, 200-200 ReLU, 50 latent",

@@ -26,15 +26,14 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from genlab.core.run_spec import RunSpec
-from genlab.core.tables import ALGORITHMS
-
 from genlab import data as datasets
 from genlab.core.random import scope, seed_run
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS
 from genlab.data.base import Batches, Dataset
 from genlab.metrics.c2st import run_c2st
 from genlab.models.base import GenerativeModel
-from genlab.runs.files import png, sheet
+from genlab.panels.encoding import png, sheet
 
 #: name -> options of the run, what is not named being the default.
 ROWS: dict[str, dict[str, Any]] = {

@@ -15,9 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from genlab.core.run_spec import RunSpec
-
 from genlab import runs
+from genlab.core.run_spec import RunSpec
 from genlab.runs import supervisor
 
 ROOT = Path(__file__).resolve().parents[1]

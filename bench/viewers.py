@@ -94,9 +94,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=15.0)
     options = parser.parse_args()
 
-    from genlab.core.run_spec import RunSpec
-
     from genlab import runs
+    from genlab.core.run_spec import RunSpec
 
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as app:
         pid = app.process.pid

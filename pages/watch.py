@@ -6,21 +6,22 @@ import streamlit as st
 
 from genlab import runs
 from genlab.core.errors import RunNotFound
-from genlab.ui import cards, links, state
+from genlab.ui import cards, links
 from genlab.ui.live import live
-from genlab.ui.live.controls import controls, facts, toggle_pause, write_advice
-from genlab.ui.live.fork import fork, write_origin
+from genlab.ui.live.controls import controls, facts, show_advice, toggle_pause
+from genlab.ui.live.fork import fork, show_origin
 from genlab.ui.live.sentinel import sentinel_panel
 from genlab.ui.messages import empty, fragment, plain_sentence
+from genlab.ui.page_states import WATCH
 
 st.title("Watch")
-asked = st.query_params.get("run", "")
+asked = WATCH.read().run
 rows = {row.id: row for row in runs.store().runs()}
 if asked and asked not in rows:
     try:
         rows = {asked: runs.open_run(asked).row, **rows}
     except RunNotFound as error:
-        st.error(f"{plain_sentence(error)} Another one is shown.", icon=":material/error:")
+        st.error(f"{plain_sentence(error)} Another run is shown.", icon=":material/error:")
 if not rows:
     empty("There is no run to watch yet.", "Start one of the presets, or make your own.")
     if st.button("Go to Start", icon=":material/home:", type="primary"):
@@ -39,11 +40,11 @@ picked = st.selectbox(
     label_visibility="collapsed",
 )
 if picked != first:
-    state.write({"run": picked})
+    WATCH.write(run=picked)
     st.rerun()
 row = rows[picked]
-write_advice(row)
-write_origin(row)
+show_advice(row)
+show_origin(row)
 with st.container(horizontal=True, gap="small", vertical_alignment="center"):
     if not row.id.startswith("shipped:"):
         controls(row)
@@ -53,7 +54,7 @@ with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         others = [run for run in names if run != row.id and rows[run].step]
         links.compare([row.id, *others[:1]])
     fork(row)
-    text = "Open Train with the options of this run, to change some of them and start again."
+    text = "Open Train with the options of this run, change some and start a new run."
     if st.button("Vary", icon=":material/tune:", help=text):
         links.train({name: str(value) for name, value in row.spec.items()})
 sentinel_panel(row)
@@ -62,10 +63,10 @@ sentinel_panel(row)
 @fragment()
 def dashboard() -> None:
     """The live component; the slider's step goes into the URL when it is let go."""
-    text = st.query_params.get("step", "")
-    given = min(int(text[:12]), row.steps) if text.isdecimal() else None
+    given = WATCH.read().step
+    given = None if given is None else min(given, row.steps)
     step = live([row], step=given, key=f"live.{row.id}", play=lambda: toggle_pause(row.id))
-    state.write({"run": row.id, "step": step})
+    WATCH.write(run=row.id, step=step)
 
 
 dashboard()

@@ -1,0 +1,1 @@
+"""The core: options, tables, the run spec, measured numbers, randomness, errors, folders."""

@@ -1,7 +1,7 @@
-"""What a run is, declared once: the options, their ranges, units and help, and :class:`RunSpec`.
+"""Options: what can be chosen, with its type, default, range, unit and help, declared once.
 
 The form on the page, the options of the command line, the keys of the URL and of the JSON are
-all made from the declarations here, so they cannot differ.
+all made from these declarations, so they cannot differ.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
@@ -21,6 +21,19 @@ Choices = tuple[Any, ...] | Callable[[], tuple[Any, ...]] | None
 @dataclass(frozen=True)
 class Option:
     """One option of a run: its type, default, range or choices, unit and help.
+
+    Args:
+        name: the key in the URL, the JSON and on the command line (``lr``).
+        type: ``bool``, ``int``, ``float`` or ``str``.
+        default: the value where none is given.
+        help: one sentence for people.
+        low, high: the range of a number, both ends included; None: open.
+        choices: the values that are allowed; None: any in the range.
+        unit: of a number, empty where it has none.
+        log: whether a slider moves along the logarithm.
+        advanced: whether the form hides it at first.
+        label: what people read over the field (``Learning rate``); empty: made from the name.
+        formerly: names that older records, links and scripts use for it; still read.
 
     Example:
         >>> Option("lr", float, 1e-3, "learning rate", low=0.0, high=1.0).parse("0.01")
@@ -37,6 +50,18 @@ class Option:
     unit: str = ""
     log: bool = False
     advanced: bool = False
+    label: str = ""
+    formerly: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What people read over the field.
+
+        Example:
+            >>> Option("batch_size", int, 1, "examples a step").title
+            'Batch size'
+        """
+        return self.label or self.name.replace("_", " ").capitalize()
 
     @property
     def allowed(self) -> str:
@@ -118,14 +143,20 @@ def parse_int(text: str, low: int, high: int) -> int | None:
     """The whole number from ``low`` to ``high`` that a text is, else None; whatever was typed.
 
     Example:
-        >>> parse_int("12", 0, 20), parse_int("-3", -5, 5), parse_int("²", 0, 9), parse_int("9" * 9999, 0, 9)
-        (12, -3, None, None)
+        >>> parse_int("12", 0, 20), parse_int("-3", -5, 5), parse_int("²", 0, 9)
+        (12, -3, None)
     """
     digits = text.removeprefix("-")
     if not (digits.isascii() and digits.isdecimal() and len(digits) <= 18):
         return None
     number = int(text)
     return number if low <= number <= high else None
+
+
+def _plain_type(hint: Any) -> Any:
+    """The type of an option that may also be None: ``int`` of ``int | None``."""
+    kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
+    return kinds[0] if len(kinds) == 1 else hint
 
 
 def _plain(number: float) -> str:
@@ -143,6 +174,8 @@ def option(
     unit: str = "",
     log: bool = False,
     advanced: bool = False,
+    label: str = "",
+    formerly: tuple[str, ...] = (),
 ) -> Any:
     """Declare a field of an :class:`Options` class together with its range and help.
 
@@ -161,8 +194,28 @@ def option(
         "unit": unit,
         "log": log,
         "advanced": advanced,
+        "label": label,
+        "formerly": formerly,
     }
     return field(default=default, metadata={"option": extra})
+
+
+def with_present_names(rows: Iterable[Option], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values under the present names of their options.
+
+    A value under the present name wins over one under a former name.
+
+    Example:
+        >>> rate = Option("ema_decay", float, 0.0, "", formerly=("average",))
+        >>> with_present_names([rate], {"average": 0.9, "seed": 1})
+        {'seed': 1, 'ema_decay': 0.9}
+    """
+    present = {old: row.name for row in rows for old in row.formerly}
+    kept = {name: value for name, value in values.items() if name not in present}
+    for old, value in values.items():
+        if old in present:
+            kept.setdefault(present[old], value)
+    return kept
 
 
 @dataclass(frozen=True)
@@ -178,7 +231,7 @@ class Options:
             extra = dict(entry.metadata["option"])
             if callable(extra["choices"]):
                 extra["choices"] = extra["choices"]()
-            rows.append(Option(entry.name, hints[entry.name], entry.default, **extra))
+            rows.append(Option(entry.name, _plain_type(hints[entry.name]), entry.default, **extra))
         return tuple(rows)
 
     @classmethod
@@ -188,7 +241,9 @@ class Options:
         Raises:
             SpecError: for an unknown name or a value that is not allowed.
         """
-        table = {row.name: row for row in cls.table()}
+        rows = cls.table()
+        values = with_present_names(rows, values)
+        table = {row.name: row for row in rows}
         for name in values:
             if name not in table:
                 raise SpecError.unknown("option", name, table)
@@ -197,93 +252,3 @@ class Options:
     def flat(self) -> dict[str, Any]:
         """The options as a dictionary of plain values."""
         return {entry.name: getattr(self, entry.name) for entry in fields(self)}
-
-
-@dataclass(frozen=True)
-class TrainOptions(Options):
-    """What every run has, whatever is trained."""
-
-    steps: int = option(2000, "steps of the algorithm", low=1, high=10_000_000, log=True)
-    batch: int = option(128, "examples a step", low=1, high=8192, log=True)
-    seed: int = option(0, "seed of weights, batches and noise", low=0, high=2**31 - 1)
-    threads: int = option(
-        1,
-        "CPU threads; part of the run, since sums depend on it in the last bits",
-        low=1,
-        high=64,
-        advanced=True,
-    )
-    snapshots: int = option(
-        24, "snapshots kept, log-spaced over the run", low=3, high=200, advanced=True
-    )
-
-
-KINDS = ("data", "model", "objective", "algorithm")
-
-
-@dataclass(frozen=True)
-class RunSpec:
-    """A run: dataset + model + objective + algorithm, each with its options.
-
-    Example:
-        >>> spec = RunSpec.build(model="vae", data="digits", steps=500)
-        >>> spec.train.steps, spec.objective, spec.flat()["seed"]
-        (500, 'elbo', 0)
-        >>> RunSpec.build(**spec.flat()) == spec
-        True
-    """
-
-    data: str
-    model: str
-    objective: str
-    algorithm: str
-    data_options: Options
-    model_options: Options
-    objective_options: Options
-    algorithm_options: Options
-    train: TrainOptions
-
-    @classmethod
-    def build(cls, **values: Any) -> RunSpec:
-        """Make a spec from flat values; what is not given takes the default of the combination.
-
-        Defaults are taken, the later over the earlier, from the option's declaration, from the
-        model for this dataset, and from the objective.
-
-        Raises:
-            SpecError: for an unknown name or option, a value out of range, or parts that do not
-                fit together (the message says why).
-        """
-        from genlab.core.run_spec import Combination
-
-        return Combination.of(values).spec(values)
-
-    @classmethod
-    def recorded(cls, values: Mapping[str, Any]) -> RunSpec:
-        """The spec of a run from its record.
-
-        An option that the record lacks was not there when it was written. It takes the default of
-        its declaration, which is what was done before it existed, and not what a model or an
-        objective would propose today.
-
-        Raises:
-            SpecError: as :meth:`build`.
-
-        Example:
-            >>> old = RunSpec.build(model="gan", data="ring", objective="fgan").flat()
-            >>> old.pop("critic_activation")
-            'tanh'
-            >>> RunSpec.recorded(old).model_options.critic_activation
-            'leaky_relu'
-        """
-        from genlab.core.run_spec import Combination
-
-        combination = Combination.of(values)
-        return combination.spec({**combination.declared(), **values})
-
-    def flat(self) -> dict[str, Any]:
-        """Every name and option as one flat dictionary: the form of JSON, URL and command line."""
-        flat: dict[str, Any] = {kind: getattr(self, kind) for kind in KINDS}
-        for part in (*(getattr(self, f"{kind}_options") for kind in KINDS), self.train):
-            flat.update(part.flat())
-        return flat

@@ -1,4 +1,4 @@
-"""How a divergence is reported: an :class:`~genlab.core.measure.Estimate` with kind, unit, n, interval.
+"""How a divergence is reported: an :class:`~genlab.core.measure.Estimate` with its error.
 
 An infinite divergence is a result like any other: the value is ``inf``, and :func:`text` says so.
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -176,19 +175,21 @@ def with_encoder(model: Any, encoder: Encoder) -> Any:
     """
     if isinstance(model, HasEncoder):
         return model
-    view = copy.copy(model)
-    view._modules = {**model._modules, "learned": encoder}
-    view.__class__ = _kind(type(model))
+    kind = _with_encoder_type(type(model))  # type: ignore[arg-type]
+    view = kind.__new__(kind)
+    # As a shallow copy is made: the state of the model, and one more part.
+    view.__setstate__({**vars(model), "_modules": {**model._modules, "learned": encoder}})
     return view
 
 
-_KINDS: dict[type, type] = {}
+_TYPES: dict[type, Any] = {}
 
 
-def _kind(cls: type) -> type:
-    if cls not in _KINDS:
-        _KINDS[cls] = type(f"Encoded{cls.__name__}", (cls, Encoded), {})
-    return _KINDS[cls]
+def _with_encoder_type(cls: type) -> Any:
+    """The class of such models with an encoder: it has the capabilities of both."""
+    if cls not in _TYPES:
+        _TYPES[cls] = type(f"Encoded{cls.__name__}", (cls, Encoded), {})
+    return _TYPES[cls]
 
 
 def load_learned_encoder(result: Mapping[str, Any], model: Any) -> Encoder:

@@ -163,9 +163,9 @@ def directions_job(
 ) -> dict[str, Any]:
     """The named directions of a model with their scores, and the mean code of each attribute.
 
-    A score is the attribute's gain in the logit of the :func:`probe_attributes`, per unit of identity change;
-    the unit is the mean distance of two decoded examples in the space of :func:`identity`. Steps
-    are of one ``spread``, from codes on which no probe was fitted.
+    A score is the attribute's gain in the logit of the probe (:func:`probe_attributes`), per unit
+    of identity change; the unit is the mean distance of two decoded examples in the space of
+    :func:`identity`. Steps are of one ``spread``, from codes on which no probe was fitted.
 
     Args:
         model: in evaluation mode, with a decoder.

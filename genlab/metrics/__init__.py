@@ -1,0 +1,8 @@
+"""Metrics: what can be said of a trained model, each number with an interval, one file a row."""
+
+from __future__ import annotations
+
+from genlab.metrics.base import METRICS, Measured, Metric, Subject
+from genlab.metrics.evaluation import evaluate, evaluate_with_samples
+
+__all__ = ["METRICS", "Measured", "Metric", "Subject", "evaluate", "evaluate_with_samples"]

@@ -33,7 +33,7 @@ from genlab.divergences import js_bound
 from genlab.divergences.estimates import Z95
 from genlab.divergences.f import F
 from genlab.divergences.quadrature import bound_from_samples
-from genlab.metrics.evaluation import share_estimate
+from genlab.metrics.base import share_estimate
 from genlab.models.base import GenerativeModel
 from genlab.nets.conv import SIZES, downsampler
 from genlab.nets.mlp import mlp

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
 from torch import Tensor
 
 from genlab.core.measure import Series
 from genlab.core.options import Options
 from genlab.models.base import GenerativeModel
+
+if TYPE_CHECKING:
+    from genlab.divergences.f import FDivergence
 
 
 @dataclass(frozen=True)
@@ -34,37 +36,6 @@ class Loss:
 
     value: Tensor
     terms: Mapping[str, Tensor] = field(default_factory=dict)
-
-
-class LazyTerms(Mapping[str, Tensor]):
-    """Terms that are computed when somebody looks at them: few steps are recorded.
-
-    Args:
-        make: gives them; called once at most.
-    """
-
-    def __init__(self, make: Callable[[], Mapping[str, Tensor]]) -> None:
-        self._make = make
-        self._made: Mapping[str, Tensor] | None = None
-
-    def _terms(self) -> Mapping[str, Tensor]:
-        if self._made is None:
-            with torch.no_grad():
-                self._made = self._make()
-        return self._made
-
-    def __getitem__(self, name: str) -> Tensor:
-        return self._terms()[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._terms())
-
-    def __len__(self) -> int:
-        return len(self._terms())
-
-
-#: What one player's turn does: its gradients are in ``.grad`` then, and the terms are given.
-Turn = Callable[[str], Mapping[str, Tensor]]
 
 
 class Objective(abc.ABC):
@@ -94,6 +65,13 @@ class Objective(abc.ABC):
     @classmethod  # noqa: B027 - may be empty
     def check(cls, model: type[GenerativeModel], model_options: Any) -> None:
         """Refuse options of the model with which this objective is not defined.
+
+        Raises:
+            SpecError: naming the option, before anything starts.
+        """
+
+    def check_options(self, model_options: Any) -> None:  # noqa: B027 - may be empty
+        """Refuse options of the model that this objective's own options do not go with.
 
         Raises:
             SpecError: naming the option, before anything starts.
@@ -131,12 +109,14 @@ class Objective(abc.ABC):
         """
         return lambda player: self.loss(player, model, x)
 
-    def analytic_step(self, model: GenerativeModel, x: Tensor) -> Turn | None:
-        """The turns of one step's players without a graph; None where there is no such way.
+    @property
+    def critic_is_logit(self) -> bool:
+        """Whether σ(score) of the critic is D(x), the probability that x is real."""
+        return True
 
-        A turn finds the gradients of the same loss as :meth:`losses`, on the same draws. It is
-        called with gradients disabled.
-        """
+    @property
+    def critic_divergence(self) -> FDivergence | None:
+        """The f-divergence that the critic's score bounds; None for a game of another kind."""
         return None
 
     def at_step(self, step: int) -> Objective:

@@ -13,7 +13,8 @@ from genlab.core.options import Options, option
 from genlab.core.tables import OBJECTIVES
 from genlab.divergences.f import F, FDivergence
 from genlab.divergences.formula import from_formula
-from genlab.objectives.adversarial import Adversarial, AdversarialLoss
+from genlab.divergences.original import original_activation
+from genlab.objectives.adversarial import AdversarialLoss, PlainAdversarial
 
 #: Option of the objective -> the row of the table whose parameter it is.
 FAMILIES = {"alpha": "alpha", "pi": "js_weighted"}
@@ -33,21 +34,39 @@ class FGANOptions(Options):
         "critic is ±½ and gives the generator hardly a slope, and between separate modes neyman, "
         "which is as good as infinite wherever the model reaches and the data do not",
         choices=F.names,
+        label="f-divergence",
     )
-    formula: str = option("", "an f(u) of your own, such as u*log(u), in place of the row above")
+    formula: str = option(
+        "", "an f(u) of your own, such as u*log(u), in place of the row above", label="Own f(u)"
+    )
     generator_loss: str = option(
         "bound",
         "bound: lower −E f*(T), the bound itself; alternative: raise E T on generated examples",
         choices=("bound", "alternative"),
+        label="Generator loss",
     )
     alpha: float = option(
-        0.5, "α of the row alpha (not 0 or 1)", low=-5.0, high=5.0, advanced=True
+        0.5,
+        "α of the row alpha (not 0 or 1)",
+        low=-5.0,
+        high=5.0,
+        advanced=True,
+        label="α of the α-divergence",
     )
     pi: float = option(
         0.3,
         "π of the row js_weighted: the weight of the data",
         low=0.001,
         high=0.999,
+        advanced=True,
+        label="Data weight π",
+    )
+    output_activation: str = option(
+        "original",
+        "T = g(score) of the rows alpha and js_weighted. centred: at p = q the best score is 0, "
+        "a fresh critic's bound near 0; original: as in earlier runs, where α from 0.8 to 1 "
+        "diverges at the first step. Above α = 1 both are the score itself",
+        choices=("centred", "original"),
         advanced=True,
     )
 
@@ -65,12 +84,16 @@ class FGANOptions(Options):
         row: FDivergence = F[self.divergence]
         for name, family in FAMILIES.items():
             if family == self.divergence:
-                return row.with_parameter(getattr(self, name))
+                member = row.with_parameter(getattr(self, name))
+                # Above 1 the score itself is centred too. With e^{αv} for f* in its place the
+                # generator is thrown out of reach: 0 or 1 mode of the ring's 8 at α = 2 and 3.
+                old = self.output_activation == "original" or (name == "alpha" and self.alpha > 1)
+                return original_activation(member) if old else member
         return row
 
 
-@OBJECTIVES.register("fgan", title="f-GAN, any divergence")
-class FGAN(Adversarial):
+@OBJECTIVES.register("fgan", title="f-GAN, any divergence", order=100)
+class FGAN(PlainAdversarial):
     """The critic raises E_P[T] − E_Q[f*(T)] ≤ D_f(P‖Q), T = g_f(V); the generator lowers it.
 
     The score of the critic is V. f*(g_f(V)) is one formula of the table, so the edge of the
@@ -90,17 +113,23 @@ class FGAN(Adversarial):
         # examples, as p/q weighs them unevenly: with 128 KL found two Gaussians eight standard
         # deviations apart on no seed of two, with 256 on both. The rate falls to 0 as a generator
         # that moves blurs what it has found.
-        return {"critic_activation": "tanh", "batch": 256, "steps": 3000, "lr_final_ratio": 0.0}
+        return {
+            "critic_activation": "tanh",
+            "batch": 256,
+            "steps": 3000,
+            "lr_final_ratio": 0.0,
+            "output_activation": "centred",
+        }
 
     @cached_property
-    def divergence(self) -> FDivergence:
+    def critic_divergence(self) -> FDivergence:
         """The row of the table that the critic bounds."""
         return self.options.row()
 
     @property
     def row(self) -> AdversarialLoss:  # type: ignore[override]
         """The losses that the divergence makes."""
-        f = self.divergence
+        f = self.critic_divergence
         alternative = self.options.generator_loss == "alternative"
         return AdversarialLoss(
             "fgan",
@@ -122,7 +151,7 @@ class FGAN(Adversarial):
     @property
     def series(self) -> tuple[Series, ...]:
         kind: Kind = "training batch"
-        f = self.divergence
+        f = self.critic_divergence
         return (
             *super().series,
             Series(
@@ -146,7 +175,7 @@ class FGAN(Adversarial):
         )
 
     def score_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        f = self.divergence
+        f = self.critic_divergence
         sorts = {"t_real": real.detach(), "t_fake": fake.detach()}
         return {name: (f.activation(v) > f.threshold).to(v) for name, v in sorts.items()}
 

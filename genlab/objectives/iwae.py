@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from genlab.core.tables import OBJECTIVES
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
 from genlab.objectives.base import Loss
 from genlab.objectives.elbo import Variational, iwae_bound, log_weights
+from genlab.objectives.path_gradients import DOUBLY, PLAIN, doubly_reparameterised, must_hold
 
 
 @dataclass(frozen=True)
@@ -20,11 +22,24 @@ class IWAEOptions(Options):
     """Options of the importance-weighted bound."""
 
     importance: int = option(
-        5, "draws k of q for each example; 1 is the ELBO", low=1, high=1000, log=True
+        5,
+        "draws k of q for each example; 1 is the ELBO",
+        low=1,
+        high=1000,
+        log=True,
+        label="Importance samples k",
+    )
+    importance_gradient: str = option(
+        PLAIN,
+        "how the encoder's gradient is estimated, without bias either way. "
+        "doubly_reparameterised: along the path of the draws alone, so that its signal does not "
+        "drown in noise at many draws",
+        choices=(PLAIN, DOUBLY),
+        advanced=True,
     )
 
 
-@OBJECTIVES.register("iwae", title="IWAE (importance-weighted bound)")
+@OBJECTIVES.register("iwae", title="IWAE (importance-weighted bound)", order=170)
 class IWAE(Variational):
     """L_k = E[log (1/k) Σ_i w_i], w_i = p(x, z_i) / q(z_i | x), raised; L_1 is the ELBO.
 
@@ -35,6 +50,9 @@ class IWAE(Variational):
     """
 
     Options = IWAEOptions
+
+    def check_options(self, model_options: Any) -> None:
+        must_hold("importance_gradient", self.options.importance_gradient, model_options)
 
     @property
     def series(self) -> tuple[Series, ...]:
@@ -70,7 +88,11 @@ class IWAE(Variational):
     def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:
         assert isinstance(model, HasEncoder)
         assert isinstance(model, HasDecoder)
-        weights = log_weights(model, x, model.encode(x), self.options.importance)
+        k = self.options.importance
+        if self.options.importance_gradient == DOUBLY:
+            weights = doubly_reparameterised(model, x, k)
+        else:
+            weights = log_weights(model, x, model.encode(x), k)
         bound = iwae_bound(weights)
         share = torch.softmax(weights.detach(), dim=0)
         terms = {

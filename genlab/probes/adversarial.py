@@ -65,7 +65,7 @@ class Critic(Probe):
         objective = OBJECTIVES[spec.objective](spec.objective_options)
         #: Whether σ(score) is the critic's probability that x is real; of a pack it is not of x.
         packs = getattr(spec.model_options, "pack", 1) > 1
-        self.logit: bool = getattr(objective, "logit", True) and not packs
+        self.logit: bool = objective.critic_is_logit and not packs
         #: Whether the run trains the critic; a model may have one that its objective leaves alone.
         self.trained = any(player.name == "discriminator" for player in objective.players)
 

@@ -24,7 +24,7 @@ class FBound(Probe):
     def __init__(self, spec: RunSpec, data: Dataset) -> None:
         super().__init__(spec, data)
         objective = OBJECTIVES[spec.objective](spec.objective_options)
-        self.row: FDivergence | None = getattr(objective, "divergence", None)
+        self.row: FDivergence | None = objective.critic_divergence
         # A critic of packs bounds a divergence of packs, not of examples.
         if getattr(spec.model_options, "pack", 1) > 1:
             self.row = None

@@ -81,8 +81,8 @@ def format_number(value: float) -> float | str | None:
     """A number with six significant digits, or the word for an infinite one.
 
     Example:
-        >>> format_number(0.12345678), format_number(math.inf), format_number(-math.inf), format_number(math.nan)
-        (0.123457, 'infinite', '-infinite', None)
+        >>> [format_number(x) for x in (0.12345678, math.inf, -math.inf, math.nan)]
+        [0.123457, 'infinite', '-infinite', None]
     """
     if math.isnan(value):
         return None
@@ -109,7 +109,7 @@ class Ledger(Probe):
         self.density = data.density
         objective = OBJECTIVES[spec.objective](spec.objective_options)
         self.logit = logit_of(spec)
-        self.own: FDivergence | None = getattr(objective, "divergence", None)
+        self.own: FDivergence | None = objective.critic_divergence
         table: dict[str, FDivergence] = {name: F[name] for name in F}
         if self.own is not None:
             table[self.own.name] = self.own

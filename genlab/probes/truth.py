@@ -43,7 +43,7 @@ def logit_of(spec: RunSpec) -> bool:
     """Whether σ(score) is the critic's probability that x is real, under the run's objective."""
     objective = OBJECTIVES[spec.objective](spec.objective_options)
     trains = any(player.name == "discriminator" for player in objective.players)
-    return trains and bool(getattr(objective, "logit", True))
+    return trains and objective.critic_is_logit
 
 
 def judges_examples(spec: RunSpec) -> bool:

@@ -58,7 +58,7 @@ class Oscillation(Symptom):
                 Remedy(
                     "the running mean of the weights, which lies inside the cycle "
                     "(Yazıcı et al. 2019)",
-                    {"average": 0.999},
+                    {"ema_decay": 0.999},
                 ),
             ],
         )

@@ -21,8 +21,8 @@ def start_of_last_run(mask: NDArray[np.bool_]) -> int | None:
     """Where the last unbroken run of true entries begins; None where the last entry is false.
 
     Example:
-        >>> start_of_last_run(np.array([True, False, True, True])), start_of_last_run(np.array([True, False]))
-        (2, None)
+        >>> start_of_last_run(np.array([True, False, True, True]))
+        2
     """
     if not len(mask) or not mask[-1]:
         return None

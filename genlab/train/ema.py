@@ -10,7 +10,7 @@ from torch import Tensor
 from genlab.models.base import GenerativeModel
 
 
-class Average:
+class EMA:
     """A copy of a model whose weights are an exponential moving average of the model's.
 
         w̄ₜ = aₜ w̄ₜ₋₁ + (1 − aₜ) wₜ,    aₜ = min(decay, t/(t + 9)).

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib import resources
 from typing import Any
 
 import streamlit as st
@@ -22,16 +21,17 @@ export default function (component) {
 
 
 @cache
-def component(package: str, module: str, words: str) -> Any:
-    """The component that ``mount`` of a module draws, with the style of the same name.
+def component(script: str, title: str, html: str = "") -> Any:
+    """The component drawn by ``mount`` of a script, with the style sheet of the same name.
 
     Args:
-        package: below which ``static/`` has both.
-        module: the name of the script, without its ending.
-        words: what did not load, where it does not (``The map``).
+        script: below ``genlab/ui/static``, without its ending (``explore/map``).
+        title: what the message names if the script does not load (``The map``).
+        html: the elements that are there before the script is.
     """
-    from genlab.ui.routes import static_version
+    from genlab.ui.routes import static_files, static_version
 
-    css = (resources.files(package) / "static" / f"{module}.css").read_text()
-    js = LOADER % (static_version(), module, words)
-    return st.components.v2.component(f"genlab_{module}", css=css, js=js)
+    css = static_files()[f"{script}.css"].decode()
+    js = LOADER % (static_version(), script, title)
+    name = script.rpartition("/")[2]
+    return st.components.v2.component(f"genlab_{name}", html=html or None, css=css, js=js)

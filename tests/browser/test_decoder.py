@@ -17,7 +17,7 @@ from genlab.models.base import HasDecoder, HasLabels
 from genlab.testing.model_contract import model_cases
 
 ROOT = Path(__file__).resolve().parents[2]
-DECODER = ROOT / "genlab/ui/explore/static/decoder.js"
+DECODER = ROOT / "genlab/ui/static/explore/decoder.js"
 #: Every model on every sort of data that has a decoder, and every likelihood on one of them.
 CASES = [
     (case, likelihood)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from genlab.core.run_spec import RunSpec
-
 from genlab import runs
+from genlab.core.run_spec import RunSpec
 from tests.browser.test_live import eventually
 
 #: How many colours are on a canvas.

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from genlab.core.run_spec import RunSpec
-
 from genlab import runs
+from genlab.core.run_spec import RunSpec
 from tests.browser.test_game import INK
 from tests.browser.test_live import eventually
 

@@ -11,7 +11,6 @@ import pytest
 
 from genlab import runs
 from genlab.testing.scripted_run import ScriptedRun
-from genlab.ui.routes import static_version
 
 CHART = '[data-chart^="loss"] .gl-plot > svg'
 SAMPLES = '[data-panel="samples"] img'
@@ -279,24 +278,3 @@ def test_a_real_run_is_started_watched_and_stopped(app: Any, page: Any) -> None:
         lambda: started not in {row.id for row in runs.store().runs()}, "the run was not deleted"
     )
     assert page.console_errors == []
-
-
-def test_words_of_truth_lines_move_apart_in_their_order(page: Any, app: Any) -> None:
-    page.goto(f"{app.url}/_stcore/health")
-    found = page.evaluate(
-        """async (address) => {
-          const { apart } = await import(address);
-          return [
-            apart([50, 52, 51], 0, 100, 13),
-            apart([99, 98, 10], 0, 100, 13),
-            apart([0, 0, 0, 0], 0, 30, 13),
-            apart([], 0, 100, 13),
-          ];
-        }""",
-        f"{app.url}/genlab/static/{static_version()}/chart.js",
-    )
-    # The order of the levels stays (the second is the lowest of the three, drawn last).
-    assert found[0] == [50, 76, 63]
-    assert found[1] == [100, 87, 10]
-    assert found[2] == [0, 10, 20, 30]
-    assert found[3] == []

@@ -90,7 +90,7 @@ def test_compare_goes_by_seconds_and_the_url_says_so(app: Any, page: Any) -> Non
         run.look()
         run.end("done")
     page.goto(f"{app.url}/compare?runs={made[0].id},{made[1].id}&step=40")
-    clocks = page.get_by_role("group", name="What the slider and the charts go by")
+    clocks = page.get_by_role("group", name="What the slider and the charts count")
     seconds = clocks.get_by_role("button", name="seconds")
     expect(page.locator("output[for=gl-time]")).to_have_text("step 40")
     seconds.click()

@@ -85,7 +85,7 @@ def test_a_canvas_mounted_anew_shows_what_was_sent(app: Any, page: Any) -> None:
     page.goto(f"{app.url}/_stcore/health")
     found = page.evaluate(
         """async ([address, html]) => {
-            const draw = (await import(address)).default, sent = [];
+            const draw = (await import(address)).mount, sent = [];
             const data = { side: 28, pixels: 28, ground: "#000000", ink: "#ffffff" };
             const mount = (more) => {
                 const parentElement = document.createElement("div");
@@ -105,7 +105,7 @@ def test_a_canvas_mounted_anew_shows_what_was_sent(app: Any, page: Any) -> None:
             await new Promise((done) => setTimeout(done, 300));
             return [grey(first), grey(again), grey(mount({}))];
         }""",
-        [f"{app.url}/genlab/static/{static_version()}/draw.js", HTML],
+        [f"{app.url}/genlab/static/{static_version()}/explore/draw.js", HTML],
     )
     drawn, again, blank = (np.array(part).reshape(28, 28) for part in found)
     assert drawn[6:9, 4:14].min() == 255

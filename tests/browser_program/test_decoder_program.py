@@ -9,11 +9,11 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from genlab.core.tables import MODELS
 from torch import nn
 
 from genlab.browser.decoder_program import export
 from genlab.browser.op_tracing import NotExportable
+from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
 from genlab.distributions import Point
 from genlab.models.base import HasDecoder

@@ -1,4 +1,4 @@
-"""Intervals of differences against scipy's, their coverage, and what may be said."""
+"""Intervals of differences against scipy's, their coverage, and verdict."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from genlab.compare.difference import (
     state_verdict,
 )
 from genlab.core.measure import Series
-from genlab.metrics.evaluation import share_estimate
+from genlab.metrics.base import share_estimate
 from genlab.report.tables import table
 
 SHARE = Series("a", "a", "g", "probability", "Monte Carlo")

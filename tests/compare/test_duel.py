@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
-from genlab.core.tables import ALGORITHMS, DATASETS
 from torch import nn
 
 from genlab import data as datasets
 from genlab import models
 from genlab.compare import duel
 from genlab.core.random import scope
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS, DATASETS
 from genlab.train.loop import train
 from genlab.ui.presets import PRESETS
 

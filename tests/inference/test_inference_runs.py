@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec, algorithms_for, objectives_for
-from genlab.core.tables import ALGORITHMS, MODELS, OBJECTIVES
 from scipy import special, stats
 from sklearn.mixture import GaussianMixture as TheirMixture
 
 from genlab import data as datasets
 from genlab.core import random
 from genlab.core.errors import SnapshotError, SpecError
+from genlab.core.run_spec import RunSpec, algorithms_for, objectives_for
+from genlab.core.tables import ALGORITHMS, MODELS, OBJECTIVES
 from genlab.data.base import Dataset
 from genlab.inference.linear_gaussian import ProbabilisticPCA
 from genlab.inference.runs import Inferring, Learner, Learning

@@ -9,8 +9,6 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec, algorithms_for, models_for
-from genlab.core.tables import ALGORITHMS, DATASETS, MODELS
 from scipy import integrate as quadrature
 from scipy import stats
 from torch import Tensor
@@ -20,6 +18,8 @@ from genlab import data as datasets
 from genlab.core import random
 from genlab.core.errors import SnapshotError, SpecError
 from genlab.core.options import Options, option
+from genlab.core.run_spec import RunSpec, algorithms_for, models_for
+from genlab.core.tables import ALGORITHMS, DATASETS, MODELS
 from genlab.data.base import Dataset
 from genlab.data.tables import Table
 from genlab.inference.constraints import Lower

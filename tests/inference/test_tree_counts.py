@@ -8,14 +8,14 @@ import math
 import numpy as np
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec, algorithms_for, models_for
-from genlab.core.tables import ALGORITHMS, MODELS
 from sklearn.metrics import mutual_info_score
 from torch import Tensor
 
 from genlab import data as datasets
 from genlab.core import random
 from genlab.core.errors import SpecError
+from genlab.core.run_spec import RunSpec, algorithms_for, models_for
+from genlab.core.tables import ALGORITHMS, MODELS
 from genlab.inference.tree import ChowLiu, hung_on, log_prob, mutual_information, spanning_tree
 from genlab.models.visible import all_binary
 from genlab.probes.base import PROBES, probes_for, read_probes

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
 
 from genlab import data, models
 from genlab.core.random import capture, seed_run
+from genlab.core.run_spec import RunSpec
 from genlab.latent import codes_of, decode_mean, prior_sample, space, spherical, straight
 from genlab.latent.codes import embed, examples, held_out
 from genlab.latent.points import (

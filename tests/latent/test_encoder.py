@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from genlab.core.tables import MODELS
 
 from genlab import latent, runs
 from genlab.core.errors import GenlabError, SnapshotError, SpecError
 from genlab.core.random import capture, scope
+from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta, Dataset, Split
 from genlab.latent.codes import codes_of, space
 from genlab.latent.encoder import (

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from genlab.core.run_spec import RunSpec
 from scipy.linalg import orthogonal_procrustes
 from scipy.spatial import procrustes as scipy_procrustes
 
 from genlab import data, models
 from genlab.core.random import seed_run
+from genlab.core.run_spec import RunSpec
 from genlab.latent.movie import choose_steps, drift, frames, movie, procrustes
 from genlab.latent.projections import PROJECTIONS
 

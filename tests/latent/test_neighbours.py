@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
 from scipy import stats
 from sklearn.neighbors import NearestNeighbors
 
 from genlab import data
 from genlab.core.errors import DataError, SpecError
 from genlab.core.random import generator
+from genlab.core.run_spec import RunSpec
 from genlab.latent import neighbours
 from genlab.latent.neighbours import memorisation_test, nearest, share_nearer_than_training, space
 from genlab.testing.model_contract import METAS, ModelCase

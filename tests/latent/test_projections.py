@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from genlab.core.run_spec import RunSpec
-from genlab.core.tables import JOBS
 from openTSNE.affinity import PerplexityBasedNN
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
@@ -15,6 +13,8 @@ from sklearn.manifold import trustworthiness as sklearn_trustworthiness
 from genlab import data, models
 from genlab.core.errors import SpecError
 from genlab.core.random import seed_run
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import JOBS
 from genlab.latent.projections import (
     PROJECTIONS,
     continuity,

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from genlab.core.tables import DATASETS
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
@@ -17,6 +16,7 @@ from torch.distributions import Independent, Normal
 
 from genlab.core.errors import GenlabError, SpecError
 from genlab.core.random import derive, scope
+from genlab.core.tables import DATASETS
 from genlab.data.base import DataMeta, Dataset, Split
 from genlab.distributions import Point
 from genlab.distributions.priors import standard_normal

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from genlab.core.tables import OBJECTIVES
 from scipy import integrate, stats
 
 from genlab.core.errors import SpecError
+from genlab.core.tables import OBJECTIVES
 from genlab.divergences.f import F
 from genlab.divergences.quadrature import f_gan_mixture
 from genlab.lessons import LESSONS, lesson

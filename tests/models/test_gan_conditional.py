@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
-from genlab.core.tables import ALGORITHMS, MODELS
 from sklearn.linear_model import LogisticRegression
 
 from genlab import data as datasets
 from genlab.core.random import scope
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS, MODELS
 from genlab.data.base import DataMeta, Dataset
 from genlab.models.cgan import ConditionalDCGAN, ConditionalGAN, LinearConditionalGAN
 from genlab.models.gan import GANOptions

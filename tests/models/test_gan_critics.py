@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
-from genlab.core.tables import ALGORITHMS, MODELS, OBJECTIVES
 from torch import Tensor, nn
 
 from genlab import data as datasets
 from genlab.core.random import capture, scope
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS, MODELS, OBJECTIVES
 from genlab.data.base import DataMeta
 from genlab.models.gan import GeneratorAndCritic
 from genlab.objectives.gradient_penalty import slopes

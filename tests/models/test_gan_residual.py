@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
-from genlab.core.tables import MODELS, OBJECTIVES
 from torch import nn
 from torch.nn.functional import interpolate
 
 from genlab.core.random import scope
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import MODELS, OBJECTIVES
 from genlab.data.base import DataMeta
 from genlab.models.gan import GeneratorAndCritic
 from genlab.nets import SIZES

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
-from genlab.core.tables import MODELS
 from scipy import stats
 
 from genlab.core.random import scope
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta, Dataset, Split
 from genlab.models.bayesian import HasComponents
 from genlab.probes import read_probes

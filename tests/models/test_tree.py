@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from genlab.core.tables import MODELS
 from torch import Tensor
 
 from genlab.core.errors import DataError, SpecError
 from genlab.core.random import scope
+from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
 from genlab.inference.bayesnet import BayesNet, Node
 from genlab.models.base import HasLabels

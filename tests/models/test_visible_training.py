@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from genlab.core.run_spec import Combination, RunSpec, models_for
-from genlab.core.tables import ALGORITHMS
 
 from genlab import data, models
 from genlab.core.errors import SpecError
 from genlab.core.random import seed_run
+from genlab.core.run_spec import Combination, RunSpec, models_for
+from genlab.core.tables import ALGORITHMS
 from genlab.data.base import Batches, Dataset
 from genlab.inference.conjugate import BetaBernoulli
 from genlab.models.visible import FullyVisible

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
 from torch import nn
 
 from genlab.core.random import scope
+from genlab.core.run_spec import RunSpec
 from genlab.data.base import DataMeta
 from genlab.models.gan import DCGAN, DCGANOptions
 from genlab.nets import SIZES

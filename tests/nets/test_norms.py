@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
 from torch import nn
 
 from genlab import data, models
 from genlab.core.random import scope
+from genlab.core.run_spec import RunSpec
 from genlab.nets.norms import has_batch_norm, normalised_by
 from genlab.probes.common import frozen_batchnorm
 

@@ -6,8 +6,6 @@ import math
 
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec, objectives_for
-from genlab.core.tables import OBJECTIVES
 from torch import Tensor
 from torch.distributions import Independent, Normal
 from torch.distributions.kl import kl_divergence
@@ -15,6 +13,8 @@ from torch.distributions.kl import kl_divergence
 from genlab import models
 from genlab.core.errors import SpecError
 from genlab.core.random import scope
+from genlab.core.run_spec import RunSpec, objectives_for
+from genlab.core.tables import OBJECTIVES
 from genlab.data.base import DataMeta
 from genlab.distributions.posteriors import POSTERIORS
 from genlab.distributions.posteriors.base import lies_in

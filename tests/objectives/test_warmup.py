@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
-from genlab.core.tables import ALGORITHMS, OBJECTIVES
 
 from genlab import data as datasets
 from genlab.core import random
 from genlab.core.random import scope
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS, OBJECTIVES
 from genlab.data.base import DataMeta
 from genlab.models.vae import VAE, VAEOptions
 from genlab.objectives.base import Objective

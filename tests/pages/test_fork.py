@@ -74,7 +74,7 @@ def test_what_is_changed_is_said_before_and_after(visit, parent):
     assert page.selectbox[0].value == parent.id
     runs.delete(parent.id)
     page = visit("watch", run=fork.id)
-    assert any("deleted since" in text.value for text in page.caption)
+    assert any("parent was deleted" in text.value for text in page.caption)
     assert not page.exception
 
 
@@ -89,7 +89,7 @@ def test_at_its_end_a_run_is_given_more_steps(visit, parent):
     app = opened(visit, parent.id)
     field = app.number_input(key=f"fork.step.{parent.id}.")
     assert (field.value, field.placeholder) == (None, "the newest: 8")
-    assert any("as many steps again" in text.value for text in app.caption)
+    assert any("the same number of steps again" in text.value for text in app.caption)
     press(app, "fork.go")
     fork = runs.store().runs()[0]
     assert (fork.parent_step, fork.step, fork.steps) == (8, 8, 16)

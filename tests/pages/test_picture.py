@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image
-from tests.data.test_uploads import encoded
 
 from genlab import runs
 from genlab.core.random import scope
 from genlab.latent import encoder as learned
 from genlab.latent.neighbours import memorisation_test, space
 from genlab.ui.explore import encoder
+from tests.data.test_image_uploads import encoded
 
 
 def shown(visit, work, **params):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
 from scipy.stats import wasserstein_distance
 from sklearn.decomposition import PCA
 
 from genlab import data, models
+from genlab.core.run_spec import RunSpec
 from genlab.data.base import DataMeta, Dataset, Split
 from genlab.probes.base import probes_for, read_probes
 from genlab.probes.columns import PROBES, principal_plane, wasserstein_line

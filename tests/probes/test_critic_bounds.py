@@ -6,12 +6,12 @@ import math
 
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
 
 from genlab import data as datasets
 from genlab import models
 from genlab.core.measure import Picture, Series
 from genlab.core.random import scope
+from genlab.core.run_spec import RunSpec
 from genlab.data.base import Dataset
 from genlab.divergences.f import F
 from genlab.models.base import GenerativeModel, HasCritic

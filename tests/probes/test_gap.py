@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
 from torch import Tensor
 
 from genlab import data as datasets
 from genlab import models
 from genlab.core.measure import Picture
 from genlab.core.random import scope
+from genlab.core.run_spec import RunSpec
 from genlab.data.base import Dataset
 from genlab.divergences.grid import Grid
 from genlab.models.gan import GAN

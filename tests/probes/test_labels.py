@@ -6,12 +6,12 @@ import functools
 import typing
 
 import pytest
-from genlab.core.run_spec import RunSpec, models_for, objectives_for
-from genlab.core.tables import ALGORITHMS, MODELS, OBJECTIVES
 
 from genlab import data as datasets
 from genlab.core.errors import SpecError
 from genlab.core.measure import Kind, Series
+from genlab.core.run_spec import RunSpec, models_for, objectives_for
+from genlab.core.tables import ALGORITHMS, MODELS, OBJECTIVES
 from genlab.data.base import Dataset
 from genlab.probes.base import probes_for
 

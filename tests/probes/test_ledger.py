@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
 from torch import Tensor
 
 from genlab import data as datasets
 from genlab import models
 from genlab.core.measure import Reading
 from genlab.core.random import scope
+from genlab.core.run_spec import RunSpec
 from genlab.data.base import Dataset
 from genlab.divergences.f import F
 from genlab.divergences.quadrature import divergences_1d, gaussian

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
 from torch import Tensor
 
 from genlab import data as datasets
 from genlab import models
 from genlab.core.measure import Reading
 from genlab.core.random import scope
+from genlab.core.run_spec import RunSpec
 from genlab.data.base import Dataset
 from genlab.models.base import GenerativeModel
 from genlab.models.gan import GAN

@@ -6,12 +6,12 @@ import math
 
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
-from genlab.core.tables import OBJECTIVES
 
 from genlab import data as datasets
 from genlab import models
 from genlab.core.random import scope, seed_run
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import OBJECTIVES
 from genlab.distributions import Point
 from genlab.probes import read_probes
 from genlab.probes.base import PROBES

@@ -6,10 +6,10 @@ import math
 
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
 
 from genlab import data, models
 from genlab.core.random import capture
+from genlab.core.run_spec import RunSpec
 from genlab.data.base import Dataset
 from genlab.models.visible import FullyVisible
 from genlab.probes.base import PROBES, probes_for, read_probes

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from genlab.core.run_spec import RunSpec
 
 from genlab.core.folders import LocalFolder
+from genlab.core.run_spec import RunSpec
 from genlab.runs import catalog, forks, settings
 from genlab.runs.files import run_files
 from genlab.runs.sql import SqlStore

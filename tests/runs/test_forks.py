@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
 
 from genlab import runs
 from genlab.core.errors import RunNotFound, SnapshotError, SpecError, StoreError
+from genlab.core.run_spec import RunSpec
 from genlab.runs import catalog, foreground, forks
 from genlab.runs.store import Command
 from genlab.train.algorithm import Info
-from genlab.train.observers import Budget, Observer
+from genlab.train.observers import Ledger, Observer
 
 VAE: dict[str, Any] = {
     "model": "vae",
@@ -34,7 +34,7 @@ GAN: dict[str, Any] = {"model": "gan", "data": "ring", "steps": 20, "batch": 32,
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(runs, "ensure_supervisor", lambda: None)
     # A busy machine allows fewer looks; here there are snapshots of steps 1, 2, 4, 8, 16 for sure.
-    monkeypatch.setattr(Budget, "allows", lambda self, cost: True)
+    monkeypatch.setattr(Ledger, "affords", lambda *_: True)
     runs.configure(f"sqlite:///{tmp_path}/genlab.db", tmp_path)
     yield tmp_path
     runs.configure()
@@ -58,7 +58,7 @@ def curve(view: catalog.RunView, name: str) -> dict[int, float]:
     "values",
     [
         pytest.param(VAE, id="vae"),
-        pytest.param({**GAN, "average": 0.9, "lr_final_ratio": 0.1}, id="gan"),
+        pytest.param({**GAN, "ema_decay": 0.9, "lr_final_ratio": 0.1}, id="gan"),
         pytest.param({**GAN, "objective": "wgan", "data": "digits", "steps": 9}, id="wgan"),
         pytest.param(
             {"model": "dcgan", "data": "digits", "steps": 6, "batch": 16, "width": 8}, id="dcgan"

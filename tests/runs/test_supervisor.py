@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
 
 from genlab import runs
+from genlab.core.run_spec import RunSpec
 from genlab.runs import settings, supervisor
 from genlab.runs.store import Command
 

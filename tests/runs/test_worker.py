@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
 
 from genlab import runs
 from genlab.core.errors import DataError, RunNotFound, RunStateError, SnapshotError, SpecError
 from genlab.core.folders import LocalFolder
+from genlab.core.run_spec import RunSpec
 from genlab.runs import catalog, foreground
 from genlab.runs.files import run_files
 from genlab.runs.store import Command

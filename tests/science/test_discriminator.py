@@ -7,10 +7,10 @@ import math
 
 import pytest
 import torch
-from genlab.core.tables import OBJECTIVES
 from torch import Tensor, nn
 
 from genlab.core.random import scope
+from genlab.core.tables import OBJECTIVES
 from genlab.data.base import DataMeta
 from genlab.divergences import LOG_2, js_bound
 from genlab.models.gan import GAN, GANOptions

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
-from genlab.core.tables import ALGORITHMS
 
 from genlab import data as datasets
 from genlab.core.random import seed_run
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS
 from genlab.lessons.fgan import FDivergences
 from genlab.probes.base import read_probes
 from genlab.probes.line import OnTheLine

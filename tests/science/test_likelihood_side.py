@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
-from genlab.core.tables import ALGORITHMS
 from scipy import stats
 from streamlit.testing.v1 import AppTest
 
@@ -19,6 +17,8 @@ from genlab import data as datasets
 from genlab import runs
 from genlab.core.errors import SpecError
 from genlab.core.random import seed_run
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS
 from genlab.distributions import LIKELIHOODS
 from genlab.distributions.families import FAMILIES
 from genlab.distributions.posteriors import POSTERIORS

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 import pytest
-from genlab.core.run_spec import RunSpec
 
 from genlab.core.measure import Series
+from genlab.core.run_spec import RunSpec
 from genlab.sentinel import (
     SYMPTOMS,
     Finding,

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import torch
-from genlab.core.run_spec import Combination, RunSpec
-from genlab.core.tables import ALGORITHMS, OBJECTIVES
 from torch import Tensor
 
 from genlab import data as datasets
 from genlab.core.random import scope
+from genlab.core.run_spec import Combination, RunSpec
+from genlab.core.tables import ALGORITHMS, OBJECTIVES
 from genlab.divergences import F
 from genlab.divergences.f import Domain, FDivergence, Latex
 from genlab.divergences.quadrature import bound_1d, divergence_1d, fit_gaussian, gaussian

@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from genlab.core.run_spec import Combination, RunSpec
-from genlab.core.tables import ALGORITHMS, OBJECTIVES
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Laplace, Normal
 
@@ -17,6 +15,8 @@ from genlab import data as datasets
 from genlab.core.measure import Series
 from genlab.core.options import Options, option
 from genlab.core.random import scope
+from genlab.core.run_spec import Combination, RunSpec
+from genlab.core.tables import ALGORITHMS, OBJECTIVES
 from genlab.distributions import LIKELIHOODS, Likelihood
 from genlab.distributions.posteriors import POSTERIORS, Posterior
 from genlab.distributions.priors import PRIORS, Prior

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
 
 from genlab import data as datasets
 from genlab.core.errors import SnapshotError
 from genlab.core.random import capture, restore, scope, seed_run
+from genlab.core.run_spec import RunSpec
 from genlab.data.base import Batches, Dataset
 from genlab.train.algorithm import Packed
 from genlab.train.gradient import GradientAlgorithm, GradientState
 
 
 def start(
-    average: float, model: str = "gan", data: str = "ring"
+    ema_decay: float, model: str = "gan", data: str = "ring"
 ) -> tuple[GradientAlgorithm, GradientState, Dataset]:
-    spec = RunSpec.build(model=model, data=data, batch=16, average=average)
+    spec = RunSpec.build(model=model, data=data, batch=16, ema_decay=ema_decay)
     loaded = datasets.load(spec)
     seed_run(0)
     algorithm = GradientAlgorithm(spec)
@@ -100,7 +100,7 @@ def test_a_mean_may_begin_or_end_where_a_run_goes_on() -> None:
     """A snapshot of one kind is taken up by the other; the weights that learn are the same."""
     plain, state, data = start(0.0)
     state, _ = plain.step(state, batch(data, 0))
-    averaged = GradientAlgorithm(RunSpec.build(model="gan", data="ring", average=0.9))
+    averaged = GradientAlgorithm(RunSpec.build(model="gan", data="ring", ema_decay=0.9))
     begun = averaged.unpack(plain.pack(state), data)
     name = "generator.0.weight"
     first = state.model.state_dict()[name].clone()
@@ -116,7 +116,9 @@ def test_a_mean_of_another_model_is_refused() -> None:
     algorithm, state, data = start(0.9)
     packed = algorithm.pack(state)
     other = GradientAlgorithm(
-        RunSpec.build(model="gan", data="ring", average=0.9, hidden=state.model.options.hidden + 1)
+        RunSpec.build(
+            model="gan", data="ring", ema_decay=0.9, hidden=state.model.options.hidden + 1
+        )
     )
     with pytest.raises(SnapshotError, match="another model"):
         other.unpack(packed, data)

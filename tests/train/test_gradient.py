@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
-from genlab.core.tables import ALGORITHMS, OBJECTIVES
 
 from genlab import data as datasets
 from genlab.core.random import capture, restore, scope, seed_run
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS, OBJECTIVES
 from genlab.data.base import Batches, Dataset
 from genlab.train.algorithm import Packed
 from genlab.train.gradient import GradientAlgorithm, GradientState

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 import torch
-from genlab.core.run_spec import RunSpec
-from genlab.core.tables import ALGORITHMS
 from torch import Tensor
 
 from genlab import data as datasets
 from genlab.core import random
 from genlab.core.errors import SpecError
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS
 from genlab.objectives.base import Objective
 from genlab.runs.store import Command
 from genlab.train.gradient import GradientAlgorithm, GradientState

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from genlab.core.run_spec import Combination, RunSpec, models_for
-from genlab.core.tables import DATASETS
 
 from genlab.core.errors import SpecError
 from genlab.core.options import Option
+from genlab.core.run_spec import Combination, RunSpec, models_for
+from genlab.core.tables import DATASETS
 from genlab.ui.forms import changed_options, help_text, label, ladder
 from genlab.ui.messages import escape_markdown, plain_sentence
 
@@ -25,7 +25,7 @@ def test_every_option_says_its_name_its_unit_and_its_range():
         for model in models_for(data):
             for rows in Combination.of({"data": data, "model": model}).options().values():
                 for row in rows:
-                    assert label(row).startswith(row.name)
+                    assert label(row).startswith(row.title)
                     assert row.unit in label(row)
                     assert row.allowed in help_text(row)
 

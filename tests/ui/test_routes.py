@@ -6,6 +6,8 @@ import asyncio
 import gzip
 import io
 import json
+import posixpath
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -197,6 +199,8 @@ def test_the_thumbnail_is_the_newest_sheet(run: ScriptedRun) -> None:
         "/genlab/runs/{run}/frame/../0.png",
         "/genlab/static/x/passwd",
         "/genlab/static/x/live.py",
+        "/genlab/static/x/live/wire.d.ts",
+        "/genlab/static/x/../routes.py",
     ],
 )
 def test_what_is_not_there_is_404(run: ScriptedRun, path: str) -> None:
@@ -225,18 +229,22 @@ def test_an_unexpected_error_is_a_sentence(
 
 
 def test_our_scripts_are_cached_by_their_hash() -> None:
-    for name in (
-        "live.js",
-        "chart.js",
-        "paper.js",
-        "game.js",
-        "line.js",
-        "pictures.js",
-        "live.css",
-    ):
+    assert {"live/live.js", "live/live.css", "explore/map.js"} <= set(routes.static_files())
+    for name in routes.static_files():
         reply = get(f"/genlab/static/{routes.static_version()}/{name}", accept_encoding="gzip")
         assert reply.status == 200
         assert "immutable" in reply.headers["cache-control"]
-    old = get("/genlab/static/0123/live.js")
+    old = get("/genlab/static/0123/live/live.js")
     assert old.headers["cache-control"] == "no-cache"
     assert old.headers["content-type"].startswith("text/javascript")
+
+
+def test_what_a_script_imports_is_served() -> None:
+    files = routes.static_files()
+    imports = re.compile(r'^(?:import|export)[^;]*? from "([^"]+)";', re.MULTILINE)
+    found = 0
+    for name, body in files.items():
+        for target in imports.findall(body.decode()) if name.endswith(".js") else ():
+            assert posixpath.normpath(posixpath.join(posixpath.dirname(name), target)) in files
+            found += 1
+    assert found > 40

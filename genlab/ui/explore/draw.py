@@ -1,16 +1,14 @@
-"""A canvas to draw on: a picture of one's own, sent when the pen is lifted."""
+"""A canvas to draw an image on; the image is sent when the pen is lifted."""
 
 from __future__ import annotations
-
-from functools import cache
-from importlib import resources
-from typing import Any
 
 import streamlit as st
 
 from genlab.data.base import DataMeta
+from genlab.ui.component import component
 
-HTML = """<div class="gl-draw">
+#: Hidden until the script is there: nothing that is drawn before is lost.
+HTML = """<div class="gl-draw" hidden>
 <canvas tabindex="0" role="img" aria-label="Canvas: draw with the pointer, or move with the arrow
  keys and put the pen down or up with the space bar"></canvas>
 <div class="row">
@@ -23,15 +21,8 @@ HTML = """<div class="gl-draw">
 SIDE = 280
 
 
-@cache
-def _component() -> Any:
-    folder = resources.files("genlab.ui.explore") / "static"
-    css, js = ((folder / f"draw.{ext}").read_text() for ext in ("css", "js"))
-    return st.components.v2.component("genlab_draw", html=HTML, css=css, js=js)
-
-
 def canvas(meta: DataMeta, ground: float, *, key: str) -> str | None:
-    """Draw the canvas, with the ground of the data.
+    """Draw the canvas on which a person draws, with the background of the data.
 
     Args:
         meta: of the data, which are pictures.
@@ -43,7 +34,7 @@ def canvas(meta: DataMeta, ground: float, *, key: str) -> str | None:
     """
     pixels = max(meta.shape[1:])
     light = ground > 0.5
-    mounted = _component()(
+    mounted = component("explore/draw", "The canvas", HTML)(
         key=key,
         data={
             "pixels": pixels,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from genlab.report.time_cursor import Moment
+from genlab.report.time_cursor import TimeCursor
 from genlab.runs.store import RunRow
 from genlab.ui.component import component
 
@@ -31,17 +31,17 @@ def live(
     Returns:
         The step at which the time slider was let go, None while it follows the newest.
     """
-    found = over_each_other(rows, Moment(at=step), key=key, play=play)
+    found = overlay_runs(rows, TimeCursor(at=step), key=key, play=play)
     return None if found.at is None else int(found.at)
 
 
-def over_each_other(
+def overlay_runs(
     rows: Sequence[RunRow],
-    moment: Moment,
+    moment: TimeCursor,
     *,
     key: str,
     play: Callable[[], None] | None = None,
-) -> Moment:
+) -> TimeCursor:
     """Draw the dashboard of several runs laid over each other, by steps or by seconds.
 
     Args:
@@ -55,7 +55,7 @@ def over_each_other(
         {"id": row.id, "title": row.title or row.id, "wake": f"{row.status} {row.attempt}"}
         for row in rows
     ]
-    mounted = component(__name__, "live", "The live view")(
+    mounted = component("live/live", "The live view")(
         key=key,
         data={"runs": about, "step": moment.at, "clock": moment.clock, "play": play is not None},
         default={"step": moment.at, "clock": moment.clock},
@@ -68,5 +68,5 @@ def over_each_other(
         st.rerun()
     clock = "seconds" if mounted.clock == "seconds" else "step"
     if mounted.step is None:
-        return Moment(clock)
-    return Moment(clock, round(float(mounted.step), 1 if clock == "seconds" else 0))
+        return TimeCursor(clock)
+    return TimeCursor(clock, round(float(mounted.step), 1 if clock == "seconds" else 0))

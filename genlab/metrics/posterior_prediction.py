@@ -1,0 +1,37 @@
+"""How well the posterior of a log-joint predicts rows that it has not seen."""
+
+from __future__ import annotations
+
+from genlab.core.measure import Series
+from genlab.metrics.base import METRICS, Measured, Metric, Subject, mean_over_examples
+from genlab.models.bayesian import HasDraws
+
+
+@METRICS.register("posterior_prediction", title="log predictive density of test rows")
+class PosteriorPrediction(Metric):
+    """log (1/S) Σ_s p(row | θ_s), θ_s draws of the posterior, and the model's own estimates."""
+
+    order = 50
+
+    @classmethod
+    def fits(cls, subject: Subject) -> bool:
+        return isinstance(subject.model, HasDraws)
+
+    def measure(self, subject: Subject) -> list[Measured]:
+        model, x = subject.model, subject.x
+        assert isinstance(model, HasDraws)
+        found = model.log_predictive(x)
+        # What a model says of its own parameters: from its draws of them.
+        own = [Measured(one, "from the model's own draws") for one in model.estimates()]
+        if found is None:
+            return own
+        series = Series(
+            "test_log_predictive",
+            "log mean_θ p(row | θ), test",
+            "prediction",
+            "nats",
+            "Monte Carlo",
+            len(x),
+            "higher",
+        )
+        return [mean_over_examples(series, found), *own]

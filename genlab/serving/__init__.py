@@ -1,0 +1,1 @@
+"""Serving to others: who may ask, what is answered, which headers every answer carries."""

@@ -1,0 +1,234 @@
+"""The guard before every request: the server's own names, one origin, and safe headers.
+
+A page anywhere on the web can point a name of its own at 127.0.0.1 and so reach a local server
+(DNS rebinding). The guard therefore answers only to the names in :func:`allowed_hosts`, for
+pages, routes and websockets alike, and takes a request that names an origin only where that
+origin is the server itself. Every answer carries a content policy: no page loads anything from
+another host, and no other host may frame one.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import os
+import re
+from collections.abc import Mapping
+from importlib import resources
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+#: The names of this machine for itself.
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+HOST = re.compile(
+    r"(?:\[(?P<v6>[0-9a-f:.]{2,45})\]|(?P<name>[a-z0-9_.-]{1,253}))(?::(?P<port>[0-9]{1,5}))?"
+)
+INLINE = re.compile(rb"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", re.DOTALL)
+#: Methods that change nothing.
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Refusal(Exception):
+    """A request that is not answered: its status, and the sentence that says why."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status, self.sentence = status, sentence
+
+
+def allowed_hosts(environ: Mapping[str, str] = os.environ) -> frozenset[str]:
+    """The names to which the server answers: loopback names and those of ``GENLAB_HOSTS``.
+
+    ``GENLAB_HOSTS`` is a list with commas; ``.example.org`` stands for every name below it and
+    ``*`` for every name.
+
+    Example:
+        >>> sorted(allowed_hosts({"GENLAB_HOSTS": "Lab.example.org, .school.org"}) - LOOPBACK)
+        ['.school.org', 'lab.example.org']
+    """
+    given = environ.get("GENLAB_HOSTS", "").lower().split(",")
+    return LOOPBACK | {name.strip() for name in given if name.strip()}
+
+
+def split_host(text: str) -> tuple[str, int | None]:
+    """The name and the port of a ``Host`` header.
+
+    Raises:
+        Refusal: 400, if it is none.
+
+    Example:
+        >>> split_host("LOCALHOST:8501"), split_host("[::1]")
+        (('localhost', 8501), ('::1', None))
+    """
+    found = HOST.fullmatch(text.strip().lower())
+    if found is None or int(found["port"] or 0) > 65535:
+        raise Refusal(400, "The Host header of this request is not the name of a server.")
+    port = found["port"]
+    return found["v6"] or found["name"].rstrip("."), int(port) if port else None
+
+
+def is_allowed(name: str, hosts: frozenset[str]) -> bool:
+    """Whether the server answers to a name.
+
+    Example:
+        >>> is_allowed("a.school.org", frozenset({".school.org"}))
+        True
+        >>> is_allowed("evil.test", LOOPBACK)
+        False
+    """
+    if "*" in hosts or name in hosts:
+        return True
+    return any(host.startswith(".") and name.endswith(host) for host in hosts)
+
+
+def check_host(headers: Headers, hosts: frozenset[str]) -> tuple[str, int | None]:
+    """The name and port that a request asks for.
+
+    Raises:
+        Refusal: 400 where there is no name, or more than one; 421 for a name of another server.
+    """
+    given = headers.getlist("host")
+    if len(given) != 1:
+        raise Refusal(400, "A request needs exactly one Host header.")
+    name, port = split_host(given[0])
+    if not is_allowed(name, hosts):
+        raise Refusal(
+            421,
+            f"GenLab does not answer to the name {name!r}. Nothing was changed. Whoever runs the "
+            f"server can allow it: GENLAB_HOSTS={name}",
+        )
+    return name, port
+
+
+def check_origin(headers: Headers, host: tuple[str, int | None]) -> None:
+    """Refuse a request that another page made.
+
+    Behind a proxy the scheme of the page and that of the server differ, so that only the name
+    and the port are compared; a port that is the scheme's own need not be named.
+
+    Raises:
+        Refusal: 400 for a header that is no origin, 403 for another origin.
+    """
+    given = headers.getlist("origin")
+    if not given:
+        return
+    if len(given) != 1:
+        raise Refusal(400, "A request has at most one Origin header.")
+    if given[0] == "null":
+        raise Refusal(403, "Requests from a page without an origin are not answered.")
+    try:
+        parts = urlsplit(given[0])
+        name, port = split_host(parts.netloc)
+    except ValueError:
+        parts, name, port = None, "", None
+    if parts is None or parts.scheme not in {"http", "https"} or parts.path or parts.query:
+        raise Refusal(400, "The Origin header of this request is no origin.")
+    usual = {"http": 80, "https": 443}[parts.scheme]
+    if name != host[0] or (port or usual) != (host[1] or usual):
+        raise Refusal(403, "Requests from pages of another server are not answered.")
+
+
+def check_site(headers: Headers, method: str) -> None:
+    """Refuse a change that the browser says came from another site.
+
+    Raises:
+        Refusal: 403.
+    """
+    if method not in SAFE and headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}:
+        raise Refusal(403, "Requests from pages of another server are not answered.")
+
+
+@functools.cache
+def content_policy() -> str:
+    """The content policy of every answer: nothing from other hosts, no frame elsewhere.
+
+    The scripts that stand in Streamlit's own page are allowed by their hashes.
+    """
+    page = (resources.files("streamlit") / "static" / "index.html").read_bytes()
+    digests = [base64.b64encode(hashlib.sha256(s).digest()).decode() for s in INLINE.findall(page)]
+    inline = " ".join(f"'sha256-{digest}'" for digest in digests)
+    return "; ".join(
+        [
+            "default-src 'self'",
+            f"script-src 'self' blob: 'wasm-unsafe-eval' {inline}".strip(),
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data: blob:",
+            "font-src 'self' data:",
+            "media-src 'self' data: blob:",
+            "connect-src 'self' ws: wss: data: blob:",
+            "worker-src 'self' blob:",
+            "object-src 'none'",
+            "base-uri 'self'",
+            "form-action 'self'",
+            "frame-ancestors 'self'",
+        ]
+    )
+
+
+def safe_headers() -> dict[str, str]:
+    """The headers that every answer carries."""
+    return {
+        "Content-Security-Policy": content_policy(),
+        "X-Frame-Options": "SAMEORIGIN",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+    }
+
+
+class Guard:
+    """ASGI middleware: checks Host and Origin, and adds the safe headers.
+
+    Args:
+        app: what is guarded.
+        hosts: the names to which it answers; None: :func:`allowed_hosts`, read at each request.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: frozenset[str] | None = None) -> None:
+        self.app, self.hosts = app, hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or refuse it."""
+        if scope["type"] not in {"http", "websocket"}:
+            await self.app(scope, receive, send)
+            return
+
+        async def send_safely(message: Message) -> None:
+            if message["type"] in {"http.response.start", "websocket.http.response.start"}:
+                headers = MutableHeaders(scope=message)
+                for name, value in safe_headers().items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            self.check(scope)
+        except Refusal as refusal:
+            await self.refuse(refusal, scope, receive, send_safely)
+            return
+        await self.app(scope, receive, send_safely)
+
+    def check(self, scope: Scope) -> None:
+        """Check the headers of a request.
+
+        Raises:
+            Refusal: with the status and the reason.
+        """
+        headers = Headers(scope=scope)
+        host = check_host(headers, allowed_hosts() if self.hosts is None else self.hosts)
+        check_origin(headers, host)
+        if scope["type"] == "http":
+            check_site(headers, scope["method"])
+
+    @staticmethod
+    async def refuse(refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with the refusal; a websocket is closed before it opens."""
+        if scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008, "reason": refusal.sentence[:120]})
+            return
+        answer = PlainTextResponse(refusal.sentence, status_code=refusal.status)
+        await answer(scope, receive, send)

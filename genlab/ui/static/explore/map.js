@@ -1,0 +1,476 @@
+// A map of points on a canvas: hover shows the picture of a point, drag and wheel move the view, a
+// click, a lasso or a box reports rows. Points come as 16-bit numbers, so that 10,000 are a small
+// message. Each click has a number that no other has; the last few are reported together, so that
+// none is lost where the server is slower than the reader.
+
+import { fromBase64 } from "../shared/bytes.js";
+import { context2d, make, pageUrl, pointerPosition } from "../shared/dom.js";
+import { drawGuests, drawLetters, drawOutline, drawRing, drawTexts } from "./annotations.js";
+import { drawMapLegend } from "./map_legend.js";
+import { Player } from "./player.js";
+import { PointLayer } from "./point_layer.js";
+import {
+  decodePositions,
+  positionsAt,
+  project,
+  scalePositions,
+  unproject,
+  zoomAt,
+} from "./positions.js";
+import { boxOutline, nearestPoint, nextPoint, PointGrid, pointsInside } from "./search.js";
+import { Tip } from "./tip.js";
+
+/** @import { MapData } from "./wire" */
+/** @import { Guest } from "./annotations.js" */
+/** @import { Point } from "./search.js" */
+/** @import { View } from "./positions.js" */
+/** @import { Component } from "../shared/component" */
+
+/** A point is meant from so near, in pixels. */
+const NEAR = 14;
+/** So many of the last clicks are reported together. */
+const CLICKS = 4;
+/** A press that moves farther is a drag, in pixels. */
+const DRAG = 4;
+/** Radians that a pixel of a drag turns a map of three dimensions by. */
+const TURN = 0.008;
+/** Pixels that shift and an arrow key move the view by. */
+const SHIFT = 40;
+/** @typedef {"move" | "lasso" | "box"} Mode */
+/** @type {Record<Mode, string>} */
+const MODES = { move: "Move", lasso: "Lasso", box: "Box" };
+/** @type {Record<string, Point | undefined>} */
+const ARROWS = {
+  ArrowLeft: [-1, 0],
+  ArrowRight: [1, 0],
+  ArrowUp: [0, -1],
+  ArrowDown: [0, 1],
+};
+
+/** @typedef {{ row: number } | { spot: [number, number] }} Click a point, or a place beside them */
+/** @typedef {{ from: Point, last: Point, isDrag: boolean, path: Point[] | null }} Press */
+
+/** @type {WeakMap<HTMLElement | ShadowRoot, ScatterMap>} */
+const maps = new WeakMap();
+
+/**
+ * Draws the map, or updates the one that is there.
+ * @param {Component<MapData>} component the place in the page
+ * @returns {() => void} called when the map leaves the page
+ */
+export function mount({ data, parentElement, setStateValue }) {
+  let map = maps.get(parentElement);
+  if (!map) maps.set(parentElement, (map = new ScatterMap(parentElement, data)));
+  map.report = setStateValue;
+  map.update(data);
+  return () => map.rest();
+}
+
+class ScatterMap {
+  /** @type {View} */
+  view = { width: 0, height: 0, zoom: 1, x: 0, y: 0, yaw: 0.6, pitch: 0.35 };
+  /** @type {Mode} */
+  mode = "move";
+  /** Id of the map that was drawn last. */
+  id = "";
+  /** Number of the last click. */
+  clicks = 0;
+  /** @type {(Click & { n: number })[]} */
+  lastClicks = [];
+  /** Row under the pointer, -1 without any. */
+  hover = -1;
+  /** The press of the pointer that has not ended. @type {Press | null} */
+  press = null;
+  /** @type {Set<number>} */
+  selected = new Set();
+  /** Positions of each snapshot. @type {Float32Array[]} */
+  frames = [];
+  /** Present positions. @type {Float32Array} */
+  positions = new Float32Array(0);
+  /** Where the points are on the screen. @type {Float32Array} */
+  px = new Float32Array(0);
+  /** Index of `px`, made when it is needed. @type {PointGrid | null} */
+  grid = null;
+  levels = new Uint8Array(0);
+  /** @type {Uint8Array | null} */
+  generated = null;
+  /**
+   * Up to so many points have stamps; undefined for the usual number.
+   * @type {number | undefined}
+   */
+  mostStamps = undefined;
+  /** @type {PointLayer | null} */
+  layer = null;
+  /** Request for the next drawing. */
+  planned = 0;
+  /** @type {(name: string, value: unknown) => void} */
+  report = () => {};
+
+  /**
+   * @param {HTMLElement | ShadowRoot} parent where the map is appended
+   * @param {MapData} data what is drawn
+   */
+  constructor(parent, data) {
+    this.data = data;
+    this.root = make("div", { class: "gl gl-map" }, parent);
+    this.addTools();
+    this.stage = make("div", { class: "gl-stage" }, this.root);
+    const looks = { class: "gl-scatter", tabindex: 0, role: "application" };
+    this.canvas = make("canvas", { ...looks, "aria-roledescription": "map" }, this.stage);
+    this.overlay = make("canvas", { class: "gl-overlay", "aria-hidden": "true" }, this.stage);
+    this.tip = new Tip(this.stage);
+    this.player = new Player(this.root, (at) => this.showSnapshot(at));
+    this.legend = make("div", { class: "gl-legend" }, this.root);
+    this.setMode("move");
+    this.listen();
+    new ResizeObserver(() => this.draw()).observe(this.canvas);
+    Object.assign(this.root, { map: this });
+  }
+
+  addTools() {
+    const label = { class: "gl-tools", role: "toolbar", "aria-label": "Map" };
+    const tools = make("div", label, this.root);
+    /** @type {Map<Mode, HTMLButtonElement>} */
+    this.buttons = new Map();
+    for (const mode of /** @type {Mode[]} */ (Object.keys(MODES))) {
+      const button = make("button", { type: "button" }, tools, MODES[mode]);
+      button.addEventListener("click", () => this.setMode(mode));
+      this.buttons.set(mode, button);
+    }
+    const whole = make("button", { type: "button" }, tools, "Whole map");
+    whole.addEventListener("click", () => {
+      this.fit();
+      this.draw();
+    });
+  }
+
+  /** @param {Mode} mode what a drag does */
+  setMode(mode) {
+    this.mode = mode;
+    for (const [name, button] of this.buttons ?? []) {
+      button.setAttribute("aria-pressed", String(name === mode));
+    }
+  }
+
+  /** Shows the whole map. */
+  fit() {
+    Object.assign(this.view, { zoom: 1, x: 0, y: 0 });
+  }
+
+  /** @param {MapData} data what the page hands over */
+  update(data) {
+    const isOther = this.id !== data.id;
+    this.data = data;
+    this.id = data.id;
+    if (isOther) this.forget();
+    this.clicks = Math.max(this.clicks, data.clicks ?? 0);
+    const texts = data.frames ?? (data.xy === undefined ? [] : [data.xy]);
+    this.frames = texts.map((text) => decodePositions(text, data));
+    this.levels = fromBase64(data.colour);
+    this.generated = data.generated ? fromBase64(data.generated) : null;
+    this.layer = new PointLayer(data, this.levels, this.generated, this.mostStamps);
+    this.selected = new Set(data.set ?? []);
+    this.canvas.setAttribute("aria-label", data.words);
+    this.player.setSnapshots(this.frames.length, data.steps ?? []);
+    for (const [mode, button] of this.buttons ?? []) button.hidden = mode !== "move" && !data.pick;
+    if (!data.pick) this.setMode("move");
+    if (isOther && data.sprites) void this.fetchSheet(data.sprites.url);
+    const hasGenerated = !!this.generated?.includes(1);
+    const { layer } = this;
+    drawMapLegend(this.legend, data, hasGenerated, (context, mark) =>
+      layer.drawLegendMark(context, mark),
+    );
+    this.player.show(this.player.at);
+  }
+
+  /** Forgets the view of another map. */
+  forget() {
+    this.fit();
+    this.setHover(-1);
+    this.tip.sheet = null;
+    this.player.at = 0;
+    this.lastClicks = [];
+  }
+
+  /** @param {string} path of the sheet with the pictures of the points */
+  async fetchSheet(path) {
+    const sheet = new Image();
+    sheet.src = pageUrl(path).href;
+    try {
+      await sheet.decode();
+    } catch {
+      return;
+    }
+    if (this.data.sprites?.url !== path) return;
+    this.tip.sheet = sheet;
+    this.canvas.dataset.sheet = "1";
+    this.showTip();
+  }
+
+  // --- what is told about a point ---
+
+  /** @param {number} row under the pointer, -1 without any */
+  setHover(row) {
+    this.hover = row;
+    this.drawOverlay();
+    this.showTip();
+  }
+
+  showTip() {
+    const { hover, data, levels, px, view } = this;
+    if (hover < 0 || hover >= data.n || px.length <= 2 * hover) {
+      this.tip.hide();
+      return;
+    }
+    const name = this.generated?.[hover] ? "generated" : data.names?.[levels[hover]];
+    const value = data.values && `${data.values.title} ≈ ${this.value(hover, data.values)}`;
+    const words = [`point ${hover}`, name, value].filter(Boolean).join(" · ");
+    this.tip.show(hover, words, data.sprites ?? null, [px[2 * hover], px[2 * hover + 1]], view);
+  }
+
+  /**
+   * @param {number} row of a point
+   * @param {{ low: number, high: number }} values ends of the scale
+   */
+  value(row, { low, high }) {
+    return (low + (this.levels[row] / 255) * (high - low)).toPrecision(3);
+  }
+
+  // --- drawing ---
+
+  /** @param {number} at index of the snapshot; a fraction lies between two of them */
+  showSnapshot(at) {
+    this.positions = positionsAt(this.frames, at);
+    this.draw();
+  }
+
+  /** Draws everything in the next frame of the screen. */
+  draw() {
+    if (this.planned) return;
+    this.planned = requestAnimationFrame(() => {
+      this.planned = 0;
+      this.paint();
+    });
+  }
+
+  /** Fits both canvases to the page. @returns {number} pixels of a canvas in a CSS pixel */
+  resize() {
+    const { canvas, overlay, view } = this;
+    const ratio = window.devicePixelRatio || 1;
+    view.width = canvas.clientWidth;
+    view.height = canvas.clientHeight;
+    const [width, height] = [Math.round(view.width * ratio), Math.round(view.height * ratio)];
+    if (canvas.width !== width || canvas.height !== height) {
+      canvas.width = overlay.width = width;
+      canvas.height = overlay.height = height;
+      this.layer?.resize();
+    }
+    return ratio;
+  }
+
+  paint() {
+    const { canvas, data, view, layer } = this;
+    const ratio = this.resize();
+    if (!view.width || !layer) return;
+    const begun = performance.now();
+    const context = context2d(canvas);
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, view.width, view.height);
+    this.px = project(this.positions, data.dims, view, this.px);
+    this.grid = null;
+    layer.draw(context, this.px, this.selected, ratio);
+    context.strokeStyle = context.fillStyle = getComputedStyle(this.root).color;
+    const guests = this.placeGuests();
+    drawLetters(context, data.marks ?? {}, this.px);
+    drawGuests(context, guests, view);
+    drawTexts(context, data.dims === 2 ? (data.axes ?? null) : null, data.quality ?? "", view);
+    this.drawOverlay();
+    canvas.dataset.points = String(data.n);
+    canvas.dataset.took = (performance.now() - begun).toFixed(1);
+    canvas.dataset.map = data.id;
+    canvas.dataset.guests = guests
+      .map(({ letter, x, y }) => `${letter} ${x.toFixed(1)} ${y.toFixed(1)}`)
+      .join(";");
+    canvas.dataset.set = String(this.selected.size);
+  }
+
+  /** Gives the reader's own points and where they are. @returns {Guest[]} */
+  placeGuests() {
+    const { data, view } = this;
+    return (data.guests ?? []).map(({ letter, at }) => {
+      const [x, y] = project(scalePositions(at, data), data.dims, view);
+      return { letter, x, y };
+    });
+  }
+
+  /** Draws what changes without the points: the ring under the pointer, and the lasso. */
+  drawOverlay() {
+    const { overlay, view, hover, px } = this;
+    if (!view.width) return;
+    const context = context2d(overlay);
+    const ratio = window.devicePixelRatio || 1;
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, view.width, view.height);
+    const style = getComputedStyle(this.root);
+    const back = style.getPropertyValue("--st-background-color").trim() || "#fff";
+    // A rim in the colour of the page keeps the ring visible among many points.
+    const [x, y] = [px[2 * hover], px[2 * hover + 1]];
+    for (const [colour, width] of /** @type {[string, number][]} */ ([
+      [back, 4],
+      [style.color, 1.5],
+    ])) {
+      context.strokeStyle = colour;
+      context.lineWidth = width;
+      if (hover >= 0 && px.length > 2 * hover) drawRing(context, x, y, 6);
+    }
+    const outline = this.outline();
+    if (outline) drawOutline(context, outline);
+  }
+
+  /** Gives the outline that is being drawn. @returns {Point[] | null} */
+  outline() {
+    const path = this.press?.path;
+    if (!path || this.mode !== "box" || path.length < 2) return path ?? null;
+    return boxOutline(path[0], path[path.length - 1]);
+  }
+
+  // --- the pointer and the keys ---
+
+  listen() {
+    const { canvas } = this;
+    canvas.addEventListener("pointerdown", (event) => {
+      if (event.button) return;
+      canvas.setPointerCapture(event.pointerId);
+      canvas.focus({ preventScroll: true });
+      const from = pointerPosition(canvas, event);
+      this.press = { from, last: from, isDrag: false, path: this.mode === "move" ? null : [from] };
+    });
+    canvas.addEventListener("pointermove", (event) => this.handleMove(event));
+    canvas.addEventListener("pointerup", (event) => this.handleUp(event));
+    canvas.addEventListener("pointercancel", () => {
+      this.press = null;
+      this.drawOverlay();
+    });
+    canvas.addEventListener("pointerleave", () => {
+      if (!this.press) this.setHover(-1);
+    });
+    /** @param {WheelEvent} event */
+    const zoom = (event) => {
+      event.preventDefault();
+      this.zoom(pointerPosition(canvas, event), Math.exp(-event.deltaY * 0.0015));
+    };
+    canvas.addEventListener("wheel", zoom, { passive: false });
+    canvas.addEventListener("keydown", (event) => this.handleKey(event));
+  }
+
+  /**
+   * @param {Point} at a pixel
+   * @returns {number} row of the point that is meant, -1 without any
+   */
+  nearest(at) {
+    this.grid ??= new PointGrid(this.px, this.view.width, this.view.height, NEAR);
+    return this.grid.nearest(at);
+  }
+
+  /** @param {PointerEvent} event of the canvas */
+  handleMove(event) {
+    const at = pointerPosition(this.canvas, event);
+    const { press, view } = this;
+    if (!press) {
+      const row = this.nearest(at);
+      if (row !== this.hover) this.setHover(row);
+      return;
+    }
+    const [dx, dy] = [at[0] - press.last[0], at[1] - press.last[1]];
+    press.last = at;
+    if (Math.hypot(at[0] - press.from[0], at[1] - press.from[1]) > DRAG) press.isDrag = true;
+    if (press.path) {
+      press.path.push(at);
+      this.drawOverlay();
+    } else if (press.isDrag) {
+      if (this.data.dims === 3 && !event.shiftKey) {
+        view.yaw += dx * TURN;
+        view.pitch += dy * TURN;
+      } else {
+        view.x += dx;
+        view.y += dy;
+      }
+      this.tip.hide();
+      this.draw();
+    }
+  }
+
+  /** @param {PointerEvent} event of the canvas */
+  handleUp(event) {
+    const { press } = this;
+    if (!press) return;
+    const outline = press.isDrag ? this.outline() : null;
+    this.press = null;
+    if (outline) this.select(pointsInside(this.px, outline));
+    else if (!press.isDrag) this.click(pointerPosition(this.canvas, event));
+    this.draw();
+  }
+
+  /** @param {Point} at a pixel that was clicked */
+  click(at) {
+    const row = this.nearest(at);
+    if (row >= 0) this.sendClick({ row });
+    else if (this.data.spots && this.data.dims === 2) {
+      this.sendClick({ spot: unproject(...at, this.view, this.data) });
+    }
+  }
+
+  /** @param {Click} click that is reported with the last ones */
+  sendClick(click) {
+    this.clicks = Math.max(this.clicks + 1, Date.now());
+    this.lastClicks = [...this.lastClicks, { ...click, n: this.clicks }].slice(-CLICKS);
+    this.report("clicks", this.lastClicks);
+  }
+
+  /** @param {number[]} rows that are selected */
+  select(rows) {
+    this.selected = new Set(rows);
+    this.report("set", { rows });
+  }
+
+  /**
+   * @param {Point} at a pixel that keeps its place
+   * @param {number} factor above 1 enlarges
+   */
+  zoom(at, factor) {
+    zoomAt(this.view, ...at, factor);
+    this.tip.hide();
+    this.draw();
+  }
+
+  /** @param {KeyboardEvent} event of the canvas */
+  handleKey(event) {
+    const direction = ARROWS[event.key];
+    const { view, hover } = this;
+    /** @type {Point} */
+    const middle = [view.width / 2, view.height / 2];
+    if (direction && event.shiftKey) {
+      view.x -= SHIFT * direction[0];
+      view.y -= SHIFT * direction[1];
+    } else if (direction) {
+      const { px } = this;
+      this.setHover(hover < 0 ? nearestPoint(px, middle) : nextPoint(px, hover, direction));
+    } else if (event.key === "+" || event.key === "=") this.zoom(middle, 1.3);
+    else if (event.key === "-") this.zoom(middle, 1 / 1.3);
+    else if (event.key === "0") this.fit();
+    else if (event.key === "Enter" || event.key === " ") {
+      if (hover < 0) return;
+      this.sendClick({ row: hover });
+    } else if (event.key === "Escape") {
+      this.setHover(-1);
+      if (this.selected.size) this.select([]);
+    } else return;
+    event.preventDefault();
+    this.draw();
+  }
+
+  /** Stops while the map is not on the page. */
+  rest() {
+    if (this.player.timer) this.player.pause();
+  }
+}

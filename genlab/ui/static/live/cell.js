@@ -1,0 +1,231 @@
+// The pictures of one panel of one run. A cell shows one step at a time; the next picture is loaded
+// before it replaces the last one.
+
+import { PlotAxes } from "../shared/axes.js";
+import { context2d, make, pageUrl } from "../shared/dom.js";
+import { grouped } from "../shared/format.js";
+import { FORMS } from "./forms.js";
+
+/** @import { Frame, Form, LegendEntry } from "./forms.js" */
+
+/** So many descriptions of pictures are kept. */
+const KEPT = 480;
+const COLOURS = 10;
+/** @type {Map<string, Promise<Frame>>} */
+const cache = new Map();
+
+/**
+ * Loads the description of a picture, or takes it from the last ones.
+ * @param {string} address where it is
+ */
+function fetchFrame(address) {
+  const known = cache.get(address);
+  if (known) return known;
+  /** @type {Promise<Frame>} */
+  const frame = fetch(address).then((reply) => {
+    if (!reply.ok) throw new Error(String(reply.status));
+    return reply.json();
+  });
+  cache.set(address, frame);
+  frame.catch(() => cache.delete(address));
+  for (const oldest of cache.keys()) {
+    if (cache.size <= KEPT) break;
+    cache.delete(oldest);
+  }
+  return frame;
+}
+
+/**
+ * @typedef {object} CellOptions
+ * @property {boolean} several whether pictures of several runs stand side by side
+ * @property {HTMLElement} header where the step is written for one run alone
+ * @property {(frame: Frame, cell: Cell) => void} onFrame called when a picture is shown
+ */
+
+/** The pictures of one panel of one run. */
+export class Cell {
+  /** Step that should be shown. @type {number | null} */
+  wanted = null;
+  /** Step that is shown. @type {number | null} */
+  shown = null;
+  visible = false;
+  busy = false;
+  /** Width in CSS pixels when the canvas was last drawn. */
+  drawnWidth = 0;
+  /**
+   * Ranges of both axes over all pictures so far.
+   * @type {[number, number, number, number] | null}
+   */
+  ranges = null;
+  /** @type {Frame | null} */
+  frame = null;
+  /** @type {Form | null} */
+  form = null;
+  formName = "";
+  /** @type {HTMLParagraphElement | null} */
+  note = null;
+  /** @type {{ canvas: HTMLCanvasElement, legend: HTMLElement } | null} */
+  surface = null;
+
+  /**
+   * @param {ParentNode} parent where the cell is appended
+   * @param {{ id: string, title: string, colour: string }} run whose pictures these are
+   * @param {string} panel name of the panel
+   * @param {CellOptions} options what is around the cell
+   */
+  constructor(parent, run, panel, { several, header, onFrame }) {
+    this.run = run;
+    this.panel = panel;
+    this.onFrame = onFrame;
+    this.figure = make("figure", { "data-run": run.id }, parent);
+    if (several) {
+      header = make("figcaption", {}, this.figure);
+      const name = make("span", {}, header);
+      make("i", {}, name).style.background = run.colour;
+      name.append(run.title);
+      this.note = make("p", { class: "gl-note" }, this.figure);
+    }
+    this.stepText = make("span", { class: "gl-at" }, header);
+    this.message = make("div", { class: "gl-wait" }, this.figure, "Loading…");
+  }
+
+  /**
+   * Gives the address of a picture.
+   * @param {number} step when it was made
+   * @param {"json" | "png"} format of the file
+   */
+  address(step, format) {
+    const [run, panel] = [this.run.id, this.panel].map(encodeURIComponent);
+    return pageUrl(`genlab/runs/${run}/frame/${panel}/${step}.${format}`).href;
+  }
+
+  /**
+   * Shows the picture of a step as soon as it is loaded.
+   * @param {number | undefined} step when it was made; undefined changes nothing
+   */
+  show(step) {
+    if (step === undefined || step === this.wanted) return;
+    this.wanted = step;
+    void this.refresh();
+  }
+
+  /** Loads one picture at a time: while the slider is dragged, the newest wanted one comes next. */
+  async refresh() {
+    if (!this.visible || this.busy || this.wanted === null || this.wanted === this.shown) return;
+    this.busy = true;
+    const step = this.wanted;
+    try {
+      const frame = await fetchFrame(this.address(step, "json"));
+      await this.draw(frame, step);
+      this.frame = frame;
+      this.shown = step;
+      this.figure.dataset.step = String(step);
+      this.stepText.textContent = `step ${grouped(step)}`;
+      this.message.hidden = true;
+      this.onFrame(frame, this);
+    } catch (error) {
+      // The picture is gone or the connection is down: the last one stays, the next one is tried.
+      if (this.wanted === step) this.wanted = null;
+      if (error instanceof UnknownForm) this.message.textContent = error.message;
+      else if (this.shown === null) this.message.textContent = "There is no picture of this step.";
+    } finally {
+      this.busy = false;
+    }
+    if (this.wanted !== null && this.wanted !== step) void this.refresh();
+  }
+
+  /** Draws the present picture again, in new colours or at a new size. */
+  redraw() {
+    if (this.frame && this.frame.form !== "images") void this.draw(this.frame, this.shown ?? 0);
+  }
+
+  /**
+   * Draws a picture with the module of its form.
+   * @param {Frame} frame the picture
+   * @param {number} step when it was made
+   */
+  draw(frame, step) {
+    if (this.formName !== frame.form || !this.form) {
+      const create = FORMS[frame.form];
+      if (!create) throw new UnknownForm(frame.form);
+      this.form = create(this);
+      this.formName = frame.form;
+    }
+    return this.form(frame, step);
+  }
+
+  /** Tells whether the page is dark. */
+  get dark() {
+    return !!this.figure.closest(".gl")?.classList.contains("gl-dark");
+  }
+
+  /** Gives the canvas and the legend below it. */
+  canvasAndLegend() {
+    if (this.surface) return this.surface;
+    const canvas = make("canvas", { role: "img" }, this.figure);
+    const legend = make("div", { class: "gl-keys" }, this.figure);
+    new ResizeObserver(() => {
+      if (this.frame && canvas.clientWidth !== this.drawnWidth) this.redraw();
+    }).observe(canvas);
+    return (this.surface = { canvas, legend });
+  }
+
+  /** Gives the canvas that the pictures are drawn on. */
+  get canvas() {
+    return this.canvasAndLegend().canvas;
+  }
+
+  /**
+   * Clears the canvas and gives axes on it.
+   * @param {(width: number) => number} height from the width of the canvas to its height, in CSS
+   *   pixels
+   */
+  clearedAxes(height) {
+    const { canvas } = this;
+    const width = (this.drawnWidth = canvas.clientWidth || 320);
+    const high = height(width);
+    const ratio = window.devicePixelRatio || 1;
+    canvas.style.height = `${high}px`;
+    canvas.width = Math.round(width * ratio);
+    canvas.height = Math.round(high * ratio);
+    const context = context2d(canvas);
+    context.scale(ratio, ratio);
+    return new PlotAxes(context, width, high, getComputedStyle(this.figure).color);
+  }
+
+  /**
+   * Says in words what the canvas shows.
+   * @param {Frame} frame the picture
+   */
+  describe(frame) {
+    this.canvas.setAttribute("aria-label", `${frame.title ?? this.panel}. ${frame.note ?? ""}`);
+  }
+
+  /** Gives the colours of the palette, as the page's theme has them. */
+  colours() {
+    const style = getComputedStyle(this.figure);
+    return Array.from({ length: COLOURS }, (_, i) => style.getPropertyValue(`--gl-${i}`).trim());
+  }
+
+  /**
+   * Writes the legend.
+   * @param {LegendEntry[]} entries texts with their colours; null is a remark without a colour
+   */
+  setLegend(entries) {
+    const { legend } = this.canvasAndLegend();
+    legend.replaceChildren();
+    for (const [text, colour, sign = ""] of entries) {
+      const entry = make("span", {}, legend);
+      if (colour) make("i", { class: sign }, entry).style.setProperty("--gl-key", colour);
+      entry.append(text);
+    }
+  }
+}
+
+/** A picture that these scripts cannot draw. */
+class UnknownForm extends Error {
+  /** @param {string} form of the picture */
+  constructor(form) {
+    super(`This page cannot draw pictures of the form "${form}". Reload the page after an update.`);
+  }
+}

@@ -1,0 +1,64 @@
+// The table of picture forms: each has one function that draws it, named by the row of the form in
+// genlab/panels. An unknown form is an error.
+
+import { createCalibration } from "./calibration.js";
+import { createDensityPlot } from "./density.js";
+import { createGapMap } from "./gap.js";
+import { createSheet } from "./images.js";
+import { createLedger } from "./ledger.js";
+import { drawBars, drawHistogram, drawPoints } from "./plots.js";
+
+/** @import { Cell } from "./cell.js" */
+/** @import { PlotAxes } from "../shared/axes.js" */
+
+/**
+ * @typedef {{ form: string, title?: string, note?: string }} Frame a picture as the server sends
+ *   it; `form` says which other fields it has
+ */
+/** @typedef {(frame: Frame, step: number) => void | Promise<void>} Form draws a picture */
+/**
+ * @typedef {[text: string, colour: string | null, sign?: string]} LegendEntry a text, its colour,
+ *   and the CSS class of its sign
+ */
+
+/**
+ * Says which frames a function draws: those whose `form` is its key in the table.
+ * @template {Frame} F
+ * @param {(cell: Cell) => (frame: F, step: number) => void | Promise<void>} create makes the
+ *   drawing function of a cell
+ * @returns {(cell: Cell) => Form}
+ */
+function form(create) {
+  return /** @type {(cell: Cell) => Form} */ (create);
+}
+
+/**
+ * Draws on one canvas with axes and a legend.
+ * @template {Frame} F
+ * @param {(width: number) => number} height from the width of the canvas to its height
+ * @param {(axes: PlotAxes, frame: F, cell: Cell) => LegendEntry[]} draw draws and gives the legend
+ */
+function plot(height, draw) {
+  return form((cell) => /** @param {F} frame */ (frame) => {
+    const axes = cell.clearedAxes(height);
+    cell.describe(frame);
+    cell.setLegend(draw(axes, frame, cell));
+  });
+}
+
+/** @param {number} width of the canvas in CSS pixels */
+const square = (width) => Math.min(width, 380);
+/** @param {number} width of the canvas in CSS pixels */
+const flat = (width) => Math.min(0.75 * width, 300);
+
+/** @type {Record<string, ((cell: Cell) => Form) | undefined>} */
+export const FORMS = {
+  images: form(/** @param {Cell} cell */ (cell) => createSheet(cell)),
+  points: plot(square, drawPoints),
+  histogram: plot(flat, drawHistogram),
+  bars: plot(flat, drawBars),
+  gap: form(createGapMap),
+  ledger: form(createLedger),
+  calibration: form(createCalibration),
+  line: form(createDensityPlot),
+};

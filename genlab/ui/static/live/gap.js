@@ -1,0 +1,419 @@
+// The gap map: the discriminator, its optimum and the densities as fields over the plane, with the
+// points of data and model over them.
+
+import { PlotAxes } from "../shared/axes.js";
+import { fromBase64 } from "../shared/bytes.js";
+import { colourScale, fieldCanvas } from "../shared/colours.js";
+import { make } from "../shared/dom.js";
+import { grouped, short } from "../shared/format.js";
+import { addReadout } from "./readout.js";
+
+/** @import { Cell } from "./cell.js" */
+/** @import { LegendEntry } from "./forms.js" */
+/** @import { Rgb } from "../shared/colours.js" */
+/** @import { GapField, GapFrame } from "./wire" */
+
+const UNKNOWN = 255;
+const HIGHEST = 254;
+/** From this width on, in pixels, several maps stand side by side. */
+const SIDE_BY_SIDE = 540;
+/** Side of a map at most, and the margins about it, in pixels. */
+const LARGEST = 440;
+const LEFT = 34;
+const BETWEEN = 16;
+const RIGHT = 6;
+const TOP = 22;
+const FOOT = 50;
+/** Fields about 1/2, where real and generated cannot be told apart; the others start at little. */
+const ABOUT_A_HALF = new Set(["d", "truth"]);
+/** @typedef {"points" | "arrows" | "grid"} Layer */
+/** @type {Record<Layer, string>} */
+const LAYERS = { points: "Points", arrows: "Arrows", grid: "Warped grid" };
+const ALL = "all";
+
+/** @typedef {{ axes: PlotAxes, field: GapField }} FieldMap a field and where it is drawn */
+
+/**
+ * Gives the value that a byte of a field stands for.
+ * @param {number} byte from 0 to 255
+ * @param {number} low value of byte 0
+ * @param {number} high value of byte 254
+ * @returns {number | null} the value; null for byte 255, which is unknown
+ */
+export function byteValue(byte, low, high) {
+  return byte === UNKNOWN ? null : low + ((high - low) * byte) / HIGHEST;
+}
+
+/**
+ * Finds the cell of a field that holds a point.
+ * @param {[[number, number], [number, number]]} box lower left and upper right corner of the field
+ * @param {number} cells in a row and in a column
+ * @param {number} x of the point
+ * @param {number} y of the point
+ * @returns {number} index of the cell, row by row from the lowest y; -1 outside
+ */
+export function cellIndex([[x0, y0], [x1, y1]], cells, x, y) {
+  const column = Math.floor(((x - x0) / (x1 - x0)) * cells);
+  const row = Math.floor(((y - y0) / (y1 - y0)) * cells);
+  if (column < 0 || row < 0 || column >= cells || row >= cells) return -1;
+  return row * cells + column;
+}
+
+/**
+ * Writes how far the discriminator is from its optimum.
+ * @param {Pick<GapFrame, "distance" | "floor" | "n">} frame the step
+ * @returns {string} the sentence, empty where the optimum is unknown
+ */
+export function gapSummary({ distance, floor, n }) {
+  if (distance === null) return "";
+  const counted = n ? `, because q is counted from ${grouped(n)} samples` : "";
+  const least = floor === null ? "" : `; D* itself would score ${short(floor)}${counted}`;
+  return `mean |D − D*| = ${short(distance)}${least}`;
+}
+
+/**
+ * Makes the gap map of a cell.
+ * @param {Cell} cell where it is shown
+ * @returns {(frame: GapFrame) => void} shows the fields of a step
+ */
+export function createGapMap(cell) {
+  const map = new GapMap(cell);
+  return (frame) => map.draw(frame);
+}
+
+class GapMap {
+  /** @type {Record<Layer, boolean>} */
+  shows = { points: true, arrows: true, grid: false };
+  /** Buttons of the layers. @type {Map<Layer, HTMLButtonElement>} */
+  layerButtons = new Map();
+  /** Buttons of the fields. @type {Map<string, HTMLButtonElement>} */
+  fieldButtons = new Map();
+  /** Names of the fields that have buttons. */
+  knownFields = "";
+  /** Field that was chosen, null before a choice. @type {string | null} */
+  chosen = null;
+  /** @type {GapFrame | null} */
+  frame = null;
+  /** @type {FieldMap[]} */
+  maps = [];
+  /** @type {WeakMap<GapField, Uint8Array>} */
+  bytes = new WeakMap();
+  /** @type {(() => void) | null} */
+  resetReadout = null;
+
+  /** @param {Cell} cell where it is shown */
+  constructor(cell) {
+    this.cell = cell;
+    const tools = make("div", { class: "gl-tools gl-choose" }, cell.figure);
+    this.fieldBox = make("span", { role: "group", "aria-label": "Which field" }, tools);
+    const layers = make("span", { role: "group", "aria-label": "What is drawn over it" }, tools);
+    for (const layer of /** @type {Layer[]} */ (Object.keys(LAYERS))) {
+      const toggle = () => {
+        this.shows[layer] = !this.shows[layer];
+      };
+      this.layerButtons.set(layer, this.addButton(layers, LAYERS[layer], toggle));
+    }
+  }
+
+  /**
+   * @param {ParentNode} parent where the button is appended
+   * @param {string} title on the button
+   * @param {() => void} press what it changes before the map is drawn again
+   */
+  addButton(parent, title, press) {
+    const button = make("button", { type: "button", class: "gl-small" }, parent, title);
+    button.addEventListener("click", () => {
+      press();
+      if (this.frame) this.draw(this.frame);
+    });
+    return button;
+  }
+
+  /**
+   * Chooses the fields that are shown: all where there is room, unless one was chosen.
+   * @param {GapFrame} frame the fields
+   * @param {number} width of the canvas in pixels
+   * @returns {string[]} their names
+   */
+  fieldsToShow(frame, width) {
+    const names = Object.keys(frame.fields);
+    const hasRoom = width >= SIDE_BY_SIDE && names.length > 1;
+    if (this.knownFields !== names.join()) this.makeFieldButtons(frame, names);
+    let view = this.chosen ?? (hasRoom ? ALL : names[0]);
+    if (view === ALL && !hasRoom) view = names[0];
+    for (const [name, button] of this.fieldButtons) {
+      button.setAttribute("aria-pressed", String(name === view));
+      if (name === ALL) button.hidden = !hasRoom;
+    }
+    for (const [layer, button] of this.layerButtons) {
+      button.setAttribute("aria-pressed", String(this.shows[layer]));
+      button.hidden = layer !== "points" && !frame[layer]?.length;
+    }
+    return view === ALL ? names : [view];
+  }
+
+  /**
+   * @param {GapFrame} frame the fields
+   * @param {string[]} names of the fields
+   */
+  makeFieldButtons(frame, names) {
+    this.knownFields = names.join();
+    this.chosen = null;
+    this.fieldBox.replaceChildren();
+    this.fieldButtons.clear();
+    if (names.length < 2) return;
+    for (const name of [ALL, ...names]) {
+      const title = name === ALL ? "Side by side" : frame.fields[name].title.split(" = ")[0];
+      const choose = () => {
+        this.chosen = name;
+      };
+      this.fieldButtons.set(name, this.addButton(this.fieldBox, title, choose));
+    }
+  }
+
+  /** @param {GapField} field whose bytes are wanted */
+  bytesOf(field) {
+    let bytes = this.bytes.get(field);
+    if (!bytes) this.bytes.set(field, (bytes = fromBase64(field.z)));
+    return bytes;
+  }
+
+  /** @param {GapFrame} frame what is drawn */
+  draw(frame) {
+    this.frame = frame;
+    const { cell } = this;
+    /** @type {string[]} */
+    let names = [];
+    let side = 0;
+    const sheet = cell.clearedAxes((width) => {
+      names = this.fieldsToShow(frame, width);
+      const rest = width - LEFT - RIGHT - BETWEEN * (names.length - 1);
+      side = Math.min(LARGEST, rest / names.length);
+      return TOP + side + FOOT;
+    });
+    cell.canvas.classList.add("gl-full");
+    cell.describe(frame);
+    cell.canvas.dataset.maps = String(names.length);
+    this.maps = names.map((name, i) => {
+      const left = LEFT + i * (side + BETWEEN);
+      return this.drawField(sheet, frame, name, left, side, i === 0);
+    });
+    const summary = () => (this.frame ? gapSummary(this.frame) : "");
+    this.resetReadout ??= addReadout(cell.canvas, (x, y) => this.textAt(x, y), summary);
+    this.resetReadout();
+    cell.setLegend(this.legend(frame, sheet.ink));
+  }
+
+  /**
+   * Draws one field with its points, title and colour legend.
+   * @param {PlotAxes} sheet the whole canvas
+   * @param {GapFrame} frame the fields
+   * @param {string} name of the field
+   * @param {number} left end of the map, in pixels
+   * @param {number} side of the map, in pixels
+   * @param {boolean} first whether it is the leftmost one, which has numbers, arrows and the grid
+   * @returns {FieldMap}
+   */
+  drawField(sheet, frame, name, left, side, first) {
+    const field = frame.fields[name];
+    const [[x0, y0], [x1, y1]] = frame.box;
+    const axes = new PlotAxes(sheet.context, sheet.width, sheet.height, sheet.ink);
+    axes.left = left;
+    axes.right = sheet.width - left - side;
+    axes.top = TOP;
+    axes.bottom = FOOT;
+    axes.setRanges([x0, x1], [y0, y1], true);
+    const kind = ABOUT_A_HALF.has(name) ? "diverging" : "sequential";
+    const colour = colourScale(kind, this.cell.dark);
+    const shares = Array.from(this.bytesOf(field), (byte) => byteValue(byte, 0, 1));
+    const { context } = axes;
+    const [x, y] = [axes.px(x0), axes.py(y1)];
+    const image = fieldCanvas(shares, frame.cells, colour);
+    context.imageSmoothingEnabled = false;
+    context.drawImage(image, x, y, axes.px(x1) - x, axes.py(y0) - y);
+    axes.drawGrid({ yticks: first });
+    context.fillStyle = axes.ink;
+    context.font = "600 12px sans-serif";
+    context.textAlign = "left";
+    context.fillText(field.title, axes.left, 14);
+    context.font = "11px sans-serif";
+    this.drawOverlay(axes, frame, first);
+    drawColourLegend(axes, field, colour, side);
+    return { axes, field };
+  }
+
+  /**
+   * @param {GapFrame} frame what is explained
+   * @param {string} ink colour of the text
+   */
+  legend(frame, ink) {
+    /** @type {LegendEntry[]} */
+    const legend = [];
+    if (this.shows.points) {
+      legend.push(["held-out data", ink, "gl-plus"], ["generated", this.cell.colours()[2]]);
+    }
+    if (this.shows.arrows && frame.arrows.length) {
+      const longest = `the longest: ${short(frame.push)} per data unit`;
+      const arrows = "arrows: how the generator's loss moves each point, drawn to scale";
+      legend.push([`${arrows} (${longest})`, null]);
+    }
+    if (this.shows.grid && frame.grid.length) {
+      legend.push(["lines: a regular grid of latent codes, as the generator maps it", null]);
+    }
+    return legend;
+  }
+
+  /**
+   * Draws the points, and on the first map the warped grid and the arrows.
+   * @param {PlotAxes} axes of the map
+   * @param {GapFrame} frame what is drawn
+   * @param {boolean} first whether this is the first map
+   */
+  drawOverlay(axes, frame, first) {
+    const { context } = axes;
+    const back = this.cell.dark ? "#000" : "#fff";
+    const [x, y] = [axes.px(axes.x0), axes.py(axes.y1)];
+    context.save();
+    context.beginPath();
+    context.rect(x, y, axes.px(axes.x1) - x, axes.py(axes.y0) - y);
+    context.clip();
+    context.lineJoin = "round";
+    if (first && this.shows.grid) drawPolylines(axes, frame.grid);
+    if (this.shows.points) drawCrosses(axes, frame.real);
+    if (first && this.shows.arrows) {
+      frame.arrows.forEach(([dx, dy], i) => {
+        const [fx, fy] = frame.fake[i];
+        const to = [axes.px(fx + dx), axes.py(fy + dy)];
+        drawArrow(context, [axes.px(fx), axes.py(fy)], to, axes.ink, back);
+      });
+    }
+    if (this.shows.points) {
+      context.fillStyle = this.cell.colours()[2];
+      context.strokeStyle = back;
+      context.lineWidth = 0.8;
+      for (const [fx, fy] of frame.fake) {
+        axes.disc(axes.px(fx), axes.py(fy), 2.6);
+        context.stroke();
+      }
+    }
+    context.restore();
+  }
+
+  /**
+   * @param {number} x position across, in pixels
+   * @param {number} y position from the top, in pixels
+   * @returns {string | null} the values of all fields there
+   */
+  textAt(x, y) {
+    const { frame } = this;
+    const map = this.maps.find(({ axes }) => {
+      const inside = x >= axes.px(axes.x0) && x < axes.px(axes.x1);
+      return inside && y > axes.py(axes.y1) && y <= axes.py(axes.y0);
+    });
+    if (!frame || !map) return null;
+    const [u, v] = map.axes.valueAt(x, y);
+    const index = cellIndex(frame.box, frame.cells, u, v);
+    if (index < 0) return null;
+    const words = Object.values(frame.fields).map((field) => {
+      const value = byteValue(this.bytesOf(field)[index], field.low, field.high);
+      return `${field.title.split(" = ")[0]}: ${value?.toPrecision(2) ?? "unknown"}`;
+    });
+    return `at (${u.toFixed(2)}, ${v.toFixed(2)}) — ${words.join(", ")}`;
+  }
+}
+
+/**
+ * Draws the colours of a field from its lowest to its highest value.
+ * @param {PlotAxes} axes of the map
+ * @param {GapField} field whose colours are explained
+ * @param {(share: number) => Rgb} colour the colour scale
+ * @param {number} side of the map, in pixels
+ */
+function drawColourLegend(axes, field, colour, side) {
+  const { context } = axes;
+  const width = Math.min(side, 150);
+  const y = axes.height - 24;
+  for (let i = 0; i < width; i++) {
+    context.fillStyle = `rgb(${colour(i / (width - 1))})`;
+    context.fillRect(axes.left + i, y, 1.5, 8);
+  }
+  context.strokeStyle = axes.ink;
+  context.globalAlpha = 0.3;
+  context.strokeRect(axes.left, y, width, 8);
+  context.globalAlpha = 0.72;
+  context.fillStyle = axes.ink;
+  /** @type {CanvasTextAlign[]} */
+  const aligns = ["left", "center", "right"];
+  aligns.forEach((align, i) => {
+    const share = i / 2;
+    context.textAlign = align;
+    const text = short(field.low + share * (field.high - field.low));
+    context.fillText(text, axes.left + share * width, y + 20);
+  });
+  context.globalAlpha = 1;
+}
+
+/**
+ * Draws lines through points.
+ * @param {PlotAxes} axes what is drawn on
+ * @param {[number, number][][]} lines each a list of points
+ */
+function drawPolylines(axes, lines) {
+  const { context } = axes;
+  context.strokeStyle = axes.ink;
+  context.lineWidth = 1;
+  context.globalAlpha = 0.5;
+  for (const line of lines) {
+    context.beginPath();
+    for (const [x, y] of line) context.lineTo(axes.px(x), axes.py(y));
+    context.stroke();
+  }
+  context.globalAlpha = 1;
+}
+
+/**
+ * Draws a cross at each point.
+ * @param {PlotAxes} axes what is drawn on
+ * @param {[number, number][]} points where
+ */
+function drawCrosses(axes, points) {
+  const { context } = axes;
+  context.lineWidth = 1.1;
+  context.strokeStyle = axes.ink;
+  context.globalAlpha = 0.6;
+  for (const [x, y] of points) {
+    const [a, b] = [axes.px(x), axes.py(y)];
+    axes.line(a - 2.5, b, a + 2.5, b);
+    axes.line(a, b - 2.5, a, b + 2.5);
+  }
+  context.globalAlpha = 1;
+}
+
+/**
+ * Draws an arrow with a rim in the colour of the page, so that it is readable on every field.
+ * @param {CanvasRenderingContext2D} context what is drawn on
+ * @param {number[]} from x and y of its start, in pixels
+ * @param {number[]} to x and y of its tip, in pixels
+ * @param {string} ink colour of the arrow
+ * @param {string} back colour of the rim
+ */
+function drawArrow(context, [xa, ya], [xb, yb], ink, back) {
+  const length = Math.hypot(xb - xa, yb - ya);
+  if (!(length > 1)) return;
+  const head = Math.min(5, 0.5 * length);
+  const direction = Math.atan2(yb - ya, xb - xa);
+  context.beginPath();
+  context.moveTo(xa, ya);
+  context.lineTo(xb, yb);
+  for (const turn of [2.6, -2.6]) {
+    context.moveTo(xb, yb);
+    const angle = direction + turn;
+    context.lineTo(xb + head * Math.cos(angle), yb + head * Math.sin(angle));
+  }
+  context.strokeStyle = back;
+  context.lineWidth = 3;
+  context.stroke();
+  context.strokeStyle = ink;
+  context.lineWidth = 1.4;
+  context.stroke();
+}

@@ -1,0 +1,469 @@
+// The live view: one dashboard for one run, or for several laid over each other. It asks the server
+// for news once a second and changes its elements in place; Streamlit reruns nothing. While each
+// step is to be seen (slow motion, or a button was just pressed) it asks more often.
+
+import { isDark, readColour } from "../shared/colours.js";
+import { make } from "../shared/dom.js";
+import { ChartBoard, COLOURS } from "./chart_board.js";
+import { EventCard } from "./event_card.js";
+import { orderCards, sharedNames, splitGroup } from "./groups.js";
+import { isFreeSpace } from "./keys.js";
+import { Panel } from "./panel.js";
+import { isActive, LiveRun, mergeSteps } from "./run.js";
+import { RunHead } from "./run_head.js";
+import { TimeBar } from "./time_bar.js";
+import { axisToStep, frameStep, neighbourFrame, stepToAxis } from "./timeline.js";
+import { CellObserver } from "./visibility.js";
+
+/** @import { Delta, LiveData } from "./wire" */
+/** @import { Clock } from "./timeline.js" */
+/** @import { ChartEvent } from "./chart.js" */
+/** @import { Component } from "../shared/component" */
+
+/** Time between two requests in milliseconds: usually, in slow motion, and after a click or key. */
+const USUAL = 1000;
+const SLOW_MOTION = 250;
+const AFTER_INPUT = 120;
+/** Up to so many steps a second each one is followed. */
+const SLOW_SPEED = 6;
+/** So long after a click or key the view asks more often, in milliseconds. */
+const INPUT_LASTS = 3000;
+/** What stands where a run has no numbers yet. @type {Record<string, string>} */
+const EMPTY = {
+  queued: "This run waits in the queue. It starts as soon as a worker is free.",
+  running: "Waiting for the first numbers of this run…",
+  paused: "This run was paused before its first numbers. Resume it, or take one step.",
+};
+
+/** @type {WeakMap<HTMLElement | ShadowRoot, LiveView>} */
+const views = new WeakMap();
+
+/**
+ * Draws the live view, or updates the one that is there.
+ * @param {Component<LiveData>} component the place in the page
+ * @returns {() => void} called when the view leaves the page
+ */
+export function mount({ data, parentElement, setStateValue, setTriggerValue }) {
+  let view = views.get(parentElement);
+  if (!view) views.set(parentElement, (view = new LiveView(parentElement)));
+  view.report = setStateValue;
+  view.reportStatus = (status) => setTriggerValue("changed", status);
+  view.play = data.play ? () => setTriggerValue("play", performance.now()) : null;
+  view.update(data);
+  return () => view.rest();
+}
+
+class LiveView {
+  /** @type {Map<string, LiveRun>} */
+  runs = new Map();
+  /** Names of the numbers that several runs have. @type {string[]} */
+  shared = [];
+  /** @type {Map<string, Panel>} */
+  panels = new Map();
+  /** Point in time that is shown, null for the newest. @type {number | null} */
+  at = null;
+  /** What the axes and the slider count. @type {Clock} */
+  clock = "step";
+  /** Whether the set of runs has changed. */
+  stale = false;
+  /** Whether everything must be asked for at once. */
+  asksAtOnce = false;
+  hasNewEvents = false;
+  /** When the last click or key was, in milliseconds of the page. */
+  lastInput = -Infinity;
+  /** Background that the colours were chosen for. */
+  background = "";
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  timer = undefined;
+  /** Number of the newest round of requests. */
+  round = 0;
+  visibility = new CellObserver();
+  /** @type {(name: string, value: unknown) => void} */
+  report = () => {};
+  /** @type {(status: string) => void} */
+  reportStatus = () => {};
+  /** @type {(() => void) | null} */
+  play = null;
+
+  /** @param {HTMLElement | ShadowRoot} parent where the view is appended */
+  constructor(parent) {
+    this.root = make("div", { class: "gl" }, parent);
+    const bar = make("div", { class: "gl-bar" }, this.root);
+    this.heads = make("div", {}, bar);
+    this.timeBar = new TimeBar(bar, {
+      scrub: (at) => this.scrub(at),
+      commit: () => this.report("step", this.at),
+      step: (by) => this.stepFrame(by),
+      clock: (clock) => this.setClock(clock),
+    });
+    this.lost = make("div", { class: "gl-lost", role: "status", hidden: "" }, bar);
+    this.empty = make("p", { class: "gl-empty" }, this.root);
+    this.cards = make("div", { class: "gl-cards" }, this.root);
+    const pick = this.pick.bind(this);
+    this.board = new ChartBoard(this.cards, pick, () => this.arrange());
+    this.events = new EventCard();
+    this.cards.append(this.events.card);
+  }
+
+  /** Gives the runs in the order of the page. */
+  sortedRuns() {
+    return [...this.runs.values()].sort((a, b) => a.index - b.index);
+  }
+
+  get several() {
+    return this.runs.size > 1;
+  }
+
+  // --- the page around the view ---
+
+  /** @param {LiveData} data what the page hands over */
+  update(data) {
+    const ids = new Set(data.runs.map((run) => run.id));
+    for (const [id, run] of this.runs) {
+      if (ids.has(id)) continue;
+      run.head.root.remove();
+      this.runs.delete(id);
+      this.stale = true;
+    }
+    data.runs.forEach(({ id, title, wake }, index) => {
+      const run = this.runs.get(id) ?? this.addRun(id);
+      if (run.wake && run.wake !== wake) {
+        run.over = false;
+        run.due = 0;
+      }
+      run.title = title;
+      run.wake = wake;
+      run.index = index;
+      run.colour = `var(--gl-${index % COLOURS})`;
+      run.head.setName(title, run.colour);
+    });
+    if (this.stale) {
+      this.stale = false;
+      this.at = data.step;
+      this.clock = data.clock ?? "step";
+      this.rebuild();
+    }
+    this.stopListening();
+    document.addEventListener("visibilitychange", this.onVisible);
+    document.addEventListener("click", this.onInput, true);
+    document.addEventListener("keydown", this.onKey);
+    this.wake();
+  }
+
+  /** @param {string} id of the new run */
+  addRun(id) {
+    const run = new LiveRun(id, new RunHead(this.heads));
+    this.runs.set(id, run);
+    this.stale = true;
+    return run;
+  }
+
+  onVisible = () => {
+    if (!document.hidden) this.wake();
+  };
+
+  onInput = () => {
+    this.lastInput = performance.now();
+    this.plan();
+  };
+
+  /**
+   * The space bar pauses and resumes, wherever nothing else takes it.
+   * @param {KeyboardEvent} event of any element of the page
+   */
+  onKey = (event) => {
+    this.onInput();
+    if (!this.play || !isFreeSpace(event)) return;
+    event.preventDefault();
+    this.play();
+  };
+
+  stopListening() {
+    document.removeEventListener("visibilitychange", this.onVisible);
+    document.removeEventListener("click", this.onInput, true);
+    document.removeEventListener("keydown", this.onKey);
+  }
+
+  /** Stops while the view is not on the page. */
+  rest() {
+    clearTimeout(this.timer);
+    this.stopListening();
+  }
+
+  /** Makes charts and panels anew from full answers, because the set of runs has changed. */
+  rebuild() {
+    this.board.clear();
+    for (const panel of this.panels.values()) panel.card.remove();
+    this.panels.clear();
+    for (const run of this.runs.values()) run.forget();
+    this.hasNewEvents = true;
+    this.heads.replaceChildren(...this.sortedRuns().map((run) => run.head.root));
+  }
+
+  // --- asking for news ---
+
+  /** Asks at once. */
+  wake() {
+    clearTimeout(this.timer);
+    void this.ask();
+  }
+
+  /** Plans the next request. */
+  plan() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => void this.ask(), this.asksAtOnce ? 0 : this.pause());
+  }
+
+  /** Gives the time until the next request, in milliseconds. */
+  pause() {
+    const runs = [...this.runs.values()];
+    if (runs.every((run) => run.over)) return USUAL;
+    if (performance.now() - this.lastInput < INPUT_LASTS) return AFTER_INPUT;
+    const isSlow = runs.some((run) => run.status === "running" && run.speed <= SLOW_SPEED);
+    return isSlow ? SLOW_MOTION : USUAL;
+  }
+
+  async ask() {
+    const round = ++this.round;
+    this.asksAtOnce = false;
+    this.followTheme();
+    try {
+      if (!document.hidden) await this.askDue(round);
+    } finally {
+      if (this.round === round) this.plan();
+    }
+  }
+
+  /**
+   * Asks the runs whose time has come, and draws what they answer.
+   * @param {number} round of requests; a newer one draws for itself
+   */
+  async askDue(round) {
+    const now = performance.now();
+    const due = [...this.runs.values()].filter((run) => !run.over && run.due <= now + 50);
+    await Promise.all(due.map((run) => this.askRun(run)));
+    if (due.length && this.round === round) this.draw();
+  }
+
+  /** @param {LiveRun} run that is asked for news */
+  async askRun(run) {
+    const news = await run.fetchDelta();
+    if (!news) return;
+    this.take(run, news);
+    if (this.clock === "seconds") await run.fetchTimes();
+  }
+
+  /**
+   * Takes over an answer.
+   * @param {LiveRun} run that was asked
+   * @param {Delta} news its answer
+   */
+  take(run, news) {
+    const extent = run.takeStatus(news);
+    this.reportChange(run);
+    if (extent === "again") return;
+    if (extent === "full") {
+      run.frames = {};
+      run.events = [];
+      run.charts = news.charts ?? [];
+      if (this.updateShared()) return;
+      const shared = new Set(this.shared);
+      for (const group of run.charts) {
+        for (const part of splitGroup(group, shared)) this.board.addLines(run, part, this.several);
+      }
+      this.board.clearRun(run);
+    }
+    run.cursor = Math.max(news.seq ?? 0, run.cursor);
+    run.over = !isActive(news.status);
+    for (const { step, v } of news.rows ?? []) this.board.append(run, step, v);
+    if (run.takeEvents(news)) this.hasNewEvents = true;
+    for (const [panel, steps] of Object.entries(news.frames ?? {})) {
+      run.frames[panel] = mergeSteps(run.frames[panel] ?? [], steps);
+      this.addCells(panel);
+    }
+  }
+
+  /**
+   * Lets the page around the view follow when the status is no longer the one that it knows.
+   * @param {LiveRun} run whose status is known
+   */
+  reportChange(run) {
+    const status = `${run.status} ${run.attempt}`;
+    if (status === run.wake || status === run.reported) return;
+    run.reported = status;
+    this.reportStatus(status);
+  }
+
+  /** Finds the numbers that several runs have; if they have changed, everything is read anew. */
+  updateShared() {
+    const shared = sharedNames([...this.runs.values()].map((run) => run.charts));
+    if (shared.join() === this.shared.join()) return false;
+    this.shared = shared;
+    this.rebuild();
+    this.asksAtOnce = true;
+    return true;
+  }
+
+  // --- charts and panels ---
+
+  /** Brings the cards in order. */
+  arrange() {
+    const panels = new Map([...this.panels].map(([name, panel]) => [name, panel.card]));
+    this.cards.append(...orderCards(this.board.cards(), panels, this.several), this.events.card);
+  }
+
+  /**
+   * Adds the cells of a panel that are missing.
+   * @param {string} name of the panel
+   */
+  addCells(name) {
+    let panel = this.panels.get(name);
+    if (!panel) {
+      this.panels.set(name, (panel = new Panel(this.cards, name)));
+      this.arrange();
+    }
+    for (const run of this.sortedRuns()) {
+      if (!run.frames[name] || panel.cells.has(run.id)) continue;
+      const cell = panel.addCell(run, this.several);
+      this.visibility.observe(cell);
+    }
+  }
+
+  // --- time ---
+
+  /** @param {number} at point in time that was chosen in a chart */
+  pick(at) {
+    this.scrub(at);
+    this.report("step", at);
+  }
+
+  /** @param {number | null} at point in time that is shown, null for the newest */
+  scrub(at) {
+    this.at = at;
+    this.drawTime();
+  }
+
+  /**
+   * Shows the next picture of any panel, or the one before; after the newest the view is live.
+   * @param {1 | -1} by 1 for the next one
+   * @returns {boolean} whether there are any pictures
+   */
+  stepFrame(by) {
+    const steps = [...this.runs.values()].flatMap((run) => {
+      return Object.values(run.frames).flatMap((known) => known.map((s) => this.onAxis(run, s)));
+    });
+    if (!steps.length) return false;
+    this.scrub(neighbourFrame(mergeSteps([], steps), this.at, by));
+    return true;
+  }
+
+  /**
+   * Lets axes and slider count steps or seconds. The slider stays at the same step of the first
+   * run.
+   * @param {Clock} clock what they count from now on
+   */
+  setClock(clock) {
+    if (clock === this.clock) return;
+    const [first] = this.sortedRuns();
+    const { at } = this;
+    const step = at === null || !first ? null : axisToStep(this.clock, first.times, at);
+    this.clock = clock;
+    this.board.setZoom(null);
+    const finish = () => {
+      this.at = step === null ? null : this.onAxis(first, Math.round(step));
+      this.report("clock", clock);
+      this.report("step", this.at);
+      this.draw();
+    };
+    if (clock === "step") finish();
+    else void Promise.all([...this.runs.values()].map((run) => run.fetchTimes())).then(finish);
+  }
+
+  /**
+   * Tells where a step is on the axis.
+   * @param {LiveRun | undefined} run the run
+   * @param {number} step its step
+   */
+  onAxis(run, step) {
+    return stepToAxis(this.clock, run?.times ?? null, step);
+  }
+
+  /** Gives the end of the axis. */
+  last() {
+    const ends = [...this.runs.values()].map((run) => this.onAxis(run, run.step));
+    return Math.max(this.clock === "seconds" ? 0.1 : 1, ...ends);
+  }
+
+  // --- drawing ---
+
+  draw() {
+    const runs = [...this.runs.values()];
+    for (const run of runs) run.head.draw(run);
+    const errors = runs.flatMap((run) => run.error ?? []);
+    this.lost.hidden = !errors.length;
+    this.lost.textContent = errors[0] ?? "";
+    this.drawCharts();
+    this.drawEvents();
+    const nothing = "This run ended before it wrote its first numbers.";
+    const status = runs[0]?.status;
+    this.empty.hidden = this.board.charts.length + this.panels.size > 0;
+    this.empty.textContent = status === undefined ? "Loading…" : (EMPTY[status] ?? nothing);
+    this.timeBar.root.hidden = !this.panels.size && !this.board.charts.length;
+    this.drawTime();
+  }
+
+  drawCharts() {
+    const begun = performance.now();
+    /** @param {string} id @param {number} step */
+    const toSeconds = (id, step) => this.onAxis(this.runs.get(id.split("/")[0]), step);
+    const seconds = this.clock === "seconds" ? toSeconds : null;
+    this.board.draw(this.chartEvents(), this.last(), seconds);
+    this.root.dataset.redraw = (performance.now() - begun).toFixed(2);
+  }
+
+  /** @returns {ChartEvent[]} the events of all runs, as the charts show them */
+  chartEvents() {
+    return [...this.runs.values()].flatMap((run) =>
+      run.events.map(({ step, level, label }) => {
+        const isNamed = this.several && label && level !== "info";
+        const text = isNamed ? `${run.title}: ${label}` : label;
+        return { at: this.onAxis(run, step), level, label: text };
+      }),
+    );
+  }
+
+  drawEvents() {
+    if (!this.hasNewEvents) return;
+    this.hasNewEvents = false;
+    this.events.draw([...this.runs.values()]);
+  }
+
+  drawTime() {
+    const last = this.last();
+    const live = this.at === null || this.at === undefined;
+    const shown = this.at === null || this.at === undefined ? last : Math.min(this.at, last);
+    const { clock, several } = this;
+    const active = [...this.runs.values()].some((run) => isActive(run.status));
+    this.timeBar.draw({ shown, last, live, active, clock, several });
+    this.board.setMarker(live ? null : shown);
+    for (const [name, panel] of this.panels) {
+      for (const [id, cell] of panel.cells) {
+        const run = this.runs.get(id);
+        if (!run) continue;
+        const step = live ? null : axisToStep(clock, run.times, shown);
+        cell.show(frameStep(run.frames[name] ?? [], step, several));
+      }
+    }
+  }
+
+  /** Chooses the colours for a light or a dark page. */
+  followTheme() {
+    const background = getComputedStyle(this.root).getPropertyValue("--gl-back").trim();
+    if (background === this.background) return;
+    this.background = background;
+    this.root.classList.toggle("gl-dark", isDark(readColour(background)));
+    for (const panel of this.panels.values()) {
+      for (const cell of panel.cells.values()) cell.redraw();
+    }
+  }
+}

@@ -1,0 +1,197 @@
+// What the server sends to the live view; see genlab/ui/routes.py and genlab/figures/live.py.
+
+/** A number as JSON has it: infinite ones are words. */
+export type Infinitable = number | "infinite" | "-infinite";
+
+/** One line of a chart. */
+export interface LineInfo {
+  name: string;
+  title: string;
+  note: string;
+  /** A known value that the line should reach. */
+  truth: number | null;
+  truth_label: string;
+}
+
+/** One group of lines with the same unit. */
+export interface ChartInfo {
+  key: string;
+  title: string;
+  note: string;
+  lines: LineInfo[];
+}
+
+export type Level = "info" | "warning" | "error";
+
+export interface RunEvent {
+  step: number;
+  level: Level;
+  message: string;
+  label?: string;
+}
+
+export interface RowBlock {
+  step: number[];
+  v: Record<string, (number | null)[]>;
+}
+
+export interface Standing {
+  status: string;
+  step: number;
+  steps: number;
+  /** Steps a second. */
+  speed: number;
+  /** Seconds until the end. */
+  eta: number | null;
+  /** In the queue, from 1. */
+  position: number | null;
+  message: string;
+  attempt: number;
+}
+
+/** What is new in a run; without a cursor everything there is. */
+export interface Delta extends Standing {
+  seq?: number;
+  rows?: RowBlock[];
+  events?: RunEvent[];
+  charts?: ChartInfo[];
+  frames?: Record<string, number[]>;
+}
+
+/** Steps of a run, and the seconds of training until each. */
+export interface RunTimes {
+  step: number[];
+  seconds: number[];
+}
+
+/** What the page hands to the live view. */
+export interface LiveData {
+  /** `wake` changes when the browser should look at the run again. */
+  runs: { id: string; title: string; wake: string }[];
+  /** Where the slider stands at first, null for the newest. */
+  step: number | null;
+  clock?: "step" | "seconds";
+  /** Whether the space bar pauses and resumes. */
+  play: boolean;
+}
+
+interface FrameBase {
+  form: string;
+  title?: string;
+  note?: string;
+}
+
+export interface ImagesFrame extends FrameBase {
+  n: number;
+  columns: number;
+  /** Channels, height and width of one image. */
+  shape?: [number, number, number];
+}
+
+export interface PointsFrame extends FrameBase {
+  x?: [number | null, number | null][];
+  label?: number[];
+  classes?: string[];
+  /** Lower left and upper right corner; without it the axes follow the points. */
+  box?: [[number, number], [number, number]];
+  axes?: [string, string];
+}
+
+export interface HistogramFrame extends FrameBase {
+  /** n + 1 ends of n bins. */
+  edges: number[];
+  counts: Record<string, number[]>;
+  x_title?: string;
+}
+
+export interface BarsFrame extends FrameBase {
+  x?: (string | number)[];
+  y: (number | null)[];
+  x_title?: string;
+  y_title?: string;
+}
+
+/** A field of the gap map: base64 of one byte a cell, 0 to 254 from low to high, 255 unknown. */
+export interface GapField {
+  title: string;
+  low: number;
+  high: number;
+  z: string;
+}
+
+export interface GapFrame extends FrameBase {
+  box: [[number, number], [number, number]];
+  /** Cells a side of every field. */
+  cells: number;
+  fields: Record<string, GapField>;
+  real: [number, number][];
+  fake: [number, number][];
+  /** From each of the first generated points, in data units. */
+  arrows: [number, number][];
+  grid: [number, number][][];
+  /** Length of the longest arrow before it was scaled, per data unit. */
+  push: number;
+  /** Mean |D - D*|. */
+  distance: number | null;
+  /** The same of D* itself, where q is counted. */
+  floor: number | null;
+  n: number;
+}
+
+export interface LedgerRow {
+  name: string;
+  title: string;
+  unit: string;
+  kind: string;
+  n: number;
+  value: Infinitable;
+  error: number | null;
+  at_least: number | null;
+  /** The least value this divergence can have. */
+  least: number;
+  /** The value of a perfect sampler with as many samples. */
+  floor: Infinitable;
+  bound: {
+    side: "lower" | "upper";
+    value: Infinitable;
+    error: number | null;
+    how: string;
+    n: number;
+  } | null;
+}
+
+export interface LedgerFrame extends FrameBase {
+  rows?: LedgerRow[];
+}
+
+export interface CalibrationFrame extends FrameBase {
+  bins: {
+    low: number;
+    high: number;
+    /** Mean D(x) in the bin. */
+    d: number | null;
+    /** Share of real examples in the bin. */
+    share: number | null;
+    error: number | null;
+    /** Mean D*(x) in the bin. */
+    truth: number | null;
+    n: number;
+  }[];
+  ece: number;
+  chance: number;
+  n: number;
+}
+
+export type DensityAxis = "density" | "probability" | "score";
+
+export interface DensityFrame extends FrameBase {
+  x: number[];
+  lines: Record<string, { title: string; on: DensityAxis; y: (number | null)[] }>;
+  real: number[];
+  fake: number[];
+  arrows: number[];
+  push: number;
+  /** Divergences: title, value and unit. */
+  told: [string, Infinitable, string][];
+  n: number;
+}

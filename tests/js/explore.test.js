@@ -1,0 +1,428 @@
+// The tools of the Explore page: positions, search, pixels, moves of a code, and the decoder.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { load } from "../../genlab/ui/static/explore/decoder.js";
+import { kindsOf, marksOf } from "../../genlab/ui/static/explore/marks.js";
+import { colourWord, squareSide, writeSquares } from "../../genlab/ui/static/explore/pixels.js";
+import { clampToPad, moveInPlane } from "../../genlab/ui/static/explore/plane.js";
+import {
+  decodePositions,
+  pixelsPerUnit,
+  positionsAt,
+  project,
+  scalePositions,
+  unproject,
+  zoomAt,
+} from "../../genlab/ui/static/explore/positions.js";
+import {
+  boxOutline,
+  isInside,
+  nearestPoint,
+  nextPoint,
+  PointGrid,
+  pointsInside,
+} from "../../genlab/ui/static/explore/search.js";
+import { tipPosition } from "../../genlab/ui/static/explore/tip.js";
+import { dot } from "../../genlab/ui/static/shared/numbers.js";
+
+const VIEW = { width: 400, height: 300, zoom: 1, x: 0, y: 0, yaw: 0, pitch: 0 };
+const BOX = { low: [0, 10], high: [4, 12], dims: 2 };
+
+/** Numbers that look random and are the same in every run. @param {number} seed */
+function generator(seed) {
+  let state = seed;
+  return () => {
+    state = (1664525 * state + 1013904223) % 4294967296;
+    return state / 4294967296;
+  };
+}
+
+/** @param {Iterable<number>} found @param {number[]} exact @param {number} [tolerance] */
+function assertClose(found, exact, tolerance = 1e-6) {
+  const values = [...found];
+  assert.equal(values.length, exact.length);
+  values.forEach((v, i) => assert.ok(Math.abs(v - exact[i]) <= tolerance, `${values} ${exact}`));
+}
+
+// --- positions ---
+
+test("16-bit numbers become positions about the middle, in one scale for all axes", () => {
+  const whole = new Uint16Array([0, 0, 65535, 65535, 32768, 32768]);
+  const text = Buffer.from(whole.buffer).toString("base64");
+  assertClose(decodePositions(text, BOX), [-1, -0.5, 1, 0.5, 0, 0], 2e-5);
+  assertClose(scalePositions([0, 10, 2, 11], BOX), [-1, -0.5, 0, 0]);
+  assertClose(scalePositions([5, 5], { low: [5, 5], high: [5, 5], dims: 2 }), [0, 0]);
+});
+
+test("between two snapshots the points are on a straight line", () => {
+  const frames = [Float32Array.of(0, 0), Float32Array.of(1, 4)];
+  assert.equal(positionsAt(frames, 0), frames[0]);
+  assert.equal(positionsAt(frames, 1), frames[1]);
+  assertClose(positionsAt(frames, 0.25), [0.25, 1]);
+  assert.equal(positionsAt([frames[0]], 0.5), frames[0]);
+});
+
+test("the whole map fits the canvas, with a margin, upwards positive", () => {
+  assert.equal(pixelsPerUnit(VIEW), 128);
+  assertClose(project(Float32Array.of(-1, 1, 0, 0, 1, -1), 2, VIEW), [72, 22, 200, 150, 328, 278]);
+});
+
+test("a turn by a quarter brings the third axis to the front", () => {
+  const view = { ...VIEW, yaw: Math.PI / 2 };
+  assertClose(project(Float32Array.of(0, 0, 1), 3, view), [328, 150], 1e-4);
+  const tilted = { ...VIEW, pitch: Math.PI / 2 };
+  assertClose(project(Float32Array.of(0, 0, -1), 3, tilted), [200, 22], 1e-4);
+  // Distances from the middle stay in a turn seen along its axis.
+  const [x, y] = project(Float32Array.of(0.6, 0, 0.8), 3, { ...VIEW, yaw: Math.atan2(0.8, 0.6) });
+  assertClose([x, y], [328, 150], 1e-4);
+});
+
+test("what is projected is found again", () => {
+  const view = { ...VIEW, zoom: 3, x: 40, y: -20 };
+  const [px, py] = project(scalePositions([1.25, 11.75], BOX), 2, view);
+  assertClose(unproject(px, py, view, BOX), [1.25, 11.75], 1e-5);
+});
+
+test("zooming keeps the pixel under the pointer, within limits", () => {
+  const view = { ...VIEW, x: 13, y: 7 };
+  const before = unproject(90, 60, view, BOX);
+  zoomAt(view, 90, 60, 2.5);
+  assert.equal(view.zoom, 2.5);
+  assertClose(unproject(90, 60, view, BOX), before, 1e-9);
+  zoomAt(view, 90, 60, 1e9);
+  assert.equal(view.zoom, 200);
+  zoomAt(view, 90, 60, 1e-9);
+  assert.equal(view.zoom, 0.3);
+  assertClose(unproject(90, 60, view, BOX), before, 1e-9);
+});
+
+// --- search ---
+
+test("the grid finds what a search through all points finds", () => {
+  const random = generator(3);
+  const px = Float32Array.from({ length: 4000 }, (_, i) => (i % 2 ? 340 : 440) * random() - 20);
+  const grid = new PointGrid(px, 400, 300, 14);
+  let hits = 0;
+  for (let k = 0; k < 500; k++) {
+    const at = [400 * random(), 300 * random()];
+    const found = grid.nearest(at);
+    const exact = nearestPoint(px, at, 14);
+    // Points outside of the screen are not found; here they may only be missed at its edge.
+    if (exact >= 0 && (px[2 * exact] < 0 || px[2 * exact] >= 406)) continue;
+    if (exact >= 0 && (px[2 * exact + 1] < 0 || px[2 * exact + 1] >= 308)) continue;
+    assert.equal(found, exact);
+    if (found >= 0) hits++;
+  }
+  assert.ok(hits > 300);
+});
+
+test("of equally near points the first one is found, and nothing beyond the radius", () => {
+  const px = Float32Array.of(50, 50, 50, 50, 10, 10);
+  const grid = new PointGrid(px, 100, 100, 14);
+  assert.equal(grid.nearest([52, 50]), 0);
+  assert.equal(grid.nearest([80, 80]), -1);
+  assert.equal(grid.nearest([64, 50]), -1);
+  assert.equal(grid.nearest([63.9, 50]), 0);
+  assert.equal(new PointGrid(new Float32Array(0), 100, 100, 14).nearest([1, 1]), -1);
+  assert.equal(new PointGrid(Float32Array.of(NaN, NaN), 100, 100, 14).nearest([1, 1]), -1);
+});
+
+test("arrow keys go to the next point in their direction", () => {
+  const px = Float32Array.of(0, 0, 10, 0, 30, 1, 5, 40, -10, 0);
+  assert.equal(nextPoint(px, 0, [1, 0]), 1);
+  assert.equal(nextPoint(px, 1, [1, 0]), 2);
+  assert.equal(nextPoint(px, 0, [0, 1]), 3);
+  assert.equal(nextPoint(px, 0, [-1, 0]), 4);
+  assert.equal(nextPoint(px, 4, [-1, 0]), 4);
+  assert.equal(nearestPoint(px, [28, 0]), 2);
+});
+
+test("an outline holds what lies inside, also where it is not convex", () => {
+  const shape = [
+    [0, 0],
+    [10, 0],
+    [10, 10],
+    [5, 5],
+    [0, 10],
+  ];
+  assert.ok(isInside(5, 2, shape) && isInside(1, 8, shape) && isInside(9, 8, shape));
+  assert.ok(!isInside(5, 8, shape) && !isInside(-1, 5, shape) && !isInside(11, 5, shape));
+  const px = Float32Array.of(5, 2, 5, 8, 9, 8);
+  assert.deepEqual(pointsInside(px, shape), [0, 2]);
+  const box = boxOutline([8, 9], [1, 1]);
+  assert.ok(isInside(5, 5, box) && !isInside(0, 5, box) && !isInside(5, 9.5, box));
+});
+
+test("a note stands beside its point, within the canvas", () => {
+  const [size, canvas] = [
+    { width: 100, height: 60 },
+    { width: 400, height: 300 },
+  ];
+  assert.deepEqual(tipPosition([50, 150], size, canvas), [66, 120]);
+  assert.deepEqual(tipPosition([350, 150], size, canvas), [234, 120]);
+  assert.deepEqual(tipPosition([50, 5], size, canvas), [66, 0]);
+  assert.deepEqual(tipPosition([50, 299], size, canvas), [66, 240]);
+  assert.deepEqual(tipPosition([60, 20], size, { width: 120, height: 40 }), [0, 0]);
+});
+
+// --- pixels and marks ---
+
+test("a colour word has its bytes in the order of an image", () => {
+  const words = Uint32Array.of(colourWord([1, 2, 3]), colourWord([255, 128, 0], 51));
+  assert.deepEqual([...new Uint8Array(words.buffer)], [1, 2, 3, 255, 255, 128, 0, 51]);
+});
+
+test("more points have smaller squares", () => {
+  const sides = [5000, 100_000, 1_000_000].map((n) => squareSide(n, 1));
+  assert.deepEqual(sides, [4, 2, 1]);
+  assert.equal(squareSide(1_000_000, 0.5), 1);
+  assert.equal(squareSide(5000, 2), 8);
+});
+
+/** @param {object} more fields of the squares @param {(i: number) => boolean} [isDrawn] */
+function drawn(more, isDrawn) {
+  const image = new Uint32Array(64);
+  const squares = { kinds: Uint8Array.of(0, 1), words: Uint32Array.of(7, 9), ratio: 1, ...more };
+  return [writeSquares(image, 8, 8, squares, isDrawn), image];
+}
+
+test("squares are centred, later ones cover earlier ones, none crosses the edge", () => {
+  const [count, image] = drawn({ px: Float32Array.of(2, 2, 3, 2), side: 2 });
+  assert.equal(count, 2);
+  assert.deepEqual([...image.slice(8, 13)], [0, 7, 9, 9, 0]);
+  assert.deepEqual([...image.slice(16, 21)], [0, 7, 9, 9, 0]);
+  assert.equal(image.filter((word) => word).length, 6);
+  assert.equal(drawn({ px: Float32Array.of(0, 4, 8, 4), side: 2 })[0], 0);
+  assert.equal(drawn({ px: Float32Array.of(NaN, 4, 4, Infinity), side: 1 })[0], 0);
+});
+
+test("a choice of points, single pixels, outlines, and a screen of two pixels in one", () => {
+  const [count, image] = drawn(
+    { px: Float32Array.of(1.5, 1.5, 5.5, 6.5), side: 1 },
+    (i) => i === 1,
+  );
+  assert.equal(count, 1);
+  assert.equal(image.indexOf(9), 6 * 8 + 5);
+  const px = Float32Array.of(4, 4, 4, 4);
+  const [, ring] = drawn({ px, side: 4, isHollow: (kind) => kind === 1 }, (i) => i === 1);
+  assert.equal(ring.filter((word) => word === 9).length, 12);
+  assert.deepEqual([...ring.slice(3 * 8 + 2, 3 * 8 + 6)], [9, 0, 0, 9]);
+  const [, fine] = drawn({ px: Float32Array.of(2, 2, 99, 99), side: 2, ratio: 2 });
+  assert.deepEqual([fine[3 * 8 + 3], fine[4 * 8 + 4], fine[2 * 8 + 2]], [7, 7, 0]);
+});
+
+test("every kind of point has a mark: classes have shapes, values have colours", () => {
+  const classes = { palette: ["a", "b"], names: ["0", "1"], grey: "g" };
+  const marks = marksOf(classes, 32);
+  assert.deepEqual(
+    marks.map(({ colour, shape, hollow }) => [colour, shape, hollow]),
+    [
+      ["a", 0, false],
+      ["b", 1, false],
+      ["g", 7, true],
+      ["g", 7, true],
+    ],
+  );
+  const scale = marksOf({ palette: ["low", "middle", "high"], grey: "g" }, 3);
+  assert.deepEqual(
+    scale.map(({ colour }) => colour),
+    ["low", "middle", "high", "low", "middle", "high"],
+  );
+  assert.deepEqual(
+    [...kindsOf(Uint8Array.of(0, 1, 1), Uint8Array.of(0, 0, 1), 2, true)],
+    [0, 1, 3],
+  );
+  assert.deepEqual([...kindsOf(Uint8Array.of(0, 128, 255), null, 3, false)], [0, 1, 2]);
+});
+
+// --- the pad ---
+
+test("a code moves within the plane of two directions that are not orthogonal", () => {
+  const u = [1, 0, 0];
+  const v = [0.6, 0.8, 0];
+  const z = Float64Array.of(0.3, -0.2, 5);
+  moveInPlane(z, u, v, [1.5, -0.7]);
+  assertClose([dot(z, u), dot(z, v), z[2]], [1.5, -0.7, 5], 1e-12);
+});
+
+test("with one direction only that one changes", () => {
+  const z = Float64Array.of(1, 2);
+  moveInPlane(z, [0, 1], [0, 0], [0.5, 0]);
+  assertClose(z, [1, 0.5], 1e-12);
+  assert.deepEqual(
+    clampToPad(
+      [9, -9],
+      [
+        [-1, 1],
+        [-2, 2],
+      ],
+    ),
+    [1, -2],
+  );
+});
+
+// --- the decoder ---
+
+/** @param {object[]} ops after the input @param {number[]} z @param {number[]} [numbers] */
+function run(ops, z, numbers = []) {
+  const program = { ops: [{ op: "input", size: z.length }, ...ops], last: ops.length };
+  return load(program, Float32Array.from(numbers).buffer)(z);
+}
+
+test("a linear layer, with zeros and without, with a bias and without", () => {
+  const op = { op: "product", size: 2, x: 0, rows: 1, n: 5, m: 2 };
+  const w = { inline: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] };
+  assertClose(run([{ ...op, w, b: { inline: [100, 200] } }], [1, 1, 1, 1, 1]), [125, 230]);
+  assertClose(run([{ ...op, w }], [0, 2, 0, 0, -1]), [-3, -2]);
+  assertClose(run([{ ...op, w }], [0, 0, 0, 0, 0]), [0, 0]);
+});
+
+test("numbers are read from the buffer by offset and count", () => {
+  const op = { op: "product", size: 1, x: 0, rows: 1, n: 2, m: 1, w: { at: [1, 2] } };
+  assertClose(run([op], [3, 4], [99, 10, 20, 99]), [110]);
+});
+
+test("several rows are multiplied one by one", () => {
+  const op = { op: "product", size: 4, x: 0, rows: 2, n: 2, m: 2 };
+  assertClose(run([{ ...op, w: { inline: [1, 2, 3, 4] } }], [1, 0, 0, 1]), [1, 2, 3, 4]);
+});
+
+test("functions of each number", () => {
+  const values = [-2, -0.5, 0.25, 3];
+  /** @param {string} op @param {object} [more] */
+  const apply = (op, more) => run([{ op, size: 4, x: 0, ...more }], values);
+  const float = (f) => values.map((v) => Math.fround(f(Math.fround(v))));
+  assertClose(apply("relu"), [0, 0, 0.25, 3]);
+  assertClose(apply("leaky", { slope: 0.2 }), [-0.4, -0.1, 0.25, 3]);
+  assertClose(apply("tanh"), float(Math.tanh));
+  assertClose(
+    apply("sigmoid"),
+    float((v) => 1 / (1 + Math.exp(-v))),
+  );
+  assertClose(
+    apply("softplus"),
+    float((v) => Math.log1p(Math.exp(v))),
+  );
+  assertClose(apply("exp"), float(Math.exp), 1e-5);
+  assertClose(apply("abs"), [2, 0.5, 0.25, 3]);
+  assertClose(apply("neg"), [2, 0.5, -0.25, -3]);
+  assertClose(apply("square"), [4, 0.25, 0.0625, 9]);
+  assertClose(apply("reciprocal"), [-0.5, -2, 4, 1 / 3]);
+  assertClose(apply("less", { bound: 0.25 }), [1, 1, 0, 0]);
+  assertClose(apply("clamp", { low: -1, high: 1 }), [-1, -0.5, 0.25, 1]);
+  assertClose(apply("clamp", { high: 1 }), [-2, -0.5, 0.25, 1]);
+  assertClose(run([{ op: "log", size: 1, x: 0 }], [2]), [Math.log(2)]);
+  assertClose(run([{ op: "sqrt", size: 1, x: 0 }], [2]), [Math.SQRT2]);
+  assertClose(run([{ op: "softplus", size: 1, x: 0 }], [500]), [500]);
+});
+
+test("functions of two numbers, one of which may be a constant", () => {
+  const two = [
+    { op: "constant", size: 2, w: { inline: [4, 8] } },
+    { op: "div", size: 2, x: 0, y: 1 },
+  ];
+  assertClose(run(two, [2, 2]), [0.5, 0.25]);
+  assertClose(run([{ op: "sub", size: 2, x: 0, yn: 1 }], [5, 6]), [4, 5]);
+  assertClose(run([{ op: "sub", size: 2, y: 0, xn: 1 }], [5, 6]), [-4, -5]);
+  assertClose(run([{ op: "mul", size: 2, x: 0, yn: 3 }], [5, 6]), [15, 18]);
+  assertClose(run([{ op: "add", size: 2, x: 0, y: 0 }], [5, 6]), [10, 12]);
+});
+
+test("gather leaves zeros, join puts together, where chooses", () => {
+  const gather = new Int32Array([1, -1, 0]);
+  const program = {
+    ops: [
+      { op: "input", size: 2 },
+      { op: "gather", size: 3, x: 0, w: { at: [0, 3] } },
+      { op: "join", size: 5, xs: [1, 0] },
+    ],
+    last: 2,
+  };
+  assertClose(load(program, gather.buffer)([7, 8]), [8, 0, 7, 7, 8]);
+  const choice = [
+    { op: "less", size: 2, x: 0, bound: 0 },
+    { op: "neg", size: 2, x: 0 },
+    { op: "where", size: 2, c: 1, x: 2, y: 0 },
+  ];
+  assertClose(run(choice, [-3, 4]), [3, 4]);
+});
+
+test("an affine map of channels, and a resize", () => {
+  const affine = { op: "affine", size: 4, x: 0, inner: 2 };
+  const parts = { scale: { inline: [2, 10] }, shift: { inline: [1, -1] } };
+  assertClose(run([{ ...affine, ...parts }], [1, 2, 3, 4]), [3, 5, 29, 39]);
+  const half = { inline: [0.5, 0.5, 1, 0] };
+  const taps = {
+    op: "taps",
+    size: 4,
+    x: 0,
+    taps: 2,
+    inner: 2,
+    w: half,
+    i: { inline: [0, 1, 1, 0] },
+  };
+  assertClose(run([taps], [2, 4, 10, 30]), [3, 4, 20, 30]);
+});
+
+test("fold adds overlapping patches: the transposed convolution of a pair of pixels", () => {
+  // Two patches of 2 by 2, one column apart, into a map of 2 rows and 3 columns.
+  const shape = { channels: 1, height: 2, width: 3, k: 2, stride: 1, padding: 0 };
+  const fold = { op: "fold", size: 6, x: 0, ...shape };
+  assertClose(run([fold], [1, 2, 3, 4, 10, 20, 30, 40]), [1, 12, 20, 3, 34, 40]);
+  assertClose(run([{ ...fold, b: { inline: [5] } }], [0, 0, 0, 0, 0, 0, 0, 0]), [5, 5, 5, 5, 5, 5]);
+  // With padding the outermost pixels of a patch fall away.
+  const padded = { ...fold, size: 1, height: 1, width: 1, k: 3, padding: 1 };
+  assertClose(run([padded], [1, 2, 3, 4, 5, 6, 7, 8, 9]), [5]);
+});
+
+test("a codebook: the nearest entry, and its code", () => {
+  const ops = [
+    { op: "argmin", size: 2, x: 0, n: 3 },
+    { op: "lookup", size: 4, x: 1, n: 2, w: { inline: [0, 1, 2, 3, 4, 5] } },
+  ];
+  assertClose(run(ops, [3, 1, 2, 5, 5, 4]), [2, 3, 4, 5]);
+});
+
+test("the mean of a discretised logistic distribution is the sum over its levels", () => {
+  /** @param {number} x @param {number} s @param {number} steps */
+  const exact = (x, s, steps) => {
+    let sum = 0;
+    for (let k = 1; k <= steps; k++)
+      sum += 1 / (1 + Math.exp(-(x - (k - 0.5) / steps) / Math.exp(s)));
+    return sum / steps;
+  };
+  for (const [x, s] of [
+    [0.5, -2],
+    [0.1, -1],
+    [0.9, -6],
+    [-0.3, -3],
+    [1.4, 0],
+    [0.37, -9],
+  ]) {
+    const ops = [
+      { op: "constant", size: 1, w: { inline: [s] } },
+      { op: "logistic_mean", size: 1, x: 0, s: 1, steps: 255 },
+    ];
+    assertClose(run(ops, [x]), [exact(x, s, 255)], 2e-6);
+  }
+});
+
+test("an unknown operation is an error, and so is a missing number", () => {
+  assert.throws(() => run([{ op: "magic", size: 1, x: 0 }], [1]), /unknown operation magic/);
+  assert.throws(() => run([{ op: "leaky", size: 1, x: 0 }], [1]), /leaky has no number slope/);
+});
+
+test("a decoder can be run again and again", () => {
+  const program = {
+    ops: [
+      { op: "input", size: 1 },
+      { op: "square", size: 1, x: 0 },
+    ],
+    last: 1,
+  };
+  const decode = load(program, new ArrayBuffer(0));
+  assertClose(decode([3]), [9]);
+  assertClose(decode([4]), [16]);
+});
