@@ -1,6 +1,6 @@
 # make run    set up what is missing, then serve the app on http://127.0.0.1:8501
 # make test   set up what is missing, then run the whole suite
-# make test-portable   the numerical part of the suite under other processors, threads and seeds
+# make test-portable   the numerical part of the suite as other processors, threads and seeds have it
 # make docs   the documentation, into build/docs/site;  make measures  the size and shape of the code
 # make lint   ruff and mypy, eslint, prettier and tsc;  make bench  the short benchmarks;  make clean  remove the environment
 # make bench-samples   sheets of generated digits after a stated budget (ten minutes of one core)
@@ -30,8 +30,9 @@ avx2 := OMP_NUM_THREADS=1 ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2
 threads := OMP_NUM_THREADS=2
 seed := OMP_NUM_THREADS=1 GENLAB_TEST_SEED=1
 SETTINGS ?= old avx2 threads seed
-NUMERICAL := $(addprefix tests/,accelerate compare data distributions divergences \
-	figures inference latent lessons metrics models nets objectives paths probes report science sentinel train)
+NUMERICAL := $(addprefix tests/,accelerate compare core data distributions divergences \
+	figures inference latent lessons metrics models nets objectives panels paths probes report \
+	science sentinel train)
 PARTS ?= $(NUMERICAL)
 # What trains or samples, and takes less than three minutes.
 SAMPLING := $(addprefix tests/,distributions inference lessons science train)

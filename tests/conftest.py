@@ -1,10 +1,10 @@
 """Every seed of the tests can be shifted: ``GENLAB_TEST_SEED=7 pytest tests/inference``.
 
 A test that trains or samples has to hold whatever its seed. Under a shift, other than 0, each
-seed that a test of this folder hands to torch, to numpy or to ``genlab.core.random`` is another
-one. The same seed still gives the same numbers, and two seeds still differ. Not shifted are the
-data sets, which are the same for everybody, other processes, scipy and scikit-learn, and tests
-marked ``own_seed``: they compare with another process, or with numbers that belong to one seed.
+seed that a test of this folder hands to torch, to numpy or to ``genlab.core.random`` is another.
+The same seed still gives the same numbers, and two seeds still differ. Not shifted are the data
+sets, which are the same for everybody, other processes, scipy and scikit-learn, and tests marked
+``own_seed``: they compare with another process, or with numbers that belong to one seed.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ import torch
 
 from genlab.core import random
 from genlab.data import images, pixel_masks, tables, toys
+from genlab.data.readers import base as readers
 
 #: What draws a data set, with the seed that it is shipped with.
-DATA = (images, pixel_masks, tables, toys)
+DATA = (images, pixel_masks, readers, tables, toys)
 SHIFT = int(os.environ.get("GENLAB_TEST_SEED", "0"))
 
 

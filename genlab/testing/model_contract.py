@@ -189,8 +189,7 @@ class ModelContract:
         # Bernstein's bound, for a rare code as well; a posterior may be a point, up to rounding.
         reach = (draws - q.mean).abs().amax(dim=0)
         rounding = 1e-6 * (1.0 + q.mean.abs())
-        bound = 6.0 * (q.variance / 200).sqrt() + 6.0 * reach / 200 + rounding
-        assert bool((gap < bound).all())
+        assert bool((gap < 6.0 * ((q.variance / 200).sqrt() + reach / 200) + rounding).all())
         torch.testing.assert_close(q.mean[1:2], alone, rtol=1e-4, atol=1e-5)
 
     def test_critic(self, case: ModelCase) -> None:
