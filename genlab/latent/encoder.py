@@ -123,7 +123,7 @@ def learn(
     for p in weights:
         p.requires_grad_(False)
     try:
-        with scope(seed, "encoder"), frozen_batchnorm(model, data), torch.enable_grad():
+        with scope(seed, "encoder"), frozen_batchnorm(model, data), torch.enable_grad():  # type: ignore[arg-type]
             found = Encoder(data.meta, model.latent)
             found.middle, found.scale = x.mean().float(), x.std().float().clamp(min=1e-6)
             spread = model.prior().sample((1024,)).std(dim=0).clamp(min=1e-6)
