@@ -175,7 +175,7 @@ def with_encoder(model: Any, encoder: Encoder) -> Any:
     """
     if isinstance(model, HasEncoder):
         return model
-    kind = _with_encoder_type(type(model))  # type: ignore[arg-type]
+    kind = _with_encoder_type(type(model))
     view = kind.__new__(kind)
     # As a shallow copy is made: the state of the model, and one more part.
     view.__setstate__({**vars(model), "_modules": {**model._modules, "learned": encoder}})
