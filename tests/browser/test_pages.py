@@ -21,7 +21,7 @@ def settled(page):
     page.wait_for_selector("h1")
     idle = "[data-testid=stApp][data-test-script-state=notRunning]"
     page.wait_for_selector(idle, timeout=60_000)
-    page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')")
+    page.wait_for_function("() => !document.querySelector('[data-testid=stSkeleton]')")
     page.wait_for_timeout(300)
 
 

@@ -99,12 +99,12 @@ def test_compare_goes_by_seconds_and_the_url_says_so(app: Any, page: Any) -> Non
     expect(
         page.locator(".gl-chart .gl-grid text", has_text="seconds of training").first
     ).to_be_visible()
-    page.wait_for_function("location.href.includes('clock=seconds')")
+    page.wait_for_function("() => location.href.includes('clock=seconds')")
     clocks.get_by_role("button", name="steps").click()
     expect(page.locator(".gl-chart .gl-grid text", has_text="seconds of training")).to_have_count(
         0
     )
-    page.wait_for_function("!location.href.includes('clock=seconds')")
+    page.wait_for_function("() => !location.href.includes('clock=seconds')")
     assert page.console_errors == []
     for run in made:
         runs.delete(run.id)
