@@ -7,10 +7,11 @@ import streamlit as st
 from genlab import runs
 from genlab.core.errors import RunNotFound
 from genlab.ui import cards, links, state
-from genlab.ui.live import live
+from genlab.ui.live import live, time_bar
 from genlab.ui.live.controls import controls, facts, toggle_pause, write_advice
 from genlab.ui.live.fork import fork, write_origin
 from genlab.ui.live.sentinel import sentinel_panel
+from genlab.ui.live.view import view_of_link
 from genlab.ui.messages import empty, fragment, plain_sentence
 
 st.title("Watch")
@@ -42,9 +43,19 @@ if picked != first:
     state.write({"run": picked})
     st.rerun()
 row = rows[picked]
-write_advice(row)
-write_origin(row)
-with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+# Each part has its place, whether it says something or not: what comes and goes above the live
+# view would make the browser draw it anew.
+bar, advice, origin, buttons, warnings, board = (
+    st.container(key=f"watch_{name}")
+    for name in ("bar", "advice", "origin", "buttons", "warnings", "board")
+)
+with bar:
+    time_bar(f"live.{row.id}")
+with advice:
+    write_advice(row)
+with origin:
+    write_origin(row)
+with buttons, st.container(horizontal=True, gap="small", vertical_alignment="center"):
     if not row.id.startswith("shipped:"):
         controls(row)
     if st.button("Explore", icon=":material/explore:", disabled=row.status == "queued"):
@@ -56,18 +67,28 @@ with st.container(horizontal=True, gap="small", vertical_alignment="center"):
     text = "Open Train with the options of this run, to change some of them and start again."
     if st.button("Vary", icon=":material/tune:", help=text):
         links.train({name: str(value) for name, value in row.spec.items()})
-sentinel_panel(row)
+with warnings:
+    sentinel_panel(row)
 
 
 @fragment()
 def dashboard() -> None:
-    """The live component; the slider's step goes into the URL when it is let go."""
+    """The live component; its slider's step and the way it is looked at go into the URL."""
     text = st.query_params.get("step", "")
     given = min(int(text[:12]), row.steps) if text.isdecimal() else None
-    step = live([row], step=given, key=f"live.{row.id}", play=lambda: toggle_pause(row.id))
-    state.write({"run": row.id, "step": step})
+    key = f"live.{row.id}"
+    step, view = live(
+        [row],
+        step=given,
+        key=key,
+        play=lambda: toggle_pause(row.id),
+        view=view_of_link(st.query_params),
+        bar=key,
+    )
+    state.write({"run": row.id, "step": step, **view_of_link(view)})
 
 
-dashboard()
+with board:
+    dashboard()
 with st.expander("What is trained, on what, and how", icon=":material/list_alt:"):
     facts(row.spec)

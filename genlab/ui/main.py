@@ -20,7 +20,12 @@ STYLE = """<style>
 .stMainBlockContainer { padding-top: 4rem; padding-bottom: 3rem; }
 .stElementContainer:has(.stImage), .stImage, .stImage * { max-width: 100% !important; }
 .stImage img { height: auto; image-rendering: pixelated; }
-@media (max-width: 640px) { .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; } }
+.st-key-watch_bar { position: sticky; top: 3.75rem; z-index: 5; }
+.st-key-watch_advice:empty, .st-key-watch_origin:empty { display: none; }
+@media (max-width: 640px) {
+  .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; }
+  .stMain :is(button, a, summary), .stMain [data-baseweb=select] { min-height: 44px; }
+}
 </style>"""
 LOG = logging.getLogger("genlab.ui")
 ROOT = Path(__file__).resolve().parents[2]
