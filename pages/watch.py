@@ -14,24 +14,32 @@ from genlab.ui.live.sentinel import sentinel_panel
 from genlab.ui.live.view import view_of_link
 from genlab.ui.messages import empty, fragment, plain_sentence
 
-st.title("Watch")
+st.title("Watch", anchor=False)
+# Each part has its place, whether it says something or not: what comes and goes above the live
+# view would make the browser draw it anew. The slider is first, for hands on the keyboard.
+wrong, bar, choice, advice, origin, buttons, warnings, board, below = (
+    st.container(key=f"watch_{name}")
+    for name in "wrong bar choice advice origin buttons warnings board below".split()
+)
 asked = st.query_params.get("run", "")
 rows = {row.id: row for row in runs.store().runs()}
 if asked and asked not in rows:
     try:
         rows = {asked: runs.open_run(asked).row, **rows}
     except RunNotFound as error:
-        st.error(f"{plain_sentence(error)} Another one is shown.", icon=":material/error:")
+        text = f"{plain_sentence(error)} Another one is shown."
+        wrong.error(text, icon=":material/error:")
 if not rows:
-    empty("There is no run to watch yet.", "Start one of the presets, or make your own.")
-    if st.button("Go to Start", icon=":material/home:", type="primary"):
-        st.switch_page(links.page("start"))
+    with choice:
+        empty("There is no run to watch yet.", "Start one of the presets, or make your own.")
+        if st.button("Go to Start", icon=":material/home:", type="primary"):
+            st.switch_page(links.page("start"))
     st.stop()
 
 active = [run for run, row in rows.items() if row.status in ("running", "paused", "queued")]
 names = list(rows)
 first = asked if asked in rows else (active or names)[0]
-picked = st.selectbox(
+picked = choice.selectbox(
     "Run",
     names,
     index=names.index(first),
@@ -43,12 +51,6 @@ if picked != first:
     state.write({"run": picked})
     st.rerun()
 row = rows[picked]
-# Each part has its place, whether it says something or not: what comes and goes above the live
-# view would make the browser draw it anew.
-bar, advice, origin, buttons, warnings, board = (
-    st.container(key=f"watch_{name}")
-    for name in ("bar", "advice", "origin", "buttons", "warnings", "board")
-)
 with bar:
     time_bar(f"live.{row.id}")
 with advice:
@@ -90,5 +92,5 @@ def dashboard() -> None:
 
 with board:
     dashboard()
-with st.expander("What is trained, on what, and how", icon=":material/list_alt:"):
+with below, st.expander("What is trained, on what, and how", icon=":material/list_alt:"):
     facts(row.spec)

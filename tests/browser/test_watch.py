@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from genlab import runs
-from genlab.runs.store import Record
+from genlab.core.run_spec import RunSpec
 from genlab.testing.scripted_run import ScriptedRun
 from tests.browser.test_live import CHART, SAMPLES, drag, eventually, opened, scrub, shown
 
@@ -77,53 +77,77 @@ def test_every_panel_says_what_one_sees_and_names_its_lesson(
         assert "learn?lesson=" in card.locator("a.gl-lesson").get_attribute("href")
 
 
-def test_nothing_that_a_run_does_remounts_the_cards(
-    app: Any, page: Any, run: ScriptedRun
+class Tagged:
+    """The cards of a page, each with a mark that a new element would not have.
+
+    Args:
+        page: with the live view, whose first chart is zoomed and has a hidden line from now on.
+    """
+
+    def __init__(self, page: Any) -> None:
+        self.page, self.every = page, page.locator(".gl-card")
+        page.locator(CHART).scroll_into_view_if_needed()
+        drag(page, 0.3, 0.7)
+        self.zoom = page.locator(CHART).get_attribute("data-range")
+        assert self.zoom
+        page.locator('[data-chart^="loss"] .gl-legend button').nth(1).click()
+        self.every.evaluate_all(TAG)
+        self.count = self.every.evaluate_all(TAGGED)
+        assert self.count >= 5
+
+    def kept(self, what: str) -> None:
+        """Check that all of it is still there, after the page has had time to draw."""
+        self.page.wait_for_timeout(700)
+        assert self.every.evaluate_all(TAGGED) == self.count, what
+        assert self.page.locator(CHART).get_attribute("data-range") == self.zoom, what
+        hidden = self.page.locator('[data-chart^="loss"] .gl-legend button[aria-pressed=false]')
+        assert hidden.count() == 1, what
+
+
+@pytest.mark.parametrize("end", ["stopped", "diverged", "failed", "lost", "done"])
+def test_no_end_of_a_run_remounts_the_cards(
+    app: Any, page: Any, run: ScriptedRun, end: str
 ) -> None:
     opened(page, app, run, "&open=quality,latent")
     eventually(lambda: len(cards(page)) >= 5, "the groups are not open")
-    every = page.locator(".gl-card")
-    page.locator(CHART).scroll_into_view_if_needed()
-    drag(page, 0.3, 0.7)
-    zoom = page.locator(CHART).get_attribute("data-range")
-    assert zoom
-    page.locator('[data-chart^="loss"] .gl-legend button').nth(1).click()
-    every.evaluate_all(TAG)
-    count = every.evaluate_all(TAGGED)
-    assert count >= 5
+    tagged = Tagged(page)
+    words = page.locator(".gl-state b")
+    for status in ("paused", "running", end):
+        run.store.set_status(run.id, status, message="bad" if status == "failed" else "")
+        eventually(lambda s=status: words.inner_text() == s, f"the page does not say {status}")
+        tagged.kept(status)
+    if end != "done":
+        page.get_by_text(f"This run is {end}").wait_for()
+    page.get_by_role("button", name="Delete").wait_for()
+    tagged.kept(f"{end}, said")
+    assert len(cards(page)) >= 5
+    assert page.console_errors == []
 
-    def kept(what: str) -> None:
-        page.wait_for_timeout(700)
-        assert every.evaluate_all(TAGGED) == count, what
-        assert page.locator(CHART).get_attribute("data-range") == zoom, what
-        hidden = page.locator('[data-chart^="loss"] .gl-legend button[aria-pressed=false]')
-        assert hidden.count() == 1, what
-        assert len(cards(page)) >= 5, what
 
-    def becomes(status: str, message: str = "") -> None:
-        run.store.set_status(run.id, status, message=message)
-        words = page.locator(".gl-state b")
-        eventually(lambda: words.inner_text() == status, f"the page does not say {status}")
-        kept(status)
-
-    becomes("paused")
-    page.get_by_role("button", name="One step").wait_for()
-    run.go(1)
-    kept("step")
-    becomes("running")
-    becomes("stopped")
-    page.get_by_text("This run is stopped").wait_for()
-    kept("stopped, said")
-    becomes("running")
-    run.store.append(run.id, [Record(102, "event", {"level": "error", "message": "bad"})])
-    becomes("diverged", "elbo became NaN")
-    page.get_by_text("This run is diverged").wait_for()
-    kept("diverged, said")
-    for status in ("failed", "lost"):
-        becomes("running")
-        becomes(status, "something")
-        page.get_by_text(f"This run is {status}").wait_for()
-        kept(f"{status}, said")
+def test_no_button_of_a_run_remounts_the_cards(app: Any, page: Any) -> None:
+    spec = RunSpec.build(model="gan", data="ring", steps=200_000, seed=1)
+    run = runs.start(spec, "GAN on a ring")
+    page.goto(f"{app.url}/watch?run={run}&open=quality,latent,critic")
+    page.wait_for_selector('[data-panel="gap"] canvas', timeout=60_000)
+    page.locator('[data-panel="ledger"]').scroll_into_view_if_needed()
+    page.wait_for_selector('[data-panel="ledger"] tr[data-row]', timeout=60_000)
+    assert page.locator(".gl-main").get_attribute("data-card") == "panel:gap"
+    page.locator('[data-panel="gap"]').get_by_role("button", name="Warped grid").click()
+    tagged = Tagged(page)
+    layer = page.locator('[data-panel="gap"] .gl-choose button[aria-pressed=true]')
+    names = layer.all_inner_texts()
+    for press, then in (
+        ("Pause", "Resume"),
+        ("One step", "Resume"),
+        ("Resume", "Pause"),
+        ("Stop", "Delete"),
+        ("Resume", "Pause"),
+    ):
+        page.get_by_role("button", name=press, exact=True).click()
+        page.get_by_role("button", name=then, exact=True).first.wait_for(timeout=60_000)
+        tagged.kept(press)
+        assert layer.all_inner_texts() == names, press
+    runs.request(run, "stop")
     assert page.console_errors == []
 
 

@@ -52,7 +52,7 @@ def time_bar(key: str) -> None:
     Args:
         key: that the live view names as its ``bar``.
     """
-    component("live/bar", "The time slider")(key=f"bar.{key}", data={"key": key})
+    component("live/bar", "The time slider", style="live/live")(key=f"bar.{key}", data={"key": key})
 
 
 def over_each_other(
