@@ -17,10 +17,12 @@ from genlab.ui.messages import empty, fragment, plain_sentence
 st.title("Watch", anchor=False)
 # Each part has its place, whether it says something or not: what comes and goes above the live
 # view would make the browser draw it anew. The slider is first, for hands on the keyboard.
-wrong, bar, choice, advice, origin, buttons, warnings, board, below = (
-    st.container(key=f"watch_{name}")
-    for name in "wrong bar choice advice origin buttons warnings board below".split()
+PLACES = "wrong", "bar", "buttons", "advice", "origin", "warnings", "board", "below"
+wrong, bar, buttons, advice, origin, warnings, board, below = (
+    st.container(key=f"watch_{name}", horizontal=name == "buttons", vertical_alignment="center")
+    for name in PLACES
 )
+choice = buttons.container(key="watch_choice", width=380)
 asked = st.query_params.get("run", "")
 rows = {row.id: row for row in runs.store().runs()}
 if asked and asked not in rows:
@@ -30,7 +32,7 @@ if asked and asked not in rows:
         text = f"{plain_sentence(error)} Another one is shown."
         wrong.error(text, icon=":material/error:")
 if not rows:
-    with choice:
+    with warnings:
         empty("There is no run to watch yet.", "Start one of the presets, or make your own.")
         if st.button("Go to Start", icon=":material/home:", type="primary"):
             st.switch_page(links.page("start"))
@@ -57,7 +59,7 @@ with advice:
     write_advice(row)
 with origin:
     write_origin(row)
-with buttons, st.container(horizontal=True, gap="small", vertical_alignment="center"):
+with buttons:
     if not row.id.startswith("shipped:"):
         controls(row)
     if st.button("Explore", icon=":material/explore:", disabled=row.status == "queued"):

@@ -20,6 +20,7 @@ STYLE = """<style>
 .stMainBlockContainer { padding-top: 4rem; padding-bottom: 3rem; }
 .stElementContainer:has(.stImage), .stImage, .stImage * { max-width: 100% !important; }
 .stImage img { height: auto; image-rendering: pixelated; }
+.stMain h1 { font-size: 2.1rem; padding: 0.25rem 0 0.5rem; }
 .st-key-watch_bar { position: sticky; top: 3.75rem; z-index: 5; }
 .st-key-watch_advice:empty, .st-key-watch_origin:empty { display: none; }
 @media (max-width: 640px) {

@@ -16,7 +16,8 @@ AXE = Axe()
 
 def violations(page: Any) -> list[str]:
     """Each broken rule with its elements, as sentences; empty where there is none."""
-    options = {"runOnly": {"type": "tag", "values": TAGS}, "rules": {r: {"enabled": True} for r in RULES}}
+    rules = {rule: {"enabled": True} for rule in RULES}
+    options = {"runOnly": {"type": "tag", "values": TAGS}, "rules": rules}
     found = AXE.run(page, options=options).response["violations"]
     said = []
     for one in found:
@@ -24,5 +25,6 @@ def violations(page: Any) -> list[str]:
             target = str(node["target"])
             if any(one["id"] == rule and part in target + node["html"] for rule, part in FOREIGN):
                 continue
-            said.append(f"{one['id']}: {target} {node['html'][:160]} | {node['failureSummary'][:300]}")
+            why = node["failureSummary"][:300]
+            said.append(f"{one['id']}: {target} {node['html'][:160]} | {why}")
     return said

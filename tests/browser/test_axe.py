@@ -32,7 +32,10 @@ def trained(app: Any) -> str:
 @pytest.mark.parametrize("name", list(PAGES))
 def test_no_rule_is_broken(app: Any, browser: Any, trained: str, name: str, scheme: str) -> None:
     context = browser.new_context(
-        viewport={"width": 1280, "height": 900}, color_scheme=scheme, reduced_motion="reduce", bypass_csp=True
+        viewport={"width": 1280, "height": 900},
+        color_scheme=scheme,
+        reduced_motion="reduce",
+        bypass_csp=True,
     )
     page = context.new_page()
     page.goto(f"{app.url}/{PAGES[name].format(run=trained)}")

@@ -213,9 +213,7 @@ def test_what_a_panel_shows_can_be_saved(app: Any, page: Any, run: ScriptedRun) 
     assert page.console_errors == []
 
 
-def test_the_link_holds_how_the_page_is_looked_at(
-    app: Any, page: Any, run: ScriptedRun
-) -> None:
+def test_the_link_holds_how_the_page_is_looked_at(app: Any, page: Any, run: ScriptedRun) -> None:
     opened(page, app, run)
     log = page.locator('[data-chart^="divergence"] .gl-log')
     drag(page, 0.25, 0.75)

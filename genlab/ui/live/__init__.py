@@ -52,7 +52,8 @@ def time_bar(key: str) -> None:
     Args:
         key: that the live view names as its ``bar``.
     """
-    component("live/bar", "The time slider", style="live/live")(key=f"bar.{key}", data={"key": key})
+    place = component("live/bar", "The time slider", style="live/live")
+    place(key=f"bar.{key}", data={"key": key})
 
 
 def over_each_other(

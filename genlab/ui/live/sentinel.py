@@ -46,8 +46,8 @@ def _nothing(watched: list[str]) -> None:
     if not watched:
         return
     st.caption(
-        f":material/visibility: Nothing wrong seen so far. Looked for: {', '.join(watched)}; "
-        "only in the numbers that this run records."
+        ":material/visibility: Nothing wrong seen so far.",
+        help=f"Looked for: {', '.join(watched)}; only in the numbers that this run records.",
     )
 
 

@@ -21,6 +21,8 @@ const COLOURS = 10;
 const SIDE = 400;
 const BESIDE = 260;
 const MAIN = 680;
+/** Share of the window that the large picture has at most. */
+const SEEN = 0.72;
 /** Height that an enlarged card has for what is around its picture, in pixels. */
 const AROUND = 230;
 /** @type {Map<string, Promise<Frame>>} */
@@ -245,7 +247,8 @@ export class Cell {
     const card = this.figure.closest(".gl-card");
     if (!card) return SIDE;
     if (card.classList.contains("gl-enlarged")) return Math.max(240, innerHeight - AROUND);
-    if (card.classList.contains("gl-main")) return MAIN;
+    if (card.classList.contains("gl-main"))
+      return Math.max(320, Math.min(MAIN, SEEN * innerHeight));
     return card.closest(".gl-first") ? BESIDE : SIDE;
   }
 
