@@ -1,5 +1,6 @@
 # make run    set up what is missing, then serve the app on http://127.0.0.1:8501
 # make test   set up what is missing, then run the whole suite
+# make docs   the documentation, into build/docs/site;  make measures  the size and shape of the code
 # make lint   ruff and mypy, eslint, prettier and tsc;  make bench  the short benchmarks;  make clean  remove the environment
 # make bench-samples   sheets of generated digits after a stated budget (ten minutes of one core)
 # make bench-modes   modes reached by ten GANs on ring and grid, five seeds (half an hour)
@@ -11,7 +12,7 @@ BIN := $(VENV)/bin
 PORT ?= 8501
 WORKERS ?= 2
 
-.PHONY: run test test-js lint lint-js bench bench-samples bench-nll bench-modes clean
+.PHONY: run test test-js lint lint-js docs measures bench bench-samples bench-nll bench-modes clean
 
 run: $(VENV)/.runtime
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -30,6 +31,13 @@ lint: $(VENV)/.dev lint-js
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(VENV)/.docs
+	$(BIN)/python scripts/make_docs.py
+
+# More of it: MEASURES="--types --strict".
+measures: $(VENV)/.dev
+	$(BIN)/python scripts/measure_house.py $(MEASURES)
 
 lint-js: node_modules/.stamp
 	@if command -v npm >/dev/null; then npm run --silent lint; \
@@ -67,5 +75,9 @@ $(VENV)/.dev: requirements.txt requirements-dev.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt
 	@touch $@ $(VENV)/.runtime
 
+$(VENV)/.docs: requirements-docs.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --requirement requirements-docs.txt
+	@touch $@
+
 clean:
-	rm -rf $(VENV) node_modules
+	rm -rf $(VENV) build node_modules

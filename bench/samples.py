@@ -33,7 +33,7 @@ from genlab.core.tables import ALGORITHMS
 from genlab.data.base import Batches, Dataset
 from genlab.metrics.c2st import run_c2st
 from genlab.models.base import GenerativeModel
-from genlab.runs.files import png, sheet
+from genlab.panels.encoding import png, sheet
 
 #: name -> options of the run, what is not named being the default.
 ROWS: dict[str, dict[str, Any]] = {

@@ -47,7 +47,7 @@ class Bare(Observer):
 
     def __call__(self, step: int, state: Any, info: Info) -> bool:
         assert self.watcher is not None
-        with self.watcher.budget.waiting():
+        with self.watcher.ledger.waiting():
             start, work = time.perf_counter(), time.process_time()
             for _ in range(step - self.steps):
                 batch = self._data.train.x.index_select(0, self._batches.index(self.steps))

@@ -25,6 +25,7 @@ __version__ = "0.1.0"
 # Imported on first use: `import genlab` itself must be quick, and most of these need torch.
 _PARTS = frozenset(
     {
+        "accelerate",
         "core",
         "data",
         "distributions",
@@ -67,7 +68,7 @@ class _Train(types.ModuleType):
 
         Args:
             title: what lists show.
-            **options: ``model``, ``data`` and any option of :class:`genlab.core.options.RunSpec`.
+            **options: ``model``, ``data`` and any option of :class:`genlab.core.run_spec.RunSpec`.
 
         Raises:
             SpecError: for an unknown name or a value that is not allowed; nothing was started.

@@ -1,4 +1,4 @@
-"""The command line: ``python -m genlab train --model vae --data digits``.
+"""The command line: ``genlab train --model vae --data digits``, or ``python -m genlab train ...``.
 
 Answers are JSON, one object a line, on standard output; what is for people goes to standard
 error. Exit status: 0 done, 1 the run ended badly, 2 a wrong request (nothing was done).
@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import genlab
 from genlab.core.errors import GenlabError, SpecError
 
 if TYPE_CHECKING:
@@ -51,12 +52,60 @@ def described(row: Option) -> str:
     return f"{row.help}{unit} ({row.allowed}{given})".replace("%", "%%")
 
 
-def add_run_options(parser: argparse.ArgumentParser, needed: Sequence[str] = ()) -> None:
+def _named_parts(words: Sequence[str]) -> dict[str, str]:
+    """The dataset, model, objective and algorithm that the words of a command name."""
+    from genlab.core.tables import TABLES
+
+    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False, allow_abbrev=False)
+    for kind in TABLES:
+        parser.add_argument(f"--{kind}")
+    try:
+        found, _ = parser.parse_known_args(list(words))
+    except argparse.ArgumentError:
+        return {}
+    return {kind: name for kind, name in vars(found).items() if name is not None}
+
+
+def _sets_to_show(named: Mapping[str, str]) -> list[tuple[str, Sequence[Option]]]:
+    """The option sets that help shows: those of the parts that are named or follow from them.
+
+    Raises:
+        SpecError: for a name that is not in its table, or parts that do not fit.
+    """
+    from genlab.core.run_spec import Combination, TrainOptions, models_for
+    from genlab.core.tables import DATASETS, TABLES
+
+    for kind, name in named.items():
+        _ = TABLES[kind][name]
+    model = named.get("model")
+    if model is None:
+        return [
+            *(
+                (f"{kind} {name}", TABLES[kind][name].Options.table())
+                for kind, name in named.items()
+            ),
+            ("every run", TrainOptions.table()),
+        ]
+    given = {"data": next(d for d in DATASETS if model in models_for(d)), **named}
+    combination = Combination.of(given)
+    return [
+        ("every run" if part == "train" else f"{part} {getattr(combination, part)}", rows)
+        for part, rows in combination.options().items()
+        if part != "data" or "data" in named
+    ]
+
+
+def add_run_options(
+    parser: argparse.ArgumentParser,
+    needed: Sequence[str] = (),
+    named: Mapping[str, str] | None = None,
+) -> None:
     """One option of the command line for each of every table's, and the names of the tables.
 
     Args:
         parser: of the command.
         needed: the kinds that must be given.
+        named: for help: the parts that are known, whose options alone are shown.
     """
     from genlab.core.run_spec import TrainOptions
     from genlab.core.tables import TABLES
@@ -70,14 +119,23 @@ def add_run_options(parser: argparse.ArgumentParser, needed: Sequence[str] = ())
     texts: dict[str, dict[str, list[str]]] = {}
     types: dict[str, str] = {}
     former: dict[str, tuple[str, ...]] = {}
-    for owner, rows in [
-        *(
-            (f"{kind} {row.name}", row.value.Options.table())
-            for kind, table in TABLES.items()
-            for row in table.rows()
-        ),
-        ("every run", TrainOptions.table()),
-    ]:
+    if named is not None:
+        sets = _sets_to_show(named)
+        if "model" not in named or "data" not in named:
+            parser.epilog = (
+                "Name --model and --data beside --help to see their options: "
+                "genlab train --help --model vae --data digits"
+            )
+    else:
+        sets = [
+            *(
+                (f"{kind} {row.name}", row.value.Options.table())
+                for kind, table in TABLES.items()
+                for row in table.rows()
+            ),
+            ("every run", TrainOptions.table()),
+        ]
+    for owner, rows in sets:
         for option in rows:
             types.setdefault(option.name, option.type.__name__.upper())
             former.setdefault(option.name, option.formerly)
@@ -92,6 +150,7 @@ def add_run_options(parser: argparse.ArgumentParser, needed: Sequence[str] = ())
 def build() -> Parser:
     """The whole command line, but for the options of a run."""
     parser = Parser(prog="genlab", description="Train and look at small generative models.")
+    parser.add_argument("--version", action="version", version=f"genlab {genlab.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
 
     def add(name: str, text: str, *, run: bool = True) -> Parser:
@@ -162,6 +221,14 @@ def build() -> Parser:
     delete = add("delete", "delete a run and its files for good")
     delete.add_argument("--yes", action="store_true", help="really")
     _data_commands(add("data", "your own data: add FILE, list, delete SET", run=False))
+    serve = add("serve", "serve the pages to a browser on this machine", run=False)
+    serve.add_argument("--port", type=int, default=8501, help="the port (1 to 65535)")
+    serve.add_argument(
+        "--address",
+        default="127.0.0.1",
+        help="the address to listen on; 0.0.0.0 lets everyone who reaches this machine start, "
+        "stop and delete runs",
+    )
     worker = add("worker", "work on the queue of this host", run=False)
     worker.add_argument(
         "--idle-exit", type=float, metavar="S", help="end after so many seconds without work"
@@ -176,11 +243,73 @@ def _data_commands(parser: Parser) -> None:
     add = commands.add_parser("add", help=text, description=text)
     add.add_argument("file", metavar="FILE")
     add.add_argument("--name", help="what it is called; the file's name if not given")
-    text = "an option of its reader, as in label=none, side=32, colour=RGB; may be repeated"
-    add.add_argument("--with", dest="given", action="append", default=[], metavar="K=V", help=text)
+    _reader_options(add)
+    text = "read a file and say what is found, column by column; nothing is stored"
+    look = commands.add_parser("look", help=text, description=text)
+    look.add_argument("file", metavar="FILE")
+    _reader_options(look)
     commands.add_parser("list", help="the sets there are, the newest first")
     delete = commands.add_parser("delete", help="remove a set; snapshots of its runs are kept")
     delete.add_argument("set", metavar="SET", help="its name or id")
+
+
+def _reader_options(parser: argparse.ArgumentParser) -> None:
+    """The options of all readers as flags; those of a table's columns may be repeated."""
+    from genlab.data.readers import READERS
+
+    text = "an option of its reader, as in label=none, side=32, colour=RGB; may be repeated"
+    parser.add_argument(
+        "--with", dest="given", action="append", default=[], metavar="K=V", help=text
+    )
+    texts: dict[str, list[str]] = {}
+    for row in READERS.rows():
+        for option in row.value.Options.table():
+            texts.setdefault(option.name, []).append(f"{described(option)} [{row.title}]")
+    for name, lines in texts.items():
+        flags = dict.fromkeys((f"--{name.replace('_', '-')}", f"--{name}"))
+        action = "append" if name == "column" else "store"
+        parser.add_argument(
+            *flags, dest=f"reader_{name}", action=action, metavar="VALUE", help="; ".join(lines)
+        )
+
+
+def _of_reader(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The options of a reader that were given."""
+    values: dict[str, Any] = dict(word.partition("=")[::2] for word in arguments.given)
+    for name, value in vars(arguments).items():
+        if name.startswith("reader_") and value is not None:
+            lines = value if isinstance(value, list) else [value]
+            values[name.removeprefix("reader_")] = "\n".join(lines)
+    return values
+
+
+def _reading(found: Any) -> dict[str, Any]:
+    """How a table was read, as JSON."""
+    if found.reading is None:
+        return {}
+    decisions = [
+        {"option": d.option, "value": d.value, "how": d.how, "certain": d.certain}
+        for d in found.reading.decisions
+    ]
+    columns = [
+        {
+            "name": one.column.name,
+            "type": one.column.type,
+            "role": one.column.role,
+            "why": one.column.why,
+            "unit": one.column.unit,
+            "before": list(one.before),
+            "after": list(one.after),
+            "missing": one.missing,
+            "unread": one.unread,
+            "first_unread": one.first_unread,
+            "how": one.how,
+            "warning": one.warning,
+        }
+        for one in found.reading.columns
+    ]
+    questions = [d.question for d in found.reading.questions]
+    return {"decisions": decisions, "columns": columns, "questions": questions}
 
 
 def ended(view: RunView) -> dict[str, Any]:
@@ -244,7 +373,7 @@ def _list(arguments: argparse.Namespace) -> int:
     from genlab.runs.catalog import summary
 
     status = {arguments.status} if arguments.status else None
-    for row in runs.store().runs(status=status, limit=arguments.limit):
+    for row in runs.store_to_read().runs(status=status, limit=arguments.limit):
         say(summary(row))
     return 0
 
@@ -274,7 +403,7 @@ def _show(arguments: argparse.Namespace) -> int:
 def _resume(arguments: argparse.Namespace) -> int:
     from genlab import runs
 
-    row = runs.store().get(arguments.run)
+    row = runs.store_to_read().get(arguments.run)
     if arguments.background or row.status == "paused":
         runs.resume(arguments.run)
         return _tell(runs.open_run(arguments.run, paths=True))
@@ -329,7 +458,7 @@ def _sample(arguments: argparse.Namespace) -> int:
 
     from genlab.core.random import scope
     from genlab.models.labels import held_at_class
-    from genlab.runs.files import png, sheet
+    from genlab.panels.encoding import png, sheet
 
     model = held_at_class(view.model(arguments.step), arguments.label)
 
@@ -387,7 +516,7 @@ def _report(arguments: argparse.Namespace) -> int:
         raise SpecError("step or seconds", at, "allowed: a number from 0")
     from genlab.report.collect import collect
     from genlab.report.page import html
-    from genlab.report.time_cursor import Moment
+    from genlab.report.time_cursor import TimeCursor
 
     clock = "step" if arguments.seconds is None else "seconds"
     if arguments.clock and at is not None and arguments.clock != clock:
@@ -398,7 +527,7 @@ def _report(arguments: argparse.Namespace) -> int:
 
     found = collect(
         arguments.runs,
-        Moment(arguments.clock or clock, at),
+        TimeCursor(arguments.clock or clock, at),
         referee=arguments.referee,
         progress=tell,
     )
@@ -411,7 +540,7 @@ def _delete(arguments: argparse.Namespace) -> int:
     from genlab import runs
 
     if not arguments.yes:
-        row = runs.store().get(arguments.run)
+        row = runs.store_to_read().get(arguments.run)
         raise SpecError(
             "yes", False, f"deleting {row.id} ({row.status}) is for good; add --yes to do it"
         )
@@ -423,14 +552,27 @@ def _delete(arguments: argparse.Namespace) -> int:
 def _data(arguments: argparse.Namespace) -> int:
     from genlab.data import user_sets
 
-    if arguments.data_command == "add":
+    if arguments.data_command in ("add", "look"):
         from genlab.data.readers import read
         from genlab.data.readers.base import too_large
 
         path = Path(arguments.file)
         too_large(path.stat().st_size)
-        values = dict(word.partition("=")[::2] for word in arguments.condition_on)
-        made = user_sets.store(read(path.read_bytes(), values), arguments.name or path.stem)
+        found = read(path.read_bytes(), _of_reader(arguments))
+        if arguments.data_command == "look":
+            known = user_sets.describe(found, "look")
+            say(
+                {
+                    "n": known.n,
+                    "shape": list(known.shape),
+                    "classes": list(known.classes),
+                    "parts": known.sizes,
+                    "notes": list(known.notes),
+                    **_reading(found),
+                }
+            )
+            return 0
+        made = user_sets.store(found, arguments.name or path.stem)
         likelihood = user_sets.meta_of(made, user_sets.OwnOptions()).proposed[0]
         say(
             {
@@ -440,6 +582,7 @@ def _data(arguments: argparse.Namespace) -> int:
                 "shape": list(made.shape),
                 "classes": list(made.classes),
                 "notes": list(made.notes),
+                **_reading(found),
                 likelihood.option: likelihood.value,
                 "why": likelihood.why,
             }
@@ -464,6 +607,19 @@ def _data(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _serve(arguments: argparse.Namespace) -> int:
+    if not 1 <= arguments.port <= 65_535:
+        raise SpecError("port", arguments.port, "allowed: a whole number from 1 to 65535")
+    from genlab.core.folders import ROOT
+
+    words = (
+        *(sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")),
+        *("--server.port", str(arguments.port), "--server.address", arguments.address),
+    )
+    # The server takes the place of this process: a signal to the one is a signal to the other.
+    os.execv(words[0], words)
+
+
 def _worker(arguments: argparse.Namespace) -> int:
     from genlab.runs import supervisor
 
@@ -485,6 +641,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "report": _report,
     "delete": _delete,
     "data": _data,
+    "serve": _serve,
     "worker": _worker,
 }
 
@@ -501,7 +658,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if (name := next(iter(words), "")) in RUN_OPTIONS:
             # The tables are read for these commands alone: they import torch.
             commands = next(a for a in parser._actions if a.dest == "command")
-            add_run_options(commands.choices[name], RUN_OPTIONS[name])  # type: ignore[index]
+            asked = not {"-h", "--help"}.isdisjoint(words)
+            named = _named_parts(words[1:]) if asked else None
+            add_run_options(commands.choices[name], RUN_OPTIONS[name], named)  # type: ignore[index]
         arguments, unknown = parser.parse_known_args(words)
         for word in unknown:
             known = {text for action in _options(parser, words) for text in action.option_strings}
@@ -523,3 +682,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"genlab: {error}", file=sys.stderr)
         return 2
+
+
+def script() -> int:
+    """The program ``genlab``: as ``python -m genlab``, also in where modules are looked for.
+
+    Plugins (``GENLAB_PLUGINS``) may so lie in the current folder.
+    """
+    sys.path.insert(0, os.getcwd())
+    return main()

@@ -6,21 +6,22 @@ import streamlit as st
 
 from genlab import runs
 from genlab.core.errors import RunNotFound
-from genlab.ui import cards, state
-from genlab.ui.live import over_each_other
+from genlab.ui import cards
+from genlab.ui.live import overlay_runs
 from genlab.ui.live.duel import nets, pair
 from genlab.ui.live.metrics import metrics
 from genlab.ui.live.report import report
 from genlab.ui.live.side_by_side import side_by_side, snapshots
-from genlab.ui.live.time_cursor import from_url, in_url
+from genlab.ui.live.time_cursor import cursor_from_url, cursor_parameters
 from genlab.ui.messages import empty, fragment, plain_sentence
+from genlab.ui.page_states import COMPARE
 
 MOST = 4
 
 st.title("Compare")
 rows = {row.id: row for row in runs.store().runs()}
 rows |= {view.id: view.row for view in runs.list_shipped()}
-asked = [run for run in dict.fromkeys(st.query_params.get("runs", "").split(",")) if run]
+asked = [run for run in dict.fromkeys(COMPARE.read().runs.split(",")) if run]
 for run in asked:
     if run not in rows:
         try:
@@ -41,7 +42,7 @@ picked = st.multiselect(
     placeholder=f"Choose two to {MOST} runs",
 )
 if picked != first:
-    state.write({"runs": ",".join(picked) or None})
+    COMPARE.write(runs=",".join(picked) or None)
     st.rerun()
 
 with st.expander("Duel: a VAE against a GAN with the same decoder", expanded=not rows):
@@ -57,8 +58,8 @@ nets(chosen)
 def dashboard() -> None:
     """The live component and, below it, what follows the slider when it is let go."""
     names = ",".join(picked)
-    moment = over_each_other(chosen, from_url(), key=f"compare.live.{names}")
-    state.write({"runs": names, **in_url(moment)})
+    moment = overlay_runs(chosen, cursor_from_url(), key=f"compare.live.{names}")
+    COMPARE.write(runs=names, **cursor_parameters(moment))
     at = snapshots(chosen, moment)
     side_by_side(chosen, at)
     metrics(chosen, at)

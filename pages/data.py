@@ -6,14 +6,15 @@ import streamlit as st
 
 from genlab.core.run_spec import models_for
 from genlab.core.tables import DATASETS, MODELS
-from genlab.ui import forms, links, pictures, state, user_data
+from genlab.ui import forms, links, pictures, user_data
+from genlab.ui.page_states import DATA
 
 st.title("Data")
 names = DATASETS.names()
-name, wrong = state.choice("data", names, names[0])
+name, wrong = DATA.value("data", choices=names, default=names[0])
 if wrong:
     st.error(wrong, icon=":material/error:")
-user_data.section(opened=DATASETS[name].user_supplied)
+user_data.section(expanded=DATASETS[name].user_supplied)
 
 left, right = st.columns([2, 3], gap="large")
 with left:
@@ -39,4 +40,4 @@ with right:
     pictures.dataset(picked, values, meta)
     pictures.proposals(meta)
 if not wrong or picked != name:
-    state.write({"data": picked, **forms.data_options_of(picked, values)})
+    DATA.write(data=picked, **forms.data_options_of(picked, values))

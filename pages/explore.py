@@ -5,19 +5,20 @@ from __future__ import annotations
 import streamlit as st
 
 from genlab.core.tables import MODELS
-from genlab.ui import explore, state
+from genlab.ui import explore
 from genlab.ui.messages import empty
+from genlab.ui.page_states import EXPLORE
 
 st.title("Explore")
 view = explore.pick_run()
 if view is None:
     empty(
         "There is no run to explore yet.",
-        "Start one on Start or Train; come back after a few seconds.",
+        "Start a run on Start or Train and return after a few seconds.",
     )
 elif not (steps := view.snapshots()):
-    state.write({"run": view.id})
-    empty("This run has no snapshot yet.", "The first one comes with its first step; reload then.")
+    EXPLORE.write(run=view.id)
+    empty("This run has no snapshot yet.", "The first step saves one; reload the page then.")
 else:
     query = explore.controls(view, steps, MODELS[view.spec.model])
     scene = explore.load_scene(view, query)

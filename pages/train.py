@@ -6,8 +6,9 @@ import streamlit as st
 
 from genlab import runs
 from genlab.core.run_spec import RunSpec
-from genlab.ui import forms, links, pictures, state
+from genlab.ui import forms, links, pictures
 from genlab.ui.messages import escape_markdown
+from genlab.ui.page_states import TRAIN
 
 head, named, pressed = st.columns([4, 3, 2], vertical_alignment="center")
 head.title("Train")
@@ -19,10 +20,10 @@ title = named.text_input(
     placeholder="Name of the run (optional)",
 )
 if waiting := len(runs.store().runs(status=("queued",))):
-    named.caption(f"{waiting} in the queue before it.")
+    named.caption(f"{waiting} runs are queued before it.")
 wrong = st.empty()
 values = forms.run_form(pictures.form_preview)
-obstacle = None if state.url_problem("train") else forms.obstacle(values)
+obstacle = None if TRAIN.has_problem() else forms.obstacle(values)
 if obstacle:
     wrong.error(escape_markdown(obstacle), icon=":material/error:")
 if pressed.button(
@@ -31,7 +32,7 @@ if pressed.button(
     width="stretch",
     icon=":material/play_arrow:",
     key="train.start",
-    disabled=state.url_problem("train") or obstacle is not None,
-    help="Change any option first." if state.url_problem("train") else None,
+    disabled=TRAIN.has_problem() or obstacle is not None,
+    help="Change any option first." if TRAIN.has_problem() else None,
 ):
     links.open_watch(runs.start(RunSpec.build(**values), title.strip()))

@@ -6,13 +6,13 @@ import streamlit as st
 
 from genlab import runs
 from genlab.core.errors import RunNotFound
-from genlab.ui import cards, links, state
+from genlab.ui import cards, links
 from genlab.ui.live import live, time_bar
-from genlab.ui.live.controls import controls, facts, toggle_pause, write_advice
-from genlab.ui.live.fork import fork, write_origin
+from genlab.ui.live.controls import controls, facts, show_advice, toggle_pause
+from genlab.ui.live.fork import fork, show_origin
 from genlab.ui.live.sentinel import sentinel_panel
-from genlab.ui.live.view import view_of_link
 from genlab.ui.messages import empty, fragment, plain_sentence
+from genlab.ui.page_states import VIEW, WATCH
 
 st.title("Watch", anchor=False)
 # Each part has its place, whether it says something or not: what comes and goes above the live
@@ -23,13 +23,13 @@ wrong, bar, buttons, advice, origin, warnings, board, below = (
     for name in PLACES
 )
 choice = buttons.container(key="watch_choice", width=380)
-asked = st.query_params.get("run", "")
+asked = WATCH.read().run
 rows = {row.id: row for row in runs.store().runs()}
 if asked and asked not in rows:
     try:
         rows = {asked: runs.open_run(asked).row, **rows}
     except RunNotFound as error:
-        text = f"{plain_sentence(error)} Another one is shown."
+        text = f"{plain_sentence(error)} Another run is shown."
         wrong.error(text, icon=":material/error:")
 if not rows:
     with warnings:
@@ -50,15 +50,15 @@ picked = choice.selectbox(
     label_visibility="collapsed",
 )
 if picked != first:
-    state.write({"run": picked})
+    WATCH.write(run=picked)
     st.rerun()
 row = rows[picked]
 with bar:
     time_bar(f"live.{row.id}")
 with advice:
-    write_advice(row)
+    show_advice(row)
 with origin:
-    write_origin(row)
+    show_origin(row)
 with buttons:
     if not row.id.startswith("shipped:"):
         controls(row)
@@ -68,7 +68,7 @@ with buttons:
         others = [run for run in names if run != row.id and rows[run].step]
         links.compare([row.id, *others[:1]])
     fork(row)
-    text = "Open Train with the options of this run, to change some of them and start again."
+    text = "Open Train with the options of this run, change some and start a new run."
     if st.button("Vary", icon=":material/tune:", help=text):
         links.train({name: str(value) for name, value in row.spec.items()})
 with warnings:
@@ -78,18 +78,17 @@ with warnings:
 @fragment()
 def dashboard() -> None:
     """The live component; its slider's step and the way it is looked at go into the URL."""
-    text = st.query_params.get("step", "")
-    given = min(int(text[:12]), row.steps) if text.isdecimal() else None
+    asked = WATCH.read()
     key = f"live.{row.id}"
     step, view = live(
         [row],
-        step=given,
+        step=None if asked.step is None else min(asked.step, row.steps),
         key=key,
         play=lambda: toggle_pause(row.id),
-        view=view_of_link(st.query_params),
+        view={name: text for name in VIEW if (text := getattr(asked, name))},
         bar=key,
     )
-    state.write({"run": row.id, "step": step, **view_of_link(view)})
+    WATCH.write(run=row.id, step=step, **{name: view.get(name, "") for name in VIEW})
 
 
 with board:

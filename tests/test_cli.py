@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import signal
@@ -19,7 +20,7 @@ from PIL import Image
 import genlab
 from genlab import cli, runs
 from genlab.core.random import scope
-from genlab.core.run_spec import TrainOptions
+from genlab.core.run_spec import Combination, TrainOptions
 from genlab.core.tables import TABLES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -267,11 +268,10 @@ def test_wishes_need_an_active_run(capsys: pytest.CaptureFixture[str], run: str)
         assert "done" in err
 
 
-def test_every_option_of_every_table_is_an_option(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as done:
-        cli.main(["train", "--help"])
-    assert done.value.code == 0
-    text = " ".join(capsys.readouterr().out.split())
+def test_every_option_of_every_table_is_an_option() -> None:
+    parser = argparse.ArgumentParser()
+    cli.add_run_options(parser)
+    text = " ".join(parser.format_help().split())
     rows = [*TrainOptions.table()]
     for table in TABLES.values():
         for row in table.rows():
@@ -280,6 +280,50 @@ def test_every_option_of_every_table_is_an_option(capsys: pytest.CaptureFixture[
     for option in rows:
         assert f"--{option.name} " in text, option.name
         assert option.help.split()[-1] in text
+
+
+def help_of(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    with pytest.raises(SystemExit) as done:
+        cli.main(["train", *words])
+    assert done.value.code == 0
+    return " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("words", [("--help", "--model", "vae"), ("--model=vae", "--help")])
+def test_help_shows_the_options_of_the_named_model_alone(
+    capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    text = help_of(capsys, *words, "--data", "digits")
+    parts = Combination.of({"model": "vae", "data": "digits"}).options()
+    shown = {row.name for rows in parts.values() for row in rows}
+    every = {
+        row.name
+        for table in TABLES.values()
+        for r in table.rows()
+        for row in r.value.Options.table()
+    }
+    for name in shown:
+        assert f"--{name} " in text
+    for name in every - shown:
+        assert f"--{name} " not in text
+    assert "Name --model and --data" not in text
+
+
+def test_help_without_names_is_short_and_says_how_to_see_more(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = help_of(capsys, "--help")
+    assert "--device " in text
+    assert "--latent " not in text
+    assert "genlab train --help --model vae --data digits" in text
+    with pytest.raises(SystemExit):
+        cli.main(["train", "--help", "--model", "vae"])
+    assert "--beta1 " in capsys.readouterr().out
+
+
+def test_help_for_a_model_that_is_not_there_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["train", "--help", "--model", "vea"]) == 2
+    assert "did you mean 'vae'" in capsys.readouterr().err
 
 
 def terminal(*words: str) -> subprocess.Popen[str]:
@@ -382,9 +426,40 @@ def test_own_data_are_added_trained_on_listed_and_deleted(capsys, tmp_path) -> N
     for words, said in (
         (("data", "delete", "my table"), "allowed: nothing yet"),
         (("data", "add", str(tmp_path / "none.csv")), "No such file"),
-        (("data", "add", str(path), "--with", "side=28"), "allowed: columns, label"),
+        (("data", "add", str(path), "--with", "side=28"), "allowed: column, columns"),
         (("data", "add", str(path), "--name", "../x"), "is no name"),
     ):
         code, out, error = call(capsys, *words)
         assert (code, out) == (2, [])
         assert said in error
+
+
+def test_serve_runs_the_pages_of_the_package_on_the_port_that_was_asked_for(monkeypatch):
+    called = []
+    monkeypatch.setattr(os, "execv", lambda program, words: called.append((program, words)))
+    cli.main(["serve", "--port", "9001", "--address", "0.0.0.0"])
+    program, words = called[0]
+    assert program == sys.executable
+    assert words[1:5] == ("-m", "streamlit", "run", str(ROOT / "app.py"))
+    assert words[5:] == ("--server.port", "9001", "--server.address", "0.0.0.0")
+
+
+@pytest.mark.parametrize("port", ["0", "70000"])
+def test_a_port_that_is_none_is_refused(port, capsys, monkeypatch):
+    monkeypatch.setattr(os, "execv", None)
+    assert cli.main(["serve", "--port", port]) == 2
+    assert "65535" in capsys.readouterr().err
+
+
+def test_nothing_is_created_where_there_is_nothing_to_read(tmp_path, capsys):
+    from genlab import runs
+
+    runs.configure(f"sqlite:///{tmp_path / 'deep' / 'genlab.db'}", tmp_path / "deep" / "files")
+    try:
+        assert cli.main(["list"]) == 0
+        assert cli.main(["stop", "nope"]) == 2
+        assert cli.main(["show", "nope"]) == 2
+        assert "no run 'nope'" in capsys.readouterr().err
+    finally:
+        runs.configure()
+    assert list(tmp_path.iterdir()) == []

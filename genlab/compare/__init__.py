@@ -1,1 +1,1 @@
-"""Runs beside each other: the fair pair, the same z and examples, and differences of metrics."""
+"""Comparisons of runs: the duel, the same z and examples, and differences of metrics."""

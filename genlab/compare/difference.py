@@ -47,14 +47,14 @@ class Difference:
 
     @property
     def how(self) -> str:
-        """How the interval came about, in words."""
+        """How the interval was computed, in words."""
         if self.paired:
             return f"paired over {self.n:,} test examples"
         return "from the two intervals"
 
 
 def paired_difference(a: NDArray[Any], b: NDArray[Any], noise: float = 0.0) -> Difference:
-    """The mean of b − a over the same examples, ± 1.96 standard errors.
+    """The mean of b − a over the same examples, with a 95 % interval (± 1.96 standard errors).
 
     Args:
         a, b: (n,), n ≥ 2.
@@ -71,7 +71,7 @@ def paired_difference(a: NDArray[Any], b: NDArray[Any], noise: float = 0.0) -> D
 
 
 def independent_difference(a: Mapping[str, Any], b: Mapping[str, Any]) -> Difference:
-    """b − a of two independent numbers, each with its interval.
+    """The difference b − a of two independent estimates that have intervals.
 
     Args:
         a, b: with ``value``, ``low`` and ``high``.
@@ -97,7 +97,7 @@ def _p(value: float, error: float) -> float:
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """Holm's p-values: of m tests none is called wrongly with more than the probability α.
+    """Holm's adjusted p-values, which bound the probability of any false positive by α.
 
     p̃_(i) = max_{j ≤ i} min(1, (m − j + 1) p_(j)), the p-values in order.
 
@@ -116,7 +116,7 @@ def holm(p: Sequence[float]) -> list[float]:
 def state_verdict(
     one: Difference, adjusted: float, direction: str, first: str, second: str
 ) -> str:
-    """What may be said: "better" where the interval excludes zero, and Holm's p-value holds.
+    """The verdict: "better" where the interval excludes zero and Holm's p-value is below 5 %.
 
     Args:
         one: second − first.
@@ -135,7 +135,10 @@ def state_verdict(
         return "no difference shown"
     better = second if (one.value > 0) == (direction == "higher") else first
     if adjusted > 0.05:
-        return f"{better} is better taken alone, not among so many comparisons (Holm)"
+        return (
+            f"{better} is better in this comparison alone, but not after Holm's correction for "
+            "all of them"
+        )
     return f"{better} is better"
 
 
@@ -148,7 +151,7 @@ class Line:
         second: which run is compared with the first.
         difference: second − first.
         adjusted: the p-value by Holm over the whole table.
-        words: what may be said.
+        words: the verdict.
     """
 
     name: str
@@ -160,7 +163,7 @@ class Line:
 
 
 def differences(found: Mapping[str, Mapping[str, Any]]) -> list[Line]:
-    """Every metric that the first run shares with another, compared.
+    """Compare every metric that the first run shares with another.
 
     Args:
         found: by the runs' titles, the first being the one with which the others are compared:

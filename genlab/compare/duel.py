@@ -1,4 +1,4 @@
-"""The duel: a VAE and a GAN whose decoder and generator are one and the same net.
+"""The duel: a VAE and a GAN whose decoder and generator are the same network.
 
 What is alike: the decoder's net, layer by layer, the size of the code, the data, the order of the
 batches, their size, the seed and the number of steps. What cannot be alike is what each learns
@@ -38,12 +38,12 @@ PARTS: Mapping[str, str] = {
 
 
 def fits(data: str) -> bool:
-    """Whether there can be a duel on this dataset."""
+    """Whether both models of the duel fit this dataset."""
     return DATASETS[data].there() and set(SIDES) <= set(models_for(data))
 
 
 def sizes(meta: DataMeta) -> dict[str, int]:
-    """The code and the hidden layers of both nets for such data."""
+    """The latent dimensions and hidden layers of both networks for such data."""
     if meta.is_image:
         return {"latent": 16 if meta.dim < 256 else 20, "hidden": 256, "layers": 2}
     return {"latent": min(2, meta.dim), "hidden": 64, "layers": 3}
@@ -73,7 +73,7 @@ def specs(
     common = {"data": data, "seed": seed, "steps": steps, "batch": batch, **sizes(meta), **values}
     found = {}
     for model, title in SIDES.items():
-        more = {"likelihood": one_output(meta)} if model == "vae" else {}
+        more = {"likelihood": single_output_likelihood(meta)} if model == "vae" else {}
         found[f"{title} on {data}"] = RunSpec.build(model=model, **more, **common)
     first, second = (budget(spec) for spec in found.values())
     if first.decoder != second.decoder:
@@ -83,7 +83,7 @@ def specs(
     return found
 
 
-def one_output(meta: DataMeta) -> str:
+def single_output_likelihood(meta: DataMeta) -> str:
     """The first likelihood for such data that asks the net for one number an entry.
 
     Raises:
@@ -97,7 +97,7 @@ def one_output(meta: DataMeta) -> str:
 
 @dataclass(frozen=True)
 class Budget:
-    """What a model's nets hold.
+    """The learned parameters of a model, by part.
 
     Args:
         decoder: the shapes of the decoder's (or generator's) weights, layer by layer.
@@ -109,7 +109,7 @@ class Budget:
 
     @property
     def total(self) -> int:
-        """All numbers that are learned."""
+        """The number of all learned parameters."""
         return sum(self.parts.values())
 
     @property
@@ -127,13 +127,13 @@ class Budget:
 
 
 def budget(spec: RunSpec) -> Budget:
-    """Count what a run's nets hold, on a model built for it."""
+    """Count the learned parameters of a run's model."""
     with scope(0, "budget"), torch.no_grad():
         return budget_of(models.build(spec))
 
 
 def budget_of(model: GenerativeModel) -> Budget:
-    """Count what a model's nets hold.
+    """Count the learned parameters of a model.
 
     Example:
         >>> from genlab.models.linear_gaussian import LinearGaussian
@@ -160,7 +160,7 @@ def _shapes(net: nn.Module) -> list[tuple[int, ...]]:
 
 
 def ratio(a: Budget, b: Budget) -> float:
-    """How many times as much the larger of the two holds besides its decoder.
+    """The ratio of the parameters besides the decoder, larger to smaller.
 
     Example:
         >>> ratio(Budget((), {"decoder": 5, "encoder": 30}), Budget((), {"critic": 20}))

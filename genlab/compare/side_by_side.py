@@ -1,4 +1,4 @@
-"""What is laid side by side: samples of the same z, the same real examples, the same paths.
+"""The pictures of a comparison: samples of the same z, the same real examples, the same paths.
 
 Codes are drawn from the prior by one side stream, so that models of one latent size and one prior
 get the same z; whether they did is read off the codes themselves. Real examples are the first of
@@ -42,8 +42,8 @@ TITLES: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Beside:
-    """What one model shows.
+class SideBySide:
+    """The pictures of one model.
 
     Args:
         pictures: by part, in the order of :data:`TITLES`.
@@ -78,21 +78,21 @@ def real_examples(data: Dataset) -> tuple[Tensor, Tensor | None]:
 
 
 def needs_inversion(model: GenerativeModel | type[GenerativeModel]) -> bool:
-    """Whether codes of real examples have to be found by optimisation."""
+    """Whether codes of real examples need inversion by optimisation."""
     cls = model if isinstance(model, type) else type(model)
     return issubclass(cls, HasDecoder) and not issubclass(cls, HasEncoder | HasCodebook)
 
 
-def shows(data: Dataset) -> bool:
-    """Whether such data can be drawn: pictures, and points of one or two coordinates."""
+def can_be_drawn(data: Dataset) -> bool:
+    """Whether these data can be drawn: images, and points of one or two coordinates."""
     return data.meta.is_image or (data.meta.shape in {(1,), (2,)} and len(data.meta.columns) < 2)
 
 
 @torch.no_grad()
 def build_side_by_side(
     model: Any, data: Dataset, seed: int = 0, codes: Tensor | None = None
-) -> Beside:
-    """Make all parts.
+) -> SideBySide:
+    """Draw all parts of one model.
 
     Args:
         model: in evaluation mode.
@@ -106,9 +106,9 @@ def build_side_by_side(
     missing: dict[str, str] = {}
     z: Tensor | None = None
     db: Tensor | None = None
-    if not shows(data):
-        why = "these data are neither pictures nor points in a plane"
-        return Beside({}, dict.fromkeys(TITLES, why), None, digest(x), None)
+    if not can_be_drawn(data):
+        why = "these data are neither images nor points in a plane"
+        return SideBySide({}, dict.fromkeys(TITLES, why), None, digest(x), None)
     n = SHEET if data.meta.is_image else CLOUD if data.meta.dim == 2 else CROWD
     held = _classes(model, n)
     with scope(seed, "beside"):
@@ -120,7 +120,7 @@ def build_side_by_side(
     pictures["samples"] = _samples(made, data, model)
     if z is None:
         why = "this model has no latent code"
-        return Beside(pictures, dict.fromkeys(list(TITLES)[1:], why), None, digest(x), None)
+        return SideBySide(pictures, dict.fromkeys(list(TITLES)[1:], why), None, digest(x), None)
     path = _no_path(model, data)
     if path:
         missing["path_z"] = missing["path_x"] = path
@@ -129,12 +129,12 @@ def build_side_by_side(
     if isinstance(model, HasEncoder):
         codes, how = _held(model, y).encode(x).mean, "by its encoder, at the posterior mean"
     elif codes is not None:
-        how = f"by inversion: z sought by {STEPS} steps of Adam from nine starts"
+        how = f"by inversion: {STEPS} steps of Adam on z from nine starts"
     if codes is None:
         why = (
-            "its codes are entries of a table"
+            "its codes are discrete"
             if isinstance(model, HasCodebook)
-            else "it has no encoder; the codes are sought by inversion"
+            else "it has no encoder; its codes are computed by inversion"
         )
         missing["reconstructions"] = why
         missing.setdefault("path_x", why)
@@ -145,7 +145,7 @@ def build_side_by_side(
         if not path:
             ends = None if y is None else y[0 : 2 * PATHS : 2]
             pictures["path_x"] = _paths("path_x", model, data, codes[: 2 * PATHS], ends)
-    return Beside(pictures, missing, z, digest(x), db)
+    return SideBySide(pictures, missing, z, digest(x), db)
 
 
 def _classes(model: Any, n: int) -> Any:
@@ -160,9 +160,9 @@ def _held(model: Any, y: Tensor | None) -> Any:
 
 def _no_path(model: Any, data: Dataset) -> str:
     if isinstance(model, HasCodebook):
-        return "its codes are entries of a table: there is nothing between them"
+        return "its codes are discrete, so there is no path between them"
     if not data.meta.is_image and data.meta.dim == 1:
-        return "on the line a path is no picture"
+        return "one-dimensional data have no picture of a path"
     return ""
 
 
@@ -175,8 +175,8 @@ def _plane(x: Tensor, label: list[int], names: list[str], data: Dataset) -> dict
 
 def _samples(made: Tensor, data: Dataset, model: Any) -> Picture:
     fixed = "seeded z" if isinstance(model, HasDecoder) else "its own random numbers"
-    told = "; classes in turn" if isinstance(model, HasLabels) else ""
-    note = f"n = {len(made)}, {fixed}{told}"
+    suffix = "; classes in turn" if isinstance(model, HasLabels) else ""
+    note = f"n = {len(made)}, {fixed}{suffix}"
     if data.meta.is_image:
         payload = {"x": made.clamp(0.0, 1.0), "columns": 8}
         return Picture("images", TITLES["samples"], payload, note)
@@ -198,8 +198,8 @@ def _paths(part: str, model: Any, data: Dataset, ends: Tensor, y: Tensor | None 
     held = held_at(model, None if y is None else y.repeat_interleave(knots))
     x = decode_mean(held, torch.cat(lines))
     title = TITLES[part]
-    told = "; at the class of the first end" if held is not model else ""
-    note = f"{len(lines)} spherical paths of {knots} points{told}"
+    suffix = "; decoded as the class of the first end" if held is not model else ""
+    note = f"{len(lines)} spherical paths of {knots} points{suffix}"
     if data.meta.is_image:
         return Picture("images", title, {"x": x.clamp(0.0, 1.0), "columns": knots}, note)
     held_out = (data.test if len(data.test) else data.validation).x[:CLOUD]
@@ -215,7 +215,10 @@ def _pairs(x: Tensor, back: Tensor, db: Tensor, data: Dataset, how: str) -> Pict
     if data.meta.is_image:
         sheet = torch.cat([x, back]).clamp(0.0, 1.0)
         return Picture(
-            "images", title, {"x": sheet, "columns": len(x)}, f"above real, below made; {note}"
+            "images",
+            title,
+            {"x": sheet, "columns": len(x)},
+            f"top: real examples; bottom: reconstructions; {note}",
         )
     if data.meta.dim == 1:
         low, high = (float(v) for v in box_of(data).flatten())
@@ -248,7 +251,7 @@ def inversions_job(
     x, y = real_examples(data)
     found = []
     for i, one in enumerate(x):
-        progress(i / len(x), f"real example {i + 1} of {len(x)} is sought")
+        progress(i / len(x), f"inverting real example {i + 1} of {len(x)}")
         held = held_at(model, None if y is None else y[i])
         best = invert(held, one, range_=peak(data), seed=int(values["seed"]), steps=STEPS)
         found.append(best.z[best.best])

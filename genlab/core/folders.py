@@ -6,21 +6,39 @@ A file appears whole or not at all.
 from __future__ import annotations
 
 import abc
+import contextlib
 import errno
 import os
 import shutil
 import threading
+import time
 from pathlib import Path
 
 from genlab.core.errors import StoreError
 
+#: The folder of the package ``genlab``.
+PACKAGE = Path(__file__).resolve().parents[1]
+_APP = PACKAGE / "_app"
+#: The folder that holds ``app.py``, ``pages/`` and the shipped models: the checkout, or the copy
+#: that a wheel puts inside the package.
+ROOT = _APP if _APP.is_dir() else PACKAGE.parent
+
 _chosen: list[str] = []
+#: Seconds after which a half-written file belongs to nobody.
+PARTIAL_AGE = 3600.0
+
+
+def is_checkout() -> bool:
+    """Whether the package lies in a checkout of the project and was not installed."""
+    return PACKAGE.parent == ROOT and (ROOT / "checkpoints").is_dir()
 
 
 def home() -> Path:
-    """Where ``checkpoints/`` lies: the project's folder, or the current one if installed."""
-    project = Path(__file__).resolve().parents[2]
-    return project if (project / "checkpoints").is_dir() else Path.cwd()
+    """The folder in which ``checkpoints/`` lies: the checkout, or the current folder if installed.
+
+    It is not created here: only a command that stores something creates it.
+    """
+    return ROOT if is_checkout() else Path.cwd()
 
 
 def default_url() -> str:
@@ -57,6 +75,15 @@ class Folder(abc.ABC):
     def remove(self, name: str) -> None:
         """Remove a file or a whole folder; nothing happens if there is none."""
 
+    def sweep(self, folder: str, age: float = PARTIAL_AGE) -> int:
+        """Remove what writers that died left half-written; how many files.
+
+        Args:
+            folder: whose files.
+            age: seconds for which a writer may still be at work.
+        """
+        return 0
+
 
 class LocalFolder(Folder):
     """A folder of this computer."""
@@ -89,6 +116,16 @@ class LocalFolder(Folder):
                 return sorted(e.name for e in entries if not e.name.startswith("."))
         except (FileNotFoundError, NotADirectoryError):
             return []
+
+    def sweep(self, folder: str, age: float = PARTIAL_AGE) -> int:
+        swept = 0
+        with contextlib.suppress(OSError):
+            for part in (self.root / folder).glob(".*.part"):
+                with contextlib.suppress(OSError):
+                    if time.time() - part.stat().st_mtime > age:
+                        part.unlink()
+                        swept += 1
+        return swept
 
     def remove(self, name: str) -> None:
         target = self.root / name
@@ -126,7 +163,8 @@ class RemoteFolder(Folder):
             self._fs.pipe_file(path, content)
 
     def read(self, name: str) -> bytes:
-        return self._fs.cat_file(self._path(name))
+        result: bytes = self._fs.cat_file(self._path(name))
+        return result
 
     def names(self, folder: str) -> list[str]:
         try:

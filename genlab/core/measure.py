@@ -66,12 +66,12 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Picture:
-    """Something to look at that belongs to a step: an image sheet, points, bars, a field.
+    """Something to look at that belongs to a step: an image sheet, points, bars, ...
 
     Args:
-        form: ``images`` | ``points`` | ``bars`` | ``histogram`` | ``field``.
-        title: what the panel says.
-        payload: plain values and arrays; ``images`` holds ``x`` (n, C, H, W) in [0, 1].
+        form: a name in the table :data:`genlab.panels.PANELS`, which says how it is drawn.
+        title: the title of the panel.
+        payload: plain values and arrays, as the form's ``fields`` describe them.
         note: kind of number, unit and sample size, in words.
     """
 

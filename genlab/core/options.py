@@ -153,6 +153,12 @@ def parse_int(text: str, low: int, high: int) -> int | None:
     return number if low <= number <= high else None
 
 
+def _plain_type(hint: Any) -> Any:
+    """The type of an option that may also be None: ``int`` of ``int | None``."""
+    kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
+    return kinds[0] if len(kinds) == 1 else hint
+
+
 def _plain(number: float) -> str:
     """A bound as people write it: all digits of a whole number, else the shortest form."""
     return str(int(number)) if float(number).is_integer() else f"{number:g}"
@@ -225,7 +231,7 @@ class Options:
             extra = dict(entry.metadata["option"])
             if callable(extra["choices"]):
                 extra["choices"] = extra["choices"]()
-            rows.append(Option(entry.name, hints[entry.name], entry.default, **extra))
+            rows.append(Option(entry.name, _plain_type(hints[entry.name]), entry.default, **extra))
         return tuple(rows)
 
     @classmethod

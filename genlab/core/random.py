@@ -33,6 +33,11 @@ def seed_run(seed: int) -> None:
     torch.manual_seed(derive(seed, "run"))
 
 
+def seed_devices(seed: int, step: int) -> None:
+    """Seed the streams of every device for a run that goes on from a step."""
+    torch.manual_seed(derive(seed, "resumed", step))
+
+
 def capture() -> Tensor:
     """The state of the global stream, as a byte tensor."""
     return torch.get_rng_state().clone()

@@ -19,6 +19,9 @@ from genlab.core.errors import GenlabError, SpecError
 
 T = TypeVar("T")
 
+#: The place of a row that states none: behind all that do.
+LAST = 1_000_000
+
 
 @dataclass(frozen=True)
 class Row(Generic[T]):
@@ -28,6 +31,7 @@ class Row(Generic[T]):
     title: str
     summary: str
     value: T
+    order: int = LAST
 
 
 class Registry(Generic[T]):
@@ -50,8 +54,21 @@ class Registry(Generic[T]):
         self._loaded = self._loading = False
         self._lock = threading.RLock()
 
-    def register(self, name: str, *, title: str, summary: str = "") -> Callable[[Any], Any]:
-        """Decorate a class, or call with a value, to add it as a row."""
+    def register(
+        self, name: str, *, title: str, summary: str = "", order: int = LAST
+    ) -> Callable[[Any], Any]:
+        """Decorate a class, or call with a value, to add it as a row.
+
+        Args:
+            name: what users type.
+            title: what they read.
+            summary: one sentence; the first line of the docstring if not given.
+            order: the place in the table, the smallest first; a default is the first row that
+                fits. Rows without one stand last, in the order of registration.
+
+        Raises:
+            ValueError: if another row has the name.
+        """
 
         def add(value: Any) -> Any:
             if name in self._rows and self._rows[name].value is not value:
@@ -62,7 +79,7 @@ class Registry(Generic[T]):
                 if not same_source:
                     raise ValueError(f"two rows named {name!r} in the table of {self.kind}s")
             text = summary or (getattr(value, "__doc__", "") or "").strip().split("\n")[0]
-            self._rows[name] = Row(name, title, text, value)
+            self._rows[name] = Row(name, title, text, value, order)
             if isinstance(value, type):
                 value.name = name  # type: ignore[attr-defined]
             return value
@@ -94,14 +111,13 @@ class Registry(Generic[T]):
                 self._loading = False
 
     def names(self) -> tuple[str, ...]:
-        """The names in the order of registration."""
-        self._load()
-        return tuple(self._rows)
+        """The names in the order of the table."""
+        return tuple(row.name for row in self.rows())
 
     def rows(self) -> tuple[Row[T], ...]:
-        """All rows in the order of registration."""
+        """All rows in the order of the table."""
         self._load()
-        return tuple(self._rows.values())
+        return tuple(sorted(self._rows.values(), key=lambda row: row.order))
 
     def row(self, name: str) -> Row[T]:
         """The row of this name.

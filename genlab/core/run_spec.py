@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from genlab.core.device import DEVICES
 from genlab.core.errors import GenlabError, SpecError
 from genlab.core.options import Option, Options, option, with_present_names
 from genlab.core.tables import ALGORITHMS, DATASETS, MODELS, OBJECTIVES, TABLES
@@ -27,18 +28,35 @@ from genlab.core.tables import ALGORITHMS, DATASETS, MODELS, OBJECTIVES, TABLES
 class TrainOptions(Options):
     """What every run has, whatever is trained."""
 
-    steps: int = option(2000, "steps of the algorithm", low=1, high=10_000_000, log=True)
-    batch: int = option(128, "examples a step", low=1, high=8192, log=True)
-    seed: int = option(0, "seed of weights, batches and noise", low=0, high=2**31 - 1)
+    steps: int = option(
+        2000, "steps of the algorithm", low=1, high=10_000_000, log=True, label="Training steps"
+    )
+    batch: int = option(128, "examples a step", low=1, high=8192, log=True, label="Batch size")
+    seed: int = option(
+        0, "seed of weights, batches and noise", low=0, high=2**31 - 1, label="Seed"
+    )
     threads: int = option(
         1,
         "CPU threads; part of the run, since sums depend on it in the last bits",
         low=1,
         high=64,
         advanced=True,
+        label="CPU threads",
     )
     snapshots: int = option(
-        24, "snapshots kept, log-spaced over the run", low=3, high=200, advanced=True
+        24,
+        "snapshots kept, log-spaced over the run",
+        low=3,
+        high=200,
+        advanced=True,
+        label="Snapshots kept",
+    )
+    device: str = option(
+        "cpu",
+        "where the tensors live; auto: the CPU, the fastest for nets of this size. On any other "
+        "device a run is not repeated bit for bit",
+        choices=DEVICES,
+        advanced=True,
     )
 
 
@@ -210,7 +228,7 @@ class Combination:
             **objective.defaults(),
             **objective.needs(model),
         }
-        narrow = model.choices(meta)
+        narrow = {**model.choices(meta), "device": ALGORITHMS[self.algorithm].devices}
         table: dict[str, tuple[Option, ...]] = {}
         owners: dict[str, str] = dict.fromkeys(KINDS, "every run")
         for part, cls in self.classes().items():

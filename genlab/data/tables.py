@@ -94,14 +94,23 @@ class Table(DataSource):
 class RegressionTableOptions(Options):
     """Options of the table of a regression."""
 
-    table_rows: int = option(60, "training rows, made up by a fixed seed", low=2, high=10_000)
-    noise_sd: float = option(0.5, "standard deviation of the noise in y", low=0.01, high=10.0)
+    table_rows: int = option(
+        60, "training rows, made up by a fixed seed", low=2, high=10_000, label="Training rows"
+    )
+    noise_sd: float = option(
+        0.5,
+        "standard deviation of the noise in y",
+        low=0.01,
+        high=10.0,
+        label="Noise standard deviation",
+    )
 
 
 @DATASETS.register(
     "linear_table",
     title="Linear regression table",
     summary="Rows (x₁, x₂, y) with y = 0.5 + 1.5 x₁ − x₂ + noise.",
+    order=190,
 )
 class LinearTable(Table):
     """x ~ N(0, I₂), y = 0.5 + 1.5 x_1 - x_2 + N(0, noise²)."""
@@ -119,13 +128,16 @@ class LinearTable(Table):
 class LogisticTableOptions(Options):
     """Options of the table of a logistic regression."""
 
-    table_rows: int = option(80, "training rows, made up by a fixed seed", low=2, high=10_000)
+    table_rows: int = option(
+        80, "training rows, made up by a fixed seed", low=2, high=10_000, label="Training rows"
+    )
 
 
 @DATASETS.register(
     "logistic_table",
     title="Logistic regression table",
     summary="Rows (x₁, x₂, y) where y is 1 with log-odds −0.5 + 2 x₁ − x₂.",
+    order=200,
 )
 class LogisticTable(Table):
     """x ~ N(0, I₂), y ~ Bernoulli(σ(-0.5 + 2 x_1 - x_2))."""
@@ -143,11 +155,16 @@ class LogisticTable(Table):
 class WaitingOptions(Options):
     """Options of the waiting times."""
 
-    table_rows: int = option(25, "training times, made up by a fixed seed", low=2, high=10_000)
+    table_rows: int = option(
+        25, "training times, made up by a fixed seed", low=2, high=10_000, label="Training rows"
+    )
 
 
 @DATASETS.register(
-    "waiting_times", title="Waiting times", summary="Exponential waiting times of rate 1.5."
+    "waiting_times",
+    title="Waiting times",
+    summary="Exponential waiting times of rate 1.5.",
+    order=210,
 )
 class WaitingTimes(Table):
     """x ~ Exponential(1.5)."""
@@ -171,6 +188,7 @@ class SchoolsOptions(Options):
         low=0.1,
         high=10.0,
         log=True,
+        label="Standard-error factor",
     )
 
 
@@ -178,6 +196,7 @@ class SchoolsOptions(Options):
     "eight_schools",
     title="Eight schools",
     summary="The effect of coaching in eight schools, each with its standard error.",
+    order=220,
 )
 class EightSchools(Table):
     """Estimated effects and standard errors of eight parallel experiments.

@@ -30,7 +30,12 @@ class ToyOptions(Options):
     """What every toy has."""
 
     points: int = option(
-        10_000, "training points, drawn once by a fixed seed", low=100, high=1_000_000, log=True
+        10_000,
+        "training points, drawn once by a fixed seed",
+        low=100,
+        high=1_000_000,
+        log=True,
+        label="Training points",
     )
 
 
@@ -101,12 +106,16 @@ def _numbered(word: str, n: int) -> tuple[str, ...]:
 class GaussianOptions(ToyOptions):
     """Options of one Gaussian."""
 
-    dim: int = option(2, "dimensions", choices=(1, 2))
-    mean: float = option(0.0, "mean on every axis", low=-10.0, high=10.0)
-    std: float = option(1.0, "standard deviation on every axis", low=0.001, high=10.0)
+    dim: int = option(2, "dimensions", choices=(1, 2), label="Dimensions")
+    mean: float = option(0.0, "mean on every axis", low=-10.0, high=10.0, label="Mean")
+    std: float = option(
+        1.0, "standard deviation on every axis", low=0.001, high=10.0, label="Standard deviation"
+    )
 
 
-@DATASETS.register("gaussian", title="One Gaussian", summary="N(mean, std²) in 1 or 2 dimensions.")
+@DATASETS.register(
+    "gaussian", title="One Gaussian", summary="N(mean, std²) in 1 or 2 dimensions.", order=30
+)
 class Gaussian(Toy):
     """One isotropic Gaussian."""
 
@@ -126,13 +135,20 @@ class Gaussian(Toy):
 class TwoGaussiansOptions(ToyOptions):
     """Options of two Gaussians."""
 
-    dim: int = option(2, "dimensions", choices=(1, 2))
-    distance: float = option(4.0, "distance of the two means", low=0.0, high=20.0)
-    std: float = option(0.5, "standard deviation of each", low=0.001, high=10.0)
+    dim: int = option(2, "dimensions", choices=(1, 2), label="Dimensions")
+    distance: float = option(
+        4.0, "distance of the two means", low=0.0, high=20.0, label="Distance between means"
+    )
+    std: float = option(
+        0.5, "standard deviation of each", low=0.001, high=10.0, label="Standard deviation"
+    )
 
 
 @DATASETS.register(
-    "two_gaussians", title="Two Gaussians", summary="Two equal Gaussians on the first axis."
+    "two_gaussians",
+    title="Two Gaussians",
+    summary="Two equal Gaussians on the first axis.",
+    order=40,
 )
 class TwoGaussians(Toy):
     """Half N(-distance/2, std²), half N(distance/2, std²), along the first axis."""
@@ -161,6 +177,7 @@ class MixtureOptions(ToyOptions):
     components: str = option(
         "0.67*N(2,2)+0.33*N(-1,0.065)",
         "mixture as text: weight*N(mean, variance)+...; in the plane N([x,y], variance)",
+        label="Mixture components",
     )
 
     def __post_init__(self) -> None:
@@ -168,7 +185,10 @@ class MixtureOptions(ToyOptions):
 
 
 @DATASETS.register(
-    "mixture", title="Mixture of your choice", summary="Any Gaussian mixture, written as text."
+    "mixture",
+    title="Mixture of your choice",
+    summary="Any Gaussian mixture, written as text.",
+    order=50,
 )
 class Mixture(Toy):
     """A mixture of Gaussians on the line or in the plane, written as text.
@@ -199,13 +219,22 @@ class Mixture(Toy):
 class RingOptions(ToyOptions):
     """Options of the ring."""
 
-    modes: int = option(8, "Gaussians on the ring", low=2, high=40)
-    radius: float = option(1.0, "radius of the ring", low=0.1, high=20.0)
-    std: float = option(0.05, "standard deviation of each Gaussian", low=0.001, high=2.0)
+    modes: int = option(8, "Gaussians on the ring", low=2, high=40, label="Modes")
+    radius: float = option(1.0, "radius of the ring", low=0.1, high=20.0, label="Radius")
+    std: float = option(
+        0.05,
+        "standard deviation of each Gaussian",
+        low=0.001,
+        high=2.0,
+        label="Standard deviation",
+    )
 
 
 @DATASETS.register(
-    "ring", title="Ring of Gaussians", summary="Eight narrow Gaussians on a circle: mode collapse."
+    "ring",
+    title="Ring of Gaussians",
+    summary="Eight narrow Gaussians on a circle: mode collapse.",
+    order=60,
 )
 class Ring(Toy):
     """Equal Gaussians at equal angles on a circle, the usual test of mode collapse."""
@@ -227,13 +256,21 @@ class Ring(Toy):
 class GridOptions(ToyOptions):
     """Options of the grid."""
 
-    side: int = option(5, "Gaussians along one side", low=2, high=10)
-    spacing: float = option(1.0, "distance of neighbouring means", low=0.1, high=10.0)
-    std: float = option(0.05, "standard deviation of each Gaussian", low=0.001, high=2.0)
+    side: int = option(5, "Gaussians along one side", low=2, high=10, label="Gaussians per side")
+    spacing: float = option(
+        1.0, "distance of neighbouring means", low=0.1, high=10.0, label="Spacing"
+    )
+    std: float = option(
+        0.05,
+        "standard deviation of each Gaussian",
+        low=0.001,
+        high=2.0,
+        label="Standard deviation",
+    )
 
 
 @DATASETS.register(
-    "grid", title="Grid of Gaussians", summary="25 narrow Gaussians on a square grid."
+    "grid", title="Grid of Gaussians", summary="25 narrow Gaussians on a square grid.", order=70
 )
 class Grid(Toy):
     """Equal Gaussians on a square grid around the origin."""
@@ -256,11 +293,17 @@ class MoonsOptions(ToyOptions):
     """Options of the moons."""
 
     std: float = option(
-        0.1, "standard deviation of the noise around the curve", low=0.001, high=1.0
+        0.1,
+        "standard deviation of the noise around the curve",
+        low=0.001,
+        high=1.0,
+        label="Standard deviation",
     )
 
 
-@DATASETS.register("moons", title="Two moons", summary="Two interleaved half circles with noise.")
+@DATASETS.register(
+    "moons", title="Two moons", summary="Two interleaved half circles with noise.", order=80
+)
 class Moons(Toy):
     """Two interleaved half circles of radius one, each point moved by Gaussian noise."""
 
@@ -289,12 +332,17 @@ class Moons(Toy):
 class CheckerboardOptions(ToyOptions):
     """Options of the checkerboard."""
 
-    cells: int = option(4, "squares along one side", choices=(2, 4, 6, 8))
-    length: float = option(4.0, "length of the whole board's side", low=0.1, high=20.0)
+    cells: int = option(4, "squares along one side", choices=(2, 4, 6, 8), label="Cells per side")
+    length: float = option(
+        4.0, "length of the whole board's side", low=0.1, high=20.0, label="Board side"
+    )
 
 
 @DATASETS.register(
-    "checkerboard", title="Checkerboard", summary="Uniform on the dark squares of a board."
+    "checkerboard",
+    title="Checkerboard",
+    summary="Uniform on the dark squares of a board.",
+    order=90,
 )
 class Board(Toy):
     """Uniform on the dark squares: sharp edges, and no mass between."""
@@ -312,12 +360,16 @@ class Board(Toy):
 class SpiralsOptions(ToyOptions):
     """Options of the spirals."""
 
-    arms: int = option(2, "number of spirals", low=1, high=6)
-    turns: float = option(1.5, "turns of each spiral", low=0.25, high=4.0)
-    std: float = option(0.05, "standard deviation of the radius", low=0.001, high=0.1)
+    arms: int = option(2, "number of spirals", low=1, high=6, label="Arms")
+    turns: float = option(1.5, "turns of each spiral", low=0.25, high=4.0, label="Turns")
+    std: float = option(
+        0.05, "standard deviation of the radius", low=0.001, high=0.1, label="Standard deviation"
+    )
 
 
-@DATASETS.register("spirals", title="Spirals", summary="Interleaved spirals with a noisy radius.")
+@DATASETS.register(
+    "spirals", title="Spirals", summary="Interleaved spirals with a noisy radius.", order=100
+)
 class SpiralArms(Toy):
     """Archimedean spirals that reach radius two, with Gaussian noise on the radius."""
 
@@ -338,13 +390,29 @@ class SpiralArms(Toy):
 class PinwheelOptions(ToyOptions):
     """Options of the pinwheel."""
 
-    arms: int = option(5, "number of blades", low=2, high=12)
-    twist: float = option(1.0, "turn of a blade", low=-3.0, high=3.0, unit="radians/radius")
-    radial: float = option(0.3, "standard deviation along a blade", low=0.01, high=0.5)
-    tangential: float = option(0.08, "standard deviation across a blade", low=0.01, high=0.5)
+    arms: int = option(5, "number of blades", low=2, high=12, label="Arms")
+    twist: float = option(
+        1.0, "turn of a blade", low=-3.0, high=3.0, unit="radians/radius", label="Twist"
+    )
+    radial: float = option(
+        0.3,
+        "standard deviation along a blade",
+        low=0.01,
+        high=0.5,
+        label="Radial standard deviation",
+    )
+    tangential: float = option(
+        0.08,
+        "standard deviation across a blade",
+        low=0.01,
+        high=0.5,
+        label="Tangential standard deviation",
+    )
 
 
-@DATASETS.register("pinwheel", title="Pinwheel", summary="Gaussian blades twisted round a centre.")
+@DATASETS.register(
+    "pinwheel", title="Pinwheel", summary="Gaussian blades twisted round a centre.", order=110
+)
 class Blades(Toy):
     """Gaussian blades at radius two, twisted by an angle that grows with the radius."""
 
@@ -367,11 +435,17 @@ class SwissRollOptions(ToyOptions):
     """Options of the Swiss roll."""
 
     std: float = option(
-        0.05, "standard deviation of the noise around the curve", low=0.001, high=1.0
+        0.05,
+        "standard deviation of the noise around the curve",
+        low=0.001,
+        high=1.0,
+        label="Standard deviation",
     )
 
 
-@DATASETS.register("swiss_roll", title="Swiss roll", summary="A rolled-up curve in the plane.")
+@DATASETS.register(
+    "swiss_roll", title="Swiss roll", summary="A rolled-up curve in the plane.", order=120
+)
 class SwissRoll(Toy):
     """The plane section of the Swiss roll: (t cos t, t sin t) for t from 1.5 π to 4.5 π."""
 

@@ -31,14 +31,18 @@ from genlab.core.options import Options, option
 from genlab.core.tables import DATASETS
 from genlab.data import images
 from genlab.data.base import DataMeta, Dataset, DataSource, Progress, Proposal, Split
-from genlab.data.readers.base import FEWEST, Examples, clean
+from genlab.data.parting import PARTS, sizes
+from genlab.data.readers.base import FEWEST, Examples, clean, split_rows
+from genlab.data.schema import Column, common, encode, entries, spans
 
-FORMAT, PLACE = 1, "own"
+FORMAT, PLACE = 2, "own"
 #: Names are shown and typed: letters, digits and a few signs, up to 40 of them.
 NAME = re.compile(r"\w[\w .,+()'-]{0,39}")
 ID = re.compile(r"[a-z0-9-]{1,24}-[0-9a-f]{12}")
-#: Sets of one installation, at most.
-MOST = 100
+#: Sets of one installation, entries of an encoded example, at most.
+MOST, ENTRIES = 100, 2000
+#: What descriptions of format 1 lack.
+ADDED = {"schema", "parts", "whole_rows", "fill"}
 HOW = "Add one on the page Data, or by `python -m genlab data add FILE --name NAME`."
 
 
@@ -58,6 +62,12 @@ class Description:
         shift, scale: mean and standard deviation of each column of the training part.
         notes: what the reader found, left out and changed.
         size, sha256: of the file of the tensors.
+        schema: of a table, its columns as stored: values, or indices of categories, NaN where an
+            entry is missing. Empty for pictures and for sets stored before there was one.
+        parts: how many examples each part has; empty for sets stored before parts were stored.
+        whole_rows: of each part, the rows without a missing entry.
+        fill: what stands in for a missing entry of each column: of the training part.
+        shape, columns, shift, scale: of examples as a model sees them, categories as 0/1 entries.
         created: when, in seconds since 1970.
     """
 
@@ -76,6 +86,10 @@ class Description:
     sha256: str = ""
     created: float = 0.0
     format: int = FORMAT
+    schema: tuple[Column, ...] = ()
+    parts: tuple[int, ...] = ()
+    whole_rows: tuple[int, ...] = ()
+    fill: tuple[float, ...] = ()
 
     @property
     def is_image(self) -> bool:
@@ -83,28 +97,36 @@ class Description:
         return len(self.shape) == 3
 
     @property
+    def missing(self) -> bool:
+        """Whether entries are missing."""
+        return any(column.missing > 0 for column in self.schema)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many examples each part has."""
+        if self.parts:
+            return dict(zip(PARTS, self.parts, strict=True))
+        return sizes(self.n)
+
+    @property
+    def fills(self) -> bool:
+        """Whether ``incomplete=auto`` fills missing entries, since too few rows are whole."""
+        return sum(self.whole_rows) < 0.5 * self.n or any(
+            k < min(2, n) for k, n in zip(self.whole_rows, self.parts, strict=True)
+        )
+
+    @property
     def real(self) -> bool:
         """Whether its columns are real numbers, which may be standardised."""
         return self.values in {"real", "counts"}
-
-
-def sizes(n: int) -> dict[str, int]:
-    """How many examples each part has: a tenth is held out for validation, a tenth for the test.
-
-    Of a small set it is up to a fifth each: 100 examples say little enough.
-
-    Example:
-        >>> sizes(150), sizes(2000)["test"]
-        ({'train': 90, 'validation': 30, 'test': 30}, 200)
-    """
-    held = min(n // 5, max(100, n // 10))
-    return {"train": n - 2 * held, "validation": held, "test": held}
 
 
 def nature(examples: Examples) -> str:
     """What the values are: see :class:`Description`."""
     x = examples.x
     if x.dtype.kind == "f":
+        x = encode(x, examples.schema) if examples.schema else x
+        x = x[~np.isnan(x)]
         low, high = float(x.min()), float(x.max())
         whole = bool((x == np.rint(x)).all())
         if whole and low >= 0 and high <= 1:
@@ -134,10 +156,19 @@ def describe(examples: Examples, name: str) -> Description:
     head = [str(x.dtype), x.shape, examples.white, examples.columns, examples.classes]
     digest.update(json.dumps(head).encode())
     digest.update(np.ascontiguousarray(x).data)
+    if examples.schema:
+        # The same numbers may mean other categories.
+        digest.update(json.dumps([column.flat() for column in examples.schema]).encode())
+    if examples.part is not None:
+        digest.update(np.ascontiguousarray(examples.part).data)
     if examples.y is not None:
         digest.update(np.ascontiguousarray(examples.y).data)
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower().encode("ascii", "ignore").decode()).strip("-")
     made = f"{slug[:24].strip('-') or 'set'}-{digest.hexdigest()}"
+    part = examples.part
+    if part is None:
+        part = split_rows(examples).part
+        assert part is not None
     known = Description(
         id=made,
         name=name,
@@ -148,17 +179,47 @@ def describe(examples: Examples, name: str) -> Description:
         columns=examples.columns,
         classes=examples.classes,
         notes=examples.notes,
+        parts=tuple(int((part == k).sum()) for k in range(len(PARTS))),
     )
+    if examples.schema:
+        known = _with_schema(known, examples, part)
     if not known.real:
         return known
-    training = x[_parts(known)["train"].numpy()]
-    # A column may be constant in the training part alone.
-    scale = tuple(float(s) if s > 0 else 1.0 for s in training.std(axis=0))
-    return replace(known, shift=tuple(map(float, training.mean(axis=0))), scale=scale)
+    rows = x[part == 0]
+    training = encode(rows, examples.schema) if examples.schema else rows
+    # A column that the user keeps may be constant in the training part.
+    scale = [float(s) if s > 0 else 1.0 for s in np.nanstd(training, axis=0)]
+    shift = [float(m) if np.isfinite(m) else 0.0 for m in np.nanmean(training, axis=0)]
+    for column, (first, last) in zip(examples.schema, spans(examples.schema), strict=True):
+        if column.indicators or (column.type == "binary" and column.categories):
+            # What is 0 or 1 stays 0 or 1.
+            scale[first:last], shift[first:last] = [1.0] * (last - first), [0.0] * (last - first)
+    return replace(known, shift=tuple(shift), scale=tuple(scale))
 
 
-def _parts(known: Description) -> dict[str, Tensor]:
-    """The examples of each part: a fixed permutation, seeded by the set and not by the run."""
+def _with_schema(known: Description, examples: Examples, part: Any) -> Description:
+    """The description with columns as stored, and as a model sees them."""
+    whole = np.isfinite(examples.x).all(axis=1)
+    wide = entries(examples.schema)
+    if len(wide) > ENTRIES:
+        raise DataError(
+            f"Its categories make {len(wide):,} entries of an example; at most {ENTRIES:,} are "
+            "learned. Leave out columns with many categories. Nothing was stored."
+        )
+    return replace(
+        known,
+        shape=(len(wide),),
+        columns=wide,
+        schema=examples.schema,
+        whole_rows=tuple(int((whole & (part == k)).sum()) for k in range(len(PARTS))),
+        fill=tuple(map(float, common(examples.x[part == 0], examples.schema))),
+    )
+
+
+def _parts(known: Description, part: Tensor | None) -> dict[str, Tensor]:
+    """The examples of each part: as stored, or for older sets by a fixed permutation."""
+    if part is not None:
+        return {name: (part == k).nonzero()[:, 0] for k, name in enumerate(PARTS)}
     held = sizes(known.n)
     pieces = images.order(known.n, known.id, "split").split(list(held.values()))
     return dict(zip(held, pieces, strict=True))
@@ -169,6 +230,22 @@ def sets_folder() -> Folder:
     return folder(files_url())
 
 
+def asked(examples: Examples) -> None:
+    """Refuse a file whose form must be told.
+
+    Raises:
+        DataError: with the questions and the options that answer them.
+    """
+    questions = examples.reading.questions if examples.reading else ()
+    if not questions:
+        return
+    words = []
+    for one in questions:
+        flag = one.option.replace("_", "-")
+        words.append(f"{one.question} Answer by the option {one.option} (--{flag} ...).")
+    raise DataError(f"This cannot be decided from the file: {' '.join(words)} Nothing was stored.")
+
+
 def store(examples: Examples, name: str) -> Description:
     """Store a set under a name; the same content under the same name is stored once.
 
@@ -176,6 +253,7 @@ def store(examples: Examples, name: str) -> Description:
         DataError: for a name that is taken or cannot be kept, too many sets, or a full disk;
             nothing was stored then.
     """
+    asked(examples)
     made, there = describe(examples, name), list_sets()
     for known in there:
         if known.id == made.id:
@@ -190,10 +268,13 @@ def store(examples: Examples, name: str) -> Description:
     tensors = {"x": torch.from_numpy(np.ascontiguousarray(examples.x))}
     if examples.y is not None:
         tensors["y"] = torch.from_numpy(np.ascontiguousarray(examples.y, dtype=np.int64))
+    part = examples.part if examples.part is not None else split_rows(examples).part
+    tensors["part"] = torch.from_numpy(np.ascontiguousarray(part, dtype=np.int8))
     content = save_tensors(tensors)
     sha256 = hashlib.sha256(content).hexdigest()
     made = replace(made, size=len(content), sha256=sha256, created=time.time())
     files = sets_folder()
+    files.sweep(PLACE)
     try:
         files.write(f"{PLACE}/{made.id}.safetensors", content, durable=True)
         files.write(f"{PLACE}/{made.id}.json", json.dumps(asdict(made)).encode(), durable=True)
@@ -229,11 +310,15 @@ def _checked(name: str, values: Any) -> Description:
     kinds = {entry.name: entry.type for entry in fields(Description)}
     if not isinstance(values, dict):
         raise TypeError(name)
-    if values.get("format", 0) > FORMAT or set(values) != set(kinds) or values["id"] != name:
+    needed = set(kinds) - ADDED
+    if values.get("format", 0) > FORMAT or not needed <= set(values) <= set(kinds):
+        raise ValueError(name)
+    if values["id"] != name:
         raise ValueError(name)
     made: dict[str, Any] = {
         k: tuple(v) if str(kinds[k]).startswith("tuple") else v for k, v in values.items()
     }
+    made["schema"] = tuple(Column.of(one) for one in made.get("schema", ()))
     return Description(**made)
 
 
@@ -303,9 +388,18 @@ class SetOptions(Options):
         "",
         "which of your own sets, by name or id; the newest if none is named",
         choices=lambda: Sets(one.id for one in list_sets()),
+        label="Own dataset",
     )
     standardise: bool = option(
-        True, "of columns of real numbers: each minus its training mean, by its standard deviation"
+        True,
+        "of columns of real numbers: each minus its training mean, by its standard deviation",
+        label="Standardise columns",
+    )
+    incomplete: str = option(
+        "auto",
+        "rows with missing entries: fill them with the training part's mean or commonest "
+        "category, drop such rows, or auto: drop them where at least half of the rows are whole",
+        choices=("auto", "fill", "drop"),
     )
 
     def __post_init__(self) -> None:
@@ -371,6 +465,15 @@ def meta_of(known: Description, options: Any) -> DataMeta:
             " Columns are standardised by the training part; log p in their own units is log p "
             f"shown {'−' if size >= 0 else '+'} {abs(size):.4g} nats."
         )
+    if known.missing:
+        gaps = known.n - sum(known.whole_rows)
+        if filled(known, options):
+            note += (
+                f" {gaps:,} rows with missing entries are filled with the training part's mean or "
+                "commonest category."
+            )
+        else:
+            note += f" {gaps:,} rows with missing entries are not used."
     return DataMeta(
         shape=known.shape,
         support=support,  # type: ignore[arg-type]
@@ -380,11 +483,21 @@ def meta_of(known: Description, options: Any) -> DataMeta:
         shift=known.shift if turned else (),
         scale=known.scale if turned else (),
         proposed=(propose_likelihood(known, support),),
+        schema=known.schema,
     )
 
 
+def filled(known: Description, options: Any) -> bool:
+    """Whether missing entries are filled, else their rows are not used."""
+    how = getattr(options, "incomplete", "auto")
+    return known.fills if how == "auto" else how == "fill"
+
+
 @DATASETS.register(
-    "own", title="Your own data", summary="A CSV, an npz or a ZIP of pictures from page Data."
+    "own",
+    title="Your own data",
+    summary="A CSV, an npz or a ZIP of pictures from page Data.",
+    order=130,
 )
 class Own(DataSource):
     """A set that somebody brought, by its id."""
@@ -425,7 +538,11 @@ class Own(DataSource):
         if known is None:
             # Without a set there is nothing to choose.
             return frozenset() if name else frozenset(row.name for row in cls.Options.table())
-        able = {"standardise": known.real, "binarise": is_grey(known)}
+        able = {
+            "standardise": known.real,
+            "binarise": is_grey(known),
+            "incomplete": known.missing,
+        }
         return frozenset(name for name, may in able.items() if not may)
 
     @classmethod
@@ -435,14 +552,14 @@ class Own(DataSource):
             raise DataError(f"There is no set of your own yet; nothing was started. {HOW}")
         known = describe_set(options.set)
         assert known is not None
-        x, y = tensors_of(known)
+        x, y, part = tensors_of(known)
         if progress is not None:
             progress(1.0, f"{len(x):,} examples read")
-        return dataset(known, meta, options, x, y)
+        return dataset(known, meta, options, x, y, part)
 
 
-def tensors_of(known: Description) -> tuple[Tensor, Tensor | None]:
-    """The stored examples and labels, checked.
+def tensors_of(known: Description) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """The stored examples, labels and parts, checked.
 
     Raises:
         DataError: if the set was deleted, or its file is damaged.
@@ -462,28 +579,79 @@ def tensors_of(known: Description) -> tuple[Tensor, Tensor | None]:
         found = {} if wrong else load_tensors(content)
     except SafetensorError:
         found = {}
-    if "x" not in found or tuple(found["x"].shape) != (known.n, *known.shape):
+    shape = (len(known.schema),) if known.schema else known.shape
+    if "x" not in found or tuple(found["x"].shape) != (known.n, *shape):
         raise DataError(
             f"The file of the set {known.name!r} ({known.id}) is damaged: its checksum is wrong. "
             "Delete the set on the page Data and add it again; runs and snapshots are kept."
         )
-    return found["x"], found.get("y")
+    return found["x"], found.get("y"), found.get("part")
 
 
 def dataset(
-    known: Description, meta: DataMeta, options: Any, x: Tensor, y: Tensor | None
+    known: Description,
+    meta: DataMeta,
+    options: Any,
+    x: Tensor,
+    y: Tensor | None,
+    part: Tensor | None = None,
 ) -> Dataset:
     """The three parts of a set as a model sees them."""
+    if known.schema:
+        return _table(known, meta, options, x, y, part)
     parts = {
-        part: (x[rows], None if y is None else y[rows]) for part, rows in _parts(known).items()
+        name: (x[rows], None if y is None else y[rows])
+        for name, rows in _parts(known, part).items()
     }
     if known.is_image:
         seen = options if meta.support == "binary" else replace(options, binarise="none")
         return images.dataset(meta, seen, parts, known.white, known.id)
     shift, scale = (torch.tensor(v or 0.0, dtype=torch.float64) for v in (meta.shift, meta.scale))
     made = {}
-    for part, (rows, label) in parts.items():
-        first = options.examples or len(rows) if part == "train" else len(rows)
+    for name, (rows, label) in parts.items():
+        first = options.examples or len(rows) if name == "train" else len(rows)
         values = (rows - shift) / scale if meta.scale else rows
-        made[part] = Split(values[:first].float(), None if label is None else label[:first])
+        made[name] = Split(values[:first].float(), None if label is None else label[:first])
+    return Dataset(meta, made["train"], made["validation"], made["test"])
+
+
+def _table(
+    known: Description,
+    meta: DataMeta,
+    options: Any,
+    x: Tensor,
+    y: Tensor | None,
+    part: Tensor | None,
+) -> Dataset:
+    """The three parts of a table: categories as 0/1 entries, missing entries filled or dropped."""
+    raw = x.numpy()
+    there = np.isfinite(raw)
+    if filled(known, options):
+        rows_used = torch.ones(len(x), dtype=torch.bool)
+        complete = np.where(there, raw, np.array(known.fill))
+    else:
+        rows_used = torch.from_numpy(there.all(axis=1))
+        complete = raw
+    values = encode(complete, known.schema)
+    seen = np.concatenate(
+        [
+            np.repeat(there[:, k : k + 1], len(column.entries), axis=1)
+            for k, column in enumerate(known.schema)
+        ],
+        axis=1,
+    )
+    if meta.scale:
+        values = (values - np.array(meta.shift)) / np.array(meta.scale)
+    examples, observed = torch.from_numpy(values).float(), torch.from_numpy(seen)
+    made = {}
+    for name, index in _parts(known, part).items():
+        rows = index[rows_used[index]]
+        if name == "train" and options.examples:
+            rows = rows[: options.examples]
+        mask = observed[rows]
+        made[name] = Split(
+            examples[rows],
+            None if y is None else y[rows],
+            observed=None if bool(mask.all()) else mask,
+        )
     return Dataset(meta, made["train"], made["validation"], made["test"])

@@ -24,14 +24,14 @@ DOWNLOAD = "fetch the files from the publisher if they are missing"
 class VisionOptions(images.GreyOptions):
     """Options of the grey sets."""
 
-    download: bool = option(False, DOWNLOAD, advanced=True)
+    download: bool = option(False, DOWNLOAD, advanced=True, label="Download if missing")
 
 
 @dataclass(frozen=True)
 class ColourOptions(images.ImageOptions):
     """Options of the colour sets."""
 
-    download: bool = option(False, DOWNLOAD, advanced=True)
+    download: bool = option(False, DOWNLOAD, advanced=True, label="Download if missing")
 
 
 def root() -> Path:
@@ -111,7 +111,9 @@ class Vision(DataSource):
         )
 
 
-@DATASETS.register("mnist", title="MNIST", summary="70,000 digits, 28 × 28; files needed.")
+@DATASETS.register(
+    "mnist", title="MNIST", summary="70,000 digits, 28 × 28; files needed.", order=140
+)
 class Mnist(Vision):
     """The full MNIST with its official test set.
 
@@ -123,7 +125,10 @@ class Mnist(Vision):
 
 
 @DATASETS.register(
-    "fashion_mnist", title="Fashion-MNIST", summary="70,000 clothes, 28 × 28; files needed."
+    "fashion_mnist",
+    title="Fashion-MNIST",
+    summary="70,000 clothes, 28 × 28; files needed.",
+    order=150,
 )
 class FashionMnist(Vision):
     """Pictures of clothes in MNIST's format.
@@ -149,7 +154,10 @@ class FashionMnist(Vision):
 
 
 @DATASETS.register(
-    "kmnist", title="Kuzushiji-MNIST", summary="70,000 Japanese characters, 28 × 28; files needed."
+    "kmnist",
+    title="Kuzushiji-MNIST",
+    summary="70,000 Japanese characters, 28 × 28; files needed.",
+    order=160,
 )
 class Kmnist(Vision):
     """Cursive Japanese characters in MNIST's format.
@@ -163,7 +171,7 @@ class Kmnist(Vision):
 
 
 @DATASETS.register(
-    "cifar10", title="CIFAR-10", summary="60,000 colour photos, 32 × 32; files needed."
+    "cifar10", title="CIFAR-10", summary="60,000 colour photos, 32 × 32; files needed.", order=170
 )
 class Cifar10(Vision):
     """Small colour photographs of ten kinds of things.

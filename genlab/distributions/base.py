@@ -43,6 +43,7 @@ class LikelihoodOptions(Options):
         "bernoulli",
         "distribution of the data given the latent code, p(x | z)",
         choices=lambda: LIKELIHOODS.names(),
+        label="Likelihood p(x | z)",
     )
     sigma: float = option(
         0.1,
@@ -52,6 +53,7 @@ class LikelihoodOptions(Options):
         unit="data units",
         log=True,
         advanced=True,
+        label="Noise σ",
     )
 
 

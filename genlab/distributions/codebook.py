@@ -106,7 +106,9 @@ class AutoregressiveCodes(CodeDistribution):
         previous, state, drawn = self.codebook.new_zeros(n, 1, self.codebook.shape[1]), None, []
         with torch.no_grad():
             for j in range(self.places):
-                logits, state = self.net(previous, torch.tensor([j]), state)
+                logits, state = self.net(
+                    previous, torch.tensor([j], device=previous.device), state
+                )
                 index = torch.multinomial(logits[:, 0].softmax(-1), 1)
                 previous = self.codebook[index]
                 drawn.append(previous)
@@ -117,7 +119,7 @@ class AutoregressiveCodes(CodeDistribution):
         flat = index.reshape(-1, self.places)
         codes = self.codebook[flat]
         previous = torch.cat([torch.zeros_like(codes[:, :1]), codes[:, :-1]], dim=1)
-        logits, _ = self.net(previous, torch.arange(self.places), None)
+        logits, _ = self.net(previous, torch.arange(self.places, device=codes.device), None)
         each = logits.log_softmax(-1).gather(-1, flat[..., None]).squeeze(-1)
         return torch.where(made, each.sum(-1).view(made.shape), -math.inf)
 

@@ -234,7 +234,7 @@ def integrate(
     return Integral(torch.where(bad == 0, value, bad), torch.where(bad == 0, error, 0.0 * error))
 
 
-def _breaks(*laws: Law) -> tuple[float, ...]:
+def breaks_of(*laws: Law) -> tuple[float, ...]:
     return tuple(x for law in laws for x in getattr(law, "breaks", ()))
 
 
@@ -275,7 +275,7 @@ def divergences_1d(
         a, b = log_p(x).double(), log_q(x).double()
         return torch.stack([a.exp(), b.exp(), *(row.integrand(a, b) for row in rows)])
 
-    points = (*breaks, *_breaks(log_p, log_q))
+    points = (*breaks, *breaks_of(log_p, log_q))
     result = integrate(function, low, high, points, tolerance)
     for name, mass in zip(("P", "Q"), result.value.tolist(), strict=False):
         if abs(mass - 1.0) > 1e-6:
@@ -329,7 +329,7 @@ def bound_1d(
             [torch.where(p == 0, zero, p * t), torch.where(q == 0, zero, q * conjugate)]
         )
 
-    result = integrate(function, low, high, (*breaks, *_breaks(log_p, log_q)))
+    result = integrate(function, low, high, (*breaks, *breaks_of(log_p, log_q)))
     real, model = result.value.tolist()
     return estimate(
         row.name,

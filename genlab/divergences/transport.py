@@ -20,7 +20,7 @@ from torch import Tensor
 from genlab.core.errors import DataError
 from genlab.core.measure import Estimate
 from genlab.divergences.estimates import Z95, estimate
-from genlab.divergences.quadrature import Law, _breaks, integrate
+from genlab.divergences.quadrature import Law, breaks_of, integrate
 
 #: The assignment problem takes about n³ operations and n² memory.
 MAX_ASSIGNMENT = 2000
@@ -128,7 +128,7 @@ def w1_densities(
         >>> round(w1_densities(gaussian(0, 1), gaussian(2, 1)).value, 6)
         2.0
     """
-    points = (*breaks, *_breaks(log_p, log_q))
+    points = (*breaks, *breaks_of(log_p, log_q))
 
     def moments(x: Tensor) -> Tensor:
         p, q = log_p(x).double().exp(), log_q(x).double().exp()
@@ -163,7 +163,7 @@ def w1_densities(
     )
 
 
-def _assignment(
+def assignment(
     cost: np.ndarray, precision: float = 1e-4
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The optimal partner of each row, and the dual potentials u + v ≤ cost.
@@ -210,7 +210,7 @@ def w1(x: Tensor, y: Tensor, *, limit: int = MAX_ASSIGNMENT) -> Estimate:
         return w1_line(x, y)
     n = min(len(a), len(b), limit, MAX_ASSIGNMENT)
     cost = torch.cdist(a[:n], b[:n]).numpy()
-    partner, u, v = _assignment(cost)
+    partner, u, v = assignment(cost)
     return estimate(
         "w1",
         "Wasserstein-1",

@@ -12,10 +12,10 @@ BINS = 24
 
 
 def columns_info(x: ArrayLike, names: Sequence[str], bins: int = BINS) -> dict[str, list[Any]]:
-    """What is known of each column, by word.
+    """Statistics of each column, by name.
 
     Args:
-        x: (n, d).
+        x: (n, d); entries that are missing (NaN) do not count.
         names: of the columns, d of them.
         bins: of a histogram: equal parts of the column's range, each with its count.
 
@@ -25,12 +25,13 @@ def columns_info(x: ArrayLike, names: Sequence[str], bins: int = BINS) -> dict[s
         ([[1, 3]], [1.0], [0.0], [3])
     """
     values = np.asarray(x, dtype=np.float64)
+    there = [column[np.isfinite(column)] for column in values.T]
     return {
         "column": list(names),
-        "histogram": [np.histogram(column, bins)[0].tolist() for column in values.T],
-        "min": values.min(axis=0).tolist(),
-        "mean": values.mean(axis=0).tolist(),
-        "max": values.max(axis=0).tolist(),
-        "std": values.std(axis=0).tolist(),
-        "values": [len(np.unique(column)) for column in values.T],
+        "histogram": [np.histogram(column, bins)[0].tolist() for column in there],
+        "min": [float(column.min()) for column in there],
+        "mean": [float(column.mean()) for column in there],
+        "max": [float(column.max()) for column in there],
+        "std": [float(column.std()) for column in there],
+        "values": [len(np.unique(column)) for column in there],
     }

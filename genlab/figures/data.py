@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,36 +11,6 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
 from genlab.figures.style import COLOURS, DENSITY, GREY, SYMBOLS, figure
-
-
-def sheet(x: ArrayLike, columns: int = 0, *, gap: int = 2, height: int = 0) -> NDArray[np.uint8]:
-    """Lay images out in rows on a grey ground, each enlarged by a whole factor.
-
-    Args:
-        x: (n, C, H, W) in [0, 1], C of 1 or 3.
-        columns: images a row; 0 for a sheet about as wide as high.
-        gap: pixels between images.
-        height: the wanted height of one image in pixels; the nearest whole enlargement is taken.
-
-    Returns:
-        (height, width, 3) bytes.
-
-    Example:
-        >>> sheet(np.ones((4, 1, 2, 2)), columns=2).shape
-        (6, 6, 3)
-    """
-    images = np.clip(np.nan_to_num(np.asarray(x, dtype=np.float64)), 0.0, 1.0)
-    factor = max(1, round(height / images.shape[2])) if height else 1
-    pixels = np.rint(255 * images).astype(np.uint8).transpose(0, 2, 3, 1)
-    pixels = pixels.repeat(factor, axis=1).repeat(factor, axis=2)
-    n, h, w, _ = pixels.shape
-    columns = columns or math.ceil(math.sqrt(n))
-    rows = math.ceil(n / columns)
-    page = np.full((rows * (h + gap) - gap, columns * (w + gap) - gap, 3), 128, dtype=np.uint8)
-    for k in range(n):
-        top, left = (k // columns) * (h + gap), (k % columns) * (w + gap)
-        page[top : top + h, left : left + w] = pixels[k]
-    return page
 
 
 @dataclass(frozen=True)
@@ -83,7 +52,7 @@ def points_info(
     grid: Sequence[ArrayLike] | None = None,
     columns: Sequence[str] = (),
 ) -> PointsInfo:
-    """Gather what a picture of points shows, as arrays of plain floats."""
+    """Collect the content of a figure of points as arrays of floats."""
 
     def flat(value: ArrayLike) -> NDArray[np.float64]:
         array = np.asarray(value, dtype=np.float64)

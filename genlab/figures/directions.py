@@ -1,4 +1,4 @@
-"""What a direction brings: bars with their standard errors."""
+"""The effect of a direction: bars with standard errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The map of a latent space: what it shows, and the small message that the page draws it from."""
+"""The map of a latent space: its content, and the message from which the browser draws it."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ class MapInfo:
 
     @property
     def quality(self) -> str:
-        """How far neighbours can be believed, printed on the map."""
+        """The trustworthiness of neighbours, printed on the map."""
         trust, whole = self.trustworthiness, self.continuity
         return f"trustworthiness {trust:.3f} · continuity {whole:.3f} (k = {self.neighbours})"
 
     @property
     def caption(self) -> str:
-        """What the map is; its quality stands on the map itself."""
+        """The caption of the map."""
         text = f"{self.method} of {len(self.xy):,} {self.space}"
         if np.isfinite(self.explained[0]):
             text += f" · variance shown {100 * sum(self.explained):.0f} %"
@@ -79,7 +79,7 @@ class MapInfo:
 def map_info(
     result: Mapping[str, Any], *, method: str, space: str, classes: Sequence[str] = ()
 ) -> MapInfo:
-    """Take the result of the job ``project`` to what the map shows.
+    """Convert the result of the job ``project`` to the content of the map.
 
     Args:
         result: arrays ``xy``, ``code``, ``label``, ``index``, ``explained``, ``trustworthiness``,
@@ -116,7 +116,7 @@ def pack_positions(values: NDArray[Any], low: NDArray[Any], high: NDArray[Any]) 
 
 
 def positions(frames: Sequence[NDArray[Any]]) -> dict[str, Any]:
-    """One map, or several over time in one box."""
+    """The positions of one map, or of several over time in the same box."""
     low = np.min([xy.min(axis=0) for xy in frames], axis=0).astype(float)
     high = np.max([xy.max(axis=0) for xy in frames], axis=0).astype(float)
     made: dict[str, Any] = {
@@ -168,7 +168,7 @@ def by_value(values: NDArray[Any], title: str) -> dict[str, Any]:
 def map_data(
     info: MapInfo, key: str, colours: Mapping[str, Any] | None = None, **more: Any
 ) -> dict[str, Any]:
-    """The message that the page draws a map from; the same info, the same message.
+    """The message from which the browser draws a map; equal inputs give equal messages.
 
     Args:
         info: the map.
@@ -191,7 +191,7 @@ def map_data(
 
 
 def generated_field(generated: NDArray[np.bool_]) -> dict[str, str]:
-    """Which points the model made; left out where it made none."""
+    """Which points are generated; left out where none is."""
     if not generated.any():
         return {}
     return {"generated": base64.b64encode(generated.astype(np.uint8).tobytes()).decode()}

@@ -1,4 +1,4 @@
-"""What the live page draws, as plain values: charts from series, columns from records.
+"""The content of the live view as plain values: charts from series, columns from records.
 
 No browser and no store here, so every number on the page can be tested without either.
 """
@@ -21,17 +21,24 @@ FULL_ROWS = 1500
 LEVELS = ("info", "warning", "error")
 
 
-class Seen(Protocol):
-    """What is read of a record; :class:`genlab.runs.store.Record` is one."""
+class RecordLike(Protocol):
+    """The fields of a record that are read; :class:`genlab.runs.store.Record` has them."""
 
     @property
-    def step(self) -> int: ...
+    def step(self) -> int:
+        """The training step."""
+
     @property
-    def kind(self) -> str: ...
+    def kind(self) -> str:
+        """What the record is (``scalars``, ``event``, ...)."""
+
     @property
-    def payload(self) -> Mapping[str, Any]: ...
+    def payload(self) -> Mapping[str, Any]:
+        """The values of the record."""
+
     @property
-    def time(self) -> float: ...
+    def time(self) -> float:
+        """When the record was written, in seconds since 1970."""
 
 
 def caption(series: Mapping[str, Any]) -> str:
@@ -49,7 +56,7 @@ def caption(series: Mapping[str, Any]) -> str:
 
 
 def line_label(series: Mapping[str, Any]) -> str:
-    """What a line says for itself: kind and n, the kind only where the title does not say it.
+    """The label of a line: the kind of number, unless the title names it, and n.
 
     Example:
         >>> line_label({"title": "KL, training batch", "kind": "training batch", "n": 0})
@@ -144,16 +151,16 @@ def thin_rows(rows: Sequence[Any], most: int, every: int = 1) -> list[Any]:
     return [*kept[-(most - 1) :], rows[-1]]
 
 
-def current(rows: Iterable[Seen]) -> list[Seen]:
-    """The rows without those that a resumed run has gone over again.
+def drop_repeated_rows(rows: Iterable[RecordLike]) -> list[RecordLike]:
+    """The rows without those that a resumed run repeated.
 
     Example:
         >>> from genlab.runs.store import Record
         >>> rows = [Record(step, "scalars", {}) for step in (1, 2, 3, 2, 3, 4)]
-        >>> [row.step for row in current(rows)]
+        >>> [row.step for row in drop_repeated_rows(rows)]
         [1, 2, 3, 4]
     """
-    kept: list[Seen] = []
+    kept: list[RecordLike] = []
     for row in rows:
         while kept and kept[-1].step >= row.step:
             kept.pop()
@@ -161,7 +168,7 @@ def current(rows: Iterable[Seen]) -> list[Seen]:
     return kept
 
 
-def blocks(records: Iterable[Seen], *, most: int, every: int = 1) -> list[dict[str, Any]]:
+def blocks(records: Iterable[RecordLike], *, most: int, every: int = 1) -> list[dict[str, Any]]:
     """Scalars in columns: one block for each set of series that are written together.
 
     Args:
@@ -177,14 +184,14 @@ def blocks(records: Iterable[Seen], *, most: int, every: int = 1) -> list[dict[s
         >>> blocks([Record(1, "scalars", {"a": 0.5}), Record(2, "scalars", {"a": 0.25})], most=9)
         [{'step': [1, 2], 'v': {'a': [0.5, 0.25]}}]
     """
-    groups: dict[tuple[str, ...], list[Seen]] = {}
+    groups: dict[tuple[str, ...], list[RecordLike]] = {}
     for record in records:
         if record.kind == "scalars" and record.payload:
             groups.setdefault(tuple(sorted(record.payload)), []).append(record)
     found = []
     for names, rows in groups.items():
         share = max(3, most // len(groups))
-        kept = thin_rows(current(rows), share, every)
+        kept = thin_rows(drop_repeated_rows(rows), share, every)
         found.append(
             {
                 "step": [row.step for row in kept],
@@ -194,7 +201,7 @@ def blocks(records: Iterable[Seen], *, most: int, every: int = 1) -> list[dict[s
     return found
 
 
-def events(records: Iterable[Seen]) -> list[dict[str, Any]]:
+def events(records: Iterable[RecordLike]) -> list[dict[str, Any]]:
     """What the notes say and a chart marks with a line: what changed the course of the run,
     warnings and errors, and the first number that was not one.
 
@@ -237,8 +244,8 @@ REST_TIMES, REST_SECONDS = 20.0, 3.0
 CLOCK_ROWS = 400
 
 
-def clock(records: Iterable[Seen]) -> tuple[list[int], list[float]]:
-    """When a run was where: steps, and the seconds of training until each.
+def clock(records: Iterable[RecordLike]) -> tuple[list[int], list[float]]:
+    """The steps of a run and the seconds of training until each.
 
     By the clock on the wall, from the times of the records. Gaps in which it rested (a pause, the
     time until it was resumed) count as long as their steps usually take.
@@ -256,7 +263,7 @@ def clock(records: Iterable[Seen]) -> tuple[list[int], list[float]]:
         ([0, 10, 20, 30, 40, 50], [0.0, 1.0, 2.0, 3.0, 4.0, 5.0])
     """
     last: dict[int, float] = {}
-    for row in current([record for record in records if record.kind == "scalars"]):
+    for row in drop_repeated_rows([record for record in records if record.kind == "scalars"]):
         last[row.step] = row.time
     steps = sorted(last)
     if not steps:
@@ -304,19 +311,3 @@ def _between(xs: Sequence[float], ys: Sequence[float], x: float) -> float:
         return float(ys[0 if i == 0 else -1])
     a, b = xs[i - 1], xs[i]
     return ys[i - 1] + (ys[i] - ys[i - 1]) * (x - a) / ((b - a) or 1.0)
-
-
-def clouds(picture: Mapping[str, Any]) -> dict[int, list[list[float]]]:
-    """The points of a picture of form ``points`` by their label, each (x, y).
-
-    Example:
-        >>> clouds({"form": "points", "x": [[1.0, 2.0], [3.0, 4.0]], "label": [1, 0]})
-        {0: [[3.0, 4.0]], 1: [[1.0, 2.0]]}
-    """
-    rows = picture.get("x") or []
-    label = picture.get("label") or [0] * len(rows)
-    found: dict[int, list[list[float]]] = {k: [] for k in sorted(set(label))}
-    for point, kind in zip(rows, label, strict=True):
-        if None not in point:
-            found[kind].append(point)
-    return found

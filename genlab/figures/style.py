@@ -6,24 +6,15 @@ import contextlib
 
 import plotly.graph_objects as go
 
+from genlab.panels.colours import COLOURS, GREY
+
 # Streamlit imports pandas at its first chart, and plotly takes up what it finds of it, which in
 # another thread may be half a module.
 with contextlib.suppress(ImportError):
     import pandas  # noqa: F401
 
-#: Okabe and Ito 2008, with black and yellow (unreadable on one of the two backgrounds) replaced.
-COLOURS: tuple[str, ...] = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#D55E00",
-    "#CC79A7",
-    "#56B4E9",
-    "#8C6D31",
-    "#7B61C9",
-    "#A3A500",
-    "#B2182B",
-)
+__all__ = ["COLOURS", "DENSITY", "FAINT", "GREY", "SYMBOLS", "figure", "template"]
+
 #: A second cue beside the colour.
 SYMBOLS: tuple[str, ...] = (
     "circle",
@@ -37,7 +28,6 @@ SYMBOLS: tuple[str, ...] = (
     "hexagon",
     "x",
 )
-GREY = "#8A8A8A"
 FAINT = "rgba(138,138,138,0.25)"
 DENSITY = ((0.0, "rgba(0,114,178,0)"), (1.0, "rgba(0,114,178,0.55)"))
 

@@ -155,7 +155,7 @@ class Conjugate(ConditionallyConjugate, Inference[Posterior, Tensor]):
         return after - self.log_normaliser(state.natural) + self.log_base(x)
 
 
-def _rows(x: Tensor, dim: int) -> Tensor:
+def as_rows(x: Tensor, dim: int) -> Tensor:
     """The examples as (B, d); a plain list of numbers will do where d = 1."""
     values = finite("batch", x)
     if values.dim() == 1 and dim == 1:
@@ -195,7 +195,7 @@ class BetaBernoulli(Conjugate):
         return torch.digamma(natural) - torch.digamma(natural.sum(-1, keepdim=True))
 
     def checked(self, x: Tensor) -> Tensor:
-        values = _rows(x, self.dim)
+        values = as_rows(x, self.dim)
         if not bool(((values == 0) | (values == 1)).all()):
             raise SpecError("batch", "a value that is neither 0 nor 1", "allowed: zeros and ones")
         return values
@@ -254,7 +254,7 @@ class NormalMean(Conjugate):
         return torch.stack([mean, -0.5 * (mean**2 + 1 / precision)], dim=-1)
 
     def checked(self, x: Tensor) -> Tensor:
-        return _rows(x, self.dim)
+        return as_rows(x, self.dim)
 
     def statistics(self, x: Tensor) -> Tensor:
         return torch.stack([x, torch.ones_like(x)], dim=-1) / self.sd**2
@@ -329,7 +329,7 @@ class NormalGamma(Conjugate):
         return torch.stack(columns, dim=-1)
 
     def checked(self, x: Tensor) -> Tensor:
-        return _rows(x, self.dim)
+        return as_rows(x, self.dim)
 
     def statistics(self, x: Tensor) -> Tensor:
         one = torch.ones_like(x)

@@ -12,7 +12,7 @@ from torch.distributions import Distribution, MultivariateNormal
 from genlab.core.errors import SpecError
 from genlab.core.measure import Series
 from genlab.inference.base import Inference, finite, positive
-from genlab.inference.conjugate import Conjugate, Posterior, _rows
+from genlab.inference.conjugate import Conjugate, Posterior, as_rows
 from genlab.models.linear_gaussian import LinearGaussian as Law
 from genlab.train.algorithm import Info
 
@@ -73,7 +73,7 @@ class LinearGaussian(Conjugate):
         return half - 0.5 * torch.linalg.slogdet(precision).logabsdet
 
     def checked(self, x: Tensor) -> Tensor:
-        return _rows(x, self.dim)
+        return as_rows(x, self.dim)
 
     def statistics(self, x: Tensor) -> Tensor:
         first = (x - self.offset) @ self.loadings / self.variance
@@ -147,7 +147,7 @@ class ProbabilisticPCA(Inference[Moments, Tensor]):
         return Moments(zero, square[0].clone(), square)
 
     def step(self, state: Moments, batch: Tensor) -> tuple[Moments, Info]:
-        x = _rows(batch, self.dim)
+        x = as_rows(batch, self.dim)
         new = Moments(state.count + len(x), state.total + x.sum(0), state.scatter + x.T @ x)
         try:
             best = self.model(new)

@@ -294,6 +294,7 @@ class LinearRegressionOptions(Options):
         "standard deviation of the noise where it is known; 0: learned, under |N(0, 1)|",
         low=0.0,
         high=100.0,
+        label="Known noise (0 = learned)",
     )
 
 
@@ -301,6 +302,7 @@ class LinearRegressionOptions(Options):
     "linear_regression",
     title="Linear regression (Bayesian)",
     summary="y = intercept + x·weights + noise; with the noise known the evidence is exact.",
+    order=270,
 )
 class LinearRegression(LogJointModel[LinearRegressionOptions]):
     """y_i ~ N(intercept + x_i·weights, noise²), intercept and weights ~ N(0, 2²).
@@ -370,6 +372,7 @@ class LinearRegression(LogJointModel[LinearRegressionOptions]):
     "logistic_regression",
     title="Logistic regression (Bayesian)",
     summary="The log-odds of y are intercept + x·weights; the posterior has no closed form.",
+    order=280,
 )
 class LogisticRegression(LogJointModel[Options]):
     """y_i ~ Bernoulli(σ(intercept + x_i·weights)), intercept and weights ~ N(0, 2.5²)."""
@@ -406,7 +409,9 @@ class EightSchoolsOptions(Options):
     """Options of the eight schools."""
 
     centred: bool = option(
-        False, "ζ holds the effects themselves: a funnel; else (effect − mu) / tau: nearly round"
+        False,
+        "ζ holds the effects themselves: a funnel; else (effect − mu) / tau: nearly round",
+        label="Centred parameters",
     )
 
 
@@ -414,6 +419,7 @@ class EightSchoolsOptions(Options):
     "eight_schools",
     title="Eight schools (hierarchical)",
     summary="Schools share a mean and a spread, which are unknown: how far they pool.",
+    order=290,
 )
 class EightSchools(LogJointModel[EightSchoolsOptions]):
     """effect_j ~ N(mu, tau²), y_j ~ N(effect_j, error_j²), mu ~ N(0, 5²), tau ~ |Cauchy(0, 5)|.
@@ -453,6 +459,7 @@ class EightSchools(LogJointModel[EightSchoolsOptions]):
     "waiting_rate",
     title="Rate of waiting times (Gamma prior)",
     summary="Exponential times with a Gamma prior on their rate; posterior and evidence exact.",
+    order=300,
 )
 class WaitingRate(LogJointModel[Options]):
     """x_i ~ Exponential(rate), rate ~ Gamma(2, 1): the posterior is Gamma(2 + n, 1 + Σ x_i)."""
@@ -488,13 +495,14 @@ class WaitingRate(LogJointModel[Options]):
 class OrderedMixtureOptions(Options):
     """Options of the mixture on the line."""
 
-    mixture_components: int = option(2, "Gaussians K", low=2, high=6)
+    mixture_components: int = option(2, "Gaussians K", low=2, high=6, label="Mixture components K")
 
 
 @MODELS.register(
     "ordered_mixture",
     title="Gaussian mixture on the line, by its parameters",
     summary="Weights, ordered means and one spread, each with its posterior.",
+    order=310,
 )
 class OrderedMixture(LogJointModel[OrderedMixtureOptions]):
     """x_i ~ Σ_k weight_k N(mean_k, sd²), the means in order so that no label can switch."""

@@ -84,14 +84,18 @@ class ADVIOptions(Options):
         "full-rank",
         "q(ζ): independent numbers (mean-field), or a Gaussian with all correlations (full-rank)",
         choices=tuple(FAMILIES),
+        label="Covariance of q",
     )
-    elbo_draws: int = option(10, "draws of q a step, M", low=1, high=1000, log=True)
+    elbo_draws: int = option(
+        10, "draws of q a step, M", low=1, high=1000, log=True, label="ELBO samples M"
+    )
     eta: float = option(
         0.0,
         f"scale η of the step sizes; 0: the best of {', '.join(f'{eta:g}' for eta in ETAS)} in a "
         "short search",
         low=0.0,
         high=1000.0,
+        label="Step-size scale η",
     )
 
 
@@ -99,6 +103,7 @@ class ADVIOptions(Options):
     "advi",
     title="Automatic differentiation VI (ADVI)",
     summary="A Gaussian over the unconstrained parameters climbs the ELBO.",
+    order=50,
 )
 class AutomaticVariational(OnLogJoint):
     """The state is q(ζ); where batches are smaller than the table, their part is scaled up.
@@ -145,9 +150,13 @@ class AutomaticVariational(OnLogJoint):
 class HMCOptions(Options):
     """Options of Hamiltonian Monte Carlo."""
 
-    chains: int = option(8, "chains that run side by side", low=2, high=100)
+    chains: int = option(8, "chains that run side by side", low=2, high=100, label="Chains")
     hmc_warmup: int = option(
-        300, "steps that adapt; their draws are not kept after them", low=20, high=100_000
+        300,
+        "steps that adapt; their draws are not kept after them",
+        low=20,
+        high=100_000,
+        label="Warm-up steps",
     )
     path: float = option(
         1.5,
@@ -156,9 +165,15 @@ class HMCOptions(Options):
         high=10.0,
         unit="posterior standard deviations",
         advanced=True,
+        label="Trajectory length",
     )
     accept: float = option(
-        0.8, "acceptance probability to aim at", low=0.05, high=0.99, advanced=True
+        0.8,
+        "acceptance probability to aim at",
+        low=0.05,
+        high=0.99,
+        advanced=True,
+        label="Target acceptance rate",
     )
 
 
@@ -166,6 +181,7 @@ class HMCOptions(Options):
     "hmc",
     title="Hamiltonian Monte Carlo",
     summary="Chains that draw from the posterior itself: slow, and right in the limit.",
+    order=60,
 )
 class HamiltonianMonteCarlo(OnLogJoint):
     """The state are the chains with their last draws; each step is a trajectory on all rows.

@@ -12,7 +12,7 @@ from genlab.core.errors import SpecError
 from genlab.core.measure import Series
 from genlab.core.random import generator
 from genlab.inference.base import Inference, finite, positive, probabilities
-from genlab.inference.conjugate import _rows
+from genlab.inference.conjugate import as_rows
 from genlab.train.algorithm import Info
 
 
@@ -61,7 +61,7 @@ class Mixture:
 
     def log_joint(self, x: Tensor) -> Tensor:
         """log weights_k + log N(x; k) in nats, (B, d) -> (B, K)."""
-        rows = _rows(x, self.means.shape[1])
+        rows = as_rows(x, self.means.shape[1])
         components = MultivariateNormal(self.means, self.covariances)
         return self.weights.log() + components.log_prob(rows[:, None, :])
 
@@ -154,7 +154,7 @@ class EM(Inference[Mixture, Tensor]):
 
     def step(self, state: Mixture, batch: Tensor) -> tuple[Mixture, Info]:
         """One E and one M step; the batch is the whole data set, (n, d)."""
-        x = _rows(batch, state.means.shape[1])
+        x = as_rows(batch, state.means.shape[1])
         log_joint = state.log_joint(x)
         r = log_joint.softmax(1)
         # A component that no example wants keeps a place, with a weight of next to nothing.

@@ -240,6 +240,7 @@ def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     "exact",
     title="Closed form (exact)",
     summary="The exact answer, batch by batch; each example counts once, so one pass is all.",
+    order=20,
 )
 class Exact(Inferring):
     """Bayes' rule, or the maximum of the likelihood, in closed form from what was seen so far.
@@ -275,6 +276,7 @@ class EMOptions(Options):
         high=1.0,
         log=True,
         advanced=True,
+        label="Covariance floor",
     )
 
 
@@ -282,6 +284,7 @@ class EMOptions(Options):
     "em",
     title="Expectation-maximisation",
     summary="Each step sweeps the whole training set; log p(data) never falls.",
+    order=30,
 )
 class ExpectationMaximisation(Inferring):
     """E: the exact responsibilities. M: the parameters from the data weighted by them.
@@ -308,15 +311,26 @@ class SVIOptions(Options):
     """Options of stochastic variational inference: its step sizes."""
 
     forgetting: float = option(
-        0.7, "κ in the step size ρ_t = (t + τ)^−κ: above 0.5, at most 1", low=0.501, high=1.0
+        0.7,
+        "κ in the step size ρ_t = (t + τ)^−κ: above 0.5, at most 1",
+        low=0.501,
+        high=1.0,
+        label="Forgetting rate κ",
     )
-    delay: float = option(1.0, "τ in the step size: damps the first steps", low=0.0, high=1e4)
+    delay: float = option(
+        1.0,
+        "τ in the step size: damps the first steps",
+        low=0.0,
+        high=1e4,
+        label="Step-size delay τ",
+    )
 
 
 @ALGORITHMS.register(
     "svi",
     title="Stochastic variational inference",
     summary="Natural gradients of the ELBO from batches, with steps that shrink.",
+    order=40,
 )
 class StochasticVariational(Inferring):
     """λ ← (1 − ρ_t) λ + ρ_t λ̂ with λ̂ = α + (N / B) Σ_{i in batch} E[t(x_i, z_i)].

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from genlab.core.errors import SpecError
+from genlab.core.lazy_terms import LazyTerms
 from genlab.core.measure import Series
 from genlab.inference.base import Inference, positive
-from genlab.objectives.base import LazyTerms
 from genlab.train.algorithm import Info
 
 

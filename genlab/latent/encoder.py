@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Mapping
+import functools
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import torch
@@ -176,19 +176,18 @@ def with_encoder(model: Any, encoder: Encoder) -> Any:
     """
     if isinstance(model, HasEncoder):
         return model
-    view = copy.copy(model)
-    view._modules = {**model._modules, "learned": encoder}
-    view.__class__ = _kind(type(model))
+    kind = _with_encoder_type(type(model))  # type: ignore[arg-type]
+    view = kind.__new__(kind)
+    # As a shallow copy is made: the state of the model, and one more part.
+    view.__setstate__({**vars(model), "_modules": {**model._modules, "learned": encoder}})
     return view
 
 
-_KINDS: dict[type, type] = {}
-
-
-def _kind(cls: type) -> type:
-    if cls not in _KINDS:
-        _KINDS[cls] = type(f"Encoded{cls.__name__}", (cls, Encoded), {})
-    return _KINDS[cls]
+@functools.cache
+def _with_encoder_type(cls: Hashable) -> Any:
+    """The class of such models with an encoder: it has the capabilities of both."""
+    assert isinstance(cls, type)
+    return type(f"Encoded{cls.__name__}", (cls, Encoded), {})
 
 
 def load_learned_encoder(result: Mapping[str, Any], model: Any) -> Encoder:

@@ -106,7 +106,7 @@ def space(model: Any, data: Dataset, name: Where, limit: int = 10_000) -> Space:
 
     Args:
         model: in evaluation mode; a critic with batch normalisation should be held at a reference
-            batch (:func:`genlab.probes.common.settled`) here and when the space is used.
+            batch (:func:`genlab.probes.common.frozen_batchnorm`) here and when the space is used.
         data: the run's dataset.
         limit: of training examples, the first ones.
 

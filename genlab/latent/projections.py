@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -140,6 +141,39 @@ def _affinities(x: Array, seed: int) -> Any:
     )
 
 
+def kl_divergence(p: Any, xy: Array) -> float:
+    """KL(p || q) of a map of t-SNE in nats, over all pairs of points; never negative.
+
+    KL = sum_ij p_ij log(p_ij / q_ij) with q_ij = w_ij / sum_kl w_kl, w_ij = 1/(1 + |y_i - y_j|^2),
+    i != j. The optimiser's own value estimates the sum of w by Barnes-Hut and may be negative.
+
+    Args:
+        p: (N, N) sparse, symmetric; divided by its sum here.
+        xy: (N, dims).
+
+    Example:
+        >>> from scipy.sparse import csr_matrix
+        >>> line = np.array([[0.0], [1.0]])
+        >>> kl_divergence(csr_matrix(np.array([[0.0, 0.5], [0.5, 0.0]])), line)
+        0.0
+    """
+    pairs = p.tocoo()
+    off = pairs.row != pairs.col
+    i, j, value = pairs.row[off], pairs.col[off], pairs.data[off].astype(np.float64)
+    value = value / value.sum()
+    kept = value > 0
+    i, j, value = i[kept], j[kept], value[kept]
+    total = 0.0
+    for first in range(0, len(xy), 500):
+        block = xy[first : first + 500]
+        apart = ((block[:, None] - xy[None]) ** 2).sum(axis=2)
+        total += float((1.0 / (1.0 + apart)).sum())
+    # A point and itself are no pair.
+    total -= len(xy)
+    near = -np.log1p(((xy[i] - xy[j]) ** 2).sum(axis=1))
+    return max(0.0, float((value * (np.log(value) - near)).sum() + np.log(total)))
+
+
 def tsne(
     codes: NDArray[Any],
     seed: int = 0,
@@ -196,8 +230,8 @@ def tsne(
             if stopped:
                 break
             done += n
-    loss = float(y.kl_divergence)
     xy = np.array(y, dtype=np.float64)
+    loss = kl_divergence(y.affinities.P, xy)
     return Projection(xy, (float("nan"),) * dims, reached, stopped, loss)
 
 
@@ -262,16 +296,28 @@ def umap(
         dims: 2 or 3.
         init: (N, dims) a map to go on from.
     """
-    x = np.asarray(codes, dtype=np.float32)
+    x = _wide(np.asarray(codes, dtype=np.float32), dims)
     xy = _umap(len(x), seed, dims, init).fit_transform(x)
     return Projection(np.asarray(xy, dtype=np.float64), (float("nan"),) * dims)
 
 
 def umap_place(codes: NDArray[Any], xy: Array, seed: int = 0) -> Place:
     """Places of new codes on a map of :func:`umap`, which is fitted again for that."""
-    x = np.asarray(codes, dtype=np.float32)
-    fitted = _umap(len(x), seed, xy.shape[1], None).fit(x)
-    return lambda new: np.asarray(fitted.transform(np.asarray(new, np.float32)), np.float64)
+    dims = xy.shape[1]
+    x = _wide(np.asarray(codes, dtype=np.float32), dims)
+    fitted = _umap(len(x), seed, dims, None).fit(x)
+
+    def embed_job(new: NDArray[Any]) -> Array:
+        wide = _wide(np.asarray(new, np.float32), dims)
+        return np.asarray(fitted.transform(wide), np.float64)
+
+    return embed_job
+
+
+def _wide(x: NDArray[Any], dims: int) -> NDArray[Any]:
+    """Codes of fewer dimensions than the map has axes, with axes of zeros: distances stay."""
+    more = max(0, dims - x.shape[1])
+    return np.pad(x, ((0, 0), (0, more))) if more else x
 
 
 def transformer(
@@ -317,13 +363,14 @@ def _isomap(x: Array, dims: int, seed: int) -> Any:  # noqa: ARG001 - one shape 
     return Isomap(n_neighbors=max(2, min(12, len(x) - 1)), n_components=dims, n_jobs=1)
 
 
-def _mds(x: Array, dims: int, seed: int) -> Any:  # noqa: ARG001
+def _mds(x: Array, dims: int, seed: int) -> Any:
     from sklearn.manifold import MDS
 
     return MDS(
         n_components=dims,
         n_init=1,
-        init="classical_mds",
+        # n points have n - 1 classical coordinates that are not zero.
+        init="classical_mds" if len(x) > dims else "random",
         random_state=seed,
         normalized_stress=False,
     )
@@ -343,19 +390,71 @@ def _random(x: Array, dims: int, seed: int) -> Any:  # noqa: ARG001
     return GaussianRandomProjection(n_components=dims, random_state=seed)
 
 
-PROJECTIONS: Mapping[str, Method] = {
-    "pca": Method("PCA", pca, pca_place),
-    "tsne": Method("t-SNE", tsne, tsne_place, start=True),
-    "umap": Method("UMAP", umap, umap_place, start=True),
-    "isomap": transformer("Isomap", _isomap, most=2000),
-    "mds": transformer(
-        "MDS",
-        _mds,
-        alone="MDS fits the distances of all pairs at once: a new point would move the others",
-        most=1000,
+def checked(codes: NDArray[Any], title: str, least: int) -> None:
+    """Refuse codes of which a method can make no map, in words.
+
+    Raises:
+        SpecError: for codes that are not finite, too few points, or points that are all the same.
+
+    Example:
+        >>> checked(np.ones((1, 2)), "t-SNE", 4)
+        Traceback (most recent call last):
+        ...
+        genlab.core.errors.SpecError: points = 1 is not possible: t-SNE needs at least 4 ...
+    """
+    x = np.asarray(codes)
+    wrong = int((~np.isfinite(x).all(axis=1)).sum())
+    if wrong:
+        why = f"{wrong:,} of {len(x):,} codes are not finite numbers (NaN or infinite)"
+        raise SpecError("points", len(x), why)
+    if len(x) < least:
+        raise SpecError("points", len(x), f"{title} needs at least {least} points")
+    if least > 1 and (x == x[0]).all():
+        why = f"all {len(x):,} points are the same, so that {title} has no distances to show"
+        raise SpecError("points", len(x), why)
+
+
+def _guarded(method: Method, least: int) -> Method:
+    """The method with its codes checked before a map is made."""
+    fit = method.fit
+
+    def made(
+        codes: NDArray[Any],
+        seed: int = 0,
+        dims: int = 2,
+        init: Array | None = None,
+        watch: Watch | None = None,
+    ) -> Projection:
+        checked(codes, method.title, least)
+        found = fit(codes, seed, dims, init, watch)
+        if not np.isfinite(found.xy).all():
+            why = f"{method.title} gives no finite map of them in {dims} dimensions"
+            raise SpecError("points", len(codes), why)
+        return found
+
+    return dataclasses.replace(method, fit=made)
+
+
+_METHODS: Mapping[str, tuple[Method, int]] = {
+    "pca": (Method("PCA", pca, pca_place), 1),
+    "tsne": (Method("t-SNE", tsne, tsne_place, start=True), 4),
+    "umap": (Method("UMAP", umap, umap_place, start=True), 4),
+    "isomap": (transformer("Isomap", _isomap, most=2000), 3),
+    "mds": (
+        transformer(
+            "MDS",
+            _mds,
+            alone="MDS fits the distances of all pairs at once: a new point would move the others",
+            most=1000,
+        ),
+        2,
     ),
-    "kernel": transformer("Kernel PCA", _kernel, most=2000),
-    "random": transformer("Random", _random),
+    "kernel": (transformer("Kernel PCA", _kernel, most=2000), 2),
+    "random": (transformer("Random", _random), 1),
+}
+#: Each method with the least number of points of which it makes a map.
+PROJECTIONS: Mapping[str, Method] = {
+    name: _guarded(method, least) for name, (method, least) in _METHODS.items()
 }
 
 
@@ -375,10 +474,16 @@ def trustworthiness(codes: NDArray[Any], xy: Array, neighbours: int = NEIGHBOURS
     Args:
         codes: (N, d); xy: (N, dims).
         neighbours: k; made smaller where there are too few points.
+
+    Returns:
+        NaN for fewer than three points.
     """
     from sklearn.manifold import trustworthiness as score
 
     rows = _chosen(len(xy))
+    if len(rows) < 3:
+        # Of two points each is the other's neighbour on every map.
+        return float("nan")
     k = max(1, min(neighbours, (len(rows) - 1) // 2))
     return float(score(np.asarray(codes, dtype=np.float64)[rows], xy[rows], n_neighbors=k))
 

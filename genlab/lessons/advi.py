@@ -22,18 +22,24 @@ class ADVIOptions(Options):
         "correlated",
         "the model whose posterior is known",
         choices=("correlated", "linear_gaussian", "gamma", "beta"),
+        label="Target",
     )
-    steps: int = option(200, "steps of the search for q", low=1, high=400)
-    draws: int = option(10, "draws of q a step", low=1, high=50)
-    eta: float = option(0.1, "scale η of the step sizes", low=0.01, high=1.0, log=True)
+    steps: int = option(
+        200, "steps of the search for q", low=1, high=400, label="Optimisation steps"
+    )
+    draws: int = option(10, "draws of q a step", low=1, high=50, label="Samples")
+    eta: float = option(
+        0.1, "scale η of the step sizes", low=0.01, high=1.0, log=True, label="Step-size scale η"
+    )
     mcmc: int = option(
         150,
         f"draws of each of the {CHAINS} chains of MCMC, the slow referee (at least 4 are made); "
         "0 leaves it out",
         low=0,
         high=1000,
+        label="MCMC samples per chain",
     )
-    seed: int = option(0, "seed of the draws", low=0, high=2**31 - 1)
+    seed: int = option(0, "seed of the draws", low=0, high=2**31 - 1, label="Seed")
 
 
 @LESSONS.register(

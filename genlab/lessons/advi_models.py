@@ -64,14 +64,22 @@ VIEWS: dict[str, View] = {
 class ModelsOptions(Options):
     """Options of the lesson."""
 
-    model: str = option("eight_schools", "the model", choices=tuple(VIEWS))
-    steps: int = option(250, "steps of the search for q", low=1, high=1000)
-    draws: int = option(10, "draws of q a step", low=1, high=50)
-    eta: float = option(0.3, "scale η of the step sizes", low=0.01, high=1.0, log=True)
-    mcmc: int = option(
-        150, f"draws of each of the {CHAINS} chains of MCMC, the slow referee", low=50, high=1000
+    model: str = option("eight_schools", "the model", choices=tuple(VIEWS), label="Model")
+    steps: int = option(
+        250, "steps of the search for q", low=1, high=1000, label="Optimisation steps"
     )
-    seed: int = option(0, "seed of the draws", low=0, high=2**31 - 1)
+    draws: int = option(10, "draws of q a step", low=1, high=50, label="Samples")
+    eta: float = option(
+        0.3, "scale η of the step sizes", low=0.01, high=1.0, log=True, label="Step-size scale η"
+    )
+    mcmc: int = option(
+        150,
+        f"draws of each of the {CHAINS} chains of MCMC, the slow referee",
+        low=50,
+        high=1000,
+        label="MCMC samples per chain",
+    )
+    seed: int = option(0, "seed of the draws", low=0, high=2**31 - 1, label="Seed")
 
 
 @dataclass(frozen=True)

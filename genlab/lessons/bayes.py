@@ -34,7 +34,7 @@ STATES = ("unseen", "no", "yes")
 class BayesOptions(Options):
     """Options of the lesson."""
 
-    example: str = option("coin", "what is inferred", choices=("coin", "net"))
+    example: str = option("coin", "what is inferred", choices=("coin", "net"), label="Example")
 
 
 COIN: tuple[Option, ...] = (

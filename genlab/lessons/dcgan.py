@@ -249,10 +249,15 @@ RULES = (
 class DCGANLessonOptions(Options):
     """Options of the lesson."""
 
-    rule: str = option("batch norm", "the rule to drop", choices=(*(r.name for r in RULES), NONE))
-    size: int = option(28, "pixels a side", choices=tuple(SIZES))
-    width: int = option(16, "channels of the largest hidden map", low=8, high=32)
-    seed: int = option(0, "seed of the weights and codes", low=0, high=2**31 - 1)
+    rule: str = option(
+        "batch norm",
+        "the rule to drop",
+        choices=(*(r.name for r in RULES), NONE),
+        label="Rule to drop",
+    )
+    size: int = option(28, "pixels a side", choices=tuple(SIZES), label="Image side (pixels)")
+    width: int = option(16, "channels of the largest hidden map", low=8, high=32, label="Channels")
+    seed: int = option(0, "seed of the weights and codes", low=0, high=2**31 - 1, label="Seed")
 
 
 @functools.lru_cache(maxsize=256)

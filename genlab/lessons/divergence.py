@@ -32,10 +32,16 @@ CLASSES = ("infinite", "Monte Carlo", "closed form")
 class DivergenceOptions(Options):
     """Options of the lesson."""
 
-    q: str = option("gamma", "the posterior's family", choices=family_options.names)
-    p: str = option("log_normal", "the prior's family", choices=family_options.names)
-    draws: int = option(10_000, "draws of q where there is no closed form", low=100, high=50_000)
-    seed: int = option(0, "seed of the draws", low=0, high=2**31 - 1)
+    q: str = option(
+        "gamma", "the posterior's family", choices=family_options.names, label="Family of q"
+    )
+    p: str = option(
+        "log_normal", "the prior's family", choices=family_options.names, label="Family of p"
+    )
+    draws: int = option(
+        10_000, "draws of q where there is no closed form", low=100, high=50_000, label="Samples"
+    )
+    seed: int = option(0, "seed of the draws", low=0, high=2**31 - 1, label="Seed")
 
 
 @functools.cache

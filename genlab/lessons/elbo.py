@@ -35,9 +35,9 @@ FEWEST = 10
 class ELBOOptions(Options):
     """Options of the lesson."""
 
-    latent: int = option(2, "size of the latent code z", choices=(1, 2))
-    draws: int = option(5000, "draws of q", low=100, high=50_000)
-    seed: int = option(0, "seed of the draws", low=0, high=2**31 - 1)
+    latent: int = option(2, "size of the latent code z", choices=(1, 2), label="Latent dimensions")
+    draws: int = option(5000, "draws of q", low=100, high=50_000, label="Samples")
+    seed: int = option(0, "seed of the draws", low=0, high=2**31 - 1, label="Seed")
 
 
 FIRST: tuple[Option, ...] = (

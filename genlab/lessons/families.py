@@ -41,10 +41,10 @@ KS_LEVEL = 1e-4
 class FamiliesOptions(Options):
     """Options of the lesson."""
 
-    family: str = option("gamma", "row of the table", choices=family_options.names)
-    f: str = option("tanh", "test function f", choices=tuple(FUNCTIONS))
-    draws: int = option(5000, "draws", low=100, high=20_000)
-    seed: int = option(0, "seed of the draws", low=0, high=2**31 - 1)
+    family: str = option("gamma", "row of the table", choices=family_options.names, label="Family")
+    f: str = option("tanh", "test function f", choices=tuple(FUNCTIONS), label="Test function f")
+    draws: int = option(5000, "draws", low=100, high=20_000, label="Samples")
+    seed: int = option(0, "seed of the draws", low=0, high=2**31 - 1, label="Seed")
 
 
 @LESSONS.register(

@@ -47,14 +47,36 @@ INFINITE = "infinite"
 class FGANLessonOptions(Options):
     """Options of the lesson."""
 
-    divergence: str = option("js", "the f-divergence D(data ‖ model)", choices=F.names)
-    weight: float = option(0.33, "share of the first bump", low=0.02, high=0.98)
-    mean1: float = option(-1.0, "mean of the first bump", low=-5.0, high=5.0)
-    sd1: float = option(0.255, "standard deviation of the first bump", low=0.1, high=3.0)
-    mean2: float = option(2.0, "mean of the second bump", low=-5.0, high=5.0)
-    sd2: float = option(1.414, "standard deviation of the second bump", low=0.1, high=3.0)
-    train: int = option(0, "steps of a real f-GAN, 0 for none", low=0, high=3000)
-    seed: int = option(0, "seed of its weights and draws", low=0, high=2**31 - 1)
+    divergence: str = option(
+        "js", "the f-divergence D(data ‖ model)", choices=F.names, label="f-divergence"
+    )
+    weight: float = option(
+        0.33, "share of the first bump", low=0.02, high=0.98, label="Weight of the first bump"
+    )
+    mean1: float = option(-1.0, "mean of the first bump", low=-5.0, high=5.0, label="Mean 1")
+    sd1: float = option(
+        0.255,
+        "standard deviation of the first bump",
+        low=0.1,
+        high=3.0,
+        label="Standard deviation 1",
+    )
+    mean2: float = option(2.0, "mean of the second bump", low=-5.0, high=5.0, label="Mean 2")
+    sd2: float = option(
+        1.414,
+        "standard deviation of the second bump",
+        low=0.1,
+        high=3.0,
+        label="Standard deviation 2",
+    )
+    train: int = option(
+        0,
+        "steps of a real f-GAN, 0 for none",
+        low=0,
+        high=3000,
+        label="f-GAN training steps (0 = none)",
+    )
+    seed: int = option(0, "seed of its weights and draws", low=0, high=2**31 - 1, label="Seed")
 
 
 class LineGAN(StandardPrior, GenerativeModel[Options], HasCritic):
@@ -202,13 +224,15 @@ class FDivergences(Lesson):
     def _fit(self, row: FDivergence) -> GaussianFit:
         return fitted(*_key(row), self.p)
 
+    _trained: Trained | None = None
+
     def prepare(self, progress: Progress) -> None:
         share = 1.0 if not self.options.train else 0.2
         for k, row in enumerate(self.rows):
             progress(share * k / len(self.rows), f"Searching the best Gaussian: {row.title}")
             measured(tuple(map(_key, self.rows)), _key(row), self.p)
-        if self.options.train and "trained" not in self.__dict__:
-            self.__dict__["trained"] = self._train(lambda f, s: progress(0.2 + 0.8 * f, s))
+        if self.options.train and self._trained is None:
+            self._trained = self._train(lambda f, s: progress(0.2 + 0.8 * f, s))
 
     @functools.cached_property
     def fits(self) -> tuple[GaussianFit, ...]:
@@ -226,10 +250,12 @@ class FDivergences(Lesson):
         keys = tuple(map(_key, self.rows))
         return np.array([measured(keys, key, self.p) for key in keys])
 
-    @functools.cached_property
+    @property
     def trained(self) -> Trained | None:
         """What the f-GAN reached, None where it was not asked for."""
-        return self._train(lambda _part, _says: None) if self.options.train else None
+        if self.options.train and self._trained is None:
+            self._trained = self._train(lambda _part, _says: None)
+        return self._trained
 
     def _train(self, progress: Progress) -> Trained:
         steps, seed = self.options.train, self.options.seed

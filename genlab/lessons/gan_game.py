@@ -148,14 +148,37 @@ def _back(text: str) -> str:
 class GameOptions(Options):
     """Options of the lesson."""
 
-    moves: str = option("", "what was played: D, G or R (a round) and how many: D10 G1 R5")
-    board: str = option("gaussian", "p, the law of the data", choices=tuple(BOARDS))
-    critic: str = option("net", "form of the logit of D", choices=("linear", "quadratic", "net"))
-    loss: str = option("minimax", "what the generator lowers", choices=tuple(LOSSES))
-    d_steps: int = option(5, "steps of D in a round", low=1, high=50)
-    rate_d: float = option(0.02, "step size of D (Adam)", low=0.001, high=0.2, log=True)
-    rate_g: float = option(0.2, "step size of G (gradient descent)", low=0.01, high=5.0, log=True)
-    seed: int = option(0, "seed of the first weights of D", low=0, high=2**31 - 1)
+    moves: str = option(
+        "", "what was played: D, G or R (a round) and how many: D10 G1 R5", label="Moves"
+    )
+    board: str = option(
+        "gaussian", "p, the law of the data", choices=tuple(BOARDS), label="Data distribution"
+    )
+    critic: str = option(
+        "net",
+        "form of the logit of D",
+        choices=("linear", "quadratic", "net"),
+        label="Critic form",
+    )
+    loss: str = option("minimax", "what the generator lowers", choices=tuple(LOSSES), label="Loss")
+    d_steps: int = option(5, "steps of D in a round", low=1, high=50, label="Discriminator steps")
+    rate_d: float = option(
+        0.02,
+        "step size of D (Adam)",
+        low=0.001,
+        high=0.2,
+        log=True,
+        label="Discriminator step size",
+    )
+    rate_g: float = option(
+        0.2,
+        "step size of G (gradient descent)",
+        low=0.01,
+        high=5.0,
+        log=True,
+        label="Generator step size",
+    )
+    seed: int = option(0, "seed of the first weights of D", low=0, high=2**31 - 1, label="Seed")
 
 
 @dataclass(frozen=True)
@@ -241,13 +264,18 @@ class GANGame(Lesson):
         """The points of the sums."""
         return grid(self.board.low, self.board.high, FINE[self.game.dim])
 
-    def prepare(self, progress: Progress) -> None:
-        self.__dict__.setdefault("played", self._play(progress))
+    _played: Played | None = None
 
-    @functools.cached_property
+    def prepare(self, progress: Progress) -> None:
+        if self._played is None:
+            self._played = self._play(progress)
+
+    @property
     def played(self) -> Played:
         """The game after all moves."""
-        return self._play(lambda _part, _says: None)
+        if self._played is None:
+            self._played = self._play(lambda _part, _says: None)
+        return self._played
 
     def _play(self, progress: Progress) -> Played:
         pieces: list[tuple[str, int]] = []

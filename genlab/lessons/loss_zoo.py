@@ -134,11 +134,23 @@ def best_output(loss: AdversarialLoss, log_ratio: Tensor) -> Tensor:
 class ZooOptions(Options):
     """Options of the lesson."""
 
-    loss: str = option("nonsaturating", "the loss to look at closely", choices=names)
-    beside: str = option("minimax", "the loss to hold it against", choices=names)
-    mean: float = option(1.5, "mean of the generator's samples", low=-4.0, high=4.0)
-    sd: float = option(1.0, "their standard deviation", low=0.3, high=2.0)
-    bumps: float = option(2.0, "distance between the data's two bumps", low=0.0, high=6.0)
+    loss: str = option("nonsaturating", "the loss to look at closely", choices=names, label="Loss")
+    beside: str = option(
+        "minimax", "the loss to hold it against", choices=names, label="Compare with loss"
+    )
+    mean: float = option(
+        1.5, "mean of the generator's samples", low=-4.0, high=4.0, label="Generator mean"
+    )
+    sd: float = option(
+        1.0, "their standard deviation", low=0.3, high=2.0, label="Standard deviation"
+    )
+    bumps: float = option(
+        2.0,
+        "distance between the data's two bumps",
+        low=0.0,
+        high=6.0,
+        label="Distance between bumps",
+    )
 
 
 @LESSONS.register(

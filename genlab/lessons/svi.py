@@ -39,13 +39,22 @@ class SVIOptions(Options):
         "coin",
         "what is inferred; coin and normal are conjugate, topics of 8×8 digits are not",
         choices=("coin", "normal", "topics"),
+        label="Model",
     )
-    examples: int = option(1000, "size N of the data set", low=50, high=5000)
-    batch: int = option(10, "examples B a step", low=1, high=50)
-    steps: int = option(200, "steps", low=1, high=600)
-    kappa: float = option(0.7, "forgetting rate κ: above 0.5 and at most 1", low=0.5, high=1.0)
-    tau: float = option(1.0, "delay τ: damps the first steps", low=0.0, high=100.0)
-    seed: int = option(0, "seed of data and batches", low=0, high=2**31 - 1)
+    examples: int = option(1000, "size N of the data set", low=50, high=5000, label="Examples N")
+    batch: int = option(10, "examples B a step", low=1, high=50, label="Batch size B")
+    steps: int = option(200, "steps", low=1, high=600, label="Optimisation steps")
+    kappa: float = option(
+        0.7,
+        "forgetting rate κ: above 0.5 and at most 1",
+        low=0.5,
+        high=1.0,
+        label="Forgetting rate κ",
+    )
+    tau: float = option(
+        1.0, "delay τ: damps the first steps", low=0.0, high=100.0, label="Delay τ"
+    )
+    seed: int = option(0, "seed of data and batches", low=0, high=2**31 - 1, label="Seed")
 
 
 @LESSONS.register(

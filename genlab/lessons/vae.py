@@ -33,12 +33,16 @@ PIXELS = 784
 class VAELessonOptions(Options):
     """Options of the lesson."""
 
-    latent: int = option(2, "size of the latent code z", choices=(1, 2))
-    beta: float = option(1.0, "weight β of the KL", low=0.1, high=20.0, log=True)
-    noise: float = option(0.3, "variance σ² of the decoder's noise", low=0.05, high=2.0)
-    examples: int = option(300, "examples N", low=50, high=1000)
-    steps: int = option(600, "steps of training", low=1, high=2000)
-    seed: int = option(0, "seed of data and first weights", low=0, high=2**31 - 1)
+    latent: int = option(2, "size of the latent code z", choices=(1, 2), label="Latent dimensions")
+    beta: float = option(
+        1.0, "weight β of the KL", low=0.1, high=20.0, log=True, label="KL weight β"
+    )
+    noise: float = option(
+        0.3, "variance σ² of the decoder's noise", low=0.05, high=2.0, label="Noise variance σ²"
+    )
+    examples: int = option(300, "examples N", low=50, high=1000, label="Examples N")
+    steps: int = option(600, "steps of training", low=1, high=2000, label="Optimisation steps")
+    seed: int = option(0, "seed of data and first weights", low=0, high=2**31 - 1, label="Seed")
 
 
 @dataclass(frozen=True)

@@ -65,13 +65,41 @@ NEAR = 1e-3
 class BridgeOptions(Options):
     """Options of the lesson."""
 
-    gap: float = option(3.0, "distance between the two bumps of the data", low=0.0, high=6.0)
-    weight: float = option(0.3, "share of the left bump", low=0.05, high=0.95)
-    left: float = option(0.5, "standard deviation of the left bump", low=0.3, high=1.5)
-    right: float = option(0.8, "standard deviation of the right bump", low=0.3, high=1.5)
-    loss: str = option("nonsaturating", "what the generator lowers", choices=tuple(LOSSES))
-    d_steps: int = option(400, "steps of the discriminator that is learned", low=0, high=1500)
-    seed: int = option(0, "seed of its first weights", low=0, high=2**31 - 1)
+    gap: float = option(
+        3.0,
+        "distance between the two bumps of the data",
+        low=0.0,
+        high=6.0,
+        label="Distance between bumps",
+    )
+    weight: float = option(
+        0.3, "share of the left bump", low=0.05, high=0.95, label="Weight of the first bump"
+    )
+    left: float = option(
+        0.5,
+        "standard deviation of the left bump",
+        low=0.3,
+        high=1.5,
+        label="Left standard deviation",
+    )
+    right: float = option(
+        0.8,
+        "standard deviation of the right bump",
+        low=0.3,
+        high=1.5,
+        label="Right standard deviation",
+    )
+    loss: str = option(
+        "nonsaturating", "what the generator lowers", choices=tuple(LOSSES), label="Loss"
+    )
+    d_steps: int = option(
+        400,
+        "steps of the discriminator that is learned",
+        low=0,
+        high=1500,
+        label="Discriminator steps",
+    )
+    seed: int = option(0, "seed of its first weights", low=0, high=2**31 - 1, label="Seed")
 
 
 @dataclass(frozen=True)

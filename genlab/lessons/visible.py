@@ -30,11 +30,17 @@ DRAWS = 4000
 class VisibleOptions(Options):
     """Options of the lesson."""
 
-    net: str = option("made", "what gives the conditionals", choices=("made", "fvbn", "nade"))
-    dim: int = option(6, "binary variables D", low=2, high=10)
-    ordering: str = option("natural", "order of the chain rule", choices=ORDERINGS)
-    scale: float = option(1.0, "standard deviation of the weights", low=0.0, high=10.0)
-    seed: int = option(0, "seed of weights, masks and order", low=0, high=2**31 - 1)
+    net: str = option(
+        "made", "what gives the conditionals", choices=("made", "fvbn", "nade"), label="Network"
+    )
+    dim: int = option(6, "binary variables D", low=2, high=10, label="Binary variables D")
+    ordering: str = option(
+        "natural", "order of the chain rule", choices=ORDERINGS, label="Variable order"
+    )
+    scale: float = option(
+        1.0, "standard deviation of the weights", low=0.0, high=10.0, label="Weight scale"
+    )
+    seed: int = option(0, "seed of weights, masks and order", low=0, high=2**31 - 1, label="Seed")
 
 
 HIDDEN = (Option("hidden", int, 12, "hidden units a layer", low=2, high=64),)

@@ -44,12 +44,34 @@ POINTS, GAUSSIANS = "points", "Gaussians"
 class WGANLessonOptions(Options):
     """Options of the lesson."""
 
-    law: str = option(GAUSSIANS, "data and generator", choices=(GAUSSIANS, POINTS))
-    distance: float = option(2.0, "how far the data lie from the generator", low=0.1, high=6.0)
-    sd: float = option(0.5, "standard deviation of both Gaussians", low=0.1, high=2.0)
-    penalty: float = option(10.0, "weight λ of (‖∇C‖ − 1)²", low=1.0, high=100.0, log=True)
-    clip: float = option(0.1, "largest size of a clipped weight", low=0.01, high=1.0, log=True)
-    seed: int = option(0, "seed of the critics' weights and draws", low=0, high=2**31 - 1)
+    law: str = option(
+        GAUSSIANS, "data and generator", choices=(GAUSSIANS, POINTS), label="Data and generator"
+    )
+    distance: float = option(
+        2.0, "how far the data lie from the generator", low=0.1, high=6.0, label="Distance"
+    )
+    sd: float = option(
+        0.5, "standard deviation of both Gaussians", low=0.1, high=2.0, label="Standard deviation"
+    )
+    penalty: float = option(
+        10.0,
+        "weight λ of (‖∇C‖ − 1)²",
+        low=1.0,
+        high=100.0,
+        log=True,
+        label="Gradient penalty weight λ",
+    )
+    clip: float = option(
+        0.1,
+        "largest size of a clipped weight",
+        low=0.01,
+        high=1.0,
+        log=True,
+        label="Weight clipping bound",
+    )
+    seed: int = option(
+        0, "seed of the critics' weights and draws", low=0, high=2**31 - 1, label="Seed"
+    )
 
 
 class Shifted(StandardPrior, GenerativeModel[Options], HasCritic):

@@ -5,11 +5,6 @@ from __future__ import annotations
 from genlab.core.run_spec import RunSpec
 from genlab.core.tables import DATASETS as _DATASETS
 from genlab.core.tables import MODELS
-
-# Rows stand in the order of registration, and forms start at the first that fits: these two come
-# first, whichever file of this package is imported first.
-from genlab.models import gan as _gan  # noqa: F401
-from genlab.models import vae as _vae  # noqa: F401
 from genlab.models.base import (
     GenerativeModel,
     HasCritic,
@@ -26,7 +21,8 @@ names = MODELS.names
 def build(spec: RunSpec) -> GenerativeModel:
     """Make the untrained model that a run names; its weights come from the global stream."""
     meta = _DATASETS[spec.data].meta(spec.data_options)
-    return MODELS[spec.model](spec.model_options, meta)
+    result: GenerativeModel = MODELS[spec.model](spec.model_options, meta)
+    return result
 
 
 __all__ = [

@@ -9,16 +9,27 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterable
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self
 
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from genlab.accelerate import FusedMLP
 from genlab.core.options import Options
 from genlab.data.base import DataMeta
-from genlab.nets.fast import FusedMLP
+from genlab.paths import LogProbEstimate, Prediction, ProbabilityPath
+from genlab.paths.base import over
 
-O = TypeVar("O", bound=Options)
+if TYPE_CHECKING:
+    # With a default, which typing itself has from Python 3.13 on: GenerativeModel alone is one of
+    # any options.
+    from typing_extensions import TypeVar
+
+    O = TypeVar("O", bound=Options, default=Any)
+else:
+    from typing import TypeVar
+
+    O = TypeVar("O", bound=Options)
 
 
 class GenerativeModel(nn.Module, abc.ABC, Generic[O]):
@@ -107,6 +118,92 @@ class HasEncoder(abc.ABC):
         """q(z | x), (B, *data_shape) -> batch shape (B,), event shape (latent,)."""
 
 
+class HasInverse(HasLogProb, HasDecoder, HasEncoder, abc.ABC):
+    """Data and codes are in one-to-one correspondence, x = f⁻¹(z), with a known Jacobian."""
+
+    @abc.abstractmethod
+    def transform(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """f(x) and log|det ∂f/∂x| in nats, (B, *data_shape) -> (B, latent), (B,)."""
+
+
+class HasProbabilityPath(HasDecoder, HasEncoder, abc.ABC):
+    """There is a path of distributions from noise (t = 0) to data (t = 1), and its velocity.
+
+    Points of the path are in *path space*: data space, with pictures stretched from [0, 1] to
+    [−1, 1]. The flow of the velocity takes the code, noise at t = 0, to data and back.
+    """
+
+    #: The path x_t = α(t) x₁ + σ(t) ε.
+    path: ProbabilityPath
+    #: What the net predicts on it.
+    prediction: Prediction
+
+    @abc.abstractmethod
+    def predict(self, x: Tensor, t: Tensor) -> Tensor:
+        """The net's estimate of the prediction's target at x_t, (B, *data_shape) and (B,)."""
+
+    @abc.abstractmethod
+    def to_path(self, x: Tensor) -> Tensor:
+        """Data in path space, (B, *data_shape) -> (B, *data_shape)."""
+
+    def estimates(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """The clean point E[x₁ | x_t] and the noise E[ε | x_t], (B, *data_shape) each."""
+        return self.prediction.estimates(self.path, self.predict(x, t), x, t)
+
+    def velocity(self, x: Tensor, t: Tensor) -> Tensor:
+        """The marginal velocity E[dx_t/dt | x_t], (B, *data_shape) and (B,)."""
+        clean, noise = self.estimates(x, t)
+        return self.path.conditional_velocity(clean, noise, t)
+
+    def score(self, x: Tensor, t: Tensor) -> Tensor:
+        """∇ log p_t(x) = −E[ε | x_t]/σ(t), (B, *data_shape) and (B,); t < 1."""
+        return -self.estimates(x, t)[1] / over(self.path.sigma(t), x)
+
+    @abc.abstractmethod
+    def log_prob_ode(self, x: Tensor, steps: int = 64, probes: int = 0) -> LogProbEstimate:
+        """log p(x) in nats along the flow, in data space, (B, *data_shape).
+
+        Args:
+            x: data.
+            steps: of the integration.
+            probes: Hutchinson's; 0: the exact divergence.
+        """
+
+
+class HasLearnedVelocity(HasProbabilityPath, abc.ABC):
+    """What the net predicts is the velocity itself, as flow matching learns it."""
+
+    def velocity(self, x: Tensor, t: Tensor) -> Tensor:
+        """The marginal velocity E[dx_t/dt | x_t], (B, *data_shape) and (B,)."""
+        return self.predict(x, t)
+
+    def own_pairs(self, n: int, step: int) -> tuple[Tensor, Tensor] | None:
+        """n pairs of noise and the point to which the model's own flow took it; None for none.
+
+        Args:
+            n: how many.
+            step: of the training.
+        """
+        return None
+
+
+class HasDiffusionSteps(HasProbabilityPath, abc.ABC):
+    """The path has T discrete steps, whose reverse Gaussians give an ELBO of T + 1 terms."""
+
+    @abc.abstractmethod
+    def elbo_terms(self, x: Tensor, steps: Tensor) -> Tensor:
+        """The terms of −ELBO in nats at steps i, with one draw of x_i each, (B,) and (B,) -> (B,).
+
+        i = T + 1 is KL(q(x_T | x) ‖ N(0, I)), i = 2, ..., T are KL(q(x_{i−1} | x_i, x) ‖
+        p(x_{i−1} | x_i)), and i = 1 is −log p(x | x_1).
+        """
+
+    @property
+    @abc.abstractmethod
+    def diffusion_steps(self) -> int:
+        """T."""
+
+
 class HasCodebook(HasLikelihood, HasEncoder, abc.ABC):
     """The code is a grid of m entries of a codebook: of the K codes, those nearest to e(x)."""
 
@@ -143,7 +240,12 @@ class HasLabels(abc.ABC):
         """The model of p(x | y) with the same weights, held at labels (B,) or () of class indices.
 
         Row i of whatever it is asked next belongs to label i; one label () is that of every row.
+        The label -1 is "unknown".
         """
+
+    @abc.abstractmethod
+    def withhold(self, y: Tensor) -> Tensor:
+        """Labels of a training batch, (B,), of which some are drawn to be -1, "unknown"."""
 
 
 class HasCritic(abc.ABC):
@@ -167,21 +269,23 @@ class HasCritic(abc.ABC):
 
 
 class HasFusedMLPs(HasDecoder, HasCritic, abc.ABC):
-    """Generator and critic may be chains of linear layers, whose gradients need no graph.
+    """Generator and critic are plain MLPs, so that their gradients need no graph.
 
-    The prior has no weights of its own.
+    G(z) must be the whole of :meth:`decode` and C(x) the whole of :meth:`score`, and the prior
+    must have no weights. :mod:`genlab.accelerate` then computes the gradients of a game whose
+    losses are functions of the scores alone.
     """
 
     @abc.abstractmethod
-    def chains(self) -> tuple[FusedMLP, FusedMLP] | None:
-        """The chains of which ``decode`` and ``score`` are made; None if they are more than that.
+    def fused_mlps(self) -> tuple[FusedMLP, FusedMLP] | None:
+        """Return generator and critic; None where the options make them more than plain MLPs.
 
-        The generator's gives what the critic's takes, :meth:`flat` examples.
+        The generator's output is what the critic takes: :meth:`flatten` of examples.
         """
 
     @abc.abstractmethod
-    def flat(self, x: Tensor) -> Tensor:
-        """Examples as the critic's chain takes them, (B, *data_shape) -> (B, dim)."""
+    def flatten(self, x: Tensor) -> Tensor:
+        """Return examples as the critic takes them, (B, *data_shape) -> (B, dim)."""
 
 
 class HasWordBound(abc.ABC):

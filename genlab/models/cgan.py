@@ -14,17 +14,17 @@ from genlab.distributions import Point
 from genlab.models.base import O
 from genlab.models.gan import (
     DCGAN,
-    GAN,
-    BendOptions,
+    ActivationOptions,
     DCGANOptions,
     GANOptions,
     GeneratorAndCritic,
+    MLPGeneratorAndCritic,
 )
 from genlab.models.labels import LabelConditioned
 
 
 @dataclass(frozen=True)
-class ConditionalGANOptions(GANOptions, BendOptions):
+class ConditionalGANOptions(GANOptions, ActivationOptions):
     """Options of the row ``cgan``."""
 
 
@@ -60,8 +60,9 @@ class ConditionalGAN(LabelConditioned, GeneratorAndCritic[O], abc.ABC):
     "cgan",
     title="Conditional GAN",
     summary="Adversarial pair of linear layers that is told the class; labelled data.",
+    order=50,
 )
-class LinearConditionalGAN(ConditionalGAN[GANOptions], GAN):
+class LinearConditionalGAN(ConditionalGAN[GANOptions], MLPGeneratorAndCritic[GANOptions]):
     """The conditional GAN with multilayer perceptrons."""
 
     Options = ConditionalGANOptions
@@ -71,6 +72,7 @@ class LinearConditionalGAN(ConditionalGAN[GANOptions], GAN):
     "cdcgan",
     title="Conditional DCGAN",
     summary="DCGAN that is told the class; labelled pictures.",
+    order=60,
 )
 class ConditionalDCGAN(ConditionalGAN[DCGANOptions], DCGAN):
     """The conditional GAN with the nets of DCGAN."""

@@ -59,6 +59,7 @@ class Conditional(LabelConditioned, VariationalAutoencoder[Any], abc.ABC):
     "cvae",
     title="Conditional VAE",
     summary="Variational autoencoder of linear layers that is told the class; labelled data.",
+    order=70,
 )
 class ConditionalVAE(Conditional):
     """The conditional variational autoencoder with multilayer perceptrons."""
@@ -91,6 +92,7 @@ class ConditionalVAE(Conditional):
     "conv_cvae",
     title="Convolutional conditional VAE",
     summary="Convolutional VAE told the class; labelled pictures of 8, 28, 32 or 64 pixels.",
+    order=80,
 )
 class ConvConditionalVAE(Conditional):
     """The conditional variational autoencoder with convolutions.

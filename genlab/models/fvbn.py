@@ -18,14 +18,19 @@ from genlab.models.visible import ORDERINGS, Cursor, FullyVisible, ordering
 class FVBNOptions(Options):
     """Options of the logistic autoregressive net."""
 
-    ordering: str = option("natural", "order in which pixels are drawn", choices=ORDERINGS)
-    order_seed: int = option(0, "seed of a random order", low=0, high=2**31 - 1, advanced=True)
+    ordering: str = option(
+        "natural", "order in which pixels are drawn", choices=ORDERINGS, label="Pixel order"
+    )
+    order_seed: int = option(
+        0, "seed of a random order", low=0, high=2**31 - 1, advanced=True, label="Order seed"
+    )
 
 
 @MODELS.register(
     "fvbn",
     title="Logistic autoregressive net",
     summary="Each pixel is a logistic regression on the pixels before it.",
+    order=90,
 )
 class FVBN(FullyVisible[FVBNOptions]):
     """p(x_i = 1 | x_<i) = σ(b_i + Σ_{j<i} W_ij x_j).

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from genlab.accelerate import FusedMLP, FusedSequential, apply_fused
 from genlab.core.options import Options, option
 from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
@@ -17,7 +18,7 @@ from genlab.distributions import Point
 from genlab.models.base import GenerativeModel, HasCritic, HasFusedMLPs, O
 from genlab.models.latent import StandardPrior
 from genlab.models.vae import picture_of_known_size
-from genlab.nets import FusedMLP, InTurn, dcgan_discriminator, dcgan_generator, in_turn, mlp
+from genlab.nets import dcgan_discriminator, dcgan_generator, mlp
 from genlab.nets.spectral import spectral
 
 #: Activations of the critic of linear layers; quick without a graph is the first alone.
@@ -31,18 +32,28 @@ ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = {
 class GANOptions(Options):
     """Options of the GAN of linear layers."""
 
-    latent: int = option(64, "size of the latent code z", low=1, high=512)
-    hidden: int = option(256, "units of a hidden layer", low=1, high=4096, log=True)
-    layers: int = option(2, "hidden layers of each net", low=1, high=8)
+    latent: int = option(
+        64, "size of the latent code z", low=1, high=512, label="Latent dimensions"
+    )
+    hidden: int = option(
+        256, "units of a hidden layer", low=1, high=4096, log=True, label="Hidden units"
+    )
+    layers: int = option(2, "hidden layers of each net", low=1, high=8, label="Hidden layers")
 
 
 @dataclass(frozen=True)
 class DCGANOptions(Options):
     """Options of the convolutional GAN."""
 
-    latent: int = option(64, "size of the latent code z", low=1, high=512)
+    latent: int = option(
+        64, "size of the latent code z", low=1, high=512, label="Latent dimensions"
+    )
     width: int = option(
-        32, "channels of the largest hidden map; each halving doubles them", low=4, high=256
+        32,
+        "channels of the largest hidden map; each halving doubles them",
+        low=4,
+        high=256,
+        label="Channels",
     )
 
 
@@ -51,29 +62,36 @@ class CriticOptions(Options):
     """Options of what the critic sees and how steep it may be."""
 
     pack: int = option(
-        1, "examples that the critic judges together (PacGAN)", low=1, high=4, advanced=True
+        1,
+        "examples that the critic judges together (PacGAN)",
+        low=1,
+        high=4,
+        advanced=True,
+        label="Examples per judgement (PacGAN)",
     )
     spectral: bool = option(
         False,
         "hold the critic's layers at largest singular value 1 (takes the place of batch-norm)",
         advanced=True,
+        label="Spectral normalisation",
     )
 
 
 @dataclass(frozen=True)
-class BendOptions(Options):
-    """Options of what bends a critic of linear layers."""
+class ActivationOptions(Options):
+    """Options of the activation of a critic of linear layers."""
 
     critic_activation: str = option(
         "leaky_relu",
         "between the critic's layers; with tanh its score is bounded where it saw no example",
         choices=tuple(ACTIVATIONS),
         advanced=True,
+        label="Critic activation",
     )
 
 
 @dataclass(frozen=True)
-class PlainGANOptions(GANOptions, CriticOptions, BendOptions):
+class PlainGANOptions(GANOptions, CriticOptions, ActivationOptions):
     """Options of the row ``gan``."""
 
 
@@ -164,39 +182,29 @@ class GeneratorAndCritic(StandardPrior, GenerativeModel[O], HasCritic, abc.ABC):
         return self._judged(x.reshape(-1, *self.seen)).repeat_interleave(m)[:n]
 
 
-@MODELS.register("gan", title="GAN", summary="Adversarial pair of linear layers; any data.")
-class GAN(GeneratorAndCritic[GANOptions], HasFusedMLPs):
-    """The GAN with multilayer perceptrons, for pictures and for points."""
+class MLPGeneratorAndCritic(GeneratorAndCritic[O], abc.ABC):
+    """Generator and critic with multilayer perceptrons, for pictures and for points."""
 
-    Options: ClassVar[type[GANOptions]] = PlainGANOptions
     body: nn.Sequential
 
-    def __init__(self, options: GANOptions, meta: DataMeta) -> None:
+    def __init__(self, options: O, meta: DataMeta) -> None:
         super().__init__(options, meta)
-        hidden = [options.hidden] * options.layers
+        settings: Any = options
+        hidden = [settings.hidden] * settings.layers
         last = [nn.Tanh()] if self.bounded else []
-        bends = options if isinstance(options, BendOptions) else BendOptions()
-        self.bend = bends.critic_activation
-        self.generator = InTurn(*mlp([self.inputs, *hidden, meta.dim]), *last)
-        self.body = InTurn(
+        activation = options if isinstance(options, ActivationOptions) else ActivationOptions()
+        self.activation = activation.critic_activation
+        self.generator = FusedSequential(*mlp([self.inputs, *hidden, meta.dim]), *last)
+        self.body = FusedSequential(
             nn.Flatten(),
-            *mlp([self.pack * meta.dim, *hidden], ACTIVATIONS[self.bend], final=True),
+            *mlp([self.pack * meta.dim, *hidden], ACTIVATIONS[self.activation], final=True),
         )
-        self.head = nn.Linear(options.hidden, self.scores)
+        self.head = nn.Linear(settings.hidden, self.scores)
         self._normalised()
 
     def _judged(self, packs: Tensor) -> Tensor:
         # Body and head at once: that is quicker than one after the other.
-        return in_turn([*self.body, self.head], self._ranged(packs)).view(len(packs))
-
-    def chains(self) -> tuple[FusedMLP, FusedMLP] | None:
-        # What is derived from this class is told or asks for more.
-        if type(self) is not GAN or self.pack > 1 or self.spectral or self.bend == "tanh":
-            return None
-        return FusedMLP(self.generator.children()), FusedMLP([*self.body, self.head])
-
-    def flat(self, x: Tensor) -> Tensor:
-        return self._ranged(x.flatten(1))
+        return apply_fused([*self.body, self.head], self._ranged(packs)).view(len(packs))
 
     @classmethod
     def defaults(cls, meta: DataMeta) -> dict[str, Any]:
@@ -216,7 +224,27 @@ class GAN(GeneratorAndCritic[GANOptions], HasFusedMLPs):
 
 
 @MODELS.register(
-    "dcgan", title="DCGAN", summary="Adversarial pair of convolutional nets by the DCGAN rules."
+    "gan", title="GAN", summary="Adversarial pair of linear layers; any data.", order=30
+)
+class GAN(MLPGeneratorAndCritic[GANOptions], HasFusedMLPs):
+    """The GAN with multilayer perceptrons, for pictures and for points."""
+
+    Options: ClassVar[type[GANOptions]] = PlainGANOptions
+
+    def fused_mlps(self) -> tuple[FusedMLP, FusedMLP] | None:
+        if self.pack > 1 or self.spectral or self.activation == "tanh":
+            return None
+        return FusedMLP(self.generator.children()), FusedMLP([*self.body, self.head])
+
+    def flatten(self, x: Tensor) -> Tensor:
+        return self._ranged(x.flatten(1))
+
+
+@MODELS.register(
+    "dcgan",
+    title="DCGAN",
+    summary="Adversarial pair of convolutional nets by the DCGAN rules.",
+    order=40,
 )
 class DCGAN(GeneratorAndCritic[DCGANOptions]):
     """The convolutional GAN, for pictures of 8, 28, 32 and 64 pixels.

@@ -24,7 +24,7 @@ LARGEST = 64
 class GaussianMixtureOptions(Options):
     """Options of the mixture."""
 
-    clusters: int = option(8, "components K of the mixture", low=1, high=64)
+    clusters: int = option(8, "components K of the mixture", low=1, high=64, label="Components")
     cluster_sd: float = option(
         0.1,
         "standard deviation within a component that the prior expects",
@@ -33,6 +33,7 @@ class GaussianMixtureOptions(Options):
         unit="data units",
         log=True,
         advanced=True,
+        label="Standard deviation within a component",
     )
     weight_concentration: float = option(
         1.0,
@@ -41,6 +42,7 @@ class GaussianMixtureOptions(Options):
         high=100.0,
         log=True,
         advanced=True,
+        label="Weight concentration",
     )
 
 
@@ -48,6 +50,7 @@ class GaussianMixtureOptions(Options):
     "gaussian_mixture",
     title="Gaussian mixture",
     summary="K Gaussians with weights; the density and the responsibilities are exact.",
+    order=100,
 )
 class GaussianMixture(
     GenerativeModel[GaussianMixtureOptions],
@@ -106,7 +109,8 @@ class GaussianMixture(
         log_det = self.factors.diagonal(dim1=-2, dim2=-1).sum(-1)
         constant = 0.5 * x.shape[1] * math.log(2 * math.pi)
         fit = -0.5 * white.square().sum(-1) - log_det - constant
-        return self.logits.log_softmax(0) + fit
+        result: Tensor = self.logits.log_softmax(0) + fit
+        return result
 
     def log_prob(self, x: Tensor) -> Tensor:
         return self.log_joint(x).logsumexp(1)
@@ -123,7 +127,7 @@ class GaussianMixture(
         scale = self.scale()
         covariance = torch.einsum("bk,kij->bij", z, scale @ scale.mT)
         # Codes off the simplex may weigh components negatively; the law stays one.
-        floor = 1e-9 * torch.eye(covariance.shape[-1], dtype=z.dtype)
+        floor = 1e-9 * torch.eye(covariance.shape[-1], dtype=z.dtype, device=z.device)
         values, vectors = torch.linalg.eigh(covariance + floor)
         covariance = (vectors * values.clamp_min(1e-9).unsqueeze(-2)) @ vectors.mT
         return MultivariateNormal(z @ self.means, covariance, validate_args=False)
@@ -131,7 +135,9 @@ class GaussianMixture(
     def sample(self, n: int) -> Tensor:
         """Draw n examples of the mixture, noise included, (n, d)."""
         k = self.prior().sample(torch.Size((n,)))
-        noise = torch.randn(n, self.means.shape[1], 1, dtype=self.means.dtype)
+        noise = torch.randn(
+            n, self.means.shape[1], 1, dtype=self.means.dtype, device=self.means.device
+        )
         return k @ self.means + (self.scale()[k.argmax(1)] @ noise).squeeze(-1)
 
     def parts(self) -> tuple[Tensor, Tensor]:

@@ -29,7 +29,13 @@ from genlab.models.base import (
     HasLatentCritic,
     O,
 )
-from genlab.models.gan import DCGAN, GAN, DCGANOptions, GANOptions, GeneratorAndCritic
+from genlab.models.gan import (
+    DCGAN,
+    DCGANOptions,
+    GANOptions,
+    GeneratorAndCritic,
+    MLPGeneratorAndCritic,
+)
 from genlab.models.latent import StandardPrior
 from genlab.models.vae import VAE, ConvVAE, ConvVAEOptions, VAEOptions, linear_defaults
 from genlab.nets import downsampler, mlp
@@ -48,8 +54,12 @@ def _larger(meta: DataMeta) -> dict[str, Any]:
 class CodeOptions(Options):
     """Options of a code with parts that a generator should make use of."""
 
-    categories: int = option(10, "categories of the discrete part of the code", low=2, high=100)
-    codes: int = option(2, "continuous parts of the code, from −1 to 1", low=1, high=20)
+    categories: int = option(
+        10, "categories of the discrete part of the code", low=2, high=100, label="Categories"
+    )
+    codes: int = option(
+        2, "continuous parts of the code, from −1 to 1", low=1, high=20, label="Continuous codes"
+    )
 
 
 @dataclass(frozen=True)
@@ -112,24 +122,31 @@ class Recognising(GeneratorAndCritic[O], HasCodes, abc.ABC):
         return self.recogniser.parameters() if name == "recogniser" else super().player(name)
 
 
-@MODELS.register("infogan", title="InfoGAN", summary="A GAN whose code is recognised; any data.")
-class InfoGAN(Recognising[InfoGANOptions], GAN):
+@MODELS.register(
+    "infogan", title="InfoGAN", summary="A GAN whose code is recognised; any data.", order=110
+)
+class InfoGAN(Recognising[InfoGANOptions], MLPGeneratorAndCritic[InfoGANOptions]):
     """The InfoGAN with multilayer perceptrons."""
 
     Options = InfoGANOptions
 
     def __init__(self, options: InfoGANOptions, meta: DataMeta) -> None:
-        GAN.__init__(self, self._with_codes(options), meta)
+        MLPGeneratorAndCritic.__init__(self, self._with_codes(options), meta)
         self._recognise_from(options.hidden)
 
     @classmethod
     def defaults(cls, meta: DataMeta) -> dict[str, Any]:
         parts = {"categories": 10, "codes": 2} if meta.is_image else {"categories": 8, "codes": 1}
-        return GAN.defaults(meta) | _larger(meta) | parts | {"objective": "infogan"}
+        return (
+            MLPGeneratorAndCritic.defaults(meta) | _larger(meta) | parts | {"objective": "infogan"}
+        )
 
 
 @MODELS.register(
-    "info_dcgan", title="Convolutional InfoGAN", summary="A DCGAN whose code is recognised."
+    "info_dcgan",
+    title="Convolutional InfoGAN",
+    summary="A DCGAN whose code is recognised.",
+    order=120,
 )
 class InfoDCGAN(Recognising[InfoDCGANOptions], DCGAN):
     """The InfoGAN with the nets of DCGAN."""
@@ -153,6 +170,7 @@ class InfoDCGAN(Recognising[InfoDCGANOptions], DCGAN):
     "bigan",
     title="BiGAN / ALI",
     summary="A GAN that learns its encoder in the game: the critic judges pairs (x, z).",
+    order=130,
 )
 class BiGAN(StandardPrior, GenerativeModel[GANOptions], HasEncoder, HasJointCritic):
     """x = G(z), q(z | x) = N(μ(x), diag σ²(x)), and the logit l(x, z) of a joint critic.
@@ -179,7 +197,7 @@ class BiGAN(StandardPrior, GenerativeModel[GANOptions], HasEncoder, HasJointCrit
 
     @classmethod
     def defaults(cls, meta: DataMeta) -> dict[str, Any]:
-        return GAN.defaults(meta) | _larger(meta) | {"objective": "ali"}
+        return MLPGeneratorAndCritic.defaults(meta) | _larger(meta) | {"objective": "ali"}
 
     def player(self, name: str) -> Iterable[nn.Parameter]:
         if name == "discriminator":
@@ -207,6 +225,7 @@ class BiGAN(StandardPrior, GenerativeModel[GANOptions], HasEncoder, HasJointCrit
     "aae",
     title="Adversarial autoencoder",
     summary="An autoencoder whose codes a critic pulls to the prior, instead of a KL.",
+    order=140,
 )
 class AdversarialAutoencoder(VAE, HasLatentCritic):
     """A VAE's nets, and a critic of codes with the logit l(z).
@@ -271,6 +290,7 @@ class WithCritic(HasCritic):
     "vae_gan",
     title="VAE-GAN",
     summary="A VAE that reconstructs in the features of a critic, and plays against it.",
+    order=150,
 )
 class VAEGAN(WithCritic, VAE):
     """A VAE of linear layers with a critic.
@@ -293,6 +313,7 @@ class VAEGAN(WithCritic, VAE):
     "conv_vae_gan",
     title="Convolutional VAE-GAN",
     summary="The VAE-GAN with convolutions; pictures of a size the convolutional nets know.",
+    order=160,
 )
 class ConvVAEGAN(WithCritic, ConvVAE):
     """A convolutional VAE with a critic of strided convolutions and no batch normalisation.

@@ -21,10 +21,20 @@ class IndependentPixelsOptions(Options):
     """Options of the model: its prior."""
 
     prior_ones: float = option(
-        1.0, "a of the Beta(a, b) prior: pseudo-count of ones", low=1e-3, high=1e3, log=True
+        1.0,
+        "a of the Beta(a, b) prior: pseudo-count of ones",
+        low=1e-3,
+        high=1e3,
+        log=True,
+        label="Prior pseudo-count of ones a",
     )
     prior_zeros: float = option(
-        1.0, "b of the Beta(a, b) prior: pseudo-count of zeros", low=1e-3, high=1e3, log=True
+        1.0,
+        "b of the Beta(a, b) prior: pseudo-count of zeros",
+        low=1e-3,
+        high=1e3,
+        log=True,
+        label="Prior pseudo-count of zeros b",
     )
 
 
@@ -32,6 +42,7 @@ class IndependentPixelsOptions(Options):
     "independent_pixels",
     title="Independent pixels (Beta-Bernoulli)",
     summary="Each pixel is a coin of its own; posterior and evidence are exact.",
+    order=170,
 )
 class IndependentPixels(
     GenerativeModel[IndependentPixelsOptions], HasLogProb, Bayesian, HasComponents

@@ -45,11 +45,22 @@ class LabelConditioned(HasLabels):
         view = copy.copy(self)
         view._codes = None
         if y is not None:
-            codes = one_hot(y.long(), self.classes).float()
-            if self.training and y.dim():
-                codes = codes * (torch.rand(len(y), 1) >= WITHHELD)
-            view._codes = codes
+            # Index -1 is "unknown", code 0: it is the first of one class more, left out.
+            view._codes = one_hot(y.long() + 1, self.classes + 1)[..., 1:].float()
         return view
+
+    def withhold(self, y: Tensor) -> Tensor:
+        """Labels with a tenth of them replaced by -1, "unknown"; drawn from the run's stream.
+
+        Args:
+            y: class indices, (B,).
+        """
+        shown = torch.rand(len(y), 1, device=y.device) >= WITHHELD
+        return torch.where(shown.squeeze(1), y, -1)
+
+    def _device(self) -> torch.device:
+        assert isinstance(self, GenerativeModel)
+        return next(self.parameters()).device
 
     def codes(self, n: int) -> Tensor:
         """The labels as the nets read them, (n, classes); 0 where they are unknown.
@@ -59,7 +70,7 @@ class LabelConditioned(HasLabels):
         """
         held = self._codes
         if held is None:
-            return torch.zeros(n, self.classes)
+            return torch.zeros(n, self.classes, device=self._device())
         if held.dim() == 1:
             return held.expand(n, -1)
         if len(held) != n:

@@ -23,7 +23,9 @@ from genlab.models.latent import StandardPrior
 class LinearGaussianOptions(Options):
     """Options of the linear Gaussian model."""
 
-    latent: int = option(2, "size of the latent code z", low=1, high=512)
+    latent: int = option(
+        2, "size of the latent code z", low=1, high=512, label="Latent dimensions"
+    )
     sigma: float = option(
         0.5,
         "standard deviation of the noise",
@@ -32,6 +34,7 @@ class LinearGaussianOptions(Options):
         unit="data units",
         log=True,
         advanced=True,
+        label="Noise σ",
     )
 
 
@@ -39,6 +42,7 @@ class LinearGaussianOptions(Options):
     "linear_gaussian",
     title="Linear Gaussian (exact)",
     summary="Probabilistic PCA: evidence and posterior are exact, so the ELBO is the evidence.",
+    order=180,
 )
 class LinearGaussian(
     StandardPrior, GenerativeModel[LinearGaussianOptions], HasLikelihood, HasEncoder, HasLogProb
@@ -111,7 +115,8 @@ class LinearGaussian(
         explained = (pull * torch.linalg.solve(precision, pull.mT).mT).sum(1)
         quadratic = centred.square().sum(1) / self.sigma**2 - explained
         log_det = len(self.bias) * math.log(self.sigma**2) + torch.logdet(precision)
-        return -0.5 * (quadratic + log_det + len(self.bias) * math.log(2 * math.pi))
+        result: Tensor = -0.5 * (quadratic + log_det + len(self.bias) * math.log(2 * math.pi))
+        return result
 
     def expected_log_likelihood(self, x: Tensor, mean: Tensor, covariance: Tensor) -> Tensor:
         """E_q[log p(x | z)] = log N(x; Wm + b, σ²I) − tr(WᵀW S)/(2σ²) for q = N(m, S).

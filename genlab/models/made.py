@@ -20,20 +20,37 @@ from genlab.nets.masked import MaskedMLP
 class MADEOptions(Options):
     """Options of MADE."""
 
-    hidden: int = option(256, "units in each hidden layer", low=1, high=8192, log=True)
-    layers: int = option(2, "hidden layers", low=1, high=6)
-    ordering: str = option("natural", "order in which pixels are drawn", choices=ORDERINGS)
-    order_seed: int = option(
-        0, "seed of a random order and of the masks", low=0, high=2**31 - 1, advanced=True
+    hidden: int = option(
+        256, "units in each hidden layer", low=1, high=8192, log=True, label="Hidden units"
     )
-    masks: int = option(1, "sets of masks that share the weights", low=1, high=64, advanced=True)
-    analytic_step: bool = option(True, "inputs also reach later outputs directly", advanced=True)
+    layers: int = option(2, "hidden layers", low=1, high=6, label="Hidden layers")
+    ordering: str = option(
+        "natural", "order in which pixels are drawn", choices=ORDERINGS, label="Pixel order"
+    )
+    order_seed: int = option(
+        0,
+        "seed of a random order and of the masks",
+        low=0,
+        high=2**31 - 1,
+        advanced=True,
+        label="Order seed",
+    )
+    masks: int = option(
+        1, "sets of masks that share the weights", low=1, high=64, advanced=True, label="Mask sets"
+    )
+    direct: bool = option(
+        True,
+        "inputs also reach later outputs directly",
+        advanced=True,
+        label="Direct links from inputs",
+    )
 
 
 @MODELS.register(
     "made",
     title="MADE",
     summary="An autoencoder whose masks let each output see earlier pixels alone.",
+    order=190,
 )
 class MADE(FullyVisible[MADEOptions]):
     """p(x_i = 1 | x_<i) = σ(net_i(x ⊙ masks)), all i in one pass.
@@ -61,15 +78,17 @@ class MADE(FullyVisible[MADEOptions]):
             layers=options.layers,
             masks=options.masks,
             seed=options.order_seed,
-            direct=options.analytic_step,
+            direct=options.direct,
         )
 
     def ordered_logits(self, x: Tensor) -> Tensor:
         """Logits of p(x_i = 1 | x_<i), (B, D) -> (B, D); of the mixture where there are masks."""
         if self.options.masks == 1:
-            return self.net(x)
+            result: Tensor = self.net(x)
+            return result
         if self.training:
-            return self.net(x, int(torch.randint(self.options.masks, ())))
+            one: Tensor = self.net(x, int(torch.randint(self.options.masks, ())))
+            return one
         every = torch.stack([self.net(x, m) for m in range(self.options.masks)])
         log_p = -F.binary_cross_entropy_with_logits(every, x.expand_as(every), reduction="none")
         weight = (log_p.cumsum(-1) - log_p).log_softmax(0)
@@ -93,7 +112,7 @@ class _Cursor(Cursor):
         ]
         self.before = self.biases[0].expand(masks, n, -1).clone()
         direct = net.direct_weight()
-        self.analytic_step = torch.zeros(net.dim, net.dim) if direct is None else direct
+        self.direct = torch.zeros(net.dim, net.dim) if direct is None else direct
         self.x = torch.zeros(n, net.dim)
         self.log_weight = torch.full((masks, n), -math.log(masks))
         self.i = 0
@@ -104,7 +123,7 @@ class _Cursor(Cursor):
         for weight, bias in zip(self.weights[1:-1], self.biases[1:-1], strict=True):
             h = F.relu(h @ weight.mT + bias)
         out = (h @ self.weights[-1][:, self.i, :, None]).squeeze(-1)
-        self.every = out + self.biases[-1][self.i] + self.x @ self.analytic_step[self.i]
+        self.every = out + self.biases[-1][self.i] + self.x @ self.direct[self.i]
         weight = self.log_weight.log_softmax(0)
         one = torch.logsumexp(weight + F.logsigmoid(self.every), 0)
         return one - torch.logsumexp(weight + F.logsigmoid(-self.every), 0)

@@ -21,15 +21,20 @@ CHUNK = 32
 class NADEOptions(Options):
     """Options of NADE."""
 
-    hidden: int = option(200, "hidden units", low=1, high=4096, log=True)
-    ordering: str = option("natural", "order in which pixels are drawn", choices=ORDERINGS)
-    order_seed: int = option(0, "seed of a random order", low=0, high=2**31 - 1, advanced=True)
+    hidden: int = option(200, "hidden units", low=1, high=4096, log=True, label="Hidden units")
+    ordering: str = option(
+        "natural", "order in which pixels are drawn", choices=ORDERINGS, label="Pixel order"
+    )
+    order_seed: int = option(
+        0, "seed of a random order", low=0, high=2**31 - 1, advanced=True, label="Order seed"
+    )
 
 
 @MODELS.register(
     "nade",
     title="NADE",
     summary="One hidden layer for each pixel, with weights shared among them.",
+    order=200,
 )
 class NADE(FullyVisible[NADEOptions]):
     """h_i = σ(c + W_{:,<i} x_<i), p(x_i = 1 | x_<i) = σ(b_i + V_i · h_i).
@@ -57,7 +62,7 @@ class NADE(FullyVisible[NADEOptions]):
     def _logits(before: Tensor, x: Tensor, inward: Tensor, outward: Tensor) -> Tensor:
         """Logits, less their biases, of a run of pixels after ``before``, (B, H)."""
         # A masked product of matrices: twice as fast as the recursion as a cumulative sum.
-        past = x[:, None, :] * torch.ones(x.shape[1], x.shape[1]).tril(-1)
+        past = x[:, None, :] * x.new_ones(x.shape[1], x.shape[1]).tril(-1)
         h = torch.sigmoid(before[:, None, :] + past @ inward)
         return (h * outward).sum(-1)
 

@@ -21,15 +21,23 @@ from genlab.nets.masked import GatedMaskedConv
 class PixelCNNOptions(Options):
     """Options of the gated PixelCNN."""
 
-    width: int = option(16, "channels of each stack", low=2, high=256, log=True)
-    layers: int = option(5, "gated layers, the first one included", low=1, high=20)
-    kernel: int = option(7, "size of the first kernel; the later ones are 3", choices=(3, 5, 7))
+    width: int = option(16, "channels of each stack", low=2, high=256, log=True, label="Channels")
+    layers: int = option(
+        5, "gated layers, the first one included", low=1, high=20, label="Hidden layers"
+    )
+    kernel: int = option(
+        7,
+        "size of the first kernel; the later ones are 3",
+        choices=(3, 5, 7),
+        label="First kernel size",
+    )
 
 
 @MODELS.register(
     "pixelcnn",
     title="Gated PixelCNN",
     summary="Masked convolutions: each pixel from those above it and to its left.",
+    order=210,
 )
 class PixelCNN(FullyVisible[PixelCNNOptions]):
     """p(x_i = 1 | x_<i) = σ(net_i(x)), row by row, with a vertical and a horizontal stack.
@@ -81,7 +89,8 @@ class PixelCNN(FullyVisible[PixelCNNOptions]):
 
     def readout(self, h: Tensor) -> Tensor:
         """Logits from the horizontal stack, (B, width, H, W) -> (B, 1, H, W)."""
-        return self.head(F.relu(self.mix(F.relu(h))))
+        result: Tensor = self.head(F.relu(self.mix(F.relu(h))))
+        return result
 
     def ordered_logits(self, x: Tensor) -> Tensor:
         v = h = x.unflatten(1, tuple(self.data_shape))

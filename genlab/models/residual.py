@@ -21,6 +21,7 @@ class ResidualOptions(DCGANOptions, CriticOptions):
     "resgan",
     title="Residual GAN",
     summary="Adversarial pair of small residual nets, for losses that hold the critic's slope.",
+    order=220,
 )
 class ResidualGAN(GeneratorAndCritic[ResidualOptions]):
     """Residual generator and critic without normalisation, for square pictures.

@@ -107,13 +107,14 @@ def _norm(weight: Tensor, topics: Tensor) -> Tensor:
 class TopicsOptions(Options):
     """Options of the topic model."""
 
-    topics: int = option(10, "number K of topics", low=2, high=64)
+    topics: int = option(10, "number K of topics", low=2, high=64, label="Topics K")
     mixing: float = option(
         0.5,
         "concentration of the prior of a picture's proportions; small: few topics in a picture",
         low=1e-3,
         high=100.0,
         log=True,
+        label="Topic-proportion concentration",
     )
     ink_prior: float = option(
         0.1,
@@ -121,9 +122,15 @@ class TopicsOptions(Options):
         low=1e-3,
         high=100.0,
         log=True,
+        label="Topic concentration",
     )
     grey_levels: int = option(
-        16, "how many words a white pixel is worth", low=1, high=255, advanced=True
+        16,
+        "how many words a white pixel is worth",
+        low=1,
+        high=255,
+        advanced=True,
+        label="Words per white pixel",
     )
 
 
@@ -131,6 +138,7 @@ class TopicsOptions(Options):
     "topics",
     title="Topics (latent Dirichlet allocation)",
     summary="A picture is a bag of pixels, drawn from a few topics that are pictures themselves.",
+    order=230,
 )
 class Topics(
     GenerativeModel[TopicsOptions], HasDecoder, HasEncoder, Bayesian, HasComponents, HasWordBound

@@ -35,6 +35,7 @@ class TreeOptions(Options):
         low=1e-3,
         high=1e3,
         log=True,
+        label="Prior weight",
     )
 
 
@@ -69,7 +70,9 @@ class OnTree(FullyVisible[T], HasMarginals, Bayesian):
             self.register_buffer("class_logits", torch.zeros(1))
         #: The pixel that each hangs on, -1 at roots.
         self.register_buffer("parents", torch.arange(dim) - 1)
-        self.register_load_state_dict_post_hook(lambda module, _: module.arrange())
+        self.register_load_state_dict_post_hook(  # type: ignore[no-untyped-call]
+            lambda module, _: module.arrange()
+        )
         self.arrange()
 
     @classmethod
@@ -177,7 +180,7 @@ class OnTree(FullyVisible[T], HasMarginals, Bayesian):
         """Messages from the leaves to the roots, and on to the class."""
         x, known = self._known(x, known)
         tables = self._tables()
-        local = torch.zeros(*x.shape, 2, dtype=torch.float64)
+        local = torch.zeros(*x.shape, 2, dtype=torch.float64, device=x.device)
         local[..., 0].masked_fill_(known & (x == 1), -math.inf)
         local[..., 1].masked_fill_(known & (x == 0), -math.inf)
         upward = torch.zeros_like(local)
@@ -287,7 +290,8 @@ class _Cursor(Cursor):
             return one - (self.weights + self.zero[i]).logsumexp(1)
         pixel = model.order[i]
         low, high = model.logits[pixel]
-        return low + (high - low) * self.pixels[:, model.parents[pixel]]
+        result: Tensor = low + (high - low) * self.pixels[:, model.parents[pixel]]
+        return result
 
     def push(self, bit: Tensor) -> None:
         i = self.i
@@ -302,6 +306,7 @@ class _Cursor(Cursor):
     "tree",
     title="Tree-structured Bayes net",
     summary="Each pixel hangs on one other; the best tree, and p(missing | any part), exactly.",
+    order=240,
 )
 class Tree(OnTree[TreeOptions]):
     """p(x) = p(x_r) Π_i p(x_i | x_pa(i)) on the tree of largest mutual information.
@@ -317,6 +322,7 @@ class Tree(OnTree[TreeOptions]):
     "class_tree",
     title="Tree-structured Bayes net with the class",
     summary="The class is the root of the tree; it is summed out, or given.",
+    order=250,
 )
 class ClassTree(LabelConditioned, OnTree[TreeOptions], HasClassPosterior):
     """The tree over the class and the pixels, the class at its root.

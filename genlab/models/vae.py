@@ -26,12 +26,15 @@ from genlab.nets import SIZES, downsampler, mlp, upsampler
 class LatentOptions(LikelihoodOptions):
     """Options of every variational autoencoder."""
 
-    latent: int = option(20, "size of the latent code z", low=1, high=512)
+    latent: int = option(
+        20, "size of the latent code z", low=1, high=512, label="Latent dimensions"
+    )
     posterior: str = option(
         "gaussian",
         "family of the posterior, q(z | x)",
         choices=lambda: POSTERIORS.names(),
         advanced=True,
+        label="Posterior q(z | x)",
     )
     prior: str = option(
         "standard",
@@ -39,9 +42,16 @@ class LatentOptions(LikelihoodOptions):
         "N(0, I) leaves samples between them",
         choices=lambda: PRIORS.names(),
         advanced=True,
+        label="Prior p(z)",
     )
     prior_components: int = option(
-        20, "components of a prior that is a mixture", low=1, high=1000, log=True, advanced=True
+        20,
+        "components of a prior that is a mixture",
+        low=1,
+        high=1000,
+        log=True,
+        advanced=True,
+        label="Prior mixture components",
     )
 
     def __post_init__(self) -> None:
@@ -60,8 +70,10 @@ class LatentOptions(LikelihoodOptions):
 class VAEOptions(LatentOptions):
     """Options of the variational autoencoder of linear layers."""
 
-    hidden: int = option(400, "units of a hidden layer", low=1, high=4096, log=True)
-    layers: int = option(1, "hidden layers of each net", low=1, high=8)
+    hidden: int = option(
+        400, "units of a hidden layer", low=1, high=4096, log=True, label="Hidden units"
+    )
+    layers: int = option(1, "hidden layers of each net", low=1, high=8, label="Hidden layers")
 
 
 @dataclass(frozen=True)
@@ -69,7 +81,11 @@ class ConvVAEOptions(LatentOptions):
     """Options of the convolutional variational autoencoder."""
 
     width: int = option(
-        32, "channels of the largest hidden map; each halving doubles them", low=4, high=256
+        32,
+        "channels of the largest hidden map; each halving doubles them",
+        low=4,
+        high=256,
+        label="Channels",
     )
 
 
@@ -120,7 +136,9 @@ class VariationalAutoencoder(
         )
 
 
-@MODELS.register("vae", title="VAE", summary="Variational autoencoder of linear layers; any data.")
+@MODELS.register(
+    "vae", title="VAE", summary="Variational autoencoder of linear layers; any data.", order=10
+)
 class VAE(VariationalAutoencoder[VAEOptions]):
     """The variational autoencoder with multilayer perceptrons."""
 
@@ -142,6 +160,7 @@ class VAE(VariationalAutoencoder[VAEOptions]):
     "conv_vae",
     title="Convolutional VAE",
     summary="VAE with strided convolutions; square pictures of 8, 28, 32 or 64 pixels.",
+    order=20,
 )
 class ConvVAE(VariationalAutoencoder[ConvVAEOptions]):
     """The variational autoencoder with convolutions and no batch normalisation.

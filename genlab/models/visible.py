@@ -118,7 +118,8 @@ class FullyVisible(GenerativeModel[O], HasLogProb):
         return x.flatten(1)[:, self.order]
 
     def _pictured(self, ordered: Tensor) -> Tensor:
-        return ordered[:, self.rank].unflatten(1, tuple(self.data_shape))
+        result: Tensor = ordered[:, self.rank].unflatten(1, tuple(self.data_shape))
+        return result
 
     def conditionals(self, x: Tensor) -> Tensor:
         """log p(x_i | the pixels before it) in nats, (B, *data_shape) -> (B, *data_shape).
@@ -153,7 +154,8 @@ class FullyVisible(GenerativeModel[O], HasLogProb):
 
     def prefix(self, k: int) -> Tensor:
         """The mask of the first k pixels of the model's order, boolean, data_shape."""
-        return (self.rank < k).unflatten(0, tuple(self.data_shape))
+        result: Tensor = (self.rank < k).unflatten(0, tuple(self.data_shape))
+        return result
 
     def complete(self, x: Tensor, known: Tensor, progress: Progress | None = None) -> Tensor:
         """Draw the unknown pixels from p(unknown | known), exactly, (B, *data_shape).
@@ -258,4 +260,5 @@ def all_binary(shape: Sequence[int]) -> Tensor:
         raise SpecError("shape", tuple(shape), "allowed: at most 20 binary entries to enumerate")
     codes = torch.arange(2**dim)
     bits = (codes[:, None] >> torch.arange(dim - 1, -1, -1)) & 1
-    return bits.float().unflatten(1, tuple(shape))
+    result: Tensor = bits.float().unflatten(1, tuple(shape))
+    return result

@@ -61,15 +61,22 @@ class CodePrior(nn.Module):
 class VQVAEOptions(LikelihoodOptions):
     """Options of the vector-quantised autoencoder."""
 
-    codebook_size: int = option(64, "codes K in the codebook", low=2, high=8192, log=True)
-    code_size: int = option(8, "numbers d in a code", low=1, high=256)
+    codebook_size: int = option(
+        64, "codes K in the codebook", low=2, high=8192, log=True, label="Codes in the codebook"
+    )
+    code_size: int = option(8, "numbers d in a code", low=1, high=256, label="Code dimensions")
     codebook_by: str = option(
-        LEARNED[0], "how the codebook is learned", choices=LEARNED, advanced=True
+        LEARNED[0],
+        "how the codebook is learned",
+        choices=LEARNED,
+        advanced=True,
+        label="Codebook update",
     )
     code_prior: str = option(
         PRIORS[0],
         "prior of the codes; the uniform one is that of the paper's bound",
         choices=PRIORS,
+        label="Prior of the codes",
     )
     code_dropout: float = option(
         0.3,
@@ -77,12 +84,22 @@ class VQVAEOptions(LikelihoodOptions):
         low=0.0,
         high=0.9,
         advanced=True,
+        label="Code dropout",
     )
     decay: float = option(
-        0.95, "decay γ of the moving averages", low=0.0, high=0.9999, advanced=True
+        0.95,
+        "decay γ of the moving averages",
+        low=0.0,
+        high=0.9999,
+        advanced=True,
+        label="Moving-average decay γ",
     )
     width: int = option(
-        32, "channels of the largest hidden map; each halving doubles them", low=4, high=256
+        32,
+        "channels of the largest hidden map; each halving doubles them",
+        low=4,
+        high=256,
+        label="Channels",
     )
 
 
@@ -90,6 +107,7 @@ class VQVAEOptions(LikelihoodOptions):
     "vq_vae",
     title="VQ-VAE",
     summary="The code is a grid of codebook entries; pictures of 8, 28, 32 or 64 pixels.",
+    order=260,
 )
 class VQVAE(StandardPrior, GenerativeModel[VQVAEOptions], HasCodebook):
     """z_q = the codes nearest to the encoder's grid e(x); p(x | z_q) by the decoder.
@@ -163,7 +181,8 @@ class VQVAE(StandardPrior, GenerativeModel[VQVAEOptions], HasCodebook):
 
     def encodings(self, x: Tensor) -> Tensor:
         grid = self.encoder(x)
-        return grid.permute(0, 2, 3, 1).reshape(len(x), self.places, -1)
+        result: Tensor = grid.permute(0, 2, 3, 1).reshape(len(x), self.places, -1)
+        return result
 
     def nearest(self, e: Tensor) -> Tensor:
         return nearest(self.codebook, e)

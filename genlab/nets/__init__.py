@@ -9,17 +9,13 @@ from genlab.nets.conv import (
     downsampler,
     upsampler,
 )
-from genlab.nets.fast import FusedMLP, InTurn, in_turn
 from genlab.nets.mlp import mlp
 
 __all__ = [
     "SIZES",
-    "FusedMLP",
-    "InTurn",
     "dcgan_discriminator",
     "dcgan_generator",
     "downsampler",
-    "in_turn",
     "mlp",
     "upsampler",
 ]

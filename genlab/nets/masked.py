@@ -68,9 +68,9 @@ class MaskedMLP(nn.Module):
         self.dim, self.masks = dim, masks
         sizes = [dim, *[hidden] * layers, dim]
         self.linears = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(sizes))
-        self.analytic_step = nn.Parameter(torch.zeros(dim, dim)) if direct else None
-        if self.analytic_step is not None:
-            nn.init.uniform_(self.analytic_step, -(dim**-0.5), dim**-0.5)
+        self.direct = nn.Parameter(torch.zeros(dim, dim)) if direct else None
+        if self.direct is not None:
+            nn.init.uniform_(self.direct, -(dim**-0.5), dim**-0.5)
         source = torch.Generator().manual_seed(seed)
         inputs = torch.arange(1, dim + 1)
         stacks: list[list[Tensor]] = [[] for _ in range(layers + 1)]
@@ -88,7 +88,8 @@ class MaskedMLP(nn.Module):
     def weight(self, layer: int, mask: int) -> Tensor:
         """The weights of a layer that one set of masks lets through, (out, in)."""
         linear: nn.Linear = self.linears[layer]  # type: ignore[assignment]
-        return linear.weight * getattr(self, f"mask{layer}")[mask]
+        result: Tensor = linear.weight * getattr(self, f"mask{layer}")[mask]
+        return result
 
     def bias(self, layer: int) -> Tensor:
         """The biases of a layer, (out,)."""
@@ -97,7 +98,7 @@ class MaskedMLP(nn.Module):
 
     def direct_weight(self) -> Tensor | None:
         """The weights from inputs straight to later outputs, (D, D), or None."""
-        return None if self.analytic_step is None else self.analytic_step.tril(-1)
+        return None if self.direct is None else self.direct.tril(-1)
 
     def forward(self, x: Tensor, mask: int = 0) -> Tensor:
         """The outputs under one set of masks, (B, D) -> (B, D)."""
@@ -148,7 +149,8 @@ class GatedMaskedConv(nn.Module):
     def finish(self, pre: Tensor, before: Tensor) -> Tensor:
         """The horizontal output from its pre-activation and its own input (residual)."""
         out = self.out(self.gate(pre))
-        return out if self.first else out + before
+        result: Tensor = out if self.first else out + before
+        return result
 
     def forward(self, v: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
         """Both stacks, each (B, channels, H, W) -> (B, width, H, W)."""

@@ -7,17 +7,17 @@ from collections.abc import Callable, Sequence
 
 from torch import nn
 
-from genlab.nets.fast import InTurn
+from genlab.accelerate import FusedSequential
 
 
 def mlp(
     sizes: Sequence[int], activation: Callable[[], nn.Module] = nn.ReLU, *, final: bool = False
-) -> InTurn:
+) -> FusedSequential:
     """Linear layers of these sizes with an activation between them (and after the last if final).
 
     Example:
         >>> mlp([2, 8, 1])
-        InTurn(
+        FusedSequential(
           (0): Linear(in_features=2, out_features=8, bias=True)
           (1): ReLU()
           (2): Linear(in_features=8, out_features=1, bias=True)
@@ -28,4 +28,4 @@ def mlp(
         layers.append(nn.Linear(wide, narrow))
         if final or i < len(sizes) - 2:
             layers.append(activation())
-    return InTurn(*layers)
+    return FusedSequential(*layers)

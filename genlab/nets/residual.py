@@ -24,8 +24,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from genlab.nets.conv import SIZES, _down, _innermost, _up, channels
-from genlab.nets.fast import ToMap, ToVector
+from genlab.nets.conv import SIZES, ToMap, ToVector, channels, channels_innermost, down, up
 
 SLOPE = 0.2
 #: Scale of a block's second convolution at the start; 0 would keep the first from learning.
@@ -95,9 +94,9 @@ def residual_generator(latent: int, shape: tuple[int, ...], width: int) -> nn.Se
             nn.Upsample(scale_factor=2, mode="bilinear"),
             Block(narrow, len(plan)),
         ]
-    last = _up(plan[-1], shape[0])
+    last = up(plan[-1], shape[0])
     _he(last, 0.5)
-    return _innermost(nn.Sequential(*layers, nn.LeakyReLU(SLOPE), last, nn.Tanh()))
+    return channels_innermost(nn.Sequential(*layers, nn.LeakyReLU(SLOPE), last, nn.Tanh()))
 
 
 def residual_critic(shape: tuple[int, ...], width: int) -> tuple[nn.Sequential, nn.Sequential]:
@@ -109,7 +108,7 @@ def residual_critic(shape: tuple[int, ...], width: int) -> tuple[nn.Sequential, 
     """
     base = SIZES[shape[1]][0]
     plan = channels(shape[1], width)
-    first = _down(shape[0], plan[0])
+    first = down(shape[0], plan[0])
     _he(first)
     layers: list[nn.Module] = [first, Block(plan[0], len(plan))]
     for wide, narrow in itertools.pairwise(plan):
@@ -118,4 +117,4 @@ def residual_critic(shape: tuple[int, ...], width: int) -> tuple[nn.Sequential, 
     head = nn.Linear(plan[-1] * base * base, 1)
     nn.init.normal_(head.weight, 0.0, (plan[-1] * base * base) ** -0.5)
     nn.init.zeros_(head.bias)
-    return _innermost(body), nn.Sequential(head)
+    return channels_innermost(body), nn.Sequential(head)

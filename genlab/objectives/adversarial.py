@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -14,9 +13,8 @@ from torch.nn.functional import relu, softplus
 from genlab.core.measure import Kind, Series
 from genlab.core.tables import OBJECTIVES
 from genlab.divergences import LOG_2
-from genlab.models.base import GenerativeModel, HasCritic, HasDecoder, HasFusedMLPs
-from genlab.nets.fast import FusedMLP, Pass
-from genlab.objectives.base import LazyTerms, Loss, Objective, Player, Turn
+from genlab.models.base import GenerativeModel, HasCritic, HasDecoder
+from genlab.objectives.base import Loss, Objective, Player
 from genlab.objectives.gradient_penalty import mixes
 
 
@@ -48,69 +46,59 @@ class AdversarialLoss:
     ignores_shift: bool = False
 
 
-def _real(logit: Tensor) -> Tensor:
-    return softplus(-logit)
-
-
-def _fake(logit: Tensor) -> Tensor:
-    return softplus(logit)
-
-
-def _saturating(logit: Tensor) -> Tensor:
-    return -softplus(logit)
-
-
-def _half_square_from_1(score: Tensor) -> Tensor:
-    return 0.5 * (score - 1.0).square()
-
-
-def _half_square(score: Tensor) -> Tensor:
-    return 0.5 * score.square()
-
-
-def _below_margin(score: Tensor) -> Tensor:
-    return relu(1.0 - score)
-
-
-def _above_margin(score: Tensor) -> Tensor:
-    return relu(1.0 + score)
-
-
-def minus(score: Tensor) -> Tensor:
-    """−C(x): what a critic lowers on real examples, a generator on its own."""
-    return -score
-
-
-#: Slopes of those losses whose slope is quicker by hand than by the engine.
-SLOPES: dict[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]] = {
-    _real: lambda logit: -torch.sigmoid(-logit),
-    _fake: torch.sigmoid,
-    _saturating: lambda logit: -torch.sigmoid(logit),
-    _half_square_from_1: lambda score: score - 1.0,
-    _half_square: torch.clone,
-    _below_margin: lambda score: -(score < 1.0).to(score),
-    _above_margin: lambda score: (score > -1.0).to(score),
-    minus: lambda score: torch.full_like(score, -1.0),
-}
-
-
-def slope_into(
-    out: Tensor, loss: Callable[[Tensor], Tensor], score: Tensor, share: Tensor
-) -> None:
-    """Put the gradient of the mean of a loss, to the scores, into ``out``; (B,) each.
+@dataclass(frozen=True)
+class ScoreFunction:
+    """A function of the critic's score whose derivative is known in closed form.
 
     Args:
-        share: 1/B, ().
-    """
-    known = SLOPES.get(loss)
-    if known is not None:
-        torch.mul(known(score), share, out=out)
-        return
-    with torch.enable_grad():
-        leaf = score.detach().requires_grad_()
-        (found,) = torch.autograd.grad(loss(leaf).mean(), leaf)
-    out.copy_(found)
+        name: as tests and messages call it.
+        value: the function, (B,) -> (B,).
+        derivative: its derivative, (B,) -> (B,).
 
+    Example:
+        >>> square = ScoreFunction("square", torch.square, lambda score: 2 * score)
+        >>> square(torch.tensor([3.0])).item(), square.derivative(torch.tensor([3.0])).item()
+        (9.0, 6.0)
+    """
+
+    name: str
+    value: Callable[[Tensor], Tensor]
+    derivative: Callable[[Tensor], Tensor]
+
+    def __call__(self, score: Tensor) -> Tensor:
+        return self.value(score)
+
+
+_real = ScoreFunction(
+    "−log D", lambda logit: softplus(-logit), lambda logit: -torch.sigmoid(-logit)
+)
+_fake = ScoreFunction("−log(1 − D)", softplus, torch.sigmoid)
+_saturating = ScoreFunction(
+    "log(1 − D)", lambda logit: -softplus(logit), lambda logit: -torch.sigmoid(logit)
+)
+_half_square_from_1 = ScoreFunction(
+    "½(C − 1)²", lambda score: 0.5 * (score - 1.0).square(), lambda score: score - 1.0
+)
+_half_square = ScoreFunction("½C²", lambda score: 0.5 * score.square(), torch.clone)
+_below_margin = ScoreFunction(
+    "max(0, 1 − C)", lambda score: relu(1.0 - score), lambda score: -(score < 1.0).to(score)
+)
+_above_margin = ScoreFunction(
+    "max(0, 1 + C)", lambda score: relu(1.0 + score), lambda score: (score > -1.0).to(score)
+)
+#: −C(x): the loss of a critic on real examples, and of its generator on generated ones.
+minus = ScoreFunction("−C", torch.neg, lambda score: torch.full_like(score, -1.0))
+#: The functions of the score with a derivative in closed form.
+SCORE_FUNCTIONS = (
+    _real,
+    _fake,
+    _saturating,
+    _half_square_from_1,
+    _half_square,
+    _below_margin,
+    _above_margin,
+    minus,
+)
 
 #: In the first two D lowers E softplus(−l(x)) + E softplus(l(G(z))), that is
 #: −E log D(x) − E log(1 − D(G(z))).
@@ -212,7 +200,6 @@ class Adversarial(Objective):
     """
 
     row: ClassVar[AdversarialLoss]
-    _game: _Game | None = None
     requires = (GenerativeModel, HasDecoder, HasCritic)
 
     @property
@@ -283,22 +270,6 @@ class Adversarial(Objective):
         lowered = self.row.real(real) + self.row.fake(fake)
         return Loss(lowered.mean(), self.discriminator_terms(lowered, real, fake))
 
-    def analytic_step(self, model: GenerativeModel, x: Tensor) -> Turn | None:
-        if not isinstance(model, HasFusedMLPs):
-            return None
-        game = self._game
-        if game is None or not game.suits(model, len(x)):
-            chains = model.chains() if self._plays_its_row() else None
-            if chains is None:
-                return None
-            game = self._game = _Game(self, model, *chains, len(x))
-        return game.turns(model.flat(x))
-
-    def _plays_its_row(self) -> bool:
-        mine = type(self)
-        once = all(player.repeats == 1 for player in self.players)
-        return once and all(getattr(mine, name) is getattr(Adversarial, name) for name in _PLAIN)
-
     def discriminator_terms(
         self, lowered: Tensor, real: Tensor, fake: Tensor
     ) -> dict[str, Tensor]:
@@ -317,95 +288,24 @@ class Adversarial(Objective):
         return model.decode(model.prior().sample(torch.Size((n,)))).mean
 
 
-#: What a subclass that leaves them as they are plays by the losses of its row alone.
-_PLAIN = ("loss", "losses", "generate", "_generator", "_discriminator")
+class PlainAdversarial(Adversarial):
+    """An adversarial objective whose losses are those of its row and nothing else.
 
+        L_D = E real(C(x)) + E fake(C(G(z))),    L_G = E generator(C(G(z))),
 
-class _Game:
-    """The game of two chains on batches of one size, without a graph.
-
-    Gradients flow through the chains by their own backward pass; the engine is asked for the
-    slope of a loss in the scores at most.
-
-    Args:
-        objective: the losses.
-        model: whose chains they are; held weakly.
-        generator, critic: the players.
-        n: examples of a batch.
+    with one update of each player a step. A subclass may change what is drawn
+    (:meth:`discriminator_terms`), not what is minimised: for that derive from
+    :class:`Adversarial`.
     """
 
-    def __init__(
-        self,
-        objective: Adversarial,
-        model: HasFusedMLPs,
-        generator: FusedMLP,
-        critic: FusedMLP,
-        n: int,
-    ) -> None:
-        self.model, self.n = weakref.ref(model), n
-        self.row, self.terms = objective.row, objective.discriminator_terms
-        self.generator, self.critic = generator, critic
-        self._lie = generator.weights[0].data_ptr(), critic.weights[0].data_ptr()
-        first = generator.weights[0]
-        self.prior, self.draws = model.prior(), torch.Size((n,))
-        #: Real examples, and behind them the generated.
-        both = first.new_empty(2 * n, critic.sizes()[0])
-        self.real, made = both.split(n)
-        self.make = Pass(generator, first.new_empty(n, generator.sizes()[0]), made)
-        self.judge = Pass(critic, both)
-        self.please = Pass(
-            critic, made, to_x=self.make.gradient, to_weights=False, over=self.judge
-        )
-        self.scores = self.judge.out.view(2, n)
-        self.at_real, self.at_fake = self.judge.gradient.view(2, n)
-        self.score, self.at_made = self.please.out.view(n), self.please.gradient.view(n)
-        self.share = first.new_tensor(1.0 / n)
 
-    def suits(self, model: HasFusedMLPs, n: int) -> bool:
-        """Whether it is of this model, for so many examples, and the weights lie where they lay.
-
-        They do not after a change of their type.
-        """
-        lie = self.generator.weights[0].data_ptr(), self.critic.weights[0].data_ptr()
-        return self.model() is model and self.n == n and self._lie == lie
-
-    def turns(self, x: Tensor) -> Turn:
-        """The turns of a step on a batch, (B, dim), and one draw of z."""
-        self.real.copy_(x)
-        self.make.x.copy_(self.prior.sample(self.draws))
-        self.make.forward()
-        return self._turn
-
-    def _turn(self, player: str) -> LazyTerms:
-        return self._generator() if player == "generator" else self._discriminator()
-
-    def _discriminator(self) -> LazyTerms:
-        row, terms = self.row, self.terms
-        self.judge.forward()
-        # A copy: a reader may look after the next step.
-        real, fake = self.scores.clone().unbind()
-        slope_into(self.at_real, row.real, real, self.share)
-        slope_into(self.at_fake, row.fake, fake, self.share)
-        self.judge.backward()
-        self.critic.give()
-        return LazyTerms(lambda: terms(row.real(real) + row.fake(fake), real, fake))
-
-    def _generator(self) -> LazyTerms:
-        of = self.row.generator
-        self.please.forward()
-        score = self.score.clone()
-        slope_into(self.at_made, of, score, self.share)
-        self.please.backward()
-        self.make.backward()
-        self.generator.give()
-        return LazyTerms(lambda: {"loss_generator": of(score)})
-
-
-def objective_of(row: AdversarialLoss) -> type[Adversarial]:
+def objective_of(row: AdversarialLoss) -> type[PlainAdversarial]:
     """The objective that a row of losses makes."""
     body = {"row": row, "ignores_shift": row.ignores_shift, "__doc__": row.summary}
-    return type(f"Adversarial_{row.name}", (Adversarial,), body)
+    return type(f"Adversarial_{row.name}", (PlainAdversarial,), body)
 
 
-for _row in ROWS:
-    OBJECTIVES.register(_row.name, title=_row.title, summary=_row.summary)(objective_of(_row))
+for _place, _row in enumerate(ROWS):
+    OBJECTIVES.register(_row.name, title=_row.title, summary=_row.summary, order=30 + 10 * _place)(
+        objective_of(_row)
+    )

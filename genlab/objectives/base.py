@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
 from torch import Tensor
 
 from genlab.core.measure import Series
@@ -37,37 +36,6 @@ class Loss:
 
     value: Tensor
     terms: Mapping[str, Tensor] = field(default_factory=dict)
-
-
-class LazyTerms(Mapping[str, Tensor]):
-    """Terms that are computed when somebody looks at them: few steps are recorded.
-
-    Args:
-        make: gives them; called once at most.
-    """
-
-    def __init__(self, make: Callable[[], Mapping[str, Tensor]]) -> None:
-        self._make = make
-        self._made: Mapping[str, Tensor] | None = None
-
-    def _terms(self) -> Mapping[str, Tensor]:
-        if self._made is None:
-            with torch.no_grad():
-                self._made = self._make()
-        return self._made
-
-    def __getitem__(self, name: str) -> Tensor:
-        return self._terms()[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._terms())
-
-    def __len__(self) -> int:
-        return len(self._terms())
-
-
-#: What one player's turn does: its gradients are in ``.grad`` then, and the terms are given.
-Turn = Callable[[str], Mapping[str, Tensor]]
 
 
 class Objective(abc.ABC):
@@ -142,14 +110,6 @@ class Objective(abc.ABC):
     @property
     def critic_divergence(self) -> FDivergence | None:
         """The f-divergence that the critic's score bounds; None for a game of another kind."""
-        return None
-
-    def analytic_step(self, model: GenerativeModel, x: Tensor) -> Turn | None:
-        """The turns of one step's players without a graph; None where there is no such way.
-
-        A turn finds the gradients of the same loss as :meth:`losses`, on the same draws. It is
-        called with gradients disabled.
-        """
         return None
 
     def at_step(self, step: int) -> Objective:

@@ -18,6 +18,7 @@ from genlab.objectives.base import Loss, Objective, Player
     "bayes",
     title="Bayes' rule (the posterior)",
     summary="The posterior of the parameters is sought; nothing is lowered by gradients.",
+    order=10,
 )
 class Bayes(Objective):
     """p(θ | x) ∝ p(x | θ) p(θ), or the law nearest to it. There are no players: the algorithms

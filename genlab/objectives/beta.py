@@ -18,10 +18,16 @@ from genlab.objectives.elbo import WarmedUp, WarmUpOptions, draw, elbo_series
 class BetaOptions(WarmUpOptions):
     """Options of the beta-VAE's objective."""
 
-    beta: float = option(1.0, "weight of KL(q(z|x) ‖ p(z)); 1 is the ELBO", low=0.0, high=1000.0)
+    beta: float = option(
+        1.0,
+        "weight of KL(q(z|x) ‖ p(z)); 1 is the ELBO",
+        low=0.0,
+        high=1000.0,
+        label="KL weight β",
+    )
 
 
-@OBJECTIVES.register("beta", title="beta-VAE")
+@OBJECTIVES.register("beta", title="beta-VAE", order=80)
 class Beta(WarmedUp):
     """E_q[log p(x | z)] − β KL(q(z | x) ‖ p(z)), raised; the true ELBO is reported beside it.
 

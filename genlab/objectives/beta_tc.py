@@ -25,7 +25,11 @@ class BetaTCOptions(Options):
     """Options of the beta-TC-VAE."""
 
     tc_beta: float = option(
-        4.0, "weight β of the total correlation; 1 is the ELBO", low=0.0, high=1000.0
+        4.0,
+        "weight β of the total correlation; 1 is the ELBO",
+        low=0.0,
+        high=1000.0,
+        label="Total-correlation weight β",
     )
     population: int = option(
         0,
@@ -34,6 +38,7 @@ class BetaTCOptions(Options):
         low=0,
         high=100_000_000,
         advanced=True,
+        label="Population size N (0 = batch)",
     )
 
 
@@ -82,7 +87,7 @@ def refusal(name: str) -> SpecError:
     return SpecError("posterior", name, f"{reason}; take another posterior or another objective")
 
 
-@OBJECTIVES.register("beta_tc", title="beta-TC-VAE")
+@OBJECTIVES.register("beta_tc", title="beta-TC-VAE", order=90)
 class BetaTC(Variational):
     """E_q[log p(x|z)] − I_q(x;z) − β TC(q(z)) − Σ_j KL(q(z_j) ‖ p(z_j)), raised.
 

@@ -174,6 +174,7 @@ class WarmUpOptions(Options):
         low=0,
         high=1_000_000,
         advanced=True,
+        label="KL warm-up steps",
     )
 
 
@@ -222,7 +223,7 @@ class WarmedUp(Variational):
         return {"kl_share": torch.full_like(like, self.share)} if self.options.warmup else {}
 
 
-@OBJECTIVES.register("elbo", title="ELBO")
+@OBJECTIVES.register("elbo", title="ELBO", order=70)
 class ELBO(WarmedUp):
     """E_q[log p(x | z)] − KL(q(z | x) ‖ p(z)), raised; sums over dimensions, mean over the batch.
 

@@ -13,7 +13,7 @@ from genlab.core.options import Options, option
 from genlab.core.tables import OBJECTIVES
 from genlab.divergences.f import F, FDivergence
 from genlab.divergences.formula import from_formula
-from genlab.objectives.adversarial import Adversarial, AdversarialLoss
+from genlab.objectives.adversarial import AdversarialLoss, PlainAdversarial
 
 #: Option of the objective -> the row of the table whose parameter it is.
 FAMILIES = {"alpha": "alpha", "pi": "js_weighted"}
@@ -33,15 +33,24 @@ class FGANOptions(Options):
         "critic is ±½ and gives the generator hardly a slope, and between separate modes neyman, "
         "which is as good as infinite wherever the model reaches and the data do not",
         choices=F.names,
+        label="f-divergence",
     )
-    formula: str = option("", "an f(u) of your own, such as u*log(u), in place of the row above")
+    formula: str = option(
+        "", "an f(u) of your own, such as u*log(u), in place of the row above", label="Own f(u)"
+    )
     generator_loss: str = option(
         "bound",
         "bound: lower −E f*(T), the bound itself; alternative: raise E T on generated examples",
         choices=("bound", "alternative"),
+        label="Generator loss",
     )
     alpha: float = option(
-        0.5, "α of the row alpha (not 0 or 1)", low=-5.0, high=5.0, advanced=True
+        0.5,
+        "α of the row alpha (not 0 or 1)",
+        low=-5.0,
+        high=5.0,
+        advanced=True,
+        label="α of the α-divergence",
     )
     pi: float = option(
         0.3,
@@ -49,6 +58,7 @@ class FGANOptions(Options):
         low=0.001,
         high=0.999,
         advanced=True,
+        label="Data weight π",
     )
 
     def __post_init__(self) -> None:
@@ -69,8 +79,8 @@ class FGANOptions(Options):
         return row
 
 
-@OBJECTIVES.register("fgan", title="f-GAN, any divergence")
-class FGAN(Adversarial):
+@OBJECTIVES.register("fgan", title="f-GAN, any divergence", order=100)
+class FGAN(PlainAdversarial):
     """The critic raises E_P[T] − E_Q[f*(T)] ≤ D_f(P‖Q), T = g_f(V); the generator lowers it.
 
     The score of the critic is V. f*(g_f(V)) is one formula of the table, so the edge of the

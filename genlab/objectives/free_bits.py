@@ -22,7 +22,12 @@ class FreeBitsOptions(WarmUpOptions):
     """Options of free bits."""
 
     free_nats: float = option(
-        0.1, "KL of a latent dimension that costs nothing", low=0.0, high=100.0, unit="nats"
+        0.1,
+        "KL of a latent dimension that costs nothing",
+        low=0.0,
+        high=100.0,
+        unit="nats",
+        label="Free nats per dimension",
     )
 
 
@@ -45,7 +50,7 @@ def grouped_kl(one: Draw) -> Tensor:
     return one.kl.unsqueeze(-1) if parts is None or other is None else parts - other
 
 
-@OBJECTIVES.register("free_bits", title="ELBO with free bits")
+@OBJECTIVES.register("free_bits", title="ELBO with free bits", order=110)
 class FreeBits(WarmedUp):
     """E_q[log p(x | z)] − Σ_j max(λ, mean over the batch of KL_j), raised; the true ELBO beside.
 

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from genlab.core.errors import SpecError
 from genlab.models.base import GenerativeModel, HasCritic, HasLabels
-from genlab.nets.fast import inputs_alone
 
 #: The option of a model that takes the place of its critic's batch normalisation.
 FREE = "spectral"
@@ -30,8 +29,7 @@ def slopes(critic: HasCritic, x: Tensor) -> tuple[Tensor, Tensor]:
         scores (B,), and norms (B,) in units of the score by unit of data space.
     """
     score = critic.score(x)
-    with inputs_alone():
-        (gradient,) = torch.autograd.grad(score.sum(), x, create_graph=True)
+    (gradient,) = torch.autograd.grad(score.sum(), x, create_graph=True)
     # Unlike the root of a sum of squares, this norm has gradient 0, not NaN, at 0.
     return score, torch.linalg.vector_norm(gradient.flatten(1), dim=1)
 

@@ -58,11 +58,16 @@ class InfoOptions(Options):
     """Options of the information about the code."""
 
     information_weight: float = option(
-        1.0, "weight λ of the bound of the mutual information", low=1e-3, high=100.0, log=True
+        1.0,
+        "weight λ of the bound of the mutual information",
+        low=1e-3,
+        high=100.0,
+        log=True,
+        label="Mutual-information weight λ",
     )
 
 
-@OBJECTIVES.register("infogan", title="InfoGAN")
+@OBJECTIVES.register("infogan", title="InfoGAN", order=120)
 class Information(Adversarial):
     """The non-saturating game, in which the generator also raises λ times a bound of I(c; G(z)).
 
@@ -142,7 +147,7 @@ class Information(Adversarial):
         return critic, recogniser, replace(generator, truth=None, truth_label="")
 
 
-@OBJECTIVES.register("ali", title="BiGAN / ALI")
+@OBJECTIVES.register("ali", title="BiGAN / ALI", order=130)
 class AdversariallyLearned(Objective):
     """The critic tells pairs (x, z ~ q(z | x)) from pairs (G(z), z ~ p(z)).
 
@@ -184,7 +189,7 @@ class AdversariallyLearned(Objective):
         return _told_apart(real, fake)
 
 
-@OBJECTIVES.register("aae", title="Adversarial autoencoder")
+@OBJECTIVES.register("aae", title="Adversarial autoencoder", order=140)
 class AdversarialPrior(Objective):
     """An autoencoder raises E_q log p(x | z); a critic of codes pulls q(z) to the prior.
 
@@ -247,10 +252,11 @@ class VAEGANOptions(Options):
         low=1e-5,
         high=100.0,
         log=True,
+        label="Feature-likeness weight γ",
     )
 
 
-@OBJECTIVES.register("vae_gan", title="VAE-GAN")
+@OBJECTIVES.register("vae_gan", title="VAE-GAN", order=150)
 class LearnedSimilarity(Objective):
     """A VAE whose reconstruction is measured in the critic's features f, and a game beside it.
 

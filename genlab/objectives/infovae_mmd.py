@@ -20,10 +20,18 @@ class InfoVAEOptions(Options):
     """Options of InfoVAE."""
 
     alpha: float = option(
-        0.0, "weight of the information I(x; z): KL counts 1 − alpha times", low=-10.0, high=1.0
+        0.0,
+        "weight of the information I(x; z): KL counts 1 − alpha times",
+        low=-10.0,
+        high=1.0,
+        label="Information weight α",
     )
     mmd_scale: float = option(
-        10.0, "scale λ of KL(q(z) ‖ p(z)): MMD² counts alpha + λ − 1 times", low=1.0, high=10_000.0
+        10.0,
+        "scale λ of KL(q(z) ‖ p(z)): MMD² counts alpha + λ − 1 times",
+        low=1.0,
+        high=10_000.0,
+        label="MMD scale λ",
     )
 
 
@@ -53,7 +61,7 @@ def mmd_squared(x: Tensor, y: Tensor, width: float) -> Tensor:
     return within(x) + within(y) - 2 * kernel(x, y).mean()
 
 
-@OBJECTIVES.register("infovae_mmd", title="InfoVAE (MMD)")
+@OBJECTIVES.register("infovae_mmd", title="InfoVAE (MMD)", order=160)
 class InfoVAE(Variational):
     """E_q[log p(x|z)] − (1−α) KL(q(z|x) ‖ p(z)) − (α+λ−1) MMD²(q(z), p(z)), raised.
 

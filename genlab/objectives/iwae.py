@@ -20,11 +20,16 @@ class IWAEOptions(Options):
     """Options of the importance-weighted bound."""
 
     importance: int = option(
-        5, "draws k of q for each example; 1 is the ELBO", low=1, high=1000, log=True
+        5,
+        "draws k of q for each example; 1 is the ELBO",
+        low=1,
+        high=1000,
+        log=True,
+        label="Importance samples k",
     )
 
 
-@OBJECTIVES.register("iwae", title="IWAE (importance-weighted bound)")
+@OBJECTIVES.register("iwae", title="IWAE (importance-weighted bound)", order=170)
 class IWAE(Variational):
     """L_k = E[log (1/k) Σ_i w_i], w_i = p(x, z_i) / q(z_i | x), raised; L_1 is the ELBO.
 

@@ -13,7 +13,7 @@ from genlab.models.base import GenerativeModel, HasLogProb
 from genlab.objectives.base import Loss, Objective, Player
 
 
-@OBJECTIVES.register("likelihood", title="Maximum likelihood")
+@OBJECTIVES.register("likelihood", title="Maximum likelihood", order=20)
 class Likelihood(Objective):
     """-(1/B) Σ_i log p(x_i), lowered: the same as lowering KL(data ‖ model)."""
 

@@ -27,7 +27,14 @@ from genlab.objectives.gradient_penalty import NeedsPerExampleGradient, slopes, 
 class FlatOptions(Options):
     """Options of the zero-centred penalties."""
 
-    gamma: float = option(1.0, "weight γ of half the squared slope", low=1e-5, high=1e4, log=True)
+    gamma: float = option(
+        1.0,
+        "weight γ of half the squared slope",
+        low=1e-5,
+        high=1e4,
+        log=True,
+        label="Gradient penalty weight γ",
+    )
 
 
 def _slope(name: str, title: str) -> Series:
@@ -50,7 +57,7 @@ class _Flat(NeedsPerExampleGradient, Adversarial):
     Options = FlatOptions
 
 
-@OBJECTIVES.register("r1", title="Non-saturating GAN with R1")
+@OBJECTIVES.register("r1", title="Non-saturating GAN with R1", order=180)
 class R1(_Flat):
     """The non-saturating game; the critic pays (γ/2)‖∇l(x)‖² on real examples.
 
@@ -81,7 +88,7 @@ def _paired(difference: Tensor) -> Tensor:
     return softplus(-difference)
 
 
-@OBJECTIVES.register("r3gan", title="R3GAN: relativistic, R1 and R2")
+@OBJECTIVES.register("r3gan", title="R3GAN: relativistic, R1 and R2", order=190)
 class R3GAN(_Flat):
     """Each generated example is compared with one real: the critic lowers softplus(C(G) − C(x)).
 

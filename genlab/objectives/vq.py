@@ -20,7 +20,11 @@ class VQOptions(Options):
     """Options of the vector-quantised autoencoder's objective."""
 
     commitment: float = option(
-        0.25, "weight β of what an encoding pays to be far from its code", low=0.0, high=100.0
+        0.25,
+        "weight β of what an encoding pays to be far from its code",
+        low=0.0,
+        high=100.0,
+        label="Commitment weight β",
     )
 
 
@@ -35,7 +39,7 @@ def perplexity(index: Tensor, size: int) -> Tensor:
     return torch.exp(-torch.special.xlogy(share, share).sum())
 
 
-@OBJECTIVES.register("vq", title="VQ-VAE")
+@OBJECTIVES.register("vq", title="VQ-VAE", order=200)
 class VQ(Objective):
     """−ELBO + β |e(x) − sg z_q|², lowered, z_q the codes nearest to e(x).
 

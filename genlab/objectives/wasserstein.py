@@ -35,9 +35,20 @@ def _row(name: str, title: str, summary: str) -> AdversarialLoss:
 class WassersteinOptions(Options):
     """Options of the critic of clipped weights."""
 
-    critic_steps: int = option(5, "updates of the critic for one of the generator", low=1, high=50)
+    critic_steps: int = option(
+        5,
+        "updates of the critic for one of the generator",
+        low=1,
+        high=50,
+        label="Critic steps per generator step",
+    )
     clip: float = option(
-        0.01, "largest size of a weight of the critic", low=1e-4, high=10.0, log=True
+        0.01,
+        "largest size of a weight of the critic",
+        low=1e-4,
+        high=10.0,
+        log=True,
+        label="Weight clipping bound",
     )
 
 
@@ -45,9 +56,20 @@ class WassersteinOptions(Options):
 class PenaltyOptions(Options):
     """Options of the critic of penalised slope."""
 
-    critic_steps: int = option(5, "updates of the critic for one of the generator", low=1, high=50)
+    critic_steps: int = option(
+        5,
+        "updates of the critic for one of the generator",
+        low=1,
+        high=50,
+        label="Critic steps per generator step",
+    )
     penalty: float = option(
-        10.0, "weight λ of (‖∇C‖ − 1)²; 0.1 is quicker for points", low=1e-3, high=1e4, log=True
+        10.0,
+        "weight λ of (‖∇C‖ − 1)²; 0.1 is quicker for points",
+        low=1e-3,
+        high=1e4,
+        log=True,
+        label="Gradient penalty weight λ",
     )
 
 
@@ -64,7 +86,7 @@ class _Wasserstein(Adversarial):
         return Player("discriminator", self.options.critic_steps), Player("generator")
 
 
-@OBJECTIVES.register("wgan", title="WGAN, clipped weights")
+@OBJECTIVES.register("wgan", title="WGAN, clipped weights", order=210)
 class WGAN(_Wasserstein):
     """The critic raises E C(x) − E C(G(z)) with its weights clipped.
 
@@ -102,7 +124,7 @@ class WGAN(_Wasserstein):
                     weight.clamp_(-self.options.clip, self.options.clip)
 
 
-@OBJECTIVES.register("wgan_gp", title="WGAN-GP")
+@OBJECTIVES.register("wgan_gp", title="WGAN-GP", order=220)
 class WGANGP(NeedsPerExampleGradient, _Wasserstein):
     """The critic raises E C(x) − E C(G(z)) − λ E(‖∇C(x̂)‖ − 1)².
 

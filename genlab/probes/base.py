@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 import torch
@@ -55,9 +55,33 @@ class Probe(abc.ABC):
         """Look at the model; called in evaluation mode, without gradients, in a seeded scope."""
 
 
-def probes_for(spec: RunSpec, model: type[GenerativeModel], data: Dataset) -> tuple[Probe, ...]:
-    """Every probe of the table that fits."""
-    return tuple(row.value(spec, data) for row in PROBES.rows() if row.value.fits(model, data))
+def probes_for(
+    spec: RunSpec,
+    model: type[GenerativeModel],
+    data: Dataset,
+    failed: Callable[[str, Exception], None] | None = None,
+) -> tuple[Probe, ...]:
+    """Every probe of the table that fits.
+
+    Args:
+        spec, model, data: of the run.
+        failed: told of a probe that cannot be made, which is left out then; without it the error
+            is raised.
+    """
+    found = []
+    for row in PROBES.rows():
+        try:
+            if row.value.fits(model, data):
+                probe = row.value(spec, data)
+                if failed is not None:
+                    # What the probe will record must be known before it is read.
+                    _ = probe.series
+                found.append(probe)
+        except Exception as error:
+            if failed is None:
+                raise
+            failed(row.name, error)
+    return tuple(found)
 
 
 def read_probes(probe: Probe, model: GenerativeModel, step: int) -> Reading:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from genlab.core.random import scope
 from genlab.data.base import Dataset
-from genlab.models.base import GenerativeModel, HasCritic, HasDecoder
+from genlab.models.base import GenerativeModel, HasCritic, HasDecoder, HasProbabilityPath
 from genlab.models.labels import held_at
 from genlab.nets.norms import has_batch_norm, normalised_by
 
@@ -79,7 +80,8 @@ def draw(model: GenerativeModel, n: int, data: Dataset | None = None) -> Tensor:
     """
     if data is not None:
         model = with_classes(model, n, data)
-    if isinstance(model, HasDecoder):
+    # A model of a path draws by its own sampler, which may be stochastic.
+    if isinstance(model, HasDecoder) and not isinstance(model, HasProbabilityPath):
         return model.decode(model.prior().sample(torch.Size((n,)))).sample()
     return model.sample(n)
 
@@ -129,6 +131,22 @@ def round_digits(x: Tensor, digits: int = 6) -> Any:
     return [round_digits(row, digits) for row in x]
 
 
+def digits_of(x: Tensor, least: int = 6) -> int:
+    """Significant digits by which points (n, d) are told apart: more where they lie far from 0.
+
+    Example:
+        >>> digits_of(torch.tensor([[0.0], [1.0]])), digits_of(torch.tensor([[1e9], [1e9 + 64]]))
+        (6, 14)
+    """
+    if not len(x):
+        return least
+    size = x.abs().amax(dim=0).double()
+    spread = (x.amax(dim=0) - x.amin(dim=0)).double()
+    ratio = (size / spread)[(spread > 0) & spread.isfinite()]
+    extra = math.ceil(math.log10(max(1.0, float(ratio.max())))) if len(ratio) else 0
+    return min(least + extra, 17)
+
+
 def box_of(data: Dataset) -> Tensor:
     """The box in which points are drawn, (2, d): of the density, or of the data with a margin."""
     if data.density is not None:
@@ -146,11 +164,12 @@ def points(
     box: Tensor | None = None,
 ) -> dict[str, Any]:
     """The payload of a picture of points, (n, 2)."""
+    digits = digits_of(xy)
     return {
-        "x": round_digits(xy),
+        "x": round_digits(xy, digits),
         "label": label,
         "classes": classes,
-        "box": None if box is None else round_digits(box),
+        "box": None if box is None else round_digits(box, digits),
         "axes": axes,
     }
 
@@ -159,9 +178,13 @@ def histogram(
     samples: dict[str, Tensor], low: float, high: float, bins: int, x_title: str
 ) -> dict[str, Any]:
     """The payload of a histogram: counts in equal bins; what lies outside is left out."""
-    edges = torch.linspace(low, high, bins + 1)
+    edges = torch.linspace(low, high, bins + 1, dtype=torch.float64)
     counts = {
-        name: [int(c) for c in torch.histc(x.float().flatten(), bins, low, high)]
+        name: [int(c) for c in torch.histc(x.double().flatten(), bins, low, high)]
         for name, x in samples.items()
     }
-    return {"edges": round_digits(edges), "counts": counts, "x_title": x_title}
+    return {
+        "edges": round_digits(edges, digits_of(edges[:, None])),
+        "counts": counts,
+        "x_title": x_title,
+    }

@@ -166,15 +166,17 @@ class Reconstructions(Probe):
             )
             shown = Picture("points", "Reconstructions", payload, f"n = {len(x)}, held-out")
         else:
-            rows = len(x) // 8
+            columns = min(8, len(x))
+            rows = len(x) // columns
             pairs = torch.stack(
-                [part[: rows * 8].view(rows, 8, *x.shape[1:]) for part in (x, back)], dim=1
+                [part[: rows * columns].view(rows, columns, *x.shape[1:]) for part in (x, back)],
+                dim=1,
             )
             sheet = pairs.flatten(0, 2).clamp(0.0, 1.0)
             shown = Picture(
                 "images",
                 "Reconstructions",
-                {"x": sheet, "columns": 8},
+                {"x": sheet, "columns": columns},
                 "rows in pairs: held-out examples, and the decoder's mean at their posterior mean",
             )
         return Reading(pictures={"reconstructions": shown})

@@ -71,15 +71,16 @@ class Surprise(_OnImages):
     def read(self, model: GenerativeModel, step: int) -> Reading:
         assert isinstance(model, FullyVisible)
         x, _ = held_out(self.data, ROWS * COLUMNS)
-        rows = len(x) // COLUMNS
-        bits = -model.conditionals(x[: rows * COLUMNS]) / math.log(2)
-        sheet = _rows_in_turn(x[: rows * COLUMNS], (bits / WHITE).clamp(0.0, 1.0))
+        columns = min(COLUMNS, len(x))
+        x = x[: len(x) // columns * columns]
+        bits = -model.conditionals(x) / math.log(2)
+        sheet = _rows_in_turn(x, (bits / WHITE).clamp(0.0, 1.0), columns=columns)
         note = (
             "rows in pairs: held-out images, and the surprise of each pixel given those before it "
             f"in the model's order; exact, black 0 bits, white {WHITE:g} bits and more; "
-            f"n = {rows * COLUMNS}, mean {float(bits.mean()):.3f} bits"
+            f"n = {len(x)}, mean {float(bits.mean()):.3f} bits"
         )
-        payload = {"x": sheet, "columns": COLUMNS}
+        payload = {"x": sheet, "columns": columns}
         return Reading(pictures={"surprise": Picture("images", "Surprise", payload, note)})
 
 
@@ -174,7 +175,7 @@ class AnyPart(Probe):
         return Reading({"val_missing_bits": bits}, {"any_part": picture})
 
 
-def _rows_in_turn(*parts: Tensor) -> Tensor:
-    """A row of the first part, a row of the second, ..., and again; each (rows * 8, C, H, W)."""
-    rows = [part.unflatten(0, (-1, COLUMNS)) for part in parts]
+def _rows_in_turn(*parts: Tensor, columns: int = COLUMNS) -> Tensor:
+    """A row of the first part, a row of the second, ..., and again; (rows * columns, C, H, W)."""
+    rows = [part.unflatten(0, (-1, columns)) for part in parts]
     return torch.stack(rows, dim=1).flatten(0, 2)

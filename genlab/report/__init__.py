@@ -1,4 +1,4 @@
-"""A comparison as one file to keep: HTML that needs nothing else."""
+"""The report of a comparison: one HTML file that needs nothing else."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from genlab.runs.store import RunRow
 
 
 def name_of(row: RunRow) -> str:
-    """What a run is called: its title, or what it is made of."""
+    """The name of a run: its title, or its model and data."""
     return row.title or f"{row.spec.get('model', '?')} on {row.spec.get('data', '?')}"
 
 
 def run_labels(rows: Sequence[RunRow]) -> dict[str, str]:
-    """What each run is called beside the others: its title, with the id where titles are equal."""
+    """A distinct name for each run: its title, with the id where titles are equal."""
     titles = [name_of(row) for row in rows]
     return {
         row.id: f"{name_of(row)} ({row.id})" if titles.count(name_of(row)) > 1 else name_of(row)

@@ -1,4 +1,4 @@
-"""A comparison gathered: everything that the file says, as plain values."""
+"""Collect the content of a report as plain values."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ import torch
 import genlab
 from genlab import runs
 from genlab.compare.duel import Budget, budget
-from genlab.compare.side_by_side import Beside, build_side_by_side, needs_inversion
+from genlab.compare.side_by_side import SideBySide, build_side_by_side, needs_inversion
 from genlab.core.errors import RunNotFound, SnapshotError, SpecError
 from genlab.core.random import scope
 from genlab.core.tables import JOBS
 from genlab.data.base import Progress
 from genlab.figures import live as figures
-from genlab.figures.style import COLOURS
-from genlab.figures.svg import DASHES, Trace
+from genlab.figures.svg import Trace
+from genlab.panels.axes import DASHES
+from genlab.panels.colours import COLOURS
 from genlab.report import run_labels
-from genlab.report.tables import ASKED, SEED, merge_results
-from genlab.report.time_cursor import Moment, run_clock, snapshot
+from genlab.report.tables import METRIC_VALUES, SEED, merge_results
+from genlab.report.time_cursor import TimeCursor, run_clock, snapshot
 from genlab.runs.catalog import SHIPPED, RunView
 from genlab.runs.files import has_result, load_result, save_result
 from genlab.runs.store import ACTIVE, Record, job_key
@@ -64,7 +65,7 @@ class Side:
     last: int
     steps: int
     budget: Budget
-    shown: Beside
+    shown: SideBySide
     found: Mapping[str, Any]
     events: Sequence[Mapping[str, Any]]
     ledger: Mapping[str, Any] | None
@@ -101,7 +102,7 @@ class Report:
     """
 
     sides: Sequence[Side]
-    moment: Moment
+    moment: TimeCursor
     curves: Sequence[Curves]
     versions: Mapping[str, str]
     made: str
@@ -111,12 +112,12 @@ class Report:
 
 def collect(
     refs: Sequence[str],
-    moment: Moment,
+    moment: TimeCursor,
     *,
     referee: bool = False,
     progress: Progress | None = None,
 ) -> Report:
-    """Gather a report on runs.
+    """Collect the content of a report on runs.
 
     Args:
         refs: run ids, shipped models or exported folders, two to four.
@@ -131,7 +132,7 @@ def collect(
     """
     if not 2 <= len(refs) <= MOST or len(set(refs)) < len(refs):
         raise SpecError("runs", len(refs), f"allowed: two to {MOST} different runs")
-    told = progress or (lambda *_: None)
+    report_progress = progress or (lambda *_: None)
     views = [runs.open_run(ref, paths=True) for ref in refs]
     for view in views:
         if not view.snapshots():
@@ -145,10 +146,10 @@ def collect(
         title = titles[view.id]
 
         def tell(part: float, words: str, i: int = i, title: str = title) -> None:
-            told((i + min(1.0, part)) / len(views) * 0.95, f"{title}: {words}")
+            report_progress((i + min(1.0, part)) / len(views) * 0.95, f"{title}: {words}")
 
         sides.append(_side(view, title, moment, referee, tell))
-    told(0.97, "curves")
+    report_progress(0.97, "curves")
     named = [view.id if is_permanent_id(view) else "FOLDER" for view in views]
     return Report(
         sides,
@@ -161,7 +162,9 @@ def collect(
     )
 
 
-def _side(view: RunView, title: str, moment: Moment, referee: bool, progress: Progress) -> Side:
+def _side(
+    view: RunView, title: str, moment: TimeCursor, referee: bool, progress: Progress
+) -> Side:
     at = snapshot(view, moment)
     assert at is not None
     step, seconds = at
@@ -186,11 +189,11 @@ def _side(view: RunView, title: str, moment: Moment, referee: bool, progress: Pr
     progress(0.4, "pictures")
     shown = build_side_by_side(model, data, SEED, codes)
     progress(0.45, "metrics")
-    found = [work("evaluate", (0.45, 0.7), **ASKED)]
+    found = [work("evaluate", (0.45, 0.7), **METRIC_VALUES)]
     if referee:
         found.append(work("referee", (0.7, 1.0)))
     row = view.row
-    records = every(view)
+    records = all_records(view)
     command, why = reproduce_command(view, records)
     return Side(
         title,
@@ -215,8 +218,6 @@ def _done(
     kind: str, model: Any, view: RunView, values: Mapping[str, Any], progress: Progress
 ) -> dict[str, Any]:
     """A job done here and now, as a worker does it."""
-    from genlab.metrics import c2st, job  # noqa: F401 - both fill the table of jobs
-
     ready = {**values, "spec": view.spec.flat()}
     with torch.no_grad(), scope(int(values["seed"]), "job", kind):
         found: dict[str, Any] = JOBS[kind](model, view.data(), ready, progress)
@@ -224,11 +225,11 @@ def _done(
 
 
 def is_permanent_id(view: RunView) -> bool:
-    """Whether a run's id stands for it for ever: a folder may hold another run tomorrow."""
+    """Whether an id always names the same run; a folder may hold another run later."""
     if view.id.startswith(SHIPPED):
         return True
     try:
-        return runs.store().get(view.id).id == view.id
+        return runs.store_to_read().get(view.id).id == view.id
     except RunNotFound:
         return False
 
@@ -236,7 +237,7 @@ def is_permanent_id(view: RunView) -> bool:
 def get_result(
     kind: str, values: Mapping[str, Any], make: Callable[[], dict[str, Any]]
 ) -> Mapping[str, Any]:
-    """The result of a job: what a worker found where it is there, else made and kept."""
+    """The stored result of a job; it is computed and stored where there is none."""
     key, place = job_key(kind, values), runs.files()
     if has_result(place, key):
         return load_result(place, key)
@@ -245,7 +246,7 @@ def get_result(
     return load_result(place, key)
 
 
-def every(view: RunView) -> list[Record]:
+def all_records(view: RunView) -> list[Record]:
     """All records of a run, in order."""
     found: list[Record] = []
     after = 0
@@ -266,18 +267,18 @@ def _ledger(view: RunView, step: int) -> Mapping[str, Any] | None:
 
 
 def curves(views: Sequence[RunView], titles: Sequence[str], clock: str) -> list[Curves]:
-    """The charts: a number that several runs have in one chart, the rest by run and group.
+    """The charts: series that several runs share in one chart each, the others by run and group.
 
     Args:
         views: the runs, in the order of their colours.
         titles: what they are called.
         clock: ``step`` or ``seconds``.
     """
-    told: list[list[dict[str, Any]]] = []
+    series: list[list[dict[str, Any]]] = []
     drawn: list[dict[str, tuple[list[float], list[float | None]]]] = []
     for view in views:
-        told.append([one.flat() for one in view.series])
-        records = every(view)
+        series.append([one.flat() for one in view.series])
+        records = all_records(view)
         steps, seconds = run_clock(view)
         columns: dict[str, tuple[list[float], list[float | None]]] = {}
         step_rows = max(1, view.row.steps // 500)
@@ -296,11 +297,11 @@ def curves(views: Sequence[RunView], titles: Sequence[str], clock: str) -> list[
             for name, values in block["v"].items():
                 columns[name] = xs, [values[row.payload["i"]] for row in rows]
         drawn.append(columns)
-    names = [one["name"] for rows in told for one in rows]
+    names = [one["name"] for rows in series for one in rows]
     common = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     found = []
     for name in common:
-        about = next(one for rows in told for one in rows if one["name"] == name)
+        about = next(one for rows in series for one in rows if one["name"] == name)
         traces = [
             _trace(titles[i], columns[name], i, 0, about)
             for i, columns in enumerate(drawn)
@@ -308,7 +309,7 @@ def curves(views: Sequence[RunView], titles: Sequence[str], clock: str) -> list[
         ]
         if traces:
             found.append(Curves(str(about["title"]), figures.caption(about), traces))
-    for i, rows in enumerate(told):
+    for i, rows in enumerate(series):
         rest = [one for one in rows if one["name"] not in common and one["name"] in drawn[i]]
         for chart in figures.charts(rest):
             traces = [
@@ -345,7 +346,7 @@ def _trace(
 
 
 def reproduce_command(view: RunView, records: Sequence[Record]) -> tuple[str, str]:
-    """The command that makes a run anew, and why it alone may not."""
+    """The command that repeats a run, and why it may not repeat it exactly."""
     row = view.row
     words = ["python", "-m", "genlab", "train"]
     words += [f"--{name}={_typed(value)}" for name, value in view.spec.flat().items()]
@@ -353,16 +354,18 @@ def reproduce_command(view: RunView, records: Sequence[Record]) -> tuple[str, st
         words.append(f"--title={row.title}")
     reasons = []
     if row.parent:
-        reasons.append(f"it branches off {row.parent} at step {row.parent_step:,}")
+        reasons.append(f"it was forked from {row.parent} at step {row.parent_step:,}")
     if any(
         record.kind == "event"
         and record.payload.get("level") == "info"
         and str(record.payload.get("message", "")).startswith("From step")
         for record in records
     ):
-        reasons.append("it was changed on the way (see what happened)")
+        reasons.append("its options were changed during training (see the events)")
     if row.status in ACTIVE or row.step < row.steps:
-        reasons.append(f"it took {row.step:,} of {row.steps:,} steps, this command takes all")
+        reasons.append(
+            f"it ran {row.step:,} of {row.steps:,} steps; this command runs all of them"
+        )
     return shlex.join(words), "; ".join(reasons)
 
 
@@ -370,8 +373,8 @@ def _typed(value: Any) -> str:
     return json.dumps(value) if isinstance(value, bool) else str(value)
 
 
-def report_command(names: Sequence[str], moment: Moment, referee: bool) -> str:
-    """The command that makes the report again."""
+def report_command(names: Sequence[str], moment: TimeCursor, referee: bool) -> str:
+    """The command that repeats the report."""
     words = ["python", "-m", "genlab", "report", *names]
     if moment.at is not None:
         words += ["--step" if moment.clock == "step" else "--seconds", f"{moment.at:g}"]
@@ -383,7 +386,7 @@ def report_command(names: Sequence[str], moment: Moment, referee: bool) -> str:
 
 
 def versions() -> dict[str, str]:
-    """The programs at work; no names of machines, no paths."""
+    """The versions of the programs, without machine names or paths."""
     return {
         "GenLab": genlab.__version__,
         "Python": platform.python_version(),

@@ -1,4 +1,4 @@
-"""The report as work off the request path."""
+"""The job that makes a report."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from genlab.core.tables import JOBS
 from genlab.data.base import Dataset, Progress
 from genlab.report.collect import collect
 from genlab.report.page import html
-from genlab.report.time_cursor import Moment
+from genlab.report.time_cursor import TimeCursor
 
 
 @JOBS.register("report", title="The report of a comparison")
@@ -21,7 +21,7 @@ def report_job(
     values: Mapping[str, Any],
     progress: Progress,
 ) -> dict[str, Any]:
-    """A comparison as a file.
+    """The report of a comparison as an HTML file.
 
     Args:
         model: not used.
@@ -33,7 +33,7 @@ def report_job(
         ``html``, the bytes of the file.
     """
     at = values.get("at")
-    moment = Moment(str(values["clock"]), None if at is None else float(at))
+    moment = TimeCursor(str(values["clock"]), None if at is None else float(at))
     found = collect(
         [str(run) for run in values["runs"]],
         moment,

@@ -6,16 +6,14 @@ scripts and anything that is not in the file.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
 from genlab.compare.side_by_side import TITLES
-from genlab.core.measure import Picture
 from genlab.figures import svg
-from genlab.figures.data import sheet
 from genlab.figures.live import finite_or_none
+from genlab.panels import form_of
 from genlab.report.collect import Curves, Report, Side
 from genlab.report.tables import (
     CAUTION,
@@ -29,11 +27,8 @@ from genlab.report.tables import (
     step_mismatch_note,
     table,
 )
-from genlab.runs.files import png, to_plain
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-#: Height of an example in a sheet, in pixels.
-HEIGHT = 34
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c1c1c; --soft: #5c5c5c; --back: #fff; --card: #f5f5f5;
   --faint: #d5d5d5; --mark: #fff0c9; }
@@ -69,7 +64,7 @@ pre { background: var(--card); padding: 10px; border-radius: 8px; white-space: p
 
 
 def html(report: Report) -> str:
-    """The whole file."""
+    """The report as one HTML file."""
     sides = report.sides
     title = " against ".join(side.title for side in sides)
     when = report.moment.words
@@ -121,7 +116,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]], marked: Sequence[
 def _runs(sides: Sequence[Side]) -> str:
     cards = []
     for side in sides:
-        at = f"looked at after step {side.step:,}, {side.seconds:.1f} s of training"
+        at = f"shown after step {side.step:,}, {side.seconds:.1f} s of training"
         state = f"{side.status}, step {side.last:,} of {side.steps:,}"
         cards.append(
             f'<div class="card"><strong>{escape(side.title)}</strong>'
@@ -162,11 +157,11 @@ def _budgets(sides: Sequence[Side]) -> str:
 
 
 def _same(sides: Sequence[Side]) -> str:
-    said = [
+    sentences = [
         *shared_settings({side.title: side.shown for side in sides}),
         step_mismatch_note({side.title: side.step for side in sides}),
     ]
-    return " ".join(filter(None, said))
+    return " ".join(filter(None, sentences))
 
 
 def _pictures(sides: Sequence[Side]) -> str:
@@ -183,23 +178,9 @@ def _pictures(sides: Sequence[Side]) -> str:
                 )
             else:
                 note = f"<figcaption>{escape(picture.note)}</figcaption>"
-                figures.append(f"<figure>{head}{render_picture(picture)}{note}</figure>")
+                figures.append(f"<figure>{head}{form_of(picture).html(picture)}{note}</figure>")
         blocks.append(f'<h3>{escape(title)}</h3><div class="runs">{"".join(figures)}</div>')
     return "".join(blocks)
-
-
-def render_picture(picture: Picture) -> str:
-    """A picture as an image in the file, or as SVG with its legend."""
-    if picture.form == "images":
-        x = picture.payload["x"]
-        pixels = sheet(x, int(picture.payload["columns"]), height=HEIGHT)
-        data = base64.b64encode(png(pixels)).decode()
-        words = escape(f"{picture.title}: {len(x)} images", quote=True)
-        size = f'width="{pixels.shape[1]}" height="{pixels.shape[0]}"'
-        return f'<img alt="{words}" {size} src="data:image/png;base64,{data}">'
-    about: Mapping[str, Any] = {"title": picture.title, **to_plain(picture.payload)}
-    draw = svg.histogram if picture.form == "histogram" else svg.points
-    return draw(about)
 
 
 def _keys(rows: Iterable[tuple[str, str, str]]) -> str:
@@ -217,11 +198,12 @@ def _keys(rows: Iterable[tuple[str, str, str]]) -> str:
 def _metrics(report: Report) -> str:
     found = {side.title: side.found for side in report.sides}
     head, body = table({title: one["metrics"] for title, one in found.items()})
-    said = (
-        f"Up to {N:,} test examples, seed {SEED}, {report.moment.words}; in brackets a 95 % "
-        "interval. A number is missing where the model cannot say it."
+    sentences = (
+        f"Up to {N:,} test examples, seed {SEED}, {report.moment.words}; 95 % intervals in "
+        "brackets. A metric is missing where the model does "
+        "not define it."
     )
-    parts = [_table(head, body), f'<p class="soft">{escape(said)}</p>']
+    parts = [_table(head, body), f'<p class="soft">{escape(sentences)}</p>']
     if report.referee:
         parts.append(f'<p class="soft">The referee: {escape(REFEREE)}</p>')
     head, body = difference_table(found)
@@ -258,26 +240,26 @@ def _chart(one: Curves, axis: str, mark: float | None) -> str:
 
 
 def _ledgers(sides: Sequence[Side]) -> str:
-    told = [side for side in sides if side.ledger]
-    if not told:
+    with_ledger = [side for side in sides if side.ledger]
+    if not with_ledger:
         return ""
     rows: dict[str, dict[str, str]] = {}
     about: dict[str, str] = {}
-    for side in told:
+    for side in with_ledger:
         assert side.ledger is not None
         for row in side.ledger["rows"]:
             name = f"{row['title']} ({row['unit']})"
             rows.setdefault(name, {})[side.title] = _entry(row)
             about.setdefault(name, f"{row['kind']}; perfect sampler {_number(row['floor'])}")
     body = [
-        [name, *(cells.get(side.title, "") for side in told), about[name]]
+        [name, *(cells.get(side.title, "") for side in with_ledger), about[name]]
         for name, cells in rows.items()
     ]
     steps = ", ".join(
-        f"{side.title} after step {side.ledger['step']:,}" for side in told if side.ledger
+        f"{side.title} after step {side.ledger['step']:,}" for side in with_ledger if side.ledger
     )
-    note = f"{told[0].ledger['note'] if told[0].ledger else ''}. {steps}."
-    head = ["divergence to the truth", *(side.title for side in told), "kind of number"]
+    note = f"{with_ledger[0].ledger['note'] if with_ledger[0].ledger else ''}. {steps}."
+    head = ["divergence to the truth", *(side.title for side in with_ledger), "kind of number"]
     return f'<h2>Divergence ledger</h2>{_table(head, body)}<p class="soft">{escape(note)}</p>'
 
 
@@ -323,16 +305,21 @@ def _again(report: Report) -> str:
 
 def _notes() -> str:
     notes = [
-        "Each run is one training. The intervals hold the noise of test examples and samples, not "
-        "that of another seed of the training: for that, train several seeds.",
-        "The same seed gives the same batches in the same order. The models draw other random "
-        "numbers besides (codes, noise), each as many as it needs.",
-        "Seconds of training are those of the clock on the wall between the records, pauses left "
-        "out and looks at the model included; runs at the same time share the processor.",
-        "Pictures, reconstructions and metrics are of the snapshot nearest to the moment chosen.",
-        "A reconstruction by an encoder is one pass; by inversion it is sought for each example. "
-        "The first says what the model knows of an example, the second what its decoder can make.",
-        "Lower bounds of different models bound different things: a higher bound alone does not "
-        "order them.",
+        "Each run is one training. The intervals cover the noise of test examples and "
+        "samples. They do "
+        "not cover the variation between training seeds: train several seeds to "
+        "see it.",
+        "The same seed gives the same batches in the same order. Each model also draws its "
+        "own random numbers (codes, noise).",
+        "Seconds of training are wall-clock seconds without pauses. They "
+        "include the time of probes. Runs that train at the same time share the "
+        "processor.",
+        "Pictures, reconstructions and metrics come from the snapshot nearest "
+        "to the chosen step or second.",
+        "An encoder reconstructs an example in one pass; inversion optimises "
+        "its code. The first shows what the model infers about an example, the "
+        "second what its decoder can produce.",
+        "Lower bounds of different models bound different quantities: a higher "
+        "bound alone does not mean a better model.",
     ]
     return f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in notes)}</ul>"

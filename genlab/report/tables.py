@@ -1,4 +1,4 @@
-"""What a comparison says in words and tables: on the page, and in the report."""
+"""The tables and sentences of a comparison, for the page and the report."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import torch
 
 from genlab.compare import duel
 from genlab.compare.difference import differences
-from genlab.compare.side_by_side import Beside
+from genlab.compare.side_by_side import SideBySide
 from genlab.figures.live import caption
 
 #: Test examples at most, and the seed, of the metrics.
 N, SEED = 1000, 0
 #: What the job ``evaluate`` is asked for. The form grows by one when its metrics change, so that
 #: what an earlier program computed is not taken for them.
-ASKED: Mapping[str, Any] = {"n": N, "form": 2}
+METRIC_VALUES: Mapping[str, Any] = {"n": N, "form": 2}
 REFEREE = (
     "a critic trained on the validation and test splits against as many generated examples; the "
     "numbers are on a part that neither trained nor stopped it. Pictures are judged as they are "
@@ -27,7 +27,7 @@ BETTER = {"lower": "lower is better", "higher": "higher is better", "none": ""}
 
 
 def format_value(value: float | None) -> str:
-    """Four significant digits; None stands for what is no finite number.
+    """Format a number with four significant digits; None means that it is not finite.
 
     Example:
         >>> format_value(-103.25123), format_value(0.012345), format_value(None)
@@ -39,7 +39,7 @@ def format_value(value: float | None) -> str:
 def table(
     found: Mapping[str, Sequence[Mapping[str, Any]]],
 ) -> tuple[list[str], list[list[str]]]:
-    """The head and the rows of the table: a metric a row, a run a column.
+    """The head and the rows of the table of metrics: one row per metric, one column per run.
 
     Args:
         found: for each run's title its metrics, as the job ``evaluate`` gives them.
@@ -88,79 +88,86 @@ def difference_table(found: Mapping[str, Mapping[str, Any]]) -> tuple[list[str],
         ]
         for line in differences(found)
     ]
-    return ["metric", "difference", "value", "95 % interval", "what may be said"], rows
+    return ["metric", "difference", "value", "95 % interval", "verdict"], rows
 
 
 #: What stands under the tables, here and in the report.
 CAUTION = (
-    "“Better” is said where the interval of the difference excludes zero and Holm's correction "
-    "for all rows of the table lets it stand (5 %). The intervals are those of one training each: "
-    "another seed of the training may move a number by more than they say. A bound that is "
+    "A run is called better where the interval of the difference excludes "
+    "zero and the difference stays significant (5 %) after Holm's "
+    "correction for all rows. The intervals describe one training each: another training seed may "
+    "change a number by more. A bound that is "
     "higher or lower need not mean that what it bounds is."
 )
 
 
 def merge_results(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What several jobs of one run gave, as one."""
+    """Merge the results of several jobs of one run."""
     rows = [row for one in results for row in one["metrics"]]
     return {key: value for one in results for key, value in one.items()} | {"metrics": rows}
 
 
 def step_mismatch_note(at: Mapping[str, int]) -> str:
-    """What must be said where the runs' snapshots are not of one step; empty where they are.
+    """A sentence on snapshots of different steps; empty where the steps are equal.
 
     Example:
         >>> step_mismatch_note({"A": 110, "B": 71})
-        'Not the same step: the nearest snapshots are A after step 110, B after step 71.'
+        'The snapshots are of different steps: A after step 110, B after step 71.'
         >>> step_mismatch_note({"A": 110, "B": 110})
         ''
     """
     if len(set(at.values())) < 2:
         return ""
     steps = ", ".join(f"{title} after step {step:,}" for title, step in at.items())
-    return f"Not the same step: the nearest snapshots are {steps}."
+    return f"The snapshots are of different steps: {steps}."
 
 
 def alike(found: Sequence[duel.Budget]) -> str:
-    """What the nets have in common, in a sentence.
+    """A sentence on what the networks have in common.
 
     Example:
         >>> one = duel.Budget(((8, 2), (8,)), {"decoder": 24, "encoder": 60})
-        >>> alike([one, duel.Budget(((8, 2), (8,)), {"decoder": 24, "critic": 50})])
-        'One decoder net for all: 2 → 8, 24 numbers. The rest: 60 against 50, ratio 1.20.'
+        >>> alike([one, duel.Budget(((8, 2), (8,)), {"decoder": 24, "critic": 50})])[-45:]
+        'Other parameters: 60 against 50 (ratio 1.20).'
     """
     first = found[0]
     same = bool(first.decoder) and all(one.decoder == first.decoder for one in found)
-    words = "The decoders are different nets."
+    words = "The decoders are different networks."
     if same:
         layers = f": {first.layers}" if first.layers else ""
-        words = f"One decoder net for all{layers}, {first.parts['decoder']:,} numbers."
+        words = (
+            f"All runs have the same decoder network{layers}, "
+            f"{first.parts['decoder']:,} parameters."
+        )
     if len(found) == 2:
         rest = [one.total - one.parts.get("decoder", 0) for one in found]
-        between = f"ratio {duel.ratio(*found):.2f}"
-        words += f" The rest: {rest[0]:,} against {rest[1]:,}, {between}."
+        between = f"(ratio {duel.ratio(*found):.2f})"
+        words += f" Other parameters: {rest[0]:,} against {rest[1]:,} {between}."
     return words
 
 
-def shared_settings(found: Mapping[str, Beside]) -> list[str]:
-    """What is the same in these runs, and what is not, in sentences."""
+def shared_settings(found: Mapping[str, SideBySide]) -> list[str]:
+    """Sentences on what these runs share and where they differ."""
     if len(found) < 2:
         return []
-    said = []
+    sentences = []
     coded = {title: one.z for title, one in found.items() if one.z is not None}
     zs: list[Any] = list(coded.values())
     if len(coded) < len(found):
-        said.append("Not every run has a latent code.")
+        sentences.append("Not every run has a latent code.")
     if len(zs) > 1:
         if all(z.shape == zs[0].shape and torch.equal(z, zs[0]) for z in zs):
-            said.append(f"All from the same z: {zs[0].shape[1]} numbers each, from one seed.")
+            sentences.append(
+                f"All samples come from the same z, drawn with one seed "
+                f"({zs[0].shape[1]} dimensions)."
+            )
         elif len({z.shape[1] for z in zs}) > 1:
             sizes = ", ".join(f"{title}: {z.shape[1]}" for title, z in coded.items())
-            said.append(f"The codes are not the same z: their sizes differ ({sizes}).")
+            sentences.append(f"The codes are not the same z: their sizes differ ({sizes}).")
         else:
-            said.append("The codes are not the same z: the priors differ.")
+            sentences.append("The codes are not the same z: the priors differ.")
     if len({one.examples for one in found.values()}) == 1:
-        said.append("The real examples are the same, the first of the test split.")
+        sentences.append("All runs show the same real examples: the first of the test split.")
     else:
-        said.append("The real examples are not the same: these runs are of different data.")
-    return said
+        sentences.append("The real examples differ, because the runs have different data.")
+    return sentences

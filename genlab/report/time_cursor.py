@@ -1,4 +1,4 @@
-"""One moment of several runs: the same step, or the same seconds of each run's own training."""
+"""The time slider of several runs: the same step, or the same seconds of each run's training."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ PAGE = 2000
 
 
 @dataclass(frozen=True)
-class Moment:
-    """Where the time slider stands.
+class TimeCursor:
+    """The position of the time slider.
 
     Args:
         clock: ``step``, or ``seconds`` of each run's own training.
@@ -26,11 +26,11 @@ class Moment:
 
     @property
     def words(self) -> str:
-        """The moment, in words.
+        """The position in words.
 
         Example:
-            >>> Moment().words, Moment("step", 1200).words, Moment("seconds", 2.5).words
-            ('at the end', 'at step 1,200', 'after 2.5 s of training')
+            >>> TimeCursor().words, TimeCursor("seconds", 2.5).words
+            ('at the end', 'after 2.5 s of training')
         """
         if self.at is None:
             return "at the end"
@@ -58,7 +58,7 @@ def nearest(steps: Sequence[int], step: float) -> int:
     return min(steps, key=lambda one: (abs(one - step), one))
 
 
-def snapshot(view: RunView, moment: Moment) -> tuple[int, float] | None:
+def snapshot(view: RunView, moment: TimeCursor) -> tuple[int, float] | None:
     """The step of the run's snapshot nearest to the moment, and its second of training.
 
     None where it has no snapshot.

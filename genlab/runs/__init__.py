@@ -83,6 +83,20 @@ def store() -> RunStore:
         return _stores[url]
 
 
+def store_to_read() -> RunStore:
+    """The run store for commands that only read; nothing is created where there is none yet.
+
+    Raises:
+        StoreError: if it is locked, damaged, or newer than this program.
+    """
+    file = settings.local_file(store_url())
+    if file is None or file.exists():
+        return store()
+    from genlab.runs.memory import MemoryStore
+
+    return MemoryStore()
+
+
 def files() -> Folder:
     """Where the files of the runs lie."""
     return folder(files_url())
@@ -141,12 +155,12 @@ def ensure_supervisor() -> None:
 def request(run: str, name: str, **values: Any) -> None:
     """Leave a wish for an active run: ``pause``, ``stop``, ``step`` (``n=1``), ``pace``, ``set``.
 
-    :class:`genlab.train.observers.Wish` says what each takes.
+    :class:`genlab.train.observers.CommandLike` says what each takes.
 
     Raises:
         RunStateError: if the run is not active.
     """
-    store().request(run, Command(name, values))
+    store_to_read().request(run, Command(name, values))
 
 
 def resume(run: str) -> None:
@@ -155,7 +169,7 @@ def resume(run: str) -> None:
     Raises:
         RunStateError: if it is none of these.
     """
-    row = store().get(run)
+    row = store_to_read().get(run)
     if row.status == "paused":
         request(run, "resume")
         return
@@ -173,7 +187,7 @@ def delete(run: str) -> None:
     Raises:
         RunStateError: while it is queued, running or paused.
     """
-    store().delete(run)
+    store_to_read().delete(run)
     run_files(files(), run).forget()
 
 
@@ -183,7 +197,7 @@ def open_run(ref: str, *, paths: bool = False) -> RunView:
     Raises:
         RunNotFound: if there is none.
     """
-    return catalog.find(ref, store(), files(), paths=paths)
+    return catalog.find(ref, store_to_read(), files(), paths=paths)
 
 
 def export(run: str, target: str | Path, *, snapshots: int | None = None) -> Path:

@@ -15,6 +15,7 @@ from genlab.core.folders import Folder, LocalFolder
 from genlab.core.measure import Series
 from genlab.core.run_spec import RunSpec
 from genlab.core.tables import DATASETS
+from genlab.panels import form_of
 from genlab.runs import settings
 from genlab.runs.files import RunFiles, dropped_steps, run_files
 from genlab.runs.store import Record, RunRow, RunStore
@@ -260,7 +261,7 @@ def export(
             if snapshots is not None and step not in steps:
                 continue
             head = view.frame(panel, step)
-            for ext in ("png", "json") if head.get("form") == "images" else ("json",):
+            for ext in (*form_of(head).extensions, "json"):
                 name = f"frames/{panel}@{step:09d}.{ext}"
                 out.place.write(name, view.frame_file(panel, step, ext))
     rows, cursor = [], 0

@@ -17,71 +17,17 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from genlab.core.errors import SnapshotError
 from genlab.core.folders import Folder
+from genlab.core.measure import Picture
+from genlab.panels import check_picture, form_of
+from genlab.panels.encoding import to_plain
 
 if TYPE_CHECKING:
-    from genlab.core.measure import Picture
     from genlab.train.snapshots import Snapshot
 
 FORMAT = 1
-
-
-def to_plain(value: Any) -> Any:
-    """Arrays and tensors as lists, numbers to 7 digits, NaN as None: what JSON can hold."""
-    if isinstance(value, Mapping):
-        return {str(k): to_plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [to_plain(v) for v in value]
-    if hasattr(value, "detach"):
-        value = value.detach().cpu().numpy()
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, np.ndarray):
-        if value.dtype.kind == "f":
-            digits = [float(f"{v:.7g}") if np.isfinite(v) else None for v in value.ravel()]
-            return _shaped(digits, value.shape)
-        return value.tolist()
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value
-
-
-def _shaped(flat: list[Any], shape: tuple[int, ...]) -> Any:
-    if not shape:
-        return flat[0]
-    if len(shape) == 1:
-        return flat
-    size = len(flat) // shape[0] if shape[0] else 0
-    return [_shaped(flat[i * size : (i + 1) * size], shape[1:]) for i in range(shape[0])]
-
-
-def sheet(images: Any, columns: int) -> NDArray[np.uint8]:
-    """Pictures (n, C, H, W) in [0, 1] side by side without gaps, (rows H, columns W[, 3])."""
-    if hasattr(images, "detach"):
-        images = images.detach().cpu().numpy()
-    x = np.asarray(images, dtype=np.float32)
-    n, channels, height, width = x.shape
-    rows = -(-n // columns)
-    full = np.zeros((rows * columns, channels, height, width), np.float32)
-    full[:n] = np.nan_to_num(x)
-    grid = full.reshape(rows, columns, channels, height, width).transpose(0, 3, 1, 4, 2)
-    grid = grid.reshape(rows * height, columns * width, channels)
-    pixels = (grid.clip(0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
-    if channels == 1:
-        return pixels[..., 0]
-    return pixels[..., :3] if channels >= 3 else pixels[..., [0, 0, 0]]
-
-
-def png(pixels: NDArray[np.uint8]) -> bytes:
-    """A picture as PNG."""
-    from PIL import Image
-
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, format="PNG")
-    return out.getvalue()
 
 
 _FRAME = re.compile(r"^(?P<panel>.+)@(?P<step>\d{9})\.json$")
@@ -203,24 +149,36 @@ class RunFiles:
     # -- pictures ----------------------------------------------------------------------------
 
     def save_frame(self, step: int, pictures: Mapping[str, Picture]) -> None:
-        """Write the pictures of a step: a PNG sheet for images, JSON for the rest."""
+        """Write the pictures of a step as the forms store them, the JSON of each one last.
+
+        Raises:
+            PanelError: if a picture's form is unknown or its payload is not that of its form.
+        """
         for panel, picture in pictures.items():
+            stored = check_picture(picture).encode(picture.payload)
             stem = self._name("frames", f"{panel}@{step:09d}")
-            payload = dict(picture.payload)
+            for ext, content in stored.files.items():
+                self.place.write(f"{stem}.{ext}", content)
             head: dict[str, Any] = {
                 "form": picture.form,
                 "title": picture.title,
                 "note": picture.note,
                 "step": step,
             }
-            if picture.form == "images":
-                x = payload.pop("x")
-                n = len(x)
-                columns = int(payload.pop("columns", 0) or np.ceil(np.sqrt(n)))
-                self.place.write(f"{stem}.png", png(sheet(x, columns)))
-                head |= {"columns": columns, "n": n, "shape": list(x.shape[1:])}
-            text = json.dumps({**head, **to_plain(payload)}, separators=(",", ":"))
+            text = json.dumps({**head, **stored.values}, separators=(",", ":"))
             self.place.write(f"{stem}.json", text.encode())
+
+    def picture(self, panel: str, step: int) -> Picture:
+        """Read a stored picture.
+
+        Raises:
+            SnapshotError: if there is none.
+            PanelError: if its form is unknown.
+        """
+        about = self.frame(panel, step)
+        form = form_of(about)
+        files = {ext: self.frame_file(panel, step, ext) for ext in form.extensions}
+        return Picture(form.name, about["title"], form.decode(about, files), about["note"])
 
     def frames(self) -> dict[str, list[int]]:
         """The steps of the pictures there are, by panel."""
@@ -237,7 +195,8 @@ class RunFiles:
         Raises:
             SnapshotError: if there is none.
         """
-        return json.loads(self.frame_file(panel, step, "json"))
+        result: dict[str, Any] = json.loads(self.frame_file(panel, step, "json"))
+        return result
 
     def frame_file(self, panel: str, step: int, ext: str) -> bytes:
         """One file of a picture, ``json`` or ``png``.

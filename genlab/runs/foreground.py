@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from genlab import runs
-from genlab.core import random
+from genlab.core import device, random
 from genlab.core.errors import RunStateError
 from genlab.core.run_spec import RunSpec
 from genlab.runs import catalog, forks, settings
@@ -23,9 +23,11 @@ def train(
     """Run a new run here and now.
 
     Raises:
-        SpecError: for an unknown name or a value that is not allowed; nothing was started.
+        SpecError: for an unknown name, a value that is not allowed, or a device that is not
+            available here; nothing was started.
     """
     spec = RunSpec.build(**options)
+    device.require(spec.train.device)
     store = runs.store()
     title = title or f"{spec.model} on {spec.data}"
     run = store.create(spec.flat(), title=title, worker=settings.me())

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from genlab.core.errors import StoreError
-from genlab.core.folders import home
+from genlab.core.folders import ROOT, home
 
 
 def store_url() -> str:
@@ -20,7 +20,7 @@ def store_url() -> str:
 
 def pretrained() -> Path:
     """The folder of the models that ship with the project."""
-    return home() / "checkpoints" / "pretrained"
+    return ROOT / "checkpoints" / "pretrained"
 
 
 def workers() -> int:
@@ -50,13 +50,25 @@ def me() -> str:
     return f"{host()}:{os.getpid()}"
 
 
-def local_folder(url: str) -> Path | None:
-    """The folder of a SQLite store, None for a server or a store in memory."""
+def local_file(url: str) -> Path | None:
+    """The file of a SQLite store, None for a server or a store in memory.
+
+    >>> local_file("sqlite:////data/genlab.db")
+    PosixPath('/data/genlab.db')
+    >>> local_file("postgresql://server/genlab") is None
+    True
+    """
     prefix = "sqlite:///"
     name = url.removeprefix(prefix)
     if not url.startswith(prefix) or name in {"", ":memory:"}:
         return None
-    return Path(name).absolute().parent
+    return Path(name).absolute()
+
+
+def local_folder(url: str) -> Path | None:
+    """The folder of a SQLite store, None for a server or a store in memory."""
+    file = local_file(url)
+    return None if file is None else file.parent
 
 
 def state_folder(url: str) -> Path:

@@ -54,7 +54,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Command:
-    """A wish about a run; :class:`genlab.train.observers.Wish` says which there are."""
+    """A command for a run; :class:`genlab.train.observers.CommandLike` says which there are."""
 
     name: str
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -67,7 +67,7 @@ class RunRow:
 
     Args:
         id: short, unique, safe in a URL and a path.
-        spec: the flat dictionary of :meth:`genlab.core.options.RunSpec.flat`.
+        spec: the flat dictionary of :meth:`genlab.core.run_spec.RunSpec.flat`.
         status, message: how it stands; the message is for people, empty when all is well.
         step: steps taken so far; ``steps``: how many are wanted.
         speed: steps per second lately, 0 where unknown.

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from genlab.core.errors import GenlabError, StoreError
-from genlab.core.folders import default_url, folder
+from genlab.core.folders import PACKAGE, default_url, folder, home
 from genlab.runs import settings
 from genlab.runs.executors import Task, get_executor
 from genlab.runs.sql import SqlStore
@@ -31,7 +31,6 @@ STALE = 15.0
 STILL = 5.0
 JOBS_AT_ONCE = 1
 LOG_LIMIT = 2_000_000
-PACKAGE = Path(__file__).resolve().parents[1]
 _spawned: list[subprocess.Popen[bytes]] = []
 
 
@@ -103,9 +102,9 @@ def ensure(url: str, files: str, idle: float = 900.0) -> bool:
     environment |= {"GENLAB_STORE": absolute(url), "GENLAB_FILES": files}
     if "://" not in files:
         environment["GENLAB_FILES"] = str(Path(files).absolute())
-    root = str(Path(__file__).resolve().parents[2])
+    # A checkout need not be installed; the supervisor finds the package all the same.
     known = environment.get("PYTHONPATH", "")
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (root, known)))
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(PACKAGE.parent), known)))
     # A pool of threads made at import would not survive the fork.
     environment.setdefault("OPENBLAS_NUM_THREADS", "1")
     log = log_file(url)
@@ -118,7 +117,7 @@ def ensure(url: str, files: str, idle: float = 900.0) -> bool:
             stdout=out,
             stderr=out,
             env=environment,
-            cwd=root,
+            cwd=home(),
             start_new_session=True,
             close_fds=True,
         )
@@ -177,9 +176,9 @@ def rehearse() -> None:
 
     from genlab.core.run_spec import RunSpec
     from genlab.core.tables import ALGORITHMS, MODELS
+    from genlab.panels.encoding import png, sheet
     from genlab.probes.base import probes_for, read_probes
     from genlab.runs import catalog
-    from genlab.runs.files import png, sheet
     from genlab.train.loop import train
     from genlab.train.snapshots import take
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from genlab.core import random
+from genlab.core import device, random
 from genlab.core.errors import GenlabError, RunNotFound, SnapshotError, StoreError
 from genlab.core.folders import Folder, is_full
 from genlab.core.measure import Picture, Series
@@ -316,12 +316,17 @@ def _train(
     extra: Sequence[Observer],
 ) -> Status:
     spec = RunSpec.recorded(row.spec)
+    device.require(spec.train.device)
     torch.set_num_threads(spec.train.threads)
     data = catalog.dataset(spec)
     algorithm = ALGORITHMS[spec.algorithm](spec)
 
     def probes() -> Sequence[Probe]:
-        found = probes_for(spec, MODELS[spec.model], data)
+        def failed(name: str, error: Exception) -> None:
+            words = f"The view {name!r} was left out: {type(error).__name__}: {error}"
+            sink.event(0, "warning", words)
+
+        found = probes_for(spec, MODELS[spec.model], data, failed)
         store.describe(row.id, series_of(algorithm.series, *(probe.series for probe in found)))
         return found
 

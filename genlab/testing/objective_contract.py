@@ -17,7 +17,10 @@ from genlab.core.tables import OBJECTIVES
 from genlab.models.base import GenerativeModel
 from genlab.objectives.base import Objective
 from genlab.testing.model_contract import METAS, ModelCase, model_cases
-from genlab.train.gradient import GradientState, _alone
+from genlab.train.gradient import GradientState, only_player
+
+#: Where the rules stand, for the messages.
+READ = "See docs/extending.md, A VAE objective and A GAN loss."
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,10 @@ class ObjectiveContract:
             means = [float(term.detach().mean()) for term in loss.terms.values()]
             value = float(loss.value.detach())
             gaps = [min(abs(value - m), abs(value + m)) for m in means]
-            assert min(gaps) < 1e-4 * max(1.0, abs(value))
+            assert min(gaps) < 1e-4 * max(1.0, abs(value)), (
+                f"the loss of {player.name!r} is {value:.6g}, and no stated term has this mean "
+                f"({', '.join(loss.terms)}): put what is minimised, (B,), among the terms. {READ}"
+            )
 
     def test_every_term_is_a_series_over_the_batch(self, pair: ObjectiveCase) -> None:
         objective, model, x = pair.build()
@@ -95,12 +101,20 @@ class ObjectiveContract:
         for player in objective.players:
             with scope(0, player.name):
                 terms = objective.loss(player.name, model, x).terms
-            assert not seen & set(terms), "two players report one term"
+            assert not seen & set(terms), (
+                f"two players report the term {seen & set(terms)}. {READ}"
+            )
             seen |= set(terms)
             for name, term in terms.items():
-                assert term.shape == (len(x),), name
-                assert series[name].kind == "training batch"
-        assert seen == set(series)
+                assert name in series, f"the term {name!r} has no Series. {READ}"
+                assert term.shape == (len(x),), (
+                    f"the term {name!r} has the shape {tuple(term.shape)}: one number for each of "
+                    f"the {len(x)} examples is needed. {READ}"
+                )
+                assert series[name].kind == "training batch", (
+                    f"the Series {name!r} must be of kind 'training batch'. {READ}"
+                )
+        assert seen == set(series), f"no term for the series {set(series) - seen}. {READ}"
 
     def test_the_stream_decides_the_loss(self, pair: ObjectiveCase) -> None:
         objective, model, x = pair.build()
@@ -124,7 +138,7 @@ class ObjectiveContract:
         objective, model, x = pair.build()
         for player in objective.players:
             model.zero_grad(set_to_none=True)
-            with scope(0, player.name), _alone(state_of(objective, model), player.name):
+            with scope(0, player.name), only_player(state_of(objective, model), player.name):
                 objective.losses(model, x)(player.name).value.backward()
             mine = list(model.player(player.name))
             if objective.ignores_shift and player.name == "discriminator":
@@ -132,9 +146,10 @@ class ObjectiveContract:
             names = {id(p): name for name, p in model.named_parameters()}
             for parameter in mine:
                 gradient = parameter.grad
-                assert gradient is not None, names[id(parameter)]
-                assert gradient.isfinite().all(), names[id(parameter)]
-                assert float(gradient.abs().sum()) > 0, names[id(parameter)]
+                where = f"{names[id(parameter)]} of the player {player.name!r}"
+                assert gradient is not None, f"no gradient reaches {where}. {READ}"
+                assert gradient.isfinite().all(), f"the gradient of {where} is not finite"
+                assert float(gradient.abs().sum()) > 0, f"the gradient of {where} is 0. {READ}"
 
     def test_an_update_moves_the_player_alone(self, pair: ObjectiveCase) -> None:
         objective, model, x = pair.build()

@@ -60,7 +60,6 @@ class ScriptedRun:
         labels = random.integers(0, 10, 400)
         edges = np.linspace(0, 1, 21)
         real, fake = random.beta(5, 2, 500), random.beta(2, 5, 500)
-        x, y = np.meshgrid(np.linspace(-2, 2, 24), np.linspace(-2, 2, 24))
         self.files.save_frame(
             self.step,
             {
@@ -105,15 +104,9 @@ class ScriptedRun:
                     },
                     "nats, exact, n = 500",
                 ),
-                "field": Picture(
-                    "field",
-                    "D over the plane",
-                    {"x": x[0], "y": y[:, 0], "z": np.exp(-(x**2) - y**2)},
-                    "probability, grid",
-                ),
             },
         )
-        panels = ["samples", "codes", "confidence", "kl", "field"]
+        panels = ["samples", "codes", "confidence", "kl"]
         self.store.append(self.id, [Record(self.step, "frame", {"panels": panels})])
 
     def end(self, status: str = "done", message: str = "") -> None:

@@ -15,7 +15,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from genlab.core.folders import ROOT
+
 #: How chromium is started: without a screen, and without anything that asks the network.
 FLAGS = [
     "--headless=new",

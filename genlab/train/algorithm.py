@@ -7,8 +7,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
+import torch
 from torch import Tensor
 
+from genlab.core.device import CPU_ONLY, as_device
 from genlab.core.errors import SpecError
 from genlab.core.measure import Series
 from genlab.core.options import Options
@@ -52,11 +54,18 @@ class Algorithm(abc.ABC, Generic[State]):
     changeable: ClassVar[tuple[str, ...]] = ()
     #: The options, its own or of training, that its state is made of: a fork keeps them.
     fixed_options: ClassVar[tuple[str, ...]] = ()
+    #: The devices it can compute on, values of the run's option ``device``.
+    devices: ClassVar[tuple[str, ...]] = CPU_ONLY
     #: Whether a step is given the labels of its batch.
     labelled: bool = False
 
     def __init__(self, spec: RunSpec) -> None:
         self.spec = spec
+
+    @property
+    def device(self) -> torch.device:
+        """Where the run's tensors live; batches are moved there before a step."""
+        return as_device(self.spec.train.device)
 
     @property
     def players(self) -> tuple[str, ...]:
@@ -104,7 +113,7 @@ class Algorithm(abc.ABC, Generic[State]):
 
     @abc.abstractmethod
     def model(self, state: State) -> GenerativeModel:
-        """The model as it stands, for probes to look at; they do not change it."""
+        """The model as it stands, on the CPU, for probes to look at; they do not change it."""
 
     @abc.abstractmethod
     def sample(self, state: State, n: int) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import math
 from collections import ChainMap
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -13,15 +14,17 @@ import torch
 from torch import Tensor, nn
 
 from genlab import models
+from genlab.accelerate import Adam, Game, is_enabled
+from genlab.core.device import DEVICES
 from genlab.core.errors import SnapshotError, SpecError
 from genlab.core.measure import Series
 from genlab.core.options import Options, option
 from genlab.core.run_spec import RunSpec
 from genlab.core.tables import ALGORITHMS, MODELS, OBJECTIVES
 from genlab.data.base import Dataset
-from genlab.models.base import GenerativeModel, HasLabels
+from genlab.models.base import GenerativeModel, HasFusedMLPs, HasLabels
+from genlab.objectives.adversarial import PlainAdversarial
 from genlab.objectives.base import Loss, Objective, Player
-from genlab.train.adam import Adam
 from genlab.train.algorithm import Algorithm, Info, Packed
 from genlab.train.ema import EMA
 from genlab.train.memory import keep_memory
@@ -31,12 +34,22 @@ from genlab.train.memory import keep_memory
 class GradientOptions(Options):
     """Options of the optimiser, one for each player."""
 
-    lr: float = option(1e-3, "learning rate", low=1e-7, high=1.0, log=True)
+    lr: float = option(1e-3, "learning rate", low=1e-7, high=1.0, log=True, label="Learning rate")
     beta1: float = option(
-        0.9, "Adam: decay of the mean of the gradient", low=0.0, high=0.9999, advanced=True
+        0.9,
+        "Adam: decay of the mean of the gradient",
+        low=0.0,
+        high=0.9999,
+        advanced=True,
+        label="Adam β₁",
     )
     beta2: float = option(
-        0.999, "Adam: decay of the mean of its square", low=0.0, high=0.999999, advanced=True
+        0.999,
+        "Adam: decay of the mean of its square",
+        low=0.0,
+        high=0.999999,
+        advanced=True,
+        label="Adam β₂",
     )
     lr_final_ratio: float = option(
         1.0,
@@ -45,6 +58,7 @@ class GradientOptions(Options):
         high=1.0,
         advanced=True,
         formerly=("lr_last",),
+        label="Final learning-rate ratio",
     )
     ema_decay: float = option(
         0.0,
@@ -54,6 +68,7 @@ class GradientOptions(Options):
         high=0.99999,
         advanced=True,
         formerly=("average",),
+        label="Weight averaging (EMA decay)",
     )
 
 
@@ -73,6 +88,10 @@ class GradientState:
     ema: EMA | None = None
     #: For each player, the trainable parameters that are not its own.
     others: dict[str, list[nn.Parameter]] = field(init=False)
+    #: The game without a graph, where model and objective have one, with that pair.
+    game: tuple[Objective, GenerativeModel, Game] | None = field(
+        init=False, default=None, repr=False
+    )
 
     def __post_init__(self) -> None:
         trainable = [p for p in self.model.parameters() if p.requires_grad]
@@ -83,7 +102,10 @@ class GradientState:
 
 
 @ALGORITHMS.register(
-    "gradient", title="Gradient descent (Adam)", summary="Players take turns, each with Adam."
+    "gradient",
+    title="Gradient descent (Adam)",
+    summary="Players take turns, each with Adam.",
+    order=10,
 )
 class GradientAlgorithm(Algorithm[GradientState]):
     """Each player of the objective in turn lowers its loss with Adam.
@@ -93,6 +115,7 @@ class GradientAlgorithm(Algorithm[GradientState]):
 
     Options = GradientOptions
     changeable = ("lr",)
+    devices = DEVICES
 
     def __init__(self, spec: RunSpec) -> None:
         super().__init__(spec)
@@ -130,7 +153,8 @@ class GradientAlgorithm(Algorithm[GradientState]):
         )
 
     def init(self, seed: int, data: Dataset) -> GradientState:
-        model = models.build(self.spec)
+        # The weights are drawn from the CPU's stream, so they are the same on every device.
+        model = models.build(self.spec).to(self.device)
         model.train()
         return self._with_optimisers(model)
 
@@ -157,19 +181,20 @@ class GradientAlgorithm(Algorithm[GradientState]):
         objective = self.objective.at_step(state.taken)
         model = state.model
         if labels is not None and isinstance(model, HasLabels):
-            model = model.condition_on(labels)
+            model = model.condition_on(model.withhold(labels))
         if self.lr_final_ratio < 1.0:
             share = self._share(state.taken)
             for optimiser in state.optimisers.values():
                 optimiser.share = share  # type: ignore[attr-defined]
-        with torch.no_grad():
-            turn = objective.analytic_step(model, batch)
-            if turn is not None:
+        game = find_game(state, objective, model, len(batch))
+        if game is not None:
+            with torch.no_grad():
+                game.start(batch)
                 for player in players:
-                    terms.append(turn(player.name))
+                    terms.append(game.turn(player.name))
                     state.optimisers[player.name].step()
                     objective.updated(player.name, state.model)
-        if turn is None:
+        else:
             losses = objective.losses(model, batch)
             for player in players:
                 for _ in range(player.repeats):
@@ -207,7 +232,7 @@ class GradientAlgorithm(Algorithm[GradientState]):
         """One update of one player; the terms of its loss, detached."""
         optimiser = state.optimisers[player]
         optimiser.zero_grad(set_to_none=True)
-        with _alone(state, player):
+        with only_player(state, player):
             loss = losses(player)
             # ``backward`` and not ``autograd.grad``: it gives each gradient the strides of its
             # parameter (channels last), which the fused optimiser takes for granted.
@@ -216,8 +241,9 @@ class GradientAlgorithm(Algorithm[GradientState]):
         return {name: term.detach() for name, term in loss.terms.items()}
 
     def model(self, state: GradientState) -> GenerativeModel:
-        """The model, or the mean of its weights where one is kept."""
-        return state.model if state.ema is None else state.ema.model()
+        """The model, or the mean of its weights where one is kept; a copy if not on the CPU."""
+        model = state.model if state.ema is None else state.ema.model()
+        return model if self.device.type == "cpu" else copy.deepcopy(model).cpu()
 
     def sample(self, state: GradientState, n: int) -> Tensor:
         return self.model(state).sample(n)
@@ -265,7 +291,7 @@ class GradientAlgorithm(Algorithm[GradientState]):
         return Packed(tensors, values), tuple(told)
 
     def unpack(self, packed: Packed, data: Dataset) -> GradientState:
-        state = self._with_optimisers(models.build(self.spec))
+        state = self._with_optimisers(models.build(self.spec).to(self.device))
         try:
             seen = _below("model/", packed.tensors)
             # Where a mean was kept, the weights that go on learning stand beside it.
@@ -293,14 +319,44 @@ class GradientAlgorithm(Algorithm[GradientState]):
         return state
 
 
+def find_game(
+    state: GradientState, objective: Objective, model: GenerativeModel, n: int
+) -> Game | None:
+    """Return the game without a graph, for batches of n; None where there is none."""
+    if not is_enabled():
+        return None
+    if state.game is not None:
+        of, whose, held = state.game
+        if of is objective and whose is model and held.is_current(n):
+            return held
+    if not (isinstance(model, HasFusedMLPs) and isinstance(objective, PlainAdversarial)):
+        return None
+    if any(player.repeats > 1 for player in objective.players):
+        return None
+    mlps = model.fused_mlps()
+    if mlps is None or not mlps[0].weights[0].is_cpu:
+        return None
+    prior, shape = model.prior(), torch.Size((n,))
+    game = Game(
+        objective.row,
+        objective.discriminator_terms,
+        *mlps,
+        flatten=model.flatten,
+        latent=lambda: prior.sample(shape),
+        n=n,
+    )
+    state.game = objective, model, game
+    return game
+
+
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors whose names begin so, by the rest of their names."""
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 def _plain(tensor: Tensor) -> Tensor:
-    """A copy in the plain memory format, as files hold it."""
-    return tensor.detach().clone(memory_format=torch.contiguous_format)
+    """A copy on the CPU in the plain memory format, as files hold it."""
+    return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
 
 
 def _align(optimiser: torch.optim.Optimizer) -> None:
@@ -315,7 +371,7 @@ def _align(optimiser: torch.optim.Optimizer) -> None:
 
 
 @contextlib.contextmanager
-def _alone(state: GradientState, player: str) -> Iterator[None]:
+def only_player(state: GradientState, player: str) -> Iterator[None]:
     """Inside, only this player's parameters are part of the graph.
 
     A generator's gradient flows through the critic, but the critic's own weights need none:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from torch import Tensor
+
+from genlab.core.device import as_device
 from genlab.data.base import Batches, Dataset
 from genlab.train.algorithm import Algorithm
 from genlab.train.observers import Observer
@@ -36,6 +39,7 @@ def train(
     x, steps, step = data.train.x, options.steps, start
     y = data.train.y if algorithm.labelled else None
     batches = Batches(len(x), options.batch, options.seed)
+    device = as_device(options.device)
     stop = False
     for observer in observers:
         stop = observer.begin(step, state) or stop
@@ -44,7 +48,9 @@ def train(
         batch = x.index_select(0, index)
         if data.draw is not None:
             batch = data.draw(batch)
-        given = (batch,) if y is None else (batch, y.index_select(0, index))
+        given: tuple[Tensor, ...] = (batch,) if y is None else (batch, y.index_select(0, index))
+        if device.type != "cpu":
+            given = tuple(part.to(device) for part in given)
         player = alone()
         if player is None:
             state, info = algorithm.step(state, *given)

@@ -28,4 +28,5 @@ def keep_memory() -> bool:
     except (OSError, AttributeError):
         return False
     settings = ((_MMAP_THRESHOLD, 1 << 30), (_TRIM_THRESHOLD, 2**31 - 1), (_TOP_PAD, 1 << 26))
-    return min(mallopt(name, value) for name, value in settings) == 1
+    result: bool = min(mallopt(name, value) for name, value in settings) == 1
+    return result

@@ -20,6 +20,10 @@ from genlab.train.snapshots import Snapshot, early, not_finite, take
 SLOW = 0.2
 
 
+#: What a picture that cannot be drawn raises; what the disk says (OSError) is not of a picture.
+UNDRAWN = (ValueError, TypeError, LookupError, ArithmeticError, RuntimeError)
+
+
 class Diverged(Exception):
     """A number became NaN or infinite.
 
@@ -93,16 +97,22 @@ class CommandLike(Protocol):
         """Its arguments."""
 
 
-class Budget:
-    """How much time looking may take: a share of the training time, after a first allowance.
+#: The account of what every look pays; the other accounts are those of single probes.
+COMMON = ""
+#: The account of time that is neither training nor looking.
+FREE = "free"
 
-    Counted is the processor's time of this thread: where other programs hold the machine, a look
-    that they interrupted is no dearer, and the next one comes no later.
+
+class Ledger:
+    """What looking at a run has cost: one account for all looks, one for each dear probe.
+
+    Looking may take a share of the training time, after a first allowance. The time is the
+    processor's time of this thread: a look that other programs interrupted costs no more.
 
     Args:
-        share: of the time spent training.
+        share: of the training time that all looks together may take.
         credit: seconds that the first looks may take besides.
-        clock: seconds, for tests; it also stands for the clock on the wall then.
+        clock: returns seconds; for tests, where it also stands for the wall clock.
     """
 
     def __init__(
@@ -114,42 +124,61 @@ class Budget:
         self.share, self.credit = share, credit
         self.clock = clock or time.thread_time
         self.wall = clock or time.perf_counter
-        self.began = self.clock()
-        self.spent = self.idle = 0.0
-        self._inside = False
+        self.restart()
 
-    @contextmanager
-    def looking(self, free: bool = False) -> Iterator[None]:
-        """Count the time inside the block as looking (or, where it is free, not at all)."""
-        if self._inside:
-            yield
-            return
-        start = self.clock()
-        self._inside = True
-        try:
-            yield
-        finally:
-            self._inside = False
-            took = self.clock() - start
-            if free:
-                self.idle += took
-            else:
-                self.spent += took
+    def restart(self) -> None:
+        """Begin anew: nothing was trained and nothing was spent."""
+        self._began = self.clock()
+        self._accounts: dict[str, float] = {}
+        self._last: dict[str, float] = {}
+        self._waiting = False
 
-    @contextmanager
-    def waiting(self) -> Iterator[None]:
-        """Count the time inside the block neither as looking nor as training."""
-        with self.looking(free=True):
-            yield
+    def charge(self, account: str, seconds: float) -> None:
+        """Book seconds on an account; they are not training then.
+
+        Args:
+            account: ``COMMON``, ``FREE`` or the name of a probe.
+            seconds: processor time.
+        """
+        self._accounts[account] = self.spent(account) + seconds
+        self._last[account] = seconds
+
+    def spent(self, account: str = COMMON) -> float:
+        """Return the seconds booked on an account so far."""
+        return self._accounts.get(account, 0.0)
 
     @property
     def trained(self) -> float:
         """Seconds spent training."""
-        return self.clock() - self.began - self.spent - self.idle
+        return self.clock() - self._began - sum(self._accounts.values())
 
-    def allows(self, cost: float) -> bool:
-        """Whether another look that takes so many seconds fits."""
-        return self.spent + cost <= self.credit + self.share * self.trained
+    def affords(
+        self, account: str, share: float, credit: float, cost: float | None = None
+    ) -> bool:
+        """Return whether an account can pay once more.
+
+        Args:
+            account: its name.
+            share: of the training time that it may take.
+            credit: seconds that it may take besides.
+            cost: seconds of the next time; None: as many as the last time.
+        """
+        price = self._last.get(account, 0.0) if cost is None else cost
+        return self.spent(account) + price <= credit + share * self.trained
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Count the time inside the block neither as looking nor as training."""
+        if self._waiting:
+            yield
+            return
+        start = self.clock()
+        self._waiting = True
+        try:
+            yield
+        finally:
+            self._waiting = False
+            self.charge(FREE, self.clock() - start)
 
 
 class Recorder(Observer):
@@ -182,9 +211,9 @@ class Recorder(Observer):
 
 
 class Watcher(Observer):
-    """Looks at the model with every probe and keeps a snapshot, within a budget of time.
+    """Looks at the model with every probe and keeps a snapshot, within its share of the time.
 
-    It looks before the first step, after steps 1, 2, 4, 8, ..., then whenever the budget allows,
+    It looks before the first step, after steps 1, 2, 4, 8, ..., then whenever the ledger allows,
     whenever the run pauses, and at the end. A probe with a share of its own is left out of a look
     for which its share does not suffice, so that it makes no other look rarer.
 
@@ -194,7 +223,7 @@ class Watcher(Observer):
             and is called after the first step, so that nobody waits for that step.
         sink: where to.
         attempt: of the run.
-        budget: of time.
+        ledger: of what looking costs.
         first: the step at which the run begins.
         gap: seconds between two looks at least, however cheap they are.
     """
@@ -206,7 +235,7 @@ class Watcher(Observer):
         sink: Sink,
         *,
         attempt: int = 1,
-        budget: Budget | None = None,
+        ledger: Ledger | None = None,
         first: int = 0,
         gap: float = 0.4,
     ) -> None:
@@ -214,40 +243,33 @@ class Watcher(Observer):
         self._make = probes if callable(probes) else lambda: probes
         self._probes: list[Probe] | None = None
         self._attempt, self._first, self._gap = attempt, first, gap
-        self.budget = budget or Budget()
+        self.ledger = ledger or Ledger()
+        #: Seconds that the common account is expected to pay for the next look.
         self._cost = 0.0
-        #: Seconds that the probes with a share of their own took: each in all, and at last.
-        self._spent: dict[str, float] = {}
-        self._last: dict[str, float] = {}
-        #: Those seconds in the present look, which the common budget does not pay.
-        self._apart = 0.0
-        self._seen = -1
+        self._last_step = -1
         self._when = -math.inf
         self._start: tuple[Snapshot, GenerativeModel] | None = None
 
     def begin(self, step: int, state: Any) -> bool:
-        self.budget.began = self.budget.clock()
+        self.ledger.restart()
         if step == self._first:
             # A copy is looked at after the first step.
             model = copy.deepcopy(self._algorithm.model(state))
             self._start = take(self._algorithm, state, step, self._attempt), model
         # A resumed run was looked at when its snapshot was taken.
-        self._seen = step
+        self._last_step = step
         return False
 
     def __call__(self, step: int, state: Any, info: Info) -> bool:
         self._look_at_start()
-        due = early(step) or self.budget.wall() - self._when >= self._gap
-        if due and self.budget.allows(self._cost):
-            with self.budget.looking():
-                self.look(step, state, sparing=True)
-            self.budget.spent -= self._apart
-            self.budget.idle += self._apart
-            self._apart = 0.0
+        ledger = self.ledger
+        due = early(step) or ledger.wall() - self._when >= self._gap
+        if due and ledger.affords(COMMON, ledger.share, ledger.credit, self._cost):
+            self.look(step, state, sparing=True)
         return False
 
     def end(self, step: int, state: Any) -> None:
-        with self.budget.looking(free=True):
+        with self.ledger.waiting():
             self.look(step, state)
             self._sink.settle()
 
@@ -261,73 +283,70 @@ class Watcher(Observer):
         Args:
             step: steps taken.
             state: the algorithm's.
-            sparing: leave out the probes whose own share does not suffice.
+            sparing: charge the look, and leave out the probes whose own share does not suffice.
 
         Raises:
             Diverged: if the state holds a number that is not finite; nothing was kept then.
         """
         self._look_at_start()
-        if step == self._seen:
+        if step == self._last_step:
             return
-        start = self.budget.clock()
+        ledger = self.ledger
+        start = ledger.clock()
         snapshot = take(self._algorithm, state, step, self._attempt)
-        self._look(snapshot, self._algorithm.model(state), sparing)
-        took = self.budget.clock() - start
-        self._when = self.budget.wall()
+        apart = self._look(snapshot, self._algorithm.model(state), sparing)
+        common = ledger.clock() - start - apart
+        self._when = ledger.wall()
         # What is written beside the training takes its processor too: that of the last look is
         # known by now, and is about that of the next.
         beside = self._sink.beside()
-        self.budget.spent += beside
-        self._cost = took - self._apart + beside
+        ledger.charge(COMMON, beside + (common if sparing else 0.0))
+        self._cost = common + beside
 
     def _look_at_start(self) -> None:
         if self._start is not None:
             snapshot, model = self._start
             self._start = None
-            start = self.budget.clock()
-            with self.budget.looking(free=True):
-                self._look(snapshot, model)
-            # In a process that has just started the first look is the slow one: what it took is
-            # believed and counted up to half of the allowance only.
-            took = self.budget.clock() - start - self._apart
-            self._cost = min(took, max(self.budget.credit / 2, 0.0))
-            self.budget.spent += self._cost
-            self._apart = 0.0
+            ledger = self.ledger
+            start = ledger.clock()
+            with ledger.waiting():
+                apart = self._look(snapshot, model)
+            # In a process that has just started the first look is the slow one: only up to half of
+            # the allowance is charged, and expected of the next.
+            took = ledger.clock() - start - apart
+            self._cost = min(took, max(ledger.credit / 2, 0.0))
+            ledger.charge(COMMON, self._cost)
 
-    def _affords(self, probe: Probe) -> bool:
-        if not probe.share:
-            return True
-        spent = self._spent.get(probe.name, 0.0) + self._last.get(probe.name, 0.0)
-        return spent <= self.budget.credit / 3 + probe.share * self.budget.trained
+    def _look(
+        self, snapshot: Snapshot, model: GenerativeModel[Any], sparing: bool = False
+    ) -> float:
+        """Read the probes and keep what they saw.
 
-    def _read(self, probe: Probe, model: GenerativeModel, step: int, charged: bool) -> Reading:
-        start = self.budget.clock()
-        reading = read_probes(probe, model, step)
-        if probe.share:
-            took = self.budget.clock() - start
-            self._apart += took
-            if charged:
-                self._spent[probe.name] = self._spent.get(probe.name, 0.0) + took
-                self._last[probe.name] = took
-        return reading
-
-    def _look(self, snapshot: Snapshot, model: GenerativeModel, sparing: bool = False) -> None:
-        step = snapshot.step
-        self._apart = 0.0
+        Returns:
+            The seconds of the probes with a share of their own, which their accounts pay.
+        """
+        step, ledger, seconds_apart = snapshot.step, self.ledger, 0.0
         wrong = not_finite(snapshot.tensors)
         if wrong is not None:
             raise Diverged(step, wrong)
         if self._probes is None:
-            self._probes = list(self._make())
+            self._probes = self._prepared(step)
         readings: list[Reading] = []
         apart: list[Reading] = []
         for probe in tuple(self._probes):
-            if sparing and not self._affords(probe):
+            own = probe.name
+            if sparing and probe.share and not ledger.affords(own, probe.share, ledger.credit / 3):
                 continue
             try:
-                reading = self._read(probe, model, step, charged=sparing)
+                start = ledger.clock()
+                reading = read_probes(probe, model, step)
                 # Numbers that are not there in every look are a record of their own.
                 (readings if not probe.share else apart).append(reading)
+                if probe.share:
+                    took = ledger.clock() - start
+                    seconds_apart += took
+                    if sparing:
+                        ledger.charge(own, took)
             except Exception as error:
                 # What only looks must not end a training; it is left out and said.
                 self._probes.remove(probe)
@@ -341,39 +360,74 @@ class Watcher(Observer):
             if reading.values:
                 values = {k: v if math.isfinite(v) else None for k, v in reading.values.items()}
                 self._sink.scalars(step, values)
-        pictures = merge_readings([*readings, *apart]).pictures
-        if pictures:
-            self._sink.pictures(step, pictures)
+        self._show(step, merge_readings([*readings, *apart]).pictures)
         self._sink.flush()
         self._sink.save(snapshot)
-        self._seen = step
+        self._last_step = step
+        return seconds_apart
+
+    def _prepared(self, step: int) -> list[Probe]:
+        """The probes; where they cannot be made the training goes on unwatched, which is told."""
+        try:
+            return list(self._make())
+        except Exception as error:
+            self._sink.event(
+                step,
+                "warning",
+                f"This run goes on without its views: {type(error).__name__}: {error}",
+            )
+            return []
+
+    def _show(self, step: int, pictures: Mapping[str, Picture]) -> None:
+        """Put the pictures; one that cannot be drawn is left out and told."""
+        if not pictures:
+            return
+        try:
+            self._sink.pictures(step, pictures)
+            return
+        except UNDRAWN:
+            good = {}
+        for panel, picture in pictures.items():
+            try:
+                self._sink.pictures(step, {panel: picture})
+                good[panel] = picture
+            except UNDRAWN as error:
+                self._sink.event(
+                    step,
+                    "warning",
+                    f"The picture {panel!r} could not be drawn: {type(error).__name__}: {error}",
+                )
+        if len(good) > 1:
+            # The frame of this step names all its panels.
+            self._sink.pictures(step, good)
 
 
 class Controls(Observer):
-    """Obeys the wishes of people: pause, resume, stop, slow motion, a changed learning rate, and
-    single steps, of all players or of one, while paused.
+    """Executes commands: pause, resume, stop, pace, a changed option, single steps while paused.
 
-    A wish that cannot be granted changes nothing and is told as a warning.
+    A single step may be that of one player alone.
+
+    A command that cannot be executed changes nothing and is reported as a warning.
 
     Args:
-        wishes: those that came since, waiting for one at most so many seconds.
-        status: told ``paused`` and ``running``.
+        commands: returns those that came since, after waiting for one at most so many seconds.
+        status: called with ``paused`` and ``running``.
         watcher: looks when the run pauses, so that what is shown is where it stands.
-        algorithm: whose players and options the wishes are about.
-        sink: where is told what changed the course of the run.
+        algorithm: whose players and options the commands name.
+        sink: takes the events that changed the course of the run.
     """
 
     def __init__(
         self,
-        wishes: Callable[[float], Sequence[CommandLike]],
+        commands: Callable[[float], Sequence[CommandLike]],
         status: Callable[[str], None],
         watcher: Watcher,
         algorithm: Algorithm[Any] | None = None,
         sink: Sink | None = None,
     ) -> None:
-        self._wishes, self._status, self._watcher = wishes, status, watcher
+        self._commands, self._status, self._watcher = commands, status, watcher
         self._algorithm, self._sink = algorithm, sink
-        self._paused, self._told, self._stop = False, False, False
+        self._paused, self._pause_shown, self._stop = False, False, False
         #: The single steps that are still to do: for each the player who alone moves, or None.
         self._todo: list[str | None] = []
         #: Seconds that a step takes at least.
@@ -384,14 +438,14 @@ class Controls(Observer):
         """The player who alone moves in the next step."""
         return self._todo[0] if self._todo else None
 
-    def _obey(self, wishes: Sequence[CommandLike], step: int, state: Any) -> None:
-        for wish in wishes:
+    def _execute_all(self, commands: Sequence[CommandLike], step: int, state: Any) -> None:
+        for command in commands:
             try:
-                self._grant(wish.name, wish.values, step, state)
+                self._execute(command.name, command.values, step, state)
             except (GenlabError, TypeError, ValueError) as error:
-                self._tell(step, "warning", f"{wish.name!r} was not done: {error}")
+                self._report(step, "warning", f"{command.name!r} was not done: {error}")
 
-    def _grant(self, name: str, values: Mapping[str, Any], step: int, state: Any) -> None:
+    def _execute(self, name: str, values: Mapping[str, Any], step: int, state: Any) -> None:
         if name == "stop":
             self._stop = True
         elif name == "pause":
@@ -404,7 +458,7 @@ class Controls(Observer):
                 known = self._algorithm.players if self._algorithm is not None else ()
                 if player not in known:
                     raise SpecError.unknown("player", player, known)
-                self._tell(step, "info", f"From step {step} the {player} alone moves.")
+                self._report(step, "info", f"From step {step} the {player} alone moves.")
             self._todo += [player] * max(1, int(values.get("n", 1)))
             self._paused = True
         elif name == "pace":
@@ -415,9 +469,9 @@ class Controls(Observer):
         elif name == "set" and self._algorithm is not None:
             self._algorithm.set_options(state, values)
             words = ", ".join(f"{key} = {value}" for key, value in values.items())
-            self._tell(step, "info", f"From step {step} on: {words}.")
+            self._report(step, "info", f"From step {step} on: {words}.")
 
-    def _tell(self, step: int, level: str, message: str) -> None:
+    def _report(self, step: int, level: str, message: str) -> None:
         if self._sink is not None:
             self._sink.event(step, level, message)
             self._sink.flush()
@@ -430,32 +484,32 @@ class Controls(Observer):
         return self._hold(step, state)
 
     def _slowly(self, step: int, state: Any) -> None:
-        with self._watcher.budget.waiting():
+        with self._watcher.ledger.waiting():
             if self._pace >= SLOW:
                 self._watcher.look(step, state)
             while self._pace and not self._paused and not self._stop:
                 left = self._pace - (time.perf_counter() - self._began)
                 if left <= 0:
                     break
-                self._obey(self._wishes(min(left, 0.5)), step, state)
+                self._execute_all(self._commands(min(left, 0.5)), step, state)
         self._began = time.perf_counter()
 
     def _hold(self, step: int, state: Any) -> bool:
-        self._obey(self._wishes(0.0), step, state)
+        self._execute_all(self._commands(0.0), step, state)
         if self._pace:
             self._slowly(step, state)
         if self._paused and not self._todo and not self._stop:
-            with self._watcher.budget.waiting():
+            with self._watcher.ledger.waiting():
                 self._watcher.look(step, state)
                 self._watcher.settle()
-                if not self._told:
+                if not self._pause_shown:
                     self._status("paused")
-                    self._told = True
+                    self._pause_shown = True
                 while self._paused and not self._todo and not self._stop:
-                    self._obey(self._wishes(0.5), step, state)
-        if self._told and not self._paused and not self._stop:
+                    self._execute_all(self._commands(0.5), step, state)
+        if self._pause_shown and not self._paused and not self._stop:
             self._status("running")
-            self._told = False
+            self._pause_shown = False
         return self._stop
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from genlab.core import random
+from genlab.core.device import as_device
 from genlab.data.base import Dataset
 from genlab.train.algorithm import Algorithm, Packed
 
@@ -54,6 +55,9 @@ def put_back(algorithm: Algorithm[Any], snapshot: Snapshot, data: Dataset) -> An
     tensors = dict(snapshot.tensors)
     rng = tensors.pop(RNG, None)
     state = algorithm.unpack(Packed(tensors, dict(snapshot.values)), data)
+    if as_device(algorithm.spec.train.device).type != "cpu":
+        # Only the CPU's stream is in a snapshot: that of another device begins anew.
+        random.seed_devices(algorithm.spec.train.seed, snapshot.step)
     if rng is None:
         random.seed_run(algorithm.spec.train.seed)
     else:

@@ -1,4 +1,4 @@
-"""Runs as cards: the newest picture, how it stands, where to go."""
+"""Runs as cards: newest picture, status and links."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ BADGES = {
 
 
 def name(row: RunRow) -> str:
-    """What a run is called: its title, or what it is made of."""
+    """The name of a run: its title, or its model and data."""
     return name_of(row)
 
 
 def progress_text(row: RunRow) -> str:
-    """How far a run is: its place in the queue, or its steps."""
+    """The progress of a run: its queue position, or its steps."""
     if row.status == "queued":
-        return f"waits, place {row.position} in the queue" if row.position else "about to start"
+        return f"queued, position {row.position}" if row.position else "about to start"
     speed = f", {row.speed:,.0f} steps/s" if row.status == "running" and row.speed > 0 else ""
     return f"step {row.step:,} of {row.steps:,}{speed}"
 
 
 def status_badge(row: RunRow) -> None:
-    """The status, as a word and a sign beside the colour."""
+    """The status as a word with an icon and a colour."""
     colour, icon = BADGES.get(row.status, ("gray", ":material/help:"))
     st.badge(row.status, icon=icon, color=colour)  # type: ignore[arg-type]
 
 
 def run_card(row: RunRow) -> None:
-    """One run: thumbnail, status, the way to Watch and Explore."""
+    """Draw one run: thumbnail, status, and links to Watch and Explore."""
     active = row.status in ACTIVE
     with st.container(border=True):
         draw_thumbnail(row.id, f"samples of {name(row)}", active=active, key=f"thumb.{row.id}")
@@ -91,7 +91,7 @@ def shipped_card(view: Any) -> None:
 
 
 def preset_card(preset: Preset) -> bool:
-    """One preset; whether its button was pressed."""
+    """Draw one preset; returns whether its button was pressed."""
     with st.container(border=True, height="stretch", vertical_alignment="distribute"):
         st.markdown(f"**{preset.title}**")
         st.caption(preset.text)
@@ -128,7 +128,7 @@ def _recent(busy: bool) -> None:
     rows = runs.store().runs(limit=RECENT)
     waiting = sum(row.status == "queued" for row in rows)
     if waiting:
-        st.caption(f"{waiting} in the queue; it starts as soon as a worker is free.")
+        st.caption(f"{waiting} in the queue; it starts when a worker is free.")
     grid(rows, run_card)
     if busy and not any(row.status in ACTIVE for row in rows):
         st.rerun()

@@ -1,4 +1,4 @@
-"""The form of a run, made from the declared options; what it holds is also in the URL."""
+"""The form of a run, made from the declared options; the URL stores its values."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from genlab.core.run_spec import (
     objectives_for,
 )
 from genlab.core.tables import DATASETS, TABLES
-from genlab.ui import state
 from genlab.ui.messages import escape_markdown
-from genlab.ui.pictures import PREVIEWED, looked_at
+from genlab.ui.page_states import DATA, TRAIN
+from genlab.ui.pictures import PREVIEWED, cached_preview
 
 PREFIX = "train."
 PARTS: Mapping[str, tuple[str, ...]] = {
@@ -35,12 +35,12 @@ SLIDER_POSITIONS = 400
 
 
 def label(option: Option) -> str:
-    """What stands over a widget: the option's title, and its unit."""
+    """The label of a widget: the option's title and unit."""
     return f"{option.title} ({option.unit})" if option.unit else option.title
 
 
 def help_text(option: Option) -> str:
-    """The help of an option, with what may be given."""
+    """The help text of an option, with its allowed values and code name."""
     return f"{option.help} — {option.allowed}; `{option.name}` in links and on the command line"
 
 
@@ -154,17 +154,17 @@ def option_widget(combination: Combination, row: Option, given: Mapping[str, Any
 
 def read_url() -> tuple[dict[str, str], str | None]:
     """The values in the URL, and what is wrong with them (None where nothing is)."""
-    given = state.params()
+    given = TRAIN.undeclared()
     if not given:
         return {}, None
     try:
-        RunSpec.build(**{"data": "digits", "model": fallback_model(given), **given})
+        RunSpec.build(**{"data": "digits", "model": first_fitting_model(given), **given})
     except SpecError as error:
         return given, str(error)
     return given, None
 
 
-def fallback_model(given: Mapping[str, str]) -> str:
+def first_fitting_model(given: Mapping[str, str]) -> str:
     """The first model that fits the URL's dataset, for a URL that names no model."""
     data = given.get("data", "digits")
     able = models_for(data) if data in DATASETS else ()
@@ -172,7 +172,7 @@ def fallback_model(given: Mapping[str, str]) -> str:
 
 
 def changed_options(values: Mapping[str, Any]) -> dict[str, str]:
-    """What the URL holds: the four names, and the options that differ from their defaults."""
+    """The URL's parameters: the four names and the options that differ from their defaults."""
     table = Combination.of(values).options()
     defaults = {row.name: row.default for rows in table.values() for row in rows}
     kept = {k: v for k, v in values.items() if k in KINDS or v != defaults.get(k, v)}
@@ -180,7 +180,7 @@ def changed_options(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def run_form(preview: Callable[[Combination, Mapping[str, Any]], None]) -> dict[str, Any]:
-    """Draw the whole form; the flat values of the run it describes.
+    """Draw the whole form; returns the flat values of the run.
 
     Args:
         preview: draws the dataset under its options.
@@ -220,10 +220,11 @@ def run_form(preview: Callable[[Combination, Mapping[str, Any]], None]) -> dict[
             values.update(part(combination, everything, given, advanced=True))
     # What cannot be is not written: a link opens the last form that could.
     if wrong is not None or not invalid_combination(values):
-        state.settle("train", values, wrong, changed_options)
-    if wrong is not None and state.url_problem("train"):
+        TRAIN.settle(values, wrong, changed_options)
+    if wrong is not None and TRAIN.has_problem():
         message.error(
-            f"{escape_markdown(wrong)} The form shows what was possible.", icon=":material/error:"
+            f"{escape_markdown(wrong)} The form shows the remaining options of the link.",
+            icon=":material/error:",
         )
     return values
 
@@ -234,7 +235,7 @@ def unfit_models(data: str, values: Mapping[str, Any]) -> None:
     meta = source.meta(source.Options.build(values))
     reasons = {row.title: misfit(row.value, meta) for row in TABLES["model"].rows()}
     with st.popover("Other models", icon=":material/help:", width="stretch"):
-        st.markdown("**Not for these data, as they are:**")
+        st.markdown("**These models do not fit the data:**")
         lines = [
             f"- {escape_markdown(title)}: {escape_markdown(why)}"
             for title, why in reasons.items()
@@ -244,7 +245,7 @@ def unfit_models(data: str, values: Mapping[str, Any]) -> None:
 
 
 def invalid_combination(values: Mapping[str, Any]) -> str | None:
-    """Which options do not go together, None where all do."""
+    """Why the options do not fit together; None where they do."""
     try:
         RunSpec.build(**values)
     except SpecError as error:
@@ -253,17 +254,17 @@ def invalid_combination(values: Mapping[str, Any]) -> str | None:
 
 
 def obstacle(values: Mapping[str, Any]) -> str | None:
-    """What keeps a run of these values from starting, None where nothing does."""
+    """Why a run with these values cannot start; None where it can."""
     if (why := invalid_combination(values)) or values.get("download"):
         return why
     data = values["data"]
     own = sorted((option_names(data) - {"download"}) & set(values))
     try:
-        looked_at(data, tuple((name, values[name]) for name in own), PREVIEWED)
+        cached_preview(data, tuple((name, values[name]) for name in own), PREVIEWED)
     except DataError as error:
         if not Combination.of(values).meta.network:
             return str(error)
-        return "The files of this data set are not here yet: fetch them on the left first."
+        return "The files of this dataset are missing. Fetch them on the left first."
     return None
 
 
@@ -274,7 +275,7 @@ def option_names(data: str) -> set[str]:
 
 def given_data(data: str) -> dict[str, str]:
     """The values in the URL of a dataset's own options."""
-    return {name: text for name, text in state.params().items() if name in option_names(data)}
+    return {name: text for name, text in DATA.undeclared().items() if name in option_names(data)}
 
 
 def data_options_of(data: str, values: Mapping[str, Any]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Any lesson on a page: its form, its equations with live numbers, its pictures, its checks."""
+"""The page of a lesson: its form, its equations with numbers, its pictures and its checks."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from genlab.figures.lessons import panel_figure, panel_text
 from genlab.lessons import LESSONS, Check, Equation, Lesson, Move, chapters
 from genlab.lessons.base import in_words
 from genlab.lessons.panels import Matrix, Panel, Table
-from genlab.ui import state
 from genlab.ui.forms import help_text, label, widget
 from genlab.ui.messages import escape_markdown
+from genlab.ui.page_states import LEARN
 from genlab.ui.pictures import plot
 
 #: A seed that a button may draw: short enough to read out.
@@ -26,13 +26,13 @@ SEEDS = 1000
 
 @st.cache_resource(max_entries=128, show_spinner=False)
 def compute_lesson(name: str, values: tuple[tuple[str, Any], ...]) -> Lesson:
-    """A lesson with what it has computed, kept for the next visitor with the same options."""
+    """A lesson with its results; cached by its options."""
     return LESSONS[name].build(dict(values))
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
 def draw_panels(name: str, values: tuple[tuple[str, Any], ...]) -> tuple[tuple[Panel, Any], ...]:
-    """The panels of a lesson with their figures; a table is none."""
+    """The panels of a lesson with their figures (None for a table)."""
     return tuple(
         (panel, None if isinstance(panel, Table) else panel_figure(panel))
         for panel in compute_lesson(name, values).panels()
@@ -46,9 +46,9 @@ def draw_checks(name: str, values: tuple[tuple[str, Any], ...]) -> tuple[Check, 
 
 
 def pick_lesson() -> tuple[str, str | None]:
-    """Choose a lesson; the URL's one at first. And what is wrong with the URL's."""
+    """Draw the choice of a lesson; returns it and what is wrong with the URL's."""
     names = chapters()
-    asked, wrong = state.choice("lesson", names, names[0])
+    asked, wrong = LEARN.value("lesson", choices=names, default=names[0])
     # The lesson of the URL decides which widget there is, so that a link always opens its lesson.
     picked = st.selectbox(
         "Lesson",
@@ -58,20 +58,20 @@ def pick_lesson() -> tuple[str, str | None]:
         format_func=lambda name: f"{names.index(name) + 1}. {LESSONS.row(name).title}",
     )
     if picked != asked:
-        turn_to(str(picked))
+        open_lesson(str(picked))
     return str(picked), wrong
 
 
-def turn_to(name: str) -> None:
+def open_lesson(name: str) -> None:
     """Open another lesson at its defaults."""
-    state.write({"lesson": name})
-    st.session_state.pop("learn.wrong", None)
+    LEARN.write(lesson=name)
+    LEARN.forget_problem()
     st.rerun()
 
 
 def read_url(kind: type[Lesson]) -> tuple[dict[str, str], str | None]:
     """The values in the URL, and what is wrong with them (None where nothing is)."""
-    given = {name: text for name, text in state.params().items() if name != "lesson"}
+    given = LEARN.undeclared()
     try:
         kind.build(given)
     except SpecError as error:
@@ -97,17 +97,17 @@ def control(option: Option, key: str, value: Any) -> Any:
 
 
 def draw_again_button(key: str) -> None:
-    """Move a seed on: all else stays as it is."""
+    """Increase a seed by one."""
     st.session_state[key] = (int(st.session_state[key]) + 1) % SEEDS
 
 
 def apply_button(key: str, move: Move) -> None:
-    """Take an option where a button of the lesson takes it."""
+    """Apply a lesson's button to its option."""
     st.session_state[key] = move.after(st.session_state[key])
 
 
-def moves(name: str, option: str, key: str) -> None:
-    """The lesson's own buttons for an option, two a row."""
+def move_buttons(name: str, option: str, key: str) -> None:
+    """Draw the lesson's buttons for an option, two per row."""
     able = [move for move in LESSONS[name].moves if move.option == option]
     for k in range(0, len(able), 2):
         columns = st.columns(2)
@@ -135,7 +135,7 @@ def form(name: str, given: Mapping[str, str]) -> dict[str, Any]:
         keys[row.name] = f"learn.{name}.{row.name}.{zlib.crc32(repr(row).encode())}"
         start = first_value(row, given if row in known else {})
         values[row.name] = control(row, keys[row.name], start)
-        moves(name, row.name, keys[row.name])
+        move_buttons(name, row.name, keys[row.name])
 
     for row in fixed:
         draw(row)
@@ -163,7 +163,7 @@ def prepare(lesson: Lesson) -> None:
 
 
 def show_progress(bar: Any, part: float, says: str) -> None:
-    """How far a computation is."""
+    """Draw the progress of a computation."""
     bar.progress(min(1.0, max(0.0, part)), text=escape_markdown(says))
 
 
@@ -226,13 +226,13 @@ def _large(panel: Panel) -> bool:
 
 
 def checks(name: str, values: tuple[tuple[str, Any], ...]) -> None:
-    """The button, and what it found for the values of now."""
+    """Draw the button that checks the statements, and its results for the present values."""
     pressed = st.button(
         "Check it",
         icon=":material/fact_check:",
         type="primary",
         key=f"learn.{name}.check",
-        help="Compute both sides of each statement, apart from each other.",
+        help="Compute both sides of each statement independently.",
     )
     if pressed:
         st.session_state["learn.checked"] = (name, values)
@@ -242,10 +242,10 @@ def checks(name: str, values: tuple[tuple[str, Any], ...]) -> None:
     good = sum(check.holds for check in found)
     say = st.success if good == len(found) else st.error
     say(f"{good} of {len(found)} statements hold within their tolerance.")
-    st.table([row(check) for check in found])
+    st.table([check_row(check) for check in found])
 
 
-def row(check: Check) -> dict[str, str]:
+def check_row(check: Check) -> dict[str, str]:
     """A check as a line of the table."""
     about = check.kind + (f", n = {check.n:,}" if check.n else "")
     unit = f" {check.unit}" if check.unit else ""
@@ -262,7 +262,7 @@ def row(check: Check) -> dict[str, str]:
 
 
 def show() -> None:
-    """The whole page."""
+    """Draw the page Learn."""
     head, chosen = st.columns([2, 3], vertical_alignment="bottom")
     head.title("Learn")
     message = st.empty()
@@ -274,10 +274,11 @@ def show() -> None:
     left, right = st.columns([1, 3], gap="large")
     with left:
         values = form(name, given)
-    state.settle("learn", values, wrong, lambda now: changed_options(name, now))
-    if wrong is not None and state.url_problem("learn"):
+    LEARN.settle(values, wrong, lambda now: changed_options(name, now))
+    if wrong is not None and LEARN.has_problem():
         message.error(
-            f"{escape_markdown(wrong)} The form shows what was possible.", icon=":material/error:"
+            f"{escape_markdown(wrong)} The form shows the remaining options of the link.",
+            icon=":material/error:",
         )
     ready = tuple(sorted(values.items()))
     with right:
@@ -288,7 +289,7 @@ def show() -> None:
                 panels = draw_panels(name, ready)
         except SpecError as error:
             # At the top, where the form is: the message of the URL, if there is one, stays.
-            if wrong is None or not state.url_problem("learn"):
+            if wrong is None or not LEARN.has_problem():
                 message.error(escape_markdown(str(error)), icon=":material/error:")
             return
         pictures(name, panels)
@@ -301,7 +302,7 @@ def show() -> None:
 
 
 def links(name: str) -> None:
-    """The lesson before and the one after."""
+    """Draw links to the previous and the next lesson."""
     names = chapters()
     at = names.index(name)
     before, after = st.columns(2)
@@ -312,4 +313,4 @@ def links(name: str) -> None:
         if 0 <= place < len(names):
             title = LESSONS.row(names[place]).title
             if column.button(title, icon=icon, key=f"learn.{name}.to.{place}", width="stretch"):
-                turn_to(names[place])
+                open_lesson(names[place])

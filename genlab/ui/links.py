@@ -1,14 +1,14 @@
-"""From page to page: each link carries the state of the page it opens."""
+"""Links between pages; each carries the state of the page that it opens."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
 import streamlit as st
 
-ROOT = Path(__file__).resolve().parents[2]
+from genlab.core.folders import ROOT
+from genlab.ui.page_states import COMPARE, EXPLORE, TRAIN, WATCH
 
 
 def page(name: str) -> str:
@@ -18,19 +18,19 @@ def page(name: str) -> str:
 
 def open_watch(run: str) -> NoReturn:
     """Open Watch on a run."""
-    st.switch_page(page("watch"), query_params={"run": run})
+    st.switch_page(page("watch"), query_params=WATCH.url(run=run))
 
 
 def explore(run: str) -> NoReturn:
     """Open Explore on a run or a shipped model."""
-    st.switch_page(page("explore"), query_params={"run": run})
+    st.switch_page(page("explore"), query_params=EXPLORE.url(run=run))
 
 
 def compare(runs: Sequence[str]) -> NoReturn:
     """Open Compare on up to four runs."""
-    st.switch_page(page("compare"), query_params={"runs": ",".join(runs)})
+    st.switch_page(page("compare"), query_params=COMPARE.url(runs=",".join(runs)))
 
 
 def train(values: dict[str, str]) -> NoReturn:
     """Open Train with a form filled in."""
-    st.switch_page(page("train"), query_params=values)
+    st.switch_page(page("train"), query_params=TRAIN.url(**values))

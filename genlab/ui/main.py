@@ -1,4 +1,4 @@
-"""The frame of the app: the pages, what is warmed up, and what a failing page says."""
+"""The frame of the app: its pages, the warm-up, and the message of a failing page."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 
 import streamlit as st
 
+from genlab.core.folders import ROOT
 from genlab.ui.messages import guard
 
 #: Less empty space above the page than Streamlit leaves; a narrow screen keeps its width.
@@ -29,7 +30,6 @@ STYLE = """<style>
 }
 </style>"""
 LOG = logging.getLogger("genlab.ui")
-ROOT = Path(__file__).resolve().parents[2]
 ICON = Path(__file__).with_name("icon.svg")
 SCRIPT = Path(__file__).with_name("script.py")
 PAGES: tuple[tuple[str, str, str], ...] = (
@@ -45,7 +45,7 @@ PAGES: tuple[tuple[str, str, str], ...] = (
 
 @functools.cache
 def start_background() -> threading.Thread:
-    """Once a process, beside the first page: a supervisor, the slow imports, the frozen heap."""
+    """Start the supervisor, the slow imports and the frozen heap, once per process."""
     thread = threading.Thread(target=_warm, name="genlab-warm", daemon=True)
     thread.start()
     return thread
@@ -80,7 +80,7 @@ def _warm() -> None:
 
 
 def freeze() -> None:
-    """Take what was imported out of the garbage collector's sight.
+    """Exclude all imported objects from garbage collection.
 
     Streamlit collects after every run of a script, at 0.13 s a time with torch in the heap: ten
     viewers would fill a core with it.
@@ -97,7 +97,7 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
 
 
 def show() -> None:
-    """Draw the app: the navigation, and in it the page that the URL names."""
+    """Draw the navigation and the page that the URL names."""
     st.set_page_config(page_title="GenLab", page_icon=str(ICON), layout="wide")
     st.html(STYLE)
     start_background()

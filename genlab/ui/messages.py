@@ -1,4 +1,4 @@
-"""What a person reads when something goes wrong: a sentence, never a traceback."""
+"""The messages of errors: sentences, never tracebacks."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ LOG = logging.getLogger("genlab.ui")
 #: Signs that Markdown takes for itself; an underscore in a word, a colon before a space stay.
 MARKDOWN = re.compile(r"[\\`*\[\]$<~]|\b_|_\b|:(?=\S)|^[#>]")
 UNEXPECTED = (
-    "This part of the page could not be shown: something unexpected happened in the program. "
-    "Runs and their files are unaffected. The log of the server has the details; "
-    "reload the page to try again."
+    "This part of the page could not be shown because of an error in the "
+    "program. Runs and their files are unaffected. The server's log has the "
+    "details; reload the page to try again."
 )
 
 
@@ -36,7 +36,7 @@ def guard() -> Iterator[None]:
 
 
 def escape_markdown(text: str) -> str:
-    r"""Text with its Markdown signs shown as they are.
+    r"""Escape the Markdown of a text.
 
     Example:
         >>> escape_markdown("two_gaussians: *new*")
@@ -46,7 +46,7 @@ def escape_markdown(text: str) -> str:
 
 
 def plain_sentence(error: BaseException) -> str:
-    """The message of an error, without Markdown in it."""
+    """The message of an error with its Markdown escaped."""
     return escape_markdown(str(error).strip() or type(error).__name__)
 
 
@@ -67,7 +67,7 @@ def fragment(
 
 
 def empty(what: str, next_step: str) -> None:
-    """An empty state: what there is not yet, and what to do about it."""
+    """Draw an empty state: what is missing, and what to do."""
     with st.container(border=True):
         st.markdown(f"**{what}**")
         st.caption(next_step)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import plotly.graph_objects as go
@@ -15,7 +15,10 @@ from genlab.core.measure import Picture
 from genlab.core.run_spec import Combination
 from genlab.core.tables import DATASETS
 from genlab.data import DataMeta
-from genlab.figures.data import PointsInfo, points_figure, points_info, sheet
+from genlab.figures.data import PointsInfo, points_figure, points_info
+from genlab.panels import check_picture
+from genlab.panels.colours import GREY
+from genlab.panels.encoding import contact_sheet
 from genlab.ui.messages import escape_markdown, plain_sentence
 
 # No mode bar over a small picture, and no logo anywhere.
@@ -25,37 +28,52 @@ PREVIEWED = 32
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def looked_at(name: str, values: tuple[tuple[str, Any], ...], n: int) -> Picture:
-    """A dataset's preview, kept for the next visitor who asks for the same."""
+def cached_preview(name: str, values: tuple[tuple[str, Any], ...], n: int) -> Picture:
+    """A dataset's preview; cached by its options."""
     return data.preview(name, dict(values), n)
 
 
 def plot(figure: go.Figure, *, key: str, alt: str | None = None) -> None:
-    """A figure that only shows, in the page's own colours."""
+    """Draw a figure without a tool bar."""
     st.plotly_chart(figure, key=key, config=dict(CONFIG))
     if alt:
         st.caption(alt)
 
 
 def image(x: ArrayLike, *, columns: int = 0, height: int = 0, caption: str | None = None) -> None:
-    """Images in rows, each about so high, with crisp pixels."""
-    page = sheet(x, columns, height=height)
+    """Draw images in rows, enlarged by a whole factor."""
+    page = contact_sheet(x, columns, height=height)
     st.image(page, caption=caption, width=page.shape[1], output_format="PNG")
 
 
-def draw(picture: Picture, *, key: str, height: int = 40) -> None:
-    """A picture of a dataset, with what it is."""
-    payload = picture.payload
-    if picture.form == "images":
-        image(payload["x"], columns=int(payload.get("columns") or 0), height=height)
+def show(picture: Picture, *, height: int = 40) -> None:
+    """Draw a picture as its form draws it, in ink that both themes show.
+
+    Args:
+        picture: of any form of the table.
+        height: the height of one image, in pixels.
+    """
+    form = check_picture(picture)
+    pixels = form.pixels(picture, height)
+    if pixels is None:
+        st.image(form.svg(picture, ink=GREY))
     else:
-        plot(points_figure(cloud(payload)), key=key)
+        st.image(pixels, width=pixels.shape[1], output_format="PNG")
+
+
+def draw(picture: Picture, *, key: str, height: int = 40) -> None:
+    """Draw the preview of a dataset and its note; points can be zoomed."""
+    interactive = INTERACTIVE.get(check_picture(picture).name)
+    if interactive is None:
+        show(picture, height=height)
+    else:
+        plot(interactive(picture.payload), key=key)
     if picture.note:
         st.caption(escape_markdown(picture.note))
 
 
 def cloud(payload: Mapping[str, Any], **more: Any) -> PointsInfo:
-    """Points as a preview holds them, as a figure takes them."""
+    """Convert the points of a preview to those of a figure."""
     return points_info(
         payload["x"],
         label=payload.get("label"),
@@ -66,14 +84,20 @@ def cloud(payload: Mapping[str, Any], **more: Any) -> PointsInfo:
     )
 
 
+#: Forms whose previews are figures that can be zoomed, and what makes the figure of a payload.
+INTERACTIVE: Mapping[str, Callable[[Mapping[str, Any]], go.Figure]] = {
+    "points": lambda payload: points_figure(cloud(payload)),
+}
+
+
 def form_preview(combination: Combination, values: Mapping[str, Any]) -> None:
-    """The preview under the form's choice of data, and what is proposed for them."""
+    """Draw the preview of the form's dataset and the options proposed for it."""
     dataset(combination.data, values, combination.meta, n=PREVIEWED, height=32)
     proposals(combination.meta)
 
 
 def proposals(meta: DataMeta) -> None:
-    """What suits the data among the options of a run, and why."""
+    """Draw the options proposed for the data, with the reasons."""
     for one in meta.proposed:
         st.info(
             f"Proposed: **{one.option} = {escape_markdown(str(one.value))}**. "
@@ -85,10 +109,10 @@ def proposals(meta: DataMeta) -> None:
 def dataset(
     name: str, values: Mapping[str, Any], meta: DataMeta, *, n: int = 64, height: int = 56
 ) -> None:
-    """The preview of a dataset; where its files are missing, why, and the way to get them."""
+    """Draw the preview of a dataset, or how to get its missing files."""
     shown = {key: value for key, value in values.items() if key != "download"}
     try:
-        picture = looked_at(name, tuple(sorted(shown.items())), n)
+        picture = cached_preview(name, tuple(sorted(shown.items())), n)
     except DataError as error:
         icon = ":material/cloud_download:" if meta.network else ":material/info:"
         st.info(plain_sentence(error), icon=icon)
@@ -101,7 +125,7 @@ def dataset(
 
 
 def fetch(name: str, values: Mapping[str, Any]) -> None:
-    """Fetch a dataset's files, with progress; say so if that fails."""
+    """Fetch a dataset's files, with progress, or show why that failed."""
     bar = st.progress(0.0, text="connecting")
     source = DATASETS[name]
     options = source.Options.build({**values, "download": True})
@@ -114,12 +138,12 @@ def fetch(name: str, values: Mapping[str, Any]) -> None:
         bar.empty()
         st.error(plain_sentence(error), icon=":material/cloud_off:")
         return
-    looked_at.clear()
+    cached_preview.clear()
     st.rerun()
 
 
 def describe(meta: DataMeta) -> None:
-    """What is known of a dataset, as a small table."""
+    """Draw the properties of a dataset as a list."""
     shape = " × ".join(map(str, meta.shape))
     kind = "image (channels × height × width)" if meta.is_image else "point"
     if meta.columns:

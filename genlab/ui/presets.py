@@ -36,14 +36,15 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "vae",
         "VAE on digits",
-        "An encoder and a decoder learn 8×8 digits; the samples sharpen while you look.",
+        "An encoder and a decoder learn 8×8 digits; the samples become sharper while you watch.",
         {"VAE on digits": {"model": "vae", "data": "digits", "latent": 8, "steps": 10_000}},
         ":material/blur_on:",
     ),
     Preset(
         "gan",
         "GAN on a ring of 8 Gaussians",
-        "Points chase eight bumps; see the modes being found, and lost, with the true density.",
+        "Points move towards eight modes; watch which modes are found and lost, "
+        "over the true density.",
         {"GAN on a ring": {"model": "gan", "data": "ring", "steps": 10_000, "lr": 1e-3}},
         ":material/bubble_chart:",
     ),
@@ -66,7 +67,7 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "duel",
         "VAE against GAN",
-        "The same digits, the same batches, the same seed: two ways to learn them, side by side.",
+        "Two models learn the same digits from the same batches with the same seed, side by side.",
         {
             "VAE (duel)": {**DIGITS, "model": "vae"},
             "GAN (duel)": {**DIGITS, "model": "gan", "lr": 1e-3},

@@ -1,4 +1,4 @@
-"""What pages fetch without a rerun: deltas of a run, pictures of a step, thumbnails, static files.
+"""The routes that pages fetch without a rerun: deltas, pictures, thumbnails, static files.
 
 These routes bypass Streamlit's session, so each checks its arguments itself: an identifier that
 does not match its pattern never reaches the store or the files.
@@ -9,12 +9,12 @@ from __future__ import annotations
 import functools
 import gzip
 import hashlib
-import io
 import json
 import logging
 import math
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
@@ -23,10 +23,15 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from genlab import runs
-from genlab.core.errors import GenlabError, RunNotFound, SnapshotError
+from genlab.core.errors import GenlabError, RunNotFound, SnapshotError, SpecError
+from genlab.core.options import Options, option, parse_int
 from genlab.figures import live as figures
+from genlab.panels import form_of
+from genlab.panels.thumbnail import empty_thumbnail
 from genlab.report.time_cursor import run_clock
 from genlab.runs.store import ACTIVE, Record, RunRow
+from genlab.ui.page_states import MOST
+from genlab.ui.state import parse_query
 
 log = logging.getLogger(__name__)
 
@@ -39,13 +44,21 @@ TYPES = {"js": "text/javascript", "css": "text/css", "png": "image/png"}
 FOREVER = "public, max-age=31536000, immutable"
 PAGE = 2000
 
+
+@dataclass(frozen=True)
+class DeltaQuery(Options):
+    """The query of a delta."""
+
+    since: int = option(0, "cursor of the last record that is known", low=0, high=MOST)
+
+
 Handler = Callable[[Request], Response]
 
 
 def cached_response(
     request: Request, body: bytes, *, kind: str = "application/json", cache: str = "no-cache"
 ) -> Response:
-    """A response with an ETag: 304 where the browser has it already, gzip where that pays."""
+    """A response with an ETag: 304 where the browser has it, compressed where that saves bytes."""
     headers = {
         "Cache-Control": cache,
         "ETag": f'"{hashlib.blake2b(body, digest_size=9).hexdigest()}"',
@@ -63,7 +76,7 @@ def cached_response(
 
 
 def to_json(values: Mapping[str, Any]) -> bytes:
-    """Compact JSON; a NaN here is a mistake of ours and becomes an error, never invalid JSON."""
+    """Encode values as compact JSON; a NaN raises an error, because JSON has none."""
     return json.dumps(values, separators=(",", ":"), allow_nan=False).encode()
 
 
@@ -78,7 +91,7 @@ def error_response(status: int, message: str) -> Response:
 
 
 def guard_route(handler: Handler) -> Handler:
-    """No traceback reaches a user: every error becomes a status and a sentence."""
+    """Convert every error to a status and a sentence, so that no traceback reaches a user."""
 
     @functools.wraps(handler)
     def run(request: Request) -> Response:
@@ -110,11 +123,11 @@ def run_of(request: Request) -> str:
 
 def parse_count(text: str | None) -> int | None:
     """A whole number from 0, or None for anything else."""
-    return int(text) if text and re.fullmatch(r"[0-9]{1,15}", text) else None
+    return parse_int(text or "", 0, MOST)
 
 
 def run_status(row: RunRow) -> dict[str, Any]:
-    """How a run stands, in a few plain values."""
+    """The status of a run as plain values."""
     left = row.steps - row.step
     eta = left / row.speed if row.status == "running" and row.speed > 0 else None
     return {
@@ -130,7 +143,7 @@ def run_status(row: RunRow) -> dict[str, Any]:
 
 
 def new_frames(records: list[Record]) -> dict[str, list[int]]:
-    """Panel name to the steps of which there are new pictures."""
+    """The steps with new pictures, by panel."""
     found: dict[str, list[int]] = {}
     for record in records:
         if record.kind == "frame":
@@ -141,11 +154,12 @@ def new_frames(records: list[Record]) -> dict[str, list[int]]:
 
 @guard_route
 def delta(request: Request) -> Response:
-    """What is new in a run since a cursor; ``since=0`` gives everything and what it means."""
+    """The new records of a run since a cursor; ``since=0`` gives all, with their descriptions."""
     name = run_of(request)
-    since = parse_count(request.query_params.get("since", "0"))
-    if since is None:
-        return error_response(400, "since must be a whole number from 0.")
+    try:
+        since = parse_query(DeltaQuery, request.query_params).since
+    except SpecError as error:
+        return error_response(400, f"{error.option} is wrong; {error.allowed}.")
     view = runs.open_run(name)
     row = view.row
     every = max(1, row.steps // 500)
@@ -180,7 +194,7 @@ def delta(request: Request) -> Response:
 
 @guard_route
 def clock(request: Request) -> Response:
-    """When a run was where: some of its steps, and the seconds of training until each."""
+    """Some steps of a run and the seconds of training until each."""
     view = runs.open_run(run_of(request))
     steps, seconds = run_clock(view)
     pairs = list(zip(steps, seconds, strict=True))
@@ -193,7 +207,7 @@ def clock(request: Request) -> Response:
 
 @guard_route
 def frame(request: Request) -> Response:
-    """The picture of a panel at a step, for ever the same."""
+    """The picture of a panel at a step; it never changes, so browsers cache it."""
     name, panel = run_of(request), request.path_params["panel"]
     step = parse_count(request.path_params["step"])
     form = request.path_params["form"]
@@ -205,7 +219,7 @@ def frame(request: Request) -> Response:
 
 @guard_route
 def thumbnail(request: Request) -> Response:
-    """The newest samples of a run as a small picture."""
+    """The thumbnail of a run: its newest samples."""
     view = runs.open_run(run_of(request))
     steps = view.frames().get("samples", [])
     body = _thumb(view.id, steps[-1]) if steps else _empty_thumb()
@@ -214,84 +228,14 @@ def thumbnail(request: Request) -> Response:
 
 @functools.lru_cache(maxsize=256)
 def _thumb(run: str, step: int) -> bytes:
-    """Up to 4 x 4 images of the sheet, or the points, in 160 x 160 pixels."""
-    from PIL import Image
-
-    view = runs.open_run(run)
-    about = view.frame("samples", step)
-    if about["form"] == "points":
-        return _points_thumb(about)
-    if about["form"] == "histogram":
-        return _histogram_thumb(about)
-    sheet = Image.open(io.BytesIO(view.frame_file("samples", step, "png"))).convert("RGB")
-    columns = max(1, int(about.get("columns") or 1))
-    rows = max(1, math.ceil(int(about.get("n") or 1) / columns))
-    k = min(4, columns, rows)
-    width, height = sheet.width // columns, sheet.height // rows
-    picture = Image.new("RGB", (160, 160), (128, 128, 128))
-    cell = (160 - (k - 1)) // k
-    filter_ = Image.Resampling.NEAREST if width < cell else Image.Resampling.BOX
-    for row in range(k):
-        for column in range(k):
-            box = (column * width, row * height, (column + 1) * width, (row + 1) * height)
-            one = sheet.crop(box).resize((cell, cell), filter_)
-            picture.paste(one, (column * (cell + 1), row * (cell + 1)))
-    return _png(picture)
-
-
-def _points_thumb(about: Mapping[str, Any]) -> bytes:
-    """Points in their box; of two kinds (data and generated) the first stays in the background."""
-    from PIL import Image, ImageDraw
-
-    clouds = figures.clouds(about)
-    picture = Image.new("RGB", (160, 160), (247, 247, 247))
-    draw = ImageDraw.Draw(picture)
-    every = about.get("box") or [p for cloud in clouds.values() for p in cloud]
-    if every:
-        low = [min(p[i] for p in every) for i in (0, 1)]
-        span = max(max(p[i] for p in every) - low[i] for i in (0, 1)) or 1.0
-        for colour, cloud in zip(((185, 185, 185), (0, 114, 178)), clouds.values(), strict=False):
-            for x, y in cloud[:600]:
-                u, v = 8 + 144 * (x - low[0]) / span, 152 - 144 * (y - low[1]) / span
-                draw.ellipse((u - 1, v - 1, u + 1, v + 1), fill=colour)
-    return _png(picture)
-
-
-def _histogram_thumb(about: Mapping[str, Any]) -> bytes:
-    """The shares of each kind as columns, the data in grey behind."""
-    from PIL import Image, ImageDraw
-
-    picture = Image.new("RGB", (160, 160), (247, 247, 247))
-    draw = ImageDraw.Draw(picture)
-    rows = list(about["counts"].values())[:2]
-    top = max((max(row) for row in rows), default=0) or 1
-    for row, colour in zip(rows, ((185, 185, 185), (0, 114, 178)), strict=False):
-        wide = 144 / len(row)
-        for i, count in enumerate(row):
-            draw.line(
-                (
-                    8 + i * wide,
-                    152 - 140 * count / top,
-                    8 + (i + 1) * wide,
-                    152 - 140 * count / top,
-                ),
-                fill=colour,
-                width=3,
-            )
-    return _png(picture)
+    """The samples of a step as a thumbnail of their form."""
+    picture = runs.open_run(run).files.picture("samples", step)
+    return form_of(picture).thumbnail(picture)
 
 
 @functools.cache
 def _empty_thumb() -> bytes:
-    from PIL import Image
-
-    return _png(Image.new("RGB", (160, 160), (236, 236, 236)))
-
-
-def _png(picture: Any) -> bytes:
-    out = io.BytesIO()
-    picture.save(out, format="PNG", optimize=True)
-    return out.getvalue()
+    return empty_thumbnail()
 
 
 @functools.cache

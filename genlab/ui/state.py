@@ -1,81 +1,268 @@
-"""The state of a page is its URL: what was asked for, what is there, what is written back."""
+"""The state of a page: declared as options, read from and written to the URL and the session.
+
+A page declares its state once, as an :class:`~genlab.core.options.Options` class
+(:mod:`genlab.ui.page_states`); everything else goes through its :class:`PageState`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
 
 import streamlit as st
 
 from genlab.core.errors import SpecError
-from genlab.core.options import parse_int
+from genlab.core.options import Option, Options, parse_int, with_present_names
+
+S = TypeVar("S", bound=Options)
+#: Where no default is given, that of the declaration holds.
+DECLARED: Any = object()
 
 
-def params() -> dict[str, str]:
-    """The URL's parameters, the last of each name."""
-    return {name: st.query_params[name] for name in st.query_params}
+def parse_text(option: Option, text: str) -> Any:
+    """Convert the text of a URL to an option's value.
+
+    A whole number is written in digits: ``1e3`` is refused.
+
+    Raises:
+        SpecError: if the text is not a value of the option.
+
+    Example:
+        >>> parse_text(Option("step", int, 0, "a step", low=0), "12")
+        12
+    """
+    if option.type is int:
+        bounds = (option.low, option.high)
+        low, high = (
+            int(end) if end is not None else limit
+            for end, limit in zip(bounds, (-(10**18), 10**18), strict=True)
+        )
+        if parse_int(text, low, high) is None:
+            raise SpecError(option.name, text, option.allowed)
+    return option.parse(text)
 
 
-def write(values: Mapping[str, Any]) -> None:
-    """Make the URL say exactly this; None is left out. Nothing is sent where nothing changed."""
+def parse_query(declared: type[S], values: Mapping[str, str]) -> S:
+    """The options of a route's query; parameters that are not declared are ignored.
+
+    Raises:
+        SpecError: if a declared parameter has a value that is not allowed.
+    """
+    rows = {row.name: row for row in declared.table()}
+    values = with_present_names(rows.values(), values)
+    return declared(
+        **{name: parse_text(row, values[name]) for name, row in rows.items() if name in values}
+    )
+
+
+class PageState(Generic[S]):
+    """The state of one page.
+
+    Args:
+        page: the name of the page, and the first part of its keys in the session.
+        declared: its options.
+        prefix: what stands before the names of the options in the URL (``t.``).
+        also: further option classes of the page, of tools that a plugin adds.
+        more: whether the URL may hold parameters that are not declared here, because they are
+            options of what the page shows (a run, a lesson, a dataset).
+    """
+
+    def __init__(
+        self,
+        page: str,
+        declared: type[S],
+        *,
+        prefix: str = "",
+        more: bool = False,
+        also: Callable[[], Iterable[type[Options]]] = tuple,
+    ) -> None:
+        self._also = also
+        self.page, self.declared, self.prefix, self.more = page, declared, prefix, more
+
+    def options(self) -> dict[str, Option]:
+        """The declared options by name."""
+        kinds: tuple[type[Options], ...] = (self.declared, *self._also())
+        return {row.name: row for kind in kinds for row in _table(kind)}
+
+    def option(self, name: str) -> Option:
+        """One declared option.
+
+        Raises:
+            SpecError: if the page does not declare it.
+        """
+        rows = self.options()
+        if name not in rows:
+            raise SpecError.unknown(f"the state of {self.page}", name, rows)
+        return rows[name]
+
+    # -- the URL -----------------------------------------------------------------------------
+
+    def parameters(self) -> dict[str, str]:
+        """The declared parameters that the URL holds, by their present names."""
+        held = {
+            name.removeprefix(self.prefix): st.query_params[name]
+            for name in st.query_params
+            if name.startswith(self.prefix)
+        }
+        rows = self.options()
+        present = with_present_names(rows.values(), held)
+        return {name: text for name, text in present.items() if name in rows}
+
+    def undeclared(self) -> dict[str, str]:
+        """The parameters of the URL that this page does not declare itself."""
+        known = {old for row in self.options().values() for old in (row.name, *row.formerly)}
+        return {name: st.query_params[name] for name in st.query_params if name not in known}
+
+    def value(
+        self, name: str, *, default: Any = DECLARED, choices: Sequence[Any] | None = None
+    ) -> tuple[Any, str | None]:
+        """The value of an option in the URL, and what is wrong with it.
+
+        Args:
+            name: of the option.
+            default: the value where the URL has none or an impossible one.
+            choices: the values that are allowed now, of one type; None for the declared range.
+
+        Returns:
+            The value, and None or a sentence.
+        """
+        row = self.option(name)
+        default = row.default if default is DECLARED else default
+        text = self.parameters().get(name)
+        if text is None:
+            return default, None
+        if choices is not None:
+            for choice in choices:
+                if str(choice) == text:
+                    return choice, None
+            return default, str(SpecError(name, text, _allowed(choices)))
+        try:
+            return parse_text(row, text), None
+        except SpecError as error:
+            return default, str(error)
+
+    def read(self) -> S:
+        """All options as the URL has them; impossible ones have their defaults."""
+        names = [row.name for row in _table(self.declared)]
+        return self.declared(**{name: self.value(name)[0] for name in names})
+
+    def url(self, **values: Any) -> dict[str, str]:
+        """The parameters of a URL that opens the page in this state; None is left out.
+
+        Raises:
+            SpecError: if a name is not declared.
+        """
+        if not self.more:
+            for name in values:
+                self.option(name)
+        return {
+            f"{self.prefix}{name}": str(value)
+            for name, value in values.items()
+            if value is not None
+        }
+
+    def write(self, **values: Any) -> None:
+        """Make the URL hold exactly these values; None is left out.
+
+        Nothing is sent where nothing changed.
+        """
+        _replace(self.url(**values))
+
+    def write_one(self, name: str, value: str | None) -> None:
+        """Change one parameter of the URL, or remove it; the others stay."""
+        key = f"{self.prefix}{self.option(name).name}"
+        if value is None:
+            st.query_params.pop(key, None)
+        elif st.query_params.get(key) != value:
+            st.query_params[key] = value
+
+    # -- a URL that was wrong ------------------------------------------------------------------
+
+    def settle(
+        self,
+        values: Mapping[str, Any],
+        problem: str | None,
+        as_parameters: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    ) -> None:
+        """Write a form's values to the URL; a wrong URL stays until the form changes.
+
+        Args:
+            values: what the form shows now.
+            problem: what is wrong with the URL, None where nothing is.
+            as_parameters: converts the form's values to the URL's parameters.
+        """
+        key = f"{self.page}.wrong"
+        if problem is not None:
+            before = st.session_state.setdefault(key, dict(values))
+            if before == dict(values):
+                return
+        self.forget_problem()
+        _replace(as_parameters(values))
+
+    def has_problem(self) -> bool:
+        """Whether the URL was wrong and the form has not been changed since."""
+        return f"{self.page}.wrong" in st.session_state
+
+    def forget_problem(self) -> None:
+        """Let the next :meth:`settle` write the URL."""
+        st.session_state.pop(f"{self.page}.wrong", None)
+
+    # -- the session and the URL -----------------------------------------------------------------
+
+    def session_key(self, name: str) -> str:
+        """The key of an option in the session."""
+        return f"{self.page}.{self.prefix}{self.option(name).name}"
+
+    def remember(self, **values: Any) -> None:
+        """Keep values in the session and in the URL; None removes one.
+
+        Raises:
+            SpecError: if a name is not declared.
+        """
+        for name, value in values.items():
+            st.session_state[self.session_key(name)] = value
+            self.write_one(name, None if value is None else str(value))
+
+    def recall(self, name: str, default: str = "") -> str:
+        """A remembered value as text; the default where there is none or an impossible one."""
+        # The browser's URL may be older than a value that was removed in this session.
+        key = self.session_key(name)
+        held = st.session_state[key] if key in st.session_state else self.parameters().get(name)
+        if held in (None, ""):
+            return default
+        try:
+            parse_text(self.option(name), str(held))
+        except SpecError:
+            return default
+        return str(held)
+
+    def remembered(self) -> dict[str, Any]:
+        """The remembered parameters as the URL holds them; None for one that was removed."""
+        held = self.parameters()
+        names = {*held, *(n for n in self.options() if self.session_key(n) in st.session_state)}
+        return {
+            f"{self.prefix}{name}": st.session_state.get(self.session_key(name), held.get(name))
+            for name in sorted(names)
+        }
+
+
+#: Reading the type hints of a class takes longer than all the rest of a read.
+_TABLES: dict[type[Options], tuple[Option, ...]] = {}
+
+
+def _table(declared: type[Options]) -> tuple[Option, ...]:
+    if declared not in _TABLES:
+        _TABLES[declared] = declared.table()
+    return _TABLES[declared]
+
+
+def _replace(values: Mapping[str, Any]) -> None:
+    """Make the URL hold exactly these parameters."""
     wanted = {name: str(value) for name, value in values.items() if value is not None}
-    if params() != wanted:
+    if {name: st.query_params[name] for name in st.query_params} != wanted:
         st.query_params.from_dict(wanted)
 
 
-def settle(
-    page: str,
-    values: Mapping[str, Any],
-    wrong: str | None,
-    written: Callable[[Mapping[str, Any]], Mapping[str, Any]],
-) -> None:
-    """Keep the URL in step with a form, but leave a wrong one as it came until the form changes.
-
-    Args:
-        page: whose state it is.
-        values: what the form shows now.
-        wrong: what is wrong with the URL, None where nothing is.
-        written: from the form's values to the URL's.
-    """
-    key = f"{page}.wrong"
-    if wrong is not None:
-        before = st.session_state.setdefault(key, dict(values))
-        if before == dict(values):
-            return
-    st.session_state.pop(key, None)
-    write(written(values))
-
-
-def url_problem(page: str) -> bool:
-    """Whether the URL of this page was wrong and the form has not been touched since."""
-    return f"{page}.wrong" in st.session_state
-
-
-def choice(name: str, allowed: Sequence[Any], default: Any) -> tuple[Any, str | None]:
-    """One parameter of the URL as one of the allowed values, and what is wrong with it.
-
-    Args:
-        name: of the parameter.
-        allowed: the values, of one type.
-        default: taken where the URL says nothing, or something impossible.
-    """
-    text = st.query_params.get(name)
-    if text is None:
-        return default, None
-    for value in allowed:
-        if str(value) == text:
-            return value, None
-    shown = ", ".join(map(str, allowed[:12])) + (", ..." if len(allowed) > 12 else "")
-    error = SpecError(name, text, f"allowed: {shown}" if allowed else "there is nothing to choose")
-    return default, str(error)
-
-
-def url_number(name: str, default: int, low: int, high: int) -> tuple[int, str | None]:
-    """One parameter of the URL as a whole number of a range, and what is wrong with it."""
-    text = st.query_params.get(name)
-    if text is None:
-        return default, None
-    found = parse_int(text, low, high)
-    if found is not None:
-        return found, None
-    return default, str(SpecError(name, text, f"allowed: a whole number from {low} to {high}"))
+def _allowed(choices: Sequence[Any]) -> str:
+    shown = ", ".join(map(str, choices[:12])) + (", ..." if len(choices) > 12 else "")
+    return f"allowed: {shown}" if choices else "there is nothing to choose"

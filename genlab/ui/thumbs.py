@@ -10,7 +10,7 @@ HTML = '<img class="thumb" alt="" width="160" height="160">'
 
 
 def draw_thumbnail(run: str, alt: str, *, active: bool, key: str) -> None:
-    """Draw the thumbnail of a run; an active one is looked at again every two seconds."""
+    """Draw the thumbnail of a run; that of an active run renews itself every two seconds."""
     address = f"genlab/thumb/{quote(run, safe=':')}.png"
     component("cards/thumb", "The picture", HTML)(
         key=key, data={"address": address, "alt": alt, "active": active}

@@ -1,4 +1,4 @@
-"""Data of one's own: sent, looked at, stored, trained on, deleted."""
+"""User-supplied data: upload, inspect, store, train on, delete."""
 
 from __future__ import annotations
 
@@ -11,36 +11,41 @@ import streamlit as st
 
 from genlab import runs
 from genlab.core.errors import DataError, GenlabError
+from genlab.core.options import Option
 from genlab.data import user_sets
 from genlab.data.readers import READERS, Examples, read, reader_of
-from genlab.data.readers.base import BYTES, count_noun
+from genlab.data.readers.base import BYTES, FEWEST, count_noun
+from genlab.data.readers.reading import TableReading
+from genlab.data.schema import encode, entries
 from genlab.figures.columns import columns_info
 from genlab.runs.store import ACTIVE
-from genlab.ui import forms, links, pictures
+from genlab.ui import forms, links, own_table, pictures
 from genlab.ui.messages import escape_markdown, plain_sentence
 
 KEY = "own."
 #: Rows and pictures shown before saving; classes whose sizes are shown.
 ROWS, PICTURES, CLASSES = 8, 32, 60
+#: Options that few files need.
+SELDOM = ("columns", "units_row", "comments", "totals", "layout", "level", "ground")
 
 
-def section(open_file: bool) -> None:
+def section(expanded: bool) -> None:
     """Bring a file, and the sets that were brought."""
     there = user_sets.list_sets()
     title = "Bring your own: a CSV, an npz or a ZIP of pictures"
-    with st.expander(title, icon=":material/upload_file:", expanded=open_file):
+    with st.expander(title, icon=":material/upload_file:", expanded=expanded):
         upload_form()
     if there:
         title = f"Your own sets ({len(there)})"
-        with st.expander(title, icon=":material/inventory_2:", expanded=open_file):
+        with st.expander(title, icon=":material/inventory_2:", expanded=expanded):
             for known in there:
                 stored_set_card(known)
 
 
 def upload_form() -> None:
-    """The uploader; for a file that can be read, what it holds, a name, and Save."""
-    if said := st.session_state.pop(f"{KEY}said", None):
-        st.success(said, icon=":material/check:")
+    """Draw the uploader; for a readable file also its content, a name, and Save."""
+    if message := st.session_state.pop(f"{KEY}message", None):
+        st.success(message, icon=":material/check:")
     # The server takes no more at once, whatever a page asks for.
     most = min(BYTES // 2**20, int(st.get_option("server.maxUploadSize")))
     round_ = st.session_state.setdefault(f"{KEY}round", 0)
@@ -53,16 +58,18 @@ def upload_form() -> None:
     if file is None:
         forget_file()
         st.caption(
-            "Numbers as a table (CSV), arrays (npz: x, and y for labels), or pictures (ZIP; a "
-            f"folder is a class), up to {most} MB here; larger ones by `python -m genlab data "
-            "add`. Nothing is stored before you save it, nothing is ever unpickled, and "
-            "everyone who reaches this app can see what you save."
+            "A table (CSV), arrays (npz: x, and y for labels), or pictures (ZIP; a folder is a "
+            f"class): at least {FEWEST} examples, up to {most} MB here; larger files by `python "
+            "-m genlab data add`. Nothing is stored before you save it, nothing is ever "
+            "unpickled, and everyone who reaches this app can see what you save."
         )
         return
     try:
         content = file.getvalue()
         reader = reader_of(content)
         found = open_file(content, file.file_id, choices(reader, file.file_id))
+        if found.reading is not None:
+            read_how(found.reading, file.file_id)
         show_reading(found)
         saving(found, file.name.rsplit(".", 1)[0])
     except GenlabError as error:
@@ -70,20 +77,49 @@ def upload_form() -> None:
 
 
 def choices(reader: Any, file: str) -> dict[str, Any]:
-    """The reader's options as a form; what the file offers for them is known once it was read."""
+    """Draw the reader's options; the file's own choices are known once it was read."""
     offered = st.session_state.get(f"{KEY}offered", {}).get(file, {})
-    rows = reader.Options.table()
+    rows = [row for row in reader.Options.table() if row.name != "column"]
+    plain_ones = [row for row in rows if row.name not in SELDOM]
     values: dict[str, Any] = {}
-    for row, column in zip(rows, st.columns(max(1, len(rows))), strict=False):
-        if row.name in offered:
-            row = dataclasses.replace(row, choices=offered[row.name])
-        with column:
-            values[row.name] = forms.widget(row, f"{KEY}{file}.{row.name}", row.default)
+    _fields(plain_ones, offered, file, values)
+    others = [row for row in rows if row.name in SELDOM]
+    if others:
+        with st.expander("More about the form of the file", icon=":material/tune:"):
+            _fields(others, offered, file, values)
+    if any(row.name == "column" for row in reader.Options.table()):
+        values["column"] = own_table.column_option(of_columns(file))
     return values
 
 
+def _fields(
+    rows: list[Option], offered: Mapping[str, Any], file: str, values: dict[str, Any]
+) -> None:
+    """Widgets of options, up to four in a line."""
+    for first in range(0, len(rows), 4):
+        columns = st.columns(min(4, len(rows)))
+        for row, column in zip(rows[first : first + 4], columns, strict=False):
+            if row.name in offered:
+                row = dataclasses.replace(row, choices=offered[row.name])
+            with column:
+                values[row.name] = forms.widget(row, f"{KEY}{file}.{row.name}", row.default)
+
+
+def of_columns(file: str) -> dict[str, dict[str, str]]:
+    """What was chosen of the columns of a file."""
+    return st.session_state.setdefault(f"{KEY}columns", {}).setdefault(file, {})
+
+
+def read_how(reading: TableReading, file: str) -> None:
+    """How a table was read, and the columns to change."""
+    own_table.findings(reading, f"{KEY}{file}.")
+    st.caption("Each column of the file: five values as written and as read; change type and role")
+    if own_table.editor(reading, of_columns(file), f"{KEY}{file}."):
+        st.rerun()
+
+
 def open_file(content: bytes, file: str, values: Mapping[str, Any]) -> Examples:
-    """A file read with these options, once."""
+    """Read a file with these options; cached for the session."""
     key, memory = (file, tuple(values.items())), st.session_state
     if memory.get(f"{KEY}key") != key:
         bar = st.progress(0.0, text="reading")
@@ -110,19 +146,22 @@ def open_file(content: bytes, file: str, values: Mapping[str, Any]) -> Examples:
 
 def forget_file() -> None:
     """Let go of what was read: it may be large."""
-    for word in ("key", "found", "offered"):
+    for word in ("key", "found", "offered", "columns"):
         st.session_state.pop(f"{KEY}{word}", None)
 
 
 def show_reading(found: Examples) -> None:
-    """What a file holds: its notes, examples, columns and classes."""
+    """Draw the content of a file: notes, examples, columns and classes."""
     st.markdown("\n".join(f"- {escape_markdown(note)}" for note in found.notes))
     if found.is_table:
         st.caption(f"The first {min(ROWS, len(found.x))} of {count_noun(len(found.x), 'row')}")
         st.dataframe(table(found.x[:ROWS], found.columns, found), key=f"{KEY}rows")
         st.caption("Each column: its range, its mean and standard deviation, a histogram")
         st.dataframe(
-            columns_info(found.x, found.columns),
+            columns_info(
+                encode(found.x, found.schema) if found.schema else found.x,
+                entries(found.schema) or found.columns,
+            ),
             key=f"{KEY}columns",
             column_config={"histogram": st.column_config.BarChartColumn("histogram")},
         )
@@ -142,8 +181,13 @@ def show_reading(found: Examples) -> None:
 
 
 def table(x: Any, columns: tuple[str, ...], found: Examples | None = None) -> dict[str, Any]:
-    """Rows of a table by column, with their classes where there are some."""
+    """The rows of a table by column, with their classes if any."""
     rows: dict[str, Any] = {name: x[:, k].tolist() for k, name in enumerate(columns)}
+    for column in found.schema if found is not None else ():
+        if column.categories and column.name in rows:
+            rows[column.name] = [
+                None if v != v else column.categories[int(v)] for v in rows[column.name]
+            ]
     if found is not None and found.y is not None:
         rows["class" if "class" not in rows else "the class"] = [
             found.classes[k] for k in found.y[: len(x)]
@@ -152,11 +196,14 @@ def table(x: Any, columns: tuple[str, ...], found: Examples | None = None) -> di
 
 
 def saving(found: Examples, first: str) -> None:
-    """The likelihood proposed, a name, and Save."""
+    """The likelihood proposed, a name, and Save; not before all questions are answered."""
+    if found.reading is not None and found.reading.questions:
+        st.info("Answer the question above; then the table can be saved.", icon=":material/help:")
+        return
     known = user_sets.describe(found, "preview")
     meta = user_sets.meta_of(known, user_sets.OwnOptions())
     pictures.proposals(meta)
-    held = user_sets.sizes(known.n)
+    held = known.sizes
     st.caption(
         f"{held['train']:,} to train on, {held['validation']:,} and {held['test']:,} held out, "
         "drawn by a fixed seed." + _units(known)
@@ -168,7 +215,7 @@ def saving(found: Examples, first: str) -> None:
             return
     made = user_sets.store(found, name)
     memory = st.session_state
-    memory[f"{KEY}said"] = (
+    memory[f"{KEY}message"] = (
         f"{escape_markdown(made.name)} is stored as {made.id}: {count_noun(made.n, 'example')}."
     )
     memory[f"{KEY}round"] += 1
@@ -187,13 +234,13 @@ def _units(known: user_sets.Description) -> str:
 
 
 def choose(name: str) -> None:
-    """Let the page show this set."""
+    """Select this set on the page."""
     st.session_state["data.name"] = "own"
     st.session_state[f"{forms.PREFIX}data.own.set"] = name
 
 
 def stored_set_card(known: user_sets.Description) -> None:
-    """One stored set: what it is, the way to Train, and Delete."""
+    """Draw one stored set with buttons to train on it and to delete it."""
     what = "pictures" if known.is_image else "rows"
     size = " × ".join(map(str, known.shape))
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
@@ -211,7 +258,7 @@ def stored_set_card(known: user_sets.Description) -> None:
 
 
 def deleting(known: user_sets.Description) -> None:
-    """Say what a deletion means for the runs that learned the set, and do it."""
+    """Explain what a deletion means for runs on the set, and delete it."""
     used = [row for row in runs.store().runs() if row.spec.get("set") == known.id]
     busy = [row for row in used if row.status in ACTIVE]
     if busy:
@@ -220,11 +267,12 @@ def deleting(known: user_sets.Description) -> None:
         )
         return
     st.write(
-        f"{count_noun(len(used), 'run')} learned it. Snapshots are kept; maps, metrics and "
-        "training on need the data and will say that it is gone. The same file, saved under the "
-        "same name, brings it back."
+        f"{count_noun(len(used), 'run')} used it. Snapshots are kept; maps, metrics and "
+        "further training need "
+        "the data and report that it is missing. Saving the same file under the "
+        "same name restores it."
         if used
-        else "No run uses it. It is removed for good."
+        else "No run uses it. It is deleted permanently."
     )
     if not st.button("Delete it", key=f"{KEY}delete.{known.id}", icon=":material/delete_forever:"):
         return
@@ -232,6 +280,6 @@ def deleting(known: user_sets.Description) -> None:
         user_sets.delete(known.id, forget=not used)
     except OSError as error:
         raise DataError(f"The set could not be deleted ({error}); try again.") from None
-    pictures.looked_at.clear()
+    pictures.cached_preview.clear()
     st.session_state.pop(f"{forms.PREFIX}data.own.set", None)
     st.rerun()

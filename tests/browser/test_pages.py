@@ -29,7 +29,7 @@ def test_a_deep_link_is_the_first_thing_a_server_may_be_asked(app, page):
     page.goto(f"{app.url}/train?data=ring&model=gan&steps=321")
     settled(page)
     assert page.inner_text("h1") == "Train"
-    assert page.locator("input[aria-label='steps']").input_value() == "321"
+    assert page.locator("input[aria-label='Training steps']").input_value() == "321"
     assert not page.console_errors
 
 
@@ -42,7 +42,7 @@ def test_a_preset_lands_on_watch_with_the_run(app, page):
     page.goto(app.url)
     settled(page)
     assert page.locator(".thumb").count() >= 1
-    assert page.get_by_text(re.compile(r"step [\d,]+ of 10,000|waits, place")).count() >= 1
+    assert page.get_by_text(re.compile(r"step [\d,]+ of 10,000|queued, position")).count() >= 1
 
 
 def test_a_slider_decodes_when_it_is_let_go(app, page, trained):

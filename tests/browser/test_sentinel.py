@@ -40,12 +40,12 @@ def see(run: ScriptedRun, kl: float, active: int) -> None:
 def test_a_failure_appears_while_the_run_goes_on(page: Any, app: Any, run: ScriptedRun) -> None:
     see(run, 5.0, 3)
     page.goto(f"{app.url}/watch?run={run.id}")
-    expect(page.get_by_text("Nothing wrong seen so far")).to_be_visible()
+    expect(page.get_by_text("No problem found so far")).to_be_visible()
     for _ in range(4):
         see(run, 1e-4, 0)
     expect(page.get_by_text("Posterior collapse since step 200")).to_be_visible()
-    expect(page.get_by_text("Nothing wrong seen so far")).to_have_count(0)
+    expect(page.get_by_text("No problem found so far")).to_have_count(0)
     expect(page.get_by_text("KL(q(z|x) ‖ p(z)) = 0.0001 nats in all")).to_be_visible()
     see(run, 5.0, 3)
-    expect(page.get_by_text("Nothing wrong seen so far")).to_be_visible()
+    expect(page.get_by_text("No problem found so far")).to_be_visible()
     assert page.console_errors == []

@@ -60,7 +60,7 @@ def test_at_first_sight_there_are_at_most_four_panels(
     assert panels == {one.split(":")[1] for one in seen if one.startswith("panel:")}
     page.locator('[data-group="quality"] h2 button').click()
     eventually(
-        lambda: page.locator('[data-panel="field"] figure').get_attribute("data-step") == "100",
+        lambda: page.locator('[data-panel="kl"] figure').get_attribute("data-step") == "100",
         "the open group does not load its pictures",
     )
     eventually(lambda: "open=quality" in page.evaluate("location.href"), "not in the link")
@@ -191,7 +191,7 @@ def test_what_a_panel_shows_can_be_saved(app: Any, page: Any, run: ScriptedRun) 
         with open(found.value.path(), "rb") as file:
             return file.read()
 
-    for card in ("panel:samples", "panel:codes", "panel:field", "chart:loss/nats"):
+    for card in ("panel:samples", "panel:codes", "panel:kl", "chart:loss/nats"):
         assert saved(card, "png").startswith(b"\x89PNG"), card
         svg = saved(card, "svg").decode()
         assert svg.startswith("<svg"), card

@@ -1,4 +1,4 @@
-"""Intervals of differences against scipy's, their coverage, and what may be said."""
+"""Intervals of differences against scipy's, their coverage, and verdict."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from genlab import models
 from genlab.compare import duel
 from genlab.compare.side_by_side import (
     TITLES,
-    Beside,
+    SideBySide,
     build_side_by_side,
     needs_inversion,
     real_examples,
@@ -21,7 +21,7 @@ from genlab.core.tables import JOBS
 from genlab.latent.inversion import psnr
 
 
-def made(spec: RunSpec, seed: int = 0, codes: torch.Tensor | None = None) -> Beside:
+def made(spec: RunSpec, seed: int = 0, codes: torch.Tensor | None = None) -> SideBySide:
     with scope(0, "weights"):
         model = models.build(spec).eval()
     return build_side_by_side(model, datasets.load(spec), seed, codes)
@@ -81,7 +81,7 @@ def test_inversion_finds_codes_that_come_nearer_than_chance() -> None:
     ("values", "there", "why"),
     [
         ({"model": "made", "data": "digits", "binarise": "threshold"}, ["samples"], "no latent"),
-        ({"model": "vq_vae", "data": "digits"}, ["samples", "reconstructions"], "table"),
+        ({"model": "vq_vae", "data": "digits"}, ["samples", "reconstructions"], "discrete"),
         ({"model": "gan", "data": "gaussian"}, ["samples", "path_z"], "inversion"),
     ],
 )

@@ -93,3 +93,26 @@ def test_no_former_name_is_the_name_of_another_option() -> None:
 def test_an_exported_run_opens() -> None:
     model = genlab.load(OLD / "exported")
     assert torch.isfinite(model.sample(3)).all()
+
+
+def test_every_option_of_then_is_read_under_its_name_of_then() -> None:
+    from genlab.core.run_spec import TrainOptions
+    from genlab.core.tables import TABLES
+
+    present = {
+        f"{kind}/{row.name}": row.value.Options.table()
+        for kind, table in TABLES.items()
+        for row in table.rows()
+    }
+    present["train"] = TrainOptions.table()
+    for owner, names in json.loads((OLD / "options.json").read_text()).items():
+        read = {name for row in present[owner] for name in (row.name, *row.formerly)}
+        assert set(names) <= read, owner
+
+
+def test_weights_are_stored_under_their_names_of_then() -> None:
+    from genlab.testing.model_contract import model_cases
+
+    cases = {case.label: case for case in model_cases()}
+    for label, names in json.loads((OLD / "weights.json").read_text()).items():
+        assert " ".join(cases[label].build().state_dict()) == names, label

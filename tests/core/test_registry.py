@@ -17,7 +17,7 @@ import torch
 from genlab import data as datasets
 from genlab.core.errors import GenlabError, SpecError
 from genlab.core.options import Options, option
-from genlab.core.registry import Registry
+from genlab.core.registry import LAST, Registry
 from genlab.core.run_spec import (
     KINDS,
     Combination,
@@ -36,6 +36,47 @@ class SquareOptions(Options):
     """Options of a set that only this test knows."""
 
     edge: float = option(1.0, "length of an edge", low=0.1, high=5.0)
+
+
+EARLY = (
+    "genlab.objectives.wasserstein",
+    "genlab.models.tree",
+    "genlab.inference.runs",
+    "genlab.data.toys",
+)
+
+
+def test_tables_are_in_one_order_whatever_is_imported_first() -> None:
+    code = (
+        "import importlib, json, sys; importlib.import_module(sys.argv[1]); "
+        "from genlab.core.tables import TABLES; "
+        "print(json.dumps({k: t.names() for k, t in TABLES.items()}))"
+    )
+    orders = {
+        subprocess.run(
+            [sys.executable, "-c", code, early], capture_output=True, text=True, timeout=120
+        ).stdout
+        for early in EARLY
+    }
+    assert len(orders) == 1
+    assert all(orders)
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=lambda t: t.kind)
+def test_every_row_of_ours_states_its_place(table: Registry[Any]) -> None:
+    ours = [row for row in table.rows() if row.value.__module__.startswith("genlab.")]
+    places = [row.order for row in ours]
+    assert len(set(places)) == len(places)
+    assert LAST not in places
+
+
+def test_a_row_without_a_place_stands_last() -> None:
+    table: Registry[int] = Registry("number")
+    table.register("none", title="None")(0)
+    table.register("second", title="Second", order=20)(2)
+    table.register("first", title="First", order=10)(1)
+    table.register("also none", title="Also none")(3)
+    assert table.names() == ("first", "second", "none", "also none")
 
 
 @pytest.fixture

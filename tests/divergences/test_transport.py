@@ -99,10 +99,10 @@ def test_w1_in_the_plane_of_a_shift():
 
 
 def test_assignment_potentials_are_dual_optimal():
-    from genlab.divergences.transport import _assignment
+    from genlab.divergences.transport import assignment
 
     cost = torch.cdist(draw(120, 2, 9), draw(120, 2, 10, shift=1.0)).numpy()
-    partner, u, v = _assignment(cost, precision=0.0)
+    partner, u, v = assignment(cost, precision=0.0)
     assert (u[:, None] + v[None, :] <= cost + 1e-9).all()
     assert u.sum() + v.sum() == pytest.approx(cost[range(120), partner].sum(), rel=1e-10)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from genlab.figures.data import points_figure, points_info, sheet
+from genlab.figures.data import points_figure, points_info
+from genlab.panels.encoding import contact_sheet
 
 
 def test_a_sheet_puts_each_image_in_its_place():
     x = np.arange(6)[:, None, None, None] / 5 * np.ones((6, 1, 4, 4))
-    page = sheet(x, columns=3, gap=1)
+    page = contact_sheet(x, columns=3, gap=1)
     assert page.shape == (9, 14, 3)
     for k in range(6):
         tile = page[5 * (k // 3) : 5 * (k // 3) + 4, 5 * (k % 3) : 5 * (k % 3) + 4]
@@ -21,14 +22,14 @@ def test_a_sheet_puts_each_image_in_its_place():
 def test_a_sheet_keeps_colours_and_enlarges_by_whole_pixels():
     x = np.zeros((1, 3, 2, 2))
     x[0, 1] = 1.0
-    page = sheet(x, height=8)
+    page = contact_sheet(x, height=8)
     assert page.shape == (8, 8, 3)
     assert (page == [0, 255, 0]).all()
 
 
 def test_what_is_outside_the_range_is_clipped_and_what_is_no_number_is_black():
     x = np.array([-1.0, 2.0, np.nan, 0.5]).reshape(4, 1, 1, 1)
-    assert sheet(x, columns=4, gap=0)[0, :, 0].tolist() == [0, 255, 0, 128]
+    assert contact_sheet(x, columns=4, gap=0)[0, :, 0].tolist() == [0, 255, 0, 128]
 
 
 def test_points_are_drawn_by_class_with_marks_paths_and_density():

@@ -7,7 +7,9 @@ from xml.etree import ElementTree as Xml
 
 import pytest
 
+from genlab.core.measure import Picture
 from genlab.figures import svg
+from genlab.panels import PANELS
 
 SPACE = "{http://www.w3.org/2000/svg}"
 
@@ -48,6 +50,10 @@ def test_infinite_and_empty_curves_are_no_error() -> None:
     assert drawn(svg.lines([], x_title="step", words="none")) is not None
 
 
+def svg_of(form: str, payload: dict[str, object], title: str = "") -> str:
+    return PANELS[form].svg(Picture(form, title, payload))
+
+
 def test_words_are_escaped() -> None:
     evil = '<script>"&'
     about = {
@@ -55,10 +61,9 @@ def test_words_are_escaped() -> None:
         "label": [0],
         "classes": [evil],
         "axes": [evil, evil],
-        "title": evil,
     }
     trace = svg.Trace(evil, [0.0], [0.0], truth=1.0, label=evil)
-    for text in (svg.points(about), svg.lines([trace], x_title=evil, words=evil)):
+    for text in (svg_of("points", about, evil), svg.lines([trace], x_title=evil, words=evil)):
         assert "<script" not in text
         assert drawn(text).attrib["aria-label"] == evil
 
@@ -70,10 +75,10 @@ def test_points_outside_the_box_are_left_out_and_shares_add_up() -> None:
         "classes": ["held-out", "generated"],
         "box": [[-1.0, -1.0], [1.0, 1.0]],
     }
-    paths = drawn(svg.points(about)).findall(f"{SPACE}path")
+    paths = drawn(svg_of("points", about)).findall(f"{SPACE}path")
     assert [path.attrib["d"].count("M") for path in paths] == [1, 1]
     counts = {"edges": [0.0, 1.0, 2.0], "counts": {"a": [1, 3], "b": [0, 0]}, "x_title": "x"}
-    found = drawn(svg.histogram(counts))
+    found = drawn(svg_of("histogram", counts))
     first, second = (places(path.attrib["d"])[0] for path in found.findall(f"{SPACE}path"))
     low = first[0][1]
     heights = [low - first[1][1], low - first[3][1]]

@@ -73,7 +73,7 @@ def test_checks_hold_far_from_the_defaults(name: str, values: dict[str, str]) ->
 
 def test_the_order_is_that_of_the_theory() -> None:
     first = ("bayes", "visible", "elbo", "divergence", "families", "vae", "svi", "advi")
-    assert chapters()[: len(first)] == first
+    assert [name for name in chapters() if name in first] == list(first)
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_the_values_behind_a_mean_are_of_the_test_examples_in_their_order() -> N
 
 def test_vae_metrics() -> None:
     got = found(model="vae", data="digits")
-    assert set(got) == {
+    assert set(got) >= {
         "test_elbo",
         "test_reconstruction",
         "test_kl",

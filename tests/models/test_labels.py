@@ -184,12 +184,15 @@ def test_a_view_shares_weights_and_leaves_the_model_as_it_was() -> None:
     assert next(twin.parameters()) is not next(view.parameters())
 
 
-def test_a_tenth_of_the_labels_is_withheld_in_training_alone() -> None:
+def test_a_tenth_of_the_labels_is_withheld_where_that_is_asked_for() -> None:
     model, y = small(), torch.arange(2).repeat(2000)
-    assert torch.equal(model.condition_on(y).codes(4000), torch.eye(2).repeat(2000, 1))
-    model.train()
+    for mode in (False, True):
+        held = model.train(mode).condition_on(y)
+        assert torch.equal(held.codes(4000), torch.eye(2).repeat(2000, 1))
     with scope(0, "withheld"):
-        known = model.condition_on(y).codes(4000).sum(1)
+        shown = model.withhold(y)
+    assert torch.equal(shown[shown >= 0], y[shown >= 0])
+    known = model.condition_on(shown).codes(4000).sum(1)
     share = 1 - float(known.mean())
     assert abs(share - WITHHELD) < 4 * math.sqrt(WITHHELD * (1 - WITHHELD) / 4000)
     assert set(known.tolist()) == {0.0, 1.0}

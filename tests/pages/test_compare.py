@@ -8,7 +8,7 @@ from genlab import runs
 from genlab.compare import duel
 from genlab.core.run_spec import RunSpec
 from genlab.metrics.evaluation import evaluate
-from genlab.report.tables import ASKED, SEED
+from genlab.report.tables import METRIC_VALUES, SEED
 from genlab.runs.store import job_key
 
 
@@ -69,7 +69,7 @@ def test_the_table_holds_the_metrics_of_the_models(visit, work, shelf):
     assert set(differences["difference"]) == {"gan − vae"}
     found = [
         runs.job_result(
-            job_key("evaluate", {"run": shelf[run], "step": step, "seed": SEED, **ASKED})
+            job_key("evaluate", {"run": shelf[run], "step": step, "seed": SEED, **METRIC_VALUES})
         )
         for run, step in (("vae", 40), ("gan", 12))
     ]
@@ -94,7 +94,7 @@ def test_the_url_names_a_moment_and_the_snapshots_nearest_to_it_are_shown(visit,
         there = runs.open_run(shelf[run]).snapshots()
         near = min(there, key=lambda step: (abs(step - 9), step))
         assert f"{run}, snapshot of step {near}" in said
-    assert any("All from the same z: 3 numbers" in text for text in said)
+    assert any("same z, drawn with one seed (3 dimensions)" in text for text in said)
     assert app.query_params["step"] == "9"
     app = visit("compare", runs=pair, clock="seconds", second="0")
     assert not app.exception

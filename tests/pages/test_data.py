@@ -20,7 +20,7 @@ def test_a_dataset_is_described_and_shown(visit, home, name):
 
 def test_an_option_changes_what_is_shown_and_train_takes_it_over(visit, home):
     app = visit("data", data="ring")
-    slider = next(w for w in app.slider if w.label.startswith("modes"))
+    slider = next(w for w in app.slider if w.label.startswith("Modes"))
     slider.set_value(5).run()
     app.button(key="data.train").click().run()
     assert app.title[0].value == "Train"

@@ -104,7 +104,7 @@ def test_a_map_of_data_alone_gives_a_generator_no_codes(visit, work, shelf):
     app = visit("explore", n="200", tool="directions", **params)
     while work():
         app = app.run()
-    assert any("Map prior samples too" in e.value for e in app.error)
+    assert any("then a generated point" in e.value for e in app.error)
 
 
 def test_the_table_has_each_direction_with_its_score(visit, work, shelf):

@@ -160,12 +160,12 @@ def test_a_failed_map_says_why_and_is_tried_again_on_request(visit, shelf):
     app.run()
     assert "the disk is full" in app.error[0].value
     assert runs.job(job.key).status == "failed"
-    app.button(key="explore.again").click().run()
+    next(b for b in app.button if b.label == "Try again").click().run()
     assert runs.job(job.key).status == "queued"
 
 
 def test_an_empty_store_says_what_to_do(visit, home, monkeypatch):
-    monkeypatch.setattr(runs, "shipped", list)
+    monkeypatch.setattr(runs, "list_shipped", list)
     app = visit("explore")
     assert any("no run to explore" in m.value for m in app.markdown)
 

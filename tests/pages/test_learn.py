@@ -22,7 +22,7 @@ VARIANTS = {
 
 
 def widget(app, kind, name):
-    return next(w for w in getattr(app, kind) if w.label.split(" (")[0] == name)
+    return next(w for w in getattr(app, kind) if (w.key or "").split(".")[2:3] == [name])
 
 
 def press(app, name):
@@ -109,7 +109,7 @@ def test_another_family_brings_its_own_sliders(visit, home):
     app = visit("learn", lesson="families", family="gamma", shape="5")
     widget(app, "selectbox", "family").set_value("gaussian").run()
     assert not app.error
-    assert {w.label for w in app.slider} >= {"loc", "scale"}
+    assert {(w.key or "").split(".")[2] for w in app.slider if w.key} >= {"loc", "scale"}
     assert "shape" not in app.query_params
 
 

@@ -12,7 +12,8 @@ HEAVY = {"model": "vae", "data": "digits", "objective": "beta", "beta": 50, "lat
 
 
 def said(app):
-    return "\n".join(text.value for text in (*app.markdown, *app.caption))
+    texts = (*app.markdown, *app.caption)
+    return "\n".join(f"{text.value} {text.help}" for text in texts)
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def test_a_healthy_run_has_nothing_to_tell(visit, home):
     app = visit("watch", run=run)
     assert not app.exception
     text = said(app)
-    assert "Nothing wrong seen so far. Looked for: " in text
+    assert "No problem found so far. Checked in the recorded numbers: " in text
     assert "Posterior collapse" in text
     assert "Mode collapse" not in text
 

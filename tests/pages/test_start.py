@@ -57,8 +57,8 @@ def test_recent_runs_show_their_state_their_steps_and_their_place_in_the_queue(v
     app = visit("start")
     texts = [p.proto.text for p in app.get("progress")]
     assert any(text.startswith("step 50 of 200") for text in texts)
-    assert "waits, place 1 in the queue" in texts
-    assert "waits, place 2 in the queue" in texts
+    assert "queued, position 1" in texts
+    assert "queued, position 2" in texts
     assert any(r"a \*bold\* name" in m.value for m in app.markdown)
     app.button(key=f"watch.{first}").click().run()
     assert (title(app), app.query_params["run"]) == ("Watch", first)
@@ -77,7 +77,7 @@ def test_a_lost_run_is_resumed_with_one_click(visit, home):
 
 def test_shipped_models_are_offered_and_open_in_explore(visit, shelf, monkeypatch):
     view = runs.open_run(shelf["vae"])
-    monkeypatch.setattr(runs, "shipped", lambda: [view])
+    monkeypatch.setattr(runs, "list_shipped", lambda: [view])
     app = visit("start")
     app.button(key=f"shipped.{view.id}").click().run()
     assert (title(app), app.query_params["run"]) == ("Explore", view.id)
@@ -97,7 +97,7 @@ def test_a_mistake_of_ours_is_a_plain_sentence_without_a_traceback(visit, home, 
     def broken():
         raise ZeroDivisionError("secret detail")
 
-    monkeypatch.setattr(runs, "shipped", broken)
+    monkeypatch.setattr(runs, "list_shipped", broken)
     app = visit("start")
     assert "something unexpected happened" in app.error[0].value
     assert "secret" not in app.error[0].value

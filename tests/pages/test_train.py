@@ -10,7 +10,9 @@ from genlab.core.tables import DATASETS, MODELS
 
 
 def field(app, kind, name):
-    return next(w for w in getattr(app, kind) if w.label.split(" (")[0] == name)
+    """The widget with this label, or of the option with this name."""
+    found = getattr(app, kind)
+    return next(w for w in found if name in (w.label, (w.key or "").split(".")[-1]))
 
 
 def start(app):

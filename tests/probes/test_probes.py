@@ -17,6 +17,7 @@ from genlab.core.random import capture, scope, seed_run
 from genlab.core.run_spec import RunSpec
 from genlab.data.base import Dataset
 from genlab.models.base import GenerativeModel
+from genlab.panels import check_picture
 from genlab.probes import probes_for, read_probes
 from genlab.probes.base import PROBES
 from genlab.probes.common import draw, principal
@@ -32,6 +33,17 @@ SPECS = {
     "linear_gaussian": {"model": "linear_gaussian", "data": "gaussian"},
     "bigan-digits": {"model": "bigan", "data": "digits"},
     "made": {"model": "made", "data": "digits", "binarise": "threshold"},
+    "flow_matching-ring": {"model": "flow_matching", "data": "ring", "hidden": 16, "layers": 1},
+    "ddpm-line": {
+        "model": "ddpm",
+        "data": "two_gaussians",
+        "dim": 1,
+        "hidden": 16,
+        "layers": 1,
+        "sampling_steps": 8,
+    },
+    "edm-digits": {"model": "edm", "data": "digits", "width": 4, "sampling_steps": 4},
+    "realnvp-ring": {"model": "realnvp", "data": "ring", "flow_layers": 2},
 }
 PANELS = {
     "vae-digits": {"samples", "reconstructions", "latent", "kl_per_dim"},
@@ -44,6 +56,21 @@ PANELS = {
     "linear_gaussian": {"samples", "reconstructions", "latent"},
     "bigan-digits": {"samples", "reconstructions", "latent"},
     "made": {"samples"},
+    "flow_matching-ring": {
+        "samples",
+        "reconstructions",
+        "latent",
+        "ledger",
+        "excess_by_time",
+        "velocity_learned",
+        "velocity_exact",
+        "velocity_difference",
+        "trajectories",
+        "sampler_error",
+    },
+    "ddpm-line": {"samples", "latent", "line", "ledger", "excess_by_time", "elbo_terms"},
+    "edm-digits": {"samples", "reconstructions", "latent"},
+    "realnvp-ring": {"samples", "reconstructions", "latent", "ledger"},
 }
 
 
@@ -77,6 +104,7 @@ def test_panels_and_payloads(label: str) -> None:
     for picture in pictures.values():
         payload = picture.payload
         assert picture.note
+        check_picture(picture)
         if picture.form == "images":
             x = payload["x"]
             assert x.dim() == 4
@@ -100,6 +128,9 @@ def test_panels_and_payloads(label: str) -> None:
             assert len(payload["arrows"]) <= len(payload["fake"]) <= 100
         elif picture.form == "line":
             assert {len(row["y"]) for row in payload["lines"].values()} == {len(payload["x"])}
+        elif picture.form == "field":
+            rows, columns = len(payload["y"]), len(payload["x"])
+            assert [len(row) for row in payload["z"]] == [columns] * rows
         else:
             assert picture.form == "bars"
             assert len(payload["x"]) == len(payload["y"])

@@ -23,7 +23,7 @@ from genlab.metrics.evaluation import evaluate
 from genlab.report.collect import collect
 from genlab.report.page import html
 from genlab.report.tables import format_value
-from genlab.report.time_cursor import Moment, snapshot
+from genlab.report.time_cursor import TimeCursor, snapshot
 from genlab.runs import foreground
 from genlab.runs.store import Record
 
@@ -71,12 +71,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def ring(place: dict[str, Any]) -> tuple[Any, str]:
     """The report of the duel on the ring, gathered once, and its file."""
-    found = collect([place["ring0"], place["ring1"]], Moment())
+    found = collect([place["ring0"], place["ring1"]], TimeCursor())
     return found, html(found)
 
 
 def test_nothing_in_it_runs_or_asks_for_anything(ring: Any, place: Any) -> None:
-    digits = html(collect([place["digits0"], place["digits1"]], Moment("seconds", 0.0)))
+    digits = html(collect([place["digits0"], place["digits1"]], TimeCursor("seconds", 0.0)))
     for text in (ring[1], digits):
         tags = parsed(text)
         names = {tag for tag, _ in tags.found}
@@ -120,8 +120,10 @@ def test_its_numbers_are_those_of_the_runs(ring: Any, place: Any) -> None:
             cell = f"{format_value(one.value)} [{format_value(one.low)}, {format_value(one.high)}]"
             assert cell in said, one.series.name
         assert f"{side.budget.total:,}" in said
-    assert "One decoder net for all: 2 → 64 → 64 → 64 → 2, 8,642 numbers." in said
-    assert "All from the same z: 2 numbers each" in said
+    assert (
+        "All runs have the same decoder network: 2 → 64 → 64 → 64 → 2, 8,642 parameters." in said
+    )
+    assert "the same z, drawn with one seed (2 dimensions)" in said
     assert "Divergence ledger" in said
     assert "≠ model" in said
     assert "≠ seed" not in said
@@ -156,7 +158,7 @@ def test_its_commands_make_the_same_runs(ring: Any) -> None:
 
 
 def test_a_moment_is_the_snapshot_nearest_to_it(place: Any) -> None:
-    found = collect([place["ring0"], place["ring1"]], Moment("step", 5))
+    found = collect([place["ring0"], place["ring1"]], TimeCursor("step", 5))
     for side in found.sides:
         # Which snapshots there are depends on how quick the machine was.
         there = runs.open_run(side.id).snapshots()
@@ -165,8 +167,11 @@ def test_a_moment_is_the_snapshot_nearest_to_it(place: Any) -> None:
     steps, seconds = clock(view.read(limit=5000, kinds={"scalars"}))
     for step in view.snapshots()[1:]:
         second = seconds[steps.index(step)]
-        assert snapshot(view, Moment("seconds", second)) == (step, pytest.approx(second))
-    assert "--seconds 0" in collect([place["ring0"], place["ring1"]], Moment("seconds", 0.0)).again
+        assert snapshot(view, TimeCursor("seconds", second)) == (step, pytest.approx(second))
+    assert (
+        "--seconds 0"
+        in collect([place["ring0"], place["ring1"]], TimeCursor("seconds", 0.0)).again
+    )
 
 
 def test_what_changed_on_the_way_is_said(place: Any) -> None:
@@ -174,8 +179,8 @@ def test_what_changed_on_the_way_is_said(place: Any) -> None:
     runs.store().append(
         place["digits0"], [Record(20, "event", {"level": "info", "message": words})]
     )
-    found = collect([place["digits0"], place["digits1"]], Moment("step", 8))
-    assert "changed on the way" in found.sides[0].why
+    found = collect([place["digits0"], place["digits1"]], TimeCursor("step", 8))
+    assert "changed during training" in found.sides[0].why
     assert words in html(found)
     assert found.sides[1].why == ""
 
@@ -183,12 +188,12 @@ def test_what_changed_on_the_way_is_said(place: Any) -> None:
 def test_wrong_wishes_are_refused_with_a_sentence(place: Any) -> None:
     for refs in ([place["ring0"]], [place["ring0"]] * 2):
         with pytest.raises(SpecError, match="two to 4 different runs"):
-            collect(refs, Moment())
+            collect(refs, TimeCursor())
     with pytest.raises(RunNotFound):
-        collect([place["ring0"], "nobody"], Moment())
+        collect([place["ring0"], "nobody"], TimeCursor())
     empty = runs.store().create(duel.specs("ring")["VAE on ring"].flat(), title="waits")
     with pytest.raises(SnapshotError, match="no snapshot yet"):
-        collect([place["ring0"], empty], Moment())
+        collect([place["ring0"], empty], TimeCursor())
 
 
 def test_a_damaged_snapshot_is_named(place: Any, tmp_path: Path) -> None:
@@ -196,7 +201,7 @@ def test_a_damaged_snapshot_is_named(place: Any, tmp_path: Path) -> None:
     weights = sorted((folder / "snapshots").glob("*.safetensors"))[-1]
     weights.write_bytes(weights.read_bytes()[:-9])
     with pytest.raises(SnapshotError, match="damaged"):
-        collect([place["ring0"], str(folder)], Moment())
+        collect([place["ring0"], str(folder)], TimeCursor())
 
 
 def test_the_job_and_the_command_line_write_the_same_file(

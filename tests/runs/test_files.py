@@ -16,15 +16,8 @@ from PIL import Image
 from genlab.core.errors import SnapshotError, StoreError
 from genlab.core.folders import LocalFolder, folder, is_full
 from genlab.core.measure import Picture
-from genlab.runs.files import (
-    RunFiles,
-    has_result,
-    load_result,
-    png,
-    save_result,
-    sheet,
-    to_plain,
-)
+from genlab.panels.encoding import png, sheet, to_plain
+from genlab.runs.files import RunFiles, has_result, load_result, save_result
 from genlab.train.snapshots import Snapshot
 
 
@@ -132,7 +125,7 @@ def test_pictures_are_kept_by_panel_and_step(files: RunFiles) -> None:
     x = torch.zeros(5, 1, 2, 3)
     x[4] = 1.0
     images = Picture("images", "Samples", {"x": x, "columns": 2, "labels": [1, 2]}, "fixed z")
-    points = Picture("points", "Codes", {"xy": np.array([[0.1, np.nan]], np.float32)})
+    points = Picture("points", "Codes", {"x": np.array([[0.1, np.nan]], np.float32)})
     files.save_frame(3, {"samples": images, "codes": points})
     files.save_frame(10, {"samples": images})
     assert files.frames() == {"samples": [3, 10], "codes": [3]}
@@ -152,7 +145,7 @@ def test_pictures_are_kept_by_panel_and_step(files: RunFiles) -> None:
     assert picture[4:, :3].min() == 255
     assert picture[:4].max() == 0
     assert picture[4:, 3:].max() == 0
-    assert files.frame("codes", 3)["xy"] == [[0.1, None]]
+    assert files.frame("codes", 3)["x"] == [[0.1, None]]
     files.forget_frames(3)
     assert files.frames() == {"samples": [10]}
     with pytest.raises(SnapshotError, match="codes"):

@@ -16,7 +16,7 @@ from genlab.core.run_spec import RunSpec
 from genlab.runs import catalog, foreground, forks
 from genlab.runs.store import Command
 from genlab.train.algorithm import Info
-from genlab.train.observers import Budget, Observer
+from genlab.train.observers import Ledger, Observer
 
 VAE: dict[str, Any] = {
     "model": "vae",
@@ -34,7 +34,7 @@ GAN: dict[str, Any] = {"model": "gan", "data": "ring", "steps": 20, "batch": 32,
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(runs, "ensure_supervisor", lambda: None)
     # A busy machine allows fewer looks; here there are snapshots of steps 1, 2, 4, 8, 16 for sure.
-    monkeypatch.setattr(Budget, "allows", lambda self, cost: True)
+    monkeypatch.setattr(Ledger, "affords", lambda *_: True)
     runs.configure(f"sqlite:///{tmp_path}/genlab.db", tmp_path)
     yield tmp_path
     runs.configure()

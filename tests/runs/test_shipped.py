@@ -12,9 +12,9 @@ from PIL import Image
 from genlab import runs
 from genlab.core.tables import MODELS
 from genlab.models import HasCritic, HasDecoder, HasEncoder
+from genlab.panels.encoding import sheet
 from genlab.probes.base import probes_for, read_probes
 from genlab.runs import RunView
-from genlab.runs.files import sheet
 
 FOLDER = Path(__file__).resolve().parents[2] / "checkpoints" / "pretrained"
 VIEWS = {view.id.removeprefix("shipped:"): view for view in runs.list_shipped()}

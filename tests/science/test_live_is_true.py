@@ -19,9 +19,9 @@ from genlab.core.measure import Reading
 from genlab.core.run_spec import RunSpec
 from genlab.core.tables import ALGORITHMS, MODELS
 from genlab.data import Batches
+from genlab.panels.encoding import sheet
 from genlab.probes.base import probes_for, read_probes
 from genlab.runs import RunView, supervisor
-from genlab.runs.files import sheet
 from genlab.train.loop import train
 from genlab.train.snapshots import put_back, take
 from genlab.ui import main

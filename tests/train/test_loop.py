@@ -17,7 +17,16 @@ from genlab.data.base import Batches, DataMeta, Dataset, Split
 from genlab.runs.store import Command
 from genlab.train.algorithm import Info, Packed
 from genlab.train.loop import train
-from genlab.train.observers import Budget, Controls, Diverged, Observer, Recorder, Watcher
+from genlab.train.observers import (
+    COMMON,
+    FREE,
+    Controls,
+    Diverged,
+    Ledger,
+    Observer,
+    Recorder,
+    Watcher,
+)
 from genlab.train.snapshots import Snapshot, put_back, take
 
 
@@ -190,8 +199,8 @@ def looks(data: Dataset, cost: float, share: float, steps: int = 400) -> tuple[K
             clock[0] += 0.01
             return False
 
-    budget = Budget(share=share, credit=0.1, clock=lambda: clock[0])
-    watcher = Watcher(algorithm, [Look(algorithm.spec, clock, cost)], sink, budget=budget)
+    ledger = Ledger(share=share, credit=0.1, clock=lambda: clock[0])
+    watcher = Watcher(algorithm, [Look(algorithm.spec, clock, cost)], sink, ledger=ledger)
     train(algorithm, data, [], observers=[Tick(), watcher])
     return sink, clock
 
@@ -225,9 +234,9 @@ def test_a_dear_look_has_a_share_of_its_own(data: Dataset, cost: float) -> None:
             clock[0] += 0.01
             return False
 
-    budget = Budget(share=0.04, credit=0.1, clock=lambda: clock[0])
+    ledger = Ledger(share=0.04, credit=0.1, clock=lambda: clock[0])
     probes = [Look(algorithm.spec, clock, 0.001), Dear(algorithm.spec, clock, cost)]
-    watcher = Watcher(algorithm, probes, sink, budget=budget)
+    watcher = Watcher(algorithm, probes, sink, ledger=ledger)
     train(algorithm, data, [], observers=[Tick(), watcher])
     alone, _ = looks(data, 0.001, share=0.04, steps=1000)
     assert len([s for s, v in sink.numbers if "seen" in v]) >= len(alone.looks) - 1
@@ -238,16 +247,35 @@ def test_a_dear_look_has_a_share_of_its_own(data: Dataset, cost: float) -> None:
     assert paid <= max(cost, 0.05 * 10.0 + 0.1) + 1e-9
     assert paid >= min(0.4, cost)
     assert all(set(v) in ({"seen"}, {"deep"}) for _, v in sink.numbers)
-    assert budget.trained == pytest.approx(10.0, abs=2e-3)
+    assert ledger.trained == pytest.approx(10.0, abs=2e-3)
 
 
 def test_what_other_programs_take_does_not_make_a_look_dear() -> None:
-    budget = Budget()
-    begun = budget.wall()
-    with budget.looking():
-        time.sleep(0.1)
-    assert budget.wall() - begun >= 0.1
-    assert 0.0 <= budget.spent < 0.05
+    ledger = Ledger()
+    begun, start = ledger.wall(), ledger.clock()
+    time.sleep(0.1)
+    ledger.charge(COMMON, ledger.clock() - start)
+    assert ledger.wall() - begun >= 0.1
+    assert 0.0 <= ledger.spent() < 0.05
+
+
+def test_every_second_is_on_one_account_or_is_training() -> None:
+    clock = [0.0]
+    ledger = Ledger(share=0.5, credit=1.0, clock=lambda: clock[0])
+    clock[0] = 10.0
+    ledger.charge(COMMON, 2.0)
+    ledger.charge("dear", 3.0)
+    with ledger.waiting(), ledger.waiting():
+        clock[0] += 4.0
+    assert (ledger.spent(), ledger.spent("dear"), ledger.spent(FREE)) == (2.0, 3.0, 4.0)
+    assert ledger.trained == 5.0
+    # 3 spent, 3 more expected; 5 of training give 0.2 · 5, or 1 · 5.
+    assert not ledger.affords("dear", 0.2, 0.0)
+    assert ledger.affords("dear", 1.0, 1.0)
+    assert ledger.affords(COMMON, 0.5, 1.0, cost=1.5)
+    assert not ledger.affords(COMMON, 0.5, 1.0, cost=1.6)
+    ledger.restart()
+    assert (ledger.spent(), ledger.trained) == (0.0, 0.0)
 
 
 def test_cheap_looks_come_early_and_then_at_a_gap(data: Dataset) -> None:
@@ -317,7 +345,7 @@ def obeyed(data: Dataset, script: list[list[Command]]) -> tuple[int, list[str], 
     lines: Iterator[list[Command]] = iter(script)
     said: list[str] = []
     sink, algorithm = Keep(), Count()
-    watcher = Watcher(algorithm, [], sink, budget=Budget(share=0.0, credit=-1.0))
+    watcher = Watcher(algorithm, [], sink, ledger=Ledger(share=0.0, credit=-1.0))
     controls = Controls(lambda _: next(lines, []), said.append, watcher)
     _, step = train(algorithm, data, [], observers=[watcher, controls])
     return step, said, sink

@@ -7,20 +7,27 @@ anything is unfolded. Nothing is ever unpickled, and nothing is written while re
 from __future__ import annotations
 
 import abc
+import dataclasses
 import io
 import unicodedata
 import zipfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genlab.core.errors import DataError
 from genlab.core.options import Options
+from genlab.core.random import generator
 from genlab.core.registry import Registry
+from genlab.data import parting
 from genlab.data.image_uploads import OTHERS, is_xml
+from genlab.data.schema import NAMED, Column
+
+if TYPE_CHECKING:
+    from genlab.data.readers.reading import TableReading
 
 Progress = Callable[[float, str], None]
 
@@ -32,6 +39,9 @@ FEWEST, MOST, NUMBERS = 10, 200_000, 64 * 2**20
 ARRAY = 128 * 2**20
 #: Columns of a table; classes of labels; signs of a name.
 COLUMNS, CLASSES, SIGNS = 500, 200, 40
+
+#: The seed of the split.
+SPLIT = 20_261_122
 
 #: First bytes -> what it is and what to do, for files that are no data of a kind that is read.
 KNOWN: tuple[tuple[bytes, str], ...] = (
@@ -64,6 +74,11 @@ class Examples:
         white: the value of a picture that means white.
         notes: what was found, left out and changed, in sentences.
         offered: for options of the reader whose choices the file decides: the choices.
+        schema: of a table, the columns that are learned: ``x`` holds a column each, NaN where an
+            entry is missing, and indices of categories where a column has categories.
+        part: which part each example belongs to (n,), 0 training, 1 validation, 2 test; None
+            where it is to be drawn.
+        reading: how a table was read, with what must be asked.
     """
 
     x: NDArray[Any]
@@ -73,6 +88,9 @@ class Examples:
     white: int = 255
     notes: tuple[str, ...] = ()
     offered: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    schema: tuple[Column, ...] = ()
+    part: NDArray[np.int8] | None = None
+    reading: TableReading | None = None
 
     @property
     def is_table(self) -> bool:
@@ -214,6 +232,7 @@ def members(content: bytes) -> list[zipfile.ZipInfo]:
             )
         if info.flag_bits & 1:
             raise refuse("the archive is encrypted", "Send it without a password.")
+    _apart(content, found)
     total = sum(info.file_size for info in found)
     if total > UNFOLDED:
         raise refuse(
@@ -222,6 +241,28 @@ def members(content: bytes) -> list[zipfile.ZipInfo]:
             "Send a part of it.",
         )
     return found
+
+
+def _apart(content: bytes, found: Sequence[zipfile.ZipInfo]) -> None:
+    """Refuse an archive whose entries overlap: a small file would unfold to much, many times.
+
+    Raises:
+        DataError: also for an entry that begins outside the file.
+    """
+    end = 0
+    for info in sorted(found, key=lambda i: i.header_offset):
+        head = content[info.header_offset : info.header_offset + 30]
+        if len(head) < 30 or head[:4] != b"PK\x03\x04":
+            raise refuse("the archive is cut off or damaged (an entry without a header)")
+        if info.header_offset < end:
+            raise refuse(
+                "the entries of the archive overlap, as in a file made to unfold without end",
+                "Make the archive again.",
+            )
+        names = int.from_bytes(head[26:28], "little") + int.from_bytes(head[28:30], "little")
+        end = info.header_offset + 30 + names + info.compress_size
+        if end > len(content):
+            raise refuse("the archive is cut off or damaged (an entry ends outside of it)")
 
 
 def clean(text: str) -> str:
@@ -285,3 +326,108 @@ def count_noun(n: int, one: str, many: str = "") -> str:
         ('1 row', '2,000 rows')
     """
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def white_of(top: int) -> int:
+    """The value of white of pictures whose largest value is known: that of 10, 12, 14 or 16 bits
+    where it is near, else the largest value itself.
+
+    Example:
+        >>> white_of(4080), white_of(60_000), white_of(300), white_of(3)
+        (4095, 65535, 300, 3)
+    """
+    for bits in (8, 10, 12, 14, 16):
+        white = 2**bits - 1
+        if 0.6 * white <= top <= white:
+            return white
+    return top
+
+
+def order_of(n: int) -> NDArray[np.int64]:
+    """A fixed permutation of n examples, the same for every file of n."""
+    import torch
+
+    return torch.randperm(n, generator=generator(SPLIT, "own", n)).numpy()
+
+
+def split_rows(found: Examples, forced: Collection[str] = ()) -> Examples:
+    """Examples with their parts drawn, repeated ones on one side; says what the split shows.
+
+    A column that is constant in the training part is left out, unless its name is in ``forced``.
+    """
+    n = len(found.x)
+    if n < FEWEST:
+        return found
+    same = parting.groups(found.x)
+    part, notes = found.part, list(found.notes)
+    _, sizes = np.unique(same, return_counts=True)
+    repeated = n - len(sizes)
+    what = "row" if found.is_table else "picture"
+    if repeated:
+        where = "they are kept together on one side of the split"
+        if len(sizes) < 3:
+            same = np.arange(n)
+            where = (
+                f"there {'is one' if len(sizes) == 1 else 'are two'} distinct, too few to be kept "
+                "together, so that held-out examples are training examples too"
+            )
+        elif part is None and _few_kinds(found, int(sizes.max())):
+            # Of a law with few outcomes equal rows are fresh draws: held together, the held-out
+            # part would have another distribution than the training part.
+            same, where = np.arange(n), "these columns have few values, so that equal rows are "
+            where += "expected and are split like any others"
+        if part is not None:
+            both = sum(len(np.unique(part[same == g])) > 1 for g in np.unique(same))
+            where = f"{count_noun(both, 'group')} of them on both sides of the file's own split"
+        notes.append(
+            f"{count_noun(repeated, what)} repeat{'s' * (repeated == 1)} an earlier one: {where}."
+        )
+    if part is None:
+        part = parting.part(order_of(n), same)
+    made = dataclasses.replace(found, part=part, notes=tuple(notes))
+    return _without_frozen(made, set(forced)) if made.is_table else made
+
+
+def _few_kinds(found: Examples, largest: int) -> bool:
+    """Whether rows repeat since their columns have few values."""
+    if not found.is_table:
+        return False
+    fine = any(c.type in ("numeric", "positive", "bounded", "date") for c in found.schema)
+    return largest > max(5, 0.05 * len(found.x)) or (bool(found.schema) and not fine)
+
+
+def _without_frozen(found: Examples, forced: set[str]) -> Examples:
+    """Without columns that vary in the held-out parts alone."""
+    assert found.part is not None
+    training = found.x[found.part == 0]
+    names, keep = found.columns, np.ones(found.x.shape[1], dtype=bool)
+    notes = list(found.notes)
+    for k, name in enumerate(names):
+        there = training[:, k][np.isfinite(training[:, k])]
+        if len(there) and not (there == there[0]).all():
+            continue
+        every = found.x[:, k][np.isfinite(found.x[:, k])]
+        others = int((every != there[0]).sum()) if len(there) else len(every)
+        value = f"always {there[0]:.6g}" if len(there) else "missing"
+        if found.schema and found.schema[k].type in NAMED and found.schema[k].categories:
+            value = (
+                f"always {found.schema[k].categories[int(there[0])]!r}" if len(there) else value
+            )
+        words = (
+            f"{name!r} is {value} in the training part and differs in "
+            f"{count_noun(others, 'held-out row')}"
+        )
+        if name in forced:
+            notes.append(f"{words}: its scale is unknown, so that held-out scores may be extreme.")
+            continue
+        keep[k] = False
+        notes.append(f"{words}: it is left out; role feature keeps it.")
+    if not keep.any():
+        raise refuse("all its columns are constant in the training part: nothing can be learned")
+    return dataclasses.replace(
+        found,
+        x=found.x[:, keep],
+        columns=tuple(n for n, k in zip(names, keep, strict=True) if k),
+        schema=tuple(c for c, k in zip(found.schema, keep, strict=False) if k),
+        notes=tuple(notes),
+    )

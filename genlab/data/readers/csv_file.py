@@ -1,45 +1,67 @@
-"""Tables as text: the delimiter, the header and the decimal sign are found."""
+"""Tables as text: how they are written is found, said, and may be changed."""
 
 from __future__ import annotations
 
-import csv
-import io
-import math
-from array import array
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import codecs
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from genlab.core import options
-from genlab.core.errors import DataError
+from genlab.core.errors import DataError, SpecError
 from genlab.core.options import Options, option
 from genlab.data.image_uploads import is_xml
+from genlab.data.parting import groups
+from genlab.data.readers import columns as judge
+from genlab.data.readers import dates, dialect, header, numbers, pixel_table, signs
 from genlab.data.readers.base import (
     CLASSES,
-    COLUMNS,
+    FEWEST,
+    NUMBERS,
     READERS,
     Examples,
     Progress,
     Reader,
     clean,
     count_noun,
-    distinct,
     labels,
     refuse,
-    room,
+    split_rows,
 )
+from genlab.data.readers.columns import Cells
+from genlab.data.readers.dialect import AUTO, NONE, Decision
+from genlab.data.readers.reading import ColumnReading, TableReading, listed, sentences, shown
+from genlab.data.schema import ROLES, TYPES, Column, encode
 
-#: Bytes of a table, signs of a cell, rows by which the form of the table is found.
-BYTES, CELL, LOOK = 32 * 2**20, 2_000, 500
-DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
-MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "-", ".", "missing"}
+#: Bytes of a table.
+BYTES = 64 * 2**20
 #: Words that name a column of classes, in any case.
-LABELS = ("class", "label", "target", "species", "category", "y")
-AUTO, NONE = "auto", "none"
+LABELS = (
+    "class",
+    "label",
+    "target",
+    "species",
+    "category",
+    "y",
+    "kind",
+    "type",
+    "diagnosis",
+    "outcome",
+    "group",
+)
+#: Words of a row that sums up the others.
+TOTALS = re.compile(
+    r"(grand |sub-?)?totals?:?|sum:?|summe:?|gesamt:?|insgesamt:?|average:?|mean:?|mittelwert:?"
+    r"|durchschnitt:?|somme:?|moyenne:?",
+    re.IGNORECASE,
+)
+KEYS = ("type", "role", "missing", "decimal", "thousands")
 
 
 @dataclass(frozen=True)
@@ -47,172 +69,83 @@ class CsvOptions(Options):
     """What may be chosen of a table."""
 
     label: str = option(
-        AUTO, "column of the class: auto (found by its name or text), none, a name"
+        AUTO, "column of the class: auto (found by its name or text), none, a name", label="Label"
     )
-    columns: str = option("", "columns to learn, their names separated by commas; empty: all")
+    columns: str = option(
+        "", "columns to learn, their names separated by commas; empty: all", label="Columns"
+    )
+    separator: str = option(
+        AUTO,
+        "what separates the cells of a line",
+        choices=(AUTO, ",", ";", "tab", "|", "space", NONE),
+    )
+    decimal: str = option(AUTO, "decimal sign", choices=(AUTO, ".", ","))
+    thousands: str = option(
+        AUTO, "sign between thousands", choices=(AUTO, NONE, ".", ",", "space", "'")
+    )
+    header_row: str = option(
+        AUTO, "line of the file with the names: auto, 0 for none, or its number from 1"
+    )
+    units_row: str = option(
+        AUTO, "whether the row below the names holds units", choices=(AUTO, "yes", "no")
+    )
+    comments: str = option(
+        AUTO, "lines that begin with #, // or %: auto leaves them out", choices=(AUTO, "keep")
+    )
+    totals: str = option(
+        AUTO, "rows that sum up the others: auto leaves them out", choices=(AUTO, "keep")
+    )
+    missing: str = option(
+        AUTO,
+        "codes for a missing entry besides empty and NA, separated by spaces, as in -999 x; auto "
+        "finds usual ones, none takes none",
+    )
+    layout: str = option(
+        AUTO,
+        "rows of grey levels, with or without a label: as pictures or as a table; auto: pictures "
+        "from more than 500 columns on",
+        choices=(AUTO, "pictures", "table"),
+    )
+    column: str = option(
+        "",
+        "of single columns, as in price:type=positive,role=feature,missing=-1; several are "
+        f"separated by line breaks; type: {', '.join(TYPES)}; role: {', '.join(ROLES)}",
+    )
 
 
-@dataclass(frozen=True)
-class Form:
-    """How a table is written: its delimiter, its decimal sign, its columns, and which are numbers.
+def of_column(text: str) -> dict[str, dict[str, str]]:
+    """What a user says of single columns.
 
-    Args:
-        names: of the columns, as the page shows them.
-        header: whether the first row holds them.
-        number: of each column, whether its cells are numbers.
-    """
-
-    delimiter: str
-    decimal: str
-    names: tuple[str, ...]
-    header: bool
-    number: tuple[bool, ...]
-
-
-def value(cell: str, decimal: str = ".") -> float | None:
-    """The number in a cell, None where there is none; NaN where the value is missing.
+    Raises:
+        SpecError: for a key or a value that there is not.
 
     Example:
-        >>> value("1,5", ","), value(" 2e3 "), value("red"), value("NA")
-        (1.5, 2000.0, None, nan)
+        >>> of_column("a:b:type=count,role=leave out\\nc:missing=-1 -2")
+        {'a:b': {'type': 'count', 'role': 'leave out'}, 'c': {'missing': '-1 -2'}}
     """
-    text = cell.strip()
-    if text.lower() in MISSING:
-        return math.nan
-    if decimal == ",":
-        if "." in text:
-            return None
-        text = text.replace(",", ".")
-    # Python takes 1_000 for a number; a table does not.
-    if "_" in text:
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
-def decoded(content: bytes) -> str:
-    """The text of a file.
-
-    Raises:
-        DataError: if it is not UTF-8.
-    """
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise refuse(
-            f"line {line:,} is not text in UTF-8", "Save it as CSV in UTF-8, then send it again."
-        ) from None
-    return text
-
-
-def rows_of(text: str, delimiter: str) -> Iterator[list[str]]:
-    """The rows of a table that are not empty.
-
-    Raises:
-        DataError: where a quotation mark is never closed, or a cell is no cell of a table.
-    """
-    source = io.StringIO(text, newline="")
-    found = csv.reader(source, delimiter=delimiter, skipinitialspace=True)
-    while True:
-        try:
-            row = next(found, None)
-        except csv.Error as error:
-            raise refuse(f"line {found.line_num:,} is damaged ({error})") from None
-        if row is None:
-            return
-        if any(len(cell) > CELL for cell in row):
-            raise refuse(f"line {found.line_num:,} has a cell of more than {CELL:,} signs")
-        if delimiter == " " and row and row[-1] == "":
-            row = row[:-1]
-        if any(cell.strip() for cell in row):
-            yield row
-
-
-def first(text: str, delimiter: str, n: int = LOOK) -> list[list[str]]:
-    """The first rows."""
-    found = []
-    for row in rows_of(text, delimiter):
-        found.append(row)
-        if len(found) == n:
-            break
+    allowed = {"type": TYPES, "role": ROLES, "decimal": (".", "comma"), "thousands": None}
+    found: dict[str, dict[str, str]] = {}
+    for line in filter(None, (w.strip() for w in text.split("\n"))):
+        at = re.search(rf":(?=(?:{'|'.join(KEYS)})=[^:]*$)", line)
+        if at is None:
+            raise SpecError(
+                "column", line, "allowed: NAME:key=value,...; keys: " + ", ".join(KEYS)
+            )
+        mine = found.setdefault(line[: at.start()], {})
+        for pair in line[at.end() :].split(","):
+            key, sign, value = pair.partition("=")
+            if key not in KEYS or not sign:
+                raise SpecError("column", pair, f"allowed: {', '.join(KEYS)}, each with =")
+            choices = allowed.get(key)
+            if choices is not None and value not in choices:
+                raise SpecError("column", pair, f"allowed for {key}: {', '.join(choices)}")
+            mine[key] = {"comma": ",", "point": "."}.get(value, value)
     return found
 
 
-def _fit(rows: list[list[str]], decimal: str) -> tuple[float, int]:
-    """How well a delimiter splits: the share of rows of one length times that of numbers."""
-    body = rows[1:] or rows
-    length = Counter(map(len, body)).most_common(1)[0][0]
-    cells = [cell for row in body if len(row) == length for cell in row]
-    numbers = sum(value(cell, decimal) is not None for cell in cells)
-    return sum(len(row) == length for row in rows) / len(rows) * (numbers + 0.01) / (
-        len(cells) + 0.01
-    ), length
-
-
-def form_of(text: str) -> Form:
-    """Find how a table is written, by its first rows.
-
-    Raises:
-        DataError: if it is no table of numbers.
-
-    Example:
-        >>> form = form_of("x;kind\\n1,5;red\\n2,5;blue\\n")
-        >>> form.delimiter, form.decimal, form.names, form.number
-        (';', ',', ('x', 'kind'), (True, False))
-    """
-    # Only the beginning: one of the delimiters may leave a quotation mark open to the end.
-    head = text[: 2**18]
-    if len(text) > len(head):
-        head = head[: head.rfind("\n") + 1] or head
-    best: tuple[float, int, str, str] | None = None
-    wrong: DataError | None = None
-    for delimiter in DELIMITERS:
-        try:
-            rows = first(head, delimiter)
-        except DataError as error:
-            wrong = wrong or error
-            continue
-        if not rows:
-            raise refuse("it holds no rows")
-        for decimal in (".", ",") if delimiter != "," else (".",):
-            score, length = _fit(rows, decimal)
-            # More columns only where they are as good: "1,5" is one number or two.
-            if length > 1 and (best is None or score > best[0] + 1e-9):
-                best = (score, length, delimiter, decimal)
-    if best is None and wrong is not None:
-        raise wrong
-    if best is None:
-        best = (0.0, 1, ",", ".")
-    _, length, delimiter, decimal = best
-    if length > COLUMNS:
-        raise refuse(f"it has {length:,} columns; at most {COLUMNS} are read", "Send fewer.")
-    rows = first(head, delimiter)
-    full = [row for row in rows if len(row) == length]
-    body = full[1:] or full
-    number = tuple(_mostly(body, k, decimal) for k in range(length))
-    top = rows[0]
-    header = len(top) == length and any(
-        number[k] and value(top[k], decimal) is None for k in range(length)
-    )
-    if not any(number):
-        raise refuse("none of its columns holds numbers")
-    names = distinct(top if header else [""] * length)
-    return Form(delimiter, decimal, names, header, number)
-
-
-def _mostly(rows: list[list[str]], k: int, decimal: str) -> bool:
-    """Whether nine of ten values of a column are numbers."""
-    found = [value(row[k], decimal) for row in rows]
-    known = [v for v in found if v is None or not math.isnan(v)]
-    return bool(known) and sum(v is not None for v in known) >= 0.9 * len(known)
-
-
-@READERS.register("csv", title="CSV", summary="A table: numbers, and a column of classes.")
+@READERS.register("csv", title="CSV", summary="A table: numbers, words, and a column of classes.")
 class Csv(Reader):
-    """A table of numbers as text, a row an example."""
+    """A table as text, a row an example."""
 
     Options: ClassVar[type[options.Options]] = CsvOptions
 
@@ -220,8 +153,8 @@ class Csv(Reader):
     def takes(cls, content: bytes) -> bool:
         head = content[:4096]
         # What is no text has zeros or other control bytes early on.
-        signs = sum(byte < 9 or 13 < byte < 32 for byte in head)
-        return not signs and not is_xml(content) and not head.startswith((b"%PDF", b"GIF8"))
+        signs_ = sum(byte < 9 or 13 < byte < 32 for byte in head)
+        return not signs_ and not is_xml(content) and not head.startswith((b"%PDF", b"GIF8"))
 
     @classmethod
     def read(cls, content: bytes, options: Any, progress: Progress | None = None) -> Examples:
@@ -231,240 +164,475 @@ class Csv(Reader):
                 "text are read",
                 "Send fewer rows, or save the numbers by numpy.savez.",
             )
-        text = decoded(content)
-        form = form_of(text)
-        table = _Table(form, len(content), progress)
-        table.fill(rows_of(text, form.delimiter))
-        return table.examples(options)
+        checked(content)
+        if progress is not None:
+            progress(0.1, "the form of the table")
+        layout = dialect.lay_out(
+            content, options.separator, options.comments, _row(options.header_row)
+        )
+        if pixel_table.wanted(layout.width, options.layout):
+            return pixel_table.read(layout)
+        table = _Table(layout, options)
+        if progress is not None:
+            progress(0.5, f"{table.n:,} rows read")
+        return table.examples()
+
+
+def checked(content: bytes) -> None:
+    """Refuse what is not UTF-8, or has too many lines; a piece at a time.
+
+    Raises:
+        DataError: with the line.
+    """
+    if content.count(b"\n") > dialect.ROWS:
+        raise refuse(f"it has more than {dialect.ROWS:,} lines", "Send fewer rows.")
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    for at in range(0, len(content), 2**20):
+        piece = content[at : at + 2**20]
+        try:
+            decoder.decode(piece, final=at + 2**20 >= len(content))
+        except UnicodeDecodeError as error:
+            line = content.count(b"\n", 0, at + max(error.start, 0)) + 1
+            raise refuse(
+                f"line {line:,} is not text in UTF-8",
+                "Save it as CSV in UTF-8, then send it again.",
+            ) from None
 
 
 class _Table:
-    """A table while it is read: numbers as numbers at once, words as indices."""
+    """A table from its text to examples."""
 
-    def __init__(self, form: Form, size: int, progress: Progress | None) -> None:
-        self.form, self.size, self.progress = form, size, progress
-        width = len(form.names)
-        self.numbers = {k: array("d") for k in range(width) if form.number[k]}
-        self.words = {k: array("q") for k in range(width) if not form.number[k]}
-        self.known: dict[int, dict[str, int]] = {k: {} for k in self.words}
-        self.ragged, self.ragged_at = 0, 0
-        self.strange, self.strange_at = 0, ""
-        self.rows = 0
+    def __init__(self, layout: dialect.Layout, options: CsvOptions) -> None:
+        self.options, self.layout = options, layout
+        self.chosen = of_column(options.column)
+        row = _row(options.header_row)
+        cells, self.ragged, self.n_ragged = dialect.table(self.layout)
+        # A column at a time, so that no two copies of the table are there at once.
+        self.text = cells.columns
+        del cells
+        for k in range(self.layout.width):
+            self.text[k] = numbers.trimmed(self.text[k])
+        self.notes: list[str] = []
+        self.decisions: list[Decision] = list(self.layout.decisions)
+        self._names_and_signs(row)
+        self._rows()
 
-    def fill(self, rows: Iterator[list[str]]) -> None:
-        """Take all rows."""
-        width, decimal = len(self.form.names), self.form.decimal
-        if self.form.header:
-            next(rows)
-        for at, row in enumerate(rows, 1 + self.form.header):
-            if len(row) != width:
-                self.ragged, self.ragged_at = self.ragged + 1, self.ragged_at or at
-                continue
-            self.rows += 1
-            if self.rows % 1000 == 0:
-                room(self.rows, 1)
-                if self.progress is not None:
-                    self.progress(0.0, f"{self.rows:,} rows read")
-            for k, kept in self.numbers.items():
-                found = value(row[k], decimal)
-                if found is None:
-                    self.strange += 1
-                    self.strange_at = self.strange_at or (
-                        f"row {at:,}, column {self.form.names[k]!r}: {clean(row[k])!r}"
-                    )
-                    found = math.nan
-                kept.append(found)
-            for k, codes in self.words.items():
-                word, known = clean(row[k]), self.known[k]
-                if word.lower() in MISSING:
-                    codes.append(-1)
-                elif len(known) > CLASSES and word not in known:
-                    codes.append(-2)
-                else:
-                    codes.append(known.setdefault(word, len(known)))
-        if not self.rows:
-            raise refuse("it holds a header and no rows" if self.form.header else "it has no rows")
+    # -- names, signs, rows ------------------------------------------------------------------
 
-    def examples(self, options: Any) -> Examples:
-        """What is learned: complete rows of the columns that vary."""
-        names, notes = self.form.names, [self._said()]
-        label = self._label(options.label)
-        wanted = self._wanted(options.columns, label)
-        x = np.column_stack([np.frombuffer(self.numbers[k], dtype=np.float64) for k in wanted])
-        x, wanted = self._sound_columns(x, wanted, bool(options.columns.strip()), notes)
-        words = [names[k] for k in self.words if k != label]
-        if words:
-            notes.append(f"Left out, since they hold words: {_listed(words)}.")
-        y, complete = None, np.isfinite(x).all(axis=1)
-        classes: tuple[str, ...] = ()
-        if label is not None:
-            y, classes, known = self._classes(label)
-            complete &= known
-        x = x[complete]
-        self._left_out(int((~complete).sum()), notes)
-        if y is not None:
-            # A class may have lost all its rows.
-            y, classes = labels([classes[i] for i in y[complete]]) if len(x) else (y[:0], ())
-            notes.append(f"{names[label]!r} is the class: {count_noun(len(classes), 'value')}.")  # type: ignore[index]
-            if len(classes) < 2:
-                y, classes = None, ()
-                notes.append("With one value only it tells nothing apart, and is left out.")
-        x, final = self._varying(x, [names[k] for k in wanted], notes)
-        room(len(x), x.shape[1])
-        return Examples(x, y, classes, tuple(final), notes=tuple(notes), offered=self._offered())
-
-    def _said(self) -> str:
-        form = self.form
-        sign = "comma" if form.decimal == "," else "point"
-        head = "the first row holds the names" if form.header else "no row of names"
-        how = DELIMITERS[form.delimiter]
-        return (
-            f"{count_noun(self.rows, 'row')} of {count_noun(len(form.names), 'column')} "
-            f"separated by {how}; decimal {sign}; {head}."
+    def _names_and_signs(self, row: int) -> None:
+        options, top = self.options, self.layout.top
+        total = len(self.text[0])
+        # The names and units are no cells: judged is what is below them, where there is enough.
+        skip = min(2, max(0, total - 3))
+        seen = [judge.look(column.slice(skip)) for column in self.text]
+        blank = [self.chosen.get(clean(c), {}) for c in top[0][1]]
+        blank += [{}] * (self.layout.width - len(blank))
+        self.signs, _ = signs.of_columns(
+            [""] * len(seen),
+            seen,
+            self.layout.separator,
+            options.decimal,
+            options.thousands,
+            blank,
         )
+        number = [judge.is_number(s, g) for s, g in zip(seen, self.signs, strict=True)]
+        found = header.find(top, self.text, number, self.signs, row, options.units_row)
+        self.decisions += found.decisions
+        self.names, self.units, self.skip = found.names, found.units, found.rows
+        unknown = sorted(set(self.chosen) - set(self.names))
+        if unknown:
+            raise refuse(f"there is no column {unknown[0]!r}", f"There are: {listed(self.names)}.")
+        more = [column.slice(self.skip, max(0, skip - self.skip)) for column in self.text]
+        if self.skip <= skip:
+            seen = [judge.look(m, s.every) for m, s in zip(more, seen, strict=True)]
+        self.text = [column.slice(self.skip) for column in self.text]
+        if self.skip > skip:
+            seen = [judge.look(column) for column in self.text]
+        self.seen = seen
+        mine = [self.chosen.get(name, {}) for name in self.names]
+        self.signs, decisions = signs.of_columns(
+            self.names, seen, self.layout.separator, options.decimal, options.thousands, mine
+        )
+        self.decisions += decisions
+        self.number = [
+            judge.is_number(s, g) and m.get("type") not in ("categorical",)
+            for s, g, m in zip(seen, self.signs, mine, strict=True)
+        ]
 
-    def _label(self, asked: str) -> int | None:
+    def _rows(self) -> None:
+        """Leave out empty rows, and count."""
+        n = len(self.text[0])
+        if not n:
+            raise refuse("it holds a header and no rows" if self.skip else "it has no rows")
+        empty = np.ones(n, dtype=bool)
+        for column in self.text:
+            empty &= np.asarray(pc.equal(pc.binary_length(column), 0))
+        self.row = np.flatnonzero(~empty)
+        if empty.any():
+            self.notes.append(f"{count_noun(int(empty.sum()), 'empty row')} left out.")
+            keep = pa.array(~empty)
+            self.text = [column.filter(keep) for column in self.text]
+        self.n = len(self.row)
+        if self.n < FEWEST:
+            raise refuse(
+                f"it has {count_noun(self.n, 'row')}; at least {FEWEST} are needed, so that some "
+                "can be held out",
+                "Send more of them.",
+            )
+        if self.n * len(self.text) > NUMBERS:
+            raise refuse(
+                f"it has {self.n:,} rows of {len(self.text):,} cells; at most "
+                f"{NUMBERS // 10**6} million cells are read",
+                "Send fewer rows or columns.",
+            )
+
+    # -- columns -----------------------------------------------------------------------------
+
+    def _read(self) -> list[Cells]:
+        rows: list[int] = (self.row + 1 + self.skip).tolist()
+        made = []
+        for k, name in enumerate(self.names):
+            given = dict(self.chosen.get(name, {}))
+            if self.options.missing not in (AUTO, NONE) and "missing" not in given:
+                given["missing"] = self.options.missing.replace(",", " ")
+            one = judge.read_column(
+                name, self.text[k], self.signs[k], self.number[k], rows, given, self.seen[k]
+            )
+            if one.is_number and "missing" not in given and self.options.missing == AUTO:
+                code = judge.sentinel(one.values)
+                if code is not None:
+                    gone = one.values == code
+                    one.values = np.where(gone, np.nan, one.values)
+                    one.missing += int(gone.sum())
+                    one.warning = (
+                        f"{count_noun(int(gone.sum()), 'entry', 'entries')} of {code:g} taken for "
+                        "missing, since this is a usual code far from all other values; the "
+                        "option missing changes that."
+                    )
+            made.append(one)
+        return made
+
+    def _totals(self, cells: list[Cells]) -> NDArray[np.bool_]:
+        """The rows that sum up the others."""
+        found = np.zeros(self.n, dtype=bool)
+        for one in cells:
+            if one.is_number or not one.words:
+                continue
+            codes = [k for k, word in enumerate(one.words) if TOTALS.fullmatch(word.strip())]
+            if codes and len(codes) < len(one.words):
+                found |= np.isin(one.values, codes)
+        if not found.any() and self.n > 5:
+            found[-1] = _sums_up(cells)
+        if found.sum() > max(3, 0.1 * self.n):
+            self.notes.append(
+                f"{count_noun(int(found.sum()), 'row')} look like totals or means of others, and "
+                "were kept, since they are many."
+            )
+            found[:] = False
+        return found
+
+    # -- examples ----------------------------------------------------------------------------
+
+    def examples(self) -> Examples:
+        """What is learned, and how it was read."""
+        cells = self._read()
+        total = self._totals(cells)
+        if total.any():
+            what = f"row {int(self.row[total.argmax()]) + 1 + self.skip:,}"
+            keep = self.options.totals == "keep"
+            self.decisions.append(
+                Decision(
+                    "totals",
+                    "keep" if keep else AUTO,
+                    f"{count_noun(int(total.sum()), 'row')} that sums up others "
+                    f"{'kept' if keep else 'left out'} ({what}).",
+                    False,
+                )
+            )
+            if not keep:
+                self._drop(cells, ~total)
+        columns = [
+            judge.column_of(one, self.chosen.get(one.name, {}), unit)
+            for one, unit in zip(cells, self.units, strict=True)
+        ]
+        columns = self._features(columns, cells)
+        label = self._label(columns, cells)
+        columns = [replace(c, role="class") if k == label else c for k, c in enumerate(columns)]
+        columns = self._duplicates(columns, cells)
+        raw = [self._values(c, one) for c, one in zip(columns, cells, strict=True)]
+        readings = tuple(
+            shown(c, one, values) for c, one, values in zip(columns, cells, raw, strict=True)
+        )
+        return self._made(columns, cells, raw, label, readings)
+
+    def _drop(self, cells: list[Cells], keep: NDArray[np.bool_]) -> None:
+        mask = pa.array(keep)
+        for one in cells:
+            gone = one.values[~keep]
+            one.missing -= int(np.isnan(gone).sum()) if not one.unread else 0
+            one.values, one.text = one.values[keep], one.text.filter(mask)
+            if one.words and not one.is_number:
+                used = np.unique(one.values[np.isfinite(one.values)]).astype(int)
+                place = np.full(len(one.words), np.nan)
+                place[used] = np.arange(len(used))
+                there = np.isfinite(one.values)
+                one.values[there] = place[one.values[there].astype(int)]
+                one.words = tuple(one.words[k] for k in used)
+        self.row, self.n = self.row[keep], int(keep.sum())
+
+    def _features(self, columns: list[Column], cells: list[Cells]) -> list[Column]:
+        """The columns that the user names, or all; an index is kept where nothing else is left."""
+        if asked := self.options.columns.strip():
+            wanted = [w for w in (word.strip() for word in asked.split(",")) if w]
+            able = [c.name for c in columns if c.type != "constant"]
+            for word in wanted:
+                if word not in able:
+                    raise refuse(
+                        f"there is no column of numbers or categories {word!r}",
+                        f"There are: {listed(able)}.",
+                    )
+            made = [
+                replace(
+                    c,
+                    role="feature" if c.name in wanted else "leave out",
+                    why=f"{c.why} You chose the columns.",
+                )
+                for c in columns
+            ]
+            return [
+                replace(c, type="numeric")
+                if c.role == "feature" and c.type == "id" and one.is_number
+                else c
+                for c, one in zip(made, cells, strict=True)
+            ]
+        if any(c.role in ("feature", "class") for c in columns):
+            return columns
+        spare = [k for k, c in enumerate(columns) if c.type == "id" and cells[k].is_number]
+        if spare and not any(self.chosen.get(c.name, {}).get("role") for c in columns):
+            columns[spare[0]] = replace(columns[spare[0]], type="numeric", role="feature")
+        return columns
+
+    def _label(self, columns: list[Column], cells: list[Cells]) -> int | None:
         """The column of the class."""
-        names, lower = self.form.names, [name.lower() for name in self.form.names]
+        names, asked = list(self.names), self.options.label
+        chosen = [k for k, c in enumerate(columns) if c.role == "class"]
+        if chosen:
+            return chosen[0]
         if asked == NONE:
             return None
         if asked != AUTO:
             if asked not in names:
                 raise refuse(
-                    f"there is no column {asked!r} for the label", f"There are: {_listed(names)}."
+                    f"there is no column {asked!r} for the label", f"There are: {listed(names)}."
                 )
             return names.index(asked)
-        able = [k for k, known in self.known.items() if 2 <= len(known) <= self._most()]
+        taken = {name for name, g in self.chosen.items() if "role" in g}
+        if self.options.columns.strip():
+            taken |= {w.strip() for w in self.options.columns.split(",")}
+        able = [k for k in self._able(cells) if names[k] not in taken]
         for word in LABELS:
             for k in able:
-                if lower[k] == word:
+                if names[k].lower() == word and not (cells[k].is_number and word in LABELS[6:]):
                     return k
-        for word in LABELS:
-            for k in self.numbers:
-                if lower[k] == word and len(self._kinds(k)) <= 20:
-                    return k
-        return able[-1] if able else None
+        others = any(
+            c.role == "feature" and one.is_number for c, one in zip(columns, cells, strict=True)
+        )
+        words = [k for k in able if not cells[k].is_number]
+        every = [
+            k
+            for k, one in enumerate(cells)
+            if not one.is_number and len(one.words) > 1 and columns[k].role == "feature"
+        ]
+        lone = len(words) == 1 and every == words and words[0] in (0, len(names) - 1)
+        return words[0] if lone and others else None
 
-    def _most(self) -> int:
-        """More classes than half the rows are no classes."""
-        return min(CLASSES, max(2, self.rows // 2))
-
-    def _kinds(self, k: int) -> NDArray[np.float64]:
-        """The values of a numeric column, if it has few whole ones."""
-        found = np.frombuffer(self.numbers[k], dtype=np.float64)
-        kinds = np.unique(found[np.isfinite(found)])
-        whole = len(kinds) > 1 and bool((kinds == np.rint(kinds)).all())
-        return kinds if whole else np.arange(CLASSES + 1.0)
-
-    def _offered(self) -> dict[str, tuple[str, ...]]:
-        names = self.form.names
-        able = [names[k] for k, known in self.known.items() if 2 <= len(known) <= self._most()]
-        able += [names[k] for k in self.numbers if len(self._kinds(k)) <= 20]
-        return {"label": (AUTO, NONE, *able)}
-
-    def _wanted(self, asked: str, label: int | None) -> list[int]:
-        """The columns to learn."""
-        names = self.form.names
-        if not asked.strip():
-            found = [k for k in self.numbers if k != label]
-        else:
-            found = []
-            for word in filter(None, (w.strip() for w in asked.split(","))):
-                if word not in names or names.index(word) not in self.numbers:
-                    able = _listed([names[k] for k in self.numbers])
-                    raise refuse(f"there is no column of numbers {word!r}", f"There are: {able}.")
-                if names.index(word) not in found:
-                    found.append(names.index(word))
-        if not found:
-            raise refuse("no column of numbers is left beside the label")
+    def _able(self, cells: list[Cells]) -> list[int]:
+        """Columns whose values may be classes."""
+        most = min(CLASSES, max(2, self.n // 2))
+        found = []
+        for k, one in enumerate(cells):
+            there = one.values[np.isfinite(one.values)]
+            kinds = np.unique(there)
+            whole = bool((kinds == np.rint(kinds)).all())
+            if len(kinds) > 1 and (
+                len(kinds) <= most if not one.is_number else whole and len(kinds) <= 20
+            ):
+                found.append(k)
         return found
 
-    def _sound_columns(
-        self, x: NDArray[np.float64], wanted: list[int], chosen: bool, notes: list[str]
-    ) -> tuple[NDArray[np.float64], list[int]]:
-        """Without columns that are mostly empty, or that number the rows."""
-        names = self.form.names
-        gaps = [k for k, column in zip(wanted, x.T, strict=True) if np.isnan(column).mean() > 0.5]
-        if gaps:
-            where = _listed([names[k] for k in gaps])
-            notes.append(f"Left out, since more than half of their values are missing: {where}.")
-        ranks: list[int] = []
-        if not chosen and len(wanted) > 1:
-            order = np.arange(len(x))
-            for k, column in zip(wanted, x.T, strict=True):
-                if column[0] in (0, 1) and np.array_equal(column - column[0], order):
-                    ranks.append(k)
-        if ranks:
-            where = _listed([names[k] for k in ranks])
-            notes.append(f"Left out, since they only number the rows: {where}.")
-        keep = [i for i, k in enumerate(wanted) if k not in {*gaps, *ranks}]
-        if not keep:
-            raise refuse("no column of numbers with enough values is left")
-        return x[:, keep], [wanted[i] for i in keep]
-
-    def _classes(self, k: int) -> tuple[NDArray[np.int64], tuple[str, ...], NDArray[np.bool_]]:
-        """Class indices, the classes' names, and where the class is known."""
-        if k in self.words:
-            codes = np.frombuffer(self.words[k], dtype=np.int64)
-            if (codes == -2).any():
-                raise refuse(
-                    f"the column {self.form.names[k]!r} has more than {CLASSES} values",
-                    "Choose another label, or none.",
+    def _duplicates(self, columns: list[Column], cells: list[Cells]) -> list[Column]:
+        """A column that repeats another one is left out."""
+        known: dict[bytes, str] = {}
+        made = []
+        for column, one in zip(columns, cells, strict=True):
+            key = one.values.tobytes() + ",".join(one.words).encode()
+            chosen = "role" in self.chosen.get(column.name, {})
+            if column.role == "feature" and key in known and not chosen:
+                self.notes.append(
+                    f"{column.name!r} repeats {known[key]!r} and is left out; role feature keeps "
+                    "it."
                 )
-            return np.maximum(codes, 0), tuple(self.known[k]), codes >= 0
-        found = np.frombuffer(self.numbers[k], dtype=np.float64)
-        known = np.isfinite(found)
-        kinds = np.unique(found[known])
-        if len(kinds) > CLASSES:
-            raise refuse(
-                f"the column {self.form.names[k]!r} has {len(kinds):,} values; at most {CLASSES} "
-                "classes are told apart",
-                "Choose another label, or none.",
-            )
-        codes = np.searchsorted(kinds, np.where(known, found, kinds[0] if len(kinds) else 0.0))
-        return codes.astype(np.int64), tuple(f"{v:g}" for v in kinds), known
-
-    def _left_out(self, gaps: int, notes: list[str]) -> None:
-        """Say how many rows are not used, and refuse where that is most of them."""
-        all_rows = self.rows + self.ragged
-        if self.ragged:
-            notes.append(
-                f"{count_noun(self.ragged, 'row')} of another length left out (the first: row "
-                f"{self.ragged_at:,})."
-            )
-        if gaps:
-            notes.append(
-                f"{count_noun(gaps, 'row')} left out: a value is missing, infinite or no number."
-            )
-        if self.strange_at:
-            notes.append(f"The first that is no number: {self.strange_at}.")
-        if gaps + self.ragged > 0.5 * all_rows:
-            raise refuse(
-                f"{gaps + self.ragged:,} of {all_rows:,} rows cannot be used. {' '.join(notes)}",
-                "Fill or remove what is missing, or choose the columns to learn.",
-            )
+                column = replace(
+                    column, role="leave out", why=f"It repeats {known[key]!r} in every row."
+                )
+            elif column.role in ("feature", "class"):
+                known.setdefault(key, column.name)
+            made.append(column)
+        return made
 
     @staticmethod
-    def _varying(
-        x: NDArray[np.float64], names: Sequence[str], notes: list[str]
-    ) -> tuple[NDArray[np.float64], list[str]]:
-        """Without columns that always hold the same."""
-        if not len(x):
-            return x, list(names)
-        even = [bool((column == column[0]).all()) for column in x.T]
-        if any(even) and len(x) > 1:
-            if all(even):
+    def _values(column: Column, one: Cells) -> NDArray[np.float64]:
+        """The numbers that are learned of a column."""
+        if one.is_number:
+            if column.type == "date":
+                return dates.compact_days(one.values)
+            return one.values
+        wants_days = one.is_date and column.type in ("date", "numeric", "positive")
+        if wants_days or column.type in ("numeric", "positive", "count", "bounded"):
+            first = dates.month_first([str(c) for c in one.words[:2000]]) is not False
+            known = np.array([dates.days(w, first) for w in one.words] or [np.nan])
+            there = np.isfinite(one.values)
+            made = np.full(len(one.values), np.nan)
+            made[there] = known[one.values[there].astype(int)]
+            return made
+        return one.values
+
+    def _made(
+        self,
+        columns: list[Column],
+        cells: list[Cells],
+        raw: list[NDArray[np.float64]],
+        label: int | None,
+        readings: tuple[ColumnReading, ...],
+    ) -> Examples:
+        wanted = [k for k, c in enumerate(columns) if c.role == "feature"]
+        if not wanted:
+            why = "; ".join(f"{c.name}: {c.why}" for c in columns[:5])
+            if all(c.type == "constant" for c in columns):
                 raise refuse("all its columns are constant: there is nothing to learn")
-            constant = [name for name, flat in zip(names, even, strict=True) if flat]
-            notes.append(f"Left out, since they are constant: {_listed(constant)}.")
-            x = x[:, ~np.array(even)]
-            names = [name for name, flat in zip(names, even, strict=True) if not flat]
-        if np.abs(x).max() > 1e30:
+            raise refuse(
+                f"no column that can be learned is left ({why})",
+                "Choose the type or the role of a column.",
+            )
+        x = np.column_stack([raw[k] for k in wanted])
+        if len(x) and np.abs(np.nan_to_num(x)).max() > 1e30:
             raise refuse("it holds numbers beyond 1e30", "Give them in another unit.")
-        return x, list(names)
+        first = self.decisions[0]
+        plain = first.certain and "sep=" not in first.how
+        told = self.decisions[1:] if plain else self.decisions
+        notes = [self._said(), *self.layout.notes, *(d.how for d in told)]
+        notes += self.notes + sentences(readings)
+        keep = np.isfinite(x).any(axis=1)
+        y: NDArray[np.int64] | None = None
+        classes: tuple[str, ...] = ()
+        if label is not None:
+            y, classes = self._classes(cells[label])
+            unknown = int((y < 0).sum())
+            if unknown:
+                notes.append(
+                    f"{count_noun(unknown, 'row')} left out: {self.names[label]!r}, the class, is "
+                    "missing there."
+                )
+            keep &= y >= 0
+        if empty := int((~np.isfinite(x).any(axis=1)).sum()):
+            notes.append(f"{count_noun(empty, 'row')} left out: nothing in them can be learned.")
+        x = x[keep]
+        if y is not None and label is not None:
+            y, classes = labels([classes[i] for i in y[keep]]) if len(x) else (y[:0], ())
+            notes.append(
+                f"{self.names[label]!r} is the class: {count_noun(len(classes), 'value')}."
+            )
+            if len(classes) < 2:
+                y, classes = None, ()
+                notes.append("With one value only it tells nothing apart, and is left out.")
+        pixels = pixel_table.side_of(len(self.names))
+        if pixels and len(self.names) > 60 and all(c.high <= 255 and c.low >= 0 for c in columns):
+            notes.append(
+                f"Its rows may be pictures of {pixels[0]} × {pixels[0]}: the option layout = "
+                "pictures reads them so."
+            )
+        self._ragged(notes, int((~keep).sum()))
+        schema = [columns[k] for k in wanted]
+        reading = TableReading(self.n, tuple(self.decisions), readings)
+        forced = {name for name, g in self.chosen.items() if "role" in g or "type" in g}
+        offered = {"label": (AUTO, NONE, *(self.names[k] for k in self._able(cells)))}
+        made = Examples(
+            x,
+            y,
+            classes,
+            tuple(c.name for c in schema),
+            notes=tuple(notes),
+            offered=offered,
+            schema=tuple(schema),
+            reading=reading,
+        )
+        return split_rows(made, forced)
+
+    def _said(self) -> str:
+        how = dialect.SEPARATORS.get(self.layout.separator, "nothing")
+        head = "the first row holds the names" if self.skip else "no row of names"
+        kinds = {s.decimal for s, n in zip(self.signs, self.number, strict=True) if n}
+        sign = {".": "; decimal point", ",": "; decimal comma"}.get("".join(kinds), "")
+        return (
+            f"{count_noun(self.n, 'row')} of {count_noun(len(self.names), 'column')} separated by "
+            f"{how}{sign}; {head}."
+        )
+
+    def _classes(self, one: Cells) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+        """Class indices, -1 where unknown, and names."""
+        there = np.isfinite(one.values)
+        kinds = np.unique(one.values[there])
+        if len(kinds) > CLASSES:
+            raise refuse(
+                f"the column {one.name!r} has {len(kinds):,} values; at most {CLASSES} classes "
+                "are told apart",
+                "Choose another label, or none.",
+            )
+        codes = np.where(there, np.searchsorted(kinds, np.where(there, one.values, 0)), -1)
+        names = one.words if not one.is_number else tuple(f"{v:g}" for v in kinds)
+        return codes.astype(np.int64), tuple(names)
+
+    def _ragged(self, notes: list[str], left: int) -> None:
+        """Say how many rows have another length, and refuse where that is most of them."""
+        if self.n_ragged:
+            which = f"the first: {self.ragged[0][1]!r}"
+            notes.append(
+                f"{count_noun(self.n_ragged, 'row')} of another length left out ({which})."
+            )
+        every = self.n + self.n_ragged
+        if self.n_ragged + left > 0.5 * every:
+            raise refuse(
+                f"{self.n_ragged + left:,} of {every:,} rows cannot be used. {' '.join(notes)}",
+                "Choose the separator, or repair the rows.",
+            )
 
 
-def _listed(names: Sequence[str]) -> str:
-    """Up to eight names."""
-    more = f" and {len(names) - 8:,} more" if len(names) > 8 else ""
-    return ", ".join(map(repr, names[:8])) + more
+def _row(text: str) -> int:
+    """The line of the header: -1 for auto."""
+    word = text.strip().lower()
+    if word in (AUTO, ""):
+        return -1
+    if word == NONE:
+        return 0
+    found = options.parse_int(word, 0, dialect.ROWS)
+    if found is None:
+        raise SpecError("header_row", text, "allowed: auto, 0 for none, or the number of a line")
+    return found
+
+
+def _sums_up(cells: Sequence[Cells]) -> bool:
+    """Whether the last row holds the sums or means of all rows above it."""
+    right = compared = 0
+    for one in cells:
+        if not one.is_number or not np.isfinite(one.values[-1]):
+            continue
+        above = one.values[:-1][np.isfinite(one.values[:-1])]
+        if len(above) < 5 or (above == above[0]).all():
+            continue
+        compared += 1
+        last = float(one.values[-1])
+        right += abs(last - above.sum()) <= 1e-4 * abs(above).sum() and last != 0
+    return compared > 0 and right == compared
+
+
+__all__ = ["BYTES", "Csv", "CsvOptions", "DataError", "encode", "groups", "of_column"]

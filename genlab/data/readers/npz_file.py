@@ -5,13 +5,19 @@ from __future__ import annotations
 import io
 import lzma
 import math
+import re
 import zipfile
 import zlib
-from typing import IO, Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import IO, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genlab.core import options
+from genlab.core.options import Options, option
+from genlab.data.parting import given_parts
 from genlab.data.readers.base import (
     ARRAY,
     COLUMNS,
@@ -26,6 +32,8 @@ from genlab.data.readers.base import (
     members,
     refuse,
     room,
+    split_rows,
+    white_of,
 )
 
 #: Pixels of a side of a picture, at most.
@@ -87,11 +95,31 @@ def array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
     return flat.reshape(shape, order="F" if order else "C")
 
 
+@dataclass(frozen=True)
+class NpzOptions(Options):
+    """What may be chosen of arrays."""
+
+    layout: str = option(
+        "auto",
+        "rows of 64, 784, 1024 or another square number of grey levels: as pictures or as a "
+        "table; auto: pictures from 784 whole numbers of 0 to 255 on",
+        choices=("auto", "pictures", "table"),
+    )
+
+
+#: Names of arrays of examples and of labels, and how the parts of a split are called.
+X_NAMES = ("x", "images", "imgs", "image", "data", "features", "samples", "arr_0")
+Y_NAMES = ("y", "labels", "label", "targets", "target", "classes", "arr_1")
+SPLITS = {"train": 0, "training": 0, "val": 1, "valid": 1, "validation": 1, "dev": 1, "test": 2}
+
+
 @READERS.register(
     "npz", title="npz", summary="Arrays of NumPy: x of numbers or pictures, y of labels."
 )
 class Npz(Reader):
-    """An archive of arrays made by ``numpy.savez``."""
+    """An archive of arrays made by ``numpy.savez``, also as MedMNIST, Keras and dSprites do."""
+
+    Options: ClassVar[type[options.Options]] = NpzOptions
 
     @classmethod
     def takes(cls, content: bytes) -> bool:
@@ -101,24 +129,121 @@ class Npz(Reader):
     @classmethod
     def read(cls, content: bytes, options: Any, progress: Progress | None = None) -> Examples:
         names = [info.filename.removesuffix(".npy") for info in members(content)]
-        lower = {name.lower(): name for name in names}
-        first = lower.get("x") or (names[0] if len(names) == 1 else None)
-        if first is None:
-            raise refuse(
-                f"it has the arrays {', '.join(map(repr, names[:8]))} and none called 'x'", HINT
-            )
+        parts = split_names(names)
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            x = array(archive, first)
-            y = array(archive, lower["y"]) if "y" in lower else None
-        notes = [f"The array {first!r} of shape {x.shape}, {x.dtype}."]
-        others = [name for name in names if name not in {first, lower.get("y")}]
+            part: NDArray[np.int8] | None
+            if parts:
+                x, y, part, notes = _parts(archive, parts)
+                used = {name for pair in parts.values() for name in pair if name}
+            else:
+                x, y, part, notes, used = _single(archive, names)
+        others = [name for name in names if name not in used]
         if others:
             notes.append(f"Not used: the arrays {', '.join(map(repr, others[:8]))}.")
-        return examples(x, y, notes)
+        return examples(x, y, notes, part=part, layout=options.layout)
 
 
-def examples(x: NDArray[Any], y: NDArray[Any] | None, notes: list[str]) -> Examples:
+def split_names(names: Sequence[str]) -> dict[int, tuple[str, str]]:
+    """For each part of a split its arrays of examples and of labels; empty where there is none.
+
+    Example:
+        >>> split_names(["x_train", "y_train", "x_test", "y_test"])
+        {0: ('x_train', 'y_train'), 2: ('x_test', 'y_test')}
+        >>> split_names(["train_images", "train_labels", "test_images"])
+        {0: ('train_images', 'train_labels'), 2: ('test_images', '')}
+    """
+    found: dict[int, list[str]] = {}
+    for name in names:
+        words = re.split(r"[_ .-]", name.lower())
+        part = next((SPLITS[w] for w in words if w in SPLITS), None)
+        if part is None:
+            continue
+        rest = [w for w in words if w not in SPLITS]
+        pair = found.setdefault(part, ["", ""])
+        if any(w in X_NAMES for w in rest) or not rest:
+            pair[0] = pair[0] or name
+        elif any(w in Y_NAMES for w in rest):
+            pair[1] = pair[1] or name
+    whole = {part: (pair[0], pair[1]) for part, pair in sorted(found.items()) if pair[0]}
+    return whole if 0 in whole else {}
+
+
+def _parts(
+    archive: zipfile.ZipFile, parts: dict[int, tuple[str, str]]
+) -> tuple[NDArray[Any], NDArray[Any] | None, NDArray[np.int8], list[str]]:
+    """The arrays of all parts, one after the other."""
+    xs, ys, of = [], [], []
+    labelled = all(y for _, y in parts.values())
+    for k, (first, second) in parts.items():
+        xs.append(array(archive, first))
+        of += [k] * len(xs[-1])
+        if labelled:
+            ys.append(array(archive, second))
+            if len(ys[-1]) != len(xs[-1]):
+                raise refuse(f"{second!r} has {len(ys[-1]):,} labels for {len(xs[-1]):,} examples")
+    if len({a.shape[1:] for a in xs}) > 1 or len({a.shape[1:] for a in ys}) > 1:
+        shapes = ", ".join(
+            f"{x!r} {a.shape}" for (x, _), a in zip(parts.values(), xs, strict=True)
+        )
+        raise refuse(f"its parts have other shapes ({shapes})")
+    shown = ", ".join(f"{x!r} ({len(a):,})" for (x, _), a in zip(parts.values(), xs, strict=True))
+    notes = [f"The arrays {shown} are the parts of the split."]
+    if not labelled and any(y for _, y in parts.values()):
+        notes.append("Not every part has labels, so none are used.")
+    x = np.concatenate(xs)
+    room(len(x), math.prod(x.shape[1:]))
+    part = given_parts(np.array(of, dtype=np.int8))
+    return x, np.concatenate(ys) if labelled else None, part, notes
+
+
+def _single(
+    archive: zipfile.ZipFile, names: Sequence[str]
+) -> tuple[NDArray[Any], NDArray[Any] | None, None, list[str], set[str]]:
+    """One array of examples, and labels where there are some."""
+    lower = {name.lower(): name for name in names}
+    first = next((lower[w] for w in X_NAMES if w in lower), None)
+    if first is None:
+        first = names[0] if len(names) == 1 else _largest(archive, names)
+    if first is None:
+        raise refuse(
+            f"it has the arrays {', '.join(map(repr, names[:8]))} and none called 'x'", HINT
+        )
+    x = array(archive, first)
+    label = next((lower[w] for w in Y_NAMES if w in lower and lower[w] != first), None)
+    notes = [f"The array {first!r} of shape {x.shape}, {x.dtype}."]
+    y = None if label is None else array(archive, label)
+    if y is not None and first.lower() != "x" and len(y) != len(x):
+        notes.append(f"{label!r} has another length and is not used.")
+        y, label = None, None
+    return x, y, None, notes, {first, *([label] if label else [])}
+
+
+def _largest(archive: zipfile.ZipFile, names: Sequence[str]) -> str | None:
+    """The one array of pictures, where there is one only."""
+    able = []
+    for name in names:
+        with archive.open(f"{name}.npy") as stream:
+            shape, _, kind = header(stream, name)
+        if len(shape) in (3, 4) and kind.kind in "buif":
+            able.append(name)
+    return able[0] if len(able) == 1 else None
+
+
+def examples(
+    x: NDArray[Any],
+    y: NDArray[Any] | None,
+    notes: list[str],
+    *,
+    part: NDArray[np.int8] | None = None,
+    layout: str = "auto",
+) -> Examples:
     """Numbers or pictures from arrays, checked.
+
+    Args:
+        x, y: as the file has them.
+        notes: what was found; more are added.
+        part: of each example, where the file itself is split.
+        layout: see :class:`NpzOptions`.
 
     Raises:
         DataError: for a type or shape that is neither, or labels that do not belong to them.
@@ -138,6 +263,7 @@ def examples(x: NDArray[Any], y: NDArray[Any] | None, notes: list[str]) -> Examp
         raise refuse(f"'x' has {count_noun(len(x), 'example')}; at least {FEWEST} are needed")
     if 0 in x.shape:
         raise refuse(f"'x' has the shape {x.shape}: its examples are empty")
+    x = squares(x, layout, notes)
     if x.ndim > 2:
         x = channels_first(x, notes)
     elif x.ndim == 1:
@@ -160,6 +286,7 @@ def examples(x: NDArray[Any], y: NDArray[Any] | None, notes: list[str]) -> Examp
     if bad:
         notes.append(f"{count_noun(bad, 'example')} left out: NaN, infinity or no label in them.")
         x = x[keep]
+        part = None if part is None else part[keep]
         y = None if y is None else y[keep]
     if y is not None and classes:
         used = np.unique(y)
@@ -168,9 +295,44 @@ def examples(x: NDArray[Any], y: NDArray[Any] | None, notes: list[str]) -> Examp
         if len(classes) < 2:
             y, classes = None, ()
     if x.ndim == 2:
-        return _rows(x, y, classes, notes)
+        return split_rows(replace(_rows(x, y, classes, notes), part=part))
     pixels, white = grey_levels(x, notes)
-    return Examples(pixels, y, classes, white=white, notes=tuple(notes))
+    return split_rows(Examples(pixels, y, classes, white=white, notes=tuple(notes), part=part))
+
+
+def squares(x: NDArray[Any], layout: str, notes: list[str]) -> NDArray[Any]:
+    """Rows of grey levels as pictures (n, S, S), where they are asked for or surely are some.
+
+    Example:
+        >>> squares(np.full((10, 784), 7, np.uint8), "auto", []).shape
+        (10, 28, 28)
+        >>> squares(np.full((10, 64), 7, np.uint8), "auto", []).shape
+        (10, 64)
+    """
+    if x.ndim != 2 or layout == "table":
+        return x
+    side = math.isqrt(x.shape[1])
+    square = side * side == x.shape[1] and 2 <= side <= SIDE
+    if layout == "pictures":
+        if not square:
+            raise refuse(f"rows of {x.shape[1]:,} numbers are no square pictures of up to {SIDE}")
+    else:
+        there = x[np.isfinite(x)] if x.dtype.kind == "f" else x
+        levels = square and side >= 8 and there.size and there.min() >= 0 and there.max() <= 255
+        if not levels:
+            return x
+        whole = x.dtype.kind in "bui" or bool((there == np.rint(there)).all())
+        if side < 28 or not (whole or there.max() <= 1):
+            notes.append(
+                f"Rows of {x.shape[1]:,} numbers may be pictures of {side} × {side}: the option "
+                "layout = pictures reads them so."
+            )
+            return x
+    notes.append(
+        f"Rows of {x.shape[1]:,} numbers were taken for pictures of {side} × {side} pixels "
+        "(layout = table keeps them as columns)."
+    )
+    return x.reshape(len(x), side, side)
 
 
 def channels_first(x: NDArray[Any], notes: list[str]) -> NDArray[Any]:
@@ -226,8 +388,21 @@ def grey_levels(x: NDArray[Any], notes: list[str]) -> tuple[NDArray[Any], int]:
     if x.dtype.kind == "f" and low >= -1 and high <= 1:
         notes.append("Its values from -1 to 1 were moved to [0, 1].")
         return grey_levels((x.astype(np.float64) + 1) / 2, notes)
+    if whole and low >= 0 and high <= 65_535:
+        white = white_of(int(high))
+        notes.append(
+            f"Its largest value is {high:,.0f}: {white:,} is taken for white, and levels are kept "
+            "as numbers from 0 to 1."
+        )
+        return (x.astype(np.float64) / white).astype(np.float32), 1
+    if whole and x.dtype.kind == "i":
+        notes.append(
+            f"Its values from {low:,.0f} to {high:,.0f} were moved to [0, 1]: {low:,.0f} is "
+            f"black, {high:,.0f} is white."
+        )
+        return ((x.astype(np.float64) - low) / (high - low)).astype(np.float32), 1
     raise refuse(
-        f"its pixels lie from {low:.6g} to {high:.6g}; allowed: 0 to 255, 0 to 1 or -1 to 1",
+        f"its pixels lie from {low:.6g} to {high:.6g}; allowed: whole numbers, 0 to 1 or -1 to 1",
         "Scale them, or send the examples as rows of numbers, (n, d).",
     )
 
@@ -255,6 +430,17 @@ def _labels(
     """Class indices, names of the classes, and where the class is known."""
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
+    if y.ndim == 2 and len(y) == n and y.shape[1] > 1 and y.dtype.kind in "buif":
+        hot = y.astype(np.float64)
+        if not (np.isin(hot, (0, 1)).all() and (hot.sum(axis=1) <= 1).all()):
+            raise refuse(
+                f"'y' has the shape {y.shape} and is not one-hot (one 1 a row); wanted: ({n},)"
+            )
+        known = hot.sum(axis=1) == 1
+        codes, classes = labels([str(k) for k in hot.argmax(axis=1)])
+        return codes, classes, known
+    if y.dtype.kind == "S":
+        y = np.array([v.decode("utf-8", "replace") for v in y.ravel()]).reshape(y.shape)
     if y.shape != (n,):
         raise refuse(f"'y' has the shape {y.shape}, and there are {n:,} examples; wanted: ({n},)")
     known = np.isfinite(y) if y.dtype.kind == "f" else np.ones(n, dtype=bool)

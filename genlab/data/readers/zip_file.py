@@ -1,13 +1,15 @@
-"""Pictures in a ZIP: the folder of a picture is its class."""
+"""Pictures in a ZIP: known by their bytes; the folder that varies is the class."""
 
 from __future__ import annotations
 
 import io
 import lzma
+import time
 import zipfile
 import zlib
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
@@ -19,6 +21,7 @@ from genlab.core.errors import DataError
 from genlab.core.options import Options, option
 from genlab.data import image_uploads
 from genlab.data.base import DataMeta
+from genlab.data.parting import given_parts
 from genlab.data.readers.base import (
     READERS,
     Examples,
@@ -30,30 +33,67 @@ from genlab.data.readers.base import (
     members,
     refuse,
     room,
+    split_rows,
+    white_of,
 )
 
 #: Sides that the convolutional nets know.
 SIDES = (8, 28, 32, 64)
-ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
+#: Pixels of all pictures together, and seconds of the processor that they may take.
+PIXELS, SECONDS = 2_000_000_000, 60.0
+#: Pictures with transparency by which the ground is chosen.
+CLEAR = 64
 NOTHING = image_uploads.Manner(0.5)
+#: Names of folders -> the part that they hold.
+PARTS = {
+    "train": 0,
+    "training": 0,
+    "train_set": 0,
+    "trainset": 0,
+    "val": 1,
+    "valid": 1,
+    "validation": 1,
+    "dev": 1,
+    "test": 2,
+    "testing": 2,
+    "test_set": 2,
+    "testset": 2,
+}
 
 
 @dataclass(frozen=True)
 class PictureOptions(Options):
     """What is made of pictures."""
 
-    side: int = option(28, "pixels of a side", choices=SIDES, unit="pixels")
-    colour: str = option("grey", "grey levels or colours", choices=("grey", "RGB"))
+    side: int = option(
+        28, "pixels of a side", choices=SIDES, unit="pixels", label="Gaussians per side"
+    )
+    colour: str = option("grey", "grey levels or colours", choices=("grey", "RGB"), label="Colour")
     fit: str = option(
         "crop",
         "what of a picture that is not square: the square in its middle, or all of it on its "
         "ground",
         choices=("crop", "whole"),
+        label="Fit",
+    )
+    level: int = option(
+        0,
+        "level of folders that gives the class, 1 for the outermost; 0: the first that varies",
+        low=0,
+        high=20,
+    )
+    ground: str = option(
+        "auto",
+        "what lies behind transparent parts; auto: black behind bright pictures, white behind "
+        "dark ones",
+        choices=("auto", "white", "black"),
     )
 
 
 @READERS.register(
-    "images", title="ZIP of pictures", summary="PNG, JPEG, WebP or BMP; a folder is a class."
+    "images",
+    title="ZIP of pictures",
+    summary="10 or more of PNG, JPEG, WebP, BMP, GIF or TIFF; a folder is a class.",
 )
 class Images(Reader):
     """An archive of pictures, each made square and small."""
@@ -68,52 +108,231 @@ class Images(Reader):
     @classmethod
     def read(cls, content: bytes, options: Any, progress: Progress | None = None) -> Examples:
         there = members(content)
-        wanted = sorted((i for i in there if _is_picture(i.filename)), key=lambda i: i.filename)
-        if not wanted:
-            raise refuse(
-                f"the archive holds {count_noun(len(there), 'file')} and no picture (PNG, JPEG, "
-                "WebP, BMP)"
-            )
-        channels = 1 if options.colour == "grey" else 3
-        room(len(wanted), channels * options.side**2)
-        kept, folders, wrong = [], [], Counter[str]()
+        began = time.thread_time()
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            for k, info in enumerate(wanted):
-                if progress is not None and k % 50 == 0:
-                    progress(k / len(wanted), f"{k:,} of {len(wanted):,} pictures read")
-                try:
-                    kept.append(picture(_unfolded(archive, info), channels, options))
-                except DataError as error:
-                    wrong[_reason(error)] += 1
-                    _bearable(sum(wrong.values()), len(wanted), wrong)
-                    continue
-                folders.append(_folder(info.filename))
-        notes = [
-            f"{count_noun(len(kept), 'picture')} made {options.side} × {options.side} pixels."
-        ]
-        if others := len(there) - len(wanted):
-            notes.append(f"{count_noun(others, 'file')} left out: no PNG, JPEG, WebP or BMP.")
-        for why, n in wrong.most_common(3):
-            notes.append(f"{count_noun(n, 'picture')} left out: {why}.")
-        x = np.stack(kept) if kept else np.zeros((0, channels, 1, 1), np.uint8)
+            wanted, others = _pictures(archive, there)
+            if not wanted:
+                raise refuse(
+                    f"the archive holds {count_noun(len(there), 'file')} and no picture (PNG, "
+                    f"JPEG, WebP, BMP, GIF, TIFF){_inside(there)}"
+                )
+            channels = 1 if options.colour == "grey" else 3
+            room(len(wanted), channels * options.side**2)
+            found = _Set(archive, wanted, options, channels, began, progress)
+            found.look()
+            found.take()
+        notes = found.notes()
+        if others:
+            notes.append(f"{count_noun(others, 'file')} left out: no picture by their content.")
+        x = np.stack(found.kept) if found.kept else np.zeros((0, channels, 1, 1), np.uint8)
         if len(x) and x.min() == x.max():
             raise refuse("all its pixels are the same: there is nothing to learn")
-        y, classes = _classes(folders, notes)
+        y, classes, part = _folders(found.paths, options.level, notes)
+        white = 255
         # Black and white alone are two values, not 256 levels.
         if set(np.unique(x)) == {0, 255}:
-            return Examples(x // 255, y, classes, white=1, notes=tuple(notes))
-        return Examples(x, y, classes, notes=tuple(notes))
+            x, white = x // 255, 1
+        made = Examples(x, y, classes, white=white, notes=tuple(notes), part=part)
+        return split_rows(made)
 
 
-def _is_picture(name: str) -> bool:
-    path = PurePosixPath(name)
-    hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
-    return path.suffix.lower() in ENDINGS and not hidden
+def _inside(there: Sequence[zipfile.ZipInfo]) -> str:
+    """A hint where the archive holds a table or arrays."""
+    for info in there:
+        if PurePosixPath(info.filename).suffix.lower() in {".csv", ".tsv", ".npz", ".txt"}:
+            return f"; take {clean(info.filename)!r} out of it and send that"
+    return ""
 
 
-def _folder(name: str) -> str:
-    parent = PurePosixPath(name.replace("\\", "/")).parent.name
-    return clean(parent)
+def _pictures(
+    archive: zipfile.ZipFile, there: Sequence[zipfile.ZipInfo]
+) -> tuple[list[zipfile.ZipInfo], int]:
+    """The members that are pictures by their first bytes or by their name, and how many not."""
+    wanted, others = [], 0
+    for info in sorted(there, key=lambda i: i.filename):
+        path = PurePosixPath(info.filename)
+        if any(part.startswith(".") or part == "__MACOSX" for part in path.parts):
+            others += 1
+            continue
+        try:
+            with archive.open(info) as stream:
+                head = stream.read(32)
+        except DAMAGED:
+            head = b""
+        # What is called a picture and is none is counted among the bad ones.
+        if image_uploads.kind_of(head) is not None or path.suffix.lower() in ENDINGS:
+            wanted.append(info)
+        else:
+            others += 1
+    return wanted, others
+
+
+ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".jfif", ".jpe"}
+DAMAGED = (
+    zipfile.BadZipFile,
+    NotImplementedError,
+    RuntimeError,
+    OSError,
+    EOFError,
+    ValueError,
+    zlib.error,
+    lzma.LZMAError,
+)
+
+
+class _Set:
+    """The pictures of an archive: looked at once for what they share, then read."""
+
+    def __init__(
+        self,
+        archive: zipfile.ZipFile,
+        wanted: Sequence[zipfile.ZipInfo],
+        options: Any,
+        channels: int,
+        began: float,
+        progress: Progress | None,
+    ) -> None:
+        self.archive, self.wanted, self.options = archive, wanted, options
+        self.channels, self.began, self.progress = channels, began, progress
+        self.how = image_uploads.Rule(first_frame=True)
+        self.kept: list[NDArray[np.uint8]] = []
+        self.paths: list[tuple[str, ...]] = []
+        self.wrong: Counter[str] = Counter()
+        self.done: Counter[str] = Counter()
+        self.sizes: Counter[tuple[int, int]] = Counter()
+        self.said: list[str] = []
+
+    def look(self) -> None:
+        """What white is, and on which ground transparent parts are laid."""
+        deep = shallow = pixels = index = 0
+        masks = self.channels == 1
+        bright, clear = 0.0, 0
+        bad = 0
+        for k, info in enumerate(self.wanted):
+            self._tell(0.5 * k / len(self.wanted), f"{k:,} of {len(self.wanted):,} looked at")
+            try:
+                seen = image_uploads.glance(
+                    _unfolded(self.archive, info),
+                    levels=shallow <= 128,
+                    ground=clear < CLEAR,
+                )
+            except DataError as error:
+                bad += 1
+                _bearable(bad, len(self.wanted), Counter({_reason(error): bad}))
+                continue
+            pixels += seen.pixels
+            if pixels > PIXELS:
+                raise refuse(
+                    f"its pictures have more than {PIXELS // 10**6:,} million pixels together",
+                    "Send fewer or smaller ones.",
+                )
+            if seen.deep:
+                deep = max(deep, seen.top)
+            else:
+                shallow = max(shallow, seen.top)
+            masks = masks and seen.index is not None
+            index = max(index, seen.index or 0)
+            if seen.opaque is not None:
+                bright, clear = bright + seen.opaque, clear + 1
+        if masks and index:
+            self.how = replace(self.how, index=index)
+            self.said.append(
+                f"They are masks of {index + 1} coloured classes: the indices 0 to {index} of the "
+                "palette became grey levels from black to white (colour = RGB keeps the colours)."
+            )
+        self._decide(deep, shallow, bright / clear if clear else None)
+
+    def _decide(self, deep: int, shallow: int, bright: float | None) -> None:
+        how = self.how
+        if deep:
+            how = replace(how, deep=white_of(deep))
+            self.said.append(
+                f"The largest value of the pictures of 16 bits is {deep:,}: {how.deep:,} is taken "
+                "for white."
+            )
+        if 0 < shallow <= 128:
+            how = replace(how, shallow=shallow)
+            self.said.append(
+                f"The largest value of all pictures is {shallow}, which is taken for white."
+            )
+        if bright is not None:
+            black = bright > 0.5
+            if self.options.ground != "auto":
+                black = self.options.ground == "black"
+            how = replace(how, ground=0 if black else 255)
+            self.said.append(
+                f"Transparent parts were laid on {'black' if black else 'white'}"
+                + (
+                    ", since what is opaque is mostly "
+                    f"{'bright' if bright > 0.5 else 'dark'} (option ground)."
+                    if self.options.ground == "auto"
+                    else ", as you chose."
+                )
+            )
+        self.how = how
+
+    def take(self) -> None:
+        """Read the pictures."""
+        for k, info in enumerate(self.wanted):
+            self._tell(0.5 + 0.5 * k / len(self.wanted), f"{k:,} of {len(self.wanted):,} read")
+            try:
+                self.kept.append(self._one(_unfolded(self.archive, info)))
+            except DataError as error:
+                self.wrong[_reason(error)] += 1
+                _bearable(sum(self.wrong.values()), len(self.wanted), self.wrong)
+                continue
+            self.paths.append(PurePosixPath(info.filename.replace("\\", "/")).parts)
+
+    def _tell(self, fraction: float, words: str) -> None:
+        if time.thread_time() - self.began > SECONDS:
+            raise refuse(
+                f"its pictures take more than {SECONDS:.0f} s to read",
+                "Send fewer or smaller ones.",
+            )
+        if self.progress is not None and len(self.kept) % 50 == 0:
+            self.progress(fraction, f"pictures: {words}")
+
+    def _one(self, content: bytes) -> NDArray[np.uint8]:
+        """A picture of an archive as an example, (C, side, side)."""
+        options = self.options
+        sent = image_uploads.read(content, image_uploads.MANY, self.how)
+        pixels = sent.pixels
+        self.sizes[sent.size] += 1
+        self.done.update(note for note in sent.notes if "Transparent" not in note)
+        height, width, _ = pixels.shape
+        if height != width:
+            crop = options.fit == "crop"
+            self.done[
+                "Its square middle alone was kept (fit = whole keeps all)."
+                if crop
+                else "It is not square, and stands on its ground."
+            ] += 1
+        if options.fit == "crop":
+            side = min(height, width)
+            top, left = (height - side) // 2, (width - side) // 2
+            pixels = pixels[top : top + side, left : left + side]
+        if self.channels == 1 and np.ptp(pixels, axis=2).max(initial=0.0) > 0.02:
+            self.done["Its colours became grey levels (colour = RGB keeps them)."] += 1
+        meta = DataMeta((self.channels, options.side, options.side), "unit")
+        whole = image_uploads.Picture(pixels, sent.size)
+        seen = image_uploads.fit_to_model(whole, meta, NOTHING, invert=False, centre=False)
+        return np.rint(seen.x.numpy() * 255).astype(np.uint8)
+
+    def notes(self) -> list[str]:
+        """What was done, with numbers of pictures."""
+        side, n = self.options.side, len(self.kept)
+        sizes = self.sizes.most_common(1)
+        first = f"{count_noun(n, 'picture')} made {side} × {side} pixels"
+        if sizes:
+            (width, height), many = sizes[0]
+            which = "all" if many == n else f"{many:,} of them"
+            first += f" ({which} were {width:,} × {height:,})"
+        made = [f"{first}.", *self.said]
+        for words, many in self.done.most_common(8):
+            made.append(f"{'All pictures' if many == n else count_noun(many, 'picture')}: {words}")
+        for why, many in self.wrong.most_common(3):
+            made.append(f"{count_noun(many, 'picture')} left out: {why}.")
+        return made
 
 
 def _reason(error: DataError) -> str:
@@ -133,44 +352,36 @@ def _unfolded(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     try:
         with archive.open(info) as stream:
             return stream.read(image_uploads.BYTES + 1)
-    except (
-        zipfile.BadZipFile,
-        NotImplementedError,
-        RuntimeError,
-        OSError,
-        EOFError,
-        ValueError,
-        zlib.error,
-        lzma.LZMAError,
-    ) as error:
+    except DAMAGED as error:
         raise refuse(f"it is cut off or damaged ({type(error).__name__})") from None
 
 
-def picture(content: bytes, channels: int, options: Any) -> NDArray[np.uint8]:
-    """A picture of an archive as an example, (C, side, side).
-
-    Raises:
-        DataError: if it is no picture, or a hostile one.
-    """
-    sent = image_uploads.read(content, image_uploads.MORE)
-    pixels = sent.pixels
-    if options.fit == "crop":
-        height, width, _ = pixels.shape
-        side = min(height, width)
-        top, left = (height - side) // 2, (width - side) // 2
-        pixels = pixels[top : top + side, left : left + side]
-    meta = DataMeta((channels, options.side, options.side), "unit")
-    whole = image_uploads.Picture(pixels, sent.size)
-    seen = image_uploads.fit_to_model(whole, meta, NOTHING, invert=False, centre=False)
-    return np.rint(seen.x.numpy() * 255).astype(np.uint8)
-
-
-def _classes(
-    folders: list[str], notes: list[str]
-) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
-    if len(set(folders)) < 2:
+def _folders(
+    paths: Sequence[tuple[str, ...]], level: int, notes: list[str]
+) -> tuple[NDArray[np.int64] | None, tuple[str, ...], NDArray[np.int8] | None]:
+    """Classes and parts from the folders of pictures."""
+    depth = max((len(path) - 1 for path in paths), default=0)
+    levels = [[path[k] if k < len(path) - 1 else "" for path in paths] for k in range(depth)]
+    part = None
+    for k, names in enumerate(levels):
+        known = {name.lower() for name in names}
+        if len(known) > 1 and known <= set(PARTS):
+            part = given_parts(np.array([PARTS[name.lower()] for name in names], dtype=np.int8))
+            shown = ", ".join(sorted({clean(name) for name in names}))
+            notes.append(f"The folders {shown} are the parts of the split.")
+            if level in (0, k + 1):
+                levels[k] = [""] * len(paths)
+            break
+    vary = [k for k, names in enumerate(levels) if len(set(names)) > 1]
+    at = level - 1 if level else (vary[0] if vary else -1)
+    if not 0 <= at < depth or len(set(levels[at])) < 2:
         notes.append("No classes: the pictures lie in one folder.")
-        return None, ()
-    y, classes = labels([name or "no folder" for name in folders])
-    notes.append(f"The folder is the class: {count_noun(len(classes), 'value')}.")
-    return y, classes
+        return None, (), part
+    # Folders that are nearly one a picture name pictures and no classes.
+    if not level and len(set(levels[at])) > max(2, len(paths) // 2):
+        notes.append("No classes: nearly every picture lies in a folder of its own.")
+        return None, (), part
+    y, classes = labels([clean(name) or "no folder" for name in levels[at]])
+    where = "" if depth == 1 else f" of level {at + 1} of {depth}, the first that varies,"
+    notes.append(f"The folder{where} is the class: {count_noun(len(classes), 'value')}.")
+    return y, classes, part

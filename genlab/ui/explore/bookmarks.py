@@ -1,4 +1,4 @@
-"""What is kept by name with a run: the form that saves a vector, and the list to forget one."""
+"""Vectors saved by name with a run: the form that saves one, and the list that deletes one."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def list_bookmarks(run: str) -> list[dict[str, Any]]:
 
 
 def save_form(run: str, offers: Mapping[str, Offer], key: str) -> None:
-    """A name, the choice where there is one, and a button that saves the vector under it.
+    """Draw the form that saves a vector under a name.
 
     Args:
         run: with which it is kept.
@@ -67,7 +67,7 @@ def save_form(run: str, offers: Mapping[str, Offer], key: str) -> None:
     if not pressed:
         return
     if not name.strip():
-        st.error("It needs a name; nothing was saved yet.", icon=":material/error:")
+        st.error("Type a name to save it.", icon=":material/error:")
         return
     one = offers[kind]
     try:
@@ -83,7 +83,7 @@ def save_form(run: str, offers: Mapping[str, Offer], key: str) -> None:
 
 
 def forget_form(run: str, key: str) -> None:
-    """What is saved with a run, and a way to forget it."""
+    """Draw the list of vectors saved with a run, with buttons that delete them."""
     rows = {row["name"]: row for row in list_bookmarks(run)}
     if not rows:
         return

@@ -1,4 +1,4 @@
-"""A z of one's own: sliders of the dimensions that vary most."""
+"""Sliders for the latent dimensions that vary most."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from genlab.models.base import (
 )
 from genlab.ui import pictures
 from genlab.ui.explore.embed_point import place_button
-from genlab.ui.explore.scene import Scene, among_data, given_z
+from genlab.ui.explore.scene import Scene, among_data, z_from_url
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import fragment
 
@@ -28,7 +28,7 @@ SLIDERS, REACH = 8, 4.0
 
 @fragment()
 def sliders_part(scene: Scene) -> None:
-    """Latent sliders: a z of one's own, decoded when a slider is let go."""
+    """Draw the latent sliders; z is decoded when a slider is released."""
     if not isinstance(scene.model, HasDecoder):
         return
     memory, size = st.session_state, scene.model.latent
@@ -47,7 +47,7 @@ def sliders_part(scene: Scene) -> None:
     # around it lie codes that belong together nowhere.
     typical = isinstance(scene.model, HasEncoder) and not isinstance(scene.model, HasCodebook)
     first: tuple[str, Any] = ("zero", -1) if typical else ("random", 0)
-    kept = given_z(size)
+    kept = z_from_url(size)
     if kept is not None:
         first = ("given", tuple(kept.tolist()))
     kind, number = memory.get("explore.z", first)
@@ -60,7 +60,7 @@ def sliders_part(scene: Scene) -> None:
     elif kind == "given" and len(number) == size:
         base, tag = torch.tensor(number), f"given{hash(number)}"
     elif kind == "A":
-        st.caption("There is no point A yet: click one on the map.")
+        st.caption("Choose point A first: click a point of the map.")
     left, right = st.columns([3, 2], gap="medium")
     z = base.clone()
     with left:
@@ -78,8 +78,9 @@ def sliders_part(scene: Scene) -> None:
                 )
         if size > len(dims):
             st.caption(
-                f"{len(dims)} of {size} dimensions, those that vary most over the map's points; "
-                "the others keep their value."
+                f"{len(dims)} of {size} dimensions, chosen by their variance over the "
+                "points of the map; the others keep "
+                "their values."
             )
     with right:
         x = latent.decode_mean(scene.model, z[None])
@@ -96,13 +97,15 @@ def sliders_part(scene: Scene) -> None:
 
 @TOOLS.register("own", title="A z of your own")
 class Own(Tool):
-    """Sliders for the dimensions that vary most, and what they decode to."""
+    """Sliders for the dimensions that vary most, with the decoded example."""
 
     icon = ":material/tune:"
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], meta: DataMeta) -> bool:
+        """Whether the tool applies to this model and these data."""
         return issubclass(model, HasDecoder)
 
     def draw(self, scene: Scene) -> None:
+        """Draw the tool for a scene."""
         sliders_part(scene)

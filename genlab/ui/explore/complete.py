@@ -1,4 +1,4 @@
-"""A picture with a part of it missing: what a model with a tractable density says of the rest."""
+"""Completions of an image with missing pixels, by models with a tractable density."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from genlab.latent.codes import held_out
 from genlab.models.base import GenerativeModel
 from genlab.models.visible import FullyVisible, HasClassPosterior, HasMarginals
 from genlab.ui import pictures
-from genlab.ui.explore.scene import Scene, choice, remember, remembered_value
+from genlab.ui.explore.scene import Scene, choose_one
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import escape_markdown, fragment
+from genlab.ui.page_states import TOOL_STATE
 
 #: Draws of the missing part, and classes whose probability is named.
 DRAWS, NAMED = 8, 3
 
 
 def draw_completions(place: tuple[Any, ...], model: Any, x: Tensor, mask: Tensor) -> Tensor:
-    """Draws of the missing part, kept for a place: run, step, example, part, share, seed."""
+    """Samples of the missing part, cached by run, step, example, part, share and seed."""
     memory, key = st.session_state, "explore.complete.drawn"
     if memory.get(key, (None,))[0] != place:
         slot = st.empty()
@@ -45,7 +46,7 @@ def draw_completions(place: tuple[Any, ...], model: Any, x: Tensor, mask: Tensor
 
 @fragment()
 def complete_part(scene: Scene) -> None:
-    """Which picture and which of its pixels are known; what follows for the others."""
+    """Draw the choice of an image and its known pixels, and completions of the others."""
     model, split = scene.model, held_out(scene.data)
     memory = st.session_state
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -69,7 +70,7 @@ def complete_part(scene: Scene) -> None:
     anywhere = isinstance(model, HasMarginals)
     share, part = percent / 100, "first"
     if anywhere:
-        part = choice("known_part", {name: row.title for name, row in PARTS.items()}, "upper")
+        part = choose_one("known_part", {name: row.title for name, row in PARTS.items()}, "upper")
         mask = known_pixels(part, share, scene.data.meta.shape)
     else:
         mask = model.prefix(round(share * scene.data.meta.dim))
@@ -78,7 +79,7 @@ def complete_part(scene: Scene) -> None:
             "it), and from there on the rest is drawn exactly. Any other part would need a sum "
             "over all that is missing; a tree-structured net has it."
         )
-    remember(example=int(index), known=percent)
+    TOOL_STATE.remember(example=int(index), known=percent)
     x = split.x[int(index)][None].float()
     seed = memory.get("explore.complete.seed", 0)
     place = (scene.query.run, scene.query.step, scene.query.label, int(index), part, percent, seed)
@@ -96,30 +97,30 @@ def complete_part(scene: Scene) -> None:
         height=72,
         caption=f"{DRAWS} draws of the missing part given the known one, exact; seed {seed}",
     )
-    st.caption(write_log_probs(model, x, mask))
+    st.caption(describe_log_probs(model, x, mask))
     if isinstance(model, HasClassPosterior):
         st.caption(classes(model, x, mask, scene.data.meta.classes))
 
 
 def _number(word: str, default: int, most: int) -> int:
     """A whole number of the tool from the URL, within its range."""
-    found = parse_int(remembered_value(word, str(default)), 0, 10**12)
+    found = parse_int(TOOL_STATE.recall(word, str(default)), 0, 10**12)
     return default if found is None else min(found, most)
 
 
-def write_log_probs(model: Any, x: Tensor, mask: Tensor) -> str:
+def describe_log_probs(model: Any, x: Tensor, mask: Tensor) -> str:
     """log p of the whole, of the known part and of the missing one given it, exact."""
     with torch.no_grad():
-        parse_int = float(model.log_prob(x))
+        whole = float(model.log_prob(x))
         if isinstance(model, HasMarginals):
             part = float(model.log_marginal(x, mask))
         else:
             part = float(model.conditionals(x)[0][mask].sum())
     missing = int((~mask).sum())
-    text = f"log p(picture) = {parse_int:.2f} = log p(known) {part:.2f} + log p(rest given known) "
-    text += f"{parse_int - part:.2f} nats, exact"
+    text = f"log p(picture) = {whole:.2f} = log p(known) {part:.2f} + log p(rest given known) "
+    text += f"{whole - part:.2f} nats, exact"
     if missing:
-        text += f"; {(part - parse_int) / (math.log(2) * missing):.3f} bits a missing pixel"
+        text += f"; {(part - whole) / (math.log(2) * missing):.3f} bits per missing pixel"
     return text + f", n = 1 example, {missing:,} pixels missing."
 
 
@@ -136,14 +137,16 @@ def classes(model: HasClassPosterior, x: Tensor, mask: Tensor, names: tuple[str,
 
 @TOOLS.register("complete", title="Missing pixels")
 class Complete(Tool):
-    """What a net with a tractable density says of the missing part of a picture."""
+    """Exact completions of an image by a model with a tractable density."""
 
     icon = ":material/healing:"
     order = 15
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], meta: DataMeta) -> bool:
+        """Whether the tool applies to this model and these data."""
         return meta.is_image and issubclass(model, FullyVisible)
 
     def draw(self, scene: Scene) -> None:
+        """Draw the tool for a scene."""
         complete_part(scene)

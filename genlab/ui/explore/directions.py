@@ -1,4 +1,4 @@
-"""Arithmetic of means of sets, and directions with what each is worth."""
+"""Arithmetic of means of sets, and latent directions with their scores."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ from genlab.latent.points import latent_of, point
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
 from genlab.ui import pictures
 from genlab.ui.explore.bookmarks import Offer, forget_form, list_bookmarks, save_form
-from genlab.ui.explore.jobs import result_of
-from genlab.ui.explore.scene import Scene, among_data, choice, remember, remembered_value
+from genlab.ui.explore.jobs import wait_for_explore_result
+from genlab.ui.explore.scene import Scene, among_data, choose_one
 from genlab.ui.explore.tools import TOOLS, Tool
-from genlab.ui.explore.travel import base_of
+from genlab.ui.explore.travel import start_code
 from genlab.ui.messages import empty, escape_markdown, fragment, plain_sentence
+from genlab.ui.page_states import TOOL_STATE
 
 PARTS = {"arithmetic": "a − b + c", "directions": "Directions"}
 OPERANDS = {"a": "a", "b": "− b", "c": "+ c"}
@@ -49,17 +50,19 @@ class Directions(Tool):
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], meta: DataMeta) -> bool:
+        """Whether the tool applies to this model and these data."""
         return issubclass(model, HasDecoder)
 
     def draw(self, scene: Scene) -> None:
+        """Draw the tool for a scene."""
         parts: Mapping[str, Callable[[Scene, Mapping[str, Any]], None]] = {
             "arithmetic": arithmetic_part,
             "directions": directions_part,
         }
         left, right = st.columns([3, 2], vertical_alignment="bottom")
         with left:
-            part = choice("part", PARTS, "arithmetic")
-        asked = remembered_value("probe", "logistic")
+            part = choose_one("part", PARTS, "arithmetic")
+        asked = TOOL_STATE.recall("probe", "logistic")
         kinds = list(PROBES)
         probe = right.selectbox(
             "Probe of attributes",
@@ -68,9 +71,9 @@ class Directions(Tool):
             key="explore.directions.probe",
             format_func=lambda kind: PROBES[kind][0],
         )
-        remember(probe=probe)
+        TOOL_STATE.remember(probe=probe)
         values = job_values(scene, str(probe))
-        found = result_of("directions", values, what="The table of directions")
+        found = wait_for_explore_result("directions", values, what="The table of directions")
         if found is not None:
             parts[part](scene, found)
 
@@ -83,7 +86,7 @@ TITLES = {
 
 
 def direction_title(name: str) -> str:
-    """A direction's name as it is read; links and saved vectors keep the short one.
+    """The title of a direction; links and saved vectors use the short name.
 
     Example:
         >>> direction_title("sefa 1"), direction_title("class 3")
@@ -94,7 +97,7 @@ def direction_title(name: str) -> str:
 
 
 def job_values(scene: Scene, probe: str) -> dict[str, Any]:
-    """The values of the job ``directions`` for what is looked at."""
+    """The values of the job ``directions`` for a scene."""
     query = scene.query
     return {
         "run": query.run,
@@ -119,8 +122,9 @@ def codes_at(scene: Scene, rows: list[int]) -> Tensor:
         at = latent_of(point(scene.model, scene.data, scene.codes, row), scene.codes)
         if at is None:
             raise GenlabError(
-                f"Point {row} has no code, as this model has no encoder and the map no generated "
-                "points; nothing was lost. Map prior samples too, and choose among them."
+                f"Point {row} has no code, because this model has no encoder. Choose Points "
+                "= both "
+                "above and then a generated point."
             )
         found.append(at)
     return torch.stack(found)
@@ -144,11 +148,11 @@ def sets_of(scene: Scene, found: Mapping[str, Any]) -> dict[str, Mean]:
 
 
 def operand(scene: Scene, letter: str, sets: Mapping[str, Mean]) -> Mean:
-    """The choice of one operand, which the URL keeps as ``t.a`` = a set or ``points 3 5``."""
+    """Draw the choice of one operand; the URL stores a set's name or ``points 3 5``."""
     options = [*sets, POINTS]
     place = list(OPERANDS).index(letter)
     first = options[place] if len(sets) > place else POINTS
-    asked = remembered_value(f"of_{letter}", first)
+    asked = TOOL_STATE.recall(f"of_{letter}", first)
     typed = asked.removeprefix(POINTS).strip() if asked.startswith(POINTS) else ""
     start = POINTS if asked.startswith(POINTS) else asked
     if start not in options:
@@ -164,15 +168,15 @@ def operand(scene: Scene, letter: str, sets: Mapping[str, Mean]) -> Mean:
         ),
     )
     if chosen != POINTS:
-        remember(**{f"of_{letter}": chosen})
+        TOOL_STATE.remember(**{f"of_{letter}": chosen})
         return sets[str(chosen)]
     text = st.text_input(
         f"Numbers of points for {letter}",
         typed or str(place),
         key=f"{key}.points",
-        help="Numbers of points of the map above, between commas.",
+        help="Numbers of points on the map, separated by commas.",
     )
-    remember(**{f"of_{letter}": f"{POINTS} {text}"})
+    TOOL_STATE.remember(**{f"of_{letter}": f"{POINTS} {text}"})
     rows = typed_rows(text, len(scene.codes))
     return mean_of(f"points {', '.join(map(str, rows))}", codes_at(scene, rows))
 
@@ -194,15 +198,16 @@ def arithmetic_part(scene: Scene, found: Mapping[str, Any]) -> None:
     inward = isinstance(scene.model, HasEncoder)
     typical = typical_length(scene.model, scene.query.seed)
     with columns[3]:
-        asked = remembered_value("stretch", "no" if inward else "yes") == "yes"
+        asked = TOOL_STATE.recall("stretch", "no" if inward else "yes") == "yes"
         stretch = st.toggle(
             "At a typical length",
             asked,
             key="explore.directions.stretch",
-            help="Stretch z to the length of a typical draw of the prior. A mean of many codes is "
-            "shorter than any of them, and a generator has hardly been trained near the centre.",
+            help="Scale z to the typical length of a prior sample. A mean of many codes "
+            "is shorter than each of them, and a generator has seen few codes near "
+            "the origin.",
         )
-        remember(stretch="yes" if stretch else "no")
+        TOOL_STATE.remember(stretch="yes" if stretch else "no")
     z, x = arithmetic(scene.model, **chosen, length=typical if stretch else None)
     words = [
         f"{sign}, {chosen[letter].name}, n = {chosen[letter].n:,}"
@@ -219,7 +224,7 @@ def arithmetic_part(scene: Scene, found: Mapping[str, Any]) -> None:
     st.caption(
         f"z = mean a − mean b + mean c, then decoded; ‖z‖ = {float(z.norm()):.3g}"
         + (f" (stretched from {plain_length:.3g})" if stretch else "")
-        + f", a typical draw of the prior has {typical:.3g}. "
+        + f", a typical prior sample has {typical:.3g}. "
         + (f"Sets of attributes: {found['source']}." if found["source"] else "")
     )
     run = scene.query.run
@@ -241,7 +246,7 @@ def save_one(run: str, kind: str, offer: Offer) -> None:
 
 
 def table_of(found: list[Direction]) -> dict[str, list[Any]]:
-    """The directions with their numbers, a column each."""
+    """The directions and their scores as a table."""
 
     def score(one: Direction, text: str) -> str:
         return text.format(s=one.score) if one.score is not None else "—"
@@ -261,7 +266,7 @@ def table_of(found: list[Direction]) -> dict[str, list[Any]]:
 
 @fragment()
 def directions_part(scene: Scene, found: Mapping[str, Any]) -> None:
-    """The table of directions, one of them walked, and what it brings."""
+    """Draw the table of directions, a path along one, and its effect."""
     run = scene.query.run
     listed = directions_from(found, list_bookmarks(run))
     if not listed:
@@ -271,11 +276,11 @@ def directions_part(scene: Scene, found: Mapping[str, Any]) -> None:
     st.caption(column_help(found))
     if "sefa" not in found["kinds"]:
         st.caption(
-            "No SeFa directions: no layer of this decoder reads z as it is, so there is no WᵀW "
-            "whose eigenvectors they would be."
+            "No SeFa directions: they are eigenvectors of WᵀW of a first linear "
+            "layer, which this decoder does not have."
         )
     names = [one.name for one in listed]
-    asked = remembered_value("direction", names[0])
+    asked = TOOL_STATE.recall("direction", names[0])
     name = st.selectbox(
         "Walk along",
         names,
@@ -284,7 +289,7 @@ def directions_part(scene: Scene, found: Mapping[str, Any]) -> None:
         format_func=direction_title,
     )
     one = listed[names.index(str(name))]
-    asked = remembered_value("reach", "3")
+    asked = TOOL_STATE.recall("reach", "3")
     reach = st.slider(
         "Reach in standard deviations of the codes",
         1.0,
@@ -293,7 +298,7 @@ def directions_part(scene: Scene, found: Mapping[str, Any]) -> None:
         0.5,
         key="explore.directions.reach",
     )
-    remember(direction=name, reach=f"{reach:g}")
+    TOOL_STATE.remember(direction=name, reach=f"{reach:g}")
     if one.note:
         st.caption(escape_markdown(one.note[:1].upper() + one.note[1:]) + ".")
     left, right = st.columns([3, 2], gap="medium")
@@ -306,9 +311,9 @@ def directions_part(scene: Scene, found: Mapping[str, Any]) -> None:
 
 
 def column_help(found: Mapping[str, Any]) -> str:
-    """What the columns of the table are."""
+    """The help texts of the table's columns."""
     if not found["attributes"]:
-        return "These data have no labels: there are no attributes, and no scores."
+        return "These data have no labels, so there are no attributes and no scores."
     judge = np.asarray(found["judge"])
     right = f"{np.nanmean(judge):.1%}" if np.isfinite(judge).any() else "unknown"
     return (
@@ -325,7 +330,7 @@ def column_help(found: Mapping[str, Any]) -> str:
 
 def strip(scene: Scene, one: Direction, reach: float) -> None:
     """Decoded examples along a direction, from a few codes."""
-    base, name = base_of(scene)
+    base, name = start_code(scene)
     # The first draw may be the base itself.
     draws = latent.prior_sample(scene.model, BASES, scene.query.seed)[1:]
     at = torch.linspace(-reach, reach, STEPS) * one.spread
@@ -343,13 +348,13 @@ def strip(scene: Scene, one: Direction, reach: float) -> None:
 
 
 def gains(scene: Scene, found: Mapping[str, Any], one: Direction, row: int) -> None:
-    """What a direction brings of each attribute; a saved one is scored when it is chosen."""
+    """Draw how much a direction changes each attribute; a saved one is scored on request."""
     if not found["attributes"]:
         return
     if row >= len(found["names"]):
         vector = [round(float(v), 6) for v in one.vector]
         values = {**job_values(scene, "logistic"), "vector": vector}
-        scored = result_of("directions", values, what="The score")
+        scored = wait_for_explore_result("directions", values, what="The score")
         if scored is None:
             return
         found, row = scored, 0

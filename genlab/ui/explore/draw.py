@@ -1,4 +1,4 @@
-"""A canvas to draw on: a picture of one's own, sent when the pen is lifted."""
+"""A canvas to draw an image on; the image is sent when the pen is lifted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIDE = 280
 
 
 def canvas(meta: DataMeta, ground: float, *, key: str) -> str | None:
-    """Draw the canvas, with the ground of the data.
+    """Draw the canvas on which a person draws, with the background of the data.
 
     Args:
         meta: of the data, which are pictures.

@@ -1,4 +1,4 @@
-"""A guest on the map: a picture or a z of one's own, where the method puts it."""
+"""An own image or z on the map, placed by the method of the map."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from genlab import latent
 from genlab.latent.codes import code_of
 from genlab.latent.projections import PROJECTIONS
 from genlab.models.base import HasDecoder
-from genlab.ui.explore.jobs import result_of
-from genlab.ui.explore.scene import Scene, given_z, remember, remembered_value
+from genlab.ui.explore.jobs import wait_for_explore_result
+from genlab.ui.explore.scene import Scene, z_from_url
 from genlab.ui.messages import escape_markdown
+from genlab.ui.page_states import TOOL_STATE
 
 #: Where the guest stands in the state of the page, and its letter on the map.
 SLOT, LETTER = "explore.guest", "P"
 
 
 def place_button(scene: Scene, x: Tensor, words: str, z: Tensor | None = None) -> None:
-    """A button that puts an example on the map; where the method cannot, it says why.
+    """Draw a button that places an example on the map, or why the method cannot.
 
     Args:
         scene: what is looked at.
@@ -35,19 +36,23 @@ def place_button(scene: Scene, x: Tensor, words: str, z: Tensor | None = None) -
         icon=":material/add_location_alt:",
         key=f"explore.place.{'x' if z is None else 'z'}",
         disabled=method.place is None,
-        help=method.alone or f"{method.title} puts it among the points, which keep their places.",
+        help=method.alone
+        or f"{method.title} places it among the points of the map, which do not move.",
     )
     if method.place is None:
-        st.caption(f"No place on this map: {method.alone}.")
+        st.caption(f"This map cannot place new points: {method.alone}.")
     if z is None:
-        st.caption("No link keeps this place: a picture is too large for an address, a z fits.")
+        st.caption(
+            "The link does not store this point, because an image is too large for "
+            "a URL; a latent code is stored."
+        )
     if pressed:
         st.session_state[SLOT] = {"run": scene.query.run, "x": x, "z": z, "words": words}
         st.rerun()
 
 
 def write_code(z: Tensor) -> str:
-    """A code as the URL has it.
+    """A code as text for the URL.
 
     Example:
         >>> import torch
@@ -60,34 +65,34 @@ def write_code(z: Tensor) -> str:
 def _guest(scene: Scene) -> dict[str, Any] | None:
     """Who was put on the map of this run; a z may come with the URL."""
     guest: dict[str, Any] | None = st.session_state.get(SLOT)
-    if guest is None and remembered_value("guest") and isinstance(scene.model, HasDecoder):
-        z = given_z(int(scene.model.latent), "guest")
+    if guest is None and TOOL_STATE.recall("guest") and isinstance(scene.model, HasDecoder):
+        z = z_from_url(int(scene.model.latent), "guest")
         if z is None:
-            st.caption("The guest of the address is no code of this model; it was left out.")
+            st.caption("The link names a point that is not a code of this model; it is not shown.")
             return None
         x = latent.decode_mean(scene.model, z[None])[0]
         guest = {"run": scene.query.run, "x": x, "z": z, "words": "a z of the address"}
         st.session_state[SLOT] = guest
     if guest is None or guest["run"] != scene.query.run:
-        remember(guest=None)
+        TOOL_STATE.remember(guest=None)
         return None
-    remember(guest=None if guest["z"] is None else write_code(guest["z"]))
+    TOOL_STATE.remember(guest=None if guest["z"] is None else write_code(guest["z"]))
     return guest
 
 
 def _away() -> None:
     st.session_state.pop(SLOT, None)
-    remember(guest=None)
+    TOOL_STATE.remember(guest=None)
 
 
 def guest_part(scene: Scene) -> dict[str, Any] | None:
-    """The guest as the map draws it, with its place in words; None where there is none."""
+    """The placed example as the map draws it; None where there is none."""
     guest = _guest(scene)
     if guest is None:
         return None
     method = PROJECTIONS[scene.query.method]
     if method.place is None:
-        st.caption(f"{LETTER}, {guest['words']}, has no place on this map: {method.alone}.")
+        st.caption(f"{LETTER}, {guest['words']}, cannot be placed on this map: {method.alone}.")
         return None
     code = code_of(scene.model, scene.data, guest["x"], guest["z"], scene.query.seed)
     values = {
@@ -98,7 +103,7 @@ def guest_part(scene: Scene) -> dict[str, Any] | None:
         "seed": scene.query.seed,
         "new": [[round(float(v), 6) for v in code]],
     }
-    found = result_of("place", values, what="Its place on the map")
+    found = wait_for_explore_result("place", values, what="Its place on the map")
     if found is None:
         return None
     at = [float(v) for v in np.asarray(found["xy"], dtype=float)[0]]

@@ -1,4 +1,4 @@
-"""The encoder that was learned for a model without one: in every tool, once it is there."""
+"""The encoder learned for a model without one; all tools use it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from genlab.latent import encoder as learned
 from genlab.latent.codes import codes_of
 from genlab.runs.store import job_key
 from genlab.ui.explore.jobs import IN_USE
-from genlab.ui.explore.scene import Scene, remembered_value
+from genlab.ui.explore.scene import Scene
+from genlab.ui.page_states import TOOL_STATE
 
 STEPS = 1000
 
 
 def encoder_request(scene: Scene) -> dict[str, Any]:
-    """The values of the job that learns the encoder of what is looked at."""
+    """The values of the job that learns an encoder for a scene."""
     return {
         "run": scene.query.run,
         "step": scene.query.step,
@@ -28,8 +29,8 @@ def encoder_request(scene: Scene) -> dict[str, Any]:
 
 
 def learned_encoder_key(scene: Scene) -> str | None:
-    """The key of the job that learned the encoder; None where it is not wanted or not there."""
-    if remembered_value("encoder") != "1" or not learned.fits(type(scene.model)):
+    """The key of the job that learned the encoder; None where it is off or unfinished."""
+    if TOOL_STATE.recall("encoder") != "1" or not learned.fits(type(scene.model)):
         return None
     key = job_key("encoder", encoder_request(scene))
     job = runs.job(key)
@@ -50,7 +51,7 @@ def with_learned_encoder(scene: Scene) -> Scene:
     Where there is no such encoder, or the model has its own, the scene as it is.
     """
     key = learned_encoder_key(scene)
-    # A tool's jobs are asked of the model with this encoder too: see jobs.result_of.
+    # A tool's jobs are asked of the model with this encoder too: see jobs.wait_for_explore_result.
     st.session_state[IN_USE] = key
     if key is None:
         return scene

@@ -1,4 +1,4 @@
-"""What each code says of the factors that the pictures were made from."""
+"""How the codes depend on the true factors of the images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from genlab.data.base import DataMeta
 from genlab.figures.tables import heat_figure, lines_figure
 from genlab.models.base import GenerativeModel, HasEncoder
 from genlab.ui import pictures
-from genlab.ui.explore.jobs import result_of
+from genlab.ui.explore.jobs import wait_for_explore_result
 from genlab.ui.explore.scene import Scene
 from genlab.ui.explore.tools import TOOLS, Tool
 
@@ -26,14 +26,16 @@ TABLES = {
     "importance": ("importance", "of the code in a forest that predicts the factor: DCI"),
 }
 WORDS = {
-    "mig": "MIG: the gap between the first and the second code that know a factor, as a share of "
-    "what there is to know (Chen et al. 2018).",
-    "sap": "SAP: the gap between the first and the second code that predict a factor by "
-    "themselves (Kumar et al. 2018).",
-    "dci_disentanglement": "D of DCI: whether a code serves one factor (Eastwood and Williams "
-    "2018).",
-    "dci_completeness": "C of DCI: whether a factor stands in one code.",
-    "dci_informativeness": "I of DCI: held-out accuracy of the factors from all codes.",
+    "mig": "MIG: the difference between the largest and second-largest mutual "
+    "information of a code with a factor, divided by the factor's entropy "
+    "(Chen et al. 2018).",
+    "sap": "SAP: the difference between the accuracies of the two single codes "
+    "that predict a factor best (Kumar et al. 2018).",
+    "dci_disentanglement": "D of DCI (disentanglement): 1 if each code depends on one factor "
+    "(Eastwood and Williams 2018).",
+    "dci_completeness": "C of DCI (completeness): 1 if each factor is encoded in one code.",
+    "dci_informativeness": "I of DCI (informativeness): held-out accuracy of predicting the "
+    "factors from all codes.",
 }
 
 
@@ -46,16 +48,20 @@ class Factors(Tool):
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], meta: DataMeta) -> bool:
+        """Whether the tool applies to this model and these data."""
         return bool(meta.factors) and issubclass(model, HasEncoder)
 
     def draw(self, scene: Scene) -> None:
+        """Draw the tool for a scene."""
         values = {
             "run": scene.query.run,
             "step": scene.query.step,
             "seed": scene.query.seed,
             "n": EXAMPLES,
         }
-        found = result_of("disentangle", values, what="The measure of disentanglement")
+        found = wait_for_explore_result(
+            "disentangle", values, what="The measure of disentanglement"
+        )
         if found is None:
             return
         names = [name for name, _ in scene.data.meta.factors]
@@ -91,13 +97,13 @@ class Factors(Tool):
             key="factors.lines",
         )
         st.caption(
-            "E[z | the factor's value], the mean over all other factors, of the codes that "
-            "respond most."
+            "E[z | factor value], averaged over all other factors, for the codes "
+            "that respond most."
         )
 
 
 def show_scores(estimates: Sequence[Mapping[str, Any]]) -> None:
-    """The measures in a row, each with what it is."""
+    """Draw the measures with their explanations."""
     for column, one in zip(st.columns(len(estimates)), estimates, strict=True):
         spread = one["low"] < one["value"] < one["high"]
         interval = f"95 %: {one['low']:.2f} to {one['high']:.2f}" if spread else None

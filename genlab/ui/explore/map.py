@@ -1,4 +1,4 @@
-"""The map: a click shows what is at a point, two clicks the path between, a lasso a set."""
+"""The map: a click shows a point, two clicks the path between them, a lasso a set."""
 
 from __future__ import annotations
 
@@ -23,17 +23,12 @@ from genlab.models.base import HasDecoder, HasEncoder
 from genlab.ui import pictures
 from genlab.ui.explore.bookmarks import Offer, forget_form, save_form
 from genlab.ui.explore.embed_point import guest_part
-from genlab.ui.explore.jobs import result_of
+from genlab.ui.explore.jobs import wait_for_explore_result
 from genlab.ui.explore.scatter import read_selection, scatter, sprites
-from genlab.ui.explore.scene import (
-    Scene,
-    among_data,
-    make_again,
-    remember,
-    remembered_value,
-)
-from genlab.ui.explore.selection import chosen_set, picks
+from genlab.ui.explore.scene import Scene, among_data, compute_map_again
+from genlab.ui.explore.selection import chosen_set, pick_points
 from genlab.ui.messages import empty, escape_markdown, fragment
+from genlab.ui.page_states import TOOL_STATE
 
 #: Pictures of a set that are shown; training examples among which its neighbours are looked for.
 SHOWN, TRAINING = 48, 5000
@@ -42,7 +37,7 @@ NEAR = f"nearest of the first {TRAINING:,} training examples, in data space"
 
 @fragment()
 def map_part(scene: Scene) -> None:
-    """The map, with what a click shows beside it; below it a chosen set and the path A to B."""
+    """Draw the map, the clicked points beside it, the chosen set and the path from A to B."""
     info = map_info(
         scene.result,
         method=PROJECTIONS[scene.query.method].title,
@@ -54,7 +49,7 @@ def map_part(scene: Scene) -> None:
     clicks, rows = read_selection(key)
     left, right = st.columns([3, 2], gap="medium")
     with right:
-        found = picks(scene, clicks)
+        found = pick_points(scene, clicks)
         chosen = chosen_set(scene, rows)
         points = {
             letter: point(scene.model, scene.data, scene.codes, row)
@@ -65,9 +60,9 @@ def map_part(scene: Scene) -> None:
         if not points and spot is None and guest is None:
             empty(
                 "Click a point.",
-                "It shows here, with what the model makes of it. A second click gives a second "
-                "point, and the path between the two. An empty spot shows what lies there; a "
-                "lasso or a box chooses a set.",
+                "It appears here with its reconstruction. A second click chooses point "
+                "B and shows the path between both. Click an empty place to decode it; "
+                "draw a lasso or a box to choose a set.",
             )
         if spot is not None:
             spot_part(scene, np.asarray(spot, dtype=float))
@@ -86,7 +81,7 @@ def map_part(scene: Scene) -> None:
         if info.stopped and st.button(
             "Let it settle", key="explore.settle", icon=":material/refresh:"
         ):
-            make_again(scene)
+            compute_map_again(scene)
     if chosen:
         set_part(scene, chosen)
     if len(points) == 2:
@@ -94,10 +89,10 @@ def map_part(scene: Scene) -> None:
 
 
 def choose_colours(scene: Scene) -> dict[str, Any] | None:
-    """The choice of a colouring, which the URL keeps, and the colours; None: by class."""
+    """Draw the choice of a colouring; returns the colours, None for classes."""
     rows = colourings(type(scene.model), scene.data.meta)
     options = ["class", *rows]
-    asked = remembered_value("colour", "class")
+    asked = TOOL_STATE.recall("colour", "class")
     by = st.selectbox(
         "Colour by",
         options,
@@ -105,13 +100,13 @@ def choose_colours(scene: Scene) -> dict[str, Any] | None:
         key=f"explore.colour.{scene.query.run}",
         format_func=lambda name: name if name == "class" else rows[name].title,
     )
-    remember(colour=None if by == "class" else by)
+    TOOL_STATE.remember(colour=None if by == "class" else by)
     if by == "class":
         return None
     row = rows[by]
     if row.slow:
         wish = {name: scene.query.mapped[name] for name in ("run", "step", "n", "seed", "what")}
-        result = result_of("colour", wish | {"by": by}, what="The colouring")
+        result = wait_for_explore_result("colour", wish | {"by": by}, what="The colouring")
         if result is None:
             return None
         values = np.asarray(result["values"])
@@ -122,21 +117,24 @@ def choose_colours(scene: Scene) -> dict[str, Any] | None:
 
 
 def spot_part(scene: Scene, at: Array) -> None:
-    """What lies at an empty spot of the map, and how that was found."""
+    """Draw the decoded example of an empty place, and how it was decoded."""
     if not isinstance(scene.model, HasDecoder):
         return
     exact = scene.query.method == "pca" and isinstance(scene.model, HasEncoder)
     if exact:
         z = torch.from_numpy(pca_back(scene.codes.code, at[None])[0].astype(np.float32))
-        words = "decoded from this spot: the code that PCA takes back from the plane"
+        words = "decoded from this place by the inverse of PCA"
     else:
         xy = np.asarray(scene.result["xy"], dtype=float)
         guess = decode_between(xy, scene.codes.z, at)
         if guess is None:
-            st.caption("No point near this spot has a latent code.")
+            st.caption("No point near this place has a latent code.")
             return
         z = guess
-        words = "decoded near this spot: this map has no inverse; the mean code of the 5 nearest"
+        words = (
+            "decoded near this place: the mean code of the 5 nearest points, because this map "
+            "has no inverse"
+        )
     x = latent.decode_mean(scene.model, z[None])
     if scene.image:
         pictures.image(x.numpy(), height=112, caption=words)
@@ -146,7 +144,7 @@ def spot_part(scene: Scene, at: Array) -> None:
 
 
 def set_part(scene: Scene, rows: list[int]) -> None:
-    """A chosen set: its mean decoded, its pictures, its neighbours, its vector by a name."""
+    """Draw a chosen set: its decoded mean, examples, neighbours, and the form that saves it."""
     st.subheader(f"A set of {len(rows):,} points")
     x = set_examples(scene, rows[:SHOWN])
     if scene.image:
@@ -160,7 +158,7 @@ def set_part(scene: Scene, rows: list[int]) -> None:
     if not isinstance(scene.model, HasDecoder):
         return
     mean = latent.decode_mean(scene.model, torch.from_numpy(found.mean)[None])
-    near = near_training(scene, mean)
+    near = nearest_training(scene, mean)
     if scene.image:
         with st.container(horizontal=True, gap="medium"):
             pictures.image(mean.numpy(), height=112, caption="mean of the set's codes, decoded")
@@ -169,7 +167,7 @@ def set_part(scene: Scene, rows: list[int]) -> None:
         among_data(scene, "set", marks={"mean": mean[0], "nearest": near[0]})
     length = float(np.linalg.norm(found.vector))
     st.caption(
-        f"Attribute vector: mean of {found.known:,} codes less the mean of the other "
+        f"Attribute vector: mean of {found.known:,} codes minus the mean of the other "
         f"{found.rest:,}; length {length:.3g}."
     )
     save_part(scene, found)
@@ -189,7 +187,7 @@ def set_examples(scene: Scene, rows: list[int]) -> Tensor:
     return examples(scene.model, scene.data, chosen)
 
 
-def near_training(scene: Scene, mean: Tensor) -> Tensor:
+def nearest_training(scene: Scene, mean: Tensor) -> Tensor:
     """The training examples nearest to a decoded mean, in data space."""
     x = scene.data.train.x[:TRAINING]
     rows = neighbours(mean.flatten().numpy(), x.flatten(1).numpy(), 6)
@@ -197,7 +195,7 @@ def near_training(scene: Scene, mean: Tensor) -> Tensor:
 
 
 def save_part(scene: Scene, found: Summary) -> None:
-    """What of a set can be saved by name with the run, and what is."""
+    """Draw the form that saves a set's vector, and the saved vectors."""
     run, key = scene.query.run, "explore.save"
     method = PROJECTIONS[scene.query.method].title
     note = f"{len(found.rows)} points of {method}, step {scene.query.step:,}"
@@ -210,7 +208,7 @@ def save_part(scene: Scene, found: Summary) -> None:
 
 
 def caption(scene: Scene, letter: str, at: Point) -> str:
-    """What a point is, in words."""
+    """The caption of a point."""
     classes = scene.data.meta.classes
     if at.generated:
         return f"{letter}: generated from z, point {at.row}"
@@ -219,7 +217,7 @@ def caption(scene: Scene, letter: str, at: Point) -> str:
 
 
 def show_companion(scene: Scene, at: Point) -> tuple[str, Tensor] | None:
-    """What is shown beside a point: its reconstruction, or the nearest generated point."""
+    """Draw the reconstruction of a point, or the nearest generated point."""
     if at.reconstruction is not None:
         return "decoded from its posterior mean", at.reconstruction
     if at.nearest is not None:
@@ -229,7 +227,7 @@ def show_companion(scene: Scene, at: Point) -> tuple[str, Tensor] | None:
 
 
 def show_points(scene: Scene, points: Mapping[str, Point]) -> None:
-    """The points themselves and their companions: pictures, or marks among the data."""
+    """Draw the points and their companions: images, or marks among the data."""
     marks: dict[str, Tensor] = {}
     for letter, at in points.items():
         beside = show_companion(scene, at)
@@ -256,7 +254,7 @@ def path_part(scene: Scene, a: Point, b: Point) -> None:
     st.subheader("From A to B")
     if a.z is None or b.z is None:
         st.caption(
-            "This model has no encoder: the nearest generated point stands for a real example."
+            "This model has no encoder, so the nearest generated point represents a real example."
         )
     made = {path: interpolation(scene.model, ends[0], ends[1], path) for path in latent.PATHS}
     if not scene.image:

@@ -14,11 +14,12 @@ from genlab.figures.style import GREY
 from genlab.latent.movie import FRAMES, choose_steps
 from genlab.latent.projections import PROJECTIONS
 from genlab.models.base import GenerativeModel
-from genlab.ui.explore.jobs import result_of
+from genlab.ui.explore.jobs import wait_for_explore_result
 from genlab.ui.explore.scatter import scatter
-from genlab.ui.explore.scene import Scene, remember, remembered_value
+from genlab.ui.explore.scene import Scene
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import empty, fragment
+from genlab.ui.page_states import TOOL_STATE
 
 #: Points of a film at most: every frame is a map of its own.
 MOST = 1000
@@ -26,37 +27,42 @@ MOST = 1000
 
 @TOOLS.register("movie", title="Over time")
 class Movie(Tool):
-    """The same examples at every snapshot, each map laid over the one before."""
+    """The same examples at every snapshot, each map aligned with the one before."""
 
     icon = ":material/movie:"
     order = 60
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], meta: DataMeta) -> bool:
+        """Whether the tool applies to this model and these data."""
         return True
 
     def draw(self, scene: Scene) -> None:
+        """Draw the tool for a scene."""
         movie_part(scene)
 
 
 @fragment()
 def movie_part(scene: Scene) -> None:
-    """The film of the map, made when it is asked for."""
+    """Draw the animation of the map, computed on request."""
     steps = choose_steps(runs.open_run(scene.query.run).snapshots(), FRAMES)
     if len(steps) < 2:
-        empty("There is one snapshot.", "A film needs two at least; train on, or keep more.")
+        empty(
+            "There is one snapshot.",
+            "An animation needs at least two; train longer or keep more snapshots.",
+        )
         return
     values: dict[str, Any] = scene.query.mapped | {"steps": steps, "step": steps[-1]}
     values["n"] = min(int(values["n"]), MOST)
     method = PROJECTIONS[scene.query.method].title
     asked = f"{scene.query.key}-{len(steps)}-{steps[-1]}"
-    if remembered_value("movie") != asked:
+    if TOOL_STATE.recall("movie") != asked:
         words = f"{method} of {values['n']:,} points at {len(steps)} snapshots."
-        st.caption(f"{words} A worker makes it; t-SNE and UMAP take a while.")
+        st.caption(f"{words} A worker computes it; t-SNE and UMAP take longer.")
         if not st.button("Make the film", key="explore.movie", icon=":material/movie:"):
             return
-        remember(movie=asked)
-    result = result_of("movie", values, what="The film")
+        TOOL_STATE.remember(movie=asked)
+    result = wait_for_explore_result("movie", values, what="The film")
     if result is None:
         return
     label, generated = np.asarray(result["label"]), np.asarray(result["index"]) < 0

@@ -1,4 +1,4 @@
-"""The pad: drag z over one or two directions of the latent space; the page itself decodes it."""
+"""The pad: drag z along one or two latent directions; the browser decodes it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
 from genlab.ui.component import component
 from genlab.ui.explore.bookmarks import list_bookmarks
 from genlab.ui.explore.directions import direction_title, job_values
-from genlab.ui.explore.jobs import result_of
+from genlab.ui.explore.jobs import wait_for_explore_result
 from genlab.ui.explore.routes import addresses, program_of
-from genlab.ui.explore.scene import Scene, given_z, remember, remembered_value
+from genlab.ui.explore.scene import Scene, z_from_url
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import empty, escape_markdown, fragment, plain_sentence
+from genlab.ui.page_states import TOOL_STATE
 
 #: Held-out points behind a decoded point; digits of a coordinate of z, in the page and in the URL.
 POINTS, DIGITS = 600, 4
@@ -35,16 +36,18 @@ Array = pad.Array
 
 @TOOLS.register("pad", title="Pad")
 class Pad(Tool):
-    """A square over two directions, a strip over one: drag, and the picture follows."""
+    """A pad over two directions, a strip over one: the decoded image follows the point."""
 
     icon = ":material/drag_pan:"
     order = 10
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], meta: DataMeta) -> bool:
+        """Whether the tool applies to this model and these data."""
         return issubclass(model, HasDecoder)
 
     def draw(self, scene: Scene) -> None:
+        """Draw the tool for a scene."""
         query = scene.query
         try:
             program = program_of(query.run, query.step, query.label)
@@ -66,13 +69,15 @@ def _found(_scene: Scene, key: str, label: str | None) -> dict[str, Array]:  # n
 
 
 def directions(scene: Scene, attributes: bool) -> tuple[dict[str, Array], list[str]]:
-    """All directions by name, and the two that a pad shows at first."""
+    """All directions by name, and the two that the pad shows first."""
     size = int(scene.model.latent)
     found = _found(scene, scene.query.key, scene.query.label)
     rows = saved_directions(list_bookmarks(scene.query.run), size)
     found = found | {one.name: one.vector for one in rows}
     if attributes:
-        result = result_of("directions", job_values(scene, "logistic"), what="Attributes")
+        result = wait_for_explore_result(
+            "directions", job_values(scene, "logistic"), what="Attributes"
+        )
         if result is not None:
             found = {one.name: one.vector for one in directions_from(result)} | found
     axes = {f"z[{i}]": np.eye(1, size, i)[0] for i in range(size)}
@@ -86,26 +91,26 @@ def directions(scene: Scene, attributes: bool) -> tuple[dict[str, Array], list[s
 
 
 def wants_attributes() -> bool:
-    """Whether the attributes' directions are asked for: they take a worker some seconds."""
+    """Draw the switch for directions of attributes, which a worker computes."""
     asked = st.toggle(
         "Attributes too",
-        remembered_value("pad_attributes") == "1",
+        TOOL_STATE.recall("pad_attributes") == "1",
         key="explore.pad.attributes",
-        help="Also the directions of classes, factors and principal components of what is "
-        "decoded; a worker finds them in some seconds.",
+        help="Add the directions of classes, factors and principal components of "
+        "decoded examples. A worker computes them in a few seconds.",
     )
-    remember(pad_attributes="1" if asked else None)
+    TOOL_STATE.remember(pad_attributes="1" if asked else None)
     return bool(asked)
 
 
-def axis(place: str, word: str, names: list[str], first: str) -> str:
-    """The choice of one direction, which the URL keeps."""
-    asked = remembered_value(word, first)
+def choose_direction(place: str, word: str, names: list[str], first: str) -> str:
+    """Draw the choice of one direction; the URL stores it."""
+    asked = TOOL_STATE.recall(word, first)
     key = f"explore.{word}"
     if st.session_state.get(key) not in names:
         st.session_state[key] = asked if asked in names else first
     chosen = st.selectbox(place, names, key=key, format_func=direction_title)
-    remember(**{word: chosen})
+    TOOL_STATE.remember(**{word: chosen})
     return str(chosen)
 
 
@@ -113,7 +118,7 @@ def axis(place: str, word: str, names: list[str], first: str) -> str:
 
 
 def write_code(z: Tensor) -> str:
-    """A code as the URL has it.
+    """A code as text for the URL.
 
     Example:
         >>> write_code(torch.tensor([0.5, -1.23456]))
@@ -123,7 +128,7 @@ def write_code(z: Tensor) -> str:
 
 
 def read(text: str, size: int) -> Tensor | None:
-    """A code from the URL; None where it is not one.
+    """Parse a code from the URL; None where it is not a code.
 
     Example:
         >>> read("0.5,-1.235", 2), read("0.5,nan", 2), read("0.5", 2)
@@ -137,8 +142,8 @@ def read(text: str, size: int) -> Tensor | None:
     return torch.tensor(found) if good else None
 
 
-class Place:
-    """Where z is, for one run: kept while the steps go by, and in the URL once it was moved.
+class PadPosition:
+    """The position z of the pad for one run, kept in the session and, once moved, in the URL.
 
     Each move has a number, so that the page and the server agree which of two is the later.
     """
@@ -147,18 +152,21 @@ class Place:
         self.slot = f"explore.pad.at.{scene.query.run}"
         self.size = int(scene.model.latent)
         if self.slot not in st.session_state:
-            text = remembered_value("pad_z")
+            text = TOOL_STATE.recall("pad_z")
             given = read(text, self.size) if text else None
             if text and given is None:
-                st.caption("The z of the address is not one of this model; the pad starts anew.")
+                st.caption(
+                    "The z in the link is not a code of this model, so the pad starts at "
+                    "its default."
+                )
             if given is None:
-                given = given_z(self.size)
+                given = z_from_url(self.size)
             z = pad.start(scene.model, scene.query.seed) if given is None else given
             st.session_state[self.slot] = (0, z)
 
     @property
     def n(self) -> int:
-        """The number of the last move."""
+        """The counter of moves."""
         return int(st.session_state[self.slot][0])
 
     @property
@@ -168,21 +176,21 @@ class Place:
         return found
 
     def move(self, z: Tensor, n: int | None = None) -> None:
-        """Go to a code, with the page's number of the move or a new one."""
+        """Move to a code, with the browser's counter of the move or a new one."""
         z = torch.tensor([float(f"{float(v):.{DIGITS}g}") for v in z])
         st.session_state[self.slot] = (self.n + 1 if n is None else n, z)
 
-    def hear(self, told: Mapping[str, Any] | None) -> None:
-        """Take what the page told when z was let go, unless it is old or no code."""
-        if not told or int(told["n"]) <= self.n:
+    def receive(self, message: Mapping[str, Any] | None) -> None:
+        """Receive the z that the browser sent, unless it is outdated or not a code."""
+        if not message or int(message["n"]) <= self.n:
             return
-        z = torch.tensor([float(v) for v in told["z"]])
+        z = torch.tensor([float(v) for v in message["z"]])
         if len(z) == self.size and bool(z.isfinite().all()):
-            self.move(z, int(told["n"]))
+            self.move(z, int(message["n"]))
 
 
-def buttons(scene: Scene, place: Place) -> None:
-    """Ways to be somewhere else at once."""
+def buttons(scene: Scene, place: PadPosition) -> None:
+    """Draw buttons that move z to another code."""
     model = scene.model
     if st.button("Start", icon=":material/filter_center_focus:", key="explore.pad.start"):
         place.move(pad.start(model, scene.query.seed))
@@ -198,12 +206,12 @@ def buttons(scene: Scene, place: Place) -> None:
         found = latent_of(point(model, scene.data, scene.codes, row), scene.codes)
         if found is not None:
             place.move(found)
-    given = given_z(place.size)
+    given = z_from_url(place.size)
     if given is not None and st.button(
         "Given z",
         icon=":material/download:",
         key="explore.pad.given",
-        help="The z that was sent from “Your own picture”; the address keeps it.",
+        help="Use the z chosen in “Your picture”; the link stores it.",
     ):
         place.move(given)
     block = pad.category(model)
@@ -230,8 +238,8 @@ def _clouds(_scene: Scene, key: str, label: str | None) -> tuple[Array, Array]: 
     return shown, np.concatenate([shown, draws])
 
 
-def pad_data(scene: Scene, place: Place, vectors: Mapping[str, Array]) -> dict[str, Any]:
-    """What the page needs besides the decoder."""
+def pad_data(scene: Scene, place: PadPosition, vectors: Mapping[str, Array]) -> dict[str, Any]:
+    """The data that the browser needs besides the decoder."""
     shown, reach = _clouds(scene, scene.query.key, scene.query.label)
     z, uv = place.z.double().numpy(), np.stack(list(vectors.values()))
     uv = uv / np.linalg.norm(uv, axis=1, keepdims=True)
@@ -255,10 +263,10 @@ def pad_data(scene: Scene, place: Place, vectors: Mapping[str, Array]) -> dict[s
 
 @fragment()
 def pad_part(scene: Scene, version: str) -> None:
-    """The choice of directions, the pad, and where z is in numbers."""
-    query, place = scene.query, Place(scene)
+    """Draw the choice of directions, the pad, and the numbers of z."""
+    query, place = scene.query, PadPosition(scene)
     key = f"explore.pad.pad.{query.run}"
-    place.hear((st.session_state.get(key) or {}).get("at"))
+    place.receive((st.session_state.get(key) or {}).get("at"))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         buttons(scene, place)
         attributes = wants_attributes()
@@ -266,12 +274,12 @@ def pad_part(scene: Scene, version: str) -> None:
     names = list(every)
     left, right = st.columns(2)
     with left:
-        shown = [axis("Across", "pad_across", names, first[0])]
+        shown = [choose_direction("Across", "pad_across", names, first[0])]
     rest = [name for name in names if abs(cosine(every[name], every[shown[0]])) < 0.999]
     with right:
         if rest:
             second = next(name for name in [*first, *rest] if name in rest)
-            shown.append(axis("Up", "pad_up", rest, second))
+            shown.append(choose_direction("Up", "pad_up", rest, second))
     vectors = {name: every[name] for name in shown}
     data = pad_data(scene, place, vectors)
     data |= addresses(query.run, query.step, query.label, version)
@@ -279,17 +287,17 @@ def pad_part(scene: Scene, version: str) -> None:
         key=key, data=data, default={"at": None}, on_at_change=lambda: None
     )
     if place.n > 0:
-        remember(pad_z=write_code(place.z))
-    write_position(scene, place.z, vectors)
+        TOOL_STATE.remember(pad_z=write_code(place.z))
+    show_position(scene, place.z, vectors)
 
 
 def cosine(a: Array, b: Array) -> float:
-    """Of the angle between two vectors."""
+    """The cosine of the angle between two vectors."""
     return float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-300))
 
 
-def write_position(scene: Scene, z: Tensor, vectors: Mapping[str, Array]) -> None:
-    """z where it was let go: along the two directions, and how likely it is."""
+def show_position(scene: Scene, z: Tensor, vectors: Mapping[str, Array]) -> None:
+    """Show z after it was released: its coordinates and its log density."""
     at = ", ".join(
         f"{direction_title(name)} = {float(z.double().numpy() @ (v / np.linalg.norm(v))):.3g}"
         for name, v in vectors.items()
@@ -298,7 +306,7 @@ def write_position(scene: Scene, z: Tensor, vectors: Mapping[str, Array]) -> Non
     likely = (
         f"log p(z) = {log_p:.2f} nats (exact)"
         if math.isfinite(log_p)
-        else "outside of the support of p(z)"
+        else "outside the support of p(z)"
     )
     st.caption(escape_markdown(f"Let go at {at} · |z| = {float(z.norm()):.3g} · {likely}"))
     with st.expander("z in full"):

@@ -1,4 +1,4 @@
-"""Your own picture: sent or drawn, encoded or inverted, beside what the model was shown."""
+"""Your own picture: upload or draw it, encode or invert it, and find its nearest examples."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ from genlab.ui import pictures
 from genlab.ui.explore.draw import canvas
 from genlab.ui.explore.embed_point import place_button
 from genlab.ui.explore.encoder import encoder_request
-from genlab.ui.explore.jobs import result_of
-from genlab.ui.explore.scene import Scene, choice, remember, remembered_value
+from genlab.ui.explore.jobs import wait_for_explore_result
+from genlab.ui.explore.scene import Scene, choose_one
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import empty, escape_markdown, fragment, plain_sentence
+from genlab.ui.page_states import TOOL_STATE
 
 NEAREST, SAMPLES = 6, 500
 PARTS = {"own": "Your picture", "encoder": "Learned encoder", "memory": "Did it memorise?"}
@@ -44,27 +45,29 @@ SPACES = {"pixel": "pixels", "latent": "codes", "feature": "features"}
 
 @TOOLS.register("picture", title="Your own picture")
 class YourPicture(Tool):
-    """A picture of one's own in the latent space, and its nearest training examples."""
+    """An own image: its code, its reconstruction and its nearest training examples."""
 
     icon = ":material/add_photo_alternate:"
     order = 60
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], meta: DataMeta) -> bool:
+        """Whether the tool applies to this model and these data."""
         return issubclass(model, HasDecoder)
 
     def draw(self, scene: Scene) -> None:
+        """Draw the tool for a scene."""
         parts: dict[str, Callable[[Scene], None]] = {"own": own_part}
         if learned.fits(type(scene.model)) or isinstance(scene.model, learned.Encoded):
             parts["encoder"] = encoder_part
         parts["memory"] = memory_part
-        part = choice("picture", {name: PARTS[name] for name in parts}, "own")
+        part = choose_one("picture", {name: PARTS[name] for name in parts}, "own")
         parts[part](scene)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def manner_of(_scene: Scene, run: str) -> image_uploads.Manner:  # noqa: ARG001 - the key
-    """How the data of a scene stand on their ground."""
+def drawing_style(_scene: Scene, run: str) -> image_uploads.Manner:  # noqa: ARG001 - the key
+    """The foreground and background of a scene's data."""
     return image_uploads.background_style(_scene.data)
 
 
@@ -78,7 +81,7 @@ def space_of(_model: Any, _data: Any, name: Any, *key: Any) -> tuple[Space, Tens
 
 @fragment()
 def own_part(scene: Scene) -> None:
-    """An example of one's own, what the model makes of it, and what it was shown."""
+    """Draw an own example, its reconstruction, and its nearest training examples."""
     model = scene.model
     left, right = st.columns([2, 3], gap="large")
     with left:
@@ -99,16 +102,16 @@ def own_part(scene: Scene) -> None:
         ):
             write_point = [round(float(v), 3) for v in z]
             st.session_state["explore.z"] = ("given", tuple(write_point))
-            remember(z=" ".join(map(str, write_point)))
+            TOOL_STATE.remember(z=" ".join(map(str, write_point)))
             st.toast("The other tools start at this z now.", icon=":material/check:")
         place_button(scene, x, "your picture")
     neighbours_part(scene, model, x, back)
 
 
 def enter_point(scene: Scene) -> Tensor | None:
-    """A point of the data space, by numbers."""
+    """Draw number fields for a point of the data space."""
     if scene.data.meta.dim > 8:
-        empty("These points have too many entries to be typed.", "Look at the other parts.")
+        empty("These examples have too many values to type.", "Look at the other parts.")
         return None
     meta = scene.data.meta
     first = meta.original(held_out(scene.data).x[0]).flatten()
@@ -126,8 +129,8 @@ def enter_point(scene: Scene) -> Tensor | None:
 
 
 def picture(scene: Scene) -> Tensor | None:
-    """The picture as the model sees it, from wherever it comes; None while there is none."""
-    source = choice("source", SOURCES, "upload")
+    """The image as the model receives it; None while there is none."""
+    source = choose_one("source", SOURCES, "upload")
     data, meta = scene.data, scene.data.meta
     if source in ("held", "made"):
         number = int(
@@ -141,7 +144,7 @@ def picture(scene: Scene) -> Tensor | None:
             x = latent.decode_mean(scene.model, z)[0]
         pictures.image(x[None].numpy(), height=140, caption="as the model sees it")
         return x
-    manner = manner_of(scene, scene.query.run)
+    manner = drawing_style(scene, scene.query.run)
     try:
         sent = sent_picture(source, meta, manner)
         if sent is None:
@@ -170,8 +173,8 @@ def sent_picture(
         type=["png", "jpg", "jpeg"],
         max_upload_size=image_uploads.BYTES // 2**20,
         key="explore.picture.file",
-        help="It is kept in memory while this page is open, and stored nowhere; what it is "
-        "reconstructed from, its pixels as the model sees them, is kept with the result.",
+        help="The file stays in memory while this page is open and is not stored. "
+        "The pixels that the model receives are stored with the result.",
     )
     return None if file is None else image_uploads.read(file.getvalue())
 
@@ -179,7 +182,7 @@ def sent_picture(
 def prepare_picture(
     sent: image_uploads.Picture, meta: DataMeta, manner: image_uploads.Manner
 ) -> image_uploads.Seen:
-    """A picture at the model's size, with the choices of how."""
+    """The image at the model's size, with the choices of preprocessing."""
     how = {"auto": None, "no": False, "yes": True}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         invert = st.selectbox(
@@ -200,13 +203,13 @@ def prepare_picture(
 
 
 def encode_picture(scene: Scene, model: Any, x: Tensor) -> tuple[Tensor, Tensor] | None:
-    """A code of the example and what it decodes to, by the way that was chosen."""
+    """The code of the example by the chosen method, and its decoded mean."""
     ways = {}
     if isinstance(model, HasEncoder):
         ways["encode"] = "Encode"
     if not isinstance(model, HasCodebook):
         ways["invert"] = "Invert (optimise z)"
-    way = choice("how", ways, next(iter(ways)))
+    way = choose_one("how", ways, next(iter(ways)))
     range_ = peak(scene.data)
     if way == "encode":
         with torch.no_grad():
@@ -230,12 +233,14 @@ def encode_picture(scene: Scene, model: Any, x: Tensor) -> tuple[Tensor, Tensor]
         "x": [round(float(v), 4) for v in x.flatten()],
     }
 
-    def so_far(shown: Mapping[str, Any]) -> None:
+    def show_partial(shown: Mapping[str, Any], message: str) -> None:  # noqa: ARG001
         if scene.image:
             page = np.stack([x.numpy(), shown["made"]])
             pictures.image(page, columns=2, height=140, caption="seen, best so far")
 
-    found = result_of("invert", values, what="The inversion", so_far=so_far)
+    found = wait_for_explore_result(
+        "invert", values, what="The inversion", show_partial=show_partial
+    )
     if found is None:
         return None
     best = int(found["best"])
@@ -261,12 +266,12 @@ def show_pair(scene: Scene, x: Tensor, back: Tensor, db: float, range_: float) -
 
 
 def write_point(x: Tensor) -> str:
-    """A point in a line."""
+    """A point as one line of text."""
     return ", ".join(f"{float(v):.3f}" for v in x.flatten())
 
 
 def starts_part(scene: Scene, found: Mapping[str, Any]) -> None:
-    """What became of each start."""
+    """Draw the result of each start of the inversion."""
     order = np.argsort(-found["psnr"], kind="stable")
     with st.expander(
         f"{len(order)} starts: {found['psnr'].min():.1f} to {found['psnr'].max():.1f} dB"
@@ -328,14 +333,15 @@ def neighbours_part(scene: Scene, model: Any, x: Tensor, back: Tensor) -> None:
             st.caption(words)
     st.caption(
         "First in each row: what was seen, and below it its reconstruction; then the training "
-        "examples, the nearest first. A reconstruction nearer to a training example than hardly "
-        "any held-out example is may be a copy."
+        "examples, the nearest first. A reconstruction that is nearer to a training example "
+        "than almost all "
+        "held-out examples are may be a copy."
     )
 
 
 def encoder_part(scene: Scene) -> None:
     """An encoder for a model without one, learned with the generator frozen."""
-    asked = remembered_value("encoder") == "1"
+    asked = TOOL_STATE.recall("encoder") == "1"
     if not asked:
         empty(
             "This model has no encoder: from a picture no way leads to its code.",
@@ -346,8 +352,8 @@ def encoder_part(scene: Scene) -> None:
             "Learn an encoder", type="primary", icon=":material/school:", key="explore.encoder.go"
         ):
             return
-        remember(encoder="1")
-    found = result_of("encoder", encoder_request(scene), what="The encoder")
+        TOOL_STATE.remember(encoder="1")
+    found = wait_for_explore_result("encoder", encoder_request(scene), what="The encoder")
     if found is None:
         return
     n, both = int(found["n"]), learned.load_learned_encoder(found, scene.model)
@@ -376,17 +382,18 @@ def encoder_part(scene: Scene) -> None:
         page = torch.cat([x, back]).numpy()
         pictures.image(page, columns=12, height=56, caption="held-out, and below it G(E(x))")
     st.caption(
-        "It is in use in all tools now: “Your picture” offers Encode, starts its inversions there "
-        "too, and compares in the space of codes; points of the map have codes of their own."
+        "All tools use this encoder now: “Your picture” offers Encode, starts "
+        "inversions from its codes, and compares codes; points of the map have "
+        "codes."
     )
 
 
 def memory_part(scene: Scene) -> None:
-    """Whether the model's samples lie nearer to the training set than chance has it."""
+    """Draw the test whether samples lie nearer to the training set than expected by chance."""
     names: dict[str, str] = {name: SPACES[name] for name in spaces(type(scene.model))}
     if isinstance(scene.model, HasCodebook):
         names.pop("latent", None)
-    where = choice("memory", names, "pixel")
+    where = choose_one("memory", names, "pixel")
     values = {
         "run": scene.query.run,
         "step": scene.query.step,
@@ -394,7 +401,7 @@ def memory_part(scene: Scene) -> None:
         "space": where,
         "n": SAMPLES,
     }
-    found = result_of("memorised", values, what="The comparison with the training set")
+    found = wait_for_explore_result("memorised", values, what="The training-set comparison")
     if found is None:
         return
     one, two, three = st.columns(3)
@@ -416,10 +423,10 @@ def memory_part(scene: Scene) -> None:
         help="How often a random split gives at least this share; one-sided, by permutation.",
     )
     verdict = (
-        "More of the samples lie near training examples than chance would have it: the model "
-        "repeats something of what it was shown."
+        "More samples lie near training examples than expected by chance: the "
+        "model repeats parts of its training set."
         if found["p"] < 0.05 and found["share"] > found["high"]
-        else "No sign that the model repeats its training examples rather than their law."
+        else "There is no sign that the model repeats its training examples."
     )
     st.markdown(
         f"{verdict} {found['copies']} of {found['n']} samples lie nearer to a training example "

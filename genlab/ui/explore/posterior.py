@@ -17,9 +17,10 @@ from genlab.models.base import GenerativeModel
 from genlab.models.bayesian import HasDraws, Truth
 from genlab.ui import pictures
 from genlab.ui.cards import name as named
-from genlab.ui.explore.scene import Scene, model_at, remember, remembered_value
+from genlab.ui.explore.scene import Scene, model_at
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import escape_markdown, fragment
+from genlab.ui.page_states import TOOL_STATE
 
 #: Draws of each run that are shown; tables drawn anew for the check; numbers of θ in the table.
 SHOWN, TABLES, LISTED = 800, 200, 40
@@ -35,9 +36,11 @@ class Posterior(Tool):
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], meta: DataMeta) -> bool:
+        """Whether the tool applies to this model and these data."""
         return issubclass(model, HasDraws)
 
     def draw(self, scene: Scene) -> None:
+        """Draw the tool for a scene."""
         posterior_part(scene)
 
 
@@ -93,12 +96,12 @@ def exact_density(truth: Truth | None, names: tuple[str, str]) -> Density | None
     return Density(x[across], y[up], values[across, up])
 
 
-def one_of(label: str, word: str, options: list[str], first: str, **more: Any) -> str:
-    """A choice that the URL keeps."""
-    asked = remembered_value(word, first)
+def choose_parameter(label: str, word: str, options: list[str], first: str, **more: Any) -> str:
+    """Draw a choice; the URL stores it."""
+    asked = TOOL_STATE.recall(word, first)
     place = options.index(asked if asked in options else first)
     chosen = str(st.selectbox(label, options, place, key=f"explore.posterior.{word}", **more))
-    remember(**{word: chosen})
+    TOOL_STATE.remember(**{word: chosen})
     return chosen
 
 
@@ -110,14 +113,14 @@ def posterior_part(scene: Scene) -> None:
     names = list(draws)
     left, middle, right = st.columns(3)
     with left:
-        x = one_of("Across", "par_x", names, names[0])
+        x = choose_parameter("Across", "par_x", names, names[0])
     with middle:
         rest = [name for name in names if name != x] or names
-        y = one_of("Up", "par_y", rest, rest[0])
+        y = choose_parameter("Up", "par_y", rest, rest[0])
     beside = other_runs(scene)
     with right:
         # An algorithm of another kind is the referee that one asks for first.
-        referee = one_of(
+        referee = choose_parameter(
             "Beside",
             "par_run",
             [*beside, NOBODY],
@@ -136,9 +139,9 @@ def posterior_part(scene: Scene) -> None:
     density = exact_density(model.truth(), (x, y))
     pictures.plot(pair_figure(pairs, (x, y), density), key="explore.posterior.pair")
     lines = (
-        "lines: the exact density on a grid, all other parameters integrated out"
+        "lines: the exact density on a grid; all other parameters are integrated out"
         if density is not None
-        else "the exact density of these two is not known"
+        else "the exact density of these two parameters is not known"
     )
     counts = ", ".join(f"{len(p):,} draws of {who}" for who, p in pairs.items())
     st.caption(escape_markdown(f"{counts}; {lines}."))
@@ -185,7 +188,7 @@ def check_part(scene: Scene) -> None:
     )
     odd = [one for one in found if not 0.025 <= one.p <= 0.975]
     verdict = (
-        "Each statistic of the data is one that the model predicts."
+        "The model predicts each of these statistics of the data."
         if not odd
         else "The model does not predict the data's "
         + ", ".join(f"{one.statistic} of {columns[one.column]}" for one in odd)
@@ -194,6 +197,6 @@ def check_part(scene: Scene) -> None:
     st.caption(
         escape_markdown(
             f"{verdict} p: the share of {TABLES} predicted tables in which the statistic is at "
-            "least as large (Monte Carlo); near 0 or 1 the model misses it."
+            "least as large (Monte Carlo); near 0 or 1 the model does not predict the statistic."
         )
     )

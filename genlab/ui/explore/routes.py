@@ -1,4 +1,4 @@
-"""What Explore's scripts fetch: the decoder of a run at a step, as a program for the page."""
+"""The routes of Explore: the decoder of a run at a step, as a program for the browser."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _program(run: str, step: int, created: float, label: str | None) -> Program:
 
 
 def program_of(run: str, step: int, label: str | None = None) -> Program:
-    """The decoder of a run after a step, held at a class; kept for the next look.
+    """The decoder program of a run after a step, conditioned on a class; cached.
 
     Raises:
         NotExportable: if the page cannot do what the decoder does.

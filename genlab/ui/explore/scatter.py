@@ -1,4 +1,4 @@
-"""The component that draws a map of points, and the sheet of pictures behind its hover."""
+"""The component that draws a map of points, and the sheet of images that it shows on hover."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from genlab import latent, runs
 from genlab.latent.codes import examples
 from genlab.latent.points import codes_from
 from genlab.models.labels import held_at_class
-from genlab.runs.files import png, sheet
+from genlab.panels.encoding import png, sheet
 from genlab.ui.component import component
 from genlab.ui.routes import FOREVER, cached_response, error_response, guard_route
 
@@ -45,7 +45,7 @@ def scatter(data: Mapping[str, Any], key: str) -> None:
 
 
 def read_selection(key: str) -> tuple[list[dict[str, Any]], list[int] | None]:
-    """What the hand did on a map so far, known before the map is drawn.
+    """The clicks and selections on a map, known before the map is drawn.
 
     Returns:
         The last few clicks, each ``{"row": r}`` or ``{"spot": [x, y]}`` with its number ``n``,

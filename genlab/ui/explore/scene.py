@@ -1,4 +1,4 @@
-"""What Explore looks at: a run at a step, the choice of points, the map of them."""
+"""The scene of Explore: a run at a step, the chosen points and their map."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from genlab.latent.points import codes_from
 from genlab.latent.projections import DIMS, PROJECTIONS
 from genlab.models.base import HasCritic, HasDecoder, HasEncoder, HasLabels
 from genlab.models.labels import held_at_class
-from genlab.ui import pictures, state
+from genlab.ui import pictures
 from genlab.ui.cards import name
-from genlab.ui.explore.jobs import finished_result
 from genlab.ui.explore.scatter import scatter
-from genlab.ui.messages import escape_markdown, fragment
+from genlab.ui.jobs import finished_result, job_progress, retry_job, show_failures, submit_job
+from genlab.ui.messages import escape_markdown
+from genlab.ui.page_states import EXPLORE, TOOL_STATE
 
 REFERENCE = re.compile(r"(shipped:)?[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 SIZES = (200, 500, 1000, 2000, 5000, 10_000)
 WHAT = {"data": "held-out data", "prior": "prior samples", "both": "both"}
-FAILED = "The map could not be made"
 
 
 @dataclass(frozen=True)
 class Query:
-    """What is mapped: the values of the job ``project``, and the state of the page."""
+    """The state of the map: the values of the job ``project``, and the class of the decoder."""
 
     run: str
     step: int
@@ -51,7 +51,7 @@ class Query:
 
     @property
     def mapped(self) -> dict[str, Any]:
-        """The values of the job: all but the class, which moves no point of the map."""
+        """The values of the job: all but the class, which does not change the map."""
         return {name: value for name, value in asdict(self).items() if name != "label"}
 
     @property
@@ -93,7 +93,7 @@ def pick_run() -> Any | None:
     rows = [row for row in runs.store().runs() if row.status != "queued"]
     titles = {row.id: f"{name(row)} · {row.id} · {row.status}" for row in rows}
     titles |= {view.id: f"{name(view.row)} · trained already" for view in runs.list_shipped()}
-    wanted = st.query_params.get("run")
+    wanted = EXPLORE.parameters().get("run")
     if wanted is not None and not REFERENCE.fullmatch(wanted):
         raise RunNotFound(f"There is no run {wanted!r}. Choose one on Start.")
     if wanted is not None and wanted not in titles:
@@ -116,7 +116,7 @@ def _first_with_snapshot(options: list[str]) -> str:
 
 
 def map_subjects(model: type) -> tuple[tuple[str, ...], str]:
-    """What of a model can be mapped, and what is mapped at first."""
+    """The kinds of points that a model's map can show, and the default."""
     if not issubclass(model, HasDecoder):
         return ("data",), "data"
     first = "data" if issubclass(model, HasEncoder) or not issubclass(model, HasCritic) else "both"
@@ -124,12 +124,12 @@ def map_subjects(model: type) -> tuple[tuple[str, ...], str]:
 
 
 def controls(view: Any, steps: tuple[int, ...], model: type) -> Query:
-    """The widgets above the map; what they show is in the URL."""
+    """Draw the widgets above the map; the URL stores their values."""
     subjects_, first = map_subjects(model)
     wrong: list[str | None] = []
 
     def asked(param: str, allowed: Any, default: Any) -> Any:
-        value, why = state.choice(param, allowed, default)
+        value, why = EXPLORE.value(param, choices=allowed, default=default)
         wrong.append(why)
         return value
 
@@ -138,7 +138,7 @@ def controls(view: Any, steps: tuple[int, ...], model: type) -> Query:
     dims0 = asked("dims", DIMS, 2)
     what0 = asked("what", subjects_, first)
     n0 = asked("n", SIZES, 500)
-    seed0, why = state.url_number("seed", 0, 0, 2**31 - 1)
+    seed0, why = EXPLORE.value("seed")
     wrong.append(why)
     classes = known_classes(view, model)
     label0 = asked("label", classes, None) if classes else None
@@ -196,14 +196,14 @@ def controls(view: Any, steps: tuple[int, ...], model: type) -> Query:
                 index=0 if label0 is None else 1 + classes.index(label0),
                 key=f"{key}.label",
                 format_func=lambda name: "unknown" if name is None else name,
-                help="The class given to the decoder for z of your own, paths and generated "
-                "points; a real example is decoded as its own class.",
+                help="The decoder receives this class for your own z, for paths and for "
+                "generated points. A real example is decoded as its own class.",
             )
     query = Query(view.id, int(step), str(method), int(n), int(seed), str(what), label, int(dims))
     problems = [text for text in wrong if text]
     for text in problems:
         st.error(escape_markdown(text), icon=":material/error:")
-    state.settle("explore", asdict(query), " ".join(problems) or None, with_picks)
+    EXPLORE.settle(asdict(query), " ".join(problems) or None, with_points_and_tools)
     return query
 
 
@@ -215,35 +215,22 @@ def known_classes(view: Any, model: type) -> tuple[str, ...]:
     return classes
 
 
-def with_picks(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The URL of the page: the query, the points A and B, and what the tools keep there."""
-    own = {word for word in st.query_params if word.startswith("t.")} | {"a", "b", "tool"}
-    memory = st.session_state
-    kept = {word: memory.get(f"explore.{word}", st.query_params.get(word)) for word in sorted(own)}
-    return {**values, **kept}
+def with_points_and_tools(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The URL of the page: the query, the points A and B, the tool, and the tools' own state."""
+    held, memory = EXPLORE.parameters(), st.session_state
+    names = ("a", "b", "tool")
+    own = {name: memory.get(EXPLORE.session_key(name), held.get(name)) for name in names}
+    return {**values, **own, **TOOL_STATE.remembered()}
 
 
-def remember(**values: Any) -> None:
-    """Keep values of a tool in the URL, under ``t.<name>``; None takes one away."""
-    for word, value in values.items():
-        st.session_state[f"explore.t.{word}"] = value
-        if value is None:
-            st.query_params.pop(f"t.{word}", None)
-        elif st.query_params.get(f"t.{word}") != str(value):
-            st.query_params[f"t.{word}"] = str(value)
+def write_query(query: Query) -> None:
+    """Make the URL hold the query, the points, the tool and the tools' own state."""
+    EXPLORE.settle(asdict(query), None, with_points_and_tools)
 
 
-def remembered_value(word: str, default: str = "") -> str:
-    """A value of a tool from the URL."""
-    key = f"explore.t.{word}"
-    # The address that the page sends may be older than what was taken away from it.
-    found = st.session_state[key] if key in st.session_state else st.query_params.get(f"t.{word}")
-    return default if found in (None, "") else str(found)
-
-
-def choice(word: str, titles: Mapping[str, str], first: str, *, label: str = "") -> str:
-    """One of a few, which the URL keeps as ``t.<word>``; the label is shown where there is one."""
-    key, asked = f"explore.choice.{word}", remembered_value(word, first)
+def choose_one(word: str, titles: Mapping[str, str], first: str, *, label: str = "") -> str:
+    """Draw a choice of one name; the URL stores it as ``t.<word>``."""
+    key, asked = f"explore.choice.{word}", TOOL_STATE.recall(word, first)
     if st.session_state.get(key) not in titles:
         st.session_state[key] = asked if asked in titles else first
     chosen = st.segmented_control(
@@ -254,14 +241,14 @@ def choice(word: str, titles: Mapping[str, str], first: str, *, label: str = "")
         required=True,
         label_visibility="visible" if label else "collapsed",
     )
-    remember(**{word: chosen})
+    TOOL_STATE.remember(**{word: chosen})
     return str(chosen)
 
 
-def given_z(size: int, word: str = "z") -> Tensor | None:
-    """The z that the URL keeps, for all tools as ``t.z``, (size,); None where there is none."""
+def z_from_url(size: int, word: str = "z") -> Tensor | None:
+    """The z in the URL (``t.z``), (size,); None where there is none."""
     try:
-        found = [float(number) for number in remembered_value(word).split()]
+        found = [float(number) for number in TOOL_STATE.recall(word).split()]
     except ValueError:
         return None
     sound = len(found) == size and all(math.isfinite(v) for v in found)
@@ -269,22 +256,15 @@ def given_z(size: int, word: str = "z") -> Tensor | None:
 
 
 def load_scene(view: Any, query: Query) -> Scene | None:
-    """The map of a query: at once if it is there already, else None, with its progress shown."""
-    # A failed wish made again is tried again: only the button may do that.
-    slot = f"explore.job.{query.key}"
-    known = st.session_state.get(slot)
-    job = runs.job(known) if known else None
-    if job is None or job.status == "done":
-        job = runs.submit_job("project", query.mapped)
-        st.session_state[slot] = job.key
-    if job.status == "failed":
-        st.error(f"{FAILED}: {escape_markdown(job.message)}", icon=":material/error:")
-        if st.button("Try again", key="explore.again", icon=":material/replay:"):
-            del st.session_state[slot]
-            st.rerun()
-        return None
-    if job.status != "done":
-        fragment(run_every=0.4)(_waiting)(job.key, view.data().meta.classes)
+    """The scene of a query; None, with the progress shown, while the map is computed."""
+    classes = view.data().meta.classes
+    job = submit_job("project", query.mapped)
+    show_failures([job], "The map")
+
+    def show_partial(partial: Mapping[str, Any], message: str) -> None:
+        _scatter_so_far(partial, message, job.key, classes)
+
+    if job_progress([job], "The map", show_partial=show_partial) or job.status == "failed":
         return None
     result = finished_result(job)
     model = held_at_class(model_at(view.id, query.step, view.row.created), query.label)
@@ -292,25 +272,16 @@ def load_scene(view: Any, query: Query) -> Scene | None:
     return Scene(query, model, view.data(), codes, result, job.key)
 
 
-def make_again(load_scene: Scene) -> None:
-    """Forget the map, so that the next look has it made anew."""
-    runs.forget_result(load_scene.job)
-    st.session_state.pop(f"explore.job.{load_scene.query.key}", None)
+def compute_map_again(scene: Scene) -> None:
+    """Forget the map, so that the next rerun computes it again."""
+    runs.forget_result(scene.job)
+    retry_job(scene.job)
     st.rerun()
 
 
-def _waiting(key: str, classes: tuple[str, ...]) -> None:
-    job = runs.job(key)
-    if job is None or job.status in ("done", "failed"):
-        st.rerun()
-    done = job.progress if job else 0.0
-    text = (job.message if job else "") or "waits for a worker"
-    st.progress(min(1.0, done), text=f"The map is being made: {escape_markdown(text)}")
-    shown = runs.job_so_far(key)
-    if shown is None:
-        return
-    if st.button("Stop here", key="explore.stop", icon=":material/stop:"):
-        runs.stop_job(key)
+def _scatter_so_far(
+    shown: Mapping[str, Any], message: str, key: str, classes: tuple[str, ...]
+) -> None:
     generated = shown["index"] < 0
     scatter(
         {
@@ -319,14 +290,14 @@ def _waiting(key: str, classes: tuple[str, ...]) -> None:
             **by_class(shown["label"], classes, generated),
             **generated_field(generated),
             "grey": GREY,
-            "words": f"The map so far: {text}",
+            "words": f"The map so far: {message}",
         },
         key="explore.live",
     )
 
 
 def among_data(
-    load_scene: Scene,
+    scene: Scene,
     key: str,
     *,
     marks: Mapping[str, Tensor] | None = None,
@@ -336,9 +307,9 @@ def among_data(
 
     Of more than two columns the first two are drawn, and a table has all of the marks' values.
     """
-    meta = load_scene.data.meta
+    meta = scene.data.meta
     info = points_info(
-        meta.original(held_out(load_scene.data).x[:600]).numpy(),
+        meta.original(held_out(scene.data).x[:600]).numpy(),
         marks={name: meta.original(x).numpy() for name, x in (marks or {}).items()},
         paths={name: meta.original(x).numpy() for name, x in (paths or {}).items()},
         columns=meta.axes[:2],

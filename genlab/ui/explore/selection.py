@@ -1,19 +1,18 @@
-"""What the hand did on the map: the points A and B, and the chosen set; the URL keeps both."""
+"""The selection on the map: the points A and B, and the chosen set; the URL stores both."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import streamlit as st
 
 from genlab.latent import sets
-from genlab.ui import state
-from genlab.ui.explore.scene import Scene, remember, remembered_value, with_picks
+from genlab.ui.explore.scene import Scene, write_query
+from genlab.ui.page_states import EXPLORE, TOOL_STATE
 
 
-def picks(scene: Scene, clicks: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+def pick_points(scene: Scene, clicks: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """The points A and B: from the URL, from clicks (the last two), or typed.
 
     They are no state of a field: what a browser under load sends with a second click may be the
@@ -28,10 +27,10 @@ def picks(scene: Scene, clicks: Sequence[Mapping[str, Any]]) -> dict[str, int]:
         first_visit = "explore.map" not in memory
         memory["explore.map"] = key
         for letter in "ab":
-            given = state.url_number(letter, -1, 0, size - 1)[0] if first_visit else -1
-            memory[f"explore.{letter}"] = None if given < 0 else given
+            given = EXPLORE.value(letter)[0] if first_visit else None
+            memory[f"explore.{letter}"] = None if given is None or given >= size else given
         if not first_visit:
-            remember(set=None)
+            TOOL_STATE.remember(set=None)
         _new_fields()
     for letter in "ab":
         if (field := _field(letter)) in memory:
@@ -54,8 +53,8 @@ def picks(scene: Scene, clicks: Sequence[Mapping[str, Any]]) -> dict[str, int]:
             key=field,
             placeholder="click, or type",
         )
-    if not state.url_problem("explore"):
-        state.write(with_picks(asdict(scene.query)))
+    if not EXPLORE.has_problem():
+        write_query(scene.query)
     found = {letter.upper(): memory[f"explore.{letter}"] for letter in "ab"}
     return {letter: int(r) for letter, r in found.items() if r is not None}
 
@@ -81,7 +80,7 @@ def _take(row: int) -> None:
 
 
 def chosen_set(scene: Scene, rows: Sequence[int] | None) -> list[int]:
-    """The chosen set: of the last lasso or box, else that of the URL, which keeps it if it can.
+    """The chosen set: the last lasso or box, else the set in the URL.
 
     Args:
         scene: what is looked at.
@@ -89,14 +88,14 @@ def chosen_set(scene: Scene, rows: Sequence[int] | None) -> list[int]:
     """
     size = len(scene.codes)
     if rows is None:
-        text = remembered_value("set")
+        text = TOOL_STATE.recall("set")
         found = sets.read(text, size)
         if found is None:
-            st.caption("The set of the address is not one of this map; it was left out.")
+            st.caption("The set in the link does not belong to this map and is not shown.")
         return found or []
     chosen = [row for row in rows if 0 <= row < size]
     kept = sets.encode_set(chosen, size)
-    remember(set=kept or None)
+    TOOL_STATE.remember(set=kept or None)
     if kept is None:
-        st.caption("This set is too large for the address: no link keeps it. Save it below.")
+        st.caption("This set is too large for a link. Save it below.")
     return chosen

@@ -7,19 +7,22 @@ from typing import ClassVar
 
 import streamlit as st
 
+from genlab.core.options import Options
 from genlab.core.registry import Registry
 from genlab.data.base import DataMeta
 from genlab.models.base import GenerativeModel
-from genlab.ui import state
 from genlab.ui.explore.encoder import with_learned_encoder
 from genlab.ui.explore.scene import Scene
+from genlab.ui.page_states import EXPLORE
 
 
 class Tool(abc.ABC):
-    """One thing to do in a latent space, drawn below the map."""
+    """A tool for the latent space, drawn below the map."""
 
     name: ClassVar[str]
     icon: ClassVar[str] = ""
+    #: What the tool keeps in the URL besides :class:`genlab.ui.page_states.ToolState`.
+    State: ClassVar[type[Options]] = Options
     #: Tools stand in this order.
     order: ClassVar[int] = 50
 
@@ -37,7 +40,7 @@ TOOLS: Registry[type[Tool]] = Registry("tool", "genlab.ui.explore")
 
 
 def tools_part(scene: Scene) -> None:
-    """The choice of a tool, which the URL keeps, and the tool."""
+    """Draw the choice of a tool, which the URL stores, and the tool."""
     scene = with_learned_encoder(scene)
     fitting = [row for row in TOOLS.rows() if row.value.fits(type(scene.model), scene.data.meta)]
     if not fitting:
@@ -46,9 +49,9 @@ def tools_part(scene: Scene) -> None:
     titles = {row.name: f"{row.value.icon} {row.title}".strip() for row in fitting}
     key = "explore.tool"
     if st.session_state.get(key) not in titles:
-        asked, why = state.choice("tool", tuple(titles), next(iter(titles)))
-        if why is not None and st.query_params.get("tool"):
-            st.caption(f"The tool {st.query_params['tool']!r} is not offered for this model.")
+        asked, why = EXPLORE.value("tool", choices=tuple(titles), default=next(iter(titles)))
+        if why is not None and (name := EXPLORE.parameters()["tool"]):
+            st.caption(f"The tool {name!r} is not offered for this model.")
         st.session_state[key] = asked
     chosen = st.segmented_control(
         "Tool",
@@ -58,6 +61,6 @@ def tools_part(scene: Scene) -> None:
         required=True,
         label_visibility="collapsed",
     )
-    if not state.url_problem("explore"):
-        st.query_params["tool"] = str(chosen)
+    if not EXPLORE.has_problem():
+        EXPLORE.write_one("tool", str(chosen))
     TOOLS[str(chosen)]().draw(scene)

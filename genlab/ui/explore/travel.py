@@ -1,4 +1,4 @@
-"""Travel: along the dimensions, over a sheet, the shortest way from A to B, at random."""
+"""Travel through the latent space: along dimensions, over a sheet, from A to B, at random."""
 
 from __future__ import annotations
 
@@ -20,17 +20,11 @@ from genlab.latent.travel import sheet, traversal, usage, walk
 from genlab.latent.video import FORMS, to_and_fro
 from genlab.models.base import GenerativeModel, HasDecoder
 from genlab.ui import pictures
-from genlab.ui.explore.jobs import result_of
-from genlab.ui.explore.scene import (
-    Scene,
-    among_data,
-    choice,
-    given_z,
-    remember,
-    remembered_value,
-)
+from genlab.ui.explore.jobs import wait_for_explore_result
+from genlab.ui.explore.scene import Scene, among_data, choose_one, z_from_url
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import empty, fragment
+from genlab.ui.page_states import TOOL_STATE
 
 SHOWN, STEPS, SIDE, FRAMES = 8, 11, 12, 48
 WAYS = {
@@ -43,25 +37,27 @@ WAYS = {
 
 @TOOLS.register("travel", title="Travel")
 class Travel(Tool):
-    """Traversals, the manifold sheet, three ways from A to B, a walk as a film."""
+    """Traversals, the manifold sheet, three paths from A to B, and a random walk."""
 
     icon = ":material/route:"
     order = 30
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], meta: DataMeta) -> bool:
+        """Whether the tool applies to this model and these data."""
         return issubclass(model, HasDecoder)
 
     def draw(self, scene: Scene) -> None:
+        """Draw the tool for a scene."""
         ways: Mapping[str, Callable[[Scene], None]] = {
             "dimensions": dimensions_part,
             "sheet": sheet_part,
             "ab": ab_part,
             "walk": walk_part,
         }
-        way = choice("way", WAYS, "dimensions")
+        way = choose_one("way", WAYS, "dimensions")
         if way != "ab":
-            base_part(scene)
+            start_part(scene)
         ways[way](scene)
 
 
@@ -71,14 +67,14 @@ def _use(_scene: Scene, run: str, step: int, seed: int) -> Any:  # noqa: ARG001 
 
 
 def use_of(scene: Scene) -> Any:
-    """How much each dimension is used, kept for the next look at the same snapshot."""
+    """How much each dimension is used; cached by snapshot."""
     return _use(scene, scene.query.run, scene.query.step, scene.query.seed)
 
 
 def bases(scene: Scene) -> dict[str, Tensor]:
-    """Where a journey may start: the given z, A, and the centre of a VAE or a draw for a GAN."""
+    """The codes at which a traversal may start, by name."""
     found: dict[str, Tensor] = {}
-    given = given_z(int(scene.model.latent))
+    given = z_from_url(int(scene.model.latent))
     if given is not None:
         found["the given z"] = given
     row = st.session_state.get("explore.a")
@@ -90,29 +86,29 @@ def bases(scene: Scene) -> dict[str, Tensor]:
     return found | {"a draw of the prior" if begin.any() else "z = 0": begin}
 
 
-def base_of(scene: Scene) -> tuple[Tensor, str]:
-    """Where a journey starts, as it was chosen; the first there is where nothing was."""
+def start_code(scene: Scene) -> tuple[Tensor, str]:
+    """The chosen start of a traversal; the first one where none was chosen."""
     found = bases(scene)
-    asked = remembered_value("base")
+    asked = TOOL_STATE.recall("base")
     name = asked if asked in found else next(iter(found))
     return found[name], name
 
 
-def base_part(scene: Scene) -> None:
-    """The choice of where a journey starts, where there is one; the URL keeps it."""
+def start_part(scene: Scene) -> None:
+    """Draw the choice of the start; the URL stores it."""
     names = list(bases(scene))
     if len(names) > 1:
-        choice("base", {name: name for name in names}, names[0], label="Start at")
+        choose_one("base", {name: name for name in names}, names[0], label="Start at")
 
 
 @fragment()
 def dimensions_part(scene: Scene) -> None:
     """Each dimension through its prior, the most used first."""
-    use, (base, name) = use_of(scene), base_of(scene)
+    use, (base, name) = use_of(scene), start_code(scene)
     what = (
         f"mean KL of the dimension to its prior (exact for each of {use.n} held-out examples)"
         if use.measure == "KL"
-        else f"variance of the decoded example along it (Monte Carlo, n = {use.n})"
+        else f"variance of the decoded example along the dimension (Monte Carlo, n = {use.n})"
     )
     st.caption(
         f"The {min(SHOWN, len(use.order))} most used of {len(use.order)} dimensions; beside each "
@@ -136,7 +132,7 @@ def dimensions_part(scene: Scene) -> None:
 @fragment()
 def sheet_part(scene: Scene) -> None:
     """The square of two dimensions, at equal masses of the prior."""
-    use, (base, name) = use_of(scene), base_of(scene)
+    use, (base, name) = use_of(scene), start_code(scene)
     size = len(use.order)
     if size < 2:
         empty("One dimension has no sheet.", "Look at it under Dimensions.")
@@ -144,7 +140,7 @@ def sheet_part(scene: Scene) -> None:
     columns = st.columns(2)
     picks = []
     for column, word, first in zip(columns, ("across", "up"), use.order[:2], strict=True):
-        asked = remembered_value(word, str(first))
+        asked = TOOL_STATE.recall(word, str(first))
         found = parse_int(asked, 0, size - 1)
         start = first if found is None else found
         picks.append(
@@ -152,11 +148,11 @@ def sheet_part(scene: Scene) -> None:
                 f"Dimension {word}", 0, size - 1, start, key=f"explore.travel.{word}"
             )
         )
-    remember(across=picks[0], up=picks[1])
+    TOOL_STATE.remember(across=picks[0], up=picks[1])
     x = sheet(scene.model, base, (int(picks[0]), int(picks[1])), SIDE, scene.query.seed)
     words = (
-        f"z[{picks[0]}] across, z[{picks[1]}] up, each cell of the same mass of the prior; "
-        f"the rest at {name}"
+        f"z[{picks[0]}] across, z[{picks[1]}] up, each cell holds equal prior mass; the other "
+        f"dimensions are at {name}"
     )
     if scene.image:
         pictures.image(x.numpy(), columns=SIDE, height=36, caption=words)
@@ -182,7 +178,10 @@ def ab_part(scene: Scene) -> None:
     for row in rows:
         found = latent_of(point(scene.model, scene.data, scene.codes, row), scene.codes)
         if found is None:
-            empty("These points have no code.", "Map prior samples too, and choose among them.")
+            empty(
+                "These points have no code.",
+                "Choose Points = both above and then a generated point.",
+            )
             return
         ends.append(found)
     values = {
@@ -192,7 +191,7 @@ def ab_part(scene: Scene) -> None:
         "a": [round(float(v), 6) for v in ends[0]],
         "b": [round(float(v), 6) for v in ends[1]],
     }
-    taut = result_of("geodesic", values, what="The shortest path")
+    taut = wait_for_explore_result("geodesic", values, what="The shortest path")
     t = torch.linspace(0, 1, 17)
     ways = {name: path(ends[0], ends[1], t) for name, path in latent.PATHS.items()}
     if taut is not None:
@@ -212,8 +211,9 @@ def ab_part(scene: Scene) -> None:
         chosen = "geodesic" if "geodesic" in made else "straight"
         save_film(torch.from_numpy(to_and_fro(made[chosen].numpy())), f"{chosen} path")
     st.caption(
-        "The geodesic is the shortest path found in the metric of the decoder; it starts as the "
-        "straight line and is never longer. Lengths are of polygons of 64 sides."
+        "The geodesic is the shortest path found in the metric of the decoder. "
+        "It starts as the straight line and is never longer. Lengths are those "
+        "of polygons with 64 sides."
     )
 
 
@@ -221,7 +221,7 @@ def ab_part(scene: Scene) -> None:
 def walk_part(scene: Scene) -> None:
     """A walk that keeps the prior, as a film."""
     stride = st.slider("Stride", 0.05, 0.6, 0.2, 0.05, key="explore.travel.stride")
-    base, name = base_of(scene)
+    base, name = start_code(scene)
     z = walk(base, FRAMES, stride, scene.query.seed)
     x = latent.decode_mean(scene.model, z)
     if not scene.image:
@@ -235,7 +235,7 @@ def walk_part(scene: Scene) -> None:
 
 
 def save_film(frames: Tensor, name: str) -> None:
-    """A film, and the buttons that save it, one for each form."""
+    """Draw an animation and the buttons that save it in each format."""
     st.image(FORMS["gif"].write(frames.numpy()), caption=name, width=224)
     with st.container(horizontal=True):
         for form, row in FORMS.items():

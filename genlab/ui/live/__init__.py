@@ -9,7 +9,7 @@ import streamlit as st
 
 from genlab.core.views import SECTIONS
 from genlab.probes.views import panel_views
-from genlab.report.time_cursor import Moment
+from genlab.report.time_cursor import TimeCursor
 from genlab.runs.store import RunRow
 from genlab.ui.component import component
 
@@ -40,7 +40,7 @@ def live(
         The step at which the time slider was let go, None while it follows the newest; and how
         the page is looked at now.
     """
-    mounted = _mounted(rows, Moment(at=step), key=key, play=play, view=view, bar=bar)
+    mounted = _mounted(rows, TimeCursor(at=step), key=key, play=play, view=view, bar=bar)
     return None if mounted.step is None else round(float(mounted.step)), dict(mounted.view or {})
 
 
@@ -56,13 +56,13 @@ def time_bar(key: str) -> None:
     place(key=f"bar.{key}", data={"key": key})
 
 
-def over_each_other(
+def overlay_runs(
     rows: Sequence[RunRow],
-    moment: Moment,
+    moment: TimeCursor,
     *,
     key: str,
     play: Callable[[], None] | None = None,
-) -> Moment:
+) -> TimeCursor:
     """Draw the dashboard of several runs laid over each other, by steps or by seconds.
 
     Args:
@@ -75,13 +75,13 @@ def over_each_other(
     mounted = _mounted(rows, moment, key=key, play=play)
     clock = "seconds" if mounted.clock == "seconds" else "step"
     if mounted.step is None:
-        return Moment(clock)
-    return Moment(clock, round(float(mounted.step), 1 if clock == "seconds" else 0))
+        return TimeCursor(clock)
+    return TimeCursor(clock, round(float(mounted.step), 1 if clock == "seconds" else 0))
 
 
 def _mounted(
     rows: Sequence[RunRow],
-    moment: Moment,
+    moment: TimeCursor,
     *,
     key: str,
     play: Callable[[], None] | None = None,

@@ -1,4 +1,4 @@
-"""The buttons of a run: they follow its real status, and answer at once."""
+"""The buttons of a run; they follow its stored status."""
 
 from __future__ import annotations
 
@@ -20,19 +20,18 @@ from genlab.ui.messages import escape_markdown, fragment, plain_sentence
 ADVICE = {
     "diverged": "A loss became infinite or not a number. The last good snapshot is kept and can "
     "be explored. Start it again on Train with a smaller learning rate.",
-    "failed": "What was learned up to the last snapshot is kept. Put right what the message "
-    "names, then resume.",
-    "lost": "Its process ended without saying why (killed, or the machine was restarted). "
-    "Resume goes on from the last snapshot, as if nothing had happened.",
-    "stopped": "It was stopped by request; Resume goes on from there.",
+    "failed": "The last snapshot is kept. Fix what the message names, then resume.",
+    "lost": "Its process ended without a message (it was killed, or the machine "
+    "restarted). Resume continues from the last snapshot.",
+    "stopped": "It was stopped on request. Resume continues from there.",
 }
 TABLES = {"data": DATASETS, "model": MODELS, "objective": OBJECTIVES, "algorithm": ALGORITHMS}
 #: Steps a second at most -> what the menu says; 0 is no limit.
 PACES = {0.0: "Full speed"} | {rate: f"{rate:g} steps/s" for rate in (5.0, 2.0, 1.0, 0.5)}
 
 
-def write_advice(row: RunRow) -> None:
-    """Say what happened to a run that did not simply end, and what to do about it."""
+def show_advice(row: RunRow) -> None:
+    """Show why a run did not end normally, and what to do about it."""
     if row.status not in ADVICE:
         return
     text = f"**This run is {row.status}** at step {row.step:,}. {ADVICE[row.status]}"
@@ -50,7 +49,7 @@ def controls(row: RunRow) -> None:
 
 
 def toggle_pause(run: str) -> None:
-    """Pause a run that goes on, let a paused one go on; anything else stays as it is."""
+    """Pause a running run, or resume a paused one."""
     try:
         status = runs.store().get(run).status
     except RunNotFound:
@@ -60,7 +59,7 @@ def toggle_pause(run: str) -> None:
 
 
 def adjustable_options(spec: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[Option, ...]]:
-    """What of a run can be moved by hand: its players, and the options that may change.
+    """The players of a run and the options that can change while it runs.
 
     Both are what its algorithm says. A run that this program cannot describe has none.
 
@@ -109,10 +108,10 @@ def _controls(run: str) -> None:
             _act("Resume", ":material/replay:", lambda: runs.resume(run), primary=True)
         if row.status not in ACTIVE:
             with st.popover("Delete", icon=":material/delete:"):
-                st.write("The run, its numbers, pictures and snapshots are removed for good.")
+                st.write("The run, its numbers, pictures and snapshots are deleted permanently.")
                 _act("Delete for good", ":material/delete_forever:", lambda: runs.delete(run))
         if waiting:
-            st.caption(f"{wished[run][0]} asked for; it takes effect at the next step.")
+            st.caption(f"{wished[run][0]} requested; it takes effect at the next step.")
 
 
 def _steps(row: RunRow, players: tuple[str, ...]) -> None:
@@ -147,7 +146,7 @@ def _speed(row: RunRow) -> None:
         on_change=chosen,
         placeholder="Slow motion",
         label_visibility="collapsed",
-        help="How many steps a second the run takes at most; every one of them is shown.",
+        help="The largest number of steps per second; every step is shown.",
         width=160,
     )
 
@@ -171,7 +170,7 @@ def _change(row: RunRow, option: Option) -> None:
         try:
             value = option.parse(text.strip())
         except SpecError as error:
-            words = f"{text!r} is not possible; {error.allowed}. The run goes on as before."
+            words = f"{text!r} is not possible; {error.allowed}. The run continues unchanged."
             st.error(escape_markdown(words), icon=":material/error:")
             return
         if _request(row.id, "set", **{option.name: value}):

@@ -1,4 +1,4 @@
-"""The duel: a VAE and a GAN with one decoder's net, started together; what runs' nets hold."""
+"""The duel of a VAE and a GAN with the same decoder network, and parameter counts of runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def parameter_budget_of(values: tuple[tuple[str, Any], ...]) -> duel.Budget:
 
 
 def budget_of(values: Mapping[str, Any]) -> duel.Budget:
-    """The budget of a run, kept for the next rerun."""
+    """The parameter counts of a run; cached."""
     return parameter_budget_of(tuple(sorted(values.items())))
 
 
@@ -43,7 +43,7 @@ def budgets(found: Mapping[str, duel.Budget]) -> None:
 
 
 def pair() -> None:
-    """The form of the duel: what both will have, and the button that starts them."""
+    """Draw the form of the duel and the button that starts both runs."""
     names = [row.name for row in DATASETS.rows() if duel.fits(row.name)]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         data = st.selectbox(
@@ -72,7 +72,7 @@ def pair() -> None:
 
 
 def nets(rows: Sequence[RunRow]) -> None:
-    """What the nets of the chosen runs hold."""
+    """Draw the parameter counts of the chosen runs."""
     titles = run_labels(rows)
     with st.expander("Parameters of these runs"):
         budgets({titles[row.id]: budget_of(row.spec) for row in rows})

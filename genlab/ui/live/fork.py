@@ -1,4 +1,4 @@
-"""The time machine's second half: branch off a run at a step, with something changed."""
+"""Fork a run: continue from one of its steps with changed options."""
 
 from __future__ import annotations
 
@@ -16,24 +16,25 @@ from genlab.core.run_spec import RunSpec, objectives_for
 from genlab.core.tables import OBJECTIVES
 from genlab.runs import forks
 from genlab.runs.store import RunRow
-from genlab.ui import links, state
+from genlab.ui import links
 from genlab.ui.forms import widget
 from genlab.ui.messages import escape_markdown, fragment, plain_sentence
+from genlab.ui.page_states import COMPARE, WATCH
 
 HELP = (
-    "Go on from this step as a run of its own, with something changed; both branches are laid "
-    "over each other then."
+    "Continue from this step as a new run with changed options. Both "
+    "branches are then shown in one chart."
 )
 
 
 def fork(row: RunRow) -> None:
-    """The control that branches off a run at the step of the time slider."""
+    """Draw the button that forks a run at the step of the time slider."""
     with st.container(width="content"):
         fragment()(_fork)(row.id)
 
 
-def write_origin(row: RunRow) -> None:
-    """Say where a run branched off, with the ways there."""
+def show_origin(row: RunRow) -> None:
+    """Show which run a run was forked from, with links."""
     if not row.parent:
         return
     words = forks.in_words(row.changes) or "nothing changed"
@@ -45,23 +46,23 @@ def write_origin(row: RunRow) -> None:
         try:
             parent = runs.open_run(row.parent).row
         except RunNotFound:
-            st.caption("Its parent was deleted since.")
+            st.caption("Its parent was deleted.")
             return
         # A link to the page one is on would leave the address as it is.
         if st.button("The parent", icon=":material/undo:", type="tertiary", key="fork.parent"):
-            state.write({"run": parent.id, "step": row.parent_step})
+            WATCH.write(run=parent.id, step=row.parent_step)
             st.rerun()
         st.page_link(
             links.page("compare"),
             label="Both branches",
             icon=":material/compare_arrows:",
-            query_params={"runs": f"{parent.id},{row.id}"},
+            query_params=COMPARE.url(runs=f"{parent.id},{row.id}"),
         )
 
 
 @functools.lru_cache(maxsize=64)
 def _possible(spec: str) -> dict[str, RunSpec]:
-    """The objectives with which a run of this spec can go on, each with the spec it has then."""
+    """The objectives with which a run of this spec can continue, each with its new spec."""
     before = RunSpec.recorded(json.loads(spec))
     found = {}
     for objective in objectives_for(before.model):
@@ -88,24 +89,24 @@ def _fork(run: str) -> None:
 
 def _form(view: runs.RunView, steps: tuple[int, ...]) -> None:
     if not steps:
-        st.info("There is no snapshot yet; the first one comes with the first step.")
+        st.info("There is no snapshot yet; the first step saves one.")
         return
     run = view.id
-    text = st.query_params.get("step", "")
+    asked = WATCH.read().step
     most = view.spec.train.steps
     # Where the slider was let go is a new start of this field; what was typed below it stays.
     wanted = st.number_input(
         "From step",
         0,
         most,
-        min(int(text[:12]), most) if text.isdecimal() else None,
-        key=f"fork.step.{run}.{text}",
-        help="The step of the time slider, or any other one; empty for the newest.",
+        None if asked is None else min(asked, most),
+        key=f"fork.step.{run}.{'' if asked is None else asked}",
+        help="The step of the time slider, or any other step; empty: the newest snapshot.",
         placeholder=f"the newest: {steps[-1]:,}",
     )
     at = forks.nearest(view, wanted)
     if wanted is not None and at != wanted:
-        st.caption(f"The nearest snapshot kept is that of step {at:,}: the fork begins there.")
+        st.caption(f"The fork starts at step {at:,}, the nearest snapshot.")
     spec = forks.spec_at_snapshot(view, at)
     possible = _possible(json.dumps(spec.flat(), sort_keys=True))
     objective = st.selectbox(
@@ -120,7 +121,7 @@ def _form(view: runs.RunView, steps: tuple[int, ...]) -> None:
     first = base.flat()
     if at >= spec.train.steps:
         first["steps"] = 2 * at
-        st.caption("The run ends at this step, so its fork is given as many steps again.")
+        st.caption("The run ends at this step, so the fork gets the same number of steps again.")
     key = f"fork.{run}.{objective}"
     values = _widgets([row for row in rows if not row.advanced], first, key)
     with st.expander("Advanced", icon=":material/tune:"):
@@ -152,7 +153,7 @@ def _begin(view: runs.RunView, at: int, spec: RunSpec, changes: Mapping[str, Any
     if words:
         st.markdown(f"From step {at:,} on: **{escape_markdown(words)}**")
     else:
-        st.caption("Nothing is changed: the fork repeats its parent, bit for bit on a CPU.")
+        st.caption("No option is changed: on a CPU the fork repeats its parent bit for bit.")
     if not st.button("Fork it", type="primary", icon=":material/call_split:", key="fork.go"):
         return
     try:

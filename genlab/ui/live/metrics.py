@@ -1,4 +1,4 @@
-"""The metrics of several runs and their differences: computed by jobs, kept by their key."""
+"""The metrics of several runs and their differences, computed by jobs."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from genlab import runs
-from genlab.metrics import c2st as _referee  # noqa: F401 - likewise
-from genlab.metrics import job as _job  # noqa: F401 - fills the table of jobs
 from genlab.report import run_labels
 from genlab.report.tables import (
-    ASKED,
     CAUTION,
+    METRIC_VALUES,
     REFEREE,
     SEED,
     N,
@@ -22,12 +20,12 @@ from genlab.report.tables import (
 )
 from genlab.runs.store import ACTIVE, JobRow, RunRow
 from genlab.ui.cards import name
-from genlab.ui.live.pending_jobs import failed, submit_job, waiting
+from genlab.ui.jobs import finished_result, job_progress, show_failures, submit_job
 from genlab.ui.messages import escape_markdown
 
 
 def metrics(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
-    """Draw the tables, with the progress of what is being computed.
+    """Draw the tables of metrics, with the progress of unfinished jobs.
 
     Args:
         rows: the runs; one that is active is evaluated when it has ended.
@@ -46,8 +44,9 @@ def metrics(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
         judged = st.toggle(
             "With a referee",
             key="metrics.referee",
-            help="A critic is trained from scratch to tell held-out from generated examples, up "
-            "to a minute a run. Its bounds and its accuracy mean the same for every model.",
+            help="A new critic learns to distinguish held-out from generated examples, "
+            "in up to a minute per run. Its bounds and its accuracy have the same "
+            "meaning for every model.",
         )
     ended = [row for row in rows if row.status not in ACTIVE]
     for row in rows:
@@ -67,12 +66,12 @@ def metrics(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
         steps[row.id] = there[-1] if here == "at the end" else at.get(row.id, there[-1])
         jobs[row.id] = metric_jobs(row.id, steps[row.id], judged=judged)
     every = [job for wishes in jobs.values() for job in wishes]
-    waiting([job.key for job in every], "Metrics")
-    failed(every, "The metrics")
+    job_progress(every, "Metrics")
+    show_failures(every, "The metrics")
     titles = run_labels(rows)
     found = {
         titles[run]: merge_results(
-            [runs.job_result(job.key) for job in wishes if job.status == "done"]
+            [finished_result(job) for job in wishes if job.status == "done"]
         )
         for run, wishes in jobs.items()
         if any(job.status == "done" for job in wishes)
@@ -83,8 +82,8 @@ def metrics(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
     when = ", ".join(f"{titles[run]} after step {step:,}" for run, step in steps.items())
     st.caption(
         escape_markdown(f"Up to {N:,} test examples, seed {SEED}; evaluated {here}: {when}. ")
-        + "In brackets a 95 % interval. A number is missing where the model cannot say it."
-        + (f" The referee: {REFEREE}" if judged else "")
+        + "95 % intervals in brackets. A metric is missing where the model does "
+        "not define it." + (f" The referee: {REFEREE}" if judged else "")
     )
     head, body = difference_table(found)
     if body:
@@ -96,12 +95,12 @@ def metrics(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
 def metric_jobs(run: str, step: int, *, judged: bool) -> list[JobRow]:
     """The jobs whose results the tables hold."""
     values = {"run": run, "step": step, "seed": SEED}
-    jobs = [submit_job("evaluate", {**values, **ASKED})]
+    jobs = [submit_job("evaluate", {**values, **METRIC_VALUES})]
     return [*jobs, submit_job("referee", values)] if judged else jobs
 
 
 #: Columns of the tables in which runs' titles stand.
-TITLED = {"difference", "what may be said"}
+TITLED = {"difference", "verdict"}
 
 
 def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> None:

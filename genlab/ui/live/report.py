@@ -1,4 +1,4 @@
-"""The report of a comparison: asked for, made off the request path, downloaded."""
+"""The report of a comparison: computed by a job, then downloaded."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from genlab import runs
-from genlab.report.time_cursor import Moment
+from genlab.report.time_cursor import TimeCursor
 from genlab.runs.store import ACTIVE, RunRow
-from genlab.ui.live.pending_jobs import failed, submit_job, waiting
+from genlab.ui.jobs import finished_result, job_progress, show_failures, submit_job
 
 
-def report(rows: Sequence[RunRow], at: Mapping[str, int], moment: Moment) -> None:
-    """The button that makes the report of what is shown, and then the one that downloads it.
+def report(rows: Sequence[RunRow], at: Mapping[str, int], moment: TimeCursor) -> None:
+    """Draw the button that makes the report, and then the one that downloads it.
 
     Args:
         rows: the runs.
@@ -22,12 +21,13 @@ def report(rows: Sequence[RunRow], at: Mapping[str, int], moment: Moment) -> Non
     """
     st.subheader("Report")
     st.caption(
-        "One HTML file of all that is above, at the moment that the slider shows: options, "
-        "pictures, curves, metrics with intervals, what made it and how to make it again. It "
-        "needs no network and no program but a browser."
+        "One HTML file with everything above, at the step or second of the "
+        "slider: options, pictures, curves, metrics with intervals, program "
+        "versions and the commands that reproduce it. A browser opens it "
+        "without a network."
     )
     if len(at) < len(rows):
-        st.caption("Not every run has a snapshot yet: the report waits for that.")
+        st.caption("The report needs a snapshot of every run; one of them has none yet.")
         return
     first = rows[0].id
     judged = bool(st.session_state.get("metrics.referee"))
@@ -50,12 +50,12 @@ def report(rows: Sequence[RunRow], at: Mapping[str, int], moment: Moment) -> Non
             return
         st.session_state[slot] = True
     job = submit_job("report", values)
-    if waiting([job.key], "The report"):
+    if job_progress([job], "The report"):
         return
-    failed([job], "The report")
+    show_failures([job], "The report")
     if job.status != "done":
         return
-    file = bytes(runs.job_result(job.key)["html"])
+    file = bytes(finished_result(job)["html"])
     st.download_button(
         f"Download the report ({len(file) / 1000:,.0f} kB)",
         file,

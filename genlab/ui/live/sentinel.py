@@ -1,4 +1,4 @@
-"""What goes wrong in a run, while it does: evidence, likely cause, forks that may help."""
+"""Problems of a run while it trains: evidence, likely cause, and forks that may help."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ SIGNS = {"serious": ":material/emergency_heat:", "warning": ":material/warning:"
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _sentry(run: str) -> Sentry:
-    """Who looks at a run, shared by all that watch it."""
+    """The sentinel of a run, shared by all pages that show it."""
     return Sentry(run)
 
 
 def sentinel_panel(row: RunRow) -> None:
-    """The panel of the sentinel; while the run goes on it looks again by itself."""
+    """Draw the panel of the sentinel; it renews itself while the run is active."""
     fragment(EVERY if row.status in ACTIVE else None)(_panel)(row.id)
 
 
@@ -46,8 +46,8 @@ def _nothing(watched: list[str]) -> None:
     if not watched:
         return
     st.caption(
-        ":material/visibility: Nothing wrong seen so far.",
-        help=f"Looked for: {', '.join(watched)}; only in the numbers that this run records.",
+        ":material/visibility: No problem found so far.",
+        help=f"Checked in the recorded numbers: {', '.join(watched)}.",
     )
 
 
@@ -60,8 +60,8 @@ def _finding(view: runs.RunView, finding: Finding, found: list[Offer], *, first:
         st.markdown(f"**Likely cause.** {escape_markdown(finding.cause)}")
         if not found:
             st.caption(
-                "No change of this run's own options is known to help from here; Vary opens them "
-                "all on Train."
+                "No change of an option is known to help from here. Vary opens all "
+                "options on Train."
             )
             return
         st.markdown(f"**What may help**, as a fork from step {found[0].step:,}:")
@@ -77,7 +77,7 @@ def _finding(view: runs.RunView, finding: Finding, found: list[Offer], *, first:
 
 
 def _label(offer: Offer, usual: int) -> str:
-    """What a button says.
+    """The label of a button.
 
     Example:
         >>> _label(Offer(64, {"lr": 1e-4}, "lr 0.001 → 0.0001", ""), 64)

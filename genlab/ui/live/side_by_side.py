@@ -1,4 +1,4 @@
-"""The same z, the same real examples and the same paths, a column a run."""
+"""The same z, the same real examples and the same paths, one column per run."""
 
 from __future__ import annotations
 
@@ -8,18 +8,15 @@ import streamlit as st
 import torch
 
 from genlab import runs
-from genlab.compare.side_by_side import TITLES, Beside, build_side_by_side, needs_inversion
+from genlab.compare.side_by_side import TITLES, SideBySide, build_side_by_side, needs_inversion
 from genlab.core.measure import Picture
 from genlab.core.tables import MODELS
-from genlab.figures import svg
-from genlab.figures.style import GREY
 from genlab.report import run_labels
 from genlab.report.tables import shared_settings, step_mismatch_note
-from genlab.report.time_cursor import Moment, snapshot
-from genlab.runs.files import to_plain as plain_values
+from genlab.report.time_cursor import TimeCursor, snapshot
 from genlab.runs.store import ACTIVE, RunRow
 from genlab.ui import pictures
-from genlab.ui.live.pending_jobs import failed, submit_job, waiting
+from genlab.ui.jobs import job_progress, show_failures, submit_job
 from genlab.ui.messages import escape_markdown
 
 SEED = 0
@@ -28,15 +25,15 @@ HEIGHTS = {1: 40, 2: 36, 3: 28, 4: 24}
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def looked_at(run: str, created: float, step: int, job: str | None) -> Beside:  # noqa: ARG001
-    """What a run shows after a step, kept for the next look; the job found its codes."""
+def cached_side_by_side(run: str, created: float, step: int, job: str | None) -> SideBySide:  # noqa: ARG001
+    """The pictures of a run after a step; cached. The job computed the codes of real examples."""
     view = runs.open_run(run)
     codes = None if job is None else torch.from_numpy(runs.job_result(job)["z"])
     return build_side_by_side(view.model(step), view.data(), SEED, codes)
 
 
-def snapshots(rows: Sequence[RunRow], moment: Moment) -> dict[str, int]:
-    """The step of each run's snapshot nearest to a moment; runs without one are left out.
+def snapshots(rows: Sequence[RunRow], moment: TimeCursor) -> dict[str, int]:
+    """The step of each run's snapshot nearest to the slider; runs without a snapshot are left out.
 
     The newest of a run that goes on stays what it was at the first look, until it is renewed:
     else each look would ask for new work, and the end of that work for the next look.
@@ -73,7 +70,10 @@ def side_by_side(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
     st.subheader("On the same z and the same real examples")
     if any(row.status in ACTIVE for row in rows):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption("The runs go on; what is below is of the snapshots named.", width="content")
+            st.caption(
+                "The runs continue; the pictures below come from the named snapshots.",
+                width="content",
+            )
             st.button(
                 "Renew",
                 icon=":material/refresh:",
@@ -90,10 +90,10 @@ def side_by_side(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
         for row in rows
         if needs_inversion(MODELS[row.spec["model"]])
     }
-    waiting([job.key for job in jobs.values()], "Codes of the real examples")
-    failed(jobs.values(), "The codes of the real examples")
+    job_progress(jobs.values(), "Codes of the real examples")
+    show_failures(jobs.values(), "The codes of the real examples")
     found = {
-        row.id: looked_at(
+        row.id: cached_side_by_side(
             row.id,
             row.created,
             at[row.id],
@@ -102,9 +102,9 @@ def side_by_side(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
         for row in rows
     }
     titles = run_labels(rows)
-    said = shared_settings({titles[run]: one for run, one in found.items()})
-    said.append(step_mismatch_note({titles[row.id]: at[row.id] for row in rows}))
-    st.caption(escape_markdown(" ".join(filter(None, said))))
+    sentences = shared_settings({titles[run]: one for run, one in found.items()})
+    sentences.append(step_mismatch_note({titles[row.id]: at[row.id] for row in rows}))
+    st.caption(escape_markdown(" ".join(filter(None, sentences))))
     for part, title in TITLES.items():
         if not any(part in one.pictures for one in found.values()):
             reasons = {one.missing.get(part, "") for one in found.values()}
@@ -125,12 +125,6 @@ def side_by_side(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
 
 
 def _draw(picture: Picture, height: int) -> None:
-    """Images as a sheet; points and counts as an SVG in ink that both themes show."""
-    payload = picture.payload
-    if picture.form == "images":
-        pictures.image(payload["x"], columns=int(payload["columns"]), height=height)
-    else:
-        about = {"title": picture.title, **plain_values(payload)}
-        draw = svg.histogram if picture.form == "histogram" else svg.points
-        st.image(draw(about, ink=GREY))
+    """A picture as its form draws it, and its note."""
+    pictures.show(picture, height=height)
     st.caption(escape_markdown(picture.note))

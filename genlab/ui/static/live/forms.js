@@ -1,11 +1,12 @@
-// The table of picture forms: each has one function that draws it. An unknown form is an error.
+// The table of picture forms: each has one function that draws it, named by the row of the form in
+// genlab/panels. An unknown form is an error.
 
 import { createCalibration } from "./calibration.js";
 import { createDensityPlot } from "./density.js";
 import { createGapMap } from "./gap.js";
 import { createSheet } from "./images.js";
 import { createLedger } from "./ledger.js";
-import { drawBars, drawField, drawHistogram, drawPoints } from "./plots.js";
+import { drawBars, drawHistogram, drawPoints } from "./plots.js";
 
 /** @import { Cell } from "./cell.js" */
 /** @import { PlotAxes } from "../shared/axes.js" */
@@ -57,7 +58,6 @@ export const FORMS = {
   points: plot(square, drawPoints),
   histogram: plot(flat, drawHistogram),
   bars: plot(flat, drawBars),
-  field: plot(square, drawField),
   gap: form(createGapMap),
   ledger: form(createLedger),
   calibration: form(createCalibration),

@@ -45,11 +45,6 @@ function barsTable({ x, y, x_title, y_title }) {
   return [[x_title || "name", y_title || "value"], ...y.map((v, i) => [x?.[i] ?? i, v])];
 }
 
-/** @param {wire.FieldFrame} frame */
-function fieldTable({ x, y, z }) {
-  return [["x", "y", "value"], ...y.flatMap((v, i) => x.map((u, j) => [u, v, z[i][j]]))];
-}
-
 /** @param {wire.GapFrame} frame */
 function gapTable({ box: [[x0, y0], [x1, y1]], cells, fields, real, fake, arrows }) {
   const names = Object.keys(fields);
@@ -111,7 +106,6 @@ const TABLES = {
   points: pointsTable,
   histogram: histogramTable,
   bars: barsTable,
-  field: fieldTable,
   gap: gapTable,
   ledger: ledgerTable,
   calibration: calibrationTable,

@@ -17,10 +17,18 @@ const STORED_ORDER = "genlab.watch.order";
  * @property {string[] | null} layers that are drawn over the maps; null where nothing was chosen
  */
 
-/** @param {string | null | undefined} text ids between commas; null where there are none given */
+/** What a link says where a list was chosen to be empty. */
+const NOTHING = "none";
+
+/** @param {string | undefined} text entries between commas; null where none are given */
 function parseList(text) {
-  if (text === null || text === undefined) return null;
-  return text.split(",").filter(Boolean);
+  if (!text) return null;
+  return text === NOTHING ? [] : text.split(",").filter(Boolean);
+}
+
+/** @param {string[]} list entries */
+function formatList(list) {
+  return list.join(",") || NOTHING;
 }
 
 /**
@@ -48,12 +56,12 @@ export function parseView(text) {
 export function formatView({ open, enlarged, zoom, log, field, layers }) {
   /** @type {ViewText} */
   const text = {};
-  if (open) text.open = open.join(",");
+  if (open) text.open = formatList(open);
   if (enlarged) text.enlarged = enlarged;
   if (zoom) text.zoom = zoom.map((at) => +at.toPrecision(6)).join(",");
   if (log.length) text.log = log.join(",");
   if (field) text.field = field;
-  if (layers) text.layers = layers.join(",");
+  if (layers) text.layers = formatList(layers);
   return text;
 }
 

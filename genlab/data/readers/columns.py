@@ -1,0 +1,444 @@
+"""What the columns of a table are: numbers or words, type, role, missing entries, warnings."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from genlab.data.readers import dates, numbers
+from genlab.data.readers.base import clean, count_noun
+from genlab.data.readers.numbers import MISSING, MISSING_NUMBERS, Signs
+from genlab.data.schema import Column
+
+#: Categories of a learned column at most, and rows a category at least on average.
+CATEGORIES, ROWS_EACH = 100, 2
+#: Codes for a missing entry that are numbers, where they lie far from all other values.
+CODES = (-9, -99, -999, -9999, -99999, -999999, -1, 99, 999, 9999, 99999, 999999, 1e20, 1e30)
+#: Ladders of words, from low to high.
+LADDERS = (
+    "no,yes",
+    "n,y",
+    "false,true",
+    "f,t",
+    "off,on",
+    "absent,present",
+    "negative,positive",
+    "xxs,xs,s,m,l,xl,xxl,xxxl",
+    "very low,low,medium,high,very high",
+    "very low,low,moderate,high,very high",
+    "low,middle,high",
+    "small,medium,large,extra large",
+    "tiny,small,medium,large,huge",
+    "very poor,poor,fair,good,very good,excellent",
+    "bad,average,good",
+    "fair,good,very good,premium,ideal",
+    "none,mild,moderate,severe",
+    "never,rarely,sometimes,often,always",
+    "strongly disagree,disagree,neutral,agree,strongly agree",
+    "cold,cool,mild,warm,hot",
+    "first,second,third,fourth,fifth",
+    "mon,tue,wed,thu,fri,sat,sun",
+    "monday,tuesday,wednesday,thursday,friday,saturday,sunday",
+    "jan,feb,mar,apr,may,jun,jul,aug,sep,oct,nov,dec",
+)
+IDS = re.compile(
+    r"(?:.*[ _.-])?(?:id|ids|idx|index|key|uuid|guid|nr|no|number|row|rownum|rowid|code|name)"
+    r"|unnamed.*|.+[a-z]ID",
+    re.IGNORECASE,
+)
+#: Cells without a unit.
+PLAIN = f"^[-+−.,0-9eE'’{numbers.SPACES}()–]*$"
+SHARES = re.compile(r"percent|pct|share|ratio|fraction|probab|rate|prop", re.IGNORECASE)
+
+
+@dataclass
+class Cells:
+    """One column while it is read.
+
+    Args:
+        name: harmless.
+        text: trimmed cells.
+        signs: of its numbers.
+        is_number: whether its cells are numbers.
+        values: numbers or indices of ``words``; NaN where missing or not read.
+        words: the categories of a column of words.
+        missing: entries that are missing.
+        unread: cells that are neither missing nor of the column's type.
+        first: the first of them, with its row.
+        codes: words that were taken for missing besides the usual ones.
+        unit: of its numbers.
+    """
+
+    name: str
+    text: pa.ChunkedArray
+    signs: Signs
+    is_number: bool
+    values: NDArray[np.float64] = None  # type: ignore[assignment]
+    words: tuple[str, ...] = ()
+    missing: int = 0
+    unread: int = 0
+    first: str = ""
+    codes: tuple[str, ...] = ()
+    unit: str = ""
+    is_date: bool = False
+    warning: str = ""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The shapes of a column's cells: what it may be, judged by all of its rows.
+
+    Args:
+        every: how often each shape occurs.
+        shapes: those that are not missing.
+        n: cells that are not missing.
+        evidence: see :func:`genlab.data.readers.numbers.evidence`.
+        best: the largest number of cells that are numbers under any signs.
+    """
+
+    every: Mapping[str, int]
+    shapes: Mapping[str, int]
+    n: int
+    evidence: Mapping[str, int]
+    best: int
+
+
+#: All signs that are tried, the plainest first.
+SIGNS = (
+    Signs("."),
+    Signs(","),
+    Signs(".", ","),
+    Signs(",", "."),
+    Signs(".", " "),
+    Signs(",", " "),
+    Signs(".", "'"),
+    Signs(",", "'"),
+)
+
+
+def look(text: pa.ChunkedArray, known: Mapping[str, int] | None = None) -> Seen:
+    """The shapes of trimmed cells.
+
+    Args:
+        text: cells.
+        known: shapes of cells that were looked at before, and count as well.
+    """
+    found = numbers.shapes(text)
+    for shape, n in (known or {}).items():
+        found[shape] = found.get(shape, 0) + n
+    void = {*MISSING, *MISSING_NUMBERS}
+    kept = {shape: n for shape, n in found.items() if shape.lower() not in void}
+    n = sum(kept.values())
+    number = {s: k for s, k in kept.items() if any(numbers.fits({s: 1}, g) for g in SIGNS)}
+    return Seen(found, kept, n, numbers.evidence(number), sum(number.values()))
+
+
+def is_number(seen: Seen, signs: Signs) -> bool:
+    """Whether nine of ten cells are numbers, or half of them and the others are few words."""
+    if not seen.n:
+        return False
+    good = numbers.fits(seen.shapes, signs)
+    if good >= 0.9 * seen.n:
+        return True
+    others = [s for s in seen.shapes if not numbers.fits({s: 1}, signs)]
+    return good >= 0.5 * seen.n and len(others) <= 2 and not any("9" in s for s in others)
+
+
+def read_column(
+    name: str,
+    text: pa.ChunkedArray,
+    signs: Signs,
+    number: bool,
+    rows: Sequence[int],
+    given: Mapping[str, str],
+    seen: Seen,
+) -> Cells:
+    """The values of a column.
+
+    Args:
+        name: of the column.
+        text: trimmed cells.
+        signs: of its numbers.
+        number: whether its cells are numbers.
+        rows: their numbers in the file.
+        given: what the user said of this column.
+        seen: the shapes of its cells.
+    """
+    made = Cells(name, text, signs, number)
+    codes = tuple(filter(None, given.get("missing", "").split(" ")))
+    void = {*MISSING, *(c.lower() for c in codes)}
+    if number:
+        void |= {*MISSING_NUMBERS}
+    gaps = len(seen.every) >= numbers.SHAPES or bool(codes)
+    gaps = gaps or any(shape.lower() in void for shape in seen.every)
+    there = np.ones(len(text), dtype=bool)
+    if gaps:
+        there = ~np.asarray(pc.is_in(pc.utf8_lower(text), pa.array(sorted(void))))
+    made.missing = int((~there).sum())
+    if number:
+        made.values = numbers.numbers(text, signs, sorted(void), seen.every)
+        made.values = np.where(there, made.values, np.nan)
+        for code in codes:
+            if (v := numbers.value(code)) is not None and math.isfinite(v):
+                gone = made.values == v
+                made.missing += int(gone.sum())
+                made.values[gone] = np.nan
+                there &= ~gone
+        made.unit = _unit(text, there, signs, made, seen)
+    else:
+        _words(made, text, there)
+    wrong = there & ~np.isfinite(made.values)
+    made.values[wrong] = np.nan
+    made.unread = int(wrong.sum())
+    if made.unread:
+        k = int(wrong.argmax())
+        made.first = f"row {rows[k]:,}: {clean(str(text[k].as_py()))!r}"
+        if number and made.unread > 0.02 * len(text):
+            kinds = pc.unique(text.filter(pa.array(wrong))).to_pylist()
+            made.codes = tuple(map(clean, kinds)) if len(kinds) <= 3 else ()
+    return made
+
+
+def _unit(
+    text: pa.ChunkedArray, there: NDArray[np.bool_], signs: Signs, made: Cells, seen: Seen
+) -> str:
+    """The unit in the cells of a column; a warning where it is not the same in all."""
+    if seen.n and all(map(numbers.BARE.fullmatch, seen.shapes)):
+        return ""
+    plain = pc.match_substring_regex(text, PLAIN)
+    odd = np.flatnonzero(there & ~np.asarray(plain) & np.isfinite(made.values))
+    if not len(odd):
+        return ""
+    kinds = pc.unique(text.take(pa.array(odd))).to_pylist()
+    found = sorted({numbers.unit(str(cell), signs) for cell in kinds} - {""})
+    if len(found) > 1:
+        made.warning = (
+            f"Its cells have several units ({', '.join(found[:4])}); the numbers are as written."
+        )
+    elif len(odd) < 0.5 * there.sum():
+        made.warning = f"Only {len(odd):,} of its cells have the unit {found[0]!r}."
+    return found[0] if len(found) == 1 else ""
+
+
+def _words(made: Cells, text: pa.ChunkedArray, there: NDArray[np.bool_]) -> None:
+    """Indices of the words of a column, in the order of a ladder or of the alphabet."""
+    coded = text.combine_chunks().dictionary_encode()
+    coded = coded.chunk(0) if isinstance(coded, pa.ChunkedArray) else coded
+    index = np.asarray(coded.indices)
+    used = np.unique(index[there])
+    names = coded.dictionary.take(pa.array(used)).to_pylist()
+    few = names if len(names) <= 2000 else names[:: len(names) // 1000]
+    good = sum(dates.is_date(str(w)) for w in few)
+    made.is_date = bool(few) and good >= 0.95 * len(few)
+    order = sorted(range(len(names)), key=lambda k: str(names[k]))
+    if (ladder := ladder_of([str(w) for w in names])) is not None:
+        order.sort(key=lambda k: ladder.index(str(names[k]).lower()))
+    place = np.full(len(coded.dictionary) + 1, np.nan)
+    for rank, k in enumerate(order):
+        place[used[k]] = rank
+    made.values = place[index]
+    made.values[~there] = np.nan
+    made.words = tuple(clean(str(names[k])) for k in order)
+
+
+def ladder_of(words: Sequence[str]) -> list[str] | None:
+    """The ladder that all words are on, from low to high; None where there is none.
+
+    Example:
+        >>> ladder_of(["M", "S", "L"])[:3], ladder_of(["red", "blue"])
+        (['xxs', 'xs', 's'], None)
+    """
+    lower = {word.lower() for word in words}
+    if len(lower) < max(2, len(words)):
+        return None
+    for ladder in LADDERS:
+        steps = ladder.split(",")
+        if lower <= set(steps):
+            return steps
+    return None
+
+
+def sentinel(values: NDArray[np.float64]) -> float | None:
+    """A number that seems to stand for a missing entry: a usual code far from all other values.
+
+    Example:
+        >>> sentinel(np.array([-999.0, 17.0, 20.0, 23.0, -999.0])), sentinel(np.arange(-5.0, 5.0))
+        (-999.0, None)
+    """
+    there = values[np.isfinite(values)]
+    kinds = np.unique(there)
+    if len(kinds) < 3:
+        return None
+    for code in CODES:
+        spot = np.searchsorted(kinds, code)
+        if spot >= len(kinds) or kinds[spot] != code or 0 < spot < len(kinds) - 1:
+            continue
+        rest = np.delete(kinds, spot)
+        spread = rest[-1] - rest[0]
+        gap = abs(code - (rest[0] if spot == 0 else rest[-1]))
+        share = float((there == code).mean())
+        many = share > 0.02 and int((there == code).sum()) >= 3
+        lone = code in (-1, -9) and not (rest[0] >= 0 and spread > 20 and many)
+        impossible = code < 0 <= rest[0] and abs(code) >= 99 and gap > 0.3 * spread
+        if not lone and share < 0.9 and (gap > spread or impossible or (code in (-1, -9))):
+            return float(code)
+    return None
+
+
+def column_of(cells: Cells, given: Mapping[str, str], unit: str = "") -> Column:
+    """Type and role of a column, with the reason; what the user says goes before it.
+
+    Args:
+        cells: as read.
+        given: ``type`` and ``role`` where the user chose them.
+        unit: from a row of units.
+    """
+    there = cells.values[np.isfinite(cells.values)]
+    n = len(cells.values)
+    made = Column(
+        cells.name,
+        unit=unit or cells.unit,
+        missing=1.0 - len(there) / n if n else 0.0,
+        low=float(there.min()) if len(there) else 0.0,
+        high=float(there.max()) if len(there) else 0.0,
+        whole=bool(len(there)) and bool((there == np.rint(there)).all()),
+    )
+    rare = n - int((cells.values == _commonest(there)).sum()) - int(np.isnan(cells.values).sum())
+    if len(there) and 0 < rare < min(5, 0.02 * n) and not cells.warning:
+        cells.warning = f"All but {count_noun(rare, 'row')} hold the same: its scale rests on few."
+    made = _of_numbers(made, cells, there) if cells.is_number else _of_words(made, cells, there)
+    if made.missing > 0.5 and made.role == "feature":
+        made = replace(
+            made,
+            role="leave out",
+            why=f"{made.missing:.0%} of its entries are missing. {made.why}",
+        )
+    wanted = given.get("type")
+    if wanted:
+        made = replace(made, type=wanted, why="You chose the type.")
+        if made.role == "leave out" or made.role == "id":
+            made = replace(made, role="feature")
+        if wanted in ("id", "constant"):
+            made = replace(made, role="id" if wanted == "id" else "leave out")
+    if given.get("role"):
+        made = replace(made, role=given["role"], why=f"{made.why} You chose the role.".strip())
+    return made
+
+
+def _commonest(there: NDArray[np.float64]) -> float:
+    if not len(there):
+        return math.nan
+    kinds, sizes = np.unique(there, return_counts=True)
+    return float(kinds[sizes.argmax()])
+
+
+def _of_words(made: Column, cells: Cells, there: NDArray[np.float64]) -> Column:
+    kinds, n = len(cells.words), len(there)
+    made = replace(made, categories=cells.words, whole=True)
+    if not kinds:
+        return replace(made, type="constant", role="leave out", why="It is empty.")
+    if all(re.fullmatch(r"[-+]?inf(inity)?", word.lower()) for word in cells.words):
+        return replace(made, type="constant", role="leave out", why="It holds infinities alone.")
+    if kinds == 1:
+        why = f"It always holds {cells.words[0]!r}."
+        return replace(made, type="constant", role="leave out", why=why)
+    if cells.is_date and kinds > min(20, n / 5):
+        why = (
+            f"Its cells are dates or times ({count_noun(kinds, 'distinct one')}); as a feature "
+            "they become days since 1970-01-01."
+        )
+        return replace(made, type="date", role="leave out", why=why, categories=())
+    if kinds == 2:
+        return replace(made, type="binary", why=f"Two words: {_listed(cells.words)}.")
+    if kinds > min(CATEGORIES, max(3, n // ROWS_EACH)):
+        why = f"{kinds:,} distinct words in {n:,} rows: names, not categories."
+        return replace(made, type="id", role="id", why=why, categories=())
+    if ladder_of(cells.words) is not None:
+        return replace(made, type="ordinal", why=f"Ordered words: {_listed(cells.words)}.")
+    when = " They look like dates or times." if cells.is_date else ""
+    return replace(made, type="categorical", why=f"{kinds} words: {_listed(cells.words)}.{when}")
+
+
+def _of_numbers(made: Column, cells: Cells, there: NDArray[np.float64]) -> Column:
+    kinds = np.unique(there)
+    if not len(kinds):
+        return replace(made, type="constant", role="leave out", why="It is empty.")
+    if len(kinds) == 1:
+        why = f"It always holds {kinds[0]:.6g}."
+        return replace(made, type="constant", role="leave out", why=why)
+    if dates.compact(there):
+        why = (
+            "Its numbers are dates written as yyyymmdd; as a feature they become days since "
+            "1970-01-01."
+        )
+        return replace(made, type="date", role="leave out", why=why)
+    if (why_id := _numbers_rows(cells, there)) is not None:
+        return replace(made, type="id", role="id", why=why_id)
+    zeros = float((there == 0).mean())
+    if len(kinds) == 2:
+        return replace(made, type="binary", why=f"Two values: {kinds[0]:g} and {kinds[1]:g}.")
+    if made.whole:
+        return _of_whole(made, there, kinds, zeros)
+    mean, spread = float(there.mean()), float(there.std())
+    if zeros > 0.1 and made.low == 0:
+        why = f"{zeros:.0%} of its values are exactly 0, the others positive: zero-inflated."
+        return replace(made, type="positive", zeros=zeros, why=why)
+    if made.low >= 0 and made.high <= 1 and (made.high - made.low > 0.5 or _is_share(made)):
+        return replace(made, type="bounded", why="Its values lie from 0 to 1.")
+    if made.low >= 0 and made.high <= 100 and _is_share(made):
+        return replace(made, type="bounded", why="Its values are percentages from 0 to 100.")
+    skew = float(((there - mean) ** 3).mean()) / spread**3 if spread > 0 else 0.0
+    if made.low > 0 and skew > 1 and made.high > 5 * made.low:
+        why = f"All values are positive and their distribution is skewed (skewness {skew:.1f})."
+        return replace(made, type="positive", why=why)
+    return replace(made, type="numeric", why="Real numbers.")
+
+
+def _is_share(made: Column) -> bool:
+    return made.unit == "%" or SHARES.search(made.name) is not None
+
+
+def _of_whole(
+    made: Column, there: NDArray[np.float64], kinds: NDArray[np.float64], zeros: float
+) -> Column:
+    low, high = made.low, made.high
+    full = len(kinds) == high - low + 1
+    if low == 1 and 3 <= high <= 10 and full and len(there) >= 5 * len(kinds):
+        why = f"Whole numbers from 1 to {high:g}, all of which occur: steps of a scale."
+        return replace(made, type="ordinal", why=why)
+    mean, variance = float(there.mean()), float(there.var())
+    if low >= 0 and high <= 10_000 and low <= 20 and variance > 0.3 * mean:
+        extra = zeros - (math.exp(-mean) + 0.1)
+        why = f"Whole numbers from {low:g} to {high:g} (mean {mean:.3g}, variance {variance:.3g})"
+        why += "; more zeros than a Poisson distribution has." if extra > 0.1 else ": counts."
+        return replace(made, type="count", zeros=zeros, why=why)
+    if low > 0 and high > 20 * low:
+        return replace(made, type="positive", why="Whole positive numbers over a wide range.")
+    return replace(made, type="numeric", why="Whole numbers.")
+
+
+def _numbers_rows(cells: Cells, there: NDArray[np.float64]) -> str | None:
+    """Why a column of whole numbers is an id, None where it is none."""
+    if len(there) < 10 or len(there) < len(cells.values):
+        return None
+    if not (there == np.rint(there)).all():
+        return None
+    step = np.diff(there)
+    if abs(step[0]) == 1 and (step == step[0]).all():
+        return "It numbers the rows."
+    named = IDS.fullmatch(cells.name) is not None
+    if named and len(np.unique(there)) == len(there):
+        return "Its name says so, and no value occurs twice."
+    return None
+
+
+def _listed(words: Sequence[str]) -> str:
+    more = f" and {len(words) - 5:,} more" if len(words) > 5 else ""
+    return ", ".join(words[:5]) + more

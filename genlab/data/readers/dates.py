@@ -1,0 +1,157 @@
+"""Dates and times of day in the cells of a table, as numbers of days."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+#: Months in other languages, by their first letters.
+OTHER_MONTHS = {"mär": 3, "mrz": 3, "mai": 5, "okt": 10, "dez": 12, "fév": 2, "avr": 4, "aoû": 8}
+_TIME = (
+    r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}(?:[.,]\d+)?))?"
+    r"(?:\s?(?P<half>[AaPp])\.?[Mm]\.?)?"
+)
+_WORD = r"(?P<word>[A-Za-zäéû]{3,9})\.?"
+_ZONE = r"(?:\s?(?:Z|UTC|[+-]\d{2}:?\d{2}))?"
+_DAY = (
+    r"(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})",
+    r"(?P<first>\d{1,2})(?P<sign>[-/.])(?P<second_>\d{1,2})(?P=sign)(?P<year>\d{4}|\d{2})",
+    rf"{_WORD}[ -](?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?[ -](?P<year>\d{{4}}|\d{{2}})",
+    rf"(?P<day>\d{{1,2}})\.?[ -]?{_WORD},?[ -]?(?P<year>\d{{4}}|\d{{2}})",
+)
+PATTERNS = (
+    *(re.compile(rf"{day}(?:[T ,]\s?{_TIME}{_ZONE})?") for day in _DAY),
+    re.compile(_TIME),
+)
+
+
+def is_date(cell: str) -> bool:
+    """Whether a cell looks like a date or a time of day.
+
+    Example:
+        >>> [is_date(w) for w in ("2024-01-31", "Jan 1 2000", "12:00 PM", "31.12.99", "12", "1.5")]
+        [True, True, True, True, False, False]
+    """
+    return _match(cell) is not None
+
+
+def _match(cell: str) -> re.Match[str] | None:
+    text = cell.strip()
+    if len(text) > 40:
+        return None
+    for pattern in PATTERNS:
+        found = pattern.fullmatch(text)
+        if found is not None and (word := found.groupdict().get("word")) is not None:
+            found = found if _month(word) else None
+        if found is not None:
+            return found
+    return None
+
+
+def _month(word: str) -> int:
+    start = word[:3].lower()
+    return MONTHS.index(start) + 1 if start in MONTHS else OTHER_MONTHS.get(start, 0)
+
+
+def month_first(cells: Sequence[str]) -> bool | None:
+    """Of dates as 3/4/2024: whether the month is first; None where no date tells.
+
+    Points mean day first, as where they are in use.
+    """
+    verdict: bool | None = None
+    for cell in cells:
+        found = _match(cell)
+        parts = found.groupdict() if found else {}
+        if parts.get("sign") in ("/", "-"):
+            if int(parts["first"]) > 12:
+                return False
+            if int(parts["second_"]) > 12:
+                verdict = True
+        elif parts.get("sign") == ".":
+            return False
+    return verdict
+
+
+def days(cell: str, month_is_first: bool = True) -> float:
+    """Days since 1970-01-01 (of a time of day: since midnight); NaN for what is no date.
+
+    Example:
+        >>> days("1970-01-02"), days("6:00 PM"), days("2.1.1970 12:00", False), days("hello")
+        (1.0, 0.75, 1.5, nan)
+    """
+    found = _match(cell)
+    if found is None:
+        return float("nan")
+    parts = found.groupdict()
+    made = 0.0
+    try:
+        if parts.get("year"):
+            made = float(_date(parts, month_is_first).toordinal() - date(1970, 1, 1).toordinal())
+        if parts.get("hour"):
+            made += _time(parts)
+    except ValueError:
+        return float("nan")
+    return made
+
+
+def _date(parts: dict[str, str], month_is_first: bool) -> date:
+    year = int(parts["year"])
+    if len(parts["year"]) == 2:
+        year += 2000 if year < 70 else 1900
+    if parts.get("word"):
+        return date(year, _month(parts["word"]), int(parts["day"]))
+    if parts.get("sign"):
+        first, second = int(parts["first"]), int(parts["second_"])
+        month, day = (first, second) if month_is_first else (second, first)
+        return date(year, month, day)
+    return date(year, int(parts["month"]), int(parts["day"]))
+
+
+def _time(parts: dict[str, str]) -> float:
+    hour, minute = int(parts["hour"]), int(parts["minute"])
+    half = (parts.get("half") or "").lower()
+    if hour > 24 or minute > 59 or (half and not 1 <= hour <= 12):
+        raise ValueError(parts)
+    if half:
+        hour = hour % 12 + 12 * (half == "p")
+    second = float((parts.get("second") or "0").replace(",", "."))
+    return (hour + minute / 60 + second / 3600) / 24
+
+
+def compact(values: NDArray[np.float64]) -> bool:
+    """Whether whole numbers are all dates written as yyyymmdd, of 1900 to 2100.
+
+    Example:
+        >>> compact(np.array([20240131.0, 19991231.0])), compact(np.array([20241301.0]))
+        (True, False)
+    """
+    there = np.unique(values[np.isfinite(values)])
+    if not len(there) or there[0] < 19_000_101 or there[-1] > 21_001_231:
+        return False
+    if not (there == np.rint(there)).all():
+        return False
+    month, day = there // 100 % 100, there % 100
+    return bool(((month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)).all())
+
+
+def compact_days(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Days since 1970-01-01 of dates written as yyyymmdd.
+
+    Example:
+        >>> compact_days(np.array([19700102.0, np.nan])).tolist()
+        [1.0, nan]
+    """
+    made = np.full(len(values), np.nan)
+    for v in np.unique(values[np.isfinite(values)]):
+        number = int(v)
+        try:
+            day = date(number // 10_000, number // 100 % 100, number % 100)
+        except ValueError:
+            continue
+        made[values == v] = day.toordinal() - date(1970, 1, 1).toordinal()
+    return made

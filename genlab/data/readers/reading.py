@@ -1,0 +1,132 @@
+"""What was found in a table: decisions, questions, and each column before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from genlab.data.readers.base import clean, count_noun
+from genlab.data.readers.columns import Cells
+from genlab.data.readers.dialect import Decision
+from genlab.data.schema import Column
+
+#: Values shown of a column, before and after.
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class ColumnReading:
+    """One column: what it was taken for and what became of its cells.
+
+    Args:
+        column: name, type, role, reason.
+        before: five cells as the file has them.
+        after: the same cells as they were read.
+        missing: entries that are missing.
+        unread: cells that are no values of this type; they count as missing.
+        first_unread: the first of them, with its row.
+        how: decimal and thousands signs, or the order of the categories.
+        warning: what should be looked at; empty if nothing.
+    """
+
+    column: Column
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    missing: int = 0
+    unread: int = 0
+    first_unread: str = ""
+    how: str = ""
+    warning: str = ""
+
+
+@dataclass(frozen=True)
+class TableReading:
+    """How a table was read.
+
+    Args:
+        rows: rows of the table, without names and units.
+        decisions: about its form.
+        columns: all columns of the file.
+    """
+
+    rows: int
+    decisions: tuple[Decision, ...]
+    columns: tuple[ColumnReading, ...]
+
+    @property
+    def questions(self) -> tuple[Decision, ...]:
+        """What cannot be decided from the file, and must be answered before it is stored."""
+        return tuple(d for d in self.decisions if d.question)
+
+
+def shown(column: Column, cells: Cells, after: NDArray[np.float64]) -> ColumnReading:
+    """A column as the preview shows it."""
+    n = len(cells.values)
+    # The first ones, and the longest cell: signs of thousands stand there.
+    spots = list(range(min(n, SHOWN)))
+    if n > SHOWN:
+        lengths = np.asarray(pc.binary_length(cells.text), dtype=np.int64)
+        spots[-1] = max(int(lengths.argmax()), SHOWN - 1)
+    before = tuple(clean(str(cells.text[k].as_py())) for k in spots)
+    made = tuple(_value(column, cells, float(after[k])) for k in spots)
+    how = cells.signs.words if cells.is_number else ""
+    return ColumnReading(
+        column, before, made, cells.missing, cells.unread, cells.first, how, cells.warning
+    )
+
+
+def _value(column: Column, cells: Cells, value: float) -> str:
+    if not np.isfinite(value):
+        return "missing"
+    if not cells.is_number and cells.words and column.type != "date":
+        return cells.words[int(value)]
+    return f"{value:.15g}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Up to eight names.
+
+    Example:
+        >>> listed(["a", "b"])
+        "'a', 'b'"
+    """
+    more = f" and {len(names) - 8:,} more" if len(names) > 8 else ""
+    return ", ".join(map(repr, names[:8])) + more
+
+
+def sentences(columns: Sequence[ColumnReading]) -> list[str]:
+    """What was left out, not read or doubtful, in sentences."""
+    notes: list[str] = []
+    groups: dict[str, list[str]] = {}
+    for one in columns:
+        column = one.column
+        if column.role == "feature" and column.categories:
+            groups.setdefault("Learned as categories", []).append(column.name)
+        if column.role in ("feature", "class"):
+            continue
+        word = {
+            "constant": "Left out, since they are constant",
+            "id": "Left out, since they only name or number the rows",
+            "date": "Left out, since they are dates (a choice: role feature makes them days)",
+        }.get(column.type, "Left out")
+        if column.missing > 0.5 and column.why.endswith(("empty.",)) is False:
+            word = "Left out, since more than half of their values are missing"
+        if "You chose" in column.why:
+            word = "Left out, as you chose"
+        groups.setdefault(word, []).append(column.name)
+    notes += [f"{word}: {listed(names)}." for word, names in groups.items()]
+    for one in columns:
+        if one.column.role not in ("feature", "class"):
+            continue
+        if one.unread:
+            notes.append(
+                f"{count_noun(one.unread, 'cell')} of {one.column.name!r} not read, counted as "
+                f"missing; the first: {one.first_unread}."
+            )
+        if one.warning:
+            notes.append(f"Look at {one.column.name!r}: {one.warning}")
+    return notes

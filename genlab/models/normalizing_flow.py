@@ -1,0 +1,289 @@
+"""Normalising flows: an invertible net with a Jacobian whose determinant is known."""
+
+from __future__ import annotations
+
+import abc
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from genlab.core.options import Options, option
+from genlab.core.tables import MODELS
+from genlab.data.base import DataMeta
+from genlab.distributions import Point
+from genlab.models.base import GenerativeModel, HasInverse
+from genlab.models.latent import StandardPrior
+from genlab.nets.masked import MaskedMLP
+from genlab.nets.mlp import mlp
+
+#: A layer scales an axis by a factor between e^−STEEPEST and e^STEEPEST.
+STEEPEST = 3.0
+#: Scale of a layer's last weights at the start; 0 would keep the others from learning.
+SMALL = 0.1
+#: Share of [0, 1] that pictures keep away from its ends before the logit.
+MARGIN = 0.05
+
+
+@dataclass(frozen=True)
+class FlowOptions(Options):
+    """Options of the normalising flows."""
+
+    hidden: int = option(64, "units of a hidden layer", low=4, high=2048, log=True)
+    layers: int = option(2, "hidden layers of each net", low=1, high=8)
+    flow_layers: int = option(8, "invertible layers of the flow", low=1, high=64, log=True)
+    levels: int = option(
+        256,
+        "grey levels of a pixel: in training uniform noise of one level is added, without which "
+        "the density of pictures has no bound",
+        low=2,
+        high=256,
+        log=True,
+        advanced=True,
+    )
+
+
+class Layer(nn.Module, abc.ABC):
+    """One invertible map of vectors, with the logarithm of its Jacobian's determinant."""
+
+    @abc.abstractmethod
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """y and log|det ∂y/∂x|, (B, d) -> (B, d), (B,), towards the base distribution."""
+
+    @abc.abstractmethod
+    def inverse(self, y: Tensor) -> Tensor:
+        """x, (B, d) -> (B, d), towards the data."""
+
+
+def near_zero(*layers: nn.Linear | nn.Parameter | None) -> None:
+    """Make the last weights of a net so small that its layer begins near the identity."""
+    with torch.no_grad():
+        for layer in layers:
+            if layer is None:
+                continue
+            weight = layer.weight if isinstance(layer, nn.Linear) else layer
+            weight.mul_(SMALL)
+            if isinstance(layer, nn.Linear):
+                layer.bias.mul_(SMALL)
+
+
+def bounded(raw: Tensor) -> Tensor:
+    """A log-scale between −STEEPEST and STEEPEST, whose slope at 0 is 1."""
+    return STEEPEST * torch.tanh(raw / STEEPEST)
+
+
+class AffineCoupling(Layer):
+    """y_a = x_a, y_b = x_b e^{s(x_a)} + t(x_a), log|det| = Σ s.
+
+    Source: Dinh, Sohl-Dickstein and Bengio 2017, "Density estimation using Real NVP".
+
+    Args:
+        mask: (d,) of booleans, true for the entries x_a that stay.
+        hidden, layers: of the nets s and t.
+    """
+
+    kept: Tensor
+    moved: Tensor
+
+    def __init__(self, mask: Tensor, hidden: int, layers: int) -> None:
+        super().__init__()
+        self.register_buffer("kept", mask.nonzero().flatten(), persistent=False)
+        self.register_buffer("moved", (~mask).nonzero().flatten(), persistent=False)
+        sizes = [len(self.kept), *[hidden] * layers]
+        self.net = mlp([*sizes, 2 * len(self.moved)])
+        near_zero(self.net[-1])  # type: ignore[arg-type]
+
+    def _of(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        raw, shift = self.net(x[:, self.kept]).chunk(2, dim=1)
+        return bounded(raw), shift
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        scale, shift = self._of(x)
+        y = x.index_copy(1, self.moved, x[:, self.moved] * scale.exp() + shift)
+        return y, scale.sum(1)
+
+    def inverse(self, y: Tensor) -> Tensor:
+        scale, shift = self._of(y)
+        return y.index_copy(1, self.moved, (y[:, self.moved] - shift) * (-scale).exp())
+
+
+class MaskedAutoregressive(Layer):
+    """z_i = (x_i − μ_i(x_<i)) e^{−a_i(x_<i)}, log|det ∂z/∂x| = −Σ a_i.
+
+    Its way to z is one pass of the net, its way back d of them.
+
+    Source: Papamakarios, Pavlakou and Murray 2017, "Masked autoregressive flow for density
+    estimation".
+
+    Args:
+        dim: d.
+        hidden, layers: of the masked nets of μ and a.
+        seed: of their masks.
+        reverse: whether the chain rule goes from the last entry to the first.
+    """
+
+    def __init__(self, dim: int, hidden: int, layers: int, seed: int, reverse: bool) -> None:
+        super().__init__()
+        self.reverse = reverse
+        self.shift = MaskedMLP(dim, hidden=hidden, layers=layers, seed=seed)
+        self.scale = MaskedMLP(dim, hidden=hidden, layers=layers, seed=seed + 1)
+        for net in (self.shift, self.scale):
+            near_zero(net.linears[-1], net.analytic_step)  # type: ignore[arg-type]
+
+    def _turned(self, x: Tensor) -> Tensor:
+        return x.flip(1) if self.reverse else x
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        x = self._turned(x)
+        scale = bounded(self.scale(x))
+        z = (x - self.shift(x)) * (-scale).exp()
+        return self._turned(z), -scale.sum(1)
+
+    def inverse(self, y: Tensor) -> Tensor:
+        z = self._turned(y)
+        x = torch.zeros_like(z)
+        for i in range(z.shape[1]):
+            entry = z[:, i] * bounded(self.scale(x)[:, i]).exp() + self.shift(x)[:, i]
+            x = torch.cat([x[:, :i], entry[:, None], x[:, i + 1 :]], 1)
+        return self._turned(x)
+
+
+class Affine(Layer):
+    """y = (x − b) e^{−s}, one scale and shift an entry (an ActNorm layer that is learned)."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.shift = nn.Parameter(torch.zeros(dim))
+        self.log_scale = nn.Parameter(torch.zeros(dim))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        y = (x - self.shift) * (-self.log_scale).exp()
+        return y, (-self.log_scale.sum()).expand(len(x))
+
+    def inverse(self, y: Tensor) -> Tensor:
+        return y * self.log_scale.exp() + self.shift
+
+
+class NormalizingFlow(StandardPrior, GenerativeModel[FlowOptions], HasInverse, abc.ABC):
+    """log p(x) = log N(f(x); 0, I) + log|det ∂f/∂x| for an invertible f, a chain of layers.
+
+    Pictures go through a logit first, which is part of f.
+
+    Sources: Rezende and Mohamed 2015, "Variational inference with normalizing flows";
+    Papamakarios et al. 2021, "Normalizing flows for probabilistic modeling and inference".
+    """
+
+    Options = FlowOptions
+
+    def __init__(self, options: FlowOptions, meta: DataMeta) -> None:
+        super().__init__(options, meta)
+        self.latent = meta.dim
+        self.pictures = meta.support != "real"
+        self.chain = nn.ModuleList(self._layers(options, meta.dim))
+
+    @abc.abstractmethod
+    def _layers(self, options: FlowOptions, dim: int) -> list[Layer]:
+        """The layers from the data to the base distribution."""
+
+    @classmethod
+    def fits(cls, meta: DataMeta) -> str | None:
+        if meta.support == "binary":
+            return "it gives a density, and binary pixels have none"
+        if meta.dim < 2:
+            return (
+                "each layer is affine in what it moves, so in one dimension it makes one Gaussian "
+                "of another; it needs at least two entries"
+            )
+        return None
+
+    @classmethod
+    def defaults(cls, meta: DataMeta) -> dict[str, Any]:
+        common = {"objective": "likelihood", "lr_final_ratio": 0.0}
+        if meta.is_image:
+            sizes = {"hidden": 256, "layers": 2, "flow_layers": 6}
+            grey = {"levels": 17 if meta.dim <= 64 else 256}
+            return common | sizes | grey | {"lr": 1e-3, "batch": 64}
+        return common | {"lr": 2e-3, "batch": 256, "steps": 4000}
+
+    def _into(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Data as vectors on the whole line, and the log-determinant of that, (B, d), (B,)."""
+        flat = x.flatten(1)
+        if not self.pictures:
+            return flat, flat.new_zeros(len(flat))
+        levels = self.options.levels
+        # The middle of a grey level's cell where no noise is added.
+        noise = torch.rand_like(flat) if self.training else 0.5
+        inside = (flat * (levels - 1) + noise) / levels
+        share = MARGIN + (1.0 - 2.0 * MARGIN) * inside
+        volume = math.log((1.0 - 2.0 * MARGIN) * (levels - 1) / levels)
+        slope = -share.log() - torch.log1p(-share) + volume
+        return torch.logit(share), slope.sum(1)
+
+    def _out(self, flat: Tensor) -> Tensor:
+        """From the whole line back to data, (B, d) -> (B, *data_shape)."""
+        if self.pictures:
+            levels = self.options.levels
+            inside = (torch.sigmoid(flat) - MARGIN) / (1.0 - 2.0 * MARGIN)
+            flat = ((inside * levels - 0.5) / (levels - 1)).clamp(0.0, 1.0)
+        return flat.view(len(flat), *self.data_shape)
+
+    def transform(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        z, total = self._into(x)
+        for layer in self.chain:
+            z, log_det = layer(z)
+            total = total + log_det
+        return z, total
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        z, log_det = self.transform(x)
+        return log_det - 0.5 * (z.square() + math.log(2 * math.pi)).sum(1)
+
+    def encode(self, x: Tensor) -> Point:
+        return Point(self.transform(x)[0], 1)
+
+    def decode(self, z: Tensor) -> Point:
+        for layer in reversed(self.chain):
+            z = layer.inverse(z)  # type: ignore[operator]
+        return Point(self._out(z), len(self.data_shape))
+
+
+@MODELS.register(
+    "realnvp",
+    title="RealNVP",
+    summary="Normalising flow of affine couplings: exact density, one pass each way.",
+)
+class RealNVP(NormalizingFlow):
+    """Affine couplings whose masks alternate, with a learned scale of every entry between."""
+
+    def _layers(self, options: FlowOptions, dim: int) -> list[Layer]:
+        layers: list[Layer] = []
+        for i in range(options.flow_layers):
+            mask = (torch.arange(dim) + i) % 2 == 0
+            layers += [Affine(dim), AffineCoupling(mask, options.hidden, options.layers)]
+        return layers
+
+
+@MODELS.register(
+    "maf",
+    title="Masked autoregressive flow",
+    summary="Normalising flow by the chain rule: exact density, samples entry by entry.",
+)
+class MAF(NormalizingFlow):
+    """Masked autoregressive layers whose order turns around from one to the next."""
+
+    @classmethod
+    def fits(cls, meta: DataMeta) -> str | None:
+        if meta.dim > 256:
+            return "a sample takes as many passes as an example has entries; 256 at most"
+        return super().fits(meta)
+
+    def _layers(self, options: FlowOptions, dim: int) -> list[Layer]:
+        layers: list[Layer] = []
+        for i in range(options.flow_layers):
+            autoregressive = MaskedAutoregressive(
+                dim, options.hidden, options.layers, 2 * i, reverse=i % 2 == 1
+            )
+            layers += [Affine(dim), autoregressive]
+        return layers

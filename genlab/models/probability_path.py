@@ -1,0 +1,228 @@
+"""What the models of a probability path share: nets of (x, t), the flow as decoder and encoder."""
+
+from __future__ import annotations
+
+import abc
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from genlab.core.options import Options, option
+from genlab.data.base import DataMeta
+from genlab.distributions import Point
+from genlab.models.base import GenerativeModel, HasProbabilityPath, O
+from genlab.models.labels import LabelConditioned
+from genlab.models.latent import StandardPrior
+from genlab.nets.conditioned import ConditionedMLP, UNet, time_features
+from genlab.nets.conv import SIZES
+from genlab.paths import SAMPLERS, LogProbEstimate, log_prob_ode
+from genlab.paths.base import over
+
+NETS = ("mlp", "unet")
+
+
+@dataclass(frozen=True)
+class PathOptions(Options):
+    """Options of every model of a probability path."""
+
+    net: str = option(
+        "mlp", "net of the point and the time: residual linear layers, or a U-Net", choices=NETS
+    )
+    hidden: int = option(
+        128, "units of a hidden layer of the linear net", low=4, high=2048, log=True
+    )
+    layers: int = option(3, "residual blocks of the linear net", low=1, high=12)
+    width: int = option(
+        16, "channels of the U-Net's largest map; each halving doubles them", low=4, high=128
+    )
+    sampler: str = option(
+        "heun", "how the path is followed from noise to data", choices=lambda: SAMPLERS.names()
+    )
+    sampling_steps: int = option(32, "steps of the sampler", low=1, high=1000, log=True)
+    data_std: float = option(
+        1.0,
+        "standard deviation of an entry of the data (of pictures: in [−1, 1]), by which the net's "
+        "input is scaled",
+        low=0.01,
+        high=100.0,
+        unit="data units",
+        log=True,
+        advanced=True,
+    )
+
+
+@dataclass(frozen=True)
+class GuidanceOptions(Options):
+    """Options of a class-conditional model of a path."""
+
+    guidance: float = option(
+        1.0,
+        "guidance weight w: (1 − w) unconditional + w conditional; 0: no class, 1: no guidance",
+        low=0.0,
+        high=20.0,
+    )
+
+
+class PathModel(StandardPrior, GenerativeModel[O], HasProbabilityPath, abc.ABC):
+    """A model whose net reads a point of a path and the time.
+
+    The code z ~ N(0, I) is the noise at t = 0 in units of its standard deviation; ``decode``
+    follows the flow of the velocity to t = 1 and ``encode`` follows it back. A stochastic sampler
+    is used by ``sample`` alone; the flow is then followed by DDIM.
+    """
+
+    net: nn.Module
+
+    def __init__(self, options: O, meta: DataMeta) -> None:
+        super().__init__(options, meta)
+        o: Any = options
+        self.latent = meta.dim
+        self.stretched = meta.support != "real"
+        self.sampler = SAMPLERS[o.sampler]
+        self.flow = self.sampler if self.sampler.deterministic else SAMPLERS["ddim"]
+        classes = self._class_inputs()
+        if o.net == "unet":
+            self.net = UNet(meta.shape, o.width, classes)
+        else:
+            self.net = ConditionedMLP(meta.dim, o.hidden, o.layers, classes)
+
+    def _class_inputs(self) -> int:
+        """Entries of the one-hot class that the net reads."""
+        return 0
+
+    @classmethod
+    def fits(cls, meta: DataMeta) -> str | None:
+        if meta.is_image and meta.dim > 64 and _unet_misfit(meta):
+            return _unet_misfit(meta)
+        return None
+
+    @classmethod
+    def choices(cls, meta: DataMeta) -> dict[str, tuple[Any, ...]]:
+        return {"net": NETS if _unet_misfit(meta) is None else ("mlp",)}
+
+    @classmethod
+    def defaults(cls, meta: DataMeta) -> dict[str, Any]:
+        return path_defaults(meta)
+
+    def to_path(self, x: Tensor) -> Tensor:
+        return 2.0 * x - 1.0 if self.stretched else x
+
+    def from_path(self, x: Tensor) -> Tensor:
+        """Points of the path's end in data space; pictures are held in [0, 1]."""
+        return (0.5 * x + 0.5).clamp(0.0, 1.0) if self.stretched else x
+
+    def _output(self, x: Tensor, t: Tensor, classes: Tensor | None = None) -> Tensor:
+        """The net at x_t, its input scaled to variance 1, (B, *data_shape) and (B,)."""
+        o: Any = self.options
+        # The noise level in double precision: near the data 1 - t has few digits in single.
+        exact = t.double()
+        alpha, sigma = self.path.alpha(exact), self.path.sigma(exact)
+        scale = (alpha.square() * o.data_std**2 + sigma.square()).rsqrt()
+        level = 0.25 * (sigma.clamp(min=1e-12) / alpha.clamp(min=1e-12)).log()
+        features = time_features(t.to(x.dtype), level.to(x.dtype))
+        if classes is not None:
+            features = torch.cat([features, classes.to(x.dtype)], 1)
+        out: Tensor = self.net(over(scale, x) * x, features)
+        return out
+
+    def predict(self, x: Tensor, t: Tensor) -> Tensor:
+        return self._output(x, t)
+
+    def decode(self, z: Tensor) -> Point:
+        x = self.path.start_scale * z.view(len(z), *self.data_shape)
+        x = self.flow.run(self, x, self._steps)
+        return Point(self.from_path(x), len(self.data_shape))
+
+    def encode(self, x: Tensor) -> Point:
+        z = self.flow.run(self, self.to_path(x), self._steps, backward=True)
+        return Point(z.flatten(1) / self.path.start_scale, 1)
+
+    @property
+    def _steps(self) -> int:
+        o: Any = self.options
+        steps: int = o.sampling_steps
+        return steps
+
+    def sample(self, n: int) -> Tensor:
+        """n draws by the sampler of the options, (n, *data_shape)."""
+        z = self.prior().sample(torch.Size((n,)))
+        if self.sampler.deterministic:
+            return self.decode(z).mean
+        x = self.path.start_scale * z.view(n, *self.data_shape)
+        return self.from_path(self.sampler.run(self, x, self._steps))
+
+    def log_prob_ode(self, x: Tensor, steps: int = 64, probes: int = 0) -> LogProbEstimate:
+        found = log_prob_ode(self.velocity, self.path, self.to_path(x), steps, probes=probes)
+        if not self.stretched:
+            return found
+        # Path space is twice as wide along each axis.
+        volume = self.meta.dim * math.log(2.0)
+        return LogProbEstimate(found.log_prob + volume, found.error, found.noise)
+
+
+class Guided(LabelConditioned):
+    """A path model of classes with classifier-free guidance.
+
+    predict = (1 − w) predict(no class) + w predict(class), outside training.
+
+    Source: Ho and Salimans 2022, "Classifier-free diffusion guidance", whose weight is w − 1.
+    """
+
+    options: Any
+
+    def _class_inputs(self) -> int:
+        return self.classes
+
+    def predict(self, x: Tensor, t: Tensor) -> Tensor:
+        """The net's estimate at x_t, guided outside training, (B, *data_shape) and (B,)."""
+        codes, w = self.codes(len(x)), self.options.guidance
+        if self.training or self._codes is None or w == 1.0:
+            held: Tensor = self._output(x, t, codes)  # type: ignore[attr-defined]
+            return held
+        free: Tensor = self._output(x, t, torch.zeros_like(codes))  # type: ignore[attr-defined]
+        if w == 0.0:
+            return free
+        held = self._output(x, t, codes)  # type: ignore[attr-defined]
+        return torch.lerp(free, held, w)
+
+
+def _unet_misfit(meta: DataMeta) -> str | None:
+    if not meta.is_image:
+        return "a U-Net needs pictures"
+    if meta.shape[1] != meta.shape[2] or meta.shape[1] not in SIZES:
+        sides = ", ".join(map(str, SIZES))
+        return f"it needs square pictures of {sides} pixels a side, not {meta.shape[1:]}"
+    return None
+
+
+def path_defaults(meta: DataMeta) -> dict[str, Any]:
+    """What the models of a path take for such data."""
+    if meta.is_image:
+        net = "unet" if _unet_misfit(meta) is None else "mlp"
+        return {
+            "net": net,
+            "width": 16,
+            "hidden": 256,
+            "sampling_steps": 16,
+            "data_std": 0.6,
+            "lr": 2e-3,
+            "lr_final_ratio": 0.0,
+            "batch": 64,
+            "average": 0.995,
+        }
+    # Runge–Kutta 4 in 8 steps is on the ring as exact as Heun in 32, at half the evaluations.
+    return {
+        "net": "mlp",
+        "sampler": "rk4",
+        "sampling_steps": 8,
+        "hidden": 128,
+        "layers": 3,
+        "lr": 2e-3,
+        "lr_final_ratio": 0.0,
+        "batch": 256,
+        "steps": 4000,
+        "average": 0.995,
+    }

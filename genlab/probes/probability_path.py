@@ -1,0 +1,482 @@
+"""Models of a probability path beside the exact field: excess loss, trajectories, samplers, log p.
+
+Where the data are a mixture of Gaussians and noise and data are paired independently, the best
+prediction at (x, t) is known, as D* is for a discriminator. The loss is then
+
+    E|prediction − target|² = E|prediction − best|² + irreducible loss,
+
+so that the excess loss E|prediction − best|² is 0 for a perfect model and is measured without the
+noise of the irreducible part.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from typing import Any, ClassVar, cast
+
+import torch
+from torch import Tensor
+
+from genlab import models
+from genlab.core.measure import Picture, Reading, Series
+from genlab.core.random import scope
+from genlab.core.run_spec import RunSpec
+from genlab.data.base import Dataset
+from genlab.models.base import (
+    GenerativeModel,
+    HasDiffusionSteps,
+    HasLearnedVelocity,
+    HasProbabilityPath,
+)
+from genlab.paths import SAMPLERS, ExactFields, ProbabilityPath
+from genlab.probes.base import PROBES, Probe
+from genlab.probes.common import box_of, held_out, points, round_digits
+
+#: Held-out examples of the excess loss, cells a side of a field, bars over time.
+NUMBERS, CELLS, BARS = 2048, 24, 10
+#: Particles that are followed, times at which they are shown, codes for straightness.
+PARTICLES, TIMES, FOLLOWED = 60, 5, 512
+#: Codes of the sampler's error, and evaluations that each sampler may take.
+COMPARED, EVALUATIONS = 64, (8, 16, 32, 64)
+REFERENCE_STEPS = 64
+#: Held-out examples of the log-density, and of the ELBO with the draws of each.
+LIKELY, BOUNDED, STRATA = 256, 256, 20
+PICTURES_LIKELY, PICTURE_STEPS, PICTURE_PROBES = 8, 16, 2
+
+
+def path_of(spec: RunSpec) -> HasProbabilityPath:
+    """An untrained model of a run's kind, for its path and what it predicts."""
+    with scope(0, "model of the kind"):
+        return cast(HasProbabilityPath, models.build(spec))
+
+
+def exact_fields(data: Dataset, path: ProbabilityPath) -> ExactFields | None:
+    """The exact fields on a path; None where the density is no mixture of few dimensions."""
+    if data.meta.shape not in {(1,), (2,)}:
+        return None
+    return ExactFields.of(data.density, path)
+
+
+def pairs_independently(spec: RunSpec) -> bool:
+    """Whether noise and data are independent in training, so that the exact fields apply."""
+    coupling = getattr(spec.objective_options, "coupling", "independent")
+    return coupling == "independent" and not getattr(spec.model_options, "reflow_from", 0)
+
+
+def low_dimensional(model: type[GenerativeModel], data: Dataset) -> bool:
+    """Whether it is a model of a path and its data are points on the line or in the plane."""
+    return issubclass(model, HasProbabilityPath) and data.meta.shape in {(1,), (2,)}
+
+
+def best_prediction(model: HasProbabilityPath, exact: ExactFields, x: Tensor, t: Tensor) -> Tensor:
+    """E[target | x_t = x], what the net would predict at best, (B, d) and (B,)."""
+    clean, noise = exact.estimates(x.double(), t.double())
+    return model.prediction.target(model.path, clean, noise, t.double())
+
+
+def excess(model: HasProbabilityPath, exact: ExactFields, x: Tensor, t: Tensor) -> Tensor:
+    """|prediction − best|² at points of the path, (B, d) and (B,) -> (B,)."""
+    away = model.predict(x, t).double() - best_prediction(model, exact, x, t)
+    return away.square().sum(1)
+
+
+def field_grid(
+    model: HasProbabilityPath, exact: ExactFields | None, data: Dataset, t: float, cells: int
+) -> dict[str, Tensor]:
+    """The velocity over the box of the data at a time.
+
+    Returns:
+        ``axes`` (d, cells), ``points`` (cells^d, d), ``learned`` (cells^d, d) and, where the
+        exact field is known, ``exact`` of the same shape; in two dimensions rows are y, the
+        first at the lowest.
+    """
+    low, high = box_of(data).double()
+    steps = (torch.arange(cells, dtype=torch.float64) + 0.5) / cells
+    axes = low[:, None] + (high - low)[:, None] * steps
+    if len(axes) == 1:
+        x = axes[0][:, None]
+    else:
+        across, up = torch.meshgrid(axes[0], axes[1], indexing="xy")
+        x = torch.stack([across.flatten(), up.flatten()], -1)
+    time = torch.full((len(x),), t, dtype=torch.float64)
+    found = {"axes": axes, "points": x, "learned": model.velocity(x.float(), time).double()}
+    if exact is not None:
+        found["exact"] = exact.velocity(x, time)
+    return found
+
+
+@PROBES.register("path_excess", title="Excess loss over the exact field")
+class PathExcess(Probe):
+    """Learned prediction against the exact one: excess loss, held-out loss, fields at one time."""
+
+    share: ClassVar[float] = 0.01
+
+    def __init__(self, spec: RunSpec, data: Dataset) -> None:
+        super().__init__(spec, data)
+        kind = path_of(spec)
+        self.exact = exact_fields(data, kind.path) if pairs_independently(spec) else None
+        self.kind, self.n = kind, min(NUMBERS, len(data.validation))
+        self.time = kind.path.time_at(1.0)
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
+        known = all(hasattr(data.density, name) for name in ("means", "covariances"))
+        return low_dimensional(model, data) and known
+
+    @functools.cached_property
+    def floor(self) -> float:
+        """The irreducible loss over the times of the training."""
+        assert self.exact is not None
+        return self.exact.mean_floor(self.kind.prediction)
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        if self.exact is None:
+            return ()
+        unit = "data units²" if isinstance(self.kind, HasLearnedVelocity) else "squared error"
+        return (
+            Series(
+                "val_path_loss",
+                "loss |prediction − target|², held-out",
+                "loss",
+                unit,
+                "Monte Carlo",
+                self.n,
+                "lower",
+                self.floor,
+                "irreducible loss, exact",
+            ),
+            Series(
+                "excess_loss",
+                "excess loss |prediction − E[target | x]|², held-out",
+                "excess",
+                unit,
+                "Monte Carlo",
+                self.n,
+                "lower",
+                0.0,
+                "exact field",
+            ),
+        )
+
+    def read(self, model: GenerativeModel, step: int) -> Reading:
+        if self.exact is None:
+            return Reading()
+        assert isinstance(model, HasProbabilityPath)
+        x1 = model.to_path(held_out(self.data, self.n)[0])
+        noise, t = torch.randn_like(x1), model.path.draw_times(len(x1), x1)
+        x = model.path.interpolate(x1, noise, t)
+        found = model.predict(x, t).double()
+        target = model.prediction.target(model.path, x1, noise, t).double()
+        best = best_prediction(model, self.exact, x, t)
+        away = (found - best).square().sum(1)
+        values = {
+            "val_path_loss": float((found - target).square().sum(1).mean()),
+            "excess_loss": float(away.mean()),
+        }
+        return Reading(values, {"excess_by_time": self._bars(t, away), **self._fields(model)})
+
+    def _bars(self, t: Tensor, away: Tensor) -> Picture:
+        order = t.argsort()
+        parts = list(zip(t[order].chunk(BARS), away[order].chunk(BARS), strict=True))
+        payload = {
+            "x": [float(f"{float(time.mean()):.3g}") for time, _ in parts],
+            "y": [float(f"{float(part.mean()):.4g}") for _, part in parts],
+            "x_title": "time t (mean of a tenth of the examples)",
+            "y_title": "excess loss",
+        }
+        note = f"Monte Carlo, n = {self.n:,} held-out, against the exact field"
+        return Picture("bars", "Excess loss over time", payload, note)
+
+    def _fields(self, model: HasProbabilityPath) -> dict[str, Picture]:
+        grid = field_grid(model, self.exact, self.data, self.time, CELLS)
+        if len(grid["axes"]) == 1:
+            return {}
+        learned, exact = grid["learned"], grid["exact"]
+        rows = {
+            "velocity_learned": ("Learned speed |v|", learned.norm(dim=1)),
+            "velocity_exact": ("Exact speed |u|", exact.norm(dim=1)),
+            "velocity_difference": ("|v − u|", (learned - exact).norm(dim=1)),
+        }
+        note = (
+            f"data units per unit of time, exact on {CELLS} x {CELLS} points, t = {self.time:.3g}"
+        )
+        return {
+            name: Picture(
+                "field",
+                title,
+                {
+                    "x": round_digits(grid["axes"][0], 4),
+                    "y": round_digits(grid["axes"][1], 4),
+                    "z": round_digits(values.view(CELLS, CELLS), 4),
+                },
+                note,
+            )
+            for name, (title, values) in rows.items()
+        }
+
+
+@PROBES.register("trajectories", title="Particles on their way")
+class Trajectories(Probe):
+    """Particles from fixed noise at some times, and how straight their ways are."""
+
+    share: ClassVar[float] = 0.01
+
+    def __init__(self, spec: RunSpec, data: Dataset) -> None:
+        super().__init__(spec, data)
+        self.path = path_of(spec).path
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
+        return low_dimensional(model, data)
+
+    @property
+    def _straight(self) -> bool:
+        """Whether the conditional paths are straight, so that straightness means something."""
+        half = torch.tensor([0.25, 0.75], dtype=torch.float64)
+        slopes = torch.stack([self.path.d_alpha(half), self.path.d_sigma(half)])
+        return bool((slopes[:, 0] == slopes[:, 1]).all()) and not self.path.singular_end
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        if not self._straight:
+            return ()
+        return (
+            Series(
+                "straightness",
+                "∫ E|v(X_t) − (X₁ − X₀)|² dt along the flow; 0: straight",
+                "straightness",
+                "data units²",
+                "Monte Carlo",
+                FOLLOWED,
+                "lower",
+                0.0,
+                "straight lines",
+            ),
+        )
+
+    def read(self, model: GenerativeModel, step: int) -> Reading:
+        assert isinstance(model, HasProbabilityPath)
+        z = torch.randn(FOLLOWED, *self.data.meta.shape)
+        kept: list[tuple[float, Tensor]] = []
+        x0 = z * model.path.start_scale
+        SAMPLERS["heun"].run(model, x0, 32, each=lambda t, x: kept.append((t, x)))
+        values = {"straightness": straightness(model, kept)} if self._straight else {}
+        pictures = {"trajectories": self._cloud(kept)} if self.data.meta.dim == 2 else {}
+        return Reading(values, pictures)
+
+    def _cloud(self, kept: list[tuple[float, Tensor]]) -> Picture:
+        size = len(kept) - 1
+        picked = [kept[round(i * size / (TIMES - 1))] for i in range(TIMES)]
+        # Every place is shown as it is; noise of a wide path lies outside the box.
+        xy = torch.cat([x[:PARTICLES] for _, x in picked])
+        label = [i for i in range(TIMES) for _ in range(PARTICLES)]
+        names = [f"t = {t:.3g}" for t, _ in picked]
+        meta = self.data.meta
+        payload = points(meta.original(xy), label, names, [meta.axis(0), meta.axis(1)], None)
+        note = f"{PARTICLES} particles from the same noise at every step, Heun, {size} steps"
+        return Picture("points", "Particles on their way", payload, note)
+
+
+def straightness(model: HasProbabilityPath, kept: list[tuple[float, Tensor]]) -> float:
+    """∫ E|v(X_t)|² dt − E|X₁ − X₀|², the cost of bends, from points along the flow.
+
+    It equals ∫ E|v(X_t) − (X₁ − X₀)|² dt, since X₁ − X₀ is the integral of v along the way.
+
+    Args:
+        model: whose velocity v is.
+        kept: (t, X_t) in order of time, t from 0 to 1.
+    """
+    speeds = [
+        float(
+            model.velocity(x, torch.full((len(x),), t, dtype=torch.float64)).square().sum(1).mean()
+        )
+        for t, x in kept
+    ]
+    times = torch.tensor([t for t, _ in kept], dtype=torch.float64)
+    whole = float(torch.trapezoid(torch.tensor(speeds, dtype=torch.float64), times))
+    moved = kept[-1][1] - kept[0][1]
+    return max(0.0, whole - float(moved.square().sum(1).mean()))
+
+
+@PROBES.register("sampler_error", title="Samplers at equal cost")
+class SamplerError(Probe):
+    """Each deterministic sampler's error against its evaluations of the net, from fixed noise."""
+
+    share: ClassVar[float] = 0.008
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
+        return low_dimensional(model, data)
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        o: Any = self.spec.model_options
+        name = o.sampler if SAMPLERS[o.sampler].deterministic else "ddim"
+        return (
+            Series(
+                "sampler_error",
+                f"error of {SAMPLERS.row(name).title}, {o.sampling_steps} steps, mean |x − x_ref|",
+                "sampler",
+                "data units",
+                "Monte Carlo",
+                COMPARED,
+                "lower",
+                0.0,
+                f"Runge–Kutta 4 with {REFERENCE_STEPS} steps",
+            ),
+        )
+
+    def read(self, model: GenerativeModel, step: int) -> Reading:
+        assert isinstance(model, HasProbabilityPath)
+        o: Any = self.spec.model_options
+        x0 = torch.randn(COMPARED, *self.data.meta.shape) * model.path.start_scale
+        best = SAMPLERS["rk4"].run(model, x0, REFERENCE_STEPS)
+        own = SAMPLERS[o.sampler] if SAMPLERS[o.sampler].deterministic else SAMPLERS["ddim"]
+        error = float((own.run(model, x0, o.sampling_steps) - best).norm(dim=1).mean())
+        rows: list[list[float]] = []
+        label: list[int] = []
+        names: list[str] = []
+        for name in SAMPLERS.names():
+            sampler = SAMPLERS[name]
+            if not sampler.deterministic:
+                continue
+            for cost in EVALUATIONS:
+                x = sampler.run(model, x0, max(1, cost // sampler.stages))
+                away = float((x - best).norm(dim=1).mean())
+                rows.append([math.log2(cost), math.log10(max(away, 1e-9))])
+                label.append(len(names))
+            names.append(SAMPLERS.row(name).title)
+        payload = points(
+            torch.tensor(rows),
+            label,
+            names,
+            ["log₂ evaluations of the net", "log₁₀ error (data units)"],
+        )
+        note = (
+            f"mean |x − x_ref| over {COMPARED} fixed codes; x_ref by Runge–Kutta 4 with "
+            f"{REFERENCE_STEPS} steps of the same net"
+        )
+        picture = Picture("points", "Error against evaluations", payload, note)
+        return Reading({"sampler_error": error}, {"sampler_error": picture})
+
+
+@PROBES.register("log_prob_ode", title="Log-density along the flow")
+class FlowLogProb(Probe):
+    """log p of held-out examples by the instantaneous change of variables."""
+
+    share: ClassVar[float] = 0.008
+
+    def __init__(self, spec: RunSpec, data: Dataset) -> None:
+        super().__init__(spec, data)
+        self.small = data.meta.dim <= 3
+        self.n = min(LIKELY if self.small else PICTURES_LIKELY, len(data.validation))
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
+        return issubclass(model, HasProbabilityPath)
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        truth, label = None, ""
+        if self.data.density is not None:
+            x, _ = held_out(self.data, self.n)
+            truth = float(self.data.density.log_prob(x).mean())
+            label = "mean log-density of the truth"
+        how = "exact divergence" if self.small else f"{PICTURE_PROBES} Hutchinson probes"
+        title = f"log p(x) by the ODE, {how}, held-out"
+        return (
+            Series(
+                "val_log_prob_ode",
+                ", ".join(filter(None, (title, self.data.meta.unit_note))),
+                "loss",
+                "nats",
+                "Monte Carlo",
+                self.n,
+                "higher",
+                truth,
+                label,
+            ),
+        )
+
+    def read(self, model: GenerativeModel, step: int) -> Reading:
+        assert isinstance(model, HasProbabilityPath)
+        x, _ = held_out(self.data, self.n)
+        if self.small:
+            found = model.log_prob_ode(x, 32)
+        else:
+            found = model.log_prob_ode(x, PICTURE_STEPS, PICTURE_PROBES)
+        return Reading({"val_log_prob_ode": float(found.log_prob.mean())})
+
+
+@PROBES.register("diffusion_elbo", title="The ELBO of a diffusion, term by term")
+class DiffusionTerms(Probe):
+    """The ELBO of T + 1 terms on held-out examples, and which steps it is lost at."""
+
+    share: ClassVar[float] = 0.008
+
+    def __init__(self, spec: RunSpec, data: Dataset) -> None:
+        super().__init__(spec, data)
+        self.n = min(BOUNDED if data.meta.dim <= 3 else 16, len(data.validation))
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
+        return issubclass(model, HasDiffusionSteps)
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        truth, label = None, ""
+        if self.data.density is not None:
+            x, _ = held_out(self.data, self.n)
+            truth = float(self.data.density.log_prob(x).mean())
+            label = "mean log-density of the truth"
+        title = f"ELBO, {STRATA + 2} drawn terms an example, held-out"
+        return (
+            Series(
+                "val_diffusion_elbo",
+                ", ".join(filter(None, (title, self.data.meta.unit_note))),
+                "loss",
+                "nats",
+                "lower bound",
+                self.n,
+                "higher",
+                truth,
+                label,
+            ),
+        )
+
+    def read(self, model: GenerativeModel, step: int) -> Reading:
+        assert isinstance(model, HasDiffusionSteps)
+        x, _ = held_out(self.data, self.n)
+        rows = stratified_terms(model, x, STRATA)
+        total = -sum(float(values.mean()) for _, values in rows)
+        payload = {
+            "x": [name for name, _ in rows],
+            "y": [float(f"{float(values.mean()):.4g}") for _, values in rows],
+            "x_title": "up to step i (T + 1: KL to the prior)",
+            "y_title": "nats",
+        }
+        note = (
+            f"terms of −ELBO, Monte Carlo, nats, n = {self.n} held-out; the first is −log p(x|x₁)"
+        )
+        picture = Picture("bars", "Terms of the ELBO", payload, note)
+        return Reading({"val_diffusion_elbo": total}, {"elbo_terms": picture})
+
+
+def stratified_terms(model: HasDiffusionSteps, x: Tensor, strata: int) -> list[tuple[int, Tensor]]:
+    """−ELBO in parts: step 1, strata of the steps 2 to T with one draw an example, step T + 1.
+
+    Returns:
+        For each part its last step, and an estimate without bias of its sum, (B,) in nats.
+    """
+    total = model.diffusion_steps
+    edges = [1 + round((total - 1) * i / strata) for i in range(strata + 1)]
+    first = model.elbo_terms(x, torch.ones(len(x), dtype=torch.long))
+    rows = [(1, first)]
+    for low, high in itertools.pairwise(edges):
+        steps = torch.randint(low + 1, high + 1, (len(x),))
+        rows.append((high, (high - low) * model.elbo_terms(x, steps)))
+    rows.append((total + 1, model.elbo_terms(x, torch.full((len(x),), total + 1))))
+    return rows
