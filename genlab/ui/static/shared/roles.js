@@ -1,5 +1,5 @@
 // One colour and one mark for what is shown everywhere: data, held-out, generated, and the runs
-// that are compared. genlab/figures/style.py has the same table; tests/figures/test_roles.py
+// that are compared. genlab/panels/colours.py has the same table; tests/panels/test_roles.py
 // compares the two.
 
 /** @typedef {"disc" | "plus" | "square" | "diamond"} Mark */
