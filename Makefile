@@ -1,5 +1,6 @@
 # make run    set up what is missing, then serve the app on http://127.0.0.1:8501
 # make test   set up what is missing, then run the whole suite
+# make test-portable   the numerical part of the suite under other processors, threads and seeds
 # make docs   the documentation, into build/docs/site;  make measures  the size and shape of the code
 # make lint   ruff and mypy, eslint, prettier and tsc;  make bench  the short benchmarks;  make clean  remove the environment
 # make bench-samples   sheets of generated digits after a stated budget (ten minutes of one core)
@@ -12,7 +13,7 @@ BIN := $(VENV)/bin
 PORT ?= 8501
 WORKERS ?= 2
 
-.PHONY: run test test-js lint lint-js docs measures bench bench-samples bench-nll bench-modes clean
+.PHONY: run test test-js test-portable test-portable-short lint lint-js docs measures bench bench-samples bench-nll bench-modes clean
 
 run: $(VENV)/.runtime
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -21,6 +22,28 @@ run: $(VENV)/.runtime
 test: $(VENV)/.dev test-js
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) -m "not browser" --durations=15
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m browser tests/browser --durations=15
+
+# Settings under which a result that hangs on a processor or a seed shows. One alone, on one folder:
+# make test-portable SETTINGS=avx2 PARTS=tests/lessons
+old := OMP_NUM_THREADS=1 ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_CBWR=COMPATIBLE
+avx2 := OMP_NUM_THREADS=1 ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2
+threads := OMP_NUM_THREADS=2
+seed := OMP_NUM_THREADS=1 GENLAB_TEST_SEED=1
+SETTINGS ?= old avx2 threads seed
+NUMERICAL := $(addprefix tests/,accelerate compare data distributions divergences \
+	figures inference latent lessons metrics models nets objectives paths probes report science sentinel train)
+PARTS ?= $(NUMERICAL)
+# What trains or samples, and takes less than three minutes.
+SAMPLING := $(addprefix tests/,distributions inference lessons science train)
+
+test-portable: $(addprefix portable-,$(SETTINGS))
+
+portable-%: $(VENV)/.dev
+	@echo "== $*: $($*)"
+	$($*) $(BIN)/python -m pytest -n $(WORKERS) $(PARTS)
+
+test-portable-short:
+	$(MAKE) test-portable SETTINGS=old PARTS="$(SAMPLING)"
 
 # The scripts of the pages, without a browser; node is all they need.
 test-js:

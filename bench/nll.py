@@ -80,7 +80,7 @@ CONTENDERS: dict[str, Contender] = {
         "logistic autoregressive net",
         {"model": "fvbn", "batch": 100, "lr": 1e-3},
         3,
-        f"97.53 ({STATIC}; from memory, its source was not checked)",
+        "no published value with a source at hand",
     ),
     "made": Contender(
         "MADE, 1 hidden layer of 500, 1 mask",
@@ -98,7 +98,7 @@ CONTENDERS: dict[str, Contender] = {
         "gated PixelCNN, 5 layers of 16 channels",
         {"model": "pixelcnn", "width": 16, "layers": 5, "batch": 16, "lr": 4e-3},
         14,
-        f"81.30 ({STATIC}, van den Oord et al. 2016)",
+        f"81.30 (the PixelCNN without gates; {STATIC}, van den Oord et al. 2016)",
     ),
     "vae": Contender(
         "VAE, 200-200 ReLU, 50 latent",

@@ -20,7 +20,7 @@ title = named.text_input(
     placeholder="Name of the run (optional)",
 )
 if waiting := len(runs.store().runs(status=("queued",))):
-    named.caption(f"{waiting} runs are queued before it.")
+    named.caption(f"Queued runs before it: {waiting}")
 wrong = st.empty()
 values = forms.run_form(pictures.form_preview)
 obstacle = None if TRAIN.has_problem() else forms.obstacle(values)

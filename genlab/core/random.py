@@ -24,8 +24,12 @@ def derive(seed: int, *names: object) -> int:
         >>> derive(0, "probe", 3) == derive(0, "probe", 3), derive(0, "a") == derive(0, "b")
         (True, False)
     """
-    text = repr((int(seed), *map(str, names))).encode()
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little") >> 1
+    return _hashed(repr((int(seed), *map(str, names))))
+
+
+def _hashed(text: str) -> int:
+    """63 bits of a text; the one place where a seed of the library becomes a number of torch."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") >> 1
 
 
 def seed_run(seed: int) -> None:

@@ -276,7 +276,9 @@ class Combination:
                 row.name: row.parse(values.get(row.name, row.default)) for row in table[part]
             }
             built[part] = cls(**picked)
-        OBJECTIVES[self.objective].check(MODELS[self.model], built["model"])
+        objective = OBJECTIVES[self.objective]
+        objective.check(MODELS[self.model], built["model"])
+        objective(built["objective"]).check_options(built["model"])
         return RunSpec(
             data=self.data,
             model=self.model,

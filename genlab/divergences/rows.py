@@ -41,23 +41,9 @@ def _same(v: Tensor) -> Tensor:
     return v
 
 
-def _log_one_minus_exp(x: Tensor) -> Tensor:
+def log_one_minus_exp(x: Tensor) -> Tensor:
     """log(1 − e^x) for x < 0."""
     return torch.log(-torch.expm1(x))
-
-
-def _log_softplus(x: Tensor) -> Tensor:
-    """log log(1 + e^x), which tends to x − e^x/2 where the inner logarithm underflows."""
-    far = x < -20.0
-    near = torch.where(far, torch.zeros_like(x), x)
-    tail = torch.where(far, x, torch.full_like(x, -20.0))
-    return torch.where(far, tail - tail.exp() / 2, softplus(near).log())
-
-
-def _inverse_of_negative_softplus(log_s: Tensor) -> Tensor:
-    """v with log(1 + e^{−v}) = s, from log s: v = −log(e^s − 1)."""
-    s = log_s.exp()
-    return torch.where(log_s < -20.0, -log_s - s / 2, -s - _log_one_minus_exp(-s))
 
 
 def _gap(log_p: Tensor, log_q: Tensor) -> Tensor:
@@ -76,6 +62,20 @@ def _jeffrey_conjugate(t: Tensor) -> Tensor:
     return torch.expm1(-y) - y
 
 
+def _expm1_over(a: float, v: Tensor) -> Tensor:
+    """(e^{av} − 1)/a, which tends to v as a tends to 0."""
+    # Below this the difference is far below the last digit of float64, and 1/a may overflow.
+    return v if abs(a) < 1e-20 else torch.expm1(a * v) / a
+
+
+def _log_mean_exp(weight: float, l: Tensor) -> Tensor:
+    """log(1 − w + w e^l), to full relative precision around l = 0."""
+    near = l.abs() < 1.0
+    around = torch.log1p(weight * torch.expm1(torch.where(near, l, torch.zeros_like(l))))
+    rest = torch.full_like(l, math.log1p(-weight))
+    return torch.where(near, around, torch.logaddexp(rest, l + math.log(weight)))
+
+
 def _js_weighted(pi: float) -> FDivergence:
     """The weighted Jensen-Shannon divergence π KL(P‖M) + (1−π) KL(Q‖M), M = πP + (1−π)Q."""
     log_pi, log_rest = math.log(pi), math.log1p(-pi)
@@ -83,27 +83,14 @@ def _js_weighted(pi: float) -> FDivergence:
     domain = Domain(high=top)
 
     def log_mix(l: Tensor) -> Tensor:
-        return torch.logaddexp(torch.full_like(l, log_rest), l + log_pi)
-
-    def log_pulled(l: Tensor) -> Tensor:
-        """log(π + (1 − π) e^{−l})."""
-        return torch.logaddexp(torch.full_like(l, log_pi), log_rest - l)
+        return _log_mean_exp(pi, l)
 
     def log_pull_over_pi(l: Tensor) -> Tensor:
         """log(1 + e^{−l} (1 − π)/π)."""
         return softplus(log_rest - log_pi - l)
 
-    def composed(v: Tensor) -> Tensor:
-        # 1 − σ(v)^{1/π}; for a large score its logarithm is that of log(1 + e^{−v})/π.
-        log_y = _log_softplus(-v) - log_pi
-        y = log_y.exp()
-        far = v > 20.0
-        near = _log_one_minus_exp(-torch.where(far, torch.ones_like(y), y))
-        return (1.0 - pi) * (log_rest - torch.where(far, log_y - y / 2.0, near))
-
-    def score(l: Tensor) -> Tensor:
-        # log(log(1 + e^x)) with x = log((1 − π)/π) − l, times π.
-        return _inverse_of_negative_softplus(_log_softplus(log_rest - log_pi - l) + log_pi)
+    def critic(l: Tensor) -> Tensor:
+        return -pi * _log_mean_exp(1.0 - pi, -l)
 
     return FDivergence(
         name="js_weighted",
@@ -113,12 +100,12 @@ def _js_weighted(pi: float) -> FDivergence:
         conjugate=_within(
             domain,
             0.0,
-            lambda t: (1.0 - pi) * (log_rest - _log_one_minus_exp(t / pi + log_pi)),
+            lambda t: (1.0 - pi) * (log_rest - log_one_minus_exp(t / pi + log_pi)),
         ),
-        activation=lambda v: top + logsigmoid(v),
-        conjugate_of_activation=composed,
-        critic=lambda l: -pi * log_pulled(l),
-        score=score,
+        activation=critic,
+        conjugate_of_activation=lambda v: (1.0 - pi) * log_mix(v),
+        critic=critic,
+        score=_same,
         perspective=lambda a, b: (
             pi * a.exp() * -(log_pull_over_pi(a - b) + log_pi)
             - (1.0 - pi) * b.exp() * log_mix(a - b)
@@ -134,7 +121,7 @@ def _js_weighted(pi: float) -> FDivergence:
             r"\pi\,\mathrm{KL}(P\|M)+(1-\pi)\,\mathrm{KL}(Q\|M),\quad M=\pi P+(1-\pi)Q",
             r"(1-\pi)\log\frac{1-\pi}{1-\pi e^{t/\pi}}",
             r"t<-\pi\log\pi",
-            r"-\pi\log\pi-\log(1+e^{-v})",
+            r"-\pi\log(\pi+(1-\pi)e^{-v})",
             r"\pi\log\frac{r}{1-\pi+\pi r}",
         ),
         convention=(
@@ -161,18 +148,8 @@ def _alpha(alpha: float) -> FDivergence:
         base = (t * (alpha - 1.0) + 1.0).clamp(min=0.0)
         return (base.pow(power) - 1.0) / alpha
 
-    def composed(v: Tensor) -> Tensor:
-        if alpha > 1.0:
-            return finite_conjugate(v)
-        return torch.expm1(power * (math.log(1.0 - alpha) + _log_softplus(-v))) / alpha
-
     def critic(l: Tensor) -> Tensor:
-        return torch.expm1((alpha - 1.0) * l) / (alpha - 1.0)
-
-    def score(l: Tensor) -> Tensor:
-        if alpha > 1.0:
-            return critic(l)
-        return _inverse_of_negative_softplus((alpha - 1.0) * l - math.log(1.0 - alpha))
+        return _expm1_over(alpha - 1.0, l)
 
     def perspective(a: Tensor, b: Tensor) -> Tensor:
         l = a - b
@@ -188,10 +165,10 @@ def _alpha(alpha: float) -> FDivergence:
         f=f,
         f_prime=lambda u: torch.expm1((alpha - 1.0) * u.log()) / (alpha - 1.0),
         conjugate=_within(domain, 0.0, finite_conjugate),
-        activation=_same if above else lambda v: top - softplus(-v),
-        conjugate_of_activation=composed,
+        activation=critic,
+        conjugate_of_activation=lambda v: _expm1_over(alpha, v),
         critic=critic,
-        score=score,
+        score=_same,
         perspective=perspective,
         domain=domain,
         threshold=0.0,
@@ -204,14 +181,14 @@ def _alpha(alpha: float) -> FDivergence:
             r"\frac{1}{\alpha(\alpha-1)}\left(\int p^{\alpha}q^{1-\alpha}-1\right)",
             r"\frac{(t(\alpha-1)+1)^{\alpha/(\alpha-1)}-1}{\alpha}",
             r"\mathbb{R}" if above else r"t<\tfrac{1}{1-\alpha}",
-            r"v" if above else r"\tfrac{1}{1-\alpha}-\log(1+e^{-v})",
+            r"\frac{e^{(\alpha-1)v}-1}{\alpha-1}",
             r"\frac{r^{\alpha-1}-1}{\alpha-1}",
         ),
         convention=(
             "α → 1 is KL, α → 0 reverse KL, α = ½ is 2 × squared Hellinger, α = 2 half of "
             "Pearson, α = −1 half of Neyman. For α > 1 the conjugate is flat at −1/α below "
-            "t = −1/(α−1). For α just below 1, f* of a score v grows like exp(vα/(1−α)), which "
-            "leaves float32 at v near 88(1−α)/α: train with the row kl instead."
+            "t = −1/(α−1). The activation is the exact critic of r = e^v, so the best score is "
+            "log r for every α, and f* of a score v is (e^{αv} − 1)/α."
         ),
         parameter=Parameter(
             "alpha",
@@ -434,7 +411,7 @@ JS = _add(
         title="Jensen-Shannon (×2)",
         f=lambda u: torch.xlogy(u, u) - (u + 1.0) * (torch.log1p(u) - LOG2),
         f_prime=lambda u: LOG2 - torch.log1p(1.0 / u),
-        conjugate=_within(Domain(high=LOG2), 0.0, lambda t: -LOG2 - _log_one_minus_exp(t - LOG2)),
+        conjugate=_within(Domain(high=LOG2), 0.0, lambda t: -LOG2 - log_one_minus_exp(t - LOG2)),
         activation=lambda v: LOG2 + logsigmoid(v),
         conjugate_of_activation=lambda v: softplus(v) - LOG2,
         critic=lambda l: LOG2 + logsigmoid(l),
@@ -474,7 +451,7 @@ GAN = _add(
         title="GAN",
         f=lambda u: torch.xlogy(u, u) - (u + 1.0) * torch.log1p(u),
         f_prime=lambda u: -torch.log1p(1.0 / u),
-        conjugate=_within(Domain(high=0.0), -1.0, lambda t: -_log_one_minus_exp(t)),
+        conjugate=_within(Domain(high=0.0), -1.0, lambda t: -log_one_minus_exp(t)),
         activation=logsigmoid,
         conjugate_of_activation=softplus,
         critic=logsigmoid,

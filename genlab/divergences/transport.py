@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -18,8 +19,9 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from genlab.core.errors import DataError
-from genlab.core.measure import Estimate
+from genlab.core.measure import Estimate, Series
 from genlab.divergences.estimates import Z95, estimate
+from genlab.divergences.kernel_interval import kernel_distance
 from genlab.divergences.quadrature import Law, breaks_of, integrate
 
 #: The assignment problem takes about n³ operations and n² memory.
@@ -112,8 +114,13 @@ def w1_densities(
 ) -> Estimate:
     """W₁ = ∫ |F − G| dx between two densities on the line, kind "exact".
 
-    The distribution functions are cumulative sums over a fine grid of the range that holds all
-    but 10⁻¹² of both masses; the interval is the value ± its change from half as many cells.
+    The distribution functions are cumulative sums over a fine grid of 12 standard deviations
+    around both means. Beyond its end R, with no crossing of F and G there,
+
+        ∫_R^∞ |F − G| dx = |E_P (x − R)₊ − E_Q (x − R)₊|,
+
+    which is integrated and added; with crossings it may be up to the sum of the two. The interval
+    holds both cases, and the change from half as many cells.
 
     Args:
         log_p, log_q: log-densities in nats, (n,) of float64 -> (n,).
@@ -134,33 +141,52 @@ def w1_densities(
         p, q = log_p(x).double().exp(), log_q(x).double().exp()
         return torch.stack([p, q, p * x, q * x, p * x * x, q * x * x])
 
-    found = integrate(moments, low, high, points).value.tolist()
-    if not all(math.isfinite(v) for v in found[2:4]):
+    sums = integrate(moments, low, high, points).value.tolist()
+    if not all(math.isfinite(v) for v in sums[2:4]):
         raise DataError("A law without a mean has no Wasserstein-1 distance.")
-    spread = [math.sqrt(max(s - m * m, 0.0)) for m, s in zip(found[2:4], found[4:6], strict=True)]
+    spread = [math.sqrt(max(s - m * m, 0.0)) for m, s in zip(sums[2:4], sums[4:6], strict=True)]
     if not all(math.isfinite(s) for s in spread):
         raise DataError("A law without a variance is too heavy-tailed for this grid.")
-    reach = [m + k * s for m, s in zip(found[2:4], spread, strict=True) for k in (-12.0, 12.0)]
+    reach = [m + k * s for m, s in zip(sums[2:4], spread, strict=True) for k in (-12.0, 12.0)]
     start, stop = max(low, min(reach)), min(high, max(reach))
+
+    def beyond(edge: float, sign: float) -> list[float]:
+        """Mass and mean excess of both laws past an end of the grid."""
+        limit = high if sign > 0 else low
+        if edge == limit:
+            return [0.0] * 4
+
+        def parts(x: Tensor) -> Tensor:
+            p, q = log_p(x).double().exp(), log_q(x).double().exp()
+            past = sign * (x - edge)
+            return torch.stack([p, q, p * past, q * past])
+
+        ends = (edge, limit) if sign > 0 else (limit, edge)
+        return integrate(parts, *ends, points).value.tolist()
+
+    left, right = beyond(start, -1.0), beyond(stop, 1.0)
 
     def total(count: int) -> float:
         edge = torch.linspace(start, stop, count + 1, dtype=torch.float64)
         middle = (edge[1:] + edge[:-1]) / 2.0
         width = (stop - start) / count
         gap = (log_p(middle).double().exp() - log_q(middle).double().exp()) * width
-        after = gap.cumsum(0)
+        after = (left[0] - left[1]) + gap.cumsum(0)
         # F − G at the middle of each cell.
         return float((after - gap / 2.0).abs().sum()) * width
 
     fine = total(cells)
-    return estimate(
+    tails = sum(abs(side[2] - side[3]) for side in (left, right))
+    crossed = sum(2.0 * min(side[2], side[3]) for side in (left, right))
+    found = estimate(
         "w1",
         "Wasserstein-1",
-        fine,
+        fine + tails,
         kind="exact",
         unit=UNIT,
         error=abs(fine - total(cells // 2)),
     )
+    return replace(found, high=found.high + max(crossed, 0.0))
 
 
 def assignment(
@@ -298,13 +324,13 @@ def mmd(
     bandwidths: Sequence[float] | None = None,
     limit: int = MAX_ASSIGNMENT,
 ) -> Estimate:
-    """MMD² with a mixture of Gaussian kernels, the unbiased U-statistic, ± 1.96 SE.
+    """MMD² with a mixture of Gaussian kernels, without bias, and its 95 % interval.
 
     MMD² = E k(x, x′) + E k(y, y′) − 2 E k(x, y), k = mean over h of exp(−‖·‖²/(2h²)).
 
-    Unbiased, so it may be negative; zero for equal laws in expectation. The standard error is the
-    plug-in variance of the U-statistic, its second-order term included, which is what remains
-    for equal laws.
+    Unbiased, so it may be negative; zero for equal laws in expectation. The interval is that of
+    :mod:`genlab.divergences.kernel_interval`, which holds at equal laws as well; it is not
+    symmetric around the value.
 
     Source: Gretton et al. 2012, lemma 6.
 
@@ -326,22 +352,6 @@ def mmd(
         square = torch.cdist(first, second).square()
         return torch.stack([(-square / (2.0 * h * h)).exp() for h in bandwidths]).mean(0)
 
-    between = kernel(a, b)
-    h = kernel(a, a) + kernel(b, b) - between - between.T
-    off = ~torch.eye(n, dtype=torch.bool)
-    h = torch.where(off, h, torch.zeros_like(h))
-    rows = h.sum(1) / (n - 1)
-    value = float(rows.mean())
-    second = float(h[off].var())
-    # The variance of the row means holds second/(n − 1) of noise besides the first-order term.
-    first = max(float(rows.var()) - second / (n - 1), 0.0)
-    variance = 4.0 * (n - 2) / (n * (n - 1)) * first + 2.0 / (n * (n - 1)) * second
-    return estimate(
-        "mmd2",
-        "MMD²",
-        value,
-        kind="Monte Carlo",
-        unit="dimensionless",
-        error=Z95 * math.sqrt(variance),
-        n=2 * n,
-    )
+    found = kernel_distance(kernel(a, a), kernel(b, b), kernel(a, b))
+    series = Series("mmd2", "MMD²", "divergence", "dimensionless", "Monte Carlo", 2 * n, "lower")
+    return Estimate(found.value, series, found.low, found.high)

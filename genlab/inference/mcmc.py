@@ -67,6 +67,7 @@ class HMC(Inference[Chains, None]):
     of size ε and total length U(0.5, 1.5) · path ends in a proposal, taken with probability
     min(1, e^{H - H'}). In the first ``warmup`` steps dual averaging brings the mean of that
     probability to ``accept``, and v becomes the variance of the draws; both then stay fixed.
+    A step in which some trajectory is lost counts as one with a mean of 0.
 
     Sources: Neal 2011, "MCMC using Hamiltonian dynamics"; Hoffman and Gelman 2014, "The No-U-Turn
     sampler", section 3.2 (dual averaging).
@@ -184,7 +185,10 @@ class HMC(Inference[Chains, None]):
             steps=state.steps + 1,
         )
         if warm:
-            new = self._measured(self._adapted(new, probability.mean()), t)
+            # The others would hide a chain for which the step is far too long, and it would never
+            # move.
+            shared = probability.mean() * bool((change >= -_LOST).all())
+            new = self._measured(self._adapted(new, shared), t)
         terms = {
             "log_joint": new.log_density,
             "accept": probability,

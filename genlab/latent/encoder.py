@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -124,7 +123,7 @@ def learn(
     for p in weights:
         p.requires_grad_(False)
     try:
-        with scope(seed, "encoder"), frozen_batchnorm(model, data), torch.enable_grad():  # type: ignore[arg-type]
+        with scope(seed, "encoder"), frozen_batchnorm(model, data), torch.enable_grad():
             found = Encoder(data.meta, model.latent)
             found.middle, found.scale = x.mean().float(), x.std().float().clamp(min=1e-6)
             spread = model.prior().sample((1024,)).std(dim=0).clamp(min=1e-6)
@@ -176,18 +175,21 @@ def with_encoder(model: Any, encoder: Encoder) -> Any:
     """
     if isinstance(model, HasEncoder):
         return model
-    kind = _with_encoder_type(type(model))  # type: ignore[arg-type]
+    kind = _with_encoder_type(type(model))
     view = kind.__new__(kind)
     # As a shallow copy is made: the state of the model, and one more part.
     view.__setstate__({**vars(model), "_modules": {**model._modules, "learned": encoder}})
     return view
 
 
-@functools.cache
-def _with_encoder_type(cls: Hashable) -> Any:
+_TYPES: dict[type, Any] = {}
+
+
+def _with_encoder_type(cls: type) -> Any:
     """The class of such models with an encoder: it has the capabilities of both."""
-    assert isinstance(cls, type)
-    return type(f"Encoded{cls.__name__}", (cls, Encoded), {})
+    if cls not in _TYPES:
+        _TYPES[cls] = type(f"Encoded{cls.__name__}", (cls, Encoded), {})
+    return _TYPES[cls]
 
 
 def load_learned_encoder(result: Mapping[str, Any], model: Any) -> Encoder:

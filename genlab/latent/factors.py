@@ -41,7 +41,7 @@ def disentangle(
     v = torch.cat([part.factors for part in parts])[: len(x)].numpy()  # type: ignore[misc]
     progress(0.1, f"codes of {len(x):,} held-out examples")
     z = torch.cat([model.encode(piece).mean for piece in x.split(256)]).numpy()
-    progress(0.3, "measures, with bootstrap samples")
+    progress(0.3, "measures, with their intervals")
     categorical = [k for k, (name, _) in enumerate(data.meta.factors) if name == "shape"]
     found = scores(z, v, categorical, int(values["seed"]))
     found["means"] = [conditional_means(z, v[:, k])[0].tolist() for k in range(v.shape[1])]

@@ -261,7 +261,8 @@ class FDivergences(Lesson):
         steps, seed = self.options.train, self.options.seed
         part = self.row.parameter
         given = {} if part is None else {FAMILIES_BACK[self.row.name]: part.value}
-        objective = FGAN(FGANOptions.build({"divergence": self.row.name, **given}))
+        asked = {"divergence": self.row.name, "output_activation": "centred", **given}
+        objective = FGAN(FGANOptions.build(asked))
         with scope(seed, "f-gan weights"):
             model = LineGAN()
         moved = {

@@ -54,7 +54,8 @@ class Entry:
 @functools.cache
 def _fgan(name: str, alternative: bool) -> AdversarialLoss:
     kind = "alternative" if alternative else "bound"
-    return FGAN(FGANOptions.build({"divergence": name, "generator_loss": kind})).row
+    asked = {"divergence": name, "generator_loss": kind, "output_activation": "centred"}
+    return FGAN(FGANOptions.build(asked)).row
 
 
 def entries() -> tuple[Entry, ...]:

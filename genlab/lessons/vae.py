@@ -41,7 +41,7 @@ class VAELessonOptions(Options):
         0.3, "variance σ² of the decoder's noise", low=0.05, high=2.0, label="Noise variance σ²"
     )
     examples: int = option(300, "examples N", low=50, high=1000, label="Examples N")
-    steps: int = option(600, "steps of training", low=1, high=2000, label="Optimisation steps")
+    steps: int = option(1000, "steps of training", low=1, high=2000, label="Optimisation steps")
     seed: int = option(0, "seed of data and first weights", low=0, high=2**31 - 1, label="Seed")
 
 

@@ -34,6 +34,9 @@ BATCH, PIECE = 256, 50
 RATE = 0.05
 #: Steps of a linear critic and of a net, and over how many of the last the value is averaged.
 STEPS = {"linear": 250, "net": 250}
+#: A plane turns the more slowly the further the noise of a batch exceeds the distance: steps for
+#: each standard deviation over the distance, and the most.
+TURNING, MOST = 200, 1000
 LAST = 100
 #: The dimension: on a line a critic of slope −1 would be stuck, for the penalty is a wall at 0.
 DIM = 2
@@ -119,10 +122,21 @@ class Critic:
     path: tuple[tuple[float, float], ...]
 
 
+def steps_of(kind: str, sd: float, distance: float) -> int:
+    """Steps until a critic has come to rest.
+
+    Example:
+        >>> steps_of("linear", 0.5, 2.0), steps_of("linear", 2.0, 0.1), steps_of("net", 2.0, 0.1)
+        (250, 1000, 250)
+    """
+    turning = round(TURNING * sd / distance) if kind == "linear" else 0
+    return max(STEPS[kind], min(MOST, turning))
+
+
 @functools.lru_cache(maxsize=128)
 def trained(kind: str, objective: Adversarial, sd: float, distance: float, seed: int) -> Critic:
     """A critic between N(0, sd² I) and the same law moved by a distance along the first axis."""
-    steps = STEPS[kind]
+    steps = steps_of(kind, sd, distance)
     with scope(seed, "critic", kind):
         model = Shifted(sd, kind)
     optimiser = torch.optim.Adam(model.critic.parameters(), lr=RATE, betas=(0.5, 0.9))

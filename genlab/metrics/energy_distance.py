@@ -8,7 +8,9 @@ middle of the data: blurred samples are too close to each other, which the last 
 dimensions it says less of fine detail than a referee does.
 
 Source: Székely and Rizzo 2013, "Energy statistics: a class of statistics based on distances";
-the standard error is that of a U-statistic's projections, Hoeffding 1948.
+the interval is that of :mod:`genlab.divergences.kernel_interval`, as the distance is that of the
+kernel −‖x − y‖; the standard error for comparisons is that of a U-statistic's projections,
+Hoeffding 1948.
 """
 
 from __future__ import annotations
@@ -20,11 +22,12 @@ import torch
 from torch import Tensor
 
 from genlab.core.measure import Estimate, Series
-from genlab.metrics.base import METRICS, Measured, Metric, Subject, Z
+from genlab.divergences.kernel_interval import kernel_distance
+from genlab.metrics.base import METRICS, Measured, Metric, Subject
 from genlab.probes.common import generated_examples
 
 #: How its interval comes about.
-PROJECTIONS = "± 1.96 SE of a U-statistic, over test examples and samples"
+KERNEL = "inverted distribution of a squared kernel distance, over test examples and samples"
 #: By differences, not by the quicker inner products, which round where two are near.
 EXACT = "donot_use_mm_for_euclid_dist"
 
@@ -37,10 +40,14 @@ class Energy:
         values: (n,) of the real examples: their mean is the estimate, their variance over n the
             part of its variance that is due to them.
         noise: the part that is due to the generated examples.
+        low, high: the 95 % interval, which holds at equal laws too, where the standard error of
+            the projections is too large.
     """
 
     values: Tensor
     noise: float
+    low: float
+    high: float
 
     @property
     def value(self) -> float:
@@ -67,16 +74,18 @@ def energy(x: Tensor, fake: Tensor) -> Energy:
     """
     p, q = x.flatten(1).double(), fake.flatten(1).double()
     between = torch.cdist(p, q, compute_mode=EXACT)
-    real, made = _others(p), _others(q)
+    within_p, within_q = (torch.cdist(z, z, compute_mode=EXACT) for z in (p, q))
+    real, made = _others(within_p), _others(within_q)
     value = float(2.0 * between.mean() - real.mean() - made.mean())
     ours = 2.0 * (between.mean(dim=1) - real)
     theirs = 2.0 * (between.mean(dim=0) - made)
-    return Energy(ours - ours.mean() + value, float(theirs.var()) / len(q))
+    found = kernel_distance(-within_p, -within_q, -between)
+    return Energy(ours - ours.mean() + value, float(theirs.var()) / len(q), found.low, found.high)
 
 
-def _others(x: Tensor) -> Tensor:
-    """The mean distance of each row from the other rows, (n,)."""
-    return torch.cdist(x, x, compute_mode=EXACT).sum(dim=1) / (len(x) - 1)
+def _others(distances: Tensor) -> Tensor:
+    """The mean distance of each row from the other rows, (n, n) -> (n,)."""
+    return distances.sum(dim=1) / (len(distances) - 1)
 
 
 @METRICS.register("energy", title="Energy distance")
@@ -106,6 +115,5 @@ class EnergyDistance(Metric):
             0.0,
             "equal laws",
         )
-        half = Z * found.error
-        one = Estimate(found.value, series, found.value - half, found.value + half)
-        return [Measured(one, PROJECTIONS, found.values, found.noise)]
+        one = Estimate(found.value, series, found.low, found.high)
+        return [Measured(one, KERNEL, found.values, found.noise)]

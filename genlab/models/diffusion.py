@@ -82,7 +82,10 @@ class Diffusion(PathModel[Any], HasDiffusionSteps):
 
 
 @MODELS.register(
-    "ddpm", title="DDPM", summary="Denoising diffusion with T steps of noise and an ELBO."
+    "ddpm",
+    order=440,
+    title="DDPM",
+    summary="Denoising diffusion with T steps of noise and an ELBO.",
 )
 class DDPM(Diffusion):
     """The denoising diffusion probabilistic model."""
@@ -92,6 +95,7 @@ class DDPM(Diffusion):
 
 @MODELS.register(
     "conditional_ddpm",
+    order=450,
     title="Conditional DDPM",
     summary="Denoising diffusion that is told the class, with classifier-free guidance.",
 )
@@ -127,6 +131,7 @@ def edm_prediction(data_std: float) -> Prediction:
 
 @MODELS.register(
     "edm",
+    order=460,
     title="EDM",
     summary="Diffusion with noise levels up to 80 and a net between noise and data (EDM).",
 )

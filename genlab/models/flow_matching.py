@@ -69,6 +69,7 @@ class VelocityModel(PathModel[Any], HasLearnedVelocity):
 
 @MODELS.register(
     "flow_matching",
+    order=420,
     title="Flow matching",
     summary="Learns the velocity that carries noise to data; rectified flow on straight lines.",
 )
@@ -109,6 +110,7 @@ class FlowMatching(VelocityModel):
 
 @MODELS.register(
     "conditional_flow_matching",
+    order=430,
     title="Conditional flow matching",
     summary="Flow matching that is told the class, with classifier-free guidance; labelled data.",
 )

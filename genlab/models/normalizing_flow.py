@@ -251,6 +251,7 @@ class NormalizingFlow(StandardPrior, GenerativeModel[FlowOptions], HasInverse, a
 
 @MODELS.register(
     "realnvp",
+    order=400,
     title="RealNVP",
     summary="Normalising flow of affine couplings: exact density, one pass each way.",
 )
@@ -267,6 +268,7 @@ class RealNVP(NormalizingFlow):
 
 @MODELS.register(
     "maf",
+    order=410,
     title="Masked autoregressive flow",
     summary="Normalising flow by the chain rule: exact density, samples entry by entry.",
 )

@@ -211,7 +211,7 @@ def path_defaults(meta: DataMeta) -> dict[str, Any]:
             "lr": 2e-3,
             "lr_final_ratio": 0.0,
             "batch": 64,
-            "average": 0.995,
+            "ema_decay": 0.995,
         }
     # Runge–Kutta 4 in 8 steps is on the ring as exact as Heun in 32, at half the evaluations.
     return {
@@ -224,5 +224,5 @@ def path_defaults(meta: DataMeta) -> dict[str, Any]:
         "lr_final_ratio": 0.0,
         "batch": 256,
         "steps": 4000,
-        "average": 0.995,
+        "ema_decay": 0.995,
     }

@@ -70,6 +70,13 @@ class Objective(abc.ABC):
             SpecError: naming the option, before anything starts.
         """
 
+    def check_options(self, model_options: Any) -> None:  # noqa: B027 - may be empty
+        """Refuse options of the model that this objective's own options do not go with.
+
+        Raises:
+            SpecError: naming the option, before anything starts.
+        """
+
     @classmethod
     def defaults(cls) -> dict[str, Any]:
         """Defaults of any option of the run that this objective asks for (``{"lr": 1e-4}``)."""

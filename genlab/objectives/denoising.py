@@ -28,7 +28,7 @@ class OnePlayer(Objective):
         return (Player("model"),)
 
 
-@OBJECTIVES.register("denoising", title="Denoising")
+@OBJECTIVES.register("denoising", order=240, title="Denoising")
 class Denoising(OnePlayer):
     """E|prediction(x_t, t) − target|², minimised; the target is the noise ε, v, or EDM's F.
 
@@ -69,7 +69,7 @@ class Denoising(OnePlayer):
         return Loss(error.mean(), {"denoising_loss": error})
 
 
-@OBJECTIVES.register("ddpm_elbo", title="ELBO of a diffusion")
+@OBJECTIVES.register("ddpm_elbo", order=250, title="ELBO of a diffusion")
 class DiffusionELBO(OnePlayer):
     """The ELBO of T + 1 terms, maximised; of the T terms with weights one is drawn an example.
 

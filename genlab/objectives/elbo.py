@@ -17,6 +17,7 @@ from genlab.core.tables import OBJECTIVES
 from genlab.divergences import closed_form_kl
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder, HasLikelihood
 from genlab.objectives.base import Loss, Objective, Player
+from genlab.objectives.path_gradients import PLAIN, STICKING, hold, must_hold
 
 
 def log_weights(model: HasDecoder, x: Tensor, q: Distribution, samples: int) -> Tensor:
@@ -195,7 +196,7 @@ class WarmedUp(Variational):
         """The objective as it stands at a step.
 
         Example:
-            >>> warmed = ELBO(WarmUpOptions(warmup=4))
+            >>> warmed = ELBO(ELBOOptions(warmup=4))
             >>> [warmed.at_step(step).share for step in (0, 1, 4, 9)], warmed.share
             ([0.0, 0.25, 1.0, 1.0], 1.0)
         """
@@ -223,12 +224,42 @@ class WarmedUp(Variational):
         return {"kl_share": torch.full_like(like, self.share)} if self.options.warmup else {}
 
 
+@dataclass(frozen=True)
+class ELBOOptions(WarmUpOptions):
+    """Options of the ELBO."""
+
+    elbo_gradient: str = option(
+        PLAIN,
+        "how the encoder's gradient is estimated, without bias either way. sticking_the_landing: "
+        "along the path of the draws alone, whose noise vanishes where q is the posterior; the "
+        "KL is then that of the one draw",
+        choices=(PLAIN, STICKING),
+        advanced=True,
+    )
+
+
 @OBJECTIVES.register("elbo", title="ELBO", order=70)
 class ELBO(WarmedUp):
     """E_q[log p(x | z)] − KL(q(z | x) ‖ p(z)), raised; sums over dimensions, mean over the batch.
 
-    Source: Kingma and Welling 2014, "Auto-encoding variational Bayes".
+    Sources: Kingma and Welling 2014, "Auto-encoding variational Bayes"; for the gradient without
+    the score, Roeder, Wu and Duvenaud 2017, "Sticking the landing".
     """
+
+    Options = ELBOOptions
+
+    def check_options(self, model_options: Any) -> None:
+        must_hold("elbo_gradient", self.options.elbo_gradient, model_options)
+
+    def _draw(self, model: GenerativeModel, x: Tensor) -> Draw:
+        if self.options.elbo_gradient == PLAIN:
+            return draw(model, x)
+        assert isinstance(model, HasEncoder)
+        assert isinstance(model, HasDecoder)
+        q, prior = model.encode(x), model.prior()
+        fixed, z = hold(q), q.rsample()
+        reconstruction = model.decode(z).log_prob(x)
+        return Draw(q, prior, z, reconstruction, fixed.log_prob(z) - prior.log_prob(z))
 
     @property
     def series(self) -> tuple[Series, ...]:
@@ -245,7 +276,7 @@ class ELBO(WarmedUp):
         return (lowered, *self.warmup_series, *elbo_series())
 
     def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:
-        terms = draw(model, x).terms
+        terms = self._draw(model, x).terms
         if not self.options.warmup:
             return Loss(-terms["elbo"].mean(), terms)
         lowered = self.share * terms["kl"] - terms["reconstruction"]

@@ -13,6 +13,7 @@ from genlab.core.options import Options, option
 from genlab.core.tables import OBJECTIVES
 from genlab.divergences.f import F, FDivergence
 from genlab.divergences.formula import from_formula
+from genlab.divergences.original import original_activation
 from genlab.objectives.adversarial import AdversarialLoss, PlainAdversarial
 
 #: Option of the objective -> the row of the table whose parameter it is.
@@ -60,6 +61,14 @@ class FGANOptions(Options):
         advanced=True,
         label="Data weight π",
     )
+    output_activation: str = option(
+        "original",
+        "T = g(score) of the rows alpha and js_weighted. centred: at p = q the best score is 0, "
+        "a fresh critic's bound near 0; original: as in earlier runs, where α from 0.8 to 1 "
+        "diverges at the first step. Above α = 1 both are the score itself",
+        choices=("centred", "original"),
+        advanced=True,
+    )
 
     def __post_init__(self) -> None:
         self.row()
@@ -75,7 +84,11 @@ class FGANOptions(Options):
         row: FDivergence = F[self.divergence]
         for name, family in FAMILIES.items():
             if family == self.divergence:
-                return row.with_parameter(getattr(self, name))
+                member = row.with_parameter(getattr(self, name))
+                # Above 1 the score itself is centred too. With e^{αv} for f* in its place the
+                # generator is thrown out of reach: 0 or 1 mode of the ring's 8 at α = 2 and 3.
+                old = self.output_activation == "original" or (name == "alpha" and self.alpha > 1)
+                return original_activation(member) if old else member
         return row
 
 
@@ -100,7 +113,13 @@ class FGAN(PlainAdversarial):
         # examples, as p/q weighs them unevenly: with 128 KL found two Gaussians eight standard
         # deviations apart on no seed of two, with 256 on both. The rate falls to 0 as a generator
         # that moves blurs what it has found.
-        return {"critic_activation": "tanh", "batch": 256, "steps": 3000, "lr_final_ratio": 0.0}
+        return {
+            "critic_activation": "tanh",
+            "batch": 256,
+            "steps": 3000,
+            "lr_final_ratio": 0.0,
+            "output_activation": "centred",
+        }
 
     @cached_property
     def critic_divergence(self) -> FDivergence:

@@ -28,7 +28,7 @@ class FlowMatchingLossOptions(Options):
     )
 
 
-@OBJECTIVES.register("flow_matching", title="Flow matching")
+@OBJECTIVES.register("flow_matching", order=230, title="Flow matching")
 class FlowMatchingLoss(Objective):
     """E|v(x_t, t) − (α' x₁ + σ' ε)|², minimised: the sum over axes, the mean over the batch.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from genlab.core.tables import OBJECTIVES
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
 from genlab.objectives.base import Loss
 from genlab.objectives.elbo import Variational, iwae_bound, log_weights
+from genlab.objectives.path_gradients import DOUBLY, PLAIN, doubly_reparameterised, must_hold
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,14 @@ class IWAEOptions(Options):
         log=True,
         label="Importance samples k",
     )
+    importance_gradient: str = option(
+        PLAIN,
+        "how the encoder's gradient is estimated, without bias either way. "
+        "doubly_reparameterised: along the path of the draws alone, so that its signal does not "
+        "drown in noise at many draws",
+        choices=(PLAIN, DOUBLY),
+        advanced=True,
+    )
 
 
 @OBJECTIVES.register("iwae", title="IWAE (importance-weighted bound)", order=170)
@@ -40,6 +50,9 @@ class IWAE(Variational):
     """
 
     Options = IWAEOptions
+
+    def check_options(self, model_options: Any) -> None:
+        must_hold("importance_gradient", self.options.importance_gradient, model_options)
 
     @property
     def series(self) -> tuple[Series, ...]:
@@ -75,7 +88,11 @@ class IWAE(Variational):
     def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:
         assert isinstance(model, HasEncoder)
         assert isinstance(model, HasDecoder)
-        weights = log_weights(model, x, model.encode(x), self.options.importance)
+        k = self.options.importance
+        if self.options.importance_gradient == DOUBLY:
+            weights = doubly_reparameterised(model, x, k)
+        else:
+            weights = log_weights(model, x, model.encode(x), k)
         bound = iwae_bound(weights)
         share = torch.softmax(weights.detach(), dim=0)
         terms = {

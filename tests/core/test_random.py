@@ -15,6 +15,7 @@ from genlab.core import random
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.own_seed
 def test_a_derived_seed_is_a_constant_of_its_names() -> None:
     # Written down once: a change would make every stored run impossible to repeat.
     assert random.derive(0, "run") == 5_671_538_188_559_471_622
@@ -29,6 +30,7 @@ def test_names_are_told_apart_by_their_borders() -> None:
     assert random.derive(0, "a") != random.derive(0, "a", "")
 
 
+@pytest.mark.own_seed
 def test_a_derived_seed_is_the_same_in_another_process() -> None:
     code = "from genlab.core import random; print(random.derive(3, 'probe', 'modes'))"
     done = subprocess.run(

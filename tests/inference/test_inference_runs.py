@@ -193,7 +193,7 @@ def test_em_ends_where_scikit_learn_ends() -> None:
         tol=1e-12,
         max_iter=500,
         means_init=means,
-        weights_init=weights,
+        weights_init=weights / weights.sum(),
         precisions_init=state.posterior.covariances.inverse().numpy(),
     )
     theirs.fit(x)

@@ -177,3 +177,12 @@ def test_bad_input_is_said_clearly() -> None:
         LDA(2, 3, alpha=0.0)
     with pytest.raises(SpecError, match="from 1"):
         LDA(0, 3)
+
+
+def test_the_perplexity_of_even_words_is_their_number() -> None:
+    # One topic, known to be even: log p(word) = −log V exactly, and the perplexity V.
+    model = LDA(1, V)
+    natural = torch.full((1, V), 1e9, dtype=torch.float64)
+    x, _ = planted(50)
+    assert model.per_word(natural, x) == pytest.approx(-math.log(V), abs=1e-6)
+    assert model.perplexity(natural, x) == pytest.approx(V, rel=1e-6)

@@ -15,7 +15,7 @@ from genlab.inference import log_joints as lj
 from genlab.inference.advi import ADVI
 from genlab.inference.constraints import Real
 from genlab.inference.log_joints import Diverged, LogJoint, Parameter
-from genlab.inference.mcmc import HMC, Draws, effective_sample_size, r_hat
+from genlab.inference.mcmc import HMC, Chains, Draws, effective_sample_size, r_hat
 
 
 def noise(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -76,8 +76,13 @@ def test_a_gaussian_posterior() -> None:
     assert float(size.min()) > 2000
     error = (z.mean(0) - q.mean[0]).abs() / (q.variance[0] / size).sqrt()
     assert float(error.max()) < 4
-    relative = torch.linalg.matrix_norm(z.T.cov() - q.covariance_matrix[0])
-    assert float(relative / torch.linalg.matrix_norm(q.covariance_matrix[0])) < 0.06
+    apart = draws.zeta - q.mean[0]
+    for i, j in ((0, 0), (0, 1), (1, 1)):
+        product = apart[..., i] * apart[..., j]
+        error = float(product.std()) / math.sqrt(effective_sample_size(product))
+        exact = float(q.covariance_matrix[0, i, j])
+        assert float(product.mean()) == pytest.approx(exact, abs=4.5 * error)
+        assert error < 0.1 * exact
     assert draws.accept == pytest.approx(0.8, abs=0.12)
     assert draws.divergent == 0
 
@@ -91,7 +96,7 @@ def test_a_conjugate_gamma_posterior() -> None:
     assert abs(float(rate.mean()) - truth.mean()) < 4 * truth.std() / math.sqrt(size)
     assert float(rate.var()) == pytest.approx(truth.var(), rel=0.1)
     thin = draws.values["rate"][::10].flatten().numpy()
-    assert stats.kstest(thin, truth.cdf).pvalue > 1e-3
+    assert stats.kstest(thin, truth.cdf).pvalue > 1e-5
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +182,31 @@ def test_the_same_seed_gives_the_same_chains_and_a_snapshot_goes_on_alike() -> N
     after, info = hmc.step(state)
     assert torch.equal(after.log_step_average, state.log_step_average)
     assert float(info.terms["step_size"]) == pytest.approx(float(state.log_step_average.exp()))
+
+
+def test_a_lost_chain_shortens_the_step_whatever_the_others_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hmc = HMC(lj.linear_gaussian(), chains=8, warmup=20)
+    state, lost = hmc.init(seed=0), torch.zeros(8, dtype=torch.float64)
+    lost[0] = -1e6
+
+    def stay(state: Chains, momentum: torch.Tensor, *_: object) -> tuple[torch.Tensor, ...]:
+        return state.position, state.log_density + lost, state.gradient, momentum
+
+    monkeypatch.setattr(hmc, "_leapfrog", stay)
+    after, info = hmc.step(state)
+    assert info.terms["accept"].tolist() == [0.0] + [1.0] * 7
+    # Dual averaging as if no trajectory had been accepted: H̄ = 0.8 / 11, γ = 0.05.
+    assert float(after.log_step) == pytest.approx(float(state.centre) - 0.8 / 11 / 0.05)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_chain_stays_behind(seed: int) -> None:
+    """Some start where the noise is far too small for the step that suits the others."""
+    draws = HMC(lj.PRESETS["linear_regression"].build(), 8, 100, most=24).run(60, seed)
+    assert draws.divergent < 10
+    assert float(draws.r_hat("noise").max()) < 1.2
 
 
 @pytest.mark.parametrize(

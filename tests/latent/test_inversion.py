@@ -101,7 +101,8 @@ def test_the_job_tells_its_progress_and_repeats_itself(dcgan: Any) -> None:
     assert a["psnr"][a["best"]] == a["psnr"].max()
     early = invert(grey, data.test.x[3], seed=4, look=lambda step, z, db: step < 50)
     assert len(early.trace) < len(a["trace"])
-    assert float(early.psnr.max()) <= float(a["psnr"].max())
+    # Up to rounding: a net without training is nearly flat, and both may be at its best code.
+    assert float(early.psnr.max()) <= float(a["psnr"].max()) + 1e-3
     with pytest.raises(SpecError, match="784 entries"):
         invert_job(grey, data, {**values, "x": [0.0, 1.0]}, lambda f, words: None)
 

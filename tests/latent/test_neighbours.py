@@ -58,15 +58,16 @@ def test_where_nothing_is_memorised_the_test_keeps_its_level(
 
 
 def test_a_model_that_repeats_its_examples_is_found_out() -> None:
-    train, held = gauss(120, 4, "train"), gauss(100, 4, "held")
-    copies = train[:100] + 0.01 * gauss(100, 4, "noise")
+    train, held = gauss(480, 4, "train"), gauss(400, 4, "held")
+    copies = train[:400] + 0.01 * gauss(400, 4, "noise")
     found = memorisation_test(copies, train, held, 3)
-    # Of 120 training examples 100 are compared, so about a sixth of the copies lost their example.
+    # Of 480 training examples 400 are compared, so about a sixth of the copies lost their example.
     assert 0.85 < found.share < 1.0
     assert found.p == pytest.approx(1 / 2001)
     assert found.high < found.share
-    assert found.copies > 60
-    third = memorisation_test(torch.cat([copies[:40], gauss(160, 4, "fresh")]), train, held, 3)
+    assert found.copies > 240
+    # A share of ½ + ⅓ · 5/12, 7 standard deviations of the null above ½.
+    third = memorisation_test(torch.cat([copies[:200], gauss(400, 4, "fresh")]), train, held, 3)
     assert 0.5 < third.share < found.share
     assert third.p < 0.05
     assert third.copies < found.copies

@@ -143,7 +143,9 @@ def test_continuity_is_its_definition(k):
     x, xy = codes(40), codes(40, d=2, seed=9)
     assert continuity(x, xy, k) == pytest.approx(brute_continuity(x, xy, k), abs=1e-12)
     assert continuity(x[:, :2], x[:, :2]) == pytest.approx(1.0)
-    assert continuity(x, xy) != pytest.approx(trustworthiness(x, xy), abs=1e-3)
+    # The two are not the same number, though they may come near each other once.
+    pairs = [(codes(40, seed=s), codes(40, d=2, seed=9 + s)) for s in range(5)]
+    assert max(abs(continuity(*pair) - trustworthiness(*pair)) for pair in pairs) > 1e-3
 
 
 def test_many_points_are_compared_by_a_fixed_part_of_them():

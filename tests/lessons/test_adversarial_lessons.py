@@ -262,7 +262,9 @@ def test_every_dropped_rule_shows_in_its_measure() -> None:
     assert found["leaky"] == pytest.approx(0.5, abs=0.15)
     assert kept.dead == 0
     assert found["relu"] < 0.5 * kept.code
-    assert found["small weights"] > 0.02 > kept.saturated
+    # From 0.5 % to 5 % of the outputs, by the seed; of small weights none at all.
+    assert found["small weights"] > 1e-3
+    assert kept.saturated == 0
     assert found["no linear layer"] > 5 * kept.weights
     assert kept.spread == pytest.approx(0.02, abs=0.001)
 

@@ -148,7 +148,7 @@ def test_what_the_pictures_show(model: str) -> None:
 
 
 def test_mean_field_is_too_narrow_where_two_weights_lean_together() -> None:
-    values = {"model": "logistic_regression", "steps": 400, "draws": 20, "mcmc": 200}
+    values = {"model": "logistic_regression", "steps": 1000, "draws": 20, "mcmc": 400}
     one = lesson("advi_models", values)
     assert isinstance(one, Models)
     bars = dict(one.panels()[3].bars)  # type: ignore[attr-defined]

@@ -19,7 +19,16 @@ from genlab.core.run_spec import RunSpec
 from genlab.core.tables import JOBS
 from genlab.divergences.f import F
 from genlab.divergences.quadrature import divergence_1d, gaussian
-from genlab.metrics.c2st import Verdict, generated_examples, referee, run_c2st
+from genlab.metrics.c2st import (
+    CLIPS,
+    SEEN,
+    Verdict,
+    _judge,
+    _kl,
+    generated_examples,
+    referee,
+    run_c2st,
+)
 
 #: JS of N(0, 1) and N(2, 1), ½KL + ½KL to their mixture.
 EXACT_JS = 0.33683
@@ -145,3 +154,22 @@ def test_pictures_are_judged_as_shown_and_points_as_drawn() -> None:
 def test_too_few_examples_are_refused() -> None:
     with pytest.raises(DataError, match="at least 40"):
         referee(normal(0, 30, "g"), normal(0, 500, "h"))
+
+
+def test_the_clip_is_chosen_on_other_examples_than_the_numbers() -> None:
+    def of(shift: float, n: int) -> tuple[Tensor, Tensor]:
+        source = torch.Generator().manual_seed(int(10 * shift) + 100)
+        z = torch.randn(2, n, generator=source, dtype=torch.float64)
+        return shift + z[0], -shift + z[1]
+
+    sure, blind = of(2.0, 2000), of(0.0, 2000)
+    for trusted, judged in ((sure, blind), (blind, sure)):
+        found = {one.series.name: one for one in _judge(trusted, judged)}
+        for name in ("kl", "reverse_kl"):
+            able = [clip for clip in CLIPS if clip <= math.log(2000 / SEEN)]
+            clip = max(able, key=lambda c, k=name, t=trusted: _kl(k, *t, c).value)
+            best = max(able, key=lambda c, k=name, j=judged: _kl(k, *j, c).value)
+            assert clip != best
+            one = found[f"referee_{name}"]
+            assert one.value == pytest.approx(_kl(name, *judged, clip).value, rel=1e-12)
+            assert one.value < _kl(name, *judged, best).value

@@ -16,9 +16,13 @@ from genlab.metrics.disentanglement import (
     conditional_means,
     dci,
     information,
+    jackknife_entropy,
     mig,
+    mig_estimate,
+    mutual_information,
     responses,
     sap,
+    sap_estimate,
     scores,
 )
 
@@ -124,4 +128,53 @@ def test_the_interval_holds_the_value_and_says_from_how_many() -> None:
     told = {one["name"]: one for one in scores(noisy, FACTORS, [0])["estimates"]}
     inform = told["dci_informativeness"]
     assert inform["low"] < inform["value"] < inform["high"] < inform["low"] + 0.2
-    assert found["mig"]["high"] > found["mig"]["low"]
+    assert found["sap"]["high"] > found["sap"]["low"]
+
+
+def test_mig_has_an_interval_from_a_thousand_examples_on() -> None:
+    v = np.tile(FACTORS, (5, 1))
+    codes = np.random.default_rng(1).normal(size=(len(v), 3)) + v
+    for n in (999, 1000):
+        one = scores(codes[:n], v[:n], [])["estimates"][0]
+        assert one["name"] == "mig"
+        assert (one["low"] < one["value"] < one["high"]) == (n >= 1000)
+
+
+def test_the_jackknife_takes_the_bias_of_counting_away() -> None:
+    draw = np.random.default_rng(2)
+    plug, jack = [], []
+    for _ in range(200):
+        a, b = draw.integers(0, 8, 1000), draw.integers(0, 20, 1000)
+        plug.append(mutual_information(a, b))
+        both = jackknife_entropy(20 * a + b)
+        jack.append(jackknife_entropy(a) + jackknife_entropy(b) - both)
+    # Independent: I = 0. The plug-in is off by (8 - 1)(20 - 1)/(2 · 1000), and a little more.
+    error = np.std(jack) / math.sqrt(len(jack))
+    assert np.mean(plug) > 0.06
+    assert abs(np.mean(jack)) < 0.003 + 4 * error
+    labels = np.array([0, 0, 0, 1, 1, 2])
+    n, h = 6, lambda x: -sum(c / len(x) * math.log(c / len(x)) for c in np.bincount(x) if c)
+    without = [h(np.delete(labels, i)) for i in range(n)]
+    expected = n * h(labels) - (n - 1) * float(np.mean(without))
+    assert jackknife_entropy(labels) == pytest.approx(expected, abs=1e-12)
+
+
+def test_perfect_codes_have_a_gap_of_1_and_sap_is_the_measure() -> None:
+    codes = FACTORS[:, [2, 0, 1]] * [3.0, -0.1, 7.0] + 5.0
+    assert mig_estimate(codes, FACTORS).value == pytest.approx(1.0, abs=0.06)
+    assert mig_estimate(codes, FACTORS).interval[1] == 1.0
+    noisy = NOISE.normal(size=(len(FACTORS), 3)) + FACTORS
+    for categorical in ([], [0]):
+        assert sap_estimate(noisy, FACTORS, categorical).value == pytest.approx(
+            sap(noisy, FACTORS, categorical).value, abs=1e-12
+        )
+
+
+def test_the_interval_of_mig_is_of_95_percent() -> None:
+    v = np.tile(FACTORS, (5, 1))
+    codes = np.random.default_rng(4).normal(size=(len(v), 3)) + v
+    gap = mig_estimate(codes, v)
+    low, high = gap.interval
+    assert (high - low) / (2 * gap.error) == pytest.approx(1.959964, abs=1e-5)
+    one = scores(codes, v, [])["estimates"][0]
+    assert (one["low"], one["high"]) == (low, high)

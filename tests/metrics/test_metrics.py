@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from genlab import data as datasets
 from genlab import models
-from genlab.core.measure import Series
+from genlab.core.measure import Estimate, Series
 from genlab.core.random import scope
 from genlab.core.run_spec import RunSpec
-from genlab.metrics import evaluate, evaluate_with_samples
+from genlab.metrics import base, evaluate, evaluate_with_samples, grid_divergence
 from genlab.metrics.base import mean_estimate, ratio_estimate, share_estimate
+from genlab.metrics.variational import active_units
 from genlab.models.linear_gaussian import LinearGaussian
 
 SERIES = Series("a", "a", "g", "nats", "Monte Carlo")
@@ -165,3 +168,40 @@ def test_intervals_cover_at_their_rate() -> None:
         above = 0.7 * below + 0.3 * torch.randn(400, 60)
     ratios = [ratio_estimate(SERIES, a, b) for a, b in zip(above, below, strict=True)]
     assert sum(e.low < 0.7 < e.high for e in ratios) / 400 == pytest.approx(0.95, abs=0.035)
+
+
+def test_means_over_sets_take_the_point_of_student_t(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert pytest.approx(stats.t.ppf(0.975, base.TOY_SETS - 1), abs=1e-6) == base.T7
+    assert pytest.approx(stats.norm.ppf(0.975), abs=1e-6) == base.Z
+    asked: dict[str, float] = {}
+    real = mean_estimate
+
+    def spy(series: Series, values: torch.Tensor, z: float = base.Z) -> Estimate:
+        asked[series.name] = z
+        return real(series, values, z)
+
+    for module in (base, grid_divergence):
+        monkeypatch.setattr(module, "mean_estimate", spy)
+    spec = RunSpec.build(model="vae", data="ring")
+    with scope(0, "weights"):
+        model = models.build(spec)
+    evaluate(model, datasets.load(spec), n=50)
+    sets = {"grid_js", "grid_kl", "modes"}
+    assert {name for name, z in asked.items() if z == base.T7} == sets
+    assert len(asked) > len(sets)
+
+
+def test_active_units_have_the_bootstrap_interval_of_95_percent() -> None:
+    variances = torch.linspace(0.008, 0.012, 40, dtype=torch.float64)
+    with scope(0, "means"):
+        mean = torch.randn(600, 40, dtype=torch.float64) * variances.sqrt()
+    with scope(1, "bootstrap"):
+        found = active_units(mean)
+    with scope(2, "again"):
+        counts = [
+            float((mean[torch.randint(600, (600,))].var(dim=0) > 0.01).sum()) for _ in range(2000)
+        ]
+    low, high = np.quantile(counts, [0.025, 0.975])
+    assert abs(found.low - min(low, found.value)) <= 1.5
+    assert abs(found.high - max(high, found.value)) <= 1.5
+    assert found.high - found.low > 1.3 * (np.quantile(counts, 0.75) - np.quantile(counts, 0.25))

@@ -144,19 +144,32 @@ def trained(name: str, data: str, steps: int, **values: Any) -> GeneratorAndCrit
     return model
 
 
+def largest(model: GeneratorAndCritic[Any]) -> list[float]:
+    """The largest singular value of each layer, as it is used outside training."""
+    model.eval()
+    found = []
+    for layer in layers(model):
+        weight = layer.weight
+        assert isinstance(weight, Tensor)
+        found.append(float(torch.linalg.svdvals(weight.detach().flatten(1))[0]))
+    return found
+
+
 @pytest.mark.parametrize(
     ("name", "data", "objective"),
     [("gan", "ring", "hinge"), ("gan", "digits", "r1"), ("dcgan", "digits", "hinge")],
 )
 def test_singular_values_are_held_at_1(name: str, data: str, objective: str) -> None:
-    model = trained(name, data, 150, objective=objective).eval()
-    found = layers(model)
-    assert len(found) >= 3
-    for layer in found:
-        weight = layer.weight
-        assert isinstance(weight, Tensor)
-        largest = float(torch.linalg.svdvals(weight.detach().flatten(1))[0])
-        assert 0.95 <= largest <= 1.05
+    model = trained(name, data, 150, objective=objective)
+    assert len(layers(model)) >= 3
+    # A power iteration estimates from below, and with one round a step lags behind the weights.
+    assert all(0.999 <= value <= 1.2 for value in largest(model))
+    with scope(3, "x"), torch.no_grad():
+        x = torch.rand(2, *model.data_shape)
+        for _ in range(500):
+            model.train().score(x)
+    # Once the weights rest it arrives.
+    assert largest(model) == pytest.approx([1.0] * len(layers(model)), abs=0.01)
     assert not any(isinstance(m, nn.BatchNorm2d) for m in model.body.modules())
 
 

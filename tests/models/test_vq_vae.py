@@ -22,7 +22,7 @@ from genlab.divergences import closed_form_kl
 from genlab.latent import codes_of, decode_mean
 from genlab.models.vq_vae import LEARNED, PRIORS, RARE, VQVAE, VQVAEOptions
 from genlab.objectives.elbo import elbo_terms
-from genlab.objectives.vq import VQ, VQOptions
+from genlab.objectives.vq import VQ, VQOptions, perplexity
 from genlab.probes.variational import HeldOutELBO
 
 BINARY = DataMeta((1, 8, 8), "binary")
@@ -87,6 +87,30 @@ def test_what_is_lowered_is_the_stated_sum() -> None:
     for row, k in zip(e.detach().flatten(0, 1), index.flatten(), strict=True):
         mine[k] += 2 * (model.codebook.detach()[k] - row) / 5
     torch.testing.assert_close(gradient, mine)
+
+
+def test_the_commitment_pulls_the_encodings_to_their_codes() -> None:
+    model, x = small()
+    weights = list(model.encoder.parameters())
+    slopes = []
+    for commitment in (0.0, 2.0):
+        _, loss = objective(model, x, commitment=commitment)
+        slopes.append(torch.autograd.grad(loss.value, weights, retain_graph=True))
+    e = model.encodings(x)
+    z_q = model.codebook[model.nearest(e)].detach()
+    pull = torch.autograd.grad(2.0 * (e - z_q).square().sum() / len(x), weights)
+    assert max(float(part.abs().max()) for part in pull) > 1e-3
+    for without, with_it, mine in zip(*slopes, pull, strict=True):
+        torch.testing.assert_close(with_it - without, mine, rtol=1e-7, atol=1e-10)
+
+
+def test_perplexity_counts_codes_as_if_used_evenly() -> None:
+    for used in (1, 3, 8):
+        assert float(perplexity(torch.arange(used).repeat(5), 8)) == pytest.approx(used, rel=1e-12)
+    share = np.array([0.5, 0.25, 0.25])
+    uneven = torch.tensor([0, 0, 1, 2])
+    exact = math.exp(-float((share * np.log(share)).sum()))
+    assert float(perplexity(uneven, 4)) == pytest.approx(exact, rel=1e-12)
 
 
 def test_moving_averages_follow_their_formula() -> None:

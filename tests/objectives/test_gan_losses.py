@@ -126,12 +126,12 @@ CONJUGATES: dict[str, tuple[Np, Np]] = {
     ),
     "js": (lambda v: math.log(2) - np.log(1 + np.exp(-v)), lambda t: -np.log(2 - np.exp(t))),
     "js_weighted": (
-        lambda v: -0.3 * math.log(0.3) - np.log(1 + np.exp(-v)),
+        lambda v: -0.3 * np.log(0.3 + 0.7 * np.exp(-v)),
         lambda t: 0.7 * np.log(0.7 / (1 - 0.3 * np.exp(t / 0.3))),
     ),
     "gan": (lambda v: -np.log(1 + np.exp(-v)), lambda t: -np.log(1 - np.exp(t))),
     "alpha": (
-        lambda v: 2 - np.log(1 + np.exp(-v)),
+        lambda v: 2 - 2 * np.exp(-v / 2),
         lambda t: ((1 - 0.5 * t) ** (-1.0) - 1) / 0.5,
     ),
     "total_variation": (lambda v: np.tanh(v) / 2, lambda t: t),
@@ -179,7 +179,8 @@ def test_loss_and_gradient_are_the_formula(name: str) -> None:
 def test_fgan_loss_and_gradient_are_the_formula(name: str, trick: str) -> None:
     g, conjugate = CONJUGATES[name]
     cls = OBJECTIVES["fgan"]
-    objective = cls(cls.Options.build({"divergence": name, "generator_loss": trick}))
+    asked = {"divergence": name, "generator_loss": trick, "output_activation": "centred"}
+    objective = cls(cls.Options.build(asked))
 
     def critic(r: np.ndarray, f: np.ndarray) -> np.ndarray:
         return conjugate(g(f)) - g(r)
@@ -316,10 +317,13 @@ def test_the_best_hinge_critic_is_the_sign_and_its_loss_2_less_2_tv() -> None:
 @pytest.mark.parametrize("name", [n for n in F.names() if n != "total_variation"])
 def test_the_best_f_gan_critic_is_exact_and_its_bound_the_divergence(name: str) -> None:
     cls = OBJECTIVES["fgan"]
-    scores, loss = optimum(cls(cls.Options.build({"divergence": name})))
     log_p, log_q = (torch.from_numpy(np.log(law / 20)) for law in (P, Q))
-    assert -loss == pytest.approx(float(F[name].of_probabilities(log_p, log_q)), abs=1e-7)
-    np.testing.assert_allclose(scores, F[name].score(log_p - log_q).numpy(), atol=1e-3)
+    for activation in ("centred", "original"):
+        objective = cls(cls.Options.build({"divergence": name, "output_activation": activation}))
+        scores, loss = optimum(objective)
+        assert -loss == pytest.approx(float(F[name].of_probabilities(log_p, log_q)), abs=1e-7)
+        best = objective.divergence.score(log_p - log_q)
+        np.testing.assert_allclose(scores, best.numpy(), atol=1e-3)
 
 
 def test_f_gan_takes_a_formula_and_refuses_one_that_is_no_generator() -> None:

@@ -129,7 +129,7 @@ def test_runs_of_other_data_and_without_codes_say_so(visit, shelf):
     app = visit("compare", runs=f"{shelf['ring']},{shelf['made']}")
     assert not app.exception
     said = " ".join(text.value for text in app.caption)
-    assert "these runs are of different data" in said
+    assert "the runs have different data" in said
     assert "no latent code" in said
 
 

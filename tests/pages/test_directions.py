@@ -176,7 +176,7 @@ def test_a_name_is_asked_for(visit, work, shelf):
     app = shown(visit, work, run=shelf["vae"])
     key = "explore.directions.save.set"
     app.button(key=key).click().run()
-    assert any("It needs a name" in e.value for e in app.error)
+    assert any("Type a name" in e.value for e in app.error)
     app.text_input(key=f"{key}.name").set_value("<b>")
     app.button(key=key).click().run()
     assert any("is no name" in e.value for e in app.error)

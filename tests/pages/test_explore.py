@@ -251,14 +251,14 @@ def test_a_z_put_on_the_map_is_in_the_address_and_comes_from_it(visit, work, she
     app.button(key="explore.place.away").click().run()
     assert "t.guest" not in app.query_params
     app = shown(visit, work, run=shelf["vae"], n="200", **{"t.guest": "1 2"})
-    assert any("no code of this model" in text for text in captions(app))
+    assert any("not a code of this model" in text for text in captions(app))
 
 
 def test_an_empty_spot_is_decoded_and_says_how(visit, work, shelf):
     app = shown(visit, work, run=shelf["vae"], n="200")
     key = f"explore.map.{app.session_state['explore.map']}"
     hand(app, key, click={"spot": [0.1, 0.2], "n": 1})
-    assert any("PCA takes back" in text for text in image_captions(app))
+    assert any("by the inverse of PCA" in text for text in image_captions(app))
     app = shown(visit, work, run=shelf["gan"], n="200")
     key = f"explore.map.{app.session_state['explore.map']}"
     hand(app, key, click={"spot": [0.1, 0.2], "n": 1})

@@ -74,7 +74,7 @@ def test_what_is_changed_is_said_before_and_after(visit, parent):
     assert page.selectbox[0].value == parent.id
     runs.delete(parent.id)
     page = visit("watch", run=fork.id)
-    assert any("deleted since" in text.value for text in page.caption)
+    assert any("parent was deleted" in text.value for text in page.caption)
     assert not page.exception
 
 

@@ -86,7 +86,7 @@ def test_a_deep_link_restores_z_and_the_directions(visit, work, shelf):
 @pytest.mark.parametrize("text", ["1,2", "a,b,c", "nan,0,0", "1e9,0,0"])
 def test_a_wrong_z_is_said_and_not_taken(visit, work, shelf, text):
     app = shown(visit, work, run=shelf["vae"], tool="pad", **{"t.pad_z": text})
-    assert any("not one of this model" in c.value for c in app.caption)
+    assert any("not a code of this model" in c.value for c in app.caption)
     assert "|z| = 0 " in said(app)
 
 
@@ -148,7 +148,7 @@ def test_codes_of_a_codebook_are_likely_only_at_codes(visit, work, shelf):
     model = runs.open_run(shelf["vq"]).model()
     off = write_code(torch.full((model.latent,), 0.3))
     app = shown(visit, work, run=shelf["vq"], tool="pad", **{"t.pad_z": off})
-    assert "outside of the support" in said(app)
+    assert "outside the support" in said(app)
 
 
 def test_a_category_is_chosen_and_its_codes_are_shown_first(visit, work, shelf):

@@ -99,6 +99,6 @@ def test_a_mistake_of_ours_is_a_plain_sentence_without_a_traceback(visit, home, 
 
     monkeypatch.setattr(runs, "list_shipped", broken)
     app = visit("start")
-    assert "something unexpected happened" in app.error[0].value
+    assert "an error in the program" in app.error[0].value
     assert "secret" not in app.error[0].value
     assert not app.exception

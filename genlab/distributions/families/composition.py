@@ -6,7 +6,9 @@ import math
 from collections.abc import Mapping
 
 import torch
+from scipy import special
 from torch import Tensor, xlogy
+from torch.nn.functional import softplus
 
 from genlab.distributions.families.base import (
     BOUNDED,
@@ -15,6 +17,7 @@ from genlab.distributions.families.base import (
     REAL,
     Cross,
     Family,
+    Logs,
     Moment,
     Natural,
     Noise,
@@ -28,6 +31,7 @@ from genlab.distributions.families.inverse_cdf import POSITIVE_LINE, RATE
 from genlab.distributions.families.location_scale import gaussian_eta, gaussian_log_normaliser
 from genlab.distributions.families.special import (
     LOG_2PI,
+    beta_log_density,
     digamma,
     finite_exp,
     gamma_view,
@@ -42,6 +46,22 @@ IMPLICIT = (
     "dγ/dα = −(∂F/∂α)/p(γ); autograd through a rejection sampler's accepted branch would be "
     "biased."
 )
+
+
+LOGS = (
+    "Draws gather at an edge of the support where a shape is small, closer than a float lies to "
+    "it; `sample_logs` has log z and log(1 − z) of the draws before they are rounded."
+)
+
+
+def _gamma_logs(concentration: Tensor, log_rate: Tensor, noise: Noise) -> Logs:
+    drawn = noise.gamma_logs(concentration)
+    tiny = torch.finfo(drawn.z.dtype).tiny
+    return Logs((drawn.z / log_rate.exp()).clamp_min(tiny), drawn.log - log_rate)
+
+
+def _gamma_at_edge(shape: Tensor, rate: Tensor, limits: torch.finfo) -> Tensor:
+    return torch.special.gammainc(shape.double(), rate.double() * limits.tiny)
 
 
 def _inside_unit(z: Tensor) -> Tensor:
@@ -115,7 +135,7 @@ GAMMA = register(
         sampler=r"\gamma_k/\lambda,\ \gamma_k \sim \mathrm{Gamma}(k, 1)\ "
         r"(=\textstyle\sum_{i \le k} e_i \text{ for whole } k)",
         density=r"\frac{\lambda^k}{\Gamma(k)} z^{k-1} e^{-\lambda z}",
-        draw=lambda p, noise: noise.gamma(p["shape"]) / p["rate"],
+        draw=lambda p, noise: _gamma_logs(p["shape"], torch.log(p["rate"]), noise).z,
         log_density=lambda p, z: (
             p["shape"] * torch.log(p["rate"])
             + xlogy(p["shape"] - 1, z)
@@ -127,19 +147,29 @@ GAMMA = register(
         mean_of=lambda p: p["shape"] / p["rate"],
         variance_of=lambda p: p["shape"] / p["rate"] ** 2,
         entropy_of=_entropy,
-        note=IMPLICIT,
+        note=f"{IMPLICIT} {LOGS}",
         expected=_expected,
         cross=_cross,
         natural=_natural,
+        draw_logs=lambda p, noise: _gamma_logs(p["shape"], torch.log(p["rate"]), noise),
+        log_density_at=lambda p, x: (
+            p["shape"] * torch.log(p["rate"])
+            + (p["shape"] - 1) * x.log
+            - p["rate"] * x.z
+            - lgamma(p["shape"])
+        ),
+        at_edge=lambda p, limits: _gamma_at_edge(p["shape"], p["rate"], limits),
+        gamma_of=lambda p: (p["shape"], p["rate"]),
     )
 )
 
 # -- Dirichlet ------------------------------------------------------------------------------------
 
 
-def _dirichlet_draw(p: Params, noise: Noise) -> Tensor:
-    z = torch.softmax(noise.log_gamma(p["concentration"]), -1)
-    return z.clamp_min(torch.finfo(z.dtype).tiny)
+def _dirichlet_logs(p: Params, noise: Noise) -> Logs:
+    drawn = noise.log_gamma(p["concentration"])
+    z = torch.softmax(drawn, -1)
+    return Logs(z.clamp_min(torch.finfo(z.dtype).tiny), torch.log_softmax(drawn, -1))
 
 
 def _dirichlet_log_normaliser(alpha: Tensor) -> Tensor:
@@ -174,7 +204,7 @@ DIRICHLET = register(
         r"\gamma_i \sim \mathrm{Gamma}(\alpha_i, 1)",
         density=r"\frac{\Gamma(\sum_i \alpha_i)}{\prod_i \Gamma(\alpha_i)}"
         r"\prod_i z_i^{\alpha_i - 1}",
-        draw=_dirichlet_draw,
+        draw=lambda p, noise: _dirichlet_logs(p, noise).z,
         log_density=lambda p, z: (
             xlogy(p["concentration"] - 1, z).sum(-1)
             - _dirichlet_log_normaliser(p["concentration"])
@@ -184,7 +214,12 @@ DIRICHLET = register(
         mean_of=lambda p: p["concentration"] / p["concentration"].sum(-1, keepdim=True),
         variance_of=_dirichlet_variance,
         entropy_of=_dirichlet_entropy,
-        note=IMPLICIT,
+        note=f"{IMPLICIT} {LOGS}",
+        draw_logs=_dirichlet_logs,
+        log_density_at=lambda p, x: (
+            ((p["concentration"] - 1) * x.log).sum(-1)
+            - _dirichlet_log_normaliser(p["concentration"])
+        ),
         natural=Natural(
             "dirichlet",
             r"(\log z_1, \ldots, \log z_K)",
@@ -195,6 +230,32 @@ DIRICHLET = register(
 )
 
 # -- Beta -----------------------------------------------------------------------------------------
+
+
+def _beta_logs(p: Params, noise: Noise) -> Logs:
+    odds = noise.log_gamma(p["alpha"]) - noise.log_gamma(p["beta"])
+    return Logs(_inside_unit(torch.sigmoid(odds)), -softplus(-odds), -softplus(odds))
+
+
+def _beta_log_density_at(p: Params, x: Logs) -> Tensor:
+    assert x.log1m is not None
+    return beta_log_density(p["alpha"], p["beta"], x.z, x.log, x.log1m)
+
+
+def _beta_log_density(p: Params, z: Tensor) -> Tensor:
+    a, b = p["alpha"], p["beta"]
+    ends = xlogy(a - 1, z) + torch.special.xlog1py(b - 1, -z) - log_beta(a, b)
+    inside = (z > 0) & (z < 1)
+    safe = torch.where(inside, z, torch.full_like(z, 0.5))
+    value = beta_log_density(a, b, safe, torch.log(safe), torch.log1p(-safe))
+    return torch.where(inside, value, ends)
+
+
+def _beta_at_edge(p: Params, limits: torch.finfo) -> Tensor:
+    """P(1 − z < ε/4), which is rounded to 1, and P(z < tiny)."""
+    a, b = (p[name].detach().double().numpy() for name in ("alpha", "beta"))
+    share = special.betainc(b, a, limits.eps / 4) + special.betainc(a, b, limits.tiny)
+    return torch.as_tensor(share, dtype=torch.float64)
 
 
 def _beta_log(p: Params) -> Tensor:
@@ -237,20 +298,17 @@ BETA = register(
         support=Support("unit", "(0, 1)", 0.0, 1.0),
         sampler=r"\gamma_a / (\gamma_a + \gamma_b)",
         density=r"\frac{z^{a-1}(1-z)^{b-1}}{B(a, b)}",
-        draw=lambda p, noise: _inside_unit(
-            torch.sigmoid(noise.log_gamma(p["alpha"]) - noise.log_gamma(p["beta"]))
-        ),
-        log_density=lambda p, z: (
-            xlogy(p["alpha"] - 1, z)
-            + torch.special.xlog1py(p["beta"] - 1, -z)
-            - log_beta(p["alpha"], p["beta"])
-        ),
+        draw=lambda p, noise: _beta_logs(p, noise).z,
+        log_density=_beta_log_density,
         left=BOUNDED,
         right=BOUNDED,
         mean_of=_beta_mean,
         variance_of=_beta_variance,
         entropy_of=_beta_entropy,
-        note=IMPLICIT,
+        note=f"{IMPLICIT} {LOGS}",
+        draw_logs=_beta_logs,
+        log_density_at=_beta_log_density_at,
+        at_edge=_beta_at_edge,
         expected={
             "z": _beta_mean,
             "z2": lambda p: _beta_variance(p) + _beta_mean(p) ** 2,
@@ -277,6 +335,11 @@ _expected, _cross, _natural, _entropy = gamma_view(
     lambda p: (p["df"] / 2, torch.full_like(p["df"], 0.5))
 )
 
+
+def _chi_squared_logs(p: Params, noise: Noise) -> Logs:
+    return _gamma_logs(p["df"] / 2, torch.full_like(p["df"], math.log(0.5)), noise)
+
+
 CHI_SQUARED = register(
     Family(
         name="chi_squared",
@@ -286,7 +349,7 @@ CHI_SQUARED = register(
         support=POSITIVE_LINE,
         sampler=r"2\gamma_{\nu/2}\ (= \textstyle\sum_{i \le \nu} n_i^2 \text{ for whole } \nu)",
         density=r"\frac{z^{\nu/2-1} e^{-z/2}}{2^{\nu/2}\Gamma(\nu/2)}",
-        draw=lambda p, noise: 2 * noise.gamma(p["df"] / 2),
+        draw=lambda p, noise: _chi_squared_logs(p, noise).z,
         log_density=lambda p, z: (
             xlogy(p["df"] / 2 - 1, z) - z / 2 - 0.5 * math.log(2) * p["df"] - lgamma(p["df"] / 2)
         ),
@@ -295,10 +358,19 @@ CHI_SQUARED = register(
         mean_of=lambda p: 1.0 * p["df"],
         variance_of=lambda p: 2 * p["df"],
         entropy_of=_entropy,
-        note="A sum of squares has no derivative in ν; as a gamma variable it has. " + IMPLICIT,
+        note="A sum of squares has no derivative in ν; as a gamma variable it has. "
+        f"{IMPLICIT} {LOGS}",
         expected=_expected,
         cross=_cross,
         natural=_natural,
+        draw_logs=_chi_squared_logs,
+        log_density_at=lambda p, x: (
+            (p["df"] / 2 - 1) * x.log - x.z / 2 - 0.5 * math.log(2) * p["df"] - lgamma(p["df"] / 2)
+        ),
+        at_edge=lambda p, limits: _gamma_at_edge(
+            p["df"] / 2, torch.full_like(p["df"], 0.5), limits
+        ),
+        gamma_of=lambda p: (p["df"] / 2, torch.full_like(p["df"], 0.5)),
     )
 )
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from genlab.core.errors import SpecError
 from genlab.core.random import generator
-from genlab.distributions.families.base import Family, Params, Values
+from genlab.distributions.families.base import Family, Logs, Params, Values
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,11 @@ class GradientVariance:
     pathwise: Spread | None
     score: Spread | None
     note: str = ""
+
+
+def _held(drawn: Logs) -> Logs:
+    log1m = None if drawn.log1m is None else drawn.log1m.detach()
+    return Logs(drawn.z.detach(), drawn.log.detach(), log1m)
 
 
 _NOTES = {
@@ -105,7 +110,8 @@ def gradient_variances(
     names = [p.name for p in row.parameters]
     leaves = [copies[name] for name in names]
     with torch.enable_grad():
-        z = row.sample(copies, (), generator(seed, "gradient variances", row.name))
+        drawn = row.sample_logs(copies, (), generator(seed, "gradient variances", row.name))
+        z = drawn.z
         value = f(z)
         if value.shape != z.shape[: z.ndim - row.event_ndim]:
             allowed = f"values of shape {tuple(z.shape[: z.ndim - row.event_ndim])}"
@@ -113,7 +119,8 @@ def gradient_variances(
         through = torch.autograd.grad(value.sum(), leaves, allow_unused=True)
         fixed = z.detach()
         weight = f(fixed).detach()
-        log_prob = row.log_prob(copies, fixed)
+        # The score of the draws before they were rounded to the edge of the support.
+        log_prob = row.log_prob_at(copies, _held(drawn))
         by_score = torch.autograd.grad((weight * log_prob).sum(), leaves, allow_unused=True)
     found = {}
     for part, path, score in zip(row.parameters, through, by_score, strict=True):

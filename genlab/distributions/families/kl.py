@@ -22,8 +22,8 @@ from torch import Tensor
 
 from genlab.core.errors import SpecError
 from genlab.core.measure import Estimate, Series
-from genlab.distributions.families.base import FAMILIES, Family, Params, Values
-from genlab.distributions.families.special import digamma
+from genlab.distributions.families.base import FAMILIES, Family, GammaView, Params, Values
+from genlab.distributions.families.special import digamma, gamma_kl
 
 BREGMAN = r"A(\eta_p) - A(\eta_q) - (\eta_p - \eta_q)\cdot\nabla A(\eta_q)"
 _STATISTICS = {
@@ -78,7 +78,8 @@ class ClosedForm:
             pair = f"{self.q.name} to {self.p.name}"
             raise SpecError("closed form", pair, f"it holds only for {self.condition}")
         finite = self.q.finite_kl(self.p, q, p)
-        value = self.value(q, p)
+        # In float64: where q is near p, the parts are far larger than their sum.
+        value = self.value(q.wide, p.wide).to(next(iter(q.values())).dtype)
         finite = finite.expand(torch.broadcast_shapes(finite.shape, value.shape))
         return torch.where(finite, value, torch.full_like(value, math.inf))
 
@@ -170,6 +171,10 @@ def _cross_entropy(q: Family, p: Family, q_params: Params, p_params: Params) -> 
     return p.cross.value(p_params, bound) - q.entropy_of(q_params)
 
 
+def _both_gamma(of_q: GammaView, of_p: GammaView, q_params: Params, p_params: Params) -> Tensor:
+    return gamma_kl(*of_q(q_params), *of_p(p_params))
+
+
 def closed_form_kl(q: str | Family, p: str | Family) -> ClosedForm | None:
     """The closed form of KL(q ‖ p), or None where the table knows none.
 
@@ -188,13 +193,16 @@ def closed_form_kl(q: str | Family, p: str | Family) -> ClosedForm | None:
         return None
     if any(name not in q.expected for name in p.cross.needs):
         return None
+    value = functools.partial(_cross_entropy, q, p)
+    if q.gamma_of is not None and p.gamma_of is not None:
+        value = functools.partial(_both_gamma, q.gamma_of, p.gamma_of)
     statistics = ", ".join(_STATISTICS[name] for name in p.cross.needs)
     if q.natural is not None and p.natural is not None and q.natural.key == p.natural.key:
         formula, how = BREGMAN, f"same exponential family, t(z) = {q.natural.statistics}"
     else:
         formula = r"-H(q) - E_q[\log p(z)]"
         how = f"entropy of q and {statistics}" if statistics else "entropy of q, p is flat"
-    return ClosedForm(q, p, formula, how, functools.partial(_cross_entropy, q, p))
+    return ClosedForm(q, p, formula, how, value)
 
 
 def bregman_kl(q: Family, q_params: Values, p: Family, p_params: Values) -> Tensor:
@@ -206,7 +214,8 @@ def bregman_kl(q: Family, q_params: Values, p: Family, p_params: Values) -> Tens
     if q.natural is None or p.natural is None or q.natural.key != p.natural.key:
         raise SpecError("closed form", f"{q.name} to {p.name}", "not of one exponential family")
     mine, theirs = _match(q.check(q_params), p.check(p_params))
-    eta_q, eta_p = q.natural.eta(mine), p.natural.eta(theirs)
+    dtype = next(iter(mine.values())).dtype
+    eta_q, eta_p = q.natural.eta(mine.wide), p.natural.eta(theirs.wide)
     with torch.enable_grad():
         if not eta_q.requires_grad:
             eta_q = eta_q.detach().requires_grad_()
@@ -214,7 +223,7 @@ def bregman_kl(q: Family, q_params: Values, p: Family, p_params: Values) -> Tens
         slope = torch.autograd.grad(normaliser.sum(), eta_q, create_graph=True)[0]
         value = p.natural.log_normaliser(eta_p) - normaliser
         value = value - ((eta_p - eta_q) * slope).sum(-1)
-    return value
+    return value.to(dtype)
 
 
 @dataclass(frozen=True)
@@ -263,8 +272,8 @@ def monte_carlo_kl(
         raise SpecError("n", n, "at least 2 draws give a standard error")
     mine, theirs = _match(q.check(q_params), p.check(p_params))
     finite = q.finite_kl(p, mine, theirs)
-    z = q.sample(mine, (n,), generator)
-    ratio = q.log_prob(mine, z) - p.log_prob(theirs, z)
+    drawn = q.sample_logs(mine, (n,), generator)
+    ratio = q.log_prob_at(mine, drawn) - p.log_prob_at(theirs, drawn)
     value, error = ratio.mean(0), ratio.detach().std(0) / math.sqrt(n)
     value = torch.where(finite, value, torch.full_like(value, math.inf))
     error = torch.where(finite, error, torch.zeros_like(error))

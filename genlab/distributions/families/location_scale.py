@@ -42,7 +42,7 @@ from genlab.distributions.families.special import (
     digamma,
     finite_exp,
     from_moments,
-    lgamma,
+    lgamma_rise,
     log1p_square,
     where,
 )
@@ -118,8 +118,8 @@ def t_weight(df: Tensor, noise: Noise) -> Tensor:
 
 
 def _t_constant(df: Tensor, d: int) -> Tensor:
-    nu = _finite(df)
-    return lgamma((nu + d) / 2) - lgamma(nu / 2) - 0.5 * d * torch.log(nu * math.pi)
+    # log Γ((ν + d)/2) − log Γ(ν/2) − (d/2) log(νπ): the logarithms of ν cancel.
+    return lgamma_rise(_finite(df) / 2, 0.5 * d) - 0.5 * d * LOG_2PI
 
 
 def _t_log_density(df: Tensor, radius: Tensor, d: int) -> Tensor:

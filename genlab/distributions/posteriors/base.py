@@ -39,6 +39,8 @@ class Posterior:
             module, which ``make`` then takes as a third argument.
         support: of each entry of z, ``real``, ``positive`` or ``unit``; KL(q ‖ p(z)) is finite
             only where it lies in the prior's.
+        holds: whether the density is known with its parameters held fixed (see
+            :func:`genlab.distributions.held.held`).
     """
 
     outputs: Callable[[int], int]
@@ -46,6 +48,7 @@ class Posterior:
     marginals: bool = True
     net: Callable[[int], nn.Module] | None = None
     support: Support = "real"
+    holds: bool = True
 
     def law(self, h: Tensor, latent: int, net: nn.Module | None = None) -> Distribution:
         """q(z | x) from a net's outputs, (B, outputs(latent)), and the row's own module."""

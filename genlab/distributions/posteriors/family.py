@@ -11,7 +11,7 @@ from torch.distributions import Distribution, Independent, Normal, constraints
 from torch.nn.functional import softplus
 
 from genlab.core.errors import SpecError
-from genlab.distributions.families import FAMILIES, Family, Params, closed_form_kl
+from genlab.distributions.families import FAMILIES, Family, Logs, Params, closed_form_kl
 from genlab.distributions.posteriors.base import POSTERIORS, SUPPORTS, Posterior
 
 #: Rows with tails light enough for a Gaussian prior: on all of R, and on parts of it.
@@ -38,6 +38,7 @@ class FamilyProduct(Distribution):
 
     def __init__(self, family: Family, params: Params) -> None:
         self.family, self.params = family, params
+        self._drawn: Logs | None = None
         shape = next(iter(params.values())).shape
         super().__init__(shape[:-1], shape[-1:], validate_args=False)
 
@@ -54,10 +55,21 @@ class FamilyProduct(Distribution):
         return self._moment(self.family.variance(self.params))
 
     def rsample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
-        return self.family.sample(self.params, sample_shape)
+        self._drawn = self.family.sample_logs(self.params, sample_shape)
+        return self._drawn.z
+
+    def held(self) -> FamilyProduct:
+        """The same law with its parameters out of the graph."""
+        fixed = Params({name: value.detach() for name, value in self.params.items()})
+        return FamilyProduct(self.family, fixed)
 
     def entry_log_prob(self, value: Tensor) -> Tensor:
-        """log q(z_j) of each entry, (..., latent)."""
+        """log q(z_j) of each entry, (..., latent).
+
+        Of the last draw it is the density before the draw was rounded to the edge of the support.
+        """
+        if self._drawn is not None and value is self._drawn.z:
+            return self.family.log_prob_at(self.params, self._drawn)
         return self.family.log_prob(self.params, value)
 
     def log_prob(self, value: Tensor) -> Tensor:

@@ -86,6 +86,9 @@ POSTERIORS.register(
     summary="Four planar steps on a Gaussian: bent posteriors; the KL is a Monte Carlo number.",
 )(
     Posterior(
-        outputs=lambda latent: 2 * latent + STEPS * (2 * latent + 1), make=make, marginals=False
+        outputs=lambda latent: 2 * latent + STEPS * (2 * latent + 1),
+        make=make,
+        marginals=False,
+        holds=False,
     )
 )
