@@ -52,7 +52,7 @@ with buttons:
     if st.button("Explore", icon=":material/explore:", disabled=row.status == "queued"):
         links.explore(row.id)
     if st.button("Compare", icon=":material/compare_arrows:"):
-        others = [run for run in names if run != row.id and rows[run].step]
+        others = [run for run in rows if run != row.id and rows[run].step]
         links.compare([row.id, *others[:1]])
     fork(row)
     text = "Open Train with the options of this run, change some and start a new run."

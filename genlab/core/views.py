@@ -237,6 +237,21 @@ CHARTS: dict[str, ChartGroup] = {
         "Trajectories whose energy went astray; any of them is a warning.",
         "advi",
     ),
+    "excess": _group(
+        "Excess loss",
+        "learning",
+        "The loss above that of the exact prediction; 0 is perfect.",
+    ),
+    "straightness": _group(
+        "Straightness",
+        "quality",
+        "How far the ways from noise to data are from straight lines; 0 is straight.",
+    ),
+    "sampler": _group(
+        "Sampler's error",
+        "quality",
+        "How far the sampler ends from where exact steps would end, from the same noise.",
+    ),
     "draws": _group("Draws", "learning", "How many draws of the posterior have been kept."),
     "edges": _group("Edges moved", "learning", "How many edges of the tree the batch moved."),
     "tree": _group(
