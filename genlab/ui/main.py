@@ -26,7 +26,7 @@ STYLE = """<style>
 .st-key-watch_advice:empty, .st-key-watch_origin:empty { display: none; }
 @media (max-width: 640px) {
   .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; }
-  .stMain :is(button, a, summary, .stSelectbox input) { min-height: 44px; }
+  .stMain :is(button, a, summary, .stSelectbox input) { min-height: 44px; min-width: 44px; }
 }
 </style>"""
 LOG = logging.getLogger("genlab.ui")

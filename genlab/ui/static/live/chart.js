@@ -492,7 +492,7 @@ export class Chart {
       const x = this.px(event.at);
       const ends = { x1: x, x2: x, y1: this.top, y2: this.height - BOTTOM };
       makeSvg("line", { class: `gl-event gl-${event.level}`, ...ends }, this.marks);
-      if (!event.label || event.at < low || event.at > high) continue;
+      if (!event.label || (this.zoom && (event.at < low || event.at > high))) continue;
       const right = x > this.width / 2;
       const place = { x, y: this.top - 8, "text-anchor": right ? "end" : "start" };
       const looks = { class: "gl-label gl-event-label", ...place };

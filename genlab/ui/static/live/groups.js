@@ -27,6 +27,7 @@ export function splitGroup(group, shared) {
   const own = group.lines
     .filter(({ name }) => shared.has(name))
     .map((line) => ({
+      ...group,
       key: `${group.key} ${line.name}`,
       title: line.title,
       note: [group.note, line.note].filter(Boolean).join(", "),

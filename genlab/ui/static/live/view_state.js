@@ -17,6 +17,8 @@ const STORED_ORDER = "genlab.watch.order";
  * @property {string[] | null} layers that are drawn over the maps; null where nothing was chosen
  */
 
+/** A view that says nothing: the page is told of what is no longer there as well. */
+const EMPTY = { open: "", enlarged: "", zoom: "", log: "", field: "", layers: "" };
 /** What a link says where a list was chosen to be empty. */
 const NOTHING = "none";
 
@@ -131,7 +133,7 @@ export class ViewState {
   change(part) {
     Object.assign(this.facts, part);
     if (part.open) store(STORED_GROUPS, part.open);
-    this.report(formatView(this.facts));
+    this.report({ ...EMPTY, ...formatView(this.facts) });
   }
 
   /** @param {string[]} order ids of the cards that are put forward from now on */
