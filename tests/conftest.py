@@ -2,9 +2,9 @@
 
 A test that trains or samples has to hold whatever its seed. Under a shift, other than 0, each
 seed that a test of this folder hands to torch, to numpy or to ``genlab.core.random`` is another
-one. The same seed still gives the same numbers, and two seeds still differ. Not shifted are the data
-sets, which are the same for everybody, other processes, scipy and scikit-learn, and tests marked
-``own_seed``: they compare with another process, or with numbers that belong to one seed.
+one. The same seed still gives the same numbers, and two seeds still differ. Not shifted are the
+data sets, which are the same for everybody, other processes, scipy and scikit-learn, and tests
+marked ``own_seed``: they compare with another process, or with numbers that belong to one seed.
 """
 
 from __future__ import annotations
