@@ -54,4 +54,4 @@ def dashboard(row: RunRow) -> None:
         view={name: text for name in VIEW if (text := getattr(asked, name))},
         bar=key,
     )
-    WATCH.write(run=row.id, step=step, **{name: view.get(name, "") for name in VIEW})
+    WATCH.write(run=row.id, step=step, **{name: view.get(name) or None for name in VIEW})
