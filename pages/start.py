@@ -17,7 +17,7 @@ st.markdown(
     "with its numbers live, on **Learn**."
 )
 
-st.subheader("One click")
+st.header("One click")
 pressed = []
 for preset, column in zip(PRESETS, st.columns(len(PRESETS)), strict=True):
     with column:
@@ -29,10 +29,10 @@ if pressed:
         links.compare(started)
     links.open_watch(started[0])
 
-st.subheader("Recent runs")
+st.header("Recent runs")
 cards.recent()
 
-st.subheader("Trained already")
+st.header("Trained already")
 if shipped := runs.list_shipped():
     cards.grid(shipped, cards.shipped_card)
 else:

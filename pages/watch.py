@@ -6,69 +6,63 @@ import streamlit as st
 
 from genlab import runs
 from genlab.core.errors import RunNotFound
-from genlab.ui import cards, links
-from genlab.ui.live import live
-from genlab.ui.live.controls import controls, facts, show_advice, toggle_pause
+from genlab.ui import links
+from genlab.ui.live import time_bar
+from genlab.ui.live.controls import controls, facts, show_advice
+from genlab.ui.live.dashboard import choose_run, dashboard
 from genlab.ui.live.fork import fork, show_origin
 from genlab.ui.live.sentinel import sentinel_panel
-from genlab.ui.messages import empty, fragment, plain_sentence
+from genlab.ui.messages import empty, plain_sentence
 from genlab.ui.page_states import WATCH
 
-st.title("Watch")
+st.title("Watch", anchor=False)
+# Each part has its place, whether it says something or not: what comes and goes above the live
+# view would make the browser draw it anew. The slider is first, for hands on the keyboard.
+PLACES = "wrong", "bar", "buttons", "advice", "origin", "warnings", "board", "below"
+wrong, bar, buttons, advice, origin, warnings, board, below = (
+    st.container(key=f"watch_{name}", horizontal=name == "buttons", vertical_alignment="center")
+    for name in PLACES
+)
 asked = WATCH.read().run
 rows = {row.id: row for row in runs.store().runs()}
 if asked and asked not in rows:
     try:
         rows = {asked: runs.open_run(asked).row, **rows}
     except RunNotFound as error:
-        st.error(f"{plain_sentence(error)} Another run is shown.", icon=":material/error:")
+        text = f"{plain_sentence(error)} Another run is shown."
+        wrong.error(text, icon=":material/error:")
 if not rows:
-    empty("There is no run to watch yet.", "Start one of the presets, or make your own.")
-    if st.button("Go to Start", icon=":material/home:", type="primary"):
-        st.switch_page(links.page("start"))
+    with warnings:
+        empty("There is no run to watch yet.", "Start one of the presets, or make your own.")
+        if st.button("Go to Start", icon=":material/home:", type="primary"):
+            st.switch_page(links.page("start"))
     st.stop()
 
-active = [run for run, row in rows.items() if row.status in ("running", "paused", "queued")]
-names = list(rows)
-first = asked if asked in rows else (active or names)[0]
-picked = st.selectbox(
-    "Run",
-    names,
-    index=names.index(first),
-    format_func=lambda run: f"{cards.name(rows[run])} · {run}",
-    key=f"watch.run.{first}",
-    label_visibility="collapsed",
-)
-if picked != first:
-    WATCH.write(run=picked)
-    st.rerun()
-row = rows[picked]
-show_advice(row)
-show_origin(row)
-with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+with buttons.container(key="watch_choice", width=380):
+    row = choose_run(rows, asked)
+with bar:
+    time_bar(f"live.{row.id}")
+with advice:
+    show_advice(row)
+with origin:
+    show_origin(row)
+with buttons:
     if not row.id.startswith("shipped:"):
         controls(row)
     if st.button("Explore", icon=":material/explore:", disabled=row.status == "queued"):
         links.explore(row.id)
     if st.button("Compare", icon=":material/compare_arrows:"):
-        others = [run for run in names if run != row.id and rows[run].step]
+        others = [run for run in rows if run != row.id and rows[run].step]
         links.compare([row.id, *others[:1]])
     fork(row)
     text = "Open Train with the options of this run, change some and start a new run."
     if st.button("Vary", icon=":material/tune:", help=text):
         links.train({name: str(value) for name, value in row.spec.items()})
-sentinel_panel(row)
+with warnings:
+    sentinel_panel(row)
 
 
-@fragment()
-def dashboard() -> None:
-    """The live component; the slider's step goes into the URL when it is let go."""
-    given = WATCH.read().step
-    given = None if given is None else min(given, row.steps)
-    step = live([row], step=given, key=f"live.{row.id}", play=lambda: toggle_pause(row.id))
-    WATCH.write(run=row.id, step=step)
-
-
-dashboard()
-with st.expander("What is trained, on what, and how", icon=":material/list_alt:"):
+with board:
+    dashboard(row)
+with below, st.expander("What is trained, on what, and how", icon=":material/list_alt:"):
     facts(row.spec)

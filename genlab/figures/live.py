@@ -11,24 +11,14 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+from genlab.core.views import chart_group
+
 #: Rows of numbers in one live answer; with eight series this stays below a kilobyte.
 LIVE_ROWS = 12
 #: Rows of numbers in a full answer: more than a chart has pixels adds nothing.
 FULL_ROWS = 1500
 
 LEVELS = ("info", "warning", "error")
-
-TITLES = {
-    "loss": "Loss terms",
-    "divergence": "Divergences",
-    # At most log 2, beside divergences that have no bound: a chart of its own.
-    "js": "Jensen-Shannon divergence",
-    "confidence": "Discriminator's confidence",
-    "latent": "Latent code",
-    "gradient": "Gradient norms",
-    "score": "Critic's scores",
-    "distance": "Distances",
-}
 
 
 class RecordLike(Protocol):
@@ -86,7 +76,8 @@ def charts(series: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         series: flat :class:`genlab.core.measure.Series`.
 
     Returns:
-        Dictionaries ``key``, ``title``, ``unit``, ``note`` and ``lines``; a line has ``name``,
+        Dictionaries ``key``, ``title``, ``unit``, ``note``, ``view`` (where the chart stands, and
+        what it shows) and ``lines``; a line has ``name``,
         ``title``, ``note``, ``direction``, ``truth`` and ``truth_label``.
 
     Example:
@@ -104,13 +95,15 @@ def charts(series: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     for (group, unit), rows in groups.items():
         shared = {caption(row) for row in rows}
         same = len(shared) == 1
-        title = TITLES.get(group, group[:1].upper() + group[1:])
+        about = chart_group(group)
+        title = about.title
         found.append(
             {
                 "key": f"{group}/{unit}",
                 "title": f"{title} ({unit})" if group in split and unit else title,
                 "unit": unit,
                 "note": shared.pop() if same else unit,
+                "view": about.view.flat(),
                 "lines": [
                     {
                         "name": row["name"],

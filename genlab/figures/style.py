@@ -6,14 +6,14 @@ import contextlib
 
 import plotly.graph_objects as go
 
-from genlab.panels.colours import COLOURS, GREY
+from genlab.panels.colours import COLOURS, GREY, ROLES
 
 # Streamlit imports pandas at its first chart, and plotly takes up what it finds of it, which in
 # another thread may be half a module.
 with contextlib.suppress(ImportError):
     import pandas  # noqa: F401
 
-__all__ = ["COLOURS", "DENSITY", "FAINT", "GREY", "SYMBOLS", "figure", "template"]
+__all__ = ["COLOURS", "DENSITY", "FAINT", "GREY", "ROLES", "SYMBOLS", "figure", "template"]
 
 #: A second cue beside the colour.
 SYMBOLS: tuple[str, ...] = (

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 #: Okabe and Ito 2008; black and yellow, each unreadable on one background, are replaced.
 COLOURS: tuple[str, ...] = (
     "#0072B2",
-    "#E69F00",
-    "#009E73",
     "#D55E00",
+    "#009E73",
+    "#E69F00",
     "#CC79A7",
     "#56B4E9",
     "#8C6D31",
@@ -16,6 +18,51 @@ COLOURS: tuple[str, ...] = (
     "#B2182B",
 )
 GREY = "#8A8A8A"
+
+
+@dataclass(frozen=True)
+class Role:
+    """The look of what is shown on every page: a colour for each mode, and a mark."""
+
+    light: str
+    dark: str
+    mark: str
+
+
+#: The scripts have the same table (``genlab/ui/static/shared/roles.js``); a test compares them.
+ROLES: dict[str, Role] = {
+    "data": Role("#6B7280", "#9CA3AF", "disc"),
+    "heldOut": Role("#1F2937", "#F3F4F6", "plus"),
+    "generated": Role("#00875F", "#2FC99B", "disc"),
+    "modelA": Role("#0072B2", "#56B4E9", "square"),
+    "modelB": Role("#D55E00", "#FF8C42", "diamond"),
+}
+#: The names that pictures give to what they show -> the role.
+NAMES: dict[str, str] = {
+    "data": "data",
+    "training": "data",
+    "exact posterior": "data",
+    "held-out": "heldOut",
+    "generated": "generated",
+    "predicted": "generated",
+    "reconstruction": "generated",
+    "draws": "generated",
+}
+
+
+def named_colour(name: str, index: int, count: int) -> str:
+    """The colour of a group by its name, else by its place; readable in light and dark.
+
+    Held-out data are as grey as the data here: an SVG file does not know the mode of its page.
+
+    Example:
+        >>> named_colour("generated", 1, 2), named_colour("digit 3", 1, 10)
+        ('#00875F', '#0072B2')
+    """
+    role = NAMES.get(name)
+    if role in ("data", "heldOut"):
+        return GREY
+    return ROLES[role].light if role else group_colour(index, count)
 
 
 def group_colour(index: int, count: int) -> str:

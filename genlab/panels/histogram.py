@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from genlab.core.measure import Picture
 from genlab.panels.axes import PlotAxes
 from genlab.panels.base import PANELS, Field, Form, shape_of
-from genlab.panels.colours import group_colour
+from genlab.panels.colours import named_colour
 from genlab.panels.encoding import to_plain
 from genlab.panels.thumbnail import INKS, Thumbnail
 
@@ -57,9 +57,12 @@ class Histogram(Form):
             titles=(str(about.get("x_title") or ""), "share"),
             ink=ink,
         )
-        for i, row in enumerate(shares.values()):
-            plot.path(_outline(edges, row), group_colour(i, len(shares)))
-        plot.legend([(str(name), group_colour(i, len(shares))) for i, name in enumerate(shares)])
+        keys = [
+            (str(name), named_colour(str(name), i, len(shares))) for i, name in enumerate(shares)
+        ]
+        for (_, colour), row in zip(keys, shares.values(), strict=True):
+            plot.path(_outline(edges, row), colour)
+        plot.legend(keys)
         return plot.svg(picture.title or "histogram")
 
     @classmethod

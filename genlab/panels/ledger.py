@@ -15,6 +15,8 @@ from genlab.panels.thumbnail import INKS, Thumbnail
 
 #: The exponents of ten between which a bar is drawn.
 LOWEST, HIGHEST = -3, 2
+#: A divergence above this is decided by a few places that the model hardly reaches.
+MEASURABLE = 1e4
 ROW = 22.0
 
 
@@ -97,9 +99,14 @@ def bar_length(value: Any, least: float) -> float:
 
 
 def _value_text(row: Mapping[str, Any]) -> str:
-    if row["value"] == "infinite":
+    value = row["value"]
+    if value == "infinite":
         at_least = row.get("at_least")
-        return "∞" if at_least is None else f"∞ (> {format_tick(at_least)})"
+        known = at_least is not None and at_least < MEASURABLE
+        more = f": above {format_tick(at_least)}" if known else ""
+        return f"not measurable here{more}"
+    if isinstance(value, (int, float)) and value > MEASURABLE and row.get("unit") != "data units":
+        return "not measurable here"
     if not isinstance(row["value"], (int, float)):
         return str(row["value"])
     error = f" ± {format_tick(row['error'])}" if row.get("error") else ""

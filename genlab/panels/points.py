@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from genlab.core.measure import Picture
 from genlab.panels.axes import BOTTOM, LEFT, RIGHT, TOP, PlotAxes
 from genlab.panels.base import PANELS, Field, Form
-from genlab.panels.colours import group_colour
+from genlab.panels.colours import named_colour
 from genlab.panels.encoding import to_plain
 from genlab.panels.thumbnail import INKS, Thumbnail
 
@@ -58,8 +58,12 @@ class Points(Form):
             ink=ink,
         )
         for group, points in groups.items():
-            plot.dots(points, group_colour(group, len(names)))
-        plot.legend([(str(name), group_colour(i, len(names))) for i, name in enumerate(names)])
+            name = str(names[group]) if 0 <= group < len(names) else ""
+            plot.dots(points, named_colour(name, group, len(names)))
+        keys = [
+            (str(name), named_colour(str(name), i, len(names))) for i, name in enumerate(names)
+        ]
+        plot.legend(keys)
         return plot.svg(picture.title or "points")
 
     @classmethod

@@ -13,7 +13,7 @@ SIDE = 160
 MARGIN = 8
 BACKGROUND: Colour = (247, 247, 247)
 #: The colours of the groups; the first of several is the background.
-INKS: tuple[Colour, ...] = ((185, 185, 185), (0, 114, 178), (213, 94, 0), (0, 158, 115))
+INKS: tuple[Colour, ...] = ((185, 185, 185), (0, 135, 95), (213, 94, 0), (0, 114, 178))
 
 
 class Thumbnail:

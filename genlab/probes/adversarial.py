@@ -14,6 +14,7 @@ minus one to minus four nats where the reference batch gave 0.0 to 0.1.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
@@ -22,6 +23,7 @@ from torch import Tensor
 from genlab.core.measure import Picture, Reading, Series
 from genlab.core.run_spec import RunSpec
 from genlab.core.tables import OBJECTIVES
+from genlab.core.views import View
 from genlab.data.base import Dataset
 from genlab.divergences import js_bound
 from genlab.models.base import GenerativeModel, HasCritic, HasDecoder, HasEncoder
@@ -35,6 +37,7 @@ from genlab.probes.common import (
     principal,
     trained_on,
 )
+from genlab.probes.views import CONFIDENCE, LATENT
 
 #: Examples of each sort in the numbers, and in the picture of points.
 NUMBERS, DOTS = 256, 150
@@ -56,6 +59,10 @@ SCORES = {
 @PROBES.register("critic", title="Discriminator on held-out data")
 class Critic(Probe):
     """D on training, held-out and generated examples, and the lower bound of JS that it proves."""
+
+    views: ClassVar[Mapping[str, View]] = {
+        "confidence": CONFIDENCE,
+    }
 
     # A critic of pictures costs ten times what samples do, which should not wait for it.
     share: ClassVar[float] = 0.0075
@@ -164,6 +171,10 @@ def _scores(real: Tensor, fake: Tensor, train: Tensor, note: str) -> Reading:
 @PROBES.register("critic_features", title="Space of the critic's features")
 class CriticFeatures(Probe):
     """The critic's last hidden layer on held-out and generated examples, by PCA."""
+
+    views: ClassVar[Mapping[str, View]] = {
+        "latent": LATENT,
+    }
 
     share: ClassVar[float] = 0.0025
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 import torch
@@ -12,6 +12,7 @@ from genlab.core.measure import Reading, Series
 from genlab.core.random import scope
 from genlab.core.registry import Registry
 from genlab.core.run_spec import RunSpec
+from genlab.core.views import View
 from genlab.data.base import Dataset
 from genlab.models.base import GenerativeModel
 
@@ -33,6 +34,8 @@ class Probe(abc.ABC):
     #: For a look that costs much: the share of the training time that it may take for itself. It
     #: is then left out of some of the looks. 0 for one that is part of every look.
     share: ClassVar[float] = 0.0
+    #: Where each of its pictures stands on a page, and what one sees in it, by panel.
+    views: ClassVar[Mapping[str, View]] = {}
 
     def __init__(self, spec: RunSpec, data: Dataset) -> None:
         self.spec, self.data = spec, data

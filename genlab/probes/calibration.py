@@ -26,6 +26,7 @@ Perfect confidence is the diagonal, share = d. For toys ``truth`` lies on ``shar
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -33,6 +34,7 @@ from torch import Tensor
 
 from genlab.core.measure import Picture, Reading, Series
 from genlab.core.run_spec import RunSpec
+from genlab.core.views import View
 from genlab.data.base import Dataset
 from genlab.models.base import GenerativeModel, HasCritic
 from genlab.probes.adversarial import is_adversarial
@@ -86,6 +88,15 @@ def reliability(real: Tensor, fake: Tensor, bins: int = BINS) -> dict[str, Any]:
 @PROBES.register("calibration", title="Discriminator's calibration")
 class Calibration(Probe):
     """D in bins against the share of real examples in them, and against D* where it is known."""
+
+    views: ClassVar[Mapping[str, View]] = {
+        "calibration": View(
+            "critic",
+            "How often examples are real, against the probability that the discriminator gives "
+            "them; points on the diagonal are calibrated.",
+            "gan_game",
+        ),
+    }
 
     share: ClassVar[float] = 0.005
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -10,11 +11,13 @@ from torch import Tensor
 from genlab.core.measure import Picture, Reading
 from genlab.core.random import scope
 from genlab.core.run_spec import RunSpec
+from genlab.core.views import View
 from genlab.data.base import Dataset
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
 from genlab.models.labels import held_at
 from genlab.probes.base import PROBES, Probe
 from genlab.probes.common import draw, held_out, points, round_digits
+from genlab.probes.views import RECONSTRUCTIONS, SAMPLES
 
 CLOUD, CROWD, SHOWN, LETTERS = 200, 2000, 24, 40
 
@@ -92,6 +95,17 @@ class TableSamples(Wide):
     The same random numbers at every step; noise of the likelihood included.
     """
 
+    views: ClassVar[Mapping[str, View]] = {
+        "samples": SAMPLES,
+        "columns": View(
+            "quality",
+            "How far the distribution of each column is from that of the data; shorter bars are "
+            "better.",
+            "wgan",
+            40,
+        ),
+    }
+
     @classmethod
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
         return is_wide(data)
@@ -128,6 +142,10 @@ class TableSamples(Wide):
 @PROBES.register("table_reconstructions", title="Reconstructions of a table")
 class TableReconstructions(Wide):
     """Held-out rows beside the decoder's mean at their posterior means."""
+
+    views: ClassVar[Mapping[str, View]] = {
+        "reconstructions": RECONSTRUCTIONS,
+    }
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:

@@ -40,6 +40,7 @@ stand for ``low + (high - low) * byte / 254``. In JavaScript:
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -48,6 +49,7 @@ from torch import Tensor
 from genlab.core.measure import Picture, Reading, Series
 from genlab.core.run_spec import RunSpec
 from genlab.core.tables import OBJECTIVES
+from genlab.core.views import View
 from genlab.data.base import Dataset
 from genlab.models.base import GenerativeModel, HasCritic, HasDecoder, HasLabels
 from genlab.objectives.adversarial import Adversarial
@@ -83,6 +85,17 @@ def pack_field(values: Tensor, low: float, high: float) -> str:
 @PROBES.register("gap", title="Discriminator gap map")
 class Gap(Probe):
     """Learned D, exact D* and their distance over the plane, and how the generator is pushed."""
+
+    views: ClassVar[Mapping[str, View]] = {
+        "gap": View(
+            "critic",
+            "The discriminator over the plane: where it takes points for real and where not. "
+            "Crosses are data, discs are generated; arrows show where the generator is told to "
+            "move them.",
+            "gan_game",
+            100,
+        ),
+    }
 
     share: ClassVar[float] = 0.015
 

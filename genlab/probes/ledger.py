@@ -41,6 +41,7 @@ The picture has ``form`` "ledger"; its payload is
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -50,6 +51,7 @@ from genlab.core.measure import Estimate, Picture, Reading, Series
 from genlab.core.random import generator
 from genlab.core.run_spec import RunSpec
 from genlab.core.tables import OBJECTIVES
+from genlab.core.views import View
 from genlab.data.base import Dataset
 from genlab.divergences.estimates import Z95, estimate
 from genlab.divergences.f import F, FDivergence
@@ -100,6 +102,16 @@ def standard_error(row: Estimate) -> float | None:
 @PROBES.register("ledger", title="Divergence ledger")
 class Ledger(Probe):
     """Every f-divergence and W1 to the data, with error bars, beside what the model proves."""
+
+    views: ClassVar[Mapping[str, View]] = {
+        "ledger": View(
+            "quality",
+            "Every divergence between the data and the model, each beside the value of a perfect "
+            "sampler; a bar that reaches only to its mark cannot become shorter.",
+            "divergence",
+            35,
+        ),
+    }
 
     share: ClassVar[float] = 0.02
 

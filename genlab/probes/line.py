@@ -29,6 +29,7 @@ The picture has ``form`` "line"; its payload is
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -38,6 +39,7 @@ from genlab.core.measure import Picture, Reading, Series
 from genlab.core.random import generator
 from genlab.core.run_spec import RunSpec
 from genlab.core.tables import OBJECTIVES
+from genlab.core.views import View
 from genlab.data.base import Dataset
 from genlab.divergences.f import F
 from genlab.divergences.grid import FLOOR
@@ -85,6 +87,16 @@ def divergences(p: Tensor, q: Tensor) -> dict[str, float]:
 @PROBES.register("line", title="Laws on the line")
 class OnTheLine(Probe):
     """p, q, learned D and D* as lines; JS, KL and W1 between the laws."""
+
+    views: ClassVar[Mapping[str, View]] = {
+        "line": View(
+            "critic",
+            "The densities of data and model, and below them what the critic says beside the best "
+            "possible answer.",
+            "gan_game",
+            100,
+        ),
+    }
 
     share: ClassVar[float] = 0.015
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -13,12 +13,14 @@ from genlab import models
 from genlab.core.measure import Picture, Reading, Series
 from genlab.core.random import scope
 from genlab.core.run_spec import RunSpec
+from genlab.core.views import View
 from genlab.data.base import Dataset
 from genlab.models.base import GenerativeModel
 from genlab.models.bayesian import HasComponents, HasDraws, Truth
 from genlab.models.topics import Topics
 from genlab.probes.base import PROBES, Probe
 from genlab.probes.common import held_out, histogram, points, round_digits
+from genlab.probes.views import SAMPLES
 
 #: Held-out examples in the numbers; pictures in a row.
 NUMBERS, COLUMNS = 256, 8
@@ -46,6 +48,16 @@ def effective(shares: Tensor) -> float:
 @PROBES.register("parts", title="Parts of the model")
 class Parts(Probe):
     """The components or topics with their shares, the largest first."""
+
+    views: ClassVar[Mapping[str, View]] = {
+        "shares": View("latent", "The share of the data that each part explains.", "svi", 60),
+        "parts": View(
+            "latent",
+            "What the model is composed of: its components or topics, the largest first.",
+            "svi",
+            85,
+        ),
+    }
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
@@ -159,6 +171,17 @@ def contour(density: Tensor, axes: Sequence[Tensor], masses: Sequence[float]) ->
 @PROBES.register("posterior", title="Posterior of the parameters")
 class PosteriorDraws(Probe):
     """Mean and spread of each parameter, the draws over the exact posterior, what they predict."""
+
+    views: ClassVar[Mapping[str, View]] = {
+        "posterior": View(
+            "quality",
+            "Draws from the posterior of the parameters; lines are the exact posterior where it "
+            "is known.",
+            "advi",
+            95,
+        ),
+        "samples": SAMPLES,
+    }
 
     def __init__(self, spec: RunSpec, data: Dataset) -> None:
         super().__init__(spec, data)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
 import torch
@@ -23,6 +24,7 @@ from genlab import models
 from genlab.core.measure import Picture, Reading, Series
 from genlab.core.random import scope
 from genlab.core.run_spec import RunSpec
+from genlab.core.views import View
 from genlab.data.base import Dataset
 from genlab.models.base import (
     GenerativeModel,
@@ -110,6 +112,21 @@ def field_grid(
 @PROBES.register("path_excess", title="Excess loss over the exact field")
 class PathExcess(Probe):
     """Learned prediction against the exact one: excess loss, held-out loss, fields at one time."""
+
+    views: ClassVar[Mapping[str, View]] = {
+        "excess_by_time": View(
+            "learning",
+            "How far the learned prediction is from the exact one, at each time between noise and "
+            "data.",
+        ),
+        "velocity_learned": View(
+            "quality", "How fast the learned field moves points, over the plane.", "", 40
+        ),
+        "velocity_exact": View("quality", "How fast the exact field moves points."),
+        "velocity_difference": View(
+            "quality", "Where the learned field differs from the exact one; 0 is perfect."
+        ),
+    }
 
     share: ClassVar[float] = 0.01
 
@@ -222,6 +239,16 @@ class PathExcess(Probe):
 class Trajectories(Probe):
     """Particles from fixed noise at some times, and how straight their ways are."""
 
+    views: ClassVar[Mapping[str, View]] = {
+        "trajectories": View(
+            "quality",
+            "Particles on their way from noise to data, at some times; straight ways need few "
+            "steps.",
+            "",
+            85,
+        ),
+    }
+
     share: ClassVar[float] = 0.01
 
     def __init__(self, spec: RunSpec, data: Dataset) -> None:
@@ -304,6 +331,14 @@ def straightness(model: HasProbabilityPath, kept: list[tuple[float, Tensor]]) ->
 @PROBES.register("sampler_error", title="Samplers at equal cost")
 class SamplerError(Probe):
     """Each deterministic sampler's error against its evaluations of the net, from fixed noise."""
+
+    views: ClassVar[Mapping[str, View]] = {
+        "sampler_error": View(
+            "quality",
+            "The error of each sampler against the evaluations of the net that it costs; lower "
+            "and further left is better.",
+        ),
+    }
 
     share: ClassVar[float] = 0.008
 
@@ -414,6 +449,12 @@ class FlowLogProb(Probe):
 @PROBES.register("diffusion_elbo", title="The ELBO of a diffusion, term by term")
 class DiffusionTerms(Probe):
     """The ELBO of T + 1 terms on held-out examples, and which steps it is lost at."""
+
+    views: ClassVar[Mapping[str, View]] = {
+        "elbo_terms": View(
+            "learning", "At which steps between data and noise the bound is lost.", "elbo"
+        ),
+    }
 
     share: ClassVar[float] = 0.008
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
 from genlab.core.measure import Picture, Reading
 from genlab.core.random import scope
+from genlab.core.views import View
 from genlab.data.base import Dataset
 from genlab.models.base import GenerativeModel, HasDecoder, HasLabels
 from genlab.models.labels import held_at, in_columns
 from genlab.probes.base import PROBES, Probe
 from genlab.probes.common import box_of, draw, histogram, points
+from genlab.probes.views import SAMPLES
 
 SHEET, CLOUD, CROWD = 64, 200, 2000
 
@@ -19,6 +24,10 @@ SHEET, CLOUD, CROWD = 64, 200, 2000
 @PROBES.register("samples", title="Samples", summary="What the model makes from fixed codes.")
 class Samples(Probe):
     """Samples on a fixed z, the same at every step and for every run of the same latent size."""
+
+    views: ClassVar[Mapping[str, View]] = {
+        "samples": SAMPLES,
+    }
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:

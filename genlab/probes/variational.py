@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
+from typing import ClassVar
 
 import torch
 from torch.distributions import Distribution, Independent, Normal
@@ -13,6 +15,7 @@ from genlab.core.measure import Kind, Picture, Reading, Series
 from genlab.core.random import scope
 from genlab.core.run_spec import RunSpec
 from genlab.core.tables import MODELS
+from genlab.core.views import View
 from genlab.data.base import Dataset
 from genlab.distributions import density_note
 from genlab.divergences import closed_form_kl
@@ -29,6 +32,7 @@ from genlab.models.labels import held_at
 from genlab.objectives.elbo import elbo_terms
 from genlab.probes.base import PROBES, Probe
 from genlab.probes.common import box_of, held_out, points, principal, round_digits
+from genlab.probes.views import LATENT, RECONSTRUCTIONS
 
 #: Held-out examples in the numbers, and in the pictures of points.
 NUMBERS, DOTS = 256, 200
@@ -134,6 +138,10 @@ class HeldOutELBO(Probe):
 class Reconstructions(Probe):
     """Held-out examples beside the decoder's mean at their posterior means."""
 
+    views: ClassVar[Mapping[str, View]] = {
+        "reconstructions": RECONSTRUCTIONS,
+    }
+
     @classmethod
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
         # The decoder may be a point, as a BiGAN's is: it is looked at, and no density of it.
@@ -177,6 +185,15 @@ class Reconstructions(Probe):
 @PROBES.register("latent", title="Latent space")
 class LatentSpace(Probe):
     """Posterior means of fixed held-out examples, and the KL of each latent dimension."""
+
+    views: ClassVar[Mapping[str, View]] = {
+        "latent": LATENT,
+        "kl_per_dim": View(
+            "latent",
+            "How much each dimension of the code says of an image; one near 0 is not used.",
+            "elbo",
+        ),
+    }
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from genlab.core.measure import Picture, Reading, Series
 from genlab.core.random import scope
+from genlab.core.views import View
 from genlab.data.base import Dataset
 from genlab.data.pixel_masks import known_pixels as known_part
 from genlab.models.base import GenerativeModel
@@ -56,6 +59,15 @@ class _OnImages(Probe):
 class Surprise(_OnImages):
     """Held-out images above -log2 p(pixel | the pixels before it), exact."""
 
+    views: ClassVar[Mapping[str, View]] = {
+        "surprise": View(
+            "quality",
+            "Held-out images, and below each how surprised the model is by every pixel.",
+            "visible",
+            65,
+        ),
+    }
+
     def read(self, model: GenerativeModel, step: int) -> Reading:
         assert isinstance(model, FullyVisible)
         x, _ = held_out(self.data, ROWS * COLUMNS)
@@ -78,6 +90,15 @@ class Completion(_OnImages):
 
     Where any part may be missing, :class:`AnyPart` is the better look.
     """
+
+    views: ClassVar[Mapping[str, View]] = {
+        "completion": View(
+            "quality",
+            "Held-out images whose second half the model goes on with, in two ways.",
+            "visible",
+            75,
+        ),
+    }
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
@@ -102,6 +123,15 @@ class Completion(_OnImages):
 @PROBES.register("any_part", title="Completions from any part")
 class AnyPart(Probe):
     """Held-out images with a part missing: what the rest says of it, exactly, and a draw."""
+
+    views: ClassVar[Mapping[str, View]] = {
+        "any_part": View(
+            "quality",
+            "Held-out images with a part missing, and what the model puts in its place.",
+            "visible",
+            75,
+        ),
+    }
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:

@@ -21,17 +21,18 @@ export default function (component) {
 
 
 @cache
-def component(script: str, title: str, html: str = "") -> Any:
-    """The component drawn by ``mount`` of a script, with the style sheet of the same name.
+def component(script: str, title: str, html: str = "", style: str = "") -> Any:
+    """The component that ``mount`` of a script draws, with its style sheet.
 
     Args:
         script: below ``genlab/ui/static``, without its ending (``explore/map``).
         title: what the message names if the script does not load (``The map``).
         html: the elements that are there before the script is.
+        style: the style sheet, without its ending; the one of the script's name by default.
     """
     from genlab.ui.routes import static_files, static_version
 
-    css = static_files()[f"{script}.css"].decode()
+    css = static_files()[f"{style or script}.css"].decode()
     js = LOADER % (static_version(), script, title)
     name = script.rpartition("/")[2]
     return st.components.v2.component(f"genlab_{name}", html=html or None, css=css, js=js)

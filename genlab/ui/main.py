@@ -21,7 +21,13 @@ STYLE = """<style>
 .stMainBlockContainer { padding-top: 4rem; padding-bottom: 3rem; }
 .stElementContainer:has(.stImage), .stImage, .stImage * { max-width: 100% !important; }
 .stImage img { height: auto; image-rendering: pixelated; }
-@media (max-width: 640px) { .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; } }
+.stMain h1 { font-size: 2.1rem; padding: 0.25rem 0 0.5rem; }
+.st-key-watch_bar { position: sticky; top: 3.75rem; z-index: 5; }
+.st-key-watch_advice:empty, .st-key-watch_origin:empty { display: none; }
+@media (max-width: 640px) {
+  .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; }
+  .stMain :is(button, a, summary, .stSelectbox input) { min-height: 44px; min-width: 44px; }
+}
 </style>"""
 LOG = logging.getLogger("genlab.ui")
 ICON = Path(__file__).with_name("icon.svg")

@@ -14,10 +14,20 @@ MOST = 10**15
 
 @dataclass(frozen=True)
 class WatchState(Options):
-    """Watch: a run, and the step of the time slider."""
+    """Watch: a run, the step of the time slider, and how the page is looked at."""
 
     run: str = option("", "the run that is watched")
     step: int | None = option(None, "step of the time slider; none: newest", low=0, high=MOST)
+    open: str = option("", "open groups, between commas; none: all are closed")
+    enlarged: str = option("", "the card that fills the window")
+    zoom: str = option("", "part of the horizontal axis of the charts: its ends and a comma")
+    log: str = option("", "charts with a logarithmic axis, between commas")
+    field: str = option("", "field that the maps show")
+    layers: str = option("", "what is drawn over the maps, between commas; none: nothing")
+
+
+#: What of :class:`WatchState` the live view itself reads and writes.
+VIEW = ("open", "enlarged", "zoom", "log", "field", "layers")
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ def test_a_game_is_paused_stepped_by_one_player_and_slowed_down(
 ) -> None:
     spec = RunSpec.build(model="gan", data="ring", steps=200_000, seed=0)
     run = runs.start(spec, "GAN on a ring")
-    page.goto(f"{app.url}/watch?run={run}")
+    page.goto(f"{app.url}/watch?run={run}&open=learning,quality,critic")
     page.wait_for_selector('[data-panel="gap"] canvas', timeout=60_000)
     page.locator("h1").click()
     page.keyboard.press(" ")
@@ -46,6 +46,8 @@ def test_a_game_is_paused_stepped_by_one_player_and_slowed_down(
     eventually(lambda: page.locator(".gl-notes li").count() > 0, "the step is not in the notes")
 
     canvas = page.locator('[data-panel="gap"] canvas')
+    assert canvas.get_attribute("data-maps") == "1"
+    page.get_by_role("button", name="Side by side").click()
     assert canvas.get_attribute("data-maps") == "3"
     assert canvas.evaluate(INK) > 100
     page.get_by_role("button", name="Warped grid").click()

@@ -82,7 +82,7 @@ def test_charts_grow_in_place_and_keep_their_zoom(
         "svg => { svg.tagged = 7; svg.querySelector('path').tagged = 8; }"
     )
     before = points(page)
-    drag(page, 0.4, 0.8)
+    drag(page, 0.3, 0.6)
     zoom = page.locator(CHART).get_attribute("data-range")
     low, high = map(float, zoom.split(","))
     assert 0 < low < high < 100
@@ -231,7 +231,7 @@ def test_both_themes_and_a_narrow_screen(
     eventually(lambda: shown(page) == "100", "no samples")
     time.sleep(0.5)
     page.screenshot(path=str(results / f"watch-{scheme}.png"))
-    ink, back = page.locator(".gl").evaluate(
+    ink, back = page.locator(".gl:has(.gl-first)").evaluate(
         """root => {
             const light = (colour) => {
                 const pen = document.createElement("canvas").getContext("2d");

@@ -5,8 +5,9 @@ import { test } from "node:test";
 
 import { densityRange, densitySummary } from "../../genlab/ui/static/live/density.js";
 import { FORMS } from "../../genlab/ui/static/live/forms.js";
-import { byteValue, cellIndex, gapSummary } from "../../genlab/ui/static/live/gap.js";
-import { orderCards, sharedNames, splitGroup } from "../../genlab/ui/static/live/groups.js";
+import { byteValue } from "../../genlab/ui/static/live/bytes.js";
+import { cellIndex, gapSummary } from "../../genlab/ui/static/live/gap.js";
+import { sharedNames, splitGroup } from "../../genlab/ui/static/live/groups.js";
 import { sheetLayout } from "../../genlab/ui/static/live/images.js";
 import { barShare, topExponent } from "../../genlab/ui/static/live/ledger.js";
 import {
@@ -155,28 +156,6 @@ test("a shared number gets a chart of its own, the rest stays in its group", () 
   );
   assert.deepEqual(splitGroup(GROUP, new Set()), [GROUP]);
   assert.equal(splitGroup(GROUP, new Set(["elbo", "kl"])).length, 2);
-});
-
-test("cards stand in the order in which they are looked at", () => {
-  const names = ["zeta", "latent", "samples", "alpha", "ledger", "gap"];
-  const panels = new Map(names.map((name) => [name, name]));
-  assert.deepEqual(orderCards(["c1", "c2"], panels, false), [
-    "gap",
-    "samples",
-    "c1",
-    "ledger",
-    "c2",
-    "latent",
-    "alpha",
-    "zeta",
-  ]);
-  assert.deepEqual(orderCards(["c1", "c2"], panels, true).slice(0, 5), [
-    "gap",
-    "samples",
-    "ledger",
-    "c1",
-    "c2",
-  ]);
 });
 
 /** @param {object} more fields of an answer */

@@ -81,13 +81,13 @@ test("labels move apart and keep their order", () => {
 });
 
 test("axes give positions of values, and values of positions", () => {
-  const axes = new PlotAxes({ font: "" }, 146, 142, "black");
+  const axes = new PlotAxes({ font: "" }, 156, 148, "black");
   axes.setRanges([0, 10], [-1, 1]);
   assert.deepEqual([axes.innerWidth, axes.innerHeight], [100, 100]);
-  assert.deepEqual([axes.px(0), axes.px(10)], [38, 138]);
+  assert.deepEqual([axes.px(0), axes.px(10)], [48, 148]);
   assert.deepEqual([axes.py(-1), axes.py(1)], [108, 8]);
   assert.deepEqual(axes.valueAt(axes.px(2.5), axes.py(0.25)), [2.5, 0.25]);
-  assert.ok(axes.contains(38, 8) && !axes.contains(37, 8) && !axes.contains(50, 109));
+  assert.ok(axes.contains(48, 8) && !axes.contains(47, 8) && !axes.contains(60, 109));
   axes.setRanges([0, 1], [0, 10], true);
   assert.deepEqual([axes.x0, axes.x1, axes.y0, axes.y1], [-4.5, 5.5, 0, 10]);
   assert.equal(axes.clampX(7), 5.5);

@@ -12,7 +12,8 @@ HEAVY = {"model": "vae", "data": "digits", "objective": "beta", "beta": 50, "lat
 
 
 def said(app):
-    return "\n".join(text.value for text in (*app.markdown, *app.caption))
+    texts = (*app.markdown, *app.caption)
+    return "\n".join(f"{text.value} {text.help}" for text in texts)
 
 
 @pytest.fixture

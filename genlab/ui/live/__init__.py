@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import streamlit as st
 
+from genlab.core.views import SECTIONS
+from genlab.probes.views import panel_views
 from genlab.report.time_cursor import TimeCursor
 from genlab.runs.store import RunRow
 from genlab.ui.component import component
@@ -17,7 +20,9 @@ def live(
     step: int | None = None,
     key: str = "live",
     play: Callable[[], None] | None = None,
-) -> int | None:
+    view: Mapping[str, str] | None = None,
+    bar: str = "",
+) -> tuple[int | None, dict[str, str]]:
     """Draw the dashboard of one run.
 
     Args:
@@ -27,12 +32,28 @@ def live(
         step: what the time slider shows at first, None for the newest.
         key: of the component.
         play: called when the space bar asks for pause or for going on.
+        view: how the page is looked at at first, as the texts of a link.
+        bar: key of the place that :func:`time_bar` made for the bar; empty where it stands
+            above the pictures.
 
     Returns:
-        The step at which the time slider was let go, None while it follows the newest.
+        The step at which the time slider was let go, None while it follows the newest; and how
+        the page is looked at now.
     """
-    found = overlay_runs(rows, TimeCursor(at=step), key=key, play=play)
-    return None if found.at is None else int(found.at)
+    mounted = _mounted(rows, TimeCursor(at=step), key=key, play=play, view=view, bar=bar)
+    return None if mounted.step is None else round(float(mounted.step)), dict(mounted.view or {})
+
+
+def time_bar(key: str) -> None:
+    """Make the place for the bar of a live view: its run, its progress and the time slider.
+
+    The page can so have its buttons after the slider, in sight and in the order of the Tab key.
+
+    Args:
+        key: that the live view names as its ``bar``.
+    """
+    place = component("live/bar", "The time slider", style="live/live")
+    place(key=f"bar.{key}", data={"key": key})
 
 
 def overlay_runs(
@@ -51,22 +72,46 @@ def overlay_runs(
     Returns:
         Where it was let go.
     """
+    mounted = _mounted(rows, moment, key=key, play=play)
+    clock = "seconds" if mounted.clock == "seconds" else "step"
+    if mounted.step is None:
+        return TimeCursor(clock)
+    return TimeCursor(clock, round(float(mounted.step), 1 if clock == "seconds" else 0))
+
+
+def _mounted(
+    rows: Sequence[RunRow],
+    moment: TimeCursor,
+    *,
+    key: str,
+    play: Callable[[], None] | None = None,
+    view: Mapping[str, str] | None = None,
+    bar: str = "",
+) -> Any:
     about = [
         {"id": row.id, "title": row.title or row.id, "wake": f"{row.status} {row.attempt}"}
         for row in rows
     ]
+    first = dict(view or {})
     mounted = component("live/live", "The live view")(
         key=key,
-        data={"runs": about, "step": moment.at, "clock": moment.clock, "play": play is not None},
-        default={"step": moment.at, "clock": moment.clock},
+        data={
+            "runs": about,
+            "step": moment.at,
+            "clock": moment.clock,
+            "play": play is not None,
+            "sections": SECTIONS,
+            "panels": {name: one.flat() for name, one in panel_views().items()},
+            "view": first,
+            "bar": bar,
+        },
+        default={"step": moment.at, "clock": moment.clock, "view": first},
         on_step_change=lambda: None,
         on_clock_change=lambda: None,
+        on_view_change=lambda: None,
         on_changed_change=lambda: None,
         on_play_change=play or (lambda: None),
     )
     if mounted.changed:
         st.rerun()
-    clock = "seconds" if mounted.clock == "seconds" else "step"
-    if mounted.step is None:
-        return TimeCursor(clock)
-    return TimeCursor(clock, round(float(mounted.step), 1 if clock == "seconds" else 0))
+    return mounted

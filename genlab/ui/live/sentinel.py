@@ -46,8 +46,8 @@ def _nothing(watched: list[str]) -> None:
     if not watched:
         return
     st.caption(
-        f":material/visibility: No problem found so far. Checked in the recorded numbers: "
-        f"{', '.join(watched)}."
+        ":material/visibility: No problem found so far.",
+        help=f"Checked in the recorded numbers: {', '.join(watched)}.",
     )
 
 

@@ -18,7 +18,7 @@ const COUNTS = 0.25;
 export function createCalibration(cell) {
   return (frame) => {
     const colours = cell.colours();
-    const axes = cell.clearedAxes((width) => Math.min(width, 340));
+    const axes = cell.clearedAxes((width) => Math.min(width, cell.side));
     cell.describe(frame);
     axes.setRanges([0, 1], [0, 1]);
     axes.drawGrid();

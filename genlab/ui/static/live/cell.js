@@ -3,14 +3,28 @@
 
 import { PlotAxes } from "../shared/axes.js";
 import { context2d, make, pageUrl } from "../shared/dom.js";
-import { grouped } from "../shared/format.js";
 import { FORMS } from "./forms.js";
+import { SvgContext, svgFile } from "./svg_context.js";
+import { frameTable, sheetTable } from "./tables.js";
+import { tableSvg } from "./take.js";
+import { frameWords } from "./timeline.js";
 
 /** @import { Frame, Form, LegendEntry } from "./forms.js" */
+/** @import { Table } from "./tables.js" */
+/** @import { ViewState } from "./view_state.js" */
+/** @import { ImagesFrame } from "./wire" */
 
 /** So many descriptions of pictures are kept. */
 const KEPT = 480;
 const COLOURS = 10;
+/** Side of a picture at most: in a group, beside the large one, and the large one, in pixels. */
+const SIDE = 400;
+const BESIDE = 260;
+const MAIN = 680;
+/** Share of the window that the large picture has at most. */
+const SEEN = 0.72;
+/** Height that an enlarged card has for what is around its picture, in pixels. */
+const AROUND = 230;
 /** @type {Map<string, Promise<Frame>>} */
 const cache = new Map();
 
@@ -39,6 +53,7 @@ function fetchFrame(address) {
  * @typedef {object} CellOptions
  * @property {boolean} several whether pictures of several runs stand side by side
  * @property {HTMLElement} header where the step is written for one run alone
+ * @property {ViewState} viewState how the page is looked at
  * @property {(frame: Frame, cell: Cell) => void} onFrame called when a picture is shown
  */
 
@@ -48,6 +63,8 @@ export class Cell {
   wanted = null;
   /** Step that is shown. @type {number | null} */
   shown = null;
+  /** Step of the slider, null where it follows the newest. @type {number | null} */
+  asked = null;
   visible = false;
   busy = false;
   /** Width in CSS pixels when the canvas was last drawn. */
@@ -66,6 +83,10 @@ export class Cell {
   note = null;
   /** @type {{ canvas: HTMLCanvasElement, legend: HTMLElement } | null} */
   surface = null;
+  /** Takes the place of the canvas while a file is written. @type {SvgContext | null} */
+  recorder = null;
+  /** Size of what was drawn last, in CSS pixels. */
+  size = [0, 0];
 
   /**
    * @param {ParentNode} parent where the cell is appended
@@ -73,8 +94,10 @@ export class Cell {
    * @param {string} panel name of the panel
    * @param {CellOptions} options what is around the cell
    */
-  constructor(parent, run, panel, { several, header, onFrame }) {
+  constructor(parent, run, panel, { several, header, viewState, onFrame }) {
     this.run = run;
+    this.several = several;
+    this.viewState = viewState;
     this.panel = panel;
     this.onFrame = onFrame;
     this.figure = make("figure", { "data-run": run.id }, parent);
@@ -85,7 +108,7 @@ export class Cell {
       name.append(run.title);
       this.note = make("p", { class: "gl-note" }, this.figure);
     }
-    this.stepText = make("span", { class: "gl-at" }, header);
+    this.stepText = make("span", { class: "gl-at", role: "status" }, header);
     this.message = make("div", { class: "gl-wait" }, this.figure, "Loading…");
   }
 
@@ -102,8 +125,11 @@ export class Cell {
   /**
    * Shows the picture of a step as soon as it is loaded.
    * @param {number | undefined} step when it was made; undefined changes nothing
+   * @param {number | null} asked step of the slider, null where it follows the newest
    */
-  show(step) {
+  show(step, asked) {
+    this.asked = asked;
+    this.writeStep();
     if (step === undefined || step === this.wanted) return;
     this.wanted = step;
     void this.refresh();
@@ -120,7 +146,7 @@ export class Cell {
       this.frame = frame;
       this.shown = step;
       this.figure.dataset.step = String(step);
-      this.stepText.textContent = `step ${grouped(step)}`;
+      this.writeStep();
       this.message.hidden = true;
       this.onFrame(frame, this);
     } catch (error) {
@@ -132,6 +158,14 @@ export class Cell {
       this.busy = false;
     }
     if (this.wanted !== null && this.wanted !== step) void this.refresh();
+  }
+
+  /** Says which step is shown, and that it is not that of the slider. */
+  writeStep() {
+    if (this.shown === null) return;
+    const words = frameWords(this.shown, this.asked, this.several);
+    if (this.stepText.textContent !== words) this.stepText.textContent = words;
+    this.stepText.classList.toggle("gl-stale", words.includes(" the "));
   }
 
   /** Draws the present picture again, in new colours or at a new size. */
@@ -165,7 +199,8 @@ export class Cell {
     const canvas = make("canvas", { role: "img" }, this.figure);
     const legend = make("div", { class: "gl-keys" }, this.figure);
     new ResizeObserver(() => {
-      if (this.frame && canvas.clientWidth !== this.drawnWidth) this.redraw();
+      const width = canvas.clientWidth;
+      if (this.frame && width && width !== this.drawnWidth) this.redraw();
     }).observe(canvas);
     return (this.surface = { canvas, legend });
   }
@@ -182,15 +217,21 @@ export class Cell {
    */
   clearedAxes(height) {
     const { canvas } = this;
+    const ink = getComputedStyle(this.figure).color;
     const width = (this.drawnWidth = canvas.clientWidth || 320);
     const high = height(width);
+    this.size = [width, high];
+    if (this.recorder) {
+      const context = /** @type {unknown} */ (this.recorder);
+      return new PlotAxes(/** @type {CanvasRenderingContext2D} */ (context), width, high, ink);
+    }
     const ratio = window.devicePixelRatio || 1;
     canvas.style.height = `${high}px`;
     canvas.width = Math.round(width * ratio);
     canvas.height = Math.round(high * ratio);
     const context = context2d(canvas);
     context.scale(ratio, ratio);
-    return new PlotAxes(context, width, high, getComputedStyle(this.figure).color);
+    return new PlotAxes(context, width, high, ink);
   }
 
   /**
@@ -199,6 +240,77 @@ export class Cell {
    */
   describe(frame) {
     this.canvas.setAttribute("aria-label", `${frame.title ?? this.panel}. ${frame.note ?? ""}`);
+  }
+
+  /** Gives the side that a picture may have in its card, in CSS pixels. */
+  get side() {
+    const card = this.figure.closest(".gl-card");
+    if (!card) return SIDE;
+    if (card.classList.contains("gl-enlarged")) return Math.max(240, innerHeight - AROUND);
+    if (card.classList.contains("gl-main"))
+      return Math.max(320, Math.min(MAIN, SEEN * innerHeight));
+    return card.closest(".gl-first") ? BESIDE : SIDE;
+  }
+
+  /** Name of the files that are saved, without their ending. */
+  get name() {
+    return `${this.run.id} ${this.panel} step ${this.shown ?? 0}`;
+  }
+
+  /** Gives the picture as the text of an SVG file. */
+  async svg() {
+    const { frame } = this;
+    if (!frame) throw new Error("There is no picture yet.");
+    const style = getComputedStyle(this.figure.closest(".gl-card") ?? this.figure);
+    const back = style.backgroundColor;
+    if (frame.form === "images") return this.sheetSvg(back);
+    if (!this.surface) return tableSvg(frameTable(frame) ?? [], style.color, back);
+    this.recorder = new SvgContext();
+    try {
+      await this.draw(frame, this.shown ?? 0);
+      return this.recorder.file(this.size[0], this.size[1], back);
+    } finally {
+      this.recorder = null;
+      this.redraw();
+    }
+  }
+
+  /** @param {string} back colour of the background */
+  async sheetSvg(back) {
+    const image = await this.sheetImage();
+    const scale = Math.max(1, Math.round(640 / image.width));
+    const [width, height] = [scale * image.width, scale * image.height];
+    const canvas = make("canvas", { width, height });
+    const context = context2d(canvas);
+    context.imageSmoothingEnabled = false;
+    context.drawImage(image, 0, 0, width, height);
+    const size = `width="${width}" height="${height}"`;
+    return svgFile(width, height, back, `<image href="${canvas.toDataURL()}" ${size}/>`);
+  }
+
+  /** Loads the sheet of images that is shown. */
+  async sheetImage() {
+    const image = new Image();
+    image.src = this.address(this.shown ?? 0, "png");
+    await image.decode();
+    return image;
+  }
+
+  /**
+   * Gives what is shown as a table.
+   * @returns {Promise<Table>}
+   */
+  async table() {
+    const { frame } = this;
+    if (!frame) return [];
+    const table = frameTable(frame);
+    if (table) return table;
+    const image = await this.sheetImage();
+    const canvas = make("canvas", { width: image.width, height: image.height });
+    const context = context2d(canvas);
+    context.drawImage(image, 0, 0);
+    const { data } = context.getImageData(0, 0, image.width, image.height);
+    return sheetTable(data, /** @type {ImagesFrame} */ (/** @type {unknown} */ (frame)));
   }
 
   /** Gives the colours of the palette, as the page's theme has them. */

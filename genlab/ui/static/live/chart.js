@@ -5,18 +5,33 @@ import { linearScale, spreadLabels, ticks } from "../shared/axes.js";
 import { make, makeSvg, pointerPosition } from "../shared/dom.js";
 import { grouped, labelWithValue, short } from "../shared/format.js";
 import { clamp, nearestIndex } from "../shared/numbers.js";
+import { Card } from "./card.js";
+import { chartSvg, chartTable } from "./chart_file.js";
+import { labelMargin, wrapLabel } from "./labels.js";
 import { appendPoints, linePath, valueRange, valuesInView } from "./series.js";
 import { Trace } from "./trace.js";
 
-/** @import { Level } from "./wire" */
+/** @import { CardListener } from "./card.js" */
+/** @import { Level, ViewInfo } from "./wire" */
 /** @import { LineStyle } from "./trace.js" */
 /** @import { Range } from "../shared/axes.js" */
 
-const LEFT = 50;
+const LEFT = 58;
 const RIGHT = 10;
-const TOP = 10;
-const BOTTOM = 36;
+const BOTTOM = 42;
+/** Upper margin without and with labels of events, in pixels. */
+const TOP = 12;
+const TOP_WITH_LABELS = 26;
+/** Heights: in a group, beside the large card, as the large card, in pixels. */
 const HEIGHT = 240;
+const BESIDE = 190;
+const MAIN = 420;
+/** Height that an enlarged chart has for what is around it, in pixels. */
+const AROUND = 260;
+/** Height of a line of text, in pixels. */
+const LINE = 15;
+/** @type {ViewInfo} */
+const UNKNOWN = { section: "learning", sees: "", lesson: "", rank: 0 };
 
 /** Patterns of lines, as values of `stroke-dasharray`. */
 export const DASHES = ["", "7 4", "2 3", "9 3 2 3", "4 2", "1 2"];
@@ -34,6 +49,7 @@ let clipPaths = 0;
  * @typedef {object} ChartListener
  * @property {(range: Range | null) => void} zoom called with the chosen range, null for all
  * @property {(at: number) => void} pick called with the chosen point in time
+ * @property {(key: string) => void} log called when the logarithmic axis was chosen, or left
  */
 
 /** A line chart over the steps of runs, or over their seconds of training. */
@@ -51,6 +67,10 @@ export class Chart {
   /** @type {Range} */
   extent = [0, 1];
   width = 0;
+  height = HEIGHT;
+  /** Margins that depend on the labels, in pixels. */
+  right = RIGHT;
+  top = TOP;
   isLog = false;
   /**
    * Set where the axis shows seconds: (id of the line, step) => seconds.
@@ -64,34 +84,28 @@ export class Chart {
 
   /**
    * @param {ParentNode} parent where the chart is appended
-   * @param {{ key: string, title: string, note: string }} info what the chart shows
-   * @param {ChartListener} on what happens on zoom and click
+   * @param {{ key: string, title: string, note: string, view?: ViewInfo }} info what the chart
+   *   shows
+   * @param {ChartListener & CardListener} on what happens on zoom and click
    */
   constructor(parent, info, on) {
     this.on = on;
     const clipId = `gl-clip-${++clipPaths}`;
-    this.card = make(
-      "section",
-      { class: "gl-card gl-chart", "data-chart": info.key, "aria-label": info.title },
-      parent,
-    );
-    const head = make("header", {}, this.card);
-    make("h2", {}, head, info.title);
-    const tools = make("span", { class: "gl-tools" }, head);
-    const button = { type: "button", class: "gl-small", hidden: "" };
-    this.resetButton = make("button", button, tools, "Reset zoom");
-    this.logButton = make(
-      "button",
-      {
-        ...button,
-        "aria-pressed": "false",
-        title: "Logarithmic scale. Values of 0 and below are not shown.",
-      },
-      tools,
-      "log",
-    );
-    this.note = make("p", { class: "gl-note" }, this.card, info.note);
-    this.box = make("div", { class: "gl-plot" }, this.card);
+    this.title = info.title;
+    this.key = info.key;
+    this.card = new Card(parent, `chart:${info.key}`, info.title, info.view ?? UNKNOWN, on);
+    this.card.takeables = () => [
+      { name: this.title, svg: () => this.file(), table: () => this.table() },
+    ];
+    this.card.note.textContent = info.note;
+    const { root, tools } = this.card;
+    this.logButton = this.card.addButton(tools, "gl-log", "log", () => on.log(info.key));
+    this.resetButton = this.card.addButton(tools, "gl-reset", "Reset zoom", () => on.zoom(null));
+    tools.prepend(this.resetButton, this.logButton);
+    this.resetButton.hidden = this.logButton.hidden = true;
+    this.logButton.title = "Logarithmic scale. Values of 0 and below are not shown.";
+    this.logButton.setAttribute("aria-pressed", "false");
+    this.box = make("div", { class: "gl-plot" }, root);
     this.svg = makeSvg(
       "svg",
       {
@@ -110,27 +124,38 @@ export class Chart {
     const clipped = { "clip-path": `url(#${clipId})` };
     this.data = makeSvg("g", clipped, this.svg);
     this.truths = makeSvg("g", clipped, this.svg);
+    this.truthLabels = makeSvg("g", {}, this.svg);
     this.marks = makeSvg("g", clipped, this.svg);
-    const upright = { y1: TOP, y2: HEIGHT - BOTTOM, visibility: "hidden" };
-    this.time = makeSvg("line", { class: "gl-time", ...upright }, this.svg);
-    this.guide = makeSvg("line", { class: "gl-guide", ...upright }, this.svg);
-    this.brush = makeSvg(
-      "rect",
-      { class: "gl-brush", y: TOP, height: HEIGHT - TOP - BOTTOM, visibility: "hidden" },
-      this.svg,
-    );
+    this.markLabels = makeSvg("g", {}, this.svg);
+    this.time = makeSvg("line", { class: "gl-time", visibility: "hidden" }, this.svg);
+    this.guide = makeSvg("line", { class: "gl-guide", visibility: "hidden" }, this.svg);
+    this.brush = makeSvg("rect", { class: "gl-brush", visibility: "hidden" }, this.svg);
     this.tip = make("div", { class: "gl-tip", "aria-live": "polite", hidden: "" }, this.box);
-    this.legend = make("div", { class: "gl-legend" }, this.card);
+    this.references = make("div", { class: "gl-keys gl-references" }, root);
+    this.legend = make("div", { class: "gl-legend" }, root);
     this.resizes = new ResizeObserver(() => this.draw());
     this.resizes.observe(this.box);
     this.listenToPointer();
     this.listenToKeys();
-    this.resetButton.addEventListener("click", () => this.on.zoom(null));
     this.logButton.addEventListener("click", () => {
-      const pressed = this.logButton.getAttribute("aria-pressed") === "true";
-      this.logButton.setAttribute("aria-pressed", String(!pressed));
-      this.draw();
+      this.setLog(this.logButton.getAttribute("aria-pressed") !== "true");
     });
+  }
+
+  /** @param {boolean} log whether the vertical axis is logarithmic where it can be */
+  setLog(log) {
+    this.logButton.setAttribute("aria-pressed", String(log));
+    this.draw();
+  }
+
+  /** Gives the chart as the text of an SVG file. */
+  file() {
+    return chartSvg(this.svg, this.legend, getComputedStyle(this.card.root).backgroundColor);
+  }
+
+  /** Gives the numbers of all lines in view as a table. */
+  table() {
+    return chartTable(this.traces, this.range(), this.toSeconds !== null);
   }
 
   /** Zooms by dragging with the mouse, picks by clicking, reads by hovering. */
@@ -244,7 +269,7 @@ export class Chart {
 
   /** Gives the width of the plot without its margins, in pixels. */
   innerWidth() {
-    return Math.max(40, this.width - LEFT - RIGHT);
+    return Math.max(40, this.width - LEFT - this.right);
   }
 
   /**
@@ -335,10 +360,28 @@ export class Chart {
     return valueRange(values, this.isLog);
   }
 
+  /** Chooses the height of the plot: where its card stands says how large it may be. */
+  setHeight() {
+    const { root, enlarged } = this.card;
+    const isFirst = root.parentElement?.classList.contains("gl-first");
+    const place = root.classList.contains("gl-main") ? MAIN : isFirst ? BESIDE : HEIGHT;
+    this.height = enlarged ? Math.max(HEIGHT, innerHeight - AROUND) : place;
+    this.top = this.events.some(({ label }) => label) ? TOP_WITH_LABELS : TOP;
+    this.svg.setAttribute("height", String(this.height));
+    this.clip.setAttribute("height", String(this.height));
+    for (const line of [this.time, this.guide]) {
+      line.setAttribute("y1", String(this.top));
+      line.setAttribute("y2", String(this.height - BOTTOM));
+    }
+    this.brush.setAttribute("y", String(this.top));
+    this.brush.setAttribute("height", String(this.height - this.top - BOTTOM));
+  }
+
   /** Draws everything in place. */
   draw() {
     this.width = this.box.clientWidth;
     if (!this.width) return;
+    this.setHeight();
     const { toSeconds } = this;
     let count = 0;
     for (const [id, trace] of this.traces) {
@@ -347,7 +390,9 @@ export class Chart {
     }
     const [a, b] = this.range();
     const vertical = this.verticalRange(a, b);
-    const linear = linearScale(vertical, [HEIGHT - BOTTOM, TOP]);
+    const labels = this.truthTexts();
+    this.right = Math.max(RIGHT, labelMargin([...labels.keys()], this.width));
+    const linear = linearScale(vertical, [this.height - BOTTOM, this.top]);
     /** @param {number} v */
     const py = (v) => linear(this.isLog ? Math.log10(v) : v);
     this.svg.setAttribute("width", String(this.width));
@@ -361,61 +406,97 @@ export class Chart {
     for (const { at, y, path, hidden } of this.traces.values()) {
       path.setAttribute("d", hidden ? "" : linePath({ x: at, y }, px, py, this.isLog));
     }
-    this.drawTruths(py);
+    this.drawTruths(py, labels);
     this.drawEvents();
     this.setMarker(this.marker);
     if (this.cursor !== null && !this.tip.hidden) this.read(this.cursor);
   }
 
   /**
-   * Draws the reference lines. Lines at one value share a label, with the colour of each.
-   * @param {(value: number) => number} py from a value to its position
+   * Gives the labels of the reference lines that are seen; lines at one value share a label.
+   * @returns {Map<string, { value: number, colours: Set<string> }>} by their words
    */
-  drawTruths(py) {
-    this.truths.replaceChildren();
-    /** @type {Map<string, { at: number, colours: Set<string> }>} */
+  truthTexts() {
+    /** @type {Map<string, { value: number, colours: Set<string> }>} */
     const labels = new Map();
     for (const { x, hidden, style } of this.traces.values()) {
       const { truth, truthLabel, colour } = style;
       if (hidden || !x.length || truth === null || truth === undefined) continue;
       if (truth <= 0 && this.isLog) continue;
-      const at = py(truth);
-      const ends = { x1: LEFT, x2: this.width - RIGHT, y1: at, y2: at };
-      makeSvg("line", { class: "gl-truth", ...ends }, this.truths).style.stroke = colour;
       const words = labelWithValue(truthLabel || "truth", truth);
-      const label = labels.get(words) ?? { at, colours: new Set() };
+      const label = labels.get(words) ?? { value: truth, colours: new Set() };
       label.colours.add(colour);
-      labels.set(words, { at, colours: label.colours });
+      labels.set(words, label);
     }
-    const wanted = [...labels.values()].map(({ at }) => (at < TOP + 16 ? at + 13 : at - 4));
-    const places = spreadLabels(wanted, TOP + 12, HEIGHT - BOTTOM - 3, 13);
-    [...labels].forEach(([words, { colours }], i) => {
-      const text = makeSvg(
-        "text",
-        { class: "gl-label", x: this.width - RIGHT - 4, y: places[i], "text-anchor": "end" },
-        this.truths,
-      );
-      for (const colour of colours) makeSvg("tspan", {}, text, "\u2501").style.fill = colour;
-      makeSvg("tspan", {}, text, ` ${words}`);
+    return labels;
+  }
+
+  /**
+   * Draws the reference lines. Their labels stand in the right margin, or below a narrow plot.
+   * @param {(value: number) => number} py from a value to its position
+   * @param {ReturnType<Chart["truthTexts"]>} labels of the lines
+   */
+  drawTruths(py, labels) {
+    for (const box of [this.truths, this.truthLabels, this.references]) box.replaceChildren();
+    for (const { value, colours } of labels.values()) {
+      const ends = { x1: LEFT, x2: this.width - this.right, y1: py(value), y2: py(value) };
+      for (const colour of colours) {
+        makeSvg("line", { class: "gl-truth", ...ends }, this.truths).style.stroke = colour;
+      }
+    }
+    if (this.right > RIGHT) this.writeInMargin(py, labels);
+    else this.writeBelow(labels);
+  }
+
+  /**
+   * Writes the labels into the right margin, each beside its line.
+   * @param {(value: number) => number} py from a value to its position
+   * @param {ReturnType<Chart["truthTexts"]>} labels of the lines
+   */
+  writeInMargin(py, labels) {
+    const wrapped = [...labels.keys()].map((words) => wrapLabel(words, this.right));
+    const tallest = LINE * Math.max(1, ...wrapped.map((lines) => lines.length));
+    const wanted = [...labels.values()].map(({ value }) => py(value) + 4);
+    const places = spreadLabels(wanted, this.top + 12, this.height - BOTTOM, tallest + 3);
+    [...labels.values()].forEach(({ colours }, i) => {
+      const looks = { class: "gl-label gl-truth-label", y: places[i] };
+      const text = makeSvg("text", looks, this.truthLabels);
+      wrapped[i].forEach((words, k) => {
+        const place = { x: this.width - this.right + 6, dy: k ? LINE : 0 };
+        const line = makeSvg("tspan", place, text);
+        for (const colour of k ? [] : colours) {
+          makeSvg("tspan", {}, line, "\u2501 ").style.fill = colour;
+        }
+        makeSvg("tspan", {}, line, words);
+      });
     });
   }
 
-  /** Draws the events as upright lines with their labels. */
+  /** @param {ReturnType<Chart["truthTexts"]>} labels that are written below the plot */
+  writeBelow(labels) {
+    for (const [words, { colours }] of labels) {
+      const entry = make("span", {}, this.references);
+      for (const colour of colours) {
+        make("i", { class: "gl-dash" }, entry).style.setProperty("--gl-key", colour);
+      }
+      entry.append(words);
+    }
+  }
+
+  /** Draws the events as upright lines, with their labels above the plot. */
   drawEvents() {
     this.marks.replaceChildren();
+    this.markLabels.replaceChildren();
+    const [low, high] = this.range();
     for (const event of this.events) {
       const x = this.px(event.at);
-      const ends = { x1: x, x2: x, y1: TOP, y2: HEIGHT - BOTTOM };
+      const ends = { x1: x, x2: x, y1: this.top, y2: this.height - BOTTOM };
       makeSvg("line", { class: `gl-event gl-${event.level}`, ...ends }, this.marks);
-      if (!event.label) continue;
+      if (!event.label || (this.zoom && (event.at < low || event.at > high))) continue;
       const right = x > this.width / 2;
-      const place = {
-        x: right ? x - 4 : x + 4,
-        y: TOP + 12,
-        "text-anchor": right ? "end" : "start",
-      };
+      const place = { x, y: this.top - 8, "text-anchor": right ? "end" : "start" };
       const looks = { class: "gl-label gl-event-label", ...place };
-      makeSvg("text", looks, this.marks, event.label);
+      makeSvg("text", looks, this.markLabels, event.label);
     }
   }
 
@@ -429,15 +510,15 @@ export class Chart {
     this.grid.replaceChildren();
     for (const v of ticks(bottom, top, 5)) {
       const y = py(v);
-      makeSvg("line", { x1: LEFT, x2: this.width - RIGHT, y1: y, y2: y }, this.grid);
+      makeSvg("line", { x1: LEFT, x2: this.width - this.right, y1: y, y2: y }, this.grid);
       const place = { x: LEFT - 6, y: y + 4, "text-anchor": "end" };
       makeSvg("text", place, this.grid, short(this.isLog ? 10 ** v : v));
     }
-    const corner = { x: this.width - RIGHT, y: HEIGHT - 4, "text-anchor": "end" };
+    const corner = { x: this.width - this.right, y: this.height - 6, "text-anchor": "end" };
     makeSvg("text", corner, this.grid, this.toSeconds ? "seconds of training" : "step");
     for (const at of ticks(a, b, Math.max(2, Math.floor(this.innerWidth() / 80)))) {
       if (!Number.isInteger(at) && !this.toSeconds) continue;
-      const place = { x: this.px(at), y: HEIGHT - BOTTOM + 16, "text-anchor": "middle" };
+      const place = { x: this.px(at), y: this.height - BOTTOM + 16, "text-anchor": "middle" };
       makeSvg("text", place, this.grid, grouped(at));
     }
   }
@@ -445,7 +526,7 @@ export class Chart {
   /** Removes the chart from the page. */
   close() {
     this.resizes.disconnect();
-    this.card.remove();
+    this.card.close();
   }
 }
 

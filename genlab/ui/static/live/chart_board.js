@@ -1,7 +1,10 @@
 // The charts of all runs: which lines are in which chart, and one zoom for all of them.
 
 import { Chart, DASHES } from "./chart.js";
+import { toggled } from "./view_state.js";
 
+/** @import { CardListener } from "./card.js" */
+/** @import { ViewState } from "./view_state.js" */
 /** @import { ChartInfo } from "./wire" */
 /** @import { ChartEvent, ChartListener } from "./chart.js" */
 /** @import { LiveRun } from "./run.js" */
@@ -14,23 +17,17 @@ export const COLOURS = 10;
 export class ChartBoard {
   /** @type {Chart[]} */
   charts = [];
-  /** Part of the horizontal axis that the charts show. @type {Range | null} */
-  zoom = null;
-
   /**
    * @param {ParentNode} parent where the charts are appended
    * @param {ChartListener["pick"]} onPick called with the point in time that was chosen
-   * @param {() => void} onNew called when there is a new chart
+   * @param {ViewState} viewState how the page is looked at
+   * @param {CardListener} onCard what happens when the buttons of a card are pressed
    */
-  constructor(parent, onPick, onNew) {
+  constructor(parent, onPick, viewState, onCard) {
     this.parent = parent;
     this.onPick = onPick;
-    this.onNew = onNew;
-  }
-
-  /** Gives the cards of the charts in order. */
-  cards() {
-    return this.charts.map((chart) => chart.card);
+    this.viewState = viewState;
+    this.onCard = onCard;
   }
 
   /** Removes all charts. */
@@ -41,7 +38,7 @@ export class ChartBoard {
 
   /** @param {Range | null} range that all charts show, null for all */
   setZoom(range) {
-    this.zoom = range;
+    this.viewState.change({ zoom: range });
     for (const chart of this.charts) chart.setZoom(range);
   }
 
@@ -79,12 +76,19 @@ export class ChartBoard {
       return chart.group === group.key && names.some((name) => chart.names.has(name));
     });
     if (known) return known;
-    const zoom = this.setZoom.bind(this);
-    const chart = new Chart(this.parent, group, { zoom, pick: this.onPick });
+    const { facts } = this.viewState;
+    const listener = {
+      ...this.onCard,
+      zoom: this.setZoom.bind(this),
+      pick: this.onPick,
+      /** @param {string} key */
+      log: (key) => this.viewState.change({ log: toggled(this.viewState.facts.log, key) }),
+    };
+    const chart = new Chart(this.parent, group, listener);
     chart.group = group.key;
-    chart.setZoom(this.zoom);
+    chart.setZoom(facts.zoom);
+    chart.setLog(facts.log.includes(group.key));
     this.charts.push(chart);
-    this.onNew();
     return chart;
   }
 

@@ -4,6 +4,7 @@
 import { PlotAxes } from "../shared/axes.js";
 import { grouped, short, shortOrInfinite } from "../shared/format.js";
 import { extent } from "../shared/numbers.js";
+import { ROLES, roleColour } from "../shared/roles.js";
 import { addReadout } from "./readout.js";
 
 /** @import { Cell } from "./cell.js" */
@@ -14,16 +15,16 @@ import { addReadout } from "./readout.js";
 const TOP = 8;
 const UPPER = 210;
 const LOWER = 150;
-const FOOT = 34;
+const FOOT = 40;
 const BETWEEN = 26;
 const RUG = 24;
 /**
- * How each line looks. Without a colour it has that of the text, like the data in every picture;
- * the model has the colour of generated points. Known truths are dashed.
- * @type {Record<string, { colour: number | null, filled?: boolean, dashed?: boolean } | undefined>}
+ * How each line looks. The densities have the colours of data and of generated points; the others
+ * one of the palette. Known truths are dashed.
+ * @type {Record<string, { colour: number, filled?: boolean, dashed?: boolean } | undefined>}
  */
 const LOOKS = {
-  p: { colour: null, filled: true },
+  p: { colour: 6, filled: true },
   q: { colour: 2, filled: true },
   d: { colour: 0 },
   c: { colour: 0 },
@@ -117,34 +118,32 @@ class DensityPlot {
     const summary = () => (this.frame ? densitySummary(this.frame) : "");
     this.resetReadout ??= addReadout(cell.canvas, (px) => this.textAt(px), summary);
     this.resetReadout();
-    cell.setLegend(this.legend(frame, sheet.ink));
+    cell.setLegend(this.legend(frame));
   }
 
   /**
    * @param {DensityFrame} frame whose lines are explained
-   * @param {string} ink colour of the text
    * @returns {LegendEntry[]}
    */
-  legend(frame, ink) {
+  legend(frame) {
     const arrows = frame.arrows.length
       ? "; arrows: how the generator's loss moves each point, drawn to scale " +
         `(the longest: ${short(frame.push)} per data unit)`
       : "";
     return [
       ...Object.entries(frame.lines).map(([name, { title }]) => {
-        return /** @type {LegendEntry} */ ([title, this.colour(name, ink)]);
+        return /** @type {LegendEntry} */ ([title, this.colour(name)]);
       }),
       [`points: held-out data above, generated below${arrows}`, null],
     ];
   }
 
-  /**
-   * @param {string} name of a line
-   * @param {string} ink colour of the text
-   */
-  colour(name, ink) {
-    const { colour } = LOOKS[name] ?? { colour: 4 };
-    return colour === null ? ink : this.cell.colours()[colour];
+  /** @param {string} name of a line */
+  colour(name) {
+    const { dark } = this.cell;
+    if (name === "p") return roleColour(ROLES.data, dark);
+    if (name === "q") return roleColour(ROLES.generated, dark);
+    return this.cell.colours()[(LOOKS[name] ?? { colour: 4 }).colour];
   }
 
   /**
@@ -172,11 +171,11 @@ class DensityPlot {
     if (on === "probability") this.drawHalf(axes);
     for (const line of lines) this.drawLine(axes, frame.x, line);
     context.restore();
-    context.font = "11px sans-serif";
+    context.font = "13px sans-serif";
     context.fillStyle = axes.ink;
     context.globalAlpha = 0.72;
     context.textAlign = "left";
-    context.fillText(TITLES[on] ?? on, axes.left + 4, top + 11);
+    context.fillText(TITLES[on] ?? on, axes.left + 4, top + 13);
     context.globalAlpha = 1;
     return axes;
   }
@@ -200,7 +199,7 @@ class DensityPlot {
   drawLine(axes, x, [name, { y }]) {
     const { context } = axes;
     const look = LOOKS[name] ?? { colour: 4 };
-    context.strokeStyle = context.fillStyle = this.colour(name, axes.ink);
+    context.strokeStyle = context.fillStyle = this.colour(name);
     if (look.filled) {
       context.beginPath();
       context.moveTo(axes.px(x[0]), axes.py(0));
@@ -235,12 +234,12 @@ class DensityPlot {
     /** @param {number} x */
     const isInView = (x) => x >= axes.x0 && x <= axes.x1;
     context.lineWidth = 1;
-    context.strokeStyle = axes.ink;
-    context.globalAlpha = 0.5;
+    context.strokeStyle = roleColour(ROLES.heldOut, this.cell.dark);
+    context.globalAlpha = 0.6;
     for (const x of real.filter(isInView)) {
       axes.line(axes.px(x), base + 2, axes.px(x), base + 9);
     }
-    context.strokeStyle = this.cell.colours()[2];
+    context.strokeStyle = this.colour("q");
     context.globalAlpha = 0.7;
     for (const x of fake.filter(isInView)) {
       axes.line(axes.px(x), base + 11, axes.px(x), base + 18);

@@ -35,21 +35,22 @@ function form(create) {
 /**
  * Draws on one canvas with axes and a legend.
  * @template {Frame} F
- * @param {(width: number) => number} height from the width of the canvas to its height
+ * @param {(width: number, side: number) => number} height from the width of the canvas and the
+ *   side that the picture may have at most to its height
  * @param {(axes: PlotAxes, frame: F, cell: Cell) => LegendEntry[]} draw draws and gives the legend
  */
 function plot(height, draw) {
   return form((cell) => /** @param {F} frame */ (frame) => {
-    const axes = cell.clearedAxes(height);
+    const axes = cell.clearedAxes((width) => height(width, cell.side));
     cell.describe(frame);
     cell.setLegend(draw(axes, frame, cell));
   });
 }
 
-/** @param {number} width of the canvas in CSS pixels */
-const square = (width) => Math.min(width, 380);
-/** @param {number} width of the canvas in CSS pixels */
-const flat = (width) => Math.min(0.75 * width, 300);
+/** @param {number} width of the canvas @param {number} side that the picture may have at most */
+const square = (width, side) => Math.min(width, side);
+/** @param {number} width of the canvas @param {number} side that the picture may have at most */
+const flat = (width, side) => Math.min(0.75 * width, 0.8 * side);
 
 /** @type {Record<string, ((cell: Cell) => Form) | undefined>} */
 export const FORMS = {

@@ -6,43 +6,34 @@ import { fromBase64 } from "../shared/bytes.js";
 import { colourScale, fieldCanvas } from "../shared/colours.js";
 import { make } from "../shared/dom.js";
 import { grouped, short } from "../shared/format.js";
+import { ROLES, roleColour } from "../shared/roles.js";
+import { byteValue } from "./bytes.js";
 import { addReadout } from "./readout.js";
+import { toggled } from "./view_state.js";
 
 /** @import { Cell } from "./cell.js" */
 /** @import { LegendEntry } from "./forms.js" */
 /** @import { Rgb } from "../shared/colours.js" */
 /** @import { GapField, GapFrame } from "./wire" */
 
-const UNKNOWN = 255;
-const HIGHEST = 254;
 /** From this width on, in pixels, several maps stand side by side. */
 const SIDE_BY_SIDE = 540;
-/** Side of a map at most, and the margins about it, in pixels. */
-const LARGEST = 440;
-const LEFT = 34;
+/** Margins about a map, in pixels. */
+const LEFT = 42;
 const BETWEEN = 16;
 const RIGHT = 6;
-const TOP = 22;
-const FOOT = 50;
+const TOP = 24;
+const FOOT = 56;
 /** Fields about 1/2, where real and generated cannot be told apart; the others start at little. */
 const ABOUT_A_HALF = new Set(["d", "truth"]);
 /** @typedef {"points" | "arrows" | "grid"} Layer */
+/** Layers that are drawn where nothing was chosen. */
+const USUAL = ["points", "arrows"];
 /** @type {Record<Layer, string>} */
 const LAYERS = { points: "Points", arrows: "Arrows", grid: "Warped grid" };
 const ALL = "all";
 
 /** @typedef {{ axes: PlotAxes, field: GapField }} FieldMap a field and where it is drawn */
-
-/**
- * Gives the value that a byte of a field stands for.
- * @param {number} byte from 0 to 255
- * @param {number} low value of byte 0
- * @param {number} high value of byte 254
- * @returns {number | null} the value; null for byte 255, which is unknown
- */
-export function byteValue(byte, low, high) {
-  return byte === UNKNOWN ? null : low + ((high - low) * byte) / HIGHEST;
-}
 
 /**
  * Finds the cell of a field that holds a point.
@@ -82,16 +73,12 @@ export function createGapMap(cell) {
 }
 
 class GapMap {
-  /** @type {Record<Layer, boolean>} */
-  shows = { points: true, arrows: true, grid: false };
   /** Buttons of the layers. @type {Map<Layer, HTMLButtonElement>} */
   layerButtons = new Map();
   /** Buttons of the fields. @type {Map<string, HTMLButtonElement>} */
   fieldButtons = new Map();
   /** Names of the fields that have buttons. */
   knownFields = "";
-  /** Field that was chosen, null before a choice. @type {string | null} */
-  chosen = null;
   /** @type {GapFrame | null} */
   frame = null;
   /** @type {FieldMap[]} */
@@ -109,28 +96,31 @@ class GapMap {
     const layers = make("span", { role: "group", "aria-label": "What is drawn over it" }, tools);
     for (const layer of /** @type {Layer[]} */ (Object.keys(LAYERS))) {
       const toggle = () => {
-        this.shows[layer] = !this.shows[layer];
+        const { facts } = cell.viewState;
+        cell.viewState.change({ layers: toggled(facts.layers ?? USUAL, layer) });
       };
       this.layerButtons.set(layer, this.addButton(layers, LAYERS[layer], toggle));
     }
   }
 
+  /** @param {Layer} layer whether it is drawn */
+  shows(layer) {
+    return (this.cell.viewState.facts.layers ?? USUAL).includes(layer);
+  }
+
   /**
    * @param {ParentNode} parent where the button is appended
    * @param {string} title on the button
-   * @param {() => void} press what it changes before the map is drawn again
+   * @param {() => void} press what it changes in the view; all maps are then drawn again
    */
   addButton(parent, title, press) {
     const button = make("button", { type: "button", class: "gl-small" }, parent, title);
-    button.addEventListener("click", () => {
-      press();
-      if (this.frame) this.draw(this.frame);
-    });
+    button.addEventListener("click", press);
     return button;
   }
 
   /**
-   * Chooses the fields that are shown: all where there is room, unless one was chosen.
+   * Chooses the fields that are shown: the first one, unless another one was chosen, or all.
    * @param {GapFrame} frame the fields
    * @param {number} width of the canvas in pixels
    * @returns {string[]} their names
@@ -139,14 +129,15 @@ class GapMap {
     const names = Object.keys(frame.fields);
     const hasRoom = width >= SIDE_BY_SIDE && names.length > 1;
     if (this.knownFields !== names.join()) this.makeFieldButtons(frame, names);
-    let view = this.chosen ?? (hasRoom ? ALL : names[0]);
-    if (view === ALL && !hasRoom) view = names[0];
+    const { field } = this.cell.viewState.facts;
+    const isPossible = field === ALL ? hasRoom : names.includes(field);
+    const view = isPossible ? field : names[0];
     for (const [name, button] of this.fieldButtons) {
       button.setAttribute("aria-pressed", String(name === view));
       if (name === ALL) button.hidden = !hasRoom;
     }
     for (const [layer, button] of this.layerButtons) {
-      button.setAttribute("aria-pressed", String(this.shows[layer]));
+      button.setAttribute("aria-pressed", String(this.shows(layer)));
       button.hidden = layer !== "points" && !frame[layer]?.length;
     }
     return view === ALL ? names : [view];
@@ -158,15 +149,12 @@ class GapMap {
    */
   makeFieldButtons(frame, names) {
     this.knownFields = names.join();
-    this.chosen = null;
     this.fieldBox.replaceChildren();
     this.fieldButtons.clear();
     if (names.length < 2) return;
     for (const name of [ALL, ...names]) {
       const title = name === ALL ? "Side by side" : frame.fields[name].title.split(" = ")[0];
-      const choose = () => {
-        this.chosen = name;
-      };
+      const choose = () => this.cell.viewState.change({ field: name });
       this.fieldButtons.set(name, this.addButton(this.fieldBox, title, choose));
     }
   }
@@ -188,7 +176,7 @@ class GapMap {
     const sheet = cell.clearedAxes((width) => {
       names = this.fieldsToShow(frame, width);
       const rest = width - LEFT - RIGHT - BETWEEN * (names.length - 1);
-      side = Math.min(LARGEST, rest / names.length);
+      side = Math.min(names.length > 1 ? Infinity : cell.side, rest / names.length);
       return TOP + side + FOOT;
     });
     cell.canvas.classList.add("gl-full");
@@ -201,7 +189,7 @@ class GapMap {
     const summary = () => (this.frame ? gapSummary(this.frame) : "");
     this.resetReadout ??= addReadout(cell.canvas, (x, y) => this.textAt(x, y), summary);
     this.resetReadout();
-    cell.setLegend(this.legend(frame, sheet.ink));
+    cell.setLegend(this.legend(frame));
   }
 
   /**
@@ -229,35 +217,34 @@ class GapMap {
     const { context } = axes;
     const [x, y] = [axes.px(x0), axes.py(y1)];
     const image = fieldCanvas(shares, frame.cells, colour);
-    context.imageSmoothingEnabled = false;
+    context.imageSmoothingEnabled = true;
     context.drawImage(image, x, y, axes.px(x1) - x, axes.py(y0) - y);
     axes.drawGrid({ yticks: first });
     context.fillStyle = axes.ink;
-    context.font = "600 12px sans-serif";
+    context.font = "600 13px sans-serif";
     context.textAlign = "left";
     context.fillText(field.title, axes.left, 14);
-    context.font = "11px sans-serif";
+    context.font = "13px sans-serif";
     this.drawOverlay(axes, frame, first);
     drawColourLegend(axes, field, colour, side);
     return { axes, field };
   }
 
-  /**
-   * @param {GapFrame} frame what is explained
-   * @param {string} ink colour of the text
-   */
-  legend(frame, ink) {
+  /** @param {GapFrame} frame what is explained */
+  legend(frame) {
     /** @type {LegendEntry[]} */
     const legend = [];
-    if (this.shows.points) {
-      legend.push(["held-out data", ink, "gl-plus"], ["generated", this.cell.colours()[2]]);
+    if (this.shows("points")) {
+      const { heldOut, generated } = ROLES;
+      legend.push(["held-out data", roleColour(heldOut, this.cell.dark), "gl-plus"]);
+      legend.push(["generated", roleColour(generated, this.cell.dark)]);
     }
-    if (this.shows.arrows && frame.arrows.length) {
+    if (this.shows("arrows") && frame.arrows.length) {
       const longest = `the longest: ${short(frame.push)} per data unit`;
       const arrows = "arrows: how the generator's loss moves each point, drawn to scale";
       legend.push([`${arrows} (${longest})`, null]);
     }
-    if (this.shows.grid && frame.grid.length) {
+    if (this.shows("grid") && frame.grid.length) {
       legend.push(["lines: a regular grid of latent codes, as the generator maps it", null]);
     }
     return legend;
@@ -278,17 +265,18 @@ class GapMap {
     context.rect(x, y, axes.px(axes.x1) - x, axes.py(axes.y0) - y);
     context.clip();
     context.lineJoin = "round";
-    if (first && this.shows.grid) drawPolylines(axes, frame.grid);
-    if (this.shows.points) drawCrosses(axes, frame.real);
-    if (first && this.shows.arrows) {
+    if (first && this.shows("grid")) drawPolylines(axes, frame.grid);
+    if (this.shows("points"))
+      drawCrosses(axes, frame.real, roleColour(ROLES.heldOut, this.cell.dark));
+    if (first && this.shows("arrows")) {
       frame.arrows.forEach(([dx, dy], i) => {
         const [fx, fy] = frame.fake[i];
         const to = [axes.px(fx + dx), axes.py(fy + dy)];
         drawArrow(context, [axes.px(fx), axes.py(fy)], to, axes.ink, back);
       });
     }
-    if (this.shows.points) {
-      context.fillStyle = this.cell.colours()[2];
+    if (this.shows("points")) {
+      context.fillStyle = roleColour(ROLES.generated, this.cell.dark);
       context.strokeStyle = back;
       context.lineWidth = 0.8;
       for (const [fx, fy] of frame.fake) {
@@ -375,12 +363,13 @@ function drawPolylines(axes, lines) {
  * Draws a cross at each point.
  * @param {PlotAxes} axes what is drawn on
  * @param {[number, number][]} points where
+ * @param {string} colour of the crosses
  */
-function drawCrosses(axes, points) {
+function drawCrosses(axes, points, colour) {
   const { context } = axes;
-  context.lineWidth = 1.1;
-  context.strokeStyle = axes.ink;
-  context.globalAlpha = 0.6;
+  context.lineWidth = 1.2;
+  context.strokeStyle = colour;
+  context.globalAlpha = 0.7;
   for (const [x, y] of points) {
     const [a, b] = [axes.px(x), axes.py(y)];
     axes.line(a - 2.5, b, a + 2.5, b);

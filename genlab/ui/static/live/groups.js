@@ -1,11 +1,6 @@
-// Which numbers share a chart, and in which order the cards stand. Nothing here touches the page.
+// Which numbers share a chart. Nothing here touches the page.
 
 /** @import { ChartInfo } from "./wire" */
-
-/** Panels that are looked at first, those after the first chart, and those after all charts. */
-const FIRST = ["gap", "line", "samples"];
-const SECOND = ["reconstructions", "ledger", "calibration", "confidence"];
-const THIRD = ["latent"];
 
 /**
  * Finds the numbers that more than one run has.
@@ -32,6 +27,7 @@ export function splitGroup(group, shared) {
   const own = group.lines
     .filter(({ name }) => shared.has(name))
     .map((line) => ({
+      ...group,
       key: `${group.key} ${line.name}`,
       title: line.title,
       note: [group.note, line.note].filter(Boolean).join(", "),
@@ -39,32 +35,4 @@ export function splitGroup(group, shared) {
     }));
   const rest = group.lines.filter(({ name }) => !shared.has(name));
   return rest.length ? [...own, { ...group, lines: rest }] : own;
-}
-
-/**
- * Orders the cards: maps and samples, the first chart, reconstructions and what belongs to them,
- * the other charts, the latent space, all other panels.
- *
- * Where several runs stand side by side a picture takes the whole width, and all charts stand
- * together.
- * @template T
- * @param {T[]} charts the cards of the charts
- * @param {Map<string, T>} panels the cards of the panels by name
- * @param {boolean} several whether there are several runs
- * @returns {T[]} all cards in order
- */
-export function orderCards(charts, panels, several) {
-  const named = new Set([...FIRST, ...SECOND, ...THIRD]);
-  /** @param {string[]} names */
-  const take = (names) => names.flatMap((name) => panels.get(name) ?? []);
-  const others = [...panels.keys()].filter((name) => !named.has(name)).sort();
-  const early = several ? 0 : 1;
-  return [
-    ...take(FIRST),
-    ...charts.slice(0, early),
-    ...take(SECOND),
-    ...charts.slice(early),
-    ...take(THIRD),
-    ...take(others),
-  ];
 }

@@ -10,6 +10,8 @@ import { clamp } from "../shared/numbers.js";
 /** Exponents of ten at the left end of the bars, and at their right end at most. */
 const LOWEST = -3;
 const HIGHEST = 2;
+/** A divergence above this is decided by a few places that the model hardly reaches. */
+const MEASURABLE = 1e4;
 const COLUMNS = ["divergence", "", "value", "perfect sampler", "bound from the model"];
 
 /**
@@ -22,6 +24,33 @@ export function topExponent(rows) {
     .flatMap(({ value, floor, least }) => [Number(value) - least, Number(floor) - least])
     .filter((v) => Number.isFinite(v) && v > 0);
   return clamp(Math.ceil(Math.log10(Math.max(1e-3, ...lengths))), 0, HIGHEST);
+}
+
+/**
+ * Says why a divergence has no number that could be read.
+ * @param {Pick<LedgerRow, "value" | "at_least" | "unit">} row the divergence
+ * @returns {string} the reason; empty where there is a number
+ */
+export function whyUnmeasurable({ value, at_least, unit }) {
+  if (value === "infinite") {
+    const least = at_least !== null && at_least < MEASURABLE ? `; above ${short(at_least)}` : "";
+    return `the samples miss a place of the data, or lie where it has none${least}`;
+  }
+  if (typeof value === "number" && (value <= MEASURABLE || unit === "data units")) return "";
+  return "a few places that the samples hardly reach would decide the number";
+}
+
+/**
+ * Says why a bound has no number that could be read.
+ * @param {NonNullable<LedgerRow["bound"]>} bound from the model
+ * @returns {string} the reason; empty where there is a number
+ */
+export function whyBoundUnmeasurable({ value, error, how }) {
+  const isRead = typeof value === "number" && Math.abs(value) <= MEASURABLE;
+  if (isRead && (error === null || error <= MEASURABLE)) return "";
+  return how === "ELBO"
+    ? "the decoder gives some examples almost no density"
+    : "a few examples with extreme scores decide the mean";
 }
 
 /**
@@ -72,17 +101,24 @@ function makeRow(row, top) {
     const mark = make("b", { title: "a perfect sampler" }, track);
     mark.style.left = `${100 * barShare(floor - least, top)}%`;
   }
-  make("td", {}, line, shortOrInfinite(value) + margin(row));
-  make("td", {}, line, shortOrInfinite(floor));
+  const error = row.error ? ` ± ${short(row.error)}` : "";
+  writeValue(make("td", {}, line), shortOrInfinite(value) + error, whyUnmeasurable(row));
+  const isFloor = typeof floor === "number" && floor <= MEASURABLE;
+  make("td", {}, line, isFloor ? short(floor) : "none");
   const source = bound ? `${bound.how}, n = ${grouped(bound.n)}` : "";
-  make("td", { title: source }, line, bound ? boundText(bound) : "");
+  const cell = make("td", { title: source }, line);
+  if (bound) writeValue(cell, boundText(bound), whyBoundUnmeasurable(bound));
   return line;
 }
 
-/** @param {LedgerRow} row whose standard error is written, or what an infinite value is at least */
-function margin({ value, error, at_least }) {
-  if (typeof value === "number") return error ? ` ± ${short(error)}` : "";
-  return value === "infinite" && at_least !== null ? ` (> ${short(at_least)})` : "";
+/**
+ * @param {HTMLElement} cell of the table
+ * @param {string} value as text
+ * @param {string} why there is no number that could be read, empty where there is
+ */
+function writeValue(cell, value, why) {
+  cell.textContent = why ? "not measurable here" : value;
+  if (why) make("small", {}, cell, why);
 }
 
 /** @param {NonNullable<LedgerRow["bound"]>} bound that the model gives */

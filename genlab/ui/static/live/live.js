@@ -5,17 +5,23 @@
 import { isDark, readColour } from "../shared/colours.js";
 import { make } from "../shared/dom.js";
 import { ChartBoard, COLOURS } from "./chart_board.js";
+import { onBarPlace } from "./bar_places.js";
+import { Enlarger } from "./enlarge.js";
 import { EventCard } from "./event_card.js";
-import { orderCards, sharedNames, splitGroup } from "./groups.js";
+import { sharedNames, splitGroup } from "./groups.js";
 import { isFreeSpace } from "./keys.js";
+import { layOut, putFirst } from "./layout.js";
 import { Panel } from "./panel.js";
 import { isActive, LiveRun, mergeSteps } from "./run.js";
 import { RunHead } from "./run_head.js";
+import { Sections } from "./sections.js";
 import { TimeBar } from "./time_bar.js";
 import { axisToStep, frameStep, neighbourFrame, stepToAxis } from "./timeline.js";
+import { toggled, ViewState } from "./view_state.js";
 import { CellObserver } from "./visibility.js";
 
-/** @import { Delta, LiveData } from "./wire" */
+/** @import { Card } from "./card.js" */
+/** @import { Delta, LiveData, ViewInfo } from "./wire" */
 /** @import { Clock } from "./timeline.js" */
 /** @import { ChartEvent } from "./chart.js" */
 /** @import { Component } from "../shared/component" */
@@ -34,6 +40,11 @@ const EMPTY = {
   running: "Waiting for the first numbers of this run…",
   paused: "This run was paused before its first numbers. Resume it, or take one step.",
 };
+
+/** Where a panel stands that no probe declares. @type {ViewInfo} */
+const UNKNOWN = { section: "quality", sees: "", lesson: "", rank: 0 };
+/** Group that has the events at its end. */
+const EVENTS = "learning";
 
 /** @type {WeakMap<HTMLElement | ShadowRoot, LiveView>} */
 const views = new WeakMap();
@@ -56,6 +67,10 @@ export function mount({ data, parentElement, setStateValue, setTriggerValue }) {
 class LiveView {
   /** @type {Map<string, LiveRun>} */
   runs = new Map();
+  /** Views of the panels by name. @type {Record<string, ViewInfo>} */
+  views = {};
+  /** Key of the place that the bar has, empty where it stands above the cards. */
+  barKey = "";
   /** Names of the numbers that several runs have. @type {string[]} */
   shared = [];
   /** @type {Map<string, Panel>} */
@@ -88,7 +103,7 @@ class LiveView {
   /** @param {HTMLElement | ShadowRoot} parent where the view is appended */
   constructor(parent) {
     this.root = make("div", { class: "gl" }, parent);
-    const bar = make("div", { class: "gl-bar" }, this.root);
+    const bar = (this.bar = make("div", { class: "gl-bar" }, this.root));
     this.heads = make("div", {}, bar);
     this.timeBar = new TimeBar(bar, {
       scrub: (at) => this.scrub(at),
@@ -98,11 +113,25 @@ class LiveView {
     });
     this.lost = make("div", { class: "gl-lost", role: "status", hidden: "" }, bar);
     this.empty = make("p", { class: "gl-empty" }, this.root);
-    this.cards = make("div", { class: "gl-cards" }, this.root);
+    this.viewState = new ViewState((text) => {
+      this.report("view", text);
+      this.showView();
+    });
+    this.sections = new Sections(this.root, (name) => {
+      this.viewState.change({ open: toggled(this.viewState.open, name) });
+      this.arrange();
+    });
+    this.enlarger = new Enlarger((id) => this.viewState.change({ enlarged: id }));
+    this.onCard = {
+      enlarge: (/** @type {Card} */ card) => this.enlarger.toggle(card),
+      putFirst: (/** @type {Card} */ card) => {
+        this.viewState.setOrder(putFirst(this.viewState.order, card.id));
+        this.arrange();
+      },
+    };
     const pick = this.pick.bind(this);
-    this.board = new ChartBoard(this.cards, pick, () => this.arrange());
+    this.board = new ChartBoard(this.sections.first, pick, this.viewState, this.onCard);
     this.events = new EventCard();
-    this.cards.append(this.events.card);
   }
 
   /** Gives the runs in the order of the page. */
@@ -118,6 +147,9 @@ class LiveView {
 
   /** @param {LiveData} data what the page hands over */
   update(data) {
+    this.views = data.panels ?? {};
+    this.sections.setGroups(data.sections ?? {});
+    this.placeBar(data.bar ?? "");
     const ids = new Set(data.runs.map((run) => run.id));
     for (const [id, run] of this.runs) {
       if (ids.has(id)) continue;
@@ -141,6 +173,7 @@ class LiveView {
       this.stale = false;
       this.at = data.step;
       this.clock = data.clock ?? "step";
+      this.viewState.read(data.view ?? {});
       this.rebuild();
     }
     this.stopListening();
@@ -148,6 +181,17 @@ class LiveView {
     document.addEventListener("click", this.onInput, true);
     document.addEventListener("keydown", this.onKey);
     this.wake();
+  }
+
+  /** @param {string} key of the place that the bar has, empty for its own */
+  placeBar(key) {
+    if (!key || key === this.barKey) return;
+    this.barKey = key;
+    onBarPlace(key, (place) => {
+      if (this.bar.parentElement !== place) place.replaceChildren(this.bar);
+      place.classList.toggle("gl-dark", this.root.classList.contains("gl-dark"));
+      this.background = "";
+    });
   }
 
   /** @param {string} id of the new run */
@@ -193,7 +237,7 @@ class LiveView {
   /** Makes charts and panels anew from full answers, because the set of runs has changed. */
   rebuild() {
     this.board.clear();
-    for (const panel of this.panels.values()) panel.card.remove();
+    for (const panel of this.panels.values()) panel.card.close();
     this.panels.clear();
     for (const run of this.runs.values()) run.forget();
     this.hasNewEvents = true;
@@ -271,6 +315,7 @@ class LiveView {
       for (const group of run.charts) {
         for (const part of splitGroup(group, shared)) this.board.addLines(run, part, this.several);
       }
+      this.arrange();
       this.board.clearRun(run);
     }
     run.cursor = Math.max(news.seq ?? 0, run.cursor);
@@ -306,10 +351,34 @@ class LiveView {
 
   // --- charts and panels ---
 
-  /** Brings the cards in order. */
+  /** Gives all cards by their ids, in the order in which they came. */
+  allCards() {
+    const panels = [...this.panels.values()].map(({ card }) => card);
+    const cards = [...panels, ...this.board.charts.map(({ card }) => card)];
+    return new Map(cards.map((card) => [card.id, card]));
+  }
+
+  /** Brings the cards in order: a few at first sight, the others in their groups. */
   arrange() {
-    const panels = new Map([...this.panels].map(([name, panel]) => [name, panel.card]));
-    this.cards.append(...orderCards(this.board.cards(), panels, this.several), this.events.card);
+    const cards = this.allCards();
+    const facts = [...cards.values()].map(({ id, view: { section, rank } }) => {
+      return { id, section, rank };
+    });
+    const { order, open } = this.viewState;
+    const extra = { [EVENTS]: [this.events.card] };
+    this.sections.draw(cards, layOut(facts, order), open, extra);
+    const { enlarged } = this.viewState.facts;
+    const large = cards.get(enlarged);
+    if (large && this.enlarger.card !== large) this.enlarger.open(large);
+    this.showView();
+  }
+
+  /** Draws anew what depends on how the page is looked at, or on where a card stands. */
+  showView() {
+    for (const panel of this.panels.values()) {
+      for (const cell of panel.cells.values()) cell.redraw();
+    }
+    for (const chart of this.board.charts) chart.draw();
   }
 
   /**
@@ -319,7 +388,9 @@ class LiveView {
   addCells(name) {
     let panel = this.panels.get(name);
     if (!panel) {
-      this.panels.set(name, (panel = new Panel(this.cards, name)));
+      const info = this.views[name] ?? UNKNOWN;
+      panel = new Panel(this.sections.first, name, info, this.viewState, this.onCard);
+      this.panels.set(name, panel);
       this.arrange();
     }
     for (const run of this.sortedRuns()) {
@@ -451,7 +522,7 @@ class LiveView {
         const run = this.runs.get(id);
         if (!run) continue;
         const step = live ? null : axisToStep(clock, run.times, shown);
-        cell.show(frameStep(run.frames[name] ?? [], step, several));
+        cell.show(frameStep(run.frames[name] ?? [], step, several), step);
       }
     }
   }
@@ -461,7 +532,9 @@ class LiveView {
     const background = getComputedStyle(this.root).getPropertyValue("--gl-back").trim();
     if (background === this.background) return;
     this.background = background;
-    this.root.classList.toggle("gl-dark", isDark(readColour(background)));
+    const dark = isDark(readColour(background));
+    this.root.classList.toggle("gl-dark", dark);
+    this.bar.parentElement?.classList.toggle("gl-dark", dark);
     for (const panel of this.panels.values()) {
       for (const cell of panel.cells.values()) cell.redraw();
     }

@@ -1,9 +1,13 @@
 // A card with the pictures of one panel, one cell for each run.
 
 import { make } from "../shared/dom.js";
+import { Card } from "./card.js";
 import { Cell } from "./cell.js";
 
+/** @import { CardListener } from "./card.js" */
 /** @import { LiveRun } from "./run.js" */
+/** @import { ViewState } from "./view_state.js" */
+/** @import { ViewInfo } from "./wire" */
 
 /** Forms whose card is as wide as the page. */
 const WIDE = new Set(["gap", "ledger", "line"]);
@@ -19,14 +23,17 @@ export class Panel {
   /**
    * @param {ParentNode} parent where the card is appended
    * @param {string} name of the panel
+   * @param {ViewInfo} info where it stands and what one sees in it
+   * @param {ViewState} viewState how the page is looked at
+   * @param {CardListener} on what happens when its buttons are pressed
    */
-  constructor(parent, name) {
+  constructor(parent, name, info, viewState, on) {
     this.name = name;
-    this.card = make("section", { class: "gl-card", "data-panel": name }, parent);
-    this.header = make("header", {}, this.card);
-    this.title = make("h2", {}, this.header, name);
-    this.note = make("p", { class: "gl-note" }, this.card);
-    this.box = make("div", { class: "gl-cells" }, this.card);
+    this.viewState = viewState;
+    const title = name[0].toUpperCase() + name.slice(1).replaceAll("_", " ");
+    this.card = new Card(parent, `panel:${name}`, title, info, on);
+    this.card.takeables = () => [...this.cells.values()].filter((cell) => cell.frame);
+    this.box = make("div", { class: "gl-cells" }, this.card.root);
   }
 
   /**
@@ -38,12 +45,13 @@ export class Panel {
   addCell(run, several) {
     const cell = new Cell(this.box, run, this.name, {
       several,
-      header: this.header,
+      header: this.card.at,
+      viewState: this.viewState,
       onFrame: (frame, { note }) => {
         this.titles.set(run.id, frame.title || this.name);
-        this.title.textContent = [...new Set(this.titles.values())].join(" · ");
-        this.card.setAttribute("aria-label", this.title.textContent);
-        (note ?? this.note).textContent = frame.note || "";
+        this.card.setTitle([...new Set(this.titles.values())].join(" · "));
+        this.card.setView(this.card.view);
+        (note ?? this.card.note).textContent = frame.note || "";
         this.form = frame.form;
         this.setWidth();
       },
@@ -56,6 +64,6 @@ export class Panel {
 
   /** Makes the card as wide as the page for several runs and for wide forms. */
   setWidth() {
-    this.card.classList.toggle("gl-wide", this.cells.size > 1 || WIDE.has(this.form));
+    this.card.root.classList.toggle("gl-wide", this.cells.size > 1 || WIDE.has(this.form));
   }
 }

@@ -1,6 +1,7 @@
 // Points, histograms and bars on a canvas.
 
 import { extent } from "../shared/numbers.js";
+import { roleColour, roleOf } from "../shared/roles.js";
 
 /** @import { Cell } from "./cell.js" */
 /** @import { LegendEntry } from "./forms.js" */
@@ -71,27 +72,41 @@ export function drawPoints(axes, frame, cell) {
   const { context } = axes;
   const colours = cell.colours();
   const size = points.length > 1500 ? 2 : 2.8;
-  const hasData = names[0] === "data" || names[0] === "held-out";
   /** @type {LegendEntry[]} */
   const legend = [];
   let outside = 0;
   for (const kind of [...new Set(label)].sort((a, b) => a - b)) {
-    const isData = hasData && kind === 0;
-    const colour = isData ? axes.ink : colours[(Math.abs(kind) - (hasData ? 1 : 0)) % 10];
-    context.fillStyle = colour;
-    context.globalAlpha = isData ? 0.3 : 0.75;
+    const name = names[kind] ?? String(kind);
+    const role = roleOf(name);
+    const isPlus = role?.mark === "plus";
+    const colour = role ? roleColour(role, cell.dark) : colours[Math.abs(kind) % 10];
+    context.fillStyle = context.strokeStyle = colour;
+    context.globalAlpha = kind === 0 && role ? 0.45 : 0.8;
+    context.lineWidth = 1.1;
     points.forEach(([x, y], i) => {
       if (label[i] !== kind || x === null || y === null) return;
       const [px, py] = [axes.px(x), axes.py(y)];
-      if (axes.contains(px, py)) context.fillRect(px - size / 2, py - size / 2, size, size);
-      else outside++;
+      if (!axes.contains(px, py)) outside++;
+      else if (isPlus) drawPlus(axes, px, py, size);
+      else axes.disc(px, py, 0.6 * size);
     });
-    if (names.length) legend.push([names[kind] ?? String(kind), isData ? "gray" : colour]);
+    if (names.length) legend.push([name, colour, isPlus ? "gl-plus" : ""]);
   }
   context.globalAlpha = 1;
   axes.drawTitles(...(frame.axes ?? []));
   if (outside) legend.push([`${outside} points are outside the axes`, null]);
   return legend;
+}
+
+/**
+ * @param {PlotAxes} axes what is drawn on
+ * @param {number} x position across, in pixels
+ * @param {number} y position from the top, in pixels
+ * @param {number} arm length of each arm, in pixels
+ */
+function drawPlus(axes, x, y, arm) {
+  axes.line(x - arm, y, x + arm, y);
+  axes.line(x, y - arm, x, y + arm);
 }
 
 /**
@@ -124,7 +139,9 @@ export function drawHistogram(axes, frame, cell) {
   const [first, last] = [edges[0], edges[edges.length - 1]];
   const colours = cell.colours();
   const rows = Object.entries(frame.counts).map(([name, counts], i) => {
-    return { name, shares: sharesOf(counts), colour: colours[i % colours.length] };
+    const role = roleOf(name);
+    const colour = role ? roleColour(role, cell.dark) : colours[i % colours.length];
+    return { name, shares: sharesOf(counts), colour };
   });
   const [, highest] = extent(rows.flatMap(({ shares }) => shares));
   axes.setRanges([first, last], [0, 1.05 * Math.max(1e-12, highest)]);
@@ -177,10 +194,10 @@ export function drawBars(axes, frame, cell) {
   context.fillStyle = axes.ink;
   context.globalAlpha = 0.72;
   context.textAlign = "center";
-  const stride = labelStride(names.length, axes.innerWidth, 24);
+  const stride = labelStride(names.length, axes.innerWidth, 28);
   names.forEach((name, i) => {
     if (i % stride) return;
-    context.fillText(String(name), axes.px(i), axes.height - axes.bottom + 14);
+    context.fillText(String(name), axes.px(i), axes.height - axes.bottom + 16);
   });
   context.globalAlpha = 1;
   axes.drawTitles(frame.x_title, frame.y_title);

@@ -1,5 +1,6 @@
 // Which point in time is shown: steps or seconds, and the picture that belongs to it.
 
+import { grouped } from "../shared/format.js";
 import { floorIndex, interpolate, nearestIndex } from "../shared/numbers.js";
 
 /** @import { RunTimes } from "./wire" */
@@ -48,6 +49,21 @@ export function frameStep(steps, at, nearest) {
   const wanted = at + ROUNDING;
   const index = nearest ? nearestIndex(steps, wanted) : Math.max(0, floorIndex(steps, wanted));
   return steps[index];
+}
+
+/**
+ * Says which step a picture is of.
+ * @param {number} shown its step
+ * @param {number | null} asked the step that the slider shows, null for the newest
+ * @param {boolean} nearest whether several runs are compared
+ * @returns {string} for example "step 2,840, the newest before 3,500"
+ */
+export function frameWords(shown, asked, nearest) {
+  const words = `step ${grouped(shown)}`;
+  if (asked === null || Math.abs(asked - shown) < 1) return words;
+  const wanted = grouped(Math.round(asked));
+  if (nearest) return `${words}, the nearest to ${wanted}`;
+  return shown < asked ? `${words}, the newest before ${wanted}` : `${words}, the first one`;
 }
 
 /**

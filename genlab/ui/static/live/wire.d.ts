@@ -13,11 +13,30 @@ export interface LineInfo {
   truth_label: string;
 }
 
+/** Where a panel or a chart stands, and what one sees in it; see genlab/core/views.py. */
+export interface ViewInfo {
+  section: string;
+  sees: string;
+  lesson: string;
+  rank: number;
+}
+
+/** How the page is looked at, as the texts of a link. */
+export interface ViewText {
+  open?: string;
+  enlarged?: string;
+  zoom?: string;
+  log?: string;
+  field?: string;
+  layers?: string;
+}
+
 /** One group of lines with the same unit. */
 export interface ChartInfo {
   key: string;
   title: string;
   note: string;
+  view?: ViewInfo;
   lines: LineInfo[];
 }
 
@@ -73,6 +92,14 @@ export interface LiveData {
   clock?: "step" | "seconds";
   /** Whether the space bar pauses and resumes. */
   play: boolean;
+  /** Titles of the groups by name, in order. */
+  sections: Record<string, string>;
+  /** Views of the panels by name. */
+  panels: Record<string, ViewInfo>;
+  /** How the page is looked at at first. */
+  view: ViewText;
+  /** Key of the place that the bar takes, empty where it stands above the cards. */
+  bar: string;
 }
 
 interface FrameBase {

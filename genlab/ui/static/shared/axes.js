@@ -82,10 +82,10 @@ export function spreadLabels(wanted, low, high, gap) {
 
 /** The axes of a plot on a canvas, with margins for the numbers. All lengths are CSS pixels. */
 export class PlotAxes {
-  left = 38;
+  left = 48;
   right = 8;
   top = 8;
-  bottom = 34;
+  bottom = 40;
   x0 = 0;
   x1 = 1;
   y0 = 0;
@@ -106,7 +106,7 @@ export class PlotAxes {
     this.width = width;
     this.height = height;
     this.ink = ink;
-    context.font = "11px sans-serif";
+    context.font = "13px sans-serif";
   }
 
   /** Width of the plot without its margins. */
@@ -173,7 +173,7 @@ export class PlotAxes {
     context.globalAlpha = 0.72;
     context.fillStyle = this.ink;
     context.textAlign = "center";
-    for (const v of xs) context.fillText(short(v), this.px(v), this.height - this.bottom + 14);
+    for (const v of xs) context.fillText(short(v), this.px(v), this.height - this.bottom + 16);
     context.textAlign = "right";
     for (const v of ys) context.fillText(short(v), this.left - 5, this.py(v) + 4);
     context.globalAlpha = 1;
@@ -191,7 +191,7 @@ export class PlotAxes {
     context.textAlign = "right";
     if (x) context.fillText(x, this.width - this.right, this.height - 3);
     context.textAlign = "left";
-    if (y) context.fillText(y, this.left + 4, this.top + 4);
+    if (y) context.fillText(y, this.left + 4, this.top + 10);
     context.globalAlpha = 1;
   }
 

@@ -1,0 +1,57 @@
+"""The live view of Watch, and the choice of its run; both are kept in the URL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from genlab.runs.store import RunRow
+from genlab.ui import cards
+from genlab.ui.live import live
+from genlab.ui.live.controls import toggle_pause
+from genlab.ui.messages import fragment
+from genlab.ui.page_states import VIEW, WATCH
+
+
+def choose_run(rows: Mapping[str, RunRow], asked: str) -> RunRow:
+    """Draw the list of runs.
+
+    Args:
+        rows: the runs by id; at least one.
+        asked: id of the run that the URL names.
+
+    Returns:
+        The run that was chosen: the one of the URL, else the newest active one.
+    """
+    active = [run for run, row in rows.items() if row.status in ("running", "paused", "queued")]
+    names = list(rows)
+    first = asked if asked in rows else (active or names)[0]
+    picked = st.selectbox(
+        "Run",
+        names,
+        index=names.index(first),
+        format_func=lambda run: f"{cards.name(rows[run])} · {run}",
+        key=f"watch.run.{first}",
+        label_visibility="collapsed",
+    )
+    if picked != first:
+        WATCH.write(run=picked)
+        st.rerun()
+    return rows[picked]
+
+
+@fragment()
+def dashboard(row: RunRow) -> None:
+    """Draw the live view; its slider's step and the way it is looked at go into the URL."""
+    asked = WATCH.read()
+    key = f"live.{row.id}"
+    step, view = live(
+        [row],
+        step=None if asked.step is None else min(asked.step, row.steps),
+        key=key,
+        play=lambda: toggle_pause(row.id),
+        view={name: text for name in VIEW if (text := getattr(asked, name))},
+        bar=key,
+    )
+    WATCH.write(run=row.id, step=step, **{name: view.get(name) or None for name in VIEW})

@@ -1,0 +1,30 @@
+"""What axe finds on a page: rules of WCAG 2.2 A and AA that are broken by our own elements."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+#: Also asked of every page, though WCAG does not demand it of every one.
+RULES = ["heading-order", "page-has-heading-one"]
+#: Elements of Streamlit's own that no page can change, with the rule that each breaks.
+FOREIGN: tuple[tuple[str, str], ...] = ()
+AXE = Axe()
+
+
+def violations(page: Any) -> list[str]:
+    """Each broken rule with its elements, as sentences; empty where there is none."""
+    rules = {rule: {"enabled": True} for rule in RULES}
+    options = {"runOnly": {"type": "tag", "values": TAGS}, "rules": rules}
+    found = AXE.run(page, options=options).response["violations"]
+    said = []
+    for one in found:
+        for node in one["nodes"]:
+            target = str(node["target"])
+            if any(one["id"] == rule and part in target + node["html"] for rule, part in FOREIGN):
+                continue
+            why = node["failureSummary"][:300]
+            said.append(f"{one['id']}: {target} {node['html'][:160]} | {why}")
+    return said
