@@ -47,7 +47,10 @@ function barsTable({ x, y, x_title, y_title }) {
 
 /** @param {wire.FieldFrame} frame */
 function fieldTable({ x, y, z }) {
-  return [["x", "y", "value"], ...y.flatMap((up, i) => x.map((across, k) => [across, up, z[i][k]]))];
+  return [
+    ["x", "y", "value"],
+    ...y.flatMap((up, i) => x.map((across, k) => [across, up, z[i][k]])),
+  ];
 }
 
 /** @param {wire.GapFrame} frame */
