@@ -146,7 +146,7 @@ def test_an_older_run_is_read_with_its_own_activation() -> None:
         (value,) = given.values()
         v = torch.tensor([-1.0, 0.0, 2.0], dtype=torch.float64)
         cls = OBJECTIVES["fgan"]
-        before, now = (cls(spec.objective_options).divergence for spec in (old, new))
+        before, now = (cls(spec.objective_options).critic_divergence for spec in (old, new))
         top = 1.0 / (1.0 - value) if name == "alpha" else -value * math.log(value)
         torch.testing.assert_close(before.activation(v), top - torch.nn.functional.softplus(-v))
         torch.testing.assert_close(
@@ -163,7 +163,7 @@ def test_above_1_a_run_takes_the_score_itself() -> None:
     v = torch.tensor([-1.0, 0.0, 2.0], dtype=torch.float64)
     for way in ("centred", "original"):
         asked = {"divergence": "alpha", "alpha": 2.0, "output_activation": way}
-        row = cls(cls.Options.build(asked)).divergence
+        row = cls(cls.Options.build(asked)).critic_divergence
         assert row.activation(v).tolist() == v.tolist()
         torch.testing.assert_close(row.conjugate_of_activation(v), v.square() / 2 + v)
 

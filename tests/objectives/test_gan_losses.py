@@ -322,7 +322,7 @@ def test_the_best_f_gan_critic_is_exact_and_its_bound_the_divergence(name: str) 
         objective = cls(cls.Options.build({"divergence": name, "output_activation": activation}))
         scores, loss = optimum(objective)
         assert -loss == pytest.approx(float(F[name].of_probabilities(log_p, log_q)), abs=1e-7)
-        best = objective.divergence.score(log_p - log_q)
+        best = objective.critic_divergence.score(log_p - log_q)
         np.testing.assert_allclose(scores, best.numpy(), atol=1e-3)
 
 
