@@ -26,6 +26,7 @@ class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
+        """End with the message and the way to the help, without a traceback."""
         if message.endswith("expected one argument"):
             message += " (one that begins with - is written with =, as in --formula=-log(u))"
         raise SpecError(

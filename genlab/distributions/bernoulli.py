@@ -52,22 +52,27 @@ class BernoulliProduct(Distribution):
 
     @property
     def mean(self) -> Tensor:
+        """The mean, batch shape + event shape."""
         return self.logits.sigmoid()
 
     @property
     def mode(self) -> Tensor:
+        """The most likely value, batch shape + event shape."""
         return (self.logits > 0).to(self.logits.dtype)
 
     @property
     def variance(self) -> Tensor:
+        """The variance of each entry, batch shape + event shape."""
         return self.mean * (1 - self.mean)
 
     def sample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
+        """Draws without a gradient, sample shape + batch shape + event shape."""
         with torch.no_grad():
             shape = torch.Size(sample_shape) + self.logits.shape
             return torch.bernoulli(self.mean.expand(shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """log p(value) in nats, one number for each example: (..., *event shape) -> (...)."""
         event = len(self._event_shape)
         logits, value = torch.broadcast_tensors(self.logits, value)
         flat: Tensor = _LogProb.apply(logits.flatten(-event), value.flatten(-event))

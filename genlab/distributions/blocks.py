@@ -32,19 +32,23 @@ class Blocks(Distribution):
         super().__init__(torch.Size(), torch.Size((sum(self.sizes),)), validate_args=False)
 
     def sample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
+        """Draws without a gradient, sample shape + batch shape + event shape."""
         with torch.no_grad():
             shape = torch.Size(sample_shape)
             return torch.cat([part.sample(shape) for part in self.parts], dim=-1)
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """log p(value) in nats, one number for each example: (..., *event shape) -> (...)."""
         blocks = value.split(self.sizes, dim=-1)
         logs = [part.log_prob(z) for part, z in zip(self.parts, blocks, strict=True)]
         return torch.stack(logs).sum(dim=0)
 
     @property
     def mean(self) -> Tensor:
+        """The mean, batch shape + event shape."""
         return torch.cat([part.mean for part in self.parts], dim=-1)
 
     @property
     def variance(self) -> Tensor:
+        """The variance of each entry, batch shape + event shape."""
         return torch.cat([part.variance for part in self.parts], dim=-1)

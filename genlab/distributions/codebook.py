@@ -71,18 +71,22 @@ class UniformCodes(CodeDistribution):
 
     @property
     def mean(self) -> Tensor:
+        """The mean, batch shape + event shape."""
         return self.codebook.mean(0).repeat(self.places)
 
     @property
     def variance(self) -> Tensor:
+        """The variance of each entry, batch shape + event shape."""
         return self.codebook.var(0, correction=0).repeat(self.places)
 
     def sample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
+        """Draws without a gradient, sample shape + batch shape + event shape."""
         shape = (*sample_shape, self.places)
         index = torch.randint(len(self.codebook), shape, device=self.codebook.device)
         return self.codebook[index].flatten(-2).detach()
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """log p(value) in nats, one number for each example: (..., *event shape) -> (...)."""
         _, made = self.index_of(value)
         return torch.where(made, value.new_tensor(-self.log_count), -math.inf)
 
@@ -102,6 +106,7 @@ class AutoregressiveCodes(CodeDistribution):
         super().__init__(codebook.detach(), places, torch.Size())
 
     def sample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
+        """Draws without a gradient, sample shape + batch shape + event shape."""
         n = torch.Size(sample_shape).numel()
         previous, state, drawn = self.codebook.new_zeros(n, 1, self.codebook.shape[1]), None, []
         with torch.no_grad():
@@ -115,6 +120,7 @@ class AutoregressiveCodes(CodeDistribution):
         return torch.cat(drawn, dim=1).view(*sample_shape, -1)
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """log p(value) in nats, one number for each example: (..., *event shape) -> (...)."""
         index, made = self.index_of(value)
         flat = index.reshape(-1, self.places)
         codes = self.codebook[flat]
@@ -140,21 +146,26 @@ class OneCode(CodeDistribution):
 
     @property
     def mean(self) -> Tensor:
+        """The mean, batch shape + event shape."""
         return self.codebook[self.index].flatten(-2)
 
     @property
     def mode(self) -> Tensor:
+        """The most likely value, batch shape + event shape."""
         return self.mean
 
     @property
     def variance(self) -> Tensor:
+        """The variance of each entry, batch shape + event shape."""
         return torch.zeros_like(self.mean)
 
     def rsample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
+        """Pathwise draws, sample shape + batch shape + event shape."""
         mean = self.mean
         return mean.expand(torch.Size(sample_shape) + mean.shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """log p(value) in nats, one number for each example: (..., *event shape) -> (...)."""
         index, made = self.index_of(value)
         here = made & (index == self.index).all(-1)
         return torch.where(here, value.new_tensor(0.0), -math.inf)

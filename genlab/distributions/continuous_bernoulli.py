@@ -72,6 +72,7 @@ class ContinuousBernoulliProduct(Distribution):
 
     @property
     def mean(self) -> Tensor:
+        """The mean, batch shape + event shape."""
         y, near, far = _split(self.logits)
         square = y.square()
         series = y * (1 / 3 - square * (1 / 45 - square * (2 / 945 - square / 4725)))
@@ -79,10 +80,12 @@ class ContinuousBernoulliProduct(Distribution):
 
     @property
     def mode(self) -> Tensor:
+        """The most likely value, batch shape + event shape."""
         return (self.logits > 0).to(self.logits.dtype)
 
     @property
     def variance(self) -> Tensor:
+        """The variance of each entry, batch shape + event shape."""
         y, near, far = _split(self.logits)
         square = y.square()
         series = 1 / 3 - square * (1 / 15 - square * (2 / 189 - square / 675))
@@ -92,6 +95,7 @@ class ContinuousBernoulliProduct(Distribution):
         return 0.25 * torch.where(near, series, 1 / far.square() - hyperbolic)
 
     def rsample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
+        """Pathwise draws, sample shape + batch shape + event shape."""
         h = self.logits.expand(torch.Size(sample_shape) + self.logits.shape)
         u = torch.rand(h.shape, dtype=h.dtype, device=h.device)
         flat = h.abs() < 1e-3
@@ -101,6 +105,7 @@ class ContinuousBernoulliProduct(Distribution):
         return torch.where(flat, u + 0.5 * h * u * (1 - u), x)
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """log p(value) in nats, one number for each example: (..., *event shape) -> (...)."""
         event = len(self._event_shape)
         terms = self.logits * (value - 0.5) - log_sinhc(self.logits)
         return terms.flatten(start_dim=-event).sum(-1)

@@ -54,6 +54,7 @@ class DiscretisedLogistic(Distribution):
 
     @property
     def mean(self) -> Tensor:
+        """The mean, batch shape + event shape."""
         total = torch.zeros_like(self.loc)
         for tail in self._tails():
             total = total + tail
@@ -61,6 +62,7 @@ class DiscretisedLogistic(Distribution):
 
     @property
     def variance(self) -> Tensor:
+        """The variance of each entry, batch shape + event shape."""
         first, second = torch.zeros_like(self.loc), torch.zeros_like(self.loc)
         for k, tail in enumerate(self._tails(), 1):
             first, second = first + tail, second + (2 * k - 1) * tail
@@ -68,6 +70,7 @@ class DiscretisedLogistic(Distribution):
 
     @property
     def mode(self) -> Tensor:
+        """The most likely value, batch shape + event shape."""
         return self._round(self.loc) / (LEVELS - 1)
 
     @staticmethod
@@ -75,6 +78,7 @@ class DiscretisedLogistic(Distribution):
         return (value * (LEVELS - 1)).round().clamp(0, LEVELS - 1)
 
     def sample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
+        """Draws without a gradient, sample shape + batch shape + event shape."""
         with torch.no_grad():
             shape = torch.Size(sample_shape) + self.loc.shape
             u = torch.rand(shape, dtype=self.loc.dtype, device=self.loc.device)

@@ -38,22 +38,27 @@ class IsotropicGaussian(Distribution):
 
     @property
     def mean(self) -> Tensor:
+        """The mean, batch shape + event shape."""
         return self._mean
 
     @property
     def mode(self) -> Tensor:
+        """The most likely value, batch shape + event shape."""
         return self._mean
 
     @property
     def variance(self) -> Tensor:
+        """The variance of each entry, batch shape + event shape."""
         return torch.full_like(self._mean, self.sigma**2)
 
     def rsample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
+        """Pathwise draws, sample shape + batch shape + event shape."""
         shape = torch.Size(sample_shape) + self._mean.shape
         noise = torch.randn(shape, dtype=self._mean.dtype, device=self._mean.device)
         return self._mean + self.sigma * noise
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """log p(value) in nats, one number for each example: (..., *event shape) -> (...)."""
         event = len(self._event_shape)
         size = self._event_shape.numel()
         square = (value - self._mean).square().flatten(start_dim=-event).sum(-1)

@@ -32,15 +32,19 @@ class Point(Distribution):
 
     @property
     def mean(self) -> Tensor:
+        """The mean, batch shape + event shape."""
         return self._value
 
     @property
     def mode(self) -> Tensor:
+        """The most likely value, batch shape + event shape."""
         return self._value
 
     @property
     def variance(self) -> Tensor:
+        """The variance of each entry, batch shape + event shape."""
         return torch.zeros_like(self._value)
 
     def rsample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
+        """Pathwise draws, sample shape + batch shape + event shape."""
         return self._value.expand(torch.Size(sample_shape) + self._value.shape)

@@ -123,6 +123,7 @@ class Coin:
         return first, second
 
     def equations(self) -> tuple[Equation, ...]:
+        """The theory in steps, with the numbers of now."""
         h, t = self.heads, self.n - self.heads
         first, second = self.counts
         evidence = float(self.state.log_evidence)
@@ -177,6 +178,7 @@ class Coin:
         return total
 
     def check(self) -> tuple[Check, ...]:
+        """The statements that "Check it" puts to the test."""
         first, second = self.counts
         evidence, mean = self.by_quadrature()
         exact = float(self.state.log_evidence)
@@ -215,6 +217,7 @@ class Coin:
         )
 
     def panels(self) -> tuple[Panel, ...]:
+        """What there is to see."""
         first, second = self.counts
         theta = np.linspace(0.001, 0.999, 400)
         curves = [Curve("prior", theta, _beta(theta, self.a, self.b), "dash", -1)]
@@ -288,6 +291,7 @@ class Net:
         return self.net.infer(self.evidence)
 
     def equations(self) -> tuple[Equation, ...]:
+        """The theory in steps, with the numbers of now."""
         seen = r",\ ".join(
             rf"\text{{{name}}} = \text{{{STATES[value + 1]}}}"
             for name, value in self.evidence.items()
@@ -328,6 +332,7 @@ class Net:
         )
 
     def check(self) -> tuple[Check, ...]:
+        """The statements that "Check it" puts to the test."""
         slow = self.net.enumerate(self.evidence)
         sides = ("message passing", f"sum over all {2 ** len(CAUSES)} joint states")
         evidence = Check(
@@ -356,6 +361,7 @@ class Net:
         )
 
     def panels(self) -> tuple[Panel, ...]:
+        """What there is to see."""
         labels = tuple(f"{name} (seen)" if name in self.evidence else name for name in CAUSES)
         before = np.array([_yes(self.before, name) for name in CAUSES])
         after = np.array([_yes(self.after, name) for name in CAUSES])

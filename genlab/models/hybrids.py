@@ -277,6 +277,7 @@ class WithCritic(HasCritic):
         return score.squeeze(1)
 
     def player(self, name: str) -> Iterable[nn.Parameter]:
+        """The parameters that one player of an objective trains."""
         if name == "discriminator":
             return [*self.body.parameters(), *self.head.parameters()]
         decoder = list(self.decoder.parameters())

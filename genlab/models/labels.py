@@ -34,6 +34,7 @@ class LabelConditioned(HasLabels):
 
     @property
     def classes(self) -> int:  # type: ignore[override]
+        """How many classes there are."""
         return len(self.meta.classes)
 
     @staticmethod

@@ -130,7 +130,7 @@ class MaskedAutoregressive(Layer):
         self.shift = MaskedMLP(dim, hidden=hidden, layers=layers, seed=seed)
         self.scale = MaskedMLP(dim, hidden=hidden, layers=layers, seed=seed + 1)
         for net in (self.shift, self.scale):
-            near_zero(net.linears[-1], net.analytic_step)  # type: ignore[arg-type]
+            near_zero(net.linears[-1], net.direct)  # type: ignore[arg-type]
 
     def _turned(self, x: Tensor) -> Tensor:
         return x.flip(1) if self.reverse else x

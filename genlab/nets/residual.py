@@ -64,6 +64,7 @@ class Block(nn.Module):
         _he(self.outer, SMALL)
 
     def forward(self, x: Tensor) -> Tensor:
+        """x plus its correction, (B, C, H, W) -> (B, C, H, W)."""
         y: Tensor = x + self.outer(self.bend(self.inner(self.bend(x))))
         return y
 

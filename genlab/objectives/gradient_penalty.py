@@ -43,6 +43,7 @@ class NeedsPerExampleGradient:
 
     @classmethod
     def fits(cls, model: type[GenerativeModel]) -> str | None:
+        """None if such a critic has a gradient at one example, else the reason why not."""
         missing: str | None = super().fits(model)  # type: ignore[misc]
         if missing or not _mixed(model) or cls.needs(model):
             return missing
@@ -50,11 +51,17 @@ class NeedsPerExampleGradient:
 
     @classmethod
     def needs(cls, model: type[GenerativeModel]) -> dict[str, Any]:
+        """The option that replaces batch normalisation, where the model has it."""
         able = _mixed(model) and any(row.name == FREE for row in model.Options.table())
         return {FREE: True} if able else {}
 
     @classmethod
     def check(cls, model: type[GenerativeModel], model_options: Any) -> None:
+        """Refuse a critic whose score depends on the whole batch.
+
+        Raises:
+            SpecError: naming the option that must be set.
+        """
         for name, value in cls.needs(model).items():
             given = getattr(model_options, name)
             if given != value:

@@ -102,9 +102,9 @@ def _value_text(row: Mapping[str, Any]) -> str:
     value = row["value"]
     if value == "infinite":
         at_least = row.get("at_least")
-        known = at_least is not None and at_least < MEASURABLE
-        more = f": above {format_tick(at_least)}" if known else ""
-        return f"not measurable here{more}"
+        if at_least is None or at_least >= MEASURABLE:
+            return "not measurable here"
+        return f"not measurable here: above {format_tick(at_least)}"
     if isinstance(value, (int, float)) and value > MEASURABLE and row.get("unit") != "data units":
         return "not measurable here"
     if not isinstance(row["value"], (int, float)):

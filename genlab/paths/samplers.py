@@ -22,7 +22,9 @@ class VectorField(Protocol):
     """A velocity on a path, learned or exact."""
 
     @property
-    def path(self) -> ProbabilityPath: ...
+    def path(self) -> ProbabilityPath:
+        """The probability path that the field follows."""
+        ...
 
     def velocity(self, x: Tensor, t: Tensor) -> Tensor:
         """u(x, t), (B, ...) and (B,) -> (B, ...)."""

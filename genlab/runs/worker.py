@@ -65,20 +65,24 @@ class StoreSink:
         self._beside = 0.0
 
     def scalars(self, step: int, values: Mapping[str, float | None]) -> None:
+        """Write the numbers of a step."""
         if step > self._recorded:
             self._waiting.append(Record(step, "scalars", dict(values), time=time.time()))
 
     def pictures(self, step: int, pictures: Mapping[str, Picture]) -> None:
+        """Write the pictures of a step, by panel."""
         self._files.save_frame(step, pictures)
         if step > self._recorded:
             panels = {"panels": sorted(pictures)}
             self._waiting.append(Record(step, "frame", panels, time=time.time()))
 
     def event(self, step: int, level: str, message: str) -> None:
+        """Write a note of the run."""
         payload = {"level": level, "message": message}
         self._waiting.append(Record(step, "event", payload, time=time.time()))
 
     def flush(self) -> None:
+        """Write what waits."""
         if self._waiting:
             # The look at step 0 comes after step 1; readers want the steps in order.
             ordered = sorted(self._waiting, key=lambda record: record.step)
@@ -86,6 +90,7 @@ class StoreSink:
             self._waiting = []
 
     def save(self, snapshot: Snapshot) -> None:
+        """Write a snapshot."""
         # A disk makes one wait; the tensors are copies, so the training need not.
         self.settle()
         if snapshot.step == self._begun:
@@ -103,10 +108,12 @@ class StoreSink:
         self._beside += time.thread_time() - start
 
     def beside(self) -> float:
+        """Seconds of processor time spent beside the training since the last call."""
         taken, self._beside = self._beside, 0.0
         return taken
 
     def settle(self) -> None:
+        """Wait until everything is written."""
         if self._writer is not None:
             self._writer.join()
             self._writer = None
@@ -161,6 +168,7 @@ class Pulse(threading.Thread):
         self._next = 0.0
 
     def run(self) -> None:
+        """Tell the store at intervals that the worker is alive."""
         while not self._done.wait(LISTEN):
             try:
                 for wish in self._store.pending(self._row.id):

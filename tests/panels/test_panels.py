@@ -115,9 +115,9 @@ def test_an_unknown_form_is_an_error_and_nothing_is_stored(tmp_path: Path) -> No
 
 def test_a_stored_picture_of_an_unknown_form_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "frames").mkdir()
-    about = {"form": "field", "title": "D", "note": "", "step": 0}
+    about = {"form": "hologram", "title": "D", "note": "", "step": 0}
     (tmp_path / "frames" / "d@000000000.json").write_text(json.dumps(about))
-    with pytest.raises(PanelError, match="'field'"):
+    with pytest.raises(PanelError, match="'hologram'"):
         RunFiles(LocalFolder(tmp_path)).picture("d", 0)
 
 

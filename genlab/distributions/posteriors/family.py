@@ -48,13 +48,16 @@ class FamilyProduct(Distribution):
 
     @property
     def mean(self) -> Tensor:
+        """The mean, batch shape + event shape."""
         return self._moment(self.family.mean(self.params))
 
     @property
     def variance(self) -> Tensor:
+        """The variance of each entry, batch shape + event shape."""
         return self._moment(self.family.variance(self.params))
 
     def rsample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
+        """Pathwise draws, sample shape + batch shape + event shape."""
         self._drawn = self.family.sample_logs(self.params, sample_shape)
         return self._drawn.z
 
@@ -73,6 +76,7 @@ class FamilyProduct(Distribution):
         return self.family.log_prob(self.params, value)
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """log p(value) in nats, one number for each example: (..., *event shape) -> (...)."""
         return self.entry_log_prob(value).sum(-1)
 
     def closed_form_kl(self, prior: Distribution) -> Tensor | None:

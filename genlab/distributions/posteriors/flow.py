@@ -63,19 +63,23 @@ class Flow(Distribution, abc.ABC):
 
     @property
     def mean(self) -> Tensor:
+        """The mean, batch shape + event shape."""
         return self._moments()[0]
 
     @property
     def variance(self) -> Tensor:
+        """The variance of each entry, batch shape + event shape."""
         return self._moments()[1]
 
     def rsample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
+        """Pathwise draws, sample shape + batch shape + event shape."""
         start = self.base.rsample(torch.Size(sample_shape))
         z, log_det = self._forward(start)
         self._last = z, self.base.log_prob(start) - log_det
         return z
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """log p(value) in nats, one number for each example: (..., *event shape) -> (...)."""
         if self._last is not None and value is self._last[0]:
             return self._last[1]
         start, log_det = self._backward(value)

@@ -16,6 +16,7 @@ class StandardNormal(Independent):
     """N(0, I), whose draws are made at once, without a mean and a scale to add and multiply."""
 
     def sample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
+        """Draws without a gradient, sample shape + batch shape + event shape."""
         loc = self.base_dist.loc
         shape = torch.Size(sample_shape) + loc.shape
         return torch.randn(shape, dtype=loc.dtype, device=loc.device)

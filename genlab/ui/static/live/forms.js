@@ -6,7 +6,7 @@ import { createDensityPlot } from "./density.js";
 import { createGapMap } from "./gap.js";
 import { createSheet } from "./images.js";
 import { createLedger } from "./ledger.js";
-import { drawBars, drawHistogram, drawPoints } from "./plots.js";
+import { drawBars, drawField, drawHistogram, drawPoints } from "./plots.js";
 
 /** @import { Cell } from "./cell.js" */
 /** @import { PlotAxes } from "../shared/axes.js" */
@@ -58,6 +58,7 @@ export const FORMS = {
   points: plot(square, drawPoints),
   histogram: plot(flat, drawHistogram),
   bars: plot(flat, drawBars),
+  field: plot(square, drawField),
   gap: form(createGapMap),
   ledger: form(createLedger),
   calibration: form(createCalibration),

@@ -1,12 +1,14 @@
 // Points, histograms and bars on a canvas.
 
+import { colourScale, fieldCanvas } from "../shared/colours.js";
+import { short } from "../shared/format.js";
 import { extent } from "../shared/numbers.js";
 import { roleColour, roleOf } from "../shared/roles.js";
 
 /** @import { Cell } from "./cell.js" */
 /** @import { LegendEntry } from "./forms.js" */
 /** @import { PlotAxes } from "../shared/axes.js" */
-/** @import { BarsFrame, HistogramFrame, PointsFrame } from "./wire" */
+/** @import { BarsFrame, FieldFrame, HistogramFrame, PointsFrame } from "./wire" */
 
 /** @typedef {[x0: number, x1: number, y0: number, y1: number]} Box the ranges of two axes */
 
@@ -202,4 +204,29 @@ export function drawBars(axes, frame, cell) {
   context.globalAlpha = 1;
   axes.drawTitles(frame.x_title, frame.y_title);
   return [];
+}
+
+/**
+ * Draws a field of values as colours.
+ * @param {PlotAxes} axes what is drawn on
+ * @param {FieldFrame} frame the field
+ * @param {Cell} cell says whether the page is dark
+ * @returns {LegendEntry[]} three values with their colours
+ */
+export function drawField(axes, frame, cell) {
+  const { x: xs, y: ys } = frame;
+  const [left, right] = [xs[0], xs[xs.length - 1]];
+  const [bottom, top] = [ys[0], ys[ys.length - 1]];
+  axes.setRanges([left, right], [bottom, top], true);
+  const values = frame.z.flat();
+  const [least, largest] = extent(values.filter((v) => v !== null));
+  const low = frame.low ?? least;
+  const high = frame.high ?? largest;
+  const colour = colourScale("diverging", cell.dark);
+  const shares = values.map((v) => (v === null ? null : (v - low) / (high - low || 1)));
+  const [x, y] = [axes.px(left), axes.py(top)];
+  const image = fieldCanvas(shares, xs.length, colour);
+  axes.context.drawImage(image, x, y, axes.px(right) - x, axes.py(bottom) - y);
+  axes.drawGrid();
+  return [low, (low + high) / 2, high].map((v, i) => [short(v), `rgb(${colour(i / 2)})`]);
 }

@@ -45,6 +45,11 @@ function barsTable({ x, y, x_title, y_title }) {
   return [[x_title || "name", y_title || "value"], ...y.map((v, i) => [x?.[i] ?? i, v])];
 }
 
+/** @param {wire.FieldFrame} frame */
+function fieldTable({ x, y, z }) {
+  return [["x", "y", "value"], ...y.flatMap((up, i) => x.map((across, k) => [across, up, z[i][k]]))];
+}
+
 /** @param {wire.GapFrame} frame */
 function gapTable({ box: [[x0, y0], [x1, y1]], cells, fields, real, fake, arrows }) {
   const names = Object.keys(fields);
@@ -106,6 +111,7 @@ const TABLES = {
   points: pointsTable,
   histogram: histogramTable,
   bars: barsTable,
+  field: fieldTable,
   gap: gapTable,
   ledger: ledgerTable,
   calibration: calibrationTable,

@@ -138,6 +138,15 @@ export interface BarsFrame extends FrameBase {
   y_title?: string;
 }
 
+export interface FieldFrame extends FrameBase {
+  x: number[];
+  y: number[];
+  /** One row for each y. */
+  z: (number | null)[][];
+  low?: number;
+  high?: number;
+}
+
 /** A field of the gap map: base64 of one byte a cell, 0 to 254 from low to high, 255 unknown. */
 export interface GapField {
   title: string;
