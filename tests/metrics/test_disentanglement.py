@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -178,3 +179,31 @@ def test_the_interval_of_mig_is_of_95_percent() -> None:
     assert (high - low) / (2 * gap.error) == pytest.approx(1.959964, abs=1e-5)
     one = scores(codes, v, [])["estimates"][0]
     assert (one["low"], one["high"]) == (low, high)
+
+
+def _left_out(
+    measure: Callable[[np.ndarray, np.ndarray], float], z: np.ndarray, v: np.ndarray
+) -> float:
+    """The standard error of a measure by leaving out one example at a time."""
+    n = len(z)
+    values = np.array([measure(np.delete(z, i, 0), np.delete(v, i, 0)) for i in range(n)])
+    return math.sqrt((n - 1) / n * ((values - values.mean()) ** 2).sum())
+
+
+def test_the_standard_errors_are_those_of_leaving_out_one_example_each() -> None:
+    draw = np.random.default_rng(5)
+    # Uneven factors, so that the error of their entropy counts as well.
+    v = np.column_stack(
+        [draw.choice(3, 400, p=[0.7, 0.2, 0.1]), draw.choice(2, 400, p=[0.8, 0.2])]
+    )
+    z = np.column_stack([2 * v[:, 0] + draw.integers(0, 3, 400), 3 * v[:, 1], v[:, 0] + v[:, 1]])
+    z = np.minimum(z + draw.integers(0, 3, z.shape), 19).astype(float)
+    z[:4] = [[0.0] * 3, [0.0] * 3, [19.0] * 3, [19.0] * 3]  # the bins stay as they are
+    assert mig_estimate(z, v).error == pytest.approx(
+        _left_out(lambda a, b: mig(a, b).value, z, v), rel=0.1
+    )
+    noisy = z + draw.normal(size=z.shape)
+    for categorical in ((), (0,), (0, 1)):
+        exact = _left_out(lambda a, b, c=categorical: sap(a, b, c).value, noisy, v)
+        # The nearest class means move too, which the delta method leaves out.
+        assert sap_estimate(noisy, v, categorical).error == pytest.approx(exact, rel=0.3)

@@ -41,17 +41,12 @@ from genlab.inference.log_joints import LogJoint, Parameter
 from genlab.inference.mcmc import Draws
 from genlab.latent.scores import ratio
 from genlab.metrics.annealed import Annealed, annealed_estimate
+from genlab.metrics.base import T7, mean_estimate, ratio_estimate, share_estimate
 from genlab.metrics.c2st import _judge
+from genlab.metrics.critic_bound import _f_bound
 from genlab.metrics.disentanglement import informativeness, mig_estimate, sap_estimate
 from genlab.metrics.energy_distance import energy
-from genlab.metrics.evaluation import (
-    T7,
-    _active,
-    _f_bound,
-    mean_estimate,
-    ratio_estimate,
-    share_estimate,
-)
+from genlab.metrics.variational import active_units
 
 SERIES = Series("a", "a", "g", "nats", "Monte Carlo")
 Interval = tuple[float, float, float]
@@ -104,19 +99,19 @@ def expectation(f: Callable[[torch.Tensor], torch.Tensor], mean: float, std: flo
 # -- means, shares, ratios ------------------------------------------------------------------------
 
 
-@row("mean over 1,000 test examples, skewed", "genlab.metrics.evaluation:mean_estimate")
+@row("mean over 1,000 test examples, skewed", "genlab.metrics.base:mean_estimate")
 def _(seed: int) -> Interval:
     x = torch.empty(1000, dtype=torch.float64).exponential_(generator=source(seed))
     return ends(mean_estimate(SERIES, x), 1.0)
 
 
-@row("mean over 8 sets, Student's t", "genlab.metrics.evaluation:mean_estimate",
-     "genlab.metrics.evaluation:_toy")  # fmt: skip
+@row("mean over 8 sets, Student's t", "genlab.metrics.base:mean_estimate",
+     "genlab.metrics.grid_divergence:GridDivergence.measure")  # fmt: skip
 def _(seed: int) -> Interval:
     return ends(mean_estimate(SERIES, normal(seed, 8), T7), 0.0)
 
 
-@row("share, Wilson", "genlab.metrics.evaluation:share_estimate")
+@row("share, Wilson", "genlab.metrics.base:share_estimate")
 def _(seed: int) -> Interval:
     hits = int(np.random.default_rng(seed).binomial(500, 0.83))
     return ends(share_estimate(SERIES, hits, 500), 0.83)
@@ -129,8 +124,8 @@ def _pairs(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.from_numpy(above), torch.from_numpy(below)
 
 
-@row("log p(word), a ratio", "genlab.metrics.evaluation:ratio_estimate",
-     "genlab.metrics.evaluation:_words")  # fmt: skip
+@row("log p(word), a ratio", "genlab.metrics.base:ratio_estimate",
+     "genlab.metrics.word_bound:WordBound.measure")  # fmt: skip
 def _(seed: int) -> Interval:
     return ends(ratio_estimate(SERIES, *_pairs(seed)), -3.0)
 
@@ -142,13 +137,13 @@ def _(seed: int) -> Interval:
     return float(value[0] - 1.96 * error[0]), float(value[0] + 1.96 * error[0]), -3.0
 
 
-@row("active units, bootstrap", "genlab.metrics.evaluation:_active", high=1.0,
+@row("active units, bootstrap", "genlab.metrics.variational:active_units", high=1.0,
      note="a count: it cannot hit 95 %, and covers at least that")  # fmt: skip
 def _(seed: int) -> Interval:
     variances = torch.linspace(0.0085, 0.0115, 8, dtype=torch.float64)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        one = _active(normal(seed, 300, 8) * variances.sqrt())
+        one = active_units(normal(seed, 300, 8) * variances.sqrt())
     return ends(one, float((variances > 0.01).sum()))
 
 
@@ -175,7 +170,7 @@ def _true_js() -> float:
 
 @row(
     "JS bound by the critic",
-    "genlab.metrics.evaluation:_adversarial",
+    "genlab.metrics.critic_bound:CriticBound.measure",
     "genlab.divergences.js:js_bound",
 )
 def _(seed: int) -> Interval:
@@ -196,7 +191,7 @@ def _mild(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 for _name in ("kl", "squared_hellinger", "alpha"):
 
-    @row(f"f-divergence bound by the critic, {_name}", "genlab.metrics.evaluation:_f_bound",
+    @row(f"f-divergence bound by the critic, {_name}", "genlab.metrics.critic_bound:_f_bound",
          "genlab.divergences.quadrature:bound_from_samples")  # fmt: skip
     def _(seed: int, name: str = _name) -> Interval:
         direct = bound_from_samples(F[name], *_mild(seed), score=True)
@@ -334,7 +329,10 @@ def _energy_truth(shift: float) -> float:
 
 for _shift in (0.0, 0.3, 1.5):
 
-    @row(f"energy distance, laws {_shift:g} apart", "genlab.metrics.evaluation:_energy")
+    @row(
+        f"energy distance, laws {_shift:g} apart",
+        "genlab.metrics.energy_distance:EnergyDistance.measure",
+    )
     def _(seed: int, shift: float = _shift) -> Interval:
         found = energy(normal(seed, 150, 1), shift + normal(seed + 10**6, 150, 1))
         return found.low, found.high, _energy_truth(shift)
@@ -385,14 +383,15 @@ def _(seed: int) -> Interval:
 # -- differences ----------------------------------------------------------------------------------
 
 
-@row("difference over the same examples", "genlab.compare.difference:paired")
+@row("difference over the same examples", "genlab.compare.difference:paired_difference")
 def _(seed: int) -> Interval:
     z = normal(seed, 3, 300).numpy()
     return ends(paired_difference(3.0 * z[0] + z[1], 3.0 * z[0] + z[2] + 0.2), 0.2)
 
 
 @row(
-    "difference over the same examples, with noise of samples", "genlab.compare.difference:paired"
+    "difference over the same examples, with noise of samples",
+    "genlab.compare.difference:paired_difference",
 )
 def _(seed: int) -> Interval:
     z, own = normal(seed, 3, 300).numpy(), normal(seed + 10**6, 2).numpy() * 0.1
@@ -400,7 +399,7 @@ def _(seed: int) -> Interval:
     return ends(paired_difference(a, b, noise=0.02), 0.2)
 
 
-@row("difference of two intervals, shares", "genlab.compare.difference:joined")
+@row("difference of two intervals, shares", "genlab.compare.difference:independent_difference")
 def _(seed: int) -> Interval:
     draw = np.random.default_rng(seed)
     sides = []
