@@ -273,8 +273,9 @@ def test_a_flow_without_marginals_is_refused_before_anything_starts() -> None:
 
 
 def test_the_elbo_stays_the_first_choice() -> None:
-    for name in ("vae", "conv_vae", "linear_gaussian"):
+    for name in ("vae", "conv_vae"):
         assert objectives_for(name)[0] == "elbo"
+    for name in ("vae", "conv_vae", "linear_gaussian"):
         assert set(FAMILY) <= set(objectives_for(name))
     assert set(FAMILY).isdisjoint(objectives_for("gan"))
 
