@@ -102,7 +102,7 @@ class DiffusionELBO(OnePlayer):
 def drawn_bound(model: HasDiffusionSteps, x: Tensor) -> Tensor:
     """An estimate of −ELBO without bias, one of the T terms an example, (B,) in nats."""
     total = model.diffusion_steps
-    steps = torch.randint(1, total + 1, (len(x),))
+    steps = torch.randint(1, total + 1, (len(x),), device=x.device)
     # The last term has no weights; it needs no draw.
-    prior = model.elbo_terms(x, torch.full((len(x),), total + 1)).detach()
+    prior = model.elbo_terms(x, torch.full_like(steps, total + 1)).detach()
     return total * model.elbo_terms(x, steps) + prior

@@ -58,7 +58,7 @@ def elbo_terms(
         steps: i of each, (B,) in 1, ..., T + 1; T + 1 is KL(q(x_T | x) ‖ N(0, I)).
         variance: of the reverse Gaussians.
     """
-    kept = path.alpha_bar
+    kept, betas = path.alpha_bar.to(x.device), path.betas.to(x.device)
     size = x[0].numel()
     at = steps.clamp(max=path.steps)
     alpha_bar, before = kept[at], kept[at - 1]
@@ -67,9 +67,9 @@ def elbo_terms(
     noisy = over(alpha_bar.sqrt(), x) * x + over((1.0 - alpha_bar).sqrt(), x) * noise
     clean, _ = estimates(noisy, t)
     error = (x - clean).flatten(1).square().sum(1).double()
-    sigma2 = reverse_variance(path, variance)[at - 1]
-    ratio = posterior_variance(path)[at - 1] / sigma2
-    pull = before * path.betas[at - 1].square() / (1.0 - alpha_bar).square()
+    sigma2 = reverse_variance(path, variance).to(x.device)[at - 1]
+    ratio = posterior_variance(path).to(x.device)[at - 1] / sigma2
+    pull = before * betas[at - 1].square() / (1.0 - alpha_bar).square()
     kl = 0.5 * size * (ratio - 1.0 - ratio.clamp(min=1e-300).log()) + 0.5 * pull * error / sigma2
     last = 0.5 * (error / sigma2 + size * (LOG_2PI + sigma2.log()))
     squares = x.flatten(1).square().sum(1).double()

@@ -163,7 +163,9 @@ class EDM(ProbabilityPath):
         ]
 
     def draw_times(self, n: int, like: Tensor) -> Tensor:
-        log_sigma = self.log_mean + self.log_std * torch.randn(n, dtype=torch.float64)
+        log_sigma = self.log_mean + self.log_std * torch.randn(
+            n, dtype=torch.float64, device=like.device
+        )
         return 1.0 - log_sigma.exp().clamp(max=self.largest) / self.largest
 
 
@@ -232,7 +234,9 @@ class Discrete(VariancePreserving):
 
     def draw_times(self, n: int, like: Tensor) -> Tensor:
         """Each step 1, ..., T is as likely as any other."""
-        return 1.0 - torch.randint(1, self.steps + 1, (n,)).double() / self.steps
+        return (
+            1.0 - torch.randint(1, self.steps + 1, (n,), device=like.device).double() / self.steps
+        )
 
 
 def linear_betas(steps: int) -> Tensor:

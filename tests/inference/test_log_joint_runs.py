@@ -25,8 +25,9 @@ from genlab.data.tables import Table
 from genlab.inference.constraints import Lower
 from genlab.inference.log_joint_models import LogJointModel, Marginal, integrate
 from genlab.inference.log_joints import LogJoint, Parameter, gamma, normal
+from genlab.metrics import evaluate
 from genlab.models.bayesian import HasDraws, Truth
-from genlab.probes import evaluate, probes_for, read_probes
+from genlab.probes import probes_for, read_probes
 from genlab.probes.base import PROBES
 from genlab.probes.posterior import contour
 from genlab.train.algorithm import Algorithm, Packed
