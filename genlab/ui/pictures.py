@@ -43,7 +43,13 @@ def plot(figure: go.Figure, *, key: str, alt: str | None = None) -> None:
 def image(x: ArrayLike, *, columns: int = 0, height: int = 0, caption: str | None = None) -> None:
     """Draw images in rows, enlarged by a whole factor."""
     page = contact_sheet(x, columns, height=height)
-    st.image(page, caption=caption, width=page.shape[1], output_format="PNG")
+    st.image(
+        page,
+        caption=caption,
+        width=page.shape[1],
+        output_format="PNG",
+        alt=caption or "images",
+    )
 
 
 def show(picture: Picture, *, height: int = 40) -> None:
@@ -56,9 +62,9 @@ def show(picture: Picture, *, height: int = 40) -> None:
     form = check_picture(picture)
     pixels = form.pixels(picture, height)
     if pixels is None:
-        st.image(form.svg(picture, ink=GREY))
+        st.image(form.svg(picture, ink=GREY), alt=picture.title or "picture")
     else:
-        st.image(pixels, width=pixels.shape[1], output_format="PNG")
+        st.image(pixels, width=pixels.shape[1], output_format="PNG", alt=picture.title or "images")
 
 
 def draw(picture: Picture, *, key: str, height: int = 40) -> None:

@@ -155,7 +155,8 @@ def picture(scene: Scene) -> Tensor | None:
         return None
     with st.container(horizontal=True):
         shown = np.rint(255 * sent.pixels).astype(np.uint8)
-        st.image(shown, width=140, caption=f"as sent, {sent.size[0]:,} × {sent.size[1]:,}")
+        words = f"as sent, {sent.size[0]:,} × {sent.size[1]:,}"
+        st.image(shown, width=140, caption=words, alt=words)
         pictures.image(seen.x[None].numpy(), height=140, caption="as the model sees it")
     st.caption(escape_markdown(" ".join(seen.notes)))
     return seen.x

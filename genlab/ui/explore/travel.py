@@ -236,7 +236,7 @@ def walk_part(scene: Scene) -> None:
 
 def save_film(frames: Tensor, name: str) -> None:
     """Draw an animation and the buttons that save it in each format."""
-    st.image(FORMS["gif"].write(frames.numpy()), caption=name, width=224)
+    st.image(FORMS["gif"].write(frames.numpy()), caption=name, width=224, alt=name)
     with st.container(horizontal=True):
         for form, row in FORMS.items():
             st.download_button(
