@@ -35,7 +35,7 @@ NUMERICAL := $(addprefix tests/,accelerate compare core data distributions diver
 	science sentinel train)
 PARTS ?= $(NUMERICAL)
 # What trains or samples, and takes less than three minutes.
-SAMPLING := $(addprefix tests/,distributions inference lessons science train)
+SAMPLING := $(addprefix tests/,distributions inference lessons)
 
 test-portable: $(addprefix portable-,$(SETTINGS))
 

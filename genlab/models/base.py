@@ -271,7 +271,7 @@ class HasCritic(abc.ABC):
 class HasFusedMLPs(HasDecoder, HasCritic, abc.ABC):
     """Generator and critic are plain MLPs, so that their gradients need no graph.
 
-    G(z) must be the whole of :meth:`decode` and C(x) the whole of :meth:`score`, and the prior
+    G(z) must be the whole of ``decode`` and C(x) the whole of ``score``, and the prior
     must have no weights. :mod:`genlab.accelerate` then computes the gradients of a game whose
     losses are functions of the scores alone.
     """
@@ -280,7 +280,7 @@ class HasFusedMLPs(HasDecoder, HasCritic, abc.ABC):
     def fused_mlps(self) -> tuple[FusedMLP, FusedMLP] | None:
         """Return generator and critic; None where the options make them more than plain MLPs.
 
-        The generator's output is what the critic takes: :meth:`flatten` of examples.
+        The generator's output is what the critic takes: ``flatten`` of examples.
         """
 
     @abc.abstractmethod

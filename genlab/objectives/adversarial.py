@@ -294,7 +294,7 @@ class PlainAdversarial(Adversarial):
         L_D = E real(C(x)) + E fake(C(G(z))),    L_G = E generator(C(G(z))),
 
     with one update of each player a step. A subclass may change what is drawn
-    (:meth:`discriminator_terms`), not what is minimised: for that derive from
+    (``discriminator_terms``), not what is minimised: for that derive from
     :class:`Adversarial`.
     """
 
