@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import math
 from collections.abc import Sequence
 
@@ -42,13 +43,13 @@ class VariancePreserving(ProbabilityPath):
 
     variance_preserving = True
 
+    @abc.abstractmethod
     def log_alpha_bar(self, tau: Tensor) -> Tensor:
         """log ᾱ(τ) = log α², at most 0."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def beta(self, tau: Tensor) -> Tensor:
         """β(τ) = −d log ᾱ/dτ, the rate at which noise comes in."""
-        raise NotImplementedError
 
     def alpha(self, t: Tensor) -> Tensor:
         return (0.5 * self.log_alpha_bar(1.0 - t)).exp()

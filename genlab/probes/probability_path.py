@@ -398,6 +398,22 @@ class SamplerError(Probe):
         return Reading({"sampler_error": error}, {"sampler_error": picture})
 
 
+def mean_log_density(data: Dataset, n: int) -> tuple[float | None, str]:
+    """The truth line of log p: its mean over n held-out examples, and what it is.
+
+    Args:
+        data: with its density; without one there is no line.
+        n: examples.
+
+    Returns:
+        nats and a label; None and nothing where the density is not known.
+    """
+    if data.density is None:
+        return None, ""
+    x, _ = held_out(data, n)
+    return float(data.density.log_prob(x).mean()), "mean log-density of the truth"
+
+
 @PROBES.register("log_prob_ode", title="Log-density along the flow")
 class FlowLogProb(Probe):
     """log p of held-out examples by the instantaneous change of variables."""
@@ -415,11 +431,7 @@ class FlowLogProb(Probe):
 
     @property
     def series(self) -> tuple[Series, ...]:
-        truth, label = None, ""
-        if self.data.density is not None:
-            x, _ = held_out(self.data, self.n)
-            truth = float(self.data.density.log_prob(x).mean())
-            label = "mean log-density of the truth"
+        truth, label = mean_log_density(self.data, self.n)
         how = "exact divergence" if self.small else f"{PICTURE_PROBES} Hutchinson probes"
         title = f"log p(x) by the ODE, {how}, held-out"
         return (
@@ -468,11 +480,7 @@ class DiffusionTerms(Probe):
 
     @property
     def series(self) -> tuple[Series, ...]:
-        truth, label = None, ""
-        if self.data.density is not None:
-            x, _ = held_out(self.data, self.n)
-            truth = float(self.data.density.log_prob(x).mean())
-            label = "mean log-density of the truth"
+        truth, label = mean_log_density(self.data, self.n)
         title = f"ELBO, {STRATA + 2} drawn terms an example, held-out"
         return (
             Series(

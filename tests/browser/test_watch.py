@@ -378,5 +378,11 @@ def test_reduced_motion_is_respected(app: Any, browser: Any, run: ScriptedRun) -
 
 def test_the_samples_are_seen(app: Any, page: Any, run: ScriptedRun, shot: Any) -> None:
     opened(page, app, run)
-    page.locator(SAMPLES).wait_for()
+    samples = page.locator(SAMPLES)
+    samples.wait_for()
+    box = samples.bounding_box()
     shot("watch-first-sight")
+    # The large picture is seen without scrolling, and has pixels.
+    assert box is not None
+    assert box["y"] < page.viewport_size["height"]
+    assert min(box["width"], box["height"]) > 100

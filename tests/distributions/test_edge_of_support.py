@@ -16,7 +16,7 @@ from genlab.distributions.posteriors import POSTERIORS
 N = 200_000
 
 
-def within(values: torch.Tensor, expected: float, errors: float = 4.0) -> None:
+def assert_within(values: torch.Tensor, expected: float, errors: float = 4.0) -> None:
     mean, error = float(values.double().mean()), float(values.double().std()) / len(values) ** 0.5
     assert abs(mean - expected) < errors * error, (mean, expected, error)
 
@@ -28,8 +28,8 @@ def test_expectations_of_logarithms_of_beta(a: float, b: float) -> None:
     assert bool(((drawn.z > 0) & (drawn.z < 1)).all())
     whole = special.digamma(a + b)
     assert drawn.log1m is not None
-    within(drawn.log, float(special.digamma(a) - whole))
-    within(drawn.log1m, float(special.digamma(b) - whole))
+    assert_within(drawn.log, float(special.digamma(a) - whole))
+    assert_within(drawn.log1m, float(special.digamma(b) - whole))
     if (a, b) == (5.0, 0.05):
         assert float(special.digamma(b) - whole) == pytest.approx(-22.0149683, abs=5e-8)
         # The rounded draws themselves do not know: log(1 − z) ends at −16.6.
@@ -44,10 +44,10 @@ def test_expectations_of_logarithms_of_gamma(shape: float) -> None:
     ):
         drawn = FAMILIES[name].sample_logs(params, (N,), generator(2, name))
         mean = float(special.digamma(shape)) - math.log(rate)
-        within(drawn.log, mean)
-        within(drawn.log.square(), float(special.polygamma(1, shape)) + mean**2)
+        assert_within(drawn.log, mean)
+        assert_within(drawn.log.square(), float(special.polygamma(1, shape)) + mean**2)
         assert bool((drawn.z > 0).all())
-        within(drawn.z, shape / rate)
+        assert_within(drawn.z, shape / rate)
 
 
 def test_expectations_of_logarithms_of_dirichlet() -> None:
@@ -55,7 +55,7 @@ def test_expectations_of_logarithms_of_dirichlet() -> None:
     drawn = FAMILIES["dirichlet"].sample_logs({"concentration": alpha}, (N,), generator(3, "d"))
     expected = torch.digamma(alpha.double()) - torch.digamma(alpha.double().sum())
     for k in range(3):
-        within(drawn.log[:, k], float(expected[k]))
+        assert_within(drawn.log[:, k], float(expected[k]))
 
 
 def test_the_draws_are_those_of_sample_and_their_logarithms_agree_inside() -> None:
@@ -134,4 +134,4 @@ def test_a_posterior_knows_the_density_of_its_own_draw() -> None:
         z = q.rsample(torch.Size((N,)))
         entropy = q.family.entropy(q.params)
         assert entropy is not None
-        within(-q.log_prob(z).flatten(), float(entropy))
+        assert_within(-q.log_prob(z).flatten(), float(entropy))

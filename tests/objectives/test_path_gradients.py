@@ -68,7 +68,7 @@ def draws(model: LinearVAE, objective: ELBO | IWAE, n: int, copies: int = 200) -
         )
 
 
-def agree(found: Tensor, exact: Tensor) -> None:
+def assert_agree(found: Tensor, exact: Tensor) -> None:
     error = found.std(0) / len(found) ** 0.5
     assert bool(((found.mean(0) - exact).abs() < 4.5 * error + 1e-9).all())
 
@@ -77,7 +77,7 @@ def agree(found: Tensor, exact: Tensor) -> None:
 def test_the_gradient_of_the_elbo_is_unbiased(kind: str) -> None:
     model = model_of(2)
     objective = ELBO(ELBOOptions(elbo_gradient=kind))
-    agree(draws(model, objective, 150), gradient(model, exact_elbo(model)))
+    assert_agree(draws(model, objective, 150), gradient(model, exact_elbo(model)))
 
 
 @pytest.mark.parametrize("kind", [PLAIN, DOUBLY])
@@ -85,7 +85,7 @@ def test_the_gradient_of_the_elbo_is_unbiased(kind: str) -> None:
 def test_the_gradient_of_the_importance_weighted_bound_is_unbiased(kind: str, k: int) -> None:
     model = model_of(1)
     objective = IWAE(IWAEOptions(importance=k, importance_gradient=kind))
-    agree(draws(model, objective, 150), gradient(model, exact_bound(model, k)))
+    assert_agree(draws(model, objective, 150), gradient(model, exact_bound(model, k)))
 
 
 def optimum(latent: int = 2) -> LinearVAE:

@@ -66,7 +66,7 @@ class Broken(Probe):
         raise IndexError("too few examples")
 
     def read(self, model: object, step: int) -> Reading:
-        raise NotImplementedError
+        raise AssertionError("a probe that could not be made is never read")
 
 
 class Empty(Probe):
