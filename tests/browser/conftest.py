@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from genlab.testing.scripted_run import ScriptedRun
 from genlab.testing.served import FLAGS, ROOT, App, chromium, serving
 
 RESULTS = ROOT / "test-results"
@@ -91,3 +93,18 @@ def shot(page: object):
         return path
 
     return save
+
+
+@pytest.fixture
+def run(app: App) -> Iterator[ScriptedRun]:
+    """A run that a test writes by hand: 100 steps, two looks."""
+    from genlab import runs
+
+    made = ScriptedRun(runs.store(), runs.files(), title="Scripted VAE")
+    made.look()
+    made.go(100)
+    made.look()
+    yield made
+    with contextlib.suppress(Exception):
+        made.end("stopped")
+        runs.delete(made.id)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,18 +13,6 @@ from genlab.testing.scripted_run import ScriptedRun
 
 CHART = '[data-chart^="loss"] .gl-plot > svg'
 SAMPLES = '[data-panel="samples"] img'
-
-
-@pytest.fixture
-def run(app: Any) -> Iterator[ScriptedRun]:
-    made = ScriptedRun(runs.store(), runs.files(), title="Scripted VAE")
-    made.look()
-    made.go(100)
-    made.look()
-    yield made
-    with contextlib.suppress(Exception):
-        made.end("stopped")
-        runs.delete(made.id)
 
 
 def eventually(what: Callable[[], Any], message: str, seconds: float = 15) -> Any:

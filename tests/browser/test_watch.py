@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,18 +17,6 @@ from tests.browser.test_live import CHART, SAMPLES, drag, eventually, opened, sc
 VISIBLE = "all => all.filter(c => c.getClientRects().length).map(c => c.dataset.card)"
 TAG = "all => all.forEach((c, i) => { c.tagged = i + 1; })"
 TAGGED = "all => all.filter(c => c.tagged && c.isConnected).length"
-
-
-@pytest.fixture
-def run(app: Any) -> Iterator[ScriptedRun]:
-    made = ScriptedRun(runs.store(), runs.files(), title="Scripted VAE")
-    made.look()
-    made.go(100)
-    made.look()
-    yield made
-    with contextlib.suppress(Exception):
-        made.end("stopped")
-        runs.delete(made.id)
 
 
 def cards(page: Any) -> list[str]:
