@@ -9,6 +9,7 @@ from genlab.distributions.base import (
     density_note,
     is_density,
     likelihood_choices,
+    recommended_likelihood,
 )
 from genlab.distributions.families import FAMILIES
 from genlab.distributions.point import Point
@@ -22,4 +23,5 @@ __all__ = [
     "density_note",
     "is_density",
     "likelihood_choices",
+    "recommended_likelihood",
 ]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from genlab.core import folders
 from genlab.core.errors import RunStateError
 from genlab.core.folders import Folder, folder
-from genlab.runs import catalog, job_progress, settings
+from genlab.runs import catalog, job_progress, settings, turns
 from genlab.runs.catalog import RunView, list_shipped
 from genlab.runs.files import has_result, load_result, run_files
 from genlab.runs.store import (
@@ -109,6 +109,18 @@ def start(spec: RunSpec, title: str = "") -> str:
     return run
 
 
+def start_pair(specs: Mapping[str, RunSpec]) -> list[str]:
+    """Queue two runs that train by turns where workers are few; their ids.
+
+    Args:
+        specs: by the runs' titles.
+    """
+    made = [store().create(spec.flat(), title=title) for title, spec in specs.items()]
+    turns.note_pair(files(), *made)
+    ensure_supervisor()
+    return made
+
+
 def fork(
     run: str,
     step: int | None = None,
@@ -155,7 +167,7 @@ def ensure_supervisor() -> None:
 def request(run: str, name: str, **values: Any) -> None:
     """Leave a wish for an active run: ``pause``, ``stop``, ``step`` (``n=1``), ``pace``, ``set``.
 
-    :class:`genlab.train.observers.CommandLike` says what each takes.
+    :class:`genlab.train.controls.CommandLike` says what each takes.
 
     Raises:
         RunStateError: if the run is not active.
@@ -276,6 +288,7 @@ __all__ = [
     "request",
     "resume",
     "start",
+    "start_pair",
     "stop_job",
     "store",
     "submit_job",
