@@ -3,8 +3,9 @@
 // server hears of z when it is let go, with a number that no other move has.
 
 import { PlotAxes } from "../shared/axes.js";
-import { context2d, make, pageUrl, pointerPosition } from "../shared/dom.js";
+import { context2d, make, pointerPosition } from "../shared/dom.js";
 import { dot, inUnits } from "../shared/numbers.js";
+import { source } from "../shared/source.js";
 import { load } from "./decoder.js";
 import { clampToPad, moveInPlane } from "./plane.js";
 
@@ -57,7 +58,7 @@ const weights = new Map();
 
 /** @param {string} path of a part of a decoder */
 async function fetchPart(path) {
-  const reply = await fetch(pageUrl(path));
+  const reply = await source().fetch(path);
   if (reply.ok) return reply;
   const { error } = await reply.json().catch(() => ({}));
   throw new Error(error ?? "The decoder did not load.");
