@@ -8,11 +8,11 @@ from genlab import runs
 from genlab.core.errors import RunNotFound
 from genlab.ui import links
 from genlab.ui.live import time_bar
-from genlab.ui.live.controls import controls, facts, show_advice
+from genlab.ui.live.controls import controls, facts, show_advice, show_wait
 from genlab.ui.live.dashboard import choose_run, dashboard
 from genlab.ui.live.fork import fork, show_origin
 from genlab.ui.live.sentinel import sentinel_panel
-from genlab.ui.messages import empty, plain_sentence
+from genlab.ui.messages import empty, escape_markdown, plain_sentence
 from genlab.ui.page_states import WATCH
 
 st.title("Watch", anchor=False)
@@ -29,8 +29,13 @@ if asked and asked not in rows:
     try:
         rows = {asked: runs.open_run(asked).row, **rows}
     except RunNotFound as error:
-        text = f"{plain_sentence(error)} Another run is shown."
-        wrong.error(text, icon=":material/error:")
+        # A run that this page has shown was deleted, perhaps in another browser: no error.
+        if asked in st.session_state.get("watch.shown", ()):
+            text = f"The run {escape_markdown(asked)} was deleted. Another run is shown."
+            wrong.info(text, icon=":material/delete:")
+        else:
+            text = f"{plain_sentence(error)} Another run is shown."
+            wrong.error(text, icon=":material/error:")
 if not rows:
     with warnings:
         empty("There is no run to watch yet.", "Start one of the presets, or make your own.")
@@ -40,10 +45,12 @@ if not rows:
 
 with buttons.container(key="watch_choice", width=380):
     row = choose_run(rows, asked)
+st.session_state.setdefault("watch.shown", set()).add(row.id)
 with bar:
     time_bar(f"live.{row.id}")
 with advice:
     show_advice(row)
+    show_wait(row)
 with origin:
     show_origin(row)
 with buttons:

@@ -7,7 +7,7 @@ import hashlib
 import re
 from importlib import resources
 
-SCRIPT = re.compile(r"[a-z]{1,20}/[a-z][a-z0-9_]{0,40}\.(js|css)")
+SCRIPT = re.compile(r"[a-z]{1,20}/[a-z][a-z0-9_]{0,40}\.(js|css|webp)")
 
 
 @functools.cache

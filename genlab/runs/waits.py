@@ -6,7 +6,7 @@ import heapq
 import math
 from collections.abc import Sequence
 
-from genlab.runs.store import RunRow
+from genlab.runs.store import RunRow, RunStore
 
 
 def seconds_left(row: RunRow) -> float:
@@ -72,3 +72,17 @@ def expected_wait(
     for value in before:
         heapq.heappush(free, heapq.heappop(free) + (usual if math.isnan(value) else value))
     return free[0]
+
+
+def wait_of(store: RunStore, row: RunRow, workers: int) -> float:
+    """Seconds until a queued run of a store begins, NaN where nothing is known.
+
+    Args:
+        store: of the run.
+        row: the queued run.
+        workers: runs at once.
+    """
+    running = store.runs(status={"running"}, limit=100)
+    queued = sorted(store.runs(status={"queued"}, limit=100), key=lambda one: one.position)
+    ended = sorted(store.runs(status={"done"}, limit=50), key=lambda one: -one.ended)
+    return expected_wait(row, running, queued, workers, ended)
