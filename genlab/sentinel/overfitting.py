@@ -36,7 +36,9 @@ class Overfitting(Symptom):
             return None
         smooth = running_median(values, LOOKS)
         best = int(np.argmax(smooth))
-        lasted = history.step - int(steps[best])
+        # A median of three looks stands at the middle one.
+        since = int(steps[max(0, best - 1)])
+        lasted = history.step - since
         if len(values) - 1 - best < SINCE or lasted < PART * history.steps:
             return None
         fallen = float(smooth[best] - smooth[-1])
@@ -49,10 +51,10 @@ class Overfitting(Symptom):
         if not (fallen >= max(LOST * gained, NOISES * noise) and risen > 0):
             return None
         return Finding(
-            since=int(steps[best]),
+            since=since,
             evidence=[
                 f"The ELBO of held-out examples was {smooth[best]:,.4g} nats at step "
-                f"{steps[best]:,} and is {smooth[-1]:,.4g} now, medians of {LOOKS} looks "
+                f"{since:,} and is {smooth[-1]:,.4g} now, medians of {LOOKS} looks "
                 f"({history.kind('val_elbo')}).",
                 f"That of the training batches has risen by {risen:,.3g} nats since, to "
                 f"{level[-1]:,.4g}, medians of {WINDOW} records ({history.kind('elbo')}).",
