@@ -295,9 +295,9 @@ def main() -> None:
                 )
             if arguments.out:
                 arguments.out.write_text(json.dumps([asdict(r) for r in results], indent=1))
-    held = [report(results, data) for data in arguments.data]
+    reports = [report(results, data) for data in arguments.data]
     whole = set(arguments.only) == set(ROWS)
-    sys.exit(0 if all(held) or not whole else 1)
+    sys.exit(0 if all(reports) or not whole else 1)
 
 
 if __name__ == "__main__":

@@ -332,7 +332,7 @@ def table(results: list[dict[str, Any]]) -> str:
     return "\n".join([head, *rows])
 
 
-def unpacked(folder: Path, place: Path) -> Path:
+def unpacked(folder: Path, target: Path) -> Path:
     """The folder if torchvision's files lie in it, else ``place`` with its packed files unpacked.
 
     Raises:
@@ -346,12 +346,12 @@ def unpacked(folder: Path, place: Path) -> Path:
             f"the files of MNIST are not in {folder / 'MNIST'}; give their folder with --data or "
             "GENLAB_DATA"
         )
-    raw = place / "MNIST" / "raw"
+    raw = target / "MNIST" / "raw"
     raw.mkdir(parents=True)
     for file in packed:
         with gzip.open(file) as stream, (raw / file.stem).open("wb") as out:
             shutil.copyfileobj(stream, out)
-    return place
+    return target
 
 
 def main() -> None:
@@ -371,8 +371,8 @@ def main() -> None:
     arguments = parser.parse_args()
     source = {"data": "mnist", "binarise": "dynamic"}
     results: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as place:
-        os.environ["GENLAB_DATA"] = str(unpacked(arguments.data, Path(place)))
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["GENLAB_DATA"] = str(unpacked(arguments.data, Path(folder)))
         print(f"MNIST, dynamic binarisation; the test set drawn once with seed {SPLIT_SEED}")
         for name in arguments.only:
             results.append(

@@ -427,7 +427,7 @@ def _fork(arguments: argparse.Namespace) -> int:
     return _tell(foreground.fork(run, step, changes, title=title, observers=watchers))
 
 
-def _wish(name: str) -> Callable[[argparse.Namespace], int]:
+def _command(name: str) -> Callable[[argparse.Namespace], int]:
     def ask(arguments: argparse.Namespace) -> int:
         from genlab import runs
 
@@ -458,10 +458,10 @@ def _sample(arguments: argparse.Namespace) -> int:
     import torch
 
     from genlab.core.random import scope
-    from genlab.models.labels import held_at_class
+    from genlab.models.labels import conditioned_on_class
     from genlab.panels.encoding import png, sheet
 
-    model = held_at_class(view.model(arguments.step), arguments.label)
+    model = conditioned_on_class(view.model(arguments.step), arguments.label)
 
     with torch.no_grad(), scope(arguments.seed, "sample"):
         x = model.sample(arguments.n).numpy()
@@ -633,9 +633,9 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "show": _show,
     "resume": _resume,
     "fork": _fork,
-    "stop": _wish("stop"),
-    "pause": _wish("pause"),
-    "step": _wish("step"),
+    "stop": _command("stop"),
+    "pause": _command("pause"),
+    "step": _command("step"),
     "sample": _sample,
     "evaluate": _evaluate,
     "export": _export,

@@ -44,7 +44,7 @@ class Builder:
     ops: list[dict[str, Any]] = field(default_factory=list)
     values: dict[Ref, Value] = field(default_factory=dict)
     parts: list[bytes] = field(default_factory=list)
-    places: dict[bytes, list[int]] = field(default_factory=dict)
+    offsets: dict[bytes, list[int]] = field(default_factory=dict)
     words: int = 0
     laid: dict[tuple[int, bytes, tuple[int, ...]], int] = field(default_factory=dict)
 
@@ -69,11 +69,11 @@ class Builder:
         else:
             array = np.ascontiguousarray(x.numpy()).astype("<i4")
         body = array.tobytes()
-        if body not in self.places:
-            self.places[body] = [self.words, array.size]
+        if body not in self.offsets:
+            self.offsets[body] = [self.words, array.size]
             self.parts.append(body)
             self.words += array.size
-        return {"at": self.places[body]}
+        return {"at": self.offsets[body]}
 
     def value(self, leaf: Any, shape: Sequence[int] | None = None) -> Value:
         """A recorded argument as a value, expanded to a shape."""

@@ -42,8 +42,8 @@ class _Reader:
         if position is None:
             position = self.tokens[self.at][1] if self.at < len(self.tokens) else len(self.text)
         rest = self.text[position:].strip()[:20]
-        place = f"at {rest!r}" if rest else "at its end"
-        raise SpecError(self.option, self.text, f"the text {why} {place}; allowed: {FORM}")
+        where = f"at {rest!r}" if rest else "at its end"
+        raise SpecError(self.option, self.text, f"the text {why} {where}; allowed: {FORM}")
 
     def _peek(self) -> str:
         return self.tokens[self.at][0] if self.at < len(self.tokens) else ""

@@ -19,8 +19,8 @@ def sizes(n: int) -> dict[str, int]:
         >>> sizes(150), sizes(2000)["test"]
         ({'train': 90, 'validation': 30, 'test': 30}, 200)
     """
-    held = min(n // 5, max(100, n // 10))
-    return {"train": n - 2 * held, "validation": held, "test": held}
+    held_out = min(n // 5, max(100, n // 10))
+    return {"train": n - 2 * held_out, "validation": held_out, "test": held_out}
 
 
 def groups(x: NDArray[np.generic]) -> NDArray[np.int64]:

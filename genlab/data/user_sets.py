@@ -220,9 +220,9 @@ def _parts(known: Description, part: Tensor | None) -> dict[str, Tensor]:
     """The examples of each part: as stored, or for older sets by a fixed permutation."""
     if part is not None:
         return {name: (part == k).nonzero()[:, 0] for k, name in enumerate(PARTS)}
-    held = sizes(known.n)
-    pieces = images.order(known.n, known.id, "split").split(list(held.values()))
-    return dict(zip(held, pieces, strict=True))
+    split_sizes = sizes(known.n)
+    pieces = images.order(known.n, known.id, "split").split(list(split_sizes.values()))
+    return dict(zip(split_sizes, pieces, strict=True))
 
 
 def sets_folder() -> Folder:

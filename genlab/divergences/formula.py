@@ -341,8 +341,8 @@ class _Generator:
 
     def argmax(self, t: Tensor) -> Tensor:
         """log of the u that attains sup_u {ut − f(u)}, within the grid; t is float64."""
-        place = torch.searchsorted(self.slopes, t.contiguous()).clamp(1, len(self.grid) - 1)
-        low, high = self.grid[place - 1], self.grid[place]
+        index = torch.searchsorted(self.slopes, t.contiguous()).clamp(1, len(self.grid) - 1)
+        low, high = self.grid[index - 1], self.grid[index]
         for _ in range(30):
             middle = (low + high) / 2.0
             rising = self.prime(middle.exp()) < t
@@ -402,8 +402,8 @@ def _checked(node: Node, text: str) -> _Generator:
     undefined = f.isnan() | (f == -INF)
     at = None
     if bool(undefined.any()):
-        places = undefined.nonzero().flatten()
-        at = float(u[places[grid[places].abs().argmin()]])
+        positions = undefined.nonzero().flatten()
+        at = float(u[positions[grid[positions].abs().argmin()]])
     elif float(grid[min(low, len(grid) - 1)]) > -_NEEDED:
         at = float(u[low - 1])
     elif float(grid[high - 1]) < _NEEDED:

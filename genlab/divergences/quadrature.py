@@ -26,7 +26,7 @@ from genlab.divergences.estimates import Z95, estimate
 from genlab.divergences.f import FDivergence
 from genlab.divergences.grid import Grid, Pooled
 
-Law = Callable[[Tensor], Tensor]
+LogDensity = Callable[[Tensor], Tensor]
 INF = math.inf
 _ORDER = 16
 _FAR = 1e8
@@ -150,7 +150,9 @@ def _edges(low: float, high: float, breaks: Sequence[float]) -> tuple[Tensor, fl
     return torch.from_numpy(edges), centre, scale
 
 
-def _panels(function: Law, left: Tensor, right: Tensor, centre: float, scale: float) -> Tensor:
+def _panels(
+    function: LogDensity, left: Tensor, right: Tensor, centre: float, scale: float
+) -> Tensor:
     """Gauss-Legendre on each panel, (panels,) -> (k, panels)."""
     nodes, weights = _rule()
     half = (right - left)[:, None] / 2.0
@@ -162,7 +164,7 @@ def _panels(function: Law, left: Tensor, right: Tensor, centre: float, scale: fl
 
 
 def integrate(
-    function: Law,
+    function: LogDensity,
     low: float = -INF,
     high: float = INF,
     breaks: Sequence[float] = (),
@@ -234,14 +236,14 @@ def integrate(
     return Integral(torch.where(bad == 0, value, bad), torch.where(bad == 0, error, 0.0 * error))
 
 
-def breaks_of(*laws: Law) -> tuple[float, ...]:
-    return tuple(x for law in laws for x in getattr(law, "breaks", ()))
+def breaks_of(*densities: LogDensity) -> tuple[float, ...]:
+    return tuple(x for density in densities for x in getattr(density, "breaks", ()))
 
 
 def divergences_1d(
     rows: Sequence[FDivergence],
-    log_p: Law,
-    log_q: Law,
+    log_p: LogDensity,
+    log_q: LogDensity,
     *,
     low: float = -INF,
     high: float = INF,
@@ -292,16 +294,18 @@ def divergences_1d(
     )
 
 
-def divergence_1d(row: FDivergence, log_p: Law, log_q: Law, **options: object) -> Estimate:
+def divergence_1d(
+    row: FDivergence, log_p: LogDensity, log_q: LogDensity, **options: object
+) -> Estimate:
     """D_f(P‖Q) of one row by quadrature; see :func:`divergences_1d` for the options."""
     return divergences_1d([row], log_p, log_q, **options)[0]  # type: ignore[arg-type]
 
 
 def bound_1d(
     row: FDivergence,
-    critic: Law,
-    log_p: Law,
-    log_q: Law,
+    critic: LogDensity,
+    log_p: LogDensity,
+    log_q: LogDensity,
     *,
     score: bool = False,
     low: float = -INF,
@@ -389,7 +393,7 @@ def _enough(a: Tensor, b: Tensor) -> None:
 
 
 def divergences_from_samples(
-    rows: Sequence[FDivergence], log_p: Law, log_q: Law, x_p: Tensor, x_q: Tensor
+    rows: Sequence[FDivergence], log_p: LogDensity, log_q: LogDensity, x_p: Tensor, x_q: Tensor
 ) -> tuple[Estimate, ...]:
     """D_f(P‖Q) = ½ E_P[g/m] + ½ E_Q[g/m], g = q f(p/q), m = (p + q)/2; "Monte Carlo", ± 1.96 SE.
 
@@ -429,7 +433,7 @@ def divergences_from_samples(
 
 
 def divergences_on_grid(
-    rows: Sequence[FDivergence], density: Density, log_q: Law, *, points: int = 256
+    rows: Sequence[FDivergence], density: Density, log_q: LogDensity, *, points: int = 256
 ) -> tuple[Estimate, ...]:
     """D_f(P‖Q) over the box of P by the midpoint rule, kind "grid".
 
@@ -520,7 +524,7 @@ class GaussianFit:
     divergence: Estimate
 
     @property
-    def law(self) -> Mixture1D:
+    def mixture(self) -> Mixture1D:
         """The fitted Gaussian."""
         return gaussian(self.mean, self.std)
 
@@ -594,4 +598,4 @@ def cross_divergences(
         columns, as in table 3 of Nowozin, Cseke & Tomioka 2016.
     """
     fits = tuple(fit_gaussian(row, target) for row in rows)
-    return fits, tuple(divergences_1d(rows, target, fit.law) for fit in fits)
+    return fits, tuple(divergences_1d(rows, target, fit.mixture) for fit in fits)

@@ -22,7 +22,7 @@ from genlab.core.errors import DataError
 from genlab.core.measure import Estimate, Series
 from genlab.divergences.estimates import Z95, estimate
 from genlab.divergences.kernel_interval import kernel_distance
-from genlab.divergences.quadrature import Law, breaks_of, integrate
+from genlab.divergences.quadrature import LogDensity, breaks_of, integrate
 
 #: The assignment problem takes about n³ operations and n² memory.
 MAX_ASSIGNMENT = 2000
@@ -104,8 +104,8 @@ def w1_line(x: Tensor, y: Tensor) -> Estimate:
 
 
 def w1_densities(
-    log_p: Law,
-    log_q: Law,
+    log_p: LogDensity,
+    log_q: LogDensity,
     *,
     low: float = -INF,
     high: float = INF,

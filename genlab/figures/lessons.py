@@ -52,8 +52,8 @@ def _plain(values: Array) -> list[float | None]:
     return [float(v) if np.isfinite(v) else None for v in np.asarray(values, dtype=float)]
 
 
-def _colour(place: int) -> str:
-    return GREY if place < 0 else COLOURS[place % len(COLOURS)]
+def _colour(index: int) -> str:
+    return GREY if index < 0 else COLOURS[index % len(COLOURS)]
 
 
 def _faded(colour: str, alpha: float) -> str:

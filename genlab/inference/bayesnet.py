@@ -275,7 +275,7 @@ class BayesNet:
                 f"allowed: at most 20 binary variables ({MOST_STATES} joint states) to enumerate; "
                 "on trees and chains use infer",
             )
-        place = {name: i for i, name in enumerate(self.nodes)}
+        axis_of = {name: i for i, name in enumerate(self.nodes)}
         sizes = list(self.states.values())
         log_p = torch.zeros(sizes, dtype=torch.float64)
         for name, scope in self.scopes.items():
@@ -284,14 +284,14 @@ class BayesNet:
             log_p += self.nodes[name].table.log().permute(by_place).reshape(shape)
         for name, value in evidence.items():
             other = torch.arange(self.states[name]) != int(value)
-            log_p.index_fill_(place[name], other.nonzero().flatten(), -math.inf)
+            log_p.index_fill_(axis_of[name], other.nonzero().flatten(), -math.inf)
         log_evidence = float(log_p.flatten().logsumexp(0))
         self._possible(log_evidence)
         joint = (log_p - log_evidence).exp_()
         axes = range(len(sizes))
         marginals = {
             name: joint.sum([axis for axis in axes if axis != i]) if len(sizes) > 1 else joint
-            for name, i in place.items()
+            for name, i in axis_of.items()
         }
         return Answer(log_evidence, marginals)
 
@@ -319,7 +319,7 @@ class Seen:
     log_evidence: Tensor
 
 
-class Observing(Inference[Seen, Mapping[str, int]]):
+class EvidenceByStep(Inference[Seen, Mapping[str, int]]):
     """Bayes' rule on a net as observations arrive, a few variables at a time.
 
     Args:
@@ -327,7 +327,7 @@ class Observing(Inference[Seen, Mapping[str, int]]):
 
     Example:
         >>> net = BayesNet.chain([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], 3)
-        >>> watch = Observing(net)
+        >>> watch = EvidenceByStep(net)
         >>> state, info = watch.step(watch.init(), {"x1": 0})
         >>> round(watch.marginals(state)["x3"][0].item(), 4)
         0.82

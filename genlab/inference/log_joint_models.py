@@ -205,9 +205,9 @@ class LogJointModel(GenerativeModel[O], HasDraws, Bayesian):
         found = {}
         for name, value in self.target().constrain(self.draws).items():
             each = value.reshape(*value.shape[:2], -1).unbind(2)
-            places = itertools.product(*map(range, value.shape[2:]))
-            for place, draws in zip(places, each, strict=True):
-                found[f"{name}[{', '.join(map(str, place))}]" if place else name] = draws
+            indices = itertools.product(*map(range, value.shape[2:]))
+            for index, draws in zip(indices, each, strict=True):
+                found[f"{name}[{', '.join(map(str, index))}]" if index else name] = draws
         return found
 
     @classmethod

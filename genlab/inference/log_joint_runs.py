@@ -19,15 +19,15 @@ from genlab.inference.advi import ADVI, ETAS, FAMILIES
 from genlab.inference.base import Inference
 from genlab.inference.log_joint_models import KEPT, LogJointModel
 from genlab.inference.log_joints import Diverged, LogJoint
-from genlab.inference.mcmc import RememberingHMC
-from genlab.inference.runs import Inferring, Learner, Learning, Seen
+from genlab.inference.mcmc import HMCWithHistory
+from genlab.inference.runs import InferenceAlgorithm, Learner, Learning, Seen
 from genlab.models.base import GenerativeModel
 from genlab.objectives.base import Objective
 from genlab.objectives.bayes import Bayes
 from genlab.train.algorithm import Info
 
 
-class OnLogJoint(Inferring):
+class LogJointAlgorithm(InferenceAlgorithm):
     """An inference that asks for a log-joint and nothing else: it learns any such model."""
 
     @classmethod
@@ -59,7 +59,7 @@ class OnLogJoint(Inferring):
         if not len(rows):
             width = DATASETS[self.spec.data].meta(self.spec.data_options).dim
             rows = torch.ones(8, width, dtype=torch.float64)
-        return self.on(self.made(rows))
+        return self.on(self.rule(rows))
 
     def ready(self, data: Dataset) -> None:
         self.first = self.rows(data.train.x)
@@ -73,7 +73,7 @@ class OnLogJoint(Inferring):
 
 
 def _show_draws(model: LogJointModel[Any], seen: Seen) -> None:
-    model.put(seen.made.zeta(seen.posterior), seen.first)
+    model.put(seen.rule.zeta(seen.posterior), seen.first)
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class ADVIOptions(Options):
     summary="A Gaussian over the unconstrained parameters climbs the ELBO.",
     order=50,
 )
-class AutomaticVariational(OnLogJoint):
+class AutomaticVariational(LogJointAlgorithm):
     """The state is q(ζ); where batches are smaller than the table, their part is scaled up.
 
     Source: Kucukelbir et al. 2017, "Automatic differentiation variational inference".
@@ -183,7 +183,7 @@ class HMCOptions(Options):
     summary="Chains that draw from the posterior itself: slow, and right in the limit.",
     order=60,
 )
-class HamiltonianMonteCarlo(OnLogJoint):
+class HamiltonianMonteCarlo(LogJointAlgorithm):
     """The state are the chains with their last draws; each step is a trajectory on all rows.
 
     Source: Neal 2011, "MCMC using Hamiltonian dynamics".
@@ -192,9 +192,9 @@ class HamiltonianMonteCarlo(OnLogJoint):
     Options = HMCOptions
     fixed_options = ("chains", "hmc_warmup", "accept")
 
-    def on(self, target: LogJoint) -> RememberingHMC:
+    def on(self, target: LogJoint) -> HMCWithHistory:
         o: Any = self.spec.algorithm_options
-        return RememberingHMC(
+        return HMCWithHistory(
             target,
             KEPT // o.chains,
             chains=o.chains,
@@ -205,5 +205,5 @@ class HamiltonianMonteCarlo(OnLogJoint):
 
     def zeta(self, posterior: Any) -> Tensor:
         hmc = self.inference
-        assert isinstance(hmc, RememberingHMC)
+        assert isinstance(hmc, HMCWithHistory)
         return hmc.zeta(posterior)

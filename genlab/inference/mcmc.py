@@ -273,7 +273,7 @@ class HMC(Inference[Chains, None]):
 
 
 @dataclass(frozen=True)
-class Remembered(Chains):
+class HMCHistory(Chains):
     """Chains with their last places.
 
     Args:
@@ -285,7 +285,7 @@ class Remembered(Chains):
     drawn: Tensor
 
 
-class RememberingHMC(HMC):
+class HMCWithHistory(HMC):
     """HMC whose state holds its last draws; those of the warm-up until it ends.
 
     Args:
@@ -294,7 +294,7 @@ class RememberingHMC(HMC):
         others: as for :class:`HMC`.
     """
 
-    state_class = Remembered
+    state_class = HMCHistory
 
     def __init__(self, target: LogJoint, size: int, **others: Any) -> None:
         super().__init__(target, **others)
@@ -302,22 +302,22 @@ class RememberingHMC(HMC):
             raise SpecError("size", size, "allowed: a whole number from 4")
         self.size = size
 
-    def init(self, seed: int = 0, data: Tensor | None = None) -> Remembered:
+    def init(self, seed: int = 0, data: Tensor | None = None) -> HMCHistory:
         begun = super().init(seed, data)
         kept = torch.zeros(self.size, *begun.position.shape, dtype=torch.float64)
         kept[0] = begun.position
         rows = {row.name: getattr(begun, row.name) for row in dataclasses.fields(begun)}
-        return Remembered(**rows, kept=kept, drawn=torch.ones((), dtype=torch.int64))
+        return HMCHistory(**rows, kept=kept, drawn=torch.ones((), dtype=torch.int64))
 
-    def step(self, state: Chains, batch: None = None) -> tuple[Remembered, Info]:
+    def step(self, state: Chains, batch: None = None) -> tuple[HMCHistory, Info]:
         new, info = super().step(state, batch)
-        assert isinstance(new, Remembered)
+        assert isinstance(new, HMCHistory)
         drawn = 0 if int(new.steps) == self.warmup + 1 else int(new.drawn)
         kept = new.kept.clone()
         kept[drawn % self.size] = new.position
         return dataclasses.replace(new, kept=kept, drawn=torch.tensor(drawn + 1)), info
 
-    def zeta(self, state: Remembered) -> Tensor:
+    def zeta(self, state: HMCHistory) -> Tensor:
         """The draws kept, the oldest first, (n, C, K)."""
         drawn = int(state.drawn)
         if drawn <= self.size:

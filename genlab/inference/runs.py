@@ -38,7 +38,7 @@ from genlab.models.gaussian_mixture import GaussianMixture
 from genlab.models.independent_pixels import IndependentPixels
 from genlab.models.linear_gaussian import LinearGaussian
 from genlab.models.topics import Topics, words
-from genlab.models.tree import ClassTree, OnTree, Tree
+from genlab.models.tree import ClassTree, Tree, TreeModel
 from genlab.objectives.base import Objective
 from genlab.objectives.bayes import Bayes
 from genlab.objectives.likelihood import Likelihood
@@ -59,12 +59,12 @@ class Seen:
     """What an inference has found.
 
     Args:
-        made: what the row's ``make`` gave.
+        rule: what the row's ``make`` gave.
         posterior: the state of the inference.
         first: the first training examples as rows, (n, d).
     """
 
-    made: Any
+    rule: Any
     posterior: Any
     first: Tensor
 
@@ -96,15 +96,15 @@ class Learning:
     Args:
         posterior: the state of the inference.
         model: what shows it.
-        taken: steps taken.
+        steps: steps taken.
     """
 
     posterior: Any
     model: GenerativeModel
-    taken: int = 0
+    steps: int = 0
 
 
-class Inferring(Algorithm[Learning]):
+class InferenceAlgorithm(Algorithm[Learning]):
     """An inference as a run: the state is the posterior; a model stands at it for all to see."""
 
     #: The sorts of models it learns; ``ALGORITHMS["svi"].learners.append(Learner(...))`` adds one.
@@ -120,7 +120,7 @@ class Inferring(Algorithm[Learning]):
             raise SpecError("algorithm", self.name, f"it does not learn {spec.model!r}")
         self.row = row
         self.labelled = issubclass(MODELS[spec.model], HasLabels)
-        self.made = row.make(spec.model_options, DATASETS[spec.data].meta(spec.data_options))
+        self.rule = row.make(spec.model_options, DATASETS[spec.data].meta(spec.data_options))
         self.first = torch.empty(0)
         self._inference: Inference[Any, Any] | None = None
 
@@ -149,8 +149,8 @@ class Inferring(Algorithm[Learning]):
 
     def around(self, examples: int) -> Inference[Any, Any]:
         """The inference on a set of so many examples."""
-        made: Inference[Any, Any] = self.made
-        return made
+        inference: Inference[Any, Any] = self.rule
+        return inference
 
     def ready(self, data: Dataset) -> None:
         """Take note of the training set."""
@@ -184,12 +184,12 @@ class Inferring(Algorithm[Learning]):
         self, state: Learning, batch: Tensor, labels: Tensor | None = None
     ) -> tuple[Learning, Info]:
         state.posterior, info = self.move(state, batch, labels)
-        state.taken += 1
+        state.steps += 1
         return state, info
 
     def seen(self, state: Learning) -> Seen:
         """What the model is shown."""
-        return Seen(self.made, state.posterior, self.first)
+        return Seen(self.rule, state.posterior, self.first)
 
     def model(self, state: Learning) -> GenerativeModel:
         with torch.no_grad():
@@ -205,7 +205,7 @@ class Inferring(Algorithm[Learning]):
         posterior = self.inference.pack(state.posterior)
         tensors = {f"{MODEL}{k}": v.detach().clone() for k, v in weights.items()}
         tensors |= {f"{POSTERIOR}{k}": v for k, v in posterior.tensors.items()}
-        return Packed(tensors, {"taken": state.taken})
+        return Packed(tensors, {"taken": state.steps})
 
     def adapt_state(
         self, packed: Packed, before: RunSpec, changes: Collection[str]
@@ -242,7 +242,7 @@ def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     summary="The exact answer, batch by batch; each example counts once, so one pass is all.",
     order=20,
 )
-class Exact(Inferring):
+class Exact(InferenceAlgorithm):
     """Bayes' rule, or the maximum of the likelihood, in closed form from what was seen so far.
 
     After one pass over the training set nothing more arrives: the state stays, and what was said
@@ -251,18 +251,18 @@ class Exact(Inferring):
 
     #: Other batches would count some examples twice.
     fixed_options = ("batch", "seed")
-    said = Info()
+    last_info = Info()
 
     def ready(self, data: Dataset) -> None:
         super().ready(data)
         self.passes = Batches(len(data.train), self.spec.train.batch, self.spec.train.seed)
-        self.said = Info()
+        self.last_info = Info()
 
     def move(self, state: Learning, batch: Tensor, labels: Tensor | None) -> tuple[Any, Info]:
-        if self.passes.epoch(state.taken) > 0:
-            return state.posterior, self.said
-        posterior, self.said = super().move(state, batch, labels)
-        return posterior, self.said
+        if self.passes.epoch(state.steps) > 0:
+            return state.posterior, self.last_info
+        posterior, self.last_info = super().move(state, batch, labels)
+        return posterior, self.last_info
 
 
 @dataclass(frozen=True)
@@ -286,7 +286,7 @@ class EMOptions(Options):
     summary="Each step sweeps the whole training set; log p(data) never falls.",
     order=30,
 )
-class ExpectationMaximisation(Inferring):
+class ExpectationMaximisation(InferenceAlgorithm):
     """E: the exact responsibilities. M: the parameters from the data weighted by them.
 
     The batch of the loop is not used. Source: Dempster, Laird and Rubin 1977.
@@ -296,7 +296,7 @@ class ExpectationMaximisation(Inferring):
 
     def around(self, examples: int) -> Inference[Any, Any]:
         o: Any = self.spec.algorithm_options
-        return EM(self.made, o.floor)
+        return EM(self.rule, o.floor)
 
     def ready(self, data: Dataset) -> None:
         super().ready(data)
@@ -332,7 +332,7 @@ class SVIOptions(Options):
     summary="Natural gradients of the ELBO from batches, with steps that shrink.",
     order=40,
 )
-class StochasticVariational(Inferring):
+class StochasticVariational(InferenceAlgorithm):
     """λ ← (1 − ρ_t) λ + ρ_t λ̂ with λ̂ = α + (N / B) Σ_{i in batch} E[t(x_i, z_i)].
 
     Source: Hoffman, Blei, Wang and Paisley 2013, "Stochastic variational inference".
@@ -344,19 +344,19 @@ class StochasticVariational(Inferring):
 
     def around(self, examples: int) -> Inference[Any, Any]:
         o: Any = self.spec.algorithm_options
-        return SVI(self.made, examples, RobbinsMonro(o.forgetting, o.delay))
+        return SVI(self.rule, examples, RobbinsMonro(o.forgetting, o.delay))
 
     def ready(self, data: Dataset) -> None:
         super().ready(data)
         # Where batches are binarised anew there is no one set whose posterior this would be.
-        if isinstance(self.made, Conjugate) and data.draw is None:
+        if isinstance(self.rule, Conjugate) and data.draw is None:
             parts = (self.rows(x) for x in data.train.x.split(FIRST))
-            sums = (self.made.statistics(self.made.checked(x)).sum(0) for x in parts)
-            self.exact = sum(sums, self.made.prior)
+            sums = (self.rule.statistics(self.rule.checked(x)).sum(0) for x in parts)
+            self.exact = sum(sums, self.rule.prior)
 
     @property
     def series(self) -> tuple[Series, ...]:
-        if not isinstance(self.made, Conjugate):
+        if not isinstance(self.rule, Conjugate):
             return self.inference.series
         gap = Series(
             "posterior_gap",
@@ -398,7 +398,7 @@ def _normals(o: Any, meta: DataMeta) -> ConditionallyConjugate:
 
 def _show_normals(model: GaussianMixture, seen: Seen) -> None:
     """The mixture at E[π], E[μ] and the variances 1 / E[1 / v]."""
-    counts, inner = seen.made.split(seen.posterior.natural)
+    counts, inner = seen.rule.split(seen.posterior.natural)
     mean, _, shape, scale = NormalGamma.parameters(inner)
     model.put(counts / counts.sum(), mean, torch.diag_embed(scale / shape))
 
@@ -431,7 +431,7 @@ def _principal(o: Any, meta: DataMeta) -> ProbabilisticPCA:
 def _show_principal(model: LinearGaussian, seen: Seen) -> None:
     # With a single example there is no covariance yet: the model stays as it began.
     if float(seen.posterior.count) > 1:
-        best = seen.made.model(seen.posterior)
+        best = seen.rule.model(seen.posterior)
         model.weight.copy_(best.loadings)
         model.bias.copy_(best.offset)
 
@@ -444,8 +444,8 @@ def _class_tree(o: Any, meta: DataMeta) -> ChowLiu:
     return ChowLiu(meta.dim, o.tree_prior, len(meta.classes))
 
 
-def _show_tree(model: OnTree[Any], seen: Seen) -> None:
-    found = seen.made.tree(seen.posterior)
+def _show_tree(model: TreeModel[Any], seen: Seen) -> None:
+    found = seen.rule.tree(seen.posterior)
     model.put(found.parents, found.tables, found.roots, found.classes)
 
 

@@ -198,7 +198,7 @@ PROBES: Mapping[str, tuple[str, Callable[[], Any]]] = {
 
 
 def probe(
-    z: ArrayLike, y: ArrayLike, z_told: ArrayLike, y_told: ArrayLike, kind: str = "logistic"
+    z: ArrayLike, y: ArrayLike, z_test: ArrayLike, y_test: ArrayLike, kind: str = "logistic"
 ) -> Probe | None:
     """Fit a linear probe of an attribute and tell its accuracy on other codes.
 
@@ -208,7 +208,7 @@ def probe(
 
     Args:
         z: (N, latent); y: (N,) of truth values, to fit on.
-        z_told, y_told: to tell the accuracy on.
+        z_test, y_test: to tell the accuracy on.
         kind: a row of ``PROBES``.
 
     Raises:
@@ -216,21 +216,21 @@ def probe(
     """
     if kind not in PROBES:
         raise SpecError.unknown("probe", kind, PROBES)
-    z, z_told = np.asarray(z, dtype=np.float64), np.asarray(z_told, dtype=np.float64)
-    y, y_told = np.asarray(y, dtype=bool), np.asarray(y_told, dtype=bool)
-    if min(int(y.sum()), int((~y).sum())) < 2 or not len(y_told):
+    z, z_test = np.asarray(z, dtype=np.float64), np.asarray(z_test, dtype=np.float64)
+    y, y_test = np.asarray(y, dtype=bool), np.asarray(y_test, dtype=bool)
+    if min(int(y.sum()), int((~y).sum())) < 2 or not len(y_test):
         return None
     fit = PROBES[kind][1]().fit(z, y)
-    right = fit.predict(z_told) == y_told
+    right = fit.predict(z_test) == y_test
     sides = [
-        float(right[y_told == side].mean()) for side in (True, False) if (y_told == side).any()
+        float(right[y_test == side].mean()) for side in (True, False) if (y_test == side).any()
     ]
-    share = float(y_told.mean())
+    share = float(y_test.mean())
     return Probe(
         fit.coef_[0],
         float(fit.intercept_[0]),
         float(right.mean()),
         float(np.mean(sides)),
         max(share, 1.0 - share),
-        len(y_told),
+        len(y_test),
     )

@@ -14,7 +14,7 @@ from genlab.core.tables import JOBS
 from genlab.data.base import DataMeta, Dataset, Progress
 from genlab.latent.codes import CHUNK, Codes, codes_of, decode_mean, examples, held_out
 from genlab.models.base import HasCritic, HasDecoder, HasEncoder
-from genlab.models.labels import held_at
+from genlab.models.labels import conditioned_on
 
 Array = NDArray[np.float64]
 
@@ -43,7 +43,7 @@ def reconstruction(model: Any, data: Dataset, codes: Codes, xy: Array | None = N
     x, real = examples(model, data, codes), np.flatnonzero(codes.index >= 0)
     for rows in np.array_split(real, max(1, -(-len(real) // CHUNK))):
         label = codes.label[rows]
-        own = held_at(model, torch.from_numpy(label) if (label >= 0).all() else None)
+        own = conditioned_on(model, torch.from_numpy(label) if (label >= 0).all() else None)
         made = decode_mean(own, torch.from_numpy(codes.z[rows])) if len(rows) else x[:0]
         found[rows] = ((made - x[rows]) ** 2).flatten(1).mean(1).numpy()
     return found

@@ -16,7 +16,7 @@ from genlab.data.base import Dataset, Progress
 from genlab.latent.codes import decode_mean, prior_sample
 from genlab.latent.neighbours import nearest
 from genlab.models.base import HasCodebook, HasDecoder, HasEncoder
-from genlab.models.labels import held_at_class
+from genlab.models.labels import conditioned_on_class
 
 #: Draws of the prior among which the nearest starts are sought; starts taken of them, and at
 #: random.
@@ -245,7 +245,7 @@ def invert_job(
         SpecError: if the example is not of the data's shape.
     """
     label = values.get("label")
-    model = held_at_class(model, None if label is None else str(label))
+    model = conditioned_on_class(model, None if label is None else str(label))
     flat = torch.tensor(values["x"], dtype=torch.float32)
     if flat.numel() != data.meta.dim:
         raise SpecError("x", flat.numel(), f"an example here has {data.meta.dim} entries")

@@ -15,7 +15,7 @@ from genlab.data.base import Dataset
 from genlab.latent.codes import Codes, Space, decode_mean, held_out
 from genlab.latent.paths import PATHS
 from genlab.models.base import HasDecoder, HasEncoder
-from genlab.models.labels import held_at
+from genlab.models.labels import conditioned_on
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def point(model: Any, data: Dataset, codes: Codes, row: int) -> Point:
         return Point(row, decode_mean(model, z[None])[0], True, label, z)
     x = held_out(data).x[index].float()
     if has_z and isinstance(model, HasEncoder) and isinstance(model, HasDecoder):
-        own: Any = held_at(model, None if label < 0 else torch.tensor(label))  # type: ignore[type-var]
+        own: Any = conditioned_on(model, None if label < 0 else torch.tensor(label))  # type: ignore[type-var]
         return Point(row, x, False, label, z, decode_mean(own, z[None])[0])
     made = np.flatnonzero(codes.index < 0)
     if not len(made):

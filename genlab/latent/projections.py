@@ -65,7 +65,7 @@ class Method:
 
     title: str
     fit: Callable[[NDArray[Any], int, int, Array | None, Watch | None], Projection]
-    place: Callable[[NDArray[Any], Array, int], Place] | None = None
+    embed: Callable[[NDArray[Any], Array, int], Place] | None = None
     most: int = 10_000
     start: bool = False
     alone: str = ""
@@ -112,13 +112,13 @@ def pca(
     return Projection(scores, tuple(float(s) for s in share))
 
 
-def pca_place(codes: NDArray[Any], xy: Array, seed: int = 0) -> Place:  # noqa: ARG001
+def pca_embed(codes: NDArray[Any], xy: Array, seed: int = 0) -> Place:  # noqa: ARG001
     """Places of new codes on the map of :func:`pca`: xy = (x - mean) V'."""
     mean, axes, _, _ = _axes(codes, xy.shape[1])
     return lambda new: (np.asarray(new, dtype=np.float64) - mean) @ axes.T
 
 
-def pca_back(codes: NDArray[Any], at: Array) -> Array:
+def pca_inverse(codes: NDArray[Any], at: Array) -> Array:
     """The codes that lie under points of the map of :func:`pca`: x = mean + xy V.
 
     Args:
@@ -235,7 +235,7 @@ def tsne(
     return Projection(xy, (float("nan"),) * dims, reached, stopped, loss)
 
 
-def tsne_place(codes: NDArray[Any], xy: Array, seed: int = 0) -> Place:
+def tsne_embed(codes: NDArray[Any], xy: Array, seed: int = 0) -> Place:
     """Places of new codes on a map of :func:`tsne`: the old points stay, the new ones settle.
 
     Source: Poličar, Stražar and Zupan 2023 (openTSNE).
@@ -301,7 +301,7 @@ def umap(
     return Projection(np.asarray(xy, dtype=np.float64), (float("nan"),) * dims)
 
 
-def umap_place(codes: NDArray[Any], xy: Array, seed: int = 0) -> Place:
+def umap_embed(codes: NDArray[Any], xy: Array, seed: int = 0) -> Place:
     """Places of new codes on a map of :func:`umap`, which is fitted again for that."""
     dims = xy.shape[1]
     x = _wide(np.asarray(codes, dtype=np.float32), dims)
@@ -436,9 +436,9 @@ def _guarded(method: Method, least: int) -> Method:
 
 
 _METHODS: Mapping[str, tuple[Method, int]] = {
-    "pca": (Method("PCA", pca, pca_place), 1),
-    "tsne": (Method("t-SNE", tsne, tsne_place, start=True), 4),
-    "umap": (Method("UMAP", umap, umap_place, start=True), 4),
+    "pca": (Method("PCA", pca, pca_embed), 1),
+    "tsne": (Method("t-SNE", tsne, tsne_embed, start=True), 4),
+    "umap": (Method("UMAP", umap, umap_embed, start=True), 4),
     "isomap": (transformer("Isomap", _isomap, most=2000), 3),
     "mds": (
         transformer(
@@ -597,7 +597,7 @@ def embed_points(
     Raises:
         SpecError: if the method has no rule for new points.
     """
-    rule = row(method).place
+    rule = row(method).embed
     if rule is None:
         why = f"it has no rule for new points on its map: {row(method).alone}"
         raise SpecError("method", method, why)

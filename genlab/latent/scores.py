@@ -34,7 +34,7 @@ from genlab.latent.attributes import (
 from genlab.latent.codes import codes_of, decode_mean, held_out, pick_held_out
 from genlab.latent.directions import given_direction, named_directions
 from genlab.models.base import HasCritic, HasDecoder, HasEncoder
-from genlab.models.labels import held_at_class
+from genlab.models.labels import conditioned_on_class
 from genlab.probes.common import frozen_batchnorm
 
 #: Principal components in which the judge of decoded examples is fitted.
@@ -44,7 +44,7 @@ WALKED = 64
 
 
 @dataclass(frozen=True)
-class Judge:
+class AttributeClassifier:
     """A linear predictor of attributes from data, logit_a(x) = w_a·x + b_a, in nats.
 
     Args:
@@ -65,7 +65,7 @@ class Judge:
         return found
 
 
-def probe_attributes(data: Dataset, seed: int = 0) -> Judge:
+def probe_attributes(data: Dataset, seed: int = 0) -> AttributeClassifier:
     """Logistic regressions on the principal components of labelled training examples.
 
     It never sees a code, so what it says of decoded examples is no echo of the probes.
@@ -79,18 +79,18 @@ def probe_attributes(data: Dataset, seed: int = 0) -> Judge:
     known = training_part(data, FITTED, derive(seed, "judge"))
     told = rows_of(held_out(data), pick_held_out(TOLD, len(held_out(data)), derive(seed, "judge")))
     table, truth = (attributes(data.meta, part)[1] for part in (known, told))
-    x, x_told = (part.x.flatten(1).double().numpy() for part in (known, told))
+    x, x_test = (part.x.flatten(1).double().numpy() for part in (known, told))
     parts = PCA(min(PARTS, *x.shape), svd_solver="full").fit(x)
     weight, bias = np.zeros((x.shape[1], table.shape[1])), np.zeros(table.shape[1])
     accuracy, base = np.full((2, table.shape[1]), np.nan)
-    scores, scores_told = parts.transform(x), parts.transform(x_told)
+    scores, scores_test = parts.transform(x), parts.transform(x_test)
     for k in range(table.shape[1]):
-        one = probe(scores, table[:, k], scores_told, truth[:, k])
+        one = probe(scores, table[:, k], scores_test, truth[:, k])
         if one is not None:
             weight[:, k] = parts.components_.T @ one.weight
             bias[k] = one.bias - float(parts.mean_ @ weight[:, k])
             accuracy[k], base[k] = one.accuracy, one.base
-    return Judge(weight, bias, accuracy, base, len(told))
+    return AttributeClassifier(weight, bias, accuracy, base, len(told))
 
 
 def measure_step(
@@ -189,7 +189,7 @@ def directions_job(
     seed, kind = int(values.get("seed", 0)), str(values.get("probe") or "logistic")
     if kind not in PROBES:
         raise SpecError.unknown("probe", kind, PROBES)
-    net: Any = held_at_class(model, values.get("label"))  # type: ignore[type-var]
+    net: Any = conditioned_on_class(model, values.get("label"))  # type: ignore[type-var]
     progress(0.02, "codes with labels")
     known = labelled_codes(net, data, seed)
     progress(0.3, "probes, principal components, SeFa")

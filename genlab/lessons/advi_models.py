@@ -155,8 +155,8 @@ def labels(target: LogJoint) -> tuple[str, ...]:
     """
     found: list[str] = []
     for row in target.parameters:
-        places = list(np.ndindex(*row.shape))
-        found += [f"{row.name}[{', '.join(map(str, at))}]" if at else row.name for at in places]
+        indices = list(np.ndindex(*row.shape))
+        found += [f"{row.name}[{', '.join(map(str, at))}]" if at else row.name for at in indices]
     return tuple(found)
 
 

@@ -229,8 +229,8 @@ class Zoo(Lesson):
         """d/dμ of a sum of divergences D(P ‖ N(μ, σ²)), by central difference of quadrature."""
         ends = []
         for sign in (1, -1):
-            law = gaussian(self.options.mean + sign * NEAR, self.options.sd)
-            found = divergences_1d([F[name] for name in parts], self.p, law)
+            shifted = gaussian(self.options.mean + sign * NEAR, self.options.sd)
+            found = divergences_1d([F[name] for name in parts], self.p, shifted)
             ends.append(sum(k * e.value for k, e in zip(parts.values(), found, strict=True)))
         return (ends[0] - ends[1]) / (2 * NEAR)
 

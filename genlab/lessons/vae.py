@@ -641,9 +641,9 @@ class LinearVAE(Lesson):
         pairs = np.array([self.water_filling(float(b)) for b in beta])
         ends = self.eigenvalues[: self.options.latent] / self.options.noise
 
-        def spots(name: str, places: list[float], colour: int) -> Curve:
-            costs = [kl - reconstruction for reconstruction, kl in map(self.water_filling, places)]
-            return Curve(name, np.array(places), np.array(costs), "points", colour)
+        def spots(name: str, values: list[float], colour: int) -> Curve:
+            costs = [kl - reconstruction for reconstruction, kl in map(self.water_filling, values)]
+            return Curve(name, np.array(values), np.array(costs), "points", colour)
 
         return Curves(
             "What β buys",

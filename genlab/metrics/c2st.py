@@ -152,7 +152,7 @@ def _fit(
     The best so far is at the start the critic that knows nothing, D = ½ everywhere.
     """
     steps = torch.optim.Adam(critic.parameters(), lr=RATE, weight_decay=1e-4)
-    best, kept, since = math.log(2.0), _ignorant(critic), 0
+    best, best_state, since = math.log(2.0), _constant_state(critic), 0
     p, q = train
     for epoch in range(EPOCHS):
         if progress is not None:
@@ -168,17 +168,17 @@ def _fit(
         critic.eval()
         with torch.no_grad():
             a, b = (_scores(critic, x) for x in stop)
-            held = float(0.5 * (softplus(-a).mean() + softplus(b).mean()))
+            stopping_loss = float(0.5 * (softplus(-a).mean() + softplus(b).mean()))
         since += 1
-        if held < best - 1e-5:
-            best, kept, since = held, copy.deepcopy(critic.state_dict()), 0
-        if since >= PATIENCE or held < 1e-4:
+        if stopping_loss < best - 1e-5:
+            best, best_state, since = stopping_loss, copy.deepcopy(critic.state_dict()), 0
+        if since >= PATIENCE or stopping_loss < 1e-4:
             break
-    critic.load_state_dict(kept)
+    critic.load_state_dict(best_state)
     return epoch + 1
 
 
-def _ignorant(critic: nn.Module) -> dict[str, Tensor]:
+def _constant_state(critic: nn.Module) -> dict[str, Tensor]:
     """The weights of the critic with its last layer at zero: D = ½ everywhere."""
     state = copy.deepcopy(critic.state_dict())
     *_, weight, bias = (name for name in state if name.startswith("net."))

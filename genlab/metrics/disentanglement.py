@@ -413,8 +413,8 @@ def scores(
 
 def informativeness(right: Array) -> Estimate:
     """The mean share of factors that are read off held-out examples, (n,), ± 1.96 SE."""
-    held, value = len(right), float(right.mean())
-    half = Z95 * float(right.std(ddof=1)) / np.sqrt(held) if held > 1 else 0.0
+    count, value = len(right), float(right.mean())
+    half = Z95 * float(right.std(ddof=1)) / np.sqrt(count) if count > 1 else 0.0
     low, high = max(0.0, value - half), min(1.0, value + half)
     name, title = "dci_informativeness", "DCI informativeness"
-    return _estimate(name, title, held, value, float(low), float(high))
+    return _estimate(name, title, count, value, float(low), float(high))

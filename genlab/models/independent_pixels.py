@@ -69,15 +69,15 @@ class IndependentPixels(
         # One pass is all: 12 batches of the 8 x 8 digits, 32 of the 5,000 MNIST digits.
         return {"objective": "bayes", "steps": 50}
 
-    def law(self, n: int) -> BernoulliProduct:
+    def pixel_distribution(self, n: int) -> BernoulliProduct:
         """The law of n pictures."""
         return BernoulliProduct(self.logits.expand(n, *self.data_shape), len(self.data_shape))
 
     def log_prob(self, x: Tensor) -> Tensor:
-        return self.law(len(x)).log_prob(x)
+        return self.pixel_distribution(len(x)).log_prob(x)
 
     def sample(self, n: int) -> Tensor:
-        return self.law(n).sample()
+        return self.pixel_distribution(n).sample()
 
     def parts(self) -> tuple[Tensor, Tensor]:
         return self.logits.sigmoid()[None], torch.ones(1)

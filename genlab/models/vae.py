@@ -119,15 +119,15 @@ class VariationalAutoencoder(
     def choices(cls, meta: DataMeta) -> dict[str, tuple[Any, ...]]:
         return {"likelihood": likelihood_choices(meta)}
 
-    def law(self, h: Tensor) -> Distribution:
+    def posterior_of(self, h: Tensor) -> Distribution:
         """q(z | x) from the encoder's outputs."""
-        return self.posterior.law(h, self.latent, self.posterior_net)
+        return self.posterior.distribution(h, self.latent, self.posterior_net)
 
     def encode(self, x: Tensor) -> Distribution:
-        return self.law(self.encoder(x))
+        return self.posterior_of(self.encoder(x))
 
     def prior(self) -> Distribution:
-        return self.prior_net.law(self.encode, next(self.encoder.parameters()))
+        return self.prior_net.distribution(self.encode, next(self.encoder.parameters()))
 
     def decode(self, z: Tensor) -> Distribution:
         h = self.decoder(z)

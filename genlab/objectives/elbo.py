@@ -17,7 +17,7 @@ from genlab.core.tables import OBJECTIVES
 from genlab.divergences import closed_form_kl
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder, HasLikelihood
 from genlab.objectives.base import Loss, Objective, Player
-from genlab.objectives.path_gradients import PLAIN, STICKING, hold, must_hold
+from genlab.objectives.path_gradients import PLAIN, STICKING, check_detachable, detach_parameters
 
 
 def log_weights(model: HasDecoder, x: Tensor, q: Distribution, samples: int) -> Tensor:
@@ -249,7 +249,7 @@ class ELBO(WarmedUp):
     Options = ELBOOptions
 
     def check_options(self, model_options: Any) -> None:
-        must_hold("elbo_gradient", self.options.elbo_gradient, model_options)
+        check_detachable("elbo_gradient", self.options.elbo_gradient, model_options)
 
     def _draw(self, model: GenerativeModel, x: Tensor) -> Draw:
         if self.options.elbo_gradient == PLAIN:
@@ -257,7 +257,7 @@ class ELBO(WarmedUp):
         assert isinstance(model, HasEncoder)
         assert isinstance(model, HasDecoder)
         q, prior = model.encode(x), model.prior()
-        fixed, z = hold(q), q.rsample()
+        fixed, z = detach_parameters(q), q.rsample()
         reconstruction = model.decode(z).log_prob(x)
         return Draw(q, prior, z, reconstruction, fixed.log_prob(z) - prior.log_prob(z))
 

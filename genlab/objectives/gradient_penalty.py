@@ -72,7 +72,7 @@ def _mixed(model: type[GenerativeModel]) -> bool:
     return issubclass(model, HasCritic) and model.batch_normalised
 
 
-def slopes_of_both(
+def scores_and_gradient_norms_of_both(
     critic: HasCritic, x: Tensor, generated: Tensor
 ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
     """The scores, then the slopes, of real and of generated examples, (B,) each.
@@ -92,5 +92,5 @@ def slopes_of_both(
 
 def mixes(critic: HasCritic, n: int) -> bool:
     """Whether a batch put behind one of n examples would change a score."""
-    held = isinstance(critic, HasLabels)
-    return critic.batch_normalised or held or n % critic.pack != 0
+    has_labels = isinstance(critic, HasLabels)
+    return critic.batch_normalised or has_labels or n % critic.pack != 0

@@ -38,7 +38,7 @@ from genlab.objectives.base import Loss, Objective, Player
 CONTINUOUS = 0.1
 
 
-def _told_apart(real: Tensor, fake: Tensor) -> Loss:
+def _discriminator_loss(real: Tensor, fake: Tensor) -> Loss:
     """What a critic lowers that tells two sorts apart by its logits, (B,) each."""
     lowered = softplus(-real) + softplus(fake)
     terms = {
@@ -186,7 +186,7 @@ class AdversariallyLearned(Objective):
         if mine:
             lowered = softplus(real) + softplus(-fake)
             return Loss(lowered.mean(), {"loss_generator": lowered})
-        return _told_apart(real, fake)
+        return _discriminator_loss(real, fake)
 
 
 @OBJECTIVES.register("aae", title="Adversarial autoencoder", order=140)
@@ -239,7 +239,7 @@ class AdversarialPrior(Objective):
             lowered = softplus(-fake)
             return Loss(lowered.mean(), {"loss_encoder": lowered})
         real = model.latent_score(_draws(model, len(x)))
-        return _told_apart(real, fake)
+        return _discriminator_loss(real, fake)
 
 
 @dataclass(frozen=True)

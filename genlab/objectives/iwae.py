@@ -14,7 +14,12 @@ from genlab.core.tables import OBJECTIVES
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
 from genlab.objectives.base import Loss
 from genlab.objectives.elbo import Variational, iwae_bound, log_weights
-from genlab.objectives.path_gradients import DOUBLY, PLAIN, doubly_reparameterised, must_hold
+from genlab.objectives.path_gradients import (
+    DOUBLY,
+    PLAIN,
+    check_detachable,
+    doubly_reparameterised,
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ class IWAE(Variational):
     Options = IWAEOptions
 
     def check_options(self, model_options: Any) -> None:
-        must_hold("importance_gradient", self.options.importance_gradient, model_options)
+        check_detachable("importance_gradient", self.options.importance_gradient, model_options)
 
     @property
     def series(self) -> tuple[Series, ...]:

@@ -20,7 +20,11 @@ from genlab.divergences import LOG_2
 from genlab.models.base import HasCritic
 from genlab.objectives.adversarial import ROWS, Adversarial, AdversarialLoss
 from genlab.objectives.base import Loss
-from genlab.objectives.gradient_penalty import NeedsPerExampleGradient, slopes, slopes_of_both
+from genlab.objectives.gradient_penalty import (
+    NeedsPerExampleGradient,
+    scores_and_gradient_norms_of_both,
+    slopes,
+)
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,7 @@ class R3GAN(_Flat):
         return Loss(lowered.mean(), {"loss_generator": lowered})
 
     def _discriminator(self, critic: HasCritic, x: Tensor, generated: Tensor) -> Loss:
-        (real, fake), (at_real, at_fake) = slopes_of_both(critic, x, generated)
+        (real, fake), (at_real, at_fake) = scores_and_gradient_norms_of_both(critic, x, generated)
         penalty = 0.5 * self.options.gamma * (at_real.square() + at_fake.square())
         lowered = self.row.real(real - fake) + penalty
         terms = {

@@ -202,12 +202,12 @@ class Discrete(VariancePreserving):
         return self.log_table.exp()
 
     def _cell(self, tau: Tensor) -> tuple[Tensor, Tensor]:
-        place = (tau.double() * self.steps).clamp(0.0, self.steps)
+        position = (tau.double() * self.steps).clamp(0.0, self.steps)
         # Rounding in 1 - i/T must not move a time of the grid into the cell before it.
-        whole = place.round()
-        place = torch.where((place - whole).abs() < 1e-6 * self.steps, whole, place)
-        low = place.floor().clamp(max=self.steps - 1)
-        return low.long(), place - low
+        whole = position.round()
+        position = torch.where((position - whole).abs() < 1e-6 * self.steps, whole, position)
+        low = position.floor().clamp(max=self.steps - 1)
+        return low.long(), position - low
 
     def log_alpha_bar(self, tau: Tensor) -> Tensor:
         low, part = self._cell(tau)

@@ -13,7 +13,7 @@ from torch import Tensor
 from genlab.core.random import scope
 from genlab.data.base import Dataset
 from genlab.models.base import GenerativeModel, HasCritic, HasDecoder, HasProbabilityPath
-from genlab.models.labels import held_at
+from genlab.models.labels import conditioned_on
 from genlab.nets.norms import has_batch_norm, normalised_by
 
 #: Examples of each sort by whose averages a critic's batch normalisation is held.
@@ -66,7 +66,7 @@ def normalisation(model: GenerativeModel) -> str:
 def with_classes(model: GenerativeModel, n: int, data: Dataset) -> GenerativeModel:
     """A conditional model held at the classes of the first n training examples, in turn."""
     y = data.train.y
-    return model if y is None else held_at(model, y[torch.arange(n) % len(y)])
+    return model if y is None else conditioned_on(model, y[torch.arange(n) % len(y)])
 
 
 def draw(model: GenerativeModel, n: int, data: Dataset | None = None) -> Tensor:
@@ -95,8 +95,8 @@ def generated_examples(model: GenerativeModel, data: Dataset, n: int) -> tuple[T
     shown = data.meta.is_image and data.meta.support != "binary"
     sizes = [len(part) for part in torch.empty(n).split(500)]
     with torch.no_grad():
-        held = ((with_classes(model, size, data), size) for size in sizes)
-        x = torch.cat([m.sample(size) if shown else draw(m, size) for m, size in held])
+        conditioned = ((with_classes(model, size, data), size) for size in sizes)
+        x = torch.cat([m.sample(size) if shown else draw(m, size) for m, size in conditioned])
     return x, "as shown (means)" if shown else "draws"
 
 

@@ -14,7 +14,7 @@ from genlab.core.run_spec import RunSpec
 from genlab.core.tables import OBJECTIVES
 from genlab.data.base import Dataset
 from genlab.models.base import GenerativeModel
-from genlab.models.labels import held_at
+from genlab.models.labels import conditioned_on
 from genlab.probes.base import PROBES, Probe
 from genlab.probes.common import draw, frozen_batchnorm, held_out, with_classes
 
@@ -72,8 +72,8 @@ class Diversity(Probe):
         real = mean_pairwise_distance(held_out(self.data, self.n)[0])
         # Pictures as they are shown: the noise of a likelihood would pass for diversity.
         picture = self.data.meta.is_image
-        law = with_classes(model, self.n, self.data)
-        made = mean_pairwise_distance(law.sample(self.n) if picture else draw(law, self.n))
+        sampler = with_classes(model, self.n, self.data)
+        made = mean_pairwise_distance(sampler.sample(self.n) if picture else draw(sampler, self.n))
         return Reading({"diversity": made / real if real > 0 else math.nan})
 
 
@@ -121,7 +121,7 @@ class Gradients(Probe):
         objective = self.objective.at_step(step)
         values = {}
         with frozen_batchnorm(model, self.data), torch.enable_grad():
-            losses = objective.losses(held_at(model, y), x)
+            losses = objective.losses(conditioned_on(model, y), x)
             for player in self.players:
                 mine = [p for p in model.player(player) if p.requires_grad]
                 if mine:

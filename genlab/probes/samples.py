@@ -13,7 +13,7 @@ from genlab.core.random import scope
 from genlab.core.views import View
 from genlab.data.base import Dataset
 from genlab.models.base import GenerativeModel, HasDecoder, HasLabels
-from genlab.models.labels import held_at, in_columns
+from genlab.models.labels import conditioned_on, in_columns
 from genlab.probes.base import PROBES, Probe
 from genlab.probes.common import box_of, draw, histogram, points
 from genlab.probes.views import SAMPLES
@@ -48,7 +48,7 @@ class Samples(Probe):
     def _sheet(self, model: GenerativeModel) -> Picture:
         labels = in_columns(model, 8)
         n, columns = (SHEET, 8) if labels is None else (len(labels), len(labels) // 8)
-        x = held_at(model, labels).sample(n).clamp(0.0, 1.0)
+        x = conditioned_on(model, labels).sample(n).clamp(0.0, 1.0)
         note = f"n = {n}, the same {_fixed(model)} at every step"
         if labels is not None:
             note += f"; a column a class: {', '.join(self.data.meta.classes)}"

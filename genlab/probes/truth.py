@@ -152,17 +152,17 @@ def log_density(model: GenerativeModel) -> Callable[[Tensor], Tensor] | None:
         return None
     z, u = known
     middle, steps = 0.5 * (z[1:] + z[:-1]), u.diff()
-    law, log_steps = model.decode(middle), (steps / steps.sum()).log()
+    likelihood, log_steps = model.decode(middle), (steps / steps.sum()).log()
 
     def log_q(x: Tensor) -> Tensor:
-        parts = [law.log_prob(part[:, None]) + log_steps for part in x.split(1024)]
+        parts = [likelihood.log_prob(part[:, None]) + log_steps for part in x.split(1024)]
         return torch.cat([part.logsumexp(dim=1) for part in parts])
 
     return log_q
 
 
 @dataclass(frozen=True)
-class Pushed:
+class Pushforward:
     """The law of G(z) on the line: straight from each code to the next, of a known mass.
 
     Args:
@@ -181,17 +181,17 @@ class Pushed:
         return torch.cat([part.clamp(0.0, 1.0) @ self.mass for part in parts])
 
 
-def pushforward(model: GenerativeModel) -> Pushed | None:
+def pushforward(model: GenerativeModel) -> Pushforward | None:
     """The law of a generator of one code on the line; None for any other."""
     known = codes(model)
     if known is None:
         return None
     assert isinstance(model, HasDecoder)
-    law = model.decode(known[0])
-    if not isinstance(law, Point) or law.event_shape != (1,):
+    likelihood = model.decode(known[0])
+    if not isinstance(likelihood, Point) or likelihood.event_shape != (1,):
         return None
     mass = known[1].diff()
-    return Pushed(law.mean.double().view(-1), mass / mass.sum())
+    return Pushforward(likelihood.mean.double().view(-1), mass / mass.sum())
 
 
 def log_masses(model: GenerativeModel, grid: Grid) -> Tensor | None:
@@ -202,10 +202,10 @@ def log_masses(model: GenerativeModel, grid: Grid) -> Tensor | None:
     log_q = log_density(model) if grid.dim == 1 or isinstance(model, HasLogProb) else None
     if log_q is not None:
         return grid.log_integrate(log_q)
-    law = pushforward(model) if grid.dim == 1 else None
-    if law is None:
+    pushed = pushforward(model) if grid.dim == 1 else None
+    if pushed is None:
         return None
-    inside = law.below(grid.edges).diff()
+    inside = pushed.below(grid.edges).diff()
     return torch.cat([inside, 1.0 - inside.sum(0, keepdim=True)]).clamp(min=0.0).log()
 
 
@@ -239,14 +239,16 @@ class Line:
         edges = torch.cat([left, self.inside, right])
         real = torch.cat([torch.zeros_like(left), self.real, torch.ones_like(right)])
         log_q = None if model is None else log_density(model)
-        law = None if model is None else pushforward(model)
+        pushed = None if model is None else pushforward(model)
         if log_q is not None:
-            made = _below(log_q, edges)
-        elif law is not None:
-            made = law.below(edges)
+            generated_below = _below(log_q, edges)
+        elif pushed is not None:
+            generated_below = pushed.below(edges)
         else:
-            made = torch.searchsorted(x.sort().values, edges, right=True).double() / len(x)
-        return float(torch.trapezoid((real - made).abs(), edges))
+            generated_below = torch.searchsorted(
+                x.sort().values, edges, right=True
+            ).double() / len(x)
+        return float(torch.trapezoid((real - generated_below).abs(), edges))
 
 
 def _below(log_prob: Callable[[Tensor], Tensor], edges: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ from genlab.models.base import (
     HasLikelihood,
     HasLogProb,
 )
-from genlab.models.labels import held_at
+from genlab.models.labels import conditioned_on
 from genlab.objectives.elbo import elbo_terms
 from genlab.probes.base import PROBES, Probe
 from genlab.probes.common import box_of, held_out, points, principal, round_digits
@@ -58,7 +58,7 @@ def likelihood_note(spec: RunSpec, data: Dataset) -> str:
     return "" if name is None else density_note(name, data.meta)
 
 
-def _laws(spec: RunSpec, data: Dataset) -> tuple[Distribution, Distribution]:
+def _distributions(spec: RunSpec, data: Dataset) -> tuple[Distribution, Distribution]:
     """q(z | x) of two examples and p(z), of a fresh model: which kinds of law they are."""
     with scope(0, "kind of KL"), torch.no_grad():
         model = models.build(spec).eval()
@@ -86,7 +86,7 @@ class HeldOutELBO(Probe):
     @cached_property
     def _kl_kind(self) -> Kind:
         """Whether KL(q ‖ prior) of this model has a closed form, asked of a fresh one."""
-        closed = closed_form_kl(*_laws(self.spec, self.data))
+        closed = closed_form_kl(*_distributions(self.spec, self.data))
         return "Monte Carlo" if closed is None else "exact"
 
     @property
@@ -129,7 +129,7 @@ class HeldOutELBO(Probe):
 
     def read(self, model: GenerativeModel, step: int) -> Reading:
         x, y = held_out(self.data, NUMBERS)
-        q, terms = elbo_terms(held_at(model, y), x)
+        q, terms = elbo_terms(conditioned_on(model, y), x)
         values = {f"val_{name}": float(term.mean()) for name, term in terms.items()}
         return Reading(values | {"active_units": float(active_units(q))})
 
@@ -151,7 +151,7 @@ class Reconstructions(Probe):
     def read(self, model: GenerativeModel, step: int) -> Reading:
         picture = self.data.meta.is_image
         x, y = held_out(self.data, 32 if picture else DOTS)
-        model = held_at(model, y)
+        model = conditioned_on(model, y)
         assert isinstance(model, HasEncoder)
         assert isinstance(model, HasDecoder)
         back = model.decode(model.encode(x).mean).mean
@@ -201,7 +201,7 @@ class LatentSpace(Probe):
 
     @property
     def series(self) -> tuple[Series, ...]:
-        if kl_per_dimension(*_laws(self.spec, self.data)) is None:
+        if kl_per_dimension(*_distributions(self.spec, self.data)) is None:
             return ()
         n = min(NUMBERS, len(self.data.validation))
         title = f"latent dimensions of KL below {SILENT:g} nats, held-out"
@@ -209,7 +209,7 @@ class LatentSpace(Probe):
 
     def read(self, model: GenerativeModel, step: int) -> Reading:
         x, y = held_out(self.data, NUMBERS)
-        model = held_at(model, y)
+        model = conditioned_on(model, y)
         assert isinstance(model, HasEncoder)
         assert isinstance(model, HasDecoder)
         q, prior = model.encode(x), model.prior()
@@ -252,9 +252,9 @@ class LatentSpace(Probe):
 def kl_per_dimension(q: Distribution, prior: Distribution) -> torch.Tensor | None:
     """KL of each latent dimension, (B, latent) in nats, for laws that are products of normals."""
     factors = [
-        law.base_dist
-        for law in (q, prior)
-        if isinstance(law, Independent) and isinstance(law.base_dist, Normal)
+        distribution.base_dist
+        for distribution in (q, prior)
+        if isinstance(distribution, Independent) and isinstance(distribution.base_dist, Normal)
     ]
     return kl_divergence(*factors) if len(factors) == 2 else None
 

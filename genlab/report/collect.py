@@ -238,12 +238,12 @@ def get_result(
     kind: str, values: Mapping[str, Any], make: Callable[[], dict[str, Any]]
 ) -> Mapping[str, Any]:
     """The stored result of a job; it is computed and stored where there is none."""
-    key, place = job_key(kind, values), runs.files()
-    if has_result(place, key):
-        return load_result(place, key)
+    key, folder = job_key(kind, values), runs.files()
+    if has_result(folder, key):
+        return load_result(folder, key)
     found = make()
-    save_result(place, key, found)
-    return load_result(place, key)
+    save_result(folder, key, found)
+    return load_result(folder, key)
 
 
 def all_records(view: RunView) -> list[Record]:
@@ -332,14 +332,14 @@ def _trace(
     name: str,
     columns: tuple[list[float], list[float | None]],
     run: int,
-    place: int,
+    index: int,
     about: Mapping[str, Any],
 ) -> Trace:
     return Trace(
         name,
         *columns,
         colour=COLOURS[run % len(COLOURS)],
-        dash=DASHES[place % len(DASHES)],
+        dash=DASHES[index % len(DASHES)],
         truth=about.get("truth"),
         label=str(about.get("truth_label") or ""),
     )

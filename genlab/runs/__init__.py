@@ -140,7 +140,7 @@ def fork(
     from genlab.runs import forks
 
     view = open_run(run, paths=paths)
-    made = forks.branch(view, step, changes or {}, store=store(), place=files(), title=title)
+    made = forks.branch(view, step, changes or {}, store=store(), folder=files(), title=title)
     ensure_supervisor()
     return made
 

@@ -149,9 +149,9 @@ class RunView:
         return self.files.frame_file(panel, step, ext)
 
 
-def open_stored(store: RunStore, place: Folder, run: str) -> RunView:
+def open_stored(store: RunStore, folder: Folder, run: str) -> RunView:
     """The view of a run of the store."""
-    return RunView(store.get(run), run_files(place, run), store)
+    return RunView(store.get(run), run_files(folder, run), store)
 
 
 def open_exported(path: str | Path, name: str = "") -> RunView:
@@ -185,20 +185,20 @@ def _unpack(row: RunRow, files: RunFiles) -> None:
 
 def list_shipped() -> list[RunView]:
     """The models that ship with the project, by name."""
-    place = settings.pretrained()
-    if not place.is_dir():
+    folder = settings.pretrained()
+    if not folder.is_dir():
         return []
-    found = sorted(p for p in place.iterdir() if (p / "run.json").is_file())
+    found = sorted(p for p in folder.iterdir() if (p / "run.json").is_file())
     return [open_exported(path, SHIPPED + path.name) for path in found]
 
 
-def find(ref: str, store: RunStore, place: Folder, *, paths: bool = False) -> RunView:
+def find(ref: str, store: RunStore, folder: Folder, *, paths: bool = False) -> RunView:
     """A run id, ``shipped:<name>``, or the path of an exported folder.
 
     Args:
         ref: which.
         store: where the runs are.
-        place: where their files are.
+        folder: where their files are.
         paths: whether a path is a reference too; a page, whose reader may be anyone, says no.
 
     Raises:
@@ -215,7 +215,7 @@ def find(ref: str, store: RunStore, place: Folder, *, paths: bool = False) -> Ru
     if paths and ("/" in ref or ref.startswith(".")):
         return open_exported(ref)
     try:
-        return open_stored(store, place, ref)
+        return open_stored(store, folder, ref)
     except RunNotFound:
         if paths and (Path(ref) / "run.json").is_file():
             return open_exported(ref)
@@ -263,12 +263,12 @@ def export(
             head = view.frame(panel, step)
             for ext in (*form_of(head).extensions, "json"):
                 name = f"frames/{panel}@{step:09d}.{ext}"
-                out.place.write(name, view.frame_file(panel, step, ext))
+                out.folder.write(name, view.frame_file(panel, step, ext))
     rows, cursor = [], 0
     while batch := view.read(after=cursor, limit=5000):
         rows += [dict(asdict(r), payload=dict(r.payload)) for r in batch]
         cursor = batch[-1].seq
-    out.place.write("records.json", json.dumps(rows, separators=(",", ":")).encode())
+    out.folder.write("records.json", json.dumps(rows, separators=(",", ":")).encode())
     row = asdict(view.row)
     row |= {"spec": dict(view.row.spec), "worker": "", "position": 0, "exported": time.time()}
     if (sidecar := DATASETS[view.spec.data].sidecar(view.spec.data_options)) is not None:

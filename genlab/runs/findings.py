@@ -17,7 +17,7 @@ from genlab.sentinel import Finding, History, Remedy
 PAGE = 2000
 
 
-class Sentry:
+class RunSentinel:
     """Looks at one run again and again, and reads only what is new each time.
 
     Args:
@@ -121,7 +121,7 @@ def _offer(
 
 def findings_as_json(view: RunView) -> list[dict[str, Any]]:
     """What goes wrong in a run, as plain values for JSON."""
-    findings = Sentry(view.id).look(view)
+    findings = RunSentinel(view.id).look(view)
     return [
         {
             "name": one.name,

@@ -65,7 +65,7 @@ def fork(
         step,
         changes or {},
         store=runs.store(),
-        place=runs.files(),
+        folder=runs.files(),
         title=title,
         worker=settings.me(),
     )
@@ -75,10 +75,10 @@ def fork(
 def _perform(run: str, observers: Sequence[Observer]) -> RunView:
     # The caller's own random stream and threads are as before afterwards.
     stream, threads = random.capture(), torch.get_num_threads()
-    store, place = runs.store(), runs.files()
+    store, folder = runs.store(), runs.files()
     try:
-        perform(store, place, store.get(run), observers=observers)
+        perform(store, folder, store.get(run), observers=observers)
     finally:
         random.restore(stream)
         torch.set_num_threads(threads)
-    return catalog.open_stored(store, place, run)
+    return catalog.open_stored(store, folder, run)

@@ -37,12 +37,12 @@ def part_of(combination: Combination) -> dict[str, tuple[str, Option]]:
     return {row.name: (part, row) for part, rows in table.items() for row in rows}
 
 
-def why_not(spec: RunSpec, name: str, part: str) -> str | None:
+def reason_fixed(spec: RunSpec, name: str, part: str) -> str | None:
     """None if a fork of such a run may change this option of this part, else the reason why not.
 
     Example:
         >>> spec = RunSpec.build(model="vae", data="digits")
-        >>> why_not(spec, "lr", "algorithm"), why_not(spec, "latent", "model")
+        >>> reason_fixed(spec, "lr", "algorithm"), reason_fixed(spec, "latent", "model")
         (None, 'a snapshot holds the weights of this very model')
     """
     if name == "algorithm":
@@ -63,7 +63,7 @@ def changeable(spec: RunSpec) -> tuple[Option, ...]:
         (True, True, False)
     """
     rows = part_of(Combination.of(spec.flat()))
-    return tuple(row for name, (part, row) in rows.items() if not why_not(spec, name, part))
+    return tuple(row for name, (part, row) in rows.items() if not reason_fixed(spec, name, part))
 
 
 def change_spec(spec: RunSpec, changes: Mapping[str, Any]) -> RunSpec:
@@ -81,7 +81,7 @@ def change_spec(spec: RunSpec, changes: Mapping[str, Any]) -> RunSpec:
     values = {**before, **{kind: str(changes[kind]) for kind in KINDS if kind in changes}}
     for kind in ("data", "model", "algorithm"):
         if values[kind] != before[kind]:
-            raise SpecError(kind, values[kind], f"{why_not(spec, kind, kind)}; {ELSE}")
+            raise SpecError(kind, values[kind], f"{reason_fixed(spec, kind, kind)}; {ELSE}")
     combination = Combination.of(values)
     rows = part_of(combination)
     if values["objective"] != spec.objective:
@@ -93,7 +93,7 @@ def change_spec(spec: RunSpec, changes: Mapping[str, Any]) -> RunSpec:
         if name not in rows:
             raise SpecError.unknown("option", name, {*rows, *KINDS})
         part, row = rows[name]
-        why = why_not(spec, name, part)
+        why = reason_fixed(spec, name, part)
         if why and row.parse(value) != before[name]:
             raise SpecError(name, value, f"{why}; {ELSE}")
         values[name] = value
@@ -169,7 +169,7 @@ def spec_at_snapshot(view: RunView, step: int) -> RunSpec:
 
 
 @dataclass(frozen=True)
-class Branch:
+class PreparedFork:
     """A fork that can begin.
 
     Args:
@@ -182,10 +182,10 @@ class Branch:
     spec: RunSpec
     snapshot: Snapshot
     origin: Origin
-    told: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
-def prepare(view: RunView, step: int | None, changes: Mapping[str, Any]) -> Branch:
+def prepare(view: RunView, step: int | None, changes: Mapping[str, Any]) -> PreparedFork:
     """Check that a run can be forked so; nothing is written yet.
 
     Args:
@@ -236,7 +236,7 @@ def prepare(view: RunView, step: int | None, changes: Mapping[str, Any]) -> Bran
     snapshot = replace(
         found, tensors=packed.tensors, values=packed.values, spec=spec.flat(), attempt=0
     )
-    return Branch(spec, snapshot, Origin(view.id, at, differences), told)
+    return PreparedFork(spec, snapshot, Origin(view.id, at, differences), told)
 
 
 def branch(
@@ -245,7 +245,7 @@ def branch(
     changes: Mapping[str, Any],
     *,
     store: RunStore,
-    place: Folder,
+    folder: Folder,
     title: str = "",
     worker: str = "",
 ) -> str:
@@ -259,7 +259,7 @@ def branch(
     """
     ready = prepare(view, step, changes)
     run = new_id(ready.spec.flat())
-    files, origin = run_files(place, run), ready.origin
+    files, origin = run_files(folder, run), ready.origin
     words = in_words(origin.changes) or "nothing changed"
     begin, mark = view.row.title or view.id, ", from step "
     title = title or f"{begin.split(mark)[0]}{mark}{origin.step:,}: {words}"
@@ -277,7 +277,7 @@ def branch(
     except BaseException:
         _forget(files)
         raise
-    lines = (f"Forked from {origin.parent} at step {origin.step}: {words}.", *ready.told)
+    lines = (f"Forked from {origin.parent} at step {origin.step}: {words}.", *ready.notes)
     payloads: list[dict[str, str]] = [{"level": "info", "message": line} for line in lines]
     payloads[0]["label"] = "fork"
     # The fork stands by now, and its row says where it is from: a lost note is no failure.

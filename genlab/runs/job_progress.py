@@ -26,15 +26,15 @@ class JobProgress:
     """What a job is given to tell how far it is: called with a fraction and a sentence.
 
     Args:
-        place: where the files lie.
+        folder: where the files lie.
         key: of the job.
         model_at: gives the run's model after a step, in evaluation mode.
     """
 
-    def __init__(self, place: Folder, key: str, model_at: Callable[[int], Any]) -> None:
+    def __init__(self, folder: Folder, key: str, model_at: Callable[[int], Any]) -> None:
         self.fraction, self.message = 0.0, ""
         self.model_at = model_at
-        self._place, self._key, self._last = place, key, 0.0
+        self._folder, self._key, self._last = folder, key, 0.0
 
     def __call__(self, fraction: float, message: str = "") -> None:
         self.fraction, self.message = min(1.0, max(0.0, float(fraction))), str(message)
@@ -45,7 +45,7 @@ class JobProgress:
         Raises:
             SnapshotError: if there is no result, or it is damaged.
         """
-        return load_result(self._place, key)
+        return load_result(self._folder, key)
 
     def live(self, arrays: Mapping[str, NDArray[Any]]) -> bool:
         """Show what there is so far; whether to go on."""
@@ -55,27 +55,27 @@ class JobProgress:
         self._last = now
         out = io.BytesIO()
         np.savez(out, **arrays)  # type: ignore[arg-type]
-        self._place.write(_name(self._key, "npz"), out.getvalue())
-        return f"{self._key}.part.stop" not in self._place.names("jobs")
+        self._folder.write(_name(self._key, "npz"), out.getvalue())
+        return f"{self._key}.part.stop" not in self._folder.names("jobs")
 
 
-def partial(place: Folder, key: str) -> dict[str, NDArray[Any]] | None:
+def partial(folder: Folder, key: str) -> dict[str, NDArray[Any]] | None:
     """What a job has shown so far, None before it has."""
     try:
-        content = place.read(_name(key, "npz"))
+        content = folder.read(_name(key, "npz"))
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, KeyError):
         return None
 
 
-def stop(place: Folder, key: str) -> None:
+def stop(folder: Folder, key: str) -> None:
     """Ask a job to stop with what it has; one that shows nothing on its way does not hear it."""
-    place.write(_name(key, "stop"), b"")
+    folder.write(_name(key, "stop"), b"")
 
 
-def clear(place: Folder, key: str) -> None:
+def clear(folder: Folder, key: str) -> None:
     """Forget what a job has shown, and the wish that it stop."""
     for ext in ("npz", "stop"):
         with contextlib.suppress(OSError):
-            place.remove(_name(key, ext))
+            folder.remove(_name(key, ext))

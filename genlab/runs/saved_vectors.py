@@ -24,23 +24,23 @@ def _file(run: str) -> str:
     return f"saved/{run.replace(':', '_')}.json"
 
 
-def list_saved_vectors(place: Folder, run: str) -> list[dict[str, Any]]:
+def list_saved_vectors(folder: Folder, run: str) -> list[dict[str, Any]]:
     """What is saved with a run, in the order of saving: ``{name, kind, vector, n, note}``.
 
     A file that cannot be read counts as empty.
     """
     try:
-        rows = json.loads(place.read(_file(run)))
+        rows = json.loads(folder.read(_file(run)))
         return [row for row in rows if row["kind"] in KINDS and row["name"] and row["vector"]]
     except (OSError, ValueError, KeyError, TypeError):
         return []
 
 
-def save(place: Folder, run: str, row: Mapping[str, Any]) -> None:
+def save(folder: Folder, run: str, row: Mapping[str, Any]) -> None:
     """Save a vector by name; one of the same name is replaced.
 
     Args:
-        place: where the files lie.
+        folder: where the files lie.
         run: which.
         row: ``name``; ``kind`` (``set``: a mean, ``direction``); ``vector``, the numbers; ``n``,
             how many points it was made from; ``note``, a sentence.
@@ -59,7 +59,7 @@ def save(place: Folder, run: str, row: Mapping[str, Any]) -> None:
         raise GenlabError(f"{row['kind']!r} is no kind; {', '.join(KINDS)}. Nothing was saved.")
     if not vector or not all(map(math.isfinite, vector)):
         raise GenlabError("A vector is made of finite numbers; nothing was saved.")
-    kept = [known for known in list_saved_vectors(place, run) if known["name"] != name]
+    kept = [known for known in list_saved_vectors(folder, run) if known["name"] != name]
     if len(kept) >= MOST:
         raise GenlabError(f"{MOST} vectors are saved already; remove one. Nothing was saved.")
     made = {
@@ -69,10 +69,10 @@ def save(place: Folder, run: str, row: Mapping[str, Any]) -> None:
         "n": int(row.get("n", 0)),
         "note": str(row.get("note", ""))[:400],
     }
-    place.write(_file(run), json.dumps([*kept, made]).encode())
+    folder.write(_file(run), json.dumps([*kept, made]).encode())
 
 
-def remove(place: Folder, run: str, name: str) -> None:
+def remove(folder: Folder, run: str, name: str) -> None:
     """Forget a saved vector; nothing happens if there is none of this name."""
-    kept = [row for row in list_saved_vectors(place, run) if row["name"] != name]
-    place.write(_file(run), json.dumps(kept).encode())
+    kept = [row for row in list_saved_vectors(folder, run) if row["name"] != name]
+    folder.write(_file(run), json.dumps(kept).encode())

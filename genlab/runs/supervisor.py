@@ -72,7 +72,7 @@ class Lock:
         except FileNotFoundError:
             return True
 
-    def held(self) -> bool:
+    def is_held(self) -> bool:
         """Whether some process holds the lock now."""
         if self.take():
             self.close()
@@ -82,7 +82,7 @@ class Lock:
 
 def alive(url: str) -> bool:
     """Whether a supervisor of this host and store lives."""
-    return Lock(url).held()
+    return Lock(url).is_held()
 
 
 def ensure(url: str, files: str, idle: float = 900.0) -> bool:
@@ -222,15 +222,15 @@ class Supervisor:
     def _work(self, task: Task) -> None:
         from genlab.runs import worker
 
-        store, place = SqlStore(self.url), folder(self.files)
+        store, files = SqlStore(self.url), folder(self.files)
         if task.kind == "run":
             row = store.claim(settings.me(), task.key)
             if row is not None:
-                worker.perform(store, place, row)
+                worker.perform(store, files, row)
         else:
             job = store.job(task.key)
             if job is not None:
-                worker.perform_job(store, place, job)
+                worker.perform_job(store, files, job)
         store.close()
 
     def reap(self) -> None:

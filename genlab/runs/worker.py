@@ -28,7 +28,7 @@ from genlab.runs.job_progress import JobProgress, clear
 from genlab.runs.store import Command, JobRow, Record, RunRow, RunStore, Status
 from genlab.train.loop import train
 from genlab.train.observers import Controls, Cursor, Diverged, Observer, Recorder, Watcher
-from genlab.train.snapshots import Snapshot, put_back
+from genlab.train.snapshots import Snapshot, restore_state
 
 BEAT = 1.0
 LISTEN = 0.1
@@ -157,7 +157,7 @@ class Mailbox:
         return found
 
 
-class Pulse(threading.Thread):
+class HeartbeatThread(threading.Thread):
     """Tells the store once a second that the run lives, and fetches wishes ten times a second."""
 
     def __init__(self, store: RunStore, row: RunRow, cursor: Cursor, box: Mailbox) -> None:
@@ -204,7 +204,7 @@ class Pulse(threading.Thread):
 
 
 @contextlib.contextmanager
-def polite_signals(box: Mailbox) -> Iterator[None]:
+def stop_on_signals(box: Mailbox) -> Iterator[None]:
     """Ctrl-C or a request to end stops the run with a snapshot; the second one ends it at once."""
 
     def wish(number: int, _: Any) -> None:
@@ -228,13 +228,13 @@ def series_of(*groups: Sequence[Series]) -> list[dict[str, Any]]:
 
 
 def perform(
-    store: RunStore, place: Folder, row: RunRow, *, observers: Sequence[Observer] = ()
+    store: RunStore, folder: Folder, row: RunRow, *, observers: Sequence[Observer] = ()
 ) -> RunRow:
     """Run a claimed run to its end in this process; never raises for what a run may suffer.
 
     Args:
         store: where the run was claimed.
-        place: where its files go.
+        folder: where its files go.
         row: the run as it was claimed.
         observers: more of them (a progress bar).
 
@@ -243,12 +243,12 @@ def perform(
     """
     box, cursor = Mailbox(), Cursor()
     cursor.step = row.step
-    files = run_files(place, row.id)
-    pulse = Pulse(store, row, cursor, box)
+    files = run_files(folder, row.id)
+    pulse = HeartbeatThread(store, row, cursor, box)
     status: Status = "done"
     message = ""
     level = "info"
-    with polite_signals(box):
+    with stop_on_signals(box):
         pulse.start()
         try:
             status = _train(store, files, row, cursor, box, observers)
@@ -360,7 +360,7 @@ def _train(
         state = algorithm.init(spec.train.seed, data)
     else:
         step = snapshot.step
-        state = put_back(algorithm, snapshot, data)
+        state = restore_state(algorithm, snapshot, data)
         if row.attempt > 1:
             sink.event(step, "info", f"Resumed from the snapshot of step {step}.")
     first = row.parent_step if row.parent else 0
@@ -386,14 +386,14 @@ def _tell(store: RunStore, run: str, name: str) -> None:
     retry_when_locked(lambda: store.set_status(run, status, only_from={"running", "paused"}))
 
 
-def perform_job(store: RunStore, place: Folder, row: JobRow) -> None:
+def perform_job(store: RunStore, folder: Folder, row: JobRow) -> None:
     """Do a claimed job in this process and keep its result."""
     torch.set_num_threads(1)
 
     def model_at(step: int) -> Any:
-        return catalog.find(str(row.values["run"]), store, place).model(step)
+        return catalog.find(str(row.values["run"]), store, folder).model(step)
 
-    progress = JobProgress(place, row.key, model_at)
+    progress = JobProgress(folder, row.key, model_at)
     done = threading.Event()
 
     def now() -> dict[str, Any]:
@@ -408,9 +408,9 @@ def perform_job(store: RunStore, place: Folder, row: JobRow) -> None:
     teller.start()
     try:
         function = JOBS[row.kind]
-        if not has_result(place, row.key):
+        if not has_result(folder, row.key):
             values = dict(row.values)
-            view = catalog.find(str(values["run"]), store, place)
+            view = catalog.find(str(values["run"]), store, folder)
             model = view.model(values.get("step"))
             values["spec"] = view.spec.flat()
             if values.get("encoder"):
@@ -420,7 +420,7 @@ def perform_job(store: RunStore, place: Folder, row: JobRow) -> None:
                 model = with_encoder(model, load_learned_encoder(learned, model))
             with torch.no_grad(), random.scope(int(values.get("seed", 0)), "job", row.kind):
                 result = function(model, view.data(), values, progress)
-            save_result(place, row.key, result)
+            save_result(folder, row.key, result)
         words = ""
     except GenlabError as error:
         words = str(error)
@@ -430,7 +430,7 @@ def perform_job(store: RunStore, place: Folder, row: JobRow) -> None:
     finally:
         done.set()
         teller.join()
-        clear(place, row.key)
+        clear(folder, row.key)
     if words:
         store.update_job(row.key, status="failed", progress=progress.fraction, message=words)
     else:

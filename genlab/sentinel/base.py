@@ -222,7 +222,7 @@ def look(history: History) -> list[Finding]:
     return sorted(found, key=lambda one: (one.severity != "serious", one.since))
 
 
-def held(
+def holds_since(
     history: History, curve: Curve, mask: NDArray[np.bool_], *, part: float, least: int
 ) -> int | None:
     """The step since which a condition has held without a break, if for long enough.

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from genlab.sentinel.base import SYMPTOMS, Finding, History, Remedy, Symptom, held
+from genlab.sentinel.base import SYMPTOMS, Finding, History, Remedy, Symptom, holds_since
 from genlab.sentinel.remedies import flatter, lower_learning_rate, of_the_game, remove_momentum
 from genlab.sentinel.statistics import running_median
 
@@ -46,7 +46,7 @@ class Saturated(Symptom):
         real, fake = _both(history)
         curve = history.curve("d_real")
         sure = (real >= 1 - SURE) & (fake <= SURE)
-        since = held(history, curve, sure, part=0.05, least=2 * WINDOW)
+        since = holds_since(history, curve, sure, part=0.05, least=2 * WINDOW)
         if since is None:
             return None
         batch = history.kind("d_real")
@@ -102,7 +102,7 @@ class GivenUp(Symptom):
         real, fake = _both(history)
         curve = history.curve("d_real")
         flat = (np.abs(real - 0.5) <= UNSURE) & (np.abs(fake - 0.5) <= UNSURE)
-        since = held(history, curve, flat, part=0.25, least=2 * WINDOW)
+        since = holds_since(history, curve, flat, part=0.25, least=2 * WINDOW)
         if since is None:
             return None
         js = history.curve(name)
@@ -155,7 +155,7 @@ class CriticOverfits(Symptom):
         train, other = history.curve("val_d_train"), history.curve("val_d_real")
         n = min(len(train), len(other))
         gap = running_median(train.values[:n] - other.values[:n], 3)
-        since = held(history, train, gap >= GAP, part=0.05, least=3)
+        since = holds_since(history, train, gap >= GAP, part=0.05, least=3)
         if since is None:
             return None
         kind = history.kind("val_d_real")

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from genlab.sentinel.base import SYMPTOMS, Curve, Finding, History, Symptom, held
+from genlab.sentinel.base import SYMPTOMS, Curve, Finding, History, Symptom, holds_since
 from genlab.sentinel.remedies import flatter, lower_learning_rate, remove_momentum
 from genlab.sentinel.statistics import start_of_last_run
 
@@ -99,7 +99,10 @@ class Exploding(Symptom):
             first = float(curve.values[0]) if len(curve) else math.nan
             if not first > 0:
                 continue
-            if held(history, curve, ~(curve.values < GROWN * first), part=0.0, least=3) is None:
+            if (
+                holds_since(history, curve, ~(curve.values < GROWN * first), part=0.0, least=3)
+                is None
+            ):
                 continue
             # It was on its way before it was there.
             begun_at = start_of_last_run(~(curve.values < math.sqrt(GROWN) * first))

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from genlab.sentinel.base import SYMPTOMS, Finding, History, Symptom, held
+from genlab.sentinel.base import SYMPTOMS, Finding, History, Symptom, holds_since
 from genlab.sentinel.remedies import of_the_game
 from genlab.sentinel.statistics import running_median
 
@@ -76,7 +76,7 @@ def _lacking(history: History, name: str, least: float) -> int | None:
     if not len(curve) or math.isnan(least):
         return None
     low = np.nan_to_num(curve.values, nan=0.0) <= least
-    since = held(history, curve, low, part=LOST, least=3)
+    since = holds_since(history, curve, low, part=LOST, least=3)
     if since is None:
         return None
     middle = running_median(np.nan_to_num(curve.values[curve.steps < since], nan=0.0), 3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from genlab.sentinel.base import SYMPTOMS, Finding, History, Remedy, Symptom, held
+from genlab.sentinel.base import SYMPTOMS, Finding, History, Remedy, Symptom, holds_since
 from genlab.sentinel.remedies import lower_learning_rate
 
 #: Nats of KL in all below which q(z|x) is the prior for every x.
@@ -26,7 +26,7 @@ class PosteriorCollapse(Symptom):
         kl, active = history.curve("val_kl"), history.curve("active_units")
         n = min(len(kl), len(active))
         empty = (kl.values[:n] < NOTHING) & (active.values[:n] == 0)
-        since = held(history, kl, empty, part=0.15, least=3)
+        since = holds_since(history, kl, empty, part=0.15, least=3)
         if since is None:
             return None
         evidence = [
@@ -83,7 +83,7 @@ class CodebookCollapse(Symptom):
 
     def look(self, history: History) -> Finding | None:
         spread, used = history.curve("perplexity"), history.curve("used_codes")
-        since = held(history, spread, spread.values < CODES, part=0.15, least=20)
+        since = holds_since(history, spread, spread.values < CODES, part=0.15, least=20)
         if since is None:
             return None
         size = history.spec.get("codebook_size", "?")

@@ -115,12 +115,12 @@ def _level(k: NDArray[np.int64], power: Floats) -> Floats:
         (ys[j] - ys[i]) / (xs[j] - xs[i]) for i in range(len(xs)) for j in range(i + 1, len(xs))
     ]
     slope = min(0.0, float(np.median(slopes)))
-    law = slope * log_k + float(np.median(ys - slope * xs))
+    power_law = slope * log_k + float(np.median(ys - slope * xs))
     half = 10
     padded = np.pad(log_p, half, mode="reflect")
     near = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1), axis=1)
     # The median of an exponential law is log 2 of its mean.
-    return np.asarray(np.exp(np.maximum(law, near)) / math.log(2.0))
+    return np.asarray(np.exp(np.maximum(power_law, near)) / math.log(2.0))
 
 
 def find_cycle(values: Floats) -> Rhythm | None:

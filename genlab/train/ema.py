@@ -34,7 +34,7 @@ class EMA:
         self._mean: list[Tensor] = list(self._model.parameters())
 
     @torch.no_grad()
-    def follow(self, taken: int) -> None:
+    def update(self, taken: int) -> None:
         """Take in the weights as they stand after so many steps, 1 or more."""
         keep = min(self.decay, taken / (taken + 9.0))
         torch._foreach_lerp_(self._mean, self._new, 1.0 - keep)

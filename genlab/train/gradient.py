@@ -84,7 +84,7 @@ class GradientState:
 
     model: GenerativeModel
     optimisers: dict[str, torch.optim.Optimizer]
-    taken: int = 0
+    steps: int = 0
     ema: EMA | None = None
     #: For each player, the trainable parameters that are not its own.
     others: dict[str, list[nn.Parameter]] = field(init=False)
@@ -178,12 +178,12 @@ class GradientAlgorithm(Algorithm[GradientState]):
         labels: Tensor | None,
     ) -> tuple[GradientState, Info]:
         terms: list[Mapping[str, Tensor]] = []
-        objective = self.objective.at_step(state.taken)
+        objective = self.objective.at_step(state.steps)
         model = state.model
         if labels is not None and isinstance(model, HasLabels):
             model = model.condition_on(model.withhold(labels))
         if self.lr_final_ratio < 1.0:
-            share = self._share(state.taken)
+            share = self._share(state.steps)
             for optimiser in state.optimisers.values():
                 optimiser.share = share  # type: ignore[attr-defined]
         game = find_game(state, objective, model, len(batch))
@@ -200,9 +200,9 @@ class GradientAlgorithm(Algorithm[GradientState]):
                 for _ in range(player.repeats):
                     terms.append(self.update(state, player.name, losses))
                     objective.updated(player.name, state.model)
-        state.taken += 1
+        state.steps += 1
         if state.ema is not None:
-            state.ema.follow(state.taken)
+            state.ema.update(state.steps)
         # The later update of a player is the one that is told.
         return state, Info(ChainMap(*terms[::-1]))  # type: ignore[arg-type]
 
@@ -257,7 +257,7 @@ class GradientAlgorithm(Algorithm[GradientState]):
                 for key, value in slot.items():
                     tensors[f"optimiser/{player}/{index}/{key}"] = _plain(value)
         rates = {name: o.param_groups[0]["lr"] for name, o in state.optimisers.items()}
-        return Packed(tensors, {"taken": state.taken, "lr": rates})
+        return Packed(tensors, {"taken": state.steps, "lr": rates})
 
     def current_options(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         rates = set(values.get("lr", {}).values())
@@ -266,7 +266,9 @@ class GradientAlgorithm(Algorithm[GradientState]):
     def adapt_state(
         self, packed: Packed, before: RunSpec, changes: Collection[str]
     ) -> tuple[Packed, tuple[str, ...]]:
-        held = {name.split("/")[1] for name in packed.tensors if name.startswith("optimiser/")}
+        stored_players = {
+            name.split("/")[1] for name in packed.tensors if name.startswith("optimiser/")
+        }
         tensors = {
             name: value
             for name, value in packed.tensors.items()
@@ -280,7 +282,7 @@ class GradientAlgorithm(Algorithm[GradientState]):
             told = [
                 f"The optimiser of the {player} starts anew: the snapshot holds none for it."
                 for player in self.players
-                if player not in held
+                if player not in stored_players
             ]
         before_options: Any = before.algorithm_options
         if before_options.ema_decay and not _below("raw/", tensors):
@@ -311,7 +313,7 @@ class GradientAlgorithm(Algorithm[GradientState]):
             optimiser.load_state_dict(filled)
             _align(optimiser)
         # Snapshots of earlier versions hold neither; no schedule depends on them.
-        state.taken = int(packed.values.get("taken", 0))
+        state.steps = int(packed.values.get("taken", 0))
         for player, rate in packed.values.get("lr", {}).items():
             for group in state.optimisers[player].param_groups:
                 group["lr"] = float(rate)
@@ -326,9 +328,9 @@ def find_game(
     if not is_enabled():
         return None
     if state.game is not None:
-        of, whose, held = state.game
-        if of is objective and whose is model and held.is_current(n):
-            return held
+        of, whose, game = state.game
+        if of is objective and whose is model and game.is_current(n):
+            return game
     if not (isinstance(model, HasFusedMLPs) and isinstance(objective, PlainAdversarial)):
         return None
     if any(player.repeats > 1 for player in objective.players):

@@ -44,7 +44,7 @@ def take(algorithm: Algorithm[Any], state: Any, step: int, attempt: int = 1) -> 
     return Snapshot(step, tensors, packed.values, algorithm.spec.flat(), attempt)
 
 
-def put_back(algorithm: Algorithm[Any], snapshot: Snapshot, data: Dataset) -> Any:
+def restore_state(algorithm: Algorithm[Any], snapshot: Snapshot, data: Dataset) -> Any:
     """The state of a snapshot; the random stream goes on where it stood.
 
     Where the snapshot holds no stream, that of the run's seed begins.
@@ -87,9 +87,11 @@ def thin(steps: Iterable[int], limit: int) -> tuple[int, ...]:
     kept = sorted(set(steps))
     if limit < 3:
         raise ValueError("at least three snapshots are kept: the first and the last two")
-    place = {step: math.log1p(step) for step in kept}
+    log_step = {step: math.log1p(step) for step in kept}
     while len(kept) > limit:
-        holes = [(place[kept[i + 1]] - place[kept[i - 1]], i) for i in range(1, len(kept) - 2)]
+        holes = [
+            (log_step[kept[i + 1]] - log_step[kept[i - 1]], i) for i in range(1, len(kept) - 2)
+        ]
         del kept[min(holes)[1]]
     return tuple(kept)
 

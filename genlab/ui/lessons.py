@@ -111,11 +111,11 @@ def move_buttons(name: str, option: str, key: str) -> None:
     able = [move for move in LESSONS[name].moves if move.option == option]
     for k in range(0, len(able), 2):
         columns = st.columns(2)
-        for place, (column, move) in enumerate(zip(columns, able[k : k + 2], strict=False)):
+        for index, (column, move) in enumerate(zip(columns, able[k : k + 2], strict=False)):
             column.button(
                 move.title,
                 icon=move.icon,
-                key=f"learn.{name}.{option}.move.{k + place}",
+                key=f"learn.{name}.{option}.move.{k + index}",
                 on_click=apply_button,
                 args=(key, move),
                 help=move.help or None,
@@ -198,11 +198,11 @@ def pictures(name: str, panels: tuple[tuple[Panel, Any], ...]) -> None:
     """All panels, two a row; a large map has a row of its own."""
     small = [pair for pair in panels if pair[1] is not None and not _large(pair[0])]
     for k in range(0, len(small), 2):
-        for place, (column, pair) in enumerate(zip(st.columns(2), small[k : k + 2], strict=False)):
+        for index, (column, pair) in enumerate(zip(st.columns(2), small[k : k + 2], strict=False)):
             with column:
                 plot(
                     pair[1],
-                    key=f"learn.{name}.panel.{k + place}",
+                    key=f"learn.{name}.panel.{k + index}",
                     alt=escape_markdown(pair[0].note),
                 )
     for k, (panel, shown) in enumerate(pair for pair in panels if _large(pair[0])):
@@ -306,11 +306,11 @@ def links(name: str) -> None:
     names = chapters()
     at = names.index(name)
     before, after = st.columns(2)
-    for column, place, icon in (
+    for column, target, icon in (
         (before, at - 1, ":material/arrow_back:"),
         (after, at + 1, ":material/arrow_forward:"),
     ):
-        if 0 <= place < len(names):
-            title = LESSONS.row(names[place]).title
-            if column.button(title, icon=icon, key=f"learn.{name}.to.{place}", width="stretch"):
-                open_lesson(names[place])
+        if 0 <= target < len(names):
+            title = LESSONS.row(names[target]).title
+            if column.button(title, icon=icon, key=f"learn.{name}.to.{target}", width="stretch"):
+                open_lesson(names[target])

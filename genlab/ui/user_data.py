@@ -203,9 +203,9 @@ def saving(found: Examples, first: str) -> None:
     known = user_sets.describe(found, "preview")
     meta = user_sets.meta_of(known, user_sets.OwnOptions())
     pictures.proposals(meta)
-    held = known.sizes
+    sizes = known.sizes
     st.caption(
-        f"{held['train']:,} to train on, {held['validation']:,} and {held['test']:,} held out, "
+        f"{sizes['train']:,} to train on, {sizes['validation']:,} and {sizes['test']:,} held out, "
         "drawn by a fixed seed." + _units(known)
     )
     with st.form(f"{KEY}save", border=False):

@@ -13,7 +13,7 @@ from genlab.latent.projections import (
     continuity,
     kl_divergence,
     trustworthiness,
-    umap_place,
+    umap_embed,
 )
 
 RNG = np.random.default_rng(0)
@@ -78,4 +78,4 @@ def test_the_divergence_of_a_map_is_the_sum_over_all_pairs() -> None:
 def test_new_points_of_one_dimension_find_a_place_on_a_map() -> None:
     codes = CASES["a line"]
     xy = PROJECTIONS["umap"].fit(codes, 0, 2, None, None).xy
-    assert umap_place(codes, xy)(codes[:3]).shape == (3, 2)
+    assert umap_embed(codes, xy)(codes[:3]).shape == (3, 2)

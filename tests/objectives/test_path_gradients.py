@@ -13,7 +13,7 @@ from genlab.core.errors import SpecError
 from genlab.core.random import scope
 from genlab.core.run_spec import RunSpec
 from genlab.data.base import DataMeta
-from genlab.distributions.held import held
+from genlab.distributions.detached import detached
 from genlab.distributions.posteriors import POSTERIORS
 from genlab.models.linear_vae import LinearVAE, LinearVAEOptions
 from genlab.objectives.elbo import ELBO, ELBOOptions
@@ -163,7 +163,7 @@ def test_a_posterior_that_can_be_held_has_the_same_density(name: str) -> None:
     row = POSTERIORS[name]
     h = torch.zeros(4, row.outputs(2), dtype=torch.float64, requires_grad=True)
     q = row.make(h + 0.3, 2)
-    fixed = held(q)
+    fixed = detached(q)
     assert fixed is not None
     z = q.rsample().detach()
     torch.testing.assert_close(fixed.log_prob(z), q.log_prob(z))

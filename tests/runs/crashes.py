@@ -127,7 +127,7 @@ def begin(store: SqlStore, place: Path, name: str, spec: RunSpec, whole: str) ->
     if not name.startswith("as a fork"):
         return store.create(spec.flat())
     view = catalog.open_stored(store, LocalFolder(place), whole)
-    return forks.branch(view, 16, {}, store=store, place=LocalFolder(place))
+    return forks.branch(view, 16, {}, store=store, folder=LocalFolder(place))
 
 
 def attempt(url: str, place: Path, run: str, prepare: Callable[[], list[Observer]] | None) -> int:

@@ -128,7 +128,7 @@ def test_snapshots_and_pictures_are_thinned() -> None:
     for panel, there in view.frames().items():
         assert set(steps) <= set(there), panel
         assert len(there) <= 8, panel
-    first = view.files.place.names(f"runs/{view.id}/snapshots")
+    first = view.files.folder.names(f"runs/{view.id}/snapshots")
     assert len(first) == 2 * len(steps)
 
 

@@ -61,7 +61,7 @@ class FamilyProduct(Distribution):
         self._drawn = self.family.sample_logs(self.params, sample_shape)
         return self._drawn.z
 
-    def held(self) -> FamilyProduct:
+    def detached(self) -> FamilyProduct:
         """The same law with its parameters out of the graph."""
         fixed = Params({name: value.detach() for name, value in self.params.items()})
         return FamilyProduct(self.family, fixed)

@@ -17,7 +17,7 @@ from genlab.figures.latent import by_value, map_data, map_info
 from genlab.latent.codes import examples
 from genlab.latent.colours import colourings
 from genlab.latent.points import Point, interpolation, latent_of, point
-from genlab.latent.projections import PROJECTIONS, Array, pca_back
+from genlab.latent.projections import PROJECTIONS, Array, pca_inverse
 from genlab.latent.sets import Summary, decode_between, neighbours, summary
 from genlab.models.base import HasDecoder, HasEncoder
 from genlab.ui import pictures
@@ -122,7 +122,7 @@ def spot_part(scene: Scene, at: Array) -> None:
         return
     exact = scene.query.method == "pca" and isinstance(scene.model, HasEncoder)
     if exact:
-        z = torch.from_numpy(pca_back(scene.codes.code, at[None])[0].astype(np.float32))
+        z = torch.from_numpy(pca_inverse(scene.codes.code, at[None])[0].astype(np.float32))
         words = "decoded from this place by the inverse of PCA"
     else:
         xy = np.asarray(scene.result["xy"], dtype=float)

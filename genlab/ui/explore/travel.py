@@ -17,7 +17,7 @@ from genlab.latent.geodesic import curve_length
 from genlab.latent.pad import start
 from genlab.latent.points import latent_of, point
 from genlab.latent.travel import sheet, traversal, usage, walk
-from genlab.latent.video import FORMS, to_and_fro
+from genlab.latent.video import FORMS, forward_and_back
 from genlab.models.base import GenerativeModel, HasDecoder
 from genlab.ui import pictures
 from genlab.ui.explore.jobs import wait_for_explore_result
@@ -209,7 +209,7 @@ def ab_part(scene: Scene) -> None:
         among_data(scene, "ways", paths=made)
     else:
         chosen = "geodesic" if "geodesic" in made else "straight"
-        save_film(torch.from_numpy(to_and_fro(made[chosen].numpy())), f"{chosen} path")
+        save_film(torch.from_numpy(forward_and_back(made[chosen].numpy())), f"{chosen} path")
     st.caption(
         "The geodesic is the shortest path found in the metric of the decoder. "
         "It starts as the straight line and is never longer. Lengths are those "

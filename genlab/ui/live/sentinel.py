@@ -6,7 +6,7 @@ import streamlit as st
 
 from genlab import runs
 from genlab.core.errors import GenlabError, RunNotFound
-from genlab.runs.findings import Offer, Sentry, remedy_forks
+from genlab.runs.findings import Offer, RunSentinel, remedy_forks
 from genlab.runs.store import ACTIVE, RunRow
 from genlab.sentinel import Finding
 from genlab.ui import links
@@ -18,9 +18,9 @@ SIGNS = {"serious": ":material/emergency_heat:", "warning": ":material/warning:"
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _sentry(run: str) -> Sentry:
+def _sentry(run: str) -> RunSentinel:
     """The sentinel of a run, shared by all pages that show it."""
-    return Sentry(run)
+    return RunSentinel(run)
 
 
 def sentinel_panel(row: RunRow) -> None:
