@@ -242,8 +242,8 @@ def report(results: list[Result], data: str) -> bool:
         slowest = max(slowest, *(r.seconds for r in found))
     for published in PUBLISHED:
         modes, quality, kl = published.ring if data == "ring" else published.grid
-        told = "" if kl is None else f"{kl:.2f}"
-        print(line(f"[{published.title}]", [f"{modes:g}", f"{quality:g} %", told]))
+        kl_text = "" if kl is None else f"{kl:.2f}"
+        print(line(f"[{published.title}]", [f"{modes:g}", f"{quality:g} %", kl_text]))
     seeds = len({r.seed for r in results if r.data == data})
     wanted = math.ceil(0.8 * seeds)
     holds = best >= wanted and slowest <= LIMIT

@@ -198,7 +198,11 @@ def build() -> Parser:
     evaluate.add_argument("--seed", type=int, default=0, help="seed of the estimates")
     evaluate.add_argument("--step", type=int, help="of which snapshot; the last one if not given")
     evaluate.add_argument(
-        "--referee", action="store_true", help="also train a critic that judges the samples"
+        "--c2st",
+        "--referee",
+        dest="c2st",
+        action="store_true",
+        help="also train a classifier two-sample test on held-out against generated examples",
     )
     report = add("report", "compare two to four runs in one HTML file", run=False)
     report.add_argument(
@@ -214,7 +218,11 @@ def build() -> Parser:
         "--clock", choices=("step", "seconds"), help="what the curves go by; as the moment"
     )
     report.add_argument(
-        "--referee", action="store_true", help="also train a critic that judges the samples"
+        "--c2st",
+        "--referee",
+        dest="c2st",
+        action="store_true",
+        help="also train a classifier two-sample test on held-out against generated examples",
     )
     export = add("export", "write a run as a folder of its own")
     export.add_argument("--to", required=True, metavar="DIR", help="a new or empty folder")
@@ -484,7 +492,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     from genlab.metrics import evaluation
 
     found = evaluation.evaluate(model, view.data(), arguments.seed, spec=view.spec)
-    if arguments.referee:
+    if arguments.c2st:
         from genlab.metrics.c2st import run_c2st
 
         found = [*found, *run_c2st(model, view.data(), arguments.seed).estimates]
@@ -529,7 +537,7 @@ def _report(arguments: argparse.Namespace) -> int:
     found = collect(
         arguments.runs,
         TimeCursor(arguments.clock or clock, at),
-        referee=arguments.referee,
+        c2st=arguments.c2st,
         progress=tell,
     )
     out.write_text(html(found), encoding="utf-8")
@@ -573,16 +581,16 @@ def _data(arguments: argparse.Namespace) -> int:
                 }
             )
             return 0
-        made = user_sets.store(found, arguments.name or path.stem)
-        likelihood = user_sets.meta_of(made, user_sets.OwnOptions()).proposed[0]
+        description = user_sets.store(found, arguments.name or path.stem)
+        likelihood = user_sets.meta_of(description, user_sets.OwnOptions()).proposed[0]
         say(
             {
-                "set": made.id,
-                "name": made.name,
-                "n": made.n,
-                "shape": list(made.shape),
-                "classes": list(made.classes),
-                "notes": list(made.notes),
+                "set": description.id,
+                "name": description.name,
+                "n": description.n,
+                "shape": list(description.shape),
+                "classes": list(description.classes),
+                "notes": list(description.notes),
                 **_reading(found),
                 likelihood.option: likelihood.value,
                 "why": likelihood.why,

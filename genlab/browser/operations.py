@@ -128,8 +128,8 @@ def _same_everywhere(b: Builder, x: Any, op: str, **values: Any) -> Value:
     """An operation on each number alone: done before the numbers are moved."""
     value = b.value(x)
     size = b.ops[value.op]["size"]
-    made = b.add(op, (size,), x=value.op, **values)
-    return Value(made.op, value.index)
+    result = b.add(op, (size,), x=value.op, **values)
+    return Value(result.op, value.index)
 
 
 def _each(op: str) -> Row:
@@ -199,8 +199,8 @@ def _pair(op: str) -> Row:
                 whole = b.value(other, shape)
                 size = b.ops[whole.op]["size"]
                 there = "y" if name == "x" else "x"
-                made = b.add(op, (size,), **{there: whole.op, f"{name}n": number})
-                return Value(made.op, whole.index)
+                result = b.add(op, (size,), **{there: whole.op, f"{name}n": number})
+                return Value(result.op, whole.index)
         sides = {name: b.flat(b.value(leaf, shape)) for name, leaf in ends.items()}
         return b.add(op, shape, **sides)
 
@@ -357,8 +357,8 @@ def _convolution(
     patches = Value(value.op, table[0].t().long() - 1)
     patches = Value(b.flat(patches), torch.arange(table.numel()).view(patches.index.shape))
     size = [(sides[i] + 2 * padding[i] - k) // stride[i] + 1 for i in (0, 1)]
-    made = _product(b, patches, w.flatten(1).t(), bias)
-    return made.moved(lambda i: i.t().reshape(1, len(w), *size))
+    output = _product(b, patches, w.flatten(1).t(), bias)
+    return output.moved(lambda i: i.t().reshape(1, len(w), *size))
 
 
 @row("native_batch_norm.default")

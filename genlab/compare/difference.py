@@ -180,7 +180,7 @@ def differences(found: Mapping[str, Mapping[str, Any]]) -> list[Line]:
         for row in one["metrics"]:
             # A p-value and a number without a better end are not compared.
             other = others.get(row["name"])
-            if other is None or row.get("direction") == "none" or row["name"] == "referee_p":
+            if other is None or row.get("direction") == "none" or row["name"] == "c2st_p":
                 continue
             # Nor is one that is not finite, as of a run that diverged.
             if finite(row) and finite(other):

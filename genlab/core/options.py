@@ -211,11 +211,11 @@ def with_present_names(rows: Iterable[Option], values: Mapping[str, Any]) -> dic
         {'seed': 1, 'ema_decay': 0.9}
     """
     present = {old: row.name for row in rows for old in row.formerly}
-    kept = {name: value for name, value in values.items() if name not in present}
+    renamed = {name: value for name, value in values.items() if name not in present}
     for old, value in values.items():
         if old in present:
-            kept.setdefault(present[old], value)
-    return kept
+            renamed.setdefault(present[old], value)
+    return renamed
 
 
 @dataclass(frozen=True)

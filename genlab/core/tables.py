@@ -24,6 +24,8 @@ ALGORITHMS: Registry[Any] = Registry("algorithm", "genlab.train", "genlab.infere
 JOBS: Registry[Any] = Registry(
     "job", "genlab.latent", "genlab.metrics", "genlab.compare", "genlab.report"
 )
+#: Kinds of jobs that were renamed; a store may hold jobs under the former name.
+FORMER_JOB_KINDS: Mapping[str, str] = {"referee": "c2st"}
 TABLES: Mapping[str, Registry[Any]] = {
     "data": DATASETS,
     "model": MODELS,

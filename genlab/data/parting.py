@@ -122,13 +122,13 @@ def given_parts(part: NDArray[np.int8]) -> NDArray[np.int8]:
         >>> np.bincount(made).tolist()
         [16, 4, 5]
     """
-    made = part.copy()
-    if not (made == 0).any():
+    assigned = part.copy()
+    if not (assigned == 0).any():
         raise ValueError("no training part")
     source = np.random.default_rng(len(part))
     for missing in (1, 2):
         if not (part == missing).any():
-            rows = np.flatnonzero(made == 0)
-            taken = source.permutation(rows)[: max(1, min(len(rows) // 5, len(part) // 10 + 2))]
-            made[taken[: max(0, len(rows) - 1)]] = missing
-    return made
+            rows = np.flatnonzero(assigned == 0)
+            chosen = source.permutation(rows)[: max(1, min(len(rows) // 5, len(part) // 10 + 2))]
+            assigned[chosen[: max(0, len(rows) - 1)]] = missing
+    return assigned

@@ -164,13 +164,13 @@ def describe(examples: Examples, name: str) -> Description:
     if examples.y is not None:
         digest.update(np.ascontiguousarray(examples.y).data)
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower().encode("ascii", "ignore").decode()).strip("-")
-    made = f"{slug[:24].strip('-') or 'set'}-{digest.hexdigest()}"
+    set_id = f"{slug[:24].strip('-') or 'set'}-{digest.hexdigest()}"
     part = examples.part
     if part is None:
         part = split_rows(examples).part
         assert part is not None
     known = Description(
-        id=made,
+        id=set_id,
         name=name,
         shape=tuple(map(int, x.shape[1:])),
         n=len(x),
@@ -254,11 +254,11 @@ def store(examples: Examples, name: str) -> Description:
             nothing was stored then.
     """
     asked(examples)
-    made, there = describe(examples, name), list_sets()
+    description, there = describe(examples, name), list_sets()
     for known in there:
-        if known.id == made.id:
+        if known.id == description.id:
             return known
-        if known.name.lower() == made.name.lower():
+        if known.name.lower() == description.name.lower():
             raise DataError(
                 f"A set called {known.name!r} is there already, with other content. Nothing was "
                 "stored. Choose another name, or delete that one first."
@@ -272,21 +272,25 @@ def store(examples: Examples, name: str) -> Description:
     tensors["part"] = torch.from_numpy(np.ascontiguousarray(part, dtype=np.int8))
     content = save_tensors(tensors)
     sha256 = hashlib.sha256(content).hexdigest()
-    made = replace(made, size=len(content), sha256=sha256, created=time.time())
+    description = replace(description, size=len(content), sha256=sha256, created=time.time())
     files = sets_folder()
     files.sweep(PLACE)
     try:
-        files.write(f"{PLACE}/{made.id}.safetensors", content, durable=True)
-        files.write(f"{PLACE}/{made.id}.json", json.dumps(asdict(made)).encode(), durable=True)
+        files.write(f"{PLACE}/{description.id}.safetensors", content, durable=True)
+        files.write(
+            f"{PLACE}/{description.id}.json",
+            json.dumps(asdict(description)).encode(),
+            durable=True,
+        )
     except OSError as error:
-        _undo(files, made.id)
+        _undo(files, description.id)
         why = "The disk is full" if is_full(error) else f"The files cannot be written ({error})"
         raise DataError(
             f"{why}: {len(content) / 2**20:.1f} MB are needed. Nothing was stored; other sets and "
             "runs are unaffected. Free some space and save it again."
         ) from None
     _described.cache_clear()
-    return made
+    return description
 
 
 def _undo(files: Folder, name: str) -> None:
@@ -315,11 +319,11 @@ def _checked(name: str, values: Any) -> Description:
         raise ValueError(name)
     if values["id"] != name:
         raise ValueError(name)
-    made: dict[str, Any] = {
+    checked: dict[str, Any] = {
         k: tuple(v) if str(kinds[k]).startswith("tuple") else v for k, v in values.items()
     }
-    made["schema"] = tuple(Column.of(one) for one in made.get("schema", ()))
-    return Description(**made)
+    checked["schema"] = tuple(Column.of(one) for one in checked.get("schema", ()))
+    return Description(**checked)
 
 
 def describe_set(name: str) -> Description | None:
@@ -607,12 +611,12 @@ def dataset(
         seen = options if meta.support == "binary" else replace(options, binarise="none")
         return images.dataset(meta, seen, parts, known.white, known.id)
     shift, scale = (torch.tensor(v or 0.0, dtype=torch.float64) for v in (meta.shift, meta.scale))
-    made = {}
+    splits = {}
     for name, (rows, label) in parts.items():
         first = options.examples or len(rows) if name == "train" else len(rows)
         values = (rows - shift) / scale if meta.scale else rows
-        made[name] = Split(values[:first].float(), None if label is None else label[:first])
-    return Dataset(meta, made["train"], made["validation"], made["test"])
+        splits[name] = Split(values[:first].float(), None if label is None else label[:first])
+    return Dataset(meta, splits["train"], splits["validation"], splits["test"])
 
 
 def _table(
@@ -643,15 +647,15 @@ def _table(
     if meta.scale:
         values = (values - np.array(meta.shift)) / np.array(meta.scale)
     examples, observed = torch.from_numpy(values).float(), torch.from_numpy(seen)
-    made = {}
+    splits = {}
     for name, index in _parts(known, part).items():
         rows = index[rows_used[index]]
         if name == "train" and options.examples:
             rows = rows[: options.examples]
         mask = observed[rows]
-        made[name] = Split(
+        splits[name] = Split(
             examples[rows],
             None if y is None else y[rows],
             observed=None if bool(mask.all()) else mask,
         )
-    return Dataset(meta, made["train"], made["validation"], made["test"])
+    return Dataset(meta, splits["train"], splits["validation"], splits["test"])

@@ -87,8 +87,8 @@ class UniformCodes(CodeDistribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """log p(value) in nats, one number for each example: (..., *event shape) -> (...)."""
-        _, made = self.index_of(value)
-        return torch.where(made, value.new_tensor(-self.log_count), -math.inf)
+        _, is_code = self.index_of(value)
+        return torch.where(is_code, value.new_tensor(-self.log_count), -math.inf)
 
 
 class AutoregressiveCodes(CodeDistribution):
@@ -121,13 +121,13 @@ class AutoregressiveCodes(CodeDistribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """log p(value) in nats, one number for each example: (..., *event shape) -> (...)."""
-        index, made = self.index_of(value)
+        index, is_code = self.index_of(value)
         flat = index.reshape(-1, self.positions)
         codes = self.codebook[flat]
         previous = torch.cat([torch.zeros_like(codes[:, :1]), codes[:, :-1]], dim=1)
         logits, _ = self.net(previous, torch.arange(self.positions, device=codes.device), None)
         each = logits.log_softmax(-1).gather(-1, flat[..., None]).squeeze(-1)
-        return torch.where(made, each.sum(-1).view(made.shape), -math.inf)
+        return torch.where(is_code, each.sum(-1).view(is_code.shape), -math.inf)
 
 
 class OneCode(CodeDistribution):
@@ -166,8 +166,8 @@ class OneCode(CodeDistribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """log p(value) in nats, one number for each example: (..., *event shape) -> (...)."""
-        index, made = self.index_of(value)
-        here = made & (index == self.index).all(-1)
+        index, is_code = self.index_of(value)
+        here = is_code & (index == self.index).all(-1)
         return torch.where(here, value.new_tensor(0.0), -math.inf)
 
     def closed_form_kl(self, prior: Distribution) -> Tensor | None:

@@ -445,8 +445,8 @@ def _checked(node: Node, text: str) -> _Generator:
         )
     top = _limit(node, 1.0, shift=True)
     if math.isfinite(top):
-        kept = grid <= _RESOLVED
-        grid, slopes = grid[kept], slopes[kept]
+        resolved = grid <= _RESOLVED
+        grid, slopes = grid[resolved], slopes[resolved]
     slopes = slopes.cummax(0).values
     below = float(slopes[0])
     further = float(slopes[int((grid < grid[0] / 2.0).sum())])

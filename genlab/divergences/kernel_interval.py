@@ -26,7 +26,7 @@ from torch import Tensor
 #: Samples of each law from which the eigenvalues are estimated; they take the cube of it in time.
 CUBE = 300
 #: Eigenvalues that are kept; the others together are close to normal. Draws of the law of D̂.
-KEPT, DRAWS = 24, 4096
+EIGENVALUES, DRAWS = 24, 4096
 #: How many times tr Σ the largest eigenvalue weighs against ‖δ̂‖² in the upper end.
 LEAN = 5.0
 
@@ -123,7 +123,7 @@ def _spectrum(k_xx: Tensor, k_yy: Tensor, k_xy: Tensor, second: float) -> Tensor
 @functools.lru_cache(maxsize=1)
 def _normals() -> Tensor:
     # Points of a scrambled Sobol sequence: quantiles are closer than those of random draws.
-    u = torch.quasirandom.SobolEngine(KEPT + 1, scramble=True, seed=0).draw(DRAWS).double()
+    u = torch.quasirandom.SobolEngine(EIGENVALUES + 1, scramble=True, seed=0).draw(DRAWS).double()
     return torch.special.ndtri(u.clamp(1e-7, 1.0 - 1e-7))
 
 
@@ -146,14 +146,14 @@ def _solve(value: float, p: float, s: Tensor, slope: float) -> float:
         return value
     direction = _direction(s, min(max(slope, 0.0), float(s[0])))
     normals = _normals()
-    kept, rest = s[:KEPT], s[KEPT:]
-    z = normals[:, : len(kept)]
-    square = (z.square() - 1.0) @ kept
-    square = square + normals[:, KEPT] * math.sqrt(2.0 * float(rest.square().sum()))
-    line = z @ (direction[:KEPT] * kept).sqrt()
-    left = float((direction[KEPT:] * rest).sum())
+    leading, rest = s[:EIGENVALUES], s[EIGENVALUES:]
+    z = normals[:, : len(leading)]
+    square = (z.square() - 1.0) @ leading
+    square = square + normals[:, EIGENVALUES] * math.sqrt(2.0 * float(rest.square().sum()))
+    line = z @ (direction[:EIGENVALUES] * leading).sqrt()
+    left = float((direction[EIGENVALUES:] * rest).sum())
     if left > 0.0:
-        line = line + normals[:, KEPT].flip(0) * math.sqrt(left)
+        line = line + normals[:, EIGENVALUES].flip(0) * math.sqrt(left)
 
     def point(theta: float) -> float:
         drawn = square + 2.0 * math.sqrt(max(theta, 0.0)) * line

@@ -179,5 +179,5 @@ class ProbabilisticPCA(Inference[Moments, Tensor]):
                     self.latent,
                     "the data lie in so few dimensions: choose a smaller number",
                 )
-        kept, axes = values[-self.latent :].flip(0), vectors[:, -self.latent :].flip(1)
-        return LinearGaussian(axes * (kept - noise).clamp_min(0).sqrt(), mean, noise)
+        leading, axes = values[-self.latent :].flip(0), vectors[:, -self.latent :].flip(1)
+        return LinearGaussian(axes * (leading - noise).clamp_min(0).sqrt(), mean, noise)

@@ -25,7 +25,7 @@ from genlab.models.base import GenerativeModel
 from genlab.models.bayesian import Bayesian, HasDraws, Truth
 
 #: Draws that a model holds; of these, the ones used where each is met with each row.
-KEPT, MET = 2000, 500
+MAX_DRAWS, PREDICTIVE_DRAWS = 2000, 500
 #: Points an axis of the grid, and standard deviations that it reaches, by the number of axes.
 POINTS, REACH = {1: 4000, 2: 360, 3: 61}, {1: 14.0, 2: 14.0, 3: 7.0}
 #: Rows of the grid that are computed at once.
@@ -114,7 +114,7 @@ class LogJointModel(GenerativeModel[O], HasDraws, Bayesian):
 
     #: The columns of the table that it explains.
     columns: ClassVar[tuple[str, ...]]
-    kept = KEPT
+    max_draws = MAX_DRAWS
     draws: Tensor
     rows: Tensor
 
@@ -268,7 +268,7 @@ class LogJointModel(GenerativeModel[O], HasDraws, Bayesian):
 
     def log_predictive(self, x: Tensor) -> Tensor | None:
         theta = self.draws.flatten(0, 1)
-        theta = theta[:: max(1, len(theta) // MET)]
+        theta = theta[:: max(1, len(theta) // PREDICTIVE_DRAWS)]
         rows = self.split(x.flatten(1).double())
         each = self.target().pointwise(self.target().constrain(theta), rows)
         if each is None:

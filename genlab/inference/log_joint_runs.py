@@ -17,7 +17,7 @@ from genlab.core.tables import ALGORITHMS, DATASETS, MODELS
 from genlab.data.base import DataMeta, Dataset
 from genlab.inference.advi import ADVI, ETAS, FAMILIES
 from genlab.inference.base import Inference
-from genlab.inference.log_joint_models import KEPT, LogJointModel
+from genlab.inference.log_joint_models import MAX_DRAWS, LogJointModel
 from genlab.inference.log_joints import Diverged, LogJoint
 from genlab.inference.mcmc import HMCWithHistory
 from genlab.inference.runs import InferenceAlgorithm, Learner, Learning, Seen
@@ -121,7 +121,7 @@ class AutomaticVariational(LogJointAlgorithm):
     def zeta(self, posterior: Any) -> Tensor:
         advi = self.inference
         assert isinstance(advi, ADVI)
-        return advi.zeta(posterior, KEPT, self.spec.train.seed)
+        return advi.zeta(posterior, MAX_DRAWS, self.spec.train.seed)
 
     @property
     def series(self) -> tuple[Series, ...]:
@@ -196,7 +196,7 @@ class HamiltonianMonteCarlo(LogJointAlgorithm):
         o: Any = self.spec.algorithm_options
         return HMCWithHistory(
             target,
-            KEPT // o.chains,
+            MAX_DRAWS // o.chains,
             chains=o.chains,
             warmup=o.hmc_warmup,
             path=o.path,

@@ -176,12 +176,12 @@ class HMC(Inference[Chains, None]):
         # What overflowed on the way has probability 0.
         change = torch.where(change.isfinite(), change, -math.inf)
         probability = change.clamp_max(0).exp()
-        taken = u < probability
+        accepted = u < probability
         new = dataclasses.replace(
             state,
-            position=torch.where(taken[:, None], position, state.position),
-            log_density=torch.where(taken, value, state.log_density),
-            gradient=torch.where(taken[:, None], gradient, state.gradient),
+            position=torch.where(accepted[:, None], position, state.position),
+            log_density=torch.where(accepted, value, state.log_density),
+            gradient=torch.where(accepted[:, None], gradient, state.gradient),
             steps=state.steps + 1,
         )
         if warm:
@@ -215,17 +215,17 @@ class HMC(Inference[Chains, None]):
         if draws < 4:
             raise SpecError("draws", draws, "allowed: a whole number from 4")
         state = self.init(seed)
-        kept, accepted, lost = [], 0.0, 0
+        draws_so_far, accepted, lost = [], 0.0, 0
         for t in range(self.warmup + draws):
             state, info = self.step(state)
             if progress is not None:
                 progress((t + 1) / (self.warmup + draws))
             if t < self.warmup:
                 continue
-            kept.append(state.position)
+            draws_so_far.append(state.position)
             accepted += float(info.terms["accept"].mean()) / draws
             lost += int(info.terms["divergent"].sum())
-        zeta = torch.stack(kept)
+        zeta = torch.stack(draws_so_far)
         return Draws(self.target.constrain(zeta), zeta, accepted, lost)
 
     def _leapfrog(

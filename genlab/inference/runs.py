@@ -445,8 +445,8 @@ def _class_tree(o: Any, meta: DataMeta) -> ChowLiu:
 
 
 def _show_tree(model: TreeModel[Any], seen: Seen) -> None:
-    found = seen.rule.tree(seen.posterior)
-    model.put(found.parents, found.tables, found.roots, found.classes)
+    estimate = seen.rule.tree(seen.posterior)
+    model.put(estimate.parents, estimate.tables, estimate.roots, estimate.classes)
 
 
 COINS = Learner(IndependentPixels, Bayes, _coins, _show_coins)

@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 #: Codes on which probes are fitted, and those on which their accuracy is told.
-FITTED, TOLD = 2000, 1000
+PROBE_TRAIN, PROBE_TEST = 2000, 1000
 #: Training examples among which a generated one looks for its neighbours, and how many vote.
 KNOWN, VOTERS = 4000, 5
 
@@ -156,26 +156,28 @@ def labelled_codes(model: Any, data: Dataset, seed: int = 0) -> Labelled | None:
     names, _, classes = attributes(data.meta, held_out(data))
     if not names:
         return None
-    rows = pick_held_out(TOLD, len(held_out(data)), seed)
-    told = rows_of(held_out(data), rows)
-    truth = attributes(data.meta, told)[1]
+    rows = pick_held_out(PROBE_TEST, len(held_out(data)), seed)
+    test_part = rows_of(held_out(data), rows)
+    truth = attributes(data.meta, test_part)[1]
     if isinstance(model, HasEncoder):
-        known = training_part(data, FITTED, seed)
+        known = training_part(data, PROBE_TRAIN, seed)
         table = np.concatenate([attributes(data.meta, known)[1], truth])
-        z = torch.cat([embed(model, part.x, part.y) for part in (known, told)])
-        note = f"posterior means of {len(known):,} training and {len(told):,} held-out examples"
+        z = torch.cat([embed(model, part.x, part.y) for part in (known, test_part)])
+        note = (
+            f"posterior means of {len(known):,} training and {len(test_part):,} held-out examples"
+        )
         return Labelled(z.double().numpy(), table, names, classes, len(known), note)
     known = training_part(data, KNOWN, seed)
     table = attributes(data.meta, known)[1]
-    right = accuracy(vote(told.x, known.x, table, classes), truth, classes)
-    z = prior_sample(model, FITTED + TOLD, derive(seed, "labelled codes"))
+    right = accuracy(vote(test_part.x, known.x, table, classes), truth, classes)
+    z = prior_sample(model, PROBE_TRAIN + PROBE_TEST, derive(seed, "labelled codes"))
     shown = vote(decode_mean(model, z), known.x, table, classes)
     note = (
         f"{len(z):,} draws of the prior, decoded and labelled by their {VOTERS} nearest of "
         f"{len(known):,} training examples (such labels are right for {right:.1%} of "
-        f"{len(told):,} held-out examples)"
+        f"{len(test_part):,} held-out examples)"
     )
-    return Labelled(z.double().numpy(), shown, names, classes, FITTED, note, right)
+    return Labelled(z.double().numpy(), shown, names, classes, PROBE_TRAIN, note, right)
 
 
 def _logistic() -> Any:

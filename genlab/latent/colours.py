@@ -44,8 +44,8 @@ def reconstruction(model: Any, data: Dataset, codes: Codes, xy: Array | None = N
     for rows in np.array_split(real, max(1, -(-len(real) // CHUNK))):
         label = codes.label[rows]
         own = conditioned_on(model, torch.from_numpy(label) if (label >= 0).all() else None)
-        made = decode_mean(own, torch.from_numpy(codes.z[rows])) if len(rows) else x[:0]
-        found[rows] = ((made - x[rows]) ** 2).flatten(1).mean(1).numpy()
+        decoded = decode_mean(own, torch.from_numpy(codes.z[rows])) if len(rows) else x[:0]
+        found[rows] = ((decoded - x[rows]) ** 2).flatten(1).mean(1).numpy()
     return found
 
 

@@ -103,11 +103,11 @@ def geodesic(
         value.backward()
         return value
 
-    best, found, taken, before = first, line, 0, float("inf")
+    best, found, iteration, before = first, line, 0, float("inf")
     with torch.enable_grad():
-        for taken in range(1, steps + 1):
+        for iteration in range(1, steps + 1):
             now = float(optimiser.step(energy).detach())
-            progress(taken / steps)
+            progress(iteration / steps)
             path = torch.cat([line[:1], inner.detach(), line[-1:]])
             length = curve_length(decode, path)
             if length < best:
@@ -115,7 +115,7 @@ def geodesic(
             if not before - now > 1e-6 * now:
                 break
             before = now
-    return Geodesic(found, best, first, taken)
+    return Geodesic(found, best, first, iteration)
 
 
 @JOBS.register("geodesic", title="Shortest path of the decoder")

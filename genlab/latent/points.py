@@ -84,11 +84,11 @@ def point(model: Any, data: Dataset, codes: Codes, row: int) -> Point:
     if has_z and isinstance(model, HasEncoder) and isinstance(model, HasDecoder):
         own: Any = conditioned_on(model, None if label < 0 else torch.tensor(label))  # type: ignore[type-var]
         return Point(row, x, False, label, z, decode_mean(own, z[None])[0])
-    made = np.flatnonzero(codes.index < 0)
-    if not len(made):
+    generated_rows = np.flatnonzero(codes.index < 0)
+    if not len(generated_rows):
         return Point(row, x, False, label)
-    k, distance = nearest(codes.code[row], codes.code[made])
-    return Point(row, x, False, label, nearest=int(made[k]), distance=distance)
+    k, distance = nearest(codes.code[row], codes.code[generated_rows])
+    return Point(row, x, False, label, nearest=int(generated_rows[k]), distance=distance)
 
 
 def latent_of(point_: Point, codes: Codes) -> Tensor | None:

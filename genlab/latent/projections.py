@@ -161,8 +161,8 @@ def kl_divergence(p: Any, xy: Array) -> float:
     off = pairs.row != pairs.col
     i, j, value = pairs.row[off], pairs.col[off], pairs.data[off].astype(np.float64)
     value = value / value.sum()
-    kept = value > 0
-    i, j, value = i[kept], j[kept], value[kept]
+    positive = value > 0
+    i, j, value = i[positive], j[positive], value[positive]
     total = 0.0
     for first in range(0, len(xy), 500):
         block = xy[first : first + 500]
@@ -418,7 +418,7 @@ def _guarded(method: Method, least: int) -> Method:
     """The method with its codes checked before a map is made."""
     fit = method.fit
 
-    def made(
+    def checked_fit(
         codes: NDArray[Any],
         seed: int = 0,
         dims: int = 2,
@@ -432,7 +432,7 @@ def _guarded(method: Method, least: int) -> Method:
             raise SpecError("points", len(codes), why)
         return found
 
-    return dataclasses.replace(method, fit=made)
+    return dataclasses.replace(method, fit=checked_fit)
 
 
 _METHODS: Mapping[str, tuple[Method, int]] = {

@@ -21,9 +21,9 @@ from genlab.core.random import derive, scope
 from genlab.core.tables import JOBS
 from genlab.data.base import Dataset, Progress
 from genlab.latent.attributes import (
-    FITTED,
+    PROBE_TEST,
+    PROBE_TRAIN,
     PROBES,
-    TOLD,
     Array,
     attributes,
     labelled_codes,
@@ -76,10 +76,12 @@ def probe_attributes(data: Dataset, seed: int = 0) -> AttributeClassifier:
     """
     from sklearn.decomposition import PCA
 
-    known = training_part(data, FITTED, derive(seed, "judge"))
-    told = rows_of(held_out(data), pick_held_out(TOLD, len(held_out(data)), derive(seed, "judge")))
-    table, truth = (attributes(data.meta, part)[1] for part in (known, told))
-    x, x_test = (part.x.flatten(1).double().numpy() for part in (known, told))
+    known = training_part(data, PROBE_TRAIN, derive(seed, "judge"))
+    test_part = rows_of(
+        held_out(data), pick_held_out(PROBE_TEST, len(held_out(data)), derive(seed, "judge"))
+    )
+    table, truth = (attributes(data.meta, part)[1] for part in (known, test_part))
+    x, x_test = (part.x.flatten(1).double().numpy() for part in (known, test_part))
     parts = PCA(min(PARTS, *x.shape), svd_solver="full").fit(x)
     weight, bias = np.zeros((x.shape[1], table.shape[1])), np.zeros(table.shape[1])
     accuracy, base = np.full((2, table.shape[1]), np.nan)
@@ -90,7 +92,7 @@ def probe_attributes(data: Dataset, seed: int = 0) -> AttributeClassifier:
             weight[:, k] = parts.components_.T @ one.weight
             bias[k] = one.bias - float(parts.mean_ @ weight[:, k])
             accuracy[k], base[k] = one.accuracy, one.base
-    return AttributeClassifier(weight, bias, accuracy, base, len(told))
+    return AttributeClassifier(weight, bias, accuracy, base, len(test_part))
 
 
 def measure_step(
@@ -193,7 +195,9 @@ def directions_job(
     progress(0.02, "codes with labels")
     known = labelled_codes(net, data, seed)
     progress(0.3, "probes, principal components, SeFa")
-    codes = codes_of(net, data, "data" if isinstance(net, HasEncoder) else "prior", TOLD, seed)
+    codes = codes_of(
+        net, data, "data" if isinstance(net, HasEncoder) else "prior", PROBE_TEST, seed
+    )
     if values.get("vector") is None:
         found = named_directions(net, data, codes, known=known, kind=kind, seed=seed)
     else:
@@ -203,14 +207,14 @@ def directions_job(
     change = np.full(shape[0], np.nan)
     name, features = identity(net)
     counts, means = np.zeros(shape[1], dtype=np.int64), np.zeros((shape[1], net.latent))
-    told = None
+    classifier = None
     n = 0
     if known is not None:
         for k in range(shape[1]):
             one = known.z[known.table[:, k]]
             counts[k], means[k] = len(one), one.mean(axis=0) if len(one) else np.nan
         progress(0.4, "a judge of decoded examples")
-        told = probe_attributes(data, seed)
+        classifier = probe_attributes(data, seed)
         z = torch.from_numpy(known.z[known.fitted :][:WALKED]).float()
         n = len(z)
         with contextlib.ExitStack() as stack:
@@ -221,7 +225,7 @@ def directions_job(
                 progress(0.5 + 0.5 * d / len(found), f"walks along {direction.name}")
                 step = torch.from_numpy(direction.spread * direction.vector).float()
                 gain, away = measure_step(
-                    lambda code: decode_mean(net, code), features, told.logits, z, step
+                    lambda code: decode_mean(net, code), features, classifier.logits, z, step
                 )
                 away = away / max(float(apart), 1e-12)
                 value[d], error[d] = ratio(gain, away)
@@ -246,6 +250,6 @@ def directions_job(
         "identity": name,
         "source": "" if known is None else known.note,
         "guessed": np.asarray(float("nan") if known is None else known.accuracy),
-        "judge": np.zeros(0) if told is None else told.accuracy,
-        "judged": 0 if told is None else told.n,
+        "judge": np.zeros(0) if classifier is None else classifier.accuracy,
+        "judged": 0 if classifier is None else classifier.n,
     }

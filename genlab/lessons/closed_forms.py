@@ -174,7 +174,7 @@ class Gaussian(Case):
     def panels(
         self, fits: Mapping[str, Fit], judge: Referee | None, note: str
     ) -> tuple[Panel, ...]:
-        said = "" if judge is None else f"; {judge.note}"
+        judge_note = "" if judge is None else f"; {judge.note}"
         spread = 3.2 * float(self.covariance.diagonal().max()) ** 0.5
         x = np.linspace(float(self.mean[0]) - spread, float(self.mean[0]) + spread, 81)
         y = np.linspace(float(self.mean[1]) - spread, float(self.mean[1]) + spread, 81)
@@ -200,7 +200,7 @@ class Gaussian(Case):
         return (
             Plane(
                 "ADVI's ellipses on the true posterior",
-                f"posterior exact; {note}{said}",
+                f"posterior exact; {note}{judge_note}",
                 (x, y, array(density)),
                 tuple(lines),
                 None if judge is None else judge.thinned(judge.pooled),
@@ -211,7 +211,7 @@ class Gaussian(Case):
             ),
             Bars(
                 "Variances",
-                f"the first two exact; ADVI: {note}{said}",
+                f"the first two exact; ADVI: {note}{judge_note}",
                 self.labels,
                 tuple(zip(names, variances, strict=True)),
                 "variance",
@@ -448,8 +448,8 @@ class Line(Case):
         over_theta.append(
             Curve("q", theta, bell(array(zeta_of_theta)) / np.exp(volume), "line", 1)
         )
-        said = "" if judge is None else f"; {judge.note}"
-        said = f"posterior exact; q: {note}{said}"
+        judge_note = "" if judge is None else f"; {judge.note}"
+        judge_note = f"posterior exact; q: {note}{judge_note}"
         name = self.labels[0]
         best = np.array([max(gap, 0.0) for _, gap in self.optima.values()])
         here = np.array(
@@ -461,14 +461,14 @@ class Line(Case):
         return (
             Curves(
                 f"Over ζ = T(θ), T = {self.transform}: q is a Gaussian",
-                said,
+                judge_note,
                 tuple(over_zeta),
                 "ζ",
                 "density",
             ),
             Curves(
                 f"Over θ = {name}: q is what T⁻¹ makes of it",
-                said,
+                judge_note,
                 tuple(over_theta),
                 name,
                 "density",

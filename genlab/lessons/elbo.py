@@ -82,8 +82,8 @@ class EvidenceBound(Lesson):
             torch.tensor(v, dtype=torch.float64) for v in MODELS[self.options.latent]
         )
         with scope(0, "elbo model"):  # a new module draws weights, which are replaced
-            made = LinearGaussian.of(weight, bias, math.sqrt(VARIANCE))
-        return made.requires_grad_(False)
+            linear_gaussian = LinearGaussian.of(weight, bias, math.sqrt(VARIANCE))
+        return linear_gaussian.requires_grad_(False)
 
     @functools.cached_property
     def x(self) -> Tensor:

@@ -531,7 +531,9 @@ class FDivergences(Lesson):
                         row.title,
                         f"{fit.mean:.4f}",
                         f"{fit.std:.4f}",
-                        f"{said(fit.divergence.value)} {row.unit}".replace("dimensionless", ""),
+                        f"{format_parameter(fit.divergence.value)} {row.unit}".replace(
+                            "dimensionless", ""
+                        ),
                         row.convention,
                     )
                     for row, fit in zip(self.rows, self.fits, strict=True)
@@ -625,7 +627,7 @@ class FDivergences(Lesson):
             row_title="fitted under",
             column_title="measured by",
             mark=(k, k),
-            texts=tuple(tuple(said(v) for v in line) for line in self.cross),
+            texts=tuple(tuple(format_parameter(v) for v in line) for line in self.cross),
         )
 
 
@@ -633,11 +635,11 @@ class FDivergences(Lesson):
 FAMILIES_BACK: Mapping[str, str] = {family: name for name, family in FAMILIES.items()}
 
 
-def said(value: float) -> str:
+def format_parameter(value: float) -> str:
     """A divergence in words: an infinite one says so.
 
     Example:
-        >>> said(0.28312), said(math.inf)
+        >>> format_parameter(0.28312), format_parameter(math.inf)
         ('0.283', 'infinite')
     """
     if math.isinf(value):

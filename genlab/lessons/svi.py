@@ -83,8 +83,8 @@ class Stochastic(Lesson):
 
     @classmethod
     def build(cls, values: Mapping[str, Any]) -> Stochastic:
-        made = super().build(values)
-        return Bags(made.options, made.extra) if made.extra else made
+        options = super().build(values)
+        return Bags(options.options, options.extra) if options.extra else options
 
     def __init__(self, options: SVIOptions, extra: Mapping[str, Any] | None = None) -> None:
         super().__init__(options, extra)

@@ -186,11 +186,11 @@ def mig_estimate(codes: ArrayLike, factors: ArrayLike) -> Gap:
         first, second = _best_two(table[k])
         gap = table[k, first] - (0.0 if second is None else table[k, second])
         shares[k] = gap / entropy
-        told = _pointwise(v[:, k], z[:, first])
+        contributions = _pointwise(v[:, k], z[:, first])
         if second is not None:
-            told = told - _pointwise(v[:, k], z[:, second])
+            contributions = contributions - _pointwise(v[:, k], z[:, second])
         share = np.bincount(v[:, k])[v[:, k]] / n
-        pull += (told + shares[k] * np.log(share)) / entropy
+        pull += (contributions + shares[k] * np.log(share)) / entropy
     error = float(pull.std(ddof=1)) / count / np.sqrt(n) if n > 1 else 0.0
     return Gap(float(shares.mean()), float(error), np.maximum(table, 0.0))
 

@@ -53,7 +53,7 @@ class HasDraws(abc.ABC):
     """What is known of the parameters are draws of their posterior, or of what stands for it."""
 
     #: Draws that are held at most.
-    kept: ClassVar[int]
+    max_draws: ClassVar[int]
 
     @abc.abstractmethod
     def see(self, rows: Tensor) -> None:

@@ -109,8 +109,8 @@ class VariationalAutoencoder(
         self.likelihood = LIKELIHOODS[settings.likelihood]
         self.posterior = POSTERIORS[settings.posterior]
         # Most posteriors have no weights of their own either.
-        made = self.posterior.net
-        self.posterior_net = None if made is None else made(self.latent)
+        make_net = self.posterior.net
+        self.posterior_net = None if make_net is None else make_net(self.latent)
         # The standard prior has no weights and draws no numbers, so a run without these options
         # has the names, the weights and the stream it always had.
         self.prior_net = PRIORS[settings.prior](self.latent, meta, settings.prior_components)

@@ -51,8 +51,8 @@ class CodePrior(nn.Module):
         where = self.place(position).expand(len(previous), -1, -1)
         if self.training and self.dropout:
             # A code is left out as a whole: the rest would give it away.
-            kept = torch.rand_like(previous[..., :1]) >= self.dropout
-            previous = previous * kept
+            mask = torch.rand_like(previous[..., :1]) >= self.dropout
+            previous = previous * mask
         h, state = self.cell(torch.cat([previous, where], dim=-1), state)
         return self.out(functional.dropout(h, self.dropout, self.training)), state
 

@@ -262,19 +262,17 @@ class Adversarial(Objective):
         return of
 
     def _generator(self, critic: HasCritic, x: Tensor, generated: Tensor) -> Loss:
-        lowered = self.row.generator(critic.score(generated))
-        return Loss(lowered.mean(), {"loss_generator": lowered})
+        loss = self.row.generator(critic.score(generated))
+        return Loss(loss.mean(), {"loss_generator": loss})
 
     def _discriminator(self, critic: HasCritic, x: Tensor, generated: Tensor) -> Loss:
         real, fake = scores(critic, x, generated)
-        lowered = self.row.real(real) + self.row.fake(fake)
-        return Loss(lowered.mean(), self.discriminator_terms(lowered, real, fake))
+        loss = self.row.real(real) + self.row.fake(fake)
+        return Loss(loss.mean(), self.discriminator_terms(loss, real, fake))
 
-    def discriminator_terms(
-        self, lowered: Tensor, real: Tensor, fake: Tensor
-    ) -> dict[str, Tensor]:
+    def discriminator_terms(self, loss: Tensor, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """The discriminator's terms from its loss and the critic's outputs, (B,) each."""
-        return {"loss_discriminator": lowered, **self.score_terms(real, fake)}
+        return {"loss_discriminator": loss, **self.score_terms(real, fake)}
 
     def score_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """The terms of :meth:`score_series` from the critic's outputs, (B,) each."""

@@ -58,6 +58,6 @@ class Beta(WarmedUp):
 
     def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:
         one = draw(model, x)
-        lowered = self.share * self.options.beta * one.kl - one.reconstruction
-        terms = {"beta_loss": lowered, **self.warmup_terms(lowered), **one.terms}
-        return Loss(lowered.mean(), terms)
+        loss = self.share * self.options.beta * one.kl - one.reconstruction
+        terms = {"beta_loss": loss, **self.warmup_terms(loss), **one.terms}
+        return Loss(loss.mean(), terms)

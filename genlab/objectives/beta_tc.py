@@ -149,5 +149,5 @@ class BetaTC(Variational):
         one = draw(model, x)
         parts = decomposition(one, self.options.population)
         mutual, total, each = parts.values()
-        lowered = mutual + self.options.tc_beta * total + each - one.reconstruction
-        return Loss(lowered.mean(), {"beta_tc_loss": lowered, **parts, **one.terms})
+        loss = mutual + self.options.tc_beta * total + each - one.reconstruction
+        return Loss(loss.mean(), {"beta_tc_loss": loss, **parts, **one.terms})

@@ -265,7 +265,7 @@ class ELBO(WarmedUp):
     def series(self) -> tuple[Series, ...]:
         if not self.options.warmup:
             return elbo_series()
-        lowered = Series(
+        loss_series = Series(
             "warmup_loss",
             "−reconstruction + share · KL: minimised, at the end the −ELBO",
             "loss",
@@ -273,12 +273,12 @@ class ELBO(WarmedUp):
             "training batch",
             direction="lower",
         )
-        return (lowered, *self.warmup_series, *elbo_series())
+        return (loss_series, *self.warmup_series, *elbo_series())
 
     def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:
         terms = self._draw(model, x).terms
         if not self.options.warmup:
             return Loss(-terms["elbo"].mean(), terms)
-        lowered = self.share * terms["kl"] - terms["reconstruction"]
-        terms = {"warmup_loss": lowered, **self.warmup_terms(lowered), **terms}
-        return Loss(lowered.mean(), terms)
+        loss = self.share * terms["kl"] - terms["reconstruction"]
+        terms = {"warmup_loss": loss, **self.warmup_terms(loss), **terms}
+        return Loss(loss.mean(), terms)

@@ -179,7 +179,5 @@ class FGAN(PlainAdversarial):
         sorts = {"t_real": real.detach(), "t_fake": fake.detach()}
         return {name: (f.activation(v) > f.threshold).to(v) for name, v in sorts.items()}
 
-    def discriminator_terms(
-        self, lowered: Tensor, real: Tensor, fake: Tensor
-    ) -> dict[str, Tensor]:
-        return {**super().discriminator_terms(lowered, real, fake), "f_bound": -lowered}
+    def discriminator_terms(self, loss: Tensor, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        return {**super().discriminator_terms(loss, real, fake), "f_bound": -loss}

@@ -83,6 +83,6 @@ class FreeBits(WarmedUp):
     def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:
         one = draw(model, x)
         charged = grouped_kl(one).mean(0).clamp_min(self.options.free_nats).sum()
-        lowered = self.share * charged - one.reconstruction
-        terms = {"free_bits_loss": lowered, **self.warmup_terms(lowered), **one.terms}
-        return Loss(lowered.mean(), terms)
+        loss = self.share * charged - one.reconstruction
+        terms = {"free_bits_loss": loss, **self.warmup_terms(loss), **one.terms}
+        return Loss(loss.mean(), terms)

@@ -18,7 +18,7 @@ MIXED = (
 )
 
 
-def slopes(critic: HasCritic, x: Tensor) -> tuple[Tensor, Tensor]:
+def score_and_gradient_norm(critic: HasCritic, x: Tensor) -> tuple[Tensor, Tensor]:
     """C(x) and ‖∇C(x)‖₂ of each example, both differentiable in the critic's weights.
 
     Args:
@@ -75,15 +75,20 @@ def _mixed(model: type[GenerativeModel]) -> bool:
 def scores_and_gradient_norms_of_both(
     critic: HasCritic, x: Tensor, generated: Tensor
 ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """The scores, then the slopes, of real and of generated examples, (B,) each.
+    """The scores, then the gradient norms, of real and of generated examples, (B,) each.
 
     In one pass where the batches cannot mix.
     """
     if mixes(critic, len(x)):
-        pairs = [slopes(critic, part.detach().requires_grad_()) for part in (x, generated)]
+        pairs = [
+            score_and_gradient_norm(critic, part.detach().requires_grad_())
+            for part in (x, generated)
+        ]
         (real, at_real), (fake, at_fake) = pairs
         return (real, fake), (at_real, at_fake)
-    score, slope = slopes(critic, torch.cat([x, generated]).detach().requires_grad_())
+    score, slope = score_and_gradient_norm(
+        critic, torch.cat([x, generated]).detach().requires_grad_()
+    )
     parts = [len(x), len(generated)]
     real, fake = score.split(parts)
     at_real, at_fake = slope.split(parts)

@@ -40,13 +40,13 @@ CONTINUOUS = 0.1
 
 def _discriminator_loss(real: Tensor, fake: Tensor) -> Loss:
     """What a critic lowers that tells two sorts apart by its logits, (B,) each."""
-    lowered = softplus(-real) + softplus(fake)
+    loss = softplus(-real) + softplus(fake)
     terms = {
-        "loss_discriminator": lowered,
+        "loss_discriminator": loss,
         "d_real": real.detach().sigmoid(),
         "d_fake": fake.detach().sigmoid(),
     }
-    return Loss(lowered.mean(), terms)
+    return Loss(loss.mean(), terms)
 
 
 def _draws(model: HasDecoder, n: int) -> Tensor:
@@ -124,20 +124,20 @@ class Information(Adversarial):
         def of(player: str) -> Loss:
             if player == "discriminator":
                 return self._discriminator(critic, x, generated.detach())
-            made = generated if player == "generator" else generated.detach()
-            discrete, continuous = coded.code_log_prob(made, z)
+            fake = generated if player == "generator" else generated.detach()
+            discrete, continuous = coded.code_log_prob(fake, z)
             if player == "recogniser":
                 surprise = -(discrete + continuous)
                 return Loss(surprise.mean(), {"loss_recogniser": surprise})
-            lowered = self._generator(critic, x, made).terms["loss_generator"]
-            lowered = lowered - weight * (discrete + CONTINUOUS * continuous)
+            loss = self._generator(critic, x, fake).terms["loss_generator"]
+            loss = loss - weight * (discrete + CONTINUOUS * continuous)
             entropy = coded.code_entropy()
             terms = {
-                "loss_generator": lowered,
+                "loss_generator": loss,
                 "information_category": entropy[0] + discrete,
                 "information_codes": entropy[1] + continuous,
             }
-            return Loss(lowered.mean(), terms)
+            return Loss(loss.mean(), terms)
 
         return of
 
@@ -184,8 +184,8 @@ class AdversariallyLearned(Objective):
             generated = model.decode(z).mean
         real, fake = model.joint_score(x, code), model.joint_score(generated, z)
         if mine:
-            lowered = softplus(real) + softplus(-fake)
-            return Loss(lowered.mean(), {"loss_generator": lowered})
+            loss = softplus(real) + softplus(-fake)
+            return Loss(loss.mean(), {"loss_generator": loss})
         return _discriminator_loss(real, fake)
 
 
@@ -230,14 +230,14 @@ class AdversarialPrior(Objective):
         assert isinstance(model, HasEncoder)
         assert isinstance(model, HasDecoder)
         if player == "autoencoder":
-            said = model.decode(model.encode(x).rsample()).log_prob(x)
-            return Loss(-said.mean(), {"reconstruction": said})
+            log_likelihood = model.decode(model.encode(x).rsample()).log_prob(x)
+            return Loss(-log_likelihood.mean(), {"reconstruction": log_likelihood})
         with torch.set_grad_enabled(torch.is_grad_enabled() and player == "encoder"):
             code = model.encode(x).rsample()
         fake = model.latent_score(code)
         if player == "encoder":
-            lowered = softplus(-fake)
-            return Loss(lowered.mean(), {"loss_encoder": lowered})
+            loss = softplus(-fake)
+            return Loss(loss.mean(), {"loss_encoder": loss})
         real = model.latent_score(_draws(model, len(x)))
         return _discriminator_loss(real, fake)
 
@@ -317,24 +317,24 @@ class LearnedSimilarity(Objective):
             if kl is None:
                 kl = q.log_prob(z) - prior.log_prob(z)
             likeness = self._likeness(model, x, again)
-            lowered = kl - likeness
-            return Loss(lowered.mean(), {"loss_encoder": lowered, "kl": kl, "likeness": likeness})
+            loss = kl - likeness
+            return Loss(loss.mean(), {"loss_encoder": loss, "kl": kl, "likeness": likeness})
         with torch.set_grad_enabled(torch.is_grad_enabled() and player == "generator"):
             generated = model.decode(_draws(model, len(x))).mean
         at_again, at_generated = model.score(again), model.score(generated)
         if player == "generator":
             game = softplus(-at_again) + softplus(-at_generated)
-            lowered = game - self.options.likeness * self._likeness(model, x, again)
-            return Loss(lowered.mean(), {"loss_generator": lowered})
+            loss = game - self.options.likeness * self._likeness(model, x, again)
+            return Loss(loss.mean(), {"loss_generator": loss})
         real = model.score(x)
-        lowered = softplus(-real) + softplus(at_again) + softplus(at_generated)
+        loss = softplus(-real) + softplus(at_again) + softplus(at_generated)
         terms = {
-            "loss_discriminator": lowered,
+            "loss_discriminator": loss,
             "d_real": real.detach().sigmoid(),
             "d_reconstructed": at_again.detach().sigmoid(),
             "d_fake": at_generated.detach().sigmoid(),
         }
-        return Loss(lowered.mean(), terms)
+        return Loss(loss.mean(), terms)
 
     @staticmethod
     def _likeness(model: HasCritic, x: Tensor, again: Tensor) -> Tensor:

@@ -104,6 +104,6 @@ class InfoVAE(Variational):
         ideal = one.prior.sample(torch.Size((len(x),)))
         mmd = mmd_squared(one.z, ideal, one.z.shape[1] ** 0.5)
         o = self.options
-        lowered = (1 - o.alpha) * one.kl - one.reconstruction + (o.alpha + o.mmd_scale - 1) * mmd
-        terms = {"infovae_loss": lowered, "mmd": mmd.expand(len(x)), **one.terms}
-        return Loss(lowered.mean(), terms)
+        loss = (1 - o.alpha) * one.kl - one.reconstruction + (o.alpha + o.mmd_scale - 1) * mmd
+        terms = {"infovae_loss": loss, "mmd": mmd.expand(len(x)), **one.terms}
+        return Loss(loss.mean(), terms)

@@ -22,8 +22,8 @@ from genlab.objectives.adversarial import ROWS, Adversarial, AdversarialLoss
 from genlab.objectives.base import Loss
 from genlab.objectives.gradient_penalty import (
     NeedsPerExampleGradient,
+    score_and_gradient_norm,
     scores_and_gradient_norms_of_both,
-    slopes,
 )
 
 
@@ -76,16 +76,16 @@ class R1(_Flat):
         return (*super().series, _slope("slope_real", "‖∇l(x)‖ at real, training batch"))
 
     def _discriminator(self, critic: HasCritic, x: Tensor, generated: Tensor) -> Loss:
-        real, slope = slopes(critic, _leaf(x))
+        real, slope = score_and_gradient_norm(critic, _leaf(x))
         fake = critic.score(generated)
         penalty = 0.5 * self.options.gamma * slope.square()
-        lowered = self.row.real(real) + self.row.fake(fake) + penalty
+        loss = self.row.real(real) + self.row.fake(fake) + penalty
         terms = {
-            "loss_discriminator": lowered,
+            "loss_discriminator": loss,
             **self.score_terms(real, fake),
             "slope_real": slope,
         }
-        return Loss(lowered.mean(), terms)
+        return Loss(loss.mean(), terms)
 
 
 def _paired(difference: Tensor) -> Tensor:
@@ -118,17 +118,17 @@ class R3GAN(_Flat):
     def _generator(self, critic: HasCritic, x: Tensor, generated: Tensor) -> Loss:
         with torch.no_grad():
             real = critic.score(x)
-        lowered = self.row.generator(critic.score(generated) - real)
-        return Loss(lowered.mean(), {"loss_generator": lowered})
+        loss = self.row.generator(critic.score(generated) - real)
+        return Loss(loss.mean(), {"loss_generator": loss})
 
     def _discriminator(self, critic: HasCritic, x: Tensor, generated: Tensor) -> Loss:
         (real, fake), (at_real, at_fake) = scores_and_gradient_norms_of_both(critic, x, generated)
         penalty = 0.5 * self.options.gamma * (at_real.square() + at_fake.square())
-        lowered = self.row.real(real - fake) + penalty
+        loss = self.row.real(real - fake) + penalty
         terms = {
-            "loss_discriminator": lowered,
+            "loss_discriminator": loss,
             **self.score_terms(real, fake),
             "slope_real": at_real,
             "slope_fake": at_fake,
         }
-        return Loss(lowered.mean(), terms)
+        return Loss(loss.mean(), terms)

@@ -124,14 +124,14 @@ class VQ(Objective):
         reconstruction = model.decode((e + (z_q - e).detach()).flatten(1)).log_prob(x)
         kl = -model.prior().log_prob(z_q.detach().flatten(1))
         distance = (e - z_q.detach()).square().sum((1, 2))
-        lowered = self.options.commitment * distance + kl - reconstruction
+        loss = self.options.commitment * distance + kl - reconstruction
         if isinstance(model.codebook, nn.Parameter):
-            lowered = lowered + (e.detach() - z_q).square().sum((1, 2))
+            loss = loss + (e.detach() - z_q).square().sum((1, 2))
         self._last = e.detach(), index
         size = len(model.codebook)
         whole = torch.ones_like(reconstruction)
         terms = {
-            "vq_loss": lowered,
+            "vq_loss": loss,
             "elbo": reconstruction - kl,
             "reconstruction": reconstruction,
             "kl": kl,
@@ -139,7 +139,7 @@ class VQ(Objective):
             "perplexity": perplexity(index, size).to(whole) * whole,
             "used_codes": whole * len(index.unique()),
         }
-        return Loss(lowered.mean(), terms)
+        return Loss(loss.mean(), terms)
 
     def updated(self, player: str, model: GenerativeModel) -> None:
         if self._last is not None and isinstance(model, HasCodebook):

@@ -19,7 +19,7 @@ from genlab.core.tables import OBJECTIVES
 from genlab.models.base import GenerativeModel, HasCritic
 from genlab.objectives.adversarial import Adversarial, AdversarialLoss, minus, scores
 from genlab.objectives.base import Loss, Player
-from genlab.objectives.gradient_penalty import NeedsPerExampleGradient, slopes
+from genlab.objectives.gradient_penalty import NeedsPerExampleGradient, score_and_gradient_norm
 
 
 def _plain(score: Tensor) -> Tensor:
@@ -180,14 +180,14 @@ class WGANGP(NeedsPerExampleGradient, _Wasserstein):
         real, fake = scores(critic, x, generated)
         alpha = torch.rand(len(x), *[1] * (x.dim() - 1), dtype=x.dtype, device=x.device)
         between = torch.lerp(generated.detach(), x, alpha).requires_grad_()
-        _, slope = slopes(critic, between)
-        lowered = fake - real + self.options.penalty * (slope - 1.0).square()
+        _, slope = score_and_gradient_norm(critic, between)
+        loss = fake - real + self.options.penalty * (slope - 1.0).square()
         raw = (real - fake).detach()
         terms = {
-            "loss_discriminator": lowered,
+            "loss_discriminator": loss,
             **self.score_terms(real, fake),
             "w1_raw": raw,
             "w1_estimate": raw / slope.detach().mean(),
             "slope_between": slope,
         }
-        return Loss(lowered.mean(), terms)
+        return Loss(loss.mean(), terms)

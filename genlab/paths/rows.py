@@ -222,8 +222,8 @@ class Discrete(VariancePreserving):
     def times(self, steps: int) -> list[float]:
         """Times of the schedule, evenly spread; all of them where steps is T or more."""
         ProbabilityPath.times(self, steps)
-        kept = min(steps, self.steps)
-        return [1.0 - round(self.steps * (1.0 - i / kept)) / self.steps for i in range(kept + 1)]
+        count = min(steps, self.steps)
+        return [1.0 - round(self.steps * (1.0 - i / count)) / self.steps for i in range(count + 1)]
 
     def ode_times(self, steps: int) -> list[float]:
         return narrowing(steps, 1.0 / self.steps)
@@ -260,8 +260,8 @@ def cosine_betas(steps: int) -> Tensor:
     section 3.2.
     """
     tau = torch.arange(steps + 1, dtype=torch.float64) / steps
-    kept = ((tau + 0.008) / 1.008 * 0.5 * math.pi).cos().square()
-    return (1.0 - kept[1:] / kept[:-1]).clamp(max=0.999)
+    alpha_bar = ((tau + 0.008) / 1.008 * 0.5 * math.pi).cos().square()
+    return (1.0 - alpha_bar[1:] / alpha_bar[:-1]).clamp(max=0.999)
 
 
 #: The noise schedules of a DDPM, by name.

@@ -165,9 +165,9 @@ def _ancestral(posterior: bool) -> Step:
     def step(field: VectorField, x: Tensor, t: float, s: float) -> Tensor:
         (alpha_t, sigma_t), (alpha_s, sigma_s) = _scales(field.path, t), _scales(field.path, s)
         clean, _ = field.estimates(x, at(t, x))
-        kept = alpha_t / alpha_s
-        added = sigma_t**2 - kept**2 * sigma_s**2
-        mean = kept * sigma_s**2 / sigma_t**2 * x + alpha_s * added / sigma_t**2 * clean
+        alpha_ratio = alpha_t / alpha_s
+        added = sigma_t**2 - alpha_ratio**2 * sigma_s**2
+        mean = alpha_ratio * sigma_s**2 / sigma_t**2 * x + alpha_s * added / sigma_t**2 * clean
         if sigma_s == 0.0:
             return mean
         variance = added * sigma_s**2 / sigma_t**2 if posterior else added

@@ -176,8 +176,8 @@ def generator_pushes(
     real = held_out(data, len(x))[0]
     with torch.enable_grad():
         leaf = x.detach().requires_grad_(True)
-        lowered = objective._generator(model, real, leaf).value * len(leaf)
-        (slope,) = torch.autograd.grad(lowered, leaf)
+        loss = objective._generator(model, real, leaf).value * len(leaf)
+        (slope,) = torch.autograd.grad(loss, leaf)
     longest = float(slope.norm(dim=1).max())
     if not 0.0 < longest < torch.inf:
         return [], 0.0

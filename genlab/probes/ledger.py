@@ -61,7 +61,7 @@ from genlab.divergences.transport import w1, w1_line
 from genlab.models.base import GenerativeModel, HasCritic, HasLabels, HasLikelihood
 from genlab.nets.norms import has_batch_norm
 from genlab.objectives.elbo import elbo_terms
-from genlab.objectives.gradient_penalty import slopes
+from genlab.objectives.gradient_penalty import score_and_gradient_norm
 from genlab.probes.base import PROBES, Probe
 from genlab.probes.common import draw, frozen_batchnorm, held_out
 from genlab.probes.toys import grid_of
@@ -305,7 +305,7 @@ class Ledger(Probe):
         """
         with torch.enable_grad():
             leaf = torch.cat([real, fake, (real + fake) / 2]).detach().requires_grad_(True)
-            score, slope = slopes(model, leaf)
+            score, slope = score_and_gradient_norm(model, leaf)
         steepest = float(slope.detach().max()) or math.inf
         a, b = score.detach().double()[: 2 * len(real)].chunk(2)
         error = math.hypot(_error(a), _error(b)) / steepest

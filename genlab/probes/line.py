@@ -161,7 +161,7 @@ class OnTheLine(Probe):
         values = divergences(grid.masses, q) | {"line_w1": self.line.w1(model, x)}
         titles = ("JS", "KL(p ‖ q)", "KL(q ‖ p)", "W1")
         units = ("nats", "nats", "nats", "data units")
-        told = [
+        rows = [
             [t, format_number(v), u]
             for t, v, u in zip(titles, values.values(), units, strict=True)
         ]
@@ -177,7 +177,7 @@ class OnTheLine(Probe):
             "fake": round_digits(x[:DOTS, 0], 4),
             "arrows": [],
             "push": 0.0,
-            "told": told,
+            "told": rows,
             "n": self.n,
         }
         best = Best(grid.masses[:-1], q[:-1], self.n)
@@ -195,7 +195,7 @@ class OnTheLine(Probe):
                 truth = torch.where(best.known, best.d, torch.nan)
                 lines["d"] = _line("learned D(x)", "probability", d)
                 lines["truth"] = _line("exact D*(x) = p/(p + q)", "probability", truth)
-                told.append(["mean |D − D*|", round_digits(best.distance(d)), "probability"])
+                rows.append(["mean |D − D*|", round_digits(best.distance(d)), "probability"])
             else:
                 lines["c"] = _line("learned C(x)", "score", score)
                 game = self.objective

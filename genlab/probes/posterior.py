@@ -190,7 +190,7 @@ class PosteriorDraws(Probe):
         assert isinstance(model, HasDraws)
         model.see(data.train.x.flatten(1))
         self.names = tuple(model.numbers())[:CURVES]
-        self.truth, self.kept = model.truth(), model.kept
+        self.truth, self.max_draws = model.truth(), model.max_draws
         self.lines, self.box = self._contours()
         self.n = min(NUMBERS, len(data.validation))
         self.predicts = model.log_predictive(held_out(data, self.n)[0]) is not None
@@ -214,13 +214,13 @@ class PosteriorDraws(Probe):
                         group,
                         "parameter units",
                         "Monte Carlo",
-                        self.kept,
+                        self.max_draws,
                         "none",
                         exact,
                         label,
                     )
                 )
-        title = f"draws in these numbers, {self.kept:,} at most"
+        title = f"draws in these numbers, {self.max_draws:,} at most"
         rows.append(Series("posterior_draws", title, "draws", "count", "exact"))
         if self.predicts:
             title = "log mean_θ p(row | θ), held-out"

@@ -73,8 +73,10 @@ class Diversity(Probe):
         # Pictures as they are shown: the noise of a likelihood would pass for diversity.
         picture = self.data.meta.is_image
         sampler = with_classes(model, self.n, self.data)
-        made = mean_pairwise_distance(sampler.sample(self.n) if picture else draw(sampler, self.n))
-        return Reading({"diversity": made / real if real > 0 else math.nan})
+        generated = mean_pairwise_distance(
+            sampler.sample(self.n) if picture else draw(sampler, self.n)
+        )
+        return Reading({"diversity": generated / real if real > 0 else math.nan})
 
 
 @PROBES.register("gradients", title="Gradient norms")

@@ -94,11 +94,11 @@ class HeldOutELBO(Probe):
         n = min(NUMBERS, len(self.data.validation))
         note = likelihood_note(self.spec, self.data)
         # log p(x | y) is on average I(x; y) above log p(x): the truth of p(x) is no line for it.
-        told = knows_labels(MODELS[self.spec.model], self.data)
-        what = "held-out given the class" if told else "held-out"
+        labels_known = knows_labels(MODELS[self.spec.model], self.data)
+        what = "held-out given the class" if labels_known else "held-out"
         what = f"{what}; {note}" if note else what
         truth, label = None, ""
-        if self.data.density is not None and not told:
+        if self.data.density is not None and not labels_known:
             x, _ = held_out(self.data, NUMBERS)
             truth = float(self.data.density.log_prob(x).mean())
             label = "mean log-density of the truth"

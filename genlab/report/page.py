@@ -16,8 +16,8 @@ from genlab.figures.live import finite_or_none
 from genlab.panels import form_of
 from genlab.report.collect import Curves, Report, Side
 from genlab.report.tables import (
+    C2ST,
     CAUTION,
-    REFEREE,
     SEED,
     N,
     alike,
@@ -70,7 +70,7 @@ def html(report: Report) -> str:
     when = report.moment.words
     parts = [
         f"<h1>{escape(title)}</h1>",
-        f'<p class="soft">A comparison {escape(when)}, made {escape(report.made)}.</p>',
+        f'<p class="soft">A comparison {escape(when)}, made {escape(report.created)}.</p>',
         _runs(sides),
         "<h2>What is alike and what is not</h2>",
         _specs(sides),
@@ -204,8 +204,8 @@ def _metrics(report: Report) -> str:
         "not define it."
     )
     parts = [_table(head, body), f'<p class="soft">{escape(sentences)}</p>']
-    if report.referee:
-        parts.append(f'<p class="soft">The referee: {escape(REFEREE)}</p>')
+    if report.c2st:
+        parts.append(f'<p class="soft">Classifier two-sample test: {escape(C2ST)}</p>')
     head, body = difference_table(found)
     if body:
         parts += [
@@ -298,8 +298,8 @@ def _again(report: Report) -> str:
                 f'<p class="soft">This command alone is not the run: {escape(side.why)}.</p>'
             )
     parts.append(f"<h3>This report</h3><pre>{escape(report.again)}</pre>")
-    made = ", ".join(f"{name} {version}" for name, version in report.versions.items())
-    parts.append(f'<p class="soft">Made by {escape(made)}.</p>')
+    version_list = ", ".join(f"{name} {version}" for name, version in report.versions.items())
+    parts.append(f'<p class="soft">Made by {escape(version_list)}.</p>')
     return "".join(parts)
 
 

@@ -140,9 +140,9 @@ def fork(
     from genlab.runs import forks
 
     view = open_run(run, paths=paths)
-    made = forks.branch(view, step, changes or {}, store=store(), folder=files(), title=title)
+    forked = forks.branch(view, step, changes or {}, store=store(), folder=files(), title=title)
     ensure_supervisor()
-    return made
+    return forked
 
 
 def ensure_supervisor() -> None:

@@ -60,7 +60,7 @@ def fork(
 ) -> RunView:
     """Fork a run (see :func:`genlab.runs.fork`) and go on here and now."""
     view = runs.open_run(run, paths=True)
-    made = forks.branch(
+    forked = forks.branch(
         view,
         step,
         changes or {},
@@ -69,7 +69,7 @@ def fork(
         title=title,
         worker=settings.me(),
     )
-    return _perform(made, observers)
+    return _perform(forked, observers)
 
 
 def _perform(run: str, observers: Sequence[Observer]) -> RunView:

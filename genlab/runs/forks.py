@@ -222,21 +222,21 @@ def prepare(view: RunView, step: int | None, changes: Mapping[str, Any]) -> Prep
     differences = difference(before, spec)
     algorithm = ALGORITHMS[spec.algorithm](spec)
     try:
-        packed, told = algorithm.adapt_state(packed, before, differences)
+        packed, notes = algorithm.adapt_state(packed, before, differences)
     except SnapshotError as error:
         raise SnapshotError(
             f"Run {view.id} cannot be forked: {error} Nothing was started."
         ) from None
     if stream is None:
-        told += ("The random stream starts anew from the seed: the snapshot holds none.",)
+        notes += ("The random stream starts anew from the seed: the snapshot holds none.",)
     elif "seed" in differences:
-        told += ("The random stream starts anew from the new seed.",)
+        notes += ("The random stream starts anew from the new seed.",)
     else:
         packed.tensors[RNG] = stream
     snapshot = replace(
         found, tensors=packed.tensors, values=packed.values, spec=spec.flat(), attempt=0
     )
-    return PreparedFork(spec, snapshot, Origin(view.id, at, differences), told)
+    return PreparedFork(spec, snapshot, Origin(view.id, at, differences), notes)
 
 
 def branch(

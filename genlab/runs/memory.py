@@ -122,7 +122,7 @@ class MemoryStore(RunStore):
 
     def _take(self, row: RunRow, worker: str) -> RunRow:
         now = time.time()
-        taken = replace(
+        claimed = replace(
             row,
             status="running",
             message="",
@@ -133,8 +133,8 @@ class MemoryStore(RunStore):
             attempt=row.attempt + 1,
         )
         self._queued.pop(row.id, None)
-        self._runs[row.id] = taken
-        return taken
+        self._runs[row.id] = claimed
+        return claimed
 
     def queue(self) -> list[str]:
         with self._lock:
@@ -232,9 +232,9 @@ class MemoryStore(RunStore):
     def claim_job(self, worker: str) -> JobRow | None:
         with self._lock:
             for row in self.jobs(status={"queued"}, limit=1):
-                taken = replace(row, status="running", worker=worker, beat=time.time())
-                self._jobs[row.key] = taken
-                return taken
+                claimed = replace(row, status="running", worker=worker, beat=time.time())
+                self._jobs[row.key] = claimed
+                return claimed
             return None
 
     def update_job(

@@ -59,20 +59,20 @@ def save(folder: Folder, run: str, row: Mapping[str, Any]) -> None:
         raise GenlabError(f"{row['kind']!r} is no kind; {', '.join(KINDS)}. Nothing was saved.")
     if not vector or not all(map(math.isfinite, vector)):
         raise GenlabError("A vector is made of finite numbers; nothing was saved.")
-    kept = [known for known in list_saved_vectors(folder, run) if known["name"] != name]
-    if len(kept) >= MOST:
+    others = [known for known in list_saved_vectors(folder, run) if known["name"] != name]
+    if len(others) >= MOST:
         raise GenlabError(f"{MOST} vectors are saved already; remove one. Nothing was saved.")
-    made = {
+    vector_row = {
         "name": name,
         "kind": str(row["kind"]),
         "vector": vector,
         "n": int(row.get("n", 0)),
         "note": str(row.get("note", ""))[:400],
     }
-    folder.write(_file(run), json.dumps([*kept, made]).encode())
+    folder.write(_file(run), json.dumps([*others, vector_row]).encode())
 
 
 def remove(folder: Folder, run: str, name: str) -> None:
     """Forget a saved vector; nothing happens if there is none of this name."""
-    kept = [row for row in list_saved_vectors(folder, run) if row["name"] != name]
-    folder.write(_file(run), json.dumps(kept).encode())
+    remaining = [row for row in list_saved_vectors(folder, run) if row["name"] != name]
+    folder.write(_file(run), json.dumps(remaining).encode())

@@ -20,7 +20,7 @@ from genlab.core.errors import GenlabError, RunNotFound, SnapshotError, StoreErr
 from genlab.core.folders import Folder, is_full
 from genlab.core.measure import Picture, Series
 from genlab.core.run_spec import RunSpec
-from genlab.core.tables import ALGORITHMS, JOBS, MODELS
+from genlab.core.tables import ALGORITHMS, FORMER_JOB_KINDS, JOBS, MODELS
 from genlab.probes.base import Probe, probes_for
 from genlab.runs import catalog
 from genlab.runs.files import RunFiles, has_result, run_files, save_result
@@ -109,8 +109,8 @@ class StoreSink:
 
     def beside(self) -> float:
         """Seconds of processor time spent beside the training since the last call."""
-        taken, self._beside = self._beside, 0.0
-        return taken
+        seconds, self._beside = self._beside, 0.0
+        return seconds
 
     def settle(self) -> None:
         """Wait until everything is written."""
@@ -253,11 +253,11 @@ def perform(
         try:
             status = _train(store, files, row, cursor, box, observers)
         except Diverged as error:
-            kept = _last_kept(files)
+            snapshot = _last_snapshot(files)
             status, level = "diverged", "error"
             cursor.step = error.step
             message = (
-                f"{error.term} became NaN or infinite at step {error.step}. {kept} "
+                f"{error.term} became NaN or infinite at step {error.step}. {snapshot} "
                 "A lower learning rate often helps."
             )
         except GenlabError as error:
@@ -266,23 +266,23 @@ def perform(
             status, level = "failed", "error"
             if is_full(error):
                 message = (
-                    f"The disk of the runs' files is full. {_last_kept(files)} Free some space "
-                    "and resume the run."
+                    f"The disk of the runs' files is full. {_last_snapshot(files)} Free some "
+                    "space and resume the run."
                 )
             else:
-                message = f"A file could not be written: {error}. {_last_kept(files)}"
+                message = f"A file could not be written: {error}. {_last_snapshot(files)}"
         except MemoryError:
             status, level = "failed", "error"
-            message = f"There is not enough memory for this run. {_last_kept(files)}"
+            message = f"There is not enough memory for this run. {_last_snapshot(files)}"
         except KeyboardInterrupt:
             status = "stopped"
-            message = f"It was ended at once. {_last_kept(files)}"
+            message = f"It was ended at once. {_last_snapshot(files)}"
         except Exception as error:
             traceback.print_exc()
             status, level = "failed", "error"
             message = (
                 f"An error in the program ended the run: {type(error).__name__}: {error}. "
-                f"{_last_kept(files)}"
+                f"{_last_snapshot(files)}"
             )
         finally:
             pulse.stop()
@@ -292,7 +292,7 @@ def perform(
     return store.get(row.id)
 
 
-def _last_kept(files: RunFiles) -> str:
+def _last_snapshot(files: RunFiles) -> str:
     with contextlib.suppress(OSError):
         steps = files.steps()
         if steps:
@@ -407,7 +407,7 @@ def perform_job(store: RunStore, folder: Folder, row: JobRow) -> None:
     teller = threading.Thread(target=tell, name="progress", daemon=True)
     teller.start()
     try:
-        function = JOBS[row.kind]
+        function = JOBS[FORMER_JOB_KINDS.get(row.kind, row.kind)]
         if not has_result(folder, row.key):
             values = dict(row.values)
             view = catalog.find(str(values["run"]), store, folder)

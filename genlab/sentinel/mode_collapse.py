@@ -46,7 +46,7 @@ class ModeCollapse(Symptom):
             since = _lacking(history, name, least)
             if since is not None:
                 begun.append(since)
-                evidence.append(_said(history, name, since))
+                evidence.append(_evidence(history, name, since))
         if not begun:
             return None
         good = history.curve("high_quality")
@@ -84,7 +84,7 @@ def _lacking(history: History, name: str, least: float) -> int | None:
     return since if lost or history.step - since >= NEVER * history.steps else None
 
 
-def _said(history: History, name: str, since: int) -> str:
+def _evidence(history: History, name: str, since: int) -> str:
     curve = history.curve(name)
     now, kind = curve.values[-1], history.kind(name)
     if name == "modes":

@@ -277,20 +277,20 @@ class GradientAlgorithm(Algorithm[GradientState]):
         rates = dict(packed.values.get("lr", {}))
         if "lr" in changes:
             rates.clear()
-        told = []
+        notes = []
         if packed.values.get("taken"):
-            told = [
+            notes = [
                 f"The optimiser of the {player} starts anew: the snapshot holds none for it."
                 for player in self.players
                 if player not in stored_players
             ]
         before_options: Any = before.algorithm_options
         if before_options.ema_decay and not _below("raw/", tensors):
-            told.append(
+            notes.append(
                 "It goes on from the running mean of the weights: the snapshot holds no others."
             )
         values = {**packed.values, "lr": {p: r for p, r in rates.items() if p in self.players}}
-        return Packed(tensors, values), tuple(told)
+        return Packed(tensors, values), tuple(notes)
 
     def unpack(self, packed: Packed, data: Dataset) -> GradientState:
         state = self._with_optimisers(models.build(self.spec).to(self.device))

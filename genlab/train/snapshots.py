@@ -84,16 +84,17 @@ def thin(steps: Iterable[int], limit: int) -> tuple[int, ...]:
         >>> thin(range(0, 1001), 8)[0], thin(range(0, 1001), 8)[-2:], len(thin(range(1001), 8))
         (0, (999, 1000), 8)
     """
-    kept = sorted(set(steps))
+    remaining = sorted(set(steps))
     if limit < 3:
         raise ValueError("at least three snapshots are kept: the first and the last two")
-    log_step = {step: math.log1p(step) for step in kept}
-    while len(kept) > limit:
+    log_step = {step: math.log1p(step) for step in remaining}
+    while len(remaining) > limit:
         holes = [
-            (log_step[kept[i + 1]] - log_step[kept[i - 1]], i) for i in range(1, len(kept) - 2)
+            (log_step[remaining[i + 1]] - log_step[remaining[i - 1]], i)
+            for i in range(1, len(remaining) - 2)
         ]
-        del kept[min(holes)[1]]
-    return tuple(kept)
+        del remaining[min(holes)[1]]
+    return tuple(remaining)
 
 
 def early(step: int) -> bool:

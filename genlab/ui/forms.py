@@ -175,8 +175,8 @@ def changed_options(values: Mapping[str, Any]) -> dict[str, str]:
     """The URL's parameters: the four names and the options that differ from their defaults."""
     table = Combination.of(values).options()
     defaults = {row.name: row.default for rows in table.values() for row in rows}
-    kept = {k: v for k, v in values.items() if k in KINDS or v != defaults.get(k, v)}
-    return {k: str(v) for k, v in kept.items()}
+    changed = {k: v for k, v in values.items() if k in KINDS or v != defaults.get(k, v)}
+    return {k: str(v) for k, v in changed.items()}
 
 
 def run_form(preview: Callable[[Combination, Mapping[str, Any]], None]) -> dict[str, Any]:

@@ -178,9 +178,9 @@ def first_value(row: Option, given: Mapping[str, str]) -> Any:
 def changed_options(name: str, values: Mapping[str, Any]) -> dict[str, str]:
     """What the URL holds: the lesson, and the options that differ from their defaults."""
     rows = {row.name: row for row in LESSONS[name].table(values)}
-    kept = {k: v for k, v in values.items() if k in rows and v != rows[k].default}
+    changed = {k: v for k, v in values.items() if k in rows and v != rows[k].default}
     return {"lesson": name} | {
-        k: f"{v:g}" if isinstance(v, float) else str(v) for k, v in kept.items()
+        k: f"{v:g}" if isinstance(v, float) else str(v) for k, v in changed.items()
     }
 
 

@@ -198,10 +198,10 @@ def clock(request: Request) -> Response:
     view = runs.open_run(run_of(request))
     steps, seconds = run_clock(view)
     pairs = list(zip(steps, seconds, strict=True))
-    kept = pairs[:: max(1, len(pairs) // figures.CLOCK_ROWS)]
-    if pairs and kept[-1] != pairs[-1]:
-        kept.append(pairs[-1])
-    values = {"step": [step for step, _ in kept], "seconds": [second for _, second in kept]}
+    thinned = pairs[:: max(1, len(pairs) // figures.CLOCK_ROWS)]
+    if pairs and thinned[-1] != pairs[-1]:
+        thinned.append(pairs[-1])
+    values = {"step": [step for step, _ in thinned], "seconds": [second for _, second in thinned]}
     return cached_response(request, to_json(values))
 
 

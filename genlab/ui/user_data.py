@@ -213,14 +213,15 @@ def saving(found: Examples, first: str) -> None:
         name = st.text_input("Name", allowed.strip()[:40], max_chars=40)
         if not st.form_submit_button("Save", type="primary", icon=":material/save:"):
             return
-    made = user_sets.store(found, name)
+    stored = user_sets.store(found, name)
     memory = st.session_state
     memory[f"{KEY}message"] = (
-        f"{escape_markdown(made.name)} is stored as {made.id}: {count_noun(made.n, 'example')}."
+        f"{escape_markdown(stored.name)} is stored as {stored.id}: "
+        f"{count_noun(stored.n, 'example')}."
     )
     memory[f"{KEY}round"] += 1
     forget_file()
-    choose(made.id)
+    choose(stored.id)
     st.rerun()
 
 

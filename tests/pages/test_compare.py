@@ -133,7 +133,7 @@ def test_runs_of_other_data_and_without_codes_say_so(visit, shelf):
     assert "no latent code" in said
 
 
-def test_a_referee_judges_when_asked(visit, work, shelf):
+def test_the_two_sample_test_runs_on_request(visit, work, shelf):
     app = visit("compare", runs=f"{shelf['vae']},{shelf['gan']}")
     work()
     app = app.run()
@@ -146,8 +146,8 @@ def test_a_referee_judges_when_asked(visit, work, shelf):
     table = metric_tables(app)[0]
     added = set(table["metric"]) - titles
     assert len(added) == 5
-    assert all("referee" in title for title in added)
-    bound = table[table["metric"] == "JS(held-out ‖ generated) ≥, by a referee"].iloc[0]
+    assert all("C2ST" in title for title in added)
+    bound = table[table["metric"] == "JS(held-out ‖ generated) ≥, by C2ST"].iloc[0]
     for run in ("vae", "gan"):
         value, low = (float(text.strip("[,")) for text in bound[run].split(" ")[:2])
         assert low <= value < 0.75

@@ -47,9 +47,9 @@ def sliders_part(scene: Scene) -> None:
     # around it lie codes that belong together nowhere.
     typical = isinstance(scene.model, HasEncoder) and not isinstance(scene.model, HasCodebook)
     first: tuple[str, Any] = ("zero", -1) if typical else ("random", 0)
-    kept = z_from_url(size)
-    if kept is not None:
-        first = ("given", tuple(kept.tolist()))
+    from_url = z_from_url(size)
+    if from_url is not None:
+        first = ("given", tuple(from_url.tolist()))
     kind, number = memory.get("explore.z", first)
     if kind == "random":
         base, tag = latent.prior_sample(scene.model, 1, number)[0], f"random{number}"

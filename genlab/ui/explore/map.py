@@ -256,9 +256,11 @@ def path_part(scene: Scene, a: Point, b: Point) -> None:
         st.caption(
             "This model has no encoder, so the nearest generated point represents a real example."
         )
-    made = {path: interpolation(scene.model, ends[0], ends[1], path) for path in latent.PATHS}
+    interpolations = {
+        path: interpolation(scene.model, ends[0], ends[1], path) for path in latent.PATHS
+    }
     if not scene.image:
-        among_data(scene, "path", paths=made)
+        among_data(scene, "path", paths=interpolations)
         return
-    for path, x in made.items():
+    for path, x in interpolations.items():
         pictures.image(x.numpy(), columns=len(x), height=72, caption=f"{path} line in z")

@@ -157,8 +157,8 @@ def _begin(view: runs.RunView, at: int, spec: RunSpec, changes: Mapping[str, Any
     if not st.button("Fork it", type="primary", icon=":material/call_split:", key="fork.go"):
         return
     try:
-        made = runs.fork(view.id, at, changes)
+        forked = runs.fork(view.id, at, changes)
     except GenlabError as error:
         st.error(plain_sentence(error), icon=":material/error:")
         return
-    links.compare([view.id, made])
+    links.compare([view.id, forked])

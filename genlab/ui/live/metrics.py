@@ -9,9 +9,9 @@ import streamlit as st
 from genlab import runs
 from genlab.report import run_labels
 from genlab.report.tables import (
+    C2ST,
     CAUTION,
     METRIC_VALUES,
-    REFEREE,
     SEED,
     N,
     difference_table,
@@ -42,9 +42,9 @@ def metrics(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
             label_visibility="collapsed",
         )
         judged = st.toggle(
-            "With a referee",
-            key="metrics.referee",
-            help="A new critic learns to distinguish held-out from generated examples, "
+            "Classifier two-sample test",
+            key="metrics.c2st",
+            help="A new classifier learns to distinguish held-out from generated examples, "
             "in up to a minute per run. Its bounds and its accuracy have the same "
             "meaning for every model.",
         )
@@ -83,7 +83,7 @@ def metrics(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
     st.caption(
         escape_markdown(f"Up to {N:,} test examples, seed {SEED}; evaluated {here}: {when}. ")
         + "95 % intervals in brackets. A metric is missing where the model does "
-        "not define it." + (f" The referee: {REFEREE}" if judged else "")
+        "not define it." + (f" Classifier two-sample test: {C2ST}" if judged else "")
     )
     head, body = difference_table(found)
     if body:
@@ -96,7 +96,7 @@ def metric_jobs(run: str, step: int, *, judged: bool) -> list[JobRow]:
     """The jobs whose results the tables hold."""
     values = {"run": run, "step": step, "seed": SEED}
     jobs = [submit_job("evaluate", {**values, **METRIC_VALUES})]
-    return [*jobs, submit_job("referee", values)] if judged else jobs
+    return [*jobs, submit_job("c2st", values)] if judged else jobs
 
 
 #: Columns of the tables in which runs' titles stand.

@@ -90,8 +90,8 @@ def _label(offer: Offer, usual: int) -> str:
 
 def _fork(run: str, offer: Offer) -> None:
     try:
-        made = runs.fork(run, offer.step, offer.changes)
+        forked = runs.fork(run, offer.step, offer.changes)
     except GenlabError as error:
         st.toast(plain_sentence(error), icon=":material/error:")
         return
-    links.compare([run, made])
+    links.compare([run, forked])
