@@ -364,7 +364,7 @@ class SqlStore(RunStore):
             .where(runs.c.status == "queued")
             .order_by(runs.c.queued, runs.c.number)
         )
-        return {row.id: place for place, row in enumerate(connection.execute(query), 1)}
+        return {row.id: position for position, row in enumerate(connection.execute(query), 1)}
 
     def get(self, run: str) -> RunRow:
         with self._reading() as connection:

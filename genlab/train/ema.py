@@ -34,9 +34,9 @@ class EMA:
         self._mean: list[Tensor] = list(self._model.parameters())
 
     @torch.no_grad()
-    def update(self, taken: int) -> None:
+    def update(self, step: int) -> None:
         """Take in the weights as they stand after so many steps, 1 or more."""
-        keep = min(self.decay, taken / (taken + 9.0))
+        keep = min(self.decay, step / (step + 9.0))
         torch._foreach_lerp_(self._mean, self._new, 1.0 - keep)
 
     @torch.no_grad()

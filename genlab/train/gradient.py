@@ -206,9 +206,9 @@ class GradientAlgorithm(Algorithm[GradientState]):
         # The later update of a player is the one that is told.
         return state, Info(ChainMap(*terms[::-1]))  # type: ignore[arg-type]
 
-    def _share(self, taken: int) -> float:
+    def _share(self, step: int) -> float:
         """The share of the learning rate after so many steps, from 1 to ``lr_final_ratio``."""
-        part = min(1.0, taken / self.spec.train.steps)
+        part = min(1.0, step / self.spec.train.steps)
         return self.lr_final_ratio + (1.0 - self.lr_final_ratio) * 0.5 * (
             1.0 + math.cos(math.pi * part)
         )
