@@ -73,7 +73,7 @@ def measure(values: dict[str, Any], seconds: float, folder: Path) -> dict[str, f
     spec = RunSpec.build(**values, steps=steps)
 
     store = SqlStore(f"sqlite:///{folder}/genlab.db")
-    row = store.get(store.create(spec.flat(), worker=settings.me()))
+    row = store.get(store.create(spec.flat(), worker=settings.worker_id()))
     files = run_files(LocalFolder(folder), row.id)
     cursor, box = Cursor(), Mailbox()
     pulse = HeartbeatThread(store, row, cursor, box)

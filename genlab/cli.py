@@ -41,12 +41,12 @@ def _options(parser: Parser, words: Sequence[str]) -> list[argparse.Action]:
     return list(named._actions)
 
 
-def say(value: Mapping[str, Any]) -> None:
+def print_json(value: Mapping[str, Any]) -> None:
     """One JSON object on one line."""
     print(json.dumps(value, allow_nan=False), flush=True)
 
 
-def described(row: Option) -> str:
+def option_help(row: Option) -> str:
     """An option's help: what it is, its unit and what is allowed."""
     unit = f" [{row.unit}]" if row.unit else ""
     given = "" if row.default is None else f"; usually {row.default}"
@@ -140,7 +140,7 @@ def add_run_options(
         for option in rows:
             types.setdefault(option.name, option.type.__name__.upper())
             former.setdefault(option.name, option.formerly)
-            texts.setdefault(option.name, {}).setdefault(described(option), []).append(owner)
+            texts.setdefault(option.name, {}).setdefault(option_help(option), []).append(owner)
     for name, helps in texts.items():
         spellings = (name, *former[name])
         flags = dict.fromkeys(f"--{n}" for s in spellings for n in (s, s.replace("_", "-")))
@@ -268,7 +268,7 @@ def _data_commands(parser: Parser) -> None:
     add.add_argument("file", metavar="FILE")
     add.add_argument("--name", help="what it is called; the file's name if not given")
     _reader_options(add)
-    text = "read a file and say what is found, column by column; nothing is stored"
+    text = "read a file and print what is found, column by column; nothing is stored"
     look = commands.add_parser("look", help=text, description=text)
     look.add_argument("file", metavar="FILE")
     _reader_options(look)
@@ -288,7 +288,7 @@ def _reader_options(parser: argparse.ArgumentParser) -> None:
     texts: dict[str, list[str]] = {}
     for row in READERS.rows():
         for option in row.value.Options.table():
-            texts.setdefault(option.name, []).append(f"{described(option)} [{row.title}]")
+            texts.setdefault(option.name, []).append(f"{option_help(option)} [{row.title}]")
     for name, lines in texts.items():
         flags = dict.fromkeys((f"--{name.replace('_', '-')}", f"--{name}"))
         action = "append" if name == "column" else "store"
@@ -336,7 +336,7 @@ def _reading(found: Any) -> dict[str, Any]:
     return {"decisions": decisions, "columns": columns, "questions": questions}
 
 
-def ended(view: RunView) -> dict[str, Any]:
+def run_summary(view: RunView) -> dict[str, Any]:
     """How a run stands, with its last numbers."""
     from genlab.runs.catalog import summary
 
@@ -385,10 +385,10 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _tell(view: RunView) -> int:
-    answer = ended(view)
+    answer = run_summary(view)
     if answer["message"]:
         print(answer["message"], file=sys.stderr)
-    say(answer)
+    print_json(answer)
     return _code(view)
 
 
@@ -398,7 +398,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
     status = {arguments.status} if arguments.status else None
     for row in runs.store_to_read().runs(status=status, limit=arguments.limit):
-        say(summary(row))
+        print_json(summary(row))
     return 0
 
 
@@ -408,9 +408,9 @@ def _show(arguments: argparse.Namespace) -> int:
 
     view = runs.open_run(arguments.run, paths=True)
     events = [{"step": r.step, "time": r.time, **r.payload} for r in view.read(kinds={"event"})]
-    say(
+    print_json(
         {
-            **ended(view),
+            **run_summary(view),
             "speed": view.row.speed,
             "worker": view.row.worker,
             "spec": dict(view.row.spec),
@@ -456,7 +456,7 @@ def _command(name: str) -> Callable[[argparse.Namespace], int]:
 
         values = {"n": arguments.n} if name == "step" else {}
         runs.request(arguments.run, name, **values)
-        say(
+        print_json(
             {
                 "run": arguments.run,
                 "requested": name,
@@ -505,7 +505,7 @@ def _sample(arguments: argparse.Namespace) -> int:
     names = {} if image else {"columns": list(found.rows.names)}
     shape = list(x.shape) if image else list(found.rows.values.shape)
     about = {"out": str(out), "n": arguments.n, "kind": found.kind, "shape": shape}
-    say({"run": view.id, **about, **label, **names})
+    print_json({"run": view.id, **about, **label, **names})
     return 0
 
 
@@ -522,7 +522,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
         found = [*found, *run_c2st(model, view.data(), arguments.seed).estimates]
     step = view.snapshots()[-1] if arguments.step is None else arguments.step
-    say(
+    print_json(
         {
             "run": view.id,
             "step": step,
@@ -537,7 +537,7 @@ def _export(arguments: argparse.Namespace) -> int:
     from genlab import runs
 
     path = runs.export(arguments.run, arguments.to, snapshots=arguments.snapshots)
-    say({"run": arguments.run, "to": str(path)})
+    print_json({"run": arguments.run, "to": str(path)})
     return 0
 
 
@@ -566,7 +566,9 @@ def _report(arguments: argparse.Namespace) -> int:
         progress=tell,
     )
     out.write_text(html(found), encoding="utf-8")
-    say({"runs": [side.id for side in found.sides], "out": str(out), "bytes": out.stat().st_size})
+    print_json(
+        {"runs": [side.id for side in found.sides], "out": str(out), "bytes": out.stat().st_size}
+    )
     return 0
 
 
@@ -579,7 +581,7 @@ def _delete(arguments: argparse.Namespace) -> int:
             "yes", False, f"deleting {row.id} ({row.status}) is for good; add --yes to do it"
         )
     runs.delete(arguments.run)
-    say({"run": arguments.run, "deleted": True})
+    print_json({"run": arguments.run, "deleted": True})
     return 0
 
 
@@ -595,7 +597,7 @@ def _data(arguments: argparse.Namespace) -> int:
         found = read(path.read_bytes(), _of_reader(arguments))
         if arguments.data_command == "look":
             known = user_sets.describe(found, "look")
-            say(
+            print_json(
                 {
                     "n": known.n,
                     "shape": list(known.shape),
@@ -608,7 +610,7 @@ def _data(arguments: argparse.Namespace) -> int:
             return 0
         description = user_sets.store(found, arguments.name or path.stem)
         likelihood = user_sets.meta_of(description, user_sets.OwnOptions()).proposed[0]
-        say(
+        print_json(
             {
                 "set": description.id,
                 "name": description.name,
@@ -623,7 +625,9 @@ def _data(arguments: argparse.Namespace) -> int:
         )
     elif arguments.data_command == "list":
         for known in user_sets.list_sets():
-            say({"set": known.id, "name": known.name, "n": known.n, "shape": list(known.shape)})
+            print_json(
+                {"set": known.id, "name": known.name, "n": known.n, "shape": list(known.shape)}
+            )
     else:
         from genlab import runs
         from genlab.runs.store import ACTIVE
@@ -637,7 +641,7 @@ def _data(arguments: argparse.Namespace) -> int:
         if any(row.status in ACTIVE for row in used):
             raise SpecError("set", name, "a run on it is queued, running or paused; stop it first")
         user_sets.delete(name, forget=not used)
-        say({"set": name, "deleted": True, "runs": [row.id for row in used]})
+        print_json({"set": name, "deleted": True, "runs": [row.id for row in used]})
     return 0
 
 

@@ -131,7 +131,7 @@ def build_side_by_side(
     else:
         pictures["path_z"] = _paths("path_z", model, data, z[: 2 * PATHS])
     if isinstance(model, HasEncoder):
-        codes, how = _held(model, y).encode(x).mean, "by its encoder, at the posterior mean"
+        codes, how = _condition(model, y).encode(x).mean, "by its encoder, at the posterior mean"
     elif codes is not None:
         how = f"by inversion: {STEPS} steps of Adam on z from nine starts"
     if codes is None:
@@ -155,10 +155,10 @@ def build_side_by_side(
 def _classes(model: Any, n: int) -> Any:
     if not isinstance(model, HasLabels):
         return model
-    return _held(model, torch.arange(n) % model.classes)
+    return _condition(model, torch.arange(n) % model.classes)
 
 
-def _held(model: Any, y: Tensor | None) -> Any:
+def _condition(model: Any, y: Tensor | None) -> Any:
     return conditioned_on(model, y)
 
 

@@ -123,7 +123,7 @@ class Option:
             return float(value)
         return str(value)
 
-    def narrowed(self, choices: tuple[Any, ...]) -> Option:
+    def with_choices(self, choices: tuple[Any, ...]) -> Option:
         """The same option with fewer choices.
 
         The default moves to the first of them if it fell out.
@@ -200,14 +200,14 @@ def option(
     return field(default=default, metadata={"option": extra})
 
 
-def with_present_names(rows: Iterable[Option], values: Mapping[str, Any]) -> dict[str, Any]:
+def translate_former_names(rows: Iterable[Option], values: Mapping[str, Any]) -> dict[str, Any]:
     """The values under the present names of their options.
 
     A value under the present name wins over one under a former name.
 
     Example:
         >>> rate = Option("ema_decay", float, 0.0, "", formerly=("average",))
-        >>> with_present_names([rate], {"average": 0.9, "seed": 1})
+        >>> translate_former_names([rate], {"average": 0.9, "seed": 1})
         {'seed': 1, 'ema_decay': 0.9}
     """
     present = {old: row.name for row in rows for old in row.formerly}
@@ -242,7 +242,7 @@ class Options:
             SpecError: for an unknown name or a value that is not allowed.
         """
         rows = cls.table()
-        values = with_present_names(rows, values)
+        values = translate_former_names(rows, values)
         table = {row.name: row for row in rows}
         for name in values:
             if name not in table:

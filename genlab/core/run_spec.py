@@ -7,7 +7,7 @@ Where a default comes from, the later over the earlier:
 3. the objective (``Objective.defaults()`` and ``Objective.needs(model)``).
 
 :meth:`Combination.options` is the one place that puts them together. The record of an older run
-is read with the first of them alone (:meth:`RunSpec.recorded`): that is what was done before an
+is read with the first of them alone (:meth:`RunSpec.from_record`): that is what was done before an
 option existed.
 """
 
@@ -20,7 +20,7 @@ from typing import Any
 
 from genlab.core.device import DEVICES
 from genlab.core.errors import GenlabError, SpecError
-from genlab.core.options import Option, Options, option, with_present_names
+from genlab.core.options import Option, Options, option, translate_former_names
 from genlab.core.tables import ALGORITHMS, DATASETS, MODELS, OBJECTIVES, TABLES
 
 
@@ -99,7 +99,7 @@ class RunSpec:
         return Combination.of(values).spec(values)
 
     @classmethod
-    def recorded(cls, values: Mapping[str, Any]) -> RunSpec:
+    def from_record(cls, values: Mapping[str, Any]) -> RunSpec:
         """The spec of a run from its record.
 
         An option that the record lacks was not there when it was written. It takes the default of
@@ -113,13 +113,13 @@ class RunSpec:
             >>> old = RunSpec.build(model="gan", data="ring", objective="fgan").flat()
             >>> old.pop("critic_activation")
             'tanh'
-            >>> RunSpec.recorded(old).model_options.critic_activation
+            >>> RunSpec.from_record(old).model_options.critic_activation
             'leaky_relu'
         """
         combination = Combination.of(values)
-        declared = combination.declared()
+        defaults = combination.declared_defaults()
         rows = [row for part in combination.options().values() for row in part]
-        return combination.spec({**declared, **with_present_names(rows, values)})
+        return combination.spec({**defaults, **translate_former_names(rows, values)})
 
     def flat(self) -> dict[str, Any]:
         """Every name and option as one flat dictionary: the form of JSON, URL and command line."""
@@ -243,12 +243,12 @@ class Combination:
                 if row.name in defaults:
                     row = dataclasses.replace(row, default=defaults[row.name])
                 if row.name in narrow:
-                    row = row.narrowed(tuple(narrow[row.name]))
+                    row = row.with_choices(tuple(narrow[row.name]))
                 rows.append(row)
             table[part] = tuple(rows)
         return table
 
-    def declared(self) -> dict[str, Any]:
+    def declared_defaults(self) -> dict[str, Any]:
         """The default of each option's declaration, where this combination allows it."""
         allowed = {row.name: row.choices for rows in self.options().values() for row in rows}
         return {
@@ -265,7 +265,7 @@ class Combination:
             SpecError: for an option that no part has, or a value that is not allowed.
         """
         table = self.options()
-        values = with_present_names((row for rows in table.values() for row in rows), values)
+        values = translate_former_names((row for rows in table.values() for row in rows), values)
         known = {row.name for rows in table.values() for row in rows}
         for name in values:
             if name not in known and name not in KINDS:

@@ -214,7 +214,7 @@ class DataSource(abc.ABC):
         """What is known before loading; cheap."""
 
     @classmethod
-    def there(cls) -> bool:
+    def is_available(cls) -> bool:
         """Whether the defaults can be loaded here and now, without a network."""
         return not cls.meta(cls.Options()).network
 
@@ -233,7 +233,7 @@ class DataSource(abc.ABC):
         raise DataError(f"A run on {cls.name} brings no description of its data.")
 
     @classmethod
-    def idle(cls, values: Mapping[str, Any]) -> frozenset[str]:
+    def unused_options(cls, values: Mapping[str, Any]) -> frozenset[str]:
         """The options that change nothing where the others have these values: no form asks."""
         return frozenset()
 

@@ -26,11 +26,11 @@ class Components(Density):
     """A law whose samples know the component they came from."""
 
     @abc.abstractmethod
-    def labelled(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def sample_labelled(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Samples (n, d) and the component of each (n,)."""
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        return self.labelled(n, generator)[0]
+        return self.sample_labelled(n, generator)[0]
 
 
 class GaussianMixture(Components):
@@ -92,14 +92,14 @@ class GaussianMixture(Components):
             squares = scaled.square().sum(1).T
         return torch.logsumexp(self._log_norm - 0.5 * squares, -1).to(x.dtype)
 
-    def labelled(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def sample_labelled(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         component = torch.multinomial(self.weights, n, replacement=True, generator=generator)
         noise = torch.randn(n, self.means.shape[1], generator=generator, dtype=torch.float64)
         x = self.means[component] + (self._factors[component] @ noise[..., None])[..., 0]
         return x.float(), component
 
     @property
-    def separated(self) -> bool:
+    def well_separated(self) -> bool:
         """Whether the nearest two means are at least six of the larger standard deviation apart.
 
         Then the balls of three standard deviations that mode coverage counts do not overlap.
@@ -194,7 +194,7 @@ class Pinwheel(Components):
         log_norm = -self._sd.log().sum() - LOG_2PI - 2 * math.log(self.scale)
         return (torch.logsumexp(-0.5 * squares, -1) - math.log(self.arms) + log_norm).to(x.dtype)
 
-    def labelled(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def sample_labelled(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         blade = torch.randint(self.arms, (n,), generator=generator)
         noise = torch.randn(n, 2, generator=generator, dtype=torch.float64)
         f = self._mean + self._sd * noise
@@ -248,7 +248,7 @@ class Spirals(Components):
         total = torch.where(total > 0.5 * NOTHING, total, -math.inf)
         return (total - log_norm - radius.log()).to(x.dtype)
 
-    def labelled(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def sample_labelled(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         arm = torch.randint(self.arms, (n,), generator=generator)
         u = self.length * torch.rand(n, generator=generator, dtype=torch.float64)
         noise = torch.randn(n, generator=generator, dtype=torch.float64)

@@ -58,7 +58,7 @@ class Toy(DataSource):
         if density is None:
             raise TypeError(f"{cls.__name__} has neither a law nor a way to draw")
         if isinstance(density, Components) and cls.labels(options):
-            return density.labelled(n, source)
+            return density.sample_labelled(n, source)
         return density.sample(n, source), None
 
     @classmethod
@@ -90,7 +90,7 @@ class Toy(DataSource):
         )
         density = cls.density(options)
         modes, extra = None, {}
-        if isinstance(density, GaussianMixture) and density.separated:
+        if isinstance(density, GaussianMixture) and density.well_separated:
             modes = density.means.float()
             extra = {"mode_std": float(torch.linalg.eigvalsh(density.covariances).amax().sqrt())}
         if progress is not None:

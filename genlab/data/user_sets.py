@@ -31,9 +31,9 @@ from genlab.core.options import Options, option
 from genlab.core.tables import DATASETS
 from genlab.data import images
 from genlab.data.base import DataMeta, Dataset, DataSource, Progress, Proposal, Split
-from genlab.data.parting import PARTS, sizes
 from genlab.data.readers.base import FEWEST, Examples, clean, split_rows
 from genlab.data.schema import Column, common, encode, entries, spans
+from genlab.data.splits import PARTS, sizes
 
 FORMAT, PLACE = 2, "own"
 #: Names are shown and typed: letters, digits and a few signs, up to 40 of them.
@@ -230,7 +230,7 @@ def sets_folder() -> Folder:
     return folder(files_url())
 
 
-def asked(examples: Examples) -> None:
+def require_answers(examples: Examples) -> None:
     """Refuse a file whose form must be told.
 
     Raises:
@@ -253,7 +253,7 @@ def store(examples: Examples, name: str) -> Description:
         DataError: for a name that is taken or cannot be kept, too many sets, or a full disk;
             nothing was stored then.
     """
-    asked(examples)
+    require_answers(examples)
     description, there = describe(examples, name), list_sets()
     for known in there:
         if known.id == description.id:
@@ -519,7 +519,7 @@ class Own(DataSource):
         return meta_of(known, options)
 
     @classmethod
-    def there(cls) -> bool:
+    def is_available(cls) -> bool:
         return bool(list_sets())
 
     @classmethod
@@ -536,7 +536,7 @@ class Own(DataSource):
         _guests[known.id] = known
 
     @classmethod
-    def idle(cls, values: Mapping[str, Any]) -> frozenset[str]:
+    def unused_options(cls, values: Mapping[str, Any]) -> frozenset[str]:
         name = resolve_set_id(str(values.get("set") or ""))
         known = describe_set(name)
         if known is None:

@@ -307,7 +307,7 @@ class BayesNet:
 
 
 @dataclass(frozen=True)
-class Seen:
+class EvidenceState:
     """What has been observed of a net.
 
     Args:
@@ -319,7 +319,7 @@ class Seen:
     log_evidence: Tensor
 
 
-class EvidenceByStep(Inference[Seen, Mapping[str, int]]):
+class EvidenceByStep(Inference[EvidenceState, Mapping[str, int]]):
     """Bayes' rule on a net as observations arrive, a few variables at a time.
 
     Args:
@@ -333,7 +333,7 @@ class EvidenceByStep(Inference[Seen, Mapping[str, int]]):
         0.82
     """
 
-    state_class = Seen
+    state_class = EvidenceState
 
     def __init__(self, net: BayesNet) -> None:
         self.net = net
@@ -342,16 +342,16 @@ class EvidenceByStep(Inference[Seen, Mapping[str, int]]):
     def series(self) -> tuple[Series, ...]:
         return EVIDENCE
 
-    def init(self, seed: int = 0, data: Tensor | None = None) -> Seen:
+    def init(self, seed: int = 0, data: Tensor | None = None) -> EvidenceState:
         value = torch.full((len(self.net.nodes),), -1)
-        return Seen(value, torch.zeros((), dtype=torch.float64))
+        return EvidenceState(value, torch.zeros((), dtype=torch.float64))
 
-    def evidence(self, state: Seen) -> dict[str, int]:
+    def evidence(self, state: EvidenceState) -> dict[str, int]:
         """What has been seen, by name."""
         pairs = zip(self.net.nodes, state.value.tolist(), strict=True)
         return {name: value for name, value in pairs if value >= 0}
 
-    def step(self, state: Seen, batch: Mapping[str, int]) -> tuple[Seen, Info]:
+    def step(self, state: EvidenceState, batch: Mapping[str, int]) -> tuple[EvidenceState, Info]:
         """See some variables.
 
         Raises:
@@ -366,10 +366,10 @@ class EvidenceByStep(Inference[Seen, Mapping[str, int]]):
         for i, name in enumerate(self.net.nodes):
             if name in batch:
                 value[i] = int(batch[name])
-        new = Seen(value, torch.tensor(answer.log_evidence, dtype=torch.float64))
+        new = EvidenceState(value, torch.tensor(answer.log_evidence, dtype=torch.float64))
         return new, evidence_info(new.log_evidence, state.log_evidence)
 
-    def marginals(self, state: Seen) -> dict[str, Tensor]:
+    def marginals(self, state: EvidenceState) -> dict[str, Tensor]:
         """p(variable | all that was seen) of every variable."""
         return self.net.infer(self.evidence(state)).marginals
 

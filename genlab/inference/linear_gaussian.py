@@ -61,18 +61,18 @@ class LinearGaussian(Conjugate):
 
     def encode(self, x: Tensor) -> Distribution:
         """p(z | x) exactly, each x with its own z: batch (B,), event (k,)."""
-        return self.model.encode(self.checked(x))
+        return self.model.encode(self.validate(x))
 
     def log_prob(self, x: Tensor) -> Tensor:
         """log p(x) exactly, each x with its own z, in nats, (B, d) -> (B,)."""
-        return self.model.log_prob(self.checked(x))
+        return self.model.log_prob(self.validate(x))
 
     def log_normaliser(self, natural: Tensor) -> Tensor:
         first, precision = natural[:, 0], natural[:, 1:]
         half = 0.5 * first @ torch.linalg.solve(precision, first)
         return half - 0.5 * torch.linalg.slogdet(precision).logabsdet
 
-    def checked(self, x: Tensor) -> Tensor:
+    def validate(self, x: Tensor) -> Tensor:
         return as_rows(x, self.dim)
 
     def statistics(self, x: Tensor) -> Tensor:

@@ -174,7 +174,7 @@ class LogJointModel(GenerativeModel[O], HasDraws, Bayesian):
             self._target = self.log_joint(self.options, self.rows)
         return self._target
 
-    def see(self, rows: Tensor) -> None:
+    def observe(self, rows: Tensor) -> None:
         rows = rows.detach().double()
         if torch.equal(rows, self.rows):
             return
@@ -184,7 +184,7 @@ class LogJointModel(GenerativeModel[O], HasDraws, Bayesian):
 
     def put(self, draws: Tensor, rows: Tensor) -> None:
         """Take these draws of ζ, (n, chains, K), of the posterior of these rows, (N, C)."""
-        self.see(rows)
+        self.observe(rows)
         self.draws = draws.detach().clone()
 
     def sample(self, n: int) -> Tensor:

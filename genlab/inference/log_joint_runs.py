@@ -20,7 +20,7 @@ from genlab.inference.base import Inference
 from genlab.inference.log_joint_models import MAX_DRAWS, LogJointModel
 from genlab.inference.log_joints import Diverged, LogJoint
 from genlab.inference.mcmc import HMCWithHistory
-from genlab.inference.runs import InferenceAlgorithm, Learner, Learning, Seen
+from genlab.inference.runs import InferenceAlgorithm, InferenceState, InferenceView, Learner
 from genlab.models.base import GenerativeModel
 from genlab.objectives.base import Objective
 from genlab.objectives.bayes import Bayes
@@ -47,32 +47,34 @@ class LogJointAlgorithm(InferenceAlgorithm):
         return found
 
     @abc.abstractmethod
-    def on(self, target: LogJoint) -> Inference[Any, Any]:
+    def make_inference(self, target: LogJoint) -> Inference[Any, Any]:
         """The inference of a log-joint on all rows."""
 
     @abc.abstractmethod
     def zeta(self, posterior: Any) -> Tensor:
         """Draws of ζ, (n, chains, K)."""
 
-    def around(self, examples: int) -> Inference[Any, Any]:
+    def inference_for(self, examples: int) -> Inference[Any, Any]:
         rows = self.first
         if not len(rows):
             width = DATASETS[self.spec.data].meta(self.spec.data_options).dim
             rows = torch.ones(8, width, dtype=torch.float64)
-        return self.on(self.rule(rows))
+        return self.make_inference(self.rule(rows))
 
-    def ready(self, data: Dataset) -> None:
+    def prepare(self, data: Dataset) -> None:
         self.first = self.rows(data.train.x)
-        self._inference = self.around(len(data.train))
+        self._inference = self.inference_for(len(data.train))
 
-    def seen(self, state: Learning) -> Seen:
-        return Seen(self, state.posterior, self.first)
+    def view(self, state: InferenceState) -> InferenceView:
+        return InferenceView(self, state.posterior, self.first)
 
-    def move(self, state: Learning, batch: Tensor, labels: Tensor | None) -> tuple[Any, Info]:
+    def move(
+        self, state: InferenceState, batch: Tensor, labels: Tensor | None
+    ) -> tuple[Any, Info]:
         return self.inference.step(state.posterior, None)
 
 
-def _show_draws(model: LogJointModel[Any], seen: Seen) -> None:
+def _show_draws(model: LogJointModel[Any], seen: InferenceView) -> None:
     model.put(seen.rule.zeta(seen.posterior), seen.first)
 
 
@@ -114,7 +116,7 @@ class AutomaticVariational(LogJointAlgorithm):
     Options = ADVIOptions
     fixed_options = ("q_covariance", "eta")
 
-    def on(self, target: LogJoint) -> ADVI:
+    def make_inference(self, target: LogJoint) -> ADVI:
         o: Any = self.spec.algorithm_options
         return ADVI(target, o.q_covariance, o.elbo_draws, o.eta or None)
 
@@ -134,7 +136,9 @@ class AutomaticVariational(LogJointAlgorithm):
         known = dataclasses.replace(elbo, truth=truth.log_evidence, truth_label=label)
         return (known, *others)
 
-    def move(self, state: Learning, batch: Tensor, labels: Tensor | None) -> tuple[Any, Info]:
+    def move(
+        self, state: InferenceState, batch: Tensor, labels: Tensor | None
+    ) -> tuple[Any, Info]:
         advi = self.inference
         assert isinstance(advi, ADVI)
         part = len(batch) < advi.target.examples
@@ -192,7 +196,7 @@ class HamiltonianMonteCarlo(LogJointAlgorithm):
     Options = HMCOptions
     fixed_options = ("chains", "hmc_warmup", "accept")
 
-    def on(self, target: LogJoint) -> HMCWithHistory:
+    def make_inference(self, target: LogJoint) -> HMCWithHistory:
         o: Any = self.spec.algorithm_options
         return HMCWithHistory(
             target,

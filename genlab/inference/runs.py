@@ -55,7 +55,7 @@ def flat(_options: Any, x: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Seen:
+class InferenceView:
     """What an inference has found.
 
     Args:
@@ -85,12 +85,12 @@ class Learner:
     model: type[GenerativeModel]
     objective: type[Objective]
     make: Callable[[Any, DataMeta], Any]
-    show: Callable[[Any, Seen], None]
+    show: Callable[[Any, InferenceView], None]
     rows: Callable[[Any, Tensor], Tensor] = flat
 
 
 @dataclass
-class Learning:
+class InferenceState:
     """Where a run of inference stands.
 
     Args:
@@ -104,7 +104,7 @@ class Learning:
     steps: int = 0
 
 
-class InferenceAlgorithm(Algorithm[Learning]):
+class InferenceAlgorithm(Algorithm[InferenceState]):
     """An inference as a run: the state is the posterior; a model stands at it for all to see."""
 
     #: The sorts of models it learns; ``ALGORITHMS["svi"].learners.append(Learner(...))`` adds one.
@@ -144,17 +144,17 @@ class InferenceAlgorithm(Algorithm[Learning]):
     def inference(self) -> Inference[Any, Any]:
         """What moves the posterior: on the training set, once that is there."""
         if self._inference is None:
-            self._inference = self.around(1)
+            self._inference = self.inference_for(1)
         return self._inference
 
-    def around(self, examples: int) -> Inference[Any, Any]:
+    def inference_for(self, examples: int) -> Inference[Any, Any]:
         """The inference on a set of so many examples."""
         inference: Inference[Any, Any] = self.rule
         return inference
 
-    def ready(self, data: Dataset) -> None:
+    def prepare(self, data: Dataset) -> None:
         """Take note of the training set."""
-        self._inference = self.around(len(data.train))
+        self._inference = self.inference_for(len(data.train))
         self.first = self.rows(data.train.x[:FIRST])
 
     def rows(self, x: Tensor) -> Tensor:
@@ -165,11 +165,13 @@ class InferenceAlgorithm(Algorithm[Learning]):
     def series(self) -> tuple[Series, ...]:
         return self.inference.series
 
-    def init(self, seed: int, data: Dataset) -> Learning:
-        self.ready(data)
-        return Learning(self.inference.init(seed, self.first), models.build(self.spec))
+    def init(self, seed: int, data: Dataset) -> InferenceState:
+        self.prepare(data)
+        return InferenceState(self.inference.init(seed, self.first), models.build(self.spec))
 
-    def move(self, state: Learning, batch: Tensor, labels: Tensor | None) -> tuple[Any, Info]:
+    def move(
+        self, state: InferenceState, batch: Tensor, labels: Tensor | None
+    ) -> tuple[Any, Info]:
         """The posterior after a batch, (B, *data_shape), with its labels (B,), if there are any.
 
         Labels are further columns of the rows, one-hot.
@@ -181,26 +183,26 @@ class InferenceAlgorithm(Algorithm[Learning]):
         return self.inference.step(state.posterior, rows)
 
     def step(
-        self, state: Learning, batch: Tensor, labels: Tensor | None = None
-    ) -> tuple[Learning, Info]:
+        self, state: InferenceState, batch: Tensor, labels: Tensor | None = None
+    ) -> tuple[InferenceState, Info]:
         state.posterior, info = self.move(state, batch, labels)
         state.steps += 1
         return state, info
 
-    def seen(self, state: Learning) -> Seen:
+    def view(self, state: InferenceState) -> InferenceView:
         """What the model is shown."""
-        return Seen(self.rule, state.posterior, self.first)
+        return InferenceView(self.rule, state.posterior, self.first)
 
-    def model(self, state: Learning) -> GenerativeModel:
+    def model(self, state: InferenceState) -> GenerativeModel:
         with torch.no_grad():
-            self.row.show(state.model, self.seen(state))
+            self.row.show(state.model, self.view(state))
         return state.model
 
-    def sample(self, state: Learning, n: int) -> Tensor:
+    def sample(self, state: InferenceState, n: int) -> Tensor:
         with torch.no_grad():
             return self.model(state).sample(n)
 
-    def pack(self, state: Learning) -> Packed:
+    def pack(self, state: InferenceState) -> Packed:
         weights = self.model(state).state_dict()
         posterior = self.inference.pack(state.posterior)
         tensors = {f"{MODEL}{k}": v.detach().clone() for k, v in weights.items()}
@@ -217,15 +219,15 @@ class InferenceAlgorithm(Algorithm[Learning]):
             )
         return packed, ()
 
-    def unpack(self, packed: Packed, data: Dataset) -> Learning:
-        self.ready(data)
+    def unpack(self, packed: Packed, data: Dataset) -> InferenceState:
+        self.prepare(data)
         model, tensors = models.build(self.spec), packed.tensors
         try:
             model.load_state_dict(_under(MODEL, tensors))
         except RuntimeError as error:
             raise SnapshotError(f"the snapshot is of another model: {error}") from None
         posterior = self.inference.unpack(Packed(_under(POSTERIOR, tensors), {}))
-        return Learning(posterior, model, int(packed.values["taken"]))
+        return InferenceState(posterior, model, int(packed.values["taken"]))
 
 
 MODEL, POSTERIOR = "model/", "posterior/"
@@ -253,12 +255,14 @@ class Exact(InferenceAlgorithm):
     fixed_options = ("batch", "seed")
     last_info = Info()
 
-    def ready(self, data: Dataset) -> None:
-        super().ready(data)
+    def prepare(self, data: Dataset) -> None:
+        super().prepare(data)
         self.passes = Batches(len(data.train), self.spec.train.batch, self.spec.train.seed)
         self.last_info = Info()
 
-    def move(self, state: Learning, batch: Tensor, labels: Tensor | None) -> tuple[Any, Info]:
+    def move(
+        self, state: InferenceState, batch: Tensor, labels: Tensor | None
+    ) -> tuple[Any, Info]:
         if self.passes.epoch(state.steps) > 0:
             return state.posterior, self.last_info
         posterior, self.last_info = super().move(state, batch, labels)
@@ -294,15 +298,17 @@ class ExpectationMaximisation(InferenceAlgorithm):
 
     Options = EMOptions
 
-    def around(self, examples: int) -> Inference[Any, Any]:
+    def inference_for(self, examples: int) -> Inference[Any, Any]:
         o: Any = self.spec.algorithm_options
         return EM(self.rule, o.floor)
 
-    def ready(self, data: Dataset) -> None:
-        super().ready(data)
+    def prepare(self, data: Dataset) -> None:
+        super().prepare(data)
         self.whole = self.rows(data.train.x)
 
-    def move(self, state: Learning, batch: Tensor, labels: Tensor | None) -> tuple[Any, Info]:
+    def move(
+        self, state: InferenceState, batch: Tensor, labels: Tensor | None
+    ) -> tuple[Any, Info]:
         return self.inference.step(state.posterior, self.whole)
 
 
@@ -342,16 +348,16 @@ class StochasticVariational(InferenceAlgorithm):
     #: λ of the exact posterior of the training set, where it is known.
     exact: Tensor | None = None
 
-    def around(self, examples: int) -> Inference[Any, Any]:
+    def inference_for(self, examples: int) -> Inference[Any, Any]:
         o: Any = self.spec.algorithm_options
         return SVI(self.rule, examples, RobbinsMonro(o.forgetting, o.delay))
 
-    def ready(self, data: Dataset) -> None:
-        super().ready(data)
+    def prepare(self, data: Dataset) -> None:
+        super().prepare(data)
         # Where batches are binarised anew there is no one set whose posterior this would be.
         if isinstance(self.rule, Conjugate) and data.draw is None:
             parts = (self.rows(x) for x in data.train.x.split(FIRST))
-            sums = (self.rule.statistics(self.rule.checked(x)).sum(0) for x in parts)
+            sums = (self.rule.statistics(self.rule.validate(x)).sum(0) for x in parts)
             self.exact = sum(sums, self.rule.prior)
 
     @property
@@ -371,7 +377,9 @@ class StochasticVariational(InferenceAlgorithm):
         )
         return (*self.inference.series, gap)
 
-    def move(self, state: Learning, batch: Tensor, labels: Tensor | None) -> tuple[Any, Info]:
+    def move(
+        self, state: InferenceState, batch: Tensor, labels: Tensor | None
+    ) -> tuple[Any, Info]:
         posterior, info = super().move(state, batch, labels)
         if self.exact is None:
             return posterior, info
@@ -386,7 +394,7 @@ def _coins(o: Any, meta: DataMeta) -> Conjugate:
     return BetaBernoulli(o.prior_ones, o.prior_zeros, meta.dim)
 
 
-def _show_coins(model: IndependentPixels, seen: Seen) -> None:
+def _show_coins(model: IndependentPixels, seen: InferenceView) -> None:
     ones, zeros = seen.posterior.natural.log().unbind(-1)
     model.logits.copy_((ones - zeros).view(model.logits.shape))
 
@@ -396,7 +404,7 @@ def _normals(o: Any, meta: DataMeta) -> ConditionallyConjugate:
     return BayesianMixture(component, o.clusters, o.weight_concentration)
 
 
-def _show_normals(model: GaussianMixture, seen: Seen) -> None:
+def _show_normals(model: GaussianMixture, seen: InferenceView) -> None:
     """The mixture at E[π], E[μ] and the variances 1 / E[1 / v]."""
     counts, inner = seen.rule.split(seen.posterior.natural)
     mean, _, shape, scale = NormalGamma.parameters(inner)
@@ -408,7 +416,7 @@ def _clusters(o: Any, _meta: DataMeta) -> int:
     return clusters
 
 
-def _show_mixture(model: GaussianMixture, seen: Seen) -> None:
+def _show_mixture(model: GaussianMixture, seen: InferenceView) -> None:
     model.put(seen.posterior.weights, seen.posterior.means, seen.posterior.covariances)
 
 
@@ -416,7 +424,7 @@ def _lda(o: Any, meta: DataMeta) -> ConditionallyConjugate:
     return LDA(o.topics, meta.dim, o.mixing, o.ink_prior)
 
 
-def _show_topics(model: Topics, seen: Seen) -> None:
+def _show_topics(model: Topics, seen: InferenceView) -> None:
     model.put(seen.posterior.natural, seen.first.sum(1).mean())
 
 
@@ -428,7 +436,7 @@ def _principal(o: Any, meta: DataMeta) -> ProbabilisticPCA:
     return ProbabilisticPCA(meta.dim, o.latent, o.sigma**2)
 
 
-def _show_principal(model: LinearGaussian, seen: Seen) -> None:
+def _show_principal(model: LinearGaussian, seen: InferenceView) -> None:
     # With a single example there is no covariance yet: the model stays as it began.
     if float(seen.posterior.count) > 1:
         best = seen.rule.model(seen.posterior)
@@ -444,7 +452,7 @@ def _class_tree(o: Any, meta: DataMeta) -> ChowLiu:
     return ChowLiu(meta.dim, o.tree_prior, len(meta.classes))
 
 
-def _show_tree(model: TreeModel[Any], seen: Seen) -> None:
+def _show_tree(model: TreeModel[Any], seen: InferenceView) -> None:
     estimate = seen.rule.tree(seen.posterior)
     model.put(estimate.parents, estimate.tables, estimate.roots, estimate.classes)
 

@@ -205,7 +205,7 @@ class ChowLiu(Inference[PairCounts, Tensor]):
             filled(a / c, c), filled(a / (2 * c), c, self.dim), filled(a / 4, len(self.upper[0]))
         )
 
-    def checked(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def validate(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Pixels (B, D) and classes one-hot (B, C) of rows (B, D) or (B, D + C).
 
         Raises:
@@ -227,7 +227,7 @@ class ChowLiu(Inference[PairCounts, Tensor]):
         Raises:
             SpecError: see :meth:`checked`.
         """
-        x, y = self.checked(batch)
+        x, y = self.validate(batch)
         new = PairCounts(
             state.classes + y.sum(0),
             state.class_ones + y.mT @ x,

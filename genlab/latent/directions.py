@@ -298,7 +298,7 @@ def named_directions(
     return [_with_spread(one, z) for one in found]
 
 
-def given_direction(vector: Sequence[float], codes: Codes) -> Direction:
+def direction_from_vector(vector: Sequence[float], codes: Codes) -> Direction:
     """A direction given by its numbers.
 
     Raises:

@@ -105,7 +105,7 @@ def interpolation(model: Any, a: Tensor, b: Tensor, path: str, k: int = 9) -> Te
     return decode_mean(model, PATHS[path](a, b, torch.linspace(0, 1, k)))
 
 
-def widest(codes: Codes, k: int) -> list[int]:
+def widest_dimensions(codes: Codes, k: int) -> list[int]:
     """The k dimensions of the latent space with the largest variance over the map's points.
 
     For posterior means these are the active units (Burda, Grosse and Salakhutdinov 2016 call a

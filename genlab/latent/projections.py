@@ -390,14 +390,14 @@ def _random(x: Array, dims: int, seed: int) -> Any:  # noqa: ARG001
     return GaussianRandomProjection(n_components=dims, random_state=seed)
 
 
-def checked(codes: NDArray[Any], title: str, least: int) -> None:
+def check_codes(codes: NDArray[Any], title: str, least: int) -> None:
     """Refuse codes of which a method can make no map, in words.
 
     Raises:
         SpecError: for codes that are not finite, too few points, or points that are all the same.
 
     Example:
-        >>> checked(np.ones((1, 2)), "t-SNE", 4)
+        >>> check_codes(np.ones((1, 2)), "t-SNE", 4)
         Traceback (most recent call last):
         ...
         genlab.core.errors.SpecError: points = 1 is not possible: t-SNE needs at least 4 ...
@@ -425,7 +425,7 @@ def _guarded(method: Method, least: int) -> Method:
         init: Array | None = None,
         watch: Watch | None = None,
     ) -> Projection:
-        checked(codes, method.title, least)
+        check_codes(codes, method.title, least)
         found = fit(codes, seed, dims, init, watch)
         if not np.isfinite(found.xy).all():
             why = f"{method.title} gives no finite map of them in {dims} dimensions"

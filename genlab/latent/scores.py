@@ -32,7 +32,7 @@ from genlab.latent.attributes import (
     training_part,
 )
 from genlab.latent.codes import codes_of, decode_mean, held_out, pick_held_out
-from genlab.latent.directions import given_direction, named_directions
+from genlab.latent.directions import direction_from_vector, named_directions
 from genlab.models.base import HasCritic, HasDecoder, HasEncoder
 from genlab.models.labels import conditioned_on_class
 from genlab.probes.common import frozen_batchnorm
@@ -201,7 +201,7 @@ def directions_job(
     if values.get("vector") is None:
         found = named_directions(net, data, codes, known=known, kind=kind, seed=seed)
     else:
-        found = [given_direction(values["vector"], codes)]
+        found = [direction_from_vector(values["vector"], codes)]
     shape = (len(found), 0 if known is None else len(known.names))
     value, error, gains = np.full((3, *shape), np.nan)
     change = np.full(shape[0], np.nan)

@@ -49,7 +49,7 @@ class Use:
         return "nats" if self.measure == "KL" else "squared data units"
 
 
-def standard(model: Any) -> bool:
+def has_standard_prior(model: Any) -> bool:
     """Whether the model's prior is N(0, I)."""
     prior = model.prior()
     return (
@@ -74,7 +74,7 @@ def usage(model: Any, data: Dataset, n: int = LOOKED_AT, seed: int = 0) -> Use:
         n: examples, or draws of the prior.
         seed: of the draws.
     """
-    if isinstance(model, HasEncoder) and standard(model):
+    if isinstance(model, HasEncoder) and has_standard_prior(model):
         split = held_out(data)
         y = None if split.y is None else split.y[:n]
         conditioned: Any = conditioned_on(model, y)  # type: ignore[type-var]
@@ -105,7 +105,7 @@ def traversal_values(model: Any, k: int, seed: int = 0, reach: float = 0.98) -> 
         reach: the share of the prior's mass between the first place and the last.
     """
     share = 0.5 + (torch.linspace(0, 1, k, dtype=torch.float64) - 0.5) * reach
-    if standard(model):
+    if has_standard_prior(model):
         return torch.special.ndtri(share).float()[:, None].expand(k, model.latent)
     return torch.quantile(prior_sample(model, 4096, seed), share.float(), dim=0)
 

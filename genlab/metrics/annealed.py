@@ -146,7 +146,7 @@ class _Chains:
         )
 
 
-def annealed(
+def annealed_importance_sampling(
     model: GenerativeModel,
     x: Tensor,
     *,
@@ -206,7 +206,7 @@ def annealed_estimate(found: Annealed, steps: int) -> Estimate:
 def annealed_job(
     model: GenerativeModel, data: Dataset, values: Mapping[str, Any], progress: Progress
 ) -> dict[str, Any]:
-    """:func:`annealed` on test examples as work off the request path.
+    """:func:`annealed_importance_sampling` on test examples as work off the request path.
 
     Args:
         model: in evaluation mode.
@@ -223,7 +223,9 @@ def annealed_job(
     found, acceptance = [], 0.0
     for number, part in enumerate(parts):
         progress(number / len(parts), f"chains of {len(x):,} examples")
-        one = annealed(model, part, steps=steps, chains=chains, seed=int(values["seed"]) + number)
+        one = annealed_importance_sampling(
+            model, part, steps=steps, chains=chains, seed=int(values["seed"]) + number
+        )
         found.append(one.log_weights)
         acceptance += one.acceptance * len(part) / len(x)
     whole = Annealed(torch.cat(found, 1), acceptance)

@@ -56,7 +56,7 @@ class HasDraws(abc.ABC):
     max_draws: ClassVar[int]
 
     @abc.abstractmethod
-    def see(self, rows: Tensor) -> None:
+    def observe(self, rows: Tensor) -> None:
         """Take the rows of which this is the posterior, (N, *data_shape)."""
 
     @abc.abstractmethod

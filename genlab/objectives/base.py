@@ -123,5 +123,5 @@ class Objective(abc.ABC):
         """The objective as it stands at a step; itself unless a schedule changes it."""
         return self
 
-    def updated(self, player: str, model: GenerativeModel) -> None:  # noqa: B027 - may be empty
+    def after_update(self, player: str, model: GenerativeModel) -> None:  # noqa: B027 - may be empty
         """Called after each update of a player, for what holds its weights (clipping)."""

@@ -37,8 +37,8 @@ def check_detachable(option: str, value: str, model_options: Any) -> None:
         SpecError: naming the option, before anything starts.
     """
     name = getattr(model_options, "posterior", None)
-    if value != PLAIN and name is not None and not POSTERIORS[name].holds:
-        able = [row.name for row in POSTERIORS.rows() if row.value.holds]
+    if value != PLAIN and name is not None and not POSTERIORS[name].detachable:
+        able = [row.name for row in POSTERIORS.rows() if row.value.detachable]
         raise SpecError(
             option,
             value,

@@ -141,7 +141,7 @@ class VQ(Objective):
         }
         return Loss(loss.mean(), terms)
 
-    def updated(self, player: str, model: GenerativeModel) -> None:
+    def after_update(self, player: str, model: GenerativeModel) -> None:
         if self._last is not None and isinstance(model, HasCodebook):
             model.follow(*self._last)
             self._last = None

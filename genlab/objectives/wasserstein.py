@@ -117,7 +117,7 @@ class WGAN(_Wasserstein):
         terms = {**loss.terms, "w1_scaled": -loss.terms["loss_discriminator"]}
         return Loss(loss.value, terms)
 
-    def updated(self, player: str, model: GenerativeModel) -> None:
+    def after_update(self, player: str, model: GenerativeModel) -> None:
         if player == "discriminator":
             with torch.no_grad():
                 for weight in model.player(player):

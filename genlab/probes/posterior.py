@@ -188,7 +188,7 @@ class PosteriorDraws(Probe):
         with scope(0, "posterior"):
             model = models.build(spec)
         assert isinstance(model, HasDraws)
-        model.see(data.train.x.flatten(1))
+        model.observe(data.train.x.flatten(1))
         self.names = tuple(model.numbers())[:CURVES]
         self.truth, self.max_draws = model.truth(), model.max_draws
         self.lines, self.box = self._contours()

@@ -81,7 +81,7 @@ class RunView:
     def spec(self) -> RunSpec:
         """What is trained, on what, how."""
         if self._spec is None:
-            self._spec = RunSpec.recorded(self._row.spec)
+            self._spec = RunSpec.from_record(self._row.spec)
         return self._spec
 
     @property
@@ -204,7 +204,7 @@ def _unpack(row: RunRow, files: RunFiles) -> None:
 
 def list_shipped() -> list[RunView]:
     """The models that ship with the project, by name."""
-    folder = settings.pretrained()
+    folder = settings.pretrained_folder()
     if not folder.is_dir():
         return []
     found = sorted(p for p in folder.iterdir() if (p / "run.json").is_file())

@@ -38,7 +38,7 @@ class Executor(abc.ABC):
         """Start a process for a task; does not wait."""
 
     @abc.abstractmethod
-    def ended(self) -> list[tuple[Task, bool]]:
+    def poll_ended(self) -> list[tuple[Task, bool]]:
         """The tasks whose process ended since, and whether it ended well."""
 
     @abc.abstractmethod
@@ -95,7 +95,7 @@ class LocalExecutor(Executor):
                 sys.stderr.flush()
             os._exit(code)
 
-    def ended(self) -> list[tuple[Task, bool]]:
+    def poll_ended(self) -> list[tuple[Task, bool]]:
         found = []
         for pid in list(self._tasks):
             try:

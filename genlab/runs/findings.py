@@ -55,7 +55,7 @@ class RunSentinel:
             return self._findings
 
     @property
-    def watched(self) -> list[str]:
+    def watched_titles(self) -> list[str]:
         """The titles of what could be seen in the run, as of the last look."""
         return list(self._titles)
 

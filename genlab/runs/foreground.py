@@ -30,7 +30,7 @@ def train(
     device.require(spec.train.device)
     store = runs.store()
     title = title or f"{spec.model} on {spec.data}"
-    run = store.create(spec.flat(), title=title, worker=settings.me())
+    run = store.create(spec.flat(), title=title, worker=settings.worker_id())
     return _perform(run, observers)
 
 
@@ -40,7 +40,7 @@ def resume(run: str, *, observers: Sequence[Observer] = ()) -> RunView:
     Raises:
         RunStateError: if it is active elsewhere, or has ended for good.
     """
-    row = runs.store().claim(settings.me(), run, resume=True)
+    row = runs.store().claim(settings.worker_id(), run, resume=True)
     if row is None:
         status = runs.store().get(run).status
         raise RunStateError(
@@ -67,7 +67,7 @@ def fork(
         store=runs.store(),
         folder=runs.files(),
         title=title,
-        worker=settings.me(),
+        worker=settings.worker_id(),
     )
     return _perform(forked, observers)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from genlab.core.errors import SnapshotError, SpecError, StoreError
 from genlab.core.folders import Folder, is_full
-from genlab.core.options import Option, with_present_names
+from genlab.core.options import Option, translate_former_names
 from genlab.core.run_spec import KINDS, Combination, RunSpec
 from genlab.core.tables import ALGORITHMS
 from genlab.runs.catalog import RunView
@@ -75,7 +75,7 @@ def change_spec(spec: RunSpec, changes: Mapping[str, Any]) -> RunSpec:
         SpecError: for an option that is unknown, out of range or fixed by the state.
     """
     before = spec.flat()
-    changes = with_present_names(
+    changes = translate_former_names(
         (row for _, row in part_of(Combination.of(before)).values()), changes
     )
     values = {**before, **{kind: str(changes[kind]) for kind in KINDS if kind in changes}}

@@ -149,7 +149,7 @@ class MemoryStore(RunStore):
             able = {"queued", *RESUMABLE} if resume else {"queued"}
             return self._take(row, worker) if row.status in able else None
 
-    def beat(self, run: str, *, step: int, speed: float) -> None:
+    def heartbeat(self, run: str, *, step: int, speed: float) -> None:
         with self._lock:
             row = self._row(run)
             self._runs[run] = replace(row, step=step, speed=speed, beat=time.time())

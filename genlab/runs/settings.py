@@ -18,7 +18,7 @@ def store_url() -> str:
     return given or f"sqlite:///{home() / 'checkpoints' / 'genlab.db'}"
 
 
-def pretrained() -> Path:
+def pretrained_folder() -> Path:
     """The folder of the models that ship with the project."""
     return ROOT / "checkpoints" / "pretrained"
 
@@ -45,7 +45,7 @@ def host() -> str:
     return socket.gethostname().replace(":", "_") or "localhost"
 
 
-def me() -> str:
+def worker_id() -> str:
     """``host:pid`` of this process."""
     return f"{host()}:{os.getpid()}"
 

@@ -455,7 +455,7 @@ class SqlStore(RunStore):
                     row = connection.execute(sa.select(runs).where(runs.c.id == found)).one()
                     return self._row(row)
 
-    def beat(self, run: str, *, step: int, speed: float) -> None:
+    def heartbeat(self, run: str, *, step: int, speed: float) -> None:
         change = (
             runs.update().where(runs.c.id == run).values(step=step, speed=speed, beat=time.time())
         )

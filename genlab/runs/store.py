@@ -231,7 +231,7 @@ class RunStore(abc.ABC):
         """
 
     @abc.abstractmethod
-    def beat(self, run: str, *, step: int, speed: float) -> None:
+    def heartbeat(self, run: str, *, step: int, speed: float) -> None:
         """Say that the worker is alive and where it stands."""
 
     @abc.abstractmethod

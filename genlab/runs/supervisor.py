@@ -63,7 +63,7 @@ class Lock:
             self._file.close()
             self._file = None
 
-    def gone(self) -> bool:
+    def is_removed(self) -> bool:
         """Whether the folder was removed under a holder: another one may lock a new file there."""
         if self._file is None:
             return False
@@ -224,7 +224,7 @@ class Supervisor:
 
         store, files = SqlStore(self.url), folder(self.files)
         if task.kind == "run":
-            row = store.claim(settings.me(), task.key)
+            row = store.claim(settings.worker_id(), task.key)
             if row is not None:
                 worker.perform(store, files, row)
         else:
@@ -235,7 +235,7 @@ class Supervisor:
 
     def reap(self) -> None:
         """Say of children that died without a word what became of their work."""
-        for task, well in self.executor.ended():
+        for task, well in self.executor.poll_ended():
             if task.kind == "job":
                 job = self.store.job(task.key)
                 if job is not None and job.status == "running":
@@ -266,18 +266,18 @@ class Supervisor:
         for row in self.store.runs(status={"running", "paused"}, limit=1000):
             if row.id in mine:
                 continue
-            if now - row.beat > STALE or self._gone(row.worker):
+            if now - row.beat > STALE or self._is_gone(row.worker):
                 self._lose(row.id, {"running", "paused"})
             elif row.worker.rpartition(":")[0] == settings.host():
                 self._adopted = True
         for job in self.store.jobs(status={"running"}):
-            if job.key not in mine and (now - job.beat > STALE or self._gone(job.worker)):
+            if job.key not in mine and (now - job.beat > STALE or self._is_gone(job.worker)):
                 self.store.update_job(
                     job.key, status="failed", message="Its process died; ask for it again."
                 )
 
     @staticmethod
-    def _gone(worker: str) -> bool:
+    def _is_gone(worker: str) -> bool:
         from genlab.runs.worker import alive
 
         host, _, pid = worker.rpartition(":")
@@ -299,7 +299,7 @@ class Supervisor:
                     self.executor.start(Task("run", run))
         working = sum(task.kind == "job" for task in tasks)
         if working < JOBS_AT_ONCE:
-            job = self.store.claim_job(settings.me())
+            job = self.store.claim_job(settings.worker_id())
             if job is not None:
                 self.executor.start(Task("job", job.key))
                 working += 1
@@ -314,7 +314,7 @@ class Supervisor:
         }
         return len(here | (busy & waiting))
 
-    def outdated(self) -> bool:
+    def is_outdated(self) -> bool:
         """Whether the program on the disk is another one by now, and no longer being written."""
         now = time.monotonic()
         if now - self._compared < SWEEP:
@@ -349,10 +349,10 @@ class Supervisor:
         while not self._stop:
             try:
                 # What was preloaded would refuse, or wrongly run, what a newer app asks for.
-                old = not self.executor.active() and self.outdated()
+                old = not self.executor.active() and self.is_outdated()
                 if old and (worked or idle is None):
                     self.renew()
-                if self.lock.gone():
+                if self.lock.is_removed():
                     say("the store was removed: nothing is left to do")
                     break
                 if self.tick():

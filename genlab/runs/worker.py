@@ -107,7 +107,7 @@ class StoreSink:
             self._error = error
         self._beside += time.thread_time() - start
 
-    def beside(self) -> float:
+    def background_seconds(self) -> float:
         """Seconds of processor time spent beside the training since the last call."""
         seconds, self._beside = self._beside, 0.0
         return seconds
@@ -189,7 +189,7 @@ class HeartbeatThread(threading.Thread):
         speed = max(0.0, (step - before) / max(now - since, 1e-9))
         if now - since > 2.0:
             self._seen = now, step
-        self._store.beat(self._row.id, step=step, speed=round(speed, 3))
+        self._store.heartbeat(self._row.id, step=step, speed=round(speed, 3))
         row = self._store.get(self._row.id)
         if row.attempt != self._row.attempt:
             self._box.put(Command(ABANDON))
@@ -304,7 +304,7 @@ def _conclude(
     store: RunStore, row: RunRow, step: int, status: Status, message: str, level: str
 ) -> None:
     def write() -> None:
-        store.beat(row.id, step=step, speed=0.0)
+        store.heartbeat(row.id, step=step, speed=0.0)
         store.set_status(row.id, status, message=message, only_from={"running", "paused", "lost"})
 
     if message:
@@ -323,7 +323,7 @@ def _train(
     box: Mailbox,
     extra: Sequence[Observer],
 ) -> Status:
-    spec = RunSpec.recorded(row.spec)
+    spec = RunSpec.from_record(row.spec)
     device.require(spec.train.device)
     torch.set_num_threads(spec.train.threads)
     data = catalog.dataset(spec)

@@ -62,7 +62,7 @@ class ModelCase:
         for row in self.cls.Options.table():
             allowed = self.cls.choices(self.meta).get(row.name)
             if allowed is not None:
-                given[row.name] = row.narrowed(tuple(allowed)).default
+                given[row.name] = row.with_choices(tuple(allowed)).default
         with scope(seed, "contract", self.name):
             return self.cls(self.cls.Options.build({**given, **values}), self.meta)
 

@@ -56,7 +56,7 @@ class StoreContract:
         for call in (
             lambda: store.get("nope"),
             lambda: store.set_status("nope", "done"),
-            lambda: store.beat("nope", step=1, speed=1.0),
+            lambda: store.heartbeat("nope", step=1, speed=1.0),
             lambda: store.append("nope", [Record(0, "scalars", {})]),
             lambda: store.request("nope", Command("stop")),
             lambda: store.delete("nope"),
@@ -142,7 +142,7 @@ class StoreContract:
 
     def test_a_heartbeat_says_where_it_stands(self, store: RunStore) -> None:
         run = store.create(SPEC, worker="w")
-        store.beat(run, step=7, speed=2.5)
+        store.heartbeat(run, step=7, speed=2.5)
         row = store.get(run)
         assert (row.step, row.speed) == (7, 2.5)
         assert abs(row.beat - time.time()) < 5

@@ -193,13 +193,13 @@ class GradientAlgorithm(Algorithm[GradientState]):
                 for player in players:
                     terms.append(game.turn(player.name))
                     state.optimisers[player.name].step()
-                    objective.updated(player.name, state.model)
+                    objective.after_update(player.name, state.model)
         else:
             losses = objective.losses(model, batch)
             for player in players:
                 for _ in range(player.repeats):
                     terms.append(self.update(state, player.name, losses))
-                    objective.updated(player.name, state.model)
+                    objective.after_update(player.name, state.model)
         state.steps += 1
         if state.ema is not None:
             state.ema.update(state.steps)

@@ -76,7 +76,7 @@ class Sink(Protocol):
     def settle(self) -> None:
         """Wait until everything is kept."""
 
-    def beside(self) -> float:
+    def background_seconds(self) -> float:
         """Seconds of processor time taken beside the training since this was asked last."""
 
 
@@ -299,7 +299,7 @@ class Watcher(Observer):
         self._when = ledger.wall()
         # What is written beside the training takes its processor too: that of the last look is
         # known by now, and is about that of the next.
-        beside = self._sink.beside()
+        beside = self._sink.background_seconds()
         ledger.charge(COMMON, beside + (common if sparing else 0.0))
         self._cost = common + beside
 

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 import streamlit as st
 
 from genlab.core.errors import SpecError
-from genlab.core.options import Option, Options, parse_int, with_present_names
+from genlab.core.options import Option, Options, parse_int, translate_former_names
 
 S = TypeVar("S", bound=Options)
 #: Where no default is given, that of the declaration holds.
@@ -49,7 +49,7 @@ def parse_query(declared: type[S], values: Mapping[str, str]) -> S:
         SpecError: if a declared parameter has a value that is not allowed.
     """
     rows = {row.name: row for row in declared.table()}
-    values = with_present_names(rows.values(), values)
+    values = translate_former_names(rows.values(), values)
     return declared(
         **{name: parse_text(row, values[name]) for name, row in rows.items() if name in values}
     )
@@ -105,7 +105,7 @@ class PageState(Generic[S]):
             if name.startswith(self.prefix)
         }
         rows = self.options()
-        present = with_present_names(rows.values(), parameters)
+        present = translate_former_names(rows.values(), parameters)
         return {name: text for name, text in present.items() if name in rows}
 
     def undeclared(self) -> dict[str, str]:

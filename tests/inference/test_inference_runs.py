@@ -17,7 +17,7 @@ from genlab.core.run_spec import RunSpec, algorithms_for, objectives_for
 from genlab.core.tables import ALGORITHMS, MODELS, OBJECTIVES
 from genlab.data.base import Dataset
 from genlab.inference.linear_gaussian import ProbabilisticPCA
-from genlab.inference.runs import InferenceAlgorithm, Learner, Learning
+from genlab.inference.runs import InferenceAlgorithm, InferenceState, Learner
 from genlab.models.base import GenerativeModel
 from genlab.objectives.bayes import Bayes
 from genlab.testing.model_contract import model_cases
@@ -50,7 +50,7 @@ RUNS: dict[str, dict[str, Any]] = {
 }
 
 
-def start(label: str, **values: Any) -> tuple[Algorithm[Any], Dataset, Learning]:
+def start(label: str, **values: Any) -> tuple[Algorithm[Any], Dataset, InferenceState]:
     spec = RunSpec.build(**{**RUNS[label], "steps": 8, **values})
     algorithm = ALGORITHMS[spec.algorithm](spec)
     data = datasets.load(spec)

@@ -142,7 +142,7 @@ def test_the_evidence_of_a_tree_is_the_product_of_its_predictions(classes: int) 
     parents = learn.tree(final).parents
     state, total = learn.init(), 0.0
     for row in x.split(1):
-        pixels, y = learn.checked(row)
+        pixels, y = learn.validate(row)
         p = 1.0 if classes == 1 else float((y @ state.classes) / state.total)
         for i, above in enumerate(parents.tolist()):
             bit = int(pixels[0, i])

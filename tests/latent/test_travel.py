@@ -20,7 +20,14 @@ from genlab.core.random import scope
 from genlab.distributions import Point
 from genlab.distributions.priors import standard_normal
 from genlab.latent.geodesic import curve_length, geodesic, geodesic_job
-from genlab.latent.travel import sheet, standard, traversal, traversal_values, usage, walk
+from genlab.latent.travel import (
+    has_standard_prior,
+    sheet,
+    traversal,
+    traversal_values,
+    usage,
+    walk,
+)
 from genlab.latent.video import FORMS, forward_and_back, gif
 from genlab.models.base import HasDecoder, HasEncoder
 from genlab.testing.model_contract import METAS, ModelCase
@@ -169,8 +176,8 @@ def test_the_sheet_has_equal_masses_row_by_row_from_the_top() -> None:
 def test_another_prior_is_travelled_by_its_quantiles() -> None:
     prior = Independent(Normal(torch.full((3,), 2.0), torch.full((3,), 0.5)), 1)
     model = Linear(prior)
-    assert standard(Linear())
-    assert not standard(model)
+    assert has_standard_prior(Linear())
+    assert not has_standard_prior(model)
     at = traversal_values(model, 3)
     np.testing.assert_allclose(at[1], 2.0, atol=0.04)
     exact = stats.norm(2.0, 0.5).ppf(0.99)

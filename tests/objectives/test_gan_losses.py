@@ -435,7 +435,7 @@ def critic_of_shift(
         for step in range(steps):
             cool(state, lr, step / steps)
             GradientAlgorithm.update(state, "discriminator", objective.losses(model, real(256)))
-            objective.updated("discriminator", model)
+            objective.after_update("discriminator", model)
         terms = objective.loss("discriminator", model, real(20_000)).terms
     return {name: float(term.detach().mean()) for name, term in terms.items()}
 

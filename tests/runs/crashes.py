@@ -136,7 +136,7 @@ def attempt(url: str, place: Path, run: str, prepare: Callable[[], list[Observer
     if pid == 0:
         try:
             store = SqlStore(url)
-            row = store.claim(settings.me(), run, resume=True)
+            row = store.claim(settings.worker_id(), run, resume=True)
             assert row is not None
             perform(store, LocalFolder(place), row, observers=prepare() if prepare else [])
             os._exit(0)

@@ -53,7 +53,7 @@ def on(device: str, values: dict[str, Any]) -> RunSpec:
 def test_old_records_are_read_with_the_cpu() -> None:
     old = RunSpec.build(model="vae", data="digits").flat()
     assert old.pop("device") == "cpu"
-    assert RunSpec.recorded(old).train.device == "cpu"
+    assert RunSpec.from_record(old).train.device == "cpu"
 
 
 def test_auto_is_the_cpu() -> None:

@@ -77,7 +77,7 @@ class Keep:
     def flush(self) -> None:
         self.order.append("flush")
 
-    def beside(self) -> float:
+    def background_seconds(self) -> float:
         return 0.0
 
     def settle(self) -> None:

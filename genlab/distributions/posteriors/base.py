@@ -48,7 +48,7 @@ class Posterior:
     marginals: bool = True
     net: Callable[[int], nn.Module] | None = None
     support: Support = "real"
-    holds: bool = True
+    detachable: bool = True
 
     def distribution(self, h: Tensor, latent: int, net: nn.Module | None = None) -> Distribution:
         """q(z | x) from a net's outputs, (B, outputs(latent)), and the row's own module."""

@@ -9,7 +9,7 @@ import torch
 
 from genlab import latent
 from genlab.data.base import DataMeta
-from genlab.latent.points import latent_of, point, widest
+from genlab.latent.points import latent_of, point, widest_dimensions
 from genlab.models.base import (
     GenerativeModel,
     HasCodebook,
@@ -32,7 +32,7 @@ def sliders_part(scene: Scene) -> None:
     if not isinstance(scene.model, HasDecoder):
         return
     memory, size = st.session_state, scene.model.latent
-    dims = widest(scene.codes, SLIDERS)
+    dims = widest_dimensions(scene.codes, SLIDERS)
     st.subheader("A z of your own")
     base, tag = torch.zeros(size), "zero"
     with st.container(horizontal=True):

@@ -66,7 +66,7 @@ class YourPicture(Tool):
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def drawing_style(_scene: Scene, run: str) -> image_uploads.Manner:  # noqa: ARG001 - the key
+def drawing_style(_scene: Scene, run: str) -> image_uploads.BackgroundStyle:  # noqa: ARG001 - the key
     """The foreground and background of a scene's data."""
     return image_uploads.background_style(_scene.data)
 
@@ -163,7 +163,7 @@ def picture(scene: Scene) -> Tensor | None:
 
 
 def sent_picture(
-    source: str, meta: DataMeta, manner: image_uploads.Manner
+    source: str, meta: DataMeta, manner: image_uploads.BackgroundStyle
 ) -> image_uploads.Picture | None:
     """What was uploaded or drawn, read with care; None while there is nothing."""
     if source == "draw":
@@ -181,8 +181,8 @@ def sent_picture(
 
 
 def prepare_picture(
-    sent: image_uploads.Picture, meta: DataMeta, manner: image_uploads.Manner
-) -> image_uploads.Seen:
+    sent: image_uploads.Picture, meta: DataMeta, manner: image_uploads.BackgroundStyle
+) -> image_uploads.FittedImage:
     """The image at the model's size, with the choices of preprocessing."""
     how = {"auto": None, "no": False, "yes": True}
     with st.container(horizontal=True, vertical_alignment="bottom"):

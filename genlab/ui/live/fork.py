@@ -63,7 +63,7 @@ def show_origin(row: RunRow) -> None:
 @functools.lru_cache(maxsize=64)
 def _possible(spec: str) -> dict[str, RunSpec]:
     """The objectives with which a run of this spec can continue, each with its new spec."""
-    before = RunSpec.recorded(json.loads(spec))
+    before = RunSpec.from_record(json.loads(spec))
     found = {}
     for objective in objectives_for(before.model):
         try:

@@ -36,7 +36,7 @@ def _panel(run: str) -> None:
     except RunNotFound:
         return
     if not findings:
-        _nothing(sentry.watched)
+        _nothing(sentry.watched_titles)
         return
     for number, finding in enumerate(findings):
         _finding(view, finding, remedy_forks(view, finding, findings), first=number == 0)
