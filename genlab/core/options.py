@@ -1,4 +1,4 @@
-"""Options: what can be chosen, with its type, default, range, unit and help, declared once.
+"""Options of a run: type, default, range, unit and help of each, declared once.
 
 The form on the page, the options of the command line, the keys of the URL and of the JSON are
 all made from these declarations, so they cannot differ.
@@ -65,7 +65,7 @@ class Option:
 
     @property
     def allowed(self) -> str:
-        """What may be given, in words."""
+        """The allowed values as text."""
         if self.choices is not None:
             return "allowed: " + (", ".join(map(str, self.choices)) or "nothing yet")
         if self.type is bool:
@@ -140,7 +140,7 @@ class Option:
 
 
 def parse_int(text: str, low: int, high: int) -> int | None:
-    """The whole number from ``low`` to ``high`` that a text is, else None; whatever was typed.
+    """Parse a whole number between ``low`` and ``high``; None for any other text.
 
     Example:
         >>> parse_int("12", 0, 20), parse_int("-3", -5, 5), parse_int("²", 0, 9)
@@ -160,7 +160,7 @@ def _plain_type(hint: Any) -> Any:
 
 
 def _plain(number: float) -> str:
-    """A bound as people write it: all digits of a whole number, else the shortest form."""
+    """Format a bound: all digits of a whole number, else the shortest form."""
     return str(int(number)) if float(number).is_integer() else f"{number:g}"
 
 
@@ -201,7 +201,7 @@ def option(
 
 
 def translate_former_names(rows: Iterable[Option], values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values under the present names of their options.
+    """Replace former option names by the present ones.
 
     A value under the present name wins over one under a former name.
 
@@ -236,7 +236,7 @@ class Options:
 
     @classmethod
     def build(cls, values: Mapping[str, Any]) -> Self:
-        """Make the option set from text or numbers, checking every one.
+        """Make the option set from text or numbers and check each value.
 
         Raises:
             SpecError: for an unknown name or a value that is not allowed.

@@ -1,4 +1,4 @@
-"""What a run is: a dataset, a model, an objective and an algorithm, each with its options.
+"""The specification of a run: dataset, model, objective and algorithm with their options.
 
 Where a default comes from, the later over the earlier:
 
@@ -26,7 +26,7 @@ from genlab.core.tables import ALGORITHMS, DATASETS, MODELS, OBJECTIVES, TABLES
 
 @dataclass(frozen=True)
 class TrainOptions(Options):
-    """What every run has, whatever is trained."""
+    """The options that every run has."""
 
     steps: int = option(
         2000, "steps of the algorithm", low=1, high=10_000_000, log=True, label="Training steps"
@@ -87,7 +87,7 @@ class RunSpec:
 
     @classmethod
     def build(cls, **values: Any) -> RunSpec:
-        """Make a spec from flat values; what is not given takes the default of the combination.
+        """Make a spec from a flat dictionary; missing values take the defaults of the combination.
 
         Defaults are taken, the later over the earlier, from the option's declaration, from the
         model for this dataset, and from the objective.
@@ -100,7 +100,7 @@ class RunSpec:
 
     @classmethod
     def from_record(cls, values: Mapping[str, Any]) -> RunSpec:
-        """The spec of a run from its record.
+        """Make the spec of a run from its stored record.
 
         An option that the record lacks was not there when it was written. It takes the default of
         its declaration, which is what was done before it existed, and not what a model or an
@@ -203,7 +203,7 @@ class Combination:
 
     @property
     def meta(self) -> Any:
-        """What is known of the data before it is loaded (a :class:`genlab.data.DataMeta`)."""
+        """The metadata of the dataset, known before it is loaded."""
         source = DATASETS[self.data]
         return source.meta(source.Options.build(self.given_data))
 
@@ -298,7 +298,7 @@ def misfit(model: Any, meta: Any) -> str | None:
     Rows of a table are for models that name the columns they explain.
     """
     if meta.columns and not getattr(model, "columns", ()):
-        return "it learns the law of points or pictures, and these are rows of a table"
+        return "it learns the distribution of points or pictures, and these are rows of a table"
     why: str | None = model.fits(meta)
     return why
 

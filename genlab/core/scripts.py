@@ -1,4 +1,4 @@
-"""Our own scripts and style sheets, as they lie in ``genlab/ui/static``."""
+"""The project's own scripts and style sheets, in ``genlab/ui/static``."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ class DataMeta:
 
 
 class Density(abc.ABC):
-    """The exact law of a toy dataset."""
+    """The exact distribution of a toy dataset."""
 
     #: The box ``(low, high)`` per axis, shape (2, d), that holds all but a negligible mass.
     box: Tensor
@@ -185,7 +185,7 @@ class Dataset:
     Args:
         meta: what was known before loading.
         train, validation, test: the splits; a model sees ``train`` alone.
-        density: the exact law, where it is known.
+        density: the exact distribution, where it is known.
         draw: applied to each training batch (dynamic binarisation); uses the run's stream.
         modes: for mixtures of well-separated modes, their means (k, d); else None.
     """

@@ -1,4 +1,4 @@
-"""The exact laws of the toys: densities that are computed, not estimated.
+"""The exact distributions of the toys: densities that are computed, not estimated.
 
 Every density is computed in double precision, whatever the precision of the points, and given
 back in theirs: mixtures with a standard deviation of 0.01 are exact far from their modes too.
@@ -23,7 +23,7 @@ NOTHING = -1e30
 
 
 class Components(Density):
-    """A law whose samples know the component they came from."""
+    """A distribution whose samples know the component they came from."""
 
     @abc.abstractmethod
     def sample_labelled(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -48,8 +48,8 @@ class GaussianMixture(Components):
             positive definite.
 
     Example:
-        >>> law = GaussianMixture(torch.ones(1), torch.zeros(1, 2), torch.eye(2)[None])
-        >>> round(float(law.log_prob(torch.zeros(1, 2))), 4)  # -log(2 pi)
+        >>> distribution = GaussianMixture(torch.ones(1), torch.zeros(1, 2), torch.eye(2)[None])
+        >>> round(float(distribution.log_prob(torch.zeros(1, 2))), 4)  # -log(2 pi)
         -1.8379
     """
 
@@ -124,8 +124,8 @@ class Checkerboard(Density):
         side: side of one square.
 
     Example:
-        >>> law = Checkerboard(4, 1.0)
-        >>> law.log_prob(torch.tensor([[0.5, 0.5], [0.5, 1.5]])).exp()
+        >>> distribution = Checkerboard(4, 1.0)
+        >>> distribution.log_prob(torch.tensor([[0.5, 0.5], [0.5, 1.5]])).exp()
         tensor([0.1250, 0.0000])
     """
 
@@ -271,8 +271,8 @@ def grid(density: Density, side: int = 200) -> tuple[list[Tensor], Tensor]:
         dimensions, as pictures are.
 
     Example:
-        >>> law = GaussianMixture(torch.ones(1), torch.zeros(1, 1), torch.eye(1)[None])
-        >>> (axis,), p = grid(law, 400)
+        >>> distribution = GaussianMixture(torch.ones(1), torch.zeros(1, 1), torch.eye(1)[None])
+        >>> (axis,), p = grid(distribution, 400)
         >>> round(float(p.sum() * (axis[1] - axis[0])), 6)
         1.0
     """

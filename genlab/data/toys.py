@@ -48,7 +48,7 @@ class Toy(DataSource):
 
     @classmethod
     def density(cls, options: Any) -> Density | None:
-        """The exact law, None where it is not known."""
+        """The exact distribution, None where it is not known."""
         return None
 
     @classmethod
@@ -56,7 +56,7 @@ class Toy(DataSource):
         """n points and their labels (None where there are none)."""
         density = cls.density(options)
         if density is None:
-            raise TypeError(f"{cls.__name__} has neither a law nor a way to draw")
+            raise TypeError(f"{cls.__name__} has neither a distribution nor a way to draw")
         if isinstance(density, Components) and cls.labels(options):
             return density.sample_labelled(n, source)
         return density.sample(n, source), None

@@ -420,8 +420,8 @@ def propose_likelihood(known: Description, support: str) -> Proposal:
     """The likelihood that suits a set, and why."""
     if support == "binary":
         why = (
-            "The values are 0 and 1: the Bernoulli law is the mass function of such values, so "
-            "its numbers are log-probabilities."
+            "All values are 0 or 1. The Bernoulli likelihood is a mass function on these values, "
+            "so that its numbers are log-probabilities."
         )
         return Proposal("likelihood", "bernoulli", why)
     if known.values == "levels":
@@ -433,9 +433,9 @@ def propose_likelihood(known: Description, support: str) -> Proposal:
         return Proposal("likelihood", "discretised_logistic", why)
     if known.is_image:
         why = (
-            "The grey levels are numbers from 0 to 1: the continuous Bernoulli is a density on "
-            "[0, 1]. The Bernoulli law is one of 0 and 1 alone; its formula on grey levels leaves "
-            "out the normaliser, so that its numbers are no log-densities."
+            "The grey levels lie between 0 and 1, and the continuous Bernoulli is a density on "
+            "[0, 1]. The Bernoulli likelihood is defined for 0 and 1 only; for grey levels it "
+            "lacks the normaliser, so that its numbers would not be log-densities."
         )
         return Proposal("likelihood", "continuous_bernoulli", why)
     why = (
@@ -444,9 +444,9 @@ def propose_likelihood(known: Description, support: str) -> Proposal:
     )
     if known.values == "counts":
         why += (
-            " All values are whole numbers from 0, as counts are. A law of counts (Poisson, "
-            "negative binomial) is not among the likelihoods here: the Gaussian is a continuous "
-            "stand-in, so its numbers are densities and no probabilities of counts."
+            " All values are whole numbers from 0, like counts. There is no likelihood for "
+            "counts here (Poisson, negative binomial). The Gaussian is a continuous "
+            "approximation; its numbers are densities, not probabilities of counts."
         )
     return Proposal("likelihood", "gaussian_learned", why)
 

@@ -61,8 +61,8 @@ class UniformCodes(CodeDistribution):
     section 3.1.
 
     Example:
-        >>> law = UniformCodes(torch.tensor([[0.0], [1.0]]), 3)
-        >>> law.log_prob(torch.tensor([[0.0, 1.0, 1.0], [0.0, 0.5, 1.0]]))
+        >>> distribution = UniformCodes(torch.tensor([[0.0], [1.0]]), 3)
+        >>> distribution.log_prob(torch.tensor([[0.0, 1.0, 1.0], [0.0, 0.5, 1.0]]))
         tensor([-2.0794,    -inf])
     """
 
@@ -171,5 +171,5 @@ class OneCode(CodeDistribution):
         return torch.where(here, value.new_tensor(0.0), -math.inf)
 
     def closed_form_kl(self, prior: Distribution) -> Tensor | None:
-        """KL(q ‖ p) = −log p at the one vector, (B,) in nats, for a law over the same codes."""
+        """KL(q ‖ p) = −log p at the one vector, (B,) in nats, where p is over the same codes."""
         return -prior.log_prob(self.mean) if isinstance(prior, CodeDistribution) else None

@@ -434,7 +434,9 @@ def _checked(node: Node, text: str) -> _Generator:
         where = float(left[:-1][above][0])
         raise SpecError("formula", text, f"f must be convex, and it is not near u = {where:.4g}")
     if float(slopes[-1] - slopes[0]) < 1e-9 * (1.0 + float(slopes.abs().max())):
-        raise SpecError("formula", text, "a straight line is 0 for every pair of laws; bend it")
+        raise SpecError(
+            "formula", text, "a straight line is 0 for every pair of distributions; bend it"
+        )
     one = float(node(u.new_ones(1)))
     if abs(one) > 1e-9:
         minus = f"- {one:.6g}" if one > 0 else f"+ {-one:.6g}"

@@ -23,7 +23,7 @@ class Grid:
     do not exceed the divergences of the densities, but for the bias of counting n samples.
 
     Args:
-        density: the exact law, of one or two dimensions.
+        density: the exact distribution, of one or two dimensions.
         cells: cells per axis.
         fine: points per axis and cell in the integration.
     """

@@ -53,8 +53,8 @@ class Mixture1D:
         SpecError: for weights or standard deviations that are not positive and finite.
 
     Example:
-        >>> law = Mixture1D((0.5, 0.5), (-1.0, 1.0), (1.0, 1.0))
-        >>> law.mean, law.variance
+        >>> distribution = Mixture1D((0.5, 0.5), (-1.0, 1.0), (1.0, 1.0))
+        >>> distribution.mean, distribution.variance
         (0.0, 2.0)
     """
 
@@ -111,7 +111,7 @@ class Mixture1D:
 
 
 def gaussian(mean: float, std: float) -> Mixture1D:
-    """N(mean, std²) as a law on the line."""
+    """N(mean, std²) as a distribution on the line."""
     return Mixture1D((1.0,), (mean,), (std,))
 
 
@@ -360,7 +360,7 @@ def bound_from_samples(
         score: whether the values are V.
 
     Raises:
-        DataError: with fewer than two samples of either law.
+        DataError: with fewer than two samples of either distribution.
 
     Example:
         >>> from genlab.divergences.f import F
@@ -388,7 +388,8 @@ def bound_from_samples(
 def _enough(a: Tensor, b: Tensor) -> None:
     if min(len(a), len(b)) < 2:
         raise DataError(
-            f"An error bar needs at least 2 samples of each law, not {len(a)} and {len(b)}."
+            f"An error bar needs at least 2 samples of each distribution, not {len(a)} and "
+            f"{len(b)}."
         )
 
 
@@ -397,16 +398,17 @@ def divergences_from_samples(
 ) -> tuple[Estimate, ...]:
     """D_f(P‖Q) = ½ E_P[g/m] + ½ E_Q[g/m], g = q f(p/q), m = (p + q)/2; "Monte Carlo", ± 1.96 SE.
 
-    Samples of both laws keep the weights bounded by 2, so that neither direction of KL has the
-    heavy tail of an average over one law. An infinite divergence shows here only where a
-    sample falls outside the other law's support; a heavy tail of the χ² rows does not show.
+    Samples of both distributions keep the weights bounded by 2, so that neither direction of KL
+    has the heavy tail of an average over one distribution. An infinite divergence shows here only
+    where a sample falls outside the other distribution's support; a heavy tail of the χ² rows does
+    not show.
 
     Args:
         log_p, log_q: log-densities in nats, (n, *) -> (n,), in any dimension.
         x_p, x_q: samples of P and of Q, (n, *) and (m, *).
 
     Raises:
-        DataError: with fewer than two samples of either law.
+        DataError: with fewer than two samples of either distribution.
     """
     _enough(x_p, x_q)
     parts = []

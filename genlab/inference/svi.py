@@ -144,8 +144,9 @@ class BayesianMixture(ConditionallyConjugate):
     "Variational inference: a review for statisticians", section 3.
 
     Args:
-        component: the law of an example within a component, with its prior. Its normaliser and
-            mean parameters must take a leading axis of components (those of a product do).
+        component: the distribution of an example within a component, with its prior. Its
+            normaliser and mean parameters must take a leading axis of components (those of a
+            product do).
         components: K.
         concentration: of the weights' prior, above 0.
 

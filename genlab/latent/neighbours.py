@@ -162,11 +162,11 @@ class Memory:
 def memorisation_test(samples: Tensor, train: Tensor, held_out: Tensor, seed: int = 0) -> Memory:
     """Are samples nearer to the training set than to an equal number of unseen examples?
 
-    With m training and m held-out examples of one law, a model that learned the law and not the
-    examples has its nearest neighbours in either set alike: the share S of samples whose nearest
-    of the 2m is a training example is ½ in mean. The null is the exact one of exchangeability: the
-    2m labels are permuted with the samples kept, so that many samples near one example count as
-    what they are, and p = (1 + #{S* ≥ S}) / (1 + permutations).
+    With m training and m held-out examples of one distribution, a model that learned the
+    distribution and not the examples has its nearest neighbours in either set alike: the share S
+    of samples whose nearest of the 2m is a training example is ½ in mean. The null is the exact
+    one of exchangeability: the 2m labels are permuted with the samples kept, so that many samples
+    near one example count as what they are, and p = (1 + #{S* ≥ S}) / (1 + permutations).
 
     Source: Meehan, Chaudhuri and Dasgupta 2020, "A non-parametric test to detect data-copying in
     generative models", for the comparison with held-out examples; permutation null: Good 2005.

@@ -85,7 +85,7 @@ def log_prior(model: Any, z: Tensor) -> float:
         try:
             support: Any = block_prior.support
         except NotImplementedError:
-            # A law that gives 0 outside of its support by itself.
+            # A distribution that gives 0 outside of its support by itself.
             support = None
         inside = support is None or bool(support.check(block).all())
         total += float(block_prior.log_prob(block)) if inside else -math.inf

@@ -157,7 +157,7 @@ def _best_two(row: Array) -> tuple[int, int | None]:
 
 
 def mig_estimate(codes: ArrayLike, factors: ArrayLike) -> Gap:
-    """MIG of the law that the examples are drawn from, its codes cut at the bins of the sample.
+    """MIG of the distribution of the examples, with codes binned as in the sample.
 
     Counting makes :func:`mutual_information` too large by about (cells − rows − columns + 1)/(2n),
     and a bootstrap adds that bias once more. Here I = H_a + H_b − H_ab of jackknife entropies, and

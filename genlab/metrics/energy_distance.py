@@ -40,8 +40,8 @@ class Energy:
         values: (n,) of the real examples: their mean is the estimate, their variance over n the
             part of its variance that is due to them.
         noise: the part that is due to the generated examples.
-        low, high: the 95 % interval, which holds at equal laws too, where the standard error of
-            the projections is too large.
+        low, high: the 95 % interval, which holds at equal distributions too, where the standard
+            error of the projections is too large.
     """
 
     values: Tensor
@@ -113,7 +113,7 @@ class EnergyDistance(Metric):
             2 * len(x),
             "lower",
             0.0,
-            "equal laws",
+            "equal distributions",
         )
         one = Estimate(found.value, series, found.low, found.high)
         return [Measured(one, KERNEL, found.values, found.noise)]

@@ -218,7 +218,7 @@ class MLPGeneratorAndCritic(GeneratorAndCritic[O], abc.ABC):
         # modes within 500 steps, with beta1 = 0.5 and beta2 = 0.999 three of four did.
         # Batches of 128: on the ring four seeds of four had 92 to 95 % of high quality after 3,000
         # steps (94 to 96 % with 256), in two thirds of the time.
-        # On the line one code, so that the generator's law is integrated and not counted.
+        # On the line one code, so that the generator's distribution is integrated and not counted.
         nets = {"latent": min(2, meta.dim), "hidden": 64, "layers": 3}
         return common | nets | {"lr": 1e-3, "beta1": 0.0, "beta2": 0.9, "batch": 128}
 

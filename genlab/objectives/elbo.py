@@ -1,4 +1,4 @@
-"""The evidence lower bound: its estimators, and the objective that raises it."""
+"""The evidence lower bound: its estimators, and the objective that maximises it."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def iwae_bound(weights: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Draw:
-    """One pathwise draw of a batch, and what the bound is made of.
+    """One pathwise draw of a batch, and the terms of the bound.
 
     Args:
         q, prior: q(z | x), batch shape (B,), and p(z).
@@ -144,7 +144,7 @@ def elbo_series() -> tuple[Series, ...]:
 
 
 class Variational(Objective):
-    """What the objectives of the VAE family share: one player, who takes pathwise draws of q."""
+    """Base of the objectives of the VAE family: one player, and pathwise draws of q."""
 
     requires = (GenerativeModel, HasLikelihood, HasEncoder)
     options: Any
@@ -180,7 +180,7 @@ class WarmUpOptions(Options):
 
 
 class WarmedUp(Variational):
-    """The KL counts min(1, t / T) times as much at step t, T the option ``warmup``.
+    """KL warm-up: at step t the weight of the KL is min(1, t / T), with T the option ``warmup``.
 
     What is lowered then is no −ELBO before step T; the ELBO shown has the KL's full weight.
 
@@ -208,19 +208,19 @@ class WarmedUp(Variational):
 
     @property
     def factor(self) -> str:
-        """What stands before the KL in titles."""
+        """The weight of the KL as text, for titles."""
         return "share · " if self.options.warmup else ""
 
     @property
     def warmup_series(self) -> tuple[Series, ...]:
-        """The share as a series; none where there is no warm-up."""
+        """The warm-up weight as a series; none without warm-up."""
         if not self.options.warmup:
             return ()
         title = f"share of the KL's weight, rising over {self.options.warmup:,} steps"
         return (Series("kl_share", title, "schedule", "share", "exact"),)
 
     def warmup_terms(self, like: Tensor) -> dict[str, Tensor]:
-        """The share as a term of as many entries as another, (B,)."""
+        """The warm-up weight as a term with one entry per example, (B,)."""
         return {"kl_share": torch.full_like(like, self.share)} if self.options.warmup else {}
 
 
@@ -240,7 +240,7 @@ class ELBOOptions(WarmUpOptions):
 
 @OBJECTIVES.register("elbo", title="ELBO", order=70)
 class ELBO(WarmedUp):
-    """E_q[log p(x | z)] − KL(q(z | x) ‖ p(z)), raised; sums over dimensions, mean over the batch.
+    """Maximises E_q[log p(x | z)] − KL(q(z | x) ‖ p(z)), the mean over the batch.
 
     Sources: Kingma and Welling 2014, "Auto-encoding variational Bayes"; for the gradient without
     the score, Roeder, Wu and Duvenaud 2017, "Sticking the landing".

@@ -1,4 +1,4 @@
-"""The slope of a critic: ‖∇C(x)‖ at each example, part of the graph."""
+"""The gradient norm of a critic, ‖∇C(x)‖ at each example, differentiable in its weights."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def score_and_gradient_norm(critic: HasCritic, x: Tensor) -> tuple[Tensor, Tenso
 
 
 class NeedsPerExampleGradient:
-    """For an objective that holds the critic's slope at each example: put it before the base.
+    """Mixin of objectives that penalise the critic's gradient at each example; before the base.
 
     With batch normalisation a score depends on the whole batch, so there is no such slope. A model
     whose critic can do without it, by spectral normalisation, is taken so.
@@ -96,6 +96,6 @@ def scores_and_gradient_norms_of_both(
 
 
 def mixes(critic: HasCritic, n: int) -> bool:
-    """Whether a batch put behind one of n examples would change a score."""
+    """Whether a second batch, appended to one of n examples, would change a score."""
     has_labels = isinstance(critic, HasLabels)
     return critic.batch_normalised or has_labels or n % critic.pack != 0

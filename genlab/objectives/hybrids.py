@@ -1,4 +1,4 @@
-"""Games with an encoder or a recogniser in them."""
+"""Adversarial games with an encoder or a recognition network."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ CONTINUOUS = 0.1
 
 
 def _discriminator_loss(real: Tensor, fake: Tensor) -> Loss:
-    """What a critic lowers that tells two sorts apart by its logits, (B,) each."""
+    """The loss of a critic that classifies two kinds of examples by its logits, (B,) each."""
     loss = softplus(-real) + softplus(fake)
     terms = {
         "loss_discriminator": loss,
@@ -69,7 +69,7 @@ class InfoOptions(Options):
 
 @OBJECTIVES.register("infogan", title="InfoGAN", order=120)
 class Information(Adversarial):
-    """The non-saturating game, in which the generator also raises λ times a bound of I(c; G(z)).
+    """The non-saturating game; the generator also maximises λ times a bound on I(c; G(z)).
 
         I(c; G(z)) ≥ H(c) + E log Q(c | G(z)),
 
@@ -149,7 +149,7 @@ class Information(Adversarial):
 
 @OBJECTIVES.register("ali", title="BiGAN / ALI", order=130)
 class AdversariallyLearned(Objective):
-    """The critic tells pairs (x, z ~ q(z | x)) from pairs (G(z), z ~ p(z)).
+    """The critic classifies pairs (x, z ~ q(z | x)) against pairs (G(z), z ~ p(z)).
 
     The critic lowers E softplus(−l(x, E(x))) + E softplus(l(G(z), z)); generator and encoder,
     together one player, lower the same with the signs turned (the non-saturating form).
@@ -191,7 +191,7 @@ class AdversariallyLearned(Objective):
 
 @OBJECTIVES.register("aae", title="Adversarial autoencoder", order=140)
 class AdversarialPrior(Objective):
-    """An autoencoder raises E_q log p(x | z); a critic of codes pulls q(z) to the prior.
+    """The autoencoder maximises E_q log p(x | z); a critic of codes draws q(z) to the prior.
 
     The critic l(z) tells p(z) from q(z), and the encoder alone makes its codes look like p(z).
     q(z) = E_x q(z | x) is the aggregate posterior; the best critic's loss is log 4 − 2 JS.
@@ -244,7 +244,7 @@ class AdversarialPrior(Objective):
 
 @dataclass(frozen=True)
 class VAEGANOptions(Options):
-    """Options of the weight between likeness and game."""
+    """Options of the weight between reconstruction and adversarial loss."""
 
     likeness: float = option(
         1e-2,
@@ -258,7 +258,7 @@ class VAEGANOptions(Options):
 
 @OBJECTIVES.register("vae_gan", title="VAE-GAN", order=150)
 class LearnedSimilarity(Objective):
-    """A VAE whose reconstruction is measured in the critic's features f, and a game beside it.
+    """A VAE whose reconstruction error is measured in the critic's features f, plus a GAN loss.
 
         log p(f(x) | z) = −½ ‖f(x) − f(x̃)‖² − (F/2) log 2π,  x̃ = E[x | z].
 

@@ -46,7 +46,7 @@ class IWAEOptions(Options):
 
 @OBJECTIVES.register("iwae", title="IWAE (importance-weighted bound)", order=170)
 class IWAE(Variational):
-    """L_k = E[log (1/k) Σ_i w_i], w_i = p(x, z_i) / q(z_i | x), raised; L_1 is the ELBO.
+    """Maximises L_k = E[log (1/k) Σ_i w_i], w_i = p(x, z_i) / q(z_i | x); L_1 is the ELBO.
 
     The gradient is Σ_i w̃_i ∇ log w_i with w̃ = w / Σ w held fixed, which is what differentiating
     the log-mean-exp gives; the value shown is the log-mean-exp and not Σ w̃_i log w_i.

@@ -1,4 +1,4 @@
-"""Objectives that hold the critic flat where the data, or the generated examples, are.
+"""Adversarial objectives with zero-centred gradient penalties at real or generated examples.
 
     R1 = (γ/2) E‖∇C(x)‖²,    R2 = (γ/2) E‖∇C(G(z))‖².
 
@@ -63,7 +63,7 @@ class _Flat(NeedsPerExampleGradient, Adversarial):
 
 @OBJECTIVES.register("r1", title="Non-saturating GAN with R1", order=180)
 class R1(_Flat):
-    """The non-saturating game; the critic pays (γ/2)‖∇l(x)‖² on real examples.
+    """The non-saturating game with the penalty (γ/2)‖∇l(x)‖² on real examples.
 
     Source: Mescheder, Geiger and Nowozin 2018, "Which training methods for GANs do actually
     converge?", equation 9.
@@ -94,7 +94,7 @@ def _paired(difference: Tensor) -> Tensor:
 
 @OBJECTIVES.register("r3gan", title="R3GAN: relativistic, R1 and R2", order=190)
 class R3GAN(_Flat):
-    """Each generated example is compared with one real: the critic lowers softplus(C(G) − C(x)).
+    """The relativistic paired game: the critic minimises softplus(C(G) − C(x)).
 
     With (γ/2)(‖∇C(x)‖² + ‖∇C(G)‖²); the generator lowers softplus(C(x) − C(G)) on the same pairs.
 

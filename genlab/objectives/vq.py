@@ -41,7 +41,7 @@ def perplexity(index: Tensor, size: int) -> Tensor:
 
 @OBJECTIVES.register("vq", title="VQ-VAE", order=200)
 class VQ(Objective):
-    """−ELBO + β |e(x) − sg z_q|², lowered, z_q the codes nearest to e(x).
+    """Minimises −ELBO + β |e(x) − sg z_q|², with z_q the nearest codes to e(x).
 
     ELBO = log p(x | z_q) + log p(z_q), a lower bound of log p(x); log p(z_q) is −m log K for the
     uniform prior, and moves the prior's own weights alone for a learned one. The gradient at z_q

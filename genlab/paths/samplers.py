@@ -87,7 +87,8 @@ class Sampler:
 
         Args:
             field: the velocity.
-            x: points of the law at t = 0 (noise times σ(0)), or data points for the way back.
+            x: points of the distribution at t = 0 (noise times σ(0)), or data points for the way
+                back.
             steps: N.
             backward: from data to noise; for a deterministic sampler.
             each: called with the time and the points, at the start and after every step.

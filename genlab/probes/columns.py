@@ -47,7 +47,7 @@ def principal_plane(data: Dataset, n: int = 5000) -> tuple[Callable[[Tensor], Te
 def wasserstein_line(a: Tensor, b: Tensor) -> Tensor:
     """W₁ of two samples of each column, (n, d) and (m, d) -> (d,).
 
-    W₁ = ∫₀¹ |F⁻¹(u) − G⁻¹(u)| du, exact for the two empirical laws.
+    W₁ = ∫₀¹ |F⁻¹(u) − G⁻¹(u)| du, exact for the two empirical distributions.
 
     Example:
         >>> wasserstein_line(torch.tensor([[0.0], [1.0]]), torch.tensor([[2.0], [3.0]])).item()
@@ -90,7 +90,7 @@ class Wide(Probe):
 
 @PROBES.register("table", title="Samples of a table", summary="Generated rows among the data.")
 class TableSamples(Wide):
-    """Generated rows beside held-out ones, and how far each column's law is from that of the data.
+    """Generated rows beside held-out ones, and each column's distance from the data in W₁.
 
     The same random numbers at every step; noise of the likelihood included.
     """

@@ -70,13 +70,13 @@ def with_classes(model: GenerativeModel, n: int, data: Dataset) -> GenerativeMod
 
 
 def draw(model: GenerativeModel, n: int, data: Dataset | None = None) -> Tensor:
-    """n draws of the model's law itself (noise of the likelihood included), (n, *data_shape).
+    """n draws of the model, the noise of the likelihood included, (n, *data_shape).
 
     Args:
         model: what draws.
         n: how many.
         data: where a conditional model takes the classes from, those of training examples, so that
-            its law is Σ_y p(y) p(x | y); without them its labels stay unknown.
+            its distribution is Σ_y p(y) p(x | y); without them its labels stay unknown.
     """
     if data is not None:
         model = with_classes(model, n, data)
@@ -90,7 +90,7 @@ def generated_examples(model: GenerativeModel, data: Dataset, n: int) -> tuple[T
     """Examples of the model to be judged, and what they are, in words.
 
     Pictures are taken as they are shown, the mean of p(x | z), so that pixel noise gives no model
-    away; points, and pictures of black and white pixels, are draws of the model's law.
+    away; points, and pictures of black and white pixels, are draws of the model's distribution.
     """
     shown = data.meta.is_image and data.meta.support != "binary"
     sizes = [len(part) for part in torch.empty(n).split(500)]

@@ -32,9 +32,9 @@ The picture has ``form`` "gap"; its payload is
     n        20000                                samples from which q is counted
 
 ``z`` is a base64 string of cells² bytes, row by row, **the first row at the lowest y**, x running
-fastest. Byte 255 is "unknown" (neither law has mass there, or the score is not finite), the others
-stand for ``low + (high - low) * byte / 254``. In JavaScript:
-``Uint8Array.from(atob(z), (c) => c.charCodeAt(0))``.
+fastest. Byte 255 is "unknown" (neither distribution has mass there, or the score is not finite),
+the others stand for ``low + (high - low) * byte / 254``. In JavaScript: ``Uint8Array.from(atob(z),
+(c) => c.charCodeAt(0))``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The divergence ledger: every f-divergence and W1 to a known law, beside what the model proves.
+"""The divergence ledger: every f-divergence and W₁ to a known distribution, beside the bounds.
 
 The numbers come from samples alone, so a VAE, a GAN and any other model can be compared by them.
 Cells never raise an f-divergence (data processing), counting n samples biases it upward; what a
@@ -69,7 +69,7 @@ from genlab.probes.truth import MANY, Line, histogram_sample_count, log_masses, 
 
 #: Share of the data in a pool: a model that puts a tenth of that there is seen to miss nothing.
 PLACE = 0.005
-#: Points of either law in W1: by assignment in the plane, sorted on the line.
+#: Points of either distribution in W1: by assignment in the plane, sorted on the line.
 PLANE, LINE = 300, 5000
 #: Resamplings for the standard errors, draws of a perfect sampler, examples for the bounds.
 REPEATS, PERFECT, PROVEN = 24, 4, 512
@@ -175,7 +175,7 @@ class Ledger(Probe):
         return w1(real, x[: self.size], limit=self.size)
 
     def _along(self, model: GenerativeModel, x: Tensor) -> Estimate:
-        """W1 on the line to a model whose law is integrated."""
+        """W1 on the line to a model whose distribution is integrated."""
         assert self.line is not None
         value = self.line.w1(model, x)
         return estimate("w1", "Wasserstein-1", value, kind="grid", unit="data units")
@@ -251,10 +251,10 @@ class Ledger(Probe):
         floor = 0.0 if not distance.series.n else self.floors["w1"]
         rows.append(_line(distance, 0, floor, 0.0, math.inf, bounds.get("w1")))
         points = f"between {self.size:,} held-out and {self.size:,} generated points"
-        between = points if distance.series.n else "between the two laws"
+        between = points if distance.series.n else "between the two distributions"
         note = (
             f"between data and model; f-divergences on cells, "
-            f"{'of its law, integrated' if exact else f'n = {MANY:,} samples'}; W1 "
+            f"{'of its distribution, integrated' if exact else f'n = {MANY:,} samples'}; W1 "
             f"{between}; ± is one standard error of repetition: what cells lose and counting adds "
             f"is not in it, a perfect sampler's value shows the latter. Infinite: a "
             f"place that holds {PLACE:.1%} of the data has none of the samples, or one "
@@ -268,7 +268,7 @@ class Ledger(Probe):
         """What the model itself proves of its divergences, on held-out and fresh examples."""
         found: dict[str, dict[str, Any]] = {}
         if isinstance(model, HasLabels):
-            # What it proves without a class is of another law than that of the draws.
+            # What it proves without a class is of another distribution than that of the draws.
             return found
         real = held_out(self.data, PROVEN)[0]
         if isinstance(model, HasLikelihood):

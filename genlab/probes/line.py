@@ -1,4 +1,4 @@
-"""The laws of data and model on the line, and what a critic believes beside what is true.
+"""The distributions of data and model on the line, and what a critic believes beside what is true.
 
 The picture has ``form`` "line"; its payload is
 
@@ -19,8 +19,8 @@ The picture has ``form`` "line"; its payload is
                                                   generator's loss pushes each, its negative
                                                   gradient, drawn to scale; the longest is 8 % of
                                                   the range
-    push     1.25                                 the longest gradient, loss per data unit
-    told     [["JS", 0.12, "nats"], ...]          between the laws: JS, KL both ways, W1, and
+    push     1.25                                 the longest gradient, loss per data unit told
+    [["JS", 0.12, "nats"], ...]          between the distributions: JS, KL both ways, W1, and
                                                   where D* is known mean |D − D*|
     n        20000 or 0                           samples from which q is counted, 0 where it is
                                                   integrated
@@ -62,7 +62,7 @@ from genlab.probes.truth import (
     logit_of,
 )
 
-#: Draws that say how far a model reaches whose law is integrated.
+#: Draws that say how far a model reaches whose distribution is integrated.
 REACHED = 1000
 #: The divergences beside the lines: name -> title.
 KINDS = {
@@ -84,9 +84,9 @@ def divergences(p: Tensor, q: Tensor) -> dict[str, float]:
     }
 
 
-@PROBES.register("line", title="Laws on the line")
+@PROBES.register("line", title="Distributions on the line")
 class OnTheLine(Probe):
-    """p, q, learned D and D* as lines; JS, KL and W1 between the laws."""
+    """p, q, learned D and D* as lines; JS, KL and W1 between the distributions."""
 
     views: ClassVar[Mapping[str, View]] = {
         "line": View(
@@ -204,10 +204,12 @@ class OnTheLine(Probe):
                     ratio = torch.where(best.known, (best.p / best.q).log(), torch.nan)
                     lines["truth"] = _line("exact C*(x), of p/q", "score", of_ratio(ratio))
         note = (
-            f"{how}; JS, KL and W1 between the two laws; {DOTS} held-out and {DOTS} generated "
+            f"{how}; JS, KL and W1 between both densities; {DOTS} held-out and {DOTS} generated "
             f"points{normalisation(model)}"
         )
-        return Reading(values, {"line": Picture("line", "Laws on the line", payload, note)})
+        return Reading(
+            values, {"line": Picture("line", "Distributions on the line", payload, note)}
+        )
 
 
 def _line(title: str, on: str, values: Tensor) -> dict[str, Any]:

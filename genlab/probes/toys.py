@@ -1,4 +1,4 @@
-"""Looks at models of points whose true law is known."""
+"""Looks at models of points whose true distribution is known."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def mode_std(data: Dataset) -> float | None:
 
 @PROBES.register("grid", title="Divergences to the known density")
 class GridDivergences(Probe):
-    """JS and KL between samples and the true law on a grid, beside a perfect sampler's value.
+    """JS and KL between samples and the true density on a grid, beside a perfect sampler's value.
 
     On the line :mod:`genlab.probes.line` has them without counting.
     """

@@ -1,4 +1,4 @@
-"""What is true of a model beside a known law: its own law q, and the best discriminator.
+"""Exact quantities of a model on toy data: its density q, and the optimal discriminator.
 
 At a fixed generator that is D* = p/(p + q). On the line a model of one code needs no samples: with
 z(u) the prior's quantile function, q is the image of equal steps of probability u,
@@ -73,7 +73,7 @@ class Best:
 
     @property
     def known(self) -> Tensor:
-        """The cells in which D* is known: they expect at least five samples of either law."""
+        """The cells in which D* is known: at least five expected samples of each distribution."""
         both = self.p + self.q
         return both * self.n >= LEAST if self.n else both > 0
 
@@ -163,7 +163,7 @@ def log_density(model: GenerativeModel) -> Callable[[Tensor], Tensor] | None:
 
 @dataclass(frozen=True)
 class Pushforward:
-    """The law of G(z) on the line: straight from each code to the next, of a known mass.
+    """The distribution of G(z) on the line: straight from each code to the next, of a known mass.
 
     Args:
         x: G at the codes, (k,).
@@ -182,7 +182,7 @@ class Pushforward:
 
 
 def pushforward(model: GenerativeModel) -> Pushforward | None:
-    """The law of a generator of one code on the line; None for any other."""
+    """The distribution of a generator of one code on the line; None for any other."""
     known = codes(model)
     if known is None:
         return None
@@ -210,7 +210,7 @@ def log_masses(model: GenerativeModel, grid: Grid) -> Tensor | None:
 
 
 class Line:
-    """W₁ = ∫ |F − G| dx between a model's law and a known one on the line.
+    """W₁ = ∫ |F − G| dx between a model's distribution and a known one on the line.
 
     Args:
         grid: cells over the density of the data; between two of its edges lie sixteen points.
@@ -222,7 +222,7 @@ class Line:
         self.real = _below(grid.density.log_prob, self.inside)
 
     def w1(self, model: GenerativeModel | None, x: Tensor) -> float:
-        """The distance in data units; of the samples where the model's law is not integrated.
+        """The distance in data units; from samples where the model's density is not integrated.
 
         Args:
             model: None for samples alone.

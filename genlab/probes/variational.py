@@ -59,7 +59,7 @@ def likelihood_note(spec: RunSpec, data: Dataset) -> str:
 
 
 def _distributions(spec: RunSpec, data: Dataset) -> tuple[Distribution, Distribution]:
-    """q(z | x) of two examples and p(z), of a fresh model: which kinds of law they are."""
+    """q(z | x) of two examples and p(z) of an untrained model, to see which families they are."""
     with scope(0, "kind of KL"), torch.no_grad():
         model = models.build(spec).eval()
         assert isinstance(model, HasEncoder)
@@ -250,7 +250,7 @@ class LatentSpace(Probe):
 
 
 def kl_per_dimension(q: Distribution, prior: Distribution) -> torch.Tensor | None:
-    """KL of each latent dimension, (B, latent) in nats, for laws that are products of normals."""
+    """KL of each latent dimension, (B, latent) in nats, for products of normal distributions."""
     factors = [
         distribution.base_dist
         for distribution in (q, prior)

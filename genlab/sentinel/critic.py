@@ -119,7 +119,7 @@ class GivenUp(Symptom):
             f"D(x) = {real[-1]:.3f} and D(G(z)) = {fake[-1]:.3f}, medians of the last {WINDOW} "
             f"records ({history.kind('d_real')}): a coin would say the same.",
             f"JS(data ‖ generated) is {seen[-1]:.2g} nats ({history.kind(name)}); a perfect "
-            f"sampler has {floor:.2g}, and laws without a point in common log 2 = 0.69.",
+            f"sampler has {floor:.2g}, and distributions without a point in common log 2 = 0.69.",
         ]
         bound = history.curve("js_bound")
         if len(bound):

@@ -68,8 +68,8 @@ def strongest(values: Floats) -> Rhythm | None:
     With P(k) the periodogram of what is left of the last records without a parabola, under a Hann
     taper, the level is the larger of a power law fitted to log P(k), as a random walk or any red
     noise has it, and the median of P nearby. The peak is that of the largest P(k)/level with four
-    cycles or more. A mean of M records of noise gives P(k)/level an exponential law, so that the
-    largest of M is about log M.
+    cycles or more. A mean of M records of noise gives P(k)/level an exponential distribution, so
+    that the largest of M is about log M.
 
     Source: the idea of testing a peak against red noise is that of Mann and Lees 1996, "Robust
     estimation of background noise and signal detection in climatic time series".
@@ -119,7 +119,7 @@ def _level(k: NDArray[np.int64], power: Floats) -> Floats:
     half = 10
     padded = np.pad(log_p, half, mode="reflect")
     near = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1), axis=1)
-    # The median of an exponential law is log 2 of its mean.
+    # The median of an exponential distribution is log 2 of its mean.
     return np.asarray(np.exp(np.maximum(power_law, near)) / math.log(2.0))
 
 

@@ -158,7 +158,7 @@ def bad_values(row: Any) -> list[Any]:
 
 
 class DensityContract:
-    """Every exact law: a density, of which its samples are samples.
+    """Every exact distribution: a density, of which its samples are samples.
 
     Attributes:
         side: grid points an axis for the quadratures, in two dimensions.

@@ -62,7 +62,7 @@ class FamilyProduct(Distribution):
         return self._drawn.z
 
     def detached(self) -> FamilyProduct:
-        """The same law with its parameters out of the graph."""
+        """The same distribution with its parameters out of the graph."""
         fixed = Params({name: value.detach() for name, value in self.params.items()})
         return FamilyProduct(self.family, fixed)
 
