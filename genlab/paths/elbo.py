@@ -1,4 +1,4 @@
-"""The evidence lower bound of a DDPM: T + 1 terms, and what is lost for Gaussian data.
+"""The evidence lower bound of a DDPM: T + 1 terms, and its gap for Gaussian data.
 
     −ELBO = KL(q(x_T | x) ‖ N(0, I)) + Σ_{i=2}^T E KL(q(x_{i−1} | x_i, x) ‖ p(x_{i−1} | x_i))
             − E log p(x | x_1)

@@ -34,7 +34,7 @@ CHUNK = 20_000
 
 
 class _Parts(NamedTuple):
-    """What all fields at (x, t) are made of; K components, B points, d dimensions.
+    """The posterior components at (x, t): K components, B points, d dimensions.
 
     Args:
         gamma: responsibilities, (B, K).

@@ -39,7 +39,7 @@ Step = Callable[[VectorField, Tensor, float, float], Tensor]
 
 @dataclass(frozen=True)
 class Sampler:
-    """A way to go along a path.
+    """A sampler: one step along a path.
 
     Args:
         step: one step from time t to time s. The last step to a time at which the field is
@@ -57,7 +57,7 @@ class Sampler:
 
     @property
     def deterministic(self) -> bool:
-        """Whether the same noise gives the same point, so that the map can be inverted."""
+        """Whether the sampler is deterministic given the noise, and therefore invertible."""
         return self.order is not None
 
     def evaluations(self, steps: int, path: ProbabilityPath) -> int:
@@ -83,7 +83,7 @@ class Sampler:
         backward: bool = False,
         each: Callable[[float, Tensor], None] | None = None,
     ) -> Tensor:
-        """Carry points along the path, (B, ...) -> (B, ...).
+        """Integrate points along the path, (B, ...) -> (B, ...).
 
         Args:
             field: the velocity.

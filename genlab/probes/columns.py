@@ -1,4 +1,4 @@
-"""Tables of more than two columns: seen from their principal plane, and column by column."""
+"""Tables of more than two columns: their principal plane, and each column."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def wasserstein_line(a: Tensor, b: Tensor) -> Tensor:
 
 
 class Wide(Probe):
-    """A look at a table by its principal plane."""
+    """Base of the probes that show a table in its principal plane."""
 
     def __init__(self, spec: RunSpec, data: Dataset) -> None:
         super().__init__(spec, data)

@@ -1,4 +1,4 @@
-"""What the probes share: fixed examples, draws from a model, projections, small payloads."""
+"""Helpers of the probes: fixed examples, draws from a model, projections, payloads."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def held_out(data: Dataset, n: int) -> tuple[Tensor, Tensor | None]:
 
 
 def trained_on(data: Dataset, n: int) -> Tensor:
-    """The first n training examples, binarised once where batches are binarised anew."""
+    """The first n training examples, binarised once where batches are binarised each time."""
     x = data.train.x[:n]
     if data.draw is None:
         return x
@@ -36,7 +36,7 @@ def trained_on(data: Dataset, n: int) -> Tensor:
 
 
 def reference(data: Dataset, n: int = REFERENCE) -> Tensor:
-    """The last training examples: seldom those that are looked at, never held-out ones."""
+    """The last training examples, as a reference batch; never held-out ones."""
     x = data.train.x[-n:]
     if data.draw is None:
         return x
@@ -57,14 +57,14 @@ def frozen_batchnorm(model: GenerativeModel, data: Dataset) -> Iterator[None]:
 
 
 def normalisation(model: GenerativeModel) -> str:
-    """What the note of a picture says of :func:`frozen_batchnorm`."""
+    """The part of a picture's note about :func:`frozen_batchnorm`."""
     if not has_batch_norm(model):
         return ""
     return f"; normalised by {REFERENCE} training and {REFERENCE} generated examples"
 
 
 def with_classes(model: GenerativeModel, n: int, data: Dataset) -> GenerativeModel:
-    """A conditional model held at the classes of the first n training examples, in turn."""
+    """A conditional model, conditioned on the classes of the first n training examples."""
     y = data.train.y
     return model if y is None else conditioned_on(model, y[torch.arange(n) % len(y)])
 
@@ -87,7 +87,7 @@ def draw(model: GenerativeModel, n: int, data: Dataset | None = None) -> Tensor:
 
 
 def generated_examples(model: GenerativeModel, data: Dataset, n: int) -> tuple[Tensor, str]:
-    """Examples of the model to be judged, and what they are, in words.
+    """Generated examples for a critic or a metric, and a description of them.
 
     Pictures are taken as they are shown, the mean of p(x | z), so that pixel noise gives no model
     away; points, and pictures of black and white pixels, are draws of the model's distribution.
@@ -132,7 +132,7 @@ def round_digits(x: Tensor, digits: int = 6) -> Any:
 
 
 def digits_of(x: Tensor, least: int = 6) -> int:
-    """Significant digits by which points (n, d) are told apart: more where they lie far from 0.
+    """Significant digits that distinguish points (n, d): more where they lie far from 0.
 
     Example:
         >>> digits_of(torch.tensor([[0.0], [1.0]])), digits_of(torch.tensor([[1e9], [1e9 + 64]]))

@@ -1,4 +1,4 @@
-"""The gap map: what a critic believes in the plane, beside what is true.
+"""The gap map: a critic's D over the plane beside the exact D*.
 
 At a fixed generator the best discriminator is D* = p/(p + q) (Goodfellow et al. 2014, proposition
 1): p is known for a toy, q is counted from many samples of the model on the same cells.
@@ -84,7 +84,7 @@ def pack_field(values: Tensor, low: float, high: float) -> str:
 
 @PROBES.register("gap", title="Discriminator gap map")
 class Gap(Probe):
-    """Learned D, exact D* and their distance over the plane, and how the generator is pushed."""
+    """Learned D, exact D* and their distance over the plane, and the generator's gradient."""
 
     views: ClassVar[Mapping[str, View]] = {
         "gap": View(
@@ -170,7 +170,7 @@ class Gap(Probe):
 def generator_pushes(
     objective: Objective, data: Dataset, model: HasCritic, x: Tensor
 ) -> tuple[list[Any], float]:
-    """Where each sample is pushed: −∂(its loss)/∂x, to scale, and the longest gradient."""
+    """The generator's gradient at each sample, −∂loss/∂x, to scale, and the largest norm."""
     if not isinstance(objective, Adversarial):
         return [], 0.0
     real = held_out(data, len(x))[0]

@@ -101,7 +101,7 @@ def standard_error(row: Estimate) -> float | None:
 
 @PROBES.register("ledger", title="Divergence ledger")
 class Ledger(Probe):
-    """Every f-divergence and W1 to the data, with error bars, beside what the model proves."""
+    """Every f-divergence and W₁ to the data with error bars, beside the model's bounds."""
 
     views: ClassVar[Mapping[str, View]] = {
         "ledger": View(
@@ -138,7 +138,7 @@ class Ledger(Probe):
         return data.density is not None and data.meta.shape in {(1,), (2,)}
 
     def cells(self, row: FDivergence) -> Grid | Pooled:
-        """The cells on which a divergence is counted."""
+        """The cells on which a divergence is estimated from counts."""
         return self.pools if math.isinf(row.slope_at_infinity) else self.grid
 
     def _counted(self, x: Tensor, repeats: int = REPEATS) -> dict[str, Estimate]:
@@ -181,7 +181,7 @@ class Ledger(Probe):
         return estimate("w1", "Wasserstein-1", value, kind="grid", unit="data units")
 
     def _perfect(self) -> dict[str, float]:
-        """What a perfect sampler scores, the mean of a few draws."""
+        """The score of a perfect sampler, the mean of a few draws."""
         total: dict[str, float] = {}
         for k in range(PERFECT):
             x = self.density.sample(MANY, generator(k, "perfect sampler")).float()
@@ -265,7 +265,7 @@ class Ledger(Probe):
         return Reading(values, {"ledger": picture})
 
     def _bounds(self, model: GenerativeModel) -> dict[str, dict[str, Any]]:
-        """What the model itself proves of its divergences, on held-out and fresh examples."""
+        """The model's own bounds of its divergences, on held-out and new generated examples."""
         found: dict[str, dict[str, Any]] = {}
         if isinstance(model, HasLabels):
             # What it proves without a class is of another distribution than that of the draws.

@@ -1,4 +1,4 @@
-"""The distributions of data and model on the line, and what a critic believes beside what is true.
+"""The densities of data and model on the line, and the learned D beside the exact D*.
 
 The picture has ``form`` "line"; its payload is
 
@@ -112,7 +112,7 @@ class OnTheLine(Probe):
         self.floors = dict.fromkeys([*KINDS, "line_w1"], 0.0) if self.exact else self._perfect()
 
     def _perfect(self) -> dict[str, float]:
-        """What a perfect sampler scores, as q is counted."""
+        """The score of a perfect sampler when q is estimated from counts."""
         x = self.grid.density.sample(MANY, generator(0, "perfect sampler"))
         found = divergences(self.grid.masses, self.grid.shares(x))
         return found | {"line_w1": self.line.w1(None, x)}
@@ -213,6 +213,6 @@ class OnTheLine(Probe):
 
 
 def _line(title: str, on: str, values: Tensor) -> dict[str, Any]:
-    """One line; what is no finite number is unknown."""
+    """One line; non-finite values are unknown."""
     y = [v if math.isfinite(v) else None for v in round_digits(values.double(), 4)]
     return {"title": title, "on": on, "y": y}

@@ -1,4 +1,4 @@
-"""Looks at models that stand at a posterior: their parts, their draws, the bound of topics."""
+"""Probes of posteriors: components, draws of parameters, the bound of topic models."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ REACH = 4.5
 
 
 def effective(shares: Tensor) -> float:
-    """How many parts of equal share would be as mixed: exp of the entropy of the shares.
+    """The effective number of components: exp of the entropy of their weights.
 
     Args:
         shares: (K,), sum 1.
@@ -135,7 +135,7 @@ class Perplexity(Probe):
 
 
 def contour(density: Tensor, axes: Sequence[Tensor], masses: Sequence[float]) -> Tensor:
-    """Points of the lines around the smallest regions that hold these masses, (n, 2).
+    """Contours of the highest-density regions with these masses, (n, 2).
 
     Args:
         density: normalised on the grid, (n, m).
@@ -170,7 +170,7 @@ def contour(density: Tensor, axes: Sequence[Tensor], masses: Sequence[float]) ->
 
 @PROBES.register("posterior", title="Posterior of the parameters")
 class PosteriorDraws(Probe):
-    """Mean and spread of each parameter, the draws over the exact posterior, what they predict."""
+    """Mean and spread of each parameter, draws over the exact posterior, and predictions."""
 
     views: ClassVar[Mapping[str, View]] = {
         "posterior": View(

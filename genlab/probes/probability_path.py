@@ -1,4 +1,4 @@
-"""Models of a probability path beside the exact field: excess loss, trajectories, samplers, log p.
+"""Probes of a probability path beside the exact field: loss, trajectories, samplers, log p.
 
 Where the data are a mixture of Gaussians and noise and data are paired independently, the best
 prediction at (x, t) is known, as D* is for a discriminator. The loss is then
@@ -73,7 +73,7 @@ def low_dimensional(model: type[GenerativeModel], data: Dataset) -> bool:
 
 
 def best_prediction(model: HasProbabilityPath, exact: ExactFields, x: Tensor, t: Tensor) -> Tensor:
-    """E[target | x_t = x], what the net would predict at best, (B, d) and (B,)."""
+    """E[target | x_t = x], the optimal prediction, (B, d) and (B,)."""
     clean, noise = exact.estimates(x.double(), t.double())
     return model.prediction.target(model.path, clean, noise, t.double())
 
@@ -237,7 +237,7 @@ class PathExcess(Probe):
 
 @PROBES.register("trajectories", title="Particles on their way")
 class Trajectories(Probe):
-    """Particles from fixed noise at some times, and how straight their ways are."""
+    """Particles from fixed noise at some times, and the straightness of their paths."""
 
     views: ClassVar[Mapping[str, View]] = {
         "trajectories": View(
@@ -261,7 +261,7 @@ class Trajectories(Probe):
 
     @property
     def _straight(self) -> bool:
-        """Whether the conditional paths are straight, so that straightness means something."""
+        """Whether the conditional paths are straight, so that straightness is meaningful."""
         half = torch.tensor([0.25, 0.75], dtype=torch.float64)
         slopes = torch.stack([self.path.d_alpha(half), self.path.d_sigma(half)])
         return bool((slopes[:, 0] == slopes[:, 1]).all()) and not self.path.singular_end
@@ -308,7 +308,7 @@ class Trajectories(Probe):
 
 
 def straightness(model: HasProbabilityPath, states: list[tuple[float, Tensor]]) -> float:
-    """∫ E|v(X_t)|² dt − E|X₁ − X₀|², the cost of bends, from points along the flow.
+    """∫ E|v(X_t)|² dt − E|X₁ − X₀|², from points along the flow.
 
     It equals ∫ E|v(X_t) − (X₁ − X₀)|² dt, since X₁ − X₀ is the integral of v along the way.
 
@@ -460,7 +460,7 @@ class FlowLogProb(Probe):
 
 @PROBES.register("diffusion_elbo", title="The ELBO of a diffusion, term by term")
 class DiffusionTerms(Probe):
-    """The ELBO of T + 1 terms on held-out examples, and which steps it is lost at."""
+    """The ELBO of T + 1 terms on held-out examples, and the terms by step."""
 
     views: ClassVar[Mapping[str, View]] = {
         "elbo_terms": View(

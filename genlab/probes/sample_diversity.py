@@ -1,4 +1,4 @@
-"""Looks at how a training does: how diverse the samples are, how large the gradients."""
+"""Probes of training health: diversity of samples, gradient norms."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def mean_pairwise_distance(x: Tensor) -> float:
 
 @PROBES.register("diversity", title="Diversity of samples")
 class Diversity(Probe):
-    """How far apart two samples are, as a share of how far apart two held-out examples are.
+    """The mean distance of two samples relative to that of two held-out examples.
 
     A generator that has collapsed makes much the same from every code. The reverse does not hold:
     samples that are all wrong may lie far apart.
@@ -48,7 +48,7 @@ class Diversity(Probe):
 
     @property
     def n(self) -> int:
-        """How many examples of each sort there are."""
+        """The number of held-out and of generated examples."""
         return min(EACH, len(self.data.validation))
 
     @property

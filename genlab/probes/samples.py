@@ -1,4 +1,4 @@
-"""What the model makes, always from the same codes."""
+"""Samples of the model, always from the same codes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SHEET, CLOUD, CROWD = 64, 200, 2000
 
 @PROBES.register("samples", title="Samples", summary="What the model makes from fixed codes.")
 class Samples(Probe):
-    """Samples on a fixed z, the same at every step and for every run of the same latent size."""
+    """Samples at fixed z, equal for every step and every run with the same latent size."""
 
     views: ClassVar[Mapping[str, View]] = {
         "samples": SAMPLES,
@@ -79,7 +79,7 @@ class Samples(Probe):
 
 
 def _fixed(model: GenerativeModel) -> str:
-    """What is the same at every step."""
+    """What stays fixed over the steps, as text."""
     if isinstance(model, HasLabels):
         return "codes z and classes"
     return "codes z" if isinstance(model, HasDecoder) else "random numbers"

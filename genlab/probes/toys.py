@@ -1,4 +1,4 @@
-"""Looks at models of points whose true distribution is known."""
+"""Probes of models of toy data with known density."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NUMBERS = 2000
 
 @functools.lru_cache(maxsize=4)
 def density_grid(density: Density, cells: int, fine: int) -> Grid:
-    """The grid of a density, which all that look at one run share."""
+    """The grid of a density, shared by the probes of a run."""
     return Grid(density, cells, fine)
 
 

@@ -90,7 +90,7 @@ class Best:
 
     @property
     def floor(self) -> Tensor:
-        """What D* itself would score for :meth:`distance`, since q is counted: the mean error.
+        """The :meth:`distance` of D* itself when q is estimated from counts: the mean error.
 
         A count of mean nq has variance nq (1 − q), so that of D* is about
         (p/(p + q)²)² q (1 − q)/n; the mean size of a normal error is √(2/π) of its root.
@@ -103,12 +103,12 @@ class Best:
 
     @property
     def words(self) -> str:
-        """How q came about."""
+        """How q was computed, as text."""
         return f"q counted from n = {self.n:,} samples" if self.n else "q integrated"
 
 
 class Truth:
-    """D* of whatever model, for one density.
+    """D* of any model, for one density.
 
     Args:
         grid: cells over the density of the data.
@@ -163,7 +163,7 @@ def log_density(model: GenerativeModel) -> Callable[[Tensor], Tensor] | None:
 
 @dataclass(frozen=True)
 class Pushforward:
-    """The distribution of G(z) on the line: straight from each code to the next, of a known mass.
+    """The distribution of G(z) on the line, piecewise linear in z between codes of known mass.
 
     Args:
         x: G at the codes, (k,).

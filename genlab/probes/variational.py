@@ -1,4 +1,4 @@
-"""Looks at models with an encoder and a decoder: the bound on held-out data, the latent space."""
+"""Probes of models with an encoder and a decoder: held-out ELBO, latent space."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def is_variational(model: type[GenerativeModel]) -> bool:
 
 
 def knows_labels(model: type[GenerativeModel], data: Dataset) -> bool:
-    """Whether held-out examples are looked at given their class."""
+    """Whether held-out examples are evaluated given their class."""
     return issubclass(model, HasLabels) and data.validation.y is not None
 
 
 def likelihood_note(spec: RunSpec, data: Dataset) -> str:
-    """What must stand beside the run's log-likelihood; empty where it is a density."""
+    """The caveat on the run's log-likelihood; empty where it is a density."""
     name = getattr(spec.model_options, "likelihood", None)
     return "" if name is None else density_note(name, data.meta)
 
@@ -85,7 +85,7 @@ class HeldOutELBO(Probe):
 
     @cached_property
     def _kl_kind(self) -> Kind:
-        """Whether KL(q ‖ prior) of this model has a closed form, asked of a fresh one."""
+        """Whether KL(q ‖ prior) of this model has a closed form, from an untrained model."""
         closed = closed_form_kl(*_distributions(self.spec, self.data))
         return "Monte Carlo" if closed is None else "exact"
 
@@ -261,7 +261,7 @@ def kl_per_dimension(q: Distribution, prior: Distribution) -> torch.Tensor | Non
 
 @PROBES.register("log_prob", title="Log-density of held-out data")
 class HeldOutLogProb(Probe):
-    """The exact mean log-density of fixed held-out examples, for models that know theirs."""
+    """The exact mean log-density of fixed held-out examples."""
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:

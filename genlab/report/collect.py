@@ -215,7 +215,7 @@ def _side(view: RunView, title: str, moment: TimeCursor, c2st: bool, progress: P
 def _done(
     kind: str, model: Any, view: RunView, values: Mapping[str, Any], progress: Progress
 ) -> dict[str, Any]:
-    """A job done here and now, as a worker does it."""
+    """Execute a job in this process, as a worker does."""
     ready = {**values, "spec": view.spec.flat()}
     with torch.no_grad(), scope(int(values["seed"]), "job", kind):
         found: dict[str, Any] = JOBS[kind](model, view.data(), ready, progress)
@@ -344,7 +344,7 @@ def _trace(
 
 
 def reproduce_command(view: RunView, records: Sequence[Record]) -> tuple[str, str]:
-    """The command that repeats a run, and why it may not repeat it exactly."""
+    """The command that reproduces a run, and the reasons why the result may differ."""
     row = view.row
     words = ["python", "-m", "genlab", "train"]
     words += [f"--{name}={_typed(value)}" for name, value in view.spec.flat().items()]
@@ -372,7 +372,7 @@ def _typed(value: Any) -> str:
 
 
 def report_command(names: Sequence[str], moment: TimeCursor, c2st: bool) -> str:
-    """The command that repeats the report."""
+    """The command that reproduces the report."""
     words = ["python", "-m", "genlab", "report", *names]
     if moment.at is not None:
         words += ["--step" if moment.clock == "step" else "--seconds", f"{moment.at:g}"]

@@ -123,7 +123,7 @@ def step_mismatch_note(at: Mapping[str, int]) -> str:
 
 
 def alike(found: Sequence[duel.Budget]) -> str:
-    """A sentence on what the networks have in common.
+    """A sentence on what the networks share.
 
     Example:
         >>> one = duel.Budget(((8, 2), (8,)), {"decoder": 24, "encoder": 60})

@@ -1,4 +1,4 @@
-"""Runs to look at: those of the store, exported folders, and the models that ship."""
+"""Read access to runs: those of the store, exported folders, and shipped models."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _KEPT_DATASETS = 32
 
 
 def dataset(spec: RunSpec) -> Dataset:
-    """The dataset of a run, kept in memory for the next one that asks."""
+    """The dataset of a run, cached in memory."""
     from genlab import data
 
     key = (spec.data, spec.data_options)
@@ -49,7 +49,7 @@ def dataset(spec: RunSpec) -> Dataset:
 
 
 class RunView:
-    """A run to look at; nothing in it changes the run.
+    """A read-only view of a run.
 
     Args:
         row: how it stands.
@@ -72,31 +72,31 @@ class RunView:
 
     @property
     def row(self) -> RunRow:
-        """How it stands now."""
+        """The run's present row in the store."""
         if self._store is not None:
             self._row = self._store.get(self._row.id)
         return self._row
 
     @property
     def spec(self) -> RunSpec:
-        """What is trained, on what, how."""
+        """The specification of the run."""
         if self._spec is None:
             self._spec = RunSpec.from_record(self._row.spec)
         return self._spec
 
     @property
     def series(self) -> list[Series]:
-        """What its numbers are."""
+        """The series that the run records."""
         known = {entry.name for entry in fields(Series)}
         rows = self._row.series or self.row.series
         return [Series(**{k: v for k, v in s.items() if k in known}) for s in rows]
 
     def snapshots(self) -> tuple[int, ...]:
-        """The steps at which the model can be had."""
+        """The steps with a snapshot."""
         return self.files.steps()
 
     def model(self, step: int | None = None) -> GenerativeModel:
-        """The model after a step (None: the last one saved), ready to be looked at.
+        """The model after a step (None: the last snapshot), in evaluation mode.
 
         Raises:
             SnapshotError: if there is no such snapshot, or it is damaged.
@@ -156,11 +156,11 @@ class RunView:
         return found[:limit]
 
     def frames(self) -> dict[str, list[int]]:
-        """The steps of the pictures there are, by panel."""
+        """The steps with a stored picture, by panel."""
         return self.files.frames()
 
     def frame(self, panel: str, step: int) -> dict[str, Any]:
-        """What is known of one picture (for images: the layout of the sheet)."""
+        """The stored values of one picture (for images: the layout of the sheet)."""
         return self.files.frame(panel, step)
 
     def frame_file(self, panel: str, step: int, ext: str = "png") -> bytes:
@@ -194,7 +194,7 @@ def open_exported(path: str | Path, name: str = "") -> RunView:
 
 
 def _unpack(row: RunRow, files: RunFiles) -> None:
-    """Take up what an exported run brought along of its data."""
+    """Load the sidecar of an exported run: what its dataset needs."""
     try:
         sidecar = files.read_json(SIDECAR)
     except FileNotFoundError:
@@ -244,7 +244,7 @@ def find(ref: str, store: RunStore, folder: Folder, *, paths: bool = False) -> R
 def export(
     view: RunView, target: str | Path, *, snapshots: int | None = None, weights: str = MODEL
 ) -> Path:
-    """Write a run as a folder of its own that needs no store.
+    """Write a run to a self-contained folder, which needs no store.
 
     It holds the description, the records, the pictures and, of the snapshots, the weights.
 
@@ -297,7 +297,7 @@ def export(
 
 
 def thin_files(files: RunFiles, snapshots: int) -> None:
-    """Remove the snapshots and pictures that the thinning lets go."""
+    """Remove the snapshots and pictures that thinning drops."""
     from genlab.train.snapshots import thin
 
     there = files.steps()

@@ -35,7 +35,7 @@ _SNAPSHOT = re.compile(r"^(?P<step>\d{9})\.json$")
 
 
 class RunFiles:
-    """The files of one run (or of an exported folder: it looks the same).
+    """The files of one run, in the store's folder or in an exported folder (same layout).
 
     Args:
         folder: the folder of all files.
@@ -79,12 +79,12 @@ class RunFiles:
         self.folder.write(f"{stem}.json", json.dumps(head).encode())
 
     def steps(self) -> tuple[int, ...]:
-        """The steps of the snapshots there are."""
+        """The steps with a snapshot."""
         found = map(_SNAPSHOT.match, self.folder.names(self._name("snapshots")))
         return tuple(int(match["step"]) for match in found if match)
 
     def snapshot(self, step: int, *, prefix: str = "") -> Snapshot:
-        """The snapshot of a step, checked; of its tensors those alone that begin with prefix.
+        """The checked snapshot of a step; only the tensors whose names begin with the prefix.
 
         Raises:
             SnapshotError: if it is missing or damaged; the message names it.
@@ -181,7 +181,7 @@ class RunFiles:
         return Picture(form.name, about["title"], form.decode(about, files), about["note"])
 
     def frames(self) -> dict[str, list[int]]:
-        """The steps of the pictures there are, by panel."""
+        """The steps with a stored picture, by panel."""
         found: dict[str, list[int]] = {}
         for name in self.folder.names(self._name("frames")):
             match = _FRAME.match(name)
@@ -190,7 +190,7 @@ class RunFiles:
         return {panel: sorted(steps) for panel, steps in found.items()}
 
     def frame(self, panel: str, step: int) -> dict[str, Any]:
-        """What is known of one picture.
+        """The stored values of one picture.
 
         Raises:
             SnapshotError: if there is none.
@@ -285,5 +285,5 @@ def _array(value: Any) -> Any:
 
 
 def dropped_steps(steps: Sequence[int], thinned: Sequence[int]) -> list[int]:
-    """Which of the steps fell out."""
+    """The steps that the thinning dropped."""
     return sorted(set(steps) - set(thinned))

@@ -20,7 +20,7 @@ from genlab.train.observers import Observer
 def train(
     options: Mapping[str, Any], *, title: str = "", observers: Sequence[Observer] = ()
 ) -> RunView:
-    """Run a new run here and now.
+    """Train a new run in this process.
 
     Raises:
         SpecError: for an unknown name, a value that is not allowed, or a device that is not
@@ -35,7 +35,7 @@ def train(
 
 
 def resume(run: str, *, observers: Sequence[Observer] = ()) -> RunView:
-    """Go on with a run here and now, from its last snapshot.
+    """Continue a run in this process, from its last snapshot.
 
     Raises:
         RunStateError: if it is active elsewhere, or has ended for good.
@@ -58,7 +58,7 @@ def fork(
     title: str = "",
     observers: Sequence[Observer] = (),
 ) -> RunView:
-    """Fork a run (see :func:`genlab.runs.fork`) and go on here and now."""
+    """Fork a run (see :func:`genlab.runs.fork`) and train the fork in this process."""
     view = runs.open_run(run, paths=True)
     forked = forks.branch(
         view,

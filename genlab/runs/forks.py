@@ -38,7 +38,7 @@ def part_of(combination: Combination) -> dict[str, tuple[str, Option]]:
 
 
 def reason_fixed(spec: RunSpec, name: str, part: str) -> str | None:
-    """None if a fork of such a run may change this option of this part, else the reason why not.
+    """None if a fork may change this option, else the reason why not.
 
     Example:
         >>> spec = RunSpec.build(model="vae", data="digits")
@@ -67,7 +67,7 @@ def changeable(spec: RunSpec) -> tuple[Option, ...]:
 
 
 def change_spec(spec: RunSpec, changes: Mapping[str, Any]) -> RunSpec:
-    """The spec with some options changed, as far as a state of it can go on so.
+    """The spec with changed options, if a state of the run can continue under it.
 
     What another objective brings along has its own defaults; all else stays.
 
@@ -108,7 +108,7 @@ def change_spec(spec: RunSpec, changes: Mapping[str, Any]) -> RunSpec:
 
 
 def difference(before: RunSpec, after: RunSpec) -> dict[str, tuple[Any, Any]]:
-    """The options that differ: by name the value of each.
+    """The options that differ, by name.
 
     Of what another objective brings along, only what is not its default; None before then.
 
@@ -126,7 +126,7 @@ def difference(before: RunSpec, after: RunSpec) -> dict[str, tuple[Any, Any]]:
 
 
 def in_words(changes: Mapping[str, Any]) -> str:
-    """The changes of a fork, as people read them.
+    """The changes of a fork as text.
 
     Example:
         >>> in_words({"lr": (1e-3, 1e-4), "objective": ("minimax", "r3gan")})
@@ -146,7 +146,7 @@ def in_words(changes: Mapping[str, Any]) -> str:
 
 
 def nearest(view: RunView, step: int | None) -> int:
-    """The newest kept snapshot at or before a step, or of all.
+    """The newest kept snapshot at or before a step; the newest of all for None.
 
     Raises:
         SnapshotError: if there is none.
@@ -163,14 +163,14 @@ def nearest(view: RunView, step: int | None) -> int:
 
 
 def spec_at_snapshot(view: RunView, step: int) -> RunSpec:
-    """What a run was at a snapshot: its spec, with what had been changed on the way by then."""
+    """The spec of a run at a snapshot, including the options changed until then."""
     algorithm = ALGORITHMS[view.spec.algorithm](view.spec)
     return change_spec(view.spec, algorithm.current_options(view.files.values(step)))
 
 
 @dataclass(frozen=True)
 class PreparedFork:
-    """A fork that can begin.
+    """A checked fork, ready to be created.
 
     Args:
         spec: of the fork.
@@ -186,7 +186,7 @@ class PreparedFork:
 
 
 def prepare(view: RunView, step: int | None, changes: Mapping[str, Any]) -> PreparedFork:
-    """Check that a run can be forked so; nothing is written yet.
+    """Check a fork; nothing is written.
 
     Args:
         view: the run.
@@ -249,7 +249,7 @@ def branch(
     title: str = "",
     worker: str = "",
 ) -> str:
-    """Make a fork, queued or (where a worker is named) taken by it; its id.
+    """Create a fork, queued or claimed by the given worker; return its id.
 
     It owns a copy of the snapshot that it begins with: the parent may be deleted.
 

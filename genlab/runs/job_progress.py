@@ -1,4 +1,4 @@
-"""What a job shows before it is done, how it is told to stop, and what else it may look at."""
+"""Progress of a job: partial results, the request to stop, and access to other results."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _name(key: str, ext: str) -> str:
 
 
 class JobProgress:
-    """What a job is given to tell how far it is: called with a fraction and a sentence.
+    """The progress callback of a job, called with a fraction and a sentence.
 
     Args:
         folder: where the files lie.
@@ -40,7 +40,7 @@ class JobProgress:
         self.fraction, self.message = min(1.0, max(0.0, float(fraction))), str(message)
 
     def result(self, key: str) -> dict[str, Any]:
-        """What another job found.
+        """The result of another job.
 
         Raises:
             SnapshotError: if there is no result, or it is damaged.
@@ -48,7 +48,7 @@ class JobProgress:
         return load_result(self._folder, key)
 
     def live(self, arrays: Mapping[str, NDArray[Any]]) -> bool:
-        """Show what there is so far; whether to go on."""
+        """Publish a partial result; return whether the job should continue."""
         now = time.monotonic()
         if now - self._last < EVERY:
             return True
@@ -60,7 +60,7 @@ class JobProgress:
 
 
 def partial(folder: Folder, key: str) -> dict[str, NDArray[Any]] | None:
-    """What a job has shown so far, None before it has."""
+    """The partial result of a job, None before there is one."""
     try:
         content = folder.read(_name(key, "npz"))
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
@@ -70,12 +70,12 @@ def partial(folder: Folder, key: str) -> dict[str, NDArray[Any]] | None:
 
 
 def stop(folder: Folder, key: str) -> None:
-    """Ask a job to stop with what it has; one that shows nothing on its way does not hear it."""
+    """Ask a job to stop; a job that publishes no partial results does not notice."""
     folder.write(_name(key, "stop"), b"")
 
 
 def clear(folder: Folder, key: str) -> None:
-    """Forget what a job has shown, and the wish that it stop."""
+    """Delete a job's partial result and its request to stop."""
     for ext in ("npz", "stop"):
         with contextlib.suppress(OSError):
             folder.remove(_name(key, ext))

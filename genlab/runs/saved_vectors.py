@@ -25,7 +25,7 @@ def _file(run: str) -> str:
 
 
 def list_saved_vectors(folder: Folder, run: str) -> list[dict[str, Any]]:
-    """What is saved with a run, in the order of saving: ``{name, kind, vector, n, note}``.
+    """The saved vectors of a run in order: ``{name, kind, vector, n, note}``.
 
     A file that cannot be read counts as empty.
     """
@@ -73,6 +73,6 @@ def save(folder: Folder, run: str, row: Mapping[str, Any]) -> None:
 
 
 def remove(folder: Folder, run: str, name: str) -> None:
-    """Forget a saved vector; nothing happens if there is none of this name."""
+    """Delete a saved vector; nothing happens if there is none of this name."""
     remaining = [row for row in list_saved_vectors(folder, run) if row["name"] != name]
     folder.write(_file(run), json.dumps(remaining).encode())

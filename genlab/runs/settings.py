@@ -79,7 +79,7 @@ def state_folder(url: str) -> Path:
 
 
 def lock_file(url: str) -> Path:
-    """The file that the supervisor of this host and store holds locked."""
+    """The lock file of the supervisor of this host and store."""
     name = str(Path(url.removeprefix("sqlite:///")).absolute()) if "sqlite" in url else url
     digest = hashlib.blake2b(name.encode(), digest_size=5).hexdigest()
     return state_folder(url) / f"supervisor-{host()}-{digest}.lock"

@@ -109,7 +109,7 @@ jobs = sa.Table(
 
 
 def _forks(connection: Connection) -> None:
-    """Runs may branch off others."""
+    """Migration: add the columns for forks."""
     for column in (
         "parent TEXT NOT NULL DEFAULT ''",
         "parent_step BIGINT NOT NULL DEFAULT 0",

@@ -1,4 +1,4 @@
-"""One run (or one job) from claim to end, in the process that it has for itself."""
+"""The worker: one run or job, from claim to end, in its own process."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ABANDON = "abandon"
 
 
 class StoreSink:
-    """Where the observers of a run put what they saw: the store and the files.
+    """The sink of a run's observers: writes to the store and the files.
 
     Args:
         store, files: of the run.
@@ -82,7 +82,7 @@ class StoreSink:
         self._waiting.append(Record(step, "event", payload, time=time.time()))
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write the waiting records."""
         if self._waiting:
             # The look at step 0 comes after step 1; readers want the steps in order.
             ordered = sorted(self._waiting, key=lambda record: record.step)
@@ -108,7 +108,7 @@ class StoreSink:
         self._beside += time.thread_time() - start
 
     def background_seconds(self) -> float:
-        """Seconds of processor time spent beside the training since the last call."""
+        """CPU seconds that background writing took since the last call."""
         seconds, self._beside = self._beside, 0.0
         return seconds
 
@@ -123,7 +123,7 @@ class StoreSink:
 
 
 def retry_when_locked(write: Callable[[], Any], tries: int = 4) -> Any:
-    """Write to the store; a lock that another program holds too long is waited for again."""
+    """Write to the store; retry while another program holds its lock."""
     for left in reversed(range(tries)):
         try:
             return write()
@@ -133,18 +133,18 @@ def retry_when_locked(write: Callable[[], Any], tries: int = 4) -> Any:
 
 
 class Mailbox:
-    """The wishes for a run: filled by a thread that listens to the store, and by signals."""
+    """The commands for a run, filled by a thread that reads the store, and by signals."""
 
     def __init__(self) -> None:
         self._box: queue.SimpleQueue[Command] = queue.SimpleQueue()
         self.abandoned = False
 
     def put(self, command: Command) -> None:
-        """Add a wish."""
+        """Add a command."""
         self._box.put(command)
 
     def take(self, timeout: float) -> list[Command]:
-        """The wishes that came since; waits for one at most so many seconds."""
+        """The new commands; waits up to ``timeout`` seconds for one."""
         found: list[Command] = []
         with contextlib.suppress(queue.Empty):
             if timeout > 0:
@@ -158,7 +158,7 @@ class Mailbox:
 
 
 class HeartbeatThread(threading.Thread):
-    """Tells the store once a second that the run lives, and fetches wishes ten times a second."""
+    """Writes the heartbeat once a second and fetches commands ten times a second."""
 
     def __init__(self, store: RunStore, row: RunRow, cursor: Cursor, box: Mailbox) -> None:
         super().__init__(name="pulse", daemon=True)
@@ -205,7 +205,7 @@ class HeartbeatThread(threading.Thread):
 
 @contextlib.contextmanager
 def stop_on_signals(box: Mailbox) -> Iterator[None]:
-    """Ctrl-C or a request to end stops the run with a snapshot; the second one ends it at once."""
+    """Ctrl-C or SIGTERM stops the run with a snapshot; a second signal ends it at once."""
 
     def wish(number: int, _: Any) -> None:
         box.put(Command("stop"))
@@ -223,14 +223,14 @@ def stop_on_signals(box: Mailbox) -> Iterator[None]:
 
 
 def series_of(*groups: Sequence[Series]) -> list[dict[str, Any]]:
-    """All series by name, as the store keeps them."""
+    """All series by name, as stored."""
     return [s.flat() for s in {s.name: s for group in groups for s in group}.values()]
 
 
 def perform(
     store: RunStore, folder: Folder, row: RunRow, *, observers: Sequence[Observer] = ()
 ) -> RunRow:
-    """Run a claimed run to its end in this process; never raises for what a run may suffer.
+    """Execute a claimed run in this process; failures of the run end up in its status.
 
     Args:
         store: where the run was claimed.
@@ -387,7 +387,7 @@ def _tell(store: RunStore, run: str, name: str) -> None:
 
 
 def perform_job(store: RunStore, folder: Folder, row: JobRow) -> None:
-    """Do a claimed job in this process and keep its result."""
+    """Execute a claimed job in this process and store its result."""
     torch.set_num_threads(1)
 
     def model_at(step: int) -> Any:
@@ -438,7 +438,7 @@ def perform_job(store: RunStore, folder: Folder, row: JobRow) -> None:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process of this host lives."""
+    """Whether a process exists on this host."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

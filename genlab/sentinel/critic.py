@@ -34,7 +34,7 @@ def _both(history: History) -> tuple[np.ndarray, np.ndarray]:
 
 @SYMPTOMS.register("saturated", title="Saturated discriminator")
 class Saturated(Symptom):
-    """D(x) → 1 and D(G(z)) → 0: what it passes back to the generator fades.
+    """D(x) → 1 and D(G(z)) → 0: the generator's gradient vanishes.
 
     The generator's gradient through the logit is D(G(z)) in the minimax game, 1 − D(G(z)) in the
     non-saturating one; in both, the slope of D at the samples is what is left to follow.
@@ -147,7 +147,7 @@ class GivenUp(Symptom):
 
 @SYMPTOMS.register("critic_overfits", title="Overfitting discriminator")
 class CriticOverfits(Symptom):
-    """D is surer of the training examples than of held-out ones: it knows them by heart."""
+    """D separates training examples better than held-out ones: the critic overfits."""
 
     needs = (("val_d_real", "val_d_train"),)
 

@@ -1,4 +1,4 @@
-"""Much the same from every code: a generator that has lost its diversity."""
+"""Mode collapse: a generator whose samples lack diversity."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOST, NEVER = 0.04, 0.6
 
 @SYMPTOMS.register("mode_collapse", title="Mode collapse")
 class ModeCollapse(Symptom):
-    """Modes that the samples do not reach, or samples that lie too near each other.
+    """Modes without samples, or samples that are too close to each other.
 
     Modes are counted where they are known. Elsewhere the distance of two samples stands for them:
     it falls to zero where every code gives the same.
@@ -30,7 +30,7 @@ class ModeCollapse(Symptom):
 
     @staticmethod
     def _bars(history: History) -> dict[str, float]:
-        """The series in which it can be seen, and what is too little in each."""
+        """The series that show it, with the threshold of each."""
         bars = {}
         # Samples that hit nothing at all have missed the data: that is no collapse.
         if history.curve("high_quality").last(3) >= HIT:
@@ -71,7 +71,7 @@ class ModeCollapse(Symptom):
 
 
 def _lacking(history: History, name: str, least: float) -> int | None:
-    """The step since which the last looks had less than that; None where they have not."""
+    """The step since which the series has been below the threshold; None where it is not."""
     curve = history.curve(name)
     if not len(curve) or math.isnan(least):
         return None

@@ -1,4 +1,4 @@
-"""A code that says nothing of x."""
+"""Posterior collapse: a code without information about x."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CODES = 2.0
 
 @SYMPTOMS.register("posterior_collapse", title="Posterior collapse")
 class PosteriorCollapse(Symptom):
-    """q(z | x) = p(z) for every x: the decoder draws without looking at its code.
+    """q(z | x) = p(z) for every x: the decoder ignores its code.
 
     A single dimension that falls silent is no failure: the bound prunes what it does not need.
     """
@@ -77,7 +77,7 @@ class PosteriorCollapse(Symptom):
 
 @SYMPTOMS.register("codebook_collapse", title="Codebook collapse")
 class CodebookCollapse(Symptom):
-    """All places of the code take the same entry of the codebook."""
+    """All positions of the code use the same entry of the codebook."""
 
     needs = (("perplexity", "used_codes"),)
 

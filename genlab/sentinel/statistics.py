@@ -1,4 +1,4 @@
-"""What the symptoms measure of a curve: what has lasted, and whether it goes round."""
+"""Statistics of curves: lasting conditions, running medians and cycles."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def running_median(values: Floats, k: int) -> Floats:
 
 @dataclass(frozen=True)
 class Rhythm:
-    """A curve that goes round.
+    """A cycle found in a curve.
 
     Args:
         period: in records.
@@ -63,7 +63,7 @@ class Rhythm:
 
 
 def strongest(values: Floats) -> Rhythm | None:
-    """The strongest cycle of an evenly spaced curve, whether or not it is one; None if too short.
+    """The strongest period of an evenly spaced curve, significant or not; None if too short.
 
     With P(k) the periodogram of what is left of the last records without a parabola, under a Hann
     taper, the level is the larger of a power law fitted to log P(k), as a random walk or any red
@@ -104,7 +104,7 @@ def strongest(values: Floats) -> Rhythm | None:
 
 
 def _level(k: NDArray[np.int64], power: Floats) -> Floats:
-    """What the spectrum would be without a peak: a power law, or the median nearby if larger."""
+    """The spectrum without a peak: a power law, or the local median if larger."""
     log_k, log_p = np.log(k), np.log(power + 1e-300)
     # Medians of octave-like bins: one peak moves one of them, and the fit is of medians.
     edges = np.unique(np.round(np.geomspace(1, len(k) + 1, 9)).astype(int))
@@ -124,7 +124,7 @@ def _level(k: NDArray[np.int64], power: Floats) -> Floats:
 
 
 def find_cycle(values: Floats) -> Rhythm | None:
-    """The cycle that a curve goes round, None where it does not.
+    """The cycle of a curve, None where it has none.
 
     Example:
         >>> t = np.arange(256)

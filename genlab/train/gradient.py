@@ -1,4 +1,4 @@
-"""Every gradient family as one algorithm: players take turns on an objective."""
+"""Gradient training as one algorithm: the players of an objective take turns."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class GradientOptions(Options):
 
 @dataclass
 class GradientState:
-    """A model and one optimiser a player; changed in place by a step.
+    """A model and one optimiser per player; a step changes it in place.
 
     Args:
         model, optimisers: what learns, and how, by the player's name.
@@ -108,7 +108,7 @@ class GradientState:
     order=10,
 )
 class GradientAlgorithm(Algorithm[GradientState]):
-    """Each player of the objective in turn lowers its loss with Adam.
+    """Each player of the objective in turn minimises its loss with Adam.
 
     Source: Kingma and Ba 2015, "Adam: a method for stochastic optimization".
     """
@@ -203,11 +203,11 @@ class GradientAlgorithm(Algorithm[GradientState]):
         state.steps += 1
         if state.ema is not None:
             state.ema.update(state.steps)
-        # The later update of a player is the one that is told.
+        # Where a player is updated several times, the last update is the one recorded.
         return state, Info(ChainMap(*terms[::-1]))  # type: ignore[arg-type]
 
     def _share(self, step: int) -> float:
-        """The share of the learning rate after so many steps, from 1 to ``lr_final_ratio``."""
+        """The factor of the learning rate after ``step`` steps, from 1 to ``lr_final_ratio``."""
         part = min(1.0, step / self.spec.train.steps)
         return self.lr_final_ratio + (1.0 - self.lr_final_ratio) * 0.5 * (
             1.0 + math.cos(math.pi * part)
@@ -324,7 +324,7 @@ class GradientAlgorithm(Algorithm[GradientState]):
 def find_game(
     state: GradientState, objective: Objective, model: GenerativeModel, n: int
 ) -> Game | None:
-    """Return the game without a graph, for batches of n; None where there is none."""
+    """Return the graph-free game for batches of n; None where there is none."""
     if not is_enabled():
         return None
     if state.game is not None:
@@ -374,7 +374,7 @@ def _align(optimiser: torch.optim.Optimizer) -> None:
 
 @contextlib.contextmanager
 def only_player(state: GradientState, player: str) -> Iterator[None]:
-    """Inside, only this player's parameters are part of the graph.
+    """A context in which only this player's parameters are part of the graph.
 
     A generator's gradient flows through the critic, but the critic's own weights need none:
     leaving them out changes no number and saves a third of the critic's backward pass.

@@ -1,4 +1,4 @@
-"""Snapshots of a run: what is in one, and which are kept."""
+"""Snapshots of a run: their content, and which are kept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RNG = "rng"
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A run as it stood after a step; the data cursor is the step itself.
+    """The state of a run after a step; the data cursor is the step itself.
 
     Args:
         step: steps taken.
@@ -38,14 +38,14 @@ class Snapshot:
 
 
 def take(algorithm: Algorithm[Any], state: Any, step: int, attempt: int = 1) -> Snapshot:
-    """A copy of everything that the next step needs."""
+    """Copy everything that the next step needs."""
     packed = algorithm.pack(state)
     tensors = {**packed.tensors, RNG: random.capture()}
     return Snapshot(step, tensors, packed.values, algorithm.spec.flat(), attempt)
 
 
 def restore_state(algorithm: Algorithm[Any], snapshot: Snapshot, data: Dataset) -> Any:
-    """The state of a snapshot; the random stream goes on where it stood.
+    """Restore the state of a snapshot, including the random stream.
 
     Where the snapshot holds no stream, that of the run's seed begins.
 
