@@ -573,6 +573,9 @@ def _data(arguments: argparse.Namespace) -> int:
                 }
             )
             return 0
+        from genlab import runs
+        from genlab.runs import own_sets
+
         made = own_sets.add_set(runs.store(), found, arguments.name or path.stem)
         likelihood = user_sets.meta_of(made, user_sets.OwnOptions()).proposed[0]
         say(

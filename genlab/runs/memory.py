@@ -323,7 +323,7 @@ class MemoryStore(RunStore):
                     if row.owner == offer.owner:
                         table[key] = replace(row, owner=to)
             return
-        table, key = (self._runs, name) if kind == "run" else (self._items, (kind, name))
+        table, key = tables[0 if kind == "run" else 2], name if kind == "run" else (kind, name)
         row = table.get(key)
         if row is None or row.owner != offer.values["owner"]:
             raise RunStateError(NO_OFFER)

@@ -1,4 +1,4 @@
-"""Ownership passed on by a claim link: made by the owner, used once, within a quarter of an hour."""
+"""Ownership passed on by a claim link: made by the owner, used once, within 15 minutes."""
 
 from __future__ import annotations
 

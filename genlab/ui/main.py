@@ -14,6 +14,8 @@ from typing import Any
 import streamlit as st
 
 from genlab.core.folders import ROOT
+from genlab.serving import visitors
+from genlab.ui import access
 from genlab.ui.messages import guard
 
 #: Less empty space above the page than Streamlit leaves; a narrow screen keeps its width.
@@ -92,8 +94,10 @@ def freeze() -> None:
 @contextlib.asynccontextmanager
 async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
     """Begin to warm up when the server starts, before the first visitor comes."""
+    visitors.check_settings()
     start_background()
-    yield {}
+    with access.serving():
+        yield {}
 
 
 def show() -> None:
