@@ -26,7 +26,7 @@ from genlab import runs
 from genlab.core.errors import GenlabError, RunNotFound, SnapshotError, SpecError
 from genlab.core.options import Options, option, parse_int
 from genlab.figures import live as figures
-from genlab.panels import form_of
+from genlab.panels import PANELS, form_of
 from genlab.panels.thumbnail import empty_thumbnail
 from genlab.report.time_cursor import run_clock
 from genlab.runs.store import ACTIVE, Record, RunRow
@@ -243,7 +243,8 @@ def static_files() -> dict[str, bytes]:
     """Our own scripts and style sheets by their paths, such as ``explore/map.js``.
 
     The folders are those of ``genlab/ui/static``, so that scripts import each other by the same
-    relative paths in a browser, in node and in the type checker.
+    relative paths in a browser, in node and in the type checker. The folder ``forms`` has the
+    scripts of the forms of pictures that plugins add.
     """
     found = {
         f"{folder.name}/{entry.name}": entry.read_bytes()
@@ -251,6 +252,9 @@ def static_files() -> dict[str, bytes]:
         if folder.is_dir()
         for entry in folder.iterdir()
     }
+    for name in PANELS:
+        if source := PANELS[name].javascript():
+            found[f"forms/{name}.js"] = source.encode()
     return {path: found[path] for path in sorted(found) if STATIC.fullmatch(path)}
 
 

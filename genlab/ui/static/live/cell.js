@@ -3,7 +3,7 @@
 
 import { PlotAxes } from "../shared/axes.js";
 import { context2d, make, pageUrl } from "../shared/dom.js";
-import { FORMS } from "./forms.js";
+import { FORMS, loadForm, UnknownForm } from "./forms.js";
 import { SvgContext, svgFile } from "./svg_context.js";
 import { frameTable, sheetTable } from "./tables.js";
 import { tableSvg } from "./take.js";
@@ -142,6 +142,7 @@ export class Cell {
     const step = this.wanted;
     try {
       const frame = await fetchFrame(this.address(step, "json"));
+      await loadForm(frame.form);
       await this.draw(frame, step);
       this.frame = frame;
       this.shown = step;
@@ -181,7 +182,7 @@ export class Cell {
   draw(frame, step) {
     if (this.formName !== frame.form || !this.form) {
       const create = FORMS[frame.form];
-      if (!create) throw new UnknownForm(frame.form);
+      if (!create) throw new UnknownForm(frame.form, "Its script was not loaded.");
       this.form = create(this);
       this.formName = frame.form;
     }
@@ -331,13 +332,5 @@ export class Cell {
       if (colour) make("i", { class: sign }, entry).style.setProperty("--gl-key", colour);
       entry.append(text);
     }
-  }
-}
-
-/** A picture that these scripts cannot draw. */
-class UnknownForm extends Error {
-  /** @param {string} form of the picture */
-  constructor(form) {
-    super(`This page cannot draw pictures of the form "${form}". Reload the page after an update.`);
   }
 }
