@@ -23,6 +23,7 @@ from genlab.runs.store import Record, RunRow, RunStore
 if TYPE_CHECKING:
     from genlab.data.base import Dataset
     from genlab.models.base import GenerativeModel
+    from genlab.runs.samples import Samples
 
 SHIPPED = "shipped:"
 MODEL = "model/"
@@ -117,6 +118,24 @@ class RunView:
                 f"The snapshot of step {snapshot.step} of {self.id} is of another model: {error}"
             ) from None
         return model.eval()
+
+    def sample(
+        self,
+        n: int = 64,
+        *,
+        seed: int = 0,
+        step: int | None = None,
+        label: str | None = None,
+        means: bool | None = None,
+    ) -> Samples:
+        """Samples in the units and by the names of the data.
+
+        Draws, or of images what is shown, the means of p(x | z), unless ``means`` says which:
+        see :func:`genlab.runs.samples.sample_run`.
+        """
+        from genlab.runs.samples import sample_run
+
+        return sample_run(self, n, seed=seed, step=step, label=label, means=means)
 
     def data(self) -> Dataset:
         """Its dataset."""
