@@ -15,12 +15,12 @@ import streamlit as st
 
 from genlab.core.folders import ROOT
 from genlab.serving import visitors
-from genlab.ui import access
+from genlab.ui import access, room
 from genlab.ui.messages import guard
 
 #: Less empty space above the page than Streamlit leaves; a narrow screen keeps its width.
 STYLE = """<style>
-.stMainBlockContainer { padding-top: 4rem; padding-bottom: 3rem; }
+.stMainBlockContainer { padding-top: 4rem; padding-bottom: calc(3rem + var(--gl-room, 0px)); }
 .stElementContainer:has(.stImage), .stImage, .stImage * { max-width: 100% !important; }
 .stImage img { height: auto; image-rendering: pixelated; }
 .stMain h1 { font-size: 2.1rem; padding: 0.25rem 0 0.5rem; }
@@ -42,6 +42,7 @@ PAGES: tuple[tuple[str, str, str], ...] = (
     ("compare", "Compare", ":material/compare_arrows:"),
     ("learn", "Learn", ":material/school:"),
     ("data", "Data", ":material/dataset:"),
+    ("room", "Class", ":material/groups:"),
 )
 
 
@@ -110,5 +111,7 @@ def show() -> None:
         for name, title, icon in PAGES
     ]
     page = st.navigation(pages, position="top")
+    with guard():
+        room.bar(page.url_path)
     with guard():
         page.run()
