@@ -75,7 +75,7 @@ class ModelsOptions(Options):
     )
     draws: int = option(10, "draws of q a step", low=1, high=50, label="Samples")
     eta: float = option(
-        1.0, "scale η of the step sizes", low=0.01, high=1.0, log=True, label="Step-size scale η"
+        0.5, "scale η of the step sizes", low=0.01, high=1.0, log=True, label="Step-size scale η"
     )
     mcmc: int = option(
         150,

@@ -19,7 +19,7 @@ from genlab.ui.messages import escape_markdown, fragment
 SetValues = Callable[[str, Mapping[str, Any]], None]
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
+@st.cache_data(max_entries=256, show_spinner="Computing the answer")
 def revealed(lesson: str, question: str) -> Answer:
     """The right answer; cached, because it is computed from a lesson at other values."""
     return right_answer(lesson, question)
@@ -50,13 +50,14 @@ def question_part(lesson: str, k: int, name: str, show_values: SetValues) -> Non
     shown = bool(st.session_state.get(f"{key}.shown"))
     given = ask(row, key, revealed(lesson, name) if shown else None)
     if not shown:
-        if st.button(
-            "Reveal", key=f"{key}.reveal", icon=":material/visibility:", disabled=given is None
-        ):
-            with st.spinner("Computing the answer", show_time=True):
-                revealed(lesson, name)
-            st.session_state[f"{key}.shown"] = True
-            st.rerun(scope="fragment")
+        st.button(
+            "Reveal",
+            key=f"{key}.reveal",
+            icon=":material/visibility:",
+            disabled=given is None,
+            on_click=reveal,
+            args=(key,),
+        )
         return
     verdict(row, given, revealed(lesson, name))
     if st.button(
@@ -67,6 +68,11 @@ def question_part(lesson: str, k: int, name: str, show_values: SetValues) -> Non
         args=(lesson, dict(row.values)),
     ):
         st.rerun()
+
+
+def reveal(key: str) -> None:
+    """Let the answer of a question be shown."""
+    st.session_state[f"{key}.shown"] = True
 
 
 def ask(row: Question, key: str, right: Answer | None) -> Answer | None:
