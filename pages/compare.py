@@ -7,9 +7,9 @@ import streamlit as st
 from genlab import runs
 from genlab.core.errors import RunNotFound
 from genlab.ui import cards
-from genlab.ui.live import overlay_runs
-from genlab.ui.live.duel import nets, pair
-from genlab.ui.live.metrics import metrics
+from genlab.ui.live import overlay_runs, time_bar
+from genlab.ui.live.duel import options, pair
+from genlab.ui.live.metrics import measure, metrics, show_answer
 from genlab.ui.live.report import report
 from genlab.ui.live.side_by_side import side_by_side, snapshots
 from genlab.ui.live.time_cursor import cursor_from_url, cursor_parameters
@@ -45,25 +45,44 @@ if picked != first:
     COMPARE.write(runs=",".join(picked) or None)
     st.rerun()
 
-with st.expander("Duel: a VAE against a GAN with the same decoder", expanded=not rows):
-    pair()
 if len(picked) < 2:
     empty("Nothing to compare yet.", "Choose two runs above, or start a pair.")
+    with st.expander("Duel: a VAE against a GAN with the same decoder", expanded=not rows):
+        pair()
     st.stop()
 chosen = [rows[run] for run in picked]
-nets(chosen)
 
 
 @fragment()
 def dashboard() -> None:
-    """The live component and, below it, what follows the slider when it is let go."""
+    """The result, the pictures, the curves, the numbers, the options: in this order."""
     names = ",".join(picked)
-    moment = overlay_runs(chosen, cursor_from_url(), key=f"compare.live.{names}")
+    places = ("answer", "bar", "pictures", "curves", "numbers", "options", "report")
+    place = {name: st.container(key=f"compare_{name}") for name in places}
+    with place["bar"]:
+        time_bar(f"compare.{names}")
+    with place["curves"]:
+        st.header("Curves")
+        moment = overlay_runs(
+            chosen, cursor_from_url(), key=f"compare.live.{names}", bar=f"compare.{names}"
+        )
     COMPARE.write(runs=names, **cursor_parameters(moment))
     at = snapshots(chosen, moment)
-    side_by_side(chosen, at)
-    metrics(chosen, at)
-    report(chosen, at, moment)
+    with place["numbers"]:
+        st.header("On held-out examples")
+        known = measure(chosen, at)
+        metrics(chosen, known)
+    with place["answer"]:
+        show_answer(chosen, known)
+    with place["pictures"]:
+        side_by_side(chosen, at)
+    with place["options"]:
+        st.header("Options")
+        options(chosen)
+    with place["report"]:
+        report(chosen, at, moment)
 
 
 dashboard()
+with st.expander("Duel: a VAE against a GAN with the same decoder"):
+    pair()
