@@ -15,7 +15,8 @@ import streamlit as st
 
 from genlab.core.folders import ROOT
 from genlab.panels.run_marks import MARK_CSS
-from genlab.ui import tables
+from genlab.serving import visitors
+from genlab.ui import access, tables
 from genlab.ui.messages import guard
 
 #: Less empty space above the page than Streamlit leaves; a narrow screen keeps its width.
@@ -99,8 +100,10 @@ def freeze() -> None:
 @contextlib.asynccontextmanager
 async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
     """Begin to warm up when the server starts, before the first visitor comes."""
+    visitors.check_settings()
     start_background()
-    yield {}
+    with access.serving():
+        yield {}
 
 
 def show() -> None:

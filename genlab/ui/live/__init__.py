@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from genlab.core.views import SECTIONS
+from genlab.panels import PANELS
 from genlab.probes.views import panel_views
 from genlab.report.time_cursor import TimeCursor
 from genlab.runs.store import RunRow
@@ -103,6 +104,7 @@ def _mounted(
             "play": play is not None,
             "sections": SECTIONS,
             "panels": {name: one.flat() for name, one in panel_views().items()},
+            "wide": [name for name in PANELS if PANELS[name].wide],
             "view": first,
             "bar": bar,
         },

@@ -9,6 +9,7 @@ import { ChartBoard, COLOURS } from "./chart_board.js";
 import { onBarPlace } from "./bar_places.js";
 import { Enlarger } from "./enlarge.js";
 import { EventCard } from "./event_card.js";
+import { WIDE } from "./forms.js";
 import { sharedNames, splitGroup } from "./groups.js";
 import { isFreeSpace } from "./keys.js";
 import { layOut, putFirst } from "./layout.js";
@@ -149,6 +150,7 @@ class LiveView {
   /** @param {LiveData} data what the page hands over */
   update(data) {
     this.views = data.panels ?? {};
+    for (const form of data.wide ?? []) WIDE.add(form);
     this.sections.setGroups(data.sections ?? {});
     this.placeBar(data.bar ?? "");
     const ids = new Set(data.runs.map((run) => run.id));
