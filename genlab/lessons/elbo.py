@@ -20,7 +20,7 @@ from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Quantity, sign
 from genlab.lessons.panels import Bars, Curve, Curves, Panel, Plane, array, ellipse, histogram
 from genlab.lessons.teaching import elbo
 from genlab.models.linear_gaussian import LinearGaussian
-from genlab.objectives.elbo import iwae_bound, log_likelihood
+from genlab.objectives.importance_weights import iwae_bound, log_likelihood
 
 #: Both models: W, b, x; the noise has variance 1/2.
 MODELS = {

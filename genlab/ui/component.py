@@ -7,6 +7,8 @@ from typing import Any
 
 import streamlit as st
 
+from genlab.panels.scripts import static_files, static_version
+
 LOADER = """
 const loaded = import(new URL("genlab/static/%s/%s.js", document.baseURI));
 export default function (component) {
@@ -30,8 +32,6 @@ def component(script: str, title: str, html: str = "", style: str = "") -> Any:
         html: the elements that are there before the script is.
         style: the style sheet, without its ending; the one of the script's name by default.
     """
-    from genlab.ui.routes import static_files, static_version
-
     css = static_files()[f"{style or script}.css"].decode()
     js = LOADER % (static_version(), script, title)
     name = script.rpartition("/")[2]

@@ -9,14 +9,10 @@ from __future__ import annotations
 import functools
 import gzip
 import hashlib
-import json
 import logging
-import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import resources
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,11 +21,10 @@ from starlette.routing import BaseRoute, Route
 from genlab import runs
 from genlab.core.errors import GenlabError, RunNotFound, SnapshotError, SpecError
 from genlab.core.options import Options, option, parse_int
-from genlab.figures import live as figures
 from genlab.panels import form_of
+from genlab.panels.scripts import static_files, static_version
 from genlab.panels.thumbnail import empty_thumbnail
-from genlab.report.time_cursor import run_clock
-from genlab.runs.store import ACTIVE, Record, RunRow
+from genlab.report.answers import clock_values, delta_values, to_json
 from genlab.ui.page_states import MOST
 from genlab.ui.state import parse_query
 
@@ -37,12 +32,10 @@ log = logging.getLogger(__name__)
 
 RUN = re.compile(r"(shipped:)?[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 PANEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-STATIC = re.compile(r"[a-z]{1,20}/[a-z][a-z0-9_]{0,40}\.(js|css)")
 #: What is packed already, or does not pack.
 AS_IT_IS = {"image/png", "application/octet-stream"}
 TYPES = {"js": "text/javascript", "css": "text/css", "png": "image/png"}
 FOREVER = "public, max-age=31536000, immutable"
-PAGE = 2000
 
 
 @dataclass(frozen=True)
@@ -73,11 +66,6 @@ def cached_response(
         body = gzip.compress(body, 5)
         headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
     return Response(body, media_type=kind, headers=headers)
-
-
-def to_json(values: Mapping[str, Any]) -> bytes:
-    """Encode values as compact JSON; a NaN raises an error, because JSON has none."""
-    return json.dumps(values, separators=(",", ":"), allow_nan=False).encode()
 
 
 def error_response(status: int, message: str) -> Response:
@@ -126,32 +114,6 @@ def parse_count(text: str | None) -> int | None:
     return parse_int(text or "", 0, MOST)
 
 
-def run_status(row: RunRow) -> dict[str, Any]:
-    """The status of a run as plain values."""
-    left = row.steps - row.step
-    eta = left / row.speed if row.status == "running" and row.speed > 0 else None
-    return {
-        "status": row.status,
-        "step": row.step,
-        "steps": row.steps,
-        "speed": figures.finite_or_none(row.speed) or 0,
-        "eta": None if eta is None else math.ceil(eta),
-        "position": row.position,
-        "message": row.message,
-        "attempt": row.attempt,
-    }
-
-
-def new_frames(records: list[Record]) -> dict[str, list[int]]:
-    """The steps with new pictures, by panel."""
-    found: dict[str, list[int]] = {}
-    for record in records:
-        if record.kind == "frame":
-            for panel in record.payload.get("panels", ()):
-                found.setdefault(panel, []).append(record.step)
-    return found
-
-
 @guard_route
 def delta(request: Request) -> Response:
     """The new records of a run since a cursor; ``since=0`` gives all, with their descriptions."""
@@ -160,49 +122,13 @@ def delta(request: Request) -> Response:
         since = parse_query(DeltaQuery, request.query_params).since
     except SpecError as error:
         return error_response(400, f"{error.option} is wrong; {error.allowed}.")
-    view = runs.open_run(name)
-    row = view.row
-    every = max(1, row.steps // 500)
-    records: list[Record] = []
-    after = since
-    while page := view.read(after=after, limit=PAGE):
-        records += page
-        after = page[-1].seq
-        if len(page) < PAGE:
-            break
-    most = figures.LIVE_ROWS if since else figures.FULL_ROWS
-    values = run_status(row) | {
-        "seq": after,
-        "rows": figures.blocks(records, most=most, every=every),
-        "events": figures.events(records),
-    }
-    if since:
-        # The numbers of a step are here before the run says once a second where it stands.
-        values["step"] = max([row.step, *(record.step for record in records)])
-        values["frames"] = new_frames(records)
-    else:
-        values |= {
-            "id": name,
-            "active": row.status in ACTIVE,
-            "charts": figures.charts(row.series),
-            "frames": view.frames(),
-        }
-    return cached_response(
-        request, to_json({k: v for k, v in values.items() if v not in ({}, [])})
-    )
+    return cached_response(request, to_json(delta_values(runs.open_run(name), since)))
 
 
 @guard_route
 def clock(request: Request) -> Response:
     """Some steps of a run and the seconds of training until each."""
-    view = runs.open_run(run_of(request))
-    steps, seconds = run_clock(view)
-    pairs = list(zip(steps, seconds, strict=True))
-    kept = pairs[:: max(1, len(pairs) // figures.CLOCK_ROWS)]
-    if pairs and kept[-1] != pairs[-1]:
-        kept.append(pairs[-1])
-    values = {"step": [step for step, _ in kept], "seconds": [second for _, second in kept]}
-    return cached_response(request, to_json(values))
+    return cached_response(request, to_json(clock_values(runs.open_run(run_of(request)))))
 
 
 @guard_route
@@ -236,29 +162,6 @@ def _thumb(run: str, step: int) -> bytes:
 @functools.cache
 def _empty_thumb() -> bytes:
     return empty_thumbnail()
-
-
-@functools.cache
-def static_files() -> dict[str, bytes]:
-    """Our own scripts and style sheets by their paths, such as ``explore/map.js``.
-
-    The folders are those of ``genlab/ui/static``, so that scripts import each other by the same
-    relative paths in a browser, in node and in the type checker.
-    """
-    found = {
-        f"{folder.name}/{entry.name}": entry.read_bytes()
-        for folder in (resources.files("genlab.ui") / "static").iterdir()
-        if folder.is_dir()
-        for entry in folder.iterdir()
-    }
-    return {path: found[path] for path in sorted(found) if STATIC.fullmatch(path)}
-
-
-@functools.cache
-def static_version() -> str:
-    """A hash of the static files: part of their address, so they can be cached for ever."""
-    joined = b"".join(path.encode() + body for path, body in static_files().items())
-    return hashlib.blake2b(joined, digest_size=6).hexdigest()
 
 
 @guard_route

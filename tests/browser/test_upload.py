@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 from genlab import runs
+from genlab.panels.scripts import static_version
 from genlab.ui.explore.draw import HTML
-from genlab.ui.routes import static_version
 from tests.browser.test_live import eventually
 
 VAE = "shipped:vae-mnist5k"

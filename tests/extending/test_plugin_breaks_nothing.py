@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.extending.test_extending import BLOCKS
+from tests.extending.plugins import BLOCKS
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Tests that speak of whole tables; a row that somebody adds must not break them.

@@ -17,6 +17,8 @@ import pytest
 from starlette.applications import Starlette
 
 from genlab import runs
+from genlab.figures.live import LIVE_ROWS
+from genlab.panels.scripts import static_files, static_version
 from genlab.runs.store import Record
 from genlab.testing.scripted_run import SERIES, ScriptedRun
 from genlab.ui import routes
@@ -104,7 +106,7 @@ def test_a_live_answer_is_small_and_holds_what_is_new(run: ScriptedRun) -> None:
     batch = next(block for block in found["rows"] if "elbo" in block["v"])
     assert "charts" not in found
     assert found["frames"]["samples"] == [300]
-    assert 3 <= len(batch["step"]) <= routes.figures.LIVE_ROWS + 1
+    assert 3 <= len(batch["step"]) <= LIVE_ROWS + 1
     assert min(batch["step"]) > 100
     assert max(batch["step"]) == 300
     assert len(reply.body) + sum(len(k) + len(v) + 4 for k, v in reply.headers.items()) < 1000
@@ -229,9 +231,9 @@ def test_an_unexpected_error_is_a_sentence(
 
 
 def test_our_scripts_are_cached_by_their_hash() -> None:
-    assert {"live/live.js", "live/live.css", "explore/map.js"} <= set(routes.static_files())
-    for name in routes.static_files():
-        reply = get(f"/genlab/static/{routes.static_version()}/{name}", accept_encoding="gzip")
+    assert {"live/live.js", "live/live.css", "explore/map.js"} <= set(static_files())
+    for name in static_files():
+        reply = get(f"/genlab/static/{static_version()}/{name}", accept_encoding="gzip")
         assert reply.status == 200
         assert "immutable" in reply.headers["cache-control"]
     old = get("/genlab/static/0123/live/live.js")
@@ -240,7 +242,7 @@ def test_our_scripts_are_cached_by_their_hash() -> None:
 
 
 def test_what_a_script_imports_is_served() -> None:
-    files = routes.static_files()
+    files = static_files()
     imports = re.compile(r'^(?:import|export)[^;]*? from "([^"]+)";', re.MULTILINE)
     found = 0
     for name, body in files.items():

@@ -13,21 +13,23 @@ from torch import Tensor
 
 from genlab import latent
 from genlab.browser.op_tracing import NotExportable
-from genlab.data.base import DataMeta
+from genlab.data.base import DataMeta, Dataset
+from genlab.data.table_rows import to_rows
 from genlab.latent import pad
 from genlab.latent.codes import held_out
 from genlab.latent.directions import directions_from, principal, saved_directions, sefa
 from genlab.latent.points import latent_of, point
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
+from genlab.probes.common import digits_of, round_digits
 from genlab.ui.component import component
 from genlab.ui.explore.bookmarks import list_bookmarks
 from genlab.ui.explore.directions import direction_title, job_values
 from genlab.ui.explore.jobs import wait_for_explore_result
 from genlab.ui.explore.routes import addresses, program_of
 from genlab.ui.explore.scene import Scene, z_from_url
+from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import empty, escape_markdown, fragment, plain_sentence
-from genlab.ui.page_states import TOOL_STATE
 
 #: Held-out points behind a decoded point; digits of a coordinate of z, in the page and in the URL.
 POINTS, DIGITS = 600, 4
@@ -254,11 +256,26 @@ def pad_data(scene: Scene, place: PadPosition, vectors: Mapping[str, Array]) -> 
     if len(uv) > 1:
         data["v"] = uv[1].tolist()
     if not scene.image:
-        x = held_out(scene.data).x[:POINTS].flatten(1).double()
-        box = [[float(c.min()), float(c.max())] for c in x.T[:2]]
-        data["box"] = box if len(box) == 2 else [*box, [-1.0, 1.0]]
-        data["points"] = [[round(v, 3) for v in row] for row in x[:, :2].tolist()]
+        data |= data_space(scene.data)
     return data
+
+
+def data_space(data: Dataset) -> dict[str, Any]:
+    """The first two columns of the data, in their own units and with their names."""
+    meta = data.meta
+    x = meta.original(held_out(data).x[:POINTS]).flatten(1)[:, :2]
+    box = [[float(c.min()), float(c.max())] for c in x.T]
+    made: dict[str, Any] = {
+        "box": box if len(box) == 2 else [*box, [-1.0, 1.0]],
+        "points": round_digits(x, digits_of(x)),
+    }
+    names = [meta.axis(k) for k in range(min(2, meta.dim))]
+    if meta.axes or meta.columns:
+        made["axes"] = [*names, ""][:2]
+    if meta.scale:
+        offsets = meta.logs or (-1.0,) * meta.dim
+        made["units"] = list(zip(meta.shift[:2], meta.scale[:2], offsets[:2], strict=True))
+    return made
 
 
 @fragment()
@@ -309,6 +326,9 @@ def show_position(scene: Scene, z: Tensor, vectors: Mapping[str, Array]) -> None
         else "outside the support of p(z)"
     )
     st.caption(escape_markdown(f"Let go at {at} · |z| = {float(z.norm()):.3g} · {likely}"))
+    if not scene.image and scene.data.meta.dim > 2:
+        row = to_rows(scene.data.meta, latent.decode_mean(scene.model, z[None])).cells()
+        st.dataframe(row, hide_index=True, key="explore.pad.row")
     with st.expander("z in full"):
         # No code block: the page would load a highlighter for it, and draw the map later.
         st.text(write_code(z))

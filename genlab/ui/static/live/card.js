@@ -1,7 +1,8 @@
 // The frame of a panel or a chart: its title, the sentence that says what one sees, the way to its
 // lesson, and the buttons that enlarge it, put it forward, and save what it shows.
 
-import { make, pageUrl } from "../shared/dom.js";
+import { make } from "../shared/dom.js";
+import { source } from "../shared/source.js";
 import { take } from "./take.js";
 
 /** @import { FileKind, Takeable } from "./take.js" */
@@ -122,8 +123,8 @@ export class Card {
     this.sees.replaceChildren(view.sees);
     this.sees.hidden = !view.sees && !view.lesson;
     if (!view.lesson) return;
-    const href = pageUrl(`learn?lesson=${encodeURIComponent(view.lesson)}`).href;
-    const looks = { href, target: "_blank", rel: "noopener", class: "gl-lesson" };
+    const { href, target } = source().lesson(view.lesson);
+    const looks = { href, target, rel: "noopener", class: "gl-lesson" };
     const link = make("a", looks, null, "Its lesson");
     link.setAttribute("aria-label", `The lesson about: ${this.title.textContent}`);
     this.sees.append(" ", link);

@@ -2,8 +2,9 @@
 // before it replaces the last one.
 
 import { PlotAxes } from "../shared/axes.js";
-import { context2d, make, pageUrl } from "../shared/dom.js";
-import { FORMS } from "./forms.js";
+import { context2d, make } from "../shared/dom.js";
+import { source } from "../shared/source.js";
+import { FORMS, loadForm, UnknownForm } from "./forms.js";
 import { SvgContext, svgFile } from "./svg_context.js";
 import { frameTable, sheetTable } from "./tables.js";
 import { tableSvg } from "./take.js";
@@ -30,18 +31,20 @@ const cache = new Map();
 
 /**
  * Loads the description of a picture, or takes it from the last ones.
- * @param {string} address where it is
+ * @param {string} path where it is
  */
-function fetchFrame(address) {
-  const known = cache.get(address);
+function fetchFrame(path) {
+  const known = cache.get(path);
   if (known) return known;
   /** @type {Promise<Frame>} */
-  const frame = fetch(address).then((reply) => {
-    if (!reply.ok) throw new Error(String(reply.status));
-    return reply.json();
-  });
-  cache.set(address, frame);
-  frame.catch(() => cache.delete(address));
+  const frame = source()
+    .fetch(path)
+    .then((reply) => {
+      if (!reply.ok) throw new Error(String(reply.status));
+      return reply.json();
+    });
+  cache.set(path, frame);
+  frame.catch(() => cache.delete(path));
   for (const oldest of cache.keys()) {
     if (cache.size <= KEPT) break;
     cache.delete(oldest);
@@ -90,7 +93,8 @@ export class Cell {
 
   /**
    * @param {ParentNode} parent where the cell is appended
-   * @param {{ id: string, title: string, colour: string }} run whose pictures these are
+   * @param {{ id: string, title: string, colour: string, mark?: string }} run whose pictures these
+   *   are
    * @param {string} panel name of the panel
    * @param {CellOptions} options what is around the cell
    */
@@ -104,7 +108,7 @@ export class Cell {
     if (several) {
       header = make("figcaption", {}, this.figure);
       const name = make("span", {}, header);
-      make("i", {}, name).style.background = run.colour;
+      make("i", { "data-mark": run.mark ?? "square" }, name).style.background = run.colour;
       name.append(run.title);
       this.note = make("p", { class: "gl-note" }, this.figure);
     }
@@ -113,13 +117,21 @@ export class Cell {
   }
 
   /**
-   * Gives the address of a picture.
+   * Gives the path of a picture.
    * @param {number} step when it was made
    * @param {"json" | "png"} format of the file
    */
-  address(step, format) {
+  path(step, format) {
     const [run, panel] = [this.run.id, this.panel].map(encodeURIComponent);
-    return pageUrl(`genlab/runs/${run}/frame/${panel}/${step}.${format}`).href;
+    return `genlab/runs/${run}/frame/${panel}/${step}.${format}`;
+  }
+
+  /**
+   * Gives the address of a sheet of images.
+   * @param {number} step when it was made
+   */
+  sheetAddress(step) {
+    return source().address(this.path(step, "png"));
   }
 
   /**
@@ -141,7 +153,8 @@ export class Cell {
     this.busy = true;
     const step = this.wanted;
     try {
-      const frame = await fetchFrame(this.address(step, "json"));
+      const frame = await fetchFrame(this.path(step, "json"));
+      await loadForm(frame.form);
       await this.draw(frame, step);
       this.frame = frame;
       this.shown = step;
@@ -181,7 +194,7 @@ export class Cell {
   draw(frame, step) {
     if (this.formName !== frame.form || !this.form) {
       const create = FORMS[frame.form];
-      if (!create) throw new UnknownForm(frame.form);
+      if (!create) throw new UnknownForm(frame.form, "Its script was not loaded.");
       this.form = create(this);
       this.formName = frame.form;
     }
@@ -291,7 +304,7 @@ export class Cell {
   /** Loads the sheet of images that is shown. */
   async sheetImage() {
     const image = new Image();
-    image.src = this.address(this.shown ?? 0, "png");
+    image.src = this.sheetAddress(this.shown ?? 0);
     await image.decode();
     return image;
   }
@@ -331,13 +344,5 @@ export class Cell {
       if (colour) make("i", { class: sign }, entry).style.setProperty("--gl-key", colour);
       entry.append(text);
     }
-  }
-}
-
-/** A picture that these scripts cannot draw. */
-class UnknownForm extends Error {
-  /** @param {string} form of the picture */
-  constructor(form) {
-    super(`This page cannot draw pictures of the form "${form}". Reload the page after an update.`);
   }
 }

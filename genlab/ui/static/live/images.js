@@ -28,7 +28,7 @@ export function createSheet(cell) {
   let image = null;
   return async (frame, step) => {
     const next = new Image();
-    next.src = cell.address(step, "png");
+    next.src = cell.sheetAddress(step);
     await next.decode();
     image ??= makeSheet(cell.figure, frame);
     image.alt = `${frame.title ?? cell.panel}, ${frame.n} images, step ${step}`;

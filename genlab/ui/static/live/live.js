@@ -3,11 +3,13 @@
 // step is to be seen (slow motion, or a button was just pressed) it asks more often.
 
 import { isDark, readColour } from "../shared/colours.js";
+import { RUN_MARKS } from "../shared/roles.js";
 import { make } from "../shared/dom.js";
 import { ChartBoard, COLOURS } from "./chart_board.js";
 import { onBarPlace } from "./bar_places.js";
 import { Enlarger } from "./enlarge.js";
 import { EventCard } from "./event_card.js";
+import { WIDE } from "./forms.js";
 import { sharedNames, splitGroup } from "./groups.js";
 import { isFreeSpace } from "./keys.js";
 import { layOut, putFirst } from "./layout.js";
@@ -148,6 +150,7 @@ class LiveView {
   /** @param {LiveData} data what the page hands over */
   update(data) {
     this.views = data.panels ?? {};
+    for (const form of data.wide ?? []) WIDE.add(form);
     this.sections.setGroups(data.sections ?? {});
     this.placeBar(data.bar ?? "");
     const ids = new Set(data.runs.map((run) => run.id));
@@ -167,7 +170,8 @@ class LiveView {
       run.wake = wake;
       run.index = index;
       run.colour = `var(--gl-${index % COLOURS})`;
-      run.head.setName(title, run.colour);
+      run.mark = RUN_MARKS[index % RUN_MARKS.length];
+      run.head.setName(title, run.colour, run.mark);
     });
     if (this.stale) {
       this.stale = false;

@@ -1,7 +1,7 @@
 // One run as the browser knows it: its status, its pictures and events, and how news is asked for.
 
-import { pageUrl } from "../shared/dom.js";
 import { grouped } from "../shared/format.js";
+import { source } from "../shared/source.js";
 
 /** @import { ChartInfo, Delta, Level, RunEvent, RunTimes } from "./wire" */
 /** @import { RunHead } from "./run_head.js" */
@@ -66,6 +66,8 @@ export class LiveRun {
   title = "";
   index = 0;
   colour = "";
+  /** @type {import("../shared/roles.js").Mark} */
+  mark = "square";
   /** Status and attempt as the page around the view knows them. */
   wake = "";
   /** Status and attempt that were last reported to the page. */
@@ -130,7 +132,7 @@ export class LiveRun {
     this.busy = true;
     try {
       const path = `genlab/runs/${encodeURIComponent(this.id)}/delta?since=${this.cursor}`;
-      const reply = await fetch(pageUrl(path), {
+      const reply = await source().fetch(path, {
         cache: "no-cache",
         signal: AbortSignal.timeout(TIMEOUT),
       });
@@ -197,8 +199,8 @@ export class LiveRun {
     if (this.times && (this.timesOver || now - this.timesRead < TIMES_AGE)) return;
     const { over } = this;
     try {
-      const address = pageUrl(`genlab/runs/${encodeURIComponent(this.id)}/clock`);
-      const reply = await fetch(address, {
+      const path = `genlab/runs/${encodeURIComponent(this.id)}/clock`;
+      const reply = await source().fetch(path, {
         cache: "no-cache",
         signal: AbortSignal.timeout(TIMEOUT),
       });

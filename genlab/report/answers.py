@@ -1,0 +1,95 @@
+"""What the live view asks of a run, as plain values: its news, and when each of its steps was.
+
+The routes give these answers to a browser that watches a run, and a hand-out holds them for one
+that replays it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from genlab.figures import live as figures
+from genlab.report.time_cursor import PAGE, run_clock
+from genlab.runs.catalog import RunView
+from genlab.runs.store import ACTIVE, Record, RunRow
+
+
+def to_json(values: Mapping[str, Any]) -> bytes:
+    """Encode values as compact JSON; a NaN raises an error, because JSON has none."""
+    return json.dumps(values, separators=(",", ":"), allow_nan=False).encode()
+
+
+def run_status(row: RunRow) -> dict[str, Any]:
+    """The status of a run as plain values."""
+    left = row.steps - row.step
+    eta = left / row.speed if row.status == "running" and row.speed > 0 else None
+    return {
+        "status": row.status,
+        "step": row.step,
+        "steps": row.steps,
+        "speed": figures.finite_or_none(row.speed) or 0,
+        "eta": None if eta is None else math.ceil(eta),
+        "position": row.position,
+        "message": row.message,
+        "attempt": row.attempt,
+    }
+
+
+def new_frames(records: Sequence[Record]) -> dict[str, list[int]]:
+    """The steps with new pictures, by panel."""
+    found: dict[str, list[int]] = {}
+    for record in records:
+        if record.kind == "frame":
+            for panel in record.payload.get("panels", ()):
+                found.setdefault(panel, []).append(record.step)
+    return found
+
+
+def delta_values(view: RunView, since: int = 0) -> dict[str, Any]:
+    """What is new in a run.
+
+    Args:
+        view: the run.
+        since: the cursor of the last record that is known; 0 gives everything, with the
+            descriptions of the charts.
+    """
+    row = view.row
+    every = max(1, row.steps // 500)
+    records: list[Record] = []
+    after = since
+    while page := view.read(after=after, limit=PAGE):
+        records += page
+        after = page[-1].seq
+        if len(page) < PAGE:
+            break
+    most = figures.LIVE_ROWS if since else figures.FULL_ROWS
+    values = run_status(row) | {
+        "seq": after,
+        "rows": figures.blocks(records, most=most, every=every),
+        "events": figures.events(records),
+    }
+    if since:
+        # The numbers of a step are here before the run says once a second where it stands.
+        values["step"] = max([row.step, *(record.step for record in records)])
+        values["frames"] = new_frames(records)
+    else:
+        values |= {
+            "id": view.id,
+            "active": row.status in ACTIVE,
+            "charts": figures.charts(row.series),
+            "frames": view.frames(),
+        }
+    return {k: v for k, v in values.items() if v not in ({}, [])}
+
+
+def clock_values(view: RunView) -> dict[str, list[Any]]:
+    """Some steps of a run and the seconds of training until each."""
+    steps, seconds = run_clock(view)
+    pairs = list(zip(steps, seconds, strict=True))
+    kept = pairs[:: max(1, len(pairs) // figures.CLOCK_ROWS)]
+    if pairs and kept[-1] != pairs[-1]:
+        kept.append(pairs[-1])
+    return {"step": [step for step, _ in kept], "seconds": [second for _, second in kept]}
