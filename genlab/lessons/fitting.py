@@ -128,7 +128,7 @@ def polished(target: LogJoint, family: str, fit: Fit, seed: int, n: int = 1000) 
         return loss
 
     with torch.enable_grad():
-        search.step(closure)  # type: ignore[no-untyped-call]
+        search.step(closure)
     with torch.no_grad():
         return float(bound(fresh))
 

@@ -88,11 +88,11 @@ class Number:
 
     def is_right(self, given: Answer, right: Answer) -> bool:
         """Whether the guess is within the tolerance."""
-        return abs(self.read(given) - float(right)) <= self.tolerance  # type: ignore[arg-type]
+        return abs(self.read(given) - float(right)) <= self.tolerance
 
     def words(self, answer: Answer) -> str:
         """An answer with its unit."""
-        return f"{float(answer):.3g} {self.unit}".strip()  # type: ignore[arg-type]
+        return f"{float(answer):.3g} {self.unit}".strip()
 
 
 @dataclass(frozen=True)

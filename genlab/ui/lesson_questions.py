@@ -151,7 +151,7 @@ def exercise(lesson: Lesson, row: Exercise, show_values: SetValues) -> None:
     key = f"learn.{lesson.name}.try.{row.name}"
     st.markdown(row.asks)
     if not row.fits(lesson.values):
-        options = {option.name: option for option in lesson.table(lesson.values | row.where)}
+        options = {option.name: option for option in lesson.table({**lesson.values, **row.where})}
         asked = ", ".join(f"{options[k].title} = {v}" for k, v in row.where.items())
         st.caption(f"First choose {escape_markdown(asked)}.")
     else:
