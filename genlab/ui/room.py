@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from urllib.parse import parse_qsl
 
 import streamlit as st
@@ -25,11 +26,12 @@ def led_room() -> Room | None:
     return led_by(runs.store(), visitor().actor.id)
 
 
-def bar(page: str) -> None:
+def bar(page: str, pages: Collection[str]) -> None:
     """Draw the bar of who is in a room; who follows goes where the teacher goes.
 
     Args:
         page: the path of the page that is shown.
+        pages: the names of all pages.
     """
     me = visitor()
     room = led_by(runs.store(), me.actor.id)
@@ -45,15 +47,13 @@ def bar(page: str) -> None:
     )
     go = mounted.go
     if go:
-        _go(str(go.get("path", "")), str(go.get("query", "")))
+        _go(str(go.get("path", "")), str(go.get("query", "")), pages)
 
 
-def _go(path: str, query: str) -> None:
+def _go(path: str, query: str, known: Collection[str]) -> None:
     """Open the page of the teacher as its address has it."""
-    from genlab.ui.main import PAGES
-
     name = path.strip("/") or "start"
-    if name not in {page for page, _, _ in PAGES}:
+    if name not in known:
         return
     # What this session chose on the page before would win over the address.
     for key in [str(key) for key in st.session_state]:

@@ -28,8 +28,8 @@ from genlab.ui.explore.jobs import wait_for_explore_result
 from genlab.ui.explore.scatter import read_selection, scatter, sprites
 from genlab.ui.explore.scene import Scene, among_data, compute_map_again
 from genlab.ui.explore.selection import chosen_set, pick_points
+from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.messages import empty, escape_markdown, fragment
-from genlab.ui.page_states import TOOL_STATE
 
 #: Pictures of a set that are shown; training examples among which its neighbours are looked for.
 SHOWN, TRAINING = 48, 5000

@@ -63,17 +63,18 @@ def overlay_runs(
     *,
     key: str,
     play: Callable[[], None] | None = None,
+    bar: str = "",
 ) -> TimeCursor:
     """Draw the dashboard of several runs laid over each other, by steps or by seconds.
 
     Args:
-        rows, key, play: as for :func:`live`.
+        rows, key, play, bar: as for :func:`live`.
         moment: where the slider stands at first.
 
     Returns:
         Where it was let go.
     """
-    mounted = _mounted(rows, moment, key=key, play=play)
+    mounted = _mounted(rows, moment, key=key, play=play, bar=bar)
     clock = "seconds" if mounted.clock == "seconds" else "step"
     if mounted.step is None:
         return TimeCursor(clock)

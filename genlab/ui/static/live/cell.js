@@ -93,7 +93,8 @@ export class Cell {
 
   /**
    * @param {ParentNode} parent where the cell is appended
-   * @param {{ id: string, title: string, colour: string }} run whose pictures these are
+   * @param {{ id: string, title: string, colour: string, mark?: string }} run whose pictures these
+   *   are
    * @param {string} panel name of the panel
    * @param {CellOptions} options what is around the cell
    */
@@ -107,7 +108,7 @@ export class Cell {
     if (several) {
       header = make("figcaption", {}, this.figure);
       const name = make("span", {}, header);
-      make("i", {}, name).style.background = run.colour;
+      make("i", { "data-mark": run.mark ?? "square" }, name).style.background = run.colour;
       name.append(run.title);
       this.note = make("p", { class: "gl-note" }, this.figure);
     }

@@ -3,6 +3,7 @@
 // step is to be seen (slow motion, or a button was just pressed) it asks more often.
 
 import { isDark, readColour } from "../shared/colours.js";
+import { RUN_MARKS } from "../shared/roles.js";
 import { make } from "../shared/dom.js";
 import { announceMoment, onFollow } from "../shared/moment.js";
 import { ChartBoard, COLOURS } from "./chart_board.js";
@@ -186,7 +187,8 @@ class LiveView {
       run.wake = wake;
       run.index = index;
       run.colour = `var(--gl-${index % COLOURS})`;
-      run.head.setName(title, run.colour);
+      run.mark = RUN_MARKS[index % RUN_MARKS.length];
+      run.head.setName(title, run.colour, run.mark);
     });
     if (this.stale) {
       this.stale = false;
