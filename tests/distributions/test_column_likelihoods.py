@@ -25,14 +25,14 @@ COLOUR = Column("colour", "categorical", categories=("red", "green", "blue"))
 CASES: dict[str, tuple[Part, tuple[float, float] | None]] = {
     "gaussian": (Part(Column("t"), 0, 1, 5.0, 2.0), (-60.0, 70.0)),
     "rounded_gaussian": (Part(Column("year", whole=True), 0, 1, 1950.0, 4.0), None),
-    "log_normal": (Part(Column("pay", "positive", low=0.1), 0, 1, 1.0, 0.8, 0.0), (1e-9, 4e4)),
+    "log_normal": (Part(Column("pay", "positive", low=0.1), 0, 1, 1.0, 0.8, 0.0), (1e-12, 1e12)),
     "zero_log_normal": (
         Part(Column("gain", "positive", low=0.0), 0, 1, 1.0, 0.8, 0.25),
-        (0.13, 4e4),
+        (2.5001e-4, 1e12),
     ),
     "bounded": (Part(Column("share", "bounded", low=0.1, high=0.8), 0, 1, 0.4, 0.2), (0.0, 1.0)),
     "bernoulli": (
-        Part(Column("b", "binary", low=1.0, high=2.0, whole=True), 0, 1, 1.4, 0.5),
+        Part(Column("b", "binary", low=1.0, high=2.0), 0, 1, 1.4, 0.5),
         None,
     ),
     "categorical": (Part(COLOUR, 0, 3), None),
@@ -102,8 +102,10 @@ def test_probabilities_sum_or_integrate_to_one(name: str, seed: int) -> None:
         total = integrate.quad(density, *ends, points=[middle], limit=400)[0]
         if name == "zero_log_normal":
             total += float(law.log_prob(h, entry(name, np.array([0.0]))).exp())
-    # The heavy tail of the negative binomial lies partly beyond the sum.
-    assert total == pytest.approx(1.0, abs=2e-6 if name == "negative_binomial" else 1e-7)
+    # Beyond the sum lies some of the heavy tail of the negative binomial, and below the integral
+    # what is told from 0 by nothing.
+    loose = {"negative_binomial": 2e-6, "zero_log_normal": 2e-5}
+    assert total == pytest.approx(1.0, abs=loose.get(name, 1e-6))
 
 
 def test_published_values() -> None:
@@ -176,15 +178,15 @@ def test_draws_have_the_distribution_that_log_prob_says(name: str) -> None:
     else:
         w = (part.shift + part.scale * x[:, 0]).numpy()
         v = np.exp(w) - part.log if part.log >= 0 else w
-        low, high = CASES[name][1]
+        low = CASES[name][1][0]
         assert v.min() >= (-1e-12 if part.log > 0 else low)
         # The probability integral transform in twenty cells by cumulated quadrature.
         zero = 0.0
         if name == "zero_log_normal":
             zero = float(law.log_prob(h, entry(name, np.array([0.0]))).exp())
-            share = float((v < 0.13).mean())
+            share = float((v < 2.5e-4).mean())
             assert abs(share - zero) < 5 * math.sqrt(zero * (1 - zero) / n)
-            v = v[v >= 0.13]
+            v = v[v >= 2.5e-4]
         u = np.log(v) if part.log >= 0 else v
         grid = np.linspace(u.min() - 1e-9, u.max() + 1e-9, 20_001)
         at = np.exp(grid) if part.log >= 0 else grid
@@ -319,7 +321,7 @@ def test_gaps_give_no_gradient_and_no_nan() -> None:
     gradient = torch.autograd.grad(loss.sum(), h)[0]
     assert bool(gradient.isfinite().all())
     names = head.columns()
-    per_column = Mixed(head, h).column_log_prob(x)
+    per_column = Mixed(head, h.detach()).column_log_prob(x)
     assert bool((per_column[:, names.index("age")] == 0).all())
     assert float(per_column[1, names.index("colour")]) == 0
     assert float(per_column[0, names.index("colour")]) < 0
