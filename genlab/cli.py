@@ -598,7 +598,10 @@ def _data(arguments: argparse.Namespace) -> int:
                 }
             )
             return 0
-        made = user_sets.store(found, arguments.name or path.stem)
+        from genlab import runs
+        from genlab.runs import own_sets
+
+        made = own_sets.add_set(runs.store(), found, arguments.name or path.stem)
         likelihood = user_sets.meta_of(made, user_sets.OwnOptions()).proposed[0]
         say(
             {
@@ -618,6 +621,7 @@ def _data(arguments: argparse.Namespace) -> int:
             say({"set": known.id, "name": known.name, "n": known.n, "shape": list(known.shape)})
     else:
         from genlab import runs
+        from genlab.runs import own_sets
         from genlab.runs.store import ACTIVE
 
         name = user_sets.resolve_set_id(arguments.set)
@@ -625,10 +629,10 @@ def _data(arguments: argparse.Namespace) -> int:
             raise SpecError.unknown(
                 "set", arguments.set, (one.id for one in user_sets.list_sets())
             )
-        used = [row for row in runs.store().runs() if row.spec.get("set") == name]
+        used = own_sets.runs_on(runs.store(), name)
         if any(row.status in ACTIVE for row in used):
             raise SpecError("set", name, "a run on it is queued, running or paused; stop it first")
-        user_sets.delete(name, forget=not used)
+        own_sets.delete_set(runs.store(), name)
         say({"set": name, "deleted": True, "runs": [row.id for row in used]})
     return 0
 

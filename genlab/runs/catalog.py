@@ -290,6 +290,8 @@ def export(
     out.place.write("records.json", json.dumps(rows, separators=(",", ":")).encode())
     row = asdict(view.row)
     row |= {"spec": dict(view.row.spec), "worker": "", "position": 0, "exported": time.time()}
+    # An export belongs to whoever holds the folder.
+    row["owner"] = ""
     if (sidecar := DATASETS[view.spec.data].sidecar(view.spec.data_options)) is not None:
         out.write_json(SIDECAR, sidecar)
     out.write_json("run.json", row)

@@ -27,9 +27,9 @@ from genlab.ui.explore.directions import direction_title, job_values
 from genlab.ui.explore.jobs import wait_for_explore_result
 from genlab.ui.explore.routes import addresses, program_of
 from genlab.ui.explore.scene import Scene, z_from_url
+from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import empty, escape_markdown, fragment, plain_sentence
-from genlab.ui.page_states import TOOL_STATE
 
 #: Held-out points behind a decoded point; digits of a coordinate of z, in the page and in the URL.
 POINTS, DIGITS = 600, 4
