@@ -46,18 +46,25 @@ const UNKNOWN = { section: "quality", sees: "", lesson: "", rank: 0 };
 /** Group that has the events at its end. */
 const EVENTS = "learning";
 
+/**
+ * @typedef {(run: string, step: number | null) => void} OnTime what follows the slider: the id of a
+ *   run, and its step, null for the newest
+ */
+
 /** @type {WeakMap<HTMLElement | ShadowRoot, LiveView>} */
 const views = new WeakMap();
 
 /**
  * Draws the live view, or updates the one that is there.
- * @param {Component<LiveData>} component the place in the page
+ * @param {Component<LiveData> & { onTime?: OnTime }} component the place in the page; `onTime` is
+ *   called with each run and its step as the slider moves
  * @returns {() => void} called when the view leaves the page
  */
-export function mount({ data, parentElement, setStateValue, setTriggerValue }) {
+export function mount({ data, parentElement, setStateValue, setTriggerValue, onTime }) {
   let view = views.get(parentElement);
   if (!view) views.set(parentElement, (view = new LiveView(parentElement)));
   view.report = setStateValue;
+  if (onTime) view.onTime = onTime;
   view.reportStatus = (status) => setTriggerValue("changed", status);
   view.play = data.play ? () => setTriggerValue("play", performance.now()) : null;
   view.update(data);
@@ -97,6 +104,8 @@ class LiveView {
   report = () => {};
   /** @type {(status: string) => void} */
   reportStatus = () => {};
+  /** @type {OnTime} */
+  onTime = () => {};
   /** @type {(() => void) | null} */
   play = null;
 
@@ -517,6 +526,9 @@ class LiveView {
     const active = [...this.runs.values()].some((run) => isActive(run.status));
     this.timeBar.draw({ shown, last, live, active, clock, several });
     this.board.setMarker(live ? null : shown);
+    for (const { id, times } of this.runs.values()) {
+      this.onTime(id, live ? null : axisToStep(clock, times, shown));
+    }
     for (const [name, panel] of this.panels) {
       for (const [id, cell] of panel.cells) {
         const run = this.runs.get(id);

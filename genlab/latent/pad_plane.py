@@ -1,0 +1,89 @@
+"""What a pad in a browser needs beside the decoder: the plane, its extent, and what lies in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from genlab.data.base import Dataset
+from genlab.latent.codes import Codes, held_out
+from genlab.latent.directions import direction_title, principal, sefa
+from genlab.latent.pad import Array, category, span
+from genlab.models.base import HasEncoder
+
+#: Held-out points behind a decoded point; significant digits of a coordinate of z.
+POINTS, DIGITS = 600, 4
+
+
+def unsupervised(model: Any, codes: Codes, seed: int) -> dict[str, Array]:
+    """Directions that need no labels, by name, (latent,) each.
+
+    Without an encoder the principal directions would need a thousand decoded examples, and are
+    left to a job.
+    """
+    rows = principal(model, codes, seed=seed) if isinstance(model, HasEncoder) else []
+    return {one.name: one.vector for one in [*rows, *sefa(model)]}
+
+
+def coordinate_axes(size: int) -> dict[str, Array]:
+    """The axes of the latent space by name.
+
+    Example:
+        >>> coordinate_axes(2)["z[1]"].tolist()
+        [0.0, 1.0]
+    """
+    return {f"z[{i}]": np.eye(1, size, i)[0] for i in range(size)}
+
+
+def first_names(model: Any, found: Mapping[str, Array]) -> list[str]:
+    """The two directions that a pad shows first, of those that were found and the axes."""
+    size = int(model.latent)
+    block = category(model)
+    if block is not None:
+        # Beside a category stand the codes that the generator was made to show.
+        return [f"z[{i}]" for i in (*range(sum(block), size), 0, 1)][:2]
+    axes = coordinate_axes(size)
+    return list(axes if size == 2 or len(found) < 2 else found)[:2]
+
+
+def unit_rows(vectors: Mapping[str, Array]) -> Array:
+    """The directions at length 1, as rows."""
+    rows = np.stack(list(vectors.values()))
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
+
+
+def plane_values(z: Tensor, vectors: Mapping[str, Array], reach: Array) -> dict[str, Any]:
+    """The plane of a pad as plain values: directions, their names, and how far they reach.
+
+    Args:
+        z: where the pad begins, (latent,).
+        vectors: one or two directions by name.
+        reach: codes that the pad shall reach, (n, latent).
+    """
+    at, uv = z.double().numpy(), unit_rows(vectors)
+    data: dict[str, Any] = {
+        "z": [float(f"{v:.{DIGITS}g}") for v in at],
+        "u": uv[0].tolist(),
+        "names": [direction_title(name) for name in vectors],
+        "span": [span(reach @ w, float(at @ w)) for w in uv],
+    }
+    if len(uv) > 1:
+        data["v"] = uv[1].tolist()
+    return data
+
+
+def dot_values(shown: Array, vectors: Mapping[str, Array]) -> list[list[float]]:
+    """Where codes lie in the plane."""
+    found: list[list[float]] = (shown @ unit_rows(vectors).T).round(3).tolist()
+    return found
+
+
+def data_space_values(data: Dataset) -> dict[str, Any]:
+    """Ranges of the data space and held-out points in it, for data that are points."""
+    x = held_out(data).x[:POINTS].flatten(1).double()
+    box: list[Sequence[float]] = [[float(c.min()), float(c.max())] for c in x.T[:2]]
+    points = [[round(v, 3) for v in row] for row in x[:, :2].tolist()]
+    return {"box": box if len(box) == 2 else [*box, [-1.0, 1.0]], "points": points}
