@@ -12,6 +12,7 @@ from genlab.ui.live.duel import nets, pair
 from genlab.ui.live.metrics import metrics
 from genlab.ui.live.report import report
 from genlab.ui.live.side_by_side import side_by_side, snapshots
+from genlab.ui.live.take_home import take_home
 from genlab.ui.live.time_cursor import cursor_from_url, cursor_parameters
 from genlab.ui.messages import empty, fragment, plain_sentence
 from genlab.ui.page_states import COMPARE
@@ -64,6 +65,8 @@ def dashboard() -> None:
     side_by_side(chosen, at)
     metrics(chosen, at)
     report(chosen, at, moment)
+    st.subheader("Take it home")
+    take_home(chosen, moment)
 
 
 dashboard()

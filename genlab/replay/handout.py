@@ -110,31 +110,31 @@ def _assembled(
     remarks = [words for one in recordings for words in one.remarks]
     heading = title or " against ".join(titles)
     live = _live_values(names, titles, moment)
-    # Estimated sizes may be a little small: then less is kept.
-    for share in (1.0, 0.95, 0.88, 0.8):
-        room = int((share * limit - _overhead(views, titles, heading, live)) * 3 / 4)
-        items: list[Item] = []
-        fixed = [delta_item(view, name, ()) for view, name in zip(views, names, strict=True)]
-        kept, thinned = thin(
-            [*fixed, *(item for one in recordings for item in one.items)],
-            [group for one in recordings for group in one.groups],
-            room,
-        )
-        stay = [item for item in kept if item not in fixed]
+    pairs = list(zip(views, names, strict=True))
+    everything = [item for one in recordings for item in one.items]
+    groups = [group for one in recordings for group in one.groups]
+    overhead = _overhead(views, titles, heading, live)
+    # All of it first; where that is too much, less, until an estimate of the size was right.
+    for share in (None, 1.0, 0.95, 0.88, 0.8):
+        kept, thinned = everything, {}
+        if share is not None:
+            deltas = [delta_item(view, name, everything) for view, name in pairs]
+            room = int((share * limit - overhead) * 3 / 4) - sum(one.size for one in deltas)
+            try:
+                kept, thinned = thin(everything, groups, room)
+            except TooLarge as error:
+                raise TooLarge(limit + (error.needed - room) * 4 // 3, limit) from None
         items = [
-            *(delta_item(view, name, stay) for view, name in zip(views, names, strict=True)),
-            *stay,
+            *(delta_item(view, name, kept) for view, name in pairs),
+            *kept,
             Item("live.json", to_json(live)),
-            Item("pads.json", to_json(_pads(names, titles, stay))),
+            Item("pads.json", to_json(_pads(names, titles, kept))),
         ]
         missing = [*left_out(thinned), *remarks]
         html = page(_text(views, titles, heading, missing), items)
         if len(html) <= limit:
             return Handout(heading, html, missing)
-    raise TooLarge(
-        f"The hand-out has {len(html) / 1e6:.1f} MB, and the bound is {limit / 1e6:.1f} MB. "
-        "Nothing was written; choose a larger bound or fewer runs."
-    )
+    raise TooLarge(len(html), limit)
 
 
 def _overhead(
@@ -180,7 +180,9 @@ def _text(
     views: Sequence[RunView], titles: Sequence[str], heading: str, missing: Sequence[str]
 ) -> Text:
     made = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
-    lessons = {one.lesson for one in panel_views().values() if one.lesson}
+    panels = {panel for view in views for panel in view.frames()}
+    declared = panel_views()
+    lessons = {declared[one].lesson for one in panels if one in declared} - {""}
     lessons |= {
         str(chart["view"]["lesson"])
         for view in views

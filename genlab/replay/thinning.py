@@ -11,7 +11,20 @@ from genlab.core.errors import GenlabError
 
 
 class TooLarge(GenlabError):
-    """A hand-out does not fit into its bound even where nothing more can be left out."""
+    """A hand-out does not fit into its bound even where nothing more can be left out.
+
+    Args:
+        needed: bytes of the smallest file.
+        limit: bytes that were allowed.
+    """
+
+    def __init__(self, needed: int, limit: int) -> None:
+        self.needed, self.limit = needed, limit
+        super().__init__(
+            f"The hand-out needs {needed / 1e6:.2f} MB even with the fewest pictures, and the "
+            f"bound is {limit / 1e6:.2f} MB. Nothing was written; choose a larger bound or fewer "
+            "runs."
+        )
 
 
 @dataclass(frozen=True)
@@ -95,11 +108,7 @@ def thin(
         loose = [g for g in groups if len(kept[g.name]) > g.least]
         if not loose:
             total = needed + sum(weights.values())
-            raise TooLarge(
-                f"The hand-out needs {total * 4 / 3e6:.1f} MB even with the fewest pictures, and "
-                f"the bound is {limit * 4 / 3e6:.1f} MB. Nothing was written; choose a larger "
-                "bound or fewer runs."
-            )
+            raise TooLarge(total, limit)
         most = max(loose, key=lambda g: weights[g.name])
         kept[most.name] = halve(kept[most.name], most.least)
         weights[most.name] = weight(most.name)

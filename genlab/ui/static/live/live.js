@@ -289,21 +289,25 @@ class LiveView {
 
   /**
    * Asks the runs whose time has come, and draws what they answer.
-   * @param {number} round of requests; a newer one draws for itself
+   * @param {number} round of requests; without news a newer one draws for itself
    */
   async askDue(round) {
     const now = performance.now();
     const due = [...this.runs.values()].filter((run) => !run.over && run.due <= now + 50);
-    await Promise.all(due.map((run) => this.askRun(run)));
-    if (due.length && this.round === round) this.draw();
+    const news = await Promise.all(due.map((run) => this.askRun(run)));
+    if (news.some(Boolean) || (due.length && this.round === round)) this.draw();
   }
 
-  /** @param {LiveRun} run that is asked for news */
+  /**
+   * @param {LiveRun} run that is asked for news
+   * @returns {Promise<boolean>} whether there were any
+   */
   async askRun(run) {
     const news = await run.fetchDelta();
-    if (!news) return;
+    if (!news) return false;
     this.take(run, news);
     if (this.clock === "seconds") await run.fetchTimes();
+    return true;
   }
 
   /**
