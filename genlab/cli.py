@@ -193,7 +193,22 @@ def build() -> Parser:
     sample.add_argument(
         "--label", help="of which class, by name or number; for conditional models"
     )
-    sample.add_argument("--out", required=True, metavar="FILE.npz|FILE.png", help="where to")
+    kind = sample.add_mutually_exclusive_group()
+    kind.add_argument(
+        "--means",
+        action="store_true",
+        default=None,
+        help="the means of p(x | z) instead of draws; of images that is what is shown",
+    )
+    kind.add_argument(
+        "--draws", dest="means", action="store_false", default=None, help="draws, of images too"
+    )
+    sample.add_argument(
+        "--out",
+        required=True,
+        metavar="FILE.csv|FILE.npz|FILE.png",
+        help="where to; rows of a table are in its own units and names",
+    )
     evaluate = add("evaluate", "the metrics of a model on held-out data, with intervals")
     evaluate.add_argument("--seed", type=int, default=0, help="seed of the estimates")
     evaluate.add_argument("--step", type=int, help="of which snapshot; the last one if not given")
@@ -465,32 +480,42 @@ def _wish(name: str) -> Callable[[argparse.Namespace], int]:
 
 def _sample(arguments: argparse.Namespace) -> int:
     out = Path(arguments.out)
-    if out.suffix not in {".npz", ".png"}:
-        raise SpecError("out", str(out), "allowed: a file that ends in .npz or .png")
+    if out.suffix not in {".csv", ".npz", ".png"}:
+        raise SpecError("out", str(out), "allowed: a file that ends in .csv, .npz or .png")
     if not 1 <= arguments.n <= 100_000:
         raise SpecError("n", arguments.n, "allowed: a whole number from 1 to 100000")
     from genlab import runs
 
     view = runs.open_run(arguments.run, paths=True)
     import numpy as np
-    import torch
 
-    from genlab.core.random import scope
-    from genlab.models.labels import held_at_class
     from genlab.panels.encoding import png, sheet
+    from genlab.runs.samples import sample_run
 
-    model = held_at_class(view.model(arguments.step), arguments.label)
-
-    with torch.no_grad(), scope(arguments.seed, "sample"):
-        x = model.sample(arguments.n).numpy()
+    found = sample_run(
+        view,
+        arguments.n,
+        seed=arguments.seed,
+        step=arguments.step,
+        label=arguments.label,
+        means=arguments.means,
+    )
+    x, image = found.x.numpy(), found.meta.is_image
     if out.suffix == ".npz":
-        np.savez(out, x=x)
-    elif x.ndim == 4:
+        np.savez(out, allow_pickle=False, **found.arrays())
+    elif out.suffix == ".csv":
+        if image:
+            raise SpecError("out", str(out), "images are no rows; allowed: a file .npz or .png")
+        out.write_text(found.csv(), encoding="utf-8")
+    elif image:
         out.write_bytes(png(sheet(x, int(np.ceil(np.sqrt(len(x)))))))
     else:
-        raise SpecError("out", str(out), "points are no pictures; allowed: a file .npz")
+        raise SpecError("out", str(out), "points are no images; allowed: a file .csv or .npz")
     label = {} if arguments.label is None else {"label": arguments.label}
-    say({"run": view.id, "out": str(out), "n": arguments.n, **label, "shape": list(x.shape)})
+    names = {} if image else {"columns": list(found.rows.names)}
+    shape = list(x.shape) if image else list(found.rows.values.shape)
+    about = {"out": str(out), "n": arguments.n, "kind": found.kind, "shape": shape}
+    say({"run": view.id, **about, **label, **names})
     return 0
 
 
@@ -628,7 +653,10 @@ def _data(arguments: argparse.Namespace) -> int:
                 }
             )
             return 0
-        made = user_sets.store(found, arguments.name or path.stem)
+        from genlab import runs
+        from genlab.runs import own_sets
+
+        made = own_sets.add_set(runs.store(), found, arguments.name or path.stem)
         likelihood = user_sets.meta_of(made, user_sets.OwnOptions()).proposed[0]
         say(
             {
@@ -648,6 +676,7 @@ def _data(arguments: argparse.Namespace) -> int:
             say({"set": known.id, "name": known.name, "n": known.n, "shape": list(known.shape)})
     else:
         from genlab import runs
+        from genlab.runs import own_sets
         from genlab.runs.store import ACTIVE
 
         name = user_sets.resolve_set_id(arguments.set)
@@ -655,10 +684,10 @@ def _data(arguments: argparse.Namespace) -> int:
             raise SpecError.unknown(
                 "set", arguments.set, (one.id for one in user_sets.list_sets())
             )
-        used = [row for row in runs.store().runs() if row.spec.get("set") == name]
+        used = own_sets.runs_on(runs.store(), name)
         if any(row.status in ACTIVE for row in used):
             raise SpecError("set", name, "a run on it is queued, running or paused; stop it first")
-        user_sets.delete(name, forget=not used)
+        own_sets.delete_set(runs.store(), name)
         say({"set": name, "deleted": True, "runs": [row.id for row in used]})
     return 0
 

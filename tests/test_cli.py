@@ -234,7 +234,7 @@ def test_deleting_asks_twice(capsys: pytest.CaptureFixture[str], run: str) -> No
         ("stop nope", "no run 'nope'"),
         ("resume nope", "no run 'nope'"),
         ("sample nope --out x.npz", "no run 'nope'"),
-        ("sample nope --out x.pickle", ".npz or .png"),
+        ("sample nope --out x.pickle", ".csv, .npz or .png"),
         ("sample nope", "--out"),
         ("show shipped:nope", "ships with"),
         ("evaluate /nowhere/at/all", "no exported run"),

@@ -44,7 +44,8 @@ class DataMeta:
         columns: the names of an example's entries where it is a row of a table, else empty.
         axes: the names of a point's entries, where they have names.
         shift, scale: per entry, where entries are standardised: v = shift + scale * x in the
-            unit of the file.
+            unit of the file, or log(v + c) where a logarithm is taken.
+        logs: per entry, the offset c of the logarithm; -1 for none. Empty: none is taken.
         proposed: what suits such data among the options of a run.
         schema: the columns of a table of one's own, of which an example is the encoding
             (:func:`genlab.data.schema.encode`); empty otherwise.
@@ -61,6 +62,7 @@ class DataMeta:
     axes: tuple[str, ...] = ()
     shift: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
+    logs: tuple[float, ...] = ()
     proposed: tuple[Proposal, ...] = ()
     schema: tuple[Column, ...] = ()
 
@@ -79,6 +81,8 @@ class DataMeta:
         """
         if not self.scale:
             return ""
+        if any(c >= 0 for c in self.logs):
+            return "of standardised columns, some as logarithms, and not in their own units"
         size = abs(self.log_volume)
         word = "less" if self.log_volume >= 0 else "more"
         return f"of standardised columns; in their own units {size:.4g} nats {word}"
@@ -96,7 +100,11 @@ class DataMeta:
         if not self.scale:
             return x
         scale, shift = (torch.tensor(v, dtype=torch.float64) for v in (self.scale, self.shift))
-        return x.double() * scale.to(x.device) + shift.to(x.device)
+        v = x.double() * scale.to(x.device) + shift.to(x.device)
+        if not self.logs:
+            return v
+        offset = torch.tensor(self.logs, dtype=torch.float64, device=x.device)
+        return torch.where(offset < 0, v, v.exp() - offset)
 
     def standardised(self, v: Tensor) -> Tensor:
         """Examples in the unit of the file as a model sees them; undoes :meth:`original`.
@@ -109,7 +117,11 @@ class DataMeta:
         if not self.scale:
             return v
         scale, shift = (torch.tensor(w, dtype=torch.float64) for w in (self.scale, self.shift))
-        return ((v.double() - shift.to(v.device)) / scale.to(v.device)).float()
+        v = v.double()
+        if self.logs:
+            offset = torch.tensor(self.logs, dtype=torch.float64, device=v.device)
+            v = torch.where(offset < 0, v, (v + offset).log())
+        return ((v - shift.to(v.device)) / scale.to(v.device)).float()
 
     def axis(self, k: int) -> str:
         """The name of the k-th entry of a point, from 0.

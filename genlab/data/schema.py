@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
@@ -91,6 +92,36 @@ class Column:
     def flat(self) -> dict[str, Any]:
         """As JSON."""
         return {**asdict(self), "categories": list(self.categories)}
+
+
+def is_whole(column: Column) -> bool:
+    """Whether a column holds whole numbers alone."""
+    return column.whole or column.type == "count"
+
+
+def bounds(column: Column) -> tuple[float, float]:
+    """The smallest and the largest value that a column may have; infinite where there is none.
+
+    A bounded column has the bounds of a share or a percentage where its values lie within
+    these, else the extremes that were seen.
+
+    Example:
+        >>> bounds(Column("share", "bounded", low=0.2, high=0.7)), bounds(Column("n", "count"))
+        ((0.0, 1.0), (0.0, inf))
+    """
+    low, high = column.low, column.high
+    if column.type in NAMED and column.categories:
+        return 0.0, len(column.categories) - 1.0
+    if column.type == "bounded":
+        for top in (1.0, 100.0):
+            if low >= 0 and high <= top:
+                return 0.0, top
+        return low, high
+    if column.type in {"ordinal", "binary"}:
+        return low, high
+    if column.type in {"count", "positive"} and low >= 0:
+        return 0.0, math.inf
+    return -math.inf, math.inf
 
 
 def entries(columns: Sequence[Column]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from genlab.latent.codes import Codes, held_out
 from genlab.latent.directions import direction_title, principal, sefa
 from genlab.latent.pad import Array, category, span
 from genlab.models.base import HasEncoder
+from genlab.probes.common import digits_of, round_digits
 
 #: Held-out points behind a decoded point; significant digits of a coordinate of z.
 POINTS, DIGITS = 600, 4
@@ -82,8 +83,22 @@ def dot_values(shown: Array, vectors: Mapping[str, Array]) -> list[list[float]]:
 
 
 def data_space_values(data: Dataset) -> dict[str, Any]:
-    """Ranges of the data space and held-out points in it, for data that are points."""
-    x = held_out(data).x[:POINTS].flatten(1).double()
-    box: list[Sequence[float]] = [[float(c.min()), float(c.max())] for c in x.T[:2]]
-    points = [[round(v, 3) for v in row] for row in x[:, :2].tolist()]
-    return {"box": box if len(box) == 2 else [*box, [-1.0, 1.0]], "points": points}
+    """The first two columns of the data, in their own units and with their names.
+
+    Args:
+        data: points, not images; the held-out ones are shown.
+    """
+    meta = data.meta
+    x = meta.original(held_out(data).x[:POINTS]).flatten(1)[:, :2]
+    box: list[Sequence[float]] = [[float(c.min()), float(c.max())] for c in x.T]
+    made: dict[str, Any] = {
+        "box": box if len(box) == 2 else [*box, [-1.0, 1.0]],
+        "points": round_digits(x, digits_of(x)),
+    }
+    names = [meta.axis(k) for k in range(min(2, meta.dim))]
+    if meta.axes or meta.columns:
+        made["axes"] = [*names, ""][:2]
+    if meta.scale:
+        offsets = meta.logs or (-1.0,) * meta.dim
+        made["units"] = list(zip(meta.shift[:2], meta.scale[:2], offsets[:2], strict=True))
+    return made

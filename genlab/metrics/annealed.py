@@ -30,7 +30,7 @@ from genlab.core.tables import JOBS
 from genlab.data.base import Dataset, Progress
 from genlab.metrics.base import mean_estimate
 from genlab.models.base import GenerativeModel, HasLikelihood
-from genlab.objectives.elbo import iwae_bound
+from genlab.objectives.importance_weights import iwae_bound
 
 #: Share of proposals that the step sizes are tuned to, and by what they change at each.
 ACCEPT, CHANGE = 0.65, 1.05

@@ -10,7 +10,8 @@ from genlab.distributions import density_note
 from genlab.metrics.base import BOOTSTRAP, METRICS, Measured, Metric, Subject, mean_over_examples
 from genlab.models.base import HasDecoder, HasLabels
 from genlab.models.labels import held_at
-from genlab.objectives.elbo import elbo_terms, iwae_bound, log_weights
+from genlab.objectives.elbo import elbo_terms
+from genlab.objectives.importance_weights import iwae_bound, log_weights
 from genlab.probes.variational import ACTIVE, is_variational
 
 #: Draws an example in the importance-weighted bound.

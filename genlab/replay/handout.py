@@ -116,7 +116,8 @@ def _assembled(
     overhead = _overhead(views, titles, heading, live)
     # All of it first; where that is too much, less, until an estimate of the size was right.
     for share in (None, 1.0, 0.95, 0.88, 0.8):
-        kept, thinned = everything, {}
+        kept = everything
+        thinned: dict[str, tuple[int, int]] = {}
         if share is not None:
             deltas = [delta_item(view, name, everything) for view, name in pairs]
             room = int((share * limit - overhead) * 3 / 4) - sum(one.size for one in deltas)

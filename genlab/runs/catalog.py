@@ -23,6 +23,7 @@ from genlab.runs.store import Record, RunRow, RunStore
 if TYPE_CHECKING:
     from genlab.data.base import Dataset
     from genlab.models.base import GenerativeModel
+    from genlab.runs.samples import Samples
 
 SHIPPED = "shipped:"
 MODEL = "model/"
@@ -117,6 +118,24 @@ class RunView:
                 f"The snapshot of step {snapshot.step} of {self.id} is of another model: {error}"
             ) from None
         return model.eval()
+
+    def sample(
+        self,
+        n: int = 64,
+        *,
+        seed: int = 0,
+        step: int | None = None,
+        label: str | None = None,
+        means: bool | None = None,
+    ) -> Samples:
+        """Samples in the units and by the names of the data.
+
+        Draws, or of images what is shown, the means of p(x | z), unless ``means`` says which:
+        see :func:`genlab.runs.samples.sample_run`.
+        """
+        from genlab.runs.samples import sample_run
+
+        return sample_run(self, n, seed=seed, step=step, label=label, means=means)
 
     def data(self) -> Dataset:
         """Its dataset."""
@@ -271,6 +290,8 @@ def export(
     out.place.write("records.json", json.dumps(rows, separators=(",", ":")).encode())
     row = asdict(view.row)
     row |= {"spec": dict(view.row.spec), "worker": "", "position": 0, "exported": time.time()}
+    # An export belongs to whoever holds the folder.
+    row["owner"] = ""
     if (sidecar := DATASETS[view.spec.data].sidecar(view.spec.data_options)) is not None:
         out.write_json(SIDECAR, sidecar)
     out.write_json("run.json", row)

@@ -24,6 +24,7 @@ import {
   dot,
   extent,
   floorIndex,
+  inUnits,
   interpolate,
   nearestIndex,
 } from "../../genlab/ui/static/shared/numbers.js";
@@ -211,4 +212,10 @@ test("base64 gives all bytes", () => {
   const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
   assert.deepEqual(fromBase64(Buffer.from(bytes).toString("base64")), bytes);
   assert.equal(fromBase64("").length, 0);
+});
+
+test("an entry is shown in the unit of its column", () => {
+  assert.equal(inUnits(0.5, undefined), 0.5);
+  assert.equal(inUnits(0.5, [4200, 800, -1]), 4600);
+  assert.ok(Math.abs(inUnits(1, [0, 2, 0.5]) - (Math.exp(2) - 0.5)) < 1e-12);
 });

@@ -46,6 +46,7 @@ from genlab.metrics.c2st import _judge
 from genlab.metrics.critic_bound import _f_bound
 from genlab.metrics.disentanglement import informativeness, mig_estimate, sap_estimate
 from genlab.metrics.energy_distance import energy
+from genlab.metrics.sample_quality import frechet_at_infinity, neighbour_scores
 from genlab.metrics.variational import active_units
 
 SERIES = Series("a", "a", "g", "nats", "Monte Carlo")
@@ -336,6 +337,33 @@ for _shift in (0.0, 0.3, 1.5):
     def _(seed: int, shift: float = _shift) -> Interval:
         found = energy(normal(seed, 150, 1), shift + normal(seed + 10**6, 150, 1))
         return found.low, found.high, _energy_truth(shift)
+
+
+for _shift, _scale in ((0.0, 1.0), (0.1, 1.0), (0.5, 1.2)):
+
+    @row(
+        f"Fréchet distance at infinitely many examples, {_shift:g} apart, {_scale:g} as wide",
+        "genlab.metrics.sample_quality:frechet_at_infinity",
+        "genlab.metrics.feature_quality:_distances",
+    )
+    def _(seed: int, shift: float = _shift, scale: float = _scale) -> Interval:
+        x, y = normal(seed, 300, 8), shift + scale * normal(seed + 10**6, 300, 8)
+        found = frechet_at_infinity(x, y, source(seed))
+        return found.low, found.high, 8 * (shift**2 + (scale - 1.0) ** 2)
+
+
+def _recall(seed: int) -> float:
+    return neighbour_scores(normal(5, 100, 6), 0.7 * normal(seed + 100, 100, 6) + 0.3).recall
+
+
+_mean_recall = functools.cache(lambda: _mean_of(_recall, 4000))
+
+
+@row("recall over 8 sets of samples, Student's t", "genlab.metrics.feature_quality:_neighbours",
+     note="for fixed held-out examples; the truth is its own mean over sets")  # fmt: skip
+def _(seed: int) -> Interval:
+    sets = [_recall(8 * seed + i) for i in range(8)]
+    return ends(mean_estimate(SERIES, torch.tensor(sets).double(), T7), _mean_recall())
 
 
 @row("W₁ on the line", "genlab.divergences.transport:w1_line")

@@ -14,6 +14,7 @@ from torch import Tensor
 from genlab import latent
 from genlab.browser.op_tracing import NotExportable
 from genlab.data.base import DataMeta
+from genlab.data.table_rows import to_rows
 from genlab.latent import pad
 from genlab.latent.directions import direction_title, directions_from, saved_directions
 from genlab.latent.pad_plane import (
@@ -33,9 +34,9 @@ from genlab.ui.explore.directions import job_values
 from genlab.ui.explore.jobs import wait_for_explore_result
 from genlab.ui.explore.routes import addresses, program_of
 from genlab.ui.explore.scene import Scene, z_from_url
+from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import empty, escape_markdown, fragment, plain_sentence
-from genlab.ui.page_states import TOOL_STATE
 
 Array = pad.Array
 
@@ -290,6 +291,9 @@ def show_position(scene: Scene, z: Tensor, vectors: Mapping[str, Array]) -> None
         else "outside the support of p(z)"
     )
     st.caption(escape_markdown(f"Let go at {at} · |z| = {float(z.norm()):.3g} · {likely}"))
+    if not scene.image and scene.data.meta.dim > 2:
+        row = to_rows(scene.data.meta, latent.decode_mean(scene.model, z[None])).cells()
+        st.dataframe(row, hide_index=True, key="explore.pad.row")
     with st.expander("z in full"):
         # No code block: the page would load a highlighter for it, and draw the map later.
         st.text(write_code(z))

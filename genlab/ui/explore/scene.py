@@ -14,6 +14,7 @@ from torch import Tensor
 
 from genlab import latent, runs
 from genlab.core.errors import RunNotFound
+from genlab.data.table_rows import to_rows
 from genlab.figures.data import points_figure, points_info
 from genlab.figures.latent import by_class, generated_field, positions
 from genlab.figures.style import GREY
@@ -26,9 +27,10 @@ from genlab.models.labels import held_at_class
 from genlab.ui import pictures
 from genlab.ui.cards import name
 from genlab.ui.explore.scatter import scatter
+from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.jobs import finished_result, job_progress, retry_job, show_failures, submit_job
 from genlab.ui.messages import escape_markdown
-from genlab.ui.page_states import EXPLORE, TOOL_STATE
+from genlab.ui.page_states import EXPLORE
 
 REFERENCE = re.compile(r"(shipped:)?[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 SIZES = (200, 500, 1000, 2000, 5000, 10_000)
@@ -307,14 +309,15 @@ def among_data(
 
     Of more than two columns the first two are drawn, and a table has all of the marks' values.
     """
-    meta = scene.data.meta
+    meta, drawn = scene.data.meta, dict(marks or {})
     info = points_info(
         meta.original(held_out(scene.data).x[:600]).numpy(),
-        marks={name: meta.original(x).numpy() for name, x in (marks or {}).items()},
+        marks={name: meta.original(x).numpy() for name, x in drawn.items()},
         paths={name: meta.original(x).numpy() for name, x in (paths or {}).items()},
         columns=meta.axes[:2],
     )
     pictures.plot(points_figure(info), key=f"explore.{key}")
     if meta.dim > 2 and info.marks:
-        named = {meta.axis(k): [at[0, k] for at in info.marks.values()] for k in range(meta.dim)}
-        st.dataframe({"": list(info.marks), **named}, hide_index=True, key=f"explore.{key}.table")
+        rows = to_rows(meta, torch.stack([x.reshape(-1, *meta.shape)[0] for x in drawn.values()]))
+        table = {"": list(drawn), **rows.cells()}
+        st.dataframe(table, hide_index=True, key=f"explore.{key}.table")

@@ -14,7 +14,10 @@ from genlab.core.errors import GenlabError, RunNotFound, SpecError
 from genlab.core.options import Option
 from genlab.core.run_spec import KINDS, RunSpec
 from genlab.core.tables import ALGORITHMS, DATASETS, MODELS, OBJECTIVES
+from genlab.runs.access import may
 from genlab.runs.store import ACTIVE, RESUMABLE, RunRow
+from genlab.ui.access import VIEWER
+from genlab.ui.live.share import share
 from genlab.ui.messages import escape_markdown, fragment, plain_sentence
 
 ADVICE = {
@@ -49,11 +52,12 @@ def controls(row: RunRow) -> None:
 
 
 def toggle_pause(run: str) -> None:
-    """Pause a running run, or resume a paused one."""
+    """Pause a running run, or resume a paused one; nothing happens for who does not own it."""
     try:
-        status = runs.store().get(run).status
+        row = runs.store().get(run)
     except RunNotFound:
         return
+    status = row.status if may("pause", row.owner) else ""
     if wish := {"running": "pause", "paused": "resume"}.get(status):
         _request(run, wish)
 
@@ -87,6 +91,9 @@ def _controls(run: str) -> None:
         row = runs.store().get(run)
     except RunNotFound:
         st.rerun()
+    if not may("stop", row.owner):
+        st.caption(VIEWER)
+        return
     wished = st.session_state.setdefault("live.wished", {})
     if wished.get(run, ("", ""))[1] != row.status:
         wished.pop(run, None)
@@ -106,6 +113,7 @@ def _controls(run: str) -> None:
                 _change(row, option)
         if row.status in RESUMABLE:
             _act("Resume", ":material/replay:", lambda: runs.resume(run), primary=True)
+        share(row)
         if row.status not in ACTIVE:
             with st.popover("Delete", icon=":material/delete:"):
                 st.write("The run, its numbers, pictures and snapshots are deleted permanently.")

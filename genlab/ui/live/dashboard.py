@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from genlab.runs.access import may
 from genlab.runs.store import RunRow
 from genlab.ui import cards
 from genlab.ui.live import live
@@ -50,7 +51,7 @@ def dashboard(row: RunRow) -> None:
         [row],
         step=None if asked.step is None else min(asked.step, row.steps),
         key=key,
-        play=lambda: toggle_pause(row.id),
+        play=(lambda: toggle_pause(row.id)) if may("pause", row.owner) else None,
         view={name: text for name in VIEW if (text := getattr(asked, name))},
         bar=key,
     )

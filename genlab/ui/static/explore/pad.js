@@ -4,7 +4,7 @@
 
 import { PlotAxes } from "../shared/axes.js";
 import { context2d, make, pointerPosition } from "../shared/dom.js";
-import { dot } from "../shared/numbers.js";
+import { dot, inUnits } from "../shared/numbers.js";
 import { source } from "../shared/source.js";
 import { load } from "./decoder.js";
 import { clampToPad, moveInPlane } from "./plane.js";
@@ -382,13 +382,14 @@ class Pad {
     const wide = Math.round(side * (window.devicePixelRatio || 1));
     this.output.classList.add("gl-points");
     if (this.dataSpace?.canvas.width !== wide) {
-      this.dataSpace = drawDataSpace(side, wide, box, data.points ?? [], isPlane, this.ink);
+      this.dataSpace = drawDataSpace(side, wide, box, data, isPlane, this.ink);
       resize(this.output, wide, wide);
       this.output.setAttribute("aria-label", "the decoded point among the data");
     }
     const { canvas, axes } = this.dataSpace;
     const context = copyBackground(this.output, canvas);
-    drawMarker(context, axes.px(example[0]), axes.py(isPlane ? example[1] : 0), MARKER);
+    const [x, y] = [0, 1].map((k) => inUnits(example[k], data.units?.[k]));
+    drawMarker(context, axes.px(x), axes.py(isPlane ? y : 0), MARKER);
     this.decoded = Array.from(example);
   }
 }
@@ -442,24 +443,25 @@ function drawMarker(context, x, y, colour) {
  * @param {number} side of the canvas in CSS pixels
  * @param {number} wide side of the canvas in its own pixels
  * @param {[Range, Range]} box ranges of the data space
- * @param {number[][]} points the data
+ * @param {PadData} data points, and the names of the axes
  * @param {boolean} isPlane whether the data have two dimensions
  * @param {string} ink colour of axes and points
  */
-function drawDataSpace(side, wide, box, points, isPlane, ink) {
+function drawDataSpace(side, wide, box, data, isPlane, ink) {
   const canvas = make("canvas", { width: wide, height: wide });
   const context = context2d(canvas);
   context.scale(wide / side, wide / side);
   const axes = new PlotAxes(context, side, side, ink);
-  axes.setRanges(...box, isPlane);
+  // Columns of different units have scales of their own.
+  axes.setRanges(...box, isPlane && !data.units);
   axes.drawGrid({ yticks: isPlane });
   context.fillStyle = ink;
   context.globalAlpha = 0.25;
   const half = isPlane ? 1.5 : 12;
-  for (const [a, b = 0] of points) {
+  for (const [a, b = 0] of data.points ?? []) {
     context.fillRect(axes.px(a) - 1.5, axes.py(b) - half, 3, 2 * half);
   }
   context.globalAlpha = 1;
-  axes.drawTitles("data space", "");
+  axes.drawTitles(...(data.axes ?? ["data space", ""]));
   return { canvas, axes };
 }

@@ -99,6 +99,10 @@ export interface PadData {
   /** Ranges of the data space, where the data are points. */
   box?: [[number, number], [number, number]];
   points?: number[][];
+  /** Names of the first two columns. */
+  axes?: [string, string];
+  /** Of the first two columns: shift, scale, and the offset of the logarithm, or -1 for none. */
+  units?: [number, number, number][];
 }
 
 /** The canvas to draw on. */

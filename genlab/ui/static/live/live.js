@@ -3,11 +3,14 @@
 // step is to be seen (slow motion, or a button was just pressed) it asks more often.
 
 import { isDark, readColour } from "../shared/colours.js";
+import { RUN_MARKS } from "../shared/roles.js";
 import { make } from "../shared/dom.js";
+import { announceMoment, onFollow } from "../shared/moment.js";
 import { ChartBoard, COLOURS } from "./chart_board.js";
 import { onBarPlace } from "./bar_places.js";
 import { Enlarger } from "./enlarge.js";
 import { EventCard } from "./event_card.js";
+import { WIDE } from "./forms.js";
 import { sharedNames, splitGroup } from "./groups.js";
 import { isFreeSpace } from "./keys.js";
 import { layOut, putFirst } from "./layout.js";
@@ -17,12 +20,13 @@ import { RunHead } from "./run_head.js";
 import { Sections } from "./sections.js";
 import { TimeBar } from "./time_bar.js";
 import { axisToStep, frameStep, neighbourFrame, stepToAxis } from "./timeline.js";
-import { toggled, ViewState } from "./view_state.js";
+import { formatView, toggled, ViewState } from "./view_state.js";
 import { CellObserver } from "./visibility.js";
 
 /** @import { Card } from "./card.js" */
 /** @import { Delta, LiveData, ViewInfo } from "./wire" */
 /** @import { Clock } from "./timeline.js" */
+/** @import { Moment } from "../shared/moment.js" */
 /** @import { ChartEvent } from "./chart.js" */
 /** @import { Component } from "../shared/component" */
 
@@ -115,9 +119,16 @@ class LiveView {
     const bar = (this.bar = make("div", { class: "gl-bar" }, this.root));
     this.heads = make("div", {}, bar);
     this.timeBar = new TimeBar(bar, {
-      scrub: (at) => this.scrub(at),
+      scrub: (at) => {
+        this.scrub(at);
+        this.announce();
+      },
       commit: () => this.report("step", this.at),
-      step: (by) => this.stepFrame(by),
+      step: (by) => {
+        const isMoved = this.stepFrame(by);
+        this.announce();
+        return isMoved;
+      },
       clock: (clock) => this.setClock(clock),
     });
     this.lost = make("div", { class: "gl-lost", role: "status", hidden: "" }, bar);
@@ -125,6 +136,7 @@ class LiveView {
     this.viewState = new ViewState((text) => {
       this.report("view", text);
       this.showView();
+      this.announce();
     });
     this.sections = new Sections(this.root, (name) => {
       this.viewState.change({ open: toggled(this.viewState.open, name) });
@@ -148,6 +160,13 @@ class LiveView {
     return [...this.runs.values()].sort((a, b) => a.index - b.index);
   }
 
+  /** Ids of the runs, between commas. */
+  get runNames() {
+    return this.sortedRuns()
+      .map(({ id }) => id)
+      .join(",");
+  }
+
   get several() {
     return this.runs.size > 1;
   }
@@ -157,6 +176,7 @@ class LiveView {
   /** @param {LiveData} data what the page hands over */
   update(data) {
     this.views = data.panels ?? {};
+    for (const form of data.wide ?? []) WIDE.add(form);
     this.sections.setGroups(data.sections ?? {});
     this.placeBar(data.bar ?? "");
     const ids = new Set(data.runs.map((run) => run.id));
@@ -176,7 +196,8 @@ class LiveView {
       run.wake = wake;
       run.index = index;
       run.colour = `var(--gl-${index % COLOURS})`;
-      run.head.setName(title, run.colour);
+      run.mark = RUN_MARKS[index % RUN_MARKS.length];
+      run.head.setName(title, run.colour, run.mark);
     });
     if (this.stale) {
       this.stale = false;
@@ -184,6 +205,7 @@ class LiveView {
       this.clock = data.clock ?? "step";
       this.viewState.read(data.view ?? {});
       this.rebuild();
+      onFollow(this.runNames, (moment) => this.follow(moment));
     }
     this.stopListening();
     document.addEventListener("visibilitychange", this.onVisible);
@@ -419,6 +441,25 @@ class LiveView {
   pick(at) {
     this.scrub(at);
     this.report("step", at);
+    this.announce();
+  }
+
+  /** Tells a room what was chosen here. */
+  announce() {
+    const { at, clock, runNames } = this;
+    announceMoment({ run: runNames, at, clock, view: { ...formatView(this.viewState.facts) } });
+  }
+
+  /**
+   * Shows what the teacher of a room shows.
+   * @param {Moment} moment it
+   */
+  follow({ at, clock, view }) {
+    this.viewState.read(view);
+    if (this.enlarger.card && this.enlarger.card.id !== view.enlarged) this.enlarger.close();
+    this.arrange();
+    if (clock === "step" || clock === "seconds") this.setClock(clock);
+    this.scrub(at);
   }
 
   /** @param {number | null} at point in time that is shown, null for the newest */

@@ -83,3 +83,15 @@ export function dot(a, b) {
   for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
   return sum;
 }
+
+/**
+ * @param {number} value an entry as the model has it
+ * @param {[number, number, number]} [unit] shift, scale and the offset of its logarithm, or -1
+ * @returns {number} the value in the unit of its column
+ */
+export function inUnits(value, unit) {
+  if (!unit) return value;
+  const [shift, scale, offset] = unit;
+  const turned = shift + scale * value;
+  return offset < 0 ? turned : Math.exp(turned) - offset;
+}

@@ -1,0 +1,82 @@
+"""Samples as rows in the file's own units and names, to look at and to download."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from genlab.data.base import DataMeta
+from genlab.models.base import GenerativeModel, HasLikelihood
+from genlab.runs.samples import DRAWS, MEANS, Samples, draw_samples
+from genlab.ui.explore.scene import Scene
+from genlab.ui.explore.tools import TOOLS, Tool
+from genlab.ui.messages import escape_markdown, fragment
+
+#: Rows drawn, and rows shown of them.
+SIZES, SHOWN = (100, 1000, 10_000), 20
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _drawn(_scene: Scene, key: str, label: str | None, n: int, means: bool) -> Samples:  # noqa: ARG001
+    x = draw_samples(_scene.model, n, _scene.query.seed, means=means)
+    return Samples(x, _scene.data.meta, MEANS if means else DRAWS, label or "")
+
+
+@fragment()
+def rows_part(scene: Scene) -> None:
+    """Draw the number of rows, the first of them, and the download."""
+    query = scene.query
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        n = st.segmented_control(
+            "Rows",
+            SIZES,
+            default=SIZES[0],
+            required=True,
+            format_func=lambda k: f"{k:,}",
+            key="explore.rows.n",
+        )
+        means = isinstance(scene.model, HasLikelihood) and st.toggle(
+            "Means",
+            key="explore.rows.means",
+            help="The means of p(x given z) at draws of z, which vary less than the data do; "
+            "else draws of the model.",
+        )
+    found = _drawn(scene, query.key, query.label, int(n or SIZES[0]), bool(means))
+    cells = found.rows.cells()
+    st.dataframe(
+        {name: column[:SHOWN] for name, column in cells.items()},
+        hide_index=True,
+        key="explore.rows.table",
+    )
+    units = [f"{c.name} in {c.unit}" for c in found.meta.schema if c.unit]
+    st.caption(
+        escape_markdown(
+            f"The first {min(SHOWN, len(found.x))} of {len(found.x):,} {found.kind}, seed "
+            f"{query.seed}, in the units of the file" + f" ({', '.join(units)})" * bool(units)
+        )
+    )
+    st.download_button(
+        "Download as CSV",
+        found.csv(),
+        file_name=f"samples-{query.run.replace(':', '-')}-{query.step}.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        key="explore.rows.csv",
+        on_click="ignore",
+    )
+
+
+@TOOLS.register("rows", title="Sampled rows")
+class SampledRows(Tool):
+    """Draws of the model as rows of the file, with a download."""
+
+    icon = ":material/table_rows:"
+    order = 80
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], meta: DataMeta) -> bool:
+        """Whether the tool applies to this model and these data."""
+        return not meta.is_image
+
+    def draw(self, scene: Scene) -> None:
+        """Draw the tool for a scene."""
+        rows_part(scene)
