@@ -51,18 +51,25 @@ const UNKNOWN = { section: "quality", sees: "", lesson: "", rank: 0 };
 /** Group that has the events at its end. */
 const EVENTS = "learning";
 
+/**
+ * @typedef {(run: string, step: number | null) => void} OnTime what follows the slider: the id of a
+ *   run, and its step, null for the newest
+ */
+
 /** @type {WeakMap<HTMLElement | ShadowRoot, LiveView>} */
 const views = new WeakMap();
 
 /**
  * Draws the live view, or updates the one that is there.
- * @param {Component<LiveData>} component the place in the page
+ * @param {Component<LiveData> & { onTime?: OnTime }} component the place in the page; `onTime` is
+ *   called with each run and its step as the slider moves
  * @returns {() => void} called when the view leaves the page
  */
-export function mount({ data, parentElement, setStateValue, setTriggerValue }) {
+export function mount({ data, parentElement, setStateValue, setTriggerValue, onTime }) {
   let view = views.get(parentElement);
   if (!view) views.set(parentElement, (view = new LiveView(parentElement)));
   view.report = setStateValue;
+  if (onTime) view.onTime = onTime;
   view.reportStatus = (status) => setTriggerValue("changed", status);
   view.play = data.play ? () => setTriggerValue("play", performance.now()) : null;
   view.update(data);
@@ -104,6 +111,8 @@ class LiveView {
   report = () => {};
   /** @type {(status: string) => void} */
   reportStatus = () => {};
+  /** @type {OnTime} */
+  onTime = () => {};
   /** @type {(() => void) | null} */
   play = null;
 
@@ -317,21 +326,25 @@ class LiveView {
 
   /**
    * Asks the runs whose time has come, and draws what they answer.
-   * @param {number} round of requests; a newer one draws for itself
+   * @param {number} round of requests; without news a newer one draws for itself
    */
   async askDue(round) {
     const now = performance.now();
     const due = [...this.runs.values()].filter((run) => !run.over && run.due <= now + 50);
-    await Promise.all(due.map((run) => this.askRun(run)));
-    if (due.length && this.round === round) this.draw();
+    const news = await Promise.all(due.map((run) => this.askRun(run)));
+    if (news.some(Boolean) || (due.length && this.round === round)) this.draw();
   }
 
-  /** @param {LiveRun} run that is asked for news */
+  /**
+   * @param {LiveRun} run that is asked for news
+   * @returns {Promise<boolean>} whether there were any
+   */
   async askRun(run) {
     const news = await run.fetchDelta();
-    if (!news) return;
+    if (!news) return false;
     this.take(run, news);
     if (this.clock === "seconds") await run.fetchTimes();
+    return true;
   }
 
   /**
@@ -581,6 +594,9 @@ class LiveView {
     const active = [...this.runs.values()].some((run) => isActive(run.status));
     this.timeBar.draw({ shown, last, live, active, clock, several });
     this.board.setMarker(live ? null : shown);
+    for (const { id, times } of this.runs.values()) {
+      this.onTime(id, live ? null : axisToStep(clock, times, shown));
+    }
     for (const [name, panel] of this.panels) {
       for (const [id, cell] of panel.cells) {
         const run = this.runs.get(id);
