@@ -93,6 +93,8 @@ def ensure(url: str, files: str, idle: float = 900.0) -> bool:
     """
     get_executor()
     settings.workers()
+    settings.running_limit()
+    settings.waiting_limit()
     if url == "memory:":
         return False
     _spawned[:] = [child for child in _spawned if child.poll() is None]
@@ -294,7 +296,8 @@ class Supervisor:
         busy = {task.key for task in tasks if task.kind == "run"}
         waiting = self.store.queue()
         if waiting:
-            for run in waiting[: max(0, self.workers - self._running(busy, set(waiting)))]:
+            free = max(0, self.workers - self._running(busy, set(waiting)))
+            for run in self.store.queue(limit=settings.running_limit())[:free]:
                 if run not in busy:
                     self.executor.start(Task("run", run))
         working = sum(task.kind == "job" for task in tasks)
