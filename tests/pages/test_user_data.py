@@ -30,7 +30,7 @@ def test_a_table_is_sent_looked_at_named_and_saved(visit, home) -> None:
     assert not app.error
     assert "150 rows of 5 columns separated by commas" in texts(app, "markdown")
     assert "setosa (50), versicolor (50), virginica (50)" in texts(app, "markdown")
-    assert "likelihood = gaussian_learned" in texts(app, "info")
+    assert "likelihood = mixed" in texts(app, "info")
     _, rows, columns = (frame.value for frame in app.dataframe[:3])
     assert rows.iloc[0].tolist() == [5.1, 3.5, 1.4, 0.2, "setosa"]
     assert columns["mean"][0] == pytest.approx(5.8433, abs=1e-4)
@@ -49,11 +49,11 @@ def test_a_table_is_sent_looked_at_named_and_saved(visit, home) -> None:
     app.button(key=f"own.go.{known.id}").click().run()
     assert app.title[0].value == "Train"
     likelihood = next(w for w in app.selectbox if w.label.lower().startswith("likelihood"))
-    assert likelihood.value == "gaussian_learned"
+    assert likelihood.value == "mixed"
     assert "Proposed" in texts(app, "info")
     visit("train", data="own", set=known.id).button(key="train.start").click().run()
     (row,) = runs.store().runs()
-    assert (row.spec["set"], row.spec["likelihood"]) == (known.id, "gaussian_learned")
+    assert (row.spec["set"], row.spec["likelihood"]) == (known.id, "mixed")
 
 
 def test_the_options_of_a_reader_change_what_is_read(visit, home) -> None:
