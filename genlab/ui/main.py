@@ -18,6 +18,8 @@ from genlab.panels.run_marks import MARK_CSS
 from genlab.serving import visitors
 from genlab.ui import access, room, tables
 from genlab.ui.messages import guard
+from genlab.ui.presenting import STYLE as PRESENTATION
+from genlab.ui.presenting import presenting
 
 #: Less empty space above the page than Streamlit leaves; a narrow screen keeps its width.
 STYLE = """
@@ -111,6 +113,8 @@ def show() -> None:
     """Draw the navigation and the page that the URL names."""
     st.set_page_config(page_title="GenLab", page_icon=str(ICON), layout="wide")
     st.html(f"<style>{STYLE}{MARK_CSS}{tables.CSS}</style>")
+    if presenting():
+        st.html(PRESENTATION)
     start_background()
     pages = [
         st.Page(ROOT / "pages" / f"{name}.py", title=title, icon=icon, url_path=name)

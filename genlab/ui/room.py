@@ -16,6 +16,7 @@ from genlab.ui import links
 from genlab.ui.access import visitor
 from genlab.ui.component import component
 from genlab.ui.live.share import address
+from genlab.ui.presenting import presenting
 
 #: Names in the session that outlive a page that is followed.
 KEPT = ("room.", "jobs.")
@@ -42,7 +43,7 @@ def bar(page: str, pages: Collection[str]) -> None:
         return
     mounted = component("room/room", "The room")(
         key="room.bar",
-        data={"code": room.code, "leads": leads, "page": page},
+        data={"code": room.code, "leads": leads, "page": page, "hidden": presenting()},
         on_go_change=lambda: None,
     )
     go = mounted.go

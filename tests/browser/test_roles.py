@@ -6,6 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -213,3 +214,59 @@ def test_moving_the_slider_by_oneself_is_looking_around(
     viewer.get_by_role("button", name="Return to the teacher").click()
     within(viewer, 10, lambda: shown_step(viewer) == "step 100")
     assert viewer.get_by_role("button", name="Look around freely").is_visible()
+
+
+#: The smallest size of a text on the page, in pixels as they are drawn; links that only a
+#: keyboard brings into sight do not count.
+SMALLEST = """() => {
+  let least = Infinity;
+  const walk = (root) => {
+    for (const node of root.querySelectorAll("*")) {
+      if (node.shadowRoot) walk(node.shadowRoot);
+      const isText = [...node.childNodes].some((c) => c.nodeType === 3 && c.textContent.trim());
+      const box = node.getBoundingClientRect();
+      if (!isText || box.width < 2 || box.bottom < 0) continue;
+      const size = parseFloat(getComputedStyle(node).fontSize) * (node.currentCSSZoom ?? 1);
+      least = Math.min(least, size);
+    }
+  };
+  walk(document);
+  return least;
+}"""
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_a_presentation_is_one_panel_in_large_type(
+    lesson: tuple[Any, ScriptedRun], person, shared: App, colours: str, tmp_path: Path
+) -> None:
+    _, run = lesson
+    page = person(color_scheme=colours)
+    page.set_viewport_size({"width": 960, "height": 540})
+    page.goto(f"{shared.url}/watch?run={run.id}&present=1")
+    page.get_by_role("slider").first.wait_for()
+    cards = page.locator(".gl-card")
+    first = cards.locator("visible=true")
+    within(page, 10, lambda: first.count() == 1)
+    titles = [first.get_attribute("aria-label")]
+    assert page.get_by_role("button").locator("visible=true").all_inner_texts() == ["Live"]
+    assert page.get_by_role("link", name="Learn").locator("visible=true").count() == 0
+    for key in ("PageDown", "PageDown", "PageUp"):
+        page.keyboard.press(key)
+        page.wait_for_timeout(600)
+        assert first.count() == 1
+        titles.append(first.get_attribute("aria-label"))
+        assert page.evaluate(SMALLEST) >= 18
+        assert page.evaluate("document.documentElement.scrollWidth") == 960
+    assert len(set(titles)) == 3
+    assert titles[3] == titles[1]
+    page.screenshot(path=str(tmp_path / f"present-{colours}.png"))
+    # The address holds the panel; the slider works; Escape ends it.
+    page.reload()
+    page.get_by_role("slider").first.wait_for()
+    within(page, 10, lambda: first.count() == 1 and first.get_attribute("aria-label") == titles[3])
+    page.get_by_role("slider").first.focus()
+    page.keyboard.press("Home")
+    within(page, 5, lambda: shown_step(page) == "step 0")
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Learn").first.wait_for()
+    assert "present" not in page.url

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { neighbour } from "../../genlab/ui/static/live/present.js";
 import { momentOf, pageKey, placeOf, withoutPresent } from "../../genlab/ui/static/room/place.js";
 import {
   announceMoment,
@@ -69,4 +70,15 @@ test("what is chosen is told until the end", () => {
   end();
   announceMoment(moment);
   assert.deepEqual(heard, [moment]);
+});
+
+test("a clicker goes to the next card, and stays at the last one", () => {
+  const ids = ["a", "b", "c"];
+  assert.deepEqual(
+    ["a", "b", "c", "gone", ""].map((id) => neighbour(ids, id, 1)),
+    ["b", "c", "c", "b", "b"],
+  );
+  assert.equal(neighbour(ids, "b", -1), "a");
+  assert.equal(neighbour(ids, "a", -1), "a");
+  assert.equal(neighbour([], "a", 1), "");
 });

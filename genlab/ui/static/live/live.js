@@ -15,6 +15,7 @@ import { sharedNames, splitGroup } from "./groups.js";
 import { isFreeSpace } from "./keys.js";
 import { layOut, putFirst } from "./layout.js";
 import { Panel } from "./panel.js";
+import { Presenter } from "./present.js";
 import { isActive, LiveRun, mergeSteps } from "./run.js";
 import { RunHead } from "./run_head.js";
 import { Sections } from "./sections.js";
@@ -82,6 +83,8 @@ class LiveView {
   views = {};
   /** Key of the place that the bar has, empty where it stands above the cards. */
   barKey = "";
+  /** Shows one card at a time, where that is asked for. @type {Presenter | null} */
+  presenter = null;
   /** Names of the numbers that several runs have. @type {string[]} */
   shared = [];
   /** @type {Map<string, Panel>} */
@@ -179,6 +182,7 @@ class LiveView {
     for (const form of data.wide ?? []) WIDE.add(form);
     this.sections.setGroups(data.sections ?? {});
     this.placeBar(data.bar ?? "");
+    this.setPresent(!!data.present);
     const ids = new Set(data.runs.map((run) => run.id));
     for (const [id, run] of this.runs) {
       if (ids.has(id)) continue;
@@ -212,6 +216,16 @@ class LiveView {
     document.addEventListener("click", this.onInput, true);
     document.addEventListener("keydown", this.onKey);
     this.wake();
+  }
+
+  /** @param {boolean} present whether one card at a time fills the window */
+  setPresent(present) {
+    this.root.classList.toggle("gl-present", present);
+    const show = (/** @type {string} */ id) => {
+      this.viewState.change({ enlarged: id });
+      this.arrange();
+    };
+    this.presenter = present ? (this.presenter ?? new Presenter(show)) : null;
   }
 
   /** @param {string} key of the place that the bar has, empty for its own */
@@ -248,6 +262,7 @@ class LiveView {
    */
   onKey = (event) => {
     this.onInput();
+    if (this.presenter?.handleKey(event)) return;
     if (!this.play || !isFreeSpace(event)) return;
     event.preventDefault();
     this.play();
@@ -400,6 +415,14 @@ class LiveView {
       return { id, section, rank };
     });
     const { order, open } = this.viewState;
+    if (this.presenter) {
+      const { first, groups } = layOut(facts, order);
+      const ids = [...first, ...Object.values(groups).flat()];
+      this.sections.draw(cards, { first: ids, groups: {} }, [], {});
+      this.presenter.draw(cards, ids, this.viewState.facts.enlarged);
+      this.showView();
+      return;
+    }
     const extra = { [EVENTS]: [this.events.card] };
     this.sections.draw(cards, layOut(facts, order), open, extra);
     const { enlarged } = this.viewState.facts;

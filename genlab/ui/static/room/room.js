@@ -17,7 +17,7 @@ const TIMEOUT = 8000;
 /** How long a page may take to open before it counts as left, in milliseconds. */
 const OPENING = 6000;
 
-/** @typedef {{ code: string, leads: boolean, page: string }} RoomData */
+/** @typedef {{ code: string, leads: boolean, page: string, hidden: boolean }} RoomData */
 /**
  * @typedef {object} RoomState
  * @property {number} number grows with each change
@@ -46,6 +46,7 @@ export function mount({ data, parentElement, setTriggerValue }) {
   }
   room.go = (place) => setTriggerValue("go", { ...place, time: performance.now() });
   const mounted = room;
+  mounted.show(!data.hidden);
   mounted.start();
   return () => mounted.end();
 }
@@ -97,10 +98,15 @@ class Room {
     this.draw();
   }
 
+  /** @param {boolean} shown whether the bar is seen; a presentation has none */
+  show(shown) {
+    this.root.hidden = !shown;
+    document.documentElement.style.setProperty("--gl-room", shown ? "64px" : "0px");
+  }
+
   start() {
     if (this.running) return;
     this.running = true;
-    document.documentElement.style.setProperty("--gl-room", "64px");
     this.stopListening = onMoment((moment) => this.onMoment(moment));
     this.look();
     void this.ask();
