@@ -53,8 +53,8 @@ def dashboard() -> None:
         options(chosen)
     with place["report"]:
         report(chosen, at, moment)
-        st.header("Take it home")
-        take_home(chosen, moment)
+        with st.expander("Take it home", icon=":material/home:"):
+            take_home(chosen, moment)
 
 
 dashboard()

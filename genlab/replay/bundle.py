@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 
 from genlab.core.errors import GenlabError
-from genlab.core.scripts import static_files
+from genlab.panels.scripts import static_files
 
 _IMPORT = re.compile(r'^import\s*\{([^}]*)\}\s*from\s*"([^"]+)";', re.MULTILINE)
 _EXPORT = re.compile(r"^export\s+(?:async\s+)?(?:function\*?|class|const|let)\s+([\w$]+)", re.M)

@@ -17,9 +17,9 @@ from html import escape
 from typing import Any
 
 from genlab.core.run_spec import KINDS
-from genlab.core.scripts import static_files
 from genlab.core.tables import TABLES
 from genlab.lessons import LESSONS
+from genlab.panels.scripts import static_files
 from genlab.replay.bundle import bundle
 from genlab.replay.thinning import Item
 from genlab.runs.store import RunRow

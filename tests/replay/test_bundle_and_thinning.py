@@ -10,8 +10,8 @@ import shutil
 import subprocess
 
 import pytest
-from genlab.core.scripts import static_files
 
+from genlab.panels.scripts import static_files
 from genlab.replay.bundle import BundleError, bundle
 from genlab.replay.page import ENTRY, for_script, packed
 from genlab.replay.thinning import Group, Item, TooLarge, halve, left_out, thin
