@@ -58,7 +58,7 @@ def waiting_limit() -> int:
     Raises:
         StoreError: if it is not a whole number.
     """
-    return _limit("GENLAB_RUNS_WAITING", 20)
+    return _limit("GENLAB_RUNS_WAITING", 10)
 
 
 def running_limit() -> int:

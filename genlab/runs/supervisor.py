@@ -294,10 +294,9 @@ class Supervisor:
             self.sweep()
         tasks = self.executor.active()
         busy = {task.key for task in tasks if task.kind == "run"}
-        waiting = self.store.queue()
+        waiting = self.store.queue(limit=settings.running_limit())
         if waiting:
-            free = max(0, self.workers - self._running(busy, set(waiting)))
-            for run in self.store.queue(limit=settings.running_limit())[:free]:
+            for run in waiting[: max(0, self.workers - self._running(busy, set(waiting)))]:
                 if run not in busy:
                     self.executor.start(Task("run", run))
         working = sum(task.kind == "job" for task in tasks)

@@ -225,7 +225,7 @@ def test_a_queue_of_one_owner_has_a_limit(store: RunStore, monkeypatch) -> None:
 
 
 def test_limits_that_are_none_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert (settings.waiting_limit(), settings.running_limit()) == (20, 0)
+    assert (settings.waiting_limit(), settings.running_limit()) == (10, 0)
     for name, read in (
         ("GENLAB_RUNS_WAITING", settings.waiting_limit),
         ("GENLAB_RUNS_RUNNING", settings.running_limit),
