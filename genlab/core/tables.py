@@ -23,7 +23,7 @@ ALGORITHMS: Registry[Any] = Registry("algorithm", "genlab.train", "genlab.infere
 #: partial result and returns False when the job should stop, ``model_at(step)`` gives the model at
 #: another step, ``result(key)`` the result of another job.
 JOBS: Registry[Any] = Registry(
-    "job", "genlab.latent", "genlab.metrics", "genlab.compare", "genlab.report"
+    "job", "genlab.latent", "genlab.metrics", "genlab.compare", "genlab.report", "genlab.replay"
 )
 #: Kinds of jobs that were renamed; a store may hold jobs under the former name.
 FORMER_JOB_KINDS: Mapping[str, str] = {"referee": "c2st"}

@@ -1,4 +1,4 @@
-"""Hamiltonian Monte Carlo: the slow referee, right in the limit whatever the posterior's shape."""
+"""Hamiltonian Monte Carlo: asymptotically exact for any smooth posterior."""
 
 from __future__ import annotations
 

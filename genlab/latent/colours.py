@@ -27,7 +27,7 @@ class Colouring:
         title: as the page shows it, with the unit.
         values: ``values(model, data, codes, xy) -> (N,)``, NaN where a point has none.
         needs: what a model must be able to do.
-        slow: whether a worker makes it, off the request path.
+        slow: whether a background job computes it.
     """
 
     title: str

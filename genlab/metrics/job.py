@@ -1,4 +1,4 @@
-"""The metrics as work off the request path."""
+"""The metrics as a background job."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from genlab.core.errors import GenlabError
 from genlab.core.folders import Folder
+from genlab.runs import access
 
 KINDS = ("set", "direction")
 #: Names are shown and typed: letters, digits and a few signs, up to 40 of them.
@@ -37,7 +38,9 @@ def list_saved_vectors(folder: Folder, run: str) -> list[dict[str, Any]]:
 
 
 def save(folder: Folder, run: str, row: Mapping[str, Any]) -> None:
-    """Save a vector by name; one of the same name is replaced.
+    """Save a vector by name; one of the same name and owner is replaced.
+
+    It belongs to the person who saves it, whoever owns the run.
 
     Args:
         folder: where the files lie.
@@ -46,8 +49,11 @@ def save(folder: Folder, run: str, row: Mapping[str, Any]) -> None:
             how many points it was made from; ``note``, a sentence.
 
     Raises:
-        GenlabError: for a name, kind or vector that cannot be kept; nothing was saved then.
+        NotAllowed: where somebody else saved one of this name, or for a browser without an
+            identity.
+        GenlabError: for a name, kind or vector that cannot be saved; nothing was saved then.
     """
+    actor = access.require("save_vector")
     name = str(row["name"]).strip()
     vector = [float(v) for v in row["vector"]]
     if not NAME.fullmatch(name):
@@ -58,9 +64,14 @@ def save(folder: Folder, run: str, row: Mapping[str, Any]) -> None:
     if row["kind"] not in KINDS:
         raise GenlabError(f"{row['kind']!r} is no kind; {', '.join(KINDS)}. Nothing was saved.")
     if not vector or not all(map(math.isfinite, vector)):
-        raise GenlabError("A vector is made of finite numbers; nothing was saved.")
-    others = [known for known in list_saved_vectors(folder, run) if known["name"] != name]
-    if len(others) >= MOST:
+        raise GenlabError("A vector must consist of finite numbers; nothing was saved.")
+    others = []
+    for known in list_saved_vectors(folder, run):
+        if known["name"] != name:
+            others.append(known)
+        else:
+            access.require("change_vector", known.get("owner", ""))
+    if sum(known.get("owner", "") == actor.id for known in others) >= MOST:
         raise GenlabError(f"{MOST} vectors are saved already; remove one. Nothing was saved.")
     vector_row = {
         "name": name,
@@ -69,10 +80,21 @@ def save(folder: Folder, run: str, row: Mapping[str, Any]) -> None:
         "n": int(row.get("n", 0)),
         "note": str(row.get("note", ""))[:400],
     }
+    if actor.id:
+        vector_row["owner"] = actor.id
     folder.write(_file(run), json.dumps([*others, vector_row]).encode())
 
 
 def remove(folder: Folder, run: str, name: str) -> None:
-    """Delete a saved vector; nothing happens if there is none of this name."""
-    remaining = [row for row in list_saved_vectors(folder, run) if row["name"] != name]
-    folder.write(_file(run), json.dumps(remaining).encode())
+    """Forget a saved vector; nothing happens if there is none of this name.
+
+    Raises:
+        NotAllowed: where somebody else saved it.
+    """
+    others = []
+    for row in list_saved_vectors(folder, run):
+        if row["name"] != name:
+            others.append(row)
+        else:
+            access.require("change_vector", row.get("owner", ""))
+    folder.write(_file(run), json.dumps(others).encode())

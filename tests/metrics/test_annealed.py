@@ -17,7 +17,7 @@ from genlab.metrics.annealed import (
     temperatures,
 )
 from genlab.models.linear_gaussian import LinearGaussian
-from genlab.objectives.elbo import iwae_bound, log_weights
+from genlab.objectives.importance_weights import iwae_bound, log_weights
 
 
 def linear(sigma: float = 0.5) -> tuple[LinearGaussian, torch.Tensor]:

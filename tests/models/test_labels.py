@@ -34,7 +34,8 @@ from genlab.models.labels import (
 )
 from genlab.models.linear_gaussian import LinearGaussian
 from genlab.models.vae import VAEOptions
-from genlab.objectives.elbo import draw, log_weights
+from genlab.objectives.elbo import draw
+from genlab.objectives.importance_weights import log_weights
 from genlab.probes.base import read_probes
 from genlab.probes.samples import Samples
 from genlab.probes.variational import HeldOutELBO, Reconstructions
