@@ -196,6 +196,8 @@ def test_draws_have_the_distribution_that_log_prob_says(name: str) -> None:
         density = density * at if part.log >= 0 else density
         cdf = integrate.cumulative_trapezoid(density, grid, initial=0.0)
         cdf /= cdf[-1]
+        # Level 1e-5: under 100 such tests in a suite, so under 0.1 % false
+        # alarms; D > 2.5/√n still fails.
         assert stats.kstest(np.interp(u, grid, cdf), "uniform").pvalue > 1e-5
         return
     big = masses * n > 8
@@ -203,6 +205,7 @@ def test_draws_have_the_distribution_that_log_prob_says(name: str) -> None:
     seen, wanted = [*counts[big], n - counts[big].sum()], [*masses[big] * n, max(rest, 1e-9)]
     if rest < 5:
         seen, wanted = seen[:-1], np.array(wanted[:-1]) * sum(seen[:-1]) / sum(wanted[:-1])
+    # Level 1e-5: under 100 such tests in a suite, so under 0.1 % false alarms.
     assert stats.chisquare(seen, np.array(wanted) * sum(seen) / sum(wanted)).pvalue > 1e-5
 
 
