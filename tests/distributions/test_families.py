@@ -489,7 +489,7 @@ def test_the_gradient_test_fails_a_sampler_whose_draws_are_right():
     z, keep = naive_gamma(k, generator(14))
     draws = torch.autograd.grad(torch.tanh(z).sum(), k)[0][keep]
     law = stats.gamma(shape)
-    # Level 1e-5: under 100 such tests in a suite, so under 0.1 % false alarms; D > 2.5/√n still fails.
+    # Level 1e-5: fewer than 100 such tests raise under 0.1 % false alarms; D > 2.5/√n fails.
     assert stats.kstest(z.detach().numpy()[:20_000], law.cdf).pvalue > 1e-5
     truth = derivative(lambda a: expectation(stats.gamma(a), np.tanh), shape, 1e-3)
     with pytest.raises(AssertionError):
