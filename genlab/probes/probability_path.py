@@ -109,7 +109,7 @@ def field_grid(
     return found
 
 
-@PROBES.register("path_excess", title="Excess loss over the exact field")
+@PROBES.register("path_excess", title="Excess loss over the exact field", order=150)
 class PathExcess(Probe):
     """Learned prediction against the exact one: excess loss, held-out loss, fields at one time."""
 
@@ -235,7 +235,7 @@ class PathExcess(Probe):
         }
 
 
-@PROBES.register("trajectories", title="Particles on their way")
+@PROBES.register("trajectories", title="Particles on their way", order=160)
 class Trajectories(Probe):
     """Particles from fixed noise at some times, and how straight their ways are."""
 
@@ -328,7 +328,7 @@ def straightness(model: HasProbabilityPath, kept: list[tuple[float, Tensor]]) ->
     return max(0.0, whole - float(moved.square().sum(1).mean()))
 
 
-@PROBES.register("sampler_error", title="Samplers at equal cost")
+@PROBES.register("sampler_error", title="Samplers at equal cost", order=170)
 class SamplerError(Probe):
     """Each deterministic sampler's error against its evaluations of the net, from fixed noise."""
 
@@ -414,7 +414,7 @@ def mean_log_density(data: Dataset, n: int) -> tuple[float | None, str]:
     return float(data.density.log_prob(x).mean()), "mean log-density of the truth"
 
 
-@PROBES.register("log_prob_ode", title="Log-density along the flow")
+@PROBES.register("log_prob_ode", title="Log-density along the flow", order=180)
 class FlowLogProb(Probe):
     """log p of held-out examples by the instantaneous change of variables."""
 
@@ -458,7 +458,7 @@ class FlowLogProb(Probe):
         return Reading({"val_log_prob_ode": float(found.log_prob.mean())})
 
 
-@PROBES.register("diffusion_elbo", title="The ELBO of a diffusion, term by term")
+@PROBES.register("diffusion_elbo", title="The ELBO of a diffusion, term by term", order=190)
 class DiffusionTerms(Probe):
     """The ELBO of T + 1 terms on held-out examples, and which steps it is lost at."""
 

@@ -8,6 +8,7 @@ accepted branch alone, which is biased.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -728,7 +729,12 @@ def _grow(value: Tensor, batch: torch.Size, depth: int) -> Tensor:
 FAMILIES: Registry[Family] = Registry("family", "genlab.distributions.families")
 
 
+#: The rows stand in the order in which the package imports their modules.
+_ORDER = itertools.count(10, 10)
+
+
 def register(row: Family) -> Family:
-    """Add a row to :data:`FAMILIES`."""
-    FAMILIES.register(row.name, title=row.title, summary=f"{row.group}: z = {row.sampler}")(row)
+    """Add a row to :data:`FAMILIES`, behind those there are."""
+    summary = f"{row.group}: z = {row.sampler}"
+    FAMILIES.register(row.name, title=row.title, summary=summary, order=next(_ORDER))(row)
     return row
