@@ -20,6 +20,7 @@ from scipy import optimize
 from torch import Tensor
 
 from genlab.core.errors import DataError, SpecError
+from genlab.core.gaussians import draw_mixture, mixture_log_joint
 from genlab.core.measure import Estimate
 from genlab.data.base import Density
 from genlab.divergences.estimates import Z95, estimate
@@ -76,6 +77,10 @@ class Mixture1D:
         object.__setattr__(self, "weights", tuple(w / total for w in self.weights))
 
     @property
+    def _rows(self) -> tuple[tuple[float, ...], ...]:
+        return self.weights, self.means, self.stds
+
+    @property
     def mean(self) -> float:
         """Σ w μ."""
         return sum(w * m for w, m in zip(self.weights, self.means, strict=True))
@@ -94,20 +99,15 @@ class Mixture1D:
 
     def __call__(self, x: Tensor) -> Tensor:
         """The log-density in nats, (*) -> (*)."""
-        parts = [
-            math.log(w / s) - 0.5 * math.log(2 * math.pi) - 0.5 * ((x - m) / s).square()
-            for w, m, s in zip(self.weights, self.means, self.stds, strict=True)
-        ]
-        return torch.stack(parts).logsumexp(0) if len(parts) > 1 else parts[0]
+        weights, means, stds = (x.new_tensor(row) for row in self._rows)
+        points, factors = x.reshape(-1, 1), stds[:, None, None]
+        joint = mixture_log_joint(points, weights.log(), means[:, None], factors)
+        return joint.logsumexp(1).view(x.shape)
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """Exact samples, (n,) of float64."""
-        weights = torch.tensor(self.weights, dtype=torch.float64)
-        which = torch.multinomial(weights, n, replacement=True, generator=generator)
-        means = torch.tensor(self.means, dtype=torch.float64)
-        stds = torch.tensor(self.stds, dtype=torch.float64)
-        noise = torch.randn(n, generator=generator, dtype=torch.float64)
-        return means[which] + stds[which] * noise
+        weights, means, stds = (torch.tensor(row, dtype=torch.float64) for row in self._rows)
+        return draw_mixture(n, weights, means[:, None], stds[:, None, None], generator)[0][:, 0]
 
 
 def gaussian(mean: float, std: float) -> Mixture1D:
