@@ -38,7 +38,7 @@ def mixture_log_joint(x: Tensor, log_weights: Tensor, means: Tensor, factors: Te
     """
     size = means.shape[1]
     if size == 1:
-        squares = ((x - means[:, 0]) / factors[:, 0, 0]).square()
+        squares = ((x.mT - means) / factors[:, 0]).square().mT
     else:
         offset = (x[:, None] - means).permute(1, 2, 0)  # (K, d, B): one system a component
         scaled = torch.linalg.solve_triangular(factors, offset, upper=False)
