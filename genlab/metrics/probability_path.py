@@ -8,7 +8,7 @@ from genlab.core.measure import Series
 from genlab.metrics.base import METRICS, Measured, Metric, Subject, mean_over_examples
 from genlab.models.base import HasDiffusionSteps, HasProbabilityPath
 from genlab.paths.likelihood import EXACT_UP_TO
-from genlab.probes.probability_path import STRATA, stratified_terms
+from genlab.probes.flow_likelihood import STRATA, stratified_terms
 
 
 @METRICS.register("log_prob_ode", title="log p(x) along the flow", order=60)

@@ -17,7 +17,7 @@ from genlab.core.gaussians import (
 )
 from genlab.data import DataMeta
 from genlab.data.densities import GaussianMixture as Density
-from genlab.divergences.quadrature import Mixture1D
+from genlab.divergences.mixtures_1d import Mixture1D
 from genlab.inference.mixture import Mixture
 from genlab.lessons.game import Target
 from genlab.models.gaussian_mixture import GaussianMixture as Model

@@ -19,7 +19,8 @@ from genlab.core.tables import ALGORITHMS, JOBS, MODELS, OBJECTIVES
 from genlab.data.readers.base import READERS, Examples, Reader
 from genlab.distributions.base import LIKELIHOODS, Likelihood
 from genlab.distributions.families import Family, Parameter, Support, Tail, register
-from genlab.distributions.families.base import BOUNDED, POSITIVE
+from genlab.distributions.families.parameters import POSITIVE
+from genlab.distributions.families.supports import BOUNDED
 from genlab.distributions.posteriors.base import POSTERIORS, Posterior
 from genlab.distributions.priors.base import PRIORS, Prior
 from genlab.paths.base import PATHS, ProbabilityPath

@@ -31,6 +31,8 @@ SELECTED = (
     "tests/distributions/test_posteriors.py",
     "tests/panels",
     "tests/paths",
+    "tests/probes/test_probes.py",
+    "tests/probes/test_views.py",
     "tests/sentinel",
     "tests/ui/test_routes.py",
     "tests/compat",

@@ -26,12 +26,12 @@ from genlab.distributions.families import FAMILIES, closed_form_kl, kl, monte_ca
 from genlab.divergences.f import F
 from genlab.divergences.grid import Grid
 from genlab.divergences.js import js_bound
+from genlab.divergences.mixtures_1d import gaussian
 from genlab.divergences.quadrature import (
     bound_from_samples,
     divergences_1d,
     divergences_from_samples,
     divergences_on_cells,
-    gaussian,
 )
 from genlab.divergences.transport import mmd, sliced_w1, w1, w1_line
 from genlab.inference.advi import ADVI
