@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from genlab.core.errors import GenlabError, SpecError
@@ -14,7 +15,6 @@ from genlab.models.base import GenerativeModel
 from genlab.probes.base import Probe, merge_readings, read_probes
 from genlab.train.algorithm import Algorithm, Info
 from genlab.train.snapshots import Snapshot, early, not_finite, take
-from genlab.train.time_ledger import COMMON, Ledger
 
 #: Seconds a step from which on every step is looked at: slower than that, people follow each.
 SLOW = 0.2
@@ -95,6 +95,90 @@ class CommandLike(Protocol):
     @property
     def values(self) -> Mapping[str, Any]:
         """Its arguments."""
+
+
+#: The account of what every look pays; the other accounts are those of single probes.
+COMMON = ""
+#: The account of time that is neither training nor looking.
+FREE = "free"
+
+
+class Ledger:
+    """What looking at a run has cost: one account for all looks, one for each dear probe.
+
+    Looking may take a share of the training time, after a first allowance. The time is the
+    processor's time of this thread: a look that other programs interrupted costs no more.
+
+    Args:
+        share: of the training time that all looks together may take.
+        credit: seconds that the first looks may take besides.
+        clock: returns seconds; for tests, where it also stands for the wall clock.
+    """
+
+    def __init__(
+        self,
+        share: float = 0.014,
+        credit: float = 0.15,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        self.share, self.credit = share, credit
+        self.clock = clock or time.thread_time
+        self.wall = clock or time.perf_counter
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin anew: nothing was trained and nothing was spent."""
+        self._began = self.clock()
+        self._accounts: dict[str, float] = {}
+        self._last: dict[str, float] = {}
+        self._waiting = False
+
+    def charge(self, account: str, seconds: float) -> None:
+        """Book seconds on an account; they are not training then.
+
+        Args:
+            account: ``COMMON``, ``FREE`` or the name of a probe.
+            seconds: processor time.
+        """
+        self._accounts[account] = self.spent(account) + seconds
+        self._last[account] = seconds
+
+    def spent(self, account: str = COMMON) -> float:
+        """Return the seconds booked on an account so far."""
+        return self._accounts.get(account, 0.0)
+
+    @property
+    def trained(self) -> float:
+        """Seconds spent training."""
+        return self.clock() - self._began - sum(self._accounts.values())
+
+    def affords(
+        self, account: str, share: float, credit: float, cost: float | None = None
+    ) -> bool:
+        """Return whether an account can pay once more.
+
+        Args:
+            account: its name.
+            share: of the training time that it may take.
+            credit: seconds that it may take besides.
+            cost: seconds of the next time; None: as many as the last time.
+        """
+        price = self._last.get(account, 0.0) if cost is None else cost
+        return self.spent(account) + price <= credit + share * self.trained
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Count the time inside the block neither as looking nor as training."""
+        if self._waiting:
+            yield
+            return
+        start = self.clock()
+        self._waiting = True
+        try:
+            yield
+        finally:
+            self._waiting = False
+            self.charge(FREE, self.clock() - start)
 
 
 class Recorder(Observer):

@@ -17,9 +17,17 @@ from genlab.data.base import Batches, DataMeta, Dataset, Split
 from genlab.runs.store import Command
 from genlab.train.algorithm import Info, Packed
 from genlab.train.loop import train
-from genlab.train.observers import Controls, Diverged, Observer, Recorder, Watcher
+from genlab.train.observers import (
+    COMMON,
+    FREE,
+    Controls,
+    Diverged,
+    Ledger,
+    Observer,
+    Recorder,
+    Watcher,
+)
 from genlab.train.snapshots import Snapshot, put_back, take
-from genlab.train.time_ledger import COMMON, FREE, Ledger
 
 
 class Count:
