@@ -33,7 +33,7 @@ class VariationalBounds(Metric):
         return is_variational(type(subject.model))
 
     def measure(self, subject: Subject) -> list[Measured]:
-        model, data, x, y = subject.model, subject.data, subject.x, subject.y
+        model, data, x, y = subject.model, subject.data, subject.seen, subject.y
         name = getattr(model.options, "likelihood", None)
         note = density_note(name, data.meta) if name is not None else ""
         what = f"test; {note}" if note else "test"

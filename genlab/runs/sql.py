@@ -438,10 +438,9 @@ class SqlStore(Database, RunStore):
         here = sa.and_(items.c.kind == item.kind, items.c.id == item.id)
         content = {"values": _dump(dict(item.values)), "expires": item.expires}
         with self._writing() as connection:
+            old = sa.and_(items.c.expires > 0.0, items.c.expires <= time.time())
+            connection.execute(items.delete().where(items.c.kind == item.kind, old))
             known = self._item_in(connection, item.kind, item.id)
-            if known is not None and known.gone():
-                connection.execute(items.delete().where(here))
-                known = None
             if known is not None and only_new:
                 return False
             if known is not None:

@@ -87,11 +87,11 @@ def _words(offer: Item) -> tuple[str, str]:
         try:
             row = runs.store().get(name)
         except GenlabError:
-            return "a run that was deleted", "/start"
+            return "a run that was deleted", "/"
         return f"the run {row.title or name}", f"/watch?run={name}"
     if kind == "all":
-        return "all runs, sets and rooms of another browser", "/start"
-    return f"the {kind} {name}", "/data" if kind == "set" else "/start"
+        return "all runs, sets and rooms of another browser", "/"
+    return f"the {kind} {name}", "/data" if kind == "set" else "/"
 
 
 def _no_claim(error: GenlabError) -> Response:

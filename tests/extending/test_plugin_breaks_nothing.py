@@ -25,6 +25,7 @@ SELECTED = (
     "tests/ui/test_forms.py",
     "tests/lessons/test_lessons.py::test_the_order_is_that_of_the_theory",
     "tests/lessons/test_lessons.py::test_a_lesson_is_complete_and_the_same_twice",
+    "tests/lessons/test_teaching.py::test_a_lesson_teaches",
     "tests/data/test_contract.py::test_the_offline_sets_are_those_promised",
     "tests/data/test_contract.py::test_a_set_without_a_density_says_why",
     "tests/data/test_readers.py",

@@ -13,6 +13,7 @@ from genlab.probes.views import panel_views
 from genlab.report.time_cursor import TimeCursor
 from genlab.runs.store import RunRow
 from genlab.ui.component import component
+from genlab.ui.presenting import presenting
 
 
 def live(
@@ -107,6 +108,7 @@ def _mounted(
             "wide": [name for name in PANELS if PANELS[name].wide],
             "view": first,
             "bar": bar,
+            "present": presenting(),
         },
         default={"step": moment.at, "clock": moment.clock, "view": first},
         on_step_change=lambda: None,
