@@ -183,7 +183,7 @@ def ks_at_equal_laws(n: int, m: int) -> float:
 
     Example:
         >>> round(ks_at_equal_laws(1000, 1000), 4)
-        0.0389
+        0.0388
     """
     return 0.8687 * (1 / n + 1 / m) ** 0.5
 
