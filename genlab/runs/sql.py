@@ -17,8 +17,9 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from genlab.core.errors import RunNotFound, RunStateError
-from genlab.runs import access
+from genlab.runs import access, settings
 from genlab.runs.database import Database
+from genlab.runs.fair import Waiting, fair_order
 from genlab.runs.items import NO_OFFER, Item
 from genlab.runs.schema import items, jobs, records, runs, wishes
 from genlab.runs.store import (
@@ -34,7 +35,13 @@ from genlab.runs.store import (
     Status,
     job_key,
     new_id,
+    too_many,
 )
+
+
+def _open(now: float) -> sa.ColumnElement[bool]:
+    """The items that have not expired."""
+    return sa.or_(items.c.expires == 0.0, items.c.expires > now)
 
 
 def _dump(value: object) -> str:
@@ -109,6 +116,7 @@ class SqlStore(Database, RunStore):
         actor = access.require("work" if worker else "start" if origin is None else "fork")
         values: dict[str, Any] = {
             "owner": actor.id,
+            "room": actor.room,
             "spec": _dump(dict(spec)),
             "title": title,
             "status": "running" if worker else "queued",
@@ -126,6 +134,7 @@ class SqlStore(Database, RunStore):
             name = run or new_id(spec)
             try:
                 with self._writing() as connection:
+                    self._check_waiting(connection, actor)
                     connection.execute(runs.insert().values(id=name, **values))
                 return name
             except IntegrityError:
@@ -134,13 +143,37 @@ class SqlStore(Database, RunStore):
                         f"There is a run {run} already. Nothing was started."
                     ) from None
 
-    def _queue(self, connection: Connection) -> dict[str, int]:
-        query = (
-            sa.select(runs.c.id)
-            .where(runs.c.status == "queued")
-            .order_by(runs.c.queued, runs.c.number)
-        )
-        return {row.id: place for place, row in enumerate(connection.execute(query), 1)}
+    @staticmethod
+    def _check_waiting(connection: Connection, actor: access.Actor) -> None:
+        """Refuse a run more than an owner may have waiting."""
+        limit = settings.waiting_limit()
+        if not limit or not actor.is_limited:
+            return
+        mine = sa.and_(runs.c.owner == actor.id, runs.c.status == "queued")
+        if connection.execute(sa.select(sa.func.count()).where(mine)).scalar_one() >= limit:
+            raise too_many(limit)
+
+    def _queue(self, connection: Connection, limit: int = 0) -> dict[str, int]:
+        """The places of the queued runs, in their order."""
+        kept = (runs.c.id, runs.c.owner, runs.c.room, runs.c.number)
+        query = sa.select(*kept).where(runs.c.status == "queued")
+        found = connection.execute(query.order_by(runs.c.queued, runs.c.number)).all()
+        if not found:
+            return {}
+        waiting = [Waiting(r.id, r.owner, r.room, place) for place, r in enumerate(found)]
+        owners = {one.owner for one in waiting}
+        busy = connection.execute(sa.select(*kept).where(runs.c.status == "running"))
+        running = [Waiting(row.id, row.owner, row.room) for row in busy]
+        begun: dict[str, float] = {}
+        leaders: set[str] = set()
+        if len(owners) > 1:
+            last = sa.func.max(runs.c.started)
+            by_owner = sa.select(runs.c.owner, last).where(runs.c.owner.in_(owners))
+            begun = dict(connection.execute(by_owner.group_by(runs.c.owner)).tuples().all())
+            led = sa.select(items.c.owner).where(items.c.kind == "room")
+            leaders = set(connection.execute(led.where(_open(time.time()))).scalars())
+        order = fair_order(waiting, running, begun=begun, leaders=leaders, limit=limit)
+        return {run: place for place, run in enumerate(order, 1)}
 
     def get(self, run: str) -> RunRow:
         with self._reading() as connection:
@@ -179,6 +212,8 @@ class SqlStore(Database, RunStore):
             change = change.where(runs.c.status.in_(list(only_from)))
         with self._writing() as connection:
             self._allow(connection, run, "resume" if status == "queued" else "work")
+            if status == "queued":
+                self._check_waiting(connection, access.acting())
             changed = connection.execute(change).rowcount == 1
             if changed and status not in ACTIVE:
                 connection.execute(wishes.delete().where(wishes.c.run == run))
@@ -190,21 +225,21 @@ class SqlStore(Database, RunStore):
             self._allow(connection, run, "work")
             connection.execute(runs.update().where(runs.c.id == run).values(series=text))
 
-    def queue(self) -> list[str]:
+    def queue(self, *, limit: int = 0) -> list[str]:
         with self._reading() as connection:
-            return list(self._queue(connection))
+            return list(self._queue(connection, limit))
 
     def claim(self, worker: str, run: str | None = None, *, resume: bool = False) -> RunRow | None:
         access.require("work")
         able = {"queued", *RESUMABLE} if resume and run is not None else {"queued"}
-        query = sa.select(runs.c.id).where(runs.c.status.in_(sorted(able)))
-        query = query.order_by(runs.c.queued, runs.c.number).limit(1)
-        if run is not None:
-            query = query.where(runs.c.id == run)
+        query = sa.select(runs.c.id).where(runs.c.status.in_(sorted(able)), runs.c.id == run)
         while True:
             # A look without a lock first: an empty queue is asked many times a second.
             with self._reading() as connection:
-                found = connection.execute(query).scalar_one_or_none()
+                if run is None:
+                    found = next(iter(self._queue(connection)), None)
+                else:
+                    found = connection.execute(query).scalar_one_or_none()
             if found is None:
                 if run is not None:
                     self.get(run)
