@@ -21,7 +21,9 @@ from genlab.probes.views import SAMPLES
 SHEET, CLOUD, CROWD = 64, 200, 2000
 
 
-@PROBES.register("samples", title="Samples", summary="What the model makes from fixed codes.")
+@PROBES.register(
+    "samples", title="Samples", summary="What the model makes from fixed codes.", order=220
+)
 class Samples(Probe):
     """Samples at fixed z, equal for every step and every run with the same latent size."""
 

@@ -17,7 +17,7 @@ CURVES = {
 }
 
 
-@SYMPTOMS.register("oscillation", title="Oscillation")
+@SYMPTOMS.register("oscillation", title="Oscillation", order=70)
 class Oscillation(Symptom):
     """A significant cycle that makes up most of a curve's remaining variance."""
 
