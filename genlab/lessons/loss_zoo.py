@@ -15,7 +15,8 @@ from torch import Tensor
 from genlab.core.options import Options, option
 from genlab.core.tables import OBJECTIVES
 from genlab.divergences.f import F, FDivergence
-from genlab.divergences.quadrature import Mixture1D, divergences_1d, gaussian
+from genlab.divergences.mixtures_1d import Mixture1D, gaussian
+from genlab.divergences.quadrature import divergences_1d
 from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Quantity, tex
 from genlab.lessons.game import nodes
 from genlab.lessons.panels import Array, Bars, Curve, Curves, Panel, Table, array
