@@ -78,7 +78,10 @@ class _Train(types.ModuleType):
         return train(options, title=title)
 
 
-# A function of this name would be replaced by the package as soon as anything imports that.
+# `genlab.train(...)` and `import genlab.train.loop` are both public. A function of this name would
+# be replaced by the package as soon as anything imports that, and a package cannot define
+# __call__; to set the class of the module is what Python's data model names for such a case
+# ("Customizing module attribute access").
 importlib.import_module("genlab.train").__class__ = _Train
 
 
@@ -95,7 +98,7 @@ def load(ref: str | Path, step: int | None = None, label: str | None = None) -> 
         SpecError: if the model knows no labels, or not this one.
         SnapshotError: if the snapshot is missing or damaged.
     """
-    from genlab.models.labels import held_at_class
+    from genlab.models.labels import conditioned_on_class
     from genlab.runs import open_run
 
-    return held_at_class(open_run(str(ref), paths=True).model(step), label)
+    return conditioned_on_class(open_run(str(ref), paths=True).model(step), label)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from genlab.distributions.base import (
     LIKELIHOODS,
     Likelihood,
@@ -11,8 +14,10 @@ from genlab.distributions.base import (
     likelihood_choices,
     recommended_likelihood,
 )
-from genlab.distributions.families import FAMILIES
 from genlab.distributions.point import Point
+
+if TYPE_CHECKING:
+    from genlab.distributions.families import FAMILIES
 
 __all__ = [
     "FAMILIES",
@@ -25,3 +30,10 @@ __all__ = [
     "likelihood_choices",
     "recommended_likelihood",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # On first use: the families import scipy, which no data set needs.
+    if name == "FAMILIES":
+        return importlib.import_module("genlab.distributions.families").FAMILIES
+    raise AttributeError(f"module 'genlab.distributions' has no attribute {name!r}")

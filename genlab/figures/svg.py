@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from genlab.panels.axes import BOTTOM, LEFT, RIGHT, TOP, PlotAxes, format_tick
 from genlab.panels.colours import COLOURS
+from genlab.panels.run_marks import mark_at
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Trace:
         x, y: its points; None where there is no number.
         colour, dash: how it is drawn.
         truth: a constant drawn with it, None where there is none; ``label``: what it is.
+        run: the place of its run in a comparison, whose mark stands at the line's end; None for
+            no mark.
     """
 
     name: str
@@ -32,6 +35,7 @@ class Trace:
     dash: str = ""
     truth: float | None = None
     label: str = ""
+    run: int | None = None
 
 
 def lines(
@@ -75,13 +79,16 @@ def lines(
         at = axes.px(mark)
         axes.line(at, TOP, at, height - BOTTOM, ink, 1.0, dash="2 3", opacity=0.7)
     named: set[str] = set()
-    taken: list[float] = []
+    occupied: list[float] = []
     for one in traces:
         finite = [
             (x, y) if y is not None and math.isfinite(y) else None
             for x, y in zip(one.x, one.y, strict=True)
         ]
         axes.path(finite, one.colour, one.dash)
+        last = next((point for point in reversed(finite) if point is not None), None)
+        if one.run is not None and last is not None:
+            axes.parts.append(mark_at(one.run, axes.px(last[0]), axes.py(last[1])))
         if one.truth is None or not one.y:
             continue
         at = axes.py(one.truth)
@@ -90,9 +97,9 @@ def lines(
         if label not in named:
             named.add(label)
             axes.line(LEFT, at, width - RIGHT, at, one.colour, 1.2, dash="6 4", opacity=0.85)
-            place = at - 4 if at > TOP + 16 else at + 13
-            while any(abs(other - place) < 12 for other in taken) and place > TOP + 24:
-                place -= 13
-            taken.append(place)
-            axes.text(width - RIGHT - 4, place, label, "end")
+            baseline = at - 4 if at > TOP + 16 else at + 13
+            while any(abs(other - baseline) < 12 for other in occupied) and baseline > TOP + 24:
+                baseline -= 13
+            occupied.append(baseline)
+            axes.text(width - RIGHT - 4, baseline, label, "end")
     return axes.svg(words)

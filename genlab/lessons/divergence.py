@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -24,6 +26,7 @@ from genlab.distributions.families import (
 from genlab.lessons import family_options
 from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Quantity, tex
 from genlab.lessons.panels import Array, Curve, Curves, Matrix, Panel, Plane, array
+from genlab.lessons.teaching import divergence
 
 CLASSES = ("infinite", "Monte Carlo", "closed form")
 
@@ -81,13 +84,27 @@ class ClosedForms(Lesson):
 
     chapter = 4
     idea = (
-        "Estimator B of the ELBO needs KL(q ‖ prior) in closed form. One exists where q has a "
-        "closed entropy and closed expectations of the statistics in log p; two members of one "
-        "exponential family always have it. Where it does not exist, the divergence is the mean "
-        "of log q − log p over draws of q, with a standard error. And where q puts mass outside "
-        "the support of p, or has too heavy a tail for it, the divergence is infinite: such a "
-        "pair must not be trained."
+        "Estimator B of the ELBO needs KL(q ‖ prior) in closed form. Two members of one "
+        "exponential family have it wherever the log-normaliser A and its gradient are closed. "
+        "Elsewhere it is a mean over draws of q with a standard error, or it is infinite "
+        "because q has mass or a tail where p has not enough."
     )
+    needs = (
+        "kl_js",
+        "elbo",
+    )
+    goals = (
+        ("tell which pairs of posterior and prior need no Monte Carlo"),
+        ("recognise a pair that must not be trained"),
+    )
+    notes = (
+        (
+            "A closed form needs a closed entropy of q and closed expectations under q of the "
+            "statistics in log p."
+        ),
+    )
+    questions, exercises = divergence.QUESTIONS, divergence.EXERCISES
+    run: ClassVar[Mapping[str, str]] = {"data": "digits", "model": "vae"}
     source = "Kingma and Welling 2014, section 2.4, appendix B; Chyzak and Nielsen 2019 (Cauchy)."
     Options = DivergenceOptions
 
@@ -109,6 +126,12 @@ class ClosedForms(Lesson):
             p,
             family_options.params(p, self.extra, "p_"),
         )
+
+    @property
+    def place(self) -> int:
+        """What is known of KL(q ‖ p), as a place in :data:`CLASSES`."""
+        rows = family_options.names()
+        return int(table()[rows.index(self.options.q), rows.index(self.options.p)])
 
     @functools.cached_property
     def value(self) -> Divergence:
@@ -137,15 +160,15 @@ class ClosedForms(Lesson):
     def terms(self) -> tuple[family_options.Density, Tensor]:
         """q on its rule, and log q − log p there."""
         q, at, p, there = self.pair
-        law = family_options.density(q, at)
-        log_p = p.log_prob(there, law.z).detach()
-        gap = torch.where(law.weight > 0, law.log_p - log_p, torch.zeros_like(log_p))
-        return law, gap
+        density = family_options.density(q, at)
+        log_p = p.log_prob(there, density.z).detach()
+        gap = torch.where(density.weight > 0, density.log_p - log_p, torch.zeros_like(log_p))
+        return density, gap
 
     def by_quadrature(self) -> float:
         """∫ q log(q / p) by the double-exponential rule."""
-        law, gap = self.terms
-        return float(torch.where(law.weight > 0, law.weight * gap, 0.0).sum())
+        density, gap = self.terms
+        return float(torch.where(density.weight > 0, density.weight * gap, 0.0).sum())
 
     def equations(self) -> tuple[Equation, ...]:
         q, at, p, there = self.pair
@@ -173,8 +196,8 @@ class ClosedForms(Lesson):
                 "The two densities.",
                 rf"q(z) = {q.density},\qquad p(z) = {p.density}",
                 ",\\quad ".join(
-                    rf"{part.symbol}_{{{who}}} = {_value(law[part.name])}"
-                    for who, row, law in (("q", q, at), ("p", p, there))
+                    rf"{part.symbol}_{{{who}}} = {_value(values[part.name])}"
+                    for who, row, values in (("q", q, at), ("p", p, there))
                     for part in row.parameters
                 ).replace("__", "_"),
             ),
@@ -200,12 +223,12 @@ class ClosedForms(Lesson):
 
     def check(self) -> tuple[Check, ...]:
         q, at, p, _ = self.pair
-        law = family_options.density(q, at)
-        slip = abs(law.mass - 1)
+        density = family_options.density(q, at)
+        slip = abs(density.mass - 1)
         found = [
             Check(
                 "The density of q integrates to 1.",
-                law.mass,
+                density.mass,
                 1.0,
                 "double-exponential rule",
                 "one",
@@ -269,8 +292,8 @@ class ClosedForms(Lesson):
 
     def _evidence_of_infinity(self) -> list[Check]:
         """Mass of q where p is zero, or a partial integral that does not settle."""
-        law, gap = self.terms
-        outside = float(law.weight[torch.isinf(gap) & (gap > 0)].sum())
+        density, gap = self.terms
+        outside = float(density.weight[torch.isinf(gap) & (gap > 0)].sum())
         if outside > 1e-12:
             return [
                 Check(
@@ -285,13 +308,13 @@ class ClosedForms(Lesson):
                     relation=">",
                 )
             ]
-        if law.z.dim() > 1:
+        if density.z.dim() > 1:
             return []
-        size = law.z.abs()
-        share = torch.where(law.weight > 0, law.weight * gap, 0.0)
+        size = density.z.abs()
+        share = torch.where(density.weight > 0, density.weight * gap, 0.0)
         order = size.argsort()
-        place = int(torch.searchsorted(law.weight[order].cumsum(0), 0.9))
-        most = float(size[order][min(place, len(order) - 1)])
+        index = int(torch.searchsorted(density.weight[order].cumsum(0), 0.9))
+        most = float(size[order][min(index, len(order) - 1)])
         near = float(share[size <= most].sum())
         far = float(share.sum())
         return [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +11,10 @@ import torch
 from genlab.compare import duel
 from genlab.compare.difference import differences
 from genlab.compare.side_by_side import SideBySide
+from genlab.core.errors import GenlabError
+from genlab.core.numbers import plain, significant
+from genlab.core.run_spec import Combination
+from genlab.core.tables import DATASETS
 from genlab.figures.live import caption
 
 #: Test examples at most, and the seed, of the metrics.
@@ -18,22 +22,16 @@ N, SEED = 1000, 0
 #: What the job ``evaluate`` is asked for. The form grows by one when its metrics change, so that
 #: what an earlier program computed is not taken for them.
 METRIC_VALUES: Mapping[str, Any] = {"n": N, "form": 2}
-REFEREE = (
-    "a critic trained on the validation and test splits against as many generated examples; the "
-    "numbers are on a part that neither trained nor stopped it. Pictures are judged as they are "
-    "shown (for a likelihood, its mean), points as draws of the model."
+C2ST = (
+    "a classifier trained on the validation and test splits against as many generated examples; "
+    "the numbers come from examples that were used neither for training nor for early stopping. "
+    "Images enter as they are shown (for a likelihood, its mean), points as draws of the model."
 )
 BETTER = {"lower": "lower is better", "higher": "higher is better", "none": ""}
 
 
-def format_value(value: float | None) -> str:
-    """Format a number with four significant digits; None means that it is not finite.
-
-    Example:
-        >>> format_value(-103.25123), format_value(0.012345), format_value(None)
-        ('-103.3', '0.01235', 'not finite')
-    """
-    return "not finite" if value is None or not math.isfinite(value) else f"{value:.4g}"
+#: How a measured number is printed.
+format_value = significant
 
 
 def table(
@@ -91,6 +89,54 @@ def difference_table(found: Mapping[str, Mapping[str, Any]]) -> tuple[list[str],
     return ["metric", "difference", "value", "95 % interval", "verdict"], rows
 
 
+def option_tables(
+    specs: Mapping[str, Mapping[str, Any]],
+) -> tuple[list[str], list[list[str]], list[list[str]]]:
+    """The options of several runs: the head, the rows that differ, and the others.
+
+    Args:
+        specs: by the runs' titles their flat values.
+
+    Example:
+        >>> a = {"data": "ring", "model": "gan", "lr": 0.001, "seed": 0}
+        >>> head, differ, same = option_tables({"A": a, "B": a | {"lr": 0.999}})
+        >>> head, differ
+        (['option', 'A', 'B'], [['Learning rate (lr)', '0.001', '0.999']])
+        >>> [row[0] for row in same]
+        ['Data', 'Model', 'Seed (seed)']
+    """
+    titles: dict[str, str] = {}
+    for spec in specs.values():
+        # The set of an old run may have been deleted; its options keep their code names then.
+        with contextlib.suppress(GenlabError):
+            for rows in Combination.of(spec).options().values():
+                titles |= {row.name: f"{row.title} ({row.name})" for row in rows}
+    titles |= {kind: kind.capitalize() for kind in ("data", "model", "objective", "algorithm")}
+    differ: list[list[str]] = []
+    same: list[list[str]] = []
+    for name in dict.fromkeys(name for spec in specs.values() for name in spec):
+        cells = [_cell(spec[name]) if name in spec else "—" for spec in specs.values()]
+        row = [titles.get(name, name), *cells]
+        (differ if len(set(cells)) > 1 else same).append(row)
+    return ["option", *specs], differ, same
+
+
+def _cell(value: Any) -> str:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return plain(value) if number else str(value)
+
+
+def data_of(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The dataset of a run and its options, without what says how it is fetched.
+
+    Example:
+        >>> data_of({"data": "ring", "model": "gan", "modes": 8, "seed": 0})
+        {'data': 'ring', 'modes': 8}
+    """
+    own = {row.name for row in DATASETS[str(spec["data"])].Options.table()} - {"download"}
+    return {name: value for name, value in spec.items() if name == "data" or name in own}
+
+
 #: What stands under the tables, here and in the report.
 CAUTION = (
     "A run is called better where the interval of the difference excludes "
@@ -123,7 +169,7 @@ def step_mismatch_note(at: Mapping[str, int]) -> str:
 
 
 def alike(found: Sequence[duel.Budget]) -> str:
-    """A sentence on what the networks have in common.
+    """A sentence on what the networks share.
 
     Example:
         >>> one = duel.Budget(((8, 2), (8,)), {"decoder": 24, "encoder": 60})

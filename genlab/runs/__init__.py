@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from genlab.core import folders
 from genlab.core.errors import RunStateError
 from genlab.core.folders import Folder, folder
-from genlab.runs import catalog, job_progress, settings, turns
+from genlab.runs import access, catalog, job_progress, ownership, settings, turns
 from genlab.runs.catalog import RunView, list_shipped
 from genlab.runs.files import has_result, load_result, run_files
 from genlab.runs.store import (
@@ -39,7 +39,7 @@ _configured: dict[str, str] = {}
 
 
 def configure(store_url: str | None = None, files: str | Path | None = None) -> None:
-    """Use this store and these files in this process, whatever the environment says.
+    """Set the store and the files for this process, over the environment.
 
     Called without arguments it goes back to the environment.
     """
@@ -98,12 +98,12 @@ def store_to_read() -> RunStore:
 
 
 def files() -> Folder:
-    """Where the files of the runs lie."""
+    """The folder of the runs' files."""
     return folder(files_url())
 
 
 def start(spec: RunSpec, title: str = "") -> str:
-    """Queue a run and make sure that somebody works on the queue; the run's id."""
+    """Queue a run, start a supervisor if none is alive, and return the run's id."""
     run = store().create(spec.flat(), title=title or f"{spec.model} on {spec.data}")
     ensure_supervisor()
     return run
@@ -129,7 +129,7 @@ def fork(
     *,
     paths: bool = False,
 ) -> str:
-    """Queue a run that begins at a snapshot of another one, with some options changed; its id.
+    """Queue a run that begins at a snapshot of another one, with changed options; return its id.
 
     The fork has a copy of its first snapshot, so its parent may be deleted. On a CPU a fork
     without changes takes the very steps that its parent took.
@@ -152,9 +152,9 @@ def fork(
     from genlab.runs import forks
 
     view = open_run(run, paths=paths)
-    made = forks.branch(view, step, changes or {}, store=store(), place=files(), title=title)
+    forked = forks.branch(view, step, changes or {}, store=store(), folder=files(), title=title)
     ensure_supervisor()
-    return made
+    return forked
 
 
 def ensure_supervisor() -> None:
@@ -165,20 +165,22 @@ def ensure_supervisor() -> None:
 
 
 def request(run: str, name: str, **values: Any) -> None:
-    """Leave a wish for an active run: ``pause``, ``stop``, ``step`` (``n=1``), ``pace``, ``set``.
+    """Send a command to an active run: ``pause``, ``stop``, ``step`` (``n=1``), ``pace``, ``set``.
 
     :class:`genlab.train.controls.CommandLike` says what each takes.
 
     Raises:
+        NotAllowed: if the run belongs to somebody else.
         RunStateError: if the run is not active.
     """
     store_to_read().request(run, Command(name, values))
 
 
 def resume(run: str) -> None:
-    """Let a paused run go on, or queue a stopped, lost or failed one from its last snapshot.
+    """Resume a paused run, or queue a stopped, lost or failed one from its last snapshot.
 
     Raises:
+        NotAllowed: if the run belongs to somebody else.
         RunStateError: if it is none of these.
     """
     row = store_to_read().get(run)
@@ -194,9 +196,10 @@ def resume(run: str) -> None:
 
 
 def delete(run: str) -> None:
-    """Forget a run and remove its files.
+    """Delete a run and its files.
 
     Raises:
+        NotAllowed: if the run belongs to somebody else.
         RunStateError: while it is queued, running or paused.
     """
     store_to_read().delete(run)
@@ -218,7 +221,7 @@ def export(run: str, target: str | Path, *, snapshots: int | None = None) -> Pat
 
 
 def submit_job(kind: str, values: Mapping[str, Any]) -> JobRow:
-    """Ask for work off the request path; the same wish twice is one job.
+    """Submit a background job; the same kind and values give the same job.
 
     Raises:
         SpecError: if there is no such kind of job.
@@ -236,33 +239,57 @@ def submit_job(kind: str, values: Mapping[str, Any]) -> JobRow:
 
 
 def job(key: str) -> JobRow | None:
-    """How a job stands."""
+    """The status of a job."""
     return store().job(key)
 
 
 def job_so_far(key: str) -> dict[str, Any] | None:
-    """What a job that works has shown so far, None before it has."""
+    """The partial result of a running job, None before there is one."""
     return job_progress.partial(files(), key)
 
 
+def _owner_of_job(key: str) -> str:
+    row = store().job(key)
+    return "" if row is None else row.owner
+
+
 def stop_job(key: str) -> None:
-    """Ask a job to stop with what it has; it is done then, and its result says so."""
+    """Ask a job to stop with what it has; it is done then, and its result says so.
+
+    Raises:
+        NotAllowed: if somebody else asked for the job.
+    """
+    access.require("stop_job", _owner_of_job(key))
     job_progress.stop(files(), key)
 
 
 def forget_result(key: str) -> None:
-    """Forget what a job found: asked for again, it is made again."""
+    """Forget what a job found: asked for again, it is made again.
+
+    Raises:
+        NotAllowed: if somebody else asked for the job.
+    """
+    access.require("forget_result", _owner_of_job(key))
     for ext in ("json", "npz"):
         files().remove(f"jobs/{key}.{ext}")
 
 
 def job_result(key: str) -> dict[str, Any]:
-    """What a finished job found: arrays and plain values by name.
+    """The result of a finished job: arrays and plain values by name.
 
     Raises:
         SnapshotError: if there is no result, or it is damaged.
     """
     return load_result(files(), key)
+
+
+def offer(kind: str, name: str = "") -> str:
+    """A token with which another browser takes over a run, a set or a room (:mod:`.ownership`).
+
+    Raises:
+        NotAllowed: if it belongs to somebody else.
+    """
+    return ownership.offer(store(), kind, name)
 
 
 __all__ = [
@@ -284,6 +311,7 @@ __all__ = [
     "job_result",
     "job_so_far",
     "list_shipped",
+    "offer",
     "open_run",
     "request",
     "resume",

@@ -10,6 +10,7 @@ from typing import Any
 
 from genlab.core.errors import GenlabError
 from genlab.core.folders import Folder
+from genlab.runs import access
 
 KINDS = ("set", "direction")
 #: Names are shown and typed: letters, digits and a few signs, up to 40 of them.
@@ -24,30 +25,35 @@ def _file(run: str) -> str:
     return f"saved/{run.replace(':', '_')}.json"
 
 
-def list_saved_vectors(place: Folder, run: str) -> list[dict[str, Any]]:
-    """What is saved with a run, in the order of saving: ``{name, kind, vector, n, note}``.
+def list_saved_vectors(folder: Folder, run: str) -> list[dict[str, Any]]:
+    """The saved vectors of a run in order: ``{name, kind, vector, n, note}``.
 
     A file that cannot be read counts as empty.
     """
     try:
-        rows = json.loads(place.read(_file(run)))
+        rows = json.loads(folder.read(_file(run)))
         return [row for row in rows if row["kind"] in KINDS and row["name"] and row["vector"]]
     except (OSError, ValueError, KeyError, TypeError):
         return []
 
 
-def save(place: Folder, run: str, row: Mapping[str, Any]) -> None:
-    """Save a vector by name; one of the same name is replaced.
+def save(folder: Folder, run: str, row: Mapping[str, Any]) -> None:
+    """Save a vector by name; one of the same name and owner is replaced.
+
+    It belongs to the person who saves it, whoever owns the run.
 
     Args:
-        place: where the files lie.
+        folder: where the files lie.
         run: which.
         row: ``name``; ``kind`` (``set``: a mean, ``direction``); ``vector``, the numbers; ``n``,
             how many points it was made from; ``note``, a sentence.
 
     Raises:
-        GenlabError: for a name, kind or vector that cannot be kept; nothing was saved then.
+        NotAllowed: where somebody else saved one of this name, or for a browser without an
+            identity.
+        GenlabError: for a name, kind or vector that cannot be saved; nothing was saved then.
     """
+    actor = access.require("save_vector")
     name = str(row["name"]).strip()
     vector = [float(v) for v in row["vector"]]
     if not NAME.fullmatch(name):
@@ -58,21 +64,37 @@ def save(place: Folder, run: str, row: Mapping[str, Any]) -> None:
     if row["kind"] not in KINDS:
         raise GenlabError(f"{row['kind']!r} is no kind; {', '.join(KINDS)}. Nothing was saved.")
     if not vector or not all(map(math.isfinite, vector)):
-        raise GenlabError("A vector is made of finite numbers; nothing was saved.")
-    kept = [known for known in list_saved_vectors(place, run) if known["name"] != name]
-    if len(kept) >= MOST:
+        raise GenlabError("A vector must consist of finite numbers; nothing was saved.")
+    others = []
+    for known in list_saved_vectors(folder, run):
+        if known["name"] != name:
+            others.append(known)
+        else:
+            access.require("change_vector", known.get("owner", ""))
+    if sum(known.get("owner", "") == actor.id for known in others) >= MOST:
         raise GenlabError(f"{MOST} vectors are saved already; remove one. Nothing was saved.")
-    made = {
+    vector_row = {
         "name": name,
         "kind": str(row["kind"]),
         "vector": vector,
         "n": int(row.get("n", 0)),
         "note": str(row.get("note", ""))[:400],
     }
-    place.write(_file(run), json.dumps([*kept, made]).encode())
+    if actor.id:
+        vector_row["owner"] = actor.id
+    folder.write(_file(run), json.dumps([*others, vector_row]).encode())
 
 
-def remove(place: Folder, run: str, name: str) -> None:
-    """Forget a saved vector; nothing happens if there is none of this name."""
-    kept = [row for row in list_saved_vectors(place, run) if row["name"] != name]
-    place.write(_file(run), json.dumps(kept).encode())
+def remove(folder: Folder, run: str, name: str) -> None:
+    """Forget a saved vector; nothing happens if there is none of this name.
+
+    Raises:
+        NotAllowed: where somebody else saved it.
+    """
+    others = []
+    for row in list_saved_vectors(folder, run):
+        if row["name"] != name:
+            others.append(row)
+        else:
+            access.require("change_vector", row.get("owner", ""))
+    folder.write(_file(run), json.dumps(others).encode())

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import event
-from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
 
-from genlab.core.errors import RunNotFound, RunStateError, StoreError
+from genlab.core.errors import RunNotFound, RunStateError
+from genlab.runs import access, settings
+from genlab.runs.database import Database
+from genlab.runs.fair import Waiting, fair_order
+from genlab.runs.items import NO_OFFER, Item
+from genlab.runs.schema import items, jobs, records, runs, wishes
 from genlab.runs.store import (
     ACTIVE,
     RESUMABLE,
@@ -32,100 +35,13 @@ from genlab.runs.store import (
     Status,
     job_key,
     new_id,
-)
-
-metadata = sa.MetaData()
-big = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-
-about = sa.Table(
-    "about",
-    metadata,
-    sa.Column("key", sa.String(40), primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
-)
-runs = sa.Table(
-    "runs",
-    metadata,
-    sa.Column("number", big, primary_key=True, autoincrement=True),
-    sa.Column("id", sa.String(80), nullable=False, unique=True),
-    sa.Column("spec", sa.Text, nullable=False),
-    sa.Column("title", sa.Text, nullable=False, default=""),
-    sa.Column("status", sa.String(16), nullable=False),
-    sa.Column("message", sa.Text, nullable=False, default=""),
-    sa.Column("step", big, nullable=False, default=0),
-    sa.Column("steps", big, nullable=False),
-    sa.Column("speed", sa.Float, nullable=False, default=0.0),
-    sa.Column("created", sa.Float, nullable=False),
-    sa.Column("queued", sa.Float, nullable=False, default=0.0),
-    sa.Column("started", sa.Float, nullable=False, default=0.0),
-    sa.Column("beat", sa.Float, nullable=False, default=0.0),
-    sa.Column("ended", sa.Float, nullable=False, default=0.0),
-    sa.Column("worker", sa.String(200), nullable=False, default=""),
-    sa.Column("series", sa.Text, nullable=False, default="[]"),
-    sa.Column("attempt", sa.Integer, nullable=False, default=0),
-    sa.Column("parent", sa.Text, nullable=False, default=""),
-    sa.Column("parent_step", big, nullable=False, default=0),
-    sa.Column("changes", sa.Text, nullable=False, default="{}"),
-    sa.Index("runs_by_status", "status", "queued", "number"),
-    sqlite_autoincrement=True,
-)
-records = sa.Table(
-    "records",
-    metadata,
-    sa.Column("seq", big, primary_key=True, autoincrement=True),
-    sa.Column("run", sa.String(80), nullable=False),
-    sa.Column("step", big, nullable=False),
-    sa.Column("kind", sa.String(16), nullable=False),
-    sa.Column("payload", sa.Text, nullable=False),
-    sa.Column("time", sa.Float, nullable=False),
-    sa.Index("records_by_run", "run", "seq"),
-    # A deleted run must not hand its numbers to another one: they are the readers' cursors.
-    sqlite_autoincrement=True,
-)
-wishes = sa.Table(
-    "wishes",
-    metadata,
-    sa.Column("id", big, primary_key=True, autoincrement=True),
-    sa.Column("run", sa.String(80), nullable=False),
-    sa.Column("name", sa.String(40), nullable=False),
-    sa.Column("values", sa.Text, nullable=False),
-    sa.Index("wishes_by_run", "run", "id"),
-    sqlite_autoincrement=True,
-)
-jobs = sa.Table(
-    "jobs",
-    metadata,
-    sa.Column("key", sa.String(40), primary_key=True),
-    sa.Column("kind", sa.String(40), nullable=False),
-    sa.Column("values", sa.Text, nullable=False),
-    sa.Column("status", sa.String(16), nullable=False),
-    sa.Column("progress", sa.Float, nullable=False, default=0.0),
-    sa.Column("message", sa.Text, nullable=False, default=""),
-    sa.Column("created", sa.Float, nullable=False),
-    sa.Column("beat", sa.Float, nullable=False, default=0.0),
-    sa.Column("worker", sa.String(200), nullable=False, default=""),
-    sa.Index("jobs_by_status", "status", "created"),
+    too_many,
 )
 
 
-def _forks(connection: Connection) -> None:
-    """Runs may branch off others."""
-    for column in (
-        "parent TEXT NOT NULL DEFAULT ''",
-        "parent_step BIGINT NOT NULL DEFAULT 0",
-        "changes TEXT NOT NULL DEFAULT '{}'",
-    ):
-        connection.exec_driver_sql(f"ALTER TABLE runs ADD COLUMN {column}")
-
-
-#: Entry i takes a database from version i + 1 to i + 2. A new database is made from the tables
-#: above in one go, so whoever changes a table adds the step that does the same to an old one.
-MIGRATIONS: list[Callable[[Connection], None]] = [_forks]
-
-
-def schema_version() -> int:
-    """The version of the tables that this program reads and writes."""
-    return 1 + len(MIGRATIONS)
+def _open(now: float) -> sa.ColumnElement[bool]:
+    """The items that have not expired."""
+    return sa.or_(items.c.expires == 0.0, items.c.expires > now)
 
 
 def _dump(value: object) -> str:
@@ -133,7 +49,7 @@ def _dump(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
-class SqlStore(RunStore):
+class SqlStore(Database, RunStore):
     """A store behind a SQLAlchemy URL.
 
     Args:
@@ -143,152 +59,6 @@ class SqlStore(RunStore):
     Raises:
         StoreError: if the database is locked, damaged, newer than this program, or not there.
     """
-
-    def __init__(self, url: str, *, patience: float = 15.0) -> None:
-        self.url, self.patience = url, patience
-        try:
-            parsed = sa.make_url(url)
-            self._sqlite = parsed.get_backend_name() == "sqlite"
-            self.place = parsed.database or "memory" if self._sqlite else parsed.render_as_string()
-            self._engine = self._make_engine(parsed)
-        except (ArgumentError, NoSuchModuleError, ImportError) as error:
-            raise StoreError(
-                f"GENLAB_STORE = {url!r} cannot be used: {error}. Give a SQLAlchemy URL such as "
-                "sqlite:///checkpoints/genlab.db; nothing was changed."
-            ) from None
-        self._prepare()
-
-    def _make_engine(self, url: sa.URL) -> Engine:
-        if not self._sqlite:
-            return sa.create_engine(url, pool_pre_ping=True)
-        if url.database and url.database != ":memory:":
-            try:
-                os.makedirs(os.path.dirname(os.path.abspath(url.database)), exist_ok=True)
-            except OSError as error:
-                raise StoreError(
-                    f"The folder of the run store {url.database} cannot be made: {error}."
-                ) from None
-        engine = sa.create_engine(
-            url, connect_args={"timeout": self.patience, "check_same_thread": False}
-        )
-
-        @event.listens_for(engine, "connect")
-        def _connect(connection: Any, _: object) -> None:
-            # The driver's own transaction handling begins too late for an atomic claim.
-            connection.isolation_level = None
-            cursor = connection.cursor()
-            cursor.execute("PRAGMA synchronous=NORMAL")
-            cursor.close()
-
-        @event.listens_for(engine, "begin")
-        def _begin(connection: Connection) -> None:
-            writes = connection.get_execution_options().get("writes", False)
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-        return engine
-
-    # -- plain words -------------------------------------------------------------------------
-
-    @contextlib.contextmanager
-    def _plain(self) -> Iterator[None]:
-        try:
-            yield
-        except IntegrityError:
-            raise
-        except DBAPIError as error:
-            raise StoreError(self._words(str(error.orig).lower())) from None
-
-    def _words(self, text: str) -> str:
-        if "locked" in text or "busy" in text:
-            return (
-                f"The run store {self.place} is locked by another program, which did not let go "
-                f"within {self.patience:g} s. Close that program and try again; nothing was lost."
-            )
-        if "not a database" in text or "malformed" in text or "corrupt" in text:
-            return (
-                f"The run store {self.place} is damaged or no database at all. It was left as it "
-                "is: move it away to begin a new one, or point GENLAB_STORE elsewhere. The "
-                "snapshots of the runs lie apart from it and are unaffected."
-            )
-        if "full" in text:
-            return (
-                f"The disk of the run store {self.place} is full. What was written before is "
-                "kept; free some space and try again."
-            )
-        if "readonly" in text or "unable to open" in text or "permission" in text:
-            return f"The run store {self.place} cannot be written: {text}. Check its permissions."
-        return f"The run store {self.place} cannot be used: {text}"
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with self._plain(), self._engine.begin() as connection:
-            yield connection
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with self._plain(), self._engine.connect() as plain:
-            connection = plain.execution_options(writes=True)
-            with connection.begin():
-                yield connection
-
-    # -- schema ------------------------------------------------------------------------------
-
-    def _prepare(self) -> None:
-        if self._sqlite:
-            self._write_ahead()
-        with self._writing() as connection:
-            found = self._version(connection)
-            current = schema_version()
-            if found is None:
-                metadata.create_all(connection)
-                connection.execute(about.insert().values(key="schema", value=str(current)))
-                return
-            if found > current:
-                raise StoreError(
-                    f"The run store {self.place} was written by a newer GenLab (schema {found}; "
-                    f"this one knows up to {current}). It was left as it is: update GenLab, or "
-                    "point GENLAB_STORE elsewhere."
-                )
-            for migrate in MIGRATIONS[found - 1 :]:
-                migrate(connection)
-            if found < current:
-                connection.execute(
-                    about.update().where(about.c.key == "schema").values(value=str(current))
-                )
-
-    def _write_ahead(self) -> None:
-        # Changing the journal takes the whole file for a moment and does not wait for it by
-        # itself; every process that opens a new store at once would fail without the retry.
-        until = time.monotonic() + self.patience
-        while True:
-            try:
-                raw = self._engine.raw_connection()
-                try:
-                    cursor = raw.cursor()
-                    cursor.execute("PRAGMA journal_mode=WAL")
-                    cursor.close()
-                finally:
-                    raw.close()
-                return
-            except Exception as error:
-                text = str(error).lower()
-                if "locked" not in text or time.monotonic() > until:
-                    raise StoreError(self._words(text)) from None
-                time.sleep(0.05)
-
-    def _version(self, connection: Connection) -> int | None:
-        if not sa.inspect(connection).has_table("about"):
-            return None
-        value = connection.execute(sa.select(about.c.value).where(about.c.key == "schema"))
-        text = value.scalar_one_or_none()
-        if text is None or not text.isdigit():
-            raise StoreError(
-                f"{self.place} is a database, but no GenLab run store. It was left as it is: "
-                "point GENLAB_STORE elsewhere."
-            )
-        return int(text)
-
-    # -- runs --------------------------------------------------------------------------------
 
     @staticmethod
     def _row(row: Any, position: int = 0) -> RunRow:
@@ -312,11 +82,26 @@ class SqlStore(RunStore):
             parent=row.parent,
             parent_step=row.parent_step,
             changes=json.loads(row.changes),
+            owner=row.owner,
         )
 
     @staticmethod
     def _missing(run: str) -> RunNotFound:
         return RunNotFound(f"There is no run {run!r}. `genlab list` shows those there are.")
+
+    def _allow(self, connection: Connection, run: str, action: str) -> str:
+        """The status of a run with which who acts may do this.
+
+        Raises:
+            RunNotFound: if there is no such run.
+            NotAllowed: if it belongs to somebody else.
+        """
+        query = sa.select(runs.c.status, runs.c.owner).where(runs.c.id == run)
+        row = connection.execute(query).one_or_none()
+        if row is None:
+            raise self._missing(run)
+        access.require(action, row.owner)
+        return str(row.status)
 
     def create(
         self,
@@ -328,7 +113,10 @@ class SqlStore(RunStore):
         origin: Origin | None = None,
     ) -> str:
         now = time.time()
+        actor = access.require("work" if worker else "start" if origin is None else "fork")
         values: dict[str, Any] = {
+            "owner": actor.id,
+            "room": actor.room,
             "spec": _dump(dict(spec)),
             "title": title,
             "status": "running" if worker else "queued",
@@ -346,6 +134,7 @@ class SqlStore(RunStore):
             name = run or new_id(spec)
             try:
                 with self._writing() as connection:
+                    self._check_waiting(connection, actor)
                     connection.execute(runs.insert().values(id=name, **values))
                 return name
             except IntegrityError:
@@ -354,13 +143,37 @@ class SqlStore(RunStore):
                         f"There is a run {run} already. Nothing was started."
                     ) from None
 
-    def _queue(self, connection: Connection) -> dict[str, int]:
-        query = (
-            sa.select(runs.c.id)
-            .where(runs.c.status == "queued")
-            .order_by(runs.c.queued, runs.c.number)
-        )
-        return {row.id: place for place, row in enumerate(connection.execute(query), 1)}
+    @staticmethod
+    def _check_waiting(connection: Connection, actor: access.Actor) -> None:
+        """Refuse a run more than an owner may have waiting."""
+        limit = settings.waiting_limit()
+        if not limit or not actor.is_limited:
+            return
+        mine = sa.and_(runs.c.owner == actor.id, runs.c.status == "queued")
+        if connection.execute(sa.select(sa.func.count()).where(mine)).scalar_one() >= limit:
+            raise too_many(limit)
+
+    def _queue(self, connection: Connection, limit: int = 0) -> dict[str, int]:
+        """The places of the queued runs, in their order."""
+        kept = (runs.c.id, runs.c.owner, runs.c.room, runs.c.number)
+        query = sa.select(*kept).where(runs.c.status == "queued")
+        found = connection.execute(query.order_by(runs.c.queued, runs.c.number)).all()
+        if not found:
+            return {}
+        waiting = [Waiting(r.id, r.owner, r.room, place) for place, r in enumerate(found)]
+        owners = {one.owner for one in waiting}
+        busy = connection.execute(sa.select(*kept).where(runs.c.status == "running"))
+        running = [Waiting(row.id, row.owner, row.room) for row in busy]
+        begun: dict[str, float] = {}
+        leaders: set[str] = set()
+        if len(owners) > 1:
+            last = sa.func.max(runs.c.started)
+            by_owner = sa.select(runs.c.owner, last).where(runs.c.owner.in_(owners))
+            begun = dict(connection.execute(by_owner.group_by(runs.c.owner)).tuples().all())
+            led = sa.select(items.c.owner).where(items.c.kind == "room")
+            leaders = set(connection.execute(led.where(_open(time.time()))).scalars())
+        order = fair_order(waiting, running, begun=begun, leaders=leaders, limit=limit)
+        return {run: place for place, run in enumerate(order, 1)}
 
     def get(self, run: str) -> RunRow:
         with self._reading() as connection:
@@ -398,36 +211,35 @@ class SqlStore(RunStore):
         if only_from is not None:
             change = change.where(runs.c.status.in_(list(only_from)))
         with self._writing() as connection:
-            if connection.execute(change).rowcount == 1:
-                if status not in ACTIVE:
-                    connection.execute(wishes.delete().where(wishes.c.run == run))
-                return True
-            known = connection.execute(sa.select(runs.c.number).where(runs.c.id == run)).first()
-        if known is None:
-            raise self._missing(run)
-        return False
+            self._allow(connection, run, "resume" if status == "queued" else "work")
+            if status == "queued":
+                self._check_waiting(connection, access.acting())
+            changed = connection.execute(change).rowcount == 1
+            if changed and status not in ACTIVE:
+                connection.execute(wishes.delete().where(wishes.c.run == run))
+        return changed
 
     def describe(self, run: str, series: Sequence[Mapping[str, Any]]) -> None:
         text = _dump([dict(entry) for entry in series])
         with self._writing() as connection:
-            done = connection.execute(runs.update().where(runs.c.id == run).values(series=text))
-        if done.rowcount != 1:
-            raise self._missing(run)
+            self._allow(connection, run, "work")
+            connection.execute(runs.update().where(runs.c.id == run).values(series=text))
 
-    def queue(self) -> list[str]:
+    def queue(self, *, limit: int = 0) -> list[str]:
         with self._reading() as connection:
-            return list(self._queue(connection))
+            return list(self._queue(connection, limit))
 
     def claim(self, worker: str, run: str | None = None, *, resume: bool = False) -> RunRow | None:
+        access.require("work")
         able = {"queued", *RESUMABLE} if resume and run is not None else {"queued"}
-        query = sa.select(runs.c.id).where(runs.c.status.in_(sorted(able)))
-        query = query.order_by(runs.c.queued, runs.c.number).limit(1)
-        if run is not None:
-            query = query.where(runs.c.id == run)
+        query = sa.select(runs.c.id).where(runs.c.status.in_(sorted(able)), runs.c.id == run)
         while True:
             # A look without a lock first: an empty queue is asked many times a second.
             with self._reading() as connection:
-                found = connection.execute(query).scalar_one_or_none()
+                if run is None:
+                    found = next(iter(self._queue(connection)), None)
+                else:
+                    found = connection.execute(query).scalar_one_or_none()
             if found is None:
                 if run is not None:
                     self.get(run)
@@ -451,7 +263,8 @@ class SqlStore(RunStore):
                     row = connection.execute(sa.select(runs).where(runs.c.id == found)).one()
                     return self._row(row)
 
-    def beat(self, run: str, *, step: int, speed: float) -> None:
+    def heartbeat(self, run: str, *, step: int, speed: float) -> None:
+        access.require("work")
         change = (
             runs.update().where(runs.c.id == run).values(step=step, speed=speed, beat=time.time())
         )
@@ -477,9 +290,7 @@ class SqlStore(RunStore):
             for record in records_
         ]
         with self._writing() as connection:
-            known = connection.execute(sa.select(runs.c.number).where(runs.c.id == run)).first()
-            if known is None:
-                raise self._missing(run)
+            self._allow(connection, run, "note")
             connection.execute(records.insert(), rows)
 
     def read(
@@ -516,11 +327,7 @@ class SqlStore(RunStore):
 
     def request(self, run: str, command: Command) -> None:
         with self._writing() as connection:
-            status = connection.execute(
-                sa.select(runs.c.status).where(runs.c.id == run)
-            ).scalar_one_or_none()
-            if status is None:
-                raise self._missing(run)
+            status = self._allow(connection, run, access.of_command(command.name))
             if status not in ACTIVE:
                 raise RunStateError(
                     f"Run {run} is {status}: {command.name!r} is for runs that are queued, "
@@ -541,6 +348,7 @@ class SqlStore(RunStore):
             )
 
     def pending(self, run: str) -> list[Command]:
+        access.require("work")
         query = sa.select(wishes).where(wishes.c.run == run).order_by(wishes.c.id)
         with self._reading() as connection:
             if connection.execute(query.limit(1)).first() is None:
@@ -553,11 +361,7 @@ class SqlStore(RunStore):
 
     def delete(self, run: str) -> None:
         with self._writing() as connection:
-            status = connection.execute(
-                sa.select(runs.c.status).where(runs.c.id == run)
-            ).scalar_one_or_none()
-            if status is None:
-                raise self._missing(run)
+            status = self._allow(connection, run, "delete")
             if status in ACTIVE:
                 raise RunStateError(
                     f"Run {run} is {status}; stop it before deleting it. Nothing was deleted."
@@ -580,10 +384,11 @@ class SqlStore(RunStore):
             created=row["created"],
             beat=row["beat"],
             worker=row["worker"],
+            owner=row["owner"],
         )
 
     def submit(self, kind: str, values: Mapping[str, Any]) -> JobRow:
-        key = job_key(kind, values)
+        key, actor = job_key(kind, values), access.require("submit_job")
         fresh: dict[str, Any] = {
             "kind": kind,
             "values": _dump(dict(values)),
@@ -595,7 +400,7 @@ class SqlStore(RunStore):
         with contextlib.suppress(IntegrityError), self._writing() as connection:
             found = self.job_in(connection, key)
             if found is None:
-                connection.execute(jobs.insert().values({"key": key, **fresh}))
+                connection.execute(jobs.insert().values({"key": key, "owner": actor.id, **fresh}))
             elif found.status == "failed":
                 connection.execute(jobs.update().where(jobs.c.key == key).values(fresh))
         row = self.job(key)
@@ -619,6 +424,7 @@ class SqlStore(RunStore):
             return [self._job(row) for row in connection.execute(query).mappings()]
 
     def claim_job(self, worker: str) -> JobRow | None:
+        access.require("work_job")
         query = (
             sa.select(jobs.c.key)
             .where(jobs.c.status == "queued")
@@ -642,6 +448,7 @@ class SqlStore(RunStore):
     def update_job(
         self, key: str, *, status: JobStatus, progress: float = 0.0, message: str = ""
     ) -> None:
+        access.require("submit_job" if status == "queued" else "work_job")
         change = (
             jobs.update()
             .where(jobs.c.key == key)
@@ -650,5 +457,82 @@ class SqlStore(RunStore):
         with self._writing() as connection:
             connection.execute(change)
 
-    def close(self) -> None:
-        self._engine.dispose()
+    # -- items and ownership -----------------------------------------------------------------
+
+    @staticmethod
+    def _item(row: Any) -> Item:
+        values = json.loads(row["values"])
+        return Item(row["kind"], row["id"], values, row["owner"], row["created"], row["expires"])
+
+    def _item_in(self, connection: Connection, kind: str, name: str) -> Item | None:
+        query = sa.select(items).where(items.c.kind == kind, items.c.id == name)
+        row = connection.execute(query).mappings().first()
+        return None if row is None else self._item(row)
+
+    def put(self, item: Item, *, action: str, only_new: bool = False) -> bool:
+        here = sa.and_(items.c.kind == item.kind, items.c.id == item.id)
+        content = {"values": _dump(dict(item.values)), "expires": item.expires}
+        with self._writing() as connection:
+            old = sa.and_(items.c.expires > 0.0, items.c.expires <= time.time())
+            connection.execute(items.delete().where(items.c.kind == item.kind, old))
+            known = self._item_in(connection, item.kind, item.id)
+            if known is not None and only_new:
+                return False
+            if known is not None:
+                access.require(action, known.owner)
+                connection.execute(items.update().where(here).values(content))
+                return True
+            owner = access.require(action, access.acting().id).id
+            new = {"kind": item.kind, "id": item.id, "owner": owner, "created": time.time()}
+            connection.execute(items.insert().values({**new, **content}))
+        return True
+
+    def item(self, kind: str, name: str) -> Item | None:
+        with self._reading() as connection:
+            found = self._item_in(connection, kind, name)
+        return None if found is None or found.gone() else found
+
+    def items(self, kind: str) -> list[Item]:
+        query = sa.select(items).where(items.c.kind == kind).order_by(items.c.created, items.c.id)
+        with self._reading() as connection:
+            found = [self._item(row) for row in connection.execute(query).mappings()]
+        return [one for one in found if not one.gone()]
+
+    def remove(self, kind: str, name: str, *, action: str) -> bool:
+        with self._writing() as connection:
+            known = self._item_in(connection, kind, name)
+            if known is None:
+                return False
+            access.require(action, known.owner)
+            connection.execute(items.delete().where(items.c.kind == kind, items.c.id == name))
+        return True
+
+    def accept(self, offer: str) -> Item:
+        actor = access.require("claim")
+        with self._writing() as connection:
+            found = self._item_in(connection, "offer", offer)
+            if found is None or found.gone():
+                raise RunStateError(NO_OFFER)
+            self._pass(connection, found, actor.id)
+            here = sa.and_(items.c.kind == "offer", items.c.id == offer)
+            connection.execute(items.delete().where(here))
+        return found
+
+    @staticmethod
+    def _pass(connection: Connection, offer: Item, to: str) -> None:
+        """Write the new owner, where the offer's owner still is the owner."""
+        kind, name = offer.values["kind"], offer.values["id"]
+        if kind == "all":
+            for table in (runs, jobs, items):
+                change = table.update().where(table.c.owner == offer.owner)
+                connection.execute(change.values(owner=to))
+            return
+        if kind == "run":
+            change = runs.update().where(runs.c.id == name)
+            owner_column = runs.c.owner
+        else:
+            change = items.update().where(items.c.kind == kind, items.c.id == name)
+            owner_column = items.c.owner
+        of = str(offer.values["owner"])
+        if connection.execute(change.where(owner_column == of).values(owner=to)).rowcount != 1:
+            raise RunStateError(NO_OFFER)

@@ -1,4 +1,4 @@
-"""The contract of the run store: what the app, the workers and the pages say to each other.
+"""The contract of the run store, through which the app, the workers and the pages communicate.
 
 The app only writes wishes here; a supervisor claims them; a worker appends records; pages read by
 cursor. The store knows neither torch nor Streamlit.
@@ -14,6 +14,9 @@ import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from genlab.core.errors import RunStateError
+from genlab.runs.items import Item
 
 Status = Literal[
     "queued",  # waits for a worker
@@ -33,7 +36,7 @@ RecordKind = Literal["scalars", "frame", "event"]
 
 @dataclass(frozen=True)
 class Record:
-    """One thing a worker said about a step.
+    """One record of a worker about a step.
 
     Args:
         step: the step it belongs to (the number of steps taken before it was seen).
@@ -63,7 +66,7 @@ class Command:
 
 @dataclass(frozen=True)
 class RunRow:
-    """A run as the store knows it.
+    """A run as it is stored.
 
     Args:
         id: short, unique, safe in a URL and a path.
@@ -79,6 +82,7 @@ class RunRow:
         parent, parent_step: the run (perhaps deleted since) and the step of it at which this one
             branched off; ``""`` and 0 for a run that began by itself.
         changes: what was changed then: by the option's name, the value before and the value since.
+        owner: the browser that owns it; empty for the machine.
     """
 
     id: str
@@ -100,6 +104,7 @@ class RunRow:
     parent: str = ""
     parent_step: int = 0
     changes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    owner: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,13 +121,14 @@ JobStatus = Literal["queued", "running", "done", "failed"]
 
 @dataclass(frozen=True)
 class JobRow:
-    """Work off the request path (a projection): found again by its key.
+    """A background job (such as a projection), identified by its key.
 
     Args:
         key: a hash of kind and values; the same wish twice is one job.
         kind: a row of the table of jobs (``project``).
         values: its plain arguments.
         progress: 0 to 1; ``message``: what it is doing, or what went wrong.
+        owner: who asked for it first.
     """
 
     key: str
@@ -134,6 +140,7 @@ class JobRow:
     created: float = 0.0
     beat: float = 0.0
     worker: str = ""
+    owner: str = ""
 
 
 def job_key(kind: str, values: Mapping[str, Any]) -> str:
@@ -148,7 +155,7 @@ def job_key(kind: str, values: Mapping[str, Any]) -> str:
 
 
 def new_id(spec: Mapping[str, Any]) -> str:
-    """A fresh name for a run: readable, safe in a path and a URL.
+    """A new id for a run: readable, and safe in a path and a URL.
 
     Example:
         >>> new_id({"model": "vae", "data": "digits"}).startswith("vae-digits-")
@@ -159,8 +166,20 @@ def new_id(spec: Mapping[str, Any]) -> str:
     return "-".join([*filter(None, words), letters])
 
 
+def too_many(limit: int) -> RunStateError:
+    """The error for a run more than an owner may have waiting."""
+    return RunStateError(
+        f"{limit} of your runs wait already, as many as one person may have here. Nothing was "
+        "started. Stop one of them, or wait for one to begin."
+    )
+
+
 class RunStore(abc.ABC):
-    """What every store must do; :mod:`genlab.testing.store_contract` is the test of it."""
+    """What every store must do; :mod:`genlab.testing.store_contract` is the test of it.
+
+    Each method that writes asks :func:`genlab.runs.access.require` in the same transaction, and
+    raises :class:`~genlab.core.errors.NotAllowed` where who acts may not do it.
+    """
 
     @abc.abstractmethod
     def create(
@@ -172,7 +191,7 @@ class RunStore(abc.ABC):
         run: str = "",
         origin: Origin | None = None,
     ) -> str:
-        """Queue a run; its id. ``steps`` is taken from the spec.
+        """Queue a run and return its id. ``steps`` is taken from the spec.
 
         Args:
             spec: the flat description.
@@ -183,7 +202,8 @@ class RunStore(abc.ABC):
             origin: of a fork, which stands at the step of its origin.
 
         Raises:
-            RunStateError: if there is a run of the given id.
+            RunStateError: if there is a run of the given id, or too many of its owner wait
+                (``GENLAB_RUNS_WAITING``).
         """
 
     @abc.abstractmethod
@@ -214,15 +234,20 @@ class RunStore(abc.ABC):
 
     @abc.abstractmethod
     def describe(self, run: str, series: Sequence[Mapping[str, Any]]) -> None:
-        """Say what the run's numbers are."""
+        """Store the series that the run records."""
 
     @abc.abstractmethod
-    def queue(self) -> list[str]:
-        """The queued runs, the next one first; cheap, asked many times a second."""
+    def queue(self, *, limit: int = 0) -> list[str]:
+        """The queued runs, the next one first (:func:`genlab.runs.fair.fair_order`); cheap.
+
+        Args:
+            limit: runs that an owner may have at work at once; those above it are left out. 0 for
+                no limit.
+        """
 
     @abc.abstractmethod
     def claim(self, worker: str, run: str | None = None, *, resume: bool = False) -> RunRow | None:
-        """Take the oldest queued run for this worker, atomically: at most one worker gets it.
+        """Take the next queued run for this worker, atomically: at most one worker gets it.
 
         Args:
             worker: who takes it.
@@ -231,8 +256,8 @@ class RunStore(abc.ABC):
         """
 
     @abc.abstractmethod
-    def beat(self, run: str, *, step: int, speed: float) -> None:
-        """Say that the worker is alive and where it stands."""
+    def heartbeat(self, run: str, *, step: int, speed: float) -> None:
+        """Record that the worker is alive, with its step and speed."""
 
     @abc.abstractmethod
     def append(self, run: str, records: Sequence[Record]) -> None:
@@ -255,7 +280,7 @@ class RunStore(abc.ABC):
 
     @abc.abstractmethod
     def request(self, run: str, command: Command) -> None:
-        """Leave a wish for the run's worker; a queued run that is to stop is stopped at once.
+        """Send a command to the run's worker; a queued run is stopped at once.
 
         Raises:
             RunStateError: if the run is not active.
@@ -263,15 +288,15 @@ class RunStore(abc.ABC):
 
     @abc.abstractmethod
     def pending(self, run: str) -> list[Command]:
-        """Wishes not yet fulfilled, in order; taking them removes them."""
+        """The pending commands in order; reading removes them."""
 
     @abc.abstractmethod
     def delete(self, run: str) -> None:
-        """Forget the run, its records and wishes; refused (RunStateError) while it is active."""
+        """Delete the run, its records and commands; RunStateError while it is active."""
 
     @abc.abstractmethod
     def submit(self, kind: str, values: Mapping[str, Any]) -> JobRow:
-        """Queue a job, or find the same one again (a failed one is queued anew)."""
+        """Queue a job, or find the same one again (a failed one is queued again)."""
 
     @abc.abstractmethod
     def job(self, key: str) -> JobRow | None:
@@ -289,8 +314,49 @@ class RunStore(abc.ABC):
     def update_job(
         self, key: str, *, status: JobStatus, progress: float = 0.0, message: str = ""
     ) -> None:
-        """Say how a job stands."""
+        """Update the status of a job."""
+
+    # -- items and ownership -----------------------------------------------------------------
+
+    @abc.abstractmethod
+    def put(self, item: Item, *, action: str, only_new: bool = False) -> bool:
+        """Keep an item; one that is there already keeps its owner and the time it was made.
+
+        Args:
+            item: the item. A new one belongs to who acts.
+            action: a row of :data:`genlab.runs.access.ACTIONS` that who acts must be allowed.
+            only_new: whether an item that is there already stays as it is.
+
+        Returns:
+            False if nothing was written because there was one.
+        """
+
+    @abc.abstractmethod
+    def item(self, kind: str, name: str) -> Item | None:
+        """An item; None where there is none, or where it has expired."""
+
+    @abc.abstractmethod
+    def items(self, kind: str) -> list[Item]:
+        """All items of a kind that have not expired, the oldest first."""
+
+    @abc.abstractmethod
+    def remove(self, kind: str, name: str, *, action: str) -> bool:
+        """Forget an item; False if there was none."""
+
+    @abc.abstractmethod
+    def accept(self, offer: str) -> Item:
+        """Take over what an offer passes on, and use the offer up, in one step.
+
+        Args:
+            offer: the id of an item ``offer`` with the values ``kind`` and ``id``.
+
+        Returns:
+            The offer.
+
+        Raises:
+            RunStateError: if there is no such offer (any more).
+        """
 
     def close(self) -> None:
-        """Give back connections."""
+        """Close the connections."""
         return None

@@ -18,7 +18,7 @@ TURN = 0.01
 
 
 class CommandLike(Protocol):
-    """A command from outside.
+    """A command for a run.
 
     ``pause``, ``resume``, ``stop``; ``step`` {"n": 1, "player": "generator"}, where a player may
     be named who alone moves; ``pace`` {"rate": 2.0}, steps a second at most, 0 for no limit, and
@@ -28,7 +28,7 @@ class CommandLike(Protocol):
 
     @property
     def name(self) -> str:
-        """Which."""
+        """Its name."""
 
     @property
     def values(self) -> Mapping[str, Any]:
@@ -70,7 +70,7 @@ class Controls(Observer):
         self._began = time.perf_counter()
 
     def alone(self) -> str | None:
-        """The player who alone moves in the next step."""
+        """The only player that the next step updates."""
         return self._todo[0] if self._todo else None
 
     def _execute_all(self, commands: Sequence[CommandLike], step: int, state: Any) -> None:

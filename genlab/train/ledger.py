@@ -15,7 +15,7 @@ IDLE, IDLE_APART = 0.3, 0.1
 
 
 class Ledger:
-    """What looking at a run has cost: one account for all looks, one for each dear probe.
+    """The time budget of probes: one account for all looks, one for each expensive probe.
 
     Looking may take a share of the training time, after a first allowance, and a part of the time
     for which a run in slow motion rests. The time is the processor's time of this thread: a look
@@ -39,7 +39,7 @@ class Ledger:
         self.restart()
 
     def restart(self) -> None:
-        """Begin anew: nothing was trained and nothing was spent."""
+        """Reset all accounts."""
         self._began = self.clock()
         self._accounts: dict[str, float] = {}
         self._last: dict[str, float] = {}
@@ -47,7 +47,7 @@ class Ledger:
         self._rested = 0.0
 
     def charge(self, account: str, seconds: float) -> None:
-        """Book seconds on an account; they are not training then.
+        """Charge seconds to an account; they no longer count as training.
 
         Args:
             account: ``COMMON``, ``FREE`` or the name of a probe.
@@ -72,7 +72,7 @@ class Ledger:
     def affords(
         self, account: str, share: float, credit: float, cost: float | None = None
     ) -> bool:
-        """Return whether an account can pay once more.
+        """Return whether an account affords one more look.
 
         Args:
             account: its name.

@@ -1,4 +1,4 @@
-"""Observers of a run: each looks at a stated cadence, may stop the run, and changes nothing."""
+"""Observers of a run: each looks at a stated interval, may stop the run, and changes nothing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Diverged(Exception):
 
 
 class Observer:
-    """Looks at a run every so many steps; returns True to stop it."""
+    """Called every ``every`` steps of a run; returns True to stop it."""
 
     every: int = 1
 
@@ -56,7 +56,7 @@ class Observer:
 
 
 class Sink(Protocol):
-    """Where observers put what they saw: copies, never live tensors."""
+    """Receives what observers record: copies, never live tensors."""
 
     def scalars(self, step: int, values: Mapping[str, float | None]) -> None:
         """Numbers of a step."""
@@ -65,23 +65,23 @@ class Sink(Protocol):
         """Pictures of a step."""
 
     def event(self, step: int, level: str, message: str) -> None:
-        """Something to tell."""
+        """A message about the run."""
 
     def flush(self) -> None:
-        """Make what was put so far visible; the records of one step become visible together."""
+        """Make the records so far visible; those of one step become visible together."""
 
     def save(self, snapshot: Snapshot) -> None:
-        """Keep a snapshot; may return before it is kept."""
+        """Store a snapshot; may return before it is stored."""
 
     def settle(self) -> None:
-        """Wait until everything is kept."""
+        """Wait until everything is stored."""
 
-    def beside(self) -> float:
-        """Seconds of processor time taken beside the training since this was asked last."""
+    def background_seconds(self) -> float:
+        """CPU seconds of background work since the last call."""
 
 
 class Recorder(Observer):
-    """Records each term's mean over the step's batch, and stops a run whose loss is no number.
+    """Records each term's mean over the step's batch, and stops a run whose loss is not finite.
 
     Args:
         sink: where to.
@@ -110,7 +110,7 @@ class Recorder(Observer):
 
 
 class Watcher(Observer):
-    """Looks at the model with every probe and keeps a snapshot, within its share of the time.
+    """Runs the probes and stores snapshots, within a share of the training time.
 
     It looks before the first step, after steps 1, 2, 3, 4, 6, 8, ..., whenever the pictures have
     moved, then whenever the ledger allows, whenever the run pauses, and at the end. A probe with a
@@ -181,11 +181,11 @@ class Watcher(Observer):
             self._sink.settle()
 
     def settle(self) -> None:
-        """Wait until everything that was seen is kept."""
+        """Wait until everything is stored."""
         self._sink.settle()
 
     def look(self, step: int, state: Any, sparing: bool = False) -> None:
-        """Look now, unless this step was looked at already.
+        """Run the probes now, unless they have seen this step.
 
         Args:
             step: steps taken.
@@ -206,7 +206,7 @@ class Watcher(Observer):
         self._when = ledger.wall()
         # What is written beside the training takes its processor too: that of the last look is
         # known by now, and is about that of the next.
-        beside = self._sink.beside()
+        beside = self._sink.background_seconds()
         ledger.charge(COMMON, beside + (common if sparing else 0.0))
         self._cost = common + beside
 
@@ -227,7 +227,7 @@ class Watcher(Observer):
     def _look(
         self, snapshot: Snapshot, model: GenerativeModel[Any], sparing: bool = False
     ) -> float:
-        """Read the probes and keep what they saw.
+        """Read the probes and store their readings.
 
         Returns:
             The seconds of the probes with a share of their own, which their accounts pay.
@@ -276,7 +276,7 @@ class Watcher(Observer):
         return seconds_apart
 
     def _prepared(self, step: int) -> list[Probe]:
-        """The probes; where they cannot be made the training goes on unwatched, which is told."""
+        """Make the probes; training continues without those that fail, with a message."""
         try:
             return list(self._make())
         except Exception as error:
@@ -288,7 +288,7 @@ class Watcher(Observer):
             return []
 
     def _show(self, step: int, pictures: Mapping[str, Picture]) -> None:
-        """Put the pictures; one that cannot be drawn is left out and told."""
+        """Store the pictures; one that cannot be drawn is left out with a message."""
         if not pictures:
             return
         try:
@@ -312,7 +312,7 @@ class Watcher(Observer):
 
 
 class Cursor(Observer):
-    """Where the run stands, for a thread that tells others."""
+    """The present step, for the heartbeat thread."""
 
     def __init__(self) -> None:
         self.step = 0

@@ -1,4 +1,4 @@
-"""Snapshots of a run: what is in one, and which are kept."""
+"""Snapshots of a run: their content, and which are kept."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RNG = "rng"
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A run as it stood after a step; the data cursor is the step itself.
+    """The state of a run after a step; the data cursor is the step itself.
 
     Args:
         step: steps taken.
@@ -42,14 +42,14 @@ class Snapshot:
 
 
 def take(algorithm: Algorithm[Any], state: Any, step: int, attempt: int = 1) -> Snapshot:
-    """A copy of everything that the next step needs."""
+    """Copy everything that the next step needs."""
     packed = algorithm.pack(state)
     tensors = {**packed.tensors, RNG: random.capture()}
     return Snapshot(step, tensors, packed.values, algorithm.spec.flat(), attempt)
 
 
-def put_back(algorithm: Algorithm[Any], snapshot: Snapshot, data: Dataset) -> Any:
-    """The state of a snapshot; the random stream goes on where it stood.
+def restore_state(algorithm: Algorithm[Any], snapshot: Snapshot, data: Dataset) -> Any:
+    """Restore the state of a snapshot, including the random stream.
 
     Where the snapshot holds no stream, that of the run's seed begins.
 
@@ -97,19 +97,23 @@ def thin(
         >>> thin(range(0, 1001), 8)[0], thin(range(0, 1001), 8)[-2:], len(thin(range(1001), 8))
         (0, (999, 1000), 8)
     """
-    kept = sorted(set(steps))
+    remaining = sorted(set(steps))
     if limit < 3:
         raise ValueError("at least three snapshots are kept: the first and the last two")
-    place = {step: math.log1p(step) for step in kept}
-    if moved and kept and max(moved.values()) > 0:
+    place = {step: math.log1p(step) for step in remaining}
+    if moved and remaining and max(moved.values()) > 0:
         known = sorted(moved)
-        ways = np.interp(kept, known, [moved[step] for step in known])
-        scale = math.log1p(kept[-1]) / max(moved.values())
-        place = {s: place[s] + scale * float(way) for s, way in zip(kept, ways, strict=True)}
-    while len(kept) > limit:
-        holes = [(place[kept[i + 1]] - place[kept[i - 1]], i) for i in range(1, len(kept) - 2)]
-        del kept[min(holes)[1]]
-    return tuple(kept)
+        ways = np.interp(remaining, known, [moved[step] for step in known])
+        scale = math.log1p(remaining[-1]) / max(moved.values())
+        for step, way in zip(remaining, ways, strict=True):
+            place[step] += scale * float(way)
+    while len(remaining) > limit:
+        holes = [
+            (place[remaining[i + 1]] - place[remaining[i - 1]], i)
+            for i in range(1, len(remaining) - 2)
+        ]
+        del remaining[min(holes)[1]]
+    return tuple(remaining)
 
 
 def early(step: int) -> bool:

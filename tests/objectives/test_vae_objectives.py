@@ -25,8 +25,9 @@ from genlab.models.vae import VAE, VAEOptions
 from genlab.objectives.base import Loss
 from genlab.objectives.beta import Beta, BetaOptions
 from genlab.objectives.beta_tc import BetaTC, BetaTCOptions, decomposition
-from genlab.objectives.elbo import ELBO, Draw, draw, log_weights
+from genlab.objectives.elbo import ELBO, Draw, draw
 from genlab.objectives.free_bits import FreeBits, FreeBitsOptions, grouped_kl
+from genlab.objectives.importance_weights import log_weights
 from genlab.objectives.infovae_mmd import InfoVAE, InfoVAEOptions, mmd_squared
 from genlab.objectives.iwae import IWAE, IWAEOptions
 
@@ -215,7 +216,7 @@ def test_total_correlation_is_that_of_a_grid(posterior: str) -> None:
     """The mixture of five posteriors over the plane, integrated."""
     with scope(0, "head"):
         h = torch.randn(5, POSTERIORS[posterior].outputs(2), dtype=torch.float64)
-    q = POSTERIORS[posterior].law(h, 2)
+    q = POSTERIORS[posterior].distribution(h, 2)
     prior = standard_normal(2, h)
     found = []
     with scope(1, "draws"):

@@ -11,15 +11,17 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from genlab import latent
+from genlab import latent, runs
 from genlab.core.errors import GenlabError
 from genlab.figures.latent import by_value, map_data, map_info
 from genlab.latent.codes import examples
 from genlab.latent.colours import colourings
 from genlab.latent.points import Point, interpolation, latent_of, point
-from genlab.latent.projections import PROJECTIONS, Array, pca_back
+from genlab.latent.projection_methods import Array, pca_inverse
+from genlab.latent.projections import PROJECTIONS
 from genlab.latent.sets import Summary, decode_between, neighbours, summary
 from genlab.models.base import HasDecoder, HasEncoder
+from genlab.runs.access import may
 from genlab.ui import pictures
 from genlab.ui.explore.bookmarks import Offer, forget_form, save_form
 from genlab.ui.explore.embed_point import guest_part
@@ -27,8 +29,8 @@ from genlab.ui.explore.jobs import wait_for_explore_result
 from genlab.ui.explore.scatter import read_selection, scatter, sprites
 from genlab.ui.explore.scene import Scene, among_data, compute_map_again
 from genlab.ui.explore.selection import chosen_set, pick_points
+from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.messages import empty, escape_markdown, fragment
-from genlab.ui.page_states import TOOL_STATE
 
 #: Pictures of a set that are shown; training examples among which its neighbours are looked for.
 SHOWN, TRAINING = 48, 5000
@@ -78,9 +80,9 @@ def map_part(scene: Scene) -> None:
             more["spots"] = True
         scatter(map_data(info, scene.job, choose_colours(scene), **more), key)
         st.caption(info.caption)
-        if info.stopped and st.button(
-            "Let it settle", key="explore.settle", icon=":material/refresh:"
-        ):
+        job = runs.job(scene.job) if info.stopped else None
+        mine = job is not None and may("forget_result", job.owner)
+        if mine and st.button("Let it settle", key="explore.settle", icon=":material/refresh:"):
             compute_map_again(scene)
     if chosen:
         set_part(scene, chosen)
@@ -122,7 +124,7 @@ def spot_part(scene: Scene, at: Array) -> None:
         return
     exact = scene.query.method == "pca" and isinstance(scene.model, HasEncoder)
     if exact:
-        z = torch.from_numpy(pca_back(scene.codes.code, at[None])[0].astype(np.float32))
+        z = torch.from_numpy(pca_inverse(scene.codes.code, at[None])[0].astype(np.float32))
         words = "decoded from this place by the inverse of PCA"
     else:
         xy = np.asarray(scene.result["xy"], dtype=float)
@@ -256,9 +258,11 @@ def path_part(scene: Scene, a: Point, b: Point) -> None:
         st.caption(
             "This model has no encoder, so the nearest generated point represents a real example."
         )
-    made = {path: interpolation(scene.model, ends[0], ends[1], path) for path in latent.PATHS}
+    interpolations = {
+        path: interpolation(scene.model, ends[0], ends[1], path) for path in latent.PATHS
+    }
     if not scene.image:
-        among_data(scene, "path", paths=made)
+        among_data(scene, "path", paths=interpolations)
         return
-    for path, x in made.items():
+    for path, x in interpolations.items():
         pictures.image(x.numpy(), columns=len(x), height=72, caption=f"{path} line in z")

@@ -18,9 +18,9 @@ from genlab.models.bayesian import HasDraws, Truth
 from genlab.ui import pictures
 from genlab.ui.cards import name as named
 from genlab.ui.explore.scene import Scene, model_at
+from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import escape_markdown, fragment
-from genlab.ui.page_states import TOOL_STATE
 
 #: Draws of each run that are shown; tables drawn anew for the check; numbers of θ in the table.
 SHOWN, TABLES, LISTED = 800, 200, 40
@@ -99,8 +99,8 @@ def exact_density(truth: Truth | None, names: tuple[str, str]) -> Density | None
 def choose_parameter(label: str, word: str, options: list[str], first: str, **more: Any) -> str:
     """Draw a choice; the URL stores it."""
     asked = TOOL_STATE.recall(word, first)
-    place = options.index(asked if asked in options else first)
-    chosen = str(st.selectbox(label, options, place, key=f"explore.posterior.{word}", **more))
+    index = options.index(asked if asked in options else first)
+    chosen = str(st.selectbox(label, options, index, key=f"explore.posterior.{word}", **more))
     TOOL_STATE.remember(**{word: chosen})
     return chosen
 
