@@ -230,6 +230,17 @@ class Zoo(Lesson):
         x = self.options.mean + self.options.sd * z[:, 0]
         return x, w, self.p(x) - self.q(x)
 
+    @property
+    def best(self) -> float:
+        """The output of the best critic of the chosen loss where log p/q is 1."""
+        return _best(self.chosen[0])
+
+    def generator_slopes(self, *outputs: float) -> list[float]:
+        """Slopes of the generator's part of the chosen loss at outputs of the critic."""
+        at = torch.tensor(outputs, dtype=torch.float64)
+        slopes: list[float] = derivative(self.chosen[0].loss.generator, at).tolist()
+        return slopes
+
     def pull(self, entry: Entry) -> float:
         """E_z[d ℓ_G(C*(x)) / dμ] with the best critic C* held still, x = μ + σz."""
         x, w, _ = self.samples
