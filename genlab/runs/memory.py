@@ -261,7 +261,7 @@ class MemoryStore(RunStore):
                     f"Run {run} is {row.status}; stop it before deleting it. Nothing was deleted."
                 )
             for table in (self._runs, self._records, self._wishes, self._numbers):
-                table.pop(run, None)  # type: ignore[attr-defined]
+                table.pop(run, None)
 
     def edit(self, run: str, *, title: str | None = None, tags: Sequence[str] = ()) -> None:
         with self._lock:

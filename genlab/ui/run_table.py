@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import streamlit as st
 
@@ -71,7 +71,7 @@ def _controls(tags: Sequence[str], names: Sequence[str]) -> tuple[RunQuery, list
     """Draw search, filters and order; the query, and the numbers that are shown."""
     find, state, tagged = st.columns([3, 2, 2])
     text = find.text_input("Search", key=f"{KEY}text", placeholder="Name, id or tag")
-    statuses = list(Status.__args__)
+    statuses = list(get_args(Status))
     status = state.multiselect("Status", statuses, key=f"{KEY}status", placeholder="Any")
     with_tags = tagged.multiselect("Tags", tags, key=f"{KEY}tags", placeholder="Any")
     by, order, numbers, number = st.columns([3, 2, 4, 2], vertical_alignment="bottom")
