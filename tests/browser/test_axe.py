@@ -16,6 +16,7 @@ PAGES = {
     "compare": "compare?runs={run}",
     "learn": "learn?lesson=elbo",
     "data": "data?data=digits",
+    "class": "room",
 }
 
 
