@@ -9,11 +9,11 @@ from genlab.core.errors import RunNotFound
 from genlab.ui import links
 from genlab.ui.live import time_bar
 from genlab.ui.live.controls import controls, facts, show_advice, show_wait
-from genlab.ui.live.dashboard import choose_run, dashboard, present_run
+from genlab.ui.live.dashboard import choose_run, dashboard, present_run, say_missing
 from genlab.ui.live.fork import fork, show_origin
 from genlab.ui.live.sentinel import sentinel_panel
 from genlab.ui.live.take_home import take_home
-from genlab.ui.messages import empty, escape_markdown, plain_sentence
+from genlab.ui.messages import empty
 from genlab.ui.page_states import WATCH
 from genlab.ui.presenting import presenting
 
@@ -34,13 +34,8 @@ if asked and asked not in rows:
     try:
         rows = {asked: runs.open_run(asked).row, **rows}
     except RunNotFound as error:
-        # A run that this page has shown was deleted, perhaps in another browser: no error.
-        if asked in st.session_state.get("watch.shown", ()):
-            text = f"The run {escape_markdown(asked)} was deleted. Another run is shown."
-            wrong.info(text, icon=":material/delete:")
-        else:
-            text = f"{plain_sentence(error)} Another run is shown."
-            wrong.error(text, icon=":material/error:")
+        with wrong:
+            say_missing(asked, error)
 if not rows:
     with warnings:
         empty("There is no run to watch yet.", "Start one of the presets, or make your own.")
@@ -50,7 +45,6 @@ if not rows:
 
 with buttons.container(key="watch_choice", width=380):
     row = choose_run(rows, asked)
-st.session_state.setdefault("watch.shown", set()).add(row.id)
 with bar:
     time_bar(f"live.{row.id}")
 with advice:
