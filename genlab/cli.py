@@ -193,6 +193,14 @@ def build() -> Parser:
     sample.add_argument(
         "--label", help="of which class, by name or number; for conditional models"
     )
+    sample.add_argument(
+        "--given",
+        action="append",
+        default=[],
+        metavar="COLUMN=VALUE",
+        help="of a table: rows with this value of a column; may be repeated; the answer says "
+        "whether the draws are exact",
+    )
     kind = sample.add_mutually_exclusive_group()
     kind.add_argument(
         "--means",
@@ -502,6 +510,7 @@ def _sample(arguments: argparse.Namespace) -> int:
         step=arguments.step,
         label=arguments.label,
         means=arguments.means,
+        given=dict(word.rpartition("=")[::2] for word in arguments.given),
     )
     x, image = found.x.numpy(), found.meta.is_image
     if out.suffix == ".npz":

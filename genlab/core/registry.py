@@ -64,7 +64,8 @@ class Registry(Generic[T]):
             title: what they read.
             summary: one sentence; the first line of the docstring if not given.
             order: the place in the table, the smallest first; a default is the first row that
-                fits. Rows without one stand last, in the order of registration.
+                fits. Rows without one stand last, by name: which module was imported first
+                decides nothing.
 
         Raises:
             ValueError: if another row has the name.
@@ -117,7 +118,7 @@ class Registry(Generic[T]):
     def rows(self) -> tuple[Row[T], ...]:
         """All rows in the order of the table."""
         self._load()
-        return tuple(sorted(self._rows.values(), key=lambda row: row.order))
+        return tuple(sorted(self._rows.values(), key=lambda row: (row.order, row.name)))
 
     def row(self, name: str) -> Row[T]:
         """The row of this name.

@@ -12,9 +12,9 @@ import math
 import torch
 from torch import Tensor
 
+from genlab.core.gaussians import LOG_2PI, draw_mixture, mixture_log_joint
 from genlab.data.base import Density
 
-LOG_2PI = math.log(2 * math.pi)
 #: How many standard deviations of a Gaussian the boxes reach; 2e-9 of the mass lies beyond.
 REACH = 6.0
 #: Added to a squared radius so that its root has a gradient at the centre; far below any radius.
@@ -66,11 +66,6 @@ class GaussianMixture(Components):
         self.weights = weights / weights.sum()
         self.means, self.covariances = means, covariances
         self._factors = factors
-        self._log_norm = (
-            self.weights.log()
-            - torch.diagonal(factors, dim1=-2, dim2=-1).log().sum(-1)
-            - 0.5 * d * LOG_2PI
-        )
         sd = torch.diagonal(covariances, dim1=-2, dim2=-1).sqrt()
         self.box = torch.stack([(means - REACH * sd).amin(0), (means + REACH * sd).amax(0)])
 
@@ -82,20 +77,11 @@ class GaussianMixture(Components):
         return cls(torch.ones(k), means, covariances)
 
     def log_prob(self, x: Tensor) -> Tensor:
-        point = x.double()
-        if point.shape[-1] == 1:
-            scaled = (point - self.means[:, 0]) / self._factors[:, 0, 0]
-            squares = scaled.square()
-        else:
-            offset = (point[:, None] - self.means).permute(1, 2, 0)  # (k, d, B)
-            scaled = torch.linalg.solve_triangular(self._factors, offset, upper=False)
-            squares = scaled.square().sum(1).T
-        return torch.logsumexp(self._log_norm - 0.5 * squares, -1).to(x.dtype)
+        joint = mixture_log_joint(x.double(), self.weights.log(), self.means, self._factors)
+        return joint.logsumexp(-1).to(x.dtype)
 
     def labelled(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        component = torch.multinomial(self.weights, n, replacement=True, generator=generator)
-        noise = torch.randn(n, self.means.shape[1], generator=generator, dtype=torch.float64)
-        x = self.means[component] + (self._factors[component] @ noise[..., None])[..., 0]
+        x, component = draw_mixture(n, self.weights, self.means, self._factors, generator)
         return x.float(), component
 
     @property

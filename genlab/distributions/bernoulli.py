@@ -94,5 +94,8 @@ def make(h: Tensor, options: Any) -> BernoulliProduct:  # noqa: ARG001 - the tab
 
 
 LIKELIHOODS.register(
-    "bernoulli", title="Bernoulli", summary="Binary data; on grey pictures not a density."
+    "bernoulli",
+    title="Bernoulli",
+    summary="Binary data; on grey pictures not a density.",
+    order=10,
 )(Likelihood(supports=("unit", "binary"), densities=("binary",), outputs=1, make=make))

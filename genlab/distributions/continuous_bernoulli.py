@@ -124,4 +124,5 @@ LIKELIHOODS.register(
     "continuous_bernoulli",
     title="Continuous Bernoulli",
     summary="Grey pictures: the Bernoulli form with the constant that makes it a density.",
+    order=20,
 )(Likelihood(supports=("unit",), densities=("unit",), outputs=1, make=make))

@@ -114,4 +114,5 @@ LIKELIHOODS.register(
     "discretised_logistic",
     title="Discretised logistic",
     summary="Grey pictures as 256 levels: a probability of each, so bits are comparable.",
+    order=30,
 )(Likelihood(supports=("unit",), densities=("unit",), outputs=2, make=make))

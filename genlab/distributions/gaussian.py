@@ -76,5 +76,8 @@ def make(h: Tensor, options: Any) -> IsotropicGaussian:
 
 
 LIKELIHOODS.register(
-    "gaussian", title="Gaussian", summary="Real data or grey pictures; one fixed sigma."
+    "gaussian",
+    title="Gaussian",
+    summary="Real data or grey pictures; one fixed sigma.",
+    order=40,
 )(Likelihood(supports=("real", "unit"), densities=("real", "unit"), outputs=1, make=make))

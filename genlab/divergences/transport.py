@@ -131,7 +131,7 @@ def w1_densities(
         DataError: if a density has no mean, or is not a number somewhere.
 
     Example:
-        >>> from genlab.divergences.quadrature import gaussian
+        >>> from genlab.divergences.mixtures_1d import gaussian
         >>> round(w1_densities(gaussian(0, 1), gaussian(2, 1)).value, 6)
         2.0
     """

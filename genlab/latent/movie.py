@@ -12,13 +12,8 @@ from numpy.typing import NDArray
 from genlab.core.tables import JOBS
 from genlab.data.base import Dataset, Progress
 from genlab.latent.codes import codes_of
-from genlab.latent.projections import (
-    Array,
-    Method,
-    continuity,
-    parse_request,
-    trustworthiness,
-)
+from genlab.latent.projection_methods import Array, Method
+from genlab.latent.projections import continuity, parse_request, trustworthiness
 
 FRAMES = 24
 

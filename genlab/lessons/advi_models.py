@@ -14,7 +14,8 @@ from torch import Tensor
 
 from genlab.core.options import Option, Options, option
 from genlab.core.random import generator
-from genlab.inference.log_joints import PRESETS, LogJoint
+from genlab.inference.log_joint_presets import PRESETS
+from genlab.inference.log_joints import LogJoint
 from genlab.lessons.base import LESSONS, Check, Equation, Quantity, tex
 from genlab.lessons.fitting import (
     CHAINS,

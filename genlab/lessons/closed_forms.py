@@ -17,14 +17,14 @@ from torch.distributions import MultivariateNormal
 from genlab.core.measure import Kind
 from genlab.core.options import Option
 from genlab.divergences import gaussian_kl
-from genlab.inference.log_joints import (
-    LogJoint,
+from genlab.inference.log_joint_presets import (
     beta_model,
     correlated_gaussian,
     gamma_model,
     linear_gaussian,
     linear_gaussian_truth,
 )
+from genlab.inference.log_joints import LogJoint
 from genlab.lessons.base import Check, Equation, Quantity, tex
 from genlab.lessons.fitting import COLOUR, Fit, Referee, under_each_transform
 from genlab.lessons.panels import (

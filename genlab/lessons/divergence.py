@@ -127,6 +127,12 @@ class ClosedForms(Lesson):
             family_options.params(p, self.extra, "p_"),
         )
 
+    @property
+    def place(self) -> int:
+        """What is known of KL(q ‖ p), as a place in :data:`CLASSES`."""
+        rows = family_options.names()
+        return int(table()[rows.index(self.options.q), rows.index(self.options.p)])
+
     @functools.cached_property
     def value(self) -> Divergence:
         """KL(q ‖ p) as a run would compute it."""

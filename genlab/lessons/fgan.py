@@ -18,15 +18,13 @@ from genlab.core.random import generator, scope
 from genlab.data.base import DataMeta
 from genlab.distributions import Point
 from genlab.divergences.f import F, FDivergence
+from genlab.divergences.gaussian_fits import GaussianFit, fit_gaussian
+from genlab.divergences.mixtures_1d import Mixture1D, gaussian
 from genlab.divergences.quadrature import (
-    GaussianFit,
-    Mixture1D,
     bound_1d,
     bound_from_samples,
     divergence_1d,
     divergences_1d,
-    fit_gaussian,
-    gaussian,
     integrate,
 )
 from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Move, Progress, Quantity, tex

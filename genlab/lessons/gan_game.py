@@ -19,7 +19,8 @@ from genlab.core.options import Options, option
 from genlab.core.random import generator
 from genlab.divergences.f import F
 from genlab.divergences.js import LOG_2
-from genlab.divergences.quadrature import Mixture1D, divergence_1d, gaussian
+from genlab.divergences.mixtures_1d import Mixture1D, gaussian
+from genlab.divergences.quadrature import divergence_1d
 from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Move, Progress, Quantity, tex
 from genlab.lessons.game import Critic, Field, Game, State, Target, grid, nodes
 from genlab.lessons.panels import Curve, Curves, Panel, Plane, array, ellipse

@@ -15,7 +15,8 @@ from torch import Tensor
 from genlab.core.options import Options, option
 from genlab.core.tables import OBJECTIVES
 from genlab.divergences.f import F, FDivergence
-from genlab.divergences.quadrature import Mixture1D, divergences_1d, gaussian
+from genlab.divergences.mixtures_1d import Mixture1D, gaussian
+from genlab.divergences.quadrature import divergences_1d
 from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Quantity, tex
 from genlab.lessons.game import nodes
 from genlab.lessons.panels import Array, Bars, Curve, Curves, Panel, Table, array
@@ -228,6 +229,17 @@ class Zoo(Lesson):
         z, w = nodes(ORDER, 1)
         x = self.options.mean + self.options.sd * z[:, 0]
         return x, w, self.p(x) - self.q(x)
+
+    @property
+    def best(self) -> float:
+        """The output of the best critic of the chosen loss where log p/q is 1."""
+        return _best(self.chosen[0])
+
+    def generator_slopes(self, *outputs: float) -> list[float]:
+        """Slopes of the generator's part of the chosen loss at outputs of the critic."""
+        at = torch.tensor(outputs, dtype=torch.float64)
+        slopes: list[float] = derivative(self.chosen[0].loss.generator, at).tolist()
+        return slopes
 
     def pull(self, entry: Entry) -> float:
         """E_z[d ℓ_G(C*(x)) / dμ] with the best critic C* held still, x = μ + σz."""

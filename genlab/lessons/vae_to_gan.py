@@ -15,12 +15,8 @@ from torch import Tensor
 from genlab.core.options import Options, option
 from genlab.divergences.f import F
 from genlab.divergences.js import LOG_2
-from genlab.divergences.quadrature import (
-    Mixture1D,
-    divergences_1d,
-    gaussian,
-    integrate,
-)
+from genlab.divergences.mixtures_1d import Mixture1D, gaussian
+from genlab.divergences.quadrature import divergences_1d, integrate
 from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Progress, Quantity, signed, tex
 from genlab.lessons.game import LOG_2PI, ORDER, Critic, Field, Game, State, Target, grid, nodes
 from genlab.lessons.panels import Bars, Curve, Curves, Panel, Table, array

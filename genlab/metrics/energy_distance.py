@@ -88,7 +88,7 @@ def _others(distances: Tensor) -> Tensor:
     return distances.sum(dim=1) / (len(distances) - 1)
 
 
-@METRICS.register("energy", title="Energy distance")
+@METRICS.register("energy", title="Energy distance", order=20)
 class EnergyDistance(Metric):
     """The energy distance of as many samples as test examples: it fits every model alike."""
 

@@ -18,7 +18,7 @@ from genlab.probes.variational import ACTIVE, is_variational
 IWAE_K = 100
 
 
-@METRICS.register("variational", title="ELBO, its parts, the importance-weighted bound")
+@METRICS.register("variational", title="ELBO, its parts, the importance-weighted bound", order=80)
 class VariationalBounds(Metric):
     """ELBO = E_q log p(x|z) − KL(q(z|x) ‖ p(z)) and the bound of k = 100 importance samples.
 

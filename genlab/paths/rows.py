@@ -267,7 +267,7 @@ def cosine_betas(steps: int) -> Tensor:
 #: The noise schedules of a DDPM, by name.
 SCHEDULES = {"linear": linear_betas, "cosine": cosine_betas}
 
-PATHS.register("linear", title="Straight lines (rectified flow)")(Linear())
-PATHS.register("vp_cosine", title="Variance-preserving, cosine")(Cosine())
-PATHS.register("vp_linear", title="Variance-preserving, linear β")(LinearBeta())
-PATHS.register("edm", title="Variance-exploding (EDM)")(EDM())
+PATHS.register("linear", title="Straight lines (rectified flow)", order=10)(Linear())
+PATHS.register("vp_cosine", title="Variance-preserving, cosine", order=20)(Cosine())
+PATHS.register("vp_linear", title="Variance-preserving, linear β", order=30)(LinearBeta())
+PATHS.register("edm", title="Variance-exploding (EDM)", order=40)(EDM())

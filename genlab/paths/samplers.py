@@ -176,27 +176,30 @@ def _ancestral(posterior: bool) -> Step:
     return step
 
 
-SAMPLERS.register("heun", title="Heun", summary="The trapezoidal rule, order 2.")(
+SAMPLERS.register("heun", title="Heun", summary="The trapezoidal rule, order 2.", order=10)(
     Sampler(_heun, 2, 2)
 )
-SAMPLERS.register("euler", title="Euler", summary="A straight step along the velocity, order 1.")(
-    Sampler(_euler, 1, 1)
-)
-SAMPLERS.register("rk4", title="Runge–Kutta 4", summary="The classical method, order 4.")(
-    Sampler(_rk4, 4, 4)
-)
+SAMPLERS.register(
+    "euler", title="Euler", summary="A straight step along the velocity, order 1.", order=20
+)(Sampler(_euler, 1, 1))
+SAMPLERS.register(
+    "rk4", title="Runge–Kutta 4", summary="The classical method, order 4.", order=30
+)(Sampler(_rk4, 4, 4))
 SAMPLERS.register(
     "ddim",
     title="DDIM",
     summary="x_s = α_s D + σ_s ε̂ with D and ε̂ of the step's start: Euler's rule in σ/α, order 1.",
+    order=40,
 )(Sampler(_ddim, 1, 1))
 SAMPLERS.register(
     "ancestral",
     title="Ancestral (DDPM)",
     summary="Draws x_s from a Gaussian with the posterior mean and the variance β.",
+    order=50,
 )(Sampler(_ancestral(False), 1, None, variance_preserving=True))
 SAMPLERS.register(
     "ancestral_posterior",
     title="Ancestral (DDPM), posterior variance",
     summary="As ancestral, with the variance of q(x_s | x_t, x₁), which is smaller.",
+    order=60,
 )(Sampler(_ancestral(True), 1, None))

@@ -56,7 +56,7 @@ SCORES = {
 }
 
 
-@PROBES.register("critic", title="Discriminator on held-out data")
+@PROBES.register("critic", title="Discriminator on held-out data", order=10)
 class Critic(Probe):
     """D on training, held-out and generated examples, and the lower bound of JS that it proves."""
 
@@ -168,7 +168,7 @@ def _scores(real: Tensor, fake: Tensor, train: Tensor, note: str) -> Reading:
     return Reading(dict(zip(SCORES, values, strict=True)), {"confidence": picture})
 
 
-@PROBES.register("critic_features", title="Space of the critic's features")
+@PROBES.register("critic_features", title="Space of the critic's features", order=20)
 class CriticFeatures(Probe):
     """The critic's last hidden layer on held-out and generated examples, by PCA."""
 

@@ -85,7 +85,7 @@ def reliability(real: Tensor, fake: Tensor, bins: int = BINS) -> dict[str, Any]:
     return {"bins": rows, "ece": ece, "chance": chance, "n": len(d)}
 
 
-@PROBES.register("calibration", title="Discriminator's calibration")
+@PROBES.register("calibration", title="Discriminator's calibration", order=60)
 class Calibration(Probe):
     """D in bins against the share of real examples in them, and against D* where it is known."""
 

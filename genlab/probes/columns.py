@@ -88,7 +88,9 @@ class Wide(Probe):
         return Picture("points", title, payload, note)
 
 
-@PROBES.register("table", title="Samples of a table", summary="Generated rows among the data.")
+@PROBES.register(
+    "table", title="Samples of a table", summary="Generated rows among the data.", order=70
+)
 class TableSamples(Wide):
     """Generated rows beside held-out ones, and how far each column's law is from that of the data.
 
@@ -139,7 +141,7 @@ class TableSamples(Wide):
         )
 
 
-@PROBES.register("table_reconstructions", title="Reconstructions of a table")
+@PROBES.register("table_reconstructions", title="Reconstructions of a table", order=80)
 class TableReconstructions(Wide):
     """Held-out rows beside the decoder's mean at their posterior means."""
 

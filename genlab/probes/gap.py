@@ -82,7 +82,7 @@ def pack_field(values: Tensor, low: float, high: float) -> str:
     return base64.b64encode(bytes(byte.flatten().tolist())).decode()
 
 
-@PROBES.register("gap", title="Discriminator gap map")
+@PROBES.register("gap", title="Discriminator gap map", order=90)
 class Gap(Probe):
     """Learned D, exact D* and their distance over the plane, and how the generator is pushed."""
 

@@ -99,7 +99,7 @@ def standard_error(row: Estimate) -> float | None:
     return float(f"{half / Z95:.3g}") if math.isfinite(half) else None
 
 
-@PROBES.register("ledger", title="Divergence ledger")
+@PROBES.register("ledger", title="Divergence ledger", order=100)
 class Ledger(Probe):
     """Every f-divergence and W1 to the data, with error bars, beside what the model proves."""
 

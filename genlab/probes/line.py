@@ -84,7 +84,7 @@ def divergences(p: Tensor, q: Tensor) -> dict[str, float]:
     }
 
 
-@PROBES.register("line", title="Laws on the line")
+@PROBES.register("line", title="Laws on the line", order=110)
 class OnTheLine(Probe):
     """p, q, learned D and D* as lines; JS, KL and W1 between the laws."""
 

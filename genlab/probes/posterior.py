@@ -45,7 +45,7 @@ def effective(shares: Tensor) -> float:
     return float(torch.special.entr(shares.double()).sum().exp())
 
 
-@PROBES.register("parts", title="Parts of the model")
+@PROBES.register("parts", title="Parts of the model", order=120)
 class Parts(Probe):
     """The components or topics with their shares, the largest first."""
 
@@ -94,7 +94,7 @@ def _sheet(parts: Tensor) -> Picture:
     return Picture("images", "Parts", {"x": parts.clamp(0.0, 1.0), "columns": columns}, note)
 
 
-@PROBES.register("perplexity", title="Perplexity of held-out bags of words")
+@PROBES.register("perplexity", title="Perplexity of held-out bags of words", order=130)
 class Perplexity(Probe):
     """A lower bound on log p(word) of held-out pictures, and the perplexity that it allows."""
 
@@ -168,7 +168,7 @@ def contour(density: Tensor, axes: Sequence[Tensor], masses: Sequence[float]) ->
     return torch.cat(found)
 
 
-@PROBES.register("posterior", title="Posterior of the parameters")
+@PROBES.register("posterior", title="Posterior of the parameters", order=140)
 class PosteriorDraws(Probe):
     """Mean and spread of each parameter, the draws over the exact posterior, what they predict."""
 

@@ -32,7 +32,7 @@ def mean_pairwise_distance(x: Tensor) -> float:
     return float(torch.pdist(x.flatten(1).float()).mean())
 
 
-@PROBES.register("diversity", title="Diversity of samples")
+@PROBES.register("diversity", title="Diversity of samples", order=200)
 class Diversity(Probe):
     """How far apart two samples are, as a share of how far apart two held-out examples are.
 
@@ -77,7 +77,7 @@ class Diversity(Probe):
         return Reading({"diversity": made / real if real > 0 else math.nan})
 
 
-@PROBES.register("gradients", title="Gradient norms")
+@PROBES.register("gradients", title="Gradient norms", order=210)
 class Gradients(Probe):
     """‖∇‖ of each player's loss in its own weights, on one held-out batch."""
 

@@ -21,7 +21,9 @@ from genlab.probes.views import SAMPLES
 SHEET, CLOUD, CROWD = 64, 200, 2000
 
 
-@PROBES.register("samples", title="Samples", summary="What the model makes from fixed codes.")
+@PROBES.register(
+    "samples", title="Samples", summary="What the model makes from fixed codes.", order=220
+)
 class Samples(Probe):
     """Samples on a fixed z, the same at every step and for every run of the same latent size."""
 

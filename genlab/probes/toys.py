@@ -43,7 +43,7 @@ def mode_std(data: Dataset) -> float | None:
     return data.extra.get("mode_std", data.extra.get("std"))
 
 
-@PROBES.register("grid", title="Divergences to the known density")
+@PROBES.register("grid", title="Divergences to the known density", order=40)
 class GridDivergences(Probe):
     """JS and KL between samples and the true law on a grid, beside a perfect sampler's value.
 
@@ -93,7 +93,7 @@ class GridDivergences(Probe):
         return Reading({"grid_js": self.grid.js(x), "grid_kl": self.grid.kl(x)})
 
 
-@PROBES.register("modes", title="Mode coverage")
+@PROBES.register("modes", title="Mode coverage", order=50)
 class Modes(Probe):
     """How many modes the samples reach, and the share of samples near one."""
 

@@ -75,7 +75,7 @@ def active_units(q: Distribution) -> int:
     return int((q.mean.var(dim=0) > ACTIVE).sum())
 
 
-@PROBES.register("elbo", title="ELBO on held-out data")
+@PROBES.register("elbo", title="ELBO on held-out data", order=230)
 class HeldOutELBO(Probe):
     """ELBO, reconstruction and KL on fixed held-out examples; active units."""
 
@@ -134,7 +134,7 @@ class HeldOutELBO(Probe):
         return Reading(values | {"active_units": float(active_units(q))})
 
 
-@PROBES.register("reconstructions", title="Reconstructions")
+@PROBES.register("reconstructions", title="Reconstructions", order=240)
 class Reconstructions(Probe):
     """Held-out examples beside the decoder's mean at their posterior means."""
 
@@ -182,7 +182,7 @@ class Reconstructions(Probe):
         return Reading(pictures={"reconstructions": shown})
 
 
-@PROBES.register("latent", title="Latent space")
+@PROBES.register("latent", title="Latent space", order=250)
 class LatentSpace(Probe):
     """Posterior means of fixed held-out examples, and the KL of each latent dimension."""
 
@@ -259,7 +259,7 @@ def kl_per_dimension(q: Distribution, prior: Distribution) -> torch.Tensor | Non
     return kl_divergence(*factors) if len(factors) == 2 else None
 
 
-@PROBES.register("log_prob", title="Log-density of held-out data")
+@PROBES.register("log_prob", title="Log-density of held-out data", order=260)
 class HeldOutLogProb(Probe):
     """The exact mean log-density of fixed held-out examples, for models that know theirs."""
 

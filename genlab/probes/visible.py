@@ -27,7 +27,7 @@ SOME = 0.2
 WHITE = 5.0
 
 
-@PROBES.register("bits", title="Bits per dimension on held-out data")
+@PROBES.register("bits", title="Bits per dimension on held-out data", order=270)
 class HeldOutBits(Probe):
     """-log2 p(x) / D, exact, on fixed held-out examples."""
 
@@ -55,7 +55,7 @@ class _OnImages(Probe):
         return issubclass(model, FullyVisible) and data.meta.is_image
 
 
-@PROBES.register("surprise", title="Surprise of each pixel")
+@PROBES.register("surprise", title="Surprise of each pixel", order=280)
 class Surprise(_OnImages):
     """Held-out images above -log2 p(pixel | the pixels before it), exact."""
 
@@ -84,7 +84,7 @@ class Surprise(_OnImages):
         return Reading(pictures={"surprise": Picture("images", "Surprise", payload, note)})
 
 
-@PROBES.register("completion", title="Completions")
+@PROBES.register("completion", title="Completions", order=290)
 class Completion(_OnImages):
     """Held-out images, their first half in the model's order, and two ways to go on from it.
 
@@ -120,7 +120,7 @@ class Completion(_OnImages):
         return Reading(pictures={"completion": Picture("images", "Completions", payload, note)})
 
 
-@PROBES.register("any_part", title="Completions from any part")
+@PROBES.register("any_part", title="Completions from any part", order=300)
 class AnyPart(Probe):
     """Held-out images with a part missing: what the rest says of it, exactly, and a draw."""
 

@@ -30,11 +30,18 @@ class Actor:
         id: of a browser; empty where there is none.
         machine: whether it is a program or a visitor of this machine, who owns everything.
         admin: whether it knows the secret ``GENLAB_ADMIN``.
+        room: the room that it has joined; empty for none.
     """
 
     id: str = ""
     machine: bool = False
     admin: bool = False
+    room: str = ""
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether limits of an owner hold for it."""
+        return not (self.machine or self.admin)
 
 
 #: The command line, Python, the supervisor and its workers.

@@ -40,6 +40,36 @@ def workers() -> int:
     return int(given)
 
 
+def _limit(name: str, usual: int) -> int:
+    given = os.environ.get(name, "").strip()
+    if not given:
+        return usual
+    if not given.isdigit():
+        raise StoreError(
+            f"{name} = {given!r} is not possible: allowed: a whole number from 0, which is no "
+            "limit. Nothing was started."
+        )
+    return int(given)
+
+
+def waiting_limit() -> int:
+    """How many runs of one browser may wait, from ``GENLAB_RUNS_WAITING``; 0 is no limit.
+
+    Raises:
+        StoreError: if it is not a whole number.
+    """
+    return _limit("GENLAB_RUNS_WAITING", 10)
+
+
+def running_limit() -> int:
+    """How many runs of one browser may run at once, from ``GENLAB_RUNS_RUNNING``; 0: no limit.
+
+    Raises:
+        StoreError: if it is not a whole number.
+    """
+    return _limit("GENLAB_RUNS_RUNNING", 0)
+
+
 def host() -> str:
     """The name of this host, as in the ``worker`` of a run."""
     return socket.gethostname().replace(":", "_") or "localhost"

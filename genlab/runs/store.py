@@ -15,6 +15,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from genlab.core.errors import RunStateError
 from genlab.runs.items import Item
 
 Status = Literal[
@@ -165,6 +166,14 @@ def new_id(spec: Mapping[str, Any]) -> str:
     return "-".join([*filter(None, words), letters])
 
 
+def too_many(limit: int) -> RunStateError:
+    """The error for a run more than an owner may have waiting."""
+    return RunStateError(
+        f"{limit} of your runs wait already, as many as one person may have here. Nothing was "
+        "started. Stop one of them, or wait for one to begin."
+    )
+
+
 class RunStore(abc.ABC):
     """What every store must do; :mod:`genlab.testing.store_contract` is the test of it.
 
@@ -193,7 +202,8 @@ class RunStore(abc.ABC):
             origin: of a fork, which stands at the step of its origin.
 
         Raises:
-            RunStateError: if there is a run of the given id.
+            RunStateError: if there is a run of the given id, or too many of its owner wait
+                (``GENLAB_RUNS_WAITING``).
         """
 
     @abc.abstractmethod
@@ -227,12 +237,17 @@ class RunStore(abc.ABC):
         """Say what the run's numbers are."""
 
     @abc.abstractmethod
-    def queue(self) -> list[str]:
-        """The queued runs, the next one first; cheap, asked many times a second."""
+    def queue(self, *, limit: int = 0) -> list[str]:
+        """The queued runs, the next one first (:func:`genlab.runs.fair.fair_order`); cheap.
+
+        Args:
+            limit: runs that an owner may have at work at once; those above it are left out. 0 for
+                no limit.
+        """
 
     @abc.abstractmethod
     def claim(self, worker: str, run: str | None = None, *, resume: bool = False) -> RunRow | None:
-        """Take the oldest queued run for this worker, atomically: at most one worker gets it.
+        """Take the next queued run for this worker, atomically: at most one worker gets it.
 
         Args:
             worker: who takes it.

@@ -93,6 +93,8 @@ def ensure(url: str, files: str, idle: float = 900.0) -> bool:
     """
     get_executor()
     settings.workers()
+    settings.running_limit()
+    settings.waiting_limit()
     if url == "memory:":
         return False
     _spawned[:] = [child for child in _spawned if child.poll() is None]
@@ -292,7 +294,7 @@ class Supervisor:
             self.sweep()
         tasks = self.executor.active()
         busy = {task.key for task in tasks if task.kind == "run"}
-        waiting = self.store.queue()
+        waiting = self.store.queue(limit=settings.running_limit())
         if waiting:
             for run in waiting[: max(0, self.workers - self._running(busy, set(waiting)))]:
                 if run not in busy:

@@ -32,7 +32,7 @@ def _both(history: History) -> tuple[np.ndarray, np.ndarray]:
     return running_median(real[:n], WINDOW), running_median(fake[:n], WINDOW)
 
 
-@SYMPTOMS.register("saturated", title="Saturated discriminator")
+@SYMPTOMS.register("saturated", title="Saturated discriminator", order=10)
 class Saturated(Symptom):
     """D(x) → 1 and D(G(z)) → 0: what it passes back to the generator fades.
 
@@ -91,7 +91,7 @@ class Saturated(Symptom):
         )
 
 
-@SYMPTOMS.register("given_up", title="Discriminator that has given up")
+@SYMPTOMS.register("given_up", title="Discriminator that has given up", order=20)
 class GivenUp(Symptom):
     """D = 1/2 everywhere, while the samples are known to be far from the data."""
 
@@ -145,7 +145,7 @@ class GivenUp(Symptom):
         )
 
 
-@SYMPTOMS.register("critic_overfits", title="Overfitting discriminator")
+@SYMPTOMS.register("critic_overfits", title="Overfitting discriminator", order=30)
 class CriticOverfits(Symptom):
     """D is surer of the training examples than of held-out ones: it knows them by heart."""
 

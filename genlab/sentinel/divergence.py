@@ -41,7 +41,7 @@ def _took_off(curve: Curve) -> int | None:
     return int(curve.steps[first]) if first < len(curve) else None
 
 
-@SYMPTOMS.register("diverged", title="Divergence: not a number")
+@SYMPTOMS.register("diverged", title="Divergence: not a number", order=40)
 class Diverged(Symptom):
     """A number became NaN or infinite, and the run ended."""
 
@@ -86,7 +86,7 @@ class Diverged(Symptom):
         )
 
 
-@SYMPTOMS.register("exploding", title="Exploding gradient")
+@SYMPTOMS.register("exploding", title="Exploding gradient", order=50)
 class Exploding(Symptom):
     """A gradient norm that is a thousand times what it was at first."""
 

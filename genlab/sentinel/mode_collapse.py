@@ -18,7 +18,7 @@ HIT = 0.3
 LOST, NEVER = 0.04, 0.6
 
 
-@SYMPTOMS.register("mode_collapse", title="Mode collapse")
+@SYMPTOMS.register("mode_collapse", title="Mode collapse", order=60)
 class ModeCollapse(Symptom):
     """Modes that the samples do not reach, or samples that lie too near each other.
 

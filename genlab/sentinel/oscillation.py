@@ -17,7 +17,7 @@ CURVES = {
 }
 
 
-@SYMPTOMS.register("oscillation", title="Oscillation")
+@SYMPTOMS.register("oscillation", title="Oscillation", order=70)
 class Oscillation(Symptom):
     """A cycle that stands out of the noise and makes up most of what a curve still does."""
 

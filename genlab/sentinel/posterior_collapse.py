@@ -13,7 +13,7 @@ NOTHING = 0.1
 CODES = 2.0
 
 
-@SYMPTOMS.register("posterior_collapse", title="Posterior collapse")
+@SYMPTOMS.register("posterior_collapse", title="Posterior collapse", order=80)
 class PosteriorCollapse(Symptom):
     """q(z | x) = p(z) for every x: the decoder draws without looking at its code.
 
@@ -75,7 +75,7 @@ class PosteriorCollapse(Symptom):
         )
 
 
-@SYMPTOMS.register("codebook_collapse", title="Codebook collapse")
+@SYMPTOMS.register("codebook_collapse", title="Codebook collapse", order=90)
 class CodebookCollapse(Symptom):
     """All places of the code take the same entry of the codebook."""
 

@@ -11,7 +11,7 @@ import pytest
 
 from genlab import runs
 from genlab.latent.codes import held_out
-from genlab.latent.projections import pca_place
+from genlab.latent.projection_methods import pca_place
 from genlab.latent.sets import read
 from genlab.runs import foreground
 from genlab.runs.worker import perform_job

@@ -23,7 +23,8 @@ from genlab.distributions.families import (
     gradient_variances,
     register,
 )
-from genlab.distributions.families.base import BOUNDED, POSITIVE
+from genlab.distributions.families.parameters import POSITIVE
+from genlab.distributions.families.supports import BOUNDED
 
 PAPER = {
     "inverse CDF": [

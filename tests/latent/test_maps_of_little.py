@@ -7,14 +7,8 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from genlab.core.errors import SpecError
-from genlab.latent.projections import (
-    PROJECTIONS,
-    Projection,
-    continuity,
-    kl_divergence,
-    trustworthiness,
-    umap_place,
-)
+from genlab.latent.projection_methods import Projection, kl_divergence, umap_place
+from genlab.latent.projections import PROJECTIONS, continuity, trustworthiness
 
 RNG = np.random.default_rng(0)
 CASES = {

@@ -15,15 +15,13 @@ from genlab.core.errors import SpecError
 from genlab.core.random import seed_run
 from genlab.core.run_spec import RunSpec
 from genlab.core.tables import JOBS
+from genlab.latent.projection_methods import pca, pca_back, tsne
 from genlab.latent.projections import (
     PROJECTIONS,
     continuity,
     embed_points,
-    pca,
-    pca_back,
     project,
     trustworthiness,
-    tsne,
 )
 
 SILENT = lambda fraction, message: None  # noqa: E731

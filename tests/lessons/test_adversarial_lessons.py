@@ -13,7 +13,7 @@ from scipy import integrate, stats
 from genlab.core.errors import SpecError
 from genlab.core.tables import OBJECTIVES
 from genlab.divergences.f import F
-from genlab.divergences.quadrature import f_gan_mixture
+from genlab.divergences.mixtures_1d import f_gan_mixture
 from genlab.lessons import LESSONS, lesson
 from genlab.lessons import gan_game as game_lesson
 from genlab.lessons.dcgan import RULES, DCGANRules

@@ -18,7 +18,8 @@ from genlab.core.random import capture, generator, scope
 from genlab.core.run_spec import RunSpec
 from genlab.core.tables import JOBS
 from genlab.divergences.f import F
-from genlab.divergences.quadrature import divergence_1d, gaussian
+from genlab.divergences.mixtures_1d import gaussian
+from genlab.divergences.quadrature import divergence_1d
 from genlab.metrics.c2st import (
     CLIPS,
     SEEN,

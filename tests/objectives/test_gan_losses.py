@@ -24,13 +24,9 @@ from genlab.core.tables import OBJECTIVES
 from genlab.data.base import Batches, DataMeta
 from genlab.distributions import Point
 from genlab.divergences.f import F
-from genlab.divergences.quadrature import (
-    bound_1d,
-    divergence_1d,
-    f_gan_mixture,
-    fit_gaussian,
-    gaussian,
-)
+from genlab.divergences.gaussian_fits import fit_gaussian
+from genlab.divergences.mixtures_1d import f_gan_mixture, gaussian
+from genlab.divergences.quadrature import bound_1d, divergence_1d
 from genlab.models.base import GenerativeModel, HasCritic
 from genlab.models.latent import StandardPrior
 from genlab.objectives.adversarial import Adversarial, AdversarialLoss

@@ -10,7 +10,7 @@ from streamlit.util import AttributeDictionary
 from genlab import runs
 from genlab.figures.latent import map_info
 from genlab.latent.codes import held_out
-from genlab.latent.projections import pca_place
+from genlab.latent.projection_methods import pca_place
 from genlab.runs.saved_vectors import list_saved_vectors
 
 KEYS = ("run", "step", "method", "n", "seed", "what", "dims")

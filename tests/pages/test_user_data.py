@@ -221,3 +221,24 @@ def test_the_columns_are_shown_as_written_and_as_read_and_can_be_changed(visit, 
     assert shown["type"][3] == "ordinal"
     assert list(app.dataframe[1].value.columns) == ["colour", "x", "k"]
     assert list(app.dataframe[1].value["colour"][:2]) == ["blue", "red"]
+
+
+def test_sampled_rows_are_in_the_file_s_units_and_may_be_given_a_value(visit, work, home) -> None:
+    rows = "\n".join(f"{k % 5},{'red' if k % 3 else 'blue'},{40 + k % 7}.5" for k in range(60))
+    known = user_sets.store(read(f"n,colour,height\n{rows}\n".encode()), "rows")
+    values = {"data": "own", "set": known.id, "model": "vae", "hidden": 8, "batch": 16}
+    view = foreground.train({**values, "steps": 30})
+    names = [column.name for column in view.model().meta.schema]
+    app = visit("explore", run=view.id, tool="rows", n="200")
+    while work():
+        app = app.run()
+    assert not app.exception
+    shown = next(f.value for f in app.dataframe if list(f.value.columns) == names)
+    assert set(shown["colour"]) <= {"red", "blue"}
+    assert len(shown) == 20
+    app.selectbox(key="explore.rows.given").select("colour").run()
+    app.selectbox(key="explore.rows.given.colour").select("blue").run()
+    assert not app.exception
+    shown = next(f.value for f in app.dataframe if list(f.value.columns) == names)
+    assert set(shown["colour"]) == {"blue"}
+    assert "exact draws by rejection" in texts(app, "caption")

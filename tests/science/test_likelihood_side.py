@@ -155,7 +155,8 @@ from torch.distributions import Independent, StudentT
 
 from genlab.distributions import LIKELIHOODS, Likelihood
 from genlab.distributions.families import Family, Parameter, register
-from genlab.distributions.families.base import POSITIVE, REAL, Support, Tail
+from genlab.distributions.families.supports import Support, Tail
+from genlab.distributions.families.parameters import POSITIVE, REAL
 from genlab.distributions.posteriors import POSTERIORS
 from genlab.distributions.posteriors.family import from_family
 

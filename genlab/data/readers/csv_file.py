@@ -143,7 +143,9 @@ def of_column(text: str) -> dict[str, dict[str, str]]:
     return found
 
 
-@READERS.register("csv", title="CSV", summary="A table: numbers, words, and a column of classes.")
+@READERS.register(
+    "csv", title="CSV", summary="A table: numbers, words, and a column of classes.", order=10
+)
 class Csv(Reader):
     """A table as text, a row an example."""
 

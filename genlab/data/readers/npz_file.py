@@ -114,7 +114,10 @@ SPLITS = {"train": 0, "training": 0, "val": 1, "valid": 1, "validation": 1, "dev
 
 
 @READERS.register(
-    "npz", title="npz", summary="Arrays of NumPy: x of numbers or pictures, y of labels."
+    "npz",
+    title="npz",
+    summary="Arrays of NumPy: x of numbers or pictures, y of labels.",
+    order=20,
 )
 class Npz(Reader):
     """An archive of arrays made by ``numpy.savez``, also as MedMNIST, Keras and dSprites do."""

@@ -94,6 +94,7 @@ class PictureOptions(Options):
     "images",
     title="ZIP of pictures",
     summary="10 or more of PNG, JPEG, WebP, BMP, GIF or TIFF; a folder is a class.",
+    order=30,
 )
 class Images(Reader):
     """An archive of pictures, each made square and small."""

@@ -8,22 +8,15 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, xlogy
 
-from genlab.distributions.families.base import (
-    BOUNDED,
+from genlab.distributions.families.base import Cross, Family, Moment, Natural, register
+from genlab.distributions.families.noise import Noise
+from genlab.distributions.families.parameters import (
     COUNT,
     POSITIVE,
     REAL,
-    Cross,
-    Family,
-    Moment,
-    Natural,
-    Noise,
     Parameter,
     Params,
-    Support,
-    Tail,
     above,
-    register,
 )
 from genlab.distributions.families.special import (
     EULER,
@@ -35,6 +28,7 @@ from genlab.distributions.families.special import (
     weibull_view,
     where,
 )
+from genlab.distributions.families.supports import BOUNDED, Support, Tail
 
 REAL_LINE = Support("real", r"\mathbb{R}")
 POSITIVE_LINE = Support("positive", r"(0, \infty)", 0.0)

@@ -123,6 +123,7 @@ POSTERIORS.register(
     "iaf",
     title="Inverse autoregressive flow",
     summary="Two masked autoregressive steps on a Gaussian; the KL is a Monte Carlo number.",
+    order=90,
 )(
     Posterior(
         outputs=lambda latent: 2 * latent + CONTEXT,

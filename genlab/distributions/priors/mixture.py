@@ -22,6 +22,7 @@ from genlab.distributions.priors.base import PRIORS, Prior
     "mixture",
     title="Mixture of Gaussians",
     summary="Weights, means and variances are learned; the KL is a Monte Carlo number.",
+    order=40,
 )
 class Mixture(Prior):
     """p(z) = Σ_k π_k N(z; m_k, diag s_k²), all of it learned.

@@ -35,7 +35,9 @@ def standard_normal(latent: int, like: Tensor) -> Independent:
     return _standard_normal(latent, like.dtype, like.device)
 
 
-@PRIORS.register("standard", title="Standard normal", summary="N(0, I): nothing is learned.")
+@PRIORS.register(
+    "standard", title="Standard normal", summary="N(0, I): nothing is learned.", order=10
+)
 class Standard(Prior):
     """p(z) = N(0, I)."""
 

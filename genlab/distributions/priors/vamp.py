@@ -18,6 +18,7 @@ from genlab.distributions.priors.base import PRIORS, Prior
     "vamp",
     title="VampPrior",
     summary="The mean of q(z | u_k) over learned inputs; the KL is a Monte Carlo number.",
+    order=50,
 )
 class Vamp(Prior):
     """p(z) = (1/K) Σ_k q(z | u_k), the inputs u_k learned.

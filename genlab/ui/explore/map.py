@@ -17,7 +17,8 @@ from genlab.figures.latent import by_value, map_data, map_info
 from genlab.latent.codes import examples
 from genlab.latent.colours import colourings
 from genlab.latent.points import Point, interpolation, latent_of, point
-from genlab.latent.projections import PROJECTIONS, Array, pca_back
+from genlab.latent.projection_methods import Array, pca_back
+from genlab.latent.projections import PROJECTIONS
 from genlab.latent.sets import Summary, decode_between, neighbours, summary
 from genlab.models.base import HasDecoder, HasEncoder
 from genlab.runs.access import may

@@ -21,7 +21,8 @@ from genlab.figures.style import GREY
 from genlab.latent import Codes
 from genlab.latent.codes import held_out
 from genlab.latent.points import codes_from
-from genlab.latent.projections import DIMS, PROJECTIONS
+from genlab.latent.projection_methods import DIMS
+from genlab.latent.projections import PROJECTIONS
 from genlab.models.base import HasCritic, HasDecoder, HasEncoder, HasLabels
 from genlab.models.labels import held_at_class
 from genlab.ui import pictures
