@@ -647,10 +647,10 @@ def _data(arguments: argparse.Namespace) -> int:
 
     if arguments.data_command == "draw":
         path = Path(arguments.file)
-        made = drawings.from_file(path.name, path.read_bytes())
-        name = drawings.store(made)
-        entropy = {"entropy_nats": round(made.density.entropy, 6)}
-        say({"drawing": name, "dim": made.dim, "covered": made.covered, **entropy})
+        drawn = drawings.from_file(path.name, path.read_bytes())
+        name = drawings.store(drawn)
+        entropy = {"entropy_nats": round(drawn.density.entropy, 6)}
+        say({"drawing": name, "dim": drawn.dim, "covered": drawn.covered, **entropy})
         return 0
     if arguments.data_command in ("add", "look"):
         from genlab.data.readers import read

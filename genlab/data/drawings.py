@@ -176,7 +176,7 @@ def from_file(name: str, content: bytes) -> Drawing:
 
 
 def _axis() -> NDArray[np.float64]:
-    return -HALF + (np.arange(CELLS) + 0.5) * (2 * HALF / CELLS)
+    return np.asarray(-HALF + (np.arange(CELLS) + 0.5) * (2 * HALF / CELLS), dtype=np.float64)
 
 
 def _plane() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
