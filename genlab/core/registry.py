@@ -1,4 +1,4 @@
-"""One table a kind: the datasets, models, objectives, algorithms, ... by name.
+"""Registries: tables of datasets, models, objectives, algorithms, ... by name.
 
 A class joins its table with the decorator ``@MODELS.register("vae", title=...)`` in its own file;
 every module of the kind's packages is imported when the table is first read, and so are the
@@ -25,7 +25,7 @@ LAST = 1_000_000
 
 @dataclass(frozen=True)
 class Row(Generic[T]):
-    """One entry of a table: the name users type, the title they read, and the thing itself."""
+    """One entry of a table: the name that users type, the title that they read, and the value."""
 
     name: str
     title: str
@@ -88,11 +88,11 @@ class Registry(Generic[T]):
         return add
 
     def unregister(self, name: str) -> None:
-        """Remove a row (tests add one and take it away again)."""
+        """Remove a row (for tests)."""
         self._rows.pop(name, None)
 
     def _load(self) -> None:
-        """Fill the table, once; other threads wait, and the filling itself may read it."""
+        """Fill the table once; other threads wait, and the thread that fills it may read it."""
         if self._loaded:
             return
         with self._lock:

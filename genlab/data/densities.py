@@ -1,4 +1,4 @@
-"""The exact laws of the toys: densities that are computed, not estimated.
+"""The exact distributions of the toys: densities that are computed, not estimated.
 
 Every density is computed in double precision, whatever the precision of the points, and given
 back in theirs: mixtures with a standard deviation of 0.01 are exact far from their modes too.
@@ -23,14 +23,14 @@ NOTHING = -1e30
 
 
 class Components(Density):
-    """A law whose samples know the component they came from."""
+    """A distribution whose samples know the component they came from."""
 
     @abc.abstractmethod
-    def labelled(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def sample_labelled(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Samples (n, d) and the component of each (n,)."""
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        return self.labelled(n, generator)[0]
+        return self.sample_labelled(n, generator)[0]
 
 
 class GaussianMixture(Components):
@@ -48,8 +48,8 @@ class GaussianMixture(Components):
             positive definite.
 
     Example:
-        >>> law = GaussianMixture(torch.ones(1), torch.zeros(1, 2), torch.eye(2)[None])
-        >>> round(float(law.log_prob(torch.zeros(1, 2))), 4)  # -log(2 pi)
+        >>> distribution = GaussianMixture(torch.ones(1), torch.zeros(1, 2), torch.eye(2)[None])
+        >>> round(float(distribution.log_prob(torch.zeros(1, 2))), 4)  # -log(2 pi)
         -1.8379
     """
 
@@ -80,12 +80,12 @@ class GaussianMixture(Components):
         joint = mixture_log_joint(x.double(), self.weights.log(), self.means, self._factors)
         return joint.logsumexp(-1).to(x.dtype)
 
-    def labelled(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def sample_labelled(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         x, component = draw_mixture(n, self.weights, self.means, self._factors, generator)
         return x.float(), component
 
     @property
-    def separated(self) -> bool:
+    def well_separated(self) -> bool:
         """Whether the nearest two means are at least six of the larger standard deviation apart.
 
         Then the balls of three standard deviations that mode coverage counts do not overlap.
@@ -110,8 +110,8 @@ class Checkerboard(Density):
         side: side of one square.
 
     Example:
-        >>> law = Checkerboard(4, 1.0)
-        >>> law.log_prob(torch.tensor([[0.5, 0.5], [0.5, 1.5]])).exp()
+        >>> distribution = Checkerboard(4, 1.0)
+        >>> distribution.log_prob(torch.tensor([[0.5, 0.5], [0.5, 1.5]])).exp()
         tensor([0.1250, 0.0000])
     """
 
@@ -180,7 +180,7 @@ class Pinwheel(Components):
         log_norm = -self._sd.log().sum() - LOG_2PI - 2 * math.log(self.scale)
         return (torch.logsumexp(-0.5 * squares, -1) - math.log(self.arms) + log_norm).to(x.dtype)
 
-    def labelled(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def sample_labelled(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         blade = torch.randint(self.arms, (n,), generator=generator)
         noise = torch.randn(n, 2, generator=generator, dtype=torch.float64)
         f = self._mean + self._sd * noise
@@ -234,7 +234,7 @@ class Spirals(Components):
         total = torch.where(total > 0.5 * NOTHING, total, -math.inf)
         return (total - log_norm - radius.log()).to(x.dtype)
 
-    def labelled(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def sample_labelled(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         arm = torch.randint(self.arms, (n,), generator=generator)
         u = self.length * torch.rand(n, generator=generator, dtype=torch.float64)
         noise = torch.randn(n, generator=generator, dtype=torch.float64)
@@ -257,8 +257,8 @@ def grid(density: Density, side: int = 200) -> tuple[list[Tensor], Tensor]:
         dimensions, as pictures are.
 
     Example:
-        >>> law = GaussianMixture(torch.ones(1), torch.zeros(1, 1), torch.eye(1)[None])
-        >>> (axis,), p = grid(law, 400)
+        >>> distribution = GaussianMixture(torch.ones(1), torch.zeros(1, 1), torch.eye(1)[None])
+        >>> (axis,), p = grid(distribution, 400)
         >>> round(float(p.sum() * (axis[1] - axis[0])), 6)
         1.0
     """

@@ -39,7 +39,7 @@ class Drawn(Toy):
     Options: ClassVar[type[options.Options]] = DrawnOptions
 
     @classmethod
-    def made(cls, given: Any) -> drawings.Drawing:
+    def drawing_of(cls, given: Any) -> drawings.Drawing:
         """The drawing of the options.
 
         Raises:
@@ -52,7 +52,7 @@ class Drawn(Toy):
 
     @classmethod
     def meta(cls, options: Any) -> DataMeta:
-        made = cls.made(options)
+        made = cls.drawing_of(options)
         note = (
             "The exact log-density is known: it is constant within each cell of the drawing, "
             f"which covers {drawings.share(made)}; its entropy is {made.density.entropy:.4g} nats."
@@ -61,15 +61,15 @@ class Drawn(Toy):
 
     @classmethod
     def shape(cls, options: Any) -> tuple[int, ...]:
-        return (cls.made(options).dim,)
+        return (cls.drawing_of(options).dim,)
 
     @classmethod
-    def law(cls, options: Any) -> Density:
-        return cls.made(options).density
+    def density(cls, options: Any) -> Density:
+        return cls.drawing_of(options).density
 
     @classmethod
     def sidecar(cls, options: Any) -> Mapping[str, Any] | None:
-        return None if options.drawing in drawings.EXAMPLES else cls.made(options).flat()
+        return None if options.drawing in drawings.EXAMPLES else cls.drawing_of(options).flat()
 
     @classmethod
     def unpack(cls, sidecar: Mapping[str, Any]) -> None:

@@ -38,8 +38,8 @@ class BernoulliProduct(Distribution):
         event_dim: how many of the last axes belong to one example.
 
     Example:
-        >>> law = BernoulliProduct(torch.zeros(1, 784), 1)
-        >>> round(float(law.log_prob(torch.ones(1, 784))), 2)
+        >>> distribution = BernoulliProduct(torch.zeros(1, 784), 1)
+        >>> round(float(distribution.log_prob(torch.ones(1, 784))), 2)
         -543.43
     """
 

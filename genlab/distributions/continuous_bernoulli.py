@@ -57,8 +57,8 @@ class ContinuousBernoulliProduct(Distribution):
         event_dim: how many of the last axes belong to one example.
 
     Example:
-        >>> law = ContinuousBernoulliProduct(torch.zeros(1, 784), 1)
-        >>> float(law.log_prob(torch.rand(1, 784)))
+        >>> distribution = ContinuousBernoulliProduct(torch.zeros(1, 784), 1)
+        >>> float(distribution.log_prob(torch.rand(1, 784)))
         0.0
     """
 

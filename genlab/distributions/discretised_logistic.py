@@ -33,9 +33,9 @@ class DiscretisedLogistic(Distribution):
         event_dim: how many of the last axes belong to one example.
 
     Example:
-        >>> law = DiscretisedLogistic(torch.zeros(256, 1), torch.zeros(256, 1), 1)
+        >>> distribution = DiscretisedLogistic(torch.zeros(256, 1), torch.zeros(256, 1), 1)
         >>> levels = torch.arange(256.0).view(256, 1) / 255
-        >>> round(float(law.log_prob(levels).exp().sum()), 4)
+        >>> round(float(distribution.log_prob(levels).exp().sum()), 4)
         1.0
     """
 

@@ -23,8 +23,8 @@ class IsotropicGaussian(Distribution):
         event_dim: how many of the last axes belong to one example.
 
     Example:
-        >>> law = IsotropicGaussian(torch.zeros(1, 784), 1.0, 1)
-        >>> round(float(law.log_prob(torch.zeros(1, 784))), 2)
+        >>> distribution = IsotropicGaussian(torch.zeros(1, 784), 1.0, 1)
+        >>> round(float(distribution.log_prob(torch.zeros(1, 784))), 2)
         -720.45
     """
 

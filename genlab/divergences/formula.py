@@ -59,8 +59,8 @@ class _Generator:
 
     def argmax(self, t: Tensor) -> Tensor:
         """log of the u that attains sup_u {ut − f(u)}, within the grid; t is float64."""
-        place = torch.searchsorted(self.slopes, t.contiguous()).clamp(1, len(self.grid) - 1)
-        low, high = self.grid[place - 1], self.grid[place]
+        index = torch.searchsorted(self.slopes, t.contiguous()).clamp(1, len(self.grid) - 1)
+        low, high = self.grid[index - 1], self.grid[index]
         for _ in range(30):
             middle = (low + high) / 2.0
             rising = self.prime(middle.exp()) < t
@@ -120,8 +120,8 @@ def _checked(node: Node, text: str) -> _Generator:
     undefined = f.isnan() | (f == -INF)
     at = None
     if bool(undefined.any()):
-        places = undefined.nonzero().flatten()
-        at = float(u[places[grid[places].abs().argmin()]])
+        positions = undefined.nonzero().flatten()
+        at = float(u[positions[grid[positions].abs().argmin()]])
     elif float(grid[min(low, len(grid) - 1)]) > -_NEEDED:
         at = float(u[low - 1])
     elif float(grid[high - 1]) < _NEEDED:
@@ -152,7 +152,9 @@ def _checked(node: Node, text: str) -> _Generator:
         where = float(left[:-1][above][0])
         raise SpecError("formula", text, f"f must be convex, and it is not near u = {where:.4g}")
     if float(slopes[-1] - slopes[0]) < 1e-9 * (1.0 + float(slopes.abs().max())):
-        raise SpecError("formula", text, "a straight line is 0 for every pair of laws; bend it")
+        raise SpecError(
+            "formula", text, "a straight line is 0 for every pair of distributions; bend it"
+        )
     one = float(node(u.new_ones(1)))
     if abs(one) > 1e-9:
         minus = f"- {one:.6g}" if one > 0 else f"+ {-one:.6g}"
@@ -163,8 +165,8 @@ def _checked(node: Node, text: str) -> _Generator:
         )
     top = _limit(node, 1.0, shift=True)
     if math.isfinite(top):
-        kept = grid <= _RESOLVED
-        grid, slopes = grid[kept], slopes[kept]
+        resolved = grid <= _RESOLVED
+        grid, slopes = grid[resolved], slopes[resolved]
     slopes = slopes.cummax(0).values
     below = float(slopes[0])
     further = float(slopes[int((grid < grid[0] / 2.0).sum())])

@@ -32,7 +32,7 @@ class GaussianFit:
     divergence: Estimate
 
     @property
-    def law(self) -> Mixture1D:
+    def mixture(self) -> Mixture1D:
         """The fitted Gaussian."""
         return gaussian(self.mean, self.std)
 
@@ -106,4 +106,4 @@ def cross_divergences(
         columns, as in table 3 of Nowozin, Cseke & Tomioka 2016.
     """
     fits = tuple(fit_gaussian(row, target) for row in rows)
-    return fits, tuple(divergences_1d(rows, target, fit.law) for fit in fits)
+    return fits, tuple(divergences_1d(rows, target, fit.mixture) for fit in fits)

@@ -25,7 +25,7 @@ from genlab.divergences.estimates import Z95, estimate
 from genlab.divergences.f import FDivergence
 from genlab.divergences.grid import Grid, Pooled
 
-Law = Callable[[Tensor], Tensor]
+LogDensity = Callable[[Tensor], Tensor]
 INF = math.inf
 _ORDER = 16
 _FAR = 1e8
@@ -66,7 +66,9 @@ def panel_edges(low: float, high: float, breaks: Sequence[float]) -> tuple[Tenso
     return torch.from_numpy(edges), centre, scale
 
 
-def _panels(function: Law, left: Tensor, right: Tensor, centre: float, scale: float) -> Tensor:
+def _panels(
+    function: LogDensity, left: Tensor, right: Tensor, centre: float, scale: float
+) -> Tensor:
     """Gauss-Legendre on each panel, (panels,) -> (k, panels)."""
     nodes, weights = gauss_rule()
     half = (right - left)[:, None] / 2.0
@@ -78,7 +80,7 @@ def _panels(function: Law, left: Tensor, right: Tensor, centre: float, scale: fl
 
 
 def integrate(
-    function: Law,
+    function: LogDensity,
     low: float = -INF,
     high: float = INF,
     breaks: Sequence[float] = (),
@@ -150,14 +152,14 @@ def integrate(
     return Integral(torch.where(bad == 0, value, bad), torch.where(bad == 0, error, 0.0 * error))
 
 
-def breaks_of(*laws: Law) -> tuple[float, ...]:
-    return tuple(x for law in laws for x in getattr(law, "breaks", ()))
+def breaks_of(*densities: LogDensity) -> tuple[float, ...]:
+    return tuple(x for density in densities for x in getattr(density, "breaks", ()))
 
 
 def divergences_1d(
     rows: Sequence[FDivergence],
-    log_p: Law,
-    log_q: Law,
+    log_p: LogDensity,
+    log_q: LogDensity,
     *,
     low: float = -INF,
     high: float = INF,
@@ -208,16 +210,18 @@ def divergences_1d(
     )
 
 
-def divergence_1d(row: FDivergence, log_p: Law, log_q: Law, **options: object) -> Estimate:
+def divergence_1d(
+    row: FDivergence, log_p: LogDensity, log_q: LogDensity, **options: object
+) -> Estimate:
     """D_f(P‖Q) of one row by quadrature; see :func:`divergences_1d` for the options."""
     return divergences_1d([row], log_p, log_q, **options)[0]  # type: ignore[arg-type]
 
 
 def bound_1d(
     row: FDivergence,
-    critic: Law,
-    log_p: Law,
-    log_q: Law,
+    critic: LogDensity,
+    log_p: LogDensity,
+    log_q: LogDensity,
     *,
     score: bool = False,
     low: float = -INF,
@@ -272,7 +276,7 @@ def bound_from_samples(
         score: whether the values are V.
 
     Raises:
-        DataError: with fewer than two samples of either law.
+        DataError: with fewer than two samples of either distribution.
 
     Example:
         >>> from genlab.divergences.f import F
@@ -300,25 +304,27 @@ def bound_from_samples(
 def _enough(a: Tensor, b: Tensor) -> None:
     if min(len(a), len(b)) < 2:
         raise DataError(
-            f"An error bar needs at least 2 samples of each law, not {len(a)} and {len(b)}."
+            f"An error bar needs at least 2 samples of each distribution, not {len(a)} and "
+            f"{len(b)}."
         )
 
 
 def divergences_from_samples(
-    rows: Sequence[FDivergence], log_p: Law, log_q: Law, x_p: Tensor, x_q: Tensor
+    rows: Sequence[FDivergence], log_p: LogDensity, log_q: LogDensity, x_p: Tensor, x_q: Tensor
 ) -> tuple[Estimate, ...]:
     """D_f(P‖Q) = ½ E_P[g/m] + ½ E_Q[g/m], g = q f(p/q), m = (p + q)/2; "Monte Carlo", ± 1.96 SE.
 
-    Samples of both laws keep the weights bounded by 2, so that neither direction of KL has the
-    heavy tail of an average over one law. An infinite divergence shows here only where a
-    sample falls outside the other law's support; a heavy tail of the χ² rows does not show.
+    Samples of both distributions keep the weights bounded by 2, so that neither direction of KL
+    has the heavy tail of an average over one distribution. An infinite divergence shows here only
+    where a sample falls outside the other distribution's support; a heavy tail of the χ² rows does
+    not show.
 
     Args:
         log_p, log_q: log-densities in nats, (n, *) -> (n,), in any dimension.
         x_p, x_q: samples of P and of Q, (n, *) and (m, *).
 
     Raises:
-        DataError: with fewer than two samples of either law.
+        DataError: with fewer than two samples of either distribution.
     """
     _enough(x_p, x_q)
     parts = []
@@ -345,7 +351,7 @@ def divergences_from_samples(
 
 
 def divergences_on_grid(
-    rows: Sequence[FDivergence], density: Density, log_q: Law, *, points: int = 256
+    rows: Sequence[FDivergence], density: Density, log_q: LogDensity, *, points: int = 256
 ) -> tuple[Estimate, ...]:
     """D_f(P‖Q) over the box of P by the midpoint rule, kind "grid".
 

@@ -22,7 +22,7 @@ from genlab.models.base import GenerativeModel
 from genlab.models.bayesian import Bayesian, HasDraws, Truth
 
 #: Draws that a model holds; of these, the ones used where each is met with each row.
-KEPT, MET = 2000, 500
+MAX_DRAWS, PREDICTIVE_DRAWS = 2000, 500
 #: Points an axis of the grid, and standard deviations that it reaches, by the number of axes.
 POINTS, REACH = {1: 4000, 2: 360, 3: 61}, {1: 14.0, 2: 14.0, 3: 7.0}
 #: Rows of the grid that are computed at once.
@@ -53,8 +53,8 @@ def integrate(marginal: Marginal) -> Truth:
     """The moments and the integral of a marginal by the midpoint rule, after zooming in on it.
 
     Example:
-        >>> law = Marginal(("a",), (-100.0,), (100.0,), lambda a: normal(a[:, 0], 3.0, 0.1))
-        >>> truth = integrate(law)
+        >>> exact = Marginal(("a",), (-100.0,), (100.0,), lambda a: normal(a[:, 0], 3.0, 0.1))
+        >>> truth = integrate(exact)
         >>> round(truth.mean[0], 6), round(truth.sd[0], 6), abs(truth.log_evidence) < 1e-9
         (3.0, 0.1, True)
     """
@@ -111,7 +111,7 @@ class LogJointModel(GenerativeModel[O], HasDraws, Bayesian):
 
     #: The columns of the table that it explains.
     columns: ClassVar[tuple[str, ...]]
-    kept = KEPT
+    max_draws = MAX_DRAWS
     draws: Tensor
     rows: Tensor
 
@@ -171,7 +171,7 @@ class LogJointModel(GenerativeModel[O], HasDraws, Bayesian):
             self._target = self.log_joint(self.options, self.rows)
         return self._target
 
-    def see(self, rows: Tensor) -> None:
+    def observe(self, rows: Tensor) -> None:
         rows = rows.detach().double()
         if torch.equal(rows, self.rows):
             return
@@ -181,7 +181,7 @@ class LogJointModel(GenerativeModel[O], HasDraws, Bayesian):
 
     def put(self, draws: Tensor, rows: Tensor) -> None:
         """Take these draws of ζ, (n, chains, K), of the posterior of these rows, (N, C)."""
-        self.see(rows)
+        self.observe(rows)
         self.draws = draws.detach().clone()
 
     def sample(self, n: int) -> Tensor:
@@ -202,9 +202,9 @@ class LogJointModel(GenerativeModel[O], HasDraws, Bayesian):
         found = {}
         for name, value in self.target().constrain(self.draws).items():
             each = value.reshape(*value.shape[:2], -1).unbind(2)
-            places = itertools.product(*map(range, value.shape[2:]))
-            for place, draws in zip(places, each, strict=True):
-                found[f"{name}[{', '.join(map(str, place))}]" if place else name] = draws
+            indices = itertools.product(*map(range, value.shape[2:]))
+            for index, draws in zip(indices, each, strict=True):
+                found[f"{name}[{', '.join(map(str, index))}]" if index else name] = draws
         return found
 
     @classmethod
@@ -265,7 +265,7 @@ class LogJointModel(GenerativeModel[O], HasDraws, Bayesian):
 
     def log_predictive(self, x: Tensor) -> Tensor | None:
         theta = self.draws.flatten(0, 1)
-        theta = theta[:: max(1, len(theta) // MET)]
+        theta = theta[:: max(1, len(theta) // PREDICTIVE_DRAWS)]
         rows = self.split(x.flatten(1).double())
         each = self.target().pointwise(self.target().constrain(theta), rows)
         if each is None:

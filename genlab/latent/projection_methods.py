@@ -60,7 +60,7 @@ class Method:
         title: as the page shows it.
         fit: ``fit(codes, seed, dims, init, watch) -> Projection``; ``init`` (N, dims) is a map to
             start from, or None.
-        place: ``place(codes, xy, seed) -> Place``: puts new codes on an existing map; None where
+        embed: ``embed(codes, xy, seed) -> Place``: puts new codes on an existing map; None where
             the method has no rule for that, and ``alone`` says why.
         most: points at most; above it time or memory grow out of hand.
         start: whether ``init`` is used; the other methods have no memory of an earlier map.
@@ -68,7 +68,7 @@ class Method:
 
     title: str
     fit: Callable[[NDArray[Any], int, int, Array | None, Watch | None], Projection]
-    place: Callable[[NDArray[Any], Array, int], Place] | None = None
+    embed: Callable[[NDArray[Any], Array, int], Place] | None = None
     most: int = 10_000
     start: bool = False
     alone: str = ""
@@ -115,13 +115,13 @@ def pca(
     return Projection(scores, tuple(float(s) for s in share))
 
 
-def pca_place(codes: NDArray[Any], xy: Array, seed: int = 0) -> Place:  # noqa: ARG001
+def pca_embed(codes: NDArray[Any], xy: Array, seed: int = 0) -> Place:  # noqa: ARG001
     """Places of new codes on the map of :func:`pca`: xy = (x - mean) V'."""
     mean, axes, _, _ = _axes(codes, xy.shape[1])
     return lambda new: (np.asarray(new, dtype=np.float64) - mean) @ axes.T
 
 
-def pca_back(codes: NDArray[Any], at: Array) -> Array:
+def pca_inverse(codes: NDArray[Any], at: Array) -> Array:
     """The codes that lie under points of the map of :func:`pca`: x = mean + xy V.
 
     Args:
@@ -238,7 +238,7 @@ def tsne(
     return Projection(xy, (float("nan"),) * dims, reached, stopped, loss)
 
 
-def tsne_place(codes: NDArray[Any], xy: Array, seed: int = 0) -> Place:
+def tsne_embed(codes: NDArray[Any], xy: Array, seed: int = 0) -> Place:
     """Places of new codes on a map of :func:`tsne`: the old points stay, the new ones settle.
 
     Source: Poličar, Stražar and Zupan 2023 (openTSNE).
@@ -304,7 +304,7 @@ def umap(
     return Projection(np.asarray(xy, dtype=np.float64), (float("nan"),) * dims)
 
 
-def umap_place(codes: NDArray[Any], xy: Array, seed: int = 0) -> Place:
+def umap_embed(codes: NDArray[Any], xy: Array, seed: int = 0) -> Place:
     """Places of new codes on a map of :func:`umap`, which is fitted again for that."""
     dims = xy.shape[1]
     x = _wide(np.asarray(codes, dtype=np.float32), dims)

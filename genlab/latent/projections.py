@@ -24,27 +24,27 @@ from genlab.latent.projection_methods import (
     kernel_pca,
     mds,
     pca,
-    pca_place,
+    pca_embed,
     random_projection,
     transformer,
     tsne,
-    tsne_place,
+    tsne_embed,
     umap,
-    umap_place,
+    umap_embed,
 )
 
 #: The quality of a map compares all pairs of points: above this many, of a seeded choice of them.
 COMPARED = 2000
 
 
-def checked(codes: NDArray[Any], title: str, least: int) -> None:
+def check_codes(codes: NDArray[Any], title: str, least: int) -> None:
     """Refuse codes of which a method can make no map, in words.
 
     Raises:
         SpecError: for codes that are not finite, too few points, or points that are all the same.
 
     Example:
-        >>> checked(np.ones((1, 2)), "t-SNE", 4)
+        >>> check_codes(np.ones((1, 2)), "t-SNE", 4)
         Traceback (most recent call last):
         ...
         genlab.core.errors.SpecError: points = 1 is not possible: t-SNE needs at least 4 ...
@@ -65,27 +65,27 @@ def _guarded(method: Method, least: int) -> Method:
     """The method with its codes checked before a map is made."""
     fit = method.fit
 
-    def made(
+    def checked_fit(
         codes: NDArray[Any],
         seed: int = 0,
         dims: int = 2,
         init: Array | None = None,
         watch: Watch | None = None,
     ) -> Projection:
-        checked(codes, method.title, least)
+        check_codes(codes, method.title, least)
         found = fit(codes, seed, dims, init, watch)
         if not np.isfinite(found.xy).all():
             why = f"{method.title} gives no finite map of them in {dims} dimensions"
             raise SpecError("points", len(codes), why)
         return found
 
-    return dataclasses.replace(method, fit=made)
+    return dataclasses.replace(method, fit=checked_fit)
 
 
 _METHODS: Mapping[str, tuple[Method, int]] = {
-    "pca": (Method("PCA", pca, pca_place), 1),
-    "tsne": (Method("t-SNE", tsne, tsne_place, start=True), 4),
-    "umap": (Method("UMAP", umap, umap_place, start=True), 4),
+    "pca": (Method("PCA", pca, pca_embed), 1),
+    "tsne": (Method("t-SNE", tsne, tsne_embed, start=True), 4),
+    "umap": (Method("UMAP", umap, umap_embed, start=True), 4),
     "isomap": (transformer("Isomap", isomap, most=2000), 3),
     "mds": (
         transformer(
@@ -254,7 +254,7 @@ def embed_points(
     Raises:
         SpecError: if the method has no rule for new points.
     """
-    rule = row(method).place
+    rule = row(method).embed
     if rule is None:
         why = f"it has no rule for new points on its map: {row(method).alone}"
         raise SpecError("method", method, why)

@@ -161,8 +161,8 @@ def labels(target: LogJoint) -> tuple[str, ...]:
     """
     found: list[str] = []
     for row in target.parameters:
-        places = list(np.ndindex(*row.shape))
-        found += [f"{row.name}[{', '.join(map(str, at))}]" if at else row.name for at in places]
+        indices = list(np.ndindex(*row.shape))
+        found += [f"{row.name}[{', '.join(map(str, at))}]" if at else row.name for at in indices]
     return tuple(found)
 
 
@@ -230,10 +230,10 @@ class Models(Fitting):
     @functools.cached_property
     def target(self) -> LogJoint:
         """The model, with the transform that was chosen."""
-        made, view = PRESETS[self.options.model].build(), VIEWS[self.options.model]
+        log_joint, view = PRESETS[self.options.model].build(), VIEWS[self.options.model]
         if not view.free:
-            return made
-        return under_each_transform(made, view.free)[str(self.extra["transform"])]
+            return log_joint
+        return under_each_transform(log_joint, view.free)[str(self.extra["transform"])]
 
     @functools.cached_property
     def shown(self) -> tuple[int, int]:

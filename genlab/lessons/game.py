@@ -118,8 +118,8 @@ class Critic:
     def _features(self, x: Tensor) -> Tensor:
         if self.kind != "quadratic":
             return x
-        places = itertools.combinations_with_replacement(range(self.dim), 2)
-        return torch.stack([*x.T, *(x[:, i] * x[:, j] for i, j in places)], 1)
+        pairs = itertools.combinations_with_replacement(range(self.dim), 2)
+        return torch.stack([*x.T, *(x[:, i] * x[:, j] for i, j in pairs)], 1)
 
 
 @dataclass(frozen=True)

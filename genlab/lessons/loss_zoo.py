@@ -267,8 +267,8 @@ class Zoo(Lesson):
         """d/dμ of a sum of divergences D(P ‖ N(μ, σ²)), by central difference of quadrature."""
         ends = []
         for sign in (1, -1):
-            law = gaussian(self.options.mean + sign * NEAR, self.options.sd)
-            found = divergences_1d([F[name] for name in parts], self.p, law)
+            shifted = gaussian(self.options.mean + sign * NEAR, self.options.sd)
+            found = divergences_1d([F[name] for name in parts], self.p, shifted)
             ends.append(sum(k * e.value for k, e in zip(parts.values(), found, strict=True)))
         return (ends[0] - ends[1]) / (2 * NEAR)
 
@@ -276,7 +276,7 @@ class Zoo(Lesson):
         one, two = self.chosen
         at = torch.tensor([-3.0, 0.0, 3.0], dtype=torch.float64)
         first, second = (derivative(e.loss.generator, at) for e in (one, two))
-        said = [",\\ ".join(tex(float(v), 3) for v in row) for row in (first, second)]
+        texts = [",\\ ".join(tex(float(v), 3) for v in row) for row in (first, second)]
         rule = r"\nabla_\theta\, E_z[-\log D^{*}(G_\theta(z))]"
         kl, js = self.slope_of({"reverse_kl": 1.0}), self.slope_of({"js": 1.0})
         left = self.pull(_named("nonsaturating"))
@@ -286,7 +286,7 @@ class Zoo(Lesson):
                 f"slope of the critic. {one.title} and {two.title} at outputs of −3, 0 and 3:",
                 r"\nabla_\theta\, \ell_G(C(G_\theta(z))) = \ell_G'(C(x))\;"
                 r"\nabla_x C(x)\;\frac{\partial x}{\partial \theta}",
-                rf"\ell_G' = ({said[0]})\qquad\text{{and}}\qquad ({said[1]})",
+                rf"\ell_G' = ({texts[0]})\qquad\text{{and}}\qquad ({texts[1]})",
                 tuple(
                     Quantity(f"{e.name} at −3", float(row[0]), "exact", e.loss.unit)
                     for e, row in ((one, first), (two, second))

@@ -156,7 +156,7 @@ def trained(kind: str, objective: Adversarial, sd: float, distance: float, seed:
                 loss = objective.loss("discriminator", model, x)
                 loss.value.backward()
                 optimiser.step()
-                objective.updated("discriminator", model)
+                objective.after_update("discriminator", model)
                 raws.append(float((loss.terms["c_real"] - loss.terms["c_fake"]).mean()))
                 between = loss.terms.get("slope_between")
                 slopes.append(math.nan if between is None else float(between.detach().mean()))

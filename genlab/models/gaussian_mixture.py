@@ -119,7 +119,7 @@ class GaussianMixture(
         """The component of a one-hot z; between corners means and covariances are mixed."""
         scale = self.scale()
         covariance = torch.einsum("bk,kij->bij", z, scale @ scale.mT)
-        # Codes off the simplex may weigh components negatively; the law stays one.
+        # Codes off the simplex may weigh components negatively; the distribution stays one.
         floor = 1e-9 * torch.eye(covariance.shape[-1], dtype=z.dtype, device=z.device)
         values, vectors = torch.linalg.eigh(covariance + floor)
         covariance = (vectors * values.clamp_min(1e-9).unsqueeze(-2)) @ vectors.mT

@@ -1,4 +1,4 @@
-"""What a net predicts on a path, and how clean point and noise follow from it."""
+"""Prediction targets on a path, and the clean point and noise that follow from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bound of an f-divergence that a critic proves on examples it has not seen."""
+"""A critic's lower bound of an f-divergence on examples it has not seen."""
 
 from __future__ import annotations
 

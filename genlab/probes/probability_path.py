@@ -1,4 +1,4 @@
-"""Models of a probability path beside the exact field: excess loss, trajectories, samplers, log p.
+"""Probes of a probability path beside the exact field: loss, trajectories, samplers, log p.
 
 Where the data are a mixture of Gaussians and noise and data are paired independently, the best
 prediction at (x, t) is known, as D* is for a discriminator. The loss is then
@@ -68,7 +68,7 @@ def low_dimensional(model: type[GenerativeModel], data: Dataset) -> bool:
 
 
 def best_prediction(model: HasProbabilityPath, exact: ExactFields, x: Tensor, t: Tensor) -> Tensor:
-    """E[target | x_t = x], what the net would predict at best, (B, d) and (B,)."""
+    """E[target | x_t = x], the optimal prediction, (B, d) and (B,)."""
     clean, noise = exact.estimates(x.double(), t.double())
     return model.prediction.target(model.path, clean, noise, t.double())
 
@@ -232,7 +232,7 @@ class PathExcess(Probe):
 
 @PROBES.register("trajectories", title="Particles on their way", order=160)
 class Trajectories(Probe):
-    """Particles from fixed noise at some times, and how straight their ways are."""
+    """Particles from fixed noise at some times, and the straightness of their paths."""
 
     views: ClassVar[Mapping[str, View]] = {
         "trajectories": View(
@@ -256,7 +256,7 @@ class Trajectories(Probe):
 
     @property
     def _straight(self) -> bool:
-        """Whether the conditional paths are straight, so that straightness means something."""
+        """Whether the conditional paths are straight, so that straightness is meaningful."""
         half = torch.tensor([0.25, 0.75], dtype=torch.float64)
         slopes = torch.stack([self.path.d_alpha(half), self.path.d_sigma(half)])
         return bool((slopes[:, 0] == slopes[:, 1]).all()) and not self.path.singular_end
@@ -282,16 +282,16 @@ class Trajectories(Probe):
     def read(self, model: GenerativeModel, step: int) -> Reading:
         assert isinstance(model, HasProbabilityPath)
         z = torch.randn(FOLLOWED, *self.data.meta.shape)
-        kept: list[tuple[float, Tensor]] = []
+        states: list[tuple[float, Tensor]] = []
         x0 = z * model.path.start_scale
-        SAMPLERS["heun"].run(model, x0, 32, each=lambda t, x: kept.append((t, x)))
-        values = {"straightness": straightness(model, kept)} if self._straight else {}
-        pictures = {"trajectories": self._cloud(kept)} if self.data.meta.dim == 2 else {}
+        SAMPLERS["heun"].run(model, x0, 32, each=lambda t, x: states.append((t, x)))
+        values = {"straightness": straightness(model, states)} if self._straight else {}
+        pictures = {"trajectories": self._cloud(states)} if self.data.meta.dim == 2 else {}
         return Reading(values, pictures)
 
-    def _cloud(self, kept: list[tuple[float, Tensor]]) -> Picture:
-        size = len(kept) - 1
-        picked = [kept[round(i * size / (TIMES - 1))] for i in range(TIMES)]
+    def _cloud(self, states: list[tuple[float, Tensor]]) -> Picture:
+        size = len(states) - 1
+        picked = [states[round(i * size / (TIMES - 1))] for i in range(TIMES)]
         # Every place is shown as it is; noise of a wide path lies outside the box.
         xy = torch.cat([x[:PARTICLES] for _, x in picked])
         label = [i for i in range(TIMES) for _ in range(PARTICLES)]
@@ -302,8 +302,8 @@ class Trajectories(Probe):
         return Picture("points", "Particles on their way", payload, note)
 
 
-def straightness(model: HasProbabilityPath, kept: list[tuple[float, Tensor]]) -> float:
-    """∫ E|v(X_t)|² dt − E|X₁ − X₀|², the cost of bends, from points along the flow.
+def straightness(model: HasProbabilityPath, states: list[tuple[float, Tensor]]) -> float:
+    """∫ E|v(X_t)|² dt − E|X₁ − X₀|², from points along the flow.
 
     It equals ∫ E|v(X_t) − (X₁ − X₀)|² dt, since X₁ − X₀ is the integral of v along the way.
 
@@ -315,11 +315,11 @@ def straightness(model: HasProbabilityPath, kept: list[tuple[float, Tensor]]) ->
         float(
             model.velocity(x, torch.full((len(x),), t, dtype=torch.float64)).square().sum(1).mean()
         )
-        for t, x in kept
+        for t, x in states
     ]
-    times = torch.tensor([t for t, _ in kept], dtype=torch.float64)
+    times = torch.tensor([t for t, _ in states], dtype=torch.float64)
     whole = float(torch.trapezoid(torch.tensor(speeds, dtype=torch.float64), times))
-    moved = kept[-1][1] - kept[0][1]
+    moved = states[-1][1] - states[0][1]
     return max(0.0, whole - float(moved.square().sum(1).mean()))
 
 

@@ -109,13 +109,13 @@ NOUNS: dict[Thing, str] = {
     "vote": "vote",
 }
 
-_given: ContextVar[Actor | None] = ContextVar("genlab_actor", default=None)
+_actor: ContextVar[Actor | None] = ContextVar("genlab_actor", default=None)
 _resolvers: list[Callable[[], Actor]] = []
 
 
 def acting() -> Actor:
     """Who acts now: as :func:`acting_as` says, or the server's resolver, or else the machine."""
-    given = _given.get()
+    given = _actor.get()
     if given is not None:
         return given
     return _resolvers[-1]() if _resolvers else MACHINE
@@ -130,11 +130,11 @@ def acting_as(actor: Actor) -> Iterator[Actor]:
         ...     may("stop", "bob"), may("stop", "ada"), may("fork", "bob")
         (False, True, True)
     """
-    token = _given.set(actor)
+    token = _actor.set(actor)
     try:
         yield actor
     finally:
-        _given.reset(token)
+        _actor.reset(token)
 
 
 @contextlib.contextmanager

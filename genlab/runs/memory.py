@@ -141,7 +141,7 @@ class MemoryStore(RunStore):
 
     def _take(self, row: RunRow, worker: str) -> RunRow:
         now = time.time()
-        taken = replace(
+        claimed = replace(
             row,
             status="running",
             message="",
@@ -152,8 +152,8 @@ class MemoryStore(RunStore):
             attempt=row.attempt + 1,
         )
         self._queued.pop(row.id, None)
-        self._runs[row.id] = taken
-        return taken
+        self._runs[row.id] = claimed
+        return claimed
 
     def queue(self, *, limit: int = 0) -> list[str]:
         with self._lock:
@@ -186,7 +186,7 @@ class MemoryStore(RunStore):
             able = {"queued", *RESUMABLE} if resume else {"queued"}
             return self._take(row, worker) if row.status in able else None
 
-    def beat(self, run: str, *, step: int, speed: float) -> None:
+    def heartbeat(self, run: str, *, step: int, speed: float) -> None:
         with self._lock:
             row = self._allow(run, "work")
             self._runs[run] = replace(row, step=step, speed=speed, beat=time.time())
@@ -275,9 +275,9 @@ class MemoryStore(RunStore):
         access.require("work_job")
         with self._lock:
             for row in self.jobs(status={"queued"}, limit=1):
-                taken = replace(row, status="running", worker=worker, beat=time.time())
-                self._jobs[row.key] = taken
-                return taken
+                claimed = replace(row, status="running", worker=worker, beat=time.time())
+                self._jobs[row.key] = claimed
+                return claimed
             return None
 
     def update_job(

@@ -263,7 +263,7 @@ class SqlStore(Database, RunStore):
                     row = connection.execute(sa.select(runs).where(runs.c.id == found)).one()
                     return self._row(row)
 
-    def beat(self, run: str, *, step: int, speed: float) -> None:
+    def heartbeat(self, run: str, *, step: int, speed: float) -> None:
         access.require("work")
         change = (
             runs.update().where(runs.c.id == run).values(step=step, speed=speed, beat=time.time())
@@ -529,10 +529,10 @@ class SqlStore(Database, RunStore):
             return
         if kind == "run":
             change = runs.update().where(runs.c.id == name)
-            held = runs.c.owner
+            owner_column = runs.c.owner
         else:
             change = items.update().where(items.c.kind == kind, items.c.id == name)
-            held = items.c.owner
+            owner_column = items.c.owner
         of = str(offer.values["owner"])
-        if connection.execute(change.where(held == of).values(owner=to)).rowcount != 1:
+        if connection.execute(change.where(owner_column == of).values(owner=to)).rowcount != 1:
             raise RunStateError(NO_OFFER)

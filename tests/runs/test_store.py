@@ -110,7 +110,7 @@ def test_a_locked_database_is_said_in_plain_words(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"this is no database, but a text" * 40, b"x" * 5000])
 def test_a_damaged_database_is_said_and_left_alone(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "genlab.db").write_bytes(content)
-    with pytest.raises(StoreError, match="damaged or no database"):
+    with pytest.raises(StoreError, match="damaged, or is not a database"):
         SqlStore(database(tmp_path))
     assert (tmp_path / "genlab.db").read_bytes() == content
 

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from genlab.core import options
 from genlab.core.options import Options, option
-from genlab.data.parting import given_parts
 from genlab.data.readers.base import (
     ARRAY,
     COLUMNS,
@@ -35,6 +34,7 @@ from genlab.data.readers.base import (
     split_rows,
     white_of,
 )
+from genlab.data.splits import given_parts
 
 #: Pixels of a side of a picture, at most.
 SIDE = 128

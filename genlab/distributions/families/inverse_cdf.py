@@ -493,8 +493,8 @@ ERLANG = register(
         variance_of=lambda p: p["shape"] / p["rate"] ** 2,
         entropy_of=_entropy,
         note="The inverse of the regularised gamma function has no closed form; the sum of k "
-        "logarithms has the same law. The shape is a whole number, so there is a derivative in "
-        "the rate only; for one in the shape take the Gamma row.",
+        "logarithms has the same distribution. The shape is a whole number, so there is only a "
+        "derivative in the rate; the Gamma row also has one in the shape.",
         expected=_expected,
         cross=_cross,
         natural=_natural,

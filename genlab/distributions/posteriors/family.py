@@ -61,8 +61,8 @@ class FamilyProduct(Distribution):
         self._drawn = self.family.sample_logs(self.params, sample_shape)
         return self._drawn.z
 
-    def held(self) -> FamilyProduct:
-        """The same law with its parameters out of the graph."""
+    def detached(self) -> FamilyProduct:
+        """The same distribution with its parameters out of the graph."""
         fixed = Params({name: value.detach() for name, value in self.params.items()})
         return FamilyProduct(self.family, fixed)
 

@@ -129,7 +129,7 @@ POSTERIORS.register(
         outputs=lambda latent: 2 * latent + CONTEXT,
         make=make,
         marginals=False,
-        holds=False,
+        detachable=False,
         net=lambda latent: nn.ModuleList(AutoregressiveNet(latent) for _ in range(STEPS)),
     )
 )

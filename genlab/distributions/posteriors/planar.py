@@ -90,6 +90,6 @@ POSTERIORS.register(
         outputs=lambda latent: 2 * latent + STEPS * (2 * latent + 1),
         make=make,
         marginals=False,
-        holds=False,
+        detachable=False,
     )
 )

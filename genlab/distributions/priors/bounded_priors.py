@@ -21,7 +21,7 @@ class _Fixed(Prior):
     row: ClassVar[str]
     values: ClassVar[dict[str, float]]
 
-    def law(self, encode: Callable[[Tensor], Distribution], like: Tensor) -> Distribution:
+    def distribution(self, encode: Callable[[Tensor], Distribution], like: Tensor) -> Distribution:
         one = torch.ones(self.latent, dtype=like.dtype, device=like.device)
         family = FAMILIES[self.row]
         return FamilyProduct(family, family.trust({k: v * one for k, v in self.values.items()}))

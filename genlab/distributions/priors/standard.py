@@ -41,5 +41,5 @@ def standard_normal(latent: int, like: Tensor) -> Independent:
 class Standard(Prior):
     """p(z) = N(0, I)."""
 
-    def law(self, encode: Callable[[Tensor], Distribution], like: Tensor) -> Distribution:
+    def distribution(self, encode: Callable[[Tensor], Distribution], like: Tensor) -> Distribution:
         return standard_normal(self.latent, like)

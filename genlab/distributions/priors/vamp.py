@@ -34,7 +34,7 @@ class Vamp(Prior):
         super().__init__(latent, meta, components)
         self.inputs = nn.Parameter(torch.randn(components, *meta.shape))
 
-    def law(self, encode: Callable[[Tensor], Distribution], like: Tensor) -> Distribution:
+    def distribution(self, encode: Callable[[Tensor], Distribution], like: Tensor) -> Distribution:
         inputs = self.inputs if self.meta.support == "real" else self.inputs.sigmoid()
         weights = Categorical(logits=like.new_zeros(self.components), validate_args=False)
         return MixtureSameFamily(weights, encode(inputs), validate_args=False)
