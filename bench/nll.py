@@ -43,7 +43,7 @@ from genlab.core.tables import ALGORITHMS
 from genlab.data.base import Dataset
 from genlab.data.images import SPLIT_SEED
 from genlab.models.base import GenerativeModel, HasLogProb
-from genlab.objectives.elbo import iwae_bound, log_weights
+from genlab.objectives.importance_weights import iwae_bound, log_weights
 from genlab.train.algorithm import Algorithm, Info
 from genlab.train.loop import train
 from genlab.train.observers import Observer

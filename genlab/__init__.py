@@ -78,7 +78,10 @@ class _Train(types.ModuleType):
         return train(options, title=title)
 
 
-# A function of this name would be replaced by the package as soon as anything imports that.
+# `genlab.train(...)` and `import genlab.train.loop` are both public. A function of this name would
+# be replaced by the package as soon as anything imports that, and a package cannot define
+# __call__; to set the class of the module is what Python's data model names for such a case
+# ("Customizing module attribute access").
 importlib.import_module("genlab.train").__class__ = _Train
 
 

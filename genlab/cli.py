@@ -193,6 +193,14 @@ def build() -> Parser:
     sample.add_argument(
         "--label", help="of which class, by name or number; for conditional models"
     )
+    sample.add_argument(
+        "--given",
+        action="append",
+        default=[],
+        metavar="COLUMN=VALUE",
+        help="of a table: rows with this value of a column; may be repeated; the answer says "
+        "whether the draws are exact",
+    )
     kind = sample.add_mutually_exclusive_group()
     kind.add_argument(
         "--means",
@@ -230,6 +238,24 @@ def build() -> Parser:
     )
     report.add_argument(
         "--referee", action="store_true", help="also train a critic that judges the samples"
+    )
+    replay = add("replay", "write one to four runs as one HTML file that replays", run=False)
+    replay.add_argument(
+        "runs", metavar="RUN", nargs="+", help="run ids, exported folders or shipped:NAME"
+    )
+    replay.add_argument("--out", required=True, metavar="FILE.html", help="where to")
+    replay.add_argument("--title", default="", help="of the file; the runs' names if not given")
+    replay.add_argument(
+        "--limit", type=float, default=5.0, metavar="MB", help="size of the file at most [MB]"
+    )
+    site = add("site", "write a folder of hand-outs with an index, to publish as it is", run=False)
+    site.add_argument("folder", metavar="FOLDER", help="where to; hand-outs in it are listed too")
+    site.add_argument(
+        "runs", metavar="RUN", nargs="*", help="runs to add: ids, exported folders, shipped:NAME"
+    )
+    site.add_argument("--title", default="", help="of the index")
+    site.add_argument(
+        "--limit", type=float, default=5.0, metavar="MB", help="size of each file at most [MB]"
     )
     export = add("export", "write a run as a folder of its own")
     export.add_argument("--to", required=True, metavar="DIR", help="a new or empty folder")
@@ -481,6 +507,7 @@ def _sample(arguments: argparse.Namespace) -> int:
         step=arguments.step,
         label=arguments.label,
         means=arguments.means,
+        given=dict(word.rpartition("=")[::2] for word in arguments.given),
     )
     x, image = found.x.numpy(), found.meta.is_image
     if out.suffix == ".npz":
@@ -548,17 +575,54 @@ def _report(arguments: argparse.Namespace) -> int:
     if arguments.clock and at is not None and arguments.clock != clock:
         raise SpecError("clock", arguments.clock, f"the moment is given in {clock}")
 
-    def tell(part: float, words: str) -> None:
-        print(f"{100 * part:3.0f} %  {words}", file=sys.stderr)
-
     found = collect(
         arguments.runs,
         TimeCursor(arguments.clock or clock, at),
         referee=arguments.referee,
-        progress=tell,
+        progress=_tell_share,
     )
     out.write_text(html(found), encoding="utf-8")
     say({"runs": [side.id for side in found.sides], "out": str(out), "bytes": out.stat().st_size})
+    return 0
+
+
+def _tell_share(part: float, words: str) -> None:
+    print(f"{100 * part:3.0f} %  {words}", file=sys.stderr)
+
+
+def _bytes_of(megabytes: float) -> int:
+    """The bound of a file that was given in megabytes."""
+    if not 0.2 <= megabytes <= 1000:
+        raise SpecError("limit", megabytes, "allowed: 0.2 to 1000 megabytes")
+    return int(1e6 * megabytes)
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    out = Path(arguments.out)
+    if out.suffix not in {".html", ".htm"}:
+        raise SpecError("out", str(out), "allowed: a file that ends in .html")
+    limit = _bytes_of(arguments.limit)
+    from genlab.replay import handout
+
+    found = handout(arguments.runs, title=arguments.title, limit=limit, progress=_tell_share)
+    out.write_bytes(found.html)
+    size = len(found.html)
+    say({"title": found.title, "out": str(out), "bytes": size, "left_out": [*found.left_out]})
+    return 0
+
+
+def _site(arguments: argparse.Namespace) -> int:
+    limit = _bytes_of(arguments.limit)
+    from genlab.replay.site import write_site
+
+    found = write_site(
+        Path(arguments.folder),
+        arguments.runs,
+        title=arguments.title,
+        limit=limit,
+        progress=_tell_share,
+    )
+    say({"index": str(found.index), "handouts": [*found.handouts], "notes": [*found.notes]})
     return 0
 
 
@@ -598,7 +662,10 @@ def _data(arguments: argparse.Namespace) -> int:
                 }
             )
             return 0
-        made = user_sets.store(found, arguments.name or path.stem)
+        from genlab import runs
+        from genlab.runs import own_sets
+
+        made = own_sets.add_set(runs.store(), found, arguments.name or path.stem)
         likelihood = user_sets.meta_of(made, user_sets.OwnOptions()).proposed[0]
         say(
             {
@@ -618,6 +685,7 @@ def _data(arguments: argparse.Namespace) -> int:
             say({"set": known.id, "name": known.name, "n": known.n, "shape": list(known.shape)})
     else:
         from genlab import runs
+        from genlab.runs import own_sets
         from genlab.runs.store import ACTIVE
 
         name = user_sets.resolve_set_id(arguments.set)
@@ -625,10 +693,10 @@ def _data(arguments: argparse.Namespace) -> int:
             raise SpecError.unknown(
                 "set", arguments.set, (one.id for one in user_sets.list_sets())
             )
-        used = [row for row in runs.store().runs() if row.spec.get("set") == name]
+        used = own_sets.runs_on(runs.store(), name)
         if any(row.status in ACTIVE for row in used):
             raise SpecError("set", name, "a run on it is queued, running or paused; stop it first")
-        user_sets.delete(name, forget=not used)
+        own_sets.delete_set(runs.store(), name)
         say({"set": name, "deleted": True, "runs": [row.id for row in used]})
     return 0
 
@@ -665,6 +733,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "evaluate": _evaluate,
     "export": _export,
     "report": _report,
+    "replay": _replay,
+    "site": _site,
     "delete": _delete,
     "data": _data,
     "serve": _serve,

@@ -23,6 +23,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("runs",),
     ("figures",),
     ("report",),
+    ("replay",),
     ("serving",),
     ("cli", "__main__", "__init__"),
     ("ui",),

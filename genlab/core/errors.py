@@ -50,3 +50,7 @@ class SnapshotError(GenlabError):
 
 class RunStateError(GenlabError):
     """The run is in a state in which the request makes no sense (pausing a finished run)."""
+
+
+class NotAllowed(GenlabError):
+    """Somebody asked for a change that is the owner's alone; nothing was changed."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 from genlab.core.errors import SpecError
+from genlab.core.numbers import plain
 
 Choices = tuple[Any, ...] | Callable[[], tuple[Any, ...]] | None
 
@@ -72,11 +73,11 @@ class Option:
             return "allowed: true, false"
         noun = {int: "a whole number", float: "a number", str: "text"}[self.type]
         if self.low is not None and self.high is not None:
-            return f"allowed: {noun} from {_plain(self.low)} to {_plain(self.high)}"
+            return f"allowed: {noun} from {plain(self.low)} to {plain(self.high)}"
         if self.low is not None:
-            return f"allowed: {noun} of at least {_plain(self.low)}"
+            return f"allowed: {noun} of at least {plain(self.low)}"
         if self.high is not None:
-            return f"allowed: {noun} of at most {_plain(self.high)}"
+            return f"allowed: {noun} of at most {plain(self.high)}"
         return f"allowed: {noun}"
 
     def parse(self, value: Any) -> Any:
@@ -157,11 +158,6 @@ def _plain_type(hint: Any) -> Any:
     """The type of an option that may also be None: ``int`` of ``int | None``."""
     kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
     return kinds[0] if len(kinds) == 1 else hint
-
-
-def _plain(number: float) -> str:
-    """A bound as people write it: all digits of a whole number, else the shortest form."""
-    return str(int(number)) if float(number).is_integer() else f"{number:g}"
 
 
 def option(

@@ -276,6 +276,10 @@ class Combination:
                 row.name: row.parse(values.get(row.name, row.default)) for row in table[part]
             }
             built[part] = cls(**picked)
+        meta = DATASETS[self.data].meta(built["data"])
+        if (why := misfit(MODELS[self.model], meta)) is not None:
+            raise SpecError("model", self.model, why)
+        MODELS[self.model].check(built["model"], meta)
         objective = OBJECTIVES[self.objective]
         objective.check(MODELS[self.model], built["model"])
         objective(built["objective"]).check_options(built["model"])
@@ -299,6 +303,10 @@ def misfit(model: Any, meta: Any) -> str | None:
     """
     if meta.columns and not getattr(model, "columns", ()):
         return "it learns the law of points or pictures, and these are rows of a table"
+    if meta.gaps and not model.learns_gaps:
+        return (
+            "it learns whole rows alone, and entries are missing; choose incomplete = fill or drop"
+        )
     why: str | None = model.fits(meta)
     return why
 

@@ -22,7 +22,7 @@ ALGORITHMS: Registry[Any] = Registry("algorithm", "genlab.train", "genlab.infere
 #: worker's ``progress`` (``runs.partial.JobProgress``) also has ``live(arrays) -> bool`` (what
 #: there is so far; whether to go on), ``model_at(step)`` and ``result(key)`` of another job.
 JOBS: Registry[Any] = Registry(
-    "job", "genlab.latent", "genlab.metrics", "genlab.compare", "genlab.report"
+    "job", "genlab.latent", "genlab.metrics", "genlab.compare", "genlab.report", "genlab.replay"
 )
 TABLES: Mapping[str, Registry[Any]] = {
     "data": DATASETS,

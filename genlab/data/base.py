@@ -49,6 +49,7 @@ class DataMeta:
         proposed: what suits such data among the options of a run.
         schema: the columns of a table of one's own, of which an example is the encoding
             (:func:`genlab.data.schema.encode`); empty otherwise.
+        gaps: whether rows with missing entries are learned from as they are.
     """
 
     shape: tuple[int, ...]
@@ -65,6 +66,7 @@ class DataMeta:
     logs: tuple[float, ...] = ()
     proposed: tuple[Proposal, ...] = ()
     schema: tuple[Column, ...] = ()
+    gaps: bool = False
 
     @property
     def log_volume(self) -> float:
@@ -104,7 +106,10 @@ class DataMeta:
         if not self.logs:
             return v
         offset = torch.tensor(self.logs, dtype=torch.float64, device=x.device)
-        return torch.where(offset < 0, v, v.exp() - offset)
+        back = v.exp() - offset
+        # The offset is half of the smallest positive value: what is far below it is 0, rounded.
+        back = torch.where((offset > 0) & (back < 1e-3 * offset), torch.zeros_like(back), back)
+        return torch.where(offset < 0, v, back)
 
     def standardised(self, v: Tensor) -> Tensor:
         """Examples in the unit of the file as a model sees them; undoes :meth:`original`.
@@ -176,6 +181,17 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.x)
+
+    @property
+    def gappy(self) -> Tensor:
+        """``x`` with NaN where an entry was missing, (n, *shape)."""
+        if self.observed is None:
+            return self.x
+        return torch.where(self.observed, self.x, torch.nan)
+
+    def seen(self, meta: DataMeta) -> Tensor:
+        """What a model learns from: missing entries are NaN where the data have gaps."""
+        return self.gappy if meta.gaps else self.x
 
 
 @dataclass(frozen=True)

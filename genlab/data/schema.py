@@ -44,6 +44,7 @@ class Column:
         whole: whether all values are whole numbers.
         zeros: the share of values that are exactly 0, of a count or a positive column.
         missing: the share of missing entries.
+        dispersion: variance by mean of a column of counts; 0 where it is not known.
 
     Example:
         >>> Column("city", "categorical", categories=("Bonn", "Oslo", "Rome")).entries
@@ -61,6 +62,7 @@ class Column:
     whole: bool = False
     zeros: float = 0.0
     missing: float = 0.0
+    dispersion: float = 0.0
 
     @property
     def indicators(self) -> bool:

@@ -34,6 +34,7 @@ from genlab.data.base import DataMeta, Dataset, DataSource, Progress, Proposal, 
 from genlab.data.parting import PARTS, sizes
 from genlab.data.readers.base import FEWEST, Examples, clean, split_rows
 from genlab.data.schema import Column, common, encode, entries, spans
+from genlab.distributions.columns import COLUMN_LIKELIHOODS, chosen_rows
 
 FORMAT, PLACE = 2, "own"
 #: Names are shown and typed: letters, digits and a few signs, up to 40 of them.
@@ -42,7 +43,7 @@ ID = re.compile(r"[a-z0-9-]{1,24}-[0-9a-f]{12}")
 #: Sets of one installation, entries of an encoded example, at most.
 MOST, ENTRIES = 100, 2000
 #: What descriptions of format 1 lack.
-ADDED = {"schema", "parts", "whole_rows", "fill"}
+ADDED = {"schema", "parts", "whole_rows", "fill", "logs"}
 HOW = "Add one on the page Data, or by `python -m genlab data add FILE --name NAME`."
 
 
@@ -67,6 +68,8 @@ class Description:
         parts: how many examples each part has; empty for sets stored before parts were stored.
         whole_rows: of each part, the rows without a missing entry.
         fill: what stands in for a missing entry of each column: of the training part.
+        logs: per entry, the offset c where log(v + c) is standardised; -1 where v is. Empty for
+            sets stored before there were any.
         shape, columns, shift, scale: of examples as a model sees them, categories as 0/1 entries.
         created: when, in seconds since 1970.
     """
@@ -90,6 +93,7 @@ class Description:
     parts: tuple[int, ...] = ()
     whole_rows: tuple[int, ...] = ()
     fill: tuple[float, ...] = ()
+    logs: tuple[float, ...] = ()
 
     @property
     def is_image(self) -> bool:
@@ -158,7 +162,11 @@ def describe(examples: Examples, name: str) -> Description:
     digest.update(np.ascontiguousarray(x).data)
     if examples.schema:
         # The same numbers may mean other categories.
-        digest.update(json.dumps([column.flat() for column in examples.schema]).encode())
+        flat = [column.flat() for column in examples.schema]
+        for one in flat:
+            # What was added later: the same file keeps its id.
+            one.pop("dispersion")
+        digest.update(json.dumps(flat).encode())
     if examples.part is not None:
         digest.update(np.ascontiguousarray(examples.part).data)
     if examples.y is not None:
@@ -187,6 +195,10 @@ def describe(examples: Examples, name: str) -> Description:
         return known
     rows = x[part == 0]
     training = encode(rows, examples.schema) if examples.schema else rows
+    logs = offsets(encode(x, examples.schema), examples.schema) if examples.schema else ()
+    if any(c >= 0 for c in logs):
+        training = with_logs(training, logs)
+        known = replace(known, logs=logs)
     # A column that the user keeps may be constant in the training part.
     scale = [float(s) if s > 0 else 1.0 for s in np.nanstd(training, axis=0)]
     shift = [float(m) if np.isfinite(m) else 0.0 for m in np.nanmean(training, axis=0)]
@@ -195,6 +207,31 @@ def describe(examples: Examples, name: str) -> Description:
             # What is 0 or 1 stays 0 or 1.
             scale[first:last], shift[first:last] = [1.0] * (last - first), [0.0] * (last - first)
     return replace(known, shift=tuple(shift), scale=tuple(scale))
+
+
+def offsets(wide: Any, schema: tuple[Column, ...]) -> tuple[float, ...]:
+    """The offset c of log(v + c) of each entry of a positive column; -1 where none is taken.
+
+    0 where all values are positive; half of the smallest positive value where some are 0.
+    """
+    found = []
+    for column, (first, last) in zip(schema, spans(schema), strict=True):
+        values = wide[:, first]
+        if column.type != "positive" or not column.low >= 0 or not (values > 0).any():
+            found += [-1.0] * (last - first)
+        else:
+            some = float(values[values > 0].min())
+            found.append(0.0 if column.low > 0 else 0.5 * some)
+    return tuple(found)
+
+
+def with_logs(wide: Any, logs: tuple[float, ...]) -> Any:
+    """Encoded rows with logarithms where they are taken."""
+    made = np.array(wide, dtype=np.float64)
+    for k, c in enumerate(logs):
+        if c >= 0:
+            made[:, k] = np.log(made[:, k] + c)
+    return made
 
 
 def _with_schema(known: Description, examples: Examples, part: Any) -> Description:
@@ -210,10 +247,26 @@ def _with_schema(known: Description, examples: Examples, part: Any) -> Descripti
         known,
         shape=(len(wide),),
         columns=wide,
-        schema=examples.schema,
+        schema=tuple(
+            replace(column, dispersion=dispersion(examples.x[:, k]))
+            if column.type == "count"
+            else column
+            for k, column in enumerate(examples.schema)
+        ),
         whole_rows=tuple(int((whole & (part == k)).sum()) for k in range(len(PARTS))),
         fill=tuple(map(float, common(examples.x[part == 0], examples.schema))),
     )
+
+
+def dispersion(values: Any) -> float:
+    """Variance by mean of what is there; 0 where there is no mean.
+
+    Example:
+        >>> dispersion(np.array([1.0, 3.0, np.nan]))
+        0.5
+    """
+    there = values[np.isfinite(values)]
+    return float(there.var() / there.mean()) if len(there) and there.mean() > 0 else 0.0
 
 
 def _parts(known: Description, part: Tensor | None) -> dict[str, Tensor]:
@@ -397,9 +450,10 @@ class SetOptions(Options):
     )
     incomplete: str = option(
         "auto",
-        "rows with missing entries: fill them with the training part's mean or commonest "
-        "category, drop such rows, or auto: drop them where at least half of the rows are whole",
-        choices=("auto", "fill", "drop"),
+        "rows with missing entries: learn from what is there (models with the likelihood mixed), "
+        "fill them with the training part's mean or commonest category, drop such rows, or auto: "
+        "drop them where at least half of the rows are whole, else fill",
+        choices=("auto", "learn", "fill", "drop"),
     )
 
     def __post_init__(self) -> None:
@@ -447,6 +501,20 @@ def propose_likelihood(known: Description, support: str) -> Proposal:
     return Proposal("likelihood", "gaussian_learned", why)
 
 
+def propose_columns(meta: DataMeta) -> Proposal:
+    """A likelihood for each column, with the reasons, those of one reason together."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for part, row, why in chosen_rows(meta):
+        title = COLUMN_LIKELIHOODS.row(row).title
+        alike.setdefault((title, why), []).append(part.column.name)
+    lines = []
+    for (title, why), names in alike.items():
+        more = f" and {len(names) - 6:,} more" if len(names) > 6 else ""
+        lines.append(f"{', '.join(names[:6])}{more}: {title} ({why.rstrip('.')})")
+    why = "Each column has the likelihood that suits it. " + "; ".join(lines) + "."
+    return Proposal("likelihood", "mixed", why)
+
+
 def is_grey(known: Description) -> bool:
     """Whether the examples are pictures of grey levels, which may be made 0 and 1."""
     return known.is_image and known.shape[0] == 1 and known.values in {"levels", "unit"}
@@ -461,20 +529,24 @@ def meta_of(known: Description, options: Any) -> DataMeta:
     note = f"Your own set {known.name!r}: {known.n:,} {what}. No density in closed form is known."
     if turned:
         size = sum(map(math.log, known.scale))
-        note += (
-            " Columns are standardised by the training part; log p in their own units is log p "
-            f"shown {'−' if size >= 0 else '+'} {abs(size):.4g} nats."
-        )
+        note += " Columns are standardised by the training part"
+        if any(c >= 0 for c in known.logs):
+            note += ", those of positive numbers as logarithms."
+        else:
+            sign = "−" if size >= 0 else "+"
+            note += f"; log p in their own units is log p shown {sign} {abs(size):.4g} nats."
     if known.missing:
         gaps = known.n - sum(known.whole_rows)
-        if filled(known, options):
+        if learns_gaps(known, options):
+            note += f" {gaps:,} rows with missing entries are learned from by what is there."
+        elif filled(known, options):
             note += (
                 f" {gaps:,} rows with missing entries are filled with the training part's mean or "
                 "commonest category."
             )
         else:
             note += f" {gaps:,} rows with missing entries are not used."
-    return DataMeta(
+    meta = DataMeta(
         shape=known.shape,
         support=support,  # type: ignore[arg-type]
         classes=known.classes,
@@ -482,15 +554,23 @@ def meta_of(known: Description, options: Any) -> DataMeta:
         axes=known.columns,
         shift=known.shift if turned else (),
         scale=known.scale if turned else (),
-        proposed=(propose_likelihood(known, support),),
+        logs=known.logs if turned else (),
+        gaps=learns_gaps(known, options),
         schema=known.schema,
     )
+    one = propose_columns(meta) if meta.schema else propose_likelihood(known, support)
+    return replace(meta, proposed=(one,))
 
 
 def filled(known: Description, options: Any) -> bool:
     """Whether missing entries are filled, else their rows are not used."""
     how = getattr(options, "incomplete", "auto")
-    return known.fills if how == "auto" else how == "fill"
+    return known.fills if how == "auto" else how in {"fill", "learn"}
+
+
+def learns_gaps(known: Description, options: Any) -> bool:
+    """Whether a model learns from rows with missing entries as they are."""
+    return known.missing and getattr(options, "incomplete", "auto") == "learn"
 
 
 @DATASETS.register(
@@ -633,6 +713,8 @@ def _table(
         rows_used = torch.from_numpy(there.all(axis=1))
         complete = raw
     values = encode(complete, known.schema)
+    if meta.logs:
+        values = with_logs(values, meta.logs)
     seen = np.concatenate(
         [
             np.repeat(there[:, k : k + 1], len(column.entries), axis=1)

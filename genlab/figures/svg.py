@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from genlab.panels.axes import BOTTOM, LEFT, RIGHT, TOP, PlotAxes, format_tick
 from genlab.panels.colours import COLOURS
+from genlab.panels.run_marks import mark_at
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Trace:
         x, y: its points; None where there is no number.
         colour, dash: how it is drawn.
         truth: a constant drawn with it, None where there is none; ``label``: what it is.
+        run: the place of its run in a comparison, whose mark stands at the line's end; None for
+            no mark.
     """
 
     name: str
@@ -32,6 +35,7 @@ class Trace:
     dash: str = ""
     truth: float | None = None
     label: str = ""
+    run: int | None = None
 
 
 def lines(
@@ -82,6 +86,9 @@ def lines(
             for x, y in zip(one.x, one.y, strict=True)
         ]
         axes.path(finite, one.colour, one.dash)
+        last = next((point for point in reversed(finite) if point is not None), None)
+        if one.run is not None and last is not None:
+            axes.parts.append(mark_at(one.run, axes.px(last[0]), axes.py(last[1])))
         if one.truth is None or not one.y:
             continue
         at = axes.py(one.truth)

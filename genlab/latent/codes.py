@@ -169,7 +169,9 @@ def _codes(model: Any, data: Dataset, what: What, n: int, seed: int) -> Codes:
     parts: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
     if real:
         rows = pick_held_out(real, len(split), seed)
-        code = embed(model, split.x[rows], None if split.y is None else split.y[rows])
+        code = embed(
+            model, split.seen(data.meta)[rows], None if split.y is None else split.y[rows]
+        )
         z = code if isinstance(model, HasEncoder) else torch.full((len(rows), latent), torch.nan)
         label = split.y[rows].long() if split.y is not None else torch.full_like(rows, -1)
         parts.append((code, z, label, rows))

@@ -31,6 +31,13 @@ Kind = Literal["attribute", "principal", "sefa", "saved"]
 FOUND = 6
 
 
+#: What the unsupervised directions are called: the first word of the name -> what is read.
+TITLES = {
+    "principal": "principal direction {} (PCA)",
+    "sefa": "steepest direction {} (SeFa)",
+}
+
+
 @dataclass(frozen=True)
 class Score:
     """What a direction brings of an attribute for what it changes.
@@ -94,6 +101,17 @@ def unit(vector: ArrayLike) -> Array:
     if not math.isfinite(length) or length == 0.0:
         raise GenlabError("a vector of length 0 has no direction; choose two different sets.")
     return v / length
+
+
+def direction_title(name: str) -> str:
+    """The title of a direction; links and saved vectors use the short name.
+
+    Example:
+        >>> direction_title("sefa 1"), direction_title("class 3")
+        ('steepest direction 1 (SeFa)', 'class 3')
+    """
+    word, _, number = name.partition(" ")
+    return TITLES[word].format(number) if word in TITLES and number.isdigit() else name
 
 
 def _finite(codes: Codes) -> Array:

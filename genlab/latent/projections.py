@@ -464,6 +464,16 @@ def _chosen(n: int) -> NDArray[np.intp]:
     return np.sort(np.random.default_rng(0).permutation(n)[:COMPARED])
 
 
+def neighbours_of(n: int, wanted: int = NEIGHBOURS) -> int:
+    """The k of :func:`trustworthiness` for n points: fewer than wanted where they are few.
+
+    Example:
+        >>> neighbours_of(8), neighbours_of(500)
+        (3, 10)
+    """
+    return max(1, min(wanted, (min(n, COMPARED) - 1) // 2))
+
+
 def trustworthiness(codes: NDArray[Any], xy: Array, neighbours: int = NEIGHBOURS) -> float:
     """How far the map's neighbours are neighbours in the space too, 0 to 1 (1 is best).
 
@@ -484,7 +494,7 @@ def trustworthiness(codes: NDArray[Any], xy: Array, neighbours: int = NEIGHBOURS
     if len(rows) < 3:
         # Of two points each is the other's neighbour on every map.
         return float("nan")
-    k = max(1, min(neighbours, (len(rows) - 1) // 2))
+    k = neighbours_of(len(rows), neighbours)
     return float(score(np.asarray(codes, dtype=np.float64)[rows], xy[rows], n_neighbors=k))
 
 
@@ -575,7 +585,7 @@ def project(
         "explained": np.asarray(projection.explained),
         "trustworthiness": np.asarray(trustworthiness(codes.code, projection.xy)),
         "continuity": np.asarray(continuity(codes.code, projection.xy)),
-        "neighbours": np.asarray(NEIGHBOURS),
+        "neighbours": np.asarray(neighbours_of(len(codes))),
         "compared": np.asarray(min(COMPARED, len(codes))),
         "iterations": np.asarray(projection.iterations),
         "stopped": np.asarray(projection.stopped),

@@ -6,6 +6,32 @@ file here with a class that joins :data:`LESSONS`.
 
 from __future__ import annotations
 
-from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Move, Quantity, chapters, lesson
+from genlab.lessons.base import (
+    LESSONS,
+    Check,
+    Equation,
+    Lesson,
+    Move,
+    Quantity,
+    chapters,
+    lesson,
+    right_answer,
+)
+from genlab.lessons.questions import Choices, DrawnCurve, Exercise, Number, Question
 
-__all__ = ["LESSONS", "Check", "Equation", "Lesson", "Move", "Quantity", "chapters", "lesson"]
+__all__ = [
+    "LESSONS",
+    "Check",
+    "Choices",
+    "DrawnCurve",
+    "Equation",
+    "Exercise",
+    "Lesson",
+    "Move",
+    "Number",
+    "Quantity",
+    "Question",
+    "chapters",
+    "lesson",
+    "right_answer",
+]

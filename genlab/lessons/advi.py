@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from genlab.core.measure import Kind
 from genlab.core.options import Option, Options, option
@@ -12,6 +14,7 @@ from genlab.lessons.base import LESSONS, Check, Equation, Quantity, tex
 from genlab.lessons.closed_forms import LINES, Case, Gaussian, Line, Moments, transformed
 from genlab.lessons.fitting import CHAINS, DRAWS, Fitting, Referee
 from genlab.lessons.panels import Panel
+from genlab.lessons.teaching import advi
 
 
 @dataclass(frozen=True)
@@ -52,15 +55,30 @@ class Automatic(Fitting):
 
     chapter = 8
     idea = (
-        "ADVI asks for nothing but a differentiable log-joint. It maps each parameter to the "
+        "ADVI asks for nothing but a differentiable log-joint: it maps each parameter to the "
         "whole real line, puts a Gaussian there, and climbs the ELBO along pathwise gradients. "
-        "With a diagonal covariance (mean-field) the Gaussian cannot lean: on a correlated "
-        "posterior its variances shrink to 1/Λ_ii, smaller than the true marginals, and a gap "
-        "stays. With a full covariance the gap closes where the posterior is Gaussian, but not "
-        "where the transformed posterior is skewed, as that of a Gamma is: there the choice of "
-        "the transform T decides how good the approximation can be. MCMC needs no such choice "
-        "and is right in the limit; it is the slow referee."
+        "For a Gaussian posterior a Gaussian without correlations (mean-field) is too narrow, "
+        "with variances 1/Λ_ii, and a full covariance is exact. Where the transformed "
+        "posterior is skewed, the choice of the transform decides how good the best Gaussian "
+        "is."
     )
+    needs = (
+        "elbo",
+        "families",
+    )
+    goals = (
+        ("say what ADVI needs and what it assumes"),
+        ("predict how narrow a mean-field Gaussian is"),
+    )
+    notes = (
+        ("MCMC needs no such family and is right in the limit; it is the slow reference here."),
+    )
+    questions, exercises = advi.QUESTIONS, advi.EXERCISES
+    run: ClassVar[Mapping[str, str]] = {
+        "data": "eight_schools",
+        "model": "eight_schools",
+        "algorithm": "advi",
+    }
     source = (
         "Kucukelbir, Tran, Ranganath, Gelman and Blei 2017 (transforms: its table 2); Neal 2011, "
         "“MCMC using Hamiltonian dynamics”."
@@ -71,12 +89,17 @@ class Automatic(Fitting):
     def more(cls, options: ADVIOptions) -> tuple[Option, ...]:
         if options.target == "correlated":
             say = "squared correlation of the posterior"
-            return (Option("r2", float, 0.54, say, low=0.0, high=0.95),)
+            return (
+                Option("r2", float, 0.54, say, low=0.0, high=0.95, label="Squared correlation"),
+            )
         if options.target in LINES:
             row = LINES[options.target]
             names = tuple(transformed(row, 1.0, 1.0))
             say = "the transform T from the parameter to the real line"
-            return (Option("transform", str, names[0], say, choices=names), *row.options)
+            return (
+                Option("transform", str, names[0], say, choices=names, label="Transform T"),
+                *row.options,
+            )
         return ()
 
     @functools.cached_property

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -21,6 +23,8 @@ from genlab.lessons.fitting import (
     Fit,
     Fitting,
     Referee,
+    Shortfall,
+    polished,
     under_each_transform,
 )
 from genlab.lessons.panels import (
@@ -34,6 +38,7 @@ from genlab.lessons.panels import (
     ellipse,
     histogram,
 )
+from genlab.lessons.teaching import advi_models
 
 #: Draws of the importance weights, and the degrees of freedom of what they are drawn from.
 WEIGHTED, FREEDOM = 20_000, 5.0
@@ -66,11 +71,11 @@ class ModelsOptions(Options):
 
     model: str = option("eight_schools", "the model", choices=tuple(VIEWS), label="Model")
     steps: int = option(
-        250, "steps of the search for q", low=1, high=1000, label="Optimisation steps"
+        500, "steps of the search for q", low=1, high=1000, label="Optimisation steps"
     )
     draws: int = option(10, "draws of q a step", low=1, high=50, label="Samples")
     eta: float = option(
-        0.3, "scale η of the step sizes", low=0.01, high=1.0, log=True, label="Step-size scale η"
+        0.5, "scale η of the step sizes", low=0.01, high=1.0, log=True, label="Step-size scale η"
     )
     mcmc: int = option(
         150,
@@ -183,13 +188,29 @@ class Models(Fitting):
 
     chapter = 8.5
     idea = (
-        "Where no posterior is known, two questions remain: how far below log p(x) is the ELBO, "
-        "and which of the spreads are too small? MCMC answers the second: it draws from the "
-        "posterior itself, slowly. Importance weights answer the first: the mean of p(x, ζ)/t(ζ) "
-        "over draws of any t is p(x). Eight schools has a τ that may be near 0, where no Gaussian "
-        "over ζ fits; the two regressions have nearly Gaussian posteriors, where full-rank is "
-        "almost exact and mean-field is too narrow wherever two weights lean together."
+        "Where no posterior is known, the ELBO lacks two things to log p(x): what the "
+        "optimiser has not reached yet, and what the family cannot reach. Importance weights "
+        "give log p(x) itself, and MCMC draws from the posterior, slowly. Together they show "
+        "which spreads of a Gaussian are too small, and why."
     )
+    needs = ("advi",)
+    goals = (
+        ("separate optimisation error from family error"),
+        ("say when mean-field is too narrow"),
+    )
+    notes = (
+        (
+            "Eight schools has a τ that may be near 0, where no Gaussian over ζ fits. The two "
+            "regressions have nearly Gaussian posteriors: full-rank is almost exact, and mean- "
+            "field is too narrow wherever two weights are correlated."
+        ),
+    )
+    questions, exercises = advi_models.QUESTIONS, advi_models.EXERCISES
+    run: ClassVar[Mapping[str, str]] = {
+        "data": "eight_schools",
+        "model": "eight_schools",
+        "algorithm": "hmc",
+    }
     source = (
         "Kucukelbir, Tran, Ranganath, Gelman and Blei 2017; Neal 2011, “MCMC using Hamiltonian "
         "dynamics”; Rubin 1981, “Estimation in parallel randomized experiments”."
@@ -203,7 +224,7 @@ class Models(Fitting):
             return ()
         names = tuple(under_each_transform(PRESETS[options.model].build(), free))
         say = f"the transform T of {free} to the real line"
-        return (Option("transform", str, names[0], say, choices=names),)
+        return (Option("transform", str, names[0], say, choices=names, label="Transform T"),)
 
     @functools.cached_property
     def target(self) -> LogJoint:
@@ -230,8 +251,20 @@ class Models(Fitting):
         """What importance weights say."""
         return importance(self.target, self.referee.draws.zeta.flatten(0, 1), self.options.seed)
 
+    @functools.cached_property
+    def errors(self) -> dict[str, Shortfall]:
+        """What each family's ELBO lacks to log p(x): by the optimiser, and by the family."""
+        found = {}
+        for name, fit in self.fits.items():
+            best = max(polished(self.target, name, fit, self.options.seed), fit.elbo.value)
+            lacks = best - fit.elbo.value, self.weighted.log_p - best
+            found[name] = Shortfall(*lacks, math.sqrt(2) * fit.error)
+        return found
+
     def compute(self) -> None:
         _ = self.fits, self.referee, self.weighted
+        self._tell(0.95, "the best member of each family")
+        _ = self.errors
 
     def drawn(self, fit: Fit) -> Array:
         """Draws of θ from q, (n, k)."""
@@ -245,11 +278,23 @@ class Models(Fitting):
         lines = tuple(
             Equation(
                 f"How far below log p(x) the ELBO of the {name} q is: its divergence from the "
-                "posterior.",
-                r"\mathrm{KL}(q \,\|\, p(\zeta \mid x)) = \log p(x) - \mathrm{ELBO}(q)",
+                f"posterior. {self._verdict(name)}",
+                r"\mathrm{KL}(q \,\|\, p(\zeta \mid x)) = \log p(x) - \mathrm{ELBO}(q)"
+                r" = \text{family error} + \text{optimisation error}",
                 rf"{tex(sure.log_p - fit.elbo.value)} = {tex(sure.log_p)}"
-                rf" - ({tex(fit.elbo.value)})",
-                (self.elbo(name),),
+                rf" - ({tex(fit.elbo.value)}) = {tex(self.errors[name].family)}"
+                rf" + {tex(self.errors[name].optimisation)}",
+                (
+                    self.elbo(name),
+                    Quantity(
+                        "optimisation error",
+                        self.errors[name].optimisation,
+                        "Monte Carlo",
+                        "nats",
+                        DRAWS,
+                        self.errors[name].error,
+                    ),
+                ),
             )
             for name, fit in self.fits.items()
         )
@@ -265,6 +310,16 @@ class Models(Fitting):
             *lines,
             self._means(),
             self.referee.equation(),
+        )
+
+    def _verdict(self, name: str) -> str:
+        """Whether the search of a family has converged, a sentence."""
+        one = self.errors[name]
+        if one.converged:
+            return f"The search has converged: {one.optimisation:.2g} nats are left to it."
+        return (
+            f"The search has not converged: {one.optimisation:.2g} nats are its own and not the "
+            "family's. Take more steps or a larger η."
         )
 
     def _means(self) -> Equation:
@@ -352,6 +407,19 @@ class Models(Fitting):
                 ratios,
                 "ratio",
                 levels=(("as wide as the posterior", 1.0),),
+            ),
+            Bars(
+                "What the ELBO lacks to log p(x)",
+                f"Monte Carlo; {note}; the family's best member by a quasi-Newton search",
+                tuple(fits),
+                (
+                    ("family error", np.array([self.errors[name].family for name in fits])),
+                    (
+                        "optimisation error",
+                        np.array([self.errors[name].optimisation for name in fits]),
+                    ),
+                ),
+                "nats",
             ),
             self.trace((("log p(x)", self.weighted.log_p),)),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, Self
 
 from genlab.core.errors import SpecError
@@ -13,6 +13,7 @@ from genlab.core.measure import Kind
 from genlab.core.options import Option, Options
 from genlab.core.registry import Registry
 from genlab.lessons.panels import Panel
+from genlab.lessons.questions import Answer, Exercise, Question
 
 #: Told how far a long computation is, from 0 to 1, and what it does.
 Progress = Callable[[float, str], None]
@@ -146,8 +147,20 @@ class Lesson(abc.ABC):
     name: ClassVar[str]
     #: Where it stands in the order of the theory.
     chapter: ClassVar[float]
-    #: The idea in a few sentences, Markdown.
+    #: The idea in three sentences at most, Markdown.
     idea: ClassVar[str]
+    #: Names of lessons that come first.
+    needs: ClassVar[tuple[str, ...]] = ()
+    #: What a reader can do afterwards, each after "You can".
+    goals: ClassVar[tuple[str, ...]] = ()
+    #: What else is worth knowing, a sentence or two each, Markdown.
+    notes: ClassVar[tuple[str, ...]] = ()
+    #: What is asked before the numbers are seen.
+    questions: ClassVar[tuple[Question, ...]] = ()
+    #: What to reach by changing the options.
+    exercises: ClassVar[tuple[Exercise, ...]] = ()
+    #: Options of a run on the Train page that shows the same with real nets; empty for none.
+    run: ClassVar[Mapping[str, str]] = {}
     #: Where the theory is from.
     source: ClassVar[str]
     #: The option that a button draws anew.
@@ -191,6 +204,36 @@ class Lesson(abc.ABC):
         plain = {row.name: ready.pop(row.name) for row in cls.Options.table()}
         return cls(cls.Options(**plain), ready)
 
+    @property
+    def values(self) -> dict[str, Any]:
+        """All options of this lesson by name."""
+        return {f.name: getattr(self.options, f.name) for f in fields(self.options)} | self.extra
+
+    @classmethod
+    def minutes(cls) -> int:
+        """The reading time: words at 180 a minute, and time to look, to answer and to try.
+
+        Four minutes are for the pictures and equations, half a minute for each question, two for
+        each exercise.
+        """
+        texts = [cls.idea, *cls.goals, *cls.notes]
+        texts += [f"{q.asks} {q.because}" for q in cls.questions]
+        texts += [e.asks for e in cls.exercises]
+        words = sum(len(text.split()) for text in texts)
+        return round(4 + words / 180 + 0.5 * len(cls.questions) + 2 * len(cls.exercises))
+
+    @classmethod
+    def question(cls, name: str) -> Question:
+        """A question by name.
+
+        Raises:
+            SpecError: if there is none.
+        """
+        rows = {row.name: row for row in cls.questions}
+        if name not in rows:
+            raise SpecError.unknown("question", name, rows)
+        return rows[name]
+
     def prepare(self, progress: Progress) -> None:  # noqa: B027 - may be empty
         """Compute what takes long, and say how far it is; what follows is then quick."""
 
@@ -229,6 +272,21 @@ def lesson(name: str, values: Mapping[str, Any] | None = None) -> Lesson:
     if name not in LESSONS:
         raise SpecError.unknown("lesson", name, LESSONS.names())
     return LESSONS[name].build(values or {})
+
+
+def right_answer(name: str, question: str) -> Answer:
+    """The right answer to a question of a lesson, computed from the lesson.
+
+    Raises:
+        SpecError: for an unknown lesson or question.
+
+    Example:
+        >>> right_answer("bayes", "three_heads")
+        1
+    """
+    kind = type(lesson(name))
+    row = kind.question(question)
+    return row.right(kind.build(dict(row.values)))
 
 
 def tex(value: float, digits: int = 4) -> str:

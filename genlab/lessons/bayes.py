@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from genlab.inference.bayesnet import Answer, BayesNet, Node
 from genlab.inference.conjugate import BetaBernoulli, Posterior
 from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Quantity, tex
 from genlab.lessons.panels import Array, Bars, Curve, Curves, Panel
+from genlab.lessons.teaching import bayes
 
 #: The variables of the net and what each state is called.
 CAUSES: Mapping[str, str] = {
@@ -38,16 +39,43 @@ class BayesOptions(Options):
 
 
 COIN: tuple[Option, ...] = (
-    Option("tosses", int, 20, "how many data have arrived", low=0, high=400),
-    Option("bias", float, 0.7, "true probability of heads", low=0.0, high=1.0),
-    Option("a", float, 2.0, "heads that the prior is worth", low=0.1, high=10.1),
-    Option("b", float, 2.0, "tails that the prior is worth", low=0.1, high=10.1),
-    Option("seed", int, 0, "seed of the tosses", low=0, high=2**31 - 1),
+    Option("tosses", int, 20, "how many data have arrived", low=0, high=400, label="Tosses"),
+    Option(
+        "bias",
+        float,
+        0.7,
+        "true probability of heads",
+        low=0.0,
+        high=1.0,
+        label="True probability of heads",
+    ),
+    Option(
+        "a", float, 2.0, "heads that the prior is worth", low=0.1, high=10.1, label="Prior heads a"
+    ),
+    Option(
+        "b", float, 2.0, "tails that the prior is worth", low=0.1, high=10.1, label="Prior tails b"
+    ),
+    Option("seed", int, 0, "seed of the tosses", low=0, high=2**31 - 1, label="Seed"),
 )
 NET: tuple[Option, ...] = (
-    Option("rate", float, 0.2, "prior probability of rain", low=0.01, high=0.99),
+    Option(
+        "rate",
+        float,
+        0.2,
+        "prior probability of rain",
+        low=0.01,
+        high=0.99,
+        label="Prior probability of rain",
+    ),
     *(
-        Option(name, str, "yes" if name == "wet" else "unseen", text, choices=STATES)
+        Option(
+            name,
+            str,
+            "yes" if name == "wet" else "unseen",
+            text,
+            choices=STATES,
+            label=text[0].upper() + text[1:],
+        )
         for name, text in CAUSES.items()
     ),
 )
@@ -64,11 +92,27 @@ class Bayes(Lesson):
     chapter = 1
     idea = (
         "Bayes' rule turns a prior into a posterior as data arrive. Where prior and likelihood "
-        "fit (a Beta prior for a coin), the posterior is the prior with other numbers in it, and "
-        "the evidence p(x) has a closed form. In a net of discrete variables, two messages along "
-        "each edge give every posterior marginal. Everything later in the theory is about what to "
-        "do where this is impossible."
+        "fit, as a Beta prior does for a coin, the posterior has the prior's form and the "
+        "evidence p(x) is known. In a net of discrete variables without loops (a polytree), "
+        "two messages along each edge give every posterior marginal."
     )
+    goals = (
+        ("say what prior, likelihood, evidence and posterior are, and compute them for a coin"),
+        ("explain why a second cause makes the first less probable"),
+    )
+    notes = (
+        (
+            "Everything later in the theory is about what to do where this is impossible: in a "
+            "net with loops messages need not be exact, and with a neural network for the "
+            "likelihood p(x) is an integral without a closed form."
+        ),
+    )
+    questions, exercises = bayes.QUESTIONS, bayes.EXERCISES
+    run: ClassVar[Mapping[str, str]] = {
+        "data": "digits",
+        "model": "class_tree",
+        "binarise": "threshold",
+    }
     source = "Bayes 1763; Pearl 1988 (message passing)."
     Options = BayesOptions
 

@@ -141,8 +141,8 @@ class Gaussian(Case):
         gap = self.best["mean-field"]
         return (
             Equation(
-                "The best mean-field q has the posterior's mean and variances 1/Λ_ii, below the "
-                "true marginal variances wherever there is a correlation.",
+                "For a Gaussian posterior the best mean-field q has its mean and the variances "
+                "1/Λ_ii, below the true marginal variances wherever there is a correlation.",
                 r"\sigma_i^2 = 1 / \Lambda_{ii} \le \Sigma_{ii},\quad \Lambda = \Sigma^{-1}",
                 rf"({tex(float(best[0]))},\ {tex(float(best[1]))}) \le"
                 rf" ({tex(float(true[0]))},\ {tex(float(true[1]))})",

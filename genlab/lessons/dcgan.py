@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
 from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Progress, Quantity, tex
 from genlab.lessons.panels import Curve, Curves, Panel, Table, array, histogram
+from genlab.lessons.teaching import dcgan
 from genlab.models.gan import DCGAN, DCGANOptions
 from genlab.nets.conv import SIZES
 
@@ -185,7 +186,8 @@ RULES = (
         "The picture itself is not normalised.",
         _norm_at_the_input,
         "notices",
-        "a batch that is brighter as a whole looks the same to D, so G never learns brightness",
+        "the authors saw samples oscillate and training become unstable; here D no longer notices "
+        "that a whole batch is brighter",
         False,
     ),
     Rule(
@@ -347,12 +349,24 @@ class DCGANRules(Lesson):
 
     chapter = 12
     idea = (
-        "Convolutional GANs did not train until a handful of rules was found by trial. Each has a "
-        "reason that can be measured before a single step: does a gradient reach the code, do the "
-        "outputs cover the data, can the critic see what it must judge? Below, the same nets that "
-        "the Train page uses, once by all rules and once with one rule dropped; one pass forward "
-        "and one back, nothing trained, nothing written down beforehand."
+        "Convolutional GANs did not train until a handful of rules was found by trial. Each "
+        "has a reason that can be measured before a single step: does a gradient reach the "
+        "code, do the outputs cover the data, can the critic see what it must judge? Below are "
+        "the nets of the Train page, once by all rules and once with one rule dropped."
     )
+    needs = ("gan_game",)
+    goals = (
+        ("name the rules and what each protects"),
+        ("find a broken rule from the size of signal and gradient"),
+    )
+    notes = (
+        (
+            "One pass forward and one back; nothing is trained, and every number is measured "
+            "on these nets."
+        ),
+    )
+    questions, exercises = dcgan.QUESTIONS, dcgan.EXERCISES
+    run: ClassVar[Mapping[str, str]] = {"data": "mnist5k", "model": "dcgan"}
     source = (
         "Radford, Metz and Chintala 2016, Unsupervised representation learning with deep "
         "convolutional generative adversarial networks, section 3."

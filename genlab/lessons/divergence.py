@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -24,6 +26,7 @@ from genlab.distributions.families import (
 from genlab.lessons import family_options
 from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Quantity, tex
 from genlab.lessons.panels import Array, Curve, Curves, Matrix, Panel, Plane, array
+from genlab.lessons.teaching import divergence
 
 CLASSES = ("infinite", "Monte Carlo", "closed form")
 
@@ -81,13 +84,27 @@ class ClosedForms(Lesson):
 
     chapter = 4
     idea = (
-        "Estimator B of the ELBO needs KL(q ‖ prior) in closed form. One exists where q has a "
-        "closed entropy and closed expectations of the statistics in log p; two members of one "
-        "exponential family always have it. Where it does not exist, the divergence is the mean "
-        "of log q − log p over draws of q, with a standard error. And where q puts mass outside "
-        "the support of p, or has too heavy a tail for it, the divergence is infinite: such a "
-        "pair must not be trained."
+        "Estimator B of the ELBO needs KL(q ‖ prior) in closed form. Two members of one "
+        "exponential family have it wherever the log-normaliser A and its gradient are closed. "
+        "Elsewhere it is a mean over draws of q with a standard error, or it is infinite "
+        "because q has mass or a tail where p has not enough."
     )
+    needs = (
+        "kl_js",
+        "elbo",
+    )
+    goals = (
+        ("tell which pairs of posterior and prior need no Monte Carlo"),
+        ("recognise a pair that must not be trained"),
+    )
+    notes = (
+        (
+            "A closed form needs a closed entropy of q and closed expectations under q of the "
+            "statistics in log p."
+        ),
+    )
+    questions, exercises = divergence.QUESTIONS, divergence.EXERCISES
+    run: ClassVar[Mapping[str, str]] = {"data": "digits", "model": "vae"}
     source = "Kingma and Welling 2014, section 2.4, appendix B; Chyzak and Nielsen 2019 (Cauchy)."
     Options = DivergenceOptions
 

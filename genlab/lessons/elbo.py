@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -16,8 +18,9 @@ from genlab.core.random import generator, scope
 from genlab.divergences import gaussian_kl
 from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Quantity, signed, tex
 from genlab.lessons.panels import Bars, Curve, Curves, Panel, Plane, array, ellipse, histogram
+from genlab.lessons.teaching import elbo
 from genlab.models.linear_gaussian import LinearGaussian
-from genlab.objectives.elbo import iwae_bound, log_likelihood
+from genlab.objectives.importance_weights import iwae_bound, log_likelihood
 
 #: Both models: W, b, x; the noise has variance 1/2.
 MODELS = {
@@ -41,13 +44,37 @@ class ELBOOptions(Options):
 
 
 FIRST: tuple[Option, ...] = (
-    Option("mean1", float, 0.3, "mean of q in z₁", low=-2.0, high=2.0),
-    Option("log_sd1", float, -0.8, "log standard deviation of q in z₁", low=-3.0, high=1.0),
+    Option("mean1", float, 0.3, "mean of q in z₁", low=-2.0, high=2.0, label="Mean of q, z₁"),
+    Option(
+        "log_sd1",
+        float,
+        -1.5,
+        "log standard deviation of q in z₁",
+        low=-3.0,
+        high=1.0,
+        label="Log standard deviation of q, z₁",
+    ),
 )
 SECOND: tuple[Option, ...] = (
-    Option("mean2", float, -0.1, "mean of q in z₂", low=-2.0, high=2.0),
-    Option("log_sd2", float, -0.46, "log standard deviation of q in z₂", low=-3.0, high=1.0),
-    Option("correlation", float, 0.0, "correlation of q", low=-0.95, high=0.95),
+    Option("mean2", float, -0.1, "mean of q in z₂", low=-2.0, high=2.0, label="Mean of q, z₂"),
+    Option(
+        "log_sd2",
+        float,
+        -1.5,
+        "log standard deviation of q in z₂",
+        low=-3.0,
+        high=1.0,
+        label="Log standard deviation of q, z₂",
+    ),
+    Option(
+        "correlation",
+        float,
+        0.0,
+        "correlation of q",
+        low=-0.95,
+        high=0.95,
+        label="Correlation of q",
+    ),
 )
 
 
@@ -61,11 +88,28 @@ class EvidenceBound(Lesson):
 
     chapter = 3
     idea = (
-        "Where the posterior is out of reach, take a q(z) that is not, and measure how far it is "
-        "from the posterior: the ELBO falls short of log p(x) by exactly that divergence. Here "
-        "log p(x) and the posterior are known, so the gap can be seen. Move q onto the posterior "
-        "and the gap closes; forbid q a correlation and it cannot close entirely."
+        "Where the posterior is out of reach, take a q(z) that is not, and measure how far it "
+        "is from the posterior. The ELBO falls short of log p(x) by exactly KL(q ‖ posterior), "
+        "so raising the ELBO moves q towards the posterior. Here log p(x) and the posterior "
+        "are known, and the gap can be seen to close."
     )
+    needs = (
+        "bayes",
+        "kl_js",
+    )
+    goals = (
+        ("derive log p(x) = ELBO + KL(q ‖ posterior)"),
+        ("say why a q without correlation leaves a gap"),
+        ("choose between the estimators A and B"),
+    )
+    notes = (
+        (
+            "If q may have no correlation, the gap cannot close: the best such q is narrower "
+            "than the posterior."
+        ),
+    )
+    questions, exercises = elbo.QUESTIONS, elbo.EXERCISES
+    run: ClassVar[Mapping[str, str]] = {"data": "digits", "model": "vae"}
     source = "Kingma and Welling 2014; Burda, Grosse and Salakhutdinov 2016 (L_k)."
     Options = ELBOOptions
 
@@ -188,6 +232,20 @@ class EvidenceBound(Lesson):
         joint = p["reconstruction"] + p["log_prior"]
         return (
             Equation(
+                "The derivation, step 1: p(x) = p(x, z) / p(z | x) holds at every z. Take the "
+                "logarithm, average over q, and add and subtract log q.",
+                r"\log p(x) = E_q\Big[\log \frac{p(x, z)}{p(z \mid x)}\Big]"
+                r" = E_q\Big[\log \frac{p(x, z)}{q(z)}\Big]"
+                r" + E_q\Big[\log \frac{q(z)}{p(z \mid x)}\Big]",
+            ),
+            Equation(
+                "Step 2: the first term is the ELBO, the second is the divergence from q to the "
+                "posterior. A divergence is at least 0, so the ELBO is at most log p(x).",
+                r"\mathrm{KL}(q \,\|\, p(z \mid x)) \ge 0 \quad\Rightarrow\quad"
+                r" \mathrm{ELBO}(q) \le \log p(x)",
+                rf"{tex(p['kl_posterior'])} \ge 0,\qquad {tex(elbo)} \le {tex(log_p)}",
+            ),
+            Equation(
                 "The identity: what q lacks to the posterior is what the bound lacks to log p(x).",
                 r"\log p(x) = \mathrm{ELBO}(q) + \mathrm{KL}(q(z) \,\|\, p(z \mid x))",
                 rf"{tex(log_p)} = {tex(elbo)} + {tex(p['kl_posterior'])}",
@@ -214,7 +272,7 @@ class EvidenceBound(Lesson):
             ),
             Equation(
                 "Estimator A samples all of form 1; estimator B takes the KL in closed form. B "
-                "varies less in general, but near the posterior A does not vary at all.",
+                "often varies less; near the posterior A does not vary at all.",
                 r"\tilde L^A = \tfrac1L \textstyle\sum_l \log \frac{p(x, z_l)}{q(z_l)},\quad"
                 r"\tilde L^B = \tfrac1L \sum_l \log p(x \mid z_l) - \mathrm{KL}(q \,\|\, p(z))",
                 rf"\tilde L^A = {tex(float(a.mean()))} \pm {tex(_error(a))},\quad"

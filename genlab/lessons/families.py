@@ -6,6 +6,7 @@ import functools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from genlab.distributions.families import (
 from genlab.lessons import family_options
 from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Quantity, tex
 from genlab.lessons.panels import Array, Bars, Curve, Curves, Panel, Plane, array, histogram
+from genlab.lessons.teaching import families
 
 #: Test functions f by name: LaTeX, f itself, and whether it is bounded.
 FUNCTIONS: Mapping[str, tuple[str, Callable[[Tensor], Tensor], bool]] = {
@@ -57,13 +59,31 @@ class Bench(Lesson):
 
     chapter = 5
     idea = (
-        "To train a posterior by its samples, write the sample as z = g(ε, θ) with noise ε that "
-        "does not depend on θ: then the gradient passes through the sample. Three ways lead "
-        "there: an inverse CDF, a location and a scale, or a composition of simpler samples. The "
-        "score function needs no path, only log p, and pays with variance. A sampler that "
-        "rejects must differentiate implicitly: the derivative of the accepted branch alone "
-        "passes any test of the samples and is wrong."
+        "To train a posterior by its samples, write the sample as z = g(ε, θ) with noise ε "
+        "that does not depend on θ: then the gradient passes through the sample. Three ways "
+        "lead there: an inverse CDF, a location and a scale, or a composition of simpler "
+        "samples. The score function needs no path, only log p, and usually pays with "
+        "variance."
     )
+    needs = ("elbo",)
+    goals = (
+        ("name the three ways to a reparameterised sample"),
+        ("compare the variance of both gradient estimators"),
+    )
+    notes = (
+        (
+            "A sampler that rejects needs implicit differentiation, or a gradient that is "
+            "corrected for the rejection (Naesseth et al. 2017): the derivative of the "
+            "accepted branch alone is wrong, though the samples pass any test."
+        ),
+        (
+            "The family *elliptical* is elliptical standardisation: z = μ + A r u, with u "
+            "uniform on the sphere and a radius r. For a Gaussian r² is χ²; Student's t and "
+            "others differ only in r."
+        ),
+    )
+    questions, exercises = families.QUESTIONS, families.EXERCISES
+    run: ClassVar[Mapping[str, str]] = {"data": "digits", "model": "vae"}
     source = "Kingma and Welling 2014, section 2.4; Figurnov, Mohamed and Mnih 2018 (implicit)."
     Options = FamiliesOptions
 

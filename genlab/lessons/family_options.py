@@ -19,6 +19,13 @@ from genlab.lessons.panels import Array, array
 
 #: Names of the entries of a vector or a matrix parameter, as suffixes.
 INFINITE = "infinite"
+#: Short names of parameters in words.
+PARAMETERS = {
+    "loc": "location",
+    "df": "degrees of freedom",
+    "df1": "degrees of freedom 1",
+    "df2": "degrees of freedom 2",
+}
 
 
 def names() -> tuple[str, ...]:
@@ -52,18 +59,31 @@ def options(row: Family, prefix: str = "", *, infinite: bool = False) -> tuple[O
     for part in row.parameters:
         name = prefix + part.name
         say = f"{part.constraint.text} ({part.name} of {row.title})"
+        words = f"{prefix.rstrip('_')}: " if prefix else ""
+        words += PARAMETERS.get(part.name, part.name.replace("_", " "))
+        words = words if prefix else words[0].upper() + words[1:]
         if part.constraint.event_ndim:
             default = np.asarray(part.default, dtype=float)
             found += [
-                Option(name + end, float, float(default[at]), say, part.low, part.high)
+                Option(
+                    name + end,
+                    float,
+                    float(default[at]),
+                    say,
+                    part.low,
+                    part.high,
+                    label=f"{words} {', '.join(str(i + 1) for i in at)}",
+                )
                 for at, end in _places(default.shape)
             ]
             continue
         kind = float if part.continuous else int
-        found.append(Option(name, kind, kind(part.default), say, part.low, part.high))
+        found.append(Option(name, kind, kind(part.default), say, part.low, part.high, label=words))
         if _extended(part):
             say = f"{part.name} is infinite: the Gaussian case"
-            found.append(Option(f"{name}_{INFINITE}", bool, infinite, say))
+            found.append(
+                Option(f"{name}_{INFINITE}", bool, infinite, say, label=f"{words} infinite")
+            )
     return tuple(found)
 
 

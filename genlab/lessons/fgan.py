@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -31,6 +31,7 @@ from genlab.divergences.quadrature import (
 )
 from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Move, Progress, Quantity, tex
 from genlab.lessons.panels import Curve, Curves, Matrix, Panel, Style, Table, array
+from genlab.lessons.teaching import fgan
 from genlab.models.base import GenerativeModel, HasCritic
 from genlab.models.latent import StandardPrior
 from genlab.nets import mlp
@@ -169,13 +170,29 @@ class FDivergences(Lesson):
 
     chapter = 11
     idea = (
-        "The GAN game is one case of many. Any convex f with f(1) = 0 makes a divergence, and its "
-        "conjugate f* makes a bound of it that a critic can raise from samples alone. Which f is "
-        "chosen matters where the model cannot be right: KL and Pearson punish missing mass of "
-        "the data and stretch the Gaussian over both bumps; reverse KL and Neyman punish samples "
-        "where there is no data and draw it to one bump; the rest lie between. Each is best by "
-        "its own measure, and only by that."
+        "The GAN game is one case of many: any convex f with f(1) = 0 makes a divergence, and "
+        "its conjugate f* makes a bound of it that a critic can raise from samples alone. "
+        "Which f is chosen matters where the model cannot be right: KL and Pearson spread it "
+        "over all data, reverse KL and Neyman draw it to one bump. Each is best by its own "
+        "measure, and only by that."
     )
+    needs = ("gan_game",)
+    goals = (
+        ("turn a convex f into a bound from samples"),
+        ("predict which divergence covers and which seeks a mode"),
+    )
+    notes = (
+        (
+            "KL and Pearson punish missing mass of the data; reverse KL and Neyman punish "
+            "samples where there are no data; the rest lie between."
+        ),
+        (
+            "The row *gan* has f(1) = −log 4: it is 2 JS − log 4, which is negative at P = Q, "
+            "and so no divergence but one less a constant."
+        ),
+    )
+    questions, exercises = fgan.QUESTIONS, fgan.EXERCISES
+    run: ClassVar[Mapping[str, str]] = {"data": "ring", "model": "gan", "objective": "fgan"}
     source = (
         "Nowozin, Cseke and Tomioka 2016, f-GAN, sections 2 and 3; Nguyen, Wainwright and Jordan "
         "2010."
@@ -307,7 +324,7 @@ class FDivergences(Lesson):
         kind = fit.divergence.series.kind
         steps = [
             Equation(
-                f"Every convex f makes a divergence; here {row.title}.",
+                _what_it_makes(row),
                 rf"D_f(P \,\|\, Q) = \int q\, f\!\left(\frac pq\right) dx,\qquad f(u) = {form.f}"
                 rf",\qquad D_f = {form.divergence}",
             ),
@@ -631,6 +648,17 @@ class FDivergences(Lesson):
 
 #: Row of the table -> the option of the objective that is its parameter.
 FAMILIES_BACK: Mapping[str, str] = {family: name for name, family in FAMILIES.items()}
+
+
+def _what_it_makes(row: FDivergence) -> str:
+    """Whether a row is a divergence: f(1) = 0, so that D(P ‖ P) = 0."""
+    if row.at_one == 0.0:
+        return f"A convex f with f(1) = 0 makes a divergence; here {row.title}."
+    return (
+        f"A convex f with f(1) = 0 makes a divergence. Here f(1) = {row.at_one:.4g}, so "
+        f"{row.title} is a divergence less a constant and no divergence itself: its least value, "
+        f"at Q = P, is {row.at_one:.4g}."
+    )
 
 
 def said(value: float) -> str:

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from genlab.divergences.quadrature import Mixture1D, divergence_1d, gaussian
 from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Move, Progress, Quantity, tex
 from genlab.lessons.game import Critic, Field, Game, State, Target, grid, nodes
 from genlab.lessons.panels import Curve, Curves, Panel, Plane, array, ellipse
+from genlab.lessons.teaching import gan_game
 from genlab.objectives.adversarial import ROWS
 
 #: Steps of either player that a game may have, and the moves that may be written down.
@@ -72,6 +74,8 @@ BOARDS: Mapping[str, Board] = {
     ),
     "ring": Board(_ring(), (1.0, 0.5), 0.6, (-9.0, -9.0), (9.0, 9.0), (-4.0, 4.0)),
 }
+#: What is played at first, so that there is something to see.
+OPENING = "D10 G1"
 #: Points an axis of the sums, by the number of dimensions.
 FINE = {1: 1400, 2: 128}
 #: Points an axis at which D learns.
@@ -149,7 +153,7 @@ class GameOptions(Options):
     """Options of the lesson."""
 
     moves: str = option(
-        "", "what was played: D, G or R (a round) and how many: D10 G1 R5", label="Moves"
+        OPENING, "what was played: D, G or R (a round) and how many: D10 G1 R5", label="Moves"
     )
     board: str = option(
         "gaussian", "p, the law of the data", choices=tuple(BOARDS), label="Data distribution"
@@ -217,12 +221,24 @@ class GANGame(Lesson):
     chapter = 10
     idea = (
         "Two players: D says how likely x is to be real, G moves its samples to where D says "
-        "real. While G waits, D runs towards D* = p/(p + q), and the value of the game rises to "
-        "2 JS − log 4, never above it. While D waits, G walks down the slope that D shows it, "
-        "right or wrong: with a D that is far from D* it walks astray, and with a D that is "
-        "certain the minimax slope fades. Move either one, with the buttons or by writing the "
-        "moves; here q is a Gaussian, so that D* and JS are known at every step."
+        "real. While G waits, D approaches D* = p/(p + q) and the value of the game rises to 2 "
+        "JS − log 4, never above it. While D waits, G follows the slope that D shows it, right "
+        "or wrong."
     )
+    needs = ("vae_to_gan",)
+    goals = (
+        ("say what D* is and what its value measures"),
+        ("say when a generator's slope fades"),
+    )
+    notes = (
+        (
+            "With a D far from D* the generator moves the wrong way; with a D that is certain "
+            "the minimax slope fades. Here q is a Gaussian, so that D* and JS are known at "
+            "every step."
+        ),
+    )
+    questions, exercises = gan_game.QUESTIONS, gan_game.EXERCISES
+    run: ClassVar[Mapping[str, str]] = {"data": "ring", "model": "gan"}
     source = "Goodfellow et al. 2014, Generative adversarial nets, section 4."
     Options = GameOptions
     options: GameOptions
@@ -234,7 +250,13 @@ class GANGame(Lesson):
         _then("R1"),
         _then("R20"),
         Move("Take back", "moves", _back, "Without the last entry.", ":material/undo:"),
-        Move("Restart", "moves", lambda _: "", "No moves.", ":material/restart_alt:"),
+        Move(
+            "Restart",
+            "moves",
+            lambda _: OPENING,
+            f"The opening, {OPENING}.",
+            ":material/restart_alt:",
+        ),
     )
 
     def __init__(self, options: GameOptions, extra: Mapping[str, object] | None = None) -> None:
@@ -383,7 +405,7 @@ class GANGame(Lesson):
         return (
             Equation(
                 "The value of the game: D raises it, G lowers it (or raises log D of its own "
-                "samples, which has the same fixed point and a stronger slope).",
+                "samples, which has the same fixed point, and a steeper slope where D < ½).",
                 r"V(D, G) = E_p[\log D(x)] + E_q[\log(1 - D(x))]",
                 rf"V = {tex(last.value)}\qquad \text{{after }} {self.played.d}"
                 rf"\text{{ steps of }} D,\ {self.played.g}\text{{ of }} G",

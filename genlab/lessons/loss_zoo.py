@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from genlab.divergences.quadrature import Mixture1D, divergences_1d, gaussian
 from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Quantity, tex
 from genlab.lessons.game import nodes
 from genlab.lessons.panels import Array, Bars, Curve, Curves, Panel, Table, array
+from genlab.lessons.teaching import zoo
 from genlab.objectives.adversarial import Adversarial, AdversarialLoss
 from genlab.objectives.fgan import FGAN, FGANOptions
 
@@ -27,7 +29,9 @@ FAR = 60.0
 NEAR = 1e-3
 #: Nodes of the expectations over z.
 ORDER = 160
-NONE = "none: it runs away"
+NONE = "none: it grows without end"
+#: The critic of a loss of pairs counts only by differences of its output.
+PAIRED = "log p/q + any constant"
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class Entry:
         of: what that output is.
         row: the divergence that the critic bounds, None for another kind of loss.
         alternative: whether the generator raises E T in place of lowering the bound.
+        paired: whether the losses are of a difference C(x) − C(G(z)), and not of single outputs.
     """
 
     name: str
@@ -49,6 +54,7 @@ class Entry:
     of: str
     row: FDivergence | None = None
     alternative: bool = False
+    paired: bool = False
 
 
 @functools.cache
@@ -78,7 +84,12 @@ def entries() -> tuple[Entry, ...]:
             title = f"{same.title}; {item.title}"
             found[key] = Entry(same.name, title, loss, same.of)
         else:
-            found[key] = Entry(item.name, item.title, loss, "logit" if loss.logit else "score")
+            of = "logit" if loss.logit else "score"
+            # A loss that asks nothing of generated examples alone is one of pairs.
+            one = torch.ones(1, dtype=torch.float64)
+            paired = item.value.ignores_shift and not bool(derivative(loss.fake, one).any())
+            of = "difference" if paired else of
+            found[key] = Entry(item.name, item.title, loss, of, paired=paired)
     rows = list(found.values())
     for name in F.names():
         title = F[name].title
@@ -164,14 +175,29 @@ class Zoo(Lesson):
 
     chapter = 14
     idea = (
-        "What a generator feels of a loss is one function: the slope of its loss in the critic's "
-        "output at a sample. Minimax is flat where D is certain that a sample is fake, just where "
-        "the generator starts; the non-saturating loss is steepest there, and flat where it "
-        "already wins; hinge and Wasserstein push alike everywhere and leave the weighing to the "
-        "critic. Seen at the best critic, each of them is the gradient of some divergence between "
-        "generator and data, and often not of the one that its critic measures. The page reads "
-        "the table of losses: a loss that is added there stands here."
+        "A generator feels only one function of a loss: its slope in the critic's output at a "
+        "sample. Minimax is flat where D is certain that a sample is generated, just where the "
+        "generator starts; the non-saturating loss is steepest there; hinge and Wasserstein "
+        "push alike everywhere. Against the best critic the f-GAN losses are the gradients of "
+        "divergences, which holds neither for the hinge nor for WGAN."
     )
+    needs = (
+        "gan_game",
+        "fgan",
+    )
+    goals = (
+        ("read from a slope where a loss is weak"),
+        ("say which divergence a generator lowers"),
+    )
+    notes = (
+        (
+            "Every adversarial loss of the app stands here, with its own best critic. The "
+            "critic of R3GAN compares pairs, so only differences of its output count: its best "
+            "output is log p/q up to a constant."
+        ),
+    )
+    questions, exercises = zoo.QUESTIONS, zoo.EXERCISES
+    run: ClassVar[Mapping[str, str]] = {"data": "ring", "model": "gan"}
     source = (
         "Arjovsky and Bottou 2017, Towards principled methods for training generative adversarial "
         "networks, theorem 2.5; Nowozin, Cseke and Tomioka 2016, section 3.2."
@@ -326,6 +352,8 @@ class Zoo(Lesson):
                     ORDER,
                 )
             )
+        pairs = [entry for entry in entries() if entry.paired]
+        found += [_best_of_pairs(entry, self.p, self.q) for entry in pairs]
         ratio = torch.linspace(-1.5, 1.5, 7, dtype=torch.float64)
         for entry in self.chosen:
             if entry.row is not None and _smooth(entry.row):
@@ -466,6 +494,54 @@ def _at_best(entry: Entry, ratio: Tensor) -> Check:
     )
 
 
+def best_of_pairs(loss: AdversarialLoss, p: Tensor, q: Tensor) -> Tensor:
+    """argmin over C of E_{x ~ p, y ~ q} real(C(x) − C(y)) on a grid, (n,) with mean 0, by Newton.
+
+    Args:
+        loss: whose ``real`` is convex.
+        p, q: probabilities of the points, (n,) each.
+    """
+    weight = p[:, None] * q
+    start = torch.zeros_like(p)
+
+    def lowered(c: Tensor) -> Tensor:
+        return (weight * loss.real(c[:, None] - c)).sum()
+
+    for _ in range(60):
+        leaf = start.clone().requires_grad_()
+        with torch.enable_grad():
+            (slope,) = torch.autograd.grad(lowered(leaf), leaf)
+        bend = torch.autograd.functional.hessian(lowered, start)
+        # A constant changes nothing, so that direction gets a slope of its own.
+        step = torch.linalg.solve(bend + 1.0 / len(p), slope)
+        start = start - step
+        if float(step.abs().max()) < 1e-11:
+            break
+    return start - start.mean()
+
+
+def _best_of_pairs(entry: Entry, p: Mixture1D, q: Mixture1D) -> Check:
+    """The best critic of a loss of pairs is log p/q up to a constant, by minimising it."""
+    at = [*p.means, *q.means]
+    x = torch.linspace(min(at), max(at) + 1e-3, 31, dtype=torch.float64)
+    # Where one of the two has no weight, no critic is better than another.
+    x = x[(p(x) - q(x)).abs() <= 8.0]
+    log_p, log_q = p(x), q(x)
+    critic = best_of_pairs(entry.loss, log_p.softmax(0), log_q.softmax(0))
+    ratio = log_p - log_q
+    return Check(
+        f"{short(entry.title)}: the best critic is log p/q up to a constant.",
+        float((critic - (ratio - ratio.mean())).abs().max()),
+        0.0,
+        "largest distance from log p/q, both less their mean; minimised on a grid",
+        "zero",
+        "grid",
+        "nats",
+        1e-6 * max(1.0, float(ratio.abs().max())),
+        len(x),
+    )
+
+
 def _best(entry: Entry) -> float:
     """The best critic's output where log r is 1; NaN where there is none."""
     one = torch.ones(1, dtype=torch.float64)
@@ -477,6 +553,8 @@ def _best(entry: Entry) -> float:
 
 def _best_at(entry: Entry) -> str:
     found = _best(entry)
+    if entry.paired:
+        return r"\log r + \text{constant}"
     return r"\text{none}" if math.isnan(found) else tex(found)
 
 
@@ -488,7 +566,7 @@ def _line(entry: Entry) -> tuple[str, ...]:
         entry.title,
         entry.of,
         *slopes,
-        NONE if math.isnan(best) else f"{best:.4g}",
+        PAIRED if entry.paired else NONE if math.isnan(best) else f"{best:.4g}",
         entry.loss.unit,
     )
 

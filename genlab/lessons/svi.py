@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from genlab.inference.lda import LDA
 from genlab.inference.svi import SVI, RobbinsMonro, Search
 from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Quantity, tex
 from genlab.lessons.panels import Array, Curve, Curves, Matrix, Panel, Plane, array
+from genlab.lessons.teaching import svi
 from genlab.models.topics import words
 
 #: What θ was when the data were made.
@@ -28,7 +29,7 @@ TRUTH = {"coin": 0.3, "normal": 1.5}
 SD = 2.0
 #: Of the topics: concentrations α and η, words of a white pixel, held-out pictures, most sweeps.
 MIXING, INK, LEVELS, HELD, MOST_SWEEPS = 1.0, 0.1, 16, 100, 12
-TOPICS = (Option("topics", int, 10, "number K of topics", low=2, high=20),)
+TOPICS = (Option("topics", int, 10, "number K of topics", low=2, high=20, label="Topics K"),)
 
 
 @dataclass(frozen=True)
@@ -68,12 +69,32 @@ class Stochastic(Lesson):
     chapter = 7
     idea = (
         "In a conjugate model the natural gradient of the ELBO is simple: where the data would "
-        "put the natural parameter λ, minus where it is. A batch, counted N/B times, gives that "
-        "without bias. Steps that shrink as (t + τ)^−κ with κ above ½ and at most 1 forget the "
-        "noise and still get anywhere. Forget the factor N/B, and the posterior would be as wide "
-        "as if there were only B data. Where each example has unknowns of its own (a picture its "
-        "mixture of topics), a step first finds their best for its batch; the rest is the same."
+        "put the natural parameter λ, minus where it is. A batch, counted N/B times, gives "
+        "that without bias. Steps that shrink as (t + τ)^−κ with κ above ½ and at most 1 "
+        "forget the noise and still reach the posterior."
     )
+    needs = (
+        "bayes",
+        "elbo",
+    )
+    goals = (
+        ("take a natural-gradient step by hand"),
+        ("say what the factor N/B does"),
+        ("choose step sizes that converge"),
+    )
+    notes = (
+        (
+            "SVI needs no MCMC: it optimises, and every step is in closed form. MCMC is "
+            "another way to the same posterior, and some texts mix the two."
+        ),
+        ("Without the factor N/B the posterior would be as wide as if there were only B data."),
+        (
+            "Where each example has unknowns of its own (an image and its mixture of topics), "
+            "a step first finds their best values for its batch; the rest is the same."
+        ),
+    )
+    questions, exercises = svi.QUESTIONS, svi.EXERCISES
+    run: ClassVar[Mapping[str, str]] = {"data": "digits", "model": "topics"}
     source = "Hoffman, Blei, Wang and Paisley 2013; Robbins and Monro 1951."
     Options = SVIOptions
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -17,6 +19,7 @@ from genlab.distributions import LIKELIHOODS, LikelihoodOptions
 from genlab.divergences import gaussian_kl
 from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Quantity, signed, tex
 from genlab.lessons.panels import Array, Bars, Curve, Curves, Panel, Plane, Table, array, ellipse
+from genlab.lessons.teaching import vae
 from genlab.models.linear_gaussian import LinearGaussian
 from genlab.probes.variational import ACTIVE
 
@@ -129,13 +132,21 @@ class LinearVAE(Lesson):
 
     chapter = 6
     idea = (
-        "An encoder proposes a code for each example, a decoder explains the example from it, and "
-        "both are trained on one bound: explain well, at a low cost in nats of code. With linear "
-        "nets the best encoder and decoder are known (probabilistic PCA), so training can be seen "
-        "to arrive there. A unit of the code earns its cost only where the data vary more than "
-        "βσ² along it; raise β or the noise and units collapse one by one, at the optimum, not by "
-        "a fault of the training."
+        "An encoder proposes a code for each example, a decoder explains the example from it, "
+        "and both are trained on one bound: explain well, at a low cost in nats of code. With "
+        "linear nets the optimum is known (probabilistic PCA), so training can be seen to "
+        "arrive there. A unit earns its cost only where the data vary by more than βσ² along "
+        "it; raise β or the noise, and units collapse one by one at the optimum itself."
     )
+    needs = ("elbo",)
+    goals = (
+        ("say what a code costs and what it buys"),
+        ("predict when a unit collapses"),
+        ("say which objective an MSE beside a KL is"),
+    )
+    notes = (("A collapsed unit is then no fault of the training: the optimum does not use it."),)
+    questions, exercises = vae.QUESTIONS, vae.EXERCISES
+    run: ClassVar[Mapping[str, str]] = {"data": "digits", "model": "vae"}
     source = (
         "Kingma and Welling 2014; Tipping and Bishop 1999; Higgins et al. 2017; Hoffman and "
         "Johnson 2016; Lucas, Tucker, Grosse and Norouzi 2019."

@@ -6,6 +6,7 @@ import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from genlab.divergences.quadrature import (
 from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Progress, Quantity, signed, tex
 from genlab.lessons.game import LOG_2PI, ORDER, Critic, Field, Game, State, Target, grid, nodes
 from genlab.lessons.panels import Bars, Curve, Curves, Panel, Table, array
+from genlab.lessons.teaching import vae_to_gan
 from genlab.objectives.adversarial import ROWS
 
 LOSSES = {row.name: row for row in ROWS if row.logit}
@@ -152,14 +154,29 @@ class VAEToGAN(Lesson):
 
     chapter = 9
     idea = (
-        "A VAE asks of every datum how likely the model makes it: it needs a density p(x | z), an "
-        "encoder for the bound, and it pays without limit for a datum that the model misses, so "
-        "it covers everything. A GAN drops all three. It only draws samples x = G(z), and a "
-        "classifier that tells data from samples says how the two densities compare: at its best "
-        "its logit **is** log p(x)/q(x). The generator then lowers what the classifier reports, "
-        "a divergence that forgives missing a mode. Here both fit the same Gaussian to the same "
-        "two bumps, and every bound has its exact value beside it."
+        "A VAE asks of every datum how likely the model makes it, and pays without limit for a "
+        "datum that the model misses. A GAN only draws samples, and a classifier that tells "
+        "data from samples estimates the ratio of the densities: at its best its logit **is** "
+        "log p(x)/q(x). The generator then lowers what the classifier reports, a divergence "
+        "that forgives a missed mode."
     )
+    needs = (
+        "vae",
+        "kl_js",
+    )
+    goals = (
+        ("name what a GAN drops of a VAE and what replaces it"),
+        ("say why one covers the data and the other may not"),
+    )
+    notes = (
+        (
+            "The renaming: the decoder p(x | z) becomes the generator G, whose input is a draw "
+            "of the prior and no longer of an encoder; the second net takes x in both, but the "
+            "encoder q answers with a code and the discriminator D with a probability."
+        ),
+    )
+    questions, exercises = vae_to_gan.QUESTIONS, vae_to_gan.EXERCISES
+    run: ClassVar[Mapping[str, str]] = {"data": "digits", "model": "gan"}
     source = (
         "Kingma and Welling 2014; Goodfellow et al. 2014; Mohamed and Lakshminarayanan 2016, "
         "Learning in implicit generative models."
@@ -539,12 +556,15 @@ class VAEToGAN(Lesson):
 
 #: What the one has and the other has in its place.
 CHANGES = (
+    ("the net that makes x", "decoder p(x | z), its name here p", "generator, its name G"),
+    ("its input", "a draw z of the encoder", "a draw z of the prior"),
     ("needs of the model", "a density p(x | z)", "only samples x = G(z)"),
-    ("second net", "an encoder q(z | x)", "a discriminator D(x)"),
+    ("second net", "encoder q(z | x), its name q", "discriminator D(x): D in the place of q"),
+    ("its input", "an example x of the data", "examples x of the data and samples G(z)"),
     ("what is optimised", "a lower bound of log p(x), upward", "a value of a game, a saddle"),
     ("the bound is tight when", "q(z | x) = p(z | x)", "D = p/(p + q)"),
     ("divergence, bound tight", "KL(p ‖ q)", "2 JS − log 4 (minimax)"),
-    ("a mode that is missed", "costs without limit", "costs at most log 2"),
+    ("a mode that is missed", "costs without limit", "costs at most 2 log 2 (minimax)"),
     ("codes of data", "by the encoder", "none, without more"),
     ("number to compare runs by", "the ELBO", "none: V(D) depends on D"),
 )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import functools
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -17,6 +19,7 @@ from genlab.core.random import generator, scope
 from genlab.data.base import DataMeta
 from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Quantity, tex
 from genlab.lessons.panels import Bars, Curve, Curves, Matrix, Panel, array
+from genlab.lessons.teaching import visible
 from genlab.models.fvbn import FVBN, FVBNOptions
 from genlab.models.made import MADE, MADEOptions
 from genlab.models.nade import NADE, NADEOptions
@@ -43,8 +46,12 @@ class VisibleOptions(Options):
     seed: int = option(0, "seed of weights, masks and order", low=0, high=2**31 - 1, label="Seed")
 
 
-HIDDEN = (Option("hidden", int, 12, "hidden units a layer", low=2, high=64),)
-LAYERS = (Option("layers", int, 2, "hidden layers", low=1, high=3),)
+HIDDEN = (
+    Option(
+        "hidden", int, 12, "hidden units a layer", low=2, high=64, label="Hidden units a layer"
+    ),
+)
+LAYERS = (Option("layers", int, 2, "hidden layers", low=1, high=3, label="Hidden layers"),)
 
 
 @LESSONS.register(
@@ -57,19 +64,39 @@ class Visible(Lesson):
 
     chapter = 2
     idea = (
-        "The chain rule writes any distribution as a product of conditionals, each of which sees "
-        "only the variables before it. A network that gives these conditionals needs no other "
-        "constraint: it is a normalised density for **any** weights. MADE gets there with masks: "
-        "a unit of degree m hears only inputs of degree up to m, an output only units of a "
-        "smaller degree. Draw new weights as often as you like: the sum stays 1."
+        "The chain rule writes any distribution as a product of conditionals, each of which "
+        "sees only the variables before it. A network that gives these conditionals is a "
+        "normalised density for **any** weights. There is no latent variable to infer, and a "
+        "sample is drawn one variable at a time."
     )
+    needs = ("bayes",)
+    goals = (
+        ("write p(x) as a product of conditionals"),
+        ("read from the masks of MADE which input reaches which output"),
+    )
+    notes = (
+        (
+            "MADE makes one network of all conditionals by masks: a unit of degree m hears "
+            "only inputs of degree up to m, and an output only units of a smaller degree."
+        ),
+    )
+    questions, exercises = visible.QUESTIONS, visible.EXERCISES
+    run: ClassVar[Mapping[str, str]] = {"data": "digits", "model": "made", "binarise": "threshold"}
     source = "Frey 1998; Larochelle and Murray 2011 (NADE); Germain et al. 2015 (MADE)."
     Options = VisibleOptions
 
     @classmethod
     def more(cls, options: VisibleOptions) -> tuple[Option, ...]:
         last = 2**options.dim - 1
-        code = Option("x", int, min(37, last), "the example x, its bits as a number", 0, last)
+        code = Option(
+            "x",
+            int,
+            min(37, last),
+            "the example x, its bits as a number",
+            0,
+            last,
+            label="Example x, its bits as a number",
+        )
         return {"made": HIDDEN + LAYERS, "nade": HIDDEN, "fvbn": ()}[options.net] + (code,)
 
     @functools.cached_property
@@ -265,7 +292,7 @@ class Visible(Lesson):
         place = tuple(f"x{i + 1}" for i in self.model.order.tolist())
         p, code = self.log_p.exp(), self.extra["x"]
         inputs = np.arange(2**dim, dtype=np.float64)
-        chosen = special.expit(np.array([logit for logit, _ in self.steps]))
+        chosen = np.exp(np.array(self.factors))
         bits = "".join(str(int(v)) for v in self.example[0])
         shown: list[Panel] = [
             Matrix(
@@ -296,7 +323,7 @@ class Visible(Lesson):
                 f"The conditionals along x = {bits}",
                 "exact, in the order of the chain rule",
                 tuple(f"{name} = {bit}" for name, (_, bit) in zip(place, self.steps, strict=True)),
-                (("p(bit = 1 | bits before)", chosen),),
+                (("p(this bit | bits before)", chosen),),
                 "probability",
             ),
             Curves(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from genlab.divergences.transport import w1_densities
 from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Progress, Quantity, tex
 from genlab.lessons.game import nodes
 from genlab.lessons.panels import Array, Curve, Curves, Panel, Table, array, histogram
+from genlab.lessons.teaching import wgan
 from genlab.models.base import GenerativeModel, HasCritic
 from genlab.models.latent import StandardPrior
 from genlab.nets import mlp
@@ -182,13 +184,30 @@ class Wasserstein(Lesson):
 
     chapter = 13
     idea = (
-        "Take two laws that hardly overlap and move one. JS says log 2 wherever they are, and KL "
-        "is infinite or explodes, so neither tells the generator which way to go. W₁, the work of "
-        "carrying the one to the other, is the distance itself, with slope 1 everywhere. Its dual "
-        "form asks for the critic that separates the laws best **among those of slope at most "
-        "1**. Clipping the weights bounds the slope by a number that nobody knows; a penalty "
-        "holds it near 1, and overshoots by an amount that can be computed."
+        "Take two distributions that hardly overlap and move one: JS says log 2 wherever they "
+        "are, and KL is infinite or explodes. W₁, the work of carrying one to the other, is "
+        "their distance, with slope 1 everywhere. Its dual form asks for the critic that "
+        "separates them best **among those of slope at most 1**, which clipping and penalties "
+        "only approximate."
     )
+    needs = ("gan_game",)
+    goals = (
+        ("say why JS gives no gradient and W₁ does"),
+        ("compute where a penalised critic comes to rest"),
+    )
+    notes = (
+        (
+            "W₁ is weaker than KL and JS: whatever converges in KL or JS converges in W₁ (on a "
+            "bounded set), and not the other way round. A point mass at θ → 0 converges to one "
+            "at 0 in W₁ = θ, while JS stays at log 2 and KL is infinite."
+        ),
+        (
+            "Clipping the weights bounds the slope by a number that nobody knows; a penalty "
+            "holds it near 1 and overshoots by an amount that can be computed."
+        ),
+    )
+    questions, exercises = wgan.QUESTIONS, wgan.EXERCISES
+    run: ClassVar[Mapping[str, str]] = {"data": "ring", "model": "gan", "objective": "wgan_gp"}
     source = (
         "Arjovsky, Chintala and Bottou 2017, Wasserstein GAN, example 1; Gulrajani et al. 2017, "
         "Improved training of Wasserstein GANs."

@@ -30,7 +30,7 @@ from genlab.core.tables import JOBS
 from genlab.data.base import Dataset, Progress
 from genlab.metrics.base import mean_estimate
 from genlab.models.base import GenerativeModel, HasLikelihood
-from genlab.objectives.elbo import iwae_bound
+from genlab.objectives.importance_weights import iwae_bound
 
 #: Share of proposals that the step sizes are tuned to, and by what they change at each.
 ACCEPT, CHANGE = 0.65, 1.05
@@ -217,7 +217,7 @@ def annealed_job(
     Returns:
         ``metrics``: one estimate, flat; ``bounds``, (n,); ``acceptance``.
     """
-    x = data.test.x[: int(values["n"])]
+    x = data.test.seen(data.meta)[: int(values["n"])]
     steps, chains = int(values.get("steps", 200)), int(values.get("chains", 8))
     parts = x.split(64)
     found, taken = [], 0.0

@@ -10,7 +10,8 @@ from genlab.distributions import density_note
 from genlab.metrics.base import BOOTSTRAP, METRICS, Measured, Metric, Subject, mean_over_examples
 from genlab.models.base import HasDecoder, HasLabels
 from genlab.models.labels import held_at
-from genlab.objectives.elbo import elbo_terms, iwae_bound, log_weights
+from genlab.objectives.elbo import elbo_terms
+from genlab.objectives.importance_weights import iwae_bound, log_weights
 from genlab.probes.variational import ACTIVE, is_variational
 
 #: Draws an example in the importance-weighted bound.
@@ -32,7 +33,7 @@ class VariationalBounds(Metric):
         return is_variational(type(subject.model))
 
     def measure(self, subject: Subject) -> list[Measured]:
-        model, data, x, y = subject.model, subject.data, subject.x, subject.y
+        model, data, x, y = subject.model, subject.data, subject.seen, subject.y
         name = getattr(model.options, "likelihood", None)
         note = density_note(name, data.meta) if name is not None else ""
         what = f"test; {note}" if note else "test"

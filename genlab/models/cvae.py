@@ -75,7 +75,7 @@ class ConditionalVAE(Conditional):
             [
                 options.latent + self.classes,
                 *reversed(hidden),
-                self.likelihood.outputs * meta.dim,
+                self.likelihood_head.size,
             ]
         )
 

@@ -15,6 +15,7 @@ from genlab.core.options import Options, option
 from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
 from genlab.distributions import Point
+from genlab.distributions.mixed import ColumnHead
 from genlab.models.base import GenerativeModel, HasCritic, HasFusedMLPs, O
 from genlab.models.latent import StandardPrior
 from genlab.models.vae import picture_of_known_size
@@ -91,7 +92,21 @@ class ActivationOptions(Options):
 
 
 @dataclass(frozen=True)
-class PlainGANOptions(GANOptions, CriticOptions, ActivationOptions):
+class OutputOptions(Options):
+    """Options of what the generator's last layer gives."""
+
+    generator_output: str = option(
+        "plain",
+        "of a table of your own: plain numbers, or mixed: values that each column can have "
+        "(categories, whole numbers and bounds, straight-through)",
+        choices=("plain", "mixed"),
+        advanced=True,
+        label="Generator output",
+    )
+
+
+@dataclass(frozen=True)
+class PlainGANOptions(GANOptions, CriticOptions, ActivationOptions, OutputOptions):
     """Options of the row ``gan``."""
 
 
@@ -191,16 +206,30 @@ class MLPGeneratorAndCritic(GeneratorAndCritic[O], abc.ABC):
         super().__init__(options, meta)
         settings: Any = options
         hidden = [settings.hidden] * settings.layers
-        last = [nn.Tanh()] if self.bounded else []
+        mixed = getattr(options, "generator_output", "plain") == "mixed"
+        last = [nn.Tanh()] if self.bounded and not mixed else []
         activation = options if isinstance(options, ActivationOptions) else ActivationOptions()
         self.activation = activation.critic_activation
-        self.generator = FusedSequential(*mlp([self.inputs, *hidden, meta.dim]), *last)
+        self.table_head = self._table_head()
+        outputs = meta.dim if self.table_head is None else self.table_head.generator_size
+        self.generator = FusedSequential(*mlp([self.inputs, *hidden, outputs]), *last)
         self.body = FusedSequential(
             nn.Flatten(),
             *mlp([self.pack * meta.dim, *hidden], ACTIVATIONS[self.activation], final=True),
         )
         self.head = nn.Linear(settings.hidden, self.scores)
         self._normalised()
+
+    def _table_head(self) -> ColumnHead | None:
+        """How the generator's outputs become the columns of a table; None where they are plain."""
+        options: Any = self.options
+        mixed = isinstance(options, OutputOptions) and options.generator_output == "mixed"
+        return ColumnHead(self.meta) if mixed else None
+
+    def decode(self, z: Tensor) -> Point:
+        if self.table_head is None:
+            return super().decode(z)
+        return Point(self.table_head.generate(self.generator(z)), 1)
 
     def _judged(self, packs: Tensor) -> Tensor:
         # Body and head at once: that is quicker than one after the other.
@@ -223,6 +252,10 @@ class MLPGeneratorAndCritic(GeneratorAndCritic[O], abc.ABC):
         return common | nets | {"lr": 1e-3, "beta1": 0.0, "beta2": 0.9, "batch": 128}
 
 
+#: What a GAN takes for a table of one's own.
+TABLE_DEFAULTS: dict[str, Any] = {"generator_output": "mixed", "latent": 16}
+
+
 @MODELS.register(
     "gan", title="GAN", summary="Adversarial pair of linear layers; any data.", order=30
 )
@@ -231,8 +264,19 @@ class GAN(MLPGeneratorAndCritic[GANOptions], HasFusedMLPs):
 
     Options: ClassVar[type[GANOptions]] = PlainGANOptions
 
+    @classmethod
+    def choices(cls, meta: DataMeta) -> dict[str, tuple[Any, ...]]:
+        return {} if meta.schema else {"generator_output": ("plain",)}
+
+    @classmethod
+    def defaults(cls, meta: DataMeta) -> dict[str, Any]:
+        found = super().defaults(meta)
+        return found | TABLE_DEFAULTS if meta.schema else found
+
     def fused_mlps(self) -> tuple[FusedMLP, FusedMLP] | None:
         if self.pack > 1 or self.spectral or self.activation == "tanh":
+            return None
+        if self.table_head is not None:
             return None
         return FusedMLP(self.generator.children()), FusedMLP([*self.body, self.head])
 

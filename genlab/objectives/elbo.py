@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -17,29 +16,8 @@ from genlab.core.tables import OBJECTIVES
 from genlab.divergences import closed_form_kl
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder, HasLikelihood
 from genlab.objectives.base import Loss, Objective, Player
+from genlab.objectives.importance_weights import log_likelihood, log_weights
 from genlab.objectives.path_gradients import PLAIN, STICKING, hold, must_hold
-
-
-def log_weights(model: HasDecoder, x: Tensor, q: Distribution, samples: int) -> Tensor:
-    """log w = log p(x | z) + log p(z) − log q(z | x) at pathwise draws z of q, in nats.
-
-    Args:
-        x: (B, *data_shape).
-        q: the posterior, batch shape (B,).
-        samples: draws L for each example.
-
-    Returns:
-        (L, B).
-    """
-    z = q.rsample(torch.Size((samples,)))
-    reconstruction = log_likelihood(model, x, z)
-    return reconstruction + model.prior().log_prob(z) - q.log_prob(z)
-
-
-def log_likelihood(model: HasDecoder, x: Tensor, z: Tensor) -> Tensor:
-    """log p(x | z) in nats at (L, B, latent) codes of (B, *data_shape) examples, (L, B)."""
-    repeated = x.expand(len(z), *x.shape).flatten(0, 1)
-    return model.decode(z.flatten(0, 1)).log_prob(repeated).view(z.shape[:2])
 
 
 def sgvb_a(model: HasDecoder, x: Tensor, q: Distribution, samples: int = 1) -> Tensor:
@@ -63,18 +41,6 @@ def sgvb_b(model: HasDecoder, x: Tensor, q: Distribution, samples: int = 1) -> T
         raise ValueError("estimator B needs a closed form of KL(q || p(z)); take estimator A")
     z = q.rsample(torch.Size((samples,)))
     return log_likelihood(model, x, z).mean(dim=0) - kl
-
-
-def iwae_bound(weights: Tensor) -> Tensor:
-    """L_k = log (1/k) Σ_i w_i from log weights, (k, B) -> (B,) in nats.
-
-    Source: Burda, Grosse and Salakhutdinov 2016, equation 8.
-
-    Example:
-        >>> iwae_bound(torch.zeros(5, 2))
-        tensor([0., 0.])
-    """
-    return torch.logsumexp(weights, dim=0) - math.log(len(weights))
 
 
 @dataclass(frozen=True)

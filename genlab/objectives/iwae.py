@@ -13,7 +13,8 @@ from genlab.core.options import Options, option
 from genlab.core.tables import OBJECTIVES
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
 from genlab.objectives.base import Loss
-from genlab.objectives.elbo import Variational, iwae_bound, log_weights
+from genlab.objectives.elbo import Variational
+from genlab.objectives.importance_weights import iwae_bound, log_weights
 from genlab.objectives.path_gradients import DOUBLY, PLAIN, doubly_reparameterised, must_hold
 
 

@@ -25,6 +25,7 @@ from genlab.core.errors import SpecError
 from genlab.distributions.held import held
 from genlab.distributions.posteriors import POSTERIORS
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
+from genlab.objectives.importance_weights import log_likelihood
 
 #: The gradient estimators, as the options of the objectives name them.
 PLAIN, STICKING, DOUBLY = "reparameterised", "sticking_the_landing", "doubly_reparameterised"
@@ -86,8 +87,6 @@ def doubly_reparameterised(model: GenerativeModel, x: Tensor, samples: int) -> T
     Raises:
         ValueError: if the posterior cannot be held.
     """
-    from genlab.objectives.elbo import log_likelihood
-
     assert isinstance(model, HasEncoder)
     assert isinstance(model, HasDecoder)
     decoder, q = model, model.encode(x)

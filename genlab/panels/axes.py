@@ -142,29 +142,45 @@ class PlotAxes:
             f'stroke-linejoin="round"{dashes}/>'
         )
 
-    def dots(self, points: Sequence[Sequence[float]], colour: str, size: float = 3.2) -> None:
-        """Add dots at values; those outside the axes are left out."""
+    def dots(
+        self,
+        points: Sequence[Sequence[float]],
+        colour: str,
+        size: float = 3.2,
+        mark: str = "disc",
+    ) -> None:
+        """Add marks at values, ``disc`` or ``plus``; those outside the axes are left out."""
         route = []
+        plus = f"m-{size:g} 0h{2 * size:g}m-{size:g} -{size:g}v{2 * size:g}"
+        sign, width = (plus, 1.0) if mark == "plus" else ("h.01", size)
         for x, y in points:
             px, py = self.px(x), self.py(y)
             if LEFT <= px <= self.width - RIGHT and TOP <= py <= self.height - BOTTOM:
-                route.append(f"M{px:.1f} {py:.1f}h.01")
+                route.append(f"M{px:.1f} {py:.1f}{sign}")
         self.parts.append(
-            f'<path d="{"".join(route)}" stroke="{colour}" stroke-width="{size:g}" '
+            f'<path d="{"".join(route)}" stroke="{colour}" stroke-width="{width:g}" '
             'stroke-linecap="round" stroke-opacity="0.75" fill="none"/>'
         )
 
-    def legend(self, rows: Sequence[tuple[str, str]]) -> None:
-        """Add names with their colours below the picture."""
+    def legend(self, rows: Sequence[tuple[str, str]], marks: Sequence[str] = ()) -> None:
+        """Add names with their colours, and marks other than discs, below the picture."""
         x = LEFT
-        for name, colour in rows:
+        for i, (name, colour) in enumerate(rows):
             wide = 22.0 + 6.4 * len(name)
             if x + wide > self.width:
                 x = LEFT
             if x == LEFT:
                 self.height += 16
             at = self.height - 8
-            self.parts.append(f'<circle cx="{x + 4:.1f}" cy="{at:.1f}" r="4" fill="{colour}"/>')
+            if i < len(marks) and marks[i] == "plus":
+                self.parts.append(
+                    f'<path d="M{x:.1f} {at:.1f}h8m-4 -4v8" stroke="{colour}" '
+                    'stroke-width="1.6" fill="none"/>'
+                )
+            else:
+                self.parts.append(
+                    f'<circle cx="{x + 4:.1f}" cy="{at:.1f}" r="4" fill="{colour}"/>'
+                )
             self.text(x + 13, at + 4, name, "start")
             x += wide
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -63,15 +64,18 @@ class Form(abc.ABC):
 
     Class attributes:
         fields: the entries of the payload.
-        script: the JavaScript module in ``genlab/ui/static/live`` and the name it exports that
-            draws this form; ``forms.js`` there has a row with that name.
+        script: what draws this form in the live view. A form of a plugin brings an ES module: its
+            text, or the path of its file. It exports ``draw(axes, frame, cell)``, which gives the
+            legend, and ``table(frame)``, the rows of a CSV file (``live/forms.js``). A form that
+            ships names a module in ``genlab/ui/static/live`` and the function in it that draws;
+            ``forms.js`` there has a row with that function.
         wide: whether its panel takes the width of a chart in the live view.
         extensions: the files of a stored picture beside its JSON.
     """
 
     name: ClassVar[str]
     fields: ClassVar[Mapping[str, Field]]
-    script: ClassVar[tuple[str, str]]
+    script: ClassVar[tuple[str, str] | str | Path]
     wide: ClassVar[bool] = False
     extensions: ClassVar[tuple[str, ...]] = ()
 
@@ -110,6 +114,13 @@ class Form(abc.ABC):
         """
         del picture, height
         return None
+
+    @classmethod
+    def javascript(cls) -> str | None:
+        """The ES module that a plugin's form brings; None for a form that ships."""
+        if isinstance(cls.script, tuple):
+            return None
+        return cls.script.read_text() if isinstance(cls.script, Path) else cls.script
 
     @classmethod
     def check(cls, payload: Mapping[str, Any]) -> None:

@@ -50,19 +50,35 @@ NAMES: dict[str, str] = {
 }
 
 
-def named_colour(name: str, index: int, count: int) -> str:
+def named_colour(name: str, index: int, count: int, ink: str = GREY) -> str:
     """The colour of a group by its name, else by its place; readable in light and dark.
 
-    Held-out data are as grey as the data here: an SVG file does not know the mode of its page.
+    An SVG file does not know the mode of its page, so data are of one grey there, and held-out
+    data have the ink of the page.
 
     Example:
         >>> named_colour("generated", 1, 2), named_colour("digit 3", 1, 10)
         ('#00875F', '#0072B2')
+        >>> named_colour("held-out", 0, 2, "currentColor")
+        'currentColor'
     """
     role = NAMES.get(name)
-    if role in ("data", "heldOut"):
+    if role == "data":
         return GREY
+    if role == "heldOut":
+        return ink
     return ROLES[role].light if role else group_colour(index, count)
+
+
+def mark_of(name: str) -> str:
+    """The mark of a group by its name: ``plus`` for held-out data, else ``disc``.
+
+    Example:
+        >>> mark_of("held-out"), mark_of("generated"), mark_of("digit 3")
+        ('plus', 'disc', 'disc')
+    """
+    role = NAMES.get(name)
+    return ROLES[role].mark if role else "disc"
 
 
 def group_colour(index: int, count: int) -> str:

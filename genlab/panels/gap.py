@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from genlab.core.measure import Picture
 from genlab.panels.axes import BOTTOM, LEFT, RIGHT, TOP, PlotAxes, format_tick
 from genlab.panels.base import PANELS, Field, Form
-from genlab.panels.colours import COLOURS, GREY, ROLES
+from genlab.panels.colours import COLOURS, ROLES, mark_of
 from genlab.panels.encoding import png, to_plain
 from genlab.panels.thumbnail import INKS, Thumbnail
 
@@ -141,10 +141,10 @@ def _draw_field(
         )
         low, high = format_tick(field["low"]), format_tick(field["high"])
         plot.legend([(f"{field['title']}, white {low} to blue {high}", COLOURS[0])])
-    plot.dots(about["real"], GREY)
+    plot.dots(about["real"], ink, mark=mark_of("held-out"))
     plot.dots(about["fake"], ROLES["generated"].light)
     if arrows:
         for (x, y), (dx, dy) in zip(about["fake"], about["arrows"], strict=False):
             plot.path([(x, y), (x + dx, y + dy)], ink)
-    plot.legend([("held-out", GREY), ("generated", ROLES["generated"].light)])
+    plot.legend([("held-out", ink), ("generated", ROLES["generated"].light)], ["plus", "disc"])
     return plot

@@ -58,7 +58,8 @@ class Histogram(Form):
             ink=ink,
         )
         keys = [
-            (str(name), named_colour(str(name), i, len(shares))) for i, name in enumerate(shares)
+            (str(name), named_colour(str(name), i, len(shares), ink))
+            for i, name in enumerate(shares)
         ]
         for (_, colour), row in zip(keys, shares.values(), strict=True):
             plot.path(_outline(edges, row), colour)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from genlab.core.measure import Picture
 from genlab.panels.axes import BOTTOM, LEFT, RIGHT, TOP, PlotAxes
 from genlab.panels.base import PANELS, Field, Form
-from genlab.panels.colours import named_colour
+from genlab.panels.colours import mark_of, named_colour
 from genlab.panels.encoding import to_plain
 from genlab.panels.thumbnail import INKS, Thumbnail
 
@@ -59,11 +59,13 @@ class Points(Form):
         )
         for group, points in groups.items():
             name = str(names[group]) if 0 <= group < len(names) else ""
-            plot.dots(points, named_colour(name, group, len(names)))
+            colour = named_colour(name, group, len(names), ink)
+            plot.dots(points, colour, mark=mark_of(name))
         keys = [
-            (str(name), named_colour(str(name), i, len(names))) for i, name in enumerate(names)
+            (str(name), named_colour(str(name), i, len(names), ink))
+            for i, name in enumerate(names)
         ]
-        plot.legend(keys)
+        plot.legend(keys, [mark_of(str(name)) for name in names])
         return plot.svg(picture.title or "points")
 
     @classmethod

@@ -113,7 +113,7 @@ class TableSamples(Wide):
     def read(self, model: GenerativeModel, step: int) -> Reading:
         with scope(0, "samples"):
             x = draw(model, CROWD, self.data)
-        real, _ = held_out(self.data, CROWD)
+        real = self.data.validation.x[:CROWD]
         far = wasserstein_line(real, x)
         meta, shown = self.data.meta, slice(SHOWN)
         unit = "standard deviations" if meta.scale else "data units"
@@ -158,4 +158,5 @@ class TableReconstructions(Wide):
         assert isinstance(model, HasDecoder)
         back = model.decode(model.encode(x).mean).mean
         names = ["held-out", "reconstruction"]
+        x = self.data.validation.x[:CLOUD]
         return Reading(pictures={"reconstructions": self.cloud(x, back, names, "Reconstructions")})

@@ -21,9 +21,12 @@ REFERENCE = 256
 
 
 def held_out(data: Dataset, n: int) -> tuple[Tensor, Tensor | None]:
-    """The first n examples of the validation split and their labels."""
+    """The first n examples of the validation split and their labels.
+
+    Missing entries are NaN where the model learns from rows that have some.
+    """
     split = data.validation
-    return split.x[:n], None if split.y is None else split.y[:n]
+    return split.seen(data.meta)[:n], None if split.y is None else split.y[:n]
 
 
 def trained_on(data: Dataset, n: int) -> Tensor:

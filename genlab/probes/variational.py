@@ -64,7 +64,7 @@ def _laws(spec: RunSpec, data: Dataset) -> tuple[Distribution, Distribution]:
         model = models.build(spec).eval()
         assert isinstance(model, HasEncoder)
         assert isinstance(model, HasDecoder)
-        return model.encode(data.validation.x[:2]), model.prior()
+        return model.encode(data.validation.seen(data.meta)[:2]), model.prior()
 
 
 def active_units(q: Distribution) -> int:
@@ -158,7 +158,7 @@ class Reconstructions(Probe):
         if not picture:
             meta = self.data.meta
             payload = points(
-                meta.original(torch.cat([x, back])),
+                meta.original(torch.cat([self.data.validation.x[: len(x)], back])),
                 [0] * len(x) + [1] * len(x),
                 ["held-out", "reconstruction"],
                 [meta.axis(0), meta.axis(1)],

@@ -24,7 +24,7 @@ from genlab.data.base import Progress
 from genlab.figures import live as figures
 from genlab.figures.svg import Trace
 from genlab.panels.axes import DASHES
-from genlab.panels.colours import COLOURS
+from genlab.panels.run_marks import run_role
 from genlab.report import run_labels
 from genlab.report.tables import METRIC_VALUES, SEED, merge_results
 from genlab.report.time_cursor import TimeCursor, run_clock, snapshot
@@ -338,8 +338,9 @@ def _trace(
     return Trace(
         name,
         *columns,
-        colour=COLOURS[run % len(COLOURS)],
+        colour=run_role(run).light,
         dash=DASHES[place % len(DASHES)],
+        run=run,
         truth=about.get("truth"),
         label=str(about.get("truth_label") or ""),
     )

@@ -10,10 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from genlab.compare.answer import answer
 from genlab.compare.side_by_side import TITLES
 from genlab.figures import svg
 from genlab.figures.live import finite_or_none
+from genlab.figures.svg import Trace
 from genlab.panels import form_of
+from genlab.panels.run_marks import MARK_CSS, RUN_ROLES, mark_at, run_mark
 from genlab.report.collect import Curves, Report, Side
 from genlab.report.tables import (
     CAUTION,
@@ -21,8 +24,10 @@ from genlab.report.tables import (
     SEED,
     N,
     alike,
+    data_of,
     difference_table,
     format_value,
+    option_tables,
     shared_settings,
     step_mismatch_note,
     table,
@@ -45,9 +50,11 @@ p, figcaption, li { margin: 4px 0; } .soft, figcaption { color: var(--soft); fon
 .charts { grid-template-columns: repeat(auto-fill, minmax(min(100%, 340px), 1fr)); }
 figure, .card { margin: 0; padding: 10px 12px; background: var(--card); border-radius: 8px;
   min-width: 0; break-inside: avoid; }
-figure h4 { margin: 0; font-size: 14px; }
-img { max-width: 100%; height: auto; image-rendering: pixelated; display: block; margin: 6px 0; }
-svg { max-width: 100%; height: auto; display: block; }
+figure h3, figure h4 { margin: 0; font-size: 14px; }
+img { width: 100%; height: auto; image-rendering: pixelated; display: block; margin: 6px 0; }
+figure > svg { width: 100%; height: auto; display: block; }
+.answer { margin: 12px 0; } .lead { font-size: 19px; line-height: 1.4; }
+summary { cursor: pointer; padding: 10px 0; min-height: 44px; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 13px; overflow-wrap: normal; }
 th, td { text-align: left; padding: 4px 8px; border-bottom: 1px solid var(--faint);
@@ -59,8 +66,16 @@ pre { background: var(--card); padding: 10px; border-radius: 8px; white-space: p
   overflow-wrap: anywhere; font-size: 12px; }
 @media print { body { max-width: none; padding: 0; font-size: 11px; }
   :root { --ink: #000; --back: #fff; --card: #fff; --soft: #333; --faint: #bbb; --mark: #eee; }
-  th, td { min-width: 0; } figure, .card { border: 1px solid #ccc; } h2 { break-after: avoid; } }
+  .lead { font-size: 14px; } th, td { min-width: 0; }
+  figure, .card { border: 1px solid #ccc; } h2 { break-after: avoid; } }
 """
+#: In the dark the runs have their dark colours.
+DARK = "".join(
+    f'[{paint}="{role.light}"] {{ {paint}: {role.dark}; }} '
+    for role in RUN_ROLES
+    for paint in ("fill", "stroke")
+)
+STYLE += MARK_CSS + f"@media screen and (prefers-color-scheme: dark) {{ {DARK}}}\n"
 
 
 def html(report: Report) -> str:
@@ -70,22 +85,23 @@ def html(report: Report) -> str:
     when = report.moment.words
     parts = [
         f"<h1>{escape(title)}</h1>",
+        _answer(sides),
         f'<p class="soft">A comparison {escape(when)}, made {escape(report.made)}.</p>',
         _runs(sides),
-        "<h2>What is alike and what is not</h2>",
-        _specs(sides),
-        f"<p>{escape(alike([side.budget for side in sides]))}</p>",
-        _budgets(sides),
         "<h2>Side by side</h2>",
         f"<p>{escape(_same(sides))}</p>",
         _pictures(sides),
-        "<h2>On held-out examples</h2>",
-        _metrics(report),
         "<h2>Curves</h2>",
         _curves(report),
+        "<h2>On held-out examples</h2>",
+        _metrics(report),
         _ledgers(sides),
         "<h2>What happened on the way</h2>",
         _events(sides),
+        "<h2>What is different and what is alike</h2>",
+        _specs(sides),
+        f"<p>{escape(alike([side.budget for side in sides]))}</p>",
+        _budgets(sides),
         "<h2>How to make it again</h2>",
         _again(report),
         "<h2>What to bear in mind</h2>",
@@ -110,34 +126,41 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]], marked: Sequence[
         cells = "".join(f"<td>{escape(cell)}</td>" for cell in row)
         body.append(f"<tr{kind}>{cells}</tr>")
     inner = f"<thead><tr>{top}</tr></thead><tbody>{''.join(body)}</tbody>"
-    return f'<div class="scroll"><table>{inner}</table></div>'
+    frame = 'class="scroll" tabindex="0" role="region" aria-label="Table"'
+    return f"<div {frame}><table>{inner}</table></div>"
 
 
 def _runs(sides: Sequence[Side]) -> str:
     cards = []
-    for side in sides:
+    for i, side in enumerate(sides):
         at = f"shown after step {side.step:,}, {side.seconds:.1f} s of training"
         state = f"{side.status}, step {side.last:,} of {side.steps:,}"
         cards.append(
-            f'<div class="card"><strong>{escape(side.title)}</strong>'
+            f'<div class="card"><strong>{_name(i, side)}</strong>'
             f'<p class="soft">{escape(side.id)}: {escape(state)}; {escape(at)}</p></div>'
         )
     return f'<div class="runs">{"".join(cards)}</div>'
 
 
+def _answer(sides: Sequence[Side]) -> str:
+    """The result in sentences, the first of them large."""
+    found = {side.title: side.found for side in sides}
+    said = answer(found, [data_of(side.spec) for side in sides])
+    lead = "".join(f'<p class="lead">{escape(text)}</p>' for text in said.headline)
+    rest = " ".join(filter(None, [said.interval, *said.more]))
+    return f'<div class="answer">{lead}<p>{escape(rest)}</p></div>'
+
+
+def _name(i: int, side: Side) -> str:
+    """The mark and the title of a run."""
+    return f"{run_mark(i)} {escape(side.title)}"
+
+
 def _specs(sides: Sequence[Side]) -> str:
-    names = list(dict.fromkeys(name for side in sides for name in side.spec))
-    rows, marked = [], []
-    for name in names:
-        cells = [str(side.spec.get(name, "—")) for side in sides]
-        marked.append(len(set(cells)) > 1)
-        rows.append(["≠ " + name if marked[-1] else name, *cells])
-    order = sorted(range(len(rows)), key=lambda i: not marked[i])
-    return _table(
-        ["option", *(side.title for side in sides)],
-        [rows[i] for i in order],
-        [marked[i] for i in order],
-    )
+    head, differ, same = option_tables({side.title: side.spec for side in sides})
+    first = _table(head, differ, [True] * len(differ)) if differ else "<p>No option differs.</p>"
+    rest = f"<summary>The {len(same)} options that are equal</summary>{_table(head, same)}"
+    return f"{first}<details>{rest}</details>"
 
 
 def _budgets(sides: Sequence[Side]) -> str:
@@ -168,9 +191,9 @@ def _pictures(sides: Sequence[Side]) -> str:
     blocks = []
     for part, title in TITLES.items():
         figures = []
-        for side in sides:
+        for i, side in enumerate(sides):
             picture = side.shown.pictures.get(part)
-            head = f"<h4>{escape(side.title)}</h4>"
+            head = f"<h4>{_name(i, side)}</h4>"
             if picture is None:
                 why = side.shown.missing.get(part, "")
                 figures.append(
@@ -183,15 +206,16 @@ def _pictures(sides: Sequence[Side]) -> str:
     return "".join(blocks)
 
 
-def _keys(rows: Iterable[tuple[str, str, str]]) -> str:
+def _keys(traces: Iterable[Trace]) -> str:
     items = []
-    for name, colour, dash in rows:
-        dashes = f' stroke-dasharray="{dash}"' if dash else ""
+    for one in traces:
+        dashes = f' stroke-dasharray="{one.dash}"' if one.dash else ""
+        mark = "" if one.run is None else mark_at(one.run, 13, 6)
         line = (
-            '<svg width="22" height="8" aria-hidden="true"><line x1="0" x2="22" y1="4" y2="4" '
-            f'stroke="{colour}" stroke-width="2.5"{dashes}/></svg>'
+            '<svg width="26" height="12" aria-hidden="true"><line x1="0" x2="26" y1="6" y2="6" '
+            f'stroke="{one.colour}" stroke-width="2.5"{dashes}/>{mark}</svg>'
         )
-        items.append(f"<li>{line}{escape(name)}</li>")
+        items.append(f"<li>{line}{escape(one.name)}</li>")
     return f'<ul class="keys">{"".join(items)}</ul>'
 
 
@@ -234,9 +258,9 @@ def _chart(one: Curves, axis: str, mark: float | None) -> str:
         mark=mark if mark is not None and mark <= inside else None,
         width=370,
     )
-    keys = _keys((trace.name, trace.colour, trace.dash) for trace in one.traces)
+    keys = _keys(one.traces)
     note = f'<p class="soft">{escape(one.note)}</p>' if one.note else ""
-    return f"<figure><h4>{escape(one.title)}</h4>{note}{picture}{keys}</figure>"
+    return f"<figure><h3>{escape(one.title)}</h3>{note}{picture}{keys}</figure>"
 
 
 def _ledgers(sides: Sequence[Side]) -> str:

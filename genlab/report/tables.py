@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +11,10 @@ import torch
 from genlab.compare import duel
 from genlab.compare.difference import differences
 from genlab.compare.side_by_side import SideBySide
+from genlab.core.errors import GenlabError
+from genlab.core.numbers import plain, significant
+from genlab.core.run_spec import Combination
+from genlab.core.tables import DATASETS
 from genlab.figures.live import caption
 
 #: Test examples at most, and the seed, of the metrics.
@@ -26,14 +30,8 @@ REFEREE = (
 BETTER = {"lower": "lower is better", "higher": "higher is better", "none": ""}
 
 
-def format_value(value: float | None) -> str:
-    """Format a number with four significant digits; None means that it is not finite.
-
-    Example:
-        >>> format_value(-103.25123), format_value(0.012345), format_value(None)
-        ('-103.3', '0.01235', 'not finite')
-    """
-    return "not finite" if value is None or not math.isfinite(value) else f"{value:.4g}"
+#: How a measured number is printed.
+format_value = significant
 
 
 def table(
@@ -89,6 +87,54 @@ def difference_table(found: Mapping[str, Mapping[str, Any]]) -> tuple[list[str],
         for line in differences(found)
     ]
     return ["metric", "difference", "value", "95 % interval", "verdict"], rows
+
+
+def option_tables(
+    specs: Mapping[str, Mapping[str, Any]],
+) -> tuple[list[str], list[list[str]], list[list[str]]]:
+    """The options of several runs: the head, the rows that differ, and the others.
+
+    Args:
+        specs: by the runs' titles their flat values.
+
+    Example:
+        >>> a = {"data": "ring", "model": "gan", "lr": 0.001, "seed": 0}
+        >>> head, differ, same = option_tables({"A": a, "B": a | {"lr": 0.999}})
+        >>> head, differ
+        (['option', 'A', 'B'], [['Learning rate (lr)', '0.001', '0.999']])
+        >>> [row[0] for row in same]
+        ['Data', 'Model', 'Seed (seed)']
+    """
+    titles: dict[str, str] = {}
+    for spec in specs.values():
+        # The set of an old run may have been deleted; its options keep their code names then.
+        with contextlib.suppress(GenlabError):
+            for rows in Combination.of(spec).options().values():
+                titles |= {row.name: f"{row.title} ({row.name})" for row in rows}
+    titles |= {kind: kind.capitalize() for kind in ("data", "model", "objective", "algorithm")}
+    differ: list[list[str]] = []
+    same: list[list[str]] = []
+    for name in dict.fromkeys(name for spec in specs.values() for name in spec):
+        cells = [_cell(spec[name]) if name in spec else "—" for spec in specs.values()]
+        row = [titles.get(name, name), *cells]
+        (differ if len(set(cells)) > 1 else same).append(row)
+    return ["option", *specs], differ, same
+
+
+def _cell(value: Any) -> str:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return plain(value) if number else str(value)
+
+
+def data_of(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The dataset of a run and its options, without what says how it is fetched.
+
+    Example:
+        >>> data_of({"data": "ring", "model": "gan", "modes": 8, "seed": 0})
+        {'data': 'ring', 'modes': 8}
+    """
+    own = {row.name for row in DATASETS[str(spec["data"])].Options.table()} - {"download"}
+    return {name: value for name, value in spec.items() if name == "data" or name in own}
 
 
 #: What stands under the tables, here and in the report.

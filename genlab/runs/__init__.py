@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from genlab.core import folders
 from genlab.core.errors import RunStateError
 from genlab.core.folders import Folder, folder
-from genlab.runs import catalog, job_progress, settings
+from genlab.runs import access, catalog, job_progress, ownership, settings
 from genlab.runs.catalog import RunView, list_shipped
 from genlab.runs.files import has_result, load_result, run_files
 from genlab.runs.store import (
@@ -158,6 +158,7 @@ def request(run: str, name: str, **values: Any) -> None:
     :class:`genlab.train.observers.CommandLike` says what each takes.
 
     Raises:
+        NotAllowed: if the run belongs to somebody else.
         RunStateError: if the run is not active.
     """
     store_to_read().request(run, Command(name, values))
@@ -167,6 +168,7 @@ def resume(run: str) -> None:
     """Let a paused run go on, or queue a stopped, lost or failed one from its last snapshot.
 
     Raises:
+        NotAllowed: if the run belongs to somebody else.
         RunStateError: if it is none of these.
     """
     row = store_to_read().get(run)
@@ -185,6 +187,7 @@ def delete(run: str) -> None:
     """Forget a run and remove its files.
 
     Raises:
+        NotAllowed: if the run belongs to somebody else.
         RunStateError: while it is queued, running or paused.
     """
     store_to_read().delete(run)
@@ -233,13 +236,28 @@ def job_so_far(key: str) -> dict[str, Any] | None:
     return job_progress.partial(files(), key)
 
 
+def _owner_of_job(key: str) -> str:
+    row = store().job(key)
+    return "" if row is None else row.owner
+
+
 def stop_job(key: str) -> None:
-    """Ask a job to stop with what it has; it is done then, and its result says so."""
+    """Ask a job to stop with what it has; it is done then, and its result says so.
+
+    Raises:
+        NotAllowed: if somebody else asked for the job.
+    """
+    access.require("stop_job", _owner_of_job(key))
     job_progress.stop(files(), key)
 
 
 def forget_result(key: str) -> None:
-    """Forget what a job found: asked for again, it is made again."""
+    """Forget what a job found: asked for again, it is made again.
+
+    Raises:
+        NotAllowed: if somebody else asked for the job.
+    """
+    access.require("forget_result", _owner_of_job(key))
     for ext in ("json", "npz"):
         files().remove(f"jobs/{key}.{ext}")
 
@@ -251,6 +269,15 @@ def job_result(key: str) -> dict[str, Any]:
         SnapshotError: if there is no result, or it is damaged.
     """
     return load_result(files(), key)
+
+
+def offer(kind: str, name: str = "") -> str:
+    """A token with which another browser takes over a run, a set or a room (:mod:`.ownership`).
+
+    Raises:
+        NotAllowed: if it belongs to somebody else.
+    """
+    return ownership.offer(store(), kind, name)
 
 
 __all__ = [
@@ -272,6 +299,7 @@ __all__ = [
     "job_result",
     "job_so_far",
     "list_shipped",
+    "offer",
     "open_run",
     "request",
     "resume",

@@ -127,15 +127,16 @@ class RunView:
         step: int | None = None,
         label: str | None = None,
         means: bool | None = None,
+        given: Mapping[str, Any] | None = None,
     ) -> Samples:
         """Samples in the units and by the names of the data.
 
-        Draws, or of images what is shown, the means of p(x | z), unless ``means`` says which:
-        see :func:`genlab.runs.samples.sample_run`.
+        Draws, or of images what is shown, the means of p(x | z), unless ``means`` says which;
+        ``given`` holds columns at values: see :func:`genlab.runs.samples.sample_run`.
         """
         from genlab.runs.samples import sample_run
 
-        return sample_run(self, n, seed=seed, step=step, label=label, means=means)
+        return sample_run(self, n, seed=seed, step=step, label=label, means=means, given=given)
 
     def data(self) -> Dataset:
         """Its dataset."""
@@ -290,6 +291,8 @@ def export(
     out.place.write("records.json", json.dumps(rows, separators=(",", ":")).encode())
     row = asdict(view.row)
     row |= {"spec": dict(view.row.spec), "worker": "", "position": 0, "exported": time.time()}
+    # An export belongs to whoever holds the folder.
+    row["owner"] = ""
     if (sidecar := DATASETS[view.spec.data].sidecar(view.spec.data_options)) is not None:
         out.write_json(SIDECAR, sidecar)
     out.write_json("run.json", row)

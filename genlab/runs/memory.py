@@ -9,6 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from genlab.core.errors import RunNotFound, RunStateError
+from genlab.runs import access
+from genlab.runs.items import NO_OFFER, Item
 from genlab.runs.store import (
     ACTIVE,
     RESUMABLE,
@@ -35,6 +37,7 @@ class MemoryStore(RunStore):
         self._records: dict[str, list[Record]] = {}
         self._wishes: dict[str, list[Command]] = {}
         self._jobs: dict[str, JobRow] = {}
+        self._items: dict[tuple[str, str], Item] = {}
         self._count = 0
 
     def _next(self) -> int:
@@ -45,6 +48,12 @@ class MemoryStore(RunStore):
         if run not in self._runs:
             raise RunNotFound(f"There is no run {run!r}. `genlab list` shows those there are.")
         return self._runs[run]
+
+    def _allow(self, run: str, action: str) -> RunRow:
+        """A run with which who acts may do this."""
+        row = self._row(run)
+        access.require(action, row.owner)
+        return row
 
     def _with_position(self, row: RunRow) -> RunRow:
         if row.status != "queued":
@@ -60,6 +69,7 @@ class MemoryStore(RunStore):
         run: str = "",
         origin: Origin | None = None,
     ) -> str:
+        actor = access.require("work" if worker else "start" if origin is None else "fork")
         with self._lock:
             run, now = run or new_id(spec), time.time()
             if run in self._runs:
@@ -67,6 +77,7 @@ class MemoryStore(RunStore):
             row = RunRow(
                 run, dict(spec), "queued", title=title, steps=int(spec["steps"]), created=now
             )
+            row = replace(row, owner=actor.id)
             if origin is not None:
                 row = replace(
                     row,
@@ -101,7 +112,7 @@ class MemoryStore(RunStore):
         only_from: Collection[str] | None = None,
     ) -> bool:
         with self._lock:
-            row = self._row(run)
+            row = self._allow(run, "resume" if status == "queued" else "work")
             if only_from is not None and row.status not in only_from:
                 return False
             ended = 0.0 if status in ACTIVE else time.time()
@@ -118,7 +129,8 @@ class MemoryStore(RunStore):
 
     def describe(self, run: str, series: Sequence[Mapping[str, Any]]) -> None:
         with self._lock:
-            self._runs[run] = replace(self._row(run), series=tuple(dict(s) for s in series))
+            row = self._allow(run, "work")
+            self._runs[run] = replace(row, series=tuple(dict(s) for s in series))
 
     def _take(self, row: RunRow, worker: str) -> RunRow:
         now = time.time()
@@ -141,6 +153,7 @@ class MemoryStore(RunStore):
             return sorted(self._queued, key=self._queued.__getitem__)
 
     def claim(self, worker: str, run: str | None = None, *, resume: bool = False) -> RunRow | None:
+        access.require("work")
         with self._lock:
             if run is None:
                 waiting = self.queue()
@@ -151,12 +164,12 @@ class MemoryStore(RunStore):
 
     def beat(self, run: str, *, step: int, speed: float) -> None:
         with self._lock:
-            row = self._row(run)
+            row = self._allow(run, "work")
             self._runs[run] = replace(row, step=step, speed=speed, beat=time.time())
 
     def append(self, run: str, records: Sequence[Record]) -> None:
         with self._lock:
-            self._row(run)
+            self._allow(run, "note")
             now = time.time()
             self._records[run] += [
                 replace(r, seq=self._next(), time=r.time or now, payload=dict(r.payload))
@@ -186,25 +199,27 @@ class MemoryStore(RunStore):
 
     def request(self, run: str, command: Command) -> None:
         with self._lock:
-            row = self._row(run)
+            row = self._allow(run, access.of_command(command.name))
             if row.status not in ACTIVE:
                 raise RunStateError(
                     f"Run {run} is {row.status}: {command.name!r} is for runs that are queued, "
                     "running or paused. Nothing was changed."
                 )
             if command.name == "stop" and row.status == "queued":
-                self.set_status(run, "stopped")
+                with access.acting_as(access.MACHINE):
+                    self.set_status(run, "stopped")
                 return
             self._wishes[run].append(replace(command, id=self._next()))
 
     def pending(self, run: str) -> list[Command]:
+        access.require("work")
         with self._lock:
             found, self._wishes[run] = self._wishes.get(run, []), []
             return found
 
     def delete(self, run: str) -> None:
         with self._lock:
-            row = self._row(run)
+            row = self._allow(run, "delete")
             if row.status in ACTIVE:
                 raise RunStateError(
                     f"Run {run} is {row.status}; stop it before deleting it. Nothing was deleted."
@@ -213,11 +228,14 @@ class MemoryStore(RunStore):
                 table.pop(run, None)
 
     def submit(self, kind: str, values: Mapping[str, Any]) -> JobRow:
+        actor = access.require("submit_job")
         with self._lock:
             key = job_key(kind, values)
             known = self._jobs.get(key)
             if known is None or known.status == "failed":
-                self._jobs[key] = JobRow(key, kind, dict(values), created=time.time())
+                owner = actor.id if known is None else known.owner
+                fresh = JobRow(key, kind, dict(values), created=time.time(), owner=owner)
+                self._jobs[key] = fresh
             return self._jobs[key]
 
     def job(self, key: str) -> JobRow | None:
@@ -230,6 +248,7 @@ class MemoryStore(RunStore):
             return [r for r in rows if status is None or r.status in status][:limit]
 
     def claim_job(self, worker: str) -> JobRow | None:
+        access.require("work_job")
         with self._lock:
             for row in self.jobs(status={"queued"}, limit=1):
                 taken = replace(row, status="running", worker=worker, beat=time.time())
@@ -240,6 +259,7 @@ class MemoryStore(RunStore):
     def update_job(
         self, key: str, *, status: JobStatus, progress: float = 0.0, message: str = ""
     ) -> None:
+        access.require("submit_job" if status == "queued" else "work_job")
         with self._lock:
             if key in self._jobs:
                 self._jobs[key] = replace(
@@ -249,3 +269,62 @@ class MemoryStore(RunStore):
                     message=message,
                     beat=time.time(),
                 )
+
+    # -- items and ownership -----------------------------------------------------------------
+
+    def put(self, item: Item, *, action: str, only_new: bool = False) -> bool:
+        with self._lock:
+            known = self.item(item.kind, item.id)
+            if known is not None and only_new:
+                return False
+            owner = access.acting().id if known is None else known.owner
+            access.require(action, owner)
+            created = time.time() if known is None else known.created
+            kept = replace(item, values=dict(item.values), owner=owner, created=created)
+            self._items[item.kind, item.id] = kept
+            return True
+
+    def item(self, kind: str, name: str) -> Item | None:
+        with self._lock:
+            found = self._items.get((kind, name))
+            return None if found is None or found.gone() else found
+
+    def items(self, kind: str) -> list[Item]:
+        with self._lock:
+            found = [one for one in self._items.values() if one.kind == kind and not one.gone()]
+            return sorted(found, key=lambda one: (one.created, one.id))
+
+    def remove(self, kind: str, name: str, *, action: str) -> bool:
+        with self._lock:
+            known = self._items.get((kind, name))
+            if known is None:
+                return False
+            access.require(action, known.owner)
+            del self._items[kind, name]
+            return True
+
+    def accept(self, offer: str) -> Item:
+        actor = access.require("claim")
+        with self._lock:
+            found = self.item("offer", offer)
+            if found is None:
+                raise RunStateError(NO_OFFER)
+            self._pass(found, actor.id)
+            self._items.pop(("offer", offer), None)
+            return found
+
+    def _pass(self, offer: Item, to: str) -> None:
+        """Write the new owner, where the offer's owner still is the owner."""
+        kind, name = offer.values["kind"], offer.values["id"]
+        tables: tuple[dict[Any, Any], ...] = (self._runs, self._jobs, self._items)
+        if kind == "all":
+            for table in tables:
+                for key, row in table.items():
+                    if row.owner == offer.owner:
+                        table[key] = replace(row, owner=to)
+            return
+        table, key = tables[0 if kind == "run" else 2], name if kind == "run" else (kind, name)
+        row = table.get(key)
+        if row is None or row.owner != offer.values["owner"]:
+            raise RunStateError(NO_OFFER)
+        table[key] = replace(row, owner=to)

@@ -10,6 +10,7 @@ from typing import Any
 
 from genlab.core.errors import GenlabError
 from genlab.core.folders import Folder
+from genlab.runs import access
 
 KINDS = ("set", "direction")
 #: Names are shown and typed: letters, digits and a few signs, up to 40 of them.
@@ -37,7 +38,9 @@ def list_saved_vectors(place: Folder, run: str) -> list[dict[str, Any]]:
 
 
 def save(place: Folder, run: str, row: Mapping[str, Any]) -> None:
-    """Save a vector by name; one of the same name is replaced.
+    """Save a vector by name; one of the same name and owner is replaced.
+
+    It belongs to who saves it, whosoever the run is.
 
     Args:
         place: where the files lie.
@@ -46,8 +49,11 @@ def save(place: Folder, run: str, row: Mapping[str, Any]) -> None:
             how many points it was made from; ``note``, a sentence.
 
     Raises:
+        NotAllowed: where somebody else saved one of this name, or for a browser without an
+            identity.
         GenlabError: for a name, kind or vector that cannot be kept; nothing was saved then.
     """
+    actor = access.require("save_vector")
     name = str(row["name"]).strip()
     vector = [float(v) for v in row["vector"]]
     if not NAME.fullmatch(name):
@@ -59,8 +65,13 @@ def save(place: Folder, run: str, row: Mapping[str, Any]) -> None:
         raise GenlabError(f"{row['kind']!r} is no kind; {', '.join(KINDS)}. Nothing was saved.")
     if not vector or not all(map(math.isfinite, vector)):
         raise GenlabError("A vector is made of finite numbers; nothing was saved.")
-    kept = [known for known in list_saved_vectors(place, run) if known["name"] != name]
-    if len(kept) >= MOST:
+    kept = []
+    for known in list_saved_vectors(place, run):
+        if known["name"] != name:
+            kept.append(known)
+        else:
+            access.require("change_vector", known.get("owner", ""))
+    if sum(known.get("owner", "") == actor.id for known in kept) >= MOST:
         raise GenlabError(f"{MOST} vectors are saved already; remove one. Nothing was saved.")
     made = {
         "name": name,
@@ -69,10 +80,21 @@ def save(place: Folder, run: str, row: Mapping[str, Any]) -> None:
         "n": int(row.get("n", 0)),
         "note": str(row.get("note", ""))[:400],
     }
+    if actor.id:
+        made["owner"] = actor.id
     place.write(_file(run), json.dumps([*kept, made]).encode())
 
 
 def remove(place: Folder, run: str, name: str) -> None:
-    """Forget a saved vector; nothing happens if there is none of this name."""
-    kept = [row for row in list_saved_vectors(place, run) if row["name"] != name]
+    """Forget a saved vector; nothing happens if there is none of this name.
+
+    Raises:
+        NotAllowed: where somebody else saved it.
+    """
+    kept = []
+    for row in list_saved_vectors(place, run):
+        if row["name"] != name:
+            kept.append(row)
+        else:
+            access.require("change_vector", row.get("owner", ""))
     place.write(_file(run), json.dumps(kept).encode())

@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,6 +19,9 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 
 from genlab.core.errors import RunNotFound, RunStateError, StoreError
+from genlab.runs import access
+from genlab.runs.items import NO_OFFER, Item
+from genlab.runs.schema import MIGRATIONS, about, items, jobs, metadata, records, runs, wishes
 from genlab.runs.store import (
     ACTIVE,
     RESUMABLE,
@@ -33,94 +36,6 @@ from genlab.runs.store import (
     job_key,
     new_id,
 )
-
-metadata = sa.MetaData()
-big = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-
-about = sa.Table(
-    "about",
-    metadata,
-    sa.Column("key", sa.String(40), primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
-)
-runs = sa.Table(
-    "runs",
-    metadata,
-    sa.Column("number", big, primary_key=True, autoincrement=True),
-    sa.Column("id", sa.String(80), nullable=False, unique=True),
-    sa.Column("spec", sa.Text, nullable=False),
-    sa.Column("title", sa.Text, nullable=False, default=""),
-    sa.Column("status", sa.String(16), nullable=False),
-    sa.Column("message", sa.Text, nullable=False, default=""),
-    sa.Column("step", big, nullable=False, default=0),
-    sa.Column("steps", big, nullable=False),
-    sa.Column("speed", sa.Float, nullable=False, default=0.0),
-    sa.Column("created", sa.Float, nullable=False),
-    sa.Column("queued", sa.Float, nullable=False, default=0.0),
-    sa.Column("started", sa.Float, nullable=False, default=0.0),
-    sa.Column("beat", sa.Float, nullable=False, default=0.0),
-    sa.Column("ended", sa.Float, nullable=False, default=0.0),
-    sa.Column("worker", sa.String(200), nullable=False, default=""),
-    sa.Column("series", sa.Text, nullable=False, default="[]"),
-    sa.Column("attempt", sa.Integer, nullable=False, default=0),
-    sa.Column("parent", sa.Text, nullable=False, default=""),
-    sa.Column("parent_step", big, nullable=False, default=0),
-    sa.Column("changes", sa.Text, nullable=False, default="{}"),
-    sa.Index("runs_by_status", "status", "queued", "number"),
-    sqlite_autoincrement=True,
-)
-records = sa.Table(
-    "records",
-    metadata,
-    sa.Column("seq", big, primary_key=True, autoincrement=True),
-    sa.Column("run", sa.String(80), nullable=False),
-    sa.Column("step", big, nullable=False),
-    sa.Column("kind", sa.String(16), nullable=False),
-    sa.Column("payload", sa.Text, nullable=False),
-    sa.Column("time", sa.Float, nullable=False),
-    sa.Index("records_by_run", "run", "seq"),
-    # A deleted run must not hand its numbers to another one: they are the readers' cursors.
-    sqlite_autoincrement=True,
-)
-wishes = sa.Table(
-    "wishes",
-    metadata,
-    sa.Column("id", big, primary_key=True, autoincrement=True),
-    sa.Column("run", sa.String(80), nullable=False),
-    sa.Column("name", sa.String(40), nullable=False),
-    sa.Column("values", sa.Text, nullable=False),
-    sa.Index("wishes_by_run", "run", "id"),
-    sqlite_autoincrement=True,
-)
-jobs = sa.Table(
-    "jobs",
-    metadata,
-    sa.Column("key", sa.String(40), primary_key=True),
-    sa.Column("kind", sa.String(40), nullable=False),
-    sa.Column("values", sa.Text, nullable=False),
-    sa.Column("status", sa.String(16), nullable=False),
-    sa.Column("progress", sa.Float, nullable=False, default=0.0),
-    sa.Column("message", sa.Text, nullable=False, default=""),
-    sa.Column("created", sa.Float, nullable=False),
-    sa.Column("beat", sa.Float, nullable=False, default=0.0),
-    sa.Column("worker", sa.String(200), nullable=False, default=""),
-    sa.Index("jobs_by_status", "status", "created"),
-)
-
-
-def _forks(connection: Connection) -> None:
-    """Runs may branch off others."""
-    for column in (
-        "parent TEXT NOT NULL DEFAULT ''",
-        "parent_step BIGINT NOT NULL DEFAULT 0",
-        "changes TEXT NOT NULL DEFAULT '{}'",
-    ):
-        connection.exec_driver_sql(f"ALTER TABLE runs ADD COLUMN {column}")
-
-
-#: Entry i takes a database from version i + 1 to i + 2. A new database is made from the tables
-#: above in one go, so whoever changes a table adds the step that does the same to an old one.
-MIGRATIONS: list[Callable[[Connection], None]] = [_forks]
 
 
 def schema_version() -> int:
@@ -312,11 +227,26 @@ class SqlStore(RunStore):
             parent=row.parent,
             parent_step=row.parent_step,
             changes=json.loads(row.changes),
+            owner=row.owner,
         )
 
     @staticmethod
     def _missing(run: str) -> RunNotFound:
         return RunNotFound(f"There is no run {run!r}. `genlab list` shows those there are.")
+
+    def _allow(self, connection: Connection, run: str, action: str) -> str:
+        """The status of a run with which who acts may do this.
+
+        Raises:
+            RunNotFound: if there is no such run.
+            NotAllowed: if it belongs to somebody else.
+        """
+        query = sa.select(runs.c.status, runs.c.owner).where(runs.c.id == run)
+        row = connection.execute(query).one_or_none()
+        if row is None:
+            raise self._missing(run)
+        access.require(action, row.owner)
+        return str(row.status)
 
     def create(
         self,
@@ -328,7 +258,9 @@ class SqlStore(RunStore):
         origin: Origin | None = None,
     ) -> str:
         now = time.time()
+        actor = access.require("work" if worker else "start" if origin is None else "fork")
         values: dict[str, Any] = {
+            "owner": actor.id,
             "spec": _dump(dict(spec)),
             "title": title,
             "status": "running" if worker else "queued",
@@ -398,27 +330,24 @@ class SqlStore(RunStore):
         if only_from is not None:
             change = change.where(runs.c.status.in_(list(only_from)))
         with self._writing() as connection:
-            if connection.execute(change).rowcount == 1:
-                if status not in ACTIVE:
-                    connection.execute(wishes.delete().where(wishes.c.run == run))
-                return True
-            known = connection.execute(sa.select(runs.c.number).where(runs.c.id == run)).first()
-        if known is None:
-            raise self._missing(run)
-        return False
+            self._allow(connection, run, "resume" if status == "queued" else "work")
+            changed = connection.execute(change).rowcount == 1
+            if changed and status not in ACTIVE:
+                connection.execute(wishes.delete().where(wishes.c.run == run))
+        return changed
 
     def describe(self, run: str, series: Sequence[Mapping[str, Any]]) -> None:
         text = _dump([dict(entry) for entry in series])
         with self._writing() as connection:
-            done = connection.execute(runs.update().where(runs.c.id == run).values(series=text))
-        if done.rowcount != 1:
-            raise self._missing(run)
+            self._allow(connection, run, "work")
+            connection.execute(runs.update().where(runs.c.id == run).values(series=text))
 
     def queue(self) -> list[str]:
         with self._reading() as connection:
             return list(self._queue(connection))
 
     def claim(self, worker: str, run: str | None = None, *, resume: bool = False) -> RunRow | None:
+        access.require("work")
         able = {"queued", *RESUMABLE} if resume and run is not None else {"queued"}
         query = sa.select(runs.c.id).where(runs.c.status.in_(sorted(able)))
         query = query.order_by(runs.c.queued, runs.c.number).limit(1)
@@ -452,6 +381,7 @@ class SqlStore(RunStore):
                     return self._row(row)
 
     def beat(self, run: str, *, step: int, speed: float) -> None:
+        access.require("work")
         change = (
             runs.update().where(runs.c.id == run).values(step=step, speed=speed, beat=time.time())
         )
@@ -477,9 +407,7 @@ class SqlStore(RunStore):
             for record in records_
         ]
         with self._writing() as connection:
-            known = connection.execute(sa.select(runs.c.number).where(runs.c.id == run)).first()
-            if known is None:
-                raise self._missing(run)
+            self._allow(connection, run, "note")
             connection.execute(records.insert(), rows)
 
     def read(
@@ -516,11 +444,7 @@ class SqlStore(RunStore):
 
     def request(self, run: str, command: Command) -> None:
         with self._writing() as connection:
-            status = connection.execute(
-                sa.select(runs.c.status).where(runs.c.id == run)
-            ).scalar_one_or_none()
-            if status is None:
-                raise self._missing(run)
+            status = self._allow(connection, run, access.of_command(command.name))
             if status not in ACTIVE:
                 raise RunStateError(
                     f"Run {run} is {status}: {command.name!r} is for runs that are queued, "
@@ -541,6 +465,7 @@ class SqlStore(RunStore):
             )
 
     def pending(self, run: str) -> list[Command]:
+        access.require("work")
         query = sa.select(wishes).where(wishes.c.run == run).order_by(wishes.c.id)
         with self._reading() as connection:
             if connection.execute(query.limit(1)).first() is None:
@@ -553,11 +478,7 @@ class SqlStore(RunStore):
 
     def delete(self, run: str) -> None:
         with self._writing() as connection:
-            status = connection.execute(
-                sa.select(runs.c.status).where(runs.c.id == run)
-            ).scalar_one_or_none()
-            if status is None:
-                raise self._missing(run)
+            status = self._allow(connection, run, "delete")
             if status in ACTIVE:
                 raise RunStateError(
                     f"Run {run} is {status}; stop it before deleting it. Nothing was deleted."
@@ -580,10 +501,11 @@ class SqlStore(RunStore):
             created=row["created"],
             beat=row["beat"],
             worker=row["worker"],
+            owner=row["owner"],
         )
 
     def submit(self, kind: str, values: Mapping[str, Any]) -> JobRow:
-        key = job_key(kind, values)
+        key, actor = job_key(kind, values), access.require("submit_job")
         fresh: dict[str, Any] = {
             "kind": kind,
             "values": _dump(dict(values)),
@@ -595,7 +517,7 @@ class SqlStore(RunStore):
         with contextlib.suppress(IntegrityError), self._writing() as connection:
             found = self.job_in(connection, key)
             if found is None:
-                connection.execute(jobs.insert().values({"key": key, **fresh}))
+                connection.execute(jobs.insert().values({"key": key, "owner": actor.id, **fresh}))
             elif found.status == "failed":
                 connection.execute(jobs.update().where(jobs.c.key == key).values(fresh))
         row = self.job(key)
@@ -619,6 +541,7 @@ class SqlStore(RunStore):
             return [self._job(row) for row in connection.execute(query).mappings()]
 
     def claim_job(self, worker: str) -> JobRow | None:
+        access.require("work_job")
         query = (
             sa.select(jobs.c.key)
             .where(jobs.c.status == "queued")
@@ -642,6 +565,7 @@ class SqlStore(RunStore):
     def update_job(
         self, key: str, *, status: JobStatus, progress: float = 0.0, message: str = ""
     ) -> None:
+        access.require("submit_job" if status == "queued" else "work_job")
         change = (
             jobs.update()
             .where(jobs.c.key == key)
@@ -649,6 +573,86 @@ class SqlStore(RunStore):
         )
         with self._writing() as connection:
             connection.execute(change)
+
+    # -- items and ownership -----------------------------------------------------------------
+
+    @staticmethod
+    def _item(row: Any) -> Item:
+        values = json.loads(row["values"])
+        return Item(row["kind"], row["id"], values, row["owner"], row["created"], row["expires"])
+
+    def _item_in(self, connection: Connection, kind: str, name: str) -> Item | None:
+        query = sa.select(items).where(items.c.kind == kind, items.c.id == name)
+        row = connection.execute(query).mappings().first()
+        return None if row is None else self._item(row)
+
+    def put(self, item: Item, *, action: str, only_new: bool = False) -> bool:
+        here = sa.and_(items.c.kind == item.kind, items.c.id == item.id)
+        content = {"values": _dump(dict(item.values)), "expires": item.expires}
+        with self._writing() as connection:
+            old = sa.and_(items.c.expires > 0.0, items.c.expires <= time.time())
+            connection.execute(items.delete().where(items.c.kind == item.kind, old))
+            known = self._item_in(connection, item.kind, item.id)
+            if known is not None and only_new:
+                return False
+            if known is not None:
+                access.require(action, known.owner)
+                connection.execute(items.update().where(here).values(content))
+                return True
+            owner = access.require(action, access.acting().id).id
+            new = {"kind": item.kind, "id": item.id, "owner": owner, "created": time.time()}
+            connection.execute(items.insert().values({**new, **content}))
+        return True
+
+    def item(self, kind: str, name: str) -> Item | None:
+        with self._reading() as connection:
+            found = self._item_in(connection, kind, name)
+        return None if found is None or found.gone() else found
+
+    def items(self, kind: str) -> list[Item]:
+        query = sa.select(items).where(items.c.kind == kind).order_by(items.c.created, items.c.id)
+        with self._reading() as connection:
+            found = [self._item(row) for row in connection.execute(query).mappings()]
+        return [one for one in found if not one.gone()]
+
+    def remove(self, kind: str, name: str, *, action: str) -> bool:
+        with self._writing() as connection:
+            known = self._item_in(connection, kind, name)
+            if known is None:
+                return False
+            access.require(action, known.owner)
+            connection.execute(items.delete().where(items.c.kind == kind, items.c.id == name))
+        return True
+
+    def accept(self, offer: str) -> Item:
+        actor = access.require("claim")
+        with self._writing() as connection:
+            found = self._item_in(connection, "offer", offer)
+            if found is None or found.gone():
+                raise RunStateError(NO_OFFER)
+            self._pass(connection, found, actor.id)
+            here = sa.and_(items.c.kind == "offer", items.c.id == offer)
+            connection.execute(items.delete().where(here))
+        return found
+
+    @staticmethod
+    def _pass(connection: Connection, offer: Item, to: str) -> None:
+        """Write the new owner, where the offer's owner still is the owner."""
+        kind, name = offer.values["kind"], offer.values["id"]
+        if kind == "all":
+            for table in (runs, jobs, items):
+                change = table.update().where(table.c.owner == offer.owner)
+                connection.execute(change.values(owner=to))
+            return
+        if kind == "run":
+            change = runs.update().where(runs.c.id == name)
+            held = runs.c.owner
+        else:
+            change = items.update().where(items.c.kind == kind, items.c.id == name)
+            held = items.c.owner
+        of = str(offer.values["owner"])
+        if connection.execute(change.where(held == of).values(owner=to)).rowcount != 1:
+            raise RunStateError(NO_OFFER)
 
     def close(self) -> None:
         self._engine.dispose()

@@ -15,6 +15,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from genlab.runs.items import Item
+
 Status = Literal[
     "queued",  # waits for a worker
     "running",
@@ -79,6 +81,7 @@ class RunRow:
         parent, parent_step: the run (perhaps deleted since) and the step of it at which this one
             branched off; ``""`` and 0 for a run that began by itself.
         changes: what was changed then: by the option's name, the value before and the value since.
+        owner: the browser that owns it; empty for the machine.
     """
 
     id: str
@@ -100,6 +103,7 @@ class RunRow:
     parent: str = ""
     parent_step: int = 0
     changes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    owner: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,7 @@ class JobRow:
         kind: a row of the table of jobs (``project``).
         values: its plain arguments.
         progress: 0 to 1; ``message``: what it is doing, or what went wrong.
+        owner: who asked for it first.
     """
 
     key: str
@@ -134,6 +139,7 @@ class JobRow:
     created: float = 0.0
     beat: float = 0.0
     worker: str = ""
+    owner: str = ""
 
 
 def job_key(kind: str, values: Mapping[str, Any]) -> str:
@@ -160,7 +166,11 @@ def new_id(spec: Mapping[str, Any]) -> str:
 
 
 class RunStore(abc.ABC):
-    """What every store must do; :mod:`genlab.testing.store_contract` is the test of it."""
+    """What every store must do; :mod:`genlab.testing.store_contract` is the test of it.
+
+    Each method that writes asks :func:`genlab.runs.access.require` in the same transaction, and
+    raises :class:`~genlab.core.errors.NotAllowed` where who acts may not do it.
+    """
 
     @abc.abstractmethod
     def create(
@@ -290,6 +300,47 @@ class RunStore(abc.ABC):
         self, key: str, *, status: JobStatus, progress: float = 0.0, message: str = ""
     ) -> None:
         """Say how a job stands."""
+
+    # -- items and ownership -----------------------------------------------------------------
+
+    @abc.abstractmethod
+    def put(self, item: Item, *, action: str, only_new: bool = False) -> bool:
+        """Keep an item; one that is there already keeps its owner and the time it was made.
+
+        Args:
+            item: the item. A new one belongs to who acts.
+            action: a row of :data:`genlab.runs.access.ACTIONS` that who acts must be allowed.
+            only_new: whether an item that is there already stays as it is.
+
+        Returns:
+            False if nothing was written because there was one.
+        """
+
+    @abc.abstractmethod
+    def item(self, kind: str, name: str) -> Item | None:
+        """An item; None where there is none, or where it has expired."""
+
+    @abc.abstractmethod
+    def items(self, kind: str) -> list[Item]:
+        """All items of a kind that have not expired, the oldest first."""
+
+    @abc.abstractmethod
+    def remove(self, kind: str, name: str, *, action: str) -> bool:
+        """Forget an item; False if there was none."""
+
+    @abc.abstractmethod
+    def accept(self, offer: str) -> Item:
+        """Take over what an offer passes on, and use the offer up, in one step.
+
+        Args:
+            offer: the id of an item ``offer`` with the values ``kind`` and ``id``.
+
+        Returns:
+            The offer.
+
+        Raises:
+            RunStateError: if there is no such offer (any more).
+        """
 
     def close(self) -> None:
         """Give back connections."""

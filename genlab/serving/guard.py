@@ -3,8 +3,11 @@
 A page anywhere on the web can point a name of its own at 127.0.0.1 and so reach a local server
 (DNS rebinding). The guard therefore answers only to the names in :func:`allowed_hosts`, for
 pages, routes and websockets alike, and takes a request that names an origin only where that
-origin is the server itself. Every answer carries a content policy: no page loads anything from
-another host, and no other host may frame one.
+origin is the server itself.
+
+It knows each visitor by its cookie (:mod:`genlab.serving.visitors`), makes one with the first
+page, and tells who acts to the routes and pages behind it. Every answer carries a content policy:
+no page loads anything from another host, and no other host may frame one.
 """
 
 from __future__ import annotations
@@ -14,13 +17,20 @@ import functools
 import hashlib
 import os
 import re
+import time
 from collections.abc import Mapping
 from importlib import resources
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from genlab.core.errors import StoreError
+from genlab.runs.access import acting_as
+from genlab.serving import identity, visitors
+from genlab.serving.identity import Identity
+from genlab.serving.visitors import Visitor
 
 #: The names of this machine for itself.
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -28,6 +38,8 @@ HOST = re.compile(
     r"(?:\[(?P<v6>[0-9a-f:.]{2,45})\]|(?P<name>[a-z0-9_.-]{1,253}))(?::(?P<port>[0-9]{1,5}))?"
 )
 INLINE = re.compile(rb"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", re.DOTALL)
+#: Paths that a visitor reaches who has not entered.
+DOORS = ("/enter", "/_stcore/health", "/auth/", "/oauth2callback")
 #: Methods that change nothing.
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -180,8 +192,16 @@ def safe_headers() -> dict[str, str]:
     }
 
 
+def is_page(scope: Scope, headers: Headers) -> bool:
+    """Whether a browser asks for a page to show, and not for a part of one."""
+    if scope["type"] != "http" or scope["method"] != "GET":
+        return False
+    kind = headers.get("sec-fetch-dest", "")
+    return kind == "document" if kind else "text/html" in headers.get("accept", "")
+
+
 class Guard:
-    """ASGI middleware: checks Host and Origin, and adds the safe headers.
+    """ASGI middleware: checks Host and Origin, knows the visitor, and adds the safe headers.
 
     Args:
         app: what is guarded.
@@ -196,20 +216,34 @@ class Guard:
         if scope["type"] not in {"http", "websocket"}:
             await self.app(scope, receive, send)
             return
+        cookies: list[str] = []
 
         async def send_safely(message: Message) -> None:
             if message["type"] in {"http.response.start", "websocket.http.response.start"}:
                 headers = MutableHeaders(scope=message)
                 for name, value in safe_headers().items():
                     headers.setdefault(name, value)
+                for cookie in cookies:
+                    headers.append("set-cookie", cookie)
             await send(message)
 
         try:
             self.check(scope)
+            visitor, fresh = self.recognise(scope)
+            cookies += fresh
         except Refusal as refusal:
             await self.refuse(refusal, scope, receive, send_safely)
             return
-        await self.app(scope, receive, send_safely)
+        except StoreError as error:
+            await self.refuse(Refusal(503, str(error)), scope, receive, send_safely)
+            return
+        if not visitor.entered and not scope["path"].startswith(DOORS):
+            await self.turn_away(scope, receive, send_safely)
+            return
+        told = (visitors.HEADER.encode(), visitor.as_text().encode())
+        scope = {**scope, "headers": [*scope["headers"], told], "genlab.visitor": visitor}
+        with acting_as(visitor.actor):
+            await self.app(scope, receive, send_safely)
 
     def check(self, scope: Scope) -> None:
         """Check the headers of a request.
@@ -218,10 +252,38 @@ class Guard:
             Refusal: with the status and the reason.
         """
         headers = Headers(scope=scope)
-        host = check_host(headers, allowed_hosts() if self.hosts is None else self.hosts)
+        host = check_host(headers, self._hosts())
         check_origin(headers, host)
         if scope["type"] == "http":
             check_site(headers, scope["method"])
+
+    def _hosts(self) -> frozenset[str]:
+        return allowed_hosts() if self.hosts is None else self.hosts
+
+    def recognise(self, scope: Scope) -> tuple[Visitor, list[str]]:
+        """The visitor, and the cookies that the answer sets: a new identity, or a renewed one."""
+        known, now, cookies = visitors.identity_of(scope), time.time(), list[str]()
+        if is_page(scope, Headers(scope=scope)):
+            renewed = known
+            if known is None:
+                renewed = known = Identity(identity.new_id(), now)
+            elif now - known.issued > identity.RENEW:
+                renewed = known = Identity(known.id, now, known.grants)
+            else:
+                renewed = None
+            if renewed is not None:
+                cookies.append(cookie_of(scope, renewed))
+        return visitors.visitor_of(scope, known, alone=self._hosts() == LOOPBACK), cookies
+
+    @staticmethod
+    async def turn_away(scope: Scope, receive: Receive, send: Send) -> None:
+        """Send who has not entered to the door."""
+        if scope["type"] == "http" and is_page(scope, Headers(scope=scope)):
+            answer: Response = RedirectResponse("/enter", status_code=303)
+            await answer(scope, receive, send)
+            return
+        sentence = "This server is private: open its first page and enter with its secret."
+        await Guard.refuse(Refusal(401, sentence), scope, receive, send)
 
     @staticmethod
     async def refuse(refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
@@ -232,3 +294,10 @@ class Guard:
             return
         answer = PlainTextResponse(refusal.sentence, status_code=refusal.status)
         await answer(scope, receive, send)
+
+
+def cookie_of(scope: Scope, known: Identity) -> str:
+    """The Set-Cookie header of an identity."""
+    key = visitors.key()
+    text = identity.to_cookie(key, known)
+    return identity.set_cookie(identity.cookie_name(key), text, secure=visitors.is_secure(scope))

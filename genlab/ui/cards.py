@@ -9,6 +9,7 @@ import streamlit as st
 
 from genlab import runs
 from genlab.report import name_of
+from genlab.runs.access import may
 from genlab.runs.store import ACTIVE, RESUMABLE, RunRow
 from genlab.ui import links
 from genlab.ui.messages import empty, escape_markdown, fragment
@@ -69,9 +70,8 @@ def run_card(row: RunRow) -> None:
                 disabled=row.status == "queued",
             ):
                 links.explore(row.id)
-            if row.status in RESUMABLE and st.button(
-                "Resume", key=f"resume.{row.id}", icon=":material/replay:"
-            ):
+            able = row.status in RESUMABLE and may("resume", row.owner)
+            if able and st.button("Resume", key=f"resume.{row.id}", icon=":material/replay:"):
                 runs.resume(row.id)
                 st.rerun()
 

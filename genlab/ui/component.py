@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from genlab.core.scripts import static_files, static_version
+from genlab.panels.scripts import static_files, static_version
 
 LOADER = """
 const loaded = import(new URL("genlab/static/%s/%s.js", document.baseURI));

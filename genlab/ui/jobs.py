@@ -12,6 +12,7 @@ from typing import Any
 import streamlit as st
 
 from genlab import runs
+from genlab.runs.access import may
 from genlab.runs.store import JobRow, job_key
 from genlab.ui.messages import escape_markdown, fragment
 
@@ -131,5 +132,6 @@ def _show_progress(keys: list[str], what: str, show_partial: SoFar | None) -> No
     partial = runs.job_so_far(keys[0])
     if partial is not None:
         show_partial(partial, message)
-        if st.button("Stop here", key=f"stop.{keys[0]}", icon=":material/stop:"):
+        mine = may("stop_job", jobs[0].owner)
+        if mine and st.button("Stop here", key=f"stop.{keys[0]}", icon=":material/stop:"):
             runs.stop_job(keys[0])

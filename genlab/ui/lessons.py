@@ -1,4 +1,4 @@
-"""The page of a lesson: its form, its equations with numbers, its pictures and its checks."""
+"""The page of a lesson: a picture, a prediction, the equations with numbers, and their checks."""
 
 from __future__ import annotations
 
@@ -16,10 +16,17 @@ from genlab.lessons import LESSONS, Check, Equation, Lesson, Move, chapters
 from genlab.lessons.base import in_words
 from genlab.lessons.panels import Matrix, Panel, Table
 from genlab.ui.forms import help_text, label, widget
+from genlab.ui.lesson_questions import exercises, questions
+from genlab.ui.links import train
 from genlab.ui.messages import escape_markdown
 from genlab.ui.page_states import LEARN
 from genlab.ui.pictures import plot
 
+#: Formulas that are wider than a phone scroll by themselves, and show that they do.
+STYLE = """<style>
+.stMain .katex-display { overflow-x: auto; overflow-y: hidden; padding: 2px 0 6px; }
+.stMain .katex-display > .katex { white-space: normal; }
+</style>"""
 #: A seed that a button may draw: short enough to read out.
 SEEDS = 1000
 
@@ -46,25 +53,30 @@ def draw_checks(name: str, values: tuple[tuple[str, Any], ...]) -> tuple[Check, 
 
 
 def pick_lesson() -> tuple[str, str | None]:
-    """Draw the choice of a lesson; returns it and what is wrong with the URL's."""
-    names = chapters()
-    asked, wrong = LEARN.value("lesson", choices=names, default=names[0])
+    """Draw the choice; returns the lesson, "" for the contents, and what is wrong in the URL."""
+    names = ("", *chapters())
+    asked, wrong = LEARN.value("lesson", choices=names, default="")
     # The lesson of the URL decides which widget there is, so that a link always opens its lesson.
     picked = st.selectbox(
         "Lesson",
         names,
         index=names.index(asked),
         key=f"learn.lesson.{asked}",
-        format_func=lambda name: f"{names.index(name) + 1}. {LESSONS.row(name).title}",
+        format_func=lambda name: lesson_title(name) if name else "Contents",
     )
     if picked != asked:
         open_lesson(str(picked))
     return str(picked), wrong
 
 
+def lesson_title(name: str) -> str:
+    """The number of a lesson in the order of the theory, and its title."""
+    return f"{chapters().index(name) + 1}. {LESSONS.row(name).title}"
+
+
 def open_lesson(name: str) -> None:
-    """Open another lesson at its defaults."""
-    LEARN.write(lesson=name)
+    """Open another lesson at its defaults; the contents for an empty name."""
+    LEARN.write(lesson=name or None)
     LEARN.forget_problem()
     st.rerun()
 
@@ -131,8 +143,7 @@ def form(name: str, given: Mapping[str, str]) -> dict[str, Any]:
     fixed = kind.Options.table()
 
     def draw(row: Option) -> None:
-        # Another declaration under the same name (other bounds) is another widget.
-        keys[row.name] = f"learn.{name}.{row.name}.{zlib.crc32(repr(row).encode())}"
+        keys[row.name] = widget_key(name, row)
         start = first_value(row, given if row in known else {})
         values[row.name] = control(row, keys[row.name], start)
         move_buttons(name, row.name, keys[row.name])
@@ -151,6 +162,18 @@ def form(name: str, given: Mapping[str, str]) -> dict[str, Any]:
             help=f"The next {kind.again}; every other option stays.",
         )
     return values
+
+
+def widget_key(name: str, row: Option) -> str:
+    """The key of an option's widget."""
+    # Another declaration under the same name (other bounds) is another widget.
+    return f"learn.{name}.{row.name}.{zlib.crc32(repr(row).encode())}"
+
+
+def set_values(name: str, values: Mapping[str, Any]) -> None:
+    """Let the form of a lesson show these values, and defaults for all others."""
+    for row in LESSONS[name].table(values):
+        st.session_state[widget_key(name, row)] = row.parse(values.get(row.name, row.default))
 
 
 def prepare(lesson: Lesson) -> None:
@@ -195,26 +218,34 @@ def equation(step: Equation) -> None:
 
 
 def pictures(name: str, panels: tuple[tuple[Panel, Any], ...]) -> None:
-    """All panels, two a row; a large map has a row of its own."""
-    small = [pair for pair in panels if pair[1] is not None and not _large(pair[0])]
+    """All figures: the first over the whole width, then two a row; a large map has its own row."""
+    drawn = [pair for pair in panels if pair[1] is not None]
+    first, *others = sorted(drawn, key=lambda pair: _large(pair[0]))
+    _picture(name, "panel.0", *first)
+    small = [pair for pair in others if not _large(pair[0])]
     for k in range(0, len(small), 2):
         for place, (column, pair) in enumerate(zip(st.columns(2), small[k : k + 2], strict=False)):
             with column:
-                plot(
-                    pair[1],
-                    key=f"learn.{name}.panel.{k + place}",
-                    alt=escape_markdown(pair[0].note),
-                )
-    for k, (panel, shown) in enumerate(pair for pair in panels if _large(pair[0])):
-        plot(shown, key=f"learn.{name}.map.{k}", alt=escape_markdown(panel_text(panel)))
-    for panel, _ in panels:
-        if isinstance(panel, Table):
+                _picture(name, f"panel.{k + place + 1}", *pair)
+    for k, pair in enumerate(pair for pair in others if _large(pair[0])):
+        _picture(name, f"map.{k}", *pair)
+
+
+def _picture(name: str, place: str, panel: Panel, shown: Any) -> None:
+    note = panel_text(panel) if _large(panel) else panel.note
+    plot(shown, key=f"learn.{name}.{place}", alt=escape_markdown(note))
+
+
+def tables(panels: tuple[tuple[Panel, Any], ...]) -> None:
+    """The tables of a lesson, folded."""
+    rows = [panel for panel, _ in panels if isinstance(panel, Table)]
+    for panel in rows:
+        with st.expander(f"Table: {escape_markdown(panel.title)}"):
             write_table(panel)
 
 
 def write_table(panel: Table) -> None:
     """A table of the lesson, with what it is below it."""
-    st.markdown(f"**{escape_markdown(panel.title)}**")
     st.table(
         [dict(zip(panel.columns, map(escape_markdown, row), strict=True)) for row in panel.rows]
     )
@@ -242,7 +273,8 @@ def checks(name: str, values: tuple[tuple[str, Any], ...]) -> None:
     good = sum(check.holds for check in found)
     say = st.success if good == len(found) else st.error
     say(f"{good} of {len(found)} statements hold within their tolerance.")
-    st.table([check_row(check) for check in found])
+    with st.expander("Both sides of each statement", expanded=good < len(found)):
+        st.table([check_row(check) for check in found])
 
 
 def check_row(check: Check) -> dict[str, str]:
@@ -262,17 +294,78 @@ def check_row(check: Check) -> dict[str, str]:
 
 
 def show() -> None:
-    """Draw the page Learn."""
+    """Draw the page Learn: the contents, or a lesson."""
+    st.html(STYLE)
     head, chosen = st.columns([2, 3], vertical_alignment="bottom")
     head.title("Learn")
     message = st.empty()
     with chosen:
         name, unknown = pick_lesson()
-    kind = LESSONS[name]
-    given, wrong = ({}, unknown) if unknown else read_url(kind)
+    if name:
+        show_lesson(name, message)
+        return
+    if unknown is not None:
+        message.error(escape_markdown(unknown), icon=":material/error:")
+    else:
+        LEARN.write(lesson=None)
+    contents()
+
+
+def contents() -> None:
+    """Draw the list of all lessons: what each is about, how long it takes, what comes before."""
+    names = chapters()
+    total = sum(LESSONS[name].minutes() for name in names)
+    st.markdown(
+        f"{len(names)} lessons in the order of the theory, about {total // 60} hours {total % 60} "
+        "minutes in all. Each starts with a picture and a prediction, and each number can be "
+        "checked."
+    )
+    for name in names:
+        kind = LESSONS[name]
+        with st.container(border=True):
+            left, right = st.columns([3, 2], vertical_alignment="center")
+            if left.button(
+                lesson_title(name), key=f"learn.contents.{name}", icon=":material/school:"
+            ):
+                open_lesson(name)
+            left.markdown(escape_markdown(LESSONS.row(name).summary))
+            right.caption(about(kind))
+
+
+def about(kind: type[Lesson]) -> str:
+    """Reading time, questions, exercises and the lessons that come first, in a line."""
+    parts = [f"about {kind.minutes()} minutes"]
+    for count, word in ((len(kind.questions), "prediction"), (len(kind.exercises), "exercise")):
+        if count:
+            parts.append(f"{count} {word}{'s' if count > 1 else ''}")
+    if kind.needs:
+        first = ", ".join(escape_markdown(lesson_title(name)) for name in kind.needs)
+        parts.append(f"after {first}")
+    return " · ".join(parts)
+
+
+def introduce(kind: type[Lesson]) -> None:
+    """Draw the title of a lesson, its idea, and what a reader can do afterwards."""
+    st.header(lesson_title(kind.name), anchor=False)
+    st.caption(about(kind))
     st.markdown(kind.idea)
-    left, right = st.columns([1, 3], gap="large")
-    with left:
+    if kind.goals:
+        goals = "; ".join(escape_markdown(goal) for goal in kind.goals)
+        st.markdown(f"**Afterwards you can** {goals}.")
+
+
+def show_lesson(name: str, message: Any) -> None:
+    """Draw a lesson.
+
+    Args:
+        name: of the lesson.
+        message: where an error is drawn.
+    """
+    kind = LESSONS[name]
+    given, wrong = read_url(kind)
+    introduce(kind)
+    left, right = st.columns([3, 1], gap="large")
+    with right, st.expander("Numbers to change", expanded=True, icon=":material/tune:"):
         values = form(name, given)
     LEARN.settle(values, wrong, lambda now: changed_options(name, now))
     if wrong is not None and LEARN.has_problem():
@@ -281,7 +374,7 @@ def show() -> None:
             icon=":material/error:",
         )
     ready = tuple(sorted(values.items()))
-    with right:
+    with left:
         try:
             lesson = compute_lesson(name, ready)
             prepare(lesson)
@@ -293,24 +386,37 @@ def show() -> None:
                 message.error(escape_markdown(str(error)), icon=":material/error:")
             return
         pictures(name, panels)
-    st.divider()
-    checks(name, ready)
+    questions(kind, set_values)
+    st.subheader("The theory in steps", anchor=False)
     for step in lesson.equations():
         equation(step)
+    checks(name, ready)
+    tables(panels)
+    exercises(lesson, set_values)
+    for note in kind.notes:
+        st.info(note, icon=":material/lightbulb:")
     st.caption(escape_markdown(f"Source: {kind.source}"))
     links(name)
 
 
 def links(name: str) -> None:
-    """Draw links to the previous and the next lesson."""
+    """Draw links to a run of the lesson, and to the previous and the next lesson."""
     names = chapters()
     at = names.index(name)
+    kind = LESSONS[name]
+    if kind.run and st.button(
+        "Train this with real nets",
+        icon=":material/play_circle:",
+        key=f"learn.{name}.run",
+        help="Opens Train with " + ", ".join(f"{k} = {v}" for k, v in kind.run.items()) + ".",
+    ):
+        train(dict(kind.run))
     before, after = st.columns(2)
-    for column, place, icon in (
-        (before, at - 1, ":material/arrow_back:"),
-        (after, at + 1, ":material/arrow_forward:"),
+    for column, place, word, icon in (
+        (before, at - 1, "Previous", ":material/arrow_back:"),
+        (after, at + 1, "Next", ":material/arrow_forward:"),
     ):
         if 0 <= place < len(names):
-            title = LESSONS.row(names[place]).title
+            title = f"{word}: {LESSONS.row(names[place]).title}"
             if column.button(title, icon=icon, key=f"learn.{name}.to.{place}", width="stretch"):
                 open_lesson(names[place])

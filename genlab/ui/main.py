@@ -14,21 +14,31 @@ from typing import Any
 import streamlit as st
 
 from genlab.core.folders import ROOT
+from genlab.panels.run_marks import MARK_CSS
+from genlab.serving import visitors
+from genlab.ui import access, room, tables
 from genlab.ui.messages import guard
+from genlab.ui.presenting import STYLE as PRESENTATION
+from genlab.ui.presenting import presenting
 
 #: Less empty space above the page than Streamlit leaves; a narrow screen keeps its width.
-STYLE = """<style>
-.stMainBlockContainer { padding-top: 4rem; padding-bottom: 3rem; }
+STYLE = """
+.stMainBlockContainer { padding-top: 4rem; padding-bottom: calc(3rem + var(--gl-room, 0px)); }
 .stElementContainer:has(.stImage), .stImage, .stImage * { max-width: 100% !important; }
 .stImage img { height: auto; image-rendering: pixelated; }
 .stMain h1 { font-size: 2.1rem; padding: 0.25rem 0 0.5rem; }
+.stMain h2 { font-size: 1.6rem; padding: 0.75rem 0 0.25rem; }
 .st-key-watch_bar { position: sticky; top: 3.75rem; z-index: 5; }
 .st-key-watch_advice:empty, .st-key-watch_origin:empty { display: none; }
+.run-name { font-weight: 600; overflow-wrap: anywhere; }
+.run-name .run-note { font-weight: 400; font-size: 14px; opacity: 0.8; margin-left: 8px; }
+.answer p { margin: 4px 0; max-width: 75ch; overflow-wrap: anywhere; }
+.answer .lead { font-size: 1.35rem; line-height: 1.4; }
 @media (max-width: 640px) {
   .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; }
   .stMain :is(button, a, summary, .stSelectbox input) { min-height: 44px; min-width: 44px; }
 }
-</style>"""
+"""
 LOG = logging.getLogger("genlab.ui")
 ICON = Path(__file__).with_name("icon.svg")
 SCRIPT = Path(__file__).with_name("script.py")
@@ -40,6 +50,7 @@ PAGES: tuple[tuple[str, str, str], ...] = (
     ("compare", "Compare", ":material/compare_arrows:"),
     ("learn", "Learn", ":material/school:"),
     ("data", "Data", ":material/dataset:"),
+    ("room", "Class", ":material/groups:"),
 )
 
 
@@ -92,19 +103,25 @@ def freeze() -> None:
 @contextlib.asynccontextmanager
 async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
     """Begin to warm up when the server starts, before the first visitor comes."""
+    visitors.check_settings()
     start_background()
-    yield {}
+    with access.serving():
+        yield {}
 
 
 def show() -> None:
     """Draw the navigation and the page that the URL names."""
     st.set_page_config(page_title="GenLab", page_icon=str(ICON), layout="wide")
-    st.html(STYLE)
+    st.html(f"<style>{STYLE}{MARK_CSS}{tables.CSS}</style>")
+    if presenting():
+        st.html(PRESENTATION)
     start_background()
     pages = [
         st.Page(ROOT / "pages" / f"{name}.py", title=title, icon=icon, url_path=name)
         for name, title, icon in PAGES
     ]
     page = st.navigation(pages, position="top")
+    with guard():
+        room.bar(page.url_path, [name for name, _, _ in PAGES])
     with guard():
         page.run()

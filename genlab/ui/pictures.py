@@ -67,6 +67,22 @@ def show(picture: Picture, *, height: int = 40) -> None:
         st.image(pixels, width=pixels.shape[1], output_format="PNG", alt=picture.title or "images")
 
 
+#: Pixels of a sheet that fills its column: enough for a wide screen.
+SHEET_WIDTH = 1200
+
+
+def fill(picture: Picture) -> None:
+    """Draw a picture over the whole width of its column, in ink that both themes show."""
+    form = check_picture(picture)
+    columns = int(picture.payload.get("columns") or 8)
+    pixels = form.pixels(picture, max(40, SHEET_WIDTH // columns))
+    alt = picture.title or "images"
+    if pixels is None:
+        st.image(form.svg(picture, ink=GREY), width="stretch", alt=alt)
+    else:
+        st.image(pixels, width="stretch", output_format="PNG", alt=alt)
+
+
 def draw(picture: Picture, *, key: str, height: int = 40) -> None:
     """Draw the preview of a dataset and its note; points can be zoomed."""
     interactive = INTERACTIVE.get(check_picture(picture).name)

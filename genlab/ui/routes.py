@@ -21,8 +21,8 @@ from starlette.routing import BaseRoute, Route
 from genlab import runs
 from genlab.core.errors import GenlabError, RunNotFound, SnapshotError, SpecError
 from genlab.core.options import Options, option, parse_int
-from genlab.core.scripts import static_files, static_version
 from genlab.panels import form_of
+from genlab.panels.scripts import static_files, static_version
 from genlab.panels.thumbnail import empty_thumbnail
 from genlab.report.answers import clock_values, delta_values, to_json
 from genlab.ui.page_states import MOST

@@ -13,6 +13,7 @@ import streamlit as st
 
 from genlab.core.errors import SpecError
 from genlab.core.options import Option, Options, parse_int, with_present_names
+from genlab.ui.presenting import PARAMETER
 
 S = TypeVar("S", bound=Options)
 #: Where no default is given, that of the declaration holds.
@@ -110,7 +111,9 @@ class PageState(Generic[S]):
 
     def undeclared(self) -> dict[str, str]:
         """The parameters of the URL that this page does not declare itself."""
-        known = {old for row in self.options().values() for old in (row.name, *row.formerly)}
+        known = {PARAMETER} | {
+            old for row in self.options().values() for old in (row.name, *row.formerly)
+        }
         return {name: st.query_params[name] for name in st.query_params if name not in known}
 
     def value(
@@ -259,6 +262,8 @@ def _table(declared: type[Options]) -> tuple[Option, ...]:
 def _replace(values: Mapping[str, Any]) -> None:
     """Make the URL hold exactly these parameters."""
     wanted = {name: str(value) for name, value in values.items() if value is not None}
+    if PARAMETER in st.query_params:
+        wanted[PARAMETER] = st.query_params[PARAMETER]
     if {name: st.query_params[name] for name in st.query_params} != wanted:
         st.query_params.from_dict(wanted)
 

@@ -18,6 +18,8 @@ from genlab.data.readers.base import BYTES, FEWEST, count_noun
 from genlab.data.readers.reading import TableReading
 from genlab.data.schema import encode, entries
 from genlab.figures.columns import columns_info
+from genlab.runs import own_sets
+from genlab.runs.access import may
 from genlab.runs.store import ACTIVE
 from genlab.ui import forms, links, own_table, pictures
 from genlab.ui.messages import escape_markdown, plain_sentence
@@ -213,7 +215,7 @@ def saving(found: Examples, first: str) -> None:
         name = st.text_input("Name", allowed.strip()[:40], max_chars=40)
         if not st.form_submit_button("Save", type="primary", icon=":material/save:"):
             return
-    made = user_sets.store(found, name)
+    made = own_sets.add_set(runs.store(), found, name)
     memory = st.session_state
     memory[f"{KEY}message"] = (
         f"{escape_markdown(made.name)} is stored as {made.id}: {count_noun(made.n, 'example')}."
@@ -253,13 +255,16 @@ def stored_set_card(known: user_sets.Description) -> None:
             st.rerun()
         if st.button("Train on this", icon=":material/play_circle:", key=f"{KEY}go.{known.id}"):
             links.train({"data": "own", "set": known.id})
-        with st.popover("Delete", icon=":material/delete:"):
-            deleting(known)
+        if may("delete_set", own_sets.owner_of_set(runs.store(), known.id)):
+            with st.popover("Delete", icon=":material/delete:"):
+                deleting(known)
+        else:
+            st.caption("Brought by somebody else")
 
 
 def deleting(known: user_sets.Description) -> None:
     """Explain what a deletion means for runs on the set, and delete it."""
-    used = [row for row in runs.store().runs() if row.spec.get("set") == known.id]
+    used = own_sets.runs_on(runs.store(), known.id)
     busy = [row for row in used if row.status in ACTIVE]
     if busy:
         st.write(
@@ -277,7 +282,7 @@ def deleting(known: user_sets.Description) -> None:
     if not st.button("Delete it", key=f"{KEY}delete.{known.id}", icon=":material/delete_forever:"):
         return
     try:
-        user_sets.delete(known.id, forget=not used)
+        own_sets.delete_set(runs.store(), known.id)
     except OSError as error:
         raise DataError(f"The set could not be deleted ({error}); try again.") from None
     pictures.cached_preview.clear()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Route
 
-from genlab.core.scripts import static_files
+from genlab.panels.scripts import static_files
 
 N, SIDE = 4000, 500
 COLOURS = [(200, 0, 0), (0, 120, 0), (0, 0, 220)]

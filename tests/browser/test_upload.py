@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from genlab import runs
-from genlab.core.scripts import static_version
+from genlab.panels.scripts import static_version
 from genlab.ui.explore.draw import HTML
 from tests.browser.test_live import eventually
 

@@ -20,7 +20,7 @@ from genlab.distributions.posteriors.iaf import AutoregressiveNet, InverseAutore
 from genlab.distributions.priors import PRIORS, standard_normal
 from genlab.divergences import closed_form_kl
 from genlab.models.linear_gaussian import LinearGaussian
-from genlab.objectives.elbo import log_weights
+from genlab.objectives.importance_weights import log_weights
 
 LATENT = 2
 MIXED = ("planar", "iaf")

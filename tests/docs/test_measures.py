@@ -77,5 +77,6 @@ def test_a_ring_of_three_is_one_circle_and_a_chain_none(house: types.ModuleType)
 def test_the_project_is_measured(house: types.ModuleType) -> None:
     found = house.measure()
     assert found.circles == []
+    assert found.later_circles == []
     assert 0 < found.median < found.p95
     assert 0.5 < found.share <= 1.0

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
+import json
 import math
-import re
-import sys
+import shutil
+import subprocess
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -17,52 +17,52 @@ import torch
 from genlab import data as datasets
 from genlab import models
 from genlab.core.random import scope
-from genlab.core.registry import Registry
 from genlab.core.run_spec import RunSpec
-from genlab.core.tables import ALGORITHMS, DATASETS, JOBS, MODELS, OBJECTIVES
+from genlab.core.tables import ALGORITHMS, MODELS, OBJECTIVES
 from genlab.divergences import F
 from genlab.divergences.quadrature import bound_1d, divergence_1d, gaussian
-from genlab.lessons.base import LESSONS, lesson
+from genlab.lessons.base import lesson
 from genlab.metrics import METRICS, evaluate
-from genlab.probes.base import PROBES
+from genlab.panels import PANELS, form_of
+from genlab.probes.base import probes_for, read_probes
 from genlab.testing.data_contract import DataContract
 from genlab.testing.model_contract import ModelCase, ModelContract, model_cases
 from genlab.testing.objective_contract import ObjectiveCase, ObjectiveContract, objective_cases
+from genlab.testing.panel_contract import PanelContract
 from genlab.ui.explore.tools import TOOLS
+from tests.extending.plugins import BLOCKS, loaded
 
-GUIDE = Path(__file__).resolve().parents[2] / "docs" / "extending.md"
-TABLES: tuple[Registry[Any], ...] = (
-    *(DATASETS, MODELS, OBJECTIVES, ALGORITHMS, JOBS),
-    *(F, LESSONS, METRICS, PROBES, TOOLS),
-)
-BLOCK = re.compile(
-    r"^## ★ (?P<title>[^\n]+)\n(?:(?!^## ).)*?^```python\n(?P<code>.*?)^```", re.M | re.S
-)
-BLOCKS = {found["title"]: found["code"] for found in BLOCK.finditer(GUIDE.read_text())}
+#: Draws a payload with the script of its form as the live view does, on a context that writes SVG.
+NODE = """
+import { FORMS, loadForm } from "./live/forms.js";
+import { SvgContext } from "./live/svg_context.js";
+import { frameTable } from "./live/tables.js";
+import { PlotAxes } from "./shared/axes.js";
+
+console.warn = () => {};
+const unknown = await loadForm("hologram").catch((error) => error.message);
+await loadForm("quantiles");
+const frame = { form: "quantiles", ...JSON.parse(process.argv[2]) };
+const context = new SvgContext();
+let legend = [];
+const cell = {
+  clearedAxes: (height) => new PlotAxes(context, 400, height(400, 300), "black"),
+  colours: () => ["#00f"],
+  describe: () => {},
+  setLegend: (entries) => (legend = entries),
+  side: 300,
+};
+FORMS.quantiles(cell)(frame, 0);
+const svg = context.file(400, 300, "#fff");
+console.log(JSON.stringify({ svg, legend, table: frameTable(frame), unknown }));
+"""
 
 
 @pytest.fixture(scope="module", autouse=True)
-def plugins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, ModuleType]]:
-    """Every block as a module that was imported; its rows leave the tables afterwards."""
-    before = {id(table): set(table.names()) for table in TABLES}
-    loaded = {}
-    folder = tmp_path_factory.mktemp("plugins")
-    for k, (title, code) in enumerate(BLOCKS.items()):
-        path = folder / f"extension_{k}.py"
-        path.write_text(code)
-        found = importlib.util.spec_from_file_location(path.stem, path)
-        assert found is not None
-        assert found.loader is not None
-        module = importlib.util.module_from_spec(found)
-        sys.modules[path.stem] = module
-        found.loader.exec_module(module)
-        loaded[title] = module
-    yield loaded
-    for module in loaded.values():
-        sys.modules.pop(module.__name__, None)
-    for table in TABLES:
-        for name in set(table.names()) - before[id(table)]:
-            table.unregister(name)
+def plugins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Every block is imported; its rows leave the tables afterwards."""
+    with loaded(tmp_path_factory.mktemp("plugins"), BLOCKS.values()):
+        yield
 
 
 def train(steps: int, **values: Any) -> tuple[Any, Any, list[dict[str, float]]]:
@@ -101,7 +101,7 @@ def check_contract(contract: type, fixture: str, case: Any) -> int:
 
 
 def test_the_guide_has_a_block_for_each_kind() -> None:
-    assert len(BLOCKS) >= 9
+    assert len(BLOCKS) >= 10
     assert all("register(" in code for code in BLOCKS.values())
 
 
@@ -194,6 +194,60 @@ def test_an_added_metric_is_measured_and_leaves_the_others_as_they_were() -> Non
     assert {k: v.value for k, v in found.items() if k != "nearest_test"} == {
         k: v.value for k, v in without.items()
     }
+
+
+class TestQuantiles(PanelContract):
+    """The form of picture of the guide under the contract of forms."""
+
+    @pytest.fixture
+    def name(self) -> str:
+        return "quantiles"
+
+
+def test_an_added_probe_makes_pictures_of_an_added_form() -> None:
+    """A VAE that does not learn codes the prior's own draws: its quantiles are on the line."""
+    spec = RunSpec.build(model="vae", data="digits", hidden=16)
+    data = datasets.load(spec)
+    with scope(0, "weights"):
+        model = models.build(spec)
+    found = {probe.name: probe for probe in probes_for(spec, type(model), data)}
+    reading = read_probes(found["code_quantiles"], model, 0)
+    picture = reading.pictures["code_quantiles"]
+    assert form_of(picture) is PANELS["quantiles"]
+    x, y = (picture.payload[key] for key in "xy")
+    # P(Z < x_k) = (k + ½)/100: the quantiles of the normal distribution by its own function.
+    levels = torch.special.ndtr(x)
+    torch.testing.assert_close(levels, (torch.arange(100.0).double() + 0.5) / 100)
+    assert (y.diff() >= 0).all()
+
+
+def test_the_script_of_an_added_form_draws_in_node(tmp_path: Path) -> None:
+    """The form's own script, loaded as the live view loads it, draws each point of the example."""
+    if shutil.which("node") is None:
+        pytest.skip("node is not installed")
+    static = Path(str(resources.files("genlab.ui") / "static"))
+    for folder in ("live", "shared"):
+        shutil.copytree(static / folder, tmp_path / folder)
+    (tmp_path / "forms").mkdir()
+    (tmp_path / "forms" / "quantiles.js").write_text(PANELS["quantiles"].javascript() or "")
+    (tmp_path / "check.mjs").write_text(NODE)
+    done = subprocess.run(
+        ["node", str(tmp_path / "check.mjs"), json.dumps(PANELS["quantiles"].example())],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    out = json.loads(done.stdout)
+    # Two of the three points are known; the legend has a colour for each line of it.
+    assert out["svg"].count("<path") + out["svg"].count("<circle") >= 2
+    assert "quantiles of the codes" in out["svg"]
+    assert [text for text, _ in out["legend"]] == ["codes", "where both are equal"]
+    assert out["table"] == [
+        ["normal quantile", "code quantile"],
+        *([x, y] for x, y in zip([-1, 0, 1], [-2, 0, None], strict=True)),
+    ]
+    assert "hologram" in out["unknown"]
 
 
 def test_an_added_lesson_opens_and_its_checks_hold() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.extending.test_extending import BLOCKS
+from tests.extending.plugins import BLOCKS
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Tests that speak of whole tables; a row that somebody adds must not break them.
@@ -20,6 +20,7 @@ SELECTED = (
     "tests/ui/test_forms.py",
     "tests/lessons/test_lessons.py::test_the_order_is_that_of_the_theory",
     "tests/lessons/test_lessons.py::test_a_lesson_is_complete_and_the_same_twice",
+    "tests/lessons/test_teaching.py::test_a_lesson_teaches",
     "tests/data/test_contract.py::test_the_offline_sets_are_those_promised",
     "tests/data/test_contract.py::test_a_set_without_a_density_says_why",
     "tests/compat",

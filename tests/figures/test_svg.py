@@ -76,7 +76,8 @@ def test_points_outside_the_box_are_left_out_and_shares_add_up() -> None:
         "box": [[-1.0, -1.0], [1.0, 1.0]],
     }
     paths = drawn(svg_of("points", about)).findall(f"{SPACE}path")
-    assert [path.attrib["d"].count("M") for path in paths] == [1, 1]
+    # The third is the sign of the held-out points in the legend.
+    assert [path.attrib["d"].count("M") for path in paths] == [1, 1, 1]
     counts = {"edges": [0.0, 1.0, 2.0], "counts": {"a": [1, 3], "b": [0, 0]}, "x_title": "x"}
     found = drawn(svg_of("histogram", counts))
     first, second = (places(path.attrib["d"])[0] for path in found.findall(f"{SPACE}path"))

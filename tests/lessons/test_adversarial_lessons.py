@@ -47,7 +47,7 @@ def js_of(p: object, q: object) -> float:
 
 
 def test_the_game_starts_at_the_published_values() -> None:
-    made = game()
+    made = game(moves="")
     assert made.js == pytest.approx(0.33683082, abs=1e-7)
     first = made.played.moments[0]
     assert first.best == pytest.approx(-0.71263273, abs=1e-7)
@@ -121,7 +121,7 @@ def test_moves_as_text() -> None:
     for move in GANGame.moves[:6]:
         assert len(read(move.after("D1 G1 R1"))) in (3, 4)
     undo, restart = GANGame.moves[6:]
-    assert (undo.after("D5 G1"), restart.after("D5")) == ("D5", "")
+    assert (undo.after("D5 G1"), restart.after("D5")) == ("D5", game_lesson.OPENING)
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def test_all_statements_hold(model: str, seed: int) -> None:
 @pytest.mark.parametrize("model", VIEWS)
 def test_what_the_pictures_show(model: str) -> None:
     one, view = made(model), VIEWS[model]
-    plane, first, second, bars, trace = one.panels()
+    plane, first, second, bars, lacks, trace = one.panels()
     assert isinstance(plane, Plane)
     assert plane.points is not None
     assert plane.points.shape == (480, 2)
@@ -144,7 +144,24 @@ def test_what_the_pictures_show(model: str) -> None:
     assert isinstance(bars, Bars)
     assert bars.labels == labels(one.target)
     assert all(0.1 < ratio < 3 for _, heights in bars.bars for ratio in heights)
+    assert isinstance(lacks, Bars)
+    # Both errors together are what the ELBO lacks to log p(x).
+    for name, total in zip(lacks.labels, sum(heights for _, heights in lacks.bars), strict=True):
+        assert total == pytest.approx(one.weighted.log_p - one.fits[name].elbo.value)
     assert isinstance(trace, Curves)
+
+
+def test_a_search_that_has_not_converged_says_so() -> None:
+    early = made("eight_schools")
+    assert not early.errors["full-rank"].converged
+    assert any("has not converged" in step.says for step in early.equations())
+    late = lesson("advi_models", {"mcmc": 60})
+    assert isinstance(late, Models)
+    assert late.errors["full-rank"].converged
+    assert any("The search has converged" in step.says for step in late.equations())
+    # The family's own error does not depend on how far the search came.
+    for name, one in early.errors.items():
+        assert one.family == pytest.approx(late.errors[name].family, abs=0.15)
 
 
 def test_mean_field_is_too_narrow_where_two_weights_lean_together() -> None:

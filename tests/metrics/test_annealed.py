@@ -12,7 +12,7 @@ from genlab.core.run_spec import RunSpec
 from genlab.data import load
 from genlab.metrics.annealed import annealed, annealed_estimate, annealed_job, temperatures
 from genlab.models.linear_gaussian import LinearGaussian
-from genlab.objectives.elbo import iwae_bound, log_weights
+from genlab.objectives.importance_weights import iwae_bound, log_weights
 
 
 def linear(sigma: float = 0.5) -> tuple[LinearGaussian, torch.Tensor]:

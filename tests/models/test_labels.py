@@ -28,7 +28,8 @@ from genlab.models.cvae import ConditionalVAE
 from genlab.models.labels import WITHHELD, class_index, held_at, held_at_class, in_columns
 from genlab.models.linear_gaussian import LinearGaussian
 from genlab.models.vae import VAEOptions
-from genlab.objectives.elbo import draw, log_weights
+from genlab.objectives.elbo import draw
+from genlab.objectives.importance_weights import log_weights
 from genlab.probes.base import read_probes
 from genlab.probes.samples import Samples
 from genlab.probes.variational import HeldOutELBO, Reconstructions

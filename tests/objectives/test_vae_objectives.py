@@ -25,8 +25,9 @@ from genlab.models.vae import VAE, VAEOptions
 from genlab.objectives.base import Loss
 from genlab.objectives.beta import Beta, BetaOptions
 from genlab.objectives.beta_tc import BetaTC, BetaTCOptions, decomposition
-from genlab.objectives.elbo import ELBO, Draw, draw, log_weights
+from genlab.objectives.elbo import ELBO, Draw, draw
 from genlab.objectives.free_bits import FreeBits, FreeBitsOptions, grouped_kl
+from genlab.objectives.importance_weights import log_weights
 from genlab.objectives.infovae_mmd import InfoVAE, InfoVAEOptions, mmd_squared
 from genlab.objectives.iwae import IWAE, IWAEOptions
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from html.parser import HTMLParser
+
 import pytest
 
 from genlab import runs
@@ -31,18 +34,58 @@ def test_without_runs_a_pair_is_offered_and_started_alike(visit, home):
     assert set(app.multiselect[0].value) == set(rows)
     # What both hold is printed, and is what was counted.
     budgets = [duel.budget(RunSpec.build(**spec)) for spec in rows.values()]
-    tables = [table.value for table in app.table]
-    assert tables
-    for table in tables:
-        cells = {cell for title in table.columns[1:] for cell in table[title]}
+    counts = [table for table in tables(app) if "learned numbers" in table]
+    assert counts
+    for table in counts:
+        cells = {cell for column in table.values() for cell in column}
         for one in budgets:
             assert {f"{n:,}" for n in one.parts.values()} <= cells
     ratio = f"ratio {duel.ratio(*budgets):.2f}"
     assert any(ratio in text.value for text in app.caption)
 
 
-def metric_tables(app) -> list:
-    return [table.value for table in app.table if "metric" in table.value.columns]
+def named(app) -> list[str]:
+    """What stands beside the marks of the runs."""
+    return [re.sub("<[^>]+>", " ", one.proto.body).strip() for one in app.get("html")]
+
+
+class Tables(HTMLParser):
+    """The cells of the tables of a page, row by row."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[list[str]] = []
+        self.inside = False
+
+    def handle_starttag(self, tag, attrs) -> None:
+        if tag == "tr":
+            self.rows.append([])
+        self.inside = tag in ("th", "td")
+        if self.inside:
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag) -> None:
+        self.inside = False
+
+    def handle_data(self, data) -> None:
+        if self.inside:
+            self.rows[-1][-1] += data
+
+
+def tables(app) -> list[dict[str, list[str]]]:
+    """The tables of a page by the titles of their columns."""
+    found = []
+    for one in app.get("html"):
+        if "<table>" in one.proto.body:
+            parser = Tables()
+            parser.feed(one.proto.body)
+            head, *rows = parser.rows
+            found.append({title: [row[i] for row in rows] for i, title in enumerate(head)})
+    return found
+
+
+def metric_tables(app) -> list[dict[str, list[str]]]:
+    return [table for table in tables(app) if "metric" in table]
 
 
 def test_the_table_holds_the_metrics_of_the_models(visit, work, shelf):
@@ -54,8 +97,8 @@ def test_the_table_holds_the_metrics_of_the_models(visit, work, shelf):
     # The metrics of both, and the codes of the real examples for the generator.
     assert work() == 3
     app = app.run()
-    table, differences = metric_tables(app)
-    assert {"vae", "gan", "metric"} <= set(table.columns)
+    differences, table = metric_tables(app)
+    assert {"vae", "gan", "metric"} <= set(table)
     view = runs.open_run(shelf["vae"])
     expected = {e.series.title: e for e in evaluate(view.model(), view.data(), 0, 1000)}
     cells = dict(zip(table["metric"], table["vae"], strict=True))
@@ -93,17 +136,17 @@ def test_the_url_names_a_moment_and_the_snapshots_nearest_to_it_are_shown(visit,
         # Which snapshots there are depends on how quick the machine was.
         there = runs.open_run(shelf[run]).snapshots()
         near = min(there, key=lambda step: (abs(step - 9), step))
-        assert f"{run}, snapshot of step {near}" in said
+        assert f"{run} snapshot of step {near}" in named(app)
     assert any("same z, drawn with one seed (3 dimensions)" in text for text in said)
     assert app.query_params["step"] == "9"
     app = visit("compare", runs=pair, clock="seconds", second="0")
     assert not app.exception
-    assert "cvae, snapshot of step 0" in [text.value for text in app.caption]
+    assert "cvae snapshot of step 0" in named(app)
     assert app.query_params["clock"] == "seconds"
     app = visit("compare", runs=f"{shelf['vae']},{shelf['gan']}", clock="moon", step="1e9")
     assert not app.exception
     said = [text.value for text in app.caption]
-    assert "gan, snapshot of step 12" in said
+    assert "gan snapshot of step 12" in named(app)
     assert any("codes are not the same z" in text and "gan: 64" in text for text in said)
 
 
@@ -116,13 +159,13 @@ def test_a_run_that_goes_on_is_looked_at_anew_only_when_asked(visit, shelf, monk
     monkeypatch.setattr(side_by_side, "ACTIVE", {"done"})
     monkeypatch.setattr(RunView, "snapshots", lambda self: self.files.steps()[: known["n"]])
     app = visit("compare", runs=f"{shelf['vae']},{shelf['cvae']}")
-    assert "vae, snapshot of step 0" in [text.value for text in app.caption]
+    assert "vae snapshot of step 0" in named(app)
     known["n"] = len(there)
     app = app.run()
-    assert "vae, snapshot of step 0" in [text.value for text in app.caption]
+    assert "vae snapshot of step 0" in named(app)
     app = press(app, "Renew")
     assert not app.exception
-    assert f"vae, snapshot of step {there[-1]}" in [text.value for text in app.caption]
+    assert f"vae snapshot of step {there[-1]}" in named(app)
 
 
 def test_runs_of_other_data_and_without_codes_say_so(visit, shelf):
@@ -137,17 +180,18 @@ def test_a_referee_judges_when_asked(visit, work, shelf):
     app = visit("compare", runs=f"{shelf['vae']},{shelf['gan']}")
     work()
     app = app.run()
-    titles = set(metric_tables(app)[0]["metric"])
+    titles = set(metric_tables(app)[1]["metric"])
     app.toggle[0].set_value(True)
     app = app.run()
     assert not app.exception
     assert work() == 2
     app = app.run()
-    table = metric_tables(app)[0]
+    table = metric_tables(app)[1]
     added = set(table["metric"]) - titles
     assert len(added) == 5
     assert all("referee" in title for title in added)
-    bound = table[table["metric"] == "JS(held-out ‖ generated) ≥, by a referee"].iloc[0]
+    place = table["metric"].index("JS(held-out ‖ generated) ≥, by a referee")
+    bound = {title: column[place] for title, column in table.items()}
     for run in ("vae", "gan"):
         value, low = (float(text.strip("[,")) for text in bound[run].split(" ")[:2])
         assert low <= value < 0.75
@@ -193,3 +237,40 @@ def test_unknown_and_too_many_runs_are_said(visit, shelf):
     app = visit("compare", runs=",".join([*names, "nobody"]))
     assert "nobody" in app.error[0].value
     assert app.multiselect[0].value == names
+
+
+def test_the_result_is_said_first_and_the_options_last(visit, work, shelf):
+    work()
+    app = visit("compare", runs=f"{shelf['vae']},{shelf['gan']}")
+    work()
+    app = app.run()
+    (said,) = [one.proto.body for one in app.get("html") if 'class="answer"' in one.proto.body]
+    assert "energy distance" in said
+    assert "95 % interval" in said
+    n = len(runs.open_run(shelf["vae"]).data().test.x)
+    assert f"over the same {n} test examples" in said
+    assert "one training of each; another seed may say otherwise" in said
+    order = [one.value for one in app.header]
+    assert order == [
+        "On the same z and the same real examples",
+        "Curves",
+        "On held-out examples",
+        "Options",
+        "Report",
+    ]
+    head = [next(iter(table)) for table in tables(app)]
+    assert head[:2] == ["metric", "metric"]
+    assert head.index("option") < head.index("learned numbers")
+    options = next(table for table in tables(app) if "option" in table)
+    assert "Model" in set(options["option"])
+    assert not any("(seed)" in one for one in options["option"])
+
+
+def test_runs_on_other_data_are_not_ranked(visit, work, shelf):
+    work()
+    app = visit("compare", runs=f"{shelf['vae']},{shelf['ring']}")
+    work()
+    app = app.run()
+    (said,) = [one.proto.body for one in app.get("html") if 'class="answer"' in one.proto.body]
+    assert "different data" in said
+    assert "better" not in said

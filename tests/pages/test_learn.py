@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from genlab.lessons import LESSONS, chapters, lesson
+from genlab.lessons import LESSONS, chapters, lesson, right_answer
 from genlab.lessons.panels import Table
+from genlab.lessons.questions import Choices, Number
 
 VARIANTS = {
     "bayes": {"example": "net", "sprinkler": "yes"},
@@ -29,9 +30,15 @@ def press(app, name):
     return app.button(key=f"learn.{name}.check").click().run()
 
 
+def check_table(app):
+    """The table of the checks; others are those of the lesson."""
+    (found,) = (t.value for t in app.table if "difference" in t.value)
+    return found
+
+
 def differences(app):
     """(difference, tolerance, relation, holds) of each line that the page shows."""
-    table = app.table[-1].value
+    table = check_table(app)
     return [
         (float(r["difference"].split()[0]), float(r["tolerance"]), r[""], r["holds"])
         for _, r in table.iterrows()
@@ -60,7 +67,7 @@ def test_a_lesson_opens_and_its_checks_hold(visit, home, name):
     assert len(app.table) == len(words)
     app = press(app, name)
     assert agree(app)
-    assert len(app.table[-1].value) == len(made.check())
+    assert len(check_table(app)) == len(made.check())
     assert app.query_params["lesson"] == name
 
 
@@ -102,7 +109,7 @@ def test_the_buttons_of_the_game_play_it(visit, home):
         numbers = lesson("gan_game", {"moves": wanted}).equations()[0].numbers
         assert numbers in [x.value.strip("$\n ") for x in app.latex]
     app.button(key="learn.gan_game.moves.move.7").click().run()
-    assert "moves" not in app.query_params
+    assert "moves" not in app.query_params  # the opening is the default
 
 
 def test_another_family_brings_its_own_sliders(visit, home):
@@ -111,6 +118,59 @@ def test_another_family_brings_its_own_sliders(visit, home):
     assert not app.error
     assert {(w.key or "").split(".")[2] for w in app.slider if w.key} >= {"loc", "scale"}
     assert "shape" not in app.query_params
+
+
+def test_the_contents_list_every_lesson_with_its_reading_time(visit, home):
+    app = visit("learn")
+    assert not app.error
+    assert "lesson" not in app.query_params
+    text = " ".join(c.value for c in app.caption)
+    for name in chapters():
+        assert app.button(key=f"learn.contents.{name}")
+        assert f"about {LESSONS[name].minutes()} minutes" in text
+    app.button(key="learn.contents.elbo").click().run()
+    assert app.query_params["lesson"] == "elbo"
+
+
+@pytest.mark.parametrize("name", ["bayes", "wgan"])
+def test_a_prediction_is_made_before_its_answer_is_seen(visit, home, name):
+    app = visit("learn", lesson=name)
+    for row in LESSONS[name].questions:
+        key = f"learn.{name}.ask.{row.name}"
+        assert app.button(key=f"{key}.reveal").disabled
+        said = " ".join(x.value for x in [*app.success, *app.info])
+        assert row.because not in said
+        right = right_answer(name, row.name)
+        if isinstance(row.form, Choices):
+            app.radio(key=key).set_value((right + 1) % len(row.form.options)).run()
+        elif isinstance(row.form, Number):
+            app.number_input(key=key).set_value(float(right)).run()
+        app.button(key=f"{key}.reveal").click().run()
+        said = " ".join(x.value for x in [*app.success, *app.info])
+        assert row.because in said
+        assert ("Right" in said) == isinstance(row.form, Number) or name == "bayes"
+
+
+def test_the_pictures_show_what_was_asked(visit, home):
+    app = visit("learn", lesson="wgan")
+    app.radio(key="learn.wgan.ask.twice_as_far").set_value(1).run()
+    app.button(key="learn.wgan.ask.twice_as_far.reveal").click().run()
+    app.button(key="learn.wgan.ask.twice_as_far.show").click().run()
+    assert app.query_params["law"] == "points"
+
+
+def test_an_exercise_is_checked_as_the_numbers_change(visit, home):
+    app = visit("learn", lesson="elbo")
+    assert not any("Solved" in s.value for s in app.success)
+    app.button(key="learn.elbo.try.close.solution").click().run()
+    assert [s.value for s in app.success if "Solved" in s.value]
+    assert app.query_params["mean1"] == "0.332"
+
+
+def test_the_checks_of_a_lesson_come_after_its_equations_and_are_folded(visit, home):
+    app = visit("learn", lesson="bayes")
+    app = press(app, "bayes")
+    assert any("Both sides" in e.label for e in app.expander)
 
 
 def test_the_next_lesson_is_one_click_away(visit, home):

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from genlab.core.measure import Picture
 from genlab.panels.colours import COLOURS, NAMES, ROLES
+from genlab.panels.points import Points
+from genlab.panels.run_marks import MARK_CSS, RUN_ROLES
 
 STATIC = Path(__file__).resolve().parents[2] / "genlab" / "ui" / "static"
 ROW = re.compile(r'(\w+): \{ light: "(#\w+)", dark: "(#\w+)", mark: "(\w+)" \}')
@@ -50,3 +53,27 @@ def test_the_two_models_have_the_first_two_colours_everywhere() -> None:
 def test_every_role_can_be_seen_in_both_modes(name: str) -> None:
     assert contrast(ROLES[name].light, "#F7F7F5") >= 3
     assert contrast(ROLES[name].dark, "#1A2027") >= 3
+
+
+def test_the_runs_have_the_same_marks_in_python_and_scripts() -> None:
+    text = (STATIC / "shared" / "roles.js").read_text()
+    (row,) = re.findall(r"RUN_MARKS = \[(.*?)\]", text)
+    assert re.findall(r'"(\w+)"', row) == [role.mark for role in RUN_ROLES]
+    css = (STATIC / "live" / "live.css").read_text()
+    for i, role in enumerate(RUN_ROLES):
+        light, dark = re.findall(rf"--gl-{i}: (#\w+);", css)
+        assert (light.upper(), dark.upper()) == (role.light, role.dark.upper())
+        assert f".run-mark-{i} " in MARK_CSS
+        assert role.mark == "disc" or f'[data-mark="{role.mark}"]' in css
+
+
+def test_held_out_points_have_their_mark_in_a_file() -> None:
+    payload = {
+        "x": [[0.0, 0.0], [1.0, 1.0]],
+        "label": [0, 1],
+        "classes": ["held-out", "generated"],
+    }
+    drawn = Points.svg(Picture("points", "p", payload), ink="#123456")
+    assert drawn.count('stroke="#123456"') >= 2
+    assert "m-3.2 0h6.4" in drawn
+    assert ROLES["generated"].light in drawn

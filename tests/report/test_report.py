@@ -7,6 +7,7 @@ import re
 import shlex
 import socket
 from collections.abc import Iterator
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from genlab.core.run_spec import RunSpec
 from genlab.core.tables import JOBS
 from genlab.figures.live import clock
 from genlab.metrics.evaluation import evaluate
+from genlab.panels.colours import ROLES
+from genlab.panels.run_marks import run_mark
 from genlab.report.collect import collect
 from genlab.report.page import html
 from genlab.report.tables import format_value
@@ -125,8 +128,34 @@ def test_its_numbers_are_those_of_the_runs(ring: Any, place: Any) -> None:
     )
     assert "the same z, drawn with one seed (2 dimensions)" in said
     assert "Divergence ledger" in said
-    assert "≠ model" in said
-    assert "≠ seed" not in said
+
+
+def test_the_answer_is_first_and_the_parameters_are_last(ring: Any) -> None:
+    _, text = ring
+    assert text.index('class="lead"') < text.index("<h2>")
+    heads = re.findall(r"<h2>(.*?)</h2>", text)
+    places = [heads.index(name) for name in ("Side by side", "Curves", "On held-out examples")]
+    last = heads.index("What is different and what is alike")
+    assert sorted(places) == places
+    assert places[-1] < last
+    assert text.index('class="lead"') < text.index("<figure>") < text.index("<table>")
+    tables = text[text.index(heads[last]) :]
+    differ, same = tables[: tables.index("<details>")], tables[tables.index("<details>") :]
+    assert "<td>Model</td><td>vae</td><td>gan</td>" in differ
+    assert "(seed)" not in differ
+    assert "<td>Seed (seed)</td>" in same[: same.index("</details>")]
+
+
+def test_the_runs_have_one_colour_and_mark_in_pictures_and_curves(ring: Any) -> None:
+    found, text = ring
+    for i, side in enumerate(found.sides):
+        assert f"{run_mark(i)} {escape(side.title)}" in text
+    assert {one.colour for chart in found.curves for one in chart.traces} == {
+        ROLES["modelA"].light,
+        ROLES["modelB"].light,
+    }
+    for role in (ROLES["modelA"], ROLES["modelB"]):
+        assert f'[stroke="{role.light}"] {{ stroke: {role.dark}; }}' in text
 
 
 def test_the_curves_are_the_records(ring: Any, place: Any) -> None:

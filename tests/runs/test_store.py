@@ -165,22 +165,22 @@ def test_an_old_database_is_upgraded_once(tmp_path: Path, monkeypatch: pytest.Mo
 
     def add_a_column(connection: sa.Connection) -> None:
         calls.append(1)
-        connection.exec_driver_sql("alter table runs add column owner text not null default ''")
+        connection.exec_driver_sql("alter table runs add column colour text not null default ''")
 
     _old(tmp_path)
     monkeypatch.setattr(sql, "MIGRATIONS", [*sql.MIGRATIONS, add_a_column])
     for _ in range(2):
         SqlStore(database(tmp_path)).close()
     assert calls == [1]
-    assert columns(tmp_path)["runs"][-1] == "owner"
+    assert columns(tmp_path)["runs"][-1] == "colour"
 
 
 def test_an_upgrade_that_fails_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def break_halfway(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("alter table runs add column owner text")
-        connection.exec_driver_sql("alter table nothing add column owner text")
+        connection.exec_driver_sql("alter table runs add column colour text")
+        connection.exec_driver_sql("alter table nothing add column colour text")
 
     _old(tmp_path)
     before = columns(tmp_path)

@@ -11,7 +11,8 @@ from torch.distributions import Independent, MultivariateNormal, Normal
 from genlab.core.random import scope
 from genlab.divergences import closed_form_kl, gaussian_kl
 from genlab.models.linear_gaussian import LinearGaussian
-from genlab.objectives.elbo import ELBO, elbo_terms, iwae_bound, log_weights, sgvb_a, sgvb_b
+from genlab.objectives.elbo import ELBO, elbo_terms, sgvb_a, sgvb_b
+from genlab.objectives.importance_weights import iwae_bound, log_weights
 
 WEIGHT = [[1.0, 0.5], [0.0, 1.0], [-1.0, 2.0]]
 BIAS, X = [0.1, -0.2, 0.3], [1.0, -0.5, 0.8]

@@ -17,8 +17,8 @@ import pytest
 from starlette.applications import Starlette
 
 from genlab import runs
-from genlab.core.scripts import static_files, static_version
 from genlab.figures.live import LIVE_ROWS
+from genlab.panels.scripts import static_files, static_version
 from genlab.runs.store import Record
 from genlab.testing.scripted_run import SERIES, ScriptedRun
 from genlab.ui import routes

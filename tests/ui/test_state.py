@@ -9,6 +9,7 @@ import pytest
 from genlab.core.errors import SpecError
 from genlab.core.options import Options, option
 from genlab.ui import page_states
+from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.state import PageState, parse_query
 
 
@@ -71,7 +72,8 @@ def test_a_query_is_parsed_by_its_declaration() -> None:
 
 
 def test_every_page_declares_its_state_with_help() -> None:
-    states = [one for one in vars(page_states).values() if isinstance(one, PageState)]
+    names = [*vars(page_states).values(), TOOL_STATE]
+    states = [one for one in names if isinstance(one, PageState)]
     pages = {"watch", "compare", "explore", "learn", "data", "train"}
     assert {one.page for one in states} == pages
     for state in states:

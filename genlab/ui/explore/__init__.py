@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from genlab.ui.explore.map import map_part
 from genlab.ui.explore.scene import controls, load_scene, pick_run
-from genlab.ui.explore.tools import tools_part
+from genlab.ui.explore.tool_choice import tools_part
 
 __all__ = ["controls", "load_scene", "map_part", "pick_run", "tools_part"]

@@ -14,6 +14,7 @@ from genlab import runs
 from genlab.core.errors import GenlabError
 from genlab.latent.directions import unit
 from genlab.runs import saved_vectors as kept
+from genlab.runs.access import may
 from genlab.ui.messages import escape_markdown, plain_sentence
 
 
@@ -84,7 +85,11 @@ def save_form(run: str, offers: Mapping[str, Offer], key: str) -> None:
 
 def forget_form(run: str, key: str) -> None:
     """Draw the list of vectors saved with a run, with buttons that delete them."""
-    rows = {row["name"]: row for row in list_bookmarks(run)}
+    rows = {
+        row["name"]: row
+        for row in list_bookmarks(run)
+        if may("change_vector", row.get("owner", ""))
+    }
     if not rows:
         return
     with st.expander(f"Saved with this run: {len(rows)}"):

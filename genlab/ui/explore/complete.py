@@ -18,9 +18,9 @@ from genlab.models.base import GenerativeModel
 from genlab.models.visible import FullyVisible, HasClassPosterior, HasMarginals
 from genlab.ui import pictures
 from genlab.ui.explore.scene import Scene, choose_one
+from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import escape_markdown, fragment
-from genlab.ui.page_states import TOOL_STATE
 
 #: Draws of the missing part, and classes whose probability is named.
 DRAWS, NAMED = 8, 3

@@ -16,17 +16,17 @@ from genlab.data.base import DataMeta
 from genlab.figures.directions import gains_figure
 from genlab.latent.arithmetic import Mean, arithmetic, mean_of, typed_rows, typical_length
 from genlab.latent.attributes import PROBES
-from genlab.latent.directions import Direction, directions_from
+from genlab.latent.directions import Direction, direction_title, directions_from
 from genlab.latent.points import latent_of, point
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
 from genlab.ui import pictures
 from genlab.ui.explore.bookmarks import Offer, forget_form, list_bookmarks, save_form
 from genlab.ui.explore.jobs import wait_for_explore_result
 from genlab.ui.explore.scene import Scene, among_data, choose_one
+from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.explore.travel import start_code
 from genlab.ui.messages import empty, escape_markdown, fragment, plain_sentence
-from genlab.ui.page_states import TOOL_STATE
 
 PARTS = {"arithmetic": "a − b + c", "directions": "Directions"}
 OPERANDS = {"a": "a", "b": "− b", "c": "+ c"}
@@ -76,24 +76,6 @@ class Directions(Tool):
         found = wait_for_explore_result("directions", values, what="The table of directions")
         if found is not None:
             parts[part](scene, found)
-
-
-#: What the unsupervised directions are called: the first word of the name -> what is read.
-TITLES = {
-    "principal": "principal direction {} (PCA)",
-    "sefa": "steepest direction {} (SeFa)",
-}
-
-
-def direction_title(name: str) -> str:
-    """The title of a direction; links and saved vectors use the short name.
-
-    Example:
-        >>> direction_title("sefa 1"), direction_title("class 3")
-        ('steepest direction 1 (SeFa)', 'class 3')
-    """
-    word, _, number = name.partition(" ")
-    return TITLES[word].format(number) if word in TITLES and number.isdigit() else name
 
 
 def job_values(scene: Scene, probe: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from genlab.latent.codes import codes_of
 from genlab.runs.store import job_key
 from genlab.ui.explore.jobs import IN_USE
 from genlab.ui.explore.scene import Scene
-from genlab.ui.page_states import TOOL_STATE
+from genlab.ui.explore.tool_state import TOOL_STATE
 
 STEPS = 1000
 

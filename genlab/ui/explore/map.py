@@ -11,7 +11,7 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from genlab import latent
+from genlab import latent, runs
 from genlab.core.errors import GenlabError
 from genlab.figures.latent import by_value, map_data, map_info
 from genlab.latent.codes import examples
@@ -20,6 +20,7 @@ from genlab.latent.points import Point, interpolation, latent_of, point
 from genlab.latent.projections import PROJECTIONS, Array, pca_back
 from genlab.latent.sets import Summary, decode_between, neighbours, summary
 from genlab.models.base import HasDecoder, HasEncoder
+from genlab.runs.access import may
 from genlab.ui import pictures
 from genlab.ui.explore.bookmarks import Offer, forget_form, save_form
 from genlab.ui.explore.embed_point import guest_part
@@ -27,8 +28,8 @@ from genlab.ui.explore.jobs import wait_for_explore_result
 from genlab.ui.explore.scatter import read_selection, scatter, sprites
 from genlab.ui.explore.scene import Scene, among_data, compute_map_again
 from genlab.ui.explore.selection import chosen_set, pick_points
+from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.messages import empty, escape_markdown, fragment
-from genlab.ui.page_states import TOOL_STATE
 
 #: Pictures of a set that are shown; training examples among which its neighbours are looked for.
 SHOWN, TRAINING = 48, 5000
@@ -78,9 +79,9 @@ def map_part(scene: Scene) -> None:
             more["spots"] = True
         scatter(map_data(info, scene.job, choose_colours(scene), **more), key)
         st.caption(info.caption)
-        if info.stopped and st.button(
-            "Let it settle", key="explore.settle", icon=":material/refresh:"
-        ):
+        job = runs.job(scene.job) if info.stopped else None
+        mine = job is not None and may("forget_result", job.owner)
+        if mine and st.button("Let it settle", key="explore.settle", icon=":material/refresh:"):
             compute_map_again(scene)
     if chosen:
         set_part(scene, chosen)

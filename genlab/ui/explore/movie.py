@@ -17,9 +17,9 @@ from genlab.models.base import GenerativeModel
 from genlab.ui.explore.jobs import wait_for_explore_result
 from genlab.ui.explore.scatter import scatter
 from genlab.ui.explore.scene import Scene
+from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import empty, fragment
-from genlab.ui.page_states import TOOL_STATE
 
 #: Points of a film at most: every frame is a map of its own.
 MOST = 1000

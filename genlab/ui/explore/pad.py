@@ -13,26 +13,31 @@ from torch import Tensor
 
 from genlab import latent
 from genlab.browser.op_tracing import NotExportable
-from genlab.data.base import DataMeta, Dataset
+from genlab.data.base import DataMeta
 from genlab.data.table_rows import to_rows
 from genlab.latent import pad
-from genlab.latent.codes import held_out
-from genlab.latent.directions import directions_from, principal, saved_directions, sefa
+from genlab.latent.directions import direction_title, directions_from, saved_directions
+from genlab.latent.pad_plane import (
+    DIGITS,
+    coordinate_axes,
+    data_space_values,
+    dot_values,
+    first_names,
+    plane_values,
+    unsupervised,
+)
 from genlab.latent.points import latent_of, point
-from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
-from genlab.probes.common import digits_of, round_digits
+from genlab.models.base import GenerativeModel, HasDecoder
 from genlab.ui.component import component
 from genlab.ui.explore.bookmarks import list_bookmarks
-from genlab.ui.explore.directions import direction_title, job_values
+from genlab.ui.explore.directions import job_values
 from genlab.ui.explore.jobs import wait_for_explore_result
 from genlab.ui.explore.routes import addresses, program_of
 from genlab.ui.explore.scene import Scene, z_from_url
+from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import empty, escape_markdown, fragment, plain_sentence
-from genlab.ui.page_states import TOOL_STATE
 
-#: Held-out points behind a decoded point; digits of a coordinate of z, in the page and in the URL.
-POINTS, DIGITS = 600, 4
 Array = pad.Array
 
 
@@ -64,10 +69,7 @@ class Pad(Tool):
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _found(_scene: Scene, key: str, label: str | None) -> dict[str, Array]:  # noqa: ARG001
-    # Without an encoder the principal directions need a thousand decoded examples: the job's.
-    model, codes = _scene.model, _scene.codes
-    rows = principal(model, codes, seed=_scene.query.seed) if isinstance(model, HasEncoder) else []
-    return {one.name: one.vector for one in [*rows, *sefa(model)]}
+    return unsupervised(_scene.model, _scene.codes, _scene.query.seed)
 
 
 def directions(scene: Scene, attributes: bool) -> tuple[dict[str, Array], list[str]]:
@@ -82,14 +84,7 @@ def directions(scene: Scene, attributes: bool) -> tuple[dict[str, Array], list[s
         )
         if result is not None:
             found = {one.name: one.vector for one in directions_from(result)} | found
-    axes = {f"z[{i}]": np.eye(1, size, i)[0] for i in range(size)}
-    block = pad.category(scene.model)
-    if block is not None:
-        # Beside a category stand the codes that the generator was made to show.
-        tail = [f"z[{i}]" for i in (*range(sum(block), size), 0, 1)]
-        return found | axes, tail[:2]
-    first = list(axes if size == 2 or len(found) < 2 else found)[:2]
-    return found | axes, first
+    return found | coordinate_axes(size), first_names(scene.model, found)
 
 
 def wants_attributes() -> bool:
@@ -243,39 +238,9 @@ def _clouds(_scene: Scene, key: str, label: str | None) -> tuple[Array, Array]: 
 def pad_data(scene: Scene, place: PadPosition, vectors: Mapping[str, Array]) -> dict[str, Any]:
     """The data that the browser needs besides the decoder."""
     shown, reach = _clouds(scene, scene.query.key, scene.query.label)
-    z, uv = place.z.double().numpy(), np.stack(list(vectors.values()))
-    uv = uv / np.linalg.norm(uv, axis=1, keepdims=True)
-    data: dict[str, Any] = {
-        "n": place.n,
-        "z": [float(f"{v:.{DIGITS}g}") for v in z],
-        "u": uv[0].tolist(),
-        "names": [direction_title(name) for name in vectors],
-        "span": [pad.span(reach @ w, float(z @ w)) for w in uv],
-        "dots": (shown @ uv.T).round(3).tolist(),
-    }
-    if len(uv) > 1:
-        data["v"] = uv[1].tolist()
-    if not scene.image:
-        data |= data_space(scene.data)
-    return data
-
-
-def data_space(data: Dataset) -> dict[str, Any]:
-    """The first two columns of the data, in their own units and with their names."""
-    meta = data.meta
-    x = meta.original(held_out(data).x[:POINTS]).flatten(1)[:, :2]
-    box = [[float(c.min()), float(c.max())] for c in x.T]
-    made: dict[str, Any] = {
-        "box": box if len(box) == 2 else [*box, [-1.0, 1.0]],
-        "points": round_digits(x, digits_of(x)),
-    }
-    names = [meta.axis(k) for k in range(min(2, meta.dim))]
-    if meta.axes or meta.columns:
-        made["axes"] = [*names, ""][:2]
-    if meta.scale:
-        offsets = meta.logs or (-1.0,) * meta.dim
-        made["units"] = list(zip(meta.shift[:2], meta.scale[:2], offsets[:2], strict=True))
-    return made
+    data = {"n": place.n, "dots": dot_values(shown, vectors)}
+    data |= plane_values(place.z, vectors, reach)
+    return data if scene.image else data | data_space_values(scene.data)
 
 
 @fragment()

@@ -28,9 +28,9 @@ from genlab.ui.explore.embed_point import place_button
 from genlab.ui.explore.encoder import encoder_request
 from genlab.ui.explore.jobs import wait_for_explore_result
 from genlab.ui.explore.scene import Scene, choose_one
+from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import empty, escape_markdown, fragment, plain_sentence
-from genlab.ui.page_states import TOOL_STATE
 
 NEAREST, SAMPLES = 6, 500
 PARTS = {"own": "Your picture", "encoder": "Learned encoder", "memory": "Did it memorise?"}

@@ -18,9 +18,9 @@ from genlab.models.bayesian import HasDraws, Truth
 from genlab.ui import pictures
 from genlab.ui.cards import name as named
 from genlab.ui.explore.scene import Scene, model_at
+from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import escape_markdown, fragment
-from genlab.ui.page_states import TOOL_STATE
 
 #: Draws of each run that are shown; tables drawn anew for the check; numbers of θ in the table.
 SHOWN, TABLES, LISTED = 800, 200, 40

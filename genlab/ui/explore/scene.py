@@ -27,9 +27,10 @@ from genlab.models.labels import held_at_class
 from genlab.ui import pictures
 from genlab.ui.cards import name
 from genlab.ui.explore.scatter import scatter
+from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.jobs import finished_result, job_progress, retry_job, show_failures, submit_job
 from genlab.ui.messages import escape_markdown
-from genlab.ui.page_states import EXPLORE, TOOL_STATE
+from genlab.ui.page_states import EXPLORE
 
 REFERENCE = re.compile(r"(shipped:)?[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 SIZES = (200, 500, 1000, 2000, 5000, 10_000)

@@ -9,7 +9,8 @@ import streamlit as st
 
 from genlab.latent import sets
 from genlab.ui.explore.scene import Scene, write_query
-from genlab.ui.page_states import EXPLORE, TOOL_STATE
+from genlab.ui.explore.tool_state import TOOL_STATE
+from genlab.ui.page_states import EXPLORE
 
 
 def pick_points(scene: Scene, clicks: Sequence[Mapping[str, Any]]) -> dict[str, int]:

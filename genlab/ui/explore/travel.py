@@ -22,9 +22,9 @@ from genlab.models.base import GenerativeModel, HasDecoder
 from genlab.ui import pictures
 from genlab.ui.explore.jobs import wait_for_explore_result
 from genlab.ui.explore.scene import Scene, among_data, choose_one, z_from_url
+from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import empty, fragment
-from genlab.ui.page_states import TOOL_STATE
 
 SHOWN, STEPS, SIDE, FRAMES = 8, 11, 12, 48
 WAYS = {

@@ -8,10 +8,12 @@ from typing import Any
 import streamlit as st
 
 from genlab.core.views import SECTIONS
+from genlab.panels import PANELS
 from genlab.probes.views import panel_views
 from genlab.report.time_cursor import TimeCursor
 from genlab.runs.store import RunRow
 from genlab.ui.component import component
+from genlab.ui.presenting import presenting
 
 
 def live(
@@ -62,17 +64,18 @@ def overlay_runs(
     *,
     key: str,
     play: Callable[[], None] | None = None,
+    bar: str = "",
 ) -> TimeCursor:
     """Draw the dashboard of several runs laid over each other, by steps or by seconds.
 
     Args:
-        rows, key, play: as for :func:`live`.
+        rows, key, play, bar: as for :func:`live`.
         moment: where the slider stands at first.
 
     Returns:
         Where it was let go.
     """
-    mounted = _mounted(rows, moment, key=key, play=play)
+    mounted = _mounted(rows, moment, key=key, play=play, bar=bar)
     clock = "seconds" if mounted.clock == "seconds" else "step"
     if mounted.step is None:
         return TimeCursor(clock)
@@ -102,8 +105,10 @@ def _mounted(
             "play": play is not None,
             "sections": SECTIONS,
             "panels": {name: one.flat() for name, one in panel_views().items()},
+            "wide": [name for name in PANELS if PANELS[name].wide],
             "view": first,
             "bar": bar,
+            "present": presenting(),
         },
         default={"step": moment.at, "clock": moment.clock, "view": first},
         on_step_change=lambda: None,

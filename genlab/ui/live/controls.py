@@ -14,8 +14,12 @@ from genlab.core.errors import GenlabError, RunNotFound, SpecError
 from genlab.core.options import Option
 from genlab.core.run_spec import KINDS, RunSpec
 from genlab.core.tables import ALGORITHMS, DATASETS, MODELS, OBJECTIVES
+from genlab.runs.access import may
 from genlab.runs.store import ACTIVE, RESUMABLE, RunRow
+from genlab.ui.access import VIEWER
+from genlab.ui.live.share import share
 from genlab.ui.messages import escape_markdown, fragment, plain_sentence
+from genlab.ui.presenting import present_button
 
 ADVICE = {
     "diverged": "A loss became infinite or not a number. The last good snapshot is kept and can "
@@ -49,11 +53,12 @@ def controls(row: RunRow) -> None:
 
 
 def toggle_pause(run: str) -> None:
-    """Pause a running run, or resume a paused one."""
+    """Pause a running run, or resume a paused one; nothing happens for who does not own it."""
     try:
-        status = runs.store().get(run).status
+        row = runs.store().get(run)
     except RunNotFound:
         return
+    status = row.status if may("pause", row.owner) else ""
     if wish := {"running": "pause", "paused": "resume"}.get(status):
         _request(run, wish)
 
@@ -87,6 +92,10 @@ def _controls(run: str) -> None:
         row = runs.store().get(run)
     except RunNotFound:
         st.rerun()
+    if not may("stop", row.owner):
+        present_button("live.present")
+        st.caption(VIEWER)
+        return
     wished = st.session_state.setdefault("live.wished", {})
     if wished.get(run, ("", ""))[1] != row.status:
         wished.pop(run, None)
@@ -106,6 +115,8 @@ def _controls(run: str) -> None:
                 _change(row, option)
         if row.status in RESUMABLE:
             _act("Resume", ":material/replay:", lambda: runs.resume(run), primary=True)
+        present_button("live.present")
+        share(row)
         if row.status not in ACTIVE:
             with st.popover("Delete", icon=":material/delete:"):
                 st.write("The run, its numbers, pictures and snapshots are deleted permanently.")

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from genlab import runs
+from genlab.runs.access import may
 from genlab.runs.store import RunRow
 from genlab.ui import cards
 from genlab.ui.live import live
 from genlab.ui.live.controls import toggle_pause
-from genlab.ui.messages import fragment
+from genlab.ui.messages import empty, fragment
 from genlab.ui.page_states import VIEW, WATCH
 
 
@@ -41,6 +43,16 @@ def choose_run(rows: Mapping[str, RunRow], asked: str) -> RunRow:
     return rows[picked]
 
 
+def present_run() -> None:
+    """Draw the run of the URL, else the newest one, and nothing else."""
+    asked = WATCH.read().run
+    rows = [runs.open_run(asked).row] if asked else runs.store().runs(limit=1)
+    if not rows:
+        empty("There is no run to present yet.", "Start one of the presets first.")
+        return
+    dashboard(rows[0])
+
+
 @fragment()
 def dashboard(row: RunRow) -> None:
     """Draw the live view; its slider's step and the way it is looked at go into the URL."""
@@ -50,7 +62,7 @@ def dashboard(row: RunRow) -> None:
         [row],
         step=None if asked.step is None else min(asked.step, row.steps),
         key=key,
-        play=lambda: toggle_pause(row.id),
+        play=(lambda: toggle_pause(row.id)) if may("pause", row.owner) else None,
         view={name: text for name in VIEW if (text := getattr(asked, name))},
         bar=key,
     )

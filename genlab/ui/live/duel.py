@@ -12,10 +12,11 @@ from genlab.compare import duel
 from genlab.core.run_spec import RunSpec
 from genlab.core.tables import DATASETS
 from genlab.report import run_labels
-from genlab.report.tables import alike
+from genlab.report.tables import alike, option_tables
 from genlab.runs.store import RunRow
 from genlab.ui import links
 from genlab.ui.messages import escape_markdown
+from genlab.ui.tables import draw_table
 
 FIRST = "digits"
 
@@ -34,11 +35,12 @@ def budget_of(values: Mapping[str, Any]) -> duel.Budget:
 def budgets(found: Mapping[str, duel.Budget]) -> None:
     """The table of learned numbers, a part a row, and what is alike in two."""
     parts = list(dict.fromkeys(part for one in found.values() for part in one.parts))
-    table: dict[str, list[str]] = {"learned numbers": [*parts, "all"]}
-    for title, one in found.items():
-        cells = [f"{one.parts[part]:,}" if part in one.parts else "" for part in parts]
-        table[title] = [*cells, f"{one.total:,}"]
-    st.table(table)
+    rows = [
+        [part, *(f"{one.parts[part]:,}" if part in one.parts else "" for one in found.values())]
+        for part in parts
+    ]
+    rows.append(["all", *(f"{one.total:,}" for one in found.values())])
+    draw_table(["learned numbers", *found], rows, "Learned numbers by part")
     st.caption(escape_markdown(alike(list(found.values()))))
 
 
@@ -71,8 +73,15 @@ def pair() -> None:
     )
 
 
-def nets(rows: Sequence[RunRow]) -> None:
-    """Draw the parameter counts of the chosen runs."""
+def options(rows: Sequence[RunRow]) -> None:
+    """Draw the options that differ between the runs, and folded the others and the parameters."""
     titles = run_labels(rows)
+    head, differ, same = option_tables({titles[row.id]: row.spec for row in rows})
+    if differ:
+        draw_table(head, differ, "Options that differ")
+    else:
+        st.caption("No option of these runs differs.")
+    with st.expander(f"The {len(same)} options that are equal"):
+        draw_table(head, same, "Options that are equal")
     with st.expander("Parameters of these runs"):
         budgets({titles[row.id]: budget_of(row.spec) for row in rows})

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
 
 import streamlit as st
 
 from genlab import runs
+from genlab.compare.answer import answer
 from genlab.report import run_labels
 from genlab.report.tables import (
     CAUTION,
@@ -14,24 +18,51 @@ from genlab.report.tables import (
     REFEREE,
     SEED,
     N,
+    data_of,
     difference_table,
     merge_results,
     table,
 )
 from genlab.runs.store import ACTIVE, JobRow, RunRow
 from genlab.ui.cards import name
-from genlab.ui.jobs import finished_result, job_progress, show_failures, submit_job
+from genlab.ui.jobs import UNFINISHED, finished_result, job_progress, show_failures, submit_job
 from genlab.ui.messages import escape_markdown
+from genlab.ui.tables import draw_table
 
 
-def metrics(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
-    """Draw the tables of metrics, with the progress of unfinished jobs.
+@dataclass(frozen=True)
+class Measurements:
+    """The metrics of the runs as far as they are computed.
+
+    Args:
+        jobs: all of them, by run.
+        steps: of the snapshots that are evaluated, by run.
+        found: what the finished jobs gave, by the runs' titles.
+        notes: why a run is not evaluated.
+        judged: whether a referee was asked for.
+        when: the moment in words.
+    """
+
+    jobs: Mapping[str, Sequence[JobRow]]
+    steps: Mapping[str, int]
+    found: Mapping[str, Mapping[str, Any]]
+    notes: Sequence[str]
+    judged: bool
+    when: str
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a job still works."""
+        return any(job.status in UNFINISHED for jobs in self.jobs.values() for job in jobs)
+
+
+def measure(rows: Sequence[RunRow], at: Mapping[str, int]) -> Measurements:
+    """Draw the controls of the metrics and ask for the jobs.
 
     Args:
         rows: the runs; one that is active is evaluated when it has ended.
         at: the step of each run's snapshot at which the time slider stands.
     """
-    st.subheader("On held-out examples")
     with st.container(horizontal=True, vertical_alignment="center"):
         here = st.segmented_control(
             "Evaluated",
@@ -48,26 +79,19 @@ def metrics(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
             "in up to a minute per run. Its bounds and its accuracy have the same "
             "meaning for every model.",
         )
-    ended = [row for row in rows if row.status not in ACTIVE]
-    for row in rows:
-        if row.status in ACTIVE:
-            st.caption(
-                f"{escape_markdown(name(row))} is {row.status}: it is evaluated when it has ended."
-            )
+    notes = []
     jobs: dict[str, list[JobRow]] = {}
     steps: dict[str, int] = {}
-    for row in ended:
+    for row in rows:
+        if row.status in ACTIVE:
+            notes.append(f"{name(row)} is {row.status}: it is evaluated when it has ended.")
+            continue
         there = runs.open_run(row.id).snapshots()
         if not there:
-            st.caption(
-                f"{escape_markdown(name(row))} has no snapshot, so there is nothing to evaluate."
-            )
+            notes.append(f"{name(row)} has no snapshot, so there is nothing to evaluate.")
             continue
         steps[row.id] = there[-1] if here == "at the end" else at.get(row.id, there[-1])
         jobs[row.id] = metric_jobs(row.id, steps[row.id], judged=judged)
-    every = [job for wishes in jobs.values() for job in wishes]
-    job_progress(every, "Metrics")
-    show_failures(every, "The metrics")
     titles = run_labels(rows)
     found = {
         titles[run]: merge_results(
@@ -76,20 +100,51 @@ def metrics(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
         for run, wishes in jobs.items()
         if any(job.status == "done" for job in wishes)
     }
-    if not found:
+    return Measurements(jobs, steps, found, notes, judged, str(here))
+
+
+def show_answer(rows: Sequence[RunRow], known: Measurements) -> None:
+    """Draw the result in sentences, or what it waits for."""
+    titles = run_labels(rows)
+    specs = {titles[row.id]: row.spec for row in rows}
+    for note in known.notes:
+        st.caption(escape_markdown(note))
+    every = [job for jobs in known.jobs.values() for job in jobs]
+    job_progress(every, "The result")
+    show_failures(every, "The metrics")
+    said = answer(known.found, [data_of(specs[title]) for title in known.found])
+    lead = "".join(f'<p class="lead">{escape(text)}</p>' for text in said.headline)
+    rest = " ".join(filter(None, [said.interval, *said.more]))
+    if lead:
+        st.html(f'<div class="answer">{lead}<p>{escape(rest)}</p></div>')
+
+
+def metrics(rows: Sequence[RunRow], known: Measurements) -> None:
+    """Draw the tables of metrics.
+
+    Args:
+        rows: the runs.
+        known: what :func:`measure` gave.
+    """
+    if not known.found:
         return
-    _table(*table({title: one["metrics"] for title, one in found.items()}))
-    when = ", ".join(f"{titles[run]} after step {step:,}" for run, step in steps.items())
-    st.caption(
-        escape_markdown(f"Up to {N:,} test examples, seed {SEED}; evaluated {here}: {when}. ")
-        + "95 % intervals in brackets. A metric is missing where the model does "
-        "not define it." + (f" The referee: {REFEREE}" if judged else "")
-    )
-    head, body = difference_table(found)
+    titles = run_labels(rows)
+    head, body = difference_table(known.found)
     if body:
         st.markdown("**Differences**")
-        _table(head, body)
+        draw_table(head, body, "Differences")
         st.caption(CAUTION)
+    st.markdown("**All numbers**")
+    head, body = table({title: one["metrics"] for title, one in known.found.items()})
+    draw_table(head, body, "All numbers")
+    when = ", ".join(f"{titles[run]} after step {step:,}" for run, step in known.steps.items())
+    st.caption(
+        escape_markdown(
+            f"Up to {N:,} test examples, seed {SEED}; evaluated {known.when}: {when}. "
+        )
+        + "95 % intervals in brackets. A metric is missing where the model does "
+        "not define it." + (f" The referee: {REFEREE}" if known.judged else "")
+    )
 
 
 def metric_jobs(run: str, step: int, *, judged: bool) -> list[JobRow]:
@@ -97,15 +152,3 @@ def metric_jobs(run: str, step: int, *, judged: bool) -> list[JobRow]:
     values = {"run": run, "step": step, "seed": SEED}
     jobs = [submit_job("evaluate", {**values, **METRIC_VALUES})]
     return [*jobs, submit_job("referee", values)] if judged else jobs
-
-
-#: Columns of the tables in which runs' titles stand.
-TITLED = {"difference", "verdict"}
-
-
-def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> None:
-    columns = {
-        title: [escape_markdown(line[i]) if title in TITLED else line[i] for line in body]
-        for i, title in enumerate(head)
-    }
-    st.table({escape_markdown(title): column for title, column in columns.items()})

@@ -19,7 +19,7 @@ def report(rows: Sequence[RunRow], at: Mapping[str, int], moment: TimeCursor) ->
         at: the step of each run's snapshot.
         moment: that the report is of.
     """
-    st.subheader("Report")
+    st.header("Report")
     st.caption(
         "One HTML file with everything above, at the step or second of the "
         "slider: options, pictures, curves, metrics with intervals, program "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from html import escape
 
 import streamlit as st
 import torch
@@ -11,6 +12,7 @@ from genlab import runs
 from genlab.compare.side_by_side import TITLES, SideBySide, build_side_by_side, needs_inversion
 from genlab.core.measure import Picture
 from genlab.core.tables import MODELS
+from genlab.panels.run_marks import run_mark
 from genlab.report import run_labels
 from genlab.report.tables import shared_settings, step_mismatch_note
 from genlab.report.time_cursor import TimeCursor, snapshot
@@ -20,8 +22,6 @@ from genlab.ui.jobs import job_progress, show_failures, submit_job
 from genlab.ui.messages import escape_markdown
 
 SEED = 0
-#: Pixels that a sheet is high, an example; smaller where more runs share the width.
-HEIGHTS = {1: 40, 2: 36, 3: 28, 4: 24}
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -67,7 +67,7 @@ def side_by_side(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
         rows: the runs.
         at: the step of each run's snapshot; runs without one are left out.
     """
-    st.subheader("On the same z and the same real examples")
+    st.header("On the same z and the same real examples")
     if any(row.status in ACTIVE for row in rows):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(
@@ -81,6 +81,7 @@ def side_by_side(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
                 on_click=_renew,
                 args=(rows,),
             )
+    places = {row.id: i for i, row in enumerate(rows)}
     rows = [row for row in rows if row.id in at]
     if not rows:
         st.caption("No run has a snapshot yet.")
@@ -114,17 +115,23 @@ def side_by_side(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
         st.markdown(f"**{title}**")
         for row, column in zip(rows, st.columns(len(rows)), strict=True):
             with column:
-                st.caption(f"{escape_markdown(titles[row.id])}, snapshot of step {at[row.id]:,}")
+                run_name(places[row.id], titles[row.id], f"snapshot of step {at[row.id]:,}")
                 one = found[row.id]
                 if part in one.pictures:
-                    _draw(one.pictures[part], HEIGHTS[len(rows)])
+                    _draw(one.pictures[part])
                 elif row.id in jobs and jobs[row.id].status in ("queued", "running"):
                     st.caption("is being sought…")
                 else:
                     st.caption(escape_markdown(f"Not here: {one.missing[part]}."))
 
 
-def _draw(picture: Picture, height: int) -> None:
-    """A picture as its form draws it, and its note."""
-    pictures.show(picture, height=height)
+def run_name(place: int, title: str, note: str = "") -> None:
+    """Draw the mark and the title of a run by its place in the comparison."""
+    small = f'<span class="run-note">{escape(note)}</span>' if note else ""
+    st.html(f'<div class="run-name">{run_mark(place)} {escape(title)}{small}</div>')
+
+
+def _draw(picture: Picture) -> None:
+    """A picture over the width of its column, and its note."""
+    pictures.fill(picture)
     st.caption(escape_markdown(picture.note))

@@ -2,9 +2,9 @@
 // before it replaces the last one.
 
 import { PlotAxes } from "../shared/axes.js";
-import { context2d, make } from "../shared/dom.js";
+import { context2d, make, zoomOf } from "../shared/dom.js";
 import { source } from "../shared/source.js";
-import { FORMS } from "./forms.js";
+import { FORMS, loadForm, UnknownForm } from "./forms.js";
 import { SvgContext, svgFile } from "./svg_context.js";
 import { frameTable, sheetTable } from "./tables.js";
 import { tableSvg } from "./take.js";
@@ -93,7 +93,8 @@ export class Cell {
 
   /**
    * @param {ParentNode} parent where the cell is appended
-   * @param {{ id: string, title: string, colour: string }} run whose pictures these are
+   * @param {{ id: string, title: string, colour: string, mark?: string }} run whose pictures these
+   *   are
    * @param {string} panel name of the panel
    * @param {CellOptions} options what is around the cell
    */
@@ -107,7 +108,7 @@ export class Cell {
     if (several) {
       header = make("figcaption", {}, this.figure);
       const name = make("span", {}, header);
-      make("i", {}, name).style.background = run.colour;
+      make("i", { "data-mark": run.mark ?? "square" }, name).style.background = run.colour;
       name.append(run.title);
       this.note = make("p", { class: "gl-note" }, this.figure);
     }
@@ -153,6 +154,7 @@ export class Cell {
     const step = this.wanted;
     try {
       const frame = await fetchFrame(this.path(step, "json"));
+      await loadForm(frame.form);
       await this.draw(frame, step);
       this.frame = frame;
       this.shown = step;
@@ -192,7 +194,7 @@ export class Cell {
   draw(frame, step) {
     if (this.formName !== frame.form || !this.form) {
       const create = FORMS[frame.form];
-      if (!create) throw new UnknownForm(frame.form);
+      if (!create) throw new UnknownForm(frame.form, "Its script was not loaded.");
       this.form = create(this);
       this.formName = frame.form;
     }
@@ -236,7 +238,7 @@ export class Cell {
       const context = /** @type {unknown} */ (this.recorder);
       return new PlotAxes(/** @type {CanvasRenderingContext2D} */ (context), width, high, ink);
     }
-    const ratio = window.devicePixelRatio || 1;
+    const ratio = (window.devicePixelRatio || 1) * zoomOf(canvas);
     canvas.style.height = `${high}px`;
     canvas.width = Math.round(width * ratio);
     canvas.height = Math.round(high * ratio);
@@ -257,7 +259,9 @@ export class Cell {
   get side() {
     const card = this.figure.closest(".gl-card");
     if (!card) return SIDE;
-    if (card.classList.contains("gl-enlarged")) return Math.max(240, innerHeight - AROUND);
+    const { classList } = card;
+    if (classList.contains("gl-enlarged") || classList.contains("gl-shown"))
+      return Math.max(180, innerHeight / zoomOf(card) - AROUND);
     if (card.classList.contains("gl-main"))
       return Math.max(320, Math.min(MAIN, SEEN * innerHeight));
     return card.closest(".gl-first") ? BESIDE : SIDE;
@@ -342,13 +346,5 @@ export class Cell {
       if (colour) make("i", { class: sign }, entry).style.setProperty("--gl-key", colour);
       entry.append(text);
     }
-  }
-}
-
-/** A picture that these scripts cannot draw. */
-class UnknownForm extends Error {
-  /** @param {string} form of the picture */
-  constructor(form) {
-    super(`This page cannot draw pictures of the form "${form}". Reload the page after an update.`);
   }
 }

@@ -1,5 +1,6 @@
 // The table of picture forms: each has one function that draws it, named by the row of the form in
-// genlab/panels. An unknown form is an error.
+// genlab/panels. A form of a plugin has a module of its own, which is imported with its first
+// picture. An unknown form is an error.
 
 import { createCalibration } from "./calibration.js";
 import { createDensityPlot } from "./density.js";
@@ -7,9 +8,11 @@ import { createGapMap } from "./gap.js";
 import { createSheet } from "./images.js";
 import { createLedger } from "./ledger.js";
 import { drawBars, drawField, drawHistogram, drawPoints } from "./plots.js";
+import { TABLES } from "./tables.js";
 
 /** @import { Cell } from "./cell.js" */
 /** @import { PlotAxes } from "../shared/axes.js" */
+/** @import { Table } from "./tables.js" */
 
 /**
  * @typedef {{ form: string, title?: string, note?: string }} Frame a picture as the server sends
@@ -19,6 +22,14 @@ import { drawBars, drawField, drawHistogram, drawPoints } from "./plots.js";
 /**
  * @typedef {[text: string, colour: string | null, sign?: string]} LegendEntry a text, its colour,
  *   and the CSS class of its sign
+ */
+
+/**
+ * @typedef {object} FormModule what the script of a plugin's form exports
+ * @property {(axes: PlotAxes, frame: any, cell: Cell) => LegendEntry[]} draw draws on axes and gives
+ *   the legend
+ * @property {(frame: any) => Table} table what the picture shows, for a CSV file
+ * @property {(width: number, side: number) => number} [height] as for `plot`
  */
 
 /**
@@ -64,3 +75,44 @@ export const FORMS = {
   calibration: form(createCalibration),
   line: form(createDensityPlot),
 };
+
+/** Forms whose card is as wide as the page. */
+export const WIDE = new Set(["gap", "ledger", "line"]);
+
+/** A picture that these scripts cannot draw. */
+export class UnknownForm extends Error {
+  /** @param {string} form of the picture @param {string} reason what is wrong with it */
+  constructor(form, reason) {
+    super(`This page cannot draw pictures of the form "${form}". ${reason}`);
+  }
+}
+
+/**
+ * Adds the form of a plugin to the tables.
+ * @param {string} name of the form
+ * @param {Partial<FormModule>} module what its script exports
+ */
+export function addForm(name, { draw, table, height = flat }) {
+  if (!draw || !table) {
+    throw new UnknownForm(name, `Its script does not export "${draw ? "table" : "draw"}".`);
+  }
+  FORMS[name] = plot(height, draw);
+  TABLES[name] = table;
+}
+
+/**
+ * Loads the script of a form unless it is in the table.
+ * @param {string} name of the form
+ */
+export async function loadForm(name) {
+  if (FORMS[name]) return;
+  let module;
+  try {
+    if (!/^[a-z][a-z0-9_]*$/.test(name)) throw new Error("no name of a form");
+    module = await import(`../forms/${name}.js`);
+  } catch (error) {
+    console.warn(`The script of the form "${name}" did not load.`, error);
+    throw new UnknownForm(name, "Reload the page after an update.");
+  }
+  addForm(name, module);
+}

@@ -3,14 +3,12 @@
 import { make } from "../shared/dom.js";
 import { Card } from "./card.js";
 import { Cell } from "./cell.js";
+import { WIDE } from "./forms.js";
 
 /** @import { CardListener } from "./card.js" */
 /** @import { LiveRun } from "./run.js" */
 /** @import { ViewState } from "./view_state.js" */
 /** @import { ViewInfo } from "./wire" */
-
-/** Forms whose card is as wide as the page. */
-const WIDE = new Set(["gap", "ledger", "line"]);
 
 /** A card with the pictures of one panel. */
 export class Panel {

@@ -66,6 +66,8 @@ export class LiveRun {
   title = "";
   index = 0;
   colour = "";
+  /** @type {import("../shared/roles.js").Mark} */
+  mark = "square";
   /** Status and attempt as the page around the view knows them. */
   wake = "";
   /** Status and attempt that were last reported to the page. */

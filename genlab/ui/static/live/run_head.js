@@ -4,6 +4,7 @@ import { make } from "../shared/dom.js";
 import { duration, grouped } from "../shared/format.js";
 
 /** @import { LiveRun } from "./run.js" */
+/** @import { Mark } from "../shared/roles.js" */
 
 /**
  * Writes where a run stands.
@@ -40,9 +41,11 @@ export class RunHead {
    * Sets what does not change while the run trains.
    * @param {string} title of the run
    * @param {string} colour of the run, a CSS value
+   * @param {Mark} mark of the run
    */
-  setName(title, colour) {
+  setName(title, colour, mark) {
     this.root.style.setProperty("--gl-run", colour);
+    this.root.dataset.mark = mark;
     this.name.textContent = title;
   }
 

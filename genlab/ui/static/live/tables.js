@@ -107,10 +107,11 @@ function densityTable({ x, lines }) {
 }
 
 /**
- * The table of each form but "images", whose pixels are in a file of their own.
+ * The table of each form but "images", whose pixels are in a file of their own; `addForm` adds those
+ * of plugins.
  * @type {Record<string, ((frame: any) => Table) | undefined>}
  */
-const TABLES = {
+export const TABLES = {
   points: pointsTable,
   histogram: histogramTable,
   bars: barsTable,

@@ -96,10 +96,14 @@ export interface LiveData {
   sections: Record<string, string>;
   /** Views of the panels by name. */
   panels: Record<string, ViewInfo>;
+  /** Forms whose card is as wide as the page. */
+  wide?: string[];
   /** How the page is looked at at first. */
   view: ViewText;
   /** Key of the place that the bar takes, empty where it stands above the cards. */
   bar: string;
+  /** Whether one card at a time fills the window. */
+  present?: boolean;
 }
 
 interface FrameBase {

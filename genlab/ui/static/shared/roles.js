@@ -2,7 +2,7 @@
 // that are compared. genlab/panels/colours.py has the same table; tests/panels/test_roles.py
 // compares the two.
 
-/** @typedef {"disc" | "plus" | "square" | "diamond"} Mark */
+/** @typedef {"disc" | "plus" | "square" | "diamond" | "triangle"} Mark */
 /** @typedef {{ light: string, dark: string, mark: Mark }} Role */
 
 /** @type {Record<"data" | "heldOut" | "generated" | "modelA" | "modelB", Role>} */
@@ -47,3 +47,9 @@ export function roleOf(name) {
 export function roleColour(role, dark) {
   return dark ? role.dark : role.light;
 }
+
+/**
+ * The marks of the runs of a comparison, in their order.
+ * @type {Mark[]}
+ */
+export const RUN_MARKS = ["square", "diamond", "triangle", "disc"];

@@ -1,0 +1,51 @@
+"""Questions and exercises on ADVI beside MCMC."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from genlab.lessons.questions import Choices, Exercise, Number, Question, first_true
+
+
+def _width(lesson: Any) -> int:
+    """The spread of the first shown number under the mean-field q, as a share of MCMC's."""
+    k = lesson.shown[0]
+    share = float(lesson.drawn(lesson.fits["mean-field"])[:, k].std() / lesson.referee.sd[k])
+    return first_true(share < 0.9, share < 1.1, True)
+
+
+QUESTIONS = (
+    Question(
+        "narrow_weight",
+        "In the logistic regression two weights are correlated under the posterior. How wide is "
+        "the mean-field q of the first of them, beside MCMC?",
+        Choices(("narrower", "about as wide (within 10 %)", "wider")),
+        _width,
+        "Mean-field has the width of the posterior with the other weights held still.",
+        {"model": "logistic_regression"},
+        {"model": "eight_schools"},
+    ),
+    Question(
+        "family_gap",
+        "Eight schools: full-rank ADVI is run until nothing improves. How many nats of log p(x) "
+        "does its family still lack?",
+        Number(0.0, 2.0, 0.15, "nats"),
+        lambda lesson: max(0.0, lesson.errors["full-rank"].family),
+        "A small τ and the effects that it ties together make a funnel, which no Gaussian fits.",
+        {"steps": 400},
+        {"model": "logistic_regression"},
+    ),
+)
+EXERCISES = (
+    Exercise(
+        "stop_early",
+        "Stop eight schools too early: leave at least 0.2 nats to the optimiser, though the "
+        "family could do better.",
+        lambda lesson: lesson.errors["mean-field"].optimisation,
+        "optimisation error of mean-field",
+        {"steps": 40, "eta": 0.1},
+        "nats",
+        low=0.2,
+        where={"model": "eight_schools"},
+    ),
+)

@@ -1,0 +1,61 @@
+"""Questions and exercises on stochastic variational inference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from genlab.lessons.questions import Exercise, Number, Question
+
+
+def _noise(lesson: Any) -> float:
+    """The standard deviation of λ̂ over batches without replacement, beside batches of ten."""
+    n, size = lesson.options.examples, lesson.options.batch
+
+    def spread(batch: int) -> float:
+        return float(((n - batch) / (n - 1) / batch) ** 0.5)
+
+    return spread(size) / spread(10)
+
+
+QUESTIONS = (
+    Question(
+        "pseudo_counts",
+        "A coin that shows heads in about 3 of 10 tosses is tossed 500 times; the prior is "
+        "Beta(2, 2). Near which number is the first parameter of the exact posterior?",
+        Number(0.0, 500.0, 25.0),
+        lambda lesson: float(lesson.exact.natural[0][0]),
+        "The heads are counted on top of the two of the prior.",
+        {"examples": 500},
+        {"examples": 1000},
+    ),
+    Question(
+        "step_size",
+        "With κ = 1 and τ = 0, how long is step 50, as a share of the way to λ̂?",
+        Number(0.0, 1.0, 0.02),
+        lambda lesson: float(lesson.rate(50)),
+        "ρ = t^−κ = 1/50: step t takes the average over all t batches so far.",
+        {"kappa": 1.0, "tau": 0.0},
+        {"kappa": 0.6, "tau": 0.0},
+    ),
+    Question(
+        "four_times",
+        "Each batch has 40 examples in the place of 10. How large is the standard deviation of "
+        "λ̂ then, as a share of what it was?",
+        Number(0.0, 2.0, 0.08),
+        _noise,
+        "The mean of a batch varies as 1/√B; a batch counted N/B times is unbiased for every B.",
+        {"batch": 40},
+        {"batch": 10},
+    ),
+)
+EXERCISES = (
+    Exercise(
+        "one_percent",
+        "Bring λ within 1 % of the exact posterior's.",
+        lambda lesson: float(lesson.away),
+        "the largest relative distance of λ",
+        {"steps": 600, "batch": 50},
+        high=0.01,
+        where={"model": "coin"},
+    ),
+)

@@ -1,0 +1,64 @@
+"""Questions and exercises on the losses side by side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from genlab.lessons.questions import Choices, Exercise, Number, Question, first_true
+
+
+def _pushes(lesson: Any) -> int:
+    from genlab.lessons.loss_zoo import derivative
+
+    at = torch.tensor([-3.0, 3.0], dtype=torch.float64)
+    fake, real = derivative(lesson.chosen[0].loss.generator, at).abs().tolist()
+    return first_true(fake < 0.9 * real, fake < 1.1 * real, True)
+
+
+def _output(lesson: Any) -> float:
+    from genlab.lessons.loss_zoo import _best
+
+    return float(_best(lesson.chosen[0]))
+
+
+def _pull(lesson: Any) -> float:
+    return abs(float(lesson.pull(lesson.chosen[0])))
+
+
+QUESTIONS = (
+    Question(
+        "minimax_fades",
+        "How hard does the minimax loss push a sample that the critic surely knows as generated "
+        "(output −3), beside one that it takes for real (output 3)?",
+        Choices(("less", "as much", "more")),
+        _pushes,
+        "Its slope is D: near 0 where D is sure that the sample is generated.",
+        {"loss": "minimax", "beside": "nonsaturating"},
+        {"loss": "nonsaturating", "beside": "minimax"},
+    ),
+    Question(
+        "least_squares",
+        "A least-squares critic (targets 1 for real, 0 for generated) meets a place where data "
+        "are e ≈ 2.72 times as dense as samples. Which output is best there?",
+        Number(-1.0, 2.0, 0.08),
+        _output,
+        "The mean of the targets: p/(p + q) = e/(e + 1).",
+        {"loss": "lsgan"},
+        {"loss": "hinge"},
+    ),
+)
+EXERCISES = (
+    Exercise(
+        "standstill",
+        "Find a place where the non-saturating generator feels no pull on its mean (at most "
+        "0.01), although it does not match the data: the bumps are at least 3 apart.",
+        _pull,
+        "the pull",
+        {"mean": 0.0, "bumps": 4.0},
+        high=0.01,
+        where={"loss": "nonsaturating"},
+        also=lambda lesson: lesson.options.bumps >= 3.0,
+    ),
+)

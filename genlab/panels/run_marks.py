@@ -1,0 +1,73 @@
+"""The colour and the mark of the runs of a comparison, the same on the page and in the report.
+
+The first two are the roles ``modelA`` and ``modelB``; a third and a fourth run follow.
+"""
+
+from __future__ import annotations
+
+from genlab.panels.colours import COLOURS, ROLES, Role
+
+#: In the order of the runs.
+RUN_ROLES: tuple[Role, ...] = (
+    ROLES["modelA"],
+    ROLES["modelB"],
+    Role(COLOURS[2], "#2FC99B", "triangle"),
+    Role("#CC79A7", "#E39CC5", "disc"),
+)
+#: Each mark within the square from −1 to 1, as SVG.
+SHAPES: dict[str, str] = {
+    "square": "M-.8 -.8H.8V.8H-.8Z",
+    "diamond": "M0 -1L1 0L0 1L-1 0Z",
+    "triangle": "M0 -.95L1 .8H-1Z",
+    "disc": "M-.9 0a.9 .9 0 1 0 1.8 0a.9 .9 0 1 0 -1.8 0Z",
+}
+#: The same within a box, for a style sheet.
+CLIPS: dict[str, str] = {
+    "square": "inset(8%)",
+    "diamond": "polygon(50% 0, 100% 50%, 50% 100%, 0 50%)",
+    "triangle": "polygon(50% 2%, 100% 95%, 0 95%)",
+    "disc": "circle(45%)",
+}
+#: Light and dark as the page has them; where light-dark() is not known the light colour holds.
+MARK_CSS = (
+    ".run-mark { display: inline-block; width: 13px; height: 13px; margin-right: 4px; "
+    "vertical-align: -1px; print-color-adjust: exact; }\n"
+) + "".join(
+    f".run-mark-{i} {{ background: {role.light}; "
+    f"background: light-dark({role.light}, {role.dark}); clip-path: {CLIPS[role.mark]}; }}\n"
+    for i, role in enumerate(RUN_ROLES)
+)
+
+
+def run_role(index: int) -> Role:
+    """The look of a run by its place in the comparison.
+
+    Example:
+        >>> run_role(0).mark, run_role(1).mark, run_role(4) == run_role(0)
+        ('square', 'diamond', True)
+    """
+    return RUN_ROLES[index % len(RUN_ROLES)]
+
+
+def run_mark(index: int) -> str:
+    """The mark of a run as an element of a page that has the style sheet :data:`MARK_CSS`.
+
+    Example:
+        >>> run_mark(1)
+        '<span class="run-mark run-mark-1" aria-hidden="true"></span>'
+    """
+    return f'<span class="run-mark run-mark-{index % len(RUN_ROLES)}" aria-hidden="true"></span>'
+
+
+def mark_at(index: int, x: float, y: float, size: float = 4.5) -> str:
+    """The mark of a run at a place of an SVG picture, in its light colour.
+
+    Example:
+        >>> 'fill="#D55E00"' in mark_at(1, 10.0, 20.0)
+        True
+    """
+    role = run_role(index)
+    return (
+        f'<path d="{SHAPES[role.mark]}" fill="{role.light}" '
+        f'transform="translate({x:.1f} {y:.1f}) scale({size:g})"/>'
+    )

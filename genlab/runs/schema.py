@@ -1,0 +1,121 @@
+"""The tables of the run store, and the steps that bring an older database up to date.
+
+The SQL is the common subset of SQLite and PostgreSQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+metadata = sa.MetaData()
+big = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+about = sa.Table(
+    "about",
+    metadata,
+    sa.Column("key", sa.String(40), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("number", big, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.String(80), nullable=False, unique=True),
+    sa.Column("spec", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False, default=""),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("message", sa.Text, nullable=False, default=""),
+    sa.Column("step", big, nullable=False, default=0),
+    sa.Column("steps", big, nullable=False),
+    sa.Column("speed", sa.Float, nullable=False, default=0.0),
+    sa.Column("created", sa.Float, nullable=False),
+    sa.Column("queued", sa.Float, nullable=False, default=0.0),
+    sa.Column("started", sa.Float, nullable=False, default=0.0),
+    sa.Column("beat", sa.Float, nullable=False, default=0.0),
+    sa.Column("ended", sa.Float, nullable=False, default=0.0),
+    sa.Column("worker", sa.String(200), nullable=False, default=""),
+    sa.Column("series", sa.Text, nullable=False, default="[]"),
+    sa.Column("attempt", sa.Integer, nullable=False, default=0),
+    sa.Column("parent", sa.Text, nullable=False, default=""),
+    sa.Column("parent_step", big, nullable=False, default=0),
+    sa.Column("changes", sa.Text, nullable=False, default="{}"),
+    sa.Column("owner", sa.String(40), nullable=False, default=""),
+    sa.Index("runs_by_status", "status", "queued", "number"),
+    sqlite_autoincrement=True,
+)
+records = sa.Table(
+    "records",
+    metadata,
+    sa.Column("seq", big, primary_key=True, autoincrement=True),
+    sa.Column("run", sa.String(80), nullable=False),
+    sa.Column("step", big, nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("payload", sa.Text, nullable=False),
+    sa.Column("time", sa.Float, nullable=False),
+    sa.Index("records_by_run", "run", "seq"),
+    # A deleted run must not hand its numbers to another one: they are the readers' cursors.
+    sqlite_autoincrement=True,
+)
+wishes = sa.Table(
+    "wishes",
+    metadata,
+    sa.Column("id", big, primary_key=True, autoincrement=True),
+    sa.Column("run", sa.String(80), nullable=False),
+    sa.Column("name", sa.String(40), nullable=False),
+    sa.Column("values", sa.Text, nullable=False),
+    sa.Index("wishes_by_run", "run", "id"),
+    sqlite_autoincrement=True,
+)
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("key", sa.String(40), primary_key=True),
+    sa.Column("kind", sa.String(40), nullable=False),
+    sa.Column("values", sa.Text, nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("progress", sa.Float, nullable=False, default=0.0),
+    sa.Column("message", sa.Text, nullable=False, default=""),
+    sa.Column("created", sa.Float, nullable=False),
+    sa.Column("beat", sa.Float, nullable=False, default=0.0),
+    sa.Column("worker", sa.String(200), nullable=False, default=""),
+    sa.Column("owner", sa.String(40), nullable=False, default=""),
+    sa.Index("jobs_by_status", "status", "created"),
+)
+
+items = sa.Table(
+    "items",
+    metadata,
+    sa.Column("kind", sa.String(40), primary_key=True),
+    sa.Column("id", sa.String(160), primary_key=True),
+    sa.Column("owner", sa.String(40), nullable=False, default=""),
+    sa.Column("values", sa.Text, nullable=False),
+    sa.Column("created", sa.Float, nullable=False),
+    sa.Column("expires", sa.Float, nullable=False, default=0.0),
+    sa.Index("items_by_owner", "kind", "owner"),
+)
+
+
+def _forks(connection: Connection) -> None:
+    """Runs may branch off others."""
+    for column in (
+        "parent TEXT NOT NULL DEFAULT ''",
+        "parent_step BIGINT NOT NULL DEFAULT 0",
+        "changes TEXT NOT NULL DEFAULT '{}'",
+    ):
+        connection.exec_driver_sql(f"ALTER TABLE runs ADD COLUMN {column}")
+
+
+def _owners(connection: Connection) -> None:
+    """Runs, computations and items belong to somebody; what is older is the machine's."""
+    for table in ("runs", "jobs"):
+        statement = f"ALTER TABLE {table} ADD COLUMN owner VARCHAR(40) NOT NULL DEFAULT ''"
+        connection.exec_driver_sql(statement)
+    items.create(connection)
+
+
+#: Entry i takes a database from version i + 1 to i + 2. A new database is made from the tables
+#: above in one go, so whoever changes a table adds the step that does the same to an old one.
+MIGRATIONS: list[Callable[[Connection], None]] = [_forks, _owners]

@@ -1,0 +1,50 @@
+"""The runs that Compare shows: those of the link, and the field in which they are chosen."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from genlab import runs
+from genlab.core.errors import RunNotFound
+from genlab.runs.store import RunRow
+from genlab.ui import cards
+from genlab.ui.messages import plain_sentence
+from genlab.ui.page_states import COMPARE
+
+#: Runs side by side, at most.
+MOST = 4
+#: The newest runs that the field offers; the table of all runs finds the others.
+OFFERED = 40
+
+
+def choose_runs() -> tuple[dict[str, RunRow], list[str]]:
+    """Draw the field with the runs.
+
+    Returns:
+        The runs that are offered, by id, and the ids of those that are chosen.
+    """
+    rows = {row.id: row for row in runs.store().runs(limit=OFFERED)}
+    rows |= {view.id: view.row for view in runs.list_shipped()}
+    asked = [run for run in dict.fromkeys(COMPARE.read().runs.split(",")) if run]
+    for run in asked:
+        if run not in rows:
+            try:
+                rows[run] = runs.open_run(run).row
+            except RunNotFound as error:
+                st.error(plain_sentence(error), icon=":material/error:")
+    if len(asked) > MOST:
+        st.warning(f"At most {MOST} runs fit side by side; the first {MOST} are shown.")
+    first = [run for run in asked if run in rows][:MOST]
+    picked = st.multiselect(
+        "Runs",
+        list(rows),
+        default=first,
+        max_selections=MOST,
+        format_func=lambda run: f"{cards.name(rows[run])} · {run}",
+        key=f"compare.runs.{','.join(first)}",
+        placeholder=f"Choose two to {MOST} runs",
+    )
+    if picked != first:
+        COMPARE.write(runs=",".join(picked) or None)
+        st.rerun()
+    return rows, picked

@@ -1,0 +1,172 @@
+"""The questions of a lesson, predicted before they are revealed, and its exercises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from genlab.core.errors import GenlabError
+from genlab.lessons import LESSONS, right_answer
+from genlab.lessons.base import Lesson
+from genlab.lessons.questions import Answer, Choices, DrawnCurve, Exercise, Number, Question
+from genlab.ui.component import component
+from genlab.ui.messages import escape_markdown, fragment
+
+#: Shows values in the form of a lesson: its name, and the values.
+SetValues = Callable[[str, Mapping[str, Any]], None]
+
+
+@st.cache_data(max_entries=256, show_spinner="Computing the answer")
+def revealed(lesson: str, question: str) -> Answer:
+    """The right answer; cached, because it is computed from a lesson at other values."""
+    return right_answer(lesson, question)
+
+
+def questions(kind: type[Lesson], show_values: SetValues) -> None:
+    """Draw the questions of a lesson."""
+    if not kind.questions:
+        return
+    st.subheader("Predict, then see", anchor=False)
+    for k, row in enumerate(kind.questions):
+        with st.container(border=True):
+            question_part(kind.name, k, row.name, show_values)
+
+
+@fragment()
+def question_part(lesson: str, k: int, name: str, show_values: SetValues) -> None:
+    """Draw one question: its answers, and what is right once one was given.
+
+    Args:
+        lesson: the name of the lesson.
+        k: its place among the questions.
+        name: of the question.
+        show_values: shows the values at which the question is asked.
+    """
+    row, key = LESSONS[lesson].question(name), f"learn.{lesson}.ask.{name}"
+    st.markdown(f"**{k + 1}.** {row.asks}")
+    shown = bool(st.session_state.get(f"{key}.shown"))
+    given = ask(row, key, revealed(lesson, name) if shown else None)
+    if not shown:
+        st.button(
+            "Reveal",
+            key=f"{key}.reveal",
+            icon=":material/visibility:",
+            disabled=given is None,
+            on_click=reveal,
+            args=(key,),
+        )
+        return
+    verdict(row, given, revealed(lesson, name))
+    if st.button(
+        "Show it in the pictures",
+        key=f"{key}.show",
+        icon=":material/insights:",
+        on_click=show_values,
+        args=(lesson, dict(row.values)),
+    ):
+        st.rerun()
+
+
+def reveal(key: str) -> None:
+    """Let the answer of a question be shown."""
+    st.session_state[f"{key}.shown"] = True
+
+
+def ask(row: Question, key: str, right: Answer | None) -> Answer | None:
+    """Draw the form of an answer; what was given, None where nothing was yet."""
+    form = row.form
+    if isinstance(form, Choices):
+        place: int | None = st.radio(
+            "Your prediction",
+            range(len(form.options)),
+            index=None,
+            key=key,
+            format_func=lambda k: escape_markdown(form.options[k]),
+            label_visibility="collapsed",
+        )
+        return place
+    if isinstance(form, Number):
+        unit = f" ({form.unit})" if form.unit else ""
+        value: float | None = st.number_input(
+            f"Your prediction, from {form.low:g} to {form.high:g}{unit}",
+            form.low,
+            form.high,
+            None,
+            key=key,
+            format="%g",
+            placeholder="type a number",
+        )
+        return value
+    return draw_curve(form, key, right)
+
+
+def draw_curve(form: DrawnCurve, key: str, right: Answer | None) -> Answer | None:
+    """Let the reader draw a curve; None before the first stroke."""
+    held = (st.session_state.get(key) or {}).get("curve")
+    component("learn/curve", "The canvas for a curve")(
+        key=key,
+        data={
+            "x": list(form.x),
+            "y": list(form.y),
+            "x_title": form.x_title,
+            "y_title": form.y_title,
+            "points": form.points,
+            "right": None if right is None else np.asarray(right).tolist(),
+            "drawn": held,
+        },
+        default={"curve": None},
+        on_curve_change=lambda: None,
+    )
+    try:
+        return None if held is None else form.read(held)
+    except GenlabError:
+        return None
+
+
+def verdict(row: Question, given: Answer | None, right: Answer) -> None:
+    """Draw whether a prediction was right, the computed answer, and why it is so."""
+    words = escape_markdown(row.form.words(right))
+    if given is not None and row.form.is_right(given, right):
+        st.success(f"Right: {words}. {row.because}", icon=":material/check_circle:")
+    else:
+        st.info(f"It is {words}. {row.because}", icon=":material/lightbulb:")
+
+
+def exercises(lesson: Lesson, show_values: SetValues) -> None:
+    """Draw the exercises of a lesson, each with what its options reach now."""
+    if not lesson.exercises:
+        return
+    st.subheader("Exercises", anchor=False)
+    st.caption("Change the numbers beside the pictures. The page checks each goal as you go.")
+    for row in lesson.exercises:
+        with st.container(border=True):
+            exercise(lesson, row, show_values)
+
+
+def exercise(lesson: Lesson, row: Exercise, show_values: SetValues) -> None:
+    """Draw one exercise: what to do, how far it is, and on request a solution."""
+    key = f"learn.{lesson.name}.try.{row.name}"
+    st.markdown(row.asks)
+    if not row.fits(lesson.values):
+        options = {option.name: option for option in lesson.table({**lesson.values, **row.where})}
+        asked = ", ".join(f"{options[k].title} = {v}" for k, v in row.where.items())
+        st.caption(f"First choose {escape_markdown(asked)}.")
+    else:
+        value = float(row.reads(lesson))
+        now = f"{row.says}: {value:.4g} {row.unit}".strip()
+        if row.is_solved(lesson):
+            st.success(f"Solved. {escape_markdown(now)}.", icon=":material/check_circle:")
+        else:
+            goal = escape_markdown(row.goal)
+            st.caption(f"Not yet. Wanted: {goal}. Now {escape_markdown(now)}.")
+    st.button(
+        "Show a solution",
+        key=f"{key}.solution",
+        icon=":material/key:",
+        type="tertiary",
+        on_click=show_values,
+        args=(lesson.name, {**row.where, **row.solution}),
+    )

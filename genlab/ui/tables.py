@@ -1,0 +1,35 @@
+"""Tables of text that scroll within themselves, by keyboard too, where a screen is narrow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+import streamlit as st
+
+CSS = """
+.own-table { overflow-x: auto; margin: 4px 0 10px; }
+.own-table table { border-collapse: collapse; width: 100%; font-size: 14px; }
+.own-table th, .own-table td { text-align: left; padding: 5px 10px 5px 0; vertical-align: top;
+  border-bottom: 1px solid color-mix(in srgb, currentColor 18%, transparent); min-width: 6em; }
+.own-table td { font-variant-numeric: tabular-nums; }
+.own-table tr:first-child td:first-child { min-width: 9em; }
+"""
+
+
+def draw_table(head: Sequence[str], rows: Sequence[Sequence[str]], label: str) -> None:
+    """Draw a table of plain text.
+
+    Args:
+        head: titles of the columns.
+        rows: their cells.
+        label: what the table holds, for readers who do not see it.
+    """
+    top = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
+    )
+    st.html(
+        f'<div class="own-table" tabindex="0" role="region" aria-label="{escape(label, True)}">'
+        f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
