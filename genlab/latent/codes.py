@@ -16,7 +16,7 @@ from genlab.core.errors import GenlabError
 from genlab.core.random import generator, scope
 from genlab.data.base import Dataset, Split
 from genlab.models.base import GenerativeModel, HasCritic, HasDecoder, HasEncoder
-from genlab.models.labels import held_at
+from genlab.models.labels import conditioned_on
 from genlab.probes.common import frozen_batchnorm
 
 What = Literal["data", "prior", "both"]
@@ -82,9 +82,11 @@ def embed(model: Any, x: Tensor, y: Tensor | None = None) -> Tensor:
     where = space(model)
     parts = zip(chunks(x), [None] * len(x) if y is None else chunks(y), strict=False)
     if where == "posterior mean":
-        return torch.cat([held_at(model, at).encode(part).mean for part, at in parts])
+        return torch.cat([conditioned_on(model, at).encode(part).mean for part, at in parts])
     if where == "critic feature":
-        return torch.cat([held_at(model, at).features(part).flatten(1) for part, at in parts])
+        return torch.cat(
+            [conditioned_on(model, at).features(part).flatten(1) for part, at in parts]
+        )
     return x.flatten(1)
 
 

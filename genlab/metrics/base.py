@@ -135,7 +135,7 @@ def mean_estimate(series: Series, values: Tensor, z: float = Z) -> Estimate:
     return Estimate(mean, series, mean - half, mean + half)
 
 
-def share_estimate(series: Series, hits: int, n: int) -> Estimate:
+def share_estimate(series: Series, hits: float, n: int) -> Estimate:
     """A share with Wilson's interval.
 
     Example:

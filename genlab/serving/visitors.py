@@ -58,12 +58,12 @@ class Visitor:
         """What :meth:`as_text` wrote.
 
         Example:
-            >>> visitor = Visitor(Actor("ada", admin=True), room="BCDFGH")
+            >>> visitor = Visitor(Actor("ada", admin=True, room="BCDFGH"), room="BCDFGH")
             >>> Visitor.of_text(visitor.as_text()) == visitor
             True
         """
         name, machine, admin, entered, room = json.loads(text)
-        return Visitor(Actor(name, machine, admin), entered, room)
+        return Visitor(Actor(name, machine, admin, room), entered, room)
 
 
 def _secret(name: str, environ: Mapping[str, str]) -> str:
@@ -177,8 +177,8 @@ def visitor_of(scope: Scope, known: Identity | None, *, alone: bool) -> Visitor:
         return Visitor(NOBODY, entered=False)
     machine = alone and is_loopback(scope)
     cookies = identity.cookies_in("; ".join(Headers(scope=scope).getlist("cookie")))
-    name = "" if known is None else known.id
-    return Visitor(Actor(name, machine, admin), room=room_of(cookies.get(ROOM_COOKIE, "")))
+    name, room = "" if known is None else known.id, room_of(cookies.get(ROOM_COOKIE, ""))
+    return Visitor(Actor(name, machine, admin, room), room=room)
 
 
 def room_cookie(code: str) -> str:

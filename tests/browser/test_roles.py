@@ -63,7 +63,7 @@ def beating(run: ScriptedRun) -> Iterator[None]:
 
     def beat() -> None:
         while not over.wait(3.0):
-            run.store.beat(run.id, step=run.step, speed=1.0)
+            run.store.heartbeat(run.id, step=run.step, speed=1.0)
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()

@@ -17,7 +17,8 @@ from genlab.figures.latent import by_value, map_data, map_info
 from genlab.latent.codes import examples
 from genlab.latent.colours import colourings
 from genlab.latent.points import Point, interpolation, latent_of, point
-from genlab.latent.projections import PROJECTIONS, Array, pca_back
+from genlab.latent.projection_methods import Array, pca_inverse
+from genlab.latent.projections import PROJECTIONS
 from genlab.latent.sets import Summary, decode_between, neighbours, summary
 from genlab.models.base import HasDecoder, HasEncoder
 from genlab.runs.access import may
@@ -123,7 +124,7 @@ def spot_part(scene: Scene, at: Array) -> None:
         return
     exact = scene.query.method == "pca" and isinstance(scene.model, HasEncoder)
     if exact:
-        z = torch.from_numpy(pca_back(scene.codes.code, at[None])[0].astype(np.float32))
+        z = torch.from_numpy(pca_inverse(scene.codes.code, at[None])[0].astype(np.float32))
         words = "decoded from this place by the inverse of PCA"
     else:
         xy = np.asarray(scene.result["xy"], dtype=float)
@@ -257,9 +258,11 @@ def path_part(scene: Scene, a: Point, b: Point) -> None:
         st.caption(
             "This model has no encoder, so the nearest generated point represents a real example."
         )
-    made = {path: interpolation(scene.model, ends[0], ends[1], path) for path in latent.PATHS}
+    interpolations = {
+        path: interpolation(scene.model, ends[0], ends[1], path) for path in latent.PATHS
+    }
     if not scene.image:
-        among_data(scene, "path", paths=made)
+        among_data(scene, "path", paths=interpolations)
         return
-    for path, x in made.items():
+    for path, x in interpolations.items():
         pictures.image(x.numpy(), columns=len(x), height=72, caption=f"{path} line in z")
