@@ -751,7 +751,7 @@ def _study(arguments: argparse.Namespace) -> int:
     from genlab.studies.command import answers
 
     for answer in answers(arguments):
-        say(answer)
+        print_json(answer)
     return 0
 
 
