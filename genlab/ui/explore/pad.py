@@ -36,9 +36,9 @@ POINTS, DIGITS = 600, 4
 Array = pad.Array
 
 
-@TOOLS.register("pad", title="Pad")
+@TOOLS.register("pad", title="Latent pad")
 class Pad(Tool):
-    """A pad over two directions, a strip over one: the decoded image follows the point."""
+    """Drag a point over two latent directions; the browser decodes it as it moves."""
 
     icon = ":material/drag_pan:"
     order = 10
@@ -213,7 +213,7 @@ def buttons(scene: Scene, place: PadPosition) -> None:
         "Given z",
         icon=":material/download:",
         key="explore.pad.given",
-        help="Use the z chosen in “Your picture”; the link stores it.",
+        help="Use the z chosen in “Encode or invert an example”; the link stores it.",
     ):
         place.move(given)
     block = pad.category(model)

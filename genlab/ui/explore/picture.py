@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,6 @@ from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import empty, escape_markdown, fragment, plain_sentence
 
 NEAREST, SAMPLES = 6, 500
-PARTS = {"own": "Your picture", "encoder": "Learned encoder", "memory": "Did it memorise?"}
 SOURCES = {
     "upload": "Upload",
     "draw": "Draw",
@@ -43,9 +42,9 @@ SOURCES = {
 SPACES = {"pixel": "pixels", "latent": "codes", "feature": "features"}
 
 
-@TOOLS.register("picture", title="Your own picture")
+@TOOLS.register("picture", title="Encode or invert an example")
 class YourPicture(Tool):
-    """An own image: its code, its reconstruction and its nearest training examples."""
+    """Find the code of an uploaded, drawn or chosen example, and its nearest training examples."""
 
     icon = ":material/add_photo_alternate:"
     order = 60
@@ -57,12 +56,41 @@ class YourPicture(Tool):
 
     def draw(self, scene: Scene) -> None:
         """Draw the tool for a scene."""
-        parts: dict[str, Callable[[Scene], None]] = {"own": own_part}
-        if learned.fits(type(scene.model)) or isinstance(scene.model, learned.Encoded):
-            parts["encoder"] = encoder_part
-        parts["memory"] = memory_part
-        part = choose_one("picture", {name: PARTS[name] for name in parts}, "own")
-        parts[part](scene)
+        own_part(scene)
+
+
+@TOOLS.register("encoder", title="Learn an encoder")
+class LearnEncoder(Tool):
+    """Give a model without an encoder one, learned with its generator frozen."""
+
+    icon = ":material/school:"
+    order = 62
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], meta: DataMeta) -> bool:
+        """Whether the tool applies to this model and these data."""
+        return learned.fits(model) or issubclass(model, learned.Encoded)
+
+    def draw(self, scene: Scene) -> None:
+        """Draw the tool for a scene."""
+        encoder_part(scene)
+
+
+@TOOLS.register("memory", title="Memorisation test")
+class Memorisation(Tool):
+    """Test whether samples lie nearer to the training set than to held-out examples."""
+
+    icon = ":material/content_copy:"
+    order = 64
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], meta: DataMeta) -> bool:
+        """Whether the tool applies to this model and these data."""
+        return issubclass(model, HasDecoder)
+
+    def draw(self, scene: Scene) -> None:
+        """Draw the tool for a scene."""
+        memory_part(scene)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -98,13 +126,13 @@ def own_part(scene: Scene) -> None:
             "Use this z in the other tools",
             icon=":material/send:",
             key="explore.picture.send",
-            help="“A z of your own” starts there; it is kept in the URL.",
+            help="“Sliders for z” starts there; it is kept in the URL.",
         ):
             write_point = [round(float(v), 3) for v in z]
             st.session_state["explore.z"] = ("given", tuple(write_point))
             TOOL_STATE.remember(z=" ".join(map(str, write_point)))
             st.toast("The other tools start at this z now.", icon=":material/check:")
-        place_button(scene, x, "your picture")
+        place_button(scene, x, "your image" if scene.image else "your example")
     neighbours_part(scene, model, x, back)
 
 
@@ -259,6 +287,15 @@ def show_pair(scene: Scene, x: Tensor, back: Tensor, db: float, range_: float) -
         )
     else:
         st.code("x    = " + write_point(x) + "\nG(z) = " + write_point(back), language=None)
+    if not scene.image:
+        # A point has no peak value, so no PSNR.
+        rmse = float((x - back).square().mean().sqrt())
+        st.metric(
+            "Root mean squared error",
+            f"{rmse:.4g}",
+            help="Over the coordinates of the example, in units of the standardised data; exact.",
+        )
+        return
     st.metric(
         "PSNR",
         f"{min(db, 120.0):.1f} dB",
@@ -383,7 +420,7 @@ def encoder_part(scene: Scene) -> None:
         page = torch.cat([x, back]).numpy()
         pictures.image(page, columns=12, height=56, caption="held-out, and below it G(E(x))")
     st.caption(
-        "All tools use this encoder now: “Your picture” offers Encode, starts "
+        "All tools use this encoder now: “Encode or invert an example” offers Encode, starts "
         "inversions from its codes, and compares codes; points of the map have "
         "codes."
     )
