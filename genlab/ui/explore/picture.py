@@ -311,23 +311,31 @@ def write_point(x: Tensor) -> str:
 def starts_part(scene: Scene, found: Mapping[str, Any]) -> None:
     """Draw the result of each start of the inversion."""
     order = np.argsort(-found["psnr"], kind="stable")
-    with st.expander(
-        f"{len(order)} starts: {found['psnr'].min():.1f} to {found['psnr'].max():.1f} dB"
-    ):
+    unit = "PSNR (dB)" if scene.image else "root mean squared error"
+
+    def read(db: Any) -> Any:
+        # Points have no peak: their PSNR is turned back into the error that it was made from.
+        return db if scene.image else float(found["range"]) * 10 ** (-np.asarray(db) / 20)
+
+    def short(db: Any) -> float:
+        return float(f"{float(read(db)):.3g}")
+
+    ends = sorted(short(db) for db in (found["psnr"].min(), found["psnr"].max()))
+    with st.expander(f"{len(order)} starts: {unit} {ends[0]:g} to {ends[1]:g}"):
         names: Sequence[str] = found["names"]
         st.dataframe(
             {
                 "Start": [names[k] for k in order],
-                "PSNR at the start (dB)": [round(float(found["first"][k]), 1) for k in order],
-                "PSNR found (dB)": [round(float(found["psnr"][k]), 1) for k in order],
+                f"At the start, {unit}": [short(found["first"][k]) for k in order],
+                f"Found, {unit}": [short(found["psnr"][k]) for k in order],
             },
             hide_index=True,
         )
         if scene.image:
             pictures.image(found["made"][order], columns=len(order), height=48)
-        lines = {names[k]: found["trace"][:, k].tolist() for k in order[:4]}
+        lines = {names[k]: np.asarray(read(found["trace"][:, k])).tolist() for k in order[:4]}
         pictures.plot(
-            lines_figure(lines, x_title=f"looks, one every {EVERY} steps", y_title="PSNR (dB)"),
+            lines_figure(lines, x_title=f"looks, one every {EVERY} steps", y_title=unit),
             key="explore.picture.trace",
         )
 
