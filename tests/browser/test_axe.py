@@ -15,6 +15,9 @@ PAGES = {
     "explore": "explore?run={run}&n=200",
     "compare": "compare?runs={run}",
     "learn": "learn?lesson=elbo",
+    "contents": "learn",
+    "game": "learn?lesson=gan_game",
+    "linked": "explore?run={run}&n=200&tool=linked",
     "data": "data?data=digits",
 }
 

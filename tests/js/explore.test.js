@@ -508,3 +508,17 @@ test("a stroke sets every point between its ends, and gaps are filled on lines",
   assert.equal(fillCurve(empty), null);
   assert.deepEqual(drawStroke(empty, [0.5, 7], [0.5, 7]), [null, null, 7, null, null]);
 });
+
+test("points of one pixel are written alike by the short way and the long one", () => {
+  const px = new Float32Array([0, 0, 9.9, 4.2, -0.1, 3, 10, 3, NaN, 1, 5, 4.999]);
+  const squares = { px, kinds: new Uint8Array([0, 1, 0, 0, 0, 1]), ratio: 1, side: 1 };
+  const words = new Uint32Array([7, 8]);
+  const [short, long] = [new Uint32Array(50), new Uint32Array(50)];
+  const count = writeSquares(short, 10, 5, { ...squares, words });
+  assert.equal(
+    writeSquares(long, 10, 5, { ...squares, words }, () => true),
+    count,
+  );
+  assert.equal(count, 3);
+  assert.deepEqual(short, long);
+});
