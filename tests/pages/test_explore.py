@@ -296,7 +296,7 @@ def test_a_set_shows_its_mean_and_is_saved_by_name(visit, work, shelf):
     app = shown(visit, work, run=shelf["vae"], n="200")
     key = f"explore.map.{app.session_state['explore.map']}"
     hand(app, key, chosen=[0, 3, 7])
-    assert any(h.value == "A set of 3 points" for h in app.subheader)
+    assert any(h.value == "A set of 3 points" for h in app.header)
     assert "mean of the set's codes, decoded" in image_captions(app)
     z = result(app)["z"].astype(float)
     rest = np.delete(z, [0, 3, 7], axis=0)

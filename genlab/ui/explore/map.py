@@ -185,7 +185,7 @@ def spot_part(scene: Scene, at: Array) -> None:
 
 def set_part(scene: Scene, rows: list[int]) -> None:
     """Draw a chosen set: its decoded mean, examples, neighbours, and the form that saves it."""
-    st.subheader(f"A set of {len(rows):,} points")
+    st.header(f"A set of {len(rows):,} points", anchor=False)
     x = set_examples(scene, rows[:SHOWN])
     if scene.image:
         more = "" if len(rows) <= SHOWN else f", the first {SHOWN}"

@@ -28,7 +28,7 @@ def tools_part(scene: Scene) -> None:
         if why is not None and (name := EXPLORE.parameters()["tool"]):
             st.caption(f"The tool {name!r} is not offered for this model.")
         st.session_state[key] = moved_tool(asked, tuple(titles))
-    st.subheader("Tools", anchor=False)
+    st.header("Tools", anchor=False)
     chosen = st.segmented_control(
         "Tool",
         list(titles),
