@@ -10,13 +10,14 @@ from starlette.middleware import Middleware
 
 from genlab.serving.doors import ROUTES as DOORS
 from genlab.serving.guard import Guard
+from genlab.serving.rooms import ROUTES as ROOMS
 from genlab.ui import main
 from genlab.ui.explore.routes import ROUTES as EXPLORE
 from genlab.ui.routes import ROUTES
 
 app = st.App(
     main.SCRIPT,
-    routes=[*ROUTES, *EXPLORE, *DOORS],
+    routes=[*ROUTES, *EXPLORE, *DOORS, *ROOMS],
     lifespan=main.lifespan,
     middleware=[Middleware(Guard)],
 )

@@ -68,7 +68,7 @@ def tsne_seconds(n: int) -> None:
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
 
-    from genlab.latent.projections import tsne
+    from genlab.latent.projection_methods import tsne
 
     rng = np.random.default_rng(0)
     x = rng.normal(size=(n, 16)) + 5 * rng.normal(size=(10, 16))[rng.integers(10, size=n)]

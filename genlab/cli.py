@@ -41,12 +41,12 @@ def _options(parser: Parser, words: Sequence[str]) -> list[argparse.Action]:
     return list(named._actions)
 
 
-def say(value: Mapping[str, Any]) -> None:
+def print_json(value: Mapping[str, Any]) -> None:
     """One JSON object on one line."""
     print(json.dumps(value, allow_nan=False), flush=True)
 
 
-def described(row: Option) -> str:
+def option_help(row: Option) -> str:
     """An option's help: what it is, its unit and what is allowed."""
     unit = f" [{row.unit}]" if row.unit else ""
     given = "" if row.default is None else f"; usually {row.default}"
@@ -140,7 +140,7 @@ def add_run_options(
         for option in rows:
             types.setdefault(option.name, option.type.__name__.upper())
             former.setdefault(option.name, option.formerly)
-            texts.setdefault(option.name, {}).setdefault(described(option), []).append(owner)
+            texts.setdefault(option.name, {}).setdefault(option_help(option), []).append(owner)
     for name, helps in texts.items():
         spellings = (name, *former[name])
         flags = dict.fromkeys(f"--{n}" for s in spellings for n in (s, s.replace("_", "-")))
@@ -193,6 +193,14 @@ def build() -> Parser:
     sample.add_argument(
         "--label", help="of which class, by name or number; for conditional models"
     )
+    sample.add_argument(
+        "--given",
+        action="append",
+        default=[],
+        metavar="COLUMN=VALUE",
+        help="of a table: rows with this value of a column; may be repeated; the answer says "
+        "whether the draws are exact",
+    )
     kind = sample.add_mutually_exclusive_group()
     kind.add_argument(
         "--means",
@@ -213,7 +221,11 @@ def build() -> Parser:
     evaluate.add_argument("--seed", type=int, default=0, help="seed of the estimates")
     evaluate.add_argument("--step", type=int, help="of which snapshot; the last one if not given")
     evaluate.add_argument(
-        "--referee", action="store_true", help="also train a critic that judges the samples"
+        "--c2st",
+        "--referee",
+        dest="c2st",
+        action="store_true",
+        help="also train a classifier two-sample test on held-out against generated examples",
     )
     report = add("report", "compare two to four runs in one HTML file", run=False)
     report.add_argument(
@@ -229,7 +241,29 @@ def build() -> Parser:
         "--clock", choices=("step", "seconds"), help="what the curves go by; as the moment"
     )
     report.add_argument(
-        "--referee", action="store_true", help="also train a critic that judges the samples"
+        "--c2st",
+        "--referee",
+        dest="c2st",
+        action="store_true",
+        help="also train a classifier two-sample test on held-out against generated examples",
+    )
+    replay = add("replay", "write one to four runs as one HTML file that replays", run=False)
+    replay.add_argument(
+        "runs", metavar="RUN", nargs="+", help="run ids, exported folders or shipped:NAME"
+    )
+    replay.add_argument("--out", required=True, metavar="FILE.html", help="where to")
+    replay.add_argument("--title", default="", help="of the file; the runs' names if not given")
+    replay.add_argument(
+        "--limit", type=float, default=5.0, metavar="MB", help="size of the file at most [MB]"
+    )
+    site = add("site", "write a folder of hand-outs with an index, to publish as it is", run=False)
+    site.add_argument("folder", metavar="FOLDER", help="where to; hand-outs in it are listed too")
+    site.add_argument(
+        "runs", metavar="RUN", nargs="*", help="runs to add: ids, exported folders, shipped:NAME"
+    )
+    site.add_argument("--title", default="", help="of the index")
+    site.add_argument(
+        "--limit", type=float, default=5.0, metavar="MB", help="size of each file at most [MB]"
     )
     export = add("export", "write a run as a folder of its own")
     export.add_argument("--to", required=True, metavar="DIR", help="a new or empty folder")
@@ -260,7 +294,7 @@ def _data_commands(parser: Parser) -> None:
     add.add_argument("file", metavar="FILE")
     add.add_argument("--name", help="what it is called; the file's name if not given")
     _reader_options(add)
-    text = "read a file and say what is found, column by column; nothing is stored"
+    text = "read a file and print what is found, column by column; nothing is stored"
     look = commands.add_parser("look", help=text, description=text)
     look.add_argument("file", metavar="FILE")
     _reader_options(look)
@@ -280,7 +314,7 @@ def _reader_options(parser: argparse.ArgumentParser) -> None:
     texts: dict[str, list[str]] = {}
     for row in READERS.rows():
         for option in row.value.Options.table():
-            texts.setdefault(option.name, []).append(f"{described(option)} [{row.title}]")
+            texts.setdefault(option.name, []).append(f"{option_help(option)} [{row.title}]")
     for name, lines in texts.items():
         flags = dict.fromkeys((f"--{name.replace('_', '-')}", f"--{name}"))
         action = "append" if name == "column" else "store"
@@ -328,7 +362,7 @@ def _reading(found: Any) -> dict[str, Any]:
     return {"decisions": decisions, "columns": columns, "questions": questions}
 
 
-def ended(view: RunView) -> dict[str, Any]:
+def run_summary(view: RunView) -> dict[str, Any]:
     """How a run stands, with its last numbers."""
     from genlab.runs.catalog import summary
 
@@ -377,10 +411,10 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _tell(view: RunView) -> int:
-    answer = ended(view)
+    answer = run_summary(view)
     if answer["message"]:
         print(answer["message"], file=sys.stderr)
-    say(answer)
+    print_json(answer)
     return _code(view)
 
 
@@ -390,7 +424,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
     status = {arguments.status} if arguments.status else None
     for row in runs.store_to_read().runs(status=status, limit=arguments.limit):
-        say(summary(row))
+        print_json(summary(row))
     return 0
 
 
@@ -400,9 +434,9 @@ def _show(arguments: argparse.Namespace) -> int:
 
     view = runs.open_run(arguments.run, paths=True)
     events = [{"step": r.step, "time": r.time, **r.payload} for r in view.read(kinds={"event"})]
-    say(
+    print_json(
         {
-            **ended(view),
+            **run_summary(view),
             "speed": view.row.speed,
             "worker": view.row.worker,
             "spec": dict(view.row.spec),
@@ -442,13 +476,13 @@ def _fork(arguments: argparse.Namespace) -> int:
     return _tell(foreground.fork(run, step, changes, title=title, observers=watchers))
 
 
-def _wish(name: str) -> Callable[[argparse.Namespace], int]:
+def _command(name: str) -> Callable[[argparse.Namespace], int]:
     def ask(arguments: argparse.Namespace) -> int:
         from genlab import runs
 
         values = {"n": arguments.n} if name == "step" else {}
         runs.request(arguments.run, name, **values)
-        say(
+        print_json(
             {
                 "run": arguments.run,
                 "requested": name,
@@ -481,6 +515,7 @@ def _sample(arguments: argparse.Namespace) -> int:
         step=arguments.step,
         label=arguments.label,
         means=arguments.means,
+        given=dict(word.rpartition("=")[::2] for word in arguments.given),
     )
     x, image = found.x.numpy(), found.meta.is_image
     if out.suffix == ".npz":
@@ -497,7 +532,7 @@ def _sample(arguments: argparse.Namespace) -> int:
     names = {} if image else {"columns": list(found.rows.names)}
     shape = list(x.shape) if image else list(found.rows.values.shape)
     about = {"out": str(out), "n": arguments.n, "kind": found.kind, "shape": shape}
-    say({"run": view.id, **about, **label, **names})
+    print_json({"run": view.id, **about, **label, **names})
     return 0
 
 
@@ -509,12 +544,12 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     from genlab.metrics import evaluation
 
     found = evaluation.evaluate(model, view.data(), arguments.seed, spec=view.spec)
-    if arguments.referee:
+    if arguments.c2st:
         from genlab.metrics.c2st import run_c2st
 
         found = [*found, *run_c2st(model, view.data(), arguments.seed).estimates]
     step = view.snapshots()[-1] if arguments.step is None else arguments.step
-    say(
+    print_json(
         {
             "run": view.id,
             "step": step,
@@ -529,7 +564,7 @@ def _export(arguments: argparse.Namespace) -> int:
     from genlab import runs
 
     path = runs.export(arguments.run, arguments.to, snapshots=arguments.snapshots)
-    say({"run": arguments.run, "to": str(path)})
+    print_json({"run": arguments.run, "to": str(path)})
     return 0
 
 
@@ -548,17 +583,58 @@ def _report(arguments: argparse.Namespace) -> int:
     if arguments.clock and at is not None and arguments.clock != clock:
         raise SpecError("clock", arguments.clock, f"the moment is given in {clock}")
 
-    def tell(part: float, words: str) -> None:
-        print(f"{100 * part:3.0f} %  {words}", file=sys.stderr)
-
     found = collect(
         arguments.runs,
         TimeCursor(arguments.clock or clock, at),
-        referee=arguments.referee,
-        progress=tell,
+        c2st=arguments.c2st,
+        progress=_tell_share,
     )
     out.write_text(html(found), encoding="utf-8")
-    say({"runs": [side.id for side in found.sides], "out": str(out), "bytes": out.stat().st_size})
+    print_json(
+        {"runs": [side.id for side in found.sides], "out": str(out), "bytes": out.stat().st_size}
+    )
+    return 0
+
+
+def _tell_share(part: float, words: str) -> None:
+    print(f"{100 * part:3.0f} %  {words}", file=sys.stderr)
+
+
+def _bytes_of(megabytes: float) -> int:
+    """The bound of a file that was given in megabytes."""
+    if not 0.2 <= megabytes <= 1000:
+        raise SpecError("limit", megabytes, "allowed: 0.2 to 1000 megabytes")
+    return int(1e6 * megabytes)
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    out = Path(arguments.out)
+    if out.suffix not in {".html", ".htm"}:
+        raise SpecError("out", str(out), "allowed: a file that ends in .html")
+    limit = _bytes_of(arguments.limit)
+    from genlab.replay import handout
+
+    found = handout(arguments.runs, title=arguments.title, limit=limit, progress=_tell_share)
+    out.write_bytes(found.html)
+    size = len(found.html)
+    print_json(
+        {"title": found.title, "out": str(out), "bytes": size, "left_out": [*found.left_out]}
+    )
+    return 0
+
+
+def _site(arguments: argparse.Namespace) -> int:
+    limit = _bytes_of(arguments.limit)
+    from genlab.replay.site import write_site
+
+    found = write_site(
+        Path(arguments.folder),
+        arguments.runs,
+        title=arguments.title,
+        limit=limit,
+        progress=_tell_share,
+    )
+    print_json({"index": str(found.index), "handouts": [*found.handouts], "notes": [*found.notes]})
     return 0
 
 
@@ -571,7 +647,7 @@ def _delete(arguments: argparse.Namespace) -> int:
             "yes", False, f"deleting {row.id} ({row.status}) is for good; add --yes to do it"
         )
     runs.delete(arguments.run)
-    say({"run": arguments.run, "deleted": True})
+    print_json({"run": arguments.run, "deleted": True})
     return 0
 
 
@@ -587,7 +663,7 @@ def _data(arguments: argparse.Namespace) -> int:
         found = read(path.read_bytes(), _of_reader(arguments))
         if arguments.data_command == "look":
             known = user_sets.describe(found, "look")
-            say(
+            print_json(
                 {
                     "n": known.n,
                     "shape": list(known.shape),
@@ -601,16 +677,16 @@ def _data(arguments: argparse.Namespace) -> int:
         from genlab import runs
         from genlab.runs import own_sets
 
-        made = own_sets.add_set(runs.store(), found, arguments.name or path.stem)
-        likelihood = user_sets.meta_of(made, user_sets.OwnOptions()).proposed[0]
-        say(
+        description = own_sets.add_set(runs.store(), found, arguments.name or path.stem)
+        likelihood = user_sets.meta_of(description, user_sets.OwnOptions()).proposed[0]
+        print_json(
             {
-                "set": made.id,
-                "name": made.name,
-                "n": made.n,
-                "shape": list(made.shape),
-                "classes": list(made.classes),
-                "notes": list(made.notes),
+                "set": description.id,
+                "name": description.name,
+                "n": description.n,
+                "shape": list(description.shape),
+                "classes": list(description.classes),
+                "notes": list(description.notes),
                 **_reading(found),
                 likelihood.option: likelihood.value,
                 "why": likelihood.why,
@@ -618,7 +694,9 @@ def _data(arguments: argparse.Namespace) -> int:
         )
     elif arguments.data_command == "list":
         for known in user_sets.list_sets():
-            say({"set": known.id, "name": known.name, "n": known.n, "shape": list(known.shape)})
+            print_json(
+                {"set": known.id, "name": known.name, "n": known.n, "shape": list(known.shape)}
+            )
     else:
         from genlab import runs
         from genlab.runs import own_sets
@@ -633,7 +711,7 @@ def _data(arguments: argparse.Namespace) -> int:
         if any(row.status in ACTIVE for row in used):
             raise SpecError("set", name, "a run on it is queued, running or paused; stop it first")
         own_sets.delete_set(runs.store(), name)
-        say({"set": name, "deleted": True, "runs": [row.id for row in used]})
+        print_json({"set": name, "deleted": True, "runs": [row.id for row in used]})
     return 0
 
 
@@ -662,13 +740,15 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "show": _show,
     "resume": _resume,
     "fork": _fork,
-    "stop": _wish("stop"),
-    "pause": _wish("pause"),
-    "step": _wish("step"),
+    "stop": _command("stop"),
+    "pause": _command("pause"),
+    "step": _command("step"),
     "sample": _sample,
     "evaluate": _evaluate,
     "export": _export,
     "report": _report,
+    "replay": _replay,
+    "site": _site,
     "delete": _delete,
     "data": _data,
     "serve": _serve,

@@ -10,6 +10,7 @@ from genlab.ui.live.duel import options, pair
 from genlab.ui.live.metrics import measure, metrics, show_answer
 from genlab.ui.live.report import report
 from genlab.ui.live.side_by_side import side_by_side, snapshots
+from genlab.ui.live.take_home import take_home
 from genlab.ui.live.time_cursor import cursor_from_url, cursor_parameters
 from genlab.ui.messages import empty, fragment
 from genlab.ui.page_states import COMPARE
@@ -52,6 +53,8 @@ def dashboard() -> None:
         options(chosen)
     with place["report"]:
         report(chosen, at, moment)
+        with st.expander("Take it home", icon=":material/home:"):
+            take_home(chosen, moment)
 
 
 dashboard()

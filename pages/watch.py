@@ -9,12 +9,17 @@ from genlab.core.errors import RunNotFound
 from genlab.ui import links
 from genlab.ui.live import time_bar
 from genlab.ui.live.controls import controls, facts, show_advice
-from genlab.ui.live.dashboard import choose_run, dashboard
+from genlab.ui.live.dashboard import choose_run, dashboard, present_run
 from genlab.ui.live.fork import fork, show_origin
 from genlab.ui.live.sentinel import sentinel_panel
+from genlab.ui.live.take_home import take_home
 from genlab.ui.messages import empty, plain_sentence
 from genlab.ui.page_states import WATCH
+from genlab.ui.presenting import presenting
 
+if presenting():
+    present_run()
+    st.stop()
 st.title("Watch", anchor=False)
 # Each part has its place, whether it says something or not: what comes and goes above the live
 # view would make the browser draw it anew. The slider is first, for hands on the keyboard.
@@ -66,3 +71,5 @@ with board:
     dashboard(row)
 with below, st.expander("What is trained, on what, and how", icon=":material/list_alt:"):
     facts(row.spec)
+with below, st.expander("Take it home", icon=":material/home:"):
+    take_home([row])

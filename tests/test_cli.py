@@ -148,12 +148,12 @@ def test_evaluate_says_what_each_number_is(capsys: pytest.CaptureFixture[str], r
         assert estimate["kind"]
         assert estimate["unit"]
     assert call(capsys, "evaluate", run, "--seed", "0")[1] == [row]
-    code, (judged,), err = call(capsys, "evaluate", run, "--seed", "0", "--referee")
+    code, (judged,), err = call(capsys, "evaluate", run, "--seed", "0", "--c2st")
     assert code == 0
     assert set(judged["metrics"]) - set(row["metrics"]) == {
-        f"referee_{name}" for name in ("js", "kl", "reverse_kl", "accuracy", "p")
+        f"c2st_{name}" for name in ("js", "kl", "reverse_kl", "accuracy", "p")
     }
-    assert judged["metrics"]["referee_js"]["kind"] == "lower bound"
+    assert judged["metrics"]["c2st_js"]["kind"] == "lower bound"
 
 
 def test_export_makes_a_folder_that_stands_alone(

@@ -49,6 +49,7 @@ class DataMeta:
         proposed: what suits such data among the options of a run.
         schema: the columns of a table of one's own, of which an example is the encoding
             (:func:`genlab.data.schema.encode`); empty otherwise.
+        gaps: whether rows with missing entries are learned from as they are.
     """
 
     shape: tuple[int, ...]
@@ -65,6 +66,7 @@ class DataMeta:
     logs: tuple[float, ...] = ()
     proposed: tuple[Proposal, ...] = ()
     schema: tuple[Column, ...] = ()
+    gaps: bool = False
 
     @property
     def log_volume(self) -> float:
@@ -104,7 +106,10 @@ class DataMeta:
         if not self.logs:
             return v
         offset = torch.tensor(self.logs, dtype=torch.float64, device=x.device)
-        return torch.where(offset < 0, v, v.exp() - offset)
+        back = v.exp() - offset
+        # The offset is half of the smallest positive value: what is far below it is 0, rounded.
+        back = torch.where((offset > 0) & (back < 1e-3 * offset), torch.zeros_like(back), back)
+        return torch.where(offset < 0, v, back)
 
     def standardised(self, v: Tensor) -> Tensor:
         """Examples in the unit of the file as a model sees them; undoes :meth:`original`.
@@ -146,7 +151,7 @@ class DataMeta:
 
 
 class Density(abc.ABC):
-    """The exact law of a toy dataset."""
+    """The exact distribution of a toy dataset."""
 
     #: The box ``(low, high)`` per axis, shape (2, d), that holds all but a negligible mass.
     box: Tensor
@@ -177,6 +182,17 @@ class Split:
     def __len__(self) -> int:
         return len(self.x)
 
+    @property
+    def gappy(self) -> Tensor:
+        """``x`` with NaN where an entry was missing, (n, *shape)."""
+        if self.observed is None:
+            return self.x
+        return torch.where(self.observed, self.x, torch.nan)
+
+    def seen(self, meta: DataMeta) -> Tensor:
+        """What a model learns from: missing entries are NaN where the data have gaps."""
+        return self.gappy if meta.gaps else self.x
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -185,7 +201,7 @@ class Dataset:
     Args:
         meta: what was known before loading.
         train, validation, test: the splits; a model sees ``train`` alone.
-        density: the exact law, where it is known.
+        density: the exact distribution, where it is known.
         draw: applied to each training batch (dynamic binarisation); uses the run's stream.
         modes: for mixtures of well-separated modes, their means (k, d); else None.
     """
@@ -214,7 +230,7 @@ class DataSource(abc.ABC):
         """What is known before loading; cheap."""
 
     @classmethod
-    def there(cls) -> bool:
+    def is_available(cls) -> bool:
         """Whether the defaults can be loaded here and now, without a network."""
         return not cls.meta(cls.Options()).network
 
@@ -233,7 +249,7 @@ class DataSource(abc.ABC):
         raise DataError(f"A run on {cls.name} brings no description of its data.")
 
     @classmethod
-    def idle(cls, values: Mapping[str, Any]) -> frozenset[str]:
+    def unused_options(cls, values: Mapping[str, Any]) -> frozenset[str]:
         """The options that change nothing where the others have these values: no form asks."""
         return frozenset()
 

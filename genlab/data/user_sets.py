@@ -31,9 +31,10 @@ from genlab.core.options import Options, option
 from genlab.core.tables import DATASETS
 from genlab.data import images
 from genlab.data.base import DataMeta, Dataset, DataSource, Progress, Proposal, Split
-from genlab.data.parting import PARTS, sizes
 from genlab.data.readers.base import FEWEST, Examples, clean, split_rows
 from genlab.data.schema import Column, common, encode, entries, spans
+from genlab.data.splits import PARTS, sizes
+from genlab.distributions.columns import COLUMN_LIKELIHOODS, chosen_rows
 
 FORMAT, PLACE = 2, "own"
 #: Names are shown and typed: letters, digits and a few signs, up to 40 of them.
@@ -42,7 +43,7 @@ ID = re.compile(r"[a-z0-9-]{1,24}-[0-9a-f]{12}")
 #: Sets of one installation, entries of an encoded example, at most.
 MOST, ENTRIES = 100, 2000
 #: What descriptions of format 1 lack.
-ADDED = {"schema", "parts", "whole_rows", "fill"}
+ADDED = {"schema", "parts", "whole_rows", "fill", "logs"}
 HOW = "Add one on the page Data, or by `python -m genlab data add FILE --name NAME`."
 
 
@@ -67,6 +68,8 @@ class Description:
         parts: how many examples each part has; empty for sets stored before parts were stored.
         whole_rows: of each part, the rows without a missing entry.
         fill: what stands in for a missing entry of each column: of the training part.
+        logs: per entry, the offset c where log(v + c) is standardised; -1 where v is. Empty for
+            sets stored before there were any.
         shape, columns, shift, scale: of examples as a model sees them, categories as 0/1 entries.
         created: when, in seconds since 1970.
     """
@@ -90,6 +93,7 @@ class Description:
     parts: tuple[int, ...] = ()
     whole_rows: tuple[int, ...] = ()
     fill: tuple[float, ...] = ()
+    logs: tuple[float, ...] = ()
 
     @property
     def is_image(self) -> bool:
@@ -158,19 +162,23 @@ def describe(examples: Examples, name: str) -> Description:
     digest.update(np.ascontiguousarray(x).data)
     if examples.schema:
         # The same numbers may mean other categories.
-        digest.update(json.dumps([column.flat() for column in examples.schema]).encode())
+        flat = [column.flat() for column in examples.schema]
+        for one in flat:
+            # What was added later: the same file keeps its id.
+            one.pop("dispersion")
+        digest.update(json.dumps(flat).encode())
     if examples.part is not None:
         digest.update(np.ascontiguousarray(examples.part).data)
     if examples.y is not None:
         digest.update(np.ascontiguousarray(examples.y).data)
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower().encode("ascii", "ignore").decode()).strip("-")
-    made = f"{slug[:24].strip('-') or 'set'}-{digest.hexdigest()}"
+    set_id = f"{slug[:24].strip('-') or 'set'}-{digest.hexdigest()}"
     part = examples.part
     if part is None:
         part = split_rows(examples).part
         assert part is not None
     known = Description(
-        id=made,
+        id=set_id,
         name=name,
         shape=tuple(map(int, x.shape[1:])),
         n=len(x),
@@ -187,6 +195,10 @@ def describe(examples: Examples, name: str) -> Description:
         return known
     rows = x[part == 0]
     training = encode(rows, examples.schema) if examples.schema else rows
+    logs = offsets(encode(x, examples.schema), examples.schema) if examples.schema else ()
+    if any(c >= 0 for c in logs):
+        training = with_logs(training, logs)
+        known = replace(known, logs=logs)
     # A column that the user keeps may be constant in the training part.
     scale = [float(s) if s > 0 else 1.0 for s in np.nanstd(training, axis=0)]
     shift = [float(m) if np.isfinite(m) else 0.0 for m in np.nanmean(training, axis=0)]
@@ -195,6 +207,31 @@ def describe(examples: Examples, name: str) -> Description:
             # What is 0 or 1 stays 0 or 1.
             scale[first:last], shift[first:last] = [1.0] * (last - first), [0.0] * (last - first)
     return replace(known, shift=tuple(shift), scale=tuple(scale))
+
+
+def offsets(wide: Any, schema: tuple[Column, ...]) -> tuple[float, ...]:
+    """The offset c of log(v + c) of each entry of a positive column; -1 where none is taken.
+
+    0 where all values are positive; half of the smallest positive value where some are 0.
+    """
+    found = []
+    for column, (first, last) in zip(schema, spans(schema), strict=True):
+        values = wide[:, first]
+        if column.type != "positive" or not column.low >= 0 or not (values > 0).any():
+            found += [-1.0] * (last - first)
+        else:
+            some = float(values[values > 0].min())
+            found.append(0.0 if column.low > 0 else 0.5 * some)
+    return tuple(found)
+
+
+def with_logs(wide: Any, logs: tuple[float, ...]) -> Any:
+    """Encoded rows with logarithms where they are taken."""
+    made = np.array(wide, dtype=np.float64)
+    for k, c in enumerate(logs):
+        if c >= 0:
+            made[:, k] = np.log(made[:, k] + c)
+    return made
 
 
 def _with_schema(known: Description, examples: Examples, part: Any) -> Description:
@@ -210,19 +247,35 @@ def _with_schema(known: Description, examples: Examples, part: Any) -> Descripti
         known,
         shape=(len(wide),),
         columns=wide,
-        schema=examples.schema,
+        schema=tuple(
+            replace(column, dispersion=dispersion(examples.x[:, k]))
+            if column.type == "count"
+            else column
+            for k, column in enumerate(examples.schema)
+        ),
         whole_rows=tuple(int((whole & (part == k)).sum()) for k in range(len(PARTS))),
         fill=tuple(map(float, common(examples.x[part == 0], examples.schema))),
     )
+
+
+def dispersion(values: Any) -> float:
+    """Variance by mean of what is there; 0 where there is no mean.
+
+    Example:
+        >>> dispersion(np.array([1.0, 3.0, np.nan]))
+        0.5
+    """
+    there = values[np.isfinite(values)]
+    return float(there.var() / there.mean()) if len(there) and there.mean() > 0 else 0.0
 
 
 def _parts(known: Description, part: Tensor | None) -> dict[str, Tensor]:
     """The examples of each part: as stored, or for older sets by a fixed permutation."""
     if part is not None:
         return {name: (part == k).nonzero()[:, 0] for k, name in enumerate(PARTS)}
-    held = sizes(known.n)
-    pieces = images.order(known.n, known.id, "split").split(list(held.values()))
-    return dict(zip(held, pieces, strict=True))
+    split_sizes = sizes(known.n)
+    pieces = images.order(known.n, known.id, "split").split(list(split_sizes.values()))
+    return dict(zip(split_sizes, pieces, strict=True))
 
 
 def sets_folder() -> Folder:
@@ -230,7 +283,7 @@ def sets_folder() -> Folder:
     return folder(files_url())
 
 
-def asked(examples: Examples) -> None:
+def require_answers(examples: Examples) -> None:
     """Refuse a file whose form must be told.
 
     Raises:
@@ -253,12 +306,12 @@ def store(examples: Examples, name: str) -> Description:
         DataError: for a name that is taken or cannot be kept, too many sets, or a full disk;
             nothing was stored then.
     """
-    asked(examples)
-    made, there = describe(examples, name), list_sets()
+    require_answers(examples)
+    description, there = describe(examples, name), list_sets()
     for known in there:
-        if known.id == made.id:
+        if known.id == description.id:
             return known
-        if known.name.lower() == made.name.lower():
+        if known.name.lower() == description.name.lower():
             raise DataError(
                 f"A set called {known.name!r} is there already, with other content. Nothing was "
                 "stored. Choose another name, or delete that one first."
@@ -272,21 +325,25 @@ def store(examples: Examples, name: str) -> Description:
     tensors["part"] = torch.from_numpy(np.ascontiguousarray(part, dtype=np.int8))
     content = save_tensors(tensors)
     sha256 = hashlib.sha256(content).hexdigest()
-    made = replace(made, size=len(content), sha256=sha256, created=time.time())
+    description = replace(description, size=len(content), sha256=sha256, created=time.time())
     files = sets_folder()
     files.sweep(PLACE)
     try:
-        files.write(f"{PLACE}/{made.id}.safetensors", content, durable=True)
-        files.write(f"{PLACE}/{made.id}.json", json.dumps(asdict(made)).encode(), durable=True)
+        files.write(f"{PLACE}/{description.id}.safetensors", content, durable=True)
+        files.write(
+            f"{PLACE}/{description.id}.json",
+            json.dumps(asdict(description)).encode(),
+            durable=True,
+        )
     except OSError as error:
-        _undo(files, made.id)
+        _undo(files, description.id)
         why = "The disk is full" if is_full(error) else f"The files cannot be written ({error})"
         raise DataError(
             f"{why}: {len(content) / 2**20:.1f} MB are needed. Nothing was stored; other sets and "
             "runs are unaffected. Free some space and save it again."
         ) from None
     _described.cache_clear()
-    return made
+    return description
 
 
 def _undo(files: Folder, name: str) -> None:
@@ -315,11 +372,11 @@ def _checked(name: str, values: Any) -> Description:
         raise ValueError(name)
     if values["id"] != name:
         raise ValueError(name)
-    made: dict[str, Any] = {
+    checked: dict[str, Any] = {
         k: tuple(v) if str(kinds[k]).startswith("tuple") else v for k, v in values.items()
     }
-    made["schema"] = tuple(Column.of(one) for one in made.get("schema", ()))
-    return Description(**made)
+    checked["schema"] = tuple(Column.of(one) for one in checked.get("schema", ()))
+    return Description(**checked)
 
 
 def describe_set(name: str) -> Description | None:
@@ -397,9 +454,10 @@ class SetOptions(Options):
     )
     incomplete: str = option(
         "auto",
-        "rows with missing entries: fill them with the training part's mean or commonest "
-        "category, drop such rows, or auto: drop them where at least half of the rows are whole",
-        choices=("auto", "fill", "drop"),
+        "rows with missing entries: learn from what is there (models with the likelihood mixed), "
+        "fill them with the training part's mean or commonest category, drop such rows, or auto: "
+        "drop them where at least half of the rows are whole, else fill",
+        choices=("auto", "learn", "fill", "drop"),
     )
 
     def __post_init__(self) -> None:
@@ -416,8 +474,8 @@ def propose_likelihood(known: Description, support: str) -> Proposal:
     """The likelihood that suits a set, and why."""
     if support == "binary":
         why = (
-            "The values are 0 and 1: the Bernoulli law is the mass function of such values, so "
-            "its numbers are log-probabilities."
+            "All values are 0 or 1. The Bernoulli likelihood is a mass function on these values, "
+            "so that its numbers are log-probabilities."
         )
         return Proposal("likelihood", "bernoulli", why)
     if known.values == "levels":
@@ -429,9 +487,9 @@ def propose_likelihood(known: Description, support: str) -> Proposal:
         return Proposal("likelihood", "discretised_logistic", why)
     if known.is_image:
         why = (
-            "The grey levels are numbers from 0 to 1: the continuous Bernoulli is a density on "
-            "[0, 1]. The Bernoulli law is one of 0 and 1 alone; its formula on grey levels leaves "
-            "out the normaliser, so that its numbers are no log-densities."
+            "The grey levels lie between 0 and 1, and the continuous Bernoulli is a density on "
+            "[0, 1]. The Bernoulli likelihood is defined for 0 and 1 only; for grey levels it "
+            "lacks the normaliser, so that its numbers would not be log-densities."
         )
         return Proposal("likelihood", "continuous_bernoulli", why)
     why = (
@@ -440,11 +498,25 @@ def propose_likelihood(known: Description, support: str) -> Proposal:
     )
     if known.values == "counts":
         why += (
-            " All values are whole numbers from 0, as counts are. A law of counts (Poisson, "
-            "negative binomial) is not among the likelihoods here: the Gaussian is a continuous "
-            "stand-in, so its numbers are densities and no probabilities of counts."
+            " All values are whole numbers from 0, like counts. There is no likelihood for "
+            "counts here (Poisson, negative binomial). The Gaussian is a continuous "
+            "approximation; its numbers are densities, not probabilities of counts."
         )
     return Proposal("likelihood", "gaussian_learned", why)
+
+
+def propose_columns(meta: DataMeta) -> Proposal:
+    """A likelihood for each column, with the reasons, those of one reason together."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for part, row, why in chosen_rows(meta):
+        title = COLUMN_LIKELIHOODS.row(row).title
+        alike.setdefault((title, why), []).append(part.column.name)
+    lines = []
+    for (title, why), names in alike.items():
+        more = f" and {len(names) - 6:,} more" if len(names) > 6 else ""
+        lines.append(f"{', '.join(names[:6])}{more}: {title} ({why.rstrip('.')})")
+    why = "Each column has the likelihood that suits it. " + "; ".join(lines) + "."
+    return Proposal("likelihood", "mixed", why)
 
 
 def is_grey(known: Description) -> bool:
@@ -461,20 +533,24 @@ def meta_of(known: Description, options: Any) -> DataMeta:
     note = f"Your own set {known.name!r}: {known.n:,} {what}. No density in closed form is known."
     if turned:
         size = sum(map(math.log, known.scale))
-        note += (
-            " Columns are standardised by the training part; log p in their own units is log p "
-            f"shown {'−' if size >= 0 else '+'} {abs(size):.4g} nats."
-        )
+        note += " Columns are standardised by the training part"
+        if any(c >= 0 for c in known.logs):
+            note += ", those of positive numbers as logarithms."
+        else:
+            sign = "−" if size >= 0 else "+"
+            note += f"; log p in their own units is log p shown {sign} {abs(size):.4g} nats."
     if known.missing:
         gaps = known.n - sum(known.whole_rows)
-        if filled(known, options):
+        if learns_gaps(known, options):
+            note += f" {gaps:,} rows with missing entries are learned from by what is there."
+        elif filled(known, options):
             note += (
                 f" {gaps:,} rows with missing entries are filled with the training part's mean or "
                 "commonest category."
             )
         else:
             note += f" {gaps:,} rows with missing entries are not used."
-    return DataMeta(
+    meta = DataMeta(
         shape=known.shape,
         support=support,  # type: ignore[arg-type]
         classes=known.classes,
@@ -482,15 +558,23 @@ def meta_of(known: Description, options: Any) -> DataMeta:
         axes=known.columns,
         shift=known.shift if turned else (),
         scale=known.scale if turned else (),
-        proposed=(propose_likelihood(known, support),),
+        logs=known.logs if turned else (),
+        gaps=learns_gaps(known, options),
         schema=known.schema,
     )
+    one = propose_columns(meta) if meta.schema else propose_likelihood(known, support)
+    return replace(meta, proposed=(one,))
 
 
 def filled(known: Description, options: Any) -> bool:
     """Whether missing entries are filled, else their rows are not used."""
     how = getattr(options, "incomplete", "auto")
-    return known.fills if how == "auto" else how == "fill"
+    return known.fills if how == "auto" else how in {"fill", "learn"}
+
+
+def learns_gaps(known: Description, options: Any) -> bool:
+    """Whether a model learns from rows with missing entries as they are."""
+    return known.missing and getattr(options, "incomplete", "auto") == "learn"
 
 
 @DATASETS.register(
@@ -515,7 +599,7 @@ class Own(DataSource):
         return meta_of(known, options)
 
     @classmethod
-    def there(cls) -> bool:
+    def is_available(cls) -> bool:
         return bool(list_sets())
 
     @classmethod
@@ -532,7 +616,7 @@ class Own(DataSource):
         _guests[known.id] = known
 
     @classmethod
-    def idle(cls, values: Mapping[str, Any]) -> frozenset[str]:
+    def unused_options(cls, values: Mapping[str, Any]) -> frozenset[str]:
         name = resolve_set_id(str(values.get("set") or ""))
         known = describe_set(name)
         if known is None:
@@ -607,12 +691,12 @@ def dataset(
         seen = options if meta.support == "binary" else replace(options, binarise="none")
         return images.dataset(meta, seen, parts, known.white, known.id)
     shift, scale = (torch.tensor(v or 0.0, dtype=torch.float64) for v in (meta.shift, meta.scale))
-    made = {}
+    splits = {}
     for name, (rows, label) in parts.items():
         first = options.examples or len(rows) if name == "train" else len(rows)
         values = (rows - shift) / scale if meta.scale else rows
-        made[name] = Split(values[:first].float(), None if label is None else label[:first])
-    return Dataset(meta, made["train"], made["validation"], made["test"])
+        splits[name] = Split(values[:first].float(), None if label is None else label[:first])
+    return Dataset(meta, splits["train"], splits["validation"], splits["test"])
 
 
 def _table(
@@ -633,6 +717,8 @@ def _table(
         rows_used = torch.from_numpy(there.all(axis=1))
         complete = raw
     values = encode(complete, known.schema)
+    if meta.logs:
+        values = with_logs(values, meta.logs)
     seen = np.concatenate(
         [
             np.repeat(there[:, k : k + 1], len(column.entries), axis=1)
@@ -643,15 +729,15 @@ def _table(
     if meta.scale:
         values = (values - np.array(meta.shift)) / np.array(meta.scale)
     examples, observed = torch.from_numpy(values).float(), torch.from_numpy(seen)
-    made = {}
+    splits = {}
     for name, index in _parts(known, part).items():
         rows = index[rows_used[index]]
         if name == "train" and options.examples:
             rows = rows[: options.examples]
         mask = observed[rows]
-        made[name] = Split(
+        splits[name] = Split(
             examples[rows],
             None if y is None else y[rows],
             observed=None if bool(mask.all()) else mask,
         )
-    return Dataset(meta, made["train"], made["validation"], made["test"])
+    return Dataset(meta, splits["train"], splits["validation"], splits["test"])

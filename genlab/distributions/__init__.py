@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from genlab.distributions.base import (
     LIKELIHOODS,
     Likelihood,
@@ -10,8 +13,10 @@ from genlab.distributions.base import (
     is_density,
     likelihood_choices,
 )
-from genlab.distributions.families import FAMILIES
 from genlab.distributions.point import Point
+
+if TYPE_CHECKING:
+    from genlab.distributions.families import FAMILIES
 
 __all__ = [
     "FAMILIES",
@@ -23,3 +28,10 @@ __all__ = [
     "is_density",
     "likelihood_choices",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # On first use: the families import scipy, which no data set needs.
+    if name == "FAMILIES":
+        return importlib.import_module("genlab.distributions.families").FAMILIES
+    raise AttributeError(f"module 'genlab.distributions' has no attribute {name!r}")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from genlab.core.options import Options, option
@@ -24,12 +25,60 @@ class Likelihood:
         outputs: how many outputs of the net an entry of the data takes.
         make: ``make(h, options)``: h is (B, outputs, *data_shape), the result has batch shape
             (B,) and event shape data_shape.
+        of_table: of the likelihood of tables alone: ``of_table(meta, choices)`` gives its head.
     """
 
     supports: tuple[Support, ...]
     densities: tuple[Support, ...]
     outputs: int
     make: Callable[[Tensor, Any], Distribution]
+    of_table: Callable[[DataMeta, str], Any] | None = None
+
+    def fits(self, meta: DataMeta) -> bool:
+        """Whether data of this kind may meet it."""
+        return meta.support in self.supports and (self.of_table is None or bool(meta.schema))
+
+    def head(self, meta: DataMeta, options: Any) -> Head:
+        """How the outputs of a net become p(x | z)."""
+        if self.of_table is not None:
+            return TableHead(self.of_table(meta, options.column_likelihoods))
+        return PlainHead(self, meta, options)
+
+
+class Head(nn.Module, abc.ABC):
+    """The outputs of a net as p(x | z); without weights."""
+
+    #: How many outputs it takes.
+    size: int
+
+    @abc.abstractmethod
+    def forward(self, h: Tensor) -> Distribution:
+        """p(x | z) from the outputs of a net, (B, size)."""
+
+
+class PlainHead(Head):
+    """So many outputs an entry of the data."""
+
+    def __init__(self, row: Likelihood, meta: DataMeta, options: Any) -> None:
+        super().__init__()
+        self.row, self.shape, self.options = row, meta.shape, options
+        self.size = row.outputs * meta.dim
+
+    def forward(self, h: Tensor) -> Distribution:
+        return self.row.make(h.view(len(h), self.row.outputs, *self.shape), self.options)
+
+
+class TableHead(Head):
+    """Outputs for each column of a table."""
+
+    def __init__(self, columns: Any) -> None:
+        super().__init__()
+        self.columns = columns
+        self.size = columns.size
+
+    def forward(self, h: Tensor) -> Distribution:
+        found: Distribution = self.columns.distribution(h)
+        return found
 
 
 LIKELIHOODS: Registry[Likelihood] = Registry("likelihood", "genlab.distributions")
@@ -55,11 +104,18 @@ class LikelihoodOptions(Options):
         advanced=True,
         label="Noise σ",
     )
+    column_likelihoods: str = option(
+        "",
+        "of the likelihood mixed: likelihoods of single columns instead of those proposed, as in "
+        "age=poisson, city=categorical",
+        advanced=True,
+        label="Likelihoods of columns",
+    )
 
 
 def likelihood_choices(meta: DataMeta) -> tuple[str, ...]:
     """The names of the likelihoods that such data may meet."""
-    able = (row.name for row in LIKELIHOODS.rows() if meta.support in row.value.supports)
+    able = (row.name for row in LIKELIHOODS.rows() if row.value.fits(meta))
     return tuple(sorted(able))
 
 
@@ -82,4 +138,6 @@ def density_note(name: str, meta: DataMeta) -> str:
         >>> density_note("gaussian", DataMeta((1,), "real", shift=(0.0,), scale=(10.0,)))
         'of standardised columns; in their own units 2.303 nats less'
     """
+    if LIKELIHOODS[name].of_table is not None:
+        return "in the columns' own units"
     return meta.unit_note if is_density(name, meta) else f"{name} on grey data: not a density"

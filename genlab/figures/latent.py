@@ -144,15 +144,15 @@ def positions(frames: Sequence[NDArray[Any]]) -> dict[str, Any]:
     """The positions of one map, or of several over time in the same box."""
     low = np.min([xy.min(axis=0) for xy in frames], axis=0).astype(float)
     high = np.max([xy.max(axis=0) for xy in frames], axis=0).astype(float)
-    made: dict[str, Any] = {
+    packed: dict[str, Any] = {
         "n": len(frames[0]),
         "dims": frames[0].shape[1],
         "low": low.tolist(),
         "high": high.tolist(),
     }
     if len(frames) == 1:
-        return made | {"xy": pack_positions(frames[0], low, high)}
-    return made | {"frames": [pack_positions(xy, low, high) for xy in frames]}
+        return packed | {"xy": pack_positions(frames[0], low, high)}
+    return packed | {"frames": [pack_positions(xy, low, high) for xy in frames]}
 
 
 def by_class(

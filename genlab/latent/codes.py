@@ -16,7 +16,7 @@ from genlab.core.errors import GenlabError
 from genlab.core.random import generator, scope
 from genlab.data.base import Dataset, Split
 from genlab.models.base import GenerativeModel, HasCritic, HasDecoder, HasEncoder
-from genlab.models.labels import held_at
+from genlab.models.labels import conditioned_on
 from genlab.probes.common import frozen_batchnorm
 
 What = Literal["data", "train", "prior", "both"]
@@ -89,9 +89,11 @@ def embed(model: Any, x: Tensor, y: Tensor | None = None) -> Tensor:
     where = space(model)
     parts = zip(chunks(x), [None] * len(x) if y is None else chunks(y), strict=False)
     if where == "posterior mean":
-        return torch.cat([held_at(model, at).encode(part).mean for part, at in parts])
+        return torch.cat([conditioned_on(model, at).encode(part).mean for part, at in parts])
     if where == "critic feature":
-        return torch.cat([held_at(model, at).features(part).flatten(1) for part, at in parts])
+        return torch.cat(
+            [conditioned_on(model, at).features(part).flatten(1) for part, at in parts]
+        )
     return x.flatten(1)
 
 
@@ -176,7 +178,9 @@ def _codes(model: Any, data: Dataset, what: What, n: int, seed: int) -> Codes:
     parts: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
     if real:
         rows = pick_held_out(real, len(split), seed)
-        code = embed(model, split.x[rows], None if split.y is None else split.y[rows])
+        code = embed(
+            model, split.seen(data.meta)[rows], None if split.y is None else split.y[rows]
+        )
         z = code if isinstance(model, HasEncoder) else torch.full((len(rows), latent), torch.nan)
         label = split.y[rows].long() if split.y is not None else torch.full_like(rows, -1)
         parts.append((code, z, label, rows))

@@ -31,6 +31,13 @@ Kind = Literal["attribute", "principal", "sefa", "saved"]
 FOUND = 6
 
 
+#: What the unsupervised directions are called: the first word of the name -> what is read.
+TITLES = {
+    "principal": "principal direction {} (PCA)",
+    "sefa": "steepest direction {} (SeFa)",
+}
+
+
 @dataclass(frozen=True)
 class Score:
     """What a direction brings of an attribute for what it changes.
@@ -96,6 +103,17 @@ def unit(vector: ArrayLike) -> Array:
     return v / length
 
 
+def direction_title(name: str) -> str:
+    """The title of a direction; links and saved vectors use the short name.
+
+    Example:
+        >>> direction_title("sefa 1"), direction_title("class 3")
+        ('steepest direction 1 (SeFa)', 'class 3')
+    """
+    word, _, number = name.partition(" ")
+    return TITLES[word].format(number) if word in TITLES and number.isdigit() else name
+
+
 def _finite(codes: Codes) -> Array:
     """The latent codes of those points that have one."""
     return codes.z[np.isfinite(codes.z).all(axis=1)].astype(np.float64)
@@ -109,11 +127,11 @@ def _signed(rows: Array) -> Array:
 
 def attribute_directions(known: Labelled, kind: str = "logistic") -> list[Direction]:
     """For each attribute the normal of its probe; attributes that no code shows are left out."""
-    fit, told = slice(None, known.fitted), slice(known.fitted, None)
+    fit, test_rows = slice(None, known.fitted), slice(known.fitted, None)
     found = []
     for k, name in enumerate(known.names):
         y = known.table[:, k]
-        one = probe(known.z[fit], y[fit], known.z[told], y[told], kind)
+        one = probe(known.z[fit], y[fit], known.z[test_rows], y[test_rows], kind)
         if one is None or not np.any(one.weight):
             continue
         vector = unit(one.weight)
@@ -257,9 +275,9 @@ def saved_directions(saved: Iterable[Mapping[str, Any]], latent: int) -> list[Di
 
 def _joined(found: list[Direction], more: list[Direction]) -> list[Direction]:
     """Both, with names that stay unique."""
-    taken = {one.name for one in found}
+    names = {one.name for one in found}
     return found + [
-        dataclasses.replace(one, name=f"saved: {one.name}") if one.name in taken else one
+        dataclasses.replace(one, name=f"saved: {one.name}") if one.name in names else one
         for one in more
     ]
 
@@ -298,7 +316,7 @@ def named_directions(
     return [_with_spread(one, z) for one in found]
 
 
-def given_direction(vector: Sequence[float], codes: Codes) -> Direction:
+def direction_from_vector(vector: Sequence[float], codes: Codes) -> Direction:
     """A direction given by its numbers.
 
     Raises:

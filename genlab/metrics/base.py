@@ -63,6 +63,13 @@ class Subject:
         return found
 
     @property
+    def seen(self) -> Tensor:
+        """The test examples as the model learns them: NaN where missing entries are known."""
+        if not self.data.meta.gaps:
+            return self.x
+        return self.data.test.seen(self.data.meta)[: len(self.x)]
+
+    @property
     def low_dimensional(self) -> bool:
         """Whether the data are points on a line or in a plane."""
         return self.data.meta.shape in {(1,), (2,)}
@@ -128,7 +135,7 @@ def mean_estimate(series: Series, values: Tensor, z: float = Z) -> Estimate:
     return Estimate(mean, series, mean - half, mean + half)
 
 
-def share_estimate(series: Series, hits: int, n: int) -> Estimate:
+def share_estimate(series: Series, hits: float, n: int) -> Estimate:
     """A share with Wilson's interval.
 
     Example:

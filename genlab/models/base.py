@@ -42,6 +42,8 @@ class GenerativeModel(nn.Module, abc.ABC, Generic[O]):
 
     name: ClassVar[str]
     Options: ClassVar[type[Options]] = Options
+    #: Whether it learns from rows with missing entries, which are NaN then.
+    learns_gaps: ClassVar[bool] = False
 
     def __init__(self, options: O, meta: DataMeta) -> None:
         super().__init__()
@@ -62,6 +64,14 @@ class GenerativeModel(nn.Module, abc.ABC, Generic[O]):
     def defaults(cls, meta: DataMeta) -> dict[str, Any]:
         """Defaults for such data, of any option of the run (``{"lr": 2e-4}``)."""
         return {}
+
+    @classmethod
+    def check(cls, options: Any, meta: DataMeta) -> None:
+        """Refuse options that no such data can have.
+
+        Raises:
+            SpecError: which and why.
+        """
 
     @abc.abstractmethod
     def sample(self, n: int) -> Tensor:
@@ -211,7 +221,7 @@ class HasCodebook(HasLikelihood, HasEncoder, abc.ABC):
     #: The codes, (K, d); learned by gradient where it is a parameter, else by ``follow``.
     codebook: Tensor
     #: Places m of the grid.
-    places: int
+    positions: int
 
     @abc.abstractmethod
     def encodings(self, x: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import abc
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
@@ -14,6 +15,7 @@ from genlab.core.options import option
 from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
 from genlab.distributions import LIKELIHOODS, LikelihoodOptions, likelihood_choices
+from genlab.distributions.columns import chosen_rows
 from genlab.distributions.posteriors import POSTERIORS
 from genlab.distributions.posteriors.base import lies_in
 from genlab.distributions.priors import PRIORS
@@ -102,15 +104,21 @@ class VariationalAutoencoder(
     encoder: nn.Module
     decoder: nn.Module
 
+    @classmethod
+    def check(cls, options: Any, meta: DataMeta) -> None:
+        if LIKELIHOODS[options.likelihood].of_table is not None:
+            chosen_rows(meta, options.column_likelihoods)
+
     def __init__(self, options: O, meta: DataMeta) -> None:
         super().__init__(options, meta)
         settings: Any = options
         self.latent: int = settings.latent
         self.likelihood = LIKELIHOODS[settings.likelihood]
+        self.likelihood_head = self.likelihood.head(meta, options)
         self.posterior = POSTERIORS[settings.posterior]
         # Most posteriors have no weights of their own either.
-        made = self.posterior.net
-        self.posterior_net = None if made is None else made(self.latent)
+        make_net = self.posterior.net
+        self.posterior_net = None if make_net is None else make_net(self.latent)
         # The standard prior has no weights and draws no numbers, so a run without these options
         # has the names, the weights and the stream it always had.
         self.prior_net = PRIORS[settings.prior](self.latent, meta, settings.prior_components)
@@ -119,21 +127,19 @@ class VariationalAutoencoder(
     def choices(cls, meta: DataMeta) -> dict[str, tuple[Any, ...]]:
         return {"likelihood": likelihood_choices(meta)}
 
-    def law(self, h: Tensor) -> Distribution:
+    def posterior_of(self, h: Tensor) -> Distribution:
         """q(z | x) from the encoder's outputs."""
-        return self.posterior.law(h, self.latent, self.posterior_net)
+        return self.posterior.distribution(h, self.latent, self.posterior_net)
 
     def encode(self, x: Tensor) -> Distribution:
-        return self.law(self.encoder(x))
+        return self.posterior_of(self.encoder(x))
 
     def prior(self) -> Distribution:
-        return self.prior_net.law(self.encode, next(self.encoder.parameters()))
+        return self.prior_net.distribution(self.encode, next(self.encoder.parameters()))
 
     def decode(self, z: Tensor) -> Distribution:
-        h = self.decoder(z)
-        return self.likelihood.make(
-            h.view(len(z), self.likelihood.outputs, *self.data_shape), self.options
-        )
+        likelihood: Distribution = self.likelihood_head(self.decoder(z).flatten(1))
+        return likelihood
 
 
 @MODELS.register(
@@ -143,17 +149,31 @@ class VAE(VariationalAutoencoder[VAEOptions]):
     """The variational autoencoder with multilayer perceptrons."""
 
     Options = VAEOptions
+    learns_gaps = True
 
     def __init__(self, options: VAEOptions, meta: DataMeta) -> None:
         super().__init__(options, meta)
         hidden = [options.hidden] * options.layers
         outputs = self.posterior.outputs(options.latent)
-        self.encoder = nn.Sequential(nn.Flatten(), *mlp([meta.dim, *hidden, outputs]))
-        self.decoder = mlp([options.latent, *reversed(hidden), self.likelihood.outputs * meta.dim])
+        first = [ObservedEntries()] if meta.gaps else [nn.Flatten()]
+        seen = 2 * meta.dim if meta.gaps else meta.dim
+        self.encoder = nn.Sequential(*first, *mlp([seen, *hidden, outputs]))
+        self.decoder = mlp([options.latent, *reversed(hidden), self.likelihood_head.size])
 
     @classmethod
     def defaults(cls, meta: DataMeta) -> dict[str, Any]:
+        if meta.schema:
+            return linear_defaults(meta) | table_defaults(meta)
         return linear_defaults(meta) | (IN_THE_PLANE if meta.shape == (2,) else {})
+
+
+class ObservedEntries(nn.Module):
+    """What an encoder sees of rows with missing entries: 0 for those, and which ones are there."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Join x and the mask of its observed entries, (B, d) with NaN -> (B, 2 d)."""
+        there = ~x.isnan()
+        return torch.cat([torch.where(there, x, torch.zeros_like(x)), there.to(x.dtype)], -1)
 
 
 @MODELS.register(
@@ -204,6 +224,14 @@ def linear_defaults(meta: DataMeta) -> dict[str, Any]:
         return {"latent": 8, "hidden": 128, "layers": 1, "lr": 2e-3}
     # On the line one code, so that the marginal p(x) is integrated and not counted.
     return {"latent": min(2, meta.dim), "hidden": 64, "layers": 2, "lr": 2e-3, "batch": 256}
+
+
+def table_defaults(meta: DataMeta) -> dict[str, Any]:
+    """What the autoencoder takes for a table of one's own."""
+    found: dict[str, Any] = {"latent": min(8, max(2, len(meta.schema)))}
+    if any(column.missing > 0 for column in meta.schema):
+        found["incomplete"] = "learn"
+    return found
 
 
 def conv_defaults(meta: DataMeta) -> dict[str, Any]:

@@ -30,11 +30,18 @@ class Actor:
         id: of a browser; empty where there is none.
         machine: whether it is a program or a visitor of this machine, who owns everything.
         admin: whether it knows the secret ``GENLAB_ADMIN``.
+        room: the room that it has joined; empty for none.
     """
 
     id: str = ""
     machine: bool = False
     admin: bool = False
+    room: str = ""
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether limits of an owner hold for it."""
+        return not (self.machine or self.admin)
 
 
 #: The command line, Python, the supervisor and its workers.
@@ -102,13 +109,13 @@ NOUNS: dict[Thing, str] = {
     "vote": "vote",
 }
 
-_given: ContextVar[Actor | None] = ContextVar("genlab_actor", default=None)
+_actor: ContextVar[Actor | None] = ContextVar("genlab_actor", default=None)
 _resolvers: list[Callable[[], Actor]] = []
 
 
 def acting() -> Actor:
     """Who acts now: as :func:`acting_as` says, or the server's resolver, or else the machine."""
-    given = _given.get()
+    given = _actor.get()
     if given is not None:
         return given
     return _resolvers[-1]() if _resolvers else MACHINE
@@ -123,11 +130,11 @@ def acting_as(actor: Actor) -> Iterator[Actor]:
         ...     may("stop", "bob"), may("stop", "ada"), may("fork", "bob")
         (False, True, True)
     """
-    token = _given.set(actor)
+    token = _actor.set(actor)
     try:
         yield actor
     finally:
-        _given.reset(token)
+        _actor.reset(token)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from genlab.core.errors import RunNotFound, RunStateError
-from genlab.runs import access
+from genlab.runs import access, settings
+from genlab.runs.fair import Waiting, fair_order
 from genlab.runs.items import NO_OFFER, Item
 from genlab.runs.store import (
     ACTIVE,
@@ -24,6 +25,7 @@ from genlab.runs.store import (
     Status,
     job_key,
     new_id,
+    too_many,
 )
 
 
@@ -34,6 +36,7 @@ class MemoryStore(RunStore):
         self._lock = threading.RLock()
         self._runs: dict[str, RunRow] = {}
         self._queued: dict[str, int] = {}
+        self._rooms: dict[str, str] = {}
         self._records: dict[str, list[Record]] = {}
         self._wishes: dict[str, list[Command]] = {}
         self._jobs: dict[str, JobRow] = {}
@@ -74,6 +77,8 @@ class MemoryStore(RunStore):
             run, now = run or new_id(spec), time.time()
             if run in self._runs:
                 raise RunStateError(f"There is a run {run} already. Nothing was started.")
+            self._check_waiting(actor)
+            self._rooms[run] = actor.room
             row = RunRow(
                 run, dict(spec), "queued", title=title, steps=int(spec["steps"]), created=now
             )
@@ -115,6 +120,8 @@ class MemoryStore(RunStore):
             row = self._allow(run, "resume" if status == "queued" else "work")
             if only_from is not None and row.status not in only_from:
                 return False
+            if status == "queued":
+                self._check_waiting(access.acting())
             ended = 0.0 if status in ACTIVE else time.time()
             row = replace(row, status=status, message=message, ended=ended)
             self._queued.pop(run, None)
@@ -134,7 +141,7 @@ class MemoryStore(RunStore):
 
     def _take(self, row: RunRow, worker: str) -> RunRow:
         now = time.time()
-        taken = replace(
+        claimed = replace(
             row,
             status="running",
             message="",
@@ -145,12 +152,29 @@ class MemoryStore(RunStore):
             attempt=row.attempt + 1,
         )
         self._queued.pop(row.id, None)
-        self._runs[row.id] = taken
-        return taken
+        self._runs[row.id] = claimed
+        return claimed
 
-    def queue(self) -> list[str]:
+    def queue(self, *, limit: int = 0) -> list[str]:
         with self._lock:
-            return sorted(self._queued, key=self._queued.__getitem__)
+            waiting = [self._waiting(run, number) for run, number in self._queued.items()]
+            rows = self._runs.values()
+            running = [self._waiting(row.id) for row in rows if row.status == "running"]
+            begun: dict[str, float] = {}
+            for row in rows:
+                begun[row.owner] = max(row.started, begun.get(row.owner, 0.0))
+            leaders = {item.owner for item in self.items("room")}
+            return fair_order(waiting, running, begun=begun, leaders=leaders, limit=limit)
+
+    def _waiting(self, run: str, queued: float = 0.0) -> Waiting:
+        return Waiting(run, self._runs[run].owner, self._rooms.get(run, ""), queued)
+
+    def _check_waiting(self, actor: access.Actor) -> None:
+        """Refuse a run more than an owner may have waiting."""
+        limit = settings.waiting_limit()
+        mine = sum(self._runs[run].owner == actor.id for run in self._queued)
+        if limit and actor.is_limited and mine >= limit:
+            raise too_many(limit)
 
     def claim(self, worker: str, run: str | None = None, *, resume: bool = False) -> RunRow | None:
         access.require("work")
@@ -162,7 +186,7 @@ class MemoryStore(RunStore):
             able = {"queued", *RESUMABLE} if resume else {"queued"}
             return self._take(row, worker) if row.status in able else None
 
-    def beat(self, run: str, *, step: int, speed: float) -> None:
+    def heartbeat(self, run: str, *, step: int, speed: float) -> None:
         with self._lock:
             row = self._allow(run, "work")
             self._runs[run] = replace(row, step=step, speed=speed, beat=time.time())
@@ -251,9 +275,9 @@ class MemoryStore(RunStore):
         access.require("work_job")
         with self._lock:
             for row in self.jobs(status={"queued"}, limit=1):
-                taken = replace(row, status="running", worker=worker, beat=time.time())
-                self._jobs[row.key] = taken
-                return taken
+                claimed = replace(row, status="running", worker=worker, beat=time.time())
+                self._jobs[row.key] = claimed
+                return claimed
             return None
 
     def update_job(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,9 @@ from genlab.core.errors import SpecError
 from genlab.core.random import scope
 from genlab.data.base import DataMeta
 from genlab.data.table_rows import TableRows, to_rows
+from genlab.latent.conditional import sample_given
 from genlab.models.base import GenerativeModel
-from genlab.models.labels import class_index, held_at_class
+from genlab.models.labels import class_index, conditioned_on_class
 from genlab.probes.common import draw
 
 if TYPE_CHECKING:
@@ -85,6 +87,7 @@ def sample_run(
     step: int | None = None,
     label: str | None = None,
     means: bool | None = None,
+    given: Mapping[str, Any] | None = None,
 ) -> Samples:
     """Samples of a run.
 
@@ -95,6 +98,8 @@ def sample_run(
         step: of which snapshot; None: the last one.
         label: the class at which a conditional model is held, by name or number.
         means: see :func:`draw_samples`.
+        given: values of columns that all rows have, by name; see
+            :func:`genlab.latent.conditional.sample_given`.
 
     Raises:
         SpecError: for a number of samples that is not allowed, or a class that there is not.
@@ -102,7 +107,12 @@ def sample_run(
     """
     if not 1 <= n <= MOST:
         raise SpecError("n", n, f"allowed: a whole number from 1 to {MOST}")
-    model = held_at_class(view.model(step), label)
+    model = conditioned_on_class(view.model(step), label)
+    if given:
+        if means:
+            raise SpecError("means", means, "rows with given values are draws; leave it out")
+        found = sample_given(model, n, given, seed)
+        return Samples(found.x, model.meta, found.kind, label or "")
     x = draw_samples(model, n, seed, means=means)
     shown = model.meta.is_image if means is None else means
     classes = model.meta.classes

@@ -43,7 +43,9 @@ runs = sa.Table(
     sa.Column("parent_step", big, nullable=False, default=0),
     sa.Column("changes", sa.Text, nullable=False, default="{}"),
     sa.Column("owner", sa.String(40), nullable=False, default=""),
+    sa.Column("room", sa.String(12), nullable=False, default=""),
     sa.Index("runs_by_status", "status", "queued", "number"),
+    sa.Index("runs_by_owner", "owner", "started"),
     sqlite_autoincrement=True,
 )
 records = sa.Table(
@@ -116,6 +118,12 @@ def _owners(connection: Connection) -> None:
     items.create(connection)
 
 
+def _rooms(connection: Connection) -> None:
+    """Runs know the room in which they were started, and are found by their owner."""
+    connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN room VARCHAR(12) NOT NULL DEFAULT ''")
+    connection.exec_driver_sql("CREATE INDEX runs_by_owner ON runs (owner, started)")
+
+
 #: Entry i takes a database from version i + 1 to i + 2. A new database is made from the tables
 #: above in one go, so whoever changes a table adds the step that does the same to an old one.
-MIGRATIONS: list[Callable[[Connection], None]] = [_forks, _owners]
+MIGRATIONS: list[Callable[[Connection], None]] = [_forks, _owners, _rooms]

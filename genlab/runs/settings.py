@@ -18,7 +18,7 @@ def store_url() -> str:
     return given or f"sqlite:///{home() / 'checkpoints' / 'genlab.db'}"
 
 
-def pretrained() -> Path:
+def pretrained_folder() -> Path:
     """The folder of the models that ship with the project."""
     return ROOT / "checkpoints" / "pretrained"
 
@@ -40,12 +40,42 @@ def workers() -> int:
     return int(given)
 
 
+def _limit(name: str, usual: int) -> int:
+    given = os.environ.get(name, "").strip()
+    if not given:
+        return usual
+    if not given.isdigit():
+        raise StoreError(
+            f"{name} = {given!r} is not possible: allowed: a whole number from 0, which is no "
+            "limit. Nothing was started."
+        )
+    return int(given)
+
+
+def waiting_limit() -> int:
+    """How many runs of one browser may wait, from ``GENLAB_RUNS_WAITING``; 0 is no limit.
+
+    Raises:
+        StoreError: if it is not a whole number.
+    """
+    return _limit("GENLAB_RUNS_WAITING", 10)
+
+
+def running_limit() -> int:
+    """How many runs of one browser may run at once, from ``GENLAB_RUNS_RUNNING``; 0: no limit.
+
+    Raises:
+        StoreError: if it is not a whole number.
+    """
+    return _limit("GENLAB_RUNS_RUNNING", 0)
+
+
 def host() -> str:
     """The name of this host, as in the ``worker`` of a run."""
     return socket.gethostname().replace(":", "_") or "localhost"
 
 
-def me() -> str:
+def worker_id() -> str:
     """``host:pid`` of this process."""
     return f"{host()}:{os.getpid()}"
 
@@ -79,7 +109,7 @@ def state_folder(url: str) -> Path:
 
 
 def lock_file(url: str) -> Path:
-    """The file that the supervisor of this host and store holds locked."""
+    """The lock file of the supervisor of this host and store."""
     name = str(Path(url.removeprefix("sqlite:///")).absolute()) if "sqlite" in url else url
     digest = hashlib.blake2b(name.encode(), digest_size=5).hexdigest()
     return state_folder(url) / f"supervisor-{host()}-{digest}.lock"

@@ -1,4 +1,4 @@
-"""The contract of the run store: what the app, the workers and the pages say to each other.
+"""The contract of the run store, through which the app, the workers and the pages communicate.
 
 The app only writes wishes here; a supervisor claims them; a worker appends records; pages read by
 cursor. The store knows neither torch nor Streamlit.
@@ -15,6 +15,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from genlab.core.errors import RunStateError
 from genlab.runs.items import Item
 
 Status = Literal[
@@ -35,7 +36,7 @@ RecordKind = Literal["scalars", "frame", "event"]
 
 @dataclass(frozen=True)
 class Record:
-    """One thing a worker said about a step.
+    """One record of a worker about a step.
 
     Args:
         step: the step it belongs to (the number of steps taken before it was seen).
@@ -65,7 +66,7 @@ class Command:
 
 @dataclass(frozen=True)
 class RunRow:
-    """A run as the store knows it.
+    """A run as it is stored.
 
     Args:
         id: short, unique, safe in a URL and a path.
@@ -120,7 +121,7 @@ JobStatus = Literal["queued", "running", "done", "failed"]
 
 @dataclass(frozen=True)
 class JobRow:
-    """Work off the request path (a projection): found again by its key.
+    """A background job (such as a projection), identified by its key.
 
     Args:
         key: a hash of kind and values; the same wish twice is one job.
@@ -154,7 +155,7 @@ def job_key(kind: str, values: Mapping[str, Any]) -> str:
 
 
 def new_id(spec: Mapping[str, Any]) -> str:
-    """A fresh name for a run: readable, safe in a path and a URL.
+    """A new id for a run: readable, and safe in a path and a URL.
 
     Example:
         >>> new_id({"model": "vae", "data": "digits"}).startswith("vae-digits-")
@@ -163,6 +164,14 @@ def new_id(spec: Mapping[str, Any]) -> str:
     words = [re.sub(r"[^a-z0-9_]+", "", str(spec.get(k, "")).lower()) for k in ("model", "data")]
     letters = "".join(secrets.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(5))
     return "-".join([*filter(None, words), letters])
+
+
+def too_many(limit: int) -> RunStateError:
+    """The error for a run more than an owner may have waiting."""
+    return RunStateError(
+        f"{limit} of your runs wait already, as many as one person may have here. Nothing was "
+        "started. Stop one of them, or wait for one to begin."
+    )
 
 
 class RunStore(abc.ABC):
@@ -182,7 +191,7 @@ class RunStore(abc.ABC):
         run: str = "",
         origin: Origin | None = None,
     ) -> str:
-        """Queue a run; its id. ``steps`` is taken from the spec.
+        """Queue a run and return its id. ``steps`` is taken from the spec.
 
         Args:
             spec: the flat description.
@@ -193,7 +202,8 @@ class RunStore(abc.ABC):
             origin: of a fork, which stands at the step of its origin.
 
         Raises:
-            RunStateError: if there is a run of the given id.
+            RunStateError: if there is a run of the given id, or too many of its owner wait
+                (``GENLAB_RUNS_WAITING``).
         """
 
     @abc.abstractmethod
@@ -224,15 +234,20 @@ class RunStore(abc.ABC):
 
     @abc.abstractmethod
     def describe(self, run: str, series: Sequence[Mapping[str, Any]]) -> None:
-        """Say what the run's numbers are."""
+        """Store the series that the run records."""
 
     @abc.abstractmethod
-    def queue(self) -> list[str]:
-        """The queued runs, the next one first; cheap, asked many times a second."""
+    def queue(self, *, limit: int = 0) -> list[str]:
+        """The queued runs, the next one first (:func:`genlab.runs.fair.fair_order`); cheap.
+
+        Args:
+            limit: runs that an owner may have at work at once; those above it are left out. 0 for
+                no limit.
+        """
 
     @abc.abstractmethod
     def claim(self, worker: str, run: str | None = None, *, resume: bool = False) -> RunRow | None:
-        """Take the oldest queued run for this worker, atomically: at most one worker gets it.
+        """Take the next queued run for this worker, atomically: at most one worker gets it.
 
         Args:
             worker: who takes it.
@@ -241,8 +256,8 @@ class RunStore(abc.ABC):
         """
 
     @abc.abstractmethod
-    def beat(self, run: str, *, step: int, speed: float) -> None:
-        """Say that the worker is alive and where it stands."""
+    def heartbeat(self, run: str, *, step: int, speed: float) -> None:
+        """Record that the worker is alive, with its step and speed."""
 
     @abc.abstractmethod
     def append(self, run: str, records: Sequence[Record]) -> None:
@@ -265,7 +280,7 @@ class RunStore(abc.ABC):
 
     @abc.abstractmethod
     def request(self, run: str, command: Command) -> None:
-        """Leave a wish for the run's worker; a queued run that is to stop is stopped at once.
+        """Send a command to the run's worker; a queued run is stopped at once.
 
         Raises:
             RunStateError: if the run is not active.
@@ -273,15 +288,15 @@ class RunStore(abc.ABC):
 
     @abc.abstractmethod
     def pending(self, run: str) -> list[Command]:
-        """Wishes not yet fulfilled, in order; taking them removes them."""
+        """The pending commands in order; reading removes them."""
 
     @abc.abstractmethod
     def delete(self, run: str) -> None:
-        """Forget the run, its records and wishes; refused (RunStateError) while it is active."""
+        """Delete the run, its records and commands; RunStateError while it is active."""
 
     @abc.abstractmethod
     def submit(self, kind: str, values: Mapping[str, Any]) -> JobRow:
-        """Queue a job, or find the same one again (a failed one is queued anew)."""
+        """Queue a job, or find the same one again (a failed one is queued again)."""
 
     @abc.abstractmethod
     def job(self, key: str) -> JobRow | None:
@@ -299,7 +314,7 @@ class RunStore(abc.ABC):
     def update_job(
         self, key: str, *, status: JobStatus, progress: float = 0.0, message: str = ""
     ) -> None:
-        """Say how a job stands."""
+        """Update the status of a job."""
 
     # -- items and ownership -----------------------------------------------------------------
 
@@ -343,5 +358,5 @@ class RunStore(abc.ABC):
         """
 
     def close(self) -> None:
-        """Give back connections."""
+        """Close the connections."""
         return None

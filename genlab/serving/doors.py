@@ -76,8 +76,8 @@ async def enter(request: Request) -> Response:
     if not grants:
         ENTRIES.wrong(address)
         return _entering("This is not the secret of this server. Nothing was changed.", 403)
-    held = frozenset() if known is None else known.grants
-    return _with_grants(request, held | grants)
+    known_grants = frozenset() if known is None else known.grants
+    return _with_grants(request, known_grants | grants)
 
 
 def _words(offer: Item) -> tuple[str, str]:
@@ -87,11 +87,11 @@ def _words(offer: Item) -> tuple[str, str]:
         try:
             row = runs.store().get(name)
         except GenlabError:
-            return "a run that was deleted", "/start"
+            return "a run that was deleted", "/"
         return f"the run {row.title or name}", f"/watch?run={name}"
     if kind == "all":
-        return "all runs, sets and rooms of another browser", "/start"
-    return f"the {kind} {name}", "/data" if kind == "set" else "/start"
+        return "all runs, sets and rooms of another browser", "/"
+    return f"the {kind} {name}", "/data" if kind == "set" else "/"
 
 
 def _no_claim(error: GenlabError) -> Response:

@@ -7,6 +7,7 @@ address, and no proxy forwarded it. What such a visitor makes still belongs to i
 
 from __future__ import annotations
 
+import hmac
 import ipaddress
 import json
 import os
@@ -57,12 +58,12 @@ class Visitor:
         """What :meth:`as_text` wrote.
 
         Example:
-            >>> visitor = Visitor(Actor("ada", admin=True), room="BCDFGH")
+            >>> visitor = Visitor(Actor("ada", admin=True, room="BCDFGH"), room="BCDFGH")
             >>> Visitor.of_text(visitor.as_text()) == visitor
             True
         """
         name, machine, admin, entered, room = json.loads(text)
-        return Visitor(Actor(name, machine, admin), entered, room)
+        return Visitor(Actor(name, machine, admin, room), entered, room)
 
 
 def _secret(name: str, environ: Mapping[str, str]) -> str:
@@ -176,10 +177,24 @@ def visitor_of(scope: Scope, known: Identity | None, *, alone: bool) -> Visitor:
         return Visitor(NOBODY, entered=False)
     machine = alone and is_loopback(scope)
     cookies = identity.cookies_in("; ".join(Headers(scope=scope).getlist("cookie")))
-    room = cookies.get(ROOM_COOKIE, "")
-    room = room if room.isalpha() and room.isascii() and len(room) <= 12 else ""
-    name = "" if known is None else known.id
-    return Visitor(Actor(name, machine, admin), room=room.upper())
+    name, room = "" if known is None else known.id, room_of(cookies.get(ROOM_COOKIE, ""))
+    return Visitor(Actor(name, machine, admin, room), room=room)
+
+
+def room_cookie(code: str) -> str:
+    """The value of the cookie of who has joined a room: its code, and a signature."""
+    return f"{code}.{identity.grant_of(key(), 'room', code)}"
+
+
+def room_of(text: str) -> str:
+    """The code of a room's cookie; empty where it is forged."""
+    code = text.partition(".")[0]
+    return code if hmac.compare_digest(room_cookie(code).encode(), text.encode()) else ""
+
+
+def visitor_in(scope: Scope) -> Visitor:
+    """The visitor that the guard has found out; nobody where no guard stands before the route."""
+    return scope.get("genlab.visitor") or Visitor(NOBODY)
 
 
 def holds_log_in(known: Identity | None) -> bool:

@@ -56,7 +56,7 @@ class StoreContract:
         for call in (
             lambda: store.get("nope"),
             lambda: store.set_status("nope", "done"),
-            lambda: store.beat("nope", step=1, speed=1.0),
+            lambda: store.heartbeat("nope", step=1, speed=1.0),
             lambda: store.append("nope", [Record(0, "scalars", {})]),
             lambda: store.request("nope", Command("stop")),
             lambda: store.delete("nope"),
@@ -86,9 +86,9 @@ class StoreContract:
         assert store.queue() == [second]
         assert store.get(second).position == 1
         assert store.claim("host:2", first) is None
-        taken = store.claim("host:2", second)
-        assert taken is not None
-        assert taken.id == second
+        claimed = store.claim("host:2", second)
+        assert claimed is not None
+        assert claimed.id == second
         assert store.claim("host:3") is None
 
     def test_only_a_wish_to_resume_takes_an_ended_run(self, store: RunStore) -> None:
@@ -142,7 +142,7 @@ class StoreContract:
 
     def test_a_heartbeat_says_where_it_stands(self, store: RunStore) -> None:
         run = store.create(SPEC, worker="w")
-        store.beat(run, step=7, speed=2.5)
+        store.heartbeat(run, step=7, speed=2.5)
         row = store.get(run)
         assert (row.step, row.speed) == (7, 2.5)
         assert abs(row.beat - time.time()) < 5
@@ -233,9 +233,9 @@ class StoreContract:
         assert store.submit("project", {"n": 10, "run": "r"}).key == row.key
         assert store.submit("project", {"n": 11, "run": "r"}).key != row.key
         assert store.job("nope") is None
-        taken = store.claim_job("host:1")
-        assert taken is not None
-        assert (taken.key, taken.status, taken.worker) == (row.key, "running", "host:1")
+        claimed = store.claim_job("host:1")
+        assert claimed is not None
+        assert (claimed.key, claimed.status, claimed.worker) == (row.key, "running", "host:1")
         store.update_job(row.key, status="running", progress=0.5, message="half")
         found = store.job(row.key)
         assert found is not None

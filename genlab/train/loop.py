@@ -1,4 +1,4 @@
-"""The loop: it steps an algorithm on batches and lets observers look. It knows no mathematics."""
+"""The training loop: it steps an algorithm on batches and calls the observers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def train(
     observers: Sequence[Observer] = (),
     alone: Callable[[], str | None] = lambda: None,
 ) -> tuple[Any, int]:
-    """Step until the wanted number of steps is reached or an observer stops the run.
+    """Step until the number of steps is reached or an observer stops the run.
 
     Args:
         algorithm: what to step.
@@ -36,7 +36,7 @@ def train(
         The state and the number of steps taken in all. The state is valid however the loop ended.
     """
     options = algorithm.spec.train
-    x, steps, step = data.train.x, options.steps, start
+    x, steps, step = data.train.seen(data.meta), options.steps, start
     y = data.train.y if algorithm.labelled else None
     batches = Batches(len(x), options.batch, options.seed)
     device = as_device(options.device)

@@ -16,13 +16,15 @@ import streamlit as st
 from genlab.core.folders import ROOT
 from genlab.panels.run_marks import MARK_CSS
 from genlab.serving import visitors
-from genlab.ui import access, tables
+from genlab.ui import access, room, tables
 from genlab.ui.history import keep_one_entry
 from genlab.ui.messages import guard
+from genlab.ui.presenting import STYLE as PRESENTATION
+from genlab.ui.presenting import presenting
 
 #: Less empty space above the page than Streamlit leaves; a narrow screen keeps its width.
 STYLE = """
-.stMainBlockContainer { padding-top: 4rem; padding-bottom: 3rem; }
+.stMainBlockContainer { padding-top: 4rem; padding-bottom: calc(3rem + var(--gl-room, 0px)); }
 .stElementContainer:has(.stImage), .stImage, .stImage * { max-width: 100% !important; }
 .stImage img { height: auto; image-rendering: pixelated; }
 .stMain h1 { font-size: 2.1rem; padding: 0.25rem 0 0.5rem; }
@@ -49,6 +51,7 @@ PAGES: tuple[tuple[str, str, str], ...] = (
     ("compare", "Compare", ":material/compare_arrows:"),
     ("learn", "Learn", ":material/school:"),
     ("data", "Data", ":material/dataset:"),
+    ("room", "Class", ":material/groups:"),
 )
 
 
@@ -112,11 +115,15 @@ def show() -> None:
     st.set_page_config(page_title="GenLab", page_icon=str(ICON), layout="wide")
     st.html(f"<style>{STYLE}{MARK_CSS}{tables.CSS}</style>")
     keep_one_entry()
+    if presenting():
+        st.html(PRESENTATION)
     start_background()
     pages = [
         st.Page(ROOT / "pages" / f"{name}.py", title=title, icon=icon, url_path=name)
         for name, title, icon in PAGES
     ]
     page = st.navigation(pages, position="top")
+    with guard():
+        room.bar(page.url_path, [name for name, _, _ in PAGES])
     with guard():
         page.run()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from genlab import runs
 from genlab.runs.access import Actor, acting_as
+from genlab.runs.rooms import led_by
 from genlab.serving import identity
 from genlab.testing.scripted_run import ScriptedRun
 from genlab.testing.served import App, serving
@@ -60,7 +63,7 @@ def beating(run: ScriptedRun) -> Iterator[None]:
 
     def beat() -> None:
         while not over.wait(3.0):
-            run.store.beat(run.id, step=run.step, speed=1.0)
+            run.store.heartbeat(run.id, step=run.step, speed=1.0)
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()
@@ -114,3 +117,156 @@ def test_a_viewer_looks_and_the_owner_changes(
     teacher.keyboard.press(" ")
     teacher.wait_for_timeout(1500)
     assert [wish.name for wish in runs.store().pending(run.id)] == ["pause"]
+
+
+def open_room(teacher: Any, app: App) -> str:
+    """Open a room on the page Class; its code."""
+    teacher.goto(f"{app.url}/room")
+    teacher.get_by_role("button", name="Open a room").click()
+    teacher.get_by_role("button", name="End the room").wait_for()
+    room = led_by(runs.store(), id_of(teacher, app))
+    assert room is not None
+    assert teacher.get_by_text(room.code, exact=True).first.is_visible()
+    return room.code
+
+
+def join_room(page: Any, app: App, code: str) -> None:
+    """Join by typing the code."""
+    page.goto(f"{app.url}/join")
+    page.get_by_label("Code").fill(code.lower())
+    page.get_by_role("button", name="Join").click()
+    bar(page).wait_for()
+
+
+def bar(page: Any) -> Any:
+    return page.get_by_role("region", name="Room")
+
+
+def shown_step(page: Any) -> str:
+    return page.locator("output[for=gl-time]").inner_text()
+
+
+def within(page: Any, seconds: float, what: Callable[[], bool]) -> float:
+    """Wait until something holds; how long it took."""
+    start = time.monotonic()
+    while time.monotonic() - start < seconds:
+        if what():
+            return time.monotonic() - start
+        page.wait_for_timeout(50)
+    raise AssertionError(f"not within {seconds} s")
+
+
+def test_three_viewers_follow_the_teacher_and_come_back(
+    lesson: tuple[Any, ScriptedRun], person, shared: App
+) -> None:
+    teacher, run = lesson
+    code = open_room(teacher, shared)
+    viewers = [person() for _ in range(3)]
+    for viewer in viewers:
+        join_room(viewer, shared, code)
+    within(teacher, 10, lambda: "3 people here" in bar(teacher).inner_text())
+    watch(teacher, shared, run.id)
+    for viewer in viewers:
+        viewer.wait_for_url(f"**/watch?run={run.id}*")
+        viewer.get_by_role("slider").first.wait_for()
+    # The slider moves: every viewer's own follows, without a page of its own.
+    slider = teacher.get_by_role("slider").first
+    slider.focus()
+    slider.press("Home")
+    for viewer in viewers:
+        within(viewer, 10, lambda v=viewer: shown_step(v) == "step 0")
+    # One looks around freely.
+    free = viewers[0]
+    free.get_by_role("button", name="Look around freely").click()
+    free.goto(f"{shared.url}/learn")
+    free.get_by_role("heading", name="Learn").first.wait_for()
+    teacher.get_by_role("link", name="Data").click()
+    for viewer in viewers[1:]:
+        viewer.wait_for_url("**/data*")
+    assert "/learn" in free.url
+    free.get_by_role("button", name="Return to the teacher").click()
+    free.wait_for_url("**/data*")
+    # Another lesson of the same page, and its options.
+    for lesson_, option in (("elbo", ""), ("bayes", ""), ("bayes", "")):
+        teacher.goto(f"{shared.url}/learn?lesson={lesson_}{option}")
+        for viewer in viewers:
+            viewer.wait_for_url(f"**/learn?lesson={lesson_}*")
+    # The teacher ends the room: everybody stays where they are.
+    teacher.get_by_role("link", name="Class").click()
+    teacher.get_by_role("button", name="End the room").click()
+    for viewer in viewers:
+        within(viewer, 10, lambda v=viewer: "has ended" in bar(v).inner_text())
+        assert "/learn" in viewer.url
+
+
+def test_moving_the_slider_by_oneself_is_looking_around(
+    lesson: tuple[Any, ScriptedRun], person, shared: App
+) -> None:
+    teacher, run = lesson
+    code = open_room(teacher, shared)
+    viewer = person()
+    watch(teacher, shared, run.id)
+    join_room(viewer, shared, code)
+    viewer.wait_for_url(f"**/watch?run={run.id}*")
+    slider = viewer.get_by_role("slider").first
+    slider.focus()
+    slider.press("Home")
+    viewer.get_by_role("button", name="Return to the teacher").click()
+    within(viewer, 10, lambda: shown_step(viewer) == "step 100")
+    assert viewer.get_by_role("button", name="Look around freely").is_visible()
+
+
+#: The smallest size of a text on the page, in pixels as they are drawn; links that only a
+#: keyboard brings into sight do not count.
+SMALLEST = """() => {
+  let least = Infinity;
+  const walk = (root) => {
+    for (const node of root.querySelectorAll("*")) {
+      if (node.shadowRoot) walk(node.shadowRoot);
+      const isText = [...node.childNodes].some((c) => c.nodeType === 3 && c.textContent.trim());
+      const box = node.getBoundingClientRect();
+      if (!isText || box.width < 2 || box.bottom < 0) continue;
+      const size = parseFloat(getComputedStyle(node).fontSize) * (node.currentCSSZoom ?? 1);
+      least = Math.min(least, size);
+    }
+  };
+  walk(document);
+  return least;
+}"""
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_a_presentation_is_one_panel_in_large_type(
+    lesson: tuple[Any, ScriptedRun], person, shared: App, colours: str, tmp_path: Path
+) -> None:
+    _, run = lesson
+    page = person(color_scheme=colours)
+    page.set_viewport_size({"width": 960, "height": 540})
+    page.goto(f"{shared.url}/watch?run={run.id}&present=1")
+    page.get_by_role("slider").first.wait_for()
+    cards = page.locator(".gl-card")
+    first = cards.locator("visible=true")
+    within(page, 10, lambda: first.count() == 1)
+    titles = [first.get_attribute("aria-label")]
+    assert page.get_by_role("button").locator("visible=true").all_inner_texts() == ["Live"]
+    assert page.get_by_role("link", name="Learn").locator("visible=true").count() == 0
+    for key in ("PageDown", "PageDown", "PageUp"):
+        page.keyboard.press(key)
+        page.wait_for_timeout(600)
+        assert first.count() == 1
+        titles.append(first.get_attribute("aria-label"))
+        assert page.evaluate(SMALLEST) >= 18
+        assert page.evaluate("document.documentElement.scrollWidth") == 960
+    assert len(set(titles)) == 3
+    assert titles[3] == titles[1]
+    page.screenshot(path=str(tmp_path / f"present-{colours}.png"))
+    # The address holds the panel; the slider works; Escape ends it.
+    page.reload()
+    page.get_by_role("slider").first.wait_for()
+    within(page, 10, lambda: first.count() == 1 and first.get_attribute("aria-label") == titles[3])
+    page.get_by_role("slider").first.focus()
+    page.keyboard.press("Home")
+    within(page, 5, lambda: shown_step(page) == "step 0")
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Learn").first.wait_for()
+    assert "present" not in page.url

@@ -60,7 +60,7 @@ def test_bernoulli_sums_to_one_over_binary_data() -> None:
     assert float(total) == pytest.approx(1.0, abs=1e-12)
 
 
-@pytest.mark.parametrize("name", LIKELIHOODS.names())
+@pytest.mark.parametrize("name", [row.name for row in LIKELIHOODS.rows() if row.value.outputs])
 def test_every_row_has_the_promised_shapes(name: str) -> None:
     row = LIKELIHOODS[name]
     assert set(row.densities) <= set(row.supports)

@@ -10,9 +10,8 @@ import torch
 
 from genlab import latent, runs
 from genlab.latent.arithmetic import typical_length
-from genlab.latent.directions import directions_from, sefa
+from genlab.latent.directions import direction_title, directions_from, sefa
 from genlab.runs.saved_vectors import list_saved_vectors
-from genlab.ui.explore.directions import direction_title
 
 
 def captions(app):

@@ -11,7 +11,7 @@ from genlab import runs
 from genlab.figures.latent import map_info
 from genlab.latent.codes import held_out
 from genlab.latent.exports import TABLE_FILES
-from genlab.latent.projections import pca_place
+from genlab.latent.projection_methods import pca_embed
 from genlab.runs.saved_vectors import list_saved_vectors
 from genlab.ui.explore.tools import TOOLS
 
@@ -318,7 +318,7 @@ def test_a_z_put_on_the_map_is_in_the_address_and_comes_from_it(visit, work, she
     while work():
         app = app.run()
     found = result(app)
-    at = pca_place(found["code"], found["xy"])(np.array([[float(v) for v in z.split()]]))[0]
+    at = pca_embed(found["code"], found["xy"])(np.array([[float(v) for v in z.split()]]))[0]
     where = ", ".join(f"{v:.3g}" for v in at)
     assert any("P: a z of the address" in t and f"put at ({where})" in t for t in captions(app))
     assert app.query_params["t.guest"] == z

@@ -14,9 +14,9 @@ from starlette.applications import Starlette
 
 from genlab import latent, runs
 from genlab.browser import operations
+from genlab.latent.directions import direction_title
 from genlab.runs import foreground, saved_vectors
 from genlab.ui.explore import routes
-from genlab.ui.explore.directions import direction_title
 from genlab.ui.explore.pad import write_code
 
 APP = Starlette(routes=routes.ROUTES)

@@ -115,7 +115,7 @@ def test_the_share_of_memory_is_that_of_the_test(visit, work, shelf) -> None:
     model, data = view.model(), view.data()
     with scope(0, "job", "memorised"):
         at = space(model, data, "pixel")
-        found = memorisation_test(model.sample(500).flatten(1), at.train, at.held, 0)
+        found = memorisation_test(model.sample(500).flatten(1), at.train, at.held_out, 0)
     assert app.metric[0].value == f"{found.share:.1%}"
     assert app.metric[2].value == f"{found.p:.3f}"
 

@@ -30,7 +30,7 @@ def test_a_table_is_sent_looked_at_named_and_saved(visit, home) -> None:
     assert not app.error
     assert "150 rows of 5 columns separated by commas" in texts(app, "markdown")
     assert "setosa (50), versicolor (50), virginica (50)" in texts(app, "markdown")
-    assert "likelihood = gaussian_learned" in texts(app, "info")
+    assert "likelihood = mixed" in texts(app, "info")
     _, rows, columns = (frame.value for frame in app.dataframe[:3])
     assert rows.iloc[0].tolist() == [5.1, 3.5, 1.4, 0.2, "setosa"]
     assert columns["mean"][0] == pytest.approx(5.8433, abs=1e-4)
@@ -49,11 +49,11 @@ def test_a_table_is_sent_looked_at_named_and_saved(visit, home) -> None:
     app.button(key=f"own.go.{known.id}").click().run()
     assert app.title[0].value == "Train"
     likelihood = next(w for w in app.selectbox if w.label.lower().startswith("likelihood"))
-    assert likelihood.value == "gaussian_learned"
+    assert likelihood.value == "mixed"
     assert "Proposed" in texts(app, "info")
     visit("train", data="own", set=known.id).button(key="train.start").click().run()
     (row,) = runs.store().runs()
-    assert (row.spec["set"], row.spec["likelihood"]) == (known.id, "gaussian_learned")
+    assert (row.spec["set"], row.spec["likelihood"]) == (known.id, "mixed")
 
 
 def test_the_options_of_a_reader_change_what_is_read(visit, home) -> None:
@@ -221,3 +221,24 @@ def test_the_columns_are_shown_as_written_and_as_read_and_can_be_changed(visit, 
     assert shown["type"][3] == "ordinal"
     assert list(app.dataframe[1].value.columns) == ["colour", "x", "k"]
     assert list(app.dataframe[1].value["colour"][:2]) == ["blue", "red"]
+
+
+def test_sampled_rows_are_in_the_file_s_units_and_may_be_given_a_value(visit, work, home) -> None:
+    rows = "\n".join(f"{k % 5},{'red' if k % 3 else 'blue'},{40 + k % 7}.5" for k in range(60))
+    known = user_sets.store(read(f"n,colour,height\n{rows}\n".encode()), "rows")
+    values = {"data": "own", "set": known.id, "model": "vae", "hidden": 8, "batch": 16}
+    view = foreground.train({**values, "steps": 30})
+    names = [column.name for column in view.model().meta.schema]
+    app = visit("explore", run=view.id, tool="rows", n="200")
+    while work():
+        app = app.run()
+    assert not app.exception
+    shown = next(f.value for f in app.dataframe if list(f.value.columns) == names)
+    assert set(shown["colour"]) <= {"red", "blue"}
+    assert len(shown) == 20
+    app.selectbox(key="explore.rows.given").select("colour").run()
+    app.selectbox(key="explore.rows.given.colour").select("blue").run()
+    assert not app.exception
+    shown = next(f.value for f in app.dataframe if list(f.value.columns) == names)
+    assert set(shown["colour"]) == {"blue"}
+    assert "exact draws by rejection" in texts(app, "caption")

@@ -106,7 +106,7 @@ def ways(world: World) -> dict[str, list[Callable[[], object]]]:
         "work": [
             lambda: store.claim("w", run),
             lambda: store.claim("w", ended, resume=True),
-            lambda: store.beat(run, step=7, speed=1.0),
+            lambda: store.heartbeat(run, step=7, speed=1.0),
             lambda: store.describe(run, [{"name": "forged"}]),
             lambda: store.set_status(run, "done"),
             lambda: store.pending(run),

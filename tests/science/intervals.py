@@ -26,12 +26,18 @@ from genlab.distributions.families import FAMILIES, closed_form_kl, kl, monte_ca
 from genlab.divergences.f import F
 from genlab.divergences.grid import Grid
 from genlab.divergences.js import js_bound
+from genlab.divergences.mixtures_1d import gaussian
 from genlab.divergences.quadrature import (
     bound_from_samples,
     divergences_1d,
     divergences_from_samples,
     divergences_on_cells,
-    gaussian,
+)
+from genlab.divergences.table_scores import (
+    correlation_similarity,
+    ks_complement,
+    nearer_to_training,
+    tv_complement,
 )
 from genlab.divergences.transport import mmd, sliced_w1, w1, w1_line
 from genlab.inference.advi import ADVI
@@ -208,12 +214,12 @@ def _verdict(seed: int, name: str) -> Any:
 
 
 @row(
-    "JS bound by the referee",
+    "JS bound by C2ST",
     "genlab.metrics.c2st:_estimate",
     "genlab.metrics.c2st:_judge",
 )
 def _(seed: int) -> Interval:
-    return ends(_verdict(seed, "referee_js")[0], _true_js())
+    return ends(_verdict(seed, "c2st_js")[0], _true_js())
 
 
 @functools.cache
@@ -230,20 +236,20 @@ def _clipped(name: str, clip: float) -> float:
 
 for _name in ("kl", "reverse_kl"):
 
-    @row(f"{_name} bound by the referee, its clip chosen on other examples",
+    @row(f"{_name} bound by C2ST, its clip chosen on other examples",
          "genlab.metrics.c2st:_judge")  # fmt: skip
     def _(seed: int, name: str = _name) -> Interval:
         from genlab.metrics.c2st import CLIPS, SEEN, _kl
 
-        one, trusted = _verdict(seed, f"referee_{name}")
+        one, trusted = _verdict(seed, f"c2st_{name}")
         able = [c for c in CLIPS if c <= math.log(400 / SEEN)]
         clip = max(able, key=lambda c: _kl(name, *trusted, c).value)
         return ends(one, _clipped(name, clip))
 
 
-@row("accuracy of the referee, Wilson", "genlab.metrics.c2st:_judge")
+@row("accuracy of the C2ST, Wilson", "genlab.metrics.c2st:_judge")
 def _(seed: int) -> Interval:
-    one, _ = _verdict(seed, "referee_accuracy")
+    one, _ = _verdict(seed, "c2st_accuracy")
     return ends(one, float(stats.norm.cdf(1.0 / 1.5)))
 
 
@@ -543,3 +549,69 @@ def _(seed: int) -> Interval:
 def _(seed: int) -> Interval:
     right = np.random.default_rng(seed).random((250, 3)) < (0.9, 0.7, 0.5)
     return ends(informativeness(right.mean(axis=1)), 0.7)
+
+
+# -- tables ---------------------------------------------------------------------------------------
+
+MADE_TABLE = "genlab.metrics.table_quality:_measured"
+AT_LEAST = "an upper bound of the error by the triangle inequality: it covers at least 95 %"
+
+
+@row("KS complement, mean of three columns", MADE_TABLE, high=1.0, note=AT_LEAST)
+def _(seed: int) -> Interval:
+    torch.manual_seed(seed)
+    x, y = normal(seed, 300, 3), normal(seed + 10**6, 400, 3)
+    x[:, 2] = x[:, 0] + 0.1 * x[:, 2]
+    y[:, 2] = y[:, 0] + 0.1 * y[:, 2]
+    shifted = y + torch.tensor([0.5, 0.0, 0.5 * math.sqrt(1.01)], dtype=torch.float64)
+    return ends(ks_complement(x, shifted), 1 - 2 * 0.1974127 / 3)
+
+
+@row("KS complement at equal laws", MADE_TABLE, high=1.0, note=AT_LEAST)
+def _(seed: int) -> Interval:
+    torch.manual_seed(seed)
+    found = ks_complement(normal(seed, 300, 1), normal(seed + 10**6, 300, 1))
+    return found.low, found.high, 1.0
+
+
+@row("TV complement of 5 categories", MADE_TABLE, high=1.0, note=AT_LEAST)
+def _(seed: int) -> Interval:
+    torch.manual_seed(seed)
+    p, q = torch.full((5,), 0.2), torch.tensor([0.3, 0.2, 0.2, 0.2, 0.1])
+    x = torch.multinomial(p, 400, replacement=True, generator=source(seed))
+    y = torch.multinomial(q, 500, replacement=True, generator=source(seed + 10**6))
+    return ends(tv_complement(x[:, None], y[:, None]), 0.9)
+
+
+@row("correlation similarity of one pair", MADE_TABLE)
+def _(seed: int) -> Interval:
+    torch.manual_seed(seed)
+
+    def pairs(seed: int, rho: float) -> torch.Tensor:
+        z = normal(seed, 500, 2)
+        z[:, 1] = rho * z[:, 0] + math.sqrt(1 - rho**2) * z[:, 1]
+        return z
+
+    found = correlation_similarity(pairs(seed, 0.6), pairs(seed + 10**6, 0.4))
+    assert found is not None
+    return ends(found, 0.9)
+
+
+@row("correlation similarity of three pairs", MADE_TABLE, high=1.0, note=AT_LEAST)
+def _(seed: int) -> Interval:
+    torch.manual_seed(seed)
+    found = correlation_similarity(normal(seed, 300, 3), normal(seed + 10**6, 300, 3))
+    assert found is not None
+    return found.low, found.high, 1.0
+
+
+@row("samples nearer to training rows", "genlab.metrics.table_quality:TableQuality.copies")
+def _(seed: int) -> Interval:
+    train, held = normal(seed, 40, 1), normal(seed + 10**6, 40, 1)
+    made = normal(seed + 2 * 10**6, 500, 1)
+    hits = float(nearer_to_training(train, held, made).sum())
+    # The truth for these two sets: the normal mass of the cells around the training rows.
+    at, order = torch.cat([train, held])[:, 0].sort()
+    cuts = stats.norm.cdf(np.concatenate([[-np.inf], (at[1:] + at[:-1]).numpy() / 2, [np.inf]]))
+    truth = float(np.diff(cuts)[(order < 40).numpy()].sum())
+    return ends(share_estimate(SERIES, hits, 500), truth)

@@ -17,7 +17,7 @@ from starlette.websockets import WebSocket
 
 from genlab import runs
 from genlab.runs import access
-from genlab.serving import doors
+from genlab.serving import doors, rooms
 from genlab.serving.guard import Guard
 from genlab.serving.tries import Tries
 
@@ -147,7 +147,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         WebSocketRoute("/_stcore/stream", socket),
     ]
     with access.resolving(lambda: access.NOBODY):
-        yield Guard(Starlette(routes=[*own, *doors.ROUTES]))
+        yield Guard(Starlette(routes=[*own, *doors.ROUTES, *rooms.ROUTES]))
     runs.configure()
 
 

@@ -14,9 +14,9 @@ from genlab import latent
 from genlab.core.errors import GenlabError
 from genlab.data.base import DataMeta
 from genlab.figures.directions import gains_figure
-from genlab.latent.arithmetic import Mean, arithmetic, mean_of, typed_rows, typical_length
+from genlab.latent.arithmetic import Mean, arithmetic, mean_of, parse_rows, typical_length
 from genlab.latent.attributes import PROBES
-from genlab.latent.directions import Direction, directions_from
+from genlab.latent.directions import Direction, direction_title, directions_from
 from genlab.latent.points import latent_of, point
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
 from genlab.ui import pictures
@@ -78,24 +78,6 @@ class Directions(Tool):
             parts[part](scene, found)
 
 
-#: What the unsupervised directions are called: the first word of the name -> what is read.
-TITLES = {
-    "principal": "principal direction {} (PCA)",
-    "sefa": "steepest direction {} (SeFa)",
-}
-
-
-def direction_title(name: str) -> str:
-    """The title of a direction; links and saved vectors use the short name.
-
-    Example:
-        >>> direction_title("sefa 1"), direction_title("class 3")
-        ('steepest direction 1 (SeFa)', 'class 3')
-    """
-    word, _, number = name.partition(" ")
-    return TITLES[word].format(number) if word in TITLES and number.isdigit() else name
-
-
 def job_values(scene: Scene, probe: str) -> dict[str, Any]:
     """The values of the job ``directions`` for a scene."""
     query = scene.query
@@ -150,8 +132,8 @@ def sets_of(scene: Scene, found: Mapping[str, Any]) -> dict[str, Mean]:
 def operand(scene: Scene, letter: str, sets: Mapping[str, Mean]) -> Mean:
     """Draw the choice of one operand; the URL stores a set's name or ``points 3 5``."""
     options = [*sets, POINTS]
-    place = list(OPERANDS).index(letter)
-    first = options[place] if len(sets) > place else POINTS
+    index = list(OPERANDS).index(letter)
+    first = options[index] if len(sets) > index else POINTS
     asked = TOOL_STATE.recall(f"of_{letter}", first)
     typed = asked.removeprefix(POINTS).strip() if asked.startswith(POINTS) else ""
     start = POINTS if asked.startswith(POINTS) else asked
@@ -172,12 +154,12 @@ def operand(scene: Scene, letter: str, sets: Mapping[str, Mean]) -> Mean:
         return sets[str(chosen)]
     text = st.text_input(
         f"Numbers of points for {letter}",
-        typed or str(place),
+        typed or str(index),
         key=f"{key}.points",
         help="Numbers of points on the map, separated by commas.",
     )
     TOOL_STATE.remember(**{f"of_{letter}": f"{POINTS} {text}"})
-    rows = typed_rows(text, len(scene.codes))
+    rows = parse_rows(text, len(scene.codes))
     return mean_of(f"points {', '.join(map(str, rows))}", codes_at(scene, rows))
 
 

@@ -9,7 +9,7 @@ from genlab import latent
 from genlab.data.base import DataMeta
 from genlab.latent.geodesic import curve_length
 from genlab.latent.points import latent_of, point
-from genlab.latent.video import to_and_fro
+from genlab.latent.video import forward_and_back
 from genlab.models.base import GenerativeModel, HasDecoder
 from genlab.ui import pictures
 from genlab.ui.explore.films import save_film
@@ -73,20 +73,20 @@ def ab_part(scene: Scene) -> None:
     ways = {name: path(ends[0], ends[1], t) for name, path in latent.PATHS.items()}
     if taut is not None:
         ways["geodesic"] = torch.from_numpy(taut["z"])
-    made = {}
+    decoded = {}
     for name, z in ways.items():
-        made[name] = latent.decode_mean(scene.model, z)
+        decoded[name] = latent.decode_mean(scene.model, z)
         length = curve_length(lambda code: latent.decode_mean(scene.model, code), z)
         words = f"{name}: length {length:.4g} in data units, decoded"
         if scene.image:
-            pictures.image(made[name][::2].numpy(), columns=9, height=72, caption=words)
+            pictures.image(decoded[name][::2].numpy(), columns=9, height=72, caption=words)
         else:
             st.caption(words)
     if not scene.image:
-        among_data(scene, "ways", paths=made)
+        among_data(scene, "ways", paths=decoded)
     else:
-        chosen = "geodesic" if "geodesic" in made else "straight"
-        save_film(torch.from_numpy(to_and_fro(made[chosen].numpy())), f"{chosen} path")
+        chosen = "geodesic" if "geodesic" in decoded else "straight"
+        save_film(torch.from_numpy(forward_and_back(decoded[chosen].numpy())), f"{chosen} path")
     st.caption(
         "The geodesic is the shortest path found in the metric of the decoder. "
         "It starts as the straight line and is never longer. Lengths are those "

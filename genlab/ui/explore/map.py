@@ -12,16 +12,18 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from genlab import latent
+from genlab import latent, runs
 from genlab.core.errors import GenlabError
 from genlab.figures.latent import by_value, map_data, map_info
 from genlab.latent.codes import examples
 from genlab.latent.colours import colourings
 from genlab.latent.exports import TABLE_FILES, code_columns
 from genlab.latent.points import Point, point
-from genlab.latent.projections import PROJECTIONS, Array, pca_back
+from genlab.latent.projection_methods import Array, pca_inverse
+from genlab.latent.projections import PROJECTIONS
 from genlab.latent.sets import Summary, decode_between, neighbours, summary
 from genlab.models.base import HasCodebook, HasDecoder, HasEncoder
+from genlab.runs.access import may
 from genlab.ui import pictures
 from genlab.ui.explore.bookmarks import Offer, forget_form, save_form
 from genlab.ui.explore.embed_point import guest_part
@@ -78,9 +80,9 @@ def map_part(scene: Scene) -> None:
     scatter(map_data(info, scene.job, colours, **more), key)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(info.caption)
-        if info.stopped and st.button(
-            "Let it settle", key="explore.settle", icon=":material/refresh:"
-        ):
+        job = runs.job(scene.job) if info.stopped else None
+        mine = job is not None and may("forget_result", job.owner)
+        if mine and st.button("Let it settle", key="explore.settle", icon=":material/refresh:"):
             compute_map_again(scene)
         save_codes(scene)
     if not points and spot is None and guest is None:
@@ -162,7 +164,7 @@ def spot_part(scene: Scene, at: Array) -> None:
         return
     exact = scene.query.method == "pca" and isinstance(scene.model, HasEncoder)
     if exact:
-        z = torch.from_numpy(pca_back(scene.codes.code, at[None])[0].astype(np.float32))
+        z = torch.from_numpy(pca_inverse(scene.codes.code, at[None])[0].astype(np.float32))
         words = "decoded from this place by the inverse of PCA"
     else:
         xy = np.asarray(scene.result["xy"], dtype=float)

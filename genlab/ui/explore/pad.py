@@ -13,17 +13,24 @@ from torch import Tensor
 
 from genlab import latent
 from genlab.browser.op_tracing import NotExportable
-from genlab.data.base import DataMeta, Dataset
+from genlab.data.base import DataMeta
 from genlab.data.table_rows import to_rows
 from genlab.latent import pad
-from genlab.latent.codes import held_out
-from genlab.latent.directions import directions_from, principal, saved_directions, sefa
+from genlab.latent.directions import direction_title, directions_from, saved_directions
+from genlab.latent.pad_plane import (
+    DIGITS,
+    coordinate_axes,
+    data_space_values,
+    dot_values,
+    first_names,
+    plane_values,
+    unsupervised,
+)
 from genlab.latent.points import latent_of, point
-from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
-from genlab.probes.common import digits_of, round_digits
+from genlab.models.base import GenerativeModel, HasDecoder
 from genlab.ui.component import component
 from genlab.ui.explore.bookmarks import list_bookmarks
-from genlab.ui.explore.directions import direction_title, job_values
+from genlab.ui.explore.directions import job_values
 from genlab.ui.explore.jobs import wait_for_explore_result
 from genlab.ui.explore.routes import addresses, program_of
 from genlab.ui.explore.scene import Scene, z_from_url
@@ -31,8 +38,6 @@ from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import empty, escape_markdown, fragment, plain_sentence
 
-#: Held-out points behind a decoded point; digits of a coordinate of z, in the page and in the URL.
-POINTS, DIGITS = 600, 4
 Array = pad.Array
 
 
@@ -64,10 +69,7 @@ class Pad(Tool):
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _found(_scene: Scene, key: str, label: str | None) -> dict[str, Array]:  # noqa: ARG001
-    # Without an encoder the principal directions need a thousand decoded examples: the job's.
-    model, codes = _scene.model, _scene.codes
-    rows = principal(model, codes, seed=_scene.query.seed) if isinstance(model, HasEncoder) else []
-    return {one.name: one.vector for one in [*rows, *sefa(model)]}
+    return unsupervised(_scene.model, _scene.codes, _scene.query.seed)
 
 
 def directions(scene: Scene, attributes: bool) -> tuple[dict[str, Array], list[str]]:
@@ -82,14 +84,7 @@ def directions(scene: Scene, attributes: bool) -> tuple[dict[str, Array], list[s
         )
         if result is not None:
             found = {one.name: one.vector for one in directions_from(result)} | found
-    axes = {f"z[{i}]": np.eye(1, size, i)[0] for i in range(size)}
-    block = pad.category(scene.model)
-    if block is not None:
-        # Beside a category stand the codes that the generator was made to show.
-        tail = [f"z[{i}]" for i in (*range(sum(block), size), 0, 1)]
-        return found | axes, tail[:2]
-    first = list(axes if size == 2 or len(found) < 2 else found)[:2]
-    return found | axes, first
+    return found | coordinate_axes(size), first_names(scene.model, found)
 
 
 def wants_attributes() -> bool:
@@ -105,13 +100,13 @@ def wants_attributes() -> bool:
     return bool(asked)
 
 
-def choose_direction(place: str, word: str, names: list[str], first: str) -> str:
+def choose_direction(label: str, word: str, names: list[str], first: str) -> str:
     """Draw the choice of one direction; the URL stores it."""
     asked = TOOL_STATE.recall(word, first)
     key = f"explore.{word}"
     if st.session_state.get(key) not in names:
         st.session_state[key] = asked if asked in names else first
-    chosen = st.selectbox(place, names, key=key, format_func=direction_title)
+    chosen = st.selectbox(label, names, key=key, format_func=direction_title)
     TOOL_STATE.remember(**{word: chosen})
     return str(chosen)
 
@@ -191,41 +186,41 @@ class PadPosition:
             self.move(z, int(message["n"]))
 
 
-def buttons(scene: Scene, place: PadPosition) -> None:
+def buttons(scene: Scene, position: PadPosition) -> None:
     """Draw buttons that move z to another code."""
     model = scene.model
     if st.button("Start", icon=":material/filter_center_focus:", key="explore.pad.start"):
-        place.move(pad.start(model, scene.query.seed))
+        position.move(pad.start(model, scene.query.seed))
     if st.button("Random z", icon=":material/casino:", key="explore.pad.random"):
         # The number of the draw is the seed: the same clicks give the same codes.
-        draw = st.session_state.get(f"{place.slot}.draws", 0) + 1
-        st.session_state[f"{place.slot}.draws"] = draw
-        place.move(latent.prior_sample(model, 1, scene.query.seed + draw)[0])
+        draw = st.session_state.get(f"{position.slot}.draws", 0) + 1
+        st.session_state[f"{position.slot}.draws"] = draw
+        position.move(latent.prior_sample(model, 1, scene.query.seed + draw)[0])
     row: int | None = st.session_state.get("explore.a")
     off = row is None or row >= len(scene.codes)
     asked = st.button("z of A", icon=":material/my_location:", key="explore.pad.a", disabled=off)
     if asked and row is not None:
         found = latent_of(point(model, scene.data, scene.codes, row), scene.codes)
         if found is not None:
-            place.move(found)
-    given = z_from_url(place.size)
+            position.move(found)
+    given = z_from_url(position.size)
     if given is not None and st.button(
         "Given z",
         icon=":material/download:",
         key="explore.pad.given",
         help="Use the z chosen in “Encode or invert an example”; the link stores it.",
     ):
-        place.move(given)
+        position.move(given)
     block = pad.category(model)
     if block is not None:
         first, size = block
-        now = int(place.z[first : first + size].argmax())
-        key = f"explore.pad.category.{place.n}"
+        now = int(position.z[first : first + size].argmax())
+        key = f"explore.pad.category.{position.n}"
         chosen = st.selectbox("Category", range(size), now, key=key, width=110)
         if chosen != now:
-            z = place.z.clone()
+            z = position.z.clone()
             z[first : first + size] = torch.eye(size)[chosen]
-            place.move(z)
+            position.move(z)
 
 
 # --- the whole -----------------------------------------------------------------------------------
@@ -240,52 +235,22 @@ def _clouds(_scene: Scene, key: str, label: str | None) -> tuple[Array, Array]: 
     return shown, np.concatenate([shown, draws])
 
 
-def pad_data(scene: Scene, place: PadPosition, vectors: Mapping[str, Array]) -> dict[str, Any]:
+def pad_data(scene: Scene, position: PadPosition, vectors: Mapping[str, Array]) -> dict[str, Any]:
     """The data that the browser needs besides the decoder."""
     shown, reach = _clouds(scene, scene.query.key, scene.query.label)
-    z, uv = place.z.double().numpy(), np.stack(list(vectors.values()))
-    uv = uv / np.linalg.norm(uv, axis=1, keepdims=True)
-    data: dict[str, Any] = {
-        "n": place.n,
-        "z": [float(f"{v:.{DIGITS}g}") for v in z],
-        "u": uv[0].tolist(),
-        "names": [direction_title(name) for name in vectors],
-        "span": [pad.span(reach @ w, float(z @ w)) for w in uv],
-        "dots": (shown @ uv.T).round(3).tolist(),
-    }
-    if len(uv) > 1:
-        data["v"] = uv[1].tolist()
-    if not scene.image:
-        data |= data_space(scene.data)
-    return data
-
-
-def data_space(data: Dataset) -> dict[str, Any]:
-    """The first two columns of the data, in their own units and with their names."""
-    meta = data.meta
-    x = meta.original(held_out(data).x[:POINTS]).flatten(1)[:, :2]
-    box = [[float(c.min()), float(c.max())] for c in x.T]
-    made: dict[str, Any] = {
-        "box": box if len(box) == 2 else [*box, [-1.0, 1.0]],
-        "points": round_digits(x, digits_of(x)),
-    }
-    names = [meta.axis(k) for k in range(min(2, meta.dim))]
-    if meta.axes or meta.columns:
-        made["axes"] = [*names, ""][:2]
-    if meta.scale:
-        offsets = meta.logs or (-1.0,) * meta.dim
-        made["units"] = list(zip(meta.shift[:2], meta.scale[:2], offsets[:2], strict=True))
-    return made
+    data = {"n": position.n, "dots": dot_values(shown, vectors)}
+    data |= plane_values(position.z, vectors, reach)
+    return data if scene.image else data | data_space_values(scene.data)
 
 
 @fragment()
 def pad_part(scene: Scene, version: str) -> None:
     """Draw the choice of directions, the pad, and the numbers of z."""
-    query, place = scene.query, PadPosition(scene)
+    query, position = scene.query, PadPosition(scene)
     key = f"explore.pad.pad.{query.run}"
-    place.receive((st.session_state.get(key) or {}).get("at"))
+    position.receive((st.session_state.get(key) or {}).get("at"))
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        buttons(scene, place)
+        buttons(scene, position)
         attributes = wants_attributes()
     every, first = directions(scene, attributes)
     names = list(every)
@@ -298,14 +263,14 @@ def pad_part(scene: Scene, version: str) -> None:
             second = next(name for name in [*first, *rest] if name in rest)
             shown.append(choose_direction("Up", "pad_up", rest, second))
     vectors = {name: every[name] for name in shown}
-    data = pad_data(scene, place, vectors)
+    data = pad_data(scene, position, vectors)
     data |= addresses(query.run, query.step, query.label, version)
     component("explore/pad", "The pad")(
         key=key, data=data, default={"at": None}, on_at_change=lambda: None
     )
-    if place.n > 0:
-        TOOL_STATE.remember(pad_z=write_code(place.z))
-    show_position(scene, place.z, vectors)
+    if position.n > 0:
+        TOOL_STATE.remember(pad_z=write_code(position.z))
+    show_position(scene, position.z, vectors)
 
 
 def cosine(a: Array, b: Array) -> float:

@@ -94,7 +94,7 @@ class Memorisation(Tool):
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def drawing_style(_scene: Scene, run: str) -> image_uploads.Manner:  # noqa: ARG001 - the key
+def drawing_style(_scene: Scene, run: str) -> image_uploads.BackgroundStyle:  # noqa: ARG001 - the key
     """The foreground and background of a scene's data."""
     return image_uploads.background_style(_scene.data)
 
@@ -104,7 +104,7 @@ def space_of(_model: Any, _data: Any, name: Any, *key: Any) -> tuple[Space, Tens
     """The examples in a space, and how far held-out ones lie from the training set."""
     with scope(0, "picture", "reference"), frozen_batchnorm(_model, _data):
         at = space(_model, _data, name)
-    return at, nearest(at.held[:500], at.train)[0][:, 0]
+    return at, nearest(at.held_out[:500], at.train)[0][:, 0]
 
 
 @fragment()
@@ -191,7 +191,7 @@ def picture(scene: Scene) -> Tensor | None:
 
 
 def sent_picture(
-    source: str, meta: DataMeta, manner: image_uploads.Manner
+    source: str, meta: DataMeta, manner: image_uploads.BackgroundStyle
 ) -> image_uploads.Picture | None:
     """What was uploaded or drawn, read with care; None while there is nothing."""
     if source == "draw":
@@ -209,8 +209,8 @@ def sent_picture(
 
 
 def prepare_picture(
-    sent: image_uploads.Picture, meta: DataMeta, manner: image_uploads.Manner
-) -> image_uploads.Seen:
+    sent: image_uploads.Picture, meta: DataMeta, manner: image_uploads.BackgroundStyle
+) -> image_uploads.FittedImage:
     """The image at the model's size, with the choices of preprocessing."""
     how = {"auto": None, "no": False, "yes": True}
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -353,7 +353,7 @@ def neighbours_part(scene: Scene, model: Any, x: Tensor, back: Tensor) -> None:
             scene.query.label,
             isinstance(model, learned.Encoded),
         )
-        at, held = space_of(model, scene.data, name, *key)
+        at, unseen = space_of(model, scene.data, name, *key)
         with (
             scope(0, "picture", "reference"),
             frozen_batchnorm(model, scene.data),
@@ -361,11 +361,11 @@ def neighbours_part(scene: Scene, model: Any, x: Tensor, back: Tensor) -> None:
         ):
             both = at.of(torch.stack([x, back]))
         distance, rows = nearest(both, at.train, min(NEAREST, len(at.train)))
-        place = [share_nearer_than_training(float(d), held) for d in distance[:, 0]]
+        shares = [share_nearer_than_training(float(d), unseen) for d in distance[:, 0]]
         words = (
             f"In {SPACES[name]} ({at.words}): nearest at {float(distance[0, 0]):.3g} from what "
-            f"was seen, {float(distance[1, 0]):.3g} from the reconstruction; {place[0]:.0%} and "
-            f"{place[1]:.0%} of {len(held)} held-out examples lie nearer to the training set"
+            f"was seen, {float(distance[1, 0]):.3g} from the reconstruction; {shares[0]:.0%} and "
+            f"{shares[1]:.0%} of {len(unseen)} held-out examples lie nearer to the training set"
         )
         if scene.image:
             page = torch.cat(

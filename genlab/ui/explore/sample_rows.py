@@ -4,21 +4,59 @@ from __future__ import annotations
 
 import streamlit as st
 
+from genlab.core.errors import GenlabError
 from genlab.data.base import DataMeta
+from genlab.data.schema import is_whole
+from genlab.latent.conditional import sample_given
 from genlab.models.base import GenerativeModel, HasLikelihood
 from genlab.runs.samples import DRAWS, MEANS, Samples, draw_samples
 from genlab.ui.explore.scene import Scene
 from genlab.ui.explore.tools import TOOLS, Tool
-from genlab.ui.messages import escape_markdown, fragment
+from genlab.ui.messages import escape_markdown, fragment, plain_sentence
 
 #: Rows drawn, and rows shown of them.
 SIZES, SHOWN = (100, 1000, 10_000), 20
 
 
+Value = tuple[str, str | float]
+
+
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _drawn(_scene: Scene, key: str, label: str | None, n: int, means: bool) -> Samples:  # noqa: ARG001
+def _drawn(
+    _scene: Scene,
+    key: str,  # noqa: ARG001 - part of the key
+    label: str | None,
+    n: int,
+    means: bool,
+    given: Value | None,
+) -> Samples:
+    if given is not None:
+        found = sample_given(_scene.model, n, dict([given]), _scene.query.seed)
+        return Samples(found.x, _scene.data.meta, found.kind, label or "")
     x = draw_samples(_scene.model, n, _scene.query.seed, means=means)
     return Samples(x, _scene.data.meta, MEANS if means else DRAWS, label or "")
+
+
+def given_value(meta: DataMeta) -> Value | None:
+    """Draw the choice of a column and of its value; None for no column."""
+    if not meta.schema:
+        return None
+    columns = {column.name: column for column in meta.schema}
+    name = st.selectbox(
+        "Given a column",
+        [None, *columns],
+        format_func=lambda word: "none" if word is None else word,
+        key="explore.rows.given",
+        width=200,
+    )
+    if name is None:
+        return None
+    column, key = columns[name], f"explore.rows.given.{name}"
+    if column.categories:
+        return name, str(st.selectbox("Its value", column.categories, key=key, width=160))
+    middle = 0.5 * (column.low + column.high)
+    first = float(round(middle)) if is_whole(column) else float(f"{middle:.3g}")
+    return name, float(st.number_input("Its value", value=first, key=key, width=160))
 
 
 @fragment()
@@ -40,7 +78,12 @@ def rows_part(scene: Scene) -> None:
             help="The means of p(x given z) at draws of z, which vary less than the data do; "
             "else draws of the model.",
         )
-    found = _drawn(scene, query.key, query.label, int(n or SIZES[0]), bool(means))
+        given = given_value(scene.data.meta)
+    try:
+        found = _drawn(scene, query.key, query.label, int(n or SIZES[0]), bool(means), given)
+    except GenlabError as error:
+        st.error(plain_sentence(error), icon=":material/error:")
+        return
     cells = found.rows.cells()
     st.dataframe(
         {name: column[:SHOWN] for name, column in cells.items()},

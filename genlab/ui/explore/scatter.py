@@ -19,7 +19,7 @@ from genlab import latent, runs
 from genlab.figures.latent import map_bytes
 from genlab.latent.codes import examples
 from genlab.latent.points import codes_from
-from genlab.models.labels import held_at_class
+from genlab.models.labels import conditioned_on_class
 from genlab.panels.encoding import png, sheet
 from genlab.ui.component import component
 from genlab.ui.routes import FOREVER, cached_response, error_response, guard_route
@@ -101,7 +101,7 @@ def _sheet(job: str, created: float) -> bytes:  # noqa: ARG001 - part of the key
     model: Any = view.model(int(row.values["step"]))
     codes = codes_from(runs.job_result(job), latent.space(model))
     with torch.no_grad():
-        return sheet_of(examples(held_at_class(model, None), view.data(), codes))
+        return sheet_of(examples(conditioned_on_class(model, None), view.data(), codes))
 
 
 @guard_route

@@ -21,9 +21,10 @@ from genlab.figures.style import GREY
 from genlab.latent import Codes
 from genlab.latent.codes import held_out
 from genlab.latent.points import codes_from
-from genlab.latent.projections import DIMS, PROJECTIONS
+from genlab.latent.projection_methods import DIMS
+from genlab.latent.projections import PROJECTIONS
 from genlab.models.base import HasCritic, HasDecoder, HasEncoder, HasLabels
-from genlab.models.labels import held_at_class
+from genlab.models.labels import conditioned_on_class
 from genlab.ui import pictures
 from genlab.ui.cards import name
 from genlab.ui.explore.scatter import scatter
@@ -262,9 +263,9 @@ def known_classes(view: Any, model: type) -> tuple[str, ...]:
 
 def with_points_and_tools(values: Mapping[str, Any]) -> dict[str, Any]:
     """The URL of the page: the query, the points A and B, the tool, and the tools' own state."""
-    held, memory = EXPLORE.parameters(), st.session_state
+    parameters, memory = EXPLORE.parameters(), st.session_state
     names = ("a", "b", "tool")
-    own = {name: memory.get(EXPLORE.session_key(name), held.get(name)) for name in names}
+    own = {name: memory.get(EXPLORE.session_key(name), parameters.get(name)) for name in names}
     return {**values, **own, **TOOL_STATE.remembered()}
 
 
@@ -312,7 +313,7 @@ def load_scene(view: Any, query: Query) -> Scene | None:
     if job_progress([job], "The map", show_partial=show_partial) or job.status == "failed":
         return None
     result = finished_result(job)
-    model = held_at_class(model_at(view.id, query.step, view.row.created), query.label)
+    model = conditioned_on_class(model_at(view.id, query.step, view.row.created), query.label)
     codes = codes_from(result, latent.space(model))
     return Scene(query, model, view.data(), codes, result, job.key)
 

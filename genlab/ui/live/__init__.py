@@ -13,6 +13,7 @@ from genlab.probes.views import panel_views
 from genlab.report.time_cursor import TimeCursor
 from genlab.runs.store import RunRow
 from genlab.ui.component import component
+from genlab.ui.presenting import presenting
 
 
 def live(
@@ -53,8 +54,8 @@ def time_bar(key: str) -> None:
     Args:
         key: that the live view names as its ``bar``.
     """
-    place = component("live/bar", "The time slider", style="live/live")
-    place(key=f"bar.{key}", data={"key": key})
+    mount = component("live/bar", "The time slider", style="live/live")
+    mount(key=f"bar.{key}", data={"key": key})
 
 
 def overlay_runs(
@@ -107,6 +108,7 @@ def _mounted(
             "wide": [name for name in PANELS if PANELS[name].wide],
             "view": first,
             "bar": bar,
+            "present": presenting(),
         },
         default={"step": moment.at, "clock": moment.clock, "view": first},
         on_step_change=lambda: None,

@@ -19,6 +19,7 @@ from genlab.runs.store import ACTIVE, RESUMABLE, RunRow
 from genlab.ui.access import VIEWER
 from genlab.ui.live.share import share
 from genlab.ui.messages import escape_markdown, fragment, plain_sentence
+from genlab.ui.presenting import present_button
 
 ADVICE = {
     "diverged": "A loss became infinite or not a number. The last good snapshot is kept and can "
@@ -78,7 +79,7 @@ def adjustable_options(spec: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[
 @functools.lru_cache(maxsize=256)
 def _handles(spec: str) -> tuple[tuple[str, ...], tuple[Option, ...]]:
     try:
-        built = RunSpec.recorded(json.loads(spec))
+        built = RunSpec.from_record(json.loads(spec))
     except GenlabError:
         return (), ()
     algorithm = ALGORITHMS[built.algorithm](built)
@@ -92,6 +93,7 @@ def _controls(run: str) -> None:
     except RunNotFound:
         st.rerun()
     if not may("stop", row.owner):
+        present_button("live.present")
         st.caption(VIEWER)
         return
     wished = st.session_state.setdefault("live.wished", {})
@@ -113,6 +115,7 @@ def _controls(run: str) -> None:
                 _change(row, option)
         if row.status in RESUMABLE:
             _act("Resume", ":material/replay:", lambda: runs.resume(run), primary=True)
+        present_button("live.present")
         share(row)
         if row.status not in ACTIVE:
             with st.popover("Delete", icon=":material/delete:"):

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from genlab import runs
 from genlab.runs.access import may
 from genlab.runs.store import RunRow
 from genlab.ui import cards
 from genlab.ui.live import live
 from genlab.ui.live.controls import toggle_pause
-from genlab.ui.messages import fragment
+from genlab.ui.messages import empty, fragment
 from genlab.ui.page_states import VIEW, WATCH
 
 
@@ -40,6 +41,16 @@ def choose_run(rows: Mapping[str, RunRow], asked: str) -> RunRow:
         WATCH.write(run=picked)
         st.rerun()
     return rows[picked]
+
+
+def present_run() -> None:
+    """Draw the run of the URL, else the newest one, and nothing else."""
+    asked = WATCH.read().run
+    rows = [runs.open_run(asked).row] if asked else runs.store().runs(limit=1)
+    if not rows:
+        empty("There is no run to present yet.", "Start one of the presets first.")
+        return
+    dashboard(rows[0])
 
 
 @fragment()

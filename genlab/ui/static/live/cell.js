@@ -2,7 +2,7 @@
 // before it replaces the last one.
 
 import { PlotAxes } from "../shared/axes.js";
-import { context2d, make } from "../shared/dom.js";
+import { context2d, make, zoomOf } from "../shared/dom.js";
 import { source } from "../shared/source.js";
 import { FORMS, loadForm, UnknownForm } from "./forms.js";
 import { SvgContext, svgFile } from "./svg_context.js";
@@ -238,7 +238,7 @@ export class Cell {
       const context = /** @type {unknown} */ (this.recorder);
       return new PlotAxes(/** @type {CanvasRenderingContext2D} */ (context), width, high, ink);
     }
-    const ratio = window.devicePixelRatio || 1;
+    const ratio = (window.devicePixelRatio || 1) * zoomOf(canvas);
     canvas.style.height = `${high}px`;
     canvas.width = Math.round(width * ratio);
     canvas.height = Math.round(high * ratio);
@@ -259,7 +259,9 @@ export class Cell {
   get side() {
     const card = this.figure.closest(".gl-card");
     if (!card) return SIDE;
-    if (card.classList.contains("gl-enlarged")) return Math.max(240, innerHeight - AROUND);
+    const { classList } = card;
+    if (classList.contains("gl-enlarged") || classList.contains("gl-shown"))
+      return Math.max(180, innerHeight / zoomOf(card) - AROUND);
     if (card.classList.contains("gl-main"))
       return Math.max(320, Math.min(MAIN, SEEN * innerHeight));
     return card.closest(".gl-first") ? BESIDE : SIDE;

@@ -2,7 +2,7 @@
 // marker and theme never replace them. Colours are CSS variables, so a new theme needs no redraw.
 
 import { linearScale, spreadLabels, ticks } from "../shared/axes.js";
-import { make, makeSvg, pointerPosition } from "../shared/dom.js";
+import { make, makeSvg, pointerPosition, zoomOf } from "../shared/dom.js";
 import { grouped, labelWithValue, short } from "../shared/format.js";
 import { clamp, nearestIndex } from "../shared/numbers.js";
 import { Card } from "./card.js";
@@ -28,6 +28,9 @@ const BESIDE = 190;
 const MAIN = 420;
 /** Height that an enlarged chart has for what is around it, in pixels. */
 const AROUND = 260;
+/** The same in a presentation, and the height that a chart has there at least. */
+const AROUND_SHOWN = 205;
+const LEAST = 150;
 /** Height of a line of text, in pixels. */
 const LINE = 15;
 /** @type {ViewInfo} */
@@ -365,7 +368,11 @@ export class Chart {
     const { root, enlarged } = this.card;
     const isFirst = root.parentElement?.classList.contains("gl-first");
     const place = root.classList.contains("gl-main") ? MAIN : isFirst ? BESIDE : HEIGHT;
-    this.height = enlarged ? Math.max(HEIGHT, innerHeight - AROUND) : place;
+    const seen = innerHeight / zoomOf(root);
+    if (enlarged) this.height = Math.max(HEIGHT, seen - AROUND);
+    else if (root.classList.contains("gl-shown"))
+      this.height = Math.max(LEAST, seen - AROUND_SHOWN);
+    else this.height = place;
     this.top = this.events.some(({ label }) => label) ? TOP_WITH_LABELS : TOP;
     this.svg.setAttribute("height", String(this.height));
     this.clip.setAttribute("height", String(this.height));

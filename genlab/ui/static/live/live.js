@@ -5,6 +5,7 @@
 import { isDark, readColour } from "../shared/colours.js";
 import { RUN_MARKS } from "../shared/roles.js";
 import { make } from "../shared/dom.js";
+import { announceMoment, onFollow } from "../shared/moment.js";
 import { ChartBoard, COLOURS } from "./chart_board.js";
 import { onBarPlace } from "./bar_places.js";
 import { Enlarger } from "./enlarge.js";
@@ -14,17 +15,19 @@ import { sharedNames, splitGroup } from "./groups.js";
 import { isFreeSpace } from "./keys.js";
 import { layOut, putFirst } from "./layout.js";
 import { Panel } from "./panel.js";
+import { Presenter } from "./present.js";
 import { isActive, LiveRun, mergeSteps } from "./run.js";
 import { RunHead } from "./run_head.js";
 import { Sections } from "./sections.js";
 import { TimeBar } from "./time_bar.js";
 import { axisToStep, frameStep, neighbourFrame, stepToAxis } from "./timeline.js";
-import { toggled, ViewState } from "./view_state.js";
+import { formatView, toggled, ViewState } from "./view_state.js";
 import { CellObserver } from "./visibility.js";
 
 /** @import { Card } from "./card.js" */
 /** @import { Delta, LiveData, ViewInfo } from "./wire" */
 /** @import { Clock } from "./timeline.js" */
+/** @import { Moment } from "../shared/moment.js" */
 /** @import { ChartEvent } from "./chart.js" */
 /** @import { Component } from "../shared/component" */
 
@@ -48,18 +51,25 @@ const UNKNOWN = { section: "quality", sees: "", lesson: "", rank: 0 };
 /** Group that has the events at its end. */
 const EVENTS = "learning";
 
+/**
+ * @typedef {(run: string, step: number | null) => void} OnTime what follows the slider: the id of a
+ *   run, and its step, null for the newest
+ */
+
 /** @type {WeakMap<HTMLElement | ShadowRoot, LiveView>} */
 const views = new WeakMap();
 
 /**
  * Draws the live view, or updates the one that is there.
- * @param {Component<LiveData>} component the place in the page
+ * @param {Component<LiveData> & { onTime?: OnTime }} component the place in the page; `onTime` is
+ *   called with each run and its step as the slider moves
  * @returns {() => void} called when the view leaves the page
  */
-export function mount({ data, parentElement, setStateValue, setTriggerValue }) {
+export function mount({ data, parentElement, setStateValue, setTriggerValue, onTime }) {
   let view = views.get(parentElement);
   if (!view) views.set(parentElement, (view = new LiveView(parentElement)));
   view.report = setStateValue;
+  if (onTime) view.onTime = onTime;
   view.reportStatus = (status) => setTriggerValue("changed", status);
   view.play = data.play ? () => setTriggerValue("play", performance.now()) : null;
   view.update(data);
@@ -73,6 +83,8 @@ class LiveView {
   views = {};
   /** Key of the place that the bar has, empty where it stands above the cards. */
   barKey = "";
+  /** Shows one card at a time, where that is asked for. @type {Presenter | null} */
+  presenter = null;
   /** Names of the numbers that several runs have. @type {string[]} */
   shared = [];
   /** @type {Map<string, Panel>} */
@@ -99,6 +111,8 @@ class LiveView {
   report = () => {};
   /** @type {(status: string) => void} */
   reportStatus = () => {};
+  /** @type {OnTime} */
+  onTime = () => {};
   /** @type {(() => void) | null} */
   play = null;
 
@@ -108,9 +122,16 @@ class LiveView {
     const bar = (this.bar = make("div", { class: "gl-bar" }, this.root));
     this.heads = make("div", {}, bar);
     this.timeBar = new TimeBar(bar, {
-      scrub: (at) => this.scrub(at),
+      scrub: (at) => {
+        this.scrub(at);
+        this.announce();
+      },
       commit: () => this.report("step", this.at),
-      step: (by) => this.stepFrame(by),
+      step: (by) => {
+        const isMoved = this.stepFrame(by);
+        this.announce();
+        return isMoved;
+      },
       clock: (clock) => this.setClock(clock),
     });
     this.lost = make("div", { class: "gl-lost", role: "status", hidden: "" }, bar);
@@ -118,6 +139,7 @@ class LiveView {
     this.viewState = new ViewState((text) => {
       this.report("view", text);
       this.showView();
+      this.announce();
     });
     this.sections = new Sections(this.root, (name) => {
       this.viewState.change({ open: toggled(this.viewState.open, name) });
@@ -141,6 +163,13 @@ class LiveView {
     return [...this.runs.values()].sort((a, b) => a.index - b.index);
   }
 
+  /** Ids of the runs, between commas. */
+  get runNames() {
+    return this.sortedRuns()
+      .map(({ id }) => id)
+      .join(",");
+  }
+
   get several() {
     return this.runs.size > 1;
   }
@@ -153,6 +182,7 @@ class LiveView {
     for (const form of data.wide ?? []) WIDE.add(form);
     this.sections.setGroups(data.sections ?? {});
     this.placeBar(data.bar ?? "");
+    this.setPresent(!!data.present);
     const ids = new Set(data.runs.map((run) => run.id));
     for (const [id, run] of this.runs) {
       if (ids.has(id)) continue;
@@ -179,12 +209,23 @@ class LiveView {
       this.clock = data.clock ?? "step";
       this.viewState.read(data.view ?? {});
       this.rebuild();
+      onFollow(this.runNames, (moment) => this.follow(moment));
     }
     this.stopListening();
     document.addEventListener("visibilitychange", this.onVisible);
     document.addEventListener("click", this.onInput, true);
     document.addEventListener("keydown", this.onKey);
     this.wake();
+  }
+
+  /** @param {boolean} present whether one card at a time fills the window */
+  setPresent(present) {
+    this.root.classList.toggle("gl-present", present);
+    const show = (/** @type {string} */ id) => {
+      this.viewState.change({ enlarged: id });
+      this.arrange();
+    };
+    this.presenter = present ? (this.presenter ?? new Presenter(show)) : null;
   }
 
   /** @param {string} key of the place that the bar has, empty for its own */
@@ -221,6 +262,7 @@ class LiveView {
    */
   onKey = (event) => {
     this.onInput();
+    if (this.presenter?.handleKey(event)) return;
     if (!this.play || !isFreeSpace(event)) return;
     event.preventDefault();
     this.play();
@@ -284,21 +326,25 @@ class LiveView {
 
   /**
    * Asks the runs whose time has come, and draws what they answer.
-   * @param {number} round of requests; a newer one draws for itself
+   * @param {number} round of requests; without news a newer one draws for itself
    */
   async askDue(round) {
     const now = performance.now();
     const due = [...this.runs.values()].filter((run) => !run.over && run.due <= now + 50);
-    await Promise.all(due.map((run) => this.askRun(run)));
-    if (due.length && this.round === round) this.draw();
+    const news = await Promise.all(due.map((run) => this.askRun(run)));
+    if (news.some(Boolean) || (due.length && this.round === round)) this.draw();
   }
 
-  /** @param {LiveRun} run that is asked for news */
+  /**
+   * @param {LiveRun} run that is asked for news
+   * @returns {Promise<boolean>} whether there were any
+   */
   async askRun(run) {
     const news = await run.fetchDelta();
-    if (!news) return;
+    if (!news) return false;
     this.take(run, news);
     if (this.clock === "seconds") await run.fetchTimes();
+    return true;
   }
 
   /**
@@ -369,6 +415,14 @@ class LiveView {
       return { id, section, rank };
     });
     const { order, open } = this.viewState;
+    if (this.presenter) {
+      const { first, groups } = layOut(facts, order);
+      const ids = [...first, ...Object.values(groups).flat()];
+      this.sections.draw(cards, { first: ids, groups: {} }, [], {});
+      this.presenter.draw(cards, ids, this.viewState.facts.enlarged);
+      this.showView();
+      return;
+    }
     const extra = { [EVENTS]: [this.events.card] };
     this.sections.draw(cards, layOut(facts, order), open, extra);
     const { enlarged } = this.viewState.facts;
@@ -410,6 +464,25 @@ class LiveView {
   pick(at) {
     this.scrub(at);
     this.report("step", at);
+    this.announce();
+  }
+
+  /** Tells a room what was chosen here. */
+  announce() {
+    const { at, clock, runNames } = this;
+    announceMoment({ run: runNames, at, clock, view: { ...formatView(this.viewState.facts) } });
+  }
+
+  /**
+   * Shows what the teacher of a room shows.
+   * @param {Moment} moment it
+   */
+  follow({ at, clock, view }) {
+    this.viewState.read(view);
+    if (this.enlarger.card && this.enlarger.card.id !== view.enlarged) this.enlarger.close();
+    this.arrange();
+    if (clock === "step" || clock === "seconds") this.setClock(clock);
+    this.scrub(at);
   }
 
   /** @param {number | null} at point in time that is shown, null for the newest */
@@ -521,6 +594,9 @@ class LiveView {
     const active = [...this.runs.values()].some((run) => isActive(run.status));
     this.timeBar.draw({ shown, last, live, active, clock, several });
     this.board.setMarker(live ? null : shown);
+    for (const { id, times } of this.runs.values()) {
+      this.onTime(id, live ? null : axisToStep(clock, times, shown));
+    }
     for (const [name, panel] of this.panels) {
       for (const [id, cell] of panel.cells) {
         const run = this.runs.get(id);

@@ -102,6 +102,8 @@ export interface LiveData {
   view: ViewText;
   /** Key of the place that the bar takes, empty where it stands above the cards. */
   bar: string;
+  /** Whether one card at a time fills the window. */
+  present?: boolean;
 }
 
 interface FrameBase {

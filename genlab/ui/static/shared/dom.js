@@ -90,8 +90,19 @@ export function pageUrl(path) {
  */
 export function pointerPosition(element, event) {
   const box = element.getBoundingClientRect();
+  const zoom = zoomOf(element);
   return [
-    event.clientX - box.left - element.clientLeft,
-    event.clientY - box.top - element.clientTop,
+    (event.clientX - box.left) / zoom - element.clientLeft,
+    (event.clientY - box.top) / zoom - element.clientTop,
   ];
+}
+
+/**
+ * Tells how much larger an element is drawn than its own pixels: in a presentation by the CSS
+ * property `zoom`.
+ * @param {Element} element the element
+ * @returns {number} 1 usually
+ */
+export function zoomOf(element) {
+  return /** @type {Element & { currentCSSZoom?: number }} */ (element).currentCSSZoom ?? 1;
 }

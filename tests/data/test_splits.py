@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from genlab.data.parting import given_parts, groups, part, sizes
 from genlab.data.readers import read
+from genlab.data.splits import given_parts, groups, part, sizes
 from tests.data.test_readers import as_csv, as_npz
 
 

@@ -1,0 +1,245 @@
+"""What the likelihood of a column is, and which one suits a column.
+
+Log-probabilities are in the unit of the file: densities of columns on the line, and
+probabilities of columns with discrete values. What a model sees of a column is standardised,
+v = shift + scale x, or log(v + c) = shift + scale x, so that a density has the terms
+−log(scale) and, after a logarithm, −log(v + c).
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from genlab.core.errors import SpecError
+from genlab.core.registry import Registry
+from genlab.data.base import DataMeta
+from genlab.data.schema import NAMED, Column, bounds, spans
+
+COLUMN_LIKELIHOODS: Registry[type[ColumnLikelihood]] = Registry(
+    "likelihood of a column", "genlab.distributions.columns"
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A column and its entries in an encoded example.
+
+    Args:
+        column: as stored.
+        first, last: the slice of its entries.
+        shift, scale: of its first entry.
+        log: the offset of its logarithm; -1 for none.
+        standardised: whether shift and scale are those of the training part.
+    """
+
+    column: Column
+    first: int
+    last: int
+    shift: float = 0.0
+    scale: float = 1.0
+    log: float = -1.0
+    standardised: bool = True
+
+    @property
+    def levels(self) -> int:
+        """How many values a column with categories, or with the steps of a scale, has."""
+        low, high = bounds(self.column)
+        return round(high - low) + 1
+
+
+def parts_of(meta: DataMeta) -> tuple[Part, ...]:
+    """The columns of a table with their entries and units."""
+    d = meta.dim
+    shift, scale = meta.shift or (0.0,) * d, meta.scale or (1.0,) * d
+    logs = meta.logs or (-1.0,) * d
+    return tuple(
+        Part(column, a, b, shift[a], scale[a], logs[a], bool(meta.scale))
+        for column, (a, b) in zip(meta.schema, spans(meta.schema), strict=True)
+    )
+
+
+class ColumnLikelihood(nn.Module, abc.ABC):
+    """One likelihood for the columns of a table that have it, all at once.
+
+    Args:
+        parts: k columns. The entries x of a batch are (..., w) with w the sum of their widths,
+            the outputs h of a net (..., o) with o = ``self.size``.
+    """
+
+    name: ClassVar[str]
+    #: The order in which likelihoods are proposed, the first that suits.
+    order: ClassVar[int] = 50
+    #: Outputs of the net, for columns of one entry.
+    outputs: ClassVar[int] = 2
+    #: Outputs of a generator, for columns of one entry.
+    generator_outputs: ClassVar[int] = 1
+    shift: Tensor
+    scale: Tensor
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        super().__init__()
+        self.parts = tuple(parts)
+        self.widths = [part.last - part.first for part in parts]
+        self._numbers("shift", [part.shift for part in parts])
+        self._numbers("scale", [part.scale for part in parts])
+
+    def _numbers(self, name: str, values: Sequence[float]) -> None:
+        """Numbers that follow the model to its device and are no weights of it."""
+        made = torch.tensor(values, dtype=torch.get_default_dtype())
+        self.register_buffer(name, made, persistent=False)
+
+    @property
+    def size(self) -> int:
+        """How many outputs of a net its columns take."""
+        return self.outputs * len(self.parts)
+
+    @property
+    def generator_size(self) -> int:
+        """How many outputs of a generator its columns take."""
+        return self.generator_outputs * len(self.parts)
+
+    def split(self, h: Tensor) -> list[Tensor]:
+        """Outputs (..., outputs * k) as ``outputs`` tensors (..., k)."""
+        return list(h.unflatten(-1, (-1, len(self.parts))).unbind(-2))
+
+    def value(self, x: Tensor) -> Tensor:
+        """Entries in the unit of the file; without the logarithm undone."""
+        return self.shift + self.scale * x
+
+    def entry(self, v: Tensor) -> Tensor:
+        """Values in the unit of the file as entries; undoes :meth:`value`."""
+        return (v - self.shift) / self.scale
+
+    @classmethod
+    @abc.abstractmethod
+    def misfit(cls, part: Part) -> str | None:
+        """None if a column can have it, else the reason why not."""
+
+    @classmethod
+    @abc.abstractmethod
+    def reason(cls, column: Column) -> str | None:
+        """Why it is proposed for a column, one sentence; None where it is not."""
+
+    @abc.abstractmethod
+    def log_prob(self, h: Tensor, x: Tensor) -> Tensor:
+        """log p of each column in nats and in the unit of the file, (..., k).
+
+        Args:
+            h: outputs of the net, (..., o).
+            x: entries without a missing one, (..., w).
+        """
+
+    @abc.abstractmethod
+    def sample(self, h: Tensor) -> Tensor:
+        """Draws as entries, (..., o) -> (..., w)."""
+
+    @abc.abstractmethod
+    def mean(self, h: Tensor) -> Tensor:
+        """Means as entries, (..., o) -> (..., w)."""
+
+    @abc.abstractmethod
+    def generate(self, h: Tensor) -> Tensor:
+        """Entries that such a column can have, with a gradient, (..., generator_size) -> (..., w).
+
+        Discrete values are straight-through: the value is discrete, its gradient that of the
+        continuous value that it was made of.
+        """
+
+
+def straight_through(hard: Tensor, soft: Tensor) -> Tensor:
+    """The value of the first with the gradient of the second.
+
+    Source: Bengio, Léonard and Courville 2013, "Estimating or propagating gradients through
+    stochastic neurons".
+
+    Example:
+        >>> x = torch.tensor(0.6, requires_grad=True)
+        >>> y = straight_through(x.round(), x)
+        >>> y.backward()
+        >>> y.item(), x.grad.item()
+        (1.0, 1.0)
+    """
+    return soft + (hard - soft).detach()
+
+
+def is_named(column: Column) -> bool:
+    """Whether the values of a column are indices of categories."""
+    return column.type in NAMED and bool(column.categories)
+
+
+def choose(part: Part) -> tuple[str, str]:
+    """The likelihood proposed for a column, and the reason in one sentence.
+
+    Example:
+        >>> choose(Part(Column("smoker", "binary", categories=("no", "yes")), 0, 1))
+        ('bernoulli', 'It has two values.')
+    """
+    rows = sorted(COLUMN_LIKELIHOODS.rows(), key=lambda row: row.value.order)
+    for row in rows:
+        why = row.value.reason(part.column)
+        if why is not None and row.value.misfit(part) is None:
+            return row.name, why
+    return "gaussian", "Real numbers."
+
+
+def read_choices(text: str) -> dict[str, str]:
+    """What a user says of the likelihoods of single columns, by the names of the columns.
+
+    Raises:
+        SpecError: for a likelihood that there is not.
+
+    Example:
+        >>> read_choices("age=poisson, city = categorical")
+        {'age': 'poisson', 'city': 'categorical'}
+    """
+    found: dict[str, str] = {}
+    for pair in filter(None, (word.strip() for word in text.split(","))):
+        name, sign, row = (word.strip() for word in pair.rpartition("="))
+        if not sign or row not in COLUMN_LIKELIHOODS:
+            raise SpecError(
+                "column_likelihoods",
+                pair,
+                "allowed: NAME=LIKELIHOOD, separated by commas; likelihoods: "
+                + ", ".join(COLUMN_LIKELIHOODS.names()),
+            )
+        found[name] = row
+    return found
+
+
+def chosen_rows(meta: DataMeta, text: str = "") -> list[tuple[Part, str, str]]:
+    """Each column with its likelihood and the reason.
+
+    Args:
+        meta: of a table.
+        text: what the user chose instead, see :func:`read_choices`.
+
+    Raises:
+        SpecError: for a column that there is not, or a likelihood that it cannot have.
+    """
+    given, made = read_choices(text), []
+    names = {column.name for column in meta.schema}
+    unknown = sorted(set(given) - names)
+    if unknown:
+        raise SpecError("column_likelihoods", unknown[0], f"columns: {', '.join(sorted(names))}")
+    for part in parts_of(meta):
+        row, why = choose(part)
+        if part.column.name in given:
+            row, why = given[part.column.name], "You chose it."
+            wrong = COLUMN_LIKELIHOODS[row].misfit(part)
+            if wrong is not None:
+                raise SpecError(
+                    "column_likelihoods", f"{part.column.name}={row}", f"not possible: {wrong}"
+                )
+        made.append((part, row, why))
+    return made
+
+
+def constants(values: Sequence[float], like: Tensor) -> Any:
+    """Numbers beside a tensor, of its type and device."""
+    return torch.tensor(values, dtype=like.dtype, device=like.device)

@@ -1,0 +1,123 @@
+"""The log-normal likelihood of a positive column, and the one with exact zeros beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+from genlab.data.schema import Column
+from genlab.distributions.columns.base import (
+    COLUMN_LIKELIHOODS,
+    ColumnLikelihood,
+    Part,
+    straight_through,
+)
+from genlab.distributions.columns.gaussian import log_normal_density
+from genlab.distributions.gaussian_learned import log_scale
+
+#: What is below this share of the offset is 0, told from it by the digits of single precision.
+ZERO = 1e-3
+NO_LOG = "its logarithm is not learned; choose the type positive for it when it is read"
+
+
+@COLUMN_LIKELIHOODS.register("log_normal", title="Log-normal")
+class LogNormalColumn(ColumnLikelihood):
+    """log p(v) = log N(x; μ, σ²) − log(scale) − log v, log v = shift + scale x, v > 0."""
+
+    order = 30
+
+    @classmethod
+    def misfit(cls, part: Part) -> str | None:
+        return None if part.log == 0 else NO_LOG
+
+    @classmethod
+    def reason(cls, column: Column) -> str | None:
+        fits = column.type == "positive" and column.low > 0
+        return "Positive numbers with a long tail." if fits else None
+
+    def log_prob(self, h: Tensor, x: Tensor) -> Tensor:
+        mean, raw = self.split(h)
+        density = log_normal_density(x, mean, log_scale(raw))
+        return density - self.scale.log() - self.value(x)
+
+    def sample(self, h: Tensor) -> Tensor:
+        mean, raw = self.split(h)
+        return mean + log_scale(raw).exp() * torch.randn_like(mean)
+
+    def mean(self, h: Tensor) -> Tensor:
+        """The entry of E[v] = exp(m + s²/2), m and s those of log v."""
+        mean, raw = self.split(h)
+        return mean + 0.5 * self.scale * log_scale(raw).mul(2).exp()
+
+    def generate(self, h: Tensor) -> Tensor:
+        return h
+
+
+@COLUMN_LIKELIHOODS.register("zero_log_normal", title="Zero, or log-normal")
+class ZeroLogNormalColumn(ColumnLikelihood):
+    """P(v = 0) = 1 − σ(ℓ), else log v is normal: log p = log σ(ℓ) + log N(u; μ, σ²) − log(s v).
+
+    u = (log v − shift)/scale. The entry of v is that of log(v + c), c half of the smallest
+    positive value, so that 0 has a place.
+
+    Source: Duan et al. 1983, "A comparison of alternative models for the demand for medical
+    care" (the two-part model).
+    """
+
+    order = 30
+    outputs = 3
+    offset: Tensor
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        super().__init__(parts)
+        self._numbers("offset", [part.log for part in parts])
+
+    @classmethod
+    def misfit(cls, part: Part) -> str | None:
+        return None if part.log > 0 else NO_LOG
+
+    @classmethod
+    def reason(cls, column: Column) -> str | None:
+        fits = column.type == "positive" and column.low == 0
+        return "Positive numbers, and exact zeros beside them." if fits else None
+
+    def _positive(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Whether v > 0, and log v where it is, else log of the offset."""
+        c = self.offset
+        v = self.value(x).exp() - c
+        there = v > ZERO * c
+        return there, torch.where(there, v, c.expand_as(v)).log()
+
+    def log_prob(self, h: Tensor, x: Tensor) -> Tensor:
+        logit, mean, raw = self.split(h)
+        there, log_v = self._positive(x)
+        density = log_normal_density(self.entry(log_v), mean, log_scale(raw))
+        some = logsigmoid(logit) + density - self.scale.log() - log_v
+        return torch.where(there, some, logsigmoid(-logit))
+
+    def _entry_of(self, u: Tensor, there: Tensor) -> Tensor:
+        c = self.offset
+        v = torch.where(there, self.value(u).exp(), torch.zeros_like(u))
+        return self.entry((v + c).log())
+
+    def sample(self, h: Tensor) -> Tensor:
+        logit, mean, raw = self.split(h)
+        u = mean + log_scale(raw).exp() * torch.randn_like(mean)
+        return self._entry_of(u, torch.rand_like(u) < logit.sigmoid())
+
+    def mean(self, h: Tensor) -> Tensor:
+        """The entry of E[v] = σ(ℓ) exp(m + s²/2)."""
+        logit, mean, raw = self.split(h)
+        c = self.offset
+        log_mean = self.value(mean + 0.5 * self.scale * log_scale(raw).mul(2).exp())
+        return self.entry((logit.sigmoid() * log_mean.exp() + c).log())
+
+    def generate(self, h: Tensor) -> Tensor:
+        c = self.offset
+        # Below half of the smallest positive value a value is zero.
+        zero = self.entry((torch.zeros_like(h) + c).log())
+        edge = self.entry((torch.zeros_like(h) + 2 * c).log())
+        return straight_through(torch.where(h < edge, zero, h), h)

@@ -1,0 +1,246 @@
+"""Rooms over the network: joining by a code, and what the browsers in a room ask every moment.
+
+Everybody in a room polls one small state. It is read from the store at most a few times a second,
+whatever the number of viewers, and who polls is counted as present.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+import time
+from collections.abc import Callable
+from html import escape
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+import segno
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from genlab import runs
+from genlab.core.errors import GenlabError, NotAllowed
+from genlab.runs import rooms
+from genlab.runs.access import acting, may
+from genlab.runs.rooms import MOST, Room, find_room, normalise_code
+from genlab.serving import identity, visitors
+from genlab.serving.plain import address_of, alert, form_of, no_form, plain_page, see
+from genlab.serving.tries import Tries
+
+#: Seconds for which a state that was read is good, and after which who is silent has left.
+FRESH = 0.25
+PRESENT = 12.0
+#: Milliseconds between two questions of a browser: at least, and for each viewer.
+POLL, POLL_EACH = 600, 8
+JOINS = Tries()
+NO_ROOM = "There is no room with this code, or it has ended. Look at the code again."
+FULL = f"This room is full: {MOST} people are in it. Ask the teacher to open another one."
+
+
+class Board:
+    """What the rooms of this process show, and who is there.
+
+    Several servers of one store each count those who reached them.
+
+    Args:
+        clock: tells the time in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._read: dict[str, tuple[float, Room | None]] = {}
+        self._seen: dict[str, dict[str, float]] = {}
+
+    def known(self, code: str) -> tuple[bool, Room | None]:
+        """Whether the state of a room was read just now, and the room."""
+        when, room = self._read.get(code, (-FRESH, None))
+        return self._clock() - when < FRESH, room
+
+    def keep(self, code: str, room: Room | None) -> None:
+        """Keep what was read; a room that has ended is forgotten."""
+        with self._lock:
+            if room is None:
+                self._seen.pop(code, None)
+                self._read.pop(code, None)
+            else:
+                self._read[code] = (self._clock(), room)
+
+    async def room(self, code: str) -> Room | None:
+        """The room of a code, at most :data:`FRESH` seconds old."""
+        fresh, room = self.known(code)
+        if not fresh:
+            room = await run_in_threadpool(find_room, runs.store(), code)
+            self.keep(code, room)
+        return room
+
+    def see(self, code: str, name: str) -> None:
+        """Say that somebody is there."""
+        if name:
+            with self._lock:
+                self._seen.setdefault(code, {})[name] = self._clock()
+
+    def here(self, room: Room) -> tuple[int, bool]:
+        """How many are there beside the leader, and whether the leader is."""
+        with self._lock:
+            seen, now = self._seen.get(room.code, {}), self._clock()
+            for name in [name for name, when in seen.items() if now - when > PRESENT]:
+                del seen[name]
+            leader = room.owner in seen
+            return len(seen) - leader, leader
+
+    def is_full(self, room: Room, name: str) -> bool:
+        """Whether there is no place for somebody who is not there yet."""
+        inside = name in self._seen.get(room.code, {})
+        return not inside and name != room.owner and self.here(room)[0] >= MOST
+
+
+BOARD = Board()
+
+
+def followed(room: Room) -> str:
+    """The address of the page that a room follows."""
+    kept = [(name, value) for name, value in parse_qsl(room.query) if name != "present"]
+    # The first page has the address of the app itself.
+    path = "/" if room.path == "/start" else room.path
+    return path + (f"?{urlencode(kept)}" if kept else "")
+
+
+def _asking(sentence: str = "", status: int = 200) -> Response:
+    text = (
+        "<p>Type the six letters that the teacher shows.</p>"
+        f'{alert(sentence)}<form method="post" action="/join"><label for="code">Code</label>'
+        '<input class="code" id="code" name="code" required maxlength="12" autocomplete="off" '
+        'autocapitalize="characters" spellcheck="false"><button>Join</button></form>'
+    )
+    return plain_page("Join a room", text, status)
+
+
+async def join(request: Request) -> Response:
+    """Join a room by its code, from the form or from a link."""
+    code = request.path_params.get("code", "")
+    if request.method == "POST":
+        fields = await form_of(request)
+        if fields is None:
+            return no_form()
+        code = fields.get("code", "")
+    elif not code:
+        return _asking()
+    address = address_of(request)
+    if wait := JOINS.wait(address):
+        return _asking(f"Too many wrong codes from this address. Wait {wait} seconds.", 429)
+    name = normalise_code(code)
+    room = await BOARD.room(name) if name else None
+    if room is None:
+        JOINS.wrong(address)
+        return _asking(NO_ROOM, 404)
+    if BOARD.is_full(room, acting().id):
+        return plain_page("Join a room", alert(FULL), 403)
+    if not may("join_room"):
+        return _asking("Your browser sent no identity. Allow cookies and try again.", 403)
+    BOARD.see(room.code, acting().id)
+    answer = see(followed(room))
+    secure = visitors.is_secure(request.scope)
+    cookie = visitors.room_cookie(room.code)
+    text = identity.set_cookie(visitors.ROOM_COOKIE, cookie, secure=secure, age=rooms.DAY)
+    answer.headers.append("set-cookie", text)
+    return answer
+
+
+async def leave(request: Request) -> Response:
+    """Leave the room: the page stays, and no longer follows."""
+    answer = see("/")
+    secure = visitors.is_secure(request.scope)
+    text = identity.set_cookie(visitors.ROOM_COOKIE, "", secure=secure, age=0)
+    answer.headers.append("set-cookie", text)
+    return answer
+
+
+def _json(values: dict[str, Any], status: int = 200) -> Response:
+    return JSONResponse(values, status_code=status, headers={"Cache-Control": "no-store"})
+
+
+async def state(request: Request) -> Response:
+    """What the room shows now, and who is there; asked by its members every moment."""
+    code, address = request.path_params["code"], address_of(request)
+    visitor = visitors.visitor_in(request.scope)
+    member = visitor.room == code
+    if not member and JOINS.wait(address):
+        return _json({"error": "Too many wrong codes from this address."}, 429)
+    room = await BOARD.room(code) if normalise_code(code) == code else None
+    if room is None:
+        if not member:
+            JOINS.wrong(address)
+        return _json({"ended": True}, 410)
+    name = visitor.actor.id
+    leads = may("lead_room", room.owner, visitor.actor)
+    if not member and not leads:
+        return _json({"error": "Join the room first, by its code."}, 403)
+    if BOARD.is_full(room, name):
+        return _json({"error": FULL}, 403)
+    BOARD.see(code, name)
+    here, leader = BOARD.here(room)
+    return _json(
+        {
+            "number": room.number,
+            "path": room.path,
+            "query": followed(room).partition("?")[2],
+            "moment": dict(room.moment),
+            "here": here,
+            "leader": leader,
+            "again": max(POLL, POLL_EACH * here),
+        }
+    )
+
+
+async def lead(request: Request) -> Response:
+    """Show something else: the leader's browser says where it is."""
+    code = request.path_params["code"]
+    if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+        return _json({"error": "This address takes JSON."}, 415)
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > 3 * rooms.LONGEST:
+            return _json({"error": "This is too long."}, 413)
+    try:
+        given = json.loads(body)
+        path, query = str(given["path"]), str(given.get("query", ""))
+        moment = dict(given.get("moment") or {})
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return _json({"error": "This is no place that a room can follow."}, 400)
+    try:
+        room = await run_in_threadpool(rooms.lead, runs.store(), code, path, query, moment)
+    except NotAllowed as error:
+        return _json({"error": str(error)}, 403)
+    except GenlabError as error:
+        return _json({"error": str(error)}, 409)
+    BOARD.keep(code, room)
+    return _json({"number": room.number})
+
+
+def qr_svg(address: str) -> str:
+    """A QR code of an address as SVG, made here and without a network.
+
+    Example:
+        >>> qr_svg("http://lab.test/join/BCDFGH").startswith("<svg")
+        True
+    """
+    out = io.BytesIO()
+    segno.make(address, error="m", micro=False).save(
+        out, kind="svg", scale=8, border=4, dark="#000", light="#fff", xmldecl=False, svgns=True,
+        title=f"QR code of {escape(address)}", omitsize=True,
+    )  # fmt: skip
+    return out.getvalue().decode().strip()
+
+
+ROUTES: list[BaseRoute] = [
+    Route("/join", join, methods=["GET", "POST"]),
+    Route("/join/{code}", join, methods=["GET"]),
+    Route("/leave", leave, methods=["POST"]),
+    Route("/genlab/rooms/{code}/state", state, methods=["GET"]),
+    Route("/genlab/rooms/{code}/lead", lead, methods=["POST"]),
+]

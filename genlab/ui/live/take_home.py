@@ -1,0 +1,72 @@
+"""Take it home: a run or a comparison as one HTML file that replays without a server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from genlab import runs
+from genlab.replay.site import file_name
+from genlab.report.time_cursor import TimeCursor
+from genlab.runs.store import ACTIVE, RunRow
+from genlab.ui.jobs import finished_result, job_progress, show_failures, submit_job
+from genlab.ui.messages import escape_markdown
+
+WHAT = "The hand-out"
+
+
+def take_home(rows: Sequence[RunRow], moment: TimeCursor | None = None) -> None:
+    """Draw the button that makes a hand-out, and then the one that downloads it.
+
+    Args:
+        rows: the runs.
+        moment: where the slider of the file stands at first; at the end if not given.
+    """
+    st.caption(
+        "One HTML file that replays this page without a server or a network: the slider, every "
+        "picture and curve, and the pad, whose decoder runs in the file. At most 5 MB."
+    )
+    steps = runs.open_run(rows[0].id).snapshots()
+    if not steps:
+        st.caption("There is nothing to take home before the first step.")
+        return
+    at = moment or TimeCursor()
+    active = any(row.status in ACTIVE for row in rows)
+    values = {
+        "run": rows[0].id,
+        "step": steps[-1],
+        "seed": 0,
+        "runs": [row.id for row in rows],
+        "clock": at.clock,
+        "at": at.at,
+        # What was made of a run that has gone on since is not the hand-out of now.
+        "state": [[row.status, row.step, row.attempt, row.title] for row in rows],
+    }
+    slot = f"take_home.{','.join(row.id for row in rows)}"
+    if st.button("Take it home", icon=":material/download_2:", key=f"{slot}.make"):
+        # The values of the moment stay those of the job while an active run goes on.
+        st.session_state[slot] = values
+    asked = st.session_state.get(slot)
+    if asked is None or (not active and asked["state"] != values["state"]):
+        return
+    job = submit_job("replay", asked)
+    if job_progress([job], WHAT):
+        return
+    show_failures([job], WHAT)
+    if job.status != "done":
+        return
+    found = finished_result(job)
+    file = bytes(found["html"])
+    st.download_button(
+        f"Download the file ({len(file) / 1e6:.1f} MB)",
+        file,
+        file_name=file_name(str(found["title"]), rows[0].id),
+        mime="text/html",
+        icon=":material/download:",
+        type="primary",
+        key=f"{slot}.download",
+        on_click="ignore",
+    )
+    for sentence in found["left_out"]:
+        st.caption(escape_markdown(str(sentence)))
