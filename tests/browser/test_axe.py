@@ -19,6 +19,7 @@ PAGES = {
     "game": "learn?lesson=gan_game",
     "linked": "explore?run={run}&n=200&tool=linked",
     "data": "data?data=digits",
+    "class": "room",
 }
 
 
