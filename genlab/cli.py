@@ -169,6 +169,18 @@ def build() -> Parser:
     lists = add("list", "the runs, the newest first", run=False)
     lists.add_argument("--limit", type=int, default=50, help="how many at most")
     lists.add_argument("--status", help="only those with this status")
+    lists.add_argument(
+        "--tag", action="append", default=[], help="only those with this tag; may be repeated"
+    )
+    lists.add_argument("--search", default="", help="text in the title, the id or a tag")
+    lists.add_argument(
+        "--sort", default="created", help="created, title, status, step, or a number (test_elbo)"
+    )
+    lists.add_argument("--ascending", action="store_true", help="the smallest, or oldest, first")
+    edit = add("edit", "rename or tag a run")
+    edit.add_argument("--title", help="what lists show")
+    edit.add_argument("--tag", action="append", help="a tag it gets; may be repeated")
+    edit.add_argument("--untag", action="append", default=[], help="a tag it loses")
     add("show", "everything about a run")
     resume = add("resume", "go on from the last snapshot, or end a pause")
     resume.add_argument("--background", action="store_true", help="queue it and return at once")
@@ -454,9 +466,35 @@ def _list(arguments: argparse.Namespace) -> int:
     from genlab import runs
     from genlab.runs.catalog import summary
 
-    status = {arguments.status} if arguments.status else None
-    for row in runs.store_to_read().runs(status=status, limit=arguments.limit):
-        print_json(summary(row))
+    status = (arguments.status,) if arguments.status else ()
+    query = runs.RunQuery(
+        text=arguments.search,
+        status=status,
+        tags=arguments.tag,
+        sort=arguments.sort,
+        descending=not arguments.ascending,
+        limit=arguments.limit,
+    )
+    page = runs.find(query)
+    for row in page.rows:
+        number = page.numbers[row.id].get(arguments.sort)
+        print_json({**summary(row), **({} if number is None else {arguments.sort: number})})
+    text = arguments.search.lower()
+    for view in [] if arguments.tag else runs.list_shipped():
+        row = view.row
+        fits = any(text in one.lower() for one in (row.id, row.title))
+        if fits and (not status or row.status in status):
+            print_json(summary(row))
+    return 0
+
+
+def _edit(arguments: argparse.Namespace) -> int:
+    from genlab import runs
+    from genlab.runs.catalog import summary
+
+    row = runs.store_to_read().get(arguments.run)
+    tags = [tag for tag in (*row.tags, *(arguments.tag or ())) if tag not in arguments.untag]
+    print_json(summary(runs.edit(row.id, title=arguments.title, tags=tags)))
     return 0
 
 
@@ -777,6 +815,7 @@ def _worker(arguments: argparse.Namespace) -> int:
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "train": _train,
     "list": _list,
+    "edit": _edit,
     "show": _show,
     "resume": _resume,
     "fork": _fork,

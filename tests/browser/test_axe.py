@@ -16,7 +16,11 @@ PAGES = {
     "compare": "compare?runs={run}",
     "studies": "studies?model=vae&data=digits",
     "learn": "learn?lesson=elbo",
+    "contents": "learn",
+    "game": "learn?lesson=gan_game",
+    "linked": "explore?run={run}&n=200&tool=linked",
     "data": "data?data=digits",
+    "class": "room",
 }
 
 
