@@ -169,6 +169,18 @@ def build() -> Parser:
     lists = add("list", "the runs, the newest first", run=False)
     lists.add_argument("--limit", type=int, default=50, help="how many at most")
     lists.add_argument("--status", help="only those with this status")
+    lists.add_argument(
+        "--tag", action="append", default=[], help="only those with this tag; may be repeated"
+    )
+    lists.add_argument("--search", default="", help="text in the title, the id or a tag")
+    lists.add_argument(
+        "--sort", default="created", help="created, title, status, step, or a number (test_elbo)"
+    )
+    lists.add_argument("--ascending", action="store_true", help="the smallest, or oldest, first")
+    edit = add("edit", "rename or tag a run")
+    edit.add_argument("--title", help="what lists show")
+    edit.add_argument("--tag", action="append", help="a tag it gets; may be repeated")
+    edit.add_argument("--untag", action="append", default=[], help="a tag it loses")
     add("show", "everything about a run")
     resume = add("resume", "go on from the last snapshot, or end a pause")
     resume.add_argument("--background", action="store_true", help="queue it and return at once")
@@ -247,6 +259,8 @@ def build() -> Parser:
         action="store_true",
         help="also train a classifier two-sample test on held-out against generated examples",
     )
+    study = add("study", "several ways of training with several seeds each", run=False)
+    _study_arguments(study)
     replay = add("replay", "write one to four runs as one HTML file that replays", run=False)
     replay.add_argument(
         "runs", metavar="RUN", nargs="+", help="run ids, exported folders or shipped:NAME"
@@ -284,6 +298,36 @@ def build() -> Parser:
         "--idle-exit", type=float, metavar="S", help="end after so many seconds without work"
     )
     return parser
+
+
+def _study_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's own arguments; those of a run come from the tables."""
+    parser.add_argument(
+        "study", metavar="STUDY", nargs="?", help="its name; all are listed if none"
+    )
+    parser.add_argument(
+        "--vary",
+        action="append",
+        metavar="OPTION=A,B",
+        help="start a study that varies this option of the run; every combination is an arm",
+    )
+    parser.add_argument("--seeds", type=int, default=5, help="of each arm of a new study")
+    parser.add_argument("--title", default="", help="what lists show")
+    parser.add_argument("--metric", default="", help="the metric that the sentence is about")
+    parser.add_argument("--wait", action="store_true", help="wait until no run waits or trains")
+    parser.add_argument(
+        "--measure", action="store_true", help="measure the runs that are done, in this process"
+    )
+    change = parser.add_mutually_exclusive_group()
+    change.add_argument("--extend", type=int, metavar="N", help="give each arm N seeds more")
+    for name, text in (
+        ("pause", "hold back the runs that wait"),
+        ("resume", "queue what was held back, and what was lost before it was queued"),
+        ("delete", "forget the study; its runs stay"),
+    ):
+        change.add_argument(
+            f"--{name}", dest="change", action="store_const", const=name, help=text
+        )
 
 
 def _data_commands(parser: Parser) -> None:
@@ -425,9 +469,35 @@ def _list(arguments: argparse.Namespace) -> int:
     from genlab import runs
     from genlab.runs.catalog import summary
 
-    status = {arguments.status} if arguments.status else None
-    for row in runs.store_to_read().runs(status=status, limit=arguments.limit):
-        print_json(summary(row))
+    status = (arguments.status,) if arguments.status else ()
+    query = runs.RunQuery(
+        text=arguments.search,
+        status=status,
+        tags=arguments.tag,
+        sort=arguments.sort,
+        descending=not arguments.ascending,
+        limit=arguments.limit,
+    )
+    page = runs.find(query)
+    for row in page.rows:
+        number = page.numbers[row.id].get(arguments.sort)
+        print_json({**summary(row), **({} if number is None else {arguments.sort: number})})
+    text = arguments.search.lower()
+    for view in [] if arguments.tag else runs.list_shipped():
+        row = view.row
+        fits = any(text in one.lower() for one in (row.id, row.title))
+        if fits and (not status or row.status in status):
+            print_json(summary(row))
+    return 0
+
+
+def _edit(arguments: argparse.Namespace) -> int:
+    from genlab import runs
+    from genlab.runs.catalog import summary
+
+    row = runs.store_to_read().get(arguments.run)
+    tags = [tag for tag in (*row.tags, *(arguments.tag or ())) if tag not in arguments.untag]
+    print_json(summary(runs.edit(row.id, title=arguments.title, tags=tags)))
     return 0
 
 
@@ -725,6 +795,14 @@ def _data(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _study(arguments: argparse.Namespace) -> int:
+    from genlab.studies.command import answers
+
+    for answer in answers(arguments):
+        print_json(answer)
+    return 0
+
+
 def _serve(arguments: argparse.Namespace) -> int:
     if not 1 <= arguments.port <= 65_535:
         raise SpecError("port", arguments.port, "allowed: a whole number from 1 to 65535")
@@ -747,6 +825,7 @@ def _worker(arguments: argparse.Namespace) -> int:
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "train": _train,
     "list": _list,
+    "edit": _edit,
     "show": _show,
     "resume": _resume,
     "fork": _fork,
@@ -757,6 +836,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "evaluate": _evaluate,
     "export": _export,
     "report": _report,
+    "study": _study,
     "replay": _replay,
     "site": _site,
     "delete": _delete,
@@ -767,7 +847,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 
 
 #: The commands that take the options of a run, with those that must be given.
-RUN_OPTIONS: dict[str, tuple[str, ...]] = {"train": ("data", "model"), "fork": ()}
+RUN_OPTIONS: dict[str, tuple[str, ...]] = {"train": ("data", "model"), "fork": (), "study": ()}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -10,7 +10,7 @@ What the pages, the command line and scripts use::
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from genlab.core.folders import Folder, folder
 from genlab.runs import access, catalog, job_progress, ownership, settings
 from genlab.runs.catalog import RunView, list_shipped
 from genlab.runs.files import has_result, load_result, run_files
+from genlab.runs.search import RunPage, RunQuery
 from genlab.runs.store import (
     ACTIVE,
     RESUMABLE,
@@ -194,6 +195,25 @@ def delete(run: str) -> None:
     run_files(files(), run).forget()
 
 
+def edit(run: str, *, title: str | None = None, tags: Sequence[str] | None = None) -> RunRow:
+    """Rename a run, or give it other tags; None leaves either as it is.
+
+    Raises:
+        NotAllowed: if the run belongs to somebody else.
+        RunNotFound: if there is none.
+        SpecError: for a title or a tag that is too long or holds a comma or a bar.
+    """
+    known = store_to_read()
+    kept = known.get(run).tags if tags is None else tags
+    known.edit(run, title=title, tags=kept)
+    return known.get(run)
+
+
+def find(query: RunQuery) -> RunPage:
+    """A page of the runs that a query asks for, with their last numbers."""
+    return store_to_read().find(query)
+
+
 def open_run(ref: str, *, paths: bool = False) -> RunView:
     """A run id, ``shipped:<name>`` or, if ``paths``, the path of an exported folder.
 
@@ -285,14 +305,18 @@ __all__ = [
     "RESUMABLE",
     "Command",
     "Record",
+    "RunPage",
+    "RunQuery",
     "RunRow",
     "RunStore",
     "RunView",
     "configure",
     "delete",
+    "edit",
     "ensure_supervisor",
     "export",
     "files",
+    "find",
     "forget_result",
     "fork",
     "job",

@@ -330,5 +330,6 @@ def summary(row: RunRow) -> Mapping[str, Any]:
         "created": row.created,
         "parent": row.parent,
         "parent_step": row.parent_step,
+        "tags": list(row.tags),
         "changes": {name: list(pair) for name, pair in row.changes.items()},
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import queue
 import signal
@@ -386,6 +387,16 @@ def _tell(store: RunStore, run: str, name: str) -> None:
     retry_when_locked(lambda: store.set_status(run, status, only_from={"running", "paused"}))
 
 
+def _keep_metrics(store: RunStore, run: str, result: Mapping[str, Any]) -> None:
+    """Keep the metrics of a run for the table of all runs; a shipped model has no row there."""
+    metrics = result.get("metrics")
+    if isinstance(metrics, list) and not run.startswith(catalog.SHIPPED):
+        found = {row["name"]: row["value"] for row in metrics if isinstance(row, Mapping)}
+        values = {k: float(v) for k, v in found.items() if v is not None and math.isfinite(v)}
+        with contextlib.suppress(RunNotFound):
+            store.put_numbers(run, values)
+
+
 def perform_job(store: RunStore, folder: Folder, row: JobRow) -> None:
     """Execute a claimed job in this process and store its result."""
     torch.set_num_threads(1)
@@ -421,6 +432,7 @@ def perform_job(store: RunStore, folder: Folder, row: JobRow) -> None:
             with torch.no_grad(), random.scope(int(values.get("seed", 0)), "job", row.kind):
                 result = function(model, view.data(), values, progress)
             save_result(folder, row.key, result)
+            _keep_metrics(store, str(values["run"]), result)
         words = ""
     except GenlabError as error:
         words = str(error)

@@ -93,7 +93,8 @@ def _open(room: Room) -> None:
     left, right = st.columns([2, 3], gap="large", vertical_alignment="center")
     with left:
         # The image is made here, of an address of this server.
-        st.image(qr_svg(join), width=352, caption=f"QR code of {join}")
+        st.image(qr_svg(join), width=352, alt=f"QR code of {join}")
+        st.caption("Scan it to join.")
     with right:
         st.markdown(f"Open **{address('/join')}** and type")
         st.html(
