@@ -21,7 +21,7 @@ def draw_thumbnail(run: str, alt: str, *, active: bool, key: str) -> None:
 
 def draw_preview(preset: Preset) -> None:
     """Draw the moving preview of a preset."""
-    html = '<div class="preview" role="img"></div>'
+    html = '<figure class="preview" role="img"></figure>'
     component("cards/preview", "The preview", html)(
         key=f"preview.{preset.key}",
         data={

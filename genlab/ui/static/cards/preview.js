@@ -20,7 +20,7 @@ import { find, pageUrl } from "../shared/dom.js";
  * @returns {() => void} called when the preview leaves the page
  */
 export function mount({ data, parentElement }) {
-  const box = find(parentElement, "div");
+  const box = find(parentElement, "figure");
   box.setAttribute("aria-label", data.alt);
   box.style.setProperty("--preview-frames", String(data.frames));
   box.style.setProperty("--preview-shape", String(data.shape));
