@@ -8,7 +8,9 @@ import { make } from "../shared/dom.js";
 import { grouped, short } from "../shared/format.js";
 import { ROLES, roleColour } from "../shared/roles.js";
 import { byteValue } from "./bytes.js";
+import { GameDiagram } from "./game_diagram.js";
 import { addReadout } from "./readout.js";
+import { ease, glide, pushWords, refineField } from "./smooth.js";
 import { toggled } from "./view_state.js";
 
 /** @import { Cell } from "./cell.js" */
@@ -32,8 +34,22 @@ const USUAL = ["points", "arrows"];
 /** @type {Record<Layer, string>} */
 const LAYERS = { points: "Points", arrows: "Arrows", grid: "Warped grid" };
 const ALL = "all";
+/** Cells that each cell of a field becomes along each axis. */
+const FINER = 4;
+/** Time in which points glide to their new places, in milliseconds. */
+const GLIDE = 350;
+/** From this distance on the pointer is at no generated point, in pixels. */
+const NEAR = 10;
+/** Up to so many steps a second the diagram of the game shows each. */
+const SLOW = 6;
 
 /** @typedef {{ axes: PlotAxes, field: GapField }} FieldMap a field and where it is drawn */
+/**
+ * @typedef {object} Way
+ * @property {[number, number][]} from where the points were
+ * @property {GapFrame} before the step before
+ * @property {number} share of the way, from 0 to 1
+ */
 
 /**
  * Finds the cell of a field that holds a point.
@@ -85,13 +101,21 @@ class GapMap {
   maps = [];
   /** @type {WeakMap<GapField, Uint8Array>} */
   bytes = new WeakMap();
+  /** @type {WeakMap<GapField, { dark: boolean, image: HTMLCanvasElement }>} */
+  images = new WeakMap();
   /** @type {(() => void) | null} */
   resetReadout = null;
+  /** Where the generated points are drawn now. @type {[number, number][] | null} */
+  places = null;
+  /** Where the points are on their way; null at its end. @type {Way | null} */
+  way = null;
+  animation = 0;
 
   /** @param {Cell} cell where it is shown */
   constructor(cell) {
     this.cell = cell;
     const tools = make("div", { class: "gl-tools gl-choose" }, cell.figure);
+    this.diagram = new GameDiagram(cell.figure);
     this.fieldBox = make("span", { role: "group", "aria-label": "Which field" }, tools);
     const layers = make("span", { role: "group", "aria-label": "What is drawn over it" }, tools);
     for (const layer of /** @type {Layer[]} */ (Object.keys(LAYERS))) {
@@ -159,6 +183,23 @@ class GapMap {
     }
   }
 
+  /**
+   * Gives a field as a smooth image; it is made once for each theme.
+   * @param {GapField} field the field
+   * @param {number} cells in a row
+   * @param {"diverging" | "sequential"} kind of its colours
+   */
+  imageOf(field, cells, kind) {
+    const { dark } = this.cell;
+    const known = this.images.get(field);
+    if (known && known.dark === dark) return known.image;
+    const shares = Array.from(this.bytesOf(field), (byte) => byteValue(byte, 0, 1));
+    const fine = refineField(shares, cells, FINER);
+    const image = fieldCanvas(fine, cells * FINER, colourScale(kind, dark));
+    this.images.set(field, { dark, image });
+    return image;
+  }
+
   /** @param {GapField} field whose bytes are wanted */
   bytesOf(field) {
     let bytes = this.bytes.get(field);
@@ -166,8 +207,48 @@ class GapMap {
     return bytes;
   }
 
-  /** @param {GapFrame} frame what is drawn */
+  /**
+   * Draws a step; the points glide to it from where they are.
+   * @param {GapFrame} frame what is drawn
+   */
   draw(frame) {
+    cancelAnimationFrame(this.animation);
+    const before = this.frame;
+    const isNew = before !== null && before !== frame && before.fake.length === frame.fake.length;
+    const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.playGame();
+    if (!isNew || isStill || this.cell.recorder || document.hidden) {
+      this.paint(frame);
+      return;
+    }
+    const from = this.places ?? before.fake;
+    const begun = performance.now();
+    const move = () => {
+      const share = ease(Math.min(1, (performance.now() - begun) / GLIDE));
+      this.paint(frame, { from, before, share });
+      if (share < 1) this.animation = requestAnimationFrame(move);
+    };
+    move();
+  }
+
+  /** Shows which part of the game computes, where each step is seen. */
+  playGame() {
+    const { run } = this.cell;
+    const { status, speed } = /** @type {{ status?: string, speed?: number }} */ (run);
+    const isSlow = status === "running" && !!speed && speed <= SLOW;
+    if (isSlow || status === "paused") this.diagram.play(isSlow ? 1000 / (speed ?? 1) : 2000);
+    else this.diagram.hide();
+  }
+
+  /**
+   * Draws a step, or a moment on the way to it.
+   * @param {GapFrame} frame what is drawn
+   * @param {Way | null} way from the step before; null at the end of it
+   */
+  paint(frame, way = null) {
+    const places = way ? glide(way.from, frame.fake, way.share) : frame.fake;
+    this.places = places;
+    this.way = way && way.share < 1 ? way : null;
     this.frame = frame;
     const { cell } = this;
     /** @type {string[]} */
@@ -182,12 +263,15 @@ class GapMap {
     cell.canvas.classList.add("gl-full");
     cell.describe(frame);
     cell.canvas.dataset.maps = String(names.length);
+    cell.canvas.dataset.gliding = String(!!this.way);
+    const shown = { ...frame, fake: places };
     this.maps = names.map((name, i) => {
       const left = LEFT + i * (side + BETWEEN);
-      return this.drawField(sheet, frame, name, left, side, i === 0);
+      return this.drawField(sheet, shown, name, left, side, i === 0);
     });
     const summary = () => (this.frame ? gapSummary(this.frame) : "");
     this.resetReadout ??= addReadout(cell.canvas, (x, y) => this.textAt(x, y), summary);
+    if (this.way) return;
     this.resetReadout();
     cell.setLegend(this.legend(frame));
   }
@@ -213,12 +297,17 @@ class GapMap {
     axes.setRanges([x0, x1], [y0, y1], true);
     const kind = ABOUT_A_HALF.has(name) ? "diverging" : "sequential";
     const colour = colourScale(kind, this.cell.dark);
-    const shares = Array.from(this.bytesOf(field), (byte) => byteValue(byte, 0, 1));
     const { context } = axes;
     const [x, y] = [axes.px(x0), axes.py(y1)];
-    const image = fieldCanvas(shares, frame.cells, colour);
+    const size = /** @type {[number, number]} */ ([axes.px(x1) - x, axes.py(y0) - y]);
     context.imageSmoothingEnabled = true;
-    context.drawImage(image, x, y, axes.px(x1) - x, axes.py(y0) - y);
+    const before = this.way?.before.fields[name];
+    if (this.way && before) {
+      context.drawImage(this.imageOf(before, this.way.before.cells, kind), x, y, ...size);
+      context.globalAlpha = this.way.share;
+    }
+    context.drawImage(this.imageOf(field, frame.cells, kind), x, y, ...size);
+    context.globalAlpha = 1;
     axes.drawGrid({ yticks: first });
     context.fillStyle = axes.ink;
     context.font = "600 13px sans-serif";
@@ -288,6 +377,35 @@ class GapMap {
   }
 
   /**
+   * Says why the generated point under the pointer is pushed.
+   * @param {GapFrame} frame the step
+   * @param {PlotAxes} axes of the map
+   * @param {number} x position across, in pixels
+   * @param {number} y position from the top, in pixels
+   * @returns {string} the sentence; empty where there is no such point
+   */
+  pushAt(frame, axes, x, y) {
+    const [name] = Object.keys(frame.fields);
+    const field = frame.fields[name];
+    let nearest = -1;
+    let least = NEAR;
+    frame.arrows.forEach((_, i) => {
+      const [fx, fy] = frame.fake[i];
+      const distance = Math.hypot(axes.px(fx) - x, axes.py(fy) - y);
+      if (distance < least) [nearest, least] = [i, distance];
+    });
+    if (nearest < 0 || !this.shows("points")) return "";
+    const [fx, fy] = frame.fake[nearest];
+    const arrow = frame.arrows[nearest];
+    const valueAt = (/** @type {number} */ u, /** @type {number} */ v) => {
+      const index = cellIndex(frame.box, frame.cells, u, v);
+      return index < 0 ? null : byteValue(this.bytesOf(field)[index], field.low, field.high);
+    };
+    const what = name === "d" ? "D" : "the critic's score";
+    return pushWords(what, arrow, valueAt(fx, fy), valueAt(fx + arrow[0], fy + arrow[1]));
+  }
+
+  /**
    * @param {number} x position across, in pixels
    * @param {number} y position from the top, in pixels
    * @returns {string | null} the values of all fields there
@@ -302,6 +420,8 @@ class GapMap {
     const [u, v] = map.axes.valueAt(x, y);
     const index = cellIndex(frame.box, frame.cells, u, v);
     if (index < 0) return null;
+    const push = this.pushAt(frame, map.axes, x, y);
+    if (push) return push;
     const words = Object.values(frame.fields).map((field) => {
       const value = byteValue(this.bytesOf(field)[index], field.low, field.high);
       return `${field.title.split(" = ")[0]}: ${value?.toPrecision(2) ?? "unknown"}`;
