@@ -95,9 +95,9 @@ class Database:
             )
         if "not a database" in text or "malformed" in text or "corrupt" in text:
             return (
-                f"The run store {self.place} is damaged or no database at all. It was left as it "
+                f"The run store {self.place} is damaged, or is not a database. It was left as it "
                 "is: move it away to begin a new one, or point GENLAB_STORE elsewhere. The "
-                "snapshots of the runs lie apart from it and are unaffected."
+                "snapshots of the runs are stored separately and are unaffected."
             )
         if "full" in text:
             return (
