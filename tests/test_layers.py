@@ -28,7 +28,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("report",),
     ("replay",),
     ("serving",),
-    ("cli", "__main__", "__init__"),
+    ("cli", "commands", "__main__", "__init__"),
     ("ui",),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
