@@ -49,6 +49,7 @@ PAGES: tuple[tuple[str, str, str], ...] = (
     ("watch", "Watch", ":material/monitoring:"),
     ("explore", "Explore", ":material/explore:"),
     ("compare", "Compare", ":material/compare_arrows:"),
+    ("studies", "Studies", ":material/science:"),
     ("learn", "Learn", ":material/school:"),
     ("data", "Data", ":material/dataset:"),
     ("room", "Class", ":material/groups:"),
