@@ -239,6 +239,11 @@ def build() -> Parser:
         action="store_true",
         help="also train a classifier two-sample test on held-out against generated examples",
     )
+    evaluate.add_argument(
+        "--samples",
+        action="store_true",
+        help="also measure the quality of samples in the features of a small classifier",
+    )
     report = add("report", "compare two to four runs in one HTML file", run=False)
     report.add_argument(
         "runs", metavar="RUN", nargs="+", help="run ids, exported folders or shipped:NAME"
@@ -342,6 +347,9 @@ def _data_commands(parser: Parser) -> None:
     look = commands.add_parser("look", help=text, description=text)
     look.add_argument("file", metavar="FILE")
     _reader_options(look)
+    text = "store a distribution to train on: a picture, an npz or a JSON of weights on a grid"
+    draw = commands.add_parser("draw", help=text, description=text)
+    draw.add_argument("file", metavar="FILE")
     commands.add_parser("list", help="the sets there are, the newest first")
     delete = commands.add_parser("delete", help="remove a set; snapshots of its runs are kept")
     delete.add_argument("set", metavar="SET", help="its name or id")
@@ -618,12 +626,20 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         from genlab.metrics.c2st import run_c2st
 
         found = [*found, *run_c2st(model, view.data(), arguments.seed).estimates]
+    about = {}
+    if arguments.samples:
+        from genlab.metrics.feature_quality import measure_quality
+
+        quality, features = measure_quality(model, view.data(), arguments.seed)
+        found = [*found, *(one.estimate for one in quality)]
+        about = {"features": {"hash": features.hash, "accuracy": features.accuracy}}
     step = view.snapshots()[-1] if arguments.step is None else arguments.step
     print_json(
         {
             "run": view.id,
             "step": step,
             "seed": arguments.seed,
+            **about,
             "metrics": {estimate.series.name: estimate.flat() for estimate in found},
         }
     )
@@ -722,8 +738,15 @@ def _delete(arguments: argparse.Namespace) -> int:
 
 
 def _data(arguments: argparse.Namespace) -> int:
-    from genlab.data import user_sets
+    from genlab.data import drawings, user_sets
 
+    if arguments.data_command == "draw":
+        path = Path(arguments.file)
+        drawn = drawings.from_file(path.name, path.read_bytes())
+        name = drawings.store(drawn)
+        entropy = {"entropy_nats": round(drawn.density.entropy, 6)}
+        print_json({"drawing": name, "dim": drawn.dim, "covered": drawn.covered, **entropy})
+        return 0
     if arguments.data_command in ("add", "look"):
         from genlab.data.readers import read
         from genlab.data.readers.base import too_large
