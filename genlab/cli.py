@@ -259,6 +259,8 @@ def build() -> Parser:
         action="store_true",
         help="also train a classifier two-sample test on held-out against generated examples",
     )
+    study = add("study", "several ways of training with several seeds each", run=False)
+    _study_arguments(study)
     replay = add("replay", "write one to four runs as one HTML file that replays", run=False)
     replay.add_argument(
         "runs", metavar="RUN", nargs="+", help="run ids, exported folders or shipped:NAME"
@@ -299,6 +301,36 @@ def build() -> Parser:
     return parser
 
 
+def _study_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's own arguments; those of a run come from the tables."""
+    parser.add_argument(
+        "study", metavar="STUDY", nargs="?", help="its name; all are listed if none"
+    )
+    parser.add_argument(
+        "--vary",
+        action="append",
+        metavar="OPTION=A,B",
+        help="start a study that varies this option of the run; every combination is an arm",
+    )
+    parser.add_argument("--seeds", type=int, default=5, help="of each arm of a new study")
+    parser.add_argument("--title", default="", help="what lists show")
+    parser.add_argument("--metric", default="", help="the metric that the sentence is about")
+    parser.add_argument("--wait", action="store_true", help="wait until no run waits or trains")
+    parser.add_argument(
+        "--measure", action="store_true", help="measure the runs that are done, in this process"
+    )
+    change = parser.add_mutually_exclusive_group()
+    change.add_argument("--extend", type=int, metavar="N", help="give each arm N seeds more")
+    for name, text in (
+        ("pause", "hold back the runs that wait"),
+        ("resume", "queue what was held back, and what was lost before it was queued"),
+        ("delete", "forget the study; its runs stay"),
+    ):
+        change.add_argument(
+            f"--{name}", dest="change", action="store_const", const=name, help=text
+        )
+
+
 def _data_commands(parser: Parser) -> None:
     """``data add FILE``, ``data list``, ``data delete SET``."""
     commands = parser.add_subparsers(dest="data_command", metavar="COMMAND", required=True)
@@ -311,6 +343,9 @@ def _data_commands(parser: Parser) -> None:
     look = commands.add_parser("look", help=text, description=text)
     look.add_argument("file", metavar="FILE")
     _reader_options(look)
+    text = "store a distribution to train on: a picture, an npz or a JSON of weights on a grid"
+    draw = commands.add_parser("draw", help=text, description=text)
+    draw.add_argument("file", metavar="FILE")
     commands.add_parser("list", help="the sets there are, the newest first")
     delete = commands.add_parser("delete", help="remove a set; snapshots of its runs are kept")
     delete.add_argument("set", metavar="SET", help="its name or id")
@@ -691,8 +726,15 @@ def _delete(arguments: argparse.Namespace) -> int:
 
 
 def _data(arguments: argparse.Namespace) -> int:
-    from genlab.data import user_sets
+    from genlab.data import drawings, user_sets
 
+    if arguments.data_command == "draw":
+        path = Path(arguments.file)
+        drawn = drawings.from_file(path.name, path.read_bytes())
+        name = drawings.store(drawn)
+        entropy = {"entropy_nats": round(drawn.density.entropy, 6)}
+        print_json({"drawing": name, "dim": drawn.dim, "covered": drawn.covered, **entropy})
+        return 0
     if arguments.data_command in ("add", "look"):
         from genlab.data.readers import read
         from genlab.data.readers.base import too_large
@@ -754,6 +796,14 @@ def _data(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _study(arguments: argparse.Namespace) -> int:
+    from genlab.studies.command import answers
+
+    for answer in answers(arguments):
+        print_json(answer)
+    return 0
+
+
 def _serve(arguments: argparse.Namespace) -> int:
     if not 1 <= arguments.port <= 65_535:
         raise SpecError("port", arguments.port, "allowed: a whole number from 1 to 65535")
@@ -796,6 +846,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "evaluate": _evaluate,
     "export": _export,
     "report": _report,
+    "study": _study,
     "replay": _replay,
     "site": _site,
     "delete": _delete,
@@ -807,7 +858,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 
 
 #: The commands that take the options of a run, with those that must be given.
-RUN_OPTIONS: dict[str, tuple[str, ...]] = {"train": ("data", "model"), "fork": ()}
+RUN_OPTIONS: dict[str, tuple[str, ...]] = {"train": ("data", "model"), "fork": (), "study": ()}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

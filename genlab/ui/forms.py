@@ -20,6 +20,7 @@ from genlab.core.run_spec import (
     objectives_for,
 )
 from genlab.core.tables import DATASETS, TABLES
+from genlab.ui.draw_density import draw_density
 from genlab.ui.messages import escape_markdown
 from genlab.ui.page_states import DATA, TRAIN
 from genlab.ui.pictures import PREVIEWED, cached_preview
@@ -30,6 +31,8 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "Objective and optimiser": ("objective", "algorithm"),
     "Run": ("train",),
 }
+#: What stands above the widget of an option of a dataset, and may set its value.
+EDITORS: Mapping[tuple[str, str], Callable[[str], None]] = {("drawn", "drawing"): draw_density}
 #: A slider answers up to this many positions; above it, a number is typed.
 SLIDER_POSITIONS = 400
 
@@ -293,5 +296,8 @@ def data_part(data: str, given: Mapping[str, Any]) -> dict[str, Any]:
         except SpecError:
             first = row.default
         if row.name not in DATASETS[data].unused_options({**given, **values}):
-            values[row.name] = widget(row, f"{PREFIX}data.{data}.{row.name}", first)
+            key = f"{PREFIX}data.{data}.{row.name}"
+            if editor := EDITORS.get((data, row.name)):
+                editor(key)
+            values[row.name] = widget(row, key, first)
     return values
