@@ -239,6 +239,11 @@ def build() -> Parser:
         action="store_true",
         help="also train a classifier two-sample test on held-out against generated examples",
     )
+    evaluate.add_argument(
+        "--samples",
+        action="store_true",
+        help="also measure the quality of samples in the features of a small classifier",
+    )
     report = add("report", "compare two to four runs in one HTML file", run=False)
     report.add_argument(
         "runs", metavar="RUN", nargs="+", help="run ids, exported folders or shipped:NAME"
@@ -622,12 +627,20 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         from genlab.metrics.c2st import run_c2st
 
         found = [*found, *run_c2st(model, view.data(), arguments.seed).estimates]
+    about = {}
+    if arguments.samples:
+        from genlab.metrics.feature_quality import measure_quality
+
+        quality, features = measure_quality(model, view.data(), arguments.seed)
+        found = [*found, *(one.estimate for one in quality)]
+        about = {"features": {"hash": features.hash, "accuracy": features.accuracy}}
     step = view.snapshots()[-1] if arguments.step is None else arguments.step
     print_json(
         {
             "run": view.id,
             "step": step,
             "seed": arguments.seed,
+            **about,
             "metrics": {estimate.series.name: estimate.flat() for estimate in found},
         }
     )
