@@ -289,14 +289,15 @@ def build() -> Parser:
     export.add_argument("--snapshots", type=int, help="how many at most; all if not given")
     delete = add("delete", "delete a run and its files for good")
     delete.add_argument("--yes", action="store_true", help="really")
+    add("offer", "a claim link: the browser that opens it owns the run")
     _data_commands(add("data", "your own data: add FILE, list, delete SET", run=False))
     serve = add("serve", "serve the pages to a browser on this machine", run=False)
     serve.add_argument("--port", type=int, default=8501, help="the port (1 to 65535)")
     serve.add_argument(
         "--address",
         default="127.0.0.1",
-        help="the address to listen on; 0.0.0.0 lets everyone who reaches this machine start, "
-        "stop and delete runs",
+        help="the address to listen on; 0.0.0.0 lets everyone who reaches this machine look, and "
+        "start runs of their own (name this machine in GENLAB_HOSTS)",
     )
     worker = add("worker", "work on the queue of this host", run=False)
     worker.add_argument(
@@ -829,6 +830,15 @@ def _serve(arguments: argparse.Namespace) -> int:
     os.execv(words[0], words)
 
 
+def _offer(arguments: argparse.Namespace) -> int:
+    from genlab import runs
+    from genlab.runs.items import OFFER_AGE
+
+    token = runs.offer("run", arguments.run)
+    print_json({"run": arguments.run, "path": f"/claim/{token}", "seconds": OFFER_AGE})
+    return 0
+
+
 def _worker(arguments: argparse.Namespace) -> int:
     from genlab.runs import supervisor
 
@@ -853,6 +863,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "replay": _replay,
     "site": _site,
     "delete": _delete,
+    "offer": _offer,
     "data": _data,
     "serve": _serve,
     "worker": _worker,
