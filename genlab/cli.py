@@ -18,6 +18,7 @@ from genlab.commands.options import add_run_options, named_parts
 from genlab.commands.parser import Parser, command_options
 from genlab.commands.runs import (
     delete_runs,
+    edit_run,
     fork_run,
     list_runs,
     resume_run,
@@ -26,7 +27,8 @@ from genlab.commands.runs import (
     train_run,
 )
 from genlab.commands.serve import serve_pages, start_worker
-from genlab.commands.share import export_run, write_handout, write_index, write_report
+from genlab.commands.share import export_run, offer_run, write_handout, write_index, write_report
+from genlab.commands.study import add_study_arguments, study_command
 from genlab.core.errors import GenlabError, SpecError
 
 
@@ -51,6 +53,18 @@ def build() -> Parser:
     lists = add("list", "the runs, the newest first", run=False)
     lists.add_argument("--limit", type=int, default=50, help="how many at most")
     lists.add_argument("--status", help="only those with this status")
+    lists.add_argument(
+        "--tag", action="append", default=[], help="only those with this tag; may be repeated"
+    )
+    lists.add_argument("--search", default="", help="text in the title, the id or a tag")
+    lists.add_argument(
+        "--sort", default="created", help="created, title, status, step, or a number (test_elbo)"
+    )
+    lists.add_argument("--ascending", action="store_true", help="the smallest, or oldest, first")
+    edit = add("edit", "rename or tag a run")
+    edit.add_argument("--title", help="what lists show")
+    edit.add_argument("--tag", action="append", help="a tag it gets; may be repeated")
+    edit.add_argument("--untag", action="append", default=[], help="a tag it loses")
     add("show", "everything about a run")
     resume = add("resume", "go on from the last snapshot, or end a pause")
     resume.add_argument("--background", action="store_true", help="queue it and return at once")
@@ -109,6 +123,11 @@ def build() -> Parser:
         action="store_true",
         help="also train a classifier two-sample test on held-out against generated examples",
     )
+    evaluate.add_argument(
+        "--samples",
+        action="store_true",
+        help="also measure the quality of samples in the features of a small classifier",
+    )
     report = add("report", "compare two to four runs in one HTML file", run=False)
     report.add_argument(
         "runs", metavar="RUN", nargs="+", help="run ids, exported folders or shipped:NAME"
@@ -129,6 +148,8 @@ def build() -> Parser:
         action="store_true",
         help="also train a classifier two-sample test on held-out against generated examples",
     )
+    study = add("study", "several ways of training with several seeds each", run=False)
+    add_study_arguments(study)
     replay = add("replay", "write one to four runs as one HTML file that replays", run=False)
     replay.add_argument(
         "runs", metavar="RUN", nargs="+", help="run ids, exported folders or shipped:NAME"
@@ -152,14 +173,15 @@ def build() -> Parser:
     export.add_argument("--snapshots", type=int, help="how many at most; all if not given")
     delete = add("delete", "delete a run and its files for good")
     delete.add_argument("--yes", action="store_true", help="really")
+    add("offer", "a claim link: the browser that opens it owns the run")
     add_data_commands(add("data", "your own data: add FILE, list, delete SET", run=False))
     serve = add("serve", "serve the pages to a browser on this machine", run=False)
     serve.add_argument("--port", type=int, default=8501, help="the port (1 to 65535)")
     serve.add_argument(
         "--address",
         default="127.0.0.1",
-        help="the address to listen on; 0.0.0.0 lets everyone who reaches this machine start, "
-        "stop and delete runs",
+        help="the address to listen on; 0.0.0.0 lets everyone who reaches this machine look, and "
+        "start runs of their own (name this machine in GENLAB_HOSTS)",
     )
     worker = add("worker", "work on the queue of this host", run=False)
     worker.add_argument(
@@ -171,6 +193,7 @@ def build() -> Parser:
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "train": train_run,
     "list": list_runs,
+    "edit": edit_run,
     "show": show_run,
     "resume": resume_run,
     "fork": fork_run,
@@ -181,9 +204,11 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "evaluate": evaluate_run,
     "export": export_run,
     "report": write_report,
+    "study": study_command,
     "replay": write_handout,
     "site": write_index,
     "delete": delete_runs,
+    "offer": offer_run,
     "data": data_command,
     "serve": serve_pages,
     "worker": start_worker,
@@ -191,7 +216,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 
 
 #: The commands that take the options of a run, with those that must be given.
-RUN_OPTIONS: dict[str, tuple[str, ...]] = {"train": ("data", "model"), "fork": ()}
+RUN_OPTIONS: dict[str, tuple[str, ...]] = {"train": ("data", "model"), "fork": (), "study": ()}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -217,6 +242,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return COMMANDS[arguments.command](arguments)
     except GenlabError as error:
         print(f"genlab: {error}", file=sys.stderr)
+        if isinstance(error, SpecError) and error.repair:
+            change = " ".join(f"--{name}={value}" for name, value in error.repair.items())
+            print(f"genlab: possible with {change}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         # The reader of the output has gone (`| head`).

@@ -26,6 +26,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("runs",),
     ("figures",),
     ("report",),
+    ("studies",),
     ("replay",),
     ("serving",),
     ("cli", "commands", "__main__", "__init__"),

@@ -24,6 +24,9 @@ def add_data_commands(parser: Parser) -> None:
     look = commands.add_parser("look", help=text, description=text)
     look.add_argument("file", metavar="FILE")
     _reader_options(look)
+    text = "store a distribution to train on: a picture, an npz or a JSON of weights on a grid"
+    draw = commands.add_parser("draw", help=text, description=text)
+    draw.add_argument("file", metavar="FILE")
     commands.add_parser("list", help="the sets there are, the newest first")
     delete = commands.add_parser("delete", help="remove a set; snapshots of its runs are kept")
     delete.add_argument("set", metavar="SET", help="its name or id")
@@ -90,8 +93,15 @@ def _reading(found: Any) -> dict[str, Any]:
 
 def data_command(arguments: argparse.Namespace) -> int:
     """``genlab data``: look at, add, list and delete files of one's own."""
-    from genlab.data import user_sets
+    from genlab.data import drawings, user_sets
 
+    if arguments.data_command == "draw":
+        path = Path(arguments.file)
+        drawn = drawings.from_file(path.name, path.read_bytes())
+        name = drawings.store(drawn)
+        entropy = {"entropy_nats": round(drawn.density.entropy, 6)}
+        print_json({"drawing": name, "dim": drawn.dim, "covered": drawn.covered, **entropy})
+        return 0
     if arguments.data_command in ("add", "look"):
         from genlab.data.readers import read
         from genlab.data.readers.base import too_large

@@ -65,12 +65,20 @@ def evaluate_run(arguments: argparse.Namespace) -> int:
         from genlab.metrics.c2st import run_c2st
 
         found = [*found, *run_c2st(model, view.data(), arguments.seed).estimates]
+    about = {}
+    if arguments.samples:
+        from genlab.metrics.feature_quality import measure_quality
+
+        quality, features = measure_quality(model, view.data(), arguments.seed)
+        found = [*found, *(one.estimate for one in quality)]
+        about = {"features": {"hash": features.hash, "accuracy": features.accuracy}}
     step = view.snapshots()[-1] if arguments.step is None else arguments.step
     print_json(
         {
             "run": view.id,
             "step": step,
             "seed": arguments.seed,
+            **about,
             "metrics": {estimate.series.name: estimate.flat() for estimate in found},
         }
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from genlab.core.options import Option
@@ -110,3 +110,9 @@ def add_run_options(
         flags = dict.fromkeys(f"--{n}" for s in spellings for n in (s, s.replace("_", "-")))
         lines = [f"{text} [{', '.join(owners)}]" for text, owners in helps.items()]
         parser.add_argument(*flags, dest=name, metavar=types[name], help="; ".join(lines))
+
+
+def options_of_run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The options of a run that were given, and those alone."""
+    own = {"command", "run", "step", "title", "background", "quiet"}
+    return {k: v for k, v in vars(arguments).items() if k not in own and v is not None}

@@ -1,26 +1,20 @@
-"""Commands on runs: train, list, show, resume, fork, command, delete."""
+"""Commands on runs: train, list, edit, show, resume, fork, command, delete."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import Any
 
+from genlab.commands.options import options_of_run
 from genlab.commands.output import print_json, progress_watchers, run_summary, tell_end
 from genlab.core.errors import SpecError
-
-
-def _options_of_run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The options of a run that were given, and those alone."""
-    own = {"command", "run", "step", "title", "background", "quiet"}
-    return {k: v for k, v in vars(arguments).items() if k not in own and v is not None}
 
 
 def train_run(arguments: argparse.Namespace) -> int:
     """``genlab train``: train in the foreground, or hand the run to the workers."""
     from genlab.core.run_spec import RunSpec
 
-    options = _options_of_run(arguments)
+    options = options_of_run(arguments)
     spec = RunSpec.build(**options)
     from genlab import runs
 
@@ -39,9 +33,36 @@ def list_runs(arguments: argparse.Namespace) -> int:
     from genlab import runs
     from genlab.runs.catalog import summary
 
-    status = {arguments.status} if arguments.status else None
-    for row in runs.store_to_read().runs(status=status, limit=arguments.limit):
-        print_json(summary(row))
+    status = (arguments.status,) if arguments.status else ()
+    query = runs.RunQuery(
+        text=arguments.search,
+        status=status,
+        tags=arguments.tag,
+        sort=arguments.sort,
+        descending=not arguments.ascending,
+        limit=arguments.limit,
+    )
+    page = runs.find(query)
+    for row in page.rows:
+        number = page.numbers[row.id].get(arguments.sort)
+        print_json({**summary(row), **({} if number is None else {arguments.sort: number})})
+    text = arguments.search.lower()
+    for view in [] if arguments.tag else runs.list_shipped():
+        row = view.row
+        fits = any(text in one.lower() for one in (row.id, row.title))
+        if fits and (not status or row.status in status):
+            print_json(summary(row))
+    return 0
+
+
+def edit_run(arguments: argparse.Namespace) -> int:
+    """``genlab edit``: change the title and the tags of a run."""
+    from genlab import runs
+    from genlab.runs.catalog import summary
+
+    row = runs.store_to_read().get(arguments.run)
+    tags = [tag for tag in (*row.tags, *(arguments.tag or ())) if tag not in arguments.untag]
+    print_json(summary(runs.edit(row.id, title=arguments.title, tags=tags)))
     return 0
 
 
@@ -88,7 +109,7 @@ def fork_run(arguments: argparse.Namespace) -> int:
     from genlab.runs import foreground, forks
 
     run, step, title = arguments.run, arguments.step, arguments.title
-    changes = _options_of_run(arguments)
+    changes = options_of_run(arguments)
     if arguments.background:
         return tell_end(runs.open_run(runs.fork(run, step, changes, title, paths=True)))
     steps = forks.change_spec(runs.open_run(run, paths=True).spec, changes).train.steps

@@ -1,4 +1,4 @@
-"""Commands that write what others read: exports, reports, hand-outs and their index."""
+"""Commands that write what others read: exports, reports, hand-outs, claim links."""
 
 from __future__ import annotations
 
@@ -84,4 +84,14 @@ def write_index(arguments: argparse.Namespace) -> int:
         progress=tell_share,
     )
     print_json({"index": str(found.index), "handouts": [*found.handouts], "notes": [*found.notes]})
+    return 0
+
+
+def offer_run(arguments: argparse.Namespace) -> int:
+    """``genlab offer``: a claim link; the browser that opens it owns the run."""
+    from genlab import runs
+    from genlab.runs.items import OFFER_AGE
+
+    token = runs.offer("run", arguments.run)
+    print_json({"run": arguments.run, "path": f"/claim/{token}", "seconds": OFFER_AGE})
     return 0

@@ -14,7 +14,8 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 
 from genlab.core.errors import StoreError
-from genlab.runs.schema import MIGRATIONS, about, metadata
+from genlab.runs.schema import MIGRATIONS, WITH_NUMBERS, about, metadata, runs
+from genlab.runs.sql_search import keep_last_numbers
 
 
 def schema_version() -> int:
@@ -144,6 +145,9 @@ class Database:
                 )
             for migrate in MIGRATIONS[found - 1 :]:
                 migrate(connection)
+            if found < WITH_NUMBERS:
+                for run in connection.execute(sa.select(runs.c.id)).scalars().all():
+                    keep_last_numbers(connection, run)
             if found < current:
                 connection.execute(
                     about.update().where(about.c.key == "schema").values(value=str(current))

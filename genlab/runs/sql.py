@@ -19,8 +19,16 @@ from genlab.core.errors import RunNotFound, RunStateError
 from genlab.runs import access, settings
 from genlab.runs.fair import Waiting, fair_order
 from genlab.runs.items import NO_OFFER, Item
-from genlab.runs.schema import items, jobs, records, runs, wishes
+from genlab.runs.schema import items, jobs, numbers, records, runs, wishes
+from genlab.runs.search import RunPage, RunQuery, check_tags, check_title
 from genlab.runs.sql_jobs import JobTable, dump_json
+from genlab.runs.sql_search import (
+    find_rows,
+    keep_last_numbers,
+    read_numbers,
+    tag_text,
+    write_numbers,
+)
 from genlab.runs.store import (
     ACTIVE,
     RESUMABLE,
@@ -74,6 +82,7 @@ class SqlStore(JobTable, RunStore):
             parent_step=row.parent_step,
             changes=json.loads(row.changes),
             owner=row.owner,
+            tags=tuple(filter(None, row.tags.split("|"))),
         )
 
     @staticmethod
@@ -208,6 +217,7 @@ class SqlStore(JobTable, RunStore):
             changed = connection.execute(change).rowcount == 1
             if changed and status not in ACTIVE:
                 connection.execute(wishes.delete().where(wishes.c.run == run))
+                keep_last_numbers(connection, run)
         return changed
 
     def describe(self, run: str, series: Sequence[Mapping[str, Any]]) -> None:
@@ -359,7 +369,40 @@ class SqlStore(JobTable, RunStore):
                 )
             connection.execute(records.delete().where(records.c.run == run))
             connection.execute(wishes.delete().where(wishes.c.run == run))
+            connection.execute(numbers.delete().where(numbers.c.run == run))
             connection.execute(runs.delete().where(runs.c.id == run))
+
+    # -- finding -----------------------------------------------------------------------------
+
+    def edit(self, run: str, *, title: str | None = None, tags: Sequence[str] = ()) -> None:
+        values = {"tags": tag_text(check_tags(tags))}
+        if title is not None:
+            values["title"] = check_title(title)
+        with self._writing() as connection:
+            self._allow(connection, run, "edit")
+            connection.execute(runs.update().where(runs.c.id == run).values(values))
+
+    def find(self, query: RunQuery) -> RunPage:
+        with self._reading() as connection:
+            rows, total = find_rows(connection, query)
+            kept = read_numbers(connection, [row.id for row in rows])
+        places = {}
+        if any(row.status == "queued" for row in rows):
+            places = {run: place for place, run in enumerate(self.queue(), 1)}
+        return RunPage([self._row(row, places.get(row.id, 0)) for row in rows], total, kept)
+
+    def put_numbers(self, run: str, values: Mapping[str, float]) -> None:
+        with self._writing() as connection:
+            self._allow(connection, run, "work")
+            write_numbers(connection, run, values)
+
+    def known_words(self) -> tuple[list[str], list[str]]:
+        tags = sa.select(runs.c.tags).where(runs.c.tags != "").distinct()
+        names = sa.select(numbers.c.name).distinct()
+        with self._reading() as connection:
+            texts = connection.execute(tags).scalars().all()
+            known = connection.execute(names).scalars().all()
+        return sorted({tag for text in texts for tag in text.split("|") if tag}), sorted(known)
 
     # -- items and ownership -----------------------------------------------------------------
 
