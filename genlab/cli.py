@@ -295,7 +295,7 @@ def build() -> Parser:
     export.add_argument(
         "--format",
         help="a part as a file: weights.safetensors, samples.npz, samples.png, samples.csv, "
-        "codes.npz, codes.csv, codes.parquet, curves.csv",
+        "codes.npz, codes.csv, codes.parquet, curves.csv, curves.tfevents",
     )
     export.add_argument("-n", type=int, default=1000, help="samples or codes in the file")
     export.add_argument("--step", type=int, help="of which snapshot; the last one if not given")

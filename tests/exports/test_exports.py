@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from safetensors.torch import load
 from genlab import cli, runs
 from genlab.core.errors import SpecError
 from genlab.exports import EXPORTS, export_file, formats_for
+from genlab.exports.tensorboard import framed
 from genlab.latent.codes import codes_of
 from genlab.runs import foreground
 
@@ -98,3 +100,54 @@ def test_the_command_line_writes_every_format(views, tmp_path: Path, capsys):
         if not why:
             assert json.loads(capsys.readouterr().out)["bytes"] == out.stat().st_size
     assert {row.value.part for row in EXPORTS.rows()} == {"weights", "samples", "codes", "curves"}
+
+
+def varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = data[at]
+        value |= (byte & 127) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 128:
+            return value, at
+
+
+def fields(data: bytes) -> list[tuple[int, object]]:
+    """The fields of a message in the wire format of protocol buffers."""
+    found, at = [], 0
+    while at < len(data):
+        key, at = varint(data, at)
+        kind = key & 7
+        if kind == 0:
+            value, at = varint(data, at)
+        elif kind == 2:
+            size, at = varint(data, at)
+            value, at = data[at : at + size], at + size
+        else:
+            size, form = (8, "<d") if kind == 1 else (4, "<f")
+            value, at = struct.unpack(form, data[at : at + size])[0], at + size
+        found.append((key >> 3, value))
+    return found
+
+
+def test_the_event_file_holds_the_records(views):
+    view = views["digits"]
+    body = export_file(view, "curves.tfevents")
+    messages, at = [], 0
+    while at < len(body):
+        (size,) = struct.unpack("<Q", body[at : at + 8])
+        content = body[at + 12 : at + 12 + size]
+        assert body[at : at + 16 + size] == framed(content)
+        messages.append(fields(content))
+        at += 16 + size
+    head, *rows = messages
+    assert dict(head)[3] == b"brain.Event:2"
+    records = view.read(limit=5000, kinds={"scalars"})
+    assert len(rows) == len(records)
+    for row, record in zip(rows, records, strict=True):
+        event = dict(row)
+        assert (event[1], event[2]) == (record.time, record.step)
+        values = [dict(fields(value)) for number, value in fields(event[5]) if number == 1]
+        read = {value[1].decode(): value[2] for value in values}
+        known = {k: v for k, v in record.payload.items() if v is not None}
+        assert read == pytest.approx(known, rel=1e-6)
