@@ -79,7 +79,7 @@ def plain(spec: RunSpec, data: Dataset) -> tuple[Go, Draw]:
     of_d = torch.optim.Adam(discriminator.parameters(), lr=o["lr"], betas=betas)
     criterion = nn.BCEWithLogitsLoss()
     x = data.train.x
-    told: list[tuple[float, ...]] = []
+    losses: list[tuple[float, ...]] = []
 
     def go(steps: int) -> None:
         ones, zeros = torch.ones(batch, 1), torch.zeros(batch, 1)
@@ -96,7 +96,7 @@ def plain(spec: RunSpec, data: Dataset) -> tuple[Go, Draw]:
             loss_g.backward()
             of_g.step()
             confident = at_real.sigmoid().mean().item(), at_fake.sigmoid().mean().item()
-            told.append((loss_d.item(), loss_g.item(), *confident))
+            losses.append((loss_d.item(), loss_g.item(), *confident))
 
     def draw(n: int) -> Tensor:
         with torch.no_grad():

@@ -242,8 +242,8 @@ def report(results: list[Result], data: str) -> bool:
         slowest = max(slowest, *(r.seconds for r in found))
     for published in PUBLISHED:
         modes, quality, kl = published.ring if data == "ring" else published.grid
-        told = "" if kl is None else f"{kl:.2f}"
-        print(line(f"[{published.title}]", [f"{modes:g}", f"{quality:g} %", told]))
+        kl_text = "" if kl is None else f"{kl:.2f}"
+        print(line(f"[{published.title}]", [f"{modes:g}", f"{quality:g} %", kl_text]))
     seeds = len({r.seed for r in results if r.data == data})
     wanted = math.ceil(0.8 * seeds)
     holds = best >= wanted and slowest <= LIMIT
@@ -295,9 +295,9 @@ def main() -> None:
                 )
             if arguments.out:
                 arguments.out.write_text(json.dumps([asdict(r) for r in results], indent=1))
-    held = [report(results, data) for data in arguments.data]
+    reports = [report(results, data) for data in arguments.data]
     whole = set(arguments.only) == set(ROWS)
-    sys.exit(0 if all(held) or not whole else 1)
+    sys.exit(0 if all(reports) or not whole else 1)
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ class Contender:
     Args:
         title: what it is.
         options: of the run.
-        minutes: of training, unless told otherwise.
+        minutes: of training, unless stated otherwise.
         published: NLL in nats of the model in print, with its binarisation and source.
     """
 
@@ -262,15 +262,15 @@ def run(
     seed_run(seed)
     algorithm = ALGORITHMS[spec.algorithm](spec)
     schedule = Schedule(algorithm, None if steps else 60 * (minutes or row.minutes), clock)
-    state, taken = train(algorithm, data, algorithm.init(seed, data), observers=[schedule])
+    state, steps = train(algorithm, data, algorithm.init(seed, data), observers=[schedule])
     model: GenerativeModel = algorithm.model(state).eval()
-    seen = taken * spec.train.batch
+    seen = steps * spec.train.batch
     result: dict[str, Any] = {
         "name": name,
         "title": row.title,
         "published": row.published,
         "parameters": sum(p.numel() for p in model.parameters()),
-        "steps": taken,
+        "steps": steps,
         "batch": spec.train.batch,
         "examples": seen,
         "epochs": seen / len(data.train),
@@ -294,7 +294,7 @@ def run(
     return result | {"seconds_of_measuring": time.perf_counter() - began}
 
 
-def told(result: Mapping[str, Any]) -> str:
+def result_line(result: Mapping[str, Any]) -> str:
     """A result in a few lines."""
     nll = result["nll"]
     what = "exact" if result["kind"] == "exact" else f"−L_k, k = {result['draws']:,}"
@@ -332,7 +332,7 @@ def table(results: list[dict[str, Any]]) -> str:
     return "\n".join([head, *rows])
 
 
-def unpacked(folder: Path, place: Path) -> Path:
+def unpacked(folder: Path, target: Path) -> Path:
     """The folder if torchvision's files lie in it, else ``place`` with its packed files unpacked.
 
     Raises:
@@ -346,12 +346,12 @@ def unpacked(folder: Path, place: Path) -> Path:
             f"the files of MNIST are not in {folder / 'MNIST'}; give their folder with --data or "
             "GENLAB_DATA"
         )
-    raw = place / "MNIST" / "raw"
+    raw = target / "MNIST" / "raw"
     raw.mkdir(parents=True)
     for file in packed:
         with gzip.open(file) as stream, (raw / file.stem).open("wb") as out:
             shutil.copyfileobj(stream, out)
-    return place
+    return target
 
 
 def main() -> None:
@@ -371,8 +371,8 @@ def main() -> None:
     arguments = parser.parse_args()
     source = {"data": "mnist", "binarise": "dynamic"}
     results: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as place:
-        os.environ["GENLAB_DATA"] = str(unpacked(arguments.data, Path(place)))
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["GENLAB_DATA"] = str(unpacked(arguments.data, Path(folder)))
         print(f"MNIST, dynamic binarisation; the test set drawn once with seed {SPLIT_SEED}")
         for name in arguments.only:
             results.append(
@@ -387,7 +387,7 @@ def main() -> None:
                     clock=time.process_time if arguments.processor else time.perf_counter,
                 )
             )
-            print(told(results[-1]), flush=True)
+            print(result_line(results[-1]), flush=True)
             if arguments.out is not None:
                 arguments.out.write_text(json.dumps(results, indent=1))
     print(table(results))

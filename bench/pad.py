@@ -80,16 +80,16 @@ def parity(pad: Any, run: str, step: int) -> float:
 
 def answers(page: Any) -> list[float]:
     """Milliseconds from letting go on the pad to the server's numbers of that z on the page."""
-    said = page.get_by_text("Let go at")
+    status = page.get_by_text("Let go at")
     square = page.locator(".gl-square").bounding_box()
     took = []
     for x, y in np.random.default_rng(1).uniform(0.2, 0.8, (CLICKS, 2)):
-        before = said.inner_text()
+        before = status.inner_text()
         page.mouse.move(square["x"] + x * square["width"], square["y"] + y * square["height"])
         page.mouse.down()
         begun = time.perf_counter()
         page.mouse.up()
-        while said.inner_text() == before and time.perf_counter() - begun < 5:
+        while status.inner_text() == before and time.perf_counter() - begun < 5:
             time.sleep(0.005)
         took.append(1000 * (time.perf_counter() - begun))
         time.sleep(0.2)
@@ -135,12 +135,12 @@ def main() -> int:
         serving(Path(folder)) as app,
         sync_playwright() as playwright,
     ):
-        made = foreground.train({"model": "conv_vae", "data": "mnist5k", "steps": 60}, title="VAE")
+        run = foreground.train({"model": "conv_vae", "data": "mnist5k", "steps": 60}, title="VAE")
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         good = []
-        for run in (made.id, "shipped:dcgan-mnist5k"):
-            good.append(measure(page, app.url, run, runs.open_run(run).snapshots()[-1]))
+        for ref in (run.id, "shipped:dcgan-mnist5k"):
+            good.append(measure(page, app.url, ref, runs.open_run(ref).snapshots()[-1]))
         browser.close()
     return int(not all(good))
 

@@ -52,9 +52,9 @@ def cold() -> float:
 
 def main() -> None:
     """Measure both in turns."""
-    with tempfile.TemporaryDirectory() as place:
-        os.environ["GENLAB_STORE"] = f"sqlite:///{place}/genlab.db"
-        os.environ["GENLAB_FILES"] = place
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["GENLAB_STORE"] = f"sqlite:///{folder}/genlab.db"
+        os.environ["GENLAB_FILES"] = folder
         runs.ensure_supervisor()
         log = supervisor.log_file(runs.store_url())
         while not (log.exists() and "ready" in log.read_text()):

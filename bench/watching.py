@@ -28,7 +28,7 @@ from genlab.probes.base import PROBES, probes_for
 from genlab.runs import catalog, settings
 from genlab.runs.files import run_files
 from genlab.runs.sql import SqlStore
-from genlab.runs.worker import Mailbox, Pulse, StoreSink
+from genlab.runs.worker import HeartbeatThread, Mailbox, StoreSink
 from genlab.train.algorithm import Info
 from genlab.train.loop import train
 from genlab.train.observers import Controls, Cursor, Observer, Recorder, Watcher
@@ -60,7 +60,7 @@ class Bare(Observer):
         return False
 
 
-def measure(values: dict[str, Any], seconds: float, place: Path) -> dict[str, float]:
+def measure(values: dict[str, Any], seconds: float, folder: Path) -> dict[str, float]:
     """Seconds of both, for as many steps as the unwatched one takes in about so many seconds."""
     probe = RunSpec.build(**values, steps=40)
     data = catalog.dataset(probe)
@@ -72,11 +72,11 @@ def measure(values: dict[str, Any], seconds: float, place: Path) -> dict[str, fl
     steps = max(60, int(40 * seconds / (time.perf_counter() - start)))
     spec = RunSpec.build(**values, steps=steps)
 
-    store = SqlStore(f"sqlite:///{place}/genlab.db")
-    row = store.get(store.create(spec.flat(), worker=settings.me()))
-    files = run_files(LocalFolder(place), row.id)
+    store = SqlStore(f"sqlite:///{folder}/genlab.db")
+    row = store.get(store.create(spec.flat(), worker=settings.worker_id()))
+    files = run_files(LocalFolder(folder), row.id)
     cursor, box = Cursor(), Mailbox()
-    pulse = Pulse(store, row, cursor, box)
+    pulse = HeartbeatThread(store, row, cursor, box)
     algorithm = ALGORITHMS[spec.algorithm](spec)
     probes = probes_for(spec, MODELS[spec.model], data)
     sink = StoreSink(store, files, row.id, recorded=-1, snapshots=spec.train.snapshots)

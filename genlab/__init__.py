@@ -98,7 +98,7 @@ def load(ref: str | Path, step: int | None = None, label: str | None = None) -> 
         SpecError: if the model knows no labels, or not this one.
         SnapshotError: if the snapshot is missing or damaged.
     """
-    from genlab.models.labels import held_at_class
+    from genlab.models.labels import conditioned_on_class
     from genlab.runs import open_run
 
-    return held_at_class(open_run(str(ref), paths=True).model(step), label)
+    return conditioned_on_class(open_run(str(ref), paths=True).model(step), label)

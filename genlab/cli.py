@@ -41,12 +41,12 @@ def _options(parser: Parser, words: Sequence[str]) -> list[argparse.Action]:
     return list(named._actions)
 
 
-def say(value: Mapping[str, Any]) -> None:
+def print_json(value: Mapping[str, Any]) -> None:
     """One JSON object on one line."""
     print(json.dumps(value, allow_nan=False), flush=True)
 
 
-def described(row: Option) -> str:
+def option_help(row: Option) -> str:
     """An option's help: what it is, its unit and what is allowed."""
     unit = f" [{row.unit}]" if row.unit else ""
     given = "" if row.default is None else f"; usually {row.default}"
@@ -140,7 +140,7 @@ def add_run_options(
         for option in rows:
             types.setdefault(option.name, option.type.__name__.upper())
             former.setdefault(option.name, option.formerly)
-            texts.setdefault(option.name, {}).setdefault(described(option), []).append(owner)
+            texts.setdefault(option.name, {}).setdefault(option_help(option), []).append(owner)
     for name, helps in texts.items():
         spellings = (name, *former[name])
         flags = dict.fromkeys(f"--{n}" for s in spellings for n in (s, s.replace("_", "-")))
@@ -169,6 +169,18 @@ def build() -> Parser:
     lists = add("list", "the runs, the newest first", run=False)
     lists.add_argument("--limit", type=int, default=50, help="how many at most")
     lists.add_argument("--status", help="only those with this status")
+    lists.add_argument(
+        "--tag", action="append", default=[], help="only those with this tag; may be repeated"
+    )
+    lists.add_argument("--search", default="", help="text in the title, the id or a tag")
+    lists.add_argument(
+        "--sort", default="created", help="created, title, status, step, or a number (test_elbo)"
+    )
+    lists.add_argument("--ascending", action="store_true", help="the smallest, or oldest, first")
+    edit = add("edit", "rename or tag a run")
+    edit.add_argument("--title", help="what lists show")
+    edit.add_argument("--tag", action="append", help="a tag it gets; may be repeated")
+    edit.add_argument("--untag", action="append", default=[], help="a tag it loses")
     add("show", "everything about a run")
     resume = add("resume", "go on from the last snapshot, or end a pause")
     resume.add_argument("--background", action="store_true", help="queue it and return at once")
@@ -221,7 +233,11 @@ def build() -> Parser:
     evaluate.add_argument("--seed", type=int, default=0, help="seed of the estimates")
     evaluate.add_argument("--step", type=int, help="of which snapshot; the last one if not given")
     evaluate.add_argument(
-        "--referee", action="store_true", help="also train a critic that judges the samples"
+        "--c2st",
+        "--referee",
+        dest="c2st",
+        action="store_true",
+        help="also train a classifier two-sample test on held-out against generated examples",
     )
     report = add("report", "compare two to four runs in one HTML file", run=False)
     report.add_argument(
@@ -237,8 +253,14 @@ def build() -> Parser:
         "--clock", choices=("step", "seconds"), help="what the curves go by; as the moment"
     )
     report.add_argument(
-        "--referee", action="store_true", help="also train a critic that judges the samples"
+        "--c2st",
+        "--referee",
+        dest="c2st",
+        action="store_true",
+        help="also train a classifier two-sample test on held-out against generated examples",
     )
+    study = add("study", "several ways of training with several seeds each", run=False)
+    _study_arguments(study)
     replay = add("replay", "write one to four runs as one HTML file that replays", run=False)
     replay.add_argument(
         "runs", metavar="RUN", nargs="+", help="run ids, exported folders or shipped:NAME"
@@ -278,6 +300,36 @@ def build() -> Parser:
     return parser
 
 
+def _study_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's own arguments; those of a run come from the tables."""
+    parser.add_argument(
+        "study", metavar="STUDY", nargs="?", help="its name; all are listed if none"
+    )
+    parser.add_argument(
+        "--vary",
+        action="append",
+        metavar="OPTION=A,B",
+        help="start a study that varies this option of the run; every combination is an arm",
+    )
+    parser.add_argument("--seeds", type=int, default=5, help="of each arm of a new study")
+    parser.add_argument("--title", default="", help="what lists show")
+    parser.add_argument("--metric", default="", help="the metric that the sentence is about")
+    parser.add_argument("--wait", action="store_true", help="wait until no run waits or trains")
+    parser.add_argument(
+        "--measure", action="store_true", help="measure the runs that are done, in this process"
+    )
+    change = parser.add_mutually_exclusive_group()
+    change.add_argument("--extend", type=int, metavar="N", help="give each arm N seeds more")
+    for name, text in (
+        ("pause", "hold back the runs that wait"),
+        ("resume", "queue what was held back, and what was lost before it was queued"),
+        ("delete", "forget the study; its runs stay"),
+    ):
+        change.add_argument(
+            f"--{name}", dest="change", action="store_const", const=name, help=text
+        )
+
+
 def _data_commands(parser: Parser) -> None:
     """``data add FILE``, ``data list``, ``data delete SET``."""
     commands = parser.add_subparsers(dest="data_command", metavar="COMMAND", required=True)
@@ -286,10 +338,13 @@ def _data_commands(parser: Parser) -> None:
     add.add_argument("file", metavar="FILE")
     add.add_argument("--name", help="what it is called; the file's name if not given")
     _reader_options(add)
-    text = "read a file and say what is found, column by column; nothing is stored"
+    text = "read a file and print what is found, column by column; nothing is stored"
     look = commands.add_parser("look", help=text, description=text)
     look.add_argument("file", metavar="FILE")
     _reader_options(look)
+    text = "store a distribution to train on: a picture, an npz or a JSON of weights on a grid"
+    draw = commands.add_parser("draw", help=text, description=text)
+    draw.add_argument("file", metavar="FILE")
     commands.add_parser("list", help="the sets there are, the newest first")
     delete = commands.add_parser("delete", help="remove a set; snapshots of its runs are kept")
     delete.add_argument("set", metavar="SET", help="its name or id")
@@ -306,7 +361,7 @@ def _reader_options(parser: argparse.ArgumentParser) -> None:
     texts: dict[str, list[str]] = {}
     for row in READERS.rows():
         for option in row.value.Options.table():
-            texts.setdefault(option.name, []).append(f"{described(option)} [{row.title}]")
+            texts.setdefault(option.name, []).append(f"{option_help(option)} [{row.title}]")
     for name, lines in texts.items():
         flags = dict.fromkeys((f"--{name.replace('_', '-')}", f"--{name}"))
         action = "append" if name == "column" else "store"
@@ -354,7 +409,7 @@ def _reading(found: Any) -> dict[str, Any]:
     return {"decisions": decisions, "columns": columns, "questions": questions}
 
 
-def ended(view: RunView) -> dict[str, Any]:
+def run_summary(view: RunView) -> dict[str, Any]:
     """How a run stands, with its last numbers."""
     from genlab.runs.catalog import summary
 
@@ -403,10 +458,10 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _tell(view: RunView) -> int:
-    answer = ended(view)
+    answer = run_summary(view)
     if answer["message"]:
         print(answer["message"], file=sys.stderr)
-    say(answer)
+    print_json(answer)
     return _code(view)
 
 
@@ -414,9 +469,35 @@ def _list(arguments: argparse.Namespace) -> int:
     from genlab import runs
     from genlab.runs.catalog import summary
 
-    status = {arguments.status} if arguments.status else None
-    for row in runs.store_to_read().runs(status=status, limit=arguments.limit):
-        say(summary(row))
+    status = (arguments.status,) if arguments.status else ()
+    query = runs.RunQuery(
+        text=arguments.search,
+        status=status,
+        tags=arguments.tag,
+        sort=arguments.sort,
+        descending=not arguments.ascending,
+        limit=arguments.limit,
+    )
+    page = runs.find(query)
+    for row in page.rows:
+        number = page.numbers[row.id].get(arguments.sort)
+        print_json({**summary(row), **({} if number is None else {arguments.sort: number})})
+    text = arguments.search.lower()
+    for view in [] if arguments.tag else runs.list_shipped():
+        row = view.row
+        fits = any(text in one.lower() for one in (row.id, row.title))
+        if fits and (not status or row.status in status):
+            print_json(summary(row))
+    return 0
+
+
+def _edit(arguments: argparse.Namespace) -> int:
+    from genlab import runs
+    from genlab.runs.catalog import summary
+
+    row = runs.store_to_read().get(arguments.run)
+    tags = [tag for tag in (*row.tags, *(arguments.tag or ())) if tag not in arguments.untag]
+    print_json(summary(runs.edit(row.id, title=arguments.title, tags=tags)))
     return 0
 
 
@@ -426,9 +507,9 @@ def _show(arguments: argparse.Namespace) -> int:
 
     view = runs.open_run(arguments.run, paths=True)
     events = [{"step": r.step, "time": r.time, **r.payload} for r in view.read(kinds={"event"})]
-    say(
+    print_json(
         {
-            **ended(view),
+            **run_summary(view),
             "speed": view.row.speed,
             "worker": view.row.worker,
             "spec": dict(view.row.spec),
@@ -468,13 +549,13 @@ def _fork(arguments: argparse.Namespace) -> int:
     return _tell(foreground.fork(run, step, changes, title=title, observers=watchers))
 
 
-def _wish(name: str) -> Callable[[argparse.Namespace], int]:
+def _command(name: str) -> Callable[[argparse.Namespace], int]:
     def ask(arguments: argparse.Namespace) -> int:
         from genlab import runs
 
         values = {"n": arguments.n} if name == "step" else {}
         runs.request(arguments.run, name, **values)
-        say(
+        print_json(
             {
                 "run": arguments.run,
                 "requested": name,
@@ -524,7 +605,7 @@ def _sample(arguments: argparse.Namespace) -> int:
     names = {} if image else {"columns": list(found.rows.names)}
     shape = list(x.shape) if image else list(found.rows.values.shape)
     about = {"out": str(out), "n": arguments.n, "kind": found.kind, "shape": shape}
-    say({"run": view.id, **about, **label, **names})
+    print_json({"run": view.id, **about, **label, **names})
     return 0
 
 
@@ -536,12 +617,12 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     from genlab.metrics import evaluation
 
     found = evaluation.evaluate(model, view.data(), arguments.seed, spec=view.spec)
-    if arguments.referee:
+    if arguments.c2st:
         from genlab.metrics.c2st import run_c2st
 
         found = [*found, *run_c2st(model, view.data(), arguments.seed).estimates]
     step = view.snapshots()[-1] if arguments.step is None else arguments.step
-    say(
+    print_json(
         {
             "run": view.id,
             "step": step,
@@ -556,7 +637,7 @@ def _export(arguments: argparse.Namespace) -> int:
     from genlab import runs
 
     path = runs.export(arguments.run, arguments.to, snapshots=arguments.snapshots)
-    say({"run": arguments.run, "to": str(path)})
+    print_json({"run": arguments.run, "to": str(path)})
     return 0
 
 
@@ -578,11 +659,13 @@ def _report(arguments: argparse.Namespace) -> int:
     found = collect(
         arguments.runs,
         TimeCursor(arguments.clock or clock, at),
-        referee=arguments.referee,
+        c2st=arguments.c2st,
         progress=_tell_share,
     )
     out.write_text(html(found), encoding="utf-8")
-    say({"runs": [side.id for side in found.sides], "out": str(out), "bytes": out.stat().st_size})
+    print_json(
+        {"runs": [side.id for side in found.sides], "out": str(out), "bytes": out.stat().st_size}
+    )
     return 0
 
 
@@ -607,7 +690,9 @@ def _replay(arguments: argparse.Namespace) -> int:
     found = handout(arguments.runs, title=arguments.title, limit=limit, progress=_tell_share)
     out.write_bytes(found.html)
     size = len(found.html)
-    say({"title": found.title, "out": str(out), "bytes": size, "left_out": [*found.left_out]})
+    print_json(
+        {"title": found.title, "out": str(out), "bytes": size, "left_out": [*found.left_out]}
+    )
     return 0
 
 
@@ -622,7 +707,7 @@ def _site(arguments: argparse.Namespace) -> int:
         limit=limit,
         progress=_tell_share,
     )
-    say({"index": str(found.index), "handouts": [*found.handouts], "notes": [*found.notes]})
+    print_json({"index": str(found.index), "handouts": [*found.handouts], "notes": [*found.notes]})
     return 0
 
 
@@ -635,13 +720,20 @@ def _delete(arguments: argparse.Namespace) -> int:
             "yes", False, f"deleting {row.id} ({row.status}) is for good; add --yes to do it"
         )
     runs.delete(arguments.run)
-    say({"run": arguments.run, "deleted": True})
+    print_json({"run": arguments.run, "deleted": True})
     return 0
 
 
 def _data(arguments: argparse.Namespace) -> int:
-    from genlab.data import user_sets
+    from genlab.data import drawings, user_sets
 
+    if arguments.data_command == "draw":
+        path = Path(arguments.file)
+        drawn = drawings.from_file(path.name, path.read_bytes())
+        name = drawings.store(drawn)
+        entropy = {"entropy_nats": round(drawn.density.entropy, 6)}
+        print_json({"drawing": name, "dim": drawn.dim, "covered": drawn.covered, **entropy})
+        return 0
     if arguments.data_command in ("add", "look"):
         from genlab.data.readers import read
         from genlab.data.readers.base import too_large
@@ -651,7 +743,7 @@ def _data(arguments: argparse.Namespace) -> int:
         found = read(path.read_bytes(), _of_reader(arguments))
         if arguments.data_command == "look":
             known = user_sets.describe(found, "look")
-            say(
+            print_json(
                 {
                     "n": known.n,
                     "shape": list(known.shape),
@@ -665,16 +757,16 @@ def _data(arguments: argparse.Namespace) -> int:
         from genlab import runs
         from genlab.runs import own_sets
 
-        made = own_sets.add_set(runs.store(), found, arguments.name or path.stem)
-        likelihood = user_sets.meta_of(made, user_sets.OwnOptions()).proposed[0]
-        say(
+        description = own_sets.add_set(runs.store(), found, arguments.name or path.stem)
+        likelihood = user_sets.meta_of(description, user_sets.OwnOptions()).proposed[0]
+        print_json(
             {
-                "set": made.id,
-                "name": made.name,
-                "n": made.n,
-                "shape": list(made.shape),
-                "classes": list(made.classes),
-                "notes": list(made.notes),
+                "set": description.id,
+                "name": description.name,
+                "n": description.n,
+                "shape": list(description.shape),
+                "classes": list(description.classes),
+                "notes": list(description.notes),
                 **_reading(found),
                 likelihood.option: likelihood.value,
                 "why": likelihood.why,
@@ -682,7 +774,9 @@ def _data(arguments: argparse.Namespace) -> int:
         )
     elif arguments.data_command == "list":
         for known in user_sets.list_sets():
-            say({"set": known.id, "name": known.name, "n": known.n, "shape": list(known.shape)})
+            print_json(
+                {"set": known.id, "name": known.name, "n": known.n, "shape": list(known.shape)}
+            )
     else:
         from genlab import runs
         from genlab.runs import own_sets
@@ -697,7 +791,15 @@ def _data(arguments: argparse.Namespace) -> int:
         if any(row.status in ACTIVE for row in used):
             raise SpecError("set", name, "a run on it is queued, running or paused; stop it first")
         own_sets.delete_set(runs.store(), name)
-        say({"set": name, "deleted": True, "runs": [row.id for row in used]})
+        print_json({"set": name, "deleted": True, "runs": [row.id for row in used]})
+    return 0
+
+
+def _study(arguments: argparse.Namespace) -> int:
+    from genlab.studies.command import answers
+
+    for answer in answers(arguments):
+        print_json(answer)
     return 0
 
 
@@ -723,16 +825,18 @@ def _worker(arguments: argparse.Namespace) -> int:
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "train": _train,
     "list": _list,
+    "edit": _edit,
     "show": _show,
     "resume": _resume,
     "fork": _fork,
-    "stop": _wish("stop"),
-    "pause": _wish("pause"),
-    "step": _wish("step"),
+    "stop": _command("stop"),
+    "pause": _command("pause"),
+    "step": _command("step"),
     "sample": _sample,
     "evaluate": _evaluate,
     "export": _export,
     "report": _report,
+    "study": _study,
     "replay": _replay,
     "site": _site,
     "delete": _delete,
@@ -743,7 +847,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 
 
 #: The commands that take the options of a run, with those that must be given.
-RUN_OPTIONS: dict[str, tuple[str, ...]] = {"train": ("data", "model"), "fork": ()}
+RUN_OPTIONS: dict[str, tuple[str, ...]] = {"train": ("data", "model"), "fork": (), "study": ()}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -36,3 +36,11 @@ if pressed.button(
     help="Change any option first." if TRAIN.has_problem() else None,
 ):
     links.open_watch(runs.start(RunSpec.build(**values), title.strip()))
+if st.button(
+    "Study over seeds",
+    icon=":material/science:",
+    key="train.study",
+    disabled=TRAIN.has_problem() or obstacle is not None,
+    help="Train several ways with several seeds each, and see whether the difference is real.",
+):
+    links.new_study(forms.changed_options(values))

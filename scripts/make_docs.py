@@ -186,12 +186,12 @@ def main() -> int:
     config.write_text(json.dumps(settings(navigation), indent=1))
     words = [sys.executable, "-m", "zensical", "build", "--strict", "--config-file", str(config)]
     done = subprocess.run(words, cwd=out, capture_output=True, text=True)
-    said = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)
+    output = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)
     warnings = [
-        line for line in said.splitlines() if re.match(r"\s*(warning|error)\b", line, re.I)
+        line for line in output.splitlines() if re.match(r"\s*(warning|error)\b", line, re.I)
     ]
     if done.returncode or warnings:
-        print("\n".join(warnings) or said, file=sys.stderr)
+        print("\n".join(warnings) or output, file=sys.stderr)
         print(f"The documentation has {len(warnings)} warnings; mend them.", file=sys.stderr)
         return 1
     if fetched := list(foreign(site)):

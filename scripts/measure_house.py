@@ -154,14 +154,18 @@ def overrides(trees: Iterable[ast.AST]) -> int:
                     re.split(r"[\[.]", ast.unparse(b).partition("[")[0])[-1] for b in node.bases
                 ]
                 methods = [n for n in node.body if isinstance(n, Function)]
-                said = {n.name for n in methods if ast.get_docstring(n) is not None}
-                known[node.name] = (bases, said, {n.name for n in methods} - said)
+                documented_names = {n.name for n in methods if ast.get_docstring(n) is not None}
+                known[node.name] = (
+                    bases,
+                    documented_names,
+                    {n.name for n in methods} - documented_names,
+                )
 
     def documented(owner: str, name: str, seen: frozenset[str]) -> bool:
         if owner not in known or owner in seen:
             return False
-        bases, said, _ = known[owner]
-        return name in said or any(documented(b, name, seen | {owner}) for b in bases)
+        bases, documented_names, _ = known[owner]
+        return name in documented_names or any(documented(b, name, seen | {owner}) for b in bases)
 
     return sum(
         any(documented(base, name, frozenset({owner})) for base in bases)

@@ -75,8 +75,31 @@ def test_train_ends_with_one_line_of_json(capsys: pytest.CaptureFixture[str]) ->
 def test_list_and_show(capsys: pytest.CaptureFixture[str], run: str) -> None:
     code, answer, _ = call(capsys, "list")
     assert code == 0
-    assert [(row["run"], row["status"]) for row in answer] == [(run, "done")]
+    own = [row for row in answer if not row["run"].startswith("shipped:")]
+    assert [(row["run"], row["status"]) for row in own] == [(run, "done")]
+    shipped = [view.id for view in runs.list_shipped()]
+    assert [row["run"] for row in answer if row not in own] == shipped
     assert call(capsys, "list", "--status", "lost")[1] == []
+
+
+def test_runs_are_tagged_renamed_and_listed_by_tag(
+    capsys: pytest.CaptureFixture[str], run: str
+) -> None:
+    assert call(capsys, "list", "--tag", "good")[1] == []
+    code, (edited,), _ = call(capsys, "edit", run, "--title", "Mine", "--tag", "good")
+    assert (code, edited["title"], edited["tags"]) == (0, "Mine", ["good"])
+    code, answer, _ = call(capsys, "list", "--tag", "good", "--sort", "elbo")
+    assert [row["run"] for row in answer] == [run]
+    assert isinstance(answer[0]["elbo"], float)
+    assert [row["run"] for row in call(capsys, "list", "--search", "MINE")[1]] == [run]
+    code, _, said = call(capsys, "edit", run, "--tag", "a|b")
+    assert code == 2
+    assert "without a comma" in said
+    code, (edited,), _ = call(capsys, "edit", run, "--untag", "good")
+    assert edited["tags"] == []
+
+
+def test_show_tells_of_a_run(capsys: pytest.CaptureFixture[str], run: str) -> None:
     code, (shown,), _ = call(capsys, "show", run)
     assert code == 0
     assert shown["spec"]["seed"] == 3
@@ -148,12 +171,12 @@ def test_evaluate_says_what_each_number_is(capsys: pytest.CaptureFixture[str], r
         assert estimate["kind"]
         assert estimate["unit"]
     assert call(capsys, "evaluate", run, "--seed", "0")[1] == [row]
-    code, (judged,), err = call(capsys, "evaluate", run, "--seed", "0", "--referee")
+    code, (judged,), err = call(capsys, "evaluate", run, "--seed", "0", "--c2st")
     assert code == 0
     assert set(judged["metrics"]) - set(row["metrics"]) == {
-        f"referee_{name}" for name in ("js", "kl", "reverse_kl", "accuracy", "p")
+        f"c2st_{name}" for name in ("js", "kl", "reverse_kl", "accuracy", "p")
     }
-    assert judged["metrics"]["referee_js"]["kind"] == "lower bound"
+    assert judged["metrics"]["c2st_js"]["kind"] == "lower bound"
 
 
 def test_export_makes_a_folder_that_stands_alone(

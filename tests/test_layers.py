@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,6 +26,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("runs",),
     ("figures",),
     ("report",),
+    ("studies",),
     ("replay",),
     ("serving",),
     ("cli", "__main__", "__init__"),
@@ -109,3 +113,14 @@ def test_pages_are_thin() -> None:
     }
     assert long == {}
     assert len((ROOT / "app.py").read_text().splitlines()) < 60
+
+
+def test_no_ring_of_modules_imports_itself_at_once_or_later() -> None:
+    """Neither on import nor inside functions; ``make measures`` names the rings."""
+    script = ROOT / "scripts" / "measure_house.py"
+    done = subprocess.run(
+        [sys.executable, str(script), "--json"], capture_output=True, text=True, timeout=120
+    )
+    found = json.loads(done.stdout)
+    assert found["circles"] == []
+    assert found["later_circles"] == []

@@ -78,25 +78,25 @@ def _to_weight(gradient: Tensor, x: Tensor) -> Tensor:
 
 def _layer_outputs(x: Tensor, slopes: Sequence[float], weights: Sequence[Tensor]) -> list[Tensor]:
     """Return x and the result of each layer, by ordinary operations."""
-    kept = [x]
+    outs = [x]
     for slope, weight, bias in zip(slopes, weights[::2], weights[1::2], strict=True):
         x = F.linear(x, weight, bias)
         if slope != 1.0:
             x = F.leaky_relu(x, slope) if slope else F.relu(x)
-        kept.append(x)
-    return kept
+        outs.append(x)
+    return outs
 
 
 def _backward_chain(
     gradient: Tensor, slopes: Sequence[float], outs: Sequence[Tensor], weights: Sequence[Tensor]
 ) -> list[Tensor]:
     """Return the gradients before the activations, last layer first, and that to the input."""
-    kept = []
+    gradients = []
     for i in range(len(slopes) - 1, -1, -1):
         gradient = _through_activation(gradient, outs[i], slopes[i])
-        kept.append(gradient)
+        gradients.append(gradient)
         gradient = _to_input(gradient, weights[i])
-    return [*kept, gradient]
+    return [*gradients, gradient]
 
 
 class _Layers(torch.autograd.Function):
@@ -104,15 +104,15 @@ class _Layers(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, slopes: tuple[float, ...], *weights: Tensor) -> Tensor:
-        kept = [x]
+        outs = [x]
         for i, slope in enumerate(slopes):
             x = F.linear(x, weights[2 * i], weights[2 * i + 1])
             if slope == 0.0:
                 x.relu_()
             elif slope != 1.0:
                 F.leaky_relu_(x, slope)
-            kept.append(x)
-        ctx.save_for_backward(*kept, *weights)
+            outs.append(x)
+        ctx.save_for_backward(*outs, *weights)
         ctx.slopes = slopes
         return x
 
@@ -121,19 +121,19 @@ class _Layers(torch.autograd.Function):
         (gradient,) = gradients
         slopes, needs, saved = ctx.slopes, ctx.needs_input_grad, ctx.saved_tensors
         n = len(slopes)
-        kept, weights = saved[: n + 1], saved[n + 1 :]
+        outs, weights = saved[: n + 1], saved[n + 1 :]
         if torch.is_grad_enabled():
             # The edges are those of the tensors alone: x, then the weights.
             if not any(map(_is_wanted, ctx.next_functions[1:])):
-                to_x: Tensor = _InputGradient.apply(gradient, slopes, *kept[1:], *weights[::2])  # type: ignore[no-untyped-call]
+                to_x: Tensor = _InputGradient.apply(gradient, slopes, *outs[1:], *weights[::2])  # type: ignore[no-untyped-call]
                 return to_x, None, *[None] * len(weights)
             # The result of each layer must then be part of the graph, too.
-            kept = _layer_outputs(kept[0], slopes, weights)
+            outs = _layer_outputs(outs[0], slopes, weights)
         found: list[Tensor | None] = [None] * (2 + len(weights))
         for i in range(n - 1, -1, -1):
-            gradient = _through_activation(gradient, kept[i + 1], slopes[i])
+            gradient = _through_activation(gradient, outs[i + 1], slopes[i])
             if needs[2 + 2 * i]:
-                found[2 + 2 * i] = _to_weight(gradient, kept[i])
+                found[2 + 2 * i] = _to_weight(gradient, outs[i])
             if needs[3 + 2 * i]:
                 found[3 + 2 * i] = gradient.sum(0)
             if i or needs[0]:
@@ -155,8 +155,8 @@ class _InputGradient(torch.autograd.Function):
     ) -> Tensor:
         n = len(slopes)
         outs, weights = outs_and_weights[:n], outs_and_weights[n:]
-        *kept, to_input = _backward_chain(gradient, slopes, outs, weights)
-        ctx.save_for_backward(gradient, *kept, *outs_and_weights)
+        *chain, to_input = _backward_chain(gradient, slopes, outs, weights)
+        ctx.save_for_backward(gradient, *chain, *outs_and_weights)
         ctx.slopes = slopes
         return to_input
 
@@ -165,13 +165,13 @@ class _InputGradient(torch.autograd.Function):
         (back,) = gradients
         slopes, needs, saved = ctx.slopes, ctx.needs_input_grad, ctx.saved_tensors
         n = len(slopes)
-        kept, outs, weights = saved[1 : n + 1], saved[n + 1 : 2 * n + 1], saved[2 * n + 1 :]
+        chain, outs, weights = saved[1 : n + 1], saved[n + 1 : 2 * n + 1], saved[2 * n + 1 :]
         if torch.is_grad_enabled():
-            kept = _backward_chain(saved[0], slopes, outs, weights)
+            chain = _backward_chain(saved[0], slopes, outs, weights)
         found: list[Tensor | None] = [None] * (2 + 2 * n)
         for i in range(n):
             if needs[2 + n + i]:
-                found[2 + n + i] = _to_weight(kept[n - 1 - i], back)
+                found[2 + n + i] = _to_weight(chain[n - 1 - i], back)
             back = _through_activation(F.linear(back, weights[i]), outs[i], slopes[i])
         found[0] = back if needs[0] else None
         return tuple(found)

@@ -49,12 +49,14 @@ class Program:
         return hashlib.blake2b(self.text, digest_size=9).hexdigest()
 
 
-def _mean_of(law: Any) -> tuple[list[Tensor], Callable[[Builder, list[Value]], Value] | None]:
+def _mean_of(
+    likelihood: Any,
+) -> tuple[list[Tensor], Callable[[Builder, list[Value]], Value] | None]:
     """The tensors that the mean is made of, and how; None: the one tensor is the mean."""
-    if isinstance(law, DiscretisedLogistic):
+    if isinstance(likelihood, DiscretisedLogistic):
         # A sum over 255 levels, entry by entry: one operation here instead of a thousand.
-        return [law.loc, law.log_scale], _logistic_mean
-    return [law.mean], None
+        return [likelihood.loc, likelihood.log_scale], _logistic_mean
+    return [likelihood.mean], None
 
 
 def _logistic_mean(b: Builder, ends: list[Value]) -> Value:

@@ -91,13 +91,13 @@ class Recorder(TorchDispatchMode):
         if not all(isinstance(one, Tensor) for one in outs if one is not None):
             raise NotExportable("what it does depends on the value of z")
         if function._schema.is_mutable:
-            place = args[0].untyped_storage().data_ptr()
+            address = args[0].untyped_storage().data_ptr()
             self.stale |= {
                 id(one)
                 for one in self.alive
                 if isinstance(one, Tensor)
                 and one is not args[0]
-                and one.untyped_storage().data_ptr() == place
+                and one.untyped_storage().data_ptr() == address
             }
         for k, one in enumerate(outs):
             if one is not None:

@@ -44,7 +44,7 @@ class Builder:
     ops: list[dict[str, Any]] = field(default_factory=list)
     values: dict[Ref, Value] = field(default_factory=dict)
     parts: list[bytes] = field(default_factory=list)
-    places: dict[bytes, list[int]] = field(default_factory=dict)
+    offsets: dict[bytes, list[int]] = field(default_factory=dict)
     words: int = 0
     laid: dict[tuple[int, bytes, tuple[int, ...]], int] = field(default_factory=dict)
 
@@ -69,11 +69,11 @@ class Builder:
         else:
             array = np.ascontiguousarray(x.numpy()).astype("<i4")
         body = array.tobytes()
-        if body not in self.places:
-            self.places[body] = [self.words, array.size]
+        if body not in self.offsets:
+            self.offsets[body] = [self.words, array.size]
             self.parts.append(body)
             self.words += array.size
-        return {"at": self.places[body]}
+        return {"at": self.offsets[body]}
 
     def value(self, leaf: Any, shape: Sequence[int] | None = None) -> Value:
         """A recorded argument as a value, expanded to a shape."""
@@ -128,8 +128,8 @@ def _same_everywhere(b: Builder, x: Any, op: str, **values: Any) -> Value:
     """An operation on each number alone: done before the numbers are moved."""
     value = b.value(x)
     size = b.ops[value.op]["size"]
-    made = b.add(op, (size,), x=value.op, **values)
-    return Value(made.op, value.index)
+    result = b.add(op, (size,), x=value.op, **values)
+    return Value(result.op, value.index)
 
 
 def _each(op: str) -> Row:
@@ -199,8 +199,8 @@ def _pair(op: str) -> Row:
                 whole = b.value(other, shape)
                 size = b.ops[whole.op]["size"]
                 there = "y" if name == "x" else "x"
-                made = b.add(op, (size,), **{there: whole.op, f"{name}n": number})
-                return Value(made.op, whole.index)
+                result = b.add(op, (size,), **{there: whole.op, f"{name}n": number})
+                return Value(result.op, whole.index)
         sides = {name: b.flat(b.value(leaf, shape)) for name, leaf in ends.items()}
         return b.add(op, shape, **sides)
 
@@ -357,8 +357,8 @@ def _convolution(
     patches = Value(value.op, table[0].t().long() - 1)
     patches = Value(b.flat(patches), torch.arange(table.numel()).view(patches.index.shape))
     size = [(sides[i] + 2 * padding[i] - k) // stride[i] + 1 for i in (0, 1)]
-    made = _product(b, patches, w.flatten(1).t(), bias)
-    return made.moved(lambda i: i.t().reshape(1, len(w), *size))
+    output = _product(b, patches, w.flatten(1).t(), bias)
+    return output.moved(lambda i: i.t().reshape(1, len(w), *size))
 
 
 @row("native_batch_norm.default")

@@ -6,11 +6,11 @@ Elsewhere the two intervals are joined by the method of variance estimates recov
 
     L = b − a − √((b − l_b)² + (u_a − a)²),   U = b − a + √((u_b − b)² + (a − l_a)²),
 
-which is Newcombe's interval where the two are Wilson's of shares, and Welch's, with a normal law,
-where they are means ± 1.96 SE. Sources: Newcombe 1998, "Interval estimation for the difference
-between independent proportions"; Zou and Donner 2008, "Construction of confidence limits about
-effect measures". Several differences: Holm 1979, "A simple sequentially rejective multiple test
-procedure".
+which is Newcombe's interval where the two are Wilson's of shares, and Welch's, with a normal
+distribution, where they are means ± 1.96 SE. Sources: Newcombe 1998, "Interval estimation for the
+difference between independent proportions"; Zou and Donner 2008, "Construction of confidence
+limits about effect measures". Several differences: Holm 1979, "A simple sequentially rejective
+multiple test procedure".
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Difference:
         low, high: the interval.
         paired: whether it is over the same examples.
         n: of examples, where paired.
-        p: the two-sided p-value of no difference, by a normal law.
+        p: the two-sided p-value of no difference, by a normal distribution.
     """
 
     value: float
@@ -180,7 +180,7 @@ def differences(found: Mapping[str, Mapping[str, Any]]) -> list[Line]:
         for row in one["metrics"]:
             # A p-value and a number without a better end are not compared.
             other = others.get(row["name"])
-            if other is None or row.get("direction") == "none" or row["name"] == "referee_p":
+            if other is None or row.get("direction") == "none" or row["name"] == "c2st_p":
                 continue
             # Nor is one that is not finite, as of a run that diverged.
             if finite(row) and finite(other):

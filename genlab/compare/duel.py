@@ -39,7 +39,7 @@ PARTS: Mapping[str, str] = {
 
 def fits(data: str) -> bool:
     """Whether both models of the duel fit this dataset."""
-    return DATASETS[data].there() and set(SIDES) <= set(models_for(data))
+    return DATASETS[data].is_available() and set(SIDES) <= set(models_for(data))
 
 
 def sizes(meta: DataMeta) -> dict[str, int]:

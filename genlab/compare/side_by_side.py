@@ -23,7 +23,7 @@ from genlab.latent.codes import decode_mean, prior_sample
 from genlab.latent.inversion import invert, peak, psnr
 from genlab.latent.paths import spherical
 from genlab.models.base import GenerativeModel, HasCodebook, HasDecoder, HasEncoder, HasLabels
-from genlab.models.labels import held_at
+from genlab.models.labels import conditioned_on
 from genlab.probes.common import box_of, histogram, points
 
 #: Samples shown: of pictures, of points in the plane, of numbers on the line.
@@ -110,14 +110,18 @@ def build_side_by_side(
         why = "these data are neither images nor points in a plane"
         return SideBySide({}, dict.fromkeys(TITLES, why), None, digest(x), None)
     n = SHEET if data.meta.is_image else CLOUD if data.meta.dim == 2 else CROWD
-    held = _classes(model, n)
+    conditioned = _classes(model, n)
     with scope(seed, "beside"):
         if isinstance(model, HasDecoder):
             z = prior_sample(model, n, seed)
-            made = decode_mean(held, z) if data.meta.is_image else held.decode(z).sample()
+            samples = (
+                decode_mean(conditioned, z)
+                if data.meta.is_image
+                else conditioned.decode(z).sample()
+            )
         else:
-            made = held.sample(n)
-    pictures["samples"] = _samples(made, data, model)
+            samples = conditioned.sample(n)
+    pictures["samples"] = _samples(samples, data, model)
     if z is None:
         why = "this model has no latent code"
         return SideBySide(pictures, dict.fromkeys(list(TITLES)[1:], why), None, digest(x), None)
@@ -127,7 +131,7 @@ def build_side_by_side(
     else:
         pictures["path_z"] = _paths("path_z", model, data, z[: 2 * PATHS])
     if isinstance(model, HasEncoder):
-        codes, how = _held(model, y).encode(x).mean, "by its encoder, at the posterior mean"
+        codes, how = _condition(model, y).encode(x).mean, "by its encoder, at the posterior mean"
     elif codes is not None:
         how = f"by inversion: {STEPS} steps of Adam on z from nine starts"
     if codes is None:
@@ -139,7 +143,7 @@ def build_side_by_side(
         missing["reconstructions"] = why
         missing.setdefault("path_x", why)
     else:
-        back = decode_mean(held_at(model, y), codes)
+        back = decode_mean(conditioned_on(model, y), codes)
         db = psnr(back, x, peak(data))
         pictures["reconstructions"] = _pairs(x, back, db, data, how)
         if not path:
@@ -151,11 +155,11 @@ def build_side_by_side(
 def _classes(model: Any, n: int) -> Any:
     if not isinstance(model, HasLabels):
         return model
-    return _held(model, torch.arange(n) % model.classes)
+    return _condition(model, torch.arange(n) % model.classes)
 
 
-def _held(model: Any, y: Tensor | None) -> Any:
-    return held_at(model, y)
+def _condition(model: Any, y: Tensor | None) -> Any:
+    return conditioned_on(model, y)
 
 
 def _no_path(model: Any, data: Dataset) -> str:
@@ -173,20 +177,20 @@ def _plane(x: Tensor, label: list[int], names: list[str], data: Dataset) -> dict
     return points(meta.original(x)[:, :2], label, names, [meta.axis(0), meta.axis(1)], box[:, :2])
 
 
-def _samples(made: Tensor, data: Dataset, model: Any) -> Picture:
+def _samples(samples: Tensor, data: Dataset, model: Any) -> Picture:
     fixed = "seeded z" if isinstance(model, HasDecoder) else "its own random numbers"
     suffix = "; classes in turn" if isinstance(model, HasLabels) else ""
-    note = f"n = {len(made)}, {fixed}{suffix}"
+    note = f"n = {len(samples)}, {fixed}{suffix}"
     if data.meta.is_image:
-        payload = {"x": made.clamp(0.0, 1.0), "columns": 8}
+        payload = {"x": samples.clamp(0.0, 1.0), "columns": 8}
         return Picture("images", TITLES["samples"], payload, note)
-    x = (data.test if len(data.test) else data.validation).x[: len(made)]
+    x = (data.test if len(data.test) else data.validation).x[: len(samples)]
     if data.meta.dim == 1:
         low, high = (float(v) for v in box_of(data).flatten())
-        payload = histogram({"held-out": x, "generated": made}, low, high, 60, "x")
+        payload = histogram({"held-out": x, "generated": samples}, low, high, 60, "x")
         return Picture("histogram", TITLES["samples"], payload, note)
-    label = [0] * len(x) + [1] * len(made)
-    payload = _plane(torch.cat([x, made]), label, ["held-out", "generated"], data)
+    label = [0] * len(x) + [1] * len(samples)
+    payload = _plane(torch.cat([x, samples]), label, ["held-out", "generated"], data)
     return Picture("points", TITLES["samples"], payload, note)
 
 
@@ -195,10 +199,10 @@ def _paths(part: str, model: Any, data: Dataset, ends: Tensor, y: Tensor | None 
     knots = KNOTS if data.meta.is_image else FINE
     t = torch.linspace(0.0, 1.0, knots)
     lines = [spherical(a, b, t) for a, b in zip(ends[::2], ends[1::2], strict=True)]
-    held = held_at(model, None if y is None else y.repeat_interleave(knots))
-    x = decode_mean(held, torch.cat(lines))
+    conditioned = conditioned_on(model, None if y is None else y.repeat_interleave(knots))
+    x = decode_mean(conditioned, torch.cat(lines))
     title = TITLES[part]
-    suffix = "; decoded as the class of the first end" if held is not model else ""
+    suffix = "; decoded as the class of the first end" if conditioned is not model else ""
     note = f"{len(lines)} spherical paths of {knots} points{suffix}"
     if data.meta.is_image:
         return Picture("images", title, {"x": x.clamp(0.0, 1.0), "columns": knots}, note)
@@ -252,7 +256,7 @@ def inversions_job(
     found = []
     for i, one in enumerate(x):
         progress(i / len(x), f"inverting real example {i + 1} of {len(x)}")
-        held = held_at(model, None if y is None else y[i])
-        best = invert(held, one, range_=peak(data), seed=int(values["seed"]), steps=STEPS)
+        conditioned = conditioned_on(model, None if y is None else y[i])
+        best = invert(conditioned, one, range_=peak(data), seed=int(values["seed"]), steps=STEPS)
         found.append(best.z[best.best])
     return {"z": torch.stack(found)}

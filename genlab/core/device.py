@@ -16,7 +16,7 @@ CPU_ONLY = ("cpu", "auto")
 
 
 class DeviceError(SpecError):
-    """A device that the run names is not available on this machine; nothing was started.
+    """The run names a device that this machine does not have; nothing was started.
 
     Args:
         name: the device, as the option calls it.

@@ -1,4 +1,4 @@
-"""The errors a user may see: each says what was wrong, what was kept and what to do."""
+"""The errors that a user may see: what was wrong, what was kept, what to do."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterable
 
 
 class GenlabError(Exception):
-    """Base of every error whose message is written for the person at the screen."""
+    """Base of all errors whose message is written for the user."""
 
 
 class SpecError(GenlabError):
-    """A run was described wrongly; nothing was started.
+    """The description of a run is invalid; nothing was started.
 
     Args:
         option: the name of the option, as in the form, the command line and the URL.

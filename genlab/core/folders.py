@@ -52,16 +52,16 @@ def files_url() -> str:
 
 
 def choose(url: str | Path | None) -> None:
-    """Use this folder or URL in this process, whatever the environment says; None undoes it."""
+    """Set the folder or URL for this process, over the environment; None resets it."""
     _chosen[:] = [] if url is None else [str(url)]
 
 
 class Folder(abc.ABC):
-    """A place for small files, named by relative paths with ``/``."""
+    """A store of small files under relative paths with ``/``."""
 
     @abc.abstractmethod
     def write(self, name: str, content: bytes, *, durable: bool = False) -> None:
-        """Put a file in one atomic step; durable: its content is on the disk before its name."""
+        """Write a file atomically; ``durable``: the content is on disk before the name appears."""
 
     @abc.abstractmethod
     def read(self, name: str) -> bytes:

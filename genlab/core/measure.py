@@ -1,4 +1,4 @@
-"""Numbers that say what they are: kind, unit, sample size, direction."""
+"""Measured numbers with their kind, unit, sample size and direction."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Direction = Literal["lower", "higher", "none"]
 
 @dataclass(frozen=True)
 class Series:
-    """A named number over the steps of a run, and everything a chart must print with it.
+    """A named number over the steps of a run, with everything that a chart states about it.
 
     Args:
         name: key in the records (``elbo``); unique in a run.
@@ -66,7 +66,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Picture:
-    """Something to look at that belongs to a step: an image sheet, points, bars, ...
+    """A picture of a step: a sheet of images, points, bars, ...
 
     Args:
         form: a name in the table :data:`genlab.panels.PANELS`, which says how it is drawn.
@@ -83,7 +83,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a probe saw at a step: numbers by series name, and pictures by panel name."""
+    """The result of a probe at a step: numbers by series name, pictures by panel name."""
 
     values: dict[str, float] = field(default_factory=dict)
     pictures: dict[str, Picture] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Options: what can be chosen, with its type, default, range, unit and help, declared once.
+"""Options of a run: type, default, range, unit and help of each, declared once.
 
 The form on the page, the options of the command line, the keys of the URL and of the JSON are
 all made from these declarations, so they cannot differ.
@@ -66,7 +66,7 @@ class Option:
 
     @property
     def allowed(self) -> str:
-        """What may be given, in words."""
+        """The allowed values as text."""
         if self.choices is not None:
             return "allowed: " + (", ".join(map(str, self.choices)) or "nothing yet")
         if self.type is bool:
@@ -124,14 +124,14 @@ class Option:
             return float(value)
         return str(value)
 
-    def narrowed(self, choices: tuple[Any, ...]) -> Option:
+    def with_choices(self, choices: tuple[Any, ...]) -> Option:
         """The same option with fewer choices.
 
         The default moves to the first of them if it fell out.
 
         Example:
             >>> size = Option("size", int, 8, "pixels", choices=(8, 28, 32))
-            >>> size.narrowed((28, 32)).default
+            >>> size.with_choices((28, 32)).default
             28
         """
         if not choices:
@@ -141,7 +141,7 @@ class Option:
 
 
 def parse_int(text: str, low: int, high: int) -> int | None:
-    """The whole number from ``low`` to ``high`` that a text is, else None; whatever was typed.
+    """Parse a whole number between ``low`` and ``high``; None for any other text.
 
     Example:
         >>> parse_int("12", 0, 20), parse_int("-3", -5, 5), parse_int("²", 0, 9)
@@ -196,22 +196,22 @@ def option(
     return field(default=default, metadata={"option": extra})
 
 
-def with_present_names(rows: Iterable[Option], values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values under the present names of their options.
+def translate_former_names(rows: Iterable[Option], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Replace former option names by the present ones.
 
     A value under the present name wins over one under a former name.
 
     Example:
         >>> rate = Option("ema_decay", float, 0.0, "", formerly=("average",))
-        >>> with_present_names([rate], {"average": 0.9, "seed": 1})
+        >>> translate_former_names([rate], {"average": 0.9, "seed": 1})
         {'seed': 1, 'ema_decay': 0.9}
     """
     present = {old: row.name for row in rows for old in row.formerly}
-    kept = {name: value for name, value in values.items() if name not in present}
+    renamed = {name: value for name, value in values.items() if name not in present}
     for old, value in values.items():
         if old in present:
-            kept.setdefault(present[old], value)
-    return kept
+            renamed.setdefault(present[old], value)
+    return renamed
 
 
 @dataclass(frozen=True)
@@ -232,13 +232,13 @@ class Options:
 
     @classmethod
     def build(cls, values: Mapping[str, Any]) -> Self:
-        """Make the option set from text or numbers, checking every one.
+        """Make the option set from text or numbers and check each value.
 
         Raises:
             SpecError: for an unknown name or a value that is not allowed.
         """
         rows = cls.table()
-        values = with_present_names(rows, values)
+        values = translate_former_names(rows, values)
         table = {row.name: row for row in rows}
         for name in values:
             if name not in table:

@@ -1,4 +1,4 @@
-"""Seeded randomness: one global torch stream a run process, side streams that leave it untouched.
+"""Seeded randomness: one global torch stream per run, and side streams that leave it unchanged.
 
 ``torch.distributions`` takes no generator, so a run owns the process's global stream; whatever
 only looks at a run (probes, previews, sampling for a page) works inside :func:`scope`.
@@ -28,7 +28,7 @@ def derive(seed: int, *names: object) -> int:
 
 
 def _hashed(text: str) -> int:
-    """63 bits of a text; the one place where a seed of the library becomes a number of torch."""
+    """Hash a text to 63 bits; the only function that makes the seeds given to torch."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") >> 1
 
 
@@ -48,7 +48,7 @@ def capture() -> Tensor:
 
 
 def restore(state: Tensor) -> None:
-    """Put the global stream back into a captured state."""
+    """Restore a captured state of the global stream."""
     torch.set_rng_state(state.clone())
 
 

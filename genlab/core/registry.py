@@ -1,4 +1,4 @@
-"""One table a kind: the datasets, models, objectives, algorithms, ... by name.
+"""Registries: tables of datasets, models, objectives, algorithms, ... by name.
 
 A class joins its table with the decorator ``@MODELS.register("vae", title=...)`` in its own file;
 every module of the kind's packages is imported when the table is first read, and so are the
@@ -25,7 +25,7 @@ LAST = 1_000_000
 
 @dataclass(frozen=True)
 class Row(Generic[T]):
-    """One entry of a table: the name users type, the title they read, and the thing itself."""
+    """One entry of a table: the name that users type, the title that they read, and the value."""
 
     name: str
     title: str
@@ -64,7 +64,8 @@ class Registry(Generic[T]):
             title: what they read.
             summary: one sentence; the first line of the docstring if not given.
             order: the place in the table, the smallest first; a default is the first row that
-                fits. Rows without one stand last, in the order of registration.
+                fits. Rows without one stand last, by name: which module was imported first
+                decides nothing.
 
         Raises:
             ValueError: if another row has the name.
@@ -87,11 +88,11 @@ class Registry(Generic[T]):
         return add
 
     def unregister(self, name: str) -> None:
-        """Remove a row (tests add one and take it away again)."""
+        """Remove a row (for tests)."""
         self._rows.pop(name, None)
 
     def _load(self) -> None:
-        """Fill the table, once; other threads wait, and the filling itself may read it."""
+        """Fill the table once; other threads wait, and the thread that fills it may read it."""
         if self._loaded:
             return
         with self._lock:
@@ -117,7 +118,7 @@ class Registry(Generic[T]):
     def rows(self) -> tuple[Row[T], ...]:
         """All rows in the order of the table."""
         self._load()
-        return tuple(sorted(self._rows.values(), key=lambda row: row.order))
+        return tuple(sorted(self._rows.values(), key=lambda row: (row.order, row.name)))
 
     def row(self, name: str) -> Row[T]:
         """The row of this name.

@@ -1,4 +1,4 @@
-"""What a run is: a dataset, a model, an objective and an algorithm, each with its options.
+"""The specification of a run: dataset, model, objective and algorithm with their options.
 
 Where a default comes from, the later over the earlier:
 
@@ -7,7 +7,7 @@ Where a default comes from, the later over the earlier:
 3. the objective (``Objective.defaults()`` and ``Objective.needs(model)``).
 
 :meth:`Combination.options` is the one place that puts them together. The record of an older run
-is read with the first of them alone (:meth:`RunSpec.recorded`): that is what was done before an
+is read with the first of them alone (:meth:`RunSpec.from_record`): that is what was done before an
 option existed.
 """
 
@@ -20,13 +20,13 @@ from typing import Any
 
 from genlab.core.device import DEVICES
 from genlab.core.errors import GenlabError, SpecError
-from genlab.core.options import Option, Options, option, with_present_names
+from genlab.core.options import Option, Options, option, translate_former_names
 from genlab.core.tables import ALGORITHMS, DATASETS, MODELS, OBJECTIVES, TABLES
 
 
 @dataclass(frozen=True)
 class TrainOptions(Options):
-    """What every run has, whatever is trained."""
+    """The options that every run has."""
 
     steps: int = option(
         2000, "steps of the algorithm", low=1, high=10_000_000, log=True, label="Training steps"
@@ -87,7 +87,7 @@ class RunSpec:
 
     @classmethod
     def build(cls, **values: Any) -> RunSpec:
-        """Make a spec from flat values; what is not given takes the default of the combination.
+        """Make a spec from a flat dictionary; missing values take the defaults of the combination.
 
         Defaults are taken, the later over the earlier, from the option's declaration, from the
         model for this dataset, and from the objective.
@@ -99,8 +99,8 @@ class RunSpec:
         return Combination.of(values).spec(values)
 
     @classmethod
-    def recorded(cls, values: Mapping[str, Any]) -> RunSpec:
-        """The spec of a run from its record.
+    def from_record(cls, values: Mapping[str, Any]) -> RunSpec:
+        """Make the spec of a run from its stored record.
 
         An option that the record lacks was not there when it was written. It takes the default of
         its declaration, which is what was done before it existed, and not what a model or an
@@ -113,13 +113,13 @@ class RunSpec:
             >>> old = RunSpec.build(model="gan", data="ring", objective="fgan").flat()
             >>> old.pop("critic_activation")
             'tanh'
-            >>> RunSpec.recorded(old).model_options.critic_activation
+            >>> RunSpec.from_record(old).model_options.critic_activation
             'leaky_relu'
         """
         combination = Combination.of(values)
-        declared = combination.declared()
+        defaults = combination.declared_defaults()
         rows = [row for part in combination.options().values() for row in part]
-        return combination.spec({**declared, **with_present_names(rows, values)})
+        return combination.spec({**defaults, **translate_former_names(rows, values)})
 
     def flat(self) -> dict[str, Any]:
         """Every name and option as one flat dictionary: the form of JSON, URL and command line."""
@@ -203,7 +203,7 @@ class Combination:
 
     @property
     def meta(self) -> Any:
-        """What is known of the data before it is loaded (a :class:`genlab.data.DataMeta`)."""
+        """The metadata of the dataset, known before it is loaded."""
         source = DATASETS[self.data]
         return source.meta(source.Options.build(self.given_data))
 
@@ -243,12 +243,12 @@ class Combination:
                 if row.name in defaults:
                     row = dataclasses.replace(row, default=defaults[row.name])
                 if row.name in narrow:
-                    row = row.narrowed(tuple(narrow[row.name]))
+                    row = row.with_choices(tuple(narrow[row.name]))
                 rows.append(row)
             table[part] = tuple(rows)
         return table
 
-    def declared(self) -> dict[str, Any]:
+    def declared_defaults(self) -> dict[str, Any]:
         """The default of each option's declaration, where this combination allows it."""
         allowed = {row.name: row.choices for rows in self.options().values() for row in rows}
         return {
@@ -265,7 +265,7 @@ class Combination:
             SpecError: for an option that no part has, or a value that is not allowed.
         """
         table = self.options()
-        values = with_present_names((row for rows in table.values() for row in rows), values)
+        values = translate_former_names((row for rows in table.values() for row in rows), values)
         known = {row.name for rows in table.values() for row in rows}
         for name in values:
             if name not in known and name not in KINDS:
@@ -302,7 +302,7 @@ def misfit(model: Any, meta: Any) -> str | None:
     Rows of a table are for models that name the columns they explain.
     """
     if meta.columns and not getattr(model, "columns", ()):
-        return "it learns the law of points or pictures, and these are rows of a table"
+        return "it learns the distribution of points or images, and these are rows of a table"
     if meta.gaps and not model.learns_gaps:
         return (
             "it learns whole rows alone, and entries are missing; choose incomplete = fill or drop"

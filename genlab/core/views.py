@@ -1,4 +1,4 @@
-"""Where a panel or a chart stands on a page, and the sentence that says what it shows.
+"""The place of a panel or chart on a page, and the sentence that describes it.
 
 A probe declares a :class:`View` for each of its pictures; a group of series has one in
 :data:`CHARTS`. Pages and scripts read these and hold no list of names of their own.
@@ -21,7 +21,7 @@ SECTIONS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class View:
-    """What a page says of a panel or a chart, and where it puts it.
+    """The description of a panel or a chart, and its place on the page.
 
     Args:
         section: a key of :data:`SECTIONS`.
@@ -54,7 +54,7 @@ class View:
 
 @dataclass(frozen=True)
 class ChartGroup:
-    """A group of series that share a chart: its title, and where the chart stands."""
+    """A group of series that share a chart: its title and its place."""
 
     title: str
     view: View

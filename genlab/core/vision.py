@@ -189,7 +189,7 @@ def _share(tell: Progress, position: int, total: int, file: str, fraction: float
 def _download(
     urls: list[str], target: Path, digest: str, progress: Callable[[float], None]
 ) -> None:
-    """Fetch one file from the first mirror that gives it whole; the name appears only then."""
+    """Download one file from the first mirror that delivers it completely, atomically."""
     if target.is_file() and _md5(target) == digest:
         return
     part = target.with_name(f"{target.name}.{os.getpid()}.part")

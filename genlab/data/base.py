@@ -151,7 +151,7 @@ class DataMeta:
 
 
 class Density(abc.ABC):
-    """The exact law of a toy dataset."""
+    """The exact distribution of a toy dataset."""
 
     #: The box ``(low, high)`` per axis, shape (2, d), that holds all but a negligible mass.
     box: Tensor
@@ -201,7 +201,7 @@ class Dataset:
     Args:
         meta: what was known before loading.
         train, validation, test: the splits; a model sees ``train`` alone.
-        density: the exact law, where it is known.
+        density: the exact distribution, where it is known.
         draw: applied to each training batch (dynamic binarisation); uses the run's stream.
         modes: for mixtures of well-separated modes, their means (k, d); else None.
     """
@@ -230,7 +230,7 @@ class DataSource(abc.ABC):
         """What is known before loading; cheap."""
 
     @classmethod
-    def there(cls) -> bool:
+    def is_available(cls) -> bool:
         """Whether the defaults can be loaded here and now, without a network."""
         return not cls.meta(cls.Options()).network
 
@@ -249,7 +249,7 @@ class DataSource(abc.ABC):
         raise DataError(f"A run on {cls.name} brings no description of its data.")
 
     @classmethod
-    def idle(cls, values: Mapping[str, Any]) -> frozenset[str]:
+    def unused_options(cls, values: Mapping[str, Any]) -> frozenset[str]:
         """The options that change nothing where the others have these values: no form asks."""
         return frozenset()
 

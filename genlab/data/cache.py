@@ -49,13 +49,13 @@ def cached(name: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor
         name: the file's name, without ending.
         make: parses the set.
     """
-    places = folders()
-    for folder in places:
+    candidates = folders()
+    for folder in candidates:
         found = _read(folder / f"{name}.safetensors")
         if found is not None:
             return found
     tensors = {key: value.contiguous() for key, value in make().items()}
-    for folder in places:
+    for folder in candidates:
         with contextlib.suppress(OSError, SafetensorError):
             _write(folder / f"{name}.safetensors", tensors)
             break
@@ -102,8 +102,8 @@ def packaged(package: str, file: str) -> Path:
         DataError: if the package or the file is not there.
     """
     found = importlib.util.find_spec(package)
-    for place in (found.submodule_search_locations or []) if found is not None else []:
-        path = Path(place) / file
+    for root in (found.submodule_search_locations or []) if found is not None else []:
+        path = Path(root) / file
         if path.is_file():
             return path
     raise DataError(

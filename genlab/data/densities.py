@@ -1,4 +1,4 @@
-"""The exact laws of the toys: densities that are computed, not estimated.
+"""The exact distributions of the toys: densities that are computed, not estimated.
 
 Every density is computed in double precision, whatever the precision of the points, and given
 back in theirs: mixtures with a standard deviation of 0.01 are exact far from their modes too.
@@ -12,9 +12,9 @@ import math
 import torch
 from torch import Tensor
 
+from genlab.core.gaussians import LOG_2PI, draw_mixture, mixture_log_joint
 from genlab.data.base import Density
 
-LOG_2PI = math.log(2 * math.pi)
 #: How many standard deviations of a Gaussian the boxes reach; 2e-9 of the mass lies beyond.
 REACH = 6.0
 #: Added to a squared radius so that its root has a gradient at the centre; far below any radius.
@@ -23,14 +23,14 @@ NOTHING = -1e30
 
 
 class Components(Density):
-    """A law whose samples know the component they came from."""
+    """A distribution whose samples know the component they came from."""
 
     @abc.abstractmethod
-    def labelled(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def sample_labelled(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Samples (n, d) and the component of each (n,)."""
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        return self.labelled(n, generator)[0]
+        return self.sample_labelled(n, generator)[0]
 
 
 class GaussianMixture(Components):
@@ -48,8 +48,8 @@ class GaussianMixture(Components):
             positive definite.
 
     Example:
-        >>> law = GaussianMixture(torch.ones(1), torch.zeros(1, 2), torch.eye(2)[None])
-        >>> round(float(law.log_prob(torch.zeros(1, 2))), 4)  # -log(2 pi)
+        >>> distribution = GaussianMixture(torch.ones(1), torch.zeros(1, 2), torch.eye(2)[None])
+        >>> round(float(distribution.log_prob(torch.zeros(1, 2))), 4)  # -log(2 pi)
         -1.8379
     """
 
@@ -66,11 +66,6 @@ class GaussianMixture(Components):
         self.weights = weights / weights.sum()
         self.means, self.covariances = means, covariances
         self._factors = factors
-        self._log_norm = (
-            self.weights.log()
-            - torch.diagonal(factors, dim1=-2, dim2=-1).log().sum(-1)
-            - 0.5 * d * LOG_2PI
-        )
         sd = torch.diagonal(covariances, dim1=-2, dim2=-1).sqrt()
         self.box = torch.stack([(means - REACH * sd).amin(0), (means + REACH * sd).amax(0)])
 
@@ -82,24 +77,15 @@ class GaussianMixture(Components):
         return cls(torch.ones(k), means, covariances)
 
     def log_prob(self, x: Tensor) -> Tensor:
-        point = x.double()
-        if point.shape[-1] == 1:
-            scaled = (point - self.means[:, 0]) / self._factors[:, 0, 0]
-            squares = scaled.square()
-        else:
-            offset = (point[:, None] - self.means).permute(1, 2, 0)  # (k, d, B)
-            scaled = torch.linalg.solve_triangular(self._factors, offset, upper=False)
-            squares = scaled.square().sum(1).T
-        return torch.logsumexp(self._log_norm - 0.5 * squares, -1).to(x.dtype)
+        joint = mixture_log_joint(x.double(), self.weights.log(), self.means, self._factors)
+        return joint.logsumexp(-1).to(x.dtype)
 
-    def labelled(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        component = torch.multinomial(self.weights, n, replacement=True, generator=generator)
-        noise = torch.randn(n, self.means.shape[1], generator=generator, dtype=torch.float64)
-        x = self.means[component] + (self._factors[component] @ noise[..., None])[..., 0]
+    def sample_labelled(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        x, component = draw_mixture(n, self.weights, self.means, self._factors, generator)
         return x.float(), component
 
     @property
-    def separated(self) -> bool:
+    def well_separated(self) -> bool:
         """Whether the nearest two means are at least six of the larger standard deviation apart.
 
         Then the balls of three standard deviations that mode coverage counts do not overlap.
@@ -124,8 +110,8 @@ class Checkerboard(Density):
         side: side of one square.
 
     Example:
-        >>> law = Checkerboard(4, 1.0)
-        >>> law.log_prob(torch.tensor([[0.5, 0.5], [0.5, 1.5]])).exp()
+        >>> distribution = Checkerboard(4, 1.0)
+        >>> distribution.log_prob(torch.tensor([[0.5, 0.5], [0.5, 1.5]])).exp()
         tensor([0.1250, 0.0000])
     """
 
@@ -194,7 +180,7 @@ class Pinwheel(Components):
         log_norm = -self._sd.log().sum() - LOG_2PI - 2 * math.log(self.scale)
         return (torch.logsumexp(-0.5 * squares, -1) - math.log(self.arms) + log_norm).to(x.dtype)
 
-    def labelled(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def sample_labelled(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         blade = torch.randint(self.arms, (n,), generator=generator)
         noise = torch.randn(n, 2, generator=generator, dtype=torch.float64)
         f = self._mean + self._sd * noise
@@ -248,7 +234,7 @@ class Spirals(Components):
         total = torch.where(total > 0.5 * NOTHING, total, -math.inf)
         return (total - log_norm - radius.log()).to(x.dtype)
 
-    def labelled(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def sample_labelled(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         arm = torch.randint(self.arms, (n,), generator=generator)
         u = self.length * torch.rand(n, generator=generator, dtype=torch.float64)
         noise = torch.randn(n, generator=generator, dtype=torch.float64)
@@ -271,8 +257,8 @@ def grid(density: Density, side: int = 200) -> tuple[list[Tensor], Tensor]:
         dimensions, as pictures are.
 
     Example:
-        >>> law = GaussianMixture(torch.ones(1), torch.zeros(1, 1), torch.eye(1)[None])
-        >>> (axis,), p = grid(law, 400)
+        >>> distribution = GaussianMixture(torch.ones(1), torch.zeros(1, 1), torch.eye(1)[None])
+        >>> (axis,), p = grid(distribution, 400)
         >>> round(float(p.sum() * (axis[1] - axis[0])), 6)
         1.0
     """

@@ -360,7 +360,7 @@ def read_drawing(address: Any) -> Picture:
 
 
 @dataclass(frozen=True)
-class Manner:
+class BackgroundStyle:
     """How a dataset's pictures stand on their ground, measured on its training examples.
 
     Args:
@@ -386,25 +386,25 @@ def _mass(x: Tensor) -> tuple[Tensor, Tensor]:
     return (x.sum(2) @ rows.float()) / total, (x.sum(1) @ columns.float()) / total
 
 
-def background_style(data: Dataset, n: int = 256) -> Manner:
+def background_style(data: Dataset, n: int = 256) -> BackgroundStyle:
     """How the first n training pictures stand on their ground."""
     x = data.train.x[:n].float()
     edge = torch.cat([x[:, :, 0], x[:, :, -1], x[:, :, :, 0], x[:, :, :, -1]], dim=2)
     ground = float(edge.median())
     flat = float(((edge - ground).abs() < 0.1).double().mean()) > 0.6
     if x.shape[1] > 1 or not flat or 0.25 < ground < 0.75:
-        return Manner(ground)
+        return BackgroundStyle(ground)
     strokes = (x[:, 0] - round(ground)).abs()
     there = strokes > 0.2
     high = there.any(dim=2).sum(dim=1)
     wide = there.any(dim=1).sum(dim=1)
     extent = float(torch.maximum(high, wide).float().median()) / max(x.shape[2:])
     row, column = _mass(strokes)
-    return Manner(ground, True, extent, (float(row.median()), float(column.median())))
+    return BackgroundStyle(ground, True, extent, (float(row.median()), float(column.median())))
 
 
 @dataclass(frozen=True)
-class Seen:
+class FittedImage:
     """A picture as the model sees it.
 
     Args:
@@ -419,11 +419,11 @@ class Seen:
 def fit_to_model(
     picture: Picture,
     meta: DataMeta,
-    background_style: Manner,
+    background_style: BackgroundStyle,
     *,
     invert: bool | None = None,
     centre: bool | None = None,
-) -> Seen:
+) -> FittedImage:
     """A picture at the size of a model, like the pictures that it learned.
 
     The aspect is kept and the picture stands in the middle. Where the data are strokes on an even
@@ -468,7 +468,7 @@ def fit_to_model(
     if meta.support == "binary":
         x = (x > 0.5).float()
         notes.append("Pixels were made 0 or 1 at one half.")
-    return Seen(x, tuple(notes))
+    return FittedImage(x, tuple(notes))
 
 
 def _resized(x: Tensor, height: int, width: int) -> Tensor:
@@ -495,7 +495,7 @@ def _boxed(x: Tensor, height: int, width: int, ground: float | None) -> Tensor:
     return out
 
 
-def _centred(x: Tensor, background_style: Manner, height: int, width: int) -> Tensor:
+def _centred(x: Tensor, background_style: BackgroundStyle, height: int, width: int) -> Tensor:
     """The strokes, so large as in the data, their centre of mass where it is there."""
     ground = float(round(background_style.ground))
     ink = (x - ground).abs()

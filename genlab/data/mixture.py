@@ -42,8 +42,8 @@ class _Reader:
         if position is None:
             position = self.tokens[self.at][1] if self.at < len(self.tokens) else len(self.text)
         rest = self.text[position:].strip()[:20]
-        place = f"at {rest!r}" if rest else "at its end"
-        raise SpecError(self.option, self.text, f"the text {why} {place}; allowed: {FORM}")
+        where = f"at {rest!r}" if rest else "at its end"
+        raise SpecError(self.option, self.text, f"the text {why} {where}; allowed: {FORM}")
 
     def _peek(self) -> str:
         return self.tokens[self.at][0] if self.at < len(self.tokens) else ""
@@ -121,8 +121,8 @@ def parse(text: str, option: str = "components") -> GaussianMixture:
         SpecError: if the text cannot be read or describes no mixture; the message says where.
 
     Example:
-        >>> law = parse("0.67*N(2,2) + 0.33*N(-1,0.065)")
-        >>> law.weights.tolist(), law.means.flatten().tolist()
+        >>> distribution = parse("0.67*N(2,2) + 0.33*N(-1,0.065)")
+        >>> distribution.weights.tolist(), distribution.means.flatten().tolist()
         ([0.67, 0.33], [2.0, -1.0])
         >>> parse("N([0,0],1) + N([3,1],[[1,0.5],[0.5,1]])").means.shape
         torch.Size([2, 2])

@@ -86,10 +86,10 @@ class Column:
         known = {entry.name for entry in fields(cls)}
         if not set(values) <= known:
             raise ValueError(f"unknown keys {sorted(set(values) - known)}")
-        made = cls(**{**values, "categories": tuple(values.get("categories", ()))})
-        if made.type not in TYPES or made.role not in ROLES:
-            raise ValueError(f"{made.type} {made.role}")
-        return made
+        column = cls(**{**values, "categories": tuple(values.get("categories", ()))})
+        if column.type not in TYPES or column.role not in ROLES:
+            raise ValueError(f"{column.type} {column.role}")
+        return column
 
     def flat(self) -> dict[str, Any]:
         """As JSON."""
@@ -189,15 +189,15 @@ def decode(x: NDArray[Any], columns: Sequence[Column]) -> NDArray[np.float64]:
         [[1.5, 2.0]]
     """
     x = np.asarray(x, dtype=np.float64)
-    made = np.empty((len(x), len(columns)))
+    raw = np.empty((len(x), len(columns)))
     for k, (column, (first, last)) in enumerate(zip(columns, spans(columns), strict=True)):
         if column.indicators:
-            made[:, k] = x[:, first:last].argmax(axis=1)
+            raw[:, k] = x[:, first:last].argmax(axis=1)
         elif column.type in NAMED and column.categories:
-            made[:, k] = np.rint(x[:, first]).clip(0, len(column.categories) - 1)
+            raw[:, k] = np.rint(x[:, first]).clip(0, len(column.categories) - 1)
         else:
-            made[:, k] = x[:, first]
-    return made
+            raw[:, k] = x[:, first]
+    return raw
 
 
 def common(raw: NDArray[np.float64], columns: Sequence[Column]) -> NDArray[np.float64]:

@@ -103,15 +103,16 @@ class Sprites(DataSource):
             progress(1.0, f"{len(x):,} sprites drawn")
         sizes = {"train": 5760, "validation": 720, "test": 720}
         parts = images.carve(x, factors[:, 0], sizes, cls.name)
-        kept = images.carve(factors, factors[:, 0], sizes, cls.name)
-        made = images.dataset(cls.meta(options), options, parts, 255, cls.name)
+        factor_parts = images.carve(factors, factors[:, 0], sizes, cls.name)
+        binarised = images.dataset(cls.meta(options), options, parts, 255, cls.name)
         splits = {
             part: dataclasses.replace(
-                getattr(made, part), factors=kept[part][0][: len(getattr(made, part))]
+                getattr(binarised, part),
+                factors=factor_parts[part][0][: len(getattr(binarised, part))],
             )
             for part in sizes
         }
-        return dataclasses.replace(made, **splits)
+        return dataclasses.replace(binarised, **splits)
 
     @staticmethod
     def _draw() -> dict[str, Tensor]:

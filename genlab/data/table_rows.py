@@ -74,11 +74,11 @@ class TableRows:
 
         The entry ``categories/NAME`` lists the words that the indices of a column stand for.
         """
-        made: dict[str, NDArray[Any]] = {"x": self.values, "columns": np.array(self.names)}
+        result: dict[str, NDArray[Any]] = {"x": self.values, "columns": np.array(self.names)}
         for column in self.columns:
             if column.categories:
-                made[f"categories/{column.name}"] = np.array(column.categories)
-        return made
+                result[f"categories/{column.name}"] = np.array(column.categories)
+        return result
 
 
 def cells_of(column: Column, values: NDArray[np.float64]) -> list[Any]:

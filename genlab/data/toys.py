@@ -47,19 +47,19 @@ class Toy(DataSource):
     note: ClassVar[str] = "The exact log-density is known."
 
     @classmethod
-    def law(cls, options: Any) -> Density | None:
-        """The exact law, None where it is not known."""
+    def density(cls, options: Any) -> Density | None:
+        """The exact distribution, None where it is not known."""
         return None
 
     @classmethod
     def draw(cls, options: Any, n: int, source: torch.Generator) -> Labelled:
         """n points and their labels (None where there are none)."""
-        law = cls.law(options)
-        if law is None:
-            raise TypeError(f"{cls.__name__} has neither a law nor a way to draw")
-        if isinstance(law, Components) and cls.labels(options):
-            return law.labelled(n, source)
-        return law.sample(n, source), None
+        density = cls.density(options)
+        if density is None:
+            raise TypeError(f"{cls.__name__} has neither a distribution nor a way to draw")
+        if isinstance(density, Components) and cls.labels(options):
+            return density.sample_labelled(n, source)
+        return density.sample(n, source), None
 
     @classmethod
     def labels(cls, options: Any) -> tuple[str, ...]:
@@ -77,7 +77,7 @@ class Toy(DataSource):
             shape=cls.shape(options),
             support="real",
             classes=cls.labels(options),
-            density=cls.law(options) is not None,
+            density=cls.density(options) is not None,
             note=cls.note,
         )
 
@@ -88,14 +88,16 @@ class Toy(DataSource):
             Split(*cls.draw(options, n, generator(DATA_SEED, cls.name, part)))
             for part, n in sizes.items()
         )
-        law = cls.law(options)
+        density = cls.density(options)
         modes, extra = None, {}
-        if isinstance(law, GaussianMixture) and law.separated:
-            modes = law.means.float()
-            extra = {"mode_std": float(torch.linalg.eigvalsh(law.covariances).amax().sqrt())}
+        if isinstance(density, GaussianMixture) and density.well_separated:
+            modes = density.means.float()
+            extra = {"mode_std": float(torch.linalg.eigvalsh(density.covariances).amax().sqrt())}
         if progress is not None:
             progress(1.0, f"{options.points} points drawn")
-        return Dataset(cls.meta(options), train, validation, test, law, modes=modes, extra=extra)
+        return Dataset(
+            cls.meta(options), train, validation, test, density, modes=modes, extra=extra
+        )
 
 
 def _numbered(word: str, n: int) -> tuple[str, ...]:
@@ -126,7 +128,7 @@ class Gaussian(Toy):
         return (options.dim,)
 
     @classmethod
-    def law(cls, options: Any) -> Density:
+    def density(cls, options: Any) -> Density:
         means = torch.full((1, options.dim), options.mean, dtype=torch.float64)
         return GaussianMixture.isotropic(means, options.std)
 
@@ -164,7 +166,7 @@ class TwoGaussians(Toy):
         return ("left", "right")
 
     @classmethod
-    def law(cls, options: Any) -> Density:
+    def density(cls, options: Any) -> Density:
         means = torch.zeros(2, options.dim, dtype=torch.float64)
         means[:, 0] = torch.tensor([-0.5, 0.5], dtype=torch.float64) * options.distance
         return GaussianMixture.isotropic(means, options.std)
@@ -211,7 +213,7 @@ class Mixture(Toy):
         return _numbered("component", k) if k > 1 else ()
 
     @classmethod
-    def law(cls, options: Any) -> Density:
+    def density(cls, options: Any) -> Density:
         return mixture.parse(options.components)
 
 
@@ -246,7 +248,7 @@ class Ring(Toy):
         return _numbered("mode", options.modes)
 
     @classmethod
-    def law(cls, options: Any) -> Density:
+    def density(cls, options: Any) -> Density:
         angle = torch.arange(options.modes, dtype=torch.float64) * (2 * math.pi / options.modes)
         means = options.radius * torch.stack([angle.cos(), angle.sin()], -1)
         return GaussianMixture.isotropic(means, options.std)
@@ -282,7 +284,7 @@ class Grid(Toy):
         return _numbered("mode", options.side**2)
 
     @classmethod
-    def law(cls, options: Any) -> Density:
+    def density(cls, options: Any) -> Density:
         axis = torch.arange(options.side, dtype=torch.float64) - (options.side - 1) / 2
         means = torch.cartesian_prod(axis, axis) * options.spacing
         return GaussianMixture.isotropic(means, options.std)
@@ -352,7 +354,7 @@ class Board(Toy):
     note = "The exact log-density is known; it is minus infinity off the dark squares."
 
     @classmethod
-    def law(cls, options: Any) -> Density:
+    def density(cls, options: Any) -> Density:
         return Checkerboard(options.cells, options.length / options.cells)
 
 
@@ -382,7 +384,7 @@ class SpiralArms(Toy):
     note = "The exact log-density is known, since the noise is on the radius alone."
 
     @classmethod
-    def law(cls, options: Any) -> Density:
+    def density(cls, options: Any) -> Density:
         return Spirals(options.arms, options.turns, options.std, inner=0.4, outer=2.0)
 
 
@@ -425,7 +427,7 @@ class Blades(Toy):
     note = "The exact log-density is known, since a twist by the radius alone keeps areas."
 
     @classmethod
-    def law(cls, options: Any) -> Density:
+    def density(cls, options: Any) -> Density:
         o = options
         return Pinwheel(o.arms, o.radial, o.tangential, o.twist, scale=2.0)
 

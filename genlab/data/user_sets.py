@@ -31,9 +31,9 @@ from genlab.core.options import Options, option
 from genlab.core.tables import DATASETS
 from genlab.data import images
 from genlab.data.base import DataMeta, Dataset, DataSource, Progress, Proposal, Split
-from genlab.data.parting import PARTS, sizes
 from genlab.data.readers.base import FEWEST, Examples, clean, split_rows
 from genlab.data.schema import Column, common, encode, entries, spans
+from genlab.data.splits import PARTS, sizes
 from genlab.distributions.columns import COLUMN_LIKELIHOODS, chosen_rows
 
 FORMAT, PLACE = 2, "own"
@@ -172,13 +172,13 @@ def describe(examples: Examples, name: str) -> Description:
     if examples.y is not None:
         digest.update(np.ascontiguousarray(examples.y).data)
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower().encode("ascii", "ignore").decode()).strip("-")
-    made = f"{slug[:24].strip('-') or 'set'}-{digest.hexdigest()}"
+    set_id = f"{slug[:24].strip('-') or 'set'}-{digest.hexdigest()}"
     part = examples.part
     if part is None:
         part = split_rows(examples).part
         assert part is not None
     known = Description(
-        id=made,
+        id=set_id,
         name=name,
         shape=tuple(map(int, x.shape[1:])),
         n=len(x),
@@ -273,9 +273,9 @@ def _parts(known: Description, part: Tensor | None) -> dict[str, Tensor]:
     """The examples of each part: as stored, or for older sets by a fixed permutation."""
     if part is not None:
         return {name: (part == k).nonzero()[:, 0] for k, name in enumerate(PARTS)}
-    held = sizes(known.n)
-    pieces = images.order(known.n, known.id, "split").split(list(held.values()))
-    return dict(zip(held, pieces, strict=True))
+    split_sizes = sizes(known.n)
+    pieces = images.order(known.n, known.id, "split").split(list(split_sizes.values()))
+    return dict(zip(split_sizes, pieces, strict=True))
 
 
 def sets_folder() -> Folder:
@@ -283,7 +283,7 @@ def sets_folder() -> Folder:
     return folder(files_url())
 
 
-def asked(examples: Examples) -> None:
+def require_answers(examples: Examples) -> None:
     """Refuse a file whose form must be told.
 
     Raises:
@@ -306,12 +306,12 @@ def store(examples: Examples, name: str) -> Description:
         DataError: for a name that is taken or cannot be kept, too many sets, or a full disk;
             nothing was stored then.
     """
-    asked(examples)
-    made, there = describe(examples, name), list_sets()
+    require_answers(examples)
+    description, there = describe(examples, name), list_sets()
     for known in there:
-        if known.id == made.id:
+        if known.id == description.id:
             return known
-        if known.name.lower() == made.name.lower():
+        if known.name.lower() == description.name.lower():
             raise DataError(
                 f"A set called {known.name!r} is there already, with other content. Nothing was "
                 "stored. Choose another name, or delete that one first."
@@ -325,21 +325,25 @@ def store(examples: Examples, name: str) -> Description:
     tensors["part"] = torch.from_numpy(np.ascontiguousarray(part, dtype=np.int8))
     content = save_tensors(tensors)
     sha256 = hashlib.sha256(content).hexdigest()
-    made = replace(made, size=len(content), sha256=sha256, created=time.time())
+    description = replace(description, size=len(content), sha256=sha256, created=time.time())
     files = sets_folder()
     files.sweep(PLACE)
     try:
-        files.write(f"{PLACE}/{made.id}.safetensors", content, durable=True)
-        files.write(f"{PLACE}/{made.id}.json", json.dumps(asdict(made)).encode(), durable=True)
+        files.write(f"{PLACE}/{description.id}.safetensors", content, durable=True)
+        files.write(
+            f"{PLACE}/{description.id}.json",
+            json.dumps(asdict(description)).encode(),
+            durable=True,
+        )
     except OSError as error:
-        _undo(files, made.id)
+        _undo(files, description.id)
         why = "The disk is full" if is_full(error) else f"The files cannot be written ({error})"
         raise DataError(
             f"{why}: {len(content) / 2**20:.1f} MB are needed. Nothing was stored; other sets and "
             "runs are unaffected. Free some space and save it again."
         ) from None
     _described.cache_clear()
-    return made
+    return description
 
 
 def _undo(files: Folder, name: str) -> None:
@@ -368,11 +372,11 @@ def _checked(name: str, values: Any) -> Description:
         raise ValueError(name)
     if values["id"] != name:
         raise ValueError(name)
-    made: dict[str, Any] = {
+    checked: dict[str, Any] = {
         k: tuple(v) if str(kinds[k]).startswith("tuple") else v for k, v in values.items()
     }
-    made["schema"] = tuple(Column.of(one) for one in made.get("schema", ()))
-    return Description(**made)
+    checked["schema"] = tuple(Column.of(one) for one in checked.get("schema", ()))
+    return Description(**checked)
 
 
 def describe_set(name: str) -> Description | None:
@@ -470,8 +474,8 @@ def propose_likelihood(known: Description, support: str) -> Proposal:
     """The likelihood that suits a set, and why."""
     if support == "binary":
         why = (
-            "The values are 0 and 1: the Bernoulli law is the mass function of such values, so "
-            "its numbers are log-probabilities."
+            "All values are 0 or 1. The Bernoulli likelihood is a mass function on these values, "
+            "so that its numbers are log-probabilities."
         )
         return Proposal("likelihood", "bernoulli", why)
     if known.values == "levels":
@@ -483,9 +487,9 @@ def propose_likelihood(known: Description, support: str) -> Proposal:
         return Proposal("likelihood", "discretised_logistic", why)
     if known.is_image:
         why = (
-            "The grey levels are numbers from 0 to 1: the continuous Bernoulli is a density on "
-            "[0, 1]. The Bernoulli law is one of 0 and 1 alone; its formula on grey levels leaves "
-            "out the normaliser, so that its numbers are no log-densities."
+            "The grey levels lie between 0 and 1, and the continuous Bernoulli is a density on "
+            "[0, 1]. The Bernoulli likelihood is defined for 0 and 1 only; for grey levels it "
+            "lacks the normaliser, so that its numbers would not be log-densities."
         )
         return Proposal("likelihood", "continuous_bernoulli", why)
     why = (
@@ -494,9 +498,9 @@ def propose_likelihood(known: Description, support: str) -> Proposal:
     )
     if known.values == "counts":
         why += (
-            " All values are whole numbers from 0, as counts are. A law of counts (Poisson, "
-            "negative binomial) is not among the likelihoods here: the Gaussian is a continuous "
-            "stand-in, so its numbers are densities and no probabilities of counts."
+            " All values are whole numbers from 0, like counts. There is no likelihood for "
+            "counts here (Poisson, negative binomial). The Gaussian is a continuous "
+            "approximation; its numbers are densities, not probabilities of counts."
         )
     return Proposal("likelihood", "gaussian_learned", why)
 
@@ -595,7 +599,7 @@ class Own(DataSource):
         return meta_of(known, options)
 
     @classmethod
-    def there(cls) -> bool:
+    def is_available(cls) -> bool:
         return bool(list_sets())
 
     @classmethod
@@ -612,7 +616,7 @@ class Own(DataSource):
         _guests[known.id] = known
 
     @classmethod
-    def idle(cls, values: Mapping[str, Any]) -> frozenset[str]:
+    def unused_options(cls, values: Mapping[str, Any]) -> frozenset[str]:
         name = resolve_set_id(str(values.get("set") or ""))
         known = describe_set(name)
         if known is None:
@@ -687,12 +691,12 @@ def dataset(
         seen = options if meta.support == "binary" else replace(options, binarise="none")
         return images.dataset(meta, seen, parts, known.white, known.id)
     shift, scale = (torch.tensor(v or 0.0, dtype=torch.float64) for v in (meta.shift, meta.scale))
-    made = {}
+    splits = {}
     for name, (rows, label) in parts.items():
         first = options.examples or len(rows) if name == "train" else len(rows)
         values = (rows - shift) / scale if meta.scale else rows
-        made[name] = Split(values[:first].float(), None if label is None else label[:first])
-    return Dataset(meta, made["train"], made["validation"], made["test"])
+        splits[name] = Split(values[:first].float(), None if label is None else label[:first])
+    return Dataset(meta, splits["train"], splits["validation"], splits["test"])
 
 
 def _table(
@@ -725,15 +729,15 @@ def _table(
     if meta.scale:
         values = (values - np.array(meta.shift)) / np.array(meta.scale)
     examples, observed = torch.from_numpy(values).float(), torch.from_numpy(seen)
-    made = {}
+    splits = {}
     for name, index in _parts(known, part).items():
         rows = index[rows_used[index]]
         if name == "train" and options.examples:
             rows = rows[: options.examples]
         mask = observed[rows]
-        made[name] = Split(
+        splits[name] = Split(
             examples[rows],
             None if y is None else y[rows],
             observed=None if bool(mask.all()) else mask,
         )
-    return Dataset(meta, made["train"], made["validation"], made["test"])
+    return Dataset(meta, splits["train"], splits["validation"], splits["test"])

@@ -77,7 +77,7 @@ class TableHead(Head):
         self.size = columns.size
 
     def forward(self, h: Tensor) -> Distribution:
-        found: Distribution = self.columns.law(h)
+        found: Distribution = self.columns.distribution(h)
         return found
 
 

@@ -38,8 +38,8 @@ class BernoulliProduct(Distribution):
         event_dim: how many of the last axes belong to one example.
 
     Example:
-        >>> law = BernoulliProduct(torch.zeros(1, 784), 1)
-        >>> round(float(law.log_prob(torch.ones(1, 784))), 2)
+        >>> distribution = BernoulliProduct(torch.zeros(1, 784), 1)
+        >>> round(float(distribution.log_prob(torch.ones(1, 784))), 2)
         -543.43
     """
 
@@ -94,5 +94,8 @@ def make(h: Tensor, options: Any) -> BernoulliProduct:  # noqa: ARG001 - the tab
 
 
 LIKELIHOODS.register(
-    "bernoulli", title="Bernoulli", summary="Binary data; on grey pictures not a density."
+    "bernoulli",
+    title="Bernoulli",
+    summary="Binary data; on grey pictures not a density.",
+    order=10,
 )(Likelihood(supports=("unit", "binary"), densities=("binary",), outputs=1, make=make))

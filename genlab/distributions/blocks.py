@@ -1,4 +1,4 @@
-"""Independent distributions side by side: a code whose parts have laws of their own."""
+"""Independent distributions side by side: a code whose parts have distributions of their own."""
 
 from __future__ import annotations
 

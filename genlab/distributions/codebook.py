@@ -25,29 +25,29 @@ def nearest(codebook: Tensor, e: Tensor) -> Tensor:
 
 
 class CodeDistribution(Distribution):
-    """What the two share: m places, at each a code; a mass function over the Kᵐ vectors.
+    """What the two share: m positions, at each a code; a mass function over the Kᵐ vectors.
 
     Args:
         codebook: (K, d).
-        places: m; an event is (m d,).
+        positions: m; an event is (m d,).
         batch: the batch shape.
     """
 
     arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
 
-    def __init__(self, codebook: Tensor, places: int, batch: torch.Size) -> None:
-        self.codebook, self.places = codebook, places
-        size = torch.Size((places * codebook.shape[1],))
+    def __init__(self, codebook: Tensor, positions: int, batch: torch.Size) -> None:
+        self.codebook, self.positions = codebook, positions
+        size = torch.Size((positions * codebook.shape[1],))
         super().__init__(batch, size, validate_args=False)
 
     @property
     def log_count(self) -> float:
         """log Kᵐ = m log K."""
-        return self.places * math.log(len(self.codebook))
+        return self.positions * math.log(len(self.codebook))
 
     def index_of(self, value: Tensor) -> tuple[Tensor, Tensor]:
         """The codes nearest to a vector, (..., m), and whether it is made of them, (...)."""
-        parts = value.unflatten(-1, (self.places, self.codebook.shape[1]))
+        parts = value.unflatten(-1, (self.positions, self.codebook.shape[1]))
         index = nearest(self.codebook, parts)
         gap = (self.codebook[index] - parts).abs().flatten(-2).amax(-1)
         size = self.codebook.abs().amax().clamp_min(1e-6)
@@ -55,40 +55,40 @@ class CodeDistribution(Distribution):
 
 
 class UniformCodes(CodeDistribution):
-    """Each of m places has one of K codes, all Kᵐ vectors alike: log p = −m log K nats.
+    """Each of m positions has one of K codes, all Kᵐ vectors alike: log p = −m log K nats.
 
     Source: van den Oord, Vinyals and Kavukcuoglu 2017, "Neural discrete representation learning",
     section 3.1.
 
     Example:
-        >>> law = UniformCodes(torch.tensor([[0.0], [1.0]]), 3)
-        >>> law.log_prob(torch.tensor([[0.0, 1.0, 1.0], [0.0, 0.5, 1.0]]))
+        >>> distribution = UniformCodes(torch.tensor([[0.0], [1.0]]), 3)
+        >>> distribution.log_prob(torch.tensor([[0.0, 1.0, 1.0], [0.0, 0.5, 1.0]]))
         tensor([-2.0794,    -inf])
     """
 
-    def __init__(self, codebook: Tensor, places: int) -> None:
-        super().__init__(codebook, places, torch.Size())
+    def __init__(self, codebook: Tensor, positions: int) -> None:
+        super().__init__(codebook, positions, torch.Size())
 
     @property
     def mean(self) -> Tensor:
         """The mean, batch shape + event shape."""
-        return self.codebook.mean(0).repeat(self.places)
+        return self.codebook.mean(0).repeat(self.positions)
 
     @property
     def variance(self) -> Tensor:
         """The variance of each entry, batch shape + event shape."""
-        return self.codebook.var(0, correction=0).repeat(self.places)
+        return self.codebook.var(0, correction=0).repeat(self.positions)
 
     def sample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
         """Draws without a gradient, sample shape + batch shape + event shape."""
-        shape = (*sample_shape, self.places)
+        shape = (*sample_shape, self.positions)
         index = torch.randint(len(self.codebook), shape, device=self.codebook.device)
         return self.codebook[index].flatten(-2).detach()
 
     def log_prob(self, value: Tensor) -> Tensor:
         """log p(value) in nats, one number for each example: (..., *event shape) -> (...)."""
-        _, made = self.index_of(value)
-        return torch.where(made, value.new_tensor(-self.log_count), -math.inf)
+        _, is_code = self.index_of(value)
+        return torch.where(is_code, value.new_tensor(-self.log_count), -math.inf)
 
 
 class AutoregressiveCodes(CodeDistribution):
@@ -96,21 +96,21 @@ class AutoregressiveCodes(CodeDistribution):
 
     Args:
         codebook: (K, d).
-        places: m.
+        positions: m.
         net: ``net(previous, place, state) -> (logits, state)``: previous codes (B, n, d) and their
-            places (n,) to logits (B, n, K) of the codes there, going on from a state.
+            positions (n,) to logits (B, n, K) of the codes there, going on from a state.
     """
 
-    def __init__(self, codebook: Tensor, places: int, net: CodeNet) -> None:
+    def __init__(self, codebook: Tensor, positions: int, net: CodeNet) -> None:
         self.net = net
-        super().__init__(codebook.detach(), places, torch.Size())
+        super().__init__(codebook.detach(), positions, torch.Size())
 
     def sample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
         """Draws without a gradient, sample shape + batch shape + event shape."""
         n = torch.Size(sample_shape).numel()
         previous, state, drawn = self.codebook.new_zeros(n, 1, self.codebook.shape[1]), None, []
         with torch.no_grad():
-            for j in range(self.places):
+            for j in range(self.positions):
                 logits, state = self.net(
                     previous, torch.tensor([j], device=previous.device), state
                 )
@@ -121,13 +121,13 @@ class AutoregressiveCodes(CodeDistribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """log p(value) in nats, one number for each example: (..., *event shape) -> (...)."""
-        index, made = self.index_of(value)
-        flat = index.reshape(-1, self.places)
+        index, is_code = self.index_of(value)
+        flat = index.reshape(-1, self.positions)
         codes = self.codebook[flat]
         previous = torch.cat([torch.zeros_like(codes[:, :1]), codes[:, :-1]], dim=1)
-        logits, _ = self.net(previous, torch.arange(self.places, device=codes.device), None)
+        logits, _ = self.net(previous, torch.arange(self.positions, device=codes.device), None)
         each = logits.log_softmax(-1).gather(-1, flat[..., None]).squeeze(-1)
-        return torch.where(made, each.sum(-1).view(made.shape), -math.inf)
+        return torch.where(is_code, each.sum(-1).view(is_code.shape), -math.inf)
 
 
 class OneCode(CodeDistribution):
@@ -166,10 +166,10 @@ class OneCode(CodeDistribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """log p(value) in nats, one number for each example: (..., *event shape) -> (...)."""
-        index, made = self.index_of(value)
-        here = made & (index == self.index).all(-1)
+        index, is_code = self.index_of(value)
+        here = is_code & (index == self.index).all(-1)
         return torch.where(here, value.new_tensor(0.0), -math.inf)
 
     def closed_form_kl(self, prior: Distribution) -> Tensor | None:
-        """KL(q ‖ p) = −log p at the one vector, (B,) in nats, for a law over the same codes."""
+        """KL(q ‖ p) = −log p at the one vector, (B,) in nats, where p is over the same codes."""
         return -prior.log_prob(self.mean) if isinstance(prior, CodeDistribution) else None

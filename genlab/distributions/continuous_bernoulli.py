@@ -57,8 +57,8 @@ class ContinuousBernoulliProduct(Distribution):
         event_dim: how many of the last axes belong to one example.
 
     Example:
-        >>> law = ContinuousBernoulliProduct(torch.zeros(1, 784), 1)
-        >>> float(law.log_prob(torch.rand(1, 784)))
+        >>> distribution = ContinuousBernoulliProduct(torch.zeros(1, 784), 1)
+        >>> float(distribution.log_prob(torch.rand(1, 784)))
         0.0
     """
 
@@ -124,4 +124,5 @@ LIKELIHOODS.register(
     "continuous_bernoulli",
     title="Continuous Bernoulli",
     summary="Grey pictures: the Bernoulli form with the constant that makes it a density.",
+    order=20,
 )(Likelihood(supports=("unit",), densities=("unit",), outputs=1, make=make))

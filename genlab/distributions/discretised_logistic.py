@@ -33,9 +33,9 @@ class DiscretisedLogistic(Distribution):
         event_dim: how many of the last axes belong to one example.
 
     Example:
-        >>> law = DiscretisedLogistic(torch.zeros(256, 1), torch.zeros(256, 1), 1)
+        >>> distribution = DiscretisedLogistic(torch.zeros(256, 1), torch.zeros(256, 1), 1)
         >>> levels = torch.arange(256.0).view(256, 1) / 255
-        >>> round(float(law.log_prob(levels).exp().sum()), 4)
+        >>> round(float(distribution.log_prob(levels).exp().sum()), 4)
         1.0
     """
 
@@ -114,4 +114,5 @@ LIKELIHOODS.register(
     "discretised_logistic",
     title="Discretised logistic",
     summary="Grey pictures as 256 levels: a probability of each, so bits are comparable.",
+    order=30,
 )(Likelihood(supports=("unit",), densities=("unit",), outputs=2, make=make))

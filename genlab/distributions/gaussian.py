@@ -23,8 +23,8 @@ class IsotropicGaussian(Distribution):
         event_dim: how many of the last axes belong to one example.
 
     Example:
-        >>> law = IsotropicGaussian(torch.zeros(1, 784), 1.0, 1)
-        >>> round(float(law.log_prob(torch.zeros(1, 784))), 2)
+        >>> distribution = IsotropicGaussian(torch.zeros(1, 784), 1.0, 1)
+        >>> round(float(distribution.log_prob(torch.zeros(1, 784))), 2)
         -720.45
     """
 
@@ -76,5 +76,8 @@ def make(h: Tensor, options: Any) -> IsotropicGaussian:
 
 
 LIKELIHOODS.register(
-    "gaussian", title="Gaussian", summary="Real data or grey pictures; one fixed sigma."
+    "gaussian",
+    title="Gaussian",
+    summary="Real data or grey pictures; one fixed sigma.",
+    order=40,
 )(Likelihood(supports=("real", "unit"), densities=("real", "unit"), outputs=1, make=make))

@@ -56,9 +56,11 @@ LIKELIHOODS.register(
     "gaussian_learned",
     title="Gaussian, learned variances",
     summary="Real data or grey pictures; the net gives a sigma for every entry.",
+    order=50,
 )(Likelihood(supports=("real", "unit"), densities=("real", "unit"), outputs=2, make=make))
 LIKELIHOODS.register(
     "gaussian_shared",
     title="Gaussian, one learned variance",
     summary="Real data or grey pictures; the net gives one sigma for all entries of an example.",
+    order=60,
 )(Likelihood(supports=("real", "unit"), densities=("real", "unit"), outputs=2, make=make_shared))

@@ -75,7 +75,7 @@ class ColumnHead(nn.Module):
         made = [g.generate(p) for g, p in zip(self.each(), pieces, strict=True)]
         return self.joined(made)
 
-    def law(self, h: Tensor) -> Mixed:
+    def distribution(self, h: Tensor) -> Mixed:
         """p(x | z) from the outputs of a decoder, (B, size)."""
         return Mixed(self, h)
 

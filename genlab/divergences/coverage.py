@@ -53,7 +53,7 @@ def mode_coverage(x: Tensor, modes: Tensor, std: float) -> Coverage:
 
 
 def mass_within_radius(radius: float, dim: int) -> float:
-    """The mass of a standard normal within a radius: the chi-squared law's P(d/2, r²/2).
+    """The mass of a standard normal within a radius: the chi-squared distribution's P(d/2, r²/2).
 
     Example:
         >>> round(mass_within_radius(3.0, 2), 4)

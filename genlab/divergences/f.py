@@ -184,7 +184,7 @@ class FDivergence:
         return torch.where(no_p & no_q, zero, value)
 
     def of_probabilities(self, log_p: Tensor, log_q: Tensor) -> Tensor:
-        """D_f of two discrete laws, Σ q f(p/q) over the last axis, (*, k) -> (*)."""
+        """D_f of two discrete distributions, Σ q f(p/q) over the last axis, (*, k) -> (*)."""
         return self.integrand(log_p, log_q).sum(-1)
 
 

@@ -23,7 +23,7 @@ class Grid:
     do not exceed the divergences of the densities, but for the bias of counting n samples.
 
     Args:
-        density: the exact law, of one or two dimensions.
+        density: the exact distribution, of one or two dimensions.
         cells: cells per axis.
         fine: points per axis and cell in the integration.
     """
@@ -84,12 +84,12 @@ class Grid:
 
     def index(self, x: Tensor) -> Tensor:
         """The cell of each point, (n, d) -> (n,); the last index is outside."""
-        place = ((x.double() - self.low) / (self.high - self.low) * self.cells).floor()
-        out = ((place < 0) | (place >= self.cells) | ~place.isfinite()).any(dim=1)
-        place = torch.where(out[:, None], 0.0, place).long()
-        flat = place[:, 0]
+        cell = ((x.double() - self.low) / (self.high - self.low) * self.cells).floor()
+        out = ((cell < 0) | (cell >= self.cells) | ~cell.isfinite()).any(dim=1)
+        cell = torch.where(out[:, None], 0.0, cell).long()
+        flat = cell[:, 0]
         for axis in range(1, self.dim):
-            flat = flat * self.cells + place[:, axis]
+            flat = flat * self.cells + cell[:, axis]
         return torch.where(out, self.cells**self.dim, flat)
 
     def shares(self, x: Tensor) -> Tensor:
@@ -158,7 +158,7 @@ class Pooled:
 def _pools(grid: Grid, least: float) -> list[list[int]]:
     """The cells of each pool; those without mass come last, as one pool."""
     logs, masses = grid.log_masses.tolist(), grid.masses.tolist()
-    place = _along_a_curve(grid.cells, grid.dim)
+    rank = _along_a_curve(grid.cells, grid.dim)
     bands: dict[int, list[int]] = {}
     for cell, log in enumerate(logs):
         if log > -math.inf:
@@ -168,7 +168,7 @@ def _pools(grid: Grid, least: float) -> list[list[int]]:
     rest: list[int] = []
     for band in sorted(bands):
         # A band too light for a pool joins the next one.
-        rest = sorted(rest + bands[band], key=lambda cell: place[cell])
+        rest = sorted(rest + bands[band], key=lambda cell: rank[cell])
         if sum(masses[cell] for cell in rest) < least:
             continue
         now, total = [], 0.0

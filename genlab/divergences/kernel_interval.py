@@ -5,13 +5,13 @@ With δ = μ_P − μ_Q in the kernel's Hilbert space, the estimate without bias
     D̂ = ‖δ + ε‖² − tr Σ,   ε ~ N(0, Σ) in the limit,   Σ = C_P/n + C_Q/m.
 
 At δ = 0 it is a weighted sum of χ² variables and far from normal, so D̂ ± 1.96 SE covers too much
-at equal laws and too little beside them. Here the law of D̂ at a distance θ = ‖δ‖² is taken from
-the eigenvalues of Σ, and the interval holds those θ for which D̂ lies between its 2.5 % and 97.5 %
-points. Of the direction of δ only δᵀΣδ/‖δ‖² matters much; it is estimated, and for the upper end,
-where D̂ may be small by chance, it leans to the largest eigenvalue (by a weight that simulations
-of equal, near and distant laws set).
+at equal distributions and too little beside them. Here the distribution of D̂ at a distance θ =
+‖δ‖² is taken from the eigenvalues of Σ, and the interval holds those θ for which D̂ lies between
+its 2.5 % and 97.5 % points. Of the direction of δ only δᵀΣδ/‖δ‖² matters much; it is estimated,
+and for the upper end, where D̂ may be small by chance, it leans to the largest eigenvalue (by a
+weight that simulations of equal, near and distant distributions set).
 
-Source: the law of D̂, Gretton et al. 2012, "A kernel two-sample test", theorem 12.
+Source: the distribution of D̂, Gretton et al. 2012, "A kernel two-sample test", theorem 12.
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-#: Samples of each law from which the eigenvalues are estimated; they take the cube of it in time.
+#: Samples of each distribution from which the eigenvalues are estimated; they take the cube of it
+#: in time.
 CUBE = 300
-#: Eigenvalues that are kept; the others together are close to normal. Draws of the law of D̂.
-KEPT, DRAWS = 24, 4096
+#: Eigenvalues that are kept; the others together are close to normal. Draws of the distribution of
+#: D̂.
+EIGENVALUES, DRAWS = 24, 4096
 #: How many times tr Σ the largest eigenvalue weighs against ‖δ̂‖² in the upper end.
 LEAN = 5.0
 
@@ -116,14 +118,14 @@ def _spectrum(k_xx: Tensor, k_yy: Tensor, k_xy: Tensor, second: float) -> Tensor
     a, b = max(2, int(n / share)), max(2, int(m / share))
     gram = _gram(k_xx[:a, :a], k_yy[:b, :b], k_xy[:a, :b])
     s = torch.linalg.eigvalsh(gram).flip(0).clamp(min=0.0)
-    # The eigenvalues of a sample's covariance spread wider than those of the law.
+    # The eigenvalues of a sample's covariance spread wider than those of the distribution.
     return s * math.sqrt(second / max(float(s.square().sum()), 1e-300))
 
 
 @functools.lru_cache(maxsize=1)
 def _normals() -> Tensor:
     # Points of a scrambled Sobol sequence: quantiles are closer than those of random draws.
-    u = torch.quasirandom.SobolEngine(KEPT + 1, scramble=True, seed=0).draw(DRAWS).double()
+    u = torch.quasirandom.SobolEngine(EIGENVALUES + 1, scramble=True, seed=0).draw(DRAWS).double()
     return torch.special.ndtri(u.clamp(1e-7, 1.0 - 1e-7))
 
 
@@ -141,19 +143,19 @@ def _direction(s: Tensor, slope: float) -> Tensor:
 
 
 def _solve(value: float, p: float, s: Tensor, slope: float) -> float:
-    """The θ at which ``value`` is the p-point of the law of D̂."""
+    """The θ at which ``value`` is the p-point of the distribution of D̂."""
     if float(s[0]) <= 0.0:
         return value
     direction = _direction(s, min(max(slope, 0.0), float(s[0])))
     normals = _normals()
-    kept, rest = s[:KEPT], s[KEPT:]
-    z = normals[:, : len(kept)]
-    square = (z.square() - 1.0) @ kept
-    square = square + normals[:, KEPT] * math.sqrt(2.0 * float(rest.square().sum()))
-    line = z @ (direction[:KEPT] * kept).sqrt()
-    left = float((direction[KEPT:] * rest).sum())
+    leading, rest = s[:EIGENVALUES], s[EIGENVALUES:]
+    z = normals[:, : len(leading)]
+    square = (z.square() - 1.0) @ leading
+    square = square + normals[:, EIGENVALUES] * math.sqrt(2.0 * float(rest.square().sum()))
+    line = z @ (direction[:EIGENVALUES] * leading).sqrt()
+    left = float((direction[EIGENVALUES:] * rest).sum())
     if left > 0.0:
-        line = line + normals[:, KEPT].flip(0) * math.sqrt(left)
+        line = line + normals[:, EIGENVALUES].flip(0) * math.sqrt(left)
 
     def point(theta: float) -> float:
         drawn = square + 2.0 * math.sqrt(max(theta, 0.0)) * line

@@ -27,13 +27,13 @@ def gaussian_kl(m0: Tensor, s0: Tensor, m1: Tensor, s1: Tensor) -> Tensor:
     return 0.5 * (trace + square - m0.shape[-1] + torch.logdet(s1) - torch.logdet(s0))
 
 
-def _as_full(law: Distribution) -> Distribution:
-    if isinstance(law, Independent) and isinstance(law.base_dist, Normal):
-        base = law.base_dist
+def _as_full(distribution: Distribution) -> Distribution:
+    if isinstance(distribution, Independent) and isinstance(distribution.base_dist, Normal):
+        base = distribution.base_dist
         return MultivariateNormal(
             base.loc, scale_tril=torch.diag_embed(base.scale), validate_args=False
         )
-    return law
+    return distribution
 
 
 def closed_form_kl(q: Distribution, p: Distribution) -> Tensor | None:

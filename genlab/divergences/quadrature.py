@@ -16,7 +16,6 @@ from functools import cache
 
 import numpy as np
 import torch
-from scipy import optimize
 from torch import Tensor
 
 from genlab.core.errors import DataError, SpecError
@@ -26,7 +25,7 @@ from genlab.divergences.estimates import Z95, estimate
 from genlab.divergences.f import FDivergence
 from genlab.divergences.grid import Grid, Pooled
 
-Law = Callable[[Tensor], Tensor]
+LogDensity = Callable[[Tensor], Tensor]
 INF = math.inf
 _ORDER = 16
 _FAR = 1e8
@@ -35,93 +34,10 @@ _LEVELS = 40
 
 
 @cache
-def _rule() -> tuple[Tensor, Tensor]:
+def gauss_rule() -> tuple[Tensor, Tensor]:
+    """Nodes and weights of Gauss–Legendre on [−1, 1], as each panel has them."""
     nodes, weights = np.polynomial.legendre.leggauss(_ORDER)
     return torch.from_numpy(nodes), torch.from_numpy(weights)
-
-
-@dataclass(frozen=True)
-class Mixture1D:
-    """A mixture of Gaussians on the line.
-
-    Args:
-        weights: positive, (k,); they are scaled to sum to 1.
-        means: (k,).
-        stds: standard deviations, positive, (k,).
-
-    Raises:
-        SpecError: for weights or standard deviations that are not positive and finite.
-
-    Example:
-        >>> law = Mixture1D((0.5, 0.5), (-1.0, 1.0), (1.0, 1.0))
-        >>> law.mean, law.variance
-        (0.0, 2.0)
-    """
-
-    weights: tuple[float, ...]
-    means: tuple[float, ...]
-    stds: tuple[float, ...]
-
-    def __post_init__(self) -> None:
-        if not len(self.weights) == len(self.means) == len(self.stds) > 0:
-            raise SpecError(
-                "weights", self.weights, "as many weights as means and stds are needed"
-            )
-        for name, row in (("weights", self.weights), ("stds", self.stds)):
-            if not all(math.isfinite(x) and x > 0 for x in row):
-                raise SpecError(name, row, "positive numbers")
-        if not all(math.isfinite(x) for x in self.means):
-            raise SpecError("means", self.means, "finite numbers")
-        total = sum(self.weights)
-        object.__setattr__(self, "weights", tuple(w / total for w in self.weights))
-
-    @property
-    def mean(self) -> float:
-        """Σ w μ."""
-        return sum(w * m for w, m in zip(self.weights, self.means, strict=True))
-
-    @property
-    def variance(self) -> float:
-        """Σ w (σ² + μ²) − mean²."""
-        rows = zip(self.weights, self.means, self.stds, strict=True)
-        return sum(w * (s * s + m * m) for w, m, s in rows) - self.mean**2
-
-    @property
-    def breaks(self) -> tuple[float, ...]:
-        """Points between which the density is smooth at the scale of an integration panel."""
-        rows = zip(self.means, self.stds, strict=True)
-        return tuple(sorted(m + k * s for m, s in rows for k in (-9, -5, -2, 0, 2, 5, 9)))
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """The log-density in nats, (*) -> (*)."""
-        parts = [
-            math.log(w / s) - 0.5 * math.log(2 * math.pi) - 0.5 * ((x - m) / s).square()
-            for w, m, s in zip(self.weights, self.means, self.stds, strict=True)
-        ]
-        return torch.stack(parts).logsumexp(0) if len(parts) > 1 else parts[0]
-
-    def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        """Exact samples, (n,) of float64."""
-        weights = torch.tensor(self.weights, dtype=torch.float64)
-        which = torch.multinomial(weights, n, replacement=True, generator=generator)
-        means = torch.tensor(self.means, dtype=torch.float64)
-        stds = torch.tensor(self.stds, dtype=torch.float64)
-        noise = torch.randn(n, generator=generator, dtype=torch.float64)
-        return means[which] + stds[which] * noise
-
-
-def gaussian(mean: float, std: float) -> Mixture1D:
-    """N(mean, std²) as a law on the line."""
-    return Mixture1D((1.0,), (mean,), (std,))
-
-
-def f_gan_mixture(variance: float = 0.065) -> Mixture1D:
-    """The target of f-GAN's experiment: 0.33 N(−1, v) + 0.67 N(2, 2).
-
-    v = 0.065 reproduces the fifteen optima printed in the paper's table within 0.0008; 0.0625 is
-    quoted more often and gives divergences up to 2.5 % larger.
-    """
-    return Mixture1D((0.33, 0.67), (-1.0, 2.0), (math.sqrt(variance), math.sqrt(2.0)))
 
 
 @dataclass(frozen=True)
@@ -132,7 +48,7 @@ class Integral:
     error: Tensor
 
 
-def _edges(low: float, high: float, breaks: Sequence[float]) -> tuple[Tensor, float, float]:
+def panel_edges(low: float, high: float, breaks: Sequence[float]) -> tuple[Tensor, float, float]:
     """Panels in y, where x = centre + scale·sinh(y); the far ends are 10⁸ scales away."""
     if not low < high:
         raise SpecError("range", (low, high), "the lower end must lie below the upper end")
@@ -150,9 +66,11 @@ def _edges(low: float, high: float, breaks: Sequence[float]) -> tuple[Tensor, fl
     return torch.from_numpy(edges), centre, scale
 
 
-def _panels(function: Law, left: Tensor, right: Tensor, centre: float, scale: float) -> Tensor:
+def _panels(
+    function: LogDensity, left: Tensor, right: Tensor, centre: float, scale: float
+) -> Tensor:
     """Gauss-Legendre on each panel, (panels,) -> (k, panels)."""
-    nodes, weights = _rule()
+    nodes, weights = gauss_rule()
     half = (right - left)[:, None] / 2.0
     y = (left + right)[:, None] / 2.0 + half * nodes
     values = function((centre + scale * y.sinh()).reshape(-1))
@@ -162,7 +80,7 @@ def _panels(function: Law, left: Tensor, right: Tensor, centre: float, scale: fl
 
 
 def integrate(
-    function: Law,
+    function: LogDensity,
     low: float = -INF,
     high: float = INF,
     breaks: Sequence[float] = (),
@@ -188,7 +106,7 @@ def integrate(
         >>> round(float(whole.value), 9) == round(math.sqrt(2 * math.pi), 9)
         True
     """
-    edges, centre, scale = _edges(low, high, breaks)
+    edges, centre, scale = panel_edges(low, high, breaks)
     left, right = edges[:-1], edges[1:]
     whole = _panels(function, left, right, centre, scale)
     bad = torch.zeros(len(whole), dtype=torch.float64)
@@ -234,14 +152,14 @@ def integrate(
     return Integral(torch.where(bad == 0, value, bad), torch.where(bad == 0, error, 0.0 * error))
 
 
-def breaks_of(*laws: Law) -> tuple[float, ...]:
-    return tuple(x for law in laws for x in getattr(law, "breaks", ()))
+def breaks_of(*densities: LogDensity) -> tuple[float, ...]:
+    return tuple(x for density in densities for x in getattr(density, "breaks", ()))
 
 
 def divergences_1d(
     rows: Sequence[FDivergence],
-    log_p: Law,
-    log_q: Law,
+    log_p: LogDensity,
+    log_q: LogDensity,
     *,
     low: float = -INF,
     high: float = INF,
@@ -292,16 +210,18 @@ def divergences_1d(
     )
 
 
-def divergence_1d(row: FDivergence, log_p: Law, log_q: Law, **options: object) -> Estimate:
+def divergence_1d(
+    row: FDivergence, log_p: LogDensity, log_q: LogDensity, **options: object
+) -> Estimate:
     """D_f(P‖Q) of one row by quadrature; see :func:`divergences_1d` for the options."""
     return divergences_1d([row], log_p, log_q, **options)[0]  # type: ignore[arg-type]
 
 
 def bound_1d(
     row: FDivergence,
-    critic: Law,
-    log_p: Law,
-    log_q: Law,
+    critic: LogDensity,
+    log_p: LogDensity,
+    log_q: LogDensity,
     *,
     score: bool = False,
     low: float = -INF,
@@ -356,7 +276,7 @@ def bound_from_samples(
         score: whether the values are V.
 
     Raises:
-        DataError: with fewer than two samples of either law.
+        DataError: with fewer than two samples of either distribution.
 
     Example:
         >>> from genlab.divergences.f import F
@@ -384,25 +304,27 @@ def bound_from_samples(
 def _enough(a: Tensor, b: Tensor) -> None:
     if min(len(a), len(b)) < 2:
         raise DataError(
-            f"An error bar needs at least 2 samples of each law, not {len(a)} and {len(b)}."
+            f"An error bar needs at least 2 samples of each distribution, not {len(a)} and "
+            f"{len(b)}."
         )
 
 
 def divergences_from_samples(
-    rows: Sequence[FDivergence], log_p: Law, log_q: Law, x_p: Tensor, x_q: Tensor
+    rows: Sequence[FDivergence], log_p: LogDensity, log_q: LogDensity, x_p: Tensor, x_q: Tensor
 ) -> tuple[Estimate, ...]:
     """D_f(P‖Q) = ½ E_P[g/m] + ½ E_Q[g/m], g = q f(p/q), m = (p + q)/2; "Monte Carlo", ± 1.96 SE.
 
-    Samples of both laws keep the weights bounded by 2, so that neither direction of KL has the
-    heavy tail of an average over one law. An infinite divergence shows here only where a
-    sample falls outside the other law's support; a heavy tail of the χ² rows does not show.
+    Samples of both distributions keep the weights bounded by 2, so that neither direction of KL
+    has the heavy tail of an average over one distribution. An infinite divergence shows here only
+    where a sample falls outside the other distribution's support; a heavy tail of the χ² rows does
+    not show.
 
     Args:
         log_p, log_q: log-densities in nats, (n, *) -> (n,), in any dimension.
         x_p, x_q: samples of P and of Q, (n, *) and (m, *).
 
     Raises:
-        DataError: with fewer than two samples of either law.
+        DataError: with fewer than two samples of either distribution.
     """
     _enough(x_p, x_q)
     parts = []
@@ -429,7 +351,7 @@ def divergences_from_samples(
 
 
 def divergences_on_grid(
-    rows: Sequence[FDivergence], density: Density, log_q: Law, *, points: int = 256
+    rows: Sequence[FDivergence], density: Density, log_q: LogDensity, *, points: int = 256
 ) -> tuple[Estimate, ...]:
     """D_f(P‖Q) over the box of P by the midpoint rule, kind "grid".
 
@@ -508,90 +430,3 @@ def divergences_on_cells(
         )
         result.append(one if ends else replace(one, high=INF))
     return tuple(result)
-
-
-@dataclass(frozen=True)
-class GaussianFit:
-    """The single Gaussian nearest to a target under one divergence."""
-
-    row: FDivergence
-    mean: float
-    std: float
-    divergence: Estimate
-
-    @property
-    def law(self) -> Mixture1D:
-        """The fitted Gaussian."""
-        return gaussian(self.mean, self.std)
-
-
-def fit_gaussian(row: FDivergence, target: Mixture1D) -> GaussianFit:
-    """argmin over μ, σ of D_f(P‖N(μ, σ²)), by Nelder-Mead on a fixed quadrature.
-
-    The search starts from the moments of the target and from each of its components, since a
-    mode-seeking divergence has an optimum at each mode.
-
-    Source: the experiment of Nowozin, Cseke & Tomioka 2016, section 3.
-
-    Args:
-        row: a row of the table of f-divergences.
-        target: P.
-
-    Example:
-        >>> from genlab.divergences.f import F
-        >>> fit = fit_gaussian(F["kl"], f_gan_mixture())      # KL matches the moments
-        >>> round(fit.mean, 4)
-        1.01
-    """
-    edges, centre, scale = _edges(-INF, INF, target.breaks)
-    edges = edges[(edges > -math.asinh(50.0)) & (edges < math.asinh(50.0))]
-    for _ in range(2):
-        edges = torch.cat([edges, (edges[1:] + edges[:-1]) / 2.0]).sort().values
-    nodes, weights = _rule()
-    half = (edges[1:] - edges[:-1])[:, None] / 2.0
-    y = (edges[1:] + edges[:-1])[:, None] / 2.0 + half * nodes
-    x = (centre + scale * y.sinh()).reshape(-1)
-    w = (half * weights * scale * y.cosh()).reshape(-1)
-    log_p = target(x)
-
-    def objective(parameters: np.ndarray) -> float:
-        mean, log_std = float(parameters[0]), float(parameters[1])
-        if abs(log_std) > 20.0:
-            return 1e300
-        z = (x - mean) * math.exp(-log_std)
-        log_q = -0.5 * z.square() - log_std - 0.5 * math.log(2.0 * math.pi)
-        value = float((row.integrand(log_p, log_q) * w).sum())
-        return min(value, 1e300) if not math.isnan(value) else 1e300
-
-    width = math.sqrt(target.variance)
-    starts = [(target.mean, math.log(width))]
-    if len(target.means) > 1:
-        starts += [(m, math.log(s)) for m, s in zip(target.means, target.stds, strict=True)]
-    # One coarse search from each start, and a fine one from the best.
-    coarse = [_search(objective, start, 1e-3) for start in starts]
-    best = _search(objective, min(coarse, key=objective), 1e-8)
-    mean, std = float(best[0]), math.exp(float(best[1]))
-    return GaussianFit(row, mean, std, divergence_1d(row, target, gaussian(mean, std)))
-
-
-def _search(
-    objective: Callable[[np.ndarray], float], start: Sequence[float] | np.ndarray, tolerance: float
-) -> np.ndarray:
-    step = 100.0 * tolerance if tolerance < 1e-4 else 0.2
-    at = np.asarray(start, dtype=float)
-    corners = at + np.array([[0.0, 0.0], [step, 0.0], [0.0, step]])
-    options = {"xatol": tolerance, "fatol": tolerance**2, "initial_simplex": corners}
-    return optimize.minimize(objective, at, method="Nelder-Mead", options=options).x
-
-
-def cross_divergences(
-    rows: Sequence[FDivergence], target: Mixture1D
-) -> tuple[tuple[GaussianFit, ...], tuple[tuple[Estimate, ...], ...]]:
-    """The best Gaussian under each row, and every row's divergence at each of those Gaussians.
-
-    Returns:
-        the fits, and a table with the fitted divergence in its rows and the evaluated one in its
-        columns, as in table 3 of Nowozin, Cseke & Tomioka 2016.
-    """
-    fits = tuple(fit_gaussian(row, target) for row in rows)
-    return fits, tuple(divergences_1d(rows, target, fit.law) for fit in fits)

@@ -6,6 +6,7 @@ l = log u, v is a critic's score and T a point of the conjugate's domain.
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
@@ -202,8 +203,12 @@ def _alpha(alpha: float) -> FDivergence:
     )
 
 
+#: The rows of this module stand in its order.
+_ORDER = itertools.count(10, 10)
+
+
 def _add(row: FDivergence, summary: str) -> FDivergence:
-    F.register(row.name, title=row.title, summary=summary)(row)
+    F.register(row.name, title=row.title, summary=summary, order=next(_ORDER))(row)
     return row
 
 

@@ -154,11 +154,11 @@ def _correlations(x: Tensor) -> Tensor:
     return cov / (sd[:, :, None] * sd[:, None, :])
 
 
-def nearer_to_training(train: Tensor, held: Tensor, made: Tensor) -> Tensor:
+def nearer_to_training(train: Tensor, held_out: Tensor, made: Tensor) -> Tensor:
     """For each generated row 1 where the nearest training row is nearer than any held-out one.
 
     Args:
-        train, held: as many of each, (n, d).
+        train, held_out: as many of each, (n, d).
         made: (m, d).
 
     Returns:
@@ -173,7 +173,7 @@ def nearer_to_training(train: Tensor, held: Tensor, made: Tensor) -> Tensor:
     found = []
     for part in made.double().split(512):
         to_train = torch.cdist(part, train.double()).amin(1)
-        to_held = torch.cdist(part, held.double()).amin(1)
+        to_held = torch.cdist(part, held_out.double()).amin(1)
         found.append((to_train < to_held).double() + 0.5 * (to_train == to_held).double())
     return torch.cat(found)
 

@@ -4,7 +4,8 @@
 
 Error bars of W₁ come from the optimal potential φ: √n (Ŵ − E Ŵ) is normal with the variance of
 φ(X) plus that of its partner on Q (del Barrio & Loubes 2019). In d > 1 dimensions the estimate is
-biased upward, in the order of n^{−1/d}; :func:`w1_floor` shows by how much for equal laws.
+biased upward, in the order of n^{−1/d}; :func:`w1_floor` shows by how much for equal
+distributions.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from genlab.core.errors import DataError
 from genlab.core.measure import Estimate, Series
 from genlab.divergences.estimates import Z95, estimate
 from genlab.divergences.kernel_interval import kernel_distance
-from genlab.divergences.quadrature import Law, breaks_of, integrate
+from genlab.divergences.quadrature import LogDensity, breaks_of, integrate
 
 #: The assignment problem takes about n³ operations and n² memory.
 MAX_ASSIGNMENT = 2000
@@ -35,8 +36,8 @@ def _points(x: Tensor, y: Tensor, least: int = 2) -> tuple[Tensor, Tensor]:
     a, b = (z.detach().double().reshape(len(z), -1) for z in (x, y))
     if min(len(a), len(b)) < least:
         raise DataError(
-            f"A distance with an error bar needs at least {least} samples of each law, not "
-            f"{len(a)} and {len(b)}."
+            f"A distance with an error bar needs at least {least} samples of each distribution, "
+            f"not {len(a)} and {len(b)}."
         )
     if a.shape[1] != b.shape[1]:
         raise DataError(
@@ -104,8 +105,8 @@ def w1_line(x: Tensor, y: Tensor) -> Estimate:
 
 
 def w1_densities(
-    log_p: Law,
-    log_q: Law,
+    log_p: LogDensity,
+    log_q: LogDensity,
     *,
     low: float = -INF,
     high: float = INF,
@@ -131,7 +132,7 @@ def w1_densities(
         DataError: if a density has no mean, or is not a number somewhere.
 
     Example:
-        >>> from genlab.divergences.quadrature import gaussian
+        >>> from genlab.divergences.mixtures_1d import gaussian
         >>> round(w1_densities(gaussian(0, 1), gaussian(2, 1)).value, 6)
         2.0
     """
@@ -143,15 +144,15 @@ def w1_densities(
 
     sums = integrate(moments, low, high, points).value.tolist()
     if not all(math.isfinite(v) for v in sums[2:4]):
-        raise DataError("A law without a mean has no Wasserstein-1 distance.")
+        raise DataError("A distribution without a mean has no Wasserstein-1 distance.")
     spread = [math.sqrt(max(s - m * m, 0.0)) for m, s in zip(sums[2:4], sums[4:6], strict=True)]
     if not all(math.isfinite(s) for s in spread):
-        raise DataError("A law without a variance is too heavy-tailed for this grid.")
+        raise DataError("A distribution without a variance is too heavy-tailed for this grid.")
     reach = [m + k * s for m, s in zip(sums[2:4], spread, strict=True) for k in (-12.0, 12.0)]
     start, stop = max(low, min(reach)), min(high, max(reach))
 
     def beyond(edge: float, sign: float) -> list[float]:
-        """Mass and mean excess of both laws past an end of the grid."""
+        """Mass and mean excess of both distributions past an end of the grid."""
         limit = high if sign > 0 else low
         if edge == limit:
             return [0.0] * 4
@@ -214,8 +215,8 @@ def assignment(
 def w1(x: Tensor, y: Tensor, *, limit: int = MAX_ASSIGNMENT) -> Estimate:
     """W₁ between two sets of points in any dimension, by exact assignment; ± 1.96 SE.
 
-    The distance between the two sets of points is exact; as an estimate for the laws it is
-    "Monte Carlo", and biased upward (see :func:`w1_floor`). Where the sets differ in size, or
+    The distance between the two sets of points is exact; as an estimate for the distributions it
+    is "Monte Carlo", and biased upward (see :func:`w1_floor`). Where the sets differ in size, or
     have more than ``limit`` points, their first points are used.
 
     Args:
@@ -252,7 +253,7 @@ def w1_floor(x: Tensor, *, seed: int = 0, limit: int = MAX_ASSIGNMENT) -> Estima
     """W₁ between two random halves of one set: what a perfect model would score at that size.
 
     Args:
-        x: samples of one law, (n, d).
+        x: samples of one distribution, (n, d).
         seed: of the split.
     """
     source = torch.Generator().manual_seed(seed)
@@ -261,7 +262,7 @@ def w1_floor(x: Tensor, *, seed: int = 0, limit: int = MAX_ASSIGNMENT) -> Estima
     row = w1(mixed[:half], mixed[half : 2 * half], limit=limit)
     return estimate(
         "w1_floor",
-        "Wasserstein-1 of equal laws",
+        "Wasserstein-1 of equal distributions",
         row.value,
         kind="Monte Carlo",
         unit=UNIT,
@@ -328,9 +329,9 @@ def mmd(
 
     MMD² = E k(x, x′) + E k(y, y′) − 2 E k(x, y), k = mean over h of exp(−‖·‖²/(2h²)).
 
-    Unbiased, so it may be negative; zero for equal laws in expectation. The interval is that of
-    :mod:`genlab.divergences.kernel_interval`, which holds at equal laws as well; it is not
-    symmetric around the value.
+    Unbiased, so it may be negative; zero for equal distributions in expectation. The interval is
+    that of :mod:`genlab.divergences.kernel_interval`, which holds at equal distributions as well;
+    it is not symmetric around the value.
 
     Source: Gretton et al. 2012, lemma 6.
 

@@ -194,8 +194,8 @@ def _line(info: PointsInfo) -> list[Any]:
                 line={"color": COLOURS[3]},
             )
         )
-    places = {**info.paths, **info.marks}
-    for i, (name, at) in enumerate(places.items()):
+    marks = {**info.paths, **info.marks}
+    for i, (name, at) in enumerate(marks.items()):
         traces.append(
             go.Scatter(
                 x=at[:, 0].tolist(),

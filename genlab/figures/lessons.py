@@ -52,8 +52,8 @@ def _plain(values: Array) -> list[float | None]:
     return [float(v) if np.isfinite(v) else None for v in np.asarray(values, dtype=float)]
 
 
-def _colour(place: int) -> str:
-    return GREY if place < 0 else COLOURS[place % len(COLOURS)]
+def _colour(index: int) -> str:
+    return GREY if index < 0 else COLOURS[index % len(COLOURS)]
 
 
 def _faded(colour: str, alpha: float) -> str:
@@ -237,15 +237,18 @@ def _matrix(panel: Matrix, height: int) -> go.Figure:
         f"{panel.row_title} %{{customdata[0]}}, {panel.column_title} %{{customdata[1]}}"
         ": %{customdata[2]}<extra></extra>"
     )
-    said = [
-        [[row, column, _said(panel, values[i, j])] for j, column in enumerate(panel.columns)]
+    texts = [
+        [
+            [row, column, _format_cell(panel, values[i, j])]
+            for j, column in enumerate(panel.columns)
+        ]
         for i, row in enumerate(panel.rows)
     ]
     trace = go.Heatmap(
         x=columns,
         y=rows,
         z=values.tolist(),
-        customdata=said,
+        customdata=texts,
         hovertemplate=hover,
         colorscale=_colorscale(panel),
         zmin=0,
@@ -315,7 +318,7 @@ def _texts(panel: Matrix) -> dict[str, Any]:
     return {"text": [list(row) for row in panel.texts], "texttemplate": "%{text}"}
 
 
-def _said(panel: Matrix, value: float) -> str:
+def _format_cell(panel: Matrix, value: float) -> str:
     return panel.classes[int(value)] if panel.classes else f"{value:.3g}"
 
 

@@ -62,8 +62,8 @@ def line_label(series: Mapping[str, Any]) -> str:
         >>> line_label({"title": "KL, training batch", "kind": "training batch", "n": 0})
         ''
     """
-    said = str(series.get("kind") or "") in str(series.get("title") or "")
-    return caption({**series, "unit": "", "kind": "" if said else series.get("kind")})
+    kind_in_title = str(series.get("kind") or "") in str(series.get("title") or "")
+    return caption({**series, "unit": "", "kind": "" if kind_in_title else series.get("kind")})
 
 
 def charts(series: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -147,8 +147,8 @@ def thin_rows(rows: Sequence[Any], most: int, every: int = 1) -> list[Any]:
         stride *= 2
     if stride == 1:
         return list(rows)
-    kept = [row for row in rows[:-1] if (row.step // every) % stride == 0]
-    return [*kept[-(most - 1) :], rows[-1]]
+    thinned = [row for row in rows[:-1] if (row.step // every) % stride == 0]
+    return [*thinned[-(most - 1) :], rows[-1]]
 
 
 def drop_repeated_rows(rows: Iterable[RecordLike]) -> list[RecordLike]:
@@ -160,12 +160,12 @@ def drop_repeated_rows(rows: Iterable[RecordLike]) -> list[RecordLike]:
         >>> [row.step for row in drop_repeated_rows(rows)]
         [1, 2, 3, 4]
     """
-    kept: list[RecordLike] = []
+    distinct: list[RecordLike] = []
     for row in rows:
-        while kept and kept[-1].step >= row.step:
-            kept.pop()
-        kept.append(row)
-    return kept
+        while distinct and distinct[-1].step >= row.step:
+            distinct.pop()
+        distinct.append(row)
+    return distinct
 
 
 def blocks(records: Iterable[RecordLike], *, most: int, every: int = 1) -> list[dict[str, Any]]:
@@ -191,11 +191,13 @@ def blocks(records: Iterable[RecordLike], *, most: int, every: int = 1) -> list[
     found = []
     for names, rows in groups.items():
         share = max(3, most // len(groups))
-        kept = thin_rows(drop_repeated_rows(rows), share, every)
+        thinned = thin_rows(drop_repeated_rows(rows), share, every)
         found.append(
             {
-                "step": [row.step for row in kept],
-                "v": {name: [finite_or_none(row.payload[name]) for row in kept] for name in names},
+                "step": [row.step for row in thinned],
+                "v": {
+                    name: [finite_or_none(row.payload[name]) for row in thinned] for name in names
+                },
             }
         )
     return found

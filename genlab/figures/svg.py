@@ -79,7 +79,7 @@ def lines(
         at = axes.px(mark)
         axes.line(at, TOP, at, height - BOTTOM, ink, 1.0, dash="2 3", opacity=0.7)
     named: set[str] = set()
-    taken: list[float] = []
+    occupied: list[float] = []
     for one in traces:
         finite = [
             (x, y) if y is not None and math.isfinite(y) else None
@@ -97,9 +97,9 @@ def lines(
         if label not in named:
             named.add(label)
             axes.line(LEFT, at, width - RIGHT, at, one.colour, 1.2, dash="6 4", opacity=0.85)
-            place = at - 4 if at > TOP + 16 else at + 13
-            while any(abs(other - place) < 12 for other in taken) and place > TOP + 24:
-                place -= 13
-            taken.append(place)
-            axes.text(width - RIGHT - 4, place, label, "end")
+            baseline = at - 4 if at > TOP + 16 else at + 13
+            while any(abs(other - baseline) < 12 for other in occupied) and baseline > TOP + 24:
+                baseline -= 13
+            occupied.append(baseline)
+            axes.text(width - RIGHT - 4, baseline, label, "end")
     return axes.svg(words)

@@ -158,7 +158,7 @@ class ADVI(Inference[Approximation, Rows | None]):
             used (see :meth:`LogJoint.check`); nothing is started.
 
     Example:
-        >>> from genlab.inference.log_joints import gamma_model
+        >>> from genlab.inference.log_joint_presets import gamma_model
         >>> advi = ADVI(gamma_model(), "mean-field", eta=1.0)
         >>> state, info = advi.step(advi.init(seed=0))
         >>> int(state.steps), sorted(info.terms)

@@ -275,7 +275,7 @@ class BayesNet:
                 f"allowed: at most 20 binary variables ({MOST_STATES} joint states) to enumerate; "
                 "on trees and chains use infer",
             )
-        place = {name: i for i, name in enumerate(self.nodes)}
+        axis_of = {name: i for i, name in enumerate(self.nodes)}
         sizes = list(self.states.values())
         log_p = torch.zeros(sizes, dtype=torch.float64)
         for name, scope in self.scopes.items():
@@ -284,14 +284,14 @@ class BayesNet:
             log_p += self.nodes[name].table.log().permute(by_place).reshape(shape)
         for name, value in evidence.items():
             other = torch.arange(self.states[name]) != int(value)
-            log_p.index_fill_(place[name], other.nonzero().flatten(), -math.inf)
+            log_p.index_fill_(axis_of[name], other.nonzero().flatten(), -math.inf)
         log_evidence = float(log_p.flatten().logsumexp(0))
         self._possible(log_evidence)
         joint = (log_p - log_evidence).exp_()
         axes = range(len(sizes))
         marginals = {
             name: joint.sum([axis for axis in axes if axis != i]) if len(sizes) > 1 else joint
-            for name, i in place.items()
+            for name, i in axis_of.items()
         }
         return Answer(log_evidence, marginals)
 
@@ -307,7 +307,7 @@ class BayesNet:
 
 
 @dataclass(frozen=True)
-class Seen:
+class EvidenceState:
     """What has been observed of a net.
 
     Args:
@@ -319,7 +319,7 @@ class Seen:
     log_evidence: Tensor
 
 
-class Observing(Inference[Seen, Mapping[str, int]]):
+class EvidenceByStep(Inference[EvidenceState, Mapping[str, int]]):
     """Bayes' rule on a net as observations arrive, a few variables at a time.
 
     Args:
@@ -327,13 +327,13 @@ class Observing(Inference[Seen, Mapping[str, int]]):
 
     Example:
         >>> net = BayesNet.chain([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], 3)
-        >>> watch = Observing(net)
+        >>> watch = EvidenceByStep(net)
         >>> state, info = watch.step(watch.init(), {"x1": 0})
         >>> round(watch.marginals(state)["x3"][0].item(), 4)
         0.82
     """
 
-    state_class = Seen
+    state_class = EvidenceState
 
     def __init__(self, net: BayesNet) -> None:
         self.net = net
@@ -342,16 +342,16 @@ class Observing(Inference[Seen, Mapping[str, int]]):
     def series(self) -> tuple[Series, ...]:
         return EVIDENCE
 
-    def init(self, seed: int = 0, data: Tensor | None = None) -> Seen:
+    def init(self, seed: int = 0, data: Tensor | None = None) -> EvidenceState:
         value = torch.full((len(self.net.nodes),), -1)
-        return Seen(value, torch.zeros((), dtype=torch.float64))
+        return EvidenceState(value, torch.zeros((), dtype=torch.float64))
 
-    def evidence(self, state: Seen) -> dict[str, int]:
+    def evidence(self, state: EvidenceState) -> dict[str, int]:
         """What has been seen, by name."""
         pairs = zip(self.net.nodes, state.value.tolist(), strict=True)
         return {name: value for name, value in pairs if value >= 0}
 
-    def step(self, state: Seen, batch: Mapping[str, int]) -> tuple[Seen, Info]:
+    def step(self, state: EvidenceState, batch: Mapping[str, int]) -> tuple[EvidenceState, Info]:
         """See some variables.
 
         Raises:
@@ -366,10 +366,10 @@ class Observing(Inference[Seen, Mapping[str, int]]):
         for i, name in enumerate(self.net.nodes):
             if name in batch:
                 value[i] = int(batch[name])
-        new = Seen(value, torch.tensor(answer.log_evidence, dtype=torch.float64))
+        new = EvidenceState(value, torch.tensor(answer.log_evidence, dtype=torch.float64))
         return new, evidence_info(new.log_evidence, state.log_evidence)
 
-    def marginals(self, state: Seen) -> dict[str, Tensor]:
+    def marginals(self, state: EvidenceState) -> dict[str, Tensor]:
         """p(variable | all that was seen) of every variable."""
         return self.net.infer(self.evidence(state)).marginals
 

@@ -50,7 +50,7 @@ class ConditionallyConjugate(abc.ABC):
         """Statistics and bound of examples with the local variables at their best for λ."""
 
     @abc.abstractmethod
-    def checked(self, x: Tensor) -> Tensor:
+    def validate(self, x: Tensor) -> Tensor:
         """The examples in float64, (B, d).
 
         Raises:
@@ -80,11 +80,11 @@ class ConditionallyConjugate(abc.ABC):
 
         ``scale`` is N / B where x is a batch of B out of N.
         """
-        return scale * self.local(natural, self.checked(x)).bound.sum() - self.kl(natural)
+        return scale * self.local(natural, self.validate(x)).bound.sum() - self.kl(natural)
 
     def target(self, natural: Tensor, x: Tensor, scale: float = 1.0) -> Tensor:
         """λ̂ = α + scale · Σ_i E[t(x_i, z_i)]; the natural gradient of the ELBO is λ̂ - λ."""
-        local = self.local(natural, self.checked(x))
+        local = self.local(natural, self.validate(x))
         return self.prior + scale * local.statistics.sum(0)
 
 
@@ -141,7 +141,7 @@ class Conjugate(ConditionallyConjugate, Inference[Posterior, Tensor]):
         return Posterior(self.prior.clone(), zero, zero.clone())
 
     def step(self, state: Posterior, batch: Tensor) -> tuple[Posterior, Info]:
-        x = self.checked(batch)
+        x = self.validate(batch)
         natural = state.natural + self.statistics(x).sum(0)
         gain = self.log_normaliser(natural) - self.log_normaliser(state.natural)
         log_evidence = state.log_evidence + gain + self.log_base(x).sum()
@@ -150,7 +150,7 @@ class Conjugate(ConditionallyConjugate, Inference[Posterior, Tensor]):
 
     def log_predictive(self, state: Posterior, x: Tensor) -> Tensor:
         """log p(x_i | data) of each example by itself, exact, in nats, (B, d) -> (B,)."""
-        x = self.checked(x)
+        x = self.validate(x)
         after = torch.func.vmap(self.log_normaliser)(state.natural + self.statistics(x))
         return after - self.log_normaliser(state.natural) + self.log_base(x)
 
@@ -194,7 +194,7 @@ class BetaBernoulli(Conjugate):
     def mean_parameters(self, natural: Tensor) -> Tensor:
         return torch.digamma(natural) - torch.digamma(natural.sum(-1, keepdim=True))
 
-    def checked(self, x: Tensor) -> Tensor:
+    def validate(self, x: Tensor) -> Tensor:
         values = as_rows(x, self.dim)
         if not bool(((values == 0) | (values == 1)).all()):
             raise SpecError("batch", "a value that is neither 0 nor 1", "allowed: zeros and ones")
@@ -253,7 +253,7 @@ class NormalMean(Conjugate):
         mean = first / precision
         return torch.stack([mean, -0.5 * (mean**2 + 1 / precision)], dim=-1)
 
-    def checked(self, x: Tensor) -> Tensor:
+    def validate(self, x: Tensor) -> Tensor:
         return as_rows(x, self.dim)
 
     def statistics(self, x: Tensor) -> Tensor:
@@ -328,7 +328,7 @@ class NormalGamma(Conjugate):
         )
         return torch.stack(columns, dim=-1)
 
-    def checked(self, x: Tensor) -> Tensor:
+    def validate(self, x: Tensor) -> Tensor:
         return as_rows(x, self.dim)
 
     def statistics(self, x: Tensor) -> Tensor:

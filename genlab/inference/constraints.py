@@ -397,8 +397,8 @@ class CorrelationCholesky(Constraint):
 
     def log_det(self, zeta: Tensor) -> Tensor:
         matrix = _lower(zeta, 1)
-        kept = _entries(self._log_left(matrix), 1)
-        return (_log_sech2(zeta) + 0.5 * kept).sum(-1)
+        entries = _entries(self._log_left(matrix), 1)
+        return (_log_sech2(zeta) + 0.5 * entries).sum(-1)
 
     def contains(self, value: Tensor) -> Tensor:
         unit = ((value.square().sum(-1) - 1).abs() < 1e-6).all(-1)

@@ -70,7 +70,7 @@ class LDA(ConditionallyConjugate):
     def mean_parameters(self, natural: Tensor) -> Tensor:
         return expected_log(natural)
 
-    def checked(self, x: Tensor) -> Tensor:
+    def validate(self, x: Tensor) -> Tensor:
         counts = finite("batch", x)
         if counts.dim() != 2 or counts.shape[1] != self.words:
             raise SpecError(
@@ -104,7 +104,7 @@ class LDA(ConditionallyConjugate):
 
         Held-out documents; its exponential, negated, is an upper bound of the perplexity.
         """
-        counts = self.checked(counts)
+        counts = self.validate(counts)
         return float(self.local(natural, counts).bound.sum() / counts.sum().clamp_min(1.0))
 
     def perplexity(self, natural: Tensor, counts: Tensor) -> float:

@@ -13,7 +13,7 @@ from genlab.core.errors import SpecError
 from genlab.core.measure import Series
 from genlab.inference.base import Inference, finite, positive
 from genlab.inference.conjugate import Conjugate, Posterior, as_rows
-from genlab.models.linear_gaussian import LinearGaussian as Law
+from genlab.models.linear_gaussian import LinearGaussian as LinearGaussianModel
 from genlab.train.algorithm import Info
 
 
@@ -54,25 +54,25 @@ class LinearGaussian(Conjugate):
         self.dim, self.latent = self.loadings.shape
         identity = torch.eye(self.latent, dtype=torch.float64)
         #: The model itself, which owns the formulas of one x with its own z.
-        self.law = Law.of(self.loadings, self.offset, math.sqrt(self.variance))
-        self.law.requires_grad_(False)
-        self._gram = self.law.precision() - identity
+        self.model = LinearGaussianModel.of(self.loadings, self.offset, math.sqrt(self.variance))
+        self.model.requires_grad_(False)
+        self._gram = self.model.precision() - identity
         self.prior = torch.cat([torch.zeros(self.latent, 1, dtype=torch.float64), identity], dim=1)
 
     def encode(self, x: Tensor) -> Distribution:
         """p(z | x) exactly, each x with its own z: batch (B,), event (k,)."""
-        return self.law.encode(self.checked(x))
+        return self.model.encode(self.validate(x))
 
     def log_prob(self, x: Tensor) -> Tensor:
         """log p(x) exactly, each x with its own z, in nats, (B, d) -> (B,)."""
-        return self.law.log_prob(self.checked(x))
+        return self.model.log_prob(self.validate(x))
 
     def log_normaliser(self, natural: Tensor) -> Tensor:
         first, precision = natural[:, 0], natural[:, 1:]
         half = 0.5 * first @ torch.linalg.solve(precision, first)
         return half - 0.5 * torch.linalg.slogdet(precision).logabsdet
 
-    def checked(self, x: Tensor) -> Tensor:
+    def validate(self, x: Tensor) -> Tensor:
         return as_rows(x, self.dim)
 
     def statistics(self, x: Tensor) -> Tensor:
@@ -179,5 +179,5 @@ class ProbabilisticPCA(Inference[Moments, Tensor]):
                     self.latent,
                     "the data lie in so few dimensions: choose a smaller number",
                 )
-        kept, axes = values[-self.latent :].flip(0), vectors[:, -self.latent :].flip(1)
-        return LinearGaussian(axes * (kept - noise).clamp_min(0).sqrt(), mean, noise)
+        leading, axes = values[-self.latent :].flip(0), vectors[:, -self.latent :].flip(1)
+        return LinearGaussian(axes * (leading - noise).clamp_min(0).sqrt(), mean, noise)

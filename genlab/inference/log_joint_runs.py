@@ -17,17 +17,17 @@ from genlab.core.tables import ALGORITHMS, DATASETS, MODELS
 from genlab.data.base import DataMeta, Dataset
 from genlab.inference.advi import ADVI, ETAS, FAMILIES
 from genlab.inference.base import Inference
-from genlab.inference.log_joint_models import KEPT, LogJointModel
+from genlab.inference.log_joint_models import MAX_DRAWS, LogJointModel
 from genlab.inference.log_joints import Diverged, LogJoint
-from genlab.inference.mcmc import RememberingHMC
-from genlab.inference.runs import Inferring, Learner, Learning, Seen
+from genlab.inference.mcmc import HMCWithHistory
+from genlab.inference.runs import InferenceAlgorithm, InferenceState, InferenceView, Learner
 from genlab.models.base import GenerativeModel
 from genlab.objectives.base import Objective
 from genlab.objectives.bayes import Bayes
 from genlab.train.algorithm import Info
 
 
-class OnLogJoint(Inferring):
+class LogJointAlgorithm(InferenceAlgorithm):
     """An inference that asks for a log-joint and nothing else: it learns any such model."""
 
     @classmethod
@@ -47,33 +47,35 @@ class OnLogJoint(Inferring):
         return found
 
     @abc.abstractmethod
-    def on(self, target: LogJoint) -> Inference[Any, Any]:
+    def make_inference(self, target: LogJoint) -> Inference[Any, Any]:
         """The inference of a log-joint on all rows."""
 
     @abc.abstractmethod
     def zeta(self, posterior: Any) -> Tensor:
         """Draws of ζ, (n, chains, K)."""
 
-    def around(self, examples: int) -> Inference[Any, Any]:
+    def inference_for(self, examples: int) -> Inference[Any, Any]:
         rows = self.first
         if not len(rows):
             width = DATASETS[self.spec.data].meta(self.spec.data_options).dim
             rows = torch.ones(8, width, dtype=torch.float64)
-        return self.on(self.made(rows))
+        return self.make_inference(self.rule(rows))
 
-    def ready(self, data: Dataset) -> None:
+    def prepare(self, data: Dataset) -> None:
         self.first = self.rows(data.train.x)
-        self._inference = self.around(len(data.train))
+        self._inference = self.inference_for(len(data.train))
 
-    def seen(self, state: Learning) -> Seen:
-        return Seen(self, state.posterior, self.first)
+    def view(self, state: InferenceState) -> InferenceView:
+        return InferenceView(self, state.posterior, self.first)
 
-    def move(self, state: Learning, batch: Tensor, labels: Tensor | None) -> tuple[Any, Info]:
+    def move(
+        self, state: InferenceState, batch: Tensor, labels: Tensor | None
+    ) -> tuple[Any, Info]:
         return self.inference.step(state.posterior, None)
 
 
-def _show_draws(model: LogJointModel[Any], seen: Seen) -> None:
-    model.put(seen.made.zeta(seen.posterior), seen.first)
+def _show_draws(model: LogJointModel[Any], seen: InferenceView) -> None:
+    model.put(seen.rule.zeta(seen.posterior), seen.first)
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ class ADVIOptions(Options):
     summary="A Gaussian over the unconstrained parameters climbs the ELBO.",
     order=50,
 )
-class AutomaticVariational(OnLogJoint):
+class AutomaticVariational(LogJointAlgorithm):
     """The state is q(ζ); where batches are smaller than the table, their part is scaled up.
 
     Source: Kucukelbir et al. 2017, "Automatic differentiation variational inference".
@@ -114,14 +116,14 @@ class AutomaticVariational(OnLogJoint):
     Options = ADVIOptions
     fixed_options = ("q_covariance", "eta")
 
-    def on(self, target: LogJoint) -> ADVI:
+    def make_inference(self, target: LogJoint) -> ADVI:
         o: Any = self.spec.algorithm_options
         return ADVI(target, o.q_covariance, o.elbo_draws, o.eta or None)
 
     def zeta(self, posterior: Any) -> Tensor:
         advi = self.inference
         assert isinstance(advi, ADVI)
-        return advi.zeta(posterior, KEPT, self.spec.train.seed)
+        return advi.zeta(posterior, MAX_DRAWS, self.spec.train.seed)
 
     @property
     def series(self) -> tuple[Series, ...]:
@@ -134,7 +136,9 @@ class AutomaticVariational(OnLogJoint):
         known = dataclasses.replace(elbo, truth=truth.log_evidence, truth_label=label)
         return (known, *others)
 
-    def move(self, state: Learning, batch: Tensor, labels: Tensor | None) -> tuple[Any, Info]:
+    def move(
+        self, state: InferenceState, batch: Tensor, labels: Tensor | None
+    ) -> tuple[Any, Info]:
         advi = self.inference
         assert isinstance(advi, ADVI)
         part = len(batch) < advi.target.examples
@@ -183,7 +187,7 @@ class HMCOptions(Options):
     summary="Chains that draw from the posterior itself: slow, and right in the limit.",
     order=60,
 )
-class HamiltonianMonteCarlo(OnLogJoint):
+class HamiltonianMonteCarlo(LogJointAlgorithm):
     """The state are the chains with their last draws; each step is a trajectory on all rows.
 
     Source: Neal 2011, "MCMC using Hamiltonian dynamics".
@@ -192,11 +196,11 @@ class HamiltonianMonteCarlo(OnLogJoint):
     Options = HMCOptions
     fixed_options = ("chains", "hmc_warmup", "accept")
 
-    def on(self, target: LogJoint) -> RememberingHMC:
+    def make_inference(self, target: LogJoint) -> HMCWithHistory:
         o: Any = self.spec.algorithm_options
-        return RememberingHMC(
+        return HMCWithHistory(
             target,
-            KEPT // o.chains,
+            MAX_DRAWS // o.chains,
             chains=o.chains,
             warmup=o.hmc_warmup,
             path=o.path,
@@ -205,5 +209,5 @@ class HamiltonianMonteCarlo(OnLogJoint):
 
     def zeta(self, posterior: Any) -> Tensor:
         hmc = self.inference
-        assert isinstance(hmc, RememberingHMC)
+        assert isinstance(hmc, HMCWithHistory)
         return hmc.zeta(posterior)

@@ -1,4 +1,4 @@
-"""Hamiltonian Monte Carlo: the slow referee, right in the limit whatever the posterior's shape."""
+"""Hamiltonian Monte Carlo: asymptotically exact for any smooth posterior."""
 
 from __future__ import annotations
 
@@ -176,12 +176,12 @@ class HMC(Inference[Chains, None]):
         # What overflowed on the way has probability 0.
         change = torch.where(change.isfinite(), change, -math.inf)
         probability = change.clamp_max(0).exp()
-        taken = u < probability
+        accepted = u < probability
         new = dataclasses.replace(
             state,
-            position=torch.where(taken[:, None], position, state.position),
-            log_density=torch.where(taken, value, state.log_density),
-            gradient=torch.where(taken[:, None], gradient, state.gradient),
+            position=torch.where(accepted[:, None], position, state.position),
+            log_density=torch.where(accepted, value, state.log_density),
+            gradient=torch.where(accepted[:, None], gradient, state.gradient),
             steps=state.steps + 1,
         )
         if warm:
@@ -215,17 +215,17 @@ class HMC(Inference[Chains, None]):
         if draws < 4:
             raise SpecError("draws", draws, "allowed: a whole number from 4")
         state = self.init(seed)
-        kept, accepted, lost = [], 0.0, 0
+        draws_so_far, accepted, lost = [], 0.0, 0
         for t in range(self.warmup + draws):
             state, info = self.step(state)
             if progress is not None:
                 progress((t + 1) / (self.warmup + draws))
             if t < self.warmup:
                 continue
-            kept.append(state.position)
+            draws_so_far.append(state.position)
             accepted += float(info.terms["accept"].mean()) / draws
             lost += int(info.terms["divergent"].sum())
-        zeta = torch.stack(kept)
+        zeta = torch.stack(draws_so_far)
         return Draws(self.target.constrain(zeta), zeta, accepted, lost)
 
     def _leapfrog(
@@ -273,7 +273,7 @@ class HMC(Inference[Chains, None]):
 
 
 @dataclass(frozen=True)
-class Remembered(Chains):
+class HMCHistory(Chains):
     """Chains with their last places.
 
     Args:
@@ -285,7 +285,7 @@ class Remembered(Chains):
     drawn: Tensor
 
 
-class RememberingHMC(HMC):
+class HMCWithHistory(HMC):
     """HMC whose state holds its last draws; those of the warm-up until it ends.
 
     Args:
@@ -294,7 +294,7 @@ class RememberingHMC(HMC):
         others: as for :class:`HMC`.
     """
 
-    state_class = Remembered
+    state_class = HMCHistory
 
     def __init__(self, target: LogJoint, size: int, **others: Any) -> None:
         super().__init__(target, **others)
@@ -302,22 +302,22 @@ class RememberingHMC(HMC):
             raise SpecError("size", size, "allowed: a whole number from 4")
         self.size = size
 
-    def init(self, seed: int = 0, data: Tensor | None = None) -> Remembered:
+    def init(self, seed: int = 0, data: Tensor | None = None) -> HMCHistory:
         begun = super().init(seed, data)
         kept = torch.zeros(self.size, *begun.position.shape, dtype=torch.float64)
         kept[0] = begun.position
         rows = {row.name: getattr(begun, row.name) for row in dataclasses.fields(begun)}
-        return Remembered(**rows, kept=kept, drawn=torch.ones((), dtype=torch.int64))
+        return HMCHistory(**rows, kept=kept, drawn=torch.ones((), dtype=torch.int64))
 
-    def step(self, state: Chains, batch: None = None) -> tuple[Remembered, Info]:
+    def step(self, state: Chains, batch: None = None) -> tuple[HMCHistory, Info]:
         new, info = super().step(state, batch)
-        assert isinstance(new, Remembered)
+        assert isinstance(new, HMCHistory)
         drawn = 0 if int(new.steps) == self.warmup + 1 else int(new.drawn)
         kept = new.kept.clone()
         kept[drawn % self.size] = new.position
         return dataclasses.replace(new, kept=kept, drawn=torch.tensor(drawn + 1)), info
 
-    def zeta(self, state: Remembered) -> Tensor:
+    def zeta(self, state: HMCHistory) -> Tensor:
         """The draws kept, the oldest first, (n, C, K)."""
         drawn = int(state.drawn)
         if drawn <= self.size:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.distributions import MultivariateNormal
 
 from genlab.core.errors import SpecError
+from genlab.core.gaussians import draw_mixture, mixture_log_joint
 from genlab.core.measure import Series
 from genlab.core.random import generator
 from genlab.inference.base import Inference, finite, positive, probabilities
@@ -62,8 +62,8 @@ class Mixture:
     def log_joint(self, x: Tensor) -> Tensor:
         """log weights_k + log N(x; k) in nats, (B, d) -> (B, K)."""
         rows = as_rows(x, self.means.shape[1])
-        components = MultivariateNormal(self.means, self.covariances)
-        return self.weights.log() + components.log_prob(rows[:, None, :])
+        factors = torch.linalg.cholesky(self.covariances)
+        return mixture_log_joint(rows, self.weights.log(), self.means, factors)
 
     def log_prob(self, x: Tensor) -> Tensor:
         """log p(x), exact, in nats, (B, d) -> (B,)."""
@@ -75,10 +75,8 @@ class Mixture:
 
     def sample(self, n: int) -> Tensor:
         """Draw from the global stream, (n, d)."""
-        k = torch.multinomial(self.weights, n, replacement=True)
-        factors = torch.linalg.cholesky(self.covariances)[k]
-        noise = torch.randn(n, self.means.shape[1], 1, dtype=torch.float64)
-        return self.means[k] + (factors @ noise).squeeze(-1)
+        factors = torch.linalg.cholesky(self.covariances)
+        return draw_mixture(n, self.weights, self.means, factors)[0]
 
 
 def far_apart(x: Tensor, k: int, source: torch.Generator) -> Tensor:

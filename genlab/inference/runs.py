@@ -38,7 +38,7 @@ from genlab.models.gaussian_mixture import GaussianMixture
 from genlab.models.independent_pixels import IndependentPixels
 from genlab.models.linear_gaussian import LinearGaussian
 from genlab.models.topics import Topics, words
-from genlab.models.tree import ClassTree, OnTree, Tree
+from genlab.models.tree import ClassTree, Tree, TreeModel
 from genlab.objectives.base import Objective
 from genlab.objectives.bayes import Bayes
 from genlab.objectives.likelihood import Likelihood
@@ -55,16 +55,16 @@ def flat(_options: Any, x: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Seen:
+class InferenceView:
     """What an inference has found.
 
     Args:
-        made: what the row's ``make`` gave.
+        rule: what the row's ``make`` gave.
         posterior: the state of the inference.
         first: the first training examples as rows, (n, d).
     """
 
-    made: Any
+    rule: Any
     posterior: Any
     first: Tensor
 
@@ -85,26 +85,26 @@ class Learner:
     model: type[GenerativeModel]
     objective: type[Objective]
     make: Callable[[Any, DataMeta], Any]
-    show: Callable[[Any, Seen], None]
+    show: Callable[[Any, InferenceView], None]
     rows: Callable[[Any, Tensor], Tensor] = flat
 
 
 @dataclass
-class Learning:
+class InferenceState:
     """Where a run of inference stands.
 
     Args:
         posterior: the state of the inference.
         model: what shows it.
-        taken: steps taken.
+        steps: steps taken.
     """
 
     posterior: Any
     model: GenerativeModel
-    taken: int = 0
+    steps: int = 0
 
 
-class Inferring(Algorithm[Learning]):
+class InferenceAlgorithm(Algorithm[InferenceState]):
     """An inference as a run: the state is the posterior; a model stands at it for all to see."""
 
     #: The sorts of models it learns; ``ALGORITHMS["svi"].learners.append(Learner(...))`` adds one.
@@ -120,7 +120,7 @@ class Inferring(Algorithm[Learning]):
             raise SpecError("algorithm", self.name, f"it does not learn {spec.model!r}")
         self.row = row
         self.labelled = issubclass(MODELS[spec.model], HasLabels)
-        self.made = row.make(spec.model_options, DATASETS[spec.data].meta(spec.data_options))
+        self.rule = row.make(spec.model_options, DATASETS[spec.data].meta(spec.data_options))
         self.first = torch.empty(0)
         self._inference: Inference[Any, Any] | None = None
 
@@ -144,17 +144,17 @@ class Inferring(Algorithm[Learning]):
     def inference(self) -> Inference[Any, Any]:
         """What moves the posterior: on the training set, once that is there."""
         if self._inference is None:
-            self._inference = self.around(1)
+            self._inference = self.inference_for(1)
         return self._inference
 
-    def around(self, examples: int) -> Inference[Any, Any]:
+    def inference_for(self, examples: int) -> Inference[Any, Any]:
         """The inference on a set of so many examples."""
-        made: Inference[Any, Any] = self.made
-        return made
+        inference: Inference[Any, Any] = self.rule
+        return inference
 
-    def ready(self, data: Dataset) -> None:
+    def prepare(self, data: Dataset) -> None:
         """Take note of the training set."""
-        self._inference = self.around(len(data.train))
+        self._inference = self.inference_for(len(data.train))
         self.first = self.rows(data.train.x[:FIRST])
 
     def rows(self, x: Tensor) -> Tensor:
@@ -165,11 +165,13 @@ class Inferring(Algorithm[Learning]):
     def series(self) -> tuple[Series, ...]:
         return self.inference.series
 
-    def init(self, seed: int, data: Dataset) -> Learning:
-        self.ready(data)
-        return Learning(self.inference.init(seed, self.first), models.build(self.spec))
+    def init(self, seed: int, data: Dataset) -> InferenceState:
+        self.prepare(data)
+        return InferenceState(self.inference.init(seed, self.first), models.build(self.spec))
 
-    def move(self, state: Learning, batch: Tensor, labels: Tensor | None) -> tuple[Any, Info]:
+    def move(
+        self, state: InferenceState, batch: Tensor, labels: Tensor | None
+    ) -> tuple[Any, Info]:
         """The posterior after a batch, (B, *data_shape), with its labels (B,), if there are any.
 
         Labels are further columns of the rows, one-hot.
@@ -181,31 +183,31 @@ class Inferring(Algorithm[Learning]):
         return self.inference.step(state.posterior, rows)
 
     def step(
-        self, state: Learning, batch: Tensor, labels: Tensor | None = None
-    ) -> tuple[Learning, Info]:
+        self, state: InferenceState, batch: Tensor, labels: Tensor | None = None
+    ) -> tuple[InferenceState, Info]:
         state.posterior, info = self.move(state, batch, labels)
-        state.taken += 1
+        state.steps += 1
         return state, info
 
-    def seen(self, state: Learning) -> Seen:
+    def view(self, state: InferenceState) -> InferenceView:
         """What the model is shown."""
-        return Seen(self.made, state.posterior, self.first)
+        return InferenceView(self.rule, state.posterior, self.first)
 
-    def model(self, state: Learning) -> GenerativeModel:
+    def model(self, state: InferenceState) -> GenerativeModel:
         with torch.no_grad():
-            self.row.show(state.model, self.seen(state))
+            self.row.show(state.model, self.view(state))
         return state.model
 
-    def sample(self, state: Learning, n: int) -> Tensor:
+    def sample(self, state: InferenceState, n: int) -> Tensor:
         with torch.no_grad():
             return self.model(state).sample(n)
 
-    def pack(self, state: Learning) -> Packed:
+    def pack(self, state: InferenceState) -> Packed:
         weights = self.model(state).state_dict()
         posterior = self.inference.pack(state.posterior)
         tensors = {f"{MODEL}{k}": v.detach().clone() for k, v in weights.items()}
         tensors |= {f"{POSTERIOR}{k}": v for k, v in posterior.tensors.items()}
-        return Packed(tensors, {"taken": state.taken})
+        return Packed(tensors, {"taken": state.steps})
 
     def adapt_state(
         self, packed: Packed, before: RunSpec, changes: Collection[str]
@@ -217,15 +219,15 @@ class Inferring(Algorithm[Learning]):
             )
         return packed, ()
 
-    def unpack(self, packed: Packed, data: Dataset) -> Learning:
-        self.ready(data)
+    def unpack(self, packed: Packed, data: Dataset) -> InferenceState:
+        self.prepare(data)
         model, tensors = models.build(self.spec), packed.tensors
         try:
             model.load_state_dict(_under(MODEL, tensors))
         except RuntimeError as error:
             raise SnapshotError(f"the snapshot is of another model: {error}") from None
         posterior = self.inference.unpack(Packed(_under(POSTERIOR, tensors), {}))
-        return Learning(posterior, model, int(packed.values["taken"]))
+        return InferenceState(posterior, model, int(packed.values["taken"]))
 
 
 MODEL, POSTERIOR = "model/", "posterior/"
@@ -242,7 +244,7 @@ def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     summary="The exact answer, batch by batch; each example counts once, so one pass is all.",
     order=20,
 )
-class Exact(Inferring):
+class Exact(InferenceAlgorithm):
     """Bayes' rule, or the maximum of the likelihood, in closed form from what was seen so far.
 
     After one pass over the training set nothing more arrives: the state stays, and what was said
@@ -251,18 +253,20 @@ class Exact(Inferring):
 
     #: Other batches would count some examples twice.
     fixed_options = ("batch", "seed")
-    said = Info()
+    last_info = Info()
 
-    def ready(self, data: Dataset) -> None:
-        super().ready(data)
+    def prepare(self, data: Dataset) -> None:
+        super().prepare(data)
         self.passes = Batches(len(data.train), self.spec.train.batch, self.spec.train.seed)
-        self.said = Info()
+        self.last_info = Info()
 
-    def move(self, state: Learning, batch: Tensor, labels: Tensor | None) -> tuple[Any, Info]:
-        if self.passes.epoch(state.taken) > 0:
-            return state.posterior, self.said
-        posterior, self.said = super().move(state, batch, labels)
-        return posterior, self.said
+    def move(
+        self, state: InferenceState, batch: Tensor, labels: Tensor | None
+    ) -> tuple[Any, Info]:
+        if self.passes.epoch(state.steps) > 0:
+            return state.posterior, self.last_info
+        posterior, self.last_info = super().move(state, batch, labels)
+        return posterior, self.last_info
 
 
 @dataclass(frozen=True)
@@ -286,7 +290,7 @@ class EMOptions(Options):
     summary="Each step sweeps the whole training set; log p(data) never falls.",
     order=30,
 )
-class ExpectationMaximisation(Inferring):
+class ExpectationMaximisation(InferenceAlgorithm):
     """E: the exact responsibilities. M: the parameters from the data weighted by them.
 
     The batch of the loop is not used. Source: Dempster, Laird and Rubin 1977.
@@ -294,15 +298,17 @@ class ExpectationMaximisation(Inferring):
 
     Options = EMOptions
 
-    def around(self, examples: int) -> Inference[Any, Any]:
+    def inference_for(self, examples: int) -> Inference[Any, Any]:
         o: Any = self.spec.algorithm_options
-        return EM(self.made, o.floor)
+        return EM(self.rule, o.floor)
 
-    def ready(self, data: Dataset) -> None:
-        super().ready(data)
+    def prepare(self, data: Dataset) -> None:
+        super().prepare(data)
         self.whole = self.rows(data.train.x)
 
-    def move(self, state: Learning, batch: Tensor, labels: Tensor | None) -> tuple[Any, Info]:
+    def move(
+        self, state: InferenceState, batch: Tensor, labels: Tensor | None
+    ) -> tuple[Any, Info]:
         return self.inference.step(state.posterior, self.whole)
 
 
@@ -332,7 +338,7 @@ class SVIOptions(Options):
     summary="Natural gradients of the ELBO from batches, with steps that shrink.",
     order=40,
 )
-class StochasticVariational(Inferring):
+class StochasticVariational(InferenceAlgorithm):
     """λ ← (1 − ρ_t) λ + ρ_t λ̂ with λ̂ = α + (N / B) Σ_{i in batch} E[t(x_i, z_i)].
 
     Source: Hoffman, Blei, Wang and Paisley 2013, "Stochastic variational inference".
@@ -342,21 +348,21 @@ class StochasticVariational(Inferring):
     #: λ of the exact posterior of the training set, where it is known.
     exact: Tensor | None = None
 
-    def around(self, examples: int) -> Inference[Any, Any]:
+    def inference_for(self, examples: int) -> Inference[Any, Any]:
         o: Any = self.spec.algorithm_options
-        return SVI(self.made, examples, RobbinsMonro(o.forgetting, o.delay))
+        return SVI(self.rule, examples, RobbinsMonro(o.forgetting, o.delay))
 
-    def ready(self, data: Dataset) -> None:
-        super().ready(data)
+    def prepare(self, data: Dataset) -> None:
+        super().prepare(data)
         # Where batches are binarised anew there is no one set whose posterior this would be.
-        if isinstance(self.made, Conjugate) and data.draw is None:
+        if isinstance(self.rule, Conjugate) and data.draw is None:
             parts = (self.rows(x) for x in data.train.x.split(FIRST))
-            sums = (self.made.statistics(self.made.checked(x)).sum(0) for x in parts)
-            self.exact = sum(sums, self.made.prior)
+            sums = (self.rule.statistics(self.rule.validate(x)).sum(0) for x in parts)
+            self.exact = sum(sums, self.rule.prior)
 
     @property
     def series(self) -> tuple[Series, ...]:
-        if not isinstance(self.made, Conjugate):
+        if not isinstance(self.rule, Conjugate):
             return self.inference.series
         gap = Series(
             "posterior_gap",
@@ -371,7 +377,9 @@ class StochasticVariational(Inferring):
         )
         return (*self.inference.series, gap)
 
-    def move(self, state: Learning, batch: Tensor, labels: Tensor | None) -> tuple[Any, Info]:
+    def move(
+        self, state: InferenceState, batch: Tensor, labels: Tensor | None
+    ) -> tuple[Any, Info]:
         posterior, info = super().move(state, batch, labels)
         if self.exact is None:
             return posterior, info
@@ -386,7 +394,7 @@ def _coins(o: Any, meta: DataMeta) -> Conjugate:
     return BetaBernoulli(o.prior_ones, o.prior_zeros, meta.dim)
 
 
-def _show_coins(model: IndependentPixels, seen: Seen) -> None:
+def _show_coins(model: IndependentPixels, seen: InferenceView) -> None:
     ones, zeros = seen.posterior.natural.log().unbind(-1)
     model.logits.copy_((ones - zeros).view(model.logits.shape))
 
@@ -396,9 +404,9 @@ def _normals(o: Any, meta: DataMeta) -> ConditionallyConjugate:
     return BayesianMixture(component, o.clusters, o.weight_concentration)
 
 
-def _show_normals(model: GaussianMixture, seen: Seen) -> None:
+def _show_normals(model: GaussianMixture, seen: InferenceView) -> None:
     """The mixture at E[π], E[μ] and the variances 1 / E[1 / v]."""
-    counts, inner = seen.made.split(seen.posterior.natural)
+    counts, inner = seen.rule.split(seen.posterior.natural)
     mean, _, shape, scale = NormalGamma.parameters(inner)
     model.put(counts / counts.sum(), mean, torch.diag_embed(scale / shape))
 
@@ -408,7 +416,7 @@ def _clusters(o: Any, _meta: DataMeta) -> int:
     return clusters
 
 
-def _show_mixture(model: GaussianMixture, seen: Seen) -> None:
+def _show_mixture(model: GaussianMixture, seen: InferenceView) -> None:
     model.put(seen.posterior.weights, seen.posterior.means, seen.posterior.covariances)
 
 
@@ -416,7 +424,7 @@ def _lda(o: Any, meta: DataMeta) -> ConditionallyConjugate:
     return LDA(o.topics, meta.dim, o.mixing, o.ink_prior)
 
 
-def _show_topics(model: Topics, seen: Seen) -> None:
+def _show_topics(model: Topics, seen: InferenceView) -> None:
     model.put(seen.posterior.natural, seen.first.sum(1).mean())
 
 
@@ -428,10 +436,10 @@ def _principal(o: Any, meta: DataMeta) -> ProbabilisticPCA:
     return ProbabilisticPCA(meta.dim, o.latent, o.sigma**2)
 
 
-def _show_principal(model: LinearGaussian, seen: Seen) -> None:
+def _show_principal(model: LinearGaussian, seen: InferenceView) -> None:
     # With a single example there is no covariance yet: the model stays as it began.
     if float(seen.posterior.count) > 1:
-        best = seen.made.model(seen.posterior)
+        best = seen.rule.model(seen.posterior)
         model.weight.copy_(best.loadings)
         model.bias.copy_(best.offset)
 
@@ -444,9 +452,9 @@ def _class_tree(o: Any, meta: DataMeta) -> ChowLiu:
     return ChowLiu(meta.dim, o.tree_prior, len(meta.classes))
 
 
-def _show_tree(model: OnTree[Any], seen: Seen) -> None:
-    found = seen.made.tree(seen.posterior)
-    model.put(found.parents, found.tables, found.roots, found.classes)
+def _show_tree(model: TreeModel[Any], seen: InferenceView) -> None:
+    estimate = seen.rule.tree(seen.posterior)
+    model.put(estimate.parents, estimate.tables, estimate.roots, estimate.classes)
 
 
 COINS = Learner(IndependentPixels, Bayes, _coins, _show_coins)

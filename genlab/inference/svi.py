@@ -125,7 +125,7 @@ class SVI(Inference[Search, Tensor]):
         t = int(state.steps) + 1
         rho = 1.0 if self.rate is None else self.rate(t)
         scale = self.examples / size
-        model, x = self.model, self.model.checked(batch)
+        model, x = self.model, self.model.validate(batch)
         local = model.local(state.natural, x)
         target = model.prior + scale * local.statistics.sum(0)
         elbo = scale * local.bound.sum() - model.kl(state.natural)
@@ -144,8 +144,9 @@ class BayesianMixture(ConditionallyConjugate):
     "Variational inference: a review for statisticians", section 3.
 
     Args:
-        component: the law of an example within a component, with its prior. Its normaliser and
-            mean parameters must take a leading axis of components (those of a product do).
+        component: the distribution of an example within a component, with its prior. Its
+            normaliser and mean parameters must take a leading axis of components (those of a
+            product do).
         components: K.
         concentration: of the weights' prior, above 0.
 
@@ -171,7 +172,7 @@ class BayesianMixture(ConditionallyConjugate):
         return natural[:, 0], natural[:, 1:].unflatten(1, self.component.prior.shape)
 
     @staticmethod
-    def joined(counts: Tensor, inner: Tensor) -> Tensor:
+    def join(counts: Tensor, inner: Tensor) -> Tensor:
         """Both as one array: (..., K) with (..., K, *shape) gives (..., K, 1 + P)."""
         flat = inner.flatten(counts.dim())
         return torch.cat([counts.unsqueeze(-1), flat], dim=-1)
@@ -184,10 +185,10 @@ class BayesianMixture(ConditionallyConjugate):
     def mean_parameters(self, natural: Tensor) -> Tensor:
         counts, inner = self.split(natural)
         log_weight = torch.digamma(counts) - torch.digamma(counts.sum())
-        return self.joined(log_weight, self.component.mean_parameters(inner))
+        return self.join(log_weight, self.component.mean_parameters(inner))
 
-    def checked(self, x: Tensor) -> Tensor:
-        return self.component.checked(x)
+    def validate(self, x: Tensor) -> Tensor:
+        return self.component.validate(x)
 
     def start(self, seed: int, x: Tensor | None) -> Tensor:
         """The prior, with one example counted into each component; the examples far apart.
@@ -195,7 +196,7 @@ class BayesianMixture(ConditionallyConjugate):
         Raises:
             SpecError: if there are fewer examples than components.
         """
-        rows = None if x is None else self.checked(x)
+        rows = None if x is None else self.validate(x)
         if rows is None or len(rows) < self.components:
             raise SpecError(
                 "data",
@@ -204,7 +205,7 @@ class BayesianMixture(ConditionallyConjugate):
             )
         centres = far_apart(rows, self.components, generator(seed, "svi"))
         one = torch.ones(self.components, dtype=torch.float64)
-        return self.prior + self.joined(one, self.component.statistics(centres))
+        return self.prior + self.join(one, self.component.statistics(centres))
 
     def local(self, natural: Tensor, x: Tensor) -> Local:
         counts, inner = self.split(natural)
@@ -215,7 +216,7 @@ class BayesianMixture(ConditionallyConjugate):
         scores = log_weight + fit + self.component.log_base(x)[:, None]
         r = scores.softmax(1)
         inside = r[:, :, None] * statistics.flatten(1)[:, None, :]
-        return Local(self.joined(r, inside), scores.logsumexp(1))
+        return Local(self.join(r, inside), scores.logsumexp(1))
 
     def weights(self, natural: Tensor) -> Dirichlet:
         """q(π), event shape (K,)."""
@@ -223,4 +224,4 @@ class BayesianMixture(ConditionallyConjugate):
 
     def responsibilities(self, natural: Tensor, x: Tensor) -> Tensor:
         """q(c_i = k) at its best, (B, d) -> (B, K)."""
-        return self.local(natural, self.checked(x)).statistics[:, :, 0]
+        return self.local(natural, self.validate(x)).statistics[:, :, 0]

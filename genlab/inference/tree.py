@@ -70,11 +70,11 @@ def spanning_tree(weights: Tensor) -> Tensor:
     return torch.tensor(_walk(near, path[len(path) // 2])[1])
 
 
-def hung_on(parents: Tensor, node: int) -> Tensor:
+def orient_tree(parents: Tensor, node: int) -> Tensor:
     """The same tree with its root at another node, (n,) -> (n,).
 
     Example:
-        >>> hung_on(torch.tensor([1, -1, 1]), 0).tolist()
+        >>> orient_tree(torch.tensor([1, -1, 1]), 0).tolist()
         [-1, 0, 1]
     """
     turned, at, above = parents.clone(), node, -1
@@ -124,7 +124,7 @@ class PairCounts:
 
 
 @dataclass(frozen=True)
-class Found:
+class TreeEstimate:
     """A tree with the posterior means of its tables.
 
     Args:
@@ -177,7 +177,7 @@ class ChowLiu(Inference[PairCounts, Tensor]):
         self.weight = positive("weight", weight)
         self.upper = torch.triu_indices(dim, dim, 1)
         # The tree after one step is the tree before the next.
-        self._known: tuple[PairCounts, Found] | None = None
+        self._known: tuple[PairCounts, TreeEstimate] | None = None
 
     @property
     def series(self) -> tuple[Series, ...]:
@@ -205,7 +205,7 @@ class ChowLiu(Inference[PairCounts, Tensor]):
             filled(a / c, c), filled(a / (2 * c), c, self.dim), filled(a / 4, len(self.upper[0]))
         )
 
-    def checked(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def validate(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Pixels (B, D) and classes one-hot (B, C) of rows (B, D) or (B, D + C).
 
         Raises:
@@ -227,7 +227,7 @@ class ChowLiu(Inference[PairCounts, Tensor]):
         Raises:
             SpecError: see :meth:`checked`.
         """
-        x, y = self.checked(batch)
+        x, y = self.validate(batch)
         new = PairCounts(
             state.classes + y.sum(0),
             state.class_ones + y.mT @ x,
@@ -283,15 +283,17 @@ class ChowLiu(Inference[PairCounts, Tensor]):
         whole[-1, :-1] = whole[:-1, -1] = linked
         return whole
 
-    def tree(self, state: PairCounts) -> Found:
+    def tree(self, state: PairCounts) -> TreeEstimate:
         """The best tree, and the posterior means of its tables."""
         if self._known is not None and self._known[0] is state:
             return self._known[1]
         weights = self.information(state)
         parents = spanning_tree(weights)
         if self.classes > 1:
-            parents = hung_on(parents, self.dim)
-        held = weights[torch.arange(len(parents)), parents.clamp_min(0)][parents >= 0].sum()
+            parents = orient_tree(parents, self.dim)
+        total_information = weights[torch.arange(len(parents)), parents.clamp_min(0)][
+            parents >= 0
+        ].sum()
         # The class is the last node: what hangs on it is a root among the pixels.
         parents = parents[: self.dim].clone()
         parents[parents == self.dim] = -1
@@ -300,11 +302,13 @@ class ChowLiu(Inference[PairCounts, Tensor]):
         tables = torch.full((self.dim, 2), 0.5, dtype=torch.float64)
         tables[hung] = pairs[:, :, 1] / pairs.sum(2)
         roots = state.class_ones / state.classes[:, None]
-        found = Found(parents, tables, roots, state.classes / state.total, held)
+        found = TreeEstimate(
+            parents, tables, roots, state.classes / state.total, total_information
+        )
         self._known = state, found
         return found
 
-    def _edges(self, tree: Found) -> set[frozenset[int]]:
+    def _edges(self, tree: TreeEstimate) -> set[frozenset[int]]:
         """The edges without their directions; -1 is the class."""
         lowest = -1 if self.classes > 1 else 0
         rows = enumerate(tree.parents.tolist())
@@ -333,7 +337,7 @@ class ChowLiu(Inference[PairCounts, Tensor]):
         return total + of_class + linked.sum()
 
 
-def log_prob(tree: Found, x: Tensor, y: Tensor | None = None) -> Tensor:
+def log_prob(tree: TreeEstimate, x: Tensor, y: Tensor | None = None) -> Tensor:
     """log p(x), or log p(x, class) with the class one-hot, in nats, (B, D) -> (B,)."""
     above = x[:, tree.parents.clamp_min(0)]
     p = torch.where(above > 0, tree.tables[:, 1], tree.tables[:, 0])

@@ -64,14 +64,14 @@ def typical_length(model: HasDecoder, seed: int = 0, n: int = 1024) -> float:
     return float(prior_sample(model, n, seed).square().sum(dim=1).mean().sqrt())
 
 
-def typed_rows(text: str, size: int) -> list[int]:
+def parse_rows(text: str, size: int) -> list[int]:
     """Rows of a map from what was typed: numbers between commas or spaces, each once.
 
     Raises:
         SpecError: for anything but whole numbers below ``size``.
 
     Example:
-        >>> typed_rows("3, 9 3", 10)
+        >>> parse_rows("3, 9 3", 10)
         [3, 9]
     """
     rows = [parse_int(word, 0, size - 1) for word in text.replace(",", " ").split()]

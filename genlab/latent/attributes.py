@@ -15,13 +15,13 @@ from genlab.core.errors import SpecError
 from genlab.core.random import derive, scope
 from genlab.data.base import DataMeta, Dataset, Split
 from genlab.latent.codes import decode_mean, embed, held_out, pick_held_out, prior_sample
-from genlab.models.base import HasEncoder
+from genlab.models.base import HasCodebook, HasEncoder
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 #: Codes on which probes are fitted, and those on which their accuracy is told.
-FITTED, TOLD = 2000, 1000
+PROBE_TRAIN, PROBE_TEST = 2000, 1000
 #: Training examples among which a generated one looks for its neighbours, and how many vote.
 KNOWN, VOTERS = 4000, 5
 
@@ -156,26 +156,27 @@ def labelled_codes(model: Any, data: Dataset, seed: int = 0) -> Labelled | None:
     names, _, classes = attributes(data.meta, held_out(data))
     if not names:
         return None
-    rows = pick_held_out(TOLD, len(held_out(data)), seed)
-    told = rows_of(held_out(data), rows)
-    truth = attributes(data.meta, told)[1]
+    rows = pick_held_out(PROBE_TEST, len(held_out(data)), seed)
+    test_part = rows_of(held_out(data), rows)
+    truth = attributes(data.meta, test_part)[1]
     if isinstance(model, HasEncoder):
-        known = training_part(data, FITTED, seed)
+        known = training_part(data, PROBE_TRAIN, seed)
         table = np.concatenate([attributes(data.meta, known)[1], truth])
-        z = torch.cat([embed(model, part.x, part.y) for part in (known, told)])
-        note = f"posterior means of {len(known):,} training and {len(told):,} held-out examples"
+        z = torch.cat([embed(model, part.x, part.y) for part in (known, test_part)])
+        of = "codes" if isinstance(model, HasCodebook) else "posterior means"
+        note = f"{of} of {len(known):,} training and {len(test_part):,} held-out examples"
         return Labelled(z.double().numpy(), table, names, classes, len(known), note)
     known = training_part(data, KNOWN, seed)
     table = attributes(data.meta, known)[1]
-    right = accuracy(vote(told.x, known.x, table, classes), truth, classes)
-    z = prior_sample(model, FITTED + TOLD, derive(seed, "labelled codes"))
+    right = accuracy(vote(test_part.x, known.x, table, classes), truth, classes)
+    z = prior_sample(model, PROBE_TRAIN + PROBE_TEST, derive(seed, "labelled codes"))
     shown = vote(decode_mean(model, z), known.x, table, classes)
     note = (
         f"{len(z):,} draws of the prior, decoded and labelled by their {VOTERS} nearest of "
         f"{len(known):,} training examples (such labels are right for {right:.1%} of "
-        f"{len(told):,} held-out examples)"
+        f"{len(test_part):,} held-out examples)"
     )
-    return Labelled(z.double().numpy(), shown, names, classes, FITTED, note, right)
+    return Labelled(z.double().numpy(), shown, names, classes, PROBE_TRAIN, note, right)
 
 
 def _logistic() -> Any:
@@ -198,7 +199,7 @@ PROBES: Mapping[str, tuple[str, Callable[[], Any]]] = {
 
 
 def probe(
-    z: ArrayLike, y: ArrayLike, z_told: ArrayLike, y_told: ArrayLike, kind: str = "logistic"
+    z: ArrayLike, y: ArrayLike, z_test: ArrayLike, y_test: ArrayLike, kind: str = "logistic"
 ) -> Probe | None:
     """Fit a linear probe of an attribute and tell its accuracy on other codes.
 
@@ -208,7 +209,7 @@ def probe(
 
     Args:
         z: (N, latent); y: (N,) of truth values, to fit on.
-        z_told, y_told: to tell the accuracy on.
+        z_test, y_test: to tell the accuracy on.
         kind: a row of ``PROBES``.
 
     Raises:
@@ -216,21 +217,21 @@ def probe(
     """
     if kind not in PROBES:
         raise SpecError.unknown("probe", kind, PROBES)
-    z, z_told = np.asarray(z, dtype=np.float64), np.asarray(z_told, dtype=np.float64)
-    y, y_told = np.asarray(y, dtype=bool), np.asarray(y_told, dtype=bool)
-    if min(int(y.sum()), int((~y).sum())) < 2 or not len(y_told):
+    z, z_test = np.asarray(z, dtype=np.float64), np.asarray(z_test, dtype=np.float64)
+    y, y_test = np.asarray(y, dtype=bool), np.asarray(y_test, dtype=bool)
+    if min(int(y.sum()), int((~y).sum())) < 2 or not len(y_test):
         return None
     fit = PROBES[kind][1]().fit(z, y)
-    right = fit.predict(z_told) == y_told
+    right = fit.predict(z_test) == y_test
     sides = [
-        float(right[y_told == side].mean()) for side in (True, False) if (y_told == side).any()
+        float(right[y_test == side].mean()) for side in (True, False) if (y_test == side).any()
     ]
-    share = float(y_told.mean())
+    share = float(y_test.mean())
     return Probe(
         fit.coef_[0],
         float(fit.intercept_[0]),
         float(right.mean()),
         float(np.mean(sides)),
         max(share, 1.0 - share),
-        len(y_told),
+        len(y_test),
     )

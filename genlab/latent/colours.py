@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from genlab.core.tables import JOBS
 from genlab.data.base import DataMeta, Dataset, Progress
-from genlab.latent.codes import CHUNK, Codes, codes_of, decode_mean, examples, held_out
+from genlab.latent.codes import CHUNK, Codes, codes_of, decode_mean, examples, split_of
 from genlab.models.base import HasCritic, HasDecoder, HasEncoder
-from genlab.models.labels import held_at
+from genlab.models.labels import conditioned_on
 
 Array = NDArray[np.float64]
 
@@ -27,7 +27,7 @@ class Colouring:
         title: as the page shows it, with the unit.
         values: ``values(model, data, codes, xy) -> (N,)``, NaN where a point has none.
         needs: what a model must be able to do.
-        slow: whether a worker makes it, off the request path.
+        slow: whether a background job computes it.
     """
 
     title: str
@@ -43,9 +43,9 @@ def reconstruction(model: Any, data: Dataset, codes: Codes, xy: Array | None = N
     x, real = examples(model, data, codes), np.flatnonzero(codes.index >= 0)
     for rows in np.array_split(real, max(1, -(-len(real) // CHUNK))):
         label = codes.label[rows]
-        own = held_at(model, torch.from_numpy(label) if (label >= 0).all() else None)
-        made = decode_mean(own, torch.from_numpy(codes.z[rows])) if len(rows) else x[:0]
-        found[rows] = ((made - x[rows]) ** 2).flatten(1).mean(1).numpy()
+        own = conditioned_on(model, torch.from_numpy(label) if (label >= 0).all() else None)
+        decoded = decode_mean(own, torch.from_numpy(codes.z[rows])) if len(rows) else x[:0]
+        found[rows] = ((decoded - x[rows]) ** 2).flatten(1).mean(1).numpy()
     return found
 
 
@@ -94,7 +94,7 @@ def factor(k: int) -> Callable[[Any, Dataset, Codes, Array | None], Array]:
     """The value of the k-th factor of each example; NaN for generated points."""
 
     def values(model: Any, data: Dataset, codes: Codes, xy: Array | None = None) -> Array:  # noqa: ARG001
-        found, known = np.full(len(codes), np.nan), held_out(data).factors
+        found, known = np.full(len(codes), np.nan), split_of(data, codes.part).factors
         real = codes.index >= 0
         if known is not None:
             found[real] = known[torch.from_numpy(codes.index[real]), k].double().numpy()

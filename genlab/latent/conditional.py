@@ -172,19 +172,19 @@ def _gaussian(model: LinearVAE, n: int, values: Sequence[Given]) -> Conditioned:
     return Conditioned(x_all, "draws of the exact conditional distribution", True, n, float(n))
 
 
-def _log_likelihood(law: Mixed, values: Sequence[Given]) -> Tensor:
+def _log_likelihood(likelihood: Mixed, values: Sequence[Given]) -> Tensor:
     """Σ log p(x_c | z) over the given columns, (B,)."""
-    x = torch.full((len(law.h), law.head.dim), torch.nan)
-    return law.log_prob(_put(x, values))
+    x = torch.full((len(likelihood.h), likelihood.head.dim), torch.nan)
+    return likelihood.log_prob(_put(x, values))
 
 
 def _rejected_codes(model: Any, n: int, values: Sequence[Given]) -> Conditioned:
     kept: list[Tensor] = []
     found = tried = 0
     while found < n and tried < MOST:
-        law = model.decode(model.prior().sample(torch.Size((PIECE,))))
-        keep = torch.rand(PIECE).log() < _log_likelihood(law, values)
-        kept.append(Mixed(law.head, law.h[keep]).sample())
+        likelihood = model.decode(model.prior().sample(torch.Size((PIECE,))))
+        keep = torch.rand(PIECE).log() < _log_likelihood(likelihood, values)
+        kept.append(Mixed(likelihood.head, likelihood.h[keep]).sample())
         found, tried = found + int(keep.sum()), tried + PIECE
     return _kept(kept, n, found, tried, values, "the values", exact=True)
 

@@ -127,11 +127,11 @@ def _signed(rows: Array) -> Array:
 
 def attribute_directions(known: Labelled, kind: str = "logistic") -> list[Direction]:
     """For each attribute the normal of its probe; attributes that no code shows are left out."""
-    fit, told = slice(None, known.fitted), slice(known.fitted, None)
+    fit, test_rows = slice(None, known.fitted), slice(known.fitted, None)
     found = []
     for k, name in enumerate(known.names):
         y = known.table[:, k]
-        one = probe(known.z[fit], y[fit], known.z[told], y[told], kind)
+        one = probe(known.z[fit], y[fit], known.z[test_rows], y[test_rows], kind)
         if one is None or not np.any(one.weight):
             continue
         vector = unit(one.weight)
@@ -275,9 +275,9 @@ def saved_directions(saved: Iterable[Mapping[str, Any]], latent: int) -> list[Di
 
 def _joined(found: list[Direction], more: list[Direction]) -> list[Direction]:
     """Both, with names that stay unique."""
-    taken = {one.name for one in found}
+    names = {one.name for one in found}
     return found + [
-        dataclasses.replace(one, name=f"saved: {one.name}") if one.name in taken else one
+        dataclasses.replace(one, name=f"saved: {one.name}") if one.name in names else one
         for one in more
     ]
 
@@ -316,7 +316,7 @@ def named_directions(
     return [_with_spread(one, z) for one in found]
 
 
-def given_direction(vector: Sequence[float], codes: Codes) -> Direction:
+def direction_from_vector(vector: Sequence[float], codes: Codes) -> Direction:
     """A direction given by its numbers.
 
     Raises:

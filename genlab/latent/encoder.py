@@ -228,15 +228,15 @@ def evaluate_encoder(model: Any, encoder: Encoder, data: Dataset, seed: int = 0)
     with torch.no_grad(), scope(seed, "encoder", "judged"):
         z = model.prior().sample((n,)).float()
         pool = decode_mean(model, model.prior().sample((512,)).float())
-        made, real = decode_mean(model, z), held_out(data).x[:n].float()
-        code = encoder(made)
+        decoded, real = decode_mean(model, z), held_out(data).x[:n].float()
+        code = encoder(decoded)
         table = {
             "code_r2": float((1.0 - (code - z).square().mean(0) / z.var(dim=0)).mean()),
-            "generated_psnr": float(psnr(decode_mean(model, code), made, range_).mean()),
+            "generated_psnr": float(psnr(decode_mean(model, code), decoded, range_).mean()),
             "real_psnr": float(psnr(decode_mean(model, encoder(real)), real, range_).mean()),
             "n": n,
         }
-        for name, x in (("generated", made), ("real", real)):
+        for name, x in (("generated", decoded), ("real", real)):
             row = torch.cdist(x.flatten(1), pool.flatten(1)).argmin(dim=1)
             table[f"{name}_floor"] = float(psnr(pool[row], x, range_).mean())
     return table

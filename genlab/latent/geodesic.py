@@ -15,7 +15,7 @@ from genlab.core.tables import JOBS
 from genlab.data.base import Dataset, Progress
 from genlab.latent.paths import straight
 from genlab.models.base import HasDecoder
-from genlab.models.labels import held_at_class
+from genlab.models.labels import conditioned_on_class
 
 #: Points on a path, and how many pieces each of its segments is cut into where it is measured.
 POINTS, FINER = 17, 4
@@ -103,11 +103,11 @@ def geodesic(
         value.backward()
         return value
 
-    best, found, taken, before = first, line, 0, float("inf")
+    best, found, iteration, before = first, line, 0, float("inf")
     with torch.enable_grad():
-        for taken in range(1, steps + 1):
+        for iteration in range(1, steps + 1):
             now = float(optimiser.step(energy).detach())
-            progress(taken / steps)
+            progress(iteration / steps)
             path = torch.cat([line[:1], inner.detach(), line[-1:]])
             length = curve_length(decode, path)
             if length < best:
@@ -115,7 +115,7 @@ def geodesic(
             if not before - now > 1e-6 * now:
                 break
             before = now
-    return Geodesic(found, best, first, taken)
+    return Geodesic(found, best, first, iteration)
 
 
 @JOBS.register("geodesic", title="Shortest path of the decoder")
@@ -138,7 +138,7 @@ def geodesic_job(
     if not isinstance(model, HasDecoder):
         raise GenlabError("this model has no decoder: there is no curve in data space.")
     net: Any = model
-    held = held_at_class(net, values.get("label"))
+    conditioned = conditioned_on_class(net, values.get("label"))
     ends = [torch.tensor(values[end], dtype=torch.float32) for end in ("a", "b")]
     for end, z in zip("ab", ends, strict=True):
         if z.shape != (model.latent,) or not bool(z.isfinite().all()):
@@ -148,7 +148,7 @@ def geodesic_job(
         weight.requires_grad_(False)
     try:
         path = geodesic(
-            lambda z: held.decode(z).mean,
+            lambda z: conditioned.decode(z).mean,
             *ends,
             progress=lambda f: progress(f, "the path is pulled taut"),
         )

@@ -16,7 +16,7 @@ from genlab.data.base import Dataset, Progress
 from genlab.latent.codes import decode_mean, prior_sample
 from genlab.latent.neighbours import nearest
 from genlab.models.base import HasCodebook, HasDecoder, HasEncoder
-from genlab.models.labels import held_at_class
+from genlab.models.labels import conditioned_on_class
 
 #: Draws of the prior among which the nearest starts are sought; starts taken of them, and at
 #: random.
@@ -166,16 +166,16 @@ def invert(
 
     try:
         with torch.enable_grad():
-            kept, trace = _adam(losses, judged, z0, steps, look)
-            best = int(judged(kept).argmax())
-            kept[best] = _polished(losses, kept[best])
+            best_z, trace = _adam(losses, judged, z0, steps, look)
+            best = int(judged(best_z).argmax())
+            best_z[best] = _polished(losses, best_z[best])
     finally:
         for p in frozen:
             p.requires_grad_(True)
-    found = judged(kept)
+    found = judged(best_z)
     if look is not None:
-        look(steps, kept, found)
-    return Inversion(kept, found, trace[0], names, torch.stack([*trace, found]))
+        look(steps, best_z, found)
+    return Inversion(best_z, found, trace[0], names, torch.stack([*trace, found]))
 
 
 def _adam(
@@ -186,7 +186,7 @@ def _adam(
     look: Callable[[int, Tensor, Tensor], bool] | None,
 ) -> tuple[Tensor, list[Tensor]]:
     z = z0.clone().requires_grad_(True)
-    kept, least = z0.clone(), torch.full((len(z0),), math.inf)
+    best_z, least = z0.clone(), torch.full((len(z0),), math.inf)
     adam = torch.optim.Adam([z], lr=RATE)
     trace = [judged(z0)]
     for step in range(steps):
@@ -196,13 +196,13 @@ def _adam(
         each = losses(z)
         each.sum().backward()
         better = each.detach() < least
-        kept[better], least[better] = z.detach()[better], each.detach()[better]
+        best_z[better], least[better] = z.detach()[better], each.detach()[better]
         adam.step()
         if (step + 1) % EVERY == 0:
-            trace.append(judged(kept))
-            if look is not None and not look(step + 1, kept, trace[-1]):
+            trace.append(judged(best_z))
+            if look is not None and not look(step + 1, best_z, trace[-1]):
                 break
-    return kept, trace
+    return best_z, trace
 
 
 def _polished(losses: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
@@ -245,7 +245,7 @@ def invert_job(
         SpecError: if the example is not of the data's shape.
     """
     label = values.get("label")
-    model = held_at_class(model, None if label is None else str(label))
+    model = conditioned_on_class(model, None if label is None else str(label))
     flat = torch.tensor(values["x"], dtype=torch.float32)
     if flat.numel() != data.meta.dim:
         raise SpecError("x", flat.numel(), f"an example here has {data.meta.dim} entries")

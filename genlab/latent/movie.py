@@ -12,13 +12,8 @@ from numpy.typing import NDArray
 from genlab.core.tables import JOBS
 from genlab.data.base import Dataset, Progress
 from genlab.latent.codes import codes_of
-from genlab.latent.projections import (
-    Array,
-    Method,
-    continuity,
-    parse_request,
-    trustworthiness,
-)
+from genlab.latent.projection_methods import Array, Method
+from genlab.latent.projections import continuity, parse_request, trustworthiness
 
 FRAMES = 24
 
@@ -67,23 +62,23 @@ def frames(
         dims: 2 or 3.
         progress: called with a fraction and a sentence.
     """
-    made: list[Array] = []
+    layouts: list[Array] = []
     for k, now in enumerate(codes):
         if progress is not None:
             progress(k / len(codes), f"{method.title}, frame {k + 1} of {len(codes)}")
         if k and np.array_equal(now, codes[k - 1]):
-            made.append(made[-1])
+            layouts.append(layouts[-1])
             continue
-        init = made[-1] if made and method.start else None
+        init = layouts[-1] if layouts and method.start else None
         xy = method.fit(now, seed, dims, init, None).xy
-        made.append(procrustes(made[-1], xy) if made else xy)
-    return made
+        layouts.append(procrustes(layouts[-1], xy) if layouts else xy)
+    return layouts
 
 
-def drift(made: Sequence[Array]) -> Array:
+def drift(layouts: Sequence[Array]) -> Array:
     """How far the points move from frame to frame: the root mean square, (frames - 1,)."""
     return np.array(
-        [float(np.sqrt(((b - a) ** 2).sum(1).mean())) for a, b in itertools.pairwise(made)]
+        [float(np.sqrt(((b - a) ** 2).sum(1).mean())) for a, b in itertools.pairwise(layouts)]
     )
 
 
@@ -132,13 +127,13 @@ def movie(
     def tell(fraction: float, message: str) -> None:
         progress(0.3 + 0.6 * fraction, message)
 
-    made = frames(codes, method, seed, dims, tell)
+    layouts = frames(codes, method, seed, dims, tell)
     progress(0.9, "trustworthiness and continuity of the frames")
-    pairs = list(zip(codes, made, strict=True))
+    pairs = list(zip(codes, layouts, strict=True))
     return {
-        "xy": np.stack(made).astype(np.float32),
+        "xy": np.stack(layouts).astype(np.float32),
         "steps": np.asarray(steps),
-        "drift": drift(made),
+        "drift": drift(layouts),
         "label": found[0].label,
         "index": found[0].index,
         "trustworthiness": np.array([trustworthiness(c, xy) for c, xy in pairs]),

@@ -53,8 +53,8 @@ def nearest(queries: Tensor, among: Tensor, k: int = 1) -> tuple[Tensor, Tensor]
             # Differences, not the product form, whose rounding hides that a copy is a copy.
             d = torch.cdist(part, block, compute_mode="donot_use_mm_for_euclid_dist")
             best = torch.cat([best, d], dim=1)
-            places = torch.arange(start, start + len(block)).expand(len(part), -1)
-            at = torch.cat([at, places], dim=1)
+            indices = torch.arange(start, start + len(block)).expand(len(part), -1)
+            at = torch.cat([at, indices], dim=1)
             best, order = best.sort(dim=1, stable=True)
             best, at = best[:, :k], at.gather(1, order[:, :k])
         distances.append(best)
@@ -75,7 +75,7 @@ class Space:
     name: Where
     words: str
     train: Tensor
-    held: Tensor
+    held_out: Tensor
     _model: Any
     _basis: tuple[Tensor, Tensor] | None = None
 
@@ -115,7 +115,7 @@ def space(model: Any, data: Dataset, name: Where, limit: int = 10_000) -> Space:
     """
     if name not in spaces(model):
         raise SpecError.unknown("space", name, spaces(model))
-    train, held = data.train.x[:limit].float(), held_out(data).x.float()
+    train, unseen_examples = data.train.x[:limit].float(), held_out(data).x.float()
     basis, words = None, "the data's own values"
     if name == "latent":
         words = "posterior means"
@@ -127,8 +127,8 @@ def space(model: Any, data: Dataset, name: Where, limit: int = 10_000) -> Space:
         with scope(0, "principal axes"):
             *_, axes = torch.pca_lowrank(flat, q=k, center=True, niter=4)
         basis, words = (flat.mean(dim=0), axes), f"the first {k} principal components"
-    empty = Space(name, words, train[:0], held[:0], model, basis)
-    return Space(name, words, empty.of(train), empty.of(held), model, basis)
+    empty = Space(name, words, train[:0], unseen_examples[:0], model, basis)
+    return Space(name, words, empty.of(train), empty.of(unseen_examples), model, basis)
 
 
 @dataclass(frozen=True)
@@ -153,20 +153,20 @@ class Memory:
     n: int
     m: int
     generated: Tensor
-    held: Tensor
+    held_out: Tensor
     unseen: Tensor
     copies: int
     rows: Tensor
 
 
-def memorisation_test(samples: Tensor, train: Tensor, held: Tensor, seed: int = 0) -> Memory:
+def memorisation_test(samples: Tensor, train: Tensor, held_out: Tensor, seed: int = 0) -> Memory:
     """Are samples nearer to the training set than to an equal number of unseen examples?
 
-    With m training and m held-out examples of one law, a model that learned the law and not the
-    examples has its nearest neighbours in either set alike: the share S of samples whose nearest
-    of the 2m is a training example is ½ in mean. The null is the exact one of exchangeability: the
-    2m labels are permuted with the samples kept, so that many samples near one example count as
-    what they are, and p = (1 + #{S* ≥ S}) / (1 + permutations).
+    With m training and m held-out examples of one distribution, a model that learned the
+    distribution and not the examples has its nearest neighbours in either set alike: the share S
+    of samples whose nearest of the 2m is a training example is ½ in mean. The null is the exact
+    one of exchangeability: the 2m labels are permuted with the samples kept, so that many samples
+    near one example count as what they are, and p = (1 + #{S* ≥ S}) / (1 + permutations).
 
     Source: Meehan, Chaudhuri and Dasgupta 2020, "A non-parametric test to detect data-copying in
     generative models", for the comparison with held-out examples; permutation null: Good 2005.
@@ -178,14 +178,16 @@ def memorisation_test(samples: Tensor, train: Tensor, held: Tensor, seed: int = 
     Raises:
         DataError: if there are fewer than ten examples of a sort.
     """
-    m = min(len(train), len(held))
+    m = min(len(train), len(held_out))
     if min(m, len(samples)) < 10:
         raise DataError("Fewer than ten examples of a sort say nothing of memory.")
     order = torch.randperm(len(train), generator=generator(seed, "memory", "train"))[:m]
     some = train[order]
-    held = held[torch.randperm(len(held), generator=generator(seed, "memory", "held"))[:m]]
+    held_out = held_out[
+        torch.randperm(len(held_out), generator=generator(seed, "memory", "held"))[:m]
+    ]
     distance, row = nearest(samples, some)
-    unseen, other = nearest(samples, held)
+    unseen, other = nearest(samples, held_out)
     d, e = distance[:, 0], unseen[:, 0]
     # Equal distances (a training example that is also held out) count half to either.
     n = len(samples)
@@ -200,7 +202,7 @@ def memorisation_test(samples: Tensor, train: Tensor, held: Tensor, seed: int = 
     )
     p = (1 + int((drawn >= share - 1e-12).sum())) / (1 + PERMUTATIONS)
     low, high = drawn.quantile(torch.tensor([0.025, 0.975], dtype=torch.double)).tolist()
-    between = nearest(held, some)[0][:, 0]
+    between = nearest(held_out, some)[0][:, 0]
     copies = int((d < between.quantile(0.01)).sum())
     return Memory(share, p, low, high, n, m, d, between, e, copies, order[row[:, 0]])
 
@@ -224,9 +226,9 @@ def memorised_job(
         at = space(model, data, where)
         progress(0.3, f"{n:,} samples")
         x = torch.cat([model.sample(len(part)) for part in torch.empty(n).split(CHUNK)]).float()
-        made = at.of(x)
+        generated = at.of(x)
     progress(0.5, "nearest neighbours")
-    found = memorisation_test(made, at.train, at.held, seed)
+    found = memorisation_test(generated, at.train, at.held_out, seed)
     order = (found.generated / found.unseen.clamp(min=1e-12)).argsort()[:8]
     return {
         "share": found.share,
@@ -238,17 +240,17 @@ def memorised_job(
         "copies": found.copies,
         "words": at.words,
         "generated": found.generated,
-        "held": found.held,
+        "held": found.held_out,
         "closest": x[order],
         "rows": found.rows[order],
     }
 
 
-def share_nearer_than_training(distance: float, held: Tensor) -> float:
+def share_nearer_than_training(distance: float, held_out: Tensor) -> float:
     """The share of held-out examples that lie nearer to the training set than this distance.
 
     Example:
         >>> share_nearer_than_training(2.5, torch.tensor([1.0, 2.0, 3.0, 4.0]))
         0.5
     """
-    return float((held < distance).double().mean())
+    return float((held_out < distance).double().mean())

@@ -81,24 +81,24 @@ def log_prior(model: Any, z: Tensor) -> float:
         -1.8379
     """
     total = 0.0
-    for law, block in zip(*_blocks(model, z), strict=True):
+    for block_prior, block in zip(*_blocks(model, z), strict=True):
         try:
-            support: Any = law.support
+            support: Any = block_prior.support
         except NotImplementedError:
-            # A law that gives 0 outside of its support by itself.
+            # A distribution that gives 0 outside of its support by itself.
             support = None
         inside = support is None or bool(support.check(block).all())
-        total += float(law.log_prob(block)) if inside else -math.inf
+        total += float(block_prior.log_prob(block)) if inside else -math.inf
     return total
 
 
 def category(model: Any) -> tuple[int, int] | None:
     """Which entries of z are one of K categories, as (first, K); None where none are."""
     first = 0
-    laws, _ = _blocks(model, torch.zeros(model.latent))
-    for law in laws:
-        size = int(law.event_shape[0])
-        if isinstance(law, OneHotCategorical):
+    block_priors, _ = _blocks(model, torch.zeros(model.latent))
+    for block_prior in block_priors:
+        size = int(block_prior.event_shape[0])
+        if isinstance(block_prior, OneHotCategorical):
             return first, size
         first += size
     return None
@@ -106,6 +106,6 @@ def category(model: Any) -> tuple[int, int] | None:
 
 def _blocks(model: Any, z: Tensor) -> tuple[list[Distribution], list[Tensor]]:
     """The independent parts of the prior, and of a code."""
-    law = model.prior()
-    parts = list(getattr(law, "parts", (law,)))
+    prior = model.prior()
+    parts = list(getattr(prior, "parts", (prior,)))
     return parts, list(z.split([int(part.event_shape[0]) for part in parts]))

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genlab.data.base import Dataset
-from genlab.latent.codes import Codes, Space, decode_mean, held_out
+from genlab.latent.codes import Codes, Space, decode_mean, split_of
 from genlab.latent.paths import PATHS
 from genlab.models.base import HasDecoder, HasEncoder
-from genlab.models.labels import held_at
+from genlab.models.labels import conditioned_on
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ def codes_from(result: Mapping[str, Any], space: Space) -> Codes:
         np.asarray(result["label"], dtype=np.int64),
         np.asarray(result["index"], dtype=np.int64),
         space,
+        str(result["part"]) if "part" in result else "held-out",
     )
 
 
@@ -80,15 +81,15 @@ def point(model: Any, data: Dataset, codes: Codes, row: int) -> Point:
     has_z = z.numel() > 0 and bool(torch.isfinite(z).all())
     if index < 0:
         return Point(row, decode_mean(model, z[None])[0], True, label, z)
-    x = held_out(data).x[index].float()
+    x = split_of(data, codes.part).x[index].float()
     if has_z and isinstance(model, HasEncoder) and isinstance(model, HasDecoder):
-        own: Any = held_at(model, None if label < 0 else torch.tensor(label))  # type: ignore[type-var]
+        own: Any = conditioned_on(model, None if label < 0 else torch.tensor(label))  # type: ignore[type-var]
         return Point(row, x, False, label, z, decode_mean(own, z[None])[0])
-    made = np.flatnonzero(codes.index < 0)
-    if not len(made):
+    generated_rows = np.flatnonzero(codes.index < 0)
+    if not len(generated_rows):
         return Point(row, x, False, label)
-    k, distance = nearest(codes.code[row], codes.code[made])
-    return Point(row, x, False, label, nearest=int(made[k]), distance=distance)
+    k, distance = nearest(codes.code[row], codes.code[generated_rows])
+    return Point(row, x, False, label, nearest=int(generated_rows[k]), distance=distance)
 
 
 def latent_of(point_: Point, codes: Codes) -> Tensor | None:
@@ -105,7 +106,7 @@ def interpolation(model: Any, a: Tensor, b: Tensor, path: str, k: int = 9) -> Te
     return decode_mean(model, PATHS[path](a, b, torch.linspace(0, 1, k)))
 
 
-def widest(codes: Codes, k: int) -> list[int]:
+def widest_dimensions(codes: Codes, k: int) -> list[int]:
     """The k dimensions of the latent space with the largest variance over the map's points.
 
     For posterior means these are the active units (Burda, Grosse and Salakhutdinov 2016 call a

@@ -21,9 +21,9 @@ from genlab.core.random import derive, scope
 from genlab.core.tables import JOBS
 from genlab.data.base import Dataset, Progress
 from genlab.latent.attributes import (
-    FITTED,
+    PROBE_TEST,
+    PROBE_TRAIN,
     PROBES,
-    TOLD,
     Array,
     attributes,
     labelled_codes,
@@ -32,9 +32,9 @@ from genlab.latent.attributes import (
     training_part,
 )
 from genlab.latent.codes import codes_of, decode_mean, held_out, pick_held_out
-from genlab.latent.directions import given_direction, named_directions
+from genlab.latent.directions import direction_from_vector, named_directions
 from genlab.models.base import HasCritic, HasDecoder, HasEncoder
-from genlab.models.labels import held_at_class
+from genlab.models.labels import conditioned_on_class
 from genlab.probes.common import frozen_batchnorm
 
 #: Principal components in which the judge of decoded examples is fitted.
@@ -44,7 +44,7 @@ WALKED = 64
 
 
 @dataclass(frozen=True)
-class Judge:
+class AttributeClassifier:
     """A linear predictor of attributes from data, logit_a(x) = w_a·x + b_a, in nats.
 
     Args:
@@ -65,7 +65,7 @@ class Judge:
         return found
 
 
-def probe_attributes(data: Dataset, seed: int = 0) -> Judge:
+def probe_attributes(data: Dataset, seed: int = 0) -> AttributeClassifier:
     """Logistic regressions on the principal components of labelled training examples.
 
     It never sees a code, so what it says of decoded examples is no echo of the probes.
@@ -76,21 +76,23 @@ def probe_attributes(data: Dataset, seed: int = 0) -> Judge:
     """
     from sklearn.decomposition import PCA
 
-    known = training_part(data, FITTED, derive(seed, "judge"))
-    told = rows_of(held_out(data), pick_held_out(TOLD, len(held_out(data)), derive(seed, "judge")))
-    table, truth = (attributes(data.meta, part)[1] for part in (known, told))
-    x, x_told = (part.x.flatten(1).double().numpy() for part in (known, told))
+    known = training_part(data, PROBE_TRAIN, derive(seed, "judge"))
+    test_part = rows_of(
+        held_out(data), pick_held_out(PROBE_TEST, len(held_out(data)), derive(seed, "judge"))
+    )
+    table, truth = (attributes(data.meta, part)[1] for part in (known, test_part))
+    x, x_test = (part.x.flatten(1).double().numpy() for part in (known, test_part))
     parts = PCA(min(PARTS, *x.shape), svd_solver="full").fit(x)
     weight, bias = np.zeros((x.shape[1], table.shape[1])), np.zeros(table.shape[1])
     accuracy, base = np.full((2, table.shape[1]), np.nan)
-    scores, scores_told = parts.transform(x), parts.transform(x_told)
+    scores, scores_test = parts.transform(x), parts.transform(x_test)
     for k in range(table.shape[1]):
-        one = probe(scores, table[:, k], scores_told, truth[:, k])
+        one = probe(scores, table[:, k], scores_test, truth[:, k])
         if one is not None:
             weight[:, k] = parts.components_.T @ one.weight
             bias[k] = one.bias - float(parts.mean_ @ weight[:, k])
             accuracy[k], base[k] = one.accuracy, one.base
-    return Judge(weight, bias, accuracy, base, len(told))
+    return AttributeClassifier(weight, bias, accuracy, base, len(test_part))
 
 
 def measure_step(
@@ -189,28 +191,30 @@ def directions_job(
     seed, kind = int(values.get("seed", 0)), str(values.get("probe") or "logistic")
     if kind not in PROBES:
         raise SpecError.unknown("probe", kind, PROBES)
-    net: Any = held_at_class(model, values.get("label"))  # type: ignore[type-var]
+    net: Any = conditioned_on_class(model, values.get("label"))  # type: ignore[type-var]
     progress(0.02, "codes with labels")
     known = labelled_codes(net, data, seed)
     progress(0.3, "probes, principal components, SeFa")
-    codes = codes_of(net, data, "data" if isinstance(net, HasEncoder) else "prior", TOLD, seed)
+    codes = codes_of(
+        net, data, "data" if isinstance(net, HasEncoder) else "prior", PROBE_TEST, seed
+    )
     if values.get("vector") is None:
         found = named_directions(net, data, codes, known=known, kind=kind, seed=seed)
     else:
-        found = [given_direction(values["vector"], codes)]
+        found = [direction_from_vector(values["vector"], codes)]
     shape = (len(found), 0 if known is None else len(known.names))
     value, error, gains = np.full((3, *shape), np.nan)
     change = np.full(shape[0], np.nan)
     name, features = identity(net)
     counts, means = np.zeros(shape[1], dtype=np.int64), np.zeros((shape[1], net.latent))
-    told = None
+    classifier = None
     n = 0
     if known is not None:
         for k in range(shape[1]):
             one = known.z[known.table[:, k]]
             counts[k], means[k] = len(one), one.mean(axis=0) if len(one) else np.nan
         progress(0.4, "a judge of decoded examples")
-        told = probe_attributes(data, seed)
+        classifier = probe_attributes(data, seed)
         z = torch.from_numpy(known.z[known.fitted :][:WALKED]).float()
         n = len(z)
         with contextlib.ExitStack() as stack:
@@ -221,7 +225,7 @@ def directions_job(
                 progress(0.5 + 0.5 * d / len(found), f"walks along {direction.name}")
                 step = torch.from_numpy(direction.spread * direction.vector).float()
                 gain, away = measure_step(
-                    lambda code: decode_mean(net, code), features, told.logits, z, step
+                    lambda code: decode_mean(net, code), features, classifier.logits, z, step
                 )
                 away = away / max(float(apart), 1e-12)
                 value[d], error[d] = ratio(gain, away)
@@ -246,6 +250,6 @@ def directions_job(
         "identity": name,
         "source": "" if known is None else known.note,
         "guessed": np.asarray(float("nan") if known is None else known.accuracy),
-        "judge": np.zeros(0) if told is None else told.accuracy,
-        "judged": 0 if told is None else told.n,
+        "judge": np.zeros(0) if classifier is None else classifier.accuracy,
+        "judged": 0 if classifier is None else classifier.n,
     }

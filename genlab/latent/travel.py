@@ -16,7 +16,7 @@ from genlab.core.random import scope
 from genlab.data.base import Dataset
 from genlab.latent.codes import decode_mean, held_out, prior_sample
 from genlab.models.base import HasEncoder
-from genlab.models.labels import held_at
+from genlab.models.labels import conditioned_on
 
 Measure = Literal["KL", "output"]
 #: Held-out examples, or draws of the prior, from which the use of a dimension is told.
@@ -49,7 +49,7 @@ class Use:
         return "nats" if self.measure == "KL" else "squared data units"
 
 
-def standard(model: Any) -> bool:
+def has_standard_prior(model: Any) -> bool:
     """Whether the model's prior is N(0, I)."""
     prior = model.prior()
     return (
@@ -74,11 +74,11 @@ def usage(model: Any, data: Dataset, n: int = LOOKED_AT, seed: int = 0) -> Use:
         n: examples, or draws of the prior.
         seed: of the draws.
     """
-    if isinstance(model, HasEncoder) and standard(model):
+    if isinstance(model, HasEncoder) and has_standard_prior(model):
         split = held_out(data)
         y = None if split.y is None else split.y[:n]
-        held: Any = held_at(model, y)  # type: ignore[type-var]
-        q = held.encode(split.x[:n])
+        conditioned: Any = conditioned_on(model, y)  # type: ignore[type-var]
+        q = conditioned.encode(split.x[:n])
         if isinstance(q, Independent) and isinstance(q.base_dist, Normal):
             mean, variance = q.base_dist.loc, q.base_dist.scale.square()
             kl = 0.5 * (mean.square() + variance - 1.0 - variance.log())
@@ -86,7 +86,7 @@ def usage(model: Any, data: Dataset, n: int = LOOKED_AT, seed: int = 0) -> Use:
     sweep = 7
     bases = max(1, n // (sweep * 4))
     base = prior_sample(model, bases, seed)
-    steps = places(model, sweep, seed)
+    steps = traversal_values(model, sweep, seed)
     found = np.zeros(model.latent)
     for j in range(model.latent):
         z = base.repeat_interleave(sweep, dim=0)
@@ -96,8 +96,8 @@ def usage(model: Any, data: Dataset, n: int = LOOKED_AT, seed: int = 0) -> Use:
     return Use(found, "output", bases * sweep)
 
 
-def places(model: Any, k: int, seed: int = 0, reach: float = 0.98) -> Tensor:
-    """k places along each dimension at equal steps of the prior's distribution function, (k, d).
+def traversal_values(model: Any, k: int, seed: int = 0, reach: float = 0.98) -> Tensor:
+    """k values of each dimension at equal steps of the prior's distribution function, (k, d).
 
     For N(0, I) by its inverse; for another prior by the quantiles of 4,096 draws.
 
@@ -105,7 +105,7 @@ def places(model: Any, k: int, seed: int = 0, reach: float = 0.98) -> Tensor:
         reach: the share of the prior's mass between the first place and the last.
     """
     share = 0.5 + (torch.linspace(0, 1, k, dtype=torch.float64) - 0.5) * reach
-    if standard(model):
+    if has_standard_prior(model):
         return torch.special.ndtri(share).float()[:, None].expand(k, model.latent)
     return torch.quantile(prior_sample(model, 4096, seed), share.float(), dim=0)
 
@@ -117,7 +117,7 @@ def traversal(model: Any, z: Tensor, dimension: int, k: int = 11, seed: int = 0)
         z: where the others are held, (latent,).
     """
     codes = z.repeat(k, 1)
-    codes[:, dimension] = places(model, k, seed)[:, dimension]
+    codes[:, dimension] = traversal_values(model, k, seed)[:, dimension]
     return decode_mean(model, codes)
 
 
@@ -134,7 +134,7 @@ def sheet(
         dimensions: across, and up.
     """
     across, up = dimensions
-    at = places(model, side, seed)
+    at = traversal_values(model, side, seed)
     codes = z.repeat(side * side, 1)
     codes[:, across] = at[:, across].repeat(side)
     codes[:, up] = at[:, up].flip(0).repeat_interleave(side)

@@ -89,11 +89,11 @@ class Form:
 FORMS: Mapping[str, Form] = {"gif": Form(gif, "image/gif"), "mp4": Form(mp4, "video/mp4")}
 
 
-def to_and_fro(frames: NDArray[Any]) -> NDArray[Any]:
+def forward_and_back(frames: NDArray[Any]) -> NDArray[Any]:
     """Frames that go back the way they came, each end once.
 
     Example:
-        >>> to_and_fro(np.arange(4)).tolist()
+        >>> forward_and_back(np.arange(4)).tolist()
         [0, 1, 2, 3, 2, 1]
     """
     return np.concatenate([frames, frames[-2:0:-1]]) if len(frames) > 2 else frames

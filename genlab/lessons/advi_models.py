@@ -14,7 +14,8 @@ from torch import Tensor
 
 from genlab.core.options import Option, Options, option
 from genlab.core.random import generator
-from genlab.inference.log_joints import PRESETS, LogJoint
+from genlab.inference.log_joint_presets import PRESETS
+from genlab.inference.log_joints import LogJoint
 from genlab.lessons.base import LESSONS, Check, Equation, Quantity, tex
 from genlab.lessons.fitting import (
     CHAINS,
@@ -160,8 +161,8 @@ def labels(target: LogJoint) -> tuple[str, ...]:
     """
     found: list[str] = []
     for row in target.parameters:
-        places = list(np.ndindex(*row.shape))
-        found += [f"{row.name}[{', '.join(map(str, at))}]" if at else row.name for at in places]
+        indices = list(np.ndindex(*row.shape))
+        found += [f"{row.name}[{', '.join(map(str, at))}]" if at else row.name for at in indices]
     return tuple(found)
 
 
@@ -229,10 +230,10 @@ class Models(Fitting):
     @functools.cached_property
     def target(self) -> LogJoint:
         """The model, with the transform that was chosen."""
-        made, view = PRESETS[self.options.model].build(), VIEWS[self.options.model]
+        log_joint, view = PRESETS[self.options.model].build(), VIEWS[self.options.model]
         if not view.free:
-            return made
-        return under_each_transform(made, view.free)[str(self.extra["transform"])]
+            return log_joint
+        return under_each_transform(log_joint, view.free)[str(self.extra["transform"])]
 
     @functools.cached_property
     def shown(self) -> tuple[int, int]:

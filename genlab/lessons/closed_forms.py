@@ -17,14 +17,14 @@ from torch.distributions import MultivariateNormal
 from genlab.core.measure import Kind
 from genlab.core.options import Option
 from genlab.divergences import gaussian_kl
-from genlab.inference.log_joints import (
-    LogJoint,
+from genlab.inference.log_joint_presets import (
     beta_model,
     correlated_gaussian,
     gamma_model,
     linear_gaussian,
     linear_gaussian_truth,
 )
+from genlab.inference.log_joints import LogJoint
 from genlab.lessons.base import Check, Equation, Quantity, tex
 from genlab.lessons.fitting import COLOUR, Fit, Referee, under_each_transform
 from genlab.lessons.panels import (
@@ -113,10 +113,10 @@ class Gaussian(Case):
             self.log_p = 0.0
         else:
             model, x = linear_gaussian_truth()
-            law = model.encode(x[None])
-            assert isinstance(law, MultivariateNormal)
+            posterior = model.encode(x[None])
+            assert isinstance(posterior, MultivariateNormal)
             self.target = linear_gaussian()
-            self.mean, self.covariance = law.mean[0], law.covariance_matrix[0]
+            self.mean, self.covariance = posterior.mean[0], posterior.covariance_matrix[0]
             self.log_p = float(model.log_prob(x[None]))
         self.precision = torch.linalg.inv(self.covariance)
         self.exact = tuple(
@@ -174,7 +174,7 @@ class Gaussian(Case):
     def panels(
         self, fits: Mapping[str, Fit], judge: Referee | None, note: str
     ) -> tuple[Panel, ...]:
-        said = "" if judge is None else f"; {judge.note}"
+        judge_note = "" if judge is None else f"; {judge.note}"
         spread = 3.2 * float(self.covariance.diagonal().max()) ** 0.5
         x = np.linspace(float(self.mean[0]) - spread, float(self.mean[0]) + spread, 81)
         y = np.linspace(float(self.mean[1]) - spread, float(self.mean[1]) + spread, 81)
@@ -200,7 +200,7 @@ class Gaussian(Case):
         return (
             Plane(
                 "ADVI's ellipses on the true posterior",
-                f"posterior exact; {note}{said}",
+                f"posterior exact; {note}{judge_note}",
                 (x, y, array(density)),
                 tuple(lines),
                 None if judge is None else judge.thinned(judge.pooled),
@@ -211,7 +211,7 @@ class Gaussian(Case):
             ),
             Bars(
                 "Variances",
-                f"the first two exact; ADVI: {note}{said}",
+                f"the first two exact; ADVI: {note}{judge_note}",
                 self.labels,
                 tuple(zip(names, variances, strict=True)),
                 "variance",
@@ -233,7 +233,7 @@ class Known:
     build: Callable[[float, float], LogJoint]
     options: tuple[Option, Option]
     moments: Callable[[float, float], Moments]
-    law: str
+    density: str
 
 
 def _positive(name: str, default: float, say: str, low: float = 0.5) -> Option:
@@ -333,13 +333,13 @@ class Line(Case):
 
     def equations(self) -> tuple[Equation, ...]:
         gaps = {name: gap for name, (_, gap) in self.optima.items()}
-        law, (one, two) = self.known.law, self.numbers
+        density, (one, two) = self.known.density, self.numbers
         return (
             Equation(
                 "Another transform T is another approximation: the best Gaussian over ζ = T(θ) "
                 "is as good as T makes the posterior a Gaussian.",
                 r"\min_{\mu, \sigma}\ \mathrm{KL}\big(N(\mu, \sigma^2) \,\|\, p(\zeta \mid x)"
-                rf"\big)\quad\text{{for}}\quad {law}({tex(one)}, {tex(two)})",
+                rf"\big)\quad\text{{for}}\quad {density}({tex(one)}, {tex(two)})",
                 r",\quad ".join(
                     rf"\text{{{name}}}: {tex(max(gap, 0.0), 5)}" for name, gap in gaps.items()
                 ),
@@ -427,14 +427,14 @@ class Line(Case):
         m, s = self.exact[0]
         theta = np.linspace(m - 4 * s, m + 5 * s, 1201)
         theta = theta[array(self.support.contains(torch.tensor(theta))) > 0]
-        place = self.support.forward(torch.tensor(theta))
-        volume = array(self.support.log_det(place))
+        zeta_of_theta = self.support.forward(torch.tensor(theta))
+        volume = array(self.support.log_det(zeta_of_theta))
 
         def bell(z: Array) -> Array:
             return array(np.exp(-0.5 * ((z - middle) / sd) ** 2) / (sd * math.sqrt(2 * math.pi)))
 
         exact = np.exp(self._log(self.target, zeta))
-        exact_theta = np.exp(self._log(self.target, array(place)) - volume)
+        exact_theta = np.exp(self._log(self.target, array(zeta_of_theta)) - volume)
         over_zeta = [Curve("posterior", zeta, exact, "area", 2)]
         over_theta = [Curve("posterior", theta, exact_theta, "area", 2)]
         if judge is not None:
@@ -445,9 +445,11 @@ class Line(Case):
                 Curve("MCMC", *histogram(drawn, theta[0], theta[-1], 50), "steps", COLOUR)
             )
         over_zeta.append(Curve("q", zeta, bell(zeta), "line", 1))
-        over_theta.append(Curve("q", theta, bell(array(place)) / np.exp(volume), "line", 1))
-        said = "" if judge is None else f"; {judge.note}"
-        said = f"posterior exact; q: {note}{said}"
+        over_theta.append(
+            Curve("q", theta, bell(array(zeta_of_theta)) / np.exp(volume), "line", 1)
+        )
+        judge_note = "" if judge is None else f"; {judge.note}"
+        judge_note = f"posterior exact; q: {note}{judge_note}"
         name = self.labels[0]
         best = np.array([max(gap, 0.0) for _, gap in self.optima.values()])
         here = np.array(
@@ -459,14 +461,14 @@ class Line(Case):
         return (
             Curves(
                 f"Over ζ = T(θ), T = {self.transform}: q is a Gaussian",
-                said,
+                judge_note,
                 tuple(over_zeta),
                 "ζ",
                 "density",
             ),
             Curves(
                 f"Over θ = {name}: q is what T⁻¹ makes of it",
-                said,
+                judge_note,
                 tuple(over_theta),
                 name,
                 "density",

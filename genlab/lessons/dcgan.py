@@ -325,16 +325,16 @@ def _size(gradient: Tensor | None) -> float:
 
 
 def _watch(seen: list[tuple[str, Tensor]], where: str) -> Callable[..., None]:
-    def hook(layer: nn.Module, _given: Any, made: Tensor) -> None:
-        if not made.requires_grad:
+    def hook(layer: nn.Module, _inputs: Any, output: Tensor) -> None:
+        if not output.requires_grad:
             return
-        made.retain_grad()
+        output.retain_grad()
         kind = "linear" if isinstance(layer, nn.Linear) else "other"
         kind = "conv" if isinstance(layer, CONVS) else kind
         if isinstance(layer, (nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.Sigmoid)):
             kind = "act"
         count = 1 + sum(name.startswith(f"{where} {kind}") for name, _ in seen)
-        seen.append((f"{where} {kind} {count}", made))
+        seen.append((f"{where} {kind} {count}", output))
 
     return hook
 
@@ -397,7 +397,7 @@ class DCGANRules(Lesson):
             return DCGAN(DCGANOptions(width=self.options.width), meta)
 
     def equations(self) -> tuple[Equation, ...]:
-        kept, other = self._at(NONE).measures, self._at(self.options.rule).measures
+        baseline, other = self._at(NONE).measures, self._at(self.options.rule).measures
         fan = self.options.width * 16
         gain = 0.02 * math.sqrt(fan)
         steps = [
@@ -409,7 +409,7 @@ class DCGANRules(Lesson):
                 r" \to \text{conv} \to \text{BN} \to \cdots \to \ell(x)",
                 rf"{self._count(self.gan.generator, CONVS)}\ \text{{layers in }} G,\quad"
                 rf" {self._count(self.gan.body, CONVS) + self._count(self.gan.head, CONVS)}"
-                rf"\ \text{{in }} D,\quad {int(kept.weights)}\ \text{{weights in }} D",
+                rf"\ \text{{in }} D,\quad {int(baseline.weights)}\ \text{{weights in }} D",
             ),
             Equation(
                 "Without normalisation a layer of n inputs multiplies the signal by about "
@@ -423,7 +423,7 @@ class DCGANRules(Lesson):
             name = self.rule.shown_by
             title, unit, kind = MEASURES[name]
             n = BATCH if kind != "exact" else 0
-            a, b = getattr(kept, name), getattr(other, name)
+            a, b = getattr(baseline, name), getattr(other, name)
             steps.append(
                 Equation(
                     f"Dropped: {self.rule.title}. Measured: {title}. What it means: "
@@ -551,13 +551,13 @@ class DCGANRules(Lesson):
         ]
         if self.rule is not None:
             name = self.rule.shown_by
-            kept, other = (getattr(self._at(n).measures, name) for n in (NONE, self.rule.name))
+            baseline, other = (getattr(self._at(n).measures, name) for n in (NONE, self.rule.name))
             up = self.rule.higher
             found.append(
                 Check(
                     f"Without the rule ({self.rule.title}) it breaks: {MEASURES[name][0]}.",
-                    other if up else kept,
-                    kept if up else other,
+                    other if up else baseline,
+                    baseline if up else other,
                     "without the rule" if up else "by the rules",
                     "by the rules" if up else "without the rule",
                     MEASURES[name][2],
@@ -570,9 +570,9 @@ class DCGANRules(Lesson):
         return tuple(found)
 
     def panels(self) -> tuple[Panel, ...]:
-        kept, other = self._at(NONE), self._at(self.options.rule)
+        baseline, other = self._at(NONE), self._at(self.options.rule)
         title = "all rules" if self.rule is None else f"without: {self.rule.name}"
-        pair = [(kept, "by the rules", 0)]
+        pair = [(baseline, "by the rules", 0)]
         if self.rule is not None:
             pair.append((other, title, 1))
         note = f"batch of {BATCH} codes, first weights, nothing trained"
@@ -584,7 +584,7 @@ class DCGANRules(Lesson):
                 for p, name, k in pair
             )  # fmt: skip
 
-        split = next(k for k, name in enumerate(kept.layers) if name.startswith("D"))
+        split = next(k for k, name in enumerate(baseline.layers) if name.startswith("D"))
         marks = (("G | D", split + 0.5),)
         drawn = []
         for p, name, k in pair:
@@ -593,7 +593,7 @@ class DCGANRules(Lesson):
         return (
             Curves(
                 "Size of the signal after each layer, from z to the score",
-                f"standard deviation · {note} · {', '.join(kept.layers[:3])}, ...",
+                f"standard deviation · {note} · {', '.join(baseline.layers[:3])}, ...",
                 layers(lambda p: p.signal),
                 "layer, from z to the score",
                 "standard deviation",
@@ -625,7 +625,7 @@ class DCGANRules(Lesson):
                         rule.title,
                         rule.why,
                         MEASURES[rule.shown_by][0],
-                        f"{getattr(kept.measures, rule.shown_by):.3g}",
+                        f"{getattr(baseline.measures, rule.shown_by):.3g}",
                         f"{getattr(self._at(rule.name).measures, rule.shown_by):.3g}",
                     )
                     for rule in RULES
@@ -638,7 +638,7 @@ class DCGANRules(Lesson):
                 tuple(
                     (
                         MEASURES[entry.name][0],
-                        f"{getattr(kept.measures, entry.name):.4g}",
+                        f"{getattr(baseline.measures, entry.name):.4g}",
                         f"{getattr(other.measures, entry.name):.4g}",
                         MEASURES[entry.name][1],
                     )

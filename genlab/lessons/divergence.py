@@ -127,6 +127,12 @@ class ClosedForms(Lesson):
             family_options.params(p, self.extra, "p_"),
         )
 
+    @property
+    def place(self) -> int:
+        """What is known of KL(q ‖ p), as a place in :data:`CLASSES`."""
+        rows = family_options.names()
+        return int(table()[rows.index(self.options.q), rows.index(self.options.p)])
+
     @functools.cached_property
     def value(self) -> Divergence:
         """KL(q ‖ p) as a run would compute it."""
@@ -154,15 +160,15 @@ class ClosedForms(Lesson):
     def terms(self) -> tuple[family_options.Density, Tensor]:
         """q on its rule, and log q − log p there."""
         q, at, p, there = self.pair
-        law = family_options.density(q, at)
-        log_p = p.log_prob(there, law.z).detach()
-        gap = torch.where(law.weight > 0, law.log_p - log_p, torch.zeros_like(log_p))
-        return law, gap
+        density = family_options.density(q, at)
+        log_p = p.log_prob(there, density.z).detach()
+        gap = torch.where(density.weight > 0, density.log_p - log_p, torch.zeros_like(log_p))
+        return density, gap
 
     def by_quadrature(self) -> float:
         """∫ q log(q / p) by the double-exponential rule."""
-        law, gap = self.terms
-        return float(torch.where(law.weight > 0, law.weight * gap, 0.0).sum())
+        density, gap = self.terms
+        return float(torch.where(density.weight > 0, density.weight * gap, 0.0).sum())
 
     def equations(self) -> tuple[Equation, ...]:
         q, at, p, there = self.pair
@@ -190,8 +196,8 @@ class ClosedForms(Lesson):
                 "The two densities.",
                 rf"q(z) = {q.density},\qquad p(z) = {p.density}",
                 ",\\quad ".join(
-                    rf"{part.symbol}_{{{who}}} = {_value(law[part.name])}"
-                    for who, row, law in (("q", q, at), ("p", p, there))
+                    rf"{part.symbol}_{{{who}}} = {_value(values[part.name])}"
+                    for who, row, values in (("q", q, at), ("p", p, there))
                     for part in row.parameters
                 ).replace("__", "_"),
             ),
@@ -217,12 +223,12 @@ class ClosedForms(Lesson):
 
     def check(self) -> tuple[Check, ...]:
         q, at, p, _ = self.pair
-        law = family_options.density(q, at)
-        slip = abs(law.mass - 1)
+        density = family_options.density(q, at)
+        slip = abs(density.mass - 1)
         found = [
             Check(
                 "The density of q integrates to 1.",
-                law.mass,
+                density.mass,
                 1.0,
                 "double-exponential rule",
                 "one",
@@ -286,8 +292,8 @@ class ClosedForms(Lesson):
 
     def _evidence_of_infinity(self) -> list[Check]:
         """Mass of q where p is zero, or a partial integral that does not settle."""
-        law, gap = self.terms
-        outside = float(law.weight[torch.isinf(gap) & (gap > 0)].sum())
+        density, gap = self.terms
+        outside = float(density.weight[torch.isinf(gap) & (gap > 0)].sum())
         if outside > 1e-12:
             return [
                 Check(
@@ -302,13 +308,13 @@ class ClosedForms(Lesson):
                     relation=">",
                 )
             ]
-        if law.z.dim() > 1:
+        if density.z.dim() > 1:
             return []
-        size = law.z.abs()
-        share = torch.where(law.weight > 0, law.weight * gap, 0.0)
+        size = density.z.abs()
+        share = torch.where(density.weight > 0, density.weight * gap, 0.0)
         order = size.argsort()
-        place = int(torch.searchsorted(law.weight[order].cumsum(0), 0.9))
-        most = float(size[order][min(place, len(order) - 1)])
+        index = int(torch.searchsorted(density.weight[order].cumsum(0), 0.9))
+        most = float(size[order][min(index, len(order) - 1)])
         near = float(share[size <= most].sum())
         far = float(share.sum())
         return [

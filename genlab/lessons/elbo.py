@@ -126,8 +126,8 @@ class EvidenceBound(Lesson):
             torch.tensor(v, dtype=torch.float64) for v in MODELS[self.options.latent]
         )
         with scope(0, "elbo model"):  # a new module draws weights, which are replaced
-            made = LinearGaussian.of(weight, bias, math.sqrt(VARIANCE))
-        return made.requires_grad_(False)
+            linear_gaussian = LinearGaussian.of(weight, bias, math.sqrt(VARIANCE))
+        return linear_gaussian.requires_grad_(False)
 
     @functools.cached_property
     def x(self) -> Tensor:
@@ -154,9 +154,9 @@ class EvidenceBound(Lesson):
     @functools.cached_property
     def posterior(self) -> tuple[Tensor, Tensor]:
         """Mean and covariance of p(z | x)."""
-        law = self.model.encode(self.x)
-        assert isinstance(law, MultivariateNormal)
-        return law.mean[0], law.covariance_matrix[0]
+        posterior = self.model.encode(self.x)
+        assert isinstance(posterior, MultivariateNormal)
+        return posterior.mean[0], posterior.covariance_matrix[0]
 
     @functools.cached_property
     def log_p(self) -> float:
@@ -404,13 +404,13 @@ class EvidenceBound(Lesson):
         centre, spread = self.posterior
         if self.options.latent == 1:
             z = np.linspace(-3.0, 3.0, 401)
-            laws = {
+            densities = {
                 "p(z | x)": (centre, spread, "area", 2),
                 "q(z)": (mean, covariance, "line", 0),
                 "p(z)": (torch.zeros(1), torch.eye(1), "dash", -1),
             }
             curves = []
-            for name, (m, s, style, colour) in laws.items():
+            for name, (m, s, style, colour) in densities.items():
                 sd = float(s[0, 0]) ** 0.5
                 y = np.exp(-0.5 * ((z - float(m[0])) / sd) ** 2) / (sd * math.sqrt(2 * math.pi))
                 curves.append(Curve(name, z, y, style, colour))  # type: ignore[arg-type]

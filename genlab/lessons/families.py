@@ -123,8 +123,8 @@ class Bench(Lesson):
         row, at = self.row, self.params
         if row.support.kind == "simplex":
             a = at["concentration"]
-            law = FAMILIES["beta"], {"alpha": a[0], "beta": a.sum() - a[0]}
-            return array(self.z[:, 0]), "the first share", _cdf(*law)
+            family = FAMILIES["beta"], {"alpha": a[0], "beta": a.sum() - a[0]}
+            return array(self.z[:, 0]), "the first share", _cdf(*family)
         if row.support.kind == "vector":
             d = self.z.shape[-1]
             whitened = torch.linalg.solve(at["matrix"], (self.z - at["loc"]).mT)
@@ -170,10 +170,10 @@ class Bench(Lesson):
         for change in (step, -step):
             moved = at.clone()
             moved[entry] += change
-            law = family_options.density(
+            density = family_options.density(
                 self.row, self.row.check({**self.params, part.name: moved})
             )
-            sides.append(law.mean(self.f) / law.mass)
+            sides.append(density.mean(self.f) / density.mass)
         return (sides[0] - sides[1]) / (2 * step)
 
     def entries(self) -> Iterator[tuple[Parameter, tuple[int, ...], str]]:
@@ -239,13 +239,13 @@ class Bench(Lesson):
         )
 
     def check(self) -> tuple[Check, ...]:
-        law, n = family_options.density(self.row, self.params), self.options.draws
+        density, n = family_options.density(self.row, self.params), self.options.draws
         statistic, _ = self.ks
         edge = self.row.support.kind in ("unit", "interval", "simplex")
         found = [
             Check(
                 "The density integrates to 1.",
-                law.mass,
+                density.mass,
                 1.0,
                 "double-exponential rule",
                 "one",

@@ -18,15 +18,13 @@ from genlab.core.random import generator, scope
 from genlab.data.base import DataMeta
 from genlab.distributions import Point
 from genlab.divergences.f import F, FDivergence
+from genlab.divergences.gaussian_fits import GaussianFit, fit_gaussian
+from genlab.divergences.mixtures_1d import Mixture1D, gaussian
 from genlab.divergences.quadrature import (
-    GaussianFit,
-    Mixture1D,
     bound_1d,
     bound_from_samples,
     divergence_1d,
     divergences_1d,
-    fit_gaussian,
-    gaussian,
     integrate,
 )
 from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Move, Progress, Quantity, tex
@@ -89,17 +87,17 @@ class LineGAN(StandardPrior, GenerativeModel[Options], HasCritic):
     def __init__(self) -> None:
         super().__init__(Options(), DataMeta((1,), "real"))
         self.latent = 1
-        self.place = nn.Parameter(torch.zeros(2))
+        self.parameters_of_q = nn.Parameter(torch.zeros(2))
         self.body = mlp([1, 64, 64], nn.Tanh, final=True)
         self.head = nn.Linear(64, 1)
 
     def player(self, name: str) -> Any:
         if name == "generator":
-            return [self.place]
+            return [self.parameters_of_q]
         return [*self.body.parameters(), *self.head.parameters()]
 
     def decode(self, z: Tensor) -> Point:
-        return Point(self.place[0] + self.place[1].exp() * z, 1)
+        return Point(self.parameters_of_q[0] + self.parameters_of_q[1].exp() * z, 1)
 
     def features(self, x: Tensor) -> Tensor:
         return self.body(x)
@@ -147,8 +145,8 @@ def measured(
     target: Mixture1D,
 ) -> tuple[float, ...]:
     """Every column's divergence at the best Gaussian under a row, by quadrature."""
-    law = fitted(*row, target).law
-    return tuple(e.value for e in divergences_1d([_row(*key) for key in columns], target, law))
+    mixture = fitted(*row, target).mixture
+    return tuple(e.value for e in divergences_1d([_row(*key) for key in columns], target, mixture))
 
 
 def _row(name: str, parameter: float | None) -> FDivergence:
@@ -304,8 +302,8 @@ class FDivergences(Lesson):
                         optimiser.step()
                         if who == "discriminator":
                             bound = -float(loss.value.detach())
-            place = model.place.detach()
-            mean, std = float(place[0]), float(place[1].exp())
+            parameters = model.parameters_of_q.detach()
+            mean, std = float(parameters[0]), float(parameters[1].exp())
             path.append((float(piece + count), mean, std, bound))
         model.requires_grad_(False)
         z = torch.randn(FRESH, 1, generator=generator(seed, "fresh z"))
@@ -319,7 +317,7 @@ class FDivergences(Lesson):
         row, fit, form = self.row, self.best, self.row.latex
         value = fit.divergence.value
         at = torch.tensor([fit.mean], dtype=torch.float64)
-        ratio = self.p(at) - fit.law(at)
+        ratio = self.p(at) - fit.mixture(at)
         critic = float(row.critic(ratio))
         kind = fit.divergence.series.kind
         steps = [
@@ -369,7 +367,7 @@ class FDivergences(Lesson):
 
     def _own(self, name: str) -> float:
         """A plain row of the table at the chosen fit."""
-        return divergence_1d(F[name], self.p, self.best.law).value
+        return divergence_1d(F[name], self.p, self.best.mixture).value
 
     def _reached(self, run: Trained) -> Equation:
         mean, std = run.averaged
@@ -391,12 +389,12 @@ class FDivergences(Lesson):
     def check(self) -> tuple[Check, ...]:
         row, fit = self.row, self.best
         kl = self._fit(F["kl"])
-        q = fit.law
+        q = fit.mixture
         tight = bound_1d(row, lambda x: row.critic(self.p(x) - q(x)), self.p, q)
         js = divergence_1d(F["js"], self.p, q).value
         both = integrate(
             lambda x: torch.stack(
-                [law(x).exp() * (law(x) - self._middle(x, q)) for law in (self.p, q)]
+                [density(x).exp() * (density(x) - self._middle(x, q)) for density in (self.p, q)]
             ),
             breaks=(*self.p.breaks, *q.breaks),
         ).value
@@ -512,12 +510,12 @@ class FDivergences(Lesson):
         seen: dict[str, tuple[Style, int]] = {"kl": ("dash", 1), "reverse_kl": ("dot", 2)}
         for name, (style, colour) in seen.items():
             if name != self.row.name:
-                law = self._fit(F[name]).law
-                drawn.append(Curve(F[name].title, at, array(law(x).exp()), style, colour))
-        drawn.append(Curve(self.row.title, at, array(self.best.law(x).exp()), "line", 0))
+                mixture = self._fit(F[name]).mixture
+                drawn.append(Curve(F[name].title, at, array(mixture(x).exp()), style, colour))
+        drawn.append(Curve(self.row.title, at, array(self.best.mixture(x).exp()), "line", 0))
         if self.trained is not None:
-            law = gaussian(*self.trained.averaged)
-            drawn.append(Curve("f-GAN, trained", at, array(law(x).exp()), "dash", 3))
+            mixture = gaussian(*self.trained.averaged)
+            drawn.append(Curve("f-GAN, trained", at, array(mixture(x).exp()), "dash", 3))
         return (
             Curves(
                 "The best Gaussian under one divergence or another",
@@ -548,7 +546,9 @@ class FDivergences(Lesson):
                         row.title,
                         f"{fit.mean:.4f}",
                         f"{fit.std:.4f}",
-                        f"{said(fit.divergence.value)} {row.unit}".replace("dimensionless", ""),
+                        f"{format_parameter(fit.divergence.value)} {row.unit}".replace(
+                            "dimensionless", ""
+                        ),
                         row.convention,
                     )
                     for row, fit in zip(self.rows, self.fits, strict=True)
@@ -557,7 +557,7 @@ class FDivergences(Lesson):
         )
 
     def _critic(self, x: Tensor) -> tuple[Panel, ...]:
-        row, q = self.row, self.best.law
+        row, q = self.row, self.best.mixture
         exact = row.critic(self.p(x) - q(x))
         low, high = (float(v) for v in exact.quantile(torch.tensor([0.03, 0.97]).double()))
         room = 0.4 * max(high - low, 0.1)
@@ -642,7 +642,7 @@ class FDivergences(Lesson):
             row_title="fitted under",
             column_title="measured by",
             mark=(k, k),
-            texts=tuple(tuple(said(v) for v in line) for line in self.cross),
+            texts=tuple(tuple(format_parameter(v) for v in line) for line in self.cross),
         )
 
 
@@ -661,11 +661,11 @@ def _what_it_makes(row: FDivergence) -> str:
     )
 
 
-def said(value: float) -> str:
+def format_parameter(value: float) -> str:
     """A divergence in words: an infinite one says so.
 
     Example:
-        >>> said(0.28312), said(math.inf)
+        >>> format_parameter(0.28312), format_parameter(math.inf)
         ('0.283', 'infinite')
     """
     if math.isinf(value):

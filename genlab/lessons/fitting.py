@@ -78,9 +78,9 @@ def fitted(
         state, info = advi.step(state)
         trace.append(float(info.terms["elbo"]))
         tell((t + 1) / steps)
-    law = advi.posterior(state)
+    approximation = advi.posterior(state)
     elbo = advi.elbo(state, DRAWS, seed)
-    return Fit(law.mean, law.covariance_matrix, np.array(trace), elbo)
+    return Fit(approximation.mean, approximation.covariance_matrix, np.array(trace), elbo)
 
 
 def polished(target: LogJoint, family: str, fit: Fit, seed: int, n: int = 1000) -> float:

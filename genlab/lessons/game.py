@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from genlab.core.gaussians import mixture_log_joint
 from genlab.core.random import generator
 from genlab.objectives.adversarial import AdversarialLoss
 
@@ -64,13 +65,9 @@ class Target:
 
     def log_prob(self, x: Tensor) -> Tensor:
         """log p(x) in nats, (n, d) -> (n,)."""
-        parts = [
-            math.log(w)
-            - self.dim * (math.log(s) + LOG_2PI / 2)
-            - 0.5 * ((x - x.new_tensor(m)) / s).square().sum(-1)
-            for w, m, s in zip(self.weights, self.means, self.stds, strict=True)
-        ]
-        return torch.stack(parts).logsumexp(0)
+        weights, means, stds = (x.new_tensor(row) for row in (self.weights, self.means, self.stds))
+        factors = stds[:, None, None] * torch.eye(self.dim, dtype=x.dtype)
+        return mixture_log_joint(x, weights.log(), means, factors).logsumexp(1)
 
 
 @dataclass(frozen=True)
@@ -121,8 +118,8 @@ class Critic:
     def _features(self, x: Tensor) -> Tensor:
         if self.kind != "quadratic":
             return x
-        places = itertools.combinations_with_replacement(range(self.dim), 2)
-        return torch.stack([*x.T, *(x[:, i] * x[:, j] for i, j in places)], 1)
+        pairs = itertools.combinations_with_replacement(range(self.dim), 2)
+        return torch.stack([*x.T, *(x[:, i] * x[:, j] for i, j in pairs)], 1)
 
 
 @dataclass(frozen=True)

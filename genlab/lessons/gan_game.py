@@ -19,7 +19,8 @@ from genlab.core.options import Options, option
 from genlab.core.random import generator
 from genlab.divergences.f import F
 from genlab.divergences.js import LOG_2
-from genlab.divergences.quadrature import Mixture1D, divergence_1d, gaussian
+from genlab.divergences.mixtures_1d import Mixture1D, gaussian
+from genlab.divergences.quadrature import divergence_1d
 from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Move, Progress, Quantity, tex
 from genlab.lessons.game import Critic, Field, Game, State, Target, grid, nodes
 from genlab.lessons.panels import Curve, Curves, Panel, Plane, array, ellipse
@@ -400,7 +401,7 @@ class GANGame(Lesson):
             ratio = float(self.game.log_ratio(state.phi, mean[None])[0])
             mine = float(self.game.critic.logit(state.theta, mean[None])[0])
         n = len(self.field.x)
-        place = ", ".join(tex(float(m), 2) for m in mean)
+        mean_text = ", ".join(tex(float(m), 2) for m in mean)
         spread = ", ".join(tex(float(v), 2) for v in covariance.diagonal().sqrt())
         return (
             Equation(
@@ -413,7 +414,7 @@ class GANGame(Lesson):
             ),
             Equation(
                 "For a fixed G the best D weighs the two densities; its logit is the log of "
-                f"their ratio. At the generator's mean, ({place}):",
+                f"their ratio. At the generator's mean, ({mean_text}):",
                 r"D^{*}(x) = \frac{p(x)}{p(x) + q(x)},\qquad"
                 r" \operatorname{logit} D^{*}(x) = \log \frac{p(x)}{q(x)}",
                 rf"\operatorname{{logit}} D^{{*}} = {tex(ratio)},\qquad"
@@ -442,7 +443,8 @@ class GANGame(Lesson):
                 "At q = p nothing tells the two apart: D* is ½ everywhere, and the value has "
                 "reached its floor.",
                 r"q = p:\qquad D^{*} = \tfrac12,\qquad V = -\log 4",
-                rf"q \text{{ has mean }} ({place}) \text{{ and standard deviation }} ({spread});"
+                rf"q \text{{ has mean }} ({mean_text}) \text{{ and standard deviation }} "
+                rf"({spread});"
                 rf"\quad V(D^{{*}}) + \log 4 = {tex(2 * self.js)}",
             ),
         )  # fmt: skip

@@ -15,7 +15,8 @@ from torch import Tensor
 from genlab.core.options import Options, option
 from genlab.divergences.f import F
 from genlab.divergences.js import LOG_2
-from genlab.divergences.quadrature import Mixture1D, divergences_1d, gaussian
+from genlab.divergences.mixtures_1d import Mixture1D, gaussian
+from genlab.divergences.quadrature import divergences_1d
 from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Quantity, tex
 from genlab.lessons.panels import Array, Bars, Curve, Curves, Panel, array
 from genlab.lessons.teaching import kl_js

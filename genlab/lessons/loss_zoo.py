@@ -15,7 +15,8 @@ from torch import Tensor
 from genlab.core.options import Options, option
 from genlab.core.tables import OBJECTIVES
 from genlab.divergences.f import F, FDivergence
-from genlab.divergences.quadrature import Mixture1D, divergences_1d, gaussian
+from genlab.divergences.mixtures_1d import Mixture1D, gaussian
+from genlab.divergences.quadrature import divergences_1d
 from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Quantity, tex
 from genlab.lessons.game import nodes
 from genlab.lessons.panels import Array, Bars, Curve, Curves, Panel, Table, array
@@ -229,6 +230,17 @@ class Zoo(Lesson):
         x = self.options.mean + self.options.sd * z[:, 0]
         return x, w, self.p(x) - self.q(x)
 
+    @property
+    def best(self) -> float:
+        """The output of the best critic of the chosen loss where log p/q is 1."""
+        return _best(self.chosen[0])
+
+    def generator_slopes(self, *outputs: float) -> list[float]:
+        """Slopes of the generator's part of the chosen loss at outputs of the critic."""
+        at = torch.tensor(outputs, dtype=torch.float64)
+        slopes: list[float] = derivative(self.chosen[0].loss.generator, at).tolist()
+        return slopes
+
     def pull(self, entry: Entry) -> float:
         """E_z[d ℓ_G(C*(x)) / dμ] with the best critic C* held still, x = μ + σz."""
         x, w, _ = self.samples
@@ -255,8 +267,8 @@ class Zoo(Lesson):
         """d/dμ of a sum of divergences D(P ‖ N(μ, σ²)), by central difference of quadrature."""
         ends = []
         for sign in (1, -1):
-            law = gaussian(self.options.mean + sign * NEAR, self.options.sd)
-            found = divergences_1d([F[name] for name in parts], self.p, law)
+            shifted = gaussian(self.options.mean + sign * NEAR, self.options.sd)
+            found = divergences_1d([F[name] for name in parts], self.p, shifted)
             ends.append(sum(k * e.value for k, e in zip(parts.values(), found, strict=True)))
         return (ends[0] - ends[1]) / (2 * NEAR)
 
@@ -264,7 +276,7 @@ class Zoo(Lesson):
         one, two = self.chosen
         at = torch.tensor([-3.0, 0.0, 3.0], dtype=torch.float64)
         first, second = (derivative(e.loss.generator, at) for e in (one, two))
-        said = [",\\ ".join(tex(float(v), 3) for v in row) for row in (first, second)]
+        texts = [",\\ ".join(tex(float(v), 3) for v in row) for row in (first, second)]
         rule = r"\nabla_\theta\, E_z[-\log D^{*}(G_\theta(z))]"
         kl, js = self.slope_of({"reverse_kl": 1.0}), self.slope_of({"js": 1.0})
         left = self.pull(_named("nonsaturating"))
@@ -274,7 +286,7 @@ class Zoo(Lesson):
                 f"slope of the critic. {one.title} and {two.title} at outputs of −3, 0 and 3:",
                 r"\nabla_\theta\, \ell_G(C(G_\theta(z))) = \ell_G'(C(x))\;"
                 r"\nabla_x C(x)\;\frac{\partial x}{\partial \theta}",
-                rf"\ell_G' = ({said[0]})\qquad\text{{and}}\qquad ({said[1]})",
+                rf"\ell_G' = ({texts[0]})\qquad\text{{and}}\qquad ({texts[1]})",
                 tuple(
                     Quantity(f"{e.name} at −3", float(row[0]), "exact", e.loss.unit)
                     for e, row in ((one, first), (two, second))

@@ -104,8 +104,8 @@ class Stochastic(Lesson):
 
     @classmethod
     def build(cls, values: Mapping[str, Any]) -> Stochastic:
-        made = super().build(values)
-        return Bags(made.options, made.extra) if made.extra else made
+        options = super().build(values)
+        return Bags(options.options, options.extra) if options.extra else options
 
     def __init__(self, options: SVIOptions, extra: Mapping[str, Any] | None = None) -> None:
         super().__init__(options, extra)
@@ -139,15 +139,15 @@ class Stochastic(Lesson):
         o = self.options
         svi = SVI(self.model, o.examples, self.rate)
         source = generator(o.seed, "svi batches")
-        state, places, bounds = svi.init(), [], []
+        state, naturals, bounds = svi.init(), [], []
         size = min(o.batch, o.examples)
         for _ in range(o.steps):
-            places.append(state.natural[0])
+            naturals.append(state.natural[0])
             rows = torch.randperm(o.examples, generator=source)[:size]
             state, info = svi.step(state, self.data[rows])
             bounds.append(info.means()["elbo"])
-        places.append(state.natural[0])
-        return array(torch.stack(places)), np.array(bounds)
+        naturals.append(state.natural[0])
+        return array(torch.stack(naturals)), np.array(bounds)
 
     @property
     def last(self) -> Tensor:
@@ -299,24 +299,24 @@ class Stochastic(Lesson):
 
     def panels(self) -> tuple[Panel, ...]:
         o = self.options
-        places, bounds = self.path
-        steps = np.arange(len(places), dtype=np.float64)
+        naturals, bounds = self.path
+        steps = np.arange(len(naturals), dtype=np.float64)
         exact = array(self.exact.natural[0])
         note = f"one run, seed {o.seed}, batches of {min(o.batch, o.examples)}"
         names = ("heads", "tails") if o.model == "coin" else ("precision × mean", "precision")
         return (
-            self._laws(),
+            self._posterior_curves(),
             Plane(
                 "The noisy path of λ",
                 f"{note} · from the prior to the exact posterior",
                 None,
-                (Curve("path", places[:, 0], places[:, 1], "line", 5),),
+                (Curve("path", naturals[:, 0], naturals[:, 1], "line", 5),),
                 None,
                 "",
                 (
-                    ("prior", *places[0].tolist()),
+                    ("prior", *naturals[0].tolist()),
                     ("exact posterior", *exact.tolist()),
-                    (f"after {o.steps} steps", *places[-1].tolist()),
+                    (f"after {o.steps} steps", *naturals[-1].tolist()),
                 ),
                 f"λ₁ ({names[0]})",
                 f"λ₂ ({names[1]})",
@@ -326,7 +326,7 @@ class Stochastic(Lesson):
                 "λ over its exact value",
                 note,
                 tuple(
-                    Curve(name, steps, places[:, k] / exact[k], "line", k)
+                    Curve(name, steps, naturals[:, k] / exact[k], "line", k)
                     for k, name in enumerate(names)
                 ),
                 "step",
@@ -343,15 +343,17 @@ class Stochastic(Lesson):
             ),
         )
 
-    def _laws(self) -> Panel:
+    def _posterior_curves(self) -> Panel:
         """The densities of prior, SVI's q on its way, and the exact posterior."""
-        places, _ = self.path
-        shown = sorted({0, *(k for k in (10, 50) if k < len(places) - 1), len(places) - 1})
+        naturals, _ = self.path
+        shown = sorted({0, *(k for k in (10, 50) if k < len(naturals) - 1), len(naturals) - 1})
         count = self.exact.count
-        laws = [(k, Posterior(torch.from_numpy(places[k : k + 1]), count, count)) for k in shown]
+        posteriors = [
+            (k, Posterior(torch.from_numpy(naturals[k : k + 1]), count, count)) for k in shown
+        ]
         exact = self.model.posterior(self.exact)
         mean, sd = float(exact.mean[0]), float(exact.stddev[0])
-        last = self.model.posterior(laws[-1][1])
+        last = self.model.posterior(posteriors[-1][1])
         low = min(mean - 5 * sd, float(last.mean[0] - 4 * last.stddev[0]))
         high = max(mean + 5 * sd, float(last.mean[0] + 4 * last.stddev[0]))
         if self.options.model == "coin":
@@ -360,12 +362,12 @@ class Stochastic(Lesson):
         curves = [
             Curve("exact posterior", array(theta), _density(exact, theta), "area", 2),
         ]
-        for k, law in laws:
+        for k, posterior in posteriors:
             final = k == shown[-1]
             name = "prior" if k == 0 else f"q after {k}"
             style = "line" if final else "dash" if k == 0 else "faint"
             colour = 3 if final else -1 if k == 0 else 5
-            y = _density(self.model.posterior(law), theta)
+            y = _density(self.model.posterior(posterior), theta)
             curves.append(Curve(name, array(theta), y, style, colour))  # type: ignore[arg-type]
         return Curves(
             "SVI's q beside the exact posterior",
@@ -406,28 +408,28 @@ class Bags(Stochastic):
     @functools.cached_property
     def noisy(self) -> tuple[Tensor, Array, Array, Array]:
         """λ after the last step; pictures seen and held-out bound at some steps; ELBO of each."""
-        x, held = self.bags
+        x, held_out = self.bags
         svi = SVI(self.lda, len(x), self.rate)
         state, elbo, seen, bound = svi.init(self.options.seed), [], [], []
         for step, batch in enumerate(self.batches(self.options.steps)):
             if step & (step - 1) == 0:
                 seen.append(step * self.size)
-                bound.append(self.lda.per_word(state.natural, held))
+                bound.append(self.lda.per_word(state.natural, held_out))
             state, info = svi.step(state, batch)
             elbo.append(info.means()["elbo"])
         seen.append(self.options.steps * self.size)
-        bound.append(self.lda.per_word(state.natural, held))
+        bound.append(self.lda.per_word(state.natural, held_out))
         return state.natural, np.array(seen, float), np.array(bound), np.array(elbo)
 
     @functools.cached_property
     def sweeps(self) -> tuple[Array, Array, Array]:
         """Of full batches from the same start: pictures seen, held-out bound, ELBO of all data."""
-        x, held = self.bags
+        x, held_out = self.bags
         svi = SVI(self.lda, len(x), None)
         wanted = math.ceil(self.options.steps * self.size / len(x))
         state, bound, elbo = svi.init(self.options.seed), [], []
         for _ in range(1 + min(MOST_SWEEPS, max(2, wanted))):
-            bound.append(self.lda.per_word(state.natural, held))
+            bound.append(self.lda.per_word(state.natural, held_out))
             state, info = svi.step(state, x)
             elbo.append(info.means()["elbo"])
         return len(x) * np.arange(len(bound), dtype=float), np.array(bound), np.array(elbo)
@@ -440,7 +442,7 @@ class Bags(Stochastic):
         """
         from sklearn.decomposition import LatentDirichletAllocation
 
-        held, n = self.bags[1][:20], len(self.bags[0])
+        held_out, n = self.bags[1][:20], len(self.bags[0])
         strict = LDA(self.extra["topics"], 64, MIXING, INK, tolerance=1e-9, sweeps=3000)
         theirs = LatentDirichletAllocation(
             self.extra["topics"],
@@ -461,12 +463,12 @@ class Bags(Stochastic):
         for batch in rest:
             theirs.partial_fit(batch.numpy())
             state, _ = svi.step(state, batch)
-        mine = float(strict.elbo(state.natural, held))
+        mine = float(strict.elbo(state.natural, held_out))
         return (
             state.natural,
             torch.tensor(theirs.components_),
             mine,
-            float(theirs.score(held.numpy())),
+            float(theirs.score(held_out.numpy())),
         )
 
     def equations(self) -> tuple[Equation, ...]:
@@ -617,12 +619,12 @@ def _sheet(natural: Tensor) -> tuple[Array, tuple[str, ...], tuple[str, ...]]:
     blank = torch.zeros(rows * columns - len(tiles), 8, 8, dtype=tiles.dtype)
     grid = torch.nn.functional.pad(torch.cat([tiles, blank]), (0, 1, 0, 1))
     sheet = grid.view(rows, columns, 9, 9).transpose(1, 2).reshape(9 * rows, 9 * columns)
-    places = (*map(str, range(1, 9)), "")
-    return array(sheet[:-1, :-1]), (places * rows)[:-1], (places * columns)[:-1]
+    labels = (*map(str, range(1, 9)), "")
+    return array(sheet[:-1, :-1]), (labels * rows)[:-1], (labels * columns)[:-1]
 
 
-def _density(law: torch.distributions.Distribution, theta: Tensor) -> Array:
-    return array(law.log_prob(theta[:, None]).exp())
+def _density(distribution: torch.distributions.Distribution, theta: Tensor) -> Array:
+    return array(distribution.log_prob(theta[:, None]).exp())
 
 
 def _worst(

@@ -206,11 +206,11 @@ class LinearVAE(Lesson):
         ]
         first = [np.zeros_like(p) for p in at]
         second = [np.zeros_like(p) for p in at]
-        lowered, elbo = [], []
+        losses, elbo = [], []
         for t in range(1, o.steps + 1):
             net = Autoencoder(*at)
             now = parts(net, self.covariance, o.noise)
-            lowered.append(now.reconstruction - o.beta * now.kl)
+            losses.append(now.reconstruction - o.beta * now.kl)
             elbo.append(now.elbo)
             rate = 0.025 * (1 + math.cos(math.pi * t / o.steps))
             for i, g in enumerate(gradients(net, self.covariance, o.noise, o.beta)):
@@ -220,9 +220,9 @@ class LinearVAE(Lesson):
                 at[i] = at[i] + rate * step / (np.sqrt(second[i] / (1 - 0.99**t)) + 1e-8)
         net = Autoencoder(*at)
         now = parts(net, self.covariance, o.noise)
-        lowered.append(now.reconstruction - o.beta * now.kl)
+        losses.append(now.reconstruction - o.beta * now.kl)
         elbo.append(now.elbo)
-        return net, np.array(lowered), np.array(elbo)
+        return net, np.array(losses), np.array(elbo)
 
     @property
     def net(self) -> Autoencoder:
@@ -337,7 +337,7 @@ class LinearVAE(Lesson):
             parts(self.best, self.covariance, self.options.noise),
         )
         mutual, marginal = self.split
-        lowered = self.training[1]
+        losses = self.training[1]
         values = self.eigenvalues[: o.latent]
         costs = [0.5 * math.log(max(v, self.tau) / self.tau) for v in values]
         goal = best.reconstruction - o.beta * best.kl
@@ -364,11 +364,11 @@ class LinearVAE(Lesson):
                 "A β-VAE weighs the cost. For β > 1 it raises a lower bound of the ELBO, for "
                 "β < 1 no bound of log p(x).",
                 r"J_\beta = \text{reconstruction} - \beta\, \mathrm{KL} \le J_\beta^*",
-                rf"{tex(float(lowered[-1]))} \le {tex(goal)}",
+                rf"{tex(float(losses[-1]))} \le {tex(goal)}",
                 (
                     Quantity(
                         "what training lacks",
-                        max(0.0, round(goal - float(lowered[-1]), 12)),
+                        max(0.0, round(goal - float(losses[-1]), 12)),
                         "exact",
                         "nats",
                     ),
@@ -576,7 +576,7 @@ class LinearVAE(Lesson):
         )
 
     def _training(self) -> Panel:
-        _, lowered, elbo = self.training
+        _, losses, elbo = self.training
         at_best = parts(self.best, self.covariance, self.options.noise)
         goal = at_best.reconstruction - self.options.beta * at_best.kl
         step = np.arange(len(elbo), dtype=float)
@@ -584,7 +584,7 @@ class LinearVAE(Lesson):
         curves = [Curve("ELBO", step[rows], elbo[rows], "line", 0)]
         levels = [("ELBO of probabilistic PCA", at_best.elbo)]
         if self.options.beta != 1:
-            curves.append(Curve("J_β, what is raised", step[rows], lowered[rows], "line", 1))
+            curves.append(Curve("J_β, what is raised", step[rows], losses[rows], "line", 1))
             levels = [("ELBO at the optimum", at_best.elbo), ("optimum of J_β", goal)]
         return Curves(
             "Training",
@@ -652,9 +652,9 @@ class LinearVAE(Lesson):
         pairs = np.array([self.water_filling(float(b)) for b in beta])
         ends = self.eigenvalues[: self.options.latent] / self.options.noise
 
-        def spots(name: str, places: list[float], colour: int) -> Curve:
-            costs = [kl - reconstruction for reconstruction, kl in map(self.water_filling, places)]
-            return Curve(name, np.array(places), np.array(costs), "points", colour)
+        def spots(name: str, values: list[float], colour: int) -> Curve:
+            costs = [kl - reconstruction for reconstruction, kl in map(self.water_filling, values)]
+            return Curve(name, np.array(values), np.array(costs), "points", colour)
 
         return Curves(
             "What β buys",

@@ -15,12 +15,8 @@ from torch import Tensor
 from genlab.core.options import Options, option
 from genlab.divergences.f import F
 from genlab.divergences.js import LOG_2
-from genlab.divergences.quadrature import (
-    Mixture1D,
-    divergences_1d,
-    gaussian,
-    integrate,
-)
+from genlab.divergences.mixtures_1d import Mixture1D, gaussian
+from genlab.divergences.quadrature import divergences_1d, integrate
 from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Progress, Quantity, signed, tex
 from genlab.lessons.game import LOG_2PI, ORDER, Critic, Field, Game, State, Target, grid, nodes
 from genlab.lessons.panels import Bars, Curve, Curves, Panel, Table, array
@@ -115,7 +111,7 @@ class LinearVAE:
     theta: Tensor
 
     @property
-    def law(self) -> Mixture1D:
+    def marginal(self) -> Mixture1D:
         """p(x) = N(b, a² + s²), the marginal."""
         a, b, log_s, *_ = self.theta.tolist()
         return gaussian(b, math.sqrt(a * a + math.exp(2 * log_s)))
@@ -293,7 +289,7 @@ class VAEToGAN(Lesson):
     def apart(self) -> dict[str, tuple[float, float]]:
         """The divergences of :data:`SEEN` from the data to (the VAE, the GAN), by quadrature."""
         rows = [F[name] for name in SEEN]
-        both = [divergences_1d(rows, self.p, law) for law in (self.vae.law, self.q)]
+        both = [divergences_1d(rows, self.p, density) for density in (self.vae.marginal, self.q)]
         return {
             name: (a.value, b.value) for name, a, b in zip(SEEN, both[0], both[1], strict=True)
         }
@@ -314,7 +310,7 @@ class VAEToGAN(Lesson):
         reconstruction, kl, rest, entropy = self.averages
         elbo = reconstruction - kl
         n = len(self.rule[0])
-        vae, q = self.vae.law, self.q
+        vae, q = self.vae.marginal, self.q
         at = self.p.means[0]
         point = torch.tensor([at], dtype=torch.float64)
         ratio = float(self.p(point) - q(point))
@@ -370,9 +366,9 @@ class VAEToGAN(Lesson):
     def check(self) -> tuple[Check, ...]:
         reconstruction, kl, rest, entropy = self.averages
         x, w = self.rule
-        marginal = float((w * self.vae.law(x)).sum())
+        marginal = float((w * self.vae.marginal(x)).sum())
         n = len(x)
-        phi, law, points = self.generator[0].phi, self.vae.law, self.field.x
+        phi, marginal_density, points = self.generator[0].phi, self.vae.marginal, self.field.x
         weighed = self.game.log_q(phi, points).exp() * self.game.log_ratio(phi, points)
         inside = float(weighed.sum()) * self.field.volume
         found = [
@@ -389,7 +385,7 @@ class VAEToGAN(Lesson):
             ),
             Check(
                 "The VAE has the mean of the data.",
-                law.mean,
+                marginal_density.mean,
                 self.p.mean,
                 "gradient ascent of the ELBO",
                 "Σ w μ",
@@ -399,7 +395,7 @@ class VAEToGAN(Lesson):
             ),
             Check(
                 "and their variance: mass covering.",
-                law.variance,
+                marginal_density.variance,
                 self.p.variance,
                 "gradient ascent of the ELBO",
                 "Σ w (σ² + μ²) − mean²",
@@ -490,7 +486,7 @@ class VAEToGAN(Lesson):
         with torch.no_grad():
             logit = self.game.critic.logit(state.theta, x[:, None])
             ratio = self.p(x) - self.q(x)
-            bound, evidence = self.vae.elbo(x), self.vae.law(x)
+            bound, evidence = self.vae.elbo(x), self.vae.marginal(x)
         names = tuple(SEEN.values())
         steps, values = (np.array(row) for row in zip(*seen, strict=True))
         best = self._value(None)

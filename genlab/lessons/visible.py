@@ -289,7 +289,7 @@ class Visible(Lesson):
 
     def panels(self) -> tuple[Panel, ...]:
         dim = self.options.dim
-        place = tuple(f"x{i + 1}" for i in self.model.order.tolist())
+        labels = tuple(f"x{i + 1}" for i in self.model.order.tolist())
         p, code = self.log_p.exp(), self.extra["x"]
         inputs = np.arange(2**dim, dtype=np.float64)
         chosen = np.exp(np.array(self.factors))
@@ -299,8 +299,8 @@ class Visible(Lesson):
                 "Who hears whom: |∂ logit / ∂ input|",
                 "largest over 64 random inputs, in the order of the chain rule",
                 array(self.influence),
-                place,
-                place,
+                labels,
+                labels,
                 row_title="output",
                 column_title="input",
             )
@@ -322,7 +322,9 @@ class Visible(Lesson):
             Bars(
                 f"The conditionals along x = {bits}",
                 "exact, in the order of the chain rule",
-                tuple(f"{name} = {bit}" for name, (_, bit) in zip(place, self.steps, strict=True)),
+                tuple(
+                    f"{name} = {bit}" for name, (_, bit) in zip(labels, self.steps, strict=True)
+                ),
                 (("p(this bit | bits before)", chosen),),
                 "probability",
             ),

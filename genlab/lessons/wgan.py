@@ -19,7 +19,8 @@ from genlab.data.base import DataMeta
 from genlab.distributions import Point
 from genlab.divergences.f import F
 from genlab.divergences.js import LOG_2
-from genlab.divergences.quadrature import divergence_1d, gaussian
+from genlab.divergences.mixtures_1d import gaussian
+from genlab.divergences.quadrature import divergence_1d
 from genlab.divergences.transport import w1_densities
 from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Progress, Quantity, tex
 from genlab.lessons.game import nodes
@@ -155,7 +156,7 @@ def trained(kind: str, objective: Adversarial, sd: float, distance: float, seed:
                 loss = objective.loss("discriminator", model, x)
                 loss.value.backward()
                 optimiser.step()
-                objective.updated("discriminator", model)
+                objective.after_update("discriminator", model)
                 raws.append(float((loss.terms["c_real"] - loss.terms["c_fake"]).mean()))
                 between = loss.terms.get("slope_between")
                 slopes.append(math.nan if between is None else float(between.detach().mean()))

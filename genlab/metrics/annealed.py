@@ -97,7 +97,7 @@ class _Chains:
         z = self.prior.sample(self.shape)
         weight = torch.zeros(self.shape, dtype=torch.float64)
         size = z.new_full((self.shape[1],), 0.1)
-        used, taken = [], 0.0
+        used, acceptance = [], 0.0
         density, slope, likelihood = self.slope(z, 0.0)
         for t in range(1, len(betas)):
             beta, before = float(betas[t]), float(betas[t - 1])
@@ -110,9 +110,9 @@ class _Chains:
                 z, density, slope, likelihood, beta, size, leaps
             )
             rate = accepted.double().mean(0)
-            taken += float(rate.mean()) / (len(betas) - 1)
+            acceptance += float(rate.mean()) / (len(betas) - 1)
             size = size * torch.where(rate > ACCEPT, CHANGE, 1.0 / CHANGE).to(size)
-        return weight, torch.stack(used), taken
+        return weight, torch.stack(used), acceptance
 
     def _move(
         self,
@@ -146,7 +146,7 @@ class _Chains:
         )
 
 
-def annealed(
+def annealed_importance_sampling(
     model: GenerativeModel,
     x: Tensor,
     *,
@@ -182,8 +182,8 @@ def annealed(
     with scope(seed, "annealed importance sampling"), torch.no_grad():
         all_chains = _Chains(model, x, chains)
         _, sizes, _ = all_chains.run(betas, leaps, None)
-        weight, _, taken = all_chains.run(betas, leaps, sizes)
-    return Annealed(weight, taken)
+        weight, _, acceptance = all_chains.run(betas, leaps, sizes)
+    return Annealed(weight, acceptance)
 
 
 def annealed_estimate(found: Annealed, steps: int) -> Estimate:
@@ -206,7 +206,7 @@ def annealed_estimate(found: Annealed, steps: int) -> Estimate:
 def annealed_job(
     model: GenerativeModel, data: Dataset, values: Mapping[str, Any], progress: Progress
 ) -> dict[str, Any]:
-    """:func:`annealed` on test examples as work off the request path.
+    """:func:`annealed_importance_sampling` on test examples.
 
     Args:
         model: in evaluation mode.
@@ -220,13 +220,15 @@ def annealed_job(
     x = data.test.seen(data.meta)[: int(values["n"])]
     steps, chains = int(values.get("steps", 200)), int(values.get("chains", 8))
     parts = x.split(64)
-    found, taken = [], 0.0
+    found, acceptance = [], 0.0
     for number, part in enumerate(parts):
         progress(number / len(parts), f"chains of {len(x):,} examples")
-        one = annealed(model, part, steps=steps, chains=chains, seed=int(values["seed"]) + number)
+        one = annealed_importance_sampling(
+            model, part, steps=steps, chains=chains, seed=int(values["seed"]) + number
+        )
         found.append(one.log_weights)
-        taken += one.acceptance * len(part) / len(x)
-    whole = Annealed(torch.cat(found, 1), taken)
+        acceptance += one.acceptance * len(part) / len(x)
+    whole = Annealed(torch.cat(found, 1), acceptance)
     estimate = annealed_estimate(whole, steps)
     return {
         "metrics": [{"name": estimate.series.name, **estimate.flat()}],

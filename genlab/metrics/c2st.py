@@ -1,11 +1,12 @@
-"""A referee: a critic trained from scratch to tell held-out from generated examples.
+"""Classifier two-sample test (C2ST): a new classifier for held-out against generated examples.
 
-Where no density is known it says what can be said of any model alike, VAE or GAN: lower bounds of
-divergences that the referee proves on examples which neither it nor the model has seen, and
-whether the two sets can be told apart at all.
+The test needs no density, so that its numbers mean the same for a VAE and a GAN. It gives lower
+bounds of divergences, measured on examples that neither the classifier nor the model has seen,
+and an accuracy with a p-value: can the two samples be distinguished?
 
-The examples are split in three: one part trains the critic, one decides when to stop and how far
-its logit can be trusted, and the last, on which nothing was chosen, gives the numbers.
+The examples are split in three parts. The first trains the classifier. The second decides when
+training stops and at which value its logit is clipped. The third, on which nothing was chosen,
+gives the numbers.
 
 Sources: Lopez-Paz and Oquab 2017, "Revisiting classifier two-sample tests"; Nowozin, Cseke and
 Tomioka 2016, "f-GAN", for the bounds.
@@ -41,27 +42,27 @@ from genlab.probes.common import generated_examples
 
 Progress = Callable[[float, str], None]
 
-#: Examples of each sort, at most: of pictures, and of points.
+#: At most so many held-out and generated examples: images, and points.
 PICTURES, POINTS = 4000, 10_000
-#: Shares of the examples that train, that decide when to stop; the rest gives the numbers.
+#: Fractions of the examples for training and for early stopping; the rest gives the numbers.
 TRAIN, STOP = 0.5, 0.2
 BATCH, RATE, EPOCHS, PATIENCE = 128, 1e-3, 40, 6
-#: How far the logit may be trusted in the bounds of KL, whose averages have heavy tails; and how
-#: many examples are needed for e^logit = 1. What m examples never show may have a mass of 3/m, so
-#: that a logit beyond log(m/10) would claim what nobody has seen.
+#: Candidate clipping values of the logit in the KL bounds, whose averages have heavy tails; and
+#: the number of examples required for each unit of e^logit. An event that m examples never show
+#: may have probability 3/m, so that a logit above log(m/10) has no support in the data.
 CLIPS, SEEN = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0), 10
-#: The least that makes three parts worth having.
+#: The smallest number of examples that can be split in three parts.
 LEAST = 40
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What the referee says.
+class C2STResult:
+    """The numbers of a classifier two-sample test.
 
     Args:
         estimates: the bounds, the accuracy, the p-value.
-        epochs: passes over its training part until it stopped.
-        n: examples of each sort on which the numbers are.
+        epochs: passes over the training part until training stopped.
+        n: held-out examples, and as many generated ones, that gave the numbers.
     """
 
     estimates: tuple[Estimate, ...]
@@ -69,8 +70,8 @@ class Verdict:
     n: int
 
 
-class _Critic(nn.Module):
-    """A small critic for pictures or points: strided convolutions, or two hidden layers."""
+class _Classifier(nn.Module):
+    """A small classifier for pictures or points: strided convolutions, or two hidden layers."""
 
     middle: Tensor
     spread: Tensor
@@ -94,23 +95,23 @@ class _Critic(nn.Module):
         return out.flatten()
 
 
-def referee(
+def classifier_two_sample_test(
     real: Tensor, fake: Tensor, *, seed: int = 0, progress: Progress | None = None
-) -> Verdict:
-    """Train the critic and let it judge.
+) -> C2STResult:
+    """Train the classifier and evaluate it on examples it has not seen.
 
         JS ≥ (E log D(x) + E log(1 − D(G)) + log 4)/2,
         KL(P‖Q) ≥ E_P[T] − E_Q[exp(T − 1)],   KL(Q‖P) ≥ E_P[T] − E_Q[−1 − log(−T)],
 
-    each for a fixed critic on fresh examples, so that a bound is below its divergence but for the
-    error that is stated; of a KL no more than about log(n/10) can be proved. The accuracy of a
-    classifier that cannot tell is ½; the p-value is the binomial one of its being that high by
-    chance (one-sided).
+    Each bound is evaluated at a fixed classifier on fresh examples, so that its expectation is at
+    most the divergence; the interval is its sampling error. A KL divergence above about log(n/10)
+    cannot be shown with n examples. The accuracy of a classifier that cannot distinguish the two
+    samples is ½; the p-value is that of the one-sided binomial test of this hypothesis.
 
     Args:
-        real, fake: examples of the data, which the model was not trained on, and of the model,
-            (n, *shape) each; as many of both are used.
-        seed: of the critic's weights and batches.
+        real, fake: held-out examples and generated ones, (n, *shape); the same number of both is
+            used.
+        seed: of the classifier's weights and batches.
         progress: called with a fraction and a sentence.
 
     Raises:
@@ -119,22 +120,23 @@ def referee(
     n = min(len(real), len(fake))
     if n < LEAST:
         raise DataError(
-            f"The referee needs at least {LEAST} examples of each sort, not {n}; nothing was "
-            "trained."
+            f"The classifier two-sample test needs {LEAST} held-out and {LEAST} generated "
+            f"examples, not {n}; nothing was trained."
         )
     first, second = int(TRAIN * n), int((TRAIN + STOP) * n)
     parts = [slice(0, first), slice(first, second), slice(second, n)]
     (train_p, stop_p, last_p), (train_q, stop_q, last_q) = (
         [x[part].detach() for part in parts] for x in (real, fake)
     )
+    # The stream has kept its name since version 0.1.0, and so the numbers of a seed.
     with scope(seed, "referee"), torch.enable_grad():
-        critic = _Critic(torch.cat([train_p, train_q]))
+        critic = _Classifier(torch.cat([train_p, train_q]))
         epochs = _fit(critic, (train_p, train_q), (stop_p, stop_q), progress)
     critic.eval()
     with torch.no_grad():
         trusted = _scores(critic, stop_p), _scores(critic, stop_q)
         judged = _scores(critic, last_p), _scores(critic, last_q)
-    return Verdict(_judge(trusted, judged), epochs, len(last_p))
+    return C2STResult(_judge(trusted, judged), epochs, len(last_p))
 
 
 def _scores(critic: nn.Module, x: Tensor) -> Tensor:
@@ -147,16 +149,17 @@ def _fit(
     stop: tuple[Tensor, Tensor],
     progress: Progress | None,
 ) -> int:
-    """Lower the cross-entropy until that of the second part no longer falls; the best is kept.
+    """Minimise the cross-entropy; keep the weights that are best on the second part.
 
-    The best so far is at the start the critic that knows nothing, D = ½ everywhere.
+    The first candidate is the constant classifier D = ½. Training stops when the cross-entropy of
+    the second part has not fallen for some epochs.
     """
     steps = torch.optim.Adam(critic.parameters(), lr=RATE, weight_decay=1e-4)
-    best, kept, since = math.log(2.0), _ignorant(critic), 0
+    best, best_state, since = math.log(2.0), _constant_state(critic), 0
     p, q = train
     for epoch in range(EPOCHS):
         if progress is not None:
-            progress(0.1 + 0.85 * epoch / EPOCHS, f"the referee trains, pass {epoch + 1}")
+            progress(0.1 + 0.85 * epoch / EPOCHS, f"the classifier trains, epoch {epoch + 1}")
         critic.train()
         for i, j in zip(
             torch.randperm(len(p)).split(BATCH), torch.randperm(len(q)).split(BATCH), strict=True
@@ -168,18 +171,18 @@ def _fit(
         critic.eval()
         with torch.no_grad():
             a, b = (_scores(critic, x) for x in stop)
-            held = float(0.5 * (softplus(-a).mean() + softplus(b).mean()))
+            stopping_loss = float(0.5 * (softplus(-a).mean() + softplus(b).mean()))
         since += 1
-        if held < best - 1e-5:
-            best, kept, since = held, copy.deepcopy(critic.state_dict()), 0
-        if since >= PATIENCE or held < 1e-4:
+        if stopping_loss < best - 1e-5:
+            best, best_state, since = stopping_loss, copy.deepcopy(critic.state_dict()), 0
+        if since >= PATIENCE or stopping_loss < 1e-4:
             break
-    critic.load_state_dict(kept)
+    critic.load_state_dict(best_state)
     return epoch + 1
 
 
-def _ignorant(critic: nn.Module) -> dict[str, Tensor]:
-    """The weights of the critic with its last layer at zero: D = ½ everywhere."""
+def _constant_state(critic: nn.Module) -> dict[str, Tensor]:
+    """The weights of the classifier with its last layer at zero: D = ½ everywhere."""
     state = copy.deepcopy(critic.state_dict())
     *_, weight, bias = (name for name in state if name.startswith("net."))
     state[weight].zero_()
@@ -197,39 +200,37 @@ def _judge(trusted: tuple[Tensor, Tensor], judged: tuple[Tensor, Tensor]) -> tup
     real, fake = judged
     n = len(real)
     bound, error = js_bound(real, fake)
-    found = [
-        _estimate("referee_js", "JS(held-out ‖ generated) ≥, by a referee", bound, error, 2 * n)
-    ]
+    found = [_estimate("c2st_js", "JS(held-out ‖ generated) ≥, by C2ST", bound, error, 2 * n)]
     titles = {
-        "kl": "KL(held-out ‖ generated) ≥, by a referee",
-        "reverse_kl": "KL(generated ‖ held-out) ≥, by a referee",
+        "kl": "KL(held-out ‖ generated) ≥, by C2ST",
+        "reverse_kl": "KL(generated ‖ held-out) ≥, by C2ST",
     }
     for name, title in titles.items():
         able = [clip for clip in CLIPS if clip <= max(0.0, math.log(n / SEEN))]
         clip = max(able, key=lambda c: _kl(name, *trusted, c).value)
         one = _kl(name, real, fake, clip)
         error = (one.high - one.value) / Z95
-        found.append(_estimate(f"referee_{name}", title, one.value, error, 2 * n))
-    # A logit of exactly zero is no opinion: it counts as half right.
+        found.append(_estimate(f"c2st_{name}", title, one.value, error, 2 * n))
+    # A logit of exactly zero counts as half a correct answer.
     hits = float((real > 0).sum() + (fake < 0).sum()) + 0.5 * float(
         (real == 0).sum() + (fake == 0).sum()
     )
     k = round(hits)
     accuracy = Series(
-        "referee_accuracy",
-        "accuracy of a referee, held-out against generated",
+        "c2st_accuracy",
+        "C2ST accuracy, held-out against generated",
         "quality",
         "probability",
         "Monte Carlo",
         2 * n,
         "lower",
         0.5,
-        "cannot be told apart",
+        "indistinguishable",
     )
     p = float(stats.binomtest(k, 2 * n, 0.5, alternative="greater").pvalue)
     about = Series(
-        "referee_p",
-        "p-value: a referee that cannot tell is as often right",
+        "c2st_p",
+        "C2ST p-value, H₀: accuracy ½",
         "quality",
         "probability",
         "exact",
@@ -241,7 +242,7 @@ def _judge(trusted: tuple[Tensor, Tensor], judged: tuple[Tensor, Tensor]) -> tup
 
 def _estimate(name: str, title: str, value: float, error: float, n: int) -> Estimate:
     series = Series(
-        name, title, "divergence", "nats", "lower bound", n, "lower", 0.0, "equal laws"
+        name, title, "divergence", "nats", "lower bound", n, "lower", 0.0, "equal distributions"
     )
     return Estimate(value, series, value - Z95 * error, value + Z95 * error)
 
@@ -252,13 +253,13 @@ def run_c2st(
     seed: int = 0,
     n: int | None = None,
     progress: Progress | None = None,
-) -> Verdict:
-    """The referee on a model: the validation and test splits against as many generated examples.
+) -> C2STResult:
+    """The C2ST of a model: its validation and test splits against as many generated examples.
 
     Args:
-        model: left as it was; looked at in evaluation mode.
+        model: used in evaluation mode, and left in the mode it was in.
         data: its dataset.
-        seed: of examples, weights and batches; the same seed gives the same verdict.
+        seed: of examples, weights and batches; the same seed gives the same numbers.
         n: examples of each sort, at most; 4,000 pictures or 10,000 points where left out.
         progress: called with a fraction and a sentence.
     """
@@ -276,19 +277,19 @@ def run_c2st(
             fake, _ = generated_examples(model, data, len(real))
     finally:
         model.train(training)
-    return referee(real, fake, seed=seed, progress=progress)
+    return classifier_two_sample_test(real, fake, seed=seed, progress=progress)
 
 
-@JOBS.register("referee", title="A referee critic on held-out and generated examples")
-def referee_job(
+@JOBS.register("c2st", title="Classifier two-sample test on held-out and generated examples")
+def c2st_job(
     model: GenerativeModel, data: Dataset, values: Mapping[str, Any], progress: Progress
 ) -> dict[str, Any]:
-    """The verdict of :func:`run_c2st` as work off the request path.
+    """The background job of :func:`run_c2st`.
 
     Args:
         model: in evaluation mode.
         data: the run's dataset.
-        values: ``seed``, and ``n`` where fewer examples are to do.
+        values: ``seed``, and optionally ``n``, the number of examples.
         progress: called with a fraction and a sentence.
 
     Returns:

@@ -24,7 +24,7 @@ from genlab.probes.adversarial import is_adversarial
 from genlab.probes.common import frozen_batchnorm
 
 
-@METRICS.register("critic_bound", title="The divergence that the critic proves")
+@METRICS.register("critic_bound", title="The divergence that the critic proves", order=10)
 class CriticBound(Metric):
     """JS ≥ (V + log 4)/2 of a discriminator, or E T(x) − E f*(T(G(z))) of an f-GAN's critic.
 

@@ -157,7 +157,7 @@ def _best_two(row: Array) -> tuple[int, int | None]:
 
 
 def mig_estimate(codes: ArrayLike, factors: ArrayLike) -> Gap:
-    """MIG of the law that the examples are drawn from, its codes cut at the bins of the sample.
+    """MIG of the distribution of the examples, with codes binned as in the sample.
 
     Counting makes :func:`mutual_information` too large by about (cells − rows − columns + 1)/(2n),
     and a bootstrap adds that bias once more. Here I = H_a + H_b − H_ab of jackknife entropies, and
@@ -186,11 +186,11 @@ def mig_estimate(codes: ArrayLike, factors: ArrayLike) -> Gap:
         first, second = _best_two(table[k])
         gap = table[k, first] - (0.0 if second is None else table[k, second])
         shares[k] = gap / entropy
-        told = _pointwise(v[:, k], z[:, first])
+        contributions = _pointwise(v[:, k], z[:, first])
         if second is not None:
-            told = told - _pointwise(v[:, k], z[:, second])
+            contributions = contributions - _pointwise(v[:, k], z[:, second])
         share = np.bincount(v[:, k])[v[:, k]] / n
-        pull += (told + shares[k] * np.log(share)) / entropy
+        pull += (contributions + shares[k] * np.log(share)) / entropy
     error = float(pull.std(ddof=1)) / count / np.sqrt(n) if n > 1 else 0.0
     return Gap(float(shares.mean()), float(error), np.maximum(table, 0.0))
 
@@ -413,8 +413,8 @@ def scores(
 
 def informativeness(right: Array) -> Estimate:
     """The mean share of factors that are read off held-out examples, (n,), ± 1.96 SE."""
-    held, value = len(right), float(right.mean())
-    half = Z95 * float(right.std(ddof=1)) / np.sqrt(held) if held > 1 else 0.0
+    count, value = len(right), float(right.mean())
+    half = Z95 * float(right.std(ddof=1)) / np.sqrt(count) if count > 1 else 0.0
     low, high = max(0.0, value - half), min(1.0, value + half)
     name, title = "dci_informativeness", "DCI informativeness"
-    return _estimate(name, title, held, value, float(low), float(high))
+    return _estimate(name, title, count, value, float(low), float(high))

@@ -5,7 +5,7 @@
 in Euclidean distances of the data, estimated without bias by means over pairs of different
 examples. Unlike the shares of samples that lie near a real example, it is not content with the
 middle of the data: blurred samples are too close to each other, which the last term sees. In many
-dimensions it says less of fine detail than a referee does.
+dimensions it says less of fine detail than a classifier two-sample test does.
 
 Source: Székely and Rizzo 2013, "Energy statistics: a class of statistics based on distances";
 the interval is that of :mod:`genlab.divergences.kernel_interval`, as the distance is that of the
@@ -40,8 +40,8 @@ class Energy:
         values: (n,) of the real examples: their mean is the estimate, their variance over n the
             part of its variance that is due to them.
         noise: the part that is due to the generated examples.
-        low, high: the 95 % interval, which holds at equal laws too, where the standard error of
-            the projections is too large.
+        low, high: the 95 % interval, which holds at equal distributions too, where the standard
+            error of the projections is too large.
     """
 
     values: Tensor
@@ -75,10 +75,10 @@ def energy(x: Tensor, fake: Tensor) -> Energy:
     p, q = x.flatten(1).double(), fake.flatten(1).double()
     between = torch.cdist(p, q, compute_mode=EXACT)
     within_p, within_q = (torch.cdist(z, z, compute_mode=EXACT) for z in (p, q))
-    real, made = _others(within_p), _others(within_q)
-    value = float(2.0 * between.mean() - real.mean() - made.mean())
+    real, generated = _others(within_p), _others(within_q)
+    value = float(2.0 * between.mean() - real.mean() - generated.mean())
     ours = 2.0 * (between.mean(dim=1) - real)
-    theirs = 2.0 * (between.mean(dim=0) - made)
+    theirs = 2.0 * (between.mean(dim=0) - generated)
     found = kernel_distance(-within_p, -within_q, -between)
     return Energy(ours - ours.mean() + value, float(theirs.var()) / len(q), found.low, found.high)
 
@@ -88,7 +88,7 @@ def _others(distances: Tensor) -> Tensor:
     return distances.sum(dim=1) / (len(distances) - 1)
 
 
-@METRICS.register("energy", title="Energy distance")
+@METRICS.register("energy", title="Energy distance", order=20)
 class EnergyDistance(Metric):
     """The energy distance of as many samples as test examples: it fits every model alike."""
 
@@ -113,7 +113,7 @@ class EnergyDistance(Metric):
             2 * len(x),
             "lower",
             0.0,
-            "equal laws",
+            "equal distributions",
         )
         one = Estimate(found.value, series, found.low, found.high)
         return [Measured(one, KERNEL, found.values, found.noise)]

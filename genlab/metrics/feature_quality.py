@@ -161,7 +161,7 @@ def _series(
         n,
         better,
         truth if truth == truth else None,
-        "held-out against held-out" if better == "higher" else "equal laws",
+        "held-out against held-out" if better == "higher" else "equal distributions",
     )
 
 
@@ -169,7 +169,7 @@ def _series(
 def sample_quality_job(
     model: GenerativeModel, data: Dataset, values: Mapping[str, Any], progress: Progress
 ) -> dict[str, Any]:
-    """:func:`measure_quality` as work off the request path.
+    """:func:`measure_quality`.
 
     Args:
         model: in evaluation mode.

@@ -23,7 +23,7 @@ from genlab.probes.common import draw
 from genlab.probes.toys import grid_of, mode_std
 
 
-@METRICS.register("grid_divergence", title="JS and KL on a grid, modes reached")
+@METRICS.register("grid_divergence", title="JS and KL on a grid, modes reached", order=30)
 class GridDivergence(Metric):
     """JS and KL of sample counts to the known density on a grid, and the coverage of the modes."""
 

@@ -1,4 +1,4 @@
-"""The metrics as work off the request path."""
+"""The metrics as a background job."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def metrics_job(
         examples; ``examples``: a digest of those examples.
     """
     progress(0.1, "metrics on the test split")
-    spec = RunSpec.recorded(values["spec"]) if "spec" in values else None
+    spec = RunSpec.from_record(values["spec"]) if "spec" in values else None
     n = int(values["n"])
     found = evaluate_with_samples(model, data, int(values["seed"]), n, spec)
     rows = [

@@ -9,7 +9,7 @@ from genlab.metrics.base import METRICS, Measured, Metric, Subject, mean_over_ex
 from genlab.models.base import HasLogProb
 
 
-@METRICS.register("log_prob", title="log p(x), exact")
+@METRICS.register("log_prob", title="log p(x), exact", order=40)
 class LogProb(Metric):
     """The mean of log p(x) over the test examples, in nats."""
 

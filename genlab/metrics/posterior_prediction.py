@@ -7,7 +7,7 @@ from genlab.metrics.base import METRICS, Measured, Metric, Subject, mean_over_ex
 from genlab.models.bayesian import HasDraws
 
 
-@METRICS.register("posterior_prediction", title="log predictive density of test rows")
+@METRICS.register("posterior_prediction", title="log predictive density of test rows", order=50)
 class PosteriorPrediction(Metric):
     """log (1/S) Σ_s p(row | θ_s), θ_s draws of the posterior, and the model's own estimates."""
 

@@ -54,14 +54,14 @@ def checks(model: HasDraws, n: int = 200, seed: int = 0) -> list[Check]:
         seed: of the draws.
     """
     with scope(seed, "predictive check"), torch.no_grad():
-        rows, made = model.replicate(n)
-    rows, made = rows.double(), made.double()
+        rows, replicated = model.replicate(n)
+    rows, replicated = rows.double(), replicated.double()
     found = []
     for column in range(rows.shape[1]):
-        if torch.equal(made[..., column], rows[:, column].expand(n, -1)):
+        if torch.equal(replicated[..., column], rows[:, column].expand(n, -1)):
             continue
         for name, statistic in STATISTICS.items():
-            seen, drawn = statistic(rows[:, column]), statistic(made[..., column])
+            seen, drawn = statistic(rows[:, column]), statistic(replicated[..., column])
             low, high = torch.quantile(drawn, torch.tensor([0.025, 0.975], dtype=drawn.dtype))
             p = ((drawn > seen).double() + 0.5 * (drawn == seen)).mean()
             found.append(Check(column, name, float(seen), float(low), float(high), float(p)))

@@ -8,10 +8,10 @@ from genlab.core.measure import Series
 from genlab.metrics.base import METRICS, Measured, Metric, Subject, mean_over_examples
 from genlab.models.base import HasDiffusionSteps, HasProbabilityPath
 from genlab.paths.likelihood import EXACT_UP_TO
-from genlab.probes.probability_path import STRATA, stratified_terms
+from genlab.probes.flow_likelihood import STRATA, stratified_terms
 
 
-@METRICS.register("log_prob_ode", title="log p(x) along the flow")
+@METRICS.register("log_prob_ode", title="log p(x) along the flow", order=60)
 class LogProbODE(Metric):
     """The mean of log p(x) by the instantaneous change of variables, with the exact divergence.
 
@@ -32,7 +32,7 @@ class LogProbODE(Metric):
         return [mean_over_examples(row, values)]
 
 
-@METRICS.register("diffusion_elbo", title="ELBO of a diffusion")
+@METRICS.register("diffusion_elbo", title="ELBO of a diffusion", order=70)
 class DiffusionBound(Metric):
     """The ELBO of T + 1 terms, with one draw in each of some strata of the steps.
 

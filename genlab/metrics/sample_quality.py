@@ -86,8 +86,8 @@ def frechet_at_infinity(x: Tensor, y: Tensor, generator: torch.Generator) -> Fre
 
         h(x) = 2 (μ₁ − μ₂)ᵀ(x − μ₁) + (x − μ₁)ᵀ(I − T)(x − μ₁),  T the optimal map S₁ → S₂,
 
-    and V₀ what is left at equal laws, where the distance is a quadratic form Q of the errors of
-    the moments: V₀ = Var Q, and the error of h itself adds 2 V₀ to V₁.
+    and V₀ what is left at equal distributions, where the distance is a quadratic form Q of the
+    errors of the moments: V₀ = Var Q, and the error of h itself adds 2 V₀ to V₁.
 
     Args:
         x, y: (n, d) and (m, d); a quarter of either must be more than d.
@@ -153,7 +153,7 @@ def _influence(x: Tensor, y: Tensor) -> Tensor:
 def kernel_inception(x: Tensor, y: Tensor) -> KernelDistance:
     """The squared kernel distance with k(x, y) = (xᵀy/d + 1)³, unbiased, with its interval.
 
-    At equal laws about 55 % of the estimates are negative; none is clipped.
+    At equal distributions about 55 % of the estimates are negative; none is clipped.
 
     Args:
         x, y: features, (n, d) and (m, d).

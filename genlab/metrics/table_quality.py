@@ -97,13 +97,13 @@ class TableQuality(Metric):
 
     def copies(self, data: Dataset, fake: Tensor) -> Measured:
         """The share of generated rows nearer to training rows than to as many held-out ones."""
-        held = torch.cat([data.validation.x, data.test.x])[:ROWS]
+        held_out = torch.cat([data.validation.x, data.test.x])[:ROWS]
         train = data.train.x
-        chosen = torch.randperm(len(train))[: len(held)]
-        held = held[: len(chosen)]
+        chosen = torch.randperm(len(train))[: len(held_out)]
+        held_out = held_out[: len(chosen)]
         nearer = nearer_to_training(
             for_distances(data, train[chosen]),
-            for_distances(data, held),
+            for_distances(data, held_out),
             for_distances(data, fake),
         )
         series = Series(

@@ -9,7 +9,7 @@ from genlab.core.measure import Estimate, Kind, Series
 from genlab.distributions import density_note
 from genlab.metrics.base import BOOTSTRAP, METRICS, Measured, Metric, Subject, mean_over_examples
 from genlab.models.base import HasDecoder, HasLabels
-from genlab.models.labels import held_at
+from genlab.models.labels import conditioned_on
 from genlab.objectives.elbo import elbo_terms
 from genlab.objectives.importance_weights import iwae_bound, log_weights
 from genlab.probes.variational import ACTIVE, is_variational
@@ -18,7 +18,7 @@ from genlab.probes.variational import ACTIVE, is_variational
 IWAE_K = 100
 
 
-@METRICS.register("variational", title="ELBO, its parts, the importance-weighted bound")
+@METRICS.register("variational", title="ELBO, its parts, the importance-weighted bound", order=80)
 class VariationalBounds(Metric):
     """ELBO = E_q log p(x|z) − KL(q(z|x) ‖ p(z)) and the bound of k = 100 importance samples.
 
@@ -43,9 +43,9 @@ class VariationalBounds(Metric):
         n = len(x)
         gathered: dict[str, list[Tensor]] = {"elbo": [], "reconstruction": [], "kl": []}
         means, bounds = [], []
-        held = [None] * len(x.split(50)) if y is None else y.split(50)
-        for part, labels in zip(x.split(50), held, strict=True):
-            at = held_at(model, labels)
+        label_parts = [None] * len(x.split(50)) if y is None else y.split(50)
+        for part, labels in zip(x.split(50), label_parts, strict=True):
+            at = conditioned_on(model, labels)
             assert isinstance(at, HasDecoder)
             q, terms = elbo_terms(at, part)
             for key, value in terms.items():

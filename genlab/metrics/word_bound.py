@@ -11,7 +11,7 @@ from genlab.metrics.base import DELTA, METRICS, Measured, Metric, Subject, ratio
 from genlab.models.base import HasWordBound
 
 
-@METRICS.register("word_bound", title="Bound on log p(word), and perplexity")
+@METRICS.register("word_bound", title="Bound on log p(word), and perplexity", order=90)
 class WordBound(Metric):
     """The variational bound on log p(word) of test examples, and the perplexity it allows.
 

@@ -221,7 +221,7 @@ class HasCodebook(HasLikelihood, HasEncoder, abc.ABC):
     #: The codes, (K, d); learned by gradient where it is a parameter, else by ``follow``.
     codebook: Tensor
     #: Places m of the grid.
-    places: int
+    positions: int
 
     @abc.abstractmethod
     def encodings(self, x: Tensor) -> Tensor:

@@ -53,10 +53,10 @@ class HasDraws(abc.ABC):
     """What is known of the parameters are draws of their posterior, or of what stands for it."""
 
     #: Draws that are held at most.
-    kept: ClassVar[int]
+    max_draws: ClassVar[int]
 
     @abc.abstractmethod
-    def see(self, rows: Tensor) -> None:
+    def observe(self, rows: Tensor) -> None:
         """Take the rows of which this is the posterior, (N, *data_shape)."""
 
     @abc.abstractmethod

@@ -49,7 +49,7 @@ class ConditionalGAN(LabelConditioned, GeneratorAndCritic[O], abc.ABC):
     def decode(self, z: Tensor) -> Point:
         return super().decode(torch.cat([z, self.codes(len(z)).to(z)], dim=1))
 
-    def _judged(self, packs: Tensor) -> Tensor:
+    def _score_packs(self, packs: Tensor) -> Tensor:
         scores: Tensor = self.head(self._hidden(packs))
         n = len(packs)
         scores = scores.view(n, 1 + self.classes)

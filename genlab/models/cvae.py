@@ -45,11 +45,13 @@ class Conditional(LabelConditioned, VariationalAutoencoder[Any], abc.ABC):
         return x.flatten(1)
 
     def encode(self, x: Tensor) -> Distribution:
-        return self.law(self.encoder(self._with_class(self.features(x))))
+        return self.posterior_of(self.encoder(self._with_class(self.features(x))))
 
     def prior(self) -> Distribution:
         # A prior made of posteriors at learned inputs (VampPrior) has no labels for them.
-        return self.prior_net.law(self.condition_on(None).encode, next(self.encoder.parameters()))
+        return self.prior_net.distribution(
+            self.condition_on(None).encode, next(self.encoder.parameters())
+        )
 
     def decode(self, z: Tensor) -> Distribution:
         return super().decode(self._with_class(z))

@@ -144,7 +144,7 @@ class GeneratorAndCritic(StandardPrior, GenerativeModel[O], HasCritic, abc.ABC):
         #: What the generator reads, and how many numbers the critic's head gives.
         self.inputs, self.scores = self._sizes()
         #: What the critic's body takes: the shape of a pack.
-        self.seen = (meta.shape[0] * self.pack, *meta.shape[1:])
+        self.critic_shape = (meta.shape[0] * self.pack, *meta.shape[1:])
 
     def _sizes(self) -> tuple[int, int]:
         """The entries that the generator reads, and the numbers that the critic's head gives."""
@@ -174,7 +174,7 @@ class GeneratorAndCritic(StandardPrior, GenerativeModel[O], HasCritic, abc.ABC):
         found: Tensor = self.body(self._ranged(packs))
         return found
 
-    def _judged(self, packs: Tensor) -> Tensor:
+    def _score_packs(self, packs: Tensor) -> Tensor:
         """The logits of packs, (P, *seen) -> (P,)."""
         logits: Tensor = self.head(self._hidden(packs))
         return logits.view(len(packs))
@@ -190,11 +190,11 @@ class GeneratorAndCritic(StandardPrior, GenerativeModel[O], HasCritic, abc.ABC):
         """The critic's raw output for each row, that of its pack, (B, *data_shape) -> (B,)."""
         n, m = len(x), self.pack
         if m == 1:
-            return self._judged(x)
+            return self._score_packs(x)
         missing = -n % m
         if missing:
             x = torch.cat([x, x[torch.arange(missing) % n]])
-        return self._judged(x.reshape(-1, *self.seen)).repeat_interleave(m)[:n]
+        return self._score_packs(x.reshape(-1, *self.critic_shape)).repeat_interleave(m)[:n]
 
 
 class MLPGeneratorAndCritic(GeneratorAndCritic[O], abc.ABC):
@@ -231,7 +231,7 @@ class MLPGeneratorAndCritic(GeneratorAndCritic[O], abc.ABC):
             return super().decode(z)
         return Point(self.table_head.generate(self.generator(z)), 1)
 
-    def _judged(self, packs: Tensor) -> Tensor:
+    def _score_packs(self, packs: Tensor) -> Tensor:
         # Body and head at once: that is quicker than one after the other.
         return apply_fused([*self.body, self.head], self._ranged(packs)).view(len(packs))
 
@@ -247,7 +247,7 @@ class MLPGeneratorAndCritic(GeneratorAndCritic[O], abc.ABC):
         # modes within 500 steps, with beta1 = 0.5 and beta2 = 0.999 three of four did.
         # Batches of 128: on the ring four seeds of four had 92 to 95 % of high quality after 3,000
         # steps (94 to 96 % with 256), in two thirds of the time.
-        # On the line one code, so that the generator's law is integrated and not counted.
+        # On the line one code, so that the generator's distribution is integrated and not counted.
         nets = {"latent": min(2, meta.dim), "hidden": 64, "layers": 3}
         return common | nets | {"lr": 1e-3, "beta1": 0.0, "beta2": 0.9, "batch": 128}
 
@@ -306,7 +306,7 @@ class DCGAN(GeneratorAndCritic[DCGANOptions]):
         super().__init__(options, meta)
         self.generator = dcgan_generator(self.inputs, meta.shape, options.width)
         self.body, self.head = dcgan_discriminator(
-            self.seen, options.width, self.scores, batch_norm=not self.spectral
+            self.critic_shape, options.width, self.scores, batch_norm=not self.spectral
         )
         self.batch_normalised = not self.spectral
         self._normalised()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, MultivariateNormal, OneHotCategorical
 
+from genlab.core.gaussians import mixture_log_joint
 from genlab.core.options import Options, option
 from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
@@ -103,14 +103,7 @@ class GaussianMixture(
 
     def log_joint(self, x: Tensor) -> Tensor:
         """log π_k + log N(x; k) in nats, (B, d) -> (B, K)."""
-        apart = (x[:, None, :] - self.means).unsqueeze(-1)
-        scale = self.scale()
-        white = torch.linalg.solve_triangular(scale, apart, upper=False).squeeze(-1)
-        log_det = self.factors.diagonal(dim1=-2, dim2=-1).sum(-1)
-        constant = 0.5 * x.shape[1] * math.log(2 * math.pi)
-        fit = -0.5 * white.square().sum(-1) - log_det - constant
-        result: Tensor = self.logits.log_softmax(0) + fit
-        return result
+        return mixture_log_joint(x, self.logits.log_softmax(0), self.means, self.scale())
 
     def log_prob(self, x: Tensor) -> Tensor:
         return self.log_joint(x).logsumexp(1)
@@ -126,7 +119,7 @@ class GaussianMixture(
         """The component of a one-hot z; between corners means and covariances are mixed."""
         scale = self.scale()
         covariance = torch.einsum("bk,kij->bij", z, scale @ scale.mT)
-        # Codes off the simplex may weigh components negatively; the law stays one.
+        # Codes off the simplex may weigh components negatively; the distribution stays one.
         floor = 1e-9 * torch.eye(covariance.shape[-1], dtype=z.dtype, device=z.device)
         values, vectors = torch.linalg.eigh(covariance + floor)
         covariance = (vectors * values.clamp_min(1e-9).unsqueeze(-2)) @ vectors.mT

@@ -72,7 +72,7 @@ class InfoDCGANOptions(CodeOptions, DCGANOptions):
     """Options of the convolutional InfoGAN."""
 
 
-class Recognising(GeneratorAndCritic[O], HasCodes, abc.ABC):
+class InfoGANRecogniser(GeneratorAndCritic[O], HasCodes, abc.ABC):
     """z = (noise, one of K categories, continuous codes), and Q(c | x) on the critic's features.
 
     noise is from N(0, I), the category uniform (one-hot), each continuous code from U(−1, 1).
@@ -125,7 +125,7 @@ class Recognising(GeneratorAndCritic[O], HasCodes, abc.ABC):
 @MODELS.register(
     "infogan", title="InfoGAN", summary="A GAN whose code is recognised; any data.", order=110
 )
-class InfoGAN(Recognising[InfoGANOptions], MLPGeneratorAndCritic[InfoGANOptions]):
+class InfoGAN(InfoGANRecogniser[InfoGANOptions], MLPGeneratorAndCritic[InfoGANOptions]):
     """The InfoGAN with multilayer perceptrons."""
 
     Options = InfoGANOptions
@@ -148,7 +148,7 @@ class InfoGAN(Recognising[InfoGANOptions], MLPGeneratorAndCritic[InfoGANOptions]
     summary="A DCGAN whose code is recognised.",
     order=120,
 )
-class InfoDCGAN(Recognising[InfoDCGANOptions], DCGAN):
+class InfoDCGAN(InfoGANRecogniser[InfoDCGANOptions], DCGAN):
     """The InfoGAN with the nets of DCGAN."""
 
     Options = InfoDCGANOptions

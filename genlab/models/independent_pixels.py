@@ -1,4 +1,4 @@
-"""Independent binary pixels: the model whose posterior is a Beta law for each pixel, exactly."""
+"""Independent binary pixels; the exact posterior is a Beta distribution for each pixel."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ class IndependentPixels(
 ):
     """p(x) = Π_j Bernoulli(x_j; θ_j), θ_j ~ Beta(a, b).
 
-    With θ_j at its posterior mean, ``log_prob`` is the exact predictive law of one new picture.
+    With θ_j at its posterior mean, ``log_prob`` is the exact predictive distribution of one new
+    picture.
     """
 
     Options = IndependentPixelsOptions
@@ -69,15 +70,15 @@ class IndependentPixels(
         # One pass is all: 12 batches of the 8 x 8 digits, 32 of the 5,000 MNIST digits.
         return {"objective": "bayes", "steps": 50}
 
-    def law(self, n: int) -> BernoulliProduct:
-        """The law of n pictures."""
+    def pixel_distribution(self, n: int) -> BernoulliProduct:
+        """The distribution of n pictures."""
         return BernoulliProduct(self.logits.expand(n, *self.data_shape), len(self.data_shape))
 
     def log_prob(self, x: Tensor) -> Tensor:
-        return self.law(len(x)).log_prob(x)
+        return self.pixel_distribution(len(x)).log_prob(x)
 
     def sample(self, n: int) -> Tensor:
-        return self.law(n).sample()
+        return self.pixel_distribution(n).sample()
 
     def parts(self) -> tuple[Tensor, Tensor]:
         return self.logits.sigmoid()[None], torch.ones(1)

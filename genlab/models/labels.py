@@ -69,29 +69,29 @@ class LabelConditioned(HasLabels):
         Raises:
             ValueError: if the model is held at another number of labels.
         """
-        held = self._codes
-        if held is None:
+        codes = self._codes
+        if codes is None:
             return torch.zeros(n, self.classes, device=self._device())
-        if held.dim() == 1:
-            return held.expand(n, -1)
-        if len(held) != n:
+        if codes.dim() == 1:
+            return codes.expand(n, -1)
+        if len(codes) != n:
             # Several rows a label (draws of one example, or real beside generated) come in blocks.
-            if n % len(held):
-                raise ValueError(f"held at {len(held)} labels, asked for {n} rows")
-            held = held.repeat(n // len(held), 1)
-        return held
+            if n % len(codes):
+                raise ValueError(f"held at {len(codes)} labels, asked for {n} rows")
+            codes = codes.repeat(n // len(codes), 1)
+        return codes
 
 
 M = TypeVar("M", bound=GenerativeModel)
 
 
-def held_at(model: M, y: Tensor | None) -> M:
+def conditioned_on(model: M, y: Tensor | None) -> M:
     """The model held at labels, where it knows labels; else, or without labels, as it is.
 
     Example:
         >>> from genlab.models.linear_gaussian import LinearGaussian
         >>> plain = LinearGaussian.of(torch.ones(2, 1), torch.zeros(2), 0.5)
-        >>> held_at(plain, torch.tensor([0, 1])) is plain
+        >>> conditioned_on(plain, torch.tensor([0, 1])) is plain
         True
     """
     return model.condition_on(y) if isinstance(model, HasLabels) and y is not None else model
@@ -125,7 +125,7 @@ def class_index(meta: DataMeta, label: str) -> int:
     raise SpecError("label", label, "allowed: " + ", ".join(meta.classes))
 
 
-def held_at_class(model: M, label: str | None) -> M:
+def conditioned_on_class(model: M, label: str | None) -> M:
     """The model held at one class by its name or number; None: at no label.
 
     Raises:

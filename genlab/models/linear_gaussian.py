@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, MultivariateNormal
 
+from genlab.core.gaussians import linear_gaussian_log_prob, posterior_precision
 from genlab.core.options import Options, option
 from genlab.core.random import scope
 from genlab.core.tables import MODELS
@@ -87,8 +88,7 @@ class LinearGaussian(
 
     def precision(self) -> Tensor:
         """Λ = I + WᵀW/σ², the precision of the posterior, (latent, latent)."""
-        eye = torch.eye(self.latent, dtype=self.weight.dtype, device=self.weight.device)
-        return eye + self.weight.mT @ self.weight / self.sigma**2
+        return posterior_precision(self.weight, self.sigma**2)
 
     def encode(self, x: Tensor) -> Distribution:
         pull = (x.flatten(1) - self.bias) @ self.weight / self.sigma**2
@@ -108,15 +108,8 @@ class LinearGaussian(
         )
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """log N(x; b, WWᵀ + σ²I) by the matrix inversion lemma: systems of the latent size."""
-        centred = x.flatten(1) - self.bias
-        pull = centred @ self.weight / self.sigma**2
-        precision = self.precision()
-        explained = (pull * torch.linalg.solve(precision, pull.mT).mT).sum(1)
-        quadratic = centred.square().sum(1) / self.sigma**2 - explained
-        log_det = len(self.bias) * math.log(self.sigma**2) + torch.logdet(precision)
-        result: Tensor = -0.5 * (quadratic + log_det + len(self.bias) * math.log(2 * math.pi))
-        return result
+        """log N(x; b, WWᵀ + σ²I) in nats, (B, *data_shape) -> (B,)."""
+        return linear_gaussian_log_prob(x.flatten(1) - self.bias, self.weight, self.sigma**2)
 
     def expected_log_likelihood(self, x: Tensor, mean: Tensor, covariance: Tensor) -> Tensor:
         """E_q[log p(x | z)] = log N(x; Wm + b, σ²I) − tr(WᵀW S)/(2σ²) for q = N(m, S).

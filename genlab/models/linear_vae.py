@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal
 
+from genlab.core.gaussians import linear_gaussian_log_prob
 from genlab.core.options import Options, option
 from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
@@ -86,18 +86,6 @@ class LinearVAE(StandardPrior, GenerativeModel[LinearVAEOptions], HasLikelihood,
         return x.clamp(0.0, 1.0) if self.meta.support == "unit" else x
 
     def evidence(self, x: Tensor) -> Tensor:
-        """log p(x) = log N(x; b, WWᵀ + σ²I) in nats, (B, *data_shape) -> (B,).
-
-        By the matrix inversion lemma, in systems of the latent size.
-        """
-        weight, variance = self.decoder.weight, self.sigma.square()
+        """log p(x) = log N(x; b, WWᵀ + σ²I) in nats, (B, *data_shape) -> (B,)."""
         centred = x.flatten(1) - self.decoder.bias
-        eye = torch.eye(self.latent, dtype=weight.dtype, device=weight.device)
-        precision = eye + weight.mT @ weight / variance
-        pull = centred @ weight / variance
-        explained = (pull * torch.linalg.solve(precision, pull.mT).mT).sum(1)
-        quadratic = centred.square().sum(1) / variance - explained
-        size = centred.shape[1]
-        log_det = size * variance.log() + torch.logdet(precision)
-        found: Tensor = -0.5 * (quadratic + log_det + size * math.log(2 * math.pi))
-        return found
+        return linear_gaussian_log_prob(centred, self.decoder.weight, self.sigma.square())

@@ -84,29 +84,29 @@ class AffineCoupling(Layer):
         hidden, layers: of the nets s and t.
     """
 
-    kept: Tensor
-    moved: Tensor
+    unchanged: Tensor
+    transformed: Tensor
 
     def __init__(self, mask: Tensor, hidden: int, layers: int) -> None:
         super().__init__()
         self.register_buffer("kept", mask.nonzero().flatten(), persistent=False)
         self.register_buffer("moved", (~mask).nonzero().flatten(), persistent=False)
-        sizes = [len(self.kept), *[hidden] * layers]
-        self.net = mlp([*sizes, 2 * len(self.moved)])
+        sizes = [len(self.unchanged), *[hidden] * layers]
+        self.net = mlp([*sizes, 2 * len(self.transformed)])
         near_zero(self.net[-1])  # type: ignore[arg-type]
 
     def _of(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        raw, shift = self.net(x[:, self.kept]).chunk(2, dim=1)
+        raw, shift = self.net(x[:, self.unchanged]).chunk(2, dim=1)
         return bounded(raw), shift
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         scale, shift = self._of(x)
-        y = x.index_copy(1, self.moved, x[:, self.moved] * scale.exp() + shift)
+        y = x.index_copy(1, self.transformed, x[:, self.transformed] * scale.exp() + shift)
         return y, scale.sum(1)
 
     def inverse(self, y: Tensor) -> Tensor:
         scale, shift = self._of(y)
-        return y.index_copy(1, self.moved, (y[:, self.moved] - shift) * (-scale).exp())
+        return y.index_copy(1, self.transformed, (y[:, self.transformed] - shift) * (-scale).exp())
 
 
 class MaskedAutoregressive(Layer):

@@ -180,13 +180,13 @@ class Guided(LabelConditioned):
         """The net's estimate at x_t, guided outside training, (B, *data_shape) and (B,)."""
         codes, w = self.codes(len(x)), self.options.guidance
         if self.training or self._codes is None or w == 1.0:
-            held: Tensor = self._output(x, t, codes)  # type: ignore[attr-defined]
-            return held
+            conditional: Tensor = self._output(x, t, codes)  # type: ignore[attr-defined]
+            return conditional
         free: Tensor = self._output(x, t, torch.zeros_like(codes))  # type: ignore[attr-defined]
         if w == 0.0:
             return free
-        held = self._output(x, t, codes)  # type: ignore[attr-defined]
-        return torch.lerp(free, held, w)
+        conditional = self._output(x, t, codes)  # type: ignore[attr-defined]
+        return torch.lerp(free, conditional, w)
 
 
 def _unet_misfit(meta: DataMeta) -> str | None:

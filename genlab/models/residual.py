@@ -34,7 +34,7 @@ class ResidualGAN(GeneratorAndCritic[ResidualOptions]):
     def __init__(self, options: ResidualOptions, meta: DataMeta) -> None:
         super().__init__(options, meta)
         self.generator = residual_generator(options.latent, meta.shape, options.width)
-        self.body, self.head = residual_critic(self.seen, options.width)
+        self.body, self.head = residual_critic(self.critic_shape, options.width)
         self._normalised()
 
     @classmethod

@@ -42,7 +42,7 @@ class TreeOptions(Options):
 T = TypeVar("T", bound=TreeOptions)
 
 
-class OnTree(FullyVisible[T], HasMarginals, Bayesian):
+class TreeModel(FullyVisible[T], HasMarginals, Bayesian):
     """p(x) = Σ_c π_c Π_{roots r} p(x_r | c) Π_{others i} p(x_i | x_pa(i)), x binary.
 
     Without a class there is one c and one root. The edges are not learned by gradients: they
@@ -276,7 +276,7 @@ def _coin(log_weights: Tensor) -> Tensor:
 class _Cursor(Cursor):
     """Keeps what the roots have said of the class, and the pixels drawn."""
 
-    def __init__(self, model: OnTree[Any], n: int) -> None:
+    def __init__(self, model: TreeModel[Any], n: int) -> None:
         self.model = model
         self.pixels = torch.zeros(n, len(model.order))
         self.i = 0
@@ -308,7 +308,7 @@ class _Cursor(Cursor):
     summary="Each pixel hangs on one other; the best tree, and p(missing | any part), exactly.",
     order=240,
 )
-class Tree(OnTree[TreeOptions]):
+class Tree(TreeModel[TreeOptions]):
     """p(x) = p(x_r) Π_i p(x_i | x_pa(i)) on the tree of largest mutual information.
 
     Source: Chow and Liu 1968, "Approximating discrete probability distributions with dependence
@@ -324,7 +324,7 @@ class Tree(OnTree[TreeOptions]):
     summary="The class is the root of the tree; it is summed out, or given.",
     order=250,
 )
-class ClassTree(LabelConditioned, OnTree[TreeOptions], HasClassPosterior):
+class ClassTree(LabelConditioned, TreeModel[TreeOptions], HasClassPosterior):
     """The tree over the class and the pixels, the class at its root.
 
     log p(x) sums the class out, exactly; at a label it is log p(x | class).

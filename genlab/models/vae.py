@@ -117,8 +117,8 @@ class VariationalAutoencoder(
         self.likelihood_head = self.likelihood.head(meta, options)
         self.posterior = POSTERIORS[settings.posterior]
         # Most posteriors have no weights of their own either.
-        made = self.posterior.net
-        self.posterior_net = None if made is None else made(self.latent)
+        make_net = self.posterior.net
+        self.posterior_net = None if make_net is None else make_net(self.latent)
         # The standard prior has no weights and draws no numbers, so a run without these options
         # has the names, the weights and the stream it always had.
         self.prior_net = PRIORS[settings.prior](self.latent, meta, settings.prior_components)
@@ -127,19 +127,19 @@ class VariationalAutoencoder(
     def choices(cls, meta: DataMeta) -> dict[str, tuple[Any, ...]]:
         return {"likelihood": likelihood_choices(meta)}
 
-    def law(self, h: Tensor) -> Distribution:
+    def posterior_of(self, h: Tensor) -> Distribution:
         """q(z | x) from the encoder's outputs."""
-        return self.posterior.law(h, self.latent, self.posterior_net)
+        return self.posterior.distribution(h, self.latent, self.posterior_net)
 
     def encode(self, x: Tensor) -> Distribution:
-        return self.law(self.encoder(x))
+        return self.posterior_of(self.encoder(x))
 
     def prior(self) -> Distribution:
-        return self.prior_net.law(self.encode, next(self.encoder.parameters()))
+        return self.prior_net.distribution(self.encode, next(self.encoder.parameters()))
 
     def decode(self, z: Tensor) -> Distribution:
-        law: Distribution = self.likelihood_head(self.decoder(z).flatten(1))
-        return law
+        likelihood: Distribution = self.likelihood_head(self.decoder(z).flatten(1))
+        return likelihood
 
 
 @MODELS.register(

@@ -26,33 +26,33 @@ PRIORS = ("autoregressive", "uniform")
 
 
 class CodePrior(nn.Module):
-    """A gated recurrent net over the places of a grid: the logits of each code given those before.
+    """A gated recurrent net over the grid positions: logits of each code given those before it.
 
     Source: Cho et al. 2014, "Learning phrase representations using RNN encoder-decoder".
 
     Args:
         size: codes K.
         code_size: numbers d in a code.
-        places: m.
+        positions: m.
         dropout: share of the previous codes, and of the hidden units, that training leaves out.
     """
 
     def __init__(
-        self, size: int, code_size: int, places: int, dropout: float = 0.0, hidden: int = 64
+        self, size: int, code_size: int, positions: int, dropout: float = 0.0, hidden: int = 64
     ) -> None:
         super().__init__()
         self.dropout = dropout
-        self.place = nn.Embedding(places, 16)
+        self.place = nn.Embedding(positions, 16)
         self.cell = nn.GRU(code_size + 16, hidden, batch_first=True)
         self.out = nn.Linear(hidden, size)
 
-    def forward(self, previous: Tensor, place: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Logits (B, n, K) after the previous codes (B, n, d) at places (n,), and the state."""
-        where = self.place(place).expand(len(previous), -1, -1)
+    def forward(self, previous: Tensor, position: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Logits (B, n, K) after the previous codes (B, n, d) at positions (n,), and the state."""
+        where = self.place(position).expand(len(previous), -1, -1)
         if self.training and self.dropout:
             # A code is left out as a whole: the rest would give it away.
-            kept = torch.rand_like(previous[..., :1]) >= self.dropout
-            previous = previous * kept
+            mask = torch.rand_like(previous[..., :1]) >= self.dropout
+            previous = previous * mask
         h, state = self.cell(torch.cat([previous, where], dim=-1), state)
         return self.out(functional.dropout(h, self.dropout, self.training)), state
 
@@ -134,10 +134,10 @@ class VQVAE(StandardPrior, GenerativeModel[VQVAEOptions], HasCodebook):
         super().__init__(options, meta)
         self.likelihood = LIKELIHOODS[options.likelihood]
         self.side = SIZES[meta.shape[1]][0]
-        self.places = self.side**2
-        self.latent = self.places * options.code_size
+        self.positions = self.side**2
+        self.latent = self.positions * options.code_size
         body, features = downsampler(meta.shape, options.width)
-        channels = features // self.places
+        channels = features // self.positions
         # The nets of the other autoencoders but for the linear layer between map and vector.
         self.encoder = nn.Sequential(body[:-1], nn.Conv2d(channels, options.code_size, 1))
         outputs = (self.likelihood.outputs * meta.shape[0], *meta.shape[1:])
@@ -156,7 +156,9 @@ class VQVAE(StandardPrior, GenerativeModel[VQVAEOptions], HasCodebook):
             self.register_buffer("total", torch.zeros_like(codes))
 
         self.prior_net = (
-            CodePrior(options.codebook_size, options.code_size, self.places, options.code_dropout)
+            CodePrior(
+                options.codebook_size, options.code_size, self.positions, options.code_dropout
+            )
             if options.code_prior == "autoregressive"
             else None
         )
@@ -181,7 +183,7 @@ class VQVAE(StandardPrior, GenerativeModel[VQVAEOptions], HasCodebook):
 
     def encodings(self, x: Tensor) -> Tensor:
         grid = self.encoder(x)
-        result: Tensor = grid.permute(0, 2, 3, 1).reshape(len(x), self.places, -1)
+        result: Tensor = grid.permute(0, 2, 3, 1).reshape(len(x), self.positions, -1)
         return result
 
     def nearest(self, e: Tensor) -> Tensor:
@@ -192,12 +194,12 @@ class VQVAE(StandardPrior, GenerativeModel[VQVAEOptions], HasCodebook):
 
     def prior(self) -> UniformCodes | AutoregressiveCodes:
         if self.prior_net is None:
-            return UniformCodes(self.codebook, self.places)
-        return AutoregressiveCodes(self.codebook, self.places, self.prior_net)
+            return UniformCodes(self.codebook, self.positions)
+        return AutoregressiveCodes(self.codebook, self.positions, self.prior_net)
 
     def quantise(self, z: Tensor) -> Tensor:
         """The nearest grid of codes, (B, latent); its gradient is passed on to z as it is."""
-        codes = self.codebook[self.nearest(z.view(len(z), self.places, -1))].flatten(1)
+        codes = self.codebook[self.nearest(z.view(len(z), self.positions, -1))].flatten(1)
         return z + (codes - z).detach()
 
     def decode(self, z: Tensor) -> Any:

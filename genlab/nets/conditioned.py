@@ -140,14 +140,14 @@ class UNet(nn.Module):
     def forward(self, x: Tensor, features: Tensor) -> Tensor:
         """The output at pictures with the features of time and class, (B, f)."""
         c = self.condition(features)
-        h, kept = self.first(x), []
+        h, skips = self.first(x), []
         for block, halve in zip(self.down, self.halve, strict=True):
             h = block(h, c)
-            kept.append(h)
+            skips.append(h)
             h = halve(h)
         h = self.middle(h, c)
-        for i in reversed(range(len(kept))):
-            h = F.interpolate(self.widen[i](h), size=kept[i].shape[-2:])
-            h = self.up[i](torch.cat([h, kept[i]], 1), c)
+        for i in reversed(range(len(skips))):
+            h = F.interpolate(self.widen[i](h), size=skips[i].shape[-2:])
+            h = self.up[i](torch.cat([h, skips[i]], 1), c)
         out: Tensor = self.last(F.silu(self.norm(h)))
         return out

@@ -38,7 +38,7 @@ def normalised_by(module: nn.Module, look: Callable[[], object]) -> Iterator[Non
     if not layers:
         yield
         return
-    kept = [
+    saved = [
         ({k: v.clone() for k, v in layer.named_buffers()}, layer.momentum, layer.training)
         for layer in layers
     ]
@@ -52,7 +52,7 @@ def normalised_by(module: nn.Module, look: Callable[[], object]) -> Iterator[Non
             layer.eval()
         yield
     finally:
-        for layer, (buffers, momentum, training) in zip(layers, kept, strict=True):
+        for layer, (buffers, momentum, training) in zip(layers, saved, strict=True):
             for name, buffer in layer.named_buffers():
                 buffer.copy_(buffers[name])
             layer.momentum = momentum

@@ -1,4 +1,4 @@
-"""Objectives: what the players of a run lower."""
+"""Objectives: the losses that the players of a run minimise."""
 
 from __future__ import annotations
 

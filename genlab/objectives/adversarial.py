@@ -169,20 +169,20 @@ BATCH: Kind = "training batch"
 def loss_series(
     name: str, title: str, truth: float | None = None, label: str = "", unit: str = "nats"
 ) -> Series:
-    """What a player lowers, and its value at the equilibrium where that is known."""
+    """A player's loss, and its value at the equilibrium where that is known."""
     return Series(
         name, title, "loss", unit, BATCH, direction="lower", truth=truth, truth_label=label
     )
 
 
 def confidence_series(name: str, title: str) -> Series:
-    """A probability by which two sorts are told apart, one half where they cannot be."""
+    """A classifier's probability, which is ½ where the two classes are indistinguishable."""
     level = "equilibrium"
     return Series(name, title, "confidence", "probability", BATCH, truth=0.5, truth_label=level)
 
 
 def scores(critic: HasCritic, x: Tensor, generated: Tensor) -> tuple[Tensor, Tensor]:
-    """C(x) and C(G(z)), (B,) each; in one pass where the batches cannot mix."""
+    """C(x) and C(G(z)), (B,) each; one pass where no example of a batch affects another."""
     if mixes(critic, len(x)):
         return critic.score(x), critic.score(generated)
     real, fake = critic.score(torch.cat([x, generated])).split([len(x), len(generated)])
@@ -190,7 +190,7 @@ def scores(critic: HasCritic, x: Tensor, generated: Tensor) -> tuple[Tensor, Ten
 
 
 class Adversarial(Objective):
-    """Discriminator and generator take turns on one row of losses, in softplus forms of the logit.
+    """An adversarial game on one row of losses, in softplus forms of the logit.
 
     The discriminator's update sees examples without their graph, so nothing flows into the
     generator. The two updates of one step use the same draw of z: the discriminator's update does
@@ -225,7 +225,7 @@ class Adversarial(Objective):
         )
 
     def score_series(self) -> tuple[Series, ...]:
-        """What the critic says of real and of generated examples."""
+        """The critic's output on real and on generated examples."""
         if not self.critic_is_logit:
             return tuple(
                 Series(name, f"{of}, training batch", "score", "dimensionless", BATCH)
@@ -262,19 +262,17 @@ class Adversarial(Objective):
         return of
 
     def _generator(self, critic: HasCritic, x: Tensor, generated: Tensor) -> Loss:
-        lowered = self.row.generator(critic.score(generated))
-        return Loss(lowered.mean(), {"loss_generator": lowered})
+        loss = self.row.generator(critic.score(generated))
+        return Loss(loss.mean(), {"loss_generator": loss})
 
     def _discriminator(self, critic: HasCritic, x: Tensor, generated: Tensor) -> Loss:
         real, fake = scores(critic, x, generated)
-        lowered = self.row.real(real) + self.row.fake(fake)
-        return Loss(lowered.mean(), self.discriminator_terms(lowered, real, fake))
+        loss = self.row.real(real) + self.row.fake(fake)
+        return Loss(loss.mean(), self.discriminator_terms(loss, real, fake))
 
-    def discriminator_terms(
-        self, lowered: Tensor, real: Tensor, fake: Tensor
-    ) -> dict[str, Tensor]:
+    def discriminator_terms(self, loss: Tensor, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """The discriminator's terms from its loss and the critic's outputs, (B,) each."""
-        return {"loss_discriminator": lowered, **self.score_terms(real, fake)}
+        return {"loss_discriminator": loss, **self.score_terms(real, fake)}
 
     def score_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """The terms of :meth:`score_series` from the critic's outputs, (B,) each."""
@@ -300,7 +298,7 @@ class PlainAdversarial(Adversarial):
 
 
 def objective_of(row: AdversarialLoss) -> type[PlainAdversarial]:
-    """The objective that a row of losses makes."""
+    """The objective with the losses of a row."""
     body = {"row": row, "ignores_shift": row.ignores_shift, "__doc__": row.summary}
     return type(f"Adversarial_{row.name}", (PlainAdversarial,), body)
 

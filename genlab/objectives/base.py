@@ -1,4 +1,4 @@
-"""What is optimised: the players, and for each the loss it lowers, with the terms a page draws."""
+"""What is optimised: the players, and for each of them a loss and the terms shown in charts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Player:
-    """One of those who take turns: the name, and how many updates it makes a step."""
+    """A player of an objective: its name, and its number of updates per step."""
 
     name: str
     repeats: int = 1
@@ -27,7 +27,7 @@ class Player:
 
 @dataclass(frozen=True)
 class Loss:
-    """What one player lowers.
+    """The loss of one player.
 
     Args:
         value: the scalar that is differentiated.
@@ -71,7 +71,7 @@ class Objective(abc.ABC):
         """
 
     def check_options(self, model_options: Any) -> None:  # noqa: B027 - may be empty
-        """Refuse options of the model that this objective's own options do not go with.
+        """Refuse options of the model that this objective's own options exclude.
 
         Raises:
             SpecError: naming the option, before anything starts.
@@ -91,7 +91,7 @@ class Objective(abc.ABC):
     @property
     @abc.abstractmethod
     def players(self) -> tuple[Player, ...]:
-        """Who takes turns, in order."""
+        """The players in the order of their turns."""
 
     @property
     @abc.abstractmethod
@@ -100,10 +100,10 @@ class Objective(abc.ABC):
 
     @abc.abstractmethod
     def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:
-        """The loss that a player lowers on a batch, (B, *data_shape)."""
+        """The loss of a player on a batch, (B, *data_shape)."""
 
     def losses(self, model: GenerativeModel, x: Tensor) -> Callable[[str], Loss]:
-        """The losses of one step's players on a batch, each asked for when its turn comes.
+        """The losses of one step on a batch, each computed when its player's turn comes.
 
         An objective whose players may have work in common does it here once.
         """
@@ -116,12 +116,12 @@ class Objective(abc.ABC):
 
     @property
     def critic_divergence(self) -> FDivergence | None:
-        """The f-divergence that the critic's score bounds; None for a game of another kind."""
+        """The f-divergence that the critic's score bounds; None for other games."""
         return None
 
     def at_step(self, step: int) -> Objective:
-        """The objective as it stands at a step; itself unless a schedule changes it."""
+        """The objective at a step; it differs from this one only where there is a schedule."""
         return self
 
-    def updated(self, player: str, model: GenerativeModel) -> None:  # noqa: B027 - may be empty
-        """Called after each update of a player, for what holds its weights (clipping)."""
+    def after_update(self, player: str, model: GenerativeModel) -> None:  # noqa: B027 - may be empty
+        """Called after each update of a player, to project its weights (clipping)."""

@@ -1,4 +1,4 @@
-"""Bayes' rule: not a loss but a law to be found."""
+"""Bayesian inference: the result is a posterior distribution, and there is no loss."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from genlab.objectives.base import Loss, Objective, Player
     order=10,
 )
 class Bayes(Objective):
-    """p(θ | x) ∝ p(x | θ) p(θ), or the law nearest to it. There are no players: the algorithms
+    """p(θ | x) ∝ p(x | θ) p(θ), or the nearest distribution to it. No players: the algorithms
     that fit it (exact inference, SVI) move the posterior itself and say what they report."""
 
     requires: ClassVar[tuple[type[Any], ...]] = (GenerativeModel, Bayesian)

@@ -29,7 +29,7 @@ class BetaOptions(WarmUpOptions):
 
 @OBJECTIVES.register("beta", title="beta-VAE", order=80)
 class Beta(WarmedUp):
-    """E_q[log p(x | z)] − β KL(q(z | x) ‖ p(z)), raised; the true ELBO is reported beside it.
+    """Maximises E_q[log p(x | z)] − β KL(q(z | x) ‖ p(z)); the ELBO is reported beside it.
 
     For β > 1 a lower bound of the ELBO, for β < 1 no bound of log p(x) at all.
 
@@ -58,6 +58,6 @@ class Beta(WarmedUp):
 
     def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:
         one = draw(model, x)
-        lowered = self.share * self.options.beta * one.kl - one.reconstruction
-        terms = {"beta_loss": lowered, **self.warmup_terms(lowered), **one.terms}
-        return Loss(lowered.mean(), terms)
+        loss = self.share * self.options.beta * one.kl - one.reconstruction
+        terms = {"beta_loss": loss, **self.warmup_terms(loss), **one.terms}
+        return Loss(loss.mean(), terms)

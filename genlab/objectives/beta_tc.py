@@ -1,4 +1,4 @@
-"""beta-TC-VAE: the KL is split, and the total correlation alone is weighted."""
+"""β-TC-VAE: the KL is decomposed, and only its total correlation is weighted."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def refusal(name: str) -> SpecError:
 
 @OBJECTIVES.register("beta_tc", title="beta-TC-VAE", order=90)
 class BetaTC(Variational):
-    """E_q[log p(x|z)] − I_q(x;z) − β TC(q(z)) − Σ_j KL(q(z_j) ‖ p(z_j)), raised.
+    """Maximises E_q[log p(x|z)] − I_q(x;z) − β TC(q(z)) − Σ_j KL(q(z_j) ‖ p(z_j)).
 
     The parts are Monte Carlo at one draw, from pairs within the batch (memory grows with the
     square of the batch); their sum is log q(z|x) − log p(z) at the draw whatever q(z) is taken to
@@ -149,5 +149,5 @@ class BetaTC(Variational):
         one = draw(model, x)
         parts = decomposition(one, self.options.population)
         mutual, total, each = parts.values()
-        lowered = mutual + self.options.tc_beta * total + each - one.reconstruction
-        return Loss(lowered.mean(), {"beta_tc_loss": lowered, **parts, **one.terms})
+        loss = mutual + self.options.tc_beta * total + each - one.reconstruction
+        return Loss(loss.mean(), {"beta_tc_loss": loss, **parts, **one.terms})

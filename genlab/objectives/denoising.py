@@ -1,4 +1,4 @@
-"""Denoising: regress what a net predicts of noisy data, and the ELBO of T steps."""
+"""Denoising: regression on the noise (or another target), and the ELBO of T steps."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class OnePlayer(Objective):
 
 @OBJECTIVES.register("denoising", order=240, title="Denoising")
 class Denoising(OnePlayer):
-    """E|prediction(x_t, t) − target|², minimised; the target is the noise ε, v, or EDM's F.
+    """Minimises E|prediction(x_t, t) − target|²; the target is the noise ε, v, or EDM's F.
 
     Denoising score matching with DDPM's "simple" weights, or EDM's. Its minimum is not 0.
 
@@ -71,7 +71,7 @@ class Denoising(OnePlayer):
 
 @OBJECTIVES.register("ddpm_elbo", order=250, title="ELBO of a diffusion")
 class DiffusionELBO(OnePlayer):
-    """The ELBO of T + 1 terms, maximised; of the T terms with weights one is drawn an example.
+    """Maximises the ELBO of T + 1 terms; one of the T weighted terms is drawn per example.
 
     The estimate is T times the drawn term plus KL(q(x_T | x) ‖ N(0, I)), without bias.
 
@@ -100,7 +100,7 @@ class DiffusionELBO(OnePlayer):
 
 
 def drawn_bound(model: HasDiffusionSteps, x: Tensor) -> Tensor:
-    """An estimate of −ELBO without bias, one of the T terms an example, (B,) in nats."""
+    """An unbiased estimate of −ELBO from one of the T terms per example, (B,) in nats."""
     total = model.diffusion_steps
     steps = torch.randint(1, total + 1, (len(x),), device=x.device)
     # The last term has no weights; it needs no draw.

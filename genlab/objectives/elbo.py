@@ -1,4 +1,4 @@
-"""The evidence lower bound: its estimators, and the objective that raises it."""
+"""The evidence lower bound: its estimators, and the objective that maximises it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from genlab.divergences import closed_form_kl
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder, HasLikelihood
 from genlab.objectives.base import Loss, Objective, Player
 from genlab.objectives.importance_weights import log_likelihood, log_weights
-from genlab.objectives.path_gradients import PLAIN, STICKING, hold, must_hold
+from genlab.objectives.path_gradients import PLAIN, STICKING, check_detachable, detach_parameters
 
 
 def sgvb_a(model: HasDecoder, x: Tensor, q: Distribution, samples: int = 1) -> Tensor:
@@ -45,7 +45,7 @@ def sgvb_b(model: HasDecoder, x: Tensor, q: Distribution, samples: int = 1) -> T
 
 @dataclass(frozen=True)
 class Draw:
-    """One pathwise draw of a batch, and what the bound is made of.
+    """One pathwise draw of a batch, and the terms of the bound.
 
     Args:
         q, prior: q(z | x), batch shape (B,), and p(z).
@@ -110,7 +110,7 @@ def elbo_series() -> tuple[Series, ...]:
 
 
 class Variational(Objective):
-    """What the objectives of the VAE family share: one player, who takes pathwise draws of q."""
+    """Base of the objectives of the VAE family: one player, and pathwise draws of q."""
 
     requires = (GenerativeModel, HasLikelihood, HasEncoder)
     options: Any
@@ -146,7 +146,7 @@ class WarmUpOptions(Options):
 
 
 class WarmedUp(Variational):
-    """The KL counts min(1, t / T) times as much at step t, T the option ``warmup``.
+    """KL warm-up: at step t the weight of the KL is min(1, t / T), with T the option ``warmup``.
 
     What is lowered then is no −ELBO before step T; the ELBO shown has the KL's full weight.
 
@@ -174,19 +174,19 @@ class WarmedUp(Variational):
 
     @property
     def factor(self) -> str:
-        """What stands before the KL in titles."""
+        """The weight of the KL as text, for titles."""
         return "share · " if self.options.warmup else ""
 
     @property
     def warmup_series(self) -> tuple[Series, ...]:
-        """The share as a series; none where there is no warm-up."""
+        """The warm-up weight as a series; none without warm-up."""
         if not self.options.warmup:
             return ()
         title = f"share of the KL's weight, rising over {self.options.warmup:,} steps"
         return (Series("kl_share", title, "schedule", "share", "exact"),)
 
     def warmup_terms(self, like: Tensor) -> dict[str, Tensor]:
-        """The share as a term of as many entries as another, (B,)."""
+        """The warm-up weight as a term with one entry per example, (B,)."""
         return {"kl_share": torch.full_like(like, self.share)} if self.options.warmup else {}
 
 
@@ -206,7 +206,7 @@ class ELBOOptions(WarmUpOptions):
 
 @OBJECTIVES.register("elbo", title="ELBO", order=70)
 class ELBO(WarmedUp):
-    """E_q[log p(x | z)] − KL(q(z | x) ‖ p(z)), raised; sums over dimensions, mean over the batch.
+    """Maximises E_q[log p(x | z)] − KL(q(z | x) ‖ p(z)), the mean over the batch.
 
     Sources: Kingma and Welling 2014, "Auto-encoding variational Bayes"; for the gradient without
     the score, Roeder, Wu and Duvenaud 2017, "Sticking the landing".
@@ -215,7 +215,7 @@ class ELBO(WarmedUp):
     Options = ELBOOptions
 
     def check_options(self, model_options: Any) -> None:
-        must_hold("elbo_gradient", self.options.elbo_gradient, model_options)
+        check_detachable("elbo_gradient", self.options.elbo_gradient, model_options)
 
     def _draw(self, model: GenerativeModel, x: Tensor) -> Draw:
         if self.options.elbo_gradient == PLAIN:
@@ -223,7 +223,7 @@ class ELBO(WarmedUp):
         assert isinstance(model, HasEncoder)
         assert isinstance(model, HasDecoder)
         q, prior = model.encode(x), model.prior()
-        fixed, z = hold(q), q.rsample()
+        fixed, z = detach_parameters(q), q.rsample()
         reconstruction = model.decode(z).log_prob(x)
         return Draw(q, prior, z, reconstruction, fixed.log_prob(z) - prior.log_prob(z))
 
@@ -231,7 +231,7 @@ class ELBO(WarmedUp):
     def series(self) -> tuple[Series, ...]:
         if not self.options.warmup:
             return elbo_series()
-        lowered = Series(
+        loss_series = Series(
             "warmup_loss",
             "−reconstruction + share · KL: minimised, at the end the −ELBO",
             "loss",
@@ -239,12 +239,12 @@ class ELBO(WarmedUp):
             "training batch",
             direction="lower",
         )
-        return (lowered, *self.warmup_series, *elbo_series())
+        return (loss_series, *self.warmup_series, *elbo_series())
 
     def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:
         terms = self._draw(model, x).terms
         if not self.options.warmup:
             return Loss(-terms["elbo"].mean(), terms)
-        lowered = self.share * terms["kl"] - terms["reconstruction"]
-        terms = {"warmup_loss": lowered, **self.warmup_terms(lowered), **terms}
-        return Loss(lowered.mean(), terms)
+        loss = self.share * terms["kl"] - terms["reconstruction"]
+        terms = {"warmup_loss": loss, **self.warmup_terms(loss), **terms}
+        return Loss(loss.mean(), terms)

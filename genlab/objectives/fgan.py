@@ -94,7 +94,7 @@ class FGANOptions(Options):
 
 @OBJECTIVES.register("fgan", title="f-GAN, any divergence", order=100)
 class FGAN(PlainAdversarial):
-    """The critic raises E_P[T] − E_Q[f*(T)] ≤ D_f(P‖Q), T = g_f(V); the generator lowers it.
+    """max_T min_G E_P[T] − E_Q[f*(T)] ≤ D_f(P‖Q), with the critic T = g_f(V).
 
     The score of the critic is V. f*(g_f(V)) is one formula of the table, so the edge of the
     domain of f* is never touched. The alternative trick lets the generator raise E_Q[T].
@@ -128,7 +128,7 @@ class FGAN(PlainAdversarial):
 
     @property
     def row(self) -> AdversarialLoss:  # type: ignore[override]
-        """The losses that the divergence makes."""
+        """The losses of the divergence."""
         f = self.critic_divergence
         alternative = self.options.generator_loss == "alternative"
         return AdversarialLoss(
@@ -179,7 +179,5 @@ class FGAN(PlainAdversarial):
         sorts = {"t_real": real.detach(), "t_fake": fake.detach()}
         return {name: (f.activation(v) > f.threshold).to(v) for name, v in sorts.items()}
 
-    def discriminator_terms(
-        self, lowered: Tensor, real: Tensor, fake: Tensor
-    ) -> dict[str, Tensor]:
-        return {**super().discriminator_terms(lowered, real, fake), "f_bound": -lowered}
+    def discriminator_terms(self, loss: Tensor, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        return {**super().discriminator_terms(loss, real, fake), "f_bound": -loss}

@@ -30,7 +30,7 @@ class FlowMatchingLossOptions(Options):
 
 @OBJECTIVES.register("flow_matching", order=230, title="Flow matching")
 class FlowMatchingLoss(Objective):
-    """E|v(x_t, t) − (α' x₁ + σ' ε)|², minimised: the sum over axes, the mean over the batch.
+    """Minimises E|v(x_t, t) − (α' x₁ + σ' ε)|²: the sum over axes, the mean over the batch.
 
     Its minimum is not 0: E|v − (α' x₁ + σ' ε)|² = E|v − u_t|² + E tr Cov(α' x₁ + σ' ε | x_t).
 

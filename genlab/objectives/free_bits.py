@@ -1,4 +1,4 @@
-"""The ELBO with free bits: some nats of KL cost nothing."""
+"""The ELBO with free bits: KL below a threshold is not penalised."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def grouped_kl(one: Draw) -> Tensor:
 
 @OBJECTIVES.register("free_bits", title="ELBO with free bits", order=110)
 class FreeBits(WarmedUp):
-    """E_q[log p(x | z)] − Σ_j max(λ, mean over the batch of KL_j), raised; the true ELBO beside.
+    """Maximises E_q[log p(x | z)] − Σ_j max(λ, mean over the batch of KL_j).
 
     The first λ nats of each latent dimension are free, so none is given up early. A posterior or
     a prior whose KL does not split by dimension is one group.
@@ -83,6 +83,6 @@ class FreeBits(WarmedUp):
     def loss(self, player: str, model: GenerativeModel, x: Tensor) -> Loss:
         one = draw(model, x)
         charged = grouped_kl(one).mean(0).clamp_min(self.options.free_nats).sum()
-        lowered = self.share * charged - one.reconstruction
-        terms = {"free_bits_loss": lowered, **self.warmup_terms(lowered), **one.terms}
-        return Loss(lowered.mean(), terms)
+        loss = self.share * charged - one.reconstruction
+        terms = {"free_bits_loss": loss, **self.warmup_terms(loss), **one.terms}
+        return Loss(loss.mean(), terms)

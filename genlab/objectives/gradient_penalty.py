@@ -1,4 +1,4 @@
-"""The slope of a critic: ‖∇C(x)‖ at each example, part of the graph."""
+"""The gradient norm of a critic, ‖∇C(x)‖ at each example, differentiable in its weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MIXED = (
 )
 
 
-def slopes(critic: HasCritic, x: Tensor) -> tuple[Tensor, Tensor]:
+def score_and_gradient_norm(critic: HasCritic, x: Tensor) -> tuple[Tensor, Tensor]:
     """C(x) and ‖∇C(x)‖₂ of each example, both differentiable in the critic's weights.
 
     Args:
@@ -35,7 +35,7 @@ def slopes(critic: HasCritic, x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class NeedsPerExampleGradient:
-    """For an objective that holds the critic's slope at each example: put it before the base.
+    """Mixin of objectives that penalise the critic's gradient at each example; before the base.
 
     With batch normalisation a score depends on the whole batch, so there is no such slope. A model
     whose critic can do without it, by spectral normalisation, is taken so.
@@ -72,18 +72,23 @@ def _mixed(model: type[GenerativeModel]) -> bool:
     return issubclass(model, HasCritic) and model.batch_normalised
 
 
-def slopes_of_both(
+def scores_and_gradient_norms_of_both(
     critic: HasCritic, x: Tensor, generated: Tensor
 ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """The scores, then the slopes, of real and of generated examples, (B,) each.
+    """The scores, then the gradient norms, of real and of generated examples, (B,) each.
 
     In one pass where the batches cannot mix.
     """
     if mixes(critic, len(x)):
-        pairs = [slopes(critic, part.detach().requires_grad_()) for part in (x, generated)]
+        pairs = [
+            score_and_gradient_norm(critic, part.detach().requires_grad_())
+            for part in (x, generated)
+        ]
         (real, at_real), (fake, at_fake) = pairs
         return (real, fake), (at_real, at_fake)
-    score, slope = slopes(critic, torch.cat([x, generated]).detach().requires_grad_())
+    score, slope = score_and_gradient_norm(
+        critic, torch.cat([x, generated]).detach().requires_grad_()
+    )
     parts = [len(x), len(generated)]
     real, fake = score.split(parts)
     at_real, at_fake = slope.split(parts)
@@ -91,6 +96,6 @@ def slopes_of_both(
 
 
 def mixes(critic: HasCritic, n: int) -> bool:
-    """Whether a batch put behind one of n examples would change a score."""
-    held = isinstance(critic, HasLabels)
-    return critic.batch_normalised or held or n % critic.pack != 0
+    """Whether a second batch, appended to one of n examples, would change a score."""
+    has_labels = isinstance(critic, HasLabels)
+    return critic.batch_normalised or has_labels or n % critic.pack != 0

@@ -1,4 +1,4 @@
-"""Games with an encoder or a recogniser in them."""
+"""Adversarial games with an encoder or a recognition network."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ from genlab.objectives.base import Loss, Objective, Player
 CONTINUOUS = 0.1
 
 
-def _told_apart(real: Tensor, fake: Tensor) -> Loss:
-    """What a critic lowers that tells two sorts apart by its logits, (B,) each."""
-    lowered = softplus(-real) + softplus(fake)
+def _discriminator_loss(real: Tensor, fake: Tensor) -> Loss:
+    """The loss of a critic that classifies two kinds of examples by its logits, (B,) each."""
+    loss = softplus(-real) + softplus(fake)
     terms = {
-        "loss_discriminator": lowered,
+        "loss_discriminator": loss,
         "d_real": real.detach().sigmoid(),
         "d_fake": fake.detach().sigmoid(),
     }
-    return Loss(lowered.mean(), terms)
+    return Loss(loss.mean(), terms)
 
 
 def _draws(model: HasDecoder, n: int) -> Tensor:
@@ -69,7 +69,7 @@ class InfoOptions(Options):
 
 @OBJECTIVES.register("infogan", title="InfoGAN", order=120)
 class Information(Adversarial):
-    """The non-saturating game, in which the generator also raises λ times a bound of I(c; G(z)).
+    """The non-saturating game; the generator also maximises λ times a bound on I(c; G(z)).
 
         I(c; G(z)) ≥ H(c) + E log Q(c | G(z)),
 
@@ -124,20 +124,20 @@ class Information(Adversarial):
         def of(player: str) -> Loss:
             if player == "discriminator":
                 return self._discriminator(critic, x, generated.detach())
-            made = generated if player == "generator" else generated.detach()
-            discrete, continuous = coded.code_log_prob(made, z)
+            fake = generated if player == "generator" else generated.detach()
+            discrete, continuous = coded.code_log_prob(fake, z)
             if player == "recogniser":
                 surprise = -(discrete + continuous)
                 return Loss(surprise.mean(), {"loss_recogniser": surprise})
-            lowered = self._generator(critic, x, made).terms["loss_generator"]
-            lowered = lowered - weight * (discrete + CONTINUOUS * continuous)
+            loss = self._generator(critic, x, fake).terms["loss_generator"]
+            loss = loss - weight * (discrete + CONTINUOUS * continuous)
             entropy = coded.code_entropy()
             terms = {
-                "loss_generator": lowered,
+                "loss_generator": loss,
                 "information_category": entropy[0] + discrete,
                 "information_codes": entropy[1] + continuous,
             }
-            return Loss(lowered.mean(), terms)
+            return Loss(loss.mean(), terms)
 
         return of
 
@@ -149,7 +149,7 @@ class Information(Adversarial):
 
 @OBJECTIVES.register("ali", title="BiGAN / ALI", order=130)
 class AdversariallyLearned(Objective):
-    """The critic tells pairs (x, z ~ q(z | x)) from pairs (G(z), z ~ p(z)).
+    """The critic classifies pairs (x, z ~ q(z | x)) against pairs (G(z), z ~ p(z)).
 
     The critic lowers E softplus(−l(x, E(x))) + E softplus(l(G(z), z)); generator and encoder,
     together one player, lower the same with the signs turned (the non-saturating form).
@@ -184,14 +184,14 @@ class AdversariallyLearned(Objective):
             generated = model.decode(z).mean
         real, fake = model.joint_score(x, code), model.joint_score(generated, z)
         if mine:
-            lowered = softplus(real) + softplus(-fake)
-            return Loss(lowered.mean(), {"loss_generator": lowered})
-        return _told_apart(real, fake)
+            loss = softplus(real) + softplus(-fake)
+            return Loss(loss.mean(), {"loss_generator": loss})
+        return _discriminator_loss(real, fake)
 
 
 @OBJECTIVES.register("aae", title="Adversarial autoencoder", order=140)
 class AdversarialPrior(Objective):
-    """An autoencoder raises E_q log p(x | z); a critic of codes pulls q(z) to the prior.
+    """The autoencoder maximises E_q log p(x | z); a critic of codes draws q(z) to the prior.
 
     The critic l(z) tells p(z) from q(z), and the encoder alone makes its codes look like p(z).
     q(z) = E_x q(z | x) is the aggregate posterior; the best critic's loss is log 4 − 2 JS.
@@ -230,21 +230,21 @@ class AdversarialPrior(Objective):
         assert isinstance(model, HasEncoder)
         assert isinstance(model, HasDecoder)
         if player == "autoencoder":
-            said = model.decode(model.encode(x).rsample()).log_prob(x)
-            return Loss(-said.mean(), {"reconstruction": said})
+            log_likelihood = model.decode(model.encode(x).rsample()).log_prob(x)
+            return Loss(-log_likelihood.mean(), {"reconstruction": log_likelihood})
         with torch.set_grad_enabled(torch.is_grad_enabled() and player == "encoder"):
             code = model.encode(x).rsample()
         fake = model.latent_score(code)
         if player == "encoder":
-            lowered = softplus(-fake)
-            return Loss(lowered.mean(), {"loss_encoder": lowered})
+            loss = softplus(-fake)
+            return Loss(loss.mean(), {"loss_encoder": loss})
         real = model.latent_score(_draws(model, len(x)))
-        return _told_apart(real, fake)
+        return _discriminator_loss(real, fake)
 
 
 @dataclass(frozen=True)
 class VAEGANOptions(Options):
-    """Options of the weight between likeness and game."""
+    """Options of the weight between reconstruction and adversarial loss."""
 
     likeness: float = option(
         1e-2,
@@ -258,7 +258,7 @@ class VAEGANOptions(Options):
 
 @OBJECTIVES.register("vae_gan", title="VAE-GAN", order=150)
 class LearnedSimilarity(Objective):
-    """A VAE whose reconstruction is measured in the critic's features f, and a game beside it.
+    """A VAE whose reconstruction error is measured in the critic's features f, plus a GAN loss.
 
         log p(f(x) | z) = −½ ‖f(x) − f(x̃)‖² − (F/2) log 2π,  x̃ = E[x | z].
 
@@ -317,24 +317,24 @@ class LearnedSimilarity(Objective):
             if kl is None:
                 kl = q.log_prob(z) - prior.log_prob(z)
             likeness = self._likeness(model, x, again)
-            lowered = kl - likeness
-            return Loss(lowered.mean(), {"loss_encoder": lowered, "kl": kl, "likeness": likeness})
+            loss = kl - likeness
+            return Loss(loss.mean(), {"loss_encoder": loss, "kl": kl, "likeness": likeness})
         with torch.set_grad_enabled(torch.is_grad_enabled() and player == "generator"):
             generated = model.decode(_draws(model, len(x))).mean
         at_again, at_generated = model.score(again), model.score(generated)
         if player == "generator":
             game = softplus(-at_again) + softplus(-at_generated)
-            lowered = game - self.options.likeness * self._likeness(model, x, again)
-            return Loss(lowered.mean(), {"loss_generator": lowered})
+            loss = game - self.options.likeness * self._likeness(model, x, again)
+            return Loss(loss.mean(), {"loss_generator": loss})
         real = model.score(x)
-        lowered = softplus(-real) + softplus(at_again) + softplus(at_generated)
+        loss = softplus(-real) + softplus(at_again) + softplus(at_generated)
         terms = {
-            "loss_discriminator": lowered,
+            "loss_discriminator": loss,
             "d_real": real.detach().sigmoid(),
             "d_reconstructed": at_again.detach().sigmoid(),
             "d_fake": at_generated.detach().sigmoid(),
         }
-        return Loss(lowered.mean(), terms)
+        return Loss(loss.mean(), terms)
 
     @staticmethod
     def _likeness(model: HasCritic, x: Tensor, again: Tensor) -> Tensor:

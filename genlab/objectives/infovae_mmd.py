@@ -1,4 +1,4 @@
-"""InfoVAE: the aggregate posterior is held to the prior by a maximum mean discrepancy."""
+"""InfoVAE: a maximum mean discrepancy draws the aggregate posterior to the prior."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def mmd_squared(x: Tensor, y: Tensor, width: float) -> Tensor:
 
 @OBJECTIVES.register("infovae_mmd", title="InfoVAE (MMD)", order=160)
 class InfoVAE(Variational):
-    """E_q[log p(x|z)] − (1−α) KL(q(z|x) ‖ p(z)) − (α+λ−1) MMD²(q(z), p(z)), raised.
+    """Maximises E_q[log p(x|z)] − (1−α) KL(q(z|x) ‖ p(z)) − (α+λ−1) MMD²(q(z), p(z)).
 
     α = 1 is the MMD-VAE; the kernel's squared width is the size of the code. The MMD is that of
     the batch's draws against as many draws of the prior, and the true ELBO is reported beside it.
@@ -104,6 +104,6 @@ class InfoVAE(Variational):
         ideal = one.prior.sample(torch.Size((len(x),)))
         mmd = mmd_squared(one.z, ideal, one.z.shape[1] ** 0.5)
         o = self.options
-        lowered = (1 - o.alpha) * one.kl - one.reconstruction + (o.alpha + o.mmd_scale - 1) * mmd
-        terms = {"infovae_loss": lowered, "mmd": mmd.expand(len(x)), **one.terms}
-        return Loss(lowered.mean(), terms)
+        loss = (1 - o.alpha) * one.kl - one.reconstruction + (o.alpha + o.mmd_scale - 1) * mmd
+        terms = {"infovae_loss": loss, "mmd": mmd.expand(len(x)), **one.terms}
+        return Loss(loss.mean(), terms)

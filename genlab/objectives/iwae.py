@@ -15,7 +15,12 @@ from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
 from genlab.objectives.base import Loss
 from genlab.objectives.elbo import Variational
 from genlab.objectives.importance_weights import iwae_bound, log_weights
-from genlab.objectives.path_gradients import DOUBLY, PLAIN, doubly_reparameterised, must_hold
+from genlab.objectives.path_gradients import (
+    DOUBLY,
+    PLAIN,
+    check_detachable,
+    doubly_reparameterised,
+)
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ class IWAEOptions(Options):
 
 @OBJECTIVES.register("iwae", title="IWAE (importance-weighted bound)", order=170)
 class IWAE(Variational):
-    """L_k = E[log (1/k) Σ_i w_i], w_i = p(x, z_i) / q(z_i | x), raised; L_1 is the ELBO.
+    """Maximises L_k = E[log (1/k) Σ_i w_i], w_i = p(x, z_i) / q(z_i | x); L_1 is the ELBO.
 
     The gradient is Σ_i w̃_i ∇ log w_i with w̃ = w / Σ w held fixed, which is what differentiating
     the log-mean-exp gives; the value shown is the log-mean-exp and not Σ w̃_i log w_i.
@@ -53,7 +58,7 @@ class IWAE(Variational):
     Options = IWAEOptions
 
     def check_options(self, model_options: Any) -> None:
-        must_hold("importance_gradient", self.options.importance_gradient, model_options)
+        check_detachable("importance_gradient", self.options.importance_gradient, model_options)
 
     @property
     def series(self) -> tuple[Series, ...]:

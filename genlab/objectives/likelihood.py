@@ -15,7 +15,7 @@ from genlab.objectives.base import Loss, Objective, Player
 
 @OBJECTIVES.register("likelihood", title="Maximum likelihood", order=20)
 class Likelihood(Objective):
-    """-(1/B) Σ_i log p(x_i), lowered: the same as lowering KL(data ‖ model)."""
+    """Minimises −(1/B) Σ_i log p(x_i), which is KL(data ‖ model) up to a constant."""
 
     requires: ClassVar[tuple[type, ...]] = (GenerativeModel, HasLogProb)
 

@@ -1,7 +1,7 @@
-"""Gradients of the ELBO and of the importance-weighted bound along the path of the draws alone.
+"""Pathwise gradients of the ELBO and of the importance-weighted bound, without the score term.
 
 With z = g(ε, φ), d/dφ log w(z, φ) has a part along the path, ∂ log w/∂z · dz/dφ, and the score
-−∂ log q(z | x)/∂φ at a fixed z, whose expectation is 0. What is left out here is the score:
+−∂ log q(z | x)/∂φ at a fixed z, whose expectation is 0. These estimators leave the score out:
 
 - *sticking the landing*: the ELBO without it. Where q is the posterior, log w is the same for
   every z, so that the gradient of the encoder is 0 for each draw and not only on average.
@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from genlab.core.errors import SpecError
-from genlab.distributions.held import held
+from genlab.distributions.detached import detached
 from genlab.distributions.posteriors import POSTERIORS
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
 from genlab.objectives.importance_weights import log_likelihood
@@ -31,32 +31,32 @@ from genlab.objectives.importance_weights import log_likelihood
 PLAIN, STICKING, DOUBLY = "reparameterised", "sticking_the_landing", "doubly_reparameterised"
 
 
-def must_hold(option: str, value: str, model_options: Any) -> None:
-    """Refuse a posterior whose parameters cannot be held fixed in its density, such as a flow's.
+def check_detachable(option: str, value: str, model_options: Any) -> None:
+    """Refuse a posterior whose density is unknown with detached parameters, such as a flow's.
 
     Raises:
         SpecError: naming the option, before anything starts.
     """
     name = getattr(model_options, "posterior", None)
-    if value != PLAIN and name is not None and not POSTERIORS[name].holds:
-        able = [row.name for row in POSTERIORS.rows() if row.value.holds]
+    if value != PLAIN and name is not None and not POSTERIORS[name].detachable:
+        able = [row.name for row in POSTERIORS.rows() if row.value.detachable]
         raise SpecError(
             option,
             value,
-            f"it needs the density of the posterior with its parameters held fixed, which "
+            "it needs the density of the posterior with its parameters held fixed, which "
             f"{name!r} does not have; posteriors that do: {', '.join(able)}",
         )
 
 
-def hold(q: Distribution) -> Distribution:
-    """q with its parameters held fixed.
+def detach_parameters(q: Distribution) -> Distribution:
+    """q with its parameters detached from the graph.
 
     Raises:
-        ValueError: where that is not known.
+        ValueError: where no rule for that is known.
     """
-    fixed = held(q)
+    fixed = detached(q)
     if fixed is None:
-        raise ValueError(f"the parameters of {type(q).__name__} cannot be held fixed")
+        raise ValueError(f"the parameters of {type(q).__name__} cannot be detached")
     return fixed
 
 
@@ -85,12 +85,12 @@ def doubly_reparameterised(model: GenerativeModel, x: Tensor, samples: int) -> T
         samples: draws k for each example.
 
     Raises:
-        ValueError: if the posterior cannot be held.
+        ValueError: if the posterior cannot be detach_parameters.
     """
     assert isinstance(model, HasEncoder)
     assert isinstance(model, HasDecoder)
     decoder, q = model, model.encode(x)
-    fixed = hold(q)
+    fixed = detach_parameters(q)
     z = q.rsample(torch.Size((samples,)))
 
     def weigh(at: Tensor) -> Tensor:

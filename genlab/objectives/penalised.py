@@ -1,4 +1,4 @@
-"""Objectives that hold the critic flat where the data, or the generated examples, are.
+"""Adversarial objectives with zero-centred gradient penalties at real or generated examples.
 
     R1 = (γ/2) E‖∇C(x)‖²,    R2 = (γ/2) E‖∇C(G(z))‖².
 
@@ -20,7 +20,11 @@ from genlab.divergences import LOG_2
 from genlab.models.base import HasCritic
 from genlab.objectives.adversarial import ROWS, Adversarial, AdversarialLoss
 from genlab.objectives.base import Loss
-from genlab.objectives.gradient_penalty import NeedsPerExampleGradient, slopes, slopes_of_both
+from genlab.objectives.gradient_penalty import (
+    NeedsPerExampleGradient,
+    score_and_gradient_norm,
+    scores_and_gradient_norms_of_both,
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class _Flat(NeedsPerExampleGradient, Adversarial):
 
 @OBJECTIVES.register("r1", title="Non-saturating GAN with R1", order=180)
 class R1(_Flat):
-    """The non-saturating game; the critic pays (γ/2)‖∇l(x)‖² on real examples.
+    """The non-saturating game with the penalty (γ/2)‖∇l(x)‖² on real examples.
 
     Source: Mescheder, Geiger and Nowozin 2018, "Which training methods for GANs do actually
     converge?", equation 9.
@@ -72,16 +76,16 @@ class R1(_Flat):
         return (*super().series, _slope("slope_real", "‖∇l(x)‖ at real, training batch"))
 
     def _discriminator(self, critic: HasCritic, x: Tensor, generated: Tensor) -> Loss:
-        real, slope = slopes(critic, _leaf(x))
+        real, slope = score_and_gradient_norm(critic, _leaf(x))
         fake = critic.score(generated)
         penalty = 0.5 * self.options.gamma * slope.square()
-        lowered = self.row.real(real) + self.row.fake(fake) + penalty
+        loss = self.row.real(real) + self.row.fake(fake) + penalty
         terms = {
-            "loss_discriminator": lowered,
+            "loss_discriminator": loss,
             **self.score_terms(real, fake),
             "slope_real": slope,
         }
-        return Loss(lowered.mean(), terms)
+        return Loss(loss.mean(), terms)
 
 
 def _paired(difference: Tensor) -> Tensor:
@@ -90,7 +94,7 @@ def _paired(difference: Tensor) -> Tensor:
 
 @OBJECTIVES.register("r3gan", title="R3GAN: relativistic, R1 and R2", order=190)
 class R3GAN(_Flat):
-    """Each generated example is compared with one real: the critic lowers softplus(C(G) − C(x)).
+    """The relativistic paired game: the critic minimises softplus(C(G) − C(x)).
 
     With (γ/2)(‖∇C(x)‖² + ‖∇C(G)‖²); the generator lowers softplus(C(x) − C(G)) on the same pairs.
 
@@ -114,17 +118,17 @@ class R3GAN(_Flat):
     def _generator(self, critic: HasCritic, x: Tensor, generated: Tensor) -> Loss:
         with torch.no_grad():
             real = critic.score(x)
-        lowered = self.row.generator(critic.score(generated) - real)
-        return Loss(lowered.mean(), {"loss_generator": lowered})
+        loss = self.row.generator(critic.score(generated) - real)
+        return Loss(loss.mean(), {"loss_generator": loss})
 
     def _discriminator(self, critic: HasCritic, x: Tensor, generated: Tensor) -> Loss:
-        (real, fake), (at_real, at_fake) = slopes_of_both(critic, x, generated)
+        (real, fake), (at_real, at_fake) = scores_and_gradient_norms_of_both(critic, x, generated)
         penalty = 0.5 * self.options.gamma * (at_real.square() + at_fake.square())
-        lowered = self.row.real(real - fake) + penalty
+        loss = self.row.real(real - fake) + penalty
         terms = {
-            "loss_discriminator": lowered,
+            "loss_discriminator": loss,
             **self.score_terms(real, fake),
             "slope_real": at_real,
             "slope_fake": at_fake,
         }
-        return Loss(lowered.mean(), terms)
+        return Loss(loss.mean(), terms)

@@ -41,7 +41,7 @@ def perplexity(index: Tensor, size: int) -> Tensor:
 
 @OBJECTIVES.register("vq", title="VQ-VAE", order=200)
 class VQ(Objective):
-    """−ELBO + β |e(x) − sg z_q|², lowered, z_q the codes nearest to e(x).
+    """Minimises −ELBO + β |e(x) − sg z_q|², with z_q the nearest codes to e(x).
 
     ELBO = log p(x | z_q) + log p(z_q), a lower bound of log p(x); log p(z_q) is −m log K for the
     uniform prior, and moves the prior's own weights alone for a learned one. The gradient at z_q
@@ -124,14 +124,14 @@ class VQ(Objective):
         reconstruction = model.decode((e + (z_q - e).detach()).flatten(1)).log_prob(x)
         kl = -model.prior().log_prob(z_q.detach().flatten(1))
         distance = (e - z_q.detach()).square().sum((1, 2))
-        lowered = self.options.commitment * distance + kl - reconstruction
+        loss = self.options.commitment * distance + kl - reconstruction
         if isinstance(model.codebook, nn.Parameter):
-            lowered = lowered + (e.detach() - z_q).square().sum((1, 2))
+            loss = loss + (e.detach() - z_q).square().sum((1, 2))
         self._last = e.detach(), index
         size = len(model.codebook)
         whole = torch.ones_like(reconstruction)
         terms = {
-            "vq_loss": lowered,
+            "vq_loss": loss,
             "elbo": reconstruction - kl,
             "reconstruction": reconstruction,
             "kl": kl,
@@ -139,9 +139,9 @@ class VQ(Objective):
             "perplexity": perplexity(index, size).to(whole) * whole,
             "used_codes": whole * len(index.unique()),
         }
-        return Loss(lowered.mean(), terms)
+        return Loss(loss.mean(), terms)
 
-    def updated(self, player: str, model: GenerativeModel) -> None:
+    def after_update(self, player: str, model: GenerativeModel) -> None:
         if self._last is not None and isinstance(model, HasCodebook):
             model.follow(*self._last)
             self._last = None

@@ -1,4 +1,4 @@
-"""Wasserstein objectives: a critic with bounded slope, by clipping or by a penalty.
+"""Wasserstein objectives: a Lipschitz critic, by weight clipping or by a gradient penalty.
 
     W₁(P, Q) = sup over 1-Lipschitz C of E_P[C] − E_Q[C].
 
@@ -19,7 +19,7 @@ from genlab.core.tables import OBJECTIVES
 from genlab.models.base import GenerativeModel, HasCritic
 from genlab.objectives.adversarial import Adversarial, AdversarialLoss, minus, scores
 from genlab.objectives.base import Loss, Player
-from genlab.objectives.gradient_penalty import NeedsPerExampleGradient, slopes
+from genlab.objectives.gradient_penalty import NeedsPerExampleGradient, score_and_gradient_norm
 
 
 def _plain(score: Tensor) -> Tensor:
@@ -33,7 +33,7 @@ def _row(name: str, title: str, summary: str) -> AdversarialLoss:
 
 @dataclass(frozen=True)
 class WassersteinOptions(Options):
-    """Options of the critic of clipped weights."""
+    """Options of the critic with clipped weights."""
 
     critic_steps: int = option(
         5,
@@ -54,7 +54,7 @@ class WassersteinOptions(Options):
 
 @dataclass(frozen=True)
 class PenaltyOptions(Options):
-    """Options of the critic of penalised slope."""
+    """Options of the critic with a gradient penalty."""
 
     critic_steps: int = option(
         5,
@@ -88,7 +88,7 @@ class _Wasserstein(Adversarial):
 
 @OBJECTIVES.register("wgan", title="WGAN, clipped weights", order=210)
 class WGAN(_Wasserstein):
-    """The critic raises E C(x) − E C(G(z)) with its weights clipped.
+    """The critic maximises E C(x) − E C(G(z)); its weights are clipped.
 
     The Lipschitz constant K of a clipped critic is unknown, so the difference estimates K·W₁.
     The source has RMSProp at 5e-5; Adam without momentum is RMSProp with its bias corrected.
@@ -117,7 +117,7 @@ class WGAN(_Wasserstein):
         terms = {**loss.terms, "w1_scaled": -loss.terms["loss_discriminator"]}
         return Loss(loss.value, terms)
 
-    def updated(self, player: str, model: GenerativeModel) -> None:
+    def after_update(self, player: str, model: GenerativeModel) -> None:
         if player == "discriminator":
             with torch.no_grad():
                 for weight in model.player(player):
@@ -126,7 +126,7 @@ class WGAN(_Wasserstein):
 
 @OBJECTIVES.register("wgan_gp", title="WGAN-GP", order=220)
 class WGANGP(NeedsPerExampleGradient, _Wasserstein):
-    """The critic raises E C(x) − E C(G(z)) − λ E(‖∇C(x̂)‖ − 1)².
+    """The critic maximises E C(x) − E C(G(z)) − λ E(‖∇C(x̂)‖ − 1)².
 
     x̂ = αx + (1 − α)G(z) with one α from U(0, 1) for each pair. The soft penalty lets the slope
     overshoot 1: for two Gaussians at a distance d a critic settles at 1 + d/(2λ), so the raw
@@ -180,14 +180,14 @@ class WGANGP(NeedsPerExampleGradient, _Wasserstein):
         real, fake = scores(critic, x, generated)
         alpha = torch.rand(len(x), *[1] * (x.dim() - 1), dtype=x.dtype, device=x.device)
         between = torch.lerp(generated.detach(), x, alpha).requires_grad_()
-        _, slope = slopes(critic, between)
-        lowered = fake - real + self.options.penalty * (slope - 1.0).square()
+        _, slope = score_and_gradient_norm(critic, between)
+        loss = fake - real + self.options.penalty * (slope - 1.0).square()
         raw = (real - fake).detach()
         terms = {
-            "loss_discriminator": lowered,
+            "loss_discriminator": loss,
             **self.score_terms(real, fake),
             "w1_raw": raw,
             "w1_estimate": raw / slope.detach().mean(),
             "slope_between": slope,
         }
-        return Loss(lowered.mean(), terms)
+        return Loss(loss.mean(), terms)

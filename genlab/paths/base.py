@@ -17,7 +17,7 @@ class ProbabilityPath(abc.ABC):
     """x_t = α(t) x₁ + σ(t) ε with ε ~ N(0, I) and x₁ a data point; **t = 1 is data**.
 
     The conditional velocity is dx_t/dt = α'(t) x₁ + σ'(t) ε. Its mean given x_t is the marginal
-    velocity u_t, whose flow carries the law of x₀ to the law of the data.
+    velocity u_t, whose flow carries the distribution of x₀ to the distribution of the data.
 
     Sources: Lipman et al. 2023, "Flow matching for generative modeling"; Albergo and
     Vanden-Eijnden 2023, "Building normalizing flows with stochastic interpolants".

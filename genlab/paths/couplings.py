@@ -15,13 +15,13 @@ Coupling = Callable[[Tensor, Tensor], Tensor]
 COUPLINGS: Registry[Coupling] = Registry("coupling", "genlab.paths")
 
 
-@COUPLINGS.register("independent", title="Independent")
+@COUPLINGS.register("independent", title="Independent", order=10)
 def independent(noise: Tensor, _: Tensor) -> Tensor:
     """Noise and data points as they are drawn, independent of each other."""
     return noise
 
 
-@COUPLINGS.register("optimal_transport", title="Minibatch optimal transport")
+@COUPLINGS.register("optimal_transport", title="Minibatch optimal transport", order=20)
 def optimal_transport(noise: Tensor, x1: Tensor) -> Tensor:
     """The noise reordered so that Σ|ε_i − x_i|² over the batch is smallest.
 

@@ -1,4 +1,4 @@
-"""The evidence lower bound of a DDPM: T + 1 terms, and what is lost for Gaussian data.
+"""The evidence lower bound of a DDPM: T + 1 terms, and its gap for Gaussian data.
 
     −ELBO = KL(q(x_T | x) ‖ N(0, I)) + Σ_{i=2}^T E KL(q(x_{i−1} | x_i, x) ‖ p(x_{i−1} | x_i))
             − E log p(x | x_1)
@@ -28,8 +28,8 @@ Estimates = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 def posterior_variance(path: Discrete) -> Tensor:
     """β̃_i = β_i (1 − ᾱ_{i−1})/(1 − ᾱ_i), the variance of q(x_{i−1} | x_i, x), (T,); β̃_1 = 0."""
-    kept = path.alpha_bar
-    return path.betas * (1.0 - kept[:-1]) / (1.0 - kept[1:])
+    alpha_bar = path.alpha_bar
+    return path.betas * (1.0 - alpha_bar[:-1]) / (1.0 - alpha_bar[1:])
 
 
 def reverse_variance(path: Discrete, kind: str) -> Tensor:
@@ -58,10 +58,10 @@ def elbo_terms(
         steps: i of each, (B,) in 1, ..., T + 1; T + 1 is KL(q(x_T | x) ‖ N(0, I)).
         variance: of the reverse Gaussians.
     """
-    kept, betas = path.alpha_bar.to(x.device), path.betas.to(x.device)
+    alpha_bar, betas = path.alpha_bar.to(x.device), path.betas.to(x.device)
     size = x[0].numel()
     at = steps.clamp(max=path.steps)
-    alpha_bar, before = kept[at], kept[at - 1]
+    alpha_bar, before = alpha_bar[at], alpha_bar[at - 1]
     t = 1.0 - at.double() / path.steps
     noise = torch.randn_like(x)
     noisy = over(alpha_bar.sqrt(), x) * x + over((1.0 - alpha_bar).sqrt(), x) * noise
@@ -94,8 +94,8 @@ def gaussian_gap(path: Discrete, variance: float, kind: str = "beta") -> float:
         >>> round(gaussian_gap(Discrete(linear_betas(100)), 0.25), 7)
         0.0109607
     """
-    kept = path.alpha_bar
-    spread = kept * variance + 1.0 - kept
+    alpha_bar = path.alpha_bar
+    spread = alpha_bar * variance + 1.0 - alpha_bar
     true = spread[:-1] - (1.0 - path.betas) * spread[:-1].square() / spread[1:]
     used = true if kind == "true" else reverse_variance(path, kind)
     ratio = true / used

@@ -34,7 +34,7 @@ CHUNK = 20_000
 
 
 class _Parts(NamedTuple):
-    """What all fields at (x, t) are made of; K components, B points, d dimensions.
+    """The posterior components at (x, t): K components, B points, d dimensions.
 
     Args:
         gamma: responsibilities, (B, K).
@@ -63,8 +63,8 @@ class ExactFields:
 
     Example:
         >>> from genlab.paths import PATHS
-        >>> law = torch.ones(1), torch.ones(1, 1), 0.25 * torch.eye(1)[None]
-        >>> exact = ExactFields(*law, PATHS["linear"])
+        >>> distribution = torch.ones(1), torch.ones(1, 1), 0.25 * torch.eye(1)[None]
+        >>> exact = ExactFields(*distribution, PATHS["linear"])
         >>> exact.velocity(torch.zeros(1, 1), torch.zeros(1)).item()  # E x₁ − x
         1.0
         >>> abs(exact.mean_floor() - 0.5 * torch.pi / 2) < 1e-6  # ∫floor dt = d s π/2

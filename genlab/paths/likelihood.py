@@ -108,9 +108,9 @@ def log_prob_ode(
     """
     times = path.ode_times(steps)
     end = torch.tensor(times[-1], dtype=torch.float64)
-    kept = float(path.alpha(end)) if path.singular_end else 1.0
+    alpha_end = float(path.alpha(end)) if path.singular_end else 1.0
     signs = rademacher(probes, x) if probes else None
-    here, total = kept * x.detach(), x.new_zeros((max(1, probes), len(x)))
+    here, total = alpha_end * x.detach(), x.new_zeros((max(1, probes), len(x)))
 
     def slope(at: Tensor, t: float) -> tuple[Tensor, Tensor]:
         time = torch.full((len(at),), t, dtype=torch.float64, device=at.device)
@@ -132,7 +132,7 @@ def log_prob_ode(
     size = flat.shape[1]
     start = -0.5 * flat.square().sum(1) - size * (0.5 * LOG_2PI + math.log(scale))
     # h is negative on the way back, so ``total`` is −∫ div dt.
-    log_prob = start + total.mean(0) + size * math.log(kept)
+    log_prob = start + total.mean(0) + size * math.log(alpha_end)
     error = total.std(0) / math.sqrt(probes) if probes > 1 else torch.zeros_like(start)
     if probes == 1:
         error = torch.full_like(start, torch.nan)

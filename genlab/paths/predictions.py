@@ -1,4 +1,4 @@
-"""What a net predicts on a path, and how clean point and noise follow from it."""
+"""Prediction targets on a path, and the clean point and noise that follow from them."""
 
 from __future__ import annotations
 
@@ -51,11 +51,17 @@ class Prediction:
 
 
 PREDICTIONS.register(
-    "velocity", title="Velocity", summary="dx/dt = α' x₁ + σ' ε, the target of flow matching."
+    "velocity",
+    title="Velocity",
+    summary="dx/dt = α' x₁ + σ' ε, the target of flow matching.",
+    order=10,
 )(Prediction(lambda path, t: (path.d_alpha(t), path.d_sigma(t))))
-PREDICTIONS.register("noise", title="Noise", summary="ε, the target of DDPM.")(
+PREDICTIONS.register("noise", title="Noise", summary="ε, the target of DDPM.", order=20)(
     Prediction(lambda _, t: (t.new_zeros(t.shape), t.new_ones(t.shape)))
 )
 PREDICTIONS.register(
-    "v", title="v", summary="v = α ε − σ x₁, well scaled at both ends of the path."
+    "v",
+    title="v",
+    summary="v = α ε − σ x₁, well scaled at both ends of the path.",
+    order=30,
 )(Prediction(lambda path, t: (-path.sigma(t), path.alpha(t))))

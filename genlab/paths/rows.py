@@ -202,12 +202,12 @@ class Discrete(VariancePreserving):
         return self.log_table.exp()
 
     def _cell(self, tau: Tensor) -> tuple[Tensor, Tensor]:
-        place = (tau.double() * self.steps).clamp(0.0, self.steps)
+        position = (tau.double() * self.steps).clamp(0.0, self.steps)
         # Rounding in 1 - i/T must not move a time of the grid into the cell before it.
-        whole = place.round()
-        place = torch.where((place - whole).abs() < 1e-6 * self.steps, whole, place)
-        low = place.floor().clamp(max=self.steps - 1)
-        return low.long(), place - low
+        whole = position.round()
+        position = torch.where((position - whole).abs() < 1e-6 * self.steps, whole, position)
+        low = position.floor().clamp(max=self.steps - 1)
+        return low.long(), position - low
 
     def log_alpha_bar(self, tau: Tensor) -> Tensor:
         low, part = self._cell(tau)
@@ -222,8 +222,8 @@ class Discrete(VariancePreserving):
     def times(self, steps: int) -> list[float]:
         """Times of the schedule, evenly spread; all of them where steps is T or more."""
         ProbabilityPath.times(self, steps)
-        kept = min(steps, self.steps)
-        return [1.0 - round(self.steps * (1.0 - i / kept)) / self.steps for i in range(kept + 1)]
+        count = min(steps, self.steps)
+        return [1.0 - round(self.steps * (1.0 - i / count)) / self.steps for i in range(count + 1)]
 
     def ode_times(self, steps: int) -> list[float]:
         return narrowing(steps, 1.0 / self.steps)
@@ -260,14 +260,14 @@ def cosine_betas(steps: int) -> Tensor:
     section 3.2.
     """
     tau = torch.arange(steps + 1, dtype=torch.float64) / steps
-    kept = ((tau + 0.008) / 1.008 * 0.5 * math.pi).cos().square()
-    return (1.0 - kept[1:] / kept[:-1]).clamp(max=0.999)
+    alpha_bar = ((tau + 0.008) / 1.008 * 0.5 * math.pi).cos().square()
+    return (1.0 - alpha_bar[1:] / alpha_bar[:-1]).clamp(max=0.999)
 
 
 #: The noise schedules of a DDPM, by name.
 SCHEDULES = {"linear": linear_betas, "cosine": cosine_betas}
 
-PATHS.register("linear", title="Straight lines (rectified flow)")(Linear())
-PATHS.register("vp_cosine", title="Variance-preserving, cosine")(Cosine())
-PATHS.register("vp_linear", title="Variance-preserving, linear β")(LinearBeta())
-PATHS.register("edm", title="Variance-exploding (EDM)")(EDM())
+PATHS.register("linear", title="Straight lines (rectified flow)", order=10)(Linear())
+PATHS.register("vp_cosine", title="Variance-preserving, cosine", order=20)(Cosine())
+PATHS.register("vp_linear", title="Variance-preserving, linear β", order=30)(LinearBeta())
+PATHS.register("edm", title="Variance-exploding (EDM)", order=40)(EDM())

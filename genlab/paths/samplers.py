@@ -39,7 +39,7 @@ Step = Callable[[VectorField, Tensor, float, float], Tensor]
 
 @dataclass(frozen=True)
 class Sampler:
-    """A way to go along a path.
+    """A sampler: one step along a path.
 
     Args:
         step: one step from time t to time s. The last step to a time at which the field is
@@ -57,7 +57,7 @@ class Sampler:
 
     @property
     def deterministic(self) -> bool:
-        """Whether the same noise gives the same point, so that the map can be inverted."""
+        """Whether the sampler is deterministic given the noise, and therefore invertible."""
         return self.order is not None
 
     def evaluations(self, steps: int, path: ProbabilityPath) -> int:
@@ -83,11 +83,12 @@ class Sampler:
         backward: bool = False,
         each: Callable[[float, Tensor], None] | None = None,
     ) -> Tensor:
-        """Carry points along the path, (B, ...) -> (B, ...).
+        """Integrate points along the path, (B, ...) -> (B, ...).
 
         Args:
             field: the velocity.
-            x: points of the law at t = 0 (noise times σ(0)), or data points for the way back.
+            x: points of the distribution at t = 0 (noise times σ(0)), or data points for the way
+                back.
             steps: N.
             backward: from data to noise; for a deterministic sampler.
             each: called with the time and the points, at the start and after every step.
@@ -165,9 +166,9 @@ def _ancestral(posterior: bool) -> Step:
     def step(field: VectorField, x: Tensor, t: float, s: float) -> Tensor:
         (alpha_t, sigma_t), (alpha_s, sigma_s) = _scales(field.path, t), _scales(field.path, s)
         clean, _ = field.estimates(x, at(t, x))
-        kept = alpha_t / alpha_s
-        added = sigma_t**2 - kept**2 * sigma_s**2
-        mean = kept * sigma_s**2 / sigma_t**2 * x + alpha_s * added / sigma_t**2 * clean
+        alpha_ratio = alpha_t / alpha_s
+        added = sigma_t**2 - alpha_ratio**2 * sigma_s**2
+        mean = alpha_ratio * sigma_s**2 / sigma_t**2 * x + alpha_s * added / sigma_t**2 * clean
         if sigma_s == 0.0:
             return mean
         variance = added * sigma_s**2 / sigma_t**2 if posterior else added
@@ -176,27 +177,30 @@ def _ancestral(posterior: bool) -> Step:
     return step
 
 
-SAMPLERS.register("heun", title="Heun", summary="The trapezoidal rule, order 2.")(
+SAMPLERS.register("heun", title="Heun", summary="The trapezoidal rule, order 2.", order=10)(
     Sampler(_heun, 2, 2)
 )
-SAMPLERS.register("euler", title="Euler", summary="A straight step along the velocity, order 1.")(
-    Sampler(_euler, 1, 1)
-)
-SAMPLERS.register("rk4", title="Runge–Kutta 4", summary="The classical method, order 4.")(
-    Sampler(_rk4, 4, 4)
-)
+SAMPLERS.register(
+    "euler", title="Euler", summary="A straight step along the velocity, order 1.", order=20
+)(Sampler(_euler, 1, 1))
+SAMPLERS.register(
+    "rk4", title="Runge–Kutta 4", summary="The classical method, order 4.", order=30
+)(Sampler(_rk4, 4, 4))
 SAMPLERS.register(
     "ddim",
     title="DDIM",
     summary="x_s = α_s D + σ_s ε̂ with D and ε̂ of the step's start: Euler's rule in σ/α, order 1.",
+    order=40,
 )(Sampler(_ddim, 1, 1))
 SAMPLERS.register(
     "ancestral",
     title="Ancestral (DDPM)",
     summary="Draws x_s from a Gaussian with the posterior mean and the variance β.",
+    order=50,
 )(Sampler(_ancestral(False), 1, None, variance_preserving=True))
 SAMPLERS.register(
     "ancestral_posterior",
     title="Ancestral (DDPM), posterior variance",
     summary="As ancestral, with the variance of q(x_s | x_t, x₁), which is smaller.",
+    order=60,
 )(Sampler(_ancestral(True), 1, None))

@@ -1,4 +1,4 @@
-"""Probes: what is measured while a run trains, one file and one row each."""
+"""Probes: measurements during training, one file and one row each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looks at a critic: its confidence, the bound it proves, the space of its features.
+"""Probes of a critic: its confidence, its bound, its features.
 
 Where the critic's output is no logit (least squares, Wasserstein, ...) it is shown as a score, and
 no confidence and no bound of JS are read from it.
@@ -56,9 +56,9 @@ SCORES = {
 }
 
 
-@PROBES.register("critic", title="Discriminator on held-out data")
+@PROBES.register("critic", title="Discriminator on held-out data", order=10)
 class Critic(Probe):
-    """D on training, held-out and generated examples, and the lower bound of JS that it proves."""
+    """D on training, held-out and generated examples, and its lower bound of JS."""
 
     views: ClassVar[Mapping[str, View]] = {
         "confidence": CONFIDENCE,
@@ -82,7 +82,7 @@ class Critic(Probe):
 
     @property
     def n(self) -> int:
-        """How many examples of each sort are looked at."""
+        """The number of training, of held-out and of generated examples."""
         return min(NUMBERS, len(self.data.validation), len(self.data.train))
 
     @property
@@ -155,7 +155,7 @@ class Critic(Probe):
 
 
 def _scores(real: Tensor, fake: Tensor, train: Tensor, note: str) -> Reading:
-    """The look at a critic whose output is a score without a scale."""
+    """The reading of a critic whose score has no scale."""
     values = (float(x.mean()) for x in (real, fake, train))
     every = torch.cat([real, fake, train])
     ends = [float(x) for x in (every.min(), every.max())]
@@ -168,7 +168,7 @@ def _scores(real: Tensor, fake: Tensor, train: Tensor, note: str) -> Reading:
     return Reading(dict(zip(SCORES, values, strict=True)), {"confidence": picture})
 
 
-@PROBES.register("critic_features", title="Space of the critic's features")
+@PROBES.register("critic_features", title="Space of the critic's features", order=20)
 class CriticFeatures(Probe):
     """The critic's last hidden layer on held-out and generated examples, by PCA."""
 

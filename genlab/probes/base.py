@@ -1,4 +1,4 @@
-"""Probes: what is looked at while a run goes on; deterministic, seeded, without effect on it."""
+"""Probes: measurements during a run; deterministic, seeded, without effect on it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PROBES: Registry[type[Probe]] = Registry("probe", "genlab.probes")
 
 
 class Probe(abc.ABC):
-    """One look at a model: a few numbers, a few pictures.
+    """A measurement of a model: a few numbers, a few pictures.
 
     The same model, dataset, seed and step give the same reading in any process, so every number
     on a page can be recomputed from a snapshot.
@@ -43,16 +43,16 @@ class Probe(abc.ABC):
     @classmethod
     @abc.abstractmethod
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
-        """Whether the model's capabilities and the data allow this look."""
+        """Whether the model's capabilities and the data allow this probe."""
 
     @property
     def series(self) -> tuple[Series, ...]:
-        """What the numbers in the reading are."""
+        """The series of the reading's numbers."""
         return ()
 
     @abc.abstractmethod
     def read(self, model: GenerativeModel, step: int) -> Reading:
-        """Look at the model; called in evaluation mode, without gradients, in a seeded scope."""
+        """Measure the model; called in evaluation mode, without gradients, in a seeded scope."""
 
 
 def probes_for(
@@ -85,7 +85,7 @@ def probes_for(
 
 
 def read_probes(probe: Probe, model: GenerativeModel, step: int) -> Reading:
-    """One probe's reading, with the model and the global stream left as they were.
+    """One probe's reading; the model and the global stream stay unchanged.
 
     The side stream depends on the run's seed and the probe alone, not on the step: the noise is
     common to all steps, so a curve shows the model's change and not the noise's.
@@ -100,7 +100,7 @@ def read_probes(probe: Probe, model: GenerativeModel, step: int) -> Reading:
 
 
 def merge_readings(readings: Sequence[Reading]) -> Reading:
-    """Several readings as one."""
+    """Merge several readings."""
     values: dict[str, float] = {}
     pictures = {}
     for reading in readings:

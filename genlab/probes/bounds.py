@@ -1,4 +1,4 @@
-"""The bound of an f-divergence that a critic proves on examples it has not seen."""
+"""A critic's lower bound of an f-divergence on examples it has not seen."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from genlab.probes.base import PROBES, Probe
 from genlab.probes.common import frozen_batchnorm, held_out
 
 
-@PROBES.register("f_bound", title="f-divergence, bound by the critic on held-out data")
+@PROBES.register("f_bound", title="f-divergence, bound by the critic on held-out data", order=30)
 class FBound(Probe):
     """E_P[T] − E_Q[f*(T)] ≤ D_f(P‖Q) on held-out and fresh generated examples.
 

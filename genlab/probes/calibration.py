@@ -1,4 +1,4 @@
-"""Is a discriminator's confidence right? D(x) against the share of real examples, and against D*.
+"""Calibration of a discriminator: D(x) against the fraction of real examples, and against D*.
 
 Of the examples to which D gives the probability d, half of them real and half generated, a share d
 should be real; the share is the mean of D* = p/(p + q) over them. For a toy D* is known besides.
@@ -50,7 +50,7 @@ FEWER = 256
 
 
 def reliability(real: Tensor, fake: Tensor, bins: int = BINS) -> dict[str, Any]:
-    """The bins of D, the expected calibration error, and what chance alone would make of it.
+    """The bins of D, the expected calibration error, and its value by chance alone.
 
     ECE = Σ_b (n_b/n) |share of real in b − mean D in b|. A calibrated D scores about
     Σ_b (n_b/n) √(2/π) √(d_b (1 − d_b)/n_b).
@@ -85,9 +85,9 @@ def reliability(real: Tensor, fake: Tensor, bins: int = BINS) -> dict[str, Any]:
     return {"bins": rows, "ece": ece, "chance": chance, "n": len(d)}
 
 
-@PROBES.register("calibration", title="Discriminator's calibration")
+@PROBES.register("calibration", title="Discriminator's calibration", order=60)
 class Calibration(Probe):
-    """D in bins against the share of real examples in them, and against D* where it is known."""
+    """D in bins against the fraction of real examples, and against D* where it is known."""
 
     views: ClassVar[Mapping[str, View]] = {
         "calibration": View(

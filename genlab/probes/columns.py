@@ -1,4 +1,4 @@
-"""Tables of more than two columns: seen from their principal plane, and column by column."""
+"""Tables of more than two columns: their principal plane, and each column."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from genlab.core.run_spec import RunSpec
 from genlab.core.views import View
 from genlab.data.base import Dataset
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder
-from genlab.models.labels import held_at
+from genlab.models.labels import conditioned_on
 from genlab.probes.base import PROBES, Probe
 from genlab.probes.common import draw, held_out, points, round_digits
 from genlab.probes.views import RECONSTRUCTIONS, SAMPLES
@@ -47,7 +47,7 @@ def principal_plane(data: Dataset, n: int = 5000) -> tuple[Callable[[Tensor], Te
 def wasserstein_line(a: Tensor, b: Tensor) -> Tensor:
     """W₁ of two samples of each column, (n, d) and (m, d) -> (d,).
 
-    W₁ = ∫₀¹ |F⁻¹(u) − G⁻¹(u)| du, exact for the two empirical laws.
+    W₁ = ∫₀¹ |F⁻¹(u) − G⁻¹(u)| du, exact for the two empirical distributions.
 
     Example:
         >>> wasserstein_line(torch.tensor([[0.0], [1.0]]), torch.tensor([[2.0], [3.0]])).item()
@@ -63,19 +63,19 @@ def wasserstein_line(a: Tensor, b: Tensor) -> Tensor:
 
 
 class Wide(Probe):
-    """A look at a table by its principal plane."""
+    """Base of the probes that show a table in its principal plane."""
 
     def __init__(self, spec: RunSpec, data: Dataset) -> None:
         super().__init__(spec, data)
-        self.place, self.seen = principal_plane(data)
-        both = self.place(torch.cat([data.train.x[:5000], data.validation.x]))
+        self.project, self.variance_share = principal_plane(data)
+        both = self.project(torch.cat([data.train.x[:5000], data.validation.x]))
         low, high = both.amin(dim=0), both.amax(dim=0)
         self.box = torch.stack([low - 0.1 * (high - low), high + 0.1 * (high - low)])
 
     def cloud(self, first: Tensor, second: Tensor, names: list[str], title: str) -> Picture:
         """Two sets of rows in the plane."""
         payload = points(
-            self.place(torch.cat([first, second])),
+            self.project(torch.cat([first, second])),
             [0] * len(first) + [1] * len(second),
             names,
             ["component 1", "component 2"],
@@ -83,14 +83,16 @@ class Wide(Probe):
         )
         note = (
             f"n = {len(first)} held-out, {len(second)} {names[1]}; PCA of the training data, "
-            f"{self.seen:.0%} of its variance"
+            f"{self.variance_share:.0%} of its variance"
         )
         return Picture("points", title, payload, note)
 
 
-@PROBES.register("table", title="Samples of a table", summary="Generated rows among the data.")
+@PROBES.register(
+    "table", title="Samples of a table", summary="Generated rows among the data.", order=70
+)
 class TableSamples(Wide):
-    """Generated rows beside held-out ones, and how far each column's law is from that of the data.
+    """Generated rows beside held-out ones, and each column's distance from the data in W₁.
 
     The same random numbers at every step; noise of the likelihood included.
     """
@@ -139,7 +141,7 @@ class TableSamples(Wide):
         )
 
 
-@PROBES.register("table_reconstructions", title="Reconstructions of a table")
+@PROBES.register("table_reconstructions", title="Reconstructions of a table", order=80)
 class TableReconstructions(Wide):
     """Held-out rows beside the decoder's mean at their posterior means."""
 
@@ -153,7 +155,7 @@ class TableReconstructions(Wide):
 
     def read(self, model: GenerativeModel, step: int) -> Reading:
         x, y = held_out(self.data, CLOUD)
-        model = held_at(model, y)
+        model = conditioned_on(model, y)
         assert isinstance(model, HasEncoder)
         assert isinstance(model, HasDecoder)
         back = model.decode(model.encode(x).mean).mean

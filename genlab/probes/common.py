@@ -1,4 +1,4 @@
-"""What the probes share: fixed examples, draws from a model, projections, small payloads."""
+"""Helpers of the probes: fixed examples, draws from a model, projections, payloads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from genlab.core.random import scope
 from genlab.data.base import Dataset
 from genlab.models.base import GenerativeModel, HasCritic, HasDecoder, HasProbabilityPath
-from genlab.models.labels import held_at
+from genlab.models.labels import conditioned_on
 from genlab.nets.norms import has_batch_norm, normalised_by
 
 #: Examples of each sort by whose averages a critic's batch normalisation is held.
@@ -30,7 +30,7 @@ def held_out(data: Dataset, n: int) -> tuple[Tensor, Tensor | None]:
 
 
 def trained_on(data: Dataset, n: int) -> Tensor:
-    """The first n training examples, binarised once where batches are binarised anew."""
+    """The first n training examples, binarised once where batches are binarised each time."""
     x = data.train.x[:n]
     if data.draw is None:
         return x
@@ -39,7 +39,7 @@ def trained_on(data: Dataset, n: int) -> Tensor:
 
 
 def reference(data: Dataset, n: int = REFERENCE) -> Tensor:
-    """The last training examples: seldom those that are looked at, never held-out ones."""
+    """The last training examples, as a reference batch; never held-out ones."""
     x = data.train.x[-n:]
     if data.draw is None:
         return x
@@ -60,26 +60,26 @@ def frozen_batchnorm(model: GenerativeModel, data: Dataset) -> Iterator[None]:
 
 
 def normalisation(model: GenerativeModel) -> str:
-    """What the note of a picture says of :func:`frozen_batchnorm`."""
+    """The part of a picture's note about :func:`frozen_batchnorm`."""
     if not has_batch_norm(model):
         return ""
     return f"; normalised by {REFERENCE} training and {REFERENCE} generated examples"
 
 
 def with_classes(model: GenerativeModel, n: int, data: Dataset) -> GenerativeModel:
-    """A conditional model held at the classes of the first n training examples, in turn."""
+    """A conditional model, conditioned on the classes of the first n training examples."""
     y = data.train.y
-    return model if y is None else held_at(model, y[torch.arange(n) % len(y)])
+    return model if y is None else conditioned_on(model, y[torch.arange(n) % len(y)])
 
 
 def draw(model: GenerativeModel, n: int, data: Dataset | None = None) -> Tensor:
-    """n draws of the model's law itself (noise of the likelihood included), (n, *data_shape).
+    """n draws of the model, the noise of the likelihood included, (n, *data_shape).
 
     Args:
         model: what draws.
         n: how many.
         data: where a conditional model takes the classes from, those of training examples, so that
-            its law is Σ_y p(y) p(x | y); without them its labels stay unknown.
+            its distribution is Σ_y p(y) p(x | y); without them its labels stay unknown.
     """
     if data is not None:
         model = with_classes(model, n, data)
@@ -90,16 +90,16 @@ def draw(model: GenerativeModel, n: int, data: Dataset | None = None) -> Tensor:
 
 
 def generated_examples(model: GenerativeModel, data: Dataset, n: int) -> tuple[Tensor, str]:
-    """Examples of the model to be judged, and what they are, in words.
+    """Generated examples for a critic or a metric, and a description of them.
 
     Pictures are taken as they are shown, the mean of p(x | z), so that pixel noise gives no model
-    away; points, and pictures of black and white pixels, are draws of the model's law.
+    away; points, and pictures of black and white pixels, are draws of the model's distribution.
     """
     shown = data.meta.is_image and data.meta.support != "binary"
     sizes = [len(part) for part in torch.empty(n).split(500)]
     with torch.no_grad():
-        held = ((with_classes(model, size, data), size) for size in sizes)
-        x = torch.cat([m.sample(size) if shown else draw(m, size) for m, size in held])
+        conditioned = ((with_classes(model, size, data), size) for size in sizes)
+        x = torch.cat([m.sample(size) if shown else draw(m, size) for m, size in conditioned])
     return x, "as shown (means)" if shown else "draws"
 
 
@@ -135,7 +135,7 @@ def round_digits(x: Tensor, digits: int = 6) -> Any:
 
 
 def digits_of(x: Tensor, least: int = 6) -> int:
-    """Significant digits by which points (n, d) are told apart: more where they lie far from 0.
+    """Significant digits that distinguish points (n, d): more where they lie far from 0.
 
     Example:
         >>> digits_of(torch.tensor([[0.0], [1.0]])), digits_of(torch.tensor([[1e9], [1e9 + 64]]))

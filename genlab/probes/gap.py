@@ -1,4 +1,4 @@
-"""The gap map: what a critic believes in the plane, beside what is true.
+"""The gap map: a critic's D over the plane beside the exact D*.
 
 At a fixed generator the best discriminator is D* = p/(p + q) (Goodfellow et al. 2014, proposition
 1): p is known for a toy, q is counted from many samples of the model on the same cells.
@@ -32,9 +32,9 @@ The picture has ``form`` "gap"; its payload is
     n        20000                                samples from which q is counted
 
 ``z`` is a base64 string of cells² bytes, row by row, **the first row at the lowest y**, x running
-fastest. Byte 255 is "unknown" (neither law has mass there, or the score is not finite), the others
-stand for ``low + (high - low) * byte / 254``. In JavaScript:
-``Uint8Array.from(atob(z), (c) => c.charCodeAt(0))``.
+fastest. Byte 255 is "unknown" (neither distribution has mass there, or the score is not finite),
+the others stand for ``low + (high - low) * byte / 254``. In JavaScript: ``Uint8Array.from(atob(z),
+(c) => c.charCodeAt(0))``.
 """
 
 from __future__ import annotations
@@ -82,9 +82,9 @@ def pack_field(values: Tensor, low: float, high: float) -> str:
     return base64.b64encode(bytes(byte.flatten().tolist())).decode()
 
 
-@PROBES.register("gap", title="Discriminator gap map")
+@PROBES.register("gap", title="Discriminator gap map", order=90)
 class Gap(Probe):
-    """Learned D, exact D* and their distance over the plane, and how the generator is pushed."""
+    """Learned D, exact D* and their distance over the plane, and the generator's gradient."""
 
     views: ClassVar[Mapping[str, View]] = {
         "gap": View(
@@ -170,14 +170,14 @@ class Gap(Probe):
 def generator_pushes(
     objective: Objective, data: Dataset, model: HasCritic, x: Tensor
 ) -> tuple[list[Any], float]:
-    """Where each sample is pushed: −∂(its loss)/∂x, to scale, and the longest gradient."""
+    """The generator's gradient at each sample, −∂loss/∂x, to scale, and the largest norm."""
     if not isinstance(objective, Adversarial):
         return [], 0.0
     real = held_out(data, len(x))[0]
     with torch.enable_grad():
         leaf = x.detach().requires_grad_(True)
-        lowered = objective._generator(model, real, leaf).value * len(leaf)
-        (slope,) = torch.autograd.grad(lowered, leaf)
+        loss = objective._generator(model, real, leaf).value * len(leaf)
+        (slope,) = torch.autograd.grad(loss, leaf)
     longest = float(slope.norm(dim=1).max())
     if not 0.0 < longest < torch.inf:
         return [], 0.0

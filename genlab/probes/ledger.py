@@ -1,4 +1,4 @@
-"""The divergence ledger: every f-divergence and W1 to a known law, beside what the model proves.
+"""The divergence ledger: every f-divergence and W₁ to a known distribution, beside the bounds.
 
 The numbers come from samples alone, so a VAE, a GAN and any other model can be compared by them.
 Cells never raise an f-divergence (data processing), counting n samples biases it upward; what a
@@ -61,7 +61,7 @@ from genlab.divergences.transport import w1, w1_line
 from genlab.models.base import GenerativeModel, HasCritic, HasLabels, HasLikelihood
 from genlab.nets.norms import has_batch_norm
 from genlab.objectives.elbo import elbo_terms
-from genlab.objectives.gradient_penalty import slopes
+from genlab.objectives.gradient_penalty import score_and_gradient_norm
 from genlab.probes.base import PROBES, Probe
 from genlab.probes.common import draw, frozen_batchnorm, held_out
 from genlab.probes.toys import grid_of
@@ -69,7 +69,7 @@ from genlab.probes.truth import MANY, Line, histogram_sample_count, log_masses, 
 
 #: Share of the data in a pool: a model that puts a tenth of that there is seen to miss nothing.
 PLACE = 0.005
-#: Points of either law in W1: by assignment in the plane, sorted on the line.
+#: Points of either distribution in W1: by assignment in the plane, sorted on the line.
 PLANE, LINE = 300, 5000
 #: Resamplings for the standard errors, draws of a perfect sampler, examples for the bounds.
 REPEATS, PERFECT, PROVEN = 24, 4, 512
@@ -99,9 +99,9 @@ def standard_error(row: Estimate) -> float | None:
     return float(f"{half / Z95:.3g}") if math.isfinite(half) else None
 
 
-@PROBES.register("ledger", title="Divergence ledger")
+@PROBES.register("ledger", title="Divergence ledger", order=100)
 class Ledger(Probe):
-    """Every f-divergence and W1 to the data, with error bars, beside what the model proves."""
+    """Every f-divergence and W₁ to the data with error bars, beside the model's bounds."""
 
     views: ClassVar[Mapping[str, View]] = {
         "ledger": View(
@@ -138,7 +138,7 @@ class Ledger(Probe):
         return data.density is not None and data.meta.shape in {(1,), (2,)}
 
     def cells(self, row: FDivergence) -> Grid | Pooled:
-        """The cells on which a divergence is counted."""
+        """The cells on which a divergence is estimated from counts."""
         return self.pools if math.isinf(row.slope_at_infinity) else self.grid
 
     def _counted(self, x: Tensor, repeats: int = REPEATS) -> dict[str, Estimate]:
@@ -175,13 +175,13 @@ class Ledger(Probe):
         return w1(real, x[: self.size], limit=self.size)
 
     def _along(self, model: GenerativeModel, x: Tensor) -> Estimate:
-        """W1 on the line to a model whose law is integrated."""
+        """W1 on the line to a model whose distribution is integrated."""
         assert self.line is not None
         value = self.line.w1(model, x)
         return estimate("w1", "Wasserstein-1", value, kind="grid", unit="data units")
 
     def _perfect(self) -> dict[str, float]:
-        """What a perfect sampler scores, the mean of a few draws."""
+        """The score of a perfect sampler, the mean of a few draws."""
         total: dict[str, float] = {}
         for k in range(PERFECT):
             x = self.density.sample(MANY, generator(k, "perfect sampler")).float()
@@ -251,10 +251,10 @@ class Ledger(Probe):
         floor = 0.0 if not distance.series.n else self.floors["w1"]
         rows.append(_line(distance, 0, floor, 0.0, math.inf, bounds.get("w1")))
         points = f"between {self.size:,} held-out and {self.size:,} generated points"
-        between = points if distance.series.n else "between the two laws"
+        between = points if distance.series.n else "between the two distributions"
         note = (
             f"between data and model; f-divergences on cells, "
-            f"{'of its law, integrated' if exact else f'n = {MANY:,} samples'}; W1 "
+            f"{'of its distribution, integrated' if exact else f'n = {MANY:,} samples'}; W1 "
             f"{between}; ± is one standard error of repetition: what cells lose and counting adds "
             f"is not in it, a perfect sampler's value shows the latter. Infinite: a "
             f"place that holds {PLACE:.1%} of the data has none of the samples, or one "
@@ -265,10 +265,10 @@ class Ledger(Probe):
         return Reading(values, {"ledger": picture})
 
     def _bounds(self, model: GenerativeModel) -> dict[str, dict[str, Any]]:
-        """What the model itself proves of its divergences, on held-out and fresh examples."""
+        """The model's own bounds of its divergences, on held-out and new generated examples."""
         found: dict[str, dict[str, Any]] = {}
         if isinstance(model, HasLabels):
-            # What it proves without a class is of another law than that of the draws.
+            # What it proves without a class is of another distribution than that of the draws.
             return found
         real = held_out(self.data, PROVEN)[0]
         if isinstance(model, HasLikelihood):
@@ -305,7 +305,7 @@ class Ledger(Probe):
         """
         with torch.enable_grad():
             leaf = torch.cat([real, fake, (real + fake) / 2]).detach().requires_grad_(True)
-            score, slope = slopes(model, leaf)
+            score, slope = score_and_gradient_norm(model, leaf)
         steepest = float(slope.detach().max()) or math.inf
         a, b = score.detach().double()[: 2 * len(real)].chunk(2)
         error = math.hypot(_error(a), _error(b)) / steepest

@@ -1,4 +1,4 @@
-"""The laws of data and model on the line, and what a critic believes beside what is true.
+"""The densities of data and model on the line, and the learned D beside the exact D*.
 
 The picture has ``form`` "line"; its payload is
 
@@ -19,8 +19,8 @@ The picture has ``form`` "line"; its payload is
                                                   generator's loss pushes each, its negative
                                                   gradient, drawn to scale; the longest is 8 % of
                                                   the range
-    push     1.25                                 the longest gradient, loss per data unit
-    told     [["JS", 0.12, "nats"], ...]          between the laws: JS, KL both ways, W1, and
+    push     1.25                                 the longest gradient, loss per data unit told
+    [["JS", 0.12, "nats"], ...]          between the distributions: JS, KL both ways, W1, and
                                                   where D* is known mean |D − D*|
     n        20000 or 0                           samples from which q is counted, 0 where it is
                                                   integrated
@@ -62,7 +62,7 @@ from genlab.probes.truth import (
     logit_of,
 )
 
-#: Draws that say how far a model reaches whose law is integrated.
+#: Draws that say how far a model reaches whose distribution is integrated.
 REACHED = 1000
 #: The divergences beside the lines: name -> title.
 KINDS = {
@@ -84,9 +84,9 @@ def divergences(p: Tensor, q: Tensor) -> dict[str, float]:
     }
 
 
-@PROBES.register("line", title="Laws on the line")
+@PROBES.register("line", title="Laws on the line", order=110)
 class OnTheLine(Probe):
-    """p, q, learned D and D* as lines; JS, KL and W1 between the laws."""
+    """p, q, learned D and D* as lines; JS, KL and W1 between the distributions."""
 
     views: ClassVar[Mapping[str, View]] = {
         "line": View(
@@ -112,7 +112,7 @@ class OnTheLine(Probe):
         self.floors = dict.fromkeys([*KINDS, "line_w1"], 0.0) if self.exact else self._perfect()
 
     def _perfect(self) -> dict[str, float]:
-        """What a perfect sampler scores, as q is counted."""
+        """The score of a perfect sampler when q is estimated from counts."""
         x = self.grid.density.sample(MANY, generator(0, "perfect sampler"))
         found = divergences(self.grid.masses, self.grid.shares(x))
         return found | {"line_w1": self.line.w1(None, x)}
@@ -161,7 +161,7 @@ class OnTheLine(Probe):
         values = divergences(grid.masses, q) | {"line_w1": self.line.w1(model, x)}
         titles = ("JS", "KL(p ‖ q)", "KL(q ‖ p)", "W1")
         units = ("nats", "nats", "nats", "data units")
-        told = [
+        rows = [
             [t, format_number(v), u]
             for t, v, u in zip(titles, values.values(), units, strict=True)
         ]
@@ -177,7 +177,7 @@ class OnTheLine(Probe):
             "fake": round_digits(x[:DOTS, 0], 4),
             "arrows": [],
             "push": 0.0,
-            "told": told,
+            "told": rows,
             "n": self.n,
         }
         best = Best(grid.masses[:-1], q[:-1], self.n)
@@ -195,7 +195,7 @@ class OnTheLine(Probe):
                 truth = torch.where(best.known, best.d, torch.nan)
                 lines["d"] = _line("learned D(x)", "probability", d)
                 lines["truth"] = _line("exact D*(x) = p/(p + q)", "probability", truth)
-                told.append(["mean |D − D*|", round_digits(best.distance(d)), "probability"])
+                rows.append(["mean |D − D*|", round_digits(best.distance(d)), "probability"])
             else:
                 lines["c"] = _line("learned C(x)", "score", score)
                 game = self.objective
@@ -204,13 +204,15 @@ class OnTheLine(Probe):
                     ratio = torch.where(best.known, (best.p / best.q).log(), torch.nan)
                     lines["truth"] = _line("exact C*(x), of p/q", "score", of_ratio(ratio))
         note = (
-            f"{how}; JS, KL and W1 between the two laws; {DOTS} held-out and {DOTS} generated "
+            f"{how}; JS, KL and W1 between both densities; {DOTS} held-out and {DOTS} generated "
             f"points{normalisation(model)}"
         )
-        return Reading(values, {"line": Picture("line", "Laws on the line", payload, note)})
+        return Reading(
+            values, {"line": Picture("line", "Distributions on the line", payload, note)}
+        )
 
 
 def _line(title: str, on: str, values: Tensor) -> dict[str, Any]:
-    """One line; what is no finite number is unknown."""
+    """One line; non-finite values are unknown."""
     y = [v if math.isfinite(v) else None for v in round_digits(values.double(), 4)]
     return {"title": title, "on": on, "y": y}

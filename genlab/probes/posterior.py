@@ -1,4 +1,4 @@
-"""Looks at models that stand at a posterior: their parts, their draws, the bound of topics."""
+"""Probes of posteriors: components, draws of parameters, the bound of topic models."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ REACH = 4.5
 
 
 def effective(shares: Tensor) -> float:
-    """How many parts of equal share would be as mixed: exp of the entropy of the shares.
+    """The effective number of components: exp of the entropy of their weights.
 
     Args:
         shares: (K,), sum 1.
@@ -45,7 +45,7 @@ def effective(shares: Tensor) -> float:
     return float(torch.special.entr(shares.double()).sum().exp())
 
 
-@PROBES.register("parts", title="Parts of the model")
+@PROBES.register("parts", title="Parts of the model", order=120)
 class Parts(Probe):
     """The components or topics with their shares, the largest first."""
 
@@ -94,7 +94,7 @@ def _sheet(parts: Tensor) -> Picture:
     return Picture("images", "Parts", {"x": parts.clamp(0.0, 1.0), "columns": columns}, note)
 
 
-@PROBES.register("perplexity", title="Perplexity of held-out bags of words")
+@PROBES.register("perplexity", title="Perplexity of held-out bags of words", order=130)
 class Perplexity(Probe):
     """A lower bound on log p(word) of held-out pictures, and the perplexity that it allows."""
 
@@ -135,7 +135,7 @@ class Perplexity(Probe):
 
 
 def contour(density: Tensor, axes: Sequence[Tensor], masses: Sequence[float]) -> Tensor:
-    """Points of the lines around the smallest regions that hold these masses, (n, 2).
+    """Contours of the highest-density regions with these masses, (n, 2).
 
     Args:
         density: normalised on the grid, (n, m).
@@ -168,9 +168,9 @@ def contour(density: Tensor, axes: Sequence[Tensor], masses: Sequence[float]) ->
     return torch.cat(found)
 
 
-@PROBES.register("posterior", title="Posterior of the parameters")
+@PROBES.register("posterior", title="Posterior of the parameters", order=140)
 class PosteriorDraws(Probe):
-    """Mean and spread of each parameter, the draws over the exact posterior, what they predict."""
+    """Mean and spread of each parameter, draws over the exact posterior, and predictions."""
 
     views: ClassVar[Mapping[str, View]] = {
         "posterior": View(
@@ -188,9 +188,9 @@ class PosteriorDraws(Probe):
         with scope(0, "posterior"):
             model = models.build(spec)
         assert isinstance(model, HasDraws)
-        model.see(data.train.x.flatten(1))
+        model.observe(data.train.x.flatten(1))
         self.names = tuple(model.numbers())[:CURVES]
-        self.truth, self.kept = model.truth(), model.kept
+        self.truth, self.max_draws = model.truth(), model.max_draws
         self.lines, self.box = self._contours()
         self.n = min(NUMBERS, len(data.validation))
         self.predicts = model.log_predictive(held_out(data, self.n)[0]) is not None
@@ -214,13 +214,13 @@ class PosteriorDraws(Probe):
                         group,
                         "parameter units",
                         "Monte Carlo",
-                        self.kept,
+                        self.max_draws,
                         "none",
                         exact,
                         label,
                     )
                 )
-        title = f"draws in these numbers, {self.kept:,} at most"
+        title = f"draws in these numbers, {self.max_draws:,} at most"
         rows.append(Series("posterior_draws", title, "draws", "count", "exact"))
         if self.predicts:
             title = "log mean_θ p(row | θ), held-out"

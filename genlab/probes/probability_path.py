@@ -1,4 +1,4 @@
-"""Models of a probability path beside the exact field: excess loss, trajectories, samplers, log p.
+"""Probes of a probability path beside the exact field: loss, trajectories, samplers, log p.
 
 Where the data are a mixture of Gaussians and noise and data are paired independently, the best
 prediction at (x, t) is known, as D* is for a discriminator. The loss is then
@@ -12,7 +12,6 @@ noise of the irreducible part.
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, cast
@@ -28,7 +27,6 @@ from genlab.core.views import View
 from genlab.data.base import Dataset
 from genlab.models.base import (
     GenerativeModel,
-    HasDiffusionSteps,
     HasLearnedVelocity,
     HasProbabilityPath,
 )
@@ -43,9 +41,6 @@ PARTICLES, TIMES, FOLLOWED = 60, 5, 512
 #: Codes of the sampler's error, and evaluations that each sampler may take.
 COMPARED, EVALUATIONS = 64, (8, 16, 32, 64)
 REFERENCE_STEPS = 64
-#: Held-out examples of the log-density, and of the ELBO with the draws of each.
-LIKELY, BOUNDED, STRATA = 256, 256, 20
-PICTURES_LIKELY, PICTURE_STEPS, PICTURE_PROBES = 8, 16, 2
 
 
 def path_of(spec: RunSpec) -> HasProbabilityPath:
@@ -73,7 +68,7 @@ def low_dimensional(model: type[GenerativeModel], data: Dataset) -> bool:
 
 
 def best_prediction(model: HasProbabilityPath, exact: ExactFields, x: Tensor, t: Tensor) -> Tensor:
-    """E[target | x_t = x], what the net would predict at best, (B, d) and (B,)."""
+    """E[target | x_t = x], the optimal prediction, (B, d) and (B,)."""
     clean, noise = exact.estimates(x.double(), t.double())
     return model.prediction.target(model.path, clean, noise, t.double())
 
@@ -109,7 +104,7 @@ def field_grid(
     return found
 
 
-@PROBES.register("path_excess", title="Excess loss over the exact field")
+@PROBES.register("path_excess", title="Excess loss over the exact field", order=150)
 class PathExcess(Probe):
     """Learned prediction against the exact one: excess loss, held-out loss, fields at one time."""
 
@@ -235,9 +230,9 @@ class PathExcess(Probe):
         }
 
 
-@PROBES.register("trajectories", title="Particles on their way")
+@PROBES.register("trajectories", title="Particles on their way", order=160)
 class Trajectories(Probe):
-    """Particles from fixed noise at some times, and how straight their ways are."""
+    """Particles from fixed noise at some times, and the straightness of their paths."""
 
     views: ClassVar[Mapping[str, View]] = {
         "trajectories": View(
@@ -261,7 +256,7 @@ class Trajectories(Probe):
 
     @property
     def _straight(self) -> bool:
-        """Whether the conditional paths are straight, so that straightness means something."""
+        """Whether the conditional paths are straight, so that straightness is meaningful."""
         half = torch.tensor([0.25, 0.75], dtype=torch.float64)
         slopes = torch.stack([self.path.d_alpha(half), self.path.d_sigma(half)])
         return bool((slopes[:, 0] == slopes[:, 1]).all()) and not self.path.singular_end
@@ -287,16 +282,16 @@ class Trajectories(Probe):
     def read(self, model: GenerativeModel, step: int) -> Reading:
         assert isinstance(model, HasProbabilityPath)
         z = torch.randn(FOLLOWED, *self.data.meta.shape)
-        kept: list[tuple[float, Tensor]] = []
+        states: list[tuple[float, Tensor]] = []
         x0 = z * model.path.start_scale
-        SAMPLERS["heun"].run(model, x0, 32, each=lambda t, x: kept.append((t, x)))
-        values = {"straightness": straightness(model, kept)} if self._straight else {}
-        pictures = {"trajectories": self._cloud(kept)} if self.data.meta.dim == 2 else {}
+        SAMPLERS["heun"].run(model, x0, 32, each=lambda t, x: states.append((t, x)))
+        values = {"straightness": straightness(model, states)} if self._straight else {}
+        pictures = {"trajectories": self._cloud(states)} if self.data.meta.dim == 2 else {}
         return Reading(values, pictures)
 
-    def _cloud(self, kept: list[tuple[float, Tensor]]) -> Picture:
-        size = len(kept) - 1
-        picked = [kept[round(i * size / (TIMES - 1))] for i in range(TIMES)]
+    def _cloud(self, states: list[tuple[float, Tensor]]) -> Picture:
+        size = len(states) - 1
+        picked = [states[round(i * size / (TIMES - 1))] for i in range(TIMES)]
         # Every place is shown as it is; noise of a wide path lies outside the box.
         xy = torch.cat([x[:PARTICLES] for _, x in picked])
         label = [i for i in range(TIMES) for _ in range(PARTICLES)]
@@ -307,8 +302,8 @@ class Trajectories(Probe):
         return Picture("points", "Particles on their way", payload, note)
 
 
-def straightness(model: HasProbabilityPath, kept: list[tuple[float, Tensor]]) -> float:
-    """∫ E|v(X_t)|² dt − E|X₁ − X₀|², the cost of bends, from points along the flow.
+def straightness(model: HasProbabilityPath, states: list[tuple[float, Tensor]]) -> float:
+    """∫ E|v(X_t)|² dt − E|X₁ − X₀|², from points along the flow.
 
     It equals ∫ E|v(X_t) − (X₁ − X₀)|² dt, since X₁ − X₀ is the integral of v along the way.
 
@@ -320,15 +315,15 @@ def straightness(model: HasProbabilityPath, kept: list[tuple[float, Tensor]]) ->
         float(
             model.velocity(x, torch.full((len(x),), t, dtype=torch.float64)).square().sum(1).mean()
         )
-        for t, x in kept
+        for t, x in states
     ]
-    times = torch.tensor([t for t, _ in kept], dtype=torch.float64)
+    times = torch.tensor([t for t, _ in states], dtype=torch.float64)
     whole = float(torch.trapezoid(torch.tensor(speeds, dtype=torch.float64), times))
-    moved = kept[-1][1] - kept[0][1]
+    moved = states[-1][1] - states[0][1]
     return max(0.0, whole - float(moved.square().sum(1).mean()))
 
 
-@PROBES.register("sampler_error", title="Samplers at equal cost")
+@PROBES.register("sampler_error", title="Samplers at equal cost", order=170)
 class SamplerError(Probe):
     """Each deterministic sampler's error against its evaluations of the net, from fixed noise."""
 
@@ -396,136 +391,3 @@ class SamplerError(Probe):
         )
         picture = Picture("points", "Error against evaluations", payload, note)
         return Reading({"sampler_error": error}, {"sampler_error": picture})
-
-
-def mean_log_density(data: Dataset, n: int) -> tuple[float | None, str]:
-    """The truth line of log p: its mean over n held-out examples, and what it is.
-
-    Args:
-        data: with its density; without one there is no line.
-        n: examples.
-
-    Returns:
-        nats and a label; None and nothing where the density is not known.
-    """
-    if data.density is None:
-        return None, ""
-    x, _ = held_out(data, n)
-    return float(data.density.log_prob(x).mean()), "mean log-density of the truth"
-
-
-@PROBES.register("log_prob_ode", title="Log-density along the flow")
-class FlowLogProb(Probe):
-    """log p of held-out examples by the instantaneous change of variables."""
-
-    share: ClassVar[float] = 0.008
-
-    def __init__(self, spec: RunSpec, data: Dataset) -> None:
-        super().__init__(spec, data)
-        self.small = data.meta.dim <= 3
-        self.n = min(LIKELY if self.small else PICTURES_LIKELY, len(data.validation))
-
-    @classmethod
-    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
-        return issubclass(model, HasProbabilityPath)
-
-    @property
-    def series(self) -> tuple[Series, ...]:
-        truth, label = mean_log_density(self.data, self.n)
-        how = "exact divergence" if self.small else f"{PICTURE_PROBES} Hutchinson probes"
-        title = f"log p(x) by the ODE, {how}, held-out"
-        return (
-            Series(
-                "val_log_prob_ode",
-                ", ".join(filter(None, (title, self.data.meta.unit_note))),
-                "loss",
-                "nats",
-                "Monte Carlo",
-                self.n,
-                "higher",
-                truth,
-                label,
-            ),
-        )
-
-    def read(self, model: GenerativeModel, step: int) -> Reading:
-        assert isinstance(model, HasProbabilityPath)
-        x, _ = held_out(self.data, self.n)
-        if self.small:
-            found = model.log_prob_ode(x, 32)
-        else:
-            found = model.log_prob_ode(x, PICTURE_STEPS, PICTURE_PROBES)
-        return Reading({"val_log_prob_ode": float(found.log_prob.mean())})
-
-
-@PROBES.register("diffusion_elbo", title="The ELBO of a diffusion, term by term")
-class DiffusionTerms(Probe):
-    """The ELBO of T + 1 terms on held-out examples, and which steps it is lost at."""
-
-    views: ClassVar[Mapping[str, View]] = {
-        "elbo_terms": View(
-            "learning", "At which steps between data and noise the bound is lost.", "elbo"
-        ),
-    }
-
-    share: ClassVar[float] = 0.008
-
-    def __init__(self, spec: RunSpec, data: Dataset) -> None:
-        super().__init__(spec, data)
-        self.n = min(BOUNDED if data.meta.dim <= 3 else 16, len(data.validation))
-
-    @classmethod
-    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
-        return issubclass(model, HasDiffusionSteps)
-
-    @property
-    def series(self) -> tuple[Series, ...]:
-        truth, label = mean_log_density(self.data, self.n)
-        title = f"ELBO, {STRATA + 2} drawn terms an example, held-out"
-        return (
-            Series(
-                "val_diffusion_elbo",
-                ", ".join(filter(None, (title, self.data.meta.unit_note))),
-                "loss",
-                "nats",
-                "lower bound",
-                self.n,
-                "higher",
-                truth,
-                label,
-            ),
-        )
-
-    def read(self, model: GenerativeModel, step: int) -> Reading:
-        assert isinstance(model, HasDiffusionSteps)
-        x, _ = held_out(self.data, self.n)
-        rows = stratified_terms(model, x, STRATA)
-        total = -sum(float(values.mean()) for _, values in rows)
-        payload = {
-            "x": [name for name, _ in rows],
-            "y": [float(f"{float(values.mean()):.4g}") for _, values in rows],
-            "x_title": "up to step i (T + 1: KL to the prior)",
-            "y_title": "nats",
-        }
-        note = (
-            f"terms of −ELBO, Monte Carlo, nats, n = {self.n} held-out; the first is −log p(x|x₁)"
-        )
-        picture = Picture("bars", "Terms of the ELBO", payload, note)
-        return Reading({"val_diffusion_elbo": total}, {"elbo_terms": picture})
-
-
-def stratified_terms(model: HasDiffusionSteps, x: Tensor, strata: int) -> list[tuple[int, Tensor]]:
-    """−ELBO in parts: step 1, strata of the steps 2 to T with one draw an example, step T + 1.
-
-    Returns:
-        For each part its last step, and an estimate without bias of its sum, (B,) in nats.
-    """
-    total = model.diffusion_steps
-    edges = [1 + round((total - 1) * i / strata) for i in range(strata + 1)]
-    first = model.elbo_terms(x, torch.ones(len(x), dtype=torch.long))
-    rows = [(1, first)]
-    for low, high in itertools.pairwise(edges):
-        steps = torch.randint(low + 1, high + 1, (len(x),))
-        rows.append((high, (high - low) * model.elbo_terms(x, steps)))
-    rows.append((total + 1, model.elbo_terms(x, torch.full((len(x),), total + 1))))
-    return rows

@@ -1,4 +1,4 @@
-"""Looks at how a training does: how diverse the samples are, how large the gradients."""
+"""Probes of training health: diversity of samples, gradient norms."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from genlab.core.run_spec import RunSpec
 from genlab.core.tables import OBJECTIVES
 from genlab.data.base import Dataset
 from genlab.models.base import GenerativeModel
-from genlab.models.labels import held_at
+from genlab.models.labels import conditioned_on
 from genlab.probes.base import PROBES, Probe
 from genlab.probes.common import draw, frozen_batchnorm, held_out, with_classes
 
@@ -32,9 +32,9 @@ def mean_pairwise_distance(x: Tensor) -> float:
     return float(torch.pdist(x.flatten(1).float()).mean())
 
 
-@PROBES.register("diversity", title="Diversity of samples")
+@PROBES.register("diversity", title="Diversity of samples", order=200)
 class Diversity(Probe):
-    """How far apart two samples are, as a share of how far apart two held-out examples are.
+    """The mean distance of two samples relative to that of two held-out examples.
 
     A generator that has collapsed makes much the same from every code. The reverse does not hold:
     samples that are all wrong may lie far apart.
@@ -48,7 +48,7 @@ class Diversity(Probe):
 
     @property
     def n(self) -> int:
-        """How many examples of each sort there are."""
+        """The number of held-out and of generated examples."""
         return min(EACH, len(self.data.validation))
 
     @property
@@ -72,12 +72,14 @@ class Diversity(Probe):
         real = mean_pairwise_distance(held_out(self.data, self.n)[0])
         # Pictures as they are shown: the noise of a likelihood would pass for diversity.
         picture = self.data.meta.is_image
-        law = with_classes(model, self.n, self.data)
-        made = mean_pairwise_distance(law.sample(self.n) if picture else draw(law, self.n))
-        return Reading({"diversity": made / real if real > 0 else math.nan})
+        sampler = with_classes(model, self.n, self.data)
+        generated = mean_pairwise_distance(
+            sampler.sample(self.n) if picture else draw(sampler, self.n)
+        )
+        return Reading({"diversity": generated / real if real > 0 else math.nan})
 
 
-@PROBES.register("gradients", title="Gradient norms")
+@PROBES.register("gradients", title="Gradient norms", order=210)
 class Gradients(Probe):
     """‖∇‖ of each player's loss in its own weights, on one held-out batch."""
 
@@ -121,7 +123,7 @@ class Gradients(Probe):
         objective = self.objective.at_step(step)
         values = {}
         with frozen_batchnorm(model, self.data), torch.enable_grad():
-            losses = objective.losses(held_at(model, y), x)
+            losses = objective.losses(conditioned_on(model, y), x)
             for player in self.players:
                 mine = [p for p in model.player(player) if p.requires_grad]
                 if mine:

@@ -1,4 +1,4 @@
-"""What the model makes, always from the same codes."""
+"""Samples of the model, always from the same codes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from genlab.core.random import scope
 from genlab.core.views import View
 from genlab.data.base import Dataset
 from genlab.models.base import GenerativeModel, HasDecoder, HasLabels
-from genlab.models.labels import held_at, in_columns
+from genlab.models.labels import conditioned_on, in_columns
 from genlab.probes.base import PROBES, Probe
 from genlab.probes.common import box_of, draw, histogram, points
 from genlab.probes.views import SAMPLES
@@ -21,9 +21,11 @@ from genlab.probes.views import SAMPLES
 SHEET, CLOUD, CROWD = 64, 200, 2000
 
 
-@PROBES.register("samples", title="Samples", summary="What the model makes from fixed codes.")
+@PROBES.register(
+    "samples", title="Samples", summary="What the model makes from fixed codes.", order=220
+)
 class Samples(Probe):
-    """Samples on a fixed z, the same at every step and for every run of the same latent size."""
+    """Samples at fixed z, equal for every step and every run with the same latent size."""
 
     views: ClassVar[Mapping[str, View]] = {
         "samples": SAMPLES,
@@ -48,7 +50,7 @@ class Samples(Probe):
     def _sheet(self, model: GenerativeModel) -> Picture:
         labels = in_columns(model, 8)
         n, columns = (SHEET, 8) if labels is None else (len(labels), len(labels) // 8)
-        x = held_at(model, labels).sample(n).clamp(0.0, 1.0)
+        x = conditioned_on(model, labels).sample(n).clamp(0.0, 1.0)
         note = f"n = {n}, the same {_fixed(model)} at every step"
         if labels is not None:
             note += f"; a column a class: {', '.join(self.data.meta.classes)}"
@@ -79,7 +81,7 @@ class Samples(Probe):
 
 
 def _fixed(model: GenerativeModel) -> str:
-    """What is the same at every step."""
+    """What stays fixed over the steps, as text."""
     if isinstance(model, HasLabels):
         return "codes z and classes"
     return "codes z" if isinstance(model, HasDecoder) else "random numbers"

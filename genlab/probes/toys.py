@@ -1,4 +1,4 @@
-"""Looks at models of points whose true law is known."""
+"""Probes of models of toy data with known density."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ NUMBERS = 2000
 
 
 @functools.lru_cache(maxsize=4)
-def grid_on(density: Density, cells: int, fine: int) -> Grid:
-    """The grid of a density, which all that look at one run share."""
+def density_grid(density: Density, cells: int, fine: int) -> Grid:
+    """The grid of a density, shared by the probes of a run."""
     return Grid(density, cells, fine)
 
 
@@ -26,14 +26,14 @@ def grid_of(data: Dataset) -> Grid:
     """The grid of a dataset's density: 32 x 32 cells, or 64 in one dimension."""
     assert data.density is not None
     plane = data.meta.dim == 2
-    return grid_on(data.density, 32 if plane else 64, 12 if plane else 64)
+    return density_grid(data.density, 32 if plane else 64, 12 if plane else 64)
 
 
 def fine_grid_of(data: Dataset) -> Grid:
     """The grid on which D* is drawn: 48 x 48 cells, or 160 in one dimension."""
     assert data.density is not None
     plane = data.meta.dim == 2
-    return grid_on(data.density, 48 if plane else 160, 4 if plane else 16)
+    return density_grid(data.density, 48 if plane else 160, 4 if plane else 16)
 
 
 def mode_std(data: Dataset) -> float | None:
@@ -43,9 +43,9 @@ def mode_std(data: Dataset) -> float | None:
     return data.extra.get("mode_std", data.extra.get("std"))
 
 
-@PROBES.register("grid", title="Divergences to the known density")
+@PROBES.register("grid", title="Divergences to the known density", order=40)
 class GridDivergences(Probe):
-    """JS and KL between samples and the true law on a grid, beside a perfect sampler's value.
+    """JS and KL between samples and the true density on a grid, beside a perfect sampler's value.
 
     On the line :mod:`genlab.probes.line` has them without counting.
     """
@@ -93,7 +93,7 @@ class GridDivergences(Probe):
         return Reading({"grid_js": self.grid.js(x), "grid_kl": self.grid.kl(x)})
 
 
-@PROBES.register("modes", title="Mode coverage")
+@PROBES.register("modes", title="Mode coverage", order=50)
 class Modes(Probe):
     """How many modes the samples reach, and the share of samples near one."""
 

@@ -1,4 +1,4 @@
-"""What is true of a model beside a known law: its own law q, and the best discriminator.
+"""Exact quantities of a model on toy data: its density q, and the optimal discriminator.
 
 At a fixed generator that is D* = p/(p + q). On the line a model of one code needs no samples: with
 z(u) the prior's quantile function, q is the image of equal steps of probability u,
@@ -73,7 +73,7 @@ class Best:
 
     @property
     def known(self) -> Tensor:
-        """The cells in which D* is known: they expect at least five samples of either law."""
+        """The cells in which D* is known: at least five expected samples of each distribution."""
         both = self.p + self.q
         return both * self.n >= LEAST if self.n else both > 0
 
@@ -90,7 +90,7 @@ class Best:
 
     @property
     def floor(self) -> Tensor:
-        """What D* itself would score for :meth:`distance`, since q is counted: the mean error.
+        """The :meth:`distance` of D* itself when q is estimated from counts: the mean error.
 
         A count of mean nq has variance nq (1 − q), so that of D* is about
         (p/(p + q)²)² q (1 − q)/n; the mean size of a normal error is √(2/π) of its root.
@@ -103,12 +103,12 @@ class Best:
 
     @property
     def words(self) -> str:
-        """How q came about."""
+        """How q was computed, as text."""
         return f"q counted from n = {self.n:,} samples" if self.n else "q integrated"
 
 
 class Truth:
-    """D* of whatever model, for one density.
+    """D* of any model, for one density.
 
     Args:
         grid: cells over the density of the data.
@@ -152,18 +152,18 @@ def log_density(model: GenerativeModel) -> Callable[[Tensor], Tensor] | None:
         return None
     z, u = known
     middle, steps = 0.5 * (z[1:] + z[:-1]), u.diff()
-    law, log_steps = model.decode(middle), (steps / steps.sum()).log()
+    likelihood, log_steps = model.decode(middle), (steps / steps.sum()).log()
 
     def log_q(x: Tensor) -> Tensor:
-        parts = [law.log_prob(part[:, None]) + log_steps for part in x.split(1024)]
+        parts = [likelihood.log_prob(part[:, None]) + log_steps for part in x.split(1024)]
         return torch.cat([part.logsumexp(dim=1) for part in parts])
 
     return log_q
 
 
 @dataclass(frozen=True)
-class Pushed:
-    """The law of G(z) on the line: straight from each code to the next, of a known mass.
+class Pushforward:
+    """The distribution of G(z) on the line, piecewise linear in z between codes of known mass.
 
     Args:
         x: G at the codes, (k,).
@@ -181,17 +181,17 @@ class Pushed:
         return torch.cat([part.clamp(0.0, 1.0) @ self.mass for part in parts])
 
 
-def pushforward(model: GenerativeModel) -> Pushed | None:
-    """The law of a generator of one code on the line; None for any other."""
+def pushforward(model: GenerativeModel) -> Pushforward | None:
+    """The distribution of a generator of one code on the line; None for any other."""
     known = codes(model)
     if known is None:
         return None
     assert isinstance(model, HasDecoder)
-    law = model.decode(known[0])
-    if not isinstance(law, Point) or law.event_shape != (1,):
+    likelihood = model.decode(known[0])
+    if not isinstance(likelihood, Point) or likelihood.event_shape != (1,):
         return None
     mass = known[1].diff()
-    return Pushed(law.mean.double().view(-1), mass / mass.sum())
+    return Pushforward(likelihood.mean.double().view(-1), mass / mass.sum())
 
 
 def log_masses(model: GenerativeModel, grid: Grid) -> Tensor | None:
@@ -202,15 +202,15 @@ def log_masses(model: GenerativeModel, grid: Grid) -> Tensor | None:
     log_q = log_density(model) if grid.dim == 1 or isinstance(model, HasLogProb) else None
     if log_q is not None:
         return grid.log_integrate(log_q)
-    law = pushforward(model) if grid.dim == 1 else None
-    if law is None:
+    pushed = pushforward(model) if grid.dim == 1 else None
+    if pushed is None:
         return None
-    inside = law.below(grid.edges).diff()
+    inside = pushed.below(grid.edges).diff()
     return torch.cat([inside, 1.0 - inside.sum(0, keepdim=True)]).clamp(min=0.0).log()
 
 
 class Line:
-    """W₁ = ∫ |F − G| dx between a model's law and a known one on the line.
+    """W₁ = ∫ |F − G| dx between a model's distribution and a known one on the line.
 
     Args:
         grid: cells over the density of the data; between two of its edges lie sixteen points.
@@ -222,7 +222,7 @@ class Line:
         self.real = _below(grid.density.log_prob, self.inside)
 
     def w1(self, model: GenerativeModel | None, x: Tensor) -> float:
-        """The distance in data units; of the samples where the model's law is not integrated.
+        """The distance in data units; from samples where the model's density is not integrated.
 
         Args:
             model: None for samples alone.
@@ -239,14 +239,16 @@ class Line:
         edges = torch.cat([left, self.inside, right])
         real = torch.cat([torch.zeros_like(left), self.real, torch.ones_like(right)])
         log_q = None if model is None else log_density(model)
-        law = None if model is None else pushforward(model)
+        pushed = None if model is None else pushforward(model)
         if log_q is not None:
-            made = _below(log_q, edges)
-        elif law is not None:
-            made = law.below(edges)
+            generated_below = _below(log_q, edges)
+        elif pushed is not None:
+            generated_below = pushed.below(edges)
         else:
-            made = torch.searchsorted(x.sort().values, edges, right=True).double() / len(x)
-        return float(torch.trapezoid((real - made).abs(), edges))
+            generated_below = torch.searchsorted(
+                x.sort().values, edges, right=True
+            ).double() / len(x)
+        return float(torch.trapezoid((real - generated_below).abs(), edges))
 
 
 def _below(log_prob: Callable[[Tensor], Tensor], edges: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Looks at models with an encoder and a decoder: the bound on held-out data, the latent space."""
+"""Probes of models with an encoder and a decoder: held-out ELBO, latent space."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from genlab.models.base import (
     HasLikelihood,
     HasLogProb,
 )
-from genlab.models.labels import held_at
+from genlab.models.labels import conditioned_on
 from genlab.objectives.elbo import elbo_terms
 from genlab.probes.base import PROBES, Probe
 from genlab.probes.common import box_of, held_out, points, principal, round_digits
@@ -48,18 +48,18 @@ def is_variational(model: type[GenerativeModel]) -> bool:
 
 
 def knows_labels(model: type[GenerativeModel], data: Dataset) -> bool:
-    """Whether held-out examples are looked at given their class."""
+    """Whether held-out examples are evaluated given their class."""
     return issubclass(model, HasLabels) and data.validation.y is not None
 
 
 def likelihood_note(spec: RunSpec, data: Dataset) -> str:
-    """What must stand beside the run's log-likelihood; empty where it is a density."""
+    """The caveat on the run's log-likelihood; empty where it is a density."""
     name = getattr(spec.model_options, "likelihood", None)
     return "" if name is None else density_note(name, data.meta)
 
 
-def _laws(spec: RunSpec, data: Dataset) -> tuple[Distribution, Distribution]:
-    """q(z | x) of two examples and p(z), of a fresh model: which kinds of law they are."""
+def _distributions(spec: RunSpec, data: Dataset) -> tuple[Distribution, Distribution]:
+    """q(z | x) of two examples and p(z) of an untrained model, to see which families they are."""
     with scope(0, "kind of KL"), torch.no_grad():
         model = models.build(spec).eval()
         assert isinstance(model, HasEncoder)
@@ -75,7 +75,7 @@ def active_units(q: Distribution) -> int:
     return int((q.mean.var(dim=0) > ACTIVE).sum())
 
 
-@PROBES.register("elbo", title="ELBO on held-out data")
+@PROBES.register("elbo", title="ELBO on held-out data", order=230)
 class HeldOutELBO(Probe):
     """ELBO, reconstruction and KL on fixed held-out examples; active units."""
 
@@ -85,8 +85,8 @@ class HeldOutELBO(Probe):
 
     @cached_property
     def _kl_kind(self) -> Kind:
-        """Whether KL(q ‖ prior) of this model has a closed form, asked of a fresh one."""
-        closed = closed_form_kl(*_laws(self.spec, self.data))
+        """Whether KL(q ‖ prior) of this model has a closed form, from an untrained model."""
+        closed = closed_form_kl(*_distributions(self.spec, self.data))
         return "Monte Carlo" if closed is None else "exact"
 
     @property
@@ -94,11 +94,11 @@ class HeldOutELBO(Probe):
         n = min(NUMBERS, len(self.data.validation))
         note = likelihood_note(self.spec, self.data)
         # log p(x | y) is on average I(x; y) above log p(x): the truth of p(x) is no line for it.
-        told = knows_labels(MODELS[self.spec.model], self.data)
-        what = "held-out given the class" if told else "held-out"
+        labels_known = knows_labels(MODELS[self.spec.model], self.data)
+        what = "held-out given the class" if labels_known else "held-out"
         what = f"{what}; {note}" if note else what
         truth, label = None, ""
-        if self.data.density is not None and not told:
+        if self.data.density is not None and not labels_known:
             x, _ = held_out(self.data, NUMBERS)
             truth = float(self.data.density.log_prob(x).mean())
             label = "mean log-density of the truth"
@@ -129,12 +129,12 @@ class HeldOutELBO(Probe):
 
     def read(self, model: GenerativeModel, step: int) -> Reading:
         x, y = held_out(self.data, NUMBERS)
-        q, terms = elbo_terms(held_at(model, y), x)
+        q, terms = elbo_terms(conditioned_on(model, y), x)
         values = {f"val_{name}": float(term.mean()) for name, term in terms.items()}
         return Reading(values | {"active_units": float(active_units(q))})
 
 
-@PROBES.register("reconstructions", title="Reconstructions")
+@PROBES.register("reconstructions", title="Reconstructions", order=240)
 class Reconstructions(Probe):
     """Held-out examples beside the decoder's mean at their posterior means."""
 
@@ -151,7 +151,7 @@ class Reconstructions(Probe):
     def read(self, model: GenerativeModel, step: int) -> Reading:
         picture = self.data.meta.is_image
         x, y = held_out(self.data, 32 if picture else DOTS)
-        model = held_at(model, y)
+        model = conditioned_on(model, y)
         assert isinstance(model, HasEncoder)
         assert isinstance(model, HasDecoder)
         back = model.decode(model.encode(x).mean).mean
@@ -182,7 +182,7 @@ class Reconstructions(Probe):
         return Reading(pictures={"reconstructions": shown})
 
 
-@PROBES.register("latent", title="Latent space")
+@PROBES.register("latent", title="Latent space", order=250)
 class LatentSpace(Probe):
     """Posterior means of fixed held-out examples, and the KL of each latent dimension."""
 
@@ -201,7 +201,7 @@ class LatentSpace(Probe):
 
     @property
     def series(self) -> tuple[Series, ...]:
-        if kl_per_dimension(*_laws(self.spec, self.data)) is None:
+        if kl_per_dimension(*_distributions(self.spec, self.data)) is None:
             return ()
         n = min(NUMBERS, len(self.data.validation))
         title = f"latent dimensions of KL below {SILENT:g} nats, held-out"
@@ -209,7 +209,7 @@ class LatentSpace(Probe):
 
     def read(self, model: GenerativeModel, step: int) -> Reading:
         x, y = held_out(self.data, NUMBERS)
-        model = held_at(model, y)
+        model = conditioned_on(model, y)
         assert isinstance(model, HasEncoder)
         assert isinstance(model, HasDecoder)
         q, prior = model.encode(x), model.prior()
@@ -250,18 +250,18 @@ class LatentSpace(Probe):
 
 
 def kl_per_dimension(q: Distribution, prior: Distribution) -> torch.Tensor | None:
-    """KL of each latent dimension, (B, latent) in nats, for laws that are products of normals."""
+    """KL of each latent dimension, (B, latent) in nats, for products of normal distributions."""
     factors = [
-        law.base_dist
-        for law in (q, prior)
-        if isinstance(law, Independent) and isinstance(law.base_dist, Normal)
+        distribution.base_dist
+        for distribution in (q, prior)
+        if isinstance(distribution, Independent) and isinstance(distribution.base_dist, Normal)
     ]
     return kl_divergence(*factors) if len(factors) == 2 else None
 
 
-@PROBES.register("log_prob", title="Log-density of held-out data")
+@PROBES.register("log_prob", title="Log-density of held-out data", order=260)
 class HeldOutLogProb(Probe):
-    """The exact mean log-density of fixed held-out examples, for models that know theirs."""
+    """The exact mean log-density of fixed held-out examples."""
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:

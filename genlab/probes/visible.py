@@ -1,4 +1,4 @@
-"""Looks at fully visible Bayes nets: bits, the surprise of each pixel, completions of a part."""
+"""Probes of fully visible Bayes nets: bits, surprise of each pixel, completions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SOME = 0.2
 WHITE = 5.0
 
 
-@PROBES.register("bits", title="Bits per dimension on held-out data")
+@PROBES.register("bits", title="Bits per dimension on held-out data", order=270)
 class HeldOutBits(Probe):
     """-log2 p(x) / D, exact, on fixed held-out examples."""
 
@@ -48,14 +48,14 @@ class HeldOutBits(Probe):
 
 
 class _OnImages(Probe):
-    """A look at the pixels of a fully visible net."""
+    """Base of the probes of a fully visible net's pixels."""
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
         return issubclass(model, FullyVisible) and data.meta.is_image
 
 
-@PROBES.register("surprise", title="Surprise of each pixel")
+@PROBES.register("surprise", title="Surprise of each pixel", order=280)
 class Surprise(_OnImages):
     """Held-out images above -log2 p(pixel | the pixels before it), exact."""
 
@@ -84,9 +84,9 @@ class Surprise(_OnImages):
         return Reading(pictures={"surprise": Picture("images", "Surprise", payload, note)})
 
 
-@PROBES.register("completion", title="Completions")
+@PROBES.register("completion", title="Completions", order=290)
 class Completion(_OnImages):
-    """Held-out images, their first half in the model's order, and two ways to go on from it.
+    """Held-out images, their first half in the model's order, and two completions of it.
 
     Where any part may be missing, :class:`AnyPart` is the better look.
     """
@@ -120,9 +120,9 @@ class Completion(_OnImages):
         return Reading(pictures={"completion": Picture("images", "Completions", payload, note)})
 
 
-@PROBES.register("any_part", title="Completions from any part")
+@PROBES.register("any_part", title="Completions from any part", order=300)
 class AnyPart(Probe):
-    """Held-out images with a part missing: what the rest says of it, exactly, and a draw."""
+    """Held-out images with a part missing: its exact marginals given the rest, and a draw."""
 
     views: ClassVar[Mapping[str, View]] = {
         "any_part": View(
@@ -138,7 +138,7 @@ class AnyPart(Probe):
         return issubclass(model, HasMarginals) and data.meta.is_image
 
     def masks(self) -> dict[str, Tensor]:
-        """What is known, by name: boolean, data_shape."""
+        """The masks of known pixels, by name: boolean, data_shape."""
         shape = self.data.meta.shape
         return {
             "the lower half": known_part("lower", 0.5, shape),

@@ -89,7 +89,7 @@ def clock_values(view: RunView) -> dict[str, list[Any]]:
     """Some steps of a run and the seconds of training until each."""
     steps, seconds = run_clock(view)
     pairs = list(zip(steps, seconds, strict=True))
-    kept = pairs[:: max(1, len(pairs) // figures.CLOCK_ROWS)]
-    if pairs and kept[-1] != pairs[-1]:
-        kept.append(pairs[-1])
-    return {"step": [step for step, _ in kept], "seconds": [second for _, second in kept]}
+    thinned = pairs[:: max(1, len(pairs) // figures.CLOCK_ROWS)]
+    if pairs and thinned[-1] != pairs[-1]:
+        thinned.append(pairs[-1])
+    return {"step": [step for step, _ in thinned], "seconds": [second for _, second in thinned]}

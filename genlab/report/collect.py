@@ -97,7 +97,7 @@ class Report:
         curves: overlaid, over steps or seconds.
         versions: of the programs that made the report.
         made: when, UTC.
-        referee: whether the metrics hold a referee's.
+        c2st: whether the metrics hold those of the classifier two-sample test.
         again: the command that makes the report again.
     """
 
@@ -105,8 +105,8 @@ class Report:
     moment: TimeCursor
     curves: Sequence[Curves]
     versions: Mapping[str, str]
-    made: str
-    referee: bool
+    created: str
+    c2st: bool
     again: str
 
 
@@ -114,7 +114,7 @@ def collect(
     refs: Sequence[str],
     moment: TimeCursor,
     *,
-    referee: bool = False,
+    c2st: bool = False,
     progress: Progress | None = None,
 ) -> Report:
     """Collect the content of a report on runs.
@@ -122,7 +122,7 @@ def collect(
     Args:
         refs: run ids, shipped models or exported folders, two to four.
         moment: at which the runs are looked at.
-        referee: whether a critic is trained to judge each run's samples.
+        c2st: whether the classifier two-sample test is made for each run.
         progress: called with a fraction and a sentence.
 
     Raises:
@@ -148,7 +148,7 @@ def collect(
         def tell(part: float, words: str, i: int = i, title: str = title) -> None:
             report_progress((i + min(1.0, part)) / len(views) * 0.95, f"{title}: {words}")
 
-        sides.append(_side(view, title, moment, referee, tell))
+        sides.append(_side(view, title, moment, c2st, tell))
     report_progress(0.97, "curves")
     named = [view.id if is_permanent_id(view) else "FOLDER" for view in views]
     return Report(
@@ -157,14 +157,12 @@ def collect(
         curves(views, [side.title for side in sides], moment.clock),
         versions(),
         datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        referee,
-        report_command(named, moment, referee),
+        c2st,
+        report_command(named, moment, c2st),
     )
 
 
-def _side(
-    view: RunView, title: str, moment: TimeCursor, referee: bool, progress: Progress
-) -> Side:
+def _side(view: RunView, title: str, moment: TimeCursor, c2st: bool, progress: Progress) -> Side:
     at = snapshot(view, moment)
     assert at is not None
     step, seconds = at
@@ -190,8 +188,8 @@ def _side(
     shown = build_side_by_side(model, data, SEED, codes)
     progress(0.45, "metrics")
     found = [work("evaluate", (0.45, 0.7), **METRIC_VALUES)]
-    if referee:
-        found.append(work("referee", (0.7, 1.0)))
+    if c2st:
+        found.append(work("c2st", (0.7, 1.0)))
     row = view.row
     records = all_records(view)
     command, why = reproduce_command(view, records)
@@ -217,7 +215,7 @@ def _side(
 def _done(
     kind: str, model: Any, view: RunView, values: Mapping[str, Any], progress: Progress
 ) -> dict[str, Any]:
-    """A job done here and now, as a worker does it."""
+    """Execute a job in this process, as a worker does."""
     ready = {**values, "spec": view.spec.flat()}
     with torch.no_grad(), scope(int(values["seed"]), "job", kind):
         found: dict[str, Any] = JOBS[kind](model, view.data(), ready, progress)
@@ -238,12 +236,12 @@ def get_result(
     kind: str, values: Mapping[str, Any], make: Callable[[], dict[str, Any]]
 ) -> Mapping[str, Any]:
     """The stored result of a job; it is computed and stored where there is none."""
-    key, place = job_key(kind, values), runs.files()
-    if has_result(place, key):
-        return load_result(place, key)
+    key, folder = job_key(kind, values), runs.files()
+    if has_result(folder, key):
+        return load_result(folder, key)
     found = make()
-    save_result(place, key, found)
-    return load_result(place, key)
+    save_result(folder, key, found)
+    return load_result(folder, key)
 
 
 def all_records(view: RunView) -> list[Record]:
@@ -332,14 +330,14 @@ def _trace(
     name: str,
     columns: tuple[list[float], list[float | None]],
     run: int,
-    place: int,
+    index: int,
     about: Mapping[str, Any],
 ) -> Trace:
     return Trace(
         name,
         *columns,
         colour=run_role(run).light,
-        dash=DASHES[place % len(DASHES)],
+        dash=DASHES[index % len(DASHES)],
         run=run,
         truth=about.get("truth"),
         label=str(about.get("truth_label") or ""),
@@ -347,7 +345,7 @@ def _trace(
 
 
 def reproduce_command(view: RunView, records: Sequence[Record]) -> tuple[str, str]:
-    """The command that repeats a run, and why it may not repeat it exactly."""
+    """The command that reproduces a run, and the reasons why the result may differ."""
     row = view.row
     words = ["python", "-m", "genlab", "train"]
     words += [f"--{name}={_typed(value)}" for name, value in view.spec.flat().items()]
@@ -374,15 +372,15 @@ def _typed(value: Any) -> str:
     return json.dumps(value) if isinstance(value, bool) else str(value)
 
 
-def report_command(names: Sequence[str], moment: TimeCursor, referee: bool) -> str:
-    """The command that repeats the report."""
+def report_command(names: Sequence[str], moment: TimeCursor, c2st: bool) -> str:
+    """The command that reproduces the report."""
     words = ["python", "-m", "genlab", "report", *names]
     if moment.at is not None:
         words += ["--step" if moment.clock == "step" else "--seconds", f"{moment.at:g}"]
     elif moment.clock == "seconds":
         words += ["--clock", "seconds"]
-    if referee:
-        words.append("--referee")
+    if c2st:
+        words.append("--c2st")
     return shlex.join([*words, "--out", "report.html"])
 
 

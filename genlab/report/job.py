@@ -26,7 +26,8 @@ def report_job(
     Args:
         model: not used.
         data: not used.
-        values: ``runs``, two to four ids; ``clock`` and ``at``, the moment; ``referee``.
+        values: ``runs``, two to four ids; ``clock`` and ``at``, the
+            time; ``c2st``, called ``referee`` in jobs of version 0.1.0.
         progress: called with a fraction and a sentence.
 
     Returns:
@@ -37,7 +38,7 @@ def report_job(
     found = collect(
         [str(run) for run in values["runs"]],
         moment,
-        referee=bool(values.get("referee")),
+        c2st=bool(values.get("c2st", values.get("referee"))),
         progress=progress,
     )
     return {"html": np.frombuffer(html(found).encode(), dtype=np.uint8)}

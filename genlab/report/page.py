@@ -19,8 +19,8 @@ from genlab.panels import form_of
 from genlab.panels.run_marks import MARK_CSS, RUN_ROLES, mark_at, run_mark
 from genlab.report.collect import Curves, Report, Side
 from genlab.report.tables import (
+    C2ST,
     CAUTION,
-    REFEREE,
     SEED,
     N,
     alike,
@@ -86,7 +86,7 @@ def html(report: Report) -> str:
     parts = [
         f"<h1>{escape(title)}</h1>",
         _answer(sides),
-        f'<p class="soft">A comparison {escape(when)}, made {escape(report.made)}.</p>',
+        f'<p class="soft">A comparison {escape(when)}, made {escape(report.created)}.</p>',
         _runs(sides),
         "<h2>Side by side</h2>",
         f"<p>{escape(_same(sides))}</p>",
@@ -145,9 +145,9 @@ def _runs(sides: Sequence[Side]) -> str:
 def _answer(sides: Sequence[Side]) -> str:
     """The result in sentences, the first of them large."""
     found = {side.title: side.found for side in sides}
-    said = answer(found, [data_of(side.spec) for side in sides])
-    lead = "".join(f'<p class="lead">{escape(text)}</p>' for text in said.headline)
-    rest = " ".join(filter(None, [said.interval, *said.more]))
+    result = answer(found, [data_of(side.spec) for side in sides])
+    lead = "".join(f'<p class="lead">{escape(text)}</p>' for text in result.headline)
+    rest = " ".join(filter(None, [result.interval, *result.more]))
     return f'<div class="answer">{lead}<p>{escape(rest)}</p></div>'
 
 
@@ -228,8 +228,8 @@ def _metrics(report: Report) -> str:
         "not define it."
     )
     parts = [_table(head, body), f'<p class="soft">{escape(sentences)}</p>']
-    if report.referee:
-        parts.append(f'<p class="soft">The referee: {escape(REFEREE)}</p>')
+    if report.c2st:
+        parts.append(f'<p class="soft">Classifier two-sample test: {escape(C2ST)}</p>')
     head, body = difference_table(found)
     if body:
         parts += [
@@ -322,8 +322,8 @@ def _again(report: Report) -> str:
                 f'<p class="soft">This command alone is not the run: {escape(side.why)}.</p>'
             )
     parts.append(f"<h3>This report</h3><pre>{escape(report.again)}</pre>")
-    made = ", ".join(f"{name} {version}" for name, version in report.versions.items())
-    parts.append(f'<p class="soft">Made by {escape(made)}.</p>')
+    version_list = ", ".join(f"{name} {version}" for name, version in report.versions.items())
+    parts.append(f'<p class="soft">Made by {escape(version_list)}.</p>')
     return "".join(parts)
 
 

@@ -22,10 +22,10 @@ N, SEED = 1000, 0
 #: What the job ``evaluate`` is asked for. The form grows by one when its metrics change, so that
 #: what an earlier program computed is not taken for them.
 METRIC_VALUES: Mapping[str, Any] = {"n": N, "form": 2}
-REFEREE = (
-    "a critic trained on the validation and test splits against as many generated examples; the "
-    "numbers are on a part that neither trained nor stopped it. Pictures are judged as they are "
-    "shown (for a likelihood, its mean), points as draws of the model."
+C2ST = (
+    "a classifier trained on the validation and test splits against as many generated examples; "
+    "the numbers come from examples that were used neither for training nor for early stopping. "
+    "Images enter as they are shown (for a likelihood, its mean), points as draws of the model."
 )
 BETTER = {"lower": "lower is better", "higher": "higher is better", "none": ""}
 
@@ -169,7 +169,7 @@ def step_mismatch_note(at: Mapping[str, int]) -> str:
 
 
 def alike(found: Sequence[duel.Budget]) -> str:
-    """A sentence on what the networks have in common.
+    """A sentence on what the networks share.
 
     Example:
         >>> one = duel.Budget(((8, 2), (8,)), {"decoder": 24, "encoder": 60})

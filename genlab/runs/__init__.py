@@ -10,7 +10,7 @@ What the pages, the command line and scripts use::
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from genlab.core.folders import Folder, folder
 from genlab.runs import access, catalog, job_progress, ownership, settings
 from genlab.runs.catalog import RunView, list_shipped
 from genlab.runs.files import has_result, load_result, run_files
+from genlab.runs.search import RunPage, RunQuery
 from genlab.runs.store import (
     ACTIVE,
     RESUMABLE,
@@ -39,7 +40,7 @@ _configured: dict[str, str] = {}
 
 
 def configure(store_url: str | None = None, files: str | Path | None = None) -> None:
-    """Use this store and these files in this process, whatever the environment says.
+    """Set the store and the files for this process, over the environment.
 
     Called without arguments it goes back to the environment.
     """
@@ -98,12 +99,12 @@ def store_to_read() -> RunStore:
 
 
 def files() -> Folder:
-    """Where the files of the runs lie."""
+    """The folder of the runs' files."""
     return folder(files_url())
 
 
 def start(spec: RunSpec, title: str = "") -> str:
-    """Queue a run and make sure that somebody works on the queue; the run's id."""
+    """Queue a run, start a supervisor if none is alive, and return the run's id."""
     run = store().create(spec.flat(), title=title or f"{spec.model} on {spec.data}")
     ensure_supervisor()
     return run
@@ -117,7 +118,7 @@ def fork(
     *,
     paths: bool = False,
 ) -> str:
-    """Queue a run that begins at a snapshot of another one, with some options changed; its id.
+    """Queue a run that begins at a snapshot of another one, with changed options; return its id.
 
     The fork has a copy of its first snapshot, so its parent may be deleted. On a CPU a fork
     without changes takes the very steps that its parent took.
@@ -140,9 +141,9 @@ def fork(
     from genlab.runs import forks
 
     view = open_run(run, paths=paths)
-    made = forks.branch(view, step, changes or {}, store=store(), place=files(), title=title)
+    forked = forks.branch(view, step, changes or {}, store=store(), folder=files(), title=title)
     ensure_supervisor()
-    return made
+    return forked
 
 
 def ensure_supervisor() -> None:
@@ -153,7 +154,7 @@ def ensure_supervisor() -> None:
 
 
 def request(run: str, name: str, **values: Any) -> None:
-    """Leave a wish for an active run: ``pause``, ``stop``, ``step`` (``n=1``), ``pace``, ``set``.
+    """Send a command to an active run: ``pause``, ``stop``, ``step`` (``n=1``), ``pace``, ``set``.
 
     :class:`genlab.train.observers.CommandLike` says what each takes.
 
@@ -165,7 +166,7 @@ def request(run: str, name: str, **values: Any) -> None:
 
 
 def resume(run: str) -> None:
-    """Let a paused run go on, or queue a stopped, lost or failed one from its last snapshot.
+    """Resume a paused run, or queue a stopped, lost or failed one from its last snapshot.
 
     Raises:
         NotAllowed: if the run belongs to somebody else.
@@ -184,7 +185,7 @@ def resume(run: str) -> None:
 
 
 def delete(run: str) -> None:
-    """Forget a run and remove its files.
+    """Delete a run and its files.
 
     Raises:
         NotAllowed: if the run belongs to somebody else.
@@ -192,6 +193,25 @@ def delete(run: str) -> None:
     """
     store_to_read().delete(run)
     run_files(files(), run).forget()
+
+
+def edit(run: str, *, title: str | None = None, tags: Sequence[str] | None = None) -> RunRow:
+    """Rename a run, or give it other tags; None leaves either as it is.
+
+    Raises:
+        NotAllowed: if the run belongs to somebody else.
+        RunNotFound: if there is none.
+        SpecError: for a title or a tag that is too long or holds a comma or a bar.
+    """
+    known = store_to_read()
+    kept = known.get(run).tags if tags is None else tags
+    known.edit(run, title=title, tags=kept)
+    return known.get(run)
+
+
+def find(query: RunQuery) -> RunPage:
+    """A page of the runs that a query asks for, with their last numbers."""
+    return store_to_read().find(query)
 
 
 def open_run(ref: str, *, paths: bool = False) -> RunView:
@@ -209,7 +229,7 @@ def export(run: str, target: str | Path, *, snapshots: int | None = None) -> Pat
 
 
 def submit_job(kind: str, values: Mapping[str, Any]) -> JobRow:
-    """Ask for work off the request path; the same wish twice is one job.
+    """Submit a background job; the same kind and values give the same job.
 
     Raises:
         SpecError: if there is no such kind of job.
@@ -227,12 +247,12 @@ def submit_job(kind: str, values: Mapping[str, Any]) -> JobRow:
 
 
 def job(key: str) -> JobRow | None:
-    """How a job stands."""
+    """The status of a job."""
     return store().job(key)
 
 
 def job_so_far(key: str) -> dict[str, Any] | None:
-    """What a job that works has shown so far, None before it has."""
+    """The partial result of a running job, None before there is one."""
     return job_progress.partial(files(), key)
 
 
@@ -263,7 +283,7 @@ def forget_result(key: str) -> None:
 
 
 def job_result(key: str) -> dict[str, Any]:
-    """What a finished job found: arrays and plain values by name.
+    """The result of a finished job: arrays and plain values by name.
 
     Raises:
         SnapshotError: if there is no result, or it is damaged.
@@ -285,14 +305,18 @@ __all__ = [
     "RESUMABLE",
     "Command",
     "Record",
+    "RunPage",
+    "RunQuery",
     "RunRow",
     "RunStore",
     "RunView",
     "configure",
     "delete",
+    "edit",
     "ensure_supervisor",
     "export",
     "files",
+    "find",
     "forget_result",
     "fork",
     "job",

@@ -19,7 +19,7 @@ from genlab.core.errors import NotAllowed
 
 Role = Literal["owner", "admin", "machine", "anybody"]
 #: What an action changes; what it makes belongs to whoever acts.
-Thing = Literal["run", "set", "vector", "job", "room", "ownership", "vote"]
+Thing = Literal["run", "set", "vector", "job", "room", "ownership", "vote", "study"]
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,9 @@ ACTIONS: dict[str, Action] = {
     "join_room": Action("join a room", "room", ANYBODY),
     "lead_room": Action("lead it", "room", OWNERS),
     "end_room": Action("end it", "room", OWNERS),
+    "open_study": Action("open a study", "study", ANYBODY),
+    "change_study": Action("extend, pause or resume it", "study", OWNERS),
+    "delete_study": Action("delete it", "study", OWNERS),
     "offer": Action("pass it to another browser", "ownership", OWNERS),
     "claim": Action("take over what a claim link offers", "ownership", ANYBODY),
 }
@@ -107,15 +110,16 @@ NOUNS: dict[Thing, str] = {
     "room": "room",
     "ownership": "thing",
     "vote": "vote",
+    "study": "study",
 }
 
-_given: ContextVar[Actor | None] = ContextVar("genlab_actor", default=None)
+_actor: ContextVar[Actor | None] = ContextVar("genlab_actor", default=None)
 _resolvers: list[Callable[[], Actor]] = []
 
 
 def acting() -> Actor:
     """Who acts now: as :func:`acting_as` says, or the server's resolver, or else the machine."""
-    given = _given.get()
+    given = _actor.get()
     if given is not None:
         return given
     return _resolvers[-1]() if _resolvers else MACHINE
@@ -130,11 +134,11 @@ def acting_as(actor: Actor) -> Iterator[Actor]:
         ...     may("stop", "bob"), may("stop", "ada"), may("fork", "bob")
         (False, True, True)
     """
-    token = _given.set(actor)
+    token = _actor.set(actor)
     try:
         yield actor
     finally:
-        _given.reset(token)
+        _actor.reset(token)
 
 
 @contextlib.contextmanager

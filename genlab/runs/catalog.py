@@ -1,4 +1,4 @@
-"""Runs to look at: those of the store, exported folders, and the models that ship."""
+"""Read access to runs: those of the store, exported folders, and shipped models."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _KEPT_DATASETS = 32
 
 
 def dataset(spec: RunSpec) -> Dataset:
-    """The dataset of a run, kept in memory for the next one that asks."""
+    """The dataset of a run, cached in memory."""
     from genlab import data
 
     key = (spec.data, spec.data_options)
@@ -49,7 +49,7 @@ def dataset(spec: RunSpec) -> Dataset:
 
 
 class RunView:
-    """A run to look at; nothing in it changes the run.
+    """A read-only view of a run.
 
     Args:
         row: how it stands.
@@ -72,31 +72,31 @@ class RunView:
 
     @property
     def row(self) -> RunRow:
-        """How it stands now."""
+        """The run's present row in the store."""
         if self._store is not None:
             self._row = self._store.get(self._row.id)
         return self._row
 
     @property
     def spec(self) -> RunSpec:
-        """What is trained, on what, how."""
+        """The specification of the run."""
         if self._spec is None:
-            self._spec = RunSpec.recorded(self._row.spec)
+            self._spec = RunSpec.from_record(self._row.spec)
         return self._spec
 
     @property
     def series(self) -> list[Series]:
-        """What its numbers are."""
+        """The series that the run records."""
         known = {entry.name for entry in fields(Series)}
         rows = self._row.series or self.row.series
         return [Series(**{k: v for k, v in s.items() if k in known}) for s in rows]
 
     def snapshots(self) -> tuple[int, ...]:
-        """The steps at which the model can be had."""
+        """The steps with a snapshot."""
         return self.files.steps()
 
     def model(self, step: int | None = None) -> GenerativeModel:
-        """The model after a step (None: the last one saved), ready to be looked at.
+        """The model after a step (None: the last snapshot), in evaluation mode.
 
         Raises:
             SnapshotError: if there is no such snapshot, or it is damaged.
@@ -157,11 +157,11 @@ class RunView:
         return found[:limit]
 
     def frames(self) -> dict[str, list[int]]:
-        """The steps of the pictures there are, by panel."""
+        """The steps with a stored picture, by panel."""
         return self.files.frames()
 
     def frame(self, panel: str, step: int) -> dict[str, Any]:
-        """What is known of one picture (for images: the layout of the sheet)."""
+        """The stored values of one picture (for images: the layout of the sheet)."""
         return self.files.frame(panel, step)
 
     def frame_file(self, panel: str, step: int, ext: str = "png") -> bytes:
@@ -169,9 +169,9 @@ class RunView:
         return self.files.frame_file(panel, step, ext)
 
 
-def open_stored(store: RunStore, place: Folder, run: str) -> RunView:
+def open_stored(store: RunStore, folder: Folder, run: str) -> RunView:
     """The view of a run of the store."""
-    return RunView(store.get(run), run_files(place, run), store)
+    return RunView(store.get(run), run_files(folder, run), store)
 
 
 def open_exported(path: str | Path, name: str = "") -> RunView:
@@ -195,7 +195,7 @@ def open_exported(path: str | Path, name: str = "") -> RunView:
 
 
 def _unpack(row: RunRow, files: RunFiles) -> None:
-    """Take up what an exported run brought along of its data."""
+    """Load the sidecar of an exported run: what its dataset needs."""
     try:
         sidecar = files.read_json(SIDECAR)
     except FileNotFoundError:
@@ -205,20 +205,20 @@ def _unpack(row: RunRow, files: RunFiles) -> None:
 
 def list_shipped() -> list[RunView]:
     """The models that ship with the project, by name."""
-    place = settings.pretrained()
-    if not place.is_dir():
+    folder = settings.pretrained_folder()
+    if not folder.is_dir():
         return []
-    found = sorted(p for p in place.iterdir() if (p / "run.json").is_file())
+    found = sorted(p for p in folder.iterdir() if (p / "run.json").is_file())
     return [open_exported(path, SHIPPED + path.name) for path in found]
 
 
-def find(ref: str, store: RunStore, place: Folder, *, paths: bool = False) -> RunView:
+def find(ref: str, store: RunStore, folder: Folder, *, paths: bool = False) -> RunView:
     """A run id, ``shipped:<name>``, or the path of an exported folder.
 
     Args:
         ref: which.
         store: where the runs are.
-        place: where their files are.
+        folder: where their files are.
         paths: whether a path is a reference too; a page, whose reader may be anyone, says no.
 
     Raises:
@@ -235,7 +235,7 @@ def find(ref: str, store: RunStore, place: Folder, *, paths: bool = False) -> Ru
     if paths and ("/" in ref or ref.startswith(".")):
         return open_exported(ref)
     try:
-        return open_stored(store, place, ref)
+        return open_stored(store, folder, ref)
     except RunNotFound:
         if paths and (Path(ref) / "run.json").is_file():
             return open_exported(ref)
@@ -245,7 +245,7 @@ def find(ref: str, store: RunStore, place: Folder, *, paths: bool = False) -> Ru
 def export(
     view: RunView, target: str | Path, *, snapshots: int | None = None, weights: str = MODEL
 ) -> Path:
-    """Write a run as a folder of its own that needs no store.
+    """Write a run to a self-contained folder, which needs no store.
 
     It holds the description, the records, the pictures and, of the snapshots, the weights.
 
@@ -283,12 +283,12 @@ def export(
             head = view.frame(panel, step)
             for ext in (*form_of(head).extensions, "json"):
                 name = f"frames/{panel}@{step:09d}.{ext}"
-                out.place.write(name, view.frame_file(panel, step, ext))
+                out.folder.write(name, view.frame_file(panel, step, ext))
     rows, cursor = [], 0
     while batch := view.read(after=cursor, limit=5000):
         rows += [dict(asdict(r), payload=dict(r.payload)) for r in batch]
         cursor = batch[-1].seq
-    out.place.write("records.json", json.dumps(rows, separators=(",", ":")).encode())
+    out.folder.write("records.json", json.dumps(rows, separators=(",", ":")).encode())
     row = asdict(view.row)
     row |= {"spec": dict(view.row.spec), "worker": "", "position": 0, "exported": time.time()}
     # An export belongs to whoever holds the folder.
@@ -300,7 +300,7 @@ def export(
 
 
 def thin_files(files: RunFiles, snapshots: int) -> None:
-    """Remove the snapshots and pictures that the thinning lets go."""
+    """Remove the snapshots and pictures that thinning drops."""
     from genlab.train.snapshots import thin
 
     there = files.steps()
@@ -330,5 +330,6 @@ def summary(row: RunRow) -> Mapping[str, Any]:
         "created": row.created,
         "parent": row.parent,
         "parent_step": row.parent_step,
+        "tags": list(row.tags),
         "changes": {name: list(pair) for name, pair in row.changes.items()},
     }

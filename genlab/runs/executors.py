@@ -1,4 +1,4 @@
-"""Where the processes of runs and jobs come from; a table, with this computer as its only row."""
+"""Executors, which start the processes of runs and jobs: a table with one row, this computer."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from genlab.core.errors import StoreError
 
 @dataclass(frozen=True)
 class Task:
-    """What a process is for: a run by its id, or a job by its key."""
+    """The task of a process: a run by its id, or a job by its key."""
 
     kind: Literal["run", "job"]
     key: str
 
 
 class Executor(abc.ABC):
-    """Starts processes and says which have ended.
+    """Starts processes and reports which have ended.
 
     Args:
         work: does a task to its end, in the process started for it.
@@ -38,8 +38,8 @@ class Executor(abc.ABC):
         """Start a process for a task; does not wait."""
 
     @abc.abstractmethod
-    def ended(self) -> list[tuple[Task, bool]]:
-        """The tasks whose process ended since, and whether it ended well."""
+    def poll_ended(self) -> list[tuple[Task, bool]]:
+        """The tasks whose process ended since the last call, and whether it succeeded."""
 
     @abc.abstractmethod
     def active(self) -> tuple[Task, ...]:
@@ -47,7 +47,7 @@ class Executor(abc.ABC):
 
 
 class LocalExecutor(Executor):
-    """Forks this process: what it has imported and loaded is there at once.
+    """Forks this process, so that imported modules and loaded data are available at once.
 
     The process that forks must never have run a parallel torch operation.
 
@@ -95,7 +95,7 @@ class LocalExecutor(Executor):
                 sys.stderr.flush()
             os._exit(code)
 
-    def ended(self) -> list[tuple[Task, bool]]:
+    def poll_ended(self) -> list[tuple[Task, bool]]:
         found = []
         for pid in list(self._tasks):
             try:

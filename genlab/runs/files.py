@@ -35,15 +35,15 @@ _SNAPSHOT = re.compile(r"^(?P<step>\d{9})\.json$")
 
 
 class RunFiles:
-    """The files of one run (or of an exported folder: it looks the same).
+    """The files of one run, in the store's folder or in an exported folder (same layout).
 
     Args:
-        place: the folder of all files.
+        folder: the folder of all files.
         prefix: the run's own folder in it, ``""`` for an exported folder.
     """
 
-    def __init__(self, place: Folder, prefix: str = "") -> None:
-        self.place, self._prefix = place, prefix
+    def __init__(self, folder: Folder, prefix: str = "") -> None:
+        self.folder, self._prefix = folder, prefix
 
     def _name(self, *parts: str) -> str:
         return "/".join(filter(None, (self._prefix, *parts)))
@@ -73,18 +73,18 @@ class RunFiles:
         stem = self._name("snapshots", f"{snapshot.step:09d}")
         # After a resume the same step may be written again: without its JSON it is gone first,
         # so that no reader sees the old checksum with new tensors.
-        self.place.remove(f"{stem}.json")
-        self.place.write(f"{stem}.safetensors", content, durable=True)
+        self.folder.remove(f"{stem}.json")
+        self.folder.write(f"{stem}.safetensors", content, durable=True)
         # After a power cut this one may be missing; then the snapshot before it is used.
-        self.place.write(f"{stem}.json", json.dumps(head).encode())
+        self.folder.write(f"{stem}.json", json.dumps(head).encode())
 
     def steps(self) -> tuple[int, ...]:
-        """The steps of the snapshots there are."""
-        found = map(_SNAPSHOT.match, self.place.names(self._name("snapshots")))
+        """The steps with a snapshot."""
+        found = map(_SNAPSHOT.match, self.folder.names(self._name("snapshots")))
         return tuple(int(match["step"]) for match in found if match)
 
     def snapshot(self, step: int, *, prefix: str = "") -> Snapshot:
-        """The snapshot of a step, checked; of its tensors those alone that begin with prefix.
+        """The checked snapshot of a step; only the tensors whose names begin with the prefix.
 
         Raises:
             SnapshotError: if it is missing or damaged; the message names it.
@@ -98,8 +98,8 @@ class RunFiles:
         dropped_steps = ", ".join(str(s) for s in self.steps() if s != step) or "none"
         tail = f"The other snapshots are unaffected (steps: {dropped_steps})."
         try:
-            head = json.loads(self.place.read(f"{stem}.json"))
-            content = self.place.read(f"{stem}.safetensors")
+            head = json.loads(self.folder.read(f"{stem}.json"))
+            content = self.folder.read(f"{stem}.safetensors")
         except FileNotFoundError:
             raise SnapshotError(f"There is no snapshot of step {step} ({stem}). {tail}") from None
         except (ValueError, OSError) as error:
@@ -143,8 +143,8 @@ class RunFiles:
     def forget_snapshot(self, step: int) -> None:
         """Remove the snapshot of a step."""
         stem = self._name("snapshots", f"{step:09d}")
-        self.place.remove(f"{stem}.json")
-        self.place.remove(f"{stem}.safetensors")
+        self.folder.remove(f"{stem}.json")
+        self.folder.remove(f"{stem}.safetensors")
 
     # -- pictures ----------------------------------------------------------------------------
 
@@ -158,7 +158,7 @@ class RunFiles:
             stored = check_picture(picture).encode(picture.payload)
             stem = self._name("frames", f"{panel}@{step:09d}")
             for ext, content in stored.files.items():
-                self.place.write(f"{stem}.{ext}", content)
+                self.folder.write(f"{stem}.{ext}", content)
             head: dict[str, Any] = {
                 "form": picture.form,
                 "title": picture.title,
@@ -166,7 +166,7 @@ class RunFiles:
                 "step": step,
             }
             text = json.dumps({**head, **stored.values}, separators=(",", ":"))
-            self.place.write(f"{stem}.json", text.encode())
+            self.folder.write(f"{stem}.json", text.encode())
 
     def picture(self, panel: str, step: int) -> Picture:
         """Read a stored picture.
@@ -181,16 +181,16 @@ class RunFiles:
         return Picture(form.name, about["title"], form.decode(about, files), about["note"])
 
     def frames(self) -> dict[str, list[int]]:
-        """The steps of the pictures there are, by panel."""
+        """The steps with a stored picture, by panel."""
         found: dict[str, list[int]] = {}
-        for name in self.place.names(self._name("frames")):
+        for name in self.folder.names(self._name("frames")):
             match = _FRAME.match(name)
             if match:
                 found.setdefault(match["panel"], []).append(int(match["step"]))
         return {panel: sorted(steps) for panel, steps in found.items()}
 
     def frame(self, panel: str, step: int) -> dict[str, Any]:
-        """What is known of one picture.
+        """The stored values of one picture.
 
         Raises:
             SnapshotError: if there is none.
@@ -207,38 +207,38 @@ class RunFiles:
         if not re.fullmatch(r"[\w -]+", panel) or ext not in {"json", "png"}:
             raise SnapshotError(f"There is no picture {panel!r} ({ext}) of step {step}.")
         try:
-            return self.place.read(self._name("frames", f"{panel}@{int(step):09d}.{ext}"))
+            return self.folder.read(self._name("frames", f"{panel}@{int(step):09d}.{ext}"))
         except (FileNotFoundError, IsADirectoryError):
             raise SnapshotError(f"There is no picture {panel!r} ({ext}) of step {step}.") from None
 
     def forget_frames(self, step: int) -> None:
         """Remove all pictures of a step."""
-        for name in self.place.names(self._name("frames")):
+        for name in self.folder.names(self._name("frames")):
             if f"@{step:09d}." in name:
-                self.place.remove(self._name("frames", name))
+                self.folder.remove(self._name("frames", name))
 
     # -- the rest ----------------------------------------------------------------------------
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a small JSON file of the run."""
-        self.place.write(self._name(name), json.dumps(value, indent=1).encode())
+        self.folder.write(self._name(name), json.dumps(value, indent=1).encode())
 
     def read_json(self, name: str) -> Any:
         """Read a small JSON file of the run; FileNotFoundError if there is none."""
-        return json.loads(self.place.read(self._name(name)))
+        return json.loads(self.folder.read(self._name(name)))
 
     def forget(self) -> None:
         """Remove every file of the run."""
         if self._prefix:
-            self.place.remove(self._prefix)
+            self.folder.remove(self._prefix)
 
 
-def run_files(place: Folder, run: str) -> RunFiles:
+def run_files(folder: Folder, run: str) -> RunFiles:
     """The files of a run of this store."""
-    return RunFiles(place, f"runs/{run}")
+    return RunFiles(folder, f"runs/{run}")
 
 
-def save_result(place: Folder, key: str, result: Mapping[str, Any]) -> None:
+def save_result(folder: Folder, key: str, result: Mapping[str, Any]) -> None:
     """Write a job's result: arrays without pickle, plain values as JSON beside them."""
     arrays = {k: np.asarray(_array(v)) for k, v in result.items() if _is_array(v)}
     values = {k: v for k, v in result.items() if not _is_array(v)}
@@ -247,19 +247,19 @@ def save_result(place: Folder, key: str, result: Mapping[str, Any]) -> None:
             raise TypeError(f"the result {name!r} of a job holds objects, not numbers or text")
     out = io.BytesIO()
     np.savez(out, **arrays)  # type: ignore[arg-type]
-    place.write(f"jobs/{key}.npz", out.getvalue())
-    place.write(f"jobs/{key}.json", json.dumps(to_plain(values)).encode())
+    folder.write(f"jobs/{key}.npz", out.getvalue())
+    folder.write(f"jobs/{key}.json", json.dumps(to_plain(values)).encode())
 
 
-def load_result(place: Folder, key: str) -> dict[str, Any]:
+def load_result(folder: Folder, key: str) -> dict[str, Any]:
     """A job's result.
 
     Raises:
         SnapshotError: if it is missing or damaged.
     """
     try:
-        values = json.loads(place.read(f"jobs/{key}.json"))
-        with np.load(io.BytesIO(place.read(f"jobs/{key}.npz")), allow_pickle=False) as arrays:
+        values = json.loads(folder.read(f"jobs/{key}.json"))
+        with np.load(io.BytesIO(folder.read(f"jobs/{key}.npz")), allow_pickle=False) as arrays:
             return {**values, **{name: arrays[name] for name in arrays.files}}
     except FileNotFoundError:
         raise SnapshotError(
@@ -271,9 +271,9 @@ def load_result(place: Folder, key: str) -> dict[str, Any]:
         ) from None
 
 
-def has_result(place: Folder, key: str) -> bool:
+def has_result(folder: Folder, key: str) -> bool:
     """Whether a job's result is there."""
-    return f"{key}.json" in place.names("jobs")
+    return f"{key}.json" in folder.names("jobs")
 
 
 def _is_array(value: Any) -> bool:
@@ -285,5 +285,5 @@ def _array(value: Any) -> Any:
 
 
 def dropped_steps(steps: Sequence[int], thinned: Sequence[int]) -> list[int]:
-    """Which of the steps fell out."""
+    """The steps that the thinning dropped."""
     return sorted(set(steps) - set(thinned))

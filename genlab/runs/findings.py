@@ -1,4 +1,4 @@
-"""What the sentinel sees in a run: its records read by cursor, its remedies made to forks."""
+"""The sentinel on a stored run: reads new records, and turns remedies into forks."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from genlab.sentinel import Finding, History, Remedy
 PAGE = 2000
 
 
-class Sentry:
-    """Looks at one run again and again, and reads only what is new each time.
+class RunSentinel:
+    """The sentinel of one run; each look reads only the new records.
 
     Args:
         run: its id.
@@ -33,7 +33,7 @@ class Sentry:
         self._lock = threading.Lock()
 
     def look(self, view: RunView) -> list[Finding]:
-        """What goes wrong in the run now, the most serious first.
+        """The present findings in the run, the most serious first.
 
         Raises:
             RunNotFound, StoreError: if it cannot be read.
@@ -55,8 +55,8 @@ class Sentry:
             return self._findings
 
     @property
-    def watched(self) -> list[str]:
-        """The titles of what could be seen in the run, as of the last look."""
+    def watched_titles(self) -> list[str]:
+        """The titles of the symptoms that the run's series can show, as of the last look."""
         return list(self._titles)
 
 
@@ -80,7 +80,7 @@ class Offer:
 def remedy_forks(
     view: RunView, finding: Finding, beside: Sequence[Finding] = (), most: int = 4
 ) -> list[Offer]:
-    """The forks with a remedy that can begin, the first ones at most.
+    """The first forks with a remedy that are possible.
 
     A fork of which less than half of the run would be left is given half of it.
 
@@ -120,8 +120,8 @@ def _offer(
 
 
 def findings_as_json(view: RunView) -> list[dict[str, Any]]:
-    """What goes wrong in a run, as plain values for JSON."""
-    findings = Sentry(view.id).look(view)
+    """The findings in a run as plain values for JSON."""
+    findings = RunSentinel(view.id).look(view)
     return [
         {
             "name": one.name,

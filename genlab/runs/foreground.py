@@ -20,7 +20,7 @@ from genlab.train.observers import Observer
 def train(
     options: Mapping[str, Any], *, title: str = "", observers: Sequence[Observer] = ()
 ) -> RunView:
-    """Run a new run here and now.
+    """Train a new run in this process.
 
     Raises:
         SpecError: for an unknown name, a value that is not allowed, or a device that is not
@@ -30,17 +30,17 @@ def train(
     device.require(spec.train.device)
     store = runs.store()
     title = title or f"{spec.model} on {spec.data}"
-    run = store.create(spec.flat(), title=title, worker=settings.me())
+    run = store.create(spec.flat(), title=title, worker=settings.worker_id())
     return _perform(run, observers)
 
 
 def resume(run: str, *, observers: Sequence[Observer] = ()) -> RunView:
-    """Go on with a run here and now, from its last snapshot.
+    """Continue a run in this process, from its last snapshot.
 
     Raises:
         RunStateError: if it is active elsewhere, or has ended for good.
     """
-    row = runs.store().claim(settings.me(), run, resume=True)
+    row = runs.store().claim(settings.worker_id(), run, resume=True)
     if row is None:
         status = runs.store().get(run).status
         raise RunStateError(
@@ -58,27 +58,27 @@ def fork(
     title: str = "",
     observers: Sequence[Observer] = (),
 ) -> RunView:
-    """Fork a run (see :func:`genlab.runs.fork`) and go on here and now."""
+    """Fork a run (see :func:`genlab.runs.fork`) and train the fork in this process."""
     view = runs.open_run(run, paths=True)
-    made = forks.branch(
+    forked = forks.branch(
         view,
         step,
         changes or {},
         store=runs.store(),
-        place=runs.files(),
+        folder=runs.files(),
         title=title,
-        worker=settings.me(),
+        worker=settings.worker_id(),
     )
-    return _perform(made, observers)
+    return _perform(forked, observers)
 
 
 def _perform(run: str, observers: Sequence[Observer]) -> RunView:
     # The caller's own random stream and threads are as before afterwards.
     stream, threads = random.capture(), torch.get_num_threads()
-    store, place = runs.store(), runs.files()
+    store, folder = runs.store(), runs.files()
     try:
-        perform(store, place, store.get(run), observers=observers)
+        perform(store, folder, store.get(run), observers=observers)
     finally:
         random.restore(stream)
         torch.set_num_threads(threads)
-    return catalog.open_stored(store, place, run)
+    return catalog.open_stored(store, folder, run)

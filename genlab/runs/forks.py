@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from genlab.core.errors import SnapshotError, SpecError, StoreError
 from genlab.core.folders import Folder, is_full
-from genlab.core.options import Option, with_present_names
+from genlab.core.options import Option, translate_former_names
 from genlab.core.run_spec import KINDS, Combination, RunSpec
 from genlab.core.tables import ALGORITHMS
 from genlab.runs.catalog import RunView
@@ -37,12 +37,12 @@ def part_of(combination: Combination) -> dict[str, tuple[str, Option]]:
     return {row.name: (part, row) for part, rows in table.items() for row in rows}
 
 
-def why_not(spec: RunSpec, name: str, part: str) -> str | None:
-    """None if a fork of such a run may change this option of this part, else the reason why not.
+def reason_fixed(spec: RunSpec, name: str, part: str) -> str | None:
+    """None if a fork may change this option, else the reason why not.
 
     Example:
         >>> spec = RunSpec.build(model="vae", data="digits")
-        >>> why_not(spec, "lr", "algorithm"), why_not(spec, "latent", "model")
+        >>> reason_fixed(spec, "lr", "algorithm"), reason_fixed(spec, "latent", "model")
         (None, 'a snapshot holds the weights of this very model')
     """
     if name == "algorithm":
@@ -63,11 +63,11 @@ def changeable(spec: RunSpec) -> tuple[Option, ...]:
         (True, True, False)
     """
     rows = part_of(Combination.of(spec.flat()))
-    return tuple(row for name, (part, row) in rows.items() if not why_not(spec, name, part))
+    return tuple(row for name, (part, row) in rows.items() if not reason_fixed(spec, name, part))
 
 
 def change_spec(spec: RunSpec, changes: Mapping[str, Any]) -> RunSpec:
-    """The spec with some options changed, as far as a state of it can go on so.
+    """The spec with changed options, if a state of the run can continue under it.
 
     What another objective brings along has its own defaults; all else stays.
 
@@ -75,13 +75,13 @@ def change_spec(spec: RunSpec, changes: Mapping[str, Any]) -> RunSpec:
         SpecError: for an option that is unknown, out of range or fixed by the state.
     """
     before = spec.flat()
-    changes = with_present_names(
+    changes = translate_former_names(
         (row for _, row in part_of(Combination.of(before)).values()), changes
     )
     values = {**before, **{kind: str(changes[kind]) for kind in KINDS if kind in changes}}
     for kind in ("data", "model", "algorithm"):
         if values[kind] != before[kind]:
-            raise SpecError(kind, values[kind], f"{why_not(spec, kind, kind)}; {ELSE}")
+            raise SpecError(kind, values[kind], f"{reason_fixed(spec, kind, kind)}; {ELSE}")
     combination = Combination.of(values)
     rows = part_of(combination)
     if values["objective"] != spec.objective:
@@ -93,7 +93,7 @@ def change_spec(spec: RunSpec, changes: Mapping[str, Any]) -> RunSpec:
         if name not in rows:
             raise SpecError.unknown("option", name, {*rows, *KINDS})
         part, row = rows[name]
-        why = why_not(spec, name, part)
+        why = reason_fixed(spec, name, part)
         if why and row.parse(value) != before[name]:
             raise SpecError(name, value, f"{why}; {ELSE}")
         values[name] = value
@@ -108,7 +108,7 @@ def change_spec(spec: RunSpec, changes: Mapping[str, Any]) -> RunSpec:
 
 
 def difference(before: RunSpec, after: RunSpec) -> dict[str, tuple[Any, Any]]:
-    """The options that differ: by name the value of each.
+    """The options that differ, by name.
 
     Of what another objective brings along, only what is not its default; None before then.
 
@@ -126,7 +126,7 @@ def difference(before: RunSpec, after: RunSpec) -> dict[str, tuple[Any, Any]]:
 
 
 def in_words(changes: Mapping[str, Any]) -> str:
-    """The changes of a fork, as people read them.
+    """The changes of a fork as text.
 
     Example:
         >>> in_words({"lr": (1e-3, 1e-4), "objective": ("minimax", "r3gan")})
@@ -146,7 +146,7 @@ def in_words(changes: Mapping[str, Any]) -> str:
 
 
 def nearest(view: RunView, step: int | None) -> int:
-    """The newest kept snapshot at or before a step, or of all.
+    """The newest kept snapshot at or before a step; the newest of all for None.
 
     Raises:
         SnapshotError: if there is none.
@@ -163,14 +163,14 @@ def nearest(view: RunView, step: int | None) -> int:
 
 
 def spec_at_snapshot(view: RunView, step: int) -> RunSpec:
-    """What a run was at a snapshot: its spec, with what had been changed on the way by then."""
+    """The spec of a run at a snapshot, including the options changed until then."""
     algorithm = ALGORITHMS[view.spec.algorithm](view.spec)
     return change_spec(view.spec, algorithm.current_options(view.files.values(step)))
 
 
 @dataclass(frozen=True)
-class Branch:
-    """A fork that can begin.
+class PreparedFork:
+    """A checked fork, ready to be created.
 
     Args:
         spec: of the fork.
@@ -182,11 +182,11 @@ class Branch:
     spec: RunSpec
     snapshot: Snapshot
     origin: Origin
-    told: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
-def prepare(view: RunView, step: int | None, changes: Mapping[str, Any]) -> Branch:
-    """Check that a run can be forked so; nothing is written yet.
+def prepare(view: RunView, step: int | None, changes: Mapping[str, Any]) -> PreparedFork:
+    """Check a fork; nothing is written.
 
     Args:
         view: the run.
@@ -222,21 +222,21 @@ def prepare(view: RunView, step: int | None, changes: Mapping[str, Any]) -> Bran
     differences = difference(before, spec)
     algorithm = ALGORITHMS[spec.algorithm](spec)
     try:
-        packed, told = algorithm.adapt_state(packed, before, differences)
+        packed, notes = algorithm.adapt_state(packed, before, differences)
     except SnapshotError as error:
         raise SnapshotError(
             f"Run {view.id} cannot be forked: {error} Nothing was started."
         ) from None
     if stream is None:
-        told += ("The random stream starts anew from the seed: the snapshot holds none.",)
+        notes += ("The random stream starts anew from the seed: the snapshot holds none.",)
     elif "seed" in differences:
-        told += ("The random stream starts anew from the new seed.",)
+        notes += ("The random stream starts anew from the new seed.",)
     else:
         packed.tensors[RNG] = stream
     snapshot = replace(
         found, tensors=packed.tensors, values=packed.values, spec=spec.flat(), attempt=0
     )
-    return Branch(spec, snapshot, Origin(view.id, at, differences), told)
+    return PreparedFork(spec, snapshot, Origin(view.id, at, differences), notes)
 
 
 def branch(
@@ -245,11 +245,11 @@ def branch(
     changes: Mapping[str, Any],
     *,
     store: RunStore,
-    place: Folder,
+    folder: Folder,
     title: str = "",
     worker: str = "",
 ) -> str:
-    """Make a fork, queued or (where a worker is named) taken by it; its id.
+    """Create a fork, queued or claimed by the given worker; return its id.
 
     It owns a copy of the snapshot that it begins with: the parent may be deleted.
 
@@ -259,7 +259,7 @@ def branch(
     """
     ready = prepare(view, step, changes)
     run = new_id(ready.spec.flat())
-    files, origin = run_files(place, run), ready.origin
+    files, origin = run_files(folder, run), ready.origin
     words = in_words(origin.changes) or "nothing changed"
     begin, mark = view.row.title or view.id, ", from step "
     title = title or f"{begin.split(mark)[0]}{mark}{origin.step:,}: {words}"
@@ -277,7 +277,7 @@ def branch(
     except BaseException:
         _forget(files)
         raise
-    lines = (f"Forked from {origin.parent} at step {origin.step}: {words}.", *ready.told)
+    lines = (f"Forked from {origin.parent} at step {origin.step}: {words}.", *ready.notes)
     payloads: list[dict[str, str]] = [{"level": "info", "message": line} for line in lines]
     payloads[0]["label"] = "fork"
     # The fork stands by now, and its row says where it is from: a lost note is no failure.

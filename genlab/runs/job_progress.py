@@ -1,4 +1,4 @@
-"""What a job shows before it is done, how it is told to stop, and what else it may look at."""
+"""Progress of a job: partial results, the request to stop, and access to other results."""
 
 from __future__ import annotations
 
@@ -23,59 +23,59 @@ def _name(key: str, ext: str) -> str:
 
 
 class JobProgress:
-    """What a job is given to tell how far it is: called with a fraction and a sentence.
+    """The progress callback of a job, called with a fraction and a sentence.
 
     Args:
-        place: where the files lie.
+        folder: where the files lie.
         key: of the job.
         model_at: gives the run's model after a step, in evaluation mode.
     """
 
-    def __init__(self, place: Folder, key: str, model_at: Callable[[int], Any]) -> None:
+    def __init__(self, folder: Folder, key: str, model_at: Callable[[int], Any]) -> None:
         self.fraction, self.message = 0.0, ""
         self.model_at = model_at
-        self._place, self._key, self._last = place, key, 0.0
+        self._folder, self._key, self._last = folder, key, 0.0
 
     def __call__(self, fraction: float, message: str = "") -> None:
         self.fraction, self.message = min(1.0, max(0.0, float(fraction))), str(message)
 
     def result(self, key: str) -> dict[str, Any]:
-        """What another job found.
+        """The result of another job.
 
         Raises:
             SnapshotError: if there is no result, or it is damaged.
         """
-        return load_result(self._place, key)
+        return load_result(self._folder, key)
 
     def live(self, arrays: Mapping[str, NDArray[Any]]) -> bool:
-        """Show what there is so far; whether to go on."""
+        """Publish a partial result; return whether the job should continue."""
         now = time.monotonic()
         if now - self._last < EVERY:
             return True
         self._last = now
         out = io.BytesIO()
         np.savez(out, **arrays)  # type: ignore[arg-type]
-        self._place.write(_name(self._key, "npz"), out.getvalue())
-        return f"{self._key}.part.stop" not in self._place.names("jobs")
+        self._folder.write(_name(self._key, "npz"), out.getvalue())
+        return f"{self._key}.part.stop" not in self._folder.names("jobs")
 
 
-def partial(place: Folder, key: str) -> dict[str, NDArray[Any]] | None:
-    """What a job has shown so far, None before it has."""
+def partial(folder: Folder, key: str) -> dict[str, NDArray[Any]] | None:
+    """The partial result of a job, None before there is one."""
     try:
-        content = place.read(_name(key, "npz"))
+        content = folder.read(_name(key, "npz"))
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, KeyError):
         return None
 
 
-def stop(place: Folder, key: str) -> None:
-    """Ask a job to stop with what it has; one that shows nothing on its way does not hear it."""
-    place.write(_name(key, "stop"), b"")
+def stop(folder: Folder, key: str) -> None:
+    """Ask a job to stop; a job that publishes no partial results does not notice."""
+    folder.write(_name(key, "stop"), b"")
 
 
-def clear(place: Folder, key: str) -> None:
-    """Forget what a job has shown, and the wish that it stop."""
+def clear(folder: Folder, key: str) -> None:
+    """Delete a job's partial result and its request to stop."""
     for ext in ("npz", "stop"):
         with contextlib.suppress(OSError):
-            place.remove(_name(key, ext))
+            folder.remove(_name(key, ext))

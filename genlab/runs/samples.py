@@ -16,7 +16,7 @@ from genlab.data.base import DataMeta
 from genlab.data.table_rows import TableRows, to_rows
 from genlab.latent.conditional import sample_given
 from genlab.models.base import GenerativeModel
-from genlab.models.labels import class_index, held_at_class
+from genlab.models.labels import class_index, conditioned_on_class
 from genlab.probes.common import draw
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def sample_run(
     """
     if not 1 <= n <= MOST:
         raise SpecError("n", n, f"allowed: a whole number from 1 to {MOST}")
-    model = held_at_class(view.model(step), label)
+    model = conditioned_on_class(view.model(step), label)
     if given:
         if means:
             raise SpecError("means", means, "rows with given values are draws; leave it out")

@@ -25,25 +25,25 @@ def _file(run: str) -> str:
     return f"saved/{run.replace(':', '_')}.json"
 
 
-def list_saved_vectors(place: Folder, run: str) -> list[dict[str, Any]]:
-    """What is saved with a run, in the order of saving: ``{name, kind, vector, n, note}``.
+def list_saved_vectors(folder: Folder, run: str) -> list[dict[str, Any]]:
+    """The saved vectors of a run in order: ``{name, kind, vector, n, note}``.
 
     A file that cannot be read counts as empty.
     """
     try:
-        rows = json.loads(place.read(_file(run)))
+        rows = json.loads(folder.read(_file(run)))
         return [row for row in rows if row["kind"] in KINDS and row["name"] and row["vector"]]
     except (OSError, ValueError, KeyError, TypeError):
         return []
 
 
-def save(place: Folder, run: str, row: Mapping[str, Any]) -> None:
+def save(folder: Folder, run: str, row: Mapping[str, Any]) -> None:
     """Save a vector by name; one of the same name and owner is replaced.
 
-    It belongs to who saves it, whosoever the run is.
+    It belongs to the person who saves it, whoever owns the run.
 
     Args:
-        place: where the files lie.
+        folder: where the files lie.
         run: which.
         row: ``name``; ``kind`` (``set``: a mean, ``direction``); ``vector``, the numbers; ``n``,
             how many points it was made from; ``note``, a sentence.
@@ -51,7 +51,7 @@ def save(place: Folder, run: str, row: Mapping[str, Any]) -> None:
     Raises:
         NotAllowed: where somebody else saved one of this name, or for a browser without an
             identity.
-        GenlabError: for a name, kind or vector that cannot be kept; nothing was saved then.
+        GenlabError: for a name, kind or vector that cannot be saved; nothing was saved then.
     """
     actor = access.require("save_vector")
     name = str(row["name"]).strip()
@@ -64,16 +64,16 @@ def save(place: Folder, run: str, row: Mapping[str, Any]) -> None:
     if row["kind"] not in KINDS:
         raise GenlabError(f"{row['kind']!r} is no kind; {', '.join(KINDS)}. Nothing was saved.")
     if not vector or not all(map(math.isfinite, vector)):
-        raise GenlabError("A vector is made of finite numbers; nothing was saved.")
-    kept = []
-    for known in list_saved_vectors(place, run):
+        raise GenlabError("A vector must consist of finite numbers; nothing was saved.")
+    others = []
+    for known in list_saved_vectors(folder, run):
         if known["name"] != name:
-            kept.append(known)
+            others.append(known)
         else:
             access.require("change_vector", known.get("owner", ""))
-    if sum(known.get("owner", "") == actor.id for known in kept) >= MOST:
+    if sum(known.get("owner", "") == actor.id for known in others) >= MOST:
         raise GenlabError(f"{MOST} vectors are saved already; remove one. Nothing was saved.")
-    made = {
+    vector_row = {
         "name": name,
         "kind": str(row["kind"]),
         "vector": vector,
@@ -81,20 +81,20 @@ def save(place: Folder, run: str, row: Mapping[str, Any]) -> None:
         "note": str(row.get("note", ""))[:400],
     }
     if actor.id:
-        made["owner"] = actor.id
-    place.write(_file(run), json.dumps([*kept, made]).encode())
+        vector_row["owner"] = actor.id
+    folder.write(_file(run), json.dumps([*others, vector_row]).encode())
 
 
-def remove(place: Folder, run: str, name: str) -> None:
+def remove(folder: Folder, run: str, name: str) -> None:
     """Forget a saved vector; nothing happens if there is none of this name.
 
     Raises:
         NotAllowed: where somebody else saved it.
     """
-    kept = []
-    for row in list_saved_vectors(place, run):
+    others = []
+    for row in list_saved_vectors(folder, run):
         if row["name"] != name:
-            kept.append(row)
+            others.append(row)
         else:
             access.require("change_vector", row.get("owner", ""))
-    place.write(_file(run), json.dumps(kept).encode())
+    folder.write(_file(run), json.dumps(others).encode())

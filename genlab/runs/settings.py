@@ -18,7 +18,7 @@ def store_url() -> str:
     return given or f"sqlite:///{home() / 'checkpoints' / 'genlab.db'}"
 
 
-def pretrained() -> Path:
+def pretrained_folder() -> Path:
     """The folder of the models that ship with the project."""
     return ROOT / "checkpoints" / "pretrained"
 
@@ -75,7 +75,7 @@ def host() -> str:
     return socket.gethostname().replace(":", "_") or "localhost"
 
 
-def me() -> str:
+def worker_id() -> str:
     """``host:pid`` of this process."""
     return f"{host()}:{os.getpid()}"
 
@@ -109,7 +109,7 @@ def state_folder(url: str) -> Path:
 
 
 def lock_file(url: str) -> Path:
-    """The file that the supervisor of this host and store holds locked."""
+    """The lock file of the supervisor of this host and store."""
     name = str(Path(url.removeprefix("sqlite:///")).absolute()) if "sqlite" in url else url
     digest = hashlib.blake2b(name.encode(), digest_size=5).hexdigest()
     return state_folder(url) / f"supervisor-{host()}-{digest}.lock"

@@ -8,21 +8,28 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import event
-from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
 
-from genlab.core.errors import RunNotFound, RunStateError, StoreError
+from genlab.core.errors import RunNotFound, RunStateError
 from genlab.runs import access, settings
+from genlab.runs.database import Database
 from genlab.runs.fair import Waiting, fair_order
 from genlab.runs.items import NO_OFFER, Item
-from genlab.runs.schema import MIGRATIONS, about, items, jobs, metadata, records, runs, wishes
+from genlab.runs.schema import items, jobs, numbers, records, runs, wishes
+from genlab.runs.search import RunPage, RunQuery, check_tags, check_title
+from genlab.runs.sql_search import (
+    find_rows,
+    keep_last_numbers,
+    read_numbers,
+    tag_text,
+    write_numbers,
+)
 from genlab.runs.store import (
     ACTIVE,
     RESUMABLE,
@@ -40,11 +47,6 @@ from genlab.runs.store import (
 )
 
 
-def schema_version() -> int:
-    """The version of the tables that this program reads and writes."""
-    return 1 + len(MIGRATIONS)
-
-
 def _open(now: float) -> sa.ColumnElement[bool]:
     """The items that have not expired."""
     return sa.or_(items.c.expires == 0.0, items.c.expires > now)
@@ -55,7 +57,7 @@ def _dump(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
-class SqlStore(RunStore):
+class SqlStore(Database, RunStore):
     """A store behind a SQLAlchemy URL.
 
     Args:
@@ -65,152 +67,6 @@ class SqlStore(RunStore):
     Raises:
         StoreError: if the database is locked, damaged, newer than this program, or not there.
     """
-
-    def __init__(self, url: str, *, patience: float = 15.0) -> None:
-        self.url, self.patience = url, patience
-        try:
-            parsed = sa.make_url(url)
-            self._sqlite = parsed.get_backend_name() == "sqlite"
-            self.place = parsed.database or "memory" if self._sqlite else parsed.render_as_string()
-            self._engine = self._make_engine(parsed)
-        except (ArgumentError, NoSuchModuleError, ImportError) as error:
-            raise StoreError(
-                f"GENLAB_STORE = {url!r} cannot be used: {error}. Give a SQLAlchemy URL such as "
-                "sqlite:///checkpoints/genlab.db; nothing was changed."
-            ) from None
-        self._prepare()
-
-    def _make_engine(self, url: sa.URL) -> Engine:
-        if not self._sqlite:
-            return sa.create_engine(url, pool_pre_ping=True)
-        if url.database and url.database != ":memory:":
-            try:
-                os.makedirs(os.path.dirname(os.path.abspath(url.database)), exist_ok=True)
-            except OSError as error:
-                raise StoreError(
-                    f"The folder of the run store {url.database} cannot be made: {error}."
-                ) from None
-        engine = sa.create_engine(
-            url, connect_args={"timeout": self.patience, "check_same_thread": False}
-        )
-
-        @event.listens_for(engine, "connect")
-        def _connect(connection: Any, _: object) -> None:
-            # The driver's own transaction handling begins too late for an atomic claim.
-            connection.isolation_level = None
-            cursor = connection.cursor()
-            cursor.execute("PRAGMA synchronous=NORMAL")
-            cursor.close()
-
-        @event.listens_for(engine, "begin")
-        def _begin(connection: Connection) -> None:
-            writes = connection.get_execution_options().get("writes", False)
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-        return engine
-
-    # -- plain words -------------------------------------------------------------------------
-
-    @contextlib.contextmanager
-    def _plain(self) -> Iterator[None]:
-        try:
-            yield
-        except IntegrityError:
-            raise
-        except DBAPIError as error:
-            raise StoreError(self._words(str(error.orig).lower())) from None
-
-    def _words(self, text: str) -> str:
-        if "locked" in text or "busy" in text:
-            return (
-                f"The run store {self.place} is locked by another program, which did not let go "
-                f"within {self.patience:g} s. Close that program and try again; nothing was lost."
-            )
-        if "not a database" in text or "malformed" in text or "corrupt" in text:
-            return (
-                f"The run store {self.place} is damaged or no database at all. It was left as it "
-                "is: move it away to begin a new one, or point GENLAB_STORE elsewhere. The "
-                "snapshots of the runs lie apart from it and are unaffected."
-            )
-        if "full" in text:
-            return (
-                f"The disk of the run store {self.place} is full. What was written before is "
-                "kept; free some space and try again."
-            )
-        if "readonly" in text or "unable to open" in text or "permission" in text:
-            return f"The run store {self.place} cannot be written: {text}. Check its permissions."
-        return f"The run store {self.place} cannot be used: {text}"
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with self._plain(), self._engine.begin() as connection:
-            yield connection
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with self._plain(), self._engine.connect() as plain:
-            connection = plain.execution_options(writes=True)
-            with connection.begin():
-                yield connection
-
-    # -- schema ------------------------------------------------------------------------------
-
-    def _prepare(self) -> None:
-        if self._sqlite:
-            self._write_ahead()
-        with self._writing() as connection:
-            found = self._version(connection)
-            current = schema_version()
-            if found is None:
-                metadata.create_all(connection)
-                connection.execute(about.insert().values(key="schema", value=str(current)))
-                return
-            if found > current:
-                raise StoreError(
-                    f"The run store {self.place} was written by a newer GenLab (schema {found}; "
-                    f"this one knows up to {current}). It was left as it is: update GenLab, or "
-                    "point GENLAB_STORE elsewhere."
-                )
-            for migrate in MIGRATIONS[found - 1 :]:
-                migrate(connection)
-            if found < current:
-                connection.execute(
-                    about.update().where(about.c.key == "schema").values(value=str(current))
-                )
-
-    def _write_ahead(self) -> None:
-        # Changing the journal takes the whole file for a moment and does not wait for it by
-        # itself; every process that opens a new store at once would fail without the retry.
-        until = time.monotonic() + self.patience
-        while True:
-            try:
-                raw = self._engine.raw_connection()
-                try:
-                    cursor = raw.cursor()
-                    cursor.execute("PRAGMA journal_mode=WAL")
-                    cursor.close()
-                finally:
-                    raw.close()
-                return
-            except Exception as error:
-                text = str(error).lower()
-                if "locked" not in text or time.monotonic() > until:
-                    raise StoreError(self._words(text)) from None
-                time.sleep(0.05)
-
-    def _version(self, connection: Connection) -> int | None:
-        if not sa.inspect(connection).has_table("about"):
-            return None
-        value = connection.execute(sa.select(about.c.value).where(about.c.key == "schema"))
-        text = value.scalar_one_or_none()
-        if text is None or not text.isdigit():
-            raise StoreError(
-                f"{self.place} is a database, but no GenLab run store. It was left as it is: "
-                "point GENLAB_STORE elsewhere."
-            )
-        return int(text)
-
-    # -- runs --------------------------------------------------------------------------------
 
     @staticmethod
     def _row(row: Any, position: int = 0) -> RunRow:
@@ -235,6 +91,7 @@ class SqlStore(RunStore):
             parent_step=row.parent_step,
             changes=json.loads(row.changes),
             owner=row.owner,
+            tags=tuple(filter(None, row.tags.split("|"))),
         )
 
     @staticmethod
@@ -369,6 +226,7 @@ class SqlStore(RunStore):
             changed = connection.execute(change).rowcount == 1
             if changed and status not in ACTIVE:
                 connection.execute(wishes.delete().where(wishes.c.run == run))
+                keep_last_numbers(connection, run)
         return changed
 
     def describe(self, run: str, series: Sequence[Mapping[str, Any]]) -> None:
@@ -415,7 +273,7 @@ class SqlStore(RunStore):
                     row = connection.execute(sa.select(runs).where(runs.c.id == found)).one()
                     return self._row(row)
 
-    def beat(self, run: str, *, step: int, speed: float) -> None:
+    def heartbeat(self, run: str, *, step: int, speed: float) -> None:
         access.require("work")
         change = (
             runs.update().where(runs.c.id == run).values(step=step, speed=speed, beat=time.time())
@@ -520,7 +378,40 @@ class SqlStore(RunStore):
                 )
             connection.execute(records.delete().where(records.c.run == run))
             connection.execute(wishes.delete().where(wishes.c.run == run))
+            connection.execute(numbers.delete().where(numbers.c.run == run))
             connection.execute(runs.delete().where(runs.c.id == run))
+
+    # -- finding -----------------------------------------------------------------------------
+
+    def edit(self, run: str, *, title: str | None = None, tags: Sequence[str] = ()) -> None:
+        values = {"tags": tag_text(check_tags(tags))}
+        if title is not None:
+            values["title"] = check_title(title)
+        with self._writing() as connection:
+            self._allow(connection, run, "edit")
+            connection.execute(runs.update().where(runs.c.id == run).values(values))
+
+    def find(self, query: RunQuery) -> RunPage:
+        with self._reading() as connection:
+            rows, total = find_rows(connection, query)
+            kept = read_numbers(connection, [row.id for row in rows])
+        places = {}
+        if any(row.status == "queued" for row in rows):
+            places = {run: place for place, run in enumerate(self.queue(), 1)}
+        return RunPage([self._row(row, places.get(row.id, 0)) for row in rows], total, kept)
+
+    def put_numbers(self, run: str, values: Mapping[str, float]) -> None:
+        with self._writing() as connection:
+            self._allow(connection, run, "work")
+            write_numbers(connection, run, values)
+
+    def known_words(self) -> tuple[list[str], list[str]]:
+        tags = sa.select(runs.c.tags).where(runs.c.tags != "").distinct()
+        names = sa.select(numbers.c.name).distinct()
+        with self._reading() as connection:
+            texts = connection.execute(tags).scalars().all()
+            known = connection.execute(names).scalars().all()
+        return sorted({tag for text in texts for tag in text.split("|") if tag}), sorted(known)
 
     # -- jobs --------------------------------------------------------------------------------
 
@@ -681,13 +572,10 @@ class SqlStore(RunStore):
             return
         if kind == "run":
             change = runs.update().where(runs.c.id == name)
-            held = runs.c.owner
+            owner_column = runs.c.owner
         else:
             change = items.update().where(items.c.kind == kind, items.c.id == name)
-            held = items.c.owner
+            owner_column = items.c.owner
         of = str(offer.values["owner"])
-        if connection.execute(change.where(held == of).values(owner=to)).rowcount != 1:
+        if connection.execute(change.where(owner_column == of).values(owner=to)).rowcount != 1:
             raise RunStateError(NO_OFFER)
-
-    def close(self) -> None:
-        self._engine.dispose()

@@ -1,4 +1,4 @@
-"""The contract of the run store: what the app, the workers and the pages say to each other.
+"""The contract of the run store, through which the app, the workers and the pages communicate.
 
 The app only writes wishes here; a supervisor claims them; a worker appends records; pages read by
 cursor. The store knows neither torch nor Streamlit.
@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from genlab.core.errors import RunStateError
 from genlab.runs.items import Item
+from genlab.runs.search import RunPage, RunQuery
 
 Status = Literal[
     "queued",  # waits for a worker
@@ -36,7 +37,7 @@ RecordKind = Literal["scalars", "frame", "event"]
 
 @dataclass(frozen=True)
 class Record:
-    """One thing a worker said about a step.
+    """One record of a worker about a step.
 
     Args:
         step: the step it belongs to (the number of steps taken before it was seen).
@@ -66,7 +67,7 @@ class Command:
 
 @dataclass(frozen=True)
 class RunRow:
-    """A run as the store knows it.
+    """A run as it is stored.
 
     Args:
         id: short, unique, safe in a URL and a path.
@@ -83,6 +84,7 @@ class RunRow:
             branched off; ``""`` and 0 for a run that began by itself.
         changes: what was changed then: by the option's name, the value before and the value since.
         owner: the browser that owns it; empty for the machine.
+        tags: words by which a person finds it again.
     """
 
     id: str
@@ -105,6 +107,7 @@ class RunRow:
     parent_step: int = 0
     changes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     owner: str = ""
+    tags: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ JobStatus = Literal["queued", "running", "done", "failed"]
 
 @dataclass(frozen=True)
 class JobRow:
-    """Work off the request path (a projection): found again by its key.
+    """A background job (such as a projection), identified by its key.
 
     Args:
         key: a hash of kind and values; the same wish twice is one job.
@@ -155,7 +158,7 @@ def job_key(kind: str, values: Mapping[str, Any]) -> str:
 
 
 def new_id(spec: Mapping[str, Any]) -> str:
-    """A fresh name for a run: readable, safe in a path and a URL.
+    """A new id for a run: readable, and safe in a path and a URL.
 
     Example:
         >>> new_id({"model": "vae", "data": "digits"}).startswith("vae-digits-")
@@ -191,7 +194,7 @@ class RunStore(abc.ABC):
         run: str = "",
         origin: Origin | None = None,
     ) -> str:
-        """Queue a run; its id. ``steps`` is taken from the spec.
+        """Queue a run and return its id. ``steps`` is taken from the spec.
 
         Args:
             spec: the flat description.
@@ -234,7 +237,7 @@ class RunStore(abc.ABC):
 
     @abc.abstractmethod
     def describe(self, run: str, series: Sequence[Mapping[str, Any]]) -> None:
-        """Say what the run's numbers are."""
+        """Store the series that the run records."""
 
     @abc.abstractmethod
     def queue(self, *, limit: int = 0) -> list[str]:
@@ -256,8 +259,8 @@ class RunStore(abc.ABC):
         """
 
     @abc.abstractmethod
-    def beat(self, run: str, *, step: int, speed: float) -> None:
-        """Say that the worker is alive and where it stands."""
+    def heartbeat(self, run: str, *, step: int, speed: float) -> None:
+        """Record that the worker is alive, with its step and speed."""
 
     @abc.abstractmethod
     def append(self, run: str, records: Sequence[Record]) -> None:
@@ -280,7 +283,7 @@ class RunStore(abc.ABC):
 
     @abc.abstractmethod
     def request(self, run: str, command: Command) -> None:
-        """Leave a wish for the run's worker; a queued run that is to stop is stopped at once.
+        """Send a command to the run's worker; a queued run is stopped at once.
 
         Raises:
             RunStateError: if the run is not active.
@@ -288,15 +291,38 @@ class RunStore(abc.ABC):
 
     @abc.abstractmethod
     def pending(self, run: str) -> list[Command]:
-        """Wishes not yet fulfilled, in order; taking them removes them."""
+        """The pending commands in order; reading removes them."""
 
     @abc.abstractmethod
     def delete(self, run: str) -> None:
-        """Forget the run, its records and wishes; refused (RunStateError) while it is active."""
+        """Delete the run, its records and commands; RunStateError while it is active."""
+
+    @abc.abstractmethod
+    def edit(self, run: str, *, title: str | None = None, tags: Sequence[str] = ()) -> None:
+        """Change the title (None: it stays) and the tags of a run.
+
+        Raises:
+            NotAllowed: if it belongs to somebody else.
+        """
+
+    @abc.abstractmethod
+    def find(self, query: RunQuery) -> RunPage:
+        """A page of the runs that a query asks for, with their last numbers."""
+
+    @abc.abstractmethod
+    def put_numbers(self, run: str, values: Mapping[str, float]) -> None:
+        """Keep numbers of a run for :meth:`find`; those of other names stay.
+
+        The last numbers of its records are kept by themselves when a run ends.
+        """
+
+    @abc.abstractmethod
+    def known_words(self) -> tuple[list[str], list[str]]:
+        """All tags, and the names of all numbers, in alphabetical order."""
 
     @abc.abstractmethod
     def submit(self, kind: str, values: Mapping[str, Any]) -> JobRow:
-        """Queue a job, or find the same one again (a failed one is queued anew)."""
+        """Queue a job, or find the same one again (a failed one is queued again)."""
 
     @abc.abstractmethod
     def job(self, key: str) -> JobRow | None:
@@ -314,7 +340,7 @@ class RunStore(abc.ABC):
     def update_job(
         self, key: str, *, status: JobStatus, progress: float = 0.0, message: str = ""
     ) -> None:
-        """Say how a job stands."""
+        """Update the status of a job."""
 
     # -- items and ownership -----------------------------------------------------------------
 
@@ -358,5 +384,5 @@ class RunStore(abc.ABC):
         """
 
     def close(self) -> None:
-        """Give back connections."""
+        """Close the connections."""
         return None

@@ -1,4 +1,4 @@
-"""The supervisor: a process of its own that takes queued runs and gives each a process.
+"""The supervisor: a process that starts a worker process for each queued run and job.
 
 One lives for each host and store, held apart by a file lock. It outlives the program that started
 it, and the processes it started outlive it: its successor finds them by their heartbeat.
@@ -35,14 +35,14 @@ _spawned: list[subprocess.Popen[bytes]] = []
 
 
 class Lock:
-    """The lock that makes a supervisor the only one of its host and store."""
+    """The lock that allows one supervisor for each host and store."""
 
     def __init__(self, url: str) -> None:
         self.path = settings.lock_file(url)
         self._file: IO[bytes] | None = None
 
     def take(self, patience: float = 0.0) -> bool:
-        """Take the lock; False if another process holds it for longer than the patience."""
+        """Take the lock; False if another process still holds it after the timeout."""
         until = time.monotonic() + patience
         file = open(self.path, "ab")  # noqa: SIM115 - the lock lives as long as the file is open
         while True:
@@ -63,8 +63,8 @@ class Lock:
             self._file.close()
             self._file = None
 
-    def gone(self) -> bool:
-        """Whether the folder was removed under a holder: another one may lock a new file there."""
+    def is_removed(self) -> bool:
+        """Whether the lock file was removed while held: another process may lock a new one."""
         if self._file is None:
             return False
         try:
@@ -72,7 +72,7 @@ class Lock:
         except FileNotFoundError:
             return True
 
-    def held(self) -> bool:
+    def is_held(self) -> bool:
         """Whether some process holds the lock now."""
         if self.take():
             self.close()
@@ -81,12 +81,12 @@ class Lock:
 
 
 def alive(url: str) -> bool:
-    """Whether a supervisor of this host and store lives."""
-    return Lock(url).held()
+    """Whether a supervisor of this host and store is running."""
+    return Lock(url).is_held()
 
 
 def ensure(url: str, files: str, idle: float = 900.0) -> bool:
-    """Start a supervisor, detached, unless one is alive; whether one was started.
+    """Start a detached supervisor unless one is running; return whether one was started.
 
     Raises:
         StoreError: if the settings are not possible; nothing was started then.
@@ -136,23 +136,23 @@ def absolute(url: str) -> str:
 
 
 def log_file(url: str) -> Path:
-    """Where a detached supervisor and its runs write what went wrong."""
+    """The log file of a detached supervisor and its runs."""
     return settings.state_folder(url) / "worker.log"
 
 
 def fingerprint(folder: Path = PACKAGE) -> tuple[int, int]:
-    """The number of source files and the time of the last change: other after an upgrade."""
+    """The number of source files and the latest change, which differ after an upgrade."""
     times = [path.stat().st_mtime_ns for path in folder.rglob("*.py")]
     return len(times), max(times, default=0)
 
 
 def say(text: str) -> None:
-    """A line for the log."""
+    """Write a line to the log."""
     print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def preload() -> None:
-    """Import and load once what every run needs, without starting a thread."""
+    """Import and load what every run needs, without starting a thread."""
     import torch
 
     # One thread: a parallel operation here would leave every fork with a dead thread pool.
@@ -173,7 +173,7 @@ def preload() -> None:
 
 
 def rehearse() -> None:
-    """One step of one small run of each objective's kind: the first time is the slow one."""
+    """Run one step of one small run per kind of objective, since the first step is slow."""
     import torch
 
     from genlab.core.run_spec import RunSpec
@@ -201,7 +201,7 @@ def rehearse() -> None:
 
 
 class Supervisor:
-    """Gives every queued run a process, and says of runs whose process died that they are lost.
+    """Starts a process for every queued run; marks runs whose process died as lost.
 
     Args:
         url: of the store.
@@ -224,20 +224,20 @@ class Supervisor:
     def _work(self, task: Task) -> None:
         from genlab.runs import worker
 
-        store, place = SqlStore(self.url), folder(self.files)
+        store, files = SqlStore(self.url), folder(self.files)
         if task.kind == "run":
-            row = store.claim(settings.me(), task.key)
+            row = store.claim(settings.worker_id(), task.key)
             if row is not None:
-                worker.perform(store, place, row)
+                worker.perform(store, files, row)
         else:
             job = store.job(task.key)
             if job is not None:
-                worker.perform_job(store, place, job)
+                worker.perform_job(store, files, job)
         store.close()
 
     def reap(self) -> None:
-        """Say of children that died without a word what became of their work."""
-        for task, well in self.executor.ended():
+        """Mark the runs and jobs of child processes that died as lost or failed."""
+        for task, well in self.executor.poll_ended():
             if task.kind == "job":
                 job = self.store.job(task.key)
                 if job is not None and job.status == "running":
@@ -261,32 +261,32 @@ class Supervisor:
             say(f"lost {run}")
 
     def sweep(self) -> None:
-        """Find runs and jobs whose process is gone, here or on another host."""
+        """Mark runs and jobs whose process no longer exists, here or on another host."""
         now = time.time()
         mine = {task.key for task in self.executor.active()}
         self._adopted = False
         for row in self.store.runs(status={"running", "paused"}, limit=1000):
             if row.id in mine:
                 continue
-            if now - row.beat > STALE or self._gone(row.worker):
+            if now - row.beat > STALE or self._is_gone(row.worker):
                 self._lose(row.id, {"running", "paused"})
             elif row.worker.rpartition(":")[0] == settings.host():
                 self._adopted = True
         for job in self.store.jobs(status={"running"}):
-            if job.key not in mine and (now - job.beat > STALE or self._gone(job.worker)):
+            if job.key not in mine and (now - job.beat > STALE or self._is_gone(job.worker)):
                 self.store.update_job(
                     job.key, status="failed", message="Its process died; ask for it again."
                 )
 
     @staticmethod
-    def _gone(worker: str) -> bool:
+    def _is_gone(worker: str) -> bool:
         from genlab.runs.worker import alive
 
         host, _, pid = worker.rpartition(":")
         return host == settings.host() and pid.isdigit() and not alive(int(pid))
 
     def tick(self) -> bool:
-        """One round; whether anything is going on."""
+        """One round; return whether there is work."""
         self.reap()
         now = time.monotonic()
         if now - self._swept > SWEEP:
@@ -301,14 +301,14 @@ class Supervisor:
                     self.executor.start(Task("run", run))
         working = sum(task.kind == "job" for task in tasks)
         if working < JOBS_AT_ONCE:
-            job = self.store.claim_job(settings.me())
+            job = self.store.claim_job(settings.worker_id())
             if job is not None:
                 self.executor.start(Task("job", job.key))
                 working += 1
         return bool(waiting or busy or working or self._adopted)
 
     def _running(self, busy: set[str], waiting: set[str]) -> int:
-        """Runs at work on this host: paused ones need no processor and leave their place."""
+        """The number of running runs on this host; paused ones do not count."""
         here = {
             row.id
             for row in self.store.runs(status={"running"}, limit=1000)
@@ -316,8 +316,8 @@ class Supervisor:
         }
         return len(here | (busy & waiting))
 
-    def outdated(self) -> bool:
-        """Whether the program on the disk is another one by now, and no longer being written."""
+    def is_outdated(self) -> bool:
+        """Whether the source files have changed and are complete."""
         now = time.monotonic()
         if now - self._compared < SWEEP:
             return False
@@ -331,18 +331,18 @@ class Supervisor:
         return newest != self._code and now - self._changed >= STILL
 
     def renew(self) -> None:
-        """Begin anew with the program on the disk; a run that waits is taken by the new one."""
+        """Restart with the changed program, which then takes the queued runs."""
         say("the program has changed: starting again")
         self.lock.close()
         self.store.close()
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
     def stop(self, *_: object) -> None:
-        """End after this round; the runs go on."""
+        """End after this round; the runs continue."""
         self._stop = True
 
     def serve(self, idle: float | None = None) -> None:
-        """Work on the queue until told to stop, or until nothing was to do for some seconds.
+        """Work on the queue until stopped, or until idle for some seconds.
 
         Args:
             idle: seconds without work after which to end; None: never.
@@ -351,10 +351,10 @@ class Supervisor:
         while not self._stop:
             try:
                 # What was preloaded would refuse, or wrongly run, what a newer app asks for.
-                old = not self.executor.active() and self.outdated()
+                old = not self.executor.active() and self.is_outdated()
                 if old and (worked or idle is None):
                     self.renew()
-                if self.lock.gone():
+                if self.lock.is_removed():
                     say("the store was removed: nothing is left to do")
                     break
                 if self.tick():
@@ -377,7 +377,7 @@ class Supervisor:
 
 
 def main(idle: float | None = None) -> int:
-    """Be the supervisor of this host and store; returns at once if there is one already.
+    """Run the supervisor of this host and store; return at once if there is one already.
 
     Raises:
         StoreError: if the store or a setting cannot be used.

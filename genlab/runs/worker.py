@@ -1,8 +1,9 @@
-"""One run (or one job) from claim to end, in the process that it has for itself."""
+"""The worker: one run or job, from claim to end, in its own process."""
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import queue
 import signal
@@ -20,7 +21,7 @@ from genlab.core.errors import GenlabError, RunNotFound, SnapshotError, StoreErr
 from genlab.core.folders import Folder, is_full
 from genlab.core.measure import Picture, Series
 from genlab.core.run_spec import RunSpec
-from genlab.core.tables import ALGORITHMS, JOBS, MODELS
+from genlab.core.tables import ALGORITHMS, FORMER_JOB_KINDS, JOBS, MODELS
 from genlab.probes.base import Probe, probes_for
 from genlab.runs import catalog
 from genlab.runs.files import RunFiles, has_result, run_files, save_result
@@ -28,7 +29,7 @@ from genlab.runs.job_progress import JobProgress, clear
 from genlab.runs.store import Command, JobRow, Record, RunRow, RunStore, Status
 from genlab.train.loop import train
 from genlab.train.observers import Controls, Cursor, Diverged, Observer, Recorder, Watcher
-from genlab.train.snapshots import Snapshot, put_back
+from genlab.train.snapshots import Snapshot, restore_state
 
 BEAT = 1.0
 LISTEN = 0.1
@@ -36,7 +37,7 @@ ABANDON = "abandon"
 
 
 class StoreSink:
-    """Where the observers of a run put what they saw: the store and the files.
+    """The sink of a run's observers: writes to the store and the files.
 
     Args:
         store, files: of the run.
@@ -82,7 +83,7 @@ class StoreSink:
         self._waiting.append(Record(step, "event", payload, time=time.time()))
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write the waiting records."""
         if self._waiting:
             # The look at step 0 comes after step 1; readers want the steps in order.
             ordered = sorted(self._waiting, key=lambda record: record.step)
@@ -107,10 +108,10 @@ class StoreSink:
             self._error = error
         self._beside += time.thread_time() - start
 
-    def beside(self) -> float:
-        """Seconds of processor time spent beside the training since the last call."""
-        taken, self._beside = self._beside, 0.0
-        return taken
+    def background_seconds(self) -> float:
+        """CPU seconds that background writing took since the last call."""
+        seconds, self._beside = self._beside, 0.0
+        return seconds
 
     def settle(self) -> None:
         """Wait until everything is written."""
@@ -123,7 +124,7 @@ class StoreSink:
 
 
 def retry_when_locked(write: Callable[[], Any], tries: int = 4) -> Any:
-    """Write to the store; a lock that another program holds too long is waited for again."""
+    """Write to the store; retry while another program holds its lock."""
     for left in reversed(range(tries)):
         try:
             return write()
@@ -133,18 +134,18 @@ def retry_when_locked(write: Callable[[], Any], tries: int = 4) -> Any:
 
 
 class Mailbox:
-    """The wishes for a run: filled by a thread that listens to the store, and by signals."""
+    """The commands for a run, filled by a thread that reads the store, and by signals."""
 
     def __init__(self) -> None:
         self._box: queue.SimpleQueue[Command] = queue.SimpleQueue()
         self.abandoned = False
 
     def put(self, command: Command) -> None:
-        """Add a wish."""
+        """Add a command."""
         self._box.put(command)
 
     def take(self, timeout: float) -> list[Command]:
-        """The wishes that came since; waits for one at most so many seconds."""
+        """The new commands; waits up to ``timeout`` seconds for one."""
         found: list[Command] = []
         with contextlib.suppress(queue.Empty):
             if timeout > 0:
@@ -157,8 +158,8 @@ class Mailbox:
         return found
 
 
-class Pulse(threading.Thread):
-    """Tells the store once a second that the run lives, and fetches wishes ten times a second."""
+class HeartbeatThread(threading.Thread):
+    """Writes the heartbeat once a second and fetches commands ten times a second."""
 
     def __init__(self, store: RunStore, row: RunRow, cursor: Cursor, box: Mailbox) -> None:
         super().__init__(name="pulse", daemon=True)
@@ -189,7 +190,7 @@ class Pulse(threading.Thread):
         speed = max(0.0, (step - before) / max(now - since, 1e-9))
         if now - since > 2.0:
             self._seen = now, step
-        self._store.beat(self._row.id, step=step, speed=round(speed, 3))
+        self._store.heartbeat(self._row.id, step=step, speed=round(speed, 3))
         row = self._store.get(self._row.id)
         if row.attempt != self._row.attempt:
             self._box.put(Command(ABANDON))
@@ -204,8 +205,8 @@ class Pulse(threading.Thread):
 
 
 @contextlib.contextmanager
-def polite_signals(box: Mailbox) -> Iterator[None]:
-    """Ctrl-C or a request to end stops the run with a snapshot; the second one ends it at once."""
+def stop_on_signals(box: Mailbox) -> Iterator[None]:
+    """Ctrl-C or SIGTERM stops the run with a snapshot; a second signal ends it at once."""
 
     def wish(number: int, _: Any) -> None:
         box.put(Command("stop"))
@@ -223,18 +224,18 @@ def polite_signals(box: Mailbox) -> Iterator[None]:
 
 
 def series_of(*groups: Sequence[Series]) -> list[dict[str, Any]]:
-    """All series by name, as the store keeps them."""
+    """All series by name, as stored."""
     return [s.flat() for s in {s.name: s for group in groups for s in group}.values()]
 
 
 def perform(
-    store: RunStore, place: Folder, row: RunRow, *, observers: Sequence[Observer] = ()
+    store: RunStore, folder: Folder, row: RunRow, *, observers: Sequence[Observer] = ()
 ) -> RunRow:
-    """Run a claimed run to its end in this process; never raises for what a run may suffer.
+    """Execute a claimed run in this process; failures of the run end up in its status.
 
     Args:
         store: where the run was claimed.
-        place: where its files go.
+        folder: where its files go.
         row: the run as it was claimed.
         observers: more of them (a progress bar).
 
@@ -243,21 +244,21 @@ def perform(
     """
     box, cursor = Mailbox(), Cursor()
     cursor.step = row.step
-    files = run_files(place, row.id)
-    pulse = Pulse(store, row, cursor, box)
+    files = run_files(folder, row.id)
+    pulse = HeartbeatThread(store, row, cursor, box)
     status: Status = "done"
     message = ""
     level = "info"
-    with polite_signals(box):
+    with stop_on_signals(box):
         pulse.start()
         try:
             status = _train(store, files, row, cursor, box, observers)
         except Diverged as error:
-            kept = _last_kept(files)
+            snapshot = _last_snapshot(files)
             status, level = "diverged", "error"
             cursor.step = error.step
             message = (
-                f"{error.term} became NaN or infinite at step {error.step}. {kept} "
+                f"{error.term} became NaN or infinite at step {error.step}. {snapshot} "
                 "A lower learning rate often helps."
             )
         except GenlabError as error:
@@ -266,23 +267,23 @@ def perform(
             status, level = "failed", "error"
             if is_full(error):
                 message = (
-                    f"The disk of the runs' files is full. {_last_kept(files)} Free some space "
-                    "and resume the run."
+                    f"The disk of the runs' files is full. {_last_snapshot(files)} Free some "
+                    "space and resume the run."
                 )
             else:
-                message = f"A file could not be written: {error}. {_last_kept(files)}"
+                message = f"A file could not be written: {error}. {_last_snapshot(files)}"
         except MemoryError:
             status, level = "failed", "error"
-            message = f"There is not enough memory for this run. {_last_kept(files)}"
+            message = f"There is not enough memory for this run. {_last_snapshot(files)}"
         except KeyboardInterrupt:
             status = "stopped"
-            message = f"It was ended at once. {_last_kept(files)}"
+            message = f"It was ended at once. {_last_snapshot(files)}"
         except Exception as error:
             traceback.print_exc()
             status, level = "failed", "error"
             message = (
                 f"An error in the program ended the run: {type(error).__name__}: {error}. "
-                f"{_last_kept(files)}"
+                f"{_last_snapshot(files)}"
             )
         finally:
             pulse.stop()
@@ -292,7 +293,7 @@ def perform(
     return store.get(row.id)
 
 
-def _last_kept(files: RunFiles) -> str:
+def _last_snapshot(files: RunFiles) -> str:
     with contextlib.suppress(OSError):
         steps = files.steps()
         if steps:
@@ -304,7 +305,7 @@ def _conclude(
     store: RunStore, row: RunRow, step: int, status: Status, message: str, level: str
 ) -> None:
     def write() -> None:
-        store.beat(row.id, step=step, speed=0.0)
+        store.heartbeat(row.id, step=step, speed=0.0)
         store.set_status(row.id, status, message=message, only_from={"running", "paused", "lost"})
 
     if message:
@@ -323,7 +324,7 @@ def _train(
     box: Mailbox,
     extra: Sequence[Observer],
 ) -> Status:
-    spec = RunSpec.recorded(row.spec)
+    spec = RunSpec.from_record(row.spec)
     device.require(spec.train.device)
     torch.set_num_threads(spec.train.threads)
     data = catalog.dataset(spec)
@@ -360,7 +361,7 @@ def _train(
         state = algorithm.init(spec.train.seed, data)
     else:
         step = snapshot.step
-        state = put_back(algorithm, snapshot, data)
+        state = restore_state(algorithm, snapshot, data)
         if row.attempt > 1:
             sink.event(step, "info", f"Resumed from the snapshot of step {step}.")
     first = row.parent_step if row.parent else 0
@@ -386,14 +387,24 @@ def _tell(store: RunStore, run: str, name: str) -> None:
     retry_when_locked(lambda: store.set_status(run, status, only_from={"running", "paused"}))
 
 
-def perform_job(store: RunStore, place: Folder, row: JobRow) -> None:
-    """Do a claimed job in this process and keep its result."""
+def _keep_metrics(store: RunStore, run: str, result: Mapping[str, Any]) -> None:
+    """Keep the metrics of a run for the table of all runs; a shipped model has no row there."""
+    metrics = result.get("metrics")
+    if isinstance(metrics, list) and not run.startswith(catalog.SHIPPED):
+        found = {row["name"]: row["value"] for row in metrics if isinstance(row, Mapping)}
+        values = {k: float(v) for k, v in found.items() if v is not None and math.isfinite(v)}
+        with contextlib.suppress(RunNotFound):
+            store.put_numbers(run, values)
+
+
+def perform_job(store: RunStore, folder: Folder, row: JobRow) -> None:
+    """Execute a claimed job in this process and store its result."""
     torch.set_num_threads(1)
 
     def model_at(step: int) -> Any:
-        return catalog.find(str(row.values["run"]), store, place).model(step)
+        return catalog.find(str(row.values["run"]), store, folder).model(step)
 
-    progress = JobProgress(place, row.key, model_at)
+    progress = JobProgress(folder, row.key, model_at)
     done = threading.Event()
 
     def now() -> dict[str, Any]:
@@ -407,10 +418,10 @@ def perform_job(store: RunStore, place: Folder, row: JobRow) -> None:
     teller = threading.Thread(target=tell, name="progress", daemon=True)
     teller.start()
     try:
-        function = JOBS[row.kind]
-        if not has_result(place, row.key):
+        function = JOBS[FORMER_JOB_KINDS.get(row.kind, row.kind)]
+        if not has_result(folder, row.key):
             values = dict(row.values)
-            view = catalog.find(str(values["run"]), store, place)
+            view = catalog.find(str(values["run"]), store, folder)
             model = view.model(values.get("step"))
             values["spec"] = view.spec.flat()
             if values.get("encoder"):
@@ -420,7 +431,8 @@ def perform_job(store: RunStore, place: Folder, row: JobRow) -> None:
                 model = with_encoder(model, load_learned_encoder(learned, model))
             with torch.no_grad(), random.scope(int(values.get("seed", 0)), "job", row.kind):
                 result = function(model, view.data(), values, progress)
-            save_result(place, row.key, result)
+            save_result(folder, row.key, result)
+            _keep_metrics(store, str(values["run"]), result)
         words = ""
     except GenlabError as error:
         words = str(error)
@@ -430,7 +442,7 @@ def perform_job(store: RunStore, place: Folder, row: JobRow) -> None:
     finally:
         done.set()
         teller.join()
-        clear(place, row.key)
+        clear(folder, row.key)
     if words:
         store.update_job(row.key, status="failed", progress=progress.fraction, message=words)
     else:
@@ -438,7 +450,7 @@ def perform_job(store: RunStore, place: Folder, row: JobRow) -> None:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process of this host lives."""
+    """Whether a process exists on this host."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

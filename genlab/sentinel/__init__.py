@@ -1,4 +1,4 @@
-"""The failure sentinel: what goes wrong in a run, seen in the numbers that it records.
+"""The failure sentinel: detects failing runs from the series that they record.
 
 A symptom is a row of :data:`SYMPTOMS`: pure mathematics on the series of a run and on what the
 run is. It says since when, with which evidence, what the likely cause is, and which changes of

@@ -1,4 +1,4 @@
-"""What a symptom is: a look at a run's history that gives a finding, or nothing."""
+"""Symptoms: functions of a run's history that return a finding or None."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Curve:
 
 
 class History:
-    """What is known of a run: its numbers by step, how it stands, and what it is.
+    """The history of a run: its series, its status and its spec.
 
     Args:
         spec: the flat values of the run.
@@ -70,12 +70,12 @@ class History:
     def tell(
         self, series: Sequence[Mapping[str, Any]], *, steps: int, status: str, message: str
     ) -> None:
-        """Say how the run stands now; what its numbers are is known after its first step."""
+        """Update the run's status; its series are known after the first step."""
         self.series = {str(row["name"]): row for row in series}
         self.steps, self.status, self.message = steps, status, message
 
     def add(self, step: int, values: Mapping[str, float | None]) -> None:
-        """Add the numbers of a step; a resumed run may go over its last steps again."""
+        """Add the numbers of a step; a resumed run may repeat its last steps."""
         self.step = max(self.step, step)
         for name, value in values.items():
             steps = self._steps.setdefault(name, [])
@@ -93,16 +93,16 @@ class History:
 
     @property
     def names(self) -> frozenset[str]:
-        """The series of which there are numbers."""
+        """The names of the series that have values."""
         return frozenset(self._steps)
 
     def truth(self, name: str) -> float:
-        """What an ideal model has for a series, NaN where that is unknown."""
+        """The value of a series for an ideal model, NaN where it is unknown."""
         value = self.series.get(name, {}).get("truth")
         return math.nan if value is None else float(value)
 
     def kind(self, name: str) -> str:
-        """The kind of number a series is, with its sample size, in words.
+        """The kind of a series and its sample size, as text.
 
         Example:
             >>> row = {"name": "kl", "kind": "Monte Carlo", "n": 2000}
@@ -116,7 +116,7 @@ class History:
 
 @dataclass(frozen=True)
 class Remedy:
-    """What may help.
+    """A change of options that may help.
 
     Args:
         text: a phrase that follows "Fork with".
@@ -131,7 +131,7 @@ class Remedy:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that goes wrong.
+    """A detected failure.
 
     Args:
         since: the first step from which it has lasted.
@@ -151,7 +151,7 @@ class Finding:
 
 
 class Symptom(abc.ABC):
-    """One way in which a run goes wrong.
+    """One kind of failure of a run.
 
     It can be seen in the runs that have the series it needs: nothing asks for a model's name.
     """
@@ -162,16 +162,16 @@ class Symptom(abc.ABC):
 
     @classmethod
     def fits(cls, history: History) -> bool:
-        """Whether this run has the numbers in which it could be seen."""
+        """Whether this run records the series that the symptom needs."""
         return any(history.names.issuperset(names) for names in cls.needs)
 
     @abc.abstractmethod
     def look(self, history: History) -> Finding | None:
-        """What is found, None where nothing is."""
+        """The finding, or None."""
 
 
 def vary_spec(spec: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The flat values of a run with some changed; None where there is no such run.
+    """The flat values of a run with changes; None where that run is impossible.
 
     Options that the changed run does not have are left out.
 
@@ -192,7 +192,7 @@ def vary_spec(spec: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
 
 
 def possible(history: History, remedies: Iterable[Remedy]) -> tuple[Remedy, ...]:
-    """The remedies that change something and give a run that there can be."""
+    """The remedies that change something and give a valid run."""
     found = []
     for remedy in remedies:
         new = vary_spec(history.spec, remedy.changes)
@@ -202,12 +202,12 @@ def possible(history: History, remedies: Iterable[Remedy]) -> tuple[Remedy, ...]
 
 
 def watched_symptoms(history: History) -> list[str]:
-    """The titles of the symptoms that could be seen in this run."""
+    """The titles of the symptoms that this run's series can show."""
     return [row.title for row in SYMPTOMS.rows() if row.value.fits(history)]
 
 
 def look(history: History) -> list[Finding]:
-    """What goes wrong in a run, the most serious first."""
+    """The findings in a run, the most serious first."""
     found = []
     for row in SYMPTOMS.rows():
         try:
@@ -222,7 +222,7 @@ def look(history: History) -> list[Finding]:
     return sorted(found, key=lambda one: (one.severity != "serious", one.since))
 
 
-def held(
+def holds_since(
     history: History, curve: Curve, mask: NDArray[np.bool_], *, part: float, least: int
 ) -> int | None:
     """The step since which a condition has held without a break, if for long enough.

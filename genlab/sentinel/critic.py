@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from genlab.sentinel.base import SYMPTOMS, Finding, History, Remedy, Symptom, held
+from genlab.sentinel.base import SYMPTOMS, Finding, History, Remedy, Symptom, holds_since
 from genlab.sentinel.remedies import flatter, lower_learning_rate, of_the_game, remove_momentum
 from genlab.sentinel.statistics import running_median
 
@@ -32,9 +32,9 @@ def _both(history: History) -> tuple[np.ndarray, np.ndarray]:
     return running_median(real[:n], WINDOW), running_median(fake[:n], WINDOW)
 
 
-@SYMPTOMS.register("saturated", title="Saturated discriminator")
+@SYMPTOMS.register("saturated", title="Saturated discriminator", order=10)
 class Saturated(Symptom):
-    """D(x) → 1 and D(G(z)) → 0: what it passes back to the generator fades.
+    """D(x) → 1 and D(G(z)) → 0: the generator's gradient vanishes.
 
     The generator's gradient through the logit is D(G(z)) in the minimax game, 1 − D(G(z)) in the
     non-saturating one; in both, the slope of D at the samples is what is left to follow.
@@ -46,7 +46,7 @@ class Saturated(Symptom):
         real, fake = _both(history)
         curve = history.curve("d_real")
         sure = (real >= 1 - SURE) & (fake <= SURE)
-        since = held(history, curve, sure, part=0.05, least=2 * WINDOW)
+        since = holds_since(history, curve, sure, part=0.05, least=2 * WINDOW)
         if since is None:
             return None
         batch = history.kind("d_real")
@@ -91,7 +91,7 @@ class Saturated(Symptom):
         )
 
 
-@SYMPTOMS.register("given_up", title="Discriminator that has given up")
+@SYMPTOMS.register("given_up", title="Discriminator that has given up", order=20)
 class GivenUp(Symptom):
     """D = 1/2 everywhere, while the samples are known to be far from the data."""
 
@@ -102,7 +102,7 @@ class GivenUp(Symptom):
         real, fake = _both(history)
         curve = history.curve("d_real")
         flat = (np.abs(real - 0.5) <= UNSURE) & (np.abs(fake - 0.5) <= UNSURE)
-        since = held(history, curve, flat, part=0.25, least=2 * WINDOW)
+        since = holds_since(history, curve, flat, part=0.25, least=2 * WINDOW)
         if since is None:
             return None
         js = history.curve(name)
@@ -119,7 +119,7 @@ class GivenUp(Symptom):
             f"D(x) = {real[-1]:.3f} and D(G(z)) = {fake[-1]:.3f}, medians of the last {WINDOW} "
             f"records ({history.kind('d_real')}): a coin would say the same.",
             f"JS(data ‖ generated) is {seen[-1]:.2g} nats ({history.kind(name)}); a perfect "
-            f"sampler has {floor:.2g}, and laws without a point in common log 2 = 0.69.",
+            f"sampler has {floor:.2g}, and distributions without a point in common log 2 = 0.69.",
         ]
         bound = history.curve("js_bound")
         if len(bound):
@@ -145,9 +145,9 @@ class GivenUp(Symptom):
         )
 
 
-@SYMPTOMS.register("critic_overfits", title="Overfitting discriminator")
+@SYMPTOMS.register("critic_overfits", title="Overfitting discriminator", order=30)
 class CriticOverfits(Symptom):
-    """D is surer of the training examples than of held-out ones: it knows them by heart."""
+    """D separates training examples better than held-out ones: the critic overfits."""
 
     needs = (("val_d_real", "val_d_train"),)
 
@@ -155,7 +155,7 @@ class CriticOverfits(Symptom):
         train, other = history.curve("val_d_train"), history.curve("val_d_real")
         n = min(len(train), len(other))
         gap = running_median(train.values[:n] - other.values[:n], 3)
-        since = held(history, train, gap >= GAP, part=0.05, least=3)
+        since = holds_since(history, train, gap >= GAP, part=0.05, least=3)
         if since is None:
             return None
         kind = history.kind("val_d_real")

@@ -1,4 +1,4 @@
-"""Numbers that grow without bound, and what is left of them in the end."""
+"""Divergence: NaN or infinite numbers, and exploding gradients."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from genlab.sentinel.base import SYMPTOMS, Curve, Finding, History, Symptom, held
+from genlab.sentinel.base import SYMPTOMS, Curve, Finding, History, Symptom, holds_since
 from genlab.sentinel.remedies import flatter, lower_learning_rate, remove_momentum
 from genlab.sentinel.statistics import start_of_last_run
 
@@ -22,7 +22,7 @@ def _gradients(history: History) -> list[str]:
 
 
 def _losses(history: History) -> list[str]:
-    """What is lowered or raised on the training batch, whatever its unit."""
+    """The losses and objectives on the training batch."""
     rows = history.series
     return [
         name
@@ -32,7 +32,7 @@ def _losses(history: History) -> list[str]:
 
 
 def _took_off(curve: Curve) -> int | None:
-    """The first step of the last stretch on which |values| were far beyond their median."""
+    """The first step of the last stretch on which |values| far exceeded their median."""
     size = np.abs(np.nan_to_num(curve.values, nan=np.inf, posinf=np.inf, neginf=np.inf))
     known = size[np.isfinite(size)]
     usual = float(np.median(known)) if len(known) else 0.0
@@ -41,7 +41,7 @@ def _took_off(curve: Curve) -> int | None:
     return int(curve.steps[first]) if first < len(curve) else None
 
 
-@SYMPTOMS.register("diverged", title="Divergence: not a number")
+@SYMPTOMS.register("diverged", title="Divergence: not a number", order=40)
 class Diverged(Symptom):
     """A number became NaN or infinite, and the run ended."""
 
@@ -86,7 +86,7 @@ class Diverged(Symptom):
         )
 
 
-@SYMPTOMS.register("exploding", title="Exploding gradient")
+@SYMPTOMS.register("exploding", title="Exploding gradient", order=50)
 class Exploding(Symptom):
     """A gradient norm that is a thousand times what it was at first."""
 
@@ -99,7 +99,10 @@ class Exploding(Symptom):
             first = float(curve.values[0]) if len(curve) else math.nan
             if not first > 0:
                 continue
-            if held(history, curve, ~(curve.values < GROWN * first), part=0.0, least=3) is None:
+            if (
+                holds_since(history, curve, ~(curve.values < GROWN * first), part=0.0, least=3)
+                is None
+            ):
                 continue
             # It was on its way before it was there.
             begun_at = start_of_last_run(~(curve.values < math.sqrt(GROWN) * first))

@@ -1,4 +1,4 @@
-"""Much the same from every code: a generator that has lost its diversity."""
+"""Mode collapse: a generator whose samples lack diversity."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from genlab.sentinel.base import SYMPTOMS, Finding, History, Symptom, held
+from genlab.sentinel.base import SYMPTOMS, Finding, History, Symptom, holds_since
 from genlab.sentinel.remedies import of_the_game
 from genlab.sentinel.statistics import running_median
 
@@ -18,9 +18,9 @@ HIT = 0.3
 LOST, NEVER = 0.04, 0.6
 
 
-@SYMPTOMS.register("mode_collapse", title="Mode collapse")
+@SYMPTOMS.register("mode_collapse", title="Mode collapse", order=60)
 class ModeCollapse(Symptom):
-    """Modes that the samples do not reach, or samples that lie too near each other.
+    """Modes without samples, or samples that are too close to each other.
 
     Modes are counted where they are known. Elsewhere the distance of two samples stands for them:
     it falls to zero where every code gives the same.
@@ -30,7 +30,7 @@ class ModeCollapse(Symptom):
 
     @staticmethod
     def _bars(history: History) -> dict[str, float]:
-        """The series in which it can be seen, and what is too little in each."""
+        """The series that show it, with the threshold of each."""
         bars = {}
         # Samples that hit nothing at all have missed the data: that is no collapse.
         if history.curve("high_quality").last(3) >= HIT:
@@ -46,7 +46,7 @@ class ModeCollapse(Symptom):
             since = _lacking(history, name, least)
             if since is not None:
                 begun.append(since)
-                evidence.append(_said(history, name, since))
+                evidence.append(_evidence(history, name, since))
         if not begun:
             return None
         good = history.curve("high_quality")
@@ -71,12 +71,12 @@ class ModeCollapse(Symptom):
 
 
 def _lacking(history: History, name: str, least: float) -> int | None:
-    """The step since which the last looks had less than that; None where they have not."""
+    """The step since which the series has been below the threshold; None where it is not."""
     curve = history.curve(name)
     if not len(curve) or math.isnan(least):
         return None
     low = np.nan_to_num(curve.values, nan=0.0) <= least
-    since = held(history, curve, low, part=LOST, least=3)
+    since = holds_since(history, curve, low, part=LOST, least=3)
     if since is None:
         return None
     middle = running_median(np.nan_to_num(curve.values[curve.steps < since], nan=0.0), 3)
@@ -84,7 +84,7 @@ def _lacking(history: History, name: str, least: float) -> int | None:
     return since if lost or history.step - since >= NEVER * history.steps else None
 
 
-def _said(history: History, name: str, since: int) -> str:
+def _evidence(history: History, name: str, since: int) -> str:
     curve = history.curve(name)
     now, kind = curve.values[-1], history.kind(name)
     if name == "modes":

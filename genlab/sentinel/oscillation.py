@@ -1,4 +1,4 @@
-"""Players who chase each other round and round."""
+"""Oscillation: the players cycle instead of converging."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ CURVES = {
 }
 
 
-@SYMPTOMS.register("oscillation", title="Oscillation")
+@SYMPTOMS.register("oscillation", title="Oscillation", order=70)
 class Oscillation(Symptom):
-    """A cycle that stands out of the noise and makes up most of what a curve still does."""
+    """A significant cycle that makes up most of a curve's remaining variance."""
 
     needs = (("loss_generator", "loss_discriminator"),)
 

@@ -1,10 +1,10 @@
-"""A code that says nothing of x."""
+"""Posterior collapse: a code without information about x."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from genlab.sentinel.base import SYMPTOMS, Finding, History, Remedy, Symptom, held
+from genlab.sentinel.base import SYMPTOMS, Finding, History, Remedy, Symptom, holds_since
 from genlab.sentinel.remedies import lower_learning_rate
 
 #: Nats of KL in all below which q(z|x) is the prior for every x.
@@ -13,9 +13,9 @@ NOTHING = 0.1
 CODES = 2.0
 
 
-@SYMPTOMS.register("posterior_collapse", title="Posterior collapse")
+@SYMPTOMS.register("posterior_collapse", title="Posterior collapse", order=80)
 class PosteriorCollapse(Symptom):
-    """q(z | x) = p(z) for every x: the decoder draws without looking at its code.
+    """q(z | x) = p(z) for every x: the decoder ignores its code.
 
     A single dimension that falls silent is no failure: the bound prunes what it does not need.
     """
@@ -26,7 +26,7 @@ class PosteriorCollapse(Symptom):
         kl, active = history.curve("val_kl"), history.curve("active_units")
         n = min(len(kl), len(active))
         empty = (kl.values[:n] < NOTHING) & (active.values[:n] == 0)
-        since = held(history, kl, empty, part=0.15, least=3)
+        since = holds_since(history, kl, empty, part=0.15, least=3)
         if since is None:
             return None
         evidence = [
@@ -75,15 +75,15 @@ class PosteriorCollapse(Symptom):
         )
 
 
-@SYMPTOMS.register("codebook_collapse", title="Codebook collapse")
+@SYMPTOMS.register("codebook_collapse", title="Codebook collapse", order=90)
 class CodebookCollapse(Symptom):
-    """All places of the code take the same entry of the codebook."""
+    """All positions of the code use the same entry of the codebook."""
 
     needs = (("perplexity", "used_codes"),)
 
     def look(self, history: History) -> Finding | None:
         spread, used = history.curve("perplexity"), history.curve("used_codes")
-        since = held(history, spread, spread.values < CODES, part=0.15, least=20)
+        since = holds_since(history, spread, spread.values < CODES, part=0.15, least=20)
         if since is None:
             return None
         size = history.spec.get("codebook_size", "?")

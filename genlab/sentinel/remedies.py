@@ -1,4 +1,4 @@
-"""What may help, made from the options of the run that is ill."""
+"""Remedies: changes of options, derived from those of the failing run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from genlab.sentinel.base import History, Remedy
 
 
 def lower_learning_rate(history: History, by: float = 10.0) -> list[Remedy]:
-    """A smaller learning rate: what such runs have by default, or a part of what it is."""
+    """A smaller learning rate: the default of such runs, or a fraction of the present one."""
     rate = history.spec.get("lr")
     if not isinstance(rate, float | int):
         return []
@@ -30,7 +30,7 @@ def lower_learning_rate(history: History, by: float = 10.0) -> list[Remedy]:
 
 
 def remove_momentum(history: History) -> list[Remedy]:
-    """No momentum, where there is more than the 0.5 that is usual in games."""
+    """β₁ = 0, where it is above the 0.5 that is usual for GANs."""
     beta = history.spec.get("beta1")
     if not isinstance(beta, float | int) or beta < 0.8:
         return []
@@ -38,7 +38,7 @@ def remove_momentum(history: History) -> list[Remedy]:
 
 
 def flatter(history: History) -> list[Remedy]:
-    """A critic whose slope is held, which passes a gradient on wherever the samples are."""
+    """A critic with a bounded gradient, which is informative wherever the samples are."""
     if history.spec.get("objective") is None or "loss_generator" not in history.names:
         return []
     known = (
@@ -59,14 +59,14 @@ def flatter(history: History) -> list[Remedy]:
 
 
 def of_the_game(history: History) -> list[Remedy]:
-    """What helps a game that went wrong, the mildest first."""
+    """The remedies of an adversarial game, the mildest first."""
     return [*remove_momentum(history), *lower_learning_rate(history), *flatter(history)]
 
 
 def _default(
     history: History, name: str, changes: Mapping[str, Any] | None = None
 ) -> float | None:
-    """What an option is by default in such a run, or in one with some changes."""
+    """The default of an option in such a run, or in one with changes."""
     try:
         table = Combination.of({**history.spec, **(changes or {})}).options()
     except GenlabError:

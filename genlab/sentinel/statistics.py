@@ -1,4 +1,4 @@
-"""What the symptoms measure of a curve: what has lasted, and whether it goes round."""
+"""Statistics of curves: lasting conditions, running medians and cycles."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def running_median(values: Floats, k: int) -> Floats:
 
 @dataclass(frozen=True)
 class Rhythm:
-    """A curve that goes round.
+    """A cycle found in a curve.
 
     Args:
         period: in records.
@@ -63,13 +63,13 @@ class Rhythm:
 
 
 def strongest(values: Floats) -> Rhythm | None:
-    """The strongest cycle of an evenly spaced curve, whether or not it is one; None if too short.
+    """The strongest period of an evenly spaced curve, significant or not; None if too short.
 
     With P(k) the periodogram of what is left of the last records without a parabola, under a Hann
     taper, the level is the larger of a power law fitted to log P(k), as a random walk or any red
     noise has it, and the median of P nearby. The peak is that of the largest P(k)/level with four
-    cycles or more. A mean of M records of noise gives P(k)/level an exponential law, so that the
-    largest of M is about log M.
+    cycles or more. A mean of M records of noise gives P(k)/level an exponential distribution, so
+    that the largest of M is about log M.
 
     Source: the idea of testing a peak against red noise is that of Mann and Lees 1996, "Robust
     estimation of background noise and signal detection in climatic time series".
@@ -104,7 +104,7 @@ def strongest(values: Floats) -> Rhythm | None:
 
 
 def _level(k: NDArray[np.int64], power: Floats) -> Floats:
-    """What the spectrum would be without a peak: a power law, or the median nearby if larger."""
+    """The spectrum without a peak: a power law, or the local median if larger."""
     log_k, log_p = np.log(k), np.log(power + 1e-300)
     # Medians of octave-like bins: one peak moves one of them, and the fit is of medians.
     edges = np.unique(np.round(np.geomspace(1, len(k) + 1, 9)).astype(int))
@@ -115,16 +115,16 @@ def _level(k: NDArray[np.int64], power: Floats) -> Floats:
         (ys[j] - ys[i]) / (xs[j] - xs[i]) for i in range(len(xs)) for j in range(i + 1, len(xs))
     ]
     slope = min(0.0, float(np.median(slopes)))
-    law = slope * log_k + float(np.median(ys - slope * xs))
+    power_law = slope * log_k + float(np.median(ys - slope * xs))
     half = 10
     padded = np.pad(log_p, half, mode="reflect")
     near = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1), axis=1)
-    # The median of an exponential law is log 2 of its mean.
-    return np.asarray(np.exp(np.maximum(law, near)) / math.log(2.0))
+    # The median of an exponential distribution is log 2 of its mean.
+    return np.asarray(np.exp(np.maximum(power_law, near)) / math.log(2.0))
 
 
 def find_cycle(values: Floats) -> Rhythm | None:
-    """The cycle that a curve goes round, None where it does not.
+    """The cycle of a curve, None where it has none.
 
     Example:
         >>> t = np.arange(256)

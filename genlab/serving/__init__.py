@@ -1,1 +1,1 @@
-"""Serving to others: who may ask, what is answered, which headers every answer carries."""
+"""Serving: allowed hosts, origin checks and response headers."""

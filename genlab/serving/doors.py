@@ -76,8 +76,8 @@ async def enter(request: Request) -> Response:
     if not grants:
         ENTRIES.wrong(address)
         return _entering("This is not the secret of this server. Nothing was changed.", 403)
-    held = frozenset() if known is None else known.grants
-    return _with_grants(request, held | grants)
+    known_grants = frozenset() if known is None else known.grants
+    return _with_grants(request, known_grants | grants)
 
 
 def _words(offer: Item) -> tuple[str, str]:

@@ -240,8 +240,8 @@ class Guard:
         if not visitor.entered and not scope["path"].startswith(DOORS):
             await self.turn_away(scope, receive, send_safely)
             return
-        told = (visitors.HEADER.encode(), visitor.as_text().encode())
-        scope = {**scope, "headers": [*scope["headers"], told], "genlab.visitor": visitor}
+        identity = (visitors.HEADER.encode(), visitor.as_text().encode())
+        scope = {**scope, "headers": [*scope["headers"], identity], "genlab.visitor": visitor}
         with acting_as(visitor.actor):
             await self.app(scope, receive, send_safely)
 

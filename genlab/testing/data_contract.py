@@ -158,7 +158,7 @@ def bad_values(row: Any) -> list[Any]:
 
 
 class DensityContract:
-    """Every exact law: a density, of which its samples are samples.
+    """Every exact distribution: a density, of which its samples are samples.
 
     Attributes:
         side: grid points an axis for the quadratures, in two dimensions.
@@ -210,8 +210,8 @@ class DensityContract:
         expected = mass.flatten() * cell * self.n
         low, high = density.box[0], density.box[1]
         x = self._draw(density, self.n).double()
-        place = ((x - low) / (high - low) * coarse).floor().clamp(0, coarse - 1).long()
-        index = place[:, 0] if d == 1 else place[:, 0] * coarse + place[:, 1]
+        cells = ((x - low) / (high - low) * coarse).floor().clamp(0, coarse - 1).long()
+        index = cells[:, 0] if d == 1 else cells[:, 0] * coarse + cells[:, 1]
         found = torch.bincount(index, minlength=coarse**d).double()
         used = expected >= 20
         assert float(found[~used].sum()) == pytest.approx(

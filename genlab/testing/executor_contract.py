@@ -21,7 +21,7 @@ def all_ended(executor: Executor, seconds: float = 30.0) -> dict[str, bool]:
     until = time.monotonic() + seconds
     while executor.active():
         assert time.monotonic() < until, "a task did not end in time"
-        found.update({task.key: well for task, well in executor.ended()})
+        found.update({task.key: well for task, well in executor.poll_ended()})
         time.sleep(0.01)
     return found
 
@@ -46,14 +46,14 @@ class ExecutorContract:
         pids = [(tmp_path / name).read_text().split() for name in ("a", "b")]
         assert len({pid for pid, _ in pids} | {str(os.getpid())}) == 3
         assert all(group != str(os.getsid(0)) for _, group in pids)
-        assert executor.ended() == []
+        assert executor.poll_ended() == []
 
     def test_starting_does_not_wait(self, make: Make) -> None:
         executor = make(lambda _: time.sleep(1.5))
         start = time.monotonic()
         executor.start(Task("run", "slow"))
         assert time.monotonic() - start < 1.0
-        assert executor.ended() == []
+        assert executor.poll_ended() == []
         assert all_ended(executor) == {"slow": True}
 
     def test_one_that_fails_or_is_killed_leaves_the_others(self, make: Make) -> None:

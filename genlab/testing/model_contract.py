@@ -62,7 +62,7 @@ class ModelCase:
         for row in self.cls.Options.table():
             allowed = self.cls.choices(self.meta).get(row.name)
             if allowed is not None:
-                given[row.name] = row.narrowed(tuple(allowed)).default
+                given[row.name] = row.with_choices(tuple(allowed)).default
         with scope(seed, "contract", self.name):
             return self.cls(self.cls.Options.build({**given, **values}), self.meta)
 
@@ -156,20 +156,22 @@ class ModelContract:
             pytest.skip("no decoder")
         with scope(0, "z"), torch.no_grad():
             z = model.prior().sample(torch.Size((BATCH,)))
-            law = model.decode(z)
+            likelihood = model.decode(z)
             again = model.decode(z[2:3]).mean
-            drawn = law.sample()
+            drawn = likelihood.sample()
         assert z.shape == (BATCH, model.latent), (
             f"prior().sample(({BATCH},)) gives {tuple(z.shape)}: p(z) needs the event shape "
             f"(latent,) = ({model.latent},). {READ}"
         )
-        assert tuple(law.batch_shape) == (BATCH,), f"decode(z) needs the batch shape (B,). {READ}"
-        assert tuple(law.event_shape) == case.meta.shape, (
+        assert tuple(likelihood.batch_shape) == (BATCH,), (
+            f"decode(z) needs the batch shape (B,). {READ}"
+        )
+        assert tuple(likelihood.event_shape) == case.meta.shape, (
             f"decode(z) needs the event shape of an example, {case.meta.shape}: wrap it in "
             f"Independent, or return Point. {READ}"
         )
-        assert law.mean.shape == drawn.shape == (BATCH, *case.meta.shape)
-        torch.testing.assert_close(law.mean[2:3], again, rtol=1e-4, atol=1e-5)
+        assert likelihood.mean.shape == drawn.shape == (BATCH, *case.meta.shape)
+        torch.testing.assert_close(likelihood.mean[2:3], again, rtol=1e-4, atol=1e-5)
 
     def test_encoder(self, case: ModelCase) -> None:
         model, x = case.build().eval(), case.batch()

@@ -51,7 +51,7 @@ class ScriptedRun:
         self.step += n
         rows.append(Record(self.step, "scalars", {"js": math.exp(-self.step / 300)}))
         self.store.append(self.id, rows)
-        self.store.beat(self.id, step=self.step, speed=speed)
+        self.store.heartbeat(self.id, step=self.step, speed=speed)
 
     def look(self) -> None:
         """Save a picture of each form for this step."""

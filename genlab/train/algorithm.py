@@ -1,4 +1,4 @@
-"""The verbs of everything that learns: ``init`` and ``step(state, batch) -> (state, info)``."""
+"""The interface of algorithms: ``init`` and ``step(state, batch) -> (state, info)``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ State = TypeVar("State")
 
 @dataclass(frozen=True)
 class Info:
-    """What a plot needs of one step: terms by series name, each (B,) or scalar, detached."""
+    """The terms of one step by series name, each (B,) or scalar, detached."""
 
     terms: Mapping[str, Tensor] = field(default_factory=dict)
 
@@ -35,14 +35,14 @@ class Info:
 
 @dataclass(frozen=True)
 class Packed:
-    """A state as a checkpoint holds it: named tensors, and plain values for JSON."""
+    """A state for a checkpoint: named tensors, and plain values for JSON."""
 
     tensors: dict[str, Tensor]
     values: dict[str, Any]
 
 
 class Algorithm(abc.ABC, Generic[State]):
-    """How a run proceeds. *State* is what the next step needs; *info* is what a plot needs.
+    """A training algorithm. *State* holds all that the next step needs; *info* goes to the charts.
 
     Args:
         spec: the run.
@@ -64,18 +64,18 @@ class Algorithm(abc.ABC, Generic[State]):
 
     @property
     def device(self) -> torch.device:
-        """Where the run's tensors live; batches are moved there before a step."""
+        """The device of the run; batches are moved there before a step."""
         return as_device(self.spec.train.device)
 
     @property
     def players(self) -> tuple[str, ...]:
-        """Who takes turns in a step, in order; empty where a step is one move."""
+        """The players in the order of their turns; empty where there are none."""
         return ()
 
     @classmethod
     @abc.abstractmethod
     def fits(cls, model: type[GenerativeModel], objective: type[Objective]) -> str | None:
-        """None if it can run this pair, else the reason why not."""
+        """None if it can train this model with this objective, else the reason why not."""
 
     @property
     @abc.abstractmethod
@@ -95,7 +95,7 @@ class Algorithm(abc.ABC, Generic[State]):
     def turn(
         self, player: str, state: State, batch: Tensor, labels: Tensor | None = None
     ) -> tuple[State, Info]:
-        """A step in which one player alone moves.
+        """A step that updates one player only.
 
         Raises:
             SpecError: if there is no such player.
@@ -113,7 +113,7 @@ class Algorithm(abc.ABC, Generic[State]):
 
     @abc.abstractmethod
     def model(self, state: State) -> GenerativeModel:
-        """The model as it stands, on the CPU, for probes to look at; they do not change it."""
+        """The model at the present state, on the CPU, for probes, which do not change it."""
 
     @abc.abstractmethod
     def sample(self, state: State, n: int) -> Tensor:
@@ -124,7 +124,7 @@ class Algorithm(abc.ABC, Generic[State]):
         """The state as tensors (copies) and plain values."""
 
     def current_options(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The options of which a state says how they stand: they may have been changed on the way.
+        """The options whose present values are in the state, since they may change during a run.
 
         Args:
             values: the plain values of :meth:`pack`.
@@ -134,7 +134,7 @@ class Algorithm(abc.ABC, Generic[State]):
     def adapt_state(
         self, packed: Packed, before: RunSpec, changes: Collection[str]
     ) -> tuple[Packed, tuple[str, ...]]:
-        """The state of a run that this one branches off, as this one's :meth:`unpack` takes it.
+        """Adapt the state of the run that this one is forked from, for :meth:`unpack`.
 
         Args:
             packed: of a run of this algorithm, model and dataset, with the same ``lasting``.

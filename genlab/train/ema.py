@@ -1,4 +1,4 @@
-"""The mean of a model's weights over the last steps, for looking while the model itself learns."""
+"""The exponential moving average of a model's weights, for probes and snapshots."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class EMA:
         self._mean: list[Tensor] = list(self._model.parameters())
 
     @torch.no_grad()
-    def follow(self, taken: int) -> None:
-        """Take in the weights as they stand after so many steps, 1 or more."""
-        keep = min(self.decay, taken / (taken + 9.0))
+    def update(self, step: int) -> None:
+        """Average in the present weights after ``step`` steps, 1 or more."""
+        keep = min(self.decay, step / (step + 9.0))
         torch._foreach_lerp_(self._mean, self._new, 1.0 - keep)
 
     @torch.no_grad()
     def model(self) -> GenerativeModel:
-        """The copy as it stands, in evaluation mode; changed in place by the next step."""
+        """The averaged copy in evaluation mode; the next update changes it in place."""
         for mine, theirs in zip(self._model.buffers(), self._followed.buffers(), strict=True):
             mine.copy_(theirs)
         return self._model.eval()

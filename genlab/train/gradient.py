@@ -1,4 +1,4 @@
-"""Every gradient family as one algorithm: players take turns on an objective."""
+"""Gradient training as one algorithm: the players of an objective take turns."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class GradientOptions(Options):
 
 @dataclass
 class GradientState:
-    """A model and one optimiser a player; changed in place by a step.
+    """A model and one optimiser per player; a step changes it in place.
 
     Args:
         model, optimisers: what learns, and how, by the player's name.
@@ -84,7 +84,7 @@ class GradientState:
 
     model: GenerativeModel
     optimisers: dict[str, torch.optim.Optimizer]
-    taken: int = 0
+    steps: int = 0
     ema: EMA | None = None
     #: For each player, the trainable parameters that are not its own.
     others: dict[str, list[nn.Parameter]] = field(init=False)
@@ -108,7 +108,7 @@ class GradientState:
     order=10,
 )
 class GradientAlgorithm(Algorithm[GradientState]):
-    """Each player of the objective in turn lowers its loss with Adam.
+    """Each player of the objective in turn minimises its loss with Adam.
 
     Source: Kingma and Ba 2015, "Adam: a method for stochastic optimization".
     """
@@ -178,12 +178,12 @@ class GradientAlgorithm(Algorithm[GradientState]):
         labels: Tensor | None,
     ) -> tuple[GradientState, Info]:
         terms: list[Mapping[str, Tensor]] = []
-        objective = self.objective.at_step(state.taken)
+        objective = self.objective.at_step(state.steps)
         model = state.model
         if labels is not None and isinstance(model, HasLabels):
             model = model.condition_on(model.withhold(labels))
         if self.lr_final_ratio < 1.0:
-            share = self._share(state.taken)
+            share = self._share(state.steps)
             for optimiser in state.optimisers.values():
                 optimiser.share = share  # type: ignore[attr-defined]
         game = find_game(state, objective, model, len(batch))
@@ -193,22 +193,22 @@ class GradientAlgorithm(Algorithm[GradientState]):
                 for player in players:
                     terms.append(game.turn(player.name))
                     state.optimisers[player.name].step()
-                    objective.updated(player.name, state.model)
+                    objective.after_update(player.name, state.model)
         else:
             losses = objective.losses(model, batch)
             for player in players:
                 for _ in range(player.repeats):
                     terms.append(self.update(state, player.name, losses))
-                    objective.updated(player.name, state.model)
-        state.taken += 1
+                    objective.after_update(player.name, state.model)
+        state.steps += 1
         if state.ema is not None:
-            state.ema.follow(state.taken)
-        # The later update of a player is the one that is told.
+            state.ema.update(state.steps)
+        # Where a player is updated several times, the last update is the one recorded.
         return state, Info(ChainMap(*terms[::-1]))  # type: ignore[arg-type]
 
-    def _share(self, taken: int) -> float:
-        """The share of the learning rate after so many steps, from 1 to ``lr_final_ratio``."""
-        part = min(1.0, taken / self.spec.train.steps)
+    def _share(self, step: int) -> float:
+        """The factor of the learning rate after ``step`` steps, from 1 to ``lr_final_ratio``."""
+        part = min(1.0, step / self.spec.train.steps)
         return self.lr_final_ratio + (1.0 - self.lr_final_ratio) * 0.5 * (
             1.0 + math.cos(math.pi * part)
         )
@@ -257,7 +257,7 @@ class GradientAlgorithm(Algorithm[GradientState]):
                 for key, value in slot.items():
                     tensors[f"optimiser/{player}/{index}/{key}"] = _plain(value)
         rates = {name: o.param_groups[0]["lr"] for name, o in state.optimisers.items()}
-        return Packed(tensors, {"taken": state.taken, "lr": rates})
+        return Packed(tensors, {"taken": state.steps, "lr": rates})
 
     def current_options(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         rates = set(values.get("lr", {}).values())
@@ -266,7 +266,9 @@ class GradientAlgorithm(Algorithm[GradientState]):
     def adapt_state(
         self, packed: Packed, before: RunSpec, changes: Collection[str]
     ) -> tuple[Packed, tuple[str, ...]]:
-        held = {name.split("/")[1] for name in packed.tensors if name.startswith("optimiser/")}
+        stored_players = {
+            name.split("/")[1] for name in packed.tensors if name.startswith("optimiser/")
+        }
         tensors = {
             name: value
             for name, value in packed.tensors.items()
@@ -275,20 +277,20 @@ class GradientAlgorithm(Algorithm[GradientState]):
         rates = dict(packed.values.get("lr", {}))
         if "lr" in changes:
             rates.clear()
-        told = []
+        notes = []
         if packed.values.get("taken"):
-            told = [
+            notes = [
                 f"The optimiser of the {player} starts anew: the snapshot holds none for it."
                 for player in self.players
-                if player not in held
+                if player not in stored_players
             ]
         before_options: Any = before.algorithm_options
         if before_options.ema_decay and not _below("raw/", tensors):
-            told.append(
+            notes.append(
                 "It goes on from the running mean of the weights: the snapshot holds no others."
             )
         values = {**packed.values, "lr": {p: r for p, r in rates.items() if p in self.players}}
-        return Packed(tensors, values), tuple(told)
+        return Packed(tensors, values), tuple(notes)
 
     def unpack(self, packed: Packed, data: Dataset) -> GradientState:
         state = self._with_optimisers(models.build(self.spec).to(self.device))
@@ -311,7 +313,7 @@ class GradientAlgorithm(Algorithm[GradientState]):
             optimiser.load_state_dict(filled)
             _align(optimiser)
         # Snapshots of earlier versions hold neither; no schedule depends on them.
-        state.taken = int(packed.values.get("taken", 0))
+        state.steps = int(packed.values.get("taken", 0))
         for player, rate in packed.values.get("lr", {}).items():
             for group in state.optimisers[player].param_groups:
                 group["lr"] = float(rate)
@@ -322,13 +324,13 @@ class GradientAlgorithm(Algorithm[GradientState]):
 def find_game(
     state: GradientState, objective: Objective, model: GenerativeModel, n: int
 ) -> Game | None:
-    """Return the game without a graph, for batches of n; None where there is none."""
+    """Return the graph-free game for batches of n; None where there is none."""
     if not is_enabled():
         return None
     if state.game is not None:
-        of, whose, held = state.game
-        if of is objective and whose is model and held.is_current(n):
-            return held
+        of, whose, game = state.game
+        if of is objective and whose is model and game.is_current(n):
+            return game
     if not (isinstance(model, HasFusedMLPs) and isinstance(objective, PlainAdversarial)):
         return None
     if any(player.repeats > 1 for player in objective.players):
@@ -372,7 +374,7 @@ def _align(optimiser: torch.optim.Optimizer) -> None:
 
 @contextlib.contextmanager
 def only_player(state: GradientState, player: str) -> Iterator[None]:
-    """Inside, only this player's parameters are part of the graph.
+    """A context in which only this player's parameters are part of the graph.
 
     A generator's gradient flows through the critic, but the critic's own weights need none:
     leaving them out changes no number and saves a third of the critic's backward pass.

@@ -1,4 +1,4 @@
-"""The loop: it steps an algorithm on batches and lets observers look. It knows no mathematics."""
+"""The training loop: it steps an algorithm on batches and calls the observers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def train(
     observers: Sequence[Observer] = (),
     alone: Callable[[], str | None] = lambda: None,
 ) -> tuple[Any, int]:
-    """Step until the wanted number of steps is reached or an observer stops the run.
+    """Step until the number of steps is reached or an observer stops the run.
 
     Args:
         algorithm: what to step.

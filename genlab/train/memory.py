@@ -1,4 +1,4 @@
-"""The process's memory allocator, told what training does."""
+"""Settings of the process's memory allocator for training."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 
 @functools.cache
 def keep_memory() -> bool:
-    """Keep freed memory for the next step, instead of giving it back to the system.
+    """Keep freed memory for the next step instead of returning it to the system.
 
     A training step allocates and frees the same megabytes again and again. By default glibc gives
     large blocks back at once and faults every page in anew: measured on DCGAN at 28 pixels, four

@@ -1,4 +1,4 @@
-"""Observers of a run: each looks at a stated cadence, may stop the run, and changes nothing."""
+"""Observers of a run: each looks at a stated interval, may stop the run, and changes nothing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Diverged(Exception):
 
 
 class Observer:
-    """Looks at a run every so many steps; returns True to stop it."""
+    """Called every ``every`` steps of a run; returns True to stop it."""
 
     every: int = 1
 
@@ -56,7 +56,7 @@ class Observer:
 
 
 class Sink(Protocol):
-    """Where observers put what they saw: copies, never live tensors."""
+    """Receives what observers record: copies, never live tensors."""
 
     def scalars(self, step: int, values: Mapping[str, float | None]) -> None:
         """Numbers of a step."""
@@ -65,23 +65,23 @@ class Sink(Protocol):
         """Pictures of a step."""
 
     def event(self, step: int, level: str, message: str) -> None:
-        """Something to tell."""
+        """A message about the run."""
 
     def flush(self) -> None:
-        """Make what was put so far visible; the records of one step become visible together."""
+        """Make the records so far visible; those of one step become visible together."""
 
     def save(self, snapshot: Snapshot) -> None:
-        """Keep a snapshot; may return before it is kept."""
+        """Store a snapshot; may return before it is stored."""
 
     def settle(self) -> None:
-        """Wait until everything is kept."""
+        """Wait until everything is stored."""
 
-    def beside(self) -> float:
-        """Seconds of processor time taken beside the training since this was asked last."""
+    def background_seconds(self) -> float:
+        """CPU seconds of background work since the last call."""
 
 
 class CommandLike(Protocol):
-    """A command from outside.
+    """A command for a run.
 
     ``pause``, ``resume``, ``stop``; ``step`` {"n": 1, "player": "generator"}, where a player may
     be named who alone moves; ``pace`` {"rate": 2.0}, steps a second at most, 0 for no limit;
@@ -90,7 +90,7 @@ class CommandLike(Protocol):
 
     @property
     def name(self) -> str:
-        """Which."""
+        """Its name."""
 
     @property
     def values(self) -> Mapping[str, Any]:
@@ -104,7 +104,7 @@ FREE = "free"
 
 
 class Ledger:
-    """What looking at a run has cost: one account for all looks, one for each dear probe.
+    """The time budget of probes: one account for all looks, one for each expensive probe.
 
     Looking may take a share of the training time, after a first allowance. The time is the
     processor's time of this thread: a look that other programs interrupted costs no more.
@@ -127,14 +127,14 @@ class Ledger:
         self.restart()
 
     def restart(self) -> None:
-        """Begin anew: nothing was trained and nothing was spent."""
+        """Reset all accounts."""
         self._began = self.clock()
         self._accounts: dict[str, float] = {}
         self._last: dict[str, float] = {}
         self._waiting = False
 
     def charge(self, account: str, seconds: float) -> None:
-        """Book seconds on an account; they are not training then.
+        """Charge seconds to an account; they no longer count as training.
 
         Args:
             account: ``COMMON``, ``FREE`` or the name of a probe.
@@ -155,7 +155,7 @@ class Ledger:
     def affords(
         self, account: str, share: float, credit: float, cost: float | None = None
     ) -> bool:
-        """Return whether an account can pay once more.
+        """Return whether an account affords one more look.
 
         Args:
             account: its name.
@@ -182,7 +182,7 @@ class Ledger:
 
 
 class Recorder(Observer):
-    """Records each term's mean over the step's batch, and stops a run whose loss is no number.
+    """Records each term's mean over the step's batch, and stops a run whose loss is not finite.
 
     Args:
         sink: where to.
@@ -211,7 +211,7 @@ class Recorder(Observer):
 
 
 class Watcher(Observer):
-    """Looks at the model with every probe and keeps a snapshot, within its share of the time.
+    """Runs the probes and stores snapshots, within a share of the training time.
 
     It looks before the first step, after steps 1, 2, 4, 8, ..., then whenever the ledger allows,
     whenever the run pauses, and at the end. A probe with a share of its own is left out of a look
@@ -274,11 +274,11 @@ class Watcher(Observer):
             self._sink.settle()
 
     def settle(self) -> None:
-        """Wait until everything that was seen is kept."""
+        """Wait until everything is stored."""
         self._sink.settle()
 
     def look(self, step: int, state: Any, sparing: bool = False) -> None:
-        """Look now, unless this step was looked at already.
+        """Run the probes now, unless they have seen this step.
 
         Args:
             step: steps taken.
@@ -299,7 +299,7 @@ class Watcher(Observer):
         self._when = ledger.wall()
         # What is written beside the training takes its processor too: that of the last look is
         # known by now, and is about that of the next.
-        beside = self._sink.beside()
+        beside = self._sink.background_seconds()
         ledger.charge(COMMON, beside + (common if sparing else 0.0))
         self._cost = common + beside
 
@@ -320,7 +320,7 @@ class Watcher(Observer):
     def _look(
         self, snapshot: Snapshot, model: GenerativeModel[Any], sparing: bool = False
     ) -> float:
-        """Read the probes and keep what they saw.
+        """Read the probes and store their readings.
 
         Returns:
             The seconds of the probes with a share of their own, which their accounts pay.
@@ -367,7 +367,7 @@ class Watcher(Observer):
         return seconds_apart
 
     def _prepared(self, step: int) -> list[Probe]:
-        """The probes; where they cannot be made the training goes on unwatched, which is told."""
+        """Make the probes; training continues without those that fail, with a message."""
         try:
             return list(self._make())
         except Exception as error:
@@ -379,7 +379,7 @@ class Watcher(Observer):
             return []
 
     def _show(self, step: int, pictures: Mapping[str, Picture]) -> None:
-        """Put the pictures; one that cannot be drawn is left out and told."""
+        """Store the pictures; one that cannot be drawn is left out with a message."""
         if not pictures:
             return
         try:
@@ -435,7 +435,7 @@ class Controls(Observer):
         self._began = time.perf_counter()
 
     def alone(self) -> str | None:
-        """The player who alone moves in the next step."""
+        """The only player that the next step updates."""
         return self._todo[0] if self._todo else None
 
     def _execute_all(self, commands: Sequence[CommandLike], step: int, state: Any) -> None:
@@ -514,7 +514,7 @@ class Controls(Observer):
 
 
 class Cursor(Observer):
-    """Where the run stands, for a thread that tells others."""
+    """The present step, for the heartbeat thread."""
 
     def __init__(self) -> None:
         self.step = 0

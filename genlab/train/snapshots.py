@@ -1,4 +1,4 @@
-"""Snapshots of a run: what is in one, and which are kept."""
+"""Snapshots of a run: their content, and which are kept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RNG = "rng"
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A run as it stood after a step; the data cursor is the step itself.
+    """The state of a run after a step; the data cursor is the step itself.
 
     Args:
         step: steps taken.
@@ -38,14 +38,14 @@ class Snapshot:
 
 
 def take(algorithm: Algorithm[Any], state: Any, step: int, attempt: int = 1) -> Snapshot:
-    """A copy of everything that the next step needs."""
+    """Copy everything that the next step needs."""
     packed = algorithm.pack(state)
     tensors = {**packed.tensors, RNG: random.capture()}
     return Snapshot(step, tensors, packed.values, algorithm.spec.flat(), attempt)
 
 
-def put_back(algorithm: Algorithm[Any], snapshot: Snapshot, data: Dataset) -> Any:
-    """The state of a snapshot; the random stream goes on where it stood.
+def restore_state(algorithm: Algorithm[Any], snapshot: Snapshot, data: Dataset) -> Any:
+    """Restore the state of a snapshot, including the random stream.
 
     Where the snapshot holds no stream, that of the run's seed begins.
 
@@ -84,14 +84,17 @@ def thin(steps: Iterable[int], limit: int) -> tuple[int, ...]:
         >>> thin(range(0, 1001), 8)[0], thin(range(0, 1001), 8)[-2:], len(thin(range(1001), 8))
         (0, (999, 1000), 8)
     """
-    kept = sorted(set(steps))
+    remaining = sorted(set(steps))
     if limit < 3:
         raise ValueError("at least three snapshots are kept: the first and the last two")
-    place = {step: math.log1p(step) for step in kept}
-    while len(kept) > limit:
-        holes = [(place[kept[i + 1]] - place[kept[i - 1]], i) for i in range(1, len(kept) - 2)]
-        del kept[min(holes)[1]]
-    return tuple(kept)
+    log_step = {step: math.log1p(step) for step in remaining}
+    while len(remaining) > limit:
+        holes = [
+            (log_step[remaining[i + 1]] - log_step[remaining[i - 1]], i)
+            for i in range(1, len(remaining) - 2)
+        ]
+        del remaining[min(holes)[1]]
+    return tuple(remaining)
 
 
 def early(step: int) -> bool:

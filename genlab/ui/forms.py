@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from genlab.core.errors import DataError, SpecError
-from genlab.core.options import Option, with_present_names
+from genlab.core.options import Option, translate_former_names
 from genlab.core.run_spec import (
     KINDS,
     Combination,
@@ -20,6 +20,7 @@ from genlab.core.run_spec import (
     objectives_for,
 )
 from genlab.core.tables import DATASETS, TABLES
+from genlab.ui.draw_density import draw_density
 from genlab.ui.messages import escape_markdown
 from genlab.ui.page_states import DATA, TRAIN
 from genlab.ui.pictures import PREVIEWED, cached_preview
@@ -30,6 +31,8 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "Objective and optimiser": ("objective", "algorithm"),
     "Run": ("train",),
 }
+#: What stands above the widget of an option of a dataset, and may set its value.
+EDITORS: Mapping[tuple[str, str], Callable[[str], None]] = {("drawn", "drawing"): draw_density}
 #: A slider answers up to this many positions; above it, a number is typed.
 SLIDER_POSITIONS = 400
 
@@ -144,7 +147,7 @@ def part(
 def option_widget(combination: Combination, row: Option, given: Mapping[str, Any]) -> Any:
     """One option's widget; it starts at the URL's value, or at the combination's default."""
     try:
-        first = row.parse(with_present_names([row], given).get(row.name, row.default))
+        first = row.parse(translate_former_names([row], given).get(row.name, row.default))
     except SpecError:
         first = row.default
     names = (getattr(combination, kind) for kind in KINDS)
@@ -175,8 +178,8 @@ def changed_options(values: Mapping[str, Any]) -> dict[str, str]:
     """The URL's parameters: the four names and the options that differ from their defaults."""
     table = Combination.of(values).options()
     defaults = {row.name: row.default for rows in table.values() for row in rows}
-    kept = {k: v for k, v in values.items() if k in KINDS or v != defaults.get(k, v)}
-    return {k: str(v) for k, v in kept.items()}
+    changed = {k: v for k, v in values.items() if k in KINDS or v != defaults.get(k, v)}
+    return {k: str(v) for k, v in changed.items()}
 
 
 def run_form(preview: Callable[[Combination, Mapping[str, Any]], None]) -> dict[str, Any]:
@@ -289,9 +292,12 @@ def data_part(data: str, given: Mapping[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for row in DATASETS[data].Options.table():
         try:
-            first = row.parse(with_present_names([row], given).get(row.name, row.default))
+            first = row.parse(translate_former_names([row], given).get(row.name, row.default))
         except SpecError:
             first = row.default
-        if row.name not in DATASETS[data].idle({**given, **values}):
-            values[row.name] = widget(row, f"{PREFIX}data.{data}.{row.name}", first)
+        if row.name not in DATASETS[data].unused_options({**given, **values}):
+            key = f"{PREFIX}data.{data}.{row.name}"
+            if editor := EDITORS.get((data, row.name)):
+                editor(key)
+            values[row.name] = widget(row, key, first)
     return values

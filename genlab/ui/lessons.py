@@ -123,11 +123,11 @@ def move_buttons(name: str, option: str, key: str) -> None:
     able = [move for move in LESSONS[name].moves if move.option == option]
     for k in range(0, len(able), 2):
         columns = st.columns(2)
-        for place, (column, move) in enumerate(zip(columns, able[k : k + 2], strict=False)):
+        for index, (column, move) in enumerate(zip(columns, able[k : k + 2], strict=False)):
             column.button(
                 move.title,
                 icon=move.icon,
-                key=f"learn.{name}.{option}.move.{k + place}",
+                key=f"learn.{name}.{option}.move.{k + index}",
                 on_click=apply_button,
                 args=(key, move),
                 help=move.help or None,
@@ -201,9 +201,9 @@ def first_value(row: Option, given: Mapping[str, str]) -> Any:
 def changed_options(name: str, values: Mapping[str, Any]) -> dict[str, str]:
     """What the URL holds: the lesson, and the options that differ from their defaults."""
     rows = {row.name: row for row in LESSONS[name].table(values)}
-    kept = {k: v for k, v in values.items() if k in rows and v != rows[k].default}
+    changed = {k: v for k, v in values.items() if k in rows and v != rows[k].default}
     return {"lesson": name} | {
-        k: f"{v:g}" if isinstance(v, float) else str(v) for k, v in kept.items()
+        k: f"{v:g}" if isinstance(v, float) else str(v) for k, v in changed.items()
     }
 
 
@@ -224,9 +224,9 @@ def pictures(name: str, panels: tuple[tuple[Panel, Any], ...]) -> None:
     _picture(name, "panel.0", *first)
     small = [pair for pair in others if not _large(pair[0])]
     for k in range(0, len(small), 2):
-        for place, (column, pair) in enumerate(zip(st.columns(2), small[k : k + 2], strict=False)):
+        for index, (column, pair) in enumerate(zip(st.columns(2), small[k : k + 2], strict=False)):
             with column:
-                _picture(name, f"panel.{k + place + 1}", *pair)
+                _picture(name, f"panel.{k + index + 1}", *pair)
     for k, pair in enumerate(pair for pair in others if _large(pair[0])):
         _picture(name, f"map.{k}", *pair)
 

@@ -17,6 +17,7 @@ from genlab.core.folders import ROOT
 from genlab.panels.run_marks import MARK_CSS
 from genlab.serving import visitors
 from genlab.ui import access, room, tables
+from genlab.ui.history import keep_one_entry
 from genlab.ui.messages import guard
 from genlab.ui.presenting import STYLE as PRESENTATION
 from genlab.ui.presenting import presenting
@@ -48,6 +49,7 @@ PAGES: tuple[tuple[str, str, str], ...] = (
     ("watch", "Watch", ":material/monitoring:"),
     ("explore", "Explore", ":material/explore:"),
     ("compare", "Compare", ":material/compare_arrows:"),
+    ("studies", "Studies", ":material/science:"),
     ("learn", "Learn", ":material/school:"),
     ("data", "Data", ":material/dataset:"),
     ("room", "Class", ":material/groups:"),
@@ -113,6 +115,7 @@ def show() -> None:
     """Draw the navigation and the page that the URL names."""
     st.set_page_config(page_title="GenLab", page_icon=str(ICON), layout="wide")
     st.html(f"<style>{STYLE}{MARK_CSS}{tables.CSS}</style>")
+    keep_one_entry()
     if presenting():
         st.html(PRESENTATION)
     start_background()

@@ -109,7 +109,7 @@ def editor(reading: TableReading, chosen: dict[str, dict[str, str]], key: str) -
             for row in rows:
                 del row[name]
     fixed = [name for name in rows[0] if name not in ("type", "role", "missing code")]
-    made = st.data_editor(
+    edited = st.data_editor(
         rows,
         key=f"{key}editor.{hash(column_option(chosen))}",
         hide_index=True,
@@ -121,15 +121,15 @@ def editor(reading: TableReading, chosen: dict[str, dict[str, str]], key: str) -
             "why": st.column_config.TextColumn("why", width="large"),
         },
     )
-    return _changes(rows, made, chosen)
+    return _changes(rows, edited, chosen)
 
 
 def _changes(
-    rows: list[dict[str, Any]], made: list[dict[str, Any]], chosen: dict[str, dict[str, str]]
+    rows: list[dict[str, Any]], edited: list[dict[str, Any]], chosen: dict[str, dict[str, str]]
 ) -> bool:
     """Take up what differs between what was shown and what is there now."""
     changed = False
-    for before, after in zip(rows, made, strict=True):
+    for before, after in zip(rows, edited, strict=True):
         mine = chosen.setdefault(before["column"], {})
         for key, name in zip(CHANGED, ("type", "role", "missing code"), strict=True):
             value = str(after[name] or "").strip().replace(",", " ").replace(":", " ")

@@ -9,11 +9,11 @@ from urllib.parse import parse_qsl
 import streamlit as st
 
 from genlab import runs
+from genlab.runs.access import acting
 from genlab.runs.rooms import Room, end_room, find_room, led_by, open_room
 from genlab.serving.rooms import qr_svg
 from genlab.serving.visitors import is_private
 from genlab.ui import links
-from genlab.ui.access import visitor
 from genlab.ui.component import component
 from genlab.ui.live.share import address
 from genlab.ui.presenting import presenting
@@ -24,7 +24,7 @@ KEPT = ("room.", "jobs.")
 
 def led_room() -> Room | None:
     """The room that the visitor leads."""
-    return led_by(runs.store(), visitor().actor.id)
+    return led_by(runs.store(), acting().id)
 
 
 def bar(page: str, pages: Collection[str]) -> None:
@@ -34,8 +34,8 @@ def bar(page: str, pages: Collection[str]) -> None:
         page: the path of the page that is shown.
         pages: the names of all pages.
     """
-    me = visitor()
-    room = led_by(runs.store(), me.actor.id)
+    me = acting()
+    room = led_by(runs.store(), me.id)
     leads = room is not None
     if room is None and me.room:
         room = find_room(runs.store(), me.room)
@@ -73,7 +73,7 @@ def page() -> None:
 
 
 def _closed() -> None:
-    me = visitor()
+    me = acting()
     if me.room and find_room(runs.store(), me.room) is not None:
         st.info(f"You are in room **{me.room}**. The bar below brings you back to the teacher.")
     st.markdown(
@@ -93,7 +93,8 @@ def _open(room: Room) -> None:
     left, right = st.columns([2, 3], gap="large", vertical_alignment="center")
     with left:
         # The image is made here, of an address of this server.
-        st.image(qr_svg(join), width=352, caption=f"QR code of {join}")
+        st.image(qr_svg(join), width=352, alt=f"QR code of {join}")
+        st.caption("Scan it to join.")
     with right:
         st.markdown(f"Open **{address('/join')}** and type")
         st.html(

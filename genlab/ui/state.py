@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 import streamlit as st
 
 from genlab.core.errors import SpecError
-from genlab.core.options import Option, Options, parse_int, with_present_names
+from genlab.core.options import Option, Options, parse_int, translate_former_names
 from genlab.ui.presenting import PARAMETER
 
 S = TypeVar("S", bound=Options)
@@ -50,7 +50,7 @@ def parse_query(declared: type[S], values: Mapping[str, str]) -> S:
         SpecError: if a declared parameter has a value that is not allowed.
     """
     rows = {row.name: row for row in declared.table()}
-    values = with_present_names(rows.values(), values)
+    values = translate_former_names(rows.values(), values)
     return declared(
         **{name: parse_text(row, values[name]) for name, row in rows.items() if name in values}
     )
@@ -100,13 +100,13 @@ class PageState(Generic[S]):
 
     def parameters(self) -> dict[str, str]:
         """The declared parameters that the URL holds, by their present names."""
-        held = {
+        parameters = {
             name.removeprefix(self.prefix): st.query_params[name]
             for name in st.query_params
             if name.startswith(self.prefix)
         }
         rows = self.options()
-        present = with_present_names(rows.values(), held)
+        present = translate_former_names(rows.values(), parameters)
         return {name: text for name, text in present.items() if name in rows}
 
     def undeclared(self) -> dict[str, str]:
@@ -230,21 +230,26 @@ class PageState(Generic[S]):
         """A remembered value as text; the default where there is none or an impossible one."""
         # The browser's URL may be older than a value that was removed in this session.
         key = self.session_key(name)
-        held = st.session_state[key] if key in st.session_state else self.parameters().get(name)
-        if held in (None, ""):
+        value = st.session_state[key] if key in st.session_state else self.parameters().get(name)
+        if value in (None, ""):
             return default
         try:
-            parse_text(self.option(name), str(held))
+            parse_text(self.option(name), str(value))
         except SpecError:
             return default
-        return str(held)
+        return str(value)
 
     def remembered(self) -> dict[str, Any]:
         """The remembered parameters as the URL holds them; None for one that was removed."""
-        held = self.parameters()
-        names = {*held, *(n for n in self.options() if self.session_key(n) in st.session_state)}
+        parameters = self.parameters()
+        names = {
+            *parameters,
+            *(n for n in self.options() if self.session_key(n) in st.session_state),
+        }
         return {
-            f"{self.prefix}{name}": st.session_state.get(self.session_key(name), held.get(name))
+            f"{self.prefix}{name}": st.session_state.get(
+                self.session_key(name), parameters.get(name)
+            )
             for name in sorted(names)
         }
 

@@ -205,9 +205,9 @@ def saving(found: Examples, first: str) -> None:
     known = user_sets.describe(found, "preview")
     meta = user_sets.meta_of(known, user_sets.OwnOptions())
     pictures.proposals(meta)
-    held = known.sizes
+    sizes = known.sizes
     st.caption(
-        f"{held['train']:,} to train on, {held['validation']:,} and {held['test']:,} held out, "
+        f"{sizes['train']:,} to train on, {sizes['validation']:,} and {sizes['test']:,} held out, "
         "drawn by a fixed seed." + _units(known)
     )
     with st.form(f"{KEY}save", border=False):
@@ -215,14 +215,15 @@ def saving(found: Examples, first: str) -> None:
         name = st.text_input("Name", allowed.strip()[:40], max_chars=40)
         if not st.form_submit_button("Save", type="primary", icon=":material/save:"):
             return
-    made = own_sets.add_set(runs.store(), found, name)
+    stored = own_sets.add_set(runs.store(), found, name)
     memory = st.session_state
     memory[f"{KEY}message"] = (
-        f"{escape_markdown(made.name)} is stored as {made.id}: {count_noun(made.n, 'example')}."
+        f"{escape_markdown(stored.name)} is stored as {stored.id}: "
+        f"{count_noun(stored.n, 'example')}."
     )
     memory[f"{KEY}round"] += 1
     forget_file()
-    choose(made.id)
+    choose(stored.id)
     st.rerun()
 
 

@@ -110,7 +110,7 @@ def test_a_row_is_trained_and_measured(nll, name: str, monkeypatch) -> None:
     assert results[1]["steps"] == 60
     assert results[1]["examples"] == 60 * 32
     assert json.loads(json.dumps(results)) == results
-    words = nll.told(results[1]) + nll.table(results)
+    words = nll.result_line(results[1]) + nll.table(results)
     assert row.published in words
     assert f"{last:.2f}" in words
 

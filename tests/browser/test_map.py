@@ -11,7 +11,7 @@ import pytest
 
 from genlab import runs
 from genlab.latent.codes import held_out
-from genlab.latent.projections import pca_place
+from genlab.latent.projection_methods import pca_embed
 from genlab.latent.sets import read
 from genlab.runs import foreground
 from genlab.runs.worker import perform_job
@@ -155,7 +155,7 @@ def test_a_z_of_ones_own_is_put_on_the_map(app: Any, page: Any, shot: Any, train
     canvas.wait_for()
     found = runs.job_result(str(canvas.get_attribute("data-map")))
     xy = found["xy"].astype(float)
-    expected = pca_place(found["code"], xy)(np.array([[0.4, -0.2]]))
+    expected = pca_embed(found["code"], xy)(np.array([[0.4, -0.2]]))
     box, at = canvas.bounding_box(), on_screen(canvas, xy, expected)[0]
     words = str(canvas.get_attribute("data-guests")).split()
     drawn = np.array([float(words[1]) + box["x"], float(words[2]) + box["y"]])

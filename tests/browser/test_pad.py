@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from genlab import latent, runs
-from genlab.models.labels import held_at_class
+from genlab.models.labels import conditioned_on_class
 from tests.browser.test_live import eventually
 
 PIXELS = """(root) => {
@@ -117,7 +117,7 @@ def test_arrow_keys_move_z_along_the_directions(app, page, trained):
 
 def test_a_class_is_held_and_points_are_drawn_among_the_data(app, page, trained):
     pad = opened(app, page, trained["cvae"], label="7", **{"t.pad_z": "0.5,-0.5,1"})
-    model = held_at_class(runs.open_run(trained["cvae"]).model(), "7")
+    model = conditioned_on_class(runs.open_run(trained["cvae"]).model(), "7")
     exact = bytes_of(latent.decode_mean(model, torch.tensor([[0.5, -0.5, 1.0]]))[0])
     assert np.abs(canvas(pad) - exact).max() <= 1
     pad = opened(app, page, trained["ring"])

@@ -133,12 +133,12 @@ def test_bounds_are_said_in_full(low: float | None, high: float | None, words: s
 
 def test_narrowed_moves_the_default_only_if_it_fell_out() -> None:
     kind = ROWS["kind"]
-    assert kind.narrowed(("b",)).default == "b"
-    assert kind.narrowed(("b", "a")).default == "a"
+    assert kind.with_choices(("b",)).default == "b"
+    assert kind.with_choices(("b", "a")).default == "a"
     with pytest.raises(SpecError, match="allowed: b"):
-        kind.narrowed(("b",)).parse("a")
+        kind.with_choices(("b",)).parse("a")
     with pytest.raises(ValueError, match="no choice of the option kind"):
-        kind.narrowed(())
+        kind.with_choices(())
 
 
 def pairs() -> list[tuple[str, str]]:

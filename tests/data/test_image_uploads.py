@@ -23,7 +23,7 @@ from genlab.core.run_spec import RunSpec
 from genlab.data.base import DataMeta
 from genlab.data.image_uploads import (
     BYTES,
-    Manner,
+    BackgroundStyle,
     Picture,
     background_style,
     fit_to_model,
@@ -300,7 +300,7 @@ def test_a_photo_keeps_its_aspect_and_its_ground() -> None:
     meta = DataMeta((3, 8, 8), "unit")
     page = Image.new("RGB", (40, 20), (255, 0, 0))
     ImageDraw.Draw(page).rectangle((10, 5, 29, 14), fill=(0, 0, 255))
-    seen = fit_to_model(read(encoded(page)), meta, Manner(0.4))
+    seen = fit_to_model(read(encoded(page)), meta, BackgroundStyle(0.4))
     assert seen.x.shape == (3, 8, 8)
     np.testing.assert_allclose(seen.x[:, :2].mean(dim=(1, 2)), [1, 0, 0], atol=0.02)
     np.testing.assert_allclose(seen.x[:, 4, 4], [0, 0, 1], atol=0.1)

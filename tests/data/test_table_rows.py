@@ -32,7 +32,7 @@ def mixed(n: int = 60, seed: int = 0) -> bytes:
     return "\n".join(lines).encode()
 
 
-def described(content: bytes) -> tuple[user_sets.Description, DataMeta, torch.Tensor]:
+def option_help(content: bytes) -> tuple[user_sets.Description, DataMeta, torch.Tensor]:
     found = read(content)
     known = user_sets.describe(found, "a table")
     meta = user_sets.meta_of(known, user_sets.OwnOptions())
@@ -42,7 +42,7 @@ def described(content: bytes) -> tuple[user_sets.Description, DataMeta, torch.Te
 
 def test_what_a_model_sees_comes_back_as_the_rows_of_the_file() -> None:
     content = mixed()
-    _, meta, x = described(content)
+    _, meta, x = option_help(content)
     rows = to_rows(meta, x)
     written = list(csv.reader(io.StringIO(rows.csv())))
     given = list(csv.reader(io.StringIO(content.decode())))

@@ -152,7 +152,7 @@ def test_sampling_is_by_component_and_not_by_index() -> None:
     law = GaussianMixture(
         torch.tensor([9.0, 1.0]), torch.tensor([[0.0], [5.0]]), torch.full((2, 1, 1), 0.01)
     )
-    x, component = law.labelled(20_000, torch.Generator().manual_seed(0))
+    x, component = law.sample_labelled(20_000, torch.Generator().manual_seed(0))
     assert float(component.double().mean()) == pytest.approx(0.1, abs=4 * 0.3 / 20_000**0.5)
     assert torch.equal((x[:, 0] > 2.5).long(), component)
 

@@ -204,6 +204,8 @@ def test_draws_have_the_distribution_that_log_prob_says(name: str) -> None:
         density = density * at if part.log >= 0 else density
         cdf = integrate.cumulative_trapezoid(density, grid, initial=0.0)
         cdf /= cdf[-1]
+        # Level 1e-5: under 100 such tests in a suite, so under 0.1 % false
+        # alarms; D > 2.5/√n still fails.
         assert stats.kstest(np.interp(u, grid, cdf), "uniform").pvalue > 1e-5
         return
     big = masses * n > 8
@@ -211,6 +213,7 @@ def test_draws_have_the_distribution_that_log_prob_says(name: str) -> None:
     seen, wanted = [*counts[big], n - counts[big].sum()], [*masses[big] * n, max(rest, 1e-9)]
     if rest < 5:
         seen, wanted = seen[:-1], np.array(wanted[:-1]) * sum(seen[:-1]) / sum(wanted[:-1])
+    # Level 1e-5: under 100 such tests in a suite, so under 0.1 % false alarms.
     assert stats.chisquare(seen, np.array(wanted) * sum(seen) / sum(wanted)).pvalue > 1e-5
 
 
@@ -285,10 +288,10 @@ def test_a_missing_entry_is_marginalised_exactly() -> None:
     head = ColumnHead(table())
     with scope(11, "h"):
         h = 0.5 * torch.randn(6, head.size)
-        x = head.law(h[:1]).sample()[0]
+        x = head.distribution(h[:1]).sample()[0]
 
     def p(x: torch.Tensor) -> torch.Tensor:
-        return head.law(h).log_prob(x.expand(6, -1)).exp().mean()
+        return head.distribution(h).log_prob(x.expand(6, -1)).exp().mean()
 
     gap = x.clone()
     gap[0] = torch.nan
@@ -315,17 +318,17 @@ def test_a_missing_entry_is_marginalised_exactly() -> None:
     total = integrate.quad(along, -40.0, 40.0, points=[0.0], limit=400)[0]
     assert total == pytest.approx(float(p(gap)), rel=1e-6)
     nothing = torch.full_like(x, torch.nan)
-    assert float(head.law(h[:1]).log_prob(nothing[None])) == 0.0
+    assert float(head.distribution(h[:1]).log_prob(nothing[None])) == 0.0
 
 
 def test_gaps_give_no_gradient_and_no_nan() -> None:
     head = ColumnHead(table())
     with scope(12, "h"):
         h = torch.randn(4, head.size).requires_grad_()
-        x = head.law(h).sample()
+        x = head.distribution(h).sample()
     x[:, 0] = torch.nan
     x[1, 1:4] = torch.nan
-    loss = head.law(h).log_prob(x)
+    loss = head.distribution(h).log_prob(x)
     gradient = torch.autograd.grad(loss.sum(), h)[0]
     assert bool(gradient.isfinite().all())
     names = head.columns()
@@ -339,7 +342,7 @@ def test_entries_stand_where_the_table_has_them() -> None:
     head = ColumnHead(table())
     with scope(13, "h"):
         h = torch.randn(300, head.size)
-        x = head.law(h).sample(torch.Size((2,)))
+        x = head.distribution(h).sample(torch.Size((2,)))
     assert x.shape == (2, 300, 7)
     age = 40 + 7 * x[..., 0]
     assert float((age - age.round()).abs().max()) < 1e-9

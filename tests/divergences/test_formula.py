@@ -9,8 +9,10 @@ import torch
 
 from genlab.core.errors import SpecError
 from genlab.divergences.f import F
-from genlab.divergences.formula import MAX_LENGTH, from_formula, parse
-from genlab.divergences.quadrature import bound_1d, divergence_1d, gaussian
+from genlab.divergences.formula import from_formula
+from genlab.divergences.formula_tree import MAX_LENGTH, parse
+from genlab.divergences.mixtures_1d import gaussian
+from genlab.divergences.quadrature import bound_1d, divergence_1d
 
 P, Q = gaussian(0.0, 1.0), gaussian(0.7, 1.3)
 KNOWN = {

@@ -141,7 +141,7 @@ def test_an_older_run_is_read_with_its_own_activation() -> None:
         new = RunSpec.build(**asked, divergence=name, **given)
         record = new.flat()
         assert record.pop("output_activation") == "centred"
-        old = RunSpec.recorded(record)
+        old = RunSpec.from_record(record)
         assert old.objective_options.output_activation == "original"
         (value,) = given.values()
         v = torch.tensor([-1.0, 0.0, 2.0], dtype=torch.float64)

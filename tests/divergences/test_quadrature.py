@@ -14,20 +14,17 @@ from genlab.core.errors import DataError, SpecError
 from genlab.data.base import Density
 from genlab.divergences.estimates import text
 from genlab.divergences.f import F, FDivergence
+from genlab.divergences.gaussian_fits import cross_divergences, fit_gaussian
 from genlab.divergences.grid import Grid
+from genlab.divergences.mixtures_1d import Mixture1D, f_gan_mixture, gaussian
 from genlab.divergences.quadrature import (
-    Mixture1D,
     bound_1d,
     bound_from_samples,
-    cross_divergences,
     divergence_1d,
     divergences_1d,
     divergences_from_samples,
     divergences_on_cells,
     divergences_on_grid,
-    f_gan_mixture,
-    fit_gaussian,
-    gaussian,
     integrate,
 )
 

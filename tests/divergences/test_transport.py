@@ -10,7 +10,7 @@ import torch
 from scipy import stats
 
 from genlab.core.errors import DataError
-from genlab.divergences.quadrature import f_gan_mixture, gaussian
+from genlab.divergences.mixtures_1d import f_gan_mixture, gaussian
 from genlab.divergences.transport import (
     median_bandwidth,
     mmd,

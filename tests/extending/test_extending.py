@@ -20,7 +20,8 @@ from genlab.core.random import scope
 from genlab.core.run_spec import RunSpec
 from genlab.core.tables import ALGORITHMS, MODELS, OBJECTIVES
 from genlab.divergences import F
-from genlab.divergences.quadrature import bound_1d, divergence_1d, gaussian
+from genlab.divergences.mixtures_1d import gaussian
+from genlab.divergences.quadrature import bound_1d, divergence_1d
 from genlab.lessons.base import lesson
 from genlab.metrics import METRICS, evaluate
 from genlab.panels import PANELS, form_of
@@ -205,7 +206,6 @@ class TestQuantiles(PanelContract):
 
 
 def test_an_added_probe_makes_pictures_of_an_added_form() -> None:
-    """A VAE that does not learn codes the prior's own draws: its quantiles are on the line."""
     spec = RunSpec.build(model="vae", data="digits", hidden=16)
     data = datasets.load(spec)
     with scope(0, "weights"):
@@ -214,7 +214,7 @@ def test_an_added_probe_makes_pictures_of_an_added_form() -> None:
     reading = read_probes(found["code_quantiles"], model, 0)
     picture = reading.pictures["code_quantiles"]
     assert form_of(picture) is PANELS["quantiles"]
-    x, y = (picture.payload[key] for key in "xy")
+    x, y = (torch.tensor(picture.payload[key], dtype=torch.float64) for key in "xy")
     # P(Z < x_k) = (k + ½)/100: the quantiles of the normal distribution by its own function.
     levels = torch.special.ndtr(x)
     torch.testing.assert_close(levels, (torch.arange(100.0).double() + 0.5) / 100)

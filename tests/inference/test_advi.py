@@ -10,10 +10,10 @@ from scipy import integrate, optimize, stats
 
 from genlab.core.errors import SnapshotError, SpecError
 from genlab.core.random import generator
-from genlab.inference import log_joints as lj
+from genlab.inference import log_joint_presets as lj
 from genlab.inference.advi import ADVI, ETAS, FAMILIES
 from genlab.inference.constraints import Lower, Real, SoftplusLower
-from genlab.inference.log_joints import Diverged, LogJoint, Parameter
+from genlab.inference.log_joints import Diverged, LogJoint, Parameter, Values
 
 SEEDS = range(3)
 
@@ -231,7 +231,7 @@ def test_a_mixture_keeps_its_means_in_order() -> None:
 
 
 def test_a_search_that_leaves_the_finite_region_says_so() -> None:
-    def log_prob(values: lj.Values) -> torch.Tensor:
+    def log_prob(values: Values) -> torch.Tensor:
         z = values["z"]
         return torch.where(z.abs() < 6, -0.5 * z.square(), torch.nan)
 
@@ -244,7 +244,7 @@ def test_a_search_that_leaves_the_finite_region_says_so() -> None:
 
 
 def test_a_log_joint_that_fails_on_the_way_says_why() -> None:
-    def log_prob(values: lj.Values) -> torch.Tensor:
+    def log_prob(values: Values) -> torch.Tensor:
         if values["z"].item() > 5:
             raise ValueError("too large a z")
         return values["z"].clone()

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from genlab.core.errors import SnapshotError, SpecError
-from genlab.inference.bayesnet import BayesNet, Hypotheses, Node, Observing
+from genlab.inference.bayesnet import BayesNet, EvidenceByStep, Hypotheses, Node
 
 
 def random_net(seed: int, *, forest: bool = False, polytree: bool = True) -> BayesNet:
@@ -90,7 +90,7 @@ def test_zeros_in_the_tables_are_no_trouble() -> None:
 
 def test_the_posterior_as_observations_arrive() -> None:
     net = random_net(2)
-    watch = Observing(net)
+    watch = EvidenceByStep(net)
     prior = state = watch.init()
     evidence: dict[str, int] = {}
     gains = 0.0
@@ -202,6 +202,6 @@ def test_a_loop_and_a_large_enumeration_are_refused() -> None:
 
 def test_a_state_of_another_kind_is_refused() -> None:
     rule = Hypotheses([0.5, 0.5], [[0.5, 0.5], [0.5, 0.5]])
-    watch = Observing(BayesNet([Node("a", [0.5, 0.5])]))
+    watch = EvidenceByStep(BayesNet([Node("a", [0.5, 0.5])]))
     with pytest.raises(SnapshotError, match="another kind"):
         watch.unpack(rule.pack(rule.init()))

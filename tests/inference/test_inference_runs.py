@@ -17,7 +17,7 @@ from genlab.core.run_spec import RunSpec, algorithms_for, objectives_for
 from genlab.core.tables import ALGORITHMS, MODELS, OBJECTIVES
 from genlab.data.base import Dataset
 from genlab.inference.linear_gaussian import ProbabilisticPCA
-from genlab.inference.runs import Inferring, Learner, Learning
+from genlab.inference.runs import InferenceAlgorithm, InferenceState, Learner
 from genlab.models.base import GenerativeModel
 from genlab.objectives.bayes import Bayes
 from genlab.testing.model_contract import model_cases
@@ -50,7 +50,7 @@ RUNS: dict[str, dict[str, Any]] = {
 }
 
 
-def start(label: str, **values: Any) -> tuple[Algorithm[Any], Dataset, Learning]:
+def start(label: str, **values: Any) -> tuple[Algorithm[Any], Dataset, InferenceState]:
     spec = RunSpec.build(**{**RUNS[label], "steps": 8, **values})
     algorithm = ALGORITHMS[spec.algorithm](spec)
     data = datasets.load(spec)
@@ -268,9 +268,9 @@ def test_a_model_of_ones_own_is_one_row() -> None:
         assert svi.learner(MyCoins, OBJECTIVES["bayes"]) is mine
         spec = RunSpec.build(**{**COINS, "model": "my_coins", "algorithm": "svi", "steps": 2})
         data = datasets.load(spec)
-        algorithm: Inferring = svi(spec)
+        algorithm: InferenceAlgorithm = svi(spec)
         state, step = train(algorithm, data, algorithm.init(0, data))
-        assert (step, state.taken) == (2, 2)
+        assert (step, state.steps) == (2, 2)
     finally:
         svi.learners.remove(mine)
         MODELS.unregister("my_coins")

@@ -12,9 +12,9 @@ from scipy import integrate, special, stats
 
 from genlab.core.errors import SpecError
 from genlab.data import tables
-from genlab.inference import log_joints as lj
+from genlab.inference import log_joint_presets as lj
 from genlab.inference.constraints import Interval, Lower, Ordered, Real, Simplex, SoftplusLower
-from genlab.inference.log_joints import LogJoint, Parameter
+from genlab.inference.log_joints import LogJoint, Parameter, Values
 
 
 def point(target: LogJoint, seed: int = 0) -> tuple[torch.Tensor, dict[str, np.ndarray]]:
@@ -154,7 +154,7 @@ def test_batches_are_unbiased() -> None:
 
 
 def test_code_that_looks_at_its_values_runs_one_draw_at_a_time() -> None:
-    def log_prob(values: lj.Values) -> torch.Tensor:
+    def log_prob(values: Values) -> torch.Tensor:
         # torch.distributions checks its arguments, which vmap cannot follow.
         prior = torch.distributions.Gamma(2.5, 4.2, validate_args=True)
         return prior.log_prob(values["rate"]) if values["rate"] > 0 else values["rate"]

@@ -16,7 +16,7 @@ from genlab.core import random
 from genlab.core.errors import SpecError
 from genlab.core.run_spec import RunSpec, algorithms_for, models_for
 from genlab.core.tables import ALGORITHMS, MODELS
-from genlab.inference.tree import ChowLiu, hung_on, log_prob, mutual_information, spanning_tree
+from genlab.inference.tree import ChowLiu, log_prob, mutual_information, orient_tree, spanning_tree
 from genlab.models.visible import all_binary
 from genlab.probes.base import PROBES, probes_for, read_probes
 from genlab.train.loop import train
@@ -62,7 +62,7 @@ def test_no_tree_has_a_larger_sum(seed: int) -> None:
     assert found == pytest.approx(best, abs=1e-12)
     assert (parents < 0).sum() == 1
     for root in range(5):
-        turned = hung_on(parents, root)
+        turned = orient_tree(parents, root)
         assert int(turned[root]) == -1
 
         def links(tree: Tensor) -> set[frozenset[int]]:
@@ -142,7 +142,7 @@ def test_the_evidence_of_a_tree_is_the_product_of_its_predictions(classes: int) 
     parents = learn.tree(final).parents
     state, total = learn.init(), 0.0
     for row in x.split(1):
-        pixels, y = learn.checked(row)
+        pixels, y = learn.validate(row)
         p = 1.0 if classes == 1 else float((y @ state.classes) / state.total)
         for i, above in enumerate(parents.tolist()):
             bit = int(pixels[0, i])

@@ -13,7 +13,7 @@ from genlab.core.errors import GenlabError, SpecError
 from genlab.core.random import scope
 from genlab.distributions import Point
 from genlab.distributions.priors import standard_normal
-from genlab.latent.arithmetic import arithmetic, mean_of, typed_rows, typical_length
+from genlab.latent.arithmetic import arithmetic, mean_of, parse_rows, typical_length
 from genlab.models.base import HasDecoder
 
 
@@ -72,10 +72,10 @@ def test_an_empty_set_is_refused() -> None:
     ("text", "rows"), [("3", [3]), ("3, 9 3", [3, 9]), (" 0,1,,2 ", [0, 1, 2])]
 )
 def test_typed_points_are_read(text: str, rows: list[int]) -> None:
-    assert typed_rows(text, 10) == rows
+    assert parse_rows(text, 10) == rows
 
 
 @pytest.mark.parametrize("text", ["", "  ", "10", "-1", "two", "1.5", "3;4"])
 def test_other_text_is_refused(text: str) -> None:
     with pytest.raises(SpecError, match="numbers of points from 0 to 9"):
-        typed_rows(text, 10)
+        parse_rows(text, 10)

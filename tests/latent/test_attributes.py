@@ -51,14 +51,14 @@ def blobs(n: int, seed: int) -> tuple[Tensor, Tensor]:
 
 
 def test_the_vote_is_that_of_nearest_neighbours() -> None:
-    (x, y), (x_told, y_told) = blobs(600, 0), blobs(300, 1)
+    (x, y), (x_told, y_test) = blobs(600, 0), blobs(300, 1)
     table = y.numpy()[:, None] == np.arange(4)
     found = vote(x_told.view(-1, 2, 3), x.view(-1, 2, 3), table, 4)
     theirs = KNeighborsClassifier(5).fit(x.numpy(), y.numpy()).predict(x_told.numpy())
     assert np.array_equal(found.argmax(axis=1), theirs)
     assert (found.sum(axis=1) == 1).all()
-    right = accuracy(found, y_told.numpy()[:, None] == np.arange(4), 4)
-    assert right == pytest.approx(float((theirs == y_told.numpy()).mean()))
+    right = accuracy(found, y_test.numpy()[:, None] == np.arange(4), 4)
+    assert right == pytest.approx(float((theirs == y_test.numpy()).mean()))
     alone = vote(x_told, x, table[:, :1], 0)
     single = KNeighborsClassifier(5).fit(x.numpy(), table[:, 0]).predict(x_told.numpy())
     assert np.array_equal(alone[:, 0], single)

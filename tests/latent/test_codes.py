@@ -17,7 +17,7 @@ from genlab.latent.points import (
     latent_of,
     nearest,
     point,
-    widest,
+    widest_dimensions,
 )
 
 
@@ -118,8 +118,8 @@ def test_the_widest_dimensions_are_those_of_largest_variance(vae):
     model, dataset = vae
     codes = codes_of(model, dataset, "data", 100, seed=0)
     order = np.argsort(-codes.z.var(axis=0))
-    assert widest(codes, 2) == sorted(order[:2].tolist())
-    assert widest(codes, 99) == [0, 1, 2, 3]
+    assert widest_dimensions(codes, 2) == sorted(order[:2].tolist())
+    assert widest_dimensions(codes, 99) == [0, 1, 2, 3]
 
 
 def test_paths_meet_both_ends_and_the_sphere_keeps_the_norm():

@@ -207,7 +207,7 @@ SMALL = [
 def test_every_decoder_has_named_directions(
     case: ModelCase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for word in ("FITTED", "TOLD", "KNOWN"):
+    for word in ("PROBE_TRAIN", "PROBE_TEST", "KNOWN"):
         monkeypatch.setattr(attributes, word, 60)
     model: Any = case.build().eval()
     data = dataset(case)

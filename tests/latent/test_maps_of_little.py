@@ -7,14 +7,8 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from genlab.core.errors import SpecError
-from genlab.latent.projections import (
-    PROJECTIONS,
-    Projection,
-    continuity,
-    kl_divergence,
-    trustworthiness,
-    umap_place,
-)
+from genlab.latent.projection_methods import Projection, kl_divergence, umap_embed
+from genlab.latent.projections import PROJECTIONS, continuity, trustworthiness
 
 RNG = np.random.default_rng(0)
 CASES = {
@@ -78,4 +72,4 @@ def test_the_divergence_of_a_map_is_the_sum_over_all_pairs() -> None:
 def test_new_points_of_one_dimension_find_a_place_on_a_map() -> None:
     codes = CASES["a line"]
     xy = PROJECTIONS["umap"].fit(codes, 0, 2, None, None).xy
-    assert umap_place(codes, xy)(codes[:3]).shape == (3, 2)
+    assert umap_embed(codes, xy)(codes[:3]).shape == (3, 2)

@@ -81,7 +81,7 @@ def test_a_simplex_and_a_codebook_have_an_outside():
     assert pad.log_prior(topics, -inside) == -math.inf
     vq = model("vq_vae", code_prior="uniform")
     z = pad.start(vq, 3)
-    assert pad.log_prior(vq, z) == pytest.approx(-vq.places * math.log(64), rel=1e-6)
+    assert pad.log_prior(vq, z) == pytest.approx(-vq.positions * math.log(64), rel=1e-6)
     assert pad.log_prior(vq, z + 0.1) == -math.inf
 
 

@@ -15,15 +15,13 @@ from genlab.core.errors import SpecError
 from genlab.core.random import seed_run
 from genlab.core.run_spec import RunSpec
 from genlab.core.tables import JOBS
+from genlab.latent.projection_methods import pca, pca_inverse, tsne
 from genlab.latent.projections import (
     PROJECTIONS,
     continuity,
     embed_points,
-    pca,
-    pca_back,
     project,
     trustworthiness,
-    tsne,
 )
 
 SILENT = lambda fraction, message: None  # noqa: E731
@@ -165,8 +163,8 @@ def test_every_method_maps_the_same_codes_to_the_same_points(method, dims):
     assert first.shape == (50, dims)
     assert first.tobytes() == second.tobytes()
     assert np.isfinite(first).all()
-    if row.place is not None and method != "tsne":
-        np.testing.assert_allclose(row.place(x, first, 3)(x[:7]), first[:7], atol=1e-6)
+    if row.embed is not None and method != "tsne":
+        np.testing.assert_allclose(row.embed(x, first, 3)(x[:7]), first[:7], atol=1e-6)
 
 
 def clusters(n=40, seed=0):
@@ -180,7 +178,7 @@ def test_umap_is_repeatable_and_keeps_clusters_and_places_a_point_in_its_own():
     xy = row.fit(x, 1, 2, None, None).xy
     assert xy.tobytes() == row.fit(x, 1, 2, None, None).xy.tobytes()
     centres = np.stack([xy[20 * k : 20 * k + 20].mean(0) for k in range(3)])
-    new = row.place(x, xy, 1)(np.array([[8.0] * 4]))
+    new = row.embed(x, xy, 1)(np.array([[8.0] * 4]))
     assert ((centres - new) ** 2).sum(1).argmin() == 1
     assert trustworthiness(x, xy) > 0.85
 
@@ -199,7 +197,7 @@ def test_a_point_of_the_training_set_is_placed_near_itself_by_tsne():
 def test_pca_goes_there_and_back():
     x = codes(d=2)
     xy = pca(x).xy
-    np.testing.assert_allclose(pca_back(x, xy), x, atol=1e-10)
+    np.testing.assert_allclose(pca_inverse(x, xy), x, atol=1e-10)
     np.testing.assert_allclose(
         embed_points("pca", x, xy, 0, x[:3] + 1.0)[0] - xy[0],
         embed_points("pca", x, xy, 0, x[:3] + 1.0)[2] - xy[2],

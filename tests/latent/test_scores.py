@@ -24,8 +24,8 @@ from genlab.latent.attributes import rows_of, training_part
 from genlab.latent.codes import held_out, pick_held_out
 from genlab.latent.directions import directions_from
 from genlab.latent.scores import (
-    FITTED,
-    TOLD,
+    PROBE_TEST,
+    PROBE_TRAIN,
     directions_job,
     measure_step,
     probe_attributes,
@@ -106,9 +106,9 @@ def digits() -> Dataset:
 
 def test_the_judge_is_scikit_learns_regression_on_principal_components(digits: Dataset) -> None:
     found = probe_attributes(digits, seed=1)
-    known = training_part(digits, FITTED, derive(1, "judge"))
+    known = training_part(digits, PROBE_TRAIN, derive(1, "judge"))
     told = rows_of(
-        held_out(digits), pick_held_out(TOLD, len(held_out(digits)), derive(1, "judge"))
+        held_out(digits), pick_held_out(PROBE_TEST, len(held_out(digits)), derive(1, "judge"))
     )
     assert known.y is not None
     assert told.y is not None

@@ -20,8 +20,15 @@ from genlab.core.random import scope
 from genlab.distributions import Point
 from genlab.distributions.priors import standard_normal
 from genlab.latent.geodesic import curve_length, geodesic, geodesic_job
-from genlab.latent.travel import places, sheet, standard, traversal, usage, walk
-from genlab.latent.video import FORMS, gif, to_and_fro
+from genlab.latent.travel import (
+    has_standard_prior,
+    sheet,
+    traversal,
+    traversal_values,
+    usage,
+    walk,
+)
+from genlab.latent.video import FORMS, forward_and_back, gif
 from genlab.models.base import HasDecoder, HasEncoder
 from genlab.testing.model_contract import METAS, ModelCase
 
@@ -169,9 +176,9 @@ def test_the_sheet_has_equal_masses_row_by_row_from_the_top() -> None:
 def test_another_prior_is_travelled_by_its_quantiles() -> None:
     prior = Independent(Normal(torch.full((3,), 2.0), torch.full((3,), 0.5)), 1)
     model = Linear(prior)
-    assert standard(Linear())
-    assert not standard(model)
-    at = places(model, 3)
+    assert has_standard_prior(Linear())
+    assert not has_standard_prior(model)
+    at = traversal_values(model, 3)
     np.testing.assert_allclose(at[1], 2.0, atol=0.04)
     exact = stats.norm(2.0, 0.5).ppf(0.99)
     np.testing.assert_allclose(at[2], exact, atol=0.12)
@@ -192,7 +199,7 @@ def test_a_film_holds_its_frames(channels: int) -> None:
     frames = np.zeros((4, channels, 8, 8))
     for k in range(4):
         frames[k, :, k, :] = 1.0
-    film = Image.open(io.BytesIO(gif(to_and_fro(frames), scale=2, seconds=0.1)))
+    film = Image.open(io.BytesIO(gif(forward_and_back(frames), scale=2, seconds=0.1)))
     assert getattr(film, "n_frames", 1) == 6
     assert film.size == (16, 16)
     for k, row in enumerate([0, 1, 2, 3, 2, 1]):

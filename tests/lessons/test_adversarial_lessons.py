@@ -13,7 +13,7 @@ from scipy import integrate, stats
 from genlab.core.errors import SpecError
 from genlab.core.tables import OBJECTIVES
 from genlab.divergences.f import F
-from genlab.divergences.quadrature import f_gan_mixture
+from genlab.divergences.mixtures_1d import f_gan_mixture
 from genlab.lessons import LESSONS, lesson
 from genlab.lessons import gan_game as game_lesson
 from genlab.lessons.dcgan import RULES, DCGANRules
@@ -146,8 +146,8 @@ def test_the_vae_matches_moments_and_the_gan_a_mode() -> None:
     weights, means, stds = np.array([0.3, 0.7]), np.array([-1.5, 1.5]), np.array([0.5, 0.8])
     mean = (weights * means).sum()
     variance = (weights * (stds**2 + means**2)).sum() - mean**2
-    assert made.vae.law.mean == pytest.approx(mean, abs=1e-4)
-    assert made.vae.law.variance == pytest.approx(variance, abs=1e-3)
+    assert made.vae.marginal.mean == pytest.approx(mean, abs=1e-4)
+    assert made.vae.marginal.variance == pytest.approx(variance, abs=1e-3)
     # The non-saturating generator leaves the left bump out.
     assert made.q.mean > 1.2
     assert math.sqrt(made.q.variance) < 1.0

@@ -11,7 +11,7 @@ import torch
 from scipy import integrate, special, stats
 
 from genlab.data import tables
-from genlab.inference import log_joints as lj
+from genlab.inference import log_joint_presets as lj
 from genlab.lessons import lesson
 from genlab.lessons.advi_models import VIEWS, Models, importance, labels, numbers
 from genlab.lessons.panels import Bars, Curves, Plane

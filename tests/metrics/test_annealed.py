@@ -10,7 +10,12 @@ from genlab.core.errors import GenlabError
 from genlab.core.random import scope
 from genlab.core.run_spec import RunSpec
 from genlab.data import load
-from genlab.metrics.annealed import annealed, annealed_estimate, annealed_job, temperatures
+from genlab.metrics.annealed import (
+    annealed_estimate,
+    annealed_importance_sampling,
+    annealed_job,
+    temperatures,
+)
 from genlab.models.linear_gaussian import LinearGaussian
 from genlab.objectives.importance_weights import iwae_bound, log_weights
 
@@ -27,7 +32,7 @@ def test_the_weights_have_the_evidence_as_their_mean() -> None:
     model, x = linear()
     exact = model.log_prob(x).detach()
     # Few temperatures, many chains: far from tight, and yet without bias.
-    found = annealed(model, x[:4], steps=6, chains=4000, seed=1)
+    found = annealed_importance_sampling(model, x[:4], steps=6, chains=4000, seed=1)
     ratio = (found.log_weights - exact[:4]).exp()
     error = ratio.std(0) / len(ratio) ** 0.5
     assert bool(((ratio.mean(0) - 1.0).abs() < 4.5 * error).all())
@@ -38,7 +43,7 @@ def test_log_p_of_the_linear_gaussian_model_is_found() -> None:
     for sigma in (0.5, 0.2):
         model, x = linear(sigma)
         exact = model.log_prob(x).detach()
-        found = annealed(model, x, steps=150, chains=16, seed=2)
+        found = annealed_importance_sampling(model, x, steps=150, chains=16, seed=2)
         assert 0.4 < found.acceptance < 0.95
         spread = found.log_weights.std(0)
         error = spread / 16**0.5
@@ -54,7 +59,12 @@ def test_more_temperatures_are_tighter() -> None:
     model, x = linear(0.2)
     exact = model.log_prob(x).detach().mean()
     gaps = [
-        float(exact - annealed(model, x, steps=steps, chains=32, seed=3).log_weights.mean())
+        float(
+            exact
+            - annealed_importance_sampling(
+                model, x, steps=steps, chains=32, seed=3
+            ).log_weights.mean()
+        )
         for steps in (10, 200)
     ]
     assert gaps[0] > 4 * gaps[1] > -0.1
@@ -72,7 +82,7 @@ def test_it_sees_what_importance_sampling_from_a_wrong_encoder_misses() -> None:
         exact = model.evidence(x)
         with scope(1, "importance"):
             blind = iwae_bound(log_weights(model, x, model.encode(x), 100))
-    seen = annealed(model, x, steps=150, chains=16, seed=4).bounds
+    seen = annealed_importance_sampling(model, x, steps=150, chains=16, seed=4).bounds
     assert float((exact - blind).mean()) > 3.0
     assert float((exact - seen).abs().mean()) < 0.3
 
@@ -101,4 +111,4 @@ def test_the_job_and_what_is_refused() -> None:
         half = models.build(RunSpec.build(model="vae", data="ring", posterior="gamma"))
     for wrong in (gan, half):
         with pytest.raises(GenlabError):
-            annealed(wrong, data.test.x[:4])
+            annealed_importance_sampling(wrong, data.test.x[:4])

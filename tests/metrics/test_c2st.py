@@ -1,4 +1,4 @@
-"""The referee against laws whose divergence is known, and against equal ones."""
+"""The C2ST against distributions whose divergence is known, and against equal ones."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from genlab.core.random import capture, generator, scope
 from genlab.core.run_spec import RunSpec
 from genlab.core.tables import JOBS
 from genlab.divergences.f import F
-from genlab.divergences.quadrature import divergence_1d, gaussian
+from genlab.divergences.mixtures_1d import gaussian
+from genlab.divergences.quadrature import divergence_1d
 from genlab.metrics.c2st import (
     CLIPS,
     SEEN,
-    Verdict,
+    C2STResult,
     _judge,
     _kl,
+    classifier_two_sample_test,
     generated_examples,
-    referee,
     run_c2st,
 )
 
@@ -38,13 +39,15 @@ def normal(mean: float, n: int, *names: object) -> Tensor:
     return torch.randn(n, 1, generator=generator(0, *names)) + mean
 
 
-def numbers(verdict: Verdict) -> dict[str, Estimate]:
-    return {one.series.name.removeprefix("referee_"): one for one in verdict.estimates}
+def numbers(verdict: C2STResult) -> dict[str, Estimate]:
+    return {one.series.name.removeprefix("c2st_"): one for one in verdict.estimates}
 
 
 @functools.cache
-def two_apart(seed: int) -> Verdict:
-    return referee(normal(0, 10_000, "p", seed), normal(2, 10_000, "q", seed), seed=seed)
+def two_apart(seed: int) -> C2STResult:
+    return classifier_two_sample_test(
+        normal(0, 10_000, "p", seed), normal(2, 10_000, "q", seed), seed=seed
+    )
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -65,7 +68,9 @@ def test_bounds_of_two_normal_laws(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", [0, 1, 2, 3])
 def test_equal_laws_cannot_be_told_apart(seed: int) -> None:
-    same = referee(normal(0, 4000, "a", seed), normal(0, 4000, "b", seed), seed=seed)
+    same = classifier_two_sample_test(
+        normal(0, 4000, "a", seed), normal(0, 4000, "b", seed), seed=seed
+    )
     got = numbers(same)
     for name in ("js", "kl", "reverse_kl"):
         error = (got[name].high - got[name].value) / 1.96
@@ -79,7 +84,9 @@ def test_p_values_of_equal_laws_are_spread() -> None:
     """A test that is right rejects at 10 % about once in ten; never more than half the time."""
     found = []
     for seed in range(12):
-        verdict = referee(normal(0, 600, "c", seed), normal(0, 600, "d", seed), seed=seed)
+        verdict = classifier_two_sample_test(
+            normal(0, 600, "c", seed), normal(0, 600, "d", seed), seed=seed
+        )
         found.append(numbers(verdict)["p"].value)
     assert sum(p < 0.1 for p in found) <= 4
     assert sum(p > 0.3 for p in found) >= 5
@@ -89,11 +96,11 @@ def test_data_against_itself_and_shifted_pictures() -> None:
     spec = RunSpec.build(model="gan", data="digits")
     x = datasets.load(spec).train.x
     half = len(x) // 2
-    same = numbers(referee(x[:half], x[half:]))
+    same = numbers(classifier_two_sample_test(x[:half], x[half:]))
     assert same["js"].value <= 3 * (same["js"].high - same["js"].value) / 1.96 + 1e-12
     assert same["accuracy"].value == pytest.approx(0.5, abs=0.08)
     assert same["p"].value > 0.01
-    moved = numbers(referee(x[:half], torch.roll(x[half:], 1, dims=3)))
+    moved = numbers(classifier_two_sample_test(x[:half], torch.roll(x[half:], 1, dims=3)))
     assert moved["accuracy"].value > 0.9
     assert 0.5 < moved["js"].value < math.log(2)
     assert moved["p"].value < 1e-20
@@ -116,7 +123,7 @@ def test_the_numbers_are_of_the_last_part_and_say_what_they_are() -> None:
 def test_the_seed_decides_and_the_stream_is_left_alone() -> None:
     p, q = normal(0, 300, "e"), normal(1, 300, "f")
     before = capture()
-    one, same, other = (referee(p, q, seed=seed) for seed in (1, 1, 2))
+    one, same, other = (classifier_two_sample_test(p, q, seed=seed) for seed in (1, 1, 2))
     assert torch.equal(capture(), before)
     assert [e.value for e in one.estimates] == [e.value for e in same.estimates]
     assert [e.value for e in one.estimates] != [e.value for e in other.estimates]
@@ -130,14 +137,14 @@ def test_the_job_judges_every_model_alike(model: str) -> None:
         made_by = models.build(spec).eval()
     told: list[float] = []
     with torch.no_grad():  # as a worker runs it
-        found = JOBS["referee"](
+        found = JOBS["c2st"](
             made_by, data, {"seed": 0, "n": 200}, lambda part, _: told.append(part)
         )
     direct = run_c2st(made_by, data, 0, 200)
     assert [row["value"] for row in found["metrics"]] == [e.value for e in direct.estimates]
     by_name = {row["name"]: row for row in found["metrics"]}
-    assert by_name["referee_js"]["value"] > 0.3  # nobody has trained it
-    assert by_name["referee_accuracy"]["value"] > 0.8
+    assert by_name["c2st_js"]["value"] > 0.3  # nobody has trained it
+    assert by_name["c2st_accuracy"]["value"] > 0.8
     assert told == sorted(told)
     assert 0 < told[0] < told[-1] < 1
 
@@ -152,8 +159,8 @@ def test_pictures_are_judged_as_shown_and_points_as_drawn() -> None:
 
 
 def test_too_few_examples_are_refused() -> None:
-    with pytest.raises(DataError, match="at least 40"):
-        referee(normal(0, 30, "g"), normal(0, 500, "h"))
+    with pytest.raises(DataError, match="needs 40 held-out"):
+        classifier_two_sample_test(normal(0, 30, "g"), normal(0, 500, "h"))
 
 
 def test_the_clip_is_chosen_on_other_examples_than_the_numbers() -> None:
@@ -170,6 +177,6 @@ def test_the_clip_is_chosen_on_other_examples_than_the_numbers() -> None:
             clip = max(able, key=lambda c, k=name, t=trusted: _kl(k, *t, c).value)
             best = max(able, key=lambda c, k=name, j=judged: _kl(k, *j, c).value)
             assert clip != best
-            one = found[f"referee_{name}"]
+            one = found[f"c2st_{name}"]
             assert one.value == pytest.approx(_kl(name, *judged, clip).value, rel=1e-12)
             assert one.value < _kl(name, *judged, best).value

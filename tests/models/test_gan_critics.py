@@ -17,7 +17,7 @@ from genlab.core.run_spec import RunSpec
 from genlab.core.tables import ALGORITHMS, MODELS, OBJECTIVES
 from genlab.data.base import DataMeta
 from genlab.models.gan import GeneratorAndCritic
-from genlab.objectives.gradient_penalty import slopes
+from genlab.objectives.gradient_penalty import score_and_gradient_norm
 
 LINE = DataMeta((1,), "real")
 SMALL = DataMeta((1, 8, 8), "unit")
@@ -79,7 +79,7 @@ def test_a_slope_is_that_in_the_mean_distance_of_packs() -> None:
     model = build("gan", LINE, pack=2).double()
     with scope(1, "x"):
         x = torch.randn(4, 1, dtype=torch.float64, requires_grad=True)
-    slope = slopes(model, x)[1].detach()
+    slope = score_and_gradient_norm(model, x)[1].detach()
     for row in range(4):
         ends = []
         for side in (-1e-6, 1e-6):
@@ -181,7 +181,7 @@ def test_the_slope_is_bounded(name: str, data: str) -> None:
     bound = (2.0 if model.bounded else 1.0) * 2.0**convolutions
     with scope(2, "x"):
         x = torch.rand(200, *model.data_shape) * (1 if model.bounded else 4)
-    _, slope = slopes(model, x.requires_grad_())
+    _, slope = score_and_gradient_norm(model, x.requires_grad_())
     assert 0.02 < float(slope.detach().max()) <= 1.05 * bound
 
 

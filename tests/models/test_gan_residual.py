@@ -15,7 +15,7 @@ from genlab.core.tables import MODELS, OBJECTIVES
 from genlab.data.base import DataMeta
 from genlab.models.gan import GeneratorAndCritic
 from genlab.nets import SIZES
-from genlab.objectives.gradient_penalty import slopes
+from genlab.objectives.gradient_penalty import score_and_gradient_norm
 from genlab.testing.objective_contract import state_of
 from genlab.train.gradient import GradientAlgorithm
 
@@ -42,7 +42,7 @@ def test_every_size_starts_at_a_sound_scale(size: int, channels: int) -> None:
     assert 0.02 < float(drawn.std()) < 0.4
     assert 0.1 < spread < 3.0
     with scope(1, "x"):
-        _, slope = slopes(model, x.requires_grad_())
+        _, slope = score_and_gradient_norm(model, x.requires_grad_())
     assert 0.01 < float(slope.detach().mean()) < 10.0
 
 

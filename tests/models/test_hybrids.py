@@ -105,6 +105,7 @@ def test_the_code_is_noise_one_category_and_codes_in_their_range() -> None:
     noise, category, code = z.split([3, 4, 2], dim=1)
     assert torch.equal(category.sum(dim=1), torch.ones(50_000))
     np.testing.assert_allclose(category.mean(dim=0), 0.25, atol=0.01)
+    # Level 1e-5: fewer than 100 such tests raise under 0.1 % false alarms; D > 2.5/√n fails.
     assert stats.kstest(noise.flatten().numpy(), "norm").pvalue > 1e-5
     assert stats.kstest(code.flatten().numpy(), "uniform", args=(-1, 2)).pvalue > 1e-5
     exact = stats.norm.logpdf(noise[:5]).sum(1) + math.log(0.25) + 2 * math.log(0.5)

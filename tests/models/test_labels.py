@@ -25,7 +25,13 @@ from genlab.latent.points import point
 from genlab.metrics.evaluation import evaluate
 from genlab.models.base import GenerativeModel, HasLabels
 from genlab.models.cvae import ConditionalVAE
-from genlab.models.labels import WITHHELD, class_index, held_at, held_at_class, in_columns
+from genlab.models.labels import (
+    WITHHELD,
+    class_index,
+    conditioned_on,
+    conditioned_on_class,
+    in_columns,
+)
 from genlab.models.linear_gaussian import LinearGaussian
 from genlab.models.vae import VAEOptions
 from genlab.objectives.elbo import draw
@@ -75,7 +81,7 @@ def test_samples_given_a_class_are_of_that_class(
     labels = in_columns(model, 50)
     assert labels is not None
     with scope(0, "draws"), torch.no_grad():
-        x = held_at(model, labels).sample(len(labels))
+        x = conditioned_on(model, labels).sample(len(labels))
         free = model.sample(500)
     right = referee.predict(x.flatten(1)) == labels.numpy()
     assert right.mean() > 0.85
@@ -91,7 +97,7 @@ def test_samples_given_a_side_lie_on_that_side() -> None:
     floor = referee.score(data.test.x, data.test.y)
     for y in range(2):
         with scope(1, "draws"), torch.no_grad():
-            x = held_at_class(model, str(y)).sample(500)
+            x = conditioned_on_class(model, str(y)).sample(500)
         assert (referee.predict(x) == y).mean() > floor - 0.1
 
 
@@ -205,15 +211,15 @@ def test_classes_by_name_and_number() -> None:
         with pytest.raises(SpecError, match="allowed: left, right"):
             class_index(PLANE, wrong)
     model = small()
-    assert held_at_class(model, None) is model
+    assert conditioned_on_class(model, None) is model
     z = torch.zeros(1, 2, dtype=torch.float64)
-    one, same = (held_at_class(model, name).decode(z).mean for name in ("left", "0"))
+    one, same = (conditioned_on_class(model, name).decode(z).mean for name in ("left", "0"))
     assert torch.equal(one, same)
     plain = LinearGaussian.of(torch.ones(2, 1), torch.zeros(2), 0.5)
-    assert held_at(plain, torch.tensor([0])) is plain
+    assert conditioned_on(plain, torch.tensor([0])) is plain
     assert in_columns(plain, 3) is None
     with pytest.raises(SpecError, match="trained without labels"):
-        held_at_class(plain, "left")
+        conditioned_on_class(plain, "left")
 
 
 def test_it_is_offered_for_data_with_classes_and_for_every_objective_of_the_family() -> None:
@@ -256,7 +262,7 @@ def test_codes_and_reconstructions_are_those_given_the_own_class(
     torch.testing.assert_close(torch.from_numpy(codes.code), expected)
     assert float((unknown - expected).abs().max()) > 0.1
     # Whatever the model is held at when a point is looked at.
-    shown = point(held_at_class(model, "7"), data, codes, 3)
+    shown = point(conditioned_on_class(model, "7"), data, codes, 3)
     torch.testing.assert_close(shown.reconstruction, back, rtol=1e-4, atol=1e-5)
     probe = read_probes(Reconstructions(spec, data), model, 0)
     sheet = probe.pictures["reconstructions"].payload["x"]

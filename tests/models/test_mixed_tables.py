@@ -74,8 +74,8 @@ def test_what_learns_whole_rows_alone_says_how_to_choose(place) -> None:
     # What was recorded before stays what it was.
     old = RunSpec.build(data="own", model="vae", set=known.id, incomplete="fill").flat()
     old["incomplete"] = "auto"
-    assert RunSpec.recorded(old).flat()["incomplete"] != "learn"
-    assert not user_sets.Own.meta(RunSpec.recorded(old).data_options).gaps
+    assert RunSpec.from_record(old).flat()["incomplete"] != "learn"
+    assert not user_sets.Own.meta(RunSpec.from_record(old).data_options).gaps
 
 
 def test_a_likelihood_of_a_column_is_a_flag(place) -> None:

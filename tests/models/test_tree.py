@@ -15,7 +15,7 @@ from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
 from genlab.inference.bayesnet import BayesNet, Node
 from genlab.models.base import HasLabels
-from genlab.models.tree import ClassTree, OnTree, Tree
+from genlab.models.tree import ClassTree, Tree, TreeModel
 from genlab.models.visible import FullyVisible, HasMarginals, all_binary
 
 NINE = DataMeta((1, 3, 3), "binary")
@@ -26,7 +26,7 @@ PARENTS = torch.tensor([1, 4, 1, 0, -1, 4, 3, 5, 5])
 FOREST = torch.tensor([1, -1, 1, 0, -1, 4, -1, 5, 5])
 
 
-def tree(name: str = "tree", **values: Any) -> OnTree[Any]:
+def tree(name: str = "tree", **values: Any) -> TreeModel[Any]:
     source = torch.Generator().manual_seed(3)
     cls, meta = (Tree, NINE) if name == "tree" else (ClassTree, LABELLED)
     with scope(0, "tree"):
@@ -38,7 +38,7 @@ def tree(name: str = "tree", **values: Any) -> OnTree[Any]:
     return model.double()
 
 
-def general_net(model: OnTree[Any]) -> BayesNet:
+def general_net(model: TreeModel[Any]) -> BayesNet:
     """The same law as a general net with one node a pixel, and one for the class."""
 
     def both(p: Tensor) -> Tensor:
@@ -53,7 +53,7 @@ def general_net(model: OnTree[Any]) -> BayesNet:
     return BayesNet(nodes)
 
 
-def by_hand(model: OnTree[Any], x: Tensor) -> Tensor:
+def by_hand(model: TreeModel[Any], x: Tensor) -> Tensor:
     """log p(x) as the product of the tables, the class summed out."""
     flat, total = x.flatten(1), torch.zeros(len(x), dtype=torch.float64)
     for c, weight in enumerate(model.class_logits.softmax(0)):

@@ -122,7 +122,7 @@ def test_moving_averages_follow_their_formula() -> None:
     made, _ = objective(model, x)
     e = model.encodings(x).detach().flatten(0, 1)
     index = model.nearest(e)
-    made.updated("model", model)
+    made.after_update("model", model)
     for k in range(3):
         mine = e[index == k]
         n = 0.9 * count[k] + 0.1 * len(mine)
@@ -130,7 +130,7 @@ def test_moving_averages_follow_their_formula() -> None:
         torch.testing.assert_close(model.count[k], n)
         torch.testing.assert_close(model.codebook[k], s / n)
     before = model.codebook.clone()
-    made.updated("model", model)
+    made.after_update("model", model)
     assert torch.equal(model.codebook, before), "a batch counts once"
 
 
@@ -142,7 +142,7 @@ def test_codes_hardly_used_begin_anew_at_an_encoding() -> None:
     model.count.fill_(1.0)
     model.count[2] = 1e-3
     with scope(0, "restart"):
-        made.updated("model", model)
+        made.after_update("model", model)
     e = model.encodings(x).detach().flatten(0, 1)
     assert float((e - model.codebook[2]).abs().sum(1).min()) < 1e-9
     assert float(model.count.min()) >= RARE * float(model.count.mean())

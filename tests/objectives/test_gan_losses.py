@@ -24,17 +24,13 @@ from genlab.core.tables import OBJECTIVES
 from genlab.data.base import Batches, DataMeta
 from genlab.distributions import Point
 from genlab.divergences.f import F
-from genlab.divergences.quadrature import (
-    bound_1d,
-    divergence_1d,
-    f_gan_mixture,
-    fit_gaussian,
-    gaussian,
-)
+from genlab.divergences.gaussian_fits import fit_gaussian
+from genlab.divergences.mixtures_1d import f_gan_mixture, gaussian
+from genlab.divergences.quadrature import bound_1d, divergence_1d
 from genlab.models.base import GenerativeModel, HasCritic
 from genlab.models.latent import StandardPrior
 from genlab.objectives.adversarial import Adversarial, AdversarialLoss
-from genlab.objectives.gradient_penalty import slopes
+from genlab.objectives.gradient_penalty import score_and_gradient_norm
 from genlab.train.gradient import GradientAlgorithm, GradientState
 from genlab.train.loop import train
 
@@ -435,7 +431,7 @@ def critic_of_shift(
         for step in range(steps):
             cool(state, lr, step / steps)
             GradientAlgorithm.update(state, "discriminator", objective.losses(model, real(256)))
-            objective.updated("discriminator", model)
+            objective.after_update("discriminator", model)
         terms = objective.loss("discriminator", model, real(20_000)).terms
     return {name: float(term.detach().mean()) for name, term in terms.items()}
 
@@ -525,7 +521,7 @@ def test_wgan_gp_has_the_settings_of_its_paper() -> None:
     assert {name: values[name] for name in wanted} == wanted
 
 
-def test_batch_normalised_critics_are_refused_where_slopes_are_held() -> None:
+def test_batch_normalised_critics_are_refused_where_gradient_norms_are_penalised() -> None:
     assert {"wgan_gp", "r1", "r3gan"}.isdisjoint(objectives_for("cdcgan"))
     assert {"wgan", "fgan", "hinge", "lsgan"} <= set(objectives_for("cdcgan"))
     with pytest.raises(SpecError, match=r"batch normalisation.*goes with: nonsaturating"):
@@ -533,7 +529,7 @@ def test_batch_normalised_critics_are_refused_where_slopes_are_held() -> None:
 
 
 @pytest.mark.parametrize("objective", ["wgan_gp", "r1", "r3gan"])
-def test_spectral_normalisation_frees_dcgan_for_losses_that_hold_slopes(objective: str) -> None:
+def test_spectral_normalisation_frees_dcgan_for_gradient_penalties(objective: str) -> None:
     with pytest.raises(SpecError, match=r"spectral.*batch normalisation"):
         RunSpec.build(data="digits", model="dcgan", objective=objective, spectral=False)
     assert not RunSpec.build(data="ring", model="gan", objective=objective).model_options.spectral
@@ -550,7 +546,7 @@ def test_spectral_normalisation_frees_dcgan_for_losses_that_hold_slopes(objectiv
     model.eval()
     both, alone = model.score(x), torch.cat([model.score(one[None]) for one in x])
     torch.testing.assert_close(both, alone, atol=1e-5, rtol=1e-4)
-    slope = slopes(model, x)[1]
+    slope = score_and_gradient_norm(model, x)[1]
     (gradient,) = torch.autograd.grad(model.score(x)[3], x)
     assert float(gradient[3].norm()) == pytest.approx(float(slope.detach()[3]), rel=1e-4)
     assert float(gradient[:3].abs().max()) == 0.0

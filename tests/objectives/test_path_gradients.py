@@ -13,7 +13,7 @@ from genlab.core.errors import SpecError
 from genlab.core.random import scope
 from genlab.core.run_spec import RunSpec
 from genlab.data.base import DataMeta
-from genlab.distributions.held import held
+from genlab.distributions.detached import detached
 from genlab.distributions.posteriors import POSTERIORS
 from genlab.models.linear_vae import LinearVAE, LinearVAEOptions
 from genlab.objectives.elbo import ELBO, ELBOOptions
@@ -158,12 +158,12 @@ def test_the_signal_of_the_doubly_reparameterised_gradient_does_not_fall_with_k(
     assert ratios[DOUBLY][1] > 2.0 * ratios[PLAIN][1]
 
 
-@pytest.mark.parametrize("name", [n for n in POSTERIORS.names() if POSTERIORS[n].holds])
+@pytest.mark.parametrize("name", [n for n in POSTERIORS.names() if POSTERIORS[n].detachable])
 def test_a_posterior_that_can_be_held_has_the_same_density(name: str) -> None:
     row = POSTERIORS[name]
     h = torch.zeros(4, row.outputs(2), dtype=torch.float64, requires_grad=True)
     q = row.make(h + 0.3, 2)
-    fixed = held(q)
+    fixed = detached(q)
     assert fixed is not None
     z = q.rsample().detach()
     torch.testing.assert_close(fixed.log_prob(z), q.log_prob(z))
@@ -173,7 +173,7 @@ def test_a_posterior_that_can_be_held_has_the_same_density(name: str) -> None:
 
 def test_a_flow_cannot_be_held_and_is_refused_before_the_run() -> None:
     for posterior in ("planar", "iaf"):
-        assert not POSTERIORS[posterior].holds
+        assert not POSTERIORS[posterior].detachable
         for asked in (
             {"objective": "elbo", "elbo_gradient": STICKING},
             {"objective": "iwae", "importance_gradient": DOUBLY},

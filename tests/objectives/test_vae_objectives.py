@@ -216,7 +216,7 @@ def test_total_correlation_is_that_of_a_grid(posterior: str) -> None:
     """The mixture of five posteriors over the plane, integrated."""
     with scope(0, "head"):
         h = torch.randn(5, POSTERIORS[posterior].outputs(2), dtype=torch.float64)
-    q = POSTERIORS[posterior].law(h, 2)
+    q = POSTERIORS[posterior].distribution(h, 2)
     prior = standard_normal(2, h)
     found = []
     with scope(1, "draws"):

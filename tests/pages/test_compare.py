@@ -176,7 +176,7 @@ def test_runs_of_other_data_and_without_codes_say_so(visit, shelf):
     assert "no latent code" in said
 
 
-def test_a_referee_judges_when_asked(visit, work, shelf):
+def test_the_two_sample_test_runs_on_request(visit, work, shelf):
     app = visit("compare", runs=f"{shelf['vae']},{shelf['gan']}")
     work()
     app = app.run()
@@ -189,8 +189,8 @@ def test_a_referee_judges_when_asked(visit, work, shelf):
     table = metric_tables(app)[1]
     added = set(table["metric"]) - titles
     assert len(added) == 5
-    assert all("referee" in title for title in added)
-    place = table["metric"].index("JS(held-out ‖ generated) ≥, by a referee")
+    assert all("C2ST" in title for title in added)
+    place = table["metric"].index("JS(held-out ‖ generated) ≥, by C2ST")
     bound = {title: column[place] for title, column in table.items()}
     for run in ("vae", "gan"):
         value, low = (float(text.strip("[,")) for text in bound[run].split(" ")[:2])

@@ -50,7 +50,7 @@ def test_recent_runs_show_their_state_their_steps_and_their_place_in_the_queue(v
     first = store.create(spec.flat(), title="a *bold* name")
     store.claim("host:1")
     store.set_status(first, "running")
-    store.beat(first, step=50, speed=120.0)
+    store.heartbeat(first, step=50, speed=120.0)
     store.append(first, [Record(50, "scalars", {"elbo": -1.0})])
     store.create(spec.flat(), title="second")
     store.create(spec.flat(), title="third")

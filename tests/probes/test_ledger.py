@@ -18,7 +18,8 @@ from genlab.core.random import scope
 from genlab.core.run_spec import RunSpec
 from genlab.data.base import Dataset
 from genlab.divergences.f import F
-from genlab.divergences.quadrature import divergences_1d, gaussian
+from genlab.divergences.mixtures_1d import gaussian
+from genlab.divergences.quadrature import divergences_1d
 from genlab.models.base import GenerativeModel
 from genlab.models.gan import GAN
 from genlab.models.linear_gaussian import LinearGaussian

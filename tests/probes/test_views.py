@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from pathlib import Path
 
 import pytest
@@ -31,8 +32,7 @@ def test_a_view_has_a_sentence_and_a_lesson_that_is_there(name: str, view: View)
 def test_every_picture_of_a_probe_has_a_view() -> None:
     """A probe that makes a ``Picture`` (read from its source) declares its view."""
     for row in PROBES.rows():
-        module = row.value.__module__.rpartition(".")[2]
-        tree = ast.parse((ROOT / "probes" / f"{module}.py").read_text())
+        tree = ast.parse(inspect.getsource(inspect.getmodule(row.value)))
         node = next(n for n in tree.body if getattr(n, "name", "") == row.value.__name__)
         if any(getattr(n, "id", "") == "Picture" for n in ast.walk(node)):
             assert row.value.views, row.name

@@ -238,7 +238,7 @@ def test_the_job_and_the_command_line_write_the_same_file(
 ) -> None:
     ids = [place["digits0"], place["digits1"]]
     looks: list[float] = []
-    values = {"runs": ids, "clock": "step", "at": None, "referee": False}
+    values = {"runs": ids, "clock": "step", "at": None, "c2st": False}
     made = JOBS["report"](None, None, values, lambda part, _: looks.append(part))
     assert looks == sorted(looks)
     assert looks[-1] > 0.9

@@ -127,7 +127,7 @@ def begin(store: SqlStore, place: Path, name: str, spec: RunSpec, whole: str) ->
     if not name.startswith("as a fork"):
         return store.create(spec.flat())
     view = catalog.open_stored(store, LocalFolder(place), whole)
-    return forks.branch(view, 16, {}, store=store, place=LocalFolder(place))
+    return forks.branch(view, 16, {}, store=store, folder=LocalFolder(place))
 
 
 def attempt(url: str, place: Path, run: str, prepare: Callable[[], list[Observer]] | None) -> int:
@@ -136,7 +136,7 @@ def attempt(url: str, place: Path, run: str, prepare: Callable[[], list[Observer
     if pid == 0:
         try:
             store = SqlStore(url)
-            row = store.claim(settings.me(), run, resume=True)
+            row = store.claim(settings.worker_id(), run, resume=True)
             assert row is not None
             perform(store, LocalFolder(place), row, observers=prepare() if prepare else [])
             os._exit(0)

@@ -197,7 +197,7 @@ def test_a_result_comes_back_without_pickle(tmp_path: Path) -> None:
 
 
 def test_forgetting_a_run_leaves_the_others(files: RunFiles) -> None:
-    other = RunFiles(files.place, "runs/r2")
+    other = RunFiles(files.folder, "runs/r2")
     files.save(snapshot(1))
     other.save(snapshot(1))
     files.forget()

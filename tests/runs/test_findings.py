@@ -9,7 +9,7 @@ import pytest
 
 from genlab import cli, runs
 from genlab.runs import foreground
-from genlab.runs.findings import Sentry, findings_as_json, remedy_forks
+from genlab.runs.findings import RunSentinel, findings_as_json, remedy_forks
 from genlab.runs.store import Record
 
 RING = {"model": "gan", "data": "ring"}
@@ -28,7 +28,7 @@ def home(tmp_path, monkeypatch):
 
 
 def found(view):
-    return {one.name: one for one in Sentry(view.id).look(view)}
+    return {one.name: one for one in RunSentinel(view.id).look(view)}
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_records_are_read_by_cursor_and_judged_only_when_there_are_new_ones(home
     monkeypatch.setattr(
         view, "read", lambda after, **rest: (asked.append(after), real(after=after, **rest))[1]
     )
-    sentry = Sentry(view.id)
+    sentry = RunSentinel(view.id)
     sentry.look(view)
     end = asked[-1]
     assert end > 0

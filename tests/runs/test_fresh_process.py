@@ -19,7 +19,7 @@ print(job.kind, job.status)
 """
 
 
-@pytest.mark.parametrize("kind", ["evaluate", "referee", "report", "inversions", "project"])
+@pytest.mark.parametrize("kind", ["evaluate", "c2st", "report", "inversions", "project"])
 def test_a_job_is_submitted_in_a_fresh_process(kind: str, tmp_path: Path) -> None:
     store = {"GENLAB_STORE": f"sqlite:///{tmp_path}/runs.db", "GENLAB_FILES": str(tmp_path)}
     found = subprocess.run(
@@ -40,7 +40,7 @@ def test_every_job_is_in_the_table_of_a_fresh_process() -> None:
     )
     from genlab.core.tables import JOBS
 
-    assert set(found.stdout.split()) >= {"evaluate", "referee", "report", "inversions", "project"}
+    assert set(found.stdout.split()) >= {"evaluate", "c2st", "report", "inversions", "project"}
     assert set(found.stdout.split()) == {
         name for name in JOBS if JOBS[name].__module__.startswith("genlab.")
     }

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from genlab.core.errors import StoreError
-from genlab.runs import sql
+from genlab.runs import database as upgrades
 from genlab.runs.memory import MemoryStore
 from genlab.runs.sql import SqlStore
 from genlab.runs.store import Origin, Record, RunStore
@@ -110,7 +110,7 @@ def test_a_locked_database_is_said_in_plain_words(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"this is no database, but a text" * 40, b"x" * 5000])
 def test_a_damaged_database_is_said_and_left_alone(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "genlab.db").write_bytes(content)
-    with pytest.raises(StoreError, match="damaged or no database"):
+    with pytest.raises(StoreError, match="damaged, or is not a database"):
         SqlStore(database(tmp_path))
     assert (tmp_path / "genlab.db").read_bytes() == content
 
@@ -168,7 +168,7 @@ def test_an_old_database_is_upgraded_once(tmp_path: Path, monkeypatch: pytest.Mo
         connection.exec_driver_sql("alter table runs add column colour text not null default ''")
 
     _old(tmp_path)
-    monkeypatch.setattr(sql, "MIGRATIONS", [*sql.MIGRATIONS, add_a_column])
+    monkeypatch.setattr(upgrades, "MIGRATIONS", [*upgrades.MIGRATIONS, add_a_column])
     for _ in range(2):
         SqlStore(database(tmp_path)).close()
     assert calls == [1]
@@ -184,7 +184,7 @@ def test_an_upgrade_that_fails_changes_nothing(
 
     _old(tmp_path)
     before = columns(tmp_path)
-    monkeypatch.setattr(sql, "MIGRATIONS", [*sql.MIGRATIONS, break_halfway])
+    monkeypatch.setattr(upgrades, "MIGRATIONS", [*upgrades.MIGRATIONS, break_halfway])
     with pytest.raises(StoreError, match="cannot be used"):
         SqlStore(database(tmp_path))
     assert columns(tmp_path) == before

@@ -238,11 +238,11 @@ def test_a_changed_program_is_begun_anew_when_nothing_runs(
     boss = supervisor.Supervisor(f"sqlite:///{tmp_path}/other.db", str(tmp_path), 1)
     monkeypatch.setattr(supervisor.os, "execv", execv)
     boss._compared = -supervisor.SWEEP
-    assert not boss.outdated()
+    assert not boss.is_outdated()
     monkeypatch.setattr(supervisor, "fingerprint", lambda: two)
     boss._compared = -supervisor.SWEEP
     # Files that have just changed may go on changing: an update is many files.
-    assert not boss.outdated()
+    assert not boss.is_outdated()
     assert boss._newest == two
     boss._changed -= supervisor.STILL
     boss._compared = -supervisor.SWEEP
@@ -265,8 +265,8 @@ def test_a_supervisor_ends_when_its_store_is_removed(tmp_path: Path) -> None:
     url = f"sqlite:///{place}/genlab.db"
     boss = supervisor.Supervisor(url, str(place), 1)
     assert boss.lock.take()
-    assert not boss.lock.gone()
+    assert not boss.lock.is_removed()
     shutil.rmtree(place)
-    assert boss.lock.gone()
+    assert boss.lock.is_removed()
     boss.serve()
     assert not place.exists() or not list(place.glob("*.db"))

@@ -128,7 +128,7 @@ def test_snapshots_and_pictures_are_thinned() -> None:
     for panel, there in view.frames().items():
         assert set(steps) <= set(there), panel
         assert len(there) <= 8, panel
-    first = view.files.place.names(f"runs/{view.id}/snapshots")
+    first = view.files.folder.names(f"runs/{view.id}/snapshots")
     assert len(first) == 2 * len(steps)
 
 
@@ -377,7 +377,7 @@ def test_deleting_removes_the_files(place: Path) -> None:
 def test_shipped_models_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     view = foreground.train({**SMALL, "steps": 2})
     runs.export(view.id, tmp_path / "pretrained" / "tiny")
-    monkeypatch.setattr(catalog.settings, "pretrained", lambda: tmp_path / "pretrained")
+    monkeypatch.setattr(catalog.settings, "pretrained_folder", lambda: tmp_path / "pretrained")
     assert [v.id for v in runs.list_shipped()] == ["shipped:tiny"]
     assert runs.open_run("shipped:tiny").model().sample(1).shape == (1, 1, 8, 8)
 

@@ -26,12 +26,12 @@ from genlab.distributions.families import FAMILIES, closed_form_kl, kl, monte_ca
 from genlab.divergences.f import F
 from genlab.divergences.grid import Grid
 from genlab.divergences.js import js_bound
+from genlab.divergences.mixtures_1d import gaussian
 from genlab.divergences.quadrature import (
     bound_from_samples,
     divergences_1d,
     divergences_from_samples,
     divergences_on_cells,
-    gaussian,
 )
 from genlab.divergences.table_scores import (
     correlation_similarity,
@@ -214,12 +214,12 @@ def _verdict(seed: int, name: str) -> Any:
 
 
 @row(
-    "JS bound by the referee",
+    "JS bound by C2ST",
     "genlab.metrics.c2st:_estimate",
     "genlab.metrics.c2st:_judge",
 )
 def _(seed: int) -> Interval:
-    return ends(_verdict(seed, "referee_js")[0], _true_js())
+    return ends(_verdict(seed, "c2st_js")[0], _true_js())
 
 
 @functools.cache
@@ -236,20 +236,20 @@ def _clipped(name: str, clip: float) -> float:
 
 for _name in ("kl", "reverse_kl"):
 
-    @row(f"{_name} bound by the referee, its clip chosen on other examples",
+    @row(f"{_name} bound by C2ST, its clip chosen on other examples",
          "genlab.metrics.c2st:_judge")  # fmt: skip
     def _(seed: int, name: str = _name) -> Interval:
         from genlab.metrics.c2st import CLIPS, SEEN, _kl
 
-        one, trusted = _verdict(seed, f"referee_{name}")
+        one, trusted = _verdict(seed, f"c2st_{name}")
         able = [c for c in CLIPS if c <= math.log(400 / SEEN)]
         clip = max(able, key=lambda c: _kl(name, *trusted, c).value)
         return ends(one, _clipped(name, clip))
 
 
-@row("accuracy of the referee, Wilson", "genlab.metrics.c2st:_judge")
+@row("accuracy of the C2ST, Wilson", "genlab.metrics.c2st:_judge")
 def _(seed: int) -> Interval:
-    one, _ = _verdict(seed, "referee_accuracy")
+    one, _ = _verdict(seed, "c2st_accuracy")
     return ends(one, float(stats.norm.cdf(1.0 / 1.5)))
 
 

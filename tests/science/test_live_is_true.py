@@ -23,7 +23,7 @@ from genlab.panels.encoding import sheet
 from genlab.probes.base import probes_for, read_probes
 from genlab.runs import RunView, supervisor
 from genlab.train.loop import train
-from genlab.train.snapshots import put_back, take
+from genlab.train.snapshots import restore_state, take
 from genlab.ui import main
 
 STEPS = 240
@@ -93,7 +93,7 @@ def test_the_logged_loss_is_that_of_the_next_step_from_the_snapshot(
     view = views[name]
     at = middle(view)
     algorithm = ALGORITHMS[view.spec.algorithm](view.spec)
-    state = put_back(algorithm, view.files.snapshot(at), view.data())
+    state = restore_state(algorithm, view.files.snapshot(at), view.data())
     batch = view.data().train.x[Batches(len(view.data().train), 128, 3).index(at)]
     assert len(batch) == 128
     terms = algorithm.step(state, batch)[1].means()
@@ -143,7 +143,7 @@ def test_a_run_resumed_from_a_snapshot_meets_the_next_ones_exactly(
     at = max(step for step in view.snapshots() if step <= STEPS - 100)
     assert at > 0
     algorithm = ALGORITHMS[view.spec.algorithm](view.spec)
-    state = put_back(algorithm, view.files.snapshot(at), view.data())
+    state = restore_state(algorithm, view.files.snapshot(at), view.data())
     state, step = train(algorithm, view.data(), state, start=at)
     assert step == STEPS
     mine, theirs = take(algorithm, state, step).tensors, view.files.snapshot(STEPS).tensors

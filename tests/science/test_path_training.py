@@ -18,7 +18,8 @@ from genlab.models.base import HasDiffusionSteps, HasInverse, HasProbabilityPath
 from genlab.paths import SAMPLERS, ExactFields
 from genlab.probes import read_probes
 from genlab.probes.base import PROBES
-from genlab.probes.probability_path import excess, straightness, stratified_terms
+from genlab.probes.flow_likelihood import stratified_terms
+from genlab.probes.probability_path import excess, straightness
 from genlab.testing.mixtures import ring
 
 

@@ -15,7 +15,9 @@ from genlab.core.run_spec import Combination, RunSpec
 from genlab.core.tables import ALGORITHMS, OBJECTIVES
 from genlab.divergences import F
 from genlab.divergences.f import Domain, FDivergence, Latex
-from genlab.divergences.quadrature import bound_1d, divergence_1d, fit_gaussian, gaussian
+from genlab.divergences.gaussian_fits import fit_gaussian
+from genlab.divergences.mixtures_1d import gaussian
+from genlab.divergences.quadrature import bound_1d, divergence_1d
 from genlab.objectives.adversarial import AdversarialLoss, objective_of
 
 #: Triangular discrimination, ∫ (p − q)²/(p + q) (Vincze 1981; Le Cam 1986).

@@ -78,7 +78,9 @@ def rows() -> Iterator[None]:
             super().__init__(latent, meta, components)
             self.loc = torch.nn.Parameter(torch.zeros(latent))
 
-        def law(self, encode: Callable[[Tensor], Distribution], like: Tensor) -> Distribution:
+        def distribution(
+            self, encode: Callable[[Tensor], Distribution], like: Tensor
+        ) -> Distribution:
             return Independent(Normal(self.loc, 1.0), 1)
 
     def laplace(h: Tensor, options: Any) -> Distribution:

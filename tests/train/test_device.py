@@ -17,7 +17,7 @@ from genlab.core.run_spec import RunSpec, algorithms_for, models_for, objectives
 from genlab.core.tables import ALGORITHMS, MODELS
 from genlab.train.loop import train
 from genlab.train.observers import Observer
-from genlab.train.snapshots import put_back, take
+from genlab.train.snapshots import restore_state, take
 
 DATA: tuple[dict[str, Any], ...] = (
     {"data": "ring"},
@@ -53,7 +53,7 @@ def on(device: str, values: dict[str, Any]) -> RunSpec:
 def test_old_records_are_read_with_the_cpu() -> None:
     old = RunSpec.build(model="vae", data="digits").flat()
     assert old.pop("device") == "cpu"
-    assert RunSpec.recorded(old).train.device == "cpu"
+    assert RunSpec.from_record(old).train.device == "cpu"
 
 
 def test_auto_is_the_cpu() -> None:
@@ -120,7 +120,7 @@ def test_a_run_on_another_device(name: str) -> None:
     assert steps == 2
     snapshot = take(algorithm, state, steps)
     assert {t.device.type for t in snapshot.tensors.values()} == {"cpu"}
-    again = put_back(algorithm, snapshot, data)
+    again = restore_state(algorithm, snapshot, data)
     for a, b in zip(again.model.parameters(), state.model.parameters(), strict=True):
         assert a.device.type == name
         assert torch.equal(a, b)

@@ -27,7 +27,7 @@ from genlab.train.observers import (
     Recorder,
     Watcher,
 )
-from genlab.train.snapshots import Snapshot, put_back, take
+from genlab.train.snapshots import Snapshot, restore_state, take
 
 
 class Count:
@@ -77,7 +77,7 @@ class Keep:
     def flush(self) -> None:
         self.order.append("flush")
 
-    def beside(self) -> float:
+    def background_seconds(self) -> float:
         return 0.0
 
     def settle(self) -> None:
@@ -333,7 +333,7 @@ def test_a_snapshot_puts_state_and_stream_back(data: Dataset) -> None:
     snapshot = take(algorithm, [1.0, 2.5], 2, attempt=3)
     expected = torch.randn(4)
     torch.manual_seed(99)
-    state = put_back(algorithm, snapshot, data)
+    state = restore_state(algorithm, snapshot, data)
     assert state == [1.0, 2.5]
     assert torch.equal(torch.randn(4), expected)
     assert (snapshot.step, snapshot.attempt) == (2, 3)

@@ -54,14 +54,14 @@ def test_both_turns_are_a_step_with_a_draw_each() -> None:
     after = weights(state)
     assert all(torch.equal(before[k], between[k]) for k in before if k.startswith("generator."))
     assert all(torch.equal(between[k], after[k]) for k in before if k.startswith(("body", "head")))
-    assert state.taken == 2
+    assert state.steps == 2
 
 
 def test_an_unknown_player_is_refused() -> None:
     algorithm, data, state = game()
     with pytest.raises(SpecError, match=r"'referee'.*discriminator"):
         algorithm.turn("referee", state, data.train.x[:32])
-    assert state.taken == 0
+    assert state.steps == 0
 
 
 def test_a_changed_rate_is_the_rate_of_the_next_step_and_of_the_snapshot() -> None:
@@ -75,7 +75,7 @@ def test_a_changed_rate_is_the_rate_of_the_next_step_and_of_the_snapshot() -> No
     packed = algorithm.pack(state)
     again = algorithm.unpack(packed, data)
     assert again.optimisers["generator"].param_groups[0]["lr"] == 1e-5
-    assert again.taken == 1
+    assert again.steps == 1
 
 
 @pytest.mark.parametrize("values", [{"lr": -1.0}, {"lr": "fast"}, {"beta1": 0.1}])
@@ -186,7 +186,7 @@ def test_a_schedule_sees_the_steps_and_goes_on_after_a_snapshot() -> None:
     algorithm.objective = Slower(seen)
     state, _ = train(algorithm, data, state)
     assert seen == [0, 1, 2]
-    assert state.taken == 3
+    assert state.steps == 3
 
 
 def test_the_rate_falls_along_half_a_cosine() -> None:

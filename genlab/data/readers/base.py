@@ -22,7 +22,7 @@ from genlab.core.errors import DataError
 from genlab.core.options import Options
 from genlab.core.random import generator
 from genlab.core.registry import Registry
-from genlab.data import parting
+from genlab.data import splits
 from genlab.data.image_uploads import OTHERS, is_xml
 from genlab.data.schema import NAMED, Column
 
@@ -358,7 +358,7 @@ def split_rows(found: Examples, forced: Collection[str] = ()) -> Examples:
     n = len(found.x)
     if n < FEWEST:
         return found
-    same = parting.groups(found.x)
+    same = splits.groups(found.x)
     part, notes = found.part, list(found.notes)
     _, sizes = np.unique(same, return_counts=True)
     repeated = n - len(sizes)
@@ -383,7 +383,7 @@ def split_rows(found: Examples, forced: Collection[str] = ()) -> Examples:
             f"{count_noun(repeated, what)} repeat{'s' * (repeated == 1)} an earlier one: {where}."
         )
     if part is None:
-        part = parting.part(order_of(n), same)
+        part = splits.part(order_of(n), same)
     made = dataclasses.replace(found, part=part, notes=tuple(notes))
     return _without_frozen(made, set(forced)) if made.is_table else made
 

@@ -17,7 +17,6 @@ from genlab.core import options
 from genlab.core.errors import DataError, SpecError
 from genlab.core.options import Options, option
 from genlab.data.image_uploads import is_xml
-from genlab.data.parting import groups
 from genlab.data.readers import columns as judge
 from genlab.data.readers import dates, dialect, header, numbers, pixel_table, signs
 from genlab.data.readers.base import (
@@ -38,6 +37,7 @@ from genlab.data.readers.columns import Cells
 from genlab.data.readers.dialect import AUTO, NONE, Decision
 from genlab.data.readers.reading import ColumnReading, TableReading, listed, sentences, shown
 from genlab.data.schema import ROLES, TYPES, Column, encode
+from genlab.data.splits import groups
 
 #: Bytes of a table.
 BYTES = 64 * 2**20
@@ -144,7 +144,9 @@ def of_column(text: str) -> dict[str, dict[str, str]]:
     return found
 
 
-@READERS.register("csv", title="CSV", summary="A table: numbers, words, and a column of classes.")
+@READERS.register(
+    "csv", title="CSV", summary="A table: numbers, words, and a column of classes.", order=10
+)
 class Csv(Reader):
     """A table as text, a row an example."""
 

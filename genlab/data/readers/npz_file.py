@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from genlab.core import options
 from genlab.core.options import Options, option
-from genlab.data.parting import given_parts
 from genlab.data.readers.base import (
     ARRAY,
     COLUMNS,
@@ -35,6 +34,7 @@ from genlab.data.readers.base import (
     split_rows,
     white_of,
 )
+from genlab.data.splits import given_parts
 
 #: Pixels of a side of a picture, at most.
 SIDE = 128
@@ -114,7 +114,10 @@ SPLITS = {"train": 0, "training": 0, "val": 1, "valid": 1, "validation": 1, "dev
 
 
 @READERS.register(
-    "npz", title="npz", summary="Arrays of NumPy: x of numbers or pictures, y of labels."
+    "npz",
+    title="npz",
+    summary="Arrays of NumPy: x of numbers or pictures, y of labels.",
+    order=20,
 )
 class Npz(Reader):
     """An archive of arrays made by ``numpy.savez``, also as MedMNIST, Keras and dSprites do."""

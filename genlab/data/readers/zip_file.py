@@ -21,7 +21,6 @@ from genlab.core.errors import DataError
 from genlab.core.options import Options, option
 from genlab.data import image_uploads
 from genlab.data.base import DataMeta
-from genlab.data.parting import given_parts
 from genlab.data.readers.base import (
     READERS,
     Examples,
@@ -36,6 +35,7 @@ from genlab.data.readers.base import (
     split_rows,
     white_of,
 )
+from genlab.data.splits import given_parts
 
 #: Sides that the convolutional nets know.
 SIDES = (8, 28, 32, 64)
@@ -43,7 +43,7 @@ SIDES = (8, 28, 32, 64)
 PIXELS, SECONDS = 2_000_000_000, 60.0
 #: Pictures with transparency by which the ground is chosen.
 CLEAR = 64
-NOTHING = image_uploads.Manner(0.5)
+NOTHING = image_uploads.BackgroundStyle(0.5)
 #: Names of folders -> the part that they hold.
 PARTS = {
     "train": 0,
@@ -94,6 +94,7 @@ class PictureOptions(Options):
     "images",
     title="ZIP of pictures",
     summary="10 or more of PNG, JPEG, WebP, BMP, GIF or TIFF; a folder is a class.",
+    order=30,
 )
 class Images(Reader):
     """An archive of pictures, each made square and small."""

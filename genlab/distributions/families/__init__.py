@@ -6,20 +6,10 @@ parameter; a new family is one :class:`Family` given to :func:`register`.
 
 from __future__ import annotations
 
-from genlab.distributions.families.base import (
-    FAMILIES,
-    Constraint,
-    Cross,
-    Family,
-    Logs,
-    Natural,
-    Noise,
-    Parameter,
-    Params,
-    Support,
-    Tail,
-    register,
-)
+from genlab.distributions.families.base import FAMILIES, Cross, Family, Natural, register
+from genlab.distributions.families.noise import Logs, Noise
+from genlab.distributions.families.parameters import Constraint, Parameter, Params
+from genlab.distributions.families.supports import Support, Tail
 
 # The order of the three groups is the order of the table.
 from genlab.distributions.families import inverse_cdf, location_scale, composition  # isort: skip

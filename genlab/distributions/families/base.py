@@ -8,6 +8,7 @@ accepted branch alone, which is biased.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,349 +16,16 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
 
 from genlab.core.errors import SpecError
 from genlab.core.registry import Registry
+from genlab.distributions.families.noise import Logs, Noise
+from genlab.distributions.families.parameters import Parameter, Params
+from genlab.distributions.families.supports import MAY_LIE_IN, Support, Tail, tails_meet
 
 Group = Literal["inverse CDF", "location-scale", "composition"]
 Values = Mapping[str, Any]
 
-
-class Params(dict[str, Tensor]):
-    """Parameters as tensors of one dtype, broadcast to one batch shape and within their bounds."""
-
-    @property
-    def wide(self) -> Params:
-        """The same in float64, in which closed forms are computed.
-
-        Log-gamma functions of large arguments cancel: in float32 KL(Γ(10⁴, 10⁴) ‖ itself) would
-        be −0.004 and the constant of Student's t at ν = 10⁸ off by 8.9.
-        """
-        return Params({name: value.double() for name, value in self.items()})
-
-
-# -- parameters ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class Constraint:
-    """Which values a parameter may take.
-
-    Args:
-        text: in words, for the message of a refusal.
-        test: ``(value, parameters so far) -> bool tensor`` of the batch shape.
-        from_real: ``(any real tensor, parameters so far) -> value within the constraint``, what
-            the head of a network goes through; None where there is no smooth one (integers).
-        event_ndim: 0 for a number, 1 for a vector, 2 for a matrix.
-    """
-
-    text: str
-    test: Callable[[Tensor, Mapping[str, Tensor]], Tensor]
-    from_real: Callable[[Tensor, Mapping[str, Tensor]], Tensor] | None
-    event_ndim: int = 0
-
-
-def _soft(x: Tensor) -> Tensor:
-    return softplus(x) + torch.finfo(x.dtype).tiny
-
-
-def _triangle(x: Tensor, _: Mapping[str, Tensor]) -> Tensor:
-    return x.tril(-1) + torch.diag_embed(_soft(x.diagonal(dim1=-2, dim2=-1)))
-
-
-def above(other: str) -> Constraint:
-    """The constraint of a number that must exceed another parameter."""
-    return Constraint(
-        f"a number greater than {other}",
-        lambda v, p: torch.isfinite(v) & (v > p[other]),
-        lambda x, p: p[other] + _soft(x),
-    )
-
-
-REAL = Constraint("a finite number", lambda v, _: torch.isfinite(v), lambda x, _: x)
-POSITIVE = Constraint(
-    "a number greater than 0", lambda v, _: torch.isfinite(v) & (v > 0), lambda x, _: _soft(x)
-)
-POSITIVE_OR_INF = Constraint(
-    "a number greater than 0, or inf for the Gaussian case",
-    lambda v, _: v > 0,
-    lambda x, _: _soft(x),
-)
-COUNT = Constraint(
-    "a whole number from 1", lambda v, _: torch.isfinite(v) & (v >= 1) & (v == v.floor()), None
-)
-VECTOR = Constraint(
-    "a vector of finite numbers", lambda v, _: torch.isfinite(v).all(-1), lambda x, _: x, 1
-)
-POSITIVE_VECTOR = Constraint(
-    "a vector of at least two numbers greater than 0",
-    lambda v, _: (torch.isfinite(v) & (v > 0)).all(-1) & (v.shape[-1] > 1),
-    lambda x, _: _soft(x),
-    1,
-)
-
-
-def _full_rank(v: Tensor, others: Mapping[str, Tensor]) -> Tensor:
-    square = v.shape[-1] == v.shape[-2] == others["loc"].shape[-1]
-    finite = torch.isfinite(v).all(-1).all(-1)
-    if not square:
-        return torch.zeros_like(finite)
-    # The singular values and not the determinant: det(1e-8 I) is tiny and yet of full rank.
-    singular = torch.linalg.svdvals(torch.nan_to_num(v.detach()))
-    limit = singular[..., 0] * v.shape[-1] * torch.finfo(v.dtype).eps
-    return finite & (singular[..., -1] > limit)
-
-
-FULL_RANK = Constraint(
-    "a square matrix of full rank, of the size of loc", _full_rank, _triangle, 2
-)
-
-
-@dataclass(frozen=True, eq=False)
-class Parameter:
-    """One parameter of a family.
-
-    Args:
-        name: key in the mapping of parameters.
-        symbol: LaTeX, as in the sampler equation.
-        constraint: which values it may take.
-        default: the value of a first look.
-        low, high: the range of a slider.
-        continuous: whether the sampler has a pathwise derivative in it.
-        score: what the score-function estimator is in it: ``unbiased``, ``infinite variance``, or
-            ``biased`` where the parameter moves an edge of the support at which the density is
-            not zero.
-    """
-
-    name: str
-    symbol: str
-    constraint: Constraint
-    default: Any
-    low: float
-    high: float
-    continuous: bool = True
-    score: Literal["unbiased", "infinite variance", "biased"] = "unbiased"
-
-
-# -- support and tails --------------------------------------------------------------------------
-
-Bound = float | Callable[[Mapping[str, Tensor]], Tensor]
-SupportKind = Literal[
-    "real", "positive", "above", "unit", "interval", "positive interval", "simplex", "vector"
-]
-
-#: In which kinds of support each kind can lie, for some parameters.
-_INSIDE: Mapping[str, frozenset[str]] = {
-    "real": frozenset({"real"}),
-    "positive": frozenset({"real", "positive"}),
-    "above": frozenset({"real", "positive", "above"}),
-    "unit": frozenset({"real", "positive", "unit", "interval"}),
-    "interval": frozenset({"real", "positive", "above", "unit", "interval", "positive interval"}),
-    "positive interval": frozenset(
-        {"real", "positive", "above", "unit", "interval", "positive interval"}
-    ),
-    "simplex": frozenset({"simplex"}),
-    "vector": frozenset({"vector"}),
-}
-
-
-def _bound(bound: Bound, params: Mapping[str, Tensor]) -> Tensor:
-    if callable(bound):
-        return bound(params)
-    return torch.as_tensor(bound, dtype=next(iter(params.values())).dtype)
-
-
-@dataclass(frozen=True, eq=False)
-class Support:
-    """Where a density is positive.
-
-    Args:
-        kind: its kind, from which it follows what it can lie in.
-        text: LaTeX.
-        lower, upper: the edges, fixed or a function of the parameters (numbers only).
-    """
-
-    kind: SupportKind
-    text: str
-    lower: Bound = -math.inf
-    upper: Bound = math.inf
-
-    @property
-    def fixed(self) -> bool:
-        """Whether it is the same for all parameters."""
-        return not (callable(self.lower) or callable(self.upper))
-
-    @property
-    def event_ndim(self) -> int:
-        """0 where a point is a number, 1 where it is a vector."""
-        return 1 if self.kind in ("simplex", "vector") else 0
-
-    def bounds(self, params: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """The two edges, of the batch shape or ``()``."""
-        return _bound(self.lower, params), _bound(self.upper, params)
-
-    def outside(self, params: Mapping[str, Tensor], z: Tensor) -> Tensor:
-        """Which points have density zero; False for NaN, which must stay visible."""
-        if self.kind == "vector":
-            return torch.zeros(z.shape[:-1], dtype=torch.bool, device=z.device)
-        if self.kind == "simplex":
-            off = (z.sum(-1) - 1).abs() > 64 * z.shape[-1] * torch.finfo(z.dtype).eps
-            return off | (z < 0).any(-1)
-        low, high = self.bounds(params)
-        return (z < low) | (z > high)
-
-    def inner(self, params: Mapping[str, Tensor], z: Tensor) -> Tensor:
-        """A point well inside, of the shape of ``z``."""
-        if self.kind == "simplex":
-            return torch.full_like(z, 1 / z.shape[-1])
-        low, high = self.bounds(params)
-        if self.kind == "above":
-            return (2 * low).expand_as(z)
-        if self.kind in ("interval", "positive interval", "unit"):
-            return ((low + high) / 2).expand_as(z)
-        return torch.ones_like(z)
-
-
-TailKind = Literal["bounded", "power", "log-normal", "exponential", "double exponential"]
-
-
-@dataclass(frozen=True, eq=False)
-class Tail:
-    """How fast a density falls towards one end; −log p grows as fast, which the KL needs.
-
-    Args:
-        kind: ``power`` z^(−index−1), ``log-normal`` exp(−log² z), ``exponential``
-            exp(−rate |z|^index), ``double exponential`` exp(−exp(rate |z|)), or ``bounded``.
-        index, rate: fixed or functions of the parameters.
-    """
-
-    kind: TailKind
-    index: Bound = 1.0
-    rate: Bound = 1.0
-
-
-BOUNDED = Tail("bounded")
-
-
-def _read(bound: Bound, params: Mapping[str, Tensor] | None) -> Tensor | None:
-    """The number, or None where it is free."""
-    if callable(bound):
-        return None if params is None else bound(params)
-    return torch.tensor(bound)
-
-
-def _tail_meets(
-    q: Tail, p: Tail, q_params: Mapping[str, Tensor] | None, p_params: Mapping[str, Tensor] | None
-) -> Tensor:
-    """Whether E_q[−log p] is finite in this tail (true where free parameters can make it so)."""
-    yes, no = torch.tensor(True), torch.tensor(False)
-    if q.kind == "bounded" or p.kind in ("bounded", "power", "log-normal"):
-        return yes
-    if p.kind == "exponential":
-        if q.kind != "power":
-            return yes
-        order, index = _read(p.index, p_params), _read(q.index, q_params)
-        return yes if order is None or index is None else order < index
-    if q.kind in ("power", "log-normal"):
-        return no
-    if q.kind == "double exponential":
-        return yes
-    order, rate = _read(q.index, q_params), _read(q.rate, q_params)
-    steep = _read(p.rate, p_params)
-    if order is None or rate is None or steep is None:
-        return yes if order is None else torch.as_tensor(order >= 1).all()
-    return (order > 1) | ((order == 1) & (steep < rate))
-
-
-# -- noise --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class Logs:
-    """Draws together with their logarithms, which reach where the draws themselves do not.
-
-    A float32 below 1 ends at 1 − 6e-8, and above 0 at 1.2e-38: log(1 − z) of a draw that was
-    rounded ends at −16.6, and log z at −87.3. The logarithms here are those of the draw before it
-    was rounded.
-
-    Args:
-        z: the draws, as ``Family.sample`` gives them.
-        log: log z (entry by entry for a point of the simplex).
-        log1m: log(1 − z) for a support in the unit interval, else None.
-    """
-
-    z: Tensor
-    log: Tensor
-    log1m: Tensor | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Noise:
-    """The ε of a sampler: draws of one shape from one generator.
-
-    Args:
-        shape: of the draws.
-        like: a tensor of the parameters' batch shape, whose dtype and device the draws have.
-        generator: where the bits come from; None for the global stream.
-    """
-
-    shape: torch.Size
-    like: Tensor
-    generator: torch.Generator | None
-
-    def uniform(self, *extra: int) -> Tensor:
-        """u in the open interval (0, 1): half a step of the generator's grid stands for 0."""
-        u = torch.rand(
-            (*self.shape, *extra),
-            generator=self.generator,
-            dtype=self.like.dtype,
-            device=self.like.device,
-        )
-        return u.clamp_min(torch.finfo(self.like.dtype).eps / 4)
-
-    def exponential(self, *extra: int) -> Tensor:
-        """e ~ Exponential(1) as −log(1−u)."""
-        return -torch.log1p(-self.uniform(*extra))
-
-    def normal(self, *extra: int) -> Tensor:
-        """n ~ N(0, 1)."""
-        return torch.randn(
-            (*self.shape, *extra),
-            generator=self.generator,
-            dtype=self.like.dtype,
-            device=self.like.device,
-        )
-
-    def gamma(self, concentration: Tensor) -> Tensor:
-        """γ ~ Gamma(α, 1), with the implicit derivative in α: a rational approximation, within
-        0.12 % of the exact one at each draw and 0.01 % on average over draws."""
-        return self._gamma(self._expand(concentration))
-
-    def log_gamma(self, concentration: Tensor) -> Tensor:
-        """log γ, γ ~ Gamma(α, 1), without underflow: below α = 1 as log γ' + log(u)/α with
-        γ' ~ Gamma(α+1, 1), both parts differentiable in α."""
-        return self.gamma_logs(concentration).log
-
-    def gamma_logs(self, concentration: Tensor) -> Logs:
-        """γ ~ Gamma(α, 1) with its logarithm, as :meth:`log_gamma`."""
-        alpha = self._expand(concentration)
-        small = alpha < 1
-        draw = self._gamma(torch.where(small, alpha + 1, alpha))
-        boost = torch.log(self.uniform(*alpha.shape[len(self.shape) :])) / alpha
-        log = torch.log(draw) + torch.where(small, boost, torch.zeros_like(boost))
-        tiny = torch.finfo(draw.dtype).tiny
-        return Logs(torch.where(small, torch.exp(log).clamp_min(tiny), draw), log)
-
-    def _gamma(self, alpha: Tensor) -> Tensor:
-        draw: Tensor = torch._standard_gamma(alpha, generator=self.generator)
-        return draw.clamp_min(torch.finfo(draw.dtype).tiny)
-
-    def _expand(self, concentration: Tensor) -> Tensor:
-        return concentration.expand((*self.shape, *concentration.shape[self.like.ndim :]))
-
-
-# -- the row ------------------------------------------------------------------------------------
 
 Moment = Callable[..., Tensor]
 GammaView = Callable[[Mapping[str, Tensor]], tuple[Tensor, Tensor]]
@@ -686,11 +354,9 @@ class Family:
         """
         q = None if params is None else self.check(params)
         p = None if prior_params is None else prior.check(prior_params)
-        if prior.support.kind not in _INSIDE[self.support.kind]:
+        if prior.support.kind not in MAY_LIE_IN[self.support.kind]:
             return torch.tensor(False)
-        good = _tail_meets(self.left, prior.left, q, p) & _tail_meets(
-            self.right, prior.right, q, p
-        )
+        good = tails_meet(self.left, prior.left, q, p) & tails_meet(self.right, prior.right, q, p)
         if q is None or p is None:
             return good
         if self.support.event_ndim:
@@ -728,7 +394,12 @@ def _grow(value: Tensor, batch: torch.Size, depth: int) -> Tensor:
 FAMILIES: Registry[Family] = Registry("family", "genlab.distributions.families")
 
 
+#: The rows stand in the order in which the package imports their modules.
+_ORDER = itertools.count(10, 10)
+
+
 def register(row: Family) -> Family:
-    """Add a row to :data:`FAMILIES`."""
-    FAMILIES.register(row.name, title=row.title, summary=f"{row.group}: z = {row.sampler}")(row)
+    """Add a row to :data:`FAMILIES`, behind those there are."""
+    summary = f"{row.group}: z = {row.sampler}"
+    FAMILIES.register(row.name, title=row.title, summary=summary, order=next(_ORDER))(row)
     return row

@@ -10,25 +10,17 @@ from scipy import special
 from torch import Tensor, xlogy
 from torch.nn.functional import softplus
 
-from genlab.distributions.families.base import (
-    BOUNDED,
+from genlab.distributions.families.base import Cross, Family, Moment, Natural, register
+from genlab.distributions.families.inverse_cdf import POSITIVE_LINE, RATE
+from genlab.distributions.families.location_scale import gaussian_eta, gaussian_log_normaliser
+from genlab.distributions.families.noise import Logs, Noise
+from genlab.distributions.families.parameters import (
     POSITIVE,
     POSITIVE_VECTOR,
     REAL,
-    Cross,
-    Family,
-    Logs,
-    Moment,
-    Natural,
-    Noise,
     Parameter,
     Params,
-    Support,
-    Tail,
-    register,
 )
-from genlab.distributions.families.inverse_cdf import POSITIVE_LINE, RATE
-from genlab.distributions.families.location_scale import gaussian_eta, gaussian_log_normaliser
 from genlab.distributions.families.special import (
     LOG_2PI,
     beta_log_density,
@@ -40,6 +32,7 @@ from genlab.distributions.families.special import (
     trigamma,
     where,
 )
+from genlab.distributions.families.supports import BOUNDED, Support, Tail
 
 IMPLICIT = (
     "The derivative in the shape is the implicit one through the gamma variable, "

@@ -10,7 +10,9 @@ from torch import Tensor
 
 from genlab.core.errors import SpecError
 from genlab.core.random import generator
-from genlab.distributions.families.base import Family, Logs, Params, Values
+from genlab.distributions.families.base import Family, Values
+from genlab.distributions.families.noise import Logs
+from genlab.distributions.families.parameters import Params
 
 
 @dataclass(frozen=True)

@@ -8,22 +8,15 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, xlogy
 
-from genlab.distributions.families.base import (
-    BOUNDED,
+from genlab.distributions.families.base import Cross, Family, Moment, Natural, register
+from genlab.distributions.families.noise import Noise
+from genlab.distributions.families.parameters import (
     COUNT,
     POSITIVE,
     REAL,
-    Cross,
-    Family,
-    Moment,
-    Natural,
-    Noise,
     Parameter,
     Params,
-    Support,
-    Tail,
     above,
-    register,
 )
 from genlab.distributions.families.special import (
     EULER,
@@ -35,6 +28,7 @@ from genlab.distributions.families.special import (
     weibull_view,
     where,
 )
+from genlab.distributions.families.supports import BOUNDED, Support, Tail
 
 REAL_LINE = Support("real", r"\mathbb{R}")
 POSITIVE_LINE = Support("positive", r"(0, \infty)", 0.0)
@@ -499,8 +493,8 @@ ERLANG = register(
         variance_of=lambda p: p["shape"] / p["rate"] ** 2,
         entropy_of=_entropy,
         note="The inverse of the regularised gamma function has no closed form; the sum of k "
-        "logarithms has the same law. The shape is a whole number, so there is a derivative in "
-        "the rate only; for one in the shape take the Gamma row.",
+        "logarithms has the same distribution. The shape is a whole number, so there is only a "
+        "derivative in the rate; the Gamma row also has one in the shape.",
         expected=_expected,
         cross=_cross,
         natural=_natural,

@@ -22,7 +22,8 @@ from torch import Tensor
 
 from genlab.core.errors import SpecError
 from genlab.core.measure import Estimate, Series
-from genlab.distributions.families.base import FAMILIES, Family, GammaView, Params, Values
+from genlab.distributions.families.base import FAMILIES, Family, GammaView, Values
+from genlab.distributions.families.parameters import Params
 from genlab.distributions.families.special import digamma, gamma_kl
 
 BREGMAN = r"A(\eta_p) - A(\eta_q) - (\eta_p - \eta_q)\cdot\nabla A(\eta_q)"

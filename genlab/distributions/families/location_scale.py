@@ -8,25 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from genlab.distributions.families.base import (
-    BOUNDED,
-    FULL_RANK,
-    POSITIVE,
-    POSITIVE_OR_INF,
-    REAL,
-    VECTOR,
-    Cross,
-    Family,
-    Moment,
-    Natural,
-    Noise,
-    Parameter,
-    Params,
-    Support,
-    Tail,
-    above,
-    register,
-)
+from genlab.distributions.families.base import Cross, Family, Moment, Natural, register
 from genlab.distributions.families.inverse_cdf import (
     EXPONENTIAL_TAIL,
     LOC,
@@ -37,6 +19,17 @@ from genlab.distributions.families.inverse_cdf import (
     logistic_log_density,
     logistic_variance,
 )
+from genlab.distributions.families.noise import Noise
+from genlab.distributions.families.parameters import (
+    FULL_RANK,
+    POSITIVE,
+    POSITIVE_OR_INF,
+    REAL,
+    VECTOR,
+    Parameter,
+    Params,
+    above,
+)
 from genlab.distributions.families.special import (
     LOG_2PI,
     digamma,
@@ -46,6 +39,7 @@ from genlab.distributions.families.special import (
     log1p_square,
     where,
 )
+from genlab.distributions.families.supports import BOUNDED, Support, Tail
 
 # -- Laplace --------------------------------------------------------------------------------------
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from genlab.distributions.families.base import Cross, Moment, Natural, Params
+from genlab.distributions.families.base import Cross, Moment, Natural
+from genlab.distributions.families.parameters import Params
 
 EULER = 0.5772156649015329
 LOG_2PI = math.log(2 * math.pi)

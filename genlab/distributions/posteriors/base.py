@@ -40,7 +40,7 @@ class Posterior:
         support: of each entry of z, ``real``, ``positive`` or ``unit``; KL(q ‖ p(z)) is finite
             only where it lies in the prior's.
         holds: whether the density is known with its parameters held fixed (see
-            :func:`genlab.distributions.held.held`).
+            :func:`genlab.distributions.detached.detached`).
     """
 
     outputs: Callable[[int], int]
@@ -48,9 +48,9 @@ class Posterior:
     marginals: bool = True
     net: Callable[[int], nn.Module] | None = None
     support: Support = "real"
-    holds: bool = True
+    detachable: bool = True
 
-    def law(self, h: Tensor, latent: int, net: nn.Module | None = None) -> Distribution:
+    def distribution(self, h: Tensor, latent: int, net: nn.Module | None = None) -> Distribution:
         """q(z | x) from a net's outputs, (B, outputs(latent)), and the row's own module."""
         return self.make(h, latent) if self.net is None else self.make(h, latent, net)
 

@@ -61,8 +61,8 @@ class FamilyProduct(Distribution):
         self._drawn = self.family.sample_logs(self.params, sample_shape)
         return self._drawn.z
 
-    def held(self) -> FamilyProduct:
-        """The same law with its parameters out of the graph."""
+    def detached(self) -> FamilyProduct:
+        """The same distribution with its parameters out of the graph."""
         fixed = Params({name: value.detach() for name, value in self.params.items()})
         return FamilyProduct(self.family, fixed)
 
@@ -140,9 +140,10 @@ def from_family(
 #: The variance, and so the KL to a Gaussian prior, is finite for more than two degrees of freedom.
 BOUNDS = {"student_t": {"df": lambda h: 2.5 + softplus(h + 8.0)}}
 
-for _name in NAMES:
+for _order, _name in enumerate(NAMES):
     POSTERIORS.register(
         _name,
         title=FAMILIES.row(_name).title,
         summary="Independent entries of this family, by its pathwise sampler.",
+        order=30 + _order,
     )(from_family(_name, BOUNDS.get(_name)))

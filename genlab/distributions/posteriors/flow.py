@@ -56,9 +56,9 @@ class Flow(Distribution, abc.ABC):
         """The point whose image is z, and log |det| of the way there."""
 
     def _moments(self) -> tuple[Tensor, Tensor]:
-        law = self.base.base_dist
-        noise = _points(self._event_shape.numel()).to(law.loc)
-        z, _ = self._forward(law.loc + law.scale * noise[:, None])
+        base = self.base.base_dist
+        noise = _points(self._event_shape.numel()).to(base.loc)
+        z, _ = self._forward(base.loc + base.scale * noise[:, None])
         return z.mean(0), z.var(0, correction=0)
 
     @property

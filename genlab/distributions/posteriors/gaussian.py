@@ -36,12 +36,16 @@ def full_normal(h: Tensor, latent: int) -> MultivariateNormal:
 
 
 POSTERIORS.register(
-    "gaussian", title="Gaussian, diagonal", summary="One mean and one variance an entry of z."
+    "gaussian",
+    title="Gaussian, diagonal",
+    summary="One mean and one variance an entry of z.",
+    order=10,
 )(Posterior(outputs=lambda latent: 2 * latent, make=_diagonal))
 POSTERIORS.register(
     "full_gaussian",
     title="Gaussian, full covariance",
     summary="The net gives a Cholesky factor, so the entries of z may depend on each other.",
+    order=20,
 )(
     Posterior(
         outputs=lambda latent: 2 * latent + latent * (latent - 1) // 2,

@@ -123,12 +123,13 @@ POSTERIORS.register(
     "iaf",
     title="Inverse autoregressive flow",
     summary="Two masked autoregressive steps on a Gaussian; the KL is a Monte Carlo number.",
+    order=90,
 )(
     Posterior(
         outputs=lambda latent: 2 * latent + CONTEXT,
         make=make,
         marginals=False,
-        holds=False,
+        detachable=False,
         net=lambda latent: nn.ModuleList(AutoregressiveNet(latent) for _ in range(STEPS)),
     )
 )

@@ -84,11 +84,12 @@ POSTERIORS.register(
     "planar",
     title="Planar flow",
     summary="Four planar steps on a Gaussian: bent posteriors; the KL is a Monte Carlo number.",
+    order=100,
 )(
     Posterior(
         outputs=lambda latent: 2 * latent + STEPS * (2 * latent + 1),
         make=make,
         marginals=False,
-        holds=False,
+        detachable=False,
     )
 )

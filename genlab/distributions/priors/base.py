@@ -32,7 +32,7 @@ class Prior(nn.Module, abc.ABC):
         self.latent, self.meta, self.components = latent, meta, components
 
     @abc.abstractmethod
-    def law(self, encode: Callable[[Tensor], Distribution], like: Tensor) -> Distribution:
+    def distribution(self, encode: Callable[[Tensor], Distribution], like: Tensor) -> Distribution:
         """p(z), event shape (latent,).
 
         Args:

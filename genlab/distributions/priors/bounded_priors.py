@@ -21,7 +21,7 @@ class _Fixed(Prior):
     row: ClassVar[str]
     values: ClassVar[dict[str, float]]
 
-    def law(self, encode: Callable[[Tensor], Distribution], like: Tensor) -> Distribution:
+    def distribution(self, encode: Callable[[Tensor], Distribution], like: Tensor) -> Distribution:
         one = torch.ones(self.latent, dtype=like.dtype, device=like.device)
         family = FAMILIES[self.row]
         return FamilyProduct(family, family.trust({k: v * one for k, v in self.values.items()}))
@@ -31,6 +31,7 @@ class _Fixed(Prior):
     "exponential",
     title="Exponential, rate 1",
     summary="Positive codes, Gamma(1, 1): for the posteriors gamma and beta.",
+    order=20,
 )
 class Exponential(_Fixed):
     """p(z) = Π_j exp(−z_j), z > 0, written as Gamma(1, 1) so that KLs of one family are exact."""
@@ -44,6 +45,7 @@ class Exponential(_Fixed):
     "unit",
     title="Uniform on (0, 1)",
     summary="Codes in the unit cube, Beta(1, 1): for the posterior beta.",
+    order=30,
 )
 class Unit(_Fixed):
     """p(z) = 1 on the unit cube, written as Beta(1, 1) so that KLs of one family are exact."""

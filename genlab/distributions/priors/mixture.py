@@ -22,6 +22,7 @@ from genlab.distributions.priors.base import PRIORS, Prior
     "mixture",
     title="Mixture of Gaussians",
     summary="Weights, means and variances are learned; the KL is a Monte Carlo number.",
+    order=40,
 )
 class Mixture(Prior):
     """p(z) = Σ_k π_k N(z; m_k, diag s_k²), all of it learned.
@@ -37,7 +38,7 @@ class Mixture(Prior):
         self.loc = nn.Parameter(torch.randn(components, latent))
         self.log_variance = nn.Parameter(torch.zeros(components, latent))
 
-    def law(self, encode: Callable[[Tensor], Distribution], like: Tensor) -> Distribution:
+    def distribution(self, encode: Callable[[Tensor], Distribution], like: Tensor) -> Distribution:
         scale = (0.5 * self.log_variance).exp()
         part = Independent(Normal(self.loc, scale, validate_args=False), 1, validate_args=False)
         weights = Categorical(logits=self.logits, validate_args=False)

@@ -35,9 +35,11 @@ def standard_normal(latent: int, like: Tensor) -> Independent:
     return _standard_normal(latent, like.dtype, like.device)
 
 
-@PRIORS.register("standard", title="Standard normal", summary="N(0, I): nothing is learned.")
+@PRIORS.register(
+    "standard", title="Standard normal", summary="N(0, I): nothing is learned.", order=10
+)
 class Standard(Prior):
     """p(z) = N(0, I)."""
 
-    def law(self, encode: Callable[[Tensor], Distribution], like: Tensor) -> Distribution:
+    def distribution(self, encode: Callable[[Tensor], Distribution], like: Tensor) -> Distribution:
         return standard_normal(self.latent, like)

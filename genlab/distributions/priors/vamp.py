@@ -18,6 +18,7 @@ from genlab.distributions.priors.base import PRIORS, Prior
     "vamp",
     title="VampPrior",
     summary="The mean of q(z | u_k) over learned inputs; the KL is a Monte Carlo number.",
+    order=50,
 )
 class Vamp(Prior):
     """p(z) = (1/K) Σ_k q(z | u_k), the inputs u_k learned.
@@ -33,7 +34,7 @@ class Vamp(Prior):
         super().__init__(latent, meta, components)
         self.inputs = nn.Parameter(torch.randn(components, *meta.shape))
 
-    def law(self, encode: Callable[[Tensor], Distribution], like: Tensor) -> Distribution:
+    def distribution(self, encode: Callable[[Tensor], Distribution], like: Tensor) -> Distribution:
         inputs = self.inputs if self.meta.support == "real" else self.inputs.sigmoid()
         weights = Categorical(logits=like.new_zeros(self.components), validate_args=False)
         return MixtureSameFamily(weights, encode(inputs), validate_args=False)

@@ -9,9 +9,7 @@ from genlab.lessons.questions import Choices, Exercise, Number, Question, first_
 
 def _of(lesson: Any, name: str) -> tuple[float, float]:
     """A measure by the rules, and with the rule of the options dropped."""
-    from genlab.lessons.dcgan import NONE
-
-    kept, other = lesson._at(NONE).measures, lesson._at(lesson.options.rule).measures
+    kept, other = lesson._at("none").measures, lesson._at(lesson.options.rule).measures
     return float(getattr(kept, name)), float(getattr(other, name))
 
 

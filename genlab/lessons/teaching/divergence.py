@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from genlab.lessons.questions import Choices, Exercise, Number, Question
-
-
-def _class(lesson: Any) -> int:
-    from genlab.lessons.divergence import table
-    from genlab.lessons.family_options import names
-
-    rows = names()
-    return int(table()[rows.index(lesson.options.q), rows.index(lesson.options.p)])
-
 
 QUESTIONS = (
     Question(
         "cauchy",
         "q is a Cauchy distribution and p a Gaussian. What is KL(q ‖ p)?",
         Choices(("infinite", "finite, without a closed form", "finite, in closed form")),
-        _class,
+        lambda lesson: lesson.place,
         "log p falls as z², and a Cauchy distribution has no second moment: the tail of q is too "
         "heavy for p.",
         {"q": "cauchy", "p": "gaussian"},

@@ -21,7 +21,7 @@ QUESTIONS = (
         "The bumps move 5 apart (30 % of the data in the left one). Which standard deviation does "
         "the best Gaussian of the VAE have?",
         Number(0.3, 4.0, 0.35),
-        lambda lesson: math.sqrt(lesson.vae.law.variance),
+        lambda lesson: math.sqrt(lesson.vae.marginal.variance),
         "The likelihood is highest at the data's own mean and variance, even where that puts most "
         "samples between the bumps.",
         {"gap": 5.0},

@@ -9,7 +9,7 @@ import torch
 
 from genlab import latent
 from genlab.data.base import DataMeta
-from genlab.latent.points import latent_of, point, widest
+from genlab.latent.points import latent_of, point, widest_dimensions
 from genlab.models.base import (
     GenerativeModel,
     HasCodebook,
@@ -32,8 +32,7 @@ def sliders_part(scene: Scene) -> None:
     if not isinstance(scene.model, HasDecoder):
         return
     memory, size = st.session_state, scene.model.latent
-    dims = widest(scene.codes, SLIDERS)
-    st.subheader("A z of your own")
+    dims = widest_dimensions(scene.codes, SLIDERS)
     base, tag = torch.zeros(size), "zero"
     with st.container(horizontal=True):
         if st.button("Random z", icon=":material/casino:", key="explore.random"):
@@ -47,9 +46,9 @@ def sliders_part(scene: Scene) -> None:
     # around it lie codes that belong together nowhere.
     typical = isinstance(scene.model, HasEncoder) and not isinstance(scene.model, HasCodebook)
     first: tuple[str, Any] = ("zero", -1) if typical else ("random", 0)
-    kept = z_from_url(size)
-    if kept is not None:
-        first = ("given", tuple(kept.tolist()))
+    from_url = z_from_url(size)
+    if from_url is not None:
+        first = ("given", tuple(from_url.tolist()))
     kind, number = memory.get("explore.z", first)
     if kind == "random":
         base, tag = latent.prior_sample(scene.model, 1, number)[0], f"random{number}"
@@ -95,9 +94,9 @@ def sliders_part(scene: Scene) -> None:
         place_button(scene, x[0], "a z of your own", z)
 
 
-@TOOLS.register("own", title="A z of your own")
+@TOOLS.register("own", title="Sliders for z")
 class Own(Tool):
-    """Sliders for the dimensions that vary most, with the decoded example."""
+    """Set the latent dimensions that vary most, one slider each, and see z decoded."""
 
     icon = ":material/tune:"
 

@@ -26,10 +26,10 @@ from genlab.ui.messages import escape_markdown, fragment
 DRAWS, NAMED = 8, 3
 
 
-def draw_completions(place: tuple[Any, ...], model: Any, x: Tensor, mask: Tensor) -> Tensor:
+def draw_completions(request: tuple[Any, ...], model: Any, x: Tensor, mask: Tensor) -> Tensor:
     """Samples of the missing part, cached by run, step, example, part, share and seed."""
     memory, key = st.session_state, "explore.complete.drawn"
-    if memory.get(key, (None,))[0] != place:
+    if memory.get(key, (None,))[0] != request:
         slot = st.empty()
 
         def tell(share: float, says: str) -> None:
@@ -37,8 +37,8 @@ def draw_completions(place: tuple[Any, ...], model: Any, x: Tensor, mask: Tensor
             if round(100 * share) % 4 == 0:
                 slot.progress(min(1.0, share), text=escape_markdown(says))
 
-        with scope(int(place[-1]), "complete"):
-            memory[key] = place, model.complete(x.expand(DRAWS, *x.shape[1:]), mask, tell)
+        with scope(int(request[-1]), "complete"):
+            memory[key] = request, model.complete(x.expand(DRAWS, *x.shape[1:]), mask, tell)
         slot.empty()
     found: Tensor = memory[key][1]
     return found
@@ -82,8 +82,16 @@ def complete_part(scene: Scene) -> None:
     TOOL_STATE.remember(example=int(index), known=percent)
     x = split.x[int(index)][None].float()
     seed = memory.get("explore.complete.seed", 0)
-    place = (scene.query.run, scene.query.step, scene.query.label, int(index), part, percent, seed)
-    found = draw_completions(place, model, x, mask)
+    request = (
+        scene.query.run,
+        scene.query.step,
+        scene.query.label,
+        int(index),
+        part,
+        percent,
+        seed,
+    )
+    found = draw_completions(request, model, x, mask)
     grey = torch.where(mask, x, torch.full_like(x, 0.5))
     with st.container(horizontal=True, gap="medium"):
         pictures.image(x.numpy(), height=112, caption="the picture")
@@ -135,9 +143,9 @@ def classes(model: HasClassPosterior, x: Tensor, mask: Tensor, names: tuple[str,
     return escape_markdown(f"p(class given the known pixels), exact: {words}.")
 
 
-@TOOLS.register("complete", title="Missing pixels")
+@TOOLS.register("complete", title="Missing pixels (inpainting)")
 class Complete(Tool):
-    """Exact completions of an image by a model with a tractable density."""
+    """Draw the missing pixels of an image given the known ones, exactly."""
 
     icon = ":material/healing:"
     order = 15

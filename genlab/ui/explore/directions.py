@@ -14,7 +14,7 @@ from genlab import latent
 from genlab.core.errors import GenlabError
 from genlab.data.base import DataMeta
 from genlab.figures.directions import gains_figure
-from genlab.latent.arithmetic import Mean, arithmetic, mean_of, typed_rows, typical_length
+from genlab.latent.arithmetic import Mean, arithmetic, mean_of, parse_rows, typical_length
 from genlab.latent.attributes import PROBES
 from genlab.latent.directions import Direction, direction_title, directions_from
 from genlab.latent.points import latent_of, point
@@ -41,9 +41,9 @@ KINDS = {
 }
 
 
-@TOOLS.register("directions", title="Arithmetic and directions")
+@TOOLS.register("directions", title="Attribute directions and arithmetic")
 class Directions(Tool):
-    """a − b + c of means of sets; attribute, principal and SeFa directions with their scores."""
+    """Walk along directions of attributes, PCA or SeFa, with their scores; a − b + c of means."""
 
     icon = ":material/calculate:"
     order = 40
@@ -132,8 +132,8 @@ def sets_of(scene: Scene, found: Mapping[str, Any]) -> dict[str, Mean]:
 def operand(scene: Scene, letter: str, sets: Mapping[str, Mean]) -> Mean:
     """Draw the choice of one operand; the URL stores a set's name or ``points 3 5``."""
     options = [*sets, POINTS]
-    place = list(OPERANDS).index(letter)
-    first = options[place] if len(sets) > place else POINTS
+    index = list(OPERANDS).index(letter)
+    first = options[index] if len(sets) > index else POINTS
     asked = TOOL_STATE.recall(f"of_{letter}", first)
     typed = asked.removeprefix(POINTS).strip() if asked.startswith(POINTS) else ""
     start = POINTS if asked.startswith(POINTS) else asked
@@ -154,12 +154,12 @@ def operand(scene: Scene, letter: str, sets: Mapping[str, Mean]) -> Mean:
         return sets[str(chosen)]
     text = st.text_input(
         f"Numbers of points for {letter}",
-        typed or str(place),
+        typed or str(index),
         key=f"{key}.points",
         help="Numbers of points on the map, separated by commas.",
     )
     TOOL_STATE.remember(**{f"of_{letter}": f"{POINTS} {text}"})
-    rows = typed_rows(text, len(scene.codes))
+    rows = parse_rows(text, len(scene.codes))
     return mean_of(f"points {', '.join(map(str, rows))}", codes_at(scene, rows))
 
 
@@ -347,6 +347,10 @@ def gains(scene: Scene, found: Mapping[str, Any], one: Direction, row: int) -> N
         unit="gain per unit of identity change (nats), ± 2 SE",
     )
     pictures.plot(figure, key="explore.directions.gains")
+    value = np.asarray(found["ratio"], dtype=float)[row]
+    if np.isfinite(value).any():
+        largest = found["attributes"][int(np.nanargmax(np.abs(value)))]
+        st.caption(f"In colour: {escape_markdown(largest)}, which changes most; grey: the others.")
     st.caption(
         f"One standard deviation changes identity by {float(np.asarray(found['change'])[row]):.3f}"
         f" of the distance of two decoded examples; Monte Carlo, n = {found['walked']}."

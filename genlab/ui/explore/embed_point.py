@@ -35,11 +35,11 @@ def place_button(scene: Scene, x: Tensor, words: str, z: Tensor | None = None) -
         "Show on the map",
         icon=":material/add_location_alt:",
         key=f"explore.place.{'x' if z is None else 'z'}",
-        disabled=method.place is None,
+        disabled=method.embed is None,
         help=method.alone
         or f"{method.title} places it among the points of the map, which do not move.",
     )
-    if method.place is None:
+    if method.embed is None:
         st.caption(f"This map cannot place new points: {method.alone}.")
     if z is None:
         st.caption(
@@ -91,7 +91,7 @@ def guest_part(scene: Scene) -> dict[str, Any] | None:
     if guest is None:
         return None
     method = PROJECTIONS[scene.query.method]
-    if method.place is None:
+    if method.embed is None:
         st.caption(f"{LETTER}, {guest['words']}, cannot be placed on this map: {method.alone}.")
         return None
     code = code_of(scene.model, scene.data, guest["x"], guest["z"], scene.query.seed)

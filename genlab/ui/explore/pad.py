@@ -41,9 +41,9 @@ from genlab.ui.messages import empty, escape_markdown, fragment, plain_sentence
 Array = pad.Array
 
 
-@TOOLS.register("pad", title="Pad")
+@TOOLS.register("pad", title="Latent pad")
 class Pad(Tool):
-    """A pad over two directions, a strip over one: the decoded image follows the point."""
+    """Drag a point over two latent directions; the browser decodes it as it moves."""
 
     icon = ":material/drag_pan:"
     order = 10
@@ -100,13 +100,13 @@ def wants_attributes() -> bool:
     return bool(asked)
 
 
-def choose_direction(place: str, word: str, names: list[str], first: str) -> str:
+def choose_direction(label: str, word: str, names: list[str], first: str) -> str:
     """Draw the choice of one direction; the URL stores it."""
     asked = TOOL_STATE.recall(word, first)
     key = f"explore.{word}"
     if st.session_state.get(key) not in names:
         st.session_state[key] = asked if asked in names else first
-    chosen = st.selectbox(place, names, key=key, format_func=direction_title)
+    chosen = st.selectbox(label, names, key=key, format_func=direction_title)
     TOOL_STATE.remember(**{word: chosen})
     return str(chosen)
 
@@ -186,41 +186,41 @@ class PadPosition:
             self.move(z, int(message["n"]))
 
 
-def buttons(scene: Scene, place: PadPosition) -> None:
+def buttons(scene: Scene, position: PadPosition) -> None:
     """Draw buttons that move z to another code."""
     model = scene.model
     if st.button("Start", icon=":material/filter_center_focus:", key="explore.pad.start"):
-        place.move(pad.start(model, scene.query.seed))
+        position.move(pad.start(model, scene.query.seed))
     if st.button("Random z", icon=":material/casino:", key="explore.pad.random"):
         # The number of the draw is the seed: the same clicks give the same codes.
-        draw = st.session_state.get(f"{place.slot}.draws", 0) + 1
-        st.session_state[f"{place.slot}.draws"] = draw
-        place.move(latent.prior_sample(model, 1, scene.query.seed + draw)[0])
+        draw = st.session_state.get(f"{position.slot}.draws", 0) + 1
+        st.session_state[f"{position.slot}.draws"] = draw
+        position.move(latent.prior_sample(model, 1, scene.query.seed + draw)[0])
     row: int | None = st.session_state.get("explore.a")
     off = row is None or row >= len(scene.codes)
     asked = st.button("z of A", icon=":material/my_location:", key="explore.pad.a", disabled=off)
     if asked and row is not None:
         found = latent_of(point(model, scene.data, scene.codes, row), scene.codes)
         if found is not None:
-            place.move(found)
-    given = z_from_url(place.size)
+            position.move(found)
+    given = z_from_url(position.size)
     if given is not None and st.button(
         "Given z",
         icon=":material/download:",
         key="explore.pad.given",
-        help="Use the z chosen in “Your picture”; the link stores it.",
+        help="Use the z chosen in “Encode or invert an example”; the link stores it.",
     ):
-        place.move(given)
+        position.move(given)
     block = pad.category(model)
     if block is not None:
         first, size = block
-        now = int(place.z[first : first + size].argmax())
-        key = f"explore.pad.category.{place.n}"
+        now = int(position.z[first : first + size].argmax())
+        key = f"explore.pad.category.{position.n}"
         chosen = st.selectbox("Category", range(size), now, key=key, width=110)
         if chosen != now:
-            z = place.z.clone()
+            z = position.z.clone()
             z[first : first + size] = torch.eye(size)[chosen]
-            place.move(z)
+            position.move(z)
 
 
 # --- the whole -----------------------------------------------------------------------------------
@@ -235,22 +235,22 @@ def _clouds(_scene: Scene, key: str, label: str | None) -> tuple[Array, Array]: 
     return shown, np.concatenate([shown, draws])
 
 
-def pad_data(scene: Scene, place: PadPosition, vectors: Mapping[str, Array]) -> dict[str, Any]:
+def pad_data(scene: Scene, position: PadPosition, vectors: Mapping[str, Array]) -> dict[str, Any]:
     """The data that the browser needs besides the decoder."""
     shown, reach = _clouds(scene, scene.query.key, scene.query.label)
-    data = {"n": place.n, "dots": dot_values(shown, vectors)}
-    data |= plane_values(place.z, vectors, reach)
+    data = {"n": position.n, "dots": dot_values(shown, vectors)}
+    data |= plane_values(position.z, vectors, reach)
     return data if scene.image else data | data_space_values(scene.data)
 
 
 @fragment()
 def pad_part(scene: Scene, version: str) -> None:
     """Draw the choice of directions, the pad, and the numbers of z."""
-    query, place = scene.query, PadPosition(scene)
+    query, position = scene.query, PadPosition(scene)
     key = f"explore.pad.pad.{query.run}"
-    place.receive((st.session_state.get(key) or {}).get("at"))
+    position.receive((st.session_state.get(key) or {}).get("at"))
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        buttons(scene, place)
+        buttons(scene, position)
         attributes = wants_attributes()
     every, first = directions(scene, attributes)
     names = list(every)
@@ -263,14 +263,14 @@ def pad_part(scene: Scene, version: str) -> None:
             second = next(name for name in [*first, *rest] if name in rest)
             shown.append(choose_direction("Up", "pad_up", rest, second))
     vectors = {name: every[name] for name in shown}
-    data = pad_data(scene, place, vectors)
+    data = pad_data(scene, position, vectors)
     data |= addresses(query.run, query.step, query.label, version)
     component("explore/pad", "The pad")(
         key=key, data=data, default={"at": None}, on_at_change=lambda: None
     )
-    if place.n > 0:
-        TOOL_STATE.remember(pad_z=write_code(place.z))
-    show_position(scene, place.z, vectors)
+    if position.n > 0:
+        TOOL_STATE.remember(pad_z=write_code(position.z))
+    show_position(scene, position.z, vectors)
 
 
 def cosine(a: Array, b: Array) -> float:

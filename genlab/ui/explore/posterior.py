@@ -29,7 +29,7 @@ NOBODY = "no other run"
 
 @TOOLS.register("posterior", title="Posterior")
 class Posterior(Tool):
-    """Draws of two chosen parameters over the exact density, beside another run's, and a check."""
+    """See draws of two parameters over the exact density, beside another run's, and a check."""
 
     icon = ":material/scatter_plot:"
     order = 5
@@ -99,8 +99,8 @@ def exact_density(truth: Truth | None, names: tuple[str, str]) -> Density | None
 def choose_parameter(label: str, word: str, options: list[str], first: str, **more: Any) -> str:
     """Draw a choice; the URL stores it."""
     asked = TOOL_STATE.recall(word, first)
-    place = options.index(asked if asked in options else first)
-    chosen = str(st.selectbox(label, options, place, key=f"explore.posterior.{word}", **more))
+    index = options.index(asked if asked in options else first)
+    chosen = str(st.selectbox(label, options, index, key=f"explore.posterior.{word}", **more))
     TOOL_STATE.remember(**{word: chosen})
     return chosen
 

@@ -12,8 +12,8 @@ from starlette.routing import BaseRoute, Route
 
 from genlab import runs
 from genlab.browser.decoder_program import Program, export
-from genlab.models.labels import held_at_class
-from genlab.ui.explore.scatter import sprite_sheet
+from genlab.models.labels import conditioned_on_class
+from genlab.ui.explore.scatter import map_file, sprite_sheet
 from genlab.ui.routes import (
     FOREVER,
     cached_response,
@@ -30,7 +30,7 @@ KINDS = {"json": "application/json", "bin": "application/octet-stream"}
 def _program(run: str, step: int, created: float, label: str | None) -> Program:  # noqa: ARG001
     # When the run was made is part of the key: a name may be used again.
     model: Any = runs.open_run(run).model(step)
-    return export(held_at_class(model, label))
+    return export(conditioned_on_class(model, label))
 
 
 def program_of(run: str, step: int, label: str | None = None) -> Program:
@@ -68,4 +68,5 @@ def decoder(request: Request) -> Response:
 ROUTES: list[BaseRoute] = [
     Route("/genlab/decoder/{run}/{step}.{form}", decoder),
     Route("/genlab/sprites/{job}.png", sprite_sheet),
+    Route("/genlab/map/{job}.bin", map_file),
 ]

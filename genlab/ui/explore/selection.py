@@ -36,10 +36,10 @@ def pick_points(scene: Scene, clicks: Sequence[Mapping[str, Any]]) -> dict[str, 
     for letter in "ab":
         if (field := _field(letter)) in memory:
             memory[f"explore.{letter}"] = memory[field]
-    taken = memory.setdefault("explore.clicks", {})
+    handled = memory.setdefault("explore.clicks", {})
     for click in clicks:
-        if click["n"] > taken.get(key, 0):
-            taken[key] = click["n"]
+        if click["n"] > handled.get(key, 0):
+            handled[key] = click["n"]
             row = click.get("row")
             if row is not None and 0 <= row < size:
                 _take(int(row))
@@ -95,8 +95,8 @@ def chosen_set(scene: Scene, rows: Sequence[int] | None) -> list[int]:
             st.caption("The set in the link does not belong to this map and is not shown.")
         return found or []
     chosen = [row for row in rows if 0 <= row < size]
-    kept = sets.encode_set(chosen, size)
-    TOOL_STATE.remember(set=kept or None)
-    if kept is None:
+    encoded = sets.encode_set(chosen, size)
+    TOOL_STATE.remember(set=encoded or None)
+    if encoded is None:
         st.caption("This set is too large for a link. Save it below.")
     return chosen

@@ -54,8 +54,8 @@ def time_bar(key: str) -> None:
     Args:
         key: that the live view names as its ``bar``.
     """
-    place = component("live/bar", "The time slider", style="live/live")
-    place(key=f"bar.{key}", data={"key": key})
+    mount = component("live/bar", "The time slider", style="live/live")
+    mount(key=f"bar.{key}", data={"key": key})
 
 
 def overlay_runs(

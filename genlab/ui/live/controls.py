@@ -79,7 +79,7 @@ def adjustable_options(spec: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[
 @functools.lru_cache(maxsize=256)
 def _handles(spec: str) -> tuple[tuple[str, ...], tuple[Option, ...]]:
     try:
-        built = RunSpec.recorded(json.loads(spec))
+        built = RunSpec.from_record(json.loads(spec))
     except GenlabError:
         return (), ()
     algorithm = ALGORITHMS[built.algorithm](built)

@@ -63,7 +63,7 @@ def show_origin(row: RunRow) -> None:
 @functools.lru_cache(maxsize=64)
 def _possible(spec: str) -> dict[str, RunSpec]:
     """The objectives with which a run of this spec can continue, each with its new spec."""
-    before = RunSpec.recorded(json.loads(spec))
+    before = RunSpec.from_record(json.loads(spec))
     found = {}
     for objective in objectives_for(before.model):
         try:
@@ -157,8 +157,8 @@ def _begin(view: runs.RunView, at: int, spec: RunSpec, changes: Mapping[str, Any
     if not st.button("Fork it", type="primary", icon=":material/call_split:", key="fork.go"):
         return
     try:
-        made = runs.fork(view.id, at, changes)
+        forked = runs.fork(view.id, at, changes)
     except GenlabError as error:
         st.error(plain_sentence(error), icon=":material/error:")
         return
-    links.compare([view.id, made])
+    links.compare([view.id, forked])

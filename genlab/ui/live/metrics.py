@@ -13,9 +13,9 @@ from genlab import runs
 from genlab.compare.answer import answer
 from genlab.report import run_labels
 from genlab.report.tables import (
+    C2ST,
     CAUTION,
     METRIC_VALUES,
-    REFEREE,
     SEED,
     N,
     data_of,
@@ -39,7 +39,7 @@ class Measurements:
         steps: of the snapshots that are evaluated, by run.
         found: what the finished jobs gave, by the runs' titles.
         notes: why a run is not evaluated.
-        judged: whether a referee was asked for.
+        judged: whether the classifier two-sample test was requested.
         when: the moment in words.
     """
 
@@ -73,9 +73,9 @@ def measure(rows: Sequence[RunRow], at: Mapping[str, int]) -> Measurements:
             label_visibility="collapsed",
         )
         judged = st.toggle(
-            "With a referee",
-            key="metrics.referee",
-            help="A new critic learns to distinguish held-out from generated examples, "
+            "Classifier two-sample test",
+            key="metrics.c2st",
+            help="A new classifier learns to distinguish held-out from generated examples, "
             "in up to a minute per run. Its bounds and its accuracy have the same "
             "meaning for every model.",
         )
@@ -143,7 +143,7 @@ def metrics(rows: Sequence[RunRow], known: Measurements) -> None:
             f"Up to {N:,} test examples, seed {SEED}; evaluated {known.when}: {when}. "
         )
         + "95 % intervals in brackets. A metric is missing where the model does "
-        "not define it." + (f" The referee: {REFEREE}" if known.judged else "")
+        "not define it." + (f" Classifier two-sample test: {C2ST}" if known.judged else "")
     )
 
 
@@ -151,4 +151,4 @@ def metric_jobs(run: str, step: int, *, judged: bool) -> list[JobRow]:
     """The jobs whose results the tables hold."""
     values = {"run": run, "step": step, "seed": SEED}
     jobs = [submit_job("evaluate", {**values, **METRIC_VALUES})]
-    return [*jobs, submit_job("referee", values)] if judged else jobs
+    return [*jobs, submit_job("c2st", values)] if judged else jobs

@@ -30,7 +30,7 @@ def report(rows: Sequence[RunRow], at: Mapping[str, int], moment: TimeCursor) ->
         st.caption("The report needs a snapshot of every run; one of them has none yet.")
         return
     first = rows[0].id
-    judged = bool(st.session_state.get("metrics.referee"))
+    judged = bool(st.session_state.get("metrics.c2st"))
     values = {
         "run": first,
         "step": at[first],
@@ -38,7 +38,7 @@ def report(rows: Sequence[RunRow], at: Mapping[str, int], moment: TimeCursor) ->
         "runs": [row.id for row in rows],
         "clock": moment.clock,
         "at": moment.at,
-        "referee": judged,
+        "c2st": judged,
         # What was made of a run that has gone on since is not the report of now.
         "state": [
             [row.status, at[row.id], 0 if row.status in ACTIVE else row.step] for row in rows

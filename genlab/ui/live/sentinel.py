@@ -6,7 +6,7 @@ import streamlit as st
 
 from genlab import runs
 from genlab.core.errors import GenlabError, RunNotFound
-from genlab.runs.findings import Offer, Sentry, remedy_forks
+from genlab.runs.findings import Offer, RunSentinel, remedy_forks
 from genlab.runs.store import ACTIVE, RunRow
 from genlab.sentinel import Finding
 from genlab.ui import links
@@ -18,9 +18,9 @@ SIGNS = {"serious": ":material/emergency_heat:", "warning": ":material/warning:"
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _sentry(run: str) -> Sentry:
+def _sentry(run: str) -> RunSentinel:
     """The sentinel of a run, shared by all pages that show it."""
-    return Sentry(run)
+    return RunSentinel(run)
 
 
 def sentinel_panel(row: RunRow) -> None:
@@ -36,7 +36,7 @@ def _panel(run: str) -> None:
     except RunNotFound:
         return
     if not findings:
-        _nothing(sentry.watched)
+        _nothing(sentry.watched_titles)
         return
     for number, finding in enumerate(findings):
         _finding(view, finding, remedy_forks(view, finding, findings), first=number == 0)
@@ -90,8 +90,8 @@ def _label(offer: Offer, usual: int) -> str:
 
 def _fork(run: str, offer: Offer) -> None:
     try:
-        made = runs.fork(run, offer.step, offer.changes)
+        forked = runs.fork(run, offer.step, offer.changes)
     except GenlabError as error:
         st.toast(plain_sentence(error), icon=":material/error:")
         return
-    links.compare([run, made])
+    links.compare([run, forked])

@@ -19,8 +19,8 @@ def sizes(n: int) -> dict[str, int]:
         >>> sizes(150), sizes(2000)["test"]
         ({'train': 90, 'validation': 30, 'test': 30}, 200)
     """
-    held = min(n // 5, max(100, n // 10))
-    return {"train": n - 2 * held, "validation": held, "test": held}
+    held_out = min(n // 5, max(100, n // 10))
+    return {"train": n - 2 * held_out, "validation": held_out, "test": held_out}
 
 
 def groups(x: NDArray[np.generic]) -> NDArray[np.int64]:
@@ -150,13 +150,13 @@ def given_parts(part: NDArray[np.int8]) -> NDArray[np.int8]:
         >>> np.bincount(made).tolist()
         [16, 4, 5]
     """
-    made = part.copy()
-    if not (made == 0).any():
+    assigned = part.copy()
+    if not (assigned == 0).any():
         raise ValueError("no training part")
     source = np.random.default_rng(len(part))
     for missing in (1, 2):
         if not (part == missing).any():
-            rows = np.flatnonzero(made == 0)
-            taken = source.permutation(rows)[: max(1, min(len(rows) // 5, len(part) // 10 + 2))]
-            made[taken[: max(0, len(rows) - 1)]] = missing
-    return made
+            rows = np.flatnonzero(assigned == 0)
+            chosen = source.permutation(rows)[: max(1, min(len(rows) // 5, len(part) // 10 + 2))]
+            assigned[chosen[: max(0, len(rows) - 1)]] = missing
+    return assigned

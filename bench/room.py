@@ -1,0 +1,243 @@
+"""A room of thirty: what they cost the server, how fast they follow, and what training loses.
+
+Each viewer does what the page does in a browser: it asks for the state of the room and for the
+news of the run that the teacher watches, at the pace that the server names. The teacher moves the
+slider all the while. Prints the server's CPU time as a share of one core, the time of an answer,
+the time from the teacher's move until a viewer knows of it, and the training steps for a second of
+processor time with and without the room, in turns, so that other programs disturb both alike. The
+target of the last is missed where the whole 95 % interval lies above it.
+
+    python -m bench.room [--viewers 30] [--seconds 5] [--turns 12]
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import math
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.viewers import cpu
+from genlab import runs
+from genlab.core.run_spec import RunSpec
+from genlab.runs import access, rooms
+from genlab.serving import identity
+from genlab.testing.served import App, serving
+
+MOST_CPU, MOST_P95, MOST_LOSS = 25.0, 300.0, 3.0
+#: Seconds between two moves of the slider.
+MOVE = 0.5
+EARLY = 20_000
+
+
+@dataclass
+class Person:
+    """A browser: a link to the server, and its cookies."""
+
+    port: int
+    cookies: dict[str, str] = field(default_factory=dict)
+    times: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+
+    def ask(self, path: str, body: bytes = b"", kind: str = "") -> tuple[int, bytes]:
+        """Send a request; the status and the body of the answer."""
+        headers = {"Cookie": "; ".join(f"{k}={v}" for k, v in self.cookies.items())}
+        headers |= {"Content-Type": kind} if kind else {"Accept": "text/html,*/*"}
+        method, begun = "POST" if kind else "GET", time.perf_counter()
+        for last in (False, True):
+            try:
+                self.link.request(method, path, body or None, headers)
+                reply = self.link.getresponse()
+                content = reply.read()
+                break
+            except (http.client.HTTPException, ConnectionError):
+                # The server closes a link that was silent for some seconds, as a browser knows.
+                self.link.close()
+                if last:
+                    raise
+        self.times.append(time.perf_counter() - begun)
+        for name, value in reply.getheaders():
+            if name.lower() == "set-cookie":
+                key, _, rest = value.partition("=")
+                self.cookies[key] = rest.partition(";")[0]
+        return reply.status, content
+
+    def id(self, app: App) -> str:
+        """The identity that the server gave it."""
+        jar = "; ".join(f"{k}={v}" for k, v in self.cookies.items())
+        known = identity.identity_in(identity.key_of(app.store), jar)
+        assert known is not None
+        return known.id
+
+
+class Viewer(threading.Thread):
+    """Follows: asks for the room's state, and for the news of the run."""
+
+    def __init__(self, person: Person, code: str, run: str, moves: dict[int, float]) -> None:
+        super().__init__(daemon=True)
+        self.person, self.code, self.run_id, self.moves = person, code, run, moves
+        self.stop, self.lags, self.seen = threading.Event(), list[float](), 0
+
+    def run(self) -> None:
+        since, news_due = 0, 0.0
+        while not self.stop.is_set():
+            status, body = self.person.ask(f"/genlab/rooms/{self.code}/state")
+            state: dict[str, Any] = json.loads(body)
+            assert status == 200, state
+            at = state["moment"].get("at")
+            if at in self.moves and state["number"] != self.seen:
+                self.lags.append(time.monotonic() - self.moves[at])
+            self.seen = state["number"]
+            if time.monotonic() >= news_due:
+                news_due = time.monotonic() + 1.0
+                path = f"/genlab/runs/{self.run_id}/delta?since={since}"
+                since = max(since, int(json.loads(self.person.ask(path)[1]).get("seq", 0)))
+            self.stop.wait(state["again"] / 1000)
+
+
+class Teacher(threading.Thread):
+    """Moves the slider."""
+
+    def __init__(self, person: Person, code: str, run: str) -> None:
+        super().__init__(daemon=True)
+        self.person, self.code, self.run_id = person, code, run
+        self.stop, self.moves = threading.Event(), dict[int, float]()
+
+    def run(self) -> None:
+        at = 0
+        while not self.stop.wait(MOVE):
+            at += 1
+            moment = {"run": self.run_id, "at": at, "clock": "step", "view": {}}
+            place = {"path": "/watch", "query": f"run={self.run_id}", "moment": moment}
+            self.moves[at] = time.monotonic()
+            body = json.dumps(place).encode()
+            status, answer = self.person.ask(
+                f"/genlab/rooms/{self.code}/lead", body, "application/json"
+            )
+            assert status == 200, answer
+
+
+def worker_of(run: str) -> int:
+    """The process of a run."""
+    return int(runs.store().get(run).worker.rpartition(":")[2])
+
+
+def at_heartbeat(run: str, worker: int) -> tuple[int, float]:
+    """The step of a run and the processor time of its worker, at its next heartbeat."""
+    before = runs.store().get(run).beat
+    until = time.monotonic() + 20
+    while (row := runs.store().get(run)).beat == before and time.monotonic() < until:
+        time.sleep(0.01)
+    return row.step, cpu(worker)
+
+
+def measure(app: App, run: str, seconds: float) -> tuple[float, float]:
+    """The server's share of a core in percent, and the steps for a second of processor time."""
+    server, worker = app.process.pid, worker_of(run)
+    step, work = at_heartbeat(run, worker)
+    begun, before = time.monotonic(), cpu(server)
+    time.sleep(seconds)
+    share = 100 * (cpu(server) - before) / (time.monotonic() - begun)
+    last, worked = at_heartbeat(run, worker)
+    return share, (last - step) / max(1e-9, worked - work)
+
+
+def interval_of_median(values: Sequence[float]) -> tuple[float, float]:
+    """The order statistics between which the median lies with at least 95 % (the sign test)."""
+    n, ordered = len(values), sorted(values)
+    tail, k = 0.0, 0
+    while tail + math.comb(n, k) / 2**n <= 0.025:
+        tail += math.comb(n, k) / 2**n
+        k += 1
+    # With few values no pair of them reaches 95 %: then the interval is all of them.
+    return ordered[max(0, k - 1)], ordered[min(n - 1, n - k)] if k else ordered[-1]
+
+
+def main() -> int:
+    """Run the benchmark; 1 where a target is missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--viewers", type=int, default=30)
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--turns", type=int, default=12)
+    options = parser.parse_args()
+    environment = {"GENLAB_HOSTS": "lab.test"}
+    with tempfile.TemporaryDirectory() as folder, serving(Path(folder), environment) as app:
+        teacher = Person(app.port)
+        teacher.ask("/")
+        with access.acting_as(access.Actor(teacher.id(app))):
+            code = rooms.open_room(runs.store()).code
+            run = runs.start(RunSpec.build(model="vae", data="digits", steps=2_000_000), "bench")
+        people = [Person(app.port) for _ in range(options.viewers)]
+        for person in people:
+            person.ask("/join")
+            form = f"code={code}".encode()
+            status, _ = person.ask("/join", form, "application/x-www-form-urlencoded")
+            assert status == 303, "a viewer could not join"
+        until = time.monotonic() + 180
+        # The early steps are looked at more often: their speed is not that of the others.
+        while runs.store().get(run).step < EARLY and time.monotonic() < until:
+            time.sleep(0.5)
+        alone, together, shares, idle = [], [], [], []
+        lags: list[float] = []
+        times: list[float] = []
+        for turn in range(options.turns):
+            # Whatever drifts hits both orders alike.
+            for together_now in (turn % 2 == 1, turn % 2 == 0):
+                if not together_now:
+                    share, speed = measure(app, run, options.seconds)
+                    idle.append(share)
+                    alone.append(speed)
+                    continue
+                leader = Teacher(teacher, code, run)
+                crowd = [Viewer(person, code, run, leader.moves) for person in people]
+                for thread in (leader, *crowd):
+                    thread.start()
+                    time.sleep(0.02)
+                time.sleep(2.0)  # first, full answers are not what following costs
+                for viewer in crowd:
+                    viewer.lags.clear()
+                    viewer.person.times.clear()
+                share, speed = measure(app, run, options.seconds)
+                shares.append(share)
+                together.append(speed)
+                for thread in (leader, *crowd):
+                    thread.stop.set()
+                for thread in (leader, *crowd):
+                    thread.join(10)
+                lags += [lag for viewer in crowd for lag in viewer.lags]
+                times += [t for viewer in crowd for t in viewer.person.times]
+        runs.request(run, "stop")
+    lags.sort()
+    times.sort()
+    p95 = 1000 * times[int(0.95 * len(times))]
+    busy = statistics.median(shares)
+    losses = [100 * (1 - b / a) for a, b in zip(alone, together, strict=True)]
+    loss, (low, high) = statistics.median(losses), interval_of_median(losses)
+    print(f"server without a room: {statistics.median(idle):5.1f} % of a core")
+    print(f"server with {options.viewers} viewers: {busy:5.1f} % (target < {MOST_CPU:g} %)")
+    median = 1000 * statistics.median(times)
+    print(f"answers: {len(times)}, median {median:.1f} ms, p95 {p95:.1f} (target < {MOST_P95:g})")
+    print(
+        f"from the teacher's move to a viewer: n = {len(lags)}, median "
+        f"{1000 * statistics.median(lags):.0f} ms, p95 {1000 * lags[int(0.95 * len(lags))]:.0f} ms"
+    )
+    print(f"training loses {loss:+.1f} % of its steps for a second of processor time")
+    print(
+        f"  (n = {len(losses)}, 95 % interval {low:+.1f} to {high:+.1f}, target < {MOST_LOSS:g})"
+    )
+    return 0 if busy < MOST_CPU and p95 < MOST_P95 and low < MOST_LOSS else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,187 @@
+"""The database behind a run store: its engine, its transactions, its tables and its messages."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+
+from genlab.core.errors import StoreError
+from genlab.runs.schema import MIGRATIONS, WITH_NUMBERS, about, metadata, runs
+from genlab.runs.sql_search import keep_last_numbers
+
+
+def schema_version() -> int:
+    """The version of the tables that this program reads and writes."""
+    return 1 + len(MIGRATIONS)
+
+
+class Database:
+    """A database that SQLAlchemy reaches, with the tables of a run store.
+
+    Args:
+        url: for example ``sqlite:////data/genlab.db``.
+        patience: seconds to wait for another program's lock before giving up.
+
+    Raises:
+        StoreError: if the database is locked, damaged, newer than this program, or not there.
+    """
+
+    def __init__(self, url: str, *, patience: float = 15.0) -> None:
+        self.url, self.patience = url, patience
+        try:
+            parsed = sa.make_url(url)
+            self._sqlite = parsed.get_backend_name() == "sqlite"
+            self.place = parsed.database or "memory" if self._sqlite else parsed.render_as_string()
+            self._engine = self._make_engine(parsed)
+        except (ArgumentError, NoSuchModuleError, ImportError) as error:
+            raise StoreError(
+                f"GENLAB_STORE = {url!r} cannot be used: {error}. Give a SQLAlchemy URL such as "
+                "sqlite:///checkpoints/genlab.db; nothing was changed."
+            ) from None
+        self._prepare()
+
+    def _make_engine(self, url: sa.URL) -> Engine:
+        if not self._sqlite:
+            return sa.create_engine(url, pool_pre_ping=True)
+        if url.database and url.database != ":memory:":
+            try:
+                os.makedirs(os.path.dirname(os.path.abspath(url.database)), exist_ok=True)
+            except OSError as error:
+                raise StoreError(
+                    f"The folder of the run store {url.database} cannot be made: {error}."
+                ) from None
+        engine = sa.create_engine(
+            url, connect_args={"timeout": self.patience, "check_same_thread": False}
+        )
+
+        @event.listens_for(engine, "connect")
+        def _connect(connection: Any, _: object) -> None:
+            # The driver's own transaction handling begins too late for an atomic claim.
+            connection.isolation_level = None
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA synchronous=NORMAL")
+            cursor.close()
+
+        @event.listens_for(engine, "begin")
+        def _begin(connection: Connection) -> None:
+            writes = connection.get_execution_options().get("writes", False)
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+        return engine
+
+    # -- plain words -------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _plain(self) -> Iterator[None]:
+        try:
+            yield
+        except IntegrityError:
+            raise
+        except DBAPIError as error:
+            raise StoreError(self._words(str(error.orig).lower())) from None
+
+    def _words(self, text: str) -> str:
+        if "locked" in text or "busy" in text:
+            return (
+                f"The run store {self.place} is locked by another program, which did not let go "
+                f"within {self.patience:g} s. Close that program and try again; nothing was lost."
+            )
+        if "not a database" in text or "malformed" in text or "corrupt" in text:
+            return (
+                f"The run store {self.place} is damaged or no database at all. It was left as it "
+                "is: move it away to begin a new one, or point GENLAB_STORE elsewhere. The "
+                "snapshots of the runs lie apart from it and are unaffected."
+            )
+        if "full" in text:
+            return (
+                f"The disk of the run store {self.place} is full. What was written before is "
+                "kept; free some space and try again."
+            )
+        if "readonly" in text or "unable to open" in text or "permission" in text:
+            return f"The run store {self.place} cannot be written: {text}. Check its permissions."
+        return f"The run store {self.place} cannot be used: {text}"
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self._plain(), self._engine.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self._plain(), self._engine.connect() as plain:
+            connection = plain.execution_options(writes=True)
+            with connection.begin():
+                yield connection
+
+    # -- schema ------------------------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        if self._sqlite:
+            self._write_ahead()
+        with self._writing() as connection:
+            found = self._version(connection)
+            current = schema_version()
+            if found is None:
+                metadata.create_all(connection)
+                connection.execute(about.insert().values(key="schema", value=str(current)))
+                return
+            if found > current:
+                raise StoreError(
+                    f"The run store {self.place} was written by a newer GenLab (schema {found}; "
+                    f"this one knows up to {current}). It was left as it is: update GenLab, or "
+                    "point GENLAB_STORE elsewhere."
+                )
+            for migrate in MIGRATIONS[found - 1 :]:
+                migrate(connection)
+            if found < WITH_NUMBERS:
+                for run in connection.execute(sa.select(runs.c.id)).scalars().all():
+                    keep_last_numbers(connection, run)
+            if found < current:
+                connection.execute(
+                    about.update().where(about.c.key == "schema").values(value=str(current))
+                )
+
+    def _write_ahead(self) -> None:
+        # Changing the journal takes the whole file for a moment and does not wait for it by
+        # itself; every process that opens a new store at once would fail without the retry.
+        until = time.monotonic() + self.patience
+        while True:
+            try:
+                raw = self._engine.raw_connection()
+                try:
+                    cursor = raw.cursor()
+                    cursor.execute("PRAGMA journal_mode=WAL")
+                    cursor.close()
+                finally:
+                    raw.close()
+                return
+            except Exception as error:
+                text = str(error).lower()
+                if "locked" not in text or time.monotonic() > until:
+                    raise StoreError(self._words(text)) from None
+                time.sleep(0.05)
+
+    def _version(self, connection: Connection) -> int | None:
+        if not sa.inspect(connection).has_table("about"):
+            return None
+        value = connection.execute(sa.select(about.c.value).where(about.c.key == "schema"))
+        text = value.scalar_one_or_none()
+        if text is None or not text.isdigit():
+            raise StoreError(
+                f"{self.place} is a database, but no GenLab run store. It was left as it is: "
+                "point GENLAB_STORE elsewhere."
+            )
+        return int(text)
+
+    # -- runs --------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        self._engine.dispose()
