@@ -239,6 +239,11 @@ def build() -> Parser:
         action="store_true",
         help="also train a classifier two-sample test on held-out against generated examples",
     )
+    evaluate.add_argument(
+        "--samples",
+        action="store_true",
+        help="also measure the quality of samples in the features of a small classifier",
+    )
     report = add("report", "compare two to four runs in one HTML file", run=False)
     report.add_argument(
         "runs", metavar="RUN", nargs="+", help="run ids, exported folders or shipped:NAME"
@@ -279,19 +284,33 @@ def build() -> Parser:
     site.add_argument(
         "--limit", type=float, default=5.0, metavar="MB", help="size of each file at most [MB]"
     )
-    export = add("export", "write a run as a folder of its own")
-    export.add_argument("--to", required=True, metavar="DIR", help="a new or empty folder")
+    export = add("export", "write a run as a folder of its own, or a part of it as a file")
+    export.add_argument(
+        "--to",
+        required=True,
+        metavar="DIR|FILE",
+        help="a new or empty folder; with --format a file",
+    )
     export.add_argument("--snapshots", type=int, help="how many at most; all if not given")
+    export.add_argument(
+        "--format",
+        help="a part as a file: weights.safetensors, samples.npz, samples.png, samples.csv, "
+        "codes.npz, codes.csv, codes.parquet, curves.csv",
+    )
+    export.add_argument("-n", type=int, default=1000, help="samples or codes in the file")
+    export.add_argument("--step", type=int, help="of which snapshot; the last one if not given")
+    export.add_argument("--seed", type=int, default=0, help="seed of samples and codes")
     delete = add("delete", "delete a run and its files for good")
     delete.add_argument("--yes", action="store_true", help="really")
+    add("offer", "a claim link: the browser that opens it owns the run")
     _data_commands(add("data", "your own data: add FILE, list, delete SET", run=False))
     serve = add("serve", "serve the pages to a browser on this machine", run=False)
     serve.add_argument("--port", type=int, default=8501, help="the port (1 to 65535)")
     serve.add_argument(
         "--address",
         default="127.0.0.1",
-        help="the address to listen on; 0.0.0.0 lets everyone who reaches this machine start, "
-        "stop and delete runs",
+        help="the address to listen on; 0.0.0.0 lets everyone who reaches this machine look, and "
+        "start runs of their own (name this machine in GENLAB_HOSTS)",
     )
     worker = add("worker", "work on the queue of this host", run=False)
     worker.add_argument(
@@ -621,12 +640,20 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         from genlab.metrics.c2st import run_c2st
 
         found = [*found, *run_c2st(model, view.data(), arguments.seed).estimates]
+    about = {}
+    if arguments.samples:
+        from genlab.metrics.feature_quality import measure_quality
+
+        quality, features = measure_quality(model, view.data(), arguments.seed)
+        found = [*found, *(one.estimate for one in quality)]
+        about = {"features": {"hash": features.hash, "accuracy": features.accuracy}}
     step = view.snapshots()[-1] if arguments.step is None else arguments.step
     print_json(
         {
             "run": view.id,
             "step": step,
             "seed": arguments.seed,
+            **about,
             "metrics": {estimate.series.name: estimate.flat() for estimate in found},
         }
     )
@@ -636,6 +663,17 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 def _export(arguments: argparse.Namespace) -> int:
     from genlab import runs
 
+    if arguments.format:
+        from genlab.exports import export_file
+
+        view = runs.open_run(arguments.run, paths=True)
+        body = export_file(
+            view, arguments.format, step=arguments.step, n=arguments.n, seed=arguments.seed
+        )
+        Path(arguments.to).write_bytes(body)
+        answer = {"run": view.id, "format": arguments.format, "to": arguments.to}
+        print_json({**answer, "bytes": len(body)})
+        return 0
     path = runs.export(arguments.run, arguments.to, snapshots=arguments.snapshots)
     print_json({"run": arguments.run, "to": str(path)})
     return 0
@@ -816,6 +854,15 @@ def _serve(arguments: argparse.Namespace) -> int:
     os.execv(words[0], words)
 
 
+def _offer(arguments: argparse.Namespace) -> int:
+    from genlab import runs
+    from genlab.runs.items import OFFER_AGE
+
+    token = runs.offer("run", arguments.run)
+    print_json({"run": arguments.run, "path": f"/claim/{token}", "seconds": OFFER_AGE})
+    return 0
+
+
 def _worker(arguments: argparse.Namespace) -> int:
     from genlab.runs import supervisor
 
@@ -840,6 +887,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "replay": _replay,
     "site": _site,
     "delete": _delete,
+    "offer": _offer,
     "data": _data,
     "serve": _serve,
     "worker": _worker,
@@ -871,6 +919,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return COMMANDS[arguments.command](arguments)
     except GenlabError as error:
         print(f"genlab: {error}", file=sys.stderr)
+        if isinstance(error, SpecError) and error.repair:
+            words = " ".join(f"--{name}={value}" for name, value in error.repair.items())
+            print(f"genlab: possible with {words}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         # The reader of the output has gone (`| head`).

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from genlab.core import folders
 from genlab.core.errors import RunStateError
 from genlab.core.folders import Folder, folder
-from genlab.runs import access, catalog, job_progress, ownership, settings
+from genlab.runs import access, catalog, job_progress, ownership, settings, turns
 from genlab.runs.catalog import RunView, list_shipped
 from genlab.runs.files import has_result, load_result, run_files
 from genlab.runs.search import RunPage, RunQuery
@@ -110,6 +110,18 @@ def start(spec: RunSpec, title: str = "") -> str:
     return run
 
 
+def start_pair(specs: Mapping[str, RunSpec]) -> list[str]:
+    """Queue two runs that train by turns where workers are few; their ids.
+
+    Args:
+        specs: by the runs' titles.
+    """
+    made = [store().create(spec.flat(), title=title) for title, spec in specs.items()]
+    turns.note_pair(files(), *made)
+    ensure_supervisor()
+    return made
+
+
 def fork(
     run: str,
     step: int | None = None,
@@ -156,7 +168,7 @@ def ensure_supervisor() -> None:
 def request(run: str, name: str, **values: Any) -> None:
     """Send a command to an active run: ``pause``, ``stop``, ``step`` (``n=1``), ``pace``, ``set``.
 
-    :class:`genlab.train.observers.CommandLike` says what each takes.
+    :class:`genlab.train.controls.CommandLike` says what each takes.
 
     Raises:
         NotAllowed: if the run belongs to somebody else.
@@ -328,6 +340,7 @@ __all__ = [
     "request",
     "resume",
     "start",
+    "start_pair",
     "stop_job",
     "store",
     "submit_job",

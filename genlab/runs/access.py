@@ -70,7 +70,7 @@ ANYBODY: frozenset[Role] = frozenset({"anybody", "admin", "machine"})
 WORKERS: frozenset[Role] = frozenset({"machine"})
 
 #: All actions that change something. Commands of a run stand under their own names
-#: (:class:`genlab.train.observers.CommandLike`).
+#: (:class:`genlab.train.controls.CommandLike`).
 ACTIONS: dict[str, Action] = {
     "start": Action("start a run", "run", ANYBODY),
     "fork": Action("fork a run into one of their own", "run", ANYBODY),

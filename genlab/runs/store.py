@@ -58,7 +58,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Command:
-    """A command for a run; :class:`genlab.train.observers.CommandLike` says which there are."""
+    """A command for a run; :class:`genlab.train.controls.CommandLike` says which there are."""
 
     name: str
     values: Mapping[str, Any] = field(default_factory=dict)

@@ -37,12 +37,12 @@ def test_a_preset_lands_on_watch_with_the_run(app, page):
     page.goto(app.url)
     settled(page)
     page.get_by_role("button", name="Start", exact=False).first.click()
-    page.wait_for_url(re.compile(r"/watch\?.*run=vae-digits-"))
+    page.wait_for_url(re.compile(r"/watch\?.*run=vae-mnist5k-"))
     page.wait_for_selector("h1:has-text('Watch')")
     page.goto(app.url)
     settled(page)
     assert page.locator(".thumb").count() >= 1
-    assert page.get_by_text(re.compile(r"step [\d,]+ of 10,000|queued, position")).count() >= 1
+    assert page.get_by_text(re.compile(r"step [\d,]+ of 4,000|queued, position")).count() >= 1
 
 
 def test_a_slider_decodes_when_it_is_let_go(app, page, trained):
