@@ -284,9 +284,22 @@ def build() -> Parser:
     site.add_argument(
         "--limit", type=float, default=5.0, metavar="MB", help="size of each file at most [MB]"
     )
-    export = add("export", "write a run as a folder of its own")
-    export.add_argument("--to", required=True, metavar="DIR", help="a new or empty folder")
+    export = add("export", "write a run as a folder of its own, or a part of it as a file")
+    export.add_argument(
+        "--to",
+        required=True,
+        metavar="DIR|FILE",
+        help="a new or empty folder; with --format a file",
+    )
     export.add_argument("--snapshots", type=int, help="how many at most; all if not given")
+    export.add_argument(
+        "--format",
+        help="a part as a file: weights.safetensors, samples.npz, samples.png, samples.csv, "
+        "codes.npz, codes.csv, codes.parquet, curves.csv",
+    )
+    export.add_argument("-n", type=int, default=1000, help="samples or codes in the file")
+    export.add_argument("--step", type=int, help="of which snapshot; the last one if not given")
+    export.add_argument("--seed", type=int, default=0, help="seed of samples and codes")
     delete = add("delete", "delete a run and its files for good")
     delete.add_argument("--yes", action="store_true", help="really")
     add("offer", "a claim link: the browser that opens it owns the run")
@@ -650,6 +663,17 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 def _export(arguments: argparse.Namespace) -> int:
     from genlab import runs
 
+    if arguments.format:
+        from genlab.exports import export_file
+
+        view = runs.open_run(arguments.run, paths=True)
+        body = export_file(
+            view, arguments.format, step=arguments.step, n=arguments.n, seed=arguments.seed
+        )
+        Path(arguments.to).write_bytes(body)
+        answer = {"run": view.id, "format": arguments.format, "to": arguments.to}
+        print_json({**answer, "bytes": len(body)})
+        return 0
     path = runs.export(arguments.run, arguments.to, snapshots=arguments.snapshots)
     print_json({"run": arguments.run, "to": str(path)})
     return 0
@@ -895,6 +919,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return COMMANDS[arguments.command](arguments)
     except GenlabError as error:
         print(f"genlab: {error}", file=sys.stderr)
+        if isinstance(error, SpecError) and error.repair:
+            words = " ".join(f"--{name}={value}" for name, value in error.repair.items())
+            print(f"genlab: possible with {words}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         # The reader of the output has gone (`| head`).

@@ -488,6 +488,12 @@ def test_nothing_is_created_where_there_is_nothing_to_read(tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_refusal_tells_its_repair(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, said = call(capsys, "train", "--data", "digits", "--model", "made", "--steps", "3")
+    assert code == 2
+    assert "possible with --binarise=threshold" in said
+
+
 def test_evaluate_with_samples_names_the_features(
     capsys: pytest.CaptureFixture[str], run: str
 ) -> None:
