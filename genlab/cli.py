@@ -920,8 +920,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except GenlabError as error:
         print(f"genlab: {error}", file=sys.stderr)
         if isinstance(error, SpecError) and error.repair:
-            words = " ".join(f"--{name}={value}" for name, value in error.repair.items())
-            print(f"genlab: possible with {words}", file=sys.stderr)
+            flags = " ".join(f"--{name}={value}" for name, value in error.repair.items())
+            print(f"genlab: possible with {flags}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         # The reader of the output has gone (`| head`).
