@@ -168,9 +168,22 @@ def build() -> Parser:
     site.add_argument(
         "--limit", type=float, default=5.0, metavar="MB", help="size of each file at most [MB]"
     )
-    export = add("export", "write a run as a folder of its own")
-    export.add_argument("--to", required=True, metavar="DIR", help="a new or empty folder")
+    export = add("export", "write a run as a folder of its own, or a part of it as a file")
+    export.add_argument(
+        "--to",
+        required=True,
+        metavar="DIR|FILE",
+        help="a new or empty folder; with --format a file",
+    )
     export.add_argument("--snapshots", type=int, help="how many at most; all if not given")
+    export.add_argument(
+        "--format",
+        help="a part as a file: weights.safetensors, samples.npz, samples.png, samples.csv, "
+        "codes.npz, codes.csv, codes.parquet, curves.csv, curves.tfevents",
+    )
+    export.add_argument("-n", type=int, default=1000, help="samples or codes in the file")
+    export.add_argument("--step", type=int, help="of which snapshot; the last one if not given")
+    export.add_argument("--seed", type=int, default=0, help="seed of samples and codes")
     delete = add("delete", "delete a run and its files for good")
     delete.add_argument("--yes", action="store_true", help="really")
     add("offer", "a claim link: the browser that opens it owns the run")

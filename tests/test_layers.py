@@ -24,6 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("inference", "train"),
     ("lessons",),
     ("runs",),
+    ("exports",),
     ("figures",),
     ("report",),
     ("studies",),

@@ -13,6 +13,17 @@ def export_run(arguments: argparse.Namespace) -> int:
     """``genlab export``: a run as a folder that others can open."""
     from genlab import runs
 
+    if arguments.format:
+        from genlab.exports import export_file
+
+        view = runs.open_run(arguments.run, paths=True)
+        body = export_file(
+            view, arguments.format, step=arguments.step, n=arguments.n, seed=arguments.seed
+        )
+        Path(arguments.to).write_bytes(body)
+        answer = {"run": view.id, "format": arguments.format, "to": arguments.to}
+        print_json({**answer, "bytes": len(body)})
+        return 0
     path = runs.export(arguments.run, arguments.to, snapshots=arguments.snapshots)
     print_json({"run": arguments.run, "to": str(path)})
     return 0
