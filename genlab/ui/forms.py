@@ -106,9 +106,9 @@ def widget(option: Option, key: str, value: Any) -> Any:
             step = 10.0 ** (math.floor(math.log10(high - low)) - 2)
             aligned = math.isclose(value / step, round(value / step), abs_tol=1e-9)
             if aligned:
-                fmt = f"%.{decimals(low, high, step)}f"
-                return st.slider(name, low, high, float(value), step, fmt, key=key, help=text)
-    fmt = None
+                shown = f"%.{decimals(low, high, step)}f"
+                return st.slider(name, low, high, float(value), step, shown, key=key, help=text)
+    fmt: str | None = None
     if number is float:
         # Six digits, or all where six would show another number.
         held = float(st.session_state.get(key, value))
