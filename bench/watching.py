@@ -30,8 +30,9 @@ from genlab.runs.files import run_files
 from genlab.runs.sql import SqlStore
 from genlab.runs.worker import HeartbeatThread, Mailbox, StoreSink
 from genlab.train.algorithm import Info
+from genlab.train.controls import Controls
 from genlab.train.loop import train
-from genlab.train.observers import Controls, Cursor, Observer, Recorder, Watcher
+from genlab.train.observers import Cursor, Observer, Recorder, Watcher
 
 
 class Bare(Observer):

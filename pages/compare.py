@@ -14,6 +14,7 @@ from genlab.ui.live.take_home import take_home
 from genlab.ui.live.time_cursor import cursor_from_url, cursor_parameters
 from genlab.ui.messages import empty, fragment
 from genlab.ui.page_states import COMPARE
+from genlab.ui.run_table import run_table
 
 st.title("Compare")
 rows, picked = choose_runs()
@@ -21,6 +22,7 @@ if len(picked) < 2:
     empty("Nothing to compare yet.", "Choose two runs above, or start a pair.")
     with st.expander("Duel: a VAE against a GAN with the same decoder", expanded=not rows):
         pair()
+    run_table()
     st.stop()
 chosen = [rows[run] for run in picked]
 
@@ -60,3 +62,4 @@ def dashboard() -> None:
 dashboard()
 with st.expander("Duel: a VAE against a GAN with the same decoder"):
     pair()
+run_table()

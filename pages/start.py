@@ -1,4 +1,4 @@
-"""Start: what this is, four presets, the recent runs, the models that ship with the project."""
+"""Start: what this is, the presets, the recent runs, the models that ship with the project."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import streamlit as st
 
 from genlab import runs
 from genlab.ui import cards, links
-from genlab.ui.presets import PRESETS, start_preset
+from genlab.ui.presets import PRESETS, Preset, start_preset
 
 st.title("GenLab")
 st.markdown(
@@ -18,11 +18,16 @@ st.markdown(
 )
 
 st.header("One click")
-pressed = []
-for preset, column in zip(PRESETS, st.columns(len(PRESETS)), strict=True):
-    with column:
-        if cards.preset_card(preset):
-            pressed.append(preset)
+pressed: list[Preset] = []
+
+
+def preset_of_grid(preset: Preset) -> None:
+    """Draw a preset, and remember whether it was pressed."""
+    if cards.preset_card(preset):
+        pressed.append(preset)
+
+
+cards.grid(PRESETS, preset_of_grid, columns=3)
 if pressed:
     started = start_preset(pressed[0])
     if len(started) > 1:

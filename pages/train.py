@@ -25,7 +25,9 @@ wrong = st.empty()
 values = forms.run_form(pictures.form_preview)
 obstacle = None if TRAIN.has_problem() else forms.obstacle(values)
 if obstacle:
-    wrong.error(escape_markdown(obstacle), icon=":material/error:")
+    with wrong.container():
+        st.error(escape_markdown(obstacle), icon=":material/error:")
+        forms.repair_button(values)
 if pressed.button(
     "Start",
     type="primary",
@@ -36,3 +38,11 @@ if pressed.button(
     help="Change any option first." if TRAIN.has_problem() else None,
 ):
     links.open_watch(runs.start(RunSpec.build(**values), title.strip()))
+if st.button(
+    "Study over seeds",
+    icon=":material/science:",
+    key="train.study",
+    disabled=TRAIN.has_problem() or obstacle is not None,
+    help="Train several ways with several seeds each, and see whether the difference is real.",
+):
+    links.new_study(forms.changed_options(values))

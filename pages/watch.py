@@ -8,12 +8,12 @@ from genlab import runs
 from genlab.core.errors import RunNotFound
 from genlab.ui import links
 from genlab.ui.live import time_bar
-from genlab.ui.live.controls import controls, facts, show_advice
-from genlab.ui.live.dashboard import choose_run, dashboard, present_run
+from genlab.ui.live.controls import controls, facts, show_advice, show_wait
+from genlab.ui.live.dashboard import choose_run, dashboard, present_run, say_missing
 from genlab.ui.live.fork import fork, show_origin
 from genlab.ui.live.sentinel import sentinel_panel
 from genlab.ui.live.take_home import take_home
-from genlab.ui.messages import empty, plain_sentence
+from genlab.ui.messages import empty
 from genlab.ui.page_states import WATCH
 from genlab.ui.presenting import presenting
 
@@ -34,8 +34,8 @@ if asked and asked not in rows:
     try:
         rows = {asked: runs.open_run(asked).row, **rows}
     except RunNotFound as error:
-        text = f"{plain_sentence(error)} Another run is shown."
-        wrong.error(text, icon=":material/error:")
+        with wrong:
+            say_missing(asked, error)
 if not rows:
     with warnings:
         empty("There is no run to watch yet.", "Start one of the presets, or make your own.")
@@ -49,6 +49,7 @@ with bar:
     time_bar(f"live.{row.id}")
 with advice:
     show_advice(row)
+    show_wait(row)
 with origin:
     show_origin(row)
 with buttons:

@@ -75,8 +75,31 @@ def test_train_ends_with_one_line_of_json(capsys: pytest.CaptureFixture[str]) ->
 def test_list_and_show(capsys: pytest.CaptureFixture[str], run: str) -> None:
     code, answer, _ = call(capsys, "list")
     assert code == 0
-    assert [(row["run"], row["status"]) for row in answer] == [(run, "done")]
+    own = [row for row in answer if not row["run"].startswith("shipped:")]
+    assert [(row["run"], row["status"]) for row in own] == [(run, "done")]
+    shipped = [view.id for view in runs.list_shipped()]
+    assert [row["run"] for row in answer if row not in own] == shipped
     assert call(capsys, "list", "--status", "lost")[1] == []
+
+
+def test_runs_are_tagged_renamed_and_listed_by_tag(
+    capsys: pytest.CaptureFixture[str], run: str
+) -> None:
+    assert call(capsys, "list", "--tag", "good")[1] == []
+    code, (edited,), _ = call(capsys, "edit", run, "--title", "Mine", "--tag", "good")
+    assert (code, edited["title"], edited["tags"]) == (0, "Mine", ["good"])
+    code, answer, _ = call(capsys, "list", "--tag", "good", "--sort", "elbo")
+    assert [row["run"] for row in answer] == [run]
+    assert isinstance(answer[0]["elbo"], float)
+    assert [row["run"] for row in call(capsys, "list", "--search", "MINE")[1]] == [run]
+    code, _, said = call(capsys, "edit", run, "--tag", "a|b")
+    assert code == 2
+    assert "without a comma" in said
+    code, (edited,), _ = call(capsys, "edit", run, "--untag", "good")
+    assert edited["tags"] == []
+
+
+def test_show_tells_of_a_run(capsys: pytest.CaptureFixture[str], run: str) -> None:
     code, (shown,), _ = call(capsys, "show", run)
     assert code == 0
     assert shown["spec"]["seed"] == 3
@@ -463,3 +486,18 @@ def test_nothing_is_created_where_there_is_nothing_to_read(tmp_path, capsys):
     finally:
         runs.configure()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refusal_tells_its_repair(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, said = call(capsys, "train", "--data", "digits", "--model", "made", "--steps", "3")
+    assert code == 2
+    assert "possible with --binarise=threshold" in said
+
+
+def test_evaluate_with_samples_names_the_features(
+    capsys: pytest.CaptureFixture[str], run: str
+) -> None:
+    code, answer, _ = call(capsys, "evaluate", run, "--samples")
+    assert code == 0
+    assert len(answer[0]["features"]["hash"]) == 64
+    assert {"quality_frechet", "quality_coverage", "test_elbo"} <= set(answer[0]["metrics"])

@@ -21,7 +21,7 @@ from genlab.core.random import scope
 from genlab.core.run_spec import Combination, RunSpec, models_for
 from genlab.core.tables import DATASETS
 from genlab.data.base import DataMeta
-from genlab.distributions import LIKELIHOODS
+from genlab.distributions import LIKELIHOODS, recommended_likelihood
 from genlab.models.base import GenerativeModel
 
 #: The two sides: model, title.
@@ -84,13 +84,22 @@ def specs(
 
 
 def single_output_likelihood(meta: DataMeta) -> str:
-    """The first likelihood for such data that asks the net for one number an entry.
+    """The likelihood for such data that asks the net for one number an entry.
+
+    The one that the app recommends where it is such a one, else the first that is a density of
+    the data.
 
     Raises:
         SpecError: if there is none.
+
+    Example:
+        >>> single_output_likelihood(DataMeta((1, 8, 8), "unit"))
+        'continuous_bernoulli'
     """
-    for row in LIKELIHOODS.rows():
-        if meta.support in row.value.supports and row.value.outputs == 1:
+    wanted = recommended_likelihood(meta)
+    rows = sorted(LIKELIHOODS.rows(), key=lambda row: row.name != wanted)
+    for row in rows:
+        if meta.support in row.value.densities and row.value.outputs == 1:
             return row.name
     raise SpecError("data", meta.support, "no likelihood of one output an entry fits such data")
 

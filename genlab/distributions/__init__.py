@@ -12,6 +12,7 @@ from genlab.distributions.base import (
     density_note,
     is_density,
     likelihood_choices,
+    recommended_likelihood,
 )
 from genlab.distributions.point import Point
 
@@ -27,6 +28,7 @@ __all__ = [
     "density_note",
     "is_density",
     "likelihood_choices",
+    "recommended_likelihood",
 ]
 
 

@@ -131,6 +131,17 @@ def is_density(name: str, meta: DataMeta) -> bool:
     return meta.support in LIKELIHOODS[name].densities
 
 
+def recommended_likelihood(meta: DataMeta) -> str:
+    """The likelihood that the app recommends for such data: one that is a density of them.
+
+    Example:
+        >>> grey, binary = DataMeta((1, 8, 8), "unit"), DataMeta((1, 8, 8), "binary")
+        >>> recommended_likelihood(grey), recommended_likelihood(binary)
+        ('continuous_bernoulli', 'bernoulli')
+    """
+    return {"unit": "continuous_bernoulli", "binary": "bernoulli"}.get(meta.support, "gaussian")
+
+
 def density_note(name: str, meta: DataMeta) -> str:
     """What must stand beside a log-likelihood: that it is none, or of which units it is.
 

@@ -110,9 +110,34 @@ def map_info(
 
 def pack_positions(values: NDArray[Any], low: NDArray[Any], high: NDArray[Any]) -> str:
     """Positions (N, d) within their box as 16-bit little-endian numbers in base 64."""
+    return base64.b64encode(_quantised(values, low, high).tobytes()).decode()
+
+
+def _quantised(values: NDArray[Any], low: NDArray[Any], high: NDArray[Any]) -> NDArray[np.uint16]:
     span = np.maximum(high - low, 1e-12)
-    whole = np.clip(np.round(65535 * (values - low) / span), 0, 65535).astype("<u2")
-    return base64.b64encode(whole.tobytes()).decode()
+    return np.clip(np.round(65535 * (values - low) / span), 0, 65535).astype("<u2")
+
+
+def map_bytes(
+    xy: NDArray[Any],
+    label: NDArray[np.int64],
+    classes: Sequence[str],
+    generated: NDArray[np.bool_],
+) -> bytes:
+    """A map as a file: 16-bit positions, a byte for the class, a byte that is 1 where generated.
+
+    Args:
+        xy: (N, d); label: (N,); generated: (N,).
+        classes: names of the classes.
+
+    Example:
+        >>> len(map_bytes(np.zeros((5, 2)), np.zeros(5, int), ("a",), np.zeros(5, bool)))
+        30
+    """
+    low, high = xy.min(axis=0).astype(float), xy.max(axis=0).astype(float)
+    level, _ = class_levels(label, classes, generated)
+    parts = (_quantised(xy, low, high), level, generated.astype(np.uint8))
+    return b"".join(part.tobytes() for part in parts)
 
 
 def positions(frames: Sequence[NDArray[Any]]) -> dict[str, Any]:
@@ -134,17 +159,25 @@ def by_class(
     label: NDArray[np.int64], classes: Sequence[str], generated: NDArray[np.bool_]
 ) -> dict[str, Any]:
     """A colour and a shape for each class; points of none share one."""
+    level, names = class_levels(label, classes, generated)
+    colours = [COLOURS[k % len(COLOURS)] for k in range(len(names))]
+    return {
+        "colour": base64.b64encode(level.tobytes()).decode(),
+        "names": names,
+        "palette": colours,
+    }
+
+
+def class_levels(
+    label: NDArray[np.int64], classes: Sequence[str], generated: NDArray[np.bool_]
+) -> tuple[NDArray[np.uint8], list[str]]:
+    """The class of each point as a byte (N,), and the names; points of none share the last."""
     names = list(classes) or [str(k) for k in range(int(label.max(initial=-1)) + 1)]
     level = label.copy()
     if ((label < 0) & ~generated).any() or not names:
         names.append("data")
     level[label < 0] = len(names) - 1
-    colours = [COLOURS[k % len(COLOURS)] for k in range(len(names))]
-    return {
-        "colour": base64.b64encode(level.astype(np.uint8).tobytes()).decode(),
-        "names": names,
-        "palette": colours,
-    }
+    return level.astype(np.uint8), names
 
 
 def by_value(values: NDArray[Any], title: str) -> dict[str, Any]:
@@ -166,7 +199,11 @@ def by_value(values: NDArray[Any], title: str) -> dict[str, Any]:
 
 
 def map_data(
-    info: MapInfo, key: str, colours: Mapping[str, Any] | None = None, **more: Any
+    info: MapInfo,
+    key: str,
+    colours: Mapping[str, Any] | None = None,
+    binary: str | None = None,
+    **more: Any,
 ) -> dict[str, Any]:
     """The message from which the browser draws a map; equal inputs give equal messages.
 
@@ -174,13 +211,24 @@ def map_data(
         info: the map.
         key: its identity: the view stays while it stays.
         colours: of :func:`by_class` or :func:`by_value`; None: by class.
+        binary: the address of :func:`map_bytes`, for a map of many points; None: in the message.
         more: further fields (sprites, marks, set).
     """
+    points = positions([info.xy])
+    shown = dict(colours or by_class(info.label, info.classes, info.generated))
+    generated = generated_field(info.generated)
+    if binary is not None:
+        # The browser fetches the points; only values that colour them come with the message.
+        points.pop("xy")
+        generated = {}
+        if colours is None:
+            shown.pop("colour")
+        points["binary"] = binary
     return {
         "id": key,
-        **positions([info.xy]),
-        **(colours or by_class(info.label, info.classes, info.generated)),
-        **generated_field(info.generated),
+        **points,
+        **shown,
+        **generated,
         "grey": GREY,
         # A screen reader has the canvas's words alone.
         "words": f"{info.caption}: {info.quality}",

@@ -41,8 +41,15 @@ def heat_figure(
     )
 
 
-def lines_figure(lines: Mapping[str, Sequence[float]], *, x_title: str, y_title: str) -> go.Figure:
+def lines_figure(
+    lines: Mapping[str, Sequence[float]], *, x_title: str, y_title: str, ordered: bool = True
+) -> go.Figure:
     """Draw lines over 0, 1, 2, ..., each with a colour and a shape of its own.
+
+    Args:
+        lines: values by name.
+        x_title, y_title: of the axes.
+        ordered: whether 0, 1, 2, ... have an order; without one only marks are drawn.
 
     Example:
         >>> lines_figure({"a": [1.0, 2.0]}, x_title="step", y_title="value").data[0].name
@@ -53,7 +60,7 @@ def lines_figure(lines: Mapping[str, Sequence[float]], *, x_title: str, y_title:
             x=list(range(len(values))),
             y=[float(v) for v in values],
             name=name,
-            mode="lines+markers",
+            mode="lines+markers" if ordered else "markers",
             line={"color": COLOURS[i % len(COLOURS)]},
             marker={"symbol": SYMBOLS[i % len(SYMBOLS)]},
         )

@@ -15,7 +15,7 @@ from genlab.core.errors import SpecError
 from genlab.core.random import derive, scope
 from genlab.data.base import DataMeta, Dataset, Split
 from genlab.latent.codes import decode_mean, embed, held_out, pick_held_out, prior_sample
-from genlab.models.base import HasEncoder
+from genlab.models.base import HasCodebook, HasEncoder
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -163,9 +163,8 @@ def labelled_codes(model: Any, data: Dataset, seed: int = 0) -> Labelled | None:
         known = training_part(data, PROBE_TRAIN, seed)
         table = np.concatenate([attributes(data.meta, known)[1], truth])
         z = torch.cat([embed(model, part.x, part.y) for part in (known, test_part)])
-        note = (
-            f"posterior means of {len(known):,} training and {len(test_part):,} held-out examples"
-        )
+        of = "codes" if isinstance(model, HasCodebook) else "posterior means"
+        note = f"{of} of {len(known):,} training and {len(test_part):,} held-out examples"
         return Labelled(z.double().numpy(), table, names, classes, len(known), note)
     known = training_part(data, KNOWN, seed)
     table = attributes(data.meta, known)[1]

@@ -19,7 +19,7 @@ from genlab.models.base import GenerativeModel, HasCritic, HasDecoder, HasEncode
 from genlab.models.labels import conditioned_on
 from genlab.probes.common import frozen_batchnorm
 
-What = Literal["data", "prior", "both"]
+What = Literal["data", "train", "prior", "both"]
 Space = Literal["posterior mean", "critic feature", "data"]
 CHUNK = 512
 
@@ -32,8 +32,9 @@ class Codes:
         code: (N, d) the points.
         z: (N, latent) the latent code that decodes to the point; NaN where the model has none.
         label: (N,) class index, -1 where there is none.
-        index: (N,) row in the held-out split, -1 for a generated point.
+        index: (N,) row in the split, -1 for a generated point.
         space: what the coordinates are.
+        part: the split that the examples are from: ``held-out`` or ``train``.
     """
 
     code: NDArray[np.float32]
@@ -41,6 +42,7 @@ class Codes:
     label: NDArray[np.int64]
     index: NDArray[np.int64]
     space: Space
+    part: str = "held-out"
 
     def __len__(self) -> int:
         return len(self.code)
@@ -61,6 +63,11 @@ def space(model: GenerativeModel | type[GenerativeModel]) -> Space:
 def held_out(data: Dataset) -> Split:
     """The test split, or the validation split where there is no test split."""
     return data.test if len(data.test) else data.validation
+
+
+def split_of(data: Dataset, part: str) -> Split:
+    """The split of a name: ``train``, or the held-out one."""
+    return data.train if part == "train" else held_out(data)
 
 
 def chunks(x: Tensor) -> Iterator[Tensor]:
@@ -125,7 +132,7 @@ def codes_of(model: Any, data: Dataset, what: What, n: int, seed: int) -> Codes:
     Args:
         model: in evaluation mode.
         data: the run's dataset; its test split is used.
-        what: ``data``, ``prior`` or ``both``.
+        what: ``data`` (held-out examples), ``train`` (training examples), ``prior`` or ``both``.
         n: points in all; fewer where the split holds fewer.
         seed: of the choice of examples and of the prior samples.
 
@@ -165,9 +172,9 @@ def code_of(
 
 
 def _codes(model: Any, data: Dataset, what: What, n: int, seed: int) -> Codes:
-    split = held_out(data)
+    split = split_of(data, what)
     latent = int(getattr(model, "latent", 0))
-    real = n if what == "data" else 0 if what == "prior" else n // 2
+    real = n if what in ("data", "train") else 0 if what == "prior" else n // 2
     parts: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
     if real:
         rows = pick_held_out(real, len(split), seed)
@@ -177,7 +184,7 @@ def _codes(model: Any, data: Dataset, what: What, n: int, seed: int) -> Codes:
         z = code if isinstance(model, HasEncoder) else torch.full((len(rows), latent), torch.nan)
         label = split.y[rows].long() if split.y is not None else torch.full_like(rows, -1)
         parts.append((code, z, label, rows))
-    if what != "data":
+    if what in ("prior", "both"):
         if not isinstance(model, HasDecoder):
             raise GenlabError("this model has no latent space to draw prior samples from.")
         z = prior_sample(model, n - real, seed)
@@ -185,14 +192,15 @@ def _codes(model: Any, data: Dataset, what: What, n: int, seed: int) -> Codes:
         none = torch.full((len(z),), -1)
         parts.append((code, z, none, none))
     code, z, label, rows = (torch.cat(column) for column in zip(*parts, strict=True))
+    part = "train" if what == "train" else "held-out"
     return Codes(
-        code.float().numpy(), z.float().numpy(), label.numpy(), rows.numpy(), space(model)
+        code.float().numpy(), z.float().numpy(), label.numpy(), rows.numpy(), space(model), part
     )
 
 
 def examples(model: Any, data: Dataset, codes: Codes) -> Tensor:
     """The points themselves in data space: the examples, and the decoded prior samples."""
-    split = held_out(data)
+    split = split_of(data, codes.part)
     x = torch.empty(len(codes), *split.x.shape[1:])
     real = torch.from_numpy(codes.index >= 0)
     x[real] = split.x[torch.from_numpy(codes.index)[real]].float()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from genlab.core.tables import JOBS
 from genlab.data.base import DataMeta, Dataset, Progress
-from genlab.latent.codes import CHUNK, Codes, codes_of, decode_mean, examples, held_out
+from genlab.latent.codes import CHUNK, Codes, codes_of, decode_mean, examples, split_of
 from genlab.models.base import HasCritic, HasDecoder, HasEncoder
 from genlab.models.labels import conditioned_on
 
@@ -94,7 +94,7 @@ def factor(k: int) -> Callable[[Any, Dataset, Codes, Array | None], Array]:
     """The value of the k-th factor of each example; NaN for generated points."""
 
     def values(model: Any, data: Dataset, codes: Codes, xy: Array | None = None) -> Array:  # noqa: ARG001
-        found, known = np.full(len(codes), np.nan), held_out(data).factors
+        found, known = np.full(len(codes), np.nan), split_of(data, codes.part).factors
         real = codes.index >= 0
         if known is not None:
             found[real] = known[torch.from_numpy(codes.index[real]), k].double().numpy()

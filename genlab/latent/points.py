@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genlab.data.base import Dataset
-from genlab.latent.codes import Codes, Space, decode_mean, held_out
+from genlab.latent.codes import Codes, Space, decode_mean, split_of
 from genlab.latent.paths import PATHS
 from genlab.models.base import HasDecoder, HasEncoder
 from genlab.models.labels import conditioned_on
@@ -51,6 +51,7 @@ def codes_from(result: Mapping[str, Any], space: Space) -> Codes:
         np.asarray(result["label"], dtype=np.int64),
         np.asarray(result["index"], dtype=np.int64),
         space,
+        str(result["part"]) if "part" in result else "held-out",
     )
 
 
@@ -80,7 +81,7 @@ def point(model: Any, data: Dataset, codes: Codes, row: int) -> Point:
     has_z = z.numel() > 0 and bool(torch.isfinite(z).all())
     if index < 0:
         return Point(row, decode_mean(model, z[None])[0], True, label, z)
-    x = held_out(data).x[index].float()
+    x = split_of(data, codes.part).x[index].float()
     if has_z and isinstance(model, HasEncoder) and isinstance(model, HasDecoder):
         own: Any = conditioned_on(model, None if label < 0 else torch.tensor(label))  # type: ignore[type-var]
         return Point(row, x, False, label, z, decode_mean(own, z[None])[0])

@@ -83,7 +83,7 @@ def _guarded(method: Method, least: int) -> Method:
 
 
 _METHODS: Mapping[str, tuple[Method, int]] = {
-    "pca": (Method("PCA", pca, pca_embed), 1),
+    "pca": (Method("PCA", pca, pca_embed, most=100_000), 1),
     "tsne": (Method("t-SNE", tsne, tsne_embed, start=True), 4),
     "umap": (Method("UMAP", umap, umap_embed, start=True), 4),
     "isomap": (transformer("Isomap", isomap, most=2000), 3),
@@ -170,6 +170,10 @@ def row(method: str) -> Method:
     return PROJECTIONS[method]
 
 
+#: What the points of a map are.
+SUBJECTS = ("data", "train", "prior", "both")
+
+
 def parse_request(values: Mapping[str, Any]) -> tuple[Method, str, int, int, int]:
     """Method, what, n, seed and dims of the values of a job.
 
@@ -177,8 +181,8 @@ def parse_request(values: Mapping[str, Any]) -> tuple[Method, str, int, int, int
         SpecError: for a value that there is not, or more points than the method can do.
     """
     method, what = row(str(values["method"])), str(values.get("what", "data"))
-    if what not in ("data", "prior", "both"):
-        raise SpecError.unknown("what", what, ("data", "prior", "both"))
+    if what not in SUBJECTS:
+        raise SpecError.unknown("what", what, SUBJECTS)
     n, dims = int(values["n"]), int(values.get("dims", 2))
     if n > method.most:
         raise SpecError("n", n, f"{method.title} takes {method.most:,} points at most")
@@ -196,8 +200,8 @@ def project(
     Args:
         model: in evaluation mode.
         data: the run's dataset.
-        values: ``method`` (a row of :data:`PROJECTIONS`), ``n``, ``seed``, ``what`` (data, prior,
-            both), ``dims`` (2, 3).
+        values: ``method`` (a row of :data:`PROJECTIONS`), ``n``, ``seed``, ``what`` (data, train,
+            prior, both), ``dims`` (2, 3).
         progress: called with a fraction and a sentence; where it has ``live``, that is given the
             map so far (arrays by name) and says whether to go on.
 
@@ -229,6 +233,7 @@ def project(
         "z": codes.z,
         "label": codes.label,
         "index": codes.index,
+        "part": np.asarray(codes.part),
         "explained": np.asarray(projection.explained),
         "trustworthiness": np.asarray(trustworthiness(codes.code, projection.xy)),
         "continuity": np.asarray(continuity(codes.code, projection.xy)),

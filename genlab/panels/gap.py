@@ -19,6 +19,8 @@ from genlab.panels.thumbnail import INKS, Thumbnail
 #: The byte of a cell whose value is unknown, and that of the largest value.
 UNKNOWN, LARGEST = 255, 254
 SIDE = 300.0
+#: The colour of generated points (the role "generated" on a light page).
+GENERATED = INKS[1]
 
 
 @PANELS.register("gap", title="Map of a critic")
@@ -100,9 +102,9 @@ class Gap(Form):
             from PIL import Image
 
             shades = Image.fromarray(_shades(field, int(about["cells"])))
-            small.image.paste(shades.resize((144, 144), Image.Resampling.NEAREST), (8, 8))
+            small.image.paste(shades.resize((144, 144), Image.Resampling.BICUBIC), (8, 8))
         small.dots(about["real"], INKS[0])
-        small.dots(about["fake"], INKS[2])
+        small.dots(about["fake"], GENERATED, 1.6)
         return small.png()
 
 
@@ -136,7 +138,7 @@ def _draw_field(
         plot.parts.insert(
             0,
             f'<image x="{LEFT}" y="{TOP}" width="{SIDE}" height="{SIDE}" '
-            f'preserveAspectRatio="none" style="image-rendering:pixelated" '
+            f'preserveAspectRatio="none" '
             f'href="data:image/png;base64,{data}"/>',
         )
         low, high = format_tick(field["low"]), format_tick(field["high"])

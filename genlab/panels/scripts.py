@@ -9,7 +9,7 @@ from importlib import resources
 
 from genlab.panels.base import PANELS
 
-SCRIPT = re.compile(r"[a-z]{1,20}/[a-z][a-z0-9_]{0,40}\.(js|css)")
+SCRIPT = re.compile(r"[a-z]{1,20}/[a-z][a-z0-9_]{0,40}\.(js|css|webp)")
 
 
 @functools.cache

@@ -10,16 +10,17 @@ What the pages, the command line and scripts use::
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genlab.core import folders
 from genlab.core.errors import RunStateError
 from genlab.core.folders import Folder, folder
-from genlab.runs import access, catalog, job_progress, ownership, settings
+from genlab.runs import access, catalog, job_progress, ownership, settings, turns
 from genlab.runs.catalog import RunView, list_shipped
 from genlab.runs.files import has_result, load_result, run_files
+from genlab.runs.search import RunPage, RunQuery
 from genlab.runs.store import (
     ACTIVE,
     RESUMABLE,
@@ -109,6 +110,18 @@ def start(spec: RunSpec, title: str = "") -> str:
     return run
 
 
+def start_pair(specs: Mapping[str, RunSpec]) -> list[str]:
+    """Queue two runs that train by turns where workers are few; their ids.
+
+    Args:
+        specs: by the runs' titles.
+    """
+    made = [store().create(spec.flat(), title=title) for title, spec in specs.items()]
+    turns.note_pair(files(), *made)
+    ensure_supervisor()
+    return made
+
+
 def fork(
     run: str,
     step: int | None = None,
@@ -155,7 +168,7 @@ def ensure_supervisor() -> None:
 def request(run: str, name: str, **values: Any) -> None:
     """Send a command to an active run: ``pause``, ``stop``, ``step`` (``n=1``), ``pace``, ``set``.
 
-    :class:`genlab.train.observers.CommandLike` says what each takes.
+    :class:`genlab.train.controls.CommandLike` says what each takes.
 
     Raises:
         NotAllowed: if the run belongs to somebody else.
@@ -192,6 +205,25 @@ def delete(run: str) -> None:
     """
     store_to_read().delete(run)
     run_files(files(), run).forget()
+
+
+def edit(run: str, *, title: str | None = None, tags: Sequence[str] | None = None) -> RunRow:
+    """Rename a run, or give it other tags; None leaves either as it is.
+
+    Raises:
+        NotAllowed: if the run belongs to somebody else.
+        RunNotFound: if there is none.
+        SpecError: for a title or a tag that is too long or holds a comma or a bar.
+    """
+    known = store_to_read()
+    kept = known.get(run).tags if tags is None else tags
+    known.edit(run, title=title, tags=kept)
+    return known.get(run)
+
+
+def find(query: RunQuery) -> RunPage:
+    """A page of the runs that a query asks for, with their last numbers."""
+    return store_to_read().find(query)
 
 
 def open_run(ref: str, *, paths: bool = False) -> RunView:
@@ -285,14 +317,18 @@ __all__ = [
     "RESUMABLE",
     "Command",
     "Record",
+    "RunPage",
+    "RunQuery",
     "RunRow",
     "RunStore",
     "RunView",
     "configure",
     "delete",
+    "edit",
     "ensure_supervisor",
     "export",
     "files",
+    "find",
     "forget_result",
     "fork",
     "job",
@@ -304,6 +340,7 @@ __all__ = [
     "request",
     "resume",
     "start",
+    "start_pair",
     "stop_job",
     "store",
     "submit_job",

@@ -19,7 +19,7 @@ from genlab.core.errors import NotAllowed
 
 Role = Literal["owner", "admin", "machine", "anybody"]
 #: What an action changes; what it makes belongs to whoever acts.
-Thing = Literal["run", "set", "vector", "job", "room", "ownership", "vote"]
+Thing = Literal["run", "set", "vector", "job", "room", "ownership", "vote", "study"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ ANYBODY: frozenset[Role] = frozenset({"anybody", "admin", "machine"})
 WORKERS: frozenset[Role] = frozenset({"machine"})
 
 #: All actions that change something. Commands of a run stand under their own names
-#: (:class:`genlab.train.observers.CommandLike`).
+#: (:class:`genlab.train.controls.CommandLike`).
 ACTIONS: dict[str, Action] = {
     "start": Action("start a run", "run", ANYBODY),
     "fork": Action("fork a run into one of their own", "run", ANYBODY),
@@ -96,6 +96,9 @@ ACTIONS: dict[str, Action] = {
     "join_room": Action("join a room", "room", ANYBODY),
     "lead_room": Action("lead it", "room", OWNERS),
     "end_room": Action("end it", "room", OWNERS),
+    "open_study": Action("open a study", "study", ANYBODY),
+    "change_study": Action("extend, pause or resume it", "study", OWNERS),
+    "delete_study": Action("delete it", "study", OWNERS),
     "offer": Action("pass it to another browser", "ownership", OWNERS),
     "claim": Action("take over what a claim link offers", "ownership", ANYBODY),
 }
@@ -107,6 +110,7 @@ NOUNS: dict[Thing, str] = {
     "room": "room",
     "ownership": "thing",
     "vote": "vote",
+    "study": "study",
 }
 
 _actor: ContextVar[Actor | None] = ContextVar("genlab_actor", default=None)

@@ -299,8 +299,18 @@ def export(
     return path
 
 
-def thin_files(files: RunFiles, snapshots: int) -> None:
-    """Remove the snapshots and pictures that thinning drops."""
+#: For each snapshot that is kept, so many steps with pictures alone are kept at most.
+PICTURED = 2
+
+
+def thin_files(files: RunFiles, snapshots: int, moved: Mapping[int, float] | None = None) -> None:
+    """Remove the snapshots and pictures that the thinning lets go.
+
+    Args:
+        files: of the run.
+        snapshots: how many are kept; besides their pictures those of twice as many other steps.
+        moved: how far the pictures had moved at some steps (:func:`genlab.train.snapshots.thin`).
+    """
     from genlab.train.snapshots import thin
 
     there = files.steps()
@@ -309,7 +319,7 @@ def thin_files(files: RunFiles, snapshots: int) -> None:
         files.forget_snapshot(step)
     pictured = sorted({step for steps in files.frames().values() for step in steps})
     rest = [step for step in pictured if step not in stay]
-    stay_too = thin(rest, max(3, snapshots)) if rest else ()
+    stay_too = thin(rest, max(3, PICTURED * snapshots), moved) if rest else ()
     for step in dropped_steps(rest, stay_too):
         files.forget_frames(step)
 
@@ -330,5 +340,6 @@ def summary(row: RunRow) -> Mapping[str, Any]:
         "created": row.created,
         "parent": row.parent,
         "parent_step": row.parent_step,
+        "tags": list(row.tags),
         "changes": {name: list(pair) for name, pair in row.changes.items()},
     }

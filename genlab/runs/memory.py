@@ -12,6 +12,15 @@ from genlab.core.errors import RunNotFound, RunStateError
 from genlab.runs import access, settings
 from genlab.runs.fair import Waiting, fair_order
 from genlab.runs.items import NO_OFFER, Item
+from genlab.runs.search import (
+    COLUMNS,
+    TAIL,
+    RunPage,
+    RunQuery,
+    check_tags,
+    check_title,
+    last_numbers,
+)
 from genlab.runs.store import (
     ACTIVE,
     RESUMABLE,
@@ -41,6 +50,7 @@ class MemoryStore(RunStore):
         self._wishes: dict[str, list[Command]] = {}
         self._jobs: dict[str, JobRow] = {}
         self._items: dict[tuple[str, str], Item] = {}
+        self._numbers: dict[str, dict[str, float]] = {}
         self._count = 0
 
     def _next(self) -> int:
@@ -131,6 +141,8 @@ class MemoryStore(RunStore):
             if status not in ACTIVE:
                 self._wishes[run] = []
                 row = replace(row, speed=0.0)
+                tail = [one for one in self._records[run] if one.kind == "scalars"][-TAIL:]
+                self._numbers.setdefault(run, {}).update(last_numbers(tail))
             self._runs[run] = row
             return True
 
@@ -248,8 +260,44 @@ class MemoryStore(RunStore):
                 raise RunStateError(
                     f"Run {run} is {row.status}; stop it before deleting it. Nothing was deleted."
                 )
-            for table in (self._runs, self._records, self._wishes):
+            for table in (self._runs, self._records, self._wishes, self._numbers):
                 table.pop(run, None)
+
+    def edit(self, run: str, *, title: str | None = None, tags: Sequence[str] = ()) -> None:
+        with self._lock:
+            row = replace(self._allow(run, "edit"), tags=check_tags(tags))
+            if title is not None:
+                row = replace(row, title=check_title(title))
+            self._runs[run] = row
+
+    def find(self, query: RunQuery) -> RunPage:
+        with self._lock:
+            found = [row for row in reversed(list(self._runs.values())) if _fits(row, query)]
+            keys = {row.id: self._sort_key(row, query.sort) for row in found}
+            with_key = [row for row in found if keys[row.id] is not None]
+            with_key.sort(key=lambda row: keys[row.id], reverse=query.descending)
+            every = [*with_key, *(row for row in found if keys[row.id] is None)]
+            page = every[query.offset : query.offset + query.limit]
+            numbers = {row.id: dict(self._numbers.get(row.id, {})) for row in page}
+            return RunPage([self._with_position(row) for row in page], len(found), numbers)
+
+    def _sort_key(self, row: RunRow, name: str) -> Any:
+        if name == "created":
+            return list(self._runs).index(row.id)
+        if name in COLUMNS:
+            value = getattr(row, name)
+            return value.lower() if isinstance(value, str) else value
+        return self._numbers.get(row.id, {}).get(name)
+
+    def put_numbers(self, run: str, values: Mapping[str, float]) -> None:
+        with self._lock:
+            self._allow(run, "work")
+            self._numbers.setdefault(run, {}).update(values)
+
+    def known_words(self) -> tuple[list[str], list[str]]:
+        with self._lock:
+            tags = {tag for row in self._runs.values() for tag in row.tags}
+            return sorted(tags), sorted({n for one in self._numbers.values() for n in one})
 
     def submit(self, kind: str, values: Mapping[str, Any]) -> JobRow:
         actor = access.require("submit_job")
@@ -352,3 +400,14 @@ class MemoryStore(RunStore):
         if row is None or row.owner != offer.values["owner"]:
             raise RunStateError(NO_OFFER)
         table[key] = replace(row, owner=to)
+
+
+def _fits(row: RunRow, query: RunQuery) -> bool:
+    text = query.text.lower()
+    return (
+        any(text in one.lower() for one in (row.title, row.id, *row.tags))
+        and (not query.status or row.status in query.status)
+        and set(query.tags) <= set(row.tags)
+        and query.model in ("", row.spec.get("model"))
+        and query.data in ("", row.spec.get("data"))
+    )

@@ -44,9 +44,19 @@ runs = sa.Table(
     sa.Column("changes", sa.Text, nullable=False, default="{}"),
     sa.Column("owner", sa.String(40), nullable=False, default=""),
     sa.Column("room", sa.String(12), nullable=False, default=""),
+    sa.Column("tags", sa.Text, nullable=False, default=""),
     sa.Index("runs_by_status", "status", "queued", "number"),
     sa.Index("runs_by_owner", "owner", "started"),
     sqlite_autoincrement=True,
+)
+#: The last numbers of a run, for tables that are sorted by them.
+numbers = sa.Table(
+    "numbers",
+    metadata,
+    sa.Column("run", sa.String(80), primary_key=True),
+    sa.Column("name", sa.String(120), primary_key=True),
+    sa.Column("value", sa.Float, nullable=False),
+    sa.Index("numbers_by_name", "name", "value"),
 )
 records = sa.Table(
     "records",
@@ -124,6 +134,14 @@ def _rooms(connection: Connection) -> None:
     connection.exec_driver_sql("CREATE INDEX runs_by_owner ON runs (owner, started)")
 
 
+def _tags(connection: Connection) -> None:
+    """Runs have tags, and their last numbers in a table of their own."""
+    connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN tags TEXT NOT NULL DEFAULT ''")
+    numbers.create(connection)
+
+
 #: Entry i takes a database from version i + 1 to i + 2. A new database is made from the tables
 #: above in one go, so whoever changes a table adds the step that does the same to an old one.
-MIGRATIONS: list[Callable[[Connection], None]] = [_forks, _owners, _rooms]
+MIGRATIONS: list[Callable[[Connection], None]] = [_forks, _owners, _rooms, _tags]
+#: The version from which on runs have their last numbers.
+WITH_NUMBERS = 5

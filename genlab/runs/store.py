@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from genlab.core.errors import RunStateError
 from genlab.runs.items import Item
+from genlab.runs.search import RunPage, RunQuery
 
 Status = Literal[
     "queued",  # waits for a worker
@@ -57,7 +58,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Command:
-    """A command for a run; :class:`genlab.train.observers.CommandLike` says which there are."""
+    """A command for a run; :class:`genlab.train.controls.CommandLike` says which there are."""
 
     name: str
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -83,6 +84,7 @@ class RunRow:
             branched off; ``""`` and 0 for a run that began by itself.
         changes: what was changed then: by the option's name, the value before and the value since.
         owner: the browser that owns it; empty for the machine.
+        tags: words by which a person finds it again.
     """
 
     id: str
@@ -105,6 +107,7 @@ class RunRow:
     parent_step: int = 0
     changes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     owner: str = ""
+    tags: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -293,6 +296,29 @@ class RunStore(abc.ABC):
     @abc.abstractmethod
     def delete(self, run: str) -> None:
         """Delete the run, its records and commands; RunStateError while it is active."""
+
+    @abc.abstractmethod
+    def edit(self, run: str, *, title: str | None = None, tags: Sequence[str] = ()) -> None:
+        """Change the title (None: it stays) and the tags of a run.
+
+        Raises:
+            NotAllowed: if it belongs to somebody else.
+        """
+
+    @abc.abstractmethod
+    def find(self, query: RunQuery) -> RunPage:
+        """A page of the runs that a query asks for, with their last numbers."""
+
+    @abc.abstractmethod
+    def put_numbers(self, run: str, values: Mapping[str, float]) -> None:
+        """Keep numbers of a run for :meth:`find`; those of other names stay.
+
+        The last numbers of its records are kept by themselves when a run ends.
+        """
+
+    @abc.abstractmethod
+    def known_words(self) -> tuple[list[str], list[str]]:
+        """All tags, and the names of all numbers, in alphabetical order."""
 
     @abc.abstractmethod
     def submit(self, kind: str, values: Mapping[str, Any]) -> JobRow:

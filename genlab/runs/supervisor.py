@@ -19,7 +19,7 @@ from typing import IO
 
 from genlab.core.errors import GenlabError, StoreError
 from genlab.core.folders import PACKAGE, default_url, folder, home
-from genlab.runs import settings
+from genlab.runs import settings, turns
 from genlab.runs.executors import Task, get_executor
 from genlab.runs.sql import SqlStore
 from genlab.runs.store import RunStore
@@ -217,6 +217,7 @@ class Supervisor:
         self.executor = get_executor()(self._work, before=self.lock.close, after=self.store.close)
         self._swept = -SWEEP
         self._adopted = False
+        self._places: dict[str, str] = {}
         self._stop = False
         self._code = self._newest = fingerprint()
         self._compared = self._changed = time.monotonic()
@@ -296,9 +297,13 @@ class Supervisor:
         busy = {task.key for task in tasks if task.kind == "run"}
         waiting = self.store.queue(limit=settings.running_limit())
         if waiting:
-            for run in waiting[: max(0, self.workers - self._running(busy, set(waiting)))]:
-                if run not in busy:
+            places = {self._place_of(run) for run in self._running(busy, set(waiting))}
+            for run in waiting:
+                # Two runs that train by turns have one place.
+                own = self._place_of(run)
+                if run not in busy and (own in places or len(places) < self.workers):
                     self.executor.start(Task("run", run))
+                    places.add(own)
         working = sum(task.kind == "job" for task in tasks)
         if working < JOBS_AT_ONCE:
             job = self.store.claim_job(settings.worker_id())
@@ -307,14 +312,24 @@ class Supervisor:
                 working += 1
         return bool(waiting or busy or working or self._adopted)
 
-    def _running(self, busy: set[str], waiting: set[str]) -> int:
-        """The number of running runs on this host; paused ones do not count."""
+    def _place_of(self, run: str) -> str:
+        """The place of a run among the workers; both runs of a pair have the same."""
+        if run in self._places:
+            return self._places[run]
+        # The note is written right after the runs are queued: that there is none is not kept.
+        other = turns.partner_of(folder(self.files), run)
+        if not other:
+            return run
+        return self._places.setdefault(run, min(run, other))
+
+    def _running(self, busy: set[str], waiting: set[str]) -> set[str]:
+        """Runs at work on this host: paused ones need no processor and leave their place."""
         here = {
             row.id
             for row in self.store.runs(status={"running"}, limit=1000)
             if row.worker.rpartition(":")[0] == settings.host()
         }
-        return len(here | (busy & waiting))
+        return here | (busy & waiting)
 
     def is_outdated(self) -> bool:
         """Whether the source files have changed and are complete."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import queue
 import signal
@@ -22,12 +23,14 @@ from genlab.core.measure import Picture, Series
 from genlab.core.run_spec import RunSpec
 from genlab.core.tables import ALGORITHMS, FORMER_JOB_KINDS, JOBS, MODELS
 from genlab.probes.base import Probe, probes_for
-from genlab.runs import catalog
+from genlab.runs import catalog, settings
 from genlab.runs.files import RunFiles, has_result, run_files, save_result
 from genlab.runs.job_progress import JobProgress, clear
 from genlab.runs.store import Command, JobRow, Record, RunRow, RunStore, Status
+from genlab.runs.turns import NOTE, Turns
+from genlab.train.controls import Controls
 from genlab.train.loop import train
-from genlab.train.observers import Controls, Cursor, Diverged, Observer, Recorder, Watcher
+from genlab.train.observers import Cursor, Diverged, Observer, Recorder, Watcher
 from genlab.train.snapshots import Snapshot, restore_state
 
 BEAT = 1.0
@@ -63,6 +66,8 @@ class StoreSink:
         self._writer: threading.Thread | None = None
         self._error: BaseException | None = None
         self._beside = 0.0
+        #: How far the pictures had moved at the steps of this attempt.
+        self._moved: dict[int, float] = {}
 
     def scalars(self, step: int, values: Mapping[str, float | None]) -> None:
         """Write the numbers of a step."""
@@ -102,7 +107,8 @@ class StoreSink:
         start = time.thread_time()
         try:
             self._files.save(snapshot)
-            catalog.thin_files(self._files, self._snapshots)
+            self._moved[snapshot.step] = snapshot.moved
+            catalog.thin_files(self._files, self._snapshots, self._moved)
         except BaseException as error:
             self._error = error
         self._beside += time.thread_time() - start
@@ -167,12 +173,16 @@ class HeartbeatThread(threading.Thread):
         self._seen = time.monotonic(), cursor.step
         self._next = 0.0
 
+    def listen(self) -> None:
+        """Fetch the wishes that have come."""
+        for wish in self._store.pending(self._row.id):
+            self._box.put(wish)
+
     def run(self) -> None:
         """Tell the store at intervals that the worker is alive."""
         while not self._done.wait(LISTEN):
             try:
-                for wish in self._store.pending(self._row.id):
-                    self._box.put(wish)
+                self.listen()
                 if time.monotonic() >= self._next:
                     self._next = time.monotonic() + BEAT
                     self._beat()
@@ -249,6 +259,9 @@ def perform(
     message = ""
     level = "info"
     with stop_on_signals(box):
+        # What was wished while the run waited, its pace above all, holds from the first step on.
+        with contextlib.suppress(GenlabError):
+            pulse.listen()
         pulse.start()
         try:
             status = _train(store, files, row, cursor, box, observers)
@@ -365,8 +378,9 @@ def _train(
             sink.event(step, "info", f"Resumed from the snapshot of step {step}.")
     first = row.parent_step if row.parent else 0
     watcher = Watcher(algorithm, probes, sink, attempt=row.attempt, first=first)
+    waits = _turns(store, files, row)
     controls = Controls(
-        box.take, lambda name: _tell(store, row.id, name), watcher, algorithm, sink
+        box.take, lambda name: _tell(store, row.id, name), watcher, algorithm, sink, turn=waits
     )
     observers = [cursor, Recorder(sink, spec.train.steps), watcher, *extra, controls]
     try:
@@ -378,12 +392,34 @@ def _train(
         with contextlib.suppress(StoreError, OSError):
             sink.flush()
             sink.settle()
+        if waits is not None:
+            waits.close()
     return "done" if step >= spec.train.steps else "stopped"
+
+
+def _turns(store: RunStore, files: RunFiles, row: RunRow) -> Turns | None:
+    """What says whose turn it is, for a run of a pair."""
+    try:
+        partner = str(files.read_json(NOTE)["run"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    folder = settings.state_folder(settings.store_url()) / "turns"
+    return Turns(store, row, partner, folder, settings.workers())
 
 
 def _tell(store: RunStore, run: str, name: str) -> None:
     status: Status = "paused" if name == "paused" else "running"
     retry_when_locked(lambda: store.set_status(run, status, only_from={"running", "paused"}))
+
+
+def _keep_metrics(store: RunStore, run: str, result: Mapping[str, Any]) -> None:
+    """Keep the metrics of a run for the table of all runs; a shipped model has no row there."""
+    metrics = result.get("metrics")
+    if isinstance(metrics, list) and not run.startswith(catalog.SHIPPED):
+        found = {row["name"]: row["value"] for row in metrics if isinstance(row, Mapping)}
+        values = {k: float(v) for k, v in found.items() if v is not None and math.isfinite(v)}
+        with contextlib.suppress(RunNotFound):
+            store.put_numbers(run, values)
 
 
 def perform_job(store: RunStore, folder: Folder, row: JobRow) -> None:
@@ -421,6 +457,7 @@ def perform_job(store: RunStore, folder: Folder, row: JobRow) -> None:
             with torch.no_grad(), random.scope(int(values.get("seed", 0)), "job", row.kind):
                 result = function(model, view.data(), values, progress)
             save_result(folder, row.key, result)
+            _keep_metrics(store, str(values["run"]), result)
         words = ""
     except GenlabError as error:
         words = str(error)

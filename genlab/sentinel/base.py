@@ -222,6 +222,16 @@ def look(history: History) -> list[Finding]:
     return sorted(found, key=lambda one: (one.severity != "serious", one.since))
 
 
+#: The part of a run's planned steps before which nothing is called collapsed: an untrained net
+#: says the same of everything, and that is no failure.
+UNTRAINED = 0.02
+
+
+def after_start(history: History, curve: Curve) -> NDArray[np.bool_]:
+    """Where a curve is of a net that has been trained for a while, (n,)."""
+    return np.asarray(curve.steps >= max(1.0, UNTRAINED * history.steps))
+
+
 def holds_since(
     history: History, curve: Curve, mask: NDArray[np.bool_], *, part: float, least: int
 ) -> int | None:

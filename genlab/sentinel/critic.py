@@ -23,6 +23,8 @@ PASSED = 0.5
 #: How much more sure of training than of held-out examples; with n = 256 of each two means differ
 #: by 0.044 (one standard error) at most.
 GAP = 0.2
+#: From this gap on two looks suffice: it is eleven standard errors.
+WIDE = 0.5
 
 
 def _both(history: History) -> tuple[np.ndarray, np.ndarray]:
@@ -154,8 +156,11 @@ class CriticOverfits(Symptom):
     def look(self, history: History) -> Finding | None:
         train, other = history.curve("val_d_train"), history.curve("val_d_real")
         n = min(len(train), len(other))
-        gap = running_median(train.values[:n] - other.values[:n], 3)
+        apart = train.values[:n] - other.values[:n]
+        gap = running_median(apart, 3)
         since = holds_since(history, train, gap >= GAP, part=0.05, least=3)
+        if since is None:
+            since = holds_since(history, train, apart >= WIDE, part=0.0, least=2)
         if since is None:
             return None
         kind = history.kind("val_d_real")
@@ -163,8 +168,8 @@ class CriticOverfits(Symptom):
             since=since,
             evidence=[
                 f"D(x) = {train.values[n - 1]:.2f} on training and {other.values[n - 1]:.2f} on "
-                f"held-out examples ({kind} of each); the median gap of the last 3 looks is "
-                f"{gap[-1]:.2f}, 0.044 is the largest standard error of it."
+                f"held-out examples ({kind} of each); the median gap of the last looks is "
+                f"{gap[-1]:.2f}, 0.044 is the largest standard error of one."
             ],
             cause=(
                 "The discriminator tells the training examples themselves from everything else. "

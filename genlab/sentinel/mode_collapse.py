@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from genlab.sentinel.base import SYMPTOMS, Finding, History, Symptom, holds_since
+from genlab.sentinel.base import SYMPTOMS, Finding, History, Symptom, after_start, holds_since
 from genlab.sentinel.remedies import of_the_game
 from genlab.sentinel.statistics import running_median
 
@@ -75,7 +75,7 @@ def _lacking(history: History, name: str, least: float) -> int | None:
     curve = history.curve(name)
     if not len(curve) or math.isnan(least):
         return None
-    low = np.nan_to_num(curve.values, nan=0.0) <= least
+    low = (np.nan_to_num(curve.values, nan=0.0) <= least) & after_start(history, curve)
     since = holds_since(history, curve, low, part=LOST, least=3)
     if since is None:
         return None

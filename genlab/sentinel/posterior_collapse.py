@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from genlab.sentinel.base import SYMPTOMS, Finding, History, Remedy, Symptom, holds_since
+from genlab.sentinel.base import (
+    SYMPTOMS,
+    Finding,
+    History,
+    Remedy,
+    Symptom,
+    after_start,
+    holds_since,
+)
 from genlab.sentinel.remedies import lower_learning_rate
 
 #: Nats of KL in all below which q(z|x) is the prior for every x.
@@ -26,6 +34,7 @@ class PosteriorCollapse(Symptom):
         kl, active = history.curve("val_kl"), history.curve("active_units")
         n = min(len(kl), len(active))
         empty = (kl.values[:n] < NOTHING) & (active.values[:n] == 0)
+        empty &= after_start(history, kl)[:n]
         since = holds_since(history, kl, empty, part=0.15, least=3)
         if since is None:
             return None
@@ -83,7 +92,8 @@ class CodebookCollapse(Symptom):
 
     def look(self, history: History) -> Finding | None:
         spread, used = history.curve("perplexity"), history.curve("used_codes")
-        since = holds_since(history, spread, spread.values < CODES, part=0.15, least=20)
+        few = (spread.values < CODES) & after_start(history, spread)
+        since = holds_since(history, spread, few, part=0.15, least=20)
         if since is None:
             return None
         size = history.spec.get("codebook_size", "?")

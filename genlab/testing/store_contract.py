@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from genlab.core.errors import RunNotFound, RunStateError
+from genlab.core.errors import RunNotFound, RunStateError, SpecError
+from genlab.runs.search import RunQuery
 from genlab.runs.store import Command, Origin, Record, RunStore
 
 SPEC: dict[str, Any] = {"model": "vae", "data": "digits", "steps": 30, "lr": 1e-3, "seed": 0}
@@ -227,6 +228,56 @@ class StoreContract:
         assert [row.id for row in store.runs()] == [other]
         store.append(other, [Record(0, "scalars", {"a": 1.0})])
         assert store.read(other)[0].seq > last
+
+    def test_a_run_is_renamed_tagged_and_found_again(self, store: RunStore) -> None:
+        ids = [store.create({**SPEC, "seed": i}, title=f"Run {i}") for i in range(5)]
+        store.edit(ids[1], title="  A better   name ", tags=["week 3", "good", "good"])
+        store.edit(ids[2], tags=["good", "100%_sure"])
+        row = store.get(ids[1])
+        assert (row.title, tuple(row.tags)) == ("A better name", ("week 3", "good"))
+        assert store.get(ids[2]).title == "Run 2"
+
+        def found(**values: Any) -> list[str]:
+            page = store.find(RunQuery(**values))
+            assert page.total == len(page.rows)
+            return [one.id for one in page.rows]
+
+        assert found() == ids[::-1]
+        assert found(descending=False) == ids
+        assert found(text="BETTER") == found(text="Week 3") == [ids[1]]
+        assert found(text="100%_") == [ids[2]]
+        assert found(text="100x") == []
+        assert found(tags=["good"]) == [ids[2], ids[1]]
+        assert found(tags=["good", "week 3"]) == [ids[1]]
+        assert found(tags=["goo"]) == found(model="gan") == found(status=["done"]) == []
+        assert found(model="vae", data="digits", status=["queued"]) == ids[::-1]
+        assert found(sort="title", descending=False)[0] == ids[1]
+        page = store.find(RunQuery(limit=2, offset=3))
+        assert ([one.id for one in page.rows], page.total) == ([ids[1], ids[0]], 5)
+        assert store.known_words()[0] == ["100%_sure", "good", "week 3"]
+        for tags in (["a|b"], ["a,b"], [""], ["x" * 40], [f"t{i}" for i in range(21)]):
+            with pytest.raises(SpecError, match="allowed"):
+                store.edit(ids[0], tags=tags)
+        assert tuple(store.get(ids[0]).tags) == ()
+        with pytest.raises(RunNotFound):
+            store.edit("nobody", tags=[])
+
+    def test_runs_are_sorted_by_their_last_numbers(self, store: RunStore) -> None:
+        ids = [store.create(SPEC, worker="w") for _ in range(4)]
+        for i, value in enumerate((3.0, 1.0, 2.0)):
+            rows = [Record(0, "scalars", {"elbo": 9.0}), Record(1, "scalars", {"elbo": value})]
+            store.append(ids[i], [*rows, Record(2, "scalars", {"elbo": None})])
+            store.set_status(ids[i], "done")
+        store.put_numbers(ids[0], {"test_elbo": -1.5})
+        page = store.find(RunQuery(sort="elbo"))
+        assert [row.id for row in page.rows] == [ids[0], ids[2], ids[1], ids[3]]
+        assert page.numbers[ids[0]] == {"elbo": 3.0, "test_elbo": -1.5}
+        assert page.numbers[ids[3]] == {}
+        page = store.find(RunQuery(sort="elbo", descending=False))
+        assert [row.id for row in page.rows] == [ids[1], ids[2], ids[0], ids[3]]
+        assert store.known_words()[1] == ["elbo", "test_elbo"]
+        store.delete(ids[0])
+        assert store.known_words()[1] == ["elbo"]
 
     def test_the_same_job_twice_is_one(self, store: RunStore) -> None:
         row = store.submit("project", {"run": "r", "n": 10})

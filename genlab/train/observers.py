@@ -5,20 +5,20 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
-from genlab.core.errors import GenlabError, SpecError
 from genlab.core.measure import Picture, Reading
 from genlab.models.base import GenerativeModel
 from genlab.probes.base import Probe, merge_readings, read_probes
 from genlab.train.algorithm import Algorithm, Info
+from genlab.train.ledger import COMMON, Ledger
+from genlab.train.motion import Motion
 from genlab.train.snapshots import Snapshot, early, not_finite, take
 
-#: Seconds a step from which on every step is looked at: slower than that, people follow each.
-SLOW = 0.2
-
+#: A look is due when the pictures are expected to have moved so far, in units of their spread.
+MOVED = 0.2
 
 #: What a picture that cannot be drawn raises; what the disk says (OSError) is not of a picture.
 UNDRAWN = (ValueError, TypeError, LookupError, ArithmeticError, RuntimeError)
@@ -80,107 +80,6 @@ class Sink(Protocol):
         """CPU seconds of background work since the last call."""
 
 
-class CommandLike(Protocol):
-    """A command for a run.
-
-    ``pause``, ``resume``, ``stop``; ``step`` {"n": 1, "player": "generator"}, where a player may
-    be named who alone moves; ``pace`` {"rate": 2.0}, steps a second at most, 0 for no limit;
-    ``set`` {"lr": 1e-4}, options of the algorithm from here on.
-    """
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-
-    @property
-    def values(self) -> Mapping[str, Any]:
-        """Its arguments."""
-
-
-#: The account of what every look pays; the other accounts are those of single probes.
-COMMON = ""
-#: The account of time that is neither training nor looking.
-FREE = "free"
-
-
-class Ledger:
-    """The time budget of probes: one account for all looks, one for each expensive probe.
-
-    Looking may take a share of the training time, after a first allowance. The time is the
-    processor's time of this thread: a look that other programs interrupted costs no more.
-
-    Args:
-        share: of the training time that all looks together may take.
-        credit: seconds that the first looks may take besides.
-        clock: returns seconds; for tests, where it also stands for the wall clock.
-    """
-
-    def __init__(
-        self,
-        share: float = 0.014,
-        credit: float = 0.15,
-        clock: Callable[[], float] | None = None,
-    ) -> None:
-        self.share, self.credit = share, credit
-        self.clock = clock or time.thread_time
-        self.wall = clock or time.perf_counter
-        self.restart()
-
-    def restart(self) -> None:
-        """Reset all accounts."""
-        self._began = self.clock()
-        self._accounts: dict[str, float] = {}
-        self._last: dict[str, float] = {}
-        self._waiting = False
-
-    def charge(self, account: str, seconds: float) -> None:
-        """Charge seconds to an account; they no longer count as training.
-
-        Args:
-            account: ``COMMON``, ``FREE`` or the name of a probe.
-            seconds: processor time.
-        """
-        self._accounts[account] = self.spent(account) + seconds
-        self._last[account] = seconds
-
-    def spent(self, account: str = COMMON) -> float:
-        """Return the seconds booked on an account so far."""
-        return self._accounts.get(account, 0.0)
-
-    @property
-    def trained(self) -> float:
-        """Seconds spent training."""
-        return self.clock() - self._began - sum(self._accounts.values())
-
-    def affords(
-        self, account: str, share: float, credit: float, cost: float | None = None
-    ) -> bool:
-        """Return whether an account affords one more look.
-
-        Args:
-            account: its name.
-            share: of the training time that it may take.
-            credit: seconds that it may take besides.
-            cost: seconds of the next time; None: as many as the last time.
-        """
-        price = self._last.get(account, 0.0) if cost is None else cost
-        return self.spent(account) + price <= credit + share * self.trained
-
-    @contextmanager
-    def waiting(self) -> Iterator[None]:
-        """Count the time inside the block neither as looking nor as training."""
-        if self._waiting:
-            yield
-            return
-        start = self.clock()
-        self._waiting = True
-        try:
-            yield
-        finally:
-            self._waiting = False
-            self.charge(FREE, self.clock() - start)
-
-
 class Recorder(Observer):
     """Records each term's mean over the step's batch, and stops a run whose loss is not finite.
 
@@ -213,9 +112,10 @@ class Recorder(Observer):
 class Watcher(Observer):
     """Runs the probes and stores snapshots, within a share of the training time.
 
-    It looks before the first step, after steps 1, 2, 4, 8, ..., then whenever the ledger allows,
-    whenever the run pauses, and at the end. A probe with a share of its own is left out of a look
-    for which its share does not suffice, so that it makes no other look rarer.
+    It looks before the first step, after steps 1, 2, 3, 4, 6, 8, ..., whenever the pictures have
+    moved, then whenever the ledger allows, whenever the run pauses, and at the end. A probe with a
+    share of its own is left out of a look for which its share does not suffice, so that it makes
+    no other look rarer.
 
     Args:
         algorithm: what is running.
@@ -225,7 +125,8 @@ class Watcher(Observer):
         attempt: of the run.
         ledger: of what looking costs.
         first: the step at which the run begins.
-        gap: seconds between two looks at least, however cheap they are.
+        gap: seconds between two looks, however cheap they are; a quarter of it where the pictures
+            move fast.
     """
 
     def __init__(
@@ -249,6 +150,7 @@ class Watcher(Observer):
         self._last_step = -1
         self._when = -math.inf
         self._start: tuple[Snapshot, GenerativeModel] | None = None
+        self._motion = Motion()
 
     def begin(self, step: int, state: Any) -> bool:
         self.ledger.restart()
@@ -263,10 +165,15 @@ class Watcher(Observer):
     def __call__(self, step: int, state: Any, info: Info) -> bool:
         self._look_at_start()
         ledger = self.ledger
-        due = early(step) or ledger.wall() - self._when >= self._gap
-        if due and ledger.affords(COMMON, ledger.share, ledger.credit, self._cost):
+        if self._due(step) and ledger.affords(COMMON, ledger.share, ledger.credit, self._cost):
             self.look(step, state, sparing=True)
         return False
+
+    def _due(self, step: int) -> bool:
+        """Whether a step is worth a look: by its number, by the time, or by what has changed."""
+        since = self.ledger.wall() - self._when
+        moved = since >= self._gap / 4 and self._motion.ahead(step) >= MOVED
+        return early(step) or moved or since >= self._gap
 
     def end(self, step: int, state: Any) -> None:
         with self.ledger.waiting():
@@ -360,9 +267,11 @@ class Watcher(Observer):
             if reading.values:
                 values = {k: v if math.isfinite(v) else None for k, v in reading.values.items()}
                 self._sink.scalars(step, values)
-        self._show(step, merge_readings([*readings, *apart]).pictures)
+        pictures = merge_readings([*readings, *apart]).pictures
+        self._motion.add(step, pictures)
+        self._show(step, pictures)
         self._sink.flush()
-        self._sink.save(snapshot)
+        self._sink.save(replace(snapshot, moved=self._motion.travelled))
         self._last_step = step
         return seconds_apart
 
@@ -400,117 +309,6 @@ class Watcher(Observer):
         if len(good) > 1:
             # The frame of this step names all its panels.
             self._sink.pictures(step, good)
-
-
-class Controls(Observer):
-    """Executes commands: pause, resume, stop, pace, a changed option, single steps while paused.
-
-    A single step may be that of one player alone.
-
-    A command that cannot be executed changes nothing and is reported as a warning.
-
-    Args:
-        commands: returns those that came since, after waiting for one at most so many seconds.
-        status: called with ``paused`` and ``running``.
-        watcher: looks when the run pauses, so that what is shown is where it stands.
-        algorithm: whose players and options the commands name.
-        sink: takes the events that changed the course of the run.
-    """
-
-    def __init__(
-        self,
-        commands: Callable[[float], Sequence[CommandLike]],
-        status: Callable[[str], None],
-        watcher: Watcher,
-        algorithm: Algorithm[Any] | None = None,
-        sink: Sink | None = None,
-    ) -> None:
-        self._commands, self._status, self._watcher = commands, status, watcher
-        self._algorithm, self._sink = algorithm, sink
-        self._paused, self._pause_shown, self._stop = False, False, False
-        #: The single steps that are still to do: for each the player who alone moves, or None.
-        self._todo: list[str | None] = []
-        #: Seconds that a step takes at least.
-        self._pace = 0.0
-        self._began = time.perf_counter()
-
-    def alone(self) -> str | None:
-        """The only player that the next step updates."""
-        return self._todo[0] if self._todo else None
-
-    def _execute_all(self, commands: Sequence[CommandLike], step: int, state: Any) -> None:
-        for command in commands:
-            try:
-                self._execute(command.name, command.values, step, state)
-            except (GenlabError, TypeError, ValueError) as error:
-                self._report(step, "warning", f"{command.name!r} was not done: {error}")
-
-    def _execute(self, name: str, values: Mapping[str, Any], step: int, state: Any) -> None:
-        if name == "stop":
-            self._stop = True
-        elif name == "pause":
-            self._paused, self._todo = True, []
-        elif name == "resume":
-            self._paused, self._todo = False, []
-        elif name == "step":
-            player = values.get("player")
-            if player is not None:
-                known = self._algorithm.players if self._algorithm is not None else ()
-                if player not in known:
-                    raise SpecError.unknown("player", player, known)
-                self._report(step, "info", f"From step {step} the {player} alone moves.")
-            self._todo += [player] * max(1, int(values.get("n", 1)))
-            self._paused = True
-        elif name == "pace":
-            rate = float(values["rate"])
-            if not 0.0 <= rate < math.inf:
-                raise SpecError("rate", rate, "allowed: steps a second, 0 for no limit")
-            self._pace = 1.0 / rate if rate else 0.0
-        elif name == "set" and self._algorithm is not None:
-            self._algorithm.set_options(state, values)
-            words = ", ".join(f"{key} = {value}" for key, value in values.items())
-            self._report(step, "info", f"From step {step} on: {words}.")
-
-    def _report(self, step: int, level: str, message: str) -> None:
-        if self._sink is not None:
-            self._sink.event(step, level, message)
-            self._sink.flush()
-
-    def begin(self, step: int, state: Any) -> bool:
-        return self._hold(step, state)
-
-    def __call__(self, step: int, state: Any, info: Info) -> bool:
-        del self._todo[:1]
-        return self._hold(step, state)
-
-    def _slowly(self, step: int, state: Any) -> None:
-        with self._watcher.ledger.waiting():
-            if self._pace >= SLOW:
-                self._watcher.look(step, state)
-            while self._pace and not self._paused and not self._stop:
-                left = self._pace - (time.perf_counter() - self._began)
-                if left <= 0:
-                    break
-                self._execute_all(self._commands(min(left, 0.5)), step, state)
-        self._began = time.perf_counter()
-
-    def _hold(self, step: int, state: Any) -> bool:
-        self._execute_all(self._commands(0.0), step, state)
-        if self._pace:
-            self._slowly(step, state)
-        if self._paused and not self._todo and not self._stop:
-            with self._watcher.ledger.waiting():
-                self._watcher.look(step, state)
-                self._watcher.settle()
-                if not self._pause_shown:
-                    self._status("paused")
-                    self._pause_shown = True
-                while self._paused and not self._todo and not self._stop:
-                    self._execute_all(self._commands(0.5), step, state)
-        if self._pause_shown and not self._paused and not self._stop:
-            self._status("running")
-            self._pause_shown = False
-        return self._stop
 
 
 class Cursor(Observer):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from genlab.core import random
@@ -28,6 +29,8 @@ class Snapshot:
         values: the algorithm's plain values.
         spec: the flat description of the run.
         attempt: in which attempt of the run it was taken.
+        moved: how far the pictures of the run had moved by then
+            (:class:`genlab.train.motion.Motion`); it is not stored.
     """
 
     step: int
@@ -35,6 +38,7 @@ class Snapshot:
     values: Mapping[str, Any]
     spec: Mapping[str, Any]
     attempt: int = 1
+    moved: float = 0.0
 
 
 def take(algorithm: Algorithm[Any], state: Any, step: int, attempt: int = 1) -> Snapshot:
@@ -74,11 +78,20 @@ def not_finite(tensors: Mapping[str, Tensor]) -> str | None:
     return None
 
 
-def thin(steps: Iterable[int], limit: int) -> tuple[int, ...]:
+def thin(
+    steps: Iterable[int], limit: int, moved: Mapping[int, float] | None = None
+) -> tuple[int, ...]:
     """At most ``limit`` of these steps: the first, the last two, the others log-spaced.
 
     The step that leaves the smallest hole on the scale log(1 + step) goes first, so thinning again
-    after each new step gives about the same steps as thinning once at the end.
+    after each new step gives about the same steps as thinning once at the end. Where it is known
+    how far the pictures had moved, half of the scale is the steps and half what has changed.
+
+    Args:
+        steps: those there are.
+        limit: how many stay.
+        moved: how far the pictures had moved at some of the steps; that of the others is
+            interpolated.
 
     Example:
         >>> thin(range(0, 1001), 8)[0], thin(range(0, 1001), 8)[-2:], len(thin(range(1001), 8))
@@ -87,10 +100,16 @@ def thin(steps: Iterable[int], limit: int) -> tuple[int, ...]:
     remaining = sorted(set(steps))
     if limit < 3:
         raise ValueError("at least three snapshots are kept: the first and the last two")
-    log_step = {step: math.log1p(step) for step in remaining}
+    place = {step: math.log1p(step) for step in remaining}
+    if moved and remaining and max(moved.values()) > 0:
+        known = sorted(moved)
+        ways = np.interp(remaining, known, [moved[step] for step in known])
+        scale = math.log1p(remaining[-1]) / max(moved.values())
+        for step, way in zip(remaining, ways, strict=True):
+            place[step] += scale * float(way)
     while len(remaining) > limit:
         holes = [
-            (log_step[remaining[i + 1]] - log_step[remaining[i - 1]], i)
+            (place[remaining[i + 1]] - place[remaining[i - 1]], i)
             for i in range(1, len(remaining) - 2)
         ]
         del remaining[min(holes)[1]]
@@ -98,5 +117,11 @@ def thin(steps: Iterable[int], limit: int) -> tuple[int, ...]:
 
 
 def early(step: int) -> bool:
-    """Whether a step is one of the early looks: 0, 1, 2, 4, 8, ..."""
-    return step & (step - 1) == 0
+    """Whether a step is one of the early looks: two in each doubling.
+
+    Example:
+        >>> [step for step in range(50) if early(step)]
+        [0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48]
+    """
+    odd = step // (step & -step) if step else 1
+    return odd in (1, 3)

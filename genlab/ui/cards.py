@@ -14,7 +14,7 @@ from genlab.runs.store import ACTIVE, RESUMABLE, RunRow
 from genlab.ui import links
 from genlab.ui.messages import empty, escape_markdown, fragment
 from genlab.ui.presets import Preset
-from genlab.ui.thumbs import draw_thumbnail
+from genlab.ui.thumbs import draw_preview, draw_thumbnail
 
 COLUMNS = 4
 RECENT = 8
@@ -93,6 +93,7 @@ def shipped_card(view: Any) -> None:
 def preset_card(preset: Preset) -> bool:
     """Draw one preset; returns whether its button was pressed."""
     with st.container(border=True, height="stretch", vertical_alignment="distribute"):
+        draw_preview(preset)
         st.markdown(f"**{preset.title}**")
         st.caption(preset.text)
         return bool(

@@ -8,7 +8,7 @@ from typing import NoReturn
 import streamlit as st
 
 from genlab.core.folders import ROOT
-from genlab.ui.page_states import COMPARE, EXPLORE, TRAIN, WATCH
+from genlab.ui.page_states import COMPARE, EXPLORE, STUDIES, TRAIN, WATCH
 
 
 def page(name: str) -> str:
@@ -34,3 +34,13 @@ def compare(runs: Sequence[str]) -> NoReturn:
 def train(values: dict[str, str]) -> NoReturn:
     """Open Train with a form filled in."""
     st.switch_page(page("train"), query_params=TRAIN.url(**values))
+
+
+def open_study(name: str) -> NoReturn:
+    """Open Studies on a study."""
+    st.switch_page(page("studies"), query_params=STUDIES.url(study=name))
+
+
+def new_study(values: dict[str, str]) -> NoReturn:
+    """Open Studies with the base of a new study."""
+    st.switch_page(page("studies"), query_params=STUDIES.url(**values))

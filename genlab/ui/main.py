@@ -16,7 +16,9 @@ import streamlit as st
 from genlab.core.folders import ROOT
 from genlab.panels.run_marks import MARK_CSS
 from genlab.serving import visitors
+from genlab.serving.guard import is_alone
 from genlab.ui import access, room, tables
+from genlab.ui.history import keep_one_entry
 from genlab.ui.messages import guard
 from genlab.ui.presenting import STYLE as PRESENTATION
 from genlab.ui.presenting import presenting
@@ -48,6 +50,7 @@ PAGES: tuple[tuple[str, str, str], ...] = (
     ("watch", "Watch", ":material/monitoring:"),
     ("explore", "Explore", ":material/explore:"),
     ("compare", "Compare", ":material/compare_arrows:"),
+    ("studies", "Studies", ":material/science:"),
     ("learn", "Learn", ":material/school:"),
     ("data", "Data", ":material/dataset:"),
     ("room", "Class", ":material/groups:"),
@@ -113,11 +116,19 @@ def show() -> None:
     """Draw the navigation and the page that the URL names."""
     st.set_page_config(page_title="GenLab", page_icon=str(ICON), layout="wide")
     st.html(f"<style>{STYLE}{MARK_CSS}{tables.CSS}</style>")
+    keep_one_entry()
     if presenting():
         st.html(PRESENTATION)
     start_background()
     pages = [
-        st.Page(ROOT / "pages" / f"{name}.py", title=title, icon=icon, url_path=name)
+        st.Page(
+            ROOT / "pages" / f"{name}.py",
+            title=title,
+            icon=icon,
+            url_path=name,
+            # Where nobody else can come there is no class; the address works all the same.
+            visibility="hidden" if name == "room" and is_alone() else "visible",
+        )
         for name, title, icon in PAGES
     ]
     page = st.navigation(pages, position="top")

@@ -60,6 +60,13 @@ class ExploreState(Options):
 
 
 @dataclass(frozen=True)
+class StudiesState(Options):
+    """Studies: a study; the options of a new study's base stand beside it."""
+
+    study: str = option("", "the study that is shown")
+
+
+@dataclass(frozen=True)
 class LearnState(Options):
     """Learn: a lesson; the lesson's own options stand beside it."""
 
@@ -81,6 +88,7 @@ class TrainState(Options):
 WATCH = PageState("watch", WatchState)
 COMPARE = PageState("compare", CompareState)
 EXPLORE = PageState("explore", ExploreState)
+STUDIES = PageState("studies", StudiesState, more=True)
 LEARN = PageState("learn", LearnState, more=True)
 DATA = PageState("data", DataState, more=True)
 TRAIN = PageState("train", TrainState, more=True)

@@ -33,8 +33,8 @@ log = logging.getLogger(__name__)
 RUN = re.compile(r"(shipped:)?[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 PANEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 #: What is packed already, or does not pack.
-AS_IT_IS = {"image/png", "application/octet-stream"}
-TYPES = {"js": "text/javascript", "css": "text/css", "png": "image/png"}
+AS_IT_IS = {"image/png", "image/webp", "application/octet-stream"}
+TYPES = {"js": "text/javascript", "css": "text/css", "png": "image/png", "webp": "image/webp"}
 FOREVER = "public, max-age=31536000, immutable"
 
 

@@ -14,8 +14,13 @@ PAGES = {
     "watch": "watch?run={run}&open=learning,quality,latent,critic",
     "explore": "explore?run={run}&n=200",
     "compare": "compare?runs={run}",
+    "studies": "studies?model=vae&data=digits",
     "learn": "learn?lesson=elbo",
+    "contents": "learn",
+    "game": "learn?lesson=gan_game",
+    "linked": "explore?run={run}&n=200&tool=linked",
     "data": "data?data=digits",
+    "class": "room",
 }
 
 

@@ -37,17 +37,17 @@ def test_a_preset_lands_on_watch_with_the_run(app, page):
     page.goto(app.url)
     settled(page)
     page.get_by_role("button", name="Start", exact=False).first.click()
-    page.wait_for_url(re.compile(r"/watch\?.*run=vae-digits-"))
+    page.wait_for_url(re.compile(r"/watch\?.*run=vae-mnist5k-"))
     page.wait_for_selector("h1:has-text('Watch')")
     page.goto(app.url)
     settled(page)
     assert page.locator(".thumb").count() >= 1
-    assert page.get_by_text(re.compile(r"step [\d,]+ of 10,000|queued, position")).count() >= 1
+    assert page.get_by_text(re.compile(r"step [\d,]+ of 4,000|queued, position")).count() >= 1
 
 
 def test_a_slider_decodes_when_it_is_let_go(app, page, trained):
     page.goto(f"{app.url}/explore?run={trained}&n=200&tool=own")
-    page.get_by_role("heading", name="A z of your own").wait_for(timeout=60_000)
+    page.get_by_text("Set the latent dimensions").wait_for(timeout=60_000)
     settled(page)
     image = page.locator("[data-testid=stImage] img").last
     before = image.get_attribute("src")
@@ -87,7 +87,7 @@ def test_how_the_pages_look(app, browser, trained, mode, width):
         page.goto(f"{app.url}/{address}")
         settled(page)
         if name == "explore":
-            page.get_by_text("A z of your own").first.wait_for()
+            page.get_by_text("Sliders for z").first.wait_for()
         page.wait_for_timeout(700)
         path = out / f"{name}-{mode}-{width}.png"
         page.screenshot(path=str(path), full_page=True)

@@ -16,7 +16,8 @@ from genlab.runs.access import Actor, acting_as
 from genlab.runs.rooms import led_by
 from genlab.serving import identity
 from genlab.testing.scripted_run import ScriptedRun
-from genlab.testing.served import App, serving
+from genlab.testing.served import App, serve, serving
+from tests.browser.axe import violations
 
 pytestmark = pytest.mark.browser
 
@@ -270,3 +271,65 @@ def test_a_presentation_is_one_panel_in_large_type(
     page.keyboard.press("Escape")
     page.get_by_role("link", name="Learn").first.wait_for()
     assert "present" not in page.url
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_the_room_on_a_phone_breaks_no_rule(person, shared: App, colours: str) -> None:
+    teacher = person(color_scheme=colours, reduced_motion="reduce", bypass_csp=True)
+    code = open_room(teacher, shared)
+    assert violations(teacher) == []
+    viewer = person(color_scheme=colours, reduced_motion="reduce", bypass_csp=True)
+    viewer.set_viewport_size({"width": 360, "height": 640})
+    viewer.goto(f"{shared.url}/join")
+    assert violations(viewer) == []
+    join_room(viewer, shared, code)
+    viewer.wait_for_timeout(1500)
+    assert violations(viewer) == []
+    assert viewer.evaluate("document.documentElement.scrollWidth") == 360
+    for button in bar(viewer).get_by_role("button").all():
+        assert button.bounding_box()["height"] >= 44
+    teacher.get_by_role("button", name="End the room").click()
+    teacher.get_by_role("button", name="Open a room").wait_for()
+
+
+def test_a_claim_link_passes_the_run_to_another_browser(
+    lesson: tuple[Any, ScriptedRun], person, shared: App
+) -> None:
+    teacher, run = lesson
+    other = person()
+    watch(teacher, shared, run.id)
+    teacher.get_by_role("button", name="Share").click()
+    teacher.get_by_role("button", name="Make a claim link").click()
+    link = teacher.locator("code", has_text="/claim/").inner_text()
+    other.goto(link)
+    other.get_by_role("button", name="Take it over").click()
+    other.wait_for_url(f"**/watch?run={run.id}*")
+    other.get_by_role("button", name="Pause").wait_for()
+    assert runs.store().get(run.id).owner == id_of(other, shared)
+    watch(teacher, shared, run.id)
+    teacher.get_by_text("You are looking at somebody else's run").wait_for()
+    teacher.goto(link)
+    assert "used already" in teacher.get_by_role("alert").inner_text()
+
+
+def test_a_private_server_is_entered_with_its_secret(
+    browser: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    settings = {"GENLAB_ACCESS": "private", "GENLAB_SECRET": "correct horse"}
+    app = serve(tmp_path_factory.mktemp("private"), settings)
+    try:
+        context = browser.new_context()
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        page.goto(f"{app.url}/watch")
+        assert page.url == f"{app.url}/enter"
+        page.get_by_label("Secret").fill("wrong horse")
+        page.get_by_role("button", name="Enter").click()
+        assert "not the secret" in page.get_by_role("alert").inner_text()
+        page.get_by_label("Secret").fill("correct horse")
+        page.get_by_role("button", name="Enter").click()
+        page.get_by_role("heading", name="GenLab").wait_for()
+        context.close()
+    finally:
+        app.stop()
+        app.end_supervisor()

@@ -4,6 +4,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { load } from "../../genlab/ui/static/explore/decoder.js";
+import { joinGroup, leaveGroups, peersOf } from "../../genlab/ui/static/explore/linked_maps.js";
+import { readMapBytes } from "../../genlab/ui/static/explore/map_bytes.js";
+import { mapSvg } from "../../genlab/ui/static/explore/map_file.js";
 import { kindsOf, marksOf } from "../../genlab/ui/static/explore/marks.js";
 import { colourWord, squareSide, writeSquares } from "../../genlab/ui/static/explore/pixels.js";
 import { clampToPad, moveInPlane } from "../../genlab/ui/static/explore/plane.js";
@@ -24,7 +27,9 @@ import {
   PointGrid,
   pointsInside,
 } from "../../genlab/ui/static/explore/search.js";
+import { chooseThumbnails, thumbnailSide } from "../../genlab/ui/static/explore/thumbnails.js";
 import { tipPosition } from "../../genlab/ui/static/explore/tip.js";
+import { drawStroke, fillCurve } from "../../genlab/ui/static/learn/stroke.js";
 import { dot } from "../../genlab/ui/static/shared/numbers.js";
 
 const VIEW = { width: 400, height: 300, zoom: 1, x: 0, y: 0, yaw: 0, pitch: 0 };
@@ -425,4 +430,95 @@ test("a decoder can be run again and again", () => {
   const decode = load(program, new ArrayBuffer(0));
   assertClose(decode([3]), [9]);
   assertClose(decode([4]), [16]);
+});
+
+test("as many pictures stand on a map as lie over no other", () => {
+  const px = new Float32Array(2000).map(
+    (_, i) => (Math.abs(Math.sin(i * 12.9898) * 43758.5453) % 1) * 400,
+  );
+  const rows = chooseThumbnails(px, 30, 400, 400);
+  assert.ok(rows.length > 20);
+  for (const [k, i] of rows.entries()) {
+    for (const j of rows.slice(0, k)) {
+      const [dx, dy] = [px[2 * i] - px[2 * j], px[2 * i + 1] - px[2 * j + 1]];
+      assert.ok(Math.abs(dx) >= 30 || Math.abs(dy) >= 30);
+    }
+  }
+  // Every other point lies over one that was chosen before it.
+  for (let i = 0; i < 1000; i++) {
+    if (rows.includes(i)) continue;
+    const isCovered = rows.some((j) => {
+      const [dx, dy] = [px[2 * i] - px[2 * j], px[2 * i + 1] - px[2 * j + 1]];
+      return j < i && Math.abs(dx) < 30 && Math.abs(dy) < 30;
+    });
+    assert.ok(isCovered);
+  }
+  assert.deepEqual(chooseThumbnails(new Float32Array([-5, 10, NaN, 3, 500, 3]), 30, 400, 400), []);
+  assert.equal(thumbnailSide(8), 40);
+  assert.equal(thumbnailSide(28), 28);
+  assert.equal(thumbnailSide(64), 44);
+});
+
+test("the file of a large map is read as it was written, and another length is refused", () => {
+  const buffer = new ArrayBuffer(2 * 6);
+  new Uint16Array(buffer, 0, 4).set([0, 65535, 1, 2]);
+  new Uint8Array(buffer, 8).set([3, 4, 0, 1]);
+  const bytes = readMapBytes(buffer, 2, 2);
+  assert.deepEqual([...bytes.positions], [0, 65535, 1, 2]);
+  assert.deepEqual([...bytes.levels], [3, 4]);
+  assert.deepEqual([...bytes.generated], [0, 1]);
+  assert.throws(() => readMapBytes(buffer, 3, 2), RangeError);
+});
+
+test("linked maps know each other until they leave", () => {
+  const make = () => ({ showPeerHover() {}, showPeerSelection() {} });
+  const [a, b, c] = [make(), make(), make()];
+  joinGroup(a, "g");
+  joinGroup(b, "g");
+  joinGroup(c, "other");
+  assert.deepEqual(peersOf(a), [b]);
+  assert.deepEqual(peersOf(c), []);
+  joinGroup(b, null);
+  assert.deepEqual(peersOf(a), []);
+  leaveGroups(a);
+  assert.deepEqual(peersOf(a), []);
+});
+
+test("a map as SVG has an element for each point that is seen, and no markup of its words", () => {
+  const px = new Float32Array([10, 10, 20, 20, -5, 3]);
+  const looks = { words: 'a <b> & "c"', ink: "#000", back: "#fff", names: [["<x>", "red"]] };
+  const marks = [
+    { colour: "red", hollow: false },
+    { colour: "#888", hollow: true },
+  ];
+  const text = mapSvg(px, (row) => marks[row], { width: 100, height: 50 }, looks);
+  assert.equal(text.match(/<circle/g)?.length, 3);
+  assert.match(text, /stroke="#888"/);
+  assert.match(text, /<title>a &lt;b> &amp; &quot;c&quot;<\/title>/);
+  assert.match(text, /&lt;x>/);
+});
+
+test("a stroke sets every point between its ends, and gaps are filled on lines", () => {
+  const empty = [null, null, null, null, null];
+  const curve = drawStroke(empty, [0.25, 1], [0.75, 3]);
+  assert.deepEqual(curve, [null, 1, 2, 3, null]);
+  assert.deepEqual(drawStroke(empty, [0.75, 3], [0.25, 1]), curve);
+  assert.deepEqual(fillCurve(curve), [1, 1, 2, 3, 3]);
+  assert.deepEqual(fillCurve([0, null, null, null, 4]), [0, 1, 2, 3, 4]);
+  assert.equal(fillCurve(empty), null);
+  assert.deepEqual(drawStroke(empty, [0.5, 7], [0.5, 7]), [null, null, 7, null, null]);
+});
+
+test("points of one pixel are written alike by the short way and the long one", () => {
+  const px = new Float32Array([0, 0, 9.9, 4.2, -0.1, 3, 10, 3, NaN, 1, 5, 4.999]);
+  const squares = { px, kinds: new Uint8Array([0, 1, 0, 0, 0, 1]), ratio: 1, side: 1 };
+  const words = new Uint32Array([7, 8]);
+  const [short, long] = [new Uint32Array(50), new Uint32Array(50)];
+  const count = writeSquares(short, 10, 5, { ...squares, words });
+  assert.equal(
+    writeSquares(long, 10, 5, { ...squares, words }, () => true),
+    count,
+  );
+  assert.equal(count, 3);
+  assert.deepEqual(short, long);
 });

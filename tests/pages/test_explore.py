@@ -10,8 +10,10 @@ from streamlit.util import AttributeDictionary
 from genlab import runs
 from genlab.figures.latent import map_info
 from genlab.latent.codes import held_out
+from genlab.latent.exports import TABLE_FILES
 from genlab.latent.projection_methods import pca_embed
 from genlab.runs.saved_vectors import list_saved_vectors
+from genlab.ui.explore.tools import TOOLS
 
 KEYS = ("run", "step", "method", "n", "seed", "what", "dims")
 
@@ -70,7 +72,8 @@ def test_a_link_restores_run_step_method_seed_and_points(visit, work, shelf):
         "tool": "own",
     }
     assert next(field.value for field in app.number_input if field.label == "Point A") == 5
-    assert any(text.startswith("From A to B") for text in (h.value for h in app.subheader))
+    app.button(key="explore.path").click().run()
+    assert app.query_params["tool"] == "interpolation"
     assert any("point 5" in text for text in captions(app))
 
 
@@ -106,7 +109,7 @@ def test_a_real_image_of_a_gan_comes_with_the_nearest_generated_one(visit, work,
 
 def test_points_of_a_toy_decode_to_points(visit, work, shelf):
     app = shown(visit, work, run=shelf["ring"], n="200", a="0", b="150")
-    assert len(app.get("plotly_chart")) == 2
+    assert len(app.get("plotly_chart")) == 1
     assert not app.error
 
 
@@ -150,7 +153,76 @@ def test_an_unknown_run_is_said_in_words(visit, shelf, run):
     app = visit("explore", run=run)
     assert len(app.error) == 1
     assert not app.exception
-    assert "Traceback" not in app.error[0].value
+    assert "There is no run" in app.error[0].value
+    assert "genlab list" not in app.error[0].value
+    # It is no dead end: the runs that there are can be chosen, and one of them is shown.
+    picker = next(box for box in app.selectbox if box.label == "Run")
+    assert any(shelf["vae"] in option for option in picker.options)
+
+
+def test_how_many_says_how_many_there_are(visit, work, shelf):
+    app = shown(visit, work, run=shelf["vae"], n="200")
+    total = len(held_out(runs.open_run(shelf["vae"]).data()).x)
+    (box,) = (box for box in app.selectbox if box.label.startswith("How many"))
+    assert f"(of {total:,})" in box.label
+    assert box.options == [f"all {total:,}"]
+    train = len(runs.open_run(shelf["vae"]).data().train.x)
+    app = shown(visit, work, run=shelf["vae"], n="2000", what="train")
+    (box,) = (box for box in app.selectbox if box.label.startswith("How many"))
+    assert box.options[-1] == f"all {train:,}"
+    # All examples of the set stand on the map.
+    assert len(result(app)["label"]) == train
+    assert str(result(app)["part"]) == "train"
+
+
+def test_each_tool_has_a_name_and_a_line_of_explanation(visit, work, shelf):
+    app = shown(visit, work, run=shelf["gan"], n="200")
+    titles = app.segmented_control(key="explore.tool").options
+    for word in ("Interpolation and geodesics", "Memorisation test", "Learn an encoder", "invert"):
+        assert any(word in title for title in titles)
+    for row in TOOLS.rows():
+        assert len(row.summary.split()) >= 5
+        assert row.summary.endswith(".")
+    assert TOOLS.row(app.query_params["tool"]).summary in captions(app)
+
+
+def test_an_older_link_opens_the_tool_of_its_part(visit, work, shelf):
+    app = shown(visit, work, run=shelf["vae"], n="200", tool="picture", **{"t.picture": "memory"})
+    assert app.query_params["tool"] == "memory"
+
+
+def test_codes_are_saved_in_each_format(visit, work, shelf):
+    app = shown(visit, work, run=shelf["vae"], n="200")
+    labels = [button.proto.label for button in app.get("download_button")]
+    assert [row.title for row in TABLE_FILES.values()] == labels[:3]
+
+
+def test_two_maps_of_the_same_examples_stand_beside_each_other(visit, work, shelf):
+    step = runs.open_run(shelf["vae"]).snapshots()[1]
+    app = shown(visit, work, run=shelf["vae"], n="200", tool="linked")
+    work()
+    app = app.run()
+    assert not app.exception
+    assert app.query_params["t.beside"] == shelf["vae"]
+    app.selectbox(key=f"explore.linked.step.{shelf['vae']}").set_value(step).run()
+    work()
+    app = app.run()
+    assert app.query_params["t.beside_step"] == str(step)
+    assert any(f"step {step:,}" in text.value for text in app.markdown)
+    mine, other = (
+        runs.job_result(runs.submit_job("project", values).key)
+        for values in (
+            link_values(app),
+            {**link_values(app), "step": step},
+        )
+    )
+    # Row k is the same example on both maps.
+    assert mine["index"].tolist() == other["index"].tolist()
+
+
+def link_values(app):
+    values = {k: app.query_params[k] for k in KEYS}
+    return {k: int(v) if k in ("step", "n", "seed", "dims") else v for k, v in values.items()}
 
 
 def test_a_failed_map_says_why_and_is_tried_again_on_request(visit, shelf):
@@ -215,14 +287,16 @@ def test_a_grid_of_codes_is_explored_like_any_code(visit, work, shelf):
     assert not app.error
     values = [s.value for s in app.slider if s.label.startswith("z[")]
     assert len(values) == 8
-    assert any("decoded from its posterior mean" in text for text in image_captions(app))
+    # A code of a codebook is no posterior mean.
+    assert any("decoded from its code" in text for text in image_captions(app))
+    assert any("codes (" in text for text in captions(app))
 
 
 def test_a_set_shows_its_mean_and_is_saved_by_name(visit, work, shelf):
     app = shown(visit, work, run=shelf["vae"], n="200")
     key = f"explore.map.{app.session_state['explore.map']}"
     hand(app, key, chosen=[0, 3, 7])
-    assert any(h.value == "A set of 3 points" for h in app.subheader)
+    assert any(h.value == "A set of 3 points" for h in app.header)
     assert "mean of the set's codes, decoded" in image_captions(app)
     z = result(app)["z"].astype(float)
     rest = np.delete(z, [0, 3, 7], axis=0)

@@ -96,7 +96,7 @@ def test_an_encoder_is_learned_on_request_and_then_used(
     assert r2 == pytest.approx(
         learned.evaluate_encoder(view.model(), both, view.data())["code_r2"], abs=6e-3
     )
-    app.segmented_control(key="explore.choice.picture").set_value("own").run()
+    app.segmented_control(key="explore.tool").set_value("picture").run()
     app.segmented_control(key="explore.choice.source").set_value("held").run()
     assert "learned afterwards" in words(app)
     assert "In codes (posterior means)" in words(app)
@@ -123,4 +123,8 @@ def test_the_share_of_memory_is_that_of_the_test(visit, work, shelf) -> None:
 def test_points_are_typed_and_inverted(visit, work, shelf) -> None:
     app = shown(visit, work, run=shelf["ring"])
     assert not app.get("file_uploader")
-    assert np.isfinite(decibels(app))
+    # A point has no peak value: its error is given in its own units, and no PSNR.
+    (metric,) = [m for m in app.metric if m.label == "Root mean squared error"]
+    assert np.isfinite(float(metric.value))
+    assert not [m for m in app.metric if m.label == "PSNR"]
+    assert "dB" not in " ".join(e.label for e in app.expander)

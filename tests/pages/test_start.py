@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import io
+
+import numpy as np
 import pytest
+from PIL import Image
 
 from genlab import runs
 from genlab.core.errors import StoreError
-from genlab.core.run_spec import RunSpec
+from genlab.core.run_spec import Combination, RunSpec
+from genlab.distributions import density_note, is_density, recommended_likelihood
 from genlab.runs.store import Record
-from genlab.ui.presets import PRESETS
+from genlab.ui.presets import FRAMES, PRESETS
+from genlab.ui.routes import static_files
 
 
 def title(app):
@@ -35,13 +41,61 @@ def test_a_preset_queues_its_runs_and_opens_the_page_that_shows_them(visit, home
 def test_an_empty_store_says_what_to_do_next(visit, home):
     app = visit("start")
     assert any("No run yet" in m.value for m in app.markdown)
-    assert [b.label for b in app.button][:4] == ["Start", "Start", "Start", "Start both"]
+    labels = ["Start both" if len(preset.runs) > 1 else "Start" for preset in PRESETS]
+    assert [b.label for b in app.button][: len(PRESETS)] == labels
 
 
 def test_a_preset_takes_less_than_a_minute_to_say():
     words = [word for preset in PRESETS for word in preset.text.split()]
-    assert len(PRESETS) == 4
+    assert len(PRESETS) == 6
     assert 20 < len(words) < 90
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.key)
+def test_a_preset_takes_what_the_app_recommends_for_its_data(preset):
+    for values in preset.runs.values():
+        combination = Combination.of(values)
+        spec, meta = combination.spec(values).flat(), combination.meta
+        assert not meta.network, "it can be had without a network"
+        if "likelihood" in spec:
+            assert is_density(spec["likelihood"], meta), density_note(spec["likelihood"], meta)
+            assert spec["likelihood"] == recommended_likelihood(meta)
+        for proposal in meta.proposed:
+            assert spec.get(proposal.option, proposal.value) == proposal.value
+        # The objective is the one that the form offers first for this model.
+        offered = {name: value for name, value in values.items() if name != "objective"}
+        assert spec["objective"] == Combination.of(offered).objective
+
+
+def test_the_first_presets_draw_digits_of_28_pixels():
+    for preset in (PRESETS[0], next(one for one in PRESETS if one.key == "duel")):
+        for values in preset.runs.values():
+            assert Combination.of(values).meta.shape == (1, 28, 28)
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.key)
+def test_each_card_has_a_moving_preview(preset):
+    strip = Image.open(io.BytesIO(static_files()[f"cards/{preset.key}.webp"]))
+    side = strip.height
+    assert strip.width == FRAMES * len(preset.runs) * side
+    shots = [
+        np.asarray(strip.convert("L").crop((k * w, 0, (k + 1) * w, side)), float)
+        for w in (len(preset.runs) * side,)
+        for k in range(FRAMES)
+    ]
+    # It moves from the first picture to the last, and is not empty at its end.
+    assert np.abs(shots[0] - shots[-1]).mean() > 2
+    assert shots[-1].std() > 10
+    assert len(preset.preview) > 20
+
+
+def test_a_preset_begins_at_its_pace(visit, home):
+    preset = next(one for one in PRESETS if one.key == "gan")
+    app = visit("start")
+    app.button(key="preset.gan").click().run()
+    (run,) = runs.store().runs()
+    wishes = [(wish.name, dict(wish.values)) for wish in runs.store().pending(run.id)]
+    assert wishes == [("pace", dict(preset.pace))]
 
 
 def test_recent_runs_show_their_state_their_steps_and_their_place_in_the_queue(visit, home):

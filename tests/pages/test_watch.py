@@ -140,3 +140,39 @@ def test_a_run_is_varied_from_its_own_options(visit, home):
     rows = runs.store().runs()
     assert len(rows) == 2
     assert dict(rows[0].spec) == dict(rows[1].spec)
+
+
+def test_deleting_a_run_is_no_error_of_the_page(visit, run):
+    other = runs.store().create({"model": "vae", "data": "digits", "steps": 10}, title="other")
+    runs.store().set_status(other, "stopped")
+    run.end("done")
+    app = press(visit("watch", run=run.id), "Delete for good")
+    assert not app.exception
+    assert [error.value for error in app.error] == []
+    assert [row.id for row in runs.store().runs()] == [other]
+    assert not [one for one in app.info if run.id in one.value]
+
+
+def test_a_run_that_another_browser_deleted_is_said_and_not_offered(visit, run):
+    other = runs.store().create({"model": "vae", "data": "digits", "steps": 10}, title="other")
+    run.end("stopped")
+    app = visit("watch", run=run.id)
+    assert "Resume" in labels(app)
+    runs.delete(run.id)
+    app.run()
+    assert not app.exception
+    assert [error.value for error in app.error] == []
+    assert any("was deleted" in one.value for one in app.info)
+    # What is shown now is the other run, which waits in the queue.
+    assert "Resume" not in labels(app)
+    assert app.query_params["run"] in (other, [other])
+
+
+def test_a_wait_in_the_queue_offers_something_that_is_trained(visit, home, shelf, monkeypatch):
+    shipped = runs.open_run(shelf["vae"])
+    monkeypatch.setattr(runs, "list_shipped", lambda: [shipped])
+    waiting = runs.store().create(shipped.spec.flat(), title="waits")
+    app = visit("watch", run=waiting)
+    press(app, shipped.row.title)
+    assert app.title[0].value == "Explore"
+    assert app.query_params["run"] in (shipped.id, [shipped.id])

@@ -54,7 +54,7 @@ class World:
             # How many wait before one of hers is no change of hers.
             queue = [(replace(row, position=0), self.store.read(row.id)) for row in mine]
             wishes = self.store.wishes_of(self.run)  # type: ignore[attr-defined]
-            items = [one for kind in ("set", "room") for one in self.store.items(kind)]
+            items = [one for kind in ("set", "room", "study") for one in self.store.items(kind)]
             jobs = [row for row in self.store.jobs() if row.owner == ADA.id]
             vectors = [
                 row
@@ -78,6 +78,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch) -> Iterat
         saved_vectors.save(runs.files(), run, VECTOR)
         job = runs.submit_job("project", {"run": run, "step": 0}).key
         store.put(Item("room", "BCDFGH", {"path": "/watch"}), action="open_room")
+        store.put(Item("study", "adas", {"title": "hers"}), action="open_study")
         token = runs.offer("run", run)
     store.claim("w", ended)
     store.set_status(ended, "stopped")
@@ -141,6 +142,13 @@ def ways(world: World) -> dict[str, list[Callable[[], object]]]:
             lambda: store.put(Item("room", "BCDFGH", {"path": "/forged"}), action="lead_room")
         ],
         "end_room": [lambda: store.remove("room", "BCDFGH", action="end_room")],
+        "open_study": [
+            lambda: store.put(Item("study", f"s{time.time_ns()}"), action="open_study"),
+        ],
+        "change_study": [
+            lambda: store.put(Item("study", "adas", {"title": "forged"}), action="change_study")
+        ],
+        "delete_study": [lambda: store.remove("study", "adas", action="delete_study")],
         "offer": [
             lambda: runs.offer("run", run),
             lambda: runs.offer("set", world.set),

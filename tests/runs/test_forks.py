@@ -16,7 +16,8 @@ from genlab.core.run_spec import RunSpec
 from genlab.runs import catalog, foreground, forks
 from genlab.runs.store import Command
 from genlab.train.algorithm import Info
-from genlab.train.observers import Ledger, Observer
+from genlab.train.ledger import Ledger
+from genlab.train.observers import Observer
 
 VAE: dict[str, Any] = {
     "model": "vae",

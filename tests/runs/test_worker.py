@@ -127,7 +127,8 @@ def test_snapshots_and_pictures_are_thinned() -> None:
     assert steps[-1] == 30
     for panel, there in view.frames().items():
         assert set(steps) <= set(there), panel
-        assert len(there) <= 8, panel
+        # Besides those of the snapshots, the pictures of twice as many other steps.
+        assert len(there) <= 12, panel
     first = view.files.folder.names(f"runs/{view.id}/snapshots")
     assert len(first) == 2 * len(steps)
 

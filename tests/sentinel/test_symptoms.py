@@ -314,3 +314,67 @@ def test_a_symptom_is_added_in_one_file():
         assert "Boredom" in watched_symptoms(history(flat, VAE, {}))
     finally:
         SYMPTOMS.unregister("bored")
+
+
+OVER = (
+    Series("elbo", "ELBO", "loss", "nats", "training batch"),
+    Series("val_elbo", "ELBO, held-out", "loss", "nats", "Monte Carlo", 256),
+)
+FLAT_VAE = spec(model="vae", data="digits")
+
+
+def test_a_vae_that_learns_its_examples_by_heart_is_seen() -> None:
+    """The numbers of a real run: training −3,048 and rising, held-out −4,700 to −6,288."""
+    curves = {
+        "elbo": lambda t: -3048 - 4000 * math.exp(-6 * t),
+        "val_elbo": lambda t: -4700 - 3000 * (0.4 - t) if t < 0.4 else -4700 - 2647 * (t - 0.4),
+    }
+    (finding,) = look(history(FLAT_VAE, OVER, curves))
+    assert finding.name == "overfitting"
+    assert 700 <= finding.since <= 900
+    assert "was -4,832 nats" in finding.evidence[0], "the median of -4,700, -4,832 and -4,900"
+    assert "is -6,156 now" in finding.evidence[0]
+    assert len(finding.remedies) >= 2
+    for remedy in finding.remedies:
+        assert vary_spec(FLAT_VAE, remedy.changes) is not None
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("noise", [0.5, 5.0])
+def test_a_held_out_elbo_that_has_come_to_rest_is_no_overfitting(seed: int, noise: float) -> None:
+    rng = np.random.default_rng(seed)
+    curves = {
+        "elbo": lambda t: -100 - 100 * math.exp(-6 * t),
+        "val_elbo": lambda t: -110 - 100 * math.exp(-8 * t) + noise * rng.normal(),
+    }
+    assert look(history(FLAT_VAE, OVER, curves)) == []
+
+
+def test_a_critic_that_knows_its_images_by_heart_is_seen_after_two_looks() -> None:
+    one = History(GAN, [row.flat() for row in GAME], steps=STEPS)
+    for step in (0, 200, 400):
+        known = 0.5 if step == 0 else 0.967
+        one.add(step, {"val_d_train": known, "val_d_real": 0.5 if step == 0 else 0.029})
+    (finding,) = look(one)
+    assert (finding.name, finding.since) == ("critic_overfits", 200)
+    assert "0.97 on training and 0.03 on held-out" in finding.evidence[0]
+
+
+@pytest.mark.parametrize(
+    ("flat", "series", "curves"),
+    [
+        (GAN, GAME, {"diversity": lambda t: 0.01, "modes": lambda t: 0.0}),
+        (FLAT_VAE, VAE, {"val_kl": lambda t: 1e-4, "active_units": lambda t: 0}),
+    ],
+)
+def test_an_untrained_net_is_never_called_collapsed(flat, series, curves) -> None:
+    """At step 0 all codes give much the same; what counts is whether it stays so."""
+    one = History(flat, [row.flat() for row in series], steps=STEPS)
+    for step in (0, 1, 2, 4, 8, 16, 32):
+        one.add(step, {name: make(step / STEPS) for name, make in curves.items()})
+    assert look(one) == []
+    whole = history(flat, series, curves)
+    whole.add(0, {name: make(0.0) for name, make in curves.items()})
+    for finding in look(history(flat, series, curves)):
+        assert finding.since >= 0.02 * STEPS
+        assert finding.since > 0

@@ -16,17 +16,10 @@ from genlab.core.run_spec import RunSpec
 from genlab.data.base import Batches, DataMeta, Dataset, Split
 from genlab.runs.store import Command
 from genlab.train.algorithm import Info, Packed
+from genlab.train.controls import Controls
+from genlab.train.ledger import COMMON, FREE, Ledger
 from genlab.train.loop import train
-from genlab.train.observers import (
-    COMMON,
-    FREE,
-    Controls,
-    Diverged,
-    Ledger,
-    Observer,
-    Recorder,
-    Watcher,
-)
+from genlab.train.observers import Diverged, Observer, Recorder, Watcher
 from genlab.train.snapshots import Snapshot, restore_state, take
 
 
@@ -280,7 +273,7 @@ def test_every_second_is_on_one_account_or_is_training() -> None:
 
 def test_cheap_looks_come_early_and_then_at_a_gap(data: Dataset) -> None:
     sink, _ = looks(data, 1e-6, share=0.04)
-    assert sink.looks[:7] == [0, 1, 2, 4, 8, 16, 32]
+    assert sink.looks[:9] == [0, 1, 2, 3, 4, 6, 8, 12, 16]
     assert all(b - a <= 41 for a, b in zip(sink.looks, sink.looks[1:], strict=False))
 
 
@@ -379,3 +372,38 @@ def test_single_steps_while_paused(data: Dataset) -> None:
 def test_stop_ends_a_pause(data: Dataset) -> None:
     step, said, _ = obeyed(data, [[], [Command("pause")], [], [Command("stop")]])
     assert (step, said) == (1, ["paused"])
+
+
+class Moving:
+    """A cheap view whose points stand still, but for the steps 1,000 to 1,100."""
+
+    name, share, spec = "moving", 0.0, Count().spec
+
+    def read(self, model: Any, step: int) -> Reading:
+        shift = min(1.0, max(0.0, (step - 1000) / 100))
+        x = [[shift, 0.0], [shift, 2.0], [shift, 1.0]]
+        return Reading(pictures={"samples": Picture("points", "Samples", {"x": x})})
+
+
+def test_a_look_is_due_where_the_pictures_move_fast() -> None:
+    """Ten looks a second are cheap; without the motion there are two and a half."""
+    clock = [0.0]
+    ledger = Ledger(share=1.0, credit=1.0, clock=lambda: clock[0])
+    watcher = Watcher(Count(), [Moving()], sink := Keep(), ledger=ledger)
+    for step in range(1, 2001):
+        clock[0] += 0.01
+        watcher(step, [1.0], Info({}))
+    dense = [step for step in sink.looks if 1000 < step <= 1140]
+    usual = [step for step in sink.looks if 1300 < step <= 1440]
+    assert len(dense) >= 2 * len(usual) > 0
+
+
+def test_a_run_at_rest_is_looked_at_more_often() -> None:
+    clock = [0.0]
+    ledger = Ledger(share=0.01, credit=0.0, clock=lambda: clock[0])
+    assert not ledger.affords(COMMON, 0.01, 0.0, cost=0.1)
+    ledger.rest(1.0)
+    assert ledger.affords(COMMON, 0.01, 0.0, cost=0.1)
+    assert not ledger.affords(COMMON, 0.01, 0.0, cost=0.5)
+    ledger.restart()
+    assert not ledger.affords(COMMON, 0.01, 0.0, cost=0.1)

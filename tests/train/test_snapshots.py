@@ -47,8 +47,19 @@ def test_thinning_as_the_run_goes_stays_log_spaced() -> None:
     assert 6 <= len(early_half) <= 16
 
 
-def test_early_looks_are_at_powers_of_two() -> None:
-    assert [s for s in range(70) if early(s)] == [0, 1, 2, 4, 8, 16, 32, 64]
+def test_early_looks_are_two_in_each_doubling() -> None:
+    assert [s for s in range(70) if early(s)] == [0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64]
+
+
+def test_what_changed_keeps_steps_where_most_happened() -> None:
+    """Nothing moves but between steps 400 and 500: there the steps stay dense."""
+    steps = range(0, 3001, 10)
+    moved = {step: min(1.0, max(0.0, (step - 400) / 100)) for step in steps}
+    by_steps, by_both = (set(thin(steps, 24, m)) for m in (None, moved))
+    drama = set(range(400, 501))
+    assert len(by_both & drama) >= 7 > len(by_steps & drama)
+    assert len(by_both) == 24
+    assert thin(steps, 24, dict.fromkeys(steps, 0.0)) == thin(steps, 24)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])

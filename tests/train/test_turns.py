@@ -6,6 +6,7 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -17,9 +18,10 @@ from genlab.core.run_spec import RunSpec
 from genlab.core.tables import ALGORITHMS
 from genlab.objectives.base import Objective
 from genlab.runs.store import Command
+from genlab.train.controls import Controls
 from genlab.train.gradient import GradientAlgorithm, GradientState
 from genlab.train.loop import train
-from genlab.train.observers import Controls, Watcher
+from genlab.train.observers import Watcher
 
 
 def game(steps: int = 6, **values: Any) -> tuple[GradientAlgorithm, Any, GradientState]:
@@ -200,3 +202,19 @@ def test_the_rate_falls_along_half_a_cosine() -> None:
     wanted = [1e-3 * (0.2 + 0.8 * share) for share in (1.0, 0.853553, 0.5, 0.146447)]
     assert moved == pytest.approx(wanted, rel=1e-2)
     assert state.optimisers["generator"].param_groups[0]["lr"] == 1e-3
+
+
+def test_a_pace_that_grows_gives_each_doubling_the_same_time() -> None:
+    algorithm, _, state = game()
+    told = Told()
+    watcher = Watcher(algorithm, [], told)
+    box = Box({1: [Command("pace", {"rate": 8.0, "growth": 0.1})]})
+    controls = Controls(box, lambda _: None, watcher, algorithm, told)
+    watcher.ledger.restart()
+    controls.begin(0, state)
+    assert [round(1 / controls.seconds(step), 6) for step in (0, 80, 1000)] == [8.0, 8.0, 100.0]
+    doublings = [sum(controls.seconds(s) for s in range(n, 2 * n)) for n in (100, 1000, 10_000)]
+    assert doublings == pytest.approx([np.log(2) / 0.1] * 3, rel=0.01)
+    box.wishes[box.asked + 1] = [Command("pace", {"rate": 8.0, "growth": float("nan")})]
+    controls.begin(0, state)
+    assert told.events[-1][1] == "warning"

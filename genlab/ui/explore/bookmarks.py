@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import ArrayLike
 from genlab import runs
 from genlab.core.errors import GenlabError
 from genlab.latent.directions import unit
+from genlab.latent.exports import TABLE_FILES, vector_columns
 from genlab.runs import saved_vectors as kept
 from genlab.runs.access import may
 from genlab.ui.messages import escape_markdown, plain_sentence
@@ -93,6 +95,18 @@ def forget_form(run: str, key: str) -> None:
     if not rows:
         return
     with st.expander(f"Saved with this run: {len(rows)}"):
+        columns = vector_columns(list(rows.values()))
+        with st.container(horizontal=True):
+            for ending, form in TABLE_FILES.items():
+                st.download_button(
+                    form.title,
+                    partial(form.write, columns),
+                    file_name=f"vectors-{run.replace(':', '-')}.{ending}",
+                    mime=form.mime,
+                    icon=":material/download:",
+                    key=f"{key}.save_all.{ending}",
+                    on_click="ignore",
+                )
         name = st.selectbox(
             "Name",
             list(rows),

@@ -33,7 +33,6 @@ def sliders_part(scene: Scene) -> None:
         return
     memory, size = st.session_state, scene.model.latent
     dims = widest_dimensions(scene.codes, SLIDERS)
-    st.subheader("A z of your own")
     base, tag = torch.zeros(size), "zero"
     with st.container(horizontal=True):
         if st.button("Random z", icon=":material/casino:", key="explore.random"):
@@ -95,9 +94,9 @@ def sliders_part(scene: Scene) -> None:
         place_button(scene, x[0], "a z of your own", z)
 
 
-@TOOLS.register("own", title="A z of your own")
+@TOOLS.register("own", title="Sliders for z")
 class Own(Tool):
-    """Sliders for the dimensions that vary most, with the decoded example."""
+    """Set the latent dimensions that vary most, one slider each, and see z decoded."""
 
     icon = ":material/tune:"
 

@@ -143,9 +143,9 @@ def classes(model: HasClassPosterior, x: Tensor, mask: Tensor, names: tuple[str,
     return escape_markdown(f"p(class given the known pixels), exact: {words}.")
 
 
-@TOOLS.register("complete", title="Missing pixels")
+@TOOLS.register("complete", title="Missing pixels (inpainting)")
 class Complete(Tool):
-    """Exact completions of an image by a model with a tractable density."""
+    """Draw the missing pixels of an image given the known ones, exactly."""
 
     icon = ":material/healing:"
     order = 15

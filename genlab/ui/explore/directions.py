@@ -41,9 +41,9 @@ KINDS = {
 }
 
 
-@TOOLS.register("directions", title="Arithmetic and directions")
+@TOOLS.register("directions", title="Attribute directions and arithmetic")
 class Directions(Tool):
-    """a − b + c of means of sets; attribute, principal and SeFa directions with their scores."""
+    """Walk along directions of attributes, PCA or SeFa, with their scores; a − b + c of means."""
 
     icon = ":material/calculate:"
     order = 40
@@ -347,6 +347,10 @@ def gains(scene: Scene, found: Mapping[str, Any], one: Direction, row: int) -> N
         unit="gain per unit of identity change (nats), ± 2 SE",
     )
     pictures.plot(figure, key="explore.directions.gains")
+    value = np.asarray(found["ratio"], dtype=float)[row]
+    if np.isfinite(value).any():
+        largest = found["attributes"][int(np.nanargmax(np.abs(value)))]
+        st.caption(f"In colour: {escape_markdown(largest)}, which changes most; grey: the others.")
     st.caption(
         f"One standard deviation changes identity by {float(np.asarray(found['change'])[row]):.3f}"
         f" of the distance of two decoded examples; Monte Carlo, n = {found['walked']}."

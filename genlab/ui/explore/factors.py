@@ -17,6 +17,8 @@ from genlab.ui.explore.scene import Scene
 from genlab.ui.explore.tools import TOOLS, Tool
 
 EXAMPLES = 1440
+#: Factors whose values have no order: a line through them would mean nothing.
+UNORDERED = ("shape",)
 TABLES = {
     "responses": (
         "share of the code's variance",
@@ -39,9 +41,9 @@ WORDS = {
 }
 
 
-@TOOLS.register("factors", title="Factors")
+@TOOLS.register("factors", title="Disentanglement")
 class Factors(Tool):
-    """MIG, SAP and DCI, and how the codes respond to each factor."""
+    """Measure how the codes separate the known factors of the images: MIG, SAP and DCI."""
 
     icon = ":material/category:"
     order = 80
@@ -93,7 +95,12 @@ class Factors(Tool):
         strongest = np.argsort(-share[k], kind="stable")[:4]
         lines = {f"z[{j}]": [row[j] for row in means[k]] for j in strongest}
         pictures.plot(
-            lines_figure(lines, x_title=f"{name}: index of the value", y_title="mean code"),
+            lines_figure(
+                lines,
+                x_title=f"{name}: index of the value",
+                y_title="mean code",
+                ordered=name not in UNORDERED,
+            ),
             key="factors.lines",
         )
         st.caption(

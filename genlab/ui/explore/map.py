@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,21 +17,28 @@ from genlab.core.errors import GenlabError
 from genlab.figures.latent import by_value, map_data, map_info
 from genlab.latent.codes import examples
 from genlab.latent.colours import colourings
-from genlab.latent.points import Point, interpolation, latent_of, point
+from genlab.latent.exports import TABLE_FILES, code_columns
+from genlab.latent.points import Point, point
 from genlab.latent.projection_methods import Array, pca_inverse
 from genlab.latent.projections import PROJECTIONS
 from genlab.latent.sets import Summary, decode_between, neighbours, summary
-from genlab.models.base import HasDecoder, HasEncoder
+from genlab.models.base import HasCodebook, HasDecoder, HasEncoder
 from genlab.runs.access import may
 from genlab.ui import pictures
 from genlab.ui.explore.bookmarks import Offer, forget_form, save_form
 from genlab.ui.explore.embed_point import guest_part
 from genlab.ui.explore.jobs import wait_for_explore_result
-from genlab.ui.explore.scatter import read_selection, scatter, sprites
+from genlab.ui.explore.scatter import (
+    MOST_PICTURES,
+    map_address,
+    read_selection,
+    scatter,
+    sprites,
+)
 from genlab.ui.explore.scene import Scene, among_data, compute_map_again
 from genlab.ui.explore.selection import chosen_set, pick_points
 from genlab.ui.explore.tool_state import TOOL_STATE
-from genlab.ui.messages import empty, escape_markdown, fragment
+from genlab.ui.messages import escape_markdown, fragment
 
 #: Pictures of a set that are shown; training examples among which its neighbours are looked for.
 SHOWN, TRAINING = 48, 5000
@@ -39,55 +47,87 @@ NEAR = f"nearest of the first {TRAINING:,} training examples, in data space"
 
 @fragment()
 def map_part(scene: Scene) -> None:
-    """Draw the map, the clicked points beside it, the chosen set and the path from A to B."""
+    """Draw the map over the whole width, and below it the clicked points and the chosen set."""
     info = map_info(
         scene.result,
         method=PROJECTIONS[scene.query.method].title,
-        space=scene.codes.space,
+        space="codes" if isinstance(scene.model, HasCodebook) else scene.codes.space,
         classes=scene.data.meta.classes,
     )
     key = f"explore.map.{scene.query.key}"
     # What the hand did is known before the map is drawn: its marks are those of this very run.
     clicks, rows = read_selection(key)
-    left, right = st.columns([3, 2], gap="medium")
+    left, right = st.columns(2, vertical_alignment="bottom")
     with right:
         found = pick_points(scene, clicks)
-        chosen = chosen_set(scene, rows)
-        points = {
-            letter: point(scene.model, scene.data, scene.codes, row)
-            for letter, row in found.items()
-        }
-        spot = clicks[-1].get("spot") if clicks else None
-        guest = guest_part(scene)
-        if not points and spot is None and guest is None:
-            empty(
-                "Click a point.",
-                "It appears here with its reconstruction. A second click chooses point "
-                "B and shows the path between both. Click an empty place to decode it; "
-                "draw a lasso or a box to choose a set.",
-            )
-        if spot is not None:
-            spot_part(scene, np.asarray(spot, dtype=float))
-        show_points(scene, points)
     with left:
-        more: dict[str, Any] = {"marks": found, "set": chosen, "pick": True}
-        more["clicks"] = clicks[-1]["n"] if clicks else 0
-        if guest is not None:
-            more["guests"] = [guest]
-        if scene.image:
-            more["sprites"] = sprites(scene.job, scene.data.meta.shape, len(scene.codes))
-        if isinstance(scene.model, HasDecoder) and scene.query.dims == 2:
-            more["spots"] = True
-        scatter(map_data(info, scene.job, choose_colours(scene), **more), key)
+        colours = choose_colours(scene)
+    chosen = chosen_set(scene, rows)
+    points = {
+        letter: point(scene.model, scene.data, scene.codes, row) for letter, row in found.items()
+    }
+    spot = clicks[-1].get("spot") if clicks else None
+    guest = guest_part(scene)
+    more: dict[str, Any] = {"marks": found, "set": chosen, "pick": True}
+    more["clicks"] = clicks[-1]["n"] if clicks else 0
+    if guest is not None:
+        more["guests"] = [guest]
+    if scene.image and len(scene.codes) <= MOST_PICTURES:
+        more["sprites"] = sprites(scene.job, scene.data.meta.shape, len(scene.codes))
+    if isinstance(scene.model, HasDecoder) and scene.query.dims == 2:
+        more["spots"] = True
+    more["binary"] = map_address(scene.job, len(scene.codes))
+    scatter(map_data(info, scene.job, colours, **more), key)
+    with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(info.caption)
         job = runs.job(scene.job) if info.stopped else None
         mine = job is not None and may("forget_result", job.owner)
         if mine and st.button("Let it settle", key="explore.settle", icon=":material/refresh:"):
             compute_map_again(scene)
+        save_codes(scene)
+    if not points and spot is None and guest is None:
+        st.caption(
+            "Click a point to see it and its reconstruction; a second click chooses point B. "
+            "Click an empty place to decode it. Draw a lasso or a box to choose a set."
+        )
+    if spot is not None:
+        spot_part(scene, np.asarray(spot, dtype=float))
+    show_points(scene, points)
     if chosen:
         set_part(scene, chosen)
-    if len(points) == 2:
-        path_part(scene, points["A"], points["B"])
+    if len(points) == 2 and isinstance(scene.model, HasDecoder):
+        path_button()
+
+
+def path_button() -> None:
+    """Draw the button that opens the path from A to B among the tools."""
+    if st.session_state.get("explore.tool") == "interpolation":
+        return
+    if st.button("Show the path from A to B", key="explore.path", icon=":material/route:"):
+        st.session_state["explore.next_tool"] = "interpolation"
+        st.rerun()
+
+
+def save_codes(scene: Scene) -> None:
+    """Draw the menu that saves the codes and the map, a row for each point."""
+    with st.popover("Save codes", icon=":material/download:"):
+        st.caption(
+            f"{len(scene.codes):,} rows: where each point is from, its class, its place on the "
+            "map, and its latent code."
+        )
+        columns = code_columns(scene.codes, np.asarray(scene.result["xy"]), scene.data.meta)
+        stem = f"codes-{scene.query.run.replace(':', '-')}-{scene.query.step}"
+        for ending, row in TABLE_FILES.items():
+            st.download_button(
+                row.title,
+                # Made when it is asked for.
+                partial(row.write, columns),
+                file_name=f"{stem}.{ending}",
+                mime=row.mime,
+                icon=":material/download:",
+                key=f"explore.save.{ending}",
+                on_click="ignore",
+            )
 
 
 def choose_colours(scene: Scene) -> dict[str, Any] | None:
@@ -147,7 +187,7 @@ def spot_part(scene: Scene, at: Array) -> None:
 
 def set_part(scene: Scene, rows: list[int]) -> None:
     """Draw a chosen set: its decoded mean, examples, neighbours, and the form that saves it."""
-    st.subheader(f"A set of {len(rows):,} points")
+    st.header(f"A set of {len(rows):,} points", anchor=False)
     x = set_examples(scene, rows[:SHOWN])
     if scene.image:
         more = "" if len(rows) <= SHOWN else f", the first {SHOWN}"
@@ -221,7 +261,8 @@ def caption(scene: Scene, letter: str, at: Point) -> str:
 def show_companion(scene: Scene, at: Point) -> tuple[str, Tensor] | None:
     """Draw the reconstruction of a point, or the nearest generated point."""
     if at.reconstruction is not None:
-        return "decoded from its posterior mean", at.reconstruction
+        of = "code" if isinstance(scene.model, HasCodebook) else "posterior mean"
+        return f"decoded from its {of}", at.reconstruction
     if at.nearest is not None:
         other = point(scene.model, scene.data, scene.codes, at.nearest)
         return f"nearest generated, distance {at.distance:.3g}", other.x
@@ -231,38 +272,27 @@ def show_companion(scene: Scene, at: Point) -> tuple[str, Tensor] | None:
 def show_points(scene: Scene, points: Mapping[str, Point]) -> None:
     """Draw the points and their companions: images, or marks among the data."""
     marks: dict[str, Tensor] = {}
+    places = iter(st.columns(max(1, len(points))) if scene.image and points else [])
     for letter, at in points.items():
+        if scene.image:
+            show_images(scene, letter, at, next(places))
+            continue
         beside = show_companion(scene, at)
         st.caption(escape_markdown(caption(scene, letter, at)))
-        if not scene.image:
-            marks[letter] = at.x
-            if beside is not None:
-                marks[f"{letter}′"] = beside[1]
-                st.caption(f"{letter}′: {beside[0]}")
-            continue
-        with st.container(horizontal=True, gap="medium"):
-            pictures.image(at.x[None].numpy(), height=112, caption="itself")
-            if beside is not None:
-                pictures.image(beside[1][None].numpy(), height=112, caption=beside[0])
+        marks[letter] = at.x
+        if beside is not None:
+            marks[f"{letter}′"] = beside[1]
+            st.caption(f"{letter}′: {beside[0]}")
     if marks:
         among_data(scene, "points", marks=marks)
 
 
-def path_part(scene: Scene, a: Point, b: Point) -> None:
-    """The decoded path from A to B, straight and spherical."""
-    ends = latent_of(a, scene.codes), latent_of(b, scene.codes)
-    if not isinstance(scene.model, HasDecoder) or ends[0] is None or ends[1] is None:
-        return
-    st.subheader("From A to B")
-    if a.z is None or b.z is None:
-        st.caption(
-            "This model has no encoder, so the nearest generated point represents a real example."
-        )
-    interpolations = {
-        path: interpolation(scene.model, ends[0], ends[1], path) for path in latent.PATHS
-    }
-    if not scene.image:
-        among_data(scene, "path", paths=interpolations)
-        return
-    for path, x in interpolations.items():
-        pictures.image(x.numpy(), columns=len(x), height=72, caption=f"{path} line in z")
+def show_images(scene: Scene, letter: str, at: Point, column: Any) -> None:
+    """Draw a point and its companion as images."""
+    beside = show_companion(scene, at)
+    with column:
+        st.caption(escape_markdown(caption(scene, letter, at)))
+        with st.container(horizontal=True, gap="medium"):
+            pictures.image(at.x[None].numpy(), height=112, caption="itself")
+            if beside is not None:
+                pictures.image(beside[1][None].numpy(), height=112, caption=beside[0])

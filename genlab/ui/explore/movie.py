@@ -25,9 +25,9 @@ from genlab.ui.messages import empty, fragment
 MOST = 1000
 
 
-@TOOLS.register("movie", title="Over time")
+@TOOLS.register("movie", title="Over training time")
 class Movie(Tool):
-    """The same examples at every snapshot, each map aligned with the one before."""
+    """Play the map over training: the same examples at every snapshot, each map aligned."""
 
     icon = ":material/movie:"
     order = 60

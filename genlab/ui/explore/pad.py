@@ -41,9 +41,9 @@ from genlab.ui.messages import empty, escape_markdown, fragment, plain_sentence
 Array = pad.Array
 
 
-@TOOLS.register("pad", title="Pad")
+@TOOLS.register("pad", title="Latent pad")
 class Pad(Tool):
-    """A pad over two directions, a strip over one: the decoded image follows the point."""
+    """Drag a point over two latent directions; the browser decodes it as it moves."""
 
     icon = ":material/drag_pan:"
     order = 10
@@ -208,7 +208,7 @@ def buttons(scene: Scene, position: PadPosition) -> None:
         "Given z",
         icon=":material/download:",
         key="explore.pad.given",
-        help="Use the z chosen in “Your picture”; the link stores it.",
+        help="Use the z chosen in “Encode or invert an example”; the link stores it.",
     ):
         position.move(given)
     block = pad.category(model)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,6 @@ from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import empty, escape_markdown, fragment, plain_sentence
 
 NEAREST, SAMPLES = 6, 500
-PARTS = {"own": "Your picture", "encoder": "Learned encoder", "memory": "Did it memorise?"}
 SOURCES = {
     "upload": "Upload",
     "draw": "Draw",
@@ -43,9 +42,9 @@ SOURCES = {
 SPACES = {"pixel": "pixels", "latent": "codes", "feature": "features"}
 
 
-@TOOLS.register("picture", title="Your own picture")
+@TOOLS.register("picture", title="Encode or invert an example")
 class YourPicture(Tool):
-    """An own image: its code, its reconstruction and its nearest training examples."""
+    """Find the code of an uploaded, drawn or chosen example, and its nearest training examples."""
 
     icon = ":material/add_photo_alternate:"
     order = 60
@@ -57,12 +56,41 @@ class YourPicture(Tool):
 
     def draw(self, scene: Scene) -> None:
         """Draw the tool for a scene."""
-        parts: dict[str, Callable[[Scene], None]] = {"own": own_part}
-        if learned.fits(type(scene.model)) or isinstance(scene.model, learned.Encoded):
-            parts["encoder"] = encoder_part
-        parts["memory"] = memory_part
-        part = choose_one("picture", {name: PARTS[name] for name in parts}, "own")
-        parts[part](scene)
+        own_part(scene)
+
+
+@TOOLS.register("encoder", title="Learn an encoder")
+class LearnEncoder(Tool):
+    """Give a model without an encoder one, learned with its generator frozen."""
+
+    icon = ":material/school:"
+    order = 62
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], meta: DataMeta) -> bool:
+        """Whether the tool applies to this model and these data."""
+        return learned.fits(model) or issubclass(model, learned.Encoded)
+
+    def draw(self, scene: Scene) -> None:
+        """Draw the tool for a scene."""
+        encoder_part(scene)
+
+
+@TOOLS.register("memory", title="Memorisation test")
+class Memorisation(Tool):
+    """Test whether samples lie nearer to the training set than to held-out examples."""
+
+    icon = ":material/content_copy:"
+    order = 64
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], meta: DataMeta) -> bool:
+        """Whether the tool applies to this model and these data."""
+        return issubclass(model, HasDecoder)
+
+    def draw(self, scene: Scene) -> None:
+        """Draw the tool for a scene."""
+        memory_part(scene)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -98,13 +126,13 @@ def own_part(scene: Scene) -> None:
             "Use this z in the other tools",
             icon=":material/send:",
             key="explore.picture.send",
-            help="“A z of your own” starts there; it is kept in the URL.",
+            help="“Sliders for z” starts there; it is kept in the URL.",
         ):
             write_point = [round(float(v), 3) for v in z]
             st.session_state["explore.z"] = ("given", tuple(write_point))
             TOOL_STATE.remember(z=" ".join(map(str, write_point)))
             st.toast("The other tools start at this z now.", icon=":material/check:")
-        place_button(scene, x, "your picture")
+        place_button(scene, x, "your image" if scene.image else "your example")
     neighbours_part(scene, model, x, back)
 
 
@@ -259,6 +287,15 @@ def show_pair(scene: Scene, x: Tensor, back: Tensor, db: float, range_: float) -
         )
     else:
         st.code("x    = " + write_point(x) + "\nG(z) = " + write_point(back), language=None)
+    if not scene.image:
+        # A point has no peak value, so no PSNR.
+        rmse = float((x - back).square().mean().sqrt())
+        st.metric(
+            "Root mean squared error",
+            f"{rmse:.4g}",
+            help="Over the coordinates of the example, in units of the standardised data; exact.",
+        )
+        return
     st.metric(
         "PSNR",
         f"{min(db, 120.0):.1f} dB",
@@ -274,23 +311,31 @@ def write_point(x: Tensor) -> str:
 def starts_part(scene: Scene, found: Mapping[str, Any]) -> None:
     """Draw the result of each start of the inversion."""
     order = np.argsort(-found["psnr"], kind="stable")
-    with st.expander(
-        f"{len(order)} starts: {found['psnr'].min():.1f} to {found['psnr'].max():.1f} dB"
-    ):
+    unit = "PSNR (dB)" if scene.image else "root mean squared error"
+
+    def read(db: Any) -> Any:
+        # Points have no peak: their PSNR is turned back into the error that it was made from.
+        return db if scene.image else float(found["range"]) * 10 ** (-np.asarray(db) / 20)
+
+    def short(db: Any) -> float:
+        return float(f"{float(read(db)):.3g}")
+
+    ends = sorted(short(db) for db in (found["psnr"].min(), found["psnr"].max()))
+    with st.expander(f"{len(order)} starts: {unit} {ends[0]:g} to {ends[1]:g}"):
         names: Sequence[str] = found["names"]
         st.dataframe(
             {
                 "Start": [names[k] for k in order],
-                "PSNR at the start (dB)": [round(float(found["first"][k]), 1) for k in order],
-                "PSNR found (dB)": [round(float(found["psnr"][k]), 1) for k in order],
+                f"At the start, {unit}": [short(found["first"][k]) for k in order],
+                f"Found, {unit}": [short(found["psnr"][k]) for k in order],
             },
             hide_index=True,
         )
         if scene.image:
             pictures.image(found["made"][order], columns=len(order), height=48)
-        lines = {names[k]: found["trace"][:, k].tolist() for k in order[:4]}
+        lines = {names[k]: np.asarray(read(found["trace"][:, k])).tolist() for k in order[:4]}
         pictures.plot(
-            lines_figure(lines, x_title=f"looks, one every {EVERY} steps", y_title="PSNR (dB)"),
+            lines_figure(lines, x_title=f"looks, one every {EVERY} steps", y_title=unit),
             key="explore.picture.trace",
         )
 
@@ -383,7 +428,7 @@ def encoder_part(scene: Scene) -> None:
         page = torch.cat([x, back]).numpy()
         pictures.image(page, columns=12, height=56, caption="held-out, and below it G(E(x))")
     st.caption(
-        "All tools use this encoder now: “Your picture” offers Encode, starts "
+        "All tools use this encoder now: “Encode or invert an example” offers Encode, starts "
         "inversions from its codes, and compares codes; points of the map have "
         "codes."
     )

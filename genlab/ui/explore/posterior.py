@@ -29,7 +29,7 @@ NOBODY = "no other run"
 
 @TOOLS.register("posterior", title="Posterior")
 class Posterior(Tool):
-    """Draws of two chosen parameters over the exact density, beside another run's, and a check."""
+    """See draws of two parameters over the exact density, beside another run's, and a check."""
 
     icon = ":material/scatter_plot:"
     order = 5

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 from genlab import runs
 from genlab.browser.decoder_program import Program, export
 from genlab.models.labels import conditioned_on_class
-from genlab.ui.explore.scatter import sprite_sheet
+from genlab.ui.explore.scatter import map_file, sprite_sheet
 from genlab.ui.routes import (
     FOREVER,
     cached_response,
@@ -68,4 +68,5 @@ def decoder(request: Request) -> Response:
 ROUTES: list[BaseRoute] = [
     Route("/genlab/decoder/{run}/{step}.{form}", decoder),
     Route("/genlab/sprites/{job}.png", sprite_sheet),
+    Route("/genlab/map/{job}.bin", map_file),
 ]

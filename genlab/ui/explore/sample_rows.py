@@ -110,7 +110,7 @@ def rows_part(scene: Scene) -> None:
 
 @TOOLS.register("rows", title="Sampled rows")
 class SampledRows(Tool):
-    """Draws of the model as rows of the file, with a download."""
+    """Draw rows as the file has them, and download them."""
 
     icon = ":material/table_rows:"
     order = 80

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from genlab import latent, runs
+from genlab.figures.latent import map_bytes
 from genlab.latent.codes import examples
 from genlab.latent.points import codes_from
 from genlab.models.labels import conditioned_on_class
@@ -26,6 +27,10 @@ from genlab.ui.routes import FOREVER, cached_response, error_response, guard_rou
 KEY = re.compile(r"[0-9a-f]{8,64}")
 #: Pixels of a sheet at most; above it each picture is made smaller.
 PIXELS = 10_000_000
+#: A map of more points has no pictures, for each would be a few pixels wide.
+MOST_PICTURES = 10_000
+#: A map of more points is a file of its own.
+IN_MESSAGE = 3000
 
 
 def scatter(data: Mapping[str, Any], key: str) -> None:
@@ -97,6 +102,32 @@ def _sheet(job: str, created: float) -> bytes:  # noqa: ARG001 - part of the key
     codes = codes_from(runs.job_result(job), latent.space(model))
     with torch.no_grad():
         return sheet_of(examples(conditioned_on_class(model, None), view.data(), codes))
+
+
+@guard_route
+def map_file(request: Request) -> Response:
+    """The points of a map as :func:`genlab.figures.latent.map_bytes`."""
+    key = request.path_params["job"]
+    row = runs.job(key) if KEY.fullmatch(key) else None
+    if row is None or row.kind != "project" or row.status != "done":
+        return error_response(404, "There is no such map.")
+    body = _map_file(key, row.created)
+    return cached_response(request, body, kind="application/octet-stream", cache=FOREVER)
+
+
+@functools.lru_cache(maxsize=4)
+def _map_file(job: str, created: float) -> bytes:  # noqa: ARG001 - part of the key
+    row = runs.job(job)
+    assert row is not None
+    found = runs.job_result(job)
+    classes = runs.open_run(str(row.values["run"])).data().meta.classes
+    xy, label = np.asarray(found["xy"]), np.asarray(found["label"])
+    return map_bytes(xy, label, classes, np.asarray(found["index"]) < 0)
+
+
+def map_address(job: str, n: int) -> str | None:
+    """Where the page finds the points of a large map; None for one that fits into a message."""
+    return f"genlab/map/{job}.bin" if n > IN_MESSAGE else None
 
 
 @guard_route

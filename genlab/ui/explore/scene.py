@@ -34,8 +34,13 @@ from genlab.ui.messages import escape_markdown
 from genlab.ui.page_states import EXPLORE
 
 REFERENCE = re.compile(r"(shipped:)?[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-SIZES = (200, 500, 1000, 2000, 5000, 10_000)
-WHAT = {"data": "held-out data", "prior": "prior samples", "both": "both"}
+SIZES = (200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000)
+WHAT = {
+    "data": "held-out data",
+    "train": "training data",
+    "prior": "prior samples",
+    "both": "held-out data and prior samples",
+}
 
 
 @dataclass(frozen=True)
@@ -88,19 +93,25 @@ def model_at(run: str, step: int, created: float) -> Any:  # noqa: ARG001 - part
 
 
 def pick_run() -> Any | None:
-    """The run that the URL names, else the newest with a snapshot; None if there is none.
+    """The chosen run: that of the URL, else the newest with a snapshot; None if there is none.
 
-    Raises:
-        RunNotFound: if the URL names a run that there is not.
+    Where the URL names a run that there is not, the page says so and offers the others.
     """
     rows = [row for row in runs.store().runs() if row.status != "queued"]
     titles = {row.id: f"{name(row)} · {row.id} · {row.status}" for row in rows}
     titles |= {view.id: f"{name(view.row)} · trained already" for view in runs.list_shipped()}
     wanted = EXPLORE.parameters().get("run")
-    if wanted is not None and not REFERENCE.fullmatch(wanted):
-        raise RunNotFound(f"There is no run {wanted!r}. Choose one on Start.")
     if wanted is not None and wanted not in titles:
-        titles = {wanted: name(runs.open_run(wanted).row), **titles}
+        found = _named(wanted)
+        if found is None:
+            st.error(
+                f"There is no run {escape_markdown(repr(wanted))}; it may have been deleted. "
+                "Choose one of those that there are.",
+                icon=":material/error:",
+            )
+            wanted = None
+        else:
+            titles = {found.id: name(found.row), **titles}
     if not titles:
         return None
     options = list(titles)
@@ -109,6 +120,16 @@ def pick_run() -> Any | None:
         st.session_state[key] = wanted or _first_with_snapshot(options)
     picked = st.selectbox("Run", options, key=key, format_func=lambda run: titles[run])
     return runs.open_run(picked)
+
+
+def _named(run: str) -> Any | None:
+    """The run of a reference, None if there is none."""
+    if not REFERENCE.fullmatch(run):
+        return None
+    try:
+        return runs.open_run(run)
+    except RunNotFound:
+        return None
 
 
 def _first_with_snapshot(options: list[str]) -> str:
@@ -121,9 +142,24 @@ def _first_with_snapshot(options: list[str]) -> str:
 def map_subjects(model: type) -> tuple[tuple[str, ...], str]:
     """The kinds of points that a model's map can show, and the default."""
     if not issubclass(model, HasDecoder):
-        return ("data",), "data"
+        return ("data", "train"), "data"
     first = "data" if issubclass(model, HasEncoder) or not issubclass(model, HasCritic) else "both"
-    return ("data", "prior", "both"), first
+    return ("data", "train", "prior", "both"), first
+
+
+def point_counts(view: Any, what: str, method: str) -> tuple[tuple[int, ...], int | None]:
+    """How many points a map can have, and how many examples there are (None: no end)."""
+    data = view.data()
+    total = {"data": len(held_out(data).x), "train": len(data.train.x)}.get(what)
+    most = PROJECTIONS[method].most
+    sizes = [n for n in SIZES if n <= most]
+    if total is None:
+        return tuple(sizes), None
+    if what in ("data", "train"):
+        # The first size that is not too small takes all of them.
+        enough = next((k for k, n in enumerate(sizes) if n >= total), len(sizes) - 1)
+        sizes = sizes[: enough + 1]
+    return tuple(sizes), total
 
 
 def controls(view: Any, steps: tuple[int, ...], model: type) -> Query:
@@ -147,7 +183,9 @@ def controls(view: Any, steps: tuple[int, ...], model: type) -> Query:
     label0 = asked("label", classes, None) if classes else None
     key = f"explore.{view.id}"
     widths = [3, 2, 2, 2, 1, 1, 2] if classes else [3, 2, 2, 2, 1, 1]
-    columns = st.columns(widths, vertical_alignment="bottom")
+    # Folded, so that the map itself is the first sight on a small screen as well.
+    settings = st.expander("Map settings", icon=":material/tune:")
+    columns = settings.columns(widths, vertical_alignment="bottom")
     with columns[0]:
         if len(steps) > 1:
             step = st.select_slider(
@@ -177,8 +215,15 @@ def controls(view: Any, steps: tuple[int, ...], model: type) -> Query:
             format_func=WHAT.__getitem__,
         )
     with columns[3]:
-        n = st.select_slider(
-            "How many", SIZES, value=n0, key=f"{key}.n", format_func=lambda n: f"{n:,}"
+        sizes, total = point_counts(view, str(what), str(method))
+        title = "How many" if total is None else f"How many (of {total:,})"
+        # A range of another length is another widget.
+        n = st.selectbox(
+            title,
+            sizes,
+            index=sizes.index(min(n0, sizes[-1])),
+            key=f"{key}.n.{len(sizes)}",
+            format_func=lambda n: f"{n:,}" if total is None or n < total else f"all {total:,}",
         )
     with columns[4]:
         dims = st.selectbox(

@@ -6,6 +6,7 @@ import streamlit as st
 
 from genlab.ui.explore.encoder import with_learned_encoder
 from genlab.ui.explore.scene import Scene
+from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.explore.tools import TOOLS
 from genlab.ui.page_states import EXPLORE
 
@@ -19,11 +20,15 @@ def tools_part(scene: Scene) -> None:
     fitting.sort(key=lambda row: row.value.order)
     titles = {row.name: f"{row.value.icon} {row.title}".strip() for row in fitting}
     key = "explore.tool"
+    wanted = st.session_state.pop("explore.next_tool", None)
+    if wanted in titles:
+        st.session_state[key] = wanted
     if st.session_state.get(key) not in titles:
         asked, why = EXPLORE.value("tool", choices=tuple(titles), default=next(iter(titles)))
         if why is not None and (name := EXPLORE.parameters()["tool"]):
             st.caption(f"The tool {name!r} is not offered for this model.")
-        st.session_state[key] = asked
+        st.session_state[key] = moved_tool(asked, tuple(titles))
+    st.header("Tools", anchor=False)
     chosen = st.segmented_control(
         "Tool",
         list(titles),
@@ -34,4 +39,17 @@ def tools_part(scene: Scene) -> None:
     )
     if not EXPLORE.has_problem():
         EXPLORE.write_one("tool", str(chosen))
+    st.caption(TOOLS.row(str(chosen)).summary)
     TOOLS[str(chosen)]().draw(scene)
+
+
+def moved_tool(asked: str, offered: tuple[str, ...]) -> str:
+    """The tool that an older link means: parts of two tools are tools of their own now."""
+    part = {
+        "picture": TOOL_STATE.recall("picture"),
+        "travel": {"ab": "interpolation"}.get(TOOL_STATE.recall("way"), ""),
+    }.get(asked, "")
+    if part in offered and part != asked:
+        TOOL_STATE.remember(**{"picture" if asked == "picture" else "way": None})
+        return part
+    return asked

@@ -21,6 +21,8 @@ class ToolState(Options):
     colour: str = option("class", "what colours the map")
     encoder: str = option("", "1: use the encoder learned for a model without one")
     movie: str = option("", "the film that was asked for")
+    beside: str = option("", "run of the second map")
+    beside_step: int | None = option(None, "step of the second map", low=0, high=MOST)
     # The pad.
     pad_z: str = option("", "latent code at the centre of the pad")
     pad_attributes: str = option("", "1: offer attributes as directions")

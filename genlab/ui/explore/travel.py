@@ -1,26 +1,22 @@
-"""Travel through the latent space: along dimensions, over a sheet, from A to B, at random."""
+"""Travel through the latent space: along dimensions, over a sheet, at random."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 import streamlit as st
-import torch
 from torch import Tensor
 
 from genlab import latent
 from genlab.core.options import parse_int
 from genlab.data.base import DataMeta
-from genlab.latent.geodesic import curve_length
 from genlab.latent.pad import start
 from genlab.latent.points import latent_of, point
 from genlab.latent.travel import sheet, traversal, usage, walk
-from genlab.latent.video import FORMS, forward_and_back
 from genlab.models.base import GenerativeModel, HasDecoder
 from genlab.ui import pictures
-from genlab.ui.explore.jobs import wait_for_explore_result
+from genlab.ui.explore.films import save_film
 from genlab.ui.explore.scene import Scene, among_data, choose_one, z_from_url
 from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.explore.tools import TOOLS, Tool
@@ -30,14 +26,13 @@ SHOWN, STEPS, SIDE, FRAMES = 8, 11, 12, 48
 WAYS = {
     "dimensions": "Dimensions",
     "sheet": "Sheet",
-    "ab": "From A to B",
     "walk": "Random walk",
 }
 
 
-@TOOLS.register("travel", title="Travel")
+@TOOLS.register("travel", title="Traversals and random walk")
 class Travel(Tool):
-    """Traversals, the manifold sheet, three paths from A to B, and a random walk."""
+    """Decoded examples along single dimensions, over a sheet of two, and on a random walk."""
 
     icon = ":material/route:"
     order = 30
@@ -52,12 +47,10 @@ class Travel(Tool):
         ways: Mapping[str, Callable[[Scene], None]] = {
             "dimensions": dimensions_part,
             "sheet": sheet_part,
-            "ab": ab_part,
             "walk": walk_part,
         }
         way = choose_one("way", WAYS, "dimensions")
-        if way != "ab":
-            start_part(scene)
+        start_part(scene)
         ways[way](scene)
 
 
@@ -163,60 +156,6 @@ def sheet_part(scene: Scene) -> None:
     st.caption(words)
 
 
-def _picked(letter: str) -> int | None:
-    row: int | None = st.session_state.get(f"explore.{letter}")
-    return row
-
-
-def ab_part(scene: Scene) -> None:
-    """Straight, spherical and geodesic, each with its length in data space, and as a film."""
-    rows = [int(row) for row in map(_picked, "ab") if row is not None]
-    if len(rows) < 2:
-        empty("Two points are needed.", "Click A and then B on the map, or type their numbers.")
-        return
-    ends = []
-    for row in rows:
-        found = latent_of(point(scene.model, scene.data, scene.codes, row), scene.codes)
-        if found is None:
-            empty(
-                "These points have no code.",
-                "Choose Points = both above and then a generated point.",
-            )
-            return
-        ends.append(found)
-    values = {
-        "run": scene.query.run,
-        "step": scene.query.step,
-        "label": scene.query.label,
-        "a": [round(float(v), 6) for v in ends[0]],
-        "b": [round(float(v), 6) for v in ends[1]],
-    }
-    taut = wait_for_explore_result("geodesic", values, what="The shortest path")
-    t = torch.linspace(0, 1, 17)
-    ways = {name: path(ends[0], ends[1], t) for name, path in latent.PATHS.items()}
-    if taut is not None:
-        ways["geodesic"] = torch.from_numpy(taut["z"])
-    paths = {}
-    for name, z in ways.items():
-        paths[name] = latent.decode_mean(scene.model, z)
-        length = curve_length(lambda code: latent.decode_mean(scene.model, code), z)
-        words = f"{name}: length {length:.4g} in data units, decoded"
-        if scene.image:
-            pictures.image(paths[name][::2].numpy(), columns=9, height=72, caption=words)
-        else:
-            st.caption(words)
-    if not scene.image:
-        among_data(scene, "ways", paths=paths)
-    else:
-        chosen = "geodesic" if "geodesic" in paths else "straight"
-        save_film(torch.from_numpy(forward_and_back(paths[chosen].numpy())), f"{chosen} path")
-    st.caption(
-        "The geodesic is the shortest path found in the metric of the decoder. "
-        "It starts as the straight line and is never longer. Lengths are those "
-        "of polygons with 64 sides."
-    )
-
-
 @fragment()
 def walk_part(scene: Scene) -> None:
     """A walk that keeps the prior, as a film."""
@@ -232,20 +171,3 @@ def walk_part(scene: Scene) -> None:
         f"{FRAMES} steps of an Ornstein-Uhlenbeck walk from {name}, seed {scene.query.seed}: "
         "z ← √(1 − s²) z + s ε keeps N(0, I)."
     )
-
-
-def save_film(frames: Tensor, name: str) -> None:
-    """Draw an animation and the buttons that save it in each format."""
-    st.image(FORMS["gif"].write(frames.numpy()), caption=name, width=224, alt=name)
-    with st.container(horizontal=True):
-        for form, row in FORMS.items():
-            st.download_button(
-                f"Save as {form.upper()}",
-                # Made when it is asked for.
-                partial(row.write, frames.numpy()),
-                file_name=f"{name.replace(' ', '-')}.{form}",
-                mime=row.mime,
-                icon=":material/download:",
-                key=f"explore.travel.save.{form}.{name}",
-                on_click="ignore",
-            )

@@ -16,9 +16,11 @@ from genlab.core.run_spec import KINDS, RunSpec
 from genlab.core.tables import ALGORITHMS, DATASETS, MODELS, OBJECTIVES
 from genlab.runs.access import may
 from genlab.runs.store import ACTIVE, RESUMABLE, RunRow
+from genlab.ui import links
 from genlab.ui.access import VIEWER
 from genlab.ui.live.share import share
 from genlab.ui.messages import escape_markdown, fragment, plain_sentence
+from genlab.ui.page_states import WATCH
 from genlab.ui.presenting import present_button
 
 ADVICE = {
@@ -45,6 +47,19 @@ def show_advice(row: RunRow) -> None:
         st.info(text, icon=":material/stop_circle:")
     else:
         st.error(text, icon=":material/error:")
+
+
+def show_wait(row: RunRow) -> None:
+    """While a run waits in the queue: something already trained to look at."""
+    shipped = runs.list_shipped() if row.status == "queued" else []
+    if not shipped:
+        return
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        st.markdown(":material/hourglass_empty: While it waits, look at one that is trained:")
+        for view in shipped:
+            label = view.row.title or view.id
+            if st.button(label, key=f"wait.{view.id}", icon=":material/explore:", type="tertiary"):
+                links.explore(view.id)
 
 
 def controls(row: RunRow) -> None:
@@ -120,9 +135,16 @@ def _controls(run: str) -> None:
         if row.status not in ACTIVE:
             with st.popover("Delete", icon=":material/delete:"):
                 st.write("The run, its numbers, pictures and snapshots are deleted permanently.")
-                _act("Delete for good", ":material/delete_forever:", lambda: runs.delete(run))
+                _act("Delete for good", ":material/delete_forever:", lambda: _delete(run))
         if waiting:
             st.caption(f"{wished[run][0]} requested; it takes effect at the next step.")
+
+
+def _delete(run: str) -> None:
+    """Delete a run; the page then shows another one and does not ask for this one again."""
+    runs.delete(run)
+    WATCH.write()
+    st.toast("The run was deleted.", icon=":material/delete:")
 
 
 def _steps(row: RunRow, players: tuple[str, ...]) -> None:
@@ -164,7 +186,7 @@ def _speed(row: RunRow) -> None:
 
 def _change(row: RunRow, option: Option) -> None:
     """A new value for an option of a run that goes on."""
-    title = option.help[:1].upper() + option.help[1:]
+    title = option.label or option.help[:1].upper() + option.help[1:]
     with (
         st.popover(title, icon=":material/tune:"),
         st.form(f"live.set.{option.name}.{row.id}", border=False),

@@ -7,13 +7,26 @@ from collections.abc import Mapping
 import streamlit as st
 
 from genlab import runs
+from genlab.core.errors import RunNotFound
 from genlab.runs.access import may
 from genlab.runs.store import RunRow
 from genlab.ui import cards
 from genlab.ui.live import live
 from genlab.ui.live.controls import toggle_pause
-from genlab.ui.messages import empty, fragment
+from genlab.ui.messages import empty, escape_markdown, fragment, plain_sentence
 from genlab.ui.page_states import VIEW, WATCH
+
+#: Key of the session that holds the runs this page has shown.
+SHOWN = "watch.shown"
+
+
+def say_missing(run: str, error: RunNotFound) -> None:
+    """Say that a run is not there; one that this page has shown was deleted, which is no error."""
+    if run in st.session_state.get(SHOWN, ()):
+        text = f"The run {escape_markdown(run)} was deleted. Another run is shown."
+        st.info(text, icon=":material/delete:")
+    else:
+        st.error(f"{plain_sentence(error)} Another run is shown.", icon=":material/error:")
 
 
 def choose_run(rows: Mapping[str, RunRow], asked: str) -> RunRow:
@@ -40,6 +53,7 @@ def choose_run(rows: Mapping[str, RunRow], asked: str) -> RunRow:
     if picked != first:
         WATCH.write(run=picked)
         st.rerun()
+    st.session_state.setdefault(SHOWN, set()).add(picked)
     return rows[picked]
 
 

@@ -62,7 +62,7 @@ def pair() -> None:
         pressed = st.button("Start a pair", type="primary", icon=":material/play_arrow:")
     specs = duel.specs(str(data), seed=int(seed), steps=int(steps))
     if pressed:
-        links.compare([runs.start(spec, title) for title, spec in specs.items()])
+        links.compare(runs.start_pair(specs))
     budgets({title: budget_of(spec.flat()) for title, spec in specs.items()})
     st.caption(
         f"The same batches of {duel.BATCH} in the same order, from one seed; the same number of "

@@ -6,6 +6,9 @@
 import { fromBase64 } from "../shared/bytes.js";
 import { context2d, make, pageUrl, pointerPosition } from "../shared/dom.js";
 import { drawGuests, drawLetters, drawOutline, drawRing, drawTexts } from "./annotations.js";
+import { joinGroup, leaveGroups, peersOf } from "./linked_maps.js";
+import { readMapBytes } from "./map_bytes.js";
+import { canvasPng, mapSvg, MOST_IN_SVG, saveFile } from "./map_file.js";
 import { drawMapLegend } from "./map_legend.js";
 import { Player } from "./player.js";
 import { PointLayer } from "./point_layer.js";
@@ -14,16 +17,19 @@ import {
   positionsAt,
   project,
   scalePositions,
+  spreadPositions,
   unproject,
   zoomAt,
 } from "./positions.js";
 import { boxOutline, nearestPoint, nextPoint, PointGrid, pointsInside } from "./search.js";
+import { chooseThumbnails, drawThumbnails, thumbnailSide } from "./thumbnails.js";
 import { Tip } from "./tip.js";
 
 /** @import { MapData } from "./wire" */
 /** @import { Guest } from "./annotations.js" */
 /** @import { Point } from "./search.js" */
 /** @import { View } from "./positions.js" */
+/** @import { MapBytes } from "./map_bytes.js" */
 /** @import { Component } from "../shared/component" */
 
 /** A point is meant from so near, in pixels. */
@@ -79,6 +85,12 @@ class ScatterMap {
   lastClicks = [];
   /** Row under the pointer, -1 without any. */
   hover = -1;
+  /** Row that a linked map means, -1 without any. */
+  peerHover = -1;
+  /** Whether the points are drawn as pictures, as far as they fit. */
+  hasPictures = true;
+  /** The file of a large map, and its address. @type {{ url: string, bytes: MapBytes } | null} */
+  file = null;
   /** The press of the pointer that has not ended. @type {Press | null} */
   press = null;
   /** @type {Set<number>} */
@@ -137,11 +149,22 @@ class ScatterMap {
       button.addEventListener("click", () => this.setMode(mode));
       this.buttons.set(mode, button);
     }
-    const whole = make("button", { type: "button" }, tools, "Whole map");
-    whole.addEventListener("click", () => {
+    /** @param {string} text @param {() => void} act */
+    const add = (text, act) => {
+      const button = make("button", { type: "button" }, tools, text);
+      button.addEventListener("click", act);
+      return button;
+    };
+    add("Whole map", () => {
       this.fit();
       this.draw();
     });
+    this.pictures = add("Images", () => {
+      this.hasPictures = !this.hasPictures;
+      this.draw();
+    });
+    add("Save PNG", () => void this.savePng());
+    this.svg = add("Save SVG", () => this.saveSvg());
   }
 
   /** @param {Mode} mode what a drag does */
@@ -164,13 +187,22 @@ class ScatterMap {
     this.id = data.id;
     if (isOther) this.forget();
     this.clicks = Math.max(this.clicks, data.clicks ?? 0);
+    joinGroup(this, data.link);
+    if (data.binary && data.binary !== this.file?.url) {
+      void this.fetchFile(data.binary);
+      return;
+    }
+    const bytes = data.binary ? this.file?.bytes : null;
     const texts = data.frames ?? (data.xy === undefined ? [] : [data.xy]);
-    this.frames = texts.map((text) => decodePositions(text, data));
-    this.levels = fromBase64(data.colour);
-    this.generated = data.generated ? fromBase64(data.generated) : null;
+    this.frames = bytes
+      ? [spreadPositions(bytes.positions, data)]
+      : texts.map((text) => decodePositions(text, data));
+    this.levels = data.colour ? fromBase64(data.colour) : (bytes?.levels ?? new Uint8Array(0));
+    this.generated = data.generated ? fromBase64(data.generated) : (bytes?.generated ?? null);
     this.layer = new PointLayer(data, this.levels, this.generated, this.mostStamps);
     this.selected = new Set(data.set ?? []);
     this.canvas.setAttribute("aria-label", data.words);
+    if (this.svg) this.svg.hidden = data.n > MOST_IN_SVG;
     this.player.setSnapshots(this.frames.length, data.steps ?? []);
     for (const [mode, button] of this.buttons ?? []) button.hidden = mode !== "move" && !data.pick;
     if (!data.pick) this.setMode("move");
@@ -192,6 +224,16 @@ class ScatterMap {
     this.lastClicks = [];
   }
 
+  /** @param {string} path of the file with the points of a large map */
+  async fetchFile(path) {
+    const answer = await fetch(pageUrl(path));
+    const { data } = this;
+    // Another map may have come in the meantime.
+    if (!answer.ok || data.binary !== path) return;
+    this.file = { url: path, bytes: readMapBytes(await answer.arrayBuffer(), data.n, data.dims) };
+    this.update(this.data);
+  }
+
   /** @param {string} path of the sheet with the pictures of the points */
   async fetchSheet(path) {
     const sheet = new Image();
@@ -205,6 +247,7 @@ class ScatterMap {
     this.tip.sheet = sheet;
     this.canvas.dataset.sheet = "1";
     this.showTip();
+    this.draw();
   }
 
   // --- what is told about a point ---
@@ -212,8 +255,22 @@ class ScatterMap {
   /** @param {number} row under the pointer, -1 without any */
   setHover(row) {
     this.hover = row;
+    for (const peer of peersOf(this)) peer.showPeerHover(row);
     this.drawOverlay();
     this.showTip();
+  }
+
+  /** @param {number} row that a linked map means, -1 without any */
+  showPeerHover(row) {
+    this.peerHover = row;
+    this.canvas.dataset.peer = String(row);
+    this.drawOverlay();
+  }
+
+  /** @param {number[]} rows that a linked map selected */
+  showPeerSelection(rows) {
+    this.selected = new Set(rows);
+    this.draw();
   }
 
   showTip() {
@@ -279,6 +336,7 @@ class ScatterMap {
     this.px = project(this.positions, data.dims, view, this.px);
     this.grid = null;
     layer.draw(context, this.px, this.selected, ratio);
+    this.paintPictures(context);
     context.strokeStyle = context.fillStyle = getComputedStyle(this.root).color;
     const guests = this.placeGuests();
     drawLetters(context, data.marks ?? {}, this.px);
@@ -292,6 +350,45 @@ class ScatterMap {
       .map(({ letter, x, y }) => `${letter} ${x.toFixed(1)} ${y.toFixed(1)}`)
       .join(";");
     canvas.dataset.set = String(this.selected.size);
+  }
+
+  /** @param {CanvasRenderingContext2D} context what is drawn on, in CSS pixels */
+  paintPictures(context) {
+    const { px, view, data, layer } = this;
+    const { sheet } = this.tip;
+    const hasSheet = !!data.sprites;
+    if (this.pictures) this.pictures.hidden = !hasSheet;
+    this.pictures?.setAttribute("aria-pressed", String(this.hasPictures));
+    this.canvas.dataset.pictures = "0";
+    if (!this.hasPictures || !sheet || !data.sprites || !layer) return;
+    const side = thumbnailSide(data.sprites.width);
+    const rows = chooseThumbnails(px, side, view.width, view.height);
+    /** @param {number} row */
+    const markOf = (row) => layer.markOf(row);
+    drawThumbnails(context, rows, px, sheet, data.sprites, markOf, this.selected);
+    this.canvas.dataset.pictures = String(rows.length);
+  }
+
+  /** Gives colours of text and background. @returns {{ ink: string, back: string }} */
+  colours() {
+    const style = getComputedStyle(this.root);
+    const back = style.getPropertyValue("--st-background-color").trim() || "#fff";
+    return { ink: style.color, back };
+  }
+
+  async savePng() {
+    const file = await canvasPng(this.canvas, this.colours().back);
+    if (file) saveFile(file, "map.png");
+  }
+
+  saveSvg() {
+    const { layer, data } = this;
+    if (!layer) return;
+    /** @type {[string, string][]} */
+    const names = (data.names ?? []).map((name, k) => [name, data.palette[k]]);
+    const looks = { words: data.words, names, ...this.colours() };
+    const text = mapSvg(this.px, (row) => layer.markOf(row), this.view, looks);
+    saveFile(new Blob([text], { type: "image/svg+xml" }), "map.svg");
   }
 
   /** Gives the reader's own points and where they are. @returns {Guest[]} */
@@ -311,17 +408,21 @@ class ScatterMap {
     const ratio = window.devicePixelRatio || 1;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, view.width, view.height);
-    const style = getComputedStyle(this.root);
-    const back = style.getPropertyValue("--st-background-color").trim() || "#fff";
+    const { ink, back } = this.colours();
     // A rim in the colour of the page keeps the ring visible among many points.
-    const [x, y] = [px[2 * hover], px[2 * hover + 1]];
-    for (const [colour, width] of /** @type {[string, number][]} */ ([
-      [back, 4],
-      [style.color, 1.5],
-    ])) {
-      context.strokeStyle = colour;
-      context.lineWidth = width;
-      if (hover >= 0 && px.length > 2 * hover) drawRing(context, x, y, 6);
+    for (const [row, radius] of [
+      [hover, 6],
+      [this.peerHover, 10],
+    ]) {
+      if (row < 0 || px.length <= 2 * row) continue;
+      for (const [colour, width] of /** @type {[string, number][]} */ ([
+        [back, 4],
+        [ink, 1.5],
+      ])) {
+        context.strokeStyle = colour;
+        context.lineWidth = width;
+        drawRing(context, px[2 * row], px[2 * row + 1], radius);
+      }
     }
     const outline = this.outline();
     if (outline) drawOutline(context, outline);
@@ -430,6 +531,7 @@ class ScatterMap {
   /** @param {number[]} rows that are selected */
   select(rows) {
     this.selected = new Set(rows);
+    for (const peer of peersOf(this)) peer.showPeerSelection(rows);
     this.report("set", { rows });
   }
 
@@ -471,6 +573,7 @@ class ScatterMap {
 
   /** Stops while the map is not on the page. */
   rest() {
+    leaveGroups(this);
     if (this.player.timer) this.player.pause();
   }
 }

@@ -50,6 +50,7 @@ export function colourWord([r, g, b], alpha = 255) {
  */
 export function writeSquares(image, width, height, squares, isDrawn) {
   const { px, kinds, words, side, ratio, isHollow } = squares;
+  if (side === 1 && !isDrawn) return writeDots(image, width, height, squares);
   const half = side / 2;
   // An outline needs a hole of at least two pixels to be seen as one.
   const hollow = Array.from(words, (_, kind) => side >= 4 && (isHollow?.(kind) ?? false));
@@ -73,6 +74,28 @@ export function writeSquares(image, width, height, squares, isDrawn) {
         for (let k = at; k < at + side; k++) image[k] = word;
       }
     }
+  }
+  return count;
+}
+
+/**
+ * Writes points of a single pixel, for a million of which every operation counts.
+ * @param {Uint32Array} image its pixels, row by row
+ * @param {number} width of the image
+ * @param {number} height of the image
+ * @param {Squares} squares what is drawn, with a side of 1
+ * @returns {number} how many were drawn
+ */
+function writeDots(image, width, height, { px, kinds, words, ratio }) {
+  const n = kinds.length;
+  let count = 0;
+  for (let i = 0; i < n; i++) {
+    const x = px[2 * i] * ratio;
+    const y = px[2 * i + 1] * ratio;
+    // Written so that a position which is not a number is left out as well.
+    if (!(x >= 0 && y >= 0 && x < width && y < height)) continue;
+    image[(y | 0) * width + (x | 0)] = words[kinds[i]];
+    count++;
   }
   return count;
 }

@@ -39,6 +39,15 @@ export class PointLayer {
     }
   }
 
+  /**
+   * Gives the look of a point.
+   * @param {number} row of the point
+   * @returns {Mark} how it looks
+   */
+  markOf(row) {
+    return this.marks[this.kinds[row]];
+  }
+
   /** Forgets what depends on the size of the canvas. */
   resize() {
     this.stamps = null;

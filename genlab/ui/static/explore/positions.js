@@ -38,8 +38,17 @@ export function scalePositions(values, { low, high, dims }) {
  * @returns {Float32Array} scaled positions, as `scalePositions` gives them
  */
 export function decodePositions(text, box) {
+  return spreadPositions(new Uint16Array(fromBase64(text).buffer), box);
+}
+
+/**
+ * Converts positions from 16-bit numbers within the ends of the axes.
+ * @param {Uint16Array} whole the numbers, point by point
+ * @param {MapBox} box ends of the axes
+ * @returns {Float32Array} scaled positions, as `scalePositions` gives them
+ */
+export function spreadPositions(whole, box) {
   const { low, high, dims } = box;
-  const whole = new Uint16Array(fromBase64(text).buffer);
   const values = Float64Array.from(whole, (v, i) => {
     const k = i % dims;
     return low[k] + (v / 65535) * (high[k] - low[k]);

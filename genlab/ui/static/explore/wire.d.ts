@@ -14,10 +14,12 @@ export interface MapData {
   xy?: string;
   /** The same for each snapshot. */
   frames?: string[];
+  /** Address of the positions, classes and generated points of a large map. */
+  binary?: string;
   /** Step of each snapshot. */
   steps?: number[];
   /** Base64 of a byte a point: its class, or its value from low to high. */
-  colour: string;
+  colour?: string;
   /** Base64 of a byte a point: 1 where the model generated it. */
   generated?: string;
   palette: string[];
@@ -44,6 +46,8 @@ export interface MapData {
   spots?: boolean;
   /** Number of the last click that the server knows. */
   clicks?: number;
+  /** Maps of one group mark the same rows. */
+  link?: string;
 }
 
 /** A part of a program's numbers: given here, or [offset, count] in words of four bytes. */

@@ -36,7 +36,7 @@ const USUAL = 1000;
 const SLOW_MOTION = 250;
 const AFTER_INPUT = 120;
 /** Up to so many steps a second each one is followed. */
-const SLOW_SPEED = 6;
+const SLOW_SPEED = 40;
 /** So long after a click or key the view asks more often, in milliseconds. */
 const INPUT_LASTS = 3000;
 /** What stands where a run has no numbers yet. @type {Record<string, string>} */
@@ -330,6 +330,9 @@ class LiveView {
    */
   async askDue(round) {
     const now = performance.now();
+    const ended = [...this.runs.values()].filter((run) => run.shouldCheck(now));
+    await Promise.all(ended.map((run) => run.check()));
+    for (const run of ended) if (run.isGone) this.reportGone(run);
     const due = [...this.runs.values()].filter((run) => !run.over && run.due <= now + 50);
     const news = await Promise.all(due.map((run) => this.askRun(run)));
     if (news.some(Boolean) || (due.length && this.round === round)) this.draw();
@@ -341,7 +344,10 @@ class LiveView {
    */
   async askRun(run) {
     const news = await run.fetchDelta();
-    if (!news) return false;
+    if (!news) {
+      if (run.isGone) this.reportGone(run);
+      return false;
+    }
     this.take(run, news);
     if (this.clock === "seconds") await run.fetchTimes();
     return true;
@@ -387,6 +393,16 @@ class LiveView {
     if (status === run.wake || status === run.reported) return;
     run.reported = status;
     this.reportStatus(status);
+  }
+
+  /**
+   * Lets the page around the view follow when a run was deleted, perhaps on another page.
+   * @param {LiveRun} run that is no longer there
+   */
+  reportGone(run) {
+    if (run.reported === "gone") return;
+    run.reported = "gone";
+    this.reportStatus(`gone ${run.id}`);
   }
 
   /** Finds the numbers that several runs have; if they have changed, everything is read anew. */

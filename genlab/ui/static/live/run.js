@@ -3,6 +3,8 @@
 import { grouped } from "../shared/format.js";
 import { source } from "../shared/source.js";
 
+import { TimeLeft } from "./time_left.js";
+
 /** @import { ChartInfo, Delta, Level, RunEvent, RunTimes } from "./wire" */
 /** @import { RunHead } from "./run_head.js" */
 
@@ -12,6 +14,8 @@ const LONGEST_DELAY = 15000;
 const TIMEOUT = 10000;
 /** So often the times of a run are read again, in milliseconds. */
 const TIMES_AGE = 2000;
+/** So often a run that has ended is asked whether it is still there, in milliseconds. */
+const CHECK = 8000;
 const ACTIVE = new Set(["queued", "running", "paused"]);
 
 /** @typedef {RunEvent & { label: string }} LabelledEvent an event with the label in its chart */
@@ -79,8 +83,11 @@ export class LiveRun {
   step = 0;
   steps = 0;
   speed = 0;
-  /** @type {number | null} */
+  /** Seconds left, null while the speed has not settled. @type {number | null} */
   eta = null;
+  timeLeft = new TimeLeft();
+  /** Seconds until a queued run begins, null where that is unknown. @type {number | null} */
+  wait = null;
   /** @type {number | null} */
   position = null;
   message = "";
@@ -93,6 +100,10 @@ export class LiveRun {
   events = [];
   /** Whether it has ended and was read to its end. */
   over = false;
+  /** Whether it is no longer there: it was deleted. */
+  isGone = false;
+  /** When it was last asked after its end, in milliseconds of the page. */
+  lastCheck = 0;
   /** @type {string | null} */
   error = null;
   busy = false;
@@ -139,6 +150,7 @@ export class LiveRun {
       const news = await reply.json();
       if (reply.status === 404) {
         this.over = true;
+        this.isGone = true;
         this.error = news.error;
         return null;
       }
@@ -158,6 +170,26 @@ export class LiveRun {
   }
 
   /**
+   * Tells whether a run that has ended should be asked whether it is still there, or goes on.
+   * @param {number} now in milliseconds of the page
+   */
+  shouldCheck(now) {
+    return this.over && !this.isGone && now - this.lastCheck > CHECK;
+  }
+
+  /** Asks whether a run that has ended is still there, or was resumed on another page. */
+  async check() {
+    this.lastCheck = performance.now();
+    const { over, cursor } = this;
+    const news = await this.fetchDelta();
+    if (!news || !over || cursor === 0) return;
+    if (news.attempt !== this.attempt || isActive(news.status)) {
+      this.over = false;
+      this.due = 0;
+    }
+  }
+
+  /**
    * Takes over the status from an answer.
    * @param {Delta} news the answer
    * @returns {"full" | "part" | "again"} whether the answer has everything, only what is new, or
@@ -171,8 +203,11 @@ export class LiveRun {
     this.status = news.status;
     this.steps = news.steps;
     this.speed = news.speed;
-    this.eta = news.eta;
+    if (news.status === "running") this.timeLeft.add(performance.now(), this.step);
+    else this.timeLeft.reset();
+    this.eta = this.timeLeft.seconds(news.steps);
     this.position = news.position;
+    this.wait = news.wait ?? null;
     this.message = news.message;
     this.attempt = news.attempt;
     if (again) this.cursor = 0;

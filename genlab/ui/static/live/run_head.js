@@ -8,10 +8,11 @@ import { duration, grouped } from "../shared/format.js";
 
 /**
  * Writes where a run stands.
- * @param {Pick<LiveRun, "status" | "step" | "steps" | "speed" | "eta" | "position">} run the run
+ * @param {Pick<LiveRun, "status" | "step" | "steps" | "speed" | "eta" | "position"> &
+ *   { wait?: number | null }} run the run
  * @returns {string} for example "step 200 of 1,000 · 25 steps/s · 32 s left"
  */
-export function progressText({ status, step, steps, speed, eta, position }) {
+export function progressText({ status, step, steps, speed, eta, position, wait = null }) {
   const parts = [`step ${grouped(step)} of ${grouped(steps)}`];
   const isRunning = status === "running";
   if (isRunning && speed > 0) {
@@ -19,6 +20,9 @@ export function progressText({ status, step, steps, speed, eta, position }) {
   }
   if (isRunning && eta !== null && eta !== undefined) parts.push(`${duration(eta)} left`);
   if (status === "queued" && position) parts.push(`position ${position} in the queue`);
+  if (status === "queued" && wait !== null) {
+    parts.push(wait > 0 ? `starts in about ${duration(wait)}` : "starts now");
+  }
   return parts.join(" · ");
 }
 

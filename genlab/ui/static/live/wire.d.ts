@@ -64,6 +64,8 @@ export interface Standing {
   eta: number | null;
   /** In the queue, from 1. */
   position: number | null;
+  /** Seconds until a queued run begins. */
+  wait?: number | null;
   message: string;
   attempt: number;
 }

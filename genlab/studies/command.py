@@ -1,0 +1,133 @@
+"""The command ``genlab study``: start a study, look at it, extend, pause, resume or forget it."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from genlab import studies
+from genlab.core.errors import SpecError
+from genlab.studies.measure import measured_here, stored_result
+from genlab.studies.state import state
+from genlab.studies.study import Study
+from genlab.studies.summary import Summary, collect_metrics, summarise
+
+#: What belongs to the command and not to a run.
+OWN = frozenset(
+    {"command", "study", "vary", "seeds", "title", "extend", "change", "wait", "measure", "metric"}
+)
+
+
+def varied(words: list[str]) -> dict[str, list[str]]:
+    """The options that a study varies, with their values.
+
+    Raises:
+        SpecError: for a word that is not ``OPTION=A,B``.
+
+    Example:
+        >>> varied(["objective=wgan_gp,r3gan", "latent=2,8"])
+        {'objective': ['wgan_gp', 'r3gan'], 'latent': ['2', '8']}
+    """
+    found: dict[str, list[str]] = {}
+    for word in words:
+        name, equals, values = word.partition("=")
+        if not (name and equals and values):
+            raise SpecError("vary", word, "allowed: OPTION=A,B, as in --vary latent=2,8")
+        if name in found:
+            raise SpecError("vary", name, "each option is varied once")
+        found[name.replace("-", "_")] = values.split(",")
+    return found
+
+
+def answers(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Do what the arguments say, and give the answers, one object each.
+
+    Raises:
+        SpecError: for a wrong request; nothing was changed.
+        RunNotFound: if there is no such study.
+    """
+    if arguments.vary:
+        base = {k: v for k, v in vars(arguments).items() if k not in OWN and v is not None}
+        study = studies.create(
+            base,
+            varied(arguments.vary),
+            arguments.seeds,
+            name=arguments.study or "",
+            title=arguments.title,
+        )
+    elif not arguments.study:
+        for one in studies.list_studies():
+            yield {"study": one.name, "title": one.title, "arms": len(one.arms),
+                   "seeds": len(one.seeds), "paused": one.paused}  # fmt: skip
+        return
+    elif arguments.change == "delete":
+        studies.delete(arguments.study)
+        yield {"study": arguments.study, "deleted": True}
+        return
+    elif arguments.extend is not None:
+        study = studies.extend(arguments.study, arguments.extend)
+    elif arguments.change:
+        change = studies.pause if arguments.change == "pause" else studies.resume
+        study = change(arguments.study)
+    else:
+        study = studies.open_study(arguments.study)
+        studies.submit_missing(study)
+    while arguments.wait and not state(study).ended:
+        time.sleep(0.5)
+    yield described(study, measure=arguments.measure, metric=arguments.metric)
+
+
+def described(study: Study, *, measure: bool = False, metric: str = "") -> dict[str, Any]:
+    """A study with its state and its summary as plain values.
+
+    Args:
+        study: the study.
+        measure: whether runs are measured that were not yet.
+        metric: that the sentence is about.
+    """
+    stand = state(study)
+    found = collect_metrics(study, stand, measured_here if measure else stored_result)
+    summary = summarise(study, stand, found, metric)
+    return {
+        "study": study.name,
+        "title": study.title,
+        "paused": study.paused,
+        "arms": [
+            {"name": arm.name, "changes": dict(arm.changes), "runs": dict(counts)}
+            for arm, counts in zip(study.arms, stand.counts, strict=True)
+        ],
+        "seeds": list(study.seeds),
+        "runs": [cell.run for cell in study.cells],
+        "share": round(stand.share, 4),
+        **flat(summary),
+    }
+
+
+def flat(summary: Summary) -> Mapping[str, Any]:
+    """A summary as plain values; an interval of a single seed is None."""
+
+    def number(value: float) -> float | None:
+        return None if value != value else value
+
+    return {
+        "sentence": summary.sentence,
+        "losses": list(summary.losses),
+        "measured": summary.measured,
+        "differences": [
+            {
+                "metric": row.name,
+                "first": row.first.arm,
+                "second": row.second.arm,
+                "value": number(row.difference.value),
+                "low": number(row.difference.low),
+                "high": number(row.difference.high),
+                "p_holm": number(row.adjusted),
+                "over": row.difference.how,
+                "verdict": row.verdict.words,
+                "more_seeds": row.verdict.more,
+            }
+            for row in summary.rows
+        ],
+    }

@@ -1,0 +1,206 @@
+"""Studies in the store: made, extended, paused; their runs go through the ordinary queue."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from genlab import runs
+from genlab.core.errors import RunNotFound, RunStateError, SpecError
+from genlab.runs.items import Item
+from genlab.runs.store import Command
+from genlab.studies.study import MOST_SEEDS, NAME, Arm, Cell, Study, arms_of, cells_of
+
+KIND = "study"
+#: Letters of a name that is not given.
+LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
+
+
+def create(
+    base: Mapping[str, Any],
+    vary: Mapping[str, Sequence[Any]],
+    seeds: int = 5,
+    *,
+    name: str = "",
+    title: str = "",
+) -> Study:
+    """Make a study and queue its runs.
+
+    Args:
+        base: the options that all arms share, as of :meth:`genlab.core.run_spec.RunSpec.build`.
+        vary: by option the values that it takes; every combination is an arm.
+        seeds: how many, from the base's own seed on.
+        name: up to 24 small letters, digits and hyphens; a fresh one where it is empty.
+        title: what lists show.
+
+    Raises:
+        SpecError: for an arm that cannot be trained, a name that is taken or not allowed, or
+            another number of seeds; nothing was queued.
+    """
+    if not 1 <= seeds <= MOST_SEEDS:
+        raise SpecError("seeds", seeds, f"allowed: 1 to {MOST_SEEDS}")
+    arms = arms_of(vary)
+    name = name or f"study-{''.join(secrets.choice(LETTERS) for _ in range(5))}"
+    if not NAME.fullmatch(name):
+        raise SpecError(
+            "name", name, "allowed: up to 24 small letters, digits and hyphens, no hyphen first"
+        )
+    first = int(base.get("seed", 0))
+    shared = {key: value for key, value in base.items() if key != "seed" and key not in vary}
+    cells = cells_of(name, len(arms), range(first, first + seeds))
+    study = Study(name, title or ", ".join(vary) or name, shared, arms, cells)
+    for cell in cells[: len(arms)]:
+        study.spec(cell)
+    return _keep(study)
+
+
+def from_runs(arms: Mapping[str, Sequence[str]], *, name: str, title: str = "") -> Study:
+    """Make a study of runs that are there.
+
+    Args:
+        arms: by the arm's name the ids of its runs, whose seeds differ.
+        name: as of :func:`create`.
+        title: what lists show.
+
+    Raises:
+        RunNotFound: if there is no such run.
+        SpecError: for two runs of an arm with the same seed, or a name that is not allowed.
+    """
+    if not NAME.fullmatch(name):
+        raise SpecError("name", name, "allowed: up to 24 small letters, digits and hyphens")
+    cells = []
+    for number, (arm, ids) in enumerate(arms.items()):
+        known: set[int] = set()
+        for run in ids:
+            seed = int(runs.open_run(run).row.spec.get("seed", 0))
+            if seed in known:
+                raise SpecError("runs", run, f"arm {arm!r} has two runs with seed {seed}")
+            known.add(seed)
+            cells.append(Cell(number, seed, run))
+    named = tuple(Arm(arm, {}) for arm in arms)
+    return _keep(Study(name, title or name, {}, named, tuple(cells)))
+
+
+def _keep(study: Study) -> Study:
+    store = runs.store()
+    item = Item(KIND, study.name, study.values())
+    if not store.put(item, action="open_study", only_new=True):
+        raise SpecError(
+            "name", study.name, "there is a study of this name already. Nothing was started"
+        )
+    submit_missing(study)
+    return open_study(study.name)
+
+
+def open_study(name: str) -> Study:
+    """A study by its name.
+
+    Raises:
+        RunNotFound: if there is none.
+    """
+    item = runs.store_to_read().item(KIND, name)
+    if item is None:
+        raise RunNotFound(f"There is no study {name!r}.")
+    return Study.of(item.id, item.values, item.owner)
+
+
+def list_studies() -> list[Study]:
+    """All studies, the newest first."""
+    found = runs.store_to_read().items(KIND)
+    return [Study.of(item.id, item.values, item.owner) for item in reversed(found)]
+
+
+def submit_missing(study: Study) -> int:
+    """Queue the runs of a study that the store does not know; how many.
+
+    A study whose program died while it queued its runs is completed by this; no run is queued
+    twice, as its id is known beforehand.
+    """
+    store, queued = runs.store(), 0
+    if study.paused:
+        return 0
+    for cell in study.cells:
+        if study.arms[cell.arm].changes or study.base:
+            try:
+                store.get(cell.run)
+                continue
+            except RunNotFound:
+                pass
+            title = f"{study.title}: {study.arms[cell.arm].name}, seed {cell.seed}"
+            try:
+                store.create(study.spec(cell).flat(), title=title, run=cell.run)
+            except RunStateError:
+                continue
+            queued += 1
+    if queued:
+        runs.ensure_supervisor()
+    return queued
+
+
+def extend(name: str, seeds: int) -> Study:
+    """Give every arm so many seeds more, after the largest.
+
+    Raises:
+        SpecError: for more than 100 seeds an arm, or a study of runs that were there already.
+        NotAllowed: for a study of somebody else.
+    """
+    study = open_study(name)
+    last = max(study.seeds)
+    if not study.base and not any(arm.changes for arm in study.arms):
+        raise SpecError("study", name, "it is made of runs that exist, which have no common base")
+    if seeds < 1 or len(study.seeds) + seeds > MOST_SEEDS:
+        raise SpecError("seeds", seeds, f"allowed: up to {MOST_SEEDS} an arm in all")
+    more = cells_of(name, len(study.arms), range(last + 1, last + 1 + seeds))
+    longer = replace(study, cells=(*study.cells, *more))
+    runs.store().put(Item(KIND, name, longer.values()), action="change_study")
+    submit_missing(longer)
+    return open_study(name)
+
+
+def pause(name: str) -> Study:
+    """Hold back the runs of a study that wait; those that train go on to their end.
+
+    Raises:
+        NotAllowed: for a study of somebody else.
+    """
+    study = replace(open_study(name), paused=True)
+    store = runs.store()
+    store.put(Item(KIND, name, study.values()), action="change_study")
+    waiting = set(store.queue())
+    for cell in study.cells:
+        if cell.run in waiting:
+            # Stopping a run that waits takes it out of the queue.
+            with contextlib.suppress(RunStateError):
+                store.request(cell.run, Command("stop"))
+    return study
+
+
+def resume(name: str) -> Study:
+    """Queue what :func:`pause` held back, and what was never queued.
+
+    Runs that somebody stopped by hand are queued too.
+
+    Raises:
+        NotAllowed: for a study of somebody else.
+    """
+    study = replace(open_study(name), paused=False)
+    store = runs.store()
+    store.put(Item(KIND, name, study.values()), action="change_study")
+    back = sum(store.set_status(cell.run, "queued", only_from={"stopped"}) for cell in study.cells)
+    if back + submit_missing(study):
+        runs.ensure_supervisor()
+    return study
+
+
+def delete(name: str) -> None:
+    """Forget a study; its runs stay.
+
+    Raises:
+        RunNotFound: if there is none.
+        NotAllowed: for a study of somebody else.
+    """
+    open_study(name)
+    runs.store().remove(KIND, name, action="delete_study")

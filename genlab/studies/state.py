@@ -1,0 +1,63 @@
+"""How a study stands, at one glance."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from genlab import runs
+from genlab.core.errors import RunNotFound
+from genlab.runs.store import ACTIVE, RunRow
+from genlab.studies.study import Study
+
+
+@dataclass(frozen=True)
+class StudyState:
+    """How a study stands.
+
+    Args:
+        rows: by the run's id; a run that was deleted or never queued is missing.
+        counts: for each arm how many runs have each status.
+        share: of all steps, taken so far.
+        seconds_left: until the last run ends, None where it cannot be told.
+    """
+
+    rows: Mapping[str, RunRow]
+    counts: tuple[Mapping[str, int], ...]
+    share: float
+    seconds_left: float | None
+
+    @property
+    def ended(self) -> bool:
+        """Whether no run of it waits or trains."""
+        return not any(row.status in ACTIVE for row in self.rows.values())
+
+
+def state(study: Study, workers: int = 2) -> StudyState:
+    """How the runs of a study stand.
+
+    Args:
+        study: the study.
+        workers: runs that train side by side, for the time that is left.
+    """
+    store, rows = runs.store_to_read(), {}
+    for cell in study.cells:
+        try:
+            rows[cell.run] = (
+                runs.open_run(cell.run).row if ":" in cell.run else store.get(cell.run)
+            )
+        except RunNotFound:
+            continue
+    counts: list[Counter[str]] = [Counter() for _ in study.arms]
+    for cell in study.cells:
+        row = rows.get(cell.run)
+        counts[cell.arm]["missing" if row is None else row.status] += 1
+    wanted = sum(row.steps for row in rows.values())
+    ended = sum(row.step if row.status in ACTIVE else row.steps for row in rows.values())
+    share = ended / wanted if wanted else 0.0
+    left = sum(row.steps - row.step for row in rows.values() if row.status in ACTIVE)
+    speeds = [row.speed for row in rows.values() if row.speed > 0.0]
+    pace = sum(speeds) / len(speeds) if speeds else 0.0
+    seconds = left / pace / max(1, workers) if pace else None
+    return StudyState(rows, tuple(counts), share, seconds if left else 0.0)

@@ -1,0 +1,150 @@
+"""What a study is: a base run, arms that change it, and seeds."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from genlab.core.errors import SpecError
+from genlab.core.run_spec import RunSpec
+
+#: Arms, and seeds of an arm, at most.
+MOST_ARMS, MOST_SEEDS = 24, 100
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,23}")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way of training.
+
+    Args:
+        name: what it is called: its changes, or a word for runs that were there already.
+        changes: options by name, over those of the study's base.
+    """
+
+    name: str
+    changes: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a study.
+
+    Args:
+        arm: the number of its arm.
+        seed: of the run.
+        run: its id, known before it is queued.
+    """
+
+    arm: int
+    seed: int
+    run: str
+
+
+@dataclass(frozen=True)
+class Study:
+    """Several ways of training, each with the same seeds.
+
+    Args:
+        name: short, unique in the store, safe in a URL and a path.
+        title: what lists show.
+        base: the flat options that all arms share, as they were given.
+        arms: the first is the one with which the others are compared.
+        cells: the runs.
+        paused: whether its waiting runs are held back.
+        owner: the browser that owns it; empty for the machine.
+    """
+
+    name: str
+    title: str
+    base: Mapping[str, Any]
+    arms: tuple[Arm, ...]
+    cells: tuple[Cell, ...]
+    paused: bool = False
+    owner: str = ""
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """All seeds, rising."""
+        return tuple(sorted({cell.seed for cell in self.cells}))
+
+    def spec(self, cell: Cell) -> RunSpec:
+        """The run of a cell.
+
+        Raises:
+            SpecError: for options that are unknown, out of range, or do not fit together.
+        """
+        return RunSpec.build(**{**self.base, **self.arms[cell.arm].changes, "seed": cell.seed})
+
+    def values(self) -> dict[str, Any]:
+        """The study as plain values, for the store."""
+        return {
+            "title": self.title,
+            "base": dict(self.base),
+            "arms": [{"name": arm.name, "changes": dict(arm.changes)} for arm in self.arms],
+            "cells": [[cell.arm, cell.seed, cell.run] for cell in self.cells],
+            "paused": self.paused,
+        }
+
+    @classmethod
+    def of(cls, name: str, values: Mapping[str, Any], owner: str = "") -> Study:
+        """The study from its plain values."""
+        return cls(
+            name,
+            str(values["title"]),
+            dict(values["base"]),
+            tuple(Arm(str(row["name"]), dict(row["changes"])) for row in values["arms"]),
+            tuple(Cell(int(a), int(s), str(r)) for a, s, r in values["cells"]),
+            bool(values.get("paused", False)),
+            owner,
+        )
+
+
+def arms_of(vary: Mapping[str, Sequence[Any]]) -> tuple[Arm, ...]:
+    """Every combination of the values of the varied options, in order.
+
+    Args:
+        vary: by option the values that it takes.
+
+    Raises:
+        SpecError: for an option without values, the seed, or more than 24 arms.
+
+    Example:
+        >>> [arm.name for arm in arms_of({"objective": ["wgan", "hinge"], "latent": [2]})]
+        ['objective = wgan, latent = 2', 'objective = hinge, latent = 2']
+    """
+    for name, values in vary.items():
+        if not values:
+            raise SpecError(name, "", "a study needs at least one value of each varied option")
+        if len(set(map(str, values))) < len(values):
+            raise SpecError(name, list(values), "each value of a varied option once")
+        if name == "seed":
+            raise SpecError(name, list(values), "seeds are not varied: give how many there are")
+    arms = tuple(
+        Arm(
+            ", ".join(f"{name} = {value}" for name, value in zip(vary, values, strict=True)),
+            dict(zip(vary, values, strict=True)),
+        )
+        for values in itertools.product(*vary.values())
+    )
+    if len(arms) > MOST_ARMS:
+        raise SpecError("vary", len(arms), f"at most {MOST_ARMS} arms")
+    return arms
+
+
+def cells_of(name: str, arms: int, seeds: Sequence[int]) -> tuple[Cell, ...]:
+    """A cell for every arm and seed, seed by seed, so that arms grow evenly.
+
+    The id of a run follows from study, arm and seed: who queues the cells again, after a crash,
+    queues none twice.
+
+    Example:
+        >>> [cell.run for cell in cells_of("lr", 2, [0])]
+        ['lr-a1-s0', 'lr-a2-s0']
+    """
+    return tuple(
+        Cell(arm, seed, f"{name}-a{arm + 1}-s{seed}") for seed in seeds for arm in range(arms)
+    )

@@ -1,0 +1,94 @@
+"""The paths from A to B: straight, spherical and geodesic, each with its length and as a film."""
+
+from __future__ import annotations
+
+import streamlit as st
+import torch
+
+from genlab import latent
+from genlab.data.base import DataMeta
+from genlab.latent.geodesic import curve_length
+from genlab.latent.points import latent_of, point
+from genlab.latent.video import forward_and_back
+from genlab.models.base import GenerativeModel, HasDecoder
+from genlab.ui import pictures
+from genlab.ui.explore.films import save_film
+from genlab.ui.explore.jobs import wait_for_explore_result
+from genlab.ui.explore.scene import Scene, among_data
+from genlab.ui.explore.tools import TOOLS, Tool
+from genlab.ui.messages import empty
+
+
+@TOOLS.register(
+    "interpolation",
+    title="Interpolation and geodesics",
+    summary="The decoded path from point A to point B: straight, spherical, and the shortest one.",
+)
+class Interpolation(Tool):
+    """The decoded path from point A to point B: straight, spherical, and the shortest one."""
+
+    icon = ":material/conversion_path:"
+    order = 32
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], meta: DataMeta) -> bool:
+        """Whether the tool applies to this model and these data."""
+        return issubclass(model, HasDecoder)
+
+    def draw(self, scene: Scene) -> None:
+        """Draw the tool for a scene."""
+        ab_part(scene)
+
+
+def _picked(letter: str) -> int | None:
+    row: int | None = st.session_state.get(f"explore.{letter}")
+    return row
+
+
+def ab_part(scene: Scene) -> None:
+    """Straight, spherical and geodesic, each with its length in data space, and as a film."""
+    rows = [int(row) for row in map(_picked, "ab") if row is not None]
+    if len(rows) < 2:
+        empty("Two points are needed.", "Click A and then B on the map, or type their numbers.")
+        return
+    ends = []
+    for row in rows:
+        found = latent_of(point(scene.model, scene.data, scene.codes, row), scene.codes)
+        if found is None:
+            empty(
+                "These points have no code.",
+                "Choose Points = both above and then a generated point.",
+            )
+            return
+        ends.append(found)
+    values = {
+        "run": scene.query.run,
+        "step": scene.query.step,
+        "label": scene.query.label,
+        "a": [round(float(v), 6) for v in ends[0]],
+        "b": [round(float(v), 6) for v in ends[1]],
+    }
+    taut = wait_for_explore_result("geodesic", values, what="The shortest path")
+    t = torch.linspace(0, 1, 17)
+    ways = {name: path(ends[0], ends[1], t) for name, path in latent.PATHS.items()}
+    if taut is not None:
+        ways["geodesic"] = torch.from_numpy(taut["z"])
+    decoded = {}
+    for name, z in ways.items():
+        decoded[name] = latent.decode_mean(scene.model, z)
+        length = curve_length(lambda code: latent.decode_mean(scene.model, code), z)
+        words = f"{name}: length {length:.4g} in data units, decoded"
+        if scene.image:
+            pictures.image(decoded[name][::2].numpy(), columns=9, height=72, caption=words)
+        else:
+            st.caption(words)
+    if not scene.image:
+        among_data(scene, "ways", paths=decoded)
+    else:
+        chosen = "geodesic" if "geodesic" in decoded else "straight"
+        save_film(torch.from_numpy(forward_and_back(decoded[chosen].numpy())), f"{chosen} path")
+    st.caption(
+        "The geodesic is the shortest path found in the metric of the decoder. "
+        "It starts as the straight line and is never longer. Lengths are those "
+        "of polygons with 64 sides."
+    )

@@ -1,0 +1,208 @@
+"""The parts of the page Studies: the form, the state at a glance, the result, the curves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from genlab import runs, studies
+from genlab.compare.over_seeds import SeedDifference
+from genlab.core.errors import GenlabError
+from genlab.core.run_spec import Combination, objectives_for
+from genlab.core.tables import TABLES
+from genlab.report.tables import format_value
+from genlab.runs.access import may
+from genlab.runs.store import ACTIVE, JobRow
+from genlab.studies.command import varied
+from genlab.studies.curves import bands, series_of
+from genlab.studies.figure import bands_figure
+from genlab.studies.queue import create
+from genlab.studies.state import StudyState, state
+from genlab.studies.study import Study, arms_of
+from genlab.studies.summary import CAUTION, Summary, metric_job, summarise
+from genlab.ui import forms, links
+from genlab.ui.jobs import finished_result, job_progress, show_failures, submit_job
+from genlab.ui.messages import escape_markdown, fragment, plain_sentence
+from genlab.ui.tables import CSS, draw_table
+
+#: A mark for each status, so that it does not hang on a colour alone.
+MARKS = {
+    "queued": "○", "running": "◐", "paused": "⏸", "done": "●", "stopped": "■",
+    "diverged": "▲", "failed": "✕", "lost": "?", "missing": "·",
+}  # fmt: skip
+
+
+def new_study(values: Mapping[str, str]) -> None:
+    """The form of a new study, over a run whose options the URL names.
+
+    Args:
+        values: flat options of the base.
+    """
+    combination = Combination.of(dict(values))
+    st.markdown(
+        f"Base: **{escape_markdown(TABLES['model'].row(combination.model).title)}** on "
+        f"**{escape_markdown(TABLES['data'].row(combination.data).title)}**. Every combination of "
+        "the values below is an arm. Every arm is trained with the same seeds."
+    )
+    labels = {kind: kind.capitalize() for kind in ("objective", "algorithm", "model")}
+    rows = [row for part in combination.options().values() for row in part]
+    labels |= {row.name: forms.label(row) for row in rows if row.name != "seed"}
+    left, right = st.columns([2, 1])
+    option = left.selectbox(
+        "Varied option",
+        list(labels),
+        format_func=lambda name: f"{labels[name]} ({name})",
+        help="Type to search.",
+    )
+    seeds = right.number_input("Seeds of each arm", 1, studies.study.MOST_SEEDS, 5)
+    usual = {"objective": objectives_for(combination.model), "model": (combination.model,)}
+    hint = ", ".join(usual.get(option, ())[:3])
+    text = st.text_input(
+        "Values, between commas", key=f"studies.values.{option}", placeholder=hint or "1e-3, 1e-4"
+    )
+    more = st.text_input(
+        "A second varied option, if any",
+        placeholder="latent=2,8",
+        help="OPTION=A,B. Every combination with the first is an arm.",
+    )
+    try:
+        wanted = [f"{option}={','.join(v.strip() for v in text.split(',') if v.strip())}"]
+        vary = varied(wanted + ([more.replace(" ", "")] if more.strip() else [])) if text else {}
+        arms = arms_of(vary) if vary else ()
+    except GenlabError as error:
+        st.error(plain_sentence(error), icon=":material/error:")
+        return
+    count = len(arms) * int(seeds)
+    label = f"Start {count} runs" if arms else "Start"
+    if st.button(label, type="primary", disabled=not arms, key="studies.start"):
+        try:
+            study = create(dict(values), vary, int(seeds))
+        except GenlabError as error:
+            st.error(plain_sentence(error), icon=":material/error:")
+            return
+        links.open_study(study.name)
+
+
+def show(study: Study) -> None:
+    """A study: its state, what it says, its curves, and what can be done with it."""
+    st.html(f"<style>{CSS}</style>")
+    if may("change_study", study.owner):
+        _controls(study)
+    stand = state(study)
+    if stand.ended:
+        _inside(study)
+    else:
+        fragment(run_every=2.0)(_inside)(study)
+
+
+def _inside(study: Study) -> None:
+    stand = state(study)
+    _glance(study, stand)
+    found, jobs = _metrics(study, stand)
+    summary = summarise(study, stand, found, st.session_state.get("studies.metric", ""))
+    st.markdown(f"## {escape_markdown(summary.sentence)}")
+    for loss in summary.losses:
+        st.warning(escape_markdown(loss), icon=":material/warning:")
+    job_progress(jobs, "Metrics")
+    show_failures(jobs, "The metrics")
+    _differences(summary)
+    _curves(study)
+
+
+def _metrics(study: Study, stand: StudyState) -> tuple[dict[str, Mapping[str, Any]], list[JobRow]]:
+    jobs, found = [], {}
+    for cell in study.cells:
+        row = stand.rows.get(cell.run)
+        if row is None or row.status != "done":
+            continue
+        there = runs.open_run(cell.run).snapshots()
+        if not there:
+            continue
+        job = submit_job("evaluate", metric_job(cell.run, there[-1]))
+        jobs.append(job)
+        if job.status == "done":
+            found[cell.run] = finished_result(job)
+    return found, jobs
+
+
+def _controls(study: Study) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        more = st.number_input("More seeds", 1, 50, 5, key="studies.more", width=120)
+        extend = st.button("Extend", icon=":material/add:", key="studies.extend")
+        label = "Resume" if study.paused else "Pause"
+        paused = st.button(label, icon=":material/pause:", key="studies.pause")
+    try:
+        if extend:
+            studies.extend(study.name, int(more))
+            st.rerun()
+        if paused:
+            (studies.resume if study.paused else studies.pause)(study.name)
+            st.rerun()
+    except GenlabError as error:
+        st.error(plain_sentence(error), icon=":material/error:")
+
+
+def _glance(study: Study, stand: StudyState) -> None:
+    """One mark a run: arms by seeds."""
+    ended = sum(row.status not in ACTIVE for row in stand.rows.values())
+    left = stand.seconds_left
+    wait = "" if not left else f", about {max(1, round(left / 60))} min left"
+    st.progress(stand.share, text=f"{ended} of {len(study.cells)} runs have ended{wait}")
+    cells = {(cell.arm, cell.seed): cell.run for cell in study.cells}
+    rows = []
+    for number, arm in enumerate(study.arms):
+        marks = []
+        for seed in study.seeds:
+            run = cells.get((number, seed))
+            row = stand.rows.get(run) if run else None
+            marks.append(MARKS["missing" if row is None else row.status])
+        counts = ", ".join(f"{n} {status}" for status, n in stand.counts[number].items())
+        rows.append([arm.name, " ".join(marks), counts])
+    draw_table(["arm", "one mark a seed", "runs"], rows, "State of the runs, by arm and seed")
+
+
+def _differences(summary: Summary) -> None:
+    if not summary.rows:
+        return
+    rows = [
+        [
+            row.title,
+            f"{row.second.arm} − {row.first.arm}",
+            _with_interval(row.difference, row.unit),
+            row.difference.how,
+            row.verdict.words,
+        ]
+        for row in summary.rows
+    ]
+    head = ["metric", "difference", "value and 95 % interval", "interval", "verdict"]
+    draw_table(head, rows, "Differences between arms")
+    st.caption(CAUTION)
+    with st.expander("Every seed"):
+        each = [
+            [row.title, side.arm, ", ".join(format_value(value) for value in side.values)]
+            for row in summary.rows
+            for side in (row.first, row.second)
+        ]
+        unique = list({tuple(line): line for line in each}.values())
+        draw_table(["metric", "arm", "one number a seed"], unique, "Values of each seed")
+
+
+def _with_interval(one: SeedDifference, unit: str) -> str:
+    value, low, high = (format_value(end) for end in (one.value, one.low, one.high))
+    return f"{value} [{low}, {high}] {unit}" if one.low == one.low else f"{value} {unit}"
+
+
+def _curves(study: Study) -> None:
+    titles = series_of(study)
+    if not titles:
+        return
+    name = st.selectbox("Curve", list(titles), format_func=titles.__getitem__, key="studies.curve")
+    drawn = bands(study, name)
+    if drawn:
+        st.plotly_chart(bands_figure(drawn, titles[name]), key="studies.chart")
+        st.caption(
+            "Thick: the median over seeds. Band: from the lowest to the highest seed. Thin: each "
+            "run, named on hover."
+        )

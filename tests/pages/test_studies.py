@@ -1,0 +1,74 @@
+"""Studies: from the form to the sentence."""
+
+from __future__ import annotations
+
+from genlab import runs, studies
+from genlab.runs import foreground
+from genlab.studies.measure import measured_here
+
+SMALL = {"model": "vae", "data": "digits", "steps": "6", "batch": "16", "hidden": "16"}
+
+
+def texts(app) -> str:
+    return "\n".join([m.value for m in app.markdown] + [h.body for h in app.get("html")])
+
+
+def test_an_empty_page_says_how_to_begin(visit, home):
+    app = visit("studies")
+    assert not app.exception
+    assert "no study yet" in texts(app)
+
+
+def test_a_study_from_the_form_to_the_sentence(visit, home):
+    app = visit("studies", **SMALL)
+    assert not app.exception
+    app.selectbox[0].set_value("latent").run()
+    app.text_input[0].set_value("2, 4").run()
+    app.number_input[0].set_value(3).run()
+    start = app.button(key="studies.start")
+    assert start.label == "Start 6 runs"
+    start.click().run()
+    study = studies.list_studies()[0]
+    assert app.query_params["study"] == study.name
+    assert [arm.name for arm in study.arms] == ["latent = 2", "latent = 4"]
+    assert runs.store().get(study.cells[0].run).spec["steps"] == 6
+    assert "0 of 6 runs have ended" in app.get("progress")[0].proto.text
+    assert "Nothing is measured yet: 6" in texts(app)
+    for cell in study.cells:
+        foreground.resume(cell.run)
+    app = visit("studies", study=study.name)
+    assert not app.exception
+    assert "● ● ●" in texts(app)
+    # The metrics are jobs of the queue; here they are done at once.
+    found = studies.collect_metrics(study, studies.state(study), measured_here)
+    for job in runs.store().jobs():
+        runs.store().update_job(job.key, status="done", progress=1.0)
+    assert len(found) == 6
+    app = visit("studies", study=study.name)
+    assert not app.exception
+    assert "3 pairs of seeds and" in texts(app)
+    assert len(app.get("plotly_chart")) == 1
+    app.button(key="studies.extend").click().run()
+    assert len(studies.open_study(study.name).seeds) == 8
+    app.button(key="studies.pause").click().run()
+    assert studies.open_study(study.name).paused
+    assert not runs.store().queue()
+
+
+def test_what_is_wrong_is_said_and_nothing_is_queued(visit, home):
+    app = visit("studies", **SMALL)
+    app.selectbox[0].set_value("latent").run()
+    app.text_input[0].set_value("2, -4").run()
+    app.button(key="studies.start").click().run()
+    assert "latent" in app.error[0].value
+    assert not runs.store().queue()
+    app = visit("studies", study="nowhere")
+    assert "no study" in app.error[0].value
+    assert not app.exception
+
+
+def test_train_hands_its_form_over(visit, home):
+    app = visit("train", model="gan", data="ring", lr="0.0007")
+    app.button(key="train.study").click().run()
+    assert app.title[0].value == "Studies"
+    assert (app.query_params["model"], app.query_params["lr"]) == ("gan", "0.0007")
