@@ -98,8 +98,8 @@ class Database:
             )
         if "not a database" in text or "malformed" in text or "corrupt" in text:
             return (
-                f"The run store {self.location} is damaged, or is not a database. It was left as it "
-                "is: move it away to begin a new one, or point GENLAB_STORE elsewhere. The "
+                f"The run store {self.location} is damaged, or is not a database. It was left "
+                "as it is: move it away to begin a new one, or point GENLAB_STORE elsewhere. The "
                 "snapshots of the runs are stored separately and are unaffected."
             )
         if "full" in text:
