@@ -254,10 +254,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 2
         return COMMANDS[arguments.command](arguments)
     except GenlabError as error:
-        print(f"genlab: {error}", file=sys.stderr)
+        repair = ""
         if isinstance(error, SpecError) and error.repair:
             change = " ".join(f"--{name}={value}" for name, value in error.repair.items())
-            print(f"genlab: possible with {change}", file=sys.stderr)
+            repair = f" It is possible with {change}."
+        print(f"genlab: {error}{repair}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         # The reader of the output has gone (`| head`).

@@ -126,8 +126,11 @@ def show() -> None:
             title=title,
             icon=icon,
             url_path=name,
-            # Where nobody else can come there is no class; the address works all the same.
-            visibility="hidden" if name == "room" and is_alone() else "visible",
+            # Every link is one more press of Tab before the slider of Watch. Compare and Train
+            # lead to Studies; where nobody else can come there is no class.
+            visibility="hidden"
+            if name == "studies" or (name == "room" and is_alone())
+            else "visible",
         )
         for name, title, icon in PAGES
     ]

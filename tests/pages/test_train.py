@@ -157,7 +157,7 @@ def test_a_table_goes_with_the_models_of_its_columns(visit, home):
     assert list(field(app, "selectbox", "Algorithm").options) == both
     texts = [m.value for m in app.markdown]
     reasons = next(text for text in texts if text.startswith("- "))
-    assert "- VAE: it learns the law of points or pictures" in reasons
+    assert "- VAE: it learns the distribution of points or images" in reasons
     app.button(key="train.start").click().run()
     (row,) = runs.store().runs()
     assert (row.spec["model"], row.spec["algorithm"]) == ("linear_regression", "hmc")
