@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from genlab.ui import links
 from genlab.ui.chooser import choose_runs
 from genlab.ui.live import overlay_runs, time_bar
 from genlab.ui.live.duel import options, pair
@@ -18,6 +19,11 @@ from genlab.ui.run_table import run_table
 
 st.title("Compare")
 rows, picked = choose_runs()
+st.page_link(
+    links.page("studies"),
+    label="Is the difference real? Studies over seeds",
+    icon=":material/science:",
+)
 if len(picked) < 2:
     empty("Nothing to compare yet.", "Choose two runs above, or start a pair.")
     with st.expander("Duel: a VAE against a GAN with the same decoder", expanded=not rows):

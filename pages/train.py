@@ -25,7 +25,9 @@ wrong = st.empty()
 values = forms.run_form(pictures.form_preview)
 obstacle = None if TRAIN.has_problem() else forms.obstacle(values)
 if obstacle:
-    wrong.error(escape_markdown(obstacle), icon=":material/error:")
+    with wrong.container():
+        st.error(escape_markdown(obstacle), icon=":material/error:")
+        forms.repair_button(values)
 if pressed.button(
     "Start",
     type="primary",

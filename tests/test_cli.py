@@ -239,7 +239,8 @@ def test_deleting_asks_twice(capsys: pytest.CaptureFixture[str], run: str) -> No
     assert code == 2
     assert "--yes" in err
     assert call(capsys, "delete", run, "--yes")[1] == [{"run": run, "deleted": True}]
-    assert call(capsys, "list")[1] == []
+    left = [row["run"] for row in call(capsys, "list")[1]]
+    assert all(name.startswith("shipped:") for name in left)
 
 
 @pytest.mark.parametrize(
@@ -437,7 +438,7 @@ def test_own_data_are_added_trained_on_listed_and_deleted(capsys, tmp_path) -> N
     code, (added,), _ = call(capsys, "data", "add", str(path), "--with", "label=kind")
     assert code == 0
     assert (added["name"], added["n"], added["shape"]) == ("my table", 40, [2])
-    assert (added["classes"], added["likelihood"]) == (["u", "v"], "gaussian_learned")
+    assert (added["classes"], added["likelihood"]) == (["u", "v"], "mixed")
     small = ["--model", "vae", "--data", "own", "--steps", "5", "--batch", "8", "--quiet"]
     code, (answer,), _ = call(capsys, "train", *small, "--set", "my table")
     assert (code, answer["status"]) == (0, "done")
@@ -486,3 +487,18 @@ def test_nothing_is_created_where_there_is_nothing_to_read(tmp_path, capsys):
     finally:
         runs.configure()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refusal_tells_its_repair(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, said = call(capsys, "train", "--data", "digits", "--model", "made", "--steps", "3")
+    assert code == 2
+    assert "possible with --binarise=threshold" in said
+
+
+def test_evaluate_with_samples_names_the_features(
+    capsys: pytest.CaptureFixture[str], run: str
+) -> None:
+    code, answer, _ = call(capsys, "evaluate", run, "--samples")
+    assert code == 0
+    assert len(answer[0]["features"]["hash"]) == 64
+    assert {"quality_frechet", "quality_coverage", "test_elbo"} <= set(answer[0]["metrics"])

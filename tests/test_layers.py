@@ -24,12 +24,13 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("inference", "train"),
     ("lessons",),
     ("runs",),
+    ("exports",),
     ("figures",),
     ("report",),
     ("studies",),
     ("replay",),
     ("serving",),
-    ("cli", "__main__", "__init__"),
+    ("cli", "commands", "__main__", "__init__"),
     ("ui",),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 class GenlabError(Exception):
@@ -17,10 +17,18 @@ class SpecError(GenlabError):
         option: the name of the option, as in the form, the command line and the URL.
         value: what was given.
         allowed: what would have been accepted, in words.
+        repair: a change of options that makes it possible, by name; empty where none is known.
     """
 
-    def __init__(self, option: str, value: object, allowed: str) -> None:
+    def __init__(
+        self,
+        option: str,
+        value: object,
+        allowed: str,
+        repair: Mapping[str, object] | None = None,
+    ) -> None:
         self.option, self.value, self.allowed = option, value, allowed
+        self.repair: Mapping[str, object] = dict(repair or {})
         super().__init__(f"{option} = {value!r} is not possible: {allowed}. Nothing was started.")
 
     @classmethod
@@ -29,7 +37,9 @@ class SpecError(GenlabError):
         names = sorted(known)
         near = difflib.get_close_matches(str(value), names, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        return cls(option, value, f"{hint}allowed: {', '.join(names) or 'nothing yet'}")
+        # A misspelled name of an option cannot be repaired by another value of it.
+        repair = {option: near[0]} if near and option not in {"option", "command line"} else {}
+        return cls(option, value, f"{hint}allowed: {', '.join(names) or 'nothing yet'}", repair)
 
 
 class DataError(GenlabError):

@@ -98,7 +98,9 @@ class Option:
             if (self.low is not None and parsed < self.low) or (
                 self.high is not None and parsed > self.high
             ):
-                raise SpecError(self.name, value, self.allowed)
+                nearest = self.low if self.low is not None and parsed < self.low else self.high
+                assert nearest is not None
+                raise SpecError(self.name, value, self.allowed, {self.name: self.type(nearest)})
         return parsed
 
     def _convert(self, value: Any) -> Any:

@@ -165,7 +165,8 @@ class Combination:
         why = misfit(model_class, meta)
         if why is not None:
             able = ", ".join(models_for(data, given)) or "none"
-            raise SpecError("model", model, f"{why}; models for {data!r}: {able}")
+            repair = _data_repair(source, model_class, given)
+            raise SpecError("model", model, f"{why}; models for {data!r}: {able}", repair)
         preferred = model_class.defaults(meta).get("objective")
         asked = str(values.get("objective"))
         objective = cls._pick(
@@ -294,6 +295,19 @@ class Combination:
             algorithm_options=built["algorithm"],
             train=built["train"],  # type: ignore[arg-type]
         )
+
+
+def _data_repair(source: Any, model: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The first other choice of one option of a dataset with which a model fits it."""
+    for row in source.Options.table():
+        for choice in row.choices or ():
+            values = {**given, row.name: choice}
+            try:
+                if misfit(model, source.meta(source.Options.build(values))) is None:
+                    return {row.name: choice}
+            except GenlabError:
+                continue
+    return {}
 
 
 def misfit(model: Any, meta: Any) -> str | None:

@@ -25,8 +25,8 @@ class Mixture1D:
         SpecError: for weights or standard deviations that are not positive and finite.
 
     Example:
-        >>> law = Mixture1D((0.5, 0.5), (-1.0, 1.0), (1.0, 1.0))
-        >>> law.mean, law.variance
+        >>> distribution = Mixture1D((0.5, 0.5), (-1.0, 1.0), (1.0, 1.0))
+        >>> distribution.mean, distribution.variance
         (0.0, 2.0)
     """
 
@@ -82,7 +82,7 @@ class Mixture1D:
 
 
 def gaussian(mean: float, std: float) -> Mixture1D:
-    """N(mean, std²) as a law on the line."""
+    """N(mean, std²) as a distribution on the line."""
     return Mixture1D((1.0,), (mean,), (std,))
 
 

@@ -11,7 +11,8 @@ from genlab.core.measure import Kind
 from genlab.core.options import Option, Options, option
 from genlab.inference.log_joints import LogJoint
 from genlab.lessons.base import LESSONS, Check, Equation, Quantity, tex
-from genlab.lessons.closed_forms import LINES, Case, Gaussian, Line, Moments, transformed
+from genlab.lessons.closed_forms import Case, Gaussian, Moments
+from genlab.lessons.closed_forms_line import LINES, Line, transformed
 from genlab.lessons.fitting import CHAINS, DRAWS, Fitting, Referee
 from genlab.lessons.panels import Panel
 from genlab.lessons.teaching import advi

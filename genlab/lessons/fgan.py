@@ -10,33 +10,34 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from genlab.core.measure import Estimate
 from genlab.core.options import Option, Options, option
 from genlab.core.random import generator, scope
-from genlab.data.base import DataMeta
-from genlab.distributions import Point
 from genlab.divergences.f import F, FDivergence
-from genlab.divergences.gaussian_fits import GaussianFit, fit_gaussian
+from genlab.divergences.gaussian_fits import GaussianFit
 from genlab.divergences.mixtures_1d import Mixture1D, gaussian
 from genlab.divergences.quadrature import (
     bound_1d,
     bound_from_samples,
     divergence_1d,
-    divergences_1d,
     integrate,
 )
 from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Move, Progress, Quantity, tex
+from genlab.lessons.fgan_fits import (
+    BATCH,
+    FRESH,
+    PIECE,
+    LineGAN,
+    Trained,
+    fitted,
+    measured,
+    row_key,
+)
 from genlab.lessons.panels import Curve, Curves, Matrix, Panel, Style, Table, array
 from genlab.lessons.teaching import fgan
-from genlab.models.base import GenerativeModel, HasCritic
-from genlab.models.latent import StandardPrior
-from genlab.nets import mlp
 from genlab.objectives.fgan import FAMILIES, FGAN, FGANOptions
 
-#: Examples a step, steps in one piece, and fresh examples for the bound at the end.
-BATCH, PIECE, FRESH = 512, 25, 20_000
 #: Above this many times the column's best a cell has the strongest colour.
 DARKEST = 4.0
 INFINITE = "infinite"
@@ -76,86 +77,6 @@ class FGANLessonOptions(Options):
         label="f-GAN training steps (0 = none)",
     )
     seed: int = option(0, "seed of its weights and draws", low=0, high=2**31 - 1, label="Seed")
-
-
-class LineGAN(StandardPrior, GenerativeModel[Options], HasCritic):
-    """x = μ + σz, z from N(0, 1), and a critic of two hidden layers of 64 tanh units.
-
-    Source: the set-up of Nowozin, Cseke and Tomioka 2016, section 3.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(Options(), DataMeta((1,), "real"))
-        self.latent = 1
-        self.parameters_of_q = nn.Parameter(torch.zeros(2))
-        self.body = mlp([1, 64, 64], nn.Tanh, final=True)
-        self.head = nn.Linear(64, 1)
-
-    def player(self, name: str) -> Any:
-        if name == "generator":
-            return [self.parameters_of_q]
-        return [*self.body.parameters(), *self.head.parameters()]
-
-    def decode(self, z: Tensor) -> Point:
-        return Point(self.parameters_of_q[0] + self.parameters_of_q[1].exp() * z, 1)
-
-    def features(self, x: Tensor) -> Tensor:
-        return self.body(x)
-
-    def score(self, x: Tensor) -> Tensor:
-        return self.head(self.body(x))[:, 0]
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What an f-GAN reached.
-
-    Args:
-        path: (steps, mean, standard deviation, bound on the batch) every few steps.
-        mean, std: of the generator after the last step.
-        bound: on fresh examples.
-        exact: the divergence that it bounds, at this generator.
-        critic: the model, with its critic.
-    """
-
-    path: tuple[tuple[float, float, float, float], ...]
-    mean: float
-    std: float
-    bound: Estimate
-    exact: float
-    critic: LineGAN
-
-    @property
-    def averaged(self) -> tuple[float, float]:
-        """Mean and standard deviation, averaged over the last quarter of the steps."""
-        last = np.array(self.path)[-max(1, len(self.path) // 4) :]
-        return float(last[:, 1].mean()), float(last[:, 2].mean())
-
-
-@functools.lru_cache(maxsize=512)
-def fitted(name: str, parameter: float | None, target: Mixture1D) -> GaussianFit:
-    """The best Gaussian under a row of the table."""
-    return fit_gaussian(_row(name, parameter), target)
-
-
-@functools.lru_cache(maxsize=512)
-def measured(
-    columns: tuple[tuple[str, float | None], ...],
-    row: tuple[str, float | None],
-    target: Mixture1D,
-) -> tuple[float, ...]:
-    """Every column's divergence at the best Gaussian under a row, by quadrature."""
-    mixture = fitted(*row, target).mixture
-    return tuple(e.value for e in divergences_1d([_row(*key) for key in columns], target, mixture))
-
-
-def _row(name: str, parameter: float | None) -> FDivergence:
-    row: FDivergence = F[name]
-    return row if parameter is None else row.with_parameter(parameter)
-
-
-def _key(row: FDivergence) -> tuple[str, float | None]:
-    return row.name, None if row.parameter is None else row.parameter.value
 
 
 @LESSONS.register(
@@ -237,7 +158,7 @@ class FDivergences(Lesson):
         return tuple(row for row in all_rows if row.at_one == 0.0)
 
     def _fit(self, row: FDivergence) -> GaussianFit:
-        return fitted(*_key(row), self.p)
+        return fitted(*row_key(row), self.p)
 
     _trained: Trained | None = None
 
@@ -245,7 +166,7 @@ class FDivergences(Lesson):
         share = 1.0 if not self.options.train else 0.2
         for k, row in enumerate(self.rows):
             progress(share * k / len(self.rows), f"Searching the best Gaussian: {row.title}")
-            measured(tuple(map(_key, self.rows)), _key(row), self.p)
+            measured(tuple(map(row_key, self.rows)), row_key(row), self.p)
         if self.options.train and self._trained is None:
             self._trained = self._train(lambda f, s: progress(0.2 + 0.8 * f, s))
 
@@ -262,7 +183,7 @@ class FDivergences(Lesson):
     @functools.cached_property
     def cross(self) -> np.ndarray[Any, Any]:
         """Fitted under the row, measured by the column."""
-        keys = tuple(map(_key, self.rows))
+        keys = tuple(map(row_key, self.rows))
         return np.array([measured(keys, key, self.p) for key in keys])
 
     @property

@@ -18,7 +18,8 @@ from genlab.divergences.js import LOG_2
 from genlab.divergences.mixtures_1d import Mixture1D, gaussian
 from genlab.divergences.quadrature import divergences_1d, integrate
 from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Progress, Quantity, signed, tex
-from genlab.lessons.game import LOG_2PI, ORDER, Critic, Field, Game, State, Target, grid, nodes
+from genlab.lessons.bridge import GOALS, SEEN, Goal, LinearVAE
+from genlab.lessons.game import ORDER, Critic, Field, Game, State, Target, grid, nodes
 from genlab.lessons.panels import Bars, Curve, Curves, Panel, Table, array
 from genlab.lessons.teaching import vae_to_gan
 from genlab.objectives.adversarial import ROWS
@@ -26,33 +27,8 @@ from genlab.objectives.adversarial import ROWS
 LOSSES = {row.name: row for row in ROWS if row.logit}
 #: Steps of the generator, each against the best discriminator there is.
 ROUNDS = 400
-#: The divergences that the two fits are compared by, and how the page writes them.
-SEEN = {"kl": "KL(p ‖ q)", "reverse_kl": "KL(q ‖ p)", "js": "2 JS(p, q)"}
 
 
-@dataclass(frozen=True)
-class Goal:
-    """The divergence whose gradient the generator's loss has against D*.
-
-    Args:
-        name, symbols: in words and as LaTeX.
-        parts: a factor for each row of the table of f-divergences.
-    """
-
-    name: str
-    symbols: str
-    parts: Mapping[str, float]
-
-
-#: By the generator's loss; Arjovsky and Bottou 2017 for the second.
-GOALS: Mapping[str, Goal] = {
-    "minimax": Goal("2 JS(p, q)", r"2\,\mathrm{JS}(p \,\|\, q)", {"js": 1.0}),
-    "nonsaturating": Goal(
-        "KL(q ‖ p) − 2 JS(p, q)",
-        r"\mathrm{KL}(q \,\|\, p) - 2\,\mathrm{JS}(p \,\|\, q)",
-        {"reverse_kl": 1.0, "js": -1.0},
-    ),
-}
 #: The gradient of any other loss.
 STEEPEST = r"\nabla_\theta\, E_z[\ell_G(\operatorname{logit} D^{*}(G_\theta(z)))]"
 #: The half-width of a central difference.
@@ -98,46 +74,6 @@ class BridgeOptions(Options):
         label="Discriminator steps",
     )
     seed: int = option(0, "seed of its first weights", low=0, high=2**31 - 1, label="Seed")
-
-
-@dataclass(frozen=True)
-class LinearVAE:
-    """p(x | z) = N(az + b, s²), p(z) = N(0, 1), q(z | x) = N(cx + e, v).
-
-    Args:
-        theta: (a, b, log s, c, e, log v).
-    """
-
-    theta: Tensor
-
-    @property
-    def marginal(self) -> Mixture1D:
-        """p(x) = N(b, a² + s²), the marginal."""
-        a, b, log_s, *_ = self.theta.tolist()
-        return gaussian(b, math.sqrt(a * a + math.exp(2 * log_s)))
-
-    @staticmethod
-    def terms(theta: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        """E_q log p(x | z) and KL(q(z | x) ‖ p(z)) in nats, (n,) -> (n,) each, closed forms."""
-        a, b, log_s, c, e, log_v = theta
-        mean = c * x + e
-        square = (x - a * mean - b).square() + a * a * log_v.exp()
-        reconstruction = -0.5 * LOG_2PI - log_s - 0.5 * square * (-2 * log_s).exp()
-        return reconstruction, 0.5 * (mean.square() + log_v.exp() - 1 - log_v)
-
-    def elbo(self, x: Tensor) -> Tensor:
-        """The evidence lower bound of each x in nats, (n,) -> (n,)."""
-        reconstruction, kl = self.terms(self.theta, x)
-        return reconstruction - kl
-
-    def kl_to_posterior(self, x: Tensor) -> Tensor:
-        """KL(q(z | x) ‖ p(z | x)) in nats, from the exact posterior, (n,) -> (n,)."""
-        a, b, log_s, c, e, log_v = self.theta
-        precision = 1 + a * a * (-2 * log_s).exp()
-        mean = a * (x - b) * (-2 * log_s).exp() / precision
-        v = log_v.exp()
-        gap = (c * x + e - mean).square()
-        return 0.5 * (precision * (v + gap) - 1 - log_v - precision.log())
 
 
 @LESSONS.register(

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from genlab.core.options import Options, option
-from genlab.core.random import generator, scope
-from genlab.data.base import DataMeta
-from genlab.distributions import Point
 from genlab.divergences.f import F
 from genlab.divergences.js import LOG_2
 from genlab.divergences.mixtures_1d import gaussian
@@ -26,23 +23,9 @@ from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Progress, Quan
 from genlab.lessons.game import nodes
 from genlab.lessons.panels import Array, Curve, Curves, Panel, Table, array, histogram
 from genlab.lessons.teaching import wgan
-from genlab.models.base import GenerativeModel, HasCritic
-from genlab.models.latent import StandardPrior
-from genlab.nets import mlp
+from genlab.lessons.wgan_critics import BATCH, LAST, STEPS, Critic, clipped, penalised, trained
 from genlab.objectives.adversarial import Adversarial
-from genlab.objectives.wasserstein import WGAN, WGANGP, PenaltyOptions, WassersteinOptions
 
-BATCH, PIECE = 256, 50
-#: The critics' step size at first.
-RATE = 0.05
-#: Steps of a linear critic and of a net, and over how many of the last the value is averaged.
-STEPS = {"linear": 250, "net": 250}
-#: A plane turns the more slowly the further the noise of a batch exceeds the distance: steps for
-#: each standard deviation over the distance, and the most.
-TURNING, MOST = 200, 1000
-LAST = 100
-#: The dimension: on a line a critic of slope −1 would be stuck, for the penalty is a wall at 0.
-DIM = 2
 POINTS, GAUSSIANS = "points", "Gaussians"
 
 
@@ -78,101 +61,6 @@ class WGANLessonOptions(Options):
     seed: int = option(
         0, "seed of the critics' weights and draws", low=0, high=2**31 - 1, label="Seed"
     )
-
-
-class Shifted(StandardPrior, GenerativeModel[Options], HasCritic):
-    """A generator G(z) = sd·z that stands still, and a critic: a plane, or a net.
-
-    Args:
-        sd: of the generator's samples.
-        critic: ``linear`` or ``net``, two hidden layers of 32 leaky units.
-    """
-
-    def __init__(self, sd: float, critic: str) -> None:
-        super().__init__(Options(), DataMeta((DIM,), "real"))
-        self.latent, self.sd = DIM, sd
-        net = mlp([DIM, 32, 32, 1], lambda: nn.LeakyReLU(0.2))
-        self.critic: nn.Module = nn.Linear(DIM, 1) if critic == "linear" else net
-
-    def player(self, name: str) -> Iterable[nn.Parameter]:
-        return self.critic.parameters() if name == "discriminator" else []
-
-    def decode(self, z: Tensor) -> Point:
-        return Point(self.sd * z, 1)
-
-    def features(self, x: Tensor) -> Tensor:
-        return x
-
-    def score(self, x: Tensor) -> Tensor:
-        score: Tensor = self.critic(x)
-        return score[:, 0]
-
-
-@dataclass(frozen=True)
-class Critic:
-    """A critic after its training.
-
-    Args:
-        model: with the critic in it.
-        raw: E C(x) − E C(G(z)), averaged over the last steps.
-        slope: the mean ‖∇C‖ that goes with it: where the penalty looks; NaN for a clipped one.
-        path: (steps, raw).
-    """
-
-    model: Shifted
-    raw: float
-    slope: float
-    path: tuple[tuple[float, float], ...]
-
-
-def steps_of(kind: str, sd: float, distance: float) -> int:
-    """Steps until a critic has come to rest.
-
-    Example:
-        >>> steps_of("linear", 0.5, 2.0), steps_of("linear", 2.0, 0.1), steps_of("net", 2.0, 0.1)
-        (250, 1000, 250)
-    """
-    turning = round(TURNING * sd / distance) if kind == "linear" else 0
-    return max(STEPS[kind], min(MOST, turning))
-
-
-@functools.lru_cache(maxsize=128)
-def trained(kind: str, objective: Adversarial, sd: float, distance: float, seed: int) -> Critic:
-    """A critic between N(0, sd² I) and the same law moved by a distance along the first axis."""
-    steps = steps_of(kind, sd, distance)
-    with scope(seed, "critic", kind):
-        model = Shifted(sd, kind)
-    optimiser = torch.optim.Adam(model.critic.parameters(), lr=RATE, betas=(0.5, 0.9))
-    shift = torch.tensor([distance, *[0.0] * (DIM - 1)])
-    path, raws, slopes = [], [], []
-    for piece in range(0, steps, PIECE):
-        with scope(seed, "critic draws", kind, piece), torch.enable_grad():
-            source = generator(seed, "critic data", piece)
-            noise = torch.randn(PIECE, BATCH, DIM, generator=source)
-            for k, x in enumerate(shift + sd * noise):
-                # Ever smaller steps: the average over the last is then the resting place.
-                optimiser.param_groups[0]["lr"] = RATE * (1 - (piece + k) / (steps + 1))
-                optimiser.zero_grad()
-                loss = objective.loss("discriminator", model, x)
-                loss.value.backward()
-                optimiser.step()
-                objective.after_update("discriminator", model)
-                raws.append(float((loss.terms["c_real"] - loss.terms["c_fake"]).mean()))
-                between = loss.terms.get("slope_between")
-                slopes.append(math.nan if between is None else float(between.detach().mean()))
-        path.append((float(piece + PIECE), raws[-1]))
-    model.requires_grad_(False)
-    return Critic(model, float(np.mean(raws[-LAST:])), float(np.mean(slopes[-LAST:])), tuple(path))
-
-
-@functools.lru_cache(maxsize=128)
-def _penalised(penalty: float) -> Adversarial:
-    return WGANGP(PenaltyOptions(1, penalty))
-
-
-@functools.lru_cache(maxsize=128)
-def _clipped(clip: float) -> Adversarial:
-    return WGAN(WassersteinOptions(1, clip))
 
 
 @LESSONS.register(
@@ -248,22 +136,22 @@ class Wasserstein(Lesson):
     @functools.cached_property
     def linear_gp(self) -> Critic:
         """A plane of penalised slope."""
-        return self._train("linear", _penalised(self.options.penalty))
+        return self._train("linear", penalised(self.options.penalty))
 
     @functools.cached_property
     def linear_clip(self) -> Critic:
         """A plane of clipped slope."""
-        return self._train("linear", _clipped(self.options.clip))
+        return self._train("linear", clipped(self.options.clip))
 
     @functools.cached_property
     def net_gp(self) -> Critic:
         """A net of penalised slope."""
-        return self._train("net", _penalised(self.options.penalty))
+        return self._train("net", penalised(self.options.penalty))
 
     @functools.cached_property
     def net_clip(self) -> Critic:
         """A net of clipped weights."""
-        return self._train("net", _clipped(self.options.clip))
+        return self._train("net", clipped(self.options.clip))
 
     def _train(self, kind: str, objective: Adversarial) -> Critic:
         return trained(kind, objective, self.sd, self.options.distance, self.options.seed)

@@ -89,8 +89,8 @@ class AffineCoupling(Layer):
 
     def __init__(self, mask: Tensor, hidden: int, layers: int) -> None:
         super().__init__()
-        self.register_buffer("kept", mask.nonzero().flatten(), persistent=False)
-        self.register_buffer("moved", (~mask).nonzero().flatten(), persistent=False)
+        self.register_buffer("unchanged", mask.nonzero().flatten(), persistent=False)
+        self.register_buffer("transformed", (~mask).nonzero().flatten(), persistent=False)
         sizes = [len(self.unchanged), *[hidden] * layers]
         self.net = mlp([*sizes, 2 * len(self.transformed)])
         near_zero(self.net[-1])  # type: ignore[arg-type]

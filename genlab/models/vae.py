@@ -65,6 +65,7 @@ class LatentOptions(LikelihoodOptions):
                 self.prior,
                 f"its codes are {outer}, those of the posterior {self.posterior!r} {inner}, so "
                 f"KL(q || p(z)) is infinite; priors for it: {', '.join(able)}",
+                {"prior": able[0]} if able else None,
             )
 
 

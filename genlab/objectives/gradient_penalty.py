@@ -65,7 +65,9 @@ class NeedsPerExampleGradient:
         for name, value in cls.needs(model).items():
             given = getattr(model_options, name)
             if given != value:
-                raise SpecError(name, given, f"without it the critic {MIXED}; switch it on")
+                raise SpecError(
+                    name, given, f"without it the critic {MIXED}; switch it on", {name: value}
+                )
 
 
 def _mixed(model: type[GenerativeModel]) -> bool:

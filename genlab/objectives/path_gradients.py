@@ -45,6 +45,7 @@ def check_detachable(option: str, value: str, model_options: Any) -> None:
             value,
             "it needs the density of the posterior with its parameters held fixed, which "
             f"{name!r} does not have; posteriors that do: {', '.join(able)}",
+            {option: PLAIN},
         )
 
 

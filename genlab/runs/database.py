@@ -39,7 +39,9 @@ class Database:
         try:
             parsed = sa.make_url(url)
             self._sqlite = parsed.get_backend_name() == "sqlite"
-            self.place = parsed.database or "memory" if self._sqlite else parsed.render_as_string()
+            self.location = (
+                parsed.database or "memory" if self._sqlite else parsed.render_as_string()
+            )
             self._engine = self._make_engine(parsed)
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
             raise StoreError(
@@ -91,23 +93,25 @@ class Database:
     def _words(self, text: str) -> str:
         if "locked" in text or "busy" in text:
             return (
-                f"The run store {self.place} is locked by another program, which did not let go "
-                f"within {self.patience:g} s. Close that program and try again; nothing was lost."
+                f"The run store {self.location} is locked by another program, which has held it "
+                f"for {self.patience:g} s. Close that program and try again; nothing was lost."
             )
         if "not a database" in text or "malformed" in text or "corrupt" in text:
             return (
-                f"The run store {self.place} is damaged or no database at all. It was left as it "
-                "is: move it away to begin a new one, or point GENLAB_STORE elsewhere. The "
-                "snapshots of the runs lie apart from it and are unaffected."
+                f"The run store {self.location} is damaged, or is not a database. It was left "
+                "as it is: move it away to begin a new one, or point GENLAB_STORE elsewhere. The "
+                "snapshots of the runs are stored separately and are unaffected."
             )
         if "full" in text:
             return (
-                f"The disk of the run store {self.place} is full. What was written before is "
+                f"The disk of the run store {self.location} is full. What was written before is "
                 "kept; free some space and try again."
             )
         if "readonly" in text or "unable to open" in text or "permission" in text:
-            return f"The run store {self.place} cannot be written: {text}. Check its permissions."
-        return f"The run store {self.place} cannot be used: {text}"
+            return (
+                f"The run store {self.location} cannot be written: {text}. Check its permissions."
+            )
+        return f"The run store {self.location} cannot be used: {text}"
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -135,9 +139,9 @@ class Database:
                 return
             if found > current:
                 raise StoreError(
-                    f"The run store {self.place} was written by a newer GenLab (schema {found}; "
-                    f"this one knows up to {current}). It was left as it is: update GenLab, or "
-                    "point GENLAB_STORE elsewhere."
+                    f"The run store {self.location} was written by a newer GenLab (schema "
+                    f"{found}, this version reads up to {current}). It was left as it is: update "
+                    "GenLab, or point GENLAB_STORE elsewhere."
                 )
             for migrate in MIGRATIONS[found - 1 :]:
                 migrate(connection)
@@ -176,7 +180,7 @@ class Database:
         text = value.scalar_one_or_none()
         if text is None or not text.isdigit():
             raise StoreError(
-                f"{self.place} is a database, but no GenLab run store. It was left as it is: "
+                f"{self.location} is a database, but no GenLab run store. It was left as it is: "
                 "point GENLAB_STORE elsewhere."
             )
         return int(text)

@@ -6,7 +6,6 @@ that PostgreSQL runs it too.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -18,11 +17,11 @@ from sqlalchemy.exc import IntegrityError
 
 from genlab.core.errors import RunNotFound, RunStateError
 from genlab.runs import access, settings
-from genlab.runs.database import Database
 from genlab.runs.fair import Waiting, fair_order
 from genlab.runs.items import NO_OFFER, Item
 from genlab.runs.schema import items, jobs, numbers, records, runs, wishes
 from genlab.runs.search import RunPage, RunQuery, check_tags, check_title
+from genlab.runs.sql_jobs import JobTable, dump_json
 from genlab.runs.sql_search import (
     find_rows,
     keep_last_numbers,
@@ -34,14 +33,11 @@ from genlab.runs.store import (
     ACTIVE,
     RESUMABLE,
     Command,
-    JobRow,
-    JobStatus,
     Origin,
     Record,
     RunRow,
     RunStore,
     Status,
-    job_key,
     new_id,
     too_many,
 )
@@ -52,12 +48,7 @@ def _open(now: float) -> sa.ColumnElement[bool]:
     return sa.or_(items.c.expires == 0.0, items.c.expires > now)
 
 
-def _dump(value: object) -> str:
-    # NaN is not JSON: a reader in another language would refuse the whole record.
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
-
-
-class SqlStore(Database, RunStore):
+class SqlStore(JobTable, RunStore):
     """A store behind a SQLAlchemy URL.
 
     Args:
@@ -126,7 +117,7 @@ class SqlStore(Database, RunStore):
         values: dict[str, Any] = {
             "owner": actor.id,
             "room": actor.room,
-            "spec": _dump(dict(spec)),
+            "spec": dump_json(dict(spec)),
             "title": title,
             "status": "running" if worker else "queued",
             "steps": int(spec["steps"]),
@@ -137,7 +128,7 @@ class SqlStore(Database, RunStore):
         if worker:
             values |= {"started": now, "beat": now, "attempt": 1}
         if origin is not None:
-            values |= {"parent": origin.parent, "changes": _dump(dict(origin.changes))}
+            values |= {"parent": origin.parent, "changes": dump_json(dict(origin.changes))}
             values |= dict.fromkeys(("step", "parent_step"), origin.step)
         while True:
             name = run or new_id(spec)
@@ -230,7 +221,7 @@ class SqlStore(Database, RunStore):
         return changed
 
     def describe(self, run: str, series: Sequence[Mapping[str, Any]]) -> None:
-        text = _dump([dict(entry) for entry in series])
+        text = dump_json([dict(entry) for entry in series])
         with self._writing() as connection:
             self._allow(connection, run, "work")
             connection.execute(runs.update().where(runs.c.id == run).values(series=text))
@@ -294,7 +285,7 @@ class SqlStore(Database, RunStore):
                 "run": run,
                 "step": record.step,
                 "kind": record.kind,
-                "payload": _dump(dict(record.payload)),
+                "payload": dump_json(dict(record.payload)),
                 "time": record.time or now,
             }
             for record in records_
@@ -352,7 +343,7 @@ class SqlStore(Database, RunStore):
                 if connection.execute(stop).rowcount == 1:
                     connection.execute(wishes.delete().where(wishes.c.run == run))
                     return
-            values = _dump(dict(command.values))
+            values = dump_json(dict(command.values))
             connection.execute(
                 wishes.insert().values({"run": run, "name": command.name, "values": values})
             )
@@ -413,93 +404,6 @@ class SqlStore(Database, RunStore):
             known = connection.execute(names).scalars().all()
         return sorted({tag for text in texts for tag in text.split("|") if tag}), sorted(known)
 
-    # -- jobs --------------------------------------------------------------------------------
-
-    @staticmethod
-    def _job(row: Any) -> JobRow:
-        return JobRow(
-            key=row["key"],
-            kind=row["kind"],
-            values=json.loads(row["values"]),
-            status=row["status"],
-            progress=row["progress"],
-            message=row["message"],
-            created=row["created"],
-            beat=row["beat"],
-            worker=row["worker"],
-            owner=row["owner"],
-        )
-
-    def submit(self, kind: str, values: Mapping[str, Any]) -> JobRow:
-        key, actor = job_key(kind, values), access.require("submit_job")
-        fresh: dict[str, Any] = {
-            "kind": kind,
-            "values": _dump(dict(values)),
-            "status": "queued",
-            "progress": 0.0,
-            "message": "",
-            "created": time.time(),
-        }
-        with contextlib.suppress(IntegrityError), self._writing() as connection:
-            found = self.job_in(connection, key)
-            if found is None:
-                connection.execute(jobs.insert().values({"key": key, "owner": actor.id, **fresh}))
-            elif found.status == "failed":
-                connection.execute(jobs.update().where(jobs.c.key == key).values(fresh))
-        row = self.job(key)
-        assert row is not None
-        return row
-
-    def job_in(self, connection: Connection, key: str) -> JobRow | None:
-        """The job of this key within an open transaction."""
-        found = connection.execute(sa.select(jobs).where(jobs.c.key == key)).mappings().first()
-        return None if found is None else self._job(found)
-
-    def job(self, key: str) -> JobRow | None:
-        with self._reading() as connection:
-            return self.job_in(connection, key)
-
-    def jobs(self, *, status: Collection[str] | None = None, limit: int = 200) -> list[JobRow]:
-        query = sa.select(jobs).order_by(jobs.c.created).limit(limit)
-        if status is not None:
-            query = query.where(jobs.c.status.in_(list(status)))
-        with self._reading() as connection:
-            return [self._job(row) for row in connection.execute(query).mappings()]
-
-    def claim_job(self, worker: str) -> JobRow | None:
-        access.require("work_job")
-        query = (
-            sa.select(jobs.c.key)
-            .where(jobs.c.status == "queued")
-            .order_by(jobs.c.created)
-            .limit(1)
-        )
-        while True:
-            with self._reading() as connection:
-                key = connection.execute(query).scalar_one_or_none()
-            if key is None:
-                return None
-            take = (
-                jobs.update()
-                .where(jobs.c.key == key, jobs.c.status == "queued")
-                .values(status="running", worker=worker, beat=time.time())
-            )
-            with self._writing() as connection:
-                if connection.execute(take).rowcount == 1:
-                    return self.job_in(connection, key)
-
-    def update_job(
-        self, key: str, *, status: JobStatus, progress: float = 0.0, message: str = ""
-    ) -> None:
-        access.require("submit_job" if status == "queued" else "work_job")
-        change = (
-            jobs.update()
-            .where(jobs.c.key == key)
-            .values(status=status, progress=progress, message=message, beat=time.time())
-        )
-        with self._writing() as connection:
-            connection.execute(change)
-
     # -- items and ownership -----------------------------------------------------------------
 
     @staticmethod
@@ -514,7 +418,7 @@ class SqlStore(Database, RunStore):
 
     def put(self, item: Item, *, action: str, only_new: bool = False) -> bool:
         here = sa.and_(items.c.kind == item.kind, items.c.id == item.id)
-        content = {"values": _dump(dict(item.values)), "expires": item.expires}
+        content = {"values": dump_json(dict(item.values)), "expires": item.expires}
         with self._writing() as connection:
             old = sa.and_(items.c.expires > 0.0, items.c.expires <= time.time())
             connection.execute(items.delete().where(items.c.kind == item.kind, old))

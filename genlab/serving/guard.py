@@ -66,6 +66,16 @@ def allowed_hosts(environ: Mapping[str, str] = os.environ) -> frozenset[str]:
     return LOOPBACK | {name.strip() for name in given if name.strip()}
 
 
+def is_alone(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether the server answers to loopback names alone, so that nobody else can come.
+
+    Example:
+        >>> is_alone({}), is_alone({"GENLAB_HOSTS": "lab.example.org"})
+        (True, False)
+    """
+    return allowed_hosts(environ) == LOOPBACK
+
+
 def split_host(text: str) -> tuple[str, int | None]:
     """The name and the port of a ``Host`` header.
 

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from genlab.core.errors import DataError, SpecError
+from genlab.core.numbers import decimals, plain
 from genlab.core.options import Option, translate_former_names
 from genlab.core.run_spec import (
     KINDS,
@@ -93,7 +94,7 @@ def widget(option: Option, key: str, value: Any) -> Any:
             value=first if first in values else seen,
             key=key,
             help=text,
-            format_func=lambda v: f"{v:g}",
+            format_func=plain,
         )
     number: Any = int if option.type is int else float
     low = None if option.low is None else number(option.low)
@@ -105,8 +106,13 @@ def widget(option: Option, key: str, value: Any) -> Any:
             step = 10.0 ** (math.floor(math.log10(high - low)) - 2)
             aligned = math.isclose(value / step, round(value / step), abs_tol=1e-9)
             if aligned:
-                return st.slider(name, low, high, float(value), step, key=key, help=text)
-    fmt = None if number is int else "%g"
+                shown = f"%.{decimals(low, high, step)}f"
+                return st.slider(name, low, high, float(value), step, shown, key=key, help=text)
+    fmt: str | None = None
+    if number is float:
+        # Six digits, or all where six would show another number.
+        held = float(st.session_state.get(key, value))
+        fmt = "%g" if float(f"{held:g}") == held else f"%.{decimals(held)}f"
     return st.number_input(name, low, high, number(value), key=key, help=text, format=fmt)
 
 
@@ -225,10 +231,12 @@ def run_form(preview: Callable[[Combination, Mapping[str, Any]], None]) -> dict[
     if wrong is not None or not invalid_combination(values):
         TRAIN.settle(values, wrong, changed_options)
     if wrong is not None and TRAIN.has_problem():
-        message.error(
-            f"{escape_markdown(wrong)} The form shows the remaining options of the link.",
-            icon=":material/error:",
-        )
+        with message.container():
+            st.error(
+                f"{escape_markdown(wrong)} The form shows the remaining options of the link.",
+                icon=":material/error:",
+            )
+            repair_button({"data": "digits", "model": first_fitting_model(given), **given})
     return values
 
 
@@ -254,6 +262,38 @@ def invalid_combination(values: Mapping[str, Any]) -> str | None:
     except SpecError as error:
         return f"{error.option} = {error.value!r} is not possible: {error.allowed}."
     return None
+
+
+def repair_of(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The change of options that makes a run possible; empty where none is known."""
+    try:
+        RunSpec.build(**values)
+    except SpecError as error:
+        return error.repair
+    return {}
+
+
+def apply_repair(values: Mapping[str, Any], repair: Mapping[str, Any]) -> None:
+    """Fill the form anew with the values and the change."""
+    for key in [key for key in st.session_state if str(key).startswith(PREFIX)]:
+        if key != f"{PREFIX}title":
+            del st.session_state[key]
+    TRAIN.forget_problem()
+    st.query_params.from_dict({name: str(value) for name, value in {**values, **repair}.items()})
+
+
+def repair_button(values: Mapping[str, Any]) -> None:
+    """Draw a button that makes an impossible run possible, where it is known how."""
+    repair = repair_of(values)
+    if repair:
+        words = ", ".join(f"{name} = {value}" for name, value in repair.items())
+        st.button(
+            f"Use {words}",
+            key="repair",
+            icon=":material/build:",
+            on_click=apply_repair,
+            args=(dict(values), dict(repair)),
+        )
 
 
 def obstacle(values: Mapping[str, Any]) -> str | None:

@@ -16,6 +16,7 @@ import streamlit as st
 from genlab.core.folders import ROOT
 from genlab.panels.run_marks import MARK_CSS
 from genlab.serving import visitors
+from genlab.serving.guard import is_alone
 from genlab.ui import access, room, tables
 from genlab.ui.history import keep_one_entry
 from genlab.ui.messages import guard
@@ -120,7 +121,17 @@ def show() -> None:
         st.html(PRESENTATION)
     start_background()
     pages = [
-        st.Page(ROOT / "pages" / f"{name}.py", title=title, icon=icon, url_path=name)
+        st.Page(
+            ROOT / "pages" / f"{name}.py",
+            title=title,
+            icon=icon,
+            url_path=name,
+            # Every link is one more press of Tab before the slider of Watch. Compare and Train
+            # lead to Studies; where nobody else can come there is no class.
+            visibility="hidden"
+            if name == "studies" or (name == "room" and is_alone())
+            else "visible",
+        )
         for name, title, icon in PAGES
     ]
     page = st.navigation(pages, position="top")

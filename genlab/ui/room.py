@@ -10,6 +10,7 @@ import streamlit as st
 
 from genlab import runs
 from genlab.runs.access import acting
+from genlab.runs.items import OFFER_AGE
 from genlab.runs.rooms import Room, end_room, find_room, led_by, open_room
 from genlab.serving.rooms import qr_svg
 from genlab.serving.visitors import is_private
@@ -68,8 +69,29 @@ def page() -> None:
     room = led_room()
     if room is None:
         _closed()
+    else:
+        _open(room)
+    _move()
+
+
+def _move() -> None:
+    """The claim link of everything that this browser owns."""
+    if not acting().id:
         return
-    _open(room)
+    with st.expander("Use your runs in another browser", icon=":material/key:"):
+        st.markdown(
+            "What you made belongs to this browser at this address. Another browser, or this one "
+            "at another address of the same server (`localhost` and its name in the network are "
+            "two), takes all of it over by a claim link."
+        )
+        if not st.button("Make a claim link for everything", key="room.offer"):
+            return
+        path = f"/claim/{runs.offer('all')}"
+        st.code(address(path), language=None, wrap_lines=True)
+        st.caption(
+            f"It works once, within {OFFER_AGE / 60:.0f} minutes. At another address of this "
+            f"server only the first part differs; `{path}` stays."
+        )
 
 
 def _closed() -> None:

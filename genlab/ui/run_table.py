@@ -14,6 +14,7 @@ import streamlit as st
 from genlab import runs
 from genlab.core.errors import GenlabError
 from genlab.core.numbers import significant
+from genlab.exports import EXPORTS, export_file, formats_for
 from genlab.report import name_of
 from genlab.runs import RunPage, RunQuery
 from genlab.runs.access import may
@@ -175,6 +176,8 @@ def _actions(rows: Sequence[RunRow], tags: Sequence[str]) -> None:
             links.open_watch(rows[0].id)
         if st.button("Explore", disabled=len(rows) != 1, icon=":material/explore:"):
             links.explore(rows[0].id)
+        with st.popover("Take along", disabled=len(rows) != 1, icon=":material/download:"):
+            _take_along(rows[0])
         with st.popover("Rename", disabled=len(rows) != 1 or not mine, icon=":material/edit:"):
             title = st.text_input(
                 "Name", value=rows[0].title, max_chars=LONGEST_TITLE, key=f"{KEY}title"
@@ -190,6 +193,25 @@ def _actions(rows: Sequence[RunRow], tags: Sequence[str]) -> None:
             st.caption(f"The records and snapshots of {len(ended)} runs go for good.{note}")
             if st.button(f"Delete {len(ended)} runs", type="primary", disabled=not ended):
                 _finish(ended, lambda row: runs.delete(row.id), "deleted")
+
+
+def _take_along(row: RunRow) -> None:
+    view = runs.open_run(row.id)
+    if not view.snapshots():
+        st.caption("The run has no snapshot yet.")
+        return
+    able = [name for name, why in formats_for(view).items() if not why]
+    name = st.selectbox(
+        "Format", able, format_func=lambda one: EXPORTS.row(one).title, key=f"{KEY}format"
+    )
+    st.download_button(
+        "Download",
+        lambda: export_file(view, name),
+        file_name=f"{row.id}-{name}",
+        mime=EXPORTS[name].media,
+        type="primary",
+        on_click="ignore",
+    )
 
 
 def _tag(rows: Sequence[RunRow], tags: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from genlab.data import splits
 from genlab.data.readers import read
 from genlab.data.splits import given_parts, groups, part, sizes
 from tests.data.test_readers import as_csv, as_npz
@@ -71,3 +72,16 @@ def test_repeated_rows_of_few_kinds_are_split_like_any_others() -> None:
     found = read(as_npz(x=np.concatenate([pictures, pictures[:6]])))
     assert "6 pictures repeat an earlier one: they are kept together" in " ".join(found.notes)
     assert (found.part[:6] == found.part[20:]).all()
+
+
+def test_equal_rows_are_found_by_their_hashes_as_one_by_one() -> None:
+    draw = np.random.default_rng(4)
+    for n, kinds in ((1, 1), (50, 3), (3000, 12), (2000, 10**6)):
+        x = draw.integers(0, kinds, (n, 3)).astype(np.float64)
+        x[draw.random((n, 3)) < 0.05] = np.nan
+        np.testing.assert_array_equal(splits.groups(x), splits._one_by_one(x))
+    # A hash that sees nothing is caught, since equal hashes are compared.
+    x = draw.integers(0, 3, (200, 2)).astype(np.float64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(splits, "_mixed", lambda words: np.zeros(len(words), dtype=np.uint64))
+        np.testing.assert_array_equal(splits.groups(x), splits._one_by_one(x))

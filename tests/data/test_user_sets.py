@@ -118,10 +118,10 @@ def test_a_metric_says_of_which_units_its_log_density_is(iris: user_sets.Descrip
     [
         (as_csv(iris_rows()), "mixed", "Gaussian (Real numbers"),
         (greys(255), "discretised_logistic", "256 whole levels"),
-        (greys(16), "continuous_bernoulli", "no log-densities"),
-        (greys(1), "bernoulli", "mass function of such values"),
+        (greys(16), "continuous_bernoulli", "would not be log-densities"),
+        (greys(1), "bernoulli", "mass function on these values"),
         (as_npz(x=np.random.default_rng(0).random((40, 8, 8))), "continuous_bernoulli", "[0, 1]"),
-        (as_npz(x=np.random.default_rng(0).integers(0, 2, (40, 5))), "bernoulli", "0 and 1"),
+        (as_npz(x=np.random.default_rng(0).integers(0, 2, (40, 5))), "bernoulli", "0 or 1"),
         (as_npz(x=np.random.default_rng(0).poisson(3, (40, 5))), "gaussian_learned", "Poisson"),
     ],
 )

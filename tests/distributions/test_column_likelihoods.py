@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from scipy import integrate, stats
+from scipy import integrate, optimize, stats
 
 from genlab.core.errors import SpecError
 from genlab.core.random import scope
@@ -17,6 +17,7 @@ from genlab.data.base import DataMeta
 from genlab.data.schema import Column
 from genlab.distributions import LIKELIHOODS, likelihood_choices
 from genlab.distributions.columns import COLUMN_LIKELIHOODS, Part, choose, chosen_rows
+from genlab.distributions.columns.log_normal import _log_sigma
 from genlab.distributions.mixed import ColumnHead, Mixed
 
 #: A column for each row of the table, and the values in the file's unit: a grid of a discrete
@@ -25,9 +26,12 @@ COLOUR = Column("colour", "categorical", categories=("red", "green", "blue"))
 CASES: dict[str, tuple[Part, tuple[float, float] | None]] = {
     "gaussian": (Part(Column("t"), 0, 1, 5.0, 2.0), (-60.0, 70.0)),
     "rounded_gaussian": (Part(Column("year", whole=True), 0, 1, 1950.0, 4.0), None),
-    "log_normal": (Part(Column("pay", "positive", low=0.1), 0, 1, 1.0, 0.8, 0.0), (1e-12, 1e12)),
+    "log_normal": (
+        Part(Column("pay", "positive", low=0.1, high=90.0), 0, 1, 1.0, 0.8, 0.0),
+        (1e-12, 1e12),
+    ),
     "zero_log_normal": (
-        Part(Column("gain", "positive", low=0.0), 0, 1, 1.0, 0.8, 0.25),
+        Part(Column("gain", "positive", low=0.0, high=90.0), 0, 1, 1.0, 0.8, 0.25),
         (2.5001e-4, 1e12),
     ),
     "bounded": (Part(Column("share", "bounded", low=0.1, high=0.8), 0, 1, 0.4, 0.2), (0.0, 1.0)),
@@ -115,10 +119,14 @@ def test_published_values() -> None:
         return float(COLUMN_LIKELIHOODS[name]([part]).log_prob(torch.tensor([h]), x))
 
     def raw(log_sigma: float) -> float:
-        """The output whose soft floor gives this log of the standard deviation."""
-        return -6.0 + math.log(math.expm1(log_sigma + 6.0))
+        """The output that gives this log of the standard deviation."""
 
-    count = Part(Column("n", "count", whole=True), 0, 1, 3.0, 2.0)
+        def gap(h: float) -> float:
+            return float(_log_sigma(torch.tensor(h))) - log_sigma
+
+        return float(optimize.brentq(gap, -6.0, 3.0, xtol=1e-12))
+
+    count = Part(Column("n", "count", whole=True, high=900.0), 0, 1, 3.0, 2.0)
     assert at("poisson", count, [0.0], 2) == pytest.approx(-1.4959226, abs=1e-6)
     theta = 8.0 * math.atanh((math.log(2.0) - 1.0) / 8.0)
     for y, wanted in ((0, -1.8325815), (2, -1.7556204), (10, -4.5429424)):
@@ -356,6 +364,7 @@ def test_entries_stand_where_the_table_has_them() -> None:
         (COLOUR, "categorical"),
         (Column("a", "ordinal", low=1.0, high=5.0), "ordinal"),
         (Column("a", "count", whole=True, dispersion=1.05), "poisson"),
+        (Column("a", "count", whole=True, dispersion=0.4), "rounded_gaussian"),
         (Column("a", "count", whole=True, dispersion=4.0), "negative_binomial"),
     ],
 )

@@ -16,10 +16,13 @@ from genlab.divergences.f import F
 from genlab.divergences.mixtures_1d import f_gan_mixture
 from genlab.lessons import LESSONS, lesson
 from genlab.lessons import gan_game as game_lesson
-from genlab.lessons.dcgan import RULES, DCGANRules
+from genlab.lessons.dcgan import DCGANRules
+from genlab.lessons.dcgan_rules import RULES
 from genlab.lessons.fgan import FDivergences
-from genlab.lessons.gan_game import GANGame, read, write
-from genlab.lessons.loss_zoo import Zoo, best_output, entries
+from genlab.lessons.game_boards import read, write
+from genlab.lessons.gan_game import GANGame
+from genlab.lessons.loss_entries import best_output, entries
+from genlab.lessons.loss_zoo import Zoo
 from genlab.lessons.panels import Curves, Matrix, Table
 from genlab.lessons.vae_to_gan import VAEToGAN
 from genlab.lessons.wgan import Wasserstein

@@ -9,7 +9,7 @@ from scipy import integrate, optimize, special, stats
 
 from genlab.lessons import lesson
 from genlab.lessons.advi import Automatic
-from genlab.lessons.closed_forms import LINES, Line, best_gaussian, transformed
+from genlab.lessons.closed_forms_line import LINES, Line, best_gaussian, transformed
 from genlab.lessons.panels import Bars, Curves, Plane
 
 #: Each transform's inverse and the log-volume, with nothing of the engine.

@@ -10,7 +10,8 @@ import torch
 
 from genlab.divergences.f import F
 from genlab.lessons import LESSONS, chapters, lesson
-from genlab.lessons.loss_zoo import PAIRED, best_of_pairs, entries
+from genlab.lessons.loss_entries import entries
+from genlab.lessons.loss_zoo import PAIRED, best_of_pairs
 from genlab.lessons.panels import Bars, Table
 from genlab.lessons.vae_to_gan import CHANGES
 

@@ -12,7 +12,8 @@ from scipy import integrate, stats
 from sklearn.decomposition import PCA
 
 from genlab.lessons import chapters, lesson
-from genlab.lessons.vae import Autoencoder, LinearVAE, gradients, optimum, parts
+from genlab.lessons.linear_autoencoder import Autoencoder, gradients, optimum, parts
+from genlab.lessons.vae import LinearVAE
 
 SETTINGS: list[dict[str, str]] = [
     {},

@@ -274,3 +274,18 @@ def test_runs_on_other_data_are_not_ranked(visit, work, shelf):
     (said,) = [one.proto.body for one in app.get("html") if 'class="answer"' in one.proto.body]
     assert "different data" in said
     assert "better" not in said
+
+
+def test_longer_measurements_are_offered_where_they_fit(visit, shelf):
+    both = f"{shelf['vae']},{shelf['gan']}"
+    app = visit("compare", runs=both)
+    labels = {one.label: one.key for one in app.toggle}
+    assert labels["Sample quality"] == "metrics.sample_quality"
+    assert labels["log p(x) by annealing"] == "metrics.annealed"
+    app.toggle(key="metrics.annealed").set_value(True)
+    app.toggle(key="metrics.sample_quality").set_value(True).run()
+    assert not app.exception
+    jobs = [(job.kind, job.values["run"]) for job in runs.store().jobs()]
+    assert sorted(run for kind, run in jobs if kind == "sample_quality") == sorted(both.split(","))
+    # The GAN has no likelihood.
+    assert [run for kind, run in jobs if kind == "annealed"] == [shelf["vae"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +13,7 @@ from starlette.routing import Route
 from genlab import runs
 from genlab.core.run_spec import RunSpec
 from genlab.data.readers import read
-from genlab.runs import access, own_sets, rooms, saved_vectors
+from genlab.runs import access, own_sets, ownership, rooms, saved_vectors
 from genlab.runs.access import ACTIONS, MACHINE, NOBODY, Actor, acting_as
 from genlab.runs.saved_vectors import list_saved_vectors
 from genlab.testing.scripted_run import ScriptedRun
@@ -219,6 +220,30 @@ def test_a_room_is_ended_by_who_opened_it(visit, who) -> None:
     app.run()
     assert rooms.find_room(runs.store(), room.code) is not None
     assert "Open a room" in labels(app)
+
+
+def test_everything_moves_to_another_browser_by_a_claim_link(visit, who, run) -> None:
+    who.actor = ADA
+    app = visit("room")
+    next(one for one in app.button if one.key == "room.offer").click()
+    app.run()
+    token = app.code[0].value.rpartition("/")[2]
+    with acting_as(BOB):
+        ownership.claim(runs.store(), token)
+    assert runs.store().get(run.id).owner == BOB.id
+    who.actor = NOBODY
+    assert not [one for one in visit("room").button if one.key == "room.offer"]
+
+
+def test_the_command_line_offers_a_run_to_a_browser(who, run, capsys) -> None:
+    from genlab.cli import main
+
+    who.actor = MACHINE
+    assert main(["offer", run.id]) == 0
+    token = json.loads(capsys.readouterr().out)["path"].removeprefix("/claim/")
+    with acting_as(BOB):
+        ownership.claim(runs.store(), token)
+    assert runs.store().get(run.id).owner == BOB.id
 
 
 def test_a_spec_that_is_started_belongs_to_the_visitor(visit, who) -> None:

@@ -78,3 +78,22 @@ def test_two_thousand_runs_are_answered_like_five(home):
         connection.execute(table.insert(), rows)
     assert runs.find(RunQuery()).total == 2000
     assert seconds() < 2.0 * few
+
+
+def test_a_run_is_taken_along_in_the_formats_that_it_has(shelf):
+    from streamlit.testing.v1 import AppTest
+
+    def page(run: str) -> None:
+        from genlab import runs
+        from genlab.ui.run_table import _take_along
+
+        _take_along(runs.store().get(run))
+
+    app = AppTest.from_function(page, args=(shelf["ring"],), default_timeout=60).run()
+    assert not app.exception
+    titles = list(app.selectbox(key="runs.format").options)
+    assert "Weights as safetensors" in titles
+    assert "Curves for TensorBoard" in titles
+    assert "Samples as png" not in titles
+    (button,) = app.get("download_button")
+    assert button.proto.label == "Download"

@@ -157,7 +157,7 @@ def test_a_table_goes_with_the_models_of_its_columns(visit, home):
     assert list(field(app, "selectbox", "Algorithm").options) == both
     texts = [m.value for m in app.markdown]
     reasons = next(text for text in texts if text.startswith("- "))
-    assert "- VAE: it learns the law of points or pictures" in reasons
+    assert "- VAE: it learns the distribution of points or images" in reasons
     app.button(key="train.start").click().run()
     (row,) = runs.store().runs()
     assert (row.spec["model"], row.spec["algorithm"]) == ("linear_regression", "hmc")
@@ -167,3 +167,43 @@ def test_the_queue_is_visible_before_one_joins_it(visit, home):
     runs.store().create(RunSpec.build(model="vae", data="digits").flat())
     app = visit("train")
     assert any(c.value == "Queued runs before it: 1" for c in app.caption)
+
+
+@pytest.mark.parametrize(
+    ("params", "words", "option", "value"),
+    [
+        ({"data": "digits", "model": "made"}, "Use binarise = threshold", "binarise", "threshold"),
+        ({"data": "digits", "model": "vae", "latent": "0"}, "Use latent = 1", "latent", 1),
+        ({"data": "digits", "model": "vea"}, "Use model = vae", "model", "vae"),
+    ],
+)
+def test_a_bad_link_offers_the_repair_as_a_button(visit, home, params, words, option, value):
+    app = visit("train", **params)
+    button = app.button(key="repair")
+    assert button.label == words
+    button.click().run()
+    assert not app.error
+    assert not app.exception
+    app.button(key="train.start").click().run()
+    (row,) = runs.store().runs()
+    assert row.spec[option] == value
+
+
+def test_options_that_do_not_go_together_offer_the_repair(visit, home):
+    app = visit("train", data="digits", model="vae")
+    field(app, "selectbox", "prior").set_value("exponential").run()
+    button = app.button(key="repair")
+    assert button.label.startswith("Use prior = ")
+    button.click().run()
+    assert not app.error
+    assert not app.button(key="train.start").disabled
+
+
+def test_no_end_of_a_slider_is_rounded_to_another_number(visit, home):
+    app = visit("train", data="ring", model="gan", beta2="0.999")
+    for slider in app.slider:
+        for shown in (slider.proto.min, slider.proto.max, slider.proto.default[0]):
+            assert float(slider.proto.format % shown) == pytest.approx(shown, abs=1e-12)
+    for number in app.number_input:
+        if number.proto.format and number.proto.has_max:
+            assert float(number.proto.format % number.value) == pytest.approx(number.value)

@@ -17,6 +17,8 @@ from genlab.data.readers.base import clean, count_noun
 from genlab.data.readers.numbers import MISSING, MISSING_NUMBERS, Signs
 from genlab.data.schema import Column
 
+#: Cells that a preview shows as written.
+SHOWN = 5
 #: Categories of a learned column at most, and rows a category at least on average.
 CATEGORIES, ROWS_EACH = 100, 2
 #: Codes for a missing entry that are numbers, where they lie far from all other values.
@@ -64,9 +66,9 @@ class Cells:
 
     Args:
         name: harmless.
-        text: trimmed cells.
         signs: of its numbers.
         is_number: whether its cells are numbers.
+        written: a few of its cells as written, by their rows.
         values: numbers or indices of ``words``; NaN where missing or not read.
         words: the categories of a column of words.
         missing: entries that are missing.
@@ -77,9 +79,9 @@ class Cells:
     """
 
     name: str
-    text: pa.ChunkedArray
     signs: Signs
     is_number: bool
+    written: dict[int, str]
     values: NDArray[np.float64] = None  # type: ignore[assignment]
     words: tuple[str, ...] = ()
     missing: int = 0
@@ -171,7 +173,7 @@ def read_column(
         given: what the user said of this column.
         seen: the shapes of its cells.
     """
-    made = Cells(name, text, signs, number)
+    made = Cells(name, signs, number, preview(text))
     codes = tuple(filter(None, given.get("missing", "").split(" ")))
     void = {*MISSING, *(c.lower() for c in codes)}
     if number:
@@ -204,6 +206,19 @@ def read_column(
             kinds = pc.unique(text.filter(pa.array(wrong))).to_pylist()
             made.codes = tuple(map(clean, kinds)) if len(kinds) <= 3 else ()
     return made
+
+
+def preview(text: pa.ChunkedArray) -> dict[int, str]:
+    """The first cells as written, and the longest, where signs of thousands stand, by their rows.
+
+    The whole text of a column is not kept: of a large table that is most of the memory.
+    """
+    n = len(text)
+    spots = list(range(min(n, SHOWN)))
+    if n > SHOWN:
+        lengths = np.asarray(pc.binary_length(text), dtype=np.int64)
+        spots[-1] = max(int(lengths.argmax()), SHOWN - 1)
+    return {k: clean(str(text[k].as_py())) for k in spots}
 
 
 def _unit(

@@ -61,6 +61,7 @@ TOTALS = re.compile(
     r"|durchschnitt:?|somme:?|moyenne:?",
     re.IGNORECASE,
 )
+EMPTY = pa.chunked_array([[]], pa.string())
 KEYS = ("type", "role", "missing", "decimal", "thousands")
 
 
@@ -209,6 +210,7 @@ class _Table:
         self.chosen = of_column(options.column)
         row = _row(options.header_row)
         cells, self.ragged, self.n_ragged = dialect.table(self.layout)
+        self.layout = replace(self.layout, body=b"")
         # A column at a time, so that no two copies of the table are there at once.
         self.text = cells.columns
         del cells
@@ -297,9 +299,12 @@ class _Table:
             given = dict(self.chosen.get(name, {}))
             if self.options.missing not in (AUTO, NONE) and "missing" not in given:
                 given["missing"] = self.options.missing.replace(",", " ")
+            # Its text is let go as soon as its values are known.
+            text, self.text[k] = self.text[k], EMPTY
             one = judge.read_column(
-                name, self.text[k], self.signs[k], self.number[k], rows, given, self.seen[k]
+                name, text, self.signs[k], self.number[k], rows, given, self.seen[k]
             )
+            del text
             if one.is_number and "missing" not in given and self.options.missing == AUTO:
                 code = judge.sentinel(one.values)
                 if code is not None:
@@ -368,11 +373,12 @@ class _Table:
         return self._made(columns, cells, raw, label, readings)
 
     def _drop(self, cells: list[Cells], keep: NDArray[np.bool_]) -> None:
-        mask = pa.array(keep)
+        moved = np.cumsum(keep) - 1
         for one in cells:
             gone = one.values[~keep]
             one.missing -= int(np.isnan(gone).sum()) if not one.unread else 0
-            one.values, one.text = one.values[keep], one.text.filter(mask)
+            one.values = one.values[keep]
+            one.written = {int(moved[k]): cell for k, cell in one.written.items() if keep[k]}
             if one.words and not one.is_number:
                 used = np.unique(one.values[np.isfinite(one.values)]).astype(int)
                 place = np.full(len(one.words), np.nan)

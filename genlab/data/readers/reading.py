@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from genlab.data.readers.base import clean, count_noun
+from genlab.data.readers.base import count_noun
 from genlab.data.readers.columns import Cells
 from genlab.data.readers.dialect import Decision
 from genlab.data.schema import Column
@@ -65,14 +64,8 @@ class TableReading:
 
 def shown(column: Column, cells: Cells, after: NDArray[np.float64]) -> ColumnReading:
     """A column as the preview shows it."""
-    n = len(cells.values)
-    # The first ones, and the longest cell: signs of thousands stand there.
-    spots = list(range(min(n, SHOWN)))
-    if n > SHOWN:
-        lengths = np.asarray(pc.binary_length(cells.text), dtype=np.int64)
-        spots[-1] = max(int(lengths.argmax()), SHOWN - 1)
-    before = tuple(clean(str(cells.text[k].as_py())) for k in spots)
-    made = tuple(_value(column, cells, float(after[k])) for k in spots)
+    before = tuple(cells.written.values())
+    made = tuple(_value(column, cells, float(after[k])) for k in cells.written)
     how = cells.signs.words if cells.is_number else ""
     return ColumnReading(
         column, before, made, cells.missing, cells.unread, cells.first, how, cells.warning

@@ -9,17 +9,22 @@ v = shift + scale x, or log(v + c) = shift + scale x, so that a density has the 
 from __future__ import annotations
 
 import abc
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import softplus
 
 from genlab.core.errors import SpecError
 from genlab.core.registry import Registry
 from genlab.data.base import DataMeta
 from genlab.data.schema import NAMED, Column, bounds, spans
+
+#: How far the logarithm of a mean may lie beyond those of the values seen, in nats.
+MARGIN = 0.2
 
 COLUMN_LIKELIHOODS: Registry[type[ColumnLikelihood]] = Registry(
     "likelihood of a column", "genlab.distributions.columns"
@@ -51,6 +56,19 @@ class Part:
         """How many values a column with categories, or with the steps of a scale, has."""
         low, high = bounds(self.column)
         return round(high - low) + 1
+
+
+def log_range(part: Part, offset: float = 0.0) -> tuple[float, float]:
+    """The logarithms of the smallest and the largest value seen; infinite where none are known.
+
+    A net that is asked about unlikely codes extrapolates, and an exponential of that would leave
+    all that was seen behind.
+    """
+    low, high = part.column.low, part.column.high
+    if not high > low or high <= 0:
+        return -math.inf, math.inf
+    least = max(low, 2 * offset) or 0.05
+    return math.log(least) - MARGIN, math.log(high) + MARGIN
 
 
 def parts_of(meta: DataMeta) -> tuple[Part, ...]:
@@ -166,6 +184,19 @@ def straight_through(hard: Tensor, soft: Tensor) -> Tensor:
         (1.0, 1.0)
     """
     return soft + (hard - soft).detach()
+
+
+def soft_clamp(y: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """y within its bounds, the bounds approached smoothly: y − s(y − high) + s(low − y).
+
+    s(t) = log(1 + e^{5t})/5. Where a bound is infinite there is none.
+
+    Example:
+        >>> ends = torch.tensor(-1.0), torch.tensor(2.0)
+        >>> [round(float(soft_clamp(torch.tensor(y), *ends)), 3) for y in (-50.0, 0.5, 50.0)]
+        [-1.0, 0.5, 2.0]
+    """
+    return y - softplus(y - high, beta=5) + softplus(low - y, beta=5)
 
 
 def is_named(column: Column) -> bool:

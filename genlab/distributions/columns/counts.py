@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -13,24 +14,31 @@ from genlab.distributions.columns.base import (
     ColumnLikelihood,
     Part,
     is_named,
+    log_range,
+    soft_clamp,
     straight_through,
 )
 
 #: Logarithms of rates stay within these of that of the training part.
 REACH = 12.0
-#: Variance by mean up to which counts are taken for Poisson.
-POISSON = 1.3
+#: Variance by mean from and up to which counts are taken for Poisson.
+EVEN, POISSON = 0.8, 1.3
 
 
 class CountColumn(ColumnLikelihood):
     """What likelihoods of counts share: their mean is the training part's times exp(h)."""
 
     usual: Tensor
+    least: Tensor
+    most: Tensor
 
     def __init__(self, parts: Sequence[Part]) -> None:
         super().__init__(parts)
         usual = [max(p.shift, 0.05) if p.standardised else 1.0 for p in parts]
         self._numbers("usual", usual)
+        ends = [log_range(part) for part in parts]
+        self._numbers("least", [max(a, math.log(0.01)) for a, _ in ends])
+        self._numbers("most", [b for _, b in ends])
 
     @classmethod
     def misfit(cls, part: Part) -> str | None:
@@ -42,7 +50,7 @@ class CountColumn(ColumnLikelihood):
 
     def log_rate(self, h: Tensor) -> Tensor:
         """The logarithm of the mean in the unit of the file."""
-        return self.usual.log() + h.clamp(-REACH, REACH)
+        return soft_clamp(self.usual.log() + h.clamp(-REACH, REACH), self.least, self.most)
 
     def counts(self, x: Tensor) -> Tensor:
         """Whole numbers from 0."""
@@ -62,7 +70,7 @@ class PoissonColumn(CountColumn):
 
     @classmethod
     def reason(cls, column: Column) -> str | None:
-        if column.type != "count" or not 0 < column.dispersion <= POISSON:
+        if column.type != "count" or not EVEN <= column.dispersion <= POISSON:
             return None
         return f"Counts whose variance is {column.dispersion:.2g} times their mean."
 
@@ -88,7 +96,7 @@ class NegativeBinomialColumn(CountColumn):
 
     @classmethod
     def reason(cls, column: Column) -> str | None:
-        if column.type != "count":
+        if column.type != "count" or 0 < column.dispersion < EVEN:
             return None
         more = f": their variance is {column.dispersion:.2g} times their mean"
         return "Counts" + more * (column.dispersion > 0) + "."

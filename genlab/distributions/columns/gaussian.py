@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from genlab.data.schema import Column
+from genlab.data.schema import Column, bounds
 from genlab.distributions.columns.base import (
     COLUMN_LIKELIHOODS,
     ColumnLikelihood,
@@ -18,6 +18,8 @@ from genlab.distributions.columns.base import (
 )
 from genlab.distributions.gaussian_learned import log_scale
 
+#: An entry so low that it is no bound.
+NONE = -1e4
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
 
@@ -61,16 +63,21 @@ class GaussianColumn(ColumnLikelihood):
 class RoundedGaussian(GaussianColumn):
     """P(v) = Φ((v + ½ − m)/s) − Φ((v − ½ − m)/s) of whole numbers v: a mass function.
 
-    Where the step is below a twentieth of s the difference is taken by its series,
-    log[φ(t) w] + (t² − 1) w²/24, since it would cancel.
+    Of a column with a lower bound, as counts have, the mass below it is left out. Where the step
+    is below a twentieth of s the difference is taken by its series, log[φ(t) w] + (t² − 1) w²/24,
+    since it would cancel.
     """
 
     order = 80
     half_step: Tensor
+    #: The lower bound of entries.
+    low: Tensor
 
     def __init__(self, parts: Sequence[Part]) -> None:
         super().__init__(parts)
         self._numbers("half_step", [0.5 / part.scale for part in parts])
+        low = [(bounds(p.column)[0] - p.shift) / p.scale for p in parts]
+        self._numbers("low", [max(a, NONE) for a in low])
 
     @classmethod
     def misfit(cls, part: Part) -> str | None:
@@ -78,25 +85,45 @@ class RoundedGaussian(GaussianColumn):
 
     @classmethod
     def reason(cls, column: Column) -> str | None:
+        if column.type == "count":
+            return f"Counts whose variance is {column.dispersion:.2g} times their mean."
         return "Whole numbers that are no counts." if column.whole else None
 
     def log_prob(self, h: Tensor, x: Tensor) -> Tensor:
-        mean, raw = self.split(h)
-        log_sigma = log_scale(raw)
+        mean, log_sigma = self._mean_and_scale(h)
         half = self.half_step * torch.exp(-log_sigma)
         t = (x - mean) * torch.exp(-log_sigma)
         narrow = half < 0.025
         series = -0.5 * t.square() - HALF_LOG_2PI + torch.log(2 * half)
         series = series + (t.square() - 1) * half.square() / 6
         wide = log_ndtr_difference(-t.abs() - half, -t.abs() + half)
-        return torch.where(narrow, series, wide)
+        below = (self.low - mean) * torch.exp(-log_sigma) - half
+        return torch.where(narrow, series, wide) - torch.special.log_ndtr(-below)
+
+    def _mean_and_scale(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        """μ and log σ of entries; μ of a column with a lower bound is not below it."""
+        mean, raw = self.split(h)
+        return torch.maximum(mean, self.low), log_scale(raw)
 
     def sample(self, h: Tensor) -> Tensor:
-        return self.entry(torch.round(self.value(super().sample(h))))
+        mean, log_sigma = (t.double() for t in self._mean_and_scale(h))
+        below = (self.low - self.half_step - mean) * torch.exp(-log_sigma)
+        mass = torch.special.ndtr(below)
+        u = mass + (1 - mass) * torch.rand_like(mass)
+        v = self.value(mean + log_sigma.exp() * torch.special.ndtri(u)).round()
+        return torch.maximum(self.entry(v), self.low).to(h.dtype)
+
+    def mean(self, h: Tensor) -> Tensor:
+        """That of the normal distribution cut off at its lower bound, before rounding."""
+        mean, log_sigma = self._mean_and_scale(h)
+        below = (self.low - self.half_step - mean) * torch.exp(-log_sigma)
+        lean = torch.exp(-0.5 * below.square() - HALF_LOG_2PI - torch.special.log_ndtr(-below))
+        return mean + log_sigma.exp() * lean
 
     def generate(self, h: Tensor) -> Tensor:
         soft = self.value(h)
-        return self.entry(straight_through(torch.round(soft), soft))
+        hard = torch.maximum(soft.round(), self.value(self.low))
+        return self.entry(straight_through(hard, soft))
 
 
 def log_ndtr_difference(a: Tensor, b: Tensor) -> Tensor:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import logsigmoid
+from torch.nn.functional import logsigmoid, softplus
 
 from genlab.data.schema import Column
 from genlab.distributions.columns.base import (
     COLUMN_LIKELIHOODS,
     ColumnLikelihood,
     Part,
+    log_range,
+    soft_clamp,
     straight_through,
 )
 from genlab.distributions.columns.gaussian import log_normal_density
@@ -23,11 +26,36 @@ ZERO = 1e-3
 NO_LOG = "its logarithm is not learned; choose the type positive for it when it is read"
 
 
+#: The standard deviation of entries at most: that of all of them is 1.
+BROADEST = 1.2
+
+
+def _log_sigma(raw: Tensor) -> Tensor:
+    """log σ of entries, from e⁻⁶ to ``BROADEST``."""
+    found = log_scale(raw)
+    return found - softplus(found - math.log(BROADEST), beta=5)
+
+
+def _mean_bounds(law: ColumnLikelihood, parts: Sequence[Part]) -> None:
+    """Keep the bounds of the means of entries."""
+    ends = [log_range(part, part.log) for part in parts]
+    for name, k in (("least", 0), ("most", 1)):
+        values = [(end[k] - p.shift) / p.scale for end, p in zip(ends, parts, strict=True)]
+        law._numbers(name, values)
+
+
 @COLUMN_LIKELIHOODS.register("log_normal", title="Log-normal")
 class LogNormalColumn(ColumnLikelihood):
     """log p(v) = log N(x; μ, σ²) − log(scale) − log v, log v = shift + scale x, v > 0."""
 
     order = 30
+    #: Bounds of μ, of entries.
+    least: Tensor
+    most: Tensor
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        super().__init__(parts)
+        _mean_bounds(self, parts)
 
     @classmethod
     def misfit(cls, part: Part) -> str | None:
@@ -38,22 +66,27 @@ class LogNormalColumn(ColumnLikelihood):
         fits = column.type == "positive" and column.low > 0
         return "Positive numbers with a long tail." if fits else None
 
-    def log_prob(self, h: Tensor, x: Tensor) -> Tensor:
+    def _law(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        """μ and log σ of entries."""
         mean, raw = self.split(h)
-        density = log_normal_density(x, mean, log_scale(raw))
+        return soft_clamp(mean, self.least, self.most), _log_sigma(raw)
+
+    def log_prob(self, h: Tensor, x: Tensor) -> Tensor:
+        mean, log_sigma = self._law(h)
+        density = log_normal_density(x, mean, log_sigma)
         return density - self.scale.log() - self.value(x)
 
     def sample(self, h: Tensor) -> Tensor:
-        mean, raw = self.split(h)
-        return mean + log_scale(raw).exp() * torch.randn_like(mean)
+        mean, log_sigma = self._law(h)
+        return mean + log_sigma.exp() * torch.randn_like(mean)
 
     def mean(self, h: Tensor) -> Tensor:
         """The entry of E[v] = exp(m + s²/2), m and s those of log v."""
-        mean, raw = self.split(h)
-        return mean + 0.5 * self.scale * log_scale(raw).mul(2).exp()
+        mean, log_sigma = self._law(h)
+        return mean + 0.5 * self.scale * log_sigma.mul(2).exp()
 
     def generate(self, h: Tensor) -> Tensor:
-        return h
+        return soft_clamp(h, self.least, self.most)
 
 
 @COLUMN_LIKELIHOODS.register("zero_log_normal", title="Zero, or log-normal")
@@ -70,10 +103,13 @@ class ZeroLogNormalColumn(ColumnLikelihood):
     order = 30
     outputs = 3
     offset: Tensor
+    least: Tensor
+    most: Tensor
 
     def __init__(self, parts: Sequence[Part]) -> None:
         super().__init__(parts)
         self._numbers("offset", [part.log for part in parts])
+        _mean_bounds(self, parts)
 
     @classmethod
     def misfit(cls, part: Part) -> str | None:
@@ -91,10 +127,15 @@ class ZeroLogNormalColumn(ColumnLikelihood):
         there = v > ZERO * c
         return there, torch.where(there, v, c.expand_as(v)).log()
 
-    def log_prob(self, h: Tensor, x: Tensor) -> Tensor:
+    def _law(self, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """ℓ, μ and log σ."""
         logit, mean, raw = self.split(h)
+        return logit, soft_clamp(mean, self.least, self.most), _log_sigma(raw)
+
+    def log_prob(self, h: Tensor, x: Tensor) -> Tensor:
+        logit, mean, log_sigma = self._law(h)
         there, log_v = self._positive(x)
-        density = log_normal_density(self.entry(log_v), mean, log_scale(raw))
+        density = log_normal_density(self.entry(log_v), mean, log_sigma)
         some = logsigmoid(logit) + density - self.scale.log() - log_v
         return torch.where(there, some, logsigmoid(-logit))
 
@@ -104,15 +145,15 @@ class ZeroLogNormalColumn(ColumnLikelihood):
         return self.entry((v + c).log())
 
     def sample(self, h: Tensor) -> Tensor:
-        logit, mean, raw = self.split(h)
-        u = mean + log_scale(raw).exp() * torch.randn_like(mean)
+        logit, mean, log_sigma = self._law(h)
+        u = mean + log_sigma.exp() * torch.randn_like(mean)
         return self._entry_of(u, torch.rand_like(u) < logit.sigmoid())
 
     def mean(self, h: Tensor) -> Tensor:
         """The entry of E[v] = σ(ℓ) exp(m + s²/2)."""
-        logit, mean, raw = self.split(h)
+        logit, mean, log_sigma = self._law(h)
         c = self.offset
-        log_mean = self.value(mean + 0.5 * self.scale * log_scale(raw).mul(2).exp())
+        log_mean = self.value(mean + 0.5 * self.scale * log_sigma.mul(2).exp())
         return self.entry((logit.sigmoid() * log_mean.exp() + c).log())
 
     def generate(self, h: Tensor) -> Tensor:
@@ -120,4 +161,5 @@ class ZeroLogNormalColumn(ColumnLikelihood):
         # Below half of the smallest positive value a value is zero.
         zero = self.entry((torch.zeros_like(h) + c).log())
         edge = self.entry((torch.zeros_like(h) + 2 * c).log())
-        return straight_through(torch.where(h < edge, zero, h), h)
+        soft = h - softplus(h - self.most, beta=5)
+        return straight_through(torch.where(soft < edge, zero, soft), soft)

@@ -183,7 +183,9 @@ def controls(view: Any, steps: tuple[int, ...], model: type) -> Query:
     label0 = asked("label", classes, None) if classes else None
     key = f"explore.{view.id}"
     widths = [3, 2, 2, 2, 1, 1, 2] if classes else [3, 2, 2, 2, 1, 1]
-    columns = st.columns(widths, vertical_alignment="bottom")
+    # Folded, so that the map itself is the first sight on a small screen as well.
+    settings = st.expander("Map settings", icon=":material/tune:")
+    columns = settings.columns(widths, vertical_alignment="bottom")
     with columns[0]:
         if len(steps) > 1:
             step = st.select_slider(

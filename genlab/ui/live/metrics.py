@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
@@ -11,6 +11,11 @@ import streamlit as st
 
 from genlab import runs
 from genlab.compare.answer import answer
+from genlab.core.errors import GenlabError
+from genlab.core.run_spec import Combination
+from genlab.core.tables import MODELS
+from genlab.data.base import DataMeta
+from genlab.models.vae import VariationalAutoencoder
 from genlab.report import run_labels
 from genlab.report.tables import (
     C2ST,
@@ -56,6 +61,72 @@ class Measurements:
         return any(job.status in UNFINISHED for jobs in self.jobs.values() for job in jobs)
 
 
+@dataclass(frozen=True)
+class Extra:
+    """A measurement that takes longer and is asked for by a switch.
+
+    Args:
+        kind: of the job.
+        label, help: of the switch.
+        fits: whether a run of this description can be measured so.
+        values: of the job, beside run, step and seed.
+    """
+
+    kind: str
+    label: str
+    help: str
+    fits: Callable[[Mapping[str, Any]], bool]
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _images_with_classes(spec: Mapping[str, Any]) -> bool:
+    meta = _meta(spec)
+    return meta is not None and meta.is_image and len(meta.classes) > 1
+
+
+def _is_vae(spec: Mapping[str, Any]) -> bool:
+    return spec.get("model") in MODELS and issubclass(
+        MODELS[str(spec["model"])], VariationalAutoencoder
+    )
+
+
+def _meta(spec: Mapping[str, Any]) -> DataMeta | None:
+    """What is known of a run's data; None where its set is gone."""
+    try:
+        combination = Combination.of(spec)
+        found: DataMeta = combination.meta
+    except GenlabError:
+        return None
+    return found
+
+
+EXTRAS: tuple[Extra, ...] = (
+    Extra(
+        "c2st",
+        "Classifier two-sample test",
+        "A new classifier learns to distinguish held-out from generated examples, in up to a "
+        "minute per run. Its bounds and its accuracy have the same meaning for every model.",
+        lambda _: True,
+    ),
+    Extra(
+        "sample_quality",
+        "Sample quality",
+        "Fréchet and kernel distance, precision, recall, density and coverage in the features of "
+        "a small classifier. 4,000 images are generated per run. They see no copies of training "
+        "images.",
+        _images_with_classes,
+    ),
+    Extra(
+        "annealed",
+        "log p(x) by annealing",
+        "Annealed importance sampling of log p(x) for 64 test examples: a second lower bound "
+        "beside the importance-weighted one, in about a minute per run.",
+        _is_vae,
+        {"n": 64},
+    ),
+)
+
+
 def measure(rows: Sequence[RunRow], at: Mapping[str, int]) -> Measurements:
     """Draw the controls of the metrics and ask for the jobs.
 
@@ -72,13 +143,12 @@ def measure(rows: Sequence[RunRow], at: Mapping[str, int]) -> Measurements:
             key="metrics.when",
             label_visibility="collapsed",
         )
-        judged = st.toggle(
-            "Classifier two-sample test",
-            key="metrics.c2st",
-            help="A new classifier learns to distinguish held-out from generated examples, "
-            "in up to a minute per run. Its bounds and its accuracy have the same "
-            "meaning for every model.",
-        )
+        fitting = [one for one in EXTRAS if any(one.fits(row.spec) for row in rows)]
+        asked = {
+            one.kind: one
+            for one in fitting
+            if st.toggle(one.label, key=f"metrics.{one.kind}", help=one.help)
+        }
     notes = []
     jobs: dict[str, list[JobRow]] = {}
     steps: dict[str, int] = {}
@@ -91,7 +161,8 @@ def measure(rows: Sequence[RunRow], at: Mapping[str, int]) -> Measurements:
             notes.append(f"{name(row)} has no snapshot, so there is nothing to evaluate.")
             continue
         steps[row.id] = there[-1] if here == "at the end" else at.get(row.id, there[-1])
-        jobs[row.id] = metric_jobs(row.id, steps[row.id], judged=judged)
+        extras = [one for one in asked.values() if one.fits(row.spec)]
+        jobs[row.id] = metric_jobs(row.id, steps[row.id], extras)
     titles = run_labels(rows)
     found = {
         titles[run]: merge_results(
@@ -100,7 +171,7 @@ def measure(rows: Sequence[RunRow], at: Mapping[str, int]) -> Measurements:
         for run, wishes in jobs.items()
         if any(job.status == "done" for job in wishes)
     }
-    return Measurements(jobs, steps, found, notes, judged, str(here))
+    return Measurements(jobs, steps, found, notes, "c2st" in asked, str(here))
 
 
 def show_answer(rows: Sequence[RunRow], known: Measurements) -> None:
@@ -147,8 +218,8 @@ def metrics(rows: Sequence[RunRow], known: Measurements) -> None:
     )
 
 
-def metric_jobs(run: str, step: int, *, judged: bool) -> list[JobRow]:
+def metric_jobs(run: str, step: int, extras: Sequence[Extra]) -> list[JobRow]:
     """The jobs whose results the tables hold."""
     values = {"run": run, "step": step, "seed": SEED}
     jobs = [submit_job("evaluate", {**values, **METRIC_VALUES})]
-    return [*jobs, submit_job("c2st", values)] if judged else jobs
+    return [*jobs, *(submit_job(one.kind, {**values, **one.values}) for one in extras)]

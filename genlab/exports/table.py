@@ -1,0 +1,78 @@
+"""The table of formats in which a part of a run is written to a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from genlab.core.errors import SpecError
+from genlab.core.registry import Registry
+
+if TYPE_CHECKING:
+    from genlab.runs.catalog import RunView
+
+
+def _always(_view: RunView) -> str:
+    return ""
+
+
+@dataclass(frozen=True)
+class Export:
+    """A part of a run in a format.
+
+    Args:
+        part: what is written: ``weights``, ``samples``, ``codes``, ``curves``.
+        suffix: the end of the file's name.
+        media: the type of the content, for a browser.
+        write: the content of the file for a run, a snapshot's step, a number of examples and a
+            seed.
+        fits: why a run has no such file; empty where it has.
+    """
+
+    part: str
+    suffix: str
+    media: str
+    write: Callable[[RunView, int, int, int], bytes]
+    fits: Callable[[RunView], str] = _always
+
+    @property
+    def file_name(self) -> str:
+        """The end of a file's name."""
+        return f"{self.part}.{self.suffix}"
+
+
+EXPORTS: Registry[Export] = Registry("export", "genlab.exports")
+
+
+def formats_for(view: RunView) -> dict[str, str]:
+    """For each row of the table why a run has no such file; empty where it has."""
+    return {row.name: row.value.fits(view) for row in EXPORTS.rows()}
+
+
+def export_file(
+    view: RunView, name: str, *, step: int | None = None, n: int = 1000, seed: int = 0
+) -> bytes:
+    """The content of a file with a part of a run.
+
+    Args:
+        view: the run.
+        name: a row of :data:`EXPORTS` (``samples.csv``).
+        step: of the snapshot; None: the last one.
+        n: samples or codes, from 1 to 100,000.
+        seed: of their draw.
+
+    Raises:
+        SpecError: for an unknown format, one that the run does not have, or another number.
+        SnapshotError: if there is no such snapshot.
+    """
+    row = EXPORTS[name]
+    if not 1 <= n <= 100_000:
+        raise SpecError("n", n, "allowed: a whole number from 1 to 100000")
+    why = row.fits(view)
+    if why:
+        able = [name for name, reason in formats_for(view).items() if not reason]
+        raise SpecError("format", name, f"{why}; formats of this run: {', '.join(able)}")
+    steps: Mapping[int, int] = dict(enumerate(view.snapshots()))
+    last = steps[len(steps) - 1] if steps else 0
+    return row.write(view, last if step is None else step, n, seed)
