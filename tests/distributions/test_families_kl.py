@@ -96,7 +96,10 @@ def quadrature(q, q_params, p, p_params):
 
 def test_the_table_of_closed_forms_is_large_and_names_its_formulas():
     assert len(CLOSED) > 120
-    for name in FAMILIES.names():
+    for row in FAMILIES.rows():
+        if not row.value.draw.__module__.startswith("genlab."):
+            continue  # a plugin's family needs no closed form
+        name = row.name
         closed = closed_form_kl(name, name)
         known = name not in (
             "logistic", "student_t", "logistic_location_scale", "triangular", "f", "gompertz",
