@@ -125,10 +125,16 @@ def test_the_wheel_holds_code_pages_models_and_no_leftovers(installed: Installed
     assert installed.wheel.stat().st_size < 5e6
 
 
+def own_runs(listed: str) -> list[str]:
+    """The ids of the runs that a list names, without the models that ship."""
+    ids = [json.loads(line)["run"] for line in listed.splitlines()]
+    return [name for name in ids if not name.startswith("shipped:")]
+
+
 def test_commands_that_only_read_leave_an_empty_folder_empty(
     installed: Installed, tmp_path: Path
 ) -> None:
-    assert installed.run("genlab", "list", folder=tmp_path) == ""
+    assert own_runs(installed.run("genlab", "list", folder=tmp_path)) == []
     assert installed.run("genlab", "data", "list", folder=tmp_path) == ""
     shown = json.loads(installed.run("genlab", "show", "shipped:vae-mnist5k", folder=tmp_path))
     assert shown["status"] == "done"
@@ -147,8 +153,7 @@ def test_a_run_is_stored_in_the_current_folder(installed: Installed, tmp_path: P
     words = ("--model", "vae", "--data", "digits", "--steps", "20", "--quiet")
     run = json.loads(installed.run("genlab", "train", *words, folder=tmp_path))
     assert (run["status"], run["step"]) == ("done", 20)
-    listed = installed.run("genlab", "list", folder=tmp_path).splitlines()
-    assert [json.loads(line)["run"] for line in listed] == [run["run"]]
+    assert own_runs(installed.run("genlab", "list", folder=tmp_path)) == [run["run"]]
     assert (tmp_path / "checkpoints" / "genlab.db").is_file()
 
 
