@@ -102,7 +102,7 @@ class LogJointModel(GenerativeModel[O], HasDraws, Bayesian):
 
     A model of one's own names the columns of the table that it explains and gives
     :meth:`log_joint` and :meth:`predict`; ``advi`` and ``hmc`` then learn it. It begins at draws
-    near ζ = 0 and knows no row until :meth:`see`.
+    near ζ = 0 and knows no row until :meth:`observe`.
 
     Args:
         options: the model's options.

@@ -225,7 +225,7 @@ class ChowLiu(Inference[PairCounts, Tensor]):
         """Count a batch, (B, D) of zeros and ones; with classes (B, D + C), the class one-hot.
 
         Raises:
-            SpecError: see :meth:`checked`.
+            SpecError: see :meth:`validate`.
         """
         x, y = self.validate(batch)
         new = PairCounts(
