@@ -24,7 +24,8 @@ class ColumnHead(nn.Module):
 
     Args:
         meta: of a table.
-        choices: likelihoods of single columns, see :func:`genlab.distributions.columns.base.read_choices`.
+        choices: likelihoods of single columns, see
+            :func:`genlab.distributions.columns.base.read_choices`.
     """
 
     places: Tensor

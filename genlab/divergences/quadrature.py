@@ -174,7 +174,8 @@ def divergences_1d(
     Args:
         rows: rows of the table of f-divergences.
         log_p, log_q: log-densities in nats, (n,) of float64 -> (n,). Where they have an attribute
-            ``breaks`` (as :class:`genlab.divergences.mixtures_1d.Mixture1D` has) those points are used.
+            ``breaks`` (as :class:`genlab.divergences.mixtures_1d.Mixture1D` has) those points are
+            used.
         low, high: the ends of the common range.
         breaks: further points where a density jumps or has a narrow peak.
 

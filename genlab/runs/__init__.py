@@ -304,7 +304,9 @@ def job_result(key: str) -> dict[str, Any]:
 
 
 def offer(kind: str, name: str = "") -> str:
-    """A token with which another browser takes over a run, a set or a room (:mod:`genlab.runs.ownership`).
+    """A token with which another browser takes over a run, a set or a room.
+
+    See :mod:`genlab.runs.ownership`.
 
     Raises:
         NotAllowed: if it belongs to somebody else.
