@@ -54,6 +54,11 @@ def configure(store_url: str | None = None, files: str | Path | None = None) -> 
         folders.choose(files)
 
 
+def is_configured() -> bool:
+    """Whether :func:`configure` named the store of this process."""
+    return "store" in _configured
+
+
 def store_url() -> str:
     """The URL of the store in use."""
     return _configured.get("store") or settings.store_url()

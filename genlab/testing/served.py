@@ -128,10 +128,12 @@ def serving(folder: Path, environment: Mapping[str, str] | None = None) -> Itera
     from genlab import runs
 
     app = serve(folder, environment)
+    # Another app may be served already; its store comes back when this one ends.
+    outer = (runs.store_url(), runs.files_url()) if runs.is_configured() else (None, None)
     runs.configure(app.store, app.files)
     try:
         yield app
     finally:
         app.stop()
         app.end_supervisor()
-        runs.configure()
+        runs.configure(*outer)

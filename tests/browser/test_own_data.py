@@ -42,7 +42,7 @@ def test_a_table_is_sent_saved_and_offered_for_training(app: Any, page: Any, sho
     shelf = page.locator(f".st-key-own-go-{known.id}").get_by_role("button", name="Train on this")
     shelf.click()
     expect(page.get_by_role("heading", name="Train", exact=True)).to_be_visible(timeout=WAIT)
-    expect(page.get_by_text("likelihood = gaussian_learned").first).to_be_visible(timeout=WAIT)
+    expect(page.get_by_text("likelihood = mixed").first).to_be_visible(timeout=WAIT)
     found = parse_qs(urlparse(page.evaluate("location.href")).query)
     assert found["data"] == ["own"]
     assert found["set"] == [known.id]
