@@ -115,10 +115,16 @@ def pick_run() -> Any | None:
     if not titles:
         return None
     options = list(titles)
-    key = "explore.run"
-    if st.session_state.get(key) not in options:
-        st.session_state[key] = wanted or _first_with_snapshot(options)
-    picked = st.selectbox("Run", options, key=key, format_func=lambda run: titles[run])
+    first = wanted or _first_with_snapshot(options)
+    # One field for each run of the address: a value that the browser cannot place, as when a
+    # title has changed meanwhile, falls back to that run and to no other.
+    picked = st.selectbox(
+        "Run",
+        options,
+        index=options.index(first),
+        key=f"explore.run.{first}",
+        format_func=lambda run: titles[run],
+    )
     return runs.open_run(picked)
 
 
