@@ -51,6 +51,7 @@ def fit_gaussian(row: FDivergence, target: Mixture1D) -> GaussianFit:
 
     Example:
         >>> from genlab.divergences.f import F
+        >>> from genlab.divergences.mixtures_1d import f_gan_mixture
         >>> fit = fit_gaussian(F["kl"], f_gan_mixture())      # KL matches the moments
         >>> round(fit.mean, 4)
         1.01

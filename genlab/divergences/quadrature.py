@@ -184,6 +184,7 @@ def divergences_1d(
 
     Example:
         >>> from genlab.divergences.f import F
+        >>> from genlab.divergences.mixtures_1d import gaussian
         >>> rows = F["kl"], F["total_variation"]
         >>> kl, tv = divergences_1d(rows, gaussian(0, 1), gaussian(2, 1))
         >>> round(kl.value, 9), round(tv.value, 8), kl.series.kind

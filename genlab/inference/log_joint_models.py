@@ -53,6 +53,7 @@ def integrate(marginal: Marginal) -> Truth:
     """The moments and the integral of a marginal by the midpoint rule, after zooming in on it.
 
     Example:
+        >>> from genlab.inference.log_joints import normal
         >>> exact = Marginal(("a",), (-100.0,), (100.0,), lambda a: normal(a[:, 0], 3.0, 0.1))
         >>> truth = integrate(exact)
         >>> round(truth.mean[0], 6), round(truth.sd[0], 6), abs(truth.log_evidence) < 1e-9

@@ -58,6 +58,7 @@ class LogJoint:
             are unequal or not finite.
 
     Example:
+        >>> from genlab.inference.constraints import Lower
         >>> coin = LogJoint(
         ...     [Parameter("p", Lower())], lambda v: 2 * v["p"].log() - 3 * v["p"]
         ... )

@@ -55,8 +55,8 @@ class Motion:
         >>> motion = Motion()
         >>> for step, x in ((0, 0.0), (10, 0.1)):
         ...     motion.add(step, {"samples": Picture("points", "", {"x": [[x, 0.0], [x, 2.0]]})})
-        >>> 0 < motion.travelled == motion.ahead(20)
-        True
+        >>> round(motion.ahead(20) / motion.travelled, 6)
+        1.0
     """
 
     def __init__(self) -> None:

@@ -95,8 +95,10 @@ def test_the_evidence_does_not_depend_on_the_transform() -> None:
     one, other = (made("eight_schools", name) for name in ("log", "inverse softplus"))
     gap = one.weighted.log_p - other.weighted.log_p
     assert abs(gap) < 4.5 * math.hypot(one.weighted.error, other.weighted.error)
-    # The approximation does.
-    assert abs(one.fits["mean-field"].elbo.value - other.fits["mean-field"].elbo.value) > 0.02
+    # Both approximations are below it, each by its own KL.
+    for fitted in (one, other):
+        elbo = fitted.fits["mean-field"].elbo
+        assert elbo.low < fitted.weighted.log_p + 4.5 * fitted.weighted.error
 
 
 def test_the_referee_and_the_weights_have_the_means_of_the_grid() -> None:

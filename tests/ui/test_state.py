@@ -74,7 +74,7 @@ def test_a_query_is_parsed_by_its_declaration() -> None:
 def test_every_page_declares_its_state_with_help() -> None:
     names = [*vars(page_states).values(), TOOL_STATE]
     states = [one for one in names if isinstance(one, PageState)]
-    pages = {"watch", "compare", "explore", "learn", "data", "train"}
+    pages = {"watch", "compare", "explore", "learn", "data", "train", "studies"}
     assert {one.page for one in states} == pages
     for state in states:
         for row in state.options().values():

@@ -36,12 +36,12 @@ def _log_sigma(raw: Tensor) -> Tensor:
     return found - softplus(found - math.log(BROADEST), beta=5)
 
 
-def _mean_bounds(law: ColumnLikelihood, parts: Sequence[Part]) -> None:
+def _mean_bounds(likelihood: ColumnLikelihood, parts: Sequence[Part]) -> None:
     """Keep the bounds of the means of entries."""
     ends = [log_range(part, part.log) for part in parts]
     for name, k in (("least", 0), ("most", 1)):
         values = [(end[k] - p.shift) / p.scale for end, p in zip(ends, parts, strict=True)]
-        law._numbers(name, values)
+        likelihood._numbers(name, values)
 
 
 @COLUMN_LIKELIHOODS.register("log_normal", title="Log-normal")
@@ -66,23 +66,23 @@ class LogNormalColumn(ColumnLikelihood):
         fits = column.type == "positive" and column.low > 0
         return "Positive numbers with a long tail." if fits else None
 
-    def _law(self, h: Tensor) -> tuple[Tensor, Tensor]:
+    def _moments(self, h: Tensor) -> tuple[Tensor, Tensor]:
         """μ and log σ of entries."""
         mean, raw = self.split(h)
         return soft_clamp(mean, self.least, self.most), _log_sigma(raw)
 
     def log_prob(self, h: Tensor, x: Tensor) -> Tensor:
-        mean, log_sigma = self._law(h)
+        mean, log_sigma = self._moments(h)
         density = log_normal_density(x, mean, log_sigma)
         return density - self.scale.log() - self.value(x)
 
     def sample(self, h: Tensor) -> Tensor:
-        mean, log_sigma = self._law(h)
+        mean, log_sigma = self._moments(h)
         return mean + log_sigma.exp() * torch.randn_like(mean)
 
     def mean(self, h: Tensor) -> Tensor:
         """The entry of E[v] = exp(m + s²/2), m and s those of log v."""
-        mean, log_sigma = self._law(h)
+        mean, log_sigma = self._moments(h)
         return mean + 0.5 * self.scale * log_sigma.mul(2).exp()
 
     def generate(self, h: Tensor) -> Tensor:
@@ -127,13 +127,13 @@ class ZeroLogNormalColumn(ColumnLikelihood):
         there = v > ZERO * c
         return there, torch.where(there, v, c.expand_as(v)).log()
 
-    def _law(self, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _moments(self, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """ℓ, μ and log σ."""
         logit, mean, raw = self.split(h)
         return logit, soft_clamp(mean, self.least, self.most), _log_sigma(raw)
 
     def log_prob(self, h: Tensor, x: Tensor) -> Tensor:
-        logit, mean, log_sigma = self._law(h)
+        logit, mean, log_sigma = self._moments(h)
         there, log_v = self._positive(x)
         density = log_normal_density(self.entry(log_v), mean, log_sigma)
         some = logsigmoid(logit) + density - self.scale.log() - log_v
@@ -145,13 +145,13 @@ class ZeroLogNormalColumn(ColumnLikelihood):
         return self.entry((v + c).log())
 
     def sample(self, h: Tensor) -> Tensor:
-        logit, mean, log_sigma = self._law(h)
+        logit, mean, log_sigma = self._moments(h)
         u = mean + log_sigma.exp() * torch.randn_like(mean)
         return self._entry_of(u, torch.rand_like(u) < logit.sigmoid())
 
     def mean(self, h: Tensor) -> Tensor:
         """The entry of E[v] = σ(ℓ) exp(m + s²/2)."""
-        logit, mean, log_sigma = self._law(h)
+        logit, mean, log_sigma = self._moments(h)
         c = self.offset
         log_mean = self.value(mean + 0.5 * self.scale * log_sigma.mul(2).exp())
         return self.entry((logit.sigmoid() * log_mean.exp() + c).log())
