@@ -1,6 +1,11 @@
 // The points of a large map as one binary file. Nothing here touches the page.
 
-/** @typedef {{ positions: Uint16Array, levels: Uint8Array<ArrayBuffer>, generated: Uint8Array<ArrayBuffer> }} MapBytes */
+/**
+ * @typedef {object} MapBytes
+ * @property {Uint16Array} positions
+ * @property {Uint8Array<ArrayBuffer>} levels
+ * @property {Uint8Array<ArrayBuffer>} generated
+ */
 
 /**
  * Reads the file of a map: 16-bit positions point by point (little-endian), a byte for the class of

@@ -26,7 +26,7 @@ import { TABLES } from "./tables.js";
 
 /**
  * @typedef {object} FormModule what the script of a plugin's form exports
- * @property {(axes: PlotAxes, frame: any, cell: Cell) => LegendEntry[]} draw draws on axes and gives
+ * @property {(axes: PlotAxes, frame: any, cell: Cell) => LegendEntry[]} draw draws, and gives
  *   the legend
  * @property {(frame: any) => Table} table what the picture shows, for a CSV file
  * @property {(width: number, side: number) => number} [height] as for `plot`

@@ -107,8 +107,8 @@ function densityTable({ x, lines }) {
 }
 
 /**
- * The table of each form but "images", whose pixels are in a file of their own; `addForm` adds those
- * of plugins.
+ * The table of each form but "images", whose pixels are in a file of its own; `addForm` adds
+ * those of plugins.
  * @type {Record<string, ((frame: any) => Table) | undefined>}
  */
 export const TABLES = {

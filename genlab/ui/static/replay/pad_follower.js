@@ -7,7 +7,7 @@ import { grouped } from "../shared/format.js";
 /** @import { Source } from "../shared/source.js" */
 /** @import { PadData } from "../explore/wire" */
 
-/** @typedef {{ id: string, title: string, steps: number[] }} PadInfo a run and its decoders' steps */
+/** @typedef {{ id: string, title: string, steps: number[] }} PadInfo a run, its decoders */
 
 /**
  * Chooses the step nearest to one, the earlier of two.

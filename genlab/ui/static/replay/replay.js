@@ -70,7 +70,8 @@ async function start() {
   });
   const count = pads.reduce((sum, pad) => sum + pad.steps.length, 0);
   if (count) {
-    const words = `Decoders in this file: ${grouped(count)}. The pad uses the one nearest to the slider.`;
+    const words =
+      `Decoders in this file: ${grouped(count)}. ` + "The pad uses the one nearest to the slider.";
     make("p", { class: "soft" }, box, words);
   }
   find(document, "p", "#problem").hidden = true;

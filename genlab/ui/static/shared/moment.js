@@ -6,7 +6,7 @@
  * @property {string} run ids of the runs, between commas
  * @property {number | null} at point in time that is shown, null for the newest
  * @property {string} clock what the time slider counts
- * @property {Record<string, string | undefined>} view how the page is looked at, as the texts of a link
+ * @property {Record<string, string | undefined>} view how the page is seen, as texts of a link
  */
 
 /** @type {Set<(moment: Moment) => void>} */
