@@ -71,6 +71,9 @@ def test_back_leaves_the_page_with_one_press(app: Any, page: Any, trained: str, 
     page.wait_for_timeout(1500)
     page.go_back()
     page.wait_for_url("**/data**", timeout=10_000)
+    heading = page.get_by_role("heading", level=1)
+    eventually(lambda: heading.first.inner_text() == "Data", "the page Data is not shown")
+    assert "tool=" not in page.evaluate("location.search")
 
 
 def test_a_large_map_comes_as_a_file(app: Any, page: Any, trained: str) -> None:
@@ -135,8 +138,11 @@ def test_a_prediction_is_drawn_and_then_judged(app: Any, page: Any, shot: Any) -
     reveal = page.get_by_role("button", name="Reveal").first
     eventually(lambda: reveal.is_enabled(), "not answered")
     reveal.click()
-    page.get_by_text("Right: a curve").wait_for(timeout=30_000)
+    verdict = page.get_by_text("Right: a curve")
+    verdict.wait_for(timeout=30_000)
     eventually(lambda: canvas.get_attribute("data-right") == "true", "no right curve")
+    assert verdict.count() == 1
+    assert page.console_errors == []
     shot("learn-curve")
 
 
