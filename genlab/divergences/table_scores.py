@@ -59,22 +59,22 @@ def _share(weights: Tensor, there: Tensor) -> Tensor:
     return kept / kept.sum(1, keepdim=True).clamp(min=1e-300)
 
 
-def ks_complement(real: Tensor, made: Tensor) -> Score:
+def ks_complement(real: Tensor, synthetic: Tensor) -> Score:
     """The mean over columns of 1 − sup |F − G|, the Kolmogorov-Smirnov distance.
 
     Args:
-        real, made: (n, k) and (m, k); NaN where missing, which counts for nothing.
+        real, synthetic: (n, k) and (m, k); NaN where missing, which counts for nothing.
 
     Example:
         >>> x = torch.arange(10.0, dtype=torch.float64)[:, None]
         >>> ks_complement(x, x).value, ks_complement(x, x + 5).value
         (1.0, 0.5)
     """
-    w_real, w_made = _with_plain(len(real)), _with_plain(len(made))
+    w_real, w_synthetic = _with_plain(len(real)), _with_plain(len(synthetic))
     each, errors = [], []
-    for x, y in zip(real.double().T, made.double().T, strict=True):
+    for x, y in zip(real.double().T, synthetic.double().T, strict=True):
         pooled = torch.cat([x, y])
-        weights = torch.cat([_share(w_real, ~x.isnan()), -_share(w_made, ~y.isnan())], 1)
+        weights = torch.cat([_share(w_real, ~x.isnan()), -_share(w_synthetic, ~y.isnan())], 1)
         order = torch.argsort(pooled)
         ordered = pooled[order]
         # Of tied values the last alone has the whole step.
@@ -91,33 +91,33 @@ def _with_plain(n: int) -> Tensor:
     return torch.cat([plain, resampled(n)])
 
 
-def tv_complement(real: Tensor, made: Tensor) -> Score:
+def tv_complement(real: Tensor, synthetic: Tensor) -> Score:
     """The mean over columns of 1 − ½ Σ |p − q|, the total variation distance.
 
     Args:
-        real, made: (n, k) and (m, k) of values of discrete columns; NaN where missing.
+        real, synthetic: (n, k) and (m, k) of values of discrete columns; NaN where missing.
 
     Example:
         >>> tv_complement(torch.tensor([[0.0], [1.0]]), torch.tensor([[0.0], [0.0]])).value
         0.5
     """
-    w_real, w_made = _with_plain(len(real)), _with_plain(len(made))
+    w_real, w_synthetic = _with_plain(len(real)), _with_plain(len(synthetic))
     each, errors = [], []
-    for x, y in zip(real.double().T, made.double().T, strict=True):
+    for x, y in zip(real.double().T, synthetic.double().T, strict=True):
         kinds = torch.unique(torch.cat([x[~x.isnan()], y[~y.isnan()]]))
         p = _share(w_real, ~x.isnan()) @ (x[:, None] == kinds).double()
-        q = _share(w_made, ~y.isnan()) @ (y[:, None] == kinds).double()
+        q = _share(w_synthetic, ~y.isnan()) @ (y[:, None] == kinds).double()
         gap = p - q
         each.append(0.5 * gap[0].abs().sum())
         errors.append(0.5 * (gap[1:] - gap[0]).abs().sum(1))
     return _score(torch.stack(each), torch.stack(errors, 1))
 
 
-def correlation_similarity(real: Tensor, made: Tensor) -> Score | None:
+def correlation_similarity(real: Tensor, synthetic: Tensor) -> Score | None:
     """The mean over pairs of columns of 1 − |ρ − ρ'|/2, ρ Pearson's correlation.
 
     Args:
-        real, made: (n, k) and (m, k); rows with a missing entry count for nothing.
+        real, synthetic: (n, k) and (m, k); rows with a missing entry count for nothing.
 
     Returns:
         None where no two columns vary on both sides. A column that does not vary has no
@@ -128,16 +128,16 @@ def correlation_similarity(real: Tensor, made: Tensor) -> Score | None:
         >>> correlation_similarity(x, x * torch.tensor([1.0, -1.0])).value
         0.0
     """
-    real, made = (x[~x.isnan().any(1)].double() for x in (real, made))
-    if len(real) < 3 or len(made) < 3:
+    real, synthetic = (x[~x.isnan().any(1)].double() for x in (real, synthetic))
+    if len(real) < 3 or len(synthetic) < 3:
         return None
-    varies = (real.std(0) > 0) & (made.std(0) > 0)
+    varies = (real.std(0) > 0) & (synthetic.std(0) > 0)
     if int(varies.sum()) < 2:
         return None
-    real, made = real[:, varies], made[:, varies]
+    real, synthetic = real[:, varies], synthetic[:, varies]
     k = real.shape[1]
     rows, columns = torch.triu_indices(k, k, 1)
-    gap = (_correlations(real) - _correlations(made))[:, rows, columns] / 2
+    gap = (_correlations(real) - _correlations(synthetic))[:, rows, columns] / 2
     each = gap[0].abs()
     return _score(each, (gap[1:] - gap[0]).abs())
 
@@ -154,12 +154,12 @@ def _correlations(x: Tensor) -> Tensor:
     return cov / (sd[:, :, None] * sd[:, None, :])
 
 
-def nearer_to_training(train: Tensor, held_out: Tensor, made: Tensor) -> Tensor:
+def nearer_to_training(train: Tensor, held_out: Tensor, synthetic: Tensor) -> Tensor:
     """For each generated row 1 where the nearest training row is nearer than any held-out one.
 
     Args:
         train, held_out: as many of each, (n, d).
-        made: (m, d).
+        synthetic: (m, d).
 
     Returns:
         (m,), ½ where both are as near. Its mean is ½ where nothing is copied, and ½ + c/2 where
@@ -171,7 +171,7 @@ def nearer_to_training(train: Tensor, held_out: Tensor, made: Tensor) -> Tensor:
         [1.0, 0.5]
     """
     found = []
-    for part in made.double().split(512):
+    for part in synthetic.double().split(512):
         to_train = torch.cdist(part, train.double()).amin(1)
         to_held = torch.cdist(part, held_out.double()).amin(1)
         found.append((to_train < to_held).double() + 0.5 * (to_train == to_held).double())

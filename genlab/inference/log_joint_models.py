@@ -124,7 +124,7 @@ class LogJointModel(GenerativeModel[O], HasDraws, Bayesian):
         self.register_buffer("draws", start)
 
     @classmethod
-    def fits(cls, meta: DataMeta) -> str | None:
+    def incompatibility(cls, meta: DataMeta) -> str | None:
         if meta.columns == cls.columns:
             return None
         return f"it needs a table with the columns {', '.join(cls.columns)}"
@@ -180,7 +180,7 @@ class LogJointModel(GenerativeModel[O], HasDraws, Bayesian):
         if self.target().size != self.draws.shape[-1]:
             self.draws = torch.zeros(4, 1, self.target().size, dtype=torch.float64)
 
-    def put(self, draws: Tensor, rows: Tensor) -> None:
+    def set_draws(self, draws: Tensor, rows: Tensor) -> None:
         """Take these draws of ζ, (n, chains, K), of the posterior of these rows, (N, C)."""
         self.observe(rows)
         self.draws = draws.detach().clone()

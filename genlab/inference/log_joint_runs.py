@@ -75,7 +75,7 @@ class LogJointAlgorithm(InferenceAlgorithm):
 
 
 def _show_draws(model: LogJointModel[Any], seen: InferenceView) -> None:
-    model.put(seen.rule.zeta(seen.posterior), seen.first)
+    model.set_draws(seen.rule.zeta(seen.posterior), seen.first)
 
 
 @dataclass(frozen=True)

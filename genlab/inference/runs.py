@@ -135,10 +135,12 @@ class InferenceAlgorithm(Algorithm[InferenceState]):
         return next(fit, None)
 
     @classmethod
-    def fits(cls, model: type[GenerativeModel], objective: type[Objective]) -> str | None:
+    def incompatibility(
+        cls, model: type[GenerativeModel], objective: type[Objective]
+    ) -> str | None:
         if cls.learner(model, objective) is None:
             return "it has no rule for such a model with this objective"
-        return objective.fits(model)
+        return objective.incompatibility(model)
 
     @property
     def inference(self) -> Inference[Any, Any]:
@@ -408,7 +410,7 @@ def _show_normals(model: GaussianMixture, seen: InferenceView) -> None:
     """The mixture at E[π], E[μ] and the variances 1 / E[1 / v]."""
     counts, inner = seen.rule.split(seen.posterior.natural)
     mean, _, shape, scale = NormalGamma.parameters(inner)
-    model.put(counts / counts.sum(), mean, torch.diag_embed(scale / shape))
+    model.set_parameters(counts / counts.sum(), mean, torch.diag_embed(scale / shape))
 
 
 def _clusters(o: Any, _meta: DataMeta) -> int:
@@ -417,7 +419,7 @@ def _clusters(o: Any, _meta: DataMeta) -> int:
 
 
 def _show_mixture(model: GaussianMixture, seen: InferenceView) -> None:
-    model.put(seen.posterior.weights, seen.posterior.means, seen.posterior.covariances)
+    model.set_parameters(seen.posterior.weights, seen.posterior.means, seen.posterior.covariances)
 
 
 def _lda(o: Any, meta: DataMeta) -> ConditionallyConjugate:
@@ -425,7 +427,7 @@ def _lda(o: Any, meta: DataMeta) -> ConditionallyConjugate:
 
 
 def _show_topics(model: Topics, seen: InferenceView) -> None:
-    model.put(seen.posterior.natural, seen.first.sum(1).mean())
+    model.set_parameters(seen.posterior.natural, seen.first.sum(1).mean())
 
 
 def _bag(o: Any, x: Tensor) -> Tensor:
@@ -454,7 +456,7 @@ def _class_tree(o: Any, meta: DataMeta) -> ChowLiu:
 
 def _show_tree(model: TreeModel[Any], seen: InferenceView) -> None:
     estimate = seen.rule.tree(seen.posterior)
-    model.put(estimate.parents, estimate.tables, estimate.roots, estimate.classes)
+    model.set_parameters(estimate.parents, estimate.tables, estimate.roots, estimate.classes)
 
 
 COINS = Learner(IndependentPixels, Bayes, _coins, _show_coins)

@@ -245,7 +245,7 @@ class OrderedMixture(LogJointModel[OrderedMixtureOptions]):
     columns = ()
 
     @classmethod
-    def fits(cls, meta: DataMeta) -> str | None:
+    def incompatibility(cls, meta: DataMeta) -> str | None:
         fit = meta.shape == (1,) and meta.support == "real" and not meta.columns
         return None if fit else "it needs points on the line"
 

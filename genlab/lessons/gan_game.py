@@ -16,7 +16,7 @@ from torch.nn.functional import logsigmoid
 from genlab.core.errors import SpecError
 from genlab.core.random import generator
 from genlab.divergences.f import F
-from genlab.divergences.js import LOG_2
+from genlab.divergences.jensen_shannon import LOG_2
 from genlab.divergences.mixtures_1d import Mixture1D, gaussian
 from genlab.divergences.quadrature import divergence_1d
 from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Move, Progress, Quantity, tex
@@ -416,7 +416,7 @@ class GANGame(Lesson):
         )
 
     def _line(self) -> tuple[Panel, ...]:
-        x = torch.linspace(*self.board.seen, 401, dtype=torch.float64)
+        x = torch.linspace(*self.board.window, 401, dtype=torch.float64)
         game, state = self.game, self.state
         with torch.no_grad():
             log_p, log_q = game.target.log_prob(x[:, None]), game.log_q(state.phi, x[:, None])
@@ -426,7 +426,7 @@ class GANGame(Lesson):
         pulled = game.slope(state, x[:, None])[:, 0]
         best = log_p - log_q
         at = array(x)
-        inside = (points[:, 0] > self.board.seen[0]) & (points[:, 0] < self.board.seen[1])
+        inside = (points[:, 0] > self.board.window[0]) & (points[:, 0] < self.board.window[1])
         spots = array(points[inside, 0])
         return (
             Curves(
@@ -470,7 +470,7 @@ class GANGame(Lesson):
         return -slope
 
     def _plane(self) -> tuple[Panel, ...]:
-        low, high = self.board.seen
+        low, high = self.board.window
         seen = grid((low, low), (high, high), 70)
         game, state = self.game, self.state
         with torch.no_grad():

@@ -20,7 +20,7 @@ from genlab.divergences.table_scores import (
     tv_at_equal_laws,
     tv_complement,
 )
-from genlab.metrics.base import METRICS, WILSON, Measured, Metric, Subject, share_estimate
+from genlab.metrics.base import METRICS, WILSON, Metric, MetricValue, Subject, share_estimate
 from genlab.probes.common import generated_examples
 
 CENTRED = "± the 95 % point of the centred bootstrap, 200 resamples of whole rows"
@@ -69,7 +69,7 @@ class TableQuality(Metric):
     def fits(cls, subject: Subject) -> bool:
         return bool(subject.data.meta.schema) and len(subject.x) > 2
 
-    def measure(self, subject: Subject) -> list[Measured]:
+    def measure(self, subject: Subject) -> list[MetricValue]:
         data = subject.data
         n = max(len(subject.x), min(ROWS, 1000))
         fake, _ = generated_examples(subject.model, data, n)
@@ -95,7 +95,7 @@ class TableQuality(Metric):
             found.append(_measured("correlation_similarity", what, pairs, None, len(real) + n))
         return [*found, self.copies(data, fake)]
 
-    def copies(self, data: Dataset, fake: Tensor) -> Measured:
+    def copies(self, data: Dataset, fake: Tensor) -> MetricValue:
         """The share of generated rows nearer to training rows than to as many held-out ones."""
         held_out = torch.cat([data.validation.x, data.test.x])[:ROWS]
         train = data.train.x
@@ -117,7 +117,7 @@ class TableQuality(Metric):
             0.5,
             "no copies",
         )
-        return Measured(share_estimate(series, float(nearer.sum()), len(fake)), WILSON)
+        return MetricValue(share_estimate(series, float(nearer.sum()), len(fake)), WILSON)
 
 
 def _columns(n: int) -> str:
@@ -134,7 +134,7 @@ def _expected_tv(real: Tensor, n: int) -> float:
     return sum(found) / len(found)
 
 
-def _measured(name: str, what: str, score: Score, equal: float | None, n: int) -> Measured:
+def _measured(name: str, what: str, score: Score, equal: float | None, n: int) -> MetricValue:
     series = Series(
         f"test_{name}",
         f"{what}, test rows",
@@ -146,4 +146,4 @@ def _measured(name: str, what: str, score: Score, equal: float | None, n: int) -
         equal,
         "equal laws at this n" if equal is not None else "",
     )
-    return Measured(Estimate(score.value, series, score.low, score.high), CENTRED)
+    return MetricValue(Estimate(score.value, series, score.low, score.high), CENTRED)

@@ -94,7 +94,7 @@ class PathModel(StandardPrior, GenerativeModel[O], HasProbabilityPath, abc.ABC):
         return 0
 
     @classmethod
-    def fits(cls, meta: DataMeta) -> str | None:
+    def incompatibility(cls, meta: DataMeta) -> str | None:
         if meta.is_image and meta.dim > 64 and _unet_misfit(meta):
             return _unet_misfit(meta)
         return None

@@ -344,7 +344,7 @@ class MemoryStore(RunStore):
 
     # -- items and ownership -----------------------------------------------------------------
 
-    def put(self, item: Item, *, action: str, only_new: bool = False) -> bool:
+    def put_item(self, item: Item, *, action: str, only_new: bool = False) -> bool:
         with self._lock:
             known = self.item(item.kind, item.id)
             if known is not None and only_new:
@@ -359,11 +359,13 @@ class MemoryStore(RunStore):
     def item(self, kind: str, name: str) -> Item | None:
         with self._lock:
             found = self._items.get((kind, name))
-            return None if found is None or found.gone() else found
+            return None if found is None or found.has_expired() else found
 
     def items(self, kind: str) -> list[Item]:
         with self._lock:
-            found = [one for one in self._items.values() if one.kind == kind and not one.gone()]
+            found = [
+                one for one in self._items.values() if one.kind == kind and not one.has_expired()
+            ]
             return sorted(found, key=lambda one: (one.created, one.id))
 
     def remove(self, kind: str, name: str, *, action: str) -> bool:

@@ -416,7 +416,7 @@ class SqlStore(JobTable, RunStore):
         row = connection.execute(query).mappings().first()
         return None if row is None else self._item(row)
 
-    def put(self, item: Item, *, action: str, only_new: bool = False) -> bool:
+    def put_item(self, item: Item, *, action: str, only_new: bool = False) -> bool:
         here = sa.and_(items.c.kind == item.kind, items.c.id == item.id)
         content = {"values": dump_json(dict(item.values)), "expires": item.expires}
         with self._writing() as connection:
@@ -437,13 +437,13 @@ class SqlStore(JobTable, RunStore):
     def item(self, kind: str, name: str) -> Item | None:
         with self._reading() as connection:
             found = self._item_in(connection, kind, name)
-        return None if found is None or found.gone() else found
+        return None if found is None or found.has_expired() else found
 
     def items(self, kind: str) -> list[Item]:
         query = sa.select(items).where(items.c.kind == kind).order_by(items.c.created, items.c.id)
         with self._reading() as connection:
             found = [self._item(row) for row in connection.execute(query).mappings()]
-        return [one for one in found if not one.gone()]
+        return [one for one in found if not one.has_expired()]
 
     def remove(self, kind: str, name: str, *, action: str) -> bool:
         with self._writing() as connection:
@@ -458,7 +458,7 @@ class SqlStore(JobTable, RunStore):
         actor = access.require("claim")
         with self._writing() as connection:
             found = self._item_in(connection, "offer", offer)
-            if found is None or found.gone():
+            if found is None or found.has_expired():
                 raise RunStateError(NO_OFFER)
             self._pass(connection, found, actor.id)
             here = sa.and_(items.c.kind == "offer", items.c.id == offer)

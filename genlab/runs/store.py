@@ -345,7 +345,7 @@ class RunStore(abc.ABC):
     # -- items and ownership -----------------------------------------------------------------
 
     @abc.abstractmethod
-    def put(self, item: Item, *, action: str, only_new: bool = False) -> bool:
+    def put_item(self, item: Item, *, action: str, only_new: bool = False) -> bool:
         """Keep an item; one that is there already keeps its owner and the time it was made.
 
         Args:

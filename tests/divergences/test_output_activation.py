@@ -13,8 +13,8 @@ from genlab.core.run_spec import RunSpec
 from genlab.core.tables import OBJECTIVES
 from genlab.data import load
 from genlab.divergences.f import F, FDivergence
+from genlab.divergences.fgan_activations import original_activation
 from genlab.divergences.formula import from_formula
-from genlab.divergences.original import original_activation
 from genlab.objectives.base import Loss
 
 #: The whole range that the form offers, and the neighbours of the two excluded values.

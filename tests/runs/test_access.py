@@ -77,8 +77,8 @@ def world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch) -> Iterat
         made = own_sets.add_set(store, read(f"a,b\n{rows}\n".encode(), {}), "mine")
         saved_vectors.save(runs.files(), run, VECTOR)
         job = runs.submit_job("project", {"run": run, "step": 0}).key
-        store.put(Item("room", "BCDFGH", {"path": "/watch"}), action="open_room")
-        store.put(Item("study", "adas", {"title": "hers"}), action="open_study")
+        store.put_item(Item("room", "BCDFGH", {"path": "/watch"}), action="open_room")
+        store.put_item(Item("study", "adas", {"title": "hers"}), action="open_study")
         token = runs.offer("run", run)
     store.claim("w", ended)
     store.set_status(ended, "stopped")
@@ -114,7 +114,7 @@ def ways(world: World) -> dict[str, list[Callable[[], object]]]:
             lambda: store.create(SPEC, worker="w"),
         ],
         "add_set": [
-            lambda: store.put(Item("set", f"new{time.time_ns()}"), action="add_set"),
+            lambda: store.put_item(Item("set", f"new{time.time_ns()}"), action="add_set"),
         ],
         "delete_set": [
             lambda: own_sets.delete_set(store, world.set),
@@ -135,18 +135,20 @@ def ways(world: World) -> dict[str, list[Callable[[], object]]]:
             lambda: store.claim_job("w"),
         ],
         "open_room": [
-            lambda: store.put(Item("room", f"R{time.time_ns()}"), action="open_room"),
+            lambda: store.put_item(Item("room", f"R{time.time_ns()}"), action="open_room"),
         ],
         "join_room": [lambda: access.require("join_room")],
         "lead_room": [
-            lambda: store.put(Item("room", "BCDFGH", {"path": "/forged"}), action="lead_room")
+            lambda: store.put_item(Item("room", "BCDFGH", {"path": "/forged"}), action="lead_room")
         ],
         "end_room": [lambda: store.remove("room", "BCDFGH", action="end_room")],
         "open_study": [
-            lambda: store.put(Item("study", f"s{time.time_ns()}"), action="open_study"),
+            lambda: store.put_item(Item("study", f"s{time.time_ns()}"), action="open_study"),
         ],
         "change_study": [
-            lambda: store.put(Item("study", "adas", {"title": "forged"}), action="change_study")
+            lambda: store.put_item(
+                Item("study", "adas", {"title": "forged"}), action="change_study"
+            )
         ],
         "delete_study": [lambda: store.remove("study", "adas", action="delete_study")],
         "offer": [

@@ -136,7 +136,7 @@ class ColumnLikelihood(nn.Module, abc.ABC):
 
     @classmethod
     @abc.abstractmethod
-    def misfit(cls, part: Part) -> str | None:
+    def incompatibility(cls, part: Part) -> str | None:
         """None if a column can have it, else the reason why not."""
 
     @classmethod
@@ -214,7 +214,7 @@ def choose(part: Part) -> tuple[str, str]:
     rows = sorted(COLUMN_LIKELIHOODS.rows(), key=lambda row: row.value.order)
     for row in rows:
         why = row.value.reason(part.column)
-        if why is not None and row.value.misfit(part) is None:
+        if why is not None and row.value.incompatibility(part) is None:
             return row.name, why
     return "gaussian", "Real numbers."
 
@@ -262,7 +262,7 @@ def chosen_rows(meta: DataMeta, text: str = "") -> list[tuple[Part, str, str]]:
         row, why = choose(part)
         if part.column.name in given:
             row, why = given[part.column.name], "You chose it."
-            wrong = COLUMN_LIKELIHOODS[row].misfit(part)
+            wrong = COLUMN_LIKELIHOODS[row].incompatibility(part)
             if wrong is not None:
                 raise SpecError(
                     "column_likelihoods", f"{part.column.name}={row}", f"not possible: {wrong}"

@@ -33,7 +33,7 @@ class BernoulliColumn(ColumnLikelihood):
         self._numbers("high", [(b - p.shift) / p.scale for _, b, p in ends])
 
     @classmethod
-    def misfit(cls, part: Part) -> str | None:
+    def incompatibility(cls, part: Part) -> str | None:
         column = part.column
         two = column.type == "binary" or len(column.categories) == 2
         return None if two and part.last - part.first == 1 else "it has not two values"

@@ -33,7 +33,7 @@ class BoundedColumn(ColumnLikelihood):
         self._numbers("range", [b - a for a, b in ends])
 
     @classmethod
-    def misfit(cls, part: Part) -> str | None:
+    def incompatibility(cls, part: Part) -> str | None:
         if part.log >= 0:
             return "its logarithm is learned; choose the type bounded for it when it is read"
         if part.column.type != "bounded":

@@ -30,7 +30,7 @@ class CategoricalColumn(ColumnLikelihood):
         return self.size
 
     @classmethod
-    def misfit(cls, part: Part) -> str | None:
+    def incompatibility(cls, part: Part) -> str | None:
         return None if part.column.indicators else "it is not encoded as 0/1 entries of categories"
 
     @classmethod

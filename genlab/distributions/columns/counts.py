@@ -41,7 +41,7 @@ class CountColumn(ColumnLikelihood):
         self._numbers("most", [b for _, b in ends])
 
     @classmethod
-    def misfit(cls, part: Part) -> str | None:
+    def incompatibility(cls, part: Part) -> str | None:
         column = part.column
         if is_named(column) or part.log >= 0:
             return "it holds no counts"

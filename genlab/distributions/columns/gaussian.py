@@ -35,7 +35,7 @@ class GaussianColumn(ColumnLikelihood):
     order = 90
 
     @classmethod
-    def misfit(cls, part: Part) -> str | None:
+    def incompatibility(cls, part: Part) -> str | None:
         if part.log >= 0:
             return "its logarithm is learned; choose the type numeric for it when it is read"
         return "it has categories" if is_named(part.column) else None
@@ -80,8 +80,10 @@ class RoundedGaussian(GaussianColumn):
         self._numbers("low", [max(a, NONE) for a in low])
 
     @classmethod
-    def misfit(cls, part: Part) -> str | None:
-        return super().misfit(part) or (None if part.column.whole else "its values are not whole")
+    def incompatibility(cls, part: Part) -> str | None:
+        return super().incompatibility(part) or (
+            None if part.column.whole else "its values are not whole"
+        )
 
     @classmethod
     def reason(cls, column: Column) -> str | None:

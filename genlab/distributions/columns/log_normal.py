@@ -58,7 +58,7 @@ class LogNormalColumn(ColumnLikelihood):
         _mean_bounds(self, parts)
 
     @classmethod
-    def misfit(cls, part: Part) -> str | None:
+    def incompatibility(cls, part: Part) -> str | None:
         return None if part.log == 0 else NO_LOG
 
     @classmethod
@@ -112,7 +112,7 @@ class ZeroLogNormalColumn(ColumnLikelihood):
         _mean_bounds(self, parts)
 
     @classmethod
-    def misfit(cls, part: Part) -> str | None:
+    def incompatibility(cls, part: Part) -> str | None:
         return None if part.log > 0 else NO_LOG
 
     @classmethod
