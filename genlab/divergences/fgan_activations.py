@@ -95,7 +95,7 @@ _ORIGINAL: dict[str, Callable[[FDivergence, float], FDivergence]] = {
 
 
 def original_activation(row: FDivergence) -> FDivergence:
-    """The same divergence with the output activation of earlier runs; the others are unchanged.
+    """The same divergence with the output activation of earlier runs; other rows are unchanged.
 
     Example:
         >>> from genlab.divergences.f import F

@@ -14,10 +14,10 @@ from genlab.distributions.columns.base import is_named
 from genlab.divergences.table_scores import (
     Score,
     correlation_similarity,
-    ks_at_equal_laws,
+    ks_at_equal_distributions,
     ks_complement,
     nearer_to_training,
-    tv_at_equal_laws,
+    tv_at_equal_distributions,
     tv_complement,
 )
 from genlab.metrics.base import METRICS, WILSON, Metric, MetricValue, Subject, share_estimate
@@ -78,7 +78,7 @@ class TableQuality(Metric):
         shares, curves = discrete_columns(data)
         found = []
         if curves:
-            equal = 1 - ks_at_equal_laws(len(real), n)
+            equal = 1 - ks_at_equal_distributions(len(real), n)
             score = ks_complement(real[:, curves], made[:, curves])
             what = f"KS complement, mean of {_columns(len(curves))}"
             found.append(_measured("ks_complement", what, score, equal, len(real) + n))
@@ -130,7 +130,7 @@ def _expected_tv(real: Tensor, n: int) -> float:
     for column in real.T:
         there = column[~column.isnan()]
         shares = torch.unique(there, return_counts=True)[1] / max(1, len(there))
-        found.append(tv_at_equal_laws(shares.tolist(), max(1, len(there)), n))
+        found.append(tv_at_equal_distributions(shares.tolist(), max(1, len(there)), n))
     return sum(found) / len(found)
 
 

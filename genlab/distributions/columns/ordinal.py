@@ -1,4 +1,4 @@
-"""The ordinal likelihood of a column of ordered words, or of the steps of a scale."""
+"""The ordinal likelihood of a column of ordered words or of scale steps."""
 
 from __future__ import annotations
 
