@@ -373,8 +373,8 @@ class MemoryStore(RunStore):
         access.require("submit_job" if status == "queued" else "work_job")
         with self._lock:
             known = self._jobs.get(key)
-            held = known is not None and (known.worker, known.status) == (worker, "running")
-            if known is not None and (held or not worker):
+            is_claimed = known is not None and (known.worker, known.status) == (worker, "running")
+            if known is not None and (is_claimed or not worker):
                 self._jobs[key] = replace(
                     self._jobs[key],
                     status=status,

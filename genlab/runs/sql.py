@@ -75,7 +75,7 @@ class SqlStore(LeaseTable, JobTable, ItemTable, RunStore):
             "worker": worker,
         }
         if worker:
-            values |= {"started": now, "attempt": 1, **held()}
+            values |= {"started": now, "attempt": 1, **new_lease()}
         if origin is not None:
             values |= {"parent": origin.parent, "changes": dump_json(dict(origin.changes))}
             values |= dict.fromkeys(("step", "parent_step"), origin.step)
