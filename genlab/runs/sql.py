@@ -21,6 +21,7 @@ from genlab.runs.fair import Waiting, fair_order
 from genlab.runs.items import NO_OFFER, Item
 from genlab.runs.schema import items, jobs, numbers, records, runs, wishes
 from genlab.runs.search import RunPage, RunQuery, check_tags, check_title
+from genlab.runs.sql_items import ItemTable, is_open
 from genlab.runs.sql_jobs import JobTable, dump_json
 from genlab.runs.sql_search import (
     find_rows,
@@ -43,12 +44,7 @@ from genlab.runs.store import (
 )
 
 
-def _open(now: float) -> sa.ColumnElement[bool]:
-    """The items that have not expired."""
-    return sa.or_(items.c.expires == 0.0, items.c.expires > now)
-
-
-class SqlStore(JobTable, RunStore):
+class SqlStore(JobTable, ItemTable, RunStore):
     """A store behind a SQLAlchemy URL.
 
     Args:
@@ -171,7 +167,7 @@ class SqlStore(JobTable, RunStore):
             by_owner = sa.select(runs.c.owner, last).where(runs.c.owner.in_(owners))
             begun = dict(connection.execute(by_owner.group_by(runs.c.owner)).tuples().all())
             led = sa.select(items.c.owner).where(items.c.kind == "room")
-            leaders = set(connection.execute(led.where(_open(time.time()))).scalars())
+            leaders = set(connection.execute(led.where(is_open(time.time()))).scalars())
         order = fair_order(waiting, running, begun=begun, leaders=leaders, limit=limit)
         return {run: place for place, run in enumerate(order, 1)}
 
@@ -405,54 +401,6 @@ class SqlStore(JobTable, RunStore):
         return sorted({tag for text in texts for tag in text.split("|") if tag}), sorted(known)
 
     # -- items and ownership -----------------------------------------------------------------
-
-    @staticmethod
-    def _item(row: Any) -> Item:
-        values = json.loads(row["values"])
-        return Item(row["kind"], row["id"], values, row["owner"], row["created"], row["expires"])
-
-    def _item_in(self, connection: Connection, kind: str, name: str) -> Item | None:
-        query = sa.select(items).where(items.c.kind == kind, items.c.id == name)
-        row = connection.execute(query).mappings().first()
-        return None if row is None else self._item(row)
-
-    def put(self, item: Item, *, action: str, only_new: bool = False) -> bool:
-        here = sa.and_(items.c.kind == item.kind, items.c.id == item.id)
-        content = {"values": dump_json(dict(item.values)), "expires": item.expires}
-        with self._writing() as connection:
-            old = sa.and_(items.c.expires > 0.0, items.c.expires <= time.time())
-            connection.execute(items.delete().where(items.c.kind == item.kind, old))
-            known = self._item_in(connection, item.kind, item.id)
-            if known is not None and only_new:
-                return False
-            if known is not None:
-                access.require(action, known.owner)
-                connection.execute(items.update().where(here).values(content))
-                return True
-            owner = access.require(action, access.acting().id).id
-            new = {"kind": item.kind, "id": item.id, "owner": owner, "created": time.time()}
-            connection.execute(items.insert().values({**new, **content}))
-        return True
-
-    def item(self, kind: str, name: str) -> Item | None:
-        with self._reading() as connection:
-            found = self._item_in(connection, kind, name)
-        return None if found is None or found.gone() else found
-
-    def items(self, kind: str) -> list[Item]:
-        query = sa.select(items).where(items.c.kind == kind).order_by(items.c.created, items.c.id)
-        with self._reading() as connection:
-            found = [self._item(row) for row in connection.execute(query).mappings()]
-        return [one for one in found if not one.gone()]
-
-    def remove(self, kind: str, name: str, *, action: str) -> bool:
-        with self._writing() as connection:
-            known = self._item_in(connection, kind, name)
-            if known is None:
-                return False
-            access.require(action, known.owner)
-            connection.execute(items.delete().where(items.c.kind == kind, items.c.id == name))
-        return True
 
     def accept(self, offer: str) -> Item:
         actor = access.require("claim")
