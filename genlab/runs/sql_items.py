@@ -1,4 +1,4 @@
-"""The items of a store in a database: rooms, owners of sets, claim links, votes."""
+"""The items of a run store in a database: rooms, claim links, and who owns what."""
 
 from __future__ import annotations
 
@@ -8,21 +8,18 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
 
+from genlab.core.errors import RunStateError
 from genlab.runs import access
 from genlab.runs.database import Database
-from genlab.runs.items import Item, Key
-from genlab.runs.schema import items
+from genlab.runs.items import NO_OFFER, Item, Key
+from genlab.runs.schema import items, jobs, runs
 from genlab.runs.sql_jobs import dump_json
 
 
-def is_open(now: float) -> sa.ColumnElement[bool]:
-    """The items that have not expired."""
-    return sa.or_(items.c.expires == 0.0, items.c.expires > now)
-
-
 class ItemTable(Database):
-    """The part of a store in a database that keeps its items."""
+    """The part of the store that keeps items and passes things on."""
 
     @staticmethod
     def _item(row: Any) -> Item:
@@ -37,6 +34,13 @@ class ItemTable(Database):
     def put(
         self, item: Item, *, action: str, only_new: bool = False, while_open: Key | None = None
     ) -> bool:
+        try:
+            return self._put(item, action, only_new, while_open)
+        except IntegrityError:
+            # Somebody else put one of this name in between: now there is one.
+            return self._put(item, action, only_new, while_open)
+
+    def _put(self, item: Item, action: str, only_new: bool, while_open: Key | None) -> bool:
         here = sa.and_(items.c.kind == item.kind, items.c.id == item.id)
         content = {"values": dump_json(dict(item.values)), "expires": item.expires}
         with self._writing() as connection:
@@ -59,7 +63,8 @@ class ItemTable(Database):
     @staticmethod
     def _hold(connection: Connection, key: Key) -> bool:
         """Whether an item is open; until the transaction ends nobody removes it."""
-        here = sa.and_(items.c.kind == key[0], items.c.id == key[1], is_open(time.time()))
+        lasts = sa.or_(items.c.expires == 0.0, items.c.expires > time.time())
+        here = sa.and_(items.c.kind == key[0], items.c.id == key[1], lasts)
         # SQLite has one writer at a time and ignores the lock of the row.
         query = sa.select(items.c.id).where(here).with_for_update(read=True)
         return connection.execute(query).first() is not None
@@ -84,3 +89,33 @@ class ItemTable(Database):
             access.require(action, known.owner)
             connection.execute(items.delete().where(items.c.kind == kind, items.c.id == name))
         return True
+
+    def accept(self, offer: str) -> Item:
+        actor = access.require("claim")
+        with self._writing() as connection:
+            found = self._item_in(connection, "offer", offer)
+            if found is None or found.gone():
+                raise RunStateError(NO_OFFER)
+            self._pass(connection, found, actor.id)
+            here = sa.and_(items.c.kind == "offer", items.c.id == offer)
+            connection.execute(items.delete().where(here))
+        return found
+
+    @staticmethod
+    def _pass(connection: Connection, offer: Item, to: str) -> None:
+        """Write the new owner, where the offer's owner still is the owner."""
+        kind, name = offer.values["kind"], offer.values["id"]
+        if kind == "all":
+            for table in (runs, jobs, items):
+                change = table.update().where(table.c.owner == offer.owner)
+                connection.execute(change.values(owner=to))
+            return
+        if kind == "run":
+            change = runs.update().where(runs.c.id == name)
+            owner_column = runs.c.owner
+        else:
+            change = items.update().where(items.c.kind == kind, items.c.id == name)
+            owner_column = items.c.owner
+        of = str(offer.values["owner"])
+        if connection.execute(change.where(owner_column == of).values(owner=to)).rowcount != 1:
+            raise RunStateError(NO_OFFER)
