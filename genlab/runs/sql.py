@@ -21,7 +21,7 @@ from genlab.runs.schema import numbers, records, runs, wishes
 from genlab.runs.search import RunPage, RunQuery, check_tags, check_text, check_title
 from genlab.runs.sql_items import ItemTable
 from genlab.runs.sql_jobs import JobTable, dump_json
-from genlab.runs.sql_leases import LeaseTable, held
+from genlab.runs.sql_leases import LeaseTable, new_lease
 from genlab.runs.sql_search import (
     find_rows,
     read_numbers,
