@@ -15,6 +15,7 @@ from genlab.core.escape import escape_markdown
 from genlab.core.options import Option
 from genlab.data import own_dataset, set_description, user_sets
 from genlab.data.readers import READERS, Examples, read, reader_of
+from genlab.data.readers.apart import AT_ONCE, read_apart
 from genlab.data.readers.base import BYTES, FEWEST, count_noun
 from genlab.data.readers.reading import TableReading
 from genlab.data.schema import encode, entries
@@ -133,7 +134,8 @@ def open_file(content: bytes, file: str, values: Mapping[str, Any]) -> Examples:
             bar.progress(min(1.0, fraction), text=escape_markdown(text))
 
         try:
-            found: Any = read(content, values, progress)
+            reading = read if len(content) <= AT_ONCE else read_apart
+            found: Any = reading(content, values, progress)
         except GenlabError as error:
             found = error
         bar.empty()
