@@ -44,7 +44,7 @@ class Conditioned:
 
     Args:
         x: entries as the model sees them, (n, d).
-        kind: how they came about, with the number of draws.
+        kind: how they were computed, with the number of draws.
         exact: whether they are draws of p(x | x_c) itself.
         tried: how many draws were made.
         effective: the effective number (Σ w)²/Σ w² of weighted draws; of the others those kept.
@@ -126,7 +126,7 @@ def sample_conditional(
     """Draw n rows of a model given the values of some columns.
 
     Args:
-        model: of a table of one's own.
+        model: of a user's table.
         n: how many.
         given: see :func:`parse_conditions`.
         seed: of the draws.

@@ -66,7 +66,7 @@ class Direction:
     Args:
         name: unique among the directions of a run.
         vector: (latent,), of length 1.
-        kind: how it came about.
+        kind: how it was computed.
         spread: the codes' standard deviation along it: the natural step.
         note: what it is, with the numbers that belong to it.
         accuracy: of an attribute's probe on held-out codes, NaN where there is no probe.

@@ -27,7 +27,7 @@ class Quantity:
     Args:
         name: in words, with the field's symbols.
         value: the number.
-        kind: how it came about.
+        kind: how it was computed.
         unit: ``nats``, ``probability``, ...; empty for a pure number.
         n: from how many samples, 0 where it does not apply.
         error: its standard error, 0 where it is exact.

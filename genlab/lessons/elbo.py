@@ -84,7 +84,7 @@ SECOND: tuple[Option, ...] = (
     summary="log p(x) = ELBO + KL(q ‖ posterior), its estimators, and tighter bounds.",
 )
 class EvidenceBound(Lesson):
-    """z ~ N(0, I), x | z ~ N(Wz + b, ½ I) and a Gaussian q of one's own choice."""
+    """z ~ N(0, I), x | z ~ N(Wz + b, ½ I) and a Gaussian q that the reader chooses."""
 
     chapter = 3
     idea = (

@@ -375,7 +375,7 @@ class FDivergences(FGANNumbers):
                 (
                     Curve("bound, training batch", steps, bound, "line", 0),
                     Curve(
-                        "D(P ‖ Q) of then",
+                        "D(P ‖ Q) at that step",
                         steps[:: max(1, len(run.path) // 24)],
                         np.array(exact),
                         "dash",

@@ -153,7 +153,10 @@ class GameOptions(Options):
         OPENING, "what was played: D, G or R (a round) and how many: D10 G1 R5", label="Moves"
     )
     board: str = option(
-        "gaussian", "p, the law of the data", choices=tuple(BOARDS), label="Data distribution"
+        "gaussian",
+        "p, the distribution of the data",
+        choices=tuple(BOARDS),
+        label="Data distribution",
     )
     critic: str = option(
         "net",
@@ -184,7 +187,7 @@ class GameOptions(Options):
 
 @dataclass(frozen=True)
 class Moment:
-    """What is kept of the game after a step: V(D), and V(D*) of the generator of then."""
+    """The record of the game after a step: V(D), and V(D*) for the generator at that step."""
 
     steps: int
     player: str

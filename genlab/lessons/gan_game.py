@@ -243,7 +243,7 @@ class GANGame(GANGameNumbers):
         moments = self.played.moments
         steps = np.array([m.steps for m in moments], dtype=float)
         curves = [
-            Curve("V(D*) of then: 2 JS − log 4", steps,
+            Curve("V(D*) at that step: 2 JS − log 4", steps,
                   np.array([m.best for m in moments]), "dash", 3),
             Curve("V(D)", steps, np.array([m.value for m in moments]), "line", 0),
         ]  # fmt: skip

@@ -26,9 +26,7 @@ class DDPMOptions(PathOptions):
     diffusion_steps: int = option(
         1000, "steps T of the noise schedule", low=21, high=4000, log=True
     )
-    noise_schedule: str = option(
-        "linear", "how noise comes in over the steps", choices=tuple(SCHEDULES)
-    )
+    noise_schedule: str = option("linear", "noise schedule β_i", choices=tuple(SCHEDULES))
     predicts: str = option(
         "noise",
         "what the net predicts: the noise ε, or v = α ε − σ x₁",
@@ -77,7 +75,7 @@ class Diffusion(PathModel[Any], HasDiffusionSteps):
         found = elbo_terms(self.estimates, self.path, self.to_path(x), steps, kind)
         if not self.stretched:
             return found
-        # The density of x is 2^d times that of its place on the path.
+        # Change of variables: the density of x is 2^d times that in path space.
         return torch.where(steps == 1, found - self.meta.dim * math.log(2.0), found)
 
 
@@ -97,10 +95,10 @@ class DDPM(Diffusion):
     "conditional_ddpm",
     order=450,
     title="Conditional DDPM",
-    summary="Denoising diffusion that is told the class, with classifier-free guidance.",
+    summary="Denoising diffusion conditioned on the class, with classifier-free guidance.",
 )
 class ConditionalDDPM(Guided, Diffusion):
-    """The DDPM of p(x | y), and of p(x) where the class is withheld."""
+    """The DDPM of p(x | y), and of p(x) if the class is withheld."""
 
     Options = ConditionalDDPMOptions
 
@@ -133,7 +131,7 @@ def edm_prediction(data_std: float) -> Prediction:
     "edm",
     order=460,
     title="EDM",
-    summary="Diffusion with noise levels up to 80 and a net between noise and data (EDM).",
+    summary="Diffusion with noise levels up to 80 and a preconditioned net (EDM).",
 )
 class EDMDiffusion(PathModel[PathOptions]):
     """D(x, σ) = c_skip x + c_out F(c_in x, ¼ ln σ) for x = x₁ + σ ε.

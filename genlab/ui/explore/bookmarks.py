@@ -29,7 +29,7 @@ class Offer:
         words: what it is (``its mean``).
         vector: (latent,); of a direction the length does not count.
         n: the points it was made from.
-        note: how it came about.
+        note: how it was computed.
     """
 
     words: str
