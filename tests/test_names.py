@@ -92,9 +92,10 @@ def test_what_fits_is_a_yes_or_no() -> None:
     found = []
     for path in modules():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.FunctionDef) and node.name == "fits" and node.returns:
-                if "None" in ast.unparse(node.returns):
-                    found.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+            if not isinstance(node, ast.FunctionDef) or node.name != "fits" or not node.returns:
+                continue
+            if "None" in ast.unparse(node.returns):
+                found.append(f"{path.relative_to(ROOT)}:{node.lineno}")
     assert not found, "\n".join(found)
 
 
