@@ -127,7 +127,7 @@ def _signed(rows: Array) -> Array:
 
 
 def attribute_directions(known: Labelled, kind: str = "logistic") -> list[Direction]:
-    """For each attribute the normal of its probe; attributes without positive codes are left out."""
+    """The normal of each attribute's probe; attributes without positive codes are left out."""
     fit, test_rows = slice(None, known.fitted), slice(known.fitted, None)
     found = []
     for k, name in enumerate(known.names):

@@ -69,8 +69,8 @@ def geodesic(
 
         E(z) = ½ (k − 1) Σ ‖g(z_{i+1}) − g(z_i)‖²,
 
-    whose minimum is the shortest path at constant speed in the metric Jᵀ J of the decoder g. What
-    comes back is never longer than the straight line.
+    whose minimum is the shortest path at constant speed in the metric Jᵀ J of the decoder g. The
+    result is never longer than the straight line.
 
     Source: Shao, Kumar and Fletcher 2018, "The Riemannian geometry of deep generative models";
     Arvanitidis, Hansen and Hauberg 2018, "Latent space oddity".

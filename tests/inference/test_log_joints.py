@@ -272,7 +272,7 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
         ),
         "data = .*not numbers",
     ),
-    "data alone": (lambda: LogJoint(RATE, lambda v: -v["rate"], data=[ROWS]), "come together"),
+    "data alone": (lambda: LogJoint(RATE, lambda v: -v["rate"], data=[ROWS]), "given together"),
     "unequal data": (
         lambda: LogJoint(
             RATE, lambda v: -v["rate"], data=[ROWS, ROWS[:2]], log_likelihood=lambda v, x, y: x
