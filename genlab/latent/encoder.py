@@ -117,7 +117,7 @@ def learn(
         GenlabError: if the model has no decoder, or its codes are entries of a table.
     """
     if not isinstance(model, HasDecoder) or isinstance(model, HasCodebook):
-        raise GenlabError("an encoder is learned only for a model that decodes free codes.")
+        raise GenlabError("an encoder can only be learned for a model with continuous codes.")
     x, batches, range_ = data.train.x, Batches(len(data.train), BATCH, seed), peak(data)
     weights = [p for p in model.parameters() if p.requires_grad]  # type: ignore[attr-defined]
     for p in weights:

@@ -191,7 +191,9 @@ def _actions(rows: Sequence[RunRow], tags: Sequence[str]) -> None:
         with st.popover("Delete", disabled=not mine, icon=":material/delete:"):
             active = len(rows) - len(ended)
             note = f" {active} still active: stop them first." if active else ""
-            st.caption(f"The records and snapshots of {len(ended)} runs go for good.{note}")
+            st.caption(
+                f"The records and snapshots of {len(ended)} runs are deleted permanently.{note}"
+            )
             if st.button(f"Delete {len(ended)} runs", type="primary", disabled=not ended):
                 _finish(ended, lambda row: runs.delete(row.id), "deleted")
 

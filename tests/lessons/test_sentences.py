@@ -46,8 +46,8 @@ def test_bars_along_x_have_the_height_of_the_event_that_they_name() -> None:
 
 def test_a_row_with_f_of_one_below_zero_is_no_divergence() -> None:
     assert F["gan"].at_one == pytest.approx(-math.log(4))
-    assert "a divergence minus a constant" in says("fgan", divergence="gan")
-    assert "a divergence minus a constant" not in says("fgan", divergence="kl")
+    assert "its minimum, at Q = P" in says("fgan", divergence="gan")
+    assert "its minimum, at Q = P" not in says("fgan", divergence="kl")
 
 
 def test_the_default_of_the_elbo_shows_what_its_sentence_says() -> None:
@@ -91,7 +91,7 @@ def test_the_table_of_changes_renames_the_nets_and_their_inputs() -> None:
         ("svi", "needs no MCMC"),
         ("visible", "no latent variable to infer"),
         ("wgan", "not the other way round"),
-        ("kl_js", "another number"),
+        ("kl_js", "not symmetric"),
         ("kl_js", "log 2 − JS"),
     ],
 )
