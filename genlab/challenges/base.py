@@ -12,6 +12,7 @@ from typing import Any
 
 from genlab.core.registry import Registry
 from genlab.core.run_spec import RunSpec
+from genlab.lessons.panels import Curves
 
 #: Seeds of the runs that are judged.
 SEEDS = (0, 1, 2)
@@ -124,14 +125,14 @@ class Pictures:
         asks: what to do, Markdown.
         choices: the answers by name, with their titles.
         hidden: the right answer of each picture; a lucky guess of all is rare.
-        draw: from an answer to the values of its picture: x, and curves by name.
+        draw: from an answer to its picture.
     """
 
     title: str
     asks: str
     choices: Callable[[], Mapping[str, str]]
     hidden: tuple[str, ...]
-    draw: Callable[[str], Mapping[str, Any]]
+    draw: Callable[[str], Curves]
     hint: str = ""
 
     @property

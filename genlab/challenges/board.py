@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from genlab import runs
 from genlab.challenges.base import CHALLENGES, Pictures, Training, Verdict
-from genlab.challenges.judge import measured, verdict
+from genlab.challenges.judge import find_metrics, verdict
 from genlab.core.errors import GenlabError, RunStateError, SpecError
 from genlab.runs import access
 from genlab.runs.catalog import RunView
@@ -89,7 +89,7 @@ def enter_runs(store: RunStore, challenge: str, name: str, views: Sequence[RunVi
         raise RunStateError("These runs belong to somebody else. Nothing was entered.")
     found = []
     for view in views:
-        metrics = measured(view, submit=False)
+        metrics = find_metrics(view, submit=False)
         if metrics is None:
             raise RunStateError(f"Run {view.id} is not measured yet. Nothing was entered.")
         found.append((view, metrics))

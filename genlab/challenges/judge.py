@@ -34,9 +34,9 @@ def broken_limits(challenge: Training, view: RunView) -> list[str]:
         for name in challenge.fixed
         if spec.get(name) != known[name]
     ]
-    taken = row.steps - row.parent_step if challenge.is_repair else row.steps
-    if taken > challenge.steps:
-        wrong.append(f"It takes {taken:,} steps; allowed are {challenge.steps:,}.")
+    steps = row.steps - row.parent_step if challenge.is_repair else row.steps
+    if steps > challenge.steps:
+        wrong.append(f"It takes {steps:,} steps; allowed are {challenge.steps:,}.")
     if seed not in challenge.seeds:
         wrong.append(f"Its seed {seed} is none of {', '.join(map(str, challenge.seeds))}.")
     if row.status != "done":
@@ -158,7 +158,7 @@ def judge_values(view: RunView) -> dict[str, Any]:
     return {"run": view.id, "step": steps[-1], "seed": NOISE, "n": EXAMPLES}
 
 
-def measured(view: RunView, *, submit: bool) -> Mapping[str, Mapping[str, Any]] | None:
+def find_metrics(view: RunView, *, submit: bool) -> Mapping[str, Mapping[str, Any]] | None:
     """The metrics of a run by name; None while they are computed.
 
     Args:

@@ -11,16 +11,19 @@ import streamlit as st
 from genlab import runs
 from genlab.classroom import polls
 from genlab.classroom.asked import Asked, about_run, form_record, outcome
-from genlab.classroom.pictures import tally_html
+from genlab.classroom.pictures import tally_curves, tally_html
 from genlab.classroom.polls import Poll
 from genlab.core.errors import GenlabError
 from genlab.core.escape import escape_markdown
 from genlab.core.measure import Series
+from genlab.figures.lessons import panel_figure
+from genlab.lessons.questions import DrawnCurve
 from genlab.runs.access import acting
 from genlab.runs.catalog import RunView
 from genlab.runs.rooms import Room, find_room, led_by
 from genlab.ui.component import component
 from genlab.ui.messages import fragment, plain_sentence
+from genlab.ui.pictures import plot
 
 #: Where no question is asked, nothing of it takes room on the page.
 STYLE = (
@@ -28,6 +31,8 @@ STYLE = (
 )
 #: Runs whose numbers are offered for a question about a run that is not there yet.
 RECENT = 20
+#: Height of the drawn curves in pixels.
+HEIGHT = 280
 
 
 @fragment()
@@ -92,7 +97,11 @@ def answer(poll: Poll) -> None:
     with right:
         people = "vote" if tally.n == 1 else "votes"
         st.caption(f"{tally.n} {people}, {tally.right} of them right")
-        st.html(tally_html(poll, tally))
+        if isinstance(form, DrawnCurve):
+            panel = tally_curves(form, poll, tally)
+            plot(panel_figure(panel, HEIGHT), key="room.poll.curves", alt=panel.note)
+        else:
+            st.html(tally_html(poll, tally))
 
 
 def _steer(poll: Poll) -> None:

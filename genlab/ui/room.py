@@ -15,6 +15,7 @@ from genlab.runs.rooms import Room, end_room, find_room, led_by, open_room
 from genlab.serving.rooms import qr_svg
 from genlab.serving.visitors import is_private
 from genlab.ui import links
+from genlab.ui.challenges import challenges
 from genlab.ui.component import component
 from genlab.ui.live.share import address
 from genlab.ui.own_questions import own_questions
@@ -74,6 +75,7 @@ def page() -> None:
         _closed()
     else:
         _open(room)
+    challenges()
     _move()
 
 

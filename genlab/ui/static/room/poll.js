@@ -11,6 +11,8 @@ import { countWords, onPoll, parseGuess } from "./poll_state.js";
 /** @import { PollData, PollForm, Vote } from "./wire" */
 
 const TIMEOUT = 8000;
+/** After how long a page that did not draw itself anew is asked again, in milliseconds. */
+const RETRY = 4000;
 
 /** @type {WeakMap<HTMLElement | ShadowRoot, Ballot>} */
 const ballots = new WeakMap();
@@ -36,8 +38,9 @@ const keyOf = (poll) => (poll?.number ? `${poll.number} ${poll.revealed}` : "non
 class Ballot {
   /** @type {PollData | null} */
   data = null;
-  /** State for which the page was asked to draw itself anew. */
+  /** State for which the page was asked to draw itself anew, and when. */
   asked = "";
+  askedAt = 0;
   /** @type {Vote | null} */
   mine = null;
   /** @type {() => void} */
@@ -73,8 +76,10 @@ class Ballot {
   /** @param {Heard} heard how the question stands */
   hear({ poll, here }) {
     const key = keyOf(poll);
-    if (key !== keyOf(this.data) && this.asked !== key) {
+    const isWaiting = this.asked === key && performance.now() - this.askedAt < RETRY;
+    if (key !== keyOf(this.data) && !isWaiting) {
       this.asked = key;
+      this.askedAt = performance.now();
       this.ask();
     }
     const text = poll && !poll.revealed ? countWords(poll.votes, here) : "";
