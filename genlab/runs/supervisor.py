@@ -236,8 +236,9 @@ class Supervisor:
         self._compared = self._changed = time.monotonic()
 
     def _work(self, task: Task) -> None:
-        from genlab.runs import worker
+        from genlab.runs import bounds, worker
 
+        bounds.limit_memory()
         store, files = SqlStore(self.url), folder(self.files)
         if task.kind == "run":
             row = store.claim(settings.worker_id(), task.key)
@@ -264,7 +265,7 @@ class Supervisor:
     def _reap_run(self, ended: Ended) -> None:
         run = ended.task.key
         if ended.worker:
-            self._lose(run, DIED, ended.worker)
+            self._lose(run, f"{ended.words} {DIED}".strip(), ended.worker)
         before = self._attempts.pop(run, 0)
         # One that it had claimed, and that was resumed since, waits for its next process.
         if not ended.well and self.store.get(run).attempt == before:
