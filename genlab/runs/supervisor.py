@@ -30,6 +30,8 @@ STALE = 15.0
 #: Seconds for which the source files must have been still before they count as a new program.
 STILL = 5.0
 JOBS_AT_ONCE = 1
+#: Seconds until a chore whose step failed is tried again.
+CHORE_PATIENCE = 30.0
 LOG_LIMIT = 2_000_000
 _spawned: list[subprocess.Popen[bytes]] = []
 
@@ -158,11 +160,11 @@ def preload() -> None:
     # One thread: a parallel operation here would leave every fork with a dead thread pool.
     torch.set_num_threads(1)
     from genlab.core.run_spec import RunSpec, models_for
-    from genlab.core.tables import DATASETS, JOBS, TABLES
+    from genlab.core.tables import CHORES, DATASETS, JOBS, TABLES
     from genlab.probes.base import PROBES
     from genlab.runs import catalog, worker  # noqa: F401 - imported once, for every fork
 
-    for table in (*TABLES.values(), PROBES, JOBS):
+    for table in (*TABLES.values(), PROBES, JOBS, CHORES):
         table.names()
     for row in DATASETS.rows():
         with contextlib.suppress(GenlabError):
@@ -216,15 +218,19 @@ class Supervisor:
         # An open connection must not be shared with a child: SQLite's locks would not hold.
         self.executor = get_executor()(self._work, before=self.lock.close, after=self.store.close)
         self._swept = -SWEEP
-        self._adopted = False
+        self._adopted = self._has_chores = False
+        self._chores_wait: dict[str, float] = {}
         self._places: dict[str, str] = {}
         self._stop = False
         self._code = self._newest = fingerprint()
         self._compared = self._changed = time.monotonic()
 
     def _work(self, task: Task) -> None:
-        from genlab.runs import worker
+        from genlab.runs import chores, worker
 
+        if task.kind == "chore":
+            chores.perform_chore(self.url, self.files, task.key)
+            return
         store, files = SqlStore(self.url), folder(self.files)
         if task.kind == "run":
             row = store.claim(settings.worker_id(), task.key)
@@ -239,6 +245,10 @@ class Supervisor:
     def reap(self) -> None:
         """Mark the runs and jobs of child processes that died as lost or failed."""
         for task, well in self.executor.poll_ended():
+            if task.kind == "chore":
+                if not well:
+                    self._chores_wait[task.key] = time.monotonic() + CHORE_PATIENCE
+                continue
             if task.kind == "job":
                 job = self.store.job(task.key)
                 if job is not None and job.status == "running":
@@ -293,6 +303,7 @@ class Supervisor:
         if now - self._swept > SWEEP:
             self._swept = now
             self.sweep()
+            self._start_chores(now)
         tasks = self.executor.active()
         busy = {task.key for task in tasks if task.kind == "run"}
         waiting = self.store.queue(limit=settings.running_limit())
@@ -310,7 +321,16 @@ class Supervisor:
             if job is not None:
                 self.executor.start(Task("job", job.key))
                 working += 1
-        return bool(waiting or busy or working or self._adopted)
+        return bool(waiting or busy or working or self._adopted or self._has_chores)
+
+    def _start_chores(self, now: float) -> None:
+        """Take a step of every chore that none is at."""
+        names = [item.id for item in self.store.items("chore")]
+        self._has_chores = bool(names)
+        at_work = {task.key for task in self.executor.active() if task.kind == "chore"}
+        for name in names:
+            if name not in at_work and now >= self._chores_wait.get(name, 0.0):
+                self.executor.start(Task("chore", name))
 
     def _place_of(self, run: str) -> str:
         """The place of a run among the workers; both runs of a pair have the same."""
