@@ -19,6 +19,7 @@ from typing import IO
 
 from genlab.core.errors import GenlabError, StoreError
 from genlab.core.folders import PACKAGE, default_url, folder, home
+from genlab.core.tables import CHORES
 from genlab.runs import settings, turns
 from genlab.runs.executors import Task, get_executor
 from genlab.runs.sql import SqlStore
@@ -160,7 +161,7 @@ def preload() -> None:
     # One thread: a parallel operation here would leave every fork with a dead thread pool.
     torch.set_num_threads(1)
     from genlab.core.run_spec import RunSpec, models_for
-    from genlab.core.tables import CHORES, DATASETS, JOBS, TABLES
+    from genlab.core.tables import DATASETS, JOBS, TABLES
     from genlab.probes.base import PROBES
     from genlab.runs import catalog, worker  # noqa: F401 - imported once, for every fork
 
@@ -226,16 +227,18 @@ class Supervisor:
         self._compared = self._changed = time.monotonic()
 
     def _work(self, task: Task) -> None:
-        from genlab.runs import chores, worker
+        from genlab.runs import worker
 
-        if task.kind == "chore":
-            chores.perform_chore(self.url, self.files, task.key)
-            return
         store, files = SqlStore(self.url), folder(self.files)
         if task.kind == "run":
             row = store.claim(settings.worker_id(), task.key)
             if row is not None:
                 worker.perform(store, files, row)
+        elif task.kind == "chore":
+            item = store.item("chore", task.key)
+            os.environ |= {"GENLAB_STORE": self.url, "GENLAB_FILES": self.files}
+            if item is not None:
+                CHORES[str(item.values["chore"])](task.key)
         else:
             job = store.job(task.key)
             if job is not None:

@@ -42,7 +42,7 @@ def create(
         title: what lists show.
 
     Raises:
-        SpecError: for an arm that cannot be trained, a name that is taken or not allowed, or
+        SpecError: for an arm that cannot be trained, a name that is conflict or not allowed, or
             another number of seeds; nothing was queued.
     """
     if not 1 <= seeds <= MOST_SEEDS:
@@ -105,15 +105,15 @@ def keep(study: Study) -> Study:
         SpecError: if there is a study of this name.
     """
     store = runs.store()
-    taken = SpecError("name", study.name, "there is a study of this name already")
+    conflict = SpecError("name", study.name, "there is a study of this name already")
     if store.item(KIND, study.name) is not None:
-        raise taken
+        raise conflict
     if study.base or study.search or any(arm.changes for arm in study.arms):
         for run in (*(cell.run for cell in study.cells), *study.trial_runs):
             _refuse_former(study.name, run)
     item = Item(KIND, study.name, study.values())
     if not store.put(item, action="open_study", only_new=True):
-        raise taken
+        raise conflict
     if study.search is not None:
         trials.forget(study.name)
         advance_later(study.name)
@@ -122,7 +122,7 @@ def keep(study: Study) -> Study:
 
 
 def _refuse_former(name: str, run: str) -> None:
-    """Refuse a study whose runs would be taken for those of an earlier one."""
+    """Refuse a study whose runs would be conflict for those of an earlier one."""
     try:
         runs.store().get(run)
     except RunNotFound:
@@ -191,6 +191,8 @@ def extend(name: str, seeds: int) -> Study:
         NotAllowed: for a study of somebody else.
     """
     study = open_study(name)
+    if not study.cells:
+        raise SpecError("study", name, "its search must end before it has seeds")
     last = max(study.seeds)
     if not study.base and not any(arm.changes for arm in study.arms):
         raise SpecError("study", name, "it is made of runs that exist, which have no common base")

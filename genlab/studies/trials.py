@@ -42,7 +42,10 @@ FEWEST_AT_RUNG = 4
 ENDED = "ended"
 #: Noted once the run of a trial is in the store.
 QUEUED = "queued"
-DIRECTIONS = {"lower": "minimize", "higher": "maximize"}
+DIRECTIONS = {
+    "lower": optuna.study.StudyDirection.MINIMIZE,
+    "higher": optuna.study.StudyDirection.MAXIMIZE,
+}
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

@@ -19,6 +19,7 @@ from genlab.runs.access import Actor
 from genlab.runs.items import Item
 from genlab.studies import sweeps, trials
 from genlab.studies.search import Search, parse_space, trial_run
+from genlab.studies.search_figures import search_figures
 from genlab.studies.study import Study
 
 BASE = {"model": "vae", "data": "digits", "steps": 8, "batch": 16, "hidden": 16, "latent": 2}
@@ -321,3 +322,22 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = call("bad", "--search", "lr=1e-4..1e-2", "--vary", "latent=2,4", *options)
     assert code == 2
     assert "--vary" in err
+
+
+def test_the_plots_are_optunas_and_name_what_they_show() -> None:
+    study = studies.start_search(BASE, ["latent=1..6,lr=1e-4..1e-2"], 8, seeds=0, name="plots")
+    search = wanted(study)
+    found = trials.open_trials("plots", search)
+    assert search_figures(study) == {}
+    for number in range(8):
+        trial = trials.ask(found, search)
+        # The result hangs on the latent size alone.
+        trials.tell(found, trial, 10.0 * trial.params["latent"] + 1e-3 * number, "done")
+    drawn = search_figures(study)
+    assert list(drawn) == ["parallel", "importance", "history"]
+    bars = drawn["importance"][1].data[0]
+    shares = dict(zip(bars.y, bars.x, strict=True))
+    assert shares["latent"] > 0.8
+    assert sum(shares.values()) == pytest.approx(1.0)
+    lines = drawn["parallel"][1]
+    assert "val_elbo" in str(lines.to_dict())
