@@ -87,7 +87,7 @@ def from_runs(arms: Mapping[str, Sequence[str]], *, name: str, title: str = "") 
 def _keep(study: Study) -> Study:
     store = runs.store()
     item = Item(KIND, study.name, study.values())
-    if not store.put(item, action="open_study", only_new=True):
+    if not store.put_item(item, action="open_study", only_new=True):
         raise SpecError(
             "name", study.name, "there is a study of this name already. Nothing was started"
         )
@@ -155,7 +155,7 @@ def extend(name: str, seeds: int) -> Study:
         raise SpecError("seeds", seeds, f"allowed: up to {MOST_SEEDS} an arm in all")
     more = cells_of(name, len(study.arms), range(last + 1, last + 1 + seeds))
     longer = replace(study, cells=(*study.cells, *more))
-    runs.store().put(Item(KIND, name, longer.values()), action="change_study")
+    runs.store().put_item(Item(KIND, name, longer.values()), action="change_study")
     submit_missing(longer)
     return open_study(name)
 
@@ -168,7 +168,7 @@ def pause(name: str) -> Study:
     """
     study = replace(open_study(name), paused=True)
     store = runs.store()
-    store.put(Item(KIND, name, study.values()), action="change_study")
+    store.put_item(Item(KIND, name, study.values()), action="change_study")
     waiting = set(store.queue())
     for cell in study.cells:
         if cell.run in waiting:
@@ -188,7 +188,7 @@ def resume(name: str) -> Study:
     """
     study = replace(open_study(name), paused=False)
     store = runs.store()
-    store.put(Item(KIND, name, study.values()), action="change_study")
+    store.put_item(Item(KIND, name, study.values()), action="change_study")
     back = sum(store.set_status(cell.run, "queued", only_from={"stopped"}) for cell in study.cells)
     if back + submit_missing(study):
         runs.ensure_supervisor()
