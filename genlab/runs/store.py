@@ -394,7 +394,7 @@ class RunStore(abc.ABC):
     # -- items and ownership -----------------------------------------------------------------
 
     @abc.abstractmethod
-    def put(
+    def put_item(
         self, item: Item, *, action: str, only_new: bool = False, while_open: Key | None = None
     ) -> bool:
         """Keep an item; one that is there already keeps its owner and the time it was made.

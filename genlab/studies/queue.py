@@ -112,7 +112,7 @@ def keep(study: Study) -> Study:
         for run in (*(cell.run for cell in study.cells), *study.trial_runs):
             _refuse_former(study.name, run)
     item = Item(KIND, study.name, study.values())
-    if not store.put(item, action="open_study", only_new=True):
+    if not store.put_item(item, action="open_study", only_new=True):
         raise conflict
     if study.search is not None:
         trials.forget(study.name)
@@ -134,7 +134,7 @@ def _refuse_former(name: str, run: str) -> None:
 def advance_later(name: str) -> None:
     """Have the supervisor advance the search of a study until it has ended."""
     item = Item(CHORE, name, {"chore": "advance_search"})
-    runs.store().put(item, action="open_study")
+    runs.store().put_item(item, action="open_study")
     runs.ensure_supervisor()
 
 
@@ -200,7 +200,7 @@ def extend(name: str, seeds: int) -> Study:
         raise SpecError("seeds", seeds, f"allowed: up to {MOST_SEEDS} an arm in all")
     more = cells_of(name, len(study.arms), range(last + 1, last + 1 + seeds))
     longer = replace(study, cells=(*study.cells, *more))
-    runs.store().put(Item(KIND, name, longer.values()), action="change_study")
+    runs.store().put_item(Item(KIND, name, longer.values()), action="change_study")
     submit_missing(longer)
     return open_study(name)
 
@@ -213,7 +213,7 @@ def pause(name: str) -> Study:
     """
     study = replace(open_study(name), paused=True)
     store = runs.store()
-    store.put(Item(KIND, name, study.values()), action="change_study")
+    store.put_item(Item(KIND, name, study.values()), action="change_study")
     mine = {*(cell.run for cell in study.cells), *study.trial_runs}
     for run in mine.intersection(store.queue()):
         # Stopping a run that waits takes it out of the queue.
@@ -232,7 +232,7 @@ def resume(name: str) -> Study:
     """
     study = replace(open_study(name), paused=False)
     store = runs.store()
-    store.put(Item(KIND, name, study.values()), action="change_study")
+    store.put_item(Item(KIND, name, study.values()), action="change_study")
     back = sum(store.set_status(cell.run, "queued", only_from=HELD) for cell in study.cells)
     if study.search is not None and not study.search.ended:
         for run in study.trial_runs:

@@ -129,7 +129,7 @@ def advance(name: str) -> bool:
     """
     store = runs.store()
     lease = Item(LEASE, name, {"process": os.getpid()}, expires=time.time() + LEASED)
-    if not store.put(lease, action="open_study", only_new=True):
+    if not store.put_item(lease, action="open_study", only_new=True):
         return True
     try:
         try:
@@ -266,7 +266,7 @@ def _finish(study: Study, wanted: Search) -> Study:
         cells = cells_of(study.name, 2, fresh)
         ended = replace(study, arms=arms, cells=cells, search=done)
     item = Item(KIND, study.name, ended.values())
-    runs.store().put(item, action="change_study")
+    runs.store().put_item(item, action="change_study")
     return ended
 
 

@@ -138,7 +138,7 @@ def test_a_sampler_that_starts_anew_proposes_what_the_one_before_would_have() ->
 def test_only_one_program_advances_a_search_at_a_time() -> None:
     studies.start_search(BASE, {"latent": "1..6"}, 3, name="one")
     lease = Item(sweeps.LEASE, "one", expires=math.inf)
-    runs.store().put(lease, action="open_study")
+    runs.store().put_item(lease, action="open_study")
     assert studies.advance("one")
     assert not runs.store().queue()
     runs.store().remove(sweeps.LEASE, "one", action="delete_study")
