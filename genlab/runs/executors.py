@@ -19,9 +19,9 @@ from genlab.runs.bounds import death_words
 
 @dataclass(frozen=True)
 class Task:
-    """The task of a process: a run by its id, or a job by its key."""
+    """The task of a process: a run by its id, a job by its key, a step of a chore by its name."""
 
-    kind: Literal["run", "job"]
+    kind: Literal["run", "job", "chore"]
     key: str
 
 

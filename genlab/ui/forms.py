@@ -18,7 +18,7 @@ from genlab.core.run_spec import (
     Combination,
     RunSpec,
     algorithms_for,
-    misfit,
+    incompatibility,
     models_for,
     objectives_for,
 )
@@ -246,7 +246,7 @@ def unfit_models(data: str, values: Mapping[str, Any]) -> None:
     """The models that these data do not fit, each with the reason: some need but one option."""
     source = DATASETS[data]
     meta = source.meta(source.Options.build(values))
-    reasons = {row.title: misfit(row.value, meta) for row in TABLES["model"].rows()}
+    reasons = {row.title: incompatibility(row.value, meta) for row in TABLES["model"].rows()}
     with st.popover("Other models", icon=":material/help:", width="stretch"):
         st.markdown("**These models do not fit the data:**")
         lines = [
