@@ -228,10 +228,15 @@ class MemoryStore(RunStore):
                 return False
             return self.set_status(run, "lost", message=message)
 
-    def append(self, run: str, records: Sequence[Record], *, attempt: int = 0) -> None:
+    def append(
+        self, run: str, records: Sequence[Record], *, attempt: int = 0, again: bool = False
+    ) -> None:
         with self._lock:
             self._allow(run, "note", attempt)
             now = time.time()
+            keys = {(r.step, r.kind, r.time) for r in self._records[run]} if again else set()
+            if any((r.step, r.kind, r.time) in keys for r in records):
+                return
             self._records[run] += [
                 replace(r, seq=self._next(), time=r.time or now, payload=dict(r.payload))
                 for r in records

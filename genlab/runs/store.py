@@ -296,8 +296,17 @@ class RunStore(abc.ABC):
         """
 
     @abc.abstractmethod
-    def append(self, run: str, records: Sequence[Record], *, attempt: int = 0) -> None:
-        """Add records in one transaction, in order."""
+    def append(
+        self, run: str, records: Sequence[Record], *, attempt: int = 0, again: bool = False
+    ) -> None:
+        """Add records in one transaction, in order.
+
+        Args:
+            run, attempt: as above.
+            records: what to add.
+            again: whether this is another try of a call that failed, and may have succeeded
+                unheard; the records, whose times are given, are then added only once.
+        """
 
     @abc.abstractmethod
     def read(

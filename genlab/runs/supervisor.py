@@ -17,10 +17,11 @@ import time
 from pathlib import Path
 from typing import IO
 
-from genlab.core.errors import GenlabError, StoreError
+from genlab.core.errors import GenlabError, StoreError, StoreOutage
 from genlab.core.folders import PACKAGE, default_url, folder, home
 from genlab.runs import settings, turns
 from genlab.runs.executors import Ended, Task, get_executor
+from genlab.runs.post import through_outage
 from genlab.runs.sql import SqlStore
 from genlab.runs.store import LEASE, JobRow, RunStore
 
@@ -31,6 +32,8 @@ SLEPT = 5.0
 #: Seconds for which the source files must have been still before they count as a new program.
 STILL = 5.0
 JOBS_AT_ONCE = 1
+#: Seconds for which a process that is to work on something tries to reach the store.
+STARTING = 30.0
 LOG_LIMIT = 2_000_000
 DIED = "Its process died. Resume it: it goes on from its last snapshot."
 SILENT = (
@@ -208,6 +211,36 @@ def rehearse() -> None:
     load(save({"a": torch.zeros(1)}))
 
 
+def do(url: str, files: str, task: Task) -> None:
+    """Do a task in this process: claim it, and work on it to its end.
+
+    A task that cannot be claimed because the store is out stays queued.
+
+    Args:
+        url: of the store.
+        files: folder or URL of the files.
+        task: a run or a job.
+    """
+    from genlab.runs import worker
+
+    me = settings.worker_id()
+    try:
+        store = through_outage(lambda: SqlStore(url), STARTING)
+        place = folder(files)
+        if task.kind == "run":
+            row = through_outage(lambda: store.claim(me, task.key), STARTING)
+        else:
+            job = through_outage(lambda: store.claim_job(me, task.key), STARTING)
+    except StoreOutage as error:
+        say(f"{task.key} stays in the queue: {error}")
+        return
+    if task.kind == "run" and row is not None:
+        worker.perform(store, place, row)
+    elif task.kind == "job" and job is not None:
+        worker.perform_job(store, place, job)
+    store.close()
+
+
 class Supervisor:
     """Starts a process for every queued run; marks runs whose process died as lost.
 
@@ -236,18 +269,7 @@ class Supervisor:
         self._compared = self._changed = time.monotonic()
 
     def _work(self, task: Task) -> None:
-        from genlab.runs import worker
-
-        store, files = SqlStore(self.url), folder(self.files)
-        if task.kind == "run":
-            row = store.claim(settings.worker_id(), task.key)
-            if row is not None:
-                worker.perform(store, files, row)
-        else:
-            job = store.claim_job(settings.worker_id(), task.key)
-            if job is not None:
-                worker.perform_job(store, files, job)
-        store.close()
+        do(self.url, self.files, task)
 
     def reap(self) -> None:
         """Mark the runs and jobs of child processes that died as lost or failed.
