@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import shutil
+import sys
 import threading
 import time
 from pathlib import Path
@@ -220,3 +221,13 @@ def is_outage(error: BaseException) -> bool:
     # EndpointConnectionError is no OSError.
     names = {kind.__name__ for kind in type(error).__mro__}
     return bool(names & {"EndpointConnectionError", "HTTPClientError", "ServerTimeoutError"})
+
+
+def forget_connections() -> None:
+    """Give up the connections of remote folders, in a process that was forked from another.
+
+    The clients of object stores work with threads, which a fork does not copy.
+    """
+    registry = sys.modules.get("fsspec.registry")
+    for kind in list(registry.registry.values()) if registry is not None else []:
+        kind.clear_instance_cache()

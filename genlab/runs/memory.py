@@ -55,6 +55,7 @@ class MemoryStore(RunStore):
         self._jobs: dict[str, JobRow] = {}
         self._items: dict[tuple[str, str], Item] = {}
         self._numbers: dict[str, dict[str, float]] = {}
+        self._restarts: dict[str, int] = {}
         self._count = 0
 
     def _next(self) -> int:
@@ -145,6 +146,7 @@ class MemoryStore(RunStore):
             self._queued.pop(run, None)
             if status == "queued":
                 row = replace(row, worker="", speed=0.0)
+                self._restarts.pop(run, None)
                 self._queued[run] = self._next()
             if status not in ACTIVE:
                 self._wishes[run] = []
@@ -227,6 +229,15 @@ class MemoryStore(RunStore):
             if row.worker != worker if worker else row not in self.expired():
                 return False
             return self.set_status(run, "lost", message=message)
+
+    def resume_lost(self, run: str, limit: int) -> int:
+        with self._lock:
+            if self._row(run).status != "lost" or self._restarts.get(run, 0) >= limit:
+                return 0
+            count = self._restarts.get(run, 0) + 1
+            self.set_status(run, "queued")
+            self._restarts[run] = count
+            return count
 
     def append(
         self, run: str, records: Sequence[Record], *, attempt: int = 0, again: bool = False

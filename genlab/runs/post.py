@@ -31,6 +31,11 @@ MOST_RECORDS = 100_000
 Result = TypeVar("Result")
 
 
+def passes(error: BaseException) -> bool:
+    """Whether the same may succeed later: the store or the files are away, or a disk is full."""
+    return isinstance(error, StoreOutage) or is_full(error) or is_outage(error)
+
+
 def through_outage(call: Callable[[], Result], patience: float = PATIENCE) -> Result:
     """What a call returns, tried again while the store or the files cannot be reached.
 
@@ -45,9 +50,8 @@ def through_outage(call: Callable[[], Result], patience: float = PATIENCE) -> Re
     while True:
         try:
             return call()
-        except (StoreOutage, OSError) as error:
-            passing = isinstance(error, StoreOutage) or is_outage(error)
-            if not passing or time.monotonic() > until:
+        except Exception as error:
+            if is_full(error) or not passes(error) or time.monotonic() > until:
                 raise
             time.sleep(rest)
             rest = min(2 * rest, RETRY[1])
@@ -230,23 +234,20 @@ class Post:
                 self.close()
                 self._abandon()
                 return
-            except (StoreOutage, OSError) as error:
-                if isinstance(error, OSError) and not (is_full(error) or is_outage(error)):
+            except BaseException as error:
+                if not passes(error):
                     self._error = error
                     return
                 self._wait_out(error, rest)
                 again, rest = True, min(2 * rest, RETRY[1])
                 continue
-            except BaseException as error:
-                self._error = error
-                return
             finally:
                 self._began = 0.0
             if self._trouble:
                 self._recover()
             return
 
-    def _wait_out(self, error: Exception, seconds: float) -> None:
+    def _wait_out(self, error: BaseException, seconds: float) -> None:
         if not self._trouble:
             self._since = self._clock()
             print(f"waiting: {error}", file=sys.stderr, flush=True)  # noqa: T201
@@ -272,7 +273,7 @@ class Post:
             return
 
 
-def words_of(error: Exception) -> str:
+def words_of(error: BaseException) -> str:
     """What a run that waits says of the reason."""
     if isinstance(error, OSError) and is_full(error):
         return (

@@ -123,7 +123,7 @@ class SqlStore(LeaseTable, JobTable, ItemTable, RunStore):
         values: dict[str, Any] = {"status": status, "message": message.replace("\0", "")}
         values["ended"] = 0.0 if status in ACTIVE else self.stamp()
         if status == "queued":
-            values |= {"queued": self.stamp(), "worker": "", "speed": 0.0}
+            values |= {"queued": self.stamp(), "worker": "", "speed": 0.0, "restarts": 0}
         if status not in ACTIVE:
             values["speed"] = 0.0
         change = runs.update().where(runs.c.id == run).values(**values)

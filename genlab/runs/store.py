@@ -36,6 +36,8 @@ RESUMABLE: frozenset[str] = frozenset({"stopped", "lost", "failed"})
 HELD: frozenset[str] = frozenset({"running", "paused", "lost"})
 #: Seconds for which a worker holds a run after each heartbeat, by the clock of the store.
 LEASE = 15.0
+#: Seconds at work after which a run that was resumed by itself counts as well again.
+SETTLED = 600.0
 
 RecordKind = Literal["scalars", "frame", "event"]
 
@@ -293,6 +295,21 @@ class RunStore(abc.ABC):
             message: what the run says.
             worker: one that is known to be gone; the run is lost if it is its worker. Without one
                 the run is lost if its lease has expired.
+        """
+
+    @abc.abstractmethod
+    def resume_lost(self, run: str, limit: int) -> int:
+        """Queue a lost run again without being asked; 0 if it is not lost, or was too often.
+
+        A run that has then been at work for :data:`SETTLED` seconds has all its tries again, as
+        has one that a person resumes.
+
+        Args:
+            run: its id.
+            limit: how often that may happen.
+
+        Returns:
+            How often it has happened now.
         """
 
     @abc.abstractmethod

@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import IO
 
 from genlab.core.errors import GenlabError, StoreError, StoreOutage
-from genlab.core.folders import PACKAGE, default_url, folder, home
+from genlab.core.folders import PACKAGE, default_url, folder, forget_connections, home
 from genlab.runs import settings, turns
 from genlab.runs.executors import Ended, Task, get_executor
 from genlab.runs.post import through_outage
+from genlab.runs.settings import RESTARTS
 from genlab.runs.sql import SqlStore
-from genlab.runs.store import LEASE, JobRow, RunStore
+from genlab.runs.store import LEASE, JobRow, Record, RunStore
 
 POLL = 0.04
 SWEEP = 2.0
@@ -106,6 +107,7 @@ def ensure(url: str, files: str, idle: float = 900.0) -> bool:
     settings.workers()
     settings.running_limit()
     settings.waiting_limit()
+    settings.restarts()
     if url == "memory:":
         return False
     _spawned[:] = [child for child in _spawned if child.poll() is None]
@@ -223,6 +225,7 @@ def do(url: str, files: str, task: Task) -> None:
     """
     from genlab.runs import worker
 
+    forget_connections()
     me = settings.worker_id()
     try:
         store = through_outage(lambda: SqlStore(url), STARTING)
@@ -252,6 +255,7 @@ class Supervisor:
 
     def __init__(self, url: str, files: str, workers: int) -> None:
         self.url, self.files, self.workers = url, files, workers
+        self.restarts = settings.restarts()
         self.store: RunStore = SqlStore(url)
         self.lock = Lock(url)
         # An open connection must not be shared with a child: SQLite's locks would not hold.
@@ -305,8 +309,15 @@ class Supervisor:
         self.store.update_job(job.key, status="failed", message=JOB_DIED, worker=job.worker)
 
     def _lose(self, run: str, message: str, worker: str = "") -> None:
-        if self.store.lose(run, message, worker=worker):
-            say(f"lost {run}")
+        if not self.store.lose(run, message, worker=worker):
+            return
+        say(f"lost {run}")
+        count = self.store.resume_lost(run, self.restarts) if self.restarts else 0
+        if count:
+            say(f"{run} resumes by itself")
+            words = f"{message.partition('.')[0]}. It resumes by itself ({count} of {RESTARTS})."
+            payload = {"level": "warning", "message": words}
+            self.store.append(run, [Record(max(0, self.store.get(run).step), "event", payload)])
 
     def sweep(self) -> None:
         """Mark runs and jobs whose process no longer exists, here or on another host."""
