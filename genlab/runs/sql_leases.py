@@ -32,8 +32,8 @@ PLAIN = (
 )
 
 
-def held() -> dict[str, Any]:
-    """What a row says of a run that its worker holds from now on."""
+def new_lease() -> dict[str, Any]:
+    """The columns of a run whose lease starts now."""
     now = DatabaseClock()
     return {"beat": now, "lease": now + LEASE}
 
@@ -156,7 +156,7 @@ class LeaseTable(Database):
                     started=first,
                     ended=0.0,
                     attempt=runs.c.attempt + 1,
-                    **held(),
+                    **new_lease(),
                 )
             )
             with self._writing() as connection:
@@ -176,7 +176,7 @@ class LeaseTable(Database):
         with self._writing() as connection:
             status = self._allow(connection, run, "work", attempt)
             settled = DatabaseClock() - runs.c.queued > SETTLED
-            values: dict[str, Any] = {"step": step, "speed": speed, **held()}
+            values: dict[str, Any] = {"step": step, "speed": speed, **new_lease()}
             values["restarts"] = sa.case((settled, 0), else_=runs.c.restarts)
             if attempt and status == "lost":
                 # The machine slept and somebody gave this run up; it goes on.

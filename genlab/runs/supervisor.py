@@ -17,11 +17,11 @@ import time
 from pathlib import Path
 from typing import IO
 
-from genlab.core.errors import GenlabError, StoreError, StoreOutage
-from genlab.core.folders import PACKAGE, default_url, folder, forget_connections, home
+from genlab.core.errors import GenlabError, StoreError
+from genlab.core.folders import PACKAGE, default_url, folder, home
 from genlab.runs import settings, turns
 from genlab.runs.executors import Ended, Task, get_executor
-from genlab.runs.post import through_outage
+from genlab.runs.log import say
 from genlab.runs.settings import RESTARTS
 from genlab.runs.sql import SqlStore
 from genlab.runs.store import LEASE, JobRow, Record, RunStore
@@ -33,8 +33,8 @@ SLEPT = 5.0
 #: Seconds for which the source files must have been still before they count as a new program.
 STILL = 5.0
 JOBS_AT_ONCE = 1
-#: Seconds for which a process that is to work on something tries to reach the store.
-STARTING = 30.0
+#: Seconds until a chore whose step failed is tried again.
+CHORE_PATIENCE = 30.0
 LOG_LIMIT = 2_000_000
 DIED = "Its process died. Resume it: it goes on from its last snapshot."
 SILENT = (
@@ -159,11 +159,6 @@ def fingerprint(folder: Path = PACKAGE) -> tuple[int, int]:
     return len(times), max(times, default=0)
 
 
-def say(text: str) -> None:
-    """Write a line to the log."""
-    print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}", file=sys.stderr, flush=True)  # noqa: T201
-
-
 def preload() -> None:
     """Import and load what every run needs, without starting a thread."""
     import torch
@@ -171,11 +166,11 @@ def preload() -> None:
     # One thread: a parallel operation here would leave every fork with a dead thread pool.
     torch.set_num_threads(1)
     from genlab.core.run_spec import RunSpec, models_for
-    from genlab.core.tables import DATASETS, JOBS, TABLES
+    from genlab.core.tables import CHORES, DATASETS, JOBS, TABLES
     from genlab.probes.base import PROBES
-    from genlab.runs import catalog, worker  # noqa: F401 - imported once, for every fork
+    from genlab.runs import catalog, tasks  # noqa: F401 - imported once, for every fork
 
-    for table in (*TABLES.values(), PROBES, JOBS):
+    for table in (*TABLES.values(), PROBES, JOBS, CHORES):
         table.names()
     for row in DATASETS.rows():
         with contextlib.suppress(GenlabError):
@@ -213,37 +208,6 @@ def rehearse() -> None:
     load(save({"a": torch.zeros(1)}))
 
 
-def do(url: str, files: str, task: Task) -> None:
-    """Do a task in this process: claim it, and work on it to its end.
-
-    A task that cannot be claimed because the store is out stays queued.
-
-    Args:
-        url: of the store.
-        files: folder or URL of the files.
-        task: a run or a job.
-    """
-    from genlab.runs import worker
-
-    forget_connections()
-    me = settings.worker_id()
-    try:
-        store = through_outage(lambda: SqlStore(url), STARTING)
-        place = folder(files)
-        if task.kind == "run":
-            row = through_outage(lambda: store.claim(me, task.key), STARTING)
-        else:
-            job = through_outage(lambda: store.claim_job(me, task.key), STARTING)
-    except StoreOutage as error:
-        say(f"{task.key} stays in the queue: {error}")
-        return
-    if task.kind == "run" and row is not None:
-        worker.perform(store, place, row)
-    elif task.kind == "job" and job is not None:
-        worker.perform_job(store, place, job)
-    store.close()
-
-
 class Supervisor:
     """Starts a process for every queued run; marks runs whose process died as lost.
 
@@ -264,7 +228,8 @@ class Supervisor:
         #: Until when expired leases mean nothing: workers first need time to renew them.
         self._round = time.monotonic()
         self._patient = self._round + LEASE
-        self._adopted = False
+        self._adopted = self._has_chores = False
+        self._chores_wait: dict[str, float] = {}
         self._places: dict[str, str] = {}
         #: The attempts of the runs when their processes were started.
         self._attempts: dict[str, int] = {}
@@ -273,6 +238,8 @@ class Supervisor:
         self._compared = self._changed = time.monotonic()
 
     def _work(self, task: Task) -> None:
+        from genlab.runs.tasks import do
+
         do(self.url, self.files, task)
 
     def reap(self) -> None:
@@ -284,13 +251,16 @@ class Supervisor:
             with contextlib.suppress(GenlabError):
                 if ended.task.kind == "job":
                     self._reap_job(ended)
+                elif ended.task.kind == "chore":
+                    if not ended.well:
+                        self._chores_wait[ended.task.key] = time.monotonic() + CHORE_PATIENCE
                 else:
                     self._reap_run(ended)
 
     def _reap_run(self, ended: Ended) -> None:
         run = ended.task.key
         if ended.worker:
-            self._lose(run, DIED, ended.worker)
+            self._lose(run, f"{ended.words} {DIED}".strip(), ended.worker)
         before = self._attempts.pop(run, 0)
         # One that it had claimed, and that was resumed since, waits for its next process.
         if not ended.well and self.store.get(run).attempt == before:
@@ -356,6 +326,7 @@ class Supervisor:
         if now - self._swept > SWEEP:
             self._swept = now
             self.sweep()
+            self._start_chores(now)
         tasks = self.executor.active()
         busy = {task.key for task in tasks if task.kind == "run"}
         waiting = self.store.queue(limit=settings.running_limit())
@@ -374,7 +345,16 @@ class Supervisor:
                 self.executor.start(Task("job", job.key))
                 working.add(job.key)
         self._round = time.monotonic()
-        return bool(waiting or busy or working or self._adopted)
+        return bool(waiting or busy or working or self._adopted or self._has_chores)
+
+    def _start_chores(self, now: float) -> None:
+        """Take a step of every chore that none is at."""
+        names = [item.id for item in self.store.items("chore")]
+        self._has_chores = bool(names)
+        at_work = {task.key for task in self.executor.active() if task.kind == "chore"}
+        for name in names:
+            if name not in at_work and now >= self._chores_wait.get(name, 0.0):
+                self.executor.start(Task("chore", name))
 
     def _place_of(self, run: str) -> str:
         """The place of a run among the workers; both runs of a pair have the same."""

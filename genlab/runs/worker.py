@@ -24,6 +24,7 @@ from genlab.core.run_spec import RunSpec
 from genlab.core.tables import ALGORITHMS, FORMER_JOB_KINDS, JOBS, MODELS
 from genlab.probes.base import Probe, probes_for
 from genlab.runs import catalog, settings
+from genlab.runs.bounds import failure_words
 from genlab.runs.files import RunFiles, has_result, run_files, save_result
 from genlab.runs.job_progress import JobProgress, clear
 from genlab.runs.journal import write_head
@@ -33,6 +34,7 @@ from genlab.runs.sink import StoreSink
 from genlab.runs.store import Command, JobRow, JobStatus, Record, RunRow, RunStore, Status
 from genlab.runs.turns import NOTE, Turns
 from genlab.train.controls import Controls
+from genlab.train.estimate import check_memory
 from genlab.train.loop import train
 from genlab.train.observers import Cursor, Diverged, Observer, Recorder, Watcher
 from genlab.train.snapshots import restore_state
@@ -164,7 +166,9 @@ def perform(
     status: Status = "done"
     message = ""
     level = "info"
-    with stop_on_signals(box):
+    with stop_on_signals(box), contextlib.ExitStack() as stack:
+        stack.callback(pulse.stop)
+        stack.callback(post.close)
         # What was wished while the run waited, its pace above all, holds from the first step on.
         with contextlib.suppress(GenlabError):
             pulse.listen()
@@ -192,26 +196,19 @@ def perform(
                 )
             else:
                 message = f"A file could not be written: {error}. {_last_snapshot(files)}"
-        except MemoryError:
-            status, level = "failed", "error"
-            message = f"There is not enough memory for this run. {_last_snapshot(files)}"
         except KeyboardInterrupt:
             status = "stopped"
             message = f"It was ended at once. {_last_snapshot(files)}"
-        except Exception as error:
+        except BaseException as error:
+            # A panic in a library's Rust is no Exception; the row must not stay ``running``.
+            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+                raise
             traceback.print_exc()
             status, level = "failed", "error"
-            message = (
-                f"An error in the program ended the run: {type(error).__name__}: {error}. "
-                f"{_last_snapshot(files)}"
-            )
+            message = f"{failure_words(error)} {_last_snapshot(files)}"
         box.take(0.0)
-        try:
-            if not box.abandoned:
-                _conclude(post, lease, files, cursor.step, status, message, level)
-        finally:
-            post.close()
-            pulse.stop()
+        if not box.abandoned:
+            _conclude(post, lease, files, cursor.step, status, message, level)
     with contextlib.suppress(GenlabError):
         return row if box.abandoned else store.get(row.id)
     return row
@@ -291,6 +288,7 @@ def _train(
 ) -> Status:
     store, spec = lease.store, RunSpec.from_record(row.spec)
     device.require(spec.train.device)
+    check_memory(spec)
     torch.set_num_threads(spec.train.threads)
     data = catalog.dataset(spec)
     algorithm = ALGORITHMS[spec.algorithm](spec)
