@@ -19,7 +19,7 @@ from typing import IO
 
 from genlab.core.errors import GenlabError, StoreError
 from genlab.core.folders import PACKAGE, default_url, folder, home
-from genlab.runs import settings, turns
+from genlab.runs import disk, settings, turns
 from genlab.runs.executors import Ended, Task, get_executor
 from genlab.runs.log import say
 from genlab.runs.settings import RESTARTS
@@ -450,6 +450,8 @@ def main(idle: float | None = None) -> int:
     signal.signal(signal.SIGINT, supervisor.stop)
     started = time.monotonic()
     preload()
+    with contextlib.suppress(OSError):
+        disk.sweep_parts(folder(files))
     gc.collect()
     gc.freeze()
     say(f"ready after {time.monotonic() - started:.1f} s: {supervisor.workers} run(s) at once")
