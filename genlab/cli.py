@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 import genlab
 from genlab.commands.data import add_data_commands, data_command
+from genlab.commands.disk import add_disk_arguments, disk_command
 from genlab.commands.models import draw_samples, evaluate_run
 from genlab.commands.options import add_run_options, named_parts
 from genlab.commands.parser import Parser, command_options
@@ -187,6 +188,7 @@ def build() -> Parser:
     delete = add("delete", "delete a run and its files for good")
     delete.add_argument("--yes", action="store_true", help="really")
     add("offer", "a claim link: the browser that opens it owns the run")
+    add_disk_arguments(add("disk", "what each run takes; thin runs", run=False))
     add_data_commands(add("data", "your own data: add FILE, list, delete SET", run=False))
     serve = add("serve", "serve the pages to a browser on this machine", run=False)
     serve.add_argument("--port", type=int, default=8501, help="the port (1 to 65535)")
@@ -223,6 +225,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "delete": delete_runs,
     "offer": offer_run,
     "data": data_command,
+    "disk": disk_command,
     "serve": serve_pages,
     "worker": start_worker,
 }

@@ -75,6 +75,10 @@ class Folder(abc.ABC):
     def remove(self, name: str) -> None:
         """Remove a file or a whole folder; nothing happens if there is none."""
 
+    def size(self, name: str) -> int:
+        """Bytes of a file, or of all files below a folder; 0 if there is none."""
+        return 0
+
     def sweep(self, folder: str, age: float = PARTIAL_AGE) -> int:
         """Remove what writers that died left half-written; how many files.
 
@@ -165,6 +169,12 @@ class RemoteFolder(Folder):
     def read(self, name: str) -> bytes:
         result: bytes = self._fs.cat_file(self._path(name))
         return result
+
+    def size(self, name: str) -> int:
+        try:
+            return int(self._fs.du(self._path(name)))
+        except FileNotFoundError:
+            return 0
 
     def names(self, folder: str) -> list[str]:
         try:

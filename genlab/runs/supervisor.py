@@ -20,7 +20,7 @@ from typing import IO
 from genlab.core.errors import GenlabError, StoreError
 from genlab.core.folders import PACKAGE, default_url, folder, home
 from genlab.core.tables import CHORES
-from genlab.runs import settings, turns
+from genlab.runs import disk, settings, turns
 from genlab.runs.executors import Ended, Task, get_executor
 from genlab.runs.sql import SqlStore
 from genlab.runs.store import LEASE, JobRow, RunStore
@@ -240,8 +240,9 @@ class Supervisor:
         self._compared = self._changed = time.monotonic()
 
     def _work(self, task: Task) -> None:
-        from genlab.runs import worker
+        from genlab.runs import bounds, worker
 
+        bounds.limit_memory()
         store, files = SqlStore(self.url), folder(self.files)
         if task.kind == "run":
             row = store.claim(settings.worker_id(), task.key)
@@ -276,7 +277,7 @@ class Supervisor:
     def _reap_run(self, ended: Ended) -> None:
         run = ended.task.key
         if ended.worker:
-            self._lose(run, DIED, ended.worker)
+            self._lose(run, f"{ended.words} {DIED}".strip(), ended.worker)
         before = self._attempts.pop(run, 0)
         # One that it had claimed, and that was resumed since, waits for its next process.
         if not ended.well and self.store.get(run).attempt == before:
@@ -459,6 +460,8 @@ def main(idle: float | None = None) -> int:
     signal.signal(signal.SIGINT, supervisor.stop)
     started = time.monotonic()
     preload()
+    with contextlib.suppress(OSError):
+        disk.sweep_parts(folder(files))
     gc.collect()
     gc.freeze()
     say(f"ready after {time.monotonic() - started:.1f} s: {supervisor.workers} run(s) at once")
