@@ -166,11 +166,16 @@ def test_a_category_is_chosen_and_its_codes_are_shown_first(visit, work, shelf):
     assert likelihood_of(app) == pytest.approx(before, abs=0.02)
 
 
-def test_a_decoder_with_an_unknown_operation_is_not_offered(visit, work, shelf, monkeypatch):
+def test_the_server_decodes_where_the_page_cannot(visit, work, shelf, monkeypatch):
     monkeypatch.delitem(operations.TABLE, "aten.addmm.default")
     routes._program.cache_clear()
     app = shown(visit, work, run=shelf["vae"], tool="pad")
-    assert any("No pad for this model" in m.value for m in app.markdown)
+    assert any("The server decodes this model" in info.value for info in app.info)
+    before = said(app)
+    slider = next(s for s in app.slider if str(s.key).startswith("explore.pad.slow"))
+    slider.set_value(slider.max * 0.5).run()
+    assert not app.exception
+    assert said(app) != before
     assert any("aten.addmm.default" in c.value.replace("\\", "") for c in app.caption)
     status, _, body = get(f"/genlab/decoder/{shelf['vae']}/40.json")
     assert status == 503
