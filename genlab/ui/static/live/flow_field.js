@@ -19,6 +19,8 @@ import { toggled } from "./view_state.js";
 
 /** From this width on, in pixels, several fields stand side by side. */
 const SIDE_BY_SIDE = 540;
+/** From this width on they do so unless one was chosen. */
+const WHOLE = 860;
 /** Margins about a field, in pixels. */
 const LEFT = 42;
 const BETWEEN = 16;
@@ -162,7 +164,7 @@ class FlowFieldMap {
   }
 
   /**
-   * Chooses the fields that are shown: all where there is room, unless one was chosen.
+   * Chooses the fields that are shown: the learned one, or all where there is much room.
    * @param {FlowFieldFrame} frame the fields
    * @param {number} width of the canvas in pixels
    * @returns {string[]} their names
@@ -172,7 +174,7 @@ class FlowFieldMap {
     const hasRoom = width >= SIDE_BY_SIDE && names.length > 1;
     if (this.knownFields !== names.join()) this.makeFieldButtons(frame, names);
     const { field } = this.cell.viewState.facts;
-    const usual = hasRoom ? ALL : names[0];
+    const usual = width >= WHOLE && names.length > 1 ? ALL : names[0];
     const isPossible = field === ALL ? hasRoom : names.includes(field);
     const view = isPossible ? field : usual;
     for (const [name, button] of this.fieldButtons) {
