@@ -10,17 +10,35 @@ import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from genlab.core.errors import StoreError
+from genlab.runs import settings
+from genlab.runs.bounds import death_words
 
 
 @dataclass(frozen=True)
 class Task:
-    """The task of a process: a run by its id, or a job by its key."""
+    """The task of a process: a run by its id, a job by its key, a step of a chore by its name."""
 
-    kind: Literal["run", "job"]
+    kind: Literal["run", "job", "chore"]
     key: str
+
+
+class Ended(NamedTuple):
+    """A task whose process ended.
+
+    Args:
+        task: the task.
+        well: whether the process succeeded.
+        worker: the name under which it claimed runs; empty where the executor does not know it.
+        words: what ended the process, as a sentence; empty where that is not known.
+    """
+
+    task: Task
+    well: bool
+    worker: str = ""
+    words: str = ""
 
 
 class Executor(abc.ABC):
@@ -38,8 +56,8 @@ class Executor(abc.ABC):
         """Start a process for a task; does not wait."""
 
     @abc.abstractmethod
-    def poll_ended(self) -> list[tuple[Task, bool]]:
-        """The tasks whose process ended since the last call, and whether it succeeded."""
+    def poll_ended(self) -> list[Ended]:
+        """The tasks whose process ended since the last call."""
 
     @abc.abstractmethod
     def active(self) -> tuple[Task, ...]:
@@ -95,15 +113,17 @@ class LocalExecutor(Executor):
                 sys.stderr.flush()
             os._exit(code)
 
-    def poll_ended(self) -> list[tuple[Task, bool]]:
+    def poll_ended(self) -> list[Ended]:
         found = []
         for pid in list(self._tasks):
             try:
                 gone, code = os.waitpid(pid, os.WNOHANG)
             except ChildProcessError:
-                gone, code = pid, 1
+                gone, code = pid, 1 << 8
             if gone:
-                found.append((self._tasks.pop(pid), code == 0))
+                worker = settings.worker_id(pid)
+                words = death_words(code)
+                found.append(Ended(self._tasks.pop(pid), code == 0, worker, words))
         return found
 
     def active(self) -> tuple[Task, ...]:

@@ -19,18 +19,29 @@ from typing import IO
 
 from genlab.core.errors import GenlabError, StoreError
 from genlab.core.folders import PACKAGE, default_url, folder, home
+from genlab.core.tables import CHORES
 from genlab.runs import settings, turns
-from genlab.runs.executors import Task, get_executor
+from genlab.runs.executors import Ended, Task, get_executor
 from genlab.runs.sql import SqlStore
-from genlab.runs.store import RunStore
+from genlab.runs.store import LEASE, JobRow, RunStore
 
 POLL = 0.04
 SWEEP = 2.0
-STALE = 15.0
+#: Seconds without a round after which this process, or the store, has slept.
+SLEPT = 5.0
 #: Seconds for which the source files must have been still before they count as a new program.
 STILL = 5.0
 JOBS_AT_ONCE = 1
+#: Seconds until a chore whose step failed is tried again.
+CHORE_PATIENCE = 30.0
 LOG_LIMIT = 2_000_000
+DIED = "Its process died. Resume it: it goes on from its last snapshot."
+SILENT = (
+    "Its worker has not been heard of for {lease:g} s: its process died, hangs, or does not reach "
+    "the store. Resume it: it goes on from its last snapshot."
+)
+NOT_STARTED = "Its process could not be started; see worker.log."
+JOB_DIED = "Its process died; ask for it again."
 _spawned: list[subprocess.Popen[bytes]] = []
 
 
@@ -162,7 +173,7 @@ def preload() -> None:
     from genlab.probes.base import PROBES
     from genlab.runs import catalog, worker  # noqa: F401 - imported once, for every fork
 
-    for table in (*TABLES.values(), PROBES, JOBS):
+    for table in (*TABLES.values(), PROBES, JOBS, CHORES):
         table.names()
     for row in DATASETS.rows():
         with contextlib.suppress(GenlabError):
@@ -216,68 +227,98 @@ class Supervisor:
         # An open connection must not be shared with a child: SQLite's locks would not hold.
         self.executor = get_executor()(self._work, before=self.lock.close, after=self.store.close)
         self._swept = -SWEEP
-        self._adopted = False
+        #: Until when expired leases mean nothing: workers first need time to renew them.
+        self._round = time.monotonic()
+        self._patient = self._round + LEASE
+        self._adopted = self._has_chores = False
+        self._chores_wait: dict[str, float] = {}
         self._places: dict[str, str] = {}
+        #: The attempts of the runs when their processes were started.
+        self._attempts: dict[str, int] = {}
         self._stop = False
         self._code = self._newest = fingerprint()
         self._compared = self._changed = time.monotonic()
 
     def _work(self, task: Task) -> None:
-        from genlab.runs import worker
+        from genlab.runs import bounds, worker
 
+        bounds.limit_memory()
         store, files = SqlStore(self.url), folder(self.files)
         if task.kind == "run":
             row = store.claim(settings.worker_id(), task.key)
             if row is not None:
                 worker.perform(store, files, row)
+        elif task.kind == "chore":
+            item = store.item("chore", task.key)
+            os.environ |= {"GENLAB_STORE": self.url, "GENLAB_FILES": self.files}
+            if item is not None:
+                CHORES[str(item.values["chore"])](task.key)
         else:
-            job = store.job(task.key)
+            job = store.claim_job(settings.worker_id(), task.key)
             if job is not None:
                 worker.perform_job(store, files, job)
         store.close()
 
     def reap(self) -> None:
-        """Mark the runs and jobs of child processes that died as lost or failed."""
-        for task, well in self.executor.poll_ended():
-            if task.kind == "job":
-                job = self.store.job(task.key)
-                if job is not None and job.status == "running":
-                    self.store.update_job(
-                        task.key, status="failed", message="Its process died; ask for it again."
-                    )
-                continue
-            with contextlib.suppress(GenlabError):
-                self._lose(task.key, {"running", "paused"})
-                if not well:
-                    self.store.set_status(
-                        task.key,
-                        "failed",
-                        message="Its process could not be started; see worker.log.",
-                        only_from={"queued"},
-                    )
+        """Mark the runs and jobs of child processes that died as lost or failed.
 
-    def _lose(self, run: str, only_from: set[str]) -> None:
-        words = "Its process died. Resume it: it goes on from its last snapshot."
-        if self.store.set_status(run, "lost", message=words, only_from=only_from):
+        A run that another host's worker has claimed in the meantime is left alone.
+        """
+        for ended in self.executor.poll_ended():
+            with contextlib.suppress(GenlabError):
+                if ended.task.kind == "job":
+                    self._reap_job(ended)
+                elif ended.task.kind == "chore":
+                    if not ended.well:
+                        self._chores_wait[ended.task.key] = time.monotonic() + CHORE_PATIENCE
+                else:
+                    self._reap_run(ended)
+
+    def _reap_run(self, ended: Ended) -> None:
+        run = ended.task.key
+        if ended.worker:
+            self._lose(run, f"{ended.words} {DIED}".strip(), ended.worker)
+        before = self._attempts.pop(run, 0)
+        # One that it had claimed, and that was resumed since, waits for its next process.
+        if not ended.well and self.store.get(run).attempt == before:
+            self.store.set_status(run, "failed", message=NOT_STARTED, only_from={"queued"})
+
+    def _reap_job(self, ended: Ended) -> None:
+        job = self.store.job(ended.task.key)
+        if job is None:
+            return
+        if job.status == "running" and job.worker == ended.worker:
+            self._fail_job(job)
+        elif job.status == "queued" and not ended.well:
+            self.store.update_job(job.key, status="failed", message=JOB_DIED)
+
+    def _fail_job(self, job: JobRow) -> None:
+        self.store.update_job(job.key, status="failed", message=JOB_DIED, worker=job.worker)
+
+    def _lose(self, run: str, message: str, worker: str = "") -> None:
+        if self.store.lose(run, message, worker=worker):
             say(f"lost {run}")
 
     def sweep(self) -> None:
         """Mark runs and jobs whose process no longer exists, here or on another host."""
-        now = time.time()
         mine = {task.key for task in self.executor.active()}
         self._adopted = False
         for row in self.store.runs(status={"running", "paused"}, limit=1000):
             if row.id in mine:
                 continue
-            if now - row.beat > STALE or self._is_gone(row.worker):
-                self._lose(row.id, {"running", "paused"})
+            if self._is_gone(row.worker):
+                self._lose(row.id, DIED, row.worker)
             elif row.worker.rpartition(":")[0] == settings.host():
                 self._adopted = True
         for job in self.store.jobs(status={"running"}):
-            if job.key not in mine and (now - job.beat > STALE or self._is_gone(job.worker)):
-                self.store.update_job(
-                    job.key, status="failed", message="Its process died; ask for it again."
-                )
+            if job.key not in mine and self._is_gone(job.worker):
+                self._fail_job(job)
+        if time.monotonic() < self._patient:
+            return
+        for row in self.store.expired():
+            self._lose(row.id, SILENT.format(lease=LEASE))
+        for job in self.store.expired_jobs():
+            self._fail_job(job)
 
     @staticmethod
     def _is_gone(worker: str) -> bool:
@@ -288,11 +329,14 @@ class Supervisor:
 
     def tick(self) -> bool:
         """One round; return whether there is work."""
+        now, before = time.monotonic(), self._round
+        if now - before > SLEPT:
+            self._patient = now + LEASE
         self.reap()
-        now = time.monotonic()
         if now - self._swept > SWEEP:
             self._swept = now
             self.sweep()
+            self._start_chores(now)
         tasks = self.executor.active()
         busy = {task.key for task in tasks if task.kind == "run"}
         waiting = self.store.queue(limit=settings.running_limit())
@@ -302,15 +346,25 @@ class Supervisor:
                 # Two runs that train by turns have one place.
                 own = self._place_of(run)
                 if run not in busy and (own in places or len(places) < self.workers):
+                    self._attempts[run] = self.store.get(run).attempt
                     self.executor.start(Task("run", run))
                     places.add(own)
-        working = sum(task.kind == "job" for task in tasks)
-        if working < JOBS_AT_ONCE:
-            job = self.store.claim_job(settings.worker_id())
-            if job is not None:
+        working = {task.key for task in tasks if task.kind == "job"}
+        if len(working) < JOBS_AT_ONCE:
+            for job in self.store.jobs(status={"queued"}, limit=1):
                 self.executor.start(Task("job", job.key))
-                working += 1
-        return bool(waiting or busy or working or self._adopted)
+                working.add(job.key)
+        self._round = time.monotonic()
+        return bool(waiting or busy or working or self._adopted or self._has_chores)
+
+    def _start_chores(self, now: float) -> None:
+        """Take a step of every chore that none is at."""
+        names = [item.id for item in self.store.items("chore")]
+        self._has_chores = bool(names)
+        at_work = {task.key for task in self.executor.active() if task.kind == "chore"}
+        for name in names:
+            if name not in at_work and now >= self._chores_wait.get(name, 0.0):
+                self.executor.start(Task("chore", name))
 
     def _place_of(self, run: str) -> str:
         """The place of a run among the workers; both runs of a pair have the same."""

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from genlab import latent
 from genlab.browser.op_tracing import NotExportable
+from genlab.core.escape import escape_markdown
 from genlab.data.base import DataMeta
 from genlab.data.table_rows import to_rows
 from genlab.latent import pad

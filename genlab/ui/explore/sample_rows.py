@@ -5,14 +5,15 @@ from __future__ import annotations
 import streamlit as st
 
 from genlab.core.errors import GenlabError
+from genlab.core.escape import escape_markdown
 from genlab.data.base import DataMeta
 from genlab.data.schema import is_whole
-from genlab.latent.conditional import sample_given
+from genlab.latent.conditional import sample_conditional
 from genlab.models.base import GenerativeModel, HasLikelihood
 from genlab.runs.samples import DRAWS, MEANS, Samples, draw_samples
 from genlab.ui.explore.scene import Scene
 from genlab.ui.explore.tools import TOOLS, Tool
-from genlab.ui.messages import escape_markdown, fragment, plain_sentence
+from genlab.ui.messages import fragment, plain_sentence
 
 #: Rows drawn, and rows shown of them.
 SIZES, SHOWN = (100, 1000, 10_000), 20
@@ -31,7 +32,7 @@ def _drawn(
     given: Value | None,
 ) -> Samples:
     if given is not None:
-        found = sample_given(_scene.model, n, dict([given]), _scene.query.seed)
+        found = sample_conditional(_scene.model, n, dict([given]), _scene.query.seed)
         return Samples(found.x, _scene.data.meta, found.kind, label or "")
     x = draw_samples(_scene.model, n, _scene.query.seed, means=means)
     return Samples(x, _scene.data.meta, MEANS if means else DRAWS, label or "")

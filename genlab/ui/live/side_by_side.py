@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 
 import streamlit as st
 import torch
 
 from genlab import runs
-from genlab.compare.side_by_side import TITLES, SideBySide, build_side_by_side, needs_inversion
+from genlab.compare.side_by_side import (
+    NO_PART,
+    SideBySide,
+    build_side_by_side,
+    needs_inversion,
+    titles_of,
+)
+from genlab.core.escape import escape_html, escape_markdown
 from genlab.core.measure import Picture
 from genlab.core.tables import MODELS
 from genlab.panels.run_marks import run_mark
@@ -19,7 +25,6 @@ from genlab.report.time_cursor import TimeCursor, snapshot
 from genlab.runs.store import ACTIVE, RunRow
 from genlab.ui import pictures
 from genlab.ui.jobs import job_progress, show_failures, submit_job
-from genlab.ui.messages import escape_markdown
 
 SEED = 0
 
@@ -89,7 +94,7 @@ def side_by_side(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
     jobs = {
         row.id: submit_job("inversions", {"run": row.id, "step": at[row.id], "seed": SEED})
         for row in rows
-        if needs_inversion(MODELS[row.spec["model"]])
+        if needs_inversion(MODELS[row.spec["model"]], runs.open_run(row.id).data())
     }
     job_progress(jobs.values(), "Codes of the real examples")
     show_failures(jobs.values(), "The codes of the real examples")
@@ -106,13 +111,13 @@ def side_by_side(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
     sentences = shared_settings({titles[run]: one for run, one in found.items()})
     sentences.append(step_mismatch_note({titles[row.id]: at[row.id] for row in rows}))
     st.caption(escape_markdown(" ".join(filter(None, sentences))))
-    for part, title in TITLES.items():
+    for part, title in titles_of(found.values()).items():
         if not any(part in one.pictures for one in found.values()):
             reasons = {one.missing.get(part, "") for one in found.values()}
-            st.markdown(f"**{title}**")
+            st.markdown(f"**{escape_markdown(title)}**")
             st.caption(escape_markdown("; ".join(sorted(filter(None, reasons)))))
             continue
-        st.markdown(f"**{title}**")
+        st.markdown(f"**{escape_markdown(title)}**")
         for row, column in zip(rows, st.columns(len(rows)), strict=True):
             with column:
                 run_name(places[row.id], titles[row.id], f"snapshot of step {at[row.id]:,}")
@@ -122,13 +127,14 @@ def side_by_side(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
                 elif row.id in jobs and jobs[row.id].status in ("queued", "running"):
                     st.caption("is being sought…")
                 else:
-                    st.caption(escape_markdown(f"Not here: {one.missing[part]}."))
+                    why = one.missing.get(part, NO_PART)
+                    st.caption(escape_markdown(f"Not here: {why}."))
 
 
 def run_name(place: int, title: str, note: str = "") -> None:
     """Draw the mark and the title of a run by its place in the comparison."""
-    small = f'<span class="run-note">{escape(note)}</span>' if note else ""
-    st.html(f'<div class="run-name">{run_mark(place)} {escape(title)}{small}</div>')
+    small = f'<span class="run-note">{escape_html(note)}</span>' if note else ""
+    st.html(f'<div class="run-name">{run_mark(place)} {escape_html(title)}{small}</div>')
 
 
 def _draw(picture: Picture) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import streamlit as st
 
 from genlab import runs
+from genlab.core.escape import escape_markdown
 from genlab.replay.site import file_name
 from genlab.report.time_cursor import TimeCursor
 from genlab.runs.store import ACTIVE, RunRow
 from genlab.ui.jobs import finished_result, job_progress, show_failures, submit_job
-from genlab.ui.messages import escape_markdown
 
 WHAT = "The hand-out"
 
