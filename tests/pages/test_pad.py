@@ -178,7 +178,7 @@ def test_the_server_decodes_where_the_page_cannot(visit, work, shelf, monkeypatc
     assert not app.exception
     assert said(app) != before
     status, _, body = get(f"/genlab/decoder/{shelf['vae']}/40.json")
-    assert status == 503
+    assert status == 422
     assert "aten.addmm.default" in json.loads(body)["error"]
     routes._program.cache_clear()
 
@@ -207,9 +207,9 @@ def test_the_decoder_is_fetched_once_and_kept(shelf):
         ("/genlab/decoder/{vae}/41.json", 404),
         ("/genlab/decoder/{vae}/-1.json", 404),
         ("/genlab/decoder/{vae}/40.pkl", 404),
-        ("/genlab/decoder/{vae}/40.json?label=7", 503),
-        ("/genlab/decoder/{cvae}/40.json?label=seventy", 503),
-        ("/genlab/decoder/{made}/5.json", 503),
+        ("/genlab/decoder/{vae}/40.json?label=7", 400),
+        ("/genlab/decoder/{cvae}/40.json?label=seventy", 400),
+        ("/genlab/decoder/{made}/5.json", 422),
     ],
 )
 def test_what_there_is_not_is_refused_in_a_sentence(shelf, path, status):

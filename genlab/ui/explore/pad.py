@@ -39,7 +39,7 @@ from genlab.ui.explore.routes import addresses, program_of
 from genlab.ui.explore.scene import Scene, among_data, z_from_url
 from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.explore.tools import TOOLS, Tool
-from genlab.ui.messages import escape_markdown, fragment, plain_sentence
+from genlab.ui.messages import fragment, plain_sentence
 
 Array = pad.Array
 
