@@ -22,6 +22,7 @@ from genlab.commands.runs import (
     edit_run,
     fork_run,
     list_runs,
+    repair_store,
     resume_run,
     send_command,
     show_run,
@@ -198,6 +199,7 @@ def build() -> Parser:
         help="the address to listen on; 0.0.0.0 lets everyone who reaches this machine look, and "
         "start runs of their own (name this machine in GENLAB_HOSTS)",
     )
+    add("repair", "rebuild a damaged run store from the folders of the runs", run=False)
     worker = add("worker", "work on the queue of this host", run=False)
     worker.add_argument(
         "--idle-exit", type=float, metavar="S", help="end after so many seconds without work"
@@ -227,6 +229,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "data": data_command,
     "disk": disk_command,
     "serve": serve_pages,
+    "repair": repair_store,
     "worker": start_worker,
 }
 

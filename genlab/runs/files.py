@@ -52,6 +52,10 @@ class RunFiles:
     def _name(self, *parts: str) -> str:
         return "/".join(filter(None, (self._prefix, *parts)))
 
+    def path(self, *parts: str) -> str:
+        """The name of a file of the run within the folder."""
+        return self._name(*parts)
+
     # -- snapshots ---------------------------------------------------------------------------
 
     def save(self, snapshot: Snapshot, *, whole: bool = True) -> None:

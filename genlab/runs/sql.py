@@ -123,7 +123,7 @@ class SqlStore(LeaseTable, JobTable, ItemTable, RunStore):
         values: dict[str, Any] = {"status": status, "message": message.replace("\0", "")}
         values["ended"] = 0.0 if status in ACTIVE else self.stamp()
         if status == "queued":
-            values |= {"queued": self.stamp(), "worker": "", "speed": 0.0}
+            values |= {"queued": self.stamp(), "worker": "", "speed": 0.0, "restarts": 0}
         if status not in ACTIVE:
             values["speed"] = 0.0
         change = runs.update().where(runs.c.id == run).values(**values)
@@ -150,7 +150,9 @@ class SqlStore(LeaseTable, JobTable, ItemTable, RunStore):
 
     # -- records -----------------------------------------------------------------------------
 
-    def append(self, run: str, records_: Sequence[Record], *, attempt: int = 0) -> None:
+    def append(
+        self, run: str, records_: Sequence[Record], *, attempt: int = 0, again: bool = False
+    ) -> None:
         if not records_:
             return
         now = time.time()
@@ -166,7 +168,15 @@ class SqlStore(LeaseTable, JobTable, ItemTable, RunStore):
         ]
         with self._writing() as connection:
             self._allow(connection, run, "note", attempt)
+            if again and self._has(connection, rows[0]):
+                return
             connection.execute(records.insert(), rows)
+
+    @staticmethod
+    def _has(connection: Connection, row: Mapping[str, Any]) -> bool:
+        same = (records.c[name] == row[name] for name in ("run", "step", "kind", "time"))
+        query = sa.select(records.c.seq).where(*same).limit(1)
+        return connection.execute(query).first() is not None
 
     def read(
         self,
