@@ -108,7 +108,7 @@ def _put(store: RunStore, poll: Poll, action: str) -> None:
     values: dict[str, Any] = {"number": poll.number, "asked": asked_record(poll.asked)}
     if poll.outcome is not None:
         values["outcome"] = poll.outcome.record
-    store.put(Item("poll", poll.code, values, expires=poll.ends), action=action)
+    store.put_item(Item("poll", poll.code, values, expires=poll.ends), action=action)
 
 
 def ask(store: RunStore, code: str, asked: Asked) -> Poll:
@@ -125,7 +125,7 @@ def ask(store: RunStore, code: str, asked: Asked) -> Poll:
     last = 0 if known is None else known.number
     number = max(last + 1, int(time.time() * 1000))
     poll = Poll(code, number, asked, access.acting().id, ends=room.ends)
-    store.put(Item(*poll.ballot, expires=room.ends), action="ask")
+    store.put_item(Item(*poll.ballot, expires=room.ends), action="ask")
     _put(store, poll, "ask")
     return poll
 
@@ -206,7 +206,7 @@ def cast(store: RunStore, code: str, number: int, given: Any) -> Answer:
         action = "change_vote"
     elif len(store.items("vote", poll.prefix)) >= MOST:
         raise RunStateError(FULL)
-    if not store.put(item, action=action, while_open=poll.ballot):
+    if not store.put_item(item, action=action, while_open=poll.ballot):
         raise RunStateError(CLOSED)
     return answer
 

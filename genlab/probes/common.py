@@ -26,7 +26,7 @@ def held_out(data: Dataset, n: int) -> tuple[Tensor, Tensor | None]:
     Missing entries are NaN where the model learns from rows that have some.
     """
     split = data.validation
-    return split.seen(data.meta)[:n], None if split.y is None else split.y[:n]
+    return split.model_input(data.meta)[:n], None if split.y is None else split.y[:n]
 
 
 def trained_on(data: Dataset, n: int) -> Tensor:
@@ -70,6 +70,22 @@ def with_classes(model: GenerativeModel, n: int, data: Dataset) -> GenerativeMod
     """A conditional model, conditioned on the classes of the first n training examples."""
     y = data.train.y
     return model if y is None else conditioned_on(model, y[torch.arange(n) % len(y)])
+
+
+def sample_budget(model: GenerativeModel | type[GenerativeModel], usual: int) -> int:
+    """How many samples a probe draws: fewer where each takes many evaluations of a net.
+
+    Args:
+        model: what draws, or its class.
+        usual: how many a model draws whose net is evaluated once a sample.
+
+    Example:
+        >>> from genlab.core.tables import MODELS
+        >>> sample_budget(MODELS["vae"], 2000), sample_budget(MODELS["ddpm"], 2000)
+        (2000, 400)
+    """
+    kind = model if isinstance(model, type) else type(model)
+    return usual // 5 if issubclass(kind, HasProbabilityPath) else usual
 
 
 def draw(model: GenerativeModel, n: int, data: Dataset | None = None) -> Tensor:

@@ -40,7 +40,7 @@ class Item:
     created: float = 0.0
     expires: float = 0.0
 
-    def gone(self, now: float | None = None) -> bool:
+    def has_expired(self, now: float | None = None) -> bool:
         """Whether it has expired."""
         return 0.0 < self.expires <= (time.time() if now is None else now)
 

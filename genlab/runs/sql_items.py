@@ -31,7 +31,7 @@ class ItemTable(Database):
         row = connection.execute(query).mappings().first()
         return None if row is None else self._item(row)
 
-    def put(
+    def put_item(
         self, item: Item, *, action: str, only_new: bool = False, while_open: Key | None = None
     ) -> bool:
         try:
@@ -72,14 +72,14 @@ class ItemTable(Database):
     def item(self, kind: str, name: str) -> Item | None:
         with self._reading() as connection:
             found = self._item_in(connection, kind, name)
-        return None if found is None or found.gone() else found
+        return None if found is None or found.has_expired() else found
 
     def items(self, kind: str, prefix: str = "") -> list[Item]:
         here = sa.and_(items.c.kind == kind, items.c.id.startswith(prefix, autoescape=True))
         query = sa.select(items).where(here).order_by(items.c.created, items.c.id)
         with self._reading() as connection:
             found = [self._item(row) for row in connection.execute(query).mappings()]
-        return [one for one in found if not one.gone()]
+        return [one for one in found if not one.has_expired()]
 
     def remove(self, kind: str, name: str, *, action: str) -> bool:
         with self._writing() as connection:
@@ -94,7 +94,7 @@ class ItemTable(Database):
         actor = access.require("claim")
         with self._writing() as connection:
             found = self._item_in(connection, "offer", offer)
-            if found is None or found.gone():
+            if found is None or found.has_expired():
                 raise RunStateError(NO_OFFER)
             self._pass(connection, found, actor.id)
             here = sa.and_(items.c.kind == "offer", items.c.id == offer)

@@ -96,7 +96,7 @@ class Board:
             with self._lock:
                 self._seen.setdefault(code, {})[name] = self._clock()
 
-    def here(self, room: Room) -> tuple[int, bool]:
+    def count_present(self, room: Room) -> tuple[int, bool]:
         """How many are there beside the leader, and whether the leader is."""
         with self._lock:
             seen, now = self._seen.get(room.code, {}), self._clock()
@@ -108,7 +108,7 @@ class Board:
     def is_full(self, room: Room, name: str) -> bool:
         """Whether there is no place for somebody who is not there yet."""
         inside = name in self._seen.get(room.code, {})
-        return not inside and name != room.owner and self.here(room)[0] >= MOST
+        return not inside and name != room.owner and self.count_present(room)[0] >= MOST
 
 
 BOARD = Board()
@@ -195,7 +195,7 @@ async def state(request: Request) -> Response:
     if BOARD.is_full(room, name):
         return _json({"error": FULL}, 403)
     BOARD.see(code, name)
-    here, leader = BOARD.here(room)
+    here, leader = BOARD.count_present(room)
     return _json(
         {
             "number": room.number,
