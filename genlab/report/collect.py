@@ -181,7 +181,7 @@ def _side(view: RunView, title: str, moment: TimeCursor, c2st: bool, progress: P
         return get_result(kind, wish, lambda: _done(kind, model, view, wish, tell))
 
     codes = None
-    if needs_inversion(model):
+    if needs_inversion(model, data):
         progress(0.02, "codes of the real examples")
         codes = torch.as_tensor(work("inversions", (0.02, 0.4))["z"])
     progress(0.4, "pictures")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from genlab.compare.answer import answer
-from genlab.compare.side_by_side import TITLES
+from genlab.compare.side_by_side import NO_PART, titles_of
 from genlab.core.escape import escape_html
 from genlab.figures import svg
 from genlab.figures.live import finite_or_none
@@ -189,13 +189,13 @@ def _same(sides: Sequence[Side]) -> str:
 
 def _pictures(sides: Sequence[Side]) -> str:
     blocks = []
-    for part, title in TITLES.items():
+    for part, title in titles_of(side.examples for side in sides).items():
         figures = []
         for i, side in enumerate(sides):
             picture = side.examples.pictures.get(part)
             head = f"<h4>{_name(i, side)}</h4>"
             if picture is None:
-                why = escape_html(side.examples.missing.get(part, ""))
+                why = escape_html(side.examples.missing.get(part, NO_PART))
                 figures.append(f"<figure>{head}<figcaption>Not here: {why}.</figcaption></figure>")
             else:
                 note = f"<figcaption>{escape_html(picture.note)}</figcaption>"

@@ -9,6 +9,7 @@ What the pages, the command line and scripts use::
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 from genlab.core import folders
 from genlab.core.errors import RunStateError
 from genlab.core.folders import Folder, folder
-from genlab.runs import access, catalog, job_progress, ownership, settings, turns
+from genlab.runs import access, bounds, catalog, job_progress, ownership, settings, turns
 from genlab.runs.catalog import RunView, list_shipped
 from genlab.runs.files import has_result, load_result, run_files
+from genlab.runs.journal import write_head
 from genlab.runs.search import RunPage, RunQuery
 from genlab.runs.store import (
     ACTIVE,
@@ -109,7 +111,12 @@ def files() -> Folder:
 
 
 def start(spec: RunSpec, title: str = "") -> str:
-    """Queue a run, start a supervisor if none is alive, and return the run's id."""
+    """Queue a run, start a supervisor if none is alive, and return the run's id.
+
+    Raises:
+        SpecError: if this machine has too little memory or disk for it; nothing was started.
+    """
+    bounds.check_start(spec, files())
     run = store().create(spec.flat(), title=title or f"{spec.model} on {spec.data}")
     ensure_supervisor()
     return run
@@ -121,6 +128,8 @@ def start_pair(specs: Mapping[str, RunSpec]) -> list[str]:
     Args:
         specs: by the runs' titles.
     """
+    for spec in specs.values():
+        bounds.check_start(spec, files())
     made = [store().create(spec.flat(), title=title) for title, spec in specs.items()]
     turns.note_pair(files(), *made)
     ensure_supervisor()
@@ -223,7 +232,12 @@ def edit(run: str, *, title: str | None = None, tags: Sequence[str] | None = Non
     known = store_to_read()
     kept = known.get(run).tags if tags is None else tags
     known.edit(run, title=title, tags=kept)
-    return known.get(run)
+    row = known.get(run)
+    if row.status not in ACTIVE:
+        # Its worker would have done it.
+        with contextlib.suppress(OSError):
+            write_head(run_files(files(), run), row)
+    return row
 
 
 def find(query: RunQuery) -> RunPage:

@@ -16,6 +16,7 @@ from genlab.core.folders import Folder, is_full
 from genlab.core.options import Option, translate_former_names
 from genlab.core.run_spec import KINDS, Combination, RunSpec
 from genlab.core.tables import ALGORITHMS
+from genlab.runs.bounds import check_start
 from genlab.runs.catalog import RunView
 from genlab.runs.files import RunFiles, run_files
 from genlab.runs.store import Origin, Record, RunStore, new_id
@@ -146,12 +147,14 @@ def in_words(changes: Mapping[str, Any]) -> str:
 
 
 def nearest(view: RunView, step: int | None) -> int:
-    """The newest kept snapshot at or before a step; the newest of all for None.
+    """The newest whole snapshot at or before a step; the newest of all for None.
+
+    A snapshot of the model alone cannot go on as its run did.
 
     Raises:
         SnapshotError: if there is none.
     """
-    steps = view.snapshots()
+    steps = view.files.whole_steps()
     early = [there for there in steps if step is None or there <= step]
     if not early:
         known = f"the first one is of step {steps[0]}" if steps else "there is none yet"
@@ -258,6 +261,7 @@ def branch(
             Nothing was started then.
     """
     ready = prepare(view, step, changes)
+    check_start(ready.spec, folder)
     run = new_id(ready.spec.flat())
     files, origin = run_files(folder, run), ready.origin
     words = in_words(origin.changes) or "nothing changed"

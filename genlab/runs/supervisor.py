@@ -19,10 +19,12 @@ from typing import IO
 
 from genlab.core.errors import GenlabError, StoreError
 from genlab.core.folders import PACKAGE, default_url, folder, home
-from genlab.runs import settings, turns
+from genlab.runs import disk, settings, turns
 from genlab.runs.executors import Ended, Task, get_executor
+from genlab.runs.log import say
+from genlab.runs.settings import RESTARTS
 from genlab.runs.sql import SqlStore
-from genlab.runs.store import LEASE, JobRow, RunStore
+from genlab.runs.store import LEASE, JobRow, Record, RunStore
 
 POLL = 0.04
 SWEEP = 2.0
@@ -31,6 +33,8 @@ SLEPT = 5.0
 #: Seconds for which the source files must have been still before they count as a new program.
 STILL = 5.0
 JOBS_AT_ONCE = 1
+#: Seconds until a chore whose step failed is tried again.
+CHORE_PATIENCE = 30.0
 LOG_LIMIT = 2_000_000
 DIED = "Its process died. Resume it: it goes on from its last snapshot."
 SILENT = (
@@ -103,6 +107,7 @@ def ensure(url: str, files: str, idle: float = 900.0) -> bool:
     settings.workers()
     settings.running_limit()
     settings.waiting_limit()
+    settings.restarts()
     if url == "memory:":
         return False
     _spawned[:] = [child for child in _spawned if child.poll() is None]
@@ -154,11 +159,6 @@ def fingerprint(folder: Path = PACKAGE) -> tuple[int, int]:
     return len(times), max(times, default=0)
 
 
-def say(text: str) -> None:
-    """Write a line to the log."""
-    print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}", file=sys.stderr, flush=True)  # noqa: T201
-
-
 def preload() -> None:
     """Import and load what every run needs, without starting a thread."""
     import torch
@@ -166,11 +166,11 @@ def preload() -> None:
     # One thread: a parallel operation here would leave every fork with a dead thread pool.
     torch.set_num_threads(1)
     from genlab.core.run_spec import RunSpec, models_for
-    from genlab.core.tables import DATASETS, JOBS, TABLES
+    from genlab.core.tables import CHORES, DATASETS, JOBS, TABLES
     from genlab.probes.base import PROBES
-    from genlab.runs import catalog, worker  # noqa: F401 - imported once, for every fork
+    from genlab.runs import catalog, tasks  # noqa: F401 - imported once, for every fork
 
-    for table in (*TABLES.values(), PROBES, JOBS):
+    for table in (*TABLES.values(), PROBES, JOBS, CHORES):
         table.names()
     for row in DATASETS.rows():
         with contextlib.suppress(GenlabError):
@@ -219,6 +219,7 @@ class Supervisor:
 
     def __init__(self, url: str, files: str, workers: int) -> None:
         self.url, self.files, self.workers = url, files, workers
+        self.restarts = settings.restarts()
         self.store: RunStore = SqlStore(url)
         self.lock = Lock(url)
         # An open connection must not be shared with a child: SQLite's locks would not hold.
@@ -227,7 +228,8 @@ class Supervisor:
         #: Until when expired leases mean nothing: workers first need time to renew them.
         self._round = time.monotonic()
         self._patient = self._round + LEASE
-        self._adopted = False
+        self._adopted = self._has_chores = False
+        self._chores_wait: dict[str, float] = {}
         self._places: dict[str, str] = {}
         #: The attempts of the runs when their processes were started.
         self._attempts: dict[str, int] = {}
@@ -236,18 +238,9 @@ class Supervisor:
         self._compared = self._changed = time.monotonic()
 
     def _work(self, task: Task) -> None:
-        from genlab.runs import worker
+        from genlab.runs.tasks import do
 
-        store, files = SqlStore(self.url), folder(self.files)
-        if task.kind == "run":
-            row = store.claim(settings.worker_id(), task.key)
-            if row is not None:
-                worker.perform(store, files, row)
-        else:
-            job = store.claim_job(settings.worker_id(), task.key)
-            if job is not None:
-                worker.perform_job(store, files, job)
-        store.close()
+        do(self.url, self.files, task)
 
     def reap(self) -> None:
         """Mark the runs and jobs of child processes that died as lost or failed.
@@ -258,13 +251,16 @@ class Supervisor:
             with contextlib.suppress(GenlabError):
                 if ended.task.kind == "job":
                     self._reap_job(ended)
+                elif ended.task.kind == "chore":
+                    if not ended.well:
+                        self._chores_wait[ended.task.key] = time.monotonic() + CHORE_PATIENCE
                 else:
                     self._reap_run(ended)
 
     def _reap_run(self, ended: Ended) -> None:
         run = ended.task.key
         if ended.worker:
-            self._lose(run, DIED, ended.worker)
+            self._lose(run, f"{ended.words} {DIED}".strip(), ended.worker)
         before = self._attempts.pop(run, 0)
         # One that it had claimed, and that was resumed since, waits for its next process.
         if not ended.well and self.store.get(run).attempt == before:
@@ -283,8 +279,15 @@ class Supervisor:
         self.store.update_job(job.key, status="failed", message=JOB_DIED, worker=job.worker)
 
     def _lose(self, run: str, message: str, worker: str = "") -> None:
-        if self.store.lose(run, message, worker=worker):
-            say(f"lost {run}")
+        if not self.store.lose(run, message, worker=worker):
+            return
+        say(f"lost {run}")
+        count = self.store.resume_lost(run, self.restarts) if self.restarts else 0
+        if count:
+            say(f"{run} resumes by itself")
+            words = f"{message.partition('.')[0]}. It resumes by itself ({count} of {RESTARTS})."
+            payload = {"level": "warning", "message": words}
+            self.store.append(run, [Record(max(0, self.store.get(run).step), "event", payload)])
 
     def sweep(self) -> None:
         """Mark runs and jobs whose process no longer exists, here or on another host."""
@@ -323,6 +326,7 @@ class Supervisor:
         if now - self._swept > SWEEP:
             self._swept = now
             self.sweep()
+            self._start_chores(now)
         tasks = self.executor.active()
         busy = {task.key for task in tasks if task.kind == "run"}
         waiting = self.store.queue(limit=settings.running_limit())
@@ -341,7 +345,16 @@ class Supervisor:
                 self.executor.start(Task("job", job.key))
                 working.add(job.key)
         self._round = time.monotonic()
-        return bool(waiting or busy or working or self._adopted)
+        return bool(waiting or busy or working or self._adopted or self._has_chores)
+
+    def _start_chores(self, now: float) -> None:
+        """Take a step of every chore that none is at."""
+        names = [item.id for item in self.store.items("chore")]
+        self._has_chores = bool(names)
+        at_work = {task.key for task in self.executor.active() if task.kind == "chore"}
+        for name in names:
+            if name not in at_work and now >= self._chores_wait.get(name, 0.0):
+                self.executor.start(Task("chore", name))
 
     def _place_of(self, run: str) -> str:
         """The place of a run among the workers; both runs of a pair have the same."""
@@ -437,6 +450,8 @@ def main(idle: float | None = None) -> int:
     signal.signal(signal.SIGINT, supervisor.stop)
     started = time.monotonic()
     preload()
+    with contextlib.suppress(OSError):
+        disk.sweep_parts(folder(files))
     gc.collect()
     gc.freeze()
     say(f"ready after {time.monotonic() - started:.1f} s: {supervisor.workers} run(s) at once")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from genlab.studies.collapse import collapsed_runs
+from genlab.studies.early_stop import futility
 from genlab.studies.queue import (
     create,
+    create_arms,
     delete,
     extend,
     from_runs,
@@ -16,6 +19,7 @@ from genlab.studies.queue import (
 from genlab.studies.state import StudyState, state
 from genlab.studies.study import Arm, Cell, Study, arms_of
 from genlab.studies.summary import Summary, collect_metrics, summarise
+from genlab.studies.sweeps import advance, start_search
 
 __all__ = [
     "Arm",
@@ -23,16 +27,21 @@ __all__ = [
     "Study",
     "StudyState",
     "Summary",
+    "advance",
     "arms_of",
+    "collapsed_runs",
     "collect_metrics",
     "create",
+    "create_arms",
     "delete",
     "extend",
     "from_runs",
+    "futility",
     "list_studies",
     "open_study",
     "pause",
     "resume",
+    "start_search",
     "state",
     "submit_missing",
     "summarise",

@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from genlab import runs
 from genlab.core.errors import DataError, SpecError
 from genlab.core.escape import escape_markdown
 from genlab.core.numbers import decimals, plain
@@ -22,6 +23,7 @@ from genlab.core.run_spec import (
     objectives_for,
 )
 from genlab.core.tables import DATASETS, TABLES
+from genlab.runs.bounds import check_start
 from genlab.ui.draw_density import draw_density
 from genlab.ui.page_states import DATA, TRAIN
 from genlab.ui.pictures import PREVIEWED, cached_preview
@@ -267,7 +269,7 @@ def invalid_combination(values: Mapping[str, Any]) -> str | None:
 def repair_of(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """The change of options that makes a run possible; empty where none is known."""
     try:
-        RunSpec.build(**values)
+        check_start(RunSpec.build(**values), runs.files())
     except SpecError as error:
         return error.repair
     return {}
@@ -308,6 +310,10 @@ def obstacle(values: Mapping[str, Any]) -> str | None:
         if not Combination.of(values).meta.network:
             return str(error)
         return "The files of this dataset are missing. Fetch them on the left first."
+    try:
+        check_start(RunSpec.build(**values), runs.files())
+    except SpecError as error:
+        return f"{error.option} = {error.value!r} is not possible: {error.allowed}."
     return None
 
 

@@ -8,7 +8,13 @@ import streamlit as st
 import torch
 
 from genlab import runs
-from genlab.compare.side_by_side import TITLES, SideBySide, build_side_by_side, needs_inversion
+from genlab.compare.side_by_side import (
+    NO_PART,
+    SideBySide,
+    build_side_by_side,
+    needs_inversion,
+    titles_of,
+)
 from genlab.core.escape import escape_html, escape_markdown
 from genlab.core.measure import Picture
 from genlab.core.tables import MODELS
@@ -88,7 +94,7 @@ def side_by_side(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
     jobs = {
         row.id: submit_job("inversions", {"run": row.id, "step": at[row.id], "seed": SEED})
         for row in rows
-        if needs_inversion(MODELS[row.spec["model"]])
+        if needs_inversion(MODELS[row.spec["model"]], runs.open_run(row.id).data())
     }
     job_progress(jobs.values(), "Codes of the real examples")
     show_failures(jobs.values(), "The codes of the real examples")
@@ -105,13 +111,13 @@ def side_by_side(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
     sentences = shared_settings({titles[run]: one for run, one in found.items()})
     sentences.append(step_mismatch_note({titles[row.id]: at[row.id] for row in rows}))
     st.caption(escape_markdown(" ".join(filter(None, sentences))))
-    for part, title in TITLES.items():
+    for part, title in titles_of(found.values()).items():
         if not any(part in one.pictures for one in found.values()):
             reasons = {one.missing.get(part, "") for one in found.values()}
-            st.markdown(f"**{title}**")
+            st.markdown(f"**{escape_markdown(title)}**")
             st.caption(escape_markdown("; ".join(sorted(filter(None, reasons)))))
             continue
-        st.markdown(f"**{title}**")
+        st.markdown(f"**{escape_markdown(title)}**")
         for row, column in zip(rows, st.columns(len(rows)), strict=True):
             with column:
                 run_name(places[row.id], titles[row.id], f"snapshot of step {at[row.id]:,}")
@@ -121,7 +127,8 @@ def side_by_side(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
                 elif row.id in jobs and jobs[row.id].status in ("queued", "running"):
                     st.caption("is being sought…")
                 else:
-                    st.caption(escape_markdown(f"Not here: {one.missing[part]}."))
+                    why = one.missing.get(part, NO_PART)
+                    st.caption(escape_markdown(f"Not here: {why}."))
 
 
 def run_name(place: int, title: str, note: str = "") -> None:
