@@ -80,11 +80,11 @@ class Diffusion(PathModel[Any], HasDiffusionSteps):
         clean, noise = super().estimates(x, t)
         if not self.stretched or self.training:
             return clean, noise
-        held = clean.clamp(-1.0, 1.0)
+        clamped = clean.clamp(-1.0, 1.0)
         exact = t.double()
         sigma = over(self.path.sigma(exact).clamp(min=1e-12), x)
         # What D loses, ε̂ gains: both still make up x.
-        return held, noise + over(self.path.alpha(exact), x) * (clean - held) / sigma
+        return clamped, noise + over(self.path.alpha(exact), x) * (clean - clamped) / sigma
 
     def elbo_terms(self, x: Tensor, steps: Tensor) -> Tensor:
         kind = self.options.reverse_variance
