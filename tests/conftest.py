@@ -26,7 +26,7 @@ SHIFT = int(os.environ.get("GENLAB_TEST_SEED", "0"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Modules with slow tests come first, so that no process is left alone with them at the end."""
+    """Modules with slow tests come first: no process is left alone with them at the end."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
 
