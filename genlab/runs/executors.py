@@ -10,7 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from genlab.core.errors import StoreError
 from genlab.runs import settings
@@ -51,6 +51,13 @@ class Executor(abc.ABC):
     def __init__(self, work: Callable[[Task], None]) -> None:
         self.work = work
 
+    #: Whether its tasks keep their places while they are paused, or at work on another host.
+    keeps_places = False
+
+    def release(self, task: Task) -> None:
+        """Forget a task whose worker is not heard of: another process may take it."""
+        return None
+
     @abc.abstractmethod
     def start(self, task: Task) -> None:
         """Start a process for a task; does not wait."""
@@ -73,6 +80,7 @@ class LocalExecutor(Executor):
         work: does a task.
         before: called first in the child, to give back what it must not share.
         after: called in the parent before each fork, for the same reason.
+        place: what ``work`` knows already.
     """
 
     def __init__(
@@ -81,6 +89,7 @@ class LocalExecutor(Executor):
         *,
         before: Callable[[], None] = lambda: None,
         after: Callable[[], None] = lambda: None,
+        place: tuple[str, str] = ("", ""),
     ) -> None:
         super().__init__(work)
         self._child_first, self._parent_first = before, after
@@ -130,10 +139,19 @@ class LocalExecutor(Executor):
         return tuple(self._tasks.values())
 
 
-EXECUTORS: dict[str, type[LocalExecutor]] = {"local": LocalExecutor}
+def _ray(*given: Any, **more: Any) -> Executor:
+    # Loaded where it is asked for alone, as the package ray is.
+    from genlab.runs.ray_executor import RayExecutor
+
+    return RayExecutor(*given, **more)
 
 
-def get_executor() -> type[LocalExecutor]:
+#: Each is called with what does a task, with ``before`` and ``after`` of :class:`LocalExecutor`,
+#: and with ``place``, the URLs of the store and of the files.
+EXECUTORS: dict[str, Callable[..., Executor]] = {"local": LocalExecutor, "ray": _ray}
+
+
+def get_executor() -> Callable[..., Executor]:
     """The executor that ``GENLAB_EXECUTOR`` names.
 
     Raises:

@@ -36,8 +36,8 @@ def test_what_must_not_be_shared_is_given_back_before_and_after(tmp_path: Path) 
 
 
 def test_an_unknown_executor_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GENLAB_EXECUTOR", "ray")
-    with pytest.raises(StoreError, match=r"'ray' is not possible: allowed: local"):
+    monkeypatch.setenv("GENLAB_EXECUTOR", "slurm")
+    with pytest.raises(StoreError, match=r"'slurm' is not possible: allowed: local, ray"):
         get_executor()
     with pytest.raises(StoreError, match="Nothing was started"):
         supervisor.ensure("sqlite:///x.db", "x")
