@@ -1,4 +1,4 @@
-"""Executors, which start the processes of runs and jobs: a table with one row, this computer."""
+"""Executors, which start the processes of runs and jobs: what each must do, and that of forks."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from genlab.core.errors import StoreError
 from genlab.runs import settings
 from genlab.runs.bounds import death_words
 
@@ -137,30 +136,3 @@ class LocalExecutor(Executor):
 
     def active(self) -> tuple[Task, ...]:
         return tuple(self._tasks.values())
-
-
-def _ray(*given: Any, **more: Any) -> Executor:
-    # Loaded where it is asked for alone, as the package ray is.
-    from genlab.runs.ray_executor import RayExecutor
-
-    return RayExecutor(*given, **more)
-
-
-#: Each is called with what does a task, with ``before`` and ``after`` of :class:`LocalExecutor`,
-#: and with ``place``, the URLs of the store and of the files.
-EXECUTORS: dict[str, Callable[..., Executor]] = {"local": LocalExecutor, "ray": _ray}
-
-
-def get_executor() -> Callable[..., Executor]:
-    """The executor that ``GENLAB_EXECUTOR`` names.
-
-    Raises:
-        StoreError: if there is none of this name.
-    """
-    name = os.environ.get("GENLAB_EXECUTOR", "").strip() or "local"
-    if name not in EXECUTORS:
-        raise StoreError(
-            f"GENLAB_EXECUTOR = {name!r} is not possible: allowed: {', '.join(EXECUTORS)}. "
-            "Nothing was started."
-        )
-    return EXECUTORS[name]

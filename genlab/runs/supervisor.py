@@ -21,7 +21,8 @@ from typing import IO
 from genlab.core.errors import GenlabError, StoreError
 from genlab.core.folders import PACKAGE, default_url, folder, home
 from genlab.runs import disk, settings, turns
-from genlab.runs.executors import Ended, Task, get_executor
+from genlab.runs.executor_table import get_executor
+from genlab.runs.executors import Ended, Task
 from genlab.runs.log import say
 from genlab.runs.settings import RESTARTS
 from genlab.runs.sql import SqlStore

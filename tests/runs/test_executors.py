@@ -9,7 +9,8 @@ import pytest
 
 from genlab.core.errors import StoreError
 from genlab.runs import settings, supervisor
-from genlab.runs.executors import Executor, LocalExecutor, Task, get_executor
+from genlab.runs.executor_table import get_executor
+from genlab.runs.executors import Executor, LocalExecutor, Task
 from genlab.testing.executor_contract import ExecutorContract, Make, all_ended
 
 

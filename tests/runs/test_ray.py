@@ -16,7 +16,7 @@ from genlab.core.errors import StoreError
 from genlab.core.folders import LocalFolder
 from genlab.core.run_spec import RunSpec
 from genlab.runs import catalog
-from genlab.runs.executors import EXECUTORS
+from genlab.runs.executor_table import EXECUTORS
 from genlab.runs.supervisor import Supervisor
 
 SMALL: dict[str, Any] = {"model": "vae", "data": "digits", "batch": 16, "hidden": 16, "latent": 2}
