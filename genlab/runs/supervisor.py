@@ -24,6 +24,7 @@ from genlab.runs import disk, settings, turns
 from genlab.runs.executor_table import get_executor
 from genlab.runs.executors import Ended, Task
 from genlab.runs.log import say
+from genlab.runs.post import through_outage
 from genlab.runs.settings import RESTARTS
 from genlab.runs.sql import SqlStore
 from genlab.runs.store import LEASE, JobRow, Record, RunStore
@@ -454,7 +455,9 @@ def main(idle: float | None = None) -> int:
         StoreError: if the store or a setting cannot be used.
     """
     url, files = settings.store_url(), default_url()
-    supervisor = Supervisor(url, files, settings.workers())
+    workers = settings.workers()
+    # One that begins during an outage, as after a restart of all machines, waits for its end.
+    supervisor = through_outage(lambda: Supervisor(url, files, workers))
     if not supervisor.lock.take(patience=2.0):
         say("another worker of this host serves this store already")
         return 0
