@@ -255,21 +255,21 @@ def _conclude(
 
 def make_post(lease: Lease, cursor: Cursor, abandon: Callable[[], None]) -> Post:
     """What delivers the records and files of a run, and says what an outage did to it."""
-    said: list[str] = []
+    shown_messages: list[str] = []
 
     def paused(words: str) -> None:
-        if words and not said:
+        if words and not shown_messages:
             with contextlib.suppress(StoreError):
                 lease.hold(words)
-                said.append(words)
-        elif not words and said:
+                shown_messages.append(words)
+        elif not words and shown_messages:
             lease.let_go()
-            said.clear()
+            shown_messages.clear()
 
     def recovered(words: str, seconds: float) -> None:
         text = f"For {seconds:.0f} s until step {cursor.step} nothing could be stored: {words} "
         text += "All that was recorded meanwhile is stored now."
-        payload = {"level": "warning", "message": text}
+        payload = {"level": "warning", "shown_messages": text}
         record = Record(cursor.step, "event", payload, time=time.time())
         lease.append([record])
 
