@@ -7,7 +7,6 @@ import math
 import os
 import queue
 import signal
-import sys
 import threading
 import time
 import traceback
@@ -29,6 +28,7 @@ from genlab.runs.files import RunFiles, has_result, run_files, save_result
 from genlab.runs.job_progress import JobProgress, clear
 from genlab.runs.journal import write_head
 from genlab.runs.leases import Lease
+from genlab.runs.log import say
 from genlab.runs.post import Deed, Post, through_outage
 from genlab.runs.sink import StoreSink
 from genlab.runs.store import Command, JobRow, JobStatus, Record, RunRow, RunStore, Status
@@ -102,7 +102,7 @@ class HeartbeatThread(threading.Thread):
 
     def _complain(self, words: str) -> None:
         if words != self._complained:
-            print(words, file=sys.stderr, flush=True)  # noqa: T201
+            say(words)
         self._complained = words
 
     def _beat(self) -> None:
