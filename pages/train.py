@@ -9,6 +9,7 @@ from genlab.core.escape import escape_markdown
 from genlab.core.run_spec import RunSpec
 from genlab.ui import forms, links, pictures
 from genlab.ui.page_states import TRAIN
+from genlab.ui.polls import ask_about_run
 
 head, named, pressed = st.columns([4, 3, 2], vertical_alignment="center")
 head.title("Train")
@@ -46,3 +47,4 @@ if st.button(
     help="Train several ways with several seeds each, and see whether the difference is real.",
 ):
     links.new_study(forms.changed_options(values))
+ask_about_run(None, "train.ask")

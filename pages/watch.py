@@ -15,6 +15,7 @@ from genlab.ui.live.sentinel import sentinel_panel
 from genlab.ui.live.take_home import take_home
 from genlab.ui.messages import empty
 from genlab.ui.page_states import WATCH
+from genlab.ui.polls import ask_about_run
 from genlab.ui.presenting import presenting
 
 if presenting():
@@ -61,6 +62,7 @@ with buttons:
         others = [run for run in rows if run != row.id and rows[run].step]
         links.compare([row.id, *others[:1]])
     fork(row)
+    ask_about_run(runs.open_run(row.id), "watch.ask")
     text = "Open Train with the options of this run, change some and start a new run."
     if st.button("Vary", icon=":material/tune:", help=text):
         links.train({name: str(value) for name, value in row.spec.items()})

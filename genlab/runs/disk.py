@@ -112,10 +112,10 @@ def check_quota(files: Folder, more: int) -> None:
     most = quota()
     if not most:
         return
-    taken = usage(files).total
-    if taken + more > most:
+    used = usage(files).total
+    if used + more > most:
         raise StoreError(
-            f"The runs take {in_bytes(taken)} of the {in_bytes(most)} allowed "
+            f"The runs take {in_bytes(used)} of the {in_bytes(most)} allowed "
             f"(GENLAB_DISK_QUOTA), and this one needs up to {in_bytes(more)}. Nothing was "
             "started. "
             "Thin or delete runs first: genlab disk --thin RUN, genlab delete RUN."
@@ -192,9 +192,9 @@ def thin_to(store: RunStore, files: Folder, most: int) -> tuple[list[str], int]:
         those of others, are left alone.
     """
     there = usage(files)
-    taken, done, freed = there.total, list[str](), 0
+    used, done, freed = there.total, list[str](), 0
     for row in _oldest(store.runs(limit=100_000)):
-        if taken <= most:
+        if used <= most:
             break
         if row.id not in there.runs:
             continue
@@ -202,7 +202,7 @@ def thin_to(store: RunStore, files: Folder, most: int) -> tuple[list[str], int]:
             less = thin_run(store, files, row.id)
             if less:
                 done.append(row.id)
-                taken, freed = taken - less, freed + less
+                used, freed = used - less, freed + less
     return done, freed
 
 

@@ -186,8 +186,9 @@ class SqlStore(LeaseTable, JobTable, ItemTable, RunStore):
         limit: int = 1000,
         kinds: Collection[str] | None = None,
     ) -> list[Record]:
+        wanted = (records.c.step, records.c.kind, records.c.payload, records.c.seq, records.c.time)
         query = (
-            sa.select(records)
+            sa.select(*wanted)
             .where(records.c.run == run, records.c.seq > after)
             .order_by(records.c.seq)
             .limit(limit)
@@ -195,10 +196,13 @@ class SqlStore(LeaseTable, JobTable, ItemTable, RunStore):
         if kinds is not None:
             query = query.where(records.c.kind.in_(list(kinds)))
         with self._reading() as connection:
-            return [
-                Record(row.step, row.kind, json.loads(row.payload), row.seq, row.time)
-                for row in connection.execute(query)
-            ]
+            rows = connection.execute(query).all()
+        # One text of all payloads is read several times as fast as each by itself.
+        payloads = json.loads(f"[{','.join([row[2] for row in rows])}]")
+        return [
+            Record(step, kind, payload, seq, when)
+            for (step, kind, _, seq, when), payload in zip(rows, payloads, strict=True)
+        ]
 
     def last_step(self, run: str) -> int:
         query = sa.select(sa.func.max(records.c.step)).where(
