@@ -26,7 +26,7 @@ from genlab.paths.elbo import (
     posterior_variance,
     reverse_variance,
 )
-from genlab.paths.rows import SCHEDULES, Discrete
+from genlab.paths.noise_schedules import SCHEDULES, Discrete
 
 LOG_2PI = math.log(2 * math.pi)
 #: Draws of the checks.
