@@ -194,6 +194,6 @@ def test_a_model_without_codes_has_no_such_tool(visit, work, shelf):
 def test_a_decoder_that_reads_no_z_as_it_is_says_that_it_has_no_sefa(visit, work, shelf):
     app = shown(visit, work, run=shelf["vq"], **{"t.part": "directions"})
     assert sefa(runs.open_run(shelf["vq"]).model()) == []
-    assert any(text.startswith("No SeFa directions") for text in captions(app))
+    assert any(text.startswith("There are no SeFa directions") for text in captions(app))
     app = shown(visit, work, run=shelf["gan"], **{"t.part": "directions"})
-    assert not any(text.startswith("No SeFa directions") for text in captions(app))
+    assert not any(text.startswith("There are no SeFa directions") for text in captions(app))
