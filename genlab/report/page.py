@@ -11,12 +11,12 @@ from html import escape
 from typing import Any
 
 from genlab.compare.answer import answer
-from genlab.compare.side_by_side import TITLES
+from genlab.compare.side_by_side import TITLES, shared_real
 from genlab.figures import svg
 from genlab.figures.live import finite_or_none
 from genlab.figures.svg import Trace
 from genlab.panels import form_of
-from genlab.panels.run_marks import MARK_CSS, RUN_ROLES, mark_at, run_mark
+from genlab.panels.run_marks import MARK_CSS, REAL_MARK, RUN_ROLES, mark_at, run_mark
 from genlab.report.collect import Curves, Report, Side
 from genlab.report.tables import (
     C2ST,
@@ -189,6 +189,7 @@ def _same(sides: Sequence[Side]) -> str:
 
 def _pictures(sides: Sequence[Side]) -> str:
     blocks = []
+    real = shared_real([side.shown for side in sides])
     for part, title in TITLES.items():
         figures = []
         for i, side in enumerate(sides):
@@ -202,6 +203,10 @@ def _pictures(sides: Sequence[Side]) -> str:
             else:
                 note = f"<figcaption>{escape(picture.note)}</figcaption>"
                 figures.append(f"<figure>{head}{form_of(picture).html(picture)}{note}</figure>")
+        if picture := real.get(part):
+            note = f"<figcaption>{escape(picture.note)}</figcaption>"
+            drawn = form_of(picture).html(picture)
+            figures.append(f"<figure><h4>{REAL_MARK} Real data</h4>{drawn}{note}</figure>")
         blocks.append(f'<h3>{escape(title)}</h3><div class="runs">{"".join(figures)}</div>')
     return "".join(blocks)
 
