@@ -218,9 +218,7 @@ def _real_samples(data: Dataset, n: int) -> Picture:
         return Picture("images", title, {"x": x.clamp(0.0, 1.0), "columns": 8}, note)
     if data.meta.dim == 1:
         low, high = (float(v) for v in box_of(data).flatten())
-        return Picture(
-            "histogram", title, histogram({"held-out": x}, low, high, 60, "x"), note
-        )
+        return Picture("histogram", title, histogram({"held-out": x}, low, high, 60, "x"), note)
     payload = _plane(x, [0] * len(x), ["held-out"], data)
     return Picture("points", title, payload, note)
 

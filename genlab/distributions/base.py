@@ -142,6 +142,18 @@ def recommended_likelihood(meta: DataMeta) -> str:
     return {"unit": "continuous_bernoulli", "binary": "bernoulli"}.get(meta.support, "gaussian")
 
 
+def propose_likelihood(meta: DataMeta) -> dict[str, str]:
+    """The option ``likelihood`` that new runs take for such images; empty for real numbers.
+
+    Real numbers have several likelihoods that are densities, between which the model chooses.
+
+    Example:
+        >>> propose_likelihood(DataMeta((1, 8, 8), "unit")), propose_likelihood(DataMeta((2,)))
+        ({'likelihood': 'continuous_bernoulli'}, {})
+    """
+    return {} if meta.support == "real" else {"likelihood": recommended_likelihood(meta)}
+
+
 def density_note(name: str, meta: DataMeta) -> str:
     """What must stand beside a log-likelihood: that it is none, or of which units it is.
 

@@ -1,4 +1,4 @@
-"""Every page of the app with real content: what the screenshots and the accessibility tests visit."""
+"""Every page with real content: what the screenshots and the accessibility tests visit."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def settled(page: Any, rest: float = 1.5) -> None:
         page: of Playwright.
         rest: seconds that its own scripts get for their pictures.
     """
-    page.wait_for_selector("h1, .gl-present", timeout=60_000, state="attached")
-    page.wait_for_selector(IDLE, timeout=90_000, state="attached")
+    page.wait_for_selector("h1, .gl-present", timeout=120_000, state="attached")
+    page.wait_for_selector(IDLE, timeout=180_000, state="attached")
     page.wait_for_function(SKELETON)
     page.wait_for_function(EMPTY)
     page.wait_for_timeout(rest * 1000)

@@ -36,6 +36,8 @@ STYLE = """
 .run-name .run-note { font-weight: 400; font-size: 14px; opacity: 0.8; margin-left: 8px; }
 .answer p { margin: 4px 0; max-width: 75ch; overflow-wrap: anywhere; }
 .answer .lead { font-size: 1.35rem; line-height: 1.4; }
+.export-links { display: flex; flex-wrap: wrap; gap: 4px 18px; margin: 0; }
+.export-links a { display: inline-flex; align-items: center; min-height: 28px; }
 @media (max-width: 640px) {
   .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; }
   .stMain :is(button, a, summary, .stSelectbox input) { min-height: 44px; min-width: 44px; }
