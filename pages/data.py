@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from genlab.core.escape import escape_markdown
 from genlab.core.run_spec import models_for
 from genlab.core.tables import DATASETS, MODELS
 from genlab.ui import forms, links, pictures, user_data
@@ -13,7 +14,7 @@ st.title("Data")
 names = DATASETS.names()
 name, wrong = DATA.value("data", choices=names, default=names[0])
 if wrong:
-    st.error(wrong, icon=":material/error:")
+    st.error(escape_markdown(wrong), icon=":material/error:")
 user_data.section(expanded=DATASETS[name].user_supplied)
 
 left, right = st.columns([2, 3], gap="large")

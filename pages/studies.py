@@ -6,10 +6,11 @@ import streamlit as st
 
 from genlab import runs, studies
 from genlab.core.errors import GenlabError, RunNotFound
+from genlab.core.escape import escape_markdown
 from genlab.core.run_spec import RunSpec
 from genlab.ui import cards, forms
 from genlab.ui import studies as parts
-from genlab.ui.messages import empty, escape_markdown, plain_sentence
+from genlab.ui.messages import empty, plain_sentence
 from genlab.ui.page_states import STUDIES
 
 st.title("Studies")
@@ -22,7 +23,7 @@ known = {study.name: study for study in studies.list_studies()}
 asked = STUDIES.read().study
 given = STUDIES.undeclared()
 if asked and asked not in known:
-    st.error(f"There is no study {escape_markdown(asked)!r} here.", icon=":material/error:")
+    st.error(f"There is no study {escape_markdown(repr(asked))} here.", icon=":material/error:")
     asked = ""
 
 with st.expander("New study", expanded=bool(given) or not known, icon=":material/add:"):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from genlab import runs
+from genlab.core.escape import escape_markdown
 from genlab.core.run_spec import RunSpec
 from genlab.ui import forms, links, pictures
-from genlab.ui.messages import escape_markdown
 from genlab.ui.page_states import TRAIN
 
 head, named, pressed = st.columns([4, 3, 2], vertical_alignment="center")

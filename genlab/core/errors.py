@@ -50,6 +50,10 @@ class StoreError(GenlabError):
     """The run store cannot be used: locked, newer than this program, or damaged."""
 
 
+class LeaseLost(GenlabError):
+    """A worker wrote about a run that is no longer its own; nothing was written."""
+
+
 class RunNotFound(GenlabError):
     """No run, export or shipped model has this name."""
 

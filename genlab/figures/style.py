@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 
+from genlab.core.escape import escape_plotly
 from genlab.panels.colours import COLOURS, GREY, ROLES
 
 # Streamlit imports pandas at its first chart, and plotly takes up what it finds of it, which in
@@ -29,6 +32,8 @@ SYMBOLS: tuple[str, ...] = (
     "x",
 )
 FAINT = "rgba(138,138,138,0.25)"
+#: What of a trace holds texts, or names of categories.
+TEXTS = ("name", "legendgroup", "text", "hovertext", "x", "y", "labels")
 DENSITY = ((0.0, "rgba(0,114,178,0)"), (1.0, "rgba(0,114,178,0.55)"))
 
 
@@ -50,5 +55,33 @@ def template() -> go.layout.Template:
 
 
 def figure(*traces: go.Figure, **layout: object) -> go.Figure:
-    """A figure in the common look."""
-    return go.Figure(data=list(traces), layout={"template": template(), **layout})
+    """A figure in the common look.
+
+    Names of traces, categories and titles of axes may come from a user: what they hold is shown as
+    text, but for line breaks (``<br>``).
+    """
+    made = go.Figure(data=list(traces), layout={"template": template(), **layout})
+    for trace in made.data:
+        for key in TEXTS:
+            if key in trace and trace[key] is not None:
+                trace[key] = plain(trace[key])
+    for axis in (*made.select_xaxes(), *made.select_yaxes()):
+        if axis.title.text:
+            axis.title.text = plain(axis.title.text)
+    return made
+
+
+def plain(value: Any) -> Any:
+    """Text of a figure, or a list of texts, without tags; numbers are left alone.
+
+    Example:
+        >>> plain(["a<br>b", "<b>c</b>", 1.0])
+        ['a<br>b', '&lt;b&gt;c&lt;/b&gt;', 1.0]
+    """
+    if isinstance(value, str):
+        return "<br>".join(escape_plotly(part) for part in value.split("<br>"))
+    if isinstance(value, np.ndarray) and value.dtype.kind not in "OUS":
+        return value
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [plain(one) for one in value]
+    return value

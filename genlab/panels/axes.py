@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from html import escape
+
+from genlab.core.escape import escape_html
 
 LEFT, RIGHT, TOP, BOTTOM = 52.0, 20.0, 10.0, 34.0
 #: Dash patterns that distinguish lines of one colour.
@@ -121,7 +122,8 @@ class PlotAxes:
         if words:
             self.parts.append(
                 f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="11" '
-                f'fill="{self.ink}" font-family="system-ui, sans-serif">{escape(words)}</text>'
+                f'fill="{self.ink}" font-family="system-ui, sans-serif">'
+                f"{escape_html(words)}</text>"
             )
 
     def path(
@@ -189,5 +191,5 @@ class PlotAxes:
         size = f'viewBox="0 0 {self.width:.0f} {self.height:.0f}" width="{self.width:.0f}"'
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" {size} height="{self.height:.0f}" '
-            f'role="img" aria-label="{escape(description)}">{"".join(self.parts)}</svg>'
+            f'role="img" aria-label="{escape_html(description)}">{"".join(self.parts)}</svg>'
         )

@@ -6,13 +6,13 @@ import base64
 import io
 import math
 from collections.abc import Mapping
-from html import escape
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from genlab.core.escape import escape_html
 from genlab.core.measure import Picture
 from genlab.panels.base import PANELS, Encoded, Field, Form
 from genlab.panels.encoding import as_array, contact_sheet, png, sheet, to_plain, unsheet
@@ -121,5 +121,5 @@ def _page(picture: Picture) -> tuple[NDArray[np.uint8], str, str]:
     return (
         pixels,
         f"data:image/png;base64,{data}",
-        escape(f"{picture.title}: {len(picture.payload['x'])} images", quote=True),
+        escape_html(f"{picture.title}: {len(picture.payload['x'])} images", quote=True),
     )

@@ -13,9 +13,9 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
+from genlab.core.escape import escape_html
 from genlab.core.run_spec import KINDS
 from genlab.core.tables import TABLES
 from genlab.lessons import LESSONS
@@ -96,10 +96,10 @@ def page(text: Text, items: Iterable[Item]) -> bytes:
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         '<link rel="icon" href="data:,">',
-        f"<title>{escape(text.heading)}</title><style>{style}</style></head><body>",
+        f"<title>{escape_html(text.heading)}</title><style>{style}</style></head><body>",
         '<header class="top"><div>',
-        f"<h1>{escape(text.heading)}</h1>",
-        f"<p>{escape(_about(text))}</p></div>",
+        f"<h1>{escape_html(text.heading)}</h1>",
+        f"<p>{escape_html(_about(text))}</p></div>",
         '<button type="button" id="theme" hidden></button></header>',
         '<main><p id="problem" role="status">This file replays by a script; allow scripts for it '
         "to see more than its text.</p>",
@@ -142,7 +142,7 @@ def _meta(text: Text) -> dict[str, Any]:
 def _facts(text: Text) -> str:
     """The options of the runs, side by side."""
     names = dict.fromkeys(name for row in text.rows for name in row.spec)
-    head = "".join(f'<th scope="col">{escape(title)}</th>' for title in text.titles)
+    head = "".join(f'<th scope="col">{escape_html(title)}</th>' for title in text.titles)
     rows = []
     for name in names:
         values = [row.spec.get(name) for row in text.rows]
@@ -151,8 +151,8 @@ def _facts(text: Text) -> str:
             for v in values
         ]
         mark = ' class="differs"' if len({str(v) for v in values}) > 1 else ""
-        inner = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-        rows.append(f'<tr{mark}><th scope="row">{escape(name)}</th>{inner}</tr>')
+        inner = "".join(f"<td>{escape_html(cell)}</td>" for cell in cells)
+        rows.append(f'<tr{mark}><th scope="row">{escape_html(name)}</th>{inner}</tr>')
     return (
         "<details><summary><h2>What is trained, on what, and how</h2></summary>"
         f'<div class="scroll" tabindex="0" role="region" aria-label="Options of the runs"><table>'
@@ -168,7 +168,7 @@ def prose(text: str) -> str:
         >>> prose("Any **weights** & a < b.")
         '<p>Any <strong>weights</strong> &amp; a &lt; b.</p>'
     """
-    paragraphs = (escape(part.strip()) for part in text.split("\n\n"))
+    paragraphs = (escape_html(part.strip()) for part in text.split("\n\n"))
     strong = (re.sub(r"[*][*](.+?)[*][*]", r"<strong>\1</strong>", one) for one in paragraphs)
     return "".join(f"<p>{one}</p>" for one in strong if one)
 
@@ -178,8 +178,8 @@ def _lessons(names: Sequence[str]) -> str:
     known = [LESSONS.row(name) for name in names if name in LESSONS]
     known.sort(key=lambda row: row.value.chapter)
     parts = [
-        f'<section id="lesson-{row.name}" tabindex="-1"><h3>{escape(row.title)}</h3>'
-        f'{prose(row.value.idea)}<p class="soft">{escape(row.value.source)}</p></section>'
+        f'<section id="lesson-{row.name}" tabindex="-1"><h3>{escape_html(row.title)}</h3>'
+        f'{prose(row.value.idea)}<p class="soft">{escape_html(row.value.source)}</p></section>'
         for row in known
     ]
     return "<h2>The theory in short</h2>" + "".join(parts) if parts else ""
@@ -189,12 +189,16 @@ def _origin(text: Text) -> str:
     """How the file was made, what it lacks, and how its runs are made anew."""
     parts = ["<h2>About this file</h2>"]
     made = ", ".join(f"{name} {version}" for name, version in text.versions.items())
-    parts.append(f"<p>Made {escape(text.made)} by {escape(made)}. It asks no network.</p>")
+    parts.append(
+        f"<p>Made {escape_html(text.made)} by {escape_html(made)}. It asks no network.</p>"
+    )
     if text.left_out:
-        items = "".join(f"<li>{escape(one)}</li>" for one in text.left_out)
+        items = "".join(f"<li>{escape_html(one)}</li>" for one in text.left_out)
         parts.append(f'<p>What is not in it:</p><ul id="left-out">{items}</ul>')
     for title, (command, why) in zip(text.titles, text.commands, strict=True):
-        parts.append(f"<h3>{escape(title)}, made anew</h3><pre>{escape(command)}</pre>")
+        parts.append(f"<h3>{escape_html(title)}, made anew</h3><pre>{escape_html(command)}</pre>")
         if why:
-            parts.append(f'<p class="soft">This command alone is not the run: {escape(why)}.</p>')
+            parts.append(
+                f'<p class="soft">This command alone is not the run: {escape_html(why)}.</p>'
+            )
     return "".join(parts)

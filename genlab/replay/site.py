@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from urllib.parse import quote
 
 from genlab import runs
 from genlab.core.errors import SpecError
+from genlab.core.escape import escape_html
 from genlab.data.base import Progress
 from genlab.replay.handout import LIMIT, handout
 from genlab.replay.page import FORMAT, META
@@ -175,18 +175,19 @@ def write_site(
 def _index(title: str, listed: Mapping[str, Mapping[str, Any]]) -> str:
     items = []
     for name, meta in listed.items():
-        image = f'<img src="{escape(meta["thumbnail"])}" alt="">' if meta["thumbnail"] else ""
-        about = "".join(f"<p>{escape(one)}</p>" for one in meta["about"])
+        image = f'<img src="{escape_html(meta["thumbnail"])}" alt="">' if meta["thumbnail"] else ""
+        about = "".join(f"<p>{escape_html(one)}</p>" for one in meta["about"])
         items.append(
-            f'<li>{image}<a href="{quote(name)}">{escape(meta["title"])}</a>{about}'
-            f'<p class="soft">{escape(meta["made"])}</p></li>'
+            f'<li>{image}<a href="{quote(name)}">{escape_html(meta["title"])}</a>{about}'
+            f'<p class="soft">{escape_html(meta["made"])}</p></li>'
         )
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<link rel="icon" href="data:,">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body><main>"
-        f"<h1>{escape(title)}</h1><p>Each page replays by itself, with or without a network.</p>"
+        f"<title>{escape_html(title)}</title><style>{STYLE}</style></head><body><main>"
+        f"<h1>{escape_html(title)}</h1>"
+        "<p>Each page replays by itself, with or without a network.</p>"
         f"<ul>{''.join(items)}</ul></main></body></html>\n"
     )

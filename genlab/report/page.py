@@ -7,11 +7,11 @@ scripts and anything that is not in the file.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from typing import Any
 
 from genlab.compare.answer import answer
 from genlab.compare.side_by_side import TITLES, shared_real
+from genlab.core.escape import escape_html
 from genlab.figures import svg
 from genlab.figures.live import finite_or_none
 from genlab.figures.svg import Trace
@@ -84,12 +84,12 @@ def html(report: Report) -> str:
     title = " against ".join(side.title for side in sides)
     when = report.moment.words
     parts = [
-        f"<h1>{escape(title)}</h1>",
+        f"<h1>{escape_html(title)}</h1>",
         _answer(sides),
-        f'<p class="soft">A comparison {escape(when)}, made {escape(report.created)}.</p>',
+        f'<p class="soft">{escape_html(f"A comparison {when}, made {report.created}.")}</p>',
         _runs(sides),
         "<h2>Side by side</h2>",
-        f"<p>{escape(_same(sides))}</p>",
+        f"<p>{escape_html(_same(sides))}</p>",
         _pictures(sides),
         "<h2>Curves</h2>",
         _curves(report),
@@ -100,7 +100,7 @@ def html(report: Report) -> str:
         _events(sides),
         "<h2>What is different and what is alike</h2>",
         _specs(sides),
-        f"<p>{escape(alike([side.budget for side in sides]))}</p>",
+        f"<p>{escape_html(alike([side.budget for side in sides]))}</p>",
         _budgets(sides),
         "<h2>How to make it again</h2>",
         _again(report),
@@ -112,18 +112,18 @@ def html(report: Report) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<link rel="icon" href="data:,">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>"
+        f"<title>{escape_html(title)}</title><style>{STYLE}</style></head><body>"
     )
     return head + "\n".join(filter(None, parts)) + "</body></html>\n"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]], marked: Sequence[bool] = ()) -> str:
     """A table of plain text; some rows may be marked."""
-    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
+    top = "".join(f"<th>{escape_html(cell)}</th>" for cell in head)
     body = []
     for i, row in enumerate(rows):
         kind = ' class="differs"' if i < len(marked) and marked[i] else ""
-        cells = "".join(f"<td>{escape(cell)}</td>" for cell in row)
+        cells = "".join(f"<td>{escape_html(cell)}</td>" for cell in row)
         body.append(f"<tr{kind}>{cells}</tr>")
     inner = f"<thead><tr>{top}</tr></thead><tbody>{''.join(body)}</tbody>"
     frame = 'class="scroll" tabindex="0" role="region" aria-label="Table"'
@@ -137,7 +137,7 @@ def _runs(sides: Sequence[Side]) -> str:
         state = f"{side.status}, step {side.last:,} of {side.steps:,}"
         cards.append(
             f'<div class="card"><strong>{_name(i, side)}</strong>'
-            f'<p class="soft">{escape(side.id)}: {escape(state)}; {escape(at)}</p></div>'
+            f'<p class="soft">{escape_html(f"{side.id}: {state}; {at}")}</p></div>'
         )
     return f'<div class="runs">{"".join(cards)}</div>'
 
@@ -146,14 +146,14 @@ def _answer(sides: Sequence[Side]) -> str:
     """The result in sentences, the first of them large."""
     found = {side.title: side.found for side in sides}
     result = answer(found, [data_of(side.spec) for side in sides])
-    lead = "".join(f'<p class="lead">{escape(text)}</p>' for text in result.headline)
+    lead = "".join(f'<p class="lead">{escape_html(text)}</p>' for text in result.headline)
     rest = " ".join(filter(None, [result.interval, *result.more]))
-    return f'<div class="answer">{lead}<p>{escape(rest)}</p></div>'
+    return f'<div class="answer">{lead}<p>{escape_html(rest)}</p></div>'
 
 
 def _name(i: int, side: Side) -> str:
     """The mark and the title of a run."""
-    return f"{run_mark(i)} {escape(side.title)}"
+    return f"{run_mark(i)} {escape_html(side.title)}"
 
 
 def _specs(sides: Sequence[Side]) -> str:
@@ -196,18 +196,16 @@ def _pictures(sides: Sequence[Side]) -> str:
             picture = side.shown.pictures.get(part)
             head = f"<h4>{_name(i, side)}</h4>"
             if picture is None:
-                why = side.shown.missing.get(part, "")
-                figures.append(
-                    f"<figure>{head}<figcaption>Not here: {escape(why)}.</figcaption></figure>"
-                )
+                why = escape_html(side.shown.missing.get(part, ""))
+                figures.append(f"<figure>{head}<figcaption>Not here: {why}.</figcaption></figure>")
             else:
-                note = f"<figcaption>{escape(picture.note)}</figcaption>"
+                note = f"<figcaption>{escape_html(picture.note)}</figcaption>"
                 figures.append(f"<figure>{head}{form_of(picture).html(picture)}{note}</figure>")
         if picture := real.get(part):
-            note = f"<figcaption>{escape(picture.note)}</figcaption>"
+            note = f"<figcaption>{escape_html(picture.note)}</figcaption>"
             drawn = form_of(picture).html(picture)
             figures.append(f"<figure><h4>{REAL_MARK} Real data</h4>{drawn}{note}</figure>")
-        blocks.append(f'<h3>{escape(title)}</h3><div class="runs">{"".join(figures)}</div>')
+        blocks.append(f'<h3>{escape_html(title)}</h3><div class="runs">{"".join(figures)}</div>')
     return "".join(blocks)
 
 
@@ -220,7 +218,7 @@ def _keys(traces: Iterable[Trace]) -> str:
             '<svg width="26" height="12" aria-hidden="true"><line x1="0" x2="26" y1="6" y2="6" '
             f'stroke="{one.colour}" stroke-width="2.5"{dashes}/>{mark}</svg>'
         )
-        items.append(f"<li>{line}{escape(one.name)}</li>")
+        items.append(f"<li>{line}{escape_html(one.name)}</li>")
     return f'<ul class="keys">{"".join(items)}</ul>'
 
 
@@ -232,15 +230,15 @@ def _metrics(report: Report) -> str:
         "brackets. A metric is missing where the model does "
         "not define it."
     )
-    parts = [_table(head, body), f'<p class="soft">{escape(sentences)}</p>']
+    parts = [_table(head, body), f'<p class="soft">{escape_html(sentences)}</p>']
     if report.c2st:
-        parts.append(f'<p class="soft">Classifier two-sample test: {escape(C2ST)}</p>')
+        parts.append(f'<p class="soft">Classifier two-sample test: {escape_html(C2ST)}</p>')
     head, body = difference_table(found)
     if body:
         parts += [
             "<h3>Differences</h3>",
             _table(head, body),
-            f'<p class="soft">{escape(CAUTION)}</p>',
+            f'<p class="soft">{escape_html(CAUTION)}</p>',
         ]
     else:
         parts.append("<p>These runs share no metric that has a better end.</p>")
@@ -264,8 +262,8 @@ def _chart(one: Curves, axis: str, mark: float | None) -> str:
         width=370,
     )
     keys = _keys(one.traces)
-    note = f'<p class="soft">{escape(one.note)}</p>' if one.note else ""
-    return f"<figure><h3>{escape(one.title)}</h3>{note}{picture}{keys}</figure>"
+    note = f'<p class="soft">{escape_html(one.note)}</p>' if one.note else ""
+    return f"<figure><h3>{escape_html(one.title)}</h3>{note}{picture}{keys}</figure>"
 
 
 def _ledgers(sides: Sequence[Side]) -> str:
@@ -289,7 +287,7 @@ def _ledgers(sides: Sequence[Side]) -> str:
     )
     note = f"{with_ledger[0].ledger['note'] if with_ledger[0].ledger else ''}. {steps}."
     head = ["divergence to the truth", *(side.title for side in with_ledger), "kind of number"]
-    return f'<h2>Divergence ledger</h2>{_table(head, body)}<p class="soft">{escape(note)}</p>'
+    return f'<h2>Divergence ledger</h2>{_table(head, body)}<p class="soft">{escape_html(note)}</p>'
 
 
 def _entry(row: Mapping[str, Any]) -> str:
@@ -309,26 +307,26 @@ def _events(sides: Sequence[Side]) -> str:
     parts = []
     for side in sides:
         items = [
-            f"<li>step {event['step']:,}, {escape(event['level'])}: "
-            f"{escape(event['message'])}</li>"
+            f"<li>step {event['step']:,}, {escape_html(event['level'])}: "
+            f"{escape_html(event['message'])}</li>"
             for event in side.events[-40:]
         ]
         inner = f"<ul>{''.join(items)}</ul>" if items else '<p class="soft">nothing of note</p>'
-        parts.append(f'<div class="card"><strong>{escape(side.title)}</strong>{inner}</div>')
+        parts.append(f'<div class="card"><strong>{escape_html(side.title)}</strong>{inner}</div>')
     return f'<div class="runs">{"".join(parts)}</div>'
 
 
 def _again(report: Report) -> str:
     parts = []
     for side in report.sides:
-        parts.append(f"<h3>{escape(side.title)}</h3><pre>{escape(side.command)}</pre>")
+        parts.append(f"<h3>{escape_html(side.title)}</h3><pre>{escape_html(side.command)}</pre>")
         if side.why:
             parts.append(
-                f'<p class="soft">This command alone is not the run: {escape(side.why)}.</p>'
+                f'<p class="soft">This command alone is not the run: {escape_html(side.why)}.</p>'
             )
-    parts.append(f"<h3>This report</h3><pre>{escape(report.again)}</pre>")
+    parts.append(f"<h3>This report</h3><pre>{escape_html(report.again)}</pre>")
     version_list = ", ".join(f"{name} {version}" for name, version in report.versions.items())
-    parts.append(f'<p class="soft">Made by {escape(version_list)}.</p>')
+    parts.append(f'<p class="soft">Made by {escape_html(version_list)}.</p>')
     return "".join(parts)
 
 
@@ -351,4 +349,4 @@ def _notes() -> str:
         "Lower bounds of different models bound different quantities: a higher "
         "bound alone does not mean a better model.",
     ]
-    return f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in notes)}</ul>"
+    return f"<ul>{''.join(f'<li>{escape_html(note)}</li>' for note in notes)}</ul>"

@@ -14,8 +14,11 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 
 from genlab.core.errors import StoreError
-from genlab.runs.schema import MIGRATIONS, WITH_NUMBERS, about, metadata, runs
+from genlab.runs.schema import MIGRATIONS, WITH_NUMBERS, DatabaseClock, about, metadata, runs
 from genlab.runs.sql_search import keep_last_numbers
+
+#: The number of the lock under which a server makes and upgrades its tables.
+CREATING = 7_316_114_221
 
 
 def schema_version() -> int:
@@ -79,6 +82,13 @@ class Database:
 
         return engine
 
+    def stamp(self) -> Any:
+        """The present time of the database, as a value of a statement.
+
+        A file has the clock of its host, which is finer than that of SQLite's own functions.
+        """
+        return time.time() if self._sqlite else DatabaseClock()
+
     # -- plain words -------------------------------------------------------------------------
 
     @contextlib.contextmanager
@@ -131,6 +141,9 @@ class Database:
         if self._sqlite:
             self._write_ahead()
         with self._writing() as connection:
+            if not self._sqlite:
+                # Of several processes that open an empty database at once, one makes the tables.
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({CREATING})")
             found = self._version(connection)
             current = schema_version()
             if found is None:

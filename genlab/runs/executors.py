@@ -10,9 +10,10 @@ import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from genlab.core.errors import StoreError
+from genlab.runs import settings
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,20 @@ class Task:
 
     kind: Literal["run", "job"]
     key: str
+
+
+class Ended(NamedTuple):
+    """A task whose process ended.
+
+    Args:
+        task: the task.
+        well: whether the process succeeded.
+        worker: the name under which it claimed runs; empty where the executor does not know it.
+    """
+
+    task: Task
+    well: bool
+    worker: str = ""
 
 
 class Executor(abc.ABC):
@@ -38,8 +53,8 @@ class Executor(abc.ABC):
         """Start a process for a task; does not wait."""
 
     @abc.abstractmethod
-    def poll_ended(self) -> list[tuple[Task, bool]]:
-        """The tasks whose process ended since the last call, and whether it succeeded."""
+    def poll_ended(self) -> list[Ended]:
+        """The tasks whose process ended since the last call."""
 
     @abc.abstractmethod
     def active(self) -> tuple[Task, ...]:
@@ -95,7 +110,7 @@ class LocalExecutor(Executor):
                 sys.stderr.flush()
             os._exit(code)
 
-    def poll_ended(self) -> list[tuple[Task, bool]]:
+    def poll_ended(self) -> list[Ended]:
         found = []
         for pid in list(self._tasks):
             try:
@@ -103,7 +118,8 @@ class LocalExecutor(Executor):
             except ChildProcessError:
                 gone, code = pid, 1
             if gone:
-                found.append((self._tasks.pop(pid), code == 0))
+                worker = settings.worker_id(pid)
+                found.append(Ended(self._tasks.pop(pid), code == 0, worker))
         return found
 
     def active(self) -> tuple[Task, ...]:

@@ -8,21 +8,25 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from genlab.core.errors import RunNotFound, RunStateError
+from genlab.core.errors import LeaseLost, RunNotFound, RunStateError
 from genlab.runs import access, settings
 from genlab.runs.fair import Waiting, fair_order
 from genlab.runs.items import NO_OFFER, Item
+from genlab.runs.leases import lost_words
 from genlab.runs.search import (
     COLUMNS,
     TAIL,
     RunPage,
     RunQuery,
     check_tags,
+    check_text,
     check_title,
     last_numbers,
 )
 from genlab.runs.store import (
     ACTIVE,
+    HELD,
+    LEASE,
     RESUMABLE,
     Command,
     JobRow,
@@ -62,10 +66,12 @@ class MemoryStore(RunStore):
             raise RunNotFound(f"There is no run {run!r}. `genlab list` shows those there are.")
         return self._runs[run]
 
-    def _allow(self, run: str, action: str) -> RunRow:
-        """A run with which who acts may do this."""
+    def _allow(self, run: str, action: str, attempt: int = 0) -> RunRow:
+        """A run with which who acts may do this, and which is held by the attempt of a worker."""
         row = self._row(run)
         access.require(action, row.owner)
+        if attempt and (row.attempt != attempt or row.status not in HELD):
+            raise LeaseLost(lost_words(run, attempt))
         return row
 
     def _with_position(self, row: RunRow) -> RunRow:
@@ -83,6 +89,7 @@ class MemoryStore(RunStore):
         origin: Origin | None = None,
     ) -> str:
         actor = access.require("work" if worker else "start" if origin is None else "fork")
+        check_text("title", title)
         with self._lock:
             run, now = run or new_id(spec), time.time()
             if run in self._runs:
@@ -125,15 +132,16 @@ class MemoryStore(RunStore):
         *,
         message: str = "",
         only_from: Collection[str] | None = None,
+        attempt: int = 0,
     ) -> bool:
         with self._lock:
-            row = self._allow(run, "resume" if status == "queued" else "work")
+            row = self._allow(run, "resume" if status == "queued" else "work", attempt)
             if only_from is not None and row.status not in only_from:
                 return False
             if status == "queued":
                 self._check_waiting(access.acting())
             ended = 0.0 if status in ACTIVE else time.time()
-            row = replace(row, status=status, message=message, ended=ended)
+            row = replace(row, status=status, message=message.replace("\0", ""), ended=ended)
             self._queued.pop(run, None)
             if status == "queued":
                 row = replace(row, worker="", speed=0.0)
@@ -146,9 +154,9 @@ class MemoryStore(RunStore):
             self._runs[run] = row
             return True
 
-    def describe(self, run: str, series: Sequence[Mapping[str, Any]]) -> None:
+    def describe(self, run: str, series: Sequence[Mapping[str, Any]], *, attempt: int = 0) -> None:
         with self._lock:
-            row = self._allow(run, "work")
+            row = self._allow(run, "work", attempt)
             self._runs[run] = replace(row, series=tuple(dict(s) for s in series))
 
     def _take(self, row: RunRow, worker: str) -> RunRow:
@@ -198,14 +206,31 @@ class MemoryStore(RunStore):
             able = {"queued", *RESUMABLE} if resume else {"queued"}
             return self._take(row, worker) if row.status in able else None
 
-    def heartbeat(self, run: str, *, step: int, speed: float) -> None:
+    def heartbeat(self, run: str, *, step: int, speed: float, attempt: int = 0) -> None:
         with self._lock:
-            row = self._allow(run, "work")
+            row = self._allow(run, "work", attempt)
+            if attempt and row.status == "lost":
+                row = replace(row, status="running", message="", ended=0.0)
             self._runs[run] = replace(row, step=step, speed=speed, beat=time.time())
 
-    def append(self, run: str, records: Sequence[Record]) -> None:
+    def expired(self) -> list[RunRow]:
         with self._lock:
-            self._allow(run, "note")
+            past = time.time() - LEASE
+            active = (row for row in self._runs.values() if row.status in ("running", "paused"))
+            return [row for row in active if row.beat <= past]
+
+    def lose(self, run: str, message: str, *, worker: str = "") -> bool:
+        with self._lock:
+            row = self._runs.get(run)
+            if row is None or row.status not in ("running", "paused"):
+                return False
+            if row.worker != worker if worker else row not in self.expired():
+                return False
+            return self.set_status(run, "lost", message=message)
+
+    def append(self, run: str, records: Sequence[Record], *, attempt: int = 0) -> None:
+        with self._lock:
+            self._allow(run, "note", attempt)
             now = time.time()
             self._records[run] += [
                 replace(r, seq=self._next(), time=r.time or now, payload=dict(r.payload))
@@ -247,9 +272,11 @@ class MemoryStore(RunStore):
                 return
             self._wishes[run].append(replace(command, id=self._next()))
 
-    def pending(self, run: str) -> list[Command]:
+    def pending(self, run: str, *, attempt: int = 0) -> list[Command]:
         access.require("work")
         with self._lock:
+            if attempt:
+                self._allow(run, "work", attempt)
             found, self._wishes[run] = self._wishes.get(run, []), []
             return found
 
@@ -319,21 +346,35 @@ class MemoryStore(RunStore):
             rows = sorted(self._jobs.values(), key=lambda row: row.created)
             return [r for r in rows if status is None or r.status in status][:limit]
 
-    def claim_job(self, worker: str) -> JobRow | None:
+    def claim_job(self, worker: str, key: str | None = None) -> JobRow | None:
         access.require("work_job")
         with self._lock:
-            for row in self.jobs(status={"queued"}, limit=1):
+            for row in self.jobs(status={"queued"}, limit=len(self._jobs)):
+                if key not in (None, row.key):
+                    continue
                 claimed = replace(row, status="running", worker=worker, beat=time.time())
                 self._jobs[row.key] = claimed
                 return claimed
             return None
 
+    def expired_jobs(self) -> list[JobRow]:
+        past = time.time() - LEASE
+        return [row for row in self.jobs(status={"running"}) if row.beat <= past]
+
     def update_job(
-        self, key: str, *, status: JobStatus, progress: float = 0.0, message: str = ""
+        self,
+        key: str,
+        *,
+        status: JobStatus,
+        progress: float = 0.0,
+        message: str = "",
+        worker: str = "",
     ) -> None:
         access.require("submit_job" if status == "queued" else "work_job")
         with self._lock:
-            if key in self._jobs:
+            known = self._jobs.get(key)
+            held = known is not None and (known.worker, known.status) == (worker, "running")
+            if known is not None and (held or not worker):
                 self._jobs[key] = replace(
                     self._jobs[key],
                     status=status,
@@ -403,7 +444,7 @@ class MemoryStore(RunStore):
 
 
 def _fits(row: RunRow, query: RunQuery) -> bool:
-    text = query.text.lower()
+    text = query.text.lower().replace("\0", "")
     return (
         any(text in one.lower() for one in (row.title, row.id, *row.tags))
         and (not query.status or row.status in query.status)

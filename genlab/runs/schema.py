@@ -6,12 +6,33 @@ The SQL is the common subset of SQLite and PostgreSQL.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 metadata = sa.MetaData()
 big = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+class DatabaseClock(FunctionElement[float]):
+    """Seconds since the epoch by the clock of the database, whatever the clock of a host says."""
+
+    type = sa.Float()
+    inherit_cache = True
+
+
+@compiles(DatabaseClock)
+def _clock_of_a_server(*_: Any, **__: Any) -> str:
+    return "CAST(extract(epoch FROM clock_timestamp()) AS DOUBLE PRECISION)"
+
+
+@compiles(DatabaseClock, "sqlite")
+def _clock_of_sqlite(*_: Any, **__: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
 
 about = sa.Table(
     "about",
@@ -45,6 +66,10 @@ runs = sa.Table(
     sa.Column("owner", sa.String(40), nullable=False, default=""),
     sa.Column("room", sa.String(12), nullable=False, default=""),
     sa.Column("tags", sa.Text, nullable=False, default=""),
+    # Until when the worker of this attempt holds the run, by the clock of the database.
+    sa.Column("lease", sa.Float, nullable=False, default=0.0),
+    # How often the run was resumed by itself since it last got ahead.
+    sa.Column("restarts", sa.Integer, nullable=False, default=0),
     sa.Index("runs_by_status", "status", "queued", "number"),
     sa.Index("runs_by_owner", "owner", "started"),
     sqlite_autoincrement=True,
@@ -140,8 +165,14 @@ def _tags(connection: Connection) -> None:
     numbers.create(connection)
 
 
+def _leases(connection: Connection) -> None:
+    """A worker holds a run for a while; a run that lost its worker may resume by itself."""
+    connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN lease FLOAT NOT NULL DEFAULT 0")
+    connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN restarts INTEGER NOT NULL DEFAULT 0")
+
+
 #: Entry i takes a database from version i + 1 to i + 2. A new database is made from the tables
 #: above in one go, so whoever changes a table adds the step that does the same to an old one.
-MIGRATIONS: list[Callable[[Connection], None]] = [_forks, _owners, _rooms, _tags]
+MIGRATIONS: list[Callable[[Connection], None]] = [_forks, _owners, _rooms, _tags, _leases]
 #: The version from which on runs have their last numbers.
 WITH_NUMBERS = 5

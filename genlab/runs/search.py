@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 #: Columns by which runs can be sorted besides their numbers.
 COLUMNS = ("created", "title", "status", "step")
-TAG = re.compile(r"[^\s|,][^|,]{0,38}")
+TAG = re.compile(r"[^\s|,\0][^|,\0]{0,38}")
 MOST_TAGS = 20
 LONGEST_TITLE = 80
 #: So many records of a run, from its end, tell its last numbers.
@@ -82,13 +82,28 @@ def check_tags(tags: Iterable[str]) -> tuple[str, ...]:
     return found
 
 
+def check_text(option: str, text: str) -> str:
+    """A text that every database can keep.
+
+    Raises:
+        SpecError: if it holds the character NUL, which PostgreSQL refuses.
+
+    Example:
+        >>> check_text("title", "ring, lr = 1e-3")
+        'ring, lr = 1e-3'
+    """
+    if "\0" in text:
+        raise SpecError(option, text, "allowed: any letters but the character NUL")
+    return text
+
+
 def check_title(title: str) -> str:
     """A title without outer spaces.
 
     Raises:
-        SpecError: if it is longer than 80 letters.
+        SpecError: if it is longer than 80 letters, or holds the character NUL.
     """
-    title = " ".join(title.split())
+    title = check_text("title", " ".join(title.split()))
     if len(title) > LONGEST_TITLE:
         raise SpecError("title", title, f"allowed: at most {LONGEST_TITLE} letters")
     return title

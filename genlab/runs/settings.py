@@ -71,13 +71,18 @@ def running_limit() -> int:
 
 
 def host() -> str:
-    """The name of this host, as in the ``worker`` of a run."""
-    return socket.gethostname().replace(":", "_") or "localhost"
+    """The name of this host, as in the ``worker`` of a run: ``GENLAB_NODE``, or the system's.
+
+    Hosts that share a store need different names: a process of one's own host is looked for by
+    its number.
+    """
+    given = os.environ.get("GENLAB_NODE", "").strip()
+    return (given or socket.gethostname()).replace(":", "_") or "localhost"
 
 
-def worker_id() -> str:
-    """``host:pid`` of this process."""
-    return f"{host()}:{os.getpid()}"
+def worker_id(pid: int | None = None) -> str:
+    """``host:pid`` of a process of this host, by default of this one."""
+    return f"{host()}:{os.getpid() if pid is None else pid}"
 
 
 def local_file(url: str) -> Path | None:

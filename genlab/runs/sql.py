@@ -15,23 +15,21 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from genlab.core.errors import RunNotFound, RunStateError
+from genlab.core.errors import RunStateError
 from genlab.runs import access, settings
-from genlab.runs.fair import Waiting, fair_order
-from genlab.runs.items import NO_OFFER, Item
-from genlab.runs.schema import items, jobs, numbers, records, runs, wishes
-from genlab.runs.search import RunPage, RunQuery, check_tags, check_title
+from genlab.runs.schema import numbers, records, runs, wishes
+from genlab.runs.search import RunPage, RunQuery, check_tags, check_text, check_title
+from genlab.runs.sql_items import ItemTable
 from genlab.runs.sql_jobs import JobTable, dump_json
+from genlab.runs.sql_leases import LeaseTable, held
 from genlab.runs.sql_search import (
     find_rows,
-    keep_last_numbers,
     read_numbers,
     tag_text,
     write_numbers,
 )
 from genlab.runs.store import (
     ACTIVE,
-    RESUMABLE,
     Command,
     Origin,
     Record,
@@ -43,12 +41,7 @@ from genlab.runs.store import (
 )
 
 
-def _open(now: float) -> sa.ColumnElement[bool]:
-    """The items that have not expired."""
-    return sa.or_(items.c.expires == 0.0, items.c.expires > now)
-
-
-class SqlStore(JobTable, RunStore):
+class SqlStore(LeaseTable, JobTable, ItemTable, RunStore):
     """A store behind a SQLAlchemy URL.
 
     Args:
@@ -59,50 +52,6 @@ class SqlStore(JobTable, RunStore):
         StoreError: if the database is locked, damaged, newer than this program, or not there.
     """
 
-    @staticmethod
-    def _row(row: Any, position: int = 0) -> RunRow:
-        return RunRow(
-            id=row.id,
-            spec=json.loads(row.spec),
-            status=row.status,
-            message=row.message,
-            title=row.title,
-            step=row.step,
-            steps=row.steps,
-            speed=row.speed,
-            created=row.created,
-            started=row.started,
-            beat=row.beat,
-            ended=row.ended,
-            worker=row.worker,
-            series=tuple(json.loads(row.series)),
-            attempt=row.attempt,
-            position=position,
-            parent=row.parent,
-            parent_step=row.parent_step,
-            changes=json.loads(row.changes),
-            owner=row.owner,
-            tags=tuple(filter(None, row.tags.split("|"))),
-        )
-
-    @staticmethod
-    def _missing(run: str) -> RunNotFound:
-        return RunNotFound(f"There is no run {run!r}. `genlab list` shows those there are.")
-
-    def _allow(self, connection: Connection, run: str, action: str) -> str:
-        """The status of a run with which who acts may do this.
-
-        Raises:
-            RunNotFound: if there is no such run.
-            NotAllowed: if it belongs to somebody else.
-        """
-        query = sa.select(runs.c.status, runs.c.owner).where(runs.c.id == run)
-        row = connection.execute(query).one_or_none()
-        if row is None:
-            raise self._missing(run)
-        access.require(action, row.owner)
-        return str(row.status)
-
     def create(
         self,
         spec: Mapping[str, Any],
@@ -112,13 +61,13 @@ class SqlStore(JobTable, RunStore):
         run: str = "",
         origin: Origin | None = None,
     ) -> str:
-        now = time.time()
+        now = self.stamp()
         actor = access.require("work" if worker else "start" if origin is None else "fork")
         values: dict[str, Any] = {
             "owner": actor.id,
             "room": actor.room,
             "spec": dump_json(dict(spec)),
-            "title": title,
+            "title": check_text("title", title),
             "status": "running" if worker else "queued",
             "steps": int(spec["steps"]),
             "created": now,
@@ -126,7 +75,7 @@ class SqlStore(JobTable, RunStore):
             "worker": worker,
         }
         if worker:
-            values |= {"started": now, "beat": now, "attempt": 1}
+            values |= {"started": now, "attempt": 1, **held()}
         if origin is not None:
             values |= {"parent": origin.parent, "changes": dump_json(dict(origin.changes))}
             values |= dict.fromkeys(("step", "parent_step"), origin.step)
@@ -153,36 +102,6 @@ class SqlStore(JobTable, RunStore):
         if connection.execute(sa.select(sa.func.count()).where(mine)).scalar_one() >= limit:
             raise too_many(limit)
 
-    def _queue(self, connection: Connection, limit: int = 0) -> dict[str, int]:
-        """The places of the queued runs, in their order."""
-        kept = (runs.c.id, runs.c.owner, runs.c.room, runs.c.number)
-        query = sa.select(*kept).where(runs.c.status == "queued")
-        found = connection.execute(query.order_by(runs.c.queued, runs.c.number)).all()
-        if not found:
-            return {}
-        waiting = [Waiting(r.id, r.owner, r.room, place) for place, r in enumerate(found)]
-        owners = {one.owner for one in waiting}
-        busy = connection.execute(sa.select(*kept).where(runs.c.status == "running"))
-        running = [Waiting(row.id, row.owner, row.room) for row in busy]
-        begun: dict[str, float] = {}
-        leaders: set[str] = set()
-        if len(owners) > 1:
-            last = sa.func.max(runs.c.started)
-            by_owner = sa.select(runs.c.owner, last).where(runs.c.owner.in_(owners))
-            begun = dict(connection.execute(by_owner.group_by(runs.c.owner)).tuples().all())
-            led = sa.select(items.c.owner).where(items.c.kind == "room")
-            leaders = set(connection.execute(led.where(_open(time.time()))).scalars())
-        order = fair_order(waiting, running, begun=begun, leaders=leaders, limit=limit)
-        return {run: place for place, run in enumerate(order, 1)}
-
-    def get(self, run: str) -> RunRow:
-        with self._reading() as connection:
-            row = connection.execute(sa.select(runs).where(runs.c.id == run)).one_or_none()
-            if row is None:
-                raise self._missing(run)
-            queue = self._queue(connection) if row.status == "queued" else {}
-            return self._row(row, queue.get(run, 0))
-
     def runs(self, *, status: Collection[str] | None = None, limit: int = 200) -> list[RunRow]:
         query = sa.select(runs).order_by(runs.c.number.desc()).limit(limit)
         if status is not None:
@@ -199,84 +118,39 @@ class SqlStore(JobTable, RunStore):
         *,
         message: str = "",
         only_from: Collection[str] | None = None,
+        attempt: int = 0,
     ) -> bool:
-        now = time.time()
-        values: dict[str, Any] = {"status": status, "message": message}
-        values["ended"] = 0.0 if status in ACTIVE else now
+        values: dict[str, Any] = {"status": status, "message": message.replace("\0", "")}
+        values["ended"] = 0.0 if status in ACTIVE else self.stamp()
         if status == "queued":
-            values |= {"queued": now, "worker": "", "speed": 0.0}
+            values |= {"queued": self.stamp(), "worker": "", "speed": 0.0}
         if status not in ACTIVE:
             values["speed"] = 0.0
         change = runs.update().where(runs.c.id == run).values(**values)
         if only_from is not None:
             change = change.where(runs.c.status.in_(list(only_from)))
         with self._writing() as connection:
-            self._allow(connection, run, "resume" if status == "queued" else "work")
+            self._allow(connection, run, "resume" if status == "queued" else "work", attempt)
             if status == "queued":
                 self._check_waiting(connection, access.acting())
             changed = connection.execute(change).rowcount == 1
             if changed and status not in ACTIVE:
-                connection.execute(wishes.delete().where(wishes.c.run == run))
-                keep_last_numbers(connection, run)
+                self._end(connection, run)
         return changed
 
-    def describe(self, run: str, series: Sequence[Mapping[str, Any]]) -> None:
+    def describe(self, run: str, series: Sequence[Mapping[str, Any]], *, attempt: int = 0) -> None:
         text = dump_json([dict(entry) for entry in series])
         with self._writing() as connection:
-            self._allow(connection, run, "work")
+            self._allow(connection, run, "work", attempt)
             connection.execute(runs.update().where(runs.c.id == run).values(series=text))
 
     def queue(self, *, limit: int = 0) -> list[str]:
         with self._reading() as connection:
             return list(self._queue(connection, limit))
 
-    def claim(self, worker: str, run: str | None = None, *, resume: bool = False) -> RunRow | None:
-        access.require("work")
-        able = {"queued", *RESUMABLE} if resume and run is not None else {"queued"}
-        query = sa.select(runs.c.id).where(runs.c.status.in_(sorted(able)), runs.c.id == run)
-        while True:
-            # A look without a lock first: an empty queue is asked many times a second.
-            with self._reading() as connection:
-                if run is None:
-                    found = next(iter(self._queue(connection)), None)
-                else:
-                    found = connection.execute(query).scalar_one_or_none()
-            if found is None:
-                if run is not None:
-                    self.get(run)
-                return None
-            now = time.time()
-            take = (
-                runs.update()
-                .where(runs.c.id == found, runs.c.status.in_(sorted(able)))
-                .values(
-                    status="running",
-                    message="",
-                    worker=worker,
-                    started=sa.case((runs.c.started == 0.0, now), else_=runs.c.started),
-                    beat=now,
-                    ended=0.0,
-                    attempt=runs.c.attempt + 1,
-                )
-            )
-            with self._writing() as connection:
-                if connection.execute(take).rowcount == 1:
-                    row = connection.execute(sa.select(runs).where(runs.c.id == found)).one()
-                    return self._row(row)
-
-    def heartbeat(self, run: str, *, step: int, speed: float) -> None:
-        access.require("work")
-        change = (
-            runs.update().where(runs.c.id == run).values(step=step, speed=speed, beat=time.time())
-        )
-        with self._writing() as connection:
-            done = connection.execute(change)
-        if done.rowcount != 1:
-            raise self._missing(run)
-
     # -- records -----------------------------------------------------------------------------
 
-    def append(self, run: str, records_: Sequence[Record]) -> None:
+    def append(self, run: str, records_: Sequence[Record], *, attempt: int = 0) -> None:
         if not records_:
             return
         now = time.time()
@@ -291,7 +165,7 @@ class SqlStore(JobTable, RunStore):
             for record in records_
         ]
         with self._writing() as connection:
-            self._allow(connection, run, "note")
+            self._allow(connection, run, "note", attempt)
             connection.execute(records.insert(), rows)
 
     def read(
@@ -338,7 +212,7 @@ class SqlStore(JobTable, RunStore):
                 stop = (
                     runs.update()
                     .where(runs.c.id == run, runs.c.status == "queued")
-                    .values(status="stopped", ended=time.time())
+                    .values(status="stopped", ended=self.stamp())
                 )
                 if connection.execute(stop).rowcount == 1:
                     connection.execute(wishes.delete().where(wishes.c.run == run))
@@ -348,13 +222,15 @@ class SqlStore(JobTable, RunStore):
                 wishes.insert().values({"run": run, "name": command.name, "values": values})
             )
 
-    def pending(self, run: str) -> list[Command]:
+    def pending(self, run: str, *, attempt: int = 0) -> list[Command]:
         access.require("work")
         query = sa.select(wishes).where(wishes.c.run == run).order_by(wishes.c.id)
         with self._reading() as connection:
             if connection.execute(query.limit(1)).first() is None:
                 return []
         with self._writing() as connection:
+            if attempt:
+                self._allow(connection, run, "work", attempt)
             rows = connection.execute(query).mappings().all()
             last = max((row["id"] for row in rows), default=0)
             connection.execute(wishes.delete().where(wishes.c.run == run, wishes.c.id <= last))
@@ -403,83 +279,3 @@ class SqlStore(JobTable, RunStore):
             texts = connection.execute(tags).scalars().all()
             known = connection.execute(names).scalars().all()
         return sorted({tag for text in texts for tag in text.split("|") if tag}), sorted(known)
-
-    # -- items and ownership -----------------------------------------------------------------
-
-    @staticmethod
-    def _item(row: Any) -> Item:
-        values = json.loads(row["values"])
-        return Item(row["kind"], row["id"], values, row["owner"], row["created"], row["expires"])
-
-    def _item_in(self, connection: Connection, kind: str, name: str) -> Item | None:
-        query = sa.select(items).where(items.c.kind == kind, items.c.id == name)
-        row = connection.execute(query).mappings().first()
-        return None if row is None else self._item(row)
-
-    def put(self, item: Item, *, action: str, only_new: bool = False) -> bool:
-        here = sa.and_(items.c.kind == item.kind, items.c.id == item.id)
-        content = {"values": dump_json(dict(item.values)), "expires": item.expires}
-        with self._writing() as connection:
-            old = sa.and_(items.c.expires > 0.0, items.c.expires <= time.time())
-            connection.execute(items.delete().where(items.c.kind == item.kind, old))
-            known = self._item_in(connection, item.kind, item.id)
-            if known is not None and only_new:
-                return False
-            if known is not None:
-                access.require(action, known.owner)
-                connection.execute(items.update().where(here).values(content))
-                return True
-            owner = access.require(action, access.acting().id).id
-            new = {"kind": item.kind, "id": item.id, "owner": owner, "created": time.time()}
-            connection.execute(items.insert().values({**new, **content}))
-        return True
-
-    def item(self, kind: str, name: str) -> Item | None:
-        with self._reading() as connection:
-            found = self._item_in(connection, kind, name)
-        return None if found is None or found.gone() else found
-
-    def items(self, kind: str) -> list[Item]:
-        query = sa.select(items).where(items.c.kind == kind).order_by(items.c.created, items.c.id)
-        with self._reading() as connection:
-            found = [self._item(row) for row in connection.execute(query).mappings()]
-        return [one for one in found if not one.gone()]
-
-    def remove(self, kind: str, name: str, *, action: str) -> bool:
-        with self._writing() as connection:
-            known = self._item_in(connection, kind, name)
-            if known is None:
-                return False
-            access.require(action, known.owner)
-            connection.execute(items.delete().where(items.c.kind == kind, items.c.id == name))
-        return True
-
-    def accept(self, offer: str) -> Item:
-        actor = access.require("claim")
-        with self._writing() as connection:
-            found = self._item_in(connection, "offer", offer)
-            if found is None or found.gone():
-                raise RunStateError(NO_OFFER)
-            self._pass(connection, found, actor.id)
-            here = sa.and_(items.c.kind == "offer", items.c.id == offer)
-            connection.execute(items.delete().where(here))
-        return found
-
-    @staticmethod
-    def _pass(connection: Connection, offer: Item, to: str) -> None:
-        """Write the new owner, where the offer's owner still is the owner."""
-        kind, name = offer.values["kind"], offer.values["id"]
-        if kind == "all":
-            for table in (runs, jobs, items):
-                change = table.update().where(table.c.owner == offer.owner)
-                connection.execute(change.values(owner=to))
-            return
-        if kind == "run":
-            change = runs.update().where(runs.c.id == name)
-            owner_column = runs.c.owner
-        else:
-            change = items.update().where(items.c.kind == kind, items.c.id == name)
-            owner_column = items.c.owner
-        of = str(offer.values["owner"])
-        if connection.execute(change.where(owner_column == of).values(owner=to)).rowcount != 1:
-            raise RunStateError(NO_OFFER)

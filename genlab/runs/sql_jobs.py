@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -14,12 +13,8 @@ from sqlalchemy.exc import IntegrityError
 
 from genlab.runs import access
 from genlab.runs.database import Database
-from genlab.runs.schema import jobs
-from genlab.runs.store import (
-    JobRow,
-    JobStatus,
-    job_key,
-)
+from genlab.runs.schema import DatabaseClock, jobs
+from genlab.runs.store import LEASE, JobRow, JobStatus, job_key
 
 
 def dump_json(value: object) -> str:
@@ -54,7 +49,7 @@ class JobTable(Database):
             "status": "queued",
             "progress": 0.0,
             "message": "",
-            "created": time.time(),
+            "created": self.stamp(),
         }
         with contextlib.suppress(IntegrityError), self._writing() as connection:
             found = self.job_in(connection, key)
@@ -82,36 +77,45 @@ class JobTable(Database):
         with self._reading() as connection:
             return [self._job(row) for row in connection.execute(query).mappings()]
 
-    def claim_job(self, worker: str) -> JobRow | None:
+    def claim_job(self, worker: str, key: str | None = None) -> JobRow | None:
         access.require("work_job")
-        query = (
-            sa.select(jobs.c.key)
-            .where(jobs.c.status == "queued")
-            .order_by(jobs.c.created)
-            .limit(1)
-        )
+        query = sa.select(jobs.c.key).where(jobs.c.status == "queued")
+        if key is not None:
+            query = query.where(jobs.c.key == key)
         while True:
             with self._reading() as connection:
-                key = connection.execute(query).scalar_one_or_none()
-            if key is None:
+                first = query.order_by(jobs.c.created).limit(1)
+                found = connection.execute(first).scalar_one_or_none()
+            if found is None:
                 return None
             take = (
                 jobs.update()
-                .where(jobs.c.key == key, jobs.c.status == "queued")
-                .values(status="running", worker=worker, beat=time.time())
+                .where(jobs.c.key == found, jobs.c.status == "queued")
+                .values(status="running", worker=worker, beat=DatabaseClock())
             )
             with self._writing() as connection:
                 if connection.execute(take).rowcount == 1:
-                    return self.job_in(connection, key)
+                    return self.job_in(connection, found)
+
+    def expired_jobs(self) -> list[JobRow]:
+        past = sa.and_(jobs.c.status == "running", jobs.c.beat <= DatabaseClock() - LEASE)
+        with self._reading() as connection:
+            rows = connection.execute(sa.select(jobs).where(past)).mappings()
+            return [self._job(row) for row in rows]
 
     def update_job(
-        self, key: str, *, status: JobStatus, progress: float = 0.0, message: str = ""
+        self,
+        key: str,
+        *,
+        status: JobStatus,
+        progress: float = 0.0,
+        message: str = "",
+        worker: str = "",
     ) -> None:
         access.require("submit_job" if status == "queued" else "work_job")
-        change = (
-            jobs.update()
-            .where(jobs.c.key == key)
-            .values(status=status, progress=progress, message=message, beat=time.time())
-        )
+        values = {"status": status, "progress": progress, "message": message.replace("\0", "")}
+        change = jobs.update().where(jobs.c.key == key).values(**values, beat=DatabaseClock())
+        if worker:
+            change = change.where(jobs.c.worker == worker, jobs.c.status == "running")
         with self._writing() as connection:
             connection.execute(change)

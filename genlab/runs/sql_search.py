@@ -27,7 +27,7 @@ def tag_text(tags: Sequence[str]) -> str:
 def _where(query: RunQuery) -> list[Any]:
     found: list[Any] = []
     if query.text:
-        text = query.text.lower()
+        text = query.text.lower().replace("\0", "")
         fields = (runs.c.title, runs.c.id, runs.c.tags)
         found.append(
             sa.or_(*(sa.func.lower(one).contains(text, autoescape=True) for one in fields))

@@ -31,6 +31,11 @@ Status = Literal[
 ]
 ACTIVE: frozenset[str] = frozenset({"queued", "running", "paused"})
 RESUMABLE: frozenset[str] = frozenset({"stopped", "lost", "failed"})
+#: Statuses in which a worker may write about its run. One that was lost and not claimed since
+#: is still that of the worker whose heartbeats were late.
+HELD: frozenset[str] = frozenset({"running", "paused", "lost"})
+#: Seconds for which a worker holds a run after each heartbeat, by the clock of the store.
+LEASE = 15.0
 
 RecordKind = Literal["scalars", "frame", "event"]
 
@@ -229,14 +234,23 @@ class RunStore(abc.ABC):
         *,
         message: str = "",
         only_from: Collection[str] | None = None,
+        attempt: int = 0,
     ) -> bool:
         """Change the status in one atomic step; False if it was not one of ``only_from``.
 
         A run that is queued goes to the end of the queue; one that ends loses its open wishes.
+
+        Args:
+            run, status, message, only_from: what to change, and from where.
+            attempt: of the worker that writes, here and in the methods below; 0: who writes is no
+                worker.
+
+        Raises:
+            LeaseLost: if the run is not held by this attempt; nothing was written.
         """
 
     @abc.abstractmethod
-    def describe(self, run: str, series: Sequence[Mapping[str, Any]]) -> None:
+    def describe(self, run: str, series: Sequence[Mapping[str, Any]], *, attempt: int = 0) -> None:
         """Store the series that the run records."""
 
     @abc.abstractmethod
@@ -259,11 +273,30 @@ class RunStore(abc.ABC):
         """
 
     @abc.abstractmethod
-    def heartbeat(self, run: str, *, step: int, speed: float) -> None:
-        """Record that the worker is alive, with its step and speed."""
+    def heartbeat(self, run: str, *, step: int, speed: float, attempt: int = 0) -> None:
+        """Renew the worker's lease, and record the step and the speed.
+
+        A run that was given up as lost, and that no worker has claimed since, is its worker's
+        again.
+        """
 
     @abc.abstractmethod
-    def append(self, run: str, records: Sequence[Record]) -> None:
+    def expired(self) -> list[RunRow]:
+        """The active runs whose worker has let its lease pass, by the clock of the store."""
+
+    @abc.abstractmethod
+    def lose(self, run: str, message: str, *, worker: str = "") -> bool:
+        """Mark a run as lost; False if its worker holds it.
+
+        Args:
+            run: its id.
+            message: what the run says.
+            worker: one that is known to be gone; the run is lost if it is its worker. Without one
+                the run is lost if its lease has expired.
+        """
+
+    @abc.abstractmethod
+    def append(self, run: str, records: Sequence[Record], *, attempt: int = 0) -> None:
         """Add records in one transaction, in order."""
 
     @abc.abstractmethod
@@ -290,7 +323,7 @@ class RunStore(abc.ABC):
         """
 
     @abc.abstractmethod
-    def pending(self, run: str) -> list[Command]:
+    def pending(self, run: str, *, attempt: int = 0) -> list[Command]:
         """The pending commands in order; reading removes them."""
 
     @abc.abstractmethod
@@ -329,8 +362,8 @@ class RunStore(abc.ABC):
         """The job of this key, or None."""
 
     @abc.abstractmethod
-    def claim_job(self, worker: str) -> JobRow | None:
-        """Take the oldest queued job, atomically."""
+    def claim_job(self, worker: str, key: str | None = None) -> JobRow | None:
+        """Take the oldest queued job, or the one of a key, atomically; None if there is none."""
 
     @abc.abstractmethod
     def jobs(self, *, status: Collection[str] | None = None, limit: int = 200) -> list[JobRow]:
@@ -338,9 +371,25 @@ class RunStore(abc.ABC):
 
     @abc.abstractmethod
     def update_job(
-        self, key: str, *, status: JobStatus, progress: float = 0.0, message: str = ""
+        self,
+        key: str,
+        *,
+        status: JobStatus,
+        progress: float = 0.0,
+        message: str = "",
+        worker: str = "",
     ) -> None:
-        """Update the status of a job."""
+        """Update the status of a job.
+
+        Args:
+            key: of the job.
+            status, progress, message: what becomes of it.
+            worker: nothing happens unless the job is at work in this one; empty: whoever has it.
+        """
+
+    @abc.abstractmethod
+    def expired_jobs(self) -> list[JobRow]:
+        """The jobs at work whose worker has not been heard of for :data:`LEASE` seconds."""
 
     # -- items and ownership -----------------------------------------------------------------
 

@@ -20,17 +20,25 @@ from typing import IO
 from genlab.core.errors import GenlabError, StoreError
 from genlab.core.folders import PACKAGE, default_url, folder, home
 from genlab.runs import settings, turns
-from genlab.runs.executors import Task, get_executor
+from genlab.runs.executors import Ended, Task, get_executor
 from genlab.runs.sql import SqlStore
-from genlab.runs.store import RunStore
+from genlab.runs.store import LEASE, JobRow, RunStore
 
 POLL = 0.04
 SWEEP = 2.0
-STALE = 15.0
+#: Seconds without a round after which this process, or the store, has slept.
+SLEPT = 5.0
 #: Seconds for which the source files must have been still before they count as a new program.
 STILL = 5.0
 JOBS_AT_ONCE = 1
 LOG_LIMIT = 2_000_000
+DIED = "Its process died. Resume it: it goes on from its last snapshot."
+SILENT = (
+    "Its worker has not been heard of for {lease:g} s: its process died, hangs, or does not reach "
+    "the store. Resume it: it goes on from its last snapshot."
+)
+NOT_STARTED = "Its process could not be started; see worker.log."
+JOB_DIED = "Its process died; ask for it again."
 _spawned: list[subprocess.Popen[bytes]] = []
 
 
@@ -216,8 +224,13 @@ class Supervisor:
         # An open connection must not be shared with a child: SQLite's locks would not hold.
         self.executor = get_executor()(self._work, before=self.lock.close, after=self.store.close)
         self._swept = -SWEEP
+        #: Until when expired leases mean nothing: workers first need time to renew them.
+        self._round = time.monotonic()
+        self._patient = self._round + LEASE
         self._adopted = False
         self._places: dict[str, str] = {}
+        #: The attempts of the runs when their processes were started.
+        self._attempts: dict[str, int] = {}
         self._stop = False
         self._code = self._newest = fingerprint()
         self._compared = self._changed = time.monotonic()
@@ -231,53 +244,68 @@ class Supervisor:
             if row is not None:
                 worker.perform(store, files, row)
         else:
-            job = store.job(task.key)
+            job = store.claim_job(settings.worker_id(), task.key)
             if job is not None:
                 worker.perform_job(store, files, job)
         store.close()
 
     def reap(self) -> None:
-        """Mark the runs and jobs of child processes that died as lost or failed."""
-        for task, well in self.executor.poll_ended():
-            if task.kind == "job":
-                job = self.store.job(task.key)
-                if job is not None and job.status == "running":
-                    self.store.update_job(
-                        task.key, status="failed", message="Its process died; ask for it again."
-                    )
-                continue
-            with contextlib.suppress(GenlabError):
-                self._lose(task.key, {"running", "paused"})
-                if not well:
-                    self.store.set_status(
-                        task.key,
-                        "failed",
-                        message="Its process could not be started; see worker.log.",
-                        only_from={"queued"},
-                    )
+        """Mark the runs and jobs of child processes that died as lost or failed.
 
-    def _lose(self, run: str, only_from: set[str]) -> None:
-        words = "Its process died. Resume it: it goes on from its last snapshot."
-        if self.store.set_status(run, "lost", message=words, only_from=only_from):
+        A run that another host's worker has claimed in the meantime is left alone.
+        """
+        for ended in self.executor.poll_ended():
+            with contextlib.suppress(GenlabError):
+                if ended.task.kind == "job":
+                    self._reap_job(ended)
+                else:
+                    self._reap_run(ended)
+
+    def _reap_run(self, ended: Ended) -> None:
+        run = ended.task.key
+        if ended.worker:
+            self._lose(run, DIED, ended.worker)
+        before = self._attempts.pop(run, 0)
+        # One that it had claimed, and that was resumed since, waits for its next process.
+        if not ended.well and self.store.get(run).attempt == before:
+            self.store.set_status(run, "failed", message=NOT_STARTED, only_from={"queued"})
+
+    def _reap_job(self, ended: Ended) -> None:
+        job = self.store.job(ended.task.key)
+        if job is None:
+            return
+        if job.status == "running" and job.worker == ended.worker:
+            self._fail_job(job)
+        elif job.status == "queued" and not ended.well:
+            self.store.update_job(job.key, status="failed", message=JOB_DIED)
+
+    def _fail_job(self, job: JobRow) -> None:
+        self.store.update_job(job.key, status="failed", message=JOB_DIED, worker=job.worker)
+
+    def _lose(self, run: str, message: str, worker: str = "") -> None:
+        if self.store.lose(run, message, worker=worker):
             say(f"lost {run}")
 
     def sweep(self) -> None:
         """Mark runs and jobs whose process no longer exists, here or on another host."""
-        now = time.time()
         mine = {task.key for task in self.executor.active()}
         self._adopted = False
         for row in self.store.runs(status={"running", "paused"}, limit=1000):
             if row.id in mine:
                 continue
-            if now - row.beat > STALE or self._is_gone(row.worker):
-                self._lose(row.id, {"running", "paused"})
+            if self._is_gone(row.worker):
+                self._lose(row.id, DIED, row.worker)
             elif row.worker.rpartition(":")[0] == settings.host():
                 self._adopted = True
         for job in self.store.jobs(status={"running"}):
-            if job.key not in mine and (now - job.beat > STALE or self._is_gone(job.worker)):
-                self.store.update_job(
-                    job.key, status="failed", message="Its process died; ask for it again."
-                )
+            if job.key not in mine and self._is_gone(job.worker):
+                self._fail_job(job)
+        if time.monotonic() < self._patient:
+            return
+        for row in self.store.expired():
+            self._lose(row.id, SILENT.format(lease=LEASE))
+        for job in self.store.expired_jobs():
+            self._fail_job(job)
 
     @staticmethod
     def _is_gone(worker: str) -> bool:
@@ -288,8 +316,10 @@ class Supervisor:
 
     def tick(self) -> bool:
         """One round; return whether there is work."""
+        now, before = time.monotonic(), self._round
+        if now - before > SLEPT:
+            self._patient = now + LEASE
         self.reap()
-        now = time.monotonic()
         if now - self._swept > SWEEP:
             self._swept = now
             self.sweep()
@@ -302,14 +332,15 @@ class Supervisor:
                 # Two runs that train by turns have one place.
                 own = self._place_of(run)
                 if run not in busy and (own in places or len(places) < self.workers):
+                    self._attempts[run] = self.store.get(run).attempt
                     self.executor.start(Task("run", run))
                     places.add(own)
-        working = sum(task.kind == "job" for task in tasks)
-        if working < JOBS_AT_ONCE:
-            job = self.store.claim_job(settings.worker_id())
-            if job is not None:
+        working = {task.key for task in tasks if task.kind == "job"}
+        if len(working) < JOBS_AT_ONCE:
+            for job in self.store.jobs(status={"queued"}, limit=1):
                 self.executor.start(Task("job", job.key))
-                working += 1
+                working.add(job.key)
+        self._round = time.monotonic()
         return bool(waiting or busy or working or self._adopted)
 
     def _place_of(self, run: str) -> str:

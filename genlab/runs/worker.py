@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from genlab.core import device, random
-from genlab.core.errors import GenlabError, RunNotFound, SnapshotError, StoreError
+from genlab.core.errors import GenlabError, LeaseLost, RunNotFound, SnapshotError, StoreError
 from genlab.core.folders import Folder, is_full
 from genlab.core.measure import Picture, Series
 from genlab.core.run_spec import RunSpec
@@ -26,7 +26,8 @@ from genlab.probes.base import Probe, probes_for
 from genlab.runs import catalog, settings
 from genlab.runs.files import RunFiles, has_result, run_files, save_result
 from genlab.runs.job_progress import JobProgress, clear
-from genlab.runs.store import Command, JobRow, Record, RunRow, RunStore, Status
+from genlab.runs.leases import Lease
+from genlab.runs.store import Command, JobRow, JobStatus, Record, RunRow, RunStore, Status
 from genlab.runs.turns import NOTE, Turns
 from genlab.train.controls import Controls
 from genlab.train.loop import train
@@ -42,8 +43,8 @@ class StoreSink:
     """The sink of a run's observers: writes to the store and the files.
 
     Args:
-        store, files: of the run.
-        run: its id.
+        lease: of the run: what is written goes through it.
+        files: of the run.
         recorded: the last step that an earlier attempt recorded; records up to it are the same
             numbers again and are left out.
         snapshots: how many are kept.
@@ -52,15 +53,14 @@ class StoreSink:
 
     def __init__(
         self,
-        store: RunStore,
+        lease: Lease,
         files: RunFiles,
-        run: str,
         *,
         recorded: int,
         snapshots: int,
         begun: int = -1,
     ) -> None:
-        self._store, self._files, self._run = store, files, run
+        self._lease, self._files = lease, files
         self._recorded, self._snapshots, self._begun = recorded, snapshots, begun
         self._waiting: list[Record] = []
         self._writer: threading.Thread | None = None
@@ -76,6 +76,7 @@ class StoreSink:
 
     def pictures(self, step: int, pictures: Mapping[str, Picture]) -> None:
         """Write the pictures of a step, by panel."""
+        self._lease.check()
         self._files.save_frame(step, pictures)
         if step > self._recorded:
             panels = {"panels": sorted(pictures)}
@@ -91,7 +92,7 @@ class StoreSink:
         if self._waiting:
             # The look at step 0 comes after step 1; readers want the steps in order.
             ordered = sorted(self._waiting, key=lambda record: record.step)
-            retry_when_locked(lambda: self._store.append(self._run, ordered))
+            retry_when_locked(lambda: self._lease.append(ordered))
             self._waiting = []
 
     def save(self, snapshot: Snapshot) -> None:
@@ -106,6 +107,7 @@ class StoreSink:
     def _write(self, snapshot: Snapshot) -> None:
         start = time.thread_time()
         try:
+            self._lease.check()
             self._files.save(snapshot)
             self._moved[snapshot.step] = snapshot.moved
             catalog.thin_files(self._files, self._snapshots, self._moved)
@@ -166,16 +168,16 @@ class Mailbox:
 class HeartbeatThread(threading.Thread):
     """Writes the heartbeat once a second and fetches commands ten times a second."""
 
-    def __init__(self, store: RunStore, row: RunRow, cursor: Cursor, box: Mailbox) -> None:
+    def __init__(self, lease: Lease, cursor: Cursor, box: Mailbox) -> None:
         super().__init__(name="pulse", daemon=True)
-        self._store, self._row, self._cursor, self._box = store, row, cursor, box
+        self._lease, self._cursor, self._box = lease, cursor, box
         self._done = threading.Event()
         self._seen = time.monotonic(), cursor.step
         self._next = 0.0
 
     def listen(self) -> None:
         """Fetch the wishes that have come."""
-        for wish in self._store.pending(self._row.id):
+        for wish in self._lease.pending():
             self._box.put(wish)
 
     def run(self) -> None:
@@ -186,12 +188,12 @@ class HeartbeatThread(threading.Thread):
                 if time.monotonic() >= self._next:
                     self._next = time.monotonic() + BEAT
                     self._beat()
-            except RunNotFound:
+            except (RunNotFound, LeaseLost):
                 self._box.put(Command(ABANDON))
                 return
             except StoreError as error:
                 # The store may be back at the next beat; the run itself does not need it now.
-                print(f"{self._row.id}: {error}", file=sys.stderr, flush=True)  # noqa: T201
+                print(f"{self._lease.run}: {error}", file=sys.stderr, flush=True)  # noqa: T201
 
     def _beat(self) -> None:
         now, step = time.monotonic(), self._cursor.step
@@ -199,13 +201,7 @@ class HeartbeatThread(threading.Thread):
         speed = max(0.0, (step - before) / max(now - since, 1e-9))
         if now - since > 2.0:
             self._seen = now, step
-        self._store.heartbeat(self._row.id, step=step, speed=round(speed, 3))
-        row = self._store.get(self._row.id)
-        if row.attempt != self._row.attempt:
-            self._box.put(Command(ABANDON))
-        elif row.status == "lost":
-            # The machine slept and somebody gave this run up; it goes on.
-            self._store.set_status(row.id, "running", only_from={"lost"})
+        self._lease.renew(step, round(speed, 3))
 
     def stop(self) -> None:
         """End the thread and wait for it."""
@@ -254,7 +250,8 @@ def perform(
     box, cursor = Mailbox(), Cursor()
     cursor.step = row.step
     files = run_files(folder, row.id)
-    pulse = HeartbeatThread(store, row, cursor, box)
+    lease = Lease(store, row)
+    pulse = HeartbeatThread(lease, cursor, box)
     status: Status = "done"
     message = ""
     level = "info"
@@ -264,7 +261,9 @@ def perform(
             pulse.listen()
         pulse.start()
         try:
-            status = _train(store, files, row, cursor, box, observers)
+            status = _train(lease, files, row, cursor, box, observers)
+        except LeaseLost:
+            box.abandoned = True
         except Diverged as error:
             snapshot = _last_snapshot(files)
             status, level = "diverged", "error"
@@ -301,7 +300,8 @@ def perform(
             pulse.stop()
     if box.abandoned:
         return row
-    _conclude(store, row, cursor.step, status, message, level)
+    with contextlib.suppress(LeaseLost):
+        _conclude(lease, cursor.step, status, message, level)
     return store.get(row.id)
 
 
@@ -313,30 +313,28 @@ def _last_snapshot(files: RunFiles) -> str:
     return "No snapshot was taken yet."
 
 
-def _conclude(
-    store: RunStore, row: RunRow, step: int, status: Status, message: str, level: str
-) -> None:
+def _conclude(lease: Lease, step: int, status: Status, message: str, level: str) -> None:
     def write() -> None:
-        store.heartbeat(row.id, step=step, speed=0.0)
-        store.set_status(row.id, status, message=message, only_from={"running", "paused", "lost"})
+        lease.renew(step, 0.0)
+        lease.set_status(status, message=message)
 
     if message:
         event = Record(step, "event", {"level": level, "message": message})
         # On a full disk the status, which changes a row in place, may still fit.
         with contextlib.suppress(StoreError):
-            store.append(row.id, [event])
+            lease.append([event])
     retry_when_locked(write)
 
 
 def _train(
-    store: RunStore,
+    lease: Lease,
     files: RunFiles,
     row: RunRow,
     cursor: Cursor,
     box: Mailbox,
     extra: Sequence[Observer],
 ) -> Status:
-    spec = RunSpec.from_record(row.spec)
+    store, spec = lease.store, RunSpec.from_record(row.spec)
     device.require(spec.train.device)
     torch.set_num_threads(spec.train.threads)
     data = catalog.dataset(spec)
@@ -348,13 +346,12 @@ def _train(
             sink.event(0, "warning", words)
 
         found = probes_for(spec, MODELS[spec.model], data, failed)
-        store.describe(row.id, series_of(algorithm.series, *(probe.series for probe in found)))
+        lease.describe(series_of(algorithm.series, *(probe.series for probe in found)))
         return found
 
     sink = StoreSink(
-        store,
+        lease,
         files,
-        row.id,
         recorded=store.last_step(row.id) if row.attempt > 1 else -1,
         snapshots=spec.train.snapshots,
         begun=row.parent_step if row.parent else -1,
@@ -380,7 +377,7 @@ def _train(
     watcher = Watcher(algorithm, probes, sink, attempt=row.attempt, first=first)
     waits = _turns(store, files, row)
     controls = Controls(
-        box.take, lambda name: _tell(store, row.id, name), watcher, algorithm, sink, turn=waits
+        box.take, lambda name: _tell(lease, name), watcher, algorithm, sink, turn=waits
     )
     observers = [cursor, Recorder(sink, spec.train.steps), watcher, *extra, controls]
     try:
@@ -407,9 +404,9 @@ def _turns(store: RunStore, files: RunFiles, row: RunRow) -> Turns | None:
     return Turns(store, row, partner, folder, settings.workers())
 
 
-def _tell(store: RunStore, run: str, name: str) -> None:
+def _tell(lease: Lease, name: str) -> None:
     status: Status = "paused" if name == "paused" else "running"
-    retry_when_locked(lambda: store.set_status(run, status, only_from={"running", "paused"}))
+    retry_when_locked(lambda: lease.set_status(status, only_from={"running", "paused"}))
 
 
 def _keep_metrics(store: RunStore, run: str, result: Mapping[str, Any]) -> None:
@@ -438,7 +435,7 @@ def perform_job(store: RunStore, folder: Folder, row: JobRow) -> None:
     def tell() -> None:
         while not done.wait(0.3):
             with contextlib.suppress(StoreError):
-                store.update_job(row.key, status="running", **now())
+                store.update_job(row.key, status="running", worker=row.worker, **now())
 
     teller = threading.Thread(target=tell, name="progress", daemon=True)
     teller.start()
@@ -468,10 +465,9 @@ def perform_job(store: RunStore, folder: Folder, row: JobRow) -> None:
         done.set()
         teller.join()
         clear(folder, row.key)
-    if words:
-        store.update_job(row.key, status="failed", progress=progress.fraction, message=words)
-    else:
-        store.update_job(row.key, status="done", progress=1.0)
+    status: JobStatus = "failed" if words else "done"
+    part = progress.fraction if words else 1.0
+    store.update_job(row.key, status=status, progress=part, message=words, worker=row.worker)
 
 
 def alive(pid: int) -> bool:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hmac
 import time
-from html import escape
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -16,6 +15,7 @@ from starlette.routing import BaseRoute, Route
 
 from genlab import runs
 from genlab.core.errors import GenlabError, NotAllowed
+from genlab.core.escape import escape_html
 from genlab.runs import ownership
 from genlab.runs.items import Item
 from genlab.serving import identity, visitors
@@ -116,8 +116,8 @@ async def claim(request: Request) -> Response:
     if post:
         return see(path)
     text = (
-        f"<p>This link passes <strong>{escape(words)}</strong> to this browser. Whoever owned it "
-        "before can then look, and no longer change it.</p>"
+        f"<p>This link passes <strong>{escape_html(words)}</strong> to this browser. "
+        "Whoever owned it before can then look, and no longer change it.</p>"
         '<form method="post"><button>Take it over</button></form>'
     )
     return plain_page("Take over", text)

@@ -23,12 +23,14 @@ from importlib import resources
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from genlab.core.errors import StoreError
 from genlab.runs.access import acting_as
 from genlab.serving import identity, visitors
+from genlab.serving.deadlines import TooSlow, within
 from genlab.serving.identity import Identity
 from genlab.serving.visitors import Visitor
 
@@ -227,9 +229,12 @@ class Guard:
             await self.app(scope, receive, send)
             return
         cookies: list[str] = []
+        started = False
 
         async def send_safely(message: Message) -> None:
+            nonlocal started
             if message["type"] in {"http.response.start", "websocket.http.response.start"}:
+                started = True
                 headers = MutableHeaders(scope=message)
                 for name, value in safe_headers().items():
                     headers.setdefault(name, value)
@@ -252,8 +257,22 @@ class Guard:
             return
         identity = (visitors.HEADER.encode(), visitor.as_text().encode())
         scope = {**scope, "headers": [*scope["headers"], identity], "genlab.visitor": visitor}
-        with acting_as(visitor.actor):
-            await self.app(scope, receive, send_safely)
+        if scope["type"] == "http" and scope["method"] not in SAFE:
+            receive = within(receive)
+        try:
+            with acting_as(visitor.actor):
+                await self.app(scope, receive, send_safely)
+        except ClientDisconnect:
+            # Who sent half a body and left needs no answer, and the log no traceback.
+            return
+        except TooSlow:
+            if not started:
+                late = Refusal(408, "The body of this request did not come in time.")
+                await self.refuse(late, scope, receive, send_safely)
+        except Exception as error:
+            # A request that goes on with what is no HTTP: h11 has answered it already.
+            if type(error).__name__ != "LocalProtocolError":
+                raise
 
     def check(self, scope: Scope) -> None:
         """Check the headers of a request.
@@ -300,6 +319,13 @@ class Guard:
         """Answer with the refusal; a websocket is closed before it opens."""
         if scope["type"] == "websocket":
             await receive()
+            if "websocket.http.response" in scope.get("extensions", {}):
+                kind = [(b"content-type", b"text/plain; charset=utf-8")]
+                start = {"type": "websocket.http.response.start", "headers": kind}
+                await send({**start, "status": refusal.status})
+                body = refusal.sentence.encode()
+                await send({"type": "websocket.http.response.body", "body": body})
+                return
             await send({"type": "websocket.close", "code": 1008, "reason": refusal.sentence[:120]})
             return
         answer = PlainTextResponse(refusal.sentence, status_code=refusal.status)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from html import escape
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+
+from genlab.core.escape import escape_html
 
 #: The longest body of a form.
 LONGEST = 4096
@@ -44,15 +45,15 @@ def plain_page(title: str, body: str, status: int = 200) -> HTMLResponse:
     text = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)} · GenLab</title><style>{STYLE}</style></head>"
-        f"<body><main><h1>{escape(title)}</h1>{body}</main></body></html>"
+        f"<title>{escape_html(title)} · GenLab</title><style>{STYLE}</style></head>"
+        f"<body><main><h1>{escape_html(title)}</h1>{body}</main></body></html>"
     )
     return HTMLResponse(text, status_code=status, headers={"Cache-Control": "no-store"})
 
 
 def alert(sentence: str) -> str:
     """A sentence that a screen reader reads at once."""
-    return f'<p role="alert">{escape(sentence)}</p>' if sentence else ""
+    return f'<p role="alert">{escape_html(sentence)}</p>' if sentence else ""
 
 
 def see(path: str) -> Response:

@@ -11,7 +11,6 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from html import escape
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -232,7 +231,7 @@ def qr_svg(address: str) -> str:
     out = io.BytesIO()
     segno.make(address, error="m", micro=False).save(
         out, kind="svg", scale=8, border=4, dark="#000", light="#fff", xmldecl=False, svgns=True,
-        title=f"QR code of {escape(address)}", omitsize=True,
+        title=f"QR code of {address}", omitsize=True,
     )  # fmt: skip
     return out.getvalue().decode().strip()
 

@@ -21,7 +21,7 @@ def all_ended(executor: Executor, seconds: float = 30.0) -> dict[str, bool]:
     until = time.monotonic() + seconds
     while executor.active():
         assert time.monotonic() < until, "a task did not end in time"
-        found.update({task.key: well for task, well in executor.poll_ended()})
+        found.update({ended.task.key: ended.well for ended in executor.poll_ended()})
         time.sleep(0.01)
     return found
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from genlab.core.errors import RunNotFound, RunStateError, SpecError
+from genlab.core.errors import LeaseLost, RunNotFound, RunStateError, SpecError
 from genlab.runs.search import RunQuery
 from genlab.runs.store import Command, Origin, Record, RunStore
 
@@ -121,6 +121,101 @@ class StoreContract:
             thread.join(timeout=60)
         assert len(got) == 12
         assert set(got) == ids
+
+    def test_a_worker_that_was_replaced_writes_nothing(self, store: RunStore) -> None:
+        run = store.create(SPEC)
+        old = store.claim("a:1")
+        assert old is not None
+        store.heartbeat(run, step=3, speed=1.0, attempt=old.attempt)
+        store.append(run, [Record(3, "scalars", {"a": 1.0})], attempt=old.attempt)
+        assert store.lose(run, "gone", worker="a:1")
+        new = store.claim("b:1", run, resume=True)
+        assert new is not None
+        store.request(run, Command("pause"))
+        before = store.get(run)
+        for write in (
+            lambda: store.heartbeat(run, step=9, speed=1.0, attempt=old.attempt),
+            lambda: store.append(run, [Record(9, "scalars", {})], attempt=old.attempt),
+            lambda: store.describe(run, [{"name": "x"}], attempt=old.attempt),
+            lambda: store.set_status(run, "done", attempt=old.attempt),
+            lambda: store.pending(run, attempt=old.attempt),
+        ):
+            with pytest.raises(LeaseLost, match="no longer held by its attempt 1"):
+                write()
+        assert store.get(run) == before
+        assert [record.step for record in store.read(run)] == [3]
+        assert [wish.name for wish in store.pending(run, attempt=new.attempt)] == ["pause"]
+        store.set_status(run, "done", attempt=new.attempt)
+        with pytest.raises(LeaseLost):
+            store.append(run, [Record(9, "scalars", {})], attempt=new.attempt)
+
+    def test_late_heartbeats_take_back_what_nobody_else_took(self, store: RunStore) -> None:
+        run = store.create(SPEC)
+        row = store.claim("a:1")
+        assert row is not None
+        store.set_status(run, "lost", message="silent")
+        store.append(run, [Record(1, "scalars", {})], attempt=row.attempt)
+        store.heartbeat(run, step=1, speed=1.0, attempt=row.attempt)
+        assert (store.get(run).status, store.get(run).message) == ("running", "")
+        store.set_status(run, "lost")
+        store.set_status(run, "queued")
+        with pytest.raises(LeaseLost):
+            store.heartbeat(run, step=2, speed=1.0, attempt=row.attempt)
+
+    def test_a_run_is_lost_only_by_its_own_worker_or_when_its_lease_is_over(
+        self, store: RunStore
+    ) -> None:
+        run = store.create(SPEC)
+        assert not store.lose(run, "gone", worker="")
+        store.claim("b:7")
+        store.request(run, Command("pause"))
+        assert store.expired() == []
+        assert not store.lose(run, "gone", worker="a:7")
+        assert not store.lose(run, "gone")
+        assert not store.lose("nobody", "gone")
+        assert store.get(run).status == "running"
+        assert store.lose(run, "gone", worker="b:7")
+        assert (store.get(run).status, store.get(run).message) == ("lost", "gone")
+        assert store.pending(run) == []
+        assert not store.lose(run, "gone", worker="b:7")
+
+    def test_a_job_is_claimed_by_key_and_fenced_by_its_worker(self, store: RunStore) -> None:
+        first = store.submit("project", {"n": 1}).key
+        second = store.submit("project", {"n": 2}).key
+        claimed = store.claim_job("a:1", second)
+        assert claimed is not None
+        assert claimed.key == second
+        assert store.claim_job("b:1", second) is None
+        assert store.expired_jobs() == []
+        store.update_job(second, status="failed", message="gone", worker="b:1")
+        found = store.job(second)
+        assert found is not None
+        assert found.status == "running"
+        store.update_job(second, status="done", progress=1.0, worker="a:1")
+        store.update_job(second, status="running", worker="a:1")
+        found = store.job(second)
+        assert found is not None
+        assert found.status == "done"
+        oldest = store.claim_job("a:2")
+        assert oldest is not None
+        assert oldest.key == first
+
+    def test_the_character_nul_is_refused_in_words_and_read_as_nothing(
+        self, store: RunStore
+    ) -> None:
+        with pytest.raises(SpecError, match="NUL"):
+            store.create(SPEC, title="a\0b")
+        assert store.runs() == []
+        run = store.create(SPEC, title="ab")
+        with pytest.raises(SpecError, match="NUL"):
+            store.edit(run, title="a\0b")
+        with pytest.raises(SpecError, match="allowed"):
+            store.edit(run, tags=["a\0b"])
+        store.append(run, [Record(0, "event", {"level": "info", "message": "a\0b"})])
+        assert store.read(run)[0].payload["message"] == "a\0b"
+        store.set_status(run, "failed", message="a\0b")
+        assert store.get(run).message == "ab"
+        assert [row.id for row in store.find(RunQuery(text="a\0b")).rows] == [run]
 
     def test_a_status_changes_only_from_where_it_may(self, store: RunStore) -> None:
         run = store.create(SPEC)

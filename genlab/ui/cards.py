@@ -8,11 +8,12 @@ from typing import Any
 import streamlit as st
 
 from genlab import runs
+from genlab.core.escape import escape_markdown
 from genlab.report import name_of
 from genlab.runs.access import may
 from genlab.runs.store import ACTIVE, RESUMABLE, RunRow
 from genlab.ui import links
-from genlab.ui.messages import empty, escape_markdown, fragment
+from genlab.ui.messages import empty, fragment
 from genlab.ui.presets import Preset
 from genlab.ui.thumbs import draw_preview, draw_thumbnail
 

@@ -9,9 +9,10 @@ import numpy as np
 import streamlit as st
 
 from genlab.core.errors import DataError
+from genlab.core.escape import escape_markdown
 from genlab.data import drawings
 from genlab.ui.component import component
-from genlab.ui.messages import escape_markdown, fragment, plain_sentence
+from genlab.ui.messages import fragment, plain_sentence
 
 KEY = "density."
 PLANE, LINE = "In the plane", "On the line"

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from genlab.core.errors import DataError, SpecError
+from genlab.core.escape import escape_markdown
 from genlab.core.numbers import decimals, plain
 from genlab.core.options import Option, translate_former_names
 from genlab.core.run_spec import (
@@ -22,7 +23,6 @@ from genlab.core.run_spec import (
 )
 from genlab.core.tables import DATASETS, TABLES
 from genlab.ui.draw_density import draw_density
-from genlab.ui.messages import escape_markdown
 from genlab.ui.page_states import DATA, TRAIN
 from genlab.ui.pictures import PREVIEWED, cached_preview
 

@@ -12,9 +12,10 @@ from typing import Any
 import streamlit as st
 
 from genlab import runs
+from genlab.core.escape import escape_markdown
 from genlab.runs.access import may
 from genlab.runs.store import JobRow, job_key
-from genlab.ui.messages import escape_markdown, fragment
+from genlab.ui.messages import fragment
 
 #: The keys of the jobs that this session has submitted.
 SUBMITTED = "jobs.submitted"

@@ -9,11 +9,12 @@ import numpy as np
 import streamlit as st
 
 from genlab.core.errors import GenlabError
+from genlab.core.escape import escape_markdown
 from genlab.lessons import LESSONS, right_answer
 from genlab.lessons.base import Lesson
 from genlab.lessons.questions import Answer, Choices, DrawnCurve, Exercise, Number, Question
 from genlab.ui.component import component
-from genlab.ui.messages import escape_markdown, fragment
+from genlab.ui.messages import fragment
 
 #: Shows values in the form of a lesson: its name, and the values.
 SetValues = Callable[[str, Mapping[str, Any]], None]

@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from genlab.core.errors import SpecError
+from genlab.core.escape import escape_markdown
 from genlab.core.options import Option
 from genlab.figures.lessons import panel_figure, panel_text
 from genlab.lessons import LESSONS, Check, Equation, Lesson, Move, chapters
@@ -18,7 +19,6 @@ from genlab.lessons.panels import Matrix, Panel, Table
 from genlab.ui.forms import help_text, label, widget
 from genlab.ui.lesson_questions import exercises, questions
 from genlab.ui.links import train
-from genlab.ui.messages import escape_markdown
 from genlab.ui.page_states import LEARN
 from genlab.ui.pictures import plot
 

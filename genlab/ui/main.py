@@ -15,7 +15,7 @@ import streamlit as st
 
 from genlab.core.folders import ROOT
 from genlab.panels.run_marks import MARK_CSS
-from genlab.serving import visitors
+from genlab.serving import deadlines, visitors
 from genlab.serving.guard import is_alone
 from genlab.ui import access, room, tables
 from genlab.ui.history import keep_one_entry
@@ -109,6 +109,8 @@ def freeze() -> None:
 async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
     """Begin to warm up when the server starts, before the first visitor comes."""
     visitors.check_settings()
+    deadlines.cut_half_open()
+    deadlines.allow_many_files()
     start_background()
     with access.serving():
         yield {}

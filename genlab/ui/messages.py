@@ -5,17 +5,15 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import streamlit as st
 
 from genlab.core.errors import GenlabError
+from genlab.core.escape import escape_markdown
 
 LOG = logging.getLogger("genlab.ui")
-#: Signs that Markdown takes for itself; an underscore in a word, a colon before a space stay.
-MARKDOWN = re.compile(r"[\\`*\[\]$<~]|\b_|_\b|:(?=\S)|^[#>]")
 UNEXPECTED = (
     "This part of the page could not be shown because of an error in the "
     "program. Runs and their files are unaffected. The server's log has the "
@@ -33,16 +31,6 @@ def guard() -> Iterator[None]:
     except Exception:
         LOG.exception("a page failed")
         st.error(UNEXPECTED, icon=":material/error:")
-
-
-def escape_markdown(text: str) -> str:
-    r"""Escape the Markdown of a text.
-
-    Example:
-        >>> escape_markdown("two_gaussians: *new*")
-        'two_gaussians: \\*new\\*'
-    """
-    return MARKDOWN.sub(r"\\\g<0>", text)
 
 
 def plain_sentence(error: BaseException) -> str:

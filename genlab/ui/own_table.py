@@ -7,10 +7,10 @@ from typing import Any
 
 import streamlit as st
 
+from genlab.core.escape import escape_markdown
 from genlab.data.readers.dialect import Decision
 from genlab.data.readers.reading import TableReading
 from genlab.data.schema import ROLES, TYPES
-from genlab.ui.messages import escape_markdown
 
 #: What a person may change of a column.
 CHANGED = ("type", "role", "missing")

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from genlab import data
 from genlab.core.errors import DataError
+from genlab.core.escape import escape_markdown
 from genlab.core.measure import Picture
 from genlab.core.run_spec import Combination
 from genlab.core.tables import DATASETS
@@ -19,7 +20,7 @@ from genlab.figures.data import PointsInfo, points_figure, points_info
 from genlab.panels import check_picture
 from genlab.panels.colours import GREY
 from genlab.panels.encoding import contact_sheet
-from genlab.ui.messages import escape_markdown, plain_sentence
+from genlab.ui.messages import plain_sentence
 
 # No mode bar over a small picture, and no logo anywhere.
 CONFIG: Mapping[str, Any] = {"displayModeBar": False, "displaylogo": False}

@@ -19,7 +19,16 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from genlab import runs
-from genlab.core.errors import GenlabError, RunNotFound, SnapshotError, SpecError
+from genlab.core.errors import (
+    DataError,
+    GenlabError,
+    NotAllowed,
+    RunNotFound,
+    RunStateError,
+    SnapshotError,
+    SpecError,
+    StoreError,
+)
 from genlab.core.options import Options, option, parse_int
 from genlab.exports import EXPORTS, export_file
 from genlab.panels import form_of
@@ -81,6 +90,17 @@ def error_response(status: int, message: str) -> Response:
     )
 
 
+def status_of(error: GenlabError) -> int:
+    """The status of an answer to a request that failed: whose fault it was.
+
+    Example:
+        >>> status_of(StoreError("The store is locked."))
+        503
+    """
+    kinds = {SpecError: 400, NotAllowed: 403, RunStateError: 409, StoreError: 503, DataError: 503}
+    return next((status for kind, status in kinds.items() if isinstance(error, kind)), 422)
+
+
 def guard_route(handler: Handler) -> Handler:
     """Convert every error to a status and a sentence, so that no traceback reaches a user."""
 
@@ -92,7 +112,7 @@ def guard_route(handler: Handler) -> Handler:
             text = str(error) if isinstance(error, GenlabError) else "There is no such file."
             return error_response(404, text)
         except GenlabError as error:
-            return error_response(503, str(error))
+            return error_response(status_of(error), str(error))
         except Exception:
             log.exception("%s failed", request.url.path)
             return error_response(500, "This could not be read; the server's log says why.")

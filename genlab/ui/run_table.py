@@ -13,6 +13,7 @@ import streamlit as st
 
 from genlab import runs
 from genlab.core.errors import GenlabError
+from genlab.core.escape import escape_markdown
 from genlab.core.numbers import significant
 from genlab.exports import EXPORTS, export_file, formats_for
 from genlab.report import name_of
@@ -21,7 +22,7 @@ from genlab.runs.access import may
 from genlab.runs.search import COLUMNS, LONGEST_TITLE
 from genlab.runs.store import ACTIVE, RunRow, Status
 from genlab.ui import links
-from genlab.ui.messages import escape_markdown, fragment
+from genlab.ui.messages import fragment
 
 #: Runs on a page of the table.
 PAGE = 25

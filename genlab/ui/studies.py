@@ -10,6 +10,7 @@ import streamlit as st
 from genlab import runs, studies
 from genlab.compare.over_seeds import SeedDifference
 from genlab.core.errors import GenlabError
+from genlab.core.escape import escape_markdown
 from genlab.core.run_spec import Combination, objectives_for
 from genlab.core.tables import TABLES
 from genlab.report.tables import format_value
@@ -24,7 +25,7 @@ from genlab.studies.study import Study, arms_of
 from genlab.studies.summary import CAUTION, Summary, metric_job, summarise
 from genlab.ui import forms, links
 from genlab.ui.jobs import finished_result, job_progress, show_failures, submit_job
-from genlab.ui.messages import escape_markdown, fragment, plain_sentence
+from genlab.ui.messages import fragment, plain_sentence
 from genlab.ui.tables import CSS, draw_table
 
 #: A mark for each status, so that it does not hang on a colour alone.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 import streamlit as st
+
+from genlab.core.escape import escape_html
 
 CSS = """
 .own-table { overflow-x: auto; margin: 4px 0 10px; }
@@ -25,11 +26,12 @@ def draw_table(head: Sequence[str], rows: Sequence[Sequence[str]], label: str) -
         rows: their cells.
         label: what the table holds, for readers who do not see it.
     """
-    top = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
+    top = "".join(f'<th scope="col">{escape_html(cell)}</th>' for cell in head)
     body = "".join(
-        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
+        f"<tr>{''.join(f'<td>{escape_html(cell)}</td>' for cell in row)}</tr>" for row in rows
     )
     st.html(
-        f'<div class="own-table" tabindex="0" role="region" aria-label="{escape(label, True)}">'
+        '<div class="own-table" tabindex="0" role="region" '
+        f'aria-label="{escape_html(label)}">'
         f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
     )

@@ -11,6 +11,7 @@ import streamlit as st
 
 from genlab import runs
 from genlab.core.errors import DataError, GenlabError
+from genlab.core.escape import escape_markdown
 from genlab.core.options import Option
 from genlab.data import user_sets
 from genlab.data.readers import READERS, Examples, read, reader_of
@@ -22,7 +23,7 @@ from genlab.runs import own_sets
 from genlab.runs.access import may
 from genlab.runs.store import ACTIVE
 from genlab.ui import forms, links, own_table, pictures
-from genlab.ui.messages import escape_markdown, plain_sentence
+from genlab.ui.messages import plain_sentence
 
 KEY = "own."
 #: Rows and pictures shown before saving; classes whose sizes are shown.
@@ -55,7 +56,9 @@ def upload_form() -> None:
         "A file with your data",
         max_upload_size=most,
         key=f"{KEY}file.{round_}",
-        help="; ".join(f"{row.title}: {row.summary[:-1]}" for row in READERS.rows()),
+        help=escape_markdown(
+            "; ".join(f"{row.title}: {row.summary[:-1]}" for row in READERS.rows())
+        ),
     )
     if file is None:
         forget_file()

@@ -7,7 +7,6 @@ import re
 import shlex
 import socket
 from collections.abc import Iterator
-from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import pytest
 from genlab import cli, runs
 from genlab.compare import duel
 from genlab.core.errors import RunNotFound, SnapshotError, SpecError
+from genlab.core.escape import escape_html
 from genlab.core.run_spec import RunSpec
 from genlab.core.tables import JOBS
 from genlab.figures.live import clock
@@ -150,7 +150,7 @@ def test_the_answer_is_first_and_the_parameters_are_last(ring: Any) -> None:
 def test_the_runs_have_one_colour_and_mark_in_pictures_and_curves(ring: Any) -> None:
     found, text = ring
     for i, side in enumerate(found.sides):
-        assert f"{run_mark(i)} {escape(side.title)}" in text
+        assert f"{run_mark(i)} {escape_html(side.title)}" in text
     assert {one.colour for chart in found.curves for one in chart.traces} == {
         ROLES["modelA"].light,
         ROLES["modelB"].light,

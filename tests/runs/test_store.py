@@ -6,6 +6,7 @@ import multiprocessing
 import shutil
 import sqlite3
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from genlab.runs import database as upgrades
 from genlab.runs.memory import MemoryStore
 from genlab.runs.sql import SqlStore
 from genlab.runs.store import Origin, Record, RunStore
+from genlab.testing.servers import empty_database
 from genlab.testing.store_contract import SPEC, StoreContract
 
 OLD = Path(__file__).with_name("schema_1.sql")
@@ -31,6 +33,15 @@ class TestSqlite(StoreContract):
     @pytest.fixture
     def store(self, tmp_path: Path) -> RunStore:
         return SqlStore(f"sqlite:///{tmp_path}/new/genlab.db")
+
+
+class TestPostgres(StoreContract):
+    @pytest.fixture
+    def store(self) -> Iterator[RunStore]:
+        with empty_database() as url:
+            store = SqlStore(url)
+            yield store
+            store.close()
 
 
 def database(path: Path) -> str:

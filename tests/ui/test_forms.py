@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from genlab.core.errors import SpecError
+from genlab.core.escape import escape_markdown
 from genlab.core.options import Option
 from genlab.core.run_spec import Combination, RunSpec, models_for
 from genlab.core.tables import DATASETS
 from genlab.ui.forms import changed_options, help_text, label, ladder
-from genlab.ui.messages import escape_markdown, plain_sentence
+from genlab.ui.messages import plain_sentence
 
 
 def test_a_ladder_holds_the_decades_the_default_and_the_value_and_nothing_outside():

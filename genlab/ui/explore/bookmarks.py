@@ -13,11 +13,12 @@ from numpy.typing import ArrayLike
 
 from genlab import runs
 from genlab.core.errors import GenlabError
+from genlab.core.escape import escape_markdown
 from genlab.latent.directions import unit
 from genlab.latent.exports import TABLE_FILES, vector_columns
 from genlab.runs import saved_vectors as kept
 from genlab.runs.access import may
-from genlab.ui.messages import escape_markdown, plain_sentence
+from genlab.ui.messages import plain_sentence
 
 
 @dataclass(frozen=True)

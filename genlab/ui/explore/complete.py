@@ -9,6 +9,7 @@ import streamlit as st
 import torch
 from torch import Tensor
 
+from genlab.core.escape import escape_markdown
 from genlab.core.options import parse_int
 from genlab.core.random import scope
 from genlab.data.base import DataMeta
@@ -20,7 +21,7 @@ from genlab.ui import pictures
 from genlab.ui.explore.scene import Scene, choose_one
 from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.explore.tools import TOOLS, Tool
-from genlab.ui.messages import escape_markdown, fragment
+from genlab.ui.messages import fragment
 
 #: Draws of the missing part, and classes whose probability is named.
 DRAWS, NAMED = 8, 3
@@ -107,7 +108,8 @@ def complete_part(scene: Scene) -> None:
     )
     st.caption(describe_log_probs(model, x, mask))
     if isinstance(model, HasClassPosterior):
-        st.caption(classes(model, x, mask, scene.data.meta.classes))
+        words = classes(model, x, mask, scene.data.meta.classes)
+        st.caption(words)
 
 
 def _number(word: str, default: int, most: int) -> int:

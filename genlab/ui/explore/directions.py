@@ -12,6 +12,7 @@ from torch import Tensor
 
 from genlab import latent
 from genlab.core.errors import GenlabError
+from genlab.core.escape import escape_markdown
 from genlab.data.base import DataMeta
 from genlab.figures.directions import gains_figure
 from genlab.latent.arithmetic import Mean, arithmetic, mean_of, parse_rows, typical_length
@@ -26,7 +27,7 @@ from genlab.ui.explore.scene import Scene, among_data, choose_one
 from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.explore.travel import start_code
-from genlab.ui.messages import empty, escape_markdown, fragment, plain_sentence
+from genlab.ui.messages import empty, fragment, plain_sentence
 
 PARTS = {"arithmetic": "a − b + c", "directions": "Directions"}
 OPERANDS = {"a": "a", "b": "− b", "c": "+ c"}

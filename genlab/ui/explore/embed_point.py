@@ -9,13 +9,13 @@ import streamlit as st
 from torch import Tensor
 
 from genlab import latent
+from genlab.core.escape import escape_markdown
 from genlab.latent.codes import code_of
 from genlab.latent.projections import PROJECTIONS
 from genlab.models.base import HasDecoder
 from genlab.ui.explore.jobs import wait_for_explore_result
 from genlab.ui.explore.scene import Scene, z_from_url
 from genlab.ui.explore.tool_state import TOOL_STATE
-from genlab.ui.messages import escape_markdown
 
 #: Where the guest stands in the state of the page, and its letter on the map.
 SLOT, LETTER = "explore.guest", "P"

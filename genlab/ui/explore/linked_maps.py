@@ -10,6 +10,7 @@ import streamlit as st
 
 from genlab import latent, runs
 from genlab.core.errors import GenlabError
+from genlab.core.escape import escape_markdown
 from genlab.core.options import parse_int
 from genlab.data.base import DataMeta
 from genlab.figures.latent import map_data, map_info
@@ -21,7 +22,7 @@ from genlab.ui.explore.scene import Query, Scene, model_at
 from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.jobs import wait_for_result
-from genlab.ui.messages import empty, escape_markdown, fragment
+from genlab.ui.messages import empty, fragment
 
 
 @TOOLS.register("linked", title="Two maps side by side")

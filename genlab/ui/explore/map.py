@@ -14,6 +14,7 @@ from torch import Tensor
 
 from genlab import latent, runs
 from genlab.core.errors import GenlabError
+from genlab.core.escape import escape_markdown
 from genlab.figures.latent import by_value, map_data, map_info
 from genlab.latent.codes import examples
 from genlab.latent.colours import colourings
@@ -38,7 +39,7 @@ from genlab.ui.explore.scatter import (
 from genlab.ui.explore.scene import Scene, among_data, compute_map_again
 from genlab.ui.explore.selection import chosen_set, pick_points
 from genlab.ui.explore.tool_state import TOOL_STATE
-from genlab.ui.messages import escape_markdown, fragment
+from genlab.ui.messages import fragment
 
 #: Pictures of a set that are shown; training examples among which its neighbours are looked for.
 SHOWN, TRAINING = 48, 5000
@@ -119,7 +120,7 @@ def save_codes(scene: Scene) -> None:
         stem = f"codes-{scene.query.run.replace(':', '-')}-{scene.query.step}"
         for ending, row in TABLE_FILES.items():
             st.download_button(
-                row.title,
+                escape_markdown(row.title),
                 # Made when it is asked for.
                 partial(row.write, columns),
                 file_name=f"{stem}.{ending}",

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from genlab import latent
 from genlab.browser.op_tracing import NotExportable
+from genlab.core.escape import escape_markdown
 from genlab.data.base import DataMeta
 from genlab.data.table_rows import to_rows
 from genlab.latent import pad
@@ -36,7 +37,7 @@ from genlab.ui.explore.routes import addresses, program_of
 from genlab.ui.explore.scene import Scene, z_from_url
 from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.explore.tools import TOOLS, Tool
-from genlab.ui.messages import empty, escape_markdown, fragment, plain_sentence
+from genlab.ui.messages import empty, fragment, plain_sentence
 
 Array = pad.Array
 

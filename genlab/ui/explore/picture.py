@@ -12,6 +12,7 @@ from torch import Tensor
 
 from genlab import latent
 from genlab.core.errors import DataError
+from genlab.core.escape import escape_markdown
 from genlab.core.random import scope
 from genlab.data import image_uploads
 from genlab.data.base import DataMeta
@@ -30,7 +31,7 @@ from genlab.ui.explore.jobs import wait_for_explore_result
 from genlab.ui.explore.scene import Scene, choose_one
 from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.explore.tools import TOOLS, Tool
-from genlab.ui.messages import empty, escape_markdown, fragment, plain_sentence
+from genlab.ui.messages import empty, fragment, plain_sentence
 
 NEAREST, SAMPLES = 6, 500
 SOURCES = {

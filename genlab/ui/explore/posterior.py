@@ -9,6 +9,7 @@ import streamlit as st
 
 from genlab import runs
 from genlab.core.errors import GenlabError
+from genlab.core.escape import escape_markdown
 from genlab.core.tables import ALGORITHMS
 from genlab.data.base import DataMeta
 from genlab.figures.posterior import Density, pair_figure
@@ -20,7 +21,7 @@ from genlab.ui.cards import name as named
 from genlab.ui.explore.scene import Scene, model_at
 from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.explore.tools import TOOLS, Tool
-from genlab.ui.messages import escape_markdown, fragment
+from genlab.ui.messages import fragment
 
 #: Draws of each run that are shown; tables drawn anew for the check; numbers of θ in the table.
 SHOWN, TABLES, LISTED = 800, 200, 40

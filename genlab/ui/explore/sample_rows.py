@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from genlab.core.errors import GenlabError
+from genlab.core.escape import escape_markdown
 from genlab.data.base import DataMeta
 from genlab.data.schema import is_whole
 from genlab.latent.conditional import sample_given
@@ -12,7 +13,7 @@ from genlab.models.base import GenerativeModel, HasLikelihood
 from genlab.runs.samples import DRAWS, MEANS, Samples, draw_samples
 from genlab.ui.explore.scene import Scene
 from genlab.ui.explore.tools import TOOLS, Tool
-from genlab.ui.messages import escape_markdown, fragment, plain_sentence
+from genlab.ui.messages import fragment, plain_sentence
 
 #: Rows drawn, and rows shown of them.
 SIZES, SHOWN = (100, 1000, 10_000), 20

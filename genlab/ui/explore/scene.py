@@ -14,6 +14,7 @@ from torch import Tensor
 
 from genlab import latent, runs
 from genlab.core.errors import RunNotFound
+from genlab.core.escape import escape_markdown
 from genlab.data.table_rows import to_rows
 from genlab.figures.data import points_figure, points_info
 from genlab.figures.latent import by_class, generated_field, positions
@@ -30,7 +31,6 @@ from genlab.ui.cards import name
 from genlab.ui.explore.scatter import scatter
 from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.jobs import finished_result, job_progress, retry_job, show_failures, submit_job
-from genlab.ui.messages import escape_markdown
 from genlab.ui.page_states import EXPLORE
 
 REFERENCE = re.compile(r"(shipped:)?[A-Za-z0-9][A-Za-z0-9_-]{0,63}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from genlab.core.escape import escape_markdown
 from genlab.ui.explore.encoder import with_learned_encoder
 from genlab.ui.explore.scene import Scene
 from genlab.ui.explore.tool_state import TOOL_STATE
@@ -26,7 +27,8 @@ def tools_part(scene: Scene) -> None:
     if st.session_state.get(key) not in titles:
         asked, why = EXPLORE.value("tool", choices=tuple(titles), default=next(iter(titles)))
         if why is not None and (name := EXPLORE.parameters()["tool"]):
-            st.caption(f"The tool {name!r} is not offered for this model.")
+            words = f"The tool {name!r} is not offered for this model."
+            st.caption(escape_markdown(words))
         st.session_state[key] = moved_tool(asked, tuple(titles))
     st.header("Tools", anchor=False)
     chosen = st.segmented_control(

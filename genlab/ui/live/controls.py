@@ -11,6 +11,7 @@ import streamlit as st
 
 from genlab import runs
 from genlab.core.errors import GenlabError, RunNotFound, SpecError
+from genlab.core.escape import escape_markdown
 from genlab.core.options import Option
 from genlab.core.run_spec import KINDS, RunSpec
 from genlab.core.tables import ALGORITHMS, DATASETS, MODELS, OBJECTIVES
@@ -19,7 +20,7 @@ from genlab.runs.store import ACTIVE, RESUMABLE, RunRow
 from genlab.ui import links
 from genlab.ui.access import VIEWER
 from genlab.ui.live.share import share
-from genlab.ui.messages import escape_markdown, fragment, plain_sentence
+from genlab.ui.messages import fragment, plain_sentence
 from genlab.ui.page_states import WATCH
 from genlab.ui.presenting import present_button
 

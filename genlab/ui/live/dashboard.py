@@ -8,12 +8,13 @@ import streamlit as st
 
 from genlab import runs
 from genlab.core.errors import RunNotFound
+from genlab.core.escape import escape_markdown
 from genlab.runs.access import may
 from genlab.runs.store import RunRow
 from genlab.ui import cards
 from genlab.ui.live import live
 from genlab.ui.live.controls import toggle_pause
-from genlab.ui.messages import empty, escape_markdown, fragment, plain_sentence
+from genlab.ui.messages import empty, fragment, plain_sentence
 from genlab.ui.page_states import VIEW, WATCH
 
 #: Key of the session that holds the runs this page has shown.

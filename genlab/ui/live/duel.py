@@ -9,13 +9,13 @@ import streamlit as st
 
 from genlab import runs
 from genlab.compare import duel
+from genlab.core.escape import escape_markdown
 from genlab.core.run_spec import RunSpec
 from genlab.core.tables import DATASETS
 from genlab.report import run_labels
 from genlab.report.tables import alike, option_tables
 from genlab.runs.store import RunRow
 from genlab.ui import links
-from genlab.ui.messages import escape_markdown
 from genlab.ui.tables import draw_table
 
 FIRST = "digits"

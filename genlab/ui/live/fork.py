@@ -11,6 +11,7 @@ import streamlit as st
 
 from genlab import runs
 from genlab.core.errors import GenlabError, RunNotFound, SpecError
+from genlab.core.escape import escape_markdown
 from genlab.core.options import Option
 from genlab.core.run_spec import RunSpec, objectives_for
 from genlab.core.tables import OBJECTIVES
@@ -18,7 +19,7 @@ from genlab.runs import forks
 from genlab.runs.store import RunRow
 from genlab.ui import links
 from genlab.ui.forms import widget
-from genlab.ui.messages import escape_markdown, fragment, plain_sentence
+from genlab.ui.messages import fragment, plain_sentence
 from genlab.ui.page_states import COMPARE, WATCH
 
 HELP = (

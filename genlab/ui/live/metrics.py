@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from typing import Any
 
 import streamlit as st
@@ -12,6 +11,7 @@ import streamlit as st
 from genlab import runs
 from genlab.compare.answer import answer
 from genlab.core.errors import GenlabError
+from genlab.core.escape import escape_html, escape_markdown
 from genlab.core.run_spec import Combination
 from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
@@ -31,7 +31,6 @@ from genlab.report.tables import (
 from genlab.runs.store import ACTIVE, JobRow, RunRow
 from genlab.ui.cards import name
 from genlab.ui.jobs import UNFINISHED, finished_result, job_progress, show_failures, submit_job
-from genlab.ui.messages import escape_markdown
 from genlab.ui.tables import draw_table
 
 
@@ -184,10 +183,10 @@ def show_answer(rows: Sequence[RunRow], known: Measurements) -> None:
     job_progress(every, "The result")
     show_failures(every, "The metrics")
     said = answer(known.found, [data_of(specs[title]) for title in known.found])
-    lead = "".join(f'<p class="lead">{escape(text)}</p>' for text in said.headline)
+    lead = "".join(f'<p class="lead">{escape_html(text)}</p>' for text in said.headline)
     rest = " ".join(filter(None, [said.interval, *said.more]))
     if lead:
-        st.html(f'<div class="answer">{lead}<p>{escape(rest)}</p></div>')
+        st.html(f'<div class="answer">{lead}<p>{escape_html(rest)}</p></div>')
 
 
 def metrics(rows: Sequence[RunRow], known: Measurements) -> None:

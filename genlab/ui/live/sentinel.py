@@ -6,11 +6,12 @@ import streamlit as st
 
 from genlab import runs
 from genlab.core.errors import GenlabError, RunNotFound
+from genlab.core.escape import escape_markdown
 from genlab.runs.findings import Offer, RunSentinel, remedy_forks
 from genlab.runs.store import ACTIVE, RunRow
 from genlab.sentinel import Finding
 from genlab.ui import links
-from genlab.ui.messages import escape_markdown, fragment, plain_sentence
+from genlab.ui.messages import fragment, plain_sentence
 
 #: Seconds between two looks at a run that goes on.
 EVERY = 3.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 
 import streamlit as st
 import torch
@@ -16,6 +15,7 @@ from genlab.compare.side_by_side import (
     needs_inversion,
     shared_real,
 )
+from genlab.core.escape import escape_html, escape_markdown
 from genlab.core.measure import Picture
 from genlab.core.tables import MODELS
 from genlab.panels.run_marks import REAL_MARK, run_mark
@@ -25,7 +25,6 @@ from genlab.report.time_cursor import TimeCursor, snapshot
 from genlab.runs.store import ACTIVE, RunRow
 from genlab.ui import pictures
 from genlab.ui.jobs import job_progress, show_failures, submit_job
-from genlab.ui.messages import escape_markdown
 
 SEED = 0
 
@@ -139,8 +138,8 @@ def side_by_side(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
 
 def run_name(place: int, title: str, note: str = "") -> None:
     """Draw the mark and the title of a run by its place in the comparison."""
-    small = f'<span class="run-note">{escape(note)}</span>' if note else ""
-    st.html(f'<div class="run-name">{run_mark(place)} {escape(title)}{small}</div>')
+    small = f'<span class="run-note">{escape_html(note)}</span>' if note else ""
+    st.html(f'<div class="run-name">{run_mark(place)} {escape_html(title)}{small}</div>')
 
 
 def _draw(picture: Picture) -> None:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from urllib.parse import quote
 
 import streamlit as st
 
 from genlab import runs
+from genlab.core.escape import escape_html, escape_markdown
 from genlab.exports import EXPORTS, formats_for
 from genlab.replay.site import file_name
 from genlab.report import name_of
 from genlab.report.time_cursor import TimeCursor
 from genlab.runs.store import ACTIVE, RunRow
 from genlab.ui.jobs import finished_result, job_progress, show_failures, submit_job
-from genlab.ui.messages import escape_markdown
 
 WHAT = "The hand-out"
 
@@ -29,7 +28,7 @@ def export_links(row: RunRow) -> None:
     view = runs.open_run(row.id)
     links = [
         f'<a href="genlab/runs/{quote(row.id, safe=":")}/export/{quote(name)}" download>'
-        f"{escape(EXPORTS.row(name).title)}</a>"
+        f"{escape_html(EXPORTS.row(name).title)}</a>"
         for name, why in formats_for(view).items()
         if not why
     ]
