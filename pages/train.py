@@ -8,6 +8,7 @@ from genlab import runs
 from genlab.core.escape import escape_markdown
 from genlab.core.run_spec import RunSpec
 from genlab.ui import forms, links, pictures
+from genlab.ui.need import show_need
 from genlab.ui.page_states import TRAIN
 
 head, named, pressed = st.columns([4, 3, 2], vertical_alignment="center")
@@ -21,6 +22,7 @@ title = named.text_input(
 )
 if waiting := len(runs.store().runs(status=("queued",))):
     named.caption(f"Queued runs before it: {waiting}")
+need = st.container(key="train_need")
 wrong = st.empty()
 values = forms.run_form(pictures.form_preview)
 obstacle = None if TRAIN.has_problem() else forms.obstacle(values)
@@ -46,3 +48,7 @@ if st.button(
     help="Train several ways with several seeds each, and see whether the difference is real.",
 ):
     links.new_study(forms.changed_options(values))
+# Last, because it takes a moment: the form is there already.
+if obstacle is None and not TRAIN.has_problem():
+    with need:
+        show_need(values)
