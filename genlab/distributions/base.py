@@ -148,8 +148,10 @@ def propose_likelihood(meta: DataMeta) -> dict[str, str]:
     Real numbers have several likelihoods that are densities, between which the model chooses.
 
     Example:
-        >>> propose_likelihood(DataMeta((1, 8, 8), "unit")), propose_likelihood(DataMeta((2,), "real"))
-        ({'likelihood': 'continuous_bernoulli'}, {})
+        >>> propose_likelihood(DataMeta((1, 8, 8), "unit"))
+        {'likelihood': 'continuous_bernoulli'}
+        >>> propose_likelihood(DataMeta((2,), "real"))
+        {}
     """
     return {} if meta.support == "real" else {"likelihood": recommended_likelihood(meta)}
 
