@@ -48,9 +48,9 @@ def choose_group(
         container: where to draw.
     """
     groups = by_group((name, MODELS[name]) for name in able)
-    model = st.session_state.get(key)
+    model = str(st.session_state.get(key, wanted))
     if model not in able:
-        model = wanted if wanted in able else able[0]
+        model = str(wanted) if wanted in able else able[0]
     chosen = group_of(MODELS[model])
     with container.container(horizontal=True, gap="small", key="model_groups"):
         for name, names in groups.items():
