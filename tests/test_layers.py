@@ -29,6 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("report",),
     ("studies",),
     ("replay",),
+    ("classroom",),
     ("serving",),
     ("cli", "commands", "__main__", "__init__"),
     ("ui",),

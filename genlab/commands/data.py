@@ -93,7 +93,7 @@ def _reading(found: Any) -> dict[str, Any]:
 
 def data_command(arguments: argparse.Namespace) -> int:
     """``genlab data``: look at, add, list and delete files of one's own."""
-    from genlab.data import drawings, user_sets
+    from genlab.data import drawings, own_dataset, set_description, user_sets
 
     if arguments.data_command == "draw":
         path = Path(arguments.file)
@@ -110,7 +110,7 @@ def data_command(arguments: argparse.Namespace) -> int:
         too_large(path.stat().st_size)
         found = read(path.read_bytes(), _of_reader(arguments))
         if arguments.data_command == "look":
-            known = user_sets.describe(found, "look")
+            known = set_description.describe(found, "look")
             print_json(
                 {
                     "n": known.n,
@@ -126,7 +126,7 @@ def data_command(arguments: argparse.Namespace) -> int:
         from genlab.runs import own_sets
 
         description = own_sets.add_set(runs.store(), found, arguments.name or path.stem)
-        likelihood = user_sets.meta_of(description, user_sets.OwnOptions()).proposed[0]
+        likelihood = own_dataset.meta_of(description, own_dataset.OwnOptions()).proposed[0]
         print_json(
             {
                 "set": description.id,

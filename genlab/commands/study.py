@@ -18,9 +18,32 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="OPTION=A,B",
         help="start a study that varies this option of the run; every combination is an arm",
     )
-    parser.add_argument("--seeds", type=int, default=5, help="of each arm of a new study")
+    parser.add_argument(
+        "--search",
+        action="append",
+        metavar="OPTION=LOW..HIGH[:log]",
+        help="start a study that searches this option; a list OPTION=A,B too; the best trial is "
+        "trained anew on fresh seeds",
+    )
+    parser.add_argument("--trials", type=int, default=20, help="runs of the search")
+    parser.add_argument(
+        "--no-prune", action="store_true", help="let trials that fall behind go on to their end"
+    )
+    parser.add_argument(
+        "--search-by", choices=("tpe", "random"), default="tpe", help="what proposes the trials"
+    )
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        default=5,
+        help="of each arm of a new study, fresh ones after a search",
+    )
     parser.add_argument("--title", default="", help="what lists show")
-    parser.add_argument("--metric", default="", help="the metric that the sentence is about")
+    parser.add_argument(
+        "--metric",
+        default="",
+        help="what the sentence is about; of a new search the series that is improved",
+    )
     parser.add_argument("--wait", action="store_true", help="wait until no run waits or trains")
     parser.add_argument(
         "--measure", action="store_true", help="measure the runs that are done, in this process"

@@ -8,7 +8,7 @@ the test split. Between two codes the path is spherical (see :mod:`genlab.latent
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,7 @@ from genlab.latent.paths import spherical
 from genlab.models.base import GenerativeModel, HasCodebook, HasDecoder, HasEncoder, HasLabels
 from genlab.models.labels import conditioned_on
 from genlab.probes.common import box_of, histogram, points
+from genlab.probes.table_panels import TablePictures
 
 #: Samples shown: of pictures, of points in the plane, of numbers on the line.
 SHEET, CLOUD, CROWD = 32, 400, 2000
@@ -46,7 +47,7 @@ class SideBySide:
     """The pictures of one model.
 
     Args:
-        pictures: by part, in the order of :data:`TITLES`.
+        pictures: by part, in the order of :data:`TITLES`; of a table, by column and pair.
         missing: for the parts without a picture, why.
         z: codes of the samples, (n, latent); None where there is no decoder.
         examples: a digest of the real examples.
@@ -73,6 +74,22 @@ def shared_real(found: Sequence[SideBySide]) -> Mapping[str, Picture]:
     return found[0].real
 
 
+#: Why a run does not show a part that another one shows.
+NO_PART = "its data have no such column or pair"
+
+
+def titles_of(found: Iterable[SideBySide]) -> dict[str, str]:
+    """The parts of a comparison with their titles: of tables, one for each column and pair."""
+    titles: dict[str, str] = {}
+    for one in found:
+        shown = {**one.missing, **one.pictures}
+        titles |= {part: title for part, title in TITLES.items() if part in shown}
+        titles |= {
+            part: picture.title for part, picture in one.pictures.items() if part not in TITLES
+        }
+    return titles
+
+
 def digest(x: Tensor) -> str:
     """A digest of examples: equal where they are the same.
 
@@ -90,10 +107,11 @@ def real_examples(data: Dataset) -> tuple[Tensor, Tensor | None]:
     return split.x[:n].float(), None if split.y is None else split.y[:n]
 
 
-def needs_inversion(model: GenerativeModel | type[GenerativeModel]) -> bool:
-    """Whether codes of real examples need inversion by optimisation."""
+def needs_inversion(model: GenerativeModel | type[GenerativeModel], data: Dataset) -> bool:
+    """Whether codes of real examples need inversion by optimisation; rows of a table need none."""
     cls = model if isinstance(model, type) else type(model)
-    return issubclass(cls, HasDecoder) and not issubclass(cls, HasEncoder | HasCodebook)
+    inverted = issubclass(cls, HasDecoder) and not issubclass(cls, HasEncoder | HasCodebook)
+    return inverted and not data.meta.schema
 
 
 def can_be_drawn(data: Dataset) -> bool:
@@ -119,6 +137,9 @@ def build_side_by_side(
     missing: dict[str, str] = {}
     z: Tensor | None = None
     db: Tensor | None = None
+    if data.meta.schema:
+        shown = TablePictures(data, data.test if len(data.test) else data.validation).draw(model)
+        return SideBySide(shown, {}, None, digest(x), None)
     if not can_be_drawn(data):
         why = "these data are neither images nor points in a plane"
         return SideBySide({}, dict.fromkeys(TITLES, why), None, digest(x), None)

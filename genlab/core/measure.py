@@ -1,4 +1,4 @@
-"""Measured numbers with their kind, unit, sample size and direction."""
+"""Estimates with their kind, unit, sample size and direction."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ class Combination:
         source, model_class = DATASETS[data], MODELS[model]
         given = {k: v for k, v in values.items() if k in {o.name for o in source.Options.table()}}
         meta = source.meta(source.Options.build(given))
-        why = misfit(model_class, meta)
+        why = incompatibility(model_class, meta)
         if why is not None:
             able = ", ".join(models_for(data, given)) or "none"
             repair = _data_repair(source, model_class, given)
@@ -175,7 +175,7 @@ class Combination:
             objectives_for(model),
             f"model {model!r}",
             preferred,
-            OBJECTIVES[asked].fits(model_class) if asked in OBJECTIVES else None,
+            OBJECTIVES[asked].incompatibility(model_class) if asked in OBJECTIVES else None,
         )
         algorithm = cls._pick(
             "algorithm", values, algorithms_for(model, objective), f"{model!r} with {objective!r}"
@@ -279,7 +279,7 @@ class Combination:
             }
             built[part] = cls(**picked)
         meta = DATASETS[self.data].meta(built["data"])
-        if (why := misfit(MODELS[self.model], meta)) is not None:
+        if (why := incompatibility(MODELS[self.model], meta)) is not None:
             raise SpecError("model", self.model, why)
         MODELS[self.model].check(built["model"], meta)
         objective = OBJECTIVES[self.objective]
@@ -304,14 +304,14 @@ def _data_repair(source: Any, model: Any, given: Mapping[str, Any]) -> dict[str,
         for choice in row.choices or ():
             values = {**given, row.name: choice}
             try:
-                if misfit(model, source.meta(source.Options.build(values))) is None:
+                if incompatibility(model, source.meta(source.Options.build(values))) is None:
                     return {row.name: choice}
             except GenlabError:
                 continue
     return {}
 
 
-def misfit(model: Any, meta: Any) -> str | None:
+def incompatibility(model: Any, meta: Any) -> str | None:
     """None if a model can learn such data, else the reason why not.
 
     Rows of a table are for models that name the columns they explain.
@@ -322,7 +322,7 @@ def misfit(model: Any, meta: Any) -> str | None:
         return (
             "it learns whole rows alone, and entries are missing; choose incomplete = fill or drop"
         )
-    why: str | None = model.fits(meta)
+    why: str | None = model.incompatibility(meta)
     return why
 
 
@@ -330,16 +330,16 @@ def models_for(data: str, values: Mapping[str, Any] | None = None) -> tuple[str,
     """The models that can learn this dataset."""
     source = DATASETS[data]
     meta = source.meta(source.Options.build(values or {}))
-    return tuple(row.name for row in MODELS.rows() if misfit(row.value, meta) is None)
+    return tuple(row.name for row in MODELS.rows() if incompatibility(row.value, meta) is None)
 
 
 def objectives_for(model: str) -> tuple[str, ...]:
     """The objectives that can train this model: those whose required capabilities it has."""
     cls = MODELS[model]
-    return tuple(row.name for row in OBJECTIVES.rows() if row.value.fits(cls) is None)
+    return tuple(row.name for row in OBJECTIVES.rows() if row.value.incompatibility(cls) is None)
 
 
 def algorithms_for(model: str, objective: str) -> tuple[str, ...]:
     """The algorithms that can run this model with this objective."""
     pair = MODELS[model], OBJECTIVES[objective]
-    return tuple(row.name for row in ALGORITHMS.rows() if row.value.fits(*pair) is None)
+    return tuple(row.name for row in ALGORITHMS.rows() if row.value.incompatibility(*pair) is None)

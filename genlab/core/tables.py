@@ -27,6 +27,10 @@ JOBS: Registry[Any] = Registry(
 )
 #: Kinds of jobs that were renamed; a store may hold jobs under the former name.
 FORMER_JOB_KINDS: Mapping[str, str] = {"referee": "c2st"}
+#: Work that the supervisor does again and again until it is finished: functions ``name -> bool``
+#: that take a step and say whether there is more. The item ``chore`` of the store names one by its
+#: key ``chore``; each step is taken in a process of its own, by one host at a time.
+CHORES: Registry[Any] = Registry("chore", "genlab.studies")
 TABLES: Mapping[str, Registry[Any]] = {
     "data": DATASETS,
     "model": MODELS,

@@ -189,7 +189,7 @@ class Split:
             return self.x
         return torch.where(self.observed, self.x, torch.nan)
 
-    def seen(self, meta: DataMeta) -> Tensor:
+    def model_input(self, meta: DataMeta) -> Tensor:
         """What a model learns from: missing entries are NaN where the data have gaps."""
         return self.gappy if meta.gaps else self.x
 

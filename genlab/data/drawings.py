@@ -246,7 +246,7 @@ def _folder() -> Folder:
     return folder(files_url())
 
 
-def store(made: Drawing) -> str:
+def store(drawing: Drawing) -> str:
     """Store a drawing; the same one again is the same file.
 
     Returns:
@@ -256,11 +256,11 @@ def store(made: Drawing) -> str:
         DataError: if it cannot be written.
     """
     try:
-        content = json.dumps(made.flat(), separators=(",", ":")).encode()
-        _folder().write(f"{PLACE}/{made.id}.json", content)
+        content = json.dumps(drawing.flat(), separators=(",", ":")).encode()
+        _folder().write(f"{PLACE}/{drawing.id}.json", content)
     except OSError as error:
         raise DataError(f"The drawing could not be written: {error}. {NOTHING}") from None
-    return made.id
+    return drawing.id
 
 
 def find(name: str) -> Drawing:
@@ -315,12 +315,12 @@ def choices() -> Names:
     return Names(names())
 
 
-def share(made: Drawing) -> str:
+def share(drawing: Drawing) -> str:
     """How much of the box a drawing covers, in words.
 
     Example:
         >>> share(drawing(np.ones(64)))
         '64 of 64 cells of side 0.0625'
     """
-    total = math.prod(made.weights.shape)
-    return f"{made.covered:,} of {total:,} cells of side {2 * HALF / CELLS:g}"
+    total = math.prod(drawing.weights.shape)
+    return f"{drawing.covered:,} of {total:,} cells of side {2 * HALF / CELLS:g}"

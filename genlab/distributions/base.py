@@ -17,15 +17,15 @@ from genlab.data.base import DataMeta, Support
 
 @dataclass(frozen=True)
 class Likelihood:
-    """One likelihood: what data it may meet, and how a net's outputs become a distribution.
+    """A likelihood: which data it supports, and how the outputs of a net become a distribution.
 
     Args:
         supports: the supports of the data for which its formula is defined.
-        densities: those among them for which it is a density (or mass function) of the data.
-        outputs: how many outputs of the net an entry of the data takes.
+        densities: the supports on which it is a normalised density or mass function.
+        outputs: outputs of the net for each entry of the data.
         make: ``make(h, options)``: h is (B, outputs, *data_shape), the result has batch shape
             (B,) and event shape data_shape.
-        of_table: of the likelihood of tables alone: ``of_table(meta, choices)`` gives its head.
+        of_table: for tables only: ``of_table(meta, choices)`` returns the head.
     """
 
     supports: tuple[Support, ...]
@@ -35,7 +35,7 @@ class Likelihood:
     of_table: Callable[[DataMeta, str], Any] | None = None
 
     def fits(self, meta: DataMeta) -> bool:
-        """Whether data of this kind may meet it."""
+        """Whether this likelihood is defined for such data."""
         return meta.support in self.supports and (self.of_table is None or bool(meta.schema))
 
     def head(self, meta: DataMeta, options: Any) -> Head:
@@ -46,9 +46,9 @@ class Likelihood:
 
 
 class Head(nn.Module, abc.ABC):
-    """The outputs of a net as p(x | z); without weights."""
+    """Maps the outputs of a net to p(x | z); it has no weights."""
 
-    #: How many outputs it takes.
+    #: The number of outputs of the net that it reads.
     size: int
 
     @abc.abstractmethod
@@ -57,7 +57,7 @@ class Head(nn.Module, abc.ABC):
 
 
 class PlainHead(Head):
-    """So many outputs an entry of the data."""
+    """A head that reads a fixed number of outputs for each entry of the data."""
 
     def __init__(self, row: Likelihood, meta: DataMeta, options: Any) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class PlainHead(Head):
 
 
 class TableHead(Head):
-    """Outputs for each column of a table."""
+    """A head that reads the outputs of each column of a table."""
 
     def __init__(self, columns: Any) -> None:
         super().__init__()
@@ -106,15 +106,15 @@ class LikelihoodOptions(Options):
     )
     column_likelihoods: str = option(
         "",
-        "of the likelihood mixed: likelihoods of single columns instead of those proposed, as in "
-        "age=poisson, city=categorical",
+        "for the likelihood mixed: likelihoods of single columns that replace the proposed "
+        "ones, for example age=poisson, city=categorical",
         advanced=True,
         label="Likelihoods of columns",
     )
 
 
 def likelihood_choices(meta: DataMeta) -> tuple[str, ...]:
-    """The names of the likelihoods that such data may meet."""
+    """The names of the likelihoods that are defined for such data."""
     able = (row.name for row in LIKELIHOODS.rows() if row.value.fits(meta))
     return tuple(sorted(able))
 
@@ -157,7 +157,7 @@ def propose_likelihood(meta: DataMeta) -> dict[str, str]:
 
 
 def density_note(name: str, meta: DataMeta) -> str:
-    """What must stand beside a log-likelihood: that it is none, or of which units it is.
+    """A note for a log-likelihood: its unit, or a warning that it is not a density.
 
     Example:
         >>> density_note("gaussian", DataMeta((1,), "real", shift=(0.0,), scale=(10.0,)))

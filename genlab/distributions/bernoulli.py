@@ -82,8 +82,8 @@ class BernoulliProduct(Distribution):
 def make(h: Tensor, options: Any) -> BernoulliProduct:  # noqa: ARG001 - the table's signature
     """The net gives the logits.
 
-    On grey data in (0, 1) the same expression is not a density: the two values of x do not exhaust
-    the data, and it is not to be compared with a negative log-likelihood.
+    For grey values in (0, 1) the same expression is not a density: it does not integrate to one,
+    so it must not be compared with a negative log-likelihood.
 
     Source: Kingma and Welling 2014, appendix C.1.
 
@@ -96,6 +96,6 @@ def make(h: Tensor, options: Any) -> BernoulliProduct:  # noqa: ARG001 - the tab
 LIKELIHOODS.register(
     "bernoulli",
     title="Bernoulli",
-    summary="Binary data; on grey pictures not a density.",
+    summary="Binary data. For grey images it is not a density.",
     order=10,
 )(Likelihood(supports=("unit", "binary"), densities=("binary",), outputs=1, make=make))

@@ -1,4 +1,4 @@
-"""Independent distributions side by side: a code whose parts have distributions of their own."""
+"""Products of independent distributions: each block of the code has its own distribution."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.distributions import Distribution, constraints
 
 
 class Blocks(Distribution):
-    """p(z) = Π_b p_b(z_b), where z is the blocks one after the other.
+    """p(z) = Π_b p_b(z_b), where z is the concatenation of the blocks.
 
     Args:
         parts: distributions of vectors, each with batch shape () and event shape (d_b,).

@@ -1,4 +1,4 @@
-"""Distributions over vectors that are put together from the codes of a codebook."""
+"""Distributions over vectors that are concatenations of codes from a codebook."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def nearest(codebook: Tensor, e: Tensor) -> Tensor:
 
 
 class CodeDistribution(Distribution):
-    """What the two share: m positions, at each a code; a mass function over the Kᵐ vectors.
+    """The base class: a mass function over the Kᵐ vectors of m positions with one code each.
 
     Args:
         codebook: (K, d).
@@ -46,7 +46,7 @@ class CodeDistribution(Distribution):
         return self.positions * math.log(len(self.codebook))
 
     def index_of(self, value: Tensor) -> tuple[Tensor, Tensor]:
-        """The codes nearest to a vector, (..., m), and whether it is made of them, (...)."""
+        """The nearest codes to a vector, (..., m), and whether it consists of codes, (...)."""
         parts = value.unflatten(-1, (self.positions, self.codebook.shape[1]))
         index = nearest(self.codebook, parts)
         gap = (self.codebook[index] - parts).abs().flatten(-2).amax(-1)
@@ -55,7 +55,7 @@ class CodeDistribution(Distribution):
 
 
 class UniformCodes(CodeDistribution):
-    """Each of m positions has one of K codes, all Kᵐ vectors alike: log p = −m log K nats.
+    """Uniform over all Kᵐ vectors of m codes: log p = −m log K nats.
 
     Source: van den Oord, Vinyals and Kavukcuoglu 2017, "Neural discrete representation learning",
     section 3.1.
@@ -92,13 +92,14 @@ class UniformCodes(CodeDistribution):
 
 
 class AutoregressiveCodes(CodeDistribution):
-    """The codes one after the other, place by place: p(k_1, ..., k_m) = Π_j p(k_j | k_<j).
+    """An autoregressive distribution of the codes: p(k_1, ..., k_m) = Π_j p(k_j | k_<j).
 
     Args:
         codebook: (K, d).
         positions: m.
-        net: ``net(previous, place, state) -> (logits, state)``: previous codes (B, n, d) and their
-            positions (n,) to logits (B, n, K) of the codes there, going on from a state.
+        net: ``net(previous, place, state) -> (logits, state)``: from previous codes (B, n, d) and
+            their positions (n,) to the logits (B, n, K) of the codes there; ``state`` is that of a
+            recurrent net.
     """
 
     def __init__(self, codebook: Tensor, positions: int, net: CodeNet) -> None:
@@ -171,5 +172,5 @@ class OneCode(CodeDistribution):
         return torch.where(here, value.new_tensor(0.0), -math.inf)
 
     def closed_form_kl(self, prior: Distribution) -> Tensor | None:
-        """KL(q ‖ p) = −log p at the one vector, (B,) in nats, where p is over the same codes."""
+        """KL(q ‖ p) = −log p(z) at the vector z, (B,) in nats, if p is over the same codes."""
         return -prior.log_prob(self.mean) if isinstance(prior, CodeDistribution) else None

@@ -1,4 +1,4 @@
-"""The continuous Bernoulli likelihood, by logits: a density of grey pictures in [0, 1]."""
+"""The continuous Bernoulli likelihood, by logits: a density of grey images in [0, 1]."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.distributions import Distribution, constraints
 
 from genlab.distributions.base import LIKELIHOODS, Likelihood
 
-#: Below this |h/2| the series stand in for the closed forms, whose terms cancel there.
+#: Below this |h/2| series replace the closed forms, whose terms cancel there.
 NEAR = 0.3
 
 
@@ -123,6 +123,6 @@ def make(h: Tensor, options: Any) -> ContinuousBernoulliProduct:  # noqa: ARG001
 LIKELIHOODS.register(
     "continuous_bernoulli",
     title="Continuous Bernoulli",
-    summary="Grey pictures: the Bernoulli form with the constant that makes it a density.",
+    summary="Grey images: the Bernoulli form with the constant that normalises it.",
     order=20,
 )(Likelihood(supports=("unit",), densities=("unit",), outputs=1, make=make))

@@ -1,4 +1,4 @@
-"""Distributions whose parameters carry no gradient: log q(z) then depends on z alone."""
+"""Distributions with detached parameters: the gradient of log q(z) goes through z alone."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from torch.distributions import Distribution, Independent, MultivariateNormal, N
 
 
 def detached(q: Distribution) -> Distribution | None:
-    """The same distribution with detached parameters; None where no rule for it is known.
+    """The same distribution with detached parameters; None if its type is not supported.
 
-    Rules exist for products of normals, for normals with a full covariance, and for every
-    distribution with a method ``detached()``.
+    Supported are products of normals, normals with a full covariance, and every distribution with
+    a method ``detached()``.
 
     Example:
         >>> import torch

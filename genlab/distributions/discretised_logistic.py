@@ -13,7 +13,7 @@ from torch.nn.functional import logsigmoid, softplus
 from genlab.distributions.base import LIKELIHOODS, Likelihood
 
 LEVELS = 256
-#: log of the smallest scale: a seventh of a bin, below which nothing finer can be learned.
+#: Log of the smallest scale, a seventh of a bin: a finer scale changes no probability.
 FLOOR = math.log(1 / (7 * LEVELS))
 #: Where the initial scale of a net with zero output lies, in data units.
 START = math.log(0.1)
@@ -113,6 +113,7 @@ def make(h: Tensor, options: Any) -> DiscretisedLogistic:  # noqa: ARG001 - the 
 LIKELIHOODS.register(
     "discretised_logistic",
     title="Discretised logistic",
-    summary="Grey pictures as 256 levels: a probability of each, so bits are comparable.",
+    summary="Grey images with 256 levels: a mass function, so that bits per dimension are "
+    "comparable.",
     order=30,
 )(Likelihood(supports=("unit",), densities=("unit",), outputs=2, make=make))

@@ -13,9 +13,9 @@ from genlab.distributions.base import LIKELIHOODS, Likelihood
 
 
 class IsotropicGaussian(Distribution):
-    """N(x; μ, σ²I) over whole examples with one number σ.
+    """N(x; μ, σ²I) over whole examples, with one σ for all entries.
 
-    log p = −½ Σ (x − μ)² / σ² − (D/2) log(2πσ²), the constant kept.
+    log p = −½ Σ (x − μ)² / σ² − (D/2) log(2πσ²), including the constant.
 
     Args:
         mean: μ, (B, *event).
@@ -78,6 +78,6 @@ def make(h: Tensor, options: Any) -> IsotropicGaussian:
 LIKELIHOODS.register(
     "gaussian",
     title="Gaussian",
-    summary="Real data or grey pictures; one fixed sigma.",
+    summary="Real data or grey images, with one fixed σ.",
     order=40,
 )(Likelihood(supports=("real", "unit"), densities=("real", "unit"), outputs=1, make=make))

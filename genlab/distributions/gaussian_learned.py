@@ -1,4 +1,4 @@
-"""Gaussian likelihoods whose variance the net gives: one for each entry, or one an example."""
+"""Gaussian likelihoods with learned variance: one for each entry, or one for each example."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def make(h: Tensor, options: Any) -> Independent:  # noqa: ARG001 - the table's 
 
 
 def make_shared(h: Tensor, options: Any) -> Independent:  # noqa: ARG001 - the table's signature
-    """The net gives the means, and one log standard deviation for all entries of an example.
+    """The net gives the means and one log standard deviation for each example.
 
     Args:
         h: means and, averaged over the entries, outputs of :func:`log_scale`, (B, 2, *data_shape).
@@ -55,12 +55,12 @@ def make_shared(h: Tensor, options: Any) -> Independent:  # noqa: ARG001 - the t
 LIKELIHOODS.register(
     "gaussian_learned",
     title="Gaussian, learned variances",
-    summary="Real data or grey pictures; the net gives a sigma for every entry.",
+    summary="Real data or grey images; the net gives a σ for every entry.",
     order=50,
 )(Likelihood(supports=("real", "unit"), densities=("real", "unit"), outputs=2, make=make))
 LIKELIHOODS.register(
     "gaussian_shared",
     title="Gaussian, one learned variance",
-    summary="Real data or grey pictures; the net gives one sigma for all entries of an example.",
+    summary="Real data or grey images; the net gives one σ for each example.",
     order=60,
 )(Likelihood(supports=("real", "unit"), densities=("real", "unit"), outputs=2, make=make_shared))

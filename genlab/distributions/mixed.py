@@ -1,4 +1,4 @@
-"""The likelihood of a table: each column has its own, and missing entries have none."""
+"""The likelihood of a table: each column has its own likelihood, and missing entries have none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAME = "mixed"
 
 
 class ColumnHead(nn.Module):
-    """The outputs of a net as likelihoods of columns, those of one kind together.
+    """Maps the outputs of a net to the likelihoods of the columns, grouped by kind.
 
     It has no weights.
 
@@ -40,7 +40,7 @@ class ColumnHead(nn.Module):
         order = [k for group in self.each() for k in _entries(group.parts)]
         places = torch.empty(len(order), dtype=torch.long)
         places[torch.tensor(order)] = torch.arange(len(order))
-        #: Where each entry stands once the groups are joined.
+        #: The position of each entry after the groups are concatenated.
         self.register_buffer("places", places, persistent=False)
         for k, group in enumerate(self.each()):
             self.register_buffer(
@@ -53,12 +53,12 @@ class ColumnHead(nn.Module):
 
     @property
     def size(self) -> int:
-        """How many outputs of a decoder it takes."""
+        """The number of decoder outputs that it reads."""
         return sum(group.size for group in self.each())
 
     @property
     def generator_size(self) -> int:
-        """How many outputs of a generator it takes."""
+        """The number of generator outputs that it reads."""
         return sum(group.generator_size for group in self.each())
 
     def entries(self, k: int) -> Tensor:
@@ -67,11 +67,11 @@ class ColumnHead(nn.Module):
         return found
 
     def joined(self, groups: list[Tensor]) -> Tensor:
-        """Entries of the groups as examples, (..., d)."""
+        """The entries of all groups concatenated to examples, (..., d)."""
         return torch.cat(groups, -1).index_select(-1, self.places)
 
     def generate(self, h: Tensor) -> Tensor:
-        """Examples that the table may hold, with a gradient, (B, generator_size) -> (B, d)."""
+        """Valid examples of the table, with a gradient, (B, generator_size) -> (B, d)."""
         pieces = h.split([group.generator_size for group in self.each()], -1)
         made = [g.generate(p) for g, p in zip(self.each(), pieces, strict=True)]
         return self.joined(made)
@@ -88,9 +88,9 @@ class ColumnHead(nn.Module):
 class Mixed(Distribution):
     """log p(x) = Σ log p_c(x_c) over the columns c that are observed.
 
-    Columns are independent given the code. Where an entry is missing (NaN) its term is left out,
-    which is its exact marginal. Numbers are in nats and in the units of the file: densities of
-    real columns, probabilities of discrete ones.
+    Columns are independent given the code. The term of a missing entry (NaN) is left out, which
+    gives the exact marginal. Numbers are in nats and in the units of the file: densities of real
+    columns, probabilities of discrete ones.
 
     Source: Nazabal, Olmos, Ghahramani and Valera 2020, "Handling incomplete heterogeneous data
     using VAEs".
@@ -133,12 +133,12 @@ class Mixed(Distribution):
 
     @property
     def mean(self) -> Tensor:
-        """The mean of each entry; of 0/1 entries the probabilities."""
+        """The mean of each entry; for 0/1 entries the probability."""
         return self.head.joined([group.mean(part) for group, part in self._pieces(self.h)])
 
     @property
     def mode(self) -> Tensor:
-        """The mean: the largest probability of 0/1 entries is the likeliest category."""
+        """The mean; among 0/1 entries the largest is the most likely category."""
         return self.mean
 
 
@@ -147,15 +147,16 @@ def _entries(parts: Iterable[Part]) -> list[int]:
 
 
 def make(h: Tensor, options: Any) -> Distribution:  # noqa: ARG001 - the table's signature
-    """It needs to know the table: :meth:`Likelihood.head` makes it."""
+    """Not available without the table: :meth:`Likelihood.head` builds it."""
     raise TypeError("the likelihood of a table is made by its head")
 
 
 LIKELIHOODS.register(
     NAME,
-    title="Mixed, a likelihood a column",
-    summary="Tables of your own; Gaussian, log-normal, bounded, Bernoulli, categorical, ordinal, "
-    "Poisson or negative binomial, as suits each column. Missing entries are left out.",
+    title="Mixed, one likelihood per column",
+    summary="Your own tables. Each column has one of: Gaussian, log-normal, bounded, "
+    "Bernoulli, categorical, ordinal, Poisson, negative binomial. Missing entries are left "
+    "out.",
 )(
     Likelihood(
         supports=("real", "binary"),

@@ -1,4 +1,4 @@
-"""The point mass: what a generator without a likelihood gives for a code."""
+"""The point mass: p(x | z) of a generator without a likelihood."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from genlab.divergences.coverage import Coverage, mass_within_radius, mode_coverage
 from genlab.divergences.f import F
 from genlab.divergences.grid import Grid
-from genlab.divergences.js import LOG_2, js_bound
+from genlab.divergences.jensen_shannon import LOG_2, js_bound
 from genlab.divergences.kl import closed_form_kl, gaussian_kl
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""How many modes of a mixture a sampler reaches, and how many of its samples are near one."""
+"""Mode coverage: the modes of a mixture that a sampler reaches, and the samples near a mode."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Coverage:
         modes: modes that have at least one sample of high quality.
         high_quality: share of samples within three standard deviations of their nearest mode.
         kl: KL of the modes' shares (samples of high quality) to uniform, in nats, plug-in.
-        kl_floor: what a perfect sampler scores on average, about (K − 1)/(2N).
+        kl_floor: the mean KL of a perfect sampler, about (K − 1)/(2N).
     """
 
     modes: int
@@ -28,8 +28,9 @@ class Coverage:
 def mode_coverage(x: Tensor, modes: Tensor, std: float) -> Coverage:
     """Mode coverage by the protocol of VEEGAN and PacGAN.
 
-    A sample is of high quality within 3 std of its nearest mean; a mode counts when it has one. In
-    two dimensions a perfect sampler scores 1 − exp(−4.5) = 98.89 % high quality.
+    A sample within 3 std of its nearest mean is of high quality. A mode is covered if it has at
+    least one such sample. In two dimensions a perfect sampler scores 1 − exp(−4.5) = 98.89 % high
+    quality.
 
     Source: Srivastava et al. 2017; Lin et al. 2018.
 

@@ -1,6 +1,6 @@
-"""How a divergence is reported: an :class:`~genlab.core.measure.Estimate` with its error.
+"""Reports of divergences: an :class:`~genlab.core.measure.Estimate` with its error.
 
-An infinite divergence is a result like any other: the value is ``inf``, and :func:`text` says so.
+An infinite divergence is a valid result: the value is ``inf``, and :func:`text` says so.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def estimate(
     """An estimate whose interval is the value ± ``error``.
 
     Args:
-        error: half the width of the interval, in the unit of the value; for an infinite value
-            it is left out.
+        error: half the width of the interval, in the unit of the value; ignored for an infinite
+            value.
     """
     series = Series(name, title, "divergence", unit, kind, n, direction)
     if not math.isfinite(value):

@@ -8,7 +8,7 @@ with equality at T*(x) = f′(p(x)/q(x)) (Nguyen, Wainwright & Jordan 2010; Nowo
 2016, "f-GAN"). P is the data and comes first, Q is the model, r = p/q; logarithms are natural.
 
 Every function here maps a tensor to a tensor of the same shape and dtype, float32 or float64.
-Whatever can be written with log r is, so that no ratio of densities is ever formed.
+Formulas use log r wherever possible, so that no ratio of densities is computed.
 
 Example:
     >>> import torch
@@ -50,7 +50,7 @@ class Domain:
     high_closed: bool = False
 
     def contains(self, t: Tensor) -> Tensor:
-        """Which entries lie inside, (*) -> (*) of bool; a NaN lies outside."""
+        """Whether entries lie inside, (*) -> (*) of bool; a NaN lies outside."""
         above = t >= self.low if self.low_closed or self.low == -INF else t > self.low
         below = t <= self.high if self.high_closed or self.high == INF else t < self.high
         return above & below
@@ -58,7 +58,7 @@ class Domain:
 
 @dataclass(frozen=True)
 class Latex:
-    """The formulas of a row, for a page to typeset."""
+    """The formulas of a row as LaTeX."""
 
     f: str
     divergence: str
@@ -82,10 +82,10 @@ class Parameter:
 
 @dataclass(frozen=True)
 class FDivergence:
-    """One f-divergence with everything that training with it and drawing it needs.
+    """One f-divergence with all formulas that training and plots need.
 
     Args:
-        name, title: as in the table, and as a reader calls it.
+        name, title: the key in the table, and the name that users read.
         f: the generator at u ≥ 0.
         f_prime: its derivative.
         conjugate: f*(t); +inf outside ``domain``.
@@ -97,8 +97,8 @@ class FDivergence:
         domain: where the conjugate is finite.
         threshold: f′(1); a sample is called real when T is above it.
         at_one: f(1), the value of D_f(P‖P).
-        at_zero: f(0+), the price of a unit of Q's mass where P has none; may be inf.
-        slope_at_infinity: lim f(u)/u, the price of P's mass where Q has none; may be inf.
+        at_zero: f(0+), the cost of a unit of Q's mass where P has none; may be inf.
+        slope_at_infinity: lim f(u)/u, the cost of P's mass where Q has none; may be inf.
         symmetric: whether D_f(P‖Q) = D_f(Q‖P) for all pairs.
         unit: ``nats``, ``probability`` or ``dimensionless``.
         latex: the formulas as LaTeX.
@@ -131,7 +131,7 @@ class FDivergence:
 
     @property
     def upper(self) -> float:
-        """The largest value D_f can take, f(0) + lim f(u)/u: that of disjoint supports."""
+        """The largest value of D_f, f(0) + lim f(u)/u, reached for disjoint supports."""
         return self.at_zero + self.slope_at_infinity
 
     def with_parameter(self, value: float) -> FDivergence:
@@ -159,8 +159,8 @@ class FDivergence:
     def integrand(self, log_p: Tensor, log_q: Tensor) -> Tensor:
         """q f(p/q) at log-densities of any size, -inf included; may be +inf, never NaN.
 
-        Where P has no mass the value is q f(0), where Q has none it is p lim f(u)/u, and where
-        neither has any it is 0 (Liese & Vajda 2006). A NaN that comes in goes out.
+        The value is q f(0) where P has no mass, p lim f(u)/u where Q has none, and 0 where neither
+        has any (Liese & Vajda 2006). NaN propagates.
 
         Args:
             log_p, log_q: log-densities or log-probabilities in nats, (*).
@@ -196,8 +196,8 @@ def _price(log_mass: Tensor, price: float) -> Tensor:
 def log_wright_omega(s: Tensor) -> Tensor:
     """y with y + e^y = s, which is log W(e^s), by Newton; s may be of any size.
 
-    The left side is convex and increasing and the start lies above the root, so Newton falls
-    onto it without ever overflowing, where W(e^s) by way of e^s does for s above 709.
+    The left side is convex and increasing and the start lies above the root, so Newton's method
+    decreases to the root without overflow. Computing W(e^s) from e^s overflows for s above 709.
 
     Args:
         s: any shape; float32 or float64.

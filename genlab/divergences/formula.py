@@ -1,6 +1,6 @@
-"""A user's own f-divergence from a formula in u, such as ``u*log(u)`` or ``(sqrt(u) - 1)^2``.
+"""A custom f-divergence from a formula in u, such as ``u*log(u)`` or ``(sqrt(u) - 1)^2``.
 
-The text is parsed into a small tree of known operations and never run as code. The tree is
+The text is parsed into a small tree of known operations. It is never executed as code. The tree is
 evaluated on tensors, and in signed logarithms (sign and log|value|, as a function of log u) where
 u or f(u) leaves the range of a float. From f come, numerically, f′ (autograd), the conjugate
 f*(t) = sup_u {u t − f(u)} (bisection on f′(u) = t), its domain and an activation into it.
@@ -29,16 +29,16 @@ from genlab.core.errors import SpecError
 from genlab.divergences.f import Domain, FDivergence, Latex
 from genlab.divergences.formula_tree import EXAMPLE, INF, Node, parse, signed_value
 
-#: log u of the grid on which a formula is checked and its conjugate looked up.
+#: The grid of log u on which a formula is checked and its conjugate is tabulated.
 _REACH = 100.0
 _NEEDED = 3.0
-#: Up to this log u a slope that tends to a finite limit is told from the limit in float64.
+#: Up to this log u, float64 can distinguish a slope from its finite limit.
 _RESOLVED = 25.0
 
 
 @dataclass(frozen=True)
 class _Generator:
-    """A checked formula with what was found about it."""
+    """A checked formula with its limits, slopes and tabulated conjugate."""
 
     node: Node
     grid: Tensor  # log u where f and f' are finite
@@ -48,17 +48,17 @@ class _Generator:
     slope_at_infinity: float
 
     def prime(self, u: Tensor) -> Tensor:
-        """f′(u), itself differentiable where u asks for a gradient."""
+        """f′(u), differentiable if u requires a gradient."""
         further = u.requires_grad and torch.is_grad_enabled()
         with torch.enable_grad():
             x = u if further else u.detach().clone().requires_grad_(True)
-            # A constant does not depend on u, and then autograd has nothing to follow.
+            # A constant f′ does not depend on u, so autograd has no graph.
             total = (self.node(x) + 0.0 * x).sum()
             (gradient,) = torch.autograd.grad(total, x, create_graph=further)
         return gradient
 
     def argmax(self, t: Tensor) -> Tensor:
-        """log of the u that attains sup_u {ut − f(u)}, within the grid; t is float64."""
+        """log of the maximiser of ut − f(u) within the grid; t is float64."""
         index = torch.searchsorted(self.slopes, t.contiguous()).clamp(1, len(self.grid) - 1)
         low, high = self.grid[index - 1], self.grid[index]
         for _ in range(30):
@@ -72,13 +72,13 @@ class _Generator:
         """f*(t); its gradient is the maximising u, by the envelope theorem."""
         wide = t.double()
         if math.isfinite(self.slope_at_infinity):
-            # Beyond the last slope of the table u t − f(u) is a difference of equals.
+            # Beyond the last slope of the table, u t − f(u) cancels.
             wide = wide.clamp(max=max(float(self.slopes[-1]), -1e300))
         known = torch.where(wide.isnan(), torch.zeros_like(wide), wide.detach())
         u = self.argmax(known).exp()
         value = wide * u - self.node(u)
         if math.isfinite(self.at_zero):
-            # Left of f'(0+) the supremum lies at u = 0, and at t far below it in the grid's end.
+            # For t below f'(0+) the supremum is at u = 0, which the end of the grid represents.
             end = torch.full_like(wide, -self.at_zero)
             value = torch.where(wide <= self.slope_at_zero, end, torch.maximum(value, end))
         beyond = t.double() > self.slope_at_infinity + 1e-11 * (1.0 + abs(self.slope_at_infinity))
@@ -88,7 +88,7 @@ class _Generator:
 
 def _grid() -> Tensor:
     coarse = torch.linspace(-_REACH, _REACH, 4001, dtype=torch.float64)
-    # Exactly 1 is left out: generators with a kink have it there.
+    # u = 1 is left out: some generators have a kink there.
     fine = torch.linspace(-1.0, 1.0, 800, dtype=torch.float64)
     return torch.cat([coarse[coarse != 0.0], fine]).sort().values
 
@@ -100,7 +100,7 @@ def _limit(node: Node, sign: float, shift: bool) -> float:
     values = signed_value((signs, sizes - l if shift else sizes)).tolist()
     if math.isnan(values[-1]) or abs(values[-1]) > 1.01 * abs(values[-2]) + 0.01:
         return INF
-    # The nearest point that has settled: further out, terms that cancel lose their digits.
+    # The nearest converged point: further out, cancelling terms lose digits.
     for here, there in pairwise(values):
         if abs(here - there) < 1e-12 * (1.0 + abs(there)):
             return float(f"{here:.12g}") if abs(here) > 1e-12 else 0.0
@@ -142,7 +142,7 @@ def _checked(node: Node, text: str) -> _Generator:
             text,
             f"f must be convex, and its slope falls near u = {where:.4g}; {EXAMPLE}",
         )
-    # Chords lie above the function: slopes alone miss a jump. Further out than this, terms of the
+    # Chords lie above a convex function; slopes alone miss a jump. Further out, terms of the
     # size of u that cancel (as in u log u − (u + 1) log(u + 1)) leave too much round-off.
     core = grid.abs() < 12.0
     left, value = u[core], f[core]
@@ -153,7 +153,9 @@ def _checked(node: Node, text: str) -> _Generator:
         raise SpecError("formula", text, f"f must be convex, and it is not near u = {where:.4g}")
     if float(slopes[-1] - slopes[0]) < 1e-9 * (1.0 + float(slopes.abs().max())):
         raise SpecError(
-            "formula", text, "a straight line is 0 for every pair of distributions; bend it"
+            "formula",
+            text,
+            "a straight line gives 0 for every pair of distributions; f must be curved somewhere",
         )
     one = float(node(u.new_ones(1)))
     if abs(one) > 1e-9:
@@ -194,8 +196,9 @@ class _Activation:
 
 def _activation(generator: _Generator) -> _Activation:
     """g_f(v) = f′(e^v): it lies in the domain, its V* is log r, and f*(g_f(v)) = u f′(u) − f(u)
-    at u = e^v needs no search. Where f has straight parts that is a step without a gradient, and
-    a sigmoid between the two outermost slopes (or a softplus from the finite one) stands in.
+    at u = e^v needs no search. If f has straight parts, this is a step function without a
+    gradient; then a sigmoid between the two outermost slopes (or a softplus from the finite one)
+    replaces it.
     """
     core = generator.slopes[generator.grid.abs() < _NEEDED][::20]
     if bool((core[1:] - core[:-1] > 1e-9 * (1.0 + core[1:].abs())).all()):
@@ -231,7 +234,7 @@ class _Map:
 def _by_ratio(generator: _Generator) -> _Activation:
     u = generator.grid.exp()
     sizes = torch.maximum(generator.slopes.abs(), (u * generator.slopes).abs())
-    # Past these scores float32 would overflow; they are held there.
+    # Scores are clamped here, since float32 would overflow beyond.
     usable = generator.grid[(sizes < 1e30) & (generator.grid.abs() < 60.0)]
     low = float(usable.min())
     high = min(float(usable.max()), 20.0 if math.isfinite(generator.slope_at_infinity) else 60.0)
@@ -271,8 +274,8 @@ def from_formula(
 
     Args:
         text: the formula; see :func:`parse`.
-        name, title: of the row; the title is the formula where it is left out.
-        shift: subtract f(1) where it is not 0, instead of refusing.
+        name, title: of the row; the default title is the formula.
+        shift: subtract f(1) if it is not 0; otherwise such a formula is an error.
 
     Raises:
         SpecError: for a formula that cannot be read, is not finite, not convex, straight, or not
@@ -291,7 +294,7 @@ def from_formula(
     generator = _checked(node, text)
     top = generator.slope_at_infinity
     squash = _activation(generator)
-    # At t = lim f(u)/u itself the supremum is lim (ut − f(u)), which may be finite or not.
+    # At t = lim f(u)/u the supremum is lim (ut − f(u)), which may be infinite.
     closed = math.isfinite(top) and _gap_is_bounded(node, top)
 
     def perspective(a: Tensor, b: Tensor) -> Tensor:
@@ -366,5 +369,5 @@ def _check_conjugate(row: FDivergence, generator: _Generator, text: str) -> None
     scale = 1.0 + expected.abs() + (u * t).abs()
     if not bool(((found - expected).abs() < 1e-6 * scale).all()):
         raise SpecError(
-            "formula", text, "its conjugate could not be found to six digits; try a smoother f"
+            "formula", text, "its conjugate could not be computed to six digits; try a smoother f"
         )

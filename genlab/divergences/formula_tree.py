@@ -1,4 +1,4 @@
-"""The tree of a formula in u: how text is parsed into it, its values, and its LaTeX."""
+"""The expression tree of a formula in u: parsing, evaluation and LaTeX."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Node:
         return 1 + sum(arg.size for arg in self.args)
 
     def latex(self, outer: int = 0) -> str:
-        """The formula as LaTeX; ``outer`` is how tightly the surrounding operation binds."""
+        """The formula as LaTeX; ``outer`` is the precedence of the surrounding operation."""
         text, own = _latex(self)
         return rf"\left({text}\right)" if own < outer else text
 
@@ -144,7 +144,7 @@ def _log_div(x: Signed, y: Signed) -> Signed:
 
 
 def signed_value(x: Signed) -> Tensor:
-    """The number of a sign and a log|value|."""
+    """The number with a given sign and log|value|."""
     return torch.where(x[0] == 0, torch.zeros_like(x[1]), x[0] * x[1].exp())
 
 
@@ -208,7 +208,7 @@ _IN_LOGS: dict[str, Callable[..., Signed]] = {
 
 
 def _latex(node: Node) -> tuple[str, int]:
-    """LaTeX and how tightly its outermost operation binds (1 sum, 2 product, 3 power, 4 atom)."""
+    """LaTeX and the precedence of its outermost operation (1 sum, 2 product, 3 power, 4 atom)."""
     if node.op == "u":
         return "u", 4
     if node.op == "number":
@@ -245,7 +245,7 @@ def parse(text: str) -> Node:
             at most 200 characters.
 
     Raises:
-        SpecError: for anything else, saying what and what would do.
+        SpecError: for anything else; the message names the problem and what is allowed.
 
     Example:
         >>> parse("(sqrt(u) - 1)^2").latex()
@@ -269,7 +269,8 @@ def parse(text: str) -> Node:
         raise SpecError(
             "formula",
             text,
-            f"it cannot be read; look for a missing bracket or operator (2*u, not 2u), {EXAMPLE}",
+            f"it cannot be parsed; look for a missing bracket or operator (2*u, not 2u), "
+            f"{EXAMPLE}",
         ) from None
     node = _convert(tree.body, text, 0)
     if node.size > MAX_NODES:

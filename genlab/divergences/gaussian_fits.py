@@ -1,4 +1,4 @@
-"""The Gaussian that is nearest to a mixture by each divergence: the experiment of f-GAN."""
+"""The best Gaussian approximation of a mixture under each divergence: the f-GAN experiment."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from genlab.divergences.quadrature import (
 
 @dataclass(frozen=True)
 class GaussianFit:
-    """The single Gaussian nearest to a target under one divergence."""
+    """The best Gaussian approximation of a target under one divergence."""
 
     row: FDivergence
     mean: float
@@ -80,7 +80,7 @@ def fit_gaussian(row: FDivergence, target: Mixture1D) -> GaussianFit:
     starts = [(target.mean, math.log(width))]
     if len(target.means) > 1:
         starts += [(m, math.log(s)) for m, s in zip(target.means, target.stds, strict=True)]
-    # One coarse search from each start, and a fine one from the best.
+    # A coarse search from each start, then a fine one from the best.
     coarse = [_search(objective, start, 1e-3) for start in starts]
     best = _search(objective, min(coarse, key=objective), 1e-8)
     mean, std = float(best[0]), math.exp(float(best[1]))
@@ -100,7 +100,7 @@ def _search(
 def cross_divergences(
     rows: Sequence[FDivergence], target: Mixture1D
 ) -> tuple[tuple[GaussianFit, ...], tuple[tuple[Estimate, ...], ...]]:
-    """The best Gaussian under each row, and every row's divergence at each of those Gaussians.
+    """The best Gaussian under each row, and the divergences of all rows at each of them.
 
     Returns:
         the fits, and a table with the fitted divergence in its rows and the evaluated one in its

@@ -11,16 +11,16 @@ from torch import Tensor
 
 from genlab.data.base import Density
 
-#: A cell never weighs less than this under the truth, so that KL stays finite.
+#: The smallest true mass of a cell, so that KL stays finite.
 FLOOR = 1e-9
 
 
 class Grid:
-    """A grid of equal cells over a density's box, and one cell more for all that lies outside.
+    """A grid of equal cells over a density's box, plus one cell for everything outside.
 
     The true mass of a cell is the integral of the density over it (midpoint rule on a finer
-    grid). Samples are counted in the cells; the divergences are between these two tables, so they
-    do not exceed the divergences of the densities, but for the bias of counting n samples.
+    grid). Samples are counted in the cells. The divergences compare these two tables, so they do
+    not exceed the divergences of the densities, except for the bias of counting n samples.
 
     Args:
         density: the exact distribution, of one or two dimensions.
@@ -33,21 +33,21 @@ class Grid:
         self.low, self.high = density.box[0].double(), density.box[1].double()
         self.dim = len(self.low)
         self._fine = cells * fine
-        #: Logarithms of the true masses of the cells, the last one of all that is outside; what is
-        #: too small for a mass is not too small for its logarithm.
+        #: Logarithms of the true masses of the cells, the last one outside the box. A mass that
+        #: underflows still has a finite logarithm.
         self.log_masses = self.log_integrate(density.log_prob)
-        #: True masses of the cells, the last one of all that is outside; they sum to 1.
+        #: True masses of the cells, the last one outside the box; they sum to 1.
         self.masses = self.log_masses.exp()
 
     def _mesh(self, points: int) -> Tensor:
-        """The middles of a grid of so many cells an axis, (points^d, d)."""
+        """The centres of a grid with this many cells per axis, (points^d, d)."""
         steps = (torch.arange(points, dtype=torch.float64) + 0.5) / points
         axes = [low + (high - low) * steps for low, high in zip(self.low, self.high, strict=True)]
         return torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).view(-1, self.dim)
 
     @property
     def centres(self) -> Tensor:
-        """The middles of the cells in the order of their indices, (cells^d, d)."""
+        """The centres of the cells in the order of their indices, (cells^d, d)."""
         return self._mesh(self.cells)
 
     @property
@@ -59,7 +59,7 @@ class Grid:
     def log_integrate(self, log_prob: Callable[[Tensor], Tensor]) -> Tensor:
         """The log-masses of the cells under a density, (cells^d + 1,), the last one outside.
 
-        Where the density does not vanish around the box, the mass outside is at least 1e-9.
+        If the density does not vanish around the box, the mass outside is at least 1e-9.
 
         Args:
             log_prob: log-density in nats, (n, d) -> (n,).
@@ -104,7 +104,7 @@ class Grid:
         return float(0.5 * (_kl(s, m) + _kl(t, m)))
 
     def kl(self, x: Tensor) -> float:
-        """KL(samples ‖ truth) in nats; a cell's true mass is taken as at least 1e-9."""
+        """KL(samples ‖ truth) in nats; the true mass of a cell is clamped to at least 1e-9."""
         return float(_kl(self.shares(x), self.masses.clamp(min=FLOOR)))
 
     @cached_property
@@ -123,17 +123,17 @@ class Grid:
 
 
 class Pooled:
-    """The cells of a grid, those of little true mass put together until each has enough.
+    """The cells of a grid, where cells of small true mass are pooled until each pool has enough.
 
     A divergence with f'(∞) = ∞ is infinite as soon as one cell of positive true mass has no
-    sample. On these cells a perfect sampler leaves none empty, so that "infinite" says something
-    of the model. Cells are pooled with neighbours of about the same density, a power of ten apart
-    at most where there are enough of them; those where the truth has no mass at all stay apart, as
-    samples there make the other direction infinite.
+    sample. A perfect sampler leaves no pool empty, so that "infinite" tells something about the
+    model. Cells are pooled with neighbours of about the same density, at most a power of ten apart
+    if there are enough of them. Cells without true mass stay separate, because samples there make
+    the other direction infinite.
 
     Args:
         grid: the cells.
-        least: true mass that a pool has at least.
+        least: the smallest true mass of a pool.
     """
 
     def __init__(self, grid: Grid, least: float) -> None:
@@ -147,7 +147,7 @@ class Pooled:
         self.log_masses = self.masses.log()
 
     def together(self, masses: Tensor) -> Tensor:
-        """Masses of the grid's cells as masses of the pools, (cells + 1,) -> (pools,)."""
+        """Sum the masses of the grid's cells over the pools, (cells + 1,) -> (pools,)."""
         return masses.new_zeros(self.count).index_add_(0, self._pool, masses)
 
     def shares(self, x: Tensor) -> Tensor:
@@ -187,7 +187,7 @@ def _pools(grid: Grid, least: float) -> list[list[int]]:
 
 
 def _along_a_curve(cells: int, dim: int) -> list[int]:
-    """The place of each cell along a curve on which neighbours stay close (Morton's order)."""
+    """The position of each cell on a curve that keeps neighbours close (Morton order)."""
     bits = max(1, (cells - 1).bit_length())
     found = []
     for index in range(cells**dim):

@@ -1,15 +1,15 @@
-"""A 95 % interval of a squared kernel distance ‖μ_P − μ_Q‖², also where P and Q are equal.
+"""A 95 % interval of a squared kernel distance ‖μ_P − μ_Q‖², valid also for P = Q.
 
-With δ = μ_P − μ_Q in the kernel's Hilbert space, the estimate without bias from n and m samples is
+With δ = μ_P − μ_Q in the kernel's Hilbert space, the unbiased estimate from n and m samples is
 
     D̂ = ‖δ + ε‖² − tr Σ,   ε ~ N(0, Σ) in the limit,   Σ = C_P/n + C_Q/m.
 
-At δ = 0 it is a weighted sum of χ² variables and far from normal, so D̂ ± 1.96 SE covers too much
-at equal distributions and too little beside them. Here the distribution of D̂ at a distance θ =
-‖δ‖² is taken from the eigenvalues of Σ, and the interval holds those θ for which D̂ lies between
-its 2.5 % and 97.5 % points. Of the direction of δ only δᵀΣδ/‖δ‖² matters much; it is estimated,
-and for the upper end, where D̂ may be small by chance, it leans to the largest eigenvalue (by a
-weight that simulations of equal, near and distant distributions set).
+At δ = 0 it is a weighted sum of χ² variables and far from normal: D̂ ± 1.96 SE covers too much for
+equal distributions and too little for close ones. Here the distribution of D̂ at a distance θ =
+‖δ‖² is computed from the eigenvalues of Σ. The interval contains those θ for which D̂ lies between
+the 2.5 % and 97.5 % quantiles. The direction of δ matters mainly through δᵀΣδ/‖δ‖², which is
+estimated. For the upper end, where D̂ may be small by chance, the estimate is shrunk towards the
+largest eigenvalue; simulations of equal, near and distant distributions set the weight.
 
 Source: the distribution of D̂, Gretton et al. 2012, "A kernel two-sample test", theorem 12.
 """
@@ -23,23 +23,23 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-#: Samples of each distribution from which the eigenvalues are estimated; they take the cube of it
+#: Samples of each distribution for the estimate of the eigenvalues, which takes cubic
 #: in time.
 CUBE = 300
-#: Eigenvalues that are kept; the others together are close to normal. Draws of the distribution of
+#: Eigenvalues that are kept; the sum over the others is close to normal. Draws from the law of
 #: D̂.
 EIGENVALUES, DRAWS = 24, 4096
-#: How many times tr Σ the largest eigenvalue weighs against ‖δ̂‖² in the upper end.
+#: The weight of the largest eigenvalue against ‖δ̂‖² in the upper end, in units of tr Σ.
 LEAN = 5.0
 
 
 @dataclass(frozen=True)
 class KernelDistance:
-    """‖μ_P − μ_Q‖² without bias, and its 95 % interval.
+    """An unbiased estimate of ‖μ_P − μ_Q‖² and its 95 % interval.
 
     Args:
         value: the estimate; may be negative.
-        low, high: the interval; may be negative as well.
+        low, high: the interval; may be negative too.
     """
 
     value: float
@@ -48,7 +48,7 @@ class KernelDistance:
 
 
 def kernel_distance(k_xx: Tensor, k_yy: Tensor, k_xy: Tensor) -> KernelDistance:
-    """The squared distance of two mean embeddings from the kernel matrices of their samples.
+    """The squared distance of two mean embeddings, from kernel matrices of samples.
 
     E k(x, x′) + E k(y, y′) − 2 E k(x, y), over pairs of different samples.
 
@@ -74,7 +74,7 @@ def kernel_distance(k_xx: Tensor, k_yy: Tensor, k_xy: Tensor) -> KernelDistance:
     noise = float(diagonal.sum())
     second = max(float(gram.square().sum() - diagonal.square().sum()), 0.0)
     s = _spectrum(k_xx, k_yy, k_xy, second)
-    # As a share of ‖δ̂‖², which is never negative: at δ = 0 it is the mean over Σ itself.
+    # Relative to ‖δ̂‖², which is never negative; at δ = 0 it is the mean over Σ.
     along, whole = float(u @ u), max(value + noise, 1e-300)
     top = float(s[0])
     low = _solve(value, 0.975, s, along / whole)
@@ -112,19 +112,19 @@ def _gram(k_xx: Tensor, k_yy: Tensor, k_xy: Tensor) -> Tensor:
 
 
 def _spectrum(k_xx: Tensor, k_yy: Tensor, k_xy: Tensor, second: float) -> Tensor:
-    """The eigenvalues of Σ, falling, with tr Σ² as given; from the first samples of many."""
+    """The eigenvalues of Σ in decreasing order, scaled to tr Σ²; estimated from some samples."""
     n, m = k_xy.shape
     share = max(1.0, n / CUBE, m / CUBE)
     a, b = max(2, int(n / share)), max(2, int(m / share))
     gram = _gram(k_xx[:a, :a], k_yy[:b, :b], k_xy[:a, :b])
     s = torch.linalg.eigvalsh(gram).flip(0).clamp(min=0.0)
-    # The eigenvalues of a sample's covariance spread wider than those of the distribution.
+    # Sample eigenvalues are more spread out than those of the distribution.
     return s * math.sqrt(second / max(float(s.square().sum()), 1e-300))
 
 
 @functools.lru_cache(maxsize=1)
 def _normals() -> Tensor:
-    # Points of a scrambled Sobol sequence: quantiles are closer than those of random draws.
+    # A scrambled Sobol sequence gives more accurate quantiles than random draws.
     u = torch.quasirandom.SobolEngine(EIGENVALUES + 1, scramble=True, seed=0).draw(DRAWS).double()
     return torch.special.ndtri(u.clamp(1e-7, 1.0 - 1e-7))
 

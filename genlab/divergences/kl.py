@@ -1,4 +1,4 @@
-"""The Kullback-Leibler divergence where it has a closed form."""
+"""Closed forms of the Kullback-Leibler divergence."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _as_full(distribution: Distribution) -> Distribution:
 
 
 def closed_form_kl(q: Distribution, p: Distribution) -> Tensor | None:
-    """KL(q ‖ p) in nats, (B,), where a closed form is known; None where it is not.
+    """KL(q ‖ p) in nats, (B,), if a closed form is known, else None.
 
     Sums over the event's dimensions; nothing is averaged over the batch.
 

@@ -1,4 +1,4 @@
-"""Mixtures of Gaussians on the line, as log-densities that quadrature takes."""
+"""Mixtures of Gaussians on the line, as log-densities for quadrature."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Mixture1D:
     def __post_init__(self) -> None:
         if not len(self.weights) == len(self.means) == len(self.stds) > 0:
             raise SpecError(
-                "weights", self.weights, "as many weights as means and stds are needed"
+                "weights", self.weights, "weights, means and stds must have the same length"
             )
         for name, row in (("weights", self.weights), ("stds", self.stds)):
             if not all(math.isfinite(x) and x > 0 for x in row):
@@ -64,7 +64,7 @@ class Mixture1D:
 
     @property
     def breaks(self) -> tuple[float, ...]:
-        """Points between which the density is smooth at the scale of an integration panel."""
+        """Break points, between which the density is smooth on the scale of a panel."""
         rows = zip(self.means, self.stds, strict=True)
         return tuple(sorted(m + k * s for m, s in rows for k in (-9, -5, -2, 0, 2, 5, 9)))
 

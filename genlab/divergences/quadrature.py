@@ -2,7 +2,7 @@
 
     D_f(P‖Q) = ∫ q f(p/q) dx,    bound(T) = E_P[T] − E_Q[f*(T)] ≤ D_f(P‖Q).
 
-All integrands are formed from log-densities, so that neither p/q nor q is ever divided by. A
+All integrands are computed from log-densities, without any division by p or q. A
 divergence that is infinite (supports that do not match, a tail that does not decay) is returned
 as ``inf``.
 """
@@ -35,7 +35,7 @@ _LEVELS = 40
 
 @cache
 def gauss_rule() -> tuple[Tensor, Tensor]:
-    """Nodes and weights of Gauss–Legendre on [−1, 1], as each panel has them."""
+    """Nodes and weights of the Gauss–Legendre rule on [−1, 1] of each panel."""
     nodes, weights = np.polynomial.legendre.leggauss(_ORDER)
     return torch.from_numpy(nodes), torch.from_numpy(weights)
 
@@ -74,7 +74,7 @@ def _panels(
     half = (right - left)[:, None] / 2.0
     y = (left + right)[:, None] / 2.0 + half * nodes
     values = function((centre + scale * y.sinh()).reshape(-1))
-    # A zero of the integrand stays zero where the far end of the line stretches without bound.
+    # A zero of the integrand stays zero where the Jacobian overflows.
     stretched = values.reshape(-1, *y.shape) * (scale * y.cosh() * half * weights)
     return stretched.sum(-1)
 
@@ -92,7 +92,7 @@ def integrate(
         function: (n,) of float64 -> (k, n); may be infinite, must not be NaN.
         low, high: the ends, possibly infinite.
         breaks: where the integrands have kinks, jumps or narrow peaks.
-        tolerance: of the whole, absolute below 1 and relative above.
+        tolerance: of the whole, of the sum, absolute below 1 and relative above.
 
     Returns:
         the integrals; ``inf`` where an integrand is infinite on a set that is not negligible, or
@@ -118,8 +118,8 @@ def integrate(
         upper = _panels(function, middle, right, centre, scale)
         if bool((lower.isnan() | upper.isnan()).any()):
             raise DataError(
-                "A density or critic is not a number (NaN) inside the range of integration; no "
-                "divergence was computed. Look at its parameters."
+                "A density or critic is NaN inside the range of integration; no divergence was "
+                "computed. Check its parameters."
             )
         both = lower + upper
         infinite = ~(both.isfinite() & whole.isfinite())
@@ -169,12 +169,12 @@ def divergences_1d(
     """D_f(P‖Q) = ∫ q f(p/q) dx of several rows at once, by quadrature, kind "exact".
 
     The interval of each estimate is its value ± the error estimate of the quadrature; a value may
-    be ``inf``. Both densities are integrated too, which catches a peak that was missed.
+    be ``inf``. Both densities are integrated too, which detects a missed peak.
 
     Args:
         rows: rows of the table of f-divergences.
-        log_p, log_q: log-densities in nats, (n,) of float64 -> (n,). Where they have an attribute
-            ``breaks`` (as :class:`genlab.divergences.mixtures_1d.Mixture1D` has) those points are
+        log_p, log_q: log-densities in nats, (n,) of float64 -> (n,). If they have an attribute
+            ``breaks`` (as :class:`genlab.divergences.mixtures_1d.Mixture1D`), those points are
             used.
         low, high: the ends of the common range.
         breaks: further points where a density jumps or has a narrow peak.
@@ -232,8 +232,8 @@ def bound_1d(
 ) -> Estimate:
     """E_P[T] − E_Q[f*(T)] ≤ D_f(P‖Q) by quadrature, kind "lower bound".
 
-    The value is ``-inf`` where the critic leaves the domain of the conjugate on a set that Q
-    visits: such a critic bounds nothing.
+    The value is ``-inf`` if the critic leaves the domain of the conjugate on a set of positive
+    mass under Q: such a critic gives no bound.
 
     Args:
         critic: (n,) of float64 -> (n,), the values T(x), or with ``score`` the values V(x) before
@@ -242,7 +242,7 @@ def bound_1d(
     """
 
     def function(x: Tensor) -> Tensor:
-        # A critic that overflows is held at the ends of the floats, where it is a critic still.
+        # A critic that overflows is clamped to the range of floats.
         p, q, out = log_p(x).exp(), log_q(x).exp(), critic(x).double().clamp(-_HUGE, _HUGE)
         t = row.activation(out).clamp(-_HUGE, _HUGE) if score else out
         conjugate = row.conjugate_of_activation(out) if score else row.conjugate(t)
@@ -269,8 +269,8 @@ def bound_from_samples(
 ) -> Estimate:
     """E_P[T] − E_Q[f*(T)] from a critic's values on samples, kind "lower bound", ± 1.96 SE.
 
-    In expectation it lies below D_f(P‖Q) for every fixed critic; on the samples that the critic
-    was trained with it overshoots. ``-inf`` where the critic leaves the conjugate's domain.
+    Its expectation lies below D_f(P‖Q) for every fixed critic; on the critic's training samples it
+    is biased upward. ``-inf`` if the critic leaves the conjugate's domain.
 
     Args:
         critic_p, critic_q: values on samples of P, (n,), and of Q, (m,): T, or with ``score`` V
@@ -316,10 +316,10 @@ def divergences_from_samples(
 ) -> tuple[Estimate, ...]:
     """D_f(P‖Q) = ½ E_P[g/m] + ½ E_Q[g/m], g = q f(p/q), m = (p + q)/2; "Monte Carlo", ± 1.96 SE.
 
-    Samples of both distributions keep the weights bounded by 2, so that neither direction of KL
-    has the heavy tail of an average over one distribution. An infinite divergence shows here only
-    where a sample falls outside the other distribution's support; a heavy tail of the χ² rows does
-    not show.
+    Samples of both distributions bound the weights by 2, so that neither direction of KL has the
+    heavy tail of an average over one distribution. An infinite divergence is detected only if a
+    sample falls outside the other distribution's support. A heavy tail of the χ² rows is not
+    detected.
 
     Args:
         log_p, log_q: log-densities in nats, (n, *) -> (n,), in any dimension.
@@ -398,16 +398,16 @@ def divergences_on_cells(
 ) -> tuple[Estimate, ...]:
     """D_f(P‖Q) from samples of Q alone, on the cells of a grid over P's density; kind "grid".
 
-    Binning never raises an f-divergence (data processing), counting n samples biases it upward.
-    A cell without a sample makes KL(P‖Q) infinite; with ``mix`` = ε the model is replaced by
-    (1 − ε)Q + εP, whose divergence is finite and at most (1 − ε) D_f(P‖Q).
+    Binning never increases an f-divergence (data processing inequality); counting n samples biases
+    it upward. A cell without a sample makes KL(P‖Q) infinite; with ``mix`` = ε the model is
+    replaced by (1 − ε)Q + εP, whose divergence is finite and at most (1 − ε) D_f(P‖Q).
 
     Args:
         grid: cells over the density of P.
         x: samples of Q, (n, d).
         mix: ε, from 0 (the counts as they are) to below 1.
-        repeats: multinomial resamplings of the counts, for the 95 % interval.
-        seed: of the resampling, which leaves the global stream alone.
+        repeats: multinomial resamples of the counts, for the 95 % interval.
+        seed: of the resampling, which does not use the global stream.
 
     Raises:
         SpecError: for ε outside [0, 1).
@@ -424,7 +424,7 @@ def divergences_on_cells(
     for row in rows:
         values = row.of_probabilities(log_p.expand_as(log_q), log_q)
         value, spread = float(values[0]), values[1:]
-        # Where a resampling leaves a cell empty that must not be, the interval has no upper end.
+        # If a resample leaves a necessary cell empty, the interval has no upper end.
         ends = bool(spread.isfinite().all())
         error = Z95 * float(spread.std()) if ends else 0.0
         one = estimate(

@@ -1,10 +1,10 @@
-"""Distances between samples that need no density: Wasserstein-1, sliced Wasserstein, MMD.
+"""Distances between samples without densities: Wasserstein-1, sliced Wasserstein, MMD.
 
     W₁(P, Q) = inf over couplings of E‖x − y‖ = sup over 1-Lipschitz φ of E_P φ − E_Q φ.
 
 Error bars of W₁ come from the optimal potential φ: √n (Ŵ − E Ŵ) is normal with the variance of
-φ(X) plus that of its partner on Q (del Barrio & Loubes 2019). In d > 1 dimensions the estimate is
-biased upward, in the order of n^{−1/d}; :func:`w1_floor` shows by how much for equal
+φ(X) plus that of its conjugate on Q (del Barrio & Loubes 2019). In d > 1 dimensions the estimate
+is biased upward by the order of n^{−1/d}; :func:`w1_floor` estimates the bias for equal
 distributions.
 """
 
@@ -41,8 +41,8 @@ def _points(x: Tensor, y: Tensor, least: int = 2) -> tuple[Tensor, Tensor]:
         )
     if a.shape[1] != b.shape[1]:
         raise DataError(
-            f"The two sets of samples have {a.shape[1]} and {b.shape[1]} dimensions; compare "
-            "samples of one kind."
+            f"The two sets of samples have {a.shape[1]} and {b.shape[1]} dimensions; they must "
+            f"have the same."
         )
     if not (bool(a.isfinite().all()) and bool(b.isfinite().all())):
         raise DataError("A sample is not finite, so no distance to it is defined.")
@@ -50,7 +50,7 @@ def _points(x: Tensor, y: Tensor, least: int = 2) -> tuple[Tensor, Tensor]:
 
 
 def _w1_sorted(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """W₁ of samples on the line and the potential at each of them, over the last axis.
+    """W₁ of samples on the line over the last axis, and the dual potential at each sample.
 
     W₁ = ∫ |F − G|, and φ′ = −sign(F − G).
 
@@ -91,7 +91,9 @@ def w1_line(x: Tensor, y: Tensor) -> Estimate:
     """
     a, b = _points(x, y)
     if a.shape[1] != 1:
-        raise DataError("This is the distance on the line; for points of the plane use w1.")
+        raise DataError(
+            "This distance is for samples on the line; use w1 for points in the plane."
+        )
     value, over_a, over_b = _w1_sorted(a.T, b.T)
     return estimate(
         "w1",
@@ -121,7 +123,7 @@ def w1_densities(
         ∫_R^∞ |F − G| dx = |E_P (x − R)₊ − E_Q (x − R)₊|,
 
     which is integrated and added; with crossings it may be up to the sum of the two. The interval
-    holds both cases, and the change from half as many cells.
+    contains both cases and the change from half as many cells.
 
     Args:
         log_p, log_q: log-densities in nats, (n,) of float64 -> (n,).
@@ -152,7 +154,7 @@ def w1_densities(
     start, stop = max(low, min(reach)), min(high, max(reach))
 
     def beyond(edge: float, sign: float) -> list[float]:
-        """Mass and mean excess of both distributions past an end of the grid."""
+        """Mass and mean excess of both distributions beyond an end of the grid."""
         limit = high if sign > 0 else low
         if edge == limit:
             return [0.0] * 4
@@ -173,7 +175,7 @@ def w1_densities(
         width = (stop - start) / count
         gap = (log_p(middle).double().exp() - log_q(middle).double().exp()) * width
         after = (left[0] - left[1]) + gap.cumsum(0)
-        # F − G at the middle of each cell.
+        # F − G at the centre of each cell.
         return float((after - gap / 2.0).abs().sum()) * width
 
     fine = total(cells)
@@ -193,11 +195,11 @@ def w1_densities(
 def assignment(
     cost: np.ndarray, precision: float = 1e-4
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The optimal partner of each row, and the dual potentials u + v ≤ cost.
+    """The optimal assignment of the rows, and the dual potentials u + v ≤ cost.
 
-    Given the optimal matching, the potentials are shortest paths in its residual graph; there is
-    no negative cycle in it, so relaxation from zero converges; for an error bar it may stop once
-    nothing moves by more than ``precision`` mean costs.
+    Given the optimal matching, the potentials are shortest paths in its residual graph; it has no
+    negative cycle, so relaxation from zero converges. It stops once no potential changes by more
+    than ``precision`` mean costs, which is enough for an error bar.
     """
     _, partner = linear_sum_assignment(cost)
     matched = cost[np.arange(len(cost)), partner]
@@ -216,8 +218,8 @@ def w1(x: Tensor, y: Tensor, *, limit: int = MAX_ASSIGNMENT) -> Estimate:
     """W₁ between two sets of points in any dimension, by exact assignment; ± 1.96 SE.
 
     The distance between the two sets of points is exact; as an estimate for the distributions it
-    is "Monte Carlo", and biased upward (see :func:`w1_floor`). Where the sets differ in size, or
-    have more than ``limit`` points, their first points are used.
+    is "Monte Carlo", and biased upward (see :func:`w1_floor`). If the sets differ in size or have
+    more than ``limit`` points, their first points are used.
 
     Args:
         x, y: samples, (n, d) and (m, d).
@@ -250,7 +252,7 @@ def w1(x: Tensor, y: Tensor, *, limit: int = MAX_ASSIGNMENT) -> Estimate:
 
 
 def w1_floor(x: Tensor, *, seed: int = 0, limit: int = MAX_ASSIGNMENT) -> Estimate:
-    """W₁ between two random halves of one set: what a perfect model would score at that size.
+    """W₁ between two random halves of one set: the score of a perfect model at that size.
 
     Args:
         x: samples of one distribution, (n, d).
@@ -274,8 +276,8 @@ def w1_floor(x: Tensor, *, seed: int = 0, limit: int = MAX_ASSIGNMENT) -> Estima
 def sliced_w1(x: Tensor, y: Tensor, *, projections: int = 100, seed: int = 0) -> Estimate:
     """SW₁ = E_θ W₁(θᵀX, θᵀY) over random directions θ, ± 1.96 SE.
 
-    The error bar adds the variance over the directions and that over the samples, the latter
-    from the average over directions of the potentials.
+    The error bar combines the variance over the directions with that over the samples, which is
+    computed from the potentials averaged over directions.
 
     Source: Rabin et al. 2011; Bonneel et al. 2015.
 
@@ -311,7 +313,7 @@ def sliced_w1(x: Tensor, y: Tensor, *, projections: int = 100, seed: int = 0) ->
 
 
 def median_bandwidth(x: Tensor, y: Tensor, *, most: int = 1000) -> float:
-    """The median distance between the points of both sets, of at most ``most`` of each."""
+    """The median distance between points of both sets, using at most ``most`` of each."""
     a, b = _points(x, y)
     both = torch.cat([a[:most], b[:most]])
     distances = torch.pdist(both)
@@ -325,19 +327,19 @@ def mmd(
     bandwidths: Sequence[float] | None = None,
     limit: int = MAX_ASSIGNMENT,
 ) -> Estimate:
-    """MMD² with a mixture of Gaussian kernels, without bias, and its 95 % interval.
+    """An unbiased estimate of MMD² with a mixture of Gaussian kernels, and its 95 % interval.
 
     MMD² = E k(x, x′) + E k(y, y′) − 2 E k(x, y), k = mean over h of exp(−‖·‖²/(2h²)).
 
-    Unbiased, so it may be negative; zero for equal distributions in expectation. The interval is
-    that of :mod:`genlab.divergences.kernel_interval`, which holds at equal distributions as well;
+    The estimate may be negative; its expectation is zero for equal distributions. The interval is
+    that of :mod:`genlab.divergences.kernel_interval`, which is valid at equal distributions too;
     it is not symmetric around the value.
 
     Source: Gretton et al. 2012, lemma 6.
 
     Args:
         x, y: samples, (n, d) and (m, d); the first min(n, m, limit) of each are used.
-        bandwidths: h in data units; ¼, ½, 1, 2, 4 times the median distance where left out.
+        bandwidths: h in data units; the default is ¼, ½, 1, 2, 4 times the median distance.
 
     Raises:
         DataError: for fewer than four samples, different dimensions, or infinite values.

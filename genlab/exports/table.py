@@ -27,14 +27,14 @@ class Export:
         media: the type of the content, for a browser.
         write: the content of the file for a run, a snapshot's step, a number of examples and a
             seed.
-        fits: why a run has no such file; empty where it has.
+        unavailable: why a run has no such file; empty where it has.
     """
 
     part: str
     suffix: str
     media: str
     write: Callable[[RunView, int, int, int], bytes]
-    fits: Callable[[RunView], str] = _always
+    unavailable: Callable[[RunView], str] = _always
 
     @property
     def file_name(self) -> str:
@@ -47,7 +47,7 @@ EXPORTS: Registry[Export] = Registry("export", "genlab.exports")
 
 def formats_for(view: RunView) -> dict[str, str]:
     """For each row of the table why a run has no such file; empty where it has."""
-    return {row.name: row.value.fits(view) for row in EXPORTS.rows()}
+    return {row.name: row.value.unavailable(view) for row in EXPORTS.rows()}
 
 
 def export_file(
@@ -69,7 +69,7 @@ def export_file(
     row = EXPORTS[name]
     if not 1 <= n <= 100_000:
         raise SpecError("n", n, "allowed: a whole number from 1 to 100000")
-    why = row.fits(view)
+    why = row.unavailable(view)
     if why:
         able = [name for name, reason in formats_for(view).items() if not reason]
         raise SpecError("format", name, f"{why}; formats of this run: {', '.join(able)}")

@@ -20,12 +20,12 @@ from genlab.inference.base import Inference, positive
 from genlab.inference.log_joints import Diverged, LogJoint, Rows
 from genlab.train.algorithm import Info
 
-#: The scales that the search for η goes through, those of the paper.
+#: The values of η that the search tries, from the paper.
 ETAS = (100.0, 10.0, 1.0, 0.1, 0.01)
 
 
 class Family(abc.ABC):
-    """A Gaussian over ζ with mean μ and some form of scale, standardised: ζ = μ + scale · η."""
+    """A Gaussian family over ζ with mean μ and a scale: ζ = μ + scale · η, η ~ N(0, I)."""
 
     title: ClassVar[str]
 
@@ -43,15 +43,15 @@ class Family(abc.ABC):
 
     @abc.abstractmethod
     def gradient(self, scale: Tensor, eta: Tensor, slope: Tensor) -> Tensor:
-        """The gradient of the ELBO in the scale, from the slopes ∇_ζ log p(x, ζ), (M, K)."""
+        """The gradient of the ELBO with respect to the scale, from ∇_ζ log p(x, ζ), (M, K)."""
 
     @abc.abstractmethod
     def factor(self, scale: Tensor) -> Tensor:
-        """Lower triangular with a positive diagonal, times its transpose the covariance."""
+        """The Cholesky factor of the covariance, with a positive diagonal."""
 
 
 class MeanField(Family):
-    """ζ = μ + e^ω ∘ η: as many spreads as numbers, no correlation; H = K/2 log 2πe + Σ ω."""
+    """ζ = μ + e^ω ∘ η, a diagonal covariance; H = K/2 log 2πe + Σ ω."""
 
     title = "mean-field"
 
@@ -72,7 +72,7 @@ class MeanField(Family):
 
 
 class FullRank(Family):
-    """ζ = μ + L η, L lower triangular and otherwise free; H = K/2 log 2πe + log|det L|."""
+    """ζ = μ + L η with L lower triangular; H = K/2 log 2πe + log|det L|."""
 
     title = "full-rank"
 
@@ -107,15 +107,15 @@ FAMILIES: dict[str, Family] = {row.title: row for row in (MeanField(), FullRank(
 
 @dataclass(frozen=True)
 class Approximation:
-    """Where the search for q stands.
+    """The state of the optimisation of q.
 
     Args:
         mean: μ, (K,).
         scale: ω, (K,), or L, (K, K).
         mean_history, scale_history: s of the step-size sequence, as mean and scale.
-        mean_average, scale_average: averages of the iterates that favour the late ones.
+        mean_average, scale_average: averages of the iterates, with larger weights for later ones.
         eta: η of the step-size sequence, ().
-        steps: how many were made, ().
+        steps: steps taken, ().
         seed: of the draws, ().
     """
 
@@ -135,11 +135,12 @@ class ADVI(Inference[Approximation, Rows | None]):
 
     ELBO = E_{η~N(0,I)}[log p(x, T⁻¹(ζ)) + log|det J_{T⁻¹}(ζ)|] + H[q], with ζ = μ + e^ω ∘ η or
     μ + L η. Each number of μ and the scale has its own step size
-    ρ_i = η i^(-½ + 1e-16) / (1 + √s_i), s_i = 0.1 g_i² + 0.9 s_{i-1}, s_1 = g_1²; where no η is
-    given, each of 0.01, 0.1, ..., 100 is tried for a few steps and the best ELBO wins.
+    ρ_i = η i^(-½ + 1e-16) / (1 + √s_i), s_i = 0.1 g_i² + 0.9 s_{i-1}, s_1 = g_1²; if no η is
+    given, each of 0.01, 0.1, ..., 100 is tried for a few steps and the one with the best ELBO is
+    used.
 
-    Besides the last iterate a state carries an average of the iterates with weights that grow as
-    step⁸, which is what the numbers are read from: it has the same limit and less noise.
+    A state also holds an average of the iterates with weights that grow as step⁸. The reported
+    numbers use this average: it has the same limit and less noise.
 
     Sources: Kucukelbir, Tran, Ranganath, Gelman and Blei 2017, "Automatic differentiation
     variational inference"; for the average, Shamir and Zhang 2013, "Stochastic gradient descent
@@ -148,10 +149,10 @@ class ADVI(Inference[Approximation, Rows | None]):
     Args:
         target: the model.
         family: ``mean-field`` or ``full-rank``.
-        draws: M, samples of η a step.
+        draws: M, samples of η in each step.
         eta: η; None to search.
-        search_steps: how long each η is tried.
-        start: values of the parameters to put μ at; None for ζ = 0.
+        search_steps: steps for which each η is tried.
+        start: values of the parameters at which μ starts; None for ζ = 0.
 
     Raises:
         SpecError: for an unknown family, a number out of range, or a log-joint that cannot be
@@ -196,7 +197,7 @@ class ADVI(Inference[Approximation, Rows | None]):
         )
 
     def init(self, seed: int = 0, data: Tensor | None = None) -> Approximation:
-        """q = N(start, I), with the η given or the best one of the search.
+        """q = N(start, I), with the given η or the best one of the search.
 
         Raises:
             Diverged: if no η of the search led to a finite ELBO.
@@ -207,17 +208,17 @@ class ADVI(Inference[Approximation, Rows | None]):
         best = max(trials, key=lambda eta: trials[eta])
         if trials[best] == -math.inf:
             raise Diverged(
-                "No step size from 0.01 to 100 led to a finite ELBO: the log-joint overflows near "
-                "the start. Nothing was started; give a start closer to the posterior."
+                "No step size from 0.01 to 100 gave a finite ELBO: the log-joint overflows "
+                "near the start. Nothing was started; give a start closer to the posterior."
             )
         return self._begin(seed, best)
 
     def search(self, seed: int = 0) -> dict[float, float]:
-        """The ELBO reached by each η of the table in a few steps, -inf where it overflowed."""
+        """The ELBO that each η reaches in a few steps; -inf if it overflowed."""
         return {eta: self._trial(seed, eta) for eta in ETAS}
 
     def step(self, state: Approximation, batch: Rows | None = None) -> tuple[Approximation, Info]:
-        """One step on all data, or on some rows of it; the ELBO is that of the q before it.
+        """One step on all data or on a batch of rows; the ELBO is that of q before the step.
 
         Raises:
             Diverged: if the log-joint or its gradient is not finite at a draw of q.
@@ -270,7 +271,7 @@ class ADVI(Inference[Approximation, Rows | None]):
         return state, trace
 
     def posterior(self, state: Approximation, averaged: bool = True) -> MultivariateNormal:
-        """q(ζ), event shape (K,): of the averaged iterates, or of the last."""
+        """q(ζ), event shape (K,), from the averaged iterates or from the last one."""
         mean, scale = self._read(state, averaged)
         return MultivariateNormal(mean, scale_tril=self.family.factor(scale))
 
@@ -282,7 +283,7 @@ class ADVI(Inference[Approximation, Rows | None]):
         return self.target.constrain(mean + self.family.draw(scale, self._noise(n, seed)))
 
     def zeta(self, state: Approximation, n: int, seed: int = 0) -> Tensor:
-        """n draws of ζ from q of the averaged iterates, (n, 1, K): one chain."""
+        """n draws of ζ from q with the averaged iterates, (n, 1, K), as one chain."""
         mean, scale = self._read(state, averaged=True)
         return (mean + self.family.draw(scale, self._noise(n, seed))).unsqueeze(1)
 
@@ -291,8 +292,8 @@ class ADVI(Inference[Approximation, Rows | None]):
     ) -> Estimate:
         """The ELBO on all data from n fresh draws of q, with a 95 % interval.
 
-        It is the mean of log p(x, ζ) - log q(ζ) rather than that of log p(x, ζ) plus the entropy:
-        the same in expectation, and without noise where q is the posterior.
+        It is the mean of log p(x, ζ) - log q(ζ), not of log p(x, ζ) plus the entropy: both have
+        the same expectation, and this one has no noise if q is the posterior.
 
         Raises:
             SpecError: if n is below 2.

@@ -1,4 +1,4 @@
-"""The two verbs of learning, for inference: the state is the posterior, the batch arrives."""
+"""The interface of inference: ``init`` gives the prior, ``step`` updates it with a batch."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Batch = TypeVar("Batch")
 
 
 class Inference(abc.ABC, Generic[State, Batch]):
-    """Learning from data as they arrive: ``init`` gives the prior, ``step`` Bayes' rule.
+    """Sequential inference: ``init`` gives the prior, ``step`` applies Bayes' rule to a batch.
 
-    The verbs are those of :class:`genlab.train.algorithm.Algorithm`. A state is a frozen dataclass
-    of tensors, never changed in place, so any state met on the way stays what it was.
+    The methods are those of :class:`genlab.train.algorithm.Algorithm`. A state is a frozen
+    dataclass of tensors that is never changed in place, so earlier states stay valid.
     """
 
     #: The class of the states: a frozen dataclass whose fields are all tensors.
@@ -30,18 +30,18 @@ class Inference(abc.ABC, Generic[State, Batch]):
     @property
     @abc.abstractmethod
     def series(self) -> tuple[Series, ...]:
-        """What the terms of ``Info`` are."""
+        """The description of the terms of ``Info``."""
 
     @abc.abstractmethod
     def init(self, seed: int = 0, data: Tensor | None = None) -> State:
-        """The state before any data; seed and data matter only where a start must be chosen."""
+        """The state before any data; seed and data are used only if a start must be chosen."""
 
     @abc.abstractmethod
     def step(self, state: State, batch: Batch) -> tuple[State, Info]:
-        """The state after a batch, and what a plot needs of it."""
+        """The state after a batch, and the terms to plot."""
 
     def pack(self, state: State) -> Packed:
-        """The state as a checkpoint holds it."""
+        """The state as tensors of a checkpoint."""
         rows = dataclasses.fields(state)  # type: ignore[arg-type]
         return Packed({row.name: getattr(state, row.name).clone() for row in rows}, {})
 
@@ -61,7 +61,7 @@ class Inference(abc.ABC, Generic[State, Batch]):
 
 
 def positive(name: str, value: float) -> float:
-    """The value, if it is a finite number above zero.
+    """The value, checked to be a finite number above zero.
 
     Raises:
         SpecError: if it is not.
@@ -77,10 +77,10 @@ def positive(name: str, value: float) -> float:
 
 
 def finite(name: str, value: Any) -> Tensor:
-    """The value as a float64 tensor, if all of it is finite.
+    """The value as a float64 tensor, checked to be finite.
 
     Raises:
-        SpecError: if a part is infinite or not a number.
+        SpecError: if an entry is infinite or NaN.
     """
     tensor = torch.as_tensor(value, dtype=torch.float64)
     if not bool(tensor.isfinite().all()):
@@ -94,7 +94,7 @@ def probabilities(name: str, value: Any) -> Tensor:
     """The value as float64 probabilities that sum to 1 over the last axis.
 
     Raises:
-        SpecError: if a part is negative or the sum is not 1 within 1e-6.
+        SpecError: if an entry is negative or the sum is not 1 within 1e-6.
 
     Example:
         >>> probabilities("prior", [0.25, 0.75]).tolist()

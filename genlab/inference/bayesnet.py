@@ -1,4 +1,4 @@
-"""Discrete Bayes nets: message passing on trees, and plain enumeration to check it."""
+"""Discrete Bayesian networks: message passing on trees, and enumeration as its check."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from genlab.core.measure import Series
 from genlab.inference.base import Inference, finite, probabilities
 from genlab.train.algorithm import Info
 
-#: Enumeration goes no further than this many joint states: 20 binary variables.
+#: The largest number of joint states that are enumerated: 20 binary variables.
 MOST_STATES = 2**20
 
 
 @dataclass(frozen=True)
 class Node:
-    """One variable of a net: p(self | parents) as a table.
+    """One variable of a network: p(self | parents) as a table.
 
     Args:
         name: the variable.
@@ -47,7 +47,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the evidence says.
+    """The posterior given the evidence.
 
     Args:
         log_evidence: log p(evidence) in nats.
@@ -65,7 +65,7 @@ class BayesNet:
         nodes: the variables, in any order.
 
     Raises:
-        SpecError: for a name given twice, an unknown parent, a cycle, or a table whose axes do not
+        SpecError: for a duplicate name, an unknown parent, a cycle, or a table whose axes do not
             match the parents' states.
 
     Example:
@@ -107,7 +107,7 @@ class BayesNet:
     def hidden_markov(
         cls, start: Tensor, transition: Tensor, emission: Tensor, length: int
     ) -> BayesNet:
-        """z_1 -> z_2 -> ... with x_t seen of each z_t: p(x_t | z_t) = emission."""
+        """z_1 -> z_2 -> ... with an observation x_t of each z_t: p(x_t | z_t) = emission."""
         nodes = [Node("z1", start)]
         nodes += [Node(f"z{t}", transition, (f"z{t - 1}",)) for t in range(2, length + 1)]
         return cls([*nodes, *(Node(f"x{t}", emission, (f"z{t}",)) for t in range(1, length + 1))])
@@ -149,10 +149,10 @@ class BayesNet:
         return factors
 
     def infer(self, evidence: Mapping[str, int] | None = None) -> Answer:
-        """log p(evidence) and all posterior marginals by the sum-product algorithm, exactly.
+        """log p(evidence) and all posterior marginals, exact, by the sum-product algorithm.
 
-        m_{f->x}(x) = Σ_{others} f Π m_{y->f}(y), inwards to a root and outwards again: two
-        messages an edge, in log-space.
+        m_{f->x}(x) = Σ_{others} f Π m_{y->f}(y), towards a root and back: two messages for each
+        edge, in log-space.
 
         Source: Pearl 1988, "Probabilistic reasoning in intelligent systems"; Kschischang, Frey and
         Loeliger 2001, "Factor graphs and the sum-product algorithm".
@@ -259,7 +259,7 @@ class BayesNet:
         return total
 
     def enumerate(self, evidence: Mapping[str, int] | None = None) -> Answer:
-        """The same as :meth:`infer` by summing over every joint state: the slow reference.
+        """The same as :meth:`infer`, by summing over every joint state: a slow reference.
 
         Raises:
             SpecError: for more than 2^20 joint states (20 binary variables), or if the evidence is
@@ -308,11 +308,11 @@ class BayesNet:
 
 @dataclass(frozen=True)
 class EvidenceState:
-    """What has been observed of a net.
+    """The observations of a network so far.
 
     Args:
-        value: (variables,) states in the order of the net's nodes, -1 where nothing was seen.
-        log_evidence: log p(all that was seen) in nats.
+        value: (variables,) states in the order of the net's nodes; -1 if not observed.
+        log_evidence: log p(all observations) in nats.
     """
 
     value: Tensor
@@ -320,7 +320,7 @@ class EvidenceState:
 
 
 class EvidenceByStep(Inference[EvidenceState, Mapping[str, int]]):
-    """Bayes' rule on a net as observations arrive, a few variables at a time.
+    """Bayes' rule on a network, with a few observed variables per step.
 
     Args:
         net: a tree or a chain.
@@ -347,12 +347,12 @@ class EvidenceByStep(Inference[EvidenceState, Mapping[str, int]]):
         return EvidenceState(value, torch.zeros((), dtype=torch.float64))
 
     def evidence(self, state: EvidenceState) -> dict[str, int]:
-        """What has been seen, by name."""
+        """The observed states by name."""
         pairs = zip(self.net.nodes, state.value.tolist(), strict=True)
         return {name: value for name, value in pairs if value >= 0}
 
     def step(self, state: EvidenceState, batch: Mapping[str, int]) -> tuple[EvidenceState, Info]:
-        """See some variables.
+        """Observe some variables.
 
         Raises:
             SpecError: if the observations contradict the net or each other.
@@ -360,7 +360,9 @@ class EvidenceByStep(Inference[EvidenceState, Mapping[str, int]]):
         before = self.evidence(state)
         for name in batch:
             if name in before and before[name] != batch[name]:
-                raise SpecError(name, batch[name], f"it was already seen in state {before[name]}")
+                raise SpecError(
+                    name, batch[name], f"it was already observed in state {before[name]}"
+                )
         answer = self.net.infer({**before, **batch})
         value = state.value.clone()
         for i, name in enumerate(self.net.nodes):
@@ -370,7 +372,7 @@ class EvidenceByStep(Inference[EvidenceState, Mapping[str, int]]):
         return new, evidence_info(new.log_evidence, state.log_evidence)
 
     def marginals(self, state: EvidenceState) -> dict[str, Tensor]:
-        """p(variable | all that was seen) of every variable."""
+        """p(variable | all observations) of every variable."""
         return self.net.infer(self.evidence(state)).marginals
 
 
@@ -438,7 +440,8 @@ class Hypotheses(Inference[Belief, Tensor]):
         """Update on observations, (B,) of whole numbers from 0 to V - 1.
 
         Raises:
-            SpecError: for a value that is not one of the V, or impossible under all hypotheses.
+            SpecError: for a value outside 0 to V - 1, or one that is impossible under all
+                hypotheses.
         """
         x = finite("batch", batch)
         states = self.likelihood.shape[-1]

@@ -1,4 +1,4 @@
-"""Conjugate models: the posterior is the prior with other numbers in it."""
+"""Conjugate models: prior and posterior belong to the same family."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from genlab.train.algorithm import Info
 
 
 class Local(NamedTuple):
-    """What one look at examples gives, with their local variables at their best.
+    """Statistics and bounds of examples, with optimal local variables.
 
     Args:
         statistics: E[t(x_i, z_i)], (B, *natural).
-        bound: each example's share of the ELBO, (B,) in nats.
+        bound: the ELBO term of each example, (B,) in nats.
     """
 
     statistics: Tensor
@@ -31,7 +31,7 @@ class Local(NamedTuple):
 
 
 class ConditionallyConjugate(abc.ABC):
-    """q(θ) = exp(λ·t(θ) - A(λ)), and the data only ever add to λ.
+    """q(θ) = exp(λ·t(θ) - A(λ)); each example adds a statistic to λ.
 
     With α the prior's λ, the best λ for given local variables is α + Σ_i E[t(x_i, z_i)].
 
@@ -47,18 +47,18 @@ class ConditionallyConjugate(abc.ABC):
 
     @abc.abstractmethod
     def local(self, natural: Tensor, x: Tensor) -> Local:
-        """Statistics and bound of examples with the local variables at their best for λ."""
+        """Statistics and bound of examples, with the local variables optimal for λ."""
 
     @abc.abstractmethod
     def validate(self, x: Tensor) -> Tensor:
         """The examples in float64, (B, d).
 
         Raises:
-            SpecError: for a shape or value that the model does not know.
+            SpecError: for a wrong shape, or a value outside the model's support.
         """
 
     def start(self, seed: int, x: Tensor | None) -> Tensor:
-        """Where a variational search begins; the prior, unless that is a symmetric point."""
+        """The start of a variational search: the prior, unless that is a symmetric point."""
         return self.prior.clone()
 
     def mean_parameters(self, natural: Tensor) -> Tensor:
@@ -76,9 +76,9 @@ class ConditionallyConjugate(abc.ABC):
         return change - self.log_normaliser(natural) + self.log_normaliser(self.prior)
 
     def elbo(self, natural: Tensor, x: Tensor, scale: float = 1.0) -> Tensor:
-        """scale · Σ_i (share of example i) - KL(q_λ ‖ prior), a scalar in nats.
+        """scale · Σ_i (term of example i) - KL(q_λ ‖ prior), a scalar in nats.
 
-        ``scale`` is N / B where x is a batch of B out of N.
+        ``scale`` is N / B if x is a batch of B of the N examples.
         """
         return scale * self.local(natural, self.validate(x)).bound.sum() - self.kl(natural)
 
@@ -106,7 +106,7 @@ class Posterior:
 class Conjugate(ConditionallyConjugate, Inference[Posterior, Tensor]):
     """Exact Bayes: λ_n = α + Σ_i t(x_i), log p(x_1..n) = A(λ_n) - A(α) + Σ_i log h(x_i).
 
-    The order and size of the batches do not matter.
+    The result does not depend on the order and size of the batches.
     """
 
     state_class = Posterior
@@ -156,7 +156,7 @@ class Conjugate(ConditionallyConjugate, Inference[Posterior, Tensor]):
 
 
 def as_rows(x: Tensor, dim: int) -> Tensor:
-    """The examples as (B, d); a plain list of numbers will do where d = 1."""
+    """The examples as (B, d); for d = 1 a list of numbers is accepted."""
     values = finite("batch", x)
     if values.dim() == 1 and dim == 1:
         values = values[:, None]
@@ -168,7 +168,7 @@ def as_rows(x: Tensor, dim: int) -> Tensor:
 
 
 class BetaBernoulli(Conjugate):
-    """x_j ~ Bernoulli(θ_j), θ_j ~ Beta(a, b): λ_j = (a + ones, b + zeros).
+    """x_j ~ Bernoulli(θ_j), θ_j ~ Beta(a, b): λ_j = (a + number of ones, b + number of zeros).
 
     Args:
         a, b: pseudo-counts of ones and zeros, above 0.
@@ -282,7 +282,7 @@ class NormalGamma(Conjugate):
 
     Args:
         mean: m, of the prior of μ.
-        strength: k, how many examples the prior mean is worth, above 0.
+        strength: k, the weight of the prior mean in examples, above 0.
         shape, scale: a and b of the prior of the variance, above 0.
         dim: independent coordinates d.
 

@@ -1,12 +1,12 @@
-"""Supports and the transforms that take them to all of Rᴷ, with the log-volume each one costs.
+"""Supports and their transforms to Rᴷ, with log-determinants.
 
 One row is one support with one transform: T is ``forward`` (support to Rᴷ), T⁻¹ is ``inverse``,
-and ``log_det`` is log|det J| of T⁻¹, what a density needs when its variable is changed:
-log p(ζ) = log p(T⁻¹(ζ)) + log|det J_{T⁻¹}(ζ)|.
+and ``log_det`` is log|det J| of T⁻¹, the term of the change of variables: log p(ζ) = log p(T⁻¹(ζ))
++ log|det J_{T⁻¹}(ζ)|.
 
 Sources: Kucukelbir, Tran, Ranganath, Gelman and Blei 2017, "Automatic differentiation variational
-inference"; the Stan reference manual, "Constraint transforms". The simplex is the stick-breaking
-one of older versions of Stan; newer ones use an isometric log-ratio.
+inference"; the Stan reference manual, "Constraint transforms". The simplex uses the stick-breaking
+transform of older versions of Stan; newer versions use an isometric log-ratio.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ class Constraint(abc.ABC):
     have shape (\\*): any leading axes are a batch.
     """
 
-    #: How many trailing axes of a value belong together (0: each number has its own transform).
+    #: The number of trailing axes that one transform maps together (0: each number by itself).
     event_dim: ClassVar[int] = 0
-    #: The transform in a few words, for a page that lets T be chosen.
+    #: The transform in a few words, for the choice of T on a page.
     transform: ClassVar[str]
 
     @property
     @abc.abstractmethod
     def support(self) -> str:
-        """The support in words; two rows with the same words can stand for each other."""
+        """The support in words; rows with the same words are interchangeable."""
 
     @abc.abstractmethod
     def forward(self, value: Tensor) -> Tensor:
@@ -54,10 +54,10 @@ class Constraint(abc.ABC):
 
     @abc.abstractmethod
     def contains(self, value: Tensor) -> Tensor:
-        """Whether a value is in the support (open: its border is outside)."""
+        """Whether a value is in the support, which is open: its boundary is outside."""
 
     def free_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape of ζ for a parameter of a shape.
+        """The shape of ζ for a parameter of this shape.
 
         Raises:
             SpecError: if no value of that shape is in the support.
@@ -242,7 +242,7 @@ class ProbitInterval(Interval):
         return torch.special.ndtri((value - self.low) / (self.high - self.low))
 
     def inverse(self, zeta: Tensor) -> Tensor:
-        # Beyond 8 standard deviations Φ rounds to 1, and the value would be on the border.
+        # Beyond 8 standard deviations Φ rounds to 1, and the value would be on the boundary.
         room = torch.finfo(zeta.dtype)
         share = torch.special.ndtr(zeta).clamp(room.tiny, 1 - room.eps)
         return self.low + (self.high - self.low) * share
@@ -252,11 +252,11 @@ class ProbitInterval(Interval):
 
 
 class Simplex(Constraint):
-    """Probabilities that sum to 1, by breaking a stick.
+    """Probabilities that sum to 1, by stick-breaking.
 
     s_k = σ(ζ_k - log(K - k)), x_k = s_k rest_k with rest_k = 1 - Σ_{j<k} x_j, and
-    log|det J| = Σ_k log s_k + log(1 - s_k) + log rest_k, the volume in the first K - 1 numbers.
-    ζ = 0 is the centre, x_k = 1 / K.
+    log|det J| = Σ_k log s_k + log(1 - s_k) + log rest_k, the volume element of the first K - 1
+    numbers. ζ = 0 is the centre, x_k = 1 / K.
 
     Example:
         >>> [round(p, 4) for p in Simplex().inverse(torch.zeros(3)).tolist()]
@@ -276,7 +276,7 @@ class Simplex(Constraint):
         return (*shape[:-1], shape[-1] - 1)
 
     def forward(self, value: Tensor) -> Tensor:
-        # What is left of the stick, summed from its far end: 1 - Σ would lose the small pieces.
+        # The rest of the stick, summed from its end: 1 - Σ would lose small pieces.
         rest = value.flip(-1).cumsum(-1).flip(-1)[..., 1:]
         return value[..., :-1].log() - rest.log() - self._offset(value.shape[-1] - 1, value)
 
@@ -367,8 +367,8 @@ class CorrelationCholesky(Constraint):
     """L, lower triangular with a positive diagonal and rows of length 1: L Lᵀ is a correlation.
 
     z = tanh ζ, L_ij = z_ij √(1 - Σ_{k<j} L_ik²), L_ii = √(1 - Σ_{k<i} L_ik²), and
-    log|det J| = Σ_{i>j} log(1 - z_ij²) + ½ log(1 - Σ_{k<j} L_ik²), the volume in the numbers
-    below the diagonal of L: a density of L, not of L Lᵀ, is what goes with it.
+    log|det J| = Σ_{i>j} log(1 - z_ij²) + ½ log(1 - Σ_{k<j} L_ik²), the volume element of the
+    numbers below the diagonal of L. The matching density is one of L, not of L Lᵀ.
     """
 
     event_dim = 2
@@ -385,7 +385,7 @@ class CorrelationCholesky(Constraint):
         return (*shape[:-2], side * (side - 1) // 2)
 
     def forward(self, value: Tensor) -> Tensor:
-        # What is left of a row's length before column j, summed from the far end as in Simplex.
+        # The rest of a row's squared length before column j, summed from the end as in Simplex.
         left = value.square().flip(-1).cumsum(-1).flip(-1)
         z = _entries(value, 1) / _entries(left, 1).sqrt()
         return torch.atanh(z)
@@ -414,8 +414,8 @@ class CorrelationCholesky(Constraint):
 class CovarianceCholesky(Constraint):
     """L, lower triangular with a positive diagonal: L Lᵀ is a covariance.
 
-    L_ii = e^{ζ_ii}, L_ij = ζ_ij below, log|det J| = Σ_i ζ_ii, the volume in the numbers of L:
-    a density of L, not of L Lᵀ, is what goes with it.
+    L_ii = e^{ζ_ii}, L_ij = ζ_ij below, log|det J| = Σ_i ζ_ii, the volume element of the numbers of
+    L. The matching density is one of L, not of L Lᵀ.
     """
 
     event_dim = 2
@@ -455,7 +455,7 @@ def _is_factor(value: Tensor) -> Tensor:
     return lower & (value.diagonal(dim1=-2, dim2=-1) > 0).all(-1)
 
 
-#: The table of the rows, as a page offers them; the bounds are those of the first of their kind.
+#: The supports that a page offers, with default bounds.
 CONSTRAINTS: dict[str, Callable[[], Constraint]] = {
     "real": Real,
     "lower": Lower,
@@ -471,7 +471,7 @@ CONSTRAINTS: dict[str, Callable[[], Constraint]] = {
 
 
 def transforms(support: Constraint) -> dict[str, Constraint]:
-    """The rows of the table that can stand for a support with default bounds, by transform.
+    """The rows of the table with the same support and default bounds, by transform.
 
     Example:
         >>> list(transforms(Lower()))

@@ -24,19 +24,19 @@ from genlab.models.topics import (
 class LDA(ConditionallyConjugate):
     """β_k ~ Dirichlet(η), θ_d ~ Dirichlet(α), each word of document d ~ θ_d β.
 
-    Global: q(β_k) = Dirichlet(λ_k), λ is (K, V); local: q(θ_d) = Dirichlet(γ_d) and the topic
-    φ_dv of each word, found by turns. λ̂ = η + (N / B) Σ_d n_dv φ_dvk.
+    Global: q(β_k) = Dirichlet(λ_k), λ is (K, V); local: q(θ_d) = Dirichlet(γ_d) and the topic φ_dv
+        of each word, by coordinate ascent. λ̂ = η + (N / B) Σ_d n_dv φ_dvk.
 
     Source: Hoffman, Blei and Bach 2010, "Online learning for latent Dirichlet allocation";
     Hoffman, Blei, Wang and Paisley 2013, section 3.
 
     Args:
         topics: K.
-        words: V, the size of the vocabulary (for pictures, the number of pixels).
+        words: V, the size of the vocabulary (for images, the number of pixels).
         alpha: concentration of the proportions, above 0.
         eta: concentration of the topics, above 0.
-        tolerance: the local search ends when γ moves by less in the mean over topics.
-        sweeps: the most turns of the local search.
+        tolerance: the local search ends once the mean change of γ over topics is below this.
+        sweeps: the largest number of sweeps of the local search.
 
     Raises:
         SpecError: if a number is out of range.
@@ -81,14 +81,14 @@ class LDA(ConditionallyConjugate):
         return counts
 
     def start(self, seed: int, x: Tensor | None) -> Tensor:
-        """Gamma(100, 1/100) in each entry: near 1, and no two topics the same."""
+        """Gamma(100, 1/100) in each entry: close to 1, with different topics."""
         source = generator(seed, "lda")
         # The sum of squares of 200 normals over 200 is a Gamma(100) over 100.
         noise = torch.randn(200, *self.prior.shape, generator=source, dtype=torch.float64)
         return noise.square().mean(0)
 
     def proportions(self, natural: Tensor, counts: Tensor) -> Tensor:
-        """γ of each document at its best, (B, K)."""
+        """The optimal γ of each document, (B, K)."""
         log_topics = expected_log(natural)
         return proportions(counts, log_topics, self.alpha, self.tolerance, self.sweeps)
 
@@ -100,13 +100,13 @@ class LDA(ConditionallyConjugate):
         )
 
     def per_word(self, natural: Tensor, counts: Tensor) -> float:
-        """The bound on log p(word) of documents with the topics held at q(β), in nats a word.
+        """The bound on log p(word) of documents with fixed topics q(β), in nats per word.
 
-        Held-out documents; its exponential, negated, is an upper bound of the perplexity.
+        For held-out documents exp(−bound) is an upper bound of the perplexity.
         """
         counts = self.validate(counts)
         return float(self.local(natural, counts).bound.sum() / counts.sum().clamp_min(1.0))
 
     def perplexity(self, natural: Tensor, counts: Tensor) -> float:
-        """exp(−bound per word), an upper bound of the perplexity; uniform words have V."""
+        """exp(−bound per word), an upper bound of the perplexity, which is V for uniform words."""
         return math.exp(-self.per_word(natural, counts))

@@ -1,4 +1,4 @@
-"""The linear Gaussian model (probabilistic PCA): everything about it is known exactly."""
+"""The linear Gaussian model (probabilistic PCA), with exact evidence and posterior."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class LinearGaussian(Conjugate):
     Evidence and posterior of an x with its own z are those of
     :class:`genlab.models.linear_gaussian.LinearGaussian`.
 
-    As a :class:`Conjugate` model the unknown is one z of which several noisy x arrive:
+    As a :class:`Conjugate` model the unknown is one z that all examples x share:
     λ = (Λ m, Λ), of shape (k, k + 1), and each x adds (Wᵀ(x - b), WᵀW) / variance.
 
     Source: Tipping and Bishop 1999, "Probabilistic principal component analysis".
@@ -53,7 +53,7 @@ class LinearGaussian(Conjugate):
             )
         self.dim, self.latent = self.loadings.shape
         identity = torch.eye(self.latent, dtype=torch.float64)
-        #: The model itself, which owns the formulas of one x with its own z.
+        #: The model of runs, which implements the formulas for one x with its own z.
         self.model = LinearGaussianModel.of(self.loadings, self.offset, math.sqrt(self.variance))
         self.model.requires_grad_(False)
         self._gram = self.model.precision() - identity
@@ -112,16 +112,16 @@ class Moments:
 
 
 class ProbabilisticPCA(Inference[Moments, Tensor]):
-    """Maximum likelihood for W, b and the variance, in closed form from the moments seen so far.
+    """Maximum likelihood for W, b and the variance, in closed form from the accumulated moments.
 
     W = U_k (L_k - s² I)^½, s² = mean of the d - k smaller eigenvalues of the covariance, or the
-    variance that is given.
+    given variance.
 
     Source: Tipping and Bishop 1999, "Probabilistic principal component analysis", eq. 7-8.
 
     Args:
         dim: d.
-        latent: k, below d; up to d where the variance is given.
+        latent: k, below d; up to d if the variance is given.
         variance: s², above 0; None to fit it too.
 
     Raises:
@@ -152,15 +152,15 @@ class ProbabilisticPCA(Inference[Moments, Tensor]):
         try:
             best = self.model(new)
         except SpecError:
-            # Too little seen so far for a fit: nothing to draw, and the state is none the worse.
+            # Too few examples for a fit: there is nothing to draw, and the state stays valid.
             return new, Info()
         return new, Info({"log_likelihood": best.log_prob(x)})
 
     def model(self, state: Moments) -> LinearGaussian:
-        """The model of highest likelihood for all that was seen.
+        """The maximum-likelihood model of all examples so far.
 
         Raises:
-            SpecError: if too few examples were seen to tell noise from signal.
+            SpecError: if there are too few examples to estimate the noise.
         """
         least = self.dim if self.variance is None else 1
         if float(state.count) <= least:
@@ -177,7 +177,7 @@ class ProbabilisticPCA(Inference[Moments, Tensor]):
                 raise SpecError(
                     "latent",
                     self.latent,
-                    "the data lie in so few dimensions: choose a smaller number",
+                    "the data lie in a subspace of that dimension: choose a smaller number",
                 )
         leading, axes = values[-self.latent :].flip(0), vectors[:, -self.latent :].flip(1)
         return LinearGaussian(axes * (leading - noise).clamp_min(0).sqrt(), mean, noise)

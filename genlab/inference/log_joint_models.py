@@ -1,4 +1,4 @@
-"""Log-joints as models of a run: a table explained by parameters, of which draws are known."""
+"""Log-joints as models of a run: a table of data, with posterior draws of the parameters."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from genlab.inference.mcmc import effective_sample_size, r_hat
 from genlab.models.base import GenerativeModel
 from genlab.models.bayesian import Bayesian, HasDraws, Truth
 
-#: Draws that a model holds; of these, the ones used where each is met with each row.
+#: Draws that a model holds, and how many of them are combined with every row.
 MAX_DRAWS, PREDICTIVE_DRAWS = 2000, 500
-#: Points an axis of the grid, and standard deviations that it reaches, by the number of axes.
+#: Points per axis of the grid and its half-width in standard deviations, by number of axes.
 POINTS, REACH = {1: 4000, 2: 360, 3: 61}, {1: 14.0, 2: 14.0, 3: 7.0}
-#: Rows of the grid that are computed at once.
+#: Grid points that are evaluated at once.
 CHUNK = 20_000
 O = TypeVar("O", bound=Options)
 
 
 @dataclass(frozen=True)
 class Marginal:
-    """log p(θ_1.., data), exact, as a function of the first one to three numbers of θ.
+    """The exact log p(θ_1.., data) as a function of the first one to three parameters.
 
     Args:
         names: of the numbers.
-        low, high: a box that holds the posterior, as wide as one likes.
-        log_density: (M, d) -> (M,) in nats, with all constants; the other numbers are integrated
-            out.
+        low, high: a box that contains the posterior; it may be wide.
+        log_density: (M, d) -> (M,) in nats, with all constants; the other parameters are
+            integrated out.
         log_evidence: log p(data), where it has a closed form.
     """
 
@@ -50,7 +50,7 @@ class Marginal:
 
 
 def integrate(marginal: Marginal) -> Truth:
-    """The moments and the integral of a marginal by the midpoint rule, after zooming in on it.
+    """The moments and the integral of a marginal by the midpoint rule on an adapted grid.
 
     Example:
         >>> from genlab.inference.log_joints import normal
@@ -99,18 +99,18 @@ def _truth(
 
 
 class LogJointModel(GenerativeModel[O], HasDraws, Bayesian):
-    """p(rows, θ) as a log-joint; the model stands at draws of θ.
+    """A model given by log p(rows, θ) and represented by posterior draws of θ.
 
-    A model of one's own names the columns of the table that it explains and gives
-    :meth:`log_joint` and :meth:`predict`; ``advi`` and ``hmc`` then learn it. It begins at draws
-    near ζ = 0 and knows no row until :meth:`observe`.
+    A subclass names the columns of its table and implements :meth:`log_joint` and :meth:`predict`;
+    ``advi`` and ``hmc`` can then fit it. It starts with draws near ζ = 0 and without data until
+    :meth:`observe`.
 
     Args:
         options: the model's options.
         meta: a table.
     """
 
-    #: The columns of the table that it explains.
+    #: The columns of its table.
     columns: ClassVar[tuple[str, ...]]
     max_draws = MAX_DRAWS
     draws: Tensor
@@ -124,14 +124,14 @@ class LogJointModel(GenerativeModel[O], HasDraws, Bayesian):
         self.register_buffer("draws", start)
 
     @classmethod
-    def fits(cls, meta: DataMeta) -> str | None:
+    def incompatibility(cls, meta: DataMeta) -> str | None:
         if meta.columns == cls.columns:
             return None
         return f"it needs a table with the columns {', '.join(cls.columns)}"
 
     @classmethod
     def defaults(cls, meta: DataMeta) -> dict[str, Any]:
-        # The whole table in each step: a batch of ADVI's is an option, not the rule.
+        # By default each step uses the whole table; batches are an option of ADVI.
         return {"objective": "bayes", "batch": 8192}
 
     @classmethod
@@ -141,25 +141,25 @@ class LogJointModel(GenerativeModel[O], HasDraws, Bayesian):
 
     @abc.abstractmethod
     def predict(self, values: Values, rows: Tensor) -> Tensor:
-        """Draw what the model explains of n rows, one row for each of n values of θ.
+        """Draw the modelled columns of n rows, one row for each of n values of θ.
 
         Args:
             values: the parameters by name, (n, shape).
-            rows: (n, C), of which what is not explained stays.
+            rows: (n, C); columns that are not modelled are copied.
         """
 
     @classmethod
     def split(cls, rows: Tensor) -> Rows:
-        """Rows (B, C) as the log-joint's ``data`` are, so that ADVI can take them in batches."""
+        """Rows (B, C) in the form of the log-joint's ``data``, so that ADVI can use batches."""
         return (rows,)
 
     @classmethod
     def marginal(cls, options: Any, rows: Tensor) -> Marginal | None:
-        """The exact posterior of the first numbers, where it can be had."""
+        """The exact posterior of the first parameters, if it can be computed."""
         return None
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *others: Any) -> None:
-        # How many rows and draws there are is known from them alone.
+        # The numbers of rows and draws follow from the tensors.
         for name in ("rows", "draws"):
             if f"{prefix}{name}" in state_dict:
                 setattr(self, name, torch.empty_like(state_dict[f"{prefix}{name}"]))
@@ -167,7 +167,7 @@ class LogJointModel(GenerativeModel[O], HasDraws, Bayesian):
         super()._load_from_state_dict(state_dict, prefix, *others)
 
     def target(self) -> LogJoint:
-        """The log-joint on the rows seen."""
+        """The log-joint on the observed rows."""
         if self._target is None:
             self._target = self.log_joint(self.options, self.rows)
         return self._target
@@ -180,13 +180,13 @@ class LogJointModel(GenerativeModel[O], HasDraws, Bayesian):
         if self.target().size != self.draws.shape[-1]:
             self.draws = torch.zeros(4, 1, self.target().size, dtype=torch.float64)
 
-    def put(self, draws: Tensor, rows: Tensor) -> None:
-        """Take these draws of ζ, (n, chains, K), of the posterior of these rows, (N, C)."""
+    def set_draws(self, draws: Tensor, rows: Tensor) -> None:
+        """Set the posterior draws of ζ, (n, chains, K), given the rows (N, C)."""
         self.observe(rows)
         self.draws = draws.detach().clone()
 
     def sample(self, n: int) -> Tensor:
-        """Posterior predictive rows: θ of a draw, what is not explained of a row seen, (n, C)."""
+        """Posterior predictive rows, (n, C): θ from a draw, other columns from an observed row."""
         theta = self.draws.flatten(0, 1)
         theta = theta[torch.randint(len(theta), (n,))]
         rows = self.rows[torch.randint(len(self.rows), (n,))]
@@ -210,7 +210,7 @@ class LogJointModel(GenerativeModel[O], HasDraws, Bayesian):
 
     @classmethod
     def truth_of(cls, options: Options, rows: Tensor) -> Truth | None:
-        """The exact posterior of rows (N, C), where it can be had; computed once."""
+        """The exact posterior given rows (N, C), if it can be computed; cached."""
         rows = rows.contiguous()
         return _truth(cls, options, tuple(rows.shape), rows.numpy().tobytes())
 
@@ -230,7 +230,7 @@ class LogJointModel(GenerativeModel[O], HasDraws, Bayesian):
             ):
                 size = _effective(sample)
                 half = 1.959964 * float(sample.std()) / math.sqrt(size)
-                # sd² is a mean of squares; the error of its root is half as large over the root.
+                # Delta method: the error of the root of sd² is that of sd² over twice the root.
                 half = half if word == "mean" else half / (2 * max(sd, 1e-300))
                 series = Series(
                     f"posterior_{word}_{name}",
@@ -275,7 +275,7 @@ class LogJointModel(GenerativeModel[O], HasDraws, Bayesian):
 
 
 def _effective(draws: Tensor) -> float:
-    """The effective sample size; draws of one chain are independent ones of q."""
+    """The effective sample size; draws of a single chain are independent draws from q."""
     n, chains = draws.shape
     if chains == 1 or n < 4:
         return float(n * chains)

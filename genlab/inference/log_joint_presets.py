@@ -1,4 +1,4 @@
-"""Log-joints ready made: the examples of lessons and tests, with data made up by a fixed seed."""
+"""Ready-made log-joints for lessons and tests, with simulated data of a fixed seed."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def correlated_gaussian(first: float = 0.28, second: float = 0.31, r2: float = 0
 
 
 def linear_gaussian() -> LogJoint:
-    """z ~ N(0, I₂), x | z ~ N(W z + b, ½ I₃) at one x, whose posterior is known exactly."""
+    """z ~ N(0, I₂), x | z ~ N(W z + b, ½ I₃) at one x, with an exact posterior."""
     model, x = linear_gaussian_truth()
     noise = math.sqrt(model.variance)
 
@@ -83,11 +83,11 @@ def linear_gaussian_truth() -> tuple[LinearGaussian, Tensor]:
 def linear_regression(
     noise: float | None = None, n: int = 60, data: Rows | None = None
 ) -> LogJoint:
-    """y_i ~ N(intercept + x_i·weights, noise²), all weights ~ N(0, 2²), on made-up data.
+    """y_i ~ N(intercept + x_i·weights, noise²), all weights ~ N(0, 2²), on simulated data.
 
     Args:
-        noise: its standard deviation where it is known (the posterior is then Gaussian); None to
-            learn it under |N(0, 1)|.
+        noise: its standard deviation if known (the posterior is then Gaussian); None to infer it
+            with the prior |N(0, 1)|.
         n: examples.
         data: x (n, p) and y (n,) in place of the made-up ones.
 
@@ -113,7 +113,7 @@ def linear_regression(
 
 
 def logistic_regression(n: int = 80, data: Rows | None = None) -> LogJoint:
-    """y_i ~ Bernoulli(σ(intercept + x_i·weights)), all weights ~ N(0, 2.5²), on made-up data.
+    """y_i ~ Bernoulli(σ(intercept + x_i·weights)), weights ~ N(0, 2.5²), on simulated data.
 
     Args:
         n: examples.
@@ -136,14 +136,15 @@ def logistic_regression(n: int = 80, data: Rows | None = None) -> LogJoint:
 def eight_schools(centred: bool = False, data: Rows | None = None) -> LogJoint:
     """effect_j ~ N(mu, tau²), y_j ~ N(effect_j, error_j²), mu ~ N(0, 5²), tau ~ |Cauchy(0, 5)|.
 
-    Centred, ζ holds the effects themselves and the posterior is a funnel, narrow where tau is
-    small; not centred, it holds offset_j = (effect_j - mu) / tau ~ N(0, 1), and is nearly round.
+    In the centred form ζ holds the effects, and the posterior is a funnel that is narrow where tau
+    is small. In the non-centred form ζ holds offset_j = (effect_j - mu) / tau ~ N(0, 1), and the
+    posterior is nearly isotropic.
 
     Sources: Rubin 1981, "Estimation in parallel randomized experiments"; Papaspiliopoulos,
     Roberts and Sköld 2007, "A general framework for the parametrization of hierarchical models".
 
     Args:
-        centred: which of the two.
+        centred: whether to use the centred form.
         data: effects (n,) and their standard errors (n,) in place of the eight.
     """
     y, errors = eight_schools_data() if data is None else data
@@ -164,10 +165,11 @@ def eight_schools(centred: bool = False, data: Rows | None = None) -> LogJoint:
 
 
 def gamma_model(shape: float = 2.5, rate: float = 4.2) -> LogJoint:
-    """A Gamma(shape, rate) as its own posterior: log p(x) = 0, and T decides how well q can fit.
+    """A Gamma(shape, rate) as its own posterior: log p(x) = 0. The transform T decides how well q
+    fits.
 
-    It is what a Gamma prior and exponential or Poisson data lead to. With T = log the best q has
-    σ² = 1 / shape and μ = log(shape / rate) - σ² / 2.
+    It is the posterior of a Gamma prior with exponential or Poisson data. With T = log the best q
+    has σ² = 1 / shape and μ = log(shape / rate) - σ² / 2.
 
     Source: Kucukelbir et al. 2017, "Automatic differentiation variational inference".
 
@@ -184,7 +186,7 @@ def gamma_model(shape: float = 2.5, rate: float = 4.2) -> LogJoint:
 def beta_model(a: float = 4.0, b: float = 1.5) -> LogJoint:
     """A Beta(a, b) as its own posterior: log p(x) = 0.
 
-    It is what a Beta prior and tosses of a coin lead to. With a = b = 1 and T = probit, ζ is
+    It is the posterior of a Beta prior with Bernoulli data. With a = b = 1 and T = probit, ζ is
     standard normal and q can be exact.
 
     Args:
@@ -198,7 +200,7 @@ def beta_model(a: float = 4.0, b: float = 1.5) -> LogJoint:
     powers = torch.tensor([one - 1, other - 1], dtype=torch.float64)
 
     def log_prob(values: Values) -> Tensor:
-        # 0 log 0 = 0, at a border that p may round to.
+        # 0 log 0 = 0 at the boundary, to which p may round.
         p = values["p"]
         return constant + torch.xlogy(powers[0], p) + torch.special.xlog1py(powers[1], -p)
 
@@ -209,7 +211,7 @@ def waiting_times(n: int = 25, seed: int = 0, data: Rows | None = None) -> LogJo
     """x_i ~ Exponential(rate), rate ~ Gamma(2, 1): the posterior is Gamma(2 + n, 1 + Σ x_i).
 
     Args:
-        n: made-up waiting times, of rate 1.5.
+        n: simulated waiting times with rate 1.5.
         seed: of the times.
         data: times (n,) in place of the made-up ones.
     """
@@ -222,7 +224,7 @@ def waiting_times(n: int = 25, seed: int = 0, data: Rows | None = None) -> LogJo
 
 
 def mixture_data(n: int = 120, seed: int = 0) -> Rows:
-    """x (n,): 40 % from N(-2, 0.7²), 60 % from N(1.5, 0.7²), made up."""
+    """Simulated x (n,): 40 % from N(-2, 0.7²), 60 % from N(1.5, 0.7²)."""
     source = generator(seed, "mixture")
     left = torch.rand(n, generator=source, dtype=torch.float64) < 0.4
     noise = torch.randn(n, generator=source, dtype=torch.float64)
@@ -230,10 +232,10 @@ def mixture_data(n: int = 120, seed: int = 0) -> Rows:
 
 
 def gaussian_mixture(components: int = 2, n: int = 120, data: Rows | None = None) -> LogJoint:
-    """x_i ~ Σ_k weight_k N(mean_k, sd²), with the means in order so that no label can switch.
+    """x_i ~ Σ_k weight_k N(mean_k, sd²), with ordered means against label switching.
 
-    weights ~ Dirichlet(2, ..., 2), means ~ N(0, 3²) ordered (the constant for the order included:
-    K! times), sd ~ |N(0, 1)|; which component an x is from is summed out.
+    weights ~ Dirichlet(2, ..., 2), means ~ N(0, 3²) ordered (with the factor K! of the ordering),
+    sd ~ |N(0, 1)|. The component of each x is summed out.
 
     Args:
         components: K, at least 2.
@@ -267,7 +269,7 @@ def gaussian_mixture(components: int = 2, n: int = 120, data: Rows | None = None
 
 @dataclass(frozen=True)
 class Preset:
-    """A row of the table of models: its title, and how to make it."""
+    """A row of the table of presets: its title, and how to build it."""
 
     title: str
     build: Callable[[], LogJoint]
@@ -279,7 +281,7 @@ PRESETS: dict[str, Preset] = {
     "linear_regression": Preset("Linear regression", linear_regression),
     "logistic_regression": Preset("Logistic regression", logistic_regression),
     "eight_schools_centred": Preset("Eight schools, centred", lambda: eight_schools(centred=True)),
-    "eight_schools": Preset("Eight schools, not centred", eight_schools),
+    "eight_schools": Preset("Eight schools, non-centred", eight_schools),
     "gamma": Preset("Gamma", gamma_model),
     "beta": Preset("Beta", beta_model),
     "waiting_times": Preset("Waiting times with a Gamma prior", waiting_times),

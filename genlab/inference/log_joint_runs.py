@@ -1,4 +1,4 @@
-"""ADVI and HMC as a way to train: rows of the table of algorithms for any log-joint."""
+"""ADVI and HMC as algorithms of runs, for any log-joint."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from genlab.train.algorithm import Info
 
 
 class LogJointAlgorithm(InferenceAlgorithm):
-    """An inference that asks for a log-joint and nothing else: it learns any such model."""
+    """An algorithm that needs only a log-joint, so it can fit any such model."""
 
     @classmethod
     def learner(cls, model: type[GenerativeModel], objective: type[Objective]) -> Learner | None:
@@ -48,7 +48,7 @@ class LogJointAlgorithm(InferenceAlgorithm):
 
     @abc.abstractmethod
     def make_inference(self, target: LogJoint) -> Inference[Any, Any]:
-        """The inference of a log-joint on all rows."""
+        """The inference for a log-joint of all rows."""
 
     @abc.abstractmethod
     def zeta(self, posterior: Any) -> Tensor:
@@ -75,7 +75,7 @@ class LogJointAlgorithm(InferenceAlgorithm):
 
 
 def _show_draws(model: LogJointModel[Any], seen: InferenceView) -> None:
-    model.put(seen.rule.zeta(seen.posterior), seen.first)
+    model.set_draws(seen.rule.zeta(seen.posterior), seen.first)
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class ADVIOptions(Options):
         label="Covariance of q",
     )
     elbo_draws: int = option(
-        10, "draws of q a step, M", low=1, high=1000, log=True, label="ELBO samples M"
+        10, "draws of q in each step, M", low=1, high=1000, log=True, label="ELBO samples M"
     )
     eta: float = option(
         0.0,
@@ -104,11 +104,11 @@ class ADVIOptions(Options):
 @ALGORITHMS.register(
     "advi",
     title="Automatic differentiation VI (ADVI)",
-    summary="A Gaussian over the unconstrained parameters climbs the ELBO.",
+    summary="Fits a Gaussian over the unconstrained parameters by gradient ascent on the ELBO.",
     order=50,
 )
 class AutomaticVariational(LogJointAlgorithm):
-    """The state is q(ζ); where batches are smaller than the table, their part is scaled up.
+    """The state is q(ζ); the likelihood of a batch smaller than the table is scaled up.
 
     Source: Kucukelbir et al. 2017, "Automatic differentiation variational inference".
     """
@@ -145,7 +145,7 @@ class AutomaticVariational(LogJointAlgorithm):
         try:
             return advi.step(state.posterior, self.of.split(self.rows(batch)) if part else None)
         except Diverged:
-            # The posterior stays the last good one; a NaN is how a run says that it diverged.
+            # The posterior stays the last finite one; NaN marks the run as diverged.
             nan = torch.tensor(torch.nan)
             return state.posterior, Info({"elbo": nan, "step_size": nan})
 
@@ -154,10 +154,10 @@ class AutomaticVariational(LogJointAlgorithm):
 class HMCOptions(Options):
     """Options of Hamiltonian Monte Carlo."""
 
-    chains: int = option(8, "chains that run side by side", low=2, high=100, label="Chains")
+    chains: int = option(8, "number of parallel chains", low=2, high=100, label="Chains")
     hmc_warmup: int = option(
         300,
-        "steps that adapt; their draws are not kept after them",
+        "warm-up steps, which adapt step size and mass; their draws are discarded",
         low=20,
         high=100_000,
         label="Warm-up steps",
@@ -173,7 +173,7 @@ class HMCOptions(Options):
     )
     accept: float = option(
         0.8,
-        "acceptance probability to aim at",
+        "target acceptance probability",
         low=0.05,
         high=0.99,
         advanced=True,
@@ -184,11 +184,11 @@ class HMCOptions(Options):
 @ALGORITHMS.register(
     "hmc",
     title="Hamiltonian Monte Carlo",
-    summary="Chains that draw from the posterior itself: slow, and right in the limit.",
+    summary="Chains that sample the posterior itself: slow, but asymptotically exact.",
     order=60,
 )
 class HamiltonianMonteCarlo(LogJointAlgorithm):
-    """The state are the chains with their last draws; each step is a trajectory on all rows.
+    """The state holds the chains and their last draws; each step is one trajectory on all rows.
 
     Source: Neal 2011, "MCMC using Hamiltonian dynamics".
     """

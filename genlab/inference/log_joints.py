@@ -1,7 +1,7 @@
 """Log-joints: a model written as one Python function of named parameters.
 
-What ADVI and MCMC need of a model is log p(x, θ) and the support of each part of θ; both then
-work on ζ in Rᴷ, where log p(x, ζ) = log p(x, T⁻¹(ζ)) + log|det J_{T⁻¹}(ζ)|.
+ADVI and MCMC need log p(x, θ) and the support of each parameter. Both work on ζ in Rᴷ, where log
+p(x, ζ) = log p(x, T⁻¹(ζ)) + log|det J_{T⁻¹}(ζ)|.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Rows = tuple[Tensor, ...]
 
 
 class Diverged(GenlabError):
-    """A search left the region where the log-joint is a finite number."""
+    """The log-joint became infinite or NaN during inference."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Parameter:
     """One named part of θ.
 
     Args:
-        name: the key under which the log-joint finds it.
-        support: where it lives, and the transform to where it may be anything.
+        name: its key in the mapping that the log-joint receives.
+        support: its support with the transform to unconstrained numbers.
         shape: of one value; () for a number.
     """
 
@@ -42,20 +42,21 @@ class Parameter:
 
 
 class LogJoint:
-    """log p(x, θ) as a Python function, with everything that a search over θ asks of it.
+    """log p(x, θ) as a Python function, with the operations that inference needs.
 
     Args:
         parameters: the parts of θ, in the order in which ζ holds them.
         log_prob: ``log_prob(values)`` with one value of each parameter by name (no batch axis,
-            float64), giving log p(x, θ) in nats, of shape (). Where ``log_likelihood`` is given,
-            it is the part without data, log p(θ).
-        data: tensors with one row an example, for ``log_likelihood``; real ones become float64.
+            float64), giving log p(x, θ) in nats, of shape (). If ``log_likelihood`` is given, it
+            is the prior log p(θ).
+        data: tensors with one row per example, for ``log_likelihood``; floating-point ones become
+            float64.
         log_likelihood: ``log_likelihood(values, *rows)`` giving Σ log p(row | θ) over the rows, of
             shape (); on a batch of B of the N rows it is scaled by N / B.
 
     Raises:
-        SpecError: for no parameter, two of one name, an impossible shape or support, or data that
-            are unequal or not finite.
+        SpecError: if there is no parameter, for a duplicate name, an impossible shape or support,
+            or data of unequal length or with non-finite values.
 
     Example:
         >>> from genlab.inference.constraints import Lower
@@ -86,7 +87,9 @@ class LogJoint:
         self.data = tuple(_data(part) for part in data)
         if bool(self.data) != (log_likelihood is not None):
             raise SpecError(
-                "data", f"{len(self.data)} tensors", "data and log_likelihood come together"
+                "data",
+                f"{len(self.data)} tensors",
+                "data and log_likelihood must be given together",
             )
         counts = [len(rows) if rows.dim() else 0 for rows in self.data]
         if self.data and (min(counts) < 1 or len(set(counts)) > 1):
@@ -99,21 +102,21 @@ class LogJoint:
 
     @property
     def size(self) -> int:
-        """K, how many numbers ζ holds."""
+        """K, the dimension of ζ."""
         return sum(self._sizes)
 
     def replace(self, name: str, support: Constraint) -> LogJoint:
         """The same model with another transform for one parameter.
 
         Raises:
-            SpecError: if there is no such parameter, or the support would be another one.
+            SpecError: if there is no such parameter, or the support would change.
         """
         known = {row.name: row for row in self.parameters}
         if name not in known:
             raise SpecError.unknown("parameter", name, known)
         if support.support != known[name].support.support:
             raise SpecError(
-                name, support.support, f"a transform of {known[name].support.support} is needed"
+                name, support.support, f"the support must be {known[name].support.support}"
             )
         rows = [
             Parameter(name, support, row.shape) if row.name == name else row
@@ -171,7 +174,7 @@ class LogJoint:
         return total
 
     def log_density(self, zeta: Tensor, rows: Rows | None = None) -> Tensor:
-        """log p(x, T⁻¹(ζ)) + log|det J|, (B, K) -> (B,), on all data or scaled up from rows."""
+        """log p(x, T⁻¹(ζ)) + log|det J|, (B, K) -> (B,), on all data or scaled up from a batch."""
         if self._vectorised is None:
             self._vectorised = self._try_vmap(zeta)
         return self._joint(self.constrain(zeta), rows) + self.log_abs_det(zeta)
@@ -179,7 +182,7 @@ class LogJoint:
     def pointwise(self, values: Values, rows: Rows) -> Tensor | None:
         """log p(row | θ) of each row at each draw, (S, shape) by name and (N, ...) -> (S, N).
 
-        None where the log-joint has no likelihood of rows, or works on one draw at a time.
+        None if the log-joint has no likelihood of rows, or cannot be vectorised over draws.
         """
         likelihood = self._log_likelihood
         if likelihood is None:
@@ -198,7 +201,7 @@ class LogJoint:
         return found
 
     def value_and_grad(self, zeta: Tensor, rows: Rows | None = None) -> tuple[Tensor, Tensor]:
-        """The log-density and its gradient in ζ, (B, K) -> (B,) and (B, K)."""
+        """The log-density and its gradient with respect to ζ, (B, K) -> (B,) and (B, K)."""
         with torch.enable_grad():
             free = zeta.detach().requires_grad_()
             value = self.log_density(free, rows)
@@ -206,14 +209,14 @@ class LogJoint:
         return value.detach(), gradient
 
     def check(self, start: Mapping[str, Any] | None = None, seed: int = 0) -> Tensor:
-        """ζ of the start, (K,), after looking for whatever would spoil a search.
+        """ζ of the start, (K,), after checks of the log-joint.
 
-        The log-joint is called at the start (ζ = 0 where none is given) and at 16 draws of
-        ζ ~ N(start, I), where a search may go.
+        The log-joint is evaluated at the start (ζ = 0 by default) and at 16 draws of ζ ~ N(start,
+        I).
 
         Raises:
-            SpecError: if it fails, has the wrong shape, is not a finite number, differs from call
-                to call, or has no gradient in a parameter.
+            SpecError: if it fails, has the wrong shape, is not finite, differs from call to call,
+                or has no gradient with respect to a parameter.
         """
         size = (16, self.size)
         noise = torch.randn(size, generator=generator(seed, "check"), dtype=torch.float64)
@@ -264,7 +267,7 @@ class LogJoint:
         except SpecError:
             raise
         except Exception as error:
-            # What a person wrote may fail in any way; they see the reason, not a traceback.
+            # User code may fail in any way; the user sees the reason, not a traceback.
             raise SpecError(
                 "log_prob",
                 f"{type(error).__name__}: {error}",
@@ -274,8 +277,8 @@ class LogJoint:
             raise SpecError(
                 "log_prob",
                 float(result.detach()),
-                f"the log-joint must be a finite number all over the supports stated; "
-                f"{where} it is not ({_words(values)})",
+                f"the log-joint must be finite everywhere on its supports; {where} it is not "
+                f"({_words(values)})",
             )
         return result
 

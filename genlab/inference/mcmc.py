@@ -19,15 +19,15 @@ from genlab.inference.base import Inference, positive
 from genlab.inference.log_joints import Diverged, LogJoint
 from genlab.train.algorithm import Info
 
-#: Where in the warm-up the metric is set anew from the draws since the last time.
+#: Shares of the warm-up after which the metric is re-estimated from the draws since the last.
 _WINDOWS = (0.2, 0.4, 0.8)
-#: An energy this far off says that the integrator has lost the trajectory.
+#: A trajectory whose energy error exceeds this counts as divergent.
 _LOST = 1000.0
 
 
 @dataclass(frozen=True)
 class Chains:
-    """Where the chains stand, and what the warm-up has learned.
+    """The positions of the chains, and the adapted step size and metric.
 
     Args:
         position: ζ of each chain, (C, K).
@@ -35,11 +35,11 @@ class Chains:
         gradient: of the log-density, (C, K).
         variance: the diagonal of the inverse mass, (K,).
         log_step: log ε of the next step, ().
-        log_step_average: its average over the warm-up, used after it, ().
+        log_step_average: its average over the warm-up, used afterwards, ().
         error: H̄ of dual averaging, ().
         centre: what log ε shrinks to, ().
         adapted: steps of dual averaging since its start, ().
-        count, mean, scatter: of the positions since the metric was last set, (), (K,), (K,).
+        count, mean, scatter: of the positions since the last metric update, (), (K,), (K,).
         steps: made so far, ().
         seed: of the draws, ().
     """
@@ -61,13 +61,13 @@ class Chains:
 
 
 class HMC(Inference[Chains, None]):
-    """Hamiltonian Monte Carlo on log p(x, ζ), several chains in step, with jittered path lengths.
+    """Hamiltonian Monte Carlo on log p(x, ζ), with parallel chains and jittered path lengths.
 
     Energy H(ζ, r) = -log p(x, ζ) + ½ Σ v_k r_k², r ~ N(0, 1 / v). A trajectory of leapfrog steps
-    of size ε and total length U(0.5, 1.5) · path ends in a proposal, taken with probability
-    min(1, e^{H - H'}). In the first ``warmup`` steps dual averaging brings the mean of that
-    probability to ``accept``, and v becomes the variance of the draws; both then stay fixed.
-    A step in which some trajectory is lost counts as one with a mean of 0.
+    of size ε and total length U(0.5, 1.5) · path ends in a proposal, which is accepted with
+    probability min(1, e^{H - H'}). In the first ``warmup`` steps dual averaging adapts ε so that
+    the mean of that probability is ``accept``, and v is set to the variance of the draws; both
+    then stay fixed. A step with a divergent trajectory counts with acceptance 0.
 
     Sources: Neal 2011, "MCMC using Hamiltonian dynamics"; Hoffman and Gelman 2014, "The No-U-Turn
     sampler", section 3.2 (dual averaging).
@@ -75,9 +75,9 @@ class HMC(Inference[Chains, None]):
     Args:
         target: the model.
         chains: C, at least 2.
-        warmup: steps that adapt; their draws are not kept.
+        warmup: warm-up steps; their draws are discarded.
         path: mean length of a trajectory, in posterior standard deviations.
-        accept: the acceptance probability to aim at, between 0 and 1.
+        accept: the target acceptance probability, between 0 and 1.
         most: leapfrog steps of the longest trajectory.
         start: values of the parameters to start around; None for ζ = 0.
 
@@ -123,10 +123,10 @@ class HMC(Inference[Chains, None]):
         )
 
     def init(self, seed: int = 0, data: Tensor | None = None) -> Chains:
-        """Chains spread as U(-2, 2) around the start, unit masses, ε = 0.1.
+        """Chains at start + U(-2, 2), unit masses, ε = 0.1.
 
         Raises:
-            Diverged: if the log-joint is not finite at some chain's start, tried 20 times.
+            Diverged: if 20 random starts of a chain have no finite log-joint.
         """
         source, size = generator(seed, "hmc"), self.target.size
         for _ in range(20):
@@ -173,7 +173,7 @@ class HMC(Inference[Chains, None]):
         position, value, gradient, end = self._leapfrog(state, momentum, step, leaps)
         before = state.log_density - 0.5 * (momentum.square() * state.variance).sum(1)
         change = value - 0.5 * (end.square() * state.variance).sum(1) - before
-        # What overflowed on the way has probability 0.
+        # A trajectory that overflowed is accepted with probability 0.
         change = torch.where(change.isfinite(), change, -math.inf)
         probability = change.clamp_max(0).exp()
         accepted = u < probability
@@ -185,7 +185,7 @@ class HMC(Inference[Chains, None]):
             steps=state.steps + 1,
         )
         if warm:
-            # The others would hide a chain for which the step is far too long, and it would never
+            # Otherwise a chain with far too large a step would be hidden by the others and never
             # move.
             shared = probability.mean() * bool((change >= -_LOST).all())
             new = self._measured(self._adapted(new, shared), t)
@@ -201,12 +201,12 @@ class HMC(Inference[Chains, None]):
     def run(
         self, draws: int, seed: int = 0, progress: Callable[[float], None] | None = None
     ) -> Draws:
-        """The warm-up, and so many draws of each chain after it.
+        """Run the warm-up and then draw from each chain.
 
         Args:
-            draws: kept of each chain.
+            draws: number of draws of each chain after the warm-up.
             seed: of the draws.
-            progress: told the share of all steps that is done.
+            progress: called with the share of steps that are done.
 
         Raises:
             SpecError: if fewer than 4 draws are asked for.
@@ -258,7 +258,7 @@ class HMC(Inference[Chains, None]):
         scatter = scatter + shift.square() * state.count * size / count
         if t not in self._ends:
             return dataclasses.replace(state, count=count, mean=mean, scatter=scatter)
-        # A little towards a small value, for a window of few draws (as Stan does).
+        # Shrunk towards a small value for windows of few draws, as in Stan.
         spread = scatter / (count - 1)
         return dataclasses.replace(
             state,
@@ -274,11 +274,11 @@ class HMC(Inference[Chains, None]):
 
 @dataclass(frozen=True)
 class HMCHistory(Chains):
-    """Chains with their last places.
+    """Chains with their recent positions.
 
     Args:
-        kept: (size, C, K), written in turn.
-        drawn: how many were written since the start or the end of the warm-up, ().
+        kept: (size, C, K), a ring buffer.
+        drawn: the number written since the start or the end of the warm-up, ().
     """
 
     kept: Tensor
@@ -286,11 +286,11 @@ class HMCHistory(Chains):
 
 
 class HMCWithHistory(HMC):
-    """HMC whose state holds its last draws; those of the warm-up until it ends.
+    """HMC whose state holds recent draws; warm-up draws are dropped when it ends.
 
     Args:
         target: the model.
-        size: draws kept of each chain.
+        size: number of recent draws of each chain.
         others: as for :class:`HMC`.
     """
 
@@ -327,13 +327,14 @@ class HMCWithHistory(HMC):
 
 @dataclass(frozen=True)
 class Draws:
-    """What the chains drew after their warm-up.
+    """The draws of the chains after their warm-up.
 
     Args:
         values: the parameters by name, (draws, chains, shape).
         zeta: unconstrained, (draws, chains, K).
         accept: mean acceptance probability.
-        divergent: trajectories that were lost; more than a few make all numbers suspect.
+        divergent: the number of divergent trajectories; more than a few make all numbers
+            unreliable.
     """
 
     values: dict[str, Tensor]
@@ -354,7 +355,7 @@ class Draws:
         return self.pooled(name).std(0)
 
     def r_hat(self, name: str) -> Tensor:
-        """R̂ of each number of a parameter: 1 where the chains agree, above 1.01 suspect."""
+        """R̂ of each number of a parameter: 1 if the chains agree, unreliable above 1.01."""
         return self._each(name, r_hat)
 
     def effective(self, name: str) -> Tensor:
@@ -386,10 +387,10 @@ class Draws:
 
 
 def r_hat(draws: Tensor) -> float:
-    """R̂ of chains cut in half: √(((n - 1) / n W + B / n) / W).
+    """Split R̂: √(((n - 1) / n W + B / n) / W).
 
     W is the mean of the 2C half-chains' variances and B is n times the variance of their means;
-    a chain that drifts disagrees with itself.
+    a drifting chain has different halves.
 
     Source: Gelman et al. 2013, "Bayesian data analysis", section 11.4.
 
@@ -411,10 +412,10 @@ def r_hat(draws: Tensor) -> float:
 
 
 def effective_sample_size(draws: Tensor) -> float:
-    """How many independent draws would estimate the mean as well: m n / (1 + 2 Σ_t ρ_t).
+    """The effective sample size m n / (1 + 2 Σ_t ρ_t) for the mean.
 
     ρ_t = 1 - (W - mean of the half-chains' autocovariances at lag t) / var⁺, with var⁺ as in R̂;
-    the sum ends where ρ_2t + ρ_2t+1 turns negative, and these pairs are made to fall (Geyer).
+    the sum ends where ρ_2t + ρ_2t+1 becomes negative, and these pairs are made monotone (Geyer).
 
     Sources: Geyer 1992, "Practical Markov chain Monte Carlo"; Gelman et al. 2013, "Bayesian data
     analysis", section 11.5; Vehtari et al. 2021, "Rank-normalization, folding and localization".
@@ -434,7 +435,7 @@ def effective_sample_size(draws: Tensor) -> float:
     spread = (n - 1) / n * within + halves.mean(0).var()
     if not float(spread) > 0:
         return math.nan
-    # n / (n - 1): autocovariances that at lag 0 are W.
+    # The factor n / (n - 1) makes the autocovariance at lag 0 equal W.
     rho = 1 - (within - covariance * n / (n - 1)) / spread
     rho[0] = 1.0
     pairs = rho[: n - n % 2].reshape(-1, 2).sum(1)

@@ -56,7 +56,9 @@ class Mixture:
         symmetric = torch.allclose(self.covariances, self.covariances.mT, rtol=1e-8, atol=1e-10)
         if not symmetric or int(torch.linalg.cholesky_ex(self.covariances).info.max()) > 0:
             raise SpecError(
-                "covariances", "a matrix that is none", "allowed: symmetric, positive definite"
+                "covariances",
+                "a matrix that is not positive definite",
+                "allowed: symmetric, positive definite",
             )
 
     def log_joint(self, x: Tensor) -> Tensor:
@@ -80,7 +82,8 @@ class Mixture:
 
 
 def far_apart(x: Tensor, k: int, source: torch.Generator) -> Tensor:
-    """k of the examples, each drawn in proportion to its squared distance from those before.
+    """k examples, each drawn with probability proportional to its squared distance from earlier
+    ones.
 
     Source: Arthur and Vassilvitskii 2007, "k-means++: the advantages of careful seeding".
 
@@ -101,7 +104,7 @@ def far_apart(x: Tensor, k: int, source: torch.Generator) -> Tensor:
 
 
 class EM(Inference[Mixture, Tensor]):
-    """Expectation-maximisation on the whole data set: log p(x_1..n) never falls.
+    """Expectation-maximisation on the whole data set: log p(x_1..n) never decreases.
 
     E: r_nk = p(k | x_n). M: weights, means and covariances from the data weighted by r.
 
@@ -110,8 +113,8 @@ class EM(Inference[Mixture, Tensor]):
 
     Args:
         components: K, at least 1.
-        floor: added to the diagonal of each covariance, as a variance; without it the likelihood
-            has no bound (a component may shrink onto one example).
+        floor: a variance added to the diagonal of each covariance; without it the likelihood is
+            unbounded, because a component may collapse onto one example.
 
     Raises:
         SpecError: if a number is out of range.
@@ -131,7 +134,7 @@ class EM(Inference[Mixture, Tensor]):
         )
 
     def init(self, seed: int = 0, data: Tensor | None = None) -> Mixture:
-        """Equal weights, the data's covariance, and K examples far from one another as means.
+        """Equal weights, the covariance of the data, and K distant examples as means.
 
         Raises:
             SpecError: if there are fewer examples than components.
@@ -155,7 +158,7 @@ class EM(Inference[Mixture, Tensor]):
         x = as_rows(batch, state.means.shape[1])
         log_joint = state.log_joint(x)
         r = log_joint.softmax(1)
-        # A component that no example wants keeps a place, with a weight of next to nothing.
+        # A component without examples stays, with a tiny weight.
         counts = r.sum(0).clamp_min(1e-10)
         means = r.T @ x / counts[:, None]
         apart = x[None] - means[:, None]

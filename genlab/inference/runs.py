@@ -1,4 +1,4 @@
-"""Inference as a way to train: rows of the table of algorithms, whose state is the posterior.
+"""Inference as algorithms of runs, whose state is the posterior.
 
 ``exact``: in closed form, each example once; ``em``: expectation-maximisation on the whole set;
 ``svi``: natural gradients from batches. ``advi`` and ``hmc`` stand in ``log_joint_runs``.
@@ -45,7 +45,7 @@ from genlab.objectives.likelihood import Likelihood
 from genlab.train import gradient as _gradient  # noqa: F401 - the first row is the default
 from genlab.train.algorithm import Algorithm, Info, Packed
 
-#: Training examples that are looked at where a start, or a mean over the set, is needed.
+#: Training examples used for a start or for a mean over the set.
 FIRST = 5000
 
 
@@ -56,10 +56,10 @@ def flat(_options: Any, x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class InferenceView:
-    """What an inference has found.
+    """The current result of an inference.
 
     Args:
-        rule: what the row's ``make`` gave.
+        rule: the result of the row's ``make``.
         posterior: the state of the inference.
         first: the first training examples as rows, (n, d).
     """
@@ -71,15 +71,15 @@ class InferenceView:
 
 @dataclass(frozen=True)
 class Learner:
-    """How an algorithm learns one sort of model: a row of that algorithm.
+    """How an algorithm infers one kind of model: a row of that algorithm.
 
     Args:
-        model: the sort of model.
-        objective: what for.
+        model: the class of the models.
+        objective: the class of the objectives.
         make: ``make(options, meta)`` of the model's options: the conjugate model for ``svi``, the
             inference itself for the others.
-        show: ``show(model, seen)`` writes what was found into the model.
-        rows: ``rows(options, x)``: examples as the inference takes them.
+        show: ``show(model, seen)`` writes the result into the model.
+        rows: ``rows(options, x)``: examples in the form that the inference expects.
     """
 
     model: type[GenerativeModel]
@@ -91,11 +91,11 @@ class Learner:
 
 @dataclass
 class InferenceState:
-    """Where a run of inference stands.
+    """The state of a run of inference.
 
     Args:
         posterior: the state of the inference.
-        model: what shows it.
+        model: the model that holds the current result.
         steps: steps taken.
     """
 
@@ -105,9 +105,9 @@ class InferenceState:
 
 
 class InferenceAlgorithm(Algorithm[InferenceState]):
-    """An inference as a run: the state is the posterior; a model stands at it for all to see."""
+    """An inference as a run: its state is the posterior, and the model shows the result."""
 
-    #: The sorts of models it learns; ``ALGORITHMS["svi"].learners.append(Learner(...))`` adds one.
+    #: The models it can infer; ``ALGORITHMS["svi"].learners.append(Learner(...))`` adds one.
     learners: ClassVar[list[Learner]]
 
     def __init_subclass__(cls) -> None:
@@ -117,7 +117,7 @@ class InferenceAlgorithm(Algorithm[InferenceState]):
         super().__init__(spec)
         row = self.learner(MODELS[spec.model], OBJECTIVES[spec.objective])
         if row is None:
-            raise SpecError("algorithm", self.name, f"it does not learn {spec.model!r}")
+            raise SpecError("algorithm", self.name, f"it cannot infer {spec.model!r}")
         self.row = row
         self.labelled = issubclass(MODELS[spec.model], HasLabels)
         self.rule = row.make(spec.model_options, DATASETS[spec.data].meta(spec.data_options))
@@ -135,30 +135,32 @@ class InferenceAlgorithm(Algorithm[InferenceState]):
         return next(fit, None)
 
     @classmethod
-    def fits(cls, model: type[GenerativeModel], objective: type[Objective]) -> str | None:
+    def incompatibility(
+        cls, model: type[GenerativeModel], objective: type[Objective]
+    ) -> str | None:
         if cls.learner(model, objective) is None:
             return "it has no rule for such a model with this objective"
-        return objective.fits(model)
+        return objective.incompatibility(model)
 
     @property
     def inference(self) -> Inference[Any, Any]:
-        """What moves the posterior: on the training set, once that is there."""
+        """The inference on the training set, once that is known."""
         if self._inference is None:
             self._inference = self.inference_for(1)
         return self._inference
 
     def inference_for(self, examples: int) -> Inference[Any, Any]:
-        """The inference on a set of so many examples."""
+        """The inference for a set with this many examples."""
         inference: Inference[Any, Any] = self.rule
         return inference
 
     def prepare(self, data: Dataset) -> None:
-        """Take note of the training set."""
+        """Store the training set."""
         self._inference = self.inference_for(len(data.train))
         self.first = self.rows(data.train.x[:FIRST])
 
     def rows(self, x: Tensor) -> Tensor:
-        """Examples as the inference takes them, (B, *data_shape) -> (B, d)."""
+        """Examples in the form that the inference expects, (B, *data_shape) -> (B, d)."""
         return self.row.rows(self.spec.model_options, x)
 
     @property
@@ -172,7 +174,7 @@ class InferenceAlgorithm(Algorithm[InferenceState]):
     def move(
         self, state: InferenceState, batch: Tensor, labels: Tensor | None
     ) -> tuple[Any, Info]:
-        """The posterior after a batch, (B, *data_shape), with its labels (B,), if there are any.
+        """The posterior after a batch, (B, *data_shape), with labels (B,) if there are any.
 
         Labels are further columns of the rows, one-hot.
         """
@@ -190,7 +192,7 @@ class InferenceAlgorithm(Algorithm[InferenceState]):
         return state, info
 
     def view(self, state: InferenceState) -> InferenceView:
-        """What the model is shown."""
+        """The result that is written into the model."""
         return InferenceView(self.rule, state.posterior, self.first)
 
     def model(self, state: InferenceState) -> GenerativeModel:
@@ -214,8 +216,8 @@ class InferenceAlgorithm(Algorithm[InferenceState]):
     ) -> tuple[Packed, tuple[str, ...]]:
         if not _under(POSTERIOR, packed.tensors):
             raise SnapshotError(
-                "The snapshot holds the model alone, as exports do, and not the posterior that "
-                f"{self.name} goes on from."
+                "The snapshot holds only the model, as exports do, and not the posterior that "
+                "{self.name} needs to continue."
             )
         return packed, ()
 
@@ -234,21 +236,22 @@ MODEL, POSTERIOR = "model/", "posterior/"
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors whose names begin so, without the beginning."""
+    """The tensors whose names have a prefix, with the prefix removed."""
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 @ALGORITHMS.register(
     "exact",
     title="Closed form (exact)",
-    summary="The exact answer, batch by batch; each example counts once, so one pass is all.",
+    summary="The exact posterior, batch by batch. Each example counts once, so one pass is "
+    "enough.",
     order=20,
 )
 class Exact(InferenceAlgorithm):
-    """Bayes' rule, or the maximum of the likelihood, in closed form from what was seen so far.
+    """Bayes' rule or maximum likelihood, in closed form from the examples so far.
 
-    After one pass over the training set nothing more arrives: the state stays, and what was said
-    of it, so that a chart goes on level to its end.
+    After one pass over the training set the state and its reported numbers stay constant, so that
+    charts end in a horizontal line.
     """
 
     #: Other batches would count some examples twice.
@@ -275,7 +278,8 @@ class EMOptions(Options):
 
     floor: float = option(
         1e-6,
-        "variance added to the diagonal of each covariance; keeps components off single examples",
+        "variance added to the diagonal of each covariance; it prevents a collapse onto single "
+        "examples",
         low=1e-12,
         high=1.0,
         log=True,
@@ -287,7 +291,7 @@ class EMOptions(Options):
 @ALGORITHMS.register(
     "em",
     title="Expectation-maximisation",
-    summary="Each step sweeps the whole training set; log p(data) never falls.",
+    summary="Each step uses the whole training set. log p(data) never decreases.",
     order=30,
 )
 class ExpectationMaximisation(InferenceAlgorithm):
@@ -318,14 +322,14 @@ class SVIOptions(Options):
 
     forgetting: float = option(
         0.7,
-        "κ in the step size ρ_t = (t + τ)^−κ: above 0.5, at most 1",
+        "forgetting rate κ of the step size ρ_t = (t + τ)^−κ: above 0.5, at most 1",
         low=0.501,
         high=1.0,
         label="Forgetting rate κ",
     )
     delay: float = option(
         1.0,
-        "τ in the step size: damps the first steps",
+        "delay τ of the step size, which reduces the first steps",
         low=0.0,
         high=1e4,
         label="Step-size delay τ",
@@ -335,7 +339,7 @@ class SVIOptions(Options):
 @ALGORITHMS.register(
     "svi",
     title="Stochastic variational inference",
-    summary="Natural gradients of the ELBO from batches, with steps that shrink.",
+    summary="Natural gradients of the ELBO from batches, with decreasing step sizes.",
     order=40,
 )
 class StochasticVariational(InferenceAlgorithm):
@@ -345,7 +349,7 @@ class StochasticVariational(InferenceAlgorithm):
     """
 
     Options = SVIOptions
-    #: λ of the exact posterior of the training set, where it is known.
+    #: λ of the exact posterior of the training set, if known.
     exact: Tensor | None = None
 
     def inference_for(self, examples: int) -> Inference[Any, Any]:
@@ -354,7 +358,7 @@ class StochasticVariational(InferenceAlgorithm):
 
     def prepare(self, data: Dataset) -> None:
         super().prepare(data)
-        # Where batches are binarised anew there is no one set whose posterior this would be.
+        # If batches are binarised anew, there is no fixed set with an exact posterior.
         if isinstance(self.rule, Conjugate) and data.draw is None:
             parts = (self.rows(x) for x in data.train.x.split(FIRST))
             sums = (self.rule.statistics(self.rule.validate(x)).sum(0) for x in parts)
@@ -408,7 +412,7 @@ def _show_normals(model: GaussianMixture, seen: InferenceView) -> None:
     """The mixture at E[π], E[μ] and the variances 1 / E[1 / v]."""
     counts, inner = seen.rule.split(seen.posterior.natural)
     mean, _, shape, scale = NormalGamma.parameters(inner)
-    model.put(counts / counts.sum(), mean, torch.diag_embed(scale / shape))
+    model.set_parameters(counts / counts.sum(), mean, torch.diag_embed(scale / shape))
 
 
 def _clusters(o: Any, _meta: DataMeta) -> int:
@@ -417,7 +421,7 @@ def _clusters(o: Any, _meta: DataMeta) -> int:
 
 
 def _show_mixture(model: GaussianMixture, seen: InferenceView) -> None:
-    model.put(seen.posterior.weights, seen.posterior.means, seen.posterior.covariances)
+    model.set_parameters(seen.posterior.weights, seen.posterior.means, seen.posterior.covariances)
 
 
 def _lda(o: Any, meta: DataMeta) -> ConditionallyConjugate:
@@ -425,7 +429,7 @@ def _lda(o: Any, meta: DataMeta) -> ConditionallyConjugate:
 
 
 def _show_topics(model: Topics, seen: InferenceView) -> None:
-    model.put(seen.posterior.natural, seen.first.sum(1).mean())
+    model.set_parameters(seen.posterior.natural, seen.first.sum(1).mean())
 
 
 def _bag(o: Any, x: Tensor) -> Tensor:
@@ -437,7 +441,7 @@ def _principal(o: Any, meta: DataMeta) -> ProbabilisticPCA:
 
 
 def _show_principal(model: LinearGaussian, seen: InferenceView) -> None:
-    # With a single example there is no covariance yet: the model stays as it began.
+    # A single example has no covariance: the model stays at its start.
     if float(seen.posterior.count) > 1:
         best = seen.rule.model(seen.posterior)
         model.weight.copy_(best.loadings)
@@ -454,7 +458,7 @@ def _class_tree(o: Any, meta: DataMeta) -> ChowLiu:
 
 def _show_tree(model: TreeModel[Any], seen: InferenceView) -> None:
     estimate = seen.rule.tree(seen.posterior)
-    model.put(estimate.parents, estimate.tables, estimate.roots, estimate.classes)
+    model.set_parameters(estimate.parents, estimate.tables, estimate.roots, estimate.classes)
 
 
 COINS = Learner(IndependentPixels, Bayes, _coins, _show_coins)

@@ -1,4 +1,4 @@
-"""Stochastic variational inference: natural gradients from batches, with shrinking steps."""
+"""Stochastic variational inference: natural gradients from batches, with decreasing step sizes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class RobbinsMonro:
         delay: τ, at least 0.
 
     Raises:
-        SpecError: outside these ranges, where the steps need not converge.
+        SpecError: outside these ranges, in which convergence is guaranteed.
 
     Example:
         >>> RobbinsMonro(forgetting=1.0, delay=1.0)(1)
@@ -50,11 +50,11 @@ class RobbinsMonro:
 
 @dataclass(frozen=True)
 class Search:
-    """Where a variational search stands.
+    """The state of stochastic variational inference.
 
     Args:
         natural: λ of q(θ).
-        steps: how many were made, ().
+        steps: steps taken, ().
     """
 
     natural: Tensor
@@ -64,15 +64,15 @@ class Search:
 class SVI(Inference[Search, Tensor]):
     """λ ← (1 - ρ_t) λ + ρ_t λ̂ with λ̂ = α + (N / B) Σ_{i in batch} E[t(x_i, z_i)].
 
-    λ̂ - λ is the natural gradient of the ELBO, estimated from a batch with the local variables at
-    their best. A full batch with ρ = 1 is one sweep of coordinate ascent.
+    λ̂ - λ is the natural gradient of the ELBO, estimated from a batch with optimal local
+    variables. A full batch with ρ = 1 is one sweep of coordinate ascent.
 
     Source: Hoffman, Blei, Wang and Paisley 2013, "Stochastic variational inference".
 
     Args:
-        model: what is to be inferred.
+        model: the model to infer.
         examples: N, the size of the whole data set.
-        rate: the step sizes; None for ρ = 1 throughout (coordinate ascent on full batches).
+        rate: the step sizes; None for ρ = 1 (coordinate ascent on full batches).
 
     Raises:
         SpecError: if N is not at least 1.
@@ -145,8 +145,8 @@ class BayesianMixture(ConditionallyConjugate):
 
     Args:
         component: the distribution of an example within a component, with its prior. Its
-            normaliser and mean parameters must take a leading axis of components (those of a
-            product do).
+            normaliser and mean parameters must accept a leading axis of components, as those of a
+            product do.
         components: K.
         concentration: of the weights' prior, above 0.
 
@@ -173,7 +173,7 @@ class BayesianMixture(ConditionallyConjugate):
 
     @staticmethod
     def join(counts: Tensor, inner: Tensor) -> Tensor:
-        """Both as one array: (..., K) with (..., K, *shape) gives (..., K, 1 + P)."""
+        """Counts and λ in one array: (..., K) and (..., K, *shape) give (..., K, 1 + P)."""
         flat = inner.flatten(counts.dim())
         return torch.cat([counts.unsqueeze(-1), flat], dim=-1)
 
@@ -191,7 +191,7 @@ class BayesianMixture(ConditionallyConjugate):
         return self.component.validate(x)
 
     def start(self, seed: int, x: Tensor | None) -> Tensor:
-        """The prior, with one example counted into each component; the examples far apart.
+        """The prior plus one example in each component; the examples are far apart.
 
         Raises:
             SpecError: if there are fewer examples than components.
@@ -223,5 +223,5 @@ class BayesianMixture(ConditionallyConjugate):
         return Dirichlet(natural[:, 0])
 
     def responsibilities(self, natural: Tensor, x: Tensor) -> Tensor:
-        """q(c_i = k) at its best, (B, d) -> (B, K)."""
+        """The optimal q(c_i = k), (B, d) -> (B, K)."""
         return self.local(natural, self.validate(x)).statistics[:, :, 0]

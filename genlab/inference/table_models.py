@@ -1,4 +1,4 @@
-"""Models of tables by their log-joint: regressions, eight schools, waiting times, a mixture."""
+"""Models of tables, given by log-joints: regressions, eight schools, waiting times, a mixture."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class LinearRegressionOptions(Options):
 
     known_noise: float = option(
         0.5,
-        "standard deviation of the noise where it is known; 0: learned, under |N(0, 1)|",
+        "standard deviation of the noise if known; 0: inferred, with the prior |N(0, 1)|",
         low=0.0,
         high=100.0,
-        label="Known noise (0 = learned)",
+        label="Known noise (0 = inferred)",
     )
 
 
 @MODELS.register(
     "linear_regression",
     title="Linear regression (Bayesian)",
-    summary="y = intercept + x·weights + noise; with the noise known the evidence is exact.",
+    summary="y = intercept + x·weights + noise. If the noise is known, the evidence is exact.",
     order=270,
 )
 class LinearRegression(LogJointModel[LinearRegressionOptions]):
@@ -63,9 +63,10 @@ class LinearRegression(LogJointModel[LinearRegressionOptions]):
 
     @classmethod
     def marginal(cls, options: LinearRegressionOptions, rows: Tensor) -> Marginal:
-        """Given the noise all weights are Gaussian: their mean and covariance, and p(y | noise).
+        """Given the noise, the weights are Gaussian with known mean, covariance and evidence p(y |
+        noise).
 
-        The last number is the noise where it is not known.
+        The last parameter is the noise if it is not known.
         """
         x, y = cls.split(rows)
         design = torch.column_stack([torch.ones_like(y), x])
@@ -144,7 +145,8 @@ class EightSchoolsOptions(Options):
 
     centred: bool = option(
         False,
-        "ζ holds the effects themselves: a funnel; else (effect − mu) / tau: nearly round",
+        "whether ζ holds the effects (a funnel-shaped posterior) or (effect − mu) / tau "
+        "(nearly isotropic)",
         label="Centred parameters",
     )
 
@@ -152,7 +154,8 @@ class EightSchoolsOptions(Options):
 @MODELS.register(
     "eight_schools",
     title="Eight schools (hierarchical)",
-    summary="Schools share a mean and a spread, which are unknown: how far they pool.",
+    summary="The effects of eight schools with an unknown common mean and spread (partial "
+    "pooling).",
     order=290,
 )
 class EightSchools(LogJointModel[EightSchoolsOptions]):
@@ -192,7 +195,8 @@ class EightSchools(LogJointModel[EightSchoolsOptions]):
 @MODELS.register(
     "waiting_rate",
     title="Rate of waiting times (Gamma prior)",
-    summary="Exponential times with a Gamma prior on their rate; posterior and evidence exact.",
+    summary="Exponential times with a Gamma prior on their rate. Posterior and evidence are "
+    "exact.",
     order=300,
 )
 class WaitingRate(LogJointModel[Options]):
@@ -234,18 +238,18 @@ class OrderedMixtureOptions(Options):
 
 @MODELS.register(
     "ordered_mixture",
-    title="Gaussian mixture on the line, by its parameters",
-    summary="Weights, ordered means and one spread, each with its posterior.",
+    title="Gaussian mixture on the line (Bayesian)",
+    summary="The posterior of weights, ordered means and one standard deviation.",
     order=310,
 )
 class OrderedMixture(LogJointModel[OrderedMixtureOptions]):
-    """x_i ~ Σ_k weight_k N(mean_k, sd²), the means in order so that no label can switch."""
+    """x_i ~ Σ_k weight_k N(mean_k, sd²), with ordered means against label switching."""
 
     Options = OrderedMixtureOptions
     columns = ()
 
     @classmethod
-    def fits(cls, meta: DataMeta) -> str | None:
+    def incompatibility(cls, meta: DataMeta) -> str | None:
         fit = meta.shape == (1,) and meta.support == "real" and not meta.columns
         return None if fit else "it needs points on the line"
 

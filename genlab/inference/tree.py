@@ -1,4 +1,4 @@
-"""Trees learned exactly: pair counts with a Dirichlet prior, and the tree that explains most."""
+"""Chow-Liu trees: pair counts with a Dirichlet prior, and the best tree for them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def mutual_information(joint: Tensor) -> Tensor:
 
 
 def spanning_tree(weights: Tensor) -> Tensor:
-    """The tree over all nodes whose edges have the largest sum of weights, from its centre.
+    """The maximum spanning tree, rooted at its centre.
 
     Source: Prim 1957, "Shortest connection networks and some generalizations".
 
@@ -38,8 +38,7 @@ def spanning_tree(weights: Tensor) -> Tensor:
         weights: (n, n), symmetric; the diagonal is not read.
 
     Returns:
-        (n,) the parent of each node, -1 at the root, which is where the longest path of the tree
-        has its middle.
+        (n,) the parent of each node, -1 at the root. The root is the middle of the longest path.
 
     Example:
         >>> w = torch.tensor([[0.0, 3.0, 1.0], [3.0, 0.0, 2.0], [1.0, 2.0, 0.0]])
@@ -47,7 +46,7 @@ def spanning_tree(weights: Tensor) -> Tensor:
         [1, -1, 1]
     """
     n, rows = len(weights), weights.numpy()
-    # Outside the tree so far: the node inside to which each is nearest; inside: -inf.
+    # For each node outside the tree: its best weight to a node inside; -inf for nodes inside.
     best, linked = rows[0].copy(), np.zeros(n, dtype=np.int64)
     outside = np.arange(n) > 0
     best[0] = -np.inf
@@ -100,10 +99,10 @@ def _walk(near: list[list[int]], start: int) -> tuple[list[int], list[int]]:
 
 @dataclass(frozen=True)
 class PairCounts:
-    """The posterior of all tables that a tree may need: pseudo-counts, the prior's among them.
+    """The posterior of the tables of every tree: pseudo-counts that include the prior's.
 
     Args:
-        classes: examples of each class, (C,); C = 1 where there are none.
+        classes: examples of each class, (C,); C = 1 without classes.
         class_ones: examples of each class with x_i = 1, (C, D).
         both: examples with x_i = x_j = 1, for i < j, row by row, (D (D - 1) / 2,).
     """
@@ -128,7 +127,7 @@ class TreeEstimate:
     """A tree with the posterior means of its tables.
 
     Args:
-        parents: (D,) the pixel that each hangs on, -1 for the class, or for the root.
+        parents: (D,) the parent of each pixel; -1 for the class or for a root.
         tables: p(x_i = 1 | x_parent = 0 and 1), (D, 2).
         roots: p(x_i = 1 | class), (C, D).
         classes: p(class), (C,).
@@ -143,12 +142,12 @@ class TreeEstimate:
 
 
 class ChowLiu(Inference[PairCounts, Tensor]):
-    """The tree of largest mutual information, from counts of pairs that add up batch by batch.
+    """The tree of largest mutual information, from pair counts that accumulate over batches.
 
     Every pair of pixels has a Dirichlet(α/4, ..., α/4) prior over its four joint states, which
-    makes the tables of any tree conjugate and agree where they overlap. With the posterior means
-    as probabilities, the tree with the largest Σ I(x_i; x_pa(i)) is that nearest to them in
-    KL(data ‖ tree). The posterior does not depend on the tree: the tree is read from it.
+    makes the tables of any tree conjugate and agree where they overlap. For the posterior means,
+    the tree with the largest Σ I(x_i; x_pa(i)) minimises KL(data ‖ tree). The posterior does not
+    depend on the tree; the tree is computed from it.
 
     Sources: Chow and Liu 1968, "Approximating discrete probability distributions with dependence
     trees"; for the prior, Heckerman, Geiger and Chickering 1995, "Learning Bayesian networks";
@@ -157,7 +156,7 @@ class ChowLiu(Inference[PairCounts, Tensor]):
     Args:
         dim: D, binary variables.
         weight: α, the prior's weight in examples.
-        classes: C, states of a class that is one more variable and the root; 1 for none.
+        classes: C, states of a class variable, which becomes the root; 1 for none.
 
     Raises:
         SpecError: if the weight is not above 0.
@@ -184,7 +183,7 @@ class ChowLiu(Inference[PairCounts, Tensor]):
         return (
             Series(
                 "log_predictive",
-                "log p(batch | data before), an example",
+                "log p(batch | earlier data), per example",
                 "prediction",
                 "nats",
                 "exact",
@@ -233,7 +232,7 @@ class ChowLiu(Inference[PairCounts, Tensor]):
             state.class_ones + y.mT @ x,
             state.both + (x.mT @ x)[self.upper[0], self.upper[1]],
         )
-        # The tree costs more than the counts, and few steps are looked at.
+        # The tree costs more than the counts, and only few steps are shown.
         return new, Info(LazyTerms(lambda: self._terms(state, new, x, y)))
 
     def _terms(
@@ -294,7 +293,7 @@ class ChowLiu(Inference[PairCounts, Tensor]):
         total_information = weights[torch.arange(len(parents)), parents.clamp_min(0)][
             parents >= 0
         ].sum()
-        # The class is the last node: what hangs on it is a root among the pixels.
+        # The class is the last node; its children are roots among the pixels.
         parents = parents[: self.dim].clone()
         parents[parents == self.dim] = -1
         hung = (parents >= 0).nonzero().flatten()
@@ -348,7 +347,7 @@ def log_prob(tree: TreeEstimate, x: Tensor, y: Tensor | None = None) -> Tensor:
 
 
 def _dirichlet_multinomial(counts: Tensor, each: float, whole: float, n: Tensor) -> Tensor:
-    """log p of n draws whose pseudo-counts are these, (*, K) -> (*), the prior ``each`` a cell."""
+    """log p of n draws with these pseudo-counts, (*, K) -> (*); the prior is ``each`` per cell."""
     start = torch.lgamma(torch.tensor(each, dtype=torch.float64))
     gained = (torch.lgamma(counts) - start).sum(-1)
     total = torch.tensor(whole, dtype=torch.float64)

@@ -179,7 +179,7 @@ def _codes(model: Any, data: Dataset, what: What, n: int, seed: int) -> Codes:
     if real:
         rows = pick_held_out(real, len(split), seed)
         code = embed(
-            model, split.seen(data.meta)[rows], None if split.y is None else split.y[rows]
+            model, split.model_input(data.meta)[rows], None if split.y is None else split.y[rows]
         )
         z = code if isinstance(model, HasEncoder) else torch.full((len(rows), latent), torch.nan)
         label = split.y[rows].long() if split.y is not None else torch.full_like(rows, -1)

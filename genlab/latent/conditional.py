@@ -58,7 +58,7 @@ class Conditioned:
 
 
 @dataclass(frozen=True)
-class Given:
+class Condition:
     """The value of a column.
 
     Args:
@@ -75,7 +75,7 @@ class Given:
         return is_named(self.part.column) or is_whole(self.part.column)
 
 
-def read_given(meta: DataMeta, given: Mapping[str, Any]) -> list[Given]:
+def parse_conditions(meta: DataMeta, given: Mapping[str, Any]) -> list[Condition]:
     """The values of columns as a model sees them.
 
     Args:
@@ -95,7 +95,7 @@ def read_given(meta: DataMeta, given: Mapping[str, Any]) -> list[Given]:
         wide = torch.from_numpy(encode(raw.numpy(), [part.column]))
         if part.log >= 0:
             wide = (wide + part.log).log()
-        found.append(Given(part, ((wide - part.shift) / part.scale).float()[0]))
+        found.append(Condition(part, ((wide - part.shift) / part.scale).float()[0]))
     return found
 
 
@@ -120,7 +120,7 @@ def _number(part: Part, value: Any) -> float:
     return number
 
 
-def sample_given(
+def sample_conditional(
     model: GenerativeModel, n: int, given: Mapping[str, Any], seed: int
 ) -> Conditioned:
     """Draw n rows of a model given the values of some columns.
@@ -128,7 +128,7 @@ def sample_given(
     Args:
         model: of a table of one's own.
         n: how many.
-        given: see :func:`read_given`.
+        given: see :func:`parse_conditions`.
         seed: of the draws.
 
     Raises:
@@ -137,7 +137,7 @@ def sample_given(
     """
     if not model.meta.schema:
         raise SpecError("given", ", ".join(given), "columns are given of tables of your own alone")
-    values = read_given(model.meta, given)
+    values = parse_conditions(model.meta, given)
     with scope(seed, "given"), torch.no_grad():
         if isinstance(model, LinearVAE):
             return _gaussian(model, n, values)
@@ -150,13 +150,13 @@ def sample_given(
         return _near(model, n, values)
 
 
-def _put(x: Tensor, values: Sequence[Given]) -> Tensor:
+def _put(x: Tensor, values: Sequence[Condition]) -> Tensor:
     for one in values:
         x[:, one.part.first : one.part.last] = one.entries
     return x
 
 
-def _gaussian(model: LinearVAE, n: int, values: Sequence[Given]) -> Conditioned:
+def _gaussian(model: LinearVAE, n: int, values: Sequence[Condition]) -> Conditioned:
     """z ~ N(Λ⁻¹ Wᵀ(x − b)/σ², Λ⁻¹), Λ = I + WᵀW/σ², over the rows of the given entries."""
     rows = torch.cat([torch.arange(v.part.first, v.part.last) for v in values])
     x = torch.cat([v.entries for v in values]).double()
@@ -172,13 +172,13 @@ def _gaussian(model: LinearVAE, n: int, values: Sequence[Given]) -> Conditioned:
     return Conditioned(x_all, "draws of the exact conditional distribution", True, n, float(n))
 
 
-def _log_likelihood(likelihood: Mixed, values: Sequence[Given]) -> Tensor:
+def _log_likelihood(likelihood: Mixed, values: Sequence[Condition]) -> Tensor:
     """Σ log p(x_c | z) over the given columns, (B,)."""
     x = torch.full((len(likelihood.h), likelihood.head.dim), torch.nan)
     return likelihood.log_prob(_put(x, values))
 
 
-def _rejected_codes(model: Any, n: int, values: Sequence[Given]) -> Conditioned:
+def _rejected_codes(model: Any, n: int, values: Sequence[Condition]) -> Conditioned:
     kept: list[Tensor] = []
     found = tried = 0
     while found < n and tried < MOST:
@@ -194,7 +194,7 @@ def _kept(
     n: int,
     found: int,
     tried: int,
-    values: Sequence[Given],
+    values: Sequence[Condition],
     what: str,
     *,
     exact: bool,
@@ -209,7 +209,7 @@ def _kept(
     return Conditioned(_put(torch.cat(list(kept))[:n], values), kind, exact, tried, float(found))
 
 
-def _resampled(model: Any, n: int, values: Sequence[Given]) -> Conditioned:
+def _resampled(model: Any, n: int, values: Sequence[Condition]) -> Conditioned:
     z = model.prior().sample(torch.Size((POOL,)))
     logs = torch.cat([_log_likelihood(model.decode(part), values) for part in z.split(PIECE)])
     weights = torch.softmax(logs.double(), 0)
@@ -220,7 +220,7 @@ def _resampled(model: Any, n: int, values: Sequence[Given]) -> Conditioned:
     return Conditioned(_put(x, values), kind, False, POOL, effective)
 
 
-def _near(model: GenerativeModel, n: int, values: Sequence[Given]) -> Conditioned:
+def _near(model: GenerativeModel, n: int, values: Sequence[Condition]) -> Conditioned:
     kept: list[Tensor] = []
     found = tried = 0
     exact = all(one.discrete for one in values)

@@ -111,14 +111,14 @@ def _chosen(n: int) -> NDArray[np.intp]:
     return np.sort(np.random.default_rng(0).permutation(n)[:COMPARED])
 
 
-def neighbours_of(n: int, wanted: int = NEIGHBOURS) -> int:
-    """The k of :func:`trustworthiness` for n points: fewer than wanted where they are few.
+def neighbours_of(n: int, k: int = NEIGHBOURS) -> int:
+    """The k of :func:`trustworthiness` for n points: ``k``, or fewer if n is small.
 
     Example:
         >>> neighbours_of(8), neighbours_of(500)
         (3, 10)
     """
-    return max(1, min(wanted, (min(n, COMPARED) - 1) // 2))
+    return max(1, min(k, (min(n, COMPARED) - 1) // 2))
 
 
 def trustworthiness(codes: NDArray[Any], xy: Array, neighbours: int = NEIGHBOURS) -> float:

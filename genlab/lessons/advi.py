@@ -13,7 +13,7 @@ from genlab.inference.log_joints import LogJoint
 from genlab.lessons.base import LESSONS, Check, Equation, Quantity, tex
 from genlab.lessons.closed_forms import Case, Gaussian, Moments
 from genlab.lessons.closed_forms_line import LINES, Line, transformed
-from genlab.lessons.fitting import CHAINS, DRAWS, Fitting, Referee
+from genlab.lessons.fitting import CHAINS, DRAWS, Fitting, ReferencePosterior
 from genlab.lessons.panels import Panel
 from genlab.lessons.teaching import advi
 
@@ -37,7 +37,7 @@ class ADVIOptions(Options):
     )
     mcmc: int = option(
         150,
-        f"draws of each of the {CHAINS} chains of MCMC, the slow referee (at least 4 are made); "
+        f"draws of each of the {CHAINS} chains of MCMC, the slow reference (at least 4 are made); "
         "0 leaves it out",
         low=0,
         high=1000,
@@ -115,16 +115,18 @@ class Automatic(Fitting):
         return self.case.target
 
     @functools.cached_property
-    def referee(self) -> Referee | None:
+    def reference(self) -> ReferencePosterior | None:
         """MCMC on the same model; None where it was not asked for."""
         if not self.options.mcmc:
             return None
         draws = self.judged(self.options.mcmc)
         (values,) = draws.values.values()
-        return Referee(draws, self.case.labels, values.reshape(*draws.zeta.shape[:2], -1))
+        return ReferencePosterior(
+            draws, self.case.labels, values.reshape(*draws.zeta.shape[:2], -1)
+        )
 
     def compute(self) -> None:
-        _ = self.fits, self.referee, self.case.best
+        _ = self.fits, self.reference, self.case.best
 
     def equations(self) -> tuple[Equation, ...]:
         case = self.case
@@ -160,16 +162,16 @@ class Automatic(Fitting):
 
     def _judged(self) -> tuple[Equation, ...]:
         """Mean and spread of each number of θ, by everyone who was asked."""
-        case, judge = self.case, self.referee
+        case, reference = self.case, self.reference
         values: list[Quantity] = []
         for k, (label, exact) in enumerate(zip(case.labels, case.exact, strict=True)):
             values += _moments(label, "exact", exact, "exact")
             for name, fit in self.fits.items():
                 values += _moments(label, f"ADVI {name}", case.moments(fit, k), case.kind)
-            if judge is not None:
-                found = Moments(float(judge.mean[k]), float(judge.sd[k]))
+            if reference is not None:
+                found = Moments(float(reference.mean[k]), float(reference.sd[k]))
                 values += _moments(
-                    label, "MCMC", found, "Monte Carlo", judge.n, float(judge.error[k])
+                    label, "MCMC", found, "Monte Carlo", reference.n, float(reference.error[k])
                 )
         means = Equation(
             "Mean and spread of the parameter: of the posterior, of the q found, and by MCMC.",
@@ -177,7 +179,7 @@ class Automatic(Fitting):
             "",
             tuple(values),
         )
-        return (means,) if judge is None else (means, judge.equation())
+        return (means,) if reference is None else (means, reference.equation())
 
     def check(self) -> tuple[Check, ...]:
         case = self.case
@@ -212,19 +214,19 @@ class Automatic(Fitting):
                     relation="≤",
                 )
             )
-        if (judge := self.referee) is not None:
+        if (reference := self.reference) is not None:
             for k, (label, exact) in enumerate(zip(case.labels, case.exact, strict=True)):
                 found.append(
                     Check(
-                        f"The referee's mean of {label} is that of the posterior.",
-                        float(judge.mean[k]),
+                        f"The MCMC mean of {label} is that of the posterior.",
+                        float(reference.mean[k]),
                         exact.mean,
-                        f"MCMC, {judge.effective[k]:.0f} effective draws",
+                        f"MCMC, {reference.effective[k]:.0f} effective draws",
                         "closed form",
                         "Monte Carlo",
                         "",
-                        4.5 * float(judge.error[k]),
-                        judge.n,
+                        4.5 * float(reference.error[k]),
+                        reference.n,
                     )
                 )
         return tuple(found)
@@ -234,7 +236,7 @@ class Automatic(Fitting):
         gap = self.case.best["mean-field"]
         if gap > 1e-9:
             levels.append(("best mean-field ELBO", self.case.log_p - gap))
-        pictures = self.case.panels(self.fits, self.referee, self.note)
+        pictures = self.case.panels(self.fits, self.reference, self.note)
         return (*pictures, self.trace(tuple(levels)))
 
 

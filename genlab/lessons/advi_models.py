@@ -23,7 +23,7 @@ from genlab.lessons.fitting import (
     DRAWS,
     Fit,
     Fitting,
-    Referee,
+    ReferencePosterior,
     Shortfall,
     polished,
     under_each_transform,
@@ -80,7 +80,7 @@ class ModelsOptions(Options):
     )
     mcmc: int = option(
         150,
-        f"draws of each of the {CHAINS} chains of MCMC, the slow referee",
+        f"draws of each of the {CHAINS} chains of MCMC, the slow reference",
         low=50,
         high=1000,
         label="MCMC samples per chain",
@@ -182,7 +182,7 @@ def numbers(target: LogJoint, zeta: Tensor) -> Tensor:
 @LESSONS.register(
     "advi_models",
     title="ADVI beside MCMC",
-    summary="Models without a closed form: what a Gaussian over ζ misses, by a slow referee.",
+    summary="Models without a closed form: what a Gaussian over ζ misses, measured against MCMC.",
 )
 class Models(Fitting):
     """q(ζ) of both families beside MCMC, with log p(x) by importance weights."""
@@ -236,21 +236,21 @@ class Models(Fitting):
         return under_each_transform(log_joint, view.free)[str(self.extra["transform"])]
 
     @functools.cached_property
-    def shown(self) -> tuple[int, int]:
+    def axes(self) -> tuple[int, int]:
         """Which two numbers of θ the pictures have."""
         view, names = VIEWS[self.options.model], labels(self.target)
         return names.index(view.first), names.index(view.second)
 
     @functools.cached_property
-    def referee(self) -> Referee:
+    def reference(self) -> ReferencePosterior:
         """MCMC on the same model."""
         draws = self.judged(self.options.mcmc)
-        return Referee(draws, labels(self.target), numbers(self.target, draws.zeta))
+        return ReferencePosterior(draws, labels(self.target), numbers(self.target, draws.zeta))
 
     @functools.cached_property
     def weighted(self) -> Weighted:
         """What importance weights say."""
-        return importance(self.target, self.referee.draws.zeta.flatten(0, 1), self.options.seed)
+        return importance(self.target, self.reference.draws.zeta.flatten(0, 1), self.options.seed)
 
     @functools.cached_property
     def errors(self) -> dict[str, Shortfall]:
@@ -263,11 +263,11 @@ class Models(Fitting):
         return found
 
     def compute(self) -> None:
-        _ = self.fits, self.referee, self.weighted
+        _ = self.fits, self.reference, self.weighted
         self._tell(0.95, "the best member of each family")
         _ = self.errors
 
-    def drawn(self, fit: Fit) -> Array:
+    def theta_draws(self, fit: Fit) -> Array:
         """Draws of θ from q, (n, k)."""
         source = generator(self.options.seed, "drawn")
         noise = torch.randn(20_000, self.target.size, generator=source, dtype=torch.float64)
@@ -303,14 +303,14 @@ class Models(Fitting):
             self.jacobian,
             Equation(
                 "The evidence by importance weights, drawn from a Student t around the draws of "
-                f"the referee ({sure.effective:,.0f} of {WEIGHTED:,} draws effective).",
+                f"MCMC ({sure.effective:,.0f} of {WEIGHTED:,} draws effective).",
                 r"p(x) = \mathrm{E}_t\!\left[\frac{p(x, \zeta)}{t(\zeta)}\right]",
                 rf"\log p(x) \approx {tex(sure.log_p)}",
                 (Quantity("log p(x)", sure.log_p, "Monte Carlo", "nats", WEIGHTED, sure.error),),
             ),
             *lines,
             self._means(),
-            self.referee.equation(),
+            self.reference.equation(),
         )
 
     def _verdict(self, name: str) -> str:
@@ -324,16 +324,16 @@ class Models(Fitting):
         )
 
     def _means(self) -> Equation:
-        judge, values = self.referee, []
-        for k in self.shown:
-            label, n = judge.labels[k], judge.n
-            at, sd, error = (float(x[k]) for x in (judge.mean, judge.sd, judge.error))
+        reference, values = self.reference, []
+        for k in self.axes:
+            label, n = reference.labels[k], reference.n
+            at, sd, error = (float(x[k]) for x in (reference.mean, reference.sd, reference.error))
             values += [
                 Quantity(f"mean of {label}, MCMC", at, "Monte Carlo", "", n, error),
                 Quantity(f"sd of {label}, MCMC", sd, "Monte Carlo", "", n),
             ]
             for name, fit in self.fits.items():
-                theta = self.drawn(fit)[:, k]
+                theta = self.theta_draws(fit)[:, k]
                 error = float(theta.std() / math.sqrt(len(theta)))
                 values += [
                     Quantity(
@@ -360,7 +360,7 @@ class Models(Fitting):
         )
 
     def check(self) -> tuple[Check, ...]:
-        judge, sure = self.referee, self.weighted
+        reference, sure = self.reference, self.weighted
         found = [
             Check(
                 f"The ELBO of the {name} q is a lower bound of log p(x).",
@@ -376,35 +376,36 @@ class Models(Fitting):
             )
             for name, fit in self.fits.items()
         ]
-        for k in self.shown:
+        for k in self.axes:
             found.append(
                 Check(
-                    f"Two ways to the posterior mean of {judge.labels[k]} agree.",
-                    float(judge.mean[k]),
+                    f"Two ways to the posterior mean of {reference.labels[k]} agree.",
+                    float(reference.mean[k]),
                     float(sure.mean[k]),
-                    f"MCMC, {judge.effective[k]:,.0f} effective draws",
+                    f"MCMC, {reference.effective[k]:,.0f} effective draws",
                     f"importance weights, {sure.effective:,.0f} effective draws",
                     "Monte Carlo",
                     "",
-                    4.5 * math.hypot(float(judge.error[k]), float(sure.spread[k])),
-                    judge.n,
+                    4.5 * math.hypot(float(reference.error[k]), float(sure.spread[k])),
+                    reference.n,
                 )
             )
         return tuple(found)
 
     def panels(self) -> tuple[Panel, ...]:
-        judge, fits = self.referee, self.fits
-        note = f"ADVI: {self.note}; {judge.note}"
+        reference, fits = self.reference, self.fits
+        note = f"ADVI: {self.note}; {reference.note}"
         ratios = tuple(
-            (f"ADVI {name}", self.drawn(fit).std(0) / judge.sd) for name, fit in fits.items()
+            (f"ADVI {name}", self.theta_draws(fit).std(0) / reference.sd)
+            for name, fit in fits.items()
         )
         return (
             self._plane(note),
-            *(self._marginal(k, note) for k in self.shown),
+            *(self._marginal(k, note) for k in self.axes),
             Bars(
                 "Standard deviation under q, as a share of MCMC's",
                 f"Monte Carlo; {note}",
-                judge.labels,
+                reference.labels,
                 ratios,
                 "ratio",
                 levels=(("as wide as the posterior", 1.0),),
@@ -428,8 +429,8 @@ class Models(Fitting):
     def _plane(self, note: str) -> Plane:
         """Both numbers in ζ, where q is a Gaussian."""
         # The numbers of θ and of ζ correspond one to one: each has a transform of its own.
-        judge, view, (i, j) = self.referee, VIEWS[self.options.model], self.shown
-        zeta = array(judge.draws.zeta.flatten(0, 1))[:, [i, j]]
+        reference, view, (i, j) = self.reference, VIEWS[self.options.model], self.axes
+        zeta = array(reference.draws.zeta.flatten(0, 1))[:, [i, j]]
         lines = []
         for k, (family, fit) in enumerate(self.fits.items()):
             block = fit.covariance[[i, j]][:, [i, j]]
@@ -442,7 +443,7 @@ class Models(Fitting):
             note,
             None,
             tuple(lines),
-            judge.thinned(zeta, 600),
+            reference.thinned(zeta, 600),
             "draws of MCMC",
             (),
             f"ζ of {view.first}",
@@ -451,20 +452,20 @@ class Models(Fitting):
         )
 
     def _marginal(self, k: int, note: str) -> Curves:
-        judge = self.referee
-        values = judge.pooled[:, k]
+        reference = self.reference
+        values = reference.pooled[:, k]
         low, high = (float(v) for v in np.quantile(values, [0.002, 0.99]))
         room = 0.1 * (high - low)
         low, high = low - room, high + room
         curves = [Curve("MCMC", *histogram(values, low, high, 40), "steps", COLOUR)]
         for c, (name, fit) in enumerate(self.fits.items()):
             curves.append(
-                Curve(name, *histogram(self.drawn(fit)[:, k], low, high, 60), "line", c + 1)
+                Curve(name, *histogram(self.theta_draws(fit)[:, k], low, high, 60), "line", c + 1)
             )
         return Curves(
-            f"Posterior of {judge.labels[k]}",
+            f"Posterior of {reference.labels[k]}",
             f"histograms; {note}; q: 20,000 draws",
             tuple(curves),
-            judge.labels[k],
+            reference.labels[k],
             "density",
         )

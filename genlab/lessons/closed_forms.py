@@ -22,7 +22,7 @@ from genlab.inference.log_joint_presets import (
 )
 from genlab.inference.log_joints import LogJoint
 from genlab.lessons.base import Check, Equation, Quantity, tex
-from genlab.lessons.fitting import Fit, Referee
+from genlab.lessons.fitting import Fit, ReferencePosterior
 from genlab.lessons.panels import (
     Bars,
     Curve,
@@ -78,7 +78,7 @@ class Case(abc.ABC):
 
     @abc.abstractmethod
     def panels(
-        self, fits: Mapping[str, Fit], judge: Referee | None, note: str
+        self, fits: Mapping[str, Fit], reference: ReferencePosterior | None, note: str
     ) -> tuple[Panel, ...]:
         """The posterior with all approximations of it."""
 
@@ -165,9 +165,9 @@ class Gaussian(Case):
         )
 
     def panels(
-        self, fits: Mapping[str, Fit], judge: Referee | None, note: str
+        self, fits: Mapping[str, Fit], reference: ReferencePosterior | None, note: str
     ) -> tuple[Panel, ...]:
-        judge_note = "" if judge is None else f"; {judge.note}"
+        judge_note = "" if reference is None else f"; {reference.note}"
         spread = 3.2 * float(self.covariance.diagonal().max()) ** 0.5
         x = np.linspace(float(self.mean[0]) - spread, float(self.mean[0]) + spread, 81)
         y = np.linspace(float(self.mean[1]) - spread, float(self.mean[1]) + spread, 81)
@@ -187,8 +187,8 @@ class Gaussian(Case):
         for family, fit in fits.items():
             variances.append(array(fit.covariance.diagonal()))
             names.append(f"ADVI {family}")
-        if judge is not None:
-            variances.append(judge.sd**2)
+        if reference is not None:
+            variances.append(reference.sd**2)
             names.append("MCMC")
         return (
             Plane(
@@ -196,8 +196,8 @@ class Gaussian(Case):
                 f"posterior exact; {note}{judge_note}",
                 (x, y, array(density)),
                 tuple(lines),
-                None if judge is None else judge.thinned(judge.pooled),
-                "draws of MCMC" if judge is not None else "",
+                None if reference is None else reference.thinned(reference.pooled),
+                "draws of MCMC" if reference is not None else "",
                 (("mean of the posterior", *self.mean.tolist()),),
                 "ζ₁",
                 "ζ₂",

@@ -21,7 +21,7 @@ from genlab.inference.log_joint_presets import (
 from genlab.inference.log_joints import LogJoint
 from genlab.lessons.base import Check, Equation, Quantity, tex
 from genlab.lessons.closed_forms import Case, Moments
-from genlab.lessons.fitting import COLOUR, Fit, Referee, under_each_transform
+from genlab.lessons.fitting import COLOUR, Fit, ReferencePosterior, under_each_transform
 from genlab.lessons.panels import (
     Array,
     Bars,
@@ -228,7 +228,7 @@ class Line(Case):
         return tuple(found)
 
     def panels(
-        self, fits: Mapping[str, Fit], judge: Referee | None, note: str
+        self, fits: Mapping[str, Fit], reference: ReferencePosterior | None, note: str
     ) -> tuple[Panel, ...]:
         (fit,) = fits.values()
         middle, sd = float(fit.mean[0]), float(fit.covariance[0, 0]) ** 0.5
@@ -251,8 +251,8 @@ class Line(Case):
         exact_theta = np.exp(self._log(self.target, array(zeta_of_theta)) - volume)
         over_zeta = [Curve("posterior", zeta, exact, "area", 2)]
         over_theta = [Curve("posterior", theta, exact_theta, "area", 2)]
-        if judge is not None:
-            drawn = judge.pooled[:, 0]
+        if reference is not None:
+            drawn = reference.pooled[:, 0]
             moved = array(self.support.forward(torch.tensor(drawn)))
             over_zeta.append(Curve("MCMC", *histogram(moved, low, high, 50), "steps", COLOUR))
             over_theta.append(
@@ -262,7 +262,7 @@ class Line(Case):
         over_theta.append(
             Curve("q", theta, bell(array(zeta_of_theta)) / np.exp(volume), "line", 1)
         )
-        judge_note = "" if judge is None else f"; {judge.note}"
+        judge_note = "" if reference is None else f"; {reference.note}"
         judge_note = f"posterior exact; q: {note}{judge_note}"
         name = self.labels[0]
         best = np.array([max(gap, 0.0) for _, gap in self.optima.values()])

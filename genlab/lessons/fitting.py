@@ -1,4 +1,4 @@
-"""What the lessons on ADVI share: a fit with its path, and MCMC as the referee."""
+"""What the lessons on ADVI share: a fit with its path, and MCMC as the reference."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from genlab.lessons.panels import Array, Curve, Curves, array
 
 #: Fresh draws of q that an ELBO is read from.
 DRAWS = 4000
-#: Chains of the referee, and the steps that it takes to adapt.
+#: Chains of MCMC, and its warm-up steps.
 CHAINS, WARMUP = 8, 100
 #: Leapfrog steps of its longest trajectory: while it adapts they may be short and many.
 LEAPS = 24
@@ -158,7 +158,7 @@ def judged(target: LogJoint, draws: int, seed: int, tell: Callable[[float], None
     return HMC(target, CHAINS, WARMUP, most=LEAPS).run(max(4, draws), seed, tell)
 
 
-class Referee:
+class ReferencePosterior:
     """What MCMC says of some numbers.
 
     Args:
@@ -204,7 +204,7 @@ class Referee:
             for label, size in zip(self.labels, self.effective, strict=True)
         )
         return Equation(
-            f"The referee is Hamiltonian Monte Carlo: {CHAINS} chains, {WARMUP} steps of warm-up, "
+            f"The reference is Hamiltonian Monte Carlo: {CHAINS} chains, {WARMUP} warm-up steps, "
             f"{self.n:,} draws kept. It takes a proposal with probability α, and its chains "
             "should agree: R̂ near 1.",
             r"\alpha = \min(1, e^{H - H'}),\quad H = -\log p(x, \zeta)"
@@ -267,7 +267,7 @@ class Fitting(Lesson):
             self.target,
             draws,
             self.options.seed,
-            lambda share: self._tell(0.5 + 0.45 * share, "MCMC, the slow referee"),
+            lambda share: self._tell(0.5 + 0.45 * share, "MCMC, the slow reference"),
         )
 
     @abc.abstractmethod

@@ -29,7 +29,7 @@ class Board:
     std: float
     low: tuple[float, ...]
     high: tuple[float, ...]
-    seen: tuple[float, float]
+    window: tuple[float, float]
 
 
 def _ring() -> Target:

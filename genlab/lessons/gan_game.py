@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -13,38 +11,23 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from genlab.core.errors import SpecError
 from genlab.core.random import generator
 from genlab.divergences.f import F
-from genlab.divergences.js import LOG_2
+from genlab.divergences.jensen_shannon import LOG_2
 from genlab.divergences.mixtures_1d import Mixture1D, gaussian
 from genlab.divergences.quadrature import divergence_1d
-from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Move, Progress, Quantity, tex
-from genlab.lessons.game import Critic, Field, Game, State, grid, nodes
+from genlab.lessons.base import LESSONS, Check, Equation, Move, Quantity, tex
+from genlab.lessons.game import grid, nodes
 from genlab.lessons.game_boards import (
-    _KEPT,
-    BOARDS,
-    FINE,
-    LONGEST,
-    LOSSES,
     OPENING,
     OTHER,
     STEP,
-    TAUGHT,
-    Board,
-    GameOptions,
-    Moment,
-    Played,
     _back,
-    _keep,
     _then,
-    read,
 )
+from genlab.lessons.gan_game_numbers import GANGameNumbers
 from genlab.lessons.panels import Curve, Curves, Panel, Plane, array, ellipse
 from genlab.lessons.teaching import gan_game
-
-#: Steps that are played, and kept, in one piece.
-CHUNK = 20
 
 
 @LESSONS.register(
@@ -52,7 +35,7 @@ CHUNK = 20
     title="The GAN game, move by move",
     summary="Step either player and watch D chase D* = p/(p + q).",
 )
-class GANGame(Lesson):
+class GANGame(GANGameNumbers):
     """min over G, max over D of E_p log D(x) + E_q log(1 − D(x)), with q known exactly."""
 
     chapter = 10
@@ -77,8 +60,6 @@ class GANGame(Lesson):
     questions, exercises = gan_game.QUESTIONS, gan_game.EXERCISES
     run: ClassVar[Mapping[str, str]] = {"data": "ring", "model": "gan"}
     source = "Goodfellow et al. 2014, Generative adversarial nets, section 4."
-    Options = GameOptions
-    options: GameOptions
     moves = (
         _then("D1"),
         _then("G1"),
@@ -95,140 +76,6 @@ class GANGame(Lesson):
             ":material/restart_alt:",
         ),
     )
-
-    def __init__(self, options: GameOptions, extra: Mapping[str, object] | None = None) -> None:
-        super().__init__(options, extra)
-        self.written = read(options.moves)
-        steps = sum(
-            count * (options.d_steps + 1 if player == "R" else 1) for player, count in self.written
-        )
-        if steps > LONGEST:
-            raise SpecError("moves", f"{steps} steps", f"at most {LONGEST} steps of both players")
-
-    @functools.cached_property
-    def board(self) -> Board:
-        """The target and the window."""
-        return BOARDS[self.options.board]
-
-    @functools.cached_property
-    def game(self) -> Game:
-        """The rules."""
-        o, target = self.options, self.board.target
-        critic = Critic(o.critic, target.dim, 16 if target.dim == 1 else 24)
-        field = grid(self.board.low, self.board.high, TAUGHT[target.dim])
-        return Game(target, critic, LOSSES[o.loss], field, o.rate_d, o.rate_g)
-
-    @functools.cached_property
-    def field(self) -> Field:
-        """The points of the sums."""
-        return grid(self.board.low, self.board.high, FINE[self.game.dim])
-
-    _played: Played | None = None
-
-    def prepare(self, progress: Progress) -> None:
-        if self._played is None:
-            self._played = self._play(progress)
-
-    @property
-    def played(self) -> Played:
-        """The game after all moves."""
-        if self._played is None:
-            self._played = self._play(lambda _part, _says: None)
-        return self._played
-
-    def _play(self, progress: Progress) -> Played:
-        pieces: list[tuple[str, int]] = []
-        for player, count in self.written:
-            whole, rest = divmod(count, CHUNK)
-            pieces += [(player, CHUNK)] * whole + ([(player, rest)] if rest else [])
-        rules = replace(self.options, moves="")
-        keys = [(rules, *pieces[:k]) for k in range(len(pieces) + 1)]
-        known = next((k for k in range(len(pieces), -1, -1) if keys[k] in _KEPT), -1)
-        now = _KEPT[keys[known]] if known >= 0 else self._first()
-        for k in range(max(known, 0), len(pieces)):
-            progress(k / len(pieces), f"Playing the moves: {k} of {len(pieces)} pieces")
-            now = self._more(now, *pieces[k])
-            _keep(keys[k + 1], now)
-        return now
-
-    def _first(self) -> Played:
-        state = self.game.start(self.options.seed, self.board.mean, self.board.std)
-        value, best = self._worth(state)
-        return Played(state, 0, 0, (Moment(0, "", value, best),))
-
-    def _more(self, now: Played, player: str, count: int) -> Played:
-        state, d, g, moments = now.state, now.d, now.g, list(now.moments)
-        order = {"D": "D", "G": "G", "R": "D" * self.options.d_steps + "G"}[player] * count
-        best = moments[-1].best
-        for k, who in enumerate(order):
-            if who == "D":
-                state, d = self.game.step_d(state), d + 1
-            else:
-                state, g = self.game.step_g(state), g + 1
-                self._on_the_board(state, g)
-            # All of a short game, and ten moments of each further piece.
-            if len(order) <= CHUNK or (k + 1) % (len(order) // 10) == 0 or k + 1 == len(order):
-                value, best = self._worth(state)
-                moments.append(Moment(d + g, who, value, best))
-        return Played(state, d, g, tuple(moments))
-
-    def _on_the_board(self, state: State, g: int) -> None:
-        """Refuse a generator that the sums cannot follow.
-
-        Raises:
-            SpecError: naming the step size of G.
-        """
-        d, high = self.game.dim, self.board.high[0]
-        finest = 2 * high / FINE[d]
-        stds = state.phi[d : 2 * d].exp()
-        if not (
-            bool(state.phi.isfinite().all())
-            and float(state.phi[:d].abs().max()) < 0.8 * high
-            and finest < float(stds.min())
-            and float(stds.max()) < 0.35 * high
-        ):
-            raise SpecError(
-                "rate_g",
-                self.options.rate_g,
-                f"the generator ran off the board, or into a point, at its step {g}; take moves "
-                "back, or a smaller step",
-            )
-
-    def _worth(self, state: State) -> tuple[float, float]:
-        """V(D) and V(D*) on the grid."""
-        with torch.no_grad():
-            log_p, log_q = self.log_p, self.game.log_q(state.phi, self.field.x)
-            logits = torch.stack(
-                [self.game.critic.logit(state.theta, self.field.x), log_p - log_q]
-            )
-            value, best = self.field.values(logits, log_p, log_q).tolist()
-        return value, best
-
-    @functools.cached_property
-    def log_p(self) -> Tensor:
-        """log p on the grid."""
-        return self.board.target.log_prob(self.field.x)
-
-    @property
-    def state(self) -> State:
-        """Where the players stand."""
-        return self.played.state
-
-    @functools.cached_property
-    def js(self) -> float:
-        """JS(p ‖ q), by the grid."""
-        return self.played.moments[-1].best / 2 + LOG_2
-
-    @functools.cached_property
-    def gap(self) -> float:
-        """Σ over the grid of (p + q) KL(Bernoulli(D*) ‖ Bernoulli(D))."""
-        x, state = self.field.x, self.state
-        with torch.no_grad():
-            log_q = self.game.log_q(state.phi, x)
-            mine, best = self.game.critic.logit(state.theta, x), self.log_p - log_q
-            kl = best.sigmoid() * (logsigmoid(best) - logsigmoid(mine))
-            kl = kl + (-best).sigmoid() * (logsigmoid(-best) - logsigmoid(-mine))
-            return float(((self.log_p.exp() + log_q.exp()) * kl).sum()) * self.field.volume
 
     def equations(self) -> tuple[Equation, ...]:
         last, state = self.played.moments[-1], self.state
@@ -416,7 +263,7 @@ class GANGame(Lesson):
         )
 
     def _line(self) -> tuple[Panel, ...]:
-        x = torch.linspace(*self.board.seen, 401, dtype=torch.float64)
+        x = torch.linspace(*self.board.window, 401, dtype=torch.float64)
         game, state = self.game, self.state
         with torch.no_grad():
             log_p, log_q = game.target.log_prob(x[:, None]), game.log_q(state.phi, x[:, None])
@@ -426,7 +273,7 @@ class GANGame(Lesson):
         pulled = game.slope(state, x[:, None])[:, 0]
         best = log_p - log_q
         at = array(x)
-        inside = (points[:, 0] > self.board.seen[0]) & (points[:, 0] < self.board.seen[1])
+        inside = (points[:, 0] > self.board.window[0]) & (points[:, 0] < self.board.window[1])
         spots = array(points[inside, 0])
         return (
             Curves(
@@ -470,7 +317,7 @@ class GANGame(Lesson):
         return -slope
 
     def _plane(self) -> tuple[Panel, ...]:
-        low, high = self.board.seen
+        low, high = self.board.window
         seen = grid((low, low), (high, high), 70)
         game, state = self.game, self.state
         with torch.no_grad():

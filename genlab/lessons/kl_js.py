@@ -14,7 +14,7 @@ from torch import Tensor
 
 from genlab.core.options import Options, option
 from genlab.divergences.f import F
-from genlab.divergences.js import LOG_2
+from genlab.divergences.jensen_shannon import LOG_2
 from genlab.divergences.mixtures_1d import Mixture1D, gaussian
 from genlab.divergences.quadrature import divergences_1d
 from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Quantity, tex

@@ -96,7 +96,7 @@ class Zoo(Lesson):
     options: ZooOptions
 
     @functools.cached_property
-    def chosen(self) -> tuple[Entry, Entry]:
+    def pair(self) -> tuple[Entry, Entry]:
         """The loss that is looked at, and the one beside it."""
         table = {entry.name: entry for entry in entries()}
         return table[self.options.loss], table[self.options.beside]
@@ -122,12 +122,12 @@ class Zoo(Lesson):
     @property
     def best(self) -> float:
         """The output of the best critic of the chosen loss where log p/q is 1."""
-        return _best(self.chosen[0])
+        return _best(self.pair[0])
 
     def generator_slopes(self, *outputs: float) -> list[float]:
         """Slopes of the generator's part of the chosen loss at outputs of the critic."""
         at = torch.tensor(outputs, dtype=torch.float64)
-        slopes: list[float] = derivative(self.chosen[0].loss.generator, at).tolist()
+        slopes: list[float] = derivative(self.pair[0].loss.generator, at).tolist()
         return slopes
 
     def pull(self, entry: Entry) -> float:
@@ -162,7 +162,7 @@ class Zoo(Lesson):
         return (ends[0] - ends[1]) / (2 * NEAR)
 
     def equations(self) -> tuple[Equation, ...]:
-        one, two = self.chosen
+        one, two = self.pair
         at = torch.tensor([-3.0, 0.0, 3.0], dtype=torch.float64)
         first, second = (derivative(e.loss.generator, at) for e in (one, two))
         texts = [",\\ ".join(tex(float(v), 3) for v in row) for row in (first, second)]
@@ -256,13 +256,13 @@ class Zoo(Lesson):
         pairs = [entry for entry in entries() if entry.paired]
         found += [_best_of_pairs(entry, self.p, self.q) for entry in pairs]
         ratio = torch.linspace(-1.5, 1.5, 7, dtype=torch.float64)
-        for entry in self.chosen:
+        for entry in self.pair:
             if entry.row is not None and _smooth(entry.row):
                 found.append(_at_best(entry, ratio))
         return tuple(found)
 
     def panels(self) -> tuple[Panel, ...]:
-        one, two = self.chosen
+        one, two = self.pair
         v = torch.linspace(-6.0, 6.0, 241, dtype=torch.float64)
         ratio = torch.linspace(-5.0, 5.0, 101, dtype=torch.float64)
         plain = [e for e in entries() if e.row is None]
@@ -405,14 +405,14 @@ def best_of_pairs(loss: AdversarialLoss, p: Tensor, q: Tensor) -> Tensor:
     weight = p[:, None] * q
     start = torch.zeros_like(p)
 
-    def lowered(c: Tensor) -> Tensor:
+    def objective(c: Tensor) -> Tensor:
         return (weight * loss.real(c[:, None] - c)).sum()
 
     for _ in range(60):
         leaf = start.clone().requires_grad_()
         with torch.enable_grad():
-            (slope,) = torch.autograd.grad(lowered(leaf), leaf)
-        bend = torch.autograd.functional.hessian(lowered, start)
+            (slope,) = torch.autograd.grad(objective(leaf), leaf)
+        bend = torch.autograd.functional.hessian(objective, start)
         # A constant changes nothing, so that direction gets a slope of its own.
         step = torch.linalg.solve(bend + 1.0 / len(p), slope)
         start = start - step

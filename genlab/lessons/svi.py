@@ -2,60 +2,23 @@
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from genlab.core.options import Option, Options, option
-from genlab.core.random import generator
-from genlab.core.tables import DATASETS
-from genlab.inference.conjugate import BetaBernoulli, Conjugate, NormalMean, Posterior
-from genlab.inference.lda import LDA
-from genlab.inference.svi import SVI, RobbinsMonro, Search
-from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Quantity, tex
+from genlab.core.options import Option
+from genlab.inference.conjugate import Posterior
+from genlab.lessons.base import LESSONS, Check, Equation, Quantity, tex
 from genlab.lessons.panels import Array, Curve, Curves, Matrix, Panel, Plane, array
+from genlab.lessons.svi_numbers import TRUTH, ConjugateSVI, SVIOptions
+from genlab.lessons.svi_topics import HELD, INK, MIXING, TopicNumbers
 from genlab.lessons.teaching import svi
-from genlab.models.topics import words
 
-#: What θ was when the data were made.
-TRUTH = {"coin": 0.3, "normal": 1.5}
-#: The known standard deviation of the Normal data.
-SD = 2.0
-#: Of the topics: concentrations α and η, words of a white pixel, held-out pictures, most sweeps.
-MIXING, INK, LEVELS, HELD, MOST_SWEEPS = 1.0, 0.1, 16, 100, 12
 TOPICS = (Option("topics", int, 10, "number K of topics", low=2, high=20, label="Topics K"),)
-
-
-@dataclass(frozen=True)
-class SVIOptions(Options):
-    """Options of the lesson."""
-
-    model: str = option(
-        "coin",
-        "what is inferred; coin and normal are conjugate, topics of 8×8 digits are not",
-        choices=("coin", "normal", "topics"),
-        label="Model",
-    )
-    examples: int = option(1000, "size N of the data set", low=50, high=5000, label="Examples N")
-    batch: int = option(10, "examples B a step", low=1, high=50, label="Batch size B")
-    steps: int = option(200, "steps", low=1, high=600, label="Optimisation steps")
-    kappa: float = option(
-        0.7,
-        "forgetting rate κ: above 0.5 and at most 1",
-        low=0.5,
-        high=1.0,
-        label="Forgetting rate κ",
-    )
-    tau: float = option(
-        1.0, "delay τ: damps the first steps", low=0.0, high=100.0, label="Delay τ"
-    )
-    seed: int = option(0, "seed of data and batches", low=0, high=2**31 - 1, label="Seed")
 
 
 @LESSONS.register(
@@ -63,7 +26,7 @@ class SVIOptions(Options):
     title="Stochastic variational inference",
     summary="Natural gradients from batches, with steps that shrink.",
 )
-class Stochastic(Lesson):
+class Stochastic(ConjugateSVI):
     """λ ← (1 − ρ_t) λ + ρ_t λ̂ on a coin, on a Normal with known variance, or on topics."""
 
     chapter = 7
@@ -96,7 +59,6 @@ class Stochastic(Lesson):
     questions, exercises = svi.QUESTIONS, svi.EXERCISES
     run: ClassVar[Mapping[str, str]] = {"data": "digits", "model": "topics"}
     source = "Hoffman, Blei, Wang and Paisley 2013; Robbins and Monro 1951."
-    Options = SVIOptions
 
     @classmethod
     def more(cls, options: SVIOptions) -> tuple[Option, ...]:
@@ -104,90 +66,8 @@ class Stochastic(Lesson):
 
     @classmethod
     def build(cls, values: Mapping[str, Any]) -> Stochastic:
-        options = super().build(values)
-        return Bags(options.options, options.extra) if options.extra else options
-
-    def __init__(self, options: SVIOptions, extra: Mapping[str, Any] | None = None) -> None:
-        super().__init__(options, extra)
-        self.rate = RobbinsMonro(options.kappa, options.tau)
-
-    @functools.cached_property
-    def model(self) -> Conjugate:
-        """The model with its prior."""
-        if self.options.model == "coin":
-            return BetaBernoulli(2.0, 2.0)
-        return NormalMean(0.0, 3.0, SD)
-
-    @functools.cached_property
-    def data(self) -> Tensor:
-        """The data set, (N,)."""
-        o = self.options
-        source = generator(o.seed, "svi lesson", o.model)
-        truth = TRUTH[o.model]
-        if o.model == "coin":
-            return (torch.rand(o.examples, generator=source, dtype=torch.float64) < truth).double()
-        return truth + SD * torch.randn(o.examples, generator=source, dtype=torch.float64)
-
-    @functools.cached_property
-    def exact(self) -> Posterior:
-        """The exact posterior of all data."""
-        return self.model.step(self.model.init(), self.data)[0]
-
-    @functools.cached_property
-    def path(self) -> tuple[Array, Array]:
-        """λ before each step and after the last, (steps + 1, 2), and the noisy ELBO, (steps,)."""
-        o = self.options
-        svi = SVI(self.model, o.examples, self.rate)
-        source = generator(o.seed, "svi batches")
-        state, naturals, bounds = svi.init(), [], []
-        size = min(o.batch, o.examples)
-        for _ in range(o.steps):
-            naturals.append(state.natural[0])
-            rows = torch.randperm(o.examples, generator=source)[:size]
-            state, info = svi.step(state, self.data[rows])
-            bounds.append(info.means()["elbo"])
-        naturals.append(state.natural[0])
-        return array(torch.stack(naturals)), np.array(bounds)
-
-    @property
-    def last(self) -> Tensor:
-        """λ after the last step, as the model takes it."""
-        return torch.from_numpy(self.path[0][-1:])
-
-    @property
-    def away(self) -> float:
-        """The largest relative distance of λ from the exact posterior's."""
-        exact = array(self.exact.natural[0])
-        return float(np.max(np.abs((self.path[0][-1] - exact) / exact)))
-
-    # -- identities
-
-    def one_full_step(self) -> Search:
-        """All data in one step with ρ = 1."""
-        svi = SVI(self.model, self.options.examples, None)
-        return svi.step(svi.init(), self.data)[0]
-
-    def over_a_partition(self) -> tuple[Tensor, int]:
-        """The mean of λ̂ over a partition of the data in batches, and how many batches."""
-        size = min(self.options.batch, self.options.examples)
-        parts = self.data.split(size)
-        total, n = torch.zeros_like(self.model.prior), self.options.examples
-        for part in parts:
-            # The last batch may be smaller; its λ̂ counts by its share.
-            total += len(part) / n * self.model.target(self.last, part, n / len(part))
-        return total, len(parts)
-
-    def by_fisher(self) -> Tensor:
-        """F(λ)⁻¹ ∇ELBO(λ), the natural gradient by its definition, at the prior."""
-        natural = self.model.prior.clone().requires_grad_()
-        # The local shares are written with ∇A(λ), which autograd differentiates as well.
-        slope = torch.autograd.grad(self.model.elbo(natural, self.data), natural)[0]
-        size = natural.numel()
-        normaliser = self.model.log_normaliser
-        fisher = torch.autograd.functional.hessian(normaliser, natural).view(size, size)
-        return torch.linalg.solve(fisher, slope.flatten()).view_as(natural).detach()
-
-    # -- the lesson
+        found = super().build(values)
+        return Bags(found.options, found.extra) if found.extra else found
 
     def equations(self) -> tuple[Equation, ...]:
         o, exact = self.options, self.exact.natural[0].tolist()
@@ -379,97 +259,8 @@ class Stochastic(Lesson):
         )
 
 
-class Bags(Stochastic):
+class Bags(TopicNumbers, Stochastic):
     """Latent Dirichlet allocation of 8×8 digits: each is a bag of pixels from a few topics."""
-
-    @functools.cached_property
-    def lda(self) -> LDA:
-        """The model with its priors."""
-        return LDA(self.extra["topics"], 64, MIXING, INK, tolerance=1e-2, sweeps=20)
-
-    @functools.cached_property
-    def bags(self) -> tuple[Tensor, Tensor]:
-        """Counts of the training pictures (N, 64) and of the held-out ones (HELD, 64)."""
-        digits = DATASETS["digits"].load(DATASETS["digits"].Options())
-        train = digits.train.x[: self.options.examples]
-        return words(train, LEVELS), words(digits.validation.x[:HELD], LEVELS)
-
-    @property
-    def size(self) -> int:
-        """Examples B in a batch."""
-        return min(self.options.batch, len(self.bags[0]))
-
-    def batches(self, steps: int) -> Iterator[Tensor]:
-        """The batches of the first steps."""
-        x, source = self.bags[0], generator(self.options.seed, "svi batches")
-        for _ in range(steps):
-            yield x[torch.randperm(len(x), generator=source)[: self.size]]
-
-    @functools.cached_property
-    def noisy(self) -> tuple[Tensor, Array, Array, Array]:
-        """λ after the last step; pictures seen and held-out bound at some steps; ELBO of each."""
-        x, held_out = self.bags
-        svi = SVI(self.lda, len(x), self.rate)
-        state, elbo, seen, bound = svi.init(self.options.seed), [], [], []
-        for step, batch in enumerate(self.batches(self.options.steps)):
-            if step & (step - 1) == 0:
-                seen.append(step * self.size)
-                bound.append(self.lda.per_word(state.natural, held_out))
-            state, info = svi.step(state, batch)
-            elbo.append(info.means()["elbo"])
-        seen.append(self.options.steps * self.size)
-        bound.append(self.lda.per_word(state.natural, held_out))
-        return state.natural, np.array(seen, float), np.array(bound), np.array(elbo)
-
-    @functools.cached_property
-    def sweeps(self) -> tuple[Array, Array, Array]:
-        """Of full batches from the same start: pictures seen, held-out bound, ELBO of all data."""
-        x, held_out = self.bags
-        svi = SVI(self.lda, len(x), None)
-        wanted = math.ceil(self.options.steps * self.size / len(x))
-        state, bound, elbo = svi.init(self.options.seed), [], []
-        for _ in range(1 + min(MOST_SWEEPS, max(2, wanted))):
-            bound.append(self.lda.per_word(state.natural, held_out))
-            state, info = svi.step(state, x)
-            elbo.append(info.means()["elbo"])
-        return len(x) * np.arange(len(bound), dtype=float), np.array(bound), np.array(elbo)
-
-    @functools.cached_property
-    def by_scikit_learn(self) -> tuple[Tensor, Tensor, float, float]:
-        """λ after three more updates from one start, mine and theirs, and both bounds of held-out.
-
-        Their first update gives both the start; the local search of both runs to its end.
-        """
-        from sklearn.decomposition import LatentDirichletAllocation
-
-        held_out, n = self.bags[1][:20], len(self.bags[0])
-        strict = LDA(self.extra["topics"], 64, MIXING, INK, tolerance=1e-9, sweeps=3000)
-        theirs = LatentDirichletAllocation(
-            self.extra["topics"],
-            doc_topic_prior=MIXING,
-            topic_word_prior=INK,
-            learning_decay=self.options.kappa,
-            learning_offset=max(1.0, self.options.tau),
-            batch_size=self.size,
-            total_samples=n,
-            mean_change_tol=1e-9,
-            max_doc_update_iter=3000,
-            random_state=self.options.seed,
-        )
-        svi = SVI(strict, n, RobbinsMonro(self.options.kappa, max(1.0, self.options.tau)))
-        first, *rest = self.batches(4)
-        theirs.partial_fit(first.numpy())
-        state = Search(torch.tensor(theirs.components_), torch.ones((), dtype=torch.int64))
-        for batch in rest:
-            theirs.partial_fit(batch.numpy())
-            state, _ = svi.step(state, batch)
-        mine = float(strict.elbo(state.natural, held_out))
-        return (
-            state.natural,
-            torch.tensor(theirs.components_),
-            mine,
-            float(theirs.score(held_out.numpy())),
-        )
 
     def equations(self) -> tuple[Equation, ...]:
         o, n = self.options, len(self.bags[0])
@@ -523,14 +314,6 @@ class Bags(Stochastic):
                 ),
             ),
         )
-
-    def over_a_partition(self) -> tuple[Tensor, int]:
-        natural, x = self.noisy[0], self.bags[0][:100]
-        parts = x.split(self.size)
-        total = torch.zeros_like(natural)
-        for part in parts:
-            total += len(part) / len(x) * self.lda.target(natural, part, len(x) / len(part))
-        return total, len(parts)
 
     def check(self) -> tuple[Check, ...]:
         mine, theirs, bound, score = self.by_scikit_learn

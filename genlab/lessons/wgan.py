@@ -15,7 +15,7 @@ from torch.nn.functional import logsigmoid
 
 from genlab.core.options import Options, option
 from genlab.divergences.f import F
-from genlab.divergences.js import LOG_2
+from genlab.divergences.jensen_shannon import LOG_2
 from genlab.divergences.mixtures_1d import gaussian
 from genlab.divergences.quadrature import divergence_1d
 from genlab.divergences.transport import w1_densities

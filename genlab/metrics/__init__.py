@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from genlab.metrics.base import METRICS, Measured, Metric, Subject
+from genlab.metrics.base import METRICS, Metric, MetricValue, Subject
 from genlab.metrics.evaluation import evaluate, evaluate_with_samples
 
-__all__ = ["METRICS", "Measured", "Metric", "Subject", "evaluate", "evaluate_with_samples"]
+__all__ = ["METRICS", "Metric", "MetricValue", "Subject", "evaluate", "evaluate_with_samples"]

@@ -217,7 +217,7 @@ def annealed_job(
     Returns:
         ``metrics``: one estimate, flat; ``bounds``, (n,); ``acceptance``.
     """
-    x = data.test.seen(data.meta)[: int(values["n"])]
+    x = data.test.model_input(data.meta)[: int(values["n"])]
     steps, chains = int(values.get("steps", 200)), int(values.get("chains", 8))
     parts = x.split(64)
     found, acceptance = [], 0.0

@@ -63,11 +63,11 @@ class Subject:
         return found
 
     @property
-    def seen(self) -> Tensor:
+    def model_input(self) -> Tensor:
         """The test examples as the model learns them: NaN where missing entries are known."""
         if not self.data.meta.gaps:
             return self.x
-        return self.data.test.seen(self.data.meta)[: len(self.x)]
+        return self.data.test.model_input(self.data.meta)[: len(self.x)]
 
     @property
     def low_dimensional(self) -> bool:
@@ -76,7 +76,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Measured:
+class MetricValue:
     """An estimate, and what a difference from another model's needs.
 
     Args:
@@ -110,7 +110,7 @@ class Metric(abc.ABC):
         """Whether the model's capabilities and the data allow this measurement."""
 
     @abc.abstractmethod
-    def measure(self, subject: Subject) -> list[Measured]:
+    def measure(self, subject: Subject) -> list[MetricValue]:
         """Measure; called in evaluation mode, without gradients, in a seeded scope.
 
         Args:
@@ -172,6 +172,6 @@ def ratio_estimate(series: Series, above: Tensor, below: Tensor) -> Estimate:
     return Estimate(ratio, series, ratio - half, ratio + half)
 
 
-def mean_over_examples(series: Series, values: Tensor) -> Measured:
+def mean_over_examples(series: Series, values: Tensor) -> MetricValue:
     """The mean over the test examples, with the values behind it, (n,)."""
-    return Measured(mean_estimate(series, values), OVER, values)
+    return MetricValue(mean_estimate(series, values), OVER, values)

@@ -13,8 +13,8 @@ from genlab.metrics.base import (
     DELTA,
     METRICS,
     WILSON,
-    Measured,
     Metric,
+    MetricValue,
     Subject,
     Z,
     share_estimate,
@@ -39,7 +39,7 @@ class CriticBound(Metric):
         model = subject.model
         return is_adversarial(type(model)) and isinstance(model, HasCritic) and model.pack == 1
 
-    def measure(self, subject: Subject) -> list[Measured]:
+    def measure(self, subject: Subject) -> list[MetricValue]:
         model, data, x = subject.model, subject.data, subject.x
         assert isinstance(model, HasCritic)
         n = len(x)
@@ -54,7 +54,7 @@ class CriticBound(Metric):
             real = torch.cat([model.score(part) for part in x.split(250)])
             fake = torch.cat([model.score(model.sample(len(part))) for part in x.split(250)])
         if divergence is not None:
-            return [Measured(_f_bound(divergence, real, fake), DELTA)]
+            return [MetricValue(_f_bound(divergence, real, fake), DELTA)]
         bound, error = js_bound(real, fake)
         js = Series(
             "test_js_bound",
@@ -80,8 +80,8 @@ class CriticBound(Metric):
         )
         hits = int((real > 0).sum()) + int((fake <= 0).sum())
         return [
-            Measured(Estimate(bound, js, bound - Z * error, bound + Z * error), DELTA),
-            Measured(share_estimate(accuracy, hits, 2 * n), WILSON),
+            MetricValue(Estimate(bound, js, bound - Z * error, bound + Z * error), DELTA),
+            MetricValue(share_estimate(accuracy, hits, 2 * n), WILSON),
         ]
 
 

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from genlab.core.measure import Estimate, Series
 from genlab.divergences.kernel_interval import kernel_distance
-from genlab.metrics.base import METRICS, Measured, Metric, Subject
+from genlab.metrics.base import METRICS, Metric, MetricValue, Subject
 from genlab.probes.common import generated_examples
 
 #: How its interval comes about.
@@ -100,7 +100,7 @@ class EnergyDistance(Metric):
         few = subject.low_dimensional and len(meta.columns) < 2
         return (meta.is_image or few) and len(subject.x) > 1
 
-    def measure(self, subject: Subject) -> list[Measured]:
+    def measure(self, subject: Subject) -> list[MetricValue]:
         model, data, x = subject.model, subject.data, subject.x
         fake, what = generated_examples(model, data, len(x))
         found = energy(x.float(), fake)
@@ -116,4 +116,4 @@ class EnergyDistance(Metric):
             "equal distributions",
         )
         one = Estimate(found.value, series, found.low, found.high)
-        return [Measured(one, KERNEL, found.values, found.noise)]
+        return [MetricValue(one, KERNEL, found.values, found.noise)]

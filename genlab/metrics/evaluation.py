@@ -8,7 +8,7 @@ from genlab.core.measure import Estimate
 from genlab.core.random import scope
 from genlab.core.run_spec import RunSpec
 from genlab.data.base import Dataset
-from genlab.metrics.base import Measured, Subject, metrics_for
+from genlab.metrics.base import MetricValue, Subject, metrics_for
 from genlab.models.base import GenerativeModel
 
 
@@ -41,7 +41,7 @@ def evaluate_with_samples(
     seed: int = 0,
     n: int = 1000,
     spec: RunSpec | None = None,
-) -> list[Measured]:
+) -> list[MetricValue]:
     """What :func:`evaluate` gives, with the values behind each number."""
     y = None if data.test.y is None else data.test.y[:n]
     training = model.training

@@ -13,7 +13,7 @@ from genlab.core.measure import Estimate, Series
 from genlab.core.random import generator, scope
 from genlab.core.tables import JOBS
 from genlab.data.base import Dataset, Progress
-from genlab.metrics.base import T7, Measured, mean_estimate
+from genlab.metrics.base import T7, MetricValue, mean_estimate
 from genlab.metrics.features import Features, features_of
 from genlab.metrics.sample_quality import (
     SHARES,
@@ -51,7 +51,7 @@ def measure_quality(
     data: Dataset,
     seed: int = 0,
     progress: Progress | None = None,
-) -> tuple[list[Measured], Features]:
+) -> tuple[list[MetricValue], Features]:
     """Fréchet and kernel distance, precision, recall, density and coverage.
 
     Args:
@@ -96,7 +96,7 @@ def measure_quality(
 
 def _distances(
     real: Tensor, fake: Tensor, features: Features, what: str, seed: int
-) -> list[Measured]:
+) -> list[MetricValue]:
     """Fréchet distance, where there are enough examples for it, and kernel distance."""
     found = []
     n = len(real) + len(fake)
@@ -104,16 +104,16 @@ def _distances(
         distance = frechet_at_infinity(real, fake, generator(seed, "frechet"))
         series = _series("frechet", "Fréchet distance at n = ∞", features, what, n, "lower", 0.0)
         one = Estimate(distance.value, series, distance.low, distance.high)
-        found.append(Measured(one, OVER_BOTH))
+        found.append(MetricValue(one, OVER_BOTH))
     kernel = kernel_inception(real, fake)
     series = _series("kernel", "kernel distance, cubic", features, what, n, "lower", 0.0)
-    found.append(Measured(Estimate(kernel.value, series, kernel.low, kernel.high), KERNEL))
+    found.append(MetricValue(Estimate(kernel.value, series, kernel.low, kernel.high), KERNEL))
     return found
 
 
 def _neighbours(
     real: Tensor, sets: list[Tensor], data: Dataset, features: Features, what: str
-) -> list[Measured]:
+) -> list[MetricValue]:
     scores = [neighbour_scores(real, fake) for fake in sets]
     equal = _reference(real, data, features)
     titles = {
@@ -127,7 +127,7 @@ def _neighbours(
         values = torch.tensor([getattr(one, name) for one in scores], dtype=torch.float64)
         truth = getattr(equal, name)
         series = _series(name, title, features, what, 2 * len(real), "higher", truth)
-        found.append(Measured(mean_estimate(series, values, T7), OVER_SETS))
+        found.append(MetricValue(mean_estimate(series, values, T7), OVER_SETS))
     return found
 
 

@@ -13,8 +13,8 @@ from genlab.metrics.base import (
     TOY_N,
     TOY_SETS,
     WILSON,
-    Measured,
     Metric,
+    MetricValue,
     Subject,
     mean_estimate,
     share_estimate,
@@ -33,7 +33,7 @@ class GridDivergence(Metric):
     def fits(cls, subject: Subject) -> bool:
         return subject.data.density is not None and subject.low_dimensional
 
-    def measure(self, subject: Subject) -> list[Measured]:
+    def measure(self, subject: Subject) -> list[MetricValue]:
         model, data = subject.model, subject.data
         grid = grid_of(data)
         sets = [draw(model, TOY_N, data) for _ in range(TOY_SETS)]
@@ -48,7 +48,7 @@ class GridDivergence(Metric):
                 f"grid_{key}", title, "divergence", "nats", "grid", TOY_N, "lower", truth, label
             )
             values = torch.tensor([value(x) for x in sets])
-            found.append(Measured(mean_estimate(series, values, T7), SETS))
+            found.append(MetricValue(mean_estimate(series, values, T7), SETS))
         std = mode_std(data)
         if data.modes is None or std is None:
             return found
@@ -79,6 +79,6 @@ class GridDivergence(Metric):
         hits = round(sum(s.high_quality for s in seen) * TOY_N)
         return [
             *found,
-            Measured(mean_estimate(reached, count, T7), SETS),
-            Measured(share_estimate(quality, hits, TOY_N * TOY_SETS), WILSON),
+            MetricValue(mean_estimate(reached, count, T7), SETS),
+            MetricValue(share_estimate(quality, hits, TOY_N * TOY_SETS), WILSON),
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from genlab.core.measure import Series
-from genlab.metrics.base import METRICS, Measured, Metric, Subject, mean_over_examples
+from genlab.metrics.base import METRICS, Metric, MetricValue, Subject, mean_over_examples
 from genlab.models.base import HasLogProb
 
 
@@ -19,7 +19,7 @@ class LogProb(Metric):
     def fits(cls, subject: Subject) -> bool:
         return isinstance(subject.model, HasLogProb)
 
-    def measure(self, subject: Subject) -> list[Measured]:
+    def measure(self, subject: Subject) -> list[MetricValue]:
         model, x = subject.model, subject.x
         assert isinstance(model, HasLogProb)
         values = torch.cat([model.log_prob(part) for part in x.split(250)])

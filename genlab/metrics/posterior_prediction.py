@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from genlab.core.measure import Series
-from genlab.metrics.base import METRICS, Measured, Metric, Subject, mean_over_examples
+from genlab.metrics.base import METRICS, Metric, MetricValue, Subject, mean_over_examples
 from genlab.models.bayesian import HasDraws
 
 
@@ -17,12 +17,12 @@ class PosteriorPrediction(Metric):
     def fits(cls, subject: Subject) -> bool:
         return isinstance(subject.model, HasDraws)
 
-    def measure(self, subject: Subject) -> list[Measured]:
+    def measure(self, subject: Subject) -> list[MetricValue]:
         model, x = subject.model, subject.x
         assert isinstance(model, HasDraws)
         found = model.log_predictive(x)
         # What a model says of its own parameters: from its draws of them.
-        own = [Measured(one, "from the model's own draws") for one in model.estimates()]
+        own = [MetricValue(one, "from the model's own draws") for one in model.estimates()]
         if found is None:
             return own
         series = Series(

@@ -1,4 +1,4 @@
-"""Whether data like those seen come out of a posterior: posterior predictive checks."""
+"""Posterior predictive checks: whether replicated data look like the observed data."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Check:
     Args:
         column: index of the column.
         statistic: its name.
-        seen: of the data.
+        observed: its value in the data.
         low, high: between which 95 % of the replicated tables have it.
         p: the share of the replicated tables in which it is at least as large, with ties half.
     """
 
     column: int
     statistic: str
-    seen: float
+    observed: float
     low: float
     high: float
     p: float
@@ -61,8 +61,8 @@ def checks(model: HasDraws, n: int = 200, seed: int = 0) -> list[Check]:
         if torch.equal(replicated[..., column], rows[:, column].expand(n, -1)):
             continue
         for name, statistic in STATISTICS.items():
-            seen, drawn = statistic(rows[:, column]), statistic(replicated[..., column])
+            observed, drawn = statistic(rows[:, column]), statistic(replicated[..., column])
             low, high = torch.quantile(drawn, torch.tensor([0.025, 0.975], dtype=drawn.dtype))
-            p = ((drawn > seen).double() + 0.5 * (drawn == seen)).mean()
-            found.append(Check(column, name, float(seen), float(low), float(high), float(p)))
+            p = ((drawn > observed).double() + 0.5 * (drawn == observed)).mean()
+            found.append(Check(column, name, float(observed), float(low), float(high), float(p)))
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from genlab.core.measure import Series
-from genlab.metrics.base import METRICS, Measured, Metric, Subject, mean_over_examples
+from genlab.metrics.base import METRICS, Metric, MetricValue, Subject, mean_over_examples
 from genlab.models.base import HasDiffusionSteps, HasProbabilityPath
 from genlab.paths.likelihood import EXACT_UP_TO
 from genlab.probes.flow_likelihood import STRATA, stratified_terms
@@ -23,7 +23,7 @@ class LogProbODE(Metric):
         path = isinstance(subject.model, HasProbabilityPath)
         return path and subject.data.meta.dim <= EXACT_UP_TO
 
-    def measure(self, subject: Subject) -> list[Measured]:
+    def measure(self, subject: Subject) -> list[MetricValue]:
         model, x = subject.model, subject.x
         assert isinstance(model, HasProbabilityPath)
         values = torch.cat([model.log_prob_ode(part).log_prob for part in x.split(250)])
@@ -43,7 +43,7 @@ class DiffusionBound(Metric):
     def fits(cls, subject: Subject) -> bool:
         return isinstance(subject.model, HasDiffusionSteps)
 
-    def measure(self, subject: Subject) -> list[Measured]:
+    def measure(self, subject: Subject) -> list[MetricValue]:
         model, x = subject.model, subject.x
         assert isinstance(model, HasDiffusionSteps)
         parts = [stratified_terms(model, part, STRATA) for part in x.split(250)]

@@ -105,12 +105,14 @@ def frechet_at_infinity(x: Tensor, y: Tensor, generator: torch.Generator) -> Fre
     x, y = x.double(), y.double()
     value, plain = _intercept(x, y, generator)
     influence = float(_influence(x, y).var()) / n + float(_influence(y, x).var()) / m
-    equal = _variance_at_equal_laws(0.5 * (torch.cov(x.T) + torch.cov(y.T)), 1.0 / n + 1.0 / m)
+    equal = _variance_at_equal_distributions(
+        0.5 * (torch.cov(x.T) + torch.cov(y.T)), 1.0 / n + 1.0 / m
+    )
     half = Z * math.sqrt(AT_EQUAL * equal + PARTING * max(0.0, influence - 2.0 * equal))
     return Frechet(value, value - half, value + half, plain)
 
 
-def _variance_at_equal_laws(cov: Tensor, inverse: float) -> float:
+def _variance_at_equal_distributions(cov: Tensor, inverse: float) -> float:
     """Var Q, Q = |δ|² + Σ_ij Δ_ij² / (2 (λ_i + λ_j)): δ and Δ the errors of mean and covariance.
 
     δ ~ N(0, c S) and Δ_ij ~ N(0, c (1 + [i = j]) λ_i λ_j) for normal laws, c = 1/n + 1/m.

@@ -14,13 +14,13 @@ from genlab.distributions.columns.base import is_named
 from genlab.divergences.table_scores import (
     Score,
     correlation_similarity,
-    ks_at_equal_laws,
+    ks_at_equal_distributions,
     ks_complement,
     nearer_to_training,
-    tv_at_equal_laws,
+    tv_at_equal_distributions,
     tv_complement,
 )
-from genlab.metrics.base import METRICS, WILSON, Measured, Metric, Subject, share_estimate
+from genlab.metrics.base import METRICS, WILSON, Metric, MetricValue, Subject, share_estimate
 from genlab.probes.common import generated_examples
 
 CENTRED = "± the 95 % point of the centred bootstrap, 200 resamples of whole rows"
@@ -69,7 +69,7 @@ class TableQuality(Metric):
     def fits(cls, subject: Subject) -> bool:
         return bool(subject.data.meta.schema) and len(subject.x) > 2
 
-    def measure(self, subject: Subject) -> list[Measured]:
+    def measure(self, subject: Subject) -> list[MetricValue]:
         data = subject.data
         n = max(len(subject.x), min(ROWS, 1000))
         fake, _ = generated_examples(subject.model, data, n)
@@ -78,7 +78,7 @@ class TableQuality(Metric):
         shares, curves = discrete_columns(data)
         found = []
         if curves:
-            equal = 1 - ks_at_equal_laws(len(real), n)
+            equal = 1 - ks_at_equal_distributions(len(real), n)
             score = ks_complement(real[:, curves], made[:, curves])
             what = f"KS complement, mean of {_columns(len(curves))}"
             found.append(_measured("ks_complement", what, score, equal, len(real) + n))
@@ -95,7 +95,7 @@ class TableQuality(Metric):
             found.append(_measured("correlation_similarity", what, pairs, None, len(real) + n))
         return [*found, self.copies(data, fake)]
 
-    def copies(self, data: Dataset, fake: Tensor) -> Measured:
+    def copies(self, data: Dataset, fake: Tensor) -> MetricValue:
         """The share of generated rows nearer to training rows than to as many held-out ones."""
         held_out = torch.cat([data.validation.x, data.test.x])[:ROWS]
         train = data.train.x
@@ -117,7 +117,7 @@ class TableQuality(Metric):
             0.5,
             "no copies",
         )
-        return Measured(share_estimate(series, float(nearer.sum()), len(fake)), WILSON)
+        return MetricValue(share_estimate(series, float(nearer.sum()), len(fake)), WILSON)
 
 
 def _columns(n: int) -> str:
@@ -130,11 +130,11 @@ def _expected_tv(real: Tensor, n: int) -> float:
     for column in real.T:
         there = column[~column.isnan()]
         shares = torch.unique(there, return_counts=True)[1] / max(1, len(there))
-        found.append(tv_at_equal_laws(shares.tolist(), max(1, len(there)), n))
+        found.append(tv_at_equal_distributions(shares.tolist(), max(1, len(there)), n))
     return sum(found) / len(found)
 
 
-def _measured(name: str, what: str, score: Score, equal: float | None, n: int) -> Measured:
+def _measured(name: str, what: str, score: Score, equal: float | None, n: int) -> MetricValue:
     series = Series(
         f"test_{name}",
         f"{what}, test rows",
@@ -146,4 +146,4 @@ def _measured(name: str, what: str, score: Score, equal: float | None, n: int) -
         equal,
         "equal laws at this n" if equal is not None else "",
     )
-    return Measured(Estimate(score.value, series, score.low, score.high), CENTRED)
+    return MetricValue(Estimate(score.value, series, score.low, score.high), CENTRED)

@@ -7,7 +7,14 @@ from torch import Tensor
 
 from genlab.core.measure import Estimate, Kind, Series
 from genlab.distributions import density_note
-from genlab.metrics.base import BOOTSTRAP, METRICS, Measured, Metric, Subject, mean_over_examples
+from genlab.metrics.base import (
+    BOOTSTRAP,
+    METRICS,
+    Metric,
+    MetricValue,
+    Subject,
+    mean_over_examples,
+)
 from genlab.models.base import HasDecoder, HasLabels
 from genlab.models.labels import conditioned_on
 from genlab.objectives.elbo import elbo_terms
@@ -32,8 +39,8 @@ class VariationalBounds(Metric):
     def fits(cls, subject: Subject) -> bool:
         return is_variational(type(subject.model))
 
-    def measure(self, subject: Subject) -> list[Measured]:
-        model, data, x, y = subject.model, subject.data, subject.seen, subject.y
+    def measure(self, subject: Subject) -> list[MetricValue]:
+        model, data, x, y = subject.model, subject.data, subject.model_input, subject.y
         name = getattr(model.options, "likelihood", None)
         note = density_note(name, data.meta) if name is not None else ""
         what = f"test; {note}" if note else "test"
@@ -79,7 +86,7 @@ class VariationalBounds(Metric):
                     values,
                 )
             )
-        return [*found, Measured(active_units(torch.cat(means)), BOOTSTRAP)]
+        return [*found, MetricValue(active_units(torch.cat(means)), BOOTSTRAP)]
 
 
 def active_units(mean: Tensor) -> Estimate:

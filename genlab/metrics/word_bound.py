@@ -7,7 +7,7 @@ import math
 import torch
 
 from genlab.core.measure import Estimate, Series
-from genlab.metrics.base import DELTA, METRICS, Measured, Metric, Subject, ratio_estimate
+from genlab.metrics.base import DELTA, METRICS, Metric, MetricValue, Subject, ratio_estimate
 from genlab.models.base import HasWordBound
 
 
@@ -25,7 +25,7 @@ class WordBound(Metric):
     def fits(cls, subject: Subject) -> bool:
         return isinstance(subject.model, HasWordBound)
 
-    def measure(self, subject: Subject) -> list[Measured]:
+    def measure(self, subject: Subject) -> list[MetricValue]:
         model, x = subject.model, subject.x
         assert isinstance(model, HasWordBound)
         inked = x[model.words(x).sum(1) > 0]
@@ -42,4 +42,4 @@ class WordBound(Metric):
         )
         row = Series("test_perplexity", title, "perplexity", "words", "upper bound", n, "lower")
         value, low, high = (math.exp(-v) for v in (one.value, one.high, one.low))
-        return [Measured(one, DELTA), Measured(Estimate(value, row, low, high), DELTA)]
+        return [MetricValue(one, DELTA), MetricValue(Estimate(value, row, low, high), DELTA)]

@@ -51,7 +51,7 @@ class GenerativeModel(nn.Module, abc.ABC, Generic[O]):
         self.data_shape = meta.shape
 
     @classmethod
-    def fits(cls, meta: DataMeta) -> str | None:
+    def incompatibility(cls, meta: DataMeta) -> str | None:
         """None if the model can learn such data, else the reason why not."""
         return None
 

@@ -40,8 +40,8 @@ class ConditionalGAN(LabelConditioned, GeneratorAndCritic[O], abc.ABC):
     """
 
     @classmethod
-    def fits(cls, meta: DataMeta) -> str | None:
-        return super().fits(meta) or cls.needs_labels(meta)
+    def incompatibility(cls, meta: DataMeta) -> str | None:
+        return super().incompatibility(meta) or cls.needs_labels(meta)
 
     def _sizes(self) -> tuple[int, int]:
         return self.latent + self.classes, 1 + self.classes

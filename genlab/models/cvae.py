@@ -82,7 +82,7 @@ class ConditionalVAE(Conditional):
         )
 
     @classmethod
-    def fits(cls, meta: DataMeta) -> str | None:
+    def incompatibility(cls, meta: DataMeta) -> str | None:
         return cls.needs_labels(meta)
 
     @classmethod
@@ -117,7 +117,7 @@ class ConvConditionalVAE(Conditional):
         return h
 
     @classmethod
-    def fits(cls, meta: DataMeta) -> str | None:
+    def incompatibility(cls, meta: DataMeta) -> str | None:
         return picture_of_known_size(meta) or cls.needs_labels(meta)
 
     @classmethod

@@ -16,7 +16,7 @@ from genlab.models.base import HasDiffusionSteps
 from genlab.models.probability_path import GuidanceOptions, Guided, PathModel, PathOptions
 from genlab.paths import PATHS, PREDICTIONS, SAMPLERS, Prediction, ProbabilityPath
 from genlab.paths.elbo import VARIANCES, elbo_terms
-from genlab.paths.rows import SCHEDULES, Discrete
+from genlab.paths.noise_schedules import SCHEDULES, Discrete
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,8 @@ class ConditionalDDPM(Guided, Diffusion):
     Options = ConditionalDDPMOptions
 
     @classmethod
-    def fits(cls, meta: DataMeta) -> str | None:
-        return cls.needs_labels(meta) or super().fits(meta)
+    def incompatibility(cls, meta: DataMeta) -> str | None:
+        return cls.needs_labels(meta) or super().incompatibility(meta)
 
 
 def edm_prediction(data_std: float) -> Prediction:

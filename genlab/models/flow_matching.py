@@ -120,5 +120,5 @@ class ConditionalFlowMatching(Guided, VelocityModel):
     Options = ConditionalFlowMatchingOptions
 
     @classmethod
-    def fits(cls, meta: DataMeta) -> str | None:
-        return cls.needs_labels(meta) or super().fits(meta)
+    def incompatibility(cls, meta: DataMeta) -> str | None:
+        return cls.needs_labels(meta) or super().incompatibility(meta)

@@ -312,7 +312,7 @@ class DCGAN(GeneratorAndCritic[DCGANOptions]):
         self._normalised()
 
     @classmethod
-    def fits(cls, meta: DataMeta) -> str | None:
+    def incompatibility(cls, meta: DataMeta) -> str | None:
         return picture_of_known_size(meta)
 
     @classmethod

@@ -77,7 +77,7 @@ class GaussianMixture(
         self.factors = nn.Parameter(torch.zeros(k, d, d))
 
     @classmethod
-    def fits(cls, meta: DataMeta) -> str | None:
+    def incompatibility(cls, meta: DataMeta) -> str | None:
         if meta.is_image or meta.dim > LARGEST:
             return f"it needs points of at most {LARGEST} dimensions"
         return None
@@ -91,7 +91,7 @@ class GaussianMixture(
         diagonal = self.factors.diagonal(dim1=-2, dim2=-1).exp()
         return self.factors.tril(-1) + torch.diag_embed(diagonal)
 
-    def put(self, weights: Tensor, means: Tensor, covariances: Tensor) -> None:
+    def set_parameters(self, weights: Tensor, means: Tensor, covariances: Tensor) -> None:
         """Take these numbers: (K,), (K, d), (K, d, d)."""
         lower = torch.linalg.cholesky(covariances)
         factors = lower.tril(-1) + torch.diag_embed(lower.diagonal(dim1=-2, dim2=-1).log())

@@ -60,7 +60,7 @@ class IndependentPixels(
         self.logits = nn.Parameter(0.1 * torch.randn(meta.shape))
 
     @classmethod
-    def fits(cls, meta: DataMeta) -> str | None:
+    def incompatibility(cls, meta: DataMeta) -> str | None:
         if meta.support != "binary" or not meta.is_image:
             return "it needs binary pictures (choose a way to binarise them)"
         return None

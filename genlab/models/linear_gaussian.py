@@ -77,7 +77,7 @@ class LinearGaussian(
         return model
 
     @classmethod
-    def fits(cls, meta: DataMeta) -> str | None:
+    def incompatibility(cls, meta: DataMeta) -> str | None:
         return "it needs real or grey data, not binary" if meta.support == "binary" else None
 
     @classmethod

@@ -53,7 +53,7 @@ class LinearVAE(StandardPrior, GenerativeModel[LinearVAEOptions], HasLikelihood,
         self.log_sigma = nn.Parameter(torch.zeros(()))
 
     @classmethod
-    def fits(cls, meta: DataMeta) -> str | None:
+    def incompatibility(cls, meta: DataMeta) -> str | None:
         return "it needs real or grey data, not binary" if meta.support == "binary" else None
 
     @classmethod

@@ -188,7 +188,7 @@ class NormalizingFlow(StandardPrior, GenerativeModel[FlowOptions], HasInverse, a
         """The layers from the data to the base distribution."""
 
     @classmethod
-    def fits(cls, meta: DataMeta) -> str | None:
+    def incompatibility(cls, meta: DataMeta) -> str | None:
         if meta.support == "binary":
             return "it gives a density, and binary pixels have none"
         if meta.dim < 2:
@@ -276,10 +276,10 @@ class MAF(NormalizingFlow):
     """Masked autoregressive layers whose order turns around from one to the next."""
 
     @classmethod
-    def fits(cls, meta: DataMeta) -> str | None:
+    def incompatibility(cls, meta: DataMeta) -> str | None:
         if meta.dim > 256:
             return "a sample takes as many passes as an example has entries; 256 at most"
-        return super().fits(meta)
+        return super().incompatibility(meta)
 
     def _layers(self, options: FlowOptions, dim: int) -> list[Layer]:
         layers: list[Layer] = []

@@ -71,12 +71,12 @@ class PixelCNN(FullyVisible[PixelCNNOptions]):
         self.head = nn.Conv2d(width, 1, 1)
 
     @classmethod
-    def fits(cls, meta: DataMeta) -> str | None:
+    def incompatibility(cls, meta: DataMeta) -> str | None:
         if not meta.is_image:
             return "it needs images (channels, height, width)"
         if meta.shape[0] != 1:
             return f"it models one channel and these images have {meta.shape[0]}"
-        return super().fits(meta)
+        return super().incompatibility(meta)
 
     @classmethod
     def defaults(cls, meta: DataMeta) -> dict[str, Any]:

@@ -94,14 +94,14 @@ class PathModel(StandardPrior, GenerativeModel[O], HasProbabilityPath, abc.ABC):
         return 0
 
     @classmethod
-    def fits(cls, meta: DataMeta) -> str | None:
-        if meta.is_image and meta.dim > 64 and _unet_misfit(meta):
-            return _unet_misfit(meta)
+    def incompatibility(cls, meta: DataMeta) -> str | None:
+        if meta.is_image and meta.dim > 64 and _unet_incompatibility(meta):
+            return _unet_incompatibility(meta)
         return None
 
     @classmethod
     def choices(cls, meta: DataMeta) -> dict[str, tuple[Any, ...]]:
-        return {"net": NETS if _unet_misfit(meta) is None else ("mlp",)}
+        return {"net": NETS if _unet_incompatibility(meta) is None else ("mlp",)}
 
     @classmethod
     def defaults(cls, meta: DataMeta) -> dict[str, Any]:
@@ -189,7 +189,7 @@ class Guided(LabelConditioned):
         return torch.lerp(free, conditional, w)
 
 
-def _unet_misfit(meta: DataMeta) -> str | None:
+def _unet_incompatibility(meta: DataMeta) -> str | None:
     if not meta.is_image:
         return "a U-Net needs pictures"
     if meta.shape[1] != meta.shape[2] or meta.shape[1] not in SIZES:
@@ -201,7 +201,7 @@ def _unet_misfit(meta: DataMeta) -> str | None:
 def path_defaults(meta: DataMeta) -> dict[str, Any]:
     """What the models of a path take for such data."""
     if meta.is_image:
-        net = "unet" if _unet_misfit(meta) is None else "mlp"
+        net = "unet" if _unet_incompatibility(meta) is None else "mlp"
         return {
             "net": net,
             "width": 16,

@@ -38,7 +38,7 @@ class ResidualGAN(GeneratorAndCritic[ResidualOptions]):
         self._normalised()
 
     @classmethod
-    def fits(cls, meta: DataMeta) -> str | None:
+    def incompatibility(cls, meta: DataMeta) -> str | None:
         return picture_of_known_size(meta)
 
     @classmethod

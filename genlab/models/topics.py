@@ -165,7 +165,7 @@ class Topics(
         self.register_buffer("ink", torch.tensor(0.2 * meta.dim * options.grey_levels))
 
     @classmethod
-    def fits(cls, meta: DataMeta) -> str | None:
+    def incompatibility(cls, meta: DataMeta) -> str | None:
         return None if meta.is_image and meta.support != "real" else "it needs pictures"
 
     @classmethod
@@ -176,7 +176,7 @@ class Topics(
         """The bag of pixels of each example, see :func:`words`, (B, V)."""
         return words(x, self.options.grey_levels)
 
-    def put(self, natural: Tensor, ink: Tensor) -> None:
+    def set_parameters(self, natural: Tensor, ink: Tensor) -> None:
         """Take these numbers: λ (K, V), and the mean number of words ()."""
         self.natural.copy_(natural)
         self.ink.copy_(ink)

@@ -46,7 +46,7 @@ class TreeModel(FullyVisible[T], HasMarginals, Bayesian):
     """p(x) = Σ_c π_c Π_{roots r} p(x_r | c) Π_{others i} p(x_i | x_pa(i)), x binary.
 
     Without a class there is one c and one root. The edges are not learned by gradients: they
-    begin as a chain, row by row, until :meth:`put` gives others.
+    begin as a chain, row by row, until :meth:`set_parameters` gives others.
 
     Args:
         options: the prior, for those who infer the tables.
@@ -80,7 +80,7 @@ class TreeModel(FullyVisible[T], HasMarginals, Bayesian):
         # Small batches, so that one sees it learn: one pass is all there is.
         return {"objective": "bayes", "batch": 32}
 
-    def put(
+    def set_parameters(
         self, parents: Tensor, tables: Tensor, roots: Tensor, classes: Tensor | None = None
     ) -> None:
         """Take these edges and tables.
@@ -339,8 +339,8 @@ class ClassTree(LabelConditioned, TreeModel[TreeOptions], HasClassPosterior):
         super().__init__(options, meta, len(meta.classes))
 
     @classmethod
-    def fits(cls, meta: DataMeta) -> str | None:
-        return super().fits(meta) or cls.needs_labels(meta)
+    def incompatibility(cls, meta: DataMeta) -> str | None:
+        return super().incompatibility(meta) or cls.needs_labels(meta)
 
     def weights(self, n: int) -> Tensor:
         prior = super().weights(n)

@@ -210,7 +210,7 @@ class ConvVAE(VariationalAutoencoder[ConvVAEOptions]):
         self.decoder = upsampler(options.latent, outputs, options.width)
 
     @classmethod
-    def fits(cls, meta: DataMeta) -> str | None:
+    def incompatibility(cls, meta: DataMeta) -> str | None:
         return picture_of_known_size(meta)
 
     @classmethod

@@ -77,7 +77,7 @@ class FullyVisible(GenerativeModel[O], HasLogProb):
         self.register_buffer("rank", order.argsort(), persistent=False)
 
     @classmethod
-    def fits(cls, meta: DataMeta) -> str | None:
+    def incompatibility(cls, meta: DataMeta) -> str | None:
         if meta.support == "binary":
             return None
         if meta.support == "unit":

@@ -169,7 +169,7 @@ class VQVAE(StandardPrior, GenerativeModel[VQVAEOptions], HasCodebook):
         )
 
     @classmethod
-    def fits(cls, meta: DataMeta) -> str | None:
+    def incompatibility(cls, meta: DataMeta) -> str | None:
         return picture_of_known_size(meta)
 
     @classmethod

@@ -57,7 +57,7 @@ class Objective(abc.ABC):
         self.options: Any = options if options is not None else self.Options()
 
     @classmethod
-    def fits(cls, model: type[GenerativeModel]) -> str | None:
+    def incompatibility(cls, model: type[GenerativeModel]) -> str | None:
         """None if this objective can train such a model, else the reason why not."""
         missing = [need.__name__ for need in cls.requires if not issubclass(model, need)]
         return f"the model lacks {', '.join(missing)}" if missing else None

@@ -41,10 +41,10 @@ class Denoising(OnePlayer):
     requires = (GenerativeModel, HasProbabilityPath)
 
     @classmethod
-    def fits(cls, model: type[GenerativeModel]) -> str | None:
+    def incompatibility(cls, model: type[GenerativeModel]) -> str | None:
         if issubclass(model, HasLearnedVelocity):
             return "its net predicts the velocity; flow_matching trains it"
-        return super().fits(model)
+        return super().incompatibility(model)
 
     @property
     def series(self) -> tuple[Series, ...]:

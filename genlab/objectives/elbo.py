@@ -116,8 +116,8 @@ class Variational(Objective):
     options: Any
 
     @classmethod
-    def fits(cls, model: type[GenerativeModel]) -> str | None:
-        return super().fits(model) or needs_pathwise(model)
+    def incompatibility(cls, model: type[GenerativeModel]) -> str | None:
+        return super().incompatibility(model) or needs_pathwise(model)
 
     @property
     def players(self) -> tuple[Player, ...]:

@@ -12,8 +12,8 @@ from genlab.core.measure import Kind, Series
 from genlab.core.options import Options, option
 from genlab.core.tables import OBJECTIVES
 from genlab.divergences.f import F, FDivergence
+from genlab.divergences.fgan_activations import original_activation
 from genlab.divergences.formula import from_formula
-from genlab.divergences.original import original_activation
 from genlab.objectives.adversarial import AdversarialLoss, PlainAdversarial
 
 #: Option of the objective -> the row of the table whose parameter it is.

@@ -42,9 +42,9 @@ class NeedsPerExampleGradient:
     """
 
     @classmethod
-    def fits(cls, model: type[GenerativeModel]) -> str | None:
+    def incompatibility(cls, model: type[GenerativeModel]) -> str | None:
         """None if such a critic has a gradient at one example, else the reason why not."""
-        missing: str | None = super().fits(model)  # type: ignore[misc]
+        missing: str | None = super().incompatibility(model)  # type: ignore[misc]
         if missing or not _mixed(model) or cls.needs(model):
             return missing
         return f"its critic {MIXED}"

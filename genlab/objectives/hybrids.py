@@ -83,8 +83,8 @@ class Information(Adversarial):
     row = next(row for row in ROWS if row.name == "nonsaturating")
 
     @classmethod
-    def fits(cls, model: type[GenerativeModel]) -> str | None:
-        return super().fits(model) or (
+    def incompatibility(cls, model: type[GenerativeModel]) -> str | None:
+        return super().incompatibility(model) or (
             None if issubclass(model, HasCodes) else "the model's code has no parts to recognise"
         )
 

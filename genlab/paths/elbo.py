@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from genlab.paths.base import over
-from genlab.paths.rows import Discrete
+from genlab.paths.noise_schedules import Discrete
 
 LOG_2PI = math.log(2 * math.pi)
 #: Variances of the reverse Gaussians.
@@ -90,7 +90,7 @@ def gaussian_gap(path: Discrete, variance: float, kind: str = "beta") -> float:
         kind: of the reverse variance; ``true`` for ṽ itself, where the sum is 0.
 
     Example:
-        >>> from genlab.paths.rows import linear_betas
+        >>> from genlab.paths.noise_schedules import linear_betas
         >>> round(gaussian_gap(Discrete(linear_betas(100)), 0.25), 7)
         0.0109607
     """

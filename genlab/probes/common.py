@@ -26,7 +26,7 @@ def held_out(data: Dataset, n: int) -> tuple[Tensor, Tensor | None]:
     Missing entries are NaN where the model learns from rows that have some.
     """
     split = data.validation
-    return split.seen(data.meta)[:n], None if split.y is None else split.y[:n]
+    return split.model_input(data.meta)[:n], None if split.y is None else split.y[:n]
 
 
 def trained_on(data: Dataset, n: int) -> Tensor:

@@ -14,7 +14,7 @@ from genlab.core.measure import Picture, Reading
 from genlab.core.random import scope
 from genlab.core.run_spec import RunSpec
 from genlab.core.views import View
-from genlab.data.base import Dataset
+from genlab.data.base import Dataset, Split
 from genlab.data.schema import Column, is_whole
 from genlab.data.table_rows import to_rows
 from genlab.distributions.columns.base import is_named
@@ -71,41 +71,34 @@ def axis_title(column: Column) -> str:
     return f"{column.name} ({column.unit})" if column.unit else column.name
 
 
-@PROBES.register("table_columns", title="Columns of a table, real and generated")
-class TableColumns(Probe):
-    """Histograms of columns and plots of pairs, in the units of the file.
+class TablePictures:
+    """Histograms of the columns of a table, and plots of pairs, in the units of the file.
 
-    The same random numbers at every step; noise of the likelihood included.
+    Bins and pairs follow from the data alone, so that runs on one table have the same.
+
+    Args:
+        data: a table with a schema.
+        held_out: the part that generated rows are shown beside.
     """
 
-    views: ClassVar[Mapping[str, View]] = {
-        **{f"marginal_{k}": MARGINAL for k in range(1, COLUMNS + 1)},
-        **{f"pair_{k}": PAIR for k in range(1, PAIRS + 1)},
-    }
-    #: Part of the time of training that it may take.
-    share = 0.05
-
-    def __init__(self, spec: RunSpec, data: Dataset) -> None:
-        super().__init__(spec, data)
-        self.schema = data.meta.schema
-        split = data.validation
-        self.real = to_rows(data.meta, split.x[:CROWD]).values
+    def __init__(self, data: Dataset, held_out: Split) -> None:
+        self.data, self.schema = data, data.meta.schema
+        self.real = to_rows(data.meta, held_out.x[:CROWD]).values
         train = to_rows(data.meta, data.train.x[:5000]).values
         both = np.concatenate([train, self.real])
         self.edges = [edges_of(c, both[:, k]) for k, c in enumerate(self.schema[:COLUMNS])]
         self.pairs = strongest_pairs(self.schema, train)
 
-    @classmethod
-    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
-        return bool(data.meta.schema)
-
-    def read(self, model: GenerativeModel, step: int) -> Reading:
+    def draw(self, model: GenerativeModel) -> dict[str, Picture]:
+        """The pictures of a model, by panel; the same random numbers each time, with the noise
+        of the likelihood.
+        """
         with scope(0, "samples"):
             made = to_rows(self.data.meta, draw(model, CROWD, self.data)).values
         pictures = {f"marginal_{k + 1}": self._marginal(k, made) for k in range(len(self.edges))}
         for k, (i, j) in enumerate(self.pairs):
             pictures[f"pair_{k + 1}"] = self._pair(i, j, made)
-        return Reading(pictures=pictures)
+        return pictures
 
     def _marginal(self, k: int, made: Array) -> Picture:
         column, edges = self.schema[k], self.edges[k]
@@ -152,3 +145,26 @@ def strongest_pairs(schema: tuple[Column, ...], rows: Array) -> list[tuple[int, 
         if math.isfinite(rho[a, b])
     ]
     return [(i, j) for _, i, j in sorted(found)[:PAIRS]]
+
+
+@PROBES.register("table_columns", title="Columns of a table, real and generated")
+class TableColumns(Probe):
+    """The :class:`TablePictures` of held-out and generated rows."""
+
+    views: ClassVar[Mapping[str, View]] = {
+        **{f"marginal_{k}": MARGINAL for k in range(1, COLUMNS + 1)},
+        **{f"pair_{k}": PAIR for k in range(1, PAIRS + 1)},
+    }
+    #: Part of the time of training that it may take.
+    share = 0.05
+
+    def __init__(self, spec: RunSpec, data: Dataset) -> None:
+        super().__init__(spec, data)
+        self.pictures = TablePictures(data, data.validation)
+
+    @classmethod
+    def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
+        return bool(data.meta.schema)
+
+    def read(self, model: GenerativeModel, step: int) -> Reading:
+        return Reading(pictures=self.pictures.draw(model))

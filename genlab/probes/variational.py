@@ -64,7 +64,7 @@ def _distributions(spec: RunSpec, data: Dataset) -> tuple[Distribution, Distribu
         model = models.build(spec).eval()
         assert isinstance(model, HasEncoder)
         assert isinstance(model, HasDecoder)
-        return model.encode(data.validation.seen(data.meta)[:2]), model.prior()
+        return model.encode(data.validation.model_input(data.meta)[:2]), model.prior()
 
 
 def active_units(q: Distribution) -> int:

@@ -41,7 +41,7 @@ class Text:
         titles: what they are called.
         commands: for each run the command that makes it anew, and why that may not suffice.
         versions: of the programs that made the file.
-        made: when, UTC.
+        created: when the file was made, UTC.
         left_out: sentences on what is not in the file.
         lessons: names of the lessons that its cards link to.
         thumbnail: of the file in a list, a ``data:`` address.
@@ -52,7 +52,7 @@ class Text:
     titles: Sequence[str]
     commands: Sequence[tuple[str, str]]
     versions: Mapping[str, str]
-    made: str
+    created: str
     left_out: Sequence[str]
     lessons: Sequence[str]
     thumbnail: str
@@ -134,7 +134,7 @@ def _meta(text: Text) -> dict[str, Any]:
         "format": FORMAT,
         "title": text.heading,
         "about": [_summary(row) for row in text.rows],
-        "made": text.made,
+        "made": text.created,
         "thumbnail": text.thumbnail,
     }
 
@@ -190,7 +190,7 @@ def _origin(text: Text) -> str:
     parts = ["<h2>About this file</h2>"]
     made = ", ".join(f"{name} {version}" for name, version in text.versions.items())
     parts.append(
-        f"<p>Made {escape_html(text.made)} by {escape_html(made)}. It asks no network.</p>"
+        f"<p>Made {escape_html(text.created)} by {escape_html(made)}. It asks no network.</p>"
     )
     if text.left_out:
         items = "".join(f"<li>{escape_html(one)}</li>" for one in text.left_out)

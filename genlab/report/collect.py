@@ -41,15 +41,15 @@ class Side:
     """One run in the report.
 
     Args:
-        title: what it is called there.
+        title: the heading in the report.
         id: of the run.
         status: how it ended.
         spec: its flat values.
         step, seconds: of the snapshot at which it is looked at.
-        last: the last step it took; ``steps``: how many were wanted.
-        budget: what its nets hold.
-        shown: pictures.
-        found: metrics, as :func:`genlab.compare.difference.differences` takes them.
+        last: the last step it took; ``steps``: how many its options ask for.
+        budget: the parameters of its nets.
+        examples: pictures of both runs for the same codes and examples.
+        metrics: the numbers, as :func:`genlab.compare.difference.differences` takes them.
         events: what changed its course.
         ledger: the divergences at the snapshot's step or the last before it, None without a truth.
         command: what makes the run anew; None where one command does not.
@@ -65,8 +65,8 @@ class Side:
     last: int
     steps: int
     budget: Budget
-    shown: SideBySide
-    found: Mapping[str, Any]
+    examples: SideBySide
+    metrics: Mapping[str, Any]
     events: Sequence[Mapping[str, Any]]
     ledger: Mapping[str, Any] | None
     command: str
@@ -181,7 +181,7 @@ def _side(view: RunView, title: str, moment: TimeCursor, c2st: bool, progress: P
         return get_result(kind, wish, lambda: _done(kind, model, view, wish, tell))
 
     codes = None
-    if needs_inversion(model):
+    if needs_inversion(model, data):
         progress(0.02, "codes of the real examples")
         codes = torch.as_tensor(work("inversions", (0.02, 0.4))["z"])
     progress(0.4, "pictures")

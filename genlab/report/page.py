@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from genlab.compare.answer import answer
-from genlab.compare.side_by_side import TITLES, shared_real
+from genlab.compare.side_by_side import NO_PART, shared_real, titles_of
 from genlab.core.escape import escape_html
 from genlab.figures import svg
 from genlab.figures.live import finite_or_none
@@ -144,7 +144,7 @@ def _runs(sides: Sequence[Side]) -> str:
 
 def _answer(sides: Sequence[Side]) -> str:
     """The result in sentences, the first of them large."""
-    found = {side.title: side.found for side in sides}
+    found = {side.title: side.metrics for side in sides}
     result = answer(found, [data_of(side.spec) for side in sides])
     lead = "".join(f'<p class="lead">{escape_html(text)}</p>' for text in result.headline)
     rest = " ".join(filter(None, [result.interval, *result.more]))
@@ -181,7 +181,7 @@ def _budgets(sides: Sequence[Side]) -> str:
 
 def _same(sides: Sequence[Side]) -> str:
     sentences = [
-        *shared_settings({side.title: side.shown for side in sides}),
+        *shared_settings({side.title: side.examples for side in sides}),
         step_mismatch_note({side.title: side.step for side in sides}),
     ]
     return " ".join(filter(None, sentences))
@@ -189,14 +189,14 @@ def _same(sides: Sequence[Side]) -> str:
 
 def _pictures(sides: Sequence[Side]) -> str:
     blocks = []
-    real = shared_real([side.shown for side in sides])
-    for part, title in TITLES.items():
+    real = shared_real([side.examples for side in sides])
+    for part, title in titles_of(side.examples for side in sides).items():
         figures = []
         for i, side in enumerate(sides):
-            picture = side.shown.pictures.get(part)
+            picture = side.examples.pictures.get(part)
             head = f"<h4>{_name(i, side)}</h4>"
             if picture is None:
-                why = escape_html(side.shown.missing.get(part, ""))
+                why = escape_html(side.examples.missing.get(part, NO_PART))
                 figures.append(f"<figure>{head}<figcaption>Not here: {why}.</figcaption></figure>")
             else:
                 note = f"<figcaption>{escape_html(picture.note)}</figcaption>"
@@ -223,7 +223,7 @@ def _keys(traces: Iterable[Trace]) -> str:
 
 
 def _metrics(report: Report) -> str:
-    found = {side.title: side.found for side in report.sides}
+    found = {side.title: side.metrics for side in report.sides}
     head, body = table({title: one["metrics"] for title, one in found.items()})
     sentences = (
         f"Up to {N:,} test examples, seed {SEED}, {report.moment.words}; 95 % intervals in "

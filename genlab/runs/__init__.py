@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from genlab.core import folders
 from genlab.core.errors import RunStateError
 from genlab.core.folders import Folder, folder
-from genlab.runs import access, catalog, job_progress, ownership, settings, turns
+from genlab.runs import access, bounds, catalog, job_progress, ownership, settings, turns
 from genlab.runs.catalog import RunView, list_shipped
 from genlab.runs.files import has_result, load_result, run_files
 from genlab.runs.search import RunPage, RunQuery
@@ -109,7 +109,12 @@ def files() -> Folder:
 
 
 def start(spec: RunSpec, title: str = "") -> str:
-    """Queue a run, start a supervisor if none is alive, and return the run's id."""
+    """Queue a run, start a supervisor if none is alive, and return the run's id.
+
+    Raises:
+        SpecError: if this machine has too little memory or disk for it; nothing was started.
+    """
+    bounds.check_start(spec, files())
     run = store().create(spec.flat(), title=title or f"{spec.model} on {spec.data}")
     ensure_supervisor()
     return run
@@ -121,6 +126,8 @@ def start_pair(specs: Mapping[str, RunSpec]) -> list[str]:
     Args:
         specs: by the runs' titles.
     """
+    for spec in specs.values():
+        bounds.check_start(spec, files())
     made = [store().create(spec.flat(), title=title) for title, spec in specs.items()]
     turns.note_pair(files(), *made)
     ensure_supervisor()

@@ -19,7 +19,9 @@ from genlab.core.errors import NotAllowed
 
 Role = Literal["owner", "admin", "machine", "anybody"]
 #: What an action changes; what it makes belongs to whoever acts.
-Thing = Literal["run", "set", "vector", "job", "room", "ownership", "vote", "study"]
+Thing = Literal[
+    "run", "set", "vector", "job", "room", "ownership", "vote", "questions", "result", "study"
+]
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,14 @@ ACTIONS: dict[str, Action] = {
     "join_room": Action("join a room", "room", ANYBODY),
     "lead_room": Action("lead it", "room", OWNERS),
     "end_room": Action("end it", "room", OWNERS),
+    "ask": Action("ask its members a question", "room", OWNERS),
+    "reveal": Action("reveal the answer", "room", OWNERS),
+    "vote": Action("vote", "vote", ANYBODY),
+    "change_vote": Action("change it", "vote", OWNERS),
+    "add_questions": Action("keep questions of their own", "questions", ANYBODY),
+    "delete_questions": Action("delete them", "questions", OWNERS),
+    "enter_result": Action("enter a result on a board", "result", ANYBODY),
+    "change_result": Action("replace it", "result", OWNERS),
     "open_study": Action("open a study", "study", ANYBODY),
     "change_study": Action("extend, pause or resume it", "study", OWNERS),
     "delete_study": Action("delete it", "study", OWNERS),
@@ -110,6 +120,8 @@ NOUNS: dict[Thing, str] = {
     "room": "room",
     "ownership": "thing",
     "vote": "vote",
+    "questions": "set of questions",
+    "result": "result",
     "study": "study",
 }
 

@@ -14,13 +14,14 @@ from typing import Literal, NamedTuple
 
 from genlab.core.errors import StoreError
 from genlab.runs import settings
+from genlab.runs.bounds import death_words
 
 
 @dataclass(frozen=True)
 class Task:
-    """The task of a process: a run by its id, or a job by its key."""
+    """The task of a process: a run by its id, a job by its key, a step of a chore by its name."""
 
-    kind: Literal["run", "job"]
+    kind: Literal["run", "job", "chore"]
     key: str
 
 
@@ -31,11 +32,13 @@ class Ended(NamedTuple):
         task: the task.
         well: whether the process succeeded.
         worker: the name under which it claimed runs; empty where the executor does not know it.
+        words: what ended the process, as a sentence; empty where that is not known.
     """
 
     task: Task
     well: bool
     worker: str = ""
+    words: str = ""
 
 
 class Executor(abc.ABC):
@@ -116,10 +119,11 @@ class LocalExecutor(Executor):
             try:
                 gone, code = os.waitpid(pid, os.WNOHANG)
             except ChildProcessError:
-                gone, code = pid, 1
+                gone, code = pid, 1 << 8
             if gone:
                 worker = settings.worker_id(pid)
-                found.append(Ended(self._tasks.pop(pid), code == 0, worker))
+                words = death_words(code)
+                found.append(Ended(self._tasks.pop(pid), code == 0, worker, words))
         return found
 
     def active(self) -> tuple[Task, ...]:

@@ -12,6 +12,7 @@ from genlab.core import device, random
 from genlab.core.errors import RunStateError
 from genlab.core.run_spec import RunSpec
 from genlab.runs import catalog, forks, settings
+from genlab.runs.bounds import check_start
 from genlab.runs.catalog import RunView
 from genlab.runs.worker import perform
 from genlab.train.observers import Observer
@@ -23,11 +24,12 @@ def train(
     """Train a new run in this process.
 
     Raises:
-        SpecError: for an unknown name, a value that is not allowed, or a device that is not
-            available here; nothing was started.
+        SpecError: for an unknown name, a value that is not allowed, a device that is not
+            available here, or more memory or disk than there is; nothing was started.
     """
     spec = RunSpec.build(**options)
     device.require(spec.train.device)
+    check_start(spec, runs.files())
     store = runs.store()
     title = title or f"{spec.model} on {spec.data}"
     run = store.create(spec.flat(), title=title, worker=settings.worker_id())

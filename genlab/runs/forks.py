@@ -16,6 +16,7 @@ from genlab.core.folders import Folder, is_full
 from genlab.core.options import Option, translate_former_names
 from genlab.core.run_spec import KINDS, Combination, RunSpec
 from genlab.core.tables import ALGORITHMS
+from genlab.runs.bounds import check_start
 from genlab.runs.catalog import RunView
 from genlab.runs.files import RunFiles, run_files
 from genlab.runs.store import Origin, Record, RunStore, new_id
@@ -258,6 +259,7 @@ def branch(
             Nothing was started then.
     """
     ready = prepare(view, step, changes)
+    check_start(ready.spec, folder)
     run = new_id(ready.spec.flat())
     files, origin = run_files(folder, run), ready.origin
     words = in_words(origin.changes) or "nothing changed"

@@ -11,6 +11,8 @@ from typing import Any
 
 #: What a claim link can pass on; ``all``: everything that a browser owns.
 PASSED = ("run", "set", "room", "all")
+#: The kind and the id of an item.
+Key = tuple[str, str]
 #: Seconds for which a claim link can be used.
 OFFER_AGE = 900.0
 NO_OFFER = (
@@ -24,7 +26,7 @@ class Item:
     """A small thing in the store.
 
     Args:
-        kind: ``room``, ``set``, ``offer``.
+        kind: ``room``, ``set``, ``offer``, ``poll``, ``vote``, ...
         id: its name among those of its kind.
         values: plain values.
         owner: who owns it; empty for the machine.
@@ -38,7 +40,7 @@ class Item:
     created: float = 0.0
     expires: float = 0.0
 
-    def gone(self, now: float | None = None) -> bool:
+    def has_expired(self, now: float | None = None) -> bool:
         """Whether it has expired."""
         return 0.0 < self.expires <= (time.time() if now is None else now)
 

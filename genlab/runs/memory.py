@@ -11,7 +11,7 @@ from typing import Any
 from genlab.core.errors import LeaseLost, RunNotFound, RunStateError
 from genlab.runs import access, settings
 from genlab.runs.fair import Waiting, fair_order
-from genlab.runs.items import NO_OFFER, Item
+from genlab.runs.items import NO_OFFER, Item, Key
 from genlab.runs.leases import lost_words
 from genlab.runs.search import (
     COLUMNS,
@@ -373,8 +373,8 @@ class MemoryStore(RunStore):
         access.require("submit_job" if status == "queued" else "work_job")
         with self._lock:
             known = self._jobs.get(key)
-            held = known is not None and (known.worker, known.status) == (worker, "running")
-            if known is not None and (held or not worker):
+            is_claimed = known is not None and (known.worker, known.status) == (worker, "running")
+            if known is not None and (is_claimed or not worker):
                 self._jobs[key] = replace(
                     self._jobs[key],
                     status=status,
@@ -385,8 +385,12 @@ class MemoryStore(RunStore):
 
     # -- items and ownership -----------------------------------------------------------------
 
-    def put(self, item: Item, *, action: str, only_new: bool = False) -> bool:
+    def put_item(
+        self, item: Item, *, action: str, only_new: bool = False, while_open: Key | None = None
+    ) -> bool:
         with self._lock:
+            if while_open is not None and self.item(*while_open) is None:
+                return False
             known = self.item(item.kind, item.id)
             if known is not None and only_new:
                 return False
@@ -400,11 +404,14 @@ class MemoryStore(RunStore):
     def item(self, kind: str, name: str) -> Item | None:
         with self._lock:
             found = self._items.get((kind, name))
-            return None if found is None or found.gone() else found
+            return None if found is None or found.has_expired() else found
 
-    def items(self, kind: str) -> list[Item]:
+    def items(self, kind: str, prefix: str = "") -> list[Item]:
         with self._lock:
-            found = [one for one in self._items.values() if one.kind == kind and not one.gone()]
+            kept = [
+                one for one in self._items.values() if one.kind == kind and not one.has_expired()
+            ]
+            found = [one for one in kept if one.id.startswith(prefix)]
             return sorted(found, key=lambda one: (one.created, one.id))
 
     def remove(self, kind: str, name: str, *, action: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from genlab.core.errors import RunStateError
-from genlab.data import user_sets
+from genlab.data import set_description, user_sets
 from genlab.data.readers import Examples
 from genlab.runs import access
 from genlab.runs.items import Item
@@ -16,7 +16,7 @@ def owner_of_set(store: RunStore, name: str) -> str:
     return "" if found is None else found.owner
 
 
-def add_set(store: RunStore, examples: Examples, name: str) -> user_sets.Description:
+def add_set(store: RunStore, examples: Examples, name: str) -> set_description.Description:
     """Store a set under a name; it belongs to who brought it first.
 
     Raises:
@@ -27,7 +27,7 @@ def add_set(store: RunStore, examples: Examples, name: str) -> user_sets.Descrip
     before = {known.id for known in user_sets.list_sets()}
     made = user_sets.store(examples, name)
     if made.id not in before:
-        store.put(Item("set", made.id, {"name": made.name}), action="add_set", only_new=True)
+        store.put_item(Item("set", made.id, {"name": made.name}), action="add_set", only_new=True)
     return made
 
 

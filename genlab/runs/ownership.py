@@ -50,7 +50,7 @@ def offer(store: RunStore, kind: str, name: str = "") -> str:
     token = new_token()
     values = {"kind": kind, "id": name, "owner": owner}
     item = Item("offer", token_key(token), values, expires=time.time() + OFFER_AGE)
-    store.put(item, action="offer")
+    store.put_item(item, action="offer")
     return token
 
 

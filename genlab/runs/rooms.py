@@ -104,7 +104,7 @@ def open_room(store: RunStore) -> Room:
         return known
     while True:
         item = Item("room", new_code(), {"path": "/start"}, expires=time.time() + DAY)
-        if store.put(item, action="open_room", only_new=True):
+        if store.put_item(item, action="open_room", only_new=True):
             return _room(store.item("room", item.id) or item)
 
 
@@ -131,7 +131,7 @@ def lead(store: RunStore, code: str, path: str, query: str, moment: Mapping[str,
     # Two changes within a millisecond still have two numbers.
     number = max(known.number + 1, int(time.time() * 1000))
     values = {"path": path, "query": query, "moment": dict(moment), "number": number}
-    store.put(Item("room", code, values, expires=known.ends), action="lead_room")
+    store.put_item(Item("room", code, values, expires=known.ends), action="lead_room")
     return Room(code, known.owner, path, query, dict(moment), number, known.ends)
 
 

@@ -14,7 +14,7 @@ from genlab.core.errors import SpecError
 from genlab.core.random import scope
 from genlab.data.base import DataMeta
 from genlab.data.table_rows import TableRows, to_rows
-from genlab.latent.conditional import sample_given
+from genlab.latent.conditional import sample_conditional
 from genlab.models.base import GenerativeModel
 from genlab.models.labels import class_index, conditioned_on_class
 from genlab.probes.common import draw
@@ -99,7 +99,7 @@ def sample_run(
         label: the class at which a conditional model is held, by name or number.
         means: see :func:`draw_samples`.
         given: values of columns that all rows have, by name; see
-            :func:`genlab.latent.conditional.sample_given`.
+            :func:`genlab.latent.conditional.sample_conditional`.
 
     Raises:
         SpecError: for a number of samples that is not allowed, or a class that there is not.
@@ -111,7 +111,7 @@ def sample_run(
     if given:
         if means:
             raise SpecError("means", means, "rows with given values are draws; leave it out")
-        found = sample_given(model, n, given, seed)
+        found = sample_conditional(model, n, given, seed)
         return Samples(found.x, model.meta, found.kind, label or "")
     x = draw_samples(model, n, seed, means=means)
     shown = model.meta.is_image if means is None else means

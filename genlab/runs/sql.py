@@ -21,7 +21,7 @@ from genlab.runs.schema import numbers, records, runs, wishes
 from genlab.runs.search import RunPage, RunQuery, check_tags, check_text, check_title
 from genlab.runs.sql_items import ItemTable
 from genlab.runs.sql_jobs import JobTable, dump_json
-from genlab.runs.sql_leases import LeaseTable, held
+from genlab.runs.sql_leases import LeaseTable, new_lease
 from genlab.runs.sql_search import (
     find_rows,
     read_numbers,
@@ -75,7 +75,7 @@ class SqlStore(LeaseTable, JobTable, ItemTable, RunStore):
             "worker": worker,
         }
         if worker:
-            values |= {"started": now, "attempt": 1, **held()}
+            values |= {"started": now, "attempt": 1, **new_lease()}
         if origin is not None:
             values |= {"parent": origin.parent, "changes": dump_json(dict(origin.changes))}
             values |= dict.fromkeys(("step", "parent_step"), origin.step)

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from genlab.core.errors import RunStateError
 from genlab.runs import access
 from genlab.runs.database import Database
-from genlab.runs.items import NO_OFFER, Item
+from genlab.runs.items import NO_OFFER, Item, Key
 from genlab.runs.schema import items, jobs, runs
 from genlab.runs.sql_jobs import dump_json
 
@@ -31,19 +31,23 @@ class ItemTable(Database):
         row = connection.execute(query).mappings().first()
         return None if row is None else self._item(row)
 
-    def put(self, item: Item, *, action: str, only_new: bool = False) -> bool:
+    def put_item(
+        self, item: Item, *, action: str, only_new: bool = False, while_open: Key | None = None
+    ) -> bool:
         try:
-            return self._put(item, action, only_new)
+            return self._put(item, action, only_new, while_open)
         except IntegrityError:
             # Somebody else put one of this name in between: now there is one.
-            return self._put(item, action, only_new)
+            return self._put(item, action, only_new, while_open)
 
-    def _put(self, item: Item, action: str, only_new: bool) -> bool:
+    def _put(self, item: Item, action: str, only_new: bool, while_open: Key | None) -> bool:
         here = sa.and_(items.c.kind == item.kind, items.c.id == item.id)
         content = {"values": dump_json(dict(item.values)), "expires": item.expires}
         with self._writing() as connection:
             old = sa.and_(items.c.expires > 0.0, items.c.expires <= time.time())
             connection.execute(items.delete().where(items.c.kind == item.kind, old))
+            if while_open is not None and not self._hold(connection, while_open):
+                return False
             known = self._item_in(connection, item.kind, item.id)
             if known is not None and only_new:
                 return False
@@ -56,16 +60,26 @@ class ItemTable(Database):
             connection.execute(items.insert().values({**new, **content}))
         return True
 
+    @staticmethod
+    def _hold(connection: Connection, key: Key) -> bool:
+        """Whether an item is open; until the transaction ends nobody removes it."""
+        lasts = sa.or_(items.c.expires == 0.0, items.c.expires > time.time())
+        here = sa.and_(items.c.kind == key[0], items.c.id == key[1], lasts)
+        # SQLite has one writer at a time and ignores the lock of the row.
+        query = sa.select(items.c.id).where(here).with_for_update(read=True)
+        return connection.execute(query).first() is not None
+
     def item(self, kind: str, name: str) -> Item | None:
         with self._reading() as connection:
             found = self._item_in(connection, kind, name)
-        return None if found is None or found.gone() else found
+        return None if found is None or found.has_expired() else found
 
-    def items(self, kind: str) -> list[Item]:
-        query = sa.select(items).where(items.c.kind == kind).order_by(items.c.created, items.c.id)
+    def items(self, kind: str, prefix: str = "") -> list[Item]:
+        here = sa.and_(items.c.kind == kind, items.c.id.startswith(prefix, autoescape=True))
+        query = sa.select(items).where(here).order_by(items.c.created, items.c.id)
         with self._reading() as connection:
             found = [self._item(row) for row in connection.execute(query).mappings()]
-        return [one for one in found if not one.gone()]
+        return [one for one in found if not one.has_expired()]
 
     def remove(self, kind: str, name: str, *, action: str) -> bool:
         with self._writing() as connection:
@@ -80,7 +94,7 @@ class ItemTable(Database):
         actor = access.require("claim")
         with self._writing() as connection:
             found = self._item_in(connection, "offer", offer)
-            if found is None or found.gone():
+            if found is None or found.has_expired():
                 raise RunStateError(NO_OFFER)
             self._pass(connection, found, actor.id)
             here = sa.and_(items.c.kind == "offer", items.c.id == offer)

@@ -24,8 +24,8 @@ from genlab.runs.sql_search import keep_last_numbers
 from genlab.runs.store import HELD, RESUMABLE, RunRow
 
 
-def held() -> dict[str, Any]:
-    """What a row says of a run that its worker holds from now on."""
+def new_lease() -> dict[str, Any]:
+    """The columns of a run whose lease starts now."""
     now = DatabaseClock()
     return {"beat": now, "lease": now + LEASE}
 
@@ -148,7 +148,7 @@ class LeaseTable(Database):
                     started=first,
                     ended=0.0,
                     attempt=runs.c.attempt + 1,
-                    **held(),
+                    **new_lease(),
                 )
             )
             with self._writing() as connection:
@@ -167,7 +167,7 @@ class LeaseTable(Database):
     def heartbeat(self, run: str, *, step: int, speed: float, attempt: int = 0) -> None:
         with self._writing() as connection:
             status = self._allow(connection, run, "work", attempt)
-            values: dict[str, Any] = {"step": step, "speed": speed, **held()}
+            values: dict[str, Any] = {"step": step, "speed": speed, **new_lease()}
             if attempt and status == "lost":
                 # The machine slept and somebody gave this run up; it goes on.
                 values |= {"status": "running", "message": "", "ended": 0.0}

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from genlab.core.errors import RunStateError
-from genlab.runs.items import Item
+from genlab.runs.items import Item, Key
 from genlab.runs.search import RunPage, RunQuery
 
 Status = Literal[
@@ -394,16 +394,20 @@ class RunStore(abc.ABC):
     # -- items and ownership -----------------------------------------------------------------
 
     @abc.abstractmethod
-    def put(self, item: Item, *, action: str, only_new: bool = False) -> bool:
+    def put_item(
+        self, item: Item, *, action: str, only_new: bool = False, while_open: Key | None = None
+    ) -> bool:
         """Keep an item; one that is there already keeps its owner and the time it was made.
 
         Args:
             item: the item. A new one belongs to who acts.
             action: a row of :data:`genlab.runs.access.ACTIONS` that who acts must be allowed.
             only_new: whether an item that is there already stays as it is.
+            while_open: kind and id of another item, without which nothing is written. Both are
+                one transaction, so that nothing is written after that item was removed.
 
         Returns:
-            False if nothing was written because there was one.
+            False if nothing was written for one of these reasons.
         """
 
     @abc.abstractmethod
@@ -411,8 +415,13 @@ class RunStore(abc.ABC):
         """An item; None where there is none, or where it has expired."""
 
     @abc.abstractmethod
-    def items(self, kind: str) -> list[Item]:
-        """All items of a kind that have not expired, the oldest first."""
+    def items(self, kind: str, prefix: str = "") -> list[Item]:
+        """All items of a kind that have not expired, the oldest first.
+
+        Args:
+            kind: of the items.
+            prefix: with which their ids begin.
+        """
 
     @abc.abstractmethod
     def remove(self, kind: str, name: str, *, action: str) -> bool:

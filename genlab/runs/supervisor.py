@@ -19,6 +19,7 @@ from typing import IO
 
 from genlab.core.errors import GenlabError, StoreError
 from genlab.core.folders import PACKAGE, default_url, folder, home
+from genlab.core.tables import CHORES
 from genlab.runs import settings, turns
 from genlab.runs.executors import Ended, Task, get_executor
 from genlab.runs.sql import SqlStore
@@ -31,6 +32,8 @@ SLEPT = 5.0
 #: Seconds for which the source files must have been still before they count as a new program.
 STILL = 5.0
 JOBS_AT_ONCE = 1
+#: Seconds until a chore whose step failed is tried again.
+CHORE_PATIENCE = 30.0
 LOG_LIMIT = 2_000_000
 DIED = "Its process died. Resume it: it goes on from its last snapshot."
 SILENT = (
@@ -170,7 +173,7 @@ def preload() -> None:
     from genlab.probes.base import PROBES
     from genlab.runs import catalog, worker  # noqa: F401 - imported once, for every fork
 
-    for table in (*TABLES.values(), PROBES, JOBS):
+    for table in (*TABLES.values(), PROBES, JOBS, CHORES):
         table.names()
     for row in DATASETS.rows():
         with contextlib.suppress(GenlabError):
@@ -227,7 +230,8 @@ class Supervisor:
         #: Until when expired leases mean nothing: workers first need time to renew them.
         self._round = time.monotonic()
         self._patient = self._round + LEASE
-        self._adopted = False
+        self._adopted = self._has_chores = False
+        self._chores_wait: dict[str, float] = {}
         self._places: dict[str, str] = {}
         #: The attempts of the runs when their processes were started.
         self._attempts: dict[str, int] = {}
@@ -236,13 +240,19 @@ class Supervisor:
         self._compared = self._changed = time.monotonic()
 
     def _work(self, task: Task) -> None:
-        from genlab.runs import worker
+        from genlab.runs import bounds, worker
 
+        bounds.limit_memory()
         store, files = SqlStore(self.url), folder(self.files)
         if task.kind == "run":
             row = store.claim(settings.worker_id(), task.key)
             if row is not None:
                 worker.perform(store, files, row)
+        elif task.kind == "chore":
+            item = store.item("chore", task.key)
+            os.environ |= {"GENLAB_STORE": self.url, "GENLAB_FILES": self.files}
+            if item is not None:
+                CHORES[str(item.values["chore"])](task.key)
         else:
             job = store.claim_job(settings.worker_id(), task.key)
             if job is not None:
@@ -258,13 +268,16 @@ class Supervisor:
             with contextlib.suppress(GenlabError):
                 if ended.task.kind == "job":
                     self._reap_job(ended)
+                elif ended.task.kind == "chore":
+                    if not ended.well:
+                        self._chores_wait[ended.task.key] = time.monotonic() + CHORE_PATIENCE
                 else:
                     self._reap_run(ended)
 
     def _reap_run(self, ended: Ended) -> None:
         run = ended.task.key
         if ended.worker:
-            self._lose(run, DIED, ended.worker)
+            self._lose(run, f"{ended.words} {DIED}".strip(), ended.worker)
         before = self._attempts.pop(run, 0)
         # One that it had claimed, and that was resumed since, waits for its next process.
         if not ended.well and self.store.get(run).attempt == before:
@@ -323,6 +336,7 @@ class Supervisor:
         if now - self._swept > SWEEP:
             self._swept = now
             self.sweep()
+            self._start_chores(now)
         tasks = self.executor.active()
         busy = {task.key for task in tasks if task.kind == "run"}
         waiting = self.store.queue(limit=settings.running_limit())
@@ -341,7 +355,16 @@ class Supervisor:
                 self.executor.start(Task("job", job.key))
                 working.add(job.key)
         self._round = time.monotonic()
-        return bool(waiting or busy or working or self._adopted)
+        return bool(waiting or busy or working or self._adopted or self._has_chores)
+
+    def _start_chores(self, now: float) -> None:
+        """Take a step of every chore that none is at."""
+        names = [item.id for item in self.store.items("chore")]
+        self._has_chores = bool(names)
+        at_work = {task.key for task in self.executor.active() if task.kind == "chore"}
+        for name in names:
+            if name not in at_work and now >= self._chores_wait.get(name, 0.0):
+                self.executor.start(Task("chore", name))
 
     def _place_of(self, run: str) -> str:
         """The place of a run among the workers; both runs of a pair have the same."""

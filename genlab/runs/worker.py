@@ -24,12 +24,14 @@ from genlab.core.run_spec import RunSpec
 from genlab.core.tables import ALGORITHMS, FORMER_JOB_KINDS, JOBS, MODELS
 from genlab.probes.base import Probe, probes_for
 from genlab.runs import catalog, settings
+from genlab.runs.bounds import failure_words
 from genlab.runs.files import RunFiles, has_result, run_files, save_result
 from genlab.runs.job_progress import JobProgress, clear
 from genlab.runs.leases import Lease
 from genlab.runs.store import Command, JobRow, JobStatus, Record, RunRow, RunStore, Status
 from genlab.runs.turns import NOTE, Turns
 from genlab.train.controls import Controls
+from genlab.train.estimate import check_memory
 from genlab.train.loop import train
 from genlab.train.observers import Cursor, Diverged, Observer, Recorder, Watcher
 from genlab.train.snapshots import Snapshot, restore_state
@@ -283,19 +285,16 @@ def perform(
                 )
             else:
                 message = f"A file could not be written: {error}. {_last_snapshot(files)}"
-        except MemoryError:
-            status, level = "failed", "error"
-            message = f"There is not enough memory for this run. {_last_snapshot(files)}"
         except KeyboardInterrupt:
             status = "stopped"
             message = f"It was ended at once. {_last_snapshot(files)}"
-        except Exception as error:
+        except BaseException as error:
+            # A panic in a library's Rust is no Exception; the row must not stay ``running``.
+            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+                raise
             traceback.print_exc()
             status, level = "failed", "error"
-            message = (
-                f"An error in the program ended the run: {type(error).__name__}: {error}. "
-                f"{_last_snapshot(files)}"
-            )
+            message = f"{failure_words(error)} {_last_snapshot(files)}"
         finally:
             pulse.stop()
     if box.abandoned:
@@ -336,6 +335,7 @@ def _train(
 ) -> Status:
     store, spec = lease.store, RunSpec.from_record(row.spec)
     device.require(spec.train.device)
+    check_memory(spec)
     torch.set_num_threads(spec.train.threads)
     data = catalog.dataset(spec)
     algorithm = ALGORITHMS[spec.algorithm](spec)

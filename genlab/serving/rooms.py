@@ -21,7 +21,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from genlab import runs
-from genlab.core.errors import GenlabError, NotAllowed
+from genlab.classroom import polls
+from genlab.core.errors import GenlabError, NotAllowed, SpecError
 from genlab.runs import rooms
 from genlab.runs.access import acting, may
 from genlab.runs.rooms import MOST, Room, find_room, normalise_code
@@ -34,6 +35,8 @@ FRESH = 0.25
 PRESENT = 12.0
 #: Milliseconds between two questions of a browser: at least, and for each viewer.
 POLL, POLL_EACH = 600, 8
+#: Bytes of a vote; a curve has 41 numbers.
+LONGEST_VOTE = 4000
 JOINS = Tries()
 NO_ROOM = "There is no room with this code, or it has ended. Look at the code again."
 FULL = f"This room is full: {MOST} people are in it. Ask the teacher to open another one."
@@ -52,6 +55,7 @@ class Board:
         self._clock = clock
         self._lock = threading.Lock()
         self._read: dict[str, tuple[float, Room | None]] = {}
+        self._polls: dict[str, tuple[float, Any]] = {}
         self._seen: dict[str, dict[str, float]] = {}
 
     def known(self, code: str) -> tuple[bool, Room | None]:
@@ -65,6 +69,7 @@ class Board:
             if room is None:
                 self._seen.pop(code, None)
                 self._read.pop(code, None)
+                self._polls.pop(code, None)
             else:
                 self._read[code] = (self._clock(), room)
 
@@ -76,13 +81,22 @@ class Board:
             self.keep(code, room)
         return room
 
+    async def poll(self, code: str) -> Any:
+        """Which question is asked, and how many votes are in, at most :data:`FRESH` old."""
+        when, found = self._polls.get(code, (-FRESH, None))
+        if self._clock() - when >= FRESH:
+            found = await run_in_threadpool(polls.summary, runs.store(), code)
+            with self._lock:
+                self._polls[code] = (self._clock(), found)
+        return found
+
     def see(self, code: str, name: str) -> None:
         """Say that somebody is there."""
         if name:
             with self._lock:
                 self._seen.setdefault(code, {})[name] = self._clock()
 
-    def here(self, room: Room) -> tuple[int, bool]:
+    def count_present(self, room: Room) -> tuple[int, bool]:
         """How many are there beside the leader, and whether the leader is."""
         with self._lock:
             seen, now = self._seen.get(room.code, {}), self._clock()
@@ -94,7 +108,7 @@ class Board:
     def is_full(self, room: Room, name: str) -> bool:
         """Whether there is no place for somebody who is not there yet."""
         inside = name in self._seen.get(room.code, {})
-        return not inside and name != room.owner and self.here(room)[0] >= MOST
+        return not inside and name != room.owner and self.count_present(room)[0] >= MOST
 
 
 BOARD = Board()
@@ -181,7 +195,7 @@ async def state(request: Request) -> Response:
     if BOARD.is_full(room, name):
         return _json({"error": FULL}, 403)
     BOARD.see(code, name)
-    here, leader = BOARD.here(room)
+    here, leader = BOARD.count_present(room)
     return _json(
         {
             "number": room.number,
@@ -190,35 +204,74 @@ async def state(request: Request) -> Response:
             "moment": dict(room.moment),
             "here": here,
             "leader": leader,
+            "poll": await BOARD.poll(code),
             "again": max(POLL, POLL_EACH * here),
         }
     )
 
 
-async def lead(request: Request) -> Response:
-    """Show something else: the leader's browser says where it is."""
-    code = request.path_params["code"]
+async def _json_of(request: Request, most: int) -> dict[str, Any] | Response:
+    """The object that a request brings along, or the answer that refuses it."""
     if request.headers.get("content-type", "").partition(";")[0] != "application/json":
         return _json({"error": "This address takes JSON."}, 415)
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > 3 * rooms.LONGEST:
+        if len(body) > most:
             return _json({"error": "This is too long."}, 413)
     try:
-        given = json.loads(body)
+        return dict(json.loads(body))
+    except (ValueError, TypeError, RecursionError):
+        return _json({"error": "This is no JSON object."}, 400)
+
+
+def _refused(error: GenlabError) -> Response:
+    """The answer to what was refused."""
+    status = 403 if isinstance(error, NotAllowed) else 400 if isinstance(error, SpecError) else 409
+    return _json({"error": str(error)}, status)
+
+
+async def lead(request: Request) -> Response:
+    """Show something else: the leader's browser says where it is."""
+    code = request.path_params["code"]
+    given = await _json_of(request, 3 * rooms.LONGEST)
+    if isinstance(given, Response):
+        return given
+    try:
         path, query = str(given["path"]), str(given.get("query", ""))
         moment = dict(given.get("moment") or {})
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError):
         return _json({"error": "This is no place that a room can follow."}, 400)
     try:
         room = await run_in_threadpool(rooms.lead, runs.store(), code, path, query, moment)
-    except NotAllowed as error:
-        return _json({"error": str(error)}, 403)
     except GenlabError as error:
-        return _json({"error": str(error)}, 409)
+        return _refused(error)
     BOARD.keep(code, room)
     return _json({"number": room.number})
+
+
+async def vote(request: Request) -> Response:
+    """Vote on the question that the room is asked: one for each browser, the last one counts."""
+    code, visitor = request.path_params["code"], visitors.visitor_in(request.scope)
+    if visitor.room != code:
+        return _json({"error": "Join the room first, by its code."}, 403)
+    given = await _json_of(request, LONGEST_VOTE)
+    if isinstance(given, Response):
+        return given
+    room = await BOARD.room(code)
+    if room is None:
+        return _json({"error": NO_ROOM}, 410)
+    if BOARD.is_full(room, visitor.actor.id):
+        return _json({"error": FULL}, 403)
+    number, answer = given.get("number"), given.get("answer")
+    if not isinstance(number, int):
+        return _json({"error": "The vote does not say which question it is about."}, 400)
+    BOARD.see(code, visitor.actor.id)
+    try:
+        await run_in_threadpool(polls.cast, runs.store(), code, number, answer)
+    except GenlabError as error:
+        return _refused(error)
+    return _json({"number": number, "counted": True})
 
 
 def qr_svg(address: str) -> str:
@@ -242,4 +295,5 @@ ROUTES: list[BaseRoute] = [
     Route("/leave", leave, methods=["POST"]),
     Route("/genlab/rooms/{code}/state", state, methods=["GET"]),
     Route("/genlab/rooms/{code}/lead", lead, methods=["POST"]),
+    Route("/genlab/rooms/{code}/vote", vote, methods=["POST"]),
 ]

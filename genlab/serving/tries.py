@@ -27,7 +27,7 @@ class Tries:
 
     Example:
         >>> tries = Tries(most=1)
-        >>> tries.left("10.0.0.1"), tries.wrong("10.0.0.1"), tries.left("10.0.0.1")
+        >>> tries.remaining("10.0.0.1"), tries.wrong("10.0.0.1"), tries.remaining("10.0.0.1")
         (1, None, 0)
     """
 
@@ -44,7 +44,7 @@ class Tries:
             times.popleft()
         return times
 
-    def left(self, address: str) -> int:
+    def remaining(self, address: str) -> int:
         """How many wrong tries an address has left now."""
         with self._lock:
             return max(0, self._most - len(self._recent(address)))

@@ -16,6 +16,7 @@ from genlab.studies.queue import (
 from genlab.studies.state import StudyState, state
 from genlab.studies.study import Arm, Cell, Study, arms_of
 from genlab.studies.summary import Summary, collect_metrics, summarise
+from genlab.studies.sweeps import advance, start_search
 
 __all__ = [
     "Arm",
@@ -23,6 +24,7 @@ __all__ = [
     "Study",
     "StudyState",
     "Summary",
+    "advance",
     "arms_of",
     "collect_metrics",
     "create",
@@ -33,6 +35,7 @@ __all__ = [
     "open_study",
     "pause",
     "resume",
+    "start_search",
     "state",
     "submit_missing",
     "summarise",

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from genlab import studies
 from genlab.core.errors import SpecError
+from genlab.studies import sweeps, trials
 from genlab.studies.measure import measured_here, stored_result
 from genlab.studies.state import state
 from genlab.studies.study import Study
@@ -16,8 +18,9 @@ from genlab.studies.summary import Summary, collect_metrics, summarise
 
 #: What belongs to the command and not to a run.
 OWN = frozenset(
-    {"command", "study", "vary", "seeds", "title", "extend", "change", "wait", "measure", "metric"}
-)
+    {"command", "study", "vary", "seeds", "title", "extend", "change", "wait", "measure", "metric",
+     "search", "trials", "no_prune", "search_by"}
+)  # fmt: skip
 
 
 def varied(words: list[str]) -> dict[str, list[str]]:
@@ -48,8 +51,22 @@ def answers(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
         SpecError: for a wrong request; nothing was changed.
         RunNotFound: if there is no such study.
     """
-    if arguments.vary:
-        base = {k: v for k, v in vars(arguments).items() if k not in OWN and v is not None}
+    base = {k: v for k, v in vars(arguments).items() if k not in OWN and v is not None}
+    if arguments.vary and arguments.search:
+        raise SpecError("search", arguments.search[0], "a study has --vary or --search, not both")
+    if arguments.search:
+        study = studies.start_search(
+            base,
+            arguments.search,
+            arguments.trials,
+            metric=arguments.metric,
+            seeds=arguments.seeds,
+            prune=not arguments.no_prune,
+            sampler=arguments.search_by,
+            name=arguments.study or "",
+            title=arguments.title,
+        )
+    elif arguments.vary:
         study = studies.create(
             base,
             varied(arguments.vary),
@@ -76,6 +93,7 @@ def answers(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
         studies.submit_missing(study)
     while arguments.wait and not state(study).ended:
         time.sleep(0.5)
+        study = studies.open_study(study.name)
     yield described(study, measure=arguments.measure, metric=arguments.metric)
 
 
@@ -90,6 +108,16 @@ def described(study: Study, *, measure: bool = False, metric: str = "") -> dict[
     stand = state(study)
     found = collect_metrics(study, stand, measured_here if measure else stored_result)
     summary = summarise(study, stand, found, metric)
+    plain = flat(summary)
+    if study.search is not None:
+        plain = {
+            **plain,
+            "sentence": sweeps.sentence(study, summary.sentence),
+            "search": {
+                **study.search.values(),
+                "tried": [asdict(one) for one in trials.tried(study.name, study.search)],
+            },
+        }
     return {
         "study": study.name,
         "title": study.title,
@@ -101,7 +129,7 @@ def described(study: Study, *, measure: bool = False, metric: str = "") -> dict[
         "seeds": list(study.seeds),
         "runs": [cell.run for cell in study.cells],
         "share": round(stand.share, 4),
-        **flat(summary),
+        **plain,
     }
 
 

@@ -12,9 +12,14 @@ from genlab import runs
 from genlab.core.errors import RunNotFound, RunStateError, SpecError
 from genlab.runs.items import Item
 from genlab.runs.store import Command
+from genlab.studies import trials
 from genlab.studies.study import MOST_SEEDS, NAME, Arm, Cell, Study, arms_of, cells_of
 
 KIND = "study"
+#: The item that has the supervisor advance a search.
+CHORE = "chore"
+#: What :func:`resume` queues again.
+HELD = frozenset({"stopped", "lost"})
 #: Letters of a name that is not given.
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
@@ -37,24 +42,34 @@ def create(
         title: what lists show.
 
     Raises:
-        SpecError: for an arm that cannot be trained, a name that is taken or not allowed, or
+        SpecError: for an arm that cannot be trained, a name that is conflict or not allowed, or
             another number of seeds; nothing was queued.
     """
     if not 1 <= seeds <= MOST_SEEDS:
         raise SpecError("seeds", seeds, f"allowed: 1 to {MOST_SEEDS}")
     arms = arms_of(vary)
-    name = name or f"study-{''.join(secrets.choice(LETTERS) for _ in range(5))}"
-    if not NAME.fullmatch(name):
-        raise SpecError(
-            "name", name, "allowed: up to 24 small letters, digits and hyphens, no hyphen first"
-        )
+    name = new_name(name)
     first = int(base.get("seed", 0))
     shared = {key: value for key, value in base.items() if key != "seed" and key not in vary}
     cells = cells_of(name, len(arms), range(first, first + seeds))
     study = Study(name, title or ", ".join(vary) or name, shared, arms, cells)
     for cell in cells[: len(arms)]:
         study.spec(cell)
-    return _keep(study)
+    return keep(study)
+
+
+def new_name(name: str = "", kind: str = "study") -> str:
+    """The name of a new study: the given one, or a fresh one.
+
+    Raises:
+        SpecError: if it is not allowed.
+    """
+    name = name or f"{kind}-{''.join(secrets.choice(LETTERS) for _ in range(5))}"
+    if not NAME.fullmatch(name):
+        raise SpecError(
+            "name", name, "allowed: up to 24 small letters, digits and hyphens, no hyphen first"
+        )
+    return name
 
 
 def from_runs(arms: Mapping[str, Sequence[str]], *, name: str, title: str = "") -> Study:
@@ -69,8 +84,7 @@ def from_runs(arms: Mapping[str, Sequence[str]], *, name: str, title: str = "") 
         RunNotFound: if there is no such run.
         SpecError: for two runs of an arm with the same seed, or a name that is not allowed.
     """
-    if not NAME.fullmatch(name):
-        raise SpecError("name", name, "allowed: up to 24 small letters, digits and hyphens")
+    new_name(name or "-")
     cells = []
     for number, (arm, ids) in enumerate(arms.items()):
         known: set[int] = set()
@@ -81,18 +95,47 @@ def from_runs(arms: Mapping[str, Sequence[str]], *, name: str, title: str = "") 
             known.add(seed)
             cells.append(Cell(number, seed, run))
     named = tuple(Arm(arm, {}) for arm in arms)
-    return _keep(Study(name, title or name, {}, named, tuple(cells)))
+    return keep(Study(name, title or name, {}, named, tuple(cells)))
 
 
-def _keep(study: Study) -> Study:
+def keep(study: Study) -> Study:
+    """Write a new study and queue its runs.
+
+    Raises:
+        SpecError: if there is a study of this name.
+    """
     store = runs.store()
+    conflict = SpecError("name", study.name, "there is a study of this name already")
+    if store.item(KIND, study.name) is not None:
+        raise conflict
+    if study.base or study.search or any(arm.changes for arm in study.arms):
+        for run in (*(cell.run for cell in study.cells), *study.trial_runs):
+            _refuse_former(study.name, run)
     item = Item(KIND, study.name, study.values())
-    if not store.put(item, action="open_study", only_new=True):
-        raise SpecError(
-            "name", study.name, "there is a study of this name already. Nothing was started"
-        )
+    if not store.put_item(item, action="open_study", only_new=True):
+        raise conflict
+    if study.search is not None:
+        trials.forget(study.name)
+        advance_later(study.name)
     submit_missing(study)
     return open_study(study.name)
+
+
+def _refuse_former(name: str, run: str) -> None:
+    """Refuse a study whose runs would be conflict for those of an earlier one."""
+    try:
+        runs.store().get(run)
+    except RunNotFound:
+        return
+    words = f"there is a run {run} of an earlier study; choose another name, or delete its runs"
+    raise SpecError("name", name, words)
+
+
+def advance_later(name: str) -> None:
+    """Have the supervisor advance the search of a study until it has ended."""
+    item = Item(CHORE, name, {"chore": "advance_search"})
+    runs.store().put_item(item, action="open_study")
+    runs.ensure_supervisor()
 
 
 def open_study(name: str) -> Study:
@@ -148,6 +191,8 @@ def extend(name: str, seeds: int) -> Study:
         NotAllowed: for a study of somebody else.
     """
     study = open_study(name)
+    if not study.cells:
+        raise SpecError("study", name, "its search must end before it has seeds")
     last = max(study.seeds)
     if not study.base and not any(arm.changes for arm in study.arms):
         raise SpecError("study", name, "it is made of runs that exist, which have no common base")
@@ -155,7 +200,7 @@ def extend(name: str, seeds: int) -> Study:
         raise SpecError("seeds", seeds, f"allowed: up to {MOST_SEEDS} an arm in all")
     more = cells_of(name, len(study.arms), range(last + 1, last + 1 + seeds))
     longer = replace(study, cells=(*study.cells, *more))
-    runs.store().put(Item(KIND, name, longer.values()), action="change_study")
+    runs.store().put_item(Item(KIND, name, longer.values()), action="change_study")
     submit_missing(longer)
     return open_study(name)
 
@@ -168,28 +213,34 @@ def pause(name: str) -> Study:
     """
     study = replace(open_study(name), paused=True)
     store = runs.store()
-    store.put(Item(KIND, name, study.values()), action="change_study")
-    waiting = set(store.queue())
-    for cell in study.cells:
-        if cell.run in waiting:
-            # Stopping a run that waits takes it out of the queue.
-            with contextlib.suppress(RunStateError):
-                store.request(cell.run, Command("stop"))
+    store.put_item(Item(KIND, name, study.values()), action="change_study")
+    mine = {*(cell.run for cell in study.cells), *study.trial_runs}
+    for run in mine.intersection(store.queue()):
+        # Stopping a run that waits takes it out of the queue.
+        with contextlib.suppress(RunStateError):
+            store.request(run, Command("stop"))
     return study
 
 
 def resume(name: str) -> Study:
     """Queue what :func:`pause` held back, and what was never queued.
 
-    Runs that somebody stopped by hand are queued too.
+    Runs that somebody stopped by hand, and those whose process died, are queued too.
 
     Raises:
         NotAllowed: for a study of somebody else.
     """
     study = replace(open_study(name), paused=False)
     store = runs.store()
-    store.put(Item(KIND, name, study.values()), action="change_study")
-    back = sum(store.set_status(cell.run, "queued", only_from={"stopped"}) for cell in study.cells)
+    store.put_item(Item(KIND, name, study.values()), action="change_study")
+    back = sum(store.set_status(cell.run, "queued", only_from=HELD) for cell in study.cells)
+    if study.search is not None and not study.search.ended:
+        for run in study.trial_runs:
+            # A trial that was held back while it waited; one that had begun has been told.
+            with contextlib.suppress(RunNotFound):
+                if store.get(run).step == 0:
+                    back += store.set_status(run, "queued", only_from={"stopped"})
+        advance_later(name)
     if back + submit_missing(study):
         runs.ensure_supervisor()
     return study
@@ -204,3 +255,4 @@ def delete(name: str) -> None:
     """
     open_study(name)
     runs.store().remove(KIND, name, action="delete_study")
+    trials.forget(name)

@@ -17,21 +17,24 @@ class StudyState:
     """How a study stands.
 
     Args:
-        rows: by the run's id; a run that was deleted or never queued is missing.
+        rows: by the run's id, those of a search too; a run that was deleted or never queued is
+            missing.
         counts: for each arm how many runs have each status.
         share: of all steps, taken so far.
         seconds_left: until the last run ends, None where it cannot be told.
+        searching: whether its search goes on, which queues more runs.
     """
 
     rows: Mapping[str, RunRow]
     counts: tuple[Mapping[str, int], ...]
     share: float
     seconds_left: float | None
+    searching: bool = False
 
     @property
     def ended(self) -> bool:
-        """Whether no run of it waits or trains."""
-        return not any(row.status in ACTIVE for row in self.rows.values())
+        """Whether no run of it waits or trains, and none will be queued by its search."""
+        return not self.searching and not any(row.status in ACTIVE for row in self.rows.values())
 
 
 def state(study: Study, workers: int = 2) -> StudyState:
@@ -42,11 +45,9 @@ def state(study: Study, workers: int = 2) -> StudyState:
         workers: runs that train side by side, for the time that is left.
     """
     store, rows = runs.store_to_read(), {}
-    for cell in study.cells:
+    for run in (*study.trial_runs, *(cell.run for cell in study.cells)):
         try:
-            rows[cell.run] = (
-                runs.open_run(cell.run).row if ":" in cell.run else store.get(cell.run)
-            )
+            rows[run] = runs.open_run(run).row if ":" in run else store.get(run)
         except RunNotFound:
             continue
     counts: list[Counter[str]] = [Counter() for _ in study.arms]
@@ -54,10 +55,13 @@ def state(study: Study, workers: int = 2) -> StudyState:
         row = rows.get(cell.run)
         counts[cell.arm]["missing" if row is None else row.status] += 1
     wanted = sum(row.steps for row in rows.values())
+    if study.search is not None and rows:
+        wanted = max(wanted, round(wanted / len(rows) * study.planned))
     ended = sum(row.step if row.status in ACTIVE else row.steps for row in rows.values())
     share = ended / wanted if wanted else 0.0
     left = sum(row.steps - row.step for row in rows.values() if row.status in ACTIVE)
     speeds = [row.speed for row in rows.values() if row.speed > 0.0]
     pace = sum(speeds) / len(speeds) if speeds else 0.0
     seconds = left / pace / max(1, workers) if pace else None
-    return StudyState(rows, tuple(counts), share, seconds if left else 0.0)
+    searching = study.search is not None and not study.search.ended and not study.paused
+    return StudyState(rows, tuple(counts), share, seconds if left else 0.0, searching)

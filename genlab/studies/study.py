@@ -10,6 +10,7 @@ from typing import Any
 
 from genlab.core.errors import SpecError
 from genlab.core.run_spec import RunSpec
+from genlab.studies.search import Search, trial_run
 
 #: Arms, and seeds of an arm, at most.
 MOST_ARMS, MOST_SEEDS = 24, 100
@@ -56,6 +57,7 @@ class Study:
         cells: the runs.
         paused: whether its waiting runs are held back.
         owner: the browser that owns it; empty for the machine.
+        search: what finds its second arm; None where the arms were given.
     """
 
     name: str
@@ -65,11 +67,26 @@ class Study:
     cells: tuple[Cell, ...]
     paused: bool = False
     owner: str = ""
+    search: Search | None = None
 
     @property
     def seeds(self) -> tuple[int, ...]:
         """All seeds, rising."""
         return tuple(sorted({cell.seed for cell in self.cells}))
+
+    @property
+    def trial_runs(self) -> tuple[str, ...]:
+        """The ids of the runs of its search, whether they are queued yet or not."""
+        wanted = 0 if self.search is None else self.search.trials
+        return tuple(trial_run(self.name, number) for number in range(wanted))
+
+    @property
+    def planned(self) -> int:
+        """How many runs it will have, with those of its search and after it."""
+        if self.search is None:
+            return len(self.cells)
+        later = 0 if self.search.ended else 2 * self.search.fresh
+        return self.search.trials + (len(self.cells) or later)
 
     def spec(self, cell: Cell) -> RunSpec:
         """The run of a cell.
@@ -87,6 +104,7 @@ class Study:
             "arms": [{"name": arm.name, "changes": dict(arm.changes)} for arm in self.arms],
             "cells": [[cell.arm, cell.seed, cell.run] for cell in self.cells],
             "paused": self.paused,
+            **({} if self.search is None else {"search": self.search.values()}),
         }
 
     @classmethod
@@ -100,6 +118,7 @@ class Study:
             tuple(Cell(int(a), int(s), str(r)) for a, s, r in values["cells"]),
             bool(values.get("paused", False)),
             owner,
+            Search.of(values["search"]) if values.get("search") else None,
         )
 
 

@@ -81,7 +81,7 @@ def model_cases(names: Iterable[str] | None = None) -> list[ModelCase]:
         ModelCase(name, meta, f"{name}-{label}")
         for name in (MODELS.names() if names is None else names)
         for label, meta in METAS.items()
-        if MODELS[name].fits(meta) is None
+        if MODELS[name].incompatibility(meta) is None
     ]
 
 
@@ -90,7 +90,7 @@ class ModelContract:
 
     def test_unfit_data_are_refused_with_a_reason(self, case: ModelCase) -> None:
         for meta in METAS.values():
-            why = case.cls.fits(meta)
+            why = case.cls.incompatibility(meta)
             assert why is None or len(why) > 10
 
     def test_defaults_and_choices_name_options_that_exist(self, case: ModelCase) -> None:
@@ -100,7 +100,7 @@ class ModelContract:
         if objective is not None:
             tables.append(OBJECTIVES[objective].Options)
         rows = {row.name: row for table in tables for row in table.table()}
-        assert objective is None or OBJECTIVES[objective].fits(case.cls) is None
+        assert objective is None or OBJECTIVES[objective].incompatibility(case.cls) is None
         for key, value in defaults.items():
             if key not in {"objective", "algorithm"}:
                 assert rows[key].parse(value) == value

@@ -52,15 +52,15 @@ def objective_cases(names: Iterable[str] | None = None) -> list[ObjectiveCase]:
         ObjectiveCase(name, case)
         for name in (OBJECTIVES.names() if names is None else names)
         for case in model_cases()
-        if OBJECTIVES[name].fits(case.cls) is None
+        if OBJECTIVES[name].incompatibility(case.cls) is None
         and (case.sort in EVERYWHERE or _own(case, name))
     ]
 
 
 def _own(case: ModelCase, objective: str) -> bool:
-    if all(case.cls.fits(METAS[sort]) is not None for sort in EVERYWHERE):
+    if all(case.cls.incompatibility(METAS[sort]) is not None for sort in EVERYWHERE):
         return True
-    first = next(n for n in OBJECTIVES.names() if OBJECTIVES[n].fits(case.cls) is None)
+    first = next(n for n in OBJECTIVES.names() if OBJECTIVES[n].incompatibility(case.cls) is None)
     return case.cls.defaults(case.meta).get("objective", first) == objective
 
 

@@ -74,7 +74,9 @@ class Algorithm(abc.ABC, Generic[State]):
 
     @classmethod
     @abc.abstractmethod
-    def fits(cls, model: type[GenerativeModel], objective: type[Objective]) -> str | None:
+    def incompatibility(
+        cls, model: type[GenerativeModel], objective: type[Objective]
+    ) -> str | None:
         """None if it can train this model with this objective, else the reason why not."""
 
     @property

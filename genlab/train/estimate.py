@@ -118,7 +118,8 @@ def _saved_by_step(spec: RunSpec, model: Any, examples: int) -> int:
     known = {p.untyped_storage().data_ptr() for p in (*model.parameters(), *model.buffers())}
     most = 0
     with random.scope(0, "estimate"), torch.enable_grad():
-        x = torch.rand(examples, *meta.shape)
+        # Zeros and ones suit real, binary and counting models alike.
+        x = torch.randint(0, 2, (examples, *meta.shape)).float()
         if isinstance(model, HasLabels):
             model = model.condition_on(torch.zeros(examples, dtype=torch.long))
         objective: Any = OBJECTIVES[spec.objective](spec.objective_options)
@@ -160,7 +161,7 @@ def _per_example(spec: RunSpec) -> tuple[int, float]:
     if _is_whole(model):
         try:
             return count, _saved_by_step(spec, model, PROBE) / PROBE
-        except (RuntimeError, ValueError, TypeError, LookupError, AttributeError):
+        except (GenlabError, RuntimeError, ValueError, TypeError, LookupError, AttributeError):
             # A loss that random examples do not suit: its layers tell what it saves.
             pass
     return count, float(_saved_by_shape(spec, model))

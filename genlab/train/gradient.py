@@ -126,10 +126,12 @@ class GradientAlgorithm(Algorithm[GradientState]):
         self.ema_decay: float = o.ema_decay
 
     @classmethod
-    def fits(cls, model: type[GenerativeModel], objective: type[Objective]) -> str | None:
+    def incompatibility(
+        cls, model: type[GenerativeModel], objective: type[Objective]
+    ) -> str | None:
         if not objective().players:
             return "nothing is lowered in it"
-        return objective.fits(model)
+        return objective.incompatibility(model)
 
     @property
     def players(self) -> tuple[str, ...]:

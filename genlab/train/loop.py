@@ -36,7 +36,7 @@ def train(
         The state and the number of steps taken in all. The state is valid however the loop ended.
     """
     options = algorithm.spec.train
-    x, steps, step = data.train.seen(data.meta), options.steps, start
+    x, steps, step = data.train.model_input(data.meta), options.steps, start
     y = data.train.y if algorithm.labelled else None
     batches = Batches(len(x), options.batch, options.seed)
     device = as_device(options.device)

@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 
+from genlab import runs
 from genlab.core.errors import DataError, SpecError
 from genlab.core.escape import escape_markdown
 from genlab.core.numbers import decimals, plain
@@ -18,11 +19,12 @@ from genlab.core.run_spec import (
     Combination,
     RunSpec,
     algorithms_for,
-    misfit,
+    incompatibility,
     models_for,
     objectives_for,
 )
 from genlab.core.tables import DATASETS, TABLES
+from genlab.runs.bounds import check_start
 from genlab.ui.choice_titles import choice_title
 from genlab.ui.draw_density import draw_density
 from genlab.ui.model_groups import choose_group
@@ -255,7 +257,7 @@ def unfit_models(data: str, values: Mapping[str, Any]) -> None:
     """The models that these data do not fit, each with the reason: some need but one option."""
     source = DATASETS[data]
     meta = source.meta(source.Options.build(values))
-    reasons = {row.title: misfit(row.value, meta) for row in TABLES["model"].rows()}
+    reasons = {row.title: incompatibility(row.value, meta) for row in TABLES["model"].rows()}
     with st.popover("Other models", icon=":material/help:", width="stretch"):
         st.markdown("**These models do not fit the data:**")
         lines = [
@@ -278,7 +280,7 @@ def invalid_combination(values: Mapping[str, Any]) -> str | None:
 def repair_of(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """The change of options that makes a run possible; empty where none is known."""
     try:
-        RunSpec.build(**values)
+        check_start(RunSpec.build(**values), runs.files())
     except SpecError as error:
         return error.repair
     return {}
@@ -319,6 +321,10 @@ def obstacle(values: Mapping[str, Any]) -> str | None:
         if not Combination.of(values).meta.network:
             return str(error)
         return "The files of this dataset are missing. Fetch them on the left first."
+    try:
+        check_start(RunSpec.build(**values), runs.files())
+    except SpecError as error:
+        return f"{error.option} = {error.value!r} is not possible: {error.allowed}."
     return None
 
 

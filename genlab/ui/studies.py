@@ -16,6 +16,7 @@ from genlab.core.tables import TABLES
 from genlab.report.tables import format_value
 from genlab.runs.access import may
 from genlab.runs.store import ACTIVE, JobRow
+from genlab.studies import sweeps
 from genlab.studies.command import varied
 from genlab.studies.curves import bands, series_of
 from genlab.studies.figure import bands_figure
@@ -26,6 +27,7 @@ from genlab.studies.summary import CAUTION, Summary, metric_job, summarise
 from genlab.ui import forms, links
 from genlab.ui.jobs import finished_result, job_progress, show_failures, submit_job
 from genlab.ui.messages import fragment, plain_sentence
+from genlab.ui.search_study import new_search, show_trials
 from genlab.ui.tables import CSS, draw_table
 
 #: A mark for each status, so that it does not hang on a colour alone.
@@ -36,7 +38,7 @@ MARKS = {
 
 
 def new_study(values: Mapping[str, str]) -> None:
-    """The form of a new study, over a run whose options the URL names.
+    """The form of a new study or search, over a run whose options the URL names.
 
     Args:
         values: flat options of the base.
@@ -44,8 +46,25 @@ def new_study(values: Mapping[str, str]) -> None:
     combination = Combination.of(dict(values))
     st.markdown(
         f"Base: **{escape_markdown(TABLES['model'].row(combination.model).title)}** on "
-        f"**{escape_markdown(TABLES['data'].row(combination.data).title)}**. Every combination of "
-        "the values below is an arm. Every arm is trained with the same seeds."
+        f"**{escape_markdown(TABLES['data'].row(combination.data).title)}**."
+    )
+    ways = {
+        "compare": "Compare given values",
+        "search": "Search a range",
+    }
+    way = st.segmented_control(
+        "What to do", list(ways), default="compare", format_func=ways.__getitem__, required=True
+    )
+    if way == "search":
+        st.markdown(
+            "Trials with one seed look for good values. The best of them is trained anew on fresh "
+            "seeds, since the best of many is better by luck too."
+        )
+        new_search(values)
+        return
+    st.markdown(
+        "Every combination of the values below is an arm. Every arm is trained with the same "
+        "seeds."
     )
     labels = {kind: kind.capitalize() for kind in ("objective", "algorithm", "model")}
     rows = [row for part in combination.options().values() for row in part]
@@ -99,16 +118,23 @@ def show(study: Study) -> None:
 
 
 def _inside(study: Study) -> None:
+    if study.search is not None and not study.search.ended:
+        # Its arms and runs appear when it ends.
+        study = studies.open_study(study.name)
     stand = state(study)
     _glance(study, stand)
     found, jobs = _metrics(study, stand)
     summary = summarise(study, stand, found, st.session_state.get("studies.metric", ""))
-    st.markdown(f"## {escape_markdown(summary.sentence)}")
+    sentence = summary.sentence
+    if study.search is not None:
+        sentence = sweeps.sentence(study, summary.sentence)
+    st.markdown(f"## {escape_markdown(sentence)}")
     for loss in summary.losses:
         st.warning(escape_markdown(loss), icon=":material/warning:")
     job_progress(jobs, "Metrics")
     show_failures(jobs, "The metrics")
     _differences(summary)
+    show_trials(study)
     _curves(study)
 
 
@@ -131,7 +157,9 @@ def _metrics(study: Study, stand: StudyState) -> tuple[dict[str, Mapping[str, An
 def _controls(study: Study) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         more = st.number_input("More seeds", 1, 50, 5, key="studies.more", width=120)
-        extend = st.button("Extend", icon=":material/add:", key="studies.extend")
+        extend = st.button(
+            "Extend", icon=":material/add:", key="studies.extend", disabled=not study.cells
+        )
         label = "Resume" if study.paused else "Pause"
         paused = st.button(label, icon=":material/pause:", key="studies.pause")
     try:
@@ -150,7 +178,9 @@ def _glance(study: Study, stand: StudyState) -> None:
     ended = sum(row.status not in ACTIVE for row in stand.rows.values())
     left = stand.seconds_left
     wait = "" if not left else f", about {max(1, round(left / 60))} min left"
-    st.progress(stand.share, text=f"{ended} of {len(study.cells)} runs have ended{wait}")
+    st.progress(stand.share, text=f"{ended} of {study.planned} runs have ended{wait}")
+    if not study.cells:
+        return
     cells = {(cell.arm, cell.seed): cell.run for cell in study.cells}
     rows = []
     for number, arm in enumerate(study.arms):

@@ -13,8 +13,9 @@ from genlab import runs
 from genlab.core.errors import DataError, GenlabError
 from genlab.core.escape import escape_markdown
 from genlab.core.options import Option
-from genlab.data import user_sets
+from genlab.data import own_dataset, set_description, user_sets
 from genlab.data.readers import READERS, Examples, read, reader_of
+from genlab.data.readers.apart import AT_ONCE, read_apart
 from genlab.data.readers.base import BYTES, FEWEST, count_noun
 from genlab.data.readers.reading import TableReading
 from genlab.data.schema import encode, entries
@@ -133,7 +134,8 @@ def open_file(content: bytes, file: str, values: Mapping[str, Any]) -> Examples:
             bar.progress(min(1.0, fraction), text=escape_markdown(text))
 
         try:
-            found: Any = read(content, values, progress)
+            reading = read if len(content) <= AT_ONCE else read_apart
+            found: Any = reading(content, values, progress)
         except GenlabError as error:
             found = error
         bar.empty()
@@ -205,8 +207,8 @@ def saving(found: Examples, first: str) -> None:
     if found.reading is not None and found.reading.questions:
         st.info("Answer the question above; then the table can be saved.", icon=":material/help:")
         return
-    known = user_sets.describe(found, "preview")
-    meta = user_sets.meta_of(known, user_sets.OwnOptions())
+    known = set_description.describe(found, "preview")
+    meta = own_dataset.meta_of(known, own_dataset.OwnOptions())
     pictures.proposals(meta)
     sizes = known.sizes
     st.caption(
@@ -214,7 +216,7 @@ def saving(found: Examples, first: str) -> None:
         "drawn by a fixed seed." + _units(known)
     )
     with st.form(f"{KEY}save", border=False):
-        allowed = "".join(c if user_sets.NAME.fullmatch(f"a{c}") else " " for c in first)
+        allowed = "".join(c if set_description.NAME.fullmatch(f"a{c}") else " " for c in first)
         name = st.text_input("Name", allowed.strip()[:40], max_chars=40)
         if not st.form_submit_button("Save", type="primary", icon=":material/save:"):
             return
@@ -230,7 +232,7 @@ def saving(found: Examples, first: str) -> None:
     st.rerun()
 
 
-def _units(known: user_sets.Description) -> str:
+def _units(known: set_description.Description) -> str:
     if not known.real:
         return ""
     return (
@@ -245,7 +247,7 @@ def choose(name: str) -> None:
     st.session_state[f"{forms.PREFIX}data.own.set"] = name
 
 
-def stored_set_card(known: user_sets.Description) -> None:
+def stored_set_card(known: set_description.Description) -> None:
     """Draw one stored set with buttons to train on it and to delete it."""
     what = "pictures" if known.is_image else "rows"
     size = " × ".join(map(str, known.shape))
@@ -266,7 +268,7 @@ def stored_set_card(known: user_sets.Description) -> None:
             st.caption("Brought by somebody else")
 
 
-def deleting(known: user_sets.Description) -> None:
+def deleting(known: set_description.Description) -> None:
     """Explain what a deletion means for runs on the set, and delete it."""
     used = own_sets.runs_on(runs.store(), known.id)
     busy = [row for row in used if row.status in ACTIVE]

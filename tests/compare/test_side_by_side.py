@@ -66,7 +66,7 @@ def test_inversion_finds_codes_that_come_nearer_than_chance() -> None:
     with scope(0, "weights"):
         model = models.build(spec).eval()
     data = datasets.load(spec)
-    assert needs_inversion(model)
+    assert needs_inversion(model, data)
     looks: list[float] = []
     values = {"seed": 0}
     found = JOBS["inversions"](model, data, values, lambda part, words: looks.append(part))

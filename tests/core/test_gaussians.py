@@ -67,7 +67,7 @@ def test_every_mixture_of_the_package_has_this_density(d: int) -> None:
         "inference": Mixture(weights, means, covariances).log_prob(x),
     }
     model = Model(GaussianMixtureOptions(clusters=3), DataMeta((d,), "real")).double()
-    model.put(weights, means, covariances)
+    model.set_parameters(weights, means, covariances)
     found["model"] = model.log_prob(x).detach()
     fields = ExactFields(weights, means, covariances, PATHS["linear"])
     found["path at the data"] = fields.log_prob(x, torch.ones(len(x), dtype=torch.float64))

@@ -21,15 +21,8 @@ from genlab import data
 from genlab.core.errors import DataError
 from genlab.core.run_spec import RunSpec
 from genlab.data.base import DataMeta
-from genlab.data.image_uploads import (
-    BYTES,
-    BackgroundStyle,
-    Picture,
-    background_style,
-    fit_to_model,
-    read,
-    read_drawing,
-)
+from genlab.data.image_fitting import BackgroundStyle, background_style, fit_to_model
+from genlab.data.image_uploads import BYTES, Picture, read, read_drawing
 
 
 def encoded(picture: Image.Image, form: str = "PNG", **values: object) -> bytes:

@@ -14,7 +14,7 @@ import pytest
 
 from genlab import cli, runs
 from genlab.core.errors import DataError
-from genlab.data import user_sets
+from genlab.data import own_dataset, user_sets
 from genlab.data.readers import Examples, read
 
 FOLDER = next(
@@ -194,7 +194,7 @@ def test_a_file_gives_what_it_should(name: str, tmp_path: Path, capsys: Any) -> 
         assert told["notes"] == list(found.notes)
         assert told["n"] == len(found.x)
         # What was stored can be learned: three parts, no gap.
-        parts = user_sets.Own.load(user_sets.OwnOptions(set=told["set"]))
+        parts = own_dataset.Own.load(own_dataset.OwnOptions(set=told["set"]))
         for part in (parts.train, parts.validation, parts.test):
             assert len(part) >= 1
             assert bool(part.x.isfinite().all())
@@ -232,7 +232,7 @@ def test_numbers_far_from_zero_come_back_in_double_precision(tmp_path: Path) -> 
     runs.configure(f"sqlite:///{tmp_path / 'genlab.db'}", tmp_path / "files")
     try:
         made = user_sets.store(read(content), "times")
-        data = user_sets.Own.load(user_sets.OwnOptions(set=made.id))
+        data = own_dataset.Own.load(own_dataset.OwnOptions(set=made.id))
         wanted = {float(row[0]) for row in cells(content)[1:]}
         back = [
             float(v)

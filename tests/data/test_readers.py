@@ -181,6 +181,23 @@ def test_arrays_of_every_shape_arrive_as_they_are() -> None:
     assert len(read(as_npz(x=gap)).x) == 18
 
 
+def test_rows_of_an_array_are_learned_with_their_missing_entries() -> None:
+    x = np.random.default_rng(0).normal(size=(60, 3))
+    x[:, 1] = np.arange(60) % 5
+    x[3, 0], x[7, 1], x[9] = np.nan, np.nan, np.nan
+    x[11, 2] = np.inf
+    found = read(as_npz(x=x, y=np.arange(60) % 2))
+    kept = [k for k in range(60) if k not in (9, 11)]
+    np.testing.assert_array_equal(found.x, x[kept])
+    assert [c.type for c in found.schema] == ["numeric", "count", "numeric"]
+    assert [round(c.missing * 58) for c in found.schema] == [1, 1, 0]
+    said = " ".join(found.notes)
+    assert "2 examples left out: nothing but NaN, infinity or no label in them." in said
+    assert "2 entries in 2 rows missing (NaN)" in said
+    # Without a gap there is nothing to say, and the set keeps the id that it always had.
+    assert read(as_npz(x=np.nan_to_num(x, posinf=0.0))).schema == ()
+
+
 # -- pictures ----------------------------------------------------------------------------------
 
 

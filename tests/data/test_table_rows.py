@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from genlab.data import user_sets
+from genlab.data import own_dataset, set_description
 from genlab.data.base import DataMeta
 from genlab.data.readers import read
 from genlab.data.schema import Column
@@ -32,11 +32,13 @@ def mixed(n: int = 60, seed: int = 0) -> bytes:
     return "\n".join(lines).encode()
 
 
-def option_help(content: bytes) -> tuple[user_sets.Description, DataMeta, torch.Tensor]:
+def option_help(content: bytes) -> tuple[set_description.Description, DataMeta, torch.Tensor]:
     found = read(content)
-    known = user_sets.describe(found, "a table")
-    meta = user_sets.meta_of(known, user_sets.OwnOptions())
-    data = user_sets.dataset(known, meta, user_sets.OwnOptions(), torch.from_numpy(found.x), None)
+    known = set_description.describe(found, "a table")
+    meta = own_dataset.meta_of(known, own_dataset.OwnOptions())
+    data = own_dataset.dataset(
+        known, meta, own_dataset.OwnOptions(), torch.from_numpy(found.x), None
+    )
     return known, meta, torch.cat([data.train.x, data.validation.x, data.test.x])
 
 
@@ -63,8 +65,8 @@ def test_293_values_of_a_column_far_from_zero_stay_293() -> None:
     lines = [f"{t:.0f},{v:.3f}" for t, v in pairs]
     content = ("stamp,value\n" + "\n".join(lines)).encode()
     found = read(content, {"column": "stamp:type=numeric,role=feature"})
-    known = user_sets.describe(found, "far")
-    meta = user_sets.meta_of(known, user_sets.OwnOptions())
+    known = set_description.describe(found, "far")
+    meta = own_dataset.meta_of(known, own_dataset.OwnOptions())
     x = meta.standardised(torch.from_numpy(found.x))
     assert x.dtype == torch.float32
     values = to_rows(meta, x).values[:, 0]

@@ -23,7 +23,7 @@ from genlab.core import folders
 from genlab.core.errors import DataError, SpecError
 from genlab.core.run_spec import Combination, RunSpec
 from genlab.core.tables import DATASETS
-from genlab.data import user_sets
+from genlab.data import own_dataset, set_description, user_sets
 from genlab.data.readers import Examples, read
 from genlab.metrics import evaluation
 from genlab.runs import foreground
@@ -39,7 +39,7 @@ def place(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def iris(place: Path) -> user_sets.Description:
+def iris(place: Path) -> set_description.Description:
     return user_sets.store(read(as_csv(iris_rows())), "iris")
 
 
@@ -67,7 +67,9 @@ class TestOwnSets(DataContract):
         return DATASETS[name].load(DATASETS[name].Options())
 
 
-def test_columns_are_standardised_by_the_training_part_alone(iris: user_sets.Description) -> None:
+def test_columns_are_standardised_by_the_training_part_alone(
+    iris: set_description.Description,
+) -> None:
     found = data.load(RunSpec.build(data="own", set="iris", model="vae"))
     assert [len(s) for s in (found.train, found.validation, found.test)] == [90, 30, 30]
     np.testing.assert_allclose(found.train.x.mean(0), 0.0, atol=1e-6)
@@ -88,7 +90,7 @@ def test_columns_are_standardised_by_the_training_part_alone(iris: user_sets.Des
 
 
 def test_log_density_in_own_units_is_that_by_change_of_variables(
-    iris: user_sets.Description,
+    iris: set_description.Description,
 ) -> None:
     found = data.load(RunSpec.build(data="own", set="iris", model="vae"))
     x = found.test.x.double()
@@ -104,7 +106,9 @@ def test_log_density_in_own_units_is_that_by_change_of_variables(
     assert f"log p shown + {abs(found.meta.log_volume):.4g} nats" in found.meta.note
 
 
-def test_a_metric_says_of_which_units_its_log_density_is(iris: user_sets.Description) -> None:
+def test_a_metric_says_of_which_units_its_log_density_is(
+    iris: set_description.Description,
+) -> None:
     for likelihood, words in (("mixed", "in the columns' own units"), ("gaussian", "of standard")):
         values = {"data": "own", "model": "vae", "steps": 5, "batch": 16}
         view = foreground.train({**values, "likelihood": likelihood})
@@ -173,10 +177,10 @@ def test_the_id_is_of_the_content_and_the_same_on_every_machine(place: Path) -> 
     assert len(user_sets.list_sets()) == 1
     assert made.id.startswith("my-flowers-")
     other = dataclasses.replace(found, columns=("a", "b", "c", "d"))
-    assert user_sets.describe(other, made.name).id != made.id
+    assert set_description.describe(other, made.name).id != made.id
     moved = found.x.copy()
     moved[7, 2] += 1e-9
-    assert user_sets.describe(dataclasses.replace(found, x=moved), made.name).id != made.id
+    assert set_description.describe(dataclasses.replace(found, x=moved), made.name).id != made.id
     code = (
         "import sys; from genlab.data import user_sets as own;"
         "from genlab.data.readers import read;"
@@ -194,7 +198,9 @@ def test_the_id_is_of_the_content_and_the_same_on_every_machine(place: Path) -> 
     assert [one.id for one in user_sets.list_sets()] == [made.id]
 
 
-def test_a_name_becomes_the_id_and_an_unknown_one_is_refused(iris: user_sets.Description) -> None:
+def test_a_name_becomes_the_id_and_an_unknown_one_is_refused(
+    iris: set_description.Description,
+) -> None:
     spec = RunSpec.build(data="own", set="IRIS", model="vae")
     assert spec.flat()["set"] == iris.id
     assert RunSpec.build(**spec.flat()) == spec
@@ -214,7 +220,7 @@ def test_without_a_set_it_is_said_how_to_bring_one(place: Path) -> None:
 
 
 def test_a_deleted_set_fails_its_runs_clearly_and_its_snapshots_open(
-    iris: user_sets.Description,
+    iris: set_description.Description,
 ) -> None:
     values = {"data": "own", "set": iris.id, "model": "vae", "steps": 4, "batch": 16}
     view = foreground.train(values)
@@ -237,7 +243,7 @@ def test_a_deleted_set_fails_its_runs_clearly_and_its_snapshots_open(
 
 
 def test_a_full_disk_leaves_nothing_behind(
-    iris: user_sets.Description, place: Path, monkeypatch: pytest.MonkeyPatch
+    iris: set_description.Description, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write = folders.LocalFolder.write
 
@@ -254,7 +260,7 @@ def test_a_full_disk_leaves_nothing_behind(
     assert [one.id for one in user_sets.list_sets()] == [iris.id]
 
 
-def test_damaged_files_are_seen(iris: user_sets.Description, place: Path) -> None:
+def test_damaged_files_are_seen(iris: set_description.Description, place: Path) -> None:
     path = place / "own" / f"{iris.id}.safetensors"
     sound = path.read_bytes()
     spec = RunSpec.build(data="own", set="iris", model="vae")
@@ -277,7 +283,9 @@ def test_damaged_files_are_seen(iris: user_sets.Description, place: Path) -> Non
             RunSpec.build(data="own", set=iris.id, model="vae")
 
 
-def test_workers_on_the_same_files_read_the_set(iris: user_sets.Description, place: Path) -> None:
+def test_workers_on_the_same_files_read_the_set(
+    iris: set_description.Description, place: Path
+) -> None:
     code = (
         "from genlab import data; from genlab.core.run_spec import RunSpec;"
         "d = data.load(RunSpec.build(data='own', set='iris', model='vae'));"
@@ -321,7 +329,7 @@ def test_too_many_sets_are_refused(place: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_an_exported_run_opens_where_its_set_is_not(
-    iris: user_sets.Description, tmp_path: Path
+    iris: set_description.Description, tmp_path: Path
 ) -> None:
     values = {"data": "own", "set": "iris", "model": "vae", "steps": 4, "batch": 16}
     view = foreground.train(values)
@@ -343,4 +351,4 @@ def test_an_exported_run_opens_where_its_set_is_not(
     assert json.loads(text + "}") == wanted
     for sidecar in ({}, {"id": "../x"}, {**dataclasses.asdict(iris), "more": 1}):
         with pytest.raises(DataError, match="is damaged"):
-            user_sets.Own.unpack(sidecar)
+            own_dataset.Own.unpack(sidecar)

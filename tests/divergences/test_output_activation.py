@@ -13,8 +13,8 @@ from genlab.core.run_spec import RunSpec
 from genlab.core.tables import OBJECTIVES
 from genlab.data import load
 from genlab.divergences.f import F, FDivergence
+from genlab.divergences.fgan_activations import original_activation
 from genlab.divergences.formula import from_formula
-from genlab.divergences.original import original_activation
 from genlab.objectives.base import Loss
 
 #: The whole range that the form offers, and the neighbours of the two excluded values.
@@ -51,7 +51,7 @@ def test_the_bound_of_a_critic_that_says_nothing_is_moderate(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["alpha", "js_weighted"])
-def test_at_equal_laws_the_best_score_is_0_and_the_bound_exact(name: str) -> None:
+def test_at_equal_distributions_the_best_score_is_0_and_the_bound_exact(name: str) -> None:
     for row in members(name):
         assert at_score(row, 0.0, torch.float64) == pytest.approx(0.0, abs=1e-12)
         zero = torch.zeros(1, dtype=torch.float64)

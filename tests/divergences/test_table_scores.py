@@ -12,10 +12,10 @@ from scipy import stats
 from genlab.core.random import scope
 from genlab.divergences.table_scores import (
     correlation_similarity,
-    ks_at_equal_laws,
+    ks_at_equal_distributions,
     ks_complement,
     nearer_to_training,
-    tv_at_equal_laws,
+    tv_at_equal_distributions,
     tv_complement,
 )
 
@@ -69,10 +69,14 @@ def test_perfect_samplers_score_what_is_said_of_equal_laws() -> None:
         1 - ks_complement(normal(k, 300, 1), normal(k + 500, 300, 1)).value for k in range(80)
     ]
     error = np.std(found) / math.sqrt(len(found))
-    assert abs(np.mean(found) - ks_at_equal_laws(300, 300)) < 4 * error + 0.04 * np.mean(found)
-    assert ks_at_equal_laws(1000, 1000) == pytest.approx(0.0387, abs=3e-4)
+    assert abs(np.mean(found) - ks_at_equal_distributions(300, 300)) < 4 * error + 0.04 * np.mean(
+        found
+    )
+    assert ks_at_equal_distributions(1000, 1000) == pytest.approx(0.0387, abs=3e-4)
     for k, wanted in ((2, 0.0178), (5, 0.0357), (10, 0.0535), (50, 0.1249)):
-        assert tv_at_equal_laws([1 / k] * k, 1000, 1000) == pytest.approx(wanted, abs=1e-4)
+        assert tv_at_equal_distributions([1 / k] * k, 1000, 1000) == pytest.approx(
+            wanted, abs=1e-4
+        )
 
 
 def test_total_variation_is_half_the_sum_of_differences() -> None:

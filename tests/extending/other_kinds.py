@@ -125,9 +125,11 @@ class Again(GradientAlgorithm):
     """As ``gradient``, for one model and one objective of the package."""
 
     @classmethod
-    def fits(cls, model: Any, objective: Any) -> str | None:
+    def incompatibility(cls, model: Any, objective: Any) -> str | None:
         mine = model is MODELS["vae"] and objective is OBJECTIVES["elbo"]
-        return super().fits(model, objective) if mine else "it is for a VAE and its ELBO"
+        return (
+            super().incompatibility(model, objective) if mine else "it is for a VAE and its ELBO"
+        )
 
 
 @READERS.register("plugin_bits", title="bits", summary="Examples of eight bits after PLUGIN.")

@@ -129,7 +129,9 @@ def test_an_added_vae_objective_pulls_the_kl_to_its_target() -> None:
 
 
 def test_an_added_penalty_is_not_offered_for_a_batch_normalised_critic() -> None:
-    fitting = {name for name in MODELS if OBJECTIVES["ls_norm"].fits(MODELS[name]) is None}
+    fitting = {
+        name for name in MODELS if OBJECTIVES["ls_norm"].incompatibility(MODELS[name]) is None
+    }
     assert "gan" in fitting
     spec = RunSpec.build(model="dcgan", data="mnist5k", objective="ls_norm")
     assert spec.model_options.spectral
@@ -170,7 +172,9 @@ def test_an_added_flow_learns_the_data() -> None:
 def test_an_added_flow_matching_model_learns_the_data() -> None:
     data, model, _ = train(600, model="my_matching", data="two_gaussians", lr=3e-3)
     assert {"elbo", "nonsaturating"}.isdisjoint(
-        name for name in OBJECTIVES if OBJECTIVES[name].fits(MODELS["my_matching"]) is None
+        name
+        for name in OBJECTIVES
+        if OBJECTIVES[name].incompatibility(MODELS["my_matching"]) is None
     )
     with scope(0, "look"), torch.no_grad():
         x = model.sample(2000)

@@ -12,7 +12,7 @@ from genlab.core.errors import DataError, SpecError
 from genlab.core.random import scope
 from genlab.data.base import DataMeta
 from genlab.data.schema import Column
-from genlab.latent.conditional import sample_given
+from genlab.latent.conditional import sample_conditional
 from genlab.models.gan import GAN
 from genlab.models.linear_vae import LinearVAE
 from genlab.models.vae import VAE
@@ -45,7 +45,7 @@ def posterior(model: VAE, given: torch.Tensor) -> tuple[torch.Tensor, torch.Tens
 
 def test_discrete_columns_are_exact_by_rejection() -> None:
     model, n = vae(), 8000
-    found = sample_given(model, n, {"smoker": "yes"}, seed=1)
+    found = sample_conditional(model, n, {"smoker": "yes"}, seed=1)
     assert found.exact
     assert "by rejection" in found.kind
     assert bool((found.x[:, 3] == 1).all())
@@ -62,7 +62,7 @@ def test_discrete_columns_are_exact_by_rejection() -> None:
 
 def test_real_columns_are_resampled_and_the_effective_number_is_stated() -> None:
     model, n = vae(), 8000
-    found = sample_given(model, n, {"bmi": 29.0, "colour": "green"}, seed=2)
+    found = sample_conditional(model, n, {"bmi": 29.0, "colour": "green"}, seed=2)
     assert not found.exact
     assert f"{found.effective:,.0f} of them effective" in found.kind
     assert bool((found.x[:, 4] == 1.0).all())
@@ -85,7 +85,7 @@ def test_a_linear_vae_is_exact_in_closed_form() -> None:
         model.decoder.bias.copy_(torch.tensor([0.1, -0.2, 0.3]))
         model.log_sigma.copy_(torch.tensor(math.log(0.4)))
     n = 40_000
-    found = sample_given(model, n, {"a": 1.5}, seed=3)
+    found = sample_conditional(model, n, {"a": 1.5}, seed=3)
     assert found.exact
     w = model.decoder.weight.detach().double().numpy()
     cov = w @ w.T + 0.16 * np.eye(3)
@@ -106,15 +106,15 @@ def test_a_generator_is_sampled_until_a_draw_has_the_value() -> None:
             weight.mul_(3)
         usual = model.sample(2000)
     colour = ("red", "green", "blue")[int(usual[:, :3].mean(0).argmax())]
-    found = sample_given(model, 300, {"colour": colour}, seed=6)
+    found = sample_conditional(model, 300, {"colour": colour}, seed=6)
     assert found.exact
     assert bool((found.x[:, COLOUR.categories.index(colour)] == 1).all())
     value = 25.0 + 4.0 * float(usual[:, 4].median())
-    near = sample_given(model, 50, {"bmi": value}, seed=6)
+    near = sample_conditional(model, 50, {"bmi": value}, seed=6)
     assert not near.exact
     assert "within 0.1 standard deviations" in near.kind
     with pytest.raises(DataError, match="draws of the model"):
-        sample_given(model, 50, {"bmi": 9_000.0}, seed=6)
+        sample_conditional(model, 50, {"bmi": 9_000.0}, seed=6)
 
 
 @pytest.mark.parametrize(
@@ -127,8 +127,8 @@ def test_a_generator_is_sampled_until_a_draw_has_the_value() -> None:
 )
 def test_what_is_no_column_or_value_is_refused(given, words) -> None:
     with pytest.raises(SpecError, match=words):
-        sample_given(vae(), 5, given, seed=0)
+        sample_conditional(vae(), 5, given, seed=0)
     options = VAE.Options.build({"latent": 1, "likelihood": "gaussian"})
     plain = VAE(options, DataMeta((2,), "real"))
     with pytest.raises(SpecError, match="tables of your own"):
-        sample_given(plain, 5, given, seed=0)
+        sample_conditional(plain, 5, given, seed=0)

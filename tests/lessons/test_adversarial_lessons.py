@@ -14,7 +14,7 @@ from genlab.core.errors import SpecError
 from genlab.core.tables import OBJECTIVES
 from genlab.divergences.f import F
 from genlab.divergences.mixtures_1d import f_gan_mixture
-from genlab.lessons import LESSONS, lesson
+from genlab.lessons import LESSONS, gan_game_numbers, lesson
 from genlab.lessons import gan_game as game_lesson
 from genlab.lessons.dcgan import DCGANRules
 from genlab.lessons.dcgan_rules import RULES
@@ -107,13 +107,13 @@ def test_rounds_take_the_generator_to_the_data(board: str) -> None:
 def test_one_more_move_costs_one_more_step(monkeypatch: pytest.MonkeyPatch) -> None:
     game(moves="D40 G3").played  # noqa: B018 - it is kept for the next
     steps = []
-    whole = game_lesson.Game.step_d
+    whole = gan_game_numbers.Game.step_d
     monkeypatch.setattr(
-        game_lesson.Game, "step_d", lambda self, state: steps.append(1) or whole(self, state)
+        gan_game_numbers.Game, "step_d", lambda self, state: steps.append(1) or whole(self, state)
     )
     longer = game(moves="D40 G3 D2").played
     assert len(steps) == 2
-    game_lesson._KEPT.clear()
+    gan_game_numbers._KEPT.clear()
     again = game(moves="D40 G3 D2").played
     assert len(steps) == 44
     assert torch.equal(longer.state.theta, again.state.theta)

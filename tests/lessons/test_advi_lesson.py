@@ -133,16 +133,16 @@ def test_all_statements_hold(values: dict) -> None:
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("target", ["correlated", "gamma", "beta"])
 def test_the_referee_is_right(target: str, seed: int) -> None:
-    judge = made(target=target, mcmc=400, seed=seed).referee
-    assert judge is not None
+    reference = made(target=target, mcmc=400, seed=seed).reference
+    assert reference is not None
     numbers = {"shape": 2.5, "rate": 4.2, "a": 4.0, "b": 1.5}
     law = stats.norm(0, 0.28**0.5) if target == "correlated" else LAWS[target](numbers)
-    assert abs(judge.mean[0] - law.mean()) < 4.5 * judge.error[0]
-    assert judge.sd[0] == pytest.approx(law.std(), rel=0.12)
-    assert judge.n == 3200
-    assert judge.effective[0] > 800
-    assert judge.r_hat[0] < 1.02
-    assert 0.6 < judge.draws.accept < 0.98
+    assert abs(reference.mean[0] - law.mean()) < 4.5 * reference.error[0]
+    assert reference.sd[0] == pytest.approx(law.std(), rel=0.12)
+    assert reference.n == 3200
+    assert reference.effective[0] > 800
+    assert reference.r_hat[0] < 1.02
+    assert 0.6 < reference.draws.accept < 0.98
 
 
 def test_the_referee_stands_in_the_same_pictures_with_its_numbers() -> None:
@@ -155,16 +155,18 @@ def test_the_referee_stands_in_the_same_pictures_with_its_numbers() -> None:
     assert isinstance(drawn, Plane)
     assert drawn.points is not None
     assert drawn.points.shape == (320, 2)
-    judge = line.referee
-    assert judge is not None
-    assert f"R̂ {judge.r_hat[0]:.3f}, {judge.effective[0]:.0f} effective" in drawn_note(line)
+    reference = line.reference
+    assert reference is not None
+    assert f"R̂ {reference.r_hat[0]:.3f}, {reference.effective[0]:.0f} effective" in drawn_note(
+        line
+    )
     said = {value.name: value for step in line.equations() for value in step.values}
     assert said["mean of rate, exact"].value == pytest.approx(2.5 / 4.2)
     assert said["sd of rate, exact"].value == pytest.approx(2.5**0.5 / 4.2)
-    assert said["mean of rate, MCMC"].value == pytest.approx(judge.pooled.mean())
-    assert said["mean of rate, MCMC"].error == pytest.approx(float(judge.error[0]))
+    assert said["mean of rate, MCMC"].value == pytest.approx(reference.pooled.mean())
+    assert said["mean of rate, MCMC"].error == pytest.approx(float(reference.error[0]))
     assert said["mean of rate, MCMC"].kind == "Monte Carlo"
-    assert said["effective draws for rate"].value == pytest.approx(judge.effective[0])
+    assert said["effective draws for rate"].value == pytest.approx(reference.effective[0])
 
 
 def drawn_note(one: Automatic) -> str:
@@ -173,9 +175,9 @@ def drawn_note(one: Automatic) -> str:
 
 def test_without_the_referee_it_is_not_asked() -> None:
     one = made(target="gamma", mcmc=0)
-    assert one.referee is None
+    assert one.reference is None
     assert not any("MCMC" in curve.name for curve in one.panels()[0].curves)
-    assert not any("referee" in check.says for check in one.check())
+    assert not any("MCMC mean" in check.says for check in one.check())
     bars = one.panels()[2]
     assert isinstance(bars, Bars)
     assert bars.labels == ("log", "inverse softplus")

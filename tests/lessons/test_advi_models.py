@@ -103,10 +103,10 @@ def test_the_evidence_does_not_depend_on_the_transform() -> None:
 
 def test_the_referee_and_the_weights_have_the_means_of_the_grid() -> None:
     one, truth = made("eight_schools"), eight_schools()[1:]
-    for k, exact in zip(one.shown, truth, strict=True):
-        assert abs(one.referee.mean[k] - exact) < 4.5 * one.referee.error[k]
+    for k, exact in zip(one.axes, truth, strict=True):
+        assert abs(one.reference.mean[k] - exact) < 4.5 * one.reference.error[k]
         assert abs(one.weighted.mean[k] - exact) < 4.5 * one.weighted.spread[k]
-    assert one.referee.labels[one.shown[1]] == "tau"
+    assert one.reference.labels[one.axes[1]] == "tau"
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -135,9 +135,9 @@ def test_what_the_pictures_show(model: str) -> None:
     assert plane.points is not None
     assert plane.points.shape == (480, 2)
     assert (plane.x_title, plane.y_title) == (f"ζ of {view.first}", f"ζ of {view.second}")
-    # θ of the points in the plane are draws of the referee.
-    back = numbers(one.target, one.referee.draws.zeta.flatten(0, 1)).numpy()
-    assert np.allclose(back, one.referee.pooled)
+    # θ of the points in the plane are draws of the reference.
+    back = numbers(one.target, one.reference.draws.zeta.flatten(0, 1)).numpy()
+    assert np.allclose(back, one.reference.pooled)
     for panel in (first, second):
         assert isinstance(panel, Curves)
         assert [curve.name for curve in panel.curves] == ["MCMC", "mean-field", "full-rank"]
@@ -171,8 +171,8 @@ def test_mean_field_is_too_narrow_where_two_weights_lean_together() -> None:
     one = lesson("advi_models", values)
     assert isinstance(one, Models)
     bars = dict(one.panels()[3].bars)  # type: ignore[attr-defined]
-    i, j = one.shown
-    both = np.corrcoef(one.referee.pooled[:, [i, j]].T)[0, 1]
+    i, j = one.axes
+    both = np.corrcoef(one.reference.pooled[:, [i, j]].T)[0, 1]
     assert both < -0.3
     # At the best mean-field q of a Gaussian it is √(1 − R²) of the posterior's.
     assert max(bars["ADVI mean-field"][[i, j]]) < 0.95

@@ -47,7 +47,7 @@ def test_statistics_of_normal_tables_have_the_spread_of_theory() -> None:
     assert [spread.low, spread.high] == pytest.approx(edges, rel=0.01)  # type: ignore[attr-defined]
     # The largest of 400: P(max ≥ t) = 1 − Φ(t)^400.
     largest = rows["largest"]
-    exact = 1 - stats.norm.cdf(largest.seen) ** ROWS  # type: ignore[attr-defined]
+    exact = 1 - stats.norm.cdf(largest.observed) ** ROWS  # type: ignore[attr-defined]
     assert largest.p == pytest.approx(exact, abs=0.04)  # type: ignore[attr-defined]
 
 

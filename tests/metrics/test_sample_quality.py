@@ -96,7 +96,9 @@ def test_kernel_distance_is_unbiased(shift: float, std: float, published: float)
     assert float(values.mean()) == pytest.approx(truth, abs=4 * float(values.std()) / 120**0.5)
 
 
-def test_kernel_distance_at_equal_laws_is_often_negative_and_its_interval_holds_zero() -> None:
+def test_kernel_distance_at_equal_distributions_may_be_negative_and_its_interval_holds_zero() -> (
+    None
+):
     assert exact_kernel(0.0, 1.2) == pytest.approx(0.0363, abs=5e-5)
     found = [kernel_inception(normal(150, D, "a", i), normal(150, D, "b", i)) for i in range(200)]
     negative = sum(one.value < 0 for one in found)
@@ -126,7 +128,7 @@ def test_precision_sees_outliers_and_recall_a_missing_mode() -> None:
     assert outliers.coverage == 1.0
 
 
-def test_expected_density_and_coverage_at_equal_laws_are_exact_for_any_law() -> None:
+def test_expected_density_and_coverage_at_equal_distributions_are_exact_for_any_law() -> None:
     n, m, repeats = 120, 90, 150
     found = []
     for i in range(repeats):

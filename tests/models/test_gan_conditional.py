@@ -91,6 +91,6 @@ def test_data_without_classes_are_refused() -> None:
     plain = DataMeta((1, 8, 8), "unit")
     for cls in (LinearConditionalGAN, ConditionalDCGAN):
         assert issubclass(cls, ConditionalGAN)
-        assert cls.fits(plain) == "it needs data with classes"
-        assert cls.fits(DataMeta((1, 8, 8), "unit", ("a", "b"))) is None
-    assert MODELS["cdcgan"].fits(DataMeta((2,), "real", ("a", "b"))) is not None
+        assert cls.incompatibility(plain) == "it needs data with classes"
+        assert cls.incompatibility(DataMeta((1, 8, 8), "unit", ("a", "b"))) is None
+    assert MODELS["cdcgan"].incompatibility(DataMeta((2,), "real", ("a", "b"))) is not None

@@ -204,7 +204,7 @@ def test_the_decoder_weighs_the_likeness_by_its_option() -> None:
 
 @pytest.mark.parametrize("objective", ["elbo", "iwae", "beta"])
 def test_a_generator_with_an_encoder_has_no_elbo(objective: str) -> None:
-    why = OBJECTIVES[objective].fits(BiGAN)
+    why = OBJECTIVES[objective].incompatibility(BiGAN)
     assert why is not None
     assert "HasLikelihood" in why
-    assert OBJECTIVES["ali"].fits(MODELS["vae"]) is not None
+    assert OBJECTIVES["ali"].incompatibility(MODELS["vae"]) is not None

@@ -118,4 +118,4 @@ def test_it_is_offered_for_real_and_grey_data_only() -> None:
     spec = RunSpec.build(model="linear_vae", data="ring")
     assert spec.objective == "elbo"
     assert spec.model_options.latent == 1
-    assert LinearVAE.fits(DataMeta((1, 8, 8), "binary")) is not None
+    assert LinearVAE.incompatibility(DataMeta((1, 8, 8), "binary")) is not None

@@ -10,7 +10,7 @@ from genlab import models
 from genlab.core.errors import SpecError
 from genlab.core.random import scope
 from genlab.core.run_spec import RunSpec
-from genlab.data import user_sets
+from genlab.data import own_dataset, user_sets
 from genlab.data.readers import read
 from genlab.metrics import evaluation
 from genlab.runs import foreground
@@ -75,7 +75,7 @@ def test_what_learns_whole_rows_alone_says_how_to_choose(place) -> None:
     old = RunSpec.build(data="own", model="vae", set=known.id, incomplete="fill").flat()
     old["incomplete"] = "auto"
     assert RunSpec.from_record(old).flat()["incomplete"] != "learn"
-    assert not user_sets.Own.meta(RunSpec.from_record(old).data_options).gaps
+    assert not own_dataset.Own.meta(RunSpec.from_record(old).data_options).gaps
 
 
 def test_a_likelihood_of_a_column_is_a_flag(place) -> None:

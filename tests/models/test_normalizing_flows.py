@@ -125,6 +125,6 @@ def test_one_affine_autoregressive_layer_cannot_beat_its_bound() -> None:
 
 def test_misfits_are_refused() -> None:
     for name in NAMES:
-        assert "one Gaussian" in str(MODELS[name].fits(METAS["line"]))
-        assert "binary" in str(MODELS[name].fits(METAS["binary8"]))
-    assert "passes" in str(MAF.fits(METAS["grey28"]))
+        assert "one Gaussian" in str(MODELS[name].incompatibility(METAS["line"]))
+        assert "binary" in str(MODELS[name].incompatibility(METAS["binary8"]))
+    assert "passes" in str(MAF.incompatibility(METAS["grey28"]))

@@ -163,5 +163,5 @@ def test_what_does_not_fit_is_refused() -> None:
         RunSpec.build(data="ring", model="ddpm", net="unet")
     with pytest.raises(SpecError, match="classes"):
         RunSpec.build(data="swiss_roll", model="conditional_flow_matching")
-    assert "square" in str(MODELS["edm"].fits(DataMeta((1, 9, 30), "unit")))
+    assert "square" in str(MODELS["edm"].incompatibility(DataMeta((1, 9, 30), "unit")))
     assert RunSpec.build(data="mnist5k", model="flow_matching").model_options.net == "unet"

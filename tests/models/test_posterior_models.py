@@ -33,7 +33,7 @@ def build(name: str, meta: DataMeta, **values: Any) -> Any:
 
 def mixture() -> Any:
     model = build("gaussian_mixture", PLANE, clusters=3)
-    model.put(*(torch.tensor(part) for part in (WEIGHTS, MEANS, COVARIANCES)))
+    model.set_parameters(*(torch.tensor(part) for part in (WEIGHTS, MEANS, COVARIANCES)))
     return model
 
 
@@ -89,7 +89,7 @@ def topic_model() -> Any:
     model = build("topics", PICTURE, topics=2, mixing=0.5, grey_levels=10)
     natural = torch.full((2, 9), 1e-3, dtype=torch.float64)
     natural[0, :3], natural[1, 6:] = 1e6, 3e6
-    model.put(natural, torch.tensor(12.0))
+    model.set_parameters(natural, torch.tensor(12.0))
     return model
 
 
@@ -120,11 +120,11 @@ def test_topics_are_pictures_and_pictures_have_topics() -> None:
 
 
 def test_what_does_not_fit_is_said() -> None:
-    assert "points" in MODELS["gaussian_mixture"].fits(PICTURE)
-    assert "64" in MODELS["gaussian_mixture"].fits(DataMeta((65,), "real"))
-    assert "binarise" in MODELS["independent_pixels"].fits(PICTURE)
-    assert "pictures" in MODELS["topics"].fits(PLANE)
-    assert "binary" in MODELS["linear_gaussian"].fits(DataMeta((1, 3, 3), "binary"))
+    assert "points" in MODELS["gaussian_mixture"].incompatibility(PICTURE)
+    assert "64" in MODELS["gaussian_mixture"].incompatibility(DataMeta((65,), "real"))
+    assert "binarise" in MODELS["independent_pixels"].incompatibility(PICTURE)
+    assert "pictures" in MODELS["topics"].incompatibility(PLANE)
+    assert "binary" in MODELS["linear_gaussian"].incompatibility(DataMeta((1, 3, 3), "binary"))
 
 
 def test_the_looks_at_a_posterior() -> None:

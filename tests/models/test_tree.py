@@ -34,7 +34,7 @@ def tree(name: str = "tree", **values: Any) -> TreeModel[Any]:
     tables = 0.05 + 0.9 * torch.rand(9, 2, generator=source)
     roots = 0.05 + 0.9 * torch.rand(1 if name == "tree" else 3, 9, generator=source)
     classes = torch.tensor([1.0]) if name == "tree" else torch.tensor([0.2, 0.5, 0.3])
-    model.put(PARENTS if name == "tree" else FOREST, tables, roots, classes)
+    model.set_parameters(PARENTS if name == "tree" else FOREST, tables, roots, classes)
     return model.double()
 
 
@@ -185,17 +185,17 @@ def test_what_is_wrong_is_said() -> None:
     circle = PARENTS.clone()
     circle[4] = 0
     with pytest.raises(ValueError, match="circle"):
-        model.put(circle, torch.full((9, 2), 0.5), torch.full((1, 9), 0.5))
+        model.set_parameters(circle, torch.full((9, 2), 0.5), torch.full((1, 9), 0.5))
     grey = DataMeta((1, 8, 8), "unit", ("a", "b"))
-    assert "binarise" in str(MODELS["tree"].fits(grey))
-    assert "classes" in str(MODELS["class_tree"].fits(NINE))
+    assert "binarise" in str(MODELS["tree"].incompatibility(grey))
+    assert "classes" in str(MODELS["class_tree"].incompatibility(NINE))
 
 
 def test_the_middle_of_a_chain_hears_from_both_ends() -> None:
     # A chain of 10 with sticky neighbours, its ends known: the forward-backward result by hand.
     model = Tree(Tree.Options(), DataMeta((10,), "binary")).double().requires_grad_(False)
     stay = 0.9
-    model.put(
+    model.set_parameters(
         torch.arange(10) - 1,
         torch.tensor([1 - stay, stay]).expand(10, 2),
         torch.full((1, 10), 0.5),

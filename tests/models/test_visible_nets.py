@@ -263,8 +263,8 @@ def test_the_objective_is_the_mean_negative_log_likelihood() -> None:
     assert float(loss.value.detach()) == pytest.approx(exact, rel=1e-6)
     assert set(loss.terms) == {s.name for s in Likelihood().series}
     torch.testing.assert_close(loss.terms["bits_per_dim"], model.bits_per_dim(x))
-    assert Likelihood.fits(FVBN) is None
-    assert Likelihood.fits(torch.nn.Linear) is not None  # type: ignore[arg-type]
+    assert Likelihood.incompatibility(FVBN) is None
+    assert Likelihood.incompatibility(torch.nn.Linear) is not None  # type: ignore[arg-type]
 
 
 def test_a_uniform_net_costs_one_bit_a_pixel() -> None:
@@ -293,7 +293,7 @@ def test_bad_input_is_said_clearly() -> None:
     with pytest.raises(SpecError, match="did you mean 'natural'"):
         ordering("naturel", 0, 4)
     for cls in (FVBN, NADE, MADE, PixelCNN):
-        assert "binarise" in str(cls.fits(DataMeta((1, 8, 8), "unit")))
-        assert cls.fits(DataMeta((1, 8, 8), "binary")) is None
-        assert cls.fits(DataMeta((2,), "real")) is not None
-    assert "one channel" in str(PixelCNN.fits(DataMeta((3, 32, 32), "binary")))
+        assert "binarise" in str(cls.incompatibility(DataMeta((1, 8, 8), "unit")))
+        assert cls.incompatibility(DataMeta((1, 8, 8), "binary")) is None
+        assert cls.incompatibility(DataMeta((2,), "real")) is not None
+    assert "one channel" in str(PixelCNN.incompatibility(DataMeta((3, 32, 32), "binary")))

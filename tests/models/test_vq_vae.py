@@ -226,10 +226,12 @@ def test_laws_over_codes() -> None:
 
 
 def test_only_its_own_objective_trains_it() -> None:
-    fits = {n for n in OBJECTIVES.names() if OBJECTIVES[n].fits(MODELS["vq_vae"]) is None}
+    fits = {
+        n for n in OBJECTIVES.names() if OBJECTIVES[n].incompatibility(MODELS["vq_vae"]) is None
+    }
     assert fits == {"vq"}
-    assert "codebook" in str(OBJECTIVES["elbo"].fits(MODELS["vq_vae"]))
-    assert OBJECTIVES["vq"].fits(MODELS["vae"]) == "the model lacks HasCodebook"
+    assert "codebook" in str(OBJECTIVES["elbo"].incompatibility(MODELS["vq_vae"]))
+    assert OBJECTIVES["vq"].incompatibility(MODELS["vae"]) == "the model lacks HasCodebook"
 
 
 @pytest.mark.parametrize("learned", LEARNED)

@@ -266,6 +266,7 @@ def test_the_routes_that_change_something_are_known() -> None:
         "/join": "join_room",
         "/leave": None,  # forgets a cookie of one's own
         "/genlab/rooms/{code}/lead": "lead_room",
+        "/genlab/rooms/{code}/vote": "vote",
     }
     assert found == set(known)
     assert {name for name in known.values() if name} <= set(ACTIONS)

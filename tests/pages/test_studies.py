@@ -72,3 +72,29 @@ def test_train_hands_its_form_over(visit, home):
     app.button(key="train.study").click().run()
     assert app.title[0].value == "Studies"
     assert (app.query_params["model"], app.query_params["lr"]) == ("gan", "0.0007")
+
+
+def test_a_search_from_the_form_to_its_trials(visit, home):
+    app = visit("studies", **SMALL)
+    app.get("button_group")[0].set_value("search").run()
+    assert not app.exception
+    space = next(box for box in app.text_input if box.label == "Options and their ranges")
+    space.set_value("lr=1e-2..1e-4").run()
+    assert "lower end" in app.error[0].value
+    space = next(box for box in app.text_input if box.label == "Options and their ranges")
+    space.set_value("lr=1e-4..1e-2, latent=2..4").run()
+    assert not app.error
+    app.number_input[0].set_value(5).run()
+    app.number_input[1].set_value(3).run()
+    app.button(key="studies.search").click().run()
+    study = studies.list_studies()[0]
+    assert study.search is not None
+    assert (study.search.trials, study.search.fresh, study.search.metric) == (5, 3, "val_elbo")
+    while studies.advance(study.name):
+        for run in list(runs.store().queue()):
+            foreground.resume(run)
+    app = visit("studies", study=study.name)
+    assert not app.exception
+    assert "winner's curse" in texts(app)
+    assert "★ best" in texts(app)
+    assert len(app.get("plotly_chart")) >= 2

@@ -9,7 +9,7 @@ import torch
 
 from genlab.core.random import scope
 from genlab.paths.elbo import elbo_terms, gaussian_gap, posterior_variance, reverse_variance
-from genlab.paths.rows import Discrete, cosine_betas, linear_betas
+from genlab.paths.noise_schedules import Discrete, cosine_betas, linear_betas
 from genlab.testing.mixtures import one, ring
 
 F64 = torch.float64

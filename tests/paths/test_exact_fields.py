@@ -10,7 +10,7 @@ import torch
 from genlab.data.densities import GaussianMixture
 from genlab.models.diffusion import edm_prediction
 from genlab.paths import PATHS, PREDICTIONS, ExactFields
-from genlab.paths.rows import Discrete, linear_betas
+from genlab.paths.noise_schedules import Discrete, linear_betas
 from genlab.testing.mixtures import fields, grid, grid_means, one, ring, ring_means, uneven
 
 F64 = torch.float64

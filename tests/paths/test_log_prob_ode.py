@@ -10,7 +10,7 @@ import torch
 from genlab.core.random import scope
 from genlab.paths import PATHS, log_prob_ode
 from genlab.paths.likelihood import exact_divergence, hutchinson_divergence, rademacher
-from genlab.paths.rows import Discrete, linear_betas
+from genlab.paths.noise_schedules import Discrete, linear_betas
 from genlab.testing.mixtures import one, ring, uneven
 
 F64 = torch.float64

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from genlab.paths import PATHS, SAMPLERS
-from genlab.paths.rows import Discrete, linear_betas
+from genlab.paths.noise_schedules import Discrete, linear_betas
 from genlab.testing.mixtures import one, ring, ring_means, uneven
 
 F64 = torch.float64

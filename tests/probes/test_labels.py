@@ -72,5 +72,5 @@ def test_a_number_says_its_kind_its_unit_and_its_size(model: str, objective: str
         if row.name.startswith("val_"):
             assert row.kind != "training batch", row
         assert (row.truth is None) == (row.truth_label == ""), row
-    if MODELS[model].fits(loaded(0).meta) is None:
+    if MODELS[model].incompatibility(loaded(0).meta) is None:
         assert rows

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from genlab import runs
+from genlab.compare.side_by_side import build_side_by_side, needs_inversion, titles_of
 from genlab.data import user_sets
 from genlab.data.readers import read
 from genlab.data.schema import Column
@@ -40,6 +41,21 @@ def test_the_panels_are_there_with_the_names_and_units_of_the_file(view) -> None
     assert payload["edges"][1] - payload["edges"][0] == 1
     assert sum(payload["counts"]["data"]) == len(view.data().validation)
     assert "histogram" in PANELS
+
+
+def test_a_comparison_shows_each_column_and_pair_in_the_bins_of_the_data(view) -> None:
+    model, data = view.model(), view.data()
+    shown = build_side_by_side(model, data)
+    assert not needs_inversion(model, data)
+    titles = titles_of([shown])
+    assert titles["marginal_1"] == "age"
+    assert list(titles) == list(shown.pictures)
+    rows = shown.pictures["marginal_1"].payload
+    assert sum(rows["counts"]["data"]) == len(data.test)
+    # The bins follow from the data: another model on this table has the same.
+    other = build_side_by_side(view.model(0), data).pictures["marginal_1"].payload
+    assert other["edges"] == rows["edges"]
+    assert other["counts"]["generated"] != rows["counts"]["generated"]
 
 
 def test_the_strongest_pair_is_found() -> None:

@@ -54,7 +54,8 @@ class World:
             # How many wait before one of hers is no change of hers.
             queue = [(replace(row, position=0), self.store.read(row.id)) for row in mine]
             wishes = self.store.wishes_of(self.run)  # type: ignore[attr-defined]
-            items = [one for kind in ("set", "room", "study") for one in self.store.items(kind)]
+            kinds = ("set", "room", "study", "poll", "vote", "questions", "result")
+            items = [one for kind in kinds for one in self.store.items(kind)]
             jobs = [row for row in self.store.jobs() if row.owner == ADA.id]
             vectors = [
                 row
@@ -77,8 +78,12 @@ def world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch) -> Iterat
         made = own_sets.add_set(store, read(f"a,b\n{rows}\n".encode(), {}), "mine")
         saved_vectors.save(runs.files(), run, VECTOR)
         job = runs.submit_job("project", {"run": run, "step": 0}).key
-        store.put(Item("room", "BCDFGH", {"path": "/watch"}), action="open_room")
-        store.put(Item("study", "adas", {"title": "hers"}), action="open_study")
+        store.put_item(Item("room", "BCDFGH", {"path": "/watch"}), action="open_room")
+        store.put_item(Item("poll", "BCDFGH", {"number": 1}), action="ask")
+        store.put_item(Item("vote", f"BCDFGH.1.{ADA.id}", {"answer": 0}), action="vote")
+        store.put_item(Item("questions", "adas", {"text": "hers"}), action="add_questions")
+        store.put_item(Item("result", f"modes.{ADA.id}", {"runs": []}), action="enter_result")
+        store.put_item(Item("study", "adas", {"title": "hers"}), action="open_study")
         token = runs.offer("run", run)
     store.claim("w", ended)
     store.set_status(ended, "stopped")
@@ -114,7 +119,7 @@ def ways(world: World) -> dict[str, list[Callable[[], object]]]:
             lambda: store.create(SPEC, worker="w"),
         ],
         "add_set": [
-            lambda: store.put(Item("set", f"new{time.time_ns()}"), action="add_set"),
+            lambda: store.put_item(Item("set", f"new{time.time_ns()}"), action="add_set"),
         ],
         "delete_set": [
             lambda: own_sets.delete_set(store, world.set),
@@ -135,18 +140,43 @@ def ways(world: World) -> dict[str, list[Callable[[], object]]]:
             lambda: store.claim_job("w"),
         ],
         "open_room": [
-            lambda: store.put(Item("room", f"R{time.time_ns()}"), action="open_room"),
+            lambda: store.put_item(Item("room", f"R{time.time_ns()}"), action="open_room"),
         ],
         "join_room": [lambda: access.require("join_room")],
         "lead_room": [
-            lambda: store.put(Item("room", "BCDFGH", {"path": "/forged"}), action="lead_room")
+            lambda: store.put_item(Item("room", "BCDFGH", {"path": "/forged"}), action="lead_room")
         ],
         "end_room": [lambda: store.remove("room", "BCDFGH", action="end_room")],
+        "ask": [lambda: store.put_item(Item("poll", "BCDFGH", {"number": 2}), action="ask")],
+        "reveal": [
+            lambda: store.put_item(Item("poll", "BCDFGH", {"outcome": 0}), action="reveal"),
+            lambda: store.remove("poll", "BCDFGH", action="reveal"),
+        ],
+        "vote": [lambda: store.put_item(Item("vote", f"R.1.{time.time_ns()}"), action="vote")],
+        "change_vote": [
+            lambda: store.put_item(
+                Item("vote", f"BCDFGH.1.{ADA.id}", {"answer": 1}), action="change_vote"
+            )
+        ],
+        "add_questions": [
+            lambda: store.put_item(Item("questions", f"q{time.time_ns()}"), action="add_questions")
+        ],
+        "delete_questions": [lambda: store.remove("questions", "adas", action="delete_questions")],
+        "enter_result": [
+            lambda: store.put_item(Item("result", f"m.{time.time_ns()}"), action="enter_result")
+        ],
+        "change_result": [
+            lambda: store.put_item(
+                Item("result", f"modes.{ADA.id}", {"runs": ["forged"]}), action="change_result"
+            )
+        ],
         "open_study": [
-            lambda: store.put(Item("study", f"s{time.time_ns()}"), action="open_study"),
+            lambda: store.put_item(Item("study", f"s{time.time_ns()}"), action="open_study"),
         ],
         "change_study": [
-            lambda: store.put(Item("study", "adas", {"title": "forged"}), action="change_study")
+            lambda: store.put_item(
+                Item("study", "adas", {"title": "forged"}), action="change_study"
+            )
         ],
         "delete_study": [lambda: store.remove("study", "adas", action="delete_study")],
         "offer": [

@@ -201,7 +201,7 @@ def test_the_stores_let_a_presenter_go_first(store: RunStore) -> None:
     teacher = queue(store, "t" * 16, 2)
     assert store.queue()[0] == others[0]
     with acting_as(Actor("t" * 16)):
-        store.put(Item("room", "BCDFGH"), action="open_room")
+        store.put_item(Item("room", "BCDFGH"), action="open_room")
     assert store.queue()[0] == teacher[0]
     store.claim("w", teacher[0])
     assert store.queue()[2] == teacher[1]

@@ -25,7 +25,7 @@ from genlab.core.measure import Series
 from genlab.distributions.families import FAMILIES, closed_form_kl, kl, monte_carlo_kl
 from genlab.divergences.f import F
 from genlab.divergences.grid import Grid
-from genlab.divergences.js import js_bound
+from genlab.divergences.jensen_shannon import js_bound
 from genlab.divergences.mixtures_1d import gaussian
 from genlab.divergences.quadrature import (
     bound_from_samples,
@@ -178,7 +178,7 @@ def _true_js() -> float:
 @row(
     "JS bound by the critic",
     "genlab.metrics.critic_bound:CriticBound.measure",
-    "genlab.divergences.js:js_bound",
+    "genlab.divergences.jensen_shannon:js_bound",
 )
 def _(seed: int) -> Interval:
     value, error = js_bound(*_scores(seed, 300))

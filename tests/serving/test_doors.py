@@ -247,7 +247,7 @@ def test_wrong_tries_are_forgotten_after_a_minute() -> None:
     for at in (0.0, 30.0):
         now[0] = at
         tries.wrong("a")
-    assert (tries.left("a"), tries.left("b")) == (0, 2)
+    assert (tries.remaining("a"), tries.remaining("b")) == (0, 2)
     assert tries.wait("a") == 30
     now[0] = 61.0
-    assert (tries.left("a"), tries.wait("a")) == (1, 0)
+    assert (tries.remaining("a"), tries.wait("a")) == (1, 0)

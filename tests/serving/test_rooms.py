@@ -67,7 +67,8 @@ def joined(visit: Visit, code: str, **values: Any) -> Browser:
 
 def test_codes_have_six_letters_that_nobody_confuses() -> None:
     codes = {rooms.new_code() for _ in range(2000)}
-    assert len(codes) == 2000
+    # Two of 2000 among 47 million are the same in one test of 24, five such pairs in none.
+    assert len(codes) >= 1995
     assert all(rooms.CODE.fullmatch(code) for code in codes)
     assert not set("".join(codes)) & set("AEIOUYL0125")
     assert rooms.normalise_code(" bcd fgh") == "BCDFGH"

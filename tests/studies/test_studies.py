@@ -90,7 +90,7 @@ def test_runs_of_one_seed_see_the_same_batches_in_every_arm() -> None:
 def test_a_study_whose_program_died_is_completed_and_queues_nothing_twice() -> None:
     study = Study("cut", "cut", BASE, arms_of({"latent": [2, 4]}),
                   studies.study.cells_of("cut", 2, range(3)))  # fmt: skip
-    runs.store().put(Item("study", "cut", study.values()), action="open_study")
+    runs.store().put_item(Item("study", "cut", study.values()), action="open_study")
     for cell in study.cells[:2]:
         runs.store().create(study.spec(cell).flat(), run=cell.run)
     assert studies.submit_missing(studies.open_study("cut")) == 4

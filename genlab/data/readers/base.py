@@ -399,11 +399,12 @@ def _few_kinds(found: Examples, largest: int) -> bool:
 def _without_frozen(found: Examples, forced: set[str]) -> Examples:
     """Without columns that vary in the held-out parts alone."""
     assert found.part is not None
-    training = found.x[found.part == 0]
+    held_in = found.part == 0
     names, keep = found.columns, np.ones(found.x.shape[1], dtype=bool)
     notes = list(found.notes)
     for k, name in enumerate(names):
-        there = training[:, k][np.isfinite(training[:, k])]
+        there = found.x[held_in, k]
+        there = there[np.isfinite(there)]
         if len(there) and not (there == there[0]).all():
             continue
         every = found.x[:, k][np.isfinite(found.x[:, k])]
@@ -422,6 +423,8 @@ def _without_frozen(found: Examples, forced: set[str]) -> Examples:
             continue
         keep[k] = False
         notes.append(f"{words}: it is left out; role feature keeps it.")
+    if keep.all():
+        return dataclasses.replace(found, notes=tuple(notes))
     if not keep.any():
         raise refuse("all its columns are constant in the training part: nothing can be learned")
     return dataclasses.replace(

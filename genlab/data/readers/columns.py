@@ -76,6 +76,7 @@ class Cells:
         first: the first of them, with its row.
         codes: words that were taken for missing besides the usual ones.
         unit: of its numbers.
+        n_kinds: distinct values, once :func:`column_of` has judged the column.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Cells:
     unit: str = ""
     is_date: bool = False
     warning: str = ""
+    n_kinds: int = 0
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,7 @@ def read_column(
     text: pa.ChunkedArray,
     signs: Signs,
     number: bool,
-    rows: Sequence[int],
+    rows: NDArray[np.int64],
     given: Mapping[str, str],
     seen: Seen,
 ) -> Cells:
@@ -288,6 +290,9 @@ def sentinel(values: NDArray[np.float64]) -> float | None:
         (-999.0, None)
     """
     there = values[np.isfinite(values)]
+    # Only the lowest or the highest value can be a code: most columns need no sorting.
+    if not len(there) or not {float(there.min()), float(there.max())} & set(CODES):
+        return None
     kinds = np.unique(there)
     if len(kinds) < 3:
         return None
@@ -325,10 +330,16 @@ def column_of(cells: Cells, given: Mapping[str, str], unit: str = "") -> Column:
         high=float(there.max()) if len(there) else 0.0,
         whole=bool(len(there)) and bool((there == np.rint(there)).all()),
     )
-    rare = n - int((cells.values == _commonest(there)).sum()) - int(np.isnan(cells.values).sum())
+    kinds, sizes = np.unique(there, return_counts=True)
+    cells.n_kinds = len(kinds)
+    rare = len(there) - int(sizes.max(initial=0))
     if len(there) and 0 < rare < min(5, 0.02 * n) and not cells.warning:
         cells.warning = f"All but {count_noun(rare, 'row')} hold the same: its scale rests on few."
-    made = _of_numbers(made, cells, there) if cells.is_number else _of_words(made, cells, there)
+    made = (
+        _of_numbers(made, cells, there, kinds)
+        if cells.is_number
+        else _of_words(made, cells, there)
+    )
     if made.missing > 0.5 and made.role == "feature":
         made = replace(
             made,
@@ -345,13 +356,6 @@ def column_of(cells: Cells, given: Mapping[str, str], unit: str = "") -> Column:
     if given.get("role"):
         made = replace(made, role=given["role"], why=f"{made.why} You chose the role.".strip())
     return made
-
-
-def _commonest(there: NDArray[np.float64]) -> float:
-    if not len(there):
-        return math.nan
-    kinds, sizes = np.unique(there, return_counts=True)
-    return float(kinds[sizes.argmax()])
 
 
 def _of_words(made: Column, cells: Cells, there: NDArray[np.float64]) -> Column:
@@ -381,14 +385,15 @@ def _of_words(made: Column, cells: Cells, there: NDArray[np.float64]) -> Column:
     return replace(made, type="categorical", why=f"{kinds} words: {_listed(cells.words)}.{when}")
 
 
-def _of_numbers(made: Column, cells: Cells, there: NDArray[np.float64]) -> Column:
-    kinds = np.unique(there)
+def _of_numbers(
+    made: Column, cells: Cells, there: NDArray[np.float64], kinds: NDArray[np.float64]
+) -> Column:
     if not len(kinds):
         return replace(made, type="constant", role="leave out", why="It is empty.")
     if len(kinds) == 1:
         why = f"It always holds {kinds[0]:.6g}."
         return replace(made, type="constant", role="leave out", why=why)
-    if dates.compact(there):
+    if dates.compact(kinds):
         why = (
             "Its numbers are dates written as yyyymmdd; as a feature they become days since "
             "1970-01-01."
@@ -449,7 +454,7 @@ def _numbers_rows(cells: Cells, there: NDArray[np.float64]) -> str | None:
     if abs(step[0]) == 1 and (step == step[0]).all():
         return "It numbers the rows."
     named = IDS.fullmatch(cells.name) is not None
-    if named and len(np.unique(there)) == len(there):
+    if named and cells.n_kinds == len(there):
         return "Its name says so, and no value occurs twice."
     return None
 

@@ -62,6 +62,7 @@ TOTALS = re.compile(
     re.IGNORECASE,
 )
 EMPTY = pa.chunked_array([[]], pa.string())
+NO_VALUES: NDArray[np.float64] = np.empty(0)
 KEYS = ("type", "role", "missing", "decimal", "thousands")
 
 
@@ -289,11 +290,12 @@ class _Table:
                 f"{NUMBERS // 10**6} million cells are read",
                 "Send fewer rows or columns.",
             )
+        pa.default_memory_pool().release_unused()
 
     # -- columns -----------------------------------------------------------------------------
 
     def _read(self) -> list[Cells]:
-        rows: list[int] = (self.row + 1 + self.skip).tolist()
+        rows = self.row + 1 + self.skip
         made = []
         for k, name in enumerate(self.names):
             given = dict(self.chosen.get(name, {}))
@@ -317,6 +319,8 @@ class _Table:
                         "option missing changes that."
                     )
             made.append(one)
+        # What the text took goes back to the system, before the table of numbers is made.
+        pa.default_memory_pool().release_unused()
         return made
 
     def _totals(self, cells: list[Cells]) -> NDArray[np.bool_]:
@@ -437,7 +441,7 @@ class _Table:
         taken = {name for name, g in self.chosen.items() if "role" in g}
         if self.options.columns.strip():
             taken |= {w.strip() for w in self.options.columns.split(",")}
-        able = [k for k in self._able(cells) if names[k] not in taken]
+        able = [k for k in self._able(columns, cells) if names[k] not in taken]
         for word in LABELS:
             for k in able:
                 if names[k].lower() == word and not (cells[k].is_number and word in LABELS[6:]):
@@ -454,16 +458,14 @@ class _Table:
         lone = len(words) == 1 and every == words and words[0] in (0, len(names) - 1)
         return words[0] if lone and others else None
 
-    def _able(self, cells: list[Cells]) -> list[int]:
+    def _able(self, columns: list[Column], cells: list[Cells]) -> list[int]:
         """Columns whose values may be classes."""
+        whole = [column.whole for column in columns]
         most = min(CLASSES, max(2, self.n // 2))
         found = []
         for k, one in enumerate(cells):
-            there = one.values[np.isfinite(one.values)]
-            kinds = np.unique(there)
-            whole = bool((kinds == np.rint(kinds)).all())
-            if len(kinds) > 1 and (
-                len(kinds) <= most if not one.is_number else whole and len(kinds) <= 20
+            if one.n_kinds > 1 and (
+                one.n_kinds <= most if not one.is_number else whole[k] and one.n_kinds <= 20
             ):
                 found.append(k)
         return found
@@ -522,15 +524,23 @@ class _Table:
                 f"no column that can be learned is left ({why})",
                 "Choose the type or the role of a column.",
             )
-        x = np.column_stack([raw[k] for k in wanted])
-        if len(x) and np.abs(np.nan_to_num(x)).max() > 1e30:
-            raise refuse("it holds numbers beyond 1e30", "Give them in another unit.")
+        x = np.empty((self.n, len(wanted)))
+        for at, k in enumerate(wanted):
+            if np.any(np.abs(raw[k]) > 1e30):
+                raise refuse("it holds numbers beyond 1e30", "Give them in another unit.")
+            x[:, at] = raw[k]
+            # One copy of the numbers at a time: the class alone is needed again.
+            if k != label:
+                cells[k].values = raw[k] = NO_VALUES
         first = self.decisions[0]
         plain = first.certain and "sep=" not in first.how
         told = self.decisions[1:] if plain else self.decisions
         notes = [self._said(), *self.layout.notes, *(d.how for d in told)]
         notes += self.notes + sentences(readings)
-        keep = np.isfinite(x).any(axis=1)
+        known = np.zeros(self.n, dtype=bool)
+        for values in x.T:
+            known |= np.isfinite(values)
+        keep = known.copy()
         y: NDArray[np.int64] | None = None
         classes: tuple[str, ...] = ()
         if label is not None:
@@ -542,9 +552,10 @@ class _Table:
                     "missing there."
                 )
             keep &= y >= 0
-        if empty := int((~np.isfinite(x).any(axis=1)).sum()):
+        if empty := int((~known).sum()):
             notes.append(f"{count_noun(empty, 'row')} left out: nothing in them can be learned.")
-        x = x[keep]
+        if not keep.all():
+            x = x[keep]
         if y is not None and label is not None:
             y, classes = labels([classes[i] for i in y[keep]]) if len(x) else (y[:0], ())
             notes.append(
@@ -563,7 +574,7 @@ class _Table:
         schema = [columns[k] for k in wanted]
         reading = TableReading(self.n, tuple(self.decisions), readings)
         forced = {name for name, g in self.chosen.items() if "role" in g or "type" in g}
-        offered = {"label": (AUTO, NONE, *(self.names[k] for k in self._able(cells)))}
+        offered = {"label": (AUTO, NONE, *(self.names[k] for k in self._able(columns, cells)))}
         made = Examples(
             x,
             y,

@@ -130,9 +130,10 @@ def compact(values: NDArray[np.float64]) -> bool:
         >>> compact(np.array([20240131.0, 19991231.0])), compact(np.array([20241301.0]))
         (True, False)
     """
-    there = np.unique(values[np.isfinite(values)])
-    if not len(there) or there[0] < 19_000_101 or there[-1] > 21_001_231:
+    there = values[np.isfinite(values)]
+    if not len(there) or there.min() < 19_000_101 or there.max() > 21_001_231:
         return False
+    there = np.unique(there)
     if not (there == np.rint(there)).all():
         return False
     month, day = there // 100 % 100, there % 100

@@ -34,6 +34,9 @@ from genlab.data.readers.base import (
     split_rows,
     white_of,
 )
+from genlab.data.readers.columns import Cells, column_of
+from genlab.data.readers.numbers import Signs
+from genlab.data.schema import Column
 from genlab.data.splits import given_parts
 
 #: Pixels of a side of a picture, at most.
@@ -277,7 +280,10 @@ def examples(
             "Give pictures in the shape (n, H, W).",
         )
     keep = np.ones(len(x), dtype=bool)
-    if x.dtype.kind == "f":
+    if x.ndim == 2 and x.dtype.kind == "f":
+        # An entry of a table may be missing: the others of its row are learned.
+        keep = np.isfinite(x).any(axis=1) & ~np.isinf(x).any(axis=1)
+    elif x.dtype.kind == "f":
         keep = np.isfinite(x).all(axis=tuple(range(1, x.ndim)))
     classes: tuple[str, ...] = ()
     if y is not None:
@@ -287,7 +293,10 @@ def examples(
     if bad > 0.5 * len(x):
         raise refuse(f"{bad:,} of {len(x):,} examples hold NaN or infinity, or have no label")
     if bad:
-        notes.append(f"{count_noun(bad, 'example')} left out: NaN, infinity or no label in them.")
+        what = "nothing but NaN" if x.ndim == 2 else "NaN"
+        notes.append(
+            f"{count_noun(bad, 'example')} left out: {what}, infinity or no label in them."
+        )
         x = x[keep]
         part = None if part is None else part[keep]
         y = None if y is None else y[keep]
@@ -414,9 +423,10 @@ def _rows(
     x: NDArray[Any], y: NDArray[np.int64] | None, classes: tuple[str, ...], notes: list[str]
 ) -> Examples:
     rows = x.astype(np.float64)
-    if np.abs(rows).max() > 1e30:
+    if np.nanmax(np.abs(rows)) > 1e30:
         raise refuse("it holds numbers beyond 1e30", "Give them in another unit.")
-    vary = rows.min(axis=0) < rows.max(axis=0)
+    gaps = np.isnan(rows)
+    vary = np.where(gaps, np.inf, rows).min(axis=0) < np.where(gaps, -np.inf, rows).max(axis=0)
     if not vary.any():
         raise refuse("all its columns are constant: there is nothing to learn")
     names = distinct([""] * rows.shape[1])
@@ -424,7 +434,21 @@ def _rows(
         flat = [name for name, moves in zip(names, vary, strict=True) if not moves]
         notes.append(f"Left out, since they are constant: {count_noun(len(flat), 'column')}.")
     kept = tuple(name for name, moves in zip(names, vary, strict=True) if moves)
-    return Examples(rows[:, vary], y, classes, kept, notes=tuple(notes))
+    rows, gaps = rows[:, vary], gaps[:, vary]
+    schema: tuple[Column, ...] = ()
+    if gaps.any():
+        notes.append(
+            f"{count_noun(int(gaps.sum()), 'entry', 'entries')} in "
+            f"{count_noun(int(gaps.any(axis=1).sum()), 'row')} missing (NaN): the other entries "
+            "of these rows are learned."
+        )
+        cells = [Cells(name, Signs(), True, {}, rows[:, k]) for k, name in enumerate(kept)]
+        judged = [column_of(one, {"role": "feature"}) for one in cells]
+        schema = tuple(
+            replace(c, type="numeric") if c.type in ("id", "constant", "date") else c
+            for c in judged
+        )
+    return Examples(rows, y, classes, kept, notes=tuple(notes), schema=schema)
 
 
 def _labels(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from genlab.core import options
 from genlab.core.errors import DataError
 from genlab.core.options import Options, option
-from genlab.data import image_uploads
+from genlab.data import image_fitting, image_uploads
 from genlab.data.base import DataMeta
 from genlab.data.readers.base import (
     READERS,
@@ -43,7 +43,7 @@ SIDES = (8, 28, 32, 64)
 PIXELS, SECONDS = 2_000_000_000, 60.0
 #: Pictures with transparency by which the ground is chosen.
 CLEAR = 64
-NOTHING = image_uploads.BackgroundStyle(0.5)
+NOTHING = image_fitting.BackgroundStyle(0.5)
 #: Names of folders -> the part that they hold.
 PARTS = {
     "train": 0,
@@ -316,7 +316,7 @@ class _Set:
             self.done["Its colours became grey levels (colour = RGB keeps them)."] += 1
         meta = DataMeta((self.channels, options.side, options.side), "unit")
         whole = image_uploads.Picture(pixels, sent.size)
-        seen = image_uploads.fit_to_model(whole, meta, NOTHING, invert=False, centre=False)
+        seen = image_fitting.fit_to_model(whole, meta, NOTHING, invert=False, centre=False)
         return np.rint(seen.x.numpy() * 255).astype(np.uint8)
 
     def notes(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Likelihoods of single columns of a table, as rows of one table: a new one is a new file."""
+"""Likelihoods of single columns, registered in one table; each has its own file."""
 
 from __future__ import annotations
 

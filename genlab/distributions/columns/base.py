@@ -1,9 +1,8 @@
-"""What the likelihood of a column is, and which one suits a column.
+"""The interface of a column's likelihood, and the choice of a likelihood for each column.
 
-Log-probabilities are in the unit of the file: densities of columns on the line, and
-probabilities of columns with discrete values. What a model sees of a column is standardised,
-v = shift + scale x, or log(v + c) = shift + scale x, so that a density has the terms
-−log(scale) and, after a logarithm, −log(v + c).
+Log-probabilities are in the unit of the file: densities of continuous columns and probabilities of
+discrete columns. A model sees each column standardised, v = shift + scale x, or log(v + c) = shift
++ scale x, so that a density has the terms −log(scale) and, after a logarithm, −log(v + c).
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from genlab.core.registry import Registry
 from genlab.data.base import DataMeta
 from genlab.data.schema import NAMED, Column, bounds, spans
 
-#: How far the logarithm of a mean may lie beyond those of the values seen, in nats.
+#: How far the log of a mean may lie outside the range of the training values, in nats.
 MARGIN = 0.2
 
 COLUMN_LIKELIHOODS: Registry[type[ColumnLikelihood]] = Registry(
@@ -59,10 +58,10 @@ class Part:
 
 
 def log_range(part: Part, offset: float = 0.0) -> tuple[float, float]:
-    """The logarithms of the smallest and the largest value seen; infinite where none are known.
+    """The logs of the smallest and the largest training value; infinite if unknown.
 
-    A net that is asked about unlikely codes extrapolates, and an exponential of that would leave
-    all that was seen behind.
+    A decoder extrapolates at unlikely codes, and its exponential could exceed every training value
+    by far.
     """
     low, high = part.column.low, part.column.high
     if not high > low or high <= 0:
@@ -83,7 +82,7 @@ def parts_of(meta: DataMeta) -> tuple[Part, ...]:
 
 
 class ColumnLikelihood(nn.Module, abc.ABC):
-    """One likelihood for the columns of a table that have it, all at once.
+    """One likelihood, evaluated for all columns of a table that use it.
 
     Args:
         parts: k columns. The entries x of a batch are (..., w) with w the sum of their widths,
@@ -91,11 +90,11 @@ class ColumnLikelihood(nn.Module, abc.ABC):
     """
 
     name: ClassVar[str]
-    #: The order in which likelihoods are proposed, the first that suits.
+    #: Likelihoods are tried in this order; the first that fits the column is proposed.
     order: ClassVar[int] = 50
-    #: Outputs of the net, for columns of one entry.
+    #: Outputs of the decoder for each column with one entry.
     outputs: ClassVar[int] = 2
-    #: Outputs of a generator, for columns of one entry.
+    #: Outputs of a generator for each column with one entry.
     generator_outputs: ClassVar[int] = 1
     shift: Tensor
     scale: Tensor
@@ -108,18 +107,18 @@ class ColumnLikelihood(nn.Module, abc.ABC):
         self._numbers("scale", [part.scale for part in parts])
 
     def _numbers(self, name: str, values: Sequence[float]) -> None:
-        """Numbers that follow the model to its device and are no weights of it."""
+        """Constants that move with the model to its device and are not trained."""
         made = torch.tensor(values, dtype=torch.get_default_dtype())
         self.register_buffer(name, made, persistent=False)
 
     @property
     def size(self) -> int:
-        """How many outputs of a net its columns take."""
+        """The number of decoder outputs that its columns read."""
         return self.outputs * len(self.parts)
 
     @property
     def generator_size(self) -> int:
-        """How many outputs of a generator its columns take."""
+        """The number of generator outputs that its columns read."""
         return self.generator_outputs * len(self.parts)
 
     def split(self, h: Tensor) -> list[Tensor]:
@@ -127,7 +126,7 @@ class ColumnLikelihood(nn.Module, abc.ABC):
         return list(h.unflatten(-1, (-1, len(self.parts))).unbind(-2))
 
     def value(self, x: Tensor) -> Tensor:
-        """Entries in the unit of the file; without the logarithm undone."""
+        """Entries in the unit of the file; a logarithm is not undone."""
         return self.shift + self.scale * x
 
     def entry(self, v: Tensor) -> Tensor:
@@ -136,13 +135,13 @@ class ColumnLikelihood(nn.Module, abc.ABC):
 
     @classmethod
     @abc.abstractmethod
-    def misfit(cls, part: Part) -> str | None:
+    def incompatibility(cls, part: Part) -> str | None:
         """None if a column can have it, else the reason why not."""
 
     @classmethod
     @abc.abstractmethod
     def reason(cls, column: Column) -> str | None:
-        """Why it is proposed for a column, one sentence; None where it is not."""
+        """One sentence on why it is proposed for a column; None if it is not proposed."""
 
     @abc.abstractmethod
     def log_prob(self, h: Tensor, x: Tensor) -> Tensor:
@@ -150,7 +149,7 @@ class ColumnLikelihood(nn.Module, abc.ABC):
 
         Args:
             h: outputs of the net, (..., o).
-            x: entries without a missing one, (..., w).
+            x: entries, none missing, (..., w).
         """
 
     @abc.abstractmethod
@@ -163,15 +162,15 @@ class ColumnLikelihood(nn.Module, abc.ABC):
 
     @abc.abstractmethod
     def generate(self, h: Tensor) -> Tensor:
-        """Entries that such a column can have, with a gradient, (..., generator_size) -> (..., w).
+        """Entries of valid values, with a gradient, (..., generator_size) -> (..., w).
 
-        Discrete values are straight-through: the value is discrete, its gradient that of the
-        continuous value that it was made of.
+        Discrete values use the straight-through estimator: the value is discrete, and its gradient
+        is that of the continuous value before rounding.
         """
 
 
 def straight_through(hard: Tensor, soft: Tensor) -> Tensor:
-    """The value of the first with the gradient of the second.
+    """The value of ``value`` with the gradient of ``soft``.
 
     Source: Bengio, Léonard and Courville 2013, "Estimating or propagating gradients through
     stochastic neurons".
@@ -187,9 +186,9 @@ def straight_through(hard: Tensor, soft: Tensor) -> Tensor:
 
 
 def soft_clamp(y: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """y within its bounds, the bounds approached smoothly: y − s(y − high) + s(low − y).
+    """A smooth clamp of y to its bounds: y − s(y − high) + s(low − y).
 
-    s(t) = log(1 + e^{5t})/5. Where a bound is infinite there is none.
+    s(t) = log(1 + e^{5t})/5. An infinite bound has no effect.
 
     Example:
         >>> ends = torch.tensor(-1.0), torch.tensor(2.0)
@@ -214,16 +213,16 @@ def choose(part: Part) -> tuple[str, str]:
     rows = sorted(COLUMN_LIKELIHOODS.rows(), key=lambda row: row.value.order)
     for row in rows:
         why = row.value.reason(part.column)
-        if why is not None and row.value.misfit(part) is None:
+        if why is not None and row.value.incompatibility(part) is None:
             return row.name, why
     return "gaussian", "Real numbers."
 
 
 def read_choices(text: str) -> dict[str, str]:
-    """What a user says of the likelihoods of single columns, by the names of the columns.
+    """Parse the likelihoods that a user chose for single columns, by column name.
 
     Raises:
-        SpecError: for a likelihood that there is not.
+        SpecError: for an unknown likelihood.
 
     Example:
         >>> read_choices("age=poisson, city = categorical")
@@ -251,7 +250,7 @@ def chosen_rows(meta: DataMeta, text: str = "") -> list[tuple[Part, str, str]]:
         text: what the user chose instead, see :func:`read_choices`.
 
     Raises:
-        SpecError: for a column that there is not, or a likelihood that it cannot have.
+        SpecError: for an unknown column, or a likelihood that does not support the column.
     """
     given, made = read_choices(text), []
     names = {column.name for column in meta.schema}
@@ -262,7 +261,7 @@ def chosen_rows(meta: DataMeta, text: str = "") -> list[tuple[Part, str, str]]:
         row, why = choose(part)
         if part.column.name in given:
             row, why = given[part.column.name], "You chose it."
-            wrong = COLUMN_LIKELIHOODS[row].misfit(part)
+            wrong = COLUMN_LIKELIHOODS[row].incompatibility(part)
             if wrong is not None:
                 raise SpecError(
                     "column_likelihoods", f"{part.column.name}={row}", f"not possible: {wrong}"
@@ -272,5 +271,5 @@ def chosen_rows(meta: DataMeta, text: str = "") -> list[tuple[Part, str, str]]:
 
 
 def constants(values: Sequence[float], like: Tensor) -> Any:
-    """Numbers beside a tensor, of its type and device."""
+    """Constants with the dtype and device of a tensor."""
     return torch.tensor(values, dtype=like.dtype, device=like.device)

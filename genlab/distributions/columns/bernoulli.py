@@ -19,7 +19,7 @@ from genlab.distributions.columns.base import (
 
 @COLUMN_LIKELIHOODS.register("bernoulli", title="Bernoulli")
 class BernoulliColumn(ColumnLikelihood):
-    """log P = b h − log(1 + e^h), b whether the value is the higher of the two."""
+    """log P = b h − log(1 + e^h), where b is 1 for the higher of the two values."""
 
     order = 10
     outputs = 1
@@ -33,10 +33,10 @@ class BernoulliColumn(ColumnLikelihood):
         self._numbers("high", [(b - p.shift) / p.scale for _, b, p in ends])
 
     @classmethod
-    def misfit(cls, part: Part) -> str | None:
+    def incompatibility(cls, part: Part) -> str | None:
         column = part.column
         two = column.type == "binary" or len(column.categories) == 2
-        return None if two and part.last - part.first == 1 else "it has not two values"
+        return None if two and part.last - part.first == 1 else "it needs exactly two values"
 
     @classmethod
     def reason(cls, column: Column) -> str | None:

@@ -1,4 +1,4 @@
-"""The likelihood of a column between two bounds: a normal distribution cut off at both."""
+"""The likelihood of a column between two bounds: a truncated normal distribution."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from genlab.data.schema import Column, bounds
 from genlab.distributions.columns.base import COLUMN_LIKELIHOODS, ColumnLikelihood, Part
 from genlab.distributions.columns.gaussian import HALF_LOG_2PI, log_normal_density
 
-#: The scale lies between these shares of the column's range.
+#: The smallest and the largest scale, as shares of the column's range.
 NARROW, BROAD = 0.01, 10.0
 
 
@@ -33,7 +33,7 @@ class BoundedColumn(ColumnLikelihood):
         self._numbers("range", [b - a for a, b in ends])
 
     @classmethod
-    def misfit(cls, part: Part) -> str | None:
+    def incompatibility(cls, part: Part) -> str | None:
         if part.log >= 0:
             return "its logarithm is learned; choose the type bounded for it when it is read"
         if part.column.type != "bounded":

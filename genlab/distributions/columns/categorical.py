@@ -1,4 +1,4 @@
-"""The categorical likelihood of a column of words, by one logit a word."""
+"""The categorical likelihood of a column of words, with one logit for each word."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class CategoricalColumn(ColumnLikelihood):
         return self.size
 
     @classmethod
-    def misfit(cls, part: Part) -> str | None:
+    def incompatibility(cls, part: Part) -> str | None:
         return None if part.column.indicators else "it is not encoded as 0/1 entries of categories"
 
     @classmethod
@@ -61,5 +61,5 @@ class CategoricalColumn(ColumnLikelihood):
 
 
 def _hot(scores: Tensor) -> Tensor:
-    """The 0/1 code of the largest score: with Gumbel noise a draw of the softmax."""
+    """The one-hot code of the largest score; with Gumbel noise, a draw from the softmax."""
     return one_hot(scores.argmax(-1), scores.shape[-1]).to(scores.dtype)

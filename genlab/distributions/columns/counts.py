@@ -1,4 +1,4 @@
-"""The likelihoods of a column of counts: Poisson, and negative binomial where they vary more."""
+"""Likelihoods of a column of counts: Poisson, and negative binomial for overdispersed counts."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from genlab.distributions.columns.base import (
     straight_through,
 )
 
-#: Logarithms of rates stay within these of that of the training part.
+#: Bounds of log rate minus log of the training mean.
 REACH = 12.0
-#: Variance by mean from and up to which counts are taken for Poisson.
+#: Counts whose variance over mean lies in this range are treated as Poisson.
 EVEN, POISSON = 0.8, 1.3
 
 
 class CountColumn(ColumnLikelihood):
-    """What likelihoods of counts share: their mean is the training part's times exp(h)."""
+    """The base of count likelihoods: the mean is the training mean times exp(h)."""
 
     usual: Tensor
     least: Tensor
@@ -41,7 +41,7 @@ class CountColumn(ColumnLikelihood):
         self._numbers("most", [b for _, b in ends])
 
     @classmethod
-    def misfit(cls, part: Part) -> str | None:
+    def incompatibility(cls, part: Part) -> str | None:
         column = part.column
         if is_named(column) or part.log >= 0:
             return "it holds no counts"

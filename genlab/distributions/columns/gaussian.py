@@ -1,4 +1,4 @@
-"""The Gaussian likelihood of a column of real numbers; of whole numbers, rounded."""
+"""The Gaussian likelihood of a column of real numbers, and a rounded one for whole numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from genlab.distributions.columns.base import (
 )
 from genlab.distributions.gaussian_learned import log_scale
 
-#: An entry so low that it is no bound.
+#: A lower bound of an entry that never binds.
 NONE = -1e4
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
@@ -35,7 +35,7 @@ class GaussianColumn(ColumnLikelihood):
     order = 90
 
     @classmethod
-    def misfit(cls, part: Part) -> str | None:
+    def incompatibility(cls, part: Part) -> str | None:
         if part.log >= 0:
             return "its logarithm is learned; choose the type numeric for it when it is read"
         return "it has categories" if is_named(part.column) else None
@@ -63,9 +63,9 @@ class GaussianColumn(ColumnLikelihood):
 class RoundedGaussian(GaussianColumn):
     """P(v) = Φ((v + ½ − m)/s) − Φ((v − ½ − m)/s) of whole numbers v: a mass function.
 
-    Of a column with a lower bound, as counts have, the mass below it is left out. Where the step
-    is below a twentieth of s the difference is taken by its series, log[φ(t) w] + (t² − 1) w²/24,
-    since it would cancel.
+    If the column has a lower bound, as counts have, the distribution is truncated there. If the
+    step is below a twentieth of s, the difference is computed by its series, log[φ(t) w] + (t² −
+    1) w²/24, because the direct difference would cancel.
     """
 
     order = 80
@@ -80,14 +80,16 @@ class RoundedGaussian(GaussianColumn):
         self._numbers("low", [max(a, NONE) for a in low])
 
     @classmethod
-    def misfit(cls, part: Part) -> str | None:
-        return super().misfit(part) or (None if part.column.whole else "its values are not whole")
+    def incompatibility(cls, part: Part) -> str | None:
+        return super().incompatibility(part) or (
+            None if part.column.whole else "its values are not whole"
+        )
 
     @classmethod
     def reason(cls, column: Column) -> str | None:
         if column.type == "count":
             return f"Counts whose variance is {column.dispersion:.2g} times their mean."
-        return "Whole numbers that are no counts." if column.whole else None
+        return "Whole numbers that are not counts." if column.whole else None
 
     def log_prob(self, h: Tensor, x: Tensor) -> Tensor:
         mean, log_sigma = self._mean_and_scale(h)
@@ -101,7 +103,7 @@ class RoundedGaussian(GaussianColumn):
         return torch.where(narrow, series, wide) - torch.special.log_ndtr(-below)
 
     def _mean_and_scale(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        """μ and log σ of entries; μ of a column with a lower bound is not below it."""
+        """μ and log σ of entries; μ is never below a column's lower bound."""
         mean, raw = self.split(h)
         return torch.maximum(mean, self.low), log_scale(raw)
 
@@ -114,7 +116,7 @@ class RoundedGaussian(GaussianColumn):
         return torch.maximum(self.entry(v), self.low).to(h.dtype)
 
     def mean(self, h: Tensor) -> Tensor:
-        """That of the normal distribution cut off at its lower bound, before rounding."""
+        """The mean of the normal distribution truncated at its lower bound, before rounding."""
         mean, log_sigma = self._mean_and_scale(h)
         below = (self.low - self.half_step - mean) * torch.exp(-log_sigma)
         lean = torch.exp(-0.5 * below.square() - HALF_LOG_2PI - torch.special.log_ndtr(-below))

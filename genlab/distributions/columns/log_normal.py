@@ -1,4 +1,4 @@
-"""The log-normal likelihood of a positive column, and the one with exact zeros beside it."""
+"""The log-normal likelihood of a positive column, and its mixture with exact zeros."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from genlab.distributions.columns.base import (
 from genlab.distributions.columns.gaussian import log_normal_density
 from genlab.distributions.gaussian_learned import log_scale
 
-#: What is below this share of the offset is 0, told from it by the digits of single precision.
+#: A value below this share of the offset counts as 0; it covers single-precision round-off.
 ZERO = 1e-3
 NO_LOG = "its logarithm is not learned; choose the type positive for it when it is read"
 
 
-#: The standard deviation of entries at most: that of all of them is 1.
+#: The largest standard deviation of an entry; all training entries together have 1.
 BROADEST = 1.2
 
 
@@ -58,7 +58,7 @@ class LogNormalColumn(ColumnLikelihood):
         _mean_bounds(self, parts)
 
     @classmethod
-    def misfit(cls, part: Part) -> str | None:
+    def incompatibility(cls, part: Part) -> str | None:
         return None if part.log == 0 else NO_LOG
 
     @classmethod
@@ -94,7 +94,7 @@ class ZeroLogNormalColumn(ColumnLikelihood):
     """P(v = 0) = 1 − σ(ℓ), else log v is normal: log p = log σ(ℓ) + log N(u; μ, σ²) − log(s v).
 
     u = (log v − shift)/scale. The entry of v is that of log(v + c), c half of the smallest
-    positive value, so that 0 has a place.
+    positive value, so that v = 0 has a finite entry.
 
     Source: Duan et al. 1983, "A comparison of alternative models for the demand for medical
     care" (the two-part model).
@@ -112,16 +112,16 @@ class ZeroLogNormalColumn(ColumnLikelihood):
         _mean_bounds(self, parts)
 
     @classmethod
-    def misfit(cls, part: Part) -> str | None:
+    def incompatibility(cls, part: Part) -> str | None:
         return None if part.log > 0 else NO_LOG
 
     @classmethod
     def reason(cls, column: Column) -> str | None:
         fits = column.type == "positive" and column.low == 0
-        return "Positive numbers, and exact zeros beside them." if fits else None
+        return "Positive numbers and exact zeros." if fits else None
 
     def _positive(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Whether v > 0, and log v where it is, else log of the offset."""
+        """Whether v > 0, and log v; for v = 0 the log of the offset."""
         c = self.offset
         v = self.value(x).exp() - c
         there = v > ZERO * c
@@ -158,7 +158,7 @@ class ZeroLogNormalColumn(ColumnLikelihood):
 
     def generate(self, h: Tensor) -> Tensor:
         c = self.offset
-        # Below half of the smallest positive value a value is zero.
+        # A value below half of the smallest positive value is zero.
         zero = self.entry((torch.zeros_like(h) + c).log())
         edge = self.entry((torch.zeros_like(h) + 2 * c).log())
         soft = h - softplus(h - self.most, beta=5)

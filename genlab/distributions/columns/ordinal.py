@@ -1,4 +1,4 @@
-"""The ordinal likelihood of a column of ordered words, or of the steps of a scale."""
+"""The ordinal likelihood of a column of ordered words or of scale steps."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class OrdinalColumn(ColumnLikelihood):
         return sum(self.levels)
 
     @classmethod
-    def misfit(cls, part: Part) -> str | None:
+    def incompatibility(cls, part: Part) -> str | None:
         fits = part.column.type == "ordinal" and part.levels <= 200
         return None if fits else "its values have no order; choose the type ordinal for it"
 

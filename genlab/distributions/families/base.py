@@ -1,4 +1,4 @@
-"""What a row of the reparameterisation table is: parameters, support, noise, tails, family.
+"""A row of the table of reparameterised families: parameters, support, noise, tails.
 
 A row says z = g(ε, θ) with noise ε that does not depend on θ, so that d/dθ E[h(z)] is the mean of
 dh(z)/dθ (Kingma & Welling 2013, section 2.4). Where the sampler rejects, the derivative is the
@@ -72,7 +72,7 @@ class Family:
 
     Args:
         name: key of the row.
-        title: for people.
+        title: the name that users read.
         group: one of the three groups of Kingma & Welling 2013, section 2.4.
         parameters: what θ is made of.
         support: where the density is positive.
@@ -81,10 +81,10 @@ class Family:
         draw: ``(params, noise) -> z``.
         log_density: ``(params, z) -> log p(z)`` for z in the support.
         left, right: the tails.
-        mean_of, variance_of: moments; None where there is none for any parameter.
-        mean_if, variance_if: the condition in words where they exist only for some.
+        mean_of, variance_of: moments; None if they exist for no parameter.
+        mean_if, variance_if: the condition in words if they exist for some parameters only.
         entropy_of: closed form of the entropy in nats.
-        note: how the derivative comes about where it is not plain, and what to know.
+        note: how the derivative is computed if this is not obvious, and other remarks.
         expected: closed-form expectations by name, see :class:`Cross`.
         cross: what the row needs to be a prior with a closed-form KL.
         natural: the exponential-family form.
@@ -145,17 +145,17 @@ class Family:
         return tuple(p for p in self.parameters if p.continuous)
 
     def defaults(self) -> dict[str, Any]:
-        """The parameters of a first look, as plain values."""
+        """The default parameters, as plain numbers."""
         return {p.name: p.default for p in self.parameters}
 
     # -- parameters
 
     def trust(self, params: Values) -> Params:
-        """The parameters as tensors of one dtype and batch shape, without looking at the values:
-        for a training step, in which a NaN must travel on and be shown.
+        """The parameters as tensors of one dtype and batch shape, without checking the values: for
+        a training step, in which a NaN must propagate and be shown.
 
         Raises:
-            SpecError: for a name that is missing or not known, or shapes that do not broadcast.
+            SpecError: for a missing or unknown name, or shapes that do not broadcast.
         """
         if isinstance(params, Params):
             return params
@@ -219,10 +219,10 @@ class Family:
         return SpecError(row.name, value, text)
 
     def from_real(self, raw: Mapping[str, Tensor]) -> Params:
-        """Parameters within their constraints from unconstrained ones (a network's output).
+        """Map unconstrained numbers (a network's output) to parameters within their constraints.
 
         Raises:
-            SpecError: where a parameter is a whole number, which has no smooth map.
+            SpecError: if a parameter is a whole number, which has no smooth map.
         """
         done: dict[str, Tensor] = {}
         for row in self.parameters:
@@ -231,7 +231,7 @@ class Family:
             done[row.name] = row.constraint.from_real(raw[row.name], done)
         return self.trust(done)
 
-    # -- what a distribution can do
+    # -- sampling and densities
 
     def sample(
         self,
@@ -259,7 +259,7 @@ class Family:
     ) -> Logs:
         """The draws of :meth:`sample` with log z and log(1 − z) from before they were rounded.
 
-        For a row without such an accessor they are the logarithms of the rounded draws.
+        A row without ``draw_logs`` gives the logarithms of the rounded draws.
 
         Example:
             >>> from genlab.distributions.families import FAMILIES
@@ -280,7 +280,7 @@ class Family:
     def log_prob_at(self, params: Values, point: Logs) -> Tensor:
         """log p in nats at draws of :meth:`sample_logs` of this row or of another.
 
-        Where the row knows how, it is that of the draw before it was rounded.
+        If the row has ``log_density_at``, it is the density of the draw before rounding.
         """
         known = point.log1m is not None or self.support.kind != "unit"
         if self.log_density_at is None or not known:
@@ -292,8 +292,8 @@ class Family:
     def share_at_edge(self, params: Values, dtype: torch.dtype = torch.float32) -> Tensor:
         """The share of draws that a dtype rounds to an edge of the support, of the batch shape.
 
-        What a function of z says of these draws is what it says of the edge; :meth:`sample_logs`
-        still tells them apart. Zero for rows that do not gather at an edge.
+        A function of z takes its value at the edge for these draws; :meth:`sample_logs` still
+        separates them. Zero for rows whose draws do not gather at an edge.
 
         Example:
             >>> from genlab.distributions.families import FAMILIES
@@ -321,16 +321,16 @@ class Family:
         return torch.where(outside, torch.full_like(value, -math.inf), value)
 
     def mean(self, params: Values) -> Tensor | None:
-        """E[z], NaN or inf where :attr:`mean_if` does not hold; None where there is none."""
+        """E[z]; NaN or inf if :attr:`mean_if` does not hold, None if it never exists."""
         return None if self.mean_of is None else self.mean_of(self.check(params))
 
     def variance(self, params: Values) -> Tensor | None:
-        """Var[z] (for a vector its covariance matrix), NaN or inf where :attr:`variance_if` does
-        not hold; None where there is none."""
+        """Var[z] (for a vector its covariance matrix), NaN or inf if :attr:`variance_if` does not
+        hold, None if it never exists."""
         return None if self.variance_of is None else self.variance_of(self.check(params))
 
     def entropy(self, params: Values) -> Tensor | None:
-        """H[z] = −E[log p(z)] in nats, closed form; None where none is known."""
+        """H[z] = −E[log p(z)] in nats, closed form; None if none is known."""
         if self.entropy_of is None:
             return None
         ready = self.check(params)
@@ -341,7 +341,7 @@ class Family:
         value = ready[first.name]
         return value.shape[: value.ndim - first.constraint.event_ndim]
 
-    # -- as a posterior
+    # -- use as a posterior
 
     def finite_kl(
         self, prior: Family, params: Values | None = None, prior_params: Values | None = None
@@ -386,7 +386,7 @@ class Family:
 
 
 def _grow(value: Tensor, batch: torch.Size, depth: int) -> Tensor:
-    """The value expanded to the batch shape, its last ``depth`` dimensions as they are."""
+    """The value expanded to the batch shape; its last ``depth`` dimensions are unchanged."""
     return value.expand((*batch, *value.shape[value.ndim - depth :]))
 
 
@@ -394,12 +394,12 @@ def _grow(value: Tensor, batch: torch.Size, depth: int) -> Tensor:
 FAMILIES: Registry[Family] = Registry("family", "genlab.distributions.families")
 
 
-#: The rows stand in the order in which the package imports their modules.
+#: The rows are in the order in which the package imports their modules.
 _ORDER = itertools.count(10, 10)
 
 
 def register(row: Family) -> Family:
-    """Add a row to :data:`FAMILIES`, behind those there are."""
+    """Add a row to the end of :data:`FAMILIES`."""
     summary = f"{row.group}: z = {row.sampler}"
     FAMILIES.register(row.name, title=row.title, summary=summary, order=next(_ORDER))(row)
     return row

@@ -42,8 +42,8 @@ IMPLICIT = (
 
 
 LOGS = (
-    "Draws gather at an edge of the support where a shape is small, closer than a float lies to "
-    "it; `sample_logs` has log z and log(1 − z) of the draws before they are rounded."
+    "If a shape is small, draws gather closer to an edge of the support than a float can "
+    "represent; `sample_logs` gives log z and log(1 − z) before rounding."
 )
 
 

@@ -1,4 +1,4 @@
-"""The two unbiased estimators of d/dθ E[f(z)] side by side: pathwise and score function."""
+"""Two unbiased estimators of d/dθ E[f(z)] compared: pathwise and score function."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ class GradientVariance:
 
     Args:
         parameter: its name.
-        pathwise: f′(z) dz/dθ; None for a whole number, in which there is no path.
-        score: f(z) d log p(z)/dθ; None where it is biased.
-        note: why one of them is missing, or what to know of its variance.
+        pathwise: f′(z) dz/dθ; None for a parameter that is a whole number.
+        score: f(z) d log p(z)/dθ; None if it is biased.
+        note: why one of them is missing, or a remark on its variance.
     """
 
     parameter: str

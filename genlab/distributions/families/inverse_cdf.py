@@ -93,7 +93,8 @@ CAUCHY = register(
         mean_if="never",
         variance_if="never",
         entropy_of=lambda p: torch.log(4 * math.pi * p["scale"]),
-        note="No mean: averages of draws do not settle, and the same is true of d E[z]/dθ. "
+        note="There is no mean: averages of draws do not converge, and neither do estimates of "
+        "d E[z]/dθ. "
         "Expectations of bounded functions and their derivatives exist.",
     )
 )
@@ -108,7 +109,7 @@ def logistic_draw(p: Params, noise: Noise) -> Tensor:
 
 
 def logistic_log_density(p: Params, z: Tensor) -> Tensor:
-    """log of the logistic density, safe far out on both sides."""
+    """log of the logistic density, stable in both tails."""
     y = ((z - p["loc"]) / p["scale"]).abs()
     return -y - 2 * torch.log1p(torch.exp(-y)) - torch.log(p["scale"])
 

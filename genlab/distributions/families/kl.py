@@ -1,4 +1,4 @@
-"""KL(q ‖ p) between rows of the table: which pairs have a closed form, and the estimate otherwise.
+"""KL(q ‖ p) between families: a closed form where one exists, else a Monte Carlo estimate.
 
 A closed form exists where q has a closed entropy and closed expectations of the statistics in
 −log p:
@@ -47,7 +47,7 @@ class ClosedForm:
         q, p: the two rows.
         formula: LaTeX.
         how: in words, for the page.
-        value: ``(q_params, p_params) -> KL`` in nats where it is finite.
+        value: ``(q_params, p_params) -> KL`` in nats, if it is finite.
         condition: the parameters for which it holds, in words; empty for all.
         holds: the condition as a test.
 
@@ -68,8 +68,8 @@ class ClosedForm:
     holds: Callable[[Params, Params], bool] = lambda _q, _p: True
 
     def __call__(self, q_params: Values, p_params: Values) -> Tensor:
-        """KL(q ‖ p) in nats, of the common batch shape; inf where the support of q leaves that
-        of p or a tail of q is too heavy.
+        """KL(q ‖ p) in nats, of the common batch shape; inf if the support of q is not within that
+        of p, or a tail of q is too heavy.
 
         Raises:
             SpecError: for parameters to which the closed form does not apply.
@@ -86,7 +86,7 @@ class ClosedForm:
 
 
 def _match(q: Params, p: Params) -> tuple[Params, Params]:
-    """Both in the wider of the two dtypes."""
+    """Both tensors in the wider of the two dtypes."""
     one, other = next(iter(q.values())).dtype, next(iter(p.values())).dtype
     dtype = torch.promote_types(one, other)
     return (
@@ -95,7 +95,7 @@ def _match(q: Params, p: Params) -> tuple[Params, Params]:
     )
 
 
-# -- forms of their own -------------------------------------------------------------------------
+# -- special closed forms -------------------------------------------------------------------------
 
 
 def _gaussian(q: Params, p: Params) -> Tensor:
@@ -177,7 +177,7 @@ def _both_gamma(of_q: GammaView, of_p: GammaView, q_params: Params, p_params: Pa
 
 
 def closed_form_kl(q: str | Family, p: str | Family) -> ClosedForm | None:
-    """The closed form of KL(q ‖ p), or None where the table knows none.
+    """The closed form of KL(q ‖ p), or None if none is known.
 
     Args:
         q, p: rows, or their names.
@@ -210,7 +210,7 @@ def bregman_kl(q: Family, q_params: Values, p: Family, p_params: Values) -> Tens
     """KL(q ‖ p) = A(η_p) − A(η_q) − (η_p − η_q)·∇A(η_q) with ∇A by automatic differentiation.
 
     Raises:
-        SpecError: where the two are not members of one exponential family.
+        SpecError: if the two are not members of one exponential family.
     """
     if q.natural is None or p.natural is None or q.natural.key != p.natural.key:
         raise SpecError("closed form", f"{q.name} to {p.name}", "not of one exponential family")
@@ -229,7 +229,7 @@ def bregman_kl(q: Family, q_params: Values, p: Family, p_params: Values) -> Tens
 
 @dataclass(frozen=True)
 class Divergence:
-    """KL(q ‖ p) in nats and how it came about.
+    """KL(q ‖ p) in nats and how it was computed.
 
     Args:
         value: of the batch shape; differentiable in the parameters.
@@ -289,7 +289,7 @@ def kl(
     n: int = 10_000,
     generator: torch.Generator | None = None,
 ) -> Divergence:
-    """KL(q ‖ p): exact where the table has a closed form for these parameters, else Monte Carlo.
+    """KL(q ‖ p): exact if there is a closed form for these parameters, else Monte Carlo.
 
     Example:
         >>> from genlab.distributions.families import FAMILIES

@@ -224,7 +224,8 @@ STUDENT_T = register(
     )
 )
 
-# -- Logistic, listed a second time ---------------------------------------------------------------
+# -- Logistic, in its second listing
+# ---------------------------------------------------------------
 
 
 def _logistic_scaled(p: Params, noise: Noise) -> Tensor:

@@ -1,4 +1,4 @@
-"""The noise of a sampler, and what is known of its logarithms."""
+"""The noise of a sampler, and draws with accurate logarithms."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Logs:
-    """Draws together with their logarithms, which reach where the draws themselves do not.
+    """Draws with their logarithms, which have a wider range than the draws themselves.
 
     A float32 below 1 ends at 1 − 6e-8, and above 0 at 1.2e-38: log(1 − z) of a draw that was
     rounded ends at −16.6, and log z at −87.3. The logarithms here are those of the draw before it
@@ -42,7 +42,7 @@ class Noise:
     generator: torch.Generator | None
 
     def uniform(self, *extra: int) -> Tensor:
-        """u in the open interval (0, 1): half a step of the generator's grid stands for 0."""
+        """u in the open interval (0, 1): half a step of the generator's grid replaces 0."""
         u = torch.rand(
             (*self.shape, *extra),
             generator=self.generator,

@@ -1,4 +1,4 @@
-"""The parameters of a family: their constraints, and how a net reaches them."""
+"""The parameters of a family: their constraints, and maps from the outputs of a net."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Params(dict[str, Tensor]):
 
     @property
     def wide(self) -> Params:
-        """The same in float64, in which closed forms are computed.
+        """The same parameters in float64, the precision of closed forms.
 
         Log-gamma functions of large arguments cancel: in float32 KL(Γ(10⁴, 10⁴) ‖ itself) would
         be −0.004 and the constant of Student's t at ν = 10⁸ off by 8.9.
@@ -31,8 +31,8 @@ class Constraint:
     Args:
         text: in words, for the message of a refusal.
         test: ``(value, parameters so far) -> bool tensor`` of the batch shape.
-        from_real: ``(any real tensor, parameters so far) -> value within the constraint``, what
-            the head of a network goes through; None where there is no smooth one (integers).
+        from_real: ``(any real tensor, parameters so far) -> value within the constraint``, applied
+            to the output of a network; None if there is no smooth map (integers).
         event_ndim: 0 for a number, 1 for a vector, 2 for a matrix.
     """
 
@@ -51,7 +51,7 @@ def _triangle(x: Tensor, _: Mapping[str, Tensor]) -> Tensor:
 
 
 def above(other: str) -> Constraint:
-    """The constraint of a number that must exceed another parameter."""
+    """The constraint that a number exceeds another parameter."""
     return Constraint(
         f"a number greater than {other}",
         lambda v, p: torch.isfinite(v) & (v > p[other]),
@@ -97,7 +97,7 @@ def _full_rank(v: Tensor, others: Mapping[str, Tensor]) -> Tensor:
     finite = torch.isfinite(v).all(-1).all(-1)
     if not square:
         return torch.zeros_like(finite)
-    # The singular values and not the determinant: det(1e-8 I) is tiny and yet of full rank.
+    # Singular values, not the determinant: 1e-8 I has full rank, but a tiny determinant.
     singular = torch.linalg.svdvals(torch.nan_to_num(v.detach()))
     limit = singular[..., 0] * v.shape[-1] * torch.finfo(v.dtype).eps
     return finite & (singular[..., -1] > limit)
@@ -116,11 +116,11 @@ class Parameter:
         name: key in the mapping of parameters.
         symbol: LaTeX, as in the sampler equation.
         constraint: which values it may take.
-        default: the value of a first look.
+        default: the default value.
         low, high: the range of a slider.
-        continuous: whether the sampler has a pathwise derivative in it.
-        score: what the score-function estimator is in it: ``unbiased``, ``infinite variance``, or
-            ``biased`` where the parameter moves an edge of the support at which the density is
+        continuous: whether the sampler has a pathwise derivative with respect to it.
+        score: the property of the score-function estimator: ``unbiased``, ``infinite variance``,
+            or ``biased`` where the parameter moves an edge of the support at which the density is
             not zero.
     """
 

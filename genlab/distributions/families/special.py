@@ -1,4 +1,4 @@
-"""The functions that several rows share: constants, log-gamma pieces, expectations."""
+"""Functions that several families share: constants, log-gamma terms, expectations."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def beta_log_density(a: Tensor, b: Tensor, z: Tensor, log: Tensor, log1m: Tensor
 
 
 def where(keep: Tensor, value: Tensor, other: float) -> Tensor:
-    """The value where it holds, a constant elsewhere."""
+    """The value where the mask is true, a constant elsewhere."""
     return torch.where(keep, value, torch.full_like(value, other))
 
 
@@ -151,7 +151,7 @@ def from_moments(
 def gamma_view(
     view: Callable[[Mapping[str, Tensor]], tuple[Tensor, Tensor]],
 ) -> tuple[dict[str, Moment], Cross, Natural, Callable[[Params], Tensor]]:
-    """What Gamma(k, λ) and its special cases share: expectations, −E log p, natural form, entropy.
+    """Expectations, −E log p, natural form and entropy of Gamma(k, λ) and its special cases.
 
     Args:
         view: from the row's parameters to k and λ.
@@ -202,7 +202,7 @@ def gamma_view(
 def weibull_view(
     view: Callable[[Mapping[str, Tensor]], tuple[Tensor, Tensor]],
 ) -> tuple[dict[str, Moment], Callable[[Params], Tensor]]:
-    """Expectations and entropy of z = λ e^(1/k), which Weibull and Rayleigh share.
+    """Expectations and entropy of z = λ e^(1/k), for Weibull and Rayleigh.
 
     Args:
         view: from the row's parameters to λ and k.

@@ -18,7 +18,7 @@ SupportKind = Literal[
 ]
 
 
-#: In which kinds of support each kind can lie, for some parameters.
+#: For each kind of support, the kinds that can contain it for some parameters.
 MAY_LIE_IN: Mapping[str, frozenset[str]] = {
     "real": frozenset({"real"}),
     "positive": frozenset({"real", "positive"}),
@@ -44,7 +44,7 @@ class Support:
     """Where a density is positive.
 
     Args:
-        kind: its kind, from which it follows what it can lie in.
+        kind: its kind, which decides which supports can contain it.
         text: LaTeX.
         lower, upper: the edges, fixed or a function of the parameters (numbers only).
     """
@@ -69,7 +69,7 @@ class Support:
         return _bound(self.lower, params), _bound(self.upper, params)
 
     def outside(self, params: Mapping[str, Tensor], z: Tensor) -> Tensor:
-        """Which points have density zero; False for NaN, which must stay visible."""
+        """Whether points have density zero; False for NaN, so that it stays visible."""
         if self.kind == "vector":
             return torch.zeros(z.shape[:-1], dtype=torch.bool, device=z.device)
         if self.kind == "simplex":
@@ -79,7 +79,7 @@ class Support:
         return (z < low) | (z > high)
 
     def inner(self, params: Mapping[str, Tensor], z: Tensor) -> Tensor:
-        """A point well inside, of the shape of ``z``."""
+        """A point well inside the support, of the shape of ``z``."""
         if self.kind == "simplex":
             return torch.full_like(z, 1 / z.shape[-1])
         low, high = self.bounds(params)
@@ -95,7 +95,8 @@ TailKind = Literal["bounded", "power", "log-normal", "exponential", "double expo
 
 @dataclass(frozen=True, eq=False)
 class Tail:
-    """How fast a density falls towards one end; −log p grows as fast, which the KL needs.
+    """How fast a density decays towards one end. −log p grows as fast, which decides whether a KL
+    is finite.
 
     Args:
         kind: ``power`` z^(−index−1), ``log-normal`` exp(−log² z), ``exponential``
@@ -112,7 +113,7 @@ BOUNDED = Tail("bounded")
 
 
 def _read(bound: Bound, params: Mapping[str, Tensor] | None) -> Tensor | None:
-    """The number, or None where it is free."""
+    """The number, or None if it is a free parameter."""
     if callable(bound):
         return None if params is None else bound(params)
     return torch.tensor(bound)
@@ -121,7 +122,7 @@ def _read(bound: Bound, params: Mapping[str, Tensor] | None) -> Tensor | None:
 def tails_meet(
     q: Tail, p: Tail, q_params: Mapping[str, Tensor] | None, p_params: Mapping[str, Tensor] | None
 ) -> Tensor:
-    """Whether E_q[−log p] is finite in this tail (true where free parameters can make it so)."""
+    """Whether E_q[−log p] is finite in this tail, or can be for some free parameters."""
     yes, no = torch.tensor(True), torch.tensor(False)
     if q.kind == "bounded" or p.kind in ("bounded", "power", "log-normal"):
         return yes

@@ -1,4 +1,4 @@
-"""Posteriors q(z | x) as rows of one table: a new one is a new file with one row."""
+"""Posteriors q(z | x), registered in one table; each has its own file."""
 
 from __future__ import annotations
 

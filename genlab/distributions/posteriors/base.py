@@ -1,4 +1,4 @@
-"""What a row of the table of posteriors is."""
+"""The interface of a posterior: a row of the table of posteriors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.distributions import Distribution, Independent
 from genlab.core.registry import Registry
 
 Support = Literal["real", "positive", "unit"]
-#: From the widest to the narrowest: each holds those after it.
+#: From the widest to the narrowest; each contains those after it.
 SUPPORTS: tuple[Support, ...] = ("real", "positive", "unit")
 
 
@@ -31,15 +31,15 @@ class Posterior:
     """How a net's outputs become q(z | x).
 
     Args:
-        outputs: how many outputs of the net a code of this size takes.
+        outputs: the number of outputs of the net for a code of this size.
         make: ``make(h, latent)``: h is (B, outputs(latent)), the result has batch shape (B,),
             event shape (latent,), pathwise draws, ``mean`` and ``variance``.
         marginals: whether the density of each entry, q(z_j | x), is known.
-        net: for a row with weights of its own, shared by all examples: ``net(latent)`` makes its
-            module, which ``make`` then takes as a third argument.
+        net: for a posterior with its own weights, shared by all examples: ``net(latent)`` builds a
+            module, which ``make`` takes as its third argument.
         support: of each entry of z, ``real``, ``positive`` or ``unit``; KL(q ‖ p(z)) is finite
             only where it lies in the prior's.
-        holds: whether the density is known with its parameters held fixed (see
+        holds: whether the density with detached parameters is available (see
             :func:`genlab.distributions.detached.detached`).
     """
 
@@ -51,7 +51,7 @@ class Posterior:
     detachable: bool = True
 
     def distribution(self, h: Tensor, latent: int, net: nn.Module | None = None) -> Distribution:
-        """q(z | x) from a net's outputs, (B, outputs(latent)), and the row's own module."""
+        """q(z | x) from outputs of a net, (B, outputs(latent)), and the posterior's own module."""
         return self.make(h, latent) if self.net is None else self.make(h, latent, net)
 
 
@@ -64,7 +64,7 @@ def factorises(q: Distribution) -> bool:
 
 
 def entry_log_prob(q: Distribution, z: Tensor) -> Tensor | None:
-    """log q(z_j) of each entry in nats, (..., latent); None where the entries depend on another.
+    """log q(z_j) of each entry in nats, (..., latent); None if the entries depend on each other.
 
     Example:
         >>> import torch

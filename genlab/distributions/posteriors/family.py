@@ -1,4 +1,4 @@
-"""Posteriors from the table of reparameterised families: independent entries of one row."""
+"""Posteriors whose entries are independent and belong to one reparameterised family."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from genlab.core.errors import SpecError
 from genlab.distributions.families import FAMILIES, Family, Logs, Params, closed_form_kl
 from genlab.distributions.posteriors.base import POSTERIORS, SUPPORTS, Posterior
 
-#: Rows with tails light enough for a Gaussian prior: on all of R, and on parts of it.
+#: Families whose tails are light enough for a Gaussian prior: on all of R, and on parts of it.
 NAMES = ("laplace", "logistic", "gumbel", "student_t", "gamma", "beta")
 
 
 class FamilyProduct(Distribution):
-    """Independent entries of one row of the table of families.
+    """A product of independent entries of one family.
 
     Args:
         family: the row, over numbers.
@@ -62,14 +62,14 @@ class FamilyProduct(Distribution):
         return self._drawn.z
 
     def detached(self) -> FamilyProduct:
-        """The same distribution with its parameters out of the graph."""
+        """The same distribution with detached parameters."""
         fixed = Params({name: value.detach() for name, value in self.params.items()})
         return FamilyProduct(self.family, fixed)
 
     def entry_log_prob(self, value: Tensor) -> Tensor:
         """log q(z_j) of each entry, (..., latent).
 
-        Of the last draw it is the density before the draw was rounded to the edge of the support.
+        For the last draw it is the density before rounding to the edge of the support.
         """
         if self._drawn is not None and value is self._drawn.z:
             return self.family.log_prob_at(self.params, self._drawn)
@@ -80,7 +80,7 @@ class FamilyProduct(Distribution):
         return self.entry_log_prob(value).sum(-1)
 
     def closed_form_kl(self, prior: Distribution) -> Tensor | None:
-        """KL to a product of normals or of another row, (B,) in nats, where the table knows it."""
+        """KL to a product of normals or of another family, (B,) in nats; None if not closed."""
         if isinstance(prior, FamilyProduct):
             row, params = prior.family, prior.params
         elif isinstance(prior, Independent) and isinstance(prior.base_dist, Normal):
@@ -100,16 +100,16 @@ class FamilyProduct(Distribution):
 def from_family(
     name: str, bounds: Mapping[str, Callable[[Tensor], Tensor]] | None = None
 ) -> Posterior:
-    """The posterior with independent entries of one row of the table of families.
+    """The posterior with independent entries of one family.
 
     Args:
         name: of the row.
-        bounds: for some parameters, the map from a net's output, where the row's own is too wide
-            for a finite KL.
+        bounds: for some parameters, a map from the output of a net that replaces the family's own,
+            whose range is too wide for a finite KL.
 
     Raises:
-        SpecError: where q could not be a posterior: its tails make KL(q ‖ N(0, I)) infinite for
-            all parameters, or its support is no line, half line or unit interval.
+        SpecError: if q cannot be a posterior: its tails make KL(q ‖ N(0, I)) infinite for all
+            parameters, or its support is not a line, a half line or the unit interval.
 
     Example:
         >>> from_family("cauchy")
@@ -144,6 +144,6 @@ for _order, _name in enumerate(NAMES):
     POSTERIORS.register(
         _name,
         title=FAMILIES.row(_name).title,
-        summary="Independent entries of this family, by its pathwise sampler.",
+        summary="Independent entries of this family, with its pathwise sampler.",
         order=30 + _order,
     )(from_family(_name, BOUNDS.get(_name)))

@@ -1,4 +1,4 @@
-"""What the normalising flows share: draws that carry their density, moments by fixed points."""
+"""The base of normalising-flow posteriors: draws with density, quasi-Monte Carlo moments."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, constraints
 
-#: Quasi-random points, each with its mirror image, from which the moments are computed.
+#: The number of quasi-random points for the moments; each is used with its mirror image.
 POINTS = 64
 
 
 @functools.lru_cache(maxsize=8)
 def _points(latent: int) -> Tensor:
-    """Points that stand for N(0, I), (2 POINTS, latent): scrambled Sobol and their negatives.
+    """Quasi-random points of N(0, I), (2 POINTS, latent): scrambled Sobol points and their
+    negatives.
 
-    Their means and variances are 0 and 1, so that an affine flow has its moments exactly.
+    Their means and variances are exactly 0 and 1, so that the moments of an affine flow are exact.
     """
     draws = torch.quasirandom.SobolEngine(latent, scramble=True, seed=0).draw(POINTS)
     normal = torch.special.ndtri(draws.double().clamp(1e-6, 1 - 1e-6))
@@ -53,7 +54,7 @@ class Flow(Distribution, abc.ABC):
 
     @abc.abstractmethod
     def _backward(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """The point whose image is z, and log |det| of the way there."""
+        """The preimage of z, and log |det ∂f/∂z_0| there."""
 
     def _moments(self) -> tuple[Tensor, Tensor]:
         base = self.base.base_dist
@@ -84,6 +85,6 @@ class Flow(Distribution, abc.ABC):
             return self._last[1]
         start, log_det = self._backward(value)
         density = self.base.log_prob(start) - log_det
-        # So far out that the inverse overflows, q is 0 to every digit.
+        # Where the inverse overflows, q is 0 in floating point.
         lost = density.isnan() & value.isfinite().all(-1)
         return torch.where(lost, -torch.inf, density)

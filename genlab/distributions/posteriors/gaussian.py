@@ -38,7 +38,7 @@ def full_normal(h: Tensor, latent: int) -> MultivariateNormal:
 POSTERIORS.register(
     "gaussian",
     title="Gaussian, diagonal",
-    summary="One mean and one variance an entry of z.",
+    summary="One mean and one variance for each entry of z.",
     order=10,
 )(Posterior(outputs=lambda latent: 2 * latent, make=_diagonal))
 POSTERIORS.register(

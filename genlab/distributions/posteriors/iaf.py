@@ -1,4 +1,4 @@
-"""Inverse autoregressive flow as a posterior: masked nets with weights shared by all examples."""
+"""The inverse autoregressive flow as a posterior; all examples share the weights of its nets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OPEN = 2.0
 class AutoregressiveNet(nn.Module):
     """m(z, c) and s(z, c), whose entry i depends on z_1, ..., z_{i−1} and on all of c.
 
-    One hidden layer by MADE's masks; units of degree 0 see the context alone.
+    One hidden layer with the masks of MADE; units of degree 0 read the context alone.
 
     Source: Germain et al. 2015, "MADE: Masked autoencoder for distribution estimation".
 
@@ -62,15 +62,15 @@ class InverseAutoregressiveFlow(Flow):
     """z_t = g_t ⊙ z_{t−1} + (1 − g_t) ⊙ m_t, g_t = σ(s_t + 2), (m_t, s_t) autoregressive in z_{t−1}.
 
     log q(z_T) = log q_0(z_0) − Σ_t Σ_i log g_{t,i}, as each Jacobian is triangular. The order of
-    the entries is reversed between the steps. The density at a point that was not drawn takes one
-    pass of the net an entry and step.
+    the entries is reversed between the steps. The density at a given point takes one pass of the
+    net for each entry and step.
 
     Source: Kingma, Salimans, Jozefowicz, Chen, Sutskever and Welling 2016, "Improving variational
     inference with inverse autoregressive flow", equations 10 to 14.
 
     Args:
         base: q_0, batch shape (B,).
-        nets: one a step.
+        nets: one for each step.
         context: (B, context).
     """  # noqa: E501
 
@@ -99,7 +99,7 @@ class InverseAutoregressiveFlow(Flow):
             image = z.flip(-1)
             entries: list[Tensor] = []
             for i in range(shape[-1]):
-                # The entries from i on are not known yet, and entry i does not look at them.
+                # Entries from i on are not known yet; entry i does not depend on them.
                 known = torch.stack([*entries, *image.unbind(-1)[i:]], dim=-1)
                 m, log_gate = self._step(net, known)
                 gate = log_gate[..., i].exp()

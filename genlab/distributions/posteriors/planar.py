@@ -1,4 +1,4 @@
-"""A normalising flow as a posterior: planar steps on a diagonal Gaussian, given by the net."""
+"""The planar flow as a posterior: planar steps on a diagonal Gaussian."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class PlanarFlow(Flow):
     """z_K = f_K ∘ … ∘ f_1(z_0), z_0 ~ N(μ, diag σ²), f(z) = z + û tanh(w·z + b).
 
     log q(z_K) = log q_0(z_0) − Σ_k log(1 + w·û (1 − tanh²(w·z_{k−1} + b))). Each step is made
-    invertible by û = u + (−1 + softplus(w·u) − w·u) w / |w|². The density at a point that was not
-    drawn is found through the inverse: one root a number of examples and step, by bisection and
-    then one Newton step, which carries the implicit derivative.
+    invertible by û = u + (−1 + softplus(w·u) − w·u) w / |w|². The density at a given point needs
+    the inverse: for each example and step one root, by bisection and a final Newton step, which
+    carries the implicit derivative.
 
     Source: Rezende and Mohamed 2015, "Variational inference with normalizing flows", section 4.1
     and appendix A.
@@ -70,7 +70,7 @@ class PlanarFlow(Flow):
 
 
 def make(h: Tensor, latent: int) -> PlanarFlow:
-    """The net gives the base and every step, so that each example has a flow of its own.
+    """The net gives the base and every step, so that each example has its own flow.
 
     Args:
         h: (B, 2 latent + 4 (2 latent + 1)).
@@ -83,7 +83,8 @@ def make(h: Tensor, latent: int) -> PlanarFlow:
 POSTERIORS.register(
     "planar",
     title="Planar flow",
-    summary="Four planar steps on a Gaussian: bent posteriors; the KL is a Monte Carlo number.",
+    summary="Four planar steps on a Gaussian, for curved posteriors. The KL is a Monte Carlo "
+    "estimate.",
     order=100,
 )(
     Posterior(

@@ -1,4 +1,4 @@
-"""Priors p(z) as rows of one table: a new one is a new file with one row."""
+"""Priors p(z), registered in one table; each has its own file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a row of the table of priors is."""
+"""The interface of a prior: a row of the table of priors."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from genlab.distributions.posteriors.base import Support
 
 
 class Prior(nn.Module, abc.ABC):
-    """A prior of the code, and the parameters that are learned with it.
+    """A prior of the code, and its learned parameters.
 
     Args:
         latent: size of the code.
-        meta: what the data look like, for a prior that is made of data.
-        components: of a mixture.
+        meta: what the data look like, for a prior that depends on data.
+        components: number of components of a mixture.
     """
 
     name: ClassVar[str]
-    #: Of each entry of z; a posterior's must lie in it. None: as the posterior's.
+    #: The support of each entry of z, which must contain the posterior's. None: the posterior's.
     support: ClassVar[Support | None] = "real"
 
     def __init__(self, latent: int, meta: DataMeta, components: int) -> None:

@@ -1,4 +1,4 @@
-"""Priors on a part of the line, for posteriors that live there."""
+"""Priors on the positive numbers and the unit interval, for posteriors with these supports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from genlab.distributions.priors.base import PRIORS, Prior
 
 
 class _Fixed(Prior):
-    """Independent entries of one row of the table of families, with nothing learned."""
+    """Independent entries of one family, without learned parameters."""
 
     row: ClassVar[str]
     values: ClassVar[dict[str, float]]
@@ -30,7 +30,7 @@ class _Fixed(Prior):
 @PRIORS.register(
     "exponential",
     title="Exponential, rate 1",
-    summary="Positive codes, Gamma(1, 1): for the posteriors gamma and beta.",
+    summary="Positive codes, Gamma(1, 1), for the posteriors gamma and beta.",
     order=20,
 )
 class Exponential(_Fixed):
@@ -44,7 +44,7 @@ class Exponential(_Fixed):
 @PRIORS.register(
     "unit",
     title="Uniform on (0, 1)",
-    summary="Codes in the unit cube, Beta(1, 1): for the posterior beta.",
+    summary="Codes in the unit cube, Beta(1, 1), for the posterior beta.",
     order=30,
 )
 class Unit(_Fixed):

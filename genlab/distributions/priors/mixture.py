@@ -21,11 +21,11 @@ from genlab.distributions.priors.base import PRIORS, Prior
 @PRIORS.register(
     "mixture",
     title="Mixture of Gaussians",
-    summary="Weights, means and variances are learned; the KL is a Monte Carlo number.",
+    summary="Weights, means and variances are learned. The KL is a Monte Carlo estimate.",
     order=40,
 )
 class Mixture(Prior):
-    """p(z) = Σ_k π_k N(z; m_k, diag s_k²), all of it learned.
+    """p(z) = Σ_k π_k N(z; m_k, diag s_k²), with learned weights, means and variances.
 
     KL(q ‖ p) has no closed form; log p(z) is exact, so the KL is averaged over draws of q.
 

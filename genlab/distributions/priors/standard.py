@@ -13,7 +13,7 @@ from genlab.distributions.priors.base import PRIORS, Prior
 
 
 class StandardNormal(Independent):
-    """N(0, I), whose draws are made at once, without a mean and a scale to add and multiply."""
+    """N(0, I) with a faster sampler: no mean is added and no scale multiplied."""
 
     def sample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:  # type: ignore[override]
         """Draws without a gradient, sample shape + batch shape + event shape."""
@@ -36,7 +36,7 @@ def standard_normal(latent: int, like: Tensor) -> Independent:
 
 
 @PRIORS.register(
-    "standard", title="Standard normal", summary="N(0, I): nothing is learned.", order=10
+    "standard", title="Standard normal", summary="N(0, I). Nothing is learned.", order=10
 )
 class Standard(Prior):
     """p(z) = N(0, I)."""

@@ -17,13 +17,13 @@ from genlab.distributions.priors.base import PRIORS, Prior
 @PRIORS.register(
     "vamp",
     title="VampPrior",
-    summary="The mean of q(z | u_k) over learned inputs; the KL is a Monte Carlo number.",
+    summary="A mixture of q(z | u_k) at learned inputs u_k. The KL is a Monte Carlo estimate.",
     order=50,
 )
 class Vamp(Prior):
     """p(z) = (1/K) Σ_k q(z | u_k), the inputs u_k learned.
 
-    Inputs of a bounded support stay in it through the logistic function.
+    For data in [0, 1] a logistic function keeps the inputs in range.
 
     Source: Tomczak and Welling 2018, "VAE with a VampPrior", equation 9.
     """

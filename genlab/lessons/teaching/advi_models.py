@@ -9,8 +9,10 @@ from genlab.lessons.questions import Choices, Exercise, Number, Question, first_
 
 def _width(lesson: Any) -> int:
     """The spread of the first shown number under the mean-field q, as a share of MCMC's."""
-    k = lesson.shown[0]
-    share = float(lesson.drawn(lesson.fits["mean-field"])[:, k].std() / lesson.referee.sd[k])
+    k = lesson.axes[0]
+    share = float(
+        lesson.theta_draws(lesson.fits["mean-field"])[:, k].std() / lesson.reference.sd[k]
+    )
     return first_true(share < 0.9, share < 1.1, True)
 
 

@@ -17,7 +17,7 @@ def _output(lesson: Any) -> float:
 
 
 def _pull(lesson: Any) -> float:
-    return abs(float(lesson.pull(lesson.chosen[0])))
+    return abs(float(lesson.pull(lesson.pair[0])))
 
 
 QUESTIONS = (

@@ -14,7 +14,7 @@ from genlab import latent
 from genlab.core.errors import DataError
 from genlab.core.escape import escape_markdown
 from genlab.core.random import scope
-from genlab.data import image_uploads
+from genlab.data import image_fitting, image_uploads
 from genlab.data.base import DataMeta
 from genlab.figures.tables import lines_figure
 from genlab.latent import encoder as learned
@@ -95,9 +95,9 @@ class Memorisation(Tool):
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def drawing_style(_scene: Scene, run: str) -> image_uploads.BackgroundStyle:  # noqa: ARG001 - the key
+def drawing_style(_scene: Scene, run: str) -> image_fitting.BackgroundStyle:  # noqa: ARG001 - the key
     """The foreground and background of a scene's data."""
-    return image_uploads.background_style(_scene.data)
+    return image_fitting.background_style(_scene.data)
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
@@ -192,7 +192,7 @@ def picture(scene: Scene) -> Tensor | None:
 
 
 def sent_picture(
-    source: str, meta: DataMeta, manner: image_uploads.BackgroundStyle
+    source: str, meta: DataMeta, manner: image_fitting.BackgroundStyle
 ) -> image_uploads.Picture | None:
     """What was uploaded or drawn, read with care; None while there is nothing."""
     if source == "draw":
@@ -210,8 +210,8 @@ def sent_picture(
 
 
 def prepare_picture(
-    sent: image_uploads.Picture, meta: DataMeta, manner: image_uploads.BackgroundStyle
-) -> image_uploads.FittedImage:
+    sent: image_uploads.Picture, meta: DataMeta, manner: image_fitting.BackgroundStyle
+) -> image_fitting.FittedImage:
     """The image at the model's size, with the choices of preprocessing."""
     how = {"auto": None, "no": False, "yes": True}
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -229,7 +229,7 @@ def prepare_picture(
         centre = manner.ink and st.checkbox(
             "Cut out and centre the strokes", True, key="explore.picture.centre"
         )
-    return image_uploads.fit_to_model(sent, meta, manner, invert=how[invert], centre=centre)
+    return image_fitting.fit_to_model(sent, meta, manner, invert=how[invert], centre=centre)
 
 
 def encode_picture(scene: Scene, model: Any, x: Tensor) -> tuple[Tensor, Tensor] | None:

@@ -120,8 +120,8 @@ def posterior_part(scene: Scene) -> None:
         y = choose_parameter("Up", "par_y", rest, rest[0])
     beside = other_runs(scene)
     with right:
-        # An algorithm of another kind is the referee that one asks for first.
-        referee = choose_parameter(
+        # An algorithm of another kind is the reference offered first.
+        reference = choose_parameter(
             "Beside",
             "par_run",
             [*beside, NOBODY],
@@ -132,11 +132,11 @@ def posterior_part(scene: Scene) -> None:
         )
     own = ALGORITHMS.row(runs.open_run(scene.query.run).spec.algorithm).title
     pairs = {f"this run: {own}": np.stack([draws[x], draws[y]], 1)}
-    if referee in beside:
-        view = runs.open_run(referee)
-        judge = model_at(view.id, view.snapshots()[-1], view.row.created)
-        found = numbers_of(judge)
-        pairs[beside[referee]] = np.stack([found[x], found[y]], 1)
+    if reference in beside:
+        view = runs.open_run(reference)
+        reference_model = model_at(view.id, view.snapshots()[-1], view.row.created)
+        found = numbers_of(reference_model)
+        pairs[beside[reference]] = np.stack([found[x], found[y]], 1)
     density = exact_density(model.truth(), (x, y))
     pictures.plot(pair_figure(pairs, (x, y), density), key="explore.posterior.pair")
     lines = (
@@ -180,7 +180,7 @@ def check_part(scene: Scene) -> None:
         {
             "column": [columns[one.column] for one in found],
             "statistic": [one.statistic for one in found],
-            "data": [f"{one.seen:.4g}" for one in found],
+            "data": [f"{one.observed:.4g}" for one in found],
             "95 % of predicted tables": [f"{one.low:.4g} to {one.high:.4g}" for one in found],
             "p": [f"{one.p:.3f}" for one in found],
         },

@@ -8,7 +8,7 @@ from genlab.core.errors import GenlabError
 from genlab.core.escape import escape_markdown
 from genlab.data.base import DataMeta
 from genlab.data.schema import is_whole
-from genlab.latent.conditional import sample_given
+from genlab.latent.conditional import sample_conditional
 from genlab.models.base import GenerativeModel, HasLikelihood
 from genlab.runs.samples import DRAWS, MEANS, Samples, draw_samples
 from genlab.ui.explore.scene import Scene
@@ -32,7 +32,7 @@ def _drawn(
     given: Value | None,
 ) -> Samples:
     if given is not None:
-        found = sample_given(_scene.model, n, dict([given]), _scene.query.seed)
+        found = sample_conditional(_scene.model, n, dict([given]), _scene.query.seed)
         return Samples(found.x, _scene.data.meta, found.kind, label or "")
     x = draw_samples(_scene.model, n, _scene.query.seed, means=means)
     return Samples(x, _scene.data.meta, MEANS if means else DRAWS, label or "")

@@ -9,11 +9,12 @@ import torch
 
 from genlab import runs
 from genlab.compare.side_by_side import (
-    TITLES,
+    NO_PART,
     SideBySide,
     build_side_by_side,
     needs_inversion,
     shared_real,
+    titles_of,
 )
 from genlab.core.escape import escape_html, escape_markdown
 from genlab.core.measure import Picture
@@ -94,7 +95,7 @@ def side_by_side(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
     jobs = {
         row.id: submit_job("inversions", {"run": row.id, "step": at[row.id], "seed": SEED})
         for row in rows
-        if needs_inversion(MODELS[row.spec["model"]])
+        if needs_inversion(MODELS[row.spec["model"]], runs.open_run(row.id).data())
     }
     job_progress(jobs.values(), "Codes of the real examples")
     show_failures(jobs.values(), "The codes of the real examples")
@@ -112,13 +113,13 @@ def side_by_side(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
     sentences.append(step_mismatch_note({titles[row.id]: at[row.id] for row in rows}))
     st.caption(escape_markdown(" ".join(filter(None, sentences))))
     real = shared_real(list(found.values()))
-    for part, title in TITLES.items():
+    for part, title in titles_of(found.values()).items():
         if not any(part in one.pictures for one in found.values()):
             reasons = {one.missing.get(part, "") for one in found.values()}
-            st.markdown(f"**{title}**")
+            st.markdown(f"**{escape_markdown(title)}**")
             st.caption(escape_markdown("; ".join(sorted(filter(None, reasons)))))
             continue
-        st.markdown(f"**{title}**")
+        st.markdown(f"**{escape_markdown(title)}**")
         columns = st.columns(len(rows) + (part in real))
         if part in real:
             with columns[-1]:
@@ -133,7 +134,8 @@ def side_by_side(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
                 elif row.id in jobs and jobs[row.id].status in ("queued", "running"):
                     st.caption("is being sought…")
                 else:
-                    st.caption(escape_markdown(f"Not here: {one.missing[part]}."))
+                    why = one.missing.get(part, NO_PART)
+                    st.caption(escape_markdown(f"Not here: {why}."))
 
 
 def run_name(place: int, title: str, note: str = "") -> None:

@@ -2,8 +2,9 @@
 
 The rows ``alpha`` and ``js_weighted`` had the activation sup T − log(1 + e^{−v}). Its exact score
 at p = q is far from 0: about −1/(1 − α) for α below 1, where f* of a fresh critic's score leaves
-float32. New runs take the centred activations of :mod:`genlab.divergences.rows`, whose exact score
-is log r. The weights of an older run mean what they meant only under these.
+float32. New runs take the centred activations of :mod:`genlab.divergences.f_divergences`, whose
+exact score is log r. The weights of an older run are only valid with the activation they were
+trained with.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid, softplus
 
 from genlab.divergences.f import FDivergence
-from genlab.divergences.rows import log_one_minus_exp
+from genlab.divergences.f_divergences import log_one_minus_exp
 
 
 def _log_softplus(x: Tensor) -> Tensor:
@@ -94,7 +95,7 @@ _ORIGINAL: dict[str, Callable[[FDivergence, float], FDivergence]] = {
 
 
 def original_activation(row: FDivergence) -> FDivergence:
-    """The same divergence with the output activation of earlier runs; the others are unchanged.
+    """The same divergence with the output activation of earlier runs; other rows are unchanged.
 
     Example:
         >>> from genlab.divergences.f import F

@@ -13,9 +13,9 @@ LOG_2 = math.log(2.0)
 def js_bound(real: Tensor, fake: Tensor) -> tuple[float, float]:
     """A lower bound of JS(P ‖ Q) = ½KL(P‖M) + ½KL(Q‖M), M = (P + Q)/2, with its standard error.
 
-    (V̂ + log 4)/2 with V̂ = E_P log D(x) + E_Q log(1 − D(x)), in nats; tight at D* = p/(p + q). The
-    critic must be a fixed function and the samples fresh: on its own training examples it
-    overshoots.
+    (V̂ + log 4)/2 with V̂ = E_P log D(x) + E_Q log(1 − D(x)), in nats; tight at D* = p/(p + q).
+    The critic must be fixed and the samples fresh: on the critic's training examples the estimate
+    is biased upward.
 
     Source: Goodfellow et al. 2014, theorem 1.
 

@@ -1,7 +1,7 @@
 """The rows of the table of f-divergences, each with its formulas in numerically safe form.
 
-They join the table :data:`genlab.divergences.f.F` when it is first read. In the formulas u = p/q,
-l = log u, v is a critic's score and T a point of the conjugate's domain.
+They are added to the table :data:`genlab.divergences.f.F` when it is first read. In the formulas u
+= p/q, l = log u, v is a critic's score and T a point of the conjugate's domain.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from genlab.divergences.f import (
 
 
 def _within(domain: Domain, inside: float, formula: Map) -> Map:
-    """The formula inside the domain and +inf outside, with no NaN in the gradient either."""
+    """The formula inside the domain and +inf outside; its gradient is never NaN."""
 
     def conjugate(t: Tensor) -> Tensor:
         ok = domain.contains(t)
@@ -65,7 +65,7 @@ def _jeffrey_conjugate(t: Tensor) -> Tensor:
 
 def _expm1_over(a: float, v: Tensor) -> Tensor:
     """(e^{av} − 1)/a, which tends to v as a tends to 0."""
-    # Below this the difference is far below the last digit of float64, and 1/a may overflow.
+    # Below this the difference is below the precision of float64, and 1/a may overflow.
     return v if abs(a) < 1e-20 else torch.expm1(a * v) / a
 
 
@@ -240,7 +240,7 @@ KL = _add(
         ),
         convention="KL(P‖Q), the data first: mass covering. Infinite where Q misses mass of P.",
     ),
-    "mass covering: KL(P‖Q), what maximum likelihood lowers",
+    "mass covering: KL(P‖Q), minimised by maximum likelihood",
 )
 
 REVERSE_KL = _add(
@@ -271,10 +271,11 @@ REVERSE_KL = _add(
         ),
         convention=(
             "KL(Q‖P), the model first: mode seeking. The activation is the increasing −exp(−v), "
-            "so a large score means real; some codes use −exp(v), which turns the score round."
+            "so a large score means real; some implementations use −exp(v), which reverses the "
+            "sign of the score."
         ),
     ),
-    "mode seeking: KL(Q‖P), what variational inference lowers",
+    "mode seeking: KL(Q‖P), minimised by variational inference",
 )
 
 PEARSON = _add(
@@ -304,13 +305,14 @@ PEARSON = _add(
             r"2(r-1)",
         ),
         convention=(
-            "(p−q)² over q, the model's density. f-GAN's table prints the other denominator, "
-            "which is called Neyman here; its experiments use this one. The conjugate is the "
-            "parabola for all t: for t < −2 it lies above the sup over u ≥ 0, which is −1, so "
-            "the bound stays a bound and keeps its gradient."
+            "(p−q)² over q, the model's density. The table of the f-GAN paper has the other "
+            "denominator, which is called Neyman here; its experiments use this one. The "
+            "conjugate is the parabola for all t. For t < −2 the supremum over u ≥ 0 is −1, "
+            "and the parabola lies above it: the bound remains valid and its gradient does not "
+            "vanish."
         ),
     ),
-    "∫(p−q)²/q: punishes missing any mass of the data hardest",
+    "∫(p−q)²/q: the strongest penalty for missing mass of the data",
 )
 
 NEYMAN = _add(
@@ -343,7 +345,7 @@ NEYMAN = _add(
         ),
         convention="(p−q)² over p, the data's density: Pearson with P and Q exchanged.",
     ),
-    "∫(p−q)²/p: punishes samples where there is no data hardest",
+    "∫(p−q)²/p: the strongest penalty for samples where there is no data",
 )
 
 SQUARED_HELLINGER = _add(
@@ -374,7 +376,7 @@ SQUARED_HELLINGER = _add(
             r"1-e^{-v}",
             r"1-r^{-1/2}",
         ),
-        convention="No factor ½: it runs from 0 to 2. Half of it goes by the same name.",
+        convention="Without a factor ½, from 0 to 2. Some texts call half of it by the same name.",
     ),
     "∫(√p−√q)²: symmetric and bounded by 2",
 )
@@ -407,7 +409,7 @@ JEFFREY = _add(
         ),
         convention="The sum KL(P‖Q) + KL(Q‖P), without a factor ½.",
     ),
-    "KL both ways added up",
+    "The sum of both KL divergences",
 )
 
 JS = _add(
@@ -440,7 +442,7 @@ JS = _add(
         ),
         convention=(
             "KL(P‖M) + KL(Q‖M) with M the even mixture: twice the Jensen-Shannon divergence, from "
-            "0 to 2 log 2. f-GAN's formula carries a factor ½, its experiments do not."
+            "0 to 2 log 2. The formula of the f-GAN paper has a factor ½, its experiments do not."
         ),
     ),
     "KL(P‖M) + KL(Q‖M), M = (P+Q)/2: symmetric and bounded by 2 log 2",

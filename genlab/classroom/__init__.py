@@ -1,0 +1,1 @@
+"""Teaching a class: questions to a room, votes, and a teacher's own questions."""
