@@ -105,7 +105,7 @@ def measure_step(
 def _times(spec: RunSpec, data: Dataset, seconds: float, most: int) -> list[float]:
     algorithm: Any = ALGORITHMS[spec.algorithm](spec)
     state = algorithm.init(spec.train.seed, data)
-    x = data.train.seen(data.meta)
+    x = data.train.model_input(data.meta)
     y = data.train.y if algorithm.labelled else None
     batches = Batches(len(x), spec.train.batch, spec.train.seed)
     times: list[float] = []
