@@ -27,8 +27,11 @@ from genlab.data.base import Batches, Dataset
 from genlab.probes.base import PROBES, probes_for
 from genlab.runs import catalog, settings
 from genlab.runs.files import run_files
+from genlab.runs.leases import Lease
+from genlab.runs.post import Post
+from genlab.runs.sink import StoreSink
 from genlab.runs.sql import SqlStore
-from genlab.runs.worker import HeartbeatThread, Mailbox, StoreSink
+from genlab.runs.worker import HeartbeatThread, Mailbox
 from genlab.train.algorithm import Info
 from genlab.train.controls import Controls
 from genlab.train.loop import train
@@ -77,10 +80,12 @@ def measure(values: dict[str, Any], seconds: float, folder: Path) -> dict[str, f
     row = store.get(store.create(spec.flat(), worker=settings.worker_id()))
     files = run_files(LocalFolder(folder), row.id)
     cursor, box = Cursor(), Mailbox()
-    pulse = HeartbeatThread(store, row, cursor, box)
+    lease = Lease(store, row)
+    pulse = HeartbeatThread(lease, cursor, box)
+    post = Post(lambda: None)
     algorithm = ALGORITHMS[spec.algorithm](spec)
     probes = probes_for(spec, MODELS[spec.model], data)
-    sink = StoreSink(store, files, row.id, recorded=-1, snapshots=spec.train.snapshots)
+    sink = StoreSink(lease, files, post, recorded=-1, snapshots=spec.train.snapshots)
     watcher = Watcher(algorithm, probes, sink)
     bare = Bare(spec, data, max(1, steps // 200))
     bare.watcher = watcher
@@ -92,6 +97,7 @@ def measure(values: dict[str, Any], seconds: float, folder: Path) -> dict[str, f
     watched = time.perf_counter() - start - bare.took
     worked = time.process_time() - work - bare.worked
     pulse.stop()
+    post.close()
     looks = len({s for steps_ in files.frames().values() for s in steps_})
     store.close()
     return {

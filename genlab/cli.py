@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 import genlab
 from genlab.commands.data import add_data_commands, data_command
+from genlab.commands.disk import add_disk_arguments, disk_command
 from genlab.commands.models import draw_samples, evaluate_run
 from genlab.commands.options import add_run_options, named_parts
 from genlab.commands.parser import Parser, command_options
@@ -21,6 +22,7 @@ from genlab.commands.runs import (
     edit_run,
     fork_run,
     list_runs,
+    repair_store,
     resume_run,
     send_command,
     show_run,
@@ -187,6 +189,7 @@ def build() -> Parser:
     delete = add("delete", "delete a run and its files for good")
     delete.add_argument("--yes", action="store_true", help="really")
     add("offer", "a claim link: the browser that opens it owns the run")
+    add_disk_arguments(add("disk", "what each run takes; thin runs", run=False))
     add_data_commands(add("data", "your own data: add FILE, list, delete SET", run=False))
     serve = add("serve", "serve the pages to a browser on this machine", run=False)
     serve.add_argument("--port", type=int, default=8501, help="the port (1 to 65535)")
@@ -196,6 +199,7 @@ def build() -> Parser:
         help="the address to listen on; 0.0.0.0 lets everyone who reaches this machine look, and "
         "start runs of their own (name this machine in GENLAB_HOSTS)",
     )
+    add("repair", "rebuild a damaged run store from the folders of the runs", run=False)
     worker = add("worker", "work on the queue of this host", run=False)
     worker.add_argument(
         "--idle-exit", type=float, metavar="S", help="end after so many seconds without work"
@@ -223,7 +227,9 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "delete": delete_runs,
     "offer": offer_run,
     "data": data_command,
+    "disk": disk_command,
     "serve": serve_pages,
+    "repair": repair_store,
     "worker": start_worker,
 }
 

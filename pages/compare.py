@@ -26,7 +26,7 @@ st.page_link(
 )
 if len(picked) < 2:
     empty("Nothing to compare yet.", "Choose two runs above, or start a pair.")
-    with st.expander("Duel: a VAE against a GAN with the same decoder", expanded=not rows):
+    with st.expander("Duel: a VAE against a GAN, or all four families", expanded=not rows):
         pair()
     run_table()
     st.stop()
@@ -66,6 +66,6 @@ def dashboard() -> None:
 
 
 dashboard()
-with st.expander("Duel: a VAE against a GAN with the same decoder"):
+with st.expander("Duel: a VAE against a GAN, or all four families"):
     pair()
 run_table()

@@ -10,6 +10,7 @@ from genlab.core.run_spec import RunSpec
 from genlab.ui import forms, links, pictures
 from genlab.ui.need import show_need
 from genlab.ui.page_states import TRAIN
+from genlab.ui.polls import ask_about_run
 
 head, named, pressed = st.columns([4, 3, 2], vertical_alignment="center")
 head.title("Train")
@@ -48,6 +49,7 @@ if st.button(
     help="Train several ways with several seeds each, and see whether the difference is real.",
 ):
     links.new_study(forms.changed_options(values))
+ask_about_run(None, "train.ask")
 # Last, because it takes a moment: the form is there already.
 if obstacle is None and not TRAIN.has_problem():
     with need:

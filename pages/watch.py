@@ -15,7 +15,11 @@ from genlab.ui.live.sentinel import sentinel_panel
 from genlab.ui.live.take_home import take_home
 from genlab.ui.messages import empty
 from genlab.ui.page_states import WATCH
+from genlab.ui.polls import ask_about_run
 from genlab.ui.presenting import presenting
+
+#: The newest runs that the field offers; the table of all runs on Compare finds the others.
+OFFERED = 60
 
 if presenting():
     present_run()
@@ -29,7 +33,7 @@ wrong, bar, buttons, advice, origin, warnings, board, below = (
     for name in PLACES
 )
 asked = WATCH.read().run
-rows = {row.id: row for row in runs.store().runs()}
+rows = {row.id: row for row in runs.store().runs(limit=OFFERED)}
 if asked and asked not in rows:
     try:
         rows = {asked: runs.open_run(asked).row, **rows}
@@ -61,6 +65,7 @@ with buttons:
         others = [run for run in rows if run != row.id and rows[run].step]
         links.compare([row.id, *others[:1]])
     fork(row)
+    ask_about_run(runs.open_run(row.id), "watch.ask")
     text = "Open Train with the options of this run, change some and start a new run."
     if st.button("Vary", icon=":material/tune:", help=text):
         links.train({name: str(value) for name, value in row.spec.items()})

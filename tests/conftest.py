@@ -25,6 +25,12 @@ DATA = (images, pixel_masks, readers, tables, toys)
 SHIFT = int(os.environ.get("GENLAB_TEST_SEED", "0"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules with slow tests come first: no process is left alone with them at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 class ShiftedGenerator(torch.Generator):
     """A generator whose seeds are shifted."""
 

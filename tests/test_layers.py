@@ -29,7 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("report",),
     ("studies",),
     ("replay",),
-    ("classroom",),
+    ("challenges", "classroom"),
     ("serving",),
     ("cli", "commands", "__main__", "__init__"),
     ("ui",),

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from genlab.browser.op_tracing import NotExportable, Recorder, Ref, replay
+from genlab.browser.op_tracing import Call, NotExportable, Recorder, Ref, replay
 from genlab.browser.operations import Builder, Value
 from genlab.core.random import generator
 from genlab.distributions.discretised_logistic import LEVELS, DiscretisedLogistic
@@ -65,6 +65,21 @@ def _logistic_mean(b: Builder, ends: list[Value]) -> Value:
     return b.add("logistic_mean", shape, x=loc, s=scale, steps=LEVELS - 1)
 
 
+def _verify(model: Any, draws: Tensor, calls: Sequence[Call], refs: Sequence[Ref]) -> None:
+    """Compare what was recorded with the model at other codes.
+
+    Raises:
+        NotExportable: where they differ.
+    """
+    for other in draws.split(1):
+        found = replay(calls, other.clone())
+        exact = _mean_of(model.decode(other))[0]
+        for ref, end in zip(refs, exact, strict=True):
+            gap = (found(ref) - end).abs().max()
+            if not float(gap) <= TOLERANCE:
+                raise NotExportable("it does different things to different codes")
+
+
 @torch.no_grad()
 def export(model: Any) -> Program:
     """The decoder of a model as a program for one code: z ↦ E[x | z], or G(z).
@@ -90,16 +105,11 @@ def export(model: Any) -> Program:
     refs = [ref for ref in map(seen.ref, ends) if isinstance(ref, Ref)]
     if len(refs) < len(ends):
         raise NotExportable("what it gives does not depend on z")
-    for other in (draws[1:2], draws[2:3]):
-        found = replay(seen.calls, other.clone())
-        exact = _mean_of(model.decode(other))[0]
-        for ref, end in zip(refs, exact, strict=True):
-            gap = (found(ref) - end).abs().max()
-            if not float(gap) <= TOLERANCE:
-                raise NotExportable("it does different things to different codes")
     builder = Builder(seen.calls, model.latent)
+    builder.translate_needed(refs)
     values = [builder.value(ref) for ref in refs]
     value = values[0] if whole is None else whole(builder, values)
+    _verify(model, draws[1:], seen.calls, refs)
     last = builder.flat(value)
     weights = b"".join(builder.parts)
     text = {

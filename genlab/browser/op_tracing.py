@@ -47,8 +47,22 @@ def replace_leaves(value: Any, swap: Callable[[Any], Any]) -> Any:
     return swap(value)
 
 
+#: Operations that depend on the code, and products in them, at most: with more the page would be
+#: slow. A page does about 5e8 products in a second.
+MOST, MOST_PRODUCTS = 6000, 30_000_000
 #: Give a constant, whatever they are given.
 BLANKS = {"aten.ones_like.default", "aten.zeros_like.default", "aten.empty_like.default"}
+
+
+def _products(name: str, args: Sequence[Any], out: Any) -> int:
+    """The products of numbers in an operation with a matrix or a kernel."""
+    if name == "aten.convolution.default":
+        # A transposed convolution uses each input pixel as often as another one each output pixel.
+        pixels = args[0] if args[6] else out
+        return int(pixels.numel() * args[1][0].numel())
+    if name in {"aten.addmm.default", "aten.mm.default"}:
+        return int(args[-2].numel() * args[-1].shape[1])
+    return 0
 
 
 class Recorder(TorchDispatchMode):
@@ -60,6 +74,7 @@ class Recorder(TorchDispatchMode):
         self.known: dict[int, Ref] = {id(z): Ref(-1)}
         self.alive: list[Any] = [z]
         self.stale: set[int] = set()
+        self.products = 0
 
     def ref(self, value: Any) -> Any:
         """A leaf of the arguments as it is recorded."""
@@ -80,6 +95,8 @@ class Recorder(TorchDispatchMode):
             out = function(*args, **kwargs)
             self.alive.append((args, out))
             return out
+        if len(self.calls) == MOST:
+            raise NotExportable(f"one code takes more than {MOST:,} operations")
         call = Call(
             str(function),
             function,
@@ -87,6 +104,12 @@ class Recorder(TorchDispatchMode):
             {name: replace_leaves(value, self.ref) for name, value in kwargs.items()},
         )
         out = function(*args, **kwargs)
+        self.products += _products(call.name, args, out)
+        if self.products > MOST_PRODUCTS:
+            raise NotExportable(
+                f"one code takes more than {MOST_PRODUCTS // 10**6} million products, so that a "
+                "picture could not follow the pointer"
+            )
         outs = out if isinstance(out, (list, tuple)) else [out]
         if not all(isinstance(one, Tensor) for one in outs if one is not None):
             raise NotExportable("what it does depends on the value of z")

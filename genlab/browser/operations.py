@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from genlab.browser.op_tracing import Call, NotExportable, Ref
+from genlab.browser.op_tracing import Call, NotExportable, Ref, replace_leaves
 
 #: Constants up to this size stand in the program itself: the code of a label, so that the numbers
 #: of a conditional model are the same for every class.
@@ -98,6 +98,27 @@ class Builder:
             self.laid[key] = self.add("gather", index.shape, x=value.op, w=self.numbers(index)).op
         return self.laid[key]
 
+    def translate_needed(self, wanted: Sequence[Ref]) -> None:
+        """Write what some values are made of, first things first.
+
+        An operation that is not in the table is left to those that read it: some do not.
+        """
+        needed: set[int] = set()
+        open_refs = [ref.op for ref in wanted]
+        while open_refs:
+            number = open_refs.pop()
+            if number < 0 or number in needed:
+                continue
+            needed.add(number)
+            call = self.calls[number]
+            replace_leaves(
+                [call.args, list(call.kwargs.values())],
+                lambda leaf: open_refs.append(leaf.op) if isinstance(leaf, Ref) else None,
+            )
+        for number in sorted(needed):
+            if self.calls[number].name in TABLE:
+                self.translate(number)
+
     def translate(self, number: int) -> None:
         """Write one recorded operation into the program."""
         call = self.calls[number]
@@ -136,7 +157,7 @@ def _each(op: str) -> Row:
     return lambda b, x: _same_everywhere(b, x, op)
 
 
-for _name in ("tanh", "sigmoid", "exp", "abs", "neg", "reciprocal", "relu", "log", "sqrt"):
+for _name in ("tanh", "sigmoid", "silu", "exp", "abs", "neg", "reciprocal", "relu", "log", "sqrt"):
     row(f"{_name}.default", f"{_name}_.default")(_each(_name))
 
 
@@ -239,12 +260,13 @@ for _names, _move in (
     (("select.int",), torch.select),
     (("slice.Tensor",), torch.ops.aten.slice.Tensor),
     (("clone.default", "detach.default", "alias.default"), torch.clone),
+    (("flip.default",), torch.flip),
 ):
     row(*_names)(_moving(_move))
 
 
-@row("cat.default")
-def _cat(b: Builder, parts: Sequence[Any], dim: int = 0) -> Value:
+def _joined(b: Builder, parts: Sequence[Any]) -> tuple[int, list[Tensor]]:
+    """Tensors one after the other, and where each one's numbers stand then."""
     values = [b.value(part) for part in parts]
     sources = [b.flat(value) for value in values]
     starts = np.cumsum([0, *(value.index.numel() for value in values)])
@@ -253,7 +275,25 @@ def _cat(b: Builder, parts: Sequence[Any], dim: int = 0) -> Value:
         torch.arange(int(first), int(first) + value.index.numel()).view(value.index.shape)
         for first, value in zip(starts[:-1], values, strict=True)
     ]
-    return Value(joined.op, torch.cat(tables, dim))
+    return joined.op, tables
+
+
+@row("cat.default")
+def _cat(b: Builder, parts: Sequence[Any], dim: int = 0) -> Value:
+    op, tables = _joined(b, parts)
+    return Value(op, torch.cat(tables, dim))
+
+
+@row("split.Tensor")
+def _split(b: Builder, x: Any, size: int, dim: int = 0) -> tuple[Value, ...]:
+    value = b.value(x)
+    return tuple(Value(value.op, part) for part in value.index.split(size, dim))
+
+
+@row("index_copy.default")
+def _index_copy(b: Builder, x: Any, dim: int, index: Any, source: Any) -> Value:
+    op, (table, new) = _joined(b, [x, source])
+    return Value(op, table.index_copy(dim, _constant(index), new))
 
 
 def _product(b: Builder, x: Value, weight: Tensor, bias: Tensor | None = None) -> Value:
@@ -390,6 +430,34 @@ def _batch_norm(
     )
 
 
+@row("native_group_norm.default")
+def _group_norm(
+    b: Builder,
+    x: Any,
+    weight: Any,
+    bias: Any,
+    count: int,
+    channels: int,
+    inner: int,
+    groups: int,
+    eps: float,
+) -> Value:
+    value = b.value(x)
+    if count != 1:
+        raise NotExportable("it normalises several examples together")
+    one = torch.ones(channels)
+    return b.add(
+        "group_norm",
+        value.index.shape,
+        x=b.flat(value),
+        scale=b.numbers(one if weight is None else weight),
+        shift=b.numbers(0 * one if bias is None else bias),
+        inner=inner,
+        groups=groups,
+        eps=eps,
+    )
+
+
 def _resizing(name: str) -> None:
     """A linear map of each channel alone: found by what it does to each pixel."""
     function = getattr(torch.ops.aten, name).default
@@ -429,6 +497,9 @@ def _argmin(b: Builder, x: Any, dim: int | None = None, keepdim: bool = False) -
 
 @row("index.Tensor")
 def _lookup(b: Builder, table: Any, indices: Sequence[Any]) -> Value:
+    if isinstance(table, Ref):
+        picked = [None if one is None else _constant(one) for one in indices]
+        return b.value(table).moved(lambda index: torch.ops.aten.index.Tensor(index, picked))
     rows_ = _constant(table)
     if len(indices) != 1 or rows_.dim() != 2:
         raise NotExportable("it looks numbers up in a table of more than two axes")

@@ -12,7 +12,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from genlab.core.errors import RunStateError
+from genlab.core.errors import RunStateError, SpecError
+from genlab.core.escape import escape_markdown
+from genlab.core.measure import Series
 from genlab.lessons import LESSONS, right_answer
 from genlab.lessons.questions import Answer, Choices, DrawnCurve, Form, Number
 from genlab.runs.catalog import RunView
@@ -126,19 +128,24 @@ def of_lesson(lesson: str, name: str) -> Asked:
     return Asked(row.asks, row.form, Source("lesson", name, lesson), row.because)
 
 
-def about_run(view: RunView | None, series: str, low: float, high: float) -> Asked:
+def about_run(series: Series, low: float, high: float, run: str = "") -> Asked:
     """The question for the last number of a series of a run.
 
     Args:
-        view: the run; None for the one that the room looks at when the answer is revealed.
-        series: its name.
+        series: what is measured.
         low, high: the range of guesses. A guess within a twentieth of it counts as right.
+        run: the run; empty for the one that the room looks at when the answer is revealed.
+
+    Raises:
+        SpecError: if the range is empty.
     """
-    known = [] if view is None else [one for one in view.series if one.name == series]
-    title, unit = (known[0].title, known[0].unit) if known else (series, "")
-    form = Number(low, high, (high - low) / 20, unit)
-    asks = f"What will **{title}** be at the last step?"
-    return Asked(asks, form, Source("run", series, run="" if view is None else view.id))
+    if not low < high:
+        raise SpecError(
+            "range", f"{low:g} to {high:g}", "allowed: from a smaller number to a larger"
+        )
+    asks = f"What will **{escape_markdown(series.title)}** be at the last step?"
+    form = Number(low, high, (high - low) / 20, series.unit)
+    return Asked(asks, form, Source("run", series.name, run=run))
 
 
 def outcome(asked: Asked, view: RunView | None = None) -> Outcome:

@@ -149,3 +149,20 @@ def delete_runs(arguments: argparse.Namespace) -> int:
     runs.delete(arguments.run)
     print_json({"run": arguments.run, "deleted": True})
     return 0
+
+
+def repair_store(_: argparse.Namespace) -> int:
+    """``genlab repair``: rebuild the run store from the folders of the runs."""
+    from genlab import runs
+    from genlab.runs.repair import repair
+
+    done = repair(runs.store_url(), runs.files())
+    print_json(
+        {
+            "moved": done.moved,
+            "restored": list(done.restored),
+            "known": len(done.known),
+            "skipped": dict(done.skipped),
+        }
+    )
+    return 1 if done.skipped else 0

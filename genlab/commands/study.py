@@ -38,6 +38,11 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
         default=5,
         help="of each arm of a new study, fresh ones after a search",
     )
+    parser.add_argument(
+        "--stop-early",
+        action="store_true",
+        help="give up the runs that wait once a difference is unlikely to be found any more",
+    )
     parser.add_argument("--title", default="", help="what lists show")
     parser.add_argument(
         "--metric",

@@ -50,6 +50,19 @@ class StoreError(GenlabError):
     """The run store cannot be used: locked, newer than this program, or damaged."""
 
 
+class StoreOutage(StoreError):
+    """The run store cannot be used at the moment: locked, unreachable, or its disk is full.
+
+    Args:
+        words: for the user.
+        full: whether its disk is full.
+    """
+
+    def __init__(self, words: str, full: bool = False) -> None:
+        self.full = full
+        super().__init__(words)
+
+
 class LeaseLost(GenlabError):
     """A worker wrote about a run that is no longer its own; nothing was written."""
 

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import shutil
+import sys
 import threading
 import time
 from pathlib import Path
@@ -74,6 +75,10 @@ class Folder(abc.ABC):
     @abc.abstractmethod
     def remove(self, name: str) -> None:
         """Remove a file or a whole folder; nothing happens if there is none."""
+
+    def size(self, name: str) -> int:
+        """Bytes of a file, or of all files below a folder; 0 if there is none."""
+        return 0
 
     def sweep(self, folder: str, age: float = PARTIAL_AGE) -> int:
         """Remove what writers that died left half-written; how many files.
@@ -166,6 +171,12 @@ class RemoteFolder(Folder):
         result: bytes = self._fs.cat_file(self._path(name))
         return result
 
+    def size(self, name: str) -> int:
+        try:
+            return int(self._fs.du(self._path(name)))
+        except FileNotFoundError:
+            return 0
+
     def names(self, folder: str) -> list[str]:
         try:
             self._fs.invalidate_cache()
@@ -189,3 +200,44 @@ def folder(url: str | Path) -> Folder:
 def is_full(error: BaseException) -> bool:
     """Whether an error says that the disk (or a quota) is full."""
     return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+#: What the system says of a place that cannot be reached for now.
+UNREACHABLE = {
+    errno.ECONNREFUSED,
+    errno.ECONNRESET,
+    errno.ECONNABORTED,
+    errno.EPIPE,
+    errno.EHOSTUNREACH,
+    errno.ENETUNREACH,
+    errno.EIO,
+    errno.ESTALE,
+    errno.ETIMEDOUT,
+}
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether an error says that a place cannot be reached for now, and may be later.
+
+    Example:
+        >>> is_outage(ConnectionRefusedError()), is_outage(PermissionError())
+        (True, False)
+    """
+    if isinstance(error, (ConnectionError, TimeoutError)):
+        return True
+    if isinstance(error, OSError) and error.errno in UNREACHABLE:
+        return True
+    # What the clients of object stores raise is named, not numbered; botocore's
+    # EndpointConnectionError is no OSError.
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return bool(names & {"EndpointConnectionError", "HTTPClientError", "ServerTimeoutError"})
+
+
+def forget_connections() -> None:
+    """Give up the connections of remote folders, in a process that was forked from another.
+
+    The clients of object stores work with threads, which a fork does not copy.
+    """
+    registry = sys.modules.get("fsspec.registry")
+    for kind in list(registry.registry.values()) if registry is not None else []:
+        kind.clear_instance_cache()

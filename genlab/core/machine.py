@@ -26,17 +26,17 @@ def _meminfo(name: str) -> int:
 
 
 def _cgroup() -> tuple[int, int] | None:
-    """The limit of this container and what is taken of it, in bytes; None without a limit."""
+    """The limit of this container and what is used of it, in bytes; None without a limit."""
     try:
         limit = (CGROUP / "memory.max").read_text().strip()
         if limit == "max":
             return None
-        taken = int((CGROUP / "memory.current").read_text())
+        used = int((CGROUP / "memory.current").read_text())
         kept = dict(
             line.split() for line in (CGROUP / "memory.stat").read_text().splitlines() if line
         )
         # Pages of files that nobody uses are given back when memory is short.
-        return int(limit), taken - int(kept.get("inactive_file", 0))
+        return int(limit), used - int(kept.get("inactive_file", 0))
     except (OSError, ValueError):
         return None
 

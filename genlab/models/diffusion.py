@@ -15,6 +15,7 @@ from genlab.data.base import DataMeta
 from genlab.models.base import HasDiffusionSteps
 from genlab.models.probability_path import GuidanceOptions, Guided, PathModel, PathOptions
 from genlab.paths import PATHS, PREDICTIONS, SAMPLERS, Prediction, ProbabilityPath
+from genlab.paths.base import over
 from genlab.paths.elbo import VARIANCES, elbo_terms
 from genlab.paths.noise_schedules import SCHEDULES, Discrete
 
@@ -71,6 +72,21 @@ class Diffusion(PathModel[Any], HasDiffusionSteps):
         if not meta.is_image:
             few = {"sampling_steps": 64, "sampler": "ddim", "steps": 8000}
         return super().defaults(meta) | few | {"objective": "denoising"}
+
+    def estimates(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """(D, ε̂) as the net predicts them; of a picture D is held in [−1, 1] after training.
+
+        Near the noise an error of the predicted ε counts 1/α-fold in D; held in the range of the
+        pixels it cannot carry a sample away (Ho, Jain and Abbeel 2020 do the same).
+        """
+        clean, noise = super().estimates(x, t)
+        if not self.stretched or self.training:
+            return clean, noise
+        held = clean.clamp(-1.0, 1.0)
+        exact = t.double()
+        sigma = over(self.path.sigma(exact).clamp(min=1e-12), x)
+        # What D loses, ε̂ gains: both still make up x.
+        return held, noise + over(self.path.alpha(exact), x) * (clean - held) / sigma
 
     def elbo_terms(self, x: Tensor, steps: Tensor) -> Tensor:
         kind = self.options.reverse_variance

@@ -72,6 +72,22 @@ def with_classes(model: GenerativeModel, n: int, data: Dataset) -> GenerativeMod
     return model if y is None else conditioned_on(model, y[torch.arange(n) % len(y)])
 
 
+def sample_budget(model: GenerativeModel | type[GenerativeModel], usual: int) -> int:
+    """How many samples a probe draws: fewer where each takes many evaluations of a net.
+
+    Args:
+        model: what draws, or its class.
+        usual: how many a model draws whose net is evaluated once a sample.
+
+    Example:
+        >>> from genlab.core.tables import MODELS
+        >>> sample_budget(MODELS["vae"], 2000), sample_budget(MODELS["ddpm"], 2000)
+        (2000, 400)
+    """
+    kind = model if isinstance(model, type) else type(model)
+    return usual // 5 if issubclass(kind, HasProbabilityPath) else usual
+
+
 def draw(model: GenerativeModel, n: int, data: Dataset | None = None) -> Tensor:
     """n draws of the model, the noise of the likelihood included, (n, *data_shape).
 

@@ -22,7 +22,7 @@ from genlab.probes.base import PROBES, Probe
 from genlab.probes.common import held_out
 
 #: Held-out examples of the log-density, and of the ELBO with the draws of each.
-LIKELY, BOUNDED, STRATA = 256, 256, 20
+LIKELY, BOUNDED, STRATA = 128, 256, 20
 
 
 PICTURES_LIKELY, PICTURE_STEPS, PICTURE_PROBES = 8, 16, 2

@@ -184,7 +184,7 @@ class Ledger(Probe):
         """The score of a perfect sampler, the mean of a few draws."""
         total: dict[str, float] = {}
         for k in range(PERFECT):
-            x = self.density.sample(MANY, generator(k, "perfect sampler")).float()
+            x = self.density.sample(self.n or MANY, generator(k, "perfect sampler")).float()
             values = {name: one.value for name, one in self._counted(x, 2).items()}
             values["w1"] = self._w1(x).value
             values["mixed"] = self._mixed(self.pools.shares(x))["kl"]
@@ -206,7 +206,7 @@ class Ledger(Probe):
                 self.n,
                 "lower",
                 self.floors["mixed"] if self.n else 0.0,
-                f"perfect sampler, n = {MANY:,}" if self.n else "P = Q",
+                f"perfect sampler, n = {self.n:,}" if self.n else "P = Q",
             ),
             Series(
                 "ledger_w1",
@@ -224,7 +224,7 @@ class Ledger(Probe):
     def read(self, model: GenerativeModel, step: int) -> Reading:
         log_q = log_masses(model, self.grid)
         exact = log_q is not None
-        x = draw(model, self.size if exact else MANY, self.data)
+        x = draw(model, self.size if exact else self.n, self.data)
         if log_q is not None:
             found, shares = self._integrated(log_q), self.pools.together(log_q.exp())
         else:
@@ -254,7 +254,7 @@ class Ledger(Probe):
         between = points if distance.series.n else "between the two distributions"
         note = (
             f"between data and model; f-divergences on cells, "
-            f"{'of its distribution, integrated' if exact else f'n = {MANY:,} samples'}; W1 "
+            f"{'of its distribution, integrated' if exact else f'n = {self.n:,} samples'}; W1 "
             f"{between}; ± is one standard error of repetition: what cells lose and counting adds "
             f"is not in it, a perfect sampler's value shows the latter. Infinite: a "
             f"place that holds {PLACE:.1%} of the data has none of the samples, or one "

@@ -113,7 +113,7 @@ class OnTheLine(Probe):
 
     def _perfect(self) -> dict[str, float]:
         """The score of a perfect sampler when q is estimated from counts."""
-        x = self.grid.density.sample(MANY, generator(0, "perfect sampler"))
+        x = self.grid.density.sample(self.n or MANY, generator(0, "perfect sampler"))
         found = divergences(self.grid.masses, self.grid.shares(x))
         return found | {"line_w1": self.line.w1(None, x)}
 
@@ -123,7 +123,7 @@ class OnTheLine(Probe):
 
     @property
     def series(self) -> tuple[Series, ...]:
-        label = "P = Q" if self.exact else f"perfect sampler, n = {MANY:,}"
+        label = "P = Q" if self.exact else f"perfect sampler, n = {self.n:,}"
         how = "integrated" if self.exact else "counted"
         rows = [
             Series(

@@ -32,15 +32,15 @@ from genlab.models.base import (
 )
 from genlab.paths import SAMPLERS, ExactFields, ProbabilityPath
 from genlab.probes.base import PROBES, Probe
-from genlab.probes.common import box_of, held_out, points, round_digits
+from genlab.probes.common import held_out, points
 
-#: Held-out examples of the excess loss, cells a side of a field, bars over time.
-NUMBERS, CELLS, BARS = 2048, 24, 10
+#: Held-out examples of the excess loss, bars over time.
+NUMBERS, BARS = 2048, 10
 #: Particles that are followed, times at which they are shown, codes for straightness.
-PARTICLES, TIMES, FOLLOWED = 60, 5, 512
+PARTICLES, TIMES, FOLLOWED = 60, 5, 256
 #: Codes of the sampler's error, and evaluations that each sampler may take.
-COMPARED, EVALUATIONS = 64, (8, 16, 32, 64)
-REFERENCE_STEPS = 64
+COMPARED, EVALUATIONS = 64, (8, 16, 32)
+REFERENCE_STEPS = 32
 
 
 def path_of(spec: RunSpec) -> HasProbabilityPath:
@@ -79,47 +79,15 @@ def excess(model: HasProbabilityPath, exact: ExactFields, x: Tensor, t: Tensor) 
     return away.square().sum(1)
 
 
-def field_grid(
-    model: HasProbabilityPath, exact: ExactFields | None, data: Dataset, t: float, cells: int
-) -> dict[str, Tensor]:
-    """The velocity over the box of the data at a time.
-
-    Returns:
-        ``axes`` (d, cells), ``points`` (cells^d, d), ``learned`` (cells^d, d) and, where the
-        exact field is known, ``exact`` of the same shape; in two dimensions rows are y, the
-        first at the lowest.
-    """
-    low, high = box_of(data).double()
-    steps = (torch.arange(cells, dtype=torch.float64) + 0.5) / cells
-    axes = low[:, None] + (high - low)[:, None] * steps
-    if len(axes) == 1:
-        x = axes[0][:, None]
-    else:
-        across, up = torch.meshgrid(axes[0], axes[1], indexing="xy")
-        x = torch.stack([across.flatten(), up.flatten()], -1)
-    time = torch.full((len(x),), t, dtype=torch.float64)
-    found = {"axes": axes, "points": x, "learned": model.velocity(x.float(), time).double()}
-    if exact is not None:
-        found["exact"] = exact.velocity(x, time)
-    return found
-
-
 @PROBES.register("path_excess", title="Excess loss over the exact field", order=150)
 class PathExcess(Probe):
-    """Learned prediction against the exact one: excess loss, held-out loss, fields at one time."""
+    """Learned prediction against the exact one: excess loss and held-out loss."""
 
     views: ClassVar[Mapping[str, View]] = {
         "excess_by_time": View(
             "learning",
             "How far the learned prediction is from the exact one, at each time between noise and "
             "data.",
-        ),
-        "velocity_learned": View(
-            "quality", "How fast the learned field moves points, over the plane.", "", 40
-        ),
-        "velocity_exact": View("quality", "How fast the exact field moves points."),
-        "velocity_difference": View(
-            "quality", "Where the learned field differs from the exact one; 0 is perfect."
         ),
     }
 
@@ -130,7 +98,6 @@ class PathExcess(Probe):
         kind = path_of(spec)
         self.exact = exact_fields(data, kind.path) if pairs_independently(spec) else None
         self.kind, self.n = kind, min(NUMBERS, len(data.validation))
-        self.time = kind.path.time_at(1.0)
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
@@ -188,7 +155,7 @@ class PathExcess(Probe):
             "val_path_loss": float((found - target).square().sum(1).mean()),
             "excess_loss": float(away.mean()),
         }
-        return Reading(values, {"excess_by_time": self._bars(t, away), **self._fields(model)})
+        return Reading(values, {"excess_by_time": self._bars(t, away)})
 
     def _bars(self, t: Tensor, away: Tensor) -> Picture:
         order = t.argsort()
@@ -202,33 +169,6 @@ class PathExcess(Probe):
         note = f"Monte Carlo, n = {self.n:,} held-out, against the exact field"
         return Picture("bars", "Excess loss over time", payload, note)
 
-    def _fields(self, model: HasProbabilityPath) -> dict[str, Picture]:
-        grid = field_grid(model, self.exact, self.data, self.time, CELLS)
-        if len(grid["axes"]) == 1:
-            return {}
-        learned, exact = grid["learned"], grid["exact"]
-        rows = {
-            "velocity_learned": ("Learned speed |v|", learned.norm(dim=1)),
-            "velocity_exact": ("Exact speed |u|", exact.norm(dim=1)),
-            "velocity_difference": ("|v − u|", (learned - exact).norm(dim=1)),
-        }
-        note = (
-            f"data units per unit of time, exact on {CELLS} x {CELLS} points, t = {self.time:.3g}"
-        )
-        return {
-            name: Picture(
-                "field",
-                title,
-                {
-                    "x": round_digits(grid["axes"][0], 4),
-                    "y": round_digits(grid["axes"][1], 4),
-                    "z": round_digits(values.view(CELLS, CELLS), 4),
-                },
-                note,
-            )
-            for name, (title, values) in rows.items()
-        }
-
 
 @PROBES.register("trajectories", title="Particles on their way", order=160)
 class Trajectories(Probe):
@@ -239,8 +179,6 @@ class Trajectories(Probe):
             "quality",
             "Particles on their way from noise to data, at some times; straight ways need few "
             "steps.",
-            "",
-            85,
         ),
     }
 
@@ -284,7 +222,7 @@ class Trajectories(Probe):
         z = torch.randn(FOLLOWED, *self.data.meta.shape)
         states: list[tuple[float, Tensor]] = []
         x0 = z * model.path.start_scale
-        SAMPLERS["heun"].run(model, x0, 32, each=lambda t, x: states.append((t, x)))
+        SAMPLERS["heun"].run(model, x0, 16, each=lambda t, x: states.append((t, x)))
         values = {"straightness": straightness(model, states)} if self._straight else {}
         pictures = {"trajectories": self._cloud(states)} if self.data.meta.dim == 2 else {}
         return Reading(values, pictures)

@@ -6,14 +6,19 @@ import functools
 
 from genlab.core.measure import Reading, Series
 from genlab.core.run_spec import RunSpec
+from genlab.core.tables import MODELS
 from genlab.data.base import Dataset, Density
 from genlab.divergences import Grid, mass_within_radius, mode_coverage
 from genlab.models.base import GenerativeModel
 from genlab.probes.base import PROBES, Probe
-from genlab.probes.common import draw
+from genlab.probes.common import draw, sample_budget
 
 #: Samples in the numbers.
 NUMBERS = 2000
+
+
+def _numbers(spec: RunSpec) -> int:
+    return sample_budget(MODELS[spec.model], NUMBERS)
 
 
 @functools.lru_cache(maxsize=4)
@@ -60,9 +65,10 @@ class GridDivergences(Probe):
 
     @property
     def series(self) -> tuple[Series, ...]:
-        js, kl = self.grid.floor(NUMBERS)
+        n = _numbers(self.spec)
+        js, kl = self.grid.floor(n)
         size = "x".join([str(self.grid.cells)] * self.grid.dim)
-        label = f"perfect sampler, n = {NUMBERS} (bias of counting)"
+        label = f"perfect sampler, n = {n} (bias of counting)"
         return (
             Series(
                 "grid_js",
@@ -70,7 +76,7 @@ class GridDivergences(Probe):
                 "js",
                 "nats",
                 "grid",
-                NUMBERS,
+                n,
                 "lower",
                 js,
                 label,
@@ -81,7 +87,7 @@ class GridDivergences(Probe):
                 "divergence",
                 "nats",
                 "grid",
-                NUMBERS,
+                n,
                 "lower",
                 kl,
                 label,
@@ -89,7 +95,7 @@ class GridDivergences(Probe):
         )
 
     def read(self, model: GenerativeModel, step: int) -> Reading:
-        x = draw(model, NUMBERS, self.data)
+        x = draw(model, _numbers(self.spec), self.data)
         return Reading({"grid_js": self.grid.js(x), "grid_kl": self.grid.kl(x)})
 
 
@@ -104,6 +110,7 @@ class Modes(Probe):
     @property
     def series(self) -> tuple[Series, ...]:
         assert self.data.modes is not None
+        n = _numbers(self.spec)
         return (
             Series(
                 "modes",
@@ -111,7 +118,7 @@ class Modes(Probe):
                 "coverage",
                 "count",
                 "Monte Carlo",
-                NUMBERS,
+                n,
                 "higher",
                 float(len(self.data.modes)),
                 "all modes",
@@ -122,7 +129,7 @@ class Modes(Probe):
                 "quality",
                 "probability",
                 "Monte Carlo",
-                NUMBERS,
+                n,
                 "higher",
                 mass_within_radius(3.0, self.data.meta.dim),
                 "perfect sampler",
@@ -133,5 +140,5 @@ class Modes(Probe):
         std = mode_std(self.data)
         assert self.data.modes is not None
         assert std is not None
-        seen = mode_coverage(draw(model, NUMBERS, self.data), self.data.modes, std)
+        seen = mode_coverage(draw(model, _numbers(self.spec), self.data), self.data.modes, std)
         return Reading({"modes": float(seen.modes), "high_quality": seen.high_quality})

@@ -31,7 +31,7 @@ from genlab.models.base import (
     HasLikelihood,
     HasLogProb,
 )
-from genlab.probes.common import draw
+from genlab.probes.common import draw, sample_budget
 
 #: Samples from which q is counted, and how many of them a cell must expect to say anything.
 MANY, LEAST = 20_000, 5.0
@@ -122,8 +122,9 @@ class Truth:
         log_q = log_masses(model, self.grid)
         if log_q is not None:
             return Best(self.grid.masses[:-1], log_q.exp()[:-1], 0)
-        shares = self.grid.shares(draw(model, MANY))
-        return Best(self.grid.masses[:-1], shares[:-1], MANY)
+        n = sample_budget(model, MANY)
+        shares = self.grid.shares(draw(model, n))
+        return Best(self.grid.masses[:-1], shares[:-1], n)
 
 
 def codes(model: GenerativeModel) -> tuple[Tensor, Tensor] | None:
@@ -261,4 +262,5 @@ def _below(log_prob: Callable[[Tensor], Tensor], edges: Tensor) -> Tensor:
 def histogram_sample_count(spec: RunSpec, grid: Grid) -> int:
     """From how many samples q is counted on a grid, 0 where such a run's model is integrated."""
     with scope(0, "model of the kind"), torch.no_grad():
-        return MANY if log_masses(models.build(spec).eval(), grid) is None else 0
+        model = models.build(spec).eval()
+        return sample_budget(model, MANY) if log_masses(model, grid) is None else 0

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import math
+import threading
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -48,6 +50,44 @@ def new_frames(records: Sequence[Record]) -> dict[str, list[int]]:
     return found
 
 
+def read_new(view: RunView, since: int) -> tuple[int, list[Record]]:
+    """The records after a cursor, and the cursor of the last of them."""
+    records: list[Record] = []
+    after = since
+    while page := view.read(after=after, limit=PAGE):
+        records += page
+        after = page[-1].seq
+        if len(page) < PAGE:
+            break
+    return after, records
+
+
+_KEPT: OrderedDict[tuple[str, float], tuple[int, list[Record]]] = OrderedDict()
+_KEEPING = threading.Lock()
+#: Runs whose condensed records this process keeps.
+MOST_KEPT = 16
+
+
+def read_all(view: RunView) -> tuple[int, list[Record]]:
+    """The records of a run, condensed where they are many, and the cursor of the last of them.
+
+    Those of a long run are kept by this process, so that who opens it next waits for the new ones
+    alone.
+    """
+    key = view.id, view.row.created
+    with _KEEPING:
+        after, known = _KEPT.get(key, (0, []))
+    last, new = read_new(view, after)
+    records: list[Record] = figures.condense([*known, *new])  # type: ignore[assignment]
+    if known or len(records) < len(new):
+        with _KEEPING:
+            _KEPT[key] = last, records
+            _KEPT.move_to_end(key)
+            while len(_KEPT) > MOST_KEPT:
+                _KEPT.popitem(last=False)
+    return last, records
+
+
 def delta_values(view: RunView, since: int = 0) -> dict[str, Any]:
     """What is new in a run.
 
@@ -58,13 +98,7 @@ def delta_values(view: RunView, since: int = 0) -> dict[str, Any]:
     """
     row = view.row
     every = max(1, row.steps // 500)
-    records: list[Record] = []
-    after = since
-    while page := view.read(after=after, limit=PAGE):
-        records += page
-        after = page[-1].seq
-        if len(page) < PAGE:
-            break
+    after, records = read_new(view, since) if since else read_all(view)
     most = figures.LIVE_ROWS if since else figures.FULL_ROWS
     values = run_status(row) | {
         "seq": after,

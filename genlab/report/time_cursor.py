@@ -9,7 +9,7 @@ from genlab.figures.live import clock, seconds_at, step_at
 from genlab.runs.catalog import RunView
 
 CLOCKS = ("step", "seconds")
-PAGE = 2000
+PAGE = 20_000
 
 
 @dataclass(frozen=True)

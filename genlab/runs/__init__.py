@@ -9,6 +9,7 @@ What the pages, the command line and scripts use::
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from genlab.core.folders import Folder, folder
 from genlab.runs import access, bounds, catalog, job_progress, ownership, settings, turns
 from genlab.runs.catalog import RunView, list_shipped
 from genlab.runs.files import has_result, load_result, run_files
+from genlab.runs.journal import write_head
 from genlab.runs.search import RunPage, RunQuery
 from genlab.runs.store import (
     ACTIVE,
@@ -230,7 +232,12 @@ def edit(run: str, *, title: str | None = None, tags: Sequence[str] | None = Non
     known = store_to_read()
     kept = known.get(run).tags if tags is None else tags
     known.edit(run, title=title, tags=kept)
-    return known.get(run)
+    row = known.get(run)
+    if row.status not in ACTIVE:
+        # Its worker would have done it.
+        with contextlib.suppress(OSError):
+            write_head(run_files(files(), run), row)
+    return row
 
 
 def find(query: RunQuery) -> RunPage:

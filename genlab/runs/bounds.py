@@ -15,6 +15,7 @@ from genlab.core.errors import SpecError
 from genlab.core.folders import Folder, LocalFolder
 from genlab.core.machine import free_disk, in_bytes, worker_memory
 from genlab.core.run_spec import RunSpec
+from genlab.runs.disk import check_quota
 
 if TYPE_CHECKING:
     from genlab.train.estimate import Estimate
@@ -53,6 +54,8 @@ def check_start(spec: RunSpec, files: Folder) -> Estimate | None:
 
     here = os.environ.get("GENLAB_EXECUTOR", "").strip() in {"", "local"}
     need = check_memory(spec) if here else None
+    if need is not None:
+        check_quota(files, need.disk)
     if need is not None and isinstance(files, LocalFolder):
         _check_disk(need, free_disk(files.root) - RESERVE)
     return need

@@ -17,7 +17,7 @@ from genlab.core.run_spec import RunSpec
 from genlab.core.tables import DATASETS
 from genlab.panels import form_of
 from genlab.runs import settings
-from genlab.runs.files import RunFiles, dropped_steps, run_files
+from genlab.runs.files import MODEL, RunFiles, dropped_steps, run_files
 from genlab.runs.store import Record, RunRow, RunStore
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from genlab.runs.samples import Samples
 
 SHIPPED = "shipped:"
-MODEL = "model/"
 #: In an exported folder: what is needed of its data to build the model.
 SIDECAR = "data.json"
 _datasets: dict[tuple[str, Any], Dataset] = {}
@@ -299,12 +298,18 @@ def export(
     return path
 
 
+#: Snapshots of a run from which it can be resumed or forked, at most: two thirds of a snapshot
+#: are the moments of Adam, which nothing else needs.
+WHOLE = 6
 #: For each snapshot that is kept, so many steps with pictures alone are kept at most.
 PICTURED = 2
 
 
 def thin_files(files: RunFiles, snapshots: int, moved: Mapping[int, float] | None = None) -> None:
     """Remove the snapshots and pictures that the thinning lets go.
+
+    Of those that are kept, :data:`WHOLE` hold the state of the training: the first, the last two
+    and others log-spaced between. The rest hold the model alone.
 
     Args:
         files: of the run.
@@ -317,6 +322,9 @@ def thin_files(files: RunFiles, snapshots: int, moved: Mapping[int, float] | Non
     stay = thin(there, snapshots)
     for step in dropped_steps(there, stay):
         files.forget_snapshot(step)
+    whole = [step for step in files.whole_steps() if step in stay]
+    for step in dropped_steps(whole, thin(whole, WHOLE)):
+        files.keep_model_alone(step)
     pictured = sorted({step for steps in files.frames().values() for step in steps})
     rest = [step for step in pictured if step not in stay]
     stay_too = thin(rest, max(3, PICTURED * snapshots), moved) if rest else ()

@@ -11,9 +11,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    NoSuchModuleError,
+    OperationalError,
+)
 
-from genlab.core.errors import StoreError
+from genlab.core.errors import StoreError, StoreOutage
 from genlab.runs.schema import MIGRATIONS, WITH_NUMBERS, DatabaseClock, about, metadata, runs
 from genlab.runs.sql_search import keep_last_numbers
 
@@ -55,7 +62,7 @@ class Database:
 
     def _make_engine(self, url: sa.URL) -> Engine:
         if not self._sqlite:
-            return sa.create_engine(url, pool_pre_ping=True)
+            return self._make_server_engine(url)
         if url.database and url.database != ":memory:":
             try:
                 os.makedirs(os.path.dirname(os.path.abspath(url.database)), exist_ok=True)
@@ -82,6 +89,29 @@ class Database:
 
         return engine
 
+    @staticmethod
+    def _make_server_engine(url: sa.URL) -> Engine:
+        limits = {}
+        if url.get_backend_name() == "postgresql":
+            # A server that has vanished without a word is noticed within seconds.
+            limits = {"connect_timeout": 5, "tcp_user_timeout": 10_000, "keepalives_idle": 10}
+            limits |= {"keepalives_interval": 5, "keepalives_count": 2}
+            limits = {name: value for name, value in limits.items() if name not in url.query}
+        engine = sa.create_engine(url, pool_pre_ping=True, connect_args=limits)
+
+        @event.listens_for(engine, "connect")
+        def _connect(connection: Any, _: object) -> None:
+            # What a worker holds that was stopped in the middle of a transaction is let go.
+            if url.get_backend_name() != "postgresql":
+                return
+            cursor = connection.cursor()
+            cursor.execute("SET lock_timeout = '15s'")
+            cursor.execute("SET idle_in_transaction_session_timeout = '60s'")
+            cursor.close()
+            connection.commit()
+
+        return engine
+
     def stamp(self) -> Any:
         """The present time of the database, as a value of a statement.
 
@@ -98,10 +128,31 @@ class Database:
         except IntegrityError:
             raise
         except DBAPIError as error:
-            raise StoreError(self._words(str(error.orig).lower())) from None
+            text = str(error.orig).lower().strip()
+            if error.connection_invalidated or self._may_pass(error, text):
+                full = "full" in text or "no space left" in text
+                raise StoreOutage(self._words(text), full) from None
+            raise StoreError(self._words(text)) from None
+        except sa.exc.TimeoutError as error:
+            raise StoreOutage(self._words(str(error).lower())) from None
+
+    def _may_pass(self, error: DBAPIError, text: str) -> bool:
+        """Whether an error is of the moment: the same may succeed later."""
+        if not isinstance(error, (OperationalError, InterfaceError)):
+            return False
+        if not self._sqlite:
+            return not (text.startswith("fatal: database") or '" does not exist' in text)
+        if "unable to open" in text:
+            return os.path.isdir(os.path.dirname(os.path.abspath(self.location)))
+        return any(word in text for word in ("locked", "busy", "full", "disk i/o", "readonly"))
 
     def _words(self, text: str) -> str:
-        if "locked" in text or "busy" in text:
+        if not self._sqlite and ("connection" in text or "starting up" in text):
+            return (
+                f"The run store {self.location} does not answer: {text.splitlines()[0]}. Nothing "
+                "that was stored is lost; it is asked again."
+            )
+        if "locked" in text or "busy" in text or "lock timeout" in text:
             return (
                 f"The run store {self.location} is locked by another program, which has held it "
                 f"for {self.patience:g} s. Close that program and try again; nothing was lost."
@@ -112,7 +163,7 @@ class Database:
                 "as it is: move it away to begin a new one, or point GENLAB_STORE elsewhere. The "
                 "snapshots of the runs are stored separately and are unaffected."
             )
-        if "full" in text:
+        if "full" in text or "no space left" in text:
             return (
                 f"The disk of the run store {self.location} is full. What was written before is "
                 "kept; free some space and try again."
@@ -182,8 +233,10 @@ class Database:
                 return
             except Exception as error:
                 text = str(error).lower()
-                if "locked" not in text or time.monotonic() > until:
+                if "locked" not in text:
                     raise StoreError(self._words(text)) from None
+                if time.monotonic() > until:
+                    raise StoreOutage(self._words(text)) from None
                 time.sleep(0.05)
 
     def _version(self, connection: Connection) -> int | None:

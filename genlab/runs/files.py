@@ -14,6 +14,7 @@ import json
 import re
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
     from genlab.train.snapshots import Snapshot
 
 FORMAT = 1
-
+#: How the names of the model's own tensors begin.
+MODEL = "model/"
+#: Bytes below which a snapshot stays whole.
+SMALL = 256 << 10
 
 _FRAME = re.compile(r"^(?P<panel>.+)@(?P<step>\d{9})\.json$")
 _SNAPSHOT = re.compile(r"^(?P<step>\d{9})\.json$")
@@ -48,10 +52,18 @@ class RunFiles:
     def _name(self, *parts: str) -> str:
         return "/".join(filter(None, (self._prefix, *parts)))
 
+    def path(self, *parts: str) -> str:
+        """The name of a file of the run within the folder."""
+        return self._name(*parts)
+
     # -- snapshots ---------------------------------------------------------------------------
 
-    def save(self, snapshot: Snapshot) -> None:
+    def save(self, snapshot: Snapshot, *, whole: bool = True) -> None:
         """Write a snapshot durably.
+
+        Args:
+            snapshot: of the run.
+            whole: whether it holds all that the next step needs, or the model alone.
 
         Raises:
             OSError: if the disk is full; nothing half-written stays.
@@ -67,6 +79,7 @@ class RunFiles:
             "spec": dict(snapshot.spec),
             "values": dict(snapshot.values),
             "bytes": len(content),
+            "whole": whole,
             "sha256": hashlib.sha256(content).hexdigest(),
             "time": time.time(),
         }
@@ -123,6 +136,36 @@ class RunFiles:
                 f"The snapshot of step {step} ({stem}) is damaged: {error}. {tail}"
             ) from None
 
+    def whole_steps(self) -> tuple[int, ...]:
+        """The steps whose snapshot holds all that the next step needs."""
+        return tuple(step for step in self.steps() if self._is_whole(step))
+
+    def _is_whole(self, step: int) -> bool:
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            return bool(self.read_json(f"snapshots/{step:09d}.json").get("whole", True))
+        # One that cannot be read says so where it is opened.
+        return True
+
+    def keep_model_alone(self, step: int) -> int:
+        """Remove from a snapshot what only training needs: the optimiser and the random stream.
+
+        The model can still be looked at; a run is resumed or forked from another snapshot.
+
+        Returns:
+            The bytes that became free; 0 for a small snapshot, which stays whole.
+
+        Raises:
+            SnapshotError: if there is no such snapshot, or it is damaged.
+        """
+        snapshot = self.snapshot(step)
+        sizes = {name: t.numel() * t.element_size() for name, t in snapshot.tensors.items()}
+        freed = sum(size for name, size in sizes.items() if not name.startswith(MODEL))
+        if sum(sizes.values()) < SMALL or not freed or freed == sum(sizes.values()):
+            return 0
+        model = {name: t for name, t in snapshot.tensors.items() if name.startswith(MODEL)}
+        self.save(replace(snapshot, tensors=model), whole=False)
+        return freed
+
     def values(self, step: int) -> Mapping[str, Any]:
         """The plain values of a snapshot, without its tensors; none where it cannot be read."""
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
@@ -134,6 +177,8 @@ class RunFiles:
         """The newest good snapshot, and what was wrong with the newer ones."""
         wrong: list[str] = []
         for step in reversed(self.steps()):
+            if not self._is_whole(step):
+                continue
             try:
                 return self.snapshot(step), wrong
             except SnapshotError as error:

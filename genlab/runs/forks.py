@@ -147,12 +147,14 @@ def in_words(changes: Mapping[str, Any]) -> str:
 
 
 def nearest(view: RunView, step: int | None) -> int:
-    """The newest kept snapshot at or before a step; the newest of all for None.
+    """The newest whole snapshot at or before a step; the newest of all for None.
+
+    A snapshot of the model alone cannot go on as its run did.
 
     Raises:
         SnapshotError: if there is none.
     """
-    steps = view.snapshots()
+    steps = view.files.whole_steps()
     early = [there for there in steps if step is None or there <= step]
     if not early:
         known = f"the first one is of step {steps[0]}" if steps else "there is none yet"

@@ -37,6 +37,8 @@ class Lease:
         self.store, self.run, self.attempt = store, row.id, row.attempt
         self._clock, self._renewed = clock, clock()
         self._step, self._speed = row.step, 0.0
+        #: What the run's controls said last: ``running`` or ``paused``.
+        self._told: Status = "running"
 
     def renew(self, step: int, speed: float) -> None:
         """Hold the run for another :data:`LEASE` seconds, and tell where it stands.
@@ -62,9 +64,9 @@ class Lease:
         if not self.is_fresh():
             self.renew(self._step, self._speed)
 
-    def append(self, records: Sequence[Record]) -> None:
+    def append(self, records: Sequence[Record], *, again: bool = False) -> None:
         """Add records (:meth:`RunStore.append`)."""
-        self.store.append(self.run, records, attempt=self.attempt)
+        self.store.append(self.run, records, attempt=self.attempt, again=again)
 
     def describe(self, series: Sequence[Mapping[str, Any]]) -> None:
         """Store the series that the run records."""
@@ -81,6 +83,19 @@ class Lease:
         return self.store.set_status(
             self.run, status, message=message, only_from=only_from, attempt=self.attempt
         )
+
+    def tell(self, status: Status) -> None:
+        """Store whether a person has paused the run."""
+        self._told = status
+        self.set_status(status, only_from={"running", "paused"})
+
+    def hold(self, words: str) -> None:
+        """Show that the run had to pause itself, and why."""
+        self.set_status("paused", message=words, only_from={"running", "paused"})
+
+    def let_go(self) -> None:
+        """Show that it goes on, unless a person has paused it."""
+        self.set_status(self._told, only_from={"running", "paused"})
 
 
 __all__ = ["LEASE", "Lease", "LeaseLost", "lost_words"]

@@ -55,6 +55,7 @@ class MemoryStore(RunStore):
         self._jobs: dict[str, JobRow] = {}
         self._items: dict[tuple[str, str], Item] = {}
         self._numbers: dict[str, dict[str, float]] = {}
+        self._restarts: dict[str, int] = {}
         self._count = 0
 
     def _next(self) -> int:
@@ -145,6 +146,7 @@ class MemoryStore(RunStore):
             self._queued.pop(run, None)
             if status == "queued":
                 row = replace(row, worker="", speed=0.0)
+                self._restarts.pop(run, None)
                 self._queued[run] = self._next()
             if status not in ACTIVE:
                 self._wishes[run] = []
@@ -228,10 +230,24 @@ class MemoryStore(RunStore):
                 return False
             return self.set_status(run, "lost", message=message)
 
-    def append(self, run: str, records: Sequence[Record], *, attempt: int = 0) -> None:
+    def resume_lost(self, run: str, limit: int) -> int:
+        with self._lock:
+            if self._row(run).status != "lost" or self._restarts.get(run, 0) >= limit:
+                return 0
+            count = self._restarts.get(run, 0) + 1
+            self.set_status(run, "queued")
+            self._restarts[run] = count
+            return count
+
+    def append(
+        self, run: str, records: Sequence[Record], *, attempt: int = 0, again: bool = False
+    ) -> None:
         with self._lock:
             self._allow(run, "note", attempt)
             now = time.time()
+            keys = {(r.step, r.kind, r.time) for r in self._records[run]} if again else set()
+            if any((r.step, r.kind, r.time) in keys for r in records):
+                return
             self._records[run] += [
                 replace(r, seq=self._next(), time=r.time or now, payload=dict(r.payload))
                 for r in records

@@ -70,6 +70,27 @@ def running_limit() -> int:
     return _limit("GENLAB_RUNS_RUNNING", 0)
 
 
+#: How often a lost run is resumed by itself before a person has to.
+RESTARTS = 3
+
+
+def restarts() -> int:
+    """How often a lost run is resumed by itself, from ``GENLAB_AUTORESUME``: on, or off (0).
+
+    Raises:
+        StoreError: if it is neither.
+    """
+    given = os.environ.get("GENLAB_AUTORESUME", "").strip().lower()
+    if given in {"", "1", "on", "true", "yes"}:
+        return RESTARTS
+    if given in {"0", "off", "false", "no"}:
+        return 0
+    raise StoreError(
+        f"GENLAB_AUTORESUME = {given!r} is not possible: allowed: 1 (lost runs are resumed by "
+        f"themselves, up to {RESTARTS} times) or 0. Nothing was started."
+    )
+
+
 def host() -> str:
     """The name of this host, as in the ``worker`` of a run: ``GENLAB_NODE``, or the system's.
 

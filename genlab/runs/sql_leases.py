@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,9 +20,16 @@ from genlab.runs import access
 from genlab.runs.database import Database
 from genlab.runs.fair import Waiting, fair_order
 from genlab.runs.leases import LEASE, lost_words
-from genlab.runs.schema import DatabaseClock, items, runs, wishes
-from genlab.runs.sql_search import keep_last_numbers
-from genlab.runs.store import HELD, RESUMABLE, RunRow
+from genlab.runs.schema import DatabaseClock, items, records, runs, wishes
+from genlab.runs.sql_jobs import dump_json
+from genlab.runs.sql_search import keep_last_numbers, tag_text
+from genlab.runs.store import HELD, RESUMABLE, SETTLED, Record, RunRow
+
+#: Columns that a restored run has as they are in its row.
+PLAIN = (
+    *("id", "title", "status", "message", "step", "steps", "created", "started", "ended"),
+    *("worker", "attempt", "parent", "parent_step", "owner"),
+)
 
 
 def new_lease() -> dict[str, Any]:
@@ -167,7 +175,9 @@ class LeaseTable(Database):
     def heartbeat(self, run: str, *, step: int, speed: float, attempt: int = 0) -> None:
         with self._writing() as connection:
             status = self._allow(connection, run, "work", attempt)
+            settled = DatabaseClock() - runs.c.queued > SETTLED
             values: dict[str, Any] = {"step": step, "speed": speed, **new_lease()}
+            values["restarts"] = sa.case((settled, 0), else_=runs.c.restarts)
             if attempt and status == "lost":
                 # The machine slept and somebody gave this run up; it goes on.
                 values |= {"status": "running", "message": "", "ended": 0.0}
@@ -188,6 +198,48 @@ class LeaseTable(Database):
             if changed:
                 self._end(connection, run)
         return changed
+
+    def resume_lost(self, run: str, limit: int) -> int:
+        access.require("work")
+        values = {"status": "queued", "message": "", "queued": self.stamp(), "ended": 0.0}
+        values |= {"worker": "", "restarts": runs.c.restarts + 1}
+        may = (runs.c.id == run, runs.c.status == "lost", runs.c.restarts < limit)
+        with self._writing() as connection:
+            if connection.execute(runs.update().where(*may).values(**values)).rowcount != 1:
+                return 0
+            query = sa.select(runs.c.restarts).where(runs.c.id == run)
+            return int(connection.execute(query).scalar_one())
+
+    def restore(self, row: RunRow, kept: Sequence[Record]) -> None:
+        """Write a run as it was, with its records (:mod:`genlab.runs.repair`)."""
+        access.require("work")
+        values = {name: getattr(row, name) for name in PLAIN}
+        values |= {"spec": dump_json(dict(row.spec)), "tags": tag_text(row.tags)}
+        values |= {"series": dump_json([dict(one) for one in row.series])}
+        values |= {"changes": dump_json(dict(row.changes)), "queued": row.created}
+        with self._writing() as connection:
+            connection.execute(runs.insert().values(**values))
+            lines = [
+                {
+                    "run": row.id,
+                    "step": one.step,
+                    "kind": one.kind,
+                    "payload": dump_json(dict(one.payload)),
+                    "time": one.time,
+                }
+                for one in kept
+            ]
+            if lines:
+                connection.execute(records.insert(), lines)
+            keep_last_numbers(connection, row.id)
+
+    def check(self) -> str:
+        """What is wrong with the file of a SQLite store; empty if nothing is, or for a server."""
+        if not self._sqlite:
+            return ""
+        with self._reading() as connection:
+            found = connection.exec_driver_sql("PRAGMA quick_check(3)").scalars().all()
+        return "" if list(found) == ["ok"] else "; ".join(map(str, found))
 
     @staticmethod
     def _end(connection: Connection, run: str) -> None:

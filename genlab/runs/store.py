@@ -36,6 +36,8 @@ RESUMABLE: frozenset[str] = frozenset({"stopped", "lost", "failed"})
 HELD: frozenset[str] = frozenset({"running", "paused", "lost"})
 #: Seconds for which a worker holds a run after each heartbeat, by the clock of the store.
 LEASE = 15.0
+#: Seconds at work after which a run that was resumed by itself counts as well again.
+SETTLED = 600.0
 
 RecordKind = Literal["scalars", "frame", "event"]
 
@@ -296,8 +298,32 @@ class RunStore(abc.ABC):
         """
 
     @abc.abstractmethod
-    def append(self, run: str, records: Sequence[Record], *, attempt: int = 0) -> None:
-        """Add records in one transaction, in order."""
+    def resume_lost(self, run: str, limit: int) -> int:
+        """Queue a lost run again without being asked; 0 if it is not lost, or was too often.
+
+        A run that has then been at work for :data:`SETTLED` seconds has all its tries again, as
+        has one that a person resumes.
+
+        Args:
+            run: its id.
+            limit: how often that may happen.
+
+        Returns:
+            How often it has happened now.
+        """
+
+    @abc.abstractmethod
+    def append(
+        self, run: str, records: Sequence[Record], *, attempt: int = 0, again: bool = False
+    ) -> None:
+        """Add records in one transaction, in order.
+
+        Args:
+            run, attempt: as above.
+            records: what to add.
+            again: whether this is another try of a call that failed, and may have succeeded
+                unheard; the records, whose times are given, are then added only once.
+        """
 
     @abc.abstractmethod
     def read(

@@ -19,11 +19,12 @@ from typing import IO
 
 from genlab.core.errors import GenlabError, StoreError
 from genlab.core.folders import PACKAGE, default_url, folder, home
-from genlab.core.tables import CHORES
-from genlab.runs import settings, turns
+from genlab.runs import disk, settings, turns
 from genlab.runs.executors import Ended, Task, get_executor
+from genlab.runs.log import say
+from genlab.runs.settings import RESTARTS
 from genlab.runs.sql import SqlStore
-from genlab.runs.store import LEASE, JobRow, RunStore
+from genlab.runs.store import LEASE, JobRow, Record, RunStore
 
 POLL = 0.04
 SWEEP = 2.0
@@ -106,6 +107,7 @@ def ensure(url: str, files: str, idle: float = 900.0) -> bool:
     settings.workers()
     settings.running_limit()
     settings.waiting_limit()
+    settings.restarts()
     if url == "memory:":
         return False
     _spawned[:] = [child for child in _spawned if child.poll() is None]
@@ -157,11 +159,6 @@ def fingerprint(folder: Path = PACKAGE) -> tuple[int, int]:
     return len(times), max(times, default=0)
 
 
-def say(text: str) -> None:
-    """Write a line to the log."""
-    print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}", file=sys.stderr, flush=True)  # noqa: T201
-
-
 def preload() -> None:
     """Import and load what every run needs, without starting a thread."""
     import torch
@@ -169,9 +166,9 @@ def preload() -> None:
     # One thread: a parallel operation here would leave every fork with a dead thread pool.
     torch.set_num_threads(1)
     from genlab.core.run_spec import RunSpec, models_for
-    from genlab.core.tables import DATASETS, JOBS, TABLES
+    from genlab.core.tables import CHORES, DATASETS, JOBS, TABLES
     from genlab.probes.base import PROBES
-    from genlab.runs import catalog, worker  # noqa: F401 - imported once, for every fork
+    from genlab.runs import catalog, tasks  # noqa: F401 - imported once, for every fork
 
     for table in (*TABLES.values(), PROBES, JOBS, CHORES):
         table.names()
@@ -222,6 +219,7 @@ class Supervisor:
 
     def __init__(self, url: str, files: str, workers: int) -> None:
         self.url, self.files, self.workers = url, files, workers
+        self.restarts = settings.restarts()
         self.store: RunStore = SqlStore(url)
         self.lock = Lock(url)
         # An open connection must not be shared with a child: SQLite's locks would not hold.
@@ -240,24 +238,9 @@ class Supervisor:
         self._compared = self._changed = time.monotonic()
 
     def _work(self, task: Task) -> None:
-        from genlab.runs import bounds, worker
+        from genlab.runs.tasks import do
 
-        bounds.limit_memory()
-        store, files = SqlStore(self.url), folder(self.files)
-        if task.kind == "run":
-            row = store.claim(settings.worker_id(), task.key)
-            if row is not None:
-                worker.perform(store, files, row)
-        elif task.kind == "chore":
-            item = store.item("chore", task.key)
-            os.environ |= {"GENLAB_STORE": self.url, "GENLAB_FILES": self.files}
-            if item is not None:
-                CHORES[str(item.values["chore"])](task.key)
-        else:
-            job = store.claim_job(settings.worker_id(), task.key)
-            if job is not None:
-                worker.perform_job(store, files, job)
-        store.close()
+        do(self.url, self.files, task)
 
     def reap(self) -> None:
         """Mark the runs and jobs of child processes that died as lost or failed.
@@ -296,8 +279,15 @@ class Supervisor:
         self.store.update_job(job.key, status="failed", message=JOB_DIED, worker=job.worker)
 
     def _lose(self, run: str, message: str, worker: str = "") -> None:
-        if self.store.lose(run, message, worker=worker):
-            say(f"lost {run}")
+        if not self.store.lose(run, message, worker=worker):
+            return
+        say(f"lost {run}")
+        count = self.store.resume_lost(run, self.restarts) if self.restarts else 0
+        if count:
+            say(f"{run} resumes by itself")
+            words = f"{message.partition('.')[0]}. It resumes by itself ({count} of {RESTARTS})."
+            payload = {"level": "warning", "message": words}
+            self.store.append(run, [Record(max(0, self.store.get(run).step), "event", payload)])
 
     def sweep(self) -> None:
         """Mark runs and jobs whose process no longer exists, here or on another host."""
@@ -460,6 +450,8 @@ def main(idle: float | None = None) -> int:
     signal.signal(signal.SIGINT, supervisor.stop)
     started = time.monotonic()
     preload()
+    with contextlib.suppress(OSError):
+        disk.sweep_parts(folder(files))
     gc.collect()
     gc.freeze()
     say(f"ready after {time.monotonic() - started:.1f} s: {supervisor.workers} run(s) at once")

@@ -19,7 +19,7 @@ import torch
 from genlab.core import device, random
 from genlab.core.errors import GenlabError, LeaseLost, RunNotFound, SnapshotError, StoreError
 from genlab.core.folders import Folder, is_full
-from genlab.core.measure import Picture, Series
+from genlab.core.measure import Series
 from genlab.core.run_spec import RunSpec
 from genlab.core.tables import ALGORITHMS, FORMER_JOB_KINDS, JOBS, MODELS
 from genlab.probes.base import Probe, probes_for
@@ -27,119 +27,21 @@ from genlab.runs import catalog, settings
 from genlab.runs.bounds import failure_words
 from genlab.runs.files import RunFiles, has_result, run_files, save_result
 from genlab.runs.job_progress import JobProgress, clear
+from genlab.runs.journal import write_head
 from genlab.runs.leases import Lease
+from genlab.runs.post import Deed, Post, through_outage
+from genlab.runs.sink import StoreSink
 from genlab.runs.store import Command, JobRow, JobStatus, Record, RunRow, RunStore, Status
 from genlab.runs.turns import NOTE, Turns
 from genlab.train.controls import Controls
 from genlab.train.estimate import check_memory
 from genlab.train.loop import train
 from genlab.train.observers import Cursor, Diverged, Observer, Recorder, Watcher
-from genlab.train.snapshots import Snapshot, restore_state
+from genlab.train.snapshots import restore_state
 
 BEAT = 1.0
 LISTEN = 0.1
 ABANDON = "abandon"
-
-
-class StoreSink:
-    """The sink of a run's observers: writes to the store and the files.
-
-    Args:
-        lease: of the run: what is written goes through it.
-        files: of the run.
-        recorded: the last step that an earlier attempt recorded; records up to it are the same
-            numbers again and are left out.
-        snapshots: how many are kept.
-        begun: the step of the snapshot that a fork began with: it is there and is left alone.
-    """
-
-    def __init__(
-        self,
-        lease: Lease,
-        files: RunFiles,
-        *,
-        recorded: int,
-        snapshots: int,
-        begun: int = -1,
-    ) -> None:
-        self._lease, self._files = lease, files
-        self._recorded, self._snapshots, self._begun = recorded, snapshots, begun
-        self._waiting: list[Record] = []
-        self._writer: threading.Thread | None = None
-        self._error: BaseException | None = None
-        self._beside = 0.0
-        #: How far the pictures had moved at the steps of this attempt.
-        self._moved: dict[int, float] = {}
-
-    def scalars(self, step: int, values: Mapping[str, float | None]) -> None:
-        """Write the numbers of a step."""
-        if step > self._recorded:
-            self._waiting.append(Record(step, "scalars", dict(values), time=time.time()))
-
-    def pictures(self, step: int, pictures: Mapping[str, Picture]) -> None:
-        """Write the pictures of a step, by panel."""
-        self._lease.check()
-        self._files.save_frame(step, pictures)
-        if step > self._recorded:
-            panels = {"panels": sorted(pictures)}
-            self._waiting.append(Record(step, "frame", panels, time=time.time()))
-
-    def event(self, step: int, level: str, message: str) -> None:
-        """Write a note of the run."""
-        payload = {"level": level, "message": message}
-        self._waiting.append(Record(step, "event", payload, time=time.time()))
-
-    def flush(self) -> None:
-        """Write the waiting records."""
-        if self._waiting:
-            # The look at step 0 comes after step 1; readers want the steps in order.
-            ordered = sorted(self._waiting, key=lambda record: record.step)
-            retry_when_locked(lambda: self._lease.append(ordered))
-            self._waiting = []
-
-    def save(self, snapshot: Snapshot) -> None:
-        """Write a snapshot."""
-        # A disk makes one wait; the tensors are copies, so the training need not.
-        self.settle()
-        if snapshot.step == self._begun:
-            return
-        self._writer = threading.Thread(target=self._write, args=(snapshot,), name="writer")
-        self._writer.start()
-
-    def _write(self, snapshot: Snapshot) -> None:
-        start = time.thread_time()
-        try:
-            self._lease.check()
-            self._files.save(snapshot)
-            self._moved[snapshot.step] = snapshot.moved
-            catalog.thin_files(self._files, self._snapshots, self._moved)
-        except BaseException as error:
-            self._error = error
-        self._beside += time.thread_time() - start
-
-    def background_seconds(self) -> float:
-        """CPU seconds that background writing took since the last call."""
-        seconds, self._beside = self._beside, 0.0
-        return seconds
-
-    def settle(self) -> None:
-        """Wait until everything is written."""
-        if self._writer is not None:
-            self._writer.join()
-            self._writer = None
-        if self._error is not None:
-            error, self._error = self._error, None
-            raise error
-
-
-def retry_when_locked(write: Callable[[], Any], tries: int = 4) -> Any:
-    """Write to the store; retry while another program holds its lock."""
-    for left in reversed(range(tries)):
-        try:
-            return write()
-        except StoreError as error:
-            if "locked" not in str(error) or not left:
-                raise
 
 
 class Mailbox:
@@ -176,6 +78,7 @@ class HeartbeatThread(threading.Thread):
         self._done = threading.Event()
         self._seen = time.monotonic(), cursor.step
         self._next = 0.0
+        self._complained = ""
 
     def listen(self) -> None:
         """Fetch the wishes that have come."""
@@ -195,7 +98,12 @@ class HeartbeatThread(threading.Thread):
                 return
             except StoreError as error:
                 # The store may be back at the next beat; the run itself does not need it now.
-                print(f"{self._lease.run}: {error}", file=sys.stderr, flush=True)  # noqa: T201
+                self._complain(f"{self._lease.run}: {error}")
+
+    def _complain(self, words: str) -> None:
+        if words != self._complained:
+            print(words, file=sys.stderr, flush=True)  # noqa: T201
+        self._complained = words
 
     def _beat(self) -> None:
         now, step = time.monotonic(), self._cursor.step
@@ -253,17 +161,20 @@ def perform(
     cursor.step = row.step
     files = run_files(folder, row.id)
     lease = Lease(store, row)
+    post = make_post(lease, cursor, lambda: box.put(Command(ABANDON)))
     pulse = HeartbeatThread(lease, cursor, box)
     status: Status = "done"
     message = ""
     level = "info"
-    with stop_on_signals(box):
+    with stop_on_signals(box), contextlib.ExitStack() as stack:
+        stack.callback(pulse.stop)
+        stack.callback(post.close)
         # What was wished while the run waited, its pace above all, holds from the first step on.
         with contextlib.suppress(GenlabError):
             pulse.listen()
         pulse.start()
         try:
-            status = _train(lease, files, row, cursor, box, observers)
+            status = _train(lease, files, row, cursor, box, post, observers)
         except LeaseLost:
             box.abandoned = True
         except Diverged as error:
@@ -295,13 +206,12 @@ def perform(
             traceback.print_exc()
             status, level = "failed", "error"
             message = f"{failure_words(error)} {_last_snapshot(files)}"
-        finally:
-            pulse.stop()
-    if box.abandoned:
-        return row
-    with contextlib.suppress(LeaseLost):
-        _conclude(lease, cursor.step, status, message, level)
-    return store.get(row.id)
+        box.take(0.0)
+        if not box.abandoned:
+            _conclude(post, lease, files, cursor.step, status, message, level)
+    with contextlib.suppress(GenlabError):
+        return row if box.abandoned else store.get(row.id)
+    return row
 
 
 def _last_snapshot(files: RunFiles) -> str:
@@ -312,17 +222,59 @@ def _last_snapshot(files: RunFiles) -> str:
     return "No snapshot was taken yet."
 
 
-def _conclude(lease: Lease, step: int, status: Status, message: str, level: str) -> None:
+def _conclude(
+    post: Post,
+    lease: Lease,
+    files: RunFiles,
+    step: int,
+    status: Status,
+    message: str,
+    level: str,
+) -> None:
+    """Store how the run ended; an outage is waited for, however long it takes."""
+
+    if status == "stopped" and post.discard_files():
+        message = f"The disk of the runs' files is full. {_last_snapshot(files)}"
+    event = Record(step, "event", {"level": level, "message": message}, time=time.time())
+
     def write() -> None:
         lease.renew(step, 0.0)
-        lease.set_status(status, message=message)
-
-    if message:
-        event = Record(step, "event", {"level": level, "message": message})
         # On a full disk the status, which changes a row in place, may still fit.
         with contextlib.suppress(StoreError):
-            lease.append([event])
-    retry_when_locked(write)
+            lease.append([event] if message else [], again=True)
+        lease.set_status(status, message=message)
+
+    def describe() -> None:
+        with contextlib.suppress(RunNotFound, OSError):
+            write_head(files, lease.store.get(lease.run))
+
+    post.put(Deed(write))
+    post.put(Deed(describe))
+    post.finish()
+
+
+def make_post(lease: Lease, cursor: Cursor, abandon: Callable[[], None]) -> Post:
+    """What delivers the records and files of a run, and says what an outage did to it."""
+    said: list[str] = []
+
+    def paused(words: str) -> None:
+        if words and not said:
+            with contextlib.suppress(StoreError):
+                lease.hold(words)
+                said.append(words)
+        elif not words and said:
+            lease.let_go()
+            said.clear()
+
+    def recovered(words: str, seconds: float) -> None:
+        text = f"For {seconds:.0f} s until step {cursor.step} nothing could be stored: {words} "
+        text += "All that was recorded meanwhile is stored now."
+        payload = {"level": "warning", "message": text}
+        record = Record(cursor.step, "event", payload, time=time.time())
+        lease.append([record])
+
+    post = Post(abandon, recovered, paused)
+    return post
 
 
 def _train(
@@ -331,6 +283,7 @@ def _train(
     row: RunRow,
     cursor: Cursor,
     box: Mailbox,
+    post: Post,
     extra: Sequence[Observer],
 ) -> Status:
     store, spec = lease.store, RunSpec.from_record(row.spec)
@@ -346,17 +299,23 @@ def _train(
             sink.event(0, "warning", words)
 
         found = probes_for(spec, MODELS[spec.model], data, failed)
-        lease.describe(series_of(algorithm.series, *(probe.series for probe in found)))
+        series = series_of(algorithm.series, *(probe.series for probe in found))
+        post.put(Deed(lambda: lease.describe(series)))
+        post.put(Deed(lambda: write_head(files, store.get(row.id))))
         return found
 
     sink = StoreSink(
         lease,
         files,
-        recorded=store.last_step(row.id) if row.attempt > 1 else -1,
+        post,
+        recorded=through_outage(lambda: store.last_step(row.id)) if row.attempt > 1 else -1,
         snapshots=spec.train.snapshots,
         begun=row.parent_step if row.parent else -1,
     )
-    snapshot, wrong = files.newest() if row.attempt > 1 or row.parent else (None, [])
+    post.put(Deed(lambda: sink.journal.begin(store, row)))
+    snapshot, wrong = None, list[str]()
+    if row.attempt > 1 or row.parent:
+        snapshot, wrong = through_outage(files.newest)
     if snapshot is None and row.parent:
         raise SnapshotError(
             f"This fork of {row.parent} has no good snapshot left to begin with. "
@@ -376,9 +335,14 @@ def _train(
     first = row.parent_step if row.parent else 0
     watcher = Watcher(algorithm, probes, sink, attempt=row.attempt, first=first)
     waits = _turns(store, files, row)
-    controls = Controls(
-        box.take, lambda name: _tell(lease, name), watcher, algorithm, sink, turn=waits
-    )
+
+    def tell(name: str) -> None:
+        post.put(Deed(lambda: lease.tell("paused" if name == "paused" else "running")))
+
+    def turn(step: int) -> bool:
+        return post.may_go() and (waits is None or waits(step))
+
+    controls = Controls(box.take, tell, watcher, algorithm, sink, turn=turn)
     observers = [cursor, Recorder(sink, spec.train.steps), watcher, *extra, controls]
     try:
         state, step = train(
@@ -402,11 +366,6 @@ def _turns(store: RunStore, files: RunFiles, row: RunRow) -> Turns | None:
         return None
     folder = settings.state_folder(settings.store_url()) / "turns"
     return Turns(store, row, partner, folder, settings.workers())
-
-
-def _tell(lease: Lease, name: str) -> None:
-    status: Status = "paused" if name == "paused" else "running"
-    retry_when_locked(lambda: lease.set_status(status, only_from={"running", "paused"}))
 
 
 def _keep_metrics(store: RunStore, run: str, result: Mapping[str, Any]) -> None:
@@ -467,7 +426,11 @@ def perform_job(store: RunStore, folder: Folder, row: JobRow) -> None:
         clear(folder, row.key)
     status: JobStatus = "failed" if words else "done"
     part = progress.fraction if words else 1.0
-    store.update_job(row.key, status=status, progress=part, message=words, worker=row.worker)
+    through_outage(
+        lambda: store.update_job(
+            row.key, status=status, progress=part, message=words, worker=row.worker
+        )
+    )
 
 
 def alive(pid: int) -> bool:

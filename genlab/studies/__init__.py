@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from genlab.studies.collapse import collapsed_runs
+from genlab.studies.early_stop import futility
 from genlab.studies.queue import (
     create,
+    create_arms,
     delete,
     extend,
     from_runs,
@@ -26,11 +29,14 @@ __all__ = [
     "Summary",
     "advance",
     "arms_of",
+    "collapsed_runs",
     "collect_metrics",
     "create",
+    "create_arms",
     "delete",
     "extend",
     "from_runs",
+    "futility",
     "list_studies",
     "open_study",
     "pause",

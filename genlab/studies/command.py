@@ -11,6 +11,7 @@ from typing import Any
 from genlab import studies
 from genlab.core.errors import SpecError
 from genlab.studies import sweeps, trials
+from genlab.studies.collapse import collapsed_runs
 from genlab.studies.measure import measured_here, stored_result
 from genlab.studies.state import state
 from genlab.studies.study import Study
@@ -19,7 +20,7 @@ from genlab.studies.summary import Summary, collect_metrics, summarise
 #: What belongs to the command and not to a run.
 OWN = frozenset(
     {"command", "study", "vary", "seeds", "title", "extend", "change", "wait", "measure", "metric",
-     "search", "trials", "no_prune", "search_by"}
+     "search", "trials", "no_prune", "search_by", "stop_early", "table"}
 )  # fmt: skip
 
 
@@ -73,6 +74,7 @@ def answers(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
             arguments.seeds,
             name=arguments.study or "",
             title=arguments.title,
+            stop_early=arguments.stop_early,
         )
     elif not arguments.study:
         for one in studies.list_studies():
@@ -107,7 +109,7 @@ def described(study: Study, *, measure: bool = False, metric: str = "") -> dict[
     """
     stand = state(study)
     found = collect_metrics(study, stand, measured_here if measure else stored_result)
-    summary = summarise(study, stand, found, metric)
+    summary = summarise(study, stand, found, metric, collapsed_runs(study, stand))
     plain = flat(summary)
     if study.search is not None:
         plain = {

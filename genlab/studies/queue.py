@@ -31,6 +31,7 @@ def create(
     *,
     name: str = "",
     title: str = "",
+    stop_early: bool = False,
 ) -> Study:
     """Make a study and queue its runs.
 
@@ -40,19 +41,46 @@ def create(
         seeds: how many, from the base's own seed on.
         name: up to 24 small letters, digits and hyphens; a fresh one where it is empty.
         title: what lists show.
+        stop_early: whether runs that wait are given up once a difference is unlikely to be found
+            (:mod:`genlab.compare.futility`).
 
     Raises:
         SpecError: for an arm that cannot be trained, a name that is conflict or not allowed, or
             another number of seeds; nothing was queued.
     """
+    arms = arms_of(vary)
+    shared = {key: value for key, value in base.items() if key not in vary}
+    return create_arms(
+        shared, arms, seeds, name=name, title=title or ", ".join(vary), stop_early=stop_early
+    )
+
+
+def create_arms(
+    base: Mapping[str, Any],
+    arms: Sequence[Arm],
+    seeds: int = 5,
+    *,
+    name: str = "",
+    title: str = "",
+    stop_early: bool = False,
+) -> Study:
+    """Make a study of arms that change several options each; as :func:`create` else.
+
+    Args:
+        base: the options that all arms share.
+        arms: the first is the one with which the others are compared.
+        seeds, name, title, stop_early: as of :func:`create`.
+
+    Raises:
+        SpecError: as :func:`create`.
+    """
     if not 1 <= seeds <= MOST_SEEDS:
         raise SpecError("seeds", seeds, f"allowed: 1 to {MOST_SEEDS}")
-    arms = arms_of(vary)
     name = new_name(name)
     first = int(base.get("seed", 0))
-    shared = {key: value for key, value in base.items() if key != "seed" and key not in vary}
+    shared = {key: value for key, value in base.items() if key != "seed"}
     cells = cells_of(name, len(arms), range(first, first + seeds))
-    study = Study(name, title or ", ".join(vary) or name, shared, arms, cells)
+    study = Study(name, title or name, shared, tuple(arms), cells, stop_early=stop_early)
     for cell in cells[: len(arms)]:
         study.spec(cell)
     return keep(study)
@@ -116,7 +144,9 @@ def keep(study: Study) -> Study:
         raise conflict
     if study.search is not None:
         trials.forget(study.name)
-        advance_later(study.name)
+        put_to_work(study.name, "advance_search")
+    elif study.stop_early:
+        put_to_work(study.name, "watch_futility")
     submit_missing(study)
     return open_study(study.name)
 
@@ -131,10 +161,14 @@ def _refuse_former(name: str, run: str) -> None:
     raise SpecError("name", name, words)
 
 
-def advance_later(name: str) -> None:
-    """Have the supervisor advance the search of a study until it has ended."""
-    item = Item(CHORE, name, {"chore": "advance_search"})
-    runs.store().put_item(item, action="open_study")
+def put_to_work(name: str, chore: str) -> None:
+    """Have the supervisor take steps of a chore of a study until it has ended.
+
+    Args:
+        name: of the study.
+        chore: a row of :data:`genlab.core.tables.CHORES`.
+    """
+    runs.store().put_item(Item(CHORE, name, {"chore": chore}), action="open_study")
     runs.ensure_supervisor()
 
 
@@ -240,7 +274,9 @@ def resume(name: str) -> Study:
             with contextlib.suppress(RunNotFound):
                 if store.get(run).step == 0:
                     back += store.set_status(run, "queued", only_from={"stopped"})
-        advance_later(name)
+        put_to_work(name, "advance_search")
+    elif study.stop_early and not study.stopped:
+        put_to_work(name, "watch_futility")
     if back + submit_missing(study):
         runs.ensure_supervisor()
     return study

@@ -58,6 +58,8 @@ class Study:
         paused: whether its waiting runs are held back.
         owner: the browser that owns it; empty for the machine.
         search: what finds its second arm; None where the arms were given.
+        stop_early: whether it stops where a difference is unlikely to be found any more.
+        stopped: why it was stopped early, in a sentence; empty where it was not.
     """
 
     name: str
@@ -68,6 +70,8 @@ class Study:
     paused: bool = False
     owner: str = ""
     search: Search | None = None
+    stop_early: bool = False
+    stopped: str = ""
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -104,6 +108,8 @@ class Study:
             "arms": [{"name": arm.name, "changes": dict(arm.changes)} for arm in self.arms],
             "cells": [[cell.arm, cell.seed, cell.run] for cell in self.cells],
             "paused": self.paused,
+            "stop_early": self.stop_early,
+            "stopped": self.stopped,
             **({} if self.search is None else {"search": self.search.values()}),
         }
 
@@ -119,6 +125,8 @@ class Study:
             bool(values.get("paused", False)),
             owner,
             Search.of(values["search"]) if values.get("search") else None,
+            bool(values.get("stop_early", False)),
+            str(values.get("stopped", "")),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -132,7 +133,11 @@ def collect_metrics(
 
 
 def summarise(
-    study: Study, stand: StudyState, found: Mapping[str, Mapping[str, Any]], metric: str = ""
+    study: Study,
+    stand: StudyState,
+    found: Mapping[str, Mapping[str, Any]],
+    metric: str = "",
+    collapsed: Mapping[str, str] | None = None,
 ) -> Summary:
     """Compare every arm with the first, metric by metric.
 
@@ -146,6 +151,8 @@ def summarise(
         found: by run what the job ``evaluate`` gave.
         metric: the name of the metric that the sentence is about; the first of a list of usual
             ones where it is empty.
+        collapsed: by run the title of the collapse that it shows
+            (:func:`genlab.studies.collapse.collapsed_runs`).
     """
     pairs = []
     for second in range(1, len(study.arms)):
@@ -166,10 +173,11 @@ def summarise(
         )
         for (about, one, two, difference), p in zip(pairs, adjusted, strict=True)
     )
-    return Summary(
-        _sentence(study, stand, rows, metric), rows, _losses(study, stand), len(found),
-        len(study.cells),
-    )  # fmt: skip
+    losses = (*_losses(study, stand), *_collapses(study, collapsed or {}))
+    sentence = " ".join(filter(None, (
+        _sentence(study, stand, rows, metric), _counted(losses) if rows else "", study.stopped,
+    )))  # fmt: skip
+    return Summary(sentence, rows, losses, len(found), len(study.cells))
 
 
 def _by_seed(study: Study, found: Mapping[str, Mapping[str, Any]], arm: int) -> dict[int, Any]:
@@ -241,9 +249,47 @@ def _losses(study: Study, stand: StudyState) -> tuple[str, ...]:
     for arm, counts in zip(study.arms, stand.counts, strict=True):
         whole = sum(counts.values())
         for status in BAD:
+            if status == "stopped" and study.stopped:
+                continue
             if counts.get(status):
                 found.append(f"{arm.name}: {counts[status]} of {whole} runs {_word(status)}")
     return tuple(found)
+
+
+def _collapses(study: Study, collapsed: Mapping[str, str]) -> tuple[str, ...]:
+    found = []
+    for number, arm in enumerate(study.arms):
+        runs_of_arm = [cell.run for cell in study.cells if cell.arm == number]
+        bad = Counter(collapsed[run] for run in runs_of_arm if run in collapsed)
+        for title, count in bad.items():
+            found.append(
+                f"{arm.name}: {count} of {len(runs_of_arm)} runs collapsed ({title.lower()})"
+            )
+    return tuple(found)
+
+
+def _counted(losses: Sequence[str]) -> str:
+    """That bad endings are no accident of the comparison but part of its result."""
+    if not losses:
+        return ""
+    return (
+        f"Bad endings: {'; '.join(losses)}. Collapsed runs are in the interval; those without a "
+        "model to measure are not, which favours the arm that loses more."
+    )
+
+
+def leading(rows: Sequence[Row], metric: str = "") -> list[Row]:
+    """The rows of the metric that the sentence is about, one for each compared arm.
+
+    Args:
+        rows: of a summary.
+        metric: its name; the first of a list of usual ones where it is empty or not measured.
+    """
+    known = {row.name for row in rows}
+    if not known:
+        return []
+    name = metric if metric in known else next((n for n in FIRST if n in known), rows[0].name)
+    return [row for row in rows if row.name == name]
 
 
 def _word(status: str) -> str:
@@ -260,9 +306,7 @@ def _sentence(study: Study, stand: StudyState, rows: Sequence[Row], metric: str)
             if waiting
             else "Nothing can be compared: no metric was measured in two arms."
         )
-    known = {row.name for row in rows}
-    name = metric if metric in known else next((n for n in FIRST if n in known), rows[0].name)
-    about = [row for row in rows if row.name == name]
+    about = leading(rows, metric)
     parts = [_clause(row) for row in about]
     return f"{'; '.join(parts)} ({about[0].difference.how}). Measured by {about[0].title}."
 

@@ -9,6 +9,9 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import socket
+import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -70,3 +73,64 @@ def empty_bucket() -> Iterator[str]:
         yield f"s3://{name}/files"
         with contextlib.suppress(OSError):
             files.rm(name, recursive=True)
+
+
+class Door:
+    """A door on loopback to a server, which can be shut, and behind which nobody may answer.
+
+    Args:
+        host, port: of the server.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self._server = host, port
+        self._open, self._mute = True, threading.Event()
+        self._pairs: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def shut(self) -> None:
+        """Cut every connection, and refuse new ones."""
+        self._open = False
+        for one in self._pairs:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+        self._pairs.clear()
+
+    def open(self) -> None:
+        """Let everybody through again."""
+        self._open = True
+        self._mute.clear()
+
+    def mute(self) -> None:
+        """Hold back all answers, as a server does that was stopped."""
+        self._mute.set()
+
+    def close(self) -> None:
+        """Close it for good."""
+        self.shut()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                if not self._open:
+                    client.close()
+                    continue
+                server = socket.create_connection(self._server)
+                self._pairs += [client, server]
+                for one, other in ((client, server), (server, client)):
+                    threading.Thread(target=self._carry, args=(one, other), daemon=True).start()
+
+    def _carry(self, one: socket.socket, other: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := one.recv(65536):
+                while self._mute.is_set():
+                    time.sleep(0.02)
+                other.sendall(data)
+        for end in (one, other):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)

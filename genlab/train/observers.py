@@ -109,13 +109,17 @@ class Recorder(Observer):
         return False
 
 
+#: The share of the training time that a probe may take which turned out to be dear.
+DEAR_SHARE = 0.01
+
+
 class Watcher(Observer):
     """Runs the probes and stores snapshots, within a share of the training time.
 
     It looks before the first step, after steps 1, 2, 3, 4, 6, 8, ..., whenever the pictures have
     moved, then whenever the ledger allows, whenever the run pauses, and at the end. A probe with a
     share of its own is left out of a look for which its share does not suffice, so that it makes
-    no other look rarer.
+    no other look rarer; one without a share gets one as soon as it turns out to be dear.
 
     Args:
         algorithm: what is running.
@@ -150,6 +154,8 @@ class Watcher(Observer):
         self._last_step = -1
         self._when = -math.inf
         self._start: tuple[Snapshot, GenerativeModel] | None = None
+        #: Probes without a share of their own that turned out to be dear, and their share now.
+        self._dear: dict[str, float] = {}
         self._motion = Motion()
 
     def begin(self, step: int, state: Any) -> bool:
@@ -242,18 +248,22 @@ class Watcher(Observer):
         apart: list[Reading] = []
         for probe in tuple(self._probes):
             own = probe.name
-            if sparing and probe.share and not ledger.affords(own, probe.share, ledger.credit / 3):
+            share = probe.share or self._dear.get(own, 0.0)
+            if sparing and share and not ledger.affords(own, share, ledger.credit / 3):
                 continue
             try:
                 start = ledger.clock()
                 reading = read_probes(probe, model, step)
                 # Numbers that are not there in every look are a record of their own.
-                (readings if not probe.share else apart).append(reading)
-                if probe.share:
-                    took = ledger.clock() - start
+                (readings if not share else apart).append(reading)
+                took = ledger.clock() - start
+                if share:
                     seconds_apart += took
                     if sparing:
                         ledger.charge(own, took)
+                elif sparing and took > ledger.credit / 3:
+                    # One that costs as much for this model shall not make the others rarer.
+                    self._dear[own] = DEAR_SHARE
             except Exception as error:
                 # What only looks must not end a training; it is left out and said.
                 self._probes.remove(probe)

@@ -23,7 +23,9 @@ export default function (component) {
 
 
 @cache
-def component(script: str, title: str, html: str = "", style: str = "") -> Any:
+def component(
+    script: str, title: str, html: str = "", style: str = "", also: tuple[str, ...] = ()
+) -> Any:
     """The component that ``mount`` of a script draws, with its style sheet.
 
     Args:
@@ -31,8 +33,10 @@ def component(script: str, title: str, html: str = "", style: str = "") -> Any:
         title: what the message names if the script does not load (``The map``).
         html: the elements that are there before the script is.
         style: the style sheet, without its ending; the one of the script's name by default.
+        also: further style sheets, of what the script draws inside.
     """
-    css = static_files()[f"{style or script}.css"].decode()
+    sheets = (style or script, *also)
+    css = "\n".join(static_files()[f"{name}.css"].decode() for name in sheets)
     js = LOADER % (static_version(), script, title)
     name = script.rpartition("/")[2]
     return st.components.v2.component(f"genlab_{name}", html=html or None, css=css, js=js)

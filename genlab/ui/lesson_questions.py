@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from genlab.classroom.asked import of_lesson
 from genlab.core.errors import GenlabError
 from genlab.core.escape import escape_markdown
 from genlab.lessons import LESSONS, right_answer
@@ -15,6 +16,7 @@ from genlab.lessons.base import Lesson
 from genlab.lessons.questions import Answer, Choices, DrawnCurve, Exercise, Number, Question
 from genlab.ui.component import component
 from genlab.ui.messages import fragment
+from genlab.ui.polls import ask_button
 
 #: Shows values in the form of a lesson: its name, and the values.
 SetValues = Callable[[str, Mapping[str, Any]], None]
@@ -48,6 +50,7 @@ def question_part(lesson: str, k: int, name: str, show_values: SetValues) -> Non
     """
     row, key = LESSONS[lesson].question(name), f"learn.{lesson}.ask.{name}"
     st.markdown(f"**{k + 1}.** {row.asks}")
+    ask_button(of_lesson(lesson, name), f"{key}.room")
     shown = bool(st.session_state.get(f"{key}.shown"))
     given = ask(row, key, revealed(lesson, name) if shown else None)
     if not shown:

@@ -23,11 +23,12 @@ class WatchState(Options):
     zoom: str = option("", "part of the horizontal axis of the charts: its ends and a comma")
     log: str = option("", "charts with a logarithmic axis, between commas")
     field: str = option("", "field that the maps show")
+    time: str = option("", "time t of the path that velocity fields show; none: the middle")
     layers: str = option("", "what is drawn over the maps, between commas; none: nothing")
 
 
 #: What of :class:`WatchState` the live view itself reads and writes.
-VIEW = ("open", "enlarged", "zoom", "log", "field", "layers")
+VIEW = ("open", "enlarged", "zoom", "log", "field", "time", "layers")
 
 
 @dataclass(frozen=True)

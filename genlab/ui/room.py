@@ -15,8 +15,11 @@ from genlab.runs.rooms import Room, end_room, find_room, led_by, open_room
 from genlab.serving.rooms import qr_svg
 from genlab.serving.visitors import is_private
 from genlab.ui import links
+from genlab.ui.challenges import challenges
 from genlab.ui.component import component
 from genlab.ui.live.share import address
+from genlab.ui.own_questions import own_questions
+from genlab.ui.polls import panel
 from genlab.ui.presenting import presenting
 
 #: Names in the session that outlive a page that is followed.
@@ -50,6 +53,7 @@ def bar(page: str, pages: Collection[str]) -> None:
     go = mounted.go
     if go:
         _go(str(go.get("path", "")), str(go.get("query", "")), pages)
+    panel(room.code, leads)
 
 
 def _go(path: str, query: str, known: Collection[str]) -> None:
@@ -71,6 +75,7 @@ def page() -> None:
         _closed()
     else:
         _open(room)
+    challenges()
     _move()
 
 
@@ -138,6 +143,7 @@ def _open(room: Room) -> None:
     st.markdown(
         "Now go to any page: those who follow go with you. The bar below says how many are there."
     )
+    own_questions()
     if st.button("End the room", icon=":material/logout:", key="room.end"):
         end_room(runs.store(), room.code)
         st.rerun()

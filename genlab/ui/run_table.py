@@ -14,10 +14,11 @@ import streamlit as st
 from genlab import runs
 from genlab.core.errors import GenlabError
 from genlab.core.escape import escape_markdown
+from genlab.core.machine import in_bytes
 from genlab.core.numbers import significant
 from genlab.exports import EXPORTS, export_file, formats_for
 from genlab.report import name_of
-from genlab.runs import RunPage, RunQuery
+from genlab.runs import RunPage, RunQuery, disk
 from genlab.runs.access import may
 from genlab.runs.search import COLUMNS, LONGEST_TITLE
 from genlab.runs.store import ACTIVE, RunRow, Status
@@ -57,16 +58,25 @@ def _table() -> None:
     )
     # Another page, order or search has other rows: a choice of rows is not carried over.
     key = f"{KEY}rows.{hash((query, st.session_state.get(f'{KEY}done', 0)))}"
+    usage = _usage(st.session_state.get(f"{KEY}done", 0), runs.store_url())
+    sizes = [in_bytes(usage.runs.get(row.id, 0)) for row in page.rows]
     picked = st.dataframe(
-        table_columns(page, shown),
+        {**table_columns(page, shown), "Disk": sizes},
         key=key,
         hide_index=True,
         on_select="rerun",
         selection_mode="multi-row",
         height=min(38 + 35 * len(page.rows), 560),
     )
+    st.caption(usage.words())
     places = [i for i in picked["selection"]["rows"] if i < len(page.rows)]
     _actions([page.rows[i] for i in places], tags)
+
+
+@st.cache_data(ttl=60, max_entries=4, show_spinner=False)
+def _usage(again: int, store: str) -> disk.Usage:  # noqa: ARG001 - parts of the key
+    """What the files take, counted at most once a minute or after a change."""
+    return disk.usage(runs.files())
 
 
 def _controls(tags: Sequence[str], names: Sequence[str]) -> tuple[RunQuery, list[str]]:
@@ -188,6 +198,14 @@ def _actions(rows: Sequence[RunRow], tags: Sequence[str]) -> None:
         with st.popover("Tags", disabled=not mine, icon=":material/sell:"):
             _tag(rows, tags)
         ended = [row for row in rows if row.status not in ACTIVE]
+        with st.popover("Thin", disabled=not mine, icon=":material/compress:"):
+            st.caption(
+                "Of each run its first, best and last snapshot stay, and all records and "
+                "pictures. A run with the tag `pinned` is left alone."
+            )
+            if st.button("Thin them", type="primary"):
+                store, files = runs.store(), runs.files()
+                _finish(ended, lambda row: disk.thin_run(store, files, row.id), "thinned")
         with st.popover("Delete", disabled=not mine, icon=":material/delete:"):
             active = len(rows) - len(ended)
             note = f" {active} still active: stop them first." if active else ""

@@ -17,6 +17,7 @@ from genlab.report.tables import format_value
 from genlab.runs.access import may
 from genlab.runs.store import ACTIVE, JobRow
 from genlab.studies import sweeps
+from genlab.studies.collapse import collapsed_runs
 from genlab.studies.command import varied
 from genlab.studies.curves import bands, series_of
 from genlab.studies.figure import bands_figure
@@ -34,6 +35,7 @@ from genlab.ui.tables import CSS, draw_table
 MARKS = {
     "queued": "○", "running": "◐", "paused": "⏸", "done": "●", "stopped": "■",
     "diverged": "▲", "failed": "✕", "lost": "?", "missing": "·",
+    "collapsed": "▼",
 }  # fmt: skip
 
 
@@ -94,11 +96,16 @@ def new_study(values: Mapping[str, str]) -> None:
     except GenlabError as error:
         st.error(plain_sentence(error), icon=":material/error:")
         return
+    early = st.checkbox(
+        "Stop early where a difference is unlikely to be found",
+        help="After four pairs of seeds, if the whole study would find a difference with less "
+        "than 5 % probability (predictive power). It never claims a difference early.",
+    )
     count = len(arms) * int(seeds)
     label = f"Start {count} runs" if arms else "Start"
     if st.button(label, type="primary", disabled=not arms, key="studies.start"):
         try:
-            study = create(dict(values), vary, int(seeds))
+            study = create(dict(values), vary, int(seeds), stop_early=early)
         except GenlabError as error:
             st.error(plain_sentence(error), icon=":material/error:")
             return
@@ -122,9 +129,11 @@ def _inside(study: Study) -> None:
         # Its arms and runs appear when it ends.
         study = studies.open_study(study.name)
     stand = state(study)
-    _glance(study, stand)
     found, jobs = _metrics(study, stand)
-    summary = summarise(study, stand, found, st.session_state.get("studies.metric", ""))
+    collapsed = collapsed_runs(study, stand)
+    _glance(study, stand, collapsed)
+    metric = st.session_state.get("studies.metric", "")
+    summary = summarise(study, stand, found, metric, collapsed)
     sentence = summary.sentence
     if study.search is not None:
         sentence = sweeps.sentence(study, summary.sentence)
@@ -173,7 +182,7 @@ def _controls(study: Study) -> None:
         st.error(plain_sentence(error), icon=":material/error:")
 
 
-def _glance(study: Study, stand: StudyState) -> None:
+def _glance(study: Study, stand: StudyState, collapsed: Mapping[str, str]) -> None:
     """One mark a run: arms by seeds."""
     ended = sum(row.status not in ACTIVE for row in stand.rows.values())
     left = stand.seconds_left
@@ -188,8 +197,13 @@ def _glance(study: Study, stand: StudyState) -> None:
         for seed in study.seeds:
             run = cells.get((number, seed))
             row = stand.rows.get(run) if run else None
-            marks.append(MARKS["missing" if row is None else row.status])
-        counts = ", ".join(f"{n} {status}" for status, n in stand.counts[number].items())
+            status = "missing" if row is None else row.status
+            marks.append(MARKS["collapsed" if run in collapsed else status])
+        states = dict(stand.counts[number])
+        bad = sum(cell.run in collapsed for cell in study.cells if cell.arm == number)
+        if bad:
+            states |= {"done": states["done"] - bad, "collapsed": bad}
+        counts = ", ".join(f"{n} {status}" for status, n in states.items() if n)
         rows.append([arm.name, " ".join(marks), counts])
     draw_table(["arm", "one mark a seed", "runs"], rows, "State of the runs, by arm and seed")
 

@@ -14,7 +14,7 @@ from torch import nn
 from genlab import latent
 from genlab.browser.decoder_program import export
 from genlab.browser.op_tracing import NotExportable
-from genlab.models.base import HasDecoder, HasInverse, HasLabels, HasProbabilityPath
+from genlab.models.base import HasDecoder, HasLabels, HasProbabilityPath
 from genlab.testing.model_contract import model_cases
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,7 +55,8 @@ def built(case, likelihood):
     values = {} if likelihood is None else {"likelihood": likelihood}
     # The same layers with fewer units: millions of weights would make only the test slower.
     known = {row.name for row in case.cls.Options.table()}
-    values |= {name: n for name, n in (("hidden", 32), ("width", 8)) if name in known}
+    small = {"hidden": 32, "width": 8, "sampling_steps": 3, "flow_layers": 2}
+    values |= {name: n for name, n in small.items() if name in known}
     model = stirred(case.build(**values))
     if isinstance(model, HasLabels):
         model = model.condition_on(torch.tensor(1))
@@ -89,14 +90,19 @@ def decoded_in(page, program, z):
 )
 def test_the_page_decodes_as_torch_does(bare, case, likelihood):
     model = built(case, likelihood)
-    if isinstance(model, HasInverse | HasProbabilityPath):
-        # Such a decoder solves an equation: its operations are not among those of the page.
-        with pytest.raises(NotExportable):
-            export(model)
-        return
     z = latent.prior_sample(model, 3, 5)
     z[1] *= 1.7
     exact = latent.decode_mean(model, z).numpy()
     found = decoded_in(bare, export(model), z)
     assert exact.std() > 0
-    np.testing.assert_allclose(found, exact, rtol=1e-5, atol=1e-5)
+    # A flow from noise divides by the share of data at its start, so it passes values near 100,
+    # whose last digit in single precision is 8e-6; a step adds a few of these.
+    atol = 2e-4 if isinstance(model, HasProbabilityPath) else 1e-5
+    np.testing.assert_allclose(found, exact, rtol=1e-5, atol=atol)
+
+
+@pytest.mark.parametrize("name", ["flow_matching", "ddpm"])
+def test_a_u_net_that_takes_too_long_for_the_page_is_refused_at_once(name):
+    case = next(c for c in model_cases() if c.name == name and c.label.endswith("grey28"))
+    with pytest.raises(NotExportable, match="million products"):
+        export(stirred(case.build(net="unet")))

@@ -229,7 +229,10 @@ def test_the_answer_of_a_lesson_is_the_lessons() -> None:
 
 def test_the_answer_about_a_run_is_what_the_run_measured(store: RunStore) -> None:
     run = ScriptedRun(store, runs.files(), steps=200)
-    asked = about_run(runs.open_run(run.id), "kl", 0.0, 10.0)
+    kl = next(one for one in runs.open_run(run.id).series if one.name == "kl")
+    asked = about_run(kl, 0.0, 10.0, run.id)
+    with pytest.raises(SpecError, match="smaller number"):
+        about_run(kl, 10.0, 10.0)
     assert "KL to the prior" in asked.asks
     with pytest.raises(RunStateError, match="has no number 'kl' yet"):
         outcome(asked, runs.open_run(run.id))

@@ -327,3 +327,34 @@ def test_a_posterior_wider_than_its_prior_is_refused_before_anything_starts(
         return
     with pytest.raises(SpecError, match=r"KL\(q \|\| p\(z\)\) is infinite; priors for it: .*"):
         RunSpec.build(**values)
+
+
+def test_a_diagonal_gaussian_reads_the_logarithm_of_the_variance() -> None:
+    mean, log_variance = torch.tensor([[0.5, -1.0]]), torch.tensor([[-2.0, 3.0]])
+    q = POSTERIORS["gaussian"].distribution(torch.cat([mean, log_variance], 1), 2)
+    torch.testing.assert_close(q.mean, mean)
+    torch.testing.assert_close(q.variance, log_variance.exp())
+    x = np.array([0.1, 2.0])
+    exact = stats.norm(mean[0].numpy(), np.exp(log_variance[0].numpy() / 2)).logpdf(x).sum()
+    assert float(q.log_prob(torch.tensor(x[None]))[0]) == pytest.approx(exact, rel=1e-6)
+
+
+class Overflows(Flow):
+    """z = z_0, but for an inverse that is not a number beyond 10."""
+
+    def _forward(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return z, z.new_zeros(z.shape[:-1])
+
+    def _backward(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        start = torch.where(z.abs() > 10.0, torch.nan, z)
+        return start, z.new_zeros(z.shape[:-1])
+
+
+def test_a_flow_whose_inverse_overflows_has_density_zero_there_and_nowhere_else() -> None:
+    base = POSTERIORS["gaussian"].distribution(torch.zeros(4, 4), 2)
+    values = torch.tensor([[0.3, -0.2], [0.0, 20.0], [0.0, torch.nan], [torch.nan, 20.0]])
+    found = Overflows(base).log_prob(values)
+    assert float(found[0]) == pytest.approx(float(base.log_prob(values)[0]))
+    assert float(found[1]) == -np.inf
+    # What is not a number stays none: a lost run must not pass for an unlikely value.
+    assert bool(found[2:].isnan().all())

@@ -179,3 +179,24 @@ def test_rows_without_another_activation_are_the_same_objects() -> None:
     torch.testing.assert_close(steep.conjugate_of_activation(v), (v + 1.0).square() / 2 - 0.5)
     assert float(original_activation(F["alpha"].with_parameter(0.99)).conjugate_of_activation(
         torch.zeros(1))) == math.inf  # fmt: skip
+
+
+@pytest.mark.parametrize("pi", [0.01, 0.3, 0.7, 0.99])
+def test_the_former_activation_of_the_weighted_js_is_exact_on_both_sides_of_its_series(
+    pi: float,
+) -> None:
+    """(1 − π)(log(1 − π) − log(1 − σ(v)^{1/π})) and its slope, against double precision."""
+    row = original_activation(F["js_weighted"].with_parameter(pi))
+    scores = [-10.0, 0.0, 5.0, 19.0, 19.9, 20.1, 21.0, 40.0, 80.0, 120.0]
+    v = torch.tensor(scores, requires_grad=True)
+    found = row.conjugate_of_activation(v)
+    (slope,) = torch.autograd.grad(found.sum(), v)
+    y = [math.log1p(math.exp(-x)) / pi for x in scores]
+    # expm1(y) overflows where the slope is 0 to double precision.
+    expected = [(1 - pi) * (math.log1p(-pi) - math.log(-math.expm1(-one))) for one in y]
+    slopes = [
+        (1 - pi) / (1 + math.exp(x)) / pi / math.expm1(min(one, 700.0))
+        for x, one in zip(scores, y, strict=True)
+    ]
+    assert found.tolist() == pytest.approx(expected, rel=2e-5, abs=2e-6)
+    assert slope.tolist() == pytest.approx(slopes, rel=2e-4, abs=1e-7)

@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { densityRange, densitySummary } from "../../genlab/ui/static/live/density.js";
 import { FORMS } from "../../genlab/ui/static/live/forms.js";
 import { byteValue } from "../../genlab/ui/static/live/bytes.js";
+import { arrowAt, excessWords, nearestTime } from "../../genlab/ui/static/live/flow_field.js";
 import { cellIndex, gapSummary } from "../../genlab/ui/static/live/gap.js";
 import { sharedNames, splitGroup } from "../../genlab/ui/static/live/groups.js";
 import { sheetLayout } from "../../genlab/ui/static/live/images.js";
@@ -334,4 +335,23 @@ test("divergences are written with their units", () => {
 test("an unknown form has no drawing function", () => {
   assert.equal(FORMS.hologram, undefined);
   assert.equal(typeof FORMS.images, "function");
+});
+
+test("the time of a link is the nearest one that there is, else the middle", () => {
+  const times = [0, 0.1, 0.5, 0.9, 1];
+  assert.equal(nearestTime(times, "0.12"), 1);
+  assert.equal(nearestTime(times, "7"), 4);
+  assert.equal(nearestTime(times, ""), 2);
+  assert.equal(nearestTime(times, "soon"), 2);
+});
+
+test("an arrow is read from its two bytes", () => {
+  const bytes = Uint8Array.from([127, 254, 0, 127]);
+  assert.deepEqual(arrowAt(bytes, 0, 2), [0, 2]);
+  assert.deepEqual(arrowAt(bytes, 1, 2), [-2, 0]);
+});
+
+test("the distance from the exact velocity is said where that is known", () => {
+  assert.equal(excessWords({ excess: null, times: [0] }, 0), "");
+  assert.match(excessWords({ excess: [0.25], times: [0.5] }, 0), /= 0.25 at t = 0.5/);
 });

@@ -41,6 +41,12 @@ SETTINGS = [
     ("dcgan", {"rule": "none", "size": "32", "width": "8"}),
     ("wgan", {"distance": "6", "penalty": "1", "clip": "0.01"}),
     ("wgan", {"distance": "0.1", "sd": "2", "penalty": "100", "clip": "1"}),
+    ("flows", {"bend": "-2", "slope": "0.5", "log_scale2": "-1.5", "x1": "-2", "seed": "4"}),
+    ("diffusion", {"gap": "0", "sd": "0.5", "steps": "100", "variance": "posterior"}),
+    ("diffusion", {"schedule": "cosine", "steps": "120", "gap": "4", "sd": "0.1", "step": "3"}),
+    ("flow_matching", {"gap": "0", "sd": "1", "t": "1", "sampler": "heun"}),
+    ("flow_matching", {"curve": "vp_cosine", "gap": "6", "sd": "0.1", "t": "0.1", "seed": "2"}),
+    ("families_compared", {"sampling": "3", "couplings": "2", "seed": "1"}),
     ("zoo", {"mean": "-4", "sd": "0.3", "bumps": "6"}),
     ("zoo", {"sd": "2", "loss": "fgan js_weighted", "beside": "fgan total_variation"}),
 ]

@@ -290,3 +290,15 @@ def test_longer_measurements_are_offered_where_they_fit(visit, shelf):
     assert sorted(run for kind, run in jobs if kind == "sample_quality") == sorted(both.split(","))
     # The GAN has no likelihood.
     assert [run for kind, run in jobs if kind == "annealed"] == [shelf["vae"]]
+
+
+def test_a_duel_of_four_starts_four_runs_of_like_size(visit, home):
+    app = visit("compare")
+    app.segmented_control(key="pair.sides").set_value("four").run()
+    assert not app.exception
+    app = press(app, "Start all four")
+    assert not app.exception
+    found = [row.spec for row in runs.store().runs()]
+    assert sorted(spec["model"] for spec in found) == ["ddpm", "gan", "realnvp", "vae"]
+    totals = [duel.budget(RunSpec.build(**spec)).total for spec in found]
+    assert max(totals) < 1.3 * min(totals)

@@ -166,14 +166,19 @@ def test_a_category_is_chosen_and_its_codes_are_shown_first(visit, work, shelf):
     assert likelihood_of(app) == pytest.approx(before, abs=0.02)
 
 
-def test_a_decoder_with_an_unknown_operation_is_not_offered(visit, work, shelf, monkeypatch):
+def test_the_server_decodes_where_the_page_cannot(visit, work, shelf, monkeypatch):
     monkeypatch.delitem(operations.TABLE, "aten.addmm.default")
     routes._program.cache_clear()
     app = shown(visit, work, run=shelf["vae"], tool="pad")
-    assert any("No pad for this model" in m.value for m in app.markdown)
-    assert any("aten.addmm.default" in c.value.replace("\\", "") for c in app.caption)
+    (why,) = [i.value for i in app.info if "The server decodes this model" in i.value]
+    assert "aten.addmm.default" in why.replace("\\", "")
+    before = said(app)
+    slider = next(s for s in app.slider if str(s.key).startswith("explore.pad.slow"))
+    slider.set_value(slider.max * 0.5).run()
+    assert not app.exception
+    assert said(app) != before
     status, _, body = get(f"/genlab/decoder/{shelf['vae']}/40.json")
-    assert status == 503
+    assert status == 422
     assert "aten.addmm.default" in json.loads(body)["error"]
     routes._program.cache_clear()
 
@@ -202,9 +207,9 @@ def test_the_decoder_is_fetched_once_and_kept(shelf):
         ("/genlab/decoder/{vae}/41.json", 404),
         ("/genlab/decoder/{vae}/-1.json", 404),
         ("/genlab/decoder/{vae}/40.pkl", 404),
-        ("/genlab/decoder/{vae}/40.json?label=7", 503),
-        ("/genlab/decoder/{cvae}/40.json?label=seventy", 503),
-        ("/genlab/decoder/{made}/5.json", 503),
+        ("/genlab/decoder/{vae}/40.json?label=7", 400),
+        ("/genlab/decoder/{cvae}/40.json?label=seventy", 400),
+        ("/genlab/decoder/{made}/5.json", 422),
     ],
 )
 def test_what_there_is_not_is_refused_in_a_sentence(shelf, path, status):

@@ -63,9 +63,7 @@ PANELS = {
         "latent",
         "ledger",
         "excess_by_time",
-        "velocity_learned",
-        "velocity_exact",
-        "velocity_difference",
+        "flow_field",
         "trajectories",
         "sampler_error",
     },
@@ -113,7 +111,9 @@ def test_panels_and_payloads(label: str) -> None:
             assert float(x.min()) >= 0.0
             assert float(x.max()) <= 1.0
             continue
-        assert len(json.dumps(payload)) < 20_000
+        # Velocities at eleven times weigh more than one field.
+        most = 36_000 if picture.form == "flow_field" else 20_000
+        assert len(json.dumps(payload)) < most
         if picture.form == "points":
             assert len(payload["x"]) == len(payload["label"]) <= 400
             assert max(payload["label"]) < max(1, len(payload["classes"]))

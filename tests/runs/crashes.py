@@ -20,9 +20,10 @@ from genlab.core.folders import LocalFolder
 from genlab.core.run_spec import RunSpec
 from genlab.runs import catalog, forks, settings
 from genlab.runs.files import run_files
+from genlab.runs.sink import StoreSink
 from genlab.runs.sql import SqlStore
 from genlab.runs.supervisor import rehearse
-from genlab.runs.worker import StoreSink, perform
+from genlab.runs.worker import perform
 from genlab.train.observers import Observer
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-from genlab.core.errors import LeaseLost
+from genlab.core.errors import LeaseLost, StoreError
 from genlab.core.folders import LocalFolder
 from genlab.core.run_spec import RunSpec
 from genlab.runs import catalog
@@ -142,6 +142,7 @@ def test_expired_leases_wait_until_workers_had_time_to_renew(
 ) -> None:
     """After a sleep of the machine, or an outage, every lease is old at first."""
     monkeypatch.setenv("GENLAB_NODE", "a")
+    monkeypatch.setenv("GENLAB_AUTORESUME", "off")
     boss = Supervisor(url, str(tmp_path), 1)
     run = boss.store.create(SPEC, worker="b:1")
     age(boss.store, run, LEASE + 1)
@@ -156,6 +157,48 @@ def test_expired_leases_wait_until_workers_had_time_to_renew(
     boss.store.close()
 
 
+def test_a_lost_run_resumes_by_itself_three_times(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a restart of the machine: its processes are gone, and nobody has seen them end."""
+    monkeypatch.setenv("GENLAB_NODE", "a")
+    monkeypatch.delenv("GENLAB_AUTORESUME", raising=False)
+    gone = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True
+    )
+    worker = f"a:{int(gone.stdout)}"
+    boss = Supervisor(url, str(tmp_path), 1)
+    store = boss.store
+    run = store.create(SPEC)
+    for count in (1, 2, 3):
+        assert store.claim(worker, run) is not None
+        boss.sweep()
+        assert store.get(run).status == "queued"
+        words = store.read(run)[-1].payload["message"]
+        assert words == f"Its process died. It resumes by itself ({count} of 3)."
+    store.claim(worker, run)
+    boss.sweep()
+    assert store.get(run).status == "lost"
+    assert "Resume it" in store.get(run).message
+    # A person resumes it, or it works for long: then it has its three tries again.
+    store.set_status(run, "queued")
+    row = store.claim(worker, run)
+    assert row is not None
+    boss.sweep()
+    assert store.get(run).status == "queued"
+    row = store.claim("b:1", run)
+    assert row is not None
+    with store._writing() as connection:  # type: ignore[attr-defined]
+        connection.exec_driver_sql("update runs set queued = queued - 601, restarts = 3")
+    store.heartbeat(run, step=1, speed=1.0, attempt=row.attempt)
+    assert store.lose(run, "gone", worker="b:1")
+    assert store.resume_lost(run, 3) == 1
+    monkeypatch.setenv("GENLAB_AUTORESUME", "perhaps")
+    with pytest.raises(StoreError, match="GENLAB_AUTORESUME"):
+        Supervisor(url, str(tmp_path), 1)
+    store.close()
+
+
 class Host:
     """A supervisor of a host with its own name and clock."""
 
@@ -167,6 +210,7 @@ class Host:
             "GENLAB_STORE": url,
             "GENLAB_FILES": str(files),
             "GENLAB_WORKERS": "2",
+            "GENLAB_AUTORESUME": "0",
             "OPENBLAS_NUM_THREADS": "1",
             "PYTHONPATH": str(ROOT),
         }

@@ -63,6 +63,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     tmp_path = tmp_path_factory.mktemp("supervised")
     patch = pytest.MonkeyPatch()
     patch.setenv("GENLAB_WORKERS", "1")
+    patch.setenv("GENLAB_AUTORESUME", "0")
     patch.delenv("GENLAB_EXECUTOR", raising=False)
     runs.configure(f"sqlite:///{tmp_path}/genlab.db", tmp_path)
     runs.ensure_supervisor()

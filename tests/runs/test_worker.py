@@ -159,10 +159,46 @@ def test_a_nan_is_news_and_the_last_good_snapshot_is_kept(monkeypatch: pytest.Mo
     assert event.step == row.step
 
 
-def test_a_full_disk_fails_the_run_and_keeps_the_last_snapshot(
+def test_a_full_disk_pauses_the_run_until_there_is_space(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    real = os.fsync
+    undisturbed = foreground.train(SMALL).model().state_dict()
+    real, store = os.fsync, runs.store()
+    calls, full = [0], threading.Event()
+    seen: list[tuple[str, str]] = []
+
+    def fsync(handle: int) -> None:
+        calls[0] += 1
+        if calls[0] == 3:
+            full.set()
+        if full.is_set():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(handle)
+
+    def make_space() -> None:
+        full.wait(60)
+        run = store.runs()[0].id
+        wait(lambda: store.get(run).status == "paused")
+        seen.append((store.get(run).message, store.get(run).status))
+        full.clear()
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    thread = threading.Thread(target=make_space)
+    thread.start()
+    view = foreground.train(SMALL)
+    thread.join(timeout=60)
+    assert "The disk of the runs' files is full. The run has paused itself" in seen[0][0]
+    assert (view.row.status, view.row.step, view.row.attempt) == ("done", 30, 1)
+    told = [e.payload["message"] for e in records(view, "event")]
+    assert any("nothing could be stored" in words and "No space left" in words for words in told)
+    mine = view.model().state_dict()
+    assert all(torch.equal(mine[name], undisturbed[name]) for name in mine)
+    terms = [r.step for r in records(view, "scalars") if "elbo" in r.payload]
+    assert terms == list(range(1, 31))
+
+
+def test_a_run_on_a_full_disk_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, store = os.fsync, runs.store()
     calls = [0]
 
     def fsync(handle: int) -> None:
@@ -171,15 +207,19 @@ def test_a_full_disk_fails_the_run_and_keeps_the_last_snapshot(
             raise OSError(errno.ENOSPC, "No space left on device")
         real(handle)
 
+    def stop() -> None:
+        wait(lambda: bool(store.runs(status={"paused"})))
+        store.request(store.runs()[0].id, Command("stop"))
+
     monkeypatch.setattr(os, "fsync", fsync)
+    thread = threading.Thread(target=stop)
+    thread.start()
     view = foreground.train(SMALL)
+    thread.join(timeout=60)
     monkeypatch.undo()
-    assert view.row.status == "failed"
-    assert "disk" in view.row.message
-    assert "full" in view.row.message
+    assert view.row.status == "stopped"
     kept = view.snapshots()[-1]
-    assert f"snapshot of step {kept} is kept" in view.row.message
-    assert view.model().sample(1).shape == (1, 1, 8, 8)
+    assert f"is full. The snapshot of step {kept} is kept" in view.row.message
     again = foreground.resume(view.id)
     assert (again.row.status, again.row.step, again.row.attempt) == ("done", 30, 2)
     undisturbed = foreground.train(SMALL).model().state_dict()

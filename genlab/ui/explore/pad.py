@@ -25,19 +25,21 @@ from genlab.latent.pad_plane import (
     dot_values,
     first_names,
     plane_values,
+    unit_rows,
     unsupervised,
 )
 from genlab.latent.points import latent_of, point
 from genlab.models.base import GenerativeModel, HasDecoder
+from genlab.ui import pictures
 from genlab.ui.component import component
 from genlab.ui.explore.bookmarks import list_bookmarks
 from genlab.ui.explore.directions import job_values
 from genlab.ui.explore.jobs import wait_for_explore_result
 from genlab.ui.explore.routes import addresses, program_of
-from genlab.ui.explore.scene import Scene, z_from_url
+from genlab.ui.explore.scene import Scene, among_data, z_from_url
 from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.explore.tools import TOOLS, Tool
-from genlab.ui.messages import empty, fragment, plain_sentence
+from genlab.ui.messages import fragment, plain_sentence
 
 Array = pad.Array
 
@@ -60,7 +62,10 @@ class Pad(Tool):
         try:
             program = program_of(query.run, query.step, query.label)
         except NotExportable as error:
-            empty("No pad for this model.", plain_sentence(error))
+            st.info(
+                f"The server decodes this model. {plain_sentence(error)}", icon=":material/dns:"
+            )
+            slow_pad(scene)
             return
         pad_part(scene, program.version)
 
@@ -224,6 +229,20 @@ def buttons(scene: Scene, position: PadPosition) -> None:
             position.move(z)
 
 
+def choose_directions(every: Mapping[str, Array], first: list[str]) -> dict[str, Array]:
+    """Draw the choice of one or two directions, and give them by name."""
+    names = list(every)
+    left, right = st.columns(2)
+    with left:
+        shown = [choose_direction("Across", "pad_across", names, first[0])]
+    rest = [name for name in names if abs(cosine(every[name], every[shown[0]])) < 0.999]
+    with right:
+        if rest:
+            second = next(name for name in [*first, *rest] if name in rest)
+            shown.append(choose_direction("Up", "pad_up", rest, second))
+    return {name: every[name] for name in shown}
+
+
 # --- the whole -----------------------------------------------------------------------------------
 
 
@@ -254,16 +273,7 @@ def pad_part(scene: Scene, version: str) -> None:
         buttons(scene, position)
         attributes = wants_attributes()
     every, first = directions(scene, attributes)
-    names = list(every)
-    left, right = st.columns(2)
-    with left:
-        shown = [choose_direction("Across", "pad_across", names, first[0])]
-    rest = [name for name in names if abs(cosine(every[name], every[shown[0]])) < 0.999]
-    with right:
-        if rest:
-            second = next(name for name in [*first, *rest] if name in rest)
-            shown.append(choose_direction("Up", "pad_up", rest, second))
-    vectors = {name: every[name] for name in shown}
+    vectors = choose_directions(every, first)
     data = pad_data(scene, position, vectors)
     data |= addresses(query.run, query.step, query.label, version)
     component("explore/pad", "The pad")(
@@ -272,6 +282,35 @@ def pad_part(scene: Scene, version: str) -> None:
     if position.n > 0:
         TOOL_STATE.remember(pad_z=write_code(position.z))
     show_position(scene, position.z, vectors)
+
+
+@fragment()
+def slow_pad(scene: Scene) -> None:
+    """Draw the pad of a decoder that takes too long for the browser: sliders and a picture."""
+    position = PadPosition(scene)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        buttons(scene, position)
+    vectors = choose_directions(*directions(scene, attributes=False))
+    _, reach = _clouds(scene, scene.query.key, scene.query.label)
+    plane = plane_values(position.z, vectors, reach)
+    z = position.z.double()
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        for name, (low, high), w in zip(
+            plane["names"], plane["span"], unit_rows(vectors), strict=True
+        ):
+            here = float(position.z.double().numpy() @ w)
+            key = f"explore.pad.slow.{scene.query.run}.{position.n}.{name}"
+            value = st.slider(name, low, high, here, key=key, format="%.2f")
+            z = z + (value - here) * torch.from_numpy(w)
+        st.caption("The picture follows when you let go of a slider.")
+    with right, st.spinner("Decoding"):
+        x = latent.decode_mean(scene.model, z.float()[None])
+        if scene.image:
+            pictures.image(x.numpy(), height=220, caption="decoded")
+        else:
+            among_data(scene, "pad", marks={"decoded": x[0]})
+    show_position(scene, z.float(), vectors)
 
 
 def cosine(a: Array, b: Array) -> float:

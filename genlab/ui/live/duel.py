@@ -1,4 +1,4 @@
-"""The duel of a VAE and a GAN with the same decoder network, and parameter counts of runs."""
+"""The duels of two and of four, and what runs have in parameters and cost in seconds."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 import streamlit as st
 
 from genlab import runs
-from genlab.compare import duel
+from genlab.compare import duel, four
 from genlab.core.escape import escape_markdown
 from genlab.core.run_spec import RunSpec
 from genlab.core.tables import DATASETS
 from genlab.report import run_labels
 from genlab.report.tables import alike, option_tables
+from genlab.report.time_cursor import run_clock
 from genlab.runs.store import RunRow
 from genlab.ui import links
 from genlab.ui.tables import draw_table
@@ -44,9 +45,17 @@ def budgets(found: Mapping[str, duel.Budget]) -> None:
     st.caption(escape_markdown(alike(list(found.values()))))
 
 
+SIDES = {"two": "VAE and GAN", "four": "VAE, GAN, flow and diffusion"}
+
+
 def pair() -> None:
-    """Draw the form of the duel and the button that starts both runs."""
-    names = [row.name for row in DATASETS.rows() if duel.fits(row.name)]
+    """Draw the form of the duel of two or four, and the button that starts the runs."""
+    sides = st.segmented_control(
+        "Sides", list(SIDES), default="two", format_func=lambda one: SIDES[one], key="pair.sides"
+    )
+    is_four = sides == "four"
+    kind: Any = four if is_four else duel
+    names = [row.name for row in DATASETS.rows() if kind.fits(row.name)]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         data = st.selectbox(
             "Data",
@@ -59,17 +68,67 @@ def pair() -> None:
         steps = st.number_input(
             "Steps", 10, 1_000_000, duel.STEPS, 500, key="pair.steps", width=140
         )
-        pressed = st.button("Start a pair", type="primary", icon=":material/play_arrow:")
-    specs = duel.specs(str(data), seed=int(seed), steps=int(steps))
+        words = "Start all four" if is_four else "Start a pair"
+        pressed = st.button(words, type="primary", icon=":material/play_arrow:")
+    specs = duel_specs(is_four, str(data), int(seed), int(steps))
     if pressed:
-        links.compare(runs.start_pair(specs))
+        rows = list(specs.items())
+        # Two runs go by turns where workers are few: of four the first two, and the others.
+        started = [runs.start_pair(dict(rows[i : i + 2])) for i in range(0, len(rows), 2)]
+        links.compare([run for pair_ in started for run in pair_])
     budgets({title: budget_of(spec.flat()) for title, spec in specs.items()})
+    if is_four:
+        st.caption(
+            f"The same batches of {duel.BATCH} in the same order, from one seed; the same number "
+            "of steps; as many learned numbers in all as whole hidden units allow. The flow tells "
+            "log p(x) exactly; the ELBO of the VAE and that of the diffusion are lower bounds of "
+            "it, and may stand beside it where all three are densities of the same data. A GAN "
+            "has no such number. What training and samples cost in seconds is told below."
+        )
+        return
     st.caption(
         f"The same batches of {duel.BATCH} in the same order, from one seed; the same number of "
         "steps. Below, the slider and the charts go by steps or by seconds of training: after the "
         "same steps, or after the same time, a GAN's step being two updates. The learning rates "
         "are those that suit each; encoder and critic cannot be equal, and are as near as one "
         "choice of hidden layers makes them."
+    )
+
+
+@st.cache_data(max_entries=32, show_spinner="Choosing the sizes")
+def duel_specs(is_four: bool, data: str, seed: int, steps: int) -> dict[str, RunSpec]:
+    """The runs of a duel by their titles; cached, since sizes are searched for."""
+    return (four if is_four else duel).specs(data, seed=seed, steps=steps)
+
+
+@st.cache_data(max_entries=64, show_spinner="Drawing samples")
+def sampling_time_of(run: str, step: int) -> four.SamplingTime:
+    """What samples of a run cost after a step."""
+    return four.sampling_time(runs.open_run(run).model(step), n=16)
+
+
+def costs(rows: Sequence[RunRow]) -> None:
+    """Draw what training has cost, and what samples cost once they are asked for."""
+    titles = run_labels(rows)
+    asked = st.toggle(
+        "Measure samples too",
+        key="compare.costs",
+        help="Draws 16 samples of each run's newest snapshot and takes the processor's time.",
+    )
+    table = []
+    for row in rows:
+        view = runs.open_run(row.id)
+        steps = view.snapshots()
+        seconds = run_clock(view)[1]
+        line = [titles[row.id], f"{seconds[-1]:.1f} s" if seconds else "", f"{row.step:,}"]
+        if asked and steps:
+            line.append(f"{sampling_time_of(row.id, steps[-1]).each:.2g} ms")
+        table.append(line)
+    head = ["run", "training", "steps", *(["a sample, of 16 together"] if asked else [])]
+    draw_table(head, table, "Seconds of training and of sampling")
+    st.caption(
+        "Training: seconds by the clock, with the looks. A sample: processor time on this "
+        "machine, the least of three repetitions."
     )
 
 
@@ -85,3 +144,5 @@ def options(rows: Sequence[RunRow]) -> None:
         draw_table(head, same, "Options that are equal")
     with st.expander("Parameters of these runs"):
         budgets({titles[row.id]: budget_of(row.spec) for row in rows})
+    with st.expander("Seconds of training and of sampling"):
+        costs(rows)

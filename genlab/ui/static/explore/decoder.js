@@ -174,6 +174,7 @@ const UNARY = {
   },
   tanh: elementwise(Math.tanh),
   sigmoid: elementwise((v) => 1 / (1 + Math.exp(-v))),
+  silu: elementwise((v) => v / (1 + Math.exp(-v))),
   softplus: elementwise((v) => (v > 20 ? v : Math.log1p(Math.exp(v)))),
   exp: elementwise(Math.exp),
   log: elementwise(Math.log),
@@ -269,6 +270,25 @@ const GENERAL = {
         const channel = (i / inner) % scale.length;
         const [a, b] = [scale[channel], shift[channel]];
         for (let k = 0; k < inner; k++, i++) y[i] = a * x[i] + b;
+      }
+    };
+  },
+  group_norm: (op, { x, scale, shift }, y) => {
+    const inner = number(op, "inner");
+    const size = y.length / number(op, "groups");
+    const eps = number(op, "eps");
+    return () => {
+      for (let first = 0; first < y.length; first += size) {
+        let sum = 0;
+        for (let i = first; i < first + size; i++) sum += x[i];
+        const mean = sum / size;
+        let squares = 0;
+        for (let i = first; i < first + size; i++) squares += (x[i] - mean) ** 2;
+        const factor = 1 / Math.sqrt(squares / size + eps);
+        for (let i = first; i < first + size; i++) {
+          const channel = Math.floor(i / inner);
+          y[i] = (x[i] - mean) * factor * scale[channel] + shift[channel];
+        }
       }
     };
   },

@@ -31,7 +31,7 @@ export function mount({ data, parentElement, setStateValue }) {
   return () => {};
 }
 
-class CurvePlot {
+export class CurvePlot {
   /** @type {(number | null)[]} */
   curve = [];
   /** Place of the pen as a share of the axis, and height. @type {[number, number] | null} */

@@ -4,6 +4,7 @@
 
 import { createCalibration } from "./calibration.js";
 import { createDensityPlot } from "./density.js";
+import { createFlowField } from "./flow_field.js";
 import { createGapMap } from "./gap.js";
 import { createSheet } from "./images.js";
 import { createLedger } from "./ledger.js";
@@ -71,13 +72,14 @@ export const FORMS = {
   bars: plot(flat, drawBars),
   field: plot(square, drawField),
   gap: form(createGapMap),
+  flow_field: form(createFlowField),
   ledger: form(createLedger),
   calibration: form(createCalibration),
   line: form(createDensityPlot),
 };
 
 /** Forms whose card is as wide as the page. */
-export const WIDE = new Set(["gap", "ledger", "line"]);
+export const WIDE = new Set(["gap", "flow_field", "ledger", "line"]);
 
 /** A picture that these scripts cannot draw. */
 export class UnknownForm extends Error {

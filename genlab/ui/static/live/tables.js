@@ -77,6 +77,31 @@ function gapTable({ box: [[x0, y0], [x1, y1]], cells, fields, real, fake, arrows
   ];
 }
 
+/** @param {wire.FlowFieldFrame} frame */
+function flowFieldTable({ box: [[x0, y0], [x1, y1]], cells, times, fields, particles }) {
+  const names = Object.keys(fields);
+  const bytes = names.map((name) => fromBase64(fields[name].speed));
+  /** @param {number} k @param {number} low @param {number} high */
+  const middle = (k, low, high) => +(low + ((k + 0.5) * (high - low)) / cells).toPrecision(6);
+  const size = cells * cells;
+  return [
+    ["kind", "t", "x", "y", ...names],
+    ...times.flatMap((t, k) =>
+      Array.from({ length: size }, (_, i) => [
+        "cell",
+        t,
+        middle(i % cells, x0, x1),
+        middle(Math.floor(i / cells), y0, y1),
+        ...names.map((name, n) => {
+          const value = byteValue(bytes[n][k * size + i], 0, fields[name].high[k]);
+          return value === null ? null : +value.toPrecision(4);
+        }),
+      ]),
+    ),
+    ...times.flatMap((t, k) => particles[k].map(([x, y]) => ["particle", t, x, y])),
+  ];
+}
+
 /** @param {wire.LedgerFrame} frame */
 function ledgerTable({ rows = [] }) {
   return [
@@ -117,6 +142,7 @@ export const TABLES = {
   bars: barsTable,
   field: fieldTable,
   gap: gapTable,
+  flow_field: flowFieldTable,
   ledger: ledgerTable,
   calibration: calibrationTable,
   line: densityTable,

@@ -14,11 +14,12 @@ const STORED_ORDER = "genlab.watch.order";
  * @property {Range | null} zoom part of the horizontal axis of the charts
  * @property {string[]} log keys of the charts with a logarithmic axis
  * @property {string} field that the maps show; empty where none was chosen
+ * @property {string} time of the path that velocity fields show; empty where none was chosen
  * @property {string[] | null} layers that are drawn over the maps; null where nothing was chosen
  */
 
 /** A view that says nothing: the page is told of what is no longer there as well. */
-const EMPTY = { open: "", enlarged: "", zoom: "", log: "", field: "", layers: "" };
+const EMPTY = { open: "", enlarged: "", zoom: "", log: "", field: "", time: "", layers: "" };
 /** What a link says where a list was chosen to be empty. */
 const NOTHING = "none";
 
@@ -46,6 +47,7 @@ export function parseView(text) {
     zoom: low < high ? [low, high] : null,
     log: parseList(text.log) ?? [],
     field: text.field ?? "",
+    time: text.time ?? "",
     layers: parseList(text.layers),
   };
 }
@@ -55,7 +57,7 @@ export function parseView(text) {
  * @param {ViewFacts} view what is written
  * @returns {ViewText} only what differs from the usual view
  */
-export function formatView({ open, enlarged, zoom, log, field, layers }) {
+export function formatView({ open, enlarged, zoom, log, field, time, layers }) {
   /** @type {ViewText} */
   const text = {};
   if (open) text.open = formatList(open);
@@ -63,6 +65,7 @@ export function formatView({ open, enlarged, zoom, log, field, layers }) {
   if (zoom) text.zoom = zoom.map((at) => +at.toPrecision(6)).join(",");
   if (log.length) text.log = log.join(",");
   if (field) text.field = field;
+  if (time) text.time = time;
   if (layers) text.layers = formatList(layers);
   return text;
 }

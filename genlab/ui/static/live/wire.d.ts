@@ -28,6 +28,7 @@ export interface ViewText {
   zoom?: string;
   log?: string;
   field?: string;
+  time?: string;
   layers?: string;
 }
 
@@ -178,6 +179,21 @@ export interface GapFrame extends FrameBase {
   /** The same of D* itself, where q is counted. */
   floor: number | null;
   n: number;
+}
+
+/** The velocity over the plane at several times; see genlab/probes/flow_field.py. */
+export interface FlowFieldFrame extends FrameBase {
+  box: [[number, number], [number, number]];
+  /** Cells a side of every field. */
+  cells: number;
+  times: number[];
+  fields: Record<string, { title: string; high: number[]; speed: string }>;
+  /** Arrows a side. */
+  knots: number;
+  arrows: Record<string, { scale: number[]; xy: string }>;
+  /** For each time the place of each particle. */
+  particles: [number, number][][];
+  excess: number[] | null;
 }
 
 export interface LedgerRow {

@@ -3,11 +3,13 @@
 
 import { make, pageUrl } from "../shared/dom.js";
 import { followMoment, onMoment } from "../shared/moment.js";
+import { announcePoll } from "./poll_state.js";
 import { momentOf, pageKey, placeOf, withoutPresent } from "./place.js";
 
 /** @import { Component } from "../shared/component" */
 /** @import { Moment } from "../shared/moment.js" */
 /** @import { Place } from "./place.js" */
+/** @import { PollState } from "./wire" */
 
 /** Time between two looks at the own address, and between two messages, in milliseconds. */
 const LOOK = 200;
@@ -26,6 +28,7 @@ const OPENING = 6000;
  * @property {Moment | Record<string, never>} moment of a live view
  * @property {number} here how many are there beside the teacher
  * @property {boolean} leader whether the teacher is
+ * @property {PollState | null} poll what is asked
  * @property {number} again when to ask again, in milliseconds
  */
 
@@ -209,6 +212,7 @@ class Room {
     /** @type {RoomState} */
     const state = await reply.json();
     this.state = state;
+    announcePoll({ poll: state.poll, here: state.here });
     if (!this.leads && !this.free && state.number !== this.number) this.follow(state);
     this.draw();
     return state.again;

@@ -1,0 +1,57 @@
+"""``genlab disk``: what each run takes, and letting go of what is not needed."""
+
+from __future__ import annotations
+
+import argparse
+
+from genlab.commands.output import print_json
+from genlab.core.errors import SpecError
+
+
+def add_disk_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    parser.add_argument("--limit", type=int, default=20, help="so many of the largest runs")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--thin",
+        action="append",
+        default=[],
+        metavar="RUN",
+        help="keep of this run its first, best and last snapshot, the last one whole; may be "
+        "repeated",
+    )
+    what.add_argument(
+        "--thin-to",
+        type=int,
+        metavar="MIB",
+        help="thin the oldest runs until all take no more; pinned ones (genlab edit RUN --tag "
+        "pinned) are left alone",
+    )
+
+
+def disk_command(arguments: argparse.Namespace) -> int:
+    """``genlab disk``."""
+    from genlab import runs
+    from genlab.runs import disk
+
+    store, files = runs.store_to_read(), runs.files()
+    for run in arguments.thin:
+        print_json({"run": run, "freed": disk.thin_run(store, files, run)})
+    if arguments.thin_to is not None:
+        if arguments.thin_to < 0:
+            raise SpecError("thin-to", arguments.thin_to, "allowed: a whole number of MiB from 0")
+        thinned, freed = disk.thin_to(store, files, arguments.thin_to << 20)
+        print_json({"thinned": thinned, "freed": freed})
+    found = disk.usage(files)
+    for run, size in list(found.runs.items())[: max(0, arguments.limit)]:
+        print_json({"run": run, "bytes": size})
+    print_json(
+        {
+            "runs": len(found.runs),
+            "bytes": found.total,
+            "other_bytes": found.others,
+            "free_bytes": found.free,
+            "quota_bytes": found.quota or None,
+        }
+    )
+    return 0

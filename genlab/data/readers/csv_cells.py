@@ -1,0 +1,227 @@
+"""The cells of a table as text: names, signs, rows, and the values of each column."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from genlab.data.readers import columns as judge
+from genlab.data.readers import dialect, header, numbers, signs
+from genlab.data.readers.base import FEWEST, NUMBERS, clean, count_noun, refuse
+from genlab.data.readers.columns import Cells
+from genlab.data.readers.csv_options import CsvOptions, header_line, of_column
+from genlab.data.readers.dialect import AUTO, NONE, Decision
+from genlab.data.readers.reading import listed
+
+#: Words of a row that sums up the others.
+TOTALS = re.compile(
+    r"(grand |sub-?)?totals?:?|sum:?|summe:?|gesamt:?|insgesamt:?|average:?|mean:?|mittelwert:?"
+    r"|durchschnitt:?|somme:?|moyenne:?",
+    re.IGNORECASE,
+)
+EMPTY = pa.chunked_array([[]], pa.string())
+
+
+class CsvCells:
+    """A table from its text to the values of its columns.
+
+    Args:
+        layout: where its rows are.
+        options: what the user says.
+
+    Raises:
+        DataError: if it has too few or too many rows, or a column that is asked for is not there.
+    """
+
+    def __init__(self, layout: dialect.Layout, options: CsvOptions) -> None:
+        self.options, self.layout = options, layout
+        self.chosen = of_column(options.column)
+        row = header_line(options.header_row)
+        cells, self.ragged, self.n_ragged = dialect.table(self.layout)
+        self.layout = replace(self.layout, body=b"")
+        # A column at a time, so that no two copies of the table are there at once.
+        self.text = cells.columns
+        del cells
+        for k in range(self.layout.width):
+            self.text[k] = numbers.trimmed(self.text[k])
+        self.notes: list[str] = []
+        self.decisions: list[Decision] = list(self.layout.decisions)
+        self._names_and_signs(row)
+        self._rows()
+
+    # -- names, signs, rows ------------------------------------------------------------------
+
+    def _names_and_signs(self, row: int) -> None:
+        options, top = self.options, self.layout.top
+        total = len(self.text[0])
+        # The names and units are no cells: judged is what is below them, where there is enough.
+        skip = min(2, max(0, total - 3))
+        seen = [judge.look(column.slice(skip)) for column in self.text]
+        blank = [self.chosen.get(clean(c), {}) for c in top[0][1]]
+        blank += [{}] * (self.layout.width - len(blank))
+        self.signs, _ = signs.of_columns(
+            [""] * len(seen),
+            seen,
+            self.layout.separator,
+            options.decimal,
+            options.thousands,
+            blank,
+        )
+        number = [judge.is_number(s, g) for s, g in zip(seen, self.signs, strict=True)]
+        found = header.find(top, self.text, number, self.signs, row, options.units_row)
+        self.decisions += found.decisions
+        self.names, self.units, self.skip = found.names, found.units, found.rows
+        unknown = sorted(set(self.chosen) - set(self.names))
+        if unknown:
+            raise refuse(f"there is no column {unknown[0]!r}", f"There are: {listed(self.names)}.")
+        more = [column.slice(self.skip, max(0, skip - self.skip)) for column in self.text]
+        if self.skip <= skip:
+            seen = [judge.look(m, s.every) for m, s in zip(more, seen, strict=True)]
+        self.text = [column.slice(self.skip) for column in self.text]
+        if self.skip > skip:
+            seen = [judge.look(column) for column in self.text]
+        self.seen = seen
+        mine = [self.chosen.get(name, {}) for name in self.names]
+        self.signs, decisions = signs.of_columns(
+            self.names, seen, self.layout.separator, options.decimal, options.thousands, mine
+        )
+        self.decisions += decisions
+        self.number = [
+            judge.is_number(s, g) and m.get("type") not in ("categorical",)
+            for s, g, m in zip(seen, self.signs, mine, strict=True)
+        ]
+
+    def _rows(self) -> None:
+        """Leave out empty rows, and count."""
+        n = len(self.text[0])
+        if not n:
+            raise refuse("it holds a header and no rows" if self.skip else "it has no rows")
+        empty = np.ones(n, dtype=bool)
+        for column in self.text:
+            empty &= np.asarray(pc.equal(pc.binary_length(column), 0))
+        self.row = np.flatnonzero(~empty)
+        if empty.any():
+            self.notes.append(f"{count_noun(int(empty.sum()), 'empty row')} left out.")
+            keep = pa.array(~empty)
+            self.text = [column.filter(keep) for column in self.text]
+        self.n = len(self.row)
+        if self.n < FEWEST:
+            raise refuse(
+                f"it has {count_noun(self.n, 'row')}; at least {FEWEST} are needed, so that some "
+                "can be held out",
+                "Send more of them.",
+            )
+        if self.n * len(self.text) > NUMBERS:
+            raise refuse(
+                f"it has {self.n:,} rows of {len(self.text):,} cells; at most "
+                f"{NUMBERS // 10**6} million cells are read",
+                "Send fewer rows or columns.",
+            )
+        pa.default_memory_pool().release_unused()
+
+    # -- columns -----------------------------------------------------------------------------
+
+    def read(self) -> list[Cells]:
+        """The values of all columns, without rows that sum up others; the text is let go."""
+        cells = self._read()
+        total = self._totals(cells)
+        if total.any():
+            what = f"row {int(self.row[total.argmax()]) + 1 + self.skip:,}"
+            keep = self.options.totals == "keep"
+            self.decisions.append(
+                Decision(
+                    "totals",
+                    "keep" if keep else AUTO,
+                    f"{count_noun(int(total.sum()), 'row')} that sums up others "
+                    f"{'kept' if keep else 'left out'} ({what}).",
+                    False,
+                )
+            )
+            if not keep:
+                self._drop(cells, ~total)
+        return cells
+
+    def _read(self) -> list[Cells]:
+        rows = self.row + 1 + self.skip
+        made = []
+        for k, name in enumerate(self.names):
+            given = dict(self.chosen.get(name, {}))
+            if self.options.missing not in (AUTO, NONE) and "missing" not in given:
+                given["missing"] = self.options.missing.replace(",", " ")
+            # Its text is let go as soon as its values are known.
+            text, self.text[k] = self.text[k], EMPTY
+            one = judge.read_column(
+                name, text, self.signs[k], self.number[k], rows, given, self.seen[k]
+            )
+            del text
+            if one.is_number and "missing" not in given and self.options.missing == AUTO:
+                code = judge.sentinel(one.values)
+                if code is not None:
+                    gone = one.values == code
+                    one.values = np.where(gone, np.nan, one.values)
+                    one.missing += int(gone.sum())
+                    one.warning = (
+                        f"{count_noun(int(gone.sum()), 'entry', 'entries')} of {code:g} taken for "
+                        "missing, since this is a usual code far from all other values; the "
+                        "option missing changes that."
+                    )
+            made.append(one)
+        # What the text took goes back to the system, before the table of numbers is made.
+        pa.default_memory_pool().release_unused()
+        return made
+
+    def _totals(self, cells: list[Cells]) -> NDArray[np.bool_]:
+        """The rows that sum up the others."""
+        found = np.zeros(self.n, dtype=bool)
+        for one in cells:
+            if one.is_number or not one.words:
+                continue
+            codes = [k for k, word in enumerate(one.words) if TOTALS.fullmatch(word.strip())]
+            if codes and len(codes) < len(one.words):
+                found |= np.isin(one.values, codes)
+        if not found.any() and self.n > 5:
+            found[-1] = _sums_up(cells)
+        if found.sum() > max(3, 0.1 * self.n):
+            self.notes.append(
+                f"{count_noun(int(found.sum()), 'row')} look like totals or means of others, and "
+                "were kept, since they are many."
+            )
+            found[:] = False
+        return found
+
+    def _drop(self, cells: list[Cells], keep: NDArray[np.bool_]) -> None:
+        moved = np.cumsum(keep) - 1
+        for one in cells:
+            gone = one.values[~keep]
+            one.missing -= int(np.isnan(gone).sum()) if not one.unread else 0
+            one.values = one.values[keep]
+            one.written = {int(moved[k]): cell for k, cell in one.written.items() if keep[k]}
+            if one.words and not one.is_number:
+                used = np.unique(one.values[np.isfinite(one.values)]).astype(int)
+                place = np.full(len(one.words), np.nan)
+                place[used] = np.arange(len(used))
+                there = np.isfinite(one.values)
+                one.values[there] = place[one.values[there].astype(int)]
+                one.words = tuple(one.words[k] for k in used)
+        self.row, self.n = self.row[keep], int(keep.sum())
+
+
+def _sums_up(cells: Sequence[Cells]) -> bool:
+    """Whether the last row holds the sums or means of all rows above it."""
+    right = compared = 0
+    for one in cells:
+        if not one.is_number or not np.isfinite(one.values[-1]):
+            continue
+        above = one.values[:-1][np.isfinite(one.values[:-1])]
+        if len(above) < 5 or (above == above[0]).all():
+            continue
+        compared += 1
+        last = float(one.values[-1])
+        right += abs(last - above.sum()) <= 1e-4 * abs(above).sum() and last != 0
+    return compared > 0 and right == compared
