@@ -161,6 +161,12 @@ def _square(g: Graph, op: Mapping[str, Any]) -> str:
     return g.node("Mul", [g.names[op["x"]]] * 2)
 
 
+@_writes("silu")
+def _silu(g: Graph, op: Mapping[str, Any]) -> str:
+    x = g.names[op["x"]]
+    return g.node("Mul", [x, g.node("Sigmoid", [x])])
+
+
 @_writes("leaky")
 def _leaky(g: Graph, op: Mapping[str, Any]) -> str:
     return g.node("LeakyRelu", [g.names[op["x"]]], alpha=float(op["slope"]))
@@ -254,6 +260,22 @@ def _affine(g: Graph, op: Mapping[str, Any]) -> str:
     x = g.node("Mul", [x, g.constant(scale, (channels, 1))])
     x = g.node("Add", [x, g.constant(shift, (channels, 1))])
     return g.flat(x, op["size"])
+
+
+@_writes("group_norm")
+def _group_norm(g: Graph, op: Mapping[str, Any]) -> str:
+    """Each group of channels with mean 0 and variance 1, then scaled and shifted by channel."""
+    size, groups, inner = op["size"], op["groups"], op["inner"]
+    scale, shift = g.numbers(op["scale"]), g.numbers(op["shift"])
+    x = g.reshape(g.names[op["x"]], (0, groups, size // groups))
+    x = g.node("Sub", [x, g.node("ReduceMean", [x], axes=[2], keepdims=1)])
+    squares = g.node("ReduceMean", [g.node("Mul", [x, x])], axes=[2], keepdims=1)
+    eps = g.constant(np.array([op["eps"]], dtype="<f4"), (1, 1, 1))
+    x = g.node("Div", [x, g.node("Sqrt", [g.node("Add", [squares, eps])])])
+    x = g.reshape(x, (0, len(scale), inner))
+    x = g.node("Mul", [x, g.constant(scale, (len(scale), 1))])
+    x = g.node("Add", [x, g.constant(shift, (len(shift), 1))])
+    return g.flat(x, size)
 
 
 @_writes("taps")
