@@ -27,9 +27,7 @@ class DDPMOptions(PathOptions):
     diffusion_steps: int = option(
         1000, "steps T of the noise schedule", low=21, high=4000, log=True
     )
-    noise_schedule: str = option(
-        "linear", "how noise comes in over the steps", choices=tuple(SCHEDULES)
-    )
+    noise_schedule: str = option("linear", "noise schedule β_i", choices=tuple(SCHEDULES))
     predicts: str = option(
         "noise",
         "what the net predicts: the noise ε, or v = α ε − σ x₁",
@@ -82,18 +80,18 @@ class Diffusion(PathModel[Any], HasDiffusionSteps):
         clean, noise = super().estimates(x, t)
         if not self.stretched or self.training:
             return clean, noise
-        held = clean.clamp(-1.0, 1.0)
+        clamped = clean.clamp(-1.0, 1.0)
         exact = t.double()
         sigma = over(self.path.sigma(exact).clamp(min=1e-12), x)
         # What D loses, ε̂ gains: both still make up x.
-        return held, noise + over(self.path.alpha(exact), x) * (clean - held) / sigma
+        return clamped, noise + over(self.path.alpha(exact), x) * (clean - clamped) / sigma
 
     def elbo_terms(self, x: Tensor, steps: Tensor) -> Tensor:
         kind = self.options.reverse_variance
         found = elbo_terms(self.estimates, self.path, self.to_path(x), steps, kind)
         if not self.stretched:
             return found
-        # The density of x is 2^d times that of its place on the path.
+        # Change of variables: the density of x is 2^d times that in path space.
         return torch.where(steps == 1, found - self.meta.dim * math.log(2.0), found)
 
 
@@ -113,10 +111,10 @@ class DDPM(Diffusion):
     "conditional_ddpm",
     order=450,
     title="Conditional DDPM",
-    summary="Denoising diffusion that is told the class, with classifier-free guidance.",
+    summary="Denoising diffusion conditioned on the class, with classifier-free guidance.",
 )
 class ConditionalDDPM(Guided, Diffusion):
-    """The DDPM of p(x | y), and of p(x) where the class is withheld."""
+    """The DDPM of p(x | y), and of p(x) if the class is withheld."""
 
     Options = ConditionalDDPMOptions
 
@@ -149,7 +147,7 @@ def edm_prediction(data_std: float) -> Prediction:
     "edm",
     order=460,
     title="EDM",
-    summary="Diffusion with noise levels up to 80 and a net between noise and data (EDM).",
+    summary="Diffusion with noise levels up to 80 and a preconditioned net (EDM).",
 )
 class EDMDiffusion(PathModel[PathOptions]):
     """D(x, σ) = c_skip x + c_out F(c_in x, ¼ ln σ) for x = x₁ + σ ε.

@@ -1,4 +1,4 @@
-"""The challenges on the page Class: what to do, one's own runs, the check, and the board."""
+"""The challenges on the page Class: what to do, your runs, the check, and the board."""
 
 from __future__ import annotations
 

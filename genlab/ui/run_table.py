@@ -162,17 +162,17 @@ def for_each(rows: Sequence[RunRow], act: Callable[[RunRow], Any], done: str) ->
 
 
 def _finish(rows: Sequence[RunRow], act: Callable[[RunRow], Any], done: str) -> None:
-    said, refused = for_each(rows, act, done)
+    message, refused = for_each(rows, act, done)
     st.session_state[f"{KEY}done"] = st.session_state.get(f"{KEY}done", 0) + 1
-    st.session_state[f"{KEY}said"] = said, refused
+    st.session_state[f"{KEY}said"] = message, refused
     st.rerun()
 
 
 def _actions(rows: Sequence[RunRow], tags: Sequence[str]) -> None:
     """Draw what can be done with the chosen runs."""
-    said, refused = st.session_state.pop(f"{KEY}said", ("", ""))
-    if said:
-        st.success(said, icon=":material/check:")
+    message, refused = st.session_state.pop(f"{KEY}said", ("", ""))
+    if message:
+        st.success(message, icon=":material/check:")
     if refused:
         st.warning(escape_markdown(refused), icon=":material/block:")
     if not rows:
@@ -209,7 +209,9 @@ def _actions(rows: Sequence[RunRow], tags: Sequence[str]) -> None:
         with st.popover("Delete", disabled=not mine, icon=":material/delete:"):
             active = len(rows) - len(ended)
             note = f" {active} still active: stop them first." if active else ""
-            st.caption(f"The records and snapshots of {len(ended)} runs go for good.{note}")
+            st.caption(
+                f"The records and snapshots of {len(ended)} runs are deleted permanently.{note}"
+            )
             if st.button(f"Delete {len(ended)} runs", type="primary", disabled=not ended):
                 _finish(ended, lambda row: runs.delete(row.id), "deleted")
 
