@@ -269,7 +269,7 @@ def make_post(lease: Lease, cursor: Cursor, abandon: Callable[[], None]) -> Post
     def recovered(words: str, seconds: float) -> None:
         text = f"For {seconds:.0f} s until step {cursor.step} nothing could be stored: {words} "
         text += "All that was recorded meanwhile is stored now."
-        payload = {"level": "warning", "shown_messages": text}
+        payload = {"level": "warning", "message": text}
         record = Record(cursor.step, "event", payload, time=time.time())
         lease.append([record])
 
