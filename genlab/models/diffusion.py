@@ -74,19 +74,20 @@ class Diffusion(PathModel[Any], HasDiffusionSteps):
         return super().defaults(meta) | few | {"objective": "denoising"}
 
     def estimates(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """(D, ε̂) as the net predicts them; of a picture D is held in [−1, 1] after training.
+        """(D, ε̂) as the net predicts them; of a picture D is clamped to [−1, 1] after training.
 
-        Near the noise an error of the predicted ε counts 1/α-fold in D; held in the range of the
+        Near the noise an error of the predicted ε counts 1/α-fold in D; clamped to the range of the
         pixels it cannot carry a sample away (Ho, Jain and Abbeel 2020 do the same).
         """
         clean, noise = super().estimates(x, t)
         if not self.stretched or self.training:
             return clean, noise
-        held = clean.clamp(-1.0, 1.0)
+        clamped = clean.clamp(-1.0, 1.0)
         exact = t.double()
         sigma = over(self.path.sigma(exact).clamp(min=1e-12), x)
         # What D loses, ε̂ gains: both still make up x.
-        return held, noise + over(self.path.alpha(exact), x) * (clean - held) / sigma
+        excess = over(self.path.alpha(exact), x) * (clean - clamped)
+        return clamped, noise + excess / sigma
 
     def elbo_terms(self, x: Tensor, steps: Tensor) -> Tensor:
         kind = self.options.reverse_variance
