@@ -1,6 +1,6 @@
 """The command line: ``genlab train --model vae --data digits``, or ``python -m genlab train ...``.
 
-Answers are JSON, one object a line, on standard output; what is for people goes to standard
+Answers are JSON, one object a line, on standard output; text for users goes to standard
 error. Exit status: 0 done, 1 the run ended badly, 2 a wrong request (nothing was done).
 """
 

@@ -18,6 +18,9 @@ from genlab.ui.page_states import WATCH
 from genlab.ui.polls import ask_about_run
 from genlab.ui.presenting import presenting
 
+#: The newest runs that the field offers; the table of all runs on Compare finds the others.
+OFFERED = 60
+
 if presenting():
     present_run()
     st.stop()
@@ -30,7 +33,7 @@ wrong, bar, buttons, advice, origin, warnings, board, below = (
     for name in PLACES
 )
 asked = WATCH.read().run
-rows = {row.id: row for row in runs.store().runs()}
+rows = {row.id: row for row in runs.store().runs(limit=OFFERED)}
 if asked and asked not in rows:
     try:
         rows = {asked: runs.open_run(asked).row, **rows}

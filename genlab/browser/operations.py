@@ -138,11 +138,11 @@ TABLE: dict[str, Row] = {}
 def row(*names: str) -> Callable[[Row], Row]:
     """Put a translation into the table under the names of its operations."""
 
-    def put(function: Row) -> Row:
+    def register(function: Row) -> Row:
         TABLE.update({f"aten.{name}": function for name in names})
         return function
 
-    return put
+    return register
 
 
 def _same_everywhere(b: Builder, x: Any, op: str, **values: Any) -> Value:

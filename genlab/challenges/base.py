@@ -75,7 +75,7 @@ class Training:
         goals: all must be reached.
         solution: options that reach the goals; for a repair the changes of the fork.
         fork_at: for a repair: the run of ``start`` is given, and one fork, begun after this many
-            steps at least, must reach the goals. 0 for runs of one's own.
+            steps at least, must reach the goals. 0 for runs of your own.
         seconds: of training at most; 0 for no limit.
         hint: where to look, a sentence.
         seeds: of the runs that are judged.

@@ -129,8 +129,8 @@ def _write(store: RunStore, challenge: str, name: str, judged: Verdict) -> None:
         "room": room_now(store),
     }
     item = Item("result", f"{challenge}.{actor.id or 'machine'}", values)
-    if not store.put(item, action="enter_result", only_new=True):
-        store.put(item, action="change_result")
+    if not store.put_item(item, action="enter_result", only_new=True):
+        store.put_item(item, action="change_result")
 
 
 def board(store: RunStore, challenge: str, room: str = "") -> list[Result]:

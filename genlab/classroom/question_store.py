@@ -40,7 +40,9 @@ def add_questions(store: RunStore, file: QuestionFile) -> str:
     if len(question_files(store, actor.id)) >= MOST:
         raise RunStateError(f"You keep {MOST} files already; delete one first. Nothing was kept.")
     name = hashlib.sha256(f"{actor.id}\n{file.text}".encode()).hexdigest()[:20]
-    store.put(Item("questions", name, {"text": file.text}), action="add_questions", only_new=True)
+    store.put_item(
+        Item("questions", name, {"text": file.text}), action="add_questions", only_new=True
+    )
     return name
 
 

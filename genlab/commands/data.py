@@ -1,4 +1,4 @@
-"""``genlab data``: files of one's own, looked at, stored, listed and deleted."""
+"""``genlab data``: look at, store, list and delete your own files."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _reading(found: Any) -> dict[str, Any]:
 
 
 def data_command(arguments: argparse.Namespace) -> int:
-    """``genlab data``: look at, add, list and delete files of one's own."""
+    """``genlab data``: look at, add, list and delete your own files."""
     from genlab.data import drawings, own_dataset, set_description, user_sets
 
     if arguments.data_command == "draw":

@@ -1,4 +1,4 @@
-"""What a command prints: JSON for programs, sentences for people, and its exit status."""
+"""What a command prints: JSON for programs, sentences for users, and its exit status."""
 
 from __future__ import annotations
 
@@ -53,5 +53,5 @@ def tell_end(view: RunView) -> int:
 
 
 def tell_share(part: float, words: str) -> None:
-    """Print which share of a job is done, for people."""
+    """Print the progress of a job for users."""
     print(f"{100 * part:3.0f} %  {words}", file=sys.stderr)

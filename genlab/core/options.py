@@ -27,7 +27,7 @@ class Option:
         name: the key in the URL, the JSON and on the command line (``lr``).
         type: ``bool``, ``int``, ``float`` or ``str``.
         default: the value where none is given.
-        help: one sentence for people.
+        help: one sentence for users.
         low, high: the range of a number, both ends included; None: open.
         choices: the values that are allowed; None: any in the range.
         unit: of a number, empty where it has none.

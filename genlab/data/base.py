@@ -47,7 +47,7 @@ class DataMeta:
             unit of the file, or log(v + c) where a logarithm is taken.
         logs: per entry, the offset c of the logarithm; -1 for none. Empty: none is taken.
         proposed: what suits such data among the options of a run.
-        schema: the columns of a table of one's own, of which an example is the encoding
+        schema: the columns of a user's table, which an example encodes
             (:func:`genlab.data.schema.encode`); empty otherwise.
         gaps: whether rows with missing entries are learned from as they are.
     """

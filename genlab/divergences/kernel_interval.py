@@ -26,8 +26,8 @@ from torch import Tensor
 #: Samples of each distribution for the estimate of the eigenvalues, which takes cubic
 #: in time.
 CUBE = 300
-#: Eigenvalues that are kept; the sum over the others is close to normal. Draws from the law of
-#: D̂.
+#: Eigenvalues that are kept; the sum over the others is close to normal. Draws from the
+#: distribution of D̂.
 EIGENVALUES, DRAWS = 24, 4096
 #: The weight of the largest eigenvalue against ‖δ̂‖² in the upper end, in units of tr Σ.
 LEAN = 5.0

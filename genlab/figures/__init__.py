@@ -1,0 +1,1 @@
+"""Plotly figures: each from data to a figure, without Streamlit."""

@@ -36,7 +36,7 @@ def mean_of(name: str, z: Tensor) -> Mean:
         GenlabError: if there are none.
     """
     if not len(z):
-        raise GenlabError(f"the set {name!r} holds no codes; choose another.")
+        raise GenlabError(f"the set {name!r} contains no codes; choose another.")
     return Mean(name, z.double().mean(dim=0).float(), len(z))
 
 
@@ -51,7 +51,7 @@ def arithmetic(
     Args:
         model: with a decoder.
         a, b, c: means of sets.
-        length: to which z is stretched; None leaves it as it is.
+        length: the length to which z is scaled; None keeps its length.
     """
     z = a.z - b.z + c.z
     if length is not None:

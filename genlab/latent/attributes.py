@@ -1,4 +1,4 @@
-"""What codes show: attributes of examples, codes with labels, linear probes."""
+"""Attributes of codes: labels of examples, labelled codes, linear probes."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from genlab.models.base import HasCodebook, HasEncoder
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-#: Codes on which probes are fitted, and those on which their accuracy is told.
+#: The number of codes for fitting probes, and for measuring their accuracy.
 PROBE_TRAIN, PROBE_TEST = 2000, 1000
-#: Training examples among which a generated one looks for its neighbours, and how many vote.
+#: The number of training examples that are searched for neighbours, and of voting neighbours.
 KNOWN, VOTERS = 4000, 5
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """Codes of which it is known what they show.
+    """Codes with known attributes.
 
     Args:
         z: (N, latent).
         table: (N, A), whether a code shows an attribute.
         names: of the attributes.
         classes: how many of the attributes, the first ones, are the classes.
-        fitted: the first so many codes are for fitting, the rest for telling accuracies.
+        fitted: the number of codes for fitting; the rest measures accuracies.
         note: where codes and labels come from.
-        accuracy: of the labels, where they were guessed; NaN where they are given.
+        accuracy: of the labels if they were estimated; NaN if they are given.
     """
 
     z: Array
@@ -69,7 +69,7 @@ class Probe:
 
 
 def attributes(meta: DataMeta, split: Split) -> tuple[tuple[str, ...], Mask, int]:
-    """What can be asked of the examples of a split: their names, (n, A), how many are classes.
+    """The attributes of the examples of a split: names, table (n, A), number of classes.
 
     Each class against the rest; of each further factor the upper half of its values against the
     lower.
@@ -111,7 +111,7 @@ def rows_of(split: Split, rows: Tensor, x: Tensor | None = None) -> Split:
 
 
 def vote(x: Tensor, known: Tensor, table: Mask, classes: int, voters: int = VOTERS) -> Mask:
-    """The attributes of examples by their nearest known ones in data space, (n, A).
+    """The attributes of examples by a vote of their nearest labelled neighbours, (n, A).
 
     The class that most of the neighbours have (the first of equals), and each other attribute that
     more than half have. Source: Cover and Hart 1967.
@@ -134,7 +134,7 @@ def vote(x: Tensor, known: Tensor, table: Mask, classes: int, voters: int = VOTE
 
 
 def accuracy(found: Mask, truth: Mask, classes: int) -> float:
-    """The share of right answers: of classes where there are any, else over all attributes."""
+    """The accuracy: of classes if there are any, else over all attributes."""
     if classes:
         return float((found[:, :classes] == truth[:, :classes]).all(axis=1).mean())
     return float((found == truth).mean())
@@ -142,11 +142,11 @@ def accuracy(found: Mask, truth: Mask, classes: int) -> float:
 
 @torch.no_grad()
 def labelled_codes(model: Any, data: Dataset, seed: int = 0) -> Labelled | None:
-    """Codes with what they show; None where nothing is known of the data.
+    """Codes with their attributes; None if the data have none.
 
     With an encoder: the posterior means of training examples, to fit on, and of held-out ones.
-    Without: draws of the prior, decoded and labelled by their nearest training examples; how often
-    such labels are right is told on held-out examples.
+    Without: draws of the prior, decoded and labelled by their nearest training examples; the
+        accuracy of such labels is measured on held-out examples.
 
     Args:
         model: in evaluation mode, with a decoder.
@@ -201,7 +201,7 @@ PROBES: Mapping[str, tuple[str, Callable[[], Any]]] = {
 def probe(
     z: ArrayLike, y: ArrayLike, z_test: ArrayLike, y_test: ArrayLike, kind: str = "logistic"
 ) -> Probe | None:
-    """Fit a linear probe of an attribute and tell its accuracy on other codes.
+    """Fit a linear probe of an attribute and measure its accuracy on other codes.
 
     None where one of the two answers is missing among the codes to fit on, or where there are no
     codes to tell it on. Source of attribute directions as normals of linear boundaries: Shen et
@@ -209,11 +209,11 @@ def probe(
 
     Args:
         z: (N, latent); y: (N,) of truth values, to fit on.
-        z_test, y_test: to tell the accuracy on.
+        z_test, y_test: for the accuracy.
         kind: a row of ``PROBES``.
 
     Raises:
-        SpecError: for a kind that there is not.
+        SpecError: for an unknown kind.
     """
     if kind not in PROBES:
         raise SpecError.unknown("probe", kind, PROBES)

@@ -1,4 +1,4 @@
-"""Codes: where a model puts data and its own samples, by what the model is able to do."""
+"""Codes: the points of data and samples in a model's latent or feature space."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CHUNK = 512
 
 @dataclass(frozen=True)
 class Codes:
-    """Points of one space, and where each comes from.
+    """Points of one space with their origins.
 
     Args:
         code: (N, d) the points.
@@ -71,7 +71,7 @@ def split_of(data: Dataset, part: str) -> Split:
 
 
 def chunks(x: Tensor) -> Iterator[Tensor]:
-    """A tensor in pieces of at most ``CHUNK`` rows, so that memory stays flat."""
+    """A tensor in pieces of at most ``CHUNK`` rows, which bounds the memory."""
     yield from torch.split(x, CHUNK)
 
 
@@ -84,7 +84,7 @@ def embed(model: Any, x: Tensor, y: Tensor | None = None) -> Tensor:
 
     Args:
         x: (B, *data_shape).
-        y: their labels (B,), for a model that knows labels; None: as it is held.
+        y: their labels (B,) for a conditional model; None keeps its current condition.
     """
     where = space(model)
     parts = zip(chunks(x), [None] * len(x) if y is None else chunks(y), strict=False)
@@ -105,7 +105,7 @@ def decode_mean(model: Any, z: Tensor) -> Tensor:
         GenlabError: if the model has no decoder.
     """
     if not isinstance(model, HasDecoder):
-        raise GenlabError("this model has no decoder: there is nothing to decode a code with.")
+        raise GenlabError("this model has no decoder: it cannot decode codes.")
     return torch.cat([model.decode(part).mean for part in chunks(z)])
 
 
@@ -116,7 +116,7 @@ def prior_sample(model: HasDecoder, n: int, seed: int) -> Tensor:
 
 
 def pick_held_out(n: int, size: int, seed: int) -> Tensor:
-    """Which held-out examples are looked at: the first n of a seeded permutation, sorted."""
+    """The rows of the held-out examples in use: the first n of a seeded permutation, sorted."""
     order = torch.randperm(size, generator=generator(seed, "explore"))
     return order[: min(n, size)].sort().values
 
@@ -137,7 +137,7 @@ def codes_of(model: Any, data: Dataset, what: What, n: int, seed: int) -> Codes:
         seed: of the choice of examples and of the prior samples.
 
     Raises:
-        GenlabError: if prior samples are asked of a model without a latent space.
+        GenlabError: for prior samples of a model without a latent space.
     """
     with at_reference(model, data, seed):
         return _codes(model, data, what, n, seed)
@@ -145,7 +145,7 @@ def codes_of(model: Any, data: Dataset, what: What, n: int, seed: int) -> Codes:
 
 @contextlib.contextmanager
 def at_reference(model: Any, data: Dataset, seed: int) -> Iterator[None]:
-    """The critic's batch normalisation held at the reference batch of a map's seed."""
+    """Freeze the critic's batch normalisation at the reference batch of a map's seed."""
     with contextlib.ExitStack() as stack:
         with scope(seed, "reference batch"):
             stack.enter_context(frozen_batchnorm(model, data))
@@ -155,7 +155,7 @@ def at_reference(model: Any, data: Dataset, seed: int) -> Iterator[None]:
 def code_of(
     model: Any, data: Dataset, x: Tensor, z: Tensor | None = None, seed: int = 0
 ) -> NDArray[np.float32]:
-    """Where a new example belongs in the space of a map, (d,).
+    """The position of a new example in the space of a map, (d,).
 
     Args:
         model: in evaluation mode.
@@ -199,7 +199,7 @@ def _codes(model: Any, data: Dataset, what: What, n: int, seed: int) -> Codes:
 
 
 def examples(model: Any, data: Dataset, codes: Codes) -> Tensor:
-    """The points themselves in data space: the examples, and the decoded prior samples."""
+    """The points in data space: the examples, and the decoded prior samples."""
     split = split_of(data, codes.part)
     x = torch.empty(len(codes), *split.x.shape[1:])
     real = torch.from_numpy(codes.index >= 0)

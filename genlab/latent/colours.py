@@ -1,4 +1,4 @@
-"""What the points of a map can be coloured by: one row each."""
+"""Colourings of the points of a map, one row of the table each."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Colouring:
 
 @torch.no_grad()
 def reconstruction(model: Any, data: Dataset, codes: Codes, xy: Array | None = None) -> Array:  # noqa: ARG001
-    """Mean squared error of the decoded posterior mean, a dimension; NaN for generated points."""
+    """Mean squared error of the decoded posterior mean per dimension; NaN for generated points."""
     found = np.full(len(codes), np.nan)
     x, real = examples(model, data, codes), np.flatnonzero(codes.index >= 0)
     for rows in np.array_split(real, max(1, -(-len(real) // CHUNK))):
@@ -57,7 +57,8 @@ def confidence(model: Any, data: Dataset, codes: Codes, xy: Array | None = None)
 
 
 def density(model: Any, data: Dataset, codes: Codes, xy: Array | None = None) -> Array:  # noqa: ARG001
-    """Points of the map nearby: a Gaussian kernel estimate on a grid, as a share of the highest.
+    """The density of points on the map: a Gaussian kernel estimate on a grid, relative to its
+    maximum.
 
     Its width is Scott's (1992): n^(-1/(d + 4)) of the spread along each axis.
 

@@ -1,10 +1,10 @@
-"""Samples of a table given the values of some of its columns, and what kind of samples they are.
+"""Samples of a table given the values of some of its columns: exact, by rejection, or resampled.
 
 Three ways, the first that fits:
 
-- exact: of a linear VAE p(z | x_c) is Gaussian, and z is drawn from it;
-- exact by rejection: of discrete columns P(x_c | z) ≤ 1 is the probability with which a draw z of
-  the prior is kept; of a model without a likelihood a draw is kept where it equals the value;
+- exact: p(z | x_c) of a linear VAE is Gaussian, and z is drawn from it;
+- exact by rejection: for discrete columns a draw z of the prior is accepted with probability P(x_c
+    | z) ≤ 1; for a model without a likelihood a draw is accepted if it equals the value;
 - importance resampling: of real columns draws z of the prior are drawn again with weights
   p(x_c | z), which is exact as their number grows; of a model without a likelihood draws are kept
   that lie near the value.
@@ -32,9 +32,9 @@ from genlab.models.base import GenerativeModel, HasDecoder
 from genlab.models.linear_vae import LinearVAE
 from genlab.probes.common import draw
 
-#: Draws tried at most, and at once; those of importance resampling.
+#: The largest number of draws, and draws at a time; draws of importance resampling.
 MOST, PIECE, POOL = 400_000, 4_096, 20_000
-#: Draws of a model without a likelihood count as near within so many standard deviations.
+#: A draw of a model without a likelihood matches a value within this many standard deviations.
 NEAR = 0.1
 
 
@@ -44,7 +44,7 @@ class Conditioned:
 
     Args:
         x: entries as the model sees them, (n, d).
-        kind: how they came about, with the number of draws.
+        kind: how they were computed, with the number of draws.
         exact: whether they are draws of p(x | x_c) itself.
         tried: how many draws were made.
         effective: the effective number (Σ w)²/Σ w² of weighted draws; of the others those kept.
@@ -71,7 +71,7 @@ class Condition:
 
     @property
     def discrete(self) -> bool:
-        """Whether the column has probabilities, no density."""
+        """Whether the column has probabilities, not a density."""
         return is_named(self.part.column) or is_whole(self.part.column)
 
 
@@ -126,17 +126,19 @@ def sample_conditional(
     """Draw n rows of a model given the values of some columns.
 
     Args:
-        model: of a table of one's own.
+        model: of a user's table.
         n: how many.
         given: see :func:`parse_conditions`.
         seed: of the draws.
 
     Raises:
         SpecError: for a column or a value that there is not.
-        DataError: where such values are so improbable that too few draws were found.
+        DataError: if the values are so improbable that too few draws match.
     """
     if not model.meta.schema:
-        raise SpecError("given", ", ".join(given), "columns are given of tables of your own alone")
+        raise SpecError(
+            "given", ", ".join(given), "conditioning on columns needs a table of your own"
+        )
     values = parse_conditions(model.meta, given)
     with scope(seed, "given"), torch.no_grad():
         if isinstance(model, LinearVAE):

@@ -1,8 +1,8 @@
-"""Directions of a latent space: of attributes, principal, of the generator's weights, saved.
+"""Directions of a latent space: attribute directions, principal components, SeFa, saved vectors.
 
 A direction is a unit vector of the latent space. An attribute's is the normal of a linear probe
 that predicts the attribute from codes; the unsupervised ones come from the codes (PCA) or from the
-generator's weights (SeFa). :mod:`genlab.latent.scores` tells what each is worth.
+generator's weights (SeFa). :mod:`genlab.latent.scores` scores them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from genlab.models.base import HasDecoder, HasEncoder
 
 Kind = Literal["attribute", "principal", "sefa", "saved"]
 
-#: Unsupervised directions of each sort.
+#: The number of unsupervised directions of each kind.
 FOUND = 6
 
 
@@ -40,15 +40,16 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Score:
-    """What a direction brings of an attribute for what it changes.
+    """The gain of an attribute along a direction, relative to the change of identity.
 
     Args:
         attribute: its name.
         ratio: attribute gain per unit of identity change (see :mod:`genlab.latent.scores`).
         se: its standard error, by the delta method.
-        gain: mean change of the judge's logit for a step of one ``spread``, in nats.
+        gain: mean change of the attribute classifier's logit for a step of one ``spread``, in
+            nats.
         change: mean identity change for such a step, in typical distances of two examples.
-        n: codes from which the step was made, both ways.
+        n: codes at which the step was taken, in both directions.
     """
 
     attribute: str
@@ -66,13 +67,13 @@ class Direction:
     Args:
         name: unique among the directions of a run.
         vector: (latent,), of length 1.
-        kind: how it came about.
+        kind: how it was computed.
         spread: the codes' standard deviation along it: the natural step.
         note: what it is, with the numbers that belong to it.
-        accuracy: of an attribute's probe on held-out codes, NaN where there is no probe.
+        accuracy: of an attribute's probe on held-out codes; NaN without a probe.
         base: the accuracy of the most frequent answer, on the same codes.
-        n: held-out codes on which the accuracy was told, or codes it was found from.
-        score: for the attribute it changes most cleanly; None where it was not scored.
+        n: held-out codes of the accuracy, or codes from which the direction was computed.
+        score: for the attribute with the best ratio; None if it was not scored.
     """
 
     name: str
@@ -126,7 +127,7 @@ def _signed(rows: Array) -> Array:
 
 
 def attribute_directions(known: Labelled, kind: str = "logistic") -> list[Direction]:
-    """For each attribute the normal of its probe; attributes that no code shows are left out."""
+    """The normal of each attribute's probe; attributes without positive codes are left out."""
     fit, test_rows = slice(None, known.fitted), slice(known.fitted, None)
     found = []
     for k, name in enumerate(known.names):
@@ -149,10 +150,11 @@ def attribute_directions(known: Labelled, kind: str = "logistic") -> list[Direct
 def principal(model: Any, codes: Codes, k: int = FOUND, seed: int = 0) -> list[Direction]:
     """The directions of largest variance: of the codes, or of what they decode to.
 
-    With an encoder the principal components of the posterior means. Draws of the prior have none,
-    so without an encoder those of the decoded examples, brought back to the latent space by least
-    squares: u_j minimises Σᵢ ‖zᵢ − Σⱼ uⱼ sᵢⱼ‖² over the scores s. Source: Härkönen et al. 2020,
-    "GANSpace: discovering interpretable GAN controls" (they take a hidden layer).
+    With an encoder, the principal components of the posterior means. The prior has no preferred
+    directions, so without an encoder the components of the decoded examples are mapped to the
+    latent space by least squares: u_j minimises Σᵢ ‖zᵢ − Σⱼ uⱼ sᵢⱼ‖² over the scores s. Source:
+    Härkönen et al. 2020, "GANSpace: discovering interpretable GAN controls" (they take a hidden
+    layer).
 
     Args:
         model: in evaluation mode, with a decoder.
@@ -178,7 +180,7 @@ def principal(model: Any, codes: Codes, k: int = FOUND, seed: int = 0) -> list[D
         # Scores are orthogonal: least squares takes one at a time.
         rows = (u[:, :parts].T @ codes_) / s[:parts, None]
     share = s**2 / max(float((s**2).sum()), 1e-300)
-    what = "of the codes" if inward else "of the decoded examples, brought back to z"
+    what = "of the codes" if inward else "of the decoded examples, mapped to z"
     found = []
     for j, row in enumerate(_signed(rows)):
         if not np.any(row):
@@ -192,9 +194,10 @@ def principal(model: Any, codes: Codes, k: int = FOUND, seed: int = 0) -> list[D
 
 @torch.no_grad()
 def first_layer(model: Any) -> Tensor | None:
-    """The weight of the first layer that reads z, (outputs, latent); None if none reads it as is.
+    """The weight of the first layer that reads z, (outputs, latent); None if no layer reads z
+    directly.
 
-    A layer that reads the class beside the code gives its columns of the code.
+    For a layer that reads the class too, the columns of the code.
     """
     z = torch.linspace(-1.0, 1.0, model.latent).sub(0.03).unsqueeze(0)
     seen: list[nn.Module] = []
@@ -228,7 +231,7 @@ def sefa(model: Any, k: int = FOUND) -> list[Direction]:
 
         n* = arg max over ‖n‖ = 1 of ‖W n‖²: the eigenvectors of WᵀW with the largest eigenvalues.
 
-    Empty where no layer reads z as it is. Source: Shen and Zhou 2021, "Closed-form factorization
+    Empty if no layer reads z directly. Source: Shen and Zhou 2021, "Closed-form factorization
     of latent semantics in GANs", equations 4 to 6.
 
     Args:
@@ -256,7 +259,7 @@ def sefa(model: Any, k: int = FOUND) -> list[Direction]:
 
 
 def saved_directions(saved: Iterable[Mapping[str, Any]], latent: int) -> list[Direction]:
-    """Those of the saved vectors that are directions of this latent space.
+    """The saved vectors that are directions of this latent space.
 
     Args:
         saved: ``{name, kind: "set" or "direction", vector, n, note}``.
@@ -292,17 +295,17 @@ def named_directions(
     kind: str = "logistic",
     seed: int = 0,
 ) -> list[Direction]:
-    """All directions of a model that have a name: attributes, principal, SeFa, saved; unscored.
+    """All named directions of a model, unscored: attributes, principal components, SeFa, saved.
 
-    It takes about a second for a GAN on pictures; the job ``directions`` finds and scores them off
-    the request path, and :func:`directions_from` reads its result.
+    It takes about a second for a GAN on pictures; the job ``directions`` computes and scores them
+    in the background, and :func:`directions_from` reads its result.
 
     Args:
         model: in evaluation mode, with a decoder.
         data: the run's dataset.
         codes: of a map; the principal components are theirs.
         saved: vectors saved with the run, ``{name, kind, vector, n, note}``.
-        known: codes with labels, where they have been made already.
+        known: codes with labels, if they are already computed.
         kind: of the probes, a row of ``PROBES``.
         seed: of the choice of examples.
     """
@@ -320,7 +323,7 @@ def direction_from_vector(vector: Sequence[float], codes: Codes) -> Direction:
     """A direction given by its numbers.
 
     Raises:
-        SpecError: for another number of numbers than the codes have.
+        SpecError: if its size differs from that of the codes.
         GenlabError: for a vector of length 0, or with numbers that are not finite.
     """
     if len(vector) != codes.z.shape[1]:
@@ -329,7 +332,7 @@ def direction_from_vector(vector: Sequence[float], codes: Codes) -> Direction:
 
 
 def _with_spread(one: Direction, z: Array) -> Direction:
-    """A direction that knows no codes takes its spread from those of the map."""
+    """A direction without codes takes its spread from the codes of the map."""
     if one.kind not in ("sefa", "saved") or len(z) < 3:
         return one
     spread = float((z @ one.vector).std())

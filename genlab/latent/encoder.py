@@ -1,4 +1,4 @@
-"""An encoder for a generator that has none, learned afterwards with the generator frozen."""
+"""An encoder for a trained generator without one, learned with the generator frozen."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from genlab.probes.common import frozen_batchnorm
 
 BATCH, RATE = 64, 1e-3
 WIDTH, HIDDEN = 24, 192
-#: Weights of the two reconstruction terms beside that of the codes, which is 1.
+#: Weights of the two reconstruction terms, relative to that of the codes.
 PIXEL, FEATURE = 10.0, 1.0
-#: Examples on which the encoder is judged, neither it nor the model having seen them.
+#: The number of held-out examples for evaluating the encoder.
 JUDGED = 512
 
 
 class Encoder(nn.Module):
-    """E: data to codes, with the spread of its error, so that q(z | x) = N(E(x), s²).
+    """E maps data to codes and has an error scale s, so that q(z | x) = N(E(x), s²).
 
     Args:
         meta: of the data.
@@ -70,7 +70,7 @@ class Encoder(nn.Module):
 
 
 class Encoded(HasEncoder):
-    """A model with an encoder that was learned after it."""
+    """A model with an encoder that was learned afterwards."""
 
     learned: Encoder
 
@@ -82,7 +82,7 @@ class Encoded(HasEncoder):
 
 
 def fits(model: type[GenerativeModel]) -> bool:
-    """Whether an encoder can be learned for such a model: it decodes, and does not encode."""
+    """Whether an encoder can be learned for such a model: it has a decoder and no encoder."""
     return issubclass(model, HasDecoder) and not issubclass(model, (HasEncoder, HasCodebook))
 
 
@@ -117,7 +117,7 @@ def learn(
         GenlabError: if the model has no decoder, or its codes are entries of a table.
     """
     if not isinstance(model, HasDecoder) or isinstance(model, HasCodebook):
-        raise GenlabError("an encoder is learned only for a model that decodes free codes.")
+        raise GenlabError("an encoder can only be learned for a model with continuous codes.")
     x, batches, range_ = data.train.x, Batches(len(data.train), BATCH, seed), peak(data)
     weights = [p for p in model.parameters() if p.requires_grad]  # type: ignore[attr-defined]
     for p in weights:
@@ -264,7 +264,7 @@ def encoder_job(
     if not 0 < steps <= 20_000:
         raise SpecError("steps", steps, "allowed: 1 to 20000")
     if not fits(type(model)):
-        raise GenlabError("this model encodes already, or decodes no free codes.")
+        raise GenlabError("this model already has an encoder, or its codes are discrete.")
     found = learn(model, data, steps=steps, seed=seed, progress=progress)
     progress(0.97, "judged on held-out examples")
     table = evaluate_encoder(model, found, data, seed)

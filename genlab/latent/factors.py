@@ -1,4 +1,4 @@
-"""Codes of examples whose factors are known: the measures of disentanglement, as a job."""
+"""Measures of disentanglement on examples with known factors, as a job."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def disentangle(
         GenlabError: if the model has no encoder, or the factors of the data are not known.
     """
     if not isinstance(model, HasEncoder):
-        raise GenlabError("this model has no encoder: there are no codes to measure.")
+        raise GenlabError("this model has no encoder, so there are no codes to measure.")
     parts = [part for part in (data.test, data.validation) if part.factors is not None]
     if not parts:
-        raise GenlabError("the factors of these data are not known; the set 'sprites' has them.")
+        raise GenlabError("these data have no known factors; use the dataset 'sprites'.")
     x = torch.cat([part.x for part in parts])[: int(values["n"])]
     v = torch.cat([part.factors for part in parts])[: len(x)].numpy()  # type: ignore[misc]
     progress(0.1, f"codes of {len(x):,} held-out examples")

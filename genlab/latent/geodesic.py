@@ -17,13 +17,13 @@ from genlab.latent.paths import straight
 from genlab.models.base import HasDecoder
 from genlab.models.labels import conditioned_on_class
 
-#: Points on a path, and how many pieces each of its segments is cut into where it is measured.
+#: Points on a path, and pieces of each segment for measuring its length.
 POINTS, FINER = 17, 4
 
 
 @dataclass(frozen=True)
 class Geodesic:
-    """A path between two codes, and how long it is in data space.
+    """A path between two codes, and its length in data space.
 
     Args:
         z: (k, latent), the ends included.
@@ -65,12 +65,12 @@ def geodesic(
     steps: int = 40,
     progress: Callable[[float], None] = lambda _: None,
 ) -> Geodesic:
-    """The path that lowers the energy of the decoded curve, from the straight line on.
+    """The path that minimises the energy of the decoded curve, starting at the straight line.
 
         E(z) = ½ (k − 1) Σ ‖g(z_{i+1}) − g(z_i)‖²,
 
-    whose minimum is the shortest path at constant speed in the metric Jᵀ J of the decoder g. What
-    comes back is never longer than the straight line.
+    whose minimum is the shortest path at constant speed in the metric Jᵀ J of the decoder g. The
+    result is never longer than the straight line.
 
     Source: Shao, Kumar and Fletcher 2018, "The Riemannian geometry of deep generative models";
     Arvanitidis, Hansen and Hauberg 2018, "Latent space oddity".

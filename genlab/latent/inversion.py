@@ -1,4 +1,4 @@
-"""Inversion: the code whose decoded example is nearest to a given one, found by optimisation."""
+"""GAN inversion: the code whose decoded example is nearest to a given one, by optimisation."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Inversion:
 def starts(
     model: Any, x: Tensor, seed: int, given: Mapping[str, Tensor] | None = None
 ) -> tuple[Tensor, tuple[str, ...], Tensor]:
-    """Where an inversion starts: at given codes, near, and at random.
+    """The starts of an inversion: given codes, near draws, and random draws.
 
     Args:
         model: with a decoder.
@@ -123,8 +123,8 @@ def invert(
 
     where m and s are the prior's mean and standard deviation, by dimension, of 2,048 draws: for
     N(0, I) the second term is −log p(z) up to scale and constant. Adam with a cosine schedule
-    moves all starts; L-BFGS polishes the best. What was worst at a start stays listed: the spread
-    over starts says whether the minimum can be trusted.
+    moves all starts; L-BFGS polishes the best. All starts stay in the result: their spread tells
+    whether the minimum is reliable.
 
     Source: Zhu et al. 2016, "Generative visual manipulation on the natural image manifold";
     Creswell and Bharath 2018, "Inverting the generator of a generative adversarial network".
@@ -143,11 +143,10 @@ def invert(
         GenlabError: if there is no decoder, or its codes are entries of a table.
     """
     if not isinstance(model, HasDecoder):
-        raise GenlabError("this model has no decoder: there is nothing to invert.")
+        raise GenlabError("this model has no decoder, so there is nothing to invert.")
     if isinstance(model, HasCodebook):
         raise GenlabError(
-            "the codes of this model are entries of a table, along which no slope leads: use its "
-            "encoder."
+            "the codes of this model are discrete, so they have no gradient: use its encoder."
         )
     x = x.float()
     z0, names, pool = starts(model, x, seed, given)
@@ -206,7 +205,7 @@ def _adam(
 
 
 def _polished(losses: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
-    """The local minimum by L-BFGS; the start where that leads no lower."""
+    """The local minimum by L-BFGS; the start if that is not better."""
     free = z.clone()[None].requires_grad_(True)
     solver = torch.optim.LBFGS(
         [free], max_iter=POLISH, line_search_fn="strong_wolfe", tolerance_change=1e-10
@@ -233,7 +232,7 @@ def invert_job(
     Args:
         model: in evaluation mode.
         data: the run's dataset, for the range of PSNR.
-        values: ``x``, the example's entries as a flat list (to four decimals is enough for bytes);
+        values: ``x``, the example's entries as a flat list (four decimals are enough for bytes);
             ``seed``; ``label``, the class at which to decode, or None.
         progress: called with a fraction and a sentence.
 

@@ -1,4 +1,4 @@
-"""A map over training time: every frame starts from the last and is laid over it."""
+"""Maps over training time: every frame starts from the previous one and is aligned with it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FRAMES = 24
 
 
 def procrustes(x: Array, y: Array, *, scale: bool = False) -> Array:
-    """Turn, mirror and move y to lie over x as well as it can: min over R, t of |x - (y R + t)|^2.
+    """Align y with x by rotation, reflection and translation: min over R, t of |x - (y R + t)|^2.
 
     With y'x = U S V' of the centred points, R = U V', R orthogonal. Source: Schönemann 1966; Gower
     and Dijksterhuis 2004.
@@ -27,7 +27,7 @@ def procrustes(x: Array, y: Array, *, scale: bool = False) -> Array:
     Args:
         x: (N, d) the points that stay.
         y: (N, d) the points that move.
-        scale: whether y may be stretched as a whole, by tr(S) / |y|^2.
+        scale: whether y may be scaled, by tr(S) / |y|^2.
 
     Example:
         >>> x = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 2.0]])
@@ -50,10 +50,10 @@ def frames(
     dims: int = 2,
     progress: Progress | None = None,
 ) -> list[Array]:
-    """Maps of the codes of the same examples at several times, each laid over the one before.
+    """Maps of the codes of the same examples at several times, each aligned with the one before.
 
-    A method that can starts from the frame before. Codes that did not change keep their frame to
-    the last bit: points move only when the model does.
+    A method starts from the previous frame if it can. Codes that did not change keep exactly the
+    same frame: points move only if the model changes.
 
     Args:
         codes: (N, d) for each time; row i is always the same example.
@@ -83,7 +83,7 @@ def drift(layouts: Sequence[Array]) -> Array:
 
 
 def choose_steps(steps: Sequence[int], most: int = FRAMES) -> list[int]:
-    """At most so many of the steps, evenly by position, the first and the last among them.
+    """At most this many of the steps, evenly by position, including the first and the last.
 
     Example:
         >>> choose_steps([1, 2, 3, 4, 5, 6, 7], 3)
@@ -112,7 +112,7 @@ def movie(
         ``index`` (N,), ``trustworthiness`` and ``continuity`` (frames,).
 
     Raises:
-        SpecError: for a method or a choice of points that there is not.
+        SpecError: for an unknown method or choice of points.
     """
     method, what, n, seed, dims = parse_request(values)
     steps = [int(step) for step in values["steps"]]

@@ -1,4 +1,4 @@
-"""Nearest neighbours, exact, and what they say of memory: does a model repeat its examples?"""
+"""Exact nearest neighbours, and a test of memorisation: does a model copy its examples?"""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from genlab.probes.common import frozen_batchnorm
 
 Where = Literal["pixel", "latent", "feature"]
 CHUNK = 512
-#: Principal components that stand for features where a model has no critic.
+#: Principal components that serve as features if a model has no critic.
 COMPONENTS = 32
 PERMUTATIONS = 2000
 
@@ -27,8 +27,8 @@ PERMUTATIONS = 2000
 def nearest(queries: Tensor, among: Tensor, k: int = 1) -> tuple[Tensor, Tensor]:
     """The k nearest rows by Euclidean distance, exactly: the distances (n, k) and the rows (n, k).
 
-    The table of distances is made in pieces of 512 by 4,096, so that memory stays flat; equal
-    distances are given in the order of the rows.
+    Distances are computed in blocks of 512 by 4,096, which bounds the memory; ties are in the
+    order of the rows.
 
     Args:
         queries: (n, ...); among: (N, ...), at least k rows; both are flattened.
@@ -50,7 +50,7 @@ def nearest(queries: Tensor, among: Tensor, k: int = 1) -> tuple[Tensor, Tensor]
         at = torch.zeros((len(part), 0), dtype=torch.long)
         for start in range(0, len(y), 8 * CHUNK):
             block = y[start : start + 8 * CHUNK]
-            # Differences, not the product form, whose rounding hides that a copy is a copy.
+            # Differences, not the product form, whose round-off hides exact copies.
             d = torch.cdist(part, block, compute_mode="donot_use_mm_for_euclid_dist")
             best = torch.cat([best, d], dim=1)
             indices = torch.arange(start, start + len(block)).expand(len(part), -1)
@@ -111,7 +111,7 @@ def space(model: Any, data: Dataset, name: Where, limit: int = 10_000) -> Space:
         limit: of training examples, the first ones.
 
     Raises:
-        SpecError: for a space that this model does not have.
+        SpecError: for a space that this model lacks.
     """
     if name not in spaces(model):
         raise SpecError.unknown("space", name, spaces(model))
@@ -133,7 +133,7 @@ def space(model: Any, data: Dataset, name: Where, limit: int = 10_000) -> Space:
 
 @dataclass(frozen=True)
 class Memory:
-    """Whether samples lie nearer to the training set than chance would have them.
+    """The result of a test of whether samples are nearer to the training set than by chance.
 
     Args:
         share: of the samples whose nearest of 2m examples is one of the m training examples.
@@ -160,13 +160,13 @@ class Memory:
 
 
 def memorisation_test(samples: Tensor, train: Tensor, held_out: Tensor, seed: int = 0) -> Memory:
-    """Are samples nearer to the training set than to an equal number of unseen examples?
+    """Test whether samples are nearer to the training set than to as many unseen examples.
 
     With m training and m held-out examples of one distribution, a model that learned the
-    distribution and not the examples has its nearest neighbours in either set alike: the share S
-    of samples whose nearest of the 2m is a training example is ½ in mean. The null is the exact
-    one of exchangeability: the 2m labels are permuted with the samples kept, so that many samples
-    near one example count as what they are, and p = (1 + #{S* ≥ S}) / (1 + permutations).
+    distribution and not the examples has its nearest neighbours in both sets equally often: the
+    share S of samples whose nearest neighbour is a training example has mean ½. The null is the
+    exact one of exchangeability: the 2m labels are permuted with the samples kept, so that many
+    samples near one example count as what they are, and p = (1 + #{S* ≥ S}) / (1 + permutations).
 
     Source: Meehan, Chaudhuri and Dasgupta 2020, "A non-parametric test to detect data-copying in
     generative models", for the comparison with held-out examples; permutation null: Good 2005.
@@ -180,7 +180,9 @@ def memorisation_test(samples: Tensor, train: Tensor, held_out: Tensor, seed: in
     """
     m = min(len(train), len(held_out))
     if min(m, len(samples)) < 10:
-        raise DataError("Fewer than ten examples of a sort say nothing of memory.")
+        raise DataError(
+            "A test of memorisation needs at least ten training and ten held-out examples."
+        )
     order = torch.randperm(len(train), generator=generator(seed, "memory", "train"))[:m]
     some = train[order]
     held_out = held_out[
@@ -189,7 +191,7 @@ def memorisation_test(samples: Tensor, train: Tensor, held_out: Tensor, seed: in
     distance, row = nearest(samples, some)
     unseen, other = nearest(samples, held_out)
     d, e = distance[:, 0], unseen[:, 0]
-    # Equal distances (a training example that is also held out) count half to either.
+    # Ties (a training example that is also held out) count half for each side.
     n = len(samples)
     win, tie = (d < e).double(), 0.5 * (d == e).double()
     share = float((win + tie).mean())
@@ -207,7 +209,7 @@ def memorisation_test(samples: Tensor, train: Tensor, held_out: Tensor, seed: in
     return Memory(share, p, low, high, n, m, d, between, e, copies, order[row[:, 0]])
 
 
-@JOBS.register("memorised", title="Does the model repeat its training set?")
+@JOBS.register("memorised", title="Does the model copy its training set?")
 def memorised_job(
     model: Any, data: Dataset, values: Mapping[str, Any], progress: Progress
 ) -> dict[str, Any]:

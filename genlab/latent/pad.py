@@ -1,4 +1,4 @@
-"""A plane of the latent space to move in: where it begins, how far it reaches, how likely z is."""
+"""A plane of the latent space for the pad: its origin, its extent, and log p(z)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from torch.distributions import Distribution, OneHotCategorical
 from genlab.latent.codes import Codes, prior_sample
 from genlab.models.base import HasCodebook, HasEncoder
 
-#: Codes on a pad, and draws of the prior that say how far it reaches.
+#: Codes on a pad, and draws of the prior that set its extent.
 DOTS, DRAWS = 600, 400
-#: Draws that say what is typical of a prior.
+#: Draws that estimate typical values of a prior.
 TYPICAL = 50
 #: Share of the extent that is added on each side.
 MARGIN = 0.1
@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 
 
 def start(model: Any, seed: int = 0) -> Tensor:
-    """Where a journey begins: at the prior's mean, or at a draw of it, (latent,).
+    """The origin of the pad: the prior's mean, or a draw from the prior, (latent,).
 
     The mean may be no typical draw: a generator that never saw a code near it, a decoder of
     codebook entries, and a prior that is thinner there than at any of some draws (a mixture,
@@ -39,7 +39,7 @@ def start(model: Any, seed: int = 0) -> Tensor:
 
 
 def dots(model: Any, codes: Codes, seed: int = 0) -> Array:
-    """Codes for a pad, (n, latent): those of the map, or draws of the prior where it has none."""
+    """Codes for a pad, (n, latent): those of the map, or draws from the prior if it has none."""
     known = codes.z[np.isfinite(codes.z).all(axis=1)]
     if len(known) < 30:
         known = prior_sample(model, DOTS, seed).numpy()
@@ -47,7 +47,7 @@ def dots(model: Any, codes: Codes, seed: int = 0) -> Array:
 
 
 def span(values: ArrayLike, here: float) -> tuple[float, float]:
-    """How far a pad reaches in one direction: almost all of the values, and where z is.
+    """The extent of a pad in one direction: it contains almost all values and the current z.
 
     Args:
         values: projections of codes and of draws of the prior, (n,).
@@ -67,7 +67,7 @@ def span(values: ArrayLike, here: float) -> tuple[float, float]:
 def log_prior(model: Any, z: Tensor) -> float:
     """log p(z) in nats, exact; −∞ outside of the prior's support.
 
-    Of a discrete part of a code (a category) it is the log of a probability, of the rest that of
+    A discrete part of a code (a category) contributes the log of a probability, the rest that of
     a density.
 
     Args:
@@ -93,7 +93,7 @@ def log_prior(model: Any, z: Tensor) -> float:
 
 
 def category(model: Any) -> tuple[int, int] | None:
-    """Which entries of z are one of K categories, as (first, K); None where none are."""
+    """The entries of z that form a one-hot category, as (first, K); None if there are none."""
     first = 0
     block_priors, _ = _blocks(model, torch.zeros(model.latent))
     for block_prior in block_priors:

@@ -1,4 +1,4 @@
-"""What a pad in a browser needs beside the decoder: the plane, its extent, and what lies in it."""
+"""The data of a pad in the browser besides the decoder: the plane, its extent, and its points."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def coordinate_axes(size: int) -> dict[str, Array]:
 
 
 def first_names(model: Any, found: Mapping[str, Array]) -> list[str]:
-    """The two directions that a pad shows first, of those that were found and the axes."""
+    """The two initial directions of a pad, from computed directions and axes."""
     size = int(model.latent)
     block = category(model)
     if block is not None:
-        # Beside a category stand the codes that the generator was made to show.
+        # With a category, the structured codes of an InfoGAN come first.
         return [f"z[{i}]" for i in (*range(sum(block), size), 0, 1)][:2]
     axes = coordinate_axes(size)
     return list(axes if size == 2 or len(found) < 2 else found)[:2]
@@ -57,12 +57,12 @@ def unit_rows(vectors: Mapping[str, Array]) -> Array:
 
 
 def plane_values(z: Tensor, vectors: Mapping[str, Array], reach: Array) -> dict[str, Any]:
-    """The plane of a pad as plain values: directions, their names, and how far they reach.
+    """The plane of a pad as plain values: directions, names and extents.
 
     Args:
         z: where the pad begins, (latent,).
         vectors: one or two directions by name.
-        reach: codes that the pad shall reach, (n, latent).
+        reach: codes that the pad must contain, (n, latent).
     """
     at, uv = z.double().numpy(), unit_rows(vectors)
     data: dict[str, Any] = {
@@ -77,7 +77,7 @@ def plane_values(z: Tensor, vectors: Mapping[str, Array], reach: Array) -> dict[
 
 
 def dot_values(shown: Array, vectors: Mapping[str, Array]) -> list[list[float]]:
-    """Where codes lie in the plane."""
+    """The coordinates of codes in the plane."""
     found: list[list[float]] = (shown @ unit_rows(vectors).T).round(3).tolist()
     return found
 

@@ -1,4 +1,4 @@
-"""One point of a map: what it is, what it decodes to, what lies near it."""
+"""One point of a map: its example, its decoded image and its neighbours."""
 
 from __future__ import annotations
 

@@ -211,7 +211,7 @@ def project(
         ``iterations``, ``stopped`` and ``loss`` ().
 
     Raises:
-        SpecError: for a method or a choice of points that there is not.
+        SpecError: for an unknown method or choice of points.
     """
     method, what, n, seed, dims = parse_request(values)
     progress(0.05, "codes of the points")

@@ -1,7 +1,7 @@
 """The theory as lessons: options, equations with live numbers, pictures, and checks.
 
-A lesson is pure mathematics: numbers and arrays, from its options alone. One new lesson is one
-file here with a class that joins :data:`LESSONS`.
+A lesson computes numbers and arrays from its options alone. A new lesson is one file here with a
+class that is registered in :data:`LESSONS`.
 """
 
 from __future__ import annotations

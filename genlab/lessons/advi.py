@@ -1,4 +1,4 @@
-"""Automatic differentiation variational inference beside posteriors that are known exactly."""
+"""Automatic differentiation variational inference compared with exact posteriors."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ class ADVIOptions(Options):
         label="Target",
     )
     steps: int = option(
-        200, "steps of the search for q", low=1, high=400, label="Optimisation steps"
+        200, "optimisation steps of q", low=1, high=400, label="Optimisation steps"
     )
-    draws: int = option(10, "draws of q a step", low=1, high=50, label="Samples")
+    draws: int = option(10, "draws of q in each step", low=1, high=50, label="Samples")
     eta: float = option(
         0.1, "scale η of the step sizes", low=0.01, high=1.0, log=True, label="Step-size scale η"
     )
     mcmc: int = option(
         150,
-        f"draws of each of the {CHAINS} chains of MCMC, the slow reference (at least 4 are made); "
-        "0 leaves it out",
+        f"draws of each of the {CHAINS} chains of MCMC, the slow reference (at least 4); 0 "
+        f"leaves MCMC out",
         low=0,
         high=1000,
         label="MCMC samples per chain",
@@ -52,12 +52,12 @@ class ADVIOptions(Options):
     summary="A Gaussian over transformed parameters, fitted by gradients of any log-joint.",
 )
 class Automatic(Fitting):
-    """q(ζ) = N(μ, Σ) with Σ diagonal or full, beside the true posterior and MCMC."""
+    """q(ζ) = N(μ, Σ) with Σ diagonal or full, compared with the true posterior and MCMC."""
 
     chapter = 8
     idea = (
-        "ADVI asks for nothing but a differentiable log-joint: it maps each parameter to the "
-        "whole real line, puts a Gaussian there, and climbs the ELBO along pathwise gradients. "
+        "ADVI needs only a differentiable log-joint. It maps each parameter to the real line, "
+        "fits a Gaussian there, and maximises the ELBO with pathwise gradients. "
         "For a Gaussian posterior a Gaussian without correlations (mean-field) is too narrow, "
         "with variances 1/Λ_ii, and a full covariance is exact. Where the transformed "
         "posterior is skewed, the choice of the transform decides how good the best Gaussian "
@@ -72,7 +72,7 @@ class Automatic(Fitting):
         ("predict how narrow a mean-field Gaussian is"),
     )
     notes = (
-        ("MCMC needs no such family and is right in the limit; it is the slow reference here."),
+        ("MCMC needs no such family and is asymptotically exact; it is the slow reference here."),
     )
     questions, exercises = advi.QUESTIONS, advi.EXERCISES
     run: ClassVar[Mapping[str, str]] = {
@@ -105,7 +105,7 @@ class Automatic(Fitting):
 
     @functools.cached_property
     def case(self) -> Case:
-        """The model with what is known of it."""
+        """The model with its exact posterior."""
         if self.options.target in LINES:
             return Line(LINES[self.options.target], self.extra)
         return Gaussian(self.options.target, self.extra)
@@ -116,7 +116,7 @@ class Automatic(Fitting):
 
     @functools.cached_property
     def reference(self) -> ReferencePosterior | None:
-        """MCMC on the same model; None where it was not asked for."""
+        """MCMC on the same model; None if the options leave it out."""
         if not self.options.mcmc:
             return None
         draws = self.judged(self.options.mcmc)
@@ -132,7 +132,7 @@ class Automatic(Fitting):
         case = self.case
         lines = tuple(
             Equation(
-                f"Where the {name} Gaussian got to, with the ELBO on fresh draws.",
+                f"The fitted {name} Gaussian, with the ELBO on fresh draws.",
                 r"\mathrm{ELBO}(q) = \log p(x) - \mathrm{KL}(q \,\|\, p(\zeta \mid x))",
                 rf"{tex(fit.elbo.value)} \approx {tex(case.log_p)}"
                 rf" - {tex(case.kl(fit.mean, fit.covariance))}",
@@ -161,7 +161,7 @@ class Automatic(Fitting):
         )
 
     def _judged(self) -> tuple[Equation, ...]:
-        """Mean and spread of each number of θ, by everyone who was asked."""
+        """Mean and standard deviation of each parameter, by each method."""
         case, reference = self.case, self.reference
         values: list[Quantity] = []
         for k, (label, exact) in enumerate(zip(case.labels, case.exact, strict=True)):
@@ -174,7 +174,8 @@ class Automatic(Fitting):
                     label, "MCMC", found, "Monte Carlo", reference.n, float(reference.error[k])
                 )
         means = Equation(
-            "Mean and spread of the parameter: of the posterior, of the q found, and by MCMC.",
+            "Mean and standard deviation of the parameter: of the posterior, of the fitted q, "
+            "and by MCMC.",
             r"\mathrm{E}_q[\theta] = \int T^{-1}(\zeta)\, q(\zeta)\, d\zeta",
             "",
             tuple(values),
@@ -206,7 +207,7 @@ class Automatic(Fitting):
                     f"No {name} q is better than the best one.",
                     case.log_p - gap,
                     best,
-                    "log p(x) − KL of the q found",
+                    "log p(x) − KL of the fitted q",
                     f"log p(x) − KL of the best q, {case.best_by}",
                     case.kind,
                     "nats",

@@ -1,4 +1,4 @@
-"""ADVI beside MCMC on models whose posterior nobody knows in closed form."""
+"""ADVI compared with MCMC on models without a closed-form posterior."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ from genlab.lessons.panels import (
 )
 from genlab.lessons.teaching import advi_models
 
-#: Draws of the importance weights, and the degrees of freedom of what they are drawn from.
+#: The number of importance samples, and the degrees of freedom of their Student t.
 WEIGHTED, FREEDOM = 20_000, 5.0
 
 
 @dataclass(frozen=True)
 class View:
-    """What is looked at of a model of the table.
+    """The two parameters of a model that the pictures show.
 
     Args:
-        first, second: labels of the two numbers that the pictures have.
+        first, second: labels of the two parameters in the pictures.
         free: the parameter whose transform is chosen; empty for none.
     """
 
@@ -72,9 +72,9 @@ class ModelsOptions(Options):
 
     model: str = option("eight_schools", "the model", choices=tuple(VIEWS), label="Model")
     steps: int = option(
-        500, "steps of the search for q", low=1, high=1000, label="Optimisation steps"
+        500, "optimisation steps of q", low=1, high=1000, label="Optimisation steps"
     )
-    draws: int = option(10, "draws of q a step", low=1, high=50, label="Samples")
+    draws: int = option(10, "draws of q in each step", low=1, high=50, label="Samples")
     eta: float = option(
         0.5, "scale η of the step sizes", low=0.01, high=1.0, log=True, label="Step-size scale η"
     )
@@ -90,12 +90,12 @@ class ModelsOptions(Options):
 
 @dataclass(frozen=True)
 class Weighted:
-    """What importance weights say.
+    """Estimates by importance sampling.
 
     Args:
         log_p: log p(x), the log of the mean weight, in nats.
         error: its standard error.
-        effective: draws that would do as well, (Σ w)² / Σ w².
+        effective: the effective sample size, (Σ w)² / Σ w².
         mean, spread: of each number of θ, and the standard error of the mean, (k,).
     """
 
@@ -109,8 +109,8 @@ class Weighted:
 def importance(target: LogJoint, zeta: Tensor, seed: int, n: int = WEIGHTED) -> Weighted:
     """log p(x) = log E_t[p(x, ζ) / t(ζ)], with t a multivariate Student t around some draws.
 
-    Heavier tails than a Gaussian's keep the weights bounded; where the draws are from does not
-    matter for what the mean of the weights is, only for how much it varies.
+    Heavier tails than a Gaussian's keep the weights bounded. The expectation of the mean weight
+    does not depend on the proposal; only its variance does.
 
     Args:
         target: the model.
@@ -181,18 +181,18 @@ def numbers(target: LogJoint, zeta: Tensor) -> Tensor:
 
 @LESSONS.register(
     "advi_models",
-    title="ADVI beside MCMC",
+    title="ADVI compared with MCMC",
     summary="Models without a closed form: what a Gaussian over ζ misses, measured against MCMC.",
 )
 class Models(Fitting):
-    """q(ζ) of both families beside MCMC, with log p(x) by importance weights."""
+    """q(ζ) of both families compared with MCMC, and log p(x) by importance sampling."""
 
     chapter = 8.5
     idea = (
-        "Where no posterior is known, the ELBO lacks two things to log p(x): what the "
-        "optimiser has not reached yet, and what the family cannot reach. Importance weights "
-        "give log p(x) itself, and MCMC draws from the posterior, slowly. Together they show "
-        "which spreads of a Gaussian are too small, and why."
+        "If the posterior is unknown, the gap between ELBO and log p(x) has two parts: the "
+        "optimiser has not converged yet, and the family does not contain the posterior. "
+        "Importance sampling estimates log p(x), and MCMC samples the posterior, slowly. "
+        "Together they show which standard deviations of the Gaussian are too small, and why."
     )
     needs = ("advi",)
     goals = (
@@ -201,7 +201,7 @@ class Models(Fitting):
     )
     notes = (
         (
-            "Eight schools has a τ that may be near 0, where no Gaussian over ζ fits. The two "
+            "In the eight schools τ may be near 0, where no Gaussian over ζ fits. The two "
             "regressions have nearly Gaussian posteriors: full-rank is almost exact, and mean- "
             "field is too narrow wherever two weights are correlated."
         ),
@@ -229,7 +229,7 @@ class Models(Fitting):
 
     @functools.cached_property
     def target(self) -> LogJoint:
-        """The model, with the transform that was chosen."""
+        """The model with the chosen transform."""
         log_joint, view = PRESETS[self.options.model].build(), VIEWS[self.options.model]
         if not view.free:
             return log_joint
@@ -237,7 +237,7 @@ class Models(Fitting):
 
     @functools.cached_property
     def axes(self) -> tuple[int, int]:
-        """Which two numbers of θ the pictures have."""
+        """The indices of the two parameters in the pictures."""
         view, names = VIEWS[self.options.model], labels(self.target)
         return names.index(view.first), names.index(view.second)
 
@@ -249,12 +249,12 @@ class Models(Fitting):
 
     @functools.cached_property
     def weighted(self) -> Weighted:
-        """What importance weights say."""
+        """Estimates by importance sampling."""
         return importance(self.target, self.reference.draws.zeta.flatten(0, 1), self.options.seed)
 
     @functools.cached_property
     def errors(self) -> dict[str, Shortfall]:
-        """What each family's ELBO lacks to log p(x): by the optimiser, and by the family."""
+        """The gap between each family's ELBO and log p(x), in two parts."""
         found = {}
         for name, fit in self.fits.items():
             best = max(polished(self.target, name, fit, self.options.seed), fit.elbo.value)
@@ -314,13 +314,13 @@ class Models(Fitting):
         )
 
     def _verdict(self, name: str) -> str:
-        """Whether the search of a family has converged, a sentence."""
+        """A sentence on whether the optimisation of a family has converged."""
         one = self.errors[name]
         if one.converged:
-            return f"The search has converged: {one.optimisation:.2g} nats are left to it."
+            return f"The optimisation has converged: {one.optimisation:.2g} nats remain."
         return (
-            f"The search has not converged: {one.optimisation:.2g} nats are its own and not the "
-            "family's. Take more steps or a larger η."
+            f"The optimisation has not converged: {one.optimisation:.2g} nats of the gap are "
+            f"due to it, not to the family. Take more steps or a larger η."
         )
 
     def _means(self) -> Equation:
@@ -353,7 +353,7 @@ class Models(Fitting):
                     ),
                 ]
         return Equation(
-            "Mean and spread of two of the numbers, by MCMC and under each q.",
+            "Mean and standard deviation of two parameters, by MCMC and under each q.",
             r"\mathrm{E}_q[\theta] = \int T^{-1}(\zeta)\, q(\zeta)\, d\zeta",
             "",
             tuple(values),
@@ -411,7 +411,7 @@ class Models(Fitting):
                 levels=(("as wide as the posterior", 1.0),),
             ),
             Bars(
-                "What the ELBO lacks to log p(x)",
+                "The gap between ELBO and log p(x)",
                 f"Monte Carlo; {note}; the family's best member by a quasi-Newton search",
                 tuple(fits),
                 (
@@ -427,8 +427,8 @@ class Models(Fitting):
         )
 
     def _plane(self, note: str) -> Plane:
-        """Both numbers in ζ, where q is a Gaussian."""
-        # The numbers of θ and of ζ correspond one to one: each has a transform of its own.
+        """Both parameters in ζ, where q is a Gaussian."""
+        # The numbers of θ and of ζ correspond one to one: each has its own transform.
         reference, view, (i, j) = self.reference, VIEWS[self.options.model], self.axes
         zeta = array(reference.draws.zeta.flatten(0, 1))[:, [i, j]]
         lines = []

@@ -1,4 +1,4 @@
-"""What a lesson is: options in, equations with their numbers, panels and checks out."""
+"""The interface of a lesson: options in; equations with numbers, panels and checks out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from genlab.core.registry import Registry
 from genlab.lessons.panels import Panel
 from genlab.lessons.questions import Answer, Exercise, Question
 
-#: Told how far a long computation is, from 0 to 1, and what it does.
+#: Called with the progress of a long computation, from 0 to 1, and a message.
 Progress = Callable[[float, str], None]
 Relation = Literal["=", "≤", ">"]
 
@@ -27,7 +27,7 @@ class Quantity:
     Args:
         name: in words, with the field's symbols.
         value: the number.
-        kind: how it came about.
+        kind: how it was computed.
         unit: ``nats``, ``probability``, ...; empty for a pure number.
         n: from how many samples, 0 where it does not apply.
         error: its standard error, 0 where it is exact.
@@ -42,7 +42,7 @@ class Quantity:
 
     @property
     def text(self) -> str:
-        """The number with everything that belongs to it, in one line."""
+        """The number with error, unit, kind and sample size, in one line."""
         about = self.kind + (f", n = {self.n:,}" if self.n else "")
         spread = f" ± {self.error:.2g}" if self.error else ""
         unit = f" {self.unit}" if self.unit else ""
@@ -57,7 +57,7 @@ class Equation:
     Args:
         says: what it means, a sentence.
         symbols: the equation, LaTeX.
-        numbers: the same equation with the values of now in it, LaTeX; empty where there are none.
+        numbers: the same equation with the current values, LaTeX; empty if there are none.
         values: these values, each with its kind.
     """
 
@@ -69,7 +69,7 @@ class Equation:
 
 @dataclass(frozen=True)
 class Check:
-    """A statement of the theory, both sides computed apart from each other.
+    """A statement of the theory; its two sides are computed independently.
 
     Args:
         says: the statement.
@@ -137,7 +137,7 @@ class Move:
 
 
 class Lesson(abc.ABC):
-    """One system of the theory with particular numbers; the same options, the same everything.
+    """One topic of the theory with numbers, which depend on its options alone.
 
     Args:
         options: the lesson's options.
@@ -145,7 +145,7 @@ class Lesson(abc.ABC):
     """
 
     name: ClassVar[str]
-    #: Where it stands in the order of the theory.
+    #: Its position in the order of the theory.
     chapter: ClassVar[float]
     #: The idea in three sentences at most, Markdown.
     idea: ClassVar[str]
@@ -153,15 +153,15 @@ class Lesson(abc.ABC):
     needs: ClassVar[tuple[str, ...]] = ()
     #: What a reader can do afterwards, each after "You can".
     goals: ClassVar[tuple[str, ...]] = ()
-    #: What else is worth knowing, a sentence or two each, Markdown.
+    #: Further remarks, a sentence or two each, Markdown.
     notes: ClassVar[tuple[str, ...]] = ()
-    #: What is asked before the numbers are seen.
+    #: Questions that are asked before the numbers are shown.
     questions: ClassVar[tuple[Question, ...]] = ()
-    #: What to reach by changing the options.
+    #: Goals to reach by changing the options.
     exercises: ClassVar[tuple[Exercise, ...]] = ()
     #: Options of a run on the Train page that shows the same with real nets; empty for none.
     run: ClassVar[Mapping[str, str]] = {}
-    #: Where the theory is from.
+    #: The source of the theory.
     source: ClassVar[str]
     #: The option that a button draws anew.
     again: ClassVar[str] = "seed"
@@ -180,7 +180,7 @@ class Lesson(abc.ABC):
 
     @classmethod
     def table(cls, values: Mapping[str, Any]) -> tuple[Option, ...]:
-        """All options for these values; where a value is not allowed, as for its default."""
+        """All options for these values; an invalid value counts as its default."""
         rows, good = cls.Options.table(), {}
         for row in rows:
             try:
@@ -211,7 +211,8 @@ class Lesson(abc.ABC):
 
     @classmethod
     def minutes(cls) -> int:
-        """The reading time: words at 180 a minute, and time to look, to answer and to try.
+        """The reading time in minutes: 180 words a minute, plus time for pictures, questions and
+        exercises.
 
         Four minutes are for the pictures and equations, half a minute for each question, two for
         each exercise.
@@ -235,19 +236,19 @@ class Lesson(abc.ABC):
         return rows[name]
 
     def prepare(self, progress: Progress) -> None:  # noqa: B027 - may be empty
-        """Compute what takes long, and say how far it is; what follows is then quick."""
+        """Compute the slow parts and report progress; later calls are then fast."""
 
     @abc.abstractmethod
     def equations(self) -> tuple[Equation, ...]:
-        """The theory in steps, with the numbers of now."""
+        """The theory in steps, with the current numbers."""
 
     @abc.abstractmethod
     def panels(self) -> tuple[Panel, ...]:
-        """What there is to see."""
+        """The pictures of the lesson."""
 
     @abc.abstractmethod
     def check(self) -> tuple[Check, ...]:
-        """The statements that "Check it" puts to the test."""
+        """The statements that "Check it" verifies."""
 
 
 #: The lessons by name.
@@ -308,7 +309,7 @@ def tex(value: float, digits: int = 4) -> str:
 
 
 def in_words(value: float, digits: int = 10) -> str:
-    """A number with all its digits that mean something; an infinite one says so.
+    """A number with its significant digits; an infinite one says so.
 
     Example:
         >>> in_words(0.25), in_words(float("-inf"))
@@ -324,5 +325,5 @@ def _trim(text: str) -> str:
 
 
 def signed(value: float, digits: int = 4) -> str:
-    """A number in brackets where it is negative, for a product or a difference."""
+    """A number, in brackets if it is negative, for a product or a difference."""
     return f"({tex(value, digits)})" if value < 0 else tex(value, digits)

@@ -1,4 +1,4 @@
-"""Bayes' rule where it can be carried out exactly: a coin, and a small net of causes."""
+"""Exact Bayesian inference: a coin, and a small Bayesian network."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from genlab.lessons.base import LESSONS, Check, Equation, Lesson, Quantity, tex
 from genlab.lessons.panels import Array, Bars, Curve, Curves, Panel
 from genlab.lessons.teaching import bayes
 
-#: The variables of the net and what each state is called.
+#: The variables of the network and the names of their states.
 CAUSES: Mapping[str, str] = {
     "rain": "it rained",
     "sprinkler": "the sprinkler was on",
@@ -39,7 +39,7 @@ class BayesOptions(Options):
 
 
 COIN: tuple[Option, ...] = (
-    Option("tosses", int, 20, "how many data have arrived", low=0, high=400, label="Tosses"),
+    Option("tosses", int, 20, "number of observations", low=0, high=400, label="Tosses"),
     Option(
         "bias",
         float,
@@ -50,10 +50,10 @@ COIN: tuple[Option, ...] = (
         label="True probability of heads",
     ),
     Option(
-        "a", float, 2.0, "heads that the prior is worth", low=0.1, high=10.1, label="Prior heads a"
+        "a", float, 2.0, "prior pseudo-count of heads", low=0.1, high=10.1, label="Prior heads a"
     ),
     Option(
-        "b", float, 2.0, "tails that the prior is worth", low=0.1, high=10.1, label="Prior tails b"
+        "b", float, 2.0, "prior pseudo-count of tails", low=0.1, high=10.1, label="Prior tails b"
     ),
     Option("seed", int, 0, "seed of the tosses", low=0, high=2**31 - 1, label="Seed"),
 )
@@ -87,14 +87,14 @@ NET: tuple[Option, ...] = (
     summary="Posterior, evidence and marginals without approximation.",
 )
 class Bayes(Lesson):
-    """p(z | x) = p(x | z) p(z) / p(x), for a coin and for a net of four binary variables."""
+    """p(z | x) = p(x | z) p(z) / p(x), for a coin and for a network of four binary variables."""
 
     chapter = 1
     idea = (
-        "Bayes' rule turns a prior into a posterior as data arrive. Where prior and likelihood "
-        "fit, as a Beta prior does for a coin, the posterior has the prior's form and the "
-        "evidence p(x) is known. In a net of discrete variables without loops (a polytree), "
-        "two messages along each edge give every posterior marginal."
+        "Bayes' rule turns a prior into a posterior as data arrive. If the prior is conjugate, "
+        "as a Beta prior is for a coin, the posterior has the form of the prior, and the "
+        "evidence p(x) is known. In a network of discrete variables without loops (a "
+        "polytree), two messages along each edge give every posterior marginal."
     )
     goals = (
         ("say what prior, likelihood, evidence and posterior are, and compute them for a coin"),
@@ -102,9 +102,9 @@ class Bayes(Lesson):
     )
     notes = (
         (
-            "Everything later in the theory is about what to do where this is impossible: in a "
-            "net with loops messages need not be exact, and with a neural network for the "
-            "likelihood p(x) is an integral without a closed form."
+            "The later lessons treat cases where this is impossible: in a network with loops "
+            "messages need not be exact, and if the likelihood is a neural network, p(x) is an "
+            "integral without a closed form."
         ),
     )
     questions, exercises = bayes.QUESTIONS, bayes.EXERCISES
@@ -146,13 +146,13 @@ class Coin:
         self.a, self.b, self.bias = float(values["a"]), float(values["b"]), float(values["bias"])
         self.n = int(values["tosses"])
         u = torch.rand(400, generator=generator(values["seed"], "coin"), dtype=torch.float64)
-        # All are drawn, so that one more toss leaves the earlier ones as they were.
+        # All tosses are drawn, so that one more toss does not change the earlier ones.
         self.data = (u < self.bias).double()[: self.n]
         self.model = BetaBernoulli(self.a, self.b)
 
     @functools.cached_property
     def heads(self) -> int:
-        """How many ones."""
+        """The number of heads."""
         return int(self.data.sum())
 
     @functools.cached_property
@@ -200,8 +200,8 @@ class Coin:
     def by_quadrature(self) -> tuple[float, float]:
         """log p(x) and E[θ | x] by the trapezoidal rule in the log-odds of θ.
 
-        There the integrand θ^(a+h) (1−θ)^(b+t) is smooth and decays on both sides even where the
-        density of θ itself is infinite at 0 or 1.
+        There the integrand θ^(a+h) (1−θ)^(b+t) is smooth and decays on both sides, even if the
+        density of θ is infinite at 0 or 1.
         """
         odds = np.linspace(-600.0, 600.0, 240_001)
         log_theta, log_rest = special.log_expit(odds), special.log_expit(-odds)
@@ -249,7 +249,7 @@ class Coin:
                 1e-8,
             ),
             Check(
-                "Data one by one give the evidence of all at once.",
+                "Sequential updates give the same evidence as one update with all data.",
                 exact,
                 self.one_by_one(),
                 "all data in one step",
@@ -289,7 +289,7 @@ class Coin:
                 marks=(("true θ", self.bias),),
             ),
             Curves(
-                "What is known of θ after each toss",
+                "Posterior of θ after each toss",
                 "exact · the band holds 95 % of the posterior",
                 (path,),
                 "tosses seen",
@@ -305,7 +305,8 @@ def _beta(theta: Array, a: float, b: float) -> Array:
 
 
 class Net:
-    """Rain and a sprinkler wet my grass, rain alone the neighbour's: a tree of four variables.
+    """Rain and a sprinkler wet my grass, rain alone wets the neighbour's: a tree of four
+    variables.
 
     Args:
         values: of the rows :data:`NET`.
@@ -356,19 +357,20 @@ class Net:
             )
         return (
             Equation(
-                "The net says what depends on what: each variable has a table given its parents.",
+                "The network defines the dependencies: each variable has a table given its "
+                "parents.",
                 r"p(r, s, w, n) = p(r)\, p(s)\, p(w \mid r, s)\, p(n \mid r)",
             ),
             Equation(
-                "A posterior marginal sums out everything that was not seen. Seen that the grass "
-                "is wet, rain becomes likelier; seen the sprinkler on as well, the wet grass is "
-                "explained and rain becomes less likely again.",
+                "A posterior marginal sums over all unobserved variables. If the grass is wet, "
+                "rain becomes more likely. If the sprinkler is on as well, it explains the wet "
+                "grass, and rain becomes less likely again (explaining away).",
                 r"p(r \mid e) = \frac{1}{p(e)} \sum_{\text{unseen}} p(r, s, w, n)",
                 numbers,
                 marginals,
             ),
             Equation(
-                "Messages do the sum edge by edge; the same messages give the evidence.",
+                "Messages compute the sum edge by edge; the same messages give the evidence.",
                 r"m_{f \to r}(r) = \sum_{s, w} f(r, s, w) \prod_{y \neq r} m_{y \to f}(y)",
                 rf"\log p(e) = {tex(log_p)},\qquad p(e) = {tex(math.exp(log_p))}",
                 (Quantity("log p(seen)", log_p, "exact", "nats"),),
@@ -380,7 +382,7 @@ class Net:
         slow = self.net.enumerate(self.evidence)
         sides = ("message passing", f"sum over all {2 ** len(CAUSES)} joint states")
         evidence = Check(
-            "The evidence is the sum of the joint probability over what was not seen.",
+            "The evidence is the sum of the joint probability over the unobserved variables.",
             self.after.log_evidence,
             slow.log_evidence,
             *sides,
@@ -412,7 +414,7 @@ class Net:
         table = WET[:, :, 1].numpy()
         return (
             Bars(
-                "Probability of yes, before and after what was seen",
+                "Probability of yes, before and after the observations",
                 "exact, by message passing",
                 labels,
                 (("prior", before), ("posterior", after)),

@@ -1,4 +1,4 @@
-"""The two ends of the bridge from VAE to GAN: the goals, and the linear VAE on the line."""
+"""Parts of the lesson from VAE to GAN: the divergences of losses, and a linear VAE on the line."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from torch import Tensor
 from genlab.divergences.mixtures_1d import Mixture1D, gaussian
 from genlab.lessons.game import LOG_2PI
 
-#: The divergences that the two fits are compared by, and how the page writes them.
+#: The divergences that compare the two fits, and their names on the page.
 SEEN = {"kl": "KL(p ‖ q)", "reverse_kl": "KL(q ‖ p)", "js": "2 JS(p, q)"}
 
 
 @dataclass(frozen=True)
 class Goal:
-    """The divergence whose gradient the generator's loss has against D*.
+    """The divergence whose gradient equals that of the generator's loss against D*.
 
     Args:
-        name, symbols: in words and as LaTeX.
+        name, symbols: the name in words and the formula as LaTeX.
         parts: a factor for each row of the table of f-divergences.
     """
 

@@ -1,4 +1,4 @@
-"""Models whose posterior is known exactly, for the lesson on ADVI: a Gaussian, a Gamma, a Beta."""
+"""Models with exact posteriors for the lesson on ADVI: a Gaussian, a Gamma, a Beta."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from genlab.lessons.panels import (
     ellipse,
 )
 
-#: The variances of the correlated Gaussian, those of the paper's figure.
+#: The variances of the correlated Gaussian, from the figure of the paper.
 FIRST, SECOND = 0.28, 0.31
 
 
@@ -44,14 +44,14 @@ class Moments(NamedTuple):
 
 
 class Case(abc.ABC):
-    """A model whose posterior is known."""
+    """A model with an exact posterior."""
 
     #: How its divergences are computed, and how the best q is found, in words.
     kind: Kind
     best_by: str
     target: LogJoint
     log_p: float
-    #: The numbers of θ, and what is known of each.
+    #: The parameters and their exact moments.
     labels: tuple[str, ...]
     exact: tuple[Moments, ...]
 
@@ -66,11 +66,11 @@ class Case(abc.ABC):
 
     @abc.abstractmethod
     def moments(self, fit: Fit, k: int) -> Moments:
-        """Mean and spread of a number of θ under q."""
+        """Mean and standard deviation of a parameter under q."""
 
     @abc.abstractmethod
     def equations(self) -> tuple[Equation, ...]:
-        """What is known of the model."""
+        """The exact results for the model."""
 
     @abc.abstractmethod
     def check(self) -> tuple[Check, ...]:
@@ -84,7 +84,7 @@ class Case(abc.ABC):
 
 
 class Gaussian(Case):
-    """A Gaussian posterior in the plane: both families have a known best.
+    """A Gaussian posterior in the plane: the best member of both families is known.
 
     Args:
         name: ``correlated`` or ``linear_gaussian``.

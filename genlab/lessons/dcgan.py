@@ -72,8 +72,8 @@ class DCGANRules(Lesson):
     )
     notes = (
         (
-            "One pass forward and one back; nothing is trained, and every number is measured "
-            "on these nets."
+            "One forward and one backward pass without training. Every number is measured on "
+            "these nets."
         ),
     )
     questions, exercises = dcgan.QUESTIONS, dcgan.EXERCISES
@@ -113,8 +113,8 @@ class DCGANRules(Lesson):
         gain = 0.02 * math.sqrt(fan)
         steps = [
             Equation(
-                "The generator grows a picture from the code by fractionally strided "
-                "convolutions, the critic shrinks it by strided ones; both learn how.",
+                "The generator upsamples the code to an image with transposed convolutions; "
+                "the critic downsamples it with strided convolutions.",
                 r"z \to \text{conv}^{\top} \to \text{BN} \to \text{ReLU} \to \cdots \to"
                 r" \text{conv}^{\top} \to \tanh = x,\qquad x \to \text{conv} \to \text{LeakyReLU}"
                 r" \to \text{conv} \to \text{BN} \to \cdots \to \ell(x)",
@@ -123,8 +123,8 @@ class DCGANRules(Lesson):
                 rf"\ \text{{in }} D,\quad {int(baseline.weights)}\ \text{{weights in }} D",
             ),
             Equation(
-                "Without normalisation a layer of n inputs multiplies the signal by about "
-                "0.02 √n, here in the critic's second layer; with it, every map has size 1.",
+                "Without normalisation a layer of n inputs multiplies the signal by about 0.02 "
+                "√n, here in the critic's second layer. With normalisation every map has scale 1.",
                 r"\operatorname{sd}(w \cdot h) \approx 0.02\, \sqrt{n}\; \operatorname{rms}(h),"
                 r"\qquad \hat h = \frac{h - \bar h}{\operatorname{sd}(h)}",
                 rf"0.02 \cdot \sqrt{{{fan}}} = {tex(gain)}",
@@ -226,7 +226,7 @@ class DCGANRules(Lesson):
                 1e-12,
             ),
             Check(
-                "G's pictures stay in [-1, 1], whatever the code.",
+                "G's images stay in [-1, 1] for any code.",
                 float(wild.abs().max()),
                 1.0,
                 "largest |x| at codes of 50 times the usual size",
@@ -328,7 +328,7 @@ class DCGANRules(Lesson):
                 "density",
             ),
             Table(
-                "Each rule, and what one measurement says without it",
+                "Each rule, and a measurement without it",
                 note,
                 ("rule", "why", "measured", "by the rules", "dropped"),
                 tuple(

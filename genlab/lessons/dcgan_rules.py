@@ -1,4 +1,4 @@
-"""The rules of DCGAN, each as a change of the nets, and what a net measures without one."""
+"""The rules of DCGAN: each as a change of the nets, with measurements without it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from genlab.models.gan import DCGAN, DCGANOptions
 BATCH = 64
 
 
-#: How much brighter every picture is made, in [-1, 1], to see whether the critic notices.
+#: How much every image is brightened, in [-1, 1], to test whether the critic reacts.
 BRIGHTER = 0.2
 
 
@@ -38,7 +38,7 @@ NONE = "none"
 
 @dataclass(frozen=True)
 class Measures:
-    """What one forward and one backward pass at the first step say; no training.
+    """Measurements of one forward and one backward pass, before any training.
 
     Args:
         code: root mean square of the gradient of G's loss at the code z.
@@ -195,7 +195,7 @@ RULES = (
     Rule(
         "tanh",
         "tanh at G's output",
-        "G's pictures fill [-1, 1], as the data do.",
+        "G's images cover [-1, 1], as the data do.",
         _sigmoid,
         "output",
         "a sigmoid lives in [0, 1]: the dark half of the data is out of reach",
@@ -204,10 +204,10 @@ RULES = (
     Rule(
         "strides",
         "strided convolutions, no pooling",
-        "The nets learn how to shrink and to grow.",
+        "The nets learn their down- and upsampling.",
         _pooling,
         "blind",
-        "of four units a max-pool hears one: the others send G no gradient",
+        "max-pooling passes the gradient to one of four units: the others give G no gradient",
         True,
     ),
     Rule(
@@ -216,7 +216,7 @@ RULES = (
         "No unit of the critic is ever silent.",
         _relu_in_d,
         "dead",
-        "a unit of a plain ReLU that is off passes nothing on to G",
+        "an inactive ReLU unit passes no gradient to G",
         True,
     ),
     Rule(
@@ -231,7 +231,7 @@ RULES = (
     Rule(
         "no linear layer",
         "no fully connected hidden layer",
-        "What is learned at one place holds at every place.",
+        "Convolutions share weights across positions.",
         _linear_layer,
         "weights",
         "one linear layer outweighs all convolutions",
@@ -240,10 +240,11 @@ RULES = (
     Rule(
         "small weights",
         "weights from N(0, 0.02²)",
-        "Everything starts near the linear part of tanh.",
+        "All units start in the linear range of tanh.",
         _wide_weights,
         "saturated",
-        "ten times as wide, G begins with black and white dots at the flat ends of tanh",
+        "with weights ten times as large, G starts with black and white dots in the saturated "
+        "range of tanh",
         True,
     ),
 )
@@ -251,7 +252,7 @@ RULES = (
 
 @functools.lru_cache(maxsize=256)
 def profile(rule: str, size: int, width: int, seed: int) -> Profile:
-    """One pass forward and back through the nets by the rules, or with one dropped."""
+    """One forward and one backward pass through nets that follow the rules, or all but one."""
     meta = DataMeta((1, size, size), "unit")
     with scope(seed, "dcgan lesson"):
         gan = DCGAN(DCGANOptions(width=width), meta)
@@ -271,11 +272,11 @@ def profile(rule: str, size: int, width: int, seed: int) -> Profile:
     with torch.enable_grad():
         x = gan.decode(z).mean
         logit = gan.score(x)
-        # What a non-saturating generator would lower.
+        # The loss of a non-saturating generator.
         softplus(-logit).mean().backward()
     layers = list(seen)
     with torch.no_grad():
-        # Data space is [0, 1]: half of what the nets see.
+        # Data space is [0, 1], half as wide as the range of the nets.
         brighter = gan.score(x.detach() + BRIGHTER / 2)
     hidden = [(w, t) for w, t in layers if "act" in w and w.startswith("D")]
     first = next(t for w, t in layers if w.startswith("D conv"))

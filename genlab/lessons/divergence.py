@@ -1,4 +1,4 @@
-"""When a KL divergence has a closed form: the table of 23 x 23 pairs, and one in numbers."""
+"""Closed forms of the KL divergence: the table of 23 x 23 pairs, and one pair in numbers."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class DivergenceOptions(Options):
 
 @functools.cache
 def table() -> Array:
-    """What the table knows of KL(row ‖ column), as places in :data:`CLASSES`."""
+    """The class of KL(row ‖ column) as an index into :data:`CLASSES`."""
     names = family_options.names()
     found = np.zeros((len(names), len(names)))
     for i, q in enumerate(names):
@@ -86,15 +86,15 @@ class ClosedForms(Lesson):
     idea = (
         "Estimator B of the ELBO needs KL(q ‖ prior) in closed form. Two members of one "
         "exponential family have it wherever the log-normaliser A and its gradient are closed. "
-        "Elsewhere it is a mean over draws of q with a standard error, or it is infinite "
-        "because q has mass or a tail where p has not enough."
+        "Otherwise it is estimated as a mean over draws of q with a standard error, or it is "
+        "infinite because q has mass outside the support of p or too heavy a tail."
     )
     needs = (
         "kl_js",
         "elbo",
     )
     goals = (
-        ("tell which pairs of posterior and prior need no Monte Carlo"),
+        ("decide which pairs of posterior and prior need no Monte Carlo"),
         ("recognise a pair that must not be trained"),
     )
     notes = (
@@ -129,7 +129,7 @@ class ClosedForms(Lesson):
 
     @property
     def place(self) -> int:
-        """What is known of KL(q ‖ p), as a place in :data:`CLASSES`."""
+        """The class of KL(q ‖ p) as an index into :data:`CLASSES`."""
         rows = family_options.names()
         return int(table()[rows.index(self.options.q), rows.index(self.options.p)])
 
@@ -176,7 +176,7 @@ class ClosedForms(Lesson):
         value, error = float(self.value.value), float(self.value.standard_error)
         number = tex(value) + (rf" \pm {tex(error)}" if error else "")
         exact = self.value.kind == "exact"
-        says = "This pair has no closed form in the table, so draws of q must do."
+        says = "This pair has no closed form in the table, so the KL is estimated from draws of q."
         if not self.finite:
             says = "It is infinite here: " + (
                 "q and p live in different spaces." if not self.comparable else _why(q, p)
@@ -188,7 +188,7 @@ class ClosedForms(Lesson):
         count = {name: int((table() == k).sum()) for k, name in enumerate(CLASSES)}
         return (
             Equation(
-                "The divergence is the entropy of q turned round, minus what p says on average.",
+                "The divergence is the negative entropy of q minus the mean of log p under q.",
                 r"\mathrm{KL}(q \,\|\, p) = \int q(z) \log \frac{q(z)}{p(z)}\,dz"
                 r" = -H(q) - E_q[\log p(z)]",
             ),

@@ -30,7 +30,7 @@ MODELS = {
 VARIANCE = 0.5
 #: The k of the importance-weighted bounds.
 LADDER = (1, 2, 5, 10, 20, 50, 100, 200, 500)
-#: A mean over fewer bounds than this has no honest standard error.
+#: The smallest number of bounds with a reliable standard error of their mean.
 FEWEST = 10
 
 
@@ -84,14 +84,14 @@ SECOND: tuple[Option, ...] = (
     summary="log p(x) = ELBO + KL(q ‖ posterior), its estimators, and tighter bounds.",
 )
 class EvidenceBound(Lesson):
-    """z ~ N(0, I), x | z ~ N(Wz + b, ½ I) and a Gaussian q of one's own choice."""
+    """z ~ N(0, I), x | z ~ N(Wz + b, ½ I) and a Gaussian q that the reader chooses."""
 
     chapter = 3
     idea = (
-        "Where the posterior is out of reach, take a q(z) that is not, and measure how far it "
-        "is from the posterior. The ELBO falls short of log p(x) by exactly KL(q ‖ posterior), "
-        "so raising the ELBO moves q towards the posterior. Here log p(x) and the posterior "
-        "are known, and the gap can be seen to close."
+        "If the posterior is intractable, approximate it by a tractable q(z). The ELBO is "
+        "below log p(x) by exactly KL(q ‖ posterior), so maximising the ELBO moves q towards "
+        "the posterior. Here log p(x) and the posterior are known, and you can watch the gap "
+        "close."
     )
     needs = (
         "bayes",
@@ -104,8 +104,8 @@ class EvidenceBound(Lesson):
     )
     notes = (
         (
-            "If q may have no correlation, the gap cannot close: the best such q is narrower "
-            "than the posterior."
+            "If q has no correlations, the gap cannot close: the best such q is narrower than "
+            "the posterior."
         ),
     )
     questions, exercises = elbo.QUESTIONS, elbo.EXERCISES
@@ -246,7 +246,7 @@ class EvidenceBound(Lesson):
                 rf"{tex(p['kl_posterior'])} \ge 0,\qquad {tex(elbo)} \le {tex(log_p)}",
             ),
             Equation(
-                "The identity: what q lacks to the posterior is what the bound lacks to log p(x).",
+                "The identity: the gap of the bound is the divergence of q from the posterior.",
                 r"\log p(x) = \mathrm{ELBO}(q) + \mathrm{KL}(q(z) \,\|\, p(z \mid x))",
                 rf"{tex(log_p)} = {tex(elbo)} + {tex(p['kl_posterior'])}",
                 (
@@ -261,7 +261,7 @@ class EvidenceBound(Lesson):
                 rf"{tex(joint + p['entropy'])} = {tex(joint)} + {signed(p['entropy'])}",
             ),
             Equation(
-                "Form 2: reconstruction, minus what q costs against the prior.",
+                "Form 2: reconstruction minus KL(q ‖ prior).",
                 r"\mathrm{ELBO} = E_q[\log p(x \mid z)] - \mathrm{KL}(q \,\|\, p(z))",
                 rf"{tex(elbo)} = {tex(p['reconstruction'])} - {tex(p['kl_prior'])}",
             ),
@@ -271,8 +271,8 @@ class EvidenceBound(Lesson):
                 rf"{tex(log_p - p['kl_posterior'])} = {tex(log_p)} - {tex(p['kl_posterior'])}",
             ),
             Equation(
-                "Estimator A samples all of form 1; estimator B takes the KL in closed form. B "
-                "often varies less; near the posterior A does not vary at all.",
+                "Estimator A samples every term of form 1; estimator B uses the closed form of "
+                "the KL. B often has less variance; at the posterior A has none.",
                 r"\tilde L^A = \tfrac1L \textstyle\sum_l \log \frac{p(x, z_l)}{q(z_l)},\quad"
                 r"\tilde L^B = \tfrac1L \sum_l \log p(x \mid z_l) - \mathrm{KL}(q \,\|\, p(z))",
                 rf"\tilde L^A = {tex(float(a.mean()))} \pm {tex(_error(a))},\quad"

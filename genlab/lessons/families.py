@@ -1,4 +1,4 @@
-"""The reparameterisation bench: one row of the table, its samples, and its two gradients."""
+"""The reparameterisation bench: one family, its samples, and its two gradient estimators."""
 
 from __future__ import annotations
 
@@ -52,18 +52,18 @@ class FamiliesOptions(Options):
 @LESSONS.register(
     "families",
     title="The reparameterisation bench",
-    summary="23 families: sampler, density, and gradients by the path and by the score.",
+    summary="23 families: sampler, density, pathwise and score-function gradients.",
 )
 class Bench(Lesson):
     """z = g(ε, θ) for any row of the table, against its density, and d/dθ E[f(z)] both ways."""
 
     chapter = 5
     idea = (
-        "To train a posterior by its samples, write the sample as z = g(ε, θ) with noise ε "
-        "that does not depend on θ: then the gradient passes through the sample. Three ways "
-        "lead there: an inverse CDF, a location and a scale, or a composition of simpler "
-        "samples. The score function needs no path, only log p, and usually pays with "
-        "variance."
+        "To train a posterior through its samples, write a sample as z = g(ε, θ) with noise ε "
+        "that does not depend on θ: then the gradient passes through the sample. There are "
+        "three constructions: an inverse CDF, a location and a scale, or a composition of "
+        "simpler samples. The score-function estimator needs only log p, but usually has a "
+        "larger variance."
     )
     needs = ("elbo",)
     goals = (
@@ -72,9 +72,9 @@ class Bench(Lesson):
     )
     notes = (
         (
-            "A sampler that rejects needs implicit differentiation, or a gradient that is "
-            "corrected for the rejection (Naesseth et al. 2017): the derivative of the "
-            "accepted branch alone is wrong, though the samples pass any test."
+            "A rejection sampler needs implicit differentiation or a correction for the "
+            "rejection (Naesseth et al. 2017): the derivative of the accepted branch alone is "
+            "biased, although the samples pass any test."
         ),
         (
             "The family *elliptical* is elliptical standardisation: z = μ + A r u, with u "
@@ -117,8 +117,8 @@ class Bench(Lesson):
     def reduced(self) -> tuple[Array, str, tuple[Array, Array]]:
         """Draws on the line, what they are, and the distribution function that they should have.
 
-        A vector is reduced to a number whose law is a row of the table by itself: the first share
-        of a Dirichlet is a Beta, the scaled squared distance of an elliptical t is an F.
+        A vector is reduced to a number with a distribution of the table: the first entry of a
+        Dirichlet is a Beta, the scaled squared distance of an elliptical t is an F.
         """
         row, at = self.row, self.params
         if row.support.kind == "simplex":
@@ -177,7 +177,7 @@ class Bench(Lesson):
         return (sides[0] - sides[1]) / (2 * step)
 
     def entries(self) -> Iterator[tuple[Parameter, tuple[int, ...], str]]:
-        """Every number in which there is a derivative, with its name."""
+        """Every number with a derivative, with its name."""
         for part in self.row.continuous:
             value = self.params[part.name]
             for entry in np.ndindex(*value.shape):
@@ -216,7 +216,7 @@ class Bench(Lesson):
                 shown,
             ),
             Equation(
-                "Its density, which knows nothing of the sampler; the Kolmogorov-Smirnov test "
+                "Its density, which is independent of the sampler; the Kolmogorov-Smirnov test "
                 "compares the two.",
                 rf"p(z) = {row.density},\qquad z \in {row.support.text}",
                 rf"D_n = \sup_z |F_n(z) - F(z)| = {tex(statistic)},\qquad p = {tex(p_value)}",

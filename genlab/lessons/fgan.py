@@ -42,11 +42,11 @@ class FDivergences(FGANNumbers):
 
     chapter = 11
     idea = (
-        "The GAN game is one case of many: any convex f with f(1) = 0 makes a divergence, and "
-        "its conjugate f* makes a bound of it that a critic can raise from samples alone. "
-        "Which f is chosen matters where the model cannot be right: KL and Pearson spread it "
-        "over all data, reverse KL and Neyman draw it to one bump. Each is best by its own "
-        "measure, and only by that."
+        "The GAN game is one case of many: any convex f with f(1) = 0 gives a divergence, and "
+        "its conjugate f* gives a lower bound that a critic can maximise from samples alone. "
+        "The choice of f matters if the model is misspecified: KL and Pearson spread the model "
+        "over all data, reverse KL and Neyman concentrate it on one mode. Each fit is the best "
+        "under its own divergence only."
     )
     needs = ("gan_game",)
     goals = (
@@ -59,8 +59,8 @@ class FDivergences(FGANNumbers):
             "samples where there are no data; the rest lie between."
         ),
         (
-            "The row *gan* has f(1) = −log 4: it is 2 JS − log 4, which is negative at P = Q, "
-            "and so no divergence but one less a constant."
+            "The row *gan* has f(1) = −log 4: it is 2 JS − log 4, which is negative at P = Q: "
+            "a divergence minus a constant."
         ),
     )
     questions, exercises = fgan.QUESTIONS, fgan.EXERCISES
@@ -90,8 +90,8 @@ class FDivergences(FGANNumbers):
                 rf",\qquad D_f = {form.divergence}",
             ),
             Equation(
-                "Its conjugate turns it into a bound that a critic T raises from samples; the "
-                f"best critic is a function of p/q. At the mean of the fit, x = {fit.mean:.3g}:",
+                "Its conjugate gives a lower bound that a critic T maximises from samples; the "
+                "optimal critic is a function of p/q. At the mean of the fit, x = {fit.mean:.3g}:",
                 r"D_f \ge E_P[T] - E_Q[f^{*}(T)],\qquad"
                 rf" f^{{*}}(t) = {form.conjugate},\quad {form.domain},\qquad"
                 rf" T^{{*}} = {form.critic}",
@@ -115,7 +115,8 @@ class FDivergences(FGANNumbers):
                 (Quantity("row js at this fit", self._own("js"), "exact", "nats"),),
             ),
             Equation(
-                "Which way round: P, the data, stands first. Pearson divides by q, Neyman by p; "
+                "The order of arguments: P, the data, comes first. Pearson divides by q, "
+                "Neyman by p; "
                 "the paper's table prints the denominators the other way, its numbers do not. "
                 "KL(P ‖ Q) covers, KL(Q ‖ P) seeks a mode.",
                 r"\chi^2_{\text{Pearson}} = \int \frac{(p - q)^2}{q},\qquad"
@@ -136,8 +137,8 @@ class FDivergences(FGANNumbers):
         mean, std = run.averaged
         row = self.row
         return Equation(
-            f"What a real f-GAN reached in {self.options.train} steps of batches of {BATCH}: its "
-            "critic's bound, and the divergence that it bounds.",
+            f"The result of a real f-GAN after {self.options.train} steps with batches of "
+            f"{BATCH}: its critic's bound, and the divergence that it bounds.",
             r"F(T_\omega, \theta) \le D_f(P \,\|\, Q_\theta),\qquad \hat\mu \to \mu^{*},\quad"
             r" \hat\sigma \to \sigma^{*}",
             rf"{tex(run.bound.value)} \le {tex(run.exact)},\qquad \hat\mu = {tex(mean)},"
@@ -237,7 +238,7 @@ class FDivergences(FGANNumbers):
                 left,
                 right,
                 "∫ (p − q)²/q",
-                "∫ (q − p)²/p with the laws exchanged",
+                "∫ (q − p)²/p with the distributions exchanged",
                 "exact",
                 "",
                 1e-6 * max(1.0, abs(left)) if math.isfinite(left) else 0.0,
@@ -375,7 +376,7 @@ class FDivergences(FGANNumbers):
                 (
                     Curve("bound, training batch", steps, bound, "line", 0),
                     Curve(
-                        "D(P ‖ Q) of then",
+                        "D(P ‖ Q) at that step",
                         steps[:: max(1, len(run.path) // 24)],
                         np.array(exact),
                         "dash",
@@ -412,11 +413,11 @@ class FDivergences(FGANNumbers):
 def _what_it_makes(row: FDivergence) -> str:
     """Whether a row is a divergence: f(1) = 0, so that D(P ‖ P) = 0."""
     if row.at_one == 0.0:
-        return f"A convex f with f(1) = 0 makes a divergence; here {row.title}."
+        return f"A convex f with f(1) = 0 gives a divergence; here {row.title}."
     return (
-        f"A convex f with f(1) = 0 makes a divergence. Here f(1) = {row.at_one:.4g}, so "
-        f"{row.title} is a divergence less a constant and no divergence itself: its least value, "
-        f"at Q = P, is {row.at_one:.4g}."
+        f"A convex f with f(1) = 0 gives a divergence. Here f(1) = {row.at_one:.4g}, so "
+        f"{row.title} is a divergence minus a constant: its minimum, at Q = P, is "
+        f"{row.at_one:.4g}."
     )
 
 

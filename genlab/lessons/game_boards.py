@@ -1,4 +1,4 @@
-"""The boards of the game, and the moves as text."""
+"""The boards of the game, and moves in text form."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from genlab.lessons.base import Move
 from genlab.lessons.game import State, Target
 from genlab.objectives.adversarial import ROWS
 
-#: Steps of either player that a game may have, and the moves that may be written down.
+#: The largest number of steps of a game, and of moves in its text.
 LONGEST, WORDIEST = 4000, 600
 
 
@@ -63,7 +63,7 @@ BOARDS: Mapping[str, Board] = {
 }
 
 
-#: What is played at first, so that there is something to see.
+#: The moves of the first visit.
 OPENING = "D10 G1"
 
 
@@ -84,7 +84,7 @@ STEP = 1e-5
 
 
 def read(text: str) -> tuple[tuple[str, int], ...]:
-    """Moves from text: D, G or R (a round), each with how many; neighbours are added up.
+    """Parse moves: D, G or R (a round), each with a count; equal neighbours are merged.
 
     Raises:
         SpecError: for anything else, or too many.
@@ -93,7 +93,7 @@ def read(text: str) -> tuple[tuple[str, int], ...]:
         >>> read("D10 G d2D"), write(read("R5RG"))
         ((('D', 10), ('G', 1), ('D', 3)), 'R6 G1')
     """
-    allowed = "allowed: D, G and R with how many, such as D10 G1 R5"
+    allowed = "allowed: D, G and R with counts, such as D10 G1 R5"
     plain = re.sub(r"[\s,]+", "", text).upper()
     if not re.fullmatch(r"([DGR]\d{0,4})*", plain):
         raise SpecError("moves", text, allowed)
@@ -150,10 +150,13 @@ class GameOptions(Options):
     """Options of the lesson."""
 
     moves: str = option(
-        OPENING, "what was played: D, G or R (a round) and how many: D10 G1 R5", label="Moves"
+        OPENING, "the moves: D, G or R (a round) with counts, such as D10 G1 R5", label="Moves"
     )
     board: str = option(
-        "gaussian", "p, the law of the data", choices=tuple(BOARDS), label="Data distribution"
+        "gaussian",
+        "p, the distribution of the data",
+        choices=tuple(BOARDS),
+        label="Data distribution",
     )
     critic: str = option(
         "net",
@@ -184,7 +187,7 @@ class GameOptions(Options):
 
 @dataclass(frozen=True)
 class Moment:
-    """What is kept of the game after a step: V(D), and V(D*) of the generator of then."""
+    """The record of the game after a step: V(D), and V(D*) for the generator at that step."""
 
     steps: int
     player: str

@@ -1,4 +1,4 @@
-"""The GAN game played by hand: either player moves a step, and D is seen to chase D*."""
+"""The GAN game played by hand: either player takes a step, and D approaches D*."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ from genlab.lessons.teaching import gan_game
 @LESSONS.register(
     "gan_game",
     title="The GAN game, move by move",
-    summary="Step either player and watch D chase D* = p/(p + q).",
+    summary="Step either player and watch D approach D* = p/(p + q).",
 )
 class GANGame(GANGameNumbers):
     """min over G, max over D of E_p log D(x) + E_q log(1 − D(x)), with q known exactly."""
 
     chapter = 10
     idea = (
-        "Two players: D says how likely x is to be real, G moves its samples to where D says "
-        "real. While G waits, D approaches D* = p/(p + q) and the value of the game rises to 2 "
-        "JS − log 4, never above it. While D waits, G follows the slope that D shows it, right "
-        "or wrong."
+        "There are two players: D estimates the probability that x is real, and G moves its "
+        "samples to where D says real. With G fixed, D approaches D* = p/(p + q), and the "
+        "value of the game rises to at most 2 JS − log 4. With D fixed, G follows the gradient "
+        "of D, whether D is right or wrong."
     )
     needs = ("vae_to_gan",)
     goals = (
@@ -52,8 +52,8 @@ class GANGame(GANGameNumbers):
     )
     notes = (
         (
-            "With a D far from D* the generator moves the wrong way; with a D that is certain "
-            "the minimax slope fades. Here q is a Gaussian, so that D* and JS are known at "
+            "If D is far from D*, the generator moves in a wrong direction; if D is certain, "
+            "the minimax gradient vanishes. Here q is a Gaussian, so that D* and JS are known at "
             "every step."
         ),
     )
@@ -88,16 +88,17 @@ class GANGame(GANGameNumbers):
         spread = ", ".join(tex(float(v), 2) for v in covariance.diagonal().sqrt())
         return (
             Equation(
-                "The value of the game: D raises it, G lowers it (or raises log D of its own "
-                "samples, which has the same fixed point, and a steeper slope where D < ½).",
+                "The value of the game: D maximises it, G minimises it (or maximises log D of "
+                "its own samples, which has the same fixed point and a larger gradient where D "
+                "< ½).",
                 r"V(D, G) = E_p[\log D(x)] + E_q[\log(1 - D(x))]",
                 rf"V = {tex(last.value)}\qquad \text{{after }} {self.played.d}"
                 rf"\text{{ steps of }} D,\ {self.played.g}\text{{ of }} G",
                 (Quantity("V(D)", last.value, "grid", "nats", n),),
             ),
             Equation(
-                "For a fixed G the best D weighs the two densities; its logit is the log of "
-                f"their ratio. At the generator's mean, ({mean_text}):",
+                "For a fixed G the optimal D compares the two densities; its logit is the log "
+                "of their ratio. At the generator's mean, ({mean_text}):",
                 r"D^{*}(x) = \frac{p(x)}{p(x) + q(x)},\qquad"
                 r" \operatorname{logit} D^{*}(x) = \log \frac{p(x)}{q(x)}",
                 rf"\operatorname{{logit}} D^{{*}} = {tex(ratio)},\qquad"
@@ -110,8 +111,8 @@ class GANGame(GANGameNumbers):
                 ),
             ),
             Equation(
-                "With the best D the value is twice the Jensen-Shannon divergence less log 4. Any "
-                "other D stays below, by how far its opinion is from D*.",
+                "With the optimal D the value is twice the Jensen-Shannon divergence minus log "
+                "4. Any other D has a lower value; the difference is its divergence from D*.",
                 r"V(D, G) = 2\,\mathrm{JS}(p \,\|\, q) - \log 4"
                 r" - \int (p + q)\,\mathrm{KL}(D^{*} \,\|\, D)\,dx",
                 rf"{tex(last.value)} = 2 \cdot {tex(self.js)} - {tex(2 * LOG_2)}"
@@ -123,8 +124,8 @@ class GANGame(GANGameNumbers):
                 ),
             ),
             Equation(
-                "At q = p nothing tells the two apart: D* is ½ everywhere, and the value has "
-                "reached its floor.",
+                "At q = p the two cannot be distinguished: D* is ½ everywhere, and the value "
+                "is minimal.",
                 r"q = p:\qquad D^{*} = \tfrac12,\qquad V = -\log 4",
                 rf"q \text{{ has mean }} ({mean_text}) \text{{ and standard deviation }} "
                 rf"({spread});"
@@ -243,7 +244,7 @@ class GANGame(GANGameNumbers):
         moments = self.played.moments
         steps = np.array([m.steps for m in moments], dtype=float)
         curves = [
-            Curve("V(D*) of then: 2 JS − log 4", steps,
+            Curve("V(D*) at that step: 2 JS − log 4", steps,
                   np.array([m.best for m in moments]), "dash", 3),
             Curve("V(D)", steps, np.array([m.value for m in moments]), "line", 0),
         ]  # fmt: skip
@@ -368,8 +369,8 @@ class GANGame(GANGameNumbers):
             ),
             Plane(
                 "|D − D*|, where it is wrong",
-                "exact values · where neither law has mass nothing holds D · largest "
-                f"{float((mine - best).abs().max()):.2g}",
+                "exact values · where neither density has mass, D is unconstrained · largest "
+                "{float((mine - best).abs().max()):.2g}",
                 (x, y, square((mine - best).abs())),
                 (rim,),
                 span=(0.0, 1.0),

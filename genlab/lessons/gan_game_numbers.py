@@ -133,8 +133,8 @@ class GANGameNumbers(Lesson):
             raise SpecError(
                 "rate_g",
                 self.options.rate_g,
-                f"the generator ran off the board, or into a point, at its step {g}; take moves "
-                "back, or a smaller step",
+                f"the generator left the board or collapsed to a point at its step {g}; undo "
+                f"moves or use a smaller step size",
             )
 
     def _worth(self, state: State) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""KL and JS: what they are, how they differ, and which model each of them leads to."""
+"""KL and JS: definitions, differences, and the models that minimise them."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ class KLAndJS(Lesson):
 
     chapter = 2.7
     idea = (
-        "KL(p ‖ q) is the mean over p of log p/q: it is 0 only where both agree, it has no upper "
-        "bound, and exchanging p and q gives another number. JS compares both with their even "
-        "mixture: it is symmetric, at most log 2, and its root is a metric. Minimising KL from "
-        "the data to the model is maximum likelihood and leads to the VAE; minimising JS is to "
-        "win against the best classifier and leads to the GAN."
+        "KL(p ‖ q) is the mean of log p/q under p: it is 0 only for p = q, it has no upper "
+        "bound, and it is not symmetric. JS compares both with their even mixture: it is "
+        "symmetric, at most log 2, and its square root is a metric. Minimising KL from the "
+        "data to the model is maximum likelihood and leads to the VAE. Minimising JS means to "
+        "fool the best classifier and leads to the GAN."
     )
     needs = ("bayes",)
     goals = (
@@ -62,7 +62,7 @@ class KLAndJS(Lesson):
         "state the bounds of JS, and what it has to do with a classifier",
     )
     notes = (
-        "The value of the GAN game carries no half: V(D*) = 2 JS − log 4, that is −2 times the "
+        "The value of the GAN game has no factor ½: V(D*) = 2 JS − log 4, that is −2 times the "
         "cross-entropy of the best classifier.",
     )
     questions, exercises = kl_js.QUESTIONS, kl_js.EXERCISES

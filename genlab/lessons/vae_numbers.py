@@ -19,7 +19,7 @@ from genlab.lessons.panels import Array, array
 from genlab.models.linear_gaussian import LinearGaussian
 from genlab.probes.variational import ACTIVE
 
-#: Variances of the law of the data along its principal axes.
+#: Variances of the data distribution along its principal axes.
 SPREAD = (4.0, 1.5, 0.5, 0.25)
 DIM = len(SPREAD)
 #: Draws of the code an example, in the Monte Carlo check.

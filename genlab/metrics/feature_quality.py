@@ -132,7 +132,7 @@ def _neighbours(
 
 
 def _reference(real: Tensor, data: Dataset, features: Features) -> NeighbourScores:
-    """The scores of validation images, which are of the law of the test images.
+    """The scores of validation images, which have the distribution of the test images.
 
     Density and coverage have these values for any law; precision and recall hang on the law and
     its dimension, so that they are measured.

@@ -211,7 +211,7 @@ def neighbour_scores(real: Tensor, fake: Tensor, k: int = K) -> NeighbourScores:
 
 
 def expected_coverage(n: int, m: int, k: int = K) -> float:
-    """The expected coverage of m samples of the law of n real examples.
+    """The expected coverage of m samples from the distribution of n real examples.
 
         1 − Π_{i=1..k} (n − i)/(m + n − i).     Source: Naeem et al. 2020.
 

@@ -19,7 +19,7 @@ names = MODELS.names
 
 
 def build(spec: RunSpec) -> GenerativeModel:
-    """Make the untrained model that a run names; its weights come from the global stream."""
+    """Build the untrained model of a run; its initial weights are drawn from the global stream."""
     meta = _DATASETS[spec.data].meta(spec.data_options)
     result: GenerativeModel = MODELS[spec.model](spec.model_options, meta)
     return result

@@ -1,8 +1,8 @@
-"""What a model is, and what it may be able to do: the capabilities, as types.
+"""The interface of a model, and its capabilities as types.
 
-A page offers a tool if and only if the model has the capability; nothing asks for a model's name.
-Everything outside a model is in *data space* (images in [0, 1]); a model that computes in another
-range (a tanh generator in [-1, 1]) converts inside.
+A page offers a tool if and only if the model has the capability, whatever the model's name. Inputs
+and outputs of a model are in *data space* (images in [0, 1]); a model with another internal range
+(a tanh generator in [-1, 1]) converts.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class GenerativeModel(nn.Module, abc.ABC, Generic[O]):
 
     name: ClassVar[str]
     Options: ClassVar[type[Options]] = Options
-    #: Whether it learns from rows with missing entries, which are NaN then.
+    #: Whether it can learn from rows with missing entries, which are NaN.
     learns_gaps: ClassVar[bool] = False
 
     def __init__(self, options: O, meta: DataMeta) -> None:
@@ -57,7 +57,7 @@ class GenerativeModel(nn.Module, abc.ABC, Generic[O]):
 
     @classmethod
     def choices(cls, meta: DataMeta) -> dict[str, tuple[Any, ...]]:
-        """For options whose choices depend on the data: the choices that remain."""
+        """The allowed choices of options whose choices depend on the data."""
         return {}
 
     @classmethod
@@ -67,7 +67,7 @@ class GenerativeModel(nn.Module, abc.ABC, Generic[O]):
 
     @classmethod
     def check(cls, options: Any, meta: DataMeta) -> None:
-        """Refuse options that no such data can have.
+        """Check options that such data restrict.
 
         Raises:
             SpecError: which and why.
@@ -77,8 +77,7 @@ class GenerativeModel(nn.Module, abc.ABC, Generic[O]):
     def sample(self, n: int) -> Tensor:
         """Draw n examples in data space from the global stream, (n, *data_shape).
 
-        Where the model has a likelihood, the mean of p(x | z) is returned, as is usual for
-        pictures.
+        If the model has a likelihood, the mean of p(x | z) is returned, as is usual for images.
         """
 
     def player(self, name: str) -> Iterable[nn.Parameter]:
@@ -87,7 +86,7 @@ class GenerativeModel(nn.Module, abc.ABC, Generic[O]):
 
 
 class HasLogProb(abc.ABC):
-    """The exact log-density is known."""
+    """The model has an exact log-density."""
 
     @abc.abstractmethod
     def log_prob(self, x: Tensor) -> Tensor:
@@ -95,7 +94,7 @@ class HasLogProb(abc.ABC):
 
 
 class HasDecoder(abc.ABC):
-    """There is a latent space and a map from it to data."""
+    """The model has a latent space and a map from it to data."""
 
     #: Size of the latent space.
     latent: int
@@ -114,11 +113,11 @@ class HasDecoder(abc.ABC):
 
 
 class HasLikelihood(HasDecoder, abc.ABC):
-    """The decoder's p(x | z) has a density, so there are an ELBO and a log-likelihood."""
+    """The decoder's p(x | z) has a density, so ELBO and log-likelihood are defined."""
 
 
 class HasEncoder(abc.ABC):
-    """Data can be taken to the latent space."""
+    """The model maps data to the latent space."""
 
     #: Whether draws of q(z | x) are differentiable in its parameters.
     pathwise: ClassVar[bool] = True
@@ -129,7 +128,7 @@ class HasEncoder(abc.ABC):
 
 
 class HasInverse(HasLogProb, HasDecoder, HasEncoder, abc.ABC):
-    """Data and codes are in one-to-one correspondence, x = f⁻¹(z), with a known Jacobian."""
+    """The map from codes to data is invertible, x = f⁻¹(z), with a known Jacobian determinant."""
 
     @abc.abstractmethod
     def transform(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -137,20 +136,20 @@ class HasInverse(HasLogProb, HasDecoder, HasEncoder, abc.ABC):
 
 
 class HasProbabilityPath(HasDecoder, HasEncoder, abc.ABC):
-    """There is a path of distributions from noise (t = 0) to data (t = 1), and its velocity.
+    """The model has a probability path from noise (t = 0) to data (t = 1), and its velocity.
 
-    Points of the path are in *path space*: data space, with pictures stretched from [0, 1] to
-    [−1, 1]. The flow of the velocity takes the code, noise at t = 0, to data and back.
+    Points of the path are in *path space*: data space, with images scaled from [0, 1] to [−1, 1].
+    The flow of the velocity takes the code, noise at t = 0, to data and back.
     """
 
     #: The path x_t = α(t) x₁ + σ(t) ε.
     path: ProbabilityPath
-    #: What the net predicts on it.
+    #: The quantity that the net predicts.
     prediction: Prediction
 
     @abc.abstractmethod
     def predict(self, x: Tensor, t: Tensor) -> Tensor:
-        """The net's estimate of the prediction's target at x_t, (B, *data_shape) and (B,)."""
+        """The net's prediction at x_t, (B, *data_shape) and (B,)."""
 
     @abc.abstractmethod
     def to_path(self, x: Tensor) -> Tensor:
@@ -176,29 +175,29 @@ class HasProbabilityPath(HasDecoder, HasEncoder, abc.ABC):
         Args:
             x: data.
             steps: of the integration.
-            probes: Hutchinson's; 0: the exact divergence.
+            probes: number of Hutchinson probes; 0: the exact divergence.
         """
 
 
 class HasLearnedVelocity(HasProbabilityPath, abc.ABC):
-    """What the net predicts is the velocity itself, as flow matching learns it."""
+    """The net predicts the velocity itself, as in flow matching."""
 
     def velocity(self, x: Tensor, t: Tensor) -> Tensor:
         """The marginal velocity E[dx_t/dt | x_t], (B, *data_shape) and (B,)."""
         return self.predict(x, t)
 
     def own_pairs(self, n: int, step: int) -> tuple[Tensor, Tensor] | None:
-        """n pairs of noise and the point to which the model's own flow took it; None for none.
+        """n pairs of noise and its image under the model's own flow (reflow); None if not used.
 
         Args:
             n: how many.
-            step: of the training.
+            step: training step.
         """
         return None
 
 
 class HasDiffusionSteps(HasProbabilityPath, abc.ABC):
-    """The path has T discrete steps, whose reverse Gaussians give an ELBO of T + 1 terms."""
+    """The path has T discrete steps; the Gaussian reverse process gives an ELBO of T + 1 terms."""
 
     @abc.abstractmethod
     def elbo_terms(self, x: Tensor, steps: Tensor) -> Tensor:
@@ -215,12 +214,12 @@ class HasDiffusionSteps(HasProbabilityPath, abc.ABC):
 
 
 class HasCodebook(HasLikelihood, HasEncoder, abc.ABC):
-    """The code is a grid of m entries of a codebook: of the K codes, those nearest to e(x)."""
+    """The code is a grid of m codebook entries: at each position the code nearest to e(x)."""
 
     pathwise = False
     #: The codes, (K, d); learned by gradient where it is a parameter, else by ``follow``.
     codebook: Tensor
-    #: Places m of the grid.
+    #: Positions m of the grid.
     positions: int
 
     @abc.abstractmethod
@@ -233,40 +232,40 @@ class HasCodebook(HasLikelihood, HasEncoder, abc.ABC):
 
     @abc.abstractmethod
     def follow(self, e: Tensor, index: Tensor) -> None:
-        """Move the codebook after a batch, (B, m, d) and (B, m), where no gradient does."""
+        """Update a codebook that gradients do not train, after a batch, (B, m, d) and (B, m)."""
 
 
 class HasLabels(abc.ABC):
-    """The model knows classes: it can be held at labels, and is then a model like any other.
+    """The model can be conditioned on class labels.
 
-    Without labels a model is held at "unknown", which training shows it now and then.
+    Without labels it is conditioned on "unknown", which training uses for some examples.
     """
 
-    #: How many classes there are.
+    #: The number of classes.
     classes: int
 
     @abc.abstractmethod
     def condition_on(self, y: Tensor | None) -> Self:
-        """The model of p(x | y) with the same weights, held at labels (B,) or () of class indices.
+        """The model of p(x | y) with the same weights, given labels (B,) or () of class indices.
 
-        Row i of whatever it is asked next belongs to label i; one label () is that of every row.
+        Row i of a later call belongs to label i; a single label () applies to every row.
         The label -1 is "unknown".
         """
 
     @abc.abstractmethod
     def withhold(self, y: Tensor) -> Tensor:
-        """Labels of a training batch, (B,), of which some are drawn to be -1, "unknown"."""
+        """Labels of a training batch, (B,), some replaced at random by -1, "unknown"."""
 
 
 class HasCritic(abc.ABC):
-    """There is a critic that scores data."""
+    """The model has a critic that scores data."""
 
-    #: Whether, in training, an example's score depends on the rest of its batch; of a class: with
+    #: Whether, in training, an example's score depends on the rest of its batch; for a class: with
     #: the options' defaults.
     batch_normalised: bool = False
-    #: How many consecutive rows of a batch are judged together, each being given the score of its
-    #: pack. Beyond 1 a score says nothing of one example: do not map it over a plane, and what it
-    #: proves is of packs (JS of the m-fold products, say), not of examples.
+    #: The number of consecutive rows that are scored together (a pack). Each row has the score of
+    #: its pack. Above 1 a score is not a function of one example: it cannot be mapped over a
+    #: plane, and bounds hold for packs (for the JS of m-fold products), not for single examples.
     pack: int = 1
 
     @abc.abstractmethod
@@ -279,23 +278,23 @@ class HasCritic(abc.ABC):
 
 
 class HasFusedMLPs(HasDecoder, HasCritic, abc.ABC):
-    """Generator and critic are plain MLPs, so that their gradients need no graph.
+    """Generator and critic are plain MLPs, whose gradients need no autograd graph.
 
-    G(z) must be the whole of ``decode`` and C(x) the whole of ``score``, and the prior
-    must have no weights. :mod:`genlab.accelerate` then computes the gradients of a game whose
-    losses are functions of the scores alone.
+    ``decode`` must be G(z) alone, ``score`` must be C(x) alone, and the prior must have no
+    weights. :mod:`genlab.accelerate` then computes the gradients of a game whose losses are
+    functions of the scores alone.
     """
 
     @abc.abstractmethod
     def fused_mlps(self) -> tuple[FusedMLP, FusedMLP] | None:
-        """Return generator and critic; None where the options make them more than plain MLPs.
+        """Return generator and critic; None if the options make them more than plain MLPs.
 
-        The generator's output is what the critic takes: ``flatten`` of examples.
+        The generator's output has the form of the critic's input: ``flatten`` of examples.
         """
 
     @abc.abstractmethod
     def flatten(self, x: Tensor) -> Tensor:
-        """Return examples as the critic takes them, (B, *data_shape) -> (B, dim)."""
+        """Return examples in the form of the critic's input, (B, *data_shape) -> (B, dim)."""
 
 
 class HasWordBound(abc.ABC):
@@ -303,7 +302,7 @@ class HasWordBound(abc.ABC):
 
     @abc.abstractmethod
     def words(self, x: Tensor) -> Tensor:
-        """How often each word is in each example, (B, *data_shape) -> (B, V)."""
+        """The count of each word in each example, (B, *data_shape) -> (B, V)."""
 
     @abc.abstractmethod
     def bound(self, x: Tensor) -> Tensor:
@@ -311,23 +310,23 @@ class HasWordBound(abc.ABC):
 
 
 class HasJointCritic(abc.ABC):
-    """There is a critic that judges an example together with a code."""
+    """The model has a critic of pairs of an example and a code."""
 
     @abc.abstractmethod
     def joint_score(self, x: Tensor, z: Tensor) -> Tensor:
-        """The logit that (x, z) is of the data and the encoder, (B, ...), (B, latent) -> (B,)."""
+        """The logit that (x, z) is from data and encoder, (B, ...), (B, latent) -> (B,)."""
 
 
 class HasLatentCritic(abc.ABC):
-    """There is a critic that tells codes of data from draws of the prior."""
+    """The model has a critic that distinguishes codes of data from draws of the prior."""
 
     @abc.abstractmethod
     def latent_score(self, z: Tensor) -> Tensor:
-        """The logit that a code is of the prior, (B, latent) -> (B,)."""
+        """The logit that a code is from the prior, (B, latent) -> (B,)."""
 
 
 class HasCodes(abc.ABC):
-    """Parts of the code are recognised from the example: Q(c | x)."""
+    """The model infers parts of the code from the example: Q(c | x)."""
 
     @abc.abstractmethod
     def code_log_prob(self, x: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""What models may be able to do whose numbers can be a posterior."""
+"""Capabilities of Bayesian models."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from genlab.core.measure import Estimate, Kind
 
 
 class Bayesian:
-    """The parameters are unknowns with a conjugate prior, which inference makes a posterior.
+    """The parameters have a conjugate prior, which inference updates to a posterior.
 
-    The model then stands at the posterior's means. How it is inferred is a row of an algorithm,
-    see :class:`genlab.inference.runs.Learner`.
+    The model then uses the posterior means. :class:`genlab.inference.runs.Learner` says how it is
+    inferred.
     """
 
 
 class HasComponents(abc.ABC):
-    """The model is made of parts that live in data space, each with a share of the whole."""
+    """The model has components in data space, each with a weight."""
 
     @abc.abstractmethod
     def parts(self) -> tuple[Tensor, Tensor]:
-        """The parts (K, *data_shape), and their shares (K,), sum 1."""
+        """The components (K, *data_shape) and their weights (K,), which sum to 1."""
 
 
 @dataclass(frozen=True)
 class Truth:
-    """The exact posterior of the first one to three numbers of θ, the others integrated out.
+    """The exact marginal posterior of the first one to three parameters.
 
     Args:
         names: of the numbers.
-        axes: where the density is known, (n,) each.
-        density: normalised on the grid, (n, ...) with an axis a number.
+        axes: grid points of each axis, (n,) each.
+        density: normalised on the grid, (n, ...), one axis per parameter.
         mean, sd: of each number.
         log_evidence: log p(data) in nats.
-        kind: how the evidence came about.
+        kind: how the evidence was computed.
     """
 
     names: tuple[str, ...]
@@ -50,35 +50,35 @@ class Truth:
 
 
 class HasDraws(abc.ABC):
-    """What is known of the parameters are draws of their posterior, or of what stands for it."""
+    """The parameters are represented by draws from their posterior or an approximation of it."""
 
-    #: Draws that are held at most.
+    #: The largest number of draws that are kept.
     max_draws: ClassVar[int]
 
     @abc.abstractmethod
     def observe(self, rows: Tensor) -> None:
-        """Take the rows of which this is the posterior, (N, *data_shape)."""
+        """Set the observed rows, (N, *data_shape)."""
 
     @abc.abstractmethod
     def numbers(self) -> dict[str, Tensor]:
-        """The draws of each number of θ by name (``weights[0]``), (n, chains)."""
+        """The draws of each parameter by name (``weights[0]``), (n, chains)."""
 
     @abc.abstractmethod
     def replicate(self, n: int) -> tuple[Tensor, Tensor]:
-        """The rows seen, (N, *data_shape), and n times as many drawn anew, each time at one draw
-        of θ, (n, N, *data_shape)."""
+        """The observed rows, (N, *data_shape), and n replicated data sets, each at one draw of θ,
+        (n, N, *data_shape)."""
 
     @abc.abstractmethod
     def truth(self) -> Truth | None:
-        """The exact posterior, where it can be computed."""
+        """The exact posterior; None if it cannot be computed."""
 
     @abc.abstractmethod
     def estimates(self) -> list[Estimate]:
-        """Mean and standard deviation of each number, with the error that the draws leave."""
+        """Mean and standard deviation of each parameter, with their Monte Carlo errors."""
 
     @abc.abstractmethod
     def log_predictive(self, x: Tensor) -> Tensor | None:
         """log mean_θ p(x | θ) over the draws in nats, (B, *data_shape) -> (B,).
 
-        None where rows have no density of their own.
+        None if single rows have no density.
         """

@@ -1,4 +1,4 @@
-"""Conditional GANs: G(z, y), and a critic l(x, y) that is told the class y."""
+"""Conditional GANs: a generator G(z, y) and a critic l(x, y) that read the class y."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class ConditionalGANOptions(GANOptions, ActivationOptions):
 class ConditionalGAN(LabelConditioned, GeneratorAndCritic[O], abc.ABC):
     """x = G(z, y), and the logit l(x, y) = l₀(φ(x)) + yᵀ l₁(φ(x)) by projection on the features.
 
-    y is the one-hot code of the class that an example is held at, 0 where it is unknown; the
-    critic is then l₀, one of p(x). Real and generated examples of a step share their labels, so
-    the game is played for p(x | y).
+    y is the one-hot code of the class, and 0 for an unknown class; the critic is then l₀, for
+    p(x). Real and generated examples of a step share their labels, so the game is played for p(x |
+    y).
 
     Sources: Mirza and Osindero 2014, "Conditional generative adversarial nets"; the critic: Miyato
     and Koyama 2018, "cGANs with projection discriminator", equation 3.
@@ -59,7 +59,7 @@ class ConditionalGAN(LabelConditioned, GeneratorAndCritic[O], abc.ABC):
 @MODELS.register(
     "cgan",
     title="Conditional GAN",
-    summary="Adversarial pair of linear layers that is told the class; labelled data.",
+    summary="A GAN of linear layers conditioned on the class, for labelled data.",
     order=50,
 )
 class LinearConditionalGAN(ConditionalGAN[GANOptions], MLPGeneratorAndCritic[GANOptions]):
@@ -71,7 +71,7 @@ class LinearConditionalGAN(ConditionalGAN[GANOptions], MLPGeneratorAndCritic[GAN
 @MODELS.register(
     "cdcgan",
     title="Conditional DCGAN",
-    summary="DCGAN that is told the class; labelled pictures.",
+    summary="A DCGAN conditioned on the class, for labelled images.",
     order=60,
 )
 class ConditionalDCGAN(ConditionalGAN[DCGANOptions], DCGAN):

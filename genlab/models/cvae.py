@@ -1,4 +1,4 @@
-"""Conditional variational autoencoders: p(x | z, y) and q(z | x, y), y the class."""
+"""Conditional variational autoencoders: p(x | z, y) and q(z | x, y) with the class y."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from genlab.nets import downsampler, mlp, upsampler
 class Conditional(LabelConditioned, VariationalAutoencoder[Any], abc.ABC):
     """p(z) p(x | z, y), with the posterior q(z | x, y); the code is independent of the class.
 
-    What it is asked is asked given the labels that it is held at, so the ELBO of any objective is
+    All densities are conditional on the current labels, so the ELBO of any objective is
 
         E_q(z|x,y)[log p(x | z, y)] − KL(q(z | x, y) ‖ p(z)) ≤ log p(x | y).
 
@@ -37,18 +37,18 @@ class Conditional(LabelConditioned, VariationalAutoencoder[Any], abc.ABC):
     """
 
     def _with_class(self, h: Tensor) -> Tensor:
-        """A batch of vectors with the labels beside them, (B, n) -> (B, n + classes)."""
+        """A batch of vectors with one-hot labels appended, (B, n) -> (B, n + classes)."""
         return torch.cat([h, self.codes(len(h)).to(h)], dim=1)
 
     def features(self, x: Tensor) -> Tensor:
-        """What the encoder's head sees of an example, (B, features)."""
+        """The input of the encoder's head, (B, features)."""
         return x.flatten(1)
 
     def encode(self, x: Tensor) -> Distribution:
         return self.posterior_of(self.encoder(self._with_class(self.features(x))))
 
     def prior(self) -> Distribution:
-        # A prior made of posteriors at learned inputs (VampPrior) has no labels for them.
+        # The learned inputs of a VampPrior have no labels.
         return self.prior_net.distribution(
             self.condition_on(None).encode, next(self.encoder.parameters())
         )
@@ -60,7 +60,8 @@ class Conditional(LabelConditioned, VariationalAutoencoder[Any], abc.ABC):
 @MODELS.register(
     "cvae",
     title="Conditional VAE",
-    summary="Variational autoencoder of linear layers that is told the class; labelled data.",
+    summary="A variational autoencoder of linear layers conditioned on the class, for labelled "
+    "data.",
     order=70,
 )
 class ConditionalVAE(Conditional):
@@ -93,14 +94,15 @@ class ConditionalVAE(Conditional):
 @MODELS.register(
     "conv_cvae",
     title="Convolutional conditional VAE",
-    summary="Convolutional VAE told the class; labelled pictures of 8, 28, 32 or 64 pixels.",
+    summary="A convolutional VAE conditioned on the class, for labelled images of 8, 28, 32 or "
+    "64 pixels.",
     order=80,
 )
 class ConvConditionalVAE(Conditional):
     """The conditional variational autoencoder with convolutions.
 
-    The class joins the features of the picture before the encoder's last layer, and the code
-    before the decoder's first.
+    The class is appended to the image features before the encoder's last layer, and to the code
+    before the decoder's first layer.
     """
 
     Options = ConvVAEOptions

@@ -27,9 +27,7 @@ class DDPMOptions(PathOptions):
     diffusion_steps: int = option(
         1000, "steps T of the noise schedule", low=21, high=4000, log=True
     )
-    noise_schedule: str = option(
-        "linear", "how noise comes in over the steps", choices=tuple(SCHEDULES)
-    )
+    noise_schedule: str = option("linear", "noise schedule β_i", choices=tuple(SCHEDULES))
     predicts: str = option(
         "noise",
         "what the net predicts: the noise ε, or v = α ε − σ x₁",
@@ -74,9 +72,9 @@ class Diffusion(PathModel[Any], HasDiffusionSteps):
         return super().defaults(meta) | few | {"objective": "denoising"}
 
     def estimates(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """(D, ε̂) as the net predicts them; of a picture D is clamped to [−1, 1] after training.
+        """(D, ε̂) as the net predicts them; of a picture D is held in [−1, 1] after training.
 
-        Near the noise an error of the predicted ε counts 1/α-fold in D; clamped to the range of the
+        Near the noise an error of the predicted ε counts 1/α-fold in D; held in the range of the
         pixels it cannot carry a sample away (Ho, Jain and Abbeel 2020 do the same).
         """
         clean, noise = super().estimates(x, t)
@@ -86,15 +84,14 @@ class Diffusion(PathModel[Any], HasDiffusionSteps):
         exact = t.double()
         sigma = over(self.path.sigma(exact).clamp(min=1e-12), x)
         # What D loses, ε̂ gains: both still make up x.
-        excess = over(self.path.alpha(exact), x) * (clean - clamped)
-        return clamped, noise + excess / sigma
+        return clamped, noise + over(self.path.alpha(exact), x) * (clean - clamped) / sigma
 
     def elbo_terms(self, x: Tensor, steps: Tensor) -> Tensor:
         kind = self.options.reverse_variance
         found = elbo_terms(self.estimates, self.path, self.to_path(x), steps, kind)
         if not self.stretched:
             return found
-        # The density of x is 2^d times that of its place on the path.
+        # Change of variables: the density of x is 2^d times that in path space.
         return torch.where(steps == 1, found - self.meta.dim * math.log(2.0), found)
 
 
@@ -114,10 +111,10 @@ class DDPM(Diffusion):
     "conditional_ddpm",
     order=450,
     title="Conditional DDPM",
-    summary="Denoising diffusion that is told the class, with classifier-free guidance.",
+    summary="Denoising diffusion conditioned on the class, with classifier-free guidance.",
 )
 class ConditionalDDPM(Guided, Diffusion):
-    """The DDPM of p(x | y), and of p(x) where the class is withheld."""
+    """The DDPM of p(x | y), and of p(x) if the class is withheld."""
 
     Options = ConditionalDDPMOptions
 
@@ -150,7 +147,7 @@ def edm_prediction(data_std: float) -> Prediction:
     "edm",
     order=460,
     title="EDM",
-    summary="Diffusion with noise levels up to 80 and a net between noise and data (EDM).",
+    summary="Diffusion with noise levels up to 80 and a preconditioned net (EDM).",
 )
 class EDMDiffusion(PathModel[PathOptions]):
     """D(x, σ) = c_skip x + c_out F(c_in x, ¼ ln σ) for x = x₁ + σ ε.

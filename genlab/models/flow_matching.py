@@ -15,7 +15,7 @@ from genlab.models.base import HasLearnedVelocity
 from genlab.models.probability_path import GuidanceOptions, Guided, PathModel, PathOptions
 from genlab.paths import PATHS, PREDICTIONS
 
-#: Pairs of noise and generated point that one reflow step uses, for points and for pictures.
+#: The number of pairs (noise, generated point) in a reflow step, for points and for images.
 PAIRS, PICTURE_PAIRS = 8192, 1024
 
 
@@ -37,7 +37,7 @@ class FlowMatchingOptions(VelocityOptions):
     reflow_from: int = option(
         0,
         "training step from which the model learns from pairs of noise and its own sample, "
-        "which makes the paths straight (one reflow); 0: never",
+        "which straightens the paths (reflow); 0: never",
         low=0,
         high=1_000_000,
         advanced=True,
@@ -71,14 +71,15 @@ class VelocityModel(PathModel[Any], HasLearnedVelocity):
     "flow_matching",
     order=420,
     title="Flow matching",
-    summary="Learns the velocity that carries noise to data; rectified flow on straight lines.",
+    summary="Learns the velocity field that transports noise to data; with straight paths, "
+    "rectified flow.",
 )
 class FlowMatching(VelocityModel):
     """Flow matching, with one optional reflow step.
 
-    From step ``reflow_from`` on the pairs (ε, x₁) are noise and the point to which the model's
-    own flow takes it, made once. The flow of such a coupling is straighter, so that fewer steps
-    are enough.
+    From step ``reflow_from`` on, the pairs (ε, x₁) are noise and its image under the model's own
+    flow, computed once. The flow of such a coupling is straighter, so fewer sampler steps are
+    enough.
     """
 
     Options = FlowMatchingOptions
@@ -112,10 +113,11 @@ class FlowMatching(VelocityModel):
     "conditional_flow_matching",
     order=430,
     title="Conditional flow matching",
-    summary="Flow matching that is told the class, with classifier-free guidance; labelled data.",
+    summary="Flow matching conditioned on the class, with classifier-free guidance; for "
+    "labelled data.",
 )
 class ConditionalFlowMatching(Guided, VelocityModel):
-    """Flow matching of p(x | y), and of p(x) where the class is withheld."""
+    """Flow matching of p(x | y), and of p(x) if the class is withheld."""
 
     Options = ConditionalFlowMatchingOptions
 

@@ -59,7 +59,7 @@ class FVBN(FullyVisible[FVBNOptions]):
 
 
 class _Cursor(Cursor):
-    """Keeps all later logits, to which each new pixel adds a column of the weights."""
+    """Stores the logits of later pixels; each new pixel adds a column of the weights."""
 
     def __init__(self, model: FVBN, n: int) -> None:
         self.weight = model.weight.tril(-1)

@@ -1,4 +1,4 @@
-"""A mixture of Gaussians: one model that gradients, EM and variational inference can learn."""
+"""A mixture of Gaussians, which gradients, EM and variational inference can fit."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class GaussianMixtureOptions(Options):
     clusters: int = option(8, "components K of the mixture", low=1, high=64, label="Components")
     cluster_sd: float = option(
         0.1,
-        "standard deviation within a component that the prior expects",
+        "prior standard deviation within a component",
         low=1e-3,
         high=100.0,
         unit="data units",
@@ -37,7 +37,8 @@ class GaussianMixtureOptions(Options):
     )
     weight_concentration: float = option(
         1.0,
-        "concentration of the Dirichlet prior of the weights; below 1 it empties components",
+        "concentration of the Dirichlet prior of the weights; values below 1 favour empty "
+        "components",
         low=1e-3,
         high=100.0,
         log=True,
@@ -49,7 +50,7 @@ class GaussianMixtureOptions(Options):
 @MODELS.register(
     "gaussian_mixture",
     title="Gaussian mixture",
-    summary="K Gaussians with weights; the density and the responsibilities are exact.",
+    summary="K weighted Gaussians. Density and responsibilities are exact.",
     order=100,
 )
 class GaussianMixture(
@@ -73,7 +74,7 @@ class GaussianMixture(
         self.latent = k
         self.logits = nn.Parameter(torch.zeros(k))
         self.means = nn.Parameter(torch.randn(k, d))
-        #: Below the diagonal L itself, on it the logarithm of L's; above it nothing is read.
+        #: L below the diagonal and log L on it; entries above the diagonal are ignored.
         self.factors = nn.Parameter(torch.zeros(k, d, d))
 
     @classmethod
@@ -92,11 +93,11 @@ class GaussianMixture(
         return self.factors.tril(-1) + torch.diag_embed(diagonal)
 
     def set_parameters(self, weights: Tensor, means: Tensor, covariances: Tensor) -> None:
-        """Take these numbers: (K,), (K, d), (K, d, d)."""
+        """Set weights (K,), means (K, d) and covariances (K, d, d)."""
         lower = torch.linalg.cholesky(covariances)
         factors = lower.tril(-1) + torch.diag_embed(lower.diagonal(dim1=-2, dim2=-1).log())
         with torch.no_grad():
-            # A component of weight 0 keeps the smallest weight that a number can hold.
+            # A component of weight 0 gets the smallest representable weight.
             self.logits.copy_(weights.clamp_min(1e-30).log())
             self.means.copy_(means)
             self.factors.copy_(factors)
@@ -109,24 +110,24 @@ class GaussianMixture(
         return self.log_joint(x).logsumexp(1)
 
     def encode(self, x: Tensor) -> Distribution:
-        """p(z | x) exactly: its mean are the responsibilities, (B, K)."""
+        """The exact p(z | x), whose mean are the responsibilities, (B, K)."""
         return OneHotCategorical(logits=self.log_joint(x), validate_args=False)
 
     def prior(self) -> Distribution:
         return OneHotCategorical(logits=self.logits, validate_args=False)
 
     def decode(self, z: Tensor) -> Distribution:
-        """The component of a one-hot z; between corners means and covariances are mixed."""
+        """The component of a one-hot z; for other z means and covariances are interpolated."""
         scale = self.scale()
         covariance = torch.einsum("bk,kij->bij", z, scale @ scale.mT)
-        # Codes off the simplex may weigh components negatively; the distribution stays one.
+        # Codes off the simplex may have negative weights; the result is still a distribution.
         floor = 1e-9 * torch.eye(covariance.shape[-1], dtype=z.dtype, device=z.device)
         values, vectors = torch.linalg.eigh(covariance + floor)
         covariance = (vectors * values.clamp_min(1e-9).unsqueeze(-2)) @ vectors.mT
         return MultivariateNormal(z @ self.means, covariance, validate_args=False)
 
     def sample(self, n: int) -> Tensor:
-        """Draw n examples of the mixture, noise included, (n, d)."""
+        """Draw n examples of the mixture, including noise, (n, d)."""
         k = self.prior().sample(torch.Size((n,)))
         noise = torch.randn(
             n, self.means.shape[1], 1, dtype=self.means.dtype, device=self.means.device

@@ -1,4 +1,4 @@
-"""Between the families: GANs that know their codes, autoencoders that play a game."""
+"""Hybrids: GANs with inferred codes, and autoencoders with adversarial training."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def _leaky() -> nn.Module:
 
 
 def _larger(meta: DataMeta) -> dict[str, Any]:
-    """The batch of points at which these games were tried."""
+    """The default batch size for points, at which these games were tuned."""
     return {} if meta.is_image else {"batch": 256}
 
 
 @dataclass(frozen=True)
 class CodeOptions(Options):
-    """Options of a code with parts that a generator should make use of."""
+    """Options of a structured code, as in InfoGAN."""
 
     categories: int = option(
         10, "categories of the discrete part of the code", low=2, high=100, label="Categories"
@@ -84,7 +84,7 @@ class InfoGANRecogniser(GeneratorAndCritic[O], HasCodes, abc.ABC):
     recogniser: nn.Module
 
     def _with_codes(self, options: Any) -> Any:
-        """The options of the plain model, whose code holds all three parts."""
+        """The options of the plain model with a code that holds all three parts."""
         self.categories, self.codes = options.categories, options.codes
         self.noise = options.latent
         return dataclasses.replace(options, latent=self.noise + self.categories + self.codes)
@@ -123,7 +123,10 @@ class InfoGANRecogniser(GeneratorAndCritic[O], HasCodes, abc.ABC):
 
 
 @MODELS.register(
-    "infogan", title="InfoGAN", summary="A GAN whose code is recognised; any data.", order=110
+    "infogan",
+    title="InfoGAN",
+    summary="A GAN that infers its code from the sample, for any data.",
+    order=110,
 )
 class InfoGAN(InfoGANRecogniser[InfoGANOptions], MLPGeneratorAndCritic[InfoGANOptions]):
     """The InfoGAN with multilayer perceptrons."""
@@ -145,7 +148,7 @@ class InfoGAN(InfoGANRecogniser[InfoGANOptions], MLPGeneratorAndCritic[InfoGANOp
 @MODELS.register(
     "info_dcgan",
     title="Convolutional InfoGAN",
-    summary="A DCGAN whose code is recognised.",
+    summary="A DCGAN that infers its code from the sample.",
     order=120,
 )
 class InfoDCGAN(InfoGANRecogniser[InfoDCGANOptions], DCGAN):
@@ -169,7 +172,7 @@ class InfoDCGAN(InfoGANRecogniser[InfoDCGANOptions], DCGAN):
 @MODELS.register(
     "bigan",
     title="BiGAN / ALI",
-    summary="A GAN that learns its encoder in the game: the critic judges pairs (x, z).",
+    summary="A GAN with a learned encoder: the critic scores pairs (x, z).",
     order=130,
 )
 class BiGAN(StandardPrior, GenerativeModel[GANOptions], HasEncoder, HasJointCritic):
@@ -224,24 +227,24 @@ class BiGAN(StandardPrior, GenerativeModel[GANOptions], HasEncoder, HasJointCrit
 @MODELS.register(
     "aae",
     title="Adversarial autoencoder",
-    summary="An autoencoder whose codes a critic pulls to the prior, instead of a KL.",
+    summary="An autoencoder in which a critic of codes replaces the KL to the prior.",
     order=140,
 )
 class AdversarialAutoencoder(VAE, HasLatentCritic):
-    """A VAE's nets, and a critic of codes with the logit l(z).
+    """The nets of a VAE and a critic of codes with the logit l(z).
 
     Source: Makhzani et al. 2016, "Adversarial autoencoders".
     """
 
     def __init__(self, options: VAEOptions, meta: DataMeta) -> None:
         super().__init__(options, meta)
-        # Codes may lie in narrow clusters: a critic that sees them must bend more than the nets.
+        # Codes may lie in narrow clusters, so the critic has a more flexible net.
         wide = max(options.hidden, 128)
         self.critic = mlp([options.latent, wide, wide, wide, 1], _leaky)
 
     @classmethod
     def defaults(cls, meta: DataMeta) -> dict[str, Any]:
-        # On the ring of 8 modes the VAE's own settings left codes in clusters: JS of samples 0.6
+        # On the ring of 8 modes the settings of the VAE left codes in clusters: JS of samples 0.6
         # nats against 0.36 with these.
         game = {"lr": 5e-4, "beta1": 0.5, "beta2": 0.99}
         return linear_defaults(meta) | game | {"objective": "aae"}
@@ -260,7 +263,7 @@ class AdversarialAutoencoder(VAE, HasLatentCritic):
 
 
 class WithCritic(HasCritic):
-    """An autoencoder beside which a critic stands: body and head, as in a GAN."""
+    """An autoencoder with a critic of data: body and head, as in a GAN."""
 
     encoder: nn.Module
     decoder: nn.Module
@@ -290,7 +293,7 @@ class WithCritic(HasCritic):
 @MODELS.register(
     "vae_gan",
     title="VAE-GAN",
-    summary="A VAE that reconstructs in the features of a critic, and plays against it.",
+    summary="A VAE with a reconstruction error in critic features and adversarial training.",
     order=150,
 )
 class VAEGAN(WithCritic, VAE):
@@ -313,7 +316,7 @@ class VAEGAN(WithCritic, VAE):
 @MODELS.register(
     "conv_vae_gan",
     title="Convolutional VAE-GAN",
-    summary="The VAE-GAN with convolutions; pictures of a size the convolutional nets know.",
+    summary="The VAE-GAN with convolutions, for images of 8, 28, 32 or 64 pixels.",
     order=160,
 )
 class ConvVAEGAN(WithCritic, ConvVAE):

@@ -41,7 +41,7 @@ class IndependentPixelsOptions(Options):
 @MODELS.register(
     "independent_pixels",
     title="Independent pixels (Beta-Bernoulli)",
-    summary="Each pixel is a coin of its own; posterior and evidence are exact.",
+    summary="Each pixel is an independent coin. Posterior and evidence are exact.",
     order=170,
 )
 class IndependentPixels(
@@ -50,7 +50,7 @@ class IndependentPixels(
     """p(x) = Π_j Bernoulli(x_j; θ_j), θ_j ~ Beta(a, b).
 
     With θ_j at its posterior mean, ``log_prob`` is the exact predictive distribution of one new
-    picture.
+    image.
     """
 
     Options = IndependentPixelsOptions
@@ -62,16 +62,16 @@ class IndependentPixels(
     @classmethod
     def incompatibility(cls, meta: DataMeta) -> str | None:
         if meta.support != "binary" or not meta.is_image:
-            return "it needs binary pictures (choose a way to binarise them)"
+            return "it needs binary images (choose a value of binarise)"
         return None
 
     @classmethod
     def defaults(cls, meta: DataMeta) -> dict[str, Any]:
-        # One pass is all: 12 batches of the 8 x 8 digits, 32 of the 5,000 MNIST digits.
+        # One pass is enough: 12 batches of the 8 x 8 digits, 32 of the 5,000 MNIST digits.
         return {"objective": "bayes", "steps": 50}
 
     def pixel_distribution(self, n: int) -> BernoulliProduct:
-        """The distribution of n pictures."""
+        """The distribution of n images."""
         return BernoulliProduct(self.logits.expand(n, *self.data_shape), len(self.data_shape))
 
     def log_prob(self, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Class-conditional models: the labels they are held at, and how a net reads them."""
+"""Class-conditional models: conditioning on labels, and their one-hot codes."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from genlab.core.options import parse_int
 from genlab.data.base import DataMeta
 from genlab.models.base import GenerativeModel, HasLabels
 
-#: Share of training examples whose label is withheld, so that "unknown" means something.
+#: Share of training examples whose label is withheld, so that p(x) is learned too.
 WITHHELD = 0.1
 
 
 class LabelConditioned(HasLabels):
-    """A model that may be held at labels; its nets read them as a one-hot code.
+    """A model that can be conditioned on labels; its nets read them as one-hot codes.
 
-    "Unknown" is the code 0. In training a tenth of the labels is withheld, by the run's stream,
-    so that the model at "unknown" is one of p(x).
+    "Unknown" has the code 0. In training a tenth of the labels is withheld at random, so that
+    conditioning on "unknown" gives a model of p(x).
 
     Source: Mirza and Osindero 2014, "Conditional generative adversarial nets"; withholding: Ho and
     Salimans 2022, "Classifier-free diffusion guidance".
@@ -34,24 +34,24 @@ class LabelConditioned(HasLabels):
 
     @property
     def classes(self) -> int:  # type: ignore[override]
-        """How many classes there are."""
+        """The number of classes."""
         return len(self.meta.classes)
 
     @staticmethod
     def needs_labels(meta: DataMeta) -> str | None:
-        """None if the data have classes, else the reason why a conditional model cannot learn."""
+        """None if the data have classes, else why a conditional model cannot learn them."""
         return None if len(meta.classes) > 1 else "it needs data with classes"
 
     def condition_on(self, y: Tensor | None) -> Self:
         view = copy.copy(self)
         view._codes = None
         if y is not None:
-            # Index -1 is "unknown", code 0: it is the first of one class more, left out.
+            # Index -1 is "unknown", code 0: shifted by one, its one-hot column is dropped.
             view._codes = one_hot(y.long() + 1, self.classes + 1)[..., 1:].float()
         return view
 
     def withhold(self, y: Tensor) -> Tensor:
-        """Labels with a tenth of them replaced by -1, "unknown"; drawn from the run's stream.
+        """Labels, a tenth of them replaced at random by -1, "unknown".
 
         Args:
             y: class indices, (B,).
@@ -64,10 +64,10 @@ class LabelConditioned(HasLabels):
         return next(self.parameters()).device
 
     def codes(self, n: int) -> Tensor:
-        """The labels as the nets read them, (n, classes); 0 where they are unknown.
+        """The one-hot codes of the labels, (n, classes); 0 for unknown labels.
 
         Raises:
-            ValueError: if the model is held at another number of labels.
+            ValueError: if the model is conditioned on another number of labels.
         """
         codes = self._codes
         if codes is None:
@@ -75,9 +75,9 @@ class LabelConditioned(HasLabels):
         if codes.dim() == 1:
             return codes.expand(n, -1)
         if len(codes) != n:
-            # Several rows a label (draws of one example, or real beside generated) come in blocks.
+            # Several rows per label (draws of one example, or real and generated) come in blocks.
             if n % len(codes):
-                raise ValueError(f"held at {len(codes)} labels, asked for {n} rows")
+                raise ValueError(f"conditioned on {len(codes)} labels, asked for {n} rows")
             codes = codes.repeat(n // len(codes), 1)
         return codes
 
@@ -86,7 +86,7 @@ M = TypeVar("M", bound=GenerativeModel)
 
 
 def conditioned_on(model: M, y: Tensor | None) -> M:
-    """The model held at labels, where it knows labels; else, or without labels, as it is.
+    """The model conditioned on labels; unchanged without labels, or if it has no classes.
 
     Example:
         >>> from genlab.models.linear_gaussian import LinearGaussian
@@ -98,9 +98,9 @@ def conditioned_on(model: M, y: Tensor | None) -> M:
 
 
 def in_columns(model: GenerativeModel, rows: int) -> Tensor | None:
-    """Labels of a sheet of rows examples a class, a column a class, (rows * classes,).
+    """Labels of a sheet with one column per class, (rows * classes,).
 
-    None where the model knows no labels.
+    None if the model has no labels.
     """
     if not isinstance(model, HasLabels):
         return None
@@ -108,10 +108,10 @@ def in_columns(model: GenerativeModel, rows: int) -> Tensor | None:
 
 
 def class_index(meta: DataMeta, label: str) -> int:
-    """The index of a class by its name, or by its number.
+    """The index of a class, given by name or number.
 
     Raises:
-        SpecError: if there is no such class; names those there are.
+        SpecError: for an unknown class; the message lists the classes.
 
     Example:
         >>> class_index(DataMeta((2,), "real", ("left", "right")), "right")
@@ -126,10 +126,10 @@ def class_index(meta: DataMeta, label: str) -> int:
 
 
 def conditioned_on_class(model: M, label: str | None) -> M:
-    """The model held at one class by its name or number; None: at no label.
+    """The model conditioned on one class, given by name or number; None: on no label.
 
     Raises:
-        SpecError: if the model knows no labels, or not this one.
+        SpecError: if the model has no labels, or not this one.
     """
     if label is None:
         return model

@@ -1,4 +1,4 @@
-"""What the models with a latent space share: the prior N(0, I), and sampling through it."""
+"""The base of latent-variable models: the prior N(0, I), and sampling through the decoder."""
 
 from __future__ import annotations
 

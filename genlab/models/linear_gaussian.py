@@ -1,4 +1,4 @@
-"""The linear Gaussian model: everything about it is known exactly."""
+"""The linear Gaussian model, with exact evidence and posterior."""
 
 from __future__ import annotations
 
@@ -65,10 +65,10 @@ class LinearGaussian(
 
     @classmethod
     def of(cls, weight: Tensor, bias: Tensor, sigma: float) -> Self:
-        """The model with these numbers: weight (d, latent), bias (d,), noise sd sigma."""
+        """The model with weight (d, latent), bias (d,) and noise standard deviation sigma."""
         size, latent = weight.shape
         options = LinearGaussianOptions(latent=latent, sigma=sigma)
-        # Its first, random numbers are not used: the run's stream is left where it stands.
+        # The random initial weights are not used, so the run's stream is left unchanged.
         with scope(0, "numbers that are given"):
             model = cls(options, DataMeta((size,), "real")).to(weight.dtype)
         with torch.no_grad():
@@ -97,7 +97,7 @@ class LinearGaussian(
         return MultivariateNormal(mean, precision_matrix=precision, validate_args=False)
 
     def sample(self, n: int) -> Tensor:
-        """The means of p(x | z) at draws of the prior; of pictures, within [0, 1]."""
+        """The means of p(x | z) at draws of the prior; for images clamped to [0, 1]."""
         x = super().sample(n)
         return x.clamp(0.0, 1.0) if self.meta.support == "unit" else x
 

@@ -1,4 +1,4 @@
-"""The linear VAE: at its optimum it is probabilistic PCA."""
+"""The linear VAE, whose optimum is probabilistic PCA."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class LinearVAEOptions(Options):
     "linear_vae",
     order=470,
     title="Linear VAE",
-    summary="A VAE without hidden layers and with one learned sigma: probabilistic PCA.",
+    summary="A VAE without hidden layers, with one learned σ: its optimum is probabilistic PCA.",
 )
 class LinearVAE(StandardPrior, GenerativeModel[LinearVAEOptions], HasLikelihood, HasEncoder):
     """p(x | z) = N(Wz + b, σ²I), q(z | x) = N(Vx + c, diag s²), with W, b, σ, V, c and s learned.
 
-    Its evidence is known exactly, p(x) = N(b, WWᵀ + σ²I). The ELBO has no maximum but that of the
-    likelihood: there W = U (Λ − σ²I)^½ up to signs and the order of columns, U and Λ being the
-    leading eigenvectors and eigenvalues of the data's covariance, and σ² the mean of the others;
-    the gap is then 0, as the posterior of such a W has independent entries.
+    Its evidence is exact, p(x) = N(b, WWᵀ + σ²I). Every maximum of the ELBO is a maximum of the
+    likelihood: W = U (Λ − σ²I)^½ up to signs and the order of columns, where U and Λ are the
+    leading eigenvectors and eigenvalues of the data's covariance and σ² is the mean of the others.
+    The gap is then 0, because the posterior of such a W has independent entries.
 
     Sources: Tipping and Bishop 1999, "Probabilistic principal component analysis"; Lucas et al.
     2019, "Don't blame the ELBO! A linear VAE perspective on posterior collapse".
@@ -81,7 +81,7 @@ class LinearVAE(StandardPrior, GenerativeModel[LinearVAEOptions], HasLikelihood,
         )
 
     def sample(self, n: int) -> Tensor:
-        """The means of p(x | z) at draws of the prior; of pictures, within [0, 1]."""
+        """The means of p(x | z) at draws of the prior; for images clamped to [0, 1]."""
         x = super().sample(n)
         return x.clamp(0.0, 1.0) if self.meta.support == "unit" else x
 

@@ -40,7 +40,7 @@ class MADEOptions(Options):
     )
     direct: bool = option(
         True,
-        "inputs also reach later outputs directly",
+        "add direct links from inputs to later outputs",
         advanced=True,
         label="Direct links from inputs",
     )
@@ -49,16 +49,16 @@ class MADEOptions(Options):
 @MODELS.register(
     "made",
     title="MADE",
-    summary="An autoencoder whose masks let each output see earlier pixels alone.",
+    summary="An autoencoder whose masks let each output depend on earlier pixels only.",
     order=190,
 )
 class MADE(FullyVisible[MADEOptions]):
     """p(x_i = 1 | x_<i) = σ(net_i(x ⊙ masks)), all i in one pass.
 
     With M sets of masks the model is the mixture p(x) = (1/M) Σ_m p_m(x), exactly, and each
-    conditional is p(x_≤i) / p(x_<i) of that mixture. While training, each batch is seen through
-    one set of masks drawn from the run's stream: ``log_prob`` in training mode is log p_m(x),
-    which is in the mean over m at most the log p(x) of evaluation mode.
+    conditional is p(x_≤i) / p(x_<i) of that mixture. In training each batch uses one random set of
+    masks: ``log_prob`` is then log p_m(x), whose mean over m is at most the log p(x) of evaluation
+    mode.
 
     Source: Germain, Gregor, Murray and Larochelle 2015, "MADE: Masked autoencoder for distribution
     estimation".
@@ -82,7 +82,7 @@ class MADE(FullyVisible[MADEOptions]):
         )
 
     def ordered_logits(self, x: Tensor) -> Tensor:
-        """Logits of p(x_i = 1 | x_<i), (B, D) -> (B, D); of the mixture where there are masks."""
+        """Logits of p(x_i = 1 | x_<i), (B, D) -> (B, D), of the mixture over masks."""
         if self.options.masks == 1:
             result: Tensor = self.net(x)
             return result
@@ -101,7 +101,7 @@ class MADE(FullyVisible[MADEOptions]):
 
 
 class _Cursor(Cursor):
-    """Keeps the first layer's pre-activation and, with several masks, each one's weight."""
+    """Stores the first layer's pre-activation and, with several masks, the weight of each."""
 
     def __init__(self, model: MADE, n: int) -> None:
         net = model.net

@@ -13,7 +13,8 @@ from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
 from genlab.models.visible import ORDERINGS, Cursor, FullyVisible, ordering
 
-#: Pixels whose hidden layers are held at once; beyond it they are computed again backwards.
+#: The largest number of pixels whose hidden layers are stored; above it the backward pass
+#: recomputes them.
 CHUNK = 32
 
 
@@ -60,7 +61,7 @@ class NADE(FullyVisible[NADEOptions]):
 
     @staticmethod
     def _logits(before: Tensor, x: Tensor, inward: Tensor, outward: Tensor) -> Tensor:
-        """Logits, less their biases, of a run of pixels after ``before``, (B, H)."""
+        """Logits without biases of consecutive pixels after ``before``, (B, H)."""
         # A masked product of matrices: twice as fast as the recursion as a cumulative sum.
         past = x[:, None, :] * x.new_ones(x.shape[1], x.shape[1]).tril(-1)
         h = torch.sigmoid(before[:, None, :] + past @ inward)
@@ -74,7 +75,7 @@ class NADE(FullyVisible[NADEOptions]):
             span = slice(lo, lo + CHUNK)
             args = before, x[:, span], self.inward[span], self.outward[span]
             if again:
-                # Otherwise the memory is (B, D, H): 0.2 GB a step for 784 pixels.
+                # Otherwise (B, D, H) must be stored: 0.2 GB per step for 784 pixels.
                 part = checkpoint(
                     self._logits, *args, use_reentrant=False, preserve_rng_state=False
                 )
@@ -89,7 +90,7 @@ class NADE(FullyVisible[NADEOptions]):
 
 
 class _Cursor(Cursor):
-    """Keeps the hidden layer's pre-activation, to which each new pixel adds a row of weights."""
+    """Stores the hidden pre-activation; each new pixel adds a row of weights."""
 
     def __init__(self, model: NADE, n: int) -> None:
         self.model = model

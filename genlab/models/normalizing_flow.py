@@ -1,4 +1,4 @@
-"""Normalising flows: an invertible net with a Jacobian whose determinant is known."""
+"""Normalising flows: invertible nets with a tractable Jacobian determinant."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from genlab.nets.mlp import mlp
 
 #: A layer scales an axis by a factor between e^−STEEPEST and e^STEEPEST.
 STEEPEST = 3.0
-#: Scale of a layer's last weights at the start; 0 would keep the others from learning.
+#: Initial scale of a layer's last weights; 0 would give the others no gradient.
 SMALL = 0.1
-#: Share of [0, 1] that pictures keep away from its ends before the logit.
+#: Images are squeezed away from 0 and 1 by this share before the logit.
 MARGIN = 0.05
 
 
@@ -36,8 +36,8 @@ class FlowOptions(Options):
     flow_layers: int = option(8, "invertible layers of the flow", low=1, high=64, log=True)
     levels: int = option(
         256,
-        "grey levels of a pixel: in training uniform noise of one level is added, without which "
-        "the density of pictures has no bound",
+        "grey levels of a pixel: training adds uniform noise of one level (dequantisation), "
+        "without which the density is unbounded",
         low=2,
         high=256,
         log=True,
@@ -46,7 +46,7 @@ class FlowOptions(Options):
 
 
 class Layer(nn.Module, abc.ABC):
-    """One invertible map of vectors, with the logarithm of its Jacobian's determinant."""
+    """An invertible map of vectors with its log-determinant."""
 
     @abc.abstractmethod
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -58,7 +58,7 @@ class Layer(nn.Module, abc.ABC):
 
 
 def near_zero(*layers: nn.Linear | nn.Parameter | None) -> None:
-    """Make the last weights of a net so small that its layer begins near the identity."""
+    """Scale the last weights of a net so that its layer starts near the identity."""
     with torch.no_grad():
         for layer in layers:
             if layer is None:
@@ -70,7 +70,7 @@ def near_zero(*layers: nn.Linear | nn.Parameter | None) -> None:
 
 
 def bounded(raw: Tensor) -> Tensor:
-    """A log-scale between −STEEPEST and STEEPEST, whose slope at 0 is 1."""
+    """A log-scale bounded to ±STEEPEST, with derivative 1 at 0."""
     return STEEPEST * torch.tanh(raw / STEEPEST)
 
 
@@ -112,7 +112,7 @@ class AffineCoupling(Layer):
 class MaskedAutoregressive(Layer):
     """z_i = (x_i − μ_i(x_<i)) e^{−a_i(x_<i)}, log|det ∂z/∂x| = −Σ a_i.
 
-    Its way to z is one pass of the net, its way back d of them.
+    The map to z takes one pass of the net, the inverse takes d passes.
 
     Source: Papamakarios, Pavlakou and Murray 2017, "Masked autoregressive flow for density
     estimation".
@@ -151,7 +151,7 @@ class MaskedAutoregressive(Layer):
 
 
 class Affine(Layer):
-    """y = (x − b) e^{−s}, one scale and shift an entry (an ActNorm layer that is learned)."""
+    """y = (x − b) e^{−s}, a learned scale and shift of each entry (ActNorm)."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -169,7 +169,7 @@ class Affine(Layer):
 class NormalizingFlow(StandardPrior, GenerativeModel[FlowOptions], HasInverse, abc.ABC):
     """log p(x) = log N(f(x); 0, I) + log|det ∂f/∂x| for an invertible f, a chain of layers.
 
-    Pictures go through a logit first, which is part of f.
+    For images f starts with a logit.
 
     Sources: Rezende and Mohamed 2015, "Variational inference with normalizing flows";
     Papamakarios et al. 2021, "Normalizing flows for probabilistic modeling and inference".
@@ -190,11 +190,11 @@ class NormalizingFlow(StandardPrior, GenerativeModel[FlowOptions], HasInverse, a
     @classmethod
     def incompatibility(cls, meta: DataMeta) -> str | None:
         if meta.support == "binary":
-            return "it gives a density, and binary pixels have none"
+            return "it models a density, and binary pixels have none"
         if meta.dim < 2:
             return (
-                "each layer is affine in what it moves, so in one dimension it makes one Gaussian "
-                "of another; it needs at least two entries"
+                "in one dimension its layers only map one Gaussian to another; it needs at "
+                "least two entries"
             )
         return None
 
@@ -208,12 +208,12 @@ class NormalizingFlow(StandardPrior, GenerativeModel[FlowOptions], HasInverse, a
         return common | {"lr": 2e-3, "batch": 256, "steps": 4000}
 
     def _into(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Data as vectors on the whole line, and the log-determinant of that, (B, d), (B,)."""
+        """Data as unbounded vectors, and the log-determinant of this map, (B, d), (B,)."""
         flat = x.flatten(1)
         if not self.pictures:
             return flat, flat.new_zeros(len(flat))
         levels = self.options.levels
-        # The middle of a grey level's cell where no noise is added.
+        # Without noise: the centre of a grey level's cell.
         noise = torch.rand_like(flat) if self.training else 0.5
         inside = (flat * (levels - 1) + noise) / levels
         share = MARGIN + (1.0 - 2.0 * MARGIN) * inside
@@ -222,7 +222,7 @@ class NormalizingFlow(StandardPrior, GenerativeModel[FlowOptions], HasInverse, a
         return torch.logit(share), slope.sum(1)
 
     def _out(self, flat: Tensor) -> Tensor:
-        """From the whole line back to data, (B, d) -> (B, *data_shape)."""
+        """The inverse of ``_into``, (B, d) -> (B, *data_shape)."""
         if self.pictures:
             levels = self.options.levels
             inside = (torch.sigmoid(flat) - MARGIN) / (1.0 - 2.0 * MARGIN)
@@ -253,10 +253,10 @@ class NormalizingFlow(StandardPrior, GenerativeModel[FlowOptions], HasInverse, a
     "realnvp",
     order=400,
     title="RealNVP",
-    summary="Normalising flow of affine couplings: exact density, one pass each way.",
+    summary="A normalising flow of affine couplings: exact density, fast in both directions.",
 )
 class RealNVP(NormalizingFlow):
-    """Affine couplings whose masks alternate, with a learned scale of every entry between."""
+    """Affine couplings with alternating masks and a learned scale of every entry in between."""
 
     def _layers(self, options: FlowOptions, dim: int) -> list[Layer]:
         layers: list[Layer] = []
@@ -270,15 +270,15 @@ class RealNVP(NormalizingFlow):
     "maf",
     order=410,
     title="Masked autoregressive flow",
-    summary="Normalising flow by the chain rule: exact density, samples entry by entry.",
+    summary="An autoregressive normalising flow: exact density, sequential sampling.",
 )
 class MAF(NormalizingFlow):
-    """Masked autoregressive layers whose order turns around from one to the next."""
+    """Masked autoregressive layers with the order reversed from one to the next."""
 
     @classmethod
     def incompatibility(cls, meta: DataMeta) -> str | None:
         if meta.dim > 256:
-            return "a sample takes as many passes as an example has entries; 256 at most"
+            return "a sample takes one pass per entry, and at most 256 entries are allowed"
         return super().incompatibility(meta)
 
     def _layers(self, options: FlowOptions, dim: int) -> list[Layer]:

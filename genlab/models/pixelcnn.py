@@ -36,13 +36,13 @@ class PixelCNNOptions(Options):
 @MODELS.register(
     "pixelcnn",
     title="Gated PixelCNN",
-    summary="Masked convolutions: each pixel from those above it and to its left.",
+    summary="Masked convolutions: each pixel depends on those above it and to its left.",
     order=210,
 )
 class PixelCNN(FullyVisible[PixelCNNOptions]):
     """p(x_i = 1 | x_<i) = σ(net_i(x)), row by row, with a vertical and a horizontal stack.
 
-    How far a pixel looks grows with the layers: kernel // 2 + layers - 1 rows up, and as many
+    The receptive field grows with the layers: kernel // 2 + layers - 1 rows up, and as many
     columns to each side.
 
     Source: van den Oord, Kalchbrenner, Vinyals, Espeholt, Graves and Kavukcuoglu 2016,
@@ -80,7 +80,7 @@ class PixelCNN(FullyVisible[PixelCNNOptions]):
 
     @classmethod
     def defaults(cls, meta: DataMeta) -> dict[str, Any]:
-        # A step costs about 0.4 ms an example of 8 x 8, and 4 ms an example of 28 x 28.
+        # A step takes about 0.4 ms per example of 8 x 8, and 4 ms per example of 28 x 28.
         return {**super().defaults(meta), "batch": 128 if meta.dim <= 256 else 32}
 
     def stacks(self) -> Iterator[GatedMaskedConv]:
@@ -103,10 +103,10 @@ class PixelCNN(FullyVisible[PixelCNNOptions]):
 
 
 class _Cursor(Cursor):
-    """Each activation is computed once: a row of the vertical stack at the row's first pixel, a
-    pixel of the horizontal stack when its turn comes.
+    """Computes each activation once: a row of the vertical stack at the first pixel of the row, a
+    pixel of the horizontal stack when it is sampled.
 
-    The maps are held with the padding of the layer that reads them.
+    The maps are stored with the padding of the layer that reads them.
     """
 
     def __init__(self, model: PixelCNN, n: int) -> None:

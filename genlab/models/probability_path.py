@@ -1,4 +1,4 @@
-"""What the models of a probability path share: nets of (x, t), the flow as decoder and encoder."""
+"""The base of probability-path models: nets of (x, t), the flow as decoder and encoder."""
 
 from __future__ import annotations
 
@@ -38,14 +38,12 @@ class PathOptions(Options):
     width: int = option(
         16, "channels of the U-Net's largest map; each halving doubles them", low=4, high=128
     )
-    sampler: str = option(
-        "heun", "how the path is followed from noise to data", choices=lambda: SAMPLERS.names()
-    )
+    sampler: str = option("heun", "sampler from noise to data", choices=lambda: SAMPLERS.names())
     sampling_steps: int = option(32, "steps of the sampler", low=1, high=1000, log=True)
     data_std: float = option(
         1.0,
-        "standard deviation of an entry of the data (of pictures: in [−1, 1]), by which the net's "
-        "input is scaled",
+        "standard deviation of an entry of the data (for images in [−1, 1]), which scales the "
+        "net's input",
         low=0.01,
         high=100.0,
         unit="data units",
@@ -70,8 +68,8 @@ class PathModel(StandardPrior, GenerativeModel[O], HasProbabilityPath, abc.ABC):
     """A model whose net reads a point of a path and the time.
 
     The code z ~ N(0, I) is the noise at t = 0 in units of its standard deviation; ``decode``
-    follows the flow of the velocity to t = 1 and ``encode`` follows it back. A stochastic sampler
-    is used by ``sample`` alone; the flow is then followed by DDIM.
+    integrates the velocity to t = 1 and ``encode`` integrates it back. Only ``sample`` uses a
+    stochastic sampler; decoder and encoder then use DDIM.
     """
 
     net: nn.Module
@@ -90,7 +88,7 @@ class PathModel(StandardPrior, GenerativeModel[O], HasProbabilityPath, abc.ABC):
             self.net = ConditionedMLP(meta.dim, o.hidden, o.layers, classes)
 
     def _class_inputs(self) -> int:
-        """Entries of the one-hot class that the net reads."""
+        """The size of the one-hot class code that the net reads."""
         return 0
 
     @classmethod
@@ -111,13 +109,13 @@ class PathModel(StandardPrior, GenerativeModel[O], HasProbabilityPath, abc.ABC):
         return 2.0 * x - 1.0 if self.stretched else x
 
     def from_path(self, x: Tensor) -> Tensor:
-        """Points of the path's end in data space; pictures are held in [0, 1]."""
+        """Path space to data space at t = 1; images are clamped to [0, 1]."""
         return (0.5 * x + 0.5).clamp(0.0, 1.0) if self.stretched else x
 
     def _output(self, x: Tensor, t: Tensor, classes: Tensor | None = None) -> Tensor:
         """The net at x_t, its input scaled to variance 1, (B, *data_shape) and (B,)."""
         o: Any = self.options
-        # The noise level in double precision: near the data 1 - t has few digits in single.
+        # The noise level in double precision, since 1 - t is inaccurate near the data.
         exact = t.double()
         alpha, sigma = self.path.alpha(exact), self.path.sigma(exact)
         scale = (alpha.square() * o.data_std**2 + sigma.square()).rsqrt()
@@ -147,7 +145,7 @@ class PathModel(StandardPrior, GenerativeModel[O], HasProbabilityPath, abc.ABC):
         return steps
 
     def sample(self, n: int) -> Tensor:
-        """n draws by the sampler of the options, (n, *data_shape)."""
+        """n draws with the sampler of the options, (n, *data_shape)."""
         z = self.prior().sample(torch.Size((n,)))
         if self.sampler.deterministic:
             return self.decode(z).mean
@@ -158,7 +156,7 @@ class PathModel(StandardPrior, GenerativeModel[O], HasProbabilityPath, abc.ABC):
         found = log_prob_ode(self.velocity, self.path, self.to_path(x), steps, probes=probes)
         if not self.stretched:
             return found
-        # Path space is twice as wide along each axis.
+        # Path space is twice as wide as data space along each axis.
         volume = self.meta.dim * math.log(2.0)
         return LogProbEstimate(found.log_prob + volume, found.error, found.noise)
 
@@ -191,15 +189,15 @@ class Guided(LabelConditioned):
 
 def _unet_incompatibility(meta: DataMeta) -> str | None:
     if not meta.is_image:
-        return "a U-Net needs pictures"
+        return "a U-Net needs images"
     if meta.shape[1] != meta.shape[2] or meta.shape[1] not in SIZES:
         sides = ", ".join(map(str, SIZES))
-        return f"it needs square pictures of {sides} pixels a side, not {meta.shape[1:]}"
+        return f"it needs square images of {sides} pixels a side, not {meta.shape[1:]}"
     return None
 
 
 def path_defaults(meta: DataMeta) -> dict[str, Any]:
-    """What the models of a path take for such data."""
+    """Defaults of path models for such data."""
     if meta.is_image:
         net = "unet" if _unet_incompatibility(meta) is None else "mlp"
         return {
@@ -213,7 +211,8 @@ def path_defaults(meta: DataMeta) -> dict[str, Any]:
             "batch": 64,
             "ema_decay": 0.995,
         }
-    # Runge–Kutta 4 in 8 steps is on the ring as exact as Heun in 32, at half the evaluations.
+    # On the ring 8 steps of Runge–Kutta 4 are as accurate as 32 of Heun, with half the
+    # evaluations.
     return {
         "net": "mlp",
         "sampler": "rk4",

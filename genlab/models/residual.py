@@ -20,11 +20,11 @@ class ResidualOptions(DCGANOptions, CriticOptions):
 @MODELS.register(
     "resgan",
     title="Residual GAN",
-    summary="Adversarial pair of small residual nets, for losses that hold the critic's slope.",
+    summary="A GAN of small residual nets, for losses with a gradient penalty.",
     order=220,
 )
 class ResidualGAN(GeneratorAndCritic[ResidualOptions]):
-    """Residual generator and critic without normalisation, for square pictures.
+    """Residual generator and critic without normalisation, for square images.
 
     Source: Huang et al. 2024 (see :mod:`genlab.nets.residual`).
     """

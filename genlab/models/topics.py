@@ -1,4 +1,4 @@
-"""Topics: pictures as bags of pixels, each a mixture of a few pictures (latent Dirichlet)."""
+"""Topic models of images: latent Dirichlet allocation of bags of pixels."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from genlab.distributions.point import Point
 from genlab.models.base import GenerativeModel, HasDecoder, HasEncoder, HasWordBound
 from genlab.models.bayesian import Bayesian, HasComponents
 
-#: When the local search ends: the mean change of γ in a sweep, and the sweeps at most.
+#: The local search ends at this mean change of γ, or after this number of sweeps.
 TOLERANCE, SWEEPS = 1e-3, 100
 
 
 def words(x: Tensor, grey_levels: int) -> Tensor:
-    """The counts of a bag of pixels: pixel v is a word that is there once a level of its grey.
+    """The counts of a bag of pixels: word v occurs once for each grey level of pixel v.
 
     Args:
-        x: pictures in [0, 1], (B, *data_shape).
-        grey_levels: how many words a white pixel is worth.
+        x: images in [0, 1], (B, *data_shape).
+        grey_levels: number of words of a white pixel.
 
     Returns:
         (B, V) in float64.
@@ -54,7 +54,7 @@ def proportions(
     tolerance: float = TOLERANCE,
     sweeps: int = SWEEPS,
 ) -> Tensor:
-    """γ of q(θ_d) = Dirichlet(γ_d) at its best, by turns with φ, (B, K).
+    """The optimal γ of q(θ_d) = Dirichlet(γ_d), by coordinate ascent with φ, (B, K).
 
     φ_dvk ∝ exp(E[log θ_dk] + E[log β_kv]), γ_dk = α + Σ_v n_dv φ_dvk.
 
@@ -64,8 +64,8 @@ def proportions(
         counts: n, how often each word is in each document, (B, V).
         log_topics: E[log β], (K, V).
         alpha: of the prior of θ.
-        tolerance: the search ends when no document's γ changes by more in the mean.
-        sweeps: the most turns.
+        tolerance: the search ends once the mean change of γ is below this for every document.
+        sweeps: the largest number of sweeps.
     """
     topics = log_topics.exp()
     gamma = torch.ones(len(counts), len(topics), dtype=counts.dtype)
@@ -80,7 +80,7 @@ def proportions(
 
 
 def word_shares(counts: Tensor, gamma: Tensor, log_topics: Tensor) -> Tensor:
-    """n_dv φ_dvk: how many of each word each topic is behind, (B, K, V)."""
+    """n_dv φ_dvk: the expected count of each word from each topic, (B, K, V)."""
     topics, weight = log_topics.exp(), expected_log(gamma).exp()
     ratio = counts / _norm(weight, topics)
     return weight[:, :, None] * topics * ratio[:, None, :]
@@ -89,8 +89,8 @@ def word_shares(counts: Tensor, gamma: Tensor, log_topics: Tensor) -> Tensor:
 def document_bound(counts: Tensor, gamma: Tensor, log_topics: Tensor, alpha: float) -> Tensor:
     """E_q[log p(words, θ, topics of words)] + entropy, a lower bound on log p(words), (B,), nats.
 
-    Σ_v n_v log Σ_k exp(E[log θ_k] + E[log β_kv]) − KL(q(θ) ‖ p(θ)); the words in their order, so
-    without the multinomial coefficient.
+    Σ_v n_v log Σ_k exp(E[log θ_k] + E[log β_kv]) − KL(q(θ) ‖ p(θ)); the words are ordered, so
+    there is no multinomial coefficient.
     """
     words = expected_log(gamma)[:, :, None] + log_topics
     fit = (counts * words.logsumexp(1)).sum(1)
@@ -110,7 +110,7 @@ class TopicsOptions(Options):
     topics: int = option(10, "number K of topics", low=2, high=64, label="Topics K")
     mixing: float = option(
         0.5,
-        "concentration of the prior of a picture's proportions; small: few topics in a picture",
+        "concentration of the prior of topic proportions; small values: few topics in an image",
         low=1e-3,
         high=100.0,
         log=True,
@@ -118,7 +118,7 @@ class TopicsOptions(Options):
     )
     ink_prior: float = option(
         0.1,
-        "concentration of the prior of a topic's pixels; small: topics with few pixels",
+        "concentration of the prior of a topic's pixels; small values: topics with few pixels",
         low=1e-3,
         high=100.0,
         log=True,
@@ -126,7 +126,7 @@ class TopicsOptions(Options):
     )
     grey_levels: int = option(
         16,
-        "how many words a white pixel is worth",
+        "number of words of a white pixel",
         low=1,
         high=255,
         advanced=True,
@@ -137,16 +137,16 @@ class TopicsOptions(Options):
 @MODELS.register(
     "topics",
     title="Topics (latent Dirichlet allocation)",
-    summary="A picture is a bag of pixels, drawn from a few topics that are pictures themselves.",
+    summary="An image is a bag of pixels from a few topics, and each topic is an image.",
     order=230,
 )
 class Topics(
     GenerativeModel[TopicsOptions], HasDecoder, HasEncoder, Bayesian, HasComponents, HasWordBound
 ):
-    """β_k ~ Dirichlet(ink_prior), θ ~ Dirichlet(mixing), each word of a picture ~ θ β.
+    """β_k ~ Dirichlet(ink_prior), θ ~ Dirichlet(mixing), each word of an image ~ θ β.
 
-    The state are λ_k of q(β_k) = Dirichlet(λ_k). z = θ; a code is decoded to the picture of that
-    mixture of topics with the mean number of words.
+    Its parameters are λ_k of q(β_k) = Dirichlet(λ_k). z = θ; a code is decoded to the image of
+    that mixture of topics with the mean number of words.
 
     Source: Blei, Ng and Jordan 2003, "Latent Dirichlet allocation"; Hoffman, Blei and Bach 2010,
     "Online learning for latent Dirichlet allocation".
@@ -161,12 +161,12 @@ class Topics(
         self.latent = options.topics
         rate = torch.full((options.topics, meta.dim), 100.0, dtype=torch.float64)
         self.register_buffer("natural", torch._standard_gamma(rate) / 100.0)
-        #: The mean number of words of a picture.
+        #: The mean number of words of an image.
         self.register_buffer("ink", torch.tensor(0.2 * meta.dim * options.grey_levels))
 
     @classmethod
     def incompatibility(cls, meta: DataMeta) -> str | None:
-        return None if meta.is_image and meta.support != "real" else "it needs pictures"
+        return None if meta.is_image and meta.support != "real" else "it needs images"
 
     @classmethod
     def defaults(cls, meta: DataMeta) -> dict[str, Any]:
@@ -177,7 +177,7 @@ class Topics(
         return words(x, self.options.grey_levels)
 
     def set_parameters(self, natural: Tensor, ink: Tensor) -> None:
-        """Take these numbers: λ (K, V), and the mean number of words ()."""
+        """Set λ (K, V) and the mean number of words ()."""
         self.natural.copy_(natural)
         self.ink.copy_(ink)
 
@@ -197,7 +197,7 @@ class Topics(
         return self.decode(self.prior().sample(torch.Size((n,)))).mean
 
     def bound(self, x: Tensor) -> Tensor:
-        """A lower bound on log p(words of x | λ), (B,) in nats, and so for each example."""
+        """A lower bound on log p(words of x | λ) of each example, (B,) in nats."""
         counts, log_topics = self.words(x), expected_log(self.natural)
         gamma = proportions(counts, log_topics, self.options.mixing)
         return document_bound(counts, gamma, log_topics, self.options.mixing)
@@ -207,7 +207,7 @@ class Topics(
         return self.natural / self.natural.sum(1, keepdim=True)
 
     def parts(self) -> tuple[Tensor, Tensor]:
-        """Each topic, its strongest pixel white, and its share of the words seen."""
+        """Each topic scaled to a white maximum, and its share of the words."""
         shares = self.shares()
         pictures = (shares / shares.amax(1, keepdim=True)).float()
         total = self.natural.sum(1)

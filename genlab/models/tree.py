@@ -1,4 +1,4 @@
-"""Bayes nets on a tree: each pixel hangs on one other, and any part can be missing."""
+"""Tree-structured Bayesian networks: each pixel depends on one other; any part may be missing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TreeOptions(Options):
 
     tree_prior: float = option(
         1.0,
-        "weight of the prior, in examples spread evenly over the cells of each table",
+        "weight of the prior in examples, spread uniformly over the cells of each table",
         low=1e-3,
         high=1e3,
         log=True,
@@ -45,11 +45,11 @@ T = TypeVar("T", bound=TreeOptions)
 class TreeModel(FullyVisible[T], HasMarginals, Bayesian):
     """p(x) = Σ_c π_c Π_{roots r} p(x_r | c) Π_{others i} p(x_i | x_pa(i)), x binary.
 
-    Without a class there is one c and one root. The edges are not learned by gradients: they
-    begin as a chain, row by row, until :meth:`set_parameters` gives others.
+    Without a class there is one c and one root. Gradients do not learn the edges: they start as a
+    chain, row by row, until :meth:`set_parameters` replaces them.
 
     Args:
-        options: the prior, for those who infer the tables.
+        options: the prior of the tables, for inference.
         meta: binary data of any shape.
         classes: C, states of the node above the roots; 1 for none.
     """
@@ -60,15 +60,15 @@ class TreeModel(FullyVisible[T], HasMarginals, Bayesian):
     def __init__(self, options: T, meta: DataMeta, classes: int = 1) -> None:
         super().__init__(options, meta)
         dim = meta.dim
-        #: The logit of x_i = 1 where its parent is 0 and where it is 1; not read at roots.
+        #: The logit of x_i = 1 for parent 0 and for parent 1; unused at roots.
         self.logits = nn.Parameter(0.1 * torch.randn(dim, 2))
-        #: The logit of x_r = 1 in each class; read at roots alone.
+        #: The logit of x_r = 1 in each class; used at roots only.
         self.root_logits = nn.Parameter(0.1 * torch.randn(classes, dim))
         if classes > 1:
             self.class_logits = nn.Parameter(0.1 * torch.randn(classes))
         else:
             self.register_buffer("class_logits", torch.zeros(1))
-        #: The pixel that each hangs on, -1 at roots.
+        #: The parent of each pixel, -1 at roots.
         self.register_buffer("parents", torch.arange(dim) - 1)
         self.register_load_state_dict_post_hook(  # type: ignore[no-untyped-call]
             lambda module, _: module.arrange()
@@ -77,22 +77,22 @@ class TreeModel(FullyVisible[T], HasMarginals, Bayesian):
 
     @classmethod
     def defaults(cls, meta: DataMeta) -> dict[str, Any]:
-        # Small batches, so that one sees it learn: one pass is all there is.
+        # Small batches show the learning, because one pass is enough.
         return {"objective": "bayes", "batch": 32}
 
     def set_parameters(
         self, parents: Tensor, tables: Tensor, roots: Tensor, classes: Tensor | None = None
     ) -> None:
-        """Take these edges and tables.
+        """Set edges and tables.
 
         Args:
-            parents: (D,) the pixel that each hangs on, -1 at roots.
+            parents: (D,) the parent of each pixel, -1 at roots.
             tables: (D, 2) p(x_i = 1 | parent = 0) and p(x_i = 1 | parent = 1).
             roots: (C, D) p(x_i = 1 | class).
             classes: (C,) their probabilities; None for equal ones.
 
         Raises:
-            ValueError: if the edges go round in a circle.
+            ValueError: if the edges form a cycle.
         """
         with torch.no_grad():
             self.parents.copy_(parents)
@@ -103,7 +103,7 @@ class TreeModel(FullyVisible[T], HasMarginals, Bayesian):
         self.arrange()
 
     def arrange(self) -> None:
-        """Find the levels of the tree, whose sequence is the model's order."""
+        """Compute the levels of the tree, which define the model's order."""
         depth = torch.full_like(self.parents, -1)
         at = (self.parents < 0).nonzero().flatten()
         self.levels: list[Tensor] = []
@@ -114,7 +114,7 @@ class TreeModel(FullyVisible[T], HasMarginals, Bayesian):
             below = (depth[above] == len(self.levels) - 1) & (self.parents >= 0) & (depth < 0)
             at = below.nonzero().flatten()
         if bool((depth < 0).any()):
-            raise ValueError("these edges are no tree: some pixels hang on each other in a circle")
+            raise ValueError("these edges are not a tree: they contain a cycle")
         self.order = torch.cat(self.levels)
         self.rank = self.order.argsort()
 
@@ -135,7 +135,7 @@ class TreeModel(FullyVisible[T], HasMarginals, Bayesian):
         zero, one = self._root_log_probs()
         bits = pixels[:, roots, None]
         seen = bits * one + (1 - bits) * zero
-        # What the roots before it say of the class, (B, R, C).
+        # The evidence on the class from earlier roots, (B, R, C).
         weights = self.weights(len(x))[:, None] + seen.cumsum(1) - seen
         at_roots = (weights + one).logsumexp(2) - (weights + zero).logsumexp(2)
         rest = self.order[len(roots) :]
@@ -149,7 +149,7 @@ class TreeModel(FullyVisible[T], HasMarginals, Bayesian):
         shape = tuple(self.data_shape)
         return self.complete(torch.zeros(n, *shape), torch.zeros(shape).bool(), progress)
 
-    # -- sum-product messages: what any part says of the rest
+    # -- sum-product messages
 
     def _tables(self) -> Tensor:
         """log p(x_i = v | parent = u), (D, 2 of the parent, 2 of its own), float64."""
@@ -165,8 +165,8 @@ class TreeModel(FullyVisible[T], HasMarginals, Bayesian):
             )
         if tuple(x.shape[1:]) != shape:
             raise DataError(
-                f"this model knows examples of shape {shape}, not {tuple(x.shape[1:])}; nothing "
-                f"was computed. Give (n, *{shape})."
+                f"this model expects examples of shape {shape}, not {tuple(x.shape[1:])}; "
+                f"nothing was computed. Give (n, *{shape})."
             )
         wide = known.expand(x.shape)
         if not bool(((x == 0) | (x == 1) | ~wide).all()):
@@ -188,7 +188,7 @@ class TreeModel(FullyVisible[T], HasMarginals, Bayesian):
             sent = (tables[level] + local[:, level, None]).logsumexp(3)
             upward[:, level] = sent
             local.index_add_(1, self.parents[level], sent)
-        # p(x_r = v | c), (R, C, 2), and what is below each root given the class, (B, R, C).
+        # p(x_r = v | c), (R, C, 2), and the evidence below each root given the class, (B, R, C).
         roots = torch.stack(self._root_log_probs(), dim=2).double()
         below = (roots + local[:, self.levels[0], None]).logsumexp(3)
         weights = self.weights(len(x)).double() + below.sum(1)
@@ -202,7 +202,7 @@ class TreeModel(FullyVisible[T], HasMarginals, Bayesian):
     def marginals(self, x: Tensor, known: Tensor) -> Tensor:
         m = self._gather(x, known)
         belief = m.local.clone()
-        # A root hears of the others through the class: (B, R, C, 2) -> (B, R, 2).
+        # Roots exchange evidence through the class: (B, R, C, 2) -> (B, R, 2).
         others = m.weights[:, None] - m.below
         belief[:, self.levels[0]] += (others.unsqueeze(3) + m.roots).logsumexp(2)
         for level in self.levels[1:]:
@@ -212,18 +212,18 @@ class TreeModel(FullyVisible[T], HasMarginals, Bayesian):
 
     @torch.no_grad()
     def complete(self, x: Tensor, known: Tensor, progress: Progress | None = None) -> Tensor:
-        """Draw the unknown pixels from p(unknown | known), exactly, whichever are known.
+        """Draw the unknown pixels exactly from p(unknown | known), for any known pixels.
 
-        Messages go up to the roots, then a draw of each pixel given its parent comes down.
+        Messages are passed up to the roots; then each pixel is drawn given its parent.
 
         Args:
-            x: (B, *data_shape); what stands at unknown pixels is ignored.
+            x: (B, *data_shape); the values of unknown pixels are ignored.
             known: boolean, data_shape or (B, *data_shape).
             progress: called with the fraction of pixels done and a message.
 
         Raises:
             SpecError: if the mask has another shape.
-            DataError: if the examples have, or a known pixel is neither 0 nor 1.
+            DataError: if the examples have another shape, or a known pixel is neither 0 nor 1.
         """
         m = self._gather(x, known)
         roots = self.levels[0]
@@ -249,15 +249,15 @@ class TreeModel(FullyVisible[T], HasMarginals, Bayesian):
 
 @dataclass(frozen=True)
 class _Messages:
-    """What the leaves have said.
+    """The messages of the upward pass.
 
     Args:
         tables: log p(x_i | parent), (D, 2, 2).
-        local: log p(all that is known below i | x_i), -inf where i is known otherwise, (B, D, 2).
+        local: log p(known pixels below i | x_i), -inf if i is known to differ, (B, D, 2).
         upward: the message of i to its parent, (B, D, 2).
         roots: log p(x_r | c), (R, C, 2).
-        below: log p(what is known below r and at it | c), (B, R, C).
-        weights: log p(c, all that is known), (B, C).
+        below: log p(known pixels below and at r | c), (B, R, C).
+        weights: log p(c, known pixels), (B, C).
     """
 
     tables: Tensor
@@ -274,7 +274,7 @@ def _coin(log_weights: Tensor) -> Tensor:
 
 
 class _Cursor(Cursor):
-    """Keeps what the roots have said of the class, and the pixels drawn."""
+    """Stores the evidence on the class, and the drawn pixels."""
 
     def __init__(self, model: TreeModel[Any], n: int) -> None:
         self.model = model
@@ -305,7 +305,7 @@ class _Cursor(Cursor):
 @MODELS.register(
     "tree",
     title="Tree-structured Bayes net",
-    summary="Each pixel hangs on one other; the best tree, and p(missing | any part), exactly.",
+    summary="Each pixel depends on one other. The best tree and p(missing | known) are exact.",
     order=240,
 )
 class Tree(TreeModel[TreeOptions]):
@@ -321,13 +321,13 @@ class Tree(TreeModel[TreeOptions]):
 @MODELS.register(
     "class_tree",
     title="Tree-structured Bayes net with the class",
-    summary="The class is the root of the tree; it is summed out, or given.",
+    summary="The class is the root of the tree, and is summed out or given.",
     order=250,
 )
 class ClassTree(LabelConditioned, TreeModel[TreeOptions], HasClassPosterior):
-    """The tree over the class and the pixels, the class at its root.
+    """The tree over the class and the pixels, rooted at the class.
 
-    log p(x) sums the class out, exactly; at a label it is log p(x | class).
+    log p(x) sums over the class exactly; given a label it is log p(x | class).
 
     Source: Chow and Liu 1968, section on pattern recognition; Friedman, Geiger and Goldszmidt
     1997, "Bayesian network classifiers".

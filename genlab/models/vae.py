@@ -40,8 +40,8 @@ class LatentOptions(LikelihoodOptions):
     )
     prior: str = option(
         "standard",
-        "prior of the code, p(z); for data in clusters a mixture, as a decoder of the one cloud "
-        "N(0, I) leaves samples between them",
+        "prior of the code, p(z); for clustered data use a mixture, since a continuous decoder "
+        "of N(0, I) puts samples between the clusters",
         choices=lambda: PRIORS.names(),
         advanced=True,
         label="Prior p(z)",
@@ -63,8 +63,8 @@ class LatentOptions(LikelihoodOptions):
             raise SpecError(
                 "prior",
                 self.prior,
-                f"its codes are {outer}, those of the posterior {self.posterior!r} {inner}, so "
-                f"KL(q || p(z)) is infinite; priors for it: {', '.join(able)}",
+                f"its codes are {outer}, those of the posterior {self.posterior!r} are "
+                f"{inner}, so KL(q || p(z)) is infinite; possible priors: {', '.join(able)}",
                 {"prior": able[0]} if able else None,
             )
 
@@ -95,7 +95,7 @@ class ConvVAEOptions(LatentOptions):
 class VariationalAutoencoder(
     StandardPrior, GenerativeModel[O], HasLikelihood, HasEncoder, abc.ABC
 ):
-    """p(z), p(x | z) by the decoder's net, q(z | x) by the encoder's: three rows of tables.
+    """A prior p(z), a decoder p(x | z) and an encoder q(z | x), each chosen from a table.
 
     By default p(z) = N(0, I) and q(z | x) = N(μ(x), diag σ²(x)).
 
@@ -117,11 +117,11 @@ class VariationalAutoencoder(
         self.likelihood = LIKELIHOODS[settings.likelihood]
         self.likelihood_head = self.likelihood.head(meta, options)
         self.posterior = POSTERIORS[settings.posterior]
-        # Most posteriors have no weights of their own either.
+        # Most posteriors have no own weights either.
         make_net = self.posterior.net
         self.posterior_net = None if make_net is None else make_net(self.latent)
-        # The standard prior has no weights and draws no numbers, so a run without these options
-        # has the names, the weights and the stream it always had.
+        # The standard prior has no weights and draws no numbers, so runs without these options
+        # keep their names, weights and random stream.
         self.prior_net = PRIORS[settings.prior](self.latent, meta, settings.prior_components)
 
     @classmethod
@@ -144,7 +144,10 @@ class VariationalAutoencoder(
 
 
 @MODELS.register(
-    "vae", title="VAE", summary="Variational autoencoder of linear layers; any data.", order=10
+    "vae",
+    title="VAE",
+    summary="A variational autoencoder of linear layers, for any data.",
+    order=10,
 )
 class VAE(VariationalAutoencoder[VAEOptions]):
     """The variational autoencoder with multilayer perceptrons."""
@@ -169,7 +172,7 @@ class VAE(VariationalAutoencoder[VAEOptions]):
 
 
 class ObservedEntries(nn.Module):
-    """What an encoder sees of rows with missing entries: 0 for those, and which ones are there."""
+    """The encoder's input for rows with missing entries: zeros there, and a mask."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Join x and the mask of its observed entries, (B, d) with NaN -> (B, 2 d)."""
@@ -180,7 +183,7 @@ class ObservedEntries(nn.Module):
 @MODELS.register(
     "conv_vae",
     title="Convolutional VAE",
-    summary="VAE with strided convolutions; square pictures of 8, 28, 32 or 64 pixels.",
+    summary="A VAE with strided convolutions, for square images of 8, 28, 32 or 64 pixels.",
     order=20,
 )
 class ConvVAE(VariationalAutoencoder[ConvVAEOptions]):
@@ -209,26 +212,26 @@ class ConvVAE(VariationalAutoencoder[ConvVAEOptions]):
         return conv_defaults(meta)
 
 
-#: A decoder is continuous, so N(0, I), one connected cloud, leaves samples between clusters: on
-#: the ring of 8 modes 50 to 57 % were of high quality on three seeds with these settings (42 %
-#: with sigma 0.1, 52 % with three layers and 6,000 steps), and with a learned mixture as the prior
-#: 88 to 95 %. A perfect sampler has 98.9 %. N(0, I) stays the default: a GAN of the same z is
-#: compared with it.
+#: A decoder is continuous, so with the prior N(0, I) some samples fall between clusters. On the
+#: ring of 8 modes 50 to 57 % of the samples had high quality on three seeds with these settings
+#: (42 % with sigma 0.1, 52 % with three layers and 6,000 steps); with a learned mixture as prior
+#: 88 to 95 %. A perfect sampler has 98.9 %. N(0, I) stays the default, because a GAN with the same
+#: z is compared with it.
 IN_THE_PLANE: dict[str, Any] = {"sigma": 0.05, "hidden": 128, "steps": 3000, "lr_final_ratio": 0.0}
 
 
 def linear_defaults(meta: DataMeta) -> dict[str, Any]:
-    """What the autoencoders of linear layers take for such data."""
+    """Defaults of autoencoders of linear layers for such data."""
     if meta.is_image and meta.dim >= 256:
         return {"latent": 20, "hidden": 400, "layers": 1, "lr": 1e-3}
     if meta.is_image:
         return {"latent": 8, "hidden": 128, "layers": 1, "lr": 2e-3}
-    # On the line one code, so that the marginal p(x) is integrated and not counted.
+    # On the line there is one code, so that the marginal p(x) can be integrated.
     return {"latent": min(2, meta.dim), "hidden": 64, "layers": 2, "lr": 2e-3, "batch": 256}
 
 
 def table_defaults(meta: DataMeta) -> dict[str, Any]:
-    """What the autoencoder takes for a table of one's own."""
+    """Defaults of the autoencoder for a user's table."""
     found: dict[str, Any] = {"latent": min(8, max(2, len(meta.schema)))}
     if any(column.missing > 0 for column in meta.schema):
         found["incomplete"] = "learn"
@@ -236,16 +239,16 @@ def table_defaults(meta: DataMeta) -> dict[str, Any]:
 
 
 def conv_defaults(meta: DataMeta) -> dict[str, Any]:
-    """What the convolutional autoencoders take for such data."""
+    """Defaults of the convolutional autoencoders for such data."""
     small = meta.dim < 256
     return {"latent": 8 if small else 20, "width": 16 if small else 32, "lr": 1e-3}
 
 
 def picture_of_known_size(meta: DataMeta) -> str | None:
-    """None for square pictures of a side that the convolutional nets know, else the reason."""
+    """None for square images of a supported size, else the reason why not."""
     sides = ", ".join(map(str, SIZES))
     if not meta.is_image:
-        return f"it needs pictures of {sides} pixels a side"
+        return f"it needs images of {sides} pixels a side"
     if meta.shape[1] != meta.shape[2] or meta.shape[1] not in SIZES:
-        return f"it needs square pictures of {sides} pixels a side, not {meta.shape[1:]}"
+        return f"it needs square images of {sides} pixels a side, not {meta.shape[1:]}"
     return None

@@ -1,4 +1,4 @@
-"""Fully visible Bayes nets: every pixel is predicted from those drawn before it, exactly."""
+"""Fully visible Bayesian networks: exact autoregressive models of binary pixels."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def ordering(name: str, seed: int, dim: int) -> Tensor:
 
 
 class Cursor(abc.ABC):
-    """Where ancestral sampling stands: ``logit`` and ``push`` take turns, once a pixel each."""
+    """The state of ancestral sampling: call ``logit`` and ``push`` alternately, once per pixel."""
 
     @abc.abstractmethod
     def logit(self) -> Tensor:
@@ -58,7 +58,7 @@ class FullyVisible(GenerativeModel[O], HasLogProb):
     """A model of binary data by the chain rule, p(x) = prod_i p(x_o(i) | x_o(1), ..., x_o(i-1)).
 
     A subclass gives the logits of all conditionals at once (``ordered_logits``) and one at a time
-    (``cursor``), both with the pixels already put in the model's order.
+    (``cursor``), both for pixels in the model's order.
 
     Args:
         options: the model's options.
@@ -82,8 +82,8 @@ class FullyVisible(GenerativeModel[O], HasLogProb):
             return None
         if meta.support == "unit":
             return (
-                "it gives the probability of binary pixels and these are grey; "
-                "set binarise=threshold or binarise=dynamic"
+                "it models binary pixels, and these are grey; set binarise=threshold or "
+                "binarise=dynamic"
             )
         return "it models binary pixels, and these data are not images"
 
@@ -107,7 +107,7 @@ class FullyVisible(GenerativeModel[O], HasLogProb):
         """The pixels in the model's order, (B, *data_shape) -> (B, D), checked."""
         if tuple(x.shape[1:]) != tuple(self.data_shape):
             raise DataError(
-                f"this model knows examples of shape {tuple(self.data_shape)}, not "
+                f"this model expects examples of shape {tuple(self.data_shape)}, not "
                 f"{tuple(x.shape[1:])}; nothing was computed. Give (n, *{tuple(self.data_shape)})."
             )
         if not bool(((x == 0) | (x == 1)).all()):
@@ -158,10 +158,10 @@ class FullyVisible(GenerativeModel[O], HasLogProb):
         return result
 
     def complete(self, x: Tensor, known: Tensor, progress: Progress | None = None) -> Tensor:
-        """Draw the unknown pixels from p(unknown | known), exactly, (B, *data_shape).
+        """Draw the unknown pixels exactly from p(unknown | known), (B, *data_shape).
 
-        Exact because the known pixels come first in the model's order: what follows is ancestral
-        sampling from there.
+        This is exact because the known pixels come first in the model's order: ancestral sampling
+        continues from there.
 
         Args:
             x: (B, *data_shape); what stands at unknown pixels is ignored.
@@ -170,7 +170,7 @@ class FullyVisible(GenerativeModel[O], HasLogProb):
 
         Raises:
             SpecError: if the known pixels are not the first ones of the model's order.
-            DataError: if the shape is another one, or a known pixel is neither 0 nor 1.
+            DataError: for another shape, or a known pixel that is neither 0 nor 1.
         """
         known = known.to(torch.bool)
         if tuple(known.shape) != tuple(self.data_shape):
@@ -208,9 +208,9 @@ class FullyVisible(GenerativeModel[O], HasLogProb):
 
 
 class HasMarginals(abc.ABC):
-    """Any part of an example may be missing: what the rest says of it is known exactly.
+    """The model has exact conditionals of any part of an example given any other.
 
-    ``known`` is a boolean mask, data_shape or (B, *data_shape); what stands at unknown pixels is
+    ``known`` is a boolean mask, data_shape or (B, *data_shape); the values of unknown pixels are
     ignored.
     """
 
@@ -220,7 +220,7 @@ class HasMarginals(abc.ABC):
 
     @abc.abstractmethod
     def marginals(self, x: Tensor, known: Tensor) -> Tensor:
-        """p(x_i = 1 | the known pixels) of every pixel, (B, *data_shape); a known one's is it."""
+        """p(x_i = 1 | the known pixels), (B, *data_shape); known pixels are copied."""
 
     @abc.abstractmethod
     def complete(self, x: Tensor, known: Tensor, progress: Progress | None = None) -> Tensor:
@@ -228,7 +228,7 @@ class HasMarginals(abc.ABC):
 
 
 class HasClassPosterior(abc.ABC):
-    """The class is a variable of the model: any part of an example says what it may be."""
+    """The class is a variable of the model, with an exact posterior given any known pixels."""
 
     @abc.abstractmethod
     def class_posterior(self, x: Tensor, known: Tensor) -> Tensor:
@@ -236,7 +236,7 @@ class HasClassPosterior(abc.ABC):
 
 
 def bits_per_dim(log_prob: Tensor, dim: int) -> Tensor:
-    """-log p(x) / (D ln 2): nats an example to bits an entry.
+    """-log p(x) / (D ln 2): from nats per example to bits per dimension.
 
     Example:
         >>> float(bits_per_dim(torch.tensor(-784 * math.log(2)), 784))

@@ -1,4 +1,4 @@
-"""The vector-quantised autoencoder: a picture becomes a grid of codes from a codebook."""
+"""The vector-quantised autoencoder: an image is encoded as a grid of codes from a codebook."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from genlab.models.latent import StandardPrior
 from genlab.models.vae import picture_of_known_size
 from genlab.nets import SIZES, downsampler, upsampler
 
-#: A code used less than this share of the even use is put where an encoding is.
+#: A code that is used less than this share of the mean use is moved to an encoding.
 RARE = 0.03
 LEARNED = ("moving averages", "gradient")
 PRIORS = ("autoregressive", "uniform")
 
 
 class CodePrior(nn.Module):
-    """A gated recurrent net over the grid positions: logits of each code given those before it.
+    """A gated recurrent net over the grid positions: logits of each code given earlier codes.
 
     Source: Cho et al. 2014, "Learning phrase representations using RNN encoder-decoder".
 
@@ -34,7 +34,7 @@ class CodePrior(nn.Module):
         size: codes K.
         code_size: numbers d in a code.
         positions: m.
-        dropout: share of the previous codes, and of the hidden units, that training leaves out.
+        dropout: dropout rate of previous codes and of hidden units in training.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class CodePrior(nn.Module):
         """Logits (B, n, K) after the previous codes (B, n, d) at positions (n,), and the state."""
         where = self.place(position).expand(len(previous), -1, -1)
         if self.training and self.dropout:
-            # A code is left out as a whole: the rest would give it away.
+            # Whole codes are dropped: the remaining entries would reveal a code.
             mask = torch.rand_like(previous[..., :1]) >= self.dropout
             previous = previous * mask
         h, state = self.cell(torch.cat([previous, where], dim=-1), state)
@@ -74,13 +74,13 @@ class VQVAEOptions(LikelihoodOptions):
     )
     code_prior: str = option(
         PRIORS[0],
-        "prior of the codes; the uniform one is that of the paper's bound",
+        "prior of the codes; the bound of the paper uses the uniform one",
         choices=PRIORS,
         label="Prior of the codes",
     )
     code_dropout: float = option(
         0.3,
-        "share of codes and hidden units that the autoregressive prior learns without; 0: none",
+        "dropout rate of codes and hidden units in the autoregressive prior",
         low=0.0,
         high=0.9,
         advanced=True,
@@ -106,23 +106,24 @@ class VQVAEOptions(LikelihoodOptions):
 @MODELS.register(
     "vq_vae",
     title="VQ-VAE",
-    summary="The code is a grid of codebook entries; pictures of 8, 28, 32 or 64 pixels.",
+    summary="An autoencoder whose code is a grid of codebook entries, for images of 8, 28, 32 "
+    "or 64 pixels.",
     order=260,
 )
 class VQVAE(StandardPrior, GenerativeModel[VQVAEOptions], HasCodebook):
     """z_q = the codes nearest to the encoder's grid e(x); p(x | z_q) by the decoder.
 
-    With q(z | x) all at z_q(x), the bound is
+    With all mass of q(z | x) at z_q(x), the bound is
 
         log p(x) ≥ log p(x | z_q(x)) + log p(z_q(x)),
 
     where log p(z_q) = −m log K for the uniform prior over the Kᵐ grids of codes, or that of an
-    autoregressive net, which is learned at the same time and changes nothing else. That net has
-    many weights for few pictures, so it learns with codes and units left out. The decoder
-    takes any vector to the nearest grid of codes first, and passes its gradient straight through.
+    autoregressive net, which is trained at the same time and does not affect the other parts. That
+    net has many weights for few images, so it is trained with dropout. The decoder first quantises
+    any vector to the nearest grid of codes, with a straight-through gradient.
 
     Source: van den Oord, Vinyals and Kavukcuoglu 2017, "Neural discrete representation learning";
-    codes that are hardly used start anew as in Dhariwal et al. 2020, "Jukebox", section 3.1.
+    rarely used codes are reset as in Dhariwal et al. 2020, "Jukebox", section 3.1.
     """
 
     Options = VQVAEOptions
@@ -138,7 +139,7 @@ class VQVAE(StandardPrior, GenerativeModel[VQVAEOptions], HasCodebook):
         self.latent = self.positions * options.code_size
         body, features = downsampler(meta.shape, options.width)
         channels = features // self.positions
-        # The nets of the other autoencoders but for the linear layer between map and vector.
+        # The nets of the other autoencoders without the linear layer between map and vector.
         self.encoder = nn.Sequential(body[:-1], nn.Conv2d(channels, options.code_size, 1))
         outputs = (self.likelihood.outputs * meta.shape[0], *meta.shape[1:])
         self.decoder = nn.Sequential(
@@ -198,7 +199,7 @@ class VQVAE(StandardPrior, GenerativeModel[VQVAEOptions], HasCodebook):
         return AutoregressiveCodes(self.codebook, self.positions, self.prior_net)
 
     def quantise(self, z: Tensor) -> Tensor:
-        """The nearest grid of codes, (B, latent); its gradient is passed on to z as it is."""
+        """The nearest grid of codes, (B, latent), with a straight-through gradient."""
         codes = self.codebook[self.nearest(z.view(len(z), self.positions, -1))].flatten(1)
         return z + (codes - z).detach()
 
@@ -211,11 +212,11 @@ class VQVAE(StandardPrior, GenerativeModel[VQVAEOptions], HasCodebook):
 
     @torch.no_grad()
     def follow(self, e: Tensor, index: Tensor) -> None:
-        """One step of the codebook's moving averages towards the encodings of a batch.
+        """Update the codebook's moving averages with the encodings of a batch.
 
         N_k ← γ N_k + (1 − γ) n_k, s_k ← γ s_k + (1 − γ) Σ_{i: index_i = k} e_i, c_k ← s_k / N_k.
-        A code whose N_k is below 3 % of the even use takes an encoding of the batch, drawn from
-        the stream, with the even use.
+        A code whose N_k is below 3 % of the mean use is reset to a random encoding of the batch,
+        with the mean use.
 
         Source: van den Oord et al. 2017, appendix A.1.
         """

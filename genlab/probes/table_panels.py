@@ -1,4 +1,4 @@
-"""Columns and pairs of columns of a table of one's own, real beside generated."""
+"""Columns and pairs of columns of a user's table, real beside generated."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ def failure_words(error: BaseException) -> str:
 
 
 def death_words(status: int) -> str:
-    """What ended a process, by what ``waitpid`` says of it; empty where it ended by itself.
+    """How a process ended, from its ``waitpid`` status; empty if it ended by itself.
 
     Example:
         >>> death_words(9)

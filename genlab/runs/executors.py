@@ -1,4 +1,4 @@
-"""Executors, which start the processes of runs and jobs: a table with one row, this computer."""
+"""Executors, which start the processes of runs and jobs: what each must do, and that of forks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from genlab.core.errors import StoreError
 from genlab.runs import settings
 from genlab.runs.bounds import death_words
 
@@ -51,6 +50,13 @@ class Executor(abc.ABC):
     def __init__(self, work: Callable[[Task], None]) -> None:
         self.work = work
 
+    #: Whether its tasks keep their places while they are paused, or at work on another host.
+    keeps_places = False
+
+    def release(self, task: Task) -> None:
+        """Forget a task whose worker is not heard of: another process may take it."""
+        return None
+
     @abc.abstractmethod
     def start(self, task: Task) -> None:
         """Start a process for a task; does not wait."""
@@ -73,6 +79,7 @@ class LocalExecutor(Executor):
         work: does a task.
         before: called first in the child, to give back what it must not share.
         after: called in the parent before each fork, for the same reason.
+        place: what ``work`` knows already.
     """
 
     def __init__(
@@ -81,6 +88,7 @@ class LocalExecutor(Executor):
         *,
         before: Callable[[], None] = lambda: None,
         after: Callable[[], None] = lambda: None,
+        place: tuple[str, str] = ("", ""),
     ) -> None:
         super().__init__(work)
         self._child_first, self._parent_first = before, after
@@ -128,21 +136,3 @@ class LocalExecutor(Executor):
 
     def active(self) -> tuple[Task, ...]:
         return tuple(self._tasks.values())
-
-
-EXECUTORS: dict[str, type[LocalExecutor]] = {"local": LocalExecutor}
-
-
-def get_executor() -> type[LocalExecutor]:
-    """The executor that ``GENLAB_EXECUTOR`` names.
-
-    Raises:
-        StoreError: if there is none of this name.
-    """
-    name = os.environ.get("GENLAB_EXECUTOR", "").strip() or "local"
-    if name not in EXECUTORS:
-        raise StoreError(
-            f"GENLAB_EXECUTOR = {name!r} is not possible: allowed: {', '.join(EXECUTORS)}. "
-            "Nothing was started."
-        )
-    return EXECUTORS[name]

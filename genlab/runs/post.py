@@ -8,7 +8,6 @@ run's own. The run goes on for :data:`PATIENCE` seconds, and then pauses itself 
 from __future__ import annotations
 
 import contextlib
-import sys
 import threading
 import time
 from collections import deque
@@ -17,6 +16,7 @@ from typing import Protocol, TypeVar
 
 from genlab.core.errors import LeaseLost, RunNotFound, StoreError, StoreOutage
 from genlab.core.folders import is_full, is_outage
+from genlab.runs.log import say
 
 #: Seconds for which a run goes on training while nothing can be delivered.
 PATIENCE = 900.0
@@ -250,7 +250,7 @@ class Post:
     def _wait_out(self, error: BaseException, seconds: float) -> None:
         if not self._trouble:
             self._since = self._clock()
-            print(f"waiting: {error}", file=sys.stderr, flush=True)  # noqa: T201
+            say(f"waiting: {error}")
         self._trouble = str(error)
         self._full = is_full(error) or getattr(error, "full", False)
         with contextlib.suppress(OSError, StoreError, LeaseLost, RunNotFound):

@@ -94,7 +94,7 @@ def restarts() -> int:
 def host() -> str:
     """The name of this host, as in the ``worker`` of a run: ``GENLAB_NODE``, or the system's.
 
-    Hosts that share a store need different names: a process of one's own host is looked for by
+    Hosts that share a store need different names: a process of the same host is looked for by
     its number.
     """
     given = os.environ.get("GENLAB_NODE", "").strip()

@@ -79,7 +79,7 @@ class RunRow:
     Args:
         id: short, unique, safe in a URL and a path.
         spec: the flat dictionary of :meth:`genlab.core.run_spec.RunSpec.flat`.
-        status, message: how it stands; the message is for people, empty when all is well.
+        status, message: the status and a message for users, which is empty when all is well.
         step: steps taken so far; ``steps``: how many are wanted.
         speed: steps per second lately, 0 where unknown.
         created, started, beat, ended: seconds since the epoch, 0 where it has not happened.

@@ -14,14 +14,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import IO
 
 from genlab.core.errors import GenlabError, StoreError
 from genlab.core.folders import PACKAGE, default_url, folder, home
 from genlab.runs import disk, settings, turns
-from genlab.runs.executors import Ended, Task, get_executor
+from genlab.runs.executor_table import get_executor
+from genlab.runs.executors import Ended, Task
 from genlab.runs.log import say
+from genlab.runs.post import through_outage
 from genlab.runs.settings import RESTARTS
 from genlab.runs.sql import SqlStore
 from genlab.runs.store import LEASE, JobRow, Record, RunStore
@@ -33,6 +36,8 @@ SLEPT = 5.0
 #: Seconds for which the source files must have been still before they count as a new program.
 STILL = 5.0
 JOBS_AT_ONCE = 1
+#: How often the process of a run may fail before it could claim the run.
+STARTS = 3
 #: Seconds until a chore whose step failed is tried again.
 CHORE_PATIENCE = 30.0
 LOG_LIMIT = 2_000_000
@@ -223,7 +228,9 @@ class Supervisor:
         self.store: RunStore = SqlStore(url)
         self.lock = Lock(url)
         # An open connection must not be shared with a child: SQLite's locks would not hold.
-        self.executor = get_executor()(self._work, before=self.lock.close, after=self.store.close)
+        self.executor = get_executor()(
+            self._work, before=self.lock.close, after=self.store.close, place=(url, files)
+        )
         self._swept = -SWEEP
         #: Until when expired leases mean nothing: workers first need time to renew them.
         self._round = time.monotonic()
@@ -233,6 +240,7 @@ class Supervisor:
         self._places: dict[str, str] = {}
         #: The attempts of the runs when their processes were started.
         self._attempts: dict[str, int] = {}
+        self._failed_starts = Counter[str]()
         self._stop = False
         self._code = self._newest = fingerprint()
         self._compared = self._changed = time.monotonic()
@@ -263,8 +271,12 @@ class Supervisor:
             self._lose(run, f"{ended.words} {DIED}".strip(), ended.worker)
         before = self._attempts.pop(run, 0)
         # One that it had claimed, and that was resumed since, waits for its next process.
-        if not ended.well and self.store.get(run).attempt == before:
+        if ended.well or self.store.get(run).attempt != before:
+            return
+        self._failed_starts[run] += 1
+        if self._failed_starts[run] >= STARTS:
             self.store.set_status(run, "failed", message=NOT_STARTED, only_from={"queued"})
+            del self._failed_starts[run]
 
     def _reap_job(self, ended: Ended) -> None:
         job = self.store.job(ended.task.key)
@@ -306,6 +318,7 @@ class Supervisor:
         if time.monotonic() < self._patient:
             return
         for row in self.store.expired():
+            self.executor.release(Task("run", row.id))
             self._lose(row.id, SILENT.format(lease=LEASE))
         for job in self.store.expired_jobs():
             self._fail_job(job)
@@ -373,7 +386,7 @@ class Supervisor:
             for row in self.store.runs(status={"running"}, limit=1000)
             if row.worker.rpartition(":")[0] == settings.host()
         }
-        return here | (busy & waiting)
+        return here | (busy if self.executor.keeps_places else busy & waiting)
 
     def is_outdated(self) -> bool:
         """Whether the source files have changed and are complete."""
@@ -442,7 +455,9 @@ def main(idle: float | None = None) -> int:
         StoreError: if the store or a setting cannot be used.
     """
     url, files = settings.store_url(), default_url()
-    supervisor = Supervisor(url, files, settings.workers())
+    workers = settings.workers()
+    # One that begins during an outage, as after a restart of all machines, waits for its end.
+    supervisor = through_outage(lambda: Supervisor(url, files, workers))
     if not supervisor.lock.take(patience=2.0):
         say("another worker of this host serves this store already")
         return 0

@@ -7,7 +7,6 @@ import math
 import os
 import queue
 import signal
-import sys
 import threading
 import time
 import traceback
@@ -29,6 +28,7 @@ from genlab.runs.files import RunFiles, has_result, run_files, save_result
 from genlab.runs.job_progress import JobProgress, clear
 from genlab.runs.journal import write_head
 from genlab.runs.leases import Lease
+from genlab.runs.log import say
 from genlab.runs.post import Deed, Post, through_outage
 from genlab.runs.sink import StoreSink
 from genlab.runs.store import Command, JobRow, JobStatus, Record, RunRow, RunStore, Status
@@ -102,7 +102,7 @@ class HeartbeatThread(threading.Thread):
 
     def _complain(self, words: str) -> None:
         if words != self._complained:
-            print(words, file=sys.stderr, flush=True)  # noqa: T201
+            say(words)
         self._complained = words
 
     def _beat(self) -> None:
@@ -255,16 +255,16 @@ def _conclude(
 
 def make_post(lease: Lease, cursor: Cursor, abandon: Callable[[], None]) -> Post:
     """What delivers the records and files of a run, and says what an outage did to it."""
-    said: list[str] = []
+    shown_messages: list[str] = []
 
     def paused(words: str) -> None:
-        if words and not said:
+        if words and not shown_messages:
             with contextlib.suppress(StoreError):
                 lease.hold(words)
-                said.append(words)
-        elif not words and said:
+                shown_messages.append(words)
+        elif not words and shown_messages:
             lease.let_go()
-            said.clear()
+            shown_messages.clear()
 
     def recovered(words: str, seconds: float) -> None:
         text = f"For {seconds:.0f} s until step {cursor.step} nothing could be stored: {words} "

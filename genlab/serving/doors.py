@@ -37,12 +37,22 @@ def _entering(sentence: str = "", status: int = 200, admin: bool = False) -> Res
             "<button>Give the secret back</button></form>"
         )
         return plain_page("You have entered", text + '<p><a href="/">To the first page</a></p>')
-    fields = (
+    log_in = visitors.log_in_now()
+    if log_in is not None:
+        link = escape_html(log_in.address())
+        text = f'<p><a class="button" href="{link}">Log in</a></p>'
+        if visitors.secrets_of():
+            text += "<p>Or enter with a secret.</p>" + _secret_form()
+        return plain_page("Enter GenLab", alert(sentence) + text, status)
+    return plain_page("Enter GenLab", alert(sentence) + _secret_form(), status)
+
+
+def _secret_form() -> str:
+    return (
         '<form method="post"><label for="secret">Secret</label>'
         '<input id="secret" name="secret" type="password" autocomplete="current-password" '
         'required maxlength="200"><button>Enter</button></form>'
     )
-    return plain_page("Enter GenLab", alert(sentence) + fields, status)
 
 
 def _with_grants(request: Request, grants: frozenset[str]) -> Response:

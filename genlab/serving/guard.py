@@ -311,7 +311,7 @@ class Guard:
             answer: Response = RedirectResponse("/enter", status_code=303)
             await answer(scope, receive, send)
             return
-        sentence = "This server is private: open its first page and enter with its secret."
+        sentence = "This server is private: open its first page and enter there."
         await Guard.refuse(Refusal(401, sentence), scope, receive, send)
 
     @staticmethod

@@ -7,13 +7,15 @@ address, and no proxy forwarded it. What such a visitor makes still belongs to i
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import ipaddress
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from starlette.datastructures import Headers
 from starlette.types import Scope
@@ -31,7 +33,7 @@ ROOM_COOKIE = "genlab_room"
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 #: The shortest secret that is taken.
 SHORTEST = 8
-MODES = ("open", "private")
+MODES = ("open", "private", "oidc")
 
 
 @dataclass(frozen=True)
@@ -93,11 +95,51 @@ def secrets_of(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     return {role: secret for role, secret in found.items() if secret}
 
 
+class LogIn(Protocol):
+    """A way to enter other than a secret."""
+
+    def problem(self) -> str:
+        """Why nobody could log in; empty where somebody can."""
+
+    def address(self) -> str:
+        """Where the log-in begins."""
+
+    def holds(self, cookies: Mapping[str, str]) -> bool:
+        """Whether cookies are of somebody who has logged in."""
+
+
+_log_ins: list[LogIn] = []
+
+
+@contextlib.contextmanager
+def entering_by(log_in: LogIn) -> Iterator[None]:
+    """Offer a log-in while the server runs; it is asked where ``GENLAB_ACCESS=oidc``."""
+    _log_ins.append(log_in)
+    try:
+        yield
+    finally:
+        _log_ins.remove(log_in)
+
+
+def log_in_now(environ: Mapping[str, str] = os.environ) -> LogIn | None:
+    """The log-in by which visitors enter; None where there is none."""
+    return _log_ins[-1] if _log_ins and access_mode(environ) == "oidc" else None
+
+
 def is_private(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether a secret is needed to enter: ``GENLAB_ACCESS=private``.
+    """Whether a secret or a log-in is needed to enter.
 
     Raises:
-        StoreError: for another value than ``open`` and ``private``.
+        StoreError: for a value of ``GENLAB_ACCESS`` that is none.
+    """
+    return access_mode(environ) != "open"
+
+
+def access_mode(environ: Mapping[str, str] = os.environ) -> str:
+    """How visitors enter: ``open``, ``private`` (by a secret), ``oidc`` (by a log-in).
+
+    Raises:
+        StoreError: for another value of ``GENLAB_ACCESS``.
     """
     mode = environ.get("GENLAB_ACCESS", "").strip().lower() or "open"
     if mode not in MODES:
@@ -105,25 +147,34 @@ def is_private(environ: Mapping[str, str] = os.environ) -> bool:
             f"GENLAB_ACCESS = {mode!r} is not possible: allowed: {', '.join(MODES)}. Nothing was "
             "started."
         )
-    return mode == "private"
+    return mode
 
 
-def check_settings(environ: Mapping[str, str] = os.environ, *, log_in: bool = False) -> None:
+def check_settings(
+    environ: Mapping[str, str] = os.environ, *, log_in: LogIn | None = None
+) -> None:
     """Refuse settings with which nobody could enter, or anybody.
 
     Args:
         environ: the environment.
-        log_in: whether there is another way to enter, a log-in.
+        log_in: the log-in that the server has; None for none.
 
     Raises:
         StoreError: with what is wrong.
     """
     known = secrets_of(environ)
-    if is_private(environ) and "enter" not in known and not log_in:
+    mode = access_mode(environ)
+    if mode == "private" and "enter" not in known:
         raise StoreError(
             "GENLAB_ACCESS is private, but there is no secret to enter with: set GENLAB_SECRET, "
-            "or Streamlit's log-in. Nothing was started."
+            "or GENLAB_ACCESS=oidc with Streamlit's log-in. Nothing was started."
         )
+    if mode == "oidc":
+        problem = "This server has no log-in." if log_in is None else log_in.problem()
+        if problem:
+            raise StoreError(
+                f"GENLAB_ACCESS is oidc, but nobody could log in. {problem} Nothing was started."
+            )
     if known.get("enter") and known.get("enter") == known.get("admin"):
         raise StoreError(
             "GENLAB_SECRET and GENLAB_ADMIN are the same: whoever enters would administer "
@@ -172,7 +223,7 @@ def visitor_of(scope: Scope, known: Identity | None, *, alone: bool) -> Visitor:
         alone: whether the server answers to loopback names alone.
     """
     admin = holds(known, "admin")
-    entered = not is_private() or admin or holds(known, "enter") or holds_log_in(known)
+    entered = not is_private() or admin or holds(known, "enter") or has_logged_in(scope)
     if not entered:
         return Visitor(NOBODY, entered=False)
     machine = alone and is_loopback(scope)
@@ -197,9 +248,12 @@ def visitor_in(scope: Scope) -> Visitor:
     return scope.get("genlab.visitor") or Visitor(NOBODY)
 
 
-def holds_log_in(known: Identity | None) -> bool:
-    """Whether an identity came through Streamlit's log-in."""
-    return known is not None and identity.grant_of(key(), "log-in", "") in known.grants
+def has_logged_in(scope: Scope) -> bool:
+    """Whether a request comes from somebody who has logged in."""
+    log_in = log_in_now()
+    if log_in is None:
+        return False
+    return log_in.holds(identity.cookies_in("; ".join(Headers(scope=scope).getlist("cookie"))))
 
 
 def is_secure(scope: Scope) -> bool:

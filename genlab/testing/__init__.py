@@ -1,0 +1,1 @@
+"""The contracts of stores, models, objectives and panels as reusable test cases."""

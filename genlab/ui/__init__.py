@@ -1,0 +1,1 @@
+"""Everything that imports Streamlit: widgets, routes, and the parts of the pages."""

@@ -22,8 +22,8 @@ def visitor() -> Visitor:
     """Who visits this page; nobody where no websocket of a browser is behind the script."""
     if get_script_run_ctx(suppress_warning=True) is None:
         return Visitor(NOBODY)
-    told = st.context.headers.get(HEADER)
-    return Visitor(NOBODY) if told is None else Visitor.of_text(told)
+    text = st.context.headers.get(HEADER)
+    return Visitor(NOBODY) if text is None else Visitor.of_text(text)
 
 
 def actor() -> Actor:

@@ -1,4 +1,4 @@
-"""The challenges on the page Class: what to do, one's own runs, the check, and the board."""
+"""The challenges on the page Class: what to do, your runs, the check, and the board."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ HEIGHT = 260
 
 def challenges() -> None:
     """Draw all challenges, each folded."""
-    st.subheader("Challenges", anchor=False)
+    st.header("Challenges", anchor=False)
     st.caption(
         "A limit, a number and a threshold. The program checks, with the same seeds for "
         "everybody, and the worse end of each 95 % interval counts."

@@ -113,8 +113,8 @@ def widget(option: Option, key: str, value: Any) -> Any:
     fmt: str | None = None
     if number is float:
         # Six digits, or all where six would show another number.
-        held = float(st.session_state.get(key, value))
-        fmt = "%g" if float(f"{held:g}") == held else f"%.{decimals(held)}f"
+        current = float(st.session_state.get(key, value))
+        fmt = "%g" if float(f"{current:g}") == current else f"%.{decimals(current)}f"
     return st.number_input(name, low, high, number(value), key=key, help=text, format=fmt)
 
 

@@ -109,7 +109,7 @@ def ask(row: Question, key: str, right: Answer | None) -> Answer | None:
 
 def draw_curve(form: DrawnCurve, key: str, right: Answer | None) -> Answer | None:
     """Let the reader draw a curve; None before the first stroke."""
-    held = (st.session_state.get(key) or {}).get("curve")
+    stored = (st.session_state.get(key) or {}).get("curve")
     component("learn/curve", "The canvas for a curve")(
         key=key,
         data={
@@ -119,13 +119,13 @@ def draw_curve(form: DrawnCurve, key: str, right: Answer | None) -> Answer | Non
             "y_title": form.y_title,
             "points": form.points,
             "right": None if right is None else np.asarray(right).tolist(),
-            "drawn": held,
+            "drawn": stored,
         },
         default={"curve": None},
         on_curve_change=lambda: None,
     )
     try:
-        return None if held is None else form.read(held)
+        return None if stored is None else form.read(stored)
     except GenlabError:
         return None
 

@@ -19,6 +19,7 @@ from genlab.serving import deadlines, visitors
 from genlab.serving.guard import is_alone
 from genlab.ui import access, room, tables
 from genlab.ui.history import keep_one_entry
+from genlab.ui.log_in import StreamlitLogIn
 from genlab.ui.messages import guard
 from genlab.ui.presenting import STYLE as PRESENTATION
 from genlab.ui.presenting import presenting
@@ -106,11 +107,12 @@ def freeze() -> None:
 @contextlib.asynccontextmanager
 async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
     """Begin to warm up when the server starts, before the first visitor comes."""
-    visitors.check_settings()
+    log_in = StreamlitLogIn()
+    visitors.check_settings(log_in=log_in)
     deadlines.cut_half_open()
     deadlines.allow_many_files()
     start_background()
-    with access.serving():
+    with access.serving(), visitors.entering_by(log_in):
         yield {}
 
 

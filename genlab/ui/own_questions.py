@@ -25,7 +25,7 @@ EXAMPLE = textwrap.dedent(
 
 def own_questions() -> None:
     """Draw the visitor's files of questions, and the uploader for another one."""
-    st.subheader("Your own questions", anchor=False)
+    st.header("Your own questions", anchor=False)
     st.caption("A question is asked on whatever page the room looks at; votes arrive live.")
     for name, found in question_store.question_files(runs.store(), acting().id):
         with st.expander(escape_markdown(found.title), expanded=True):

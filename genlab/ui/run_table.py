@@ -14,6 +14,7 @@ import streamlit as st
 from genlab import runs
 from genlab.core.errors import GenlabError
 from genlab.core.escape import escape_markdown
+from genlab.core.machine import in_bytes
 from genlab.core.numbers import significant
 from genlab.exports import EXPORTS, export_file, formats_for
 from genlab.report import name_of
@@ -57,23 +58,25 @@ def _table() -> None:
     )
     # Another page, order or search has other rows: a choice of rows is not carried over.
     key = f"{KEY}rows.{hash((query, st.session_state.get(f'{KEY}done', 0)))}"
+    usage = _usage(st.session_state.get(f"{KEY}done", 0), runs.store_url())
+    sizes = [in_bytes(usage.runs.get(row.id, 0)) for row in page.rows]
     picked = st.dataframe(
-        table_columns(page, shown),
+        {**table_columns(page, shown), "Disk": sizes},
         key=key,
         hide_index=True,
         on_select="rerun",
         selection_mode="multi-row",
         height=min(38 + 35 * len(page.rows), 560),
     )
-    st.caption(f"{_usage_words(st.session_state.get(f'{KEY}done', 0))} See `genlab disk`.")
+    st.caption(usage.words())
     places = [i for i in picked["selection"]["rows"] if i < len(page.rows)]
     _actions([page.rows[i] for i in places], tags)
 
 
 @st.cache_data(ttl=60, max_entries=4, show_spinner=False)
-def _usage_words(_again: int) -> str:
+def _usage(again: int, store: str) -> disk.Usage:  # noqa: ARG001 - parts of the key
     """What the files take, counted at most once a minute or after a change."""
-    return disk.usage(runs.files()).words()
+    return disk.usage(runs.files())
 
 
 def _controls(tags: Sequence[str], names: Sequence[str]) -> tuple[RunQuery, list[str]]:
@@ -159,17 +162,17 @@ def for_each(rows: Sequence[RunRow], act: Callable[[RunRow], Any], done: str) ->
 
 
 def _finish(rows: Sequence[RunRow], act: Callable[[RunRow], Any], done: str) -> None:
-    said, refused = for_each(rows, act, done)
+    message, refused = for_each(rows, act, done)
     st.session_state[f"{KEY}done"] = st.session_state.get(f"{KEY}done", 0) + 1
-    st.session_state[f"{KEY}said"] = said, refused
+    st.session_state[f"{KEY}said"] = message, refused
     st.rerun()
 
 
 def _actions(rows: Sequence[RunRow], tags: Sequence[str]) -> None:
     """Draw what can be done with the chosen runs."""
-    said, refused = st.session_state.pop(f"{KEY}said", ("", ""))
-    if said:
-        st.success(said, icon=":material/check:")
+    message, refused = st.session_state.pop(f"{KEY}said", ("", ""))
+    if message:
+        st.success(message, icon=":material/check:")
     if refused:
         st.warning(escape_markdown(refused), icon=":material/block:")
     if not rows:
@@ -206,7 +209,9 @@ def _actions(rows: Sequence[RunRow], tags: Sequence[str]) -> None:
         with st.popover("Delete", disabled=not mine, icon=":material/delete:"):
             active = len(rows) - len(ended)
             note = f" {active} still active: stop them first." if active else ""
-            st.caption(f"The records and snapshots of {len(ended)} runs go for good.{note}")
+            st.caption(
+                f"The records and snapshots of {len(ended)} runs are deleted permanently.{note}"
+            )
             if st.button(f"Delete {len(ended)} runs", type="primary", disabled=not ended):
                 _finish(ended, lambda row: runs.delete(row.id), "deleted")
 

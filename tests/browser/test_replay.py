@@ -108,7 +108,7 @@ def test_layers_groups_and_links_work_in_the_file(made: Any, opened: Any) -> Non
     expect(page.locator("[data-card='panel:ledger'] table")).to_be_visible()
     card.get_by_role("link", name="The lesson about").click()
     expect(page.locator("#lesson-gan_game")).to_be_in_viewport()
-    assert "Two players" in page.locator("#lesson-gan_game").inner_text()
+    assert "two players" in page.locator("#lesson-gan_game").inner_text()
 
 
 def test_the_pad_decodes_what_the_model_decodes(made: Any, opened: Any) -> None:

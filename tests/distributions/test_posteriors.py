@@ -325,7 +325,7 @@ def test_a_posterior_wider_than_its_prior_is_refused_before_anything_starts(
     if fine:
         assert RunSpec.build(**values).flat()["prior"] == prior
         return
-    with pytest.raises(SpecError, match=r"KL\(q \|\| p\(z\)\) is infinite; priors for it: .*"):
+    with pytest.raises(SpecError, match=r"KL\(q \|\| p\(z\)\) is infinite; possible priors: .*"):
         RunSpec.build(**values)
 
 

@@ -107,7 +107,7 @@ def test_the_posterior_as_observations_arrive() -> None:
     again = watch.unpack(watch.pack(state))
     assert torch.equal(again.value, state.value)
     name = next(iter(evidence))
-    with pytest.raises(SpecError, match="already seen"):
+    with pytest.raises(SpecError, match="already observed"):
         watch.step(state, {name: 0})
 
 

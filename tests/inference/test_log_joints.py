@@ -211,7 +211,7 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
     "no tensor": (lambda: LogJoint(TWO, lambda v: 1.0).check(), "must be a torch tensor"),
     "nan": (
         lambda: LogJoint(RATE, lambda v: (v["rate"] - 2).log()).check(),
-        r"log_prob = nan.*finite number.*at the start.*rate = 1",
+        r"log_prob = nan.*must be finite.*at the start.*rate = 1",
     ),
     "infinite": (
         lambda: LogJoint(TWO, lambda v: v["w"].sum() - math.inf).check(),
@@ -272,7 +272,7 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
         ),
         "data = .*not numbers",
     ),
-    "data alone": (lambda: LogJoint(RATE, lambda v: -v["rate"], data=[ROWS]), "come together"),
+    "data alone": (lambda: LogJoint(RATE, lambda v: -v["rate"], data=[ROWS]), "given together"),
     "unequal data": (
         lambda: LogJoint(
             RATE, lambda v: -v["rate"], data=[ROWS, ROWS[:2]], log_likelihood=lambda v, x, y: x
@@ -281,7 +281,7 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "other support": (
         lambda: lj.gamma_model().replace("rate", Interval(0, 1)),
-        "a transform of a number above 0 is needed",
+        "the support must be a number above 0",
     ),
     "gamma": (lambda: lj.gamma_model(-1, 1), "shape = -1 is not possible"),
     "correlation": (lambda: lj.correlated_gaussian(r2=1.0), "r2 = 1.0"),

@@ -64,7 +64,7 @@ def test_a_typical_draw_is_about_as_long_as_the_root_of_the_size(latent: int) ->
 
 
 def test_an_empty_set_is_refused() -> None:
-    with pytest.raises(GenlabError, match="holds no codes"):
+    with pytest.raises(GenlabError, match="contains no codes"):
         mean_of("none", torch.zeros(0, 3))
 
 

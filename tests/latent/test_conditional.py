@@ -130,5 +130,5 @@ def test_what_is_no_column_or_value_is_refused(given, words) -> None:
         sample_conditional(vae(), 5, given, seed=0)
     options = VAE.Options.build({"latent": 1, "likelihood": "gaussian"})
     plain = VAE(options, DataMeta((2,), "real"))
-    with pytest.raises(SpecError, match="tables of your own"):
+    with pytest.raises(SpecError, match="table of your own"):
         sample_conditional(plain, 5, given, seed=0)

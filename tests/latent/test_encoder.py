@@ -117,7 +117,7 @@ def test_who_needs_one_is_decided_by_what_a_model_can_do() -> None:
         needs = issubclass(row.value, HasDecoder) and not issubclass(row.value, HasEncoder)
         assert fits(row.value) == needs, row.name
     vq = ModelCase("vq_vae", METAS["grey8"], "vq").build()
-    with pytest.raises(GenlabError, match="free codes"):
+    with pytest.raises(GenlabError, match="continuous codes"):
         learn(vq, None)  # type: ignore[arg-type]
 
 

@@ -87,7 +87,7 @@ def test_an_example_that_is_in_both_sets_counts_half() -> None:
     found = memorisation_test(x, x, x.clone())
     assert found.share == 0.5
     assert found.copies == 0
-    with pytest.raises(DataError, match="Fewer than ten"):
+    with pytest.raises(DataError, match="at least ten"):
         memorisation_test(x, x[:9], x)
 
 

@@ -132,7 +132,7 @@ def test_moves_as_text() -> None:
     [
         ({"moves": "D3 X"}, "moves"),
         ({"moves": "D9000"}, "at most 4000 steps"),
-        ({"board": "two bumps", "rate_g": 5.0, "moves": "D100 G60"}, "ran off the board"),
+        ({"board": "two bumps", "rate_g": 5.0, "moves": "D100 G60"}, "left the board"),
     ],
 )
 def test_a_game_that_cannot_be_played_is_refused(values: dict[str, object], said: str) -> None:

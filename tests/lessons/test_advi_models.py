@@ -160,7 +160,7 @@ def test_a_search_that_has_not_converged_says_so() -> None:
     late = lesson("advi_models", {"mcmc": 60})
     assert isinstance(late, Models)
     assert late.errors["full-rank"].converged
-    assert any("The search has converged" in step.says for step in late.equations())
+    assert any("The optimisation has converged" in step.says for step in late.equations())
     # The family's own error does not depend on how far the search came.
     for name, one in early.errors.items():
         assert one.family == pytest.approx(late.errors[name].family, abs=0.15)

@@ -123,7 +123,7 @@ def test_what_does_not_fit_is_said() -> None:
     assert "points" in MODELS["gaussian_mixture"].incompatibility(PICTURE)
     assert "64" in MODELS["gaussian_mixture"].incompatibility(DataMeta((65,), "real"))
     assert "binarise" in MODELS["independent_pixels"].incompatibility(PICTURE)
-    assert "pictures" in MODELS["topics"].incompatibility(PLANE)
+    assert "images" in MODELS["topics"].incompatibility(PLANE)
     assert "binary" in MODELS["linear_gaussian"].incompatibility(DataMeta((1, 3, 3), "binary"))
 
 

@@ -184,7 +184,7 @@ def test_what_is_wrong_is_said() -> None:
     assert model.log_marginal(x + 0.5, torch.zeros(1, 3, 3).bool()).shape == (2,)
     circle = PARENTS.clone()
     circle[4] = 0
-    with pytest.raises(ValueError, match="circle"):
+    with pytest.raises(ValueError, match="cycle"):
         model.set_parameters(circle, torch.full((9, 2), 0.5), torch.full((1, 9), 0.5))
     grey = DataMeta((1, 8, 8), "unit", ("a", "b"))
     assert "binarise" in str(MODELS["tree"].incompatibility(grey))

@@ -37,6 +37,8 @@ PLAIN = {
     ("MultiSelect", "options"),
     ("MultiSelect", "raw_values"),
     ("Code", "code_text"),
+    # An attribute of the element.
+    ("Image", "alt"),
     ("BidiComponent", "json"),
     ("MixedData", "json"),
     ("Dataframe", "columns"),

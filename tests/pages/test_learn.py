@@ -192,7 +192,7 @@ def test_the_next_lesson_is_one_click_away(visit, home):
         ({"lesson": "gan_game", "moves": "D3X"}, "moves = 'D3X' is not possible"),
         (
             {"lesson": "gan_game", "board": "two bumps", "rate_g": "5", "moves": "D100 G60"},
-            "ran off the board",
+            "left the board",
         ),
         ({"lesson": "fgan", "divergence": "alpha", "alpha": "1"}, "not 0, not 1"),
         ({"lesson": "svi", "kappa": "0.5"}, "forgetting = 0.5 is not possible"),

@@ -144,7 +144,7 @@ def test_a_model_that_does_not_fit_says_what_it_asks_for(visit, home):
         texts = [m.value for m in visit("train", data="digits", **values).markdown]
         return next(text for text in texts if text.startswith("- "))
 
-    assert "- Gated PixelCNN: it gives the probability of binary pixels" in reasons()
+    assert "- Gated PixelCNN: it models binary pixels" in reasons()
     assert "binarise=threshold" in reasons()
     assert "PixelCNN" not in reasons(model="pixelcnn", binarise="threshold")
 

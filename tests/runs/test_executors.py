@@ -9,7 +9,8 @@ import pytest
 
 from genlab.core.errors import StoreError
 from genlab.runs import settings, supervisor
-from genlab.runs.executors import Executor, LocalExecutor, Task, get_executor
+from genlab.runs.executor_table import get_executor
+from genlab.runs.executors import Executor, LocalExecutor, Task
 from genlab.testing.executor_contract import ExecutorContract, Make, all_ended
 
 
@@ -36,8 +37,8 @@ def test_what_must_not_be_shared_is_given_back_before_and_after(tmp_path: Path) 
 
 
 def test_an_unknown_executor_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GENLAB_EXECUTOR", "ray")
-    with pytest.raises(StoreError, match=r"'ray' is not possible: allowed: local"):
+    monkeypatch.setenv("GENLAB_EXECUTOR", "slurm")
+    with pytest.raises(StoreError, match=r"'slurm' is not possible: allowed: local, ray"):
         get_executor()
     with pytest.raises(StoreError, match="Nothing was started"):
         supervisor.ensure("sqlite:///x.db", "x")

@@ -20,6 +20,8 @@ from genlab.runs import catalog
 from genlab.runs.post import Deed, Post
 from genlab.runs.sql import SqlStore
 from genlab.runs.store import Record
+from genlab.runs.supervisor import Supervisor
+from genlab.runs.supervisor import main as supervisor_main
 from genlab.runs.worker import perform
 from genlab.testing.servers import Door, empty_database
 from genlab.testing.store_contract import SPEC
@@ -259,3 +261,29 @@ def test_an_error_that_is_no_outage_is_raised_once() -> None:
         post.settle()
     post.settle()
     post.close()
+
+
+def test_a_supervisor_that_begins_during_an_outage_waits_for_its_end(
+    server: tuple[str, Door], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, door = server
+    SqlStore(url).close()
+    monkeypatch.setenv("GENLAB_STORE", url)
+    monkeypatch.setenv("GENLAB_FILES", str(tmp_path))
+    monkeypatch.setenv("GENLAB_NODE", tmp_path.name)
+    served: list[Supervisor] = []
+    monkeypatch.setattr("genlab.runs.supervisor.preload", lambda: None)
+    monkeypatch.setattr("genlab.runs.supervisor.gc.freeze", lambda: None)
+    monkeypatch.setattr("genlab.runs.supervisor.signal.signal", lambda *_: None)
+    monkeypatch.setattr(Supervisor, "serve", lambda self, idle: served.append(self))
+    door.shut()
+    thread = threading.Thread(target=supervisor_main)
+    thread.start()
+    time.sleep(1.0)
+    assert thread.is_alive()
+    assert not served
+    door.open()
+    thread.join(timeout=30)
+    assert len(served) == 1
+    served[0].lock.close()
+    served[0].store.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,9 +14,10 @@ from genlab import runs
 from genlab.core.errors import GenlabError
 from genlab.core.escape import escape_markdown
 from genlab.latent.directions import unit
-from genlab.latent.exports import TABLE_FILES, vector_columns
+from genlab.latent.exports import vector_columns
 from genlab.runs import saved_vectors as kept
 from genlab.runs.access import may
+from genlab.ui.explore.table_downloads import table_downloads
 from genlab.ui.messages import plain_sentence
 
 
@@ -29,7 +29,7 @@ class Offer:
         words: what it is (``its mean``).
         vector: (latent,); of a direction the length does not count.
         n: the points it was made from.
-        note: how it came about.
+        note: how it was computed.
     """
 
     words: str
@@ -98,16 +98,7 @@ def forget_form(run: str, key: str) -> None:
     with st.expander(f"Saved with this run: {len(rows)}"):
         columns = vector_columns(list(rows.values()))
         with st.container(horizontal=True):
-            for ending, form in TABLE_FILES.items():
-                st.download_button(
-                    form.title,
-                    partial(form.write, columns),
-                    file_name=f"vectors-{run.replace(':', '-')}.{ending}",
-                    mime=form.mime,
-                    icon=":material/download:",
-                    key=f"{key}.save_all.{ending}",
-                    on_click="ignore",
-                )
+            table_downloads(columns, f"vectors-{run.replace(':', '-')}", f"{key}.save_all")
         name = st.selectbox(
             "Name",
             list(rows),

@@ -76,9 +76,9 @@ def complete_part(scene: Scene) -> None:
     else:
         mask = model.prefix(round(share * scene.data.meta.dim))
         st.caption(
-            "Known are the first pixels in the model's own order: it has p(pixel | those before "
-            "it), and from there on the rest is drawn exactly. Any other part would need a sum "
-            "over all that is missing; a tree-structured net has it."
+            "The first pixels in the model's order are known: the model has p(pixel | earlier "
+            "pixels), so the rest is drawn exactly. Any other part would need a sum over all "
+            "missing pixels; a tree-structured net can compute it."
         )
     TOOL_STATE.remember(example=int(index), known=percent)
     x = split.x[int(index)][None].float()

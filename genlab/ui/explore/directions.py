@@ -259,8 +259,8 @@ def directions_part(scene: Scene, found: Mapping[str, Any]) -> None:
     st.caption(column_help(found))
     if "sefa" not in found["kinds"]:
         st.caption(
-            "No SeFa directions: they are eigenvectors of WᵀW of a first linear "
-            "layer, which this decoder does not have."
+            "There are no SeFa directions: they are eigenvectors of WᵀW of the first linear "
+            "layer, and this decoder has none."
         )
     names = [one.name for one in listed]
     asked = TOOL_STATE.recall("direction", names[0])
@@ -301,7 +301,7 @@ def column_help(found: Mapping[str, Any]) -> str:
     right = f"{np.nanmean(judge):.1%}" if np.isfinite(judge).any() else "unknown"
     return (
         f"Codes: {found['source']}. Gain per identity: the mean change of an attribute's logit "
-        "(nats), as a linear judge of the decoded examples sees it (mean accuracy "
+        "(nats), according to a linear classifier of the decoded examples (mean accuracy "
         f"{right} on {found['judged']:,} held-out examples), for each unit of identity change, "
         f"the mean distance of two decoded examples in the space of {found['identity']}s; steps "
         "of one standard deviation both ways, Monte Carlo with standard error, "

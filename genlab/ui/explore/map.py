@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from genlab.core.escape import escape_markdown
 from genlab.figures.latent import by_value, map_data, map_info
 from genlab.latent.codes import examples
 from genlab.latent.colours import colourings
-from genlab.latent.exports import TABLE_FILES, code_columns
+from genlab.latent.exports import code_columns
 from genlab.latent.points import Point, point
 from genlab.latent.projection_methods import Array, pca_inverse
 from genlab.latent.projections import PROJECTIONS
@@ -38,6 +37,7 @@ from genlab.ui.explore.scatter import (
 )
 from genlab.ui.explore.scene import Scene, among_data, compute_map_again
 from genlab.ui.explore.selection import chosen_set, pick_points
+from genlab.ui.explore.table_downloads import table_downloads
 from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.messages import fragment
 
@@ -118,17 +118,7 @@ def save_codes(scene: Scene) -> None:
         )
         columns = code_columns(scene.codes, np.asarray(scene.result["xy"]), scene.data.meta)
         stem = f"codes-{scene.query.run.replace(':', '-')}-{scene.query.step}"
-        for ending, row in TABLE_FILES.items():
-            st.download_button(
-                escape_markdown(row.title),
-                # Made when it is asked for.
-                partial(row.write, columns),
-                file_name=f"{stem}.{ending}",
-                mime=row.mime,
-                icon=":material/download:",
-                key=f"explore.save.{ending}",
-                on_click="ignore",
-            )
+        table_downloads(columns, stem, "explore.save")
 
 
 def choose_colours(scene: Scene) -> dict[str, Any] | None:

@@ -69,8 +69,8 @@ def movie_part(scene: Scene) -> None:
     quality = np.asarray(result["trustworthiness"])
     moved = np.asarray(result["drift"])
     caption = (
-        f"{method} of the same {len(label):,} points at {len(steps)} snapshots, each frame laid "
-        "over the one before by Procrustes: points move only when the model does · "
+        f"{method} of the same {len(label):,} points at {len(steps)} snapshots, each frame is "
+        f"aligned with the previous one by Procrustes, so points move only if the model changes · "
         f"trustworthiness {quality.min():.3f} to {quality.max():.3f} · root mean square move "
         f"{moved[0]:.3g} at first, {moved[-1]:.3g} at last"
     )

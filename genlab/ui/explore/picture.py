@@ -391,9 +391,9 @@ def encoder_part(scene: Scene) -> None:
     asked = TOOL_STATE.recall("encoder") == "1"
     if not asked:
         empty(
-            "This model has no encoder: from a picture no way leads to its code.",
-            "One can be learned now, with the generator as it is: from generated pairs "
-            "(z, G(z)) and from real examples x, which G(E(x)) should give back.",
+            "This model has no encoder, so it cannot compute the code of an image.",
+            "You can train one now while the generator stays fixed: on generated pairs (z, "
+            "G(z)), and on real examples x, which G(E(x)) should reconstruct.",
         )
         if not st.button(
             "Learn an encoder", type="primary", icon=":material/school:", key="explore.encoder.go"
@@ -461,8 +461,9 @@ def memory_part(scene: Scene) -> None:
     two.metric(
         "Where nothing is memorised",
         f"{found['low']:.1%} to {found['high']:.1%}",
-        help="The middle 95 % under the null that training and held-out examples are alike to the "
-        "model, by 2,000 permutations of which is which; its centre is 50 %.",
+        help="The central 95 % under the null hypothesis that the model does not distinguish "
+        "training from held-out examples, by 2,000 permutations of their labels; its "
+        "centre is 50 %.",
     )
     three.metric(
         "p-value",
@@ -470,10 +471,10 @@ def memory_part(scene: Scene) -> None:
         help="How often a random split gives at least this share; one-sided, by permutation.",
     )
     verdict = (
-        "More samples lie near training examples than expected by chance: the "
-        "model repeats parts of its training set."
+        "More samples lie near training examples than expected by chance: the model copies "
+        "parts of its training set."
         if found["p"] < 0.05 and found["share"] > found["high"]
-        else "There is no sign that the model repeats its training examples."
+        else "There is no evidence that the model copies its training examples."
     )
     st.markdown(
         f"{verdict} {found['copies']} of {found['n']} samples lie nearer to a training example "

@@ -21,6 +21,7 @@ from genlab.latent.codes import examples
 from genlab.latent.points import codes_from
 from genlab.models.labels import conditioned_on_class
 from genlab.panels.encoding import png, sheet
+from genlab.runs.store import JobRow
 from genlab.ui.component import component
 from genlab.ui.routes import FOREVER, cached_response, error_response, guard_route
 
@@ -104,14 +105,20 @@ def _sheet(job: str, created: float) -> bytes:  # noqa: ARG001 - part of the key
         return sheet_of(examples(conditioned_on_class(model, None), view.data(), codes))
 
 
+def _finished_map(request: Request) -> JobRow | None:
+    """The finished job of a map that an address names; None if there is none."""
+    key = request.path_params["job"]
+    row = runs.job(key) if KEY.fullmatch(key) else None
+    return row if row is not None and row.kind == "project" and row.status == "done" else None
+
+
 @guard_route
 def map_file(request: Request) -> Response:
     """The points of a map as :func:`genlab.figures.latent.map_bytes`."""
-    key = request.path_params["job"]
-    row = runs.job(key) if KEY.fullmatch(key) else None
-    if row is None or row.kind != "project" or row.status != "done":
+    row = _finished_map(request)
+    if row is None:
         return error_response(404, "There is no such map.")
-    body = _map_file(key, row.created)
+    body = _map_file(row.key, row.created)
     return cached_response(request, body, kind="application/octet-stream", cache=FOREVER)
 
 
@@ -133,8 +140,7 @@ def map_address(job: str, n: int) -> str | None:
 @guard_route
 def sprite_sheet(request: Request) -> Response:
     """The pictures of the points of a map, in the order of its rows."""
-    key = request.path_params["job"]
-    row = runs.job(key) if KEY.fullmatch(key) else None
-    if row is None or row.kind != "project" or row.status != "done":
+    row = _finished_map(request)
+    if row is None:
         return error_response(404, "There is no such map.")
-    return cached_response(request, _sheet(key, row.created), kind="image/png", cache=FOREVER)
+    return cached_response(request, _sheet(row.key, row.created), kind="image/png", cache=FOREVER)

@@ -86,6 +86,10 @@ class Scene:
         return bool(self.data.meta.is_image)
 
 
+#: The newest runs that the field offers; the table of all runs on Compare finds the others.
+OFFERED = 60
+
+
 @st.cache_resource(max_entries=8, show_spinner=False)
 def model_at(run: str, step: int, created: float) -> Any:  # noqa: ARG001 - part of the key
     """The model of a run after a step, in evaluation mode."""
@@ -97,7 +101,7 @@ def pick_run() -> Any | None:
 
     Where the URL names a run that there is not, the page says so and offers the others.
     """
-    rows = [row for row in runs.store().runs() if row.status != "queued"]
+    rows = [row for row in runs.store().runs(limit=OFFERED) if row.status != "queued"]
     titles = {row.id: f"{name(row)} · {row.id} · {row.status}" for row in rows}
     titles |= {view.id: f"{name(view.row)} · trained already" for view in runs.list_shipped()}
     wanted = EXPLORE.parameters().get("run")

@@ -88,10 +88,10 @@ def pair() -> None:
         return
     st.caption(
         f"The same batches of {duel.BATCH} in the same order, from one seed; the same number of "
-        "steps. Below, the slider and the charts go by steps or by seconds of training: after the "
-        "same steps, or after the same time, a GAN's step being two updates. The learning rates "
-        "are those that suit each; encoder and critic cannot be equal, and are as near as one "
-        "choice of hidden layers makes them."
+        "steps. Below, slider and charts count steps or seconds of training, so you can "
+        "compare after the same steps or after the same time (a GAN's step is two updates). "
+        "Each model has its own suitable learning rate. Encoder and critic cannot be the same "
+        "net; their sizes are as close as the number of hidden layers allows."
     )
 
 

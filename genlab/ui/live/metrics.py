@@ -182,9 +182,9 @@ def show_answer(rows: Sequence[RunRow], known: Measurements) -> None:
     every = [job for jobs in known.jobs.values() for job in jobs]
     job_progress(every, "The result")
     show_failures(every, "The metrics")
-    said = answer(known.found, [data_of(specs[title]) for title in known.found])
-    lead = "".join(f'<p class="lead">{escape_html(text)}</p>' for text in said.headline)
-    rest = " ".join(filter(None, [said.interval, *said.more]))
+    result = answer(known.found, [data_of(specs[title]) for title in known.found])
+    lead = "".join(f'<p class="lead">{escape_html(text)}</p>' for text in result.headline)
+    rest = " ".join(filter(None, [result.interval, *result.more]))
     if lead:
         st.html(f'<div class="answer">{lead}<p>{escape_html(rest)}</p></div>')
 

@@ -1,0 +1,28 @@
+"""That a challenge is reached by its solution and not by its start, for the cheapest ones.
+
+``python -m bench.challenges`` shows the same for all.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.challenges import reached
+from genlab import runs
+from genlab.challenges import CHALLENGES, Training
+
+
+@pytest.mark.parametrize("name", ["pixels", "elbo"])
+def test_the_solution_reaches_the_goals_and_the_start_does_not(name: str, tmp_path: Path) -> None:
+    row = CHALLENGES[name]
+    assert isinstance(row, Training)
+    runs.configure("memory:", tmp_path / "files")
+    try:
+        solved = list(reached(row, row.solution))
+        assert [seed for seed, met, _, _ in solved if met] == list(row.seeds), solved
+        # One seed that fails is enough: the last one of each is the cheapest to tell.
+        assert not all(met for _, met, _, _ in reached(row, {}))
+    finally:
+        runs.configure()
