@@ -47,11 +47,12 @@ LIMIT = 120.0
 #: all rows share there. The rate falls to 0, since a generator that moves blurs its modes; the
 #: grid wants wider nets and more steps.
 DATA: Mapping[str, Mapping[str, Any]] = {
-    "ring": {"data": "ring", "std": 0.05, "steps": 6_000, "lr_final_ratio": 0.0},
+    "ring": {"data": "ring", "std": 0.05, "steps": 6_000, "lr": 1e-3, "lr_final_ratio": 0.0},
     "grid": {
         "data": "grid",
         "std": 0.05,
         "steps": 16_000,
+        "lr": 1e-3,
         "lr_final_ratio": 0.0,
         "hidden": 128,
         "batch": 128,

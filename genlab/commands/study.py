@@ -25,6 +25,17 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
         help="start a study that searches this option; a list OPTION=A,B too; the best trial is "
         "trained anew on fresh seeds",
     )
+    parser.add_argument(
+        "--arm",
+        action="append",
+        metavar="NAME=RUN,RUN",
+        help="make a study of runs that are there, forks and duels among them; one arm each",
+    )
+    parser.add_argument(
+        "--table",
+        metavar="TABLE",
+        help="start a table of the documentation: ring, grid, narrow, mnist, samples",
+    )
     parser.add_argument("--trials", type=int, default=20, help="runs of the search")
     parser.add_argument(
         "--no-prune", action="store_true", help="let trials that fall behind go on to their end"

@@ -256,6 +256,12 @@ class MLPGeneratorAndCritic(GeneratorAndCritic[O], abc.ABC):
 #: two values lost one of them on 244 rows of tips (standard deviation 0.2 to 0.7 of the data's).
 TABLE_DEFAULTS: dict[str, Any] = {"generator_output": "mixed", "latent": 16, "objective": "r1"}
 
+#: What a GAN takes for points in the plane. At a constant rate of 1e-3 its modes circle the true
+#: ones at up to 0.9 of a mode's standard deviation, which a count of modes does not see: JS to the
+#: ring's density is 0.253, falling from 2e-3 to 0 it is 0.148, difference over five pairs of seeds
+#: -0.105 [-0.163, -0.046], with 94.0 for 92.7 % of high quality (`genlab study --table narrow`).
+PLANE_DEFAULTS: dict[str, Any] = {"lr": 2e-3, "lr_final_ratio": 0.0}
+
 
 @MODELS.register("gan", title="GAN", summary="A GAN of linear layers, for any data.", order=30)
 class GAN(MLPGeneratorAndCritic[GANOptions], HasFusedMLPs):
@@ -270,7 +276,9 @@ class GAN(MLPGeneratorAndCritic[GANOptions], HasFusedMLPs):
     @classmethod
     def defaults(cls, meta: DataMeta) -> dict[str, Any]:
         found = super().defaults(meta)
-        return found | TABLE_DEFAULTS if meta.schema else found
+        if meta.schema:
+            return found | TABLE_DEFAULTS
+        return found | PLANE_DEFAULTS if meta.shape == (2,) else found
 
     def fused_mlps(self) -> tuple[FusedMLP, FusedMLP] | None:
         if self.pack > 1 or self.spectral or self.activation == "tanh":

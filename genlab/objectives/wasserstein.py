@@ -101,7 +101,7 @@ class WGAN(_Wasserstein):
 
     @classmethod
     def defaults(cls) -> dict[str, Any]:
-        return {"lr": 5e-5, "beta1": 0.0, "beta2": 0.99}
+        return {"lr": 5e-5, "lr_final_ratio": 1.0, "beta1": 0.0, "beta2": 0.99}
 
     @property
     def series(self) -> tuple[Series, ...]:
@@ -140,7 +140,7 @@ class WGANGP(NeedsPerExampleGradient, _Wasserstein):
 
     @classmethod
     def defaults(cls) -> dict[str, Any]:
-        return {"lr": 1e-4, "beta1": 0.0, "beta2": 0.9}
+        return {"lr": 1e-4, "lr_final_ratio": 1.0, "beta1": 0.0, "beta2": 0.9}
 
     @property
     def series(self) -> tuple[Series, ...]:

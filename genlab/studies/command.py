@@ -16,11 +16,12 @@ from genlab.studies.measure import measured_here, stored_result
 from genlab.studies.state import state
 from genlab.studies.study import Study
 from genlab.studies.summary import Summary, collect_metrics, summarise
+from genlab.studies.tables import start_table
 
 #: What belongs to the command and not to a run.
 OWN = frozenset(
     {"command", "study", "vary", "seeds", "title", "extend", "change", "wait", "measure", "metric",
-     "search", "trials", "no_prune", "search_by", "stop_early", "table"}
+     "search", "trials", "no_prune", "search_by", "stop_early", "table", "arm"}
 )  # fmt: skip
 
 
@@ -55,7 +56,18 @@ def answers(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     base = {k: v for k, v in vars(arguments).items() if k not in OWN and v is not None}
     if arguments.vary and arguments.search:
         raise SpecError("search", arguments.search[0], "a study has --vary or --search, not both")
-    if arguments.search:
+    if arguments.table:
+        study = start_table(
+            arguments.table,
+            arguments.seeds,
+            study=arguments.study or "",
+            stop_early=arguments.stop_early,
+        )
+    elif arguments.arm:
+        arms = {name: ids.split(",") for name, _, ids in (w.partition("=") for w in arguments.arm)}
+        name = studies.new_name(arguments.study or "")
+        study = studies.from_runs(arms, name=name, title=arguments.title)
+    elif arguments.search:
         study = studies.start_search(
             base,
             arguments.search,

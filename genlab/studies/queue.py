@@ -112,7 +112,7 @@ def from_runs(arms: Mapping[str, Sequence[str]], *, name: str, title: str = "") 
         RunNotFound: if there is no such run.
         SpecError: for two runs of an arm with the same seed, or a name that is not allowed.
     """
-    new_name(name or "-")
+    name = new_name(name)
     cells = []
     for number, (arm, ids) in enumerate(arms.items()):
         known: set[int] = set()

@@ -300,8 +300,9 @@ def sentence(study: Study, tested: str = "") -> str:
     if not wanted.ended:
         anew = f"it is trained anew on {wanted.fresh} fresh seeds before it is called better"
         return f"{curse}: {anew}."
-    seeds = f"On {len(study.seeds)} fresh seeds: " if study.seeds else ""
-    return f"{curse}. {seeds}{tested}"
+    if not study.seeds:
+        return f"{curse}. {tested}"
+    return f"On {len(study.seeds)} fresh seeds: {tested} The search before: {curse}."
 
 
 __all__ = ["advance", "goals", "sentence", "start_search"]

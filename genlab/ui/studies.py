@@ -126,8 +126,10 @@ def show(study: Study) -> None:
 
 def _inside(study: Study) -> None:
     if study.search is not None and not study.search.ended:
-        # Its arms and runs appear when it ends.
-        study = studies.open_study(study.name)
+        # Its arms and runs appear when it ends, and with them what can be done.
+        now = studies.open_study(study.name)
+        if now.search is not None and now.search.ended:
+            st.rerun()
     stand = state(study)
     found, jobs = _metrics(study, stand)
     collapsed = collapsed_runs(study, stand)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from genlab import runs, studies
+from tests.browser.axe import violations
 
 FORM = "studies?model=vae&data=digits&steps=60&hidden=32&batch=64"
 
@@ -40,3 +41,32 @@ def test_from_the_form_to_the_sentence(app: Any, page: Any, shot: Any) -> None:
     assert not page.console_errors
     rows = [runs.store().get(cell.run) for cell in studies.open_study(name).cells]
     assert [row.attempt for row in rows] == [1] * 6
+
+
+def test_a_search_from_the_form_to_the_fresh_seeds(app: Any, page: Any, shot: Any) -> None:
+    page.set_default_timeout(60_000)
+    page.goto(f"{app.url}/{FORM}")
+    page.get_by_text("Search a range").click()
+    space = page.get_by_role("textbox", name="Options and their ranges")
+    space.fill("lr=1e-4..1e-2:log, latent=1..8")
+    space.press("Enter")
+    for label, value in (("Trials", "4"), ("Fresh seeds at the end", "3")):
+        field = page.get_by_role("spinbutton", name=label)
+        field.fill(value)
+        field.press("Enter")
+    page.get_by_role("button", name="Start 4 trials").click()
+    page.get_by_text("of 10 runs have ended").wait_for()
+    page.get_by_text("10 of 10 runs have ended").wait_for(timeout=180_000)
+    sentence = page.get_by_role("heading", name="winner's curse")
+    sentence.wait_for()
+    page.get_by_role("heading", name="3 pairs of seeds").wait_for(timeout=180_000)
+    page.locator(".js-plotly-plot").nth(2).wait_for()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        for width, height in ((1440, 900), (960, 540), (360, 740)):
+            page.set_viewport_size({"width": width, "height": height})
+            page.wait_for_timeout(800)
+            shot(f"search-{scheme}-{width}")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width + 1
+    assert violations(page) == []
+    assert not page.console_errors

@@ -87,7 +87,7 @@ def test_a_search_ends_as_a_study_over_fresh_seeds() -> None:
     assert runs.store().items("chore") == []
     said = sweeps.sentence(study, "TESTED")
     assert "winner's curse" in said
-    assert said.endswith("On 3 fresh seeds: TESTED")
+    assert said.startswith("On 3 fresh seeds: TESTED The search before: 4 of 4 trials")
     assert studies.extend("lr", 1).seeds == (1, 2, 3, 4)
 
 
