@@ -8,6 +8,7 @@ from genlab import runs
 from genlab.core.escape import escape_markdown
 from genlab.core.run_spec import RunSpec
 from genlab.ui import forms, links, pictures
+from genlab.ui.need import show_need
 from genlab.ui.page_states import TRAIN
 from genlab.ui.polls import ask_about_run
 
@@ -22,6 +23,7 @@ title = named.text_input(
 )
 if waiting := len(runs.store().runs(status=("queued",))):
     named.caption(f"Queued runs before it: {waiting}")
+need = st.container(key="train_need")
 wrong = st.empty()
 values = forms.run_form(pictures.form_preview)
 obstacle = None if TRAIN.has_problem() else forms.obstacle(values)
@@ -48,3 +50,7 @@ if st.button(
 ):
     links.new_study(forms.changed_options(values))
 ask_about_run(None, "train.ask")
+# Last, because it takes a moment: the form is there already.
+if obstacle is None and not TRAIN.has_problem():
+    with need:
+        show_need(values)

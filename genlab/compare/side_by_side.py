@@ -8,8 +8,8 @@ the test split. Between two codes the path is spherical (see :mod:`genlab.latent
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -52,6 +52,7 @@ class SideBySide:
         z: codes of the samples, (n, latent); None where there is no decoder.
         examples: a digest of the real examples.
         psnr: of the reconstructions in dB, (n,); None where there are none.
+        real: by part what the held-out data themselves look like, drawn in the same way.
     """
 
     pictures: Mapping[str, Picture]
@@ -59,6 +60,18 @@ class SideBySide:
     z: Tensor | None
     examples: str
     psnr: Tensor | None
+    real: Mapping[str, Picture] = field(default_factory=dict)
+
+
+def shared_real(found: Sequence[SideBySide]) -> Mapping[str, Picture]:
+    """The pictures of the real data that all of these models learn; empty where they differ.
+
+    Args:
+        found: of each run.
+    """
+    if len({one.examples for one in found}) != 1:
+        return {}
+    return found[0].real
 
 
 #: Why a run does not show a part that another one shows.
@@ -143,9 +156,11 @@ def build_side_by_side(
         else:
             samples = conditioned.sample(n)
     pictures["samples"] = _samples(samples, data, model)
+    real = {"samples": _real_samples(data, n)}
     if z is None:
         why = "this model has no latent code"
-        return SideBySide(pictures, dict.fromkeys(list(TITLES)[1:], why), None, digest(x), None)
+        missing = dict.fromkeys(list(TITLES)[1:], why)
+        return SideBySide(pictures, missing, None, digest(x), None, real)
     path = _no_path(model, data)
     if path:
         missing["path_z"] = missing["path_x"] = path
@@ -170,7 +185,7 @@ def build_side_by_side(
         if not path:
             ends = None if y is None else y[0 : 2 * PATHS : 2]
             pictures["path_x"] = _paths("path_x", model, data, codes[: 2 * PATHS], ends)
-    return SideBySide(pictures, missing, z, digest(x), db)
+    return SideBySide(pictures, missing, z, digest(x), db, real)
 
 
 def _classes(model: Any, n: int) -> Any:
@@ -213,6 +228,20 @@ def _samples(samples: Tensor, data: Dataset, model: Any) -> Picture:
     label = [0] * len(x) + [1] * len(samples)
     payload = _plane(torch.cat([x, samples]), label, ["held-out", "generated"], data)
     return Picture("points", TITLES["samples"], payload, note)
+
+
+def _real_samples(data: Dataset, n: int) -> Picture:
+    """Held-out examples as samples are drawn: as many, in the same box and the same bins."""
+    x = (data.test if len(data.test) else data.validation).x[:n].float()
+    note = f"n = {len(x)}, held-out examples, never seen in training"
+    title = "Real data"
+    if data.meta.is_image:
+        return Picture("images", title, {"x": x.clamp(0.0, 1.0), "columns": 8}, note)
+    if data.meta.dim == 1:
+        low, high = (float(v) for v in box_of(data).flatten())
+        return Picture("histogram", title, histogram({"held-out": x}, low, high, 60, "x"), note)
+    payload = _plane(x, [0] * len(x), ["held-out"], data)
+    return Picture("points", title, payload, note)
 
 
 def _paths(part: str, model: Any, data: Dataset, ends: Tensor, y: Tensor | None = None) -> Picture:

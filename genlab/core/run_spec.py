@@ -3,7 +3,7 @@
 Where a default comes from, the later over the earlier:
 
 1. the declaration of the option (:func:`genlab.core.options.option`);
-2. the model, for this dataset (``Model.defaults(meta)``);
+2. the model, for this dataset (``Model.recommended(meta)``, then ``Model.defaults(meta)``);
 3. the objective (``Objective.defaults()`` and ``Objective.needs(model)``).
 
 :meth:`Combination.options` is the one place that puts them together. The record of an older run
@@ -224,6 +224,7 @@ class Combination:
         meta = self.meta
         proposed = {one.option: one.value for one in meta.proposed}
         defaults = {
+            **model.recommended(meta),
             **model.defaults(meta),
             **proposed,
             **objective.defaults(),

@@ -12,6 +12,7 @@ from genlab.distributions.base import (
     density_note,
     is_density,
     likelihood_choices,
+    propose_likelihood,
     recommended_likelihood,
 )
 from genlab.distributions.point import Point
@@ -28,6 +29,7 @@ __all__ = [
     "density_note",
     "is_density",
     "likelihood_choices",
+    "propose_likelihood",
     "recommended_likelihood",
 ]
 

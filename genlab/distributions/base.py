@@ -142,6 +142,20 @@ def recommended_likelihood(meta: DataMeta) -> str:
     return {"unit": "continuous_bernoulli", "binary": "bernoulli"}.get(meta.support, "gaussian")
 
 
+def propose_likelihood(meta: DataMeta) -> dict[str, str]:
+    """The option ``likelihood`` that new runs take for such images; empty for real numbers.
+
+    Real numbers have several likelihoods that are densities, between which the model chooses.
+
+    Example:
+        >>> propose_likelihood(DataMeta((1, 8, 8), "unit"))
+        {'likelihood': 'continuous_bernoulli'}
+        >>> propose_likelihood(DataMeta((2,), "real"))
+        {}
+    """
+    return {} if meta.support == "real" else {"likelihood": recommended_likelihood(meta)}
+
+
 def density_note(name: str, meta: DataMeta) -> str:
     """A note for a log-likelihood: its unit, or a warning that it is not a density.
 

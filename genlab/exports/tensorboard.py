@@ -13,6 +13,7 @@ import struct
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from genlab.exports.protobuf import field, varint
 from genlab.exports.table import EXPORTS, Export
 
 if TYPE_CHECKING:
@@ -57,25 +58,13 @@ def framed(content: bytes) -> bytes:
     return length + _masked(length) + content + _masked(content)
 
 
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*out, value])
-
-
-def _field(number: int, content: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(content)) + content
-
-
 def event(time: float, step: int, values: Mapping[str, float]) -> bytes:
     """An ``Event`` with the numbers of a step."""
     found = b"".join(
-        _field(1, _field(1, name.encode()) + b"\x15" + struct.pack("<f", value))
+        field(1, field(1, name.encode()) + b"\x15" + struct.pack("<f", value))
         for name, value in values.items()
     )
-    return b"\x09" + struct.pack("<d", time) + b"\x10" + _varint(step) + _field(5, found)
+    return b"\x09" + struct.pack("<d", time) + b"\x10" + varint(step) + field(5, found)
 
 
 def event_file(rows: Iterable[tuple[float, int, Mapping[str, float]]], begin: float) -> bytes:
@@ -85,7 +74,7 @@ def event_file(rows: Iterable[tuple[float, int, Mapping[str, float]]], begin: fl
         rows: time, step and numbers of each record.
         begin: time of the first.
     """
-    head = b"\x09" + struct.pack("<d", begin) + _field(3, b"brain.Event:2")
+    head = b"\x09" + struct.pack("<d", begin) + field(3, b"brain.Event:2")
     return b"".join([framed(head), *(framed(event(*row)) for row in rows)])
 
 

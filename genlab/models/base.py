@@ -61,6 +61,11 @@ class GenerativeModel(nn.Module, abc.ABC, Generic[O]):
         return {}
 
     @classmethod
+    def recommended(cls, meta: DataMeta) -> dict[str, Any]:
+        """What suits such data whatever the model's size; :meth:`defaults` has the last word."""
+        return {}
+
+    @classmethod
     def defaults(cls, meta: DataMeta) -> dict[str, Any]:
         """Defaults for such data, of any option of the run (``{"lr": 2e-4}``)."""
         return {}

@@ -14,7 +14,12 @@ from genlab.core.errors import SpecError
 from genlab.core.options import option
 from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
-from genlab.distributions import LIKELIHOODS, LikelihoodOptions, likelihood_choices
+from genlab.distributions import (
+    LIKELIHOODS,
+    LikelihoodOptions,
+    likelihood_choices,
+    propose_likelihood,
+)
 from genlab.distributions.columns import chosen_rows
 from genlab.distributions.posteriors import POSTERIORS
 from genlab.distributions.posteriors.base import lies_in
@@ -127,6 +132,10 @@ class VariationalAutoencoder(
     @classmethod
     def choices(cls, meta: DataMeta) -> dict[str, tuple[Any, ...]]:
         return {"likelihood": likelihood_choices(meta)}
+
+    @classmethod
+    def recommended(cls, meta: DataMeta) -> dict[str, Any]:
+        return propose_likelihood(meta)
 
     def posterior_of(self, h: Tensor) -> Distribution:
         """q(z | x) from the encoder's outputs."""

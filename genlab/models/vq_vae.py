@@ -12,7 +12,12 @@ from torch.nn import functional
 from genlab.core.options import option
 from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
-from genlab.distributions import LIKELIHOODS, LikelihoodOptions, likelihood_choices
+from genlab.distributions import (
+    LIKELIHOODS,
+    LikelihoodOptions,
+    likelihood_choices,
+    propose_likelihood,
+)
 from genlab.distributions.codebook import AutoregressiveCodes, OneCode, UniformCodes, nearest
 from genlab.models.base import GenerativeModel, HasCodebook
 from genlab.models.latent import StandardPrior
@@ -171,6 +176,10 @@ class VQVAE(StandardPrior, GenerativeModel[VQVAEOptions], HasCodebook):
     @classmethod
     def choices(cls, meta: DataMeta) -> dict[str, tuple[Any, ...]]:
         return {"likelihood": likelihood_choices(meta)}
+
+    @classmethod
+    def recommended(cls, meta: DataMeta) -> dict[str, Any]:
+        return propose_likelihood(meta)
 
     @classmethod
     def defaults(cls, meta: DataMeta) -> dict[str, Any]:

@@ -19,6 +19,7 @@ SHAPES: dict[str, str] = {
     "square": "M-.8 -.8H.8V.8H-.8Z",
     "diamond": "M0 -1L1 0L0 1L-1 0Z",
     "triangle": "M0 -.95L1 .8H-1Z",
+    "plus": "M-.3 -1H.3V-.3H1V.3H.3V1H-.3V.3H-1V-.3H-.3Z",
     "disc": "M-.9 0a.9 .9 0 1 0 1.8 0a.9 .9 0 1 0 -1.8 0Z",
 }
 #: The same within a box, for a style sheet.
@@ -26,6 +27,8 @@ CLIPS: dict[str, str] = {
     "square": "inset(8%)",
     "diamond": "polygon(50% 0, 100% 50%, 50% 100%, 0 50%)",
     "triangle": "polygon(50% 2%, 100% 95%, 0 95%)",
+    "plus": "polygon(35% 0, 65% 0, 65% 35%, 100% 35%, 100% 65%, 65% 65%, 65% 100%, 35% 100%, "
+    "35% 65%, 0 65%, 0 35%, 35% 35%)",
     "disc": "circle(45%)",
 }
 #: Light and dark as the page has them; where light-dark() is not known the light colour holds.
@@ -35,8 +38,10 @@ MARK_CSS = (
 ) + "".join(
     f".run-mark-{i} {{ background: {role.light}; "
     f"background: light-dark({role.light}, {role.dark}); clip-path: {CLIPS[role.mark]}; }}\n"
-    for i, role in enumerate(RUN_ROLES)
+    for i, role in [*enumerate(RUN_ROLES), ("real", ROLES["heldOut"])]
 )
+#: The mark of the real data beside the runs, as an element; see :func:`run_mark`.
+REAL_MARK = '<span class="run-mark run-mark-real" aria-hidden="true"></span>'
 
 
 def run_role(index: int) -> Role:

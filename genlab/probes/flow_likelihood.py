@@ -94,7 +94,7 @@ class DiffusionTerms(Probe):
 
     views: ClassVar[Mapping[str, View]] = {
         "elbo_terms": View(
-            "learning", "At which steps between data and noise the bound is lost.", "elbo"
+            "learning", "At which steps between data and noise the bound is lost.", "diffusion"
         ),
     }
 

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from genlab.compare.answer import answer
-from genlab.compare.side_by_side import NO_PART, titles_of
+from genlab.compare.side_by_side import NO_PART, shared_real, titles_of
 from genlab.core.escape import escape_html
 from genlab.figures import svg
 from genlab.figures.live import finite_or_none
 from genlab.figures.svg import Trace
 from genlab.panels import form_of
-from genlab.panels.run_marks import MARK_CSS, RUN_ROLES, mark_at, run_mark
+from genlab.panels.run_marks import MARK_CSS, REAL_MARK, RUN_ROLES, mark_at, run_mark
 from genlab.report.collect import Curves, Report, Side
 from genlab.report.tables import (
     C2ST,
@@ -189,6 +189,7 @@ def _same(sides: Sequence[Side]) -> str:
 
 def _pictures(sides: Sequence[Side]) -> str:
     blocks = []
+    real = shared_real([side.examples for side in sides])
     for part, title in titles_of(side.examples for side in sides).items():
         figures = []
         for i, side in enumerate(sides):
@@ -200,6 +201,10 @@ def _pictures(sides: Sequence[Side]) -> str:
             else:
                 note = f"<figcaption>{escape_html(picture.note)}</figcaption>"
                 figures.append(f"<figure>{head}{form_of(picture).html(picture)}{note}</figure>")
+        if picture := real.get(part):
+            note = f"<figcaption>{escape_html(picture.note)}</figcaption>"
+            drawn = form_of(picture).html(picture)
+            figures.append(f"<figure><h4>{REAL_MARK} Real data</h4>{drawn}{note}</figure>")
         blocks.append(f'<h3>{escape_html(title)}</h3><div class="runs">{"".join(figures)}</div>')
     return "".join(blocks)
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from genlab import runs
 from genlab.core.escape import escape_markdown
+from genlab.core.tables import TABLES
 from genlab.report import name_of
 from genlab.runs.access import may
 from genlab.runs.store import ACTIVE, RESUMABLE, RunRow
@@ -36,6 +37,13 @@ def name(row: RunRow) -> str:
     return name_of(row)
 
 
+def title_of(kind: str, row: RunRow) -> str:
+    """The title of a run's model or dataset; its name where the table has no such row now."""
+    name = str(row.spec[kind])
+    table = TABLES[kind]
+    return table.row(name).title if name in table else name
+
+
 def progress_text(row: RunRow) -> str:
     """The progress of a run: its queue position, or its steps."""
     if row.status == "queued":
@@ -53,7 +61,7 @@ def status_badge(row: RunRow) -> None:
 def run_card(row: RunRow) -> None:
     """Draw one run: thumbnail, status, and links to Watch and Explore."""
     active = row.status in ACTIVE
-    with st.container(border=True):
+    with st.container(border=True, height="stretch"):
         draw_thumbnail(row.id, f"samples of {name(row)}", active=active, key=f"thumb.{row.id}")
         st.markdown(f"**{escape_markdown(name(row))}**")
         status_badge(row)
@@ -85,7 +93,8 @@ def shipped_card(view: Any) -> None:
         )
         st.markdown(f"**{escape_markdown(name(view.row))}**")
         st.caption(
-            f"{view.row.spec['model']} on {view.row.spec['data']}, {progress_text(view.row)}"
+            f"{title_of('model', view.row)} on {title_of('data', view.row)}, "
+            f"{progress_text(view.row)}"
         )
         if st.button("Explore", key=f"shipped.{view.id}", icon=":material/explore:"):
             links.explore(view.id)
@@ -94,9 +103,10 @@ def shipped_card(view: Any) -> None:
 def preset_card(preset: Preset) -> bool:
     """Draw one preset; returns whether its button was pressed."""
     with st.container(border=True, height="stretch", vertical_alignment="distribute"):
-        draw_preview(preset)
-        st.markdown(f"**{preset.title}**")
-        st.caption(preset.text)
+        with st.container(gap="small"):
+            draw_preview(preset)
+            st.markdown(f"**{preset.title}**")
+            st.caption(preset.text)
         return bool(
             st.button(
                 "Start both" if len(preset.runs) > 1 else "Start",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -24,7 +25,9 @@ from genlab.core.run_spec import (
 )
 from genlab.core.tables import DATASETS, TABLES
 from genlab.runs.bounds import check_start
+from genlab.ui.choice_titles import choice_title
 from genlab.ui.draw_density import draw_density
+from genlab.ui.model_groups import choose_group
 from genlab.ui.page_states import DATA, TRAIN
 from genlab.ui.pictures import PREVIEWED, cached_preview
 
@@ -83,7 +86,14 @@ def widget(option: Option, key: str, value: Any) -> Any:
         if value not in choices and value in option.choices and (value or not choices):
             choices.append(value)
         index = choices.index(value) if value in choices else 0
-        return st.selectbox(name, choices, index=index, key=key, help=text)
+        return st.selectbox(
+            name,
+            choices,
+            index=index,
+            key=key,
+            help=text,
+            format_func=functools.partial(choice_title, option),
+        )
     if option.type is str:
         return st.text_input(name, value=str(value), key=key, help=text)
     if option.type is float and option.log:
@@ -207,8 +217,9 @@ def run_form(preview: Callable[[Combination, Mapping[str, Any]], None]) -> dict[
         seen = {k: v for k, v in given.items() if k in option_names(data)}
         data_values = data_part(data, seen)
         able = models_for(data, data_values)
+        group = choose_group(able, f"{PREFIX}model", given.get("model"), right)
         slot, aside = right.columns([3, 1], vertical_alignment="bottom")
-        model = choose("model", able, given.get("model"), slot)
+        model = choose("model", group, given.get("model"), slot)
         with aside:
             unfit_models(data, data_values)
         combination = Combination.of({"data": data, "model": model, **data_values})

@@ -17,7 +17,7 @@ from genlab.core.folders import ROOT
 from genlab.panels.run_marks import MARK_CSS
 from genlab.serving import deadlines, visitors
 from genlab.serving.guard import is_alone
-from genlab.ui import access, room, tables
+from genlab.ui import access, model_groups, room, tables
 from genlab.ui.history import keep_one_entry
 from genlab.ui.log_in import StreamlitLogIn
 from genlab.ui.messages import guard
@@ -37,6 +37,8 @@ STYLE = """
 .run-name .run-note { font-weight: 400; font-size: 14px; opacity: 0.8; margin-left: 8px; }
 .answer p { margin: 4px 0; max-width: 75ch; overflow-wrap: anywhere; }
 .answer .lead { font-size: 1.35rem; line-height: 1.4; }
+.export-links { display: flex; flex-wrap: wrap; gap: 4px 18px; margin: 0; }
+.export-links a { display: inline-flex; align-items: center; min-height: 28px; }
 @media (max-width: 640px) {
   .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; }
   .stMain :is(button, a, summary, .stSelectbox input) { min-height: 44px; min-width: 44px; }
@@ -119,7 +121,7 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
 def show() -> None:
     """Draw the navigation and the page that the URL names."""
     st.set_page_config(page_title="GenLab", page_icon=str(ICON), layout="wide")
-    st.html(f"<style>{STYLE}{MARK_CSS}{tables.CSS}</style>")
+    st.html(f"<style>{STYLE}{MARK_CSS}{tables.CSS}{model_groups.CSS}</style>")
     keep_one_entry()
     if presenting():
         st.html(PRESENTATION)

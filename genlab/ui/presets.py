@@ -58,7 +58,8 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "vae",
         "VAE on handwritten digits",
-        "Grey blots become digits that nobody wrote, in half a minute.",
+        "Grey blots become digits that nobody wrote, in half a minute. Each pixel is drawn as "
+        "0 or 1, so that the likelihood is Bernoulli.",
         {
             "VAE on digits": {
                 **DIGITS,

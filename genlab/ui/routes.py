@@ -30,6 +30,7 @@ from genlab.core.errors import (
     StoreError,
 )
 from genlab.core.options import Options, option, parse_int
+from genlab.exports import EXPORTS, export_file
 from genlab.panels import form_of
 from genlab.panels.scripts import static_files, static_version
 from genlab.panels.thumbnail import empty_thumbnail
@@ -44,6 +45,8 @@ PANEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 #: What is packed already, or does not pack.
 AS_IT_IS = {"image/png", "image/webp", "application/octet-stream"}
 TYPES = {"js": "text/javascript", "css": "text/css", "png": "image/png", "webp": "image/webp"}
+#: Samples or codes in a file that a browser asks for; the command line writes more.
+MOST_EXPORTED = 10_000
 FOREVER = "public, max-age=31536000, immutable"
 
 
@@ -184,6 +187,38 @@ def _empty_thumb() -> bytes:
     return empty_thumbnail()
 
 
+@dataclass(frozen=True)
+class ExportQuery(Options):
+    """The query of an export."""
+
+    step: int | None = option(None, "snapshot; none: the last one", low=0, high=MOST)
+    n: int = option(1000, "samples or codes", low=1, high=MOST_EXPORTED)
+    seed: int = option(0, "seed of their draw", low=0, high=2**31 - 1)
+
+
+@guard_route
+def export(request: Request) -> Response:
+    """A part of a run as a file: weights, decoder, samples, codes, curves."""
+    name, kind = run_of(request), str(request.path_params["file"])
+    if kind not in EXPORTS:
+        return error_response(
+            404, f"There is no such file; there are {', '.join(EXPORTS.names())}."
+        )
+    try:
+        query = parse_query(ExportQuery, request.query_params)
+        body = export_file(runs.open_run(name), kind, step=query.step, n=query.n, seed=query.seed)
+    except SpecError as error:
+        return error_response(400, str(error))
+    response = cached_response(request, body, kind=EXPORTS[kind].media)
+    response.headers["Content-Disposition"] = f'attachment; filename="{file_stem(name)}-{kind}"'
+    return response
+
+
+def file_stem(run: str) -> str:
+    """A run's id as the beginning of a file's name."""
+    return run.replace(":", "-")
+
+
 @guard_route
 def static(request: Request) -> Response:
     """One of our own scripts or style sheets."""
@@ -200,6 +235,7 @@ ROUTES: list[BaseRoute] = [
     Route("/genlab/runs/{run}/delta", delta),
     Route("/genlab/runs/{run}/clock", clock),
     Route("/genlab/runs/{run}/frame/{panel}/{step}.{form}", frame),
+    Route("/genlab/runs/{run}/export/{file}", export),
     Route("/genlab/thumb/{run}.png", thumbnail),
     Route("/genlab/static/{version}/{name:path}", static),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -16,6 +17,20 @@ INK = """canvas => {
     for (let k = 0; k < data.length; k += 4)
         seen.add(data[k] << 16 | data[k + 1] << 8 | data[k + 2]);
     return seen.size;
+}"""
+
+
+#: What the pointer reads over the points of a map, from place to place.
+READ = """canvas => {
+    const box = canvas.getBoundingClientRect(), found = new Set();
+    const line = canvas.parentElement.querySelector(".gl-readout");
+    for (let x = 0; x < box.width; x += 4)
+        for (let y = 0; y < box.height; y += 4) {
+            const at = {clientX: box.left + x, clientY: box.top + y, bubbles: true};
+            canvas.dispatchEvent(new PointerEvent("pointermove", at));
+            found.add(line.textContent);
+        }
+    return [...found];
 }"""
 
 
@@ -51,6 +66,9 @@ def test_a_game_is_paused_stepped_by_one_player_and_slowed_down(
     assert canvas.get_attribute("data-maps") == "3"
     assert canvas.evaluate(INK) > 100
     page.get_by_role("button", name="Warped grid").click()
+    words = r"This generated point is pulled [a-z ]+, because D is [0-9.e-]+ (here|; further)"
+    said = canvas.evaluate(READ)
+    assert any(re.search(words, one) for one in said), said[:5]
     shot("game-light", full_page=True)
     page.locator('[data-panel="ledger"]').scroll_into_view_if_needed()
     rows = page.locator('[data-panel="ledger"] tr[data-row]')
@@ -77,7 +95,14 @@ def test_a_game_is_paused_stepped_by_one_player_and_slowed_down(
     option.click()
     page.get_by_role("button", name="Resume").click()
     page.get_by_role("button", name="Pause").wait_for()
-    start, first = time.monotonic(), before + 1
+    lit = page.locator(".gl-game .gl-lit")
+    parts = set()
+    until = time.monotonic() + 6
+    while len(parts) < 3 and time.monotonic() < until:
+        parts |= set(lit.evaluate_all("all => all.map(one => one.dataset.part)"))
+        page.wait_for_timeout(100)
+    assert {"G", "D", "z"} <= parts, "the diagram of the game does not light up"
+    start, first = time.monotonic(), runs.store().last_step(run)
     time.sleep(4)
     last = runs.store().last_step(run)
     assert 1.2 < (last - first) / (time.monotonic() - start) < 2.8

@@ -14,6 +14,7 @@ from genlab.compare.side_by_side import (
     build_side_by_side,
     needs_inversion,
     real_examples,
+    shared_real,
 )
 from genlab.core.random import capture, scope
 from genlab.core.run_spec import RunSpec
@@ -90,3 +91,25 @@ def test_what_a_model_cannot_show_is_said(values, there, why) -> None:
     assert list(shown.pictures) == there
     assert {*shown.pictures, *shown.missing} == set(TITLES)
     assert any(why in reason for reason in shown.missing.values())
+
+
+@pytest.mark.parametrize("data", ["digits", "ring", "mixture"])
+def test_the_real_data_stand_beside_a_duel_as_samples_do(data: str) -> None:
+    vae, gan = (made(spec) for spec in duel.specs(data, steps=10).values())
+    shared = shared_real([vae, gan])
+    assert list(shared) == ["samples"]
+    picture, drawn = shared["samples"], gan.pictures["samples"]
+    assert picture.form == drawn.form
+    assert "held-out" in picture.note
+    test = datasets.load(duel.specs(data, steps=10)[f"GAN on {data}"]).test.x
+    if drawn.form == "images":
+        assert torch.equal(torch.as_tensor(picture.payload["x"]), test[:32])
+    elif drawn.form == "points":
+        assert picture.payload["box"] == drawn.payload["box"]
+
+
+def test_runs_of_other_data_share_no_real_data() -> None:
+    ring, line = (
+        made(duel.specs(data, steps=10)[f"GAN on {data}"]) for data in ("ring", "digits")
+    )
+    assert shared_real([ring, line]) == {}

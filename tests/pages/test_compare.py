@@ -94,6 +94,7 @@ def test_the_table_holds_the_metrics_of_the_models(visit, work, shelf):
     app = visit("compare", runs=f"{shelf['vae']},{shelf['gan']}")
     assert not app.exception
     assert not metric_tables(app)
+    assert sum("Real data" in one.proto.body for one in app.get("html")) == 1
     # The metrics of both, and the codes of the real examples for the generator.
     assert work() == 3
     app = app.run()

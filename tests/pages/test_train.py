@@ -7,6 +7,9 @@ import pytest
 from genlab import runs
 from genlab.core.run_spec import RunSpec, models_for, objectives_for
 from genlab.core.tables import DATASETS, MODELS
+from genlab.models.groups import by_group
+from genlab.train.step_time import StepTime
+from genlab.ui import need
 
 
 def field(app, kind, name):
@@ -23,7 +26,8 @@ def start(app):
 def test_the_form_starts_exactly_the_run_it_shows(visit, home):
     app = visit("train")
     app.selectbox(key="train.data").set_value("ring").run()
-    app.selectbox(key="train.model").set_value("gan").run()
+    app.button(key="group.gan").click().run()
+    assert app.selectbox(key="train.model").value == "gan"
     app.selectbox(key="train.objective").set_value("minimax").run()
     field(app, "number_input", "steps").set_value(321)
     field(app, "number_input", "latent").set_value(5)
@@ -103,9 +107,18 @@ def test_a_formula_that_is_no_generator_is_refused_in_the_form(visit, home, form
 def test_only_what_fits_can_be_chosen(visit, home):
     for data in ("digits", "moons", "gaussian"):
         app = visit("train", data=data)
-        offered = app.selectbox(key="train.model").options
         titles = {row.name: row.title for row in MODELS.rows()}
-        assert offered == [titles[m] for m in models_for(data)]
+        groups = by_group((name, MODELS[name]) for name in models_for(data))
+        offered = []
+        for group, names in groups.items():
+            app.button(key=f"group.{group}").click().run()
+            shown = app.selectbox(key="train.model").options
+            assert shown == [titles[name] for name in names]
+            offered += names
+        assert sorted(offered) == sorted(models_for(data))
+        assert {b.key for b in app.button if (b.key or "").startswith("group.")} == {
+            f"group.{name}" for name in groups
+        }
         model = app.selectbox(key="train.model").value
         assert len(app.selectbox(key="train.objective").options) == len(objectives_for(model))
 
@@ -207,3 +220,38 @@ def test_no_end_of_a_slider_is_rounded_to_another_number(visit, home):
     for number in app.number_input:
         if number.proto.format and number.proto.has_max:
             assert float(number.proto.format % number.value) == pytest.approx(number.value)
+
+
+def test_a_grey_image_gets_a_likelihood_that_is_a_density(visit, home):
+    rows = start(visit("train", data="mnist5k", model="vae"))
+    assert rows[0].spec["likelihood"] == "continuous_bernoulli"
+    app = visit("train", data="mnist5k", model="vae", binarise="dynamic")
+    assert field(app, "selectbox", "likelihood").value == "bernoulli"
+
+
+def test_choices_are_in_words(visit, home):
+    app = visit("train", data="mnist5k", model="vae")
+    assert "Continuous Bernoulli" in field(app, "selectbox", "likelihood").options
+    assert field(app, "selectbox", "binarise").options == ["None", "Threshold", "Dynamic"]
+
+
+def test_the_form_says_what_the_run_will_need(visit, home, monkeypatch):
+    seen = []
+
+    def measured(spec):
+        seen.append(spec)
+        return StepTime(0.01, 20, 64, 128)
+
+    monkeypatch.setattr(need, "cached_step_time", measured)
+    app = visit("train", data="ring", model="gan", steps="3000")
+    (said,) = (c.value for c in app.caption if c.value.startswith("Time:"))
+    assert "about **30 seconds** for 3,000 steps" in said
+    assert "measured: the median of 20 steps just now, scaled from a batch of 64" in said
+    assert "Memory: at most about" in said
+    assert "Disk: at most" in said
+    # The steps and the seed do not change a step: it is not measured anew for them.
+    field(app, "number_input", "steps").set_value(6000).run()
+    assert seen[0] == seen[1]
+    monkeypatch.setattr(need, "cached_step_time", lambda spec: None)
+    app = visit("train", data="ring", model="gan")
+    assert any("Time: not measured" in c.value for c in app.caption)

@@ -128,6 +128,7 @@ def test_its_numbers_are_those_of_the_runs(ring: Any, place: Any) -> None:
     )
     assert "the same z, drawn with one seed (2 dimensions)" in said
     assert "Divergence ledger" in said
+    assert said.count("Real data") == 1
 
 
 def test_the_answer_is_first_and_the_parameters_are_last(ring: Any) -> None:

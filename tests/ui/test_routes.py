@@ -17,8 +17,10 @@ import pytest
 from starlette.applications import Starlette
 
 from genlab import runs
+from genlab.exports import export_file, formats_for
 from genlab.figures.live import LIVE_ROWS
 from genlab.panels.scripts import static_files, static_version
+from genlab.runs import foreground
 from genlab.runs.store import Record
 from genlab.testing.scripted_run import SERIES, ScriptedRun
 from genlab.ui import routes
@@ -250,3 +252,28 @@ def test_what_a_script_imports_is_served() -> None:
             assert posixpath.normpath(posixpath.join(posixpath.dirname(name), target)) in files
             found += 1
     assert found > 40
+
+
+def test_a_browser_takes_parts_of_a_run_along(run: ScriptedRun) -> None:
+    made = foreground.train({"model": "vae", "data": "digits", "latent": 2, "steps": 3})
+    for name, why in formats_for(made).items():
+        reply = get(f"/genlab/runs/{made.id}/export/{name}?n=4&seed=2")
+        if why:
+            assert reply.status == 400
+            assert why in reply.json["error"]
+            continue
+        assert reply.status == 200
+        assert reply.headers["content-disposition"].endswith(f'{made.id}-{name}"')
+        body = gzip.decompress(reply.body) if "content-encoding" in reply.headers else reply.body
+        known = export_file(made, name, n=4, seed=2)
+        # The order of the notes in a file of weights is not fixed.
+        assert len(body) == len(known)
+        assert body == known or name == "weights.safetensors"
+    for bad, status in (
+        (f"{made.id}/export/weights.exe", 404),
+        (f"{made.id}/export/weights.safetensors?n=0", 400),
+        (f"{made.id}/export/samples.npz?n=10000000", 400),
+        ("nothing-there/export/weights.safetensors", 404),
+        (f"{made.id}/export/weights.safetensors?step=2999", 404),
+    ):
+        assert get(f"/genlab/runs/{bad}").status == status, bad

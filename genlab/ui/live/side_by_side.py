@@ -13,12 +13,13 @@ from genlab.compare.side_by_side import (
     SideBySide,
     build_side_by_side,
     needs_inversion,
+    shared_real,
     titles_of,
 )
 from genlab.core.escape import escape_html, escape_markdown
 from genlab.core.measure import Picture
 from genlab.core.tables import MODELS
-from genlab.panels.run_marks import run_mark
+from genlab.panels.run_marks import REAL_MARK, run_mark
 from genlab.report import run_labels
 from genlab.report.tables import shared_settings, step_mismatch_note
 from genlab.report.time_cursor import TimeCursor, snapshot
@@ -111,6 +112,7 @@ def side_by_side(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
     sentences = shared_settings({titles[run]: one for run, one in found.items()})
     sentences.append(step_mismatch_note({titles[row.id]: at[row.id] for row in rows}))
     st.caption(escape_markdown(" ".join(filter(None, sentences))))
+    real = shared_real(list(found.values()))
     for part, title in titles_of(found.values()).items():
         if not any(part in one.pictures for one in found.values()):
             reasons = {one.missing.get(part, "") for one in found.values()}
@@ -118,7 +120,12 @@ def side_by_side(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
             st.caption(escape_markdown("; ".join(sorted(filter(None, reasons)))))
             continue
         st.markdown(f"**{escape_markdown(title)}**")
-        for row, column in zip(rows, st.columns(len(rows)), strict=True):
+        columns = st.columns(len(rows) + (part in real))
+        if part in real:
+            with columns[-1]:
+                st.html(f'<div class="run-name">{REAL_MARK} Real data</div>')
+                _draw(real[part])
+        for row, column in zip(rows, columns, strict=False):
             with column:
                 run_name(places[row.id], titles[row.id], f"snapshot of step {at[row.id]:,}")
                 one = found[row.id]

@@ -1,19 +1,39 @@
-"""Take it home: a run or a comparison as one HTML file that replays without a server."""
+"""Take it home: a run as one HTML file that replays without a server, and its parts as files."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import quote
 
 import streamlit as st
 
 from genlab import runs
-from genlab.core.escape import escape_markdown
+from genlab.core.escape import escape_html, escape_markdown
+from genlab.exports import EXPORTS, formats_for
 from genlab.replay.site import file_name
+from genlab.report import name_of
 from genlab.report.time_cursor import TimeCursor
 from genlab.runs.store import ACTIVE, RunRow
 from genlab.ui.jobs import finished_result, job_progress, show_failures, submit_job
 
 WHAT = "The hand-out"
+
+
+def export_links(row: RunRow) -> None:
+    """Draw a link to each file in which a part of the run can be taken along.
+
+    Args:
+        row: a run with a snapshot.
+    """
+    view = runs.open_run(row.id)
+    links = [
+        f'<a href="genlab/runs/{quote(row.id, safe=":")}/export/{quote(name)}" download>'
+        f"{escape_html(EXPORTS.row(name).title)}</a>"
+        for name, why in formats_for(view).items()
+        if not why
+    ]
+    st.markdown(f"**Parts of {escape_markdown(name_of(row))} as files**")
+    st.html(f'<p class="export-links">{" ".join(links)}</p>')
 
 
 def take_home(rows: Sequence[RunRow], moment: TimeCursor | None = None) -> None:
@@ -31,6 +51,9 @@ def take_home(rows: Sequence[RunRow], moment: TimeCursor | None = None) -> None:
     if not steps:
         st.caption("There is nothing to take home before the first step.")
         return
+    for row in rows:
+        if row.step or runs.open_run(row.id).snapshots():
+            export_links(row)
     at = moment or TimeCursor()
     active = any(row.status in ACTIVE for row in rows)
     values = {

@@ -26,6 +26,8 @@ const MAIN = 680;
 const SEEN = 0.72;
 /** Height that an enlarged card has for what is around its picture, in pixels. */
 const AROUND = 230;
+/** The same while it is presented: the slider and the sentences stand above it. */
+const AROUND_SHOWN = 320;
 /** @type {Map<string, Promise<Frame>>} */
 const cache = new Map();
 
@@ -260,8 +262,9 @@ export class Cell {
     const card = this.figure.closest(".gl-card");
     if (!card) return SIDE;
     const { classList } = card;
-    if (classList.contains("gl-enlarged") || classList.contains("gl-shown"))
-      return Math.max(180, innerHeight / zoomOf(card) - AROUND);
+    const seen = innerHeight / zoomOf(card);
+    if (classList.contains("gl-shown")) return Math.max(180, seen - AROUND_SHOWN);
+    if (classList.contains("gl-enlarged")) return Math.max(180, seen - AROUND);
     if (card.classList.contains("gl-main"))
       return Math.max(320, Math.min(MAIN, SEEN * innerHeight));
     return card.closest(".gl-first") ? BESIDE : SIDE;

@@ -1,0 +1,131 @@
+"""How long a training step takes: measured with a few steps of the run itself.
+
+The steps are those of the run, on its own data and its own batch size, on this machine and now. A
+large batch is measured by a smaller one and scaled, since the time of a step grows with its
+examples; that is said.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from genlab.core import random
+from genlab.core.run_spec import RunSpec
+from genlab.core.tables import ALGORITHMS
+from genlab.data.base import Batches, Dataset
+from genlab.train.estimate import Estimate, estimate
+
+#: Seconds that are spent on steps, and steps at most.
+SECONDS, STEPS = 0.25, 50
+#: Bytes for the backward pass up to which a whole batch is measured; numbers learned at most.
+WHOLE, PARAMETERS = 64 << 20, 20_000_000
+
+
+@dataclass(frozen=True)
+class StepTime:
+    """The time of a step.
+
+    Args:
+        seconds: the median of the steps that were measured.
+        steps: how many were measured, after one that warms up.
+        batch: examples of each; the time is scaled from these to the run's batch.
+        whole: examples of a batch of the run.
+    """
+
+    seconds: float
+    steps: int
+    batch: int
+    whole: int
+
+    def words(self) -> str:
+        """What kind of number it is.
+
+        Example:
+            >>> StepTime(0.01, 20, 32, 128).words()
+            'measured: the median of 20 steps just now, scaled from a batch of 32'
+        """
+        scaled = "" if self.batch == self.whole else f", scaled from a batch of {self.batch}"
+        noun = "step" if self.steps == 1 else "steps"
+        return f"measured: the median of {self.steps} {noun} just now{scaled}"
+
+
+def measured_batch(spec: RunSpec, need: Estimate) -> int:
+    """Examples of a batch with which the step can be measured in little memory; 0 for none."""
+    if need.parameters > PARAMETERS:
+        return 0
+    batch = spec.train.batch
+    while batch > 1 and need.saved * batch / spec.train.batch > WHOLE:
+        batch //= 2
+    return batch
+
+
+def measure_step(
+    spec: RunSpec, data: Dataset, seconds: float = SECONDS, most: int = STEPS
+) -> StepTime | None:
+    """Take a few steps of a run and throw them away.
+
+    The process's random stream and its threads are as before afterwards.
+
+    Args:
+        spec: of the run.
+        data: its dataset.
+        seconds: spent on steps, beside the first.
+        most: steps.
+
+    Returns:
+        The time of a step; None for a net that is too large to be tried here.
+
+    Example:
+        >>> from genlab import data
+        >>> spec = RunSpec.build(model="gan", data="ring", batch=16, hidden=8)
+        >>> found = measure_step(spec, data.load(spec), most=3)
+        >>> found.steps, found.batch, found.seconds > 0
+        (3, 16, True)
+    """
+    batch = measured_batch(spec, estimate(spec))
+    if not batch:
+        return None
+    short = dataclasses.replace(spec, train=dataclasses.replace(spec.train, batch=batch))
+    threads = torch.get_num_threads()
+    with random.scope(0, "step_time"):
+        try:
+            torch.set_num_threads(spec.train.threads)
+            times = _times(short, data, seconds, most)
+        finally:
+            torch.set_num_threads(threads)
+    median = sorted(times)[len(times) // 2]
+    return StepTime(median * spec.train.batch / batch, len(times), batch, spec.train.batch)
+
+
+def _times(spec: RunSpec, data: Dataset, seconds: float, most: int) -> list[float]:
+    algorithm: Any = ALGORITHMS[spec.algorithm](spec)
+    state = algorithm.init(spec.train.seed, data)
+    x = data.train.model_input(data.meta)
+    y = data.train.y if algorithm.labelled else None
+    batches = Batches(len(x), spec.train.batch, spec.train.seed)
+    times: list[float] = []
+    until = 0.0
+    for step in range(most + 1):
+        begin = time.perf_counter()
+        index = batches.index(step)
+        chosen = x.index_select(0, index)
+        if data.draw is not None:
+            chosen = data.draw(chosen)
+        given = (chosen,) if y is None else (chosen, y.index_select(0, index))
+        state, _ = algorithm.step(state, *given)
+        now = time.perf_counter()
+        if step == 0:
+            # The first step also makes what all others find there.
+            until = now + seconds
+            if now - begin > seconds:
+                return [now - begin]
+            continue
+        times.append(now - begin)
+        if now > until:
+            break
+    return times

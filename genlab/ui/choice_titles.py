@@ -1,0 +1,38 @@
+"""What people read for a choice of an option: the title of its row, or its name in words."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from genlab.core.options import Option
+from genlab.core.registry import Registry
+from genlab.distributions import LIKELIHOODS
+from genlab.distributions.posteriors import POSTERIORS
+from genlab.distributions.priors import PRIORS
+from genlab.paths import COUPLINGS, PATHS, SAMPLERS
+
+#: Tables whose rows are choices of options.
+ROWS: tuple[Registry[Any], ...] = (LIKELIHOODS, POSTERIORS, PRIORS, COUPLINGS, PATHS, SAMPLERS)
+WORD = re.compile(r"[a-z][a-z_]*")
+
+
+def choice_title(option: Option, value: Any) -> str:
+    """What people read for a choice.
+
+    Names of sets, signs and numbers are shown as they are.
+
+    Example:
+        >>> names = tuple(LIKELIHOODS.names())
+        >>> choice_title(Option("likelihood", str, "", "", choices=names), "continuous_bernoulli")
+        'Continuous Bernoulli'
+        >>> choice_title(Option("binarise", str, "", "", choices=("none", "dynamic")), "none")
+        'None'
+    """
+    choices = option.choices or ()
+    for table in ROWS:
+        if value in table and all(one in table for one in choices):
+            return table.row(value).title
+    if len(choices) > 1 and all(WORD.fullmatch(str(one)) for one in choices):
+        return str(value).replace("_", " ").capitalize()
+    return str(value)

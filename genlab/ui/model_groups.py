@@ -1,0 +1,70 @@
+"""The groups of models on the form, each with a small picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from genlab.core.tables import MODELS
+from genlab.models.groups import GROUPS, by_group, group_of
+
+#: Width of a group in pixels: two stand beside each other on a phone.
+WIDTH = 140
+CSS = """
+.model-group svg { display: block; width: 100%; max-height: 60px; }
+.model-group .box { fill: none; stroke: currentColor; stroke-width: 1.6; }
+.model-group .way { fill: none; stroke: currentColor; stroke-width: 1.2; opacity: 0.7; }
+.model-group .dot { fill: currentColor; }
+.model-group text { fill: currentColor; font-size: 11px; text-anchor: middle; }
+.model-group.chosen .box { fill: light-dark(#0072b233, #56b4e955); }
+"""
+
+
+def draw_picture(name: str, chosen: bool) -> None:
+    """Draw the picture of a group; that of the chosen one is filled."""
+    group = next(one for one in GROUPS if one.name == name)
+    look = "model-group chosen" if chosen else "model-group"
+    st.html(
+        f'<div class="{look}"><svg viewBox="0 0 120 60" aria-hidden="true">{group.picture}</svg>'
+        "</div>"
+    )
+
+
+def _choose(key: str, model: str) -> None:
+    st.session_state[key] = model
+
+
+def choose_group(
+    able: Sequence[str], key: str, wanted: str | None = None, container: Any = st
+) -> list[str]:
+    """Draw the groups of the models that fit; the names of the chosen group.
+
+    Args:
+        able: the models that fit.
+        key: of the widget that holds the chosen model.
+        wanted: the model that is chosen at first.
+        container: where to draw.
+    """
+    groups = by_group((name, MODELS[name]) for name in able)
+    model = str(st.session_state.get(key, wanted))
+    if model not in able:
+        model = str(wanted) if wanted in able else able[0]
+    chosen = group_of(MODELS[model])
+    with container.container(horizontal=True, gap="small", key="model_groups"):
+        for name, names in groups.items():
+            group = next(one for one in GROUPS if one.name == name)
+            with st.container(width=WIDTH, gap=None):
+                draw_picture(name, group is chosen)
+                st.button(
+                    group.title,
+                    key=f"group.{name}",
+                    help=group.text,
+                    width="stretch",
+                    icon=":material/check:" if group is chosen else None,
+                    on_click=_choose,
+                    args=(key, names[0]),
+                )
+    container.caption(chosen.text)
+    return groups[chosen.name]

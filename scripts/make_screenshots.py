@@ -1,0 +1,166 @@
+"""Photograph every page with real content, in each size, in light and in dark.
+
+    PYTHONPATH=. python scripts/make_screenshots.py --out screens
+
+The app is served on a store of its own. A VAE and two GANs are trained for it, a study is queued
+and a room is opened. A real browser then opens each address of :mod:`genlab.testing.pages` and
+saves the whole page. ``--keep`` renews the pictures that the README and the guides show. A
+``chromium`` on the path is needed. ``--folder`` names a folder whose trained runs are used again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+from genlab import runs, studies
+from genlab.runs import foreground
+from genlab.testing.pages import ADDRESSES, settled
+from genlab.testing.served import FLAGS, ROOT, App, chromium, serving
+
+#: Width and height of each screen.
+SIZES = {"1440": (1440, 900), "960": (960, 540), "360": (360, 740)}
+SCHEMES = ("light", "dark")
+#: What is trained: long enough that there is something to see, short enough for two cores.
+TRAINED: dict[str, dict[str, Any]] = {
+    "vae": {
+        "model": "vae",
+        "data": "mnist5k",
+        "binarise": "dynamic",
+        "likelihood": "bernoulli",
+        "latent": 10,
+        "lr": 2e-3,
+        "steps": 1500,
+    },
+    "gan": {"model": "gan", "data": "ring", "steps": 2000},
+    "dcgan": {"model": "gan", "data": "mnist5k", "lr": 1e-3, "latent": 20, "steps": 2500},
+}
+TITLES = {"vae": "VAE on digits", "gan": "GAN on a ring", "dcgan": "GAN on digits"}
+STUDY = "does-batch-matter"
+#: The pictures of the README and the guides: page, size and scheme of each.
+KEPT = {
+    "start": ("start", "1440", "light"),
+    "watch": ("game", "1440", "light"),
+    "compare": ("compare", "1440", "light"),
+    "explore": ("explore", "1440", "light"),
+    "learn": ("learn-elbo", "1440", "light"),
+    "watch-phone": ("watch", "360", "dark"),
+}
+KEPT_HEIGHT, KEPT_WIDTH = 900, 1200
+#: A page is photographed to this height at most.
+MOST_HEIGHT = 9000
+HEIGHT = "document.querySelector('[data-testid=stMain]').scrollHeight"
+WIDTH = "document.querySelector('[data-testid=stMain]').scrollWidth - window.innerWidth"
+
+
+def trained_runs(folder: Path) -> dict[str, str]:
+    """The ids of the runs by their names; trained where the folder does not know them."""
+    known = folder / "trained.json"
+    if known.exists():
+        return dict(json.loads(known.read_text()))
+    made = {
+        name: foreground.train({**values, "seed": 0}, title=TITLES[name]).id
+        for name, values in TRAINED.items()
+    }
+    base = {"model": "gan", "data": "ring", "steps": 150}
+    studies.create(base, {"batch": [32, 128]}, 3, name=STUDY, title="Does the batch size matter?")
+    known.write_text(json.dumps({**made, "study": STUDY}))
+    return {**made, "study": STUDY}
+
+
+@contextlib.contextmanager
+def visitor(browser: Any, size: tuple[int, int], scheme: str) -> Iterator[Any]:
+    """A page of a browser of that size; what it logs is printed."""
+    width, height = size
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
+    )
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    page.on("pageerror", lambda error: print(f"   error: {error}"))
+    yield page
+    context.close()
+
+
+def photograph(page: Any, size: tuple[int, int]) -> tuple[bytes, bytes]:
+    """The first sight of a page, and the whole of it."""
+    first = page.screenshot()
+    for _ in range(3):
+        height = min(MOST_HEIGHT, max(size[1], page.evaluate(HEIGHT) + 1))
+        page.set_viewport_size({"width": size[0], "height": height})
+        page.wait_for_timeout(900)
+        if page.evaluate(HEIGHT) <= height:
+            break
+    whole = page.screenshot()
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    return first, whole
+
+
+def visit(
+    browser: Any, app: App, made: dict[str, str], out: Path, names: Sequence[str], sizes: set[str]
+) -> None:
+    """Save the pictures of all pages."""
+    for scheme in SCHEMES:
+        for label, size in SIZES.items():
+            if label not in sizes:
+                continue
+            with visitor(browser, size, scheme) as page:
+                for name in names:
+                    page.goto(f"{app.url}/{ADDRESSES[name].format(**made)}")
+                    settled(page)
+                    first, whole = photograph(page, size)
+                    (out / f"{name}-{label}-{scheme}.png").write_bytes(whole)
+                    (out / f"{name}-{label}-{scheme}-first.png").write_bytes(first)
+                    over = page.evaluate(WIDTH)
+                    print(f"{name} {label} {scheme}" + (f": {over} px too wide" * (over > 0)))
+
+
+def keep(out: Path) -> None:
+    """Renew the pictures of the README and the guides."""
+    for target, (name, label, scheme) in KEPT.items():
+        picture = Image.open(io.BytesIO((out / f"{name}-{label}-{scheme}-first.png").read_bytes()))
+        picture = picture.convert("RGB")
+        if picture.width > KEPT_WIDTH:
+            height = round(picture.height * KEPT_WIDTH / picture.width)
+            picture = picture.resize((KEPT_WIDTH, height), Image.Resampling.LANCZOS)
+        picture.save(ROOT / "docs" / "images" / f"{target}.webp", quality=85, method=6)
+
+
+def main() -> None:
+    """Train, serve, photograph."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("screens"))
+    parser.add_argument("--folder", type=Path, help="of the store; a fresh one where not given")
+    parser.add_argument("--pages", nargs="*", default=list(ADDRESSES), choices=list(ADDRESSES))
+    parser.add_argument("--sizes", nargs="*", default=list(SIZES), choices=list(SIZES))
+    parser.add_argument("--keep", action="store_true", help="renew docs/images")
+    values = parser.parse_args()
+    path = chromium()
+    if path is None:
+        raise SystemExit("no chromium on this machine; install it first")
+    values.out.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        folder = values.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder.mkdir(parents=True, exist_ok=True)
+        app = stack.enter_context(serving(folder))
+        made = trained_runs(folder)
+        runs.ensure_supervisor()
+        play = stack.enter_context(sync_playwright())
+        browser = play.chromium.launch(executable_path=path, args=FLAGS)
+        visit(browser, app, made, values.out, values.pages, set(values.sizes))
+        browser.close()
+    if values.keep:
+        keep(values.out)
+
+
+if __name__ == "__main__":
+    main()
