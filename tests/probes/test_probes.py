@@ -24,7 +24,7 @@ from genlab.probes.base import PROBES
 from genlab.probes.common import draw, principal
 
 SPECS = {
-    "vae-digits": {"model": "vae", "data": "digits"},
+    "vae-digits": {"model": "vae", "data": "digits", "likelihood": "bernoulli"},
     "conv_vae-binary": {"model": "conv_vae", "data": "digits", "binarise": "dynamic"},
     "vae-ring": {"model": "vae", "data": "ring"},
     "gan-ring": {"model": "gan", "data": "ring"},
