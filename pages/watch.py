@@ -71,8 +71,6 @@ with buttons:
         links.train({name: str(value) for name, value in row.spec.items()})
 with warnings:
     sentinel_panel(row)
-
-
 with board:
     dashboard(row)
 with below, st.expander("What is trained, on what, and how", icon=":material/list_alt:"):

@@ -326,17 +326,17 @@ def onnx_model(program: Program, about: Mapping[str, str] | None = None) -> byte
         program: of a decoder.
         about: what the model says of itself, by key.
     """
-    said = json.loads(program.text)
-    graph = Graph(said, program.weights)
-    for op in said["ops"]:
+    parsed = json.loads(program.text)
+    graph = Graph(parsed, program.weights)
+    for op in parsed["ops"]:
         graph.names.append(WRITERS[op["op"]](graph, op))
-    shape = graph.constant([0, *said["shape"]], None)
-    last = field(1, graph.names[said["last"]]) + field(1, shape) + field(2, "x")
+    shape = graph.constant([0, *parsed["shape"]], None)
+    last = field(1, graph.names[parsed["last"]]) + field(1, shape) + field(2, "x")
     graph.nodes.append(last + field(3, "x") + field(4, "Reshape"))
     body = b"".join(field(1, one) for one in graph.nodes) + field(2, "decoder")
     body += b"".join(field(5, one) for one in graph.constants)
-    body += field(11, _described("z", ["batch", said["inputs"]]))
-    body += field(12, _described("x", ["batch", *said["shape"]]))
+    body += field(11, _described("z", ["batch", parsed["inputs"]]))
+    body += field(12, _described("x", ["batch", *parsed["shape"]]))
     notes = (field(1, key) + field(2, value) for key, value in (about or {}).items())
     return b"".join(
         [
