@@ -56,7 +56,7 @@ class Automatic(Fitting):
 
     chapter = 8
     idea = (
-        "ADVI needs only a differentiable log-joint. It maps each parameter to the real line, "
+        "ADVI needs only a differentiable log-joint: it maps each parameter to the real line, "
         "fits a Gaussian there, and maximises the ELBO with pathwise gradients. "
         "For a Gaussian posterior a Gaussian without correlations (mean-field) is too narrow, "
         "with variances 1/Λ_ii, and a full covariance is exact. Where the transformed "

@@ -53,7 +53,7 @@ class KLAndJS(Lesson):
         "KL(p ‖ q) is the mean of log p/q under p: it is 0 only for p = q, it has no upper "
         "bound, and it is not symmetric. JS compares both with their even mixture: it is "
         "symmetric, at most log 2, and its square root is a metric. Minimising KL from the "
-        "data to the model is maximum likelihood and leads to the VAE. Minimising JS means to "
+        "data to the model is maximum likelihood and leads to the VAE; minimising JS means to "
         "fool the best classifier and leads to the GAN."
     )
     needs = ("bayes",)

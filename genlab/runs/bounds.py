@@ -18,7 +18,7 @@ from genlab.core.run_spec import RunSpec
 from genlab.runs.disk import check_quota
 
 if TYPE_CHECKING:
-    from genlab.train.estimate import Estimate
+    from genlab.train.resources import Resources
 
 #: Bytes of a disk that no run may plan to fill.
 RESERVE = 256 << 20
@@ -34,7 +34,7 @@ SIGNALS = {
 }
 
 
-def check_start(spec: RunSpec, files: Folder) -> Estimate | None:
+def check_start(spec: RunSpec, files: Folder) -> Resources | None:
     """Refuse a run for which this machine has too little memory or disk.
 
     Where other machines do the work, each of them checks its own memory when it takes the run.
@@ -50,7 +50,7 @@ def check_start(spec: RunSpec, files: Folder) -> Estimate | None:
         SpecError: with the numbers, and with what would fit. Nothing was started.
     """
     # The store is read without torch: it is imported where a run begins.
-    from genlab.train.estimate import check_memory
+    from genlab.train.resources import check_memory
 
     here = os.environ.get("GENLAB_EXECUTOR", "").strip() in {"", "local"}
     need = check_memory(spec) if here else None
@@ -61,7 +61,7 @@ def check_start(spec: RunSpec, files: Folder) -> Estimate | None:
     return need
 
 
-def _check_disk(need: Estimate, free: int) -> None:
+def _check_disk(need: Resources, free: int) -> None:
     if need.disk <= free:
         return
     # At least three snapshots are kept: the first and the last two.

@@ -34,9 +34,9 @@ from genlab.runs.sink import StoreSink
 from genlab.runs.store import Command, JobRow, JobStatus, Record, RunRow, RunStore, Status
 from genlab.runs.turns import NOTE, Turns
 from genlab.train.controls import Controls
-from genlab.train.estimate import check_memory
 from genlab.train.loop import train
 from genlab.train.observers import Cursor, Diverged, Observer, Recorder, Watcher
+from genlab.train.resources import check_memory
 from genlab.train.snapshots import restore_state
 
 BEAT = 1.0

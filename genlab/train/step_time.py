@@ -18,7 +18,7 @@ from genlab.core import random
 from genlab.core.run_spec import RunSpec
 from genlab.core.tables import ALGORITHMS
 from genlab.data.base import Batches, Dataset
-from genlab.train.estimate import Estimate, estimate
+from genlab.train.resources import Resources, predict_resources
 
 #: Seconds that are spent on steps, and steps at most.
 SECONDS, STEPS = 0.25, 50
@@ -54,7 +54,7 @@ class StepTime:
         return f"measured: the median of {self.steps} {noun} just now{scaled}"
 
 
-def measured_batch(spec: RunSpec, need: Estimate) -> int:
+def measured_batch(spec: RunSpec, need: Resources) -> int:
     """Examples of a batch with which the step can be measured in little memory; 0 for none."""
     if need.parameters > PARAMETERS:
         return 0
@@ -87,7 +87,7 @@ def measure_step(
         >>> found.steps, found.batch, found.seconds > 0
         (3, 16, True)
     """
-    batch = measured_batch(spec, estimate(spec))
+    batch = measured_batch(spec, predict_resources(spec))
     if not batch:
         return None
     short = dataclasses.replace(spec, train=dataclasses.replace(spec.train, batch=batch))

@@ -13,7 +13,7 @@ from genlab.core.errors import GenlabError
 from genlab.core.machine import in_bytes
 from genlab.core.run_spec import RunSpec
 from genlab.runs import catalog
-from genlab.train.estimate import Estimate, estimate
+from genlab.train.resources import Resources, predict_resources
 from genlab.train.step_time import StepTime, measure_step
 
 #: The largest rounding of a duration: seconds, and the name of the unit.
@@ -40,7 +40,7 @@ def cached_step_time(spec: RunSpec) -> StepTime | None:
     return measure_step(spec, catalog.dataset(spec))
 
 
-def need_sentence(spec: RunSpec, step: StepTime | None, need: Estimate) -> str:
+def need_sentence(spec: RunSpec, step: StepTime | None, need: Resources) -> str:
     """What a run needs, with what kind of number each is.
 
     Args:
@@ -66,6 +66,6 @@ def show_need(values: Mapping[str, Any]) -> None:
         plain = dataclasses.replace(spec.train, steps=1, seed=0, snapshots=3)
         with st.spinner("Measuring a few steps…", show_time=False):
             step = cached_step_time(dataclasses.replace(spec, train=plain))
-        st.caption(need_sentence(spec, step, estimate(spec)))
+        st.caption(need_sentence(spec, step, predict_resources(spec)))
     except (GenlabError, RuntimeError):
         st.caption("How long it takes could not be measured.")

@@ -122,7 +122,8 @@ def test_the_wheel_holds_code_pages_models_and_no_leftovers(installed: Installed
     assert package <= names
     assert not [name for name in names if "__pycache__" in name or name.endswith(".db")]
     assert f"-{genlab.__version__}-" in installed.wheel.name
-    assert installed.wheel.stat().st_size < 5e6
+    # Four shipped models and the classifiers of sample quality are most of it.
+    assert installed.wheel.stat().st_size < 7e6
 
 
 def own_runs(listed: str) -> list[str]:

@@ -12,7 +12,7 @@ from genlab.core.random import capture
 from genlab.core.run_spec import RunSpec
 from genlab.core.tables import ALGORITHMS
 from genlab.train import step_time
-from genlab.train.estimate import Estimate
+from genlab.train.resources import Resources
 from genlab.train.step_time import measure_step, measured_batch
 
 
@@ -42,9 +42,9 @@ def test_nothing_of_the_process_changes() -> None:
 
 def test_a_large_batch_is_measured_by_a_smaller_one() -> None:
     spec = RunSpec.build(model="vae", data="digits", batch=1024)
-    assert measured_batch(spec, Estimate(1000, 1000, 3)) == 1024
-    assert measured_batch(spec, Estimate(1000, 4 * step_time.WHOLE, 3)) == 256
-    assert measured_batch(spec, Estimate(10**9, 1000, 3)) == 0
+    assert measured_batch(spec, Resources(1000, 1000, 3)) == 1024
+    assert measured_batch(spec, Resources(1000, 4 * step_time.WHOLE, 3)) == 256
+    assert measured_batch(spec, Resources(10**9, 1000, 3)) == 0
 
 
 @pytest.mark.parametrize(

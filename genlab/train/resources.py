@@ -46,7 +46,7 @@ SMALLER = ("batch", "hidden", "layers", "width", "latent")
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Resources:
     """What a run needs.
 
     Args:
@@ -73,7 +73,7 @@ class Estimate:
         """The memory in words, with what it is made of.
 
         Example:
-            >>> Estimate(10**8, 10**8, 24).words().partition(":")[0]
+            >>> Resources(10**8, 10**8, 24).words().partition(":")[0]
             'about 5.62 GiB of memory'
         """
         learned = PER_NUMBER * self.parameters
@@ -167,25 +167,25 @@ def _per_example(spec: RunSpec) -> tuple[int, float]:
     return count, float(_saved_by_shape(spec, model))
 
 
-def estimate(spec: RunSpec) -> Estimate:
+def predict_resources(spec: RunSpec) -> Resources:
     """Predict what a run needs.
 
     Runs that do not learn by gradients are small: the estimate of their step is 0.
 
     Example:
-        >>> small = estimate(RunSpec.build(model="vae", data="digits"))
+        >>> small = predict_resources(RunSpec.build(model="vae", data="digits"))
         >>> small.parameters, small.memory < 1 << 30
         (19792, True)
     """
     if spec.algorithm != "gradient":
-        return Estimate(0, 0, spec.train.snapshots)
+        return Resources(0, 0, spec.train.snapshots)
     # What does not change the size of a step is left out of the key.
     plain = dataclasses.replace(spec.train, batch=1, steps=1, seed=0, snapshots=3, threads=1)
     count, saved = _per_example(dataclasses.replace(spec, train=plain))
-    return Estimate(count, math.ceil(saved * spec.train.batch), spec.train.snapshots)
+    return Resources(count, math.ceil(saved * spec.train.batch), spec.train.snapshots)
 
 
-def check_memory(spec: RunSpec, budget: int | None = None) -> Estimate:
+def check_memory(spec: RunSpec, budget: int | None = None) -> Resources:
     """Refuse a run that needs more memory than there is.
 
     Args:
@@ -200,7 +200,7 @@ def check_memory(spec: RunSpec, budget: int | None = None) -> Estimate:
         SpecError: with the numbers, and what would fit, as its repair.
     """
     budget = worker_memory() if budget is None else budget
-    need = estimate(spec)
+    need = predict_resources(spec)
     if not budget or need.memory <= budget:
         return need
     words = (
@@ -228,7 +228,7 @@ def _largest(spec: RunSpec, budget: int) -> tuple[str, int]:
         value = int(flat[name]) // 2
         while value >= 1:
             try:
-                if estimate(RunSpec.build(**{**flat, name: value})).memory <= budget:
+                if predict_resources(RunSpec.build(**{**flat, name: value})).memory <= budget:
                     return name, value
             except GenlabError:
                 break

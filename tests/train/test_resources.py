@@ -12,7 +12,7 @@ from genlab.core.errors import SpecError, StoreError
 from genlab.core.folders import ROOT
 from genlab.core.machine import in_bytes, worker_memory
 from genlab.core.run_spec import RunSpec, models_for
-from genlab.train.estimate import _per_example, check_memory, estimate
+from genlab.train.resources import _per_example, check_memory, predict_resources
 
 #: Two steps and a snapshot in a process of their own; prints by how many bytes it grew at most.
 MEASURE = """
@@ -59,7 +59,7 @@ def test_a_process_takes_no_more_than_was_predicted(values: dict[str, str]) -> N
         [sys.executable, "-c", MEASURE, *words], cwd=ROOT, capture_output=True, check=True
     )
     took = int(done.stdout)
-    predicted = estimate(RunSpec.build(**values)).memory
+    predicted = predict_resources(RunSpec.build(**values)).memory
     assert took <= predicted, f"{in_bytes(took)} > {in_bytes(predicted)}"
     # It is a bound, and not an excuse to refuse everything.
     assert predicted < 4 * took + (160 << 20)
@@ -70,7 +70,7 @@ def test_every_model_can_be_estimated(data: str) -> None:
     binary = {"binarise": "threshold"} if data == "digits" else {}
     for model in models_for(data, binary):
         spec = RunSpec.build(model=model, data=data, **binary)
-        need = estimate(spec)
+        need = predict_resources(spec)
         assert need.memory < 1 << 30, model
         if spec.algorithm == "gradient":
             assert need.parameters > 0, model
@@ -78,7 +78,9 @@ def test_every_model_can_be_estimated(data: str) -> None:
 
 def test_a_large_model_is_counted_without_its_memory() -> None:
     before = machine._meminfo("MemAvailable")
-    need = estimate(RunSpec.build(model="vae", data="digits", hidden=4096, layers=8, batch=64))
+    need = predict_resources(
+        RunSpec.build(model="vae", data="digits", hidden=4096, layers=8, batch=64)
+    )
     # Encoder and decoder have seven products of 4096 each, beside the ends.
     assert 14 * 4096**2 < need.parameters < 15 * 4096**2
     # Seen: 11 GB.
@@ -87,11 +89,13 @@ def test_a_large_model_is_counted_without_its_memory() -> None:
 
 
 def test_the_batch_counts_and_the_steps_do_not() -> None:
-    one = estimate(RunSpec.build(model="conv_vae", data="digits", batch=64))
-    two = estimate(RunSpec.build(model="conv_vae", data="digits", batch=128, steps=5, seed=3))
+    one = predict_resources(RunSpec.build(model="conv_vae", data="digits", batch=64))
+    two = predict_resources(
+        RunSpec.build(model="conv_vae", data="digits", batch=128, steps=5, seed=3)
+    )
     assert two.saved == 2 * one.saved
     hits = _per_example.cache_info().hits
-    estimate(RunSpec.build(model="conv_vae", data="digits", batch=32, steps=7, seed=4))
+    predict_resources(RunSpec.build(model="conv_vae", data="digits", batch=32, steps=7, seed=4))
     assert _per_example.cache_info().hits == hits + 1
 
 
