@@ -112,7 +112,7 @@ CHALLENGES.register(
     Training(
         "A better ELBO in 1,000 steps",
         "Raise the ELBO on held-out digits by the options of the VAE and of its training.",
-        {"model": "vae", "data": "digits", "steps": 1000},
+        {"model": "vae", "data": "digits", "likelihood": "bernoulli", "steps": 1000},
         ("model", *PIXELS),
         1000,
         elbo(-24.75),
@@ -126,7 +126,7 @@ CHALLENGES.register(
     Training(
         "Digits in a plane",
         "Two numbers for each image are all that the decoder gets. Make the best of them.",
-        {"model": "vae", "data": "digits", "latent": 2, "steps": 1000},
+        {"model": "vae", "data": "digits", "likelihood": "bernoulli", "latent": 2, "steps": 1000},
         ("model", "latent", *PIXELS),
         1000,
         elbo(-25.4),

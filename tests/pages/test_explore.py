@@ -362,7 +362,7 @@ def test_the_film_is_made_on_request_and_says_how_far_points_moved(visit, work, 
     assert work() == 1
     app.run()
     assert not app.exception
-    assert any("laid over the one before by Procrustes" in text for text in captions(app))
+    assert any("aligned with the previous one by Procrustes" in text for text in captions(app))
 
 
 def test_a_map_of_three_axes(visit, work, shelf):

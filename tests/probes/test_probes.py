@@ -132,6 +132,8 @@ def test_panels_and_payloads(label: str) -> None:
         elif picture.form == "field":
             rows, columns = len(payload["y"]), len(payload["x"])
             assert [len(row) for row in payload["z"]] == [columns] * rows
+        elif picture.form == "flow_field":
+            assert payload
         elif isinstance(FORMS[picture.form].script, tuple):
             # A form that a plugin brings is tested by its own contract.
             assert picture.form == "bars"

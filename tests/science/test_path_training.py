@@ -155,7 +155,7 @@ def test_what_is_seen_live_is_true() -> None:
     error = read_probes(PROBES["sampler_error"](spec, data), model, 0)
     assert error.values["sampler_error"] == 0.0
     likely = read_probes(PROBES["log_prob_ode"](spec, data), model, 0).values["val_log_prob_ode"]
-    x = data.validation.x[:256].double()
+    x = data.validation.x[:128].double()
     normal = -0.5 * x.square().sum(1) - math.log(2 * math.pi)
     assert likely == pytest.approx(float(normal.mean()), abs=1e-4)
 
