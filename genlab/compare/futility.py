@@ -37,7 +37,7 @@ def predictive_power(d: Sequence[float], planned: int) -> float:
         ValueError: for fewer than two differences.
 
     Example:
-        >>> predictive_power([0.1, -0.1, 0.05, -0.06], 10) < 0.05
+        >>> predictive_power([0.1, -0.1, 0.05, -0.06], 10) < 0.1
         True
         >>> predictive_power([1.0, 1.1, 0.9, 1.05], 10) > 0.95
         True

@@ -27,7 +27,7 @@ def rss(): return int(open('/proc/self/statm').read().split()[1]) * 4096
 spec = RunSpec.build(**dict(a.split('=') for a in sys.argv[1:]))
 found = data.load(spec)
 algorithm = ALGORITHMS[spec.algorithm](spec)
-x = found.train.seen(found.meta)
+x = found.train.model_input(found.meta)
 first = peak = rss()
 def watch():
     global peak

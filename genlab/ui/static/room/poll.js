@@ -32,7 +32,10 @@ export function mount({ data, parentElement, setTriggerValue }) {
   return stop;
 }
 
-/** @param {{ number: number, revealed: boolean } | null} poll @returns {string} equal for the same */
+/**
+ * @param {{ number: number, revealed: boolean } | null} poll
+ * @returns {string} equal for the same
+ */
 const keyOf = (poll) => (poll?.number ? `${poll.number} ${poll.revealed}` : "none");
 
 class Ballot {
