@@ -68,13 +68,14 @@ def ladder(option: Option, *also: float) -> tuple[float, ...]:
     return tuple(sorted({v for v in steps if low <= v <= high} | extra))
 
 
-def widget(option: Option, key: str, value: Any) -> Any:
+def widget(option: Option, key: str, value: Any, *, as_written: bool = False) -> Any:
     """Draw the widget that fits an option and give back its value.
 
     Args:
         option: what may be chosen.
         key: the widget's key.
         value: what it shows at first; must be allowed.
+        as_written: show the choices as they are: names from a file of the user.
     """
     name, text = label(option), help_text(option)
     fresh = key not in st.session_state
@@ -92,7 +93,7 @@ def widget(option: Option, key: str, value: Any) -> Any:
             index=index,
             key=key,
             help=text,
-            format_func=functools.partial(choice_title, option),
+            format_func=str if as_written else functools.partial(choice_title, option),
         )
     if option.type is str:
         return st.text_input(name, value=str(value), key=key, help=text)

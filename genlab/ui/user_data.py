@@ -108,7 +108,9 @@ def _fields(
             if row.name in offered:
                 row = dataclasses.replace(row, choices=offered[row.name])
             with column:
-                values[row.name] = forms.widget(row, f"{KEY}{file}.{row.name}", row.default)
+                values[row.name] = forms.widget(
+                    row, f"{KEY}{file}.{row.name}", row.default, as_written=row.name in offered
+                )
 
 
 def of_columns(file: str) -> dict[str, dict[str, str]]:
