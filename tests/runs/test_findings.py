@@ -38,7 +38,14 @@ def found(view):
         ({**DIGITS, "lr": 1.0}, "diverged", 50),
         ({**RING, "objective": "lsgan", "lr": 1.0, "hidden": 64}, "exploding", 400),
         (
-            {**RING, "lr": 0.03, "beta1": 0.9, "hidden": 64, "data": "gaussian"},
+            {
+                **RING,
+                "lr": 0.03,
+                "lr_final_ratio": 1.0,
+                "beta1": 0.9,
+                "hidden": 64,
+                "data": "gaussian",
+            },
             "mode_collapse",
             800,
         ),
