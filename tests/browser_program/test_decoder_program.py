@@ -15,26 +15,9 @@ from genlab.browser.decoder_program import export
 from genlab.browser.op_tracing import NotExportable
 from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta
-from genlab.distributions import Point
-from genlab.models.base import HasDecoder
 from genlab.models.linear_gaussian import LinearGaussian
 from genlab.testing.model_contract import METAS, ModelCase
-
-
-class Decoding(nn.Module, HasDecoder):
-    """A decoder of one function."""
-
-    latent = 3
-
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def prior(self):
-        raise AssertionError("not asked for")
-
-    def decode(self, z):
-        return Point(self.function(z), 1)
+from tests.browser_program.decoding import Decoding
 
 
 def program_of(model):
@@ -115,7 +98,7 @@ def test_what_the_mean_does_not_need_is_left_out():
 def test_a_decoder_that_the_page_cannot_do_is_refused_with_the_reason(function, why):
     torch.manual_seed(0)
     with pytest.raises(NotExportable, match=why) as caught:
-        export(Decoding(function))
+        export(Decoding(function, 3))
     assert "Nothing was changed" in str(caught.value)
 
 

@@ -15,29 +15,13 @@ from genlab.browser import operations
 from genlab.browser.decoder_program import Program, export
 from genlab.browser.op_tracing import NotExportable
 from genlab.core.tables import MODELS
-from genlab.distributions import Point
 from genlab.exports.onnx_file import WRITERS, onnx_model
 from genlab.models.base import HasDecoder
 from genlab.testing.model_contract import METAS, ModelCase
+from tests.browser_program.decoding import Decoding
 
 onnx = pytest.importorskip("onnx")
 from onnx.reference import ReferenceEvaluator  # noqa: E402
-
-
-class Decoding(nn.Module, HasDecoder):
-    """A decoder of one function."""
-
-    latent = 4
-
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def prior(self):
-        raise AssertionError("not asked for")
-
-    def decode(self, z):
-        return Point(self.function(z), 1)
 
 
 def evaluated(model: nn.Module, program: Program) -> tuple[np.ndarray, np.ndarray]:
@@ -115,7 +99,7 @@ FUNCTIONS = {
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_each_operation_is_that_of_torch(name: str) -> None:
-    found, exact = with_export(Decoding(FUNCTIONS[name]).eval())
+    found, exact = with_export(Decoding(FUNCTIONS[name], 4).eval())
     assert found == pytest.approx(exact, abs=2e-5)
 
 

@@ -46,6 +46,7 @@ test("a view is the same after the link was written and read", () => {
     zoom: /** @type {[number, number]} */ ([120.5, 4000]),
     log: ["loss/nats"],
     field: "truth",
+    time: "0.25",
     layers: ["points"],
   };
   assert.deepEqual(parseView(formatView(view)), view);

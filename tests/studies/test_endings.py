@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,16 +17,6 @@ from genlab.studies.study import Study
 BASE: dict[str, Any] = {
     "model": "vae", "data": "digits", "steps": 8, "batch": 16, "hidden": 16, "latent": 2,
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.setenv("GENLAB_STORE", f"sqlite:///{tmp_path}/genlab.db")
-    monkeypatch.setenv("GENLAB_FILES", str(tmp_path))
-    monkeypatch.setattr(runs, "ensure_supervisor", lambda: None)
-    runs.configure()
-    yield tmp_path
-    runs.configure()
 
 
 def invented(value: float) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +22,6 @@ from genlab.studies.search_figures import search_figures
 from genlab.studies.study import Study
 
 BASE = {"model": "vae", "data": "digits", "steps": 8, "batch": 16, "hidden": 16, "latent": 2}
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.setenv("GENLAB_STORE", f"sqlite:///{tmp_path}/genlab.db")
-    monkeypatch.setenv("GENLAB_FILES", str(tmp_path))
-    monkeypatch.setattr(runs, "ensure_supervisor", lambda: None)
-    runs.configure()
-    yield tmp_path
-    runs.configure()
 
 
 def work() -> None:

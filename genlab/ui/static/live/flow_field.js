@@ -1,35 +1,27 @@
 // The velocity over the plane at a time of the path: learned, exact and their difference, with
 // particles on their way from noise to data. A slider moves the time.
 
-import { PlotAxes } from "../shared/axes.js";
 import { fromBase64 } from "../shared/bytes.js";
 import { colourScale, fieldCanvas } from "../shared/colours.js";
 import { make } from "../shared/dom.js";
 import { short } from "../shared/format.js";
 import { ROLES, roleColour } from "../shared/roles.js";
 import { byteValue } from "./bytes.js";
+import { ALL, SIDE_BY_SIDE, drawFieldFrame, fieldAxes, layOutFields } from "./field_layout.js";
 import { drawArrow, drawColourLegend } from "./field_marks.js";
 import { addReadout } from "./readout.js";
 import { refineField } from "./smooth.js";
 import { toggled } from "./view_state.js";
 
+/** @import { PlotAxes } from "../shared/axes.js" */
 /** @import { Cell } from "./cell.js" */
 /** @import { LegendEntry } from "./forms.js" */
 /** @import { FlowFieldFrame } from "./wire" */
 
-/** From this width on, in pixels, several fields stand side by side. */
-const SIDE_BY_SIDE = 540;
 /** From this width on they do so unless one was chosen. */
 const WHOLE = 860;
-/** Margins about a field, in pixels. */
-const LEFT = 42;
-const BETWEEN = 16;
-const RIGHT = 6;
-const TOP = 24;
-const FOOT = 56;
 /** Cells that each cell of a field becomes along each axis. */
 const FINER = 3;
-const ALL = "all";
 /** @typedef {"particles" | "arrows"} Layer */
 /** @type {Record<Layer, string>} */
 const LAYERS = { particles: "Particles", arrows: "Directions" };
@@ -217,21 +209,13 @@ class FlowFieldMap {
     const place = this.k === 0 ? " (noise)" : frame.times[this.k] === 1 ? " (data)" : "";
     this.output.textContent = `${time}${place}`;
     this.slider.setAttribute("aria-valuetext", `t = ${time}${place}`);
-    /** @type {string[]} */
-    let names = [];
-    let side = 0;
-    const sheet = cell.clearedAxes((width) => {
-      names = this.fieldsToShow(frame, width);
-      const rest = width - LEFT - RIGHT - BETWEEN * (names.length - 1);
-      side = Math.min(names.length > 1 ? Infinity : cell.side, rest / names.length);
-      return TOP + side + FOOT;
-    });
-    cell.canvas.classList.add("gl-full");
+    const { sheet, names, side, leftOf } = layOutFields(cell, (width) =>
+      this.fieldsToShow(frame, width),
+    );
     cell.describe(frame);
-    cell.canvas.dataset.maps = String(names.length);
     cell.canvas.dataset.time = time;
     this.maps = names.map((name, i) =>
-      this.drawField(sheet, frame, name, LEFT + i * (side + BETWEEN), side, i === 0),
+      this.drawField(sheet, frame, name, leftOf(i), side, i === 0),
     );
     const summary = () => (this.frame ? excessWords(this.frame, this.k) : "");
     this.resetReadout ??= addReadout(cell.canvas, (x, y) => this.textAt(x, y), summary);
@@ -252,9 +236,7 @@ class FlowFieldMap {
   drawField(sheet, frame, name, left, side, first) {
     const field = frame.fields[name];
     const [[x0, y0], [x1, y1]] = frame.box;
-    const axes = new PlotAxes(sheet.context, sheet.width, sheet.height, sheet.ink);
-    Object.assign(axes, { left, right: sheet.width - left - side, top: TOP, bottom: FOOT });
-    axes.setRanges([x0, x1], [y0, y1], true);
+    const axes = fieldAxes(sheet, frame.box, left, side);
     const colour = colourScale("sequential", this.cell.dark);
     const { context } = axes;
     const [x, y] = [axes.px(x0), axes.py(y1)];
@@ -265,12 +247,7 @@ class FlowFieldMap {
     const image = fieldCanvas(fine, frame.cells * FINER, colour);
     context.imageSmoothingEnabled = true;
     context.drawImage(image, x, y, axes.px(x1) - x, axes.py(y0) - y);
-    axes.drawGrid({ yticks: first });
-    context.fillStyle = axes.ink;
-    context.font = "600 13px sans-serif";
-    context.textAlign = "left";
-    context.fillText(field.title, axes.left, 14);
-    context.font = "13px sans-serif";
+    drawFieldFrame(axes, field.title, first);
     context.save();
     context.beginPath();
     context.rect(x, y, axes.px(x1) - x, axes.py(y0) - y);

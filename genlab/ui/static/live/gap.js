@@ -1,7 +1,6 @@
 // The gap map: the discriminator, its optimum and the densities as fields over the plane, with the
 // points of data and model over them.
 
-import { PlotAxes } from "../shared/axes.js";
 import { fromBase64 } from "../shared/bytes.js";
 import { colourScale, fieldCanvas } from "../shared/colours.js";
 import { make } from "../shared/dom.js";
@@ -9,23 +8,17 @@ import { grouped, short } from "../shared/format.js";
 import { ROLES, roleColour } from "../shared/roles.js";
 import { byteValue } from "./bytes.js";
 import { GameDiagram } from "./game_diagram.js";
+import { ALL, SIDE_BY_SIDE, drawFieldFrame, fieldAxes, layOutFields } from "./field_layout.js";
 import { drawArrow, drawColourLegend } from "./field_marks.js";
 import { addReadout } from "./readout.js";
 import { ease, glide, pushWords, refineField } from "./smooth.js";
 import { toggled } from "./view_state.js";
 
+/** @import { PlotAxes } from "../shared/axes.js" */
 /** @import { Cell } from "./cell.js" */
 /** @import { LegendEntry } from "./forms.js" */
 /** @import { GapField, GapFrame } from "./wire" */
 
-/** From this width on, in pixels, several maps stand side by side. */
-const SIDE_BY_SIDE = 540;
-/** Margins about a map, in pixels. */
-const LEFT = 42;
-const BETWEEN = 16;
-const RIGHT = 6;
-const TOP = 24;
-const FOOT = 56;
 /** Fields about 1/2, where real and generated cannot be told apart; the others start at little. */
 const ABOUT_A_HALF = new Set(["d", "truth"]);
 /** @typedef {"points" | "arrows" | "grid"} Layer */
@@ -33,7 +26,6 @@ const ABOUT_A_HALF = new Set(["d", "truth"]);
 const USUAL = ["points", "arrows"];
 /** @type {Record<Layer, string>} */
 const LAYERS = { points: "Points", arrows: "Arrows", grid: "Warped grid" };
-const ALL = "all";
 /** Cells that each cell of a field becomes along each axis. */
 const FINER = 4;
 /** Time in which points glide to their new places, in milliseconds. */
@@ -251,22 +243,14 @@ class GapMap {
     this.way = way && way.share < 1 ? way : null;
     this.frame = frame;
     const { cell } = this;
-    /** @type {string[]} */
-    let names = [];
-    let side = 0;
-    const sheet = cell.clearedAxes((width) => {
-      names = this.fieldsToShow(frame, width);
-      const rest = width - LEFT - RIGHT - BETWEEN * (names.length - 1);
-      side = Math.min(names.length > 1 ? Infinity : cell.side, rest / names.length);
-      return TOP + side + FOOT;
-    });
-    cell.canvas.classList.add("gl-full");
+    const { sheet, names, side, leftOf } = layOutFields(cell, (width) =>
+      this.fieldsToShow(frame, width),
+    );
     cell.describe(frame);
-    cell.canvas.dataset.maps = String(names.length);
     cell.canvas.dataset.gliding = String(!!this.way);
     const shown = { ...frame, fake: places };
     this.maps = names.map((name, i) => {
-      const left = LEFT + i * (side + BETWEEN);
+      const left = leftOf(i);
       return this.drawField(sheet, shown, name, left, side, i === 0);
     });
     const summary = () => (this.frame ? gapSummary(this.frame) : "");
@@ -289,12 +273,7 @@ class GapMap {
   drawField(sheet, frame, name, left, side, first) {
     const field = frame.fields[name];
     const [[x0, y0], [x1, y1]] = frame.box;
-    const axes = new PlotAxes(sheet.context, sheet.width, sheet.height, sheet.ink);
-    axes.left = left;
-    axes.right = sheet.width - left - side;
-    axes.top = TOP;
-    axes.bottom = FOOT;
-    axes.setRanges([x0, x1], [y0, y1], true);
+    const axes = fieldAxes(sheet, frame.box, left, side);
     const kind = ABOUT_A_HALF.has(name) ? "diverging" : "sequential";
     const colour = colourScale(kind, this.cell.dark);
     const { context } = axes;
@@ -308,12 +287,7 @@ class GapMap {
     }
     context.drawImage(this.imageOf(field, frame.cells, kind), x, y, ...size);
     context.globalAlpha = 1;
-    axes.drawGrid({ yticks: first });
-    context.fillStyle = axes.ink;
-    context.font = "600 13px sans-serif";
-    context.textAlign = "left";
-    context.fillText(field.title, axes.left, 14);
-    context.font = "13px sans-serif";
+    drawFieldFrame(axes, field.title, first);
     this.drawOverlay(axes, frame, first);
     drawColourLegend(axes, field, colour, side);
     return { axes, field };
