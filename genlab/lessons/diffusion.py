@@ -102,13 +102,7 @@ class DiffusionLesson(Lesson):
     @functools.cached_property
     def exact(self) -> ExactFields:
         """The exact denoiser of the data."""
-        half = self.options.gap / 2
-        return ExactFields(
-            torch.ones(2),
-            torch.tensor([[-half], [half]], dtype=torch.float64),
-            torch.full((2, 1, 1), self.options.sd**2, dtype=torch.float64),
-            self.path,
-        )
+        return ExactFields.of_two_bumps(self.options.gap, self.options.sd, self.path)
 
     @property
     def step(self) -> int:

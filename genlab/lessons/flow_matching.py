@@ -87,13 +87,8 @@ class FlowMatchingLesson(Lesson):
     @functools.cached_property
     def exact(self) -> ExactFields:
         """The exact fields of two bumps on the path."""
-        half = self.options.gap / 2
-        return ExactFields(
-            torch.ones(2),
-            torch.tensor([[-half], [half]], dtype=torch.float64),
-            torch.full((2, 1, 1), self.options.sd**2, dtype=torch.float64),
-            PATHS[self.options.curve],
-        )
+        path = PATHS[self.options.curve]
+        return ExactFields.of_two_bumps(self.options.gap, self.options.sd, path)
 
     def velocity(self, x: Tensor, t: float) -> Tensor:
         """u_t(x), (n, 1) -> (n, 1)."""

@@ -92,6 +92,19 @@ class ExactFields:
             return None
         return cls(weights, means, covariances, path)
 
+    @classmethod
+    def of_two_bumps(cls, gap: float, sd: float, path: ProbabilityPath) -> ExactFields:
+        """The fields of two equal normal densities on the line.
+
+        Args:
+            gap: between their means, which lie at ±gap/2.
+            sd: the standard deviation of each.
+            path: from noise to them.
+        """
+        means = torch.tensor([[-gap / 2], [gap / 2]], dtype=torch.float64)
+        covariances = torch.full((2, 1, 1), sd**2, dtype=torch.float64)
+        return cls(torch.ones(2), means, covariances, path)
+
     def _parts(self, x: Tensor, t: Tensor) -> _Parts:
         alpha, sigma = self._scales(t)
         variance = alpha.square() * self.spread + sigma.square()

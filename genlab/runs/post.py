@@ -7,12 +7,13 @@ run's own. The run goes on for :data:`PATIENCE` seconds, and then pauses itself 
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from genlab.core.errors import LeaseLost, RunNotFound, StoreError, StoreOutage
 from genlab.core.folders import is_full, is_outage
@@ -57,26 +58,30 @@ def through_outage(call: Callable[[], Result], patience: float = PATIENCE) -> Re
             rest = min(2 * rest, RETRY[1])
 
 
-class Parcel(Protocol):
-    """Something to deliver."""
+class Parcel(abc.ABC):
+    """Something to deliver; what it takes while it waits is nothing unless it says so."""
 
+    @abc.abstractmethod
     def deliver(self, again: bool) -> None:
         """Write it; ``again``: an earlier try failed and may have succeeded all the same."""
 
-    def keep(self) -> None:
+    def keep(self) -> None:  # noqa: B027 - a parcel may have nothing to put aside
         """Put aside what takes much memory, while it cannot be delivered."""
 
     def drop(self) -> bool:
         """Give up a file; False for what is none."""
+        return False
 
     def size(self) -> int:
         """Bytes that wait, in memory or put aside."""
+        return 0
 
     def records(self) -> int:
         """Records that wait."""
+        return 0
 
 
-class Deed:
+class Deed(Parcel):
     """A parcel that is a call.
 
     Args:
@@ -88,18 +93,6 @@ class Deed:
 
     def deliver(self, again: bool) -> None:
         self._act()
-
-    def keep(self) -> None:
-        return None
-
-    def drop(self) -> bool:
-        return False
-
-    def size(self) -> int:
-        return 0
-
-    def records(self) -> int:
-        return 0
 
 
 class Post:

@@ -13,7 +13,7 @@ from genlab.runs import catalog
 from genlab.runs.files import RunFiles
 from genlab.runs.journal import Journal
 from genlab.runs.leases import Lease
-from genlab.runs.post import Post
+from genlab.runs.post import Parcel, Post
 from genlab.runs.store import Record
 from genlab.train.snapshots import Snapshot, thin
 
@@ -23,7 +23,7 @@ Writes = list[tuple[str, bytes | None, bool]]
 LOOKS = 8
 
 
-class RecordParcel:
+class RecordParcel(Parcel):
     """Records on their way to the store.
 
     Args:
@@ -38,15 +38,6 @@ class RecordParcel:
     def deliver(self, again: bool) -> None:
         self._lease.append(self._records, again=again)
         self._journal.add(self._records)
-
-    def keep(self) -> None:
-        return None
-
-    def drop(self) -> bool:
-        return False
-
-    def size(self) -> int:
-        return 0
 
     def records(self) -> int:
         return len(self._records)
@@ -71,7 +62,7 @@ class _Gathered(Folder):
         self.writes.append((name, None, False))
 
 
-class FileParcel:
+class FileParcel(Parcel):
     """Files of one step on their way to the run's folder.
 
     While the store cannot say whether the run is still this worker's they lie in a folder

@@ -45,7 +45,7 @@ def create(
             (:mod:`genlab.compare.futility`).
 
     Raises:
-        SpecError: for an arm that cannot be trained, a name that is conflict or not allowed, or
+        SpecError: for an arm that cannot be trained, a name that is taken or not allowed, or
             another number of seeds; nothing was queued.
     """
     arms = arms_of(vary)
