@@ -68,6 +68,8 @@ def empty_bucket() -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         for key, value in settings.items():
             patch.setenv(key, value)
+        # A file system that was made before may know another server.
+        fsspec.get_filesystem_class("s3").clear_instance_cache()
         files = fsspec.filesystem("s3", skip_instance_cache=True)
         files.mkdir(name)
         yield f"s3://{name}/files"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -36,6 +38,19 @@ def end_supervisor(how: int) -> None:
     wait(lambda: not supervisor.alive(runs.store_url()))
 
 
+def processes() -> list[int]:
+    """What serves this store: a step of a sweep may have started a supervisor, too."""
+    wanted = f"GENLAB_STORE={runs.store_url()}".encode()
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if b"\0worker\0" not in (folder / "cmdline").read_bytes():
+                continue
+            if wanted in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+    return found
+
+
 @pytest.fixture(scope="module", autouse=True)
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     tmp_path = tmp_path_factory.mktemp("studies")
@@ -47,6 +62,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     for row in runs.store().runs(status={"queued", "running", "paused"}):
         runs.store().request(row.id, Command("stop"))
     wait(lambda: not runs.store().runs(status={"running", "paused"}))
+    for one in processes():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(one, signal.SIGTERM)
     end_supervisor(signal.SIGTERM)
     runs.configure()
     patch.undo()
