@@ -54,9 +54,7 @@ def new_study(values: Mapping[str, str]) -> None:
         "compare": "Compare given values",
         "search": "Search a range",
     }
-    way = st.segmented_control(
-        "What to do", list(ways), default="compare", format_func=ways.__getitem__, required=True
-    )
+    way = st.radio("What to do", list(ways), format_func=ways.__getitem__, horizontal=True)
     if way == "search":
         st.markdown(
             "Trials with one seed look for good values. The best of them is trained anew on fresh "

@@ -76,7 +76,7 @@ def test_train_hands_its_form_over(visit, home):
 
 def test_a_search_from_the_form_to_its_trials(visit, home):
     app = visit("studies", **SMALL)
-    app.get("button_group")[0].set_value("search").run()
+    app.radio[0].set_value("search").run()
     assert not app.exception
     space = next(box for box in app.text_input if box.label == "Options and their ranges")
     space.set_value("lr=1e-2..1e-4").run()
