@@ -18,7 +18,8 @@ from tests.browser.test_map import lonely, on_screen
 @pytest.fixture(scope="module")
 def trained(app: Any) -> str:
     """A small VAE on the digits with two snapshots."""
-    values = {"model": "vae", "data": "digits", "latent": 2, "steps": 60}
+    values = {"model": "vae", "data": "digits", "likelihood": "bernoulli"}
+    values |= {"latent": 2, "steps": 60}
     run = foreground.train(values, title="First sight").id
     first, last = runs.open_run(run).snapshots()[1], runs.open_run(run).snapshots()[-1]
     wish = {"run": run, "method": "pca", "seed": 0, "dims": 2}
