@@ -13,6 +13,7 @@ import shutil
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from genlab.core.errors import StoreError
@@ -61,8 +62,23 @@ class Folder(abc.ABC):
     """A store of small files under relative paths with ``/``."""
 
     @abc.abstractmethod
-    def write(self, name: str, content: bytes, *, durable: bool = False) -> None:
-        """Write a file atomically; ``durable``: the content is on disk before the name appears."""
+    def write(
+        self,
+        name: str,
+        content: bytes,
+        *,
+        durable: bool = False,
+        before: Callable[[], None] | None = None,
+    ) -> None:
+        """Write a file atomically.
+
+        Args:
+            name: of the file.
+            content: of the file.
+            durable: whether the content is on disk before the name appears.
+            before: called as the last thing before the name appears; what it raises leaves what
+                was there.
+        """
 
     @abc.abstractmethod
     def read(self, name: str) -> bytes:
@@ -96,7 +112,14 @@ class LocalFolder(Folder):
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root).absolute()
 
-    def write(self, name: str, content: bytes, *, durable: bool = False) -> None:
+    def write(
+        self,
+        name: str,
+        content: bytes,
+        *,
+        durable: bool = False,
+        before: Callable[[], None] | None = None,
+    ) -> None:
         target = self.root / name
         # One temporary name a thread of a process: two writers never share a half-written file.
         part = target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}.part")
@@ -107,6 +130,8 @@ class LocalFolder(Folder):
                 if durable:
                     file.flush()
                     os.fsync(file.fileno())
+            if before is not None:
+                before()
             os.replace(part, target)
         except BaseException:
             part.unlink(missing_ok=True)
@@ -157,14 +182,25 @@ class RemoteFolder(Folder):
     def _path(self, name: str) -> str:
         return f"{self._root.rstrip('/')}/{name}"
 
-    def write(self, name: str, content: bytes, *, durable: bool = False) -> None:
+    def write(
+        self,
+        name: str,
+        content: bytes,
+        *,
+        durable: bool = False,
+        before: Callable[[], None] | None = None,
+    ) -> None:
         # An object store puts a whole object or none; others get a rename.
         path = self._path(name)
         self._fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
         if "file" in self._fs.protocol:
             self._fs.pipe_file(f"{path}.part", content)
+            if before is not None:
+                before()
             self._fs.mv(f"{path}.part", path)
         else:
+            if before is not None:
+                before()
             self._fs.pipe_file(path, content)
 
     def read(self, name: str) -> bytes:

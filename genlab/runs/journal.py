@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 
 from genlab.runs.files import RunFiles
@@ -31,10 +31,13 @@ class Journal:
     Args:
         files: of the run.
         attempt: of the worker.
+        check: raises where the run is no longer this worker's.
     """
 
-    def __init__(self, files: RunFiles, attempt: int) -> None:
-        self._files, self._attempt = files, attempt
+    def __init__(
+        self, files: RunFiles, attempt: int, check: Callable[[], None] | None = None
+    ) -> None:
+        self._files, self._attempt, self._check = files, attempt, check
         self._lines: list[str] = []
         self._part = 0
         self._changed = False
@@ -66,7 +69,8 @@ class Journal:
         while self._changed:
             text = "[" + ",\n".join(self._lines[:PART]) + "]"
             name = f"{self._attempt:04d}-{self._part:05d}.json"
-            self._files.folder.write(self._files.path("journal", name), text.encode())
+            path = self._files.path("journal", name)
+            self._files.folder.write(path, text.encode(), before=self._check)
             if len(self._lines) < PART:
                 self._changed = False
                 return

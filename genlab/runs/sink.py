@@ -49,7 +49,14 @@ class _Gathered(Folder):
     def __init__(self) -> None:
         self.writes: Writes = []
 
-    def write(self, name: str, content: bytes, *, durable: bool = False) -> None:
+    def write(
+        self,
+        name: str,
+        content: bytes,
+        *,
+        durable: bool = False,
+        before: Callable[[], None] | None = None,
+    ) -> None:
         self.writes.append((name, content, durable))
 
     def read(self, name: str) -> bytes:
@@ -103,7 +110,7 @@ class FileParcel(Parcel):
                     continue
                 if self._kept:
                     content = self._folder.read(self._name(name))
-                self._folder.write(name, content, durable=durable)
+                self._folder.write(name, content, durable=durable, before=self._lease.check)
             self._forget()
         self._after()
 
@@ -175,7 +182,7 @@ class StoreSink:
         self._waiting: list[Record] = []
         #: The looks that wait during an outage.
         self._looks: list[FileParcel] = []
-        self.journal = Journal(files, lease.attempt)
+        self.journal = Journal(files, lease.attempt, lease.check)
         #: How far the pictures had moved at the steps of this attempt.
         self._moved: dict[int, float] = {}
 

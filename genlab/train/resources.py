@@ -31,7 +31,7 @@ from genlab.core.tables import DATASETS, MODELS, OBJECTIVES
 from genlab.models.base import HasLabels
 
 #: Bytes that a process takes for the first step of any model.
-BASE = 128 << 20
+BASE = 192 << 20
 #: Bytes of memory for each learned number, and for each byte that autograd saves.
 PER_NUMBER, PER_SAVED = 56, 3
 #: Bytes of each learned number in a snapshot: itself and two moments.
