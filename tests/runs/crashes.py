@@ -73,10 +73,10 @@ def late(name: str, suffix: str) -> bool:
 def between_the_tensors_and_their_checksum() -> list[Observer]:
     real = LocalFolder.write
 
-    def write(self: LocalFolder, name: str, content: bytes, *, durable: bool = False) -> None:
+    def write(self: LocalFolder, name: str, content: bytes, **how: Any) -> None:
         if late(name, ".json"):
             die()
-        real(self, name, content, durable=durable)
+        real(self, name, content, **how)
 
     LocalFolder.write = write  # type: ignore[method-assign]
     return []
@@ -85,11 +85,11 @@ def between_the_tensors_and_their_checksum() -> list[Observer]:
 def in_the_middle_of_a_write() -> list[Observer]:
     real = LocalFolder.write
 
-    def write(self: LocalFolder, name: str, content: bytes, *, durable: bool = False) -> None:
+    def write(self: LocalFolder, name: str, content: bytes, **how: Any) -> None:
         if late(name, ".safetensors"):
             (self.root / name).with_name(".half.part").write_bytes(content[: len(content) // 2])
             die()
-        real(self, name, content, durable=durable)
+        real(self, name, content, **how)
 
     LocalFolder.write = write  # type: ignore[method-assign]
     return []
