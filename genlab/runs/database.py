@@ -106,7 +106,8 @@ class Database:
                 return
             cursor = connection.cursor()
             cursor.execute("SET lock_timeout = '15s'")
-            cursor.execute("SET idle_in_transaction_session_timeout = '60s'")
+            # Shorter than the wait for a lock, so that those who wait outlive who holds it.
+            cursor.execute("SET idle_in_transaction_session_timeout = '10s'")
             cursor.close()
             connection.commit()
 

@@ -74,7 +74,7 @@ class Resources:
 
         Example:
             >>> Resources(10**8, 10**8, 24).words().partition(":")[0]
-            'about 5.62 GiB of memory'
+            'about 5.68 GiB of memory'
         """
         learned = PER_NUMBER * self.parameters
         return (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -32,7 +33,7 @@ def faults() -> Iterator[ModuleType]:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["local", "servers"])
 def test_no_run_is_lost_or_run_twice(
-    faults: ModuleType, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    faults: ModuleType, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if name == "servers":
         # The campaign starts servers of its own, where those of the suite are there too.
@@ -44,8 +45,8 @@ def test_no_run_is_lost_or_run_twice(
         monkeypatch.setenv(key, "")
     monkeypatch.setitem(faults.SPEC, "steps", 600)
     # The folder of a test is closed to the user postgres, who runs the server.
-    place = Path("/tmp") / f"genlab-faults-{tmp_path.name}-{name}"
-    place.mkdir()
+    place = Path(tempfile.mkdtemp(prefix=f"genlab-faults-{name}-", dir="/tmp"))
+    place.chmod(0o755)
     try:
         with faults.PLACES[name](place) as there:
             report = faults.campaign(there, len(there.faults), seed=1, minutes=6.0)

@@ -75,7 +75,7 @@ def recomputed(view: RunView, step: int) -> Reading:
     return Reading(values, pictures)
 
 
-def middle(view: RunView, read_probes: str = "") -> int:
+def middle(view: RunView, read_probes: str) -> int:
     """A snapshot half-way, of those at which there was time for a look: its number or picture."""
     seen: dict[str, set[int]] = {"": set(view.snapshots())}
     for record in view.read(limit=100_000, kinds={"scalars", "frame"}):
@@ -91,7 +91,10 @@ def test_the_logged_loss_is_that_of_the_next_step_from_the_snapshot(
     views: dict[str, RunView], name: str
 ) -> None:
     view = views[name]
-    at = middle(view)
+    # Only a whole snapshot holds the stream of random numbers.
+    whole = [step for step in view.files.whole_steps() if step < STEPS]
+    at = whole[len(whole) // 2]
+    assert at > 0
     algorithm = ALGORITHMS[view.spec.algorithm](view.spec)
     state = restore_state(algorithm, view.files.snapshot(at), view.data())
     batch = view.data().train.x[Batches(len(view.data().train), 128, 3).index(at)]
@@ -140,7 +143,7 @@ def test_a_run_resumed_from_a_snapshot_meets_the_next_ones_exactly(
     views: dict[str, RunView], name: str
 ) -> None:
     view = views[name]
-    at = max(step for step in view.snapshots() if step <= STEPS - 100)
+    at = max(step for step in view.files.whole_steps() if step <= STEPS - 100)
     assert at > 0
     algorithm = ALGORITHMS[view.spec.algorithm](view.spec)
     state = restore_state(algorithm, view.files.snapshot(at), view.data())
