@@ -118,6 +118,9 @@ def lay_out(content: bytes, separator: str = AUTO, comments: str = AUTO, row: in
     if width > WIDTH:
         raise refuse(f"it has {width:,} columns; at most {COLUMNS} are read", "Send fewer.")
     start = _first(rows, width, lines, row)
+    nameless = row < 0 and start > 0 and _is_nameless(rows[start - 1][1], rows[start][1])
+    if nameless:
+        start -= 1
     notes = []
     if comment_lines:
         notes.append(
@@ -132,6 +135,11 @@ def lay_out(content: bytes, separator: str = AUTO, comments: str = AUTO, row: in
         )
     top = tuple((lines.number(line), tuple(cells)) for line, cells in rows[start : start + 40])
     body = lines.after(rows[start][0])
+    if nameless:
+        # The names have one cell less than the rows: the first column has none.
+        top = ((top[0][0], ("", *top[0][1])), *top[1:])
+        body = b'""' + (chosen or ",").encode() + body
+        notes.append(f"The row of names has {width - 1} cells: the first column has no name.")
     return Layout(body, chosen, width, top, before, tuple(decisions), tuple(notes))
 
 
@@ -264,6 +272,15 @@ def _first(rows: list[tuple[int, list[str]]], width: int, lines: _Lines, row: in
             if not following or sum(following) * 2 >= len(following):
                 return k
     return 0
+
+
+def _is_nameless(above: Sequence[str], first: Sequence[str]) -> bool:
+    """Whether a line holds the names of all columns but the first, as R writes them."""
+    if len(above) != len(first) - 1 or len(above) < 2:
+        return False
+    names = [cell.strip() for cell in above]
+    words = all(names) and not any(map(_is_number, names)) and len(set(names)) == len(names)
+    return words and any(_is_number(cell.strip()) for cell in first[1:])
 
 
 def _separator(head: str, wanted: str, stated: str) -> tuple[str, Decision]:
