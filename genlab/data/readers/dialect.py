@@ -24,6 +24,8 @@ from genlab.data.readers.numbers import Signs
 
 #: Rows, signs of a cell, bytes by which the form is found, lines before the table.
 ROWS, CELL, HEAD, BEFORE = 2_000_000, 2_000, 2**18, 60
+#: Rows by which the separator is found.
+JUDGED = 200
 #: Columns of a table of pixels.
 WIDTH = 128 * 128 + 1
 AUTO, NONE = "auto", "none"
@@ -219,8 +221,13 @@ def _names(line: bytes, after: bytes) -> bytes:
     return b""
 
 
-def rows_of(text: str, separator: str) -> list[tuple[int, list[str]]]:
+def rows_of(text: str, separator: str, most: int = ROWS) -> list[tuple[int, list[str]]]:
     """Rows of a short text, each with the number of its first line.
+
+    Args:
+        text: to be split.
+        separator: of its cells; empty for one cell a line.
+        most: rows that are read.
 
     Raises:
         DataError: where a quotation mark is never closed.
@@ -236,7 +243,7 @@ def rows_of(text: str, separator: str) -> list[tuple[int, list[str]]]:
             row = next(found, None)
         except csv.Error as error:
             raise refuse(f"line {found.line_num:,} is damaged ({error})") from None
-        if row is None:
+        if row is None or len(rows) == most:
             return rows
         if any(len(cell) > CELL for cell in row):
             raise refuse(f"line {found.line_num:,} has a cell of more than {CELL:,} signs")
@@ -328,7 +335,7 @@ def _scores(head: str) -> list[_Score]:
     wrong: DataError | None = None
     for sign in SEPARATORS:
         try:
-            rows = [r for _, r in rows_of(head, sign) if any(c.strip() for c in r)][:200]
+            rows = [r for _, r in rows_of(head, sign, JUDGED) if any(c.strip() for c in r)]
         except DataError as error:
             wrong = wrong or error
             continue
