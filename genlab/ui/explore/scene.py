@@ -101,8 +101,8 @@ def pick_run() -> Any | None:
 
     Where the URL names a run that there is not, the page says so and offers the others.
     """
-    rows = [row for row in runs.store().runs(limit=OFFERED) if row.status != "queued"]
-    titles = {row.id: f"{name(row)} · {row.id} · {row.status}" for row in rows}
+    rows = runs.store().headings(without=("queued",), limit=OFFERED)
+    titles = {row.id: f"{row.name} · {row.id} · {row.status}" for row in rows}
     titles |= {view.id: f"{name(view.row)} · trained already" for view in runs.list_shipped()}
     wanted = EXPLORE.parameters().get("run")
     if wanted is not None and wanted not in titles:
