@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from genlab.figures.style import COLOURS, figure
 from genlab.panels.axes import DASHES
+from genlab.panels.colours import faded
 from genlab.studies.curves import Band
 
 
@@ -22,14 +23,13 @@ def bands_figure(bands: Sequence[Band], title: str, *, height: int = 380) -> go.
     traces: list[go.Scatter] = []
     for number, band in enumerate(bands):
         colour, dash = COLOURS[number % len(COLOURS)], DASHES[number % len(DASHES)]
-        r, g, b = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
         group = {"legendgroup": band.arm, "x": band.step}
         hidden = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
         traces.append(go.Scatter(**group, **hidden, y=band.high))
-        fill = {"fill": "tonexty", "fillcolor": f"rgba({r},{g},{b},0.18)"}
+        fill = {"fill": "tonexty", "fillcolor": faded(colour, 0.18)}
         traces.append(go.Scatter(**group, **hidden, **fill, y=band.low))
         for run, values in band.runs.items():
-            thin = {"width": 0.7, "color": f"rgba({r},{g},{b},0.5)"}
+            thin = {"width": 0.7, "color": faded(colour, 0.5)}
             traces.append(
                 go.Scatter(**group, y=values, mode="lines", line=thin, name=run, showlegend=False)
             )
