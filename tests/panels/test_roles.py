@@ -83,7 +83,7 @@ ROOT = Path(__file__).resolve().parents[2]
 #: The two tables. The palettes of style sheets are compared with them.
 TABLES = ("genlab/panels/colours.py", "genlab/ui/static/shared/roles.js")
 PALETTE = re.compile(r"--(?:gl-\d|st-primary-color): #\w+;")
-HEX = re.compile(r"#[0-9a-fA-F]{6}\b")
+HEX = re.compile(r"(#[0-9a-fA-F]{6})(?:[0-9a-fA-F]{2})?\b")
 RGB = re.compile(r"rgba?\((\d+), ?(\d+), ?(\d+)")
 
 
