@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 #: Small enough for several nodes on one machine.
-SIZE: Mapping[str, int] = {"num_gpus": 0, "object_store_memory": 80 * 2**20}
+SIZE: Mapping[str, Any] = {"num_gpus": 0, "object_store_memory": 80 * 2**20}
 
 
 class RayCluster:
