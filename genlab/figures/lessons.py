@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from genlab.figures.style import COLOURS, DENSITY, FAINT, GREY, SYMBOLS, figure
 from genlab.lessons.panels import Array, Bars, Curve, Curves, Matrix, Panel, Plane
+from genlab.panels.colours import faded
 
 HEIGHT = 340
 #: What a legend may count on, in pixels, with two panels a row.
@@ -19,10 +20,10 @@ LEGEND_WIDTH = 360
 CROWD = 10
 DASHES: Mapping[str, str] = {"dash": "dash", "dot": "dot"}
 #: Of a measured matrix: nothing is transparent, so that it is right in light and dark.
-SCALE = ((0.0, "rgba(0,114,178,0.03)"), (1.0, "rgba(0,114,178,1)"))
+SCALE = ((0.0, faded(COLOURS[0], 0.03)), (1.0, faded(COLOURS[0], 1)))
 #: Of 0, 1, 2: infinite, Monte Carlo, closed form.
-CLASSES = ("rgba(138,138,138,0.35)", COLOURS[1], COLOURS[0])
-GROUND = "rgba(138,138,138,0.12)"
+CLASSES = (faded(GREY, 0.35), COLOURS[1], COLOURS[0])
+GROUND = faded(GREY, 0.12)
 
 
 def _scale(log: bool) -> dict[str, str]:
@@ -54,11 +55,6 @@ def _plain(values: Array) -> list[float | None]:
 
 def _colour(index: int) -> str:
     return GREY if index < 0 else COLOURS[index % len(COLOURS)]
-
-
-def _faded(colour: str, alpha: float) -> str:
-    red, green, blue = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{alpha})"
 
 
 def _curve(curve: Curve) -> list[Any]:
@@ -97,7 +93,7 @@ def _curve(curve: Curve) -> list[Any]:
                 x=_plain(np.concatenate([curve.x, curve.x[::-1]])),
                 y=_plain(np.concatenate([curve.high, curve.low[::-1]])),
                 fill="toself",
-                fillcolor=_faded(colour, 0.18),
+                fillcolor=faded(colour, 0.18),
                 line={"width": 0},
                 hoverinfo="skip",
                 showlegend=False,
@@ -105,11 +101,11 @@ def _curve(curve: Curve) -> list[Any]:
         ]
     faint = curve.style == "faint"
     line = {
-        "color": _faded(colour, 0.8) if faint else colour,
+        "color": faded(colour, 0.8) if faint else colour,
         "width": 1 if faint else 2.5,
         "dash": DASHES.get(curve.style, "solid"),
     }
-    fill = {"fill": "tozeroy", "fillcolor": _faded(colour, 0.22)} if curve.style == "area" else {}
+    fill = {"fill": "tozeroy", "fillcolor": faded(colour, 0.22)} if curve.style == "area" else {}
     return [*band, go.Scatter(**common, mode="lines", line=line, **fill)]
 
 
