@@ -67,7 +67,7 @@ def test_a_search_from_the_form_to_the_fresh_seeds(app: Any, page: Any, shot: An
     sentence = page.get_by_role("heading", name="winner's curse")
     sentence.wait_for()
     page.get_by_role("heading", name="3 pairs of seeds").wait_for(timeout=180_000)
-    page.locator(".js-plotly-plot").nth(2).wait_for()
+    page.locator(".js-plotly-plot").nth(1).wait_for()
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         for width, height in ((1440, 900), (960, 540), (360, 740)):

@@ -47,7 +47,9 @@ def test_a_study_from_the_form_to_the_sentence(visit, home):
     app = visit("studies", study=study.name)
     assert not app.exception
     assert "3 pairs of seeds and" in texts(app)
-    assert len(app.get("plotly_chart")) == 1
+    assert app.selectbox(key="studies.curve").options
+    mounted = "".join(str(one.proto) for one in app.get("bidi_component"))
+    assert "from the lowest to the highest seed" in mounted
     app.button(key="studies.extend").click().run()
     assert len(studies.open_study(study.name).seeds) == 8
     app.button(key="studies.pause").click().run()
