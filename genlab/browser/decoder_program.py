@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 
 from genlab.browser.op_tracing import Call, NotExportable, Recorder, Ref, replay
-from genlab.browser.operations import Builder, Value
+from genlab.browser.operations import TABLE
+from genlab.browser.program_builder import Builder, Value
 from genlab.core.random import generator
 from genlab.distributions.discretised_logistic import LEVELS, DiscretisedLogistic
 from genlab.models.base import HasDecoder
@@ -105,7 +106,7 @@ def export(model: Any) -> Program:
     refs = [ref for ref in map(seen.ref, ends) if isinstance(ref, Ref)]
     if len(refs) < len(ends):
         raise NotExportable("what it gives does not depend on z")
-    builder = Builder(seen.calls, model.latent)
+    builder = Builder(seen.calls, model.latent, TABLE)
     builder.translate_needed(refs)
     values = [builder.value(ref) for ref in refs]
     value = values[0] if whole is None else whole(builder, values)

@@ -1,14 +1,9 @@
-"""The operations of a program for the page, and how each of torch's is written as them.
-
-Operations that only move numbers (views, transpositions, selections) are applied to a table of
-indices instead, and cost nothing unless the next operation needs the numbers in their new order.
-"""
+"""How each of torch's operations is written in a program for the page: one row for each."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,129 +11,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from genlab.browser.op_tracing import Call, NotExportable, Ref, replace_leaves
+from genlab.browser.op_tracing import NotExportable, Ref
+from genlab.browser.program_builder import Builder, Translation, Value
 
-#: Constants up to this size stand in the program itself: the code of a label, so that the numbers
-#: of a conditional model are the same for every class.
-INLINE = 128
-
-
-@dataclass
-class Value:
-    """A tensor of the model: the numbers at ``index`` of the value of an operation."""
-
-    op: int
-    index: Tensor
-
-    def moved(self, move: Callable[[Tensor], Tensor]) -> Value:
-        """The same numbers in another order."""
-        return Value(self.op, move(self.index))
+TABLE: dict[str, Translation] = {}
 
 
-@dataclass
-class Builder:
-    """The program while it is written."""
-
-    calls: Sequence[Call]
-    inputs: int
-    ops: list[dict[str, Any]] = field(default_factory=list)
-    values: dict[Ref, Value] = field(default_factory=dict)
-    parts: list[bytes] = field(default_factory=list)
-    offsets: dict[bytes, list[int]] = field(default_factory=dict)
-    words: int = 0
-    laid: dict[tuple[int, bytes, tuple[int, ...]], int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        z = self.add("input", (1, self.inputs))
-        self.values[Ref(-1)] = z
-
-    def add(self, op: str, shape: Sequence[int], **values: Any) -> Value:
-        """A new operation, whose value has this shape."""
-        size = math.prod(shape)
-        self.ops.append({"op": op, "size": size, **values})
-        return Value(len(self.ops) - 1, torch.arange(size).view(*shape))
-
-    def numbers(self, x: Tensor) -> Any:
-        """Where constants stand: inline, or ``[offset, count]`` of the numbers."""
-        if x.is_floating_point():
-            array = np.ascontiguousarray(x.detach().float().numpy()).astype("<f4")
-            if not np.isfinite(array).all():
-                raise NotExportable("some of its numbers are not finite")
-            if array.size <= INLINE:
-                return {"inline": [float(v) for v in array.ravel()]}
-        else:
-            array = np.ascontiguousarray(x.numpy()).astype("<i4")
-        body = array.tobytes()
-        if body not in self.offsets:
-            self.offsets[body] = [self.words, array.size]
-            self.parts.append(body)
-            self.words += array.size
-        return {"at": self.offsets[body]}
-
-    def value(self, leaf: Any, shape: Sequence[int] | None = None) -> Value:
-        """A recorded argument as a value, expanded to a shape."""
-        if isinstance(leaf, Ref):
-            if leaf not in self.values:
-                self.translate(leaf.op)
-            found = self.values[leaf]
-        else:
-            x = torch.as_tensor(leaf)
-            x = (x.float() if shape is None else x.float().expand(*shape)).contiguous()
-            found = self.add("constant", x.shape, w=self.numbers(x))
-        return found if shape is None else found.moved(lambda i: i.expand(*shape))
-
-    def flat(self, value: Value) -> int:
-        """The operation whose value are these numbers in this order."""
-        index = value.index.reshape(-1)
-        size = self.ops[value.op]["size"]
-        if len(index) == size and bool((index == torch.arange(size)).all()):
-            return value.op
-        key = (value.op, index.numpy().tobytes(), tuple(index.shape))
-        if key not in self.laid:
-            self.laid[key] = self.add("gather", index.shape, x=value.op, w=self.numbers(index)).op
-        return self.laid[key]
-
-    def translate_needed(self, wanted: Sequence[Ref]) -> None:
-        """Write what some values are made of, first things first.
-
-        An operation that is not in the table is left to those that read it: some do not.
-        """
-        needed: set[int] = set()
-        open_refs = [ref.op for ref in wanted]
-        while open_refs:
-            number = open_refs.pop()
-            if number < 0 or number in needed:
-                continue
-            needed.add(number)
-            call = self.calls[number]
-            replace_leaves(
-                [call.args, list(call.kwargs.values())],
-                lambda leaf: open_refs.append(leaf.op) if isinstance(leaf, Ref) else None,
-            )
-        for number in sorted(needed):
-            if self.calls[number].name in TABLE:
-                self.translate(number)
-
-    def translate(self, number: int) -> None:
-        """Write one recorded operation into the program."""
-        call = self.calls[number]
-        if call.name not in TABLE:
-            raise NotExportable(f"there is no {call.name} among its operations")
-        found = TABLE[call.name](self, *call.args, **call.kwargs)
-        for k, one in enumerate(found if isinstance(found, tuple) else (found,)):
-            self.values[Ref(number, k)] = one
-
-
-# -- the table --------------------------------------------------------------------------------
-
-Row = Callable[..., Any]
-TABLE: dict[str, Row] = {}
-
-
-def row(*names: str) -> Callable[[Row], Row]:
+def row(*names: str) -> Callable[[Translation], Translation]:
     """Put a translation into the table under the names of its operations."""
 
-    def register(function: Row) -> Row:
+    def register(function: Translation) -> Translation:
         TABLE.update({f"aten.{name}": function for name in names})
         return function
 
@@ -153,7 +35,7 @@ def _same_everywhere(b: Builder, x: Any, op: str, **values: Any) -> Value:
     return Value(result.op, value.index)
 
 
-def _each(op: str) -> Row:
+def _each(op: str) -> Translation:
     return lambda b, x: _same_everywhere(b, x, op)
 
 
@@ -206,7 +88,7 @@ def _shape(b: Builder, leaf: Any) -> tuple[int, ...]:
     return tuple(torch.as_tensor(leaf).shape)
 
 
-def _pair(op: str) -> Row:
+def _pair(op: str) -> Translation:
     """Two numbers to one, with broadcasting."""
 
     def translate(b: Builder, x: Any, y: Any, alpha: float = 1) -> Value:
@@ -245,7 +127,7 @@ def _where(b: Builder, condition: Any, x: Any, y: Any) -> Value:
     return b.add("where", shape, c=c, x=p, y=q)
 
 
-def _moving(move: Callable[..., Tensor]) -> Row:
+def _moving(move: Callable[..., Tensor]) -> Translation:
     return lambda b, x, *args, **_: b.value(x).moved(lambda index: move(index, *args))
 
 
