@@ -28,7 +28,7 @@ def row(*names: str) -> Callable[[Translation], Translation]:
 
 
 def _same_everywhere(b: Builder, x: Any, op: str, **values: Any) -> Value:
-    """An operation on each number alone: done before the numbers are moved."""
+    """An elementwise operation, applied before the numbers are moved."""
     value = b.value(x)
     size = b.ops[value.op]["size"]
     result = b.add(op, (size,), x=value.op, **values)
@@ -51,7 +51,7 @@ def _leaky(b: Builder, x: Any, slope: float = 0.01) -> Value:
 @row("softplus.default")
 def _softplus(b: Builder, x: Any, beta: float = 1.0, threshold: float = 20.0) -> Value:
     if beta != 1.0 or threshold != 20.0:
-        raise NotExportable("it has a softplus of another steepness")
+        raise NotExportable("it has a softplus with another beta or threshold")
     return _same_everywhere(b, x, "softplus")
 
 
@@ -74,7 +74,7 @@ def _less(b: Builder, x: Any, bound: float) -> Value:
 
 
 def _number(leaf: Any) -> float | None:
-    """A constant that is one number."""
+    """The value of a constant with one entry; None otherwise."""
     if isinstance(leaf, (int, float)):
         return float(leaf)
     if isinstance(leaf, Tensor) and leaf.numel() == 1:
@@ -89,7 +89,7 @@ def _shape(b: Builder, leaf: Any) -> tuple[int, ...]:
 
 
 def _pair(op: str) -> Translation:
-    """Two numbers to one, with broadcasting."""
+    """An elementwise operation of two tensors, with broadcasting."""
 
     def translate(b: Builder, x: Any, y: Any, alpha: float = 1) -> Value:
         if alpha != 1:
@@ -148,7 +148,7 @@ for _names, _move in (
 
 
 def _joined(b: Builder, parts: Sequence[Any]) -> tuple[int, list[Tensor]]:
-    """Tensors one after the other, and where each one's numbers stand then."""
+    """Concatenate flat tensors; returns the operation and the indices of each tensor's numbers."""
     values = [b.value(part) for part in parts]
     sources = [b.flat(value) for value in values]
     starts = np.cumsum([0, *(value.index.numel() for value in values)])
@@ -230,7 +230,7 @@ def _folded(
     stride: Sequence[int],
     bias: Tensor | None = None,
 ) -> Value:
-    """Overlapping patches (places, channels k k) added up, (1, channels, height, width)."""
+    """The sum of overlapping patches (positions, channels k²), as (1, channels, height, width)."""
     if any(len(set(pair)) != 1 for pair in (kernel, padding, stride)) or set(dilation) != {1}:
         raise NotExportable("it has a kernel that is not square or has gaps")
     k = kernel[0]
@@ -263,7 +263,9 @@ def _convolution(
 ) -> Value:
     w, value = _constant(weight), b.value(x)
     if groups != 1 or w.dim() != 4 or set(dilation) != {1}:
-        raise NotExportable("it has a convolution with groups or gaps, or not of pictures")
+        raise NotExportable(
+            "it has a convolution with groups or gaps, or one that is not two-dimensional"
+        )
     sides = [*value.index.shape[2:]]
     k = w.shape[-1]
     if transposed:
@@ -296,7 +298,7 @@ def _batch_norm(
     eps: float,
 ) -> Value:
     if training:
-        raise NotExportable("its batch normalisation looks at the batch")
+        raise NotExportable("its batch normalisation uses the statistics of the batch")
     value = b.value(x)
     one = torch.ones_like(variance)
     scale = (one if weight is None else weight) / (variance + eps).sqrt()
@@ -341,7 +343,7 @@ def _group_norm(
 
 
 def _resizing(name: str) -> None:
-    """A linear map of each channel alone: found by what it does to each pixel."""
+    """A linear map of single channels; its matrix is the image of each unit pixel."""
     function = getattr(torch.ops.aten, name).default
 
     def translate(b: Builder, x: Any, *args: Any) -> Value:
@@ -373,7 +375,7 @@ for _name in ("upsample_bilinear2d", "upsample_nearest2d", "avg_pool2d"):
 def _argmin(b: Builder, x: Any, dim: int | None = None, keepdim: bool = False) -> Value:
     value = b.value(x)
     if dim not in {-1, value.index.dim() - 1} or keepdim:
-        raise NotExportable("it looks for the least of another axis")
+        raise NotExportable("it takes the argmin of an axis that is not the last")
     return b.add("argmin", value.index.shape[:-1], x=b.flat(value), n=value.index.shape[-1])
 
 
@@ -384,7 +386,7 @@ def _lookup(b: Builder, table: Any, indices: Sequence[Any]) -> Value:
         return b.value(table).moved(lambda index: torch.ops.aten.index.Tensor(index, picked))
     rows_ = _constant(table)
     if len(indices) != 1 or rows_.dim() != 2:
-        raise NotExportable("it looks numbers up in a table of more than two axes")
+        raise NotExportable("it indexes a table of more than two axes")
     which = b.value(indices[0])
     width = rows_.shape[1]
     shape = (*which.index.shape, width)

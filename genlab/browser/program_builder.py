@@ -1,4 +1,4 @@
-"""The program for the page while it is written: its operations, its numbers, and where they are.
+"""Builds a program for the page: its operations, and the constants that they use.
 
 Operations that only move numbers (views, transpositions, selections) are applied to a table of
 indices, so they cost nothing unless the next operation needs the numbers in their new order.
@@ -20,8 +20,8 @@ from genlab.browser.op_tracing import Call, NotExportable, Ref, replace_leaves
 #: Writes one recorded operation: ``(builder, *args, **kwargs) -> Value or tuple of Values``.
 Translation = Callable[..., Any]
 
-#: Constants up to this size stand in the program itself: the code of a label, so that the numbers
-#: of a conditional model are the same for every class.
+#: Constants up to this size are written into the program itself. The code of a label is one of
+#: them, so that all classes of a conditional model share one file of numbers.
 INLINE = 128
 
 
@@ -33,7 +33,7 @@ class Value:
     index: Tensor
 
     def moved(self, move: Callable[[Tensor], Tensor]) -> Value:
-        """The same numbers in another order."""
+        """The same numbers, reordered by ``move``."""
         return Value(self.op, move(self.index))
 
 
@@ -62,13 +62,13 @@ class Builder:
         self.values[Ref(-1)] = z
 
     def add(self, op: str, shape: Sequence[int], **values: Any) -> Value:
-        """A new operation, whose value has this shape."""
+        """Add an operation with a value of this shape."""
         size = math.prod(shape)
         self.ops.append({"op": op, "size": size, **values})
         return Value(len(self.ops) - 1, torch.arange(size).view(*shape))
 
     def numbers(self, x: Tensor) -> Any:
-        """Where constants stand: inline, or ``[offset, count]`` of the numbers."""
+        """Store constants: inline, or in the file of numbers as ``[offset, count]``."""
         if x.is_floating_point():
             array = np.ascontiguousarray(x.detach().float().numpy()).astype("<f4")
             if not np.isfinite(array).all():
@@ -97,7 +97,7 @@ class Builder:
         return found if shape is None else found.moved(lambda i: i.expand(*shape))
 
     def flat(self, value: Value) -> int:
-        """The operation whose value are these numbers in this order."""
+        """The operation with these numbers in this order as its value."""
         index = value.index.reshape(-1)
         size = self.ops[value.op]["size"]
         if len(index) == size and bool((index == torch.arange(size)).all()):
@@ -108,9 +108,9 @@ class Builder:
         return self.laid[key]
 
     def translate_needed(self, wanted: Sequence[Ref]) -> None:
-        """Write what some values are made of, first things first.
+        """Write all operations on which some values depend, in the order of the recording.
 
-        An operation that is not in the table is left to those that read it: some do not.
+        An operation outside the table is skipped here: it only matters if another one reads it.
         """
         needed: set[int] = set()
         open_refs = [ref.op for ref in wanted]

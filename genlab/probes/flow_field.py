@@ -1,8 +1,8 @@
 """The learned velocity beside the exact one at several times, with particles on their way.
 
-It is the twin of the gap map: as D* = p/(p + q) is the best discriminator, the marginal velocity
-u_t(x) = E[x₁' | x_t = x] is the best velocity, and it is known for a mixture of Gaussians. The
-picture has ``form`` "flow_field":
+The gap map compares a discriminator with the optimal one; this picture does the same for a
+velocity. The optimal velocity is the marginal one, u_t(x) = E[x₁' | x_t = x]; it is known for a
+mixture of Gaussians. The picture has ``form`` "flow_field":
 
 .. code-block:: text
 

@@ -36,7 +36,7 @@ def mean_log_density(data: Dataset, n: int) -> tuple[float | None, str]:
         n: examples.
 
     Returns:
-        nats and a label; None and nothing where the density is not known.
+        nats and a label; ``(None, "")`` if the density is not known.
     """
     if data.density is None:
         return None, ""
@@ -90,11 +90,11 @@ class FlowLogProb(Probe):
 
 @PROBES.register("diffusion_elbo", title="The ELBO of a diffusion, term by term", order=190)
 class DiffusionTerms(Probe):
-    """The ELBO of T + 1 terms on held-out examples, and which steps it is lost at."""
+    """The ELBO of T + 1 terms on held-out examples, and the steps with the largest loss."""
 
     views: ClassVar[Mapping[str, View]] = {
         "elbo_terms": View(
-            "learning", "At which steps between data and noise the bound is lost.", "diffusion"
+            "learning", "The loss of the bound at each step between data and noise.", "diffusion"
         ),
     }
 
