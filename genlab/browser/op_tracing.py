@@ -112,7 +112,7 @@ class Recorder(TorchDispatchMode):
             )
         outs = out if isinstance(out, (list, tuple)) else [out]
         if not all(isinstance(one, Tensor) for one in outs if one is not None):
-            raise NotExportable("its operations depend on the value of z")
+            raise NotExportable("its sequence of operations depends on the value of z")
         if function._schema.is_mutable:
             address = args[0].untyped_storage().data_ptr()
             self.stale |= {

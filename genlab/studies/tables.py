@@ -1,4 +1,4 @@
-"""The tables of the documentation as studies: one command each, ``genlab study --table modes``.
+"""The tables of the documentation as studies, one command each: ``genlab study --table modes``.
 
 A table is a base run and its arms. Its first arm is the one with which the others are compared.
 """
@@ -13,8 +13,8 @@ from genlab.core.errors import SpecError
 from genlab.studies.queue import create_arms
 from genlab.studies.study import Arm, Study
 
-#: What all rows of the table of the grid share: wider nets, more steps, and a rate that falls to
-#: 0, since a generator that moves blurs its modes.
+#: All rows of the table of the grid share wider nets, more steps, and a learning rate that falls
+#: to 0: a generator that still moves blurs its modes.
 _GRID = {"data": "grid", "std": 0.05, "steps": 16_000, "lr_final_ratio": 0.0, "hidden": 128,
          "batch": 128, "beta1": 0.5, "beta2": 0.99, "lr": 1e-3}  # fmt: skip
 _RING = {"data": "ring", "std": 0.05, "steps": 6_000, "lr_final_ratio": 0.0, "lr": 1e-3}
@@ -33,8 +33,8 @@ class TableStudy:
     Args:
         title: of the study.
         base: the options that all rows share.
-        arms: by the row's name what it changes.
-        metric: that the sentence is about.
+        arms: the changed options of each row.
+        metric: the metric of the headline.
         minutes: CPU minutes of one seed of all rows, roughly, on one core.
     """
 
@@ -131,7 +131,7 @@ def start_table(name: str, seeds: int = 5, *, study: str = "", stop_early: bool 
     Args:
         name: a row of :data:`TABLES`.
         seeds: of each row.
-        study: its name; that of the table where it is empty.
+        study: its name; if empty, that of the table.
         stop_early: as of :func:`genlab.studies.create`.
 
     Raises:

@@ -77,7 +77,7 @@ def test_classes_share_the_numbers_and_differ_in_the_program(name):
 
 
 def test_what_the_mean_does_not_need_is_left_out():
-    # The eigenvalues of its covariances are part of the distribution, and the page has no such operation.
+    # The eigenvalues of its covariances belong to the likelihood; the page cannot compute them.
     program, _ = program_of(model("gaussian_mixture", "plane"))
     assert {op["op"] for op in program["ops"]} <= {"input", "product", "gather", "constant"}
 
