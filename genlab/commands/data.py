@@ -104,10 +104,10 @@ def data_command(arguments: argparse.Namespace) -> int:
         return 0
     if arguments.data_command in ("add", "look"):
         from genlab.data.readers import read
-        from genlab.data.readers.base import too_large
+        from genlab.data.readers.base import check_size
 
         path = Path(arguments.file)
-        too_large(path.stat().st_size)
+        check_size(path.stat().st_size)
         found = read(path.read_bytes(), _of_reader(arguments))
         if arguments.data_command == "look":
             known = set_description.describe(found, "look")

@@ -87,7 +87,7 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Glance:
+class ImageSummary:
     """What is known of a picture without its pixels being kept.
 
     Args:
@@ -223,7 +223,7 @@ def read(content: bytes, kinds: tuple[str, ...] = USUAL, rule: Rule = Rule()) ->
         return _decoded(opened, kind, rule)
 
 
-def glance(content: bytes, *, levels: bool = True, ground: bool = True) -> Glance:
+def summarise_image(content: bytes, *, levels: bool = True, ground: bool = True) -> ImageSummary:
     """What a picture of a set tells of white and of its transparent parts.
 
     Args:
@@ -249,7 +249,7 @@ def glance(content: bytes, *, levels: bool = True, ground: bool = True) -> Glanc
             top = int(values[..., :3][there].max(initial=0))
             if clear and not there.all():
                 opaque = float(values[..., :3][there].mean()) / 255 if there.any() else None
-        return Glance(pixels, deep, top, opaque, _mask(opened))
+        return ImageSummary(pixels, deep, top, opaque, _mask(opened))
 
 
 def _mask(opened: Any) -> int | None:

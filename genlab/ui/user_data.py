@@ -15,9 +15,9 @@ from genlab.core.escape import escape_markdown
 from genlab.core.options import Option
 from genlab.data import own_dataset, set_description, user_sets
 from genlab.data.readers import READERS, Examples, read, reader_of
-from genlab.data.readers.apart import AT_ONCE, read_apart
 from genlab.data.readers.base import BYTES, FEWEST, count_noun
 from genlab.data.readers.reading import TableReading
+from genlab.data.readers.subprocess_reader import AT_ONCE, read_in_subprocess
 from genlab.data.schema import encode, entries
 from genlab.figures.columns import columns_info
 from genlab.runs import own_sets
@@ -136,7 +136,7 @@ def open_file(content: bytes, file: str, values: Mapping[str, Any]) -> Examples:
             bar.progress(min(1.0, fraction), text=escape_markdown(text))
 
         try:
-            reading = read if len(content) <= AT_ONCE else read_apart
+            reading = read if len(content) <= AT_ONCE else read_in_subprocess
             found: Any = reading(content, values, progress)
         except GenlabError as error:
             found = error

@@ -127,7 +127,7 @@ def refuse(why: str, todo: str = "") -> DataError:
     return DataError(f"This file was not taken: {why}. Nothing was stored. {todo or FORMATS}")
 
 
-def too_large(size: int) -> None:
+def check_size(size: int) -> None:
     """Refuse a file of more bytes than are read."""
     if size > BYTES:
         raise refuse(
@@ -144,7 +144,7 @@ def reader_of(content: bytes) -> type[Reader]:
     """
     if not content:
         raise refuse("it is empty")
-    too_large(len(content))
+    check_size(len(content))
     # A text is a CSV unless a format that came later knows better.
     for row in reversed(READERS.rows()):
         if row.value.takes(content):
@@ -191,7 +191,7 @@ def read(
     return found
 
 
-def room(n: int, each: int) -> None:
+def check_room(n: int, each: int) -> None:
     """Refuse more examples, or more numbers, than are held in memory."""
     if n > MOST or n * each > NUMBERS:
         raise refuse(
@@ -277,11 +277,11 @@ def clean(text: str) -> str:
     return kept if len(kept) <= SIGNS else kept[: SIGNS - 1] + "…"
 
 
-def distinct(names: Iterable[str]) -> tuple[str, ...]:
+def make_distinct(names: Iterable[str]) -> tuple[str, ...]:
     """Clean names, none empty, none twice.
 
     Example:
-        >>> distinct(["a", "a", ""])
+        >>> make_distinct(["a", "a", ""])
         ('a', 'a (2)', 'column 3')
     """
     found: list[str] = []
@@ -294,14 +294,14 @@ def distinct(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def labels(values: Sequence[str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def encode_labels(values: Sequence[str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Class indices of labels, and the classes: numbers in their order, words by alphabet.
 
     Raises:
         DataError: for more classes than are told apart.
 
     Example:
-        >>> labels(["b", "a", "b"])[1], labels(["10", "9"])[1]
+        >>> encode_labels(["b", "a", "b"])[1], encode_labels(["10", "9"])[1]
         (('a', 'b'), ('9', '10'))
     """
     kinds = set(values)
@@ -315,7 +315,7 @@ def labels(values: Sequence[str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     except ValueError:
         order = sorted(kinds)
     place = {name: k for k, name in enumerate(order)}
-    return np.array([place[v] for v in values], dtype=np.int64), distinct(order)
+    return np.array([place[v] for v in values], dtype=np.int64), make_distinct(order)
 
 
 def count_noun(n: int, one: str, many: str = "") -> str:
@@ -328,12 +328,12 @@ def count_noun(n: int, one: str, many: str = "") -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
-def white_of(top: int) -> int:
+def white_value(top: int) -> int:
     """The value of white of pictures whose largest value is known: that of 10, 12, 14 or 16 bits
     where it is near, else the largest value itself.
 
     Example:
-        >>> white_of(4080), white_of(60_000), white_of(300), white_of(3)
+        >>> white_value(4080), white_value(60_000), white_value(300), white_value(3)
         (4095, 65535, 300, 3)
     """
     for bits in (8, 10, 12, 14, 16):

@@ -96,7 +96,7 @@ class Cells:
 
 
 @dataclass(frozen=True)
-class Seen:
+class ColumnEvidence:
     """The shapes of a column's cells: what it may be, judged by all of its rows.
 
     Args:
@@ -127,7 +127,9 @@ SIGNS = (
 )
 
 
-def look(text: pa.ChunkedArray, known: Mapping[str, int] | None = None) -> Seen:
+def collect_evidence(
+    text: pa.ChunkedArray, known: Mapping[str, int] | None = None
+) -> ColumnEvidence:
     """The shapes of trimmed cells.
 
     Args:
@@ -140,18 +142,20 @@ def look(text: pa.ChunkedArray, known: Mapping[str, int] | None = None) -> Seen:
     void = {*MISSING, *MISSING_NUMBERS}
     kept = {shape: n for shape, n in found.items() if shape.lower() not in void}
     n = sum(kept.values())
-    number = {s: k for s, k in kept.items() if any(numbers.fits({s: 1}, g) for g in SIGNS)}
-    return Seen(found, kept, n, numbers.evidence(number), sum(number.values()))
+    number = {
+        s: k for s, k in kept.items() if any(numbers.count_numbers({s: 1}, g) for g in SIGNS)
+    }
+    return ColumnEvidence(found, kept, n, numbers.evidence(number), sum(number.values()))
 
 
-def is_number(seen: Seen, signs: Signs) -> bool:
+def is_number(seen: ColumnEvidence, signs: Signs) -> bool:
     """Whether nine of ten cells are numbers, or half of them and the others are few words."""
     if not seen.n:
         return False
-    good = numbers.fits(seen.shapes, signs)
+    good = numbers.count_numbers(seen.shapes, signs)
     if good >= 0.9 * seen.n:
         return True
-    others = [s for s in seen.shapes if not numbers.fits({s: 1}, signs)]
+    others = [s for s in seen.shapes if not numbers.count_numbers({s: 1}, signs)]
     return good >= 0.5 * seen.n and len(others) <= 2 and not any("9" in s for s in others)
 
 
@@ -162,7 +166,7 @@ def read_column(
     number: bool,
     rows: NDArray[np.int64],
     given: Mapping[str, str],
-    seen: Seen,
+    seen: ColumnEvidence,
 ) -> Cells:
     """The values of a column.
 
@@ -187,10 +191,10 @@ def read_column(
         there = ~np.asarray(pc.is_in(pc.utf8_lower(text), pa.array(sorted(void))))
     made.missing = int((~there).sum())
     if number:
-        made.values = numbers.numbers(text, signs, sorted(void), seen.every)
+        made.values = numbers.parse_numbers(text, signs, sorted(void), seen.every)
         made.values = np.where(there, made.values, np.nan)
         for code in codes:
-            if (v := numbers.value(code)) is not None and math.isfinite(v):
+            if (v := numbers.parse_number(code)) is not None and math.isfinite(v):
                 gone = made.values == v
                 made.missing += int(gone.sum())
                 made.values[gone] = np.nan
@@ -224,7 +228,11 @@ def preview(text: pa.ChunkedArray) -> dict[int, str]:
 
 
 def _unit(
-    text: pa.ChunkedArray, there: NDArray[np.bool_], signs: Signs, made: Cells, seen: Seen
+    text: pa.ChunkedArray,
+    there: NDArray[np.bool_],
+    signs: Signs,
+    made: Cells,
+    seen: ColumnEvidence,
 ) -> str:
     """The unit in the cells of a column; a warning where it is not the same in all."""
     if seen.n and all(map(numbers.BARE.fullmatch, seen.shapes)):
@@ -255,7 +263,7 @@ def _words(made: Cells, text: pa.ChunkedArray, there: NDArray[np.bool_]) -> None
     good = sum(dates.is_date(str(w)) for w in few)
     made.is_date = bool(few) and good >= 0.95 * len(few)
     order = sorted(range(len(names)), key=lambda k: str(names[k]))
-    if (ladder := ladder_of([str(w) for w in names])) is not None:
+    if (ladder := ordinal_scale([str(w) for w in names])) is not None:
         order.sort(key=lambda k: ladder.index(str(names[k]).lower()))
     place = np.full(len(coded.dictionary) + 1, np.nan)
     for rank, k in enumerate(order):
@@ -265,11 +273,11 @@ def _words(made: Cells, text: pa.ChunkedArray, there: NDArray[np.bool_]) -> None
     made.words = tuple(clean(str(names[k])) for k in order)
 
 
-def ladder_of(words: Sequence[str]) -> list[str] | None:
+def ordinal_scale(words: Sequence[str]) -> list[str] | None:
     """The ladder that all words are on, from low to high; None where there is none.
 
     Example:
-        >>> ladder_of(["M", "S", "L"])[:3], ladder_of(["red", "blue"])
+        >>> ordinal_scale(["M", "S", "L"])[:3], ordinal_scale(["red", "blue"])
         (['xxs', 'xs', 's'], None)
     """
     lower = {word.lower() for word in words}
@@ -282,12 +290,14 @@ def ladder_of(words: Sequence[str]) -> list[str] | None:
     return None
 
 
-def sentinel(values: NDArray[np.float64]) -> float | None:
+def missing_code(values: NDArray[np.float64]) -> float | None:
     """A number that seems to stand for a missing entry: a usual code far from all other values.
 
     Example:
-        >>> sentinel(np.array([-999.0, 17.0, 20.0, 23.0, -999.0])), sentinel(np.arange(-5.0, 5.0))
-        (-999.0, None)
+        >>> missing_code(np.array([-999.0, 17.0, 20.0, 23.0, -999.0]))
+        -999.0
+        >>> missing_code(np.arange(-5.0, 5.0)) is None
+        True
     """
     there = values[np.isfinite(values)]
     # Only the lowest or the highest value can be a code: most columns need no sorting.
@@ -312,7 +322,7 @@ def sentinel(values: NDArray[np.float64]) -> float | None:
     return None
 
 
-def column_of(cells: Cells, given: Mapping[str, str], unit: str = "") -> Column:
+def build_column(cells: Cells, given: Mapping[str, str], unit: str = "") -> Column:
     """Type and role of a column, with the reason; what the user says goes before it.
 
     Args:
@@ -379,7 +389,7 @@ def _of_words(made: Column, cells: Cells, there: NDArray[np.float64]) -> Column:
     if kinds > min(CATEGORIES, max(3, n // ROWS_EACH)):
         why = f"{kinds:,} distinct words in {n:,} rows: names, not categories."
         return replace(made, type="id", role="id", why=why, categories=())
-    if ladder_of(cells.words) is not None:
+    if ordinal_scale(cells.words) is not None:
         return replace(made, type="ordinal", why=f"Ordered words: {_listed(cells.words)}.")
     when = " They look like dates or times." if cells.is_date else ""
     return replace(made, type="categorical", why=f"{kinds} words: {_listed(cells.words)}.{when}")
@@ -393,7 +403,7 @@ def _of_numbers(
     if len(kinds) == 1:
         why = f"It always holds {kinds[0]:.6g}."
         return replace(made, type="constant", role="leave out", why=why)
-    if dates.compact(kinds):
+    if dates.are_compact(kinds):
         why = (
             "Its numbers are dates written as yyyymmdd; as a feature they become days since "
             "1970-01-01."

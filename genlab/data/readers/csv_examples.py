@@ -9,11 +9,24 @@ from numpy.typing import NDArray
 
 from genlab.data.readers import columns as judge
 from genlab.data.readers import dates, dialect, pixel_table
-from genlab.data.readers.base import CLASSES, Examples, count_noun, labels, refuse, split_rows
+from genlab.data.readers.base import (
+    CLASSES,
+    Examples,
+    count_noun,
+    encode_labels,
+    refuse,
+    split_rows,
+)
 from genlab.data.readers.columns import Cells
 from genlab.data.readers.csv_cells import CsvCells
 from genlab.data.readers.dialect import AUTO, NONE
-from genlab.data.readers.reading import ColumnReading, TableReading, listed, sentences, shown
+from genlab.data.readers.reading import (
+    ColumnReading,
+    TableReading,
+    describe_column,
+    join_words,
+    sentences,
+)
 from genlab.data.schema import Column
 
 #: Words that name a column of classes, in any case.
@@ -53,7 +66,7 @@ class _Examples:
         """What is learned, and how it was read."""
         cells = self.cells
         columns = [
-            judge.column_of(one, self.chosen.get(one.name, {}), unit)
+            judge.build_column(one, self.chosen.get(one.name, {}), unit)
             for one, unit in zip(cells, self.table.units, strict=True)
         ]
         columns = self._features(columns, cells)
@@ -62,7 +75,8 @@ class _Examples:
         columns = self._duplicates(columns, cells)
         raw = [self._values(c, one) for c, one in zip(columns, cells, strict=True)]
         readings = tuple(
-            shown(c, one, values) for c, one, values in zip(columns, cells, raw, strict=True)
+            describe_column(c, one, values)
+            for c, one, values in zip(columns, cells, raw, strict=True)
         )
         return self._made(columns, cells, raw, label, readings)
 
@@ -75,7 +89,7 @@ class _Examples:
                 if word not in able:
                     raise refuse(
                         f"there is no column of numbers or categories {word!r}",
-                        f"There are: {listed(able)}.",
+                        f"There are: {join_words(able)}.",
                     )
             made = [
                 replace(
@@ -109,7 +123,8 @@ class _Examples:
         if asked != AUTO:
             if asked not in names:
                 raise refuse(
-                    f"there is no column {asked!r} for the label", f"There are: {listed(names)}."
+                    f"there is no column {asked!r} for the label",
+                    f"There are: {join_words(names)}.",
                 )
             return names.index(asked)
         taken = {name for name, g in self.chosen.items() if "role" in g}
@@ -209,8 +224,8 @@ class _Examples:
                 cells[k].values = raw[k] = NO_VALUES
         first = self.table.decisions[0]
         plain = first.certain and "sep=" not in first.how
-        told = self.table.decisions[1:] if plain else self.table.decisions
-        notes = [self._said(), *self.table.layout.notes, *(d.how for d in told)]
+        shown = self.table.decisions[1:] if plain else self.table.decisions
+        notes = [self._said(), *self.table.layout.notes, *(d.how for d in shown)]
         notes += self.notes + sentences(readings)
         known = np.zeros(self.n, dtype=bool)
         for values in x.T:
@@ -232,7 +247,7 @@ class _Examples:
         if not keep.all():
             x = x[keep]
         if y is not None and label is not None:
-            y, classes = labels([classes[i] for i in y[keep]]) if len(x) else (y[:0], ())
+            y, classes = encode_labels([classes[i] for i in y[keep]]) if len(x) else (y[:0], ())
             notes.append(
                 f"{self.names[label]!r} is the class: {count_noun(len(classes), 'value')}."
             )

@@ -11,7 +11,7 @@ from genlab.data.readers import dialect, pixel_table
 from genlab.data.readers.base import READERS, Examples, Progress, Reader, refuse
 from genlab.data.readers.csv_cells import CsvCells
 from genlab.data.readers.csv_examples import examples_of
-from genlab.data.readers.csv_options import CsvOptions, header_line
+from genlab.data.readers.csv_options import CsvOptions, parse_header_line
 
 #: Bytes of a table.
 BYTES = 64 * 2**20
@@ -40,13 +40,13 @@ class Csv(Reader):
                 "text are read",
                 "Send fewer rows, or save the numbers by numpy.savez.",
             )
-        checked(content)
+        check_text(content)
         if progress is not None:
             progress(0.1, "the form of the table")
-        layout = dialect.lay_out(
-            content, options.separator, options.comments, header_line(options.header_row)
+        layout = dialect.find_layout(
+            content, options.separator, options.comments, parse_header_line(options.header_row)
         )
-        if pixel_table.wanted(layout.width, options.layout):
+        if pixel_table.is_pixel_table(layout.width, options.layout):
             return pixel_table.read(layout)
         cells = CsvCells(layout, options)
         if progress is not None:
@@ -54,7 +54,7 @@ class Csv(Reader):
         return examples_of(cells)
 
 
-def checked(content: bytes) -> None:
+def check_text(content: bytes) -> None:
     """Refuse what is not UTF-8, or has too many lines; a piece at a time.
 
     Raises:

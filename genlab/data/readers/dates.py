@@ -123,11 +123,11 @@ def _time(parts: dict[str, str]) -> float:
     return (hour + minute / 60 + second / 3600) / 24
 
 
-def compact(values: NDArray[np.float64]) -> bool:
+def are_compact(values: NDArray[np.float64]) -> bool:
     """Whether whole numbers are all dates written as yyyymmdd, of 1900 to 2100.
 
     Example:
-        >>> compact(np.array([20240131.0, 19991231.0])), compact(np.array([20241301.0]))
+        >>> are_compact(np.array([20240131.0, 19991231.0])), are_compact(np.array([20241301.0]))
         (True, False)
     """
     there = values[np.isfinite(values)]

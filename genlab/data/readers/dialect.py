@@ -79,7 +79,9 @@ def separator_of(word: str) -> str:
     return NAMED.get(word, word)
 
 
-def lay_out(content: bytes, separator: str = AUTO, comments: str = AUTO, row: int = -1) -> Layout:
+def find_layout(
+    content: bytes, separator: str = AUTO, comments: str = AUTO, row: int = -1
+) -> Layout:
     """Find the separator, the comments and the first row of a table.
 
     Args:
@@ -366,7 +368,7 @@ def _is_number(text: str) -> bool:
 
 @functools.lru_cache(maxsize=10_000)
 def _is_number_shape(text: str) -> bool:
-    return any(numbers.value(text, signs) is not None for signs in _ALL)
+    return any(numbers.parse_number(text, signs) is not None for signs in _ALL)
 
 
 _ONE_COMMA = re.compile(r"[+\-−]?\d+,\d+")
@@ -399,7 +401,7 @@ def _alone(head: str, best: _Score) -> tuple[str, Decision] | None:
     return None
 
 
-def table(layout: Layout) -> tuple[pa.Table, list[tuple[int, str]], int]:
+def parse_table(layout: Layout) -> tuple[pa.Table, list[tuple[int, str]], int]:
     """All rows as text, in columns.
 
     Returns:

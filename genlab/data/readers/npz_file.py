@@ -25,16 +25,16 @@ from genlab.data.readers.base import (
     Examples,
     Progress,
     Reader,
+    check_room,
     count_noun,
-    distinct,
-    labels,
+    encode_labels,
+    make_distinct,
     members,
     refuse,
-    room,
     split_rows,
-    white_of,
+    white_value,
 )
-from genlab.data.readers.columns import Cells, column_of
+from genlab.data.readers.columns import Cells, build_column
 from genlab.data.readers.numbers import Signs
 from genlab.data.schema import Column
 from genlab.data.splits import given_parts
@@ -76,7 +76,7 @@ def array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
             raise refuse(f"the array {name!r} has the shape {shape}", HINT)
         if kind.itemsize > 1024:
             raise refuse(f"an entry of {name!r} has {kind.itemsize:,} bytes", HINT)
-        room(n, each)
+        check_room(n, each)
         size = n * each * kind.itemsize
         if size > ARRAY:
             raise refuse(
@@ -197,7 +197,7 @@ def _parts(
     if not labelled and any(y for _, y in parts.values()):
         notes.append("Not every part has labels, so none are used.")
     x = np.concatenate(xs)
-    room(len(x), math.prod(x.shape[1:]))
+    check_room(len(x), math.prod(x.shape[1:]))
     part = given_parts(np.array(of, dtype=np.int8))
     return x, np.concatenate(ys) if labelled else None, part, notes
 
@@ -269,7 +269,7 @@ def examples(
         raise refuse(f"'x' has {count_noun(len(x), 'example')}; at least {FEWEST} are needed")
     if 0 in x.shape:
         raise refuse(f"'x' has the shape {x.shape}: its examples are empty")
-    x = squares(x, layout, notes)
+    x = rows_as_images(x, layout, notes)
     if x.ndim > 2:
         x = channels_first(x, notes)
     elif x.ndim == 1:
@@ -312,13 +312,13 @@ def examples(
     return split_rows(Examples(pixels, y, classes, white=white, notes=tuple(notes), part=part))
 
 
-def squares(x: NDArray[Any], layout: str, notes: list[str]) -> NDArray[Any]:
+def rows_as_images(x: NDArray[Any], layout: str, notes: list[str]) -> NDArray[Any]:
     """Rows of grey levels as pictures (n, S, S), where they are asked for or surely are some.
 
     Example:
-        >>> squares(np.full((10, 784), 7, np.uint8), "auto", []).shape
+        >>> rows_as_images(np.full((10, 784), 7, np.uint8), "auto", []).shape
         (10, 28, 28)
-        >>> squares(np.full((10, 64), 7, np.uint8), "auto", []).shape
+        >>> rows_as_images(np.full((10, 64), 7, np.uint8), "auto", []).shape
         (10, 64)
     """
     if x.ndim != 2 or layout == "table":
@@ -401,7 +401,7 @@ def grey_levels(x: NDArray[Any], notes: list[str]) -> tuple[NDArray[Any], int]:
         notes.append("Its values from -1 to 1 were moved to [0, 1].")
         return grey_levels((x.astype(np.float64) + 1) / 2, notes)
     if whole and low >= 0 and high <= 65_535:
-        white = white_of(int(high))
+        white = white_value(int(high))
         notes.append(
             f"Its largest value is {high:,.0f}: {white:,} is taken for white, and levels are kept "
             "as numbers from 0 to 1."
@@ -429,7 +429,7 @@ def _rows(
     vary = np.where(gaps, np.inf, rows).min(axis=0) < np.where(gaps, -np.inf, rows).max(axis=0)
     if not vary.any():
         raise refuse("all its columns are constant: there is nothing to learn")
-    names = distinct([""] * rows.shape[1])
+    names = make_distinct([""] * rows.shape[1])
     if not vary.all():
         flat = [name for name, moves in zip(names, vary, strict=True) if not moves]
         notes.append(f"Left out, since they are constant: {count_noun(len(flat), 'column')}.")
@@ -443,7 +443,7 @@ def _rows(
             "of these rows are learned."
         )
         cells = [Cells(name, Signs(), True, {}, rows[:, k]) for k, name in enumerate(kept)]
-        judged = [column_of(one, {"role": "feature"}) for one in cells]
+        judged = [build_column(one, {"role": "feature"}) for one in cells]
         schema = tuple(
             replace(c, type="numeric") if c.type in ("id", "constant", "date") else c
             for c in judged
@@ -464,7 +464,7 @@ def _labels(
                 f"'y' has the shape {y.shape} and is not one-hot (one 1 a row); wanted: ({n},)"
             )
         known = hot.sum(axis=1) == 1
-        codes, classes = labels([str(k) for k in hot.argmax(axis=1)])
+        codes, classes = encode_labels([str(k) for k in hot.argmax(axis=1)])
         return codes, classes, known
     if y.dtype.kind == "S":
         y = np.array([v.decode("utf-8", "replace") for v in y.ravel()]).reshape(y.shape)
@@ -477,5 +477,5 @@ def _labels(
         raise refuse(f"'y' holds {y.dtype}; allowed: whole numbers or text", HINT)
     whole = y.dtype.kind in "f"
     words = [str(int(v)) if whole else str(v) for v in (np.where(known, y, 0) if whole else y)]
-    codes, classes = labels(words)
+    codes, classes = encode_labels(words)
     return codes, classes, known

@@ -109,12 +109,14 @@ def pattern(signs: Signs) -> re.Pattern[str]:
     )
 
 
-def value(cell: str, signs: Signs = Signs()) -> float | None:
+def parse_number(cell: str, signs: Signs = Signs()) -> float | None:
     """The number in a cell, None where there is none; NaN where the value is missing.
 
     Example:
-        >>> value("1.234,5", Signs(",", ".")), value("(5 €)"), value("−2e3"), value("red")
-        (1234.5, -5.0, -2000.0, None)
+        >>> parse_number("1.234,5", Signs(",", ".")), parse_number("(5 €)")
+        (1234.5, -5.0)
+        >>> parse_number("−2e3"), parse_number("red")
+        (-2000.0, None)
     """
     text = cell.strip().strip(SPACES)
     if text.lower() in MISSING or text.lower() in MISSING_NUMBERS:
@@ -151,7 +153,7 @@ def unit(cell: str, signs: Signs) -> str:
     return marks[0] if marks else ""
 
 
-def trimmed(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+def trim(cells: pa.ChunkedArray) -> pa.ChunkedArray:
     """Cells without spaces around them, of any kind."""
     return pc.utf8_trim_whitespace(cells)
 
@@ -261,7 +263,7 @@ def _part(text: str, sign: str, mine: int, other: str, exponent: bool) -> str:
     return "?" if either and not exponent else "d"
 
 
-def fits(found: Mapping[str, int], signs: Signs) -> int:
+def count_numbers(found: Mapping[str, int], signs: Signs) -> int:
     """How many cells of these shapes are numbers under these signs."""
     whole = pattern(signs)
     return sum(n for shape, n in found.items() if whole.fullmatch(shape))
@@ -273,7 +275,7 @@ BARE = re.compile(rf"[-+−.,09eE'’{SPACES}()–]*")
 _SIMPLE = re.compile(r"-?(?:[09]+(?:\.9*)?|\.9+)(?:[eE]-?9+)?")
 
 
-def numbers(
+def parse_numbers(
     cells: pa.ChunkedArray,
     signs: Signs,
     missing: Sequence[str],
@@ -309,7 +311,9 @@ def numbers(
     void = {*missing}
     known = np.array(
         [
-            np.nan if (w := str(word)).lower() in void or (v := value(w, signs)) is None else v
+            np.nan
+            if (w := str(word)).lower() in void or (v := parse_number(w, signs)) is None
+            else v
             for word in others.dictionary.to_pylist()
         ],
         dtype=np.float64,

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from genlab.data.readers import numbers
-from genlab.data.readers.base import COLUMNS, Examples, refuse, room
-from genlab.data.readers.dialect import Layout, table
+from genlab.data.readers.base import COLUMNS, Examples, check_room, refuse
+from genlab.data.readers.dialect import Layout, parse_table
 
 #: Pixels of a side, at most.
 SIDE = 128
@@ -29,7 +29,7 @@ def side_of(width: int) -> tuple[int, int] | None:
     return None
 
 
-def wanted(width: int, layout: str) -> bool:
+def is_pixel_table(width: int, layout: str) -> bool:
     """Whether a table is read as pictures.
 
     Raises:
@@ -58,10 +58,10 @@ def read(layout: Layout) -> Examples:
     found = side_of(layout.width)
     assert found is not None
     side, labels = found
-    cells, _, ragged = table(layout)
-    room(cells.num_rows, layout.width)
+    cells, _, ragged = parse_table(layout)
+    check_room(cells.num_rows, layout.width)
     top = layout.top[0][1]
-    header = any(numbers.value(cell) is None for cell in top)
+    header = any(numbers.parse_number(cell) is None for cell in top)
     values = np.empty((cells.num_rows - header, layout.width), dtype=np.float32)
     for k in range(layout.width):
         try:

@@ -62,7 +62,7 @@ class TableReading:
         return tuple(d for d in self.decisions if d.question)
 
 
-def shown(column: Column, cells: Cells, after: NDArray[np.float64]) -> ColumnReading:
+def describe_column(column: Column, cells: Cells, after: NDArray[np.float64]) -> ColumnReading:
     """A column as the preview shows it."""
     before = tuple(cells.written.values())
     made = tuple(_value(column, cells, float(after[k])) for k in cells.written)
@@ -80,11 +80,11 @@ def _value(column: Column, cells: Cells, value: float) -> str:
     return f"{value:.15g}"
 
 
-def listed(names: Sequence[str]) -> str:
+def join_words(names: Sequence[str]) -> str:
     """Up to eight names.
 
     Example:
-        >>> listed(["a", "b"])
+        >>> join_words(["a", "b"])
         "'a', 'b'"
     """
     more = f" and {len(names) - 8:,} more" if len(names) > 8 else ""
@@ -111,7 +111,7 @@ def sentences(columns: Sequence[ColumnReading]) -> list[str]:
         if "You chose" in column.why:
             word = "Left out, as you chose"
         groups.setdefault(word, []).append(column.name)
-    notes += [f"{word}: {listed(names)}." for word, names in groups.items()]
+    notes += [f"{word}: {join_words(names)}." for word, names in groups.items()]
     for one in columns:
         if one.column.role not in ("feature", "class"):
             continue

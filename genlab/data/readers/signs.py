@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from genlab.data.readers.columns import Seen
+from genlab.data.readers.columns import ColumnEvidence
 from genlab.data.readers.dialect import AUTO, NONE, Decision
 from genlab.data.readers.numbers import Signs
 
@@ -12,7 +12,7 @@ WORDS = {".": "points", ",": "commas", " ": "spaces", "'": "apostrophes"}
 OTHER = {".": ",", ",": "."}
 
 
-def given_signs(decimal: str, thousands: str) -> tuple[str | None, str | None]:
+def parse_signs(decimal: str, thousands: str) -> tuple[str | None, str | None]:
     """What a user said, None for what is to be found; one sign excludes itself as the other."""
     group = {AUTO: None, NONE: "", "space": " "}.get(thousands, thousands)
     point = None if decimal == AUTO else decimal
@@ -21,9 +21,9 @@ def given_signs(decimal: str, thousands: str) -> tuple[str | None, str | None]:
     return point, group
 
 
-def of_columns(
+def decide_signs(
     names: Sequence[str],
-    seen: Sequence[Seen],
+    seen: Sequence[ColumnEvidence],
     separator: str,
     decimal: str,
     thousands: str,
@@ -40,13 +40,13 @@ def of_columns(
     for one in able:
         for key, n in (one.evidence if one else {}).items():
             total[key] = total.get(key, 0) + n
-    point, group = given_signs(decimal, thousands)
+    point, group = parse_signs(decimal, thousands)
     file_point = point or _point(total)
     signs: list[Signs] = []
     open_: list[tuple[str, str, bool]] = []
     chosen: list[str] = []
     for name, one, mine in zip(names, able, given, strict=True):
-        own_point, own_group = given_signs(mine.get("decimal", AUTO), mine.get("thousands", AUTO))
+        own_point, own_group = parse_signs(mine.get("decimal", AUTO), mine.get("thousands", AUTO))
         known = own_point or point
         wanted = own_group if own_group is not None else group
         found = _signs(one, known, wanted, file_point, separator)
@@ -73,7 +73,11 @@ def _point(total: Mapping[str, int]) -> str | None:
 
 
 def _signs(
-    one: Seen | None, point: str | None, group: str | None, file: str | None, separator: str
+    one: ColumnEvidence | None,
+    point: str | None,
+    group: str | None,
+    file: str | None,
+    separator: str,
 ) -> Signs:
     """The signs of one column."""
     if one is None:
@@ -96,7 +100,9 @@ def _signs(
     return Signs(own, group if group != own else "")
 
 
-def _doubt(one: Seen, point: str | None, group: str | None, file: str | None) -> str | None:
+def _doubt(
+    one: ColumnEvidence, point: str | None, group: str | None, file: str | None
+) -> str | None:
     """The sign of a column that may be either, None where it is clear."""
     if point is not None or group is not None:
         return None
@@ -113,7 +119,7 @@ def _doubt(one: Seen, point: str | None, group: str | None, file: str | None) ->
     return None
 
 
-def _mixed(one: Seen, sign: str) -> bool:
+def _mixed(one: ColumnEvidence, sign: str) -> bool:
     """Whether whole numbers of up to three digits stand beside numbers as 51.738."""
     either = one.evidence.get(f"{sign}?", 0)
     small = sum(n for s, n in one.shapes.items() if s.lstrip("-−+") in ("9", "99", "999"))

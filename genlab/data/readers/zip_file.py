@@ -26,14 +26,14 @@ from genlab.data.readers.base import (
     Examples,
     Progress,
     Reader,
+    check_room,
     clean,
     count_noun,
-    labels,
+    encode_labels,
     members,
     refuse,
-    room,
     split_rows,
-    white_of,
+    white_value,
 )
 from genlab.data.splits import given_parts
 
@@ -118,10 +118,10 @@ class Images(Reader):
                     f"JPEG, WebP, BMP, GIF, TIFF){_inside(there)}"
                 )
             channels = 1 if options.colour == "grey" else 3
-            room(len(wanted), channels * options.side**2)
-            found = _Set(archive, wanted, options, channels, began, progress)
-            found.look()
-            found.take()
+            check_room(len(wanted), channels * options.side**2)
+            found = _ImageSet(archive, wanted, options, channels, began, progress)
+            found.summarise()
+            found.read_all()
         notes = found.notes()
         if others:
             notes.append(f"{count_noun(others, 'file')} left out: no picture by their content.")
@@ -181,7 +181,7 @@ DAMAGED = (
 )
 
 
-class _Set:
+class _ImageSet:
     """The pictures of an archive: looked at once for what they share, then read."""
 
     def __init__(
@@ -203,7 +203,7 @@ class _Set:
         self.sizes: Counter[tuple[int, int]] = Counter()
         self.said: list[str] = []
 
-    def look(self) -> None:
+    def summarise(self) -> None:
         """What white is, and on which ground transparent parts are laid."""
         deep = shallow = pixels = index = 0
         masks = self.channels == 1
@@ -212,14 +212,14 @@ class _Set:
         for k, info in enumerate(self.wanted):
             self._tell(0.5 * k / len(self.wanted), f"{k:,} of {len(self.wanted):,} looked at")
             try:
-                seen = image_uploads.glance(
+                seen = image_uploads.summarise_image(
                     _unfolded(self.archive, info),
                     levels=shallow <= 128,
                     ground=clear < CLEAR,
                 )
             except DataError as error:
                 bad += 1
-                _bearable(bad, len(self.wanted), Counter({_reason(error): bad}))
+                _check_bad_images(bad, len(self.wanted), Counter({_reason(error): bad}))
                 continue
             pixels += seen.pixels
             if pixels > PIXELS:
@@ -246,7 +246,7 @@ class _Set:
     def _decide(self, deep: int, shallow: int, bright: float | None) -> None:
         how = self.how
         if deep:
-            how = replace(how, deep=white_of(deep))
+            how = replace(how, deep=white_value(deep))
             self.said.append(
                 f"The largest value of the pictures of 16 bits is {deep:,}: {how.deep:,} is taken "
                 "for white."
@@ -272,7 +272,7 @@ class _Set:
             )
         self.how = how
 
-    def take(self) -> None:
+    def read_all(self) -> None:
         """Read the pictures."""
         for k, info in enumerate(self.wanted):
             self._tell(0.5 + 0.5 * k / len(self.wanted), f"{k:,} of {len(self.wanted):,} read")
@@ -280,7 +280,7 @@ class _Set:
                 self.kept.append(self._one(_unfolded(self.archive, info)))
             except DataError as error:
                 self.wrong[_reason(error)] += 1
-                _bearable(sum(self.wrong.values()), len(self.wanted), self.wrong)
+                _check_bad_images(sum(self.wrong.values()), len(self.wanted), self.wrong)
                 continue
             self.paths.append(PurePosixPath(info.filename.replace("\\", "/")).parts)
 
@@ -341,7 +341,7 @@ def _reason(error: DataError) -> str:
     return str(error).removeprefix("This picture was not taken: ").split(". Nothing was")[0]
 
 
-def _bearable(bad: int, n: int, wrong: Counter[str]) -> None:
+def _check_bad_images(bad: int, n: int, wrong: Counter[str]) -> None:
     """Refuse an archive as soon as half of its pictures are bad: no need to read the others."""
     if bad > max(1, n // 2):
         why = "; ".join(reason for reason, _ in wrong.most_common(2))
@@ -382,7 +382,7 @@ def _folders(
     if not level and len(set(levels[at])) > max(2, len(paths) // 2):
         notes.append("No classes: nearly every picture lies in a folder of its own.")
         return None, (), part
-    y, classes = labels([clean(name) or "no folder" for name in levels[at]])
+    y, classes = encode_labels([clean(name) or "no folder" for name in levels[at]])
     where = "" if depth == 1 else f" of level {at + 1} of {depth}, the first that varies,"
     notes.append(f"The folder{where} is the class: {count_noun(len(classes), 'value')}.")
     return y, classes, part

@@ -34,7 +34,7 @@ ARRAYS = ("x", "y", "part")
 PACKAGES = Path(__file__).resolve().parents[3]
 
 
-def read_apart(
+def read_in_subprocess(
     content: bytes, values: Mapping[str, Any] | None = None, progress: Progress | None = None
 ) -> Examples:
     """Read a file as :func:`~genlab.data.readers.base.read` does, in another process.
@@ -52,7 +52,7 @@ def read_apart(
         folder = Path(name)
         (folder / "content").write_bytes(content)
         (folder / "values.json").write_text(json.dumps(dict(values or {})), encoding="utf-8")
-        command = [sys.executable, "-m", "genlab.data.readers.apart", name]
+        command = [sys.executable, "-m", "genlab.data.readers.subprocess_reader", name]
         # The package may stand in a checkout that is not installed.
         paths = [str(PACKAGES), os.environ.get("PYTHONPATH", "")]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
