@@ -1,9 +1,9 @@
-"""Two runs that train by turns: a pair shares one place among the workers, fair by steps.
+"""Two runs that train by turns: a pair shares one slot among the workers, fair by steps.
 
-Each run of a pair has a note in its files that names the other. The supervisor gives both of them
-one place, so that neither waits in the queue while the other trains. Where more runs are at work
-on a host than it has workers, each run of the pair trains until it is some steps ahead of the
-other, and then lets the other train.
+Each run of a pair has a note in its files that names the other. The supervisor gives the pair one
+slot, so that neither run waits in the queue while the other trains. If a host has more active
+runs than workers, each run of the pair trains until it is some steps ahead, and then lets the
+other train.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from genlab.runs.store import RunRow, RunStore
 NOTE = "partner.json"
 #: A turn is such a part of the run.
 PART = 0.005
-#: Seconds for which what the store says of the others is believed.
+#: Seconds for which the answer of the store about other runs is cached.
 BELIEVED = 0.5
 
 
@@ -43,7 +43,7 @@ def partner_of(place: Folder, run: str) -> str:
 class Turns:
     """Says whether a run of a pair may take its next step now.
 
-    The run that is behind goes; it stops where it is a turn ahead. Where both are at the same
+    The run that is behind goes; it stops when it is a turn ahead. Where both are at the same
     share of their steps, the one with the smaller id goes.
 
     Args:

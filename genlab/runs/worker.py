@@ -200,7 +200,7 @@ def perform(
             status = "stopped"
             message = f"It was ended at once. {_last_snapshot(files)}"
         except BaseException as error:
-            # A panic in a library's Rust is no Exception; the row must not stay ``running``.
+            # A panic in a Rust library is not an ``Exception``; the row must not stay ``running``.
             if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                 raise
             traceback.print_exc()
@@ -254,7 +254,7 @@ def _conclude(
 
 
 def make_post(lease: Lease, cursor: Cursor, abandon: Callable[[], None]) -> Post:
-    """What delivers the records and files of a run, and says what an outage did to it."""
+    """The queue that delivers the records and files of a run, and reports outages."""
     shown_messages: list[str] = []
 
     def paused(words: str) -> None:
@@ -359,7 +359,7 @@ def _train(
 
 
 def _turns(store: RunStore, files: RunFiles, row: RunRow) -> Turns | None:
-    """What says whose turn it is, for a run of a pair."""
+    """The turn-taking of a run that belongs to a pair; None otherwise."""
     try:
         partner = str(files.read_json(NOTE)["run"])
     except (OSError, ValueError, KeyError, TypeError):

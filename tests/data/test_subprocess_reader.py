@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from genlab.core.errors import DataError, SpecError
-from genlab.data.readers import Examples, apart, read
+from genlab.data.readers import Examples, read, subprocess_reader
 from genlab.data.readers.subprocess_reader import read_in_subprocess
 
 
@@ -80,13 +80,13 @@ def test_a_refusal_is_the_same_as_here() -> None:
 
 def test_a_person_who_goes_away_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     started = []
-    popen = apart.subprocess.Popen
+    popen = subprocess_reader.subprocess.Popen
 
     def start(*arguments: object, **more: object) -> object:
         started.append(popen(*arguments, **more))  # type: ignore[call-overload]
         return started[-1]
 
-    monkeypatch.setattr(apart.subprocess, "Popen", start)
+    monkeypatch.setattr(subprocess_reader.subprocess, "Popen", start)
 
     def leave(fraction: float, text: str) -> None:
         raise KeyboardInterrupt
@@ -97,7 +97,7 @@ def test_a_person_who_goes_away_ends_the_process(monkeypatch: pytest.MonkeyPatch
 
 
 def test_more_memory_or_time_than_there_is_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = apart.subprocess.Popen
+    run = subprocess_reader.subprocess.Popen
 
     def ends(how: str) -> None:
         def start(command: list[str], **more: object) -> object:
@@ -105,7 +105,7 @@ def test_more_memory_or_time_than_there_is_is_a_refusal(monkeypatch: pytest.Monk
                 [command[0], "-c", f"import os, signal; os.kill(os.getpid(), {how})"], **more
             )
 
-        monkeypatch.setattr(apart.subprocess, "Popen", start)
+        monkeypatch.setattr(subprocess_reader.subprocess, "Popen", start)
 
     for how in ("signal.SIGXCPU", "signal.SIGKILL", "signal.SIGSEGV"):
         ends(how)

@@ -229,7 +229,7 @@ def test_a_run_pauses_itself_after_fifteen_minutes_and_goes_on(
     now[0] += 2.0
     assert not post.may_go()
     wait(lambda: paused)
-    assert paused[0] == "away. The run has paused itself, and goes on when it is back."
+    assert paused[0] == "away. The run has paused itself, and continues when it is back."
     parcel.error = None
     post.finish()
     assert done == [1]

@@ -182,9 +182,9 @@ def read(
     except MemoryError:
         raise refuse("there is not enough memory for it", "Send a part of it.") from None
     if len(found.x) < FEWEST:
-        said = f" ({' '.join(found.notes)})" if found.notes else ""
+        notes = f" ({' '.join(found.notes)})" if found.notes else ""
         raise refuse(
-            f"it has {len(found.x)} usable example{'s' * (len(found.x) != 1)}{said}; at least "
+            f"it has {len(found.x)} usable example{'s' * (len(found.x) != 1)}{notes}; at least "
             f"{FEWEST} are needed, so that some can be held out",
             "Send more of them.",
         )

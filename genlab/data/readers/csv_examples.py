@@ -127,10 +127,10 @@ class _Examples:
                     f"There are: {join_words(names)}.",
                 )
             return names.index(asked)
-        taken = {name for name, g in self.chosen.items() if "role" in g}
+        features = {name for name, g in self.chosen.items() if "role" in g}
         if self.options.columns.strip():
-            taken |= {w.strip() for w in self.options.columns.split(",")}
-        able = [k for k in self._able(columns, cells) if names[k] not in taken]
+            features |= {w.strip() for w in self.options.columns.split(",")}
+        able = [k for k in self._able(columns, cells) if names[k] not in features]
         for word in LABELS:
             for k in able:
                 if names[k].lower() == word and not (cells[k].is_number and word in LABELS[6:]):
@@ -225,7 +225,7 @@ class _Examples:
         first = self.table.decisions[0]
         plain = first.certain and "sep=" not in first.how
         shown = self.table.decisions[1:] if plain else self.table.decisions
-        notes = [self._said(), *self.table.layout.notes, *(d.how for d in shown)]
+        notes = [self._summary_note(), *self.table.layout.notes, *(d.how for d in shown)]
         notes += self.notes + sentences(readings)
         known = np.zeros(self.n, dtype=bool)
         for values in x.T:
@@ -277,7 +277,7 @@ class _Examples:
         )
         return split_rows(made, forced)
 
-    def _said(self) -> str:
+    def _summary_note(self) -> str:
         how = dialect.SEPARATORS.get(self.table.layout.separator, "nothing")
         head = "the first row holds the names" if self.table.skip else "no row of names"
         kinds = {s.decimal for s, n in zip(self.table.signs, self.table.number, strict=True) if n}

@@ -97,9 +97,9 @@ def find_layout(
     if b"\r" in text:
         text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     decisions: list[Decision] = []
-    skipped, said = 0, AUTO
+    skipped, stated_separator = 0, AUTO
     if (stated := re.match(rb"[ \t]*\"?sep=(.|\t)\"?[ \t]*\n", text)) is not None:
-        said = stated[1].decode("utf-8", "replace")
+        stated_separator = stated[1].decode("utf-8", "replace")
         text, skipped = text[stated.end() :], 1
     comment_lines: list[int] = []
     if comments == AUTO:
@@ -110,7 +110,7 @@ def find_layout(
     head = text[:HEAD]
     if len(text) > len(head):
         head = head[: head.rfind(b"\n") + 1] or head
-    chosen, decision = _separator(head.decode("utf-8", "replace"), separator, said)
+    chosen, decision = _separator(head.decode("utf-8", "replace"), separator, stated_separator)
     decisions.append(decision)
     found = rows_of(head.decode("utf-8", "replace"), chosen)
     rows = [r for r in found if any(cell.strip() for cell in r[1])]

@@ -77,10 +77,10 @@ def _result(folder: Path, code: int) -> Examples:
         DataError, SpecError: what it raised, or why it ended.
     """
     if (folder / "refused.json").exists():
-        said = json.loads((folder / "refused.json").read_text(encoding="utf-8"))
-        if said["kind"] == "SpecError":
-            raise SpecError(*said["arguments"])
-        raise DataError(*said["arguments"])
+        refusal = json.loads((folder / "refused.json").read_text(encoding="utf-8"))
+        if refusal["kind"] == "SpecError":
+            raise SpecError(*refusal["arguments"])
+        raise DataError(*refusal["arguments"])
     if code == 0 and (folder / "found.json").exists():
         return load(folder)
     if code in (-signal.SIGXCPU, -signal.SIGKILL):
@@ -154,8 +154,8 @@ def main(folder: Path) -> None:
 
 
 def _refused(folder: Path, kind: str, arguments: list[Any]) -> None:
-    said = json.dumps({"kind": kind, "arguments": arguments})
-    (folder / "refused.json").write_text(said, encoding="utf-8")
+    refusal = json.dumps({"kind": kind, "arguments": arguments})
+    (folder / "refused.json").write_text(refusal, encoding="utf-8")
 
 
 if __name__ == "__main__":

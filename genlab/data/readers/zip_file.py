@@ -201,7 +201,7 @@ class _ImageSet:
         self.wrong: Counter[str] = Counter()
         self.done: Counter[str] = Counter()
         self.sizes: Counter[tuple[int, int]] = Counter()
-        self.said: list[str] = []
+        self.notes_so_far: list[str] = []
 
     def summarise(self) -> None:
         """What white is, and on which ground transparent parts are laid."""
@@ -237,7 +237,7 @@ class _ImageSet:
                 bright, clear = bright + seen.opaque, clear + 1
         if masks and index:
             self.how = replace(self.how, index=index)
-            self.said.append(
+            self.notes_so_far.append(
                 f"They are masks of {index + 1} coloured classes: the indices 0 to {index} of the "
                 "palette became grey levels from black to white (colour = RGB keeps the colours)."
             )
@@ -247,13 +247,13 @@ class _ImageSet:
         how = self.how
         if deep:
             how = replace(how, deep=white_value(deep))
-            self.said.append(
+            self.notes_so_far.append(
                 f"The largest value of the pictures of 16 bits is {deep:,}: {how.deep:,} is taken "
                 "for white."
             )
         if 0 < shallow <= 128:
             how = replace(how, shallow=shallow)
-            self.said.append(
+            self.notes_so_far.append(
                 f"The largest value of all pictures is {shallow}, which is taken for white."
             )
         if bright is not None:
@@ -261,7 +261,7 @@ class _ImageSet:
             if self.options.ground != "auto":
                 black = self.options.ground == "black"
             how = replace(how, ground=0 if black else 255)
-            self.said.append(
+            self.notes_so_far.append(
                 f"Transparent parts were laid on {'black' if black else 'white'}"
                 + (
                     ", since what is opaque is mostly "
@@ -328,7 +328,7 @@ class _ImageSet:
             (width, height), many = sizes[0]
             which = "all" if many == n else f"{many:,} of them"
             first += f" ({which} were {width:,} × {height:,})"
-        made = [f"{first}.", *self.said]
+        made = [f"{first}.", *self.notes_so_far]
         for words, many in self.done.most_common(8):
             made.append(f"{'All pictures' if many == n else count_noun(many, 'picture')}: {words}")
         for why, many in self.wrong.most_common(3):
