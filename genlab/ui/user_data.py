@@ -27,7 +27,7 @@ from genlab.ui import forms, links, own_table, pictures
 from genlab.ui.messages import plain_sentence
 
 KEY = "own."
-#: Rows and pictures shown before saving; classes whose sizes are shown.
+#: Rows and images shown before saving; classes whose sizes are shown.
 ROWS, PICTURES, CLASSES = 8, 32, 60
 #: Options that few files need.
 SELDOM = ("columns", "units_row", "comments", "totals", "layout", "level", "ground")
@@ -36,7 +36,7 @@ SELDOM = ("columns", "units_row", "comments", "totals", "layout", "level", "grou
 def section(expanded: bool) -> None:
     """Bring a file, and the sets that were brought."""
     there = user_sets.list_sets()
-    title = "Bring your own: a CSV, an npz or a ZIP of pictures"
+    title = "Bring your own: a CSV, an npz or a ZIP of images"
     with st.expander(title, icon=":material/upload_file:", expanded=expanded):
         upload_form()
     if there:
@@ -64,7 +64,7 @@ def upload_form() -> None:
     if file is None:
         forget_file()
         st.caption(
-            "A table (CSV), arrays (npz: x, and y for labels), or pictures (ZIP; a folder is a "
+            "A table (CSV), arrays (npz: x, and y for labels), or images (ZIP; a folder is a "
             f"class): at least {FEWEST} examples, up to {most} MB here; larger files by `python "
             "-m genlab data add`. Nothing is stored before you save it, nothing is ever "
             "unpickled, and everyone who reaches this app can see what you save."
@@ -177,7 +177,7 @@ def show_reading(found: Examples) -> None:
     else:
         pictures.image(found.x[:PICTURES] / found.white, columns=8, height=48)
         st.caption(
-            f"The first {min(PICTURES, len(found.x))} of {count_noun(len(found.x), 'picture')}; "
+            f"The first {min(PICTURES, len(found.x))} of {count_noun(len(found.x), 'image')}; "
             f"pixels from {found.x.min():.4g} to {found.x.max():.4g}, white is {found.white}, "
             f"mean {found.x.mean() / found.white:.3f} of white"
         )

@@ -21,7 +21,7 @@ from genlab.data.schema import Column
 SHOWN = 5
 #: Categories of a learned column at most, and rows a category at least on average.
 CATEGORIES, ROWS_EACH = 100, 2
-#: Codes for a missing entry that are numbers, where they lie far from all other values.
+#: Numbers that are codes for a missing entry if they lie far from all other values.
 CODES = (-9, -99, -999, -9999, -99999, -999999, -1, 99, 999, 9999, 99999, 999999, 1e20, 1e30)
 #: Ladders of words, from low to high.
 LADDERS = (
@@ -74,7 +74,7 @@ class Cells:
         missing: entries that are missing.
         unread: cells that are neither missing nor of the column's type.
         first: the first of them, with its row.
-        codes: words that were taken for missing besides the usual ones.
+        codes: words that count as missing, in addition to the usual ones.
         unit: of its numbers.
         n_kinds: distinct values, once :func:`column_of` has judged the column.
     """
@@ -97,7 +97,7 @@ class Cells:
 
 @dataclass(frozen=True)
 class ColumnEvidence:
-    """The shapes of a column's cells: what it may be, judged by all of its rows.
+    """The shapes of a column's cells: the evidence for its type, from all of its rows.
 
     Args:
         every: how often each shape occurs.
@@ -134,7 +134,7 @@ def collect_evidence(
 
     Args:
         text: cells.
-        known: shapes of cells that were looked at before, and count as well.
+        known: shapes of cells that were counted before, and are included.
     """
     found = numbers.shapes(text)
     for shape, n in (known or {}).items():
@@ -176,7 +176,7 @@ def read_column(
         signs: of its numbers.
         number: whether its cells are numbers.
         rows: their numbers in the file.
-        given: what the user said of this column.
+        given: the user's options for this column.
         seen: the shapes of its cells.
     """
     made = Cells(name, signs, number, preview(text))
@@ -234,7 +234,7 @@ def _unit(
     made: Cells,
     seen: ColumnEvidence,
 ) -> str:
-    """The unit in the cells of a column; a warning where it is not the same in all."""
+    """The unit in the cells of a column; a warning if it differs between cells."""
     if seen.n and all(map(numbers.BARE.fullmatch, seen.shapes)):
         return ""
     plain = pc.match_substring_regex(text, PLAIN)
@@ -274,7 +274,7 @@ def _words(made: Cells, text: pa.ChunkedArray, there: NDArray[np.bool_]) -> None
 
 
 def ordinal_scale(words: Sequence[str]) -> list[str] | None:
-    """The ladder that all words are on, from low to high; None where there is none.
+    """The ladder that all words are on, from low to high; None if there is none.
 
     Example:
         >>> ordinal_scale(["M", "S", "L"])[:3], ordinal_scale(["red", "blue"])
@@ -291,7 +291,7 @@ def ordinal_scale(words: Sequence[str]) -> list[str] | None:
 
 
 def missing_code(values: NDArray[np.float64]) -> float | None:
-    """A number that seems to stand for a missing entry: a usual code far from all other values.
+    """The probable code of missing entries: a usual code far from all other values.
 
     Example:
         >>> missing_code(np.array([-999.0, 17.0, 20.0, 23.0, -999.0]))
@@ -323,7 +323,7 @@ def missing_code(values: NDArray[np.float64]) -> float | None:
 
 
 def build_column(cells: Cells, given: Mapping[str, str], unit: str = "") -> Column:
-    """Type and role of a column, with the reason; what the user says goes before it.
+    """Type and role of a column, with the reason; the user's options have priority.
 
     Args:
         cells: as read.
@@ -455,7 +455,7 @@ def _of_whole(
 
 
 def _numbers_rows(cells: Cells, there: NDArray[np.float64]) -> str | None:
-    """Why a column of whole numbers is an id, None where it is none."""
+    """Why a column of whole numbers is an id, None if it is not one."""
     if len(there) < 10 or len(there) < len(cells.values):
         return None
     if not (there == np.rint(there)).all():

@@ -36,7 +36,7 @@ class CsvCells:
         options: what the user says.
 
     Raises:
-        DataError: if it has too few or too many rows, or a column that is asked for is not there.
+        DataError: if it has too few or too many rows, or a requested column does not exist.
     """
 
     def __init__(self, layout: dialect.Layout, options: CsvOptions) -> None:
@@ -60,7 +60,8 @@ class CsvCells:
     def _names_and_signs(self, row: int) -> None:
         options, top = self.options, self.layout.top
         total = len(self.text[0])
-        # The names and units are no cells: judged is what is below them, where there is enough.
+        # Names and units are not cells: the types are judged by the rows below, if there are
+        # enough.
         skip = min(2, max(0, total - 3))
         seen = [judge.collect_evidence(column.slice(skip)) for column in self.text]
         blank = [self.chosen.get(clean(c), {}) for c in top[0][1]]

@@ -253,12 +253,12 @@ class _Examples:
             )
             if len(classes) < 2:
                 y, classes = None, ()
-                notes.append("With one value only it tells nothing apart, and is left out.")
+                notes.append("It has only one value, and is left out.")
         pixels = pixel_table.side_of(len(self.names))
         if pixels and len(self.names) > 60 and all(c.high <= 255 and c.low >= 0 for c in columns):
             notes.append(
-                f"Its rows may be pictures of {pixels[0]} × {pixels[0]}: the option layout = "
-                "pictures reads them so."
+                f"Its rows may be images of {pixels[0]} × {pixels[0]}: the option layout = "
+                "images reads them so."
             )
         self._ragged(notes, int((~keep).sum()))
         schema = [columns[k] for k in wanted]
@@ -302,7 +302,7 @@ class _Examples:
         return codes.astype(np.int64), tuple(names)
 
     def _ragged(self, notes: list[str], left: int) -> None:
-        """Say how many rows have another length, and refuse where that is most of them."""
+        """Note the number of rows of another length; refuse if these are most rows."""
         if self.table.n_ragged:
             which = f"the first: {self.table.ragged[0][1]!r}"
             notes.append(

@@ -1,4 +1,4 @@
-"""Tables as text: how they are written is found, said, and may be changed."""
+"""Tables as text: the format is detected, reported, and can be overridden."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Csv(Reader):
     @classmethod
     def takes(cls, content: bytes) -> bool:
         head = content[:4096]
-        # What is no text has zeros or other control bytes early on.
+        # A binary file has zeros or other control bytes early on.
         signs_ = sum(byte < 9 or 13 < byte < 32 for byte in head)
         return not signs_ and not is_xml(content) and not head.startswith((b"%PDF", b"GIF8"))
 
@@ -55,7 +55,7 @@ class Csv(Reader):
 
 
 def check_text(content: bytes) -> None:
-    """Refuse what is not UTF-8, or has too many lines; a piece at a time.
+    """Refuse a file that is not UTF-8, or has too many lines; a piece at a time.
 
     Raises:
         DataError: with the line.

@@ -1,4 +1,4 @@
-"""What a user may say of a table as text."""
+"""The user's options for a table as text."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ class CsvOptions(Options):
     )
     layout: str = option(
         AUTO,
-        "rows of grey levels, with or without a label: as pictures or as a table; auto: pictures "
+        "rows of grey levels, with or without a label: as images (pictures) or as a table; auto: "
+        "images "
         "from more than 500 columns on",
         choices=(AUTO, "pictures", "table"),
     )
@@ -98,7 +99,7 @@ def parse_header_line(text: str) -> int:
     """The line of the header: -1 for auto, 0 for none.
 
     Raises:
-        SpecError: if it is no number of a line.
+        SpecError: if it is not the number of a line.
 
     Example:
         >>> parse_header_line("auto"), parse_header_line("none"), parse_header_line("3")

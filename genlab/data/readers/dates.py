@@ -59,9 +59,9 @@ def _month(word: str) -> int:
 
 
 def month_first(cells: Sequence[str]) -> bool | None:
-    """Of dates as 3/4/2024: whether the month is first; None where no date tells.
+    """Of dates as 3/4/2024: whether the month is first; None if no date decides it.
 
-    Points mean day first, as where they are in use.
+    Points mean day first, as is usual where they are used.
     """
     verdict: bool | None = None
     for cell in cells:
@@ -78,7 +78,7 @@ def month_first(cells: Sequence[str]) -> bool | None:
 
 
 def days(cell: str, month_is_first: bool = True) -> float:
-    """Days since 1970-01-01 (of a time of day: since midnight); NaN for what is no date.
+    """Days since 1970-01-01 (of a time of day: since midnight); NaN if it is not a date.
 
     Example:
         >>> days("1970-01-02"), days("6:00 PM"), days("2.1.1970 12:00", False), days("hello")

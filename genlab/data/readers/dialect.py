@@ -39,10 +39,11 @@ class Decision:
 
     Args:
         option: of the reader, by which it can be changed.
-        value: what was found, as the option would say it.
+        value: the detected value of the option.
         how: how it was decided, one sentence.
         certain: whether nothing else is likely.
-        question: what must be answered by the option before anything is stored; empty if nothing.
+        question: the question that the option must answer before anything is stored; empty if
+            nothing.
     """
 
     option: str
@@ -86,12 +87,12 @@ def find_layout(
 
     Args:
         content: the file in UTF-8.
-        separator: what the user says, or ``auto``.
+        separator: the user's choice, or ``auto``.
         comments: ``auto`` or ``keep``.
         row: the line of the header where the user says so; 0 for no header, -1 for auto.
 
     Raises:
-        DataError: if it is no table.
+        DataError: if it is not a table.
     """
     text = content.removeprefix(b"\xef\xbb\xbf")
     if b"\r" in text:
@@ -163,8 +164,8 @@ class _Lines:
 def _without_comments(text: bytes) -> tuple[bytes, list[int]]:
     """The text without its lines of comments, and the numbers of those lines.
 
-    The last of the comments at the top stays, without its mark, where it has as many cells as
-    the line after it: it holds the names.
+    The last comment at the top is kept, without its mark, if it has as many cells as the line
+        after it: it holds the names.
     """
     if COMMENT.search(text) is None:
         return text, []
@@ -201,7 +202,7 @@ def _without_comments(text: bytes) -> tuple[bytes, list[int]]:
 
 
 def _names(line: bytes, after: bytes) -> bytes:
-    """A line of comment without its mark where it seems to hold the names, else nothing."""
+    """A comment without its mark if it seems to hold the names, otherwise empty."""
     if COMMENT.match(after) or not after.strip():
         return b""
     bare = COMMENT.sub(b"", line, count=1).lstrip()
@@ -340,7 +341,7 @@ def _scores(head: str) -> list[_Score]:
 
 
 def _quality(cell: str, sign: str) -> float:
-    """How much a cell looks like one cell: 1 a number, a date or a gap, less for words."""
+    """How likely the text is a single cell: 1 a number, a date or a gap, less for words."""
     text = cell.strip()
     if _is_number(text) or dates.is_date(text):
         return 1.0
@@ -376,7 +377,7 @@ _GROUPED = re.compile(r"[+\-−]?\d{1,3}( \d{3})+([.,]\d+)?|\d{1,3}")
 
 
 def _alone(head: str, best: _Score) -> tuple[str, Decision] | None:
-    """Whether the sign is no separator but part of the numbers of a single column."""
+    """Whether the sign is part of the numbers of a single column, not a separator."""
     lines = [line.strip() for line in head.split("\n") if line.strip()]
     first, rest = lines[0], lines[1:] or lines
     if best.sign == "," and best.width == 2:
@@ -409,7 +410,7 @@ def parse_table(layout: Layout) -> tuple[pa.Table, list[tuple[int, str]], int]:
         as (number of the row, text), and how many they are.
 
     Raises:
-        DataError: if it is damaged, or a cell is no cell of a table.
+        DataError: if it is damaged, or a cell is not valid.
     """
     body, sign = layout.body, layout.separator
     if sign == " " or not sign or _padded(body, sign):

@@ -1,4 +1,4 @@
-"""The names and the units of a table: which of its first rows are no data."""
+"""The names and the units of a table: which of its first rows are not data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from genlab.data.readers.dialect import AUTO, Decision
 from genlab.data.readers.numbers import Signs
 
 Rows = Sequence[tuple[int, tuple[str, ...]]]
-#: What a cell of a row of units looks like.
+#: The form of a cell in a row of units.
 UNIT = re.compile(r"[\[(]?[^\d\s][^,;]{0,14}[\])]?")
 KNOWN = re.compile(
     rf"[\[(]?\s*(?:{numbers.UNITS}|{numbers.CURRENCY}|-|#|n|count|[\w°µ%/²³^·. ]+/[\w²³^]+)"
@@ -30,8 +30,8 @@ class Names:
 
     Args:
         names: of all columns.
-        units: of all columns, empty where there is none.
-        rows: how many of the first rows are no data.
+        units: of all columns, empty without units.
+        rows: the number of first rows that are not data.
         decisions: how that was found.
         names_found: whether there is a row of names.
     """
@@ -58,7 +58,7 @@ def find_names(
         text: all cells by column, the first rows among them.
         number: of each column, whether the cells below are numbers.
         signs: of the numbers.
-        row: the line of the header if the user says so, 0 for none, -1 for auto.
+        row: the line of the header if the user gave it, 0 for none, -1 for auto.
         units: ``auto``, ``yes`` or ``no``.
     """
     width = len(text)

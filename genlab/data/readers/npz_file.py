@@ -39,7 +39,7 @@ from genlab.data.readers.numbers import Signs
 from genlab.data.schema import Column
 from genlab.data.splits import given_parts
 
-#: Pixels of a side of a picture, at most.
+#: Pixels of a side of an image, at most.
 SIDE = 128
 HINT = "Save it by numpy.savez(file, x=examples, y=labels)."
 
@@ -82,7 +82,7 @@ def array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
             raise refuse(
                 f"the array {name!r} has {size / 2**20:,.0f} MB; at most {ARRAY // 2**20} MB are "
                 "read",
-                "Send fewer examples, or pictures as 8 bits (uint8).",
+                "Send fewer examples, or images as 8 bits (uint8).",
             )
         try:
             body = stream.read(size)
@@ -104,8 +104,8 @@ class NpzOptions(Options):
 
     layout: str = option(
         "auto",
-        "rows of 64, 784, 1024 or another square number of grey levels: as pictures or as a "
-        "table; auto: pictures from 784 whole numbers of 0 to 255 on",
+        "rows of 64, 784, 1024 or another square number of grey levels: as images or as a "
+        "table; auto: images from 784 whole numbers of 0 to 255 on",
         choices=("auto", "pictures", "table"),
     )
 
@@ -119,7 +119,7 @@ SPLITS = {"train": 0, "training": 0, "val": 1, "valid": 1, "validation": 1, "dev
 @READERS.register(
     "npz",
     title="npz",
-    summary="Arrays of NumPy: x of numbers or pictures, y of labels.",
+    summary="Arrays of NumPy: x of numbers or images, y of labels.",
     order=20,
 )
 class Npz(Reader):
@@ -150,7 +150,7 @@ class Npz(Reader):
 
 
 def split_names(names: Sequence[str]) -> dict[int, tuple[str, str]]:
-    """For each part of a split its arrays of examples and of labels; empty where there is none.
+    """For each part of a split its arrays of examples and of labels; empty if there is none.
 
     Example:
         >>> split_names(["x_train", "y_train", "x_test", "y_test"])
@@ -205,7 +205,7 @@ def _parts(
 def _single(
     archive: zipfile.ZipFile, names: Sequence[str]
 ) -> tuple[NDArray[Any], NDArray[Any] | None, None, list[str], set[str]]:
-    """One array of examples, and labels where there are some."""
+    """One array of examples, and the labels, if any."""
     lower = {name.lower(): name for name in names}
     first = next((lower[w] for w in X_NAMES if w in lower), None)
     if first is None:
@@ -225,7 +225,7 @@ def _single(
 
 
 def _largest(archive: zipfile.ZipFile, names: Sequence[str]) -> str | None:
-    """The one array of pictures, where there is one only."""
+    """The one array of images, where there is one only."""
     able = []
     for name in names:
         with archive.open(f"{name}.npy") as stream:
@@ -243,11 +243,11 @@ def examples(
     part: NDArray[np.int8] | None = None,
     layout: str = "auto",
 ) -> Examples:
-    """Numbers or pictures from arrays, checked.
+    """Numbers or images from arrays, checked.
 
     Args:
         x, y: as the file has them.
-        notes: what was found; more are added.
+        notes: the findings; more are added.
         part: of each example, where the file itself is split.
         layout: see :class:`NpzOptions`.
 
@@ -277,7 +277,7 @@ def examples(
     if x.ndim == 2 and x.shape[1] > COLUMNS:
         raise refuse(
             f"'x' has {x.shape[1]:,} columns; at most {COLUMNS} are read",
-            "Give pictures in the shape (n, H, W).",
+            "Give images in the shape (n, H, W).",
         )
     keep = np.ones(len(x), dtype=bool)
     if x.ndim == 2 and x.dtype.kind == "f":
@@ -313,7 +313,7 @@ def examples(
 
 
 def rows_as_images(x: NDArray[Any], layout: str, notes: list[str]) -> NDArray[Any]:
-    """Rows of grey levels as pictures (n, S, S), where they are asked for or surely are some.
+    """Rows of grey levels as images (n, S, S), where they are asked for or surely are some.
 
     Example:
         >>> rows_as_images(np.full((10, 784), 7, np.uint8), "auto", []).shape
@@ -327,7 +327,7 @@ def rows_as_images(x: NDArray[Any], layout: str, notes: list[str]) -> NDArray[An
     square = side * side == x.shape[1] and 2 <= side <= SIDE
     if layout == "pictures":
         if not square:
-            raise refuse(f"rows of {x.shape[1]:,} numbers are no square pictures of up to {SIDE}")
+            raise refuse(f"rows of {x.shape[1]:,} numbers are no square images of up to {SIDE}")
     else:
         there = x[np.isfinite(x)] if x.dtype.kind == "f" else x
         levels = square and side >= 8 and there.size and there.min() >= 0 and there.max() <= 255
@@ -336,19 +336,19 @@ def rows_as_images(x: NDArray[Any], layout: str, notes: list[str]) -> NDArray[An
         whole = x.dtype.kind in "bui" or bool((there == np.rint(there)).all())
         if side < 28 or not (whole or there.max() <= 1):
             notes.append(
-                f"Rows of {x.shape[1]:,} numbers may be pictures of {side} × {side}: the option "
+                f"Rows of {x.shape[1]:,} numbers may be images of {side} × {side}: the option "
                 "layout = pictures reads them so."
             )
             return x
     notes.append(
-        f"Rows of {x.shape[1]:,} numbers were taken for pictures of {side} × {side} pixels "
+        f"Rows of {x.shape[1]:,} numbers were taken for images of {side} × {side} pixels "
         "(layout = table keeps them as columns)."
     )
     return x.reshape(len(x), side, side)
 
 
 def channels_first(x: NDArray[Any], notes: list[str]) -> NDArray[Any]:
-    """Pictures as (n, C, H, W), C of 1 or 3."""
+    """Images as (n, C, H, W), C of 1 or 3."""
     if x.ndim == 3:
         x = x[:, None]
     elif x.shape[1] in (1, 3) and not (x.shape[3] in (1, 3) and x.shape[2] > 3 >= x.shape[3]):
@@ -364,11 +364,11 @@ def channels_first(x: NDArray[Any], notes: list[str]) -> NDArray[Any]:
     _, colours, height, width = x.shape
     if max(height, width) > SIDE or min(height, width) < 2:
         raise refuse(
-            f"its pictures have {height} × {width} pixels; allowed: 2 to {SIDE} a side",
+            f"its images have {height} × {width} pixels; allowed: 2 to {SIDE} a side",
             "Make them smaller, best square with 8, 28, 32 or 64 pixels a side.",
         )
     notes.append(
-        f"{len(x):,} pictures of {height} × {width} pixels, {'grey' if colours == 1 else 'RGB'}."
+        f"{len(x):,} images of {height} × {width} pixels, {'grey' if colours == 1 else 'RGB'}."
     )
     return x
 
@@ -472,7 +472,7 @@ def _labels(
         raise refuse(f"'y' has the shape {y.shape}, and there are {n:,} examples; wanted: ({n},)")
     known = np.isfinite(y) if y.dtype.kind == "f" else np.ones(n, dtype=bool)
     if y.dtype.kind == "f" and not (y[known] == np.rint(y[known])).all():
-        raise refuse("'y' holds numbers that are not whole, so they are no classes", HINT)
+        raise refuse("'y' holds numbers that are not whole, so they are not classes", HINT)
     if y.dtype.kind not in "buifU":
         raise refuse(f"'y' holds {y.dtype}; allowed: whole numbers or text", HINT)
     whole = y.dtype.kind in "f"

@@ -19,17 +19,17 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class ColumnReading:
-    """One column: what it was taken for and what became of its cells.
+    """One column: its detected type and the treatment of its cells.
 
     Args:
         column: name, type, role, reason.
         before: five cells as the file has them.
         after: the same cells as they were read.
         missing: entries that are missing.
-        unread: cells that are no values of this type; they count as missing.
+        unread: cells that are not values of this type; they count as missing.
         first_unread: the first of them, with its row.
         how: decimal and thousands signs, or the order of the categories.
-        warning: what should be looked at; empty if nothing.
+        warning: the warnings; empty if nothing.
     """
 
     column: Column

@@ -13,7 +13,7 @@ OTHER = {".": ",", ",": "."}
 
 
 def parse_signs(decimal: str, thousands: str) -> tuple[str | None, str | None]:
-    """What a user said, None for what is to be found; one sign excludes itself as the other."""
+    """The signs that the user gave, None for those to detect; both signs must differ."""
     group = {AUTO: None, NONE: "", "space": " "}.get(thousands, thousands)
     point = None if decimal == AUTO else decimal
     if point is None and group in OTHER:
@@ -29,11 +29,11 @@ def decide_signs(
     thousands: str,
     given: Sequence[Mapping[str, str]],
 ) -> tuple[list[Signs], list[Decision]]:
-    """The signs of every column, and what was decided or must be asked.
+    """The signs of every column, with the decisions and the open questions.
 
-    A decimal sign is certain where one column shows it (``1.25``, ``0.125``, ``1.234,5``). A file
-    in which every such sign has three digits behind it is asked about, unless its other columns
-    tell.
+    A decimal sign is certain if one column shows it (``1.25``, ``0.125``, ``1.234,5``). If every
+    such sign in a file has three digits behind it, the user is asked, unless the other columns
+    decide.
     """
     able = [s if s.best >= 0.5 * s.n else None for s in seen]
     total: dict[str, int] = {}
@@ -103,7 +103,7 @@ def _signs(
 def _doubt(
     one: ColumnEvidence, point: str | None, group: str | None, file: str | None
 ) -> str | None:
-    """The sign of a column that may be either, None where it is clear."""
+    """The ambiguous sign of a column, None if it is clear."""
     if point is not None or group is not None:
         return None
     if _point(one.evidence) is not None:
@@ -113,14 +113,14 @@ def _doubt(
             continue
         if file is None:
             return sign
-        # The other columns tell; but 51.738 beside 138 does not look like three decimals.
+        # The other columns decide; but 51.738 beside 138 does not look like three decimals.
         if file == sign and _mixed(one, sign):
             return sign
     return None
 
 
 def _mixed(one: ColumnEvidence, sign: str) -> bool:
-    """Whether whole numbers of up to three digits stand beside numbers as 51.738."""
+    """Whether the column has whole numbers of up to three digits and numbers such as 51.738."""
     either = one.evidence.get(f"{sign}?", 0)
     small = sum(n for s, n in one.shapes.items() if s.lstrip("-−+") in ("9", "99", "999"))
     return either >= 3 and small > 0 and either + small >= 0.98 * one.n

@@ -1,4 +1,4 @@
-"""A large file is read by a process of its own, so that a page goes on answering meanwhile.
+"""Reads a large file in a subprocess, so that the pages stay responsive.
 
 The process has bounded memory and time. What it found comes back as arrays and JSON in a folder
 that both know; nothing is unpickled.
@@ -42,7 +42,8 @@ def read_in_subprocess(
     Args:
         content: the file.
         values: options of its reader.
-        progress: told the fraction done and what is being done. What it raises ends the process.
+        progress: called with the fraction done and a sentence. An exception that it raises ends
+            the process.
 
     Raises:
         DataError: if the file is refused, or needs more time or memory than there is.
@@ -53,7 +54,7 @@ def read_in_subprocess(
         (folder / "content").write_bytes(content)
         (folder / "values.json").write_text(json.dumps(dict(values or {})), encoding="utf-8")
         command = [sys.executable, "-m", "genlab.data.readers.subprocess_reader", name]
-        # The package may stand in a checkout that is not installed.
+        # The package may be a checkout that is not installed.
         paths = [str(PACKAGES), os.environ.get("PYTHONPATH", "")]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
         with subprocess.Popen(
@@ -133,7 +134,7 @@ def _column_reading(values: Mapping[str, Any]) -> ColumnReading:
 
 
 def main(folder: Path) -> None:
-    """Read the file in a folder, and leave what was found, or why it was refused."""
+    """Read the file in a folder, and write the examples, or the reason for a refusal."""
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
 
