@@ -5,9 +5,14 @@ Every run must end by itself with the tensors of an undisturbed run, its numbers
     python bench/faults.py --faults 40                       # SQLite and a local folder
     source .ci/services; genlab_services_start
     python bench/faults.py --faults 40 --place servers       # PostgreSQL and S3
+    python bench/faults.py --faults 40 --place ray           # the same, on a Ray cluster
 
-The servers of the second form are this program's own: PostgreSQL is killed as a whole, and the S3
-server, which keeps its objects in memory, is stopped for some seconds.
+The servers of these forms are this program's own: PostgreSQL is killed as a whole, and the S3
+server, which keeps its objects in memory, is stopped for some seconds. The cluster has three nodes
+on this machine; one that is killed is replaced by another.
+
+Runs that have not ended when the time is over are not judged: they are *unfinished*. That is said
+beside the others, with what is known of their processes, and fails the campaign too.
 """
 
 from __future__ import annotations
@@ -34,9 +39,10 @@ from typing import Any
 import torch
 
 from genlab import runs
-from genlab.core.errors import GenlabError
+from genlab.core.errors import GenlabError, RunStateError
 from genlab.core.run_spec import RunSpec
 from genlab.runs import foreground, settings, supervisor
+from genlab.testing.ray_cluster import ray_cluster
 
 SPEC: dict[str, Any] = {
     "model": "vae",
@@ -47,6 +53,8 @@ SPEC: dict[str, Any] = {
     "steps": 4000,
 }
 TOGETHER = 3
+#: Seconds that runs have to end after the last fault.
+GRACE = 120.0
 
 
 @dataclass
@@ -71,6 +79,7 @@ class Report:
         faults: how often each fault was done.
         done: runs that ended with the tensors of the undisturbed one.
         wrong: what was wrong with the others, by run.
+        unfinished: how those stood that were active when the time was over, by run.
         attempts: how often the runs were claimed in all.
         resumed: runs that had used up their own tries and were resumed by hand.
         seconds: of the campaign.
@@ -79,6 +88,7 @@ class Report:
     faults: Mapping[str, int]
     done: int
     wrong: Mapping[str, str]
+    unfinished: Mapping[str, str]
     attempts: int
     resumed: int
     seconds: float
@@ -279,7 +289,23 @@ def server_place(folder: Path) -> Iterator[Place]:
         postgres.stop()
 
 
-PLACES = {"local": local_place, "servers": server_place}
+@contextlib.contextmanager
+def ray_place(folder: Path) -> Iterator[Place]:
+    """PostgreSQL and S3, with the processes of the runs on a Ray cluster."""
+    with server_place(folder) as place, ray_cluster(TOGETHER) as cluster:
+
+        def kill_node(draw: random.Random) -> bool:
+            """Another one comes in its place."""
+            cluster.kill(draw)
+            time.sleep(draw.uniform(0.0, 2.0))
+            cluster.add()
+            return True
+
+        place.faults["node killed"] = kill_node
+        yield place
+
+
+PLACES = {"local": local_place, "servers": server_place, "ray": ray_place}
 
 # -- the campaign ----------------------------------------------------------------------------
 
@@ -290,6 +316,8 @@ def patiently(call: Callable[[], Any], seconds: float = 60.0) -> Any:
     while True:
         try:
             return call()
+        except RunStateError:
+            raise
         except (GenlabError, OSError):
             if time.monotonic() > until:
                 raise
@@ -313,6 +341,20 @@ def wrong_with(run: str, truth: Mapping[str, torch.Tensor]) -> str:
     return f"steps without a record: {sorted(missing)[:5]}" if missing else ""
 
 
+def standing(run: str) -> str:
+    """How a run stands that should have ended, and what its process does."""
+    row = runs.store().get(run)
+    pid, words = row.worker.rpartition(":")[2], "no process"
+    with contextlib.suppress(OSError):
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        words = "process " + next(x for x in lines if x.startswith("State")).split("\t")[1]
+    silent = time.time() - row.beat
+    return (
+        f"{row.status} at step {row.step} (attempt {row.attempt}, worker {row.worker or 'none'}, "
+        f"{words}, not heard of for {silent:.0f} s): {row.message}"
+    )
+
+
 def campaign(place: Place, faults: int, seed: int = 0, minutes: float = 10.0) -> Report:
     """Do so many faults to runs at work, and check the runs.
 
@@ -320,7 +362,7 @@ def campaign(place: Place, faults: int, seed: int = 0, minutes: float = 10.0) ->
         place: where.
         faults: how many.
         seed: of their order and times.
-        minutes: after which what has not ended counts as wrong.
+        minutes: for the faults; what is active then has :data:`GRACE` seconds more to end.
     """
     draw, began = random.Random(seed), time.monotonic()
     os.environ["GENLAB_WORKERS"] = str(TOGETHER)
@@ -328,15 +370,17 @@ def campaign(place: Place, faults: int, seed: int = 0, minutes: float = 10.0) ->
     truth = foreground.train(SPEC).model().state_dict()
     runs.ensure_supervisor()
     counts, ids, resumed = Counter[str](), list[str](), 0
-    order: list[str] = []
+    order, end = list[str](), began + 60 * minutes
     try:
-        while time.monotonic() - began < 60 * minutes:
+        while (now := time.monotonic()) < end + GRACE:
             active = patiently(lambda: runs.store().runs(status={"queued", "running", "paused"}))
             for row in patiently(lambda: runs.store().runs(status={"lost"})):
-                # Its three tries are used up; a person would resume it.
-                patiently(lambda row=row: runs.resume(row.id))
-                resumed += 1
-            if sum(counts.values()) >= faults:
+                # Its three tries are used up, and a person would resume it; or the supervisor
+                # is about to.
+                with contextlib.suppress(RunStateError):
+                    patiently(lambda row=row: runs.resume(row.id))
+                    resumed += 1
+            if sum(counts.values()) >= faults or now > end:
                 if not active:
                     break
                 time.sleep(0.3)
@@ -351,7 +395,10 @@ def campaign(place: Place, faults: int, seed: int = 0, minutes: float = 10.0) ->
                 order = draw.sample(sorted(place.faults), len(place.faults))
             if patiently(lambda name=order[-1]: place.faults[name](draw)):
                 counts[order.pop()] += 1
-        found = {run: patiently(lambda run=run: wrong_with(run, truth)) for run in ids}
+        left = patiently(lambda: runs.store().runs(status={"queued", "running", "paused"}))
+        unfinished = {row.id: patiently(lambda row=row: standing(row.id)) for row in left}
+        ended = [run for run in ids if run not in unfinished]
+        found = {run: patiently(lambda run=run: wrong_with(run, truth)) for run in ended}
         wrong = {run: words for run, words in found.items() if words}
         attempts = sum(patiently(lambda run=run: runs.store().get(run).attempt) for run in ids)
     finally:
@@ -365,7 +412,8 @@ def campaign(place: Place, faults: int, seed: int = 0, minutes: float = 10.0) ->
                     os.kill(pid, signal.SIGKILL)
         runs.configure()
     seconds = time.monotonic() - began
-    return Report(dict(counts), len(ids) - len(wrong), wrong, attempts, resumed, seconds)
+    done = len(ended) - len(wrong)
+    return Report(dict(counts), done, wrong, unfinished, attempts, resumed, seconds)
 
 
 def main() -> int:
@@ -374,13 +422,13 @@ def main() -> int:
     parser.add_argument("--faults", type=int, default=10, help="how many")
     parser.add_argument("--place", choices=sorted(PLACES), default="local", help="where")
     parser.add_argument("--seed", type=int, default=0, help="of their order and times")
-    parser.add_argument("--minutes", type=float, default=10.0, help="how long at most")
+    parser.add_argument("--minutes", type=float, default=10.0, help="for the faults, at most")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, PLACES[asked.place](Path(folder)) as place:
         found = campaign(place, asked.faults, asked.seed, asked.minutes)
     for name, count in sorted(found.faults.items()):
         print(f"{count:4d}  {name}")
-    total = found.done + len(found.wrong)
+    total = found.done + len(found.wrong) + len(found.unfinished)
     print(
         f"{found.done} of {total} runs ended with the tensors of the undisturbed run, their "
         f"numbers once a step, after {sum(found.faults.values())} faults and {found.attempts} "
@@ -388,7 +436,9 @@ def main() -> int:
     )
     for run, words in found.wrong.items():
         print(f"  {run}: {words}")
-    return 1 if found.wrong else 0
+    for run, words in found.unfinished.items():
+        print(f"  {run} had not ended: {words}")
+    return 1 if found.wrong or found.unfinished else 0
 
 
 if __name__ == "__main__":

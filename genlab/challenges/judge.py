@@ -17,6 +17,8 @@ from genlab.runs.store import RunRow, RunStore, job_key
 
 #: Runs of somebody that are looked at, the newest first.
 MOST = 500
+#: Runs that break a limit and are named on the page.
+MISSES = 3
 
 
 def broken_limits(challenge: Training, view: RunView) -> list[str]:
@@ -91,6 +93,24 @@ def entries(challenge: Training, store: RunStore) -> list[RunView]:
         except GenlabError:
             continue
     return list(found.values())
+
+
+def near_misses(challenge: Training, store: RunStore) -> list[tuple[RunView, list[str]]]:
+    """The newest finished runs of who acts that break a limit, each with what it breaks."""
+    found: list[tuple[RunView, list[str]]] = []
+    for row in mine(store):
+        if row.status != "done":
+            continue
+        view = runs.open_run(row.id)
+        try:
+            wrong = broken_limits(challenge, view)
+        except GenlabError:
+            continue
+        if wrong:
+            found.append((view, wrong))
+        if len(found) == MISSES:
+            break
+    return found
 
 
 def advance(challenge: Training, first: RunView, store: RunStore) -> list[RunView]:

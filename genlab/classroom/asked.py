@@ -215,6 +215,11 @@ def series_of(view: RunView, name: str) -> tuple[list[int], list[float]]:
 def _says(view: RunView, name: str, step: int) -> str:
     row = view.row
     found = [one for one in view.series if one.name == name]
-    kind = f"{found[0].kind}" + (f", n = {found[0].n:,}" if found[0].n else "") if found else ""
+    title, notes = name, list[str]()
+    if found:
+        title = found[0].title
+        notes = [] if found[0].kind in title else [found[0].kind]
+        notes += [f"n = {found[0].n:,}"] if found[0].n else []
     end = "" if step >= row.steps else f" of {row.steps:,}; the run is {row.status}"
-    return f"{found[0].title if found else name} of this run at step {step:,}{end} ({kind})"
+    about = f" ({', '.join(notes)})" if notes else ""
+    return f"{title} of the run at step {step:,}{end}{about}"

@@ -35,6 +35,12 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
         help="make a study of existing runs, which may be forks or duels; one arm each",
     )
     parser.add_argument(
+        "--duel",
+        metavar="two|four",
+        help="start a duel over seeds: VAE and GAN, or with a flow and a diffusion; takes --data, "
+        "--steps, --batch and --seed",
+    )
+    parser.add_argument(
         "--table",
         metavar="TABLE",
         help="start a table of the documentation: ring, grid, narrow, mnist, samples",

@@ -37,8 +37,9 @@ class TrainOptions(Options):
     )
     threads: int = option(
         1,
-        "CPU threads; part of the run, since sums depend on it in the last bits",
-        low=1,
+        "CPU threads; 0: chosen at the start, for images the idle cores of the host. Part of the "
+        "run, since sums depend on it in the last bits",
+        low=0,
         high=64,
         advanced=True,
         label="CPU threads",

@@ -9,40 +9,22 @@ import bisect
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
-
+from genlab.core.condense import (
+    FULL_ROWS,
+    MANY,
+    RecordLike,
+    drop_repeated_rows,
+    is_finite,
+    thin_with_extremes,
+)
 from genlab.core.views import chart_group
 
 #: Rows of numbers in one live answer; with eight series this stays below a kilobyte.
 LIVE_ROWS = 12
-#: Rows of numbers in a full answer: more than a chart has pixels adds nothing.
-FULL_ROWS = 1500
-#: Above so many times the rows that are sent, those that are left out may hold a peak.
-MANY = 4
 
 LEVELS = ("info", "warning", "error")
-
-
-class RecordLike(Protocol):
-    """The fields of a record that are read; :class:`genlab.runs.store.Record` has them."""
-
-    @property
-    def step(self) -> int:
-        """The training step."""
-
-    @property
-    def kind(self) -> str:
-        """What the record is (``scalars``, ``event``, ...)."""
-
-    @property
-    def payload(self) -> Mapping[str, Any]:
-        """The values of the record."""
-
-    @property
-    def time(self) -> float:
-        """When the record was written, in seconds since 1970."""
 
 
 def caption(series: Mapping[str, Any]) -> str:
@@ -155,90 +137,6 @@ def thin_rows(rows: Sequence[Any], most: int, every: int = 1) -> list[Any]:
     return [*thinned[-(most - 1) :], rows[-1]]
 
 
-def thin_with_extremes(
-    rows: Sequence[RecordLike], most: int, names: Sequence[str]
-) -> list[RecordLike]:
-    """At most about ``most`` rows: evenly spaced ones, and between them every extreme.
-
-    The rows are cut into stretches. Of each stretch stay its first row and, for each series, the
-    rows with the lowest and the highest value, so that no peak is lost however narrow it is. The
-    last row stays.
-
-    Args:
-        rows: records in order of their steps.
-        most: how many may remain.
-        names: of the series.
-
-    Example:
-        >>> from genlab.runs.store import Record
-        >>> rows = [Record(k, "scalars", {"a": float(k == 777)}) for k in range(1000)]
-        >>> kept = thin_with_extremes(rows, 30, ["a"])
-        >>> len(kept) <= 31, any(row.step == 777 for row in kept), kept[-1].step
-        (True, True, 999)
-    """
-    stretches = max(1, most // (1 + 2 * len(names)))
-    edges = np.linspace(0, len(rows), stretches + 1).astype(int)
-    chosen = {*edges[:-1].tolist(), len(rows) - 1}
-    for name in names:
-        values = np.array([row.payload[name] for row in rows], float)
-        values[~np.isfinite(values)] = np.nan
-        low, high = np.nan_to_num(values, nan=np.inf), np.nan_to_num(values, nan=-np.inf)
-        for start, end in itertools.pairwise(edges.tolist()):
-            if end > start:
-                chosen.add(start + int(low[start:end].argmin()))
-                chosen.add(start + int(high[start:end].argmax()))
-    return [rows[k] for k in sorted(chosen)]
-
-
-def condense(records: Sequence[RecordLike]) -> list[RecordLike]:
-    """Records from which :func:`blocks` and :func:`events` make what they make of all of them.
-
-    Of scalars stay about :data:`FULL_ROWS`, every extreme, and the first that is not finite; of
-    what else there is, everything. Fewer than :data:`MANY` times as many stay as they are.
-    """
-    if len(records) <= MANY * FULL_ROWS:
-        return list(records)
-    groups: dict[tuple[str, ...], list[RecordLike]] = {}
-    kept: list[RecordLike] = []
-    for record in records:
-        if record.kind == "scalars" and record.payload:
-            groups.setdefault(tuple(record.payload), []).append(record)
-        else:
-            kept.append(record)
-    for names, rows in groups.items():
-        share = max(3, FULL_ROWS // len(groups))
-        distinct = drop_repeated_rows(rows)
-        large = len(distinct) > MANY * share
-        kept += thin_with_extremes(distinct, share, names) if large else distinct
-        broken = next((row for row in distinct if not _is_finite(row.payload)), None)
-        if large and broken is not None:
-            kept.append(broken)
-    order = {id(record): k for k, record in enumerate(records)}
-    return sorted({id(row): row for row in kept}.values(), key=lambda row: order[id(row)])
-
-
-def _is_finite(payload: Mapping[str, Any]) -> bool:
-    values = payload.values()
-    return None not in values and all(map(math.isfinite, values))
-
-
-def drop_repeated_rows(rows: Iterable[RecordLike]) -> list[RecordLike]:
-    """The rows without those that a resumed run repeated.
-
-    Example:
-        >>> from genlab.runs.store import Record
-        >>> rows = [Record(step, "scalars", {}) for step in (1, 2, 3, 2, 3, 4)]
-        >>> [row.step for row in drop_repeated_rows(rows)]
-        [1, 2, 3, 4]
-    """
-    distinct: list[RecordLike] = []
-    for row in rows:
-        while distinct and distinct[-1].step >= row.step:
-            distinct.pop()
-        distinct.append(row)
-    return distinct
-
-
 def blocks(records: Iterable[RecordLike], *, most: int, every: int = 1) -> list[dict[str, Any]]:
     """Scalars in columns: one block for each set of series that are written together.
 
@@ -306,7 +204,7 @@ def events(records: Iterable[RecordLike]) -> list[dict[str, Any]]:
                 entry["label"] = str(record.payload["label"])[:20]
             found.append(entry)
         elif record.kind == "scalars" and not broken:
-            if _is_finite(record.payload):
+            if is_finite(record.payload):
                 continue
             for name, value in record.payload.items():
                 if value is None or not math.isfinite(value):

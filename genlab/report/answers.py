@@ -13,9 +13,11 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from genlab.core.condense import FULL_ROWS, condense
 from genlab.figures import live as figures
-from genlab.report.time_cursor import PAGE, run_clock
+from genlab.report.time_cursor import run_clock
 from genlab.runs.catalog import RunView
+from genlab.runs.ladder import read_on
 from genlab.runs.store import ACTIVE, Record, RunRow
 
 
@@ -50,18 +52,6 @@ def new_frames(records: Sequence[Record]) -> dict[str, list[int]]:
     return found
 
 
-def read_new(view: RunView, since: int) -> tuple[int, list[Record]]:
-    """The records after a cursor, and the cursor of the last of them."""
-    records: list[Record] = []
-    after = since
-    while page := view.read(after=after, limit=PAGE):
-        records += page
-        after = page[-1].seq
-        if len(page) < PAGE:
-            break
-    return after, records
-
-
 _KEPT: OrderedDict[tuple[str, float], tuple[int, list[Record]]] = OrderedDict()
 _KEEPING = threading.Lock()
 #: Runs whose condensed records this process keeps.
@@ -71,14 +61,16 @@ MOST_KEPT = 16
 def read_all(view: RunView) -> tuple[int, list[Record]]:
     """The records of a run, condensed where they are many, and the cursor of the last of them.
 
-    Those of a long run are kept by this process, so that who opens it next waits for the new ones
-    alone.
+    Those of a long run are kept by its worker in a file, and by this process, so that who opens it
+    waits for the new ones alone.
     """
     key = view.id, view.row.created
     with _KEEPING:
         after, known = _KEPT.get(key, (0, []))
-    last, new = read_new(view, after)
-    records: list[Record] = figures.condense([*known, *new])  # type: ignore[assignment]
+    if not known:
+        after, known = view.ladder()
+    last, new = read_on(view.read, after)
+    records = condense([*known, *new])
     if known or len(records) < len(new):
         with _KEEPING:
             _KEPT[key] = last, records
@@ -98,8 +90,8 @@ def delta_values(view: RunView, since: int = 0) -> dict[str, Any]:
     """
     row = view.row
     every = max(1, row.steps // 500)
-    after, records = read_new(view, since) if since else read_all(view)
-    most = figures.LIVE_ROWS if since else figures.FULL_ROWS
+    after, records = read_on(view.read, since) if since else read_all(view)
+    most = figures.LIVE_ROWS if since else FULL_ROWS
     values = run_status(row) | {
         "seq": after,
         "rows": figures.blocks(records, most=most, every=every),

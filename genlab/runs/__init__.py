@@ -32,6 +32,7 @@ from genlab.runs.store import (
     RunRow,
     RunStore,
 )
+from genlab.runs.thread_choice import choose_threads
 
 if TYPE_CHECKING:
     from genlab.core.run_spec import RunSpec
@@ -117,6 +118,7 @@ def start(spec: RunSpec, title: str = "") -> str:
         SpecError: if this machine has too little memory or disk for it; nothing was started.
     """
     bounds.check_start(spec, files())
+    (spec,) = choose_threads([spec], store())
     run = store().create(spec.flat(), title=title or f"{spec.model} on {spec.data}")
     ensure_supervisor()
     return run
@@ -130,7 +132,10 @@ def start_pair(specs: Mapping[str, RunSpec]) -> list[str]:
     """
     for spec in specs.values():
         bounds.check_start(spec, files())
-    made = [store().create(spec.flat(), title=title) for title, spec in specs.items()]
+    chosen = choose_threads(specs.values(), store())
+    made = [
+        store().create(spec.flat(), title=title) for title, spec in zip(specs, chosen, strict=True)
+    ]
     turns.note_pair(files(), *made)
     ensure_supervisor()
     return made

@@ -18,6 +18,7 @@ from genlab.core.tables import DATASETS
 from genlab.panels import form_of
 from genlab.runs import settings
 from genlab.runs.files import MODEL, RunFiles, dropped_steps, run_files
+from genlab.runs.ladder import read_ladder
 from genlab.runs.store import Record, RunRow, RunStore
 
 if TYPE_CHECKING:
@@ -154,6 +155,10 @@ class RunView:
                 self._records = []
         found = [r for r in self._records if r.seq > after and (not kinds or r.kind in kinds)]
         return found[:limit]
+
+    def ladder(self) -> tuple[int, list[Record]]:
+        """The cursor until which its worker has condensed the records, and what they became."""
+        return (0, []) if self._store is None else read_ladder(self.files, self.read)
 
     def frames(self) -> dict[str, list[int]]:
         """The steps with a stored picture, by panel."""

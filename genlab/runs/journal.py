@@ -55,6 +55,11 @@ class Journal:
             if not name.startswith(f"{self._attempt:04d}-"):
                 self._files.folder.remove(self._files.path("journal", name))
 
+    @property
+    def length(self) -> int:
+        """How many records it has."""
+        return self._part * PART + len(self._lines)
+
     def add(self, records: Sequence[Record]) -> None:
         """Note records that the store has now."""
         self._lines += map(_line, records)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 
 from genlab.core.folders import Folder
 from genlab.core.measure import Picture
-from genlab.runs import catalog
+from genlab.runs import catalog, ladder
 from genlab.runs.files import RunFiles
 from genlab.runs.journal import Journal
 from genlab.runs.leases import Lease
@@ -185,6 +186,8 @@ class StoreSink:
         self.journal = Journal(files, lease.attempt, lease.check)
         #: The total change of the pictures at the steps of this attempt.
         self._moved: dict[int, float] = {}
+        #: How many records there were when they were condensed.
+        self._condensed = 0
 
     def scalars(self, step: int, values: Mapping[str, float | None]) -> None:
         """Write the numbers of a step."""
@@ -228,10 +231,18 @@ class StoreSink:
         def after() -> None:
             self._moved[snapshot.step] = snapshot.moved
             self.journal.write()
+            self._condense()
             catalog.thin_files(self._files, self._snapshots, self._moved)
 
         make = lambda: self._gathered(lambda files: files.save(snapshot))  # noqa: E731
         self._send(snapshot.step, make, after)
+
+    def _condense(self) -> None:
+        length = self.journal.length
+        if length >= self._condensed + ladder.STEP:
+            read = functools.partial(self._lease.store.read, self._lease.run)
+            ladder.extend_ladder(self._files, read, self._lease.check)
+            self._condensed = length
 
     def _send(
         self, step: int, make: Callable[[], Writes], after: Callable[[], None] = lambda: None

@@ -289,7 +289,7 @@ def _train(
     store, spec = lease.store, RunSpec.from_record(row.spec)
     device.require(spec.train.device)
     check_memory(spec)
-    torch.set_num_threads(spec.train.threads)
+    torch.set_num_threads(max(1, spec.train.threads))
     data = catalog.dataset(spec)
     algorithm = ALGORITHMS[spec.algorithm](spec)
 

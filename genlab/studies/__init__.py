@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from genlab.studies.collapse import collapsed_runs
+from genlab.studies.duels import start_duel
 from genlab.studies.early_stop import futility
 from genlab.studies.queue import (
     create,
@@ -43,6 +44,7 @@ __all__ = [
     "open_study",
     "pause",
     "resume",
+    "start_duel",
     "start_search",
     "state",
     "submit_missing",

@@ -12,6 +12,7 @@ from genlab import studies
 from genlab.core.errors import SpecError
 from genlab.studies import sweeps, trials
 from genlab.studies.collapse import collapsed_runs
+from genlab.studies.duels import start_duel
 from genlab.studies.measure import measured_here, stored_result
 from genlab.studies.state import state
 from genlab.studies.study import Study
@@ -21,7 +22,7 @@ from genlab.studies.tables import start_table
 #: The arguments of the command that are not options of a run.
 OWN = frozenset(
     {"command", "study", "vary", "seeds", "title", "extend", "change", "wait", "measure", "metric",
-     "search", "trials", "no_prune", "search_by", "stop_early", "table", "arm"}
+     "search", "trials", "no_prune", "search_by", "stop_early", "table", "arm", "duel"}
 )  # fmt: skip
 
 
@@ -61,6 +62,15 @@ def answers(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
             arguments.table,
             arguments.seeds,
             study=arguments.study or "",
+            stop_early=arguments.stop_early,
+        )
+    elif arguments.duel:
+        study = start_duel(
+            base,
+            arguments.duel,
+            arguments.seeds,
+            name=arguments.study or "",
+            title=arguments.title,
             stop_early=arguments.stop_early,
         )
     elif arguments.arm:

@@ -1,4 +1,4 @@
-"""Curves of a study: for each arm the median over seeds and the band between its extremes."""
+"""Curves of a study: for each arm the median over seeds, and a band that says what it holds."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from genlab.studies.study import Study
 
 #: Points of a curve at most.
 POINTS = 200
+#: From so many runs in every arm on a band holds the middle 80 %. With fewer the 10th percentile
+#: would be interpolated between the two lowest runs, so the band is that of all.
+MANY = 10
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Band:
         step: (n,).
         median, low, high: over the runs that have reached the step, (n,).
         runs: by run id its own curve, (n,); NaN beyond its end.
+        percent: what ``low`` and ``high`` are, as percentiles over the runs; alike in all arms.
     """
 
     arm: str
@@ -33,6 +37,21 @@ class Band:
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     runs: Mapping[str, NDArray[np.float64]]
+    percent: tuple[float, float] = (0, 100)
+
+
+def band_words(band: Band) -> str:
+    """What lies between the ends of a band.
+
+    Example:
+        >>> none = np.zeros(0)
+        >>> band_words(Band("a", none, none, none, none, {}, (10, 90)))
+        'from the 10th to the 90th percentile of the seeds'
+    """
+    low, high = band.percent
+    if (low, high) == (0, 100):
+        return "from the lowest to the highest seed"
+    return f"from the {low:g}th to the {high:g}th percentile of the seeds"
 
 
 def series_of(study: Study) -> dict[str, str]:
@@ -73,6 +92,8 @@ def bands(study: Study, name: str) -> list[Band]:
             after = page[-1].seq
         if steps:
             curves.setdefault(cell.arm, {})[cell.run] = (steps, values)
+    fewest = min((len(drawn) for drawn in curves.values()), default=0)
+    percent = (10, 90) if fewest >= MANY else (0, 100)
     found = []
     for arm, drawn in sorted(curves.items()):
         every = np.unique(np.concatenate([steps for steps, _ in drawn.values()]))
@@ -90,9 +111,9 @@ def bands(study: Study, name: str) -> list[Band]:
                 study.arms[arm].name,
                 grid,
                 np.nanmedian(stack, axis=0),
-                np.nanmin(stack, axis=0),
-                np.nanmax(stack, axis=0),
+                *np.nanpercentile(stack, percent, axis=0),
                 lines,
+                percent,
             )
         )
     return found

@@ -15,7 +15,7 @@ from genlab.runs.executors import Executor, Task
 Make = Callable[[Callable[[Task], None]], Executor]
 
 
-def all_ended(executor: Executor, seconds: float = 30.0) -> dict[str, bool]:
+def all_ended(executor: Executor, seconds: float = 180.0) -> dict[str, bool]:
     """What became of every task, by its key."""
     found: dict[str, bool] = {}
     until = time.monotonic() + seconds

@@ -26,14 +26,21 @@ class ScriptedRun:
         store, files: where.
         steps: how many steps it shall have.
         title: its name.
+        seed: of its spec.
     """
 
     def __init__(
-        self, store: RunStore, files: Folder, *, steps: int = 1000, title: str = "scripted"
+        self,
+        store: RunStore,
+        files: Folder,
+        *,
+        steps: int = 1000,
+        title: str = "scripted",
+        seed: int = 0,
     ) -> None:
         spec = {"model": "vae", "data": "digits", "objective": "elbo", "algorithm": "gradient"}
         self.store, self.steps, self.step = store, steps, 0
-        self.id = store.create(spec | {"steps": steps, "seed": 0}, title=title, worker="test:0")
+        self.id = store.create(spec | {"steps": steps, "seed": seed}, title=title, worker="test:0")
         self.files = run_files(files, self.id)
         store.describe(self.id, [series.flat() for series in SERIES])
         store.set_status(self.id, "running")

@@ -94,7 +94,7 @@ def measure_step(
     threads = torch.get_num_threads()
     with random.scope(0, "step_time"):
         try:
-            torch.set_num_threads(spec.train.threads)
+            torch.set_num_threads(max(1, spec.train.threads))
             times = _times(short, data, seconds, most)
         finally:
             torch.set_num_threads(threads)

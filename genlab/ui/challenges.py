@@ -10,7 +10,7 @@ import streamlit as st
 from genlab import runs
 from genlab.challenges import CHALLENGES, Pictures, Training
 from genlab.challenges.board import board, enter_answers, enter_runs, replays, room_now
-from genlab.challenges.judge import advance, entries, find_metrics, verdict
+from genlab.challenges.judge import advance, entries, find_metrics, near_misses, verdict
 from genlab.core.errors import GenlabError
 from genlab.core.escape import escape_markdown
 from genlab.figures.lessons import panel_figure
@@ -77,6 +77,9 @@ def _training(name: str, row: Training) -> None:
     mine = entries(row, runs.store())
     if not mine:
         st.caption("No run of yours keeps to the limits yet.")
+        for view, wrong in near_misses(row, runs.store()):
+            run = escape_markdown(view.row.title or view.id)
+            st.caption(f"Not **{run}**: {escape_markdown(' '.join(wrong))}")
         return
     views = {view.id: view for view in mine}
     picked = st.selectbox(

@@ -83,25 +83,25 @@ def answer(poll: Poll) -> None:
     if found is None:
         return
     tally = polls.tally(runs.store(), poll)
-    left, right = st.columns(2, vertical_alignment="center")
+    mine = polls.vote_of(runs.store(), poll, acting().id)
+    left, right = st.columns(2)
     with left:
         words = escape_markdown(form.words(found.right))
         st.success(f"It is **{words}**. {poll.asked.because}", icon=":material/check_circle:")
-        if found.says:
-            st.caption(escape_markdown(found.says[:1].upper() + found.says[1:]) + ".")
-        mine = polls.vote_of(runs.store(), poll, acting().id)
-        if mine is not None:
-            right_too = form.is_right(mine, found.right)
-            verdict = "right" if right_too else "another one"
-            st.caption(f"Your vote: {escape_markdown(form.words(mine))} ({verdict}).")
-    with right:
         people = "vote" if tally.n == 1 else "votes"
-        st.caption(f"{tally.n} {people}, {tally.right} of them right")
+        notes = [f"{tally.n} {people}, {tally.right} of them right"]
+        if mine is not None:
+            verdict = "right" if form.is_right(mine, found.right) else "another one"
+            notes.append(f"your vote: {escape_markdown(form.words(mine))} ({verdict})")
+        if found.says:
+            notes.append(escape_markdown(found.says))
+        st.caption(". ".join(note[:1].upper() + note[1:] for note in notes) + ".")
+    with right:
         if isinstance(form, DrawnCurve):
-            panel = tally_curves(form, poll, tally)
+            panel = tally_curves(form, poll, tally, mine)
             plot(panel_figure(panel, HEIGHT), key="room.poll.curves", alt=panel.note)
         else:
-            st.html(tally_html(poll, tally))
+            st.html(tally_html(poll, tally, mine))
 
 
 def _steer(poll: Poll) -> None:

@@ -19,8 +19,6 @@ from genlab.runs.store import ACTIVE, JobRow
 from genlab.studies import sweeps
 from genlab.studies.collapse import collapsed_runs
 from genlab.studies.command import varied
-from genlab.studies.curves import bands, series_of
-from genlab.studies.figure import bands_figure
 from genlab.studies.queue import create
 from genlab.studies.state import StudyState, state
 from genlab.studies.study import Study, arms_of
@@ -29,6 +27,7 @@ from genlab.ui import forms, links
 from genlab.ui.jobs import finished_result, job_progress, show_failures, submit_job
 from genlab.ui.messages import fragment, plain_sentence
 from genlab.ui.search_study import new_search, show_trials
+from genlab.ui.study_curves import show_curves
 from genlab.ui.tables import CSS, draw_table
 
 #: A mark for each status, so that it does not hang on a colour alone.
@@ -144,7 +143,7 @@ def _inside(study: Study) -> None:
     show_failures(jobs, "The metrics")
     _differences(summary)
     show_trials(study)
-    _curves(study)
+    show_curves(study)
 
 
 def _metrics(
@@ -239,17 +238,3 @@ def _differences(summary: Summary) -> None:
 def _with_interval(one: SeedDifference, unit: str) -> str:
     value, low, high = (format_value(end) for end in (one.value, one.low, one.high))
     return f"{value} [{low}, {high}] {unit}" if one.low == one.low else f"{value} {unit}"
-
-
-def _curves(study: Study) -> None:
-    titles = series_of(study)
-    if not titles:
-        return
-    name = st.selectbox("Curve", list(titles), format_func=titles.__getitem__, key="studies.curve")
-    drawn = bands(study, name)
-    if drawn:
-        st.plotly_chart(bands_figure(drawn, titles[name]), key="studies.chart")
-        st.caption(
-            "Thick: the median over seeds. Band: from the lowest to the highest seed. Thin: each "
-            "run, named on hover."
-        )

@@ -21,8 +21,8 @@ def test_the_solution_reaches_the_goals_and_the_start_does_not(name: str, tmp_pa
     runs.configure("memory:", tmp_path / "files")
     try:
         solved = list(reached(row, row.solution))
-        assert [seed for seed, met, _, _ in solved if met] == list(row.seeds), solved
+        assert [one.seed for one in solved if one.met] == list(row.seeds), solved
         # One seed that fails is enough: the last one of each is the cheapest to tell.
-        assert not all(met for _, met, _, _ in reached(row, {}))
+        assert not all(one.met for one in reached(row, {}))
     finally:
         runs.configure()

@@ -243,7 +243,7 @@ def test_the_answer_about_a_run_is_what_the_run_measured(store: RunStore) -> Non
     run.end()
     late = outcome(asked, runs.open_run(run.id))
     assert late.right == pytest.approx(ScriptedRun.values(200)["kl"])
-    assert late.says == "KL to the prior of this run at step 200 (exact, n = 128)"
+    assert late.says == "KL to the prior of the run at step 200 (exact, n = 128)"
     with pytest.raises(RunStateError, match="the room looks at none"):
         outcome(asked)
     form = DrawnCurve((0.0, 200.0), (0.0, 10.0), "step", "nats", 0.1)

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from genlab import runs
+from genlab import runs, studies
 from genlab.compare import duel
 from genlab.core.run_spec import RunSpec
 from genlab.metrics.evaluation import evaluate
@@ -302,3 +302,17 @@ def test_a_duel_of_four_starts_four_runs_of_like_size(visit, home):
     assert sorted(spec["model"] for spec in found) == ["ddpm", "gan", "realnvp", "vae"]
     totals = [duel.budget(RunSpec.build(**spec)).total for spec in found]
     assert max(totals) < 1.3 * min(totals)
+
+
+def test_a_duel_with_seeds_is_a_study(visit, home):
+    app = visit("compare")
+    app.selectbox(key="pair.data").set_value("ring")
+    app.number_input(key="pair.steps").set_value(20)
+    app.number_input(key="pair.seeds").set_value(3).run()
+    assert not app.exception
+    app = press(app, "Start a study of 6 runs")
+    assert not app.exception
+    (study,) = studies.list_studies()
+    assert study.seeds == (0, 1, 2)
+    assert [arm.name for arm in study.arms] == ["VAE on ring", "GAN on ring"]
+    assert len(runs.store().runs()) == 6

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import math
-import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from genlab import runs
-from genlab.figures.live import FULL_ROWS, blocks, condense, events
+from genlab.core.condense import FULL_ROWS, condense
+from genlab.figures.live import blocks, events
 from genlab.report import answers
 from genlab.report.answers import delta_values
+from genlab.runs import ladder
+from genlab.runs.sql import SqlStore
 from genlab.runs.store import Record
 from genlab.testing.scripted_run import ScriptedRun
 
@@ -49,11 +53,50 @@ def test_every_extreme_is_sent_and_no_more_rows_than_a_chart_shows(run: Scripted
     assert [e["step"] for e in answer["events"]] == [BROKEN]
 
 
-def test_it_opens_quickly(run: ScriptedRun) -> None:
-    delta_values(runs.open_run(run.id))
-    begun = time.thread_time()
-    delta_values(runs.open_run(run.id))
-    assert time.thread_time() - begun < 0.3
+def test_who_opens_it_first_reads_the_ladder_and_what_is_new(
+    run: ScriptedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers._KEPT.clear()
+    whole = delta_values(runs.open_run(run.id))
+    view = runs.open_run(run.id)
+    ladder.extend_ladder(view.files, view.read)
+    read: list[int] = []
+    plain = SqlStore.read
+
+    def counted(*words: Any, **values: Any) -> list[Record]:
+        found = plain(*words, **values)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(SqlStore, "read", counted)
+    answers._KEPT.clear()
+    assert delta_values(runs.open_run(run.id)) == whole
+    assert sum(read) == 1
+    runs.store().append(run.id, [Record(MANY, "event", {"level": "info", "message": "m"})])
+    answers._KEPT.clear()
+    assert delta_values(runs.open_run(run.id))["events"][-1]["message"] == "m"
+    assert sum(read) == 3
+
+
+@pytest.mark.parametrize("wrong", ["step", "time", "text", "later"])
+def test_a_ladder_of_another_store_is_passed_over(run: ScriptedRun, wrong: str) -> None:
+    answers._KEPT.clear()
+    view = runs.open_run(run.id)
+    ladder.extend_ladder(view.files, view.read)
+    path = view.files.path(ladder.FILE)
+    good = view.files.folder.read(path)
+    values = json.loads(good)
+    if wrong == "later":
+        values["last"][3] += 10**9
+    elif wrong != "text":
+        values["last"][{"step": 0, "time": 4}[wrong]] += 1
+    values["records"] = values["records"][:10]
+    bad = b"[" if wrong == "text" else json.dumps(values).encode()
+    view.files.folder.write(path, bad)
+    assert view.ladder() == (0, [])
+    assert len(delta_values(view)["rows"][0]["step"]) > 500
+    view.files.folder.write(path, good)
+    assert len(view.ladder()[1]) > 500
 
 
 def test_what_comes_later_is_there_and_the_rest_is_as_before(run: ScriptedRun) -> None:

@@ -15,10 +15,11 @@ from genlab.runs import access, foreground
 from genlab.runs.access import Actor
 from genlab.runs.items import Item
 from genlab.runs.store import Record
-from genlab.studies.curves import bands, series_of
+from genlab.studies.curves import Band, band_words, bands, series_of
 from genlab.studies.measure import measured_here
 from genlab.studies.state import StudyState
 from genlab.studies.study import Arm, Cell, Study, arms_of
+from genlab.ui.study_curves import band_data
 
 BASE = {"model": "vae", "data": "digits", "steps": 8, "batch": 16, "hidden": 16, "latent": 2}
 
@@ -288,3 +289,49 @@ def test_resumed_runs_repeat_steps_and_their_curve_takes_the_last() -> None:
     band = bands(study, "loss")[0]
     assert band.step.tolist() == [1.0, 2.0, 3.0]
     assert band.median.tolist() == [5.0, 3.0, 2.0]
+
+
+@pytest.mark.parametrize(("seeds", "percent"), [(9, (0, 100)), (10, (10, 90)), (11, (10, 90))])
+def test_a_band_is_of_all_seeds_where_they_are_few(
+    seeds: int, percent: tuple[float, float]
+) -> None:
+    study = studies.create(BASE, {"latent": [2]}, seeds, name=f"few-{seeds}")
+    values = np.random.default_rng(0).normal(size=(seeds, 2))
+    for cell, (first, second) in zip(study.cells, values, strict=True):
+        runs.store().claim("here:1", cell.run)
+        rows = [Record(1, "scalars", {"loss": first}), Record(2, "scalars", {"loss": second})]
+        runs.store().append(cell.run, rows)
+    band = bands(study, "loss")[0]
+    assert band.percent == percent
+    low, high = np.quantile(values, [percent[0] / 100, percent[1] / 100], axis=0)
+    assert band.low == pytest.approx(low)
+    assert band.high == pytest.approx(high)
+    assert band.median == pytest.approx(np.median(values, axis=0))
+    outside = (values < band.low) | (values > band.high)
+    assert bool(outside.any()) == (percent != (0, 100))
+    assert ("percentile" in band_words(band)) == (percent != (0, 100))
+
+
+def test_one_arm_of_few_seeds_gives_every_arm_the_same_band() -> None:
+    study = studies.create(BASE, {"latent": [2, 4]}, 10, name="uneven")
+    for cell in study.cells:
+        if cell.arm == 0 or cell.seed < 3:
+            runs.store().claim("here:1", cell.run)
+            runs.store().append(cell.run, [Record(1, "scalars", {"loss": float(cell.seed)})])
+    first, second = bands(study, "loss")
+    assert first.percent == second.percent == (0, 100)
+    assert [len(first.runs), len(second.runs)] == [10, 3]
+
+
+def test_the_browser_takes_a_band_without_what_is_no_number() -> None:
+    steps = np.array([1.0, 2.0])
+    line = np.array([0.1234567891, np.nan])
+    band = Band("a", steps, line, line, line, {"r": line})
+    assert band_data(band, {"r": 7}) == {
+        "arm": "a",
+        "step": [1.0, 2.0],
+        "median": [0.123457, None],
+        "low": [0.123457, None],
+        "high": [0.123457, None],
+        "runs": [{"name": "seed 7, r", "y": [0.123457, None]}],
+    }

@@ -9,6 +9,7 @@ import streamlit as st
 
 from genlab import runs
 from genlab.compare import duel, four
+from genlab.core.errors import GenlabError
 from genlab.core.escape import escape_markdown
 from genlab.core.run_spec import RunSpec
 from genlab.core.tables import DATASETS
@@ -16,7 +17,10 @@ from genlab.report import run_labels
 from genlab.report.tables import alike, option_tables
 from genlab.report.time_cursor import run_clock
 from genlab.runs.store import RunRow
+from genlab.studies.duels import start_duel
+from genlab.studies.study import MOST_SEEDS
 from genlab.ui import links
+from genlab.ui.messages import plain_sentence
 from genlab.ui.tables import draw_table
 
 FIRST = "digits"
@@ -68,9 +72,31 @@ def pair() -> None:
         steps = st.number_input(
             "Steps", 10, 1_000_000, duel.STEPS, 500, key="pair.steps", width=140
         )
+        seeds = int(
+            st.number_input(
+                "Seeds of each side",
+                1,
+                MOST_SEEDS,
+                1,
+                key="pair.seeds",
+                width=140,
+                help="With more than one the duel is a study: what seeds and test examples "
+                "together allow to say. From three on it may call a side better.",
+            )
+        )
         words = "Start all four" if is_four else "Start a pair"
+        if seeds > 1:
+            words = f"Start a study of {seeds * (4 if is_four else 2)} runs"
         pressed = st.button(words, type="primary", icon=":material/play_arrow:")
     specs = duel_specs(is_four, str(data), int(seed), int(steps))
+    if pressed and seeds > 1:
+        try:
+            wanted = {"data": str(data), "seed": int(seed), "steps": int(steps)}
+            study = start_duel(wanted, str(sides), seeds)
+        except GenlabError as error:
+            st.error(plain_sentence(error), icon=":material/error:")
+            return
+        links.open_study(study.name)
     if pressed:
         rows = list(specs.items())
         # Two runs go by turns where workers are few: of four the first two, and the others.

@@ -11,7 +11,8 @@ import { take } from "./take.js";
 /**
  * @typedef {object} CardListener
  * @property {(card: Card) => void} enlarge called when the card shall fill the window, or no longer
- * @property {(card: Card) => void} putFirst called when the card shall be the large one
+ * @property {(card: Card) => void} [putFirst] called when the card shall be the large one, where
+ *   there are several
  */
 
 /** @type {FileKind[]} */
@@ -77,10 +78,13 @@ export class Card {
         this.save(kind);
       }).dataset.take = kind;
     }
-    this.addButton(this.menu, "gl-put-first", "Show it large at first sight", () => {
-      this.showMenu(false);
-      this.on.putFirst(this);
-    });
+    const { putFirst } = this.on;
+    if (putFirst) {
+      this.addButton(this.menu, "gl-put-first", "Show it large at first sight", () => {
+        this.showMenu(false);
+        putFirst(this);
+      });
+    }
     box.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || this.menu.hidden) return;
       event.stopPropagation();
@@ -113,7 +117,10 @@ export class Card {
     if (this.title.textContent === title) return;
     this.title.textContent = title;
     this.root.setAttribute("aria-label", title);
-    this.moreButton.setAttribute("aria-label", `Save or move: ${title}`);
+    this.moreButton.setAttribute(
+      "aria-label",
+      `${this.on.putFirst ? "Save or move" : "Save"}: ${title}`,
+    );
     this.setEnlarged(this.enlarged);
   }
 

@@ -1,38 +1,26 @@
 // A line chart in SVG. Its elements are created once and changed in place: new points, zoom, time
 // marker and theme never replace them. Colours are CSS variables, so a new theme needs no redraw.
 
-import { linearScale, spreadLabels, ticks } from "../shared/axes.js";
-import { make, makeSvg, pointerPosition, zoomOf } from "../shared/dom.js";
-import { grouped, labelWithValue, short } from "../shared/format.js";
-import { clamp, nearestIndex } from "../shared/numbers.js";
+import { linearScale } from "../shared/axes.js";
+import { make, makeSvg } from "../shared/dom.js";
+import { clamp } from "../shared/numbers.js";
+import { BandTrace } from "./band_trace.js";
 import { Card } from "./card.js";
 import { chartSvg, chartTable } from "./chart_file.js";
-import { labelMargin, wrapLabel } from "./labels.js";
-import { appendPoints, linePath, valueRange, valuesInView } from "./series.js";
+import { listenToKeys, listenToPointer } from "./chart_input.js";
+import { drawEvents, drawGrid, drawTruths, truthTexts } from "./chart_marks.js";
+import { BOTTOM, HEIGHT, LEFT, plotHeight, RIGHT, TOP, TOP_WITH_LABELS } from "./chart_size.js";
+import { bandPlaces, drawTip, highlight } from "./chart_tip.js";
+import { labelMargin } from "./labels.js";
+import { appendPoints, valueRange } from "./series.js";
 import { Trace } from "./trace.js";
 
+/** @import { BandPoints } from "./band_trace.js" */
 /** @import { CardListener } from "./card.js" */
 /** @import { Level, ViewInfo } from "./wire" */
 /** @import { LineStyle } from "./trace.js" */
 /** @import { Range } from "../shared/axes.js" */
 
-const LEFT = 58;
-const RIGHT = 10;
-const BOTTOM = 42;
-/** Upper margin without and with labels of events, in pixels. */
-const TOP = 12;
-const TOP_WITH_LABELS = 26;
-/** Heights: in a group, beside the large card, as the large card, in pixels. */
-const HEIGHT = 240;
-const BESIDE = 190;
-const MAIN = 420;
-/** Height that an enlarged chart has for what is around it, in pixels. */
-const AROUND = 260;
-/** The same in a presentation, and the height that a chart has there at least. */
-const AROUND_SHOWN = 205;
-const LEAST = 150;
-/** Height of a line of text, in pixels. */
-const LINE = 15;
 /** @type {ViewInfo} */
 const UNKNOWN = { section: "learning", sees: "", lesson: "", rank: 0 };
 
@@ -51,7 +39,8 @@ let clipPaths = 0;
 /**
  * @typedef {object} ChartListener
  * @property {(range: Range | null) => void} zoom called with the chosen range, null for all
- * @property {(at: number) => void} pick called with the chosen point in time
+ * @property {(at: number) => void} [pick] called with the chosen point in time, where a slider
+ *   follows it
  * @property {(key: string) => void} log called when the logarithmic axis was chosen, or left
  */
 
@@ -67,6 +56,10 @@ export class Chart {
   marker = null;
   /** Point in time that is read in the tip. @type {number | null} */
   cursor = null;
+  /** Where the pointer is from the top, which chooses a run of a band. @type {number | null} */
+  cursorY = null;
+  /** From a value to its position from the top, as last drawn. @type {(v: number) => number} */
+  py = () => 0;
   /** @type {Range} */
   extent = [0, 1];
   width = 0;
@@ -116,8 +109,8 @@ export class Chart {
         role: "img",
         height: HEIGHT,
         "aria-label":
-          `${info.title}. Arrow keys read the values, plus and minus zoom, ` +
-          "Enter moves the time slider.",
+          `${info.title}. Arrow keys read the values, plus and minus zoom` +
+          (on.pick ? ", Enter moves the time slider." : "."),
       },
       this.box,
     );
@@ -138,8 +131,8 @@ export class Chart {
     this.legend = make("div", { class: "gl-legend" }, root);
     this.resizes = new ResizeObserver(() => this.draw());
     this.resizes.observe(this.box);
-    this.listenToPointer();
-    this.listenToKeys();
+    listenToPointer(this);
+    listenToKeys(this);
     this.logButton.addEventListener("click", () => {
       this.setLog(this.logButton.getAttribute("aria-pressed") !== "true");
     });
@@ -161,69 +154,12 @@ export class Chart {
     return chartTable(this.traces, this.range(), this.toSeconds !== null);
   }
 
-  /** Zooms by dragging with the mouse, picks by clicking, reads by hovering. */
-  listenToPointer() {
-    const { svg } = this;
-    /** @type {number | null} */
-    let from = null;
-    /** @param {PointerEvent} event */
-    const position = (event) => pointerPosition(svg, event)[0];
-    svg.addEventListener("pointerdown", (event) => {
-      if (event.button) return;
-      from = position(event);
-      if (event.pointerType === "mouse") svg.setPointerCapture(event.pointerId);
-    });
-    svg.addEventListener("pointermove", (event) => {
-      const x = position(event);
-      this.read(this.timeAt(x));
-      if (from !== null && event.pointerType === "mouse" && Math.abs(x - from) > 4) {
-        this.brush.setAttribute("visibility", "visible");
-        this.brush.setAttribute("x", String(Math.min(from, x)));
-        this.brush.setAttribute("width", String(Math.abs(x - from)));
-      }
-    });
-    svg.addEventListener("pointerup", (event) => {
-      if (from === null) return;
-      const x = position(event);
-      const start = this.timeAt(Math.min(from, x));
-      const stop = this.timeAt(Math.max(from, x));
-      this.brush.setAttribute("visibility", "hidden");
-      const isDrag = Math.abs(x - from) > 8 && event.pointerType === "mouse";
-      if (isDrag) this.on.zoom([start, stop]);
-      else this.pick(start);
-      from = null;
-    });
-    svg.addEventListener("pointercancel", () => {
-      from = null;
-    });
-    svg.addEventListener("pointerleave", () => this.read(null));
-    svg.addEventListener("blur", () => this.read(null));
-    svg.addEventListener("dblclick", () => this.on.zoom(null));
-  }
-
-  /** Reads, picks and zooms by keys. */
-  listenToKeys() {
-    this.svg.addEventListener("keydown", (event) => {
-      const [low, high] = this.range();
-      const at = this.cursor ?? high;
-      const by = (high - low) / 40;
-      if (event.key === "ArrowLeft") this.read(Math.max(low, at - by));
-      else if (event.key === "ArrowRight") this.read(Math.min(high, at + by));
-      else if (event.key === "Enter") this.pick(at);
-      else if (event.key === "+" || event.key === "=") {
-        this.on.zoom([at - (at - low) / 2, at + (high - at) / 2]);
-      } else if (event.key === "-" || event.key === "Escape") this.on.zoom(null);
-      else return;
-      event.preventDefault();
-    });
-  }
-
   /**
    * Reports a point in time, a whole one where the axis shows steps.
    * @param {number} at the point in time
    */
   pick(at) {
-    this.on.pick(this.toSeconds ? at : Math.round(at));
+    this.on.pick?.(this.toSeconds ? at : Math.round(at));
   }
 
   /**
@@ -235,6 +171,31 @@ export class Chart {
     const known = this.traces.get(id);
     if (known) known.setStyle(style);
     else this.traces.set(id, new Trace(id, style, this.data, this.legend, () => this.draw()));
+  }
+
+  /**
+   * Adds a median with its band and its runs, or changes a known one.
+   * @param {string} id of the band
+   * @param {LineStyle} style how it looks
+   * @param {BandPoints} points its numbers, all of them
+   */
+  setBand(id, style, points) {
+    let trace = this.traces.get(id);
+    if (!(trace instanceof BandTrace)) {
+      trace?.remove();
+      trace = new BandTrace(id, style, this.data, this.legend, () => this.draw());
+      this.traces.set(id, trace);
+    } else trace.setStyle(style);
+    /** @type {BandTrace} */ (trace).setPoints(points);
+  }
+
+  /** @param {Set<string>} ids of the lines that stay */
+  keepOnly(ids) {
+    for (const [id, trace] of this.traces) {
+      if (ids.has(id)) continue;
+      trace.remove();
+      this.traces.delete(id);
+    }
   }
 
   /**
@@ -306,38 +267,43 @@ export class Chart {
   }
 
   /**
-   * Shows the values nearest to a point in time.
+   * Shows the values nearest to a point in time, and of bands the run nearest to the pointer.
    * @param {number | null} at the point in time, null for none
+   * @param {number | null} [y] the pointer's position from the top, in pixels
    */
-  read(at) {
+  read(at, y = null) {
     this.cursor = at;
-    const off = at === null || !this.traces.size;
-    this.guide.setAttribute("visibility", off ? "hidden" : "visible");
-    this.tip.hidden = off;
-    if (off) return;
-    this.tip.replaceChildren();
-    /** @type {number | null} */
-    let near = null;
-    for (const trace of this.traces.values()) {
-      const i = nearestIndex(trace.at, at);
-      if (trace.hidden || i < 0) continue;
-      if (near === null || Math.abs(trace.at[i] - at) < Math.abs(near - at)) near = trace.at[i];
-      const row = make("div", {}, this.tip);
-      make("i", {}, row).style.background = trace.style.colour;
-      make("span", {}, row, trace.style.title);
-      make("b", {}, row, short(trace.y[i]));
-    }
+    this.cursorY = y;
+    const near = at === null ? null : drawTip(this, at, y);
+    this.tip.hidden = near === null;
+    this.guide.setAttribute("visibility", near === null ? "hidden" : "visible");
     if (near === null) {
-      this.tip.hidden = true;
+      highlight(this, null);
       return;
     }
-    const words = this.toSeconds ? `${short(near)} s` : `step ${grouped(near)}`;
-    this.tip.prepend(make("div", { class: "gl-tip-step" }, null, words));
     const x = this.px(near);
     placeUpright(this.guide, x);
     const right = x > this.width / 2;
     this.tip.style.left = right ? "" : `${x + 10}px`;
     this.tip.style.right = right ? `${this.width - x + 10}px` : "";
+  }
+
+  /** Tells whether there are runs to go through. */
+  hasRuns() {
+    return [...this.traces.values()].some((trace) => trace instanceof BandTrace);
+  }
+
+  /**
+   * Reads the next run of the bands.
+   * @param {number} at the point in time
+   * @param {1 | -1} by 1 for the next one below, -1 for the one above
+   */
+  readNext(at, by) {
+    const places = bandPlaces(this, at).map(({ y }) => y);
+    const from = this.cursorY ?? (by > 0 ? -Infinity : Infinity);
+    const further = places.filter((y) => (y - from) * by > 0.5);
+    const next = by > 0 ? Math.min(...further) : Math.max(...further);
+    this.read(at, further.length ? next : this.cursorY);
   }
 
   /**
@@ -350,9 +316,10 @@ export class Chart {
     /** @type {number[]} */
     const values = [];
     let canBeLog = false;
-    for (const { at, y, hidden, style } of this.traces.values()) {
+    for (const trace of this.traces.values()) {
+      const { at, hidden, style } = trace;
       if (hidden) continue;
-      const seen = valuesInView({ x: at, y }, low, high);
+      const seen = trace.valuesInView(low, high);
       // One positive line is enough: a bound beside it may be negative at first.
       if (seen.length && seen.every((v) => v > 0)) canBeLog = true;
       for (const v of seen) values.push(v);
@@ -363,16 +330,9 @@ export class Chart {
     return valueRange(values, this.isLog);
   }
 
-  /** Chooses the height of the plot: where its card stands says how large it may be. */
+  /** Chooses the height of the plot, and places what depends on it. */
   setHeight() {
-    const { root, enlarged } = this.card;
-    const isFirst = root.parentElement?.classList.contains("gl-first");
-    const place = root.classList.contains("gl-main") ? MAIN : isFirst ? BESIDE : HEIGHT;
-    const seen = innerHeight / zoomOf(root);
-    if (enlarged) this.height = Math.max(HEIGHT, seen - AROUND);
-    else if (root.classList.contains("gl-shown"))
-      this.height = Math.max(LEAST, seen - AROUND_SHOWN);
-    else this.height = place;
+    this.height = plotHeight(this.card);
     this.top = this.events.some(({ label }) => label) ? TOP_WITH_LABELS : TOP;
     this.svg.setAttribute("height", String(this.height));
     this.clip.setAttribute("height", String(this.height));
@@ -397,137 +357,23 @@ export class Chart {
     }
     const [a, b] = this.range();
     const vertical = this.verticalRange(a, b);
-    const labels = this.truthTexts();
+    const labels = truthTexts(this);
     this.right = Math.max(RIGHT, labelMargin([...labels.keys()], this.width));
     const linear = linearScale(vertical, [this.height - BOTTOM, this.top]);
-    /** @param {number} v */
-    const py = (v) => linear(this.isLog ? Math.log10(v) : v);
+    this.py = (v) => linear(this.isLog ? Math.log10(v) : v);
     this.svg.setAttribute("width", String(this.width));
     this.svg.dataset.points = String(count);
     this.svg.dataset.range = this.zoom ? `${a},${b}` : "";
     this.resetButton.hidden = !this.zoom;
     this.clip.setAttribute("x", String(LEFT - 3));
     this.clip.setAttribute("width", String(this.innerWidth() + 6));
-    this.drawGrid([a, b], vertical, linear);
+    drawGrid(this, [a, b], vertical, linear);
     const px = linearScale([a, b], [LEFT, LEFT + this.innerWidth()]);
-    for (const { at, y, path, hidden } of this.traces.values()) {
-      path.setAttribute("d", hidden ? "" : linePath({ x: at, y }, px, py, this.isLog));
-    }
-    this.drawTruths(py, labels);
-    this.drawEvents();
+    for (const trace of this.traces.values()) trace.draw(px, this.py, this.isLog);
+    drawTruths(this, this.py, labels);
+    drawEvents(this);
     this.setMarker(this.marker);
-    if (this.cursor !== null && !this.tip.hidden) this.read(this.cursor);
-  }
-
-  /**
-   * Gives the labels of the reference lines that are seen; lines at one value share a label.
-   * @returns {Map<string, { value: number, colours: Set<string> }>} by their words
-   */
-  truthTexts() {
-    /** @type {Map<string, { value: number, colours: Set<string> }>} */
-    const labels = new Map();
-    for (const { x, hidden, style } of this.traces.values()) {
-      const { truth, truthLabel, colour } = style;
-      if (hidden || !x.length || truth === null || truth === undefined) continue;
-      if (truth <= 0 && this.isLog) continue;
-      const words = labelWithValue(truthLabel || "truth", truth);
-      const label = labels.get(words) ?? { value: truth, colours: new Set() };
-      label.colours.add(colour);
-      labels.set(words, label);
-    }
-    return labels;
-  }
-
-  /**
-   * Draws the reference lines. Their labels stand in the right margin, or below a narrow plot.
-   * @param {(value: number) => number} py from a value to its position
-   * @param {ReturnType<Chart["truthTexts"]>} labels of the lines
-   */
-  drawTruths(py, labels) {
-    for (const box of [this.truths, this.truthLabels, this.references]) box.replaceChildren();
-    for (const { value, colours } of labels.values()) {
-      const ends = { x1: LEFT, x2: this.width - this.right, y1: py(value), y2: py(value) };
-      for (const colour of colours) {
-        makeSvg("line", { class: "gl-truth", ...ends }, this.truths).style.stroke = colour;
-      }
-    }
-    if (this.right > RIGHT) this.writeInMargin(py, labels);
-    else this.writeBelow(labels);
-  }
-
-  /**
-   * Writes the labels into the right margin, each beside its line.
-   * @param {(value: number) => number} py from a value to its position
-   * @param {ReturnType<Chart["truthTexts"]>} labels of the lines
-   */
-  writeInMargin(py, labels) {
-    const wrapped = [...labels.keys()].map((words) => wrapLabel(words, this.right));
-    const tallest = LINE * Math.max(1, ...wrapped.map((lines) => lines.length));
-    const wanted = [...labels.values()].map(({ value }) => py(value) + 4);
-    const places = spreadLabels(wanted, this.top + 12, this.height - BOTTOM, tallest + 3);
-    [...labels.values()].forEach(({ colours }, i) => {
-      const looks = { class: "gl-label gl-truth-label", y: places[i] };
-      const text = makeSvg("text", looks, this.truthLabels);
-      wrapped[i].forEach((words, k) => {
-        const place = { x: this.width - this.right + 6, dy: k ? LINE : 0 };
-        const line = makeSvg("tspan", place, text);
-        for (const colour of k ? [] : colours) {
-          makeSvg("tspan", {}, line, "\u2501 ").style.fill = colour;
-        }
-        makeSvg("tspan", {}, line, words);
-      });
-    });
-  }
-
-  /** @param {ReturnType<Chart["truthTexts"]>} labels that are written below the plot */
-  writeBelow(labels) {
-    for (const [words, { colours }] of labels) {
-      const entry = make("span", {}, this.references);
-      for (const colour of colours) {
-        make("i", { class: "gl-dash" }, entry).style.setProperty("--gl-key", colour);
-      }
-      entry.append(words);
-    }
-  }
-
-  /** Draws the events as upright lines, with their labels above the plot. */
-  drawEvents() {
-    this.marks.replaceChildren();
-    this.markLabels.replaceChildren();
-    const [low, high] = this.range();
-    for (const event of this.events) {
-      const x = this.px(event.at);
-      const ends = { x1: x, x2: x, y1: this.top, y2: this.height - BOTTOM };
-      makeSvg("line", { class: `gl-event gl-${event.level}`, ...ends }, this.marks);
-      if (!event.label || (this.zoom && (event.at < low || event.at > high))) continue;
-      const right = x > this.width / 2;
-      const place = { x, y: this.top - 8, "text-anchor": right ? "end" : "start" };
-      const looks = { class: "gl-label gl-event-label", ...place };
-      makeSvg("text", looks, this.markLabels, event.label);
-    }
-  }
-
-  /**
-   * Draws grid lines and numbers of both axes.
-   * @param {Range} horizontal range of the horizontal axis
-   * @param {Range} vertical range of the vertical axis, powers of ten where it is logarithmic
-   * @param {(value: number) => number} py from the vertical range to its position
-   */
-  drawGrid([a, b], [bottom, top], py) {
-    this.grid.replaceChildren();
-    for (const v of ticks(bottom, top, 5)) {
-      const y = py(v);
-      makeSvg("line", { x1: LEFT, x2: this.width - this.right, y1: y, y2: y }, this.grid);
-      const place = { x: LEFT - 6, y: y + 4, "text-anchor": "end" };
-      makeSvg("text", place, this.grid, short(this.isLog ? 10 ** v : v));
-    }
-    const corner = { x: this.width - this.right, y: this.height - 6, "text-anchor": "end" };
-    makeSvg("text", corner, this.grid, this.toSeconds ? "seconds of training" : "step");
-    for (const at of ticks(a, b, Math.max(2, Math.floor(this.innerWidth() / 80)))) {
-      if (!Number.isInteger(at) && !this.toSeconds) continue;
-      const place = { x: this.px(at), y: this.height - BOTTOM + 16, "text-anchor": "middle" };
-      makeSvg("text", place, this.grid, grouped(at));
-    }
+    if (this.cursor !== null && !this.tip.hidden) this.read(this.cursor, this.cursorY);
   }
 
   /** Removes the chart from the page. */

@@ -6,6 +6,8 @@ import { svgFile } from "./svg_context.js";
 /** @import { Trace } from "./trace.js" */
 /** @import { Range } from "../shared/axes.js" */
 
+/** @typedef {Pick<Trace, "y" | "at" | "hidden" | "style"> & Partial<Pick<Trace, "more">>} TableTrace */
+
 /** Properties that a style sheet gives to the elements of a chart. */
 const PROPERTIES = [
   "fill",
@@ -60,26 +62,29 @@ export function chartSvg(svg, legend, back) {
 
 /**
  * Gives the numbers of the lines that are seen.
- * @param {Map<string, Pick<Trace, "x" | "y" | "at" | "hidden" | "style">>} traces the lines
+ * @param {Map<string, TableTrace>} traces the lines
  * @param {Range} range part of the horizontal axis that is seen
  * @param {boolean} seconds whether the axis shows seconds
- * @returns {Table} a row for each step, a column for each line
+ * @returns {Table} a row for each step, a column for each line; of a band also its ends and runs
  */
 export function chartTable(traces, [low, high], seconds) {
   const seen = [...traces.values()].filter(({ hidden }) => !hidden);
+  const columns = seen.flatMap(({ at, y, style, more = [] }) => {
+    return [{ title: style.title, y }, ...more].map((column) => ({ ...column, at }));
+  });
   /** @type {Map<number, (number | null)[]>} */
   const rows = new Map();
-  seen.forEach(({ at, y }, column) => {
+  columns.forEach(({ at, y }, column) => {
     at.forEach((place, i) => {
       if (place < low || place > high) return;
-      const row = rows.get(place) ?? seen.map(() => null);
+      const row = rows.get(place) ?? columns.map(() => null);
       row[column] = y[i];
       rows.set(place, row);
     });
   });
   const sorted = [...rows].sort(([a], [b]) => a - b);
   return [
-    [seconds ? "seconds" : "step", ...seen.map(({ style }) => style.title)],
+    [seconds ? "seconds" : "step", ...columns.map(({ title }) => title)],
     ...sorted.map(([place, row]) => [place, ...row]),
   ];
 }

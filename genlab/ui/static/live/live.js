@@ -1,55 +1,36 @@
 // The live view: one dashboard for one run, or for several laid over each other. It asks the server
-// for news once a second and changes its elements in place; Streamlit reruns nothing. While each
-// step is to be seen (slow motion, or a button was just pressed) it asks more often.
+// for news and changes its elements in place; Streamlit reruns nothing.
 
-import { isDark, readColour } from "../shared/colours.js";
 import { RUN_MARKS } from "../shared/roles.js";
 import { make } from "../shared/dom.js";
 import { announceMoment, onFollow } from "../shared/moment.js";
-import { ChartBoard, COLOURS } from "./chart_board.js";
 import { onBarPlace } from "./bar_places.js";
-import { Enlarger } from "./enlarge.js";
-import { EventCard } from "./event_card.js";
+import { COLOURS } from "./chart_board.js";
+import { Deck } from "./deck.js";
 import { WIDE } from "./forms.js";
 import { sharedNames, splitGroup } from "./groups.js";
 import { isFreeSpace } from "./keys.js";
-import { layOut, putFirst } from "./layout.js";
-import { Panel } from "./panel.js";
-import { Presenter } from "./present.js";
+import { Poller } from "./poller.js";
 import { isActive, LiveRun, mergeSteps } from "./run.js";
 import { RunHead } from "./run_head.js";
-import { Sections } from "./sections.js";
+import { followTheme } from "./theme.js";
+import { TimeAxis } from "./time_axis.js";
 import { TimeBar } from "./time_bar.js";
-import { axisToStep, frameStep, neighbourFrame, stepToAxis } from "./timeline.js";
-import { formatView, toggled, ViewState } from "./view_state.js";
-import { CellObserver } from "./visibility.js";
+import { frameStep } from "./timeline.js";
+import { formatView, ViewState } from "./view_state.js";
 
-/** @import { Card } from "./card.js" */
-/** @import { Delta, LiveData, ViewInfo } from "./wire" */
+/** @import { Delta, LiveData } from "./wire" */
 /** @import { Clock } from "./timeline.js" */
 /** @import { Moment } from "../shared/moment.js" */
 /** @import { ChartEvent } from "./chart.js" */
 /** @import { Component } from "../shared/component" */
 
-/** Time between two requests in milliseconds: usually, in slow motion, and after a click or key. */
-const USUAL = 1000;
-const SLOW_MOTION = 250;
-const AFTER_INPUT = 120;
-/** Up to so many steps a second each one is followed. */
-const SLOW_SPEED = 40;
-/** So long after a click or key the view asks more often, in milliseconds. */
-const INPUT_LASTS = 3000;
 /** What stands where a run has no numbers yet. @type {Record<string, string>} */
 const EMPTY = {
   queued: "This run waits in the queue. It starts as soon as a worker is free.",
   running: "Waiting for the first numbers of this run…",
   paused: "This run was paused before its first numbers. Resume it, or take one step.",
 };
-
-/** Where a panel stands that no probe declares. @type {ViewInfo} */
-const UNKNOWN = { section: "quality", sees: "", lesson: "", rank: 0 };
-/** Group that has the events at its end. */
-const EVENTS = "learning";
 
 /**
  * @typedef {(run: string, step: number | null) => void} OnTime what follows the slider: the id of a
@@ -79,34 +60,16 @@ export function mount({ data, parentElement, setStateValue, setTriggerValue, onT
 class LiveView {
   /** @type {Map<string, LiveRun>} */
   runs = new Map();
-  /** Views of the panels by name. @type {Record<string, ViewInfo>} */
-  views = {};
   /** Key of the place that the bar has, empty where it stands above the cards. */
   barKey = "";
-  /** Shows one card at a time, where that is asked for. @type {Presenter | null} */
-  presenter = null;
   /** Names of the numbers that several runs have. @type {string[]} */
   shared = [];
-  /** @type {Map<string, Panel>} */
-  panels = new Map();
-  /** Point in time that is shown, null for the newest. @type {number | null} */
-  at = null;
-  /** What the axes and the slider count. @type {Clock} */
-  clock = "step";
+  time = new TimeAxis(() => this.sortedRuns());
   /** Whether the set of runs has changed. */
   stale = false;
-  /** Whether everything must be asked for at once. */
-  asksAtOnce = false;
   hasNewEvents = false;
-  /** When the last click or key was, in milliseconds of the page. */
-  lastInput = -Infinity;
   /** Background that the colours were chosen for. */
   background = "";
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  timer = undefined;
-  /** Number of the newest round of requests. */
-  round = 0;
-  visibility = new CellObserver();
   /** @type {(name: string, value: unknown) => void} */
   report = () => {};
   /** @type {(status: string) => void} */
@@ -126,7 +89,7 @@ class LiveView {
         this.scrub(at);
         this.announce();
       },
-      commit: () => this.report("step", this.at),
+      commit: () => this.report("step", this.time.at),
       step: (by) => {
         const isMoved = this.stepFrame(by);
         this.announce();
@@ -138,24 +101,19 @@ class LiveView {
     this.empty = make("p", { class: "gl-empty" }, this.root);
     this.viewState = new ViewState((text) => {
       this.report("view", text);
-      this.showView();
+      this.deck.redraw();
       this.announce();
     });
-    this.sections = new Sections(this.root, (name) => {
-      this.viewState.change({ open: toggled(this.viewState.open, name) });
-      this.arrange();
+    this.deck = new Deck(this.root, this.viewState, this.pick.bind(this));
+    this.board = this.deck.board;
+    this.poller = new Poller({
+      runs: () => [...this.runs.values()],
+      begin: () => this.followTheme(),
+      askRun: (run) => this.askRun(run),
+      gone: (run) => this.reportGone(run),
+      draw: () => this.draw(),
+      key: (event) => this.onKey(event),
     });
-    this.enlarger = new Enlarger((id) => this.viewState.change({ enlarged: id }));
-    this.onCard = {
-      enlarge: (/** @type {Card} */ card) => this.enlarger.toggle(card),
-      putFirst: (/** @type {Card} */ card) => {
-        this.viewState.setOrder(putFirst(this.viewState.order, card.id));
-        this.arrange();
-      },
-    };
-    const pick = this.pick.bind(this);
-    this.board = new ChartBoard(this.sections.first, pick, this.viewState, this.onCard);
-    this.events = new EventCard();
   }
 
   /** Gives the runs in the order of the page. */
@@ -178,11 +136,11 @@ class LiveView {
 
   /** @param {LiveData} data what the page hands over */
   update(data) {
-    this.views = data.panels ?? {};
+    this.deck.views = data.panels ?? {};
     for (const form of data.wide ?? []) WIDE.add(form);
-    this.sections.setGroups(data.sections ?? {});
+    this.deck.sections.setGroups(data.sections ?? {});
     this.placeBar(data.bar ?? "");
-    this.setPresent(!!data.present);
+    this.deck.setPresent(!!data.present);
     const ids = new Set(data.runs.map((run) => run.id));
     for (const [id, run] of this.runs) {
       if (ids.has(id)) continue;
@@ -205,27 +163,13 @@ class LiveView {
     });
     if (this.stale) {
       this.stale = false;
-      this.at = data.step;
-      this.clock = data.clock ?? "step";
+      this.time.at = data.step;
+      this.time.clock = data.clock ?? "step";
       this.viewState.read(data.view ?? {});
       this.rebuild();
       onFollow(this.runNames, (moment) => this.follow(moment));
     }
-    this.stopListening();
-    document.addEventListener("visibilitychange", this.onVisible);
-    document.addEventListener("click", this.onInput, true);
-    document.addEventListener("keydown", this.onKey);
-    this.wake();
-  }
-
-  /** @param {boolean} present whether one card at a time fills the window */
-  setPresent(present) {
-    this.root.classList.toggle("gl-present", present);
-    const show = (/** @type {string} */ id) => {
-      this.viewState.change({ enlarged: id });
-      this.arrange();
-    };
-    this.presenter = present ? (this.presenter ?? new Presenter(show)) : null;
+    this.poller.start();
   }
 
   /** @param {string} key of the place that the bar has, empty for its own */
@@ -247,96 +191,31 @@ class LiveView {
     return run;
   }
 
-  onVisible = () => {
-    if (!document.hidden) this.wake();
-  };
-
-  onInput = () => {
-    this.lastInput = performance.now();
-    this.plan();
-  };
-
   /**
    * The space bar pauses and resumes, wherever nothing else takes it.
    * @param {KeyboardEvent} event of any element of the page
    */
-  onKey = (event) => {
-    this.onInput();
-    if (this.presenter?.handleKey(event)) return;
+  onKey(event) {
+    if (this.deck.presenter?.handleKey(event)) return;
     if (!this.play || !isFreeSpace(event)) return;
     event.preventDefault();
     this.play();
-  };
-
-  stopListening() {
-    document.removeEventListener("visibilitychange", this.onVisible);
-    document.removeEventListener("click", this.onInput, true);
-    document.removeEventListener("keydown", this.onKey);
   }
 
   /** Stops while the view is not on the page. */
   rest() {
-    clearTimeout(this.timer);
-    this.stopListening();
+    this.poller.stop();
   }
 
   /** Makes charts and panels anew from full answers, because the set of runs has changed. */
   rebuild() {
-    this.board.clear();
-    for (const panel of this.panels.values()) panel.card.close();
-    this.panels.clear();
+    this.deck.clear();
     for (const run of this.runs.values()) run.forget();
     this.hasNewEvents = true;
     this.heads.replaceChildren(...this.sortedRuns().map((run) => run.head.root));
   }
 
-  // --- asking for news ---
-
-  /** Asks at once. */
-  wake() {
-    clearTimeout(this.timer);
-    void this.ask();
-  }
-
-  /** Plans the next request. */
-  plan() {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => void this.ask(), this.asksAtOnce ? 0 : this.pause());
-  }
-
-  /** Gives the time until the next request, in milliseconds. */
-  pause() {
-    const runs = [...this.runs.values()];
-    if (runs.every((run) => run.over)) return USUAL;
-    if (performance.now() - this.lastInput < INPUT_LASTS) return AFTER_INPUT;
-    const isSlow = runs.some((run) => run.status === "running" && run.speed <= SLOW_SPEED);
-    return isSlow ? SLOW_MOTION : USUAL;
-  }
-
-  async ask() {
-    const round = ++this.round;
-    this.asksAtOnce = false;
-    this.followTheme();
-    try {
-      if (!document.hidden) await this.askDue(round);
-    } finally {
-      if (this.round === round) this.plan();
-    }
-  }
-
-  /**
-   * Asks the runs whose time has come, and draws what they answer.
-   * @param {number} round of requests; without news a newer one draws for itself
-   */
-  async askDue(round) {
-    const now = performance.now();
-    const ended = [...this.runs.values()].filter((run) => run.shouldCheck(now));
-    await Promise.all(ended.map((run) => run.check()));
-    for (const run of ended) if (run.isGone) this.reportGone(run);
-    const due = [...this.runs.values()].filter((run) => !run.over && run.due <= now + 50);
-    const news = await Promise.all(due.map((run) => this.askRun(run)));
-    if (news.some(Boolean) || (due.length && this.round === round)) this.draw();
-  }
+  // --- news ---
 
   /**
    * @param {LiveRun} run that is asked for news
@@ -349,7 +228,7 @@ class LiveView {
       return false;
     }
     this.take(run, news);
-    if (this.clock === "seconds") await run.fetchTimes();
+    if (this.time.clock === "seconds") await run.fetchTimes();
     return true;
   }
 
@@ -371,7 +250,7 @@ class LiveView {
       for (const group of run.charts) {
         for (const part of splitGroup(group, shared)) this.board.addLines(run, part, this.several);
       }
-      this.arrange();
+      this.deck.arrange();
       this.board.clearRun(run);
     }
     run.cursor = Math.max(news.seq ?? 0, run.cursor);
@@ -380,7 +259,7 @@ class LiveView {
     if (run.takeEvents(news)) this.hasNewEvents = true;
     for (const [panel, steps] of Object.entries(news.frames ?? {})) {
       run.frames[panel] = mergeSteps(run.frames[panel] ?? [], steps);
-      this.addCells(panel);
+      this.deck.addCells(panel, this.sortedRuns());
     }
   }
 
@@ -411,67 +290,8 @@ class LiveView {
     if (shared.join() === this.shared.join()) return false;
     this.shared = shared;
     this.rebuild();
-    this.asksAtOnce = true;
+    this.poller.asksAtOnce = true;
     return true;
-  }
-
-  // --- charts and panels ---
-
-  /** Gives all cards by their ids, in the order in which they came. */
-  allCards() {
-    const panels = [...this.panels.values()].map(({ card }) => card);
-    const cards = [...panels, ...this.board.charts.map(({ card }) => card)];
-    return new Map(cards.map((card) => [card.id, card]));
-  }
-
-  /** Brings the cards in order: a few at first sight, the others in their groups. */
-  arrange() {
-    const cards = this.allCards();
-    const facts = [...cards.values()].map(({ id, view: { section, rank } }) => {
-      return { id, section, rank };
-    });
-    const { order, open } = this.viewState;
-    if (this.presenter) {
-      const { first, groups } = layOut(facts, order);
-      const ids = [...first, ...Object.values(groups).flat()];
-      this.sections.draw(cards, { first: ids, groups: {} }, [], {});
-      this.presenter.draw(cards, ids, this.viewState.facts.enlarged);
-      this.showView();
-      return;
-    }
-    const extra = { [EVENTS]: [this.events.card] };
-    this.sections.draw(cards, layOut(facts, order), open, extra);
-    const { enlarged } = this.viewState.facts;
-    const large = cards.get(enlarged);
-    if (large && this.enlarger.card !== large) this.enlarger.open(large);
-    this.showView();
-  }
-
-  /** Draws anew what depends on how the page is looked at, or on where a card stands. */
-  showView() {
-    for (const panel of this.panels.values()) {
-      for (const cell of panel.cells.values()) cell.redraw();
-    }
-    for (const chart of this.board.charts) chart.draw();
-  }
-
-  /**
-   * Adds the cells of a panel that are missing.
-   * @param {string} name of the panel
-   */
-  addCells(name) {
-    let panel = this.panels.get(name);
-    if (!panel) {
-      const info = this.views[name] ?? UNKNOWN;
-      panel = new Panel(this.sections.first, name, info, this.viewState, this.onCard);
-      this.panels.set(name, panel);
-      this.arrange();
-    }
-    for (const run of this.sortedRuns()) {
-      if (!run.frames[name] || panel.cells.has(run.id)) continue;
-      const cell = panel.addCell(run, this.several);
-      this.visibility.observe(cell);
-    }
   }
 
   // --- time ---
@@ -485,7 +305,8 @@ class LiveView {
 
   /** Tells a room what was chosen here. */
   announce() {
-    const { at, clock, runNames } = this;
+    const { runNames, time } = this;
+    const { at, clock } = time;
     announceMoment({ run: runNames, at, clock, view: { ...formatView(this.viewState.facts) } });
   }
 
@@ -495,15 +316,16 @@ class LiveView {
    */
   follow({ at, clock, view }) {
     this.viewState.read(view);
-    if (this.enlarger.card && this.enlarger.card.id !== view.enlarged) this.enlarger.close();
-    this.arrange();
+    const { enlarger } = this.deck;
+    if (enlarger.card && enlarger.card.id !== view.enlarged) enlarger.close();
+    this.deck.arrange();
     if (clock === "step" || clock === "seconds") this.setClock(clock);
     this.scrub(at);
   }
 
   /** @param {number | null} at point in time that is shown, null for the newest */
   scrub(at) {
-    this.at = at;
+    this.time.at = at;
     this.drawTime();
   }
 
@@ -513,12 +335,9 @@ class LiveView {
    * @returns {boolean} whether there are any pictures
    */
   stepFrame(by) {
-    const steps = [...this.runs.values()].flatMap((run) => {
-      return Object.values(run.frames).flatMap((known) => known.map((s) => this.onAxis(run, s)));
-    });
-    if (!steps.length) return false;
-    this.scrub(neighbourFrame(mergeSteps([], steps), this.at, by));
-    return true;
+    const found = this.time.neighbour(by);
+    if (found) this.scrub(found.at);
+    return !!found;
   }
 
   /**
@@ -527,35 +346,13 @@ class LiveView {
    * @param {Clock} clock what they count from now on
    */
   setClock(clock) {
-    if (clock === this.clock) return;
-    const [first] = this.sortedRuns();
-    const { at } = this;
-    const step = at === null || !first ? null : axisToStep(this.clock, first.times, at);
-    this.clock = clock;
+    if (clock === this.time.clock) return;
     this.board.setZoom(null);
-    const finish = () => {
-      this.at = step === null ? null : this.onAxis(first, Math.round(step));
+    this.time.count(clock, () => {
       this.report("clock", clock);
-      this.report("step", this.at);
+      this.report("step", this.time.at);
       this.draw();
-    };
-    if (clock === "step") finish();
-    else void Promise.all([...this.runs.values()].map((run) => run.fetchTimes())).then(finish);
-  }
-
-  /**
-   * Tells where a step is on the axis.
-   * @param {LiveRun | undefined} run the run
-   * @param {number} step its step
-   */
-  onAxis(run, step) {
-    return stepToAxis(this.clock, run?.times ?? null, step);
-  }
-
-  /** Gives the end of the axis. */
-  last() {
-    const ends = [...this.runs.values()].map((run) => this.onAxis(run, run.step));
-    return Math.max(this.clock === "seconds" ? 0.1 : 1, ...ends);
+    });
   }
 
   // --- drawing ---
@@ -570,18 +367,18 @@ class LiveView {
     this.drawEvents();
     const nothing = "This run ended before it wrote its first numbers.";
     const status = runs[0]?.status;
-    this.empty.hidden = this.board.charts.length + this.panels.size > 0;
+    this.empty.hidden = this.deck.size > 0;
     this.empty.textContent = status === undefined ? "Loading…" : (EMPTY[status] ?? nothing);
-    this.timeBar.root.hidden = !this.panels.size && !this.board.charts.length;
+    this.timeBar.root.hidden = !this.deck.size;
     this.drawTime();
   }
 
   drawCharts() {
     const begun = performance.now();
     /** @param {string} id @param {number} step */
-    const toSeconds = (id, step) => this.onAxis(this.runs.get(id.split("/")[0]), step);
-    const seconds = this.clock === "seconds" ? toSeconds : null;
-    this.board.draw(this.chartEvents(), this.last(), seconds);
+    const toSeconds = (id, step) => this.time.onAxis(this.runs.get(id.split("/")[0]), step);
+    const seconds = this.time.clock === "seconds" ? toSeconds : null;
+    this.board.draw(this.chartEvents(), this.time.last(), seconds);
     this.root.dataset.redraw = (performance.now() - begun).toFixed(2);
   }
 
@@ -591,7 +388,7 @@ class LiveView {
       run.events.map(({ step, level, label }) => {
         const isNamed = this.several && label && level !== "info";
         const text = isNamed ? `${run.title}: ${label}` : label;
-        return { at: this.onAxis(run, step), level, label: text };
+        return { at: this.time.onAxis(run, step), level, label: text };
       }),
     );
   }
@@ -599,25 +396,22 @@ class LiveView {
   drawEvents() {
     if (!this.hasNewEvents) return;
     this.hasNewEvents = false;
-    this.events.draw([...this.runs.values()]);
+    this.deck.events.draw([...this.runs.values()]);
   }
 
   drawTime() {
-    const last = this.last();
-    const live = this.at === null || this.at === undefined;
-    const shown = this.at === null || this.at === undefined ? last : Math.min(this.at, last);
-    const { clock, several } = this;
+    const { several, time } = this;
+    const { live, clock } = time;
+    const [last, shown] = [time.last(), time.shown()];
     const active = [...this.runs.values()].some((run) => isActive(run.status));
     this.timeBar.draw({ shown, last, live, active, clock, several });
     this.board.setMarker(live ? null : shown);
-    for (const { id, times } of this.runs.values()) {
-      this.onTime(id, live ? null : axisToStep(clock, times, shown));
-    }
-    for (const [name, panel] of this.panels) {
+    for (const run of this.runs.values()) this.onTime(run.id, time.stepOf(run));
+    for (const [name, panel] of this.deck.panels) {
       for (const [id, cell] of panel.cells) {
         const run = this.runs.get(id);
         if (!run) continue;
-        const step = live ? null : axisToStep(clock, run.times, shown);
+        const step = time.stepOf(run);
         cell.show(frameStep(run.frames[name] ?? [], step, several), step);
       }
     }
@@ -625,14 +419,11 @@ class LiveView {
 
   /** Chooses the colours for a light or a dark page. */
   followTheme() {
-    const background = getComputedStyle(this.root).getPropertyValue("--gl-back").trim();
+    const background = followTheme(this.root, this.background);
     if (background === this.background) return;
     this.background = background;
-    const dark = isDark(readColour(background));
-    this.root.classList.toggle("gl-dark", dark);
+    const dark = this.root.classList.contains("gl-dark");
     this.bar.parentElement?.classList.toggle("gl-dark", dark);
-    for (const panel of this.panels.values()) {
-      for (const cell of panel.cells.values()) cell.redraw();
-    }
+    this.deck.redrawCells();
   }
 }

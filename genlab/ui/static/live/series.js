@@ -63,11 +63,12 @@ export function valueRange(values, log) {
  * @param {(step: number) => number} px from a step to its position across, in pixels
  * @param {(value: number) => number} py from a value to its position from the top, in pixels
  * @param {boolean} log whether the vertical axis is logarithmic
+ * @param {boolean} [rings] whether the readings of a line that has few are ringed
  * @returns {string} the `d` of a path
  */
-export function linePath({ x, y }, px, py, log) {
+export function linePath({ x, y }, px, py, log, rings = true) {
   let path = "";
-  let rings = "";
+  let circles = "";
   let drawing = false;
   for (let i = 0; i < x.length; i++) {
     const value = y[i];
@@ -79,7 +80,45 @@ export function linePath({ x, y }, px, py, log) {
     path += `${drawing ? "L" : "M"}${at}`;
     drawing = true;
     // With few readings each is shown, so that nobody takes the line between them for data.
-    if (x.length <= RINGS) rings += `M${at}m-2 0a2 2 0 1 0 4 0a2 2 0 1 0 -4 0`;
+    if (rings && x.length <= RINGS) circles += `M${at}m-2 0a2 2 0 1 0 4 0a2 2 0 1 0 -4 0`;
   }
-  return path + rings;
+  return path + circles;
+}
+
+/**
+ * Writes the area between two lines as the path of an SVG element. It is interrupted where an
+ * end is missing; an end that a logarithmic axis cannot show lies at its floor.
+ * @param {number[]} x steps in ascending order
+ * @param {(number | null)[]} low lower end at each step
+ * @param {(number | null)[]} high upper end at each step
+ * @param {(step: number) => number} px from a step to its position across, in pixels
+ * @param {(value: number) => number} py from a value to its position from the top, in pixels
+ * @param {boolean} log whether the vertical axis is logarithmic
+ * @param {number} floor lowest value that is drawn where the axis is logarithmic
+ * @returns {string} the `d` of a path
+ */
+export function areaPath(x, low, high, px, py, log, floor = 0) {
+  let path = "";
+  /** @type {[string, string][]} */
+  let stretch = [];
+  const close = () => {
+    if (stretch.length) {
+      const upper = stretch.map(([top]) => top).join("L");
+      const lower = stretch.map(([, bottom]) => bottom).reverse();
+      path += `M${upper}L${lower.join("L")}Z`;
+    }
+    stretch = [];
+  };
+  for (let i = 0; i < x.length; i++) {
+    const [bottom, top] = [low[i], high[i]];
+    if (bottom === null || top === null || (log && top <= 0)) {
+      close();
+      continue;
+    }
+    const across = px(x[i]).toFixed(1);
+    const shown = log ? Math.max(bottom, Math.min(floor, top)) : bottom;
+    stretch.push([`${across} ${py(top).toFixed(1)}`, `${across} ${py(shown).toFixed(1)}`]);
+  }
+  close();
+  return path;
 }

@@ -2,7 +2,8 @@
 
 import { make, makeSvg } from "../shared/dom.js";
 import { short } from "../shared/format.js";
-import { floorIndex } from "../shared/numbers.js";
+import { floorIndex, nearestIndex } from "../shared/numbers.js";
+import { linePath, valuesInView } from "./series.js";
 
 /**
  * @typedef {object} LineStyle
@@ -14,6 +15,12 @@ import { floorIndex } from "../shared/numbers.js";
  * @property {string} truthLabel of the reference line
  */
 
+/**
+ * @typedef {object} Column
+ * @property {string} title in the head of the table
+ * @property {(number | null)[]} y value at each step
+ */
+
 /** One line of a chart. */
 export class Trace {
   /** Steps in ascending order. @type {number[]} */
@@ -23,6 +30,8 @@ export class Trace {
   /** Where each step is on the horizontal axis. @type {number[]} */
   at = [];
   hidden = false;
+  /** Further columns of the table. @type {Column[]} */
+  more = [];
 
   /**
    * @param {string} id of the line
@@ -75,5 +84,48 @@ export class Trace {
     const i = at === null ? this.at.length - 1 : floorIndex(this.at, at);
     const words = i < 0 ? "" : `= ${short(this.y[i])}`;
     if (this.value.textContent !== words) this.value.textContent = words;
+  }
+
+  /**
+   * Gives what must be seen within a range.
+   * @param {number} low lower end of the range
+   * @param {number} high upper end of the range
+   */
+  valuesInView(low, high) {
+    return valuesInView({ x: this.at, y: this.y }, low, high);
+  }
+
+  /**
+   * Draws the line in place.
+   * @param {(at: number) => number} px from a point in time to its position across
+   * @param {(value: number) => number} py from a value to its position from the top
+   * @param {boolean} log whether the vertical axis is logarithmic
+   */
+  draw(px, py, log) {
+    const { at, y, hidden } = this;
+    this.path.setAttribute("d", hidden ? "" : linePath({ x: at, y }, px, py, log));
+  }
+
+  /**
+   * Finds the reading nearest to a point in time.
+   * @param {number} at the point in time
+   * @returns {number} its index, -1 where nothing is shown
+   */
+  readingAt(at) {
+    return this.hidden ? -1 : nearestIndex(this.at, at);
+  }
+
+  /**
+   * Writes a reading.
+   * @param {number} i its index
+   */
+  words(i) {
+    return short(this.y[i]);
+  }
+
+  /** Removes the line from its chart. */
+  remove() {
+    this.path.remove();
+    this.button.remove();
   }
 }

@@ -253,3 +253,23 @@ export interface DensityFrame extends FrameBase {
   told: [string, Infinitable, string][];
   n: number;
 }
+
+/** A series of one arm of a study over its seeds; see genlab/ui/study_curves.py. */
+export interface BandInfo {
+  arm: string;
+  step: number[];
+  median: (number | null)[];
+  low: (number | null)[];
+  high: (number | null)[];
+  runs: { name: string; y: (number | null)[] }[];
+}
+
+/** What the page hands to the chart of a study. */
+export interface BandsData {
+  /** Name of the series, and its title. */
+  key: string;
+  title: string;
+  /** The ends of the bands, in words. */
+  between: string;
+  bands: BandInfo[];
+}
