@@ -55,7 +55,7 @@ class Heading:
         id: of the run.
         name: its title, or its model and data.
         model, data: by name.
-        status, step: how it stands.
+        status, step: its status and its last step.
     """
 
     id: str
