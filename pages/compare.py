@@ -18,25 +18,24 @@ from genlab.ui.page_states import COMPARE
 from genlab.ui.run_table import run_table
 
 st.title("Compare")
-rows, picked = choose_runs()
+chosen = choose_runs()
 st.page_link(
     links.page("studies"),
     label="Is the difference real? Studies over seeds",
     icon=":material/science:",
 )
-if len(picked) < 2:
+if len(chosen) < 2:
     empty("Nothing to compare yet.", "Choose two runs above, or start a pair.")
-    with st.expander("Duel: a VAE against a GAN, or all four families", expanded=not rows):
+    with st.expander("Duel: a VAE against a GAN, or all four families", expanded=not chosen):
         pair()
     run_table()
     st.stop()
-chosen = [rows[run] for run in picked]
 
 
 @fragment()
 def dashboard() -> None:
     """The result, the pictures, the curves, the numbers, the options: in this order."""
-    names = ",".join(picked)
+    names = ",".join(row.id for row in chosen)
     places = ("answer", "bar", "pictures", "curves", "numbers", "options", "report")
     place = {name: st.container(key=f"compare_{name}") for name in places}
     with place["bar"]:

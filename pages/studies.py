@@ -33,13 +33,13 @@ with st.expander("New study", expanded=bool(given) or not known, icon=":material
         except GenlabError as error:
             st.error(plain_sentence(error), icon=":material/error:")
     else:
-        rows = {row.id: row for row in runs.store().runs(limit=50)}
-        rows |= {view.id: view.row for view in runs.list_shipped()}
+        titles = {row.id: row.name for row in runs.store().headings(limit=50)}
+        titles |= {view.id: cards.name(view.row) for view in runs.list_shipped()}
         base = st.selectbox(
             "Base: the options of a run",
-            list(rows),
+            list(titles),
             index=None,
-            format_func=lambda run: f"{cards.name(rows[run])} · {run}",
+            format_func=lambda run: f"{titles[run]} · {run}",
             placeholder="Choose a run; or fill in the form on Train and press Study there",
         )
         if base:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from genlab import runs
 from genlab.core.errors import RunNotFound
+from genlab.runs.store import heading_of
 from genlab.ui import links
 from genlab.ui.live import time_bar
 from genlab.ui.live.controls import controls, facts, show_advice, show_wait
@@ -33,10 +34,10 @@ wrong, bar, buttons, advice, origin, warnings, board, below = (
     for name in PLACES
 )
 asked = WATCH.read().run
-rows = {row.id: row for row in runs.store().runs(limit=OFFERED)}
+rows = {one.id: one for one in runs.store().headings(limit=OFFERED)}
 if asked and asked not in rows:
     try:
-        rows = {asked: runs.open_run(asked).row, **rows}
+        rows = {asked: heading_of(runs.open_run(asked).row), **rows}
     except RunNotFound as error:
         with wrong:
             say_missing(asked, error)
@@ -48,7 +49,7 @@ if not rows:
     st.stop()
 
 with buttons.container(key="watch_choice", width=380):
-    row = choose_run(rows, asked)
+    row = runs.open_run(choose_run(rows, asked)).row
 with bar:
     time_bar(f"live.{row.id}")
 with advice:

@@ -15,6 +15,7 @@ place. Install them first, then the rest:
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import shutil
 import subprocess
@@ -78,11 +79,34 @@ def lock() -> int:
     return 0
 
 
+#: The code of an audit that could not be made.
+NOT_MADE = 3
+
+
 def audit() -> int:
-    """Ask for known vulnerabilities of what is locked; 1 where there are some."""
+    """Ask for known vulnerabilities of what is locked; 1 where there are some.
+
+    Where the database of them gives no answer nothing is known: that is said, and the code is 3.
+    """
     words = [tool("pip-audit"), "--disable-pip", "--require-hashes", "-r", str(LOCKED)]
-    words += ["--strict", "--progress-spinner", "off"]
-    return subprocess.run(words, check=False).returncode
+    words += ["--format", "json", "--progress-spinner", "off"]
+    done = subprocess.run(words, check=False, stdout=subprocess.PIPE, text=True)
+    try:
+        asked = json.loads(done.stdout)["dependencies"]
+    except (ValueError, TypeError, KeyError):
+        print(
+            f"No audit was made of the {len(locked())} locked packages: the database of known "
+            "vulnerabilities gave no answer.\nWhether they have any is not known. Try it again "
+            "where the package index can be reached."
+        )
+        return NOT_MADE
+    left_out = [one["name"] for one in asked if "skip_reason" in one]
+    found = [(one["name"], one["version"], v["id"]) for one in asked for v in one.get("vulns", ())]
+    for name, version, known in found:
+        print(f"{name} {version}: {known}")
+    print(f"{len(asked) - len(left_out)} packages were asked for: {len(found)} known defects.")
+    print(f"Not asked for: {', '.join([*left_out, *LEFT_OUT])}.")
+    return 1 if found or left_out else 0
 
 
 def licence_of(found: metadata.Distribution) -> str:

@@ -6,8 +6,9 @@ from genlab.classroom.polls import Poll, Tally
 from genlab.core.escape import escape_html
 from genlab.lessons.panels import Curve, Curves, array
 from genlab.lessons.questions import Answer, Choices, DrawnCurve, Number
+from genlab.panels.colours import COLOURS
 
-VOTES, RIGHT = "#0072b2", "#d55e00"
+VOTES, RIGHT = COLOURS[:2]
 
 
 def tally_html(poll: Poll, tally: Tally, mine: Answer | None = None) -> str:

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from genlab.figures.style import COLOURS, DENSITY, FAINT, GREY, SYMBOLS, figure
 from genlab.lessons.panels import Array, Bars, Curve, Curves, Matrix, Panel, Plane
+from genlab.panels.colours import faded
 
 HEIGHT = 340
 #: What a legend may count on, in pixels, with two panels a row.
@@ -19,10 +20,10 @@ LEGEND_WIDTH = 360
 CROWD = 10
 DASHES: Mapping[str, str] = {"dash": "dash", "dot": "dot"}
 #: Of a measured matrix: nothing is transparent, so that it is right in light and dark.
-SCALE = ((0.0, "rgba(0,114,178,0.03)"), (1.0, "rgba(0,114,178,1)"))
+SCALE = ((0.0, faded(COLOURS[0], 0.03)), (1.0, faded(COLOURS[0], 1)))
 #: Of 0, 1, 2: infinite, Monte Carlo, closed form.
-CLASSES = ("rgba(138,138,138,0.35)", COLOURS[1], COLOURS[0])
-GROUND = "rgba(138,138,138,0.12)"
+CLASSES = (faded(GREY, 0.35), COLOURS[1], COLOURS[0])
+GROUND = faded(GREY, 0.12)
 
 
 def _scale(log: bool) -> dict[str, str]:
@@ -54,11 +55,6 @@ def _plain(values: Array) -> list[float | None]:
 
 def _colour(index: int) -> str:
     return GREY if index < 0 else COLOURS[index % len(COLOURS)]
-
-
-def _faded(colour: str, alpha: float) -> str:
-    red, green, blue = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{alpha})"
 
 
 def _curve(curve: Curve) -> list[Any]:
@@ -97,7 +93,7 @@ def _curve(curve: Curve) -> list[Any]:
                 x=_plain(np.concatenate([curve.x, curve.x[::-1]])),
                 y=_plain(np.concatenate([curve.high, curve.low[::-1]])),
                 fill="toself",
-                fillcolor=_faded(colour, 0.18),
+                fillcolor=faded(colour, 0.18),
                 line={"width": 0},
                 hoverinfo="skip",
                 showlegend=False,
@@ -105,11 +101,11 @@ def _curve(curve: Curve) -> list[Any]:
         ]
     faint = curve.style == "faint"
     line = {
-        "color": _faded(colour, 0.8) if faint else colour,
+        "color": faded(colour, 0.8) if faint else colour,
         "width": 1 if faint else 2.5,
         "dash": DASHES.get(curve.style, "solid"),
     }
-    fill = {"fill": "tozeroy", "fillcolor": _faded(colour, 0.22)} if curve.style == "area" else {}
+    fill = {"fill": "tozeroy", "fillcolor": faded(colour, 0.22)} if curve.style == "area" else {}
     return [*band, go.Scatter(**common, mode="lines", line=line, **fill)]
 
 
@@ -126,10 +122,12 @@ def _legend_room(names: Sequence[str]) -> int:
 
 
 def _curves(panel: Curves, height: int) -> go.Figure:
-    room = _legend_room([curve.name for curve in panel.curves if curve.name])
+    names = [curve.name for curve in panel.curves if curve.name]
+    room = _legend_room([*names, *(name for name, _ in panel.levels)])
     height += room
     drawn = figure(
         *(trace for curve in panel.curves for trace in _curve(curve)),
+        *_level_keys(panel.levels),
         height=height,
         title=_title(panel),
         barmode="overlay",
@@ -145,27 +143,37 @@ def _curves(panel: Curves, height: int) -> go.Figure:
             **_scale(panel.y_log),
         },
         legend={"orientation": "h", "y": -0.22},
-        margin={"l": 50, "r": 10, "t": 40, "b": 40 + room},
+        margin={"l": 50, "r": 10, "t": 56 if panel.marks else 40, "b": 40 + room},
     )
     _levels(drawn, panel.levels)
     for name, x in panel.marks:
         drawn.add_vline(
             x=x,
             line={"color": GREY, "dash": "dash", "width": 1.5},
-            annotation={"text": name, "font": {"color": GREY, "size": 11}},
+            annotation={"text": name, "font": {"color": GREY, "size": 13}},
+            annotation_position="top",
         )
     return drawn
 
 
-def _levels(drawn: go.Figure, levels: tuple[tuple[str, float], ...]) -> None:
-    for k, (name, y) in enumerate(levels):
-        colour = COLOURS[3] if k == 0 else GREY
-        drawn.add_hline(
-            y=y,
-            line={"color": colour, "dash": "dash", "width": 1.5},
-            annotation={"text": name, "font": {"color": colour, "size": 11}},
-            annotation_position="top left" if k == 0 else "bottom right",
+def _level_line(k: int) -> dict[str, Any]:
+    """The line of a level: the first one stands out."""
+    return {"color": COLOURS[3] if k == 0 else GREY, "dash": "dash", "width": 1.5}
+
+
+def _level_keys(levels: Sequence[tuple[str, float]]) -> list[go.Scatter]:
+    """The names of levels, as keys of the legend: beside a line they would lie on the curves."""
+    return [
+        go.Scatter(
+            x=[None], y=[None], name=name, mode="lines", line=_level_line(k), showlegend=True
         )
+        for k, (name, _) in enumerate(levels)
+    ]
+
+
+def _levels(drawn: go.Figure, levels: tuple[tuple[str, float], ...]) -> None:
+    for k, (_, y) in enumerate(levels):
+        drawn.add_hline(y=y, line=_level_line(k))
 
 
 def _title(panel: Panel) -> dict[str, Any]:
@@ -205,10 +213,11 @@ def _bars(panel: Bars, height: int) -> go.Figure:
     ]
     drawn = figure(
         *traces,
+        *_level_keys(panel.levels),
         height=height,
         title=_title(panel),
         barmode="group",
-        showlegend=len(panel.bars) > 1,
+        showlegend=len(panel.bars) > 1 or bool(panel.levels),
         yaxis={"title": {"text": panel.y_title}, **_scale(panel.y_log)},
         xaxis={
             "type": "category",

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from genlab.core.escape import escape_plotly
-from genlab.panels.colours import COLOURS, GREY, ROLES
+from genlab.panels.colours import COLOURS, GREY, ROLES, faded
 
 # Streamlit imports pandas at its first chart, and plotly takes up what it finds of it, which in
 # another thread may be half a module.
@@ -31,10 +31,10 @@ SYMBOLS: tuple[str, ...] = (
     "hexagon",
     "x",
 )
-FAINT = "rgba(138,138,138,0.25)"
+FAINT = faded(GREY, 0.25)
 #: What of a trace holds texts, or names of categories.
 TEXTS = ("name", "legendgroup", "text", "hovertext", "x", "y", "labels")
-DENSITY = ((0.0, "rgba(0,114,178,0)"), (1.0, "rgba(0,114,178,0.55)"))
+DENSITY = ((0.0, faded(COLOURS[0], 0)), (1.0, faded(COLOURS[0], 0.55)))
 
 
 def template() -> go.layout.Template:

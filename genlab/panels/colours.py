@@ -37,6 +37,9 @@ ROLES: dict[str, Role] = {
     "modelA": Role("#0072B2", "#56B4E9", "square"),
     "modelB": Role("#D55E00", "#FF8C42", "diamond"),
 }
+#: A third and a fourth run of a comparison.
+MODEL_C = Role(COLOURS[2], "#2FC99B", "triangle")
+MODEL_D = Role(COLOURS[4], "#E39CC5", "disc")
 #: The names that pictures give to what they show -> the role.
 NAMES: dict[str, str] = {
     "data": "data",
@@ -68,6 +71,17 @@ def named_colour(name: str, index: int, count: int, ink: str = GREY) -> str:
     if role == "heldOut":
         return ink
     return ROLES[role].light if role else group_colour(index, count)
+
+
+def faded(colour: str, alpha: float) -> str:
+    """A colour that lets through what lies behind it.
+
+    Example:
+        >>> faded("#0072B2", 0.5)
+        'rgba(0,114,178,0.5)'
+    """
+    red, green, blue = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{alpha:g})"
 
 
 def mark_of(name: str) -> str:

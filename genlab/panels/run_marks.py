@@ -5,14 +5,14 @@ The first two are the roles ``modelA`` and ``modelB``; a third and a fourth run 
 
 from __future__ import annotations
 
-from genlab.panels.colours import COLOURS, ROLES, Role
+from genlab.panels.colours import MODEL_C, MODEL_D, ROLES, Role
 
 #: In the order of the runs.
 RUN_ROLES: tuple[Role, ...] = (
     ROLES["modelA"],
     ROLES["modelB"],
-    Role(COLOURS[2], "#2FC99B", "triangle"),
-    Role("#CC79A7", "#E39CC5", "disc"),
+    MODEL_C,
+    MODEL_D,
 )
 #: Each mark within the square from −1 to 1, as SVG.
 SHAPES: dict[str, str] = {
@@ -68,7 +68,7 @@ def mark_at(index: int, x: float, y: float, size: float = 4.5) -> str:
     """The mark of a run at a place of an SVG picture, in its light colour.
 
     Example:
-        >>> 'fill="#D55E00"' in mark_at(1, 10.0, 20.0)
+        >>> f'fill="{run_role(1).light}"' in mark_at(1, 10.0, 20.0)
         True
     """
     role = run_role(index)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from genlab.runs.store import RunRow
+from genlab.runs.store import RunRow, heading_of
 
 
 def name_of(row: RunRow) -> str:
     """The name of a run: its title, or its model and data."""
-    return row.title or f"{row.spec.get('model', '?')} on {row.spec.get('data', '?')}"
+    return heading_of(row).name
 
 
 def run_labels(rows: Sequence[RunRow]) -> dict[str, str]:

@@ -36,6 +36,7 @@ from genlab.runs.store import (
     RunRow,
     RunStore,
     Status,
+    heading_of,
     job_key,
     new_id,
     too_many,
@@ -327,9 +328,10 @@ class MemoryStore(RunStore):
     def _sort_key(self, row: RunRow, name: str) -> Any:
         if name == "created":
             return list(self._runs).index(row.id)
+        if name == "title":
+            return _shown(row)
         if name in COLUMNS:
-            value = getattr(row, name)
-            return value.lower() if isinstance(value, str) else value
+            return getattr(row, name)
         return self._numbers.get(row.id, {}).get(name)
 
     def put_numbers(self, run: str, values: Mapping[str, float]) -> None:
@@ -466,10 +468,14 @@ class MemoryStore(RunStore):
         table[key] = replace(row, owner=to)
 
 
+def _shown(row: RunRow) -> str:
+    return heading_of(row).name.casefold()
+
+
 def _fits(row: RunRow, query: RunQuery) -> bool:
-    text = query.text.lower().replace("\0", "")
+    text = query.text.casefold().replace("\0", "")
     return (
-        any(text in one.lower() for one in (row.title, row.id, *row.tags))
+        any(text in one for one in (_shown(row), row.id.casefold(), *map(str.casefold, row.tags)))
         and (not query.status or row.status in query.status)
         and set(query.tags) <= set(row.tags)
         and query.model in ("", row.spec.get("model"))

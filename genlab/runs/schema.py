@@ -5,13 +5,16 @@ The SQL is the common subset of SQLite and PostgreSQL.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
+
+from genlab.runs.search import run_name
 
 metadata = sa.MetaData()
 big = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
@@ -40,6 +43,8 @@ about = sa.Table(
     sa.Column("key", sa.String(40), primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
 )
+#: The columns of which a search looks at every row.
+SEARCHED = ("name", "words", "tags", "status", "model", "data")
 runs = sa.Table(
     "runs",
     metadata,
@@ -70,8 +75,16 @@ runs = sa.Table(
     sa.Column("lease", sa.Float, nullable=False, default=0.0),
     # How often the run was resumed by itself since it last got ahead.
     sa.Column("restarts", sa.Integer, nullable=False, default=0),
+    # What lists show, and what searches look at, in an index beside the long texts of a row.
+    sa.Column("model", sa.Text, nullable=False, default=""),
+    sa.Column("data", sa.Text, nullable=False, default=""),
+    sa.Column("name", sa.Text, nullable=False, default=""),
+    sa.Column("words", sa.Text, nullable=False, default=""),
     sa.Index("runs_by_status", "status", "queued", "number"),
     sa.Index("runs_by_owner", "owner", "started"),
+    # A server searches without it, and refuses an index of long texts.
+    sa.Index("runs_by_words", *SEARCHED).ddl_if(dialect="sqlite"),
+    sa.Index("runs_by_step", "step"),
     sqlite_autoincrement=True,
 )
 #: The last numbers of a run, for tables that are sorted by them.
@@ -135,6 +148,22 @@ items = sa.Table(
 )
 
 
+def found_by(run: str, title: str, spec: Mapping[str, Any], tags: str) -> dict[str, str]:
+    """The columns by which a run is found.
+
+    Args:
+        run, title, spec: of the run.
+        tags: as their column holds them.
+
+    Example:
+        >>> found_by("vae-abc", "", {"model": "vae", "data": "ring"}, "|Week 3|")["words"]
+        'vae-abc\\n|week 3|'
+    """
+    model, data = str(spec.get("model", "")), str(spec.get("data", ""))
+    name = run_name(title, model, data).casefold()
+    return {"model": model, "data": data, "name": name, "words": f"{run}\n{tags}".casefold()}
+
+
 def _forks(connection: Connection) -> None:
     """Runs may branch off others."""
     for column in (
@@ -171,8 +200,32 @@ def _leases(connection: Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN restarts INTEGER NOT NULL DEFAULT 0")
 
 
+def _words(connection: Connection) -> None:
+    """Runs are found by what lists show of them, without their descriptions being read."""
+    for column in ("model", "data", "name", "words"):
+        connection.exec_driver_sql(
+            f"ALTER TABLE runs ADD COLUMN {column} TEXT NOT NULL DEFAULT ''"
+        )
+    for row in connection.execute(sa.text("SELECT id, title, spec, tags FROM runs")).all():
+        values = found_by(row.id, row.title, json.loads(row.spec), row.tags)
+        pairs = ", ".join(f"{name} = :{name}" for name in values)
+        change = sa.text(f"UPDATE runs SET {pairs} WHERE id = :id")
+        connection.execute(change, {**values, "id": row.id})
+    if connection.dialect.name == "sqlite":
+        columns = ", ".join(SEARCHED)
+        connection.exec_driver_sql(f"CREATE INDEX runs_by_words ON runs ({columns})")
+    connection.exec_driver_sql("CREATE INDEX runs_by_step ON runs (step)")
+
+
 #: Entry i takes a database from version i + 1 to i + 2. A new database is made from the tables
 #: above in one go, so whoever changes a table adds the step that does the same to an old one.
-MIGRATIONS: list[Callable[[Connection], None]] = [_forks, _owners, _rooms, _tags, _leases]
+MIGRATIONS: list[Callable[[Connection], None]] = [
+    _forks,
+    _owners,
+    _rooms,
+    _tags,
+    _leases,
+    _words,
+]
 #: The version from which on runs have their last numbers.
 WITH_NUMBERS = 5

@@ -27,7 +27,7 @@ class RunQuery:
     """Which runs, in which order, which page of them.
 
     Args:
-        text: is in the title, the id or a tag, whatever the case of its letters.
+        text: is in the name, the id or a tag, whatever the case of its letters.
         status: one of these; empty: any.
         tags: all of these.
         model, data: by name; empty: any.
@@ -45,6 +45,35 @@ class RunQuery:
     descending: bool = True
     limit: int = 25
     offset: int = 0
+
+
+@dataclass(frozen=True)
+class Heading:
+    """What a list shows of a run.
+
+    Args:
+        id: of the run.
+        name: its title, or its model and data.
+        model, data: by name.
+        status, step: how it stands.
+    """
+
+    id: str
+    name: str
+    model: str
+    data: str
+    status: str
+    step: int
+
+
+def run_name(title: str, model: str, data: str) -> str:
+    """The name by which a run is shown: its title, or its model and data.
+
+    Example:
+        >>> run_name("A better one", "vae", "digits"), run_name("", "vae", "digits")
+        ('A better one', 'vae on digits')
+    """
+    return title or f"{model or '?'} on {data or '?'}"
 
 
 @dataclass(frozen=True)

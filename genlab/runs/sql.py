@@ -17,17 +17,20 @@ from sqlalchemy.exc import IntegrityError
 
 from genlab.core.errors import RunStateError
 from genlab.runs import access, settings
-from genlab.runs.schema import numbers, records, runs, wishes
-from genlab.runs.search import RunPage, RunQuery, check_tags, check_text, check_title
+from genlab.runs.schema import found_by, numbers, records, runs, wishes
+from genlab.runs.search import (
+    Heading,
+    RunPage,
+    RunQuery,
+    check_tags,
+    check_text,
+    check_title,
+    run_name,
+)
 from genlab.runs.sql_items import ItemTable
 from genlab.runs.sql_jobs import JobTable, dump_json
 from genlab.runs.sql_leases import LeaseTable, new_lease
-from genlab.runs.sql_search import (
-    find_rows,
-    read_numbers,
-    tag_text,
-    write_numbers,
-)
+from genlab.runs.sql_search import distinct, find_rows, read_numbers, tag_text, write_numbers
 from genlab.runs.store import (
     ACTIVE,
     Command,
@@ -82,9 +85,10 @@ class SqlStore(LeaseTable, JobTable, ItemTable, RunStore):
         while True:
             name = run or new_id(spec)
             try:
+                words = found_by(name, title, spec, "")
                 with self._writing() as connection:
                     self._check_waiting(connection, actor)
-                    connection.execute(runs.insert().values(id=name, **values))
+                    connection.execute(runs.insert().values(id=name, **values, **words))
                 return name
             except IntegrityError:
                 if run:
@@ -265,12 +269,31 @@ class SqlStore(LeaseTable, JobTable, ItemTable, RunStore):
     # -- finding -----------------------------------------------------------------------------
 
     def edit(self, run: str, *, title: str | None = None, tags: Sequence[str] = ()) -> None:
-        values = {"tags": tag_text(check_tags(tags))}
-        if title is not None:
-            values["title"] = check_title(title)
+        kept = tag_text(check_tags(tags))
+        title = None if title is None else check_title(title)
+        of_run = runs.c.id == run
         with self._writing() as connection:
             self._allow(connection, run, "edit")
-            connection.execute(runs.update().where(runs.c.id == run).values(values))
+            query = sa.select(runs.c.title, runs.c.model, runs.c.data).where(of_run)
+            before = connection.execute(query).one()
+            named = before.title if title is None else title
+            values = found_by(run, named, {"model": before.model, "data": before.data}, kept)
+            values |= {"title": named, "tags": kept}
+            connection.execute(runs.update().where(of_run).values(values))
+
+    def headings(
+        self, *, without: Collection[str] = (), data: str = "", limit: int = 200
+    ) -> list[Heading]:
+        shown = (runs.c.id, runs.c.title, runs.c.model, runs.c.data, runs.c.status, runs.c.step)
+        query = sa.select(*shown).where(runs.c.status.not_in(list(without)))
+        if data:
+            query = query.where(runs.c.data == data)
+        with self._reading() as connection:
+            rows = connection.execute(query.order_by(runs.c.number.desc()).limit(limit)).all()
+        return [
+            Heading(run, run_name(title, *kind), *kind, status, step)
+            for run, title, *kind, status, step in rows
+        ]
 
     def find(self, query: RunQuery) -> RunPage:
         with self._reading() as connection:
@@ -288,8 +311,7 @@ class SqlStore(LeaseTable, JobTable, ItemTable, RunStore):
 
     def known_words(self) -> tuple[list[str], list[str]]:
         tags = sa.select(runs.c.tags).where(runs.c.tags != "").distinct()
-        names = sa.select(numbers.c.name).distinct()
         with self._reading() as connection:
             texts = connection.execute(tags).scalars().all()
-            known = connection.execute(names).scalars().all()
+            known = connection.execute(distinct(numbers.c.name)).scalars().all()
         return sorted({tag for text in texts for tag in text.split("|") if tag}), sorted(known)

@@ -20,7 +20,7 @@ from genlab.runs import access
 from genlab.runs.database import Database
 from genlab.runs.fair import Waiting, fair_order
 from genlab.runs.leases import LEASE, lost_words
-from genlab.runs.schema import DatabaseClock, items, records, runs, wishes
+from genlab.runs.schema import DatabaseClock, found_by, items, records, runs, wishes
 from genlab.runs.sql_jobs import dump_json
 from genlab.runs.sql_search import keep_last_numbers, tag_text
 from genlab.runs.store import HELD, RESUMABLE, SETTLED, Record, RunRow
@@ -215,6 +215,7 @@ class LeaseTable(Database):
         access.require("work")
         values = {name: getattr(row, name) for name in PLAIN}
         values |= {"spec": dump_json(dict(row.spec)), "tags": tag_text(row.tags)}
+        values |= found_by(row.id, row.title, row.spec, values["tags"])
         values |= {"series": dump_json([dict(one) for one in row.series])}
         values |= {"changes": dump_json(dict(row.changes)), "queued": row.created}
         with self._writing() as connection:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from genlab.core.errors import RunStateError
 from genlab.runs.items import Item, Key
-from genlab.runs.search import RunPage, RunQuery
+from genlab.runs.search import Heading, RunPage, RunQuery, run_name
 
 Status = Literal[
     "queued",  # waits for a worker
@@ -115,6 +115,12 @@ class RunRow:
     changes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     owner: str = ""
     tags: Sequence[str] = ()
+
+
+def heading_of(row: RunRow) -> Heading:
+    """The heading of a run."""
+    kind = str(row.spec.get("model", "")), str(row.spec.get("data", ""))
+    return Heading(row.id, run_name(row.title, *kind), *kind, row.status, row.step)
 
 
 @dataclass(frozen=True)
@@ -363,6 +369,20 @@ class RunStore(abc.ABC):
         Raises:
             NotAllowed: if it belongs to somebody else.
         """
+
+    def headings(
+        self, *, without: Collection[str] = (), data: str = "", limit: int = 200
+    ) -> list[Heading]:
+        """What lists show of the newest runs; their descriptions are not read.
+
+        Args:
+            without: statuses that are left out.
+            data: a dataset by name; empty: any.
+            limit: runs at most, the newest.
+        """
+        every = (heading_of(row) for row in self.runs(limit=100_000))
+        found = [one for one in every if one.status not in without and data in ("", one.data)]
+        return found[:limit]
 
     @abc.abstractmethod
     def find(self, query: RunQuery) -> RunPage:

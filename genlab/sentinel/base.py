@@ -192,9 +192,11 @@ def vary_spec(spec: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
 
 
 def possible(history: History, remedies: Iterable[Remedy]) -> tuple[Remedy, ...]:
-    """The remedies that change something and give a valid run."""
+    """The remedies that change something and give a valid run, each change once."""
     found = []
     for remedy in remedies:
+        if any(remedy.changes == known.changes for known in found):
+            continue
         new = vary_spec(history.spec, remedy.changes)
         if new is not None and any(new[name] != history.spec.get(name) for name in remedy.changes):
             found.append(remedy)

@@ -59,8 +59,16 @@ def flatter(history: History) -> list[Remedy]:
 
 
 def of_the_game(history: History) -> list[Remedy]:
-    """The remedies of an adversarial game, the mildest first."""
-    return [*remove_momentum(history), *lower_learning_rate(history), *flatter(history)]
+    """The remedies of an adversarial game, the most likely first.
+
+    What is far from its default goes back to it; else the loss is changed; else the steps are
+    made smaller.
+    """
+    usual = _default(history, "lr")
+    rates = lower_learning_rate(history)
+    back = [one for one in rates if one.changes["lr"] == usual]
+    smaller = [one for one in rates if one not in back]
+    return [*remove_momentum(history), *back, *flatter(history), *smaller]
 
 
 def _default(

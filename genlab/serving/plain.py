@@ -8,12 +8,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from genlab.core.escape import escape_html
+from genlab.panels.colours import COLOURS
 
 #: The longest body of a form.
 LONGEST = 4096
-STYLE = """
-:root { color-scheme: light dark; --back: #fff; --text: #1a1a1a; --edge: #8a8f98;
-  --main: #0072b2; --on: #fff; }
+STYLE = (
+    f":root {{ --main: {COLOURS[0]}; }}"
+    + """
+:root { color-scheme: light dark; --back: #fff; --text: #1a1a1a; --edge: #8a8f98; --on: #fff; }
 @media (prefers-color-scheme: dark) {
   :root { --back: #0f1419; --text: #e8eaed; --edge: #7a828c; --main: #2478b3; } }
 body { margin: 0; background: var(--back); color: var(--text);
@@ -32,6 +34,7 @@ a { color: inherit; }
 [role=alert] { padding: .75rem 1rem; border: 2px solid currentColor; border-radius: .5rem; }
 :focus-visible { outline: 3px solid var(--main); outline-offset: 2px; }
 """
+)
 
 
 def plain_page(title: str, body: str, status: int = 200) -> HTMLResponse:

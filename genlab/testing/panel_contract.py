@@ -59,7 +59,7 @@ class PanelContract:
 
     def test_the_svg_is_well_formed_and_described(self, name: str) -> None:
         form: type[Form] = PANELS[name]
-        root = ElementTree.fromstring(form.svg(example(name), ink="#8A8A8A"))
+        root = ElementTree.fromstring(form.svg(example(name), ink="#123456"))
         assert root.tag == f"{SPACE}svg"
         assert root.attrib["role"] == "img"
         assert root.attrib["aria-label"].startswith("Title <b>")

@@ -7,8 +7,10 @@ it fails, so that no test is left out unseen.
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import secrets
+import shutil
 import socket
 import threading
 import time
@@ -30,6 +32,18 @@ def address(name: str) -> str:
     found = os.environ.get(name, "")
     if not found:
         words = f"{name} is not set: `source .ci/services; genlab_services_start` sets it"
+        if os.environ.get("CI") == "true":
+            pytest.fail(words)
+        pytest.skip(words)
+    return found
+
+
+def postgres_program(name: str) -> str:
+    """The path of a program of PostgreSQL, which may lie where no shell looks."""
+    places = [os.environ.get("PATH", ""), *sorted(glob.glob("/usr/lib/postgresql/*/bin"))[::-1]]
+    found = shutil.which(name, path=os.pathsep.join(places))
+    if found is None:
+        words = f"{name} is not installed here; it comes with PostgreSQL"
         if os.environ.get("CI") == "true":
             pytest.fail(words)
         pytest.skip(words)

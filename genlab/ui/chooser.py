@@ -17,34 +17,30 @@ MOST = 4
 OFFERED = 40
 
 
-def choose_runs() -> tuple[dict[str, RunRow], list[str]]:
-    """Draw the field with the runs.
-
-    Returns:
-        The runs that are offered, by id, and the ids of those that are chosen.
-    """
-    rows = {row.id: row for row in runs.store().runs(limit=OFFERED)}
-    rows |= {view.id: view.row for view in runs.list_shipped()}
+def choose_runs() -> list[RunRow]:
+    """Draw the field with the runs; the runs that are chosen."""
+    names = {row.id: row.name for row in runs.store().headings(limit=OFFERED)}
+    names |= {view.id: cards.name(view.row) for view in runs.list_shipped()}
     asked = [run for run in dict.fromkeys(COMPARE.read().runs.split(",")) if run]
     for run in asked:
-        if run not in rows:
+        if run not in names:
             try:
-                rows[run] = runs.open_run(run).row
+                names[run] = cards.name(runs.open_run(run).row)
             except RunNotFound as error:
                 st.error(plain_sentence(error), icon=":material/error:")
     if len(asked) > MOST:
         st.warning(f"At most {MOST} runs fit side by side; the first {MOST} are shown.")
-    first = [run for run in asked if run in rows][:MOST]
+    first = [run for run in asked if run in names][:MOST]
     picked = st.multiselect(
         "Runs",
-        list(rows),
+        list(names),
         default=first,
         max_selections=MOST,
-        format_func=lambda run: f"{cards.name(rows[run])} · {run}",
+        format_func=lambda run: f"{names[run]} · {run}",
         key=f"compare.runs.{','.join(first)}",
         placeholder=f"Choose two to {MOST} runs",
     )
     if picked != first:
         COMPARE.write(runs=",".join(picked) or None)
         st.rerun()
-    return rows, picked
+    return [runs.open_run(run).row for run in picked]

@@ -9,6 +9,7 @@ import streamlit as st
 
 from genlab.core.tables import MODELS
 from genlab.models.groups import GROUPS, by_group, group_of
+from genlab.panels.colours import ROLES, faded
 
 #: Width of a group in pixels: two stand beside each other on a phone.
 WIDTH = 140
@@ -18,8 +19,10 @@ CSS = """
 .model-group .way { fill: none; stroke: currentColor; stroke-width: 1.2; opacity: 0.7; }
 .model-group .dot { fill: currentColor; }
 .model-group text { fill: currentColor; font-size: 11px; text-anchor: middle; }
-.model-group.chosen .box { fill: light-dark(#0072b233, #56b4e955); }
 """
+# Behind a group that is chosen: the colour of the first model, faint.
+FILL = ", ".join((faded(ROLES["modelA"].light, 0.2), faded(ROLES["modelA"].dark, 0.33)))
+CSS += f".model-group.chosen .box {{ fill: light-dark({FILL}); }}\n"
 
 
 def draw_picture(name: str, chosen: bool) -> None:

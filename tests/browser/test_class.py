@@ -63,8 +63,6 @@ def room(person: Callable[..., Any], shared: App) -> tuple[Any, str, list[Any]]:
     teacher = person()
     code = open_room(teacher, shared)
     viewers = [person() for _ in range(3)]
-    for page in (teacher, *viewers):
-        page.set_default_timeout(90_000)  # a busy machine
     viewers[2].set_viewport_size({"width": 360, "height": 640})
     for viewer in viewers:
         join_room(viewer, shared, code)

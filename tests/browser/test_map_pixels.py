@@ -70,7 +70,7 @@ def points(page: Any) -> tuple[np.ndarray, np.ndarray]:
             "colour": packed(label),
             "palette": [f"rgb{colour}" for colour in COLOURS],
             "names": ["a", "b", "c"],
-            "grey": "#888888",
+            "generatedColour": "#888888",
             "words": "a map",
             "pick": True,
         },

@@ -38,7 +38,7 @@ def person(browser: Any, shared: App) -> Iterator[Callable[..., Any]]:
         context = browser.new_context(viewport={"width": 1280, "height": 900}, **values)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(150_000)  # a busy machine
         page.goto(shared.url)
         page.get_by_role("heading", name="GenLab").wait_for()
         return page

@@ -51,7 +51,25 @@ def test_curves_keep_their_values_and_gaps() -> None:
     assert list(drawn.data[1].error_y.arrayminus) == [1, 1, 1]
     assert drawn.data[2].fill == "toself"
     assert drawn.data[3].showlegend is False
-    assert [a.text for a in drawn.layout.annotations] == ["truth", "here"]
+    # Only the name of a mark stands beside its line, above the plot; that of a level is a key.
+    (mark,) = drawn.layout.annotations
+    assert (mark.text, mark.y, mark.yanchor) == ("here", 1, "bottom")
+    assert mark.font.size >= 13
+    assert drawn.layout.margin.t > 50
+    key = drawn.data[-1]
+    assert (key.name, key.x, key.showlegend, key.line.dash) == ("truth", (None,), True, "dash")
+    assert [shape.y0 for shape in drawn.layout.shapes if shape.y0 == shape.y1] == [0.5]
+
+
+def test_a_long_name_of_a_level_makes_room_below_the_plot() -> None:
+    x = np.array([0.0, 1.0])
+
+    def drawn(*levels: tuple[str, float]) -> go.Figure:
+        return panel_figure(Curves("t", "n", (Curve("a", x, x),), levels=levels))
+
+    few = drawn(("log 2", 0.7))
+    many = drawn(*((f"a level with a rather long name {k}", 0.1 * k) for k in range(4)))
+    assert many.layout.margin.b - few.layout.margin.b == many.layout.height - few.layout.height > 0
 
 
 def test_few_long_names_of_bars_are_wrapped_and_a_crowd_has_no_numbers() -> None:

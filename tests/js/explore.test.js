@@ -219,7 +219,7 @@ test("a choice of points, single pixels, outlines, and a screen of two pixels in
 });
 
 test("every kind of point has a mark: classes have shapes, values have colours", () => {
-  const classes = { palette: ["a", "b"], names: ["0", "1"], grey: "g" };
+  const classes = { palette: ["a", "b"], names: ["0", "1"], generatedColour: "g" };
   const marks = marksOf(classes, 32);
   assert.deepEqual(
     marks.map(({ colour, shape, hollow }) => [colour, shape, hollow]),
@@ -230,7 +230,7 @@ test("every kind of point has a mark: classes have shapes, values have colours",
       ["g", 7, true],
     ],
   );
-  const scale = marksOf({ palette: ["low", "middle", "high"], grey: "g" }, 3);
+  const scale = marksOf({ palette: ["low", "middle", "high"], generatedColour: "g" }, 3);
   assert.deepEqual(
     scale.map(({ colour }) => colour),
     ["low", "middle", "high", "low", "middle", "high"],

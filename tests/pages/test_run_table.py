@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
+import sqlalchemy as sa
 
 from genlab import runs
 from genlab.core.run_spec import RunSpec
-from genlab.runs import RunQuery
+from genlab.runs import RunQuery, access
+from genlab.runs.schema import numbers
+from genlab.runs.sql_search import distinct
 from genlab.runs.store import Record
-from genlab.ui.run_table import for_each, table_columns
+from genlab.ui.run_table import for_each
 
 
 @pytest.fixture
@@ -53,31 +54,94 @@ def test_what_is_refused_does_not_hold_up_the_others(three):
     assert [row.id for row in runs.find(RunQuery()).rows] == [active]
 
 
-def test_two_thousand_runs_are_answered_like_five(home):
-    spec = RunSpec.build(model="vae", data="ring").flat()
-
-    def seconds() -> float:
-        def once() -> float:
-            begin = time.perf_counter()
-            page = runs.find(RunQuery())
-            table_columns(page, ["elbo"])
-            runs.store().known_words()
-            return time.perf_counter() - begin
-
-        return min(once() for _ in range(15)) / len(runs.find(RunQuery()).rows)
-
+@pytest.mark.parametrize(
+    "query",
+    [
+        RunQuery(),
+        RunQuery(sort="title", descending=False),
+        RunQuery(sort="status"),
+        RunQuery(sort="step"),
+        RunQuery(text="run 7"),
+        RunQuery(text="nothing"),
+        RunQuery(status=("running",), tags=("a",), model="vae"),
+    ],
+)
+def test_a_search_reads_the_long_texts_of_those_alone_that_it_shows(home, query):
     store = runs.store()
-    for i in range(25):
-        store.create(spec, title=f"Run {i}", worker="w")
-    few = seconds()
-    with store._writing() as connection:
-        from genlab.runs.schema import runs as table
+    store.create(RunSpec.build(model="vae", data="ring").flat(), title="Run 7", worker="w")
+    said = []
 
-        row = dict(connection.execute(table.select().limit(1)).mappings().one())
-        rows = [{**row, "number": 100 + i, "id": f"copy-{i}"} for i in range(1975)]
-        connection.execute(table.insert(), rows)
-    assert runs.find(RunQuery()).total == 2000
-    assert seconds() < 2.0 * few
+    def listen(connection, cursor, statement, parameters, *_):
+        said.append((statement, parameters))
+
+    sa.event.listen(store._engine, "before_cursor_execute", listen)
+    runs.find(query)
+    runs.store().known_words()
+    sa.event.remove(store._engine, "before_cursor_execute", listen)
+    plans = []
+    with store._reading() as connection:
+        for statement, parameters in said:
+            if "FROM runs" in statement and "runs.spec" not in statement:
+                rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+                plans += [row[3] for row in rows if "runs" in row[3].split()]
+    assert len(plans) >= 2
+    # A scan of the rows themselves goes through every spec and every list of series; the newest
+    # runs are read from the end, and no more of them than a page has.
+    rest = [plan for plan in plans if "COVERING INDEX" not in plan]
+    assert rest == (["SCAN runs"] if query == RunQuery() else [])
+
+
+def test_the_names_of_numbers_are_found_by_steps_in_their_index(three):
+    store = runs.store()
+    names = [f"n{i:02d}" for i in range(5)]
+    for run in three:
+        with access.acting_as(access.MACHINE):
+            store.put_numbers(run, dict.fromkeys(names, 1.0))
+    assert store.known_words()[1] == ["elbo", *names]
+
+    def work() -> int:
+        """Instructions of the database's machine."""
+        count = 0
+
+        def one() -> int:
+            nonlocal count
+            count += 1
+            return 0
+
+        with store._reading() as connection:
+            raw = connection.connection.driver_connection
+            raw.set_progress_handler(one, 1)
+            found = connection.execute(distinct(numbers.c.name)).scalars().all()
+            raw.set_progress_handler(None, 0)
+        assert found == ["elbo", *names]
+        return count
+
+    few = work()
+    with store._writing() as connection:
+        rows = [{"run": f"r{i}", "name": n, "value": 1.0} for i in range(500) for n in names]
+        connection.execute(numbers.insert(), rows)
+    assert work() < 1.1 * few
+
+
+def test_a_search_finds_what_the_table_shows_whatever_the_case(home):
+    spec = RunSpec.build(model="vae", data="ring").flat()
+    store = runs.store()
+    plain, other = store.create(spec), store.create(spec, title="ÄRGER mit Tags")
+    runs.edit(other, tags=["Größe"])
+
+    def found(**values):
+        return [row.id for row in runs.find(RunQuery(**values)).rows]
+
+    assert found(text="VAE on ring") == [plain]
+    assert found(text="ärger") == found(text="GRÖSSE") == [other]
+    assert found(sort="title") == [other, plain]
+    runs.edit(other, title="A line")
+    assert found(sort="title", descending=False) == [other, plain]
+    assert found(text="ärger") == []
+    first, second = store.headings()
+    assert (first.id, first.name, first.model, first.data) == (other, "A line", "vae", "ring")
+    assert second.name == "vae on ring"
+    assert store.headings(without=("queued",)) == store.headings(data="digits") == []
 
 
 def test_a_run_is_taken_along_in_the_formats_that_it_has(shelf):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from genlab.core.measure import Picture
-from genlab.panels.colours import COLOURS, NAMES, ROLES
+from genlab.panels.colours import COLOURS, GREY, NAMES, ROLES
 from genlab.panels.points import Points
 from genlab.panels.run_marks import MARK_CSS, RUN_ROLES
 
@@ -77,3 +77,53 @@ def test_held_out_points_have_their_mark_in_a_file() -> None:
     assert drawn.count('stroke="#123456"') >= 2
     assert "m-3.2 0h6.4" in drawn
     assert ROLES["generated"].light in drawn
+
+
+ROOT = Path(__file__).resolve().parents[2]
+#: The two tables. The palettes of style sheets are compared with them.
+TABLES = ("genlab/panels/colours.py", "genlab/ui/static/shared/roles.js")
+PALETTE = re.compile(r"--(?:gl-\d|st-primary-color): #\w+;")
+HEX = re.compile(r"(#[0-9a-fA-F]{6})(?:[0-9a-fA-F]{2})?\b")
+RGB = re.compile(r"rgba?\((\d+), ?(\d+), ?(\d+)")
+
+
+def literal_roles(text: str) -> set[str]:
+    """The colours of roles that a source names itself."""
+    every = (*RUN_ROLES, *ROLES.values())
+    roles = {colour.upper() for role in every for colour in (role.light, role.dark)}
+    found = {colour.upper() for colour in HEX.findall(PALETTE.sub("", text))}
+    found |= {"#" + "".join(f"{int(part):02X}" for part in one) for one in RGB.findall(text)}
+    return found & (roles | {GREY})
+
+
+def test_no_other_source_names_a_colour_of_a_role() -> None:
+    assert literal_roles("a { color: #d55E00 }") == {"#D55E00"}
+    assert literal_roles('x = "rgba(0, 114, 178, 0.5)"') == {"#0072B2"}
+    sources = [
+        path
+        for folder in ("genlab", "pages")
+        for ending in ("py", "js", "css")
+        for path in (ROOT / folder).rglob(f"*.{ending}")
+    ]
+    assert len(sources) > 300
+    named = {
+        str(path.relative_to(ROOT)): found
+        for path in sources
+        if str(path.relative_to(ROOT)) not in TABLES
+        and (found := literal_roles(path.read_text("utf-8")))
+    }
+    assert named == {}
+
+
+def test_the_colour_of_buttons_is_that_of_the_first_model() -> None:
+    text = (ROOT / ".streamlit" / "config.toml").read_text()
+    assert re.findall(r'primaryColor = "(#\w+)"', text)[0] == ROLES["modelA"].light
+    replayed = (STATIC / "replay" / "replay.css").read_text()
+    first = re.findall(r"--st-primary-color: (#\w+);", replayed)[0]
+    assert first.upper() == ROLES["modelA"].light
+
+
+def test_generated_points_have_their_colour_on_the_map_of_explore() -> None:
+    for name in ("figures/latent.py", "ui/explore/movie.py", "ui/explore/scene.py"):
+        text = (ROOT / "genlab" / name).read_text()
+        assert re.findall(r'"generatedColour": ROLES\["(\w+)"\]\.light', text) == ["generated"]

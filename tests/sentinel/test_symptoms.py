@@ -265,6 +265,40 @@ def test_the_heaviest_weight_of_the_kl_is_named_and_taken_back():
     assert found.remedies[0].changes == {"beta": 1.0}
 
 
+LOSSES = ["objective"] * 3
+#: A planted failure, options of the run, and what each remedy changes, in their order.
+ORDERS = [
+    # Momentum and rate far above their defaults go back first; then another loss.
+    ("mode_collapse", {"beta1": 0.9, "lr": 0.05}, ["beta1", "lr", *LOSSES, "lr"]),
+    ("mode_collapse", {"lr": 0.05}, ["lr", *LOSSES, "lr"]),
+    # Where no option stands out the loss is the likely cause, and smaller steps come last.
+    ("mode_collapse", {"lr": 2e-3}, [*LOSSES, "lr"]),
+    ("given_up", {"lr": 2e-3}, [*LOSSES, "lr"]),
+    # A critic that is sure gives no gradient, at whatever rate.
+    ("saturated", {"lr": 2e-3}, [*LOSSES, "lr", "objective"]),
+    ("critic_overfits", {"lr": 2e-3}, [*LOSSES, "lr"]),
+    # Momentum drives a cycle outward; a mean of the weights hides it and heals nothing.
+    ("oscillation", {"beta1": 0.9, "lr": 2e-3}, ["beta1", *LOSSES[:2], "lr", "ema_decay"]),
+    ("oscillation", {"lr": 2e-3}, [*LOSSES[:2], "lr", "ema_decay"]),
+    ("posterior_collapse", {}, ["objective", "warmup", "lr"]),
+    ("exploding", {"lr": 0.5}, ["lr", "lr", "lr", "beta1"]),
+]
+
+
+@pytest.mark.parametrize(("case", "options", "order"), ORDERS)
+def test_the_most_likely_remedy_is_first(case, options, order):
+    flat, series, curves, _ = PLANTED[case]
+    found = look(history(spec(**{**flat, **options}), series, curves))
+    (one,) = [finding for finding in found if finding.name == case]
+    told = [
+        "objective" if "objective" in remedy.changes else next(iter(remedy.changes))
+        for remedy in one.remedies
+    ]
+    assert told == order
+    changes = [dict(remedy.changes) for remedy in one.remedies]
+    assert all(changes.count(one) == 1 for one in changes)
+
+
 def test_a_symptom_that_fails_hides_no_other(caplog):
     @SYMPTOMS.register("broken", title="Broken")
     class Broken(Symptom):

@@ -14,42 +14,20 @@ from numpy.typing import NDArray
 
 from genlab.data.readers import dates, numbers
 from genlab.data.readers.base import clean, count_noun
+from genlab.data.readers.ladders import ladder_of
 from genlab.data.readers.numbers import MISSING, MISSING_NUMBERS, Signs
 from genlab.data.schema import Column
 
+#: Digits from which on numbers with leading zeros are codes: 07 is a month, 01067 a place.
+CODE = 4
+#: Digits of a whole number that float64 always keeps.
+EXACT = 15
 #: Cells that a preview shows as written.
 SHOWN = 5
 #: Categories of a learned column at most, and rows a category at least on average.
 CATEGORIES, ROWS_EACH = 100, 2
 #: Codes for a missing entry that are numbers, where they lie far from all other values.
 CODES = (-9, -99, -999, -9999, -99999, -999999, -1, 99, 999, 9999, 99999, 999999, 1e20, 1e30)
-#: Ladders of words, from low to high.
-LADDERS = (
-    "no,yes",
-    "n,y",
-    "false,true",
-    "f,t",
-    "off,on",
-    "absent,present",
-    "negative,positive",
-    "xxs,xs,s,m,l,xl,xxl,xxxl",
-    "very low,low,medium,high,very high",
-    "very low,low,moderate,high,very high",
-    "low,middle,high",
-    "small,medium,large,extra large",
-    "tiny,small,medium,large,huge",
-    "very poor,poor,fair,good,very good,excellent",
-    "bad,average,good",
-    "fair,good,very good,premium,ideal",
-    "none,mild,moderate,severe",
-    "never,rarely,sometimes,often,always",
-    "strongly disagree,disagree,neutral,agree,strongly agree",
-    "cold,cool,mild,warm,hot",
-    "first,second,third,fourth,fifth",
-    "mon,tue,wed,thu,fri,sat,sun",
-    "monday,tuesday,wednesday,thursday,friday,saturday,sunday",
-    "jan,feb,mar,apr,may,jun,jul,aug,sep,oct,nov,dec",
-)
 IDS = re.compile(
     r"(?:.*[ _.-])?(?:id|ids|idx|index|key|uuid|guid|nr|no|number|row|rownum|rowid|code|name)"
     r"|unnamed.*|.+[a-z]ID",
@@ -74,8 +52,10 @@ class Cells:
         missing: entries that are missing.
         unread: cells that are neither missing nor of the column's type.
         first: the first of them, with its row.
-        codes: words that were taken for missing besides the usual ones.
+        padded: digits of codes with leading zeros; 0 for numbers.
+        is_long: whether whole numbers have more digits than float64 keeps.
         unit: of its numbers.
+        is_date, is_ambiguous: whether its cells are dates, and may be day or month first.
         n_kinds: distinct values, once :func:`column_of` has judged the column.
     """
 
@@ -88,9 +68,11 @@ class Cells:
     missing: int = 0
     unread: int = 0
     first: str = ""
-    codes: tuple[str, ...] = ()
+    padded: int = 0
+    is_long: bool = False
     unit: str = ""
     is_date: bool = False
+    is_ambiguous: bool = False
     warning: str = ""
     n_kinds: int = 0
 
@@ -145,14 +127,19 @@ def look(text: pa.ChunkedArray, known: Mapping[str, int] | None = None) -> Seen:
 
 
 def is_number(seen: Seen, signs: Signs) -> bool:
-    """Whether nine of ten cells are numbers, or half of them and the others are few words."""
+    """Whether nine of ten cells are numbers, or half of them and the rest few words or bounds."""
     if not seen.n:
         return False
     good = numbers.fits(seen.shapes, signs)
     if good >= 0.9 * seen.n:
         return True
     others = [s for s in seen.shapes if not numbers.fits({s: 1}, signs)]
-    return good >= 0.5 * seen.n and len(others) <= 2 and not any("9" in s for s in others)
+    # What says no more than that a number is below a limit is no word.
+    words = [s for s in others if not numbers.BOUND.fullmatch(s)]
+    bounds = sum(seen.shapes[s] for s in others) - sum(seen.shapes[s] for s in words)
+    if any("9" in s for s in words) or good < 0.25 * seen.n:
+        return False
+    return good >= 0.5 * (seen.n - bounds) and len(words) <= 2
 
 
 def read_column(
@@ -196,17 +183,27 @@ def read_column(
                 made.values[gone] = np.nan
                 there &= ~gone
         made.unit = _unit(text, there, signs, made, seen)
+        made.padded = _padded(text, seen)
+        made.is_long = any(len(s) > EXACT and set(s) == {"9"} for s in seen.shapes)
     else:
         _words(made, text, there)
+        if seen.n and seen.best >= 0.9 * seen.n:
+            made.warning = (
+                "Its cells are numbers, some with a decimal point and some with a decimal comma; "
+                "they were read as words."
+            )
     wrong = there & ~np.isfinite(made.values)
     made.values[wrong] = np.nan
     made.unread = int(wrong.sum())
     if made.unread:
         k = int(wrong.argmax())
         made.first = f"row {rows[k]:,}: {clean(str(text[k].as_py()))!r}"
-        if number and made.unread > 0.02 * len(text):
-            kinds = pc.unique(text.filter(pa.array(wrong))).to_pylist()
-            made.codes = tuple(map(clean, kinds)) if len(kinds) <= 3 else ()
+        bounds = [s for s in seen.shapes if numbers.BOUND.fullmatch(s)] if number else []
+        if bounds:
+            made.warning = (
+                f"{count_noun(sum(seen.shapes[s] for s in bounds), 'cell')} hold a bound in place "
+                "of a value, and count as missing: those that are left are no fair sample."
+            )
     return made
 
 
@@ -239,9 +236,24 @@ def _unit(
         made.warning = (
             f"Its cells have several units ({', '.join(found[:4])}); the numbers are as written."
         )
-    elif len(odd) < 0.5 * there.sum():
-        made.warning = f"Only {len(odd):,} of its cells have the unit {found[0]!r}."
+        return ""
+    # A zero is one in any unit.
+    bare = there & np.isfinite(made.values) & (made.values != 0)
+    bare[odd] = False
+    if found and bare.any():
+        made.warning = (
+            f"{len(odd):,} of its cells have the unit {found[0]!r}, and {int(bare.sum()):,} have "
+            "none; the numbers are as written."
+        )
     return found[0] if len(found) == 1 else ""
+
+
+def _padded(text: pa.ChunkedArray, seen: Seen) -> int:
+    """The digits of a column of codes, all as long and some with leading zeros, as 00548."""
+    shapes = list(seen.shapes)
+    if len(shapes) != 1 or set(shapes[0]) != {"9"} or len(shapes[0]) < CODE:
+        return 0
+    return len(shapes[0]) if pc.any(pc.starts_with(text, "0")).as_py() else 0
 
 
 def _words(made: Cells, text: pa.ChunkedArray, there: NDArray[np.bool_]) -> None:
@@ -254,6 +266,8 @@ def _words(made: Cells, text: pa.ChunkedArray, there: NDArray[np.bool_]) -> None
     few = names if len(names) <= 2000 else names[:: len(names) // 1000]
     good = sum(dates.is_date(str(w)) for w in few)
     made.is_date = bool(few) and good >= 0.95 * len(few)
+    made.is_ambiguous = made.is_date and dates.month_first(list(map(str, few))) is None
+    made.is_ambiguous = made.is_ambiguous and any(dates.is_of_two_numbers(str(w)) for w in few)
     order = sorted(range(len(names)), key=lambda k: str(names[k]))
     if (ladder := ladder_of([str(w) for w in names])) is not None:
         order.sort(key=lambda k: ladder.index(str(names[k]).lower()))
@@ -263,23 +277,6 @@ def _words(made: Cells, text: pa.ChunkedArray, there: NDArray[np.bool_]) -> None
     made.values = place[index]
     made.values[~there] = np.nan
     made.words = tuple(clean(str(names[k])) for k in order)
-
-
-def ladder_of(words: Sequence[str]) -> list[str] | None:
-    """The ladder that all words are on, from low to high; None where there is none.
-
-    Example:
-        >>> ladder_of(["M", "S", "L"])[:3], ladder_of(["red", "blue"])
-        (['xxs', 'xs', 's'], None)
-    """
-    lower = {word.lower() for word in words}
-    if len(lower) < max(2, len(words)):
-        return None
-    for ladder in LADDERS:
-        steps = ladder.split(",")
-        if lower <= set(steps):
-            return steps
-    return None
 
 
 def sentinel(values: NDArray[np.float64]) -> float | None:
@@ -373,6 +370,8 @@ def _of_words(made: Column, cells: Cells, there: NDArray[np.float64]) -> Column:
             f"Its cells are dates or times ({count_noun(kinds, 'distinct one')}); as a feature "
             "they become days since 1970-01-01."
         )
+        if cells.is_ambiguous:
+            why += " Day and month may be either in all of them: read as month first."
         return replace(made, type="date", role="leave out", why=why, categories=())
     if kinds == 2:
         return replace(made, type="binary", why=f"Two words: {_listed(cells.words)}.")
@@ -399,7 +398,7 @@ def _of_numbers(
             "1970-01-01."
         )
         return replace(made, type="date", role="leave out", why=why)
-    if (why_id := _numbers_rows(cells, there)) is not None:
+    if (why_id := _names_rows(cells, there)) is not None:
         return replace(made, type="id", role="id", why=why_id)
     zeros = float((there == 0).mean())
     if len(kinds) == 2:
@@ -444,8 +443,12 @@ def _of_whole(
     return replace(made, type="numeric", why="Whole numbers.")
 
 
-def _numbers_rows(cells: Cells, there: NDArray[np.float64]) -> str | None:
+def _names_rows(cells: Cells, there: NDArray[np.float64]) -> str | None:
     """Why a column of whole numbers is an id, None where it is none."""
+    if cells.padded:
+        return f"Its cells have leading zeros and {cells.padded} digits each, as codes have."
+    if cells.is_long:
+        return "Its whole numbers have more digits than float64 keeps, as ids have."
     if len(there) < 10 or len(there) < len(cells.values):
         return None
     if not (there == np.rint(there)).all():

@@ -77,6 +77,17 @@ def month_first(cells: Sequence[str]) -> bool | None:
     return verdict
 
 
+def is_of_two_numbers(cell: str) -> bool:
+    """Whether the day and the month of a date are numbers, of which either may be first.
+
+    Example:
+        >>> is_of_two_numbers("3/4/2024"), is_of_two_numbers("2024-03-04")
+        (True, False)
+    """
+    found = _match(cell)
+    return found is not None and bool(found.groupdict().get("sign"))
+
+
 def days(cell: str, month_is_first: bool = True) -> float:
     """Days since 1970-01-01 (of a time of day: since midnight); NaN for what is no date.
 

@@ -24,6 +24,8 @@ from genlab.data.readers.numbers import Signs
 
 #: Rows, signs of a cell, bytes by which the form is found, lines before the table.
 ROWS, CELL, HEAD, BEFORE = 2_000_000, 2_000, 2**18, 60
+#: Rows by which the separator is found.
+JUDGED = 200
 #: Columns of a table of pixels.
 WIDTH = 128 * 128 + 1
 AUTO, NONE = "auto", "none"
@@ -118,6 +120,9 @@ def lay_out(content: bytes, separator: str = AUTO, comments: str = AUTO, row: in
     if width > WIDTH:
         raise refuse(f"it has {width:,} columns; at most {COLUMNS} are read", "Send fewer.")
     start = _first(rows, width, lines, row)
+    nameless = row < 0 and start > 0 and _is_nameless(rows[start - 1][1], rows[start][1])
+    if nameless:
+        start -= 1
     notes = []
     if comment_lines:
         notes.append(
@@ -132,6 +137,11 @@ def lay_out(content: bytes, separator: str = AUTO, comments: str = AUTO, row: in
         )
     top = tuple((lines.number(line), tuple(cells)) for line, cells in rows[start : start + 40])
     body = lines.after(rows[start][0])
+    if nameless:
+        # The names have one cell less than the rows: the first column has none.
+        top = ((top[0][0], ("", *top[0][1])), *top[1:])
+        body = b'""' + (chosen or ",").encode() + body
+        notes.append(f"The row of names has {width - 1} cells: the first column has no name.")
     return Layout(body, chosen, width, top, before, tuple(decisions), tuple(notes))
 
 
@@ -211,8 +221,13 @@ def _names(line: bytes, after: bytes) -> bytes:
     return b""
 
 
-def rows_of(text: str, separator: str) -> list[tuple[int, list[str]]]:
+def rows_of(text: str, separator: str, most: int = ROWS) -> list[tuple[int, list[str]]]:
     """Rows of a short text, each with the number of its first line.
+
+    Args:
+        text: to be split.
+        separator: of its cells; empty for one cell a line.
+        most: rows that are read.
 
     Raises:
         DataError: where a quotation mark is never closed.
@@ -228,7 +243,7 @@ def rows_of(text: str, separator: str) -> list[tuple[int, list[str]]]:
             row = next(found, None)
         except csv.Error as error:
             raise refuse(f"line {found.line_num:,} is damaged ({error})") from None
-        if row is None:
+        if row is None or len(rows) == most:
             return rows
         if any(len(cell) > CELL for cell in row):
             raise refuse(f"line {found.line_num:,} has a cell of more than {CELL:,} signs")
@@ -264,6 +279,15 @@ def _first(rows: list[tuple[int, list[str]]], width: int, lines: _Lines, row: in
             if not following or sum(following) * 2 >= len(following):
                 return k
     return 0
+
+
+def _is_nameless(above: Sequence[str], first: Sequence[str]) -> bool:
+    """Whether a line holds the names of all columns but the first, as R writes them."""
+    if len(above) != len(first) - 1 or len(above) < 2:
+        return False
+    names = [cell.strip() for cell in above]
+    words = all(names) and not any(map(_is_number, names)) and len(set(names)) == len(names)
+    return words and any(_is_number(cell.strip()) for cell in first[1:])
 
 
 def _separator(head: str, wanted: str, stated: str) -> tuple[str, Decision]:
@@ -311,7 +335,7 @@ def _scores(head: str) -> list[_Score]:
     wrong: DataError | None = None
     for sign in SEPARATORS:
         try:
-            rows = [r for _, r in rows_of(head, sign) if any(c.strip() for c in r)][:200]
+            rows = [r for _, r in rows_of(head, sign, JUDGED) if any(c.strip() for c in r)]
         except DataError as error:
             wrong = wrong or error
             continue

@@ -69,6 +69,10 @@ def find(
         header = Decision("header_row", "0", "No row of names, as you chose.")
     else:
         header = _header(line, cells, text, number, signs)
+    if row < 0 and header.value == "0" and (both := _two_lines(top, number, signs)) is not None:
+        how = f"Lines {line} and {top[1][0]} hold the names ({both[0]!r}, …)."
+        decision = Decision("header_row", str(top[1][0]), how, False)
+        return Names(distinct(both), ("",) * width, 2, (decision,), True)
     if header.value == "0":
         return Names(distinct([""] * width), ("",) * width, 0, (header,), False)
     below = _filled(top[1][1], width) if len(top) > 1 else ()
@@ -78,6 +82,19 @@ def find(
         return Names(names, ("",) * width, 1, (header,), True)
     found = tuple(clean(cell).strip("[]() ") for cell in below)
     return Names(names, found, 2, (header, unit), True)
+
+
+def _two_lines(
+    top: Rows, number: Sequence[bool], signs: Sequence[Signs]
+) -> tuple[str, ...] | None:
+    """The names of two lines, of which the first may hold years, and the second holds words."""
+    those = [k for k, is_number in enumerate(number) if is_number]
+    if len(top) < 3 or not those:
+        return None
+    first, second = (_filled(cells, len(number)) for _, cells in top[:2])
+    if any(not second[k] or numbers.value(second[k], signs[k]) is not None for k in those):
+        return None
+    return tuple(f"{a} {b}".strip() for a, b in zip(first, second, strict=True))
 
 
 def _filled(cells: tuple[str, ...], width: int) -> tuple[str, ...]:

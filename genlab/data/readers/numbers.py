@@ -41,7 +41,27 @@ MISSING = (
     "—",
 )
 #: Words that also mean a missing entry where the other cells are numbers.
-MISSING_NUMBERS = ("none", "missing", "-", ".", "unknown", "x", "–")
+MISSING_NUMBERS = (
+    *(
+        "none",
+        "missing",
+        "-",
+        ".",
+        "unknown",
+        "x",
+        "–",
+        "*",
+        "not available",
+        "no data",
+        "n.d.",
+        "nd",
+    ),
+    *("k. a.", "keine angabe", "unbekannt", "fehlt", "fehlend", "s/o", "n/d", "sin dato", "s/d"),
+    *("desconocido", "inconnu", "non disponible", "non disp.", "manquant", "sconosciuto"),
+    *("desconhecido", "onbekend", "brak", "brak danych", "okänd", "ukendt", "неизвестно"),
+)
+#: A bound in place of a value, as ``<0.5`` below the limit of detection.
+BOUND = re.compile(r"(?:[<>≤≥]=?|less than|more than|below|above)\s*[+\-−]?[09.,]+.*", re.I)
 #: Spaces that group digits.
 SPACES = " \u00a0\u2009\u202f"
 GROUP = {"": "", ".": r"\.", ",": ",", " ": f"[{SPACES}]", "'": "['’]"}
@@ -105,7 +125,8 @@ def pattern(signs: Signs) -> re.Pattern[str]:
     number = body(signs)
     return re.compile(
         rf"(?P<open>\()?(?P<minus>{MINUS}|\+)?[{SPACES}]?{PREFIX}(?P<inner>{MINUS})?"
-        rf"(?P<number>{number})(?P<after>{MINUS})?{SUFFIX}(?P<close>\))?"
+        rf"(?P<number>{number})(?P<after>{MINUS})?{SUFFIX}(?P<close>\))?",
+        re.ASCII,
     )
 
 

@@ -113,13 +113,13 @@ def sentences(columns: Sequence[ColumnReading]) -> list[str]:
         groups.setdefault(word, []).append(column.name)
     notes += [f"{word}: {listed(names)}." for word, names in groups.items()]
     for one in columns:
-        if one.column.role not in ("feature", "class"):
-            continue
-        if one.unread:
+        learned = one.column.role in ("feature", "class")
+        if one.unread and learned:
             notes.append(
                 f"{count_noun(one.unread, 'cell')} of {one.column.name!r} not read, counted as "
                 f"missing; the first: {one.first_unread}."
             )
-        if one.warning:
+        # An id may be one by mistake.
+        if one.warning and (learned or one.column.type == "id"):
             notes.append(f"Look at {one.column.name!r}: {one.warning}")
     return notes

@@ -18,7 +18,7 @@ from genlab.latent.projections import PROJECTIONS
 from genlab.models.base import GenerativeModel
 from genlab.ui.cards import name as named
 from genlab.ui.explore.scatter import MOST_PICTURES, map_address, scatter, sprites
-from genlab.ui.explore.scene import Query, Scene, model_at
+from genlab.ui.explore.scene import OFFERED, Query, Scene, model_at
 from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.jobs import wait_for_result
@@ -47,7 +47,7 @@ def same_data(scene: Scene) -> dict[str, str]:
     mine = runs.open_run(scene.query.run)
     found = {mine.id: f"this run: {named(mine.row)}"}
     views = [*runs.list_shipped()]
-    for row in runs.store().runs():
+    for row in runs.store().headings(data=mine.spec.data, limit=OFFERED):
         try:
             views.append(runs.open_run(row.id))
         except GenlabError:

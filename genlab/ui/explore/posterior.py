@@ -17,7 +17,6 @@ from genlab.metrics.predictive import checks
 from genlab.models.base import GenerativeModel
 from genlab.models.bayesian import HasDraws, Truth
 from genlab.ui import pictures
-from genlab.ui.cards import name as named
 from genlab.ui.explore.scene import Scene, model_at
 from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.explore.tools import TOOLS, Tool
@@ -49,8 +48,8 @@ def other_runs(scene: Scene) -> dict[str, str]:
     """Runs of the same model on the same data, run -> title: those of another algorithm first."""
     mine = runs.open_run(scene.query.run).spec
     found = []
-    for row in runs.store().runs():
-        if row.id == scene.query.run or row.spec.get("model") != mine.model:
+    for row in runs.store().headings(data=mine.data):
+        if row.id == scene.query.run or row.model != mine.model:
             continue
         try:
             view = runs.open_run(row.id)
@@ -63,7 +62,7 @@ def other_runs(scene: Scene) -> dict[str, str]:
             mine.model_options,
         )
         if same and view.snapshots():
-            title = f"{named(row)} · {ALGORITHMS.row(spec.algorithm).title}"
+            title = f"{row.name} · {ALGORITHMS.row(spec.algorithm).title}"
             found.append((spec.algorithm == mine.algorithm, row.id, title))
     return {run: title for _, run, title in sorted(found, key=lambda one: one[0])}
 

@@ -18,7 +18,7 @@ from genlab.core.escape import escape_markdown
 from genlab.data.table_rows import to_rows
 from genlab.figures.data import points_figure, points_info
 from genlab.figures.latent import by_class, generated_field, positions
-from genlab.figures.style import GREY
+from genlab.figures.style import ROLES
 from genlab.latent import Codes
 from genlab.latent.codes import held_out
 from genlab.latent.points import codes_from
@@ -101,8 +101,8 @@ def pick_run() -> Any | None:
 
     Where the URL names a run that there is not, the page says so and offers the others.
     """
-    rows = [row for row in runs.store().runs(limit=OFFERED) if row.status != "queued"]
-    titles = {row.id: f"{name(row)} · {row.id} · {row.status}" for row in rows}
+    rows = runs.store().headings(without=("queued",), limit=OFFERED)
+    titles = {row.id: f"{row.name} · {row.id} · {row.status}" for row in rows}
     titles |= {view.id: f"{name(view.row)} · trained already" for view in runs.list_shipped()}
     wanted = EXPLORE.parameters().get("run")
     if wanted is not None and wanted not in titles:
@@ -347,7 +347,7 @@ def _scatter_so_far(
             **positions([shown["xy"]]),
             **by_class(shown["label"], classes, generated),
             **generated_field(generated),
-            "grey": GREY,
+            "generatedColour": ROLES["generated"].light,
             "words": f"The map so far: {message}",
         },
         key="explore.live",

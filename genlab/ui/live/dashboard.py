@@ -10,8 +10,8 @@ from genlab import runs
 from genlab.core.errors import RunNotFound
 from genlab.core.escape import escape_markdown
 from genlab.runs.access import may
+from genlab.runs.search import Heading
 from genlab.runs.store import RunRow
-from genlab.ui import cards
 from genlab.ui.live import live
 from genlab.ui.live.controls import toggle_pause
 from genlab.ui.messages import empty, fragment, plain_sentence
@@ -30,7 +30,7 @@ def say_missing(run: str, error: RunNotFound) -> None:
         st.error(f"{plain_sentence(error)} Another run is shown.", icon=":material/error:")
 
 
-def choose_run(rows: Mapping[str, RunRow], asked: str) -> RunRow:
+def choose_run(rows: Mapping[str, Heading], asked: str) -> str:
     """Draw the list of runs.
 
     Args:
@@ -38,7 +38,7 @@ def choose_run(rows: Mapping[str, RunRow], asked: str) -> RunRow:
         asked: id of the run that the URL names.
 
     Returns:
-        The run that was chosen: the one of the URL, else the newest active one.
+        The id of the run that was chosen: the one of the URL, else the newest active one.
     """
     active = [run for run, row in rows.items() if row.status in ("running", "paused", "queued")]
     names = list(rows)
@@ -47,7 +47,7 @@ def choose_run(rows: Mapping[str, RunRow], asked: str) -> RunRow:
         "Run",
         names,
         index=names.index(first),
-        format_func=lambda run: f"{cards.name(rows[run])} · {run}",
+        format_func=lambda run: f"{rows[run].name} · {run}",
         key=f"watch.run.{first}",
         label_visibility="collapsed",
     )
@@ -55,7 +55,7 @@ def choose_run(rows: Mapping[str, RunRow], asked: str) -> RunRow:
         WATCH.write(run=picked)
         st.rerun()
     st.session_state.setdefault(SHOWN, set()).add(picked)
-    return rows[picked]
+    return picked
 
 
 def present_run() -> None:

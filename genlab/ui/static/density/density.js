@@ -5,6 +5,7 @@ import { fromBase64 } from "../shared/bytes.js";
 import { context2d, make } from "../shared/dom.js";
 import { grouped } from "../shared/format.js";
 import { clamp } from "../shared/numbers.js";
+import { ROLES } from "../shared/roles.js";
 import { stamp, stroke, toBytes } from "./brush.js";
 
 /** @import { Component } from "../shared/component" */
@@ -301,7 +302,7 @@ class DensityCanvas {
     const { context, canvas, data } = this;
     const style = getComputedStyle(this.root);
     context.clearRect(0, 0, canvas.width, canvas.height);
-    context.fillStyle = style.getPropertyValue("--gl-ink").trim() || "#0072b2";
+    context.fillStyle = style.getPropertyValue("--gl-ink").trim() || ROLES.modelA.light;
     context.strokeStyle = style.color;
     if (data.dim === 1) this.drawBars();
     else this.drawCells();

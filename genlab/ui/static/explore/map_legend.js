@@ -5,9 +5,8 @@ import { context2d, make } from "../shared/dom.js";
 /** @import { MapData } from "./wire" */
 /** @import { Mark } from "./marks.js" */
 
-/** Shape of generated points, and their colour beside a continuous scale. */
+/** Shape of generated points. */
 const SHAPE = 7;
-const COLOUR = "#8a8a8a";
 
 /**
  * @typedef {(context: CanvasRenderingContext2D, mark: Mark) => void} DrawMark draws about
@@ -22,7 +21,7 @@ const COLOUR = "#8a8a8a";
  * @param {DrawMark} drawMark draws a mark as the map does
  */
 export function drawMapLegend(legend, data, hasGenerated, drawMark) {
-  const { names, palette, values, grey } = data;
+  const { names, palette, values, generatedColour } = data;
   legend.replaceChildren();
   if (values) {
     /** @param {number} v */
@@ -35,7 +34,7 @@ export function drawMapLegend(legend, data, hasGenerated, drawMark) {
     addEntry(legend, name, { colour: palette[k], shape: k, hollow: false }, drawMark);
   }
   if (!hasGenerated) return;
-  const mark = { colour: values ? COLOUR : grey, shape: SHAPE, hollow: true };
+  const mark = { colour: generatedColour, shape: SHAPE, hollow: true };
   addEntry(legend, "generated", mark, drawMark);
 }
 

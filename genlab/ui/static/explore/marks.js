@@ -103,18 +103,22 @@ export function makeStamp(mark, ratio) {
 
 /**
  * Gives the look of every kind of point: first the points of the data, then the generated ones.
- * @param {{ palette: string[], names?: string[] | null, grey: string }} data colours and classes
+ * @param {{ palette: string[], names?: string[] | null, generatedColour: string }} data colours and classes
  * @param {number} levels colours of a continuous scale
  * @returns {Mark[]} as many for the data as for generated points
  */
-export function marksOf({ palette, names, grey }, levels) {
+export function marksOf({ palette, names, generatedColour }, levels) {
   const count = names ? palette.length : levels;
   /** @param {number} k */
   const colour = (k) => palette[Math.round((k / (levels - 1)) * (palette.length - 1))];
   const kinds = Array.from({ length: count }, (_, k) => (names ? palette[k] : colour(k)));
   return [
     ...kinds.map((own, k) => ({ colour: own, shape: names ? k : 0, hollow: false })),
-    ...kinds.map((own) => ({ colour: names ? grey : own, shape: GENERATED, hollow: true })),
+    ...kinds.map((own) => ({
+      colour: names ? generatedColour : own,
+      shape: GENERATED,
+      hollow: true,
+    })),
   ];
 }
 

@@ -5,6 +5,7 @@
 import { PlotAxes } from "../shared/axes.js";
 import { context2d, make, pointerPosition } from "../shared/dom.js";
 import { dot, inUnits } from "../shared/numbers.js";
+import { ROLES } from "../shared/roles.js";
 import { source } from "../shared/source.js";
 import { load } from "./decoder.js";
 import { clampToPad, moveInPlane } from "./plane.js";
@@ -23,7 +24,7 @@ const KEPT = 6;
 const SMALL_MOVE = 1 / 50;
 const LARGE_MOVE = 1 / 10;
 /** Position of a marker in the data space, and its colour. */
-const MARKER = "#d55e00";
+const MARKER = ROLES.modelB.light;
 /** @type {Record<string, [number, number] | undefined>} */
 const ARROWS = {
   ArrowLeft: [-1, 0],
@@ -288,7 +289,7 @@ class Pad {
     if (!side || !this.data) return;
     const style = getComputedStyle(this.root);
     this.ink = style.color;
-    this.accent = style.getPropertyValue("--st-primary-color").trim() || "#0072b2";
+    this.accent = style.getPropertyValue("--st-primary-color").trim() || ROLES.modelA.light;
     const height = this.isLine ? side / 4 : side;
     for (const canvas of [this.back, this.square]) {
       resize(canvas, Math.round(side * ratio), Math.round(height * ratio));

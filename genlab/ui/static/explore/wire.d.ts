@@ -28,7 +28,7 @@ export interface MapData {
   /** The values that the colours stand for. */
   values?: { title: string; low: number; high: number } | null;
   /** Colour of generated points. */
-  grey: string;
+  generatedColour: string;
   words: string;
   quality?: string;
   axes?: [string, string] | null;

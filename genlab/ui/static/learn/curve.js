@@ -5,6 +5,7 @@ import { linearScale, ticks } from "../shared/axes.js";
 import { context2d, make, pointerPosition } from "../shared/dom.js";
 import { short } from "../shared/format.js";
 import { clamp } from "../shared/numbers.js";
+import { ROLES } from "../shared/roles.js";
 import { drawStroke, fillCurve } from "./stroke.js";
 
 /** @import { CurveData } from "./wire" */
@@ -161,9 +162,9 @@ export class CurvePlot {
     this.drawAxes(context, x, y);
     /** @param {number} k */
     const across = (k) => x(this.xOf(k));
-    if (data.right) drawLine(context, data.right, across, y, "#d55e00", [6, 4]);
+    if (data.right) drawLine(context, data.right, across, y, ROLES.modelB.light, [6, 4]);
     const curve = fillCurve(this.curve);
-    const colour = style.getPropertyValue("--st-primary-color").trim() || "#0072b2";
+    const colour = style.getPropertyValue("--st-primary-color").trim() || ROLES.modelA.light;
     if (curve) drawLine(context, curve, across, y, colour, []);
     canvas.dataset.drawn = String(this.curve.filter((value) => value !== null).length);
     canvas.dataset.right = String(!!data.right);
