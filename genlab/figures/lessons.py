@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from genlab.figures.style import COLOURS, DENSITY, FAINT, GREY, SYMBOLS, figure
+from genlab.figures.style import COLOURS, DENSITY, FAINT, GREY, SYMBOLS, figure, scatter_for
 from genlab.lessons.panels import Array, Bars, Curve, Curves, Matrix, Panel, Plane
 from genlab.panels.colours import faded
 
@@ -122,10 +122,12 @@ def _legend_room(names: Sequence[str]) -> int:
 
 
 def _curves(panel: Curves, height: int) -> go.Figure:
-    room = _legend_room([curve.name for curve in panel.curves if curve.name])
+    names = [curve.name for curve in panel.curves if curve.name]
+    room = _legend_room([*names, *(name for name, _ in panel.levels)])
     height += room
     drawn = figure(
         *(trace for curve in panel.curves for trace in _curve(curve)),
+        *_level_keys(panel.levels),
         height=height,
         title=_title(panel),
         barmode="overlay",
@@ -141,27 +143,37 @@ def _curves(panel: Curves, height: int) -> go.Figure:
             **_scale(panel.y_log),
         },
         legend={"orientation": "h", "y": -0.22},
-        margin={"l": 50, "r": 10, "t": 40, "b": 40 + room},
+        margin={"l": 50, "r": 10, "t": 56 if panel.marks else 40, "b": 40 + room},
     )
     _levels(drawn, panel.levels)
     for name, x in panel.marks:
         drawn.add_vline(
             x=x,
             line={"color": GREY, "dash": "dash", "width": 1.5},
-            annotation={"text": name, "font": {"color": GREY, "size": 11}},
+            annotation={"text": name, "font": {"color": GREY, "size": 13}},
+            annotation_position="top",
         )
     return drawn
 
 
-def _levels(drawn: go.Figure, levels: tuple[tuple[str, float], ...]) -> None:
-    for k, (name, y) in enumerate(levels):
-        colour = COLOURS[3] if k == 0 else GREY
-        drawn.add_hline(
-            y=y,
-            line={"color": colour, "dash": "dash", "width": 1.5},
-            annotation={"text": name, "font": {"color": colour, "size": 11}},
-            annotation_position="top left" if k == 0 else "bottom right",
+def _level_line(k: int) -> dict[str, Any]:
+    """The line of a level: the first one stands out."""
+    return {"color": COLOURS[3] if k == 0 else GREY, "dash": "dash", "width": 1.5}
+
+
+def _level_keys(levels: Sequence[tuple[str, float]]) -> list[go.Scatter]:
+    """The names of levels, as keys of the legend: beside a line they would lie on the curves."""
+    return [
+        go.Scatter(
+            x=[None], y=[None], name=name, mode="lines", line=_level_line(k), showlegend=True
         )
+        for k, (name, _) in enumerate(levels)
+    ]
+
+
+def _levels(drawn: go.Figure, levels: tuple[tuple[str, float], ...]) -> None:
+    for k, (_, y) in enumerate(levels):
+        drawn.add_hline(y=y, line=_level_line(k))
 
 
 def _title(panel: Panel) -> dict[str, Any]:
@@ -185,6 +197,8 @@ def _bars(panel: Bars, height: int) -> go.Figure:
             y=_plain(values),
             base=_plain(bases[name]) if name in bases else None,
             name=name,
+            # The name of the only bars is what their axis says.
+            showlegend=len(panel.bars) > 1,
             marker={
                 "color": COLOURS[k % len(COLOURS)],
                 "pattern": {
@@ -201,10 +215,11 @@ def _bars(panel: Bars, height: int) -> go.Figure:
     ]
     drawn = figure(
         *traces,
+        *_level_keys(panel.levels),
         height=height,
         title=_title(panel),
         barmode="group",
-        showlegend=len(panel.bars) > 1,
+        showlegend=len(panel.bars) > 1 or bool(panel.levels),
         yaxis={"title": {"text": panel.y_title}, **_scale(panel.y_log)},
         xaxis={
             "type": "category",
@@ -352,7 +367,7 @@ def _plane(panel: Plane, height: int) -> go.Figure:
         )
     if panel.points is not None:
         traces.append(
-            go.Scattergl(
+            scatter_for(len(panel.points))(
                 x=_plain(panel.points[:, 0]),
                 y=_plain(panel.points[:, 1]),
                 mode="markers",

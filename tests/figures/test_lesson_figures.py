@@ -51,7 +51,40 @@ def test_curves_keep_their_values_and_gaps() -> None:
     assert list(drawn.data[1].error_y.arrayminus) == [1, 1, 1]
     assert drawn.data[2].fill == "toself"
     assert drawn.data[3].showlegend is False
-    assert [a.text for a in drawn.layout.annotations] == ["truth", "here"]
+    # Only the name of a mark stands beside its line, above the plot; that of a level is a key.
+    (mark,) = drawn.layout.annotations
+    assert (mark.text, mark.y, mark.yanchor) == ("here", 1, "bottom")
+    assert mark.font.size >= 13
+    assert drawn.layout.margin.t > 50
+    key = drawn.data[-1]
+    assert (key.name, key.x, key.showlegend, key.line.dash) == ("truth", (None,), True, "dash")
+    assert [shape.y0 for shape in drawn.layout.shapes if shape.y0 == shape.y1] == [0.5]
+
+
+def test_few_points_of_a_plane_need_no_webgl() -> None:
+    def kind(n: int) -> str:
+        points = np.zeros((n, 2))
+        return str(panel_figure(Plane("t", "n", points=points)).data[0].type)
+
+    assert (kind(300), kind(20_000)) == ("scatter", "scattergl")
+
+
+def test_the_only_bars_have_no_key_and_a_level_has_one() -> None:
+    bars = (("nats", np.array([1.0])),)
+    drawn = panel_figure(Bars("t", "n", ("one",), bars, "nats", levels=(("bound", 2.0),)))
+    assert [(t.name, t.showlegend) for t in drawn.data] == [("nats", False), ("bound", True)]
+    assert drawn.layout.showlegend
+
+
+def test_a_long_name_of_a_level_makes_room_below_the_plot() -> None:
+    x = np.array([0.0, 1.0])
+
+    def drawn(*levels: tuple[str, float]) -> go.Figure:
+        return panel_figure(Curves("t", "n", (Curve("a", x, x),), levels=levels))
+
+    few = drawn(("log 2", 0.7))
+    many = drawn(*((f"a level with a rather long name {k}", 0.1 * k) for k in range(4)))
+    assert many.layout.margin.b - few.layout.margin.b == many.layout.height - few.layout.height > 0
 
 
 def test_few_long_names_of_bars_are_wrapped_and_a_crowd_has_no_numbers() -> None:

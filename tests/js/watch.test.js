@@ -77,6 +77,22 @@ test("labels of reference lines have a margin, or stand below a narrow chart", (
   assert.equal(lines.join(" "), "floor of a perfect sampler = 0.0123");
 });
 
+test("a label is not broken inside a formula, and its longest part has room", () => {
+  for (const label of ["equilibrium: log 4", "equilibrium: −log 4", "JS = log 2 − 0.1 here"]) {
+    for (let width = 400; width <= 1400; width += 20) {
+      const lines = wrapLabel(label, labelMargin([label], width));
+      assert.equal(lines.join(" "), label);
+      assert.ok(!lines.some((line) => /(log|[=−])$|^[=−] /.test(line)), lines.join(" / "));
+      const room = labelMargin([label], width) - 30;
+      assert.ok(
+        lines.every((line) => 7 * line.length <= room),
+        `${width}: ${lines.join(" / ")}`,
+      );
+    }
+  }
+  assert.deepEqual(wrapLabel("equilibrium: log 4", 120), ["equilibrium:", "log 4"]);
+});
+
 test("a divergence that cannot be measured says why instead of a number", () => {
   const row = { at_least: null, unit: "dimensionless" };
   assert.match(whyUnmeasurable({ ...row, value: 1.16e66 }), /hardly reach/);
