@@ -14,6 +14,9 @@ import pytest
 #: Small enough for several nodes on one machine.
 SIZE: Mapping[str, Any] = {"num_gpus": 0, "object_store_memory": 80 * 2**20}
 
+#: One for all clusters of this process: Ray reads it once.
+TOKEN = secrets.token_hex(16)
+
 
 class RayCluster:
     """A head that does no task, and nodes of one processor.
@@ -51,7 +54,9 @@ def ray_cluster(nodes: int) -> Iterator[RayCluster]:
         "RAY_USAGE_STATS_ENABLED": "0",
         # Its ports listen on every address: nobody without the token gets in.
         "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": secrets.token_hex(16),
+        "RAY_AUTH_TOKEN": TOKEN,
+        # As the local executor's: with Ray's own, 15, nothing is left for them on a busy machine.
+        "RAY_worker_niceness": "5",
     }
     with pytest.MonkeyPatch.context() as patch:
         # Ray reads these when it is imported.

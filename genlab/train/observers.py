@@ -157,6 +157,8 @@ class Watcher(Observer):
         self._start: tuple[Snapshot, GenerativeModel] | None = None
         #: Probes that turned out to be expensive, and the share that they got.
         self._dear: dict[str, float] = {}
+        #: Probes whose cost is expected from the first look, which is not charged.
+        self._expected: set[str] = set()
         self._motion = Motion()
 
     def begin(self, step: int, state: Any) -> bool:
@@ -262,6 +264,10 @@ class Watcher(Observer):
                     seconds_apart += took
                     if sparing:
                         ledger.charge(own, took)
+                    elif own not in self._expected:
+                        # In a process that has just started the first look is the slow one.
+                        ledger.expect(own, took / 2)
+                        self._expected.add(own)
                 elif sparing and took > ledger.credit / 3:
                     # An expensive probe must not reduce the number of looks.
                     self._dear[own] = DEAR_SHARE

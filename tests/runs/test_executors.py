@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,12 @@ class TestLocal(ExecutorContract):
     @pytest.fixture
     def make(self) -> Make:
         return LocalExecutor
+
+    def test_a_closed_terminal_does_not_reach_it(self, make: Make, tmp_path: Path) -> None:
+        executor = make(lambda _: (tmp_path / "session").write_text(f"{os.getsid(0)}") and None)
+        executor.start(Task("run", "a"))
+        assert all_ended(executor) == {"a": True}
+        assert (tmp_path / "session").read_text() != str(os.getsid(0))
 
 
 def test_what_must_not_be_shared_is_given_back_before_and_after(tmp_path: Path) -> None:
