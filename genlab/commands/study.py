@@ -40,7 +40,8 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--table",
         metavar="TABLE",
-        help="start a table of the documentation: ring, grid, narrow, mnist, samples",
+        help="start a table of the documentation: ring, grid, narrow, mnist, samples, "
+        "families-ring, families-grid, families-digits",
     )
     parser.add_argument("--trials", type=int, default=20, help="runs of the search")
     parser.add_argument(

@@ -31,6 +31,7 @@ from genlab.models.base import (
     HasProbabilityPath,
 )
 from genlab.paths import SAMPLERS, ExactFields, ProbabilityPath
+from genlab.paths.base import one_time
 from genlab.probes.base import PROBES, Probe
 from genlab.probes.common import held_out, points
 
@@ -91,7 +92,7 @@ class PathExcess(Probe):
         ),
     }
 
-    share: ClassVar[float] = 0.01
+    share: ClassVar[float] = 0.004
 
     def __init__(self, spec: RunSpec, data: Dataset) -> None:
         super().__init__(spec, data)
@@ -182,7 +183,7 @@ class Trajectories(Probe):
         ),
     }
 
-    share: ClassVar[float] = 0.01
+    share: ClassVar[float] = 0.006
 
     def __init__(self, spec: RunSpec, data: Dataset) -> None:
         super().__init__(spec, data)
@@ -249,12 +250,7 @@ def straightness(model: HasProbabilityPath, states: list[tuple[float, Tensor]]) 
         model: whose velocity v is.
         kept: (t, X_t) in order of time, t from 0 to 1.
     """
-    speeds = [
-        float(
-            model.velocity(x, torch.full((len(x),), t, dtype=torch.float64)).square().sum(1).mean()
-        )
-        for t, x in states
-    ]
+    speeds = [float(model.velocity(x, one_time(t, x)).square().sum(1).mean()) for t, x in states]
     times = torch.tensor([t for t, _ in states], dtype=torch.float64)
     whole = float(torch.trapezoid(torch.tensor(speeds, dtype=torch.float64), times))
     moved = states[-1][1] - states[0][1]
@@ -273,7 +269,7 @@ class SamplerError(Probe):
         ),
     }
 
-    share: ClassVar[float] = 0.008
+    share: ClassVar[float] = 0.004
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:

@@ -124,11 +124,15 @@ def start(spec: RunSpec, title: str = "") -> str:
     return run
 
 
-def start_pair(specs: Mapping[str, RunSpec]) -> list[str]:
-    """Queue two runs that train by turns where workers are few; their ids.
+def start_together(specs: Mapping[str, RunSpec]) -> list[str]:
+    """Queue runs that train by turns where workers are few; their ids.
 
     Args:
-        specs: by the runs' titles.
+        specs: by the runs' titles, one or more.
+
+    Raises:
+        SpecError: if this machine has too little memory or disk for one of them; nothing was
+            started.
     """
     for spec in specs.values():
         bounds.check_start(spec, files())
@@ -136,7 +140,8 @@ def start_pair(specs: Mapping[str, RunSpec]) -> list[str]:
     made = [
         store().create(spec.flat(), title=title) for title, spec in zip(specs, chosen, strict=True)
     ]
-    turns.note_pair(files(), *made)
+    if len(made) > 1:
+        turns.note_group(files(), made)
     ensure_supervisor()
     return made
 
@@ -366,7 +371,7 @@ __all__ = [
     "request",
     "resume",
     "start",
-    "start_pair",
+    "start_together",
     "stop_job",
     "store",
     "submit_job",

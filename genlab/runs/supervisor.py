@@ -370,14 +370,14 @@ class Supervisor:
                 self.executor.start(Task("chore", name))
 
     def _place_of(self, run: str) -> str:
-        """The place of a run among the workers; both runs of a pair have the same."""
+        """The place of a run among the workers; all runs of a group have the same."""
         if run in self._places:
             return self._places[run]
         # The note is written right after the runs are queued: that there is none is not kept.
-        other = turns.partner_of(folder(self.files), run)
-        if not other:
+        others = turns.partners_of(folder(self.files), run)
+        if not others:
             return run
-        return self._places.setdefault(run, min(run, other))
+        return self._places.setdefault(run, min(run, *others))
 
     def _running(self, busy: set[str], waiting: set[str]) -> set[str]:
         """Runs at work on this host: paused ones need no processor and leave their place."""

@@ -56,6 +56,10 @@ class Ledger:
         self._accounts[account] = self.spent(account) + seconds
         self._last[account] = seconds
 
+    def expect(self, account: str, seconds: float) -> None:
+        """Expect that the next look of an account costs so many seconds; nothing is charged."""
+        self._last[account] = seconds
+
     def spent(self, account: str = COMMON) -> float:
         """Return the seconds booked on an account so far."""
         return self._accounts.get(account, 0.0)

@@ -156,6 +156,8 @@ class Watcher(Observer):
         self._start: tuple[Snapshot, GenerativeModel] | None = None
         #: Probes without a share of their own that turned out to be dear, and their share now.
         self._dear: dict[str, float] = {}
+        #: Probes whose cost is expected from the first look, which is not charged.
+        self._expected: set[str] = set()
         self._motion = Motion()
 
     def begin(self, step: int, state: Any) -> bool:
@@ -261,6 +263,10 @@ class Watcher(Observer):
                     seconds_apart += took
                     if sparing:
                         ledger.charge(own, took)
+                    elif own not in self._expected:
+                        # In a process that has just started the first look is the slow one.
+                        ledger.expect(own, took / 2)
+                        self._expected.add(own)
                 elif sparing and took > ledger.credit / 3:
                     # One that costs as much for this model shall not make the others rarer.
                     self._dear[own] = DEAR_SHARE

@@ -29,6 +29,8 @@ from genlab.ui.messages import plain_sentence
 KEY = "own."
 #: Rows and pictures shown before saving; classes whose sizes are shown.
 ROWS, PICTURES, CLASSES = 8, 32, 60
+#: Bytes up to which a file that was read before is read at once when a choice changes.
+AGAIN = 16 * 2**20
 #: Options that few files need.
 SELDOM = ("columns", "units_row", "comments", "totals", "layout", "level", "ground")
 
@@ -136,8 +138,10 @@ def open_file(content: bytes, file: str, values: Mapping[str, Any]) -> Examples:
             bar.progress(min(1.0, fraction), text=escape_markdown(text))
 
         try:
-            reading = read if len(content) <= AT_ONCE else read_apart
-            found: Any = reading(content, values, progress)
+            # What was read within its bounds once needs no process of its own again.
+            most = AGAIN if memory.get(f"{KEY}known") == file else AT_ONCE
+            found: Any = (read if len(content) <= most else read_apart)(content, values, progress)
+            memory[f"{KEY}known"] = file
         except GenlabError as error:
             found = error
         bar.empty()
@@ -155,7 +159,7 @@ def open_file(content: bytes, file: str, values: Mapping[str, Any]) -> Examples:
 
 def forget_file() -> None:
     """Let go of what was read: it may be large."""
-    for word in ("key", "found", "offered", "columns"):
+    for word in ("key", "found", "known", "offered", "columns"):
         st.session_state.pop(f"{KEY}{word}", None)
 
 
