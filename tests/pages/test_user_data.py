@@ -249,12 +249,12 @@ def test_a_large_file_has_a_process_of_its_own_once(visit, home, monkeypatch) ->
     """What was read within its bounds is read at once when a choice changes; a new file is not."""
     apart: list[int] = []
 
-    def read_apart(*arguments: object):
+    def read_in_subprocess(*arguments: object):
         apart.append(1)
         return read(*arguments)
 
     monkeypatch.setattr(user_data, "AT_ONCE", 10)
-    monkeypatch.setattr(user_data, "read_apart", read_apart)
+    monkeypatch.setattr(user_data, "read_in_subprocess", read_in_subprocess)
     app = visit("data", data="own")
     app.file_uploader[0].upload("a.csv", as_csv(iris_rows()), "text/csv").run()
     assert len(apart) == 1
