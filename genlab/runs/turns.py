@@ -94,12 +94,12 @@ class Turns:
         """Whether the step after this one may be taken now."""
         share = step / self._row.steps
         shares = ((self._share_of(run), run) for run in self._at_work())
-        told = [(other, run) for other, run in shares if other is not None]
-        if not told:
+        known_shares = [(other, run) for other, run in shares if other is not None]
+        if not known_shares:
             self._going = False
             self._tell(share)
             return True
-        behind, run = min(told)
+        behind, run = min(known_shares)
         if self._going and share - behind < PART:
             return True
         self._tell(share)
