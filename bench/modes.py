@@ -44,7 +44,7 @@ SAMPLES = 2_500
 #: Seconds that one run may take; of CPU time, so that other work of the machine does not count.
 LIMIT = 120.0
 #: The targets, with the app's standard deviation of a mode (the papers' ring has 0.01), and what
-#: all rows share there. The rate falls to 0, since a generator that moves blurs its modes; the
+#: all rows share there. The rate falls to 0, since a moving generator blurs its modes; the
 #: grid wants wider nets and more steps.
 DATA: Mapping[str, Mapping[str, Any]] = {
     "ring": {"data": "ring", "std": 0.05, "steps": 6_000, "lr": 1e-3, "lr_final_ratio": 0.0},

@@ -7,7 +7,10 @@ the time from the teacher's move until a viewer knows of it, and the training st
 processor time with and without the room, in turns, so that other programs disturb both alike. The
 target of the last is missed where the whole 95 % interval lies above it.
 
-    python -m bench.room [--viewers 30] [--seconds 5] [--turns 12]
+With ``--votes`` the room is asked a question, and every viewer changes their vote every two
+seconds: far more than a class does.
+
+    python -m bench.room [--viewers 30] [--seconds 5] [--turns 12] [--votes]
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import argparse
 import http.client
 import json
 import math
+import random
 import statistics
 import sys
 import tempfile
@@ -28,7 +32,10 @@ from typing import Any
 
 from bench.viewers import cpu
 from genlab import runs
+from genlab.classroom import polls
+from genlab.classroom.asked import Asked, Source
 from genlab.core.run_spec import RunSpec
+from genlab.lessons.questions import Choices
 from genlab.runs import access, rooms
 from genlab.serving import identity
 from genlab.testing.served import App, serving
@@ -37,6 +44,9 @@ MOST_CPU, MOST_P95, MOST_LOSS = 25.0, 300.0, 3.0
 #: Seconds between two moves of the slider.
 MOVE = 0.5
 EARLY = 20_000
+#: Seconds between two votes of a viewer: each changes their mind often.
+VOTE = 2.0
+ASKED = Asked("Is it so?", Choices(("yes", "no")), Source("stated", stated=1))
 
 
 @dataclass
@@ -88,9 +98,18 @@ class Viewer(threading.Thread):
         super().__init__(daemon=True)
         self.person, self.code, self.run_id, self.moves = person, code, run, moves
         self.stop, self.lags, self.seen = threading.Event(), list[float](), 0
+        self.votes = list[float]()
+
+    def vote(self, number: int) -> None:
+        """Change one's vote."""
+        ballot = json.dumps({"number": number, "answer": len(self.votes) % 2}).encode()
+        path, begun = f"/genlab/rooms/{self.code}/vote", time.perf_counter()
+        status, answer = self.person.ask(path, ballot, "application/json")
+        assert status == 200, answer
+        self.votes.append(time.perf_counter() - begun)
 
     def run(self) -> None:
-        since, news_due = 0, 0.0
+        since, news_due, vote_due = 0, 0.0, time.monotonic() + VOTE * random.random()
         while not self.stop.is_set():
             status, body = self.person.ask(f"/genlab/rooms/{self.code}/state")
             state: dict[str, Any] = json.loads(body)
@@ -99,6 +118,9 @@ class Viewer(threading.Thread):
             if at in self.moves and state["number"] != self.seen:
                 self.lags.append(time.monotonic() - self.moves[at])
             self.seen = state["number"]
+            if state["poll"] and time.monotonic() >= vote_due:
+                vote_due = time.monotonic() + VOTE
+                self.vote(state["poll"]["number"])
             if time.monotonic() >= news_due:
                 news_due = time.monotonic() + 1.0
                 path = f"/genlab/runs/{self.run_id}/delta?since={since}"
@@ -170,6 +192,7 @@ def main() -> int:
     parser.add_argument("--viewers", type=int, default=30)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--turns", type=int, default=12)
+    parser.add_argument("--votes", action="store_true", help="ask a question, and let all vote")
     options = parser.parse_args()
     environment = {"GENLAB_HOSTS": "lab.test"}
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder), environment) as app:
@@ -177,6 +200,8 @@ def main() -> int:
         teacher.ask("/")
         with access.acting_as(access.Actor(teacher.id(app))):
             code = rooms.open_room(runs.store()).code
+            if options.votes:
+                polls.ask(runs.store(), code, ASKED)
             run = runs.start(RunSpec.build(model="vae", data="digits", steps=2_000_000), "bench")
         people = [Person(app.port) for _ in range(options.viewers)]
         for person in people:
@@ -191,6 +216,7 @@ def main() -> int:
         alone, together, shares, idle = [], [], [], []
         lags: list[float] = []
         times: list[float] = []
+        votes: list[float] = []
         for turn in range(options.turns):
             # Whatever drifts hits both orders alike.
             for together_now in (turn % 2 == 1, turn % 2 == 0):
@@ -217,6 +243,7 @@ def main() -> int:
                     thread.join(10)
                 lags += [lag for viewer in crowd for lag in viewer.lags]
                 times += [t for viewer in crowd for t in viewer.person.times]
+                votes += [t for viewer in crowd for t in viewer.votes]
         runs.request(run, "stop")
     lags.sort()
     times.sort()
@@ -228,6 +255,12 @@ def main() -> int:
     print(f"server with {options.viewers} viewers: {busy:5.1f} % (target < {MOST_CPU:g} %)")
     median = 1000 * statistics.median(times)
     print(f"answers: {len(times)}, median {median:.1f} ms, p95 {p95:.1f} (target < {MOST_P95:g})")
+    if votes:
+        votes.sort()
+        print(
+            f"votes: {len(votes)}, median {1000 * statistics.median(votes):.1f} ms, "
+            f"p95 {1000 * votes[int(0.95 * len(votes))]:.1f}"
+        )
     print(
         f"from the teacher's move to a viewer: n = {len(lags)}, median "
         f"{1000 * statistics.median(lags):.0f} ms, p95 {1000 * lags[int(0.95 * len(lags))]:.0f} ms"

@@ -1,10 +1,10 @@
 """A decoder as a small program that a browser can run: a list of operations, and their numbers.
 
-What ``model.decode(z).mean`` does to one code is recorded operation by operation, so a program
-says what the model does, whatever it is made of: nets, labels beside the code, codebooks, the mean
-of the likelihood, the turn from [-1, 1] to data space. Everything that does not depend on z is
-computed while recording and becomes a constant. An operation that is not in the table of
-:mod:`genlab.browser.operations` refuses the export; nothing is guessed.
+The operations of ``model.decode(z).mean`` on one code are recorded, so the program works for every
+kind of model: nets, labels beside the code, codebooks, the mean of the likelihood, the map from
+[-1, 1] to data space. Everything that does not depend on z is computed during the recording and
+becomes a constant. If an operation is not in the table of :mod:`genlab.browser.operations`, the
+export is refused.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ import torch
 from torch import Tensor
 
 from genlab.browser.op_tracing import Call, NotExportable, Recorder, Ref, replay
-from genlab.browser.operations import Builder, Value
+from genlab.browser.operations import TABLE
+from genlab.browser.program_builder import Builder, Value
 from genlab.core.random import generator
 from genlab.distributions.discretised_logistic import LEVELS, DiscretisedLogistic
 from genlab.models.base import HasDecoder
 
-#: How far a repetition of what was recorded may be from the model, in data units.
+#: The largest allowed difference between the recorded program and the model, in data units.
 TOLERANCE = 1e-5
 
 
@@ -52,7 +53,7 @@ class Program:
 def _mean_of(
     likelihood: Any,
 ) -> tuple[list[Tensor], Callable[[Builder, list[Value]], Value] | None]:
-    """The tensors that the mean is made of, and how; None: the one tensor is the mean."""
+    """The tensors of the mean and a function to combine them; None: the tensor is the mean."""
     if isinstance(likelihood, DiscretisedLogistic):
         # A sum over 255 levels, entry by entry: one operation here instead of a thousand.
         return [likelihood.loc, likelihood.log_scale], _logistic_mean
@@ -66,10 +67,10 @@ def _logistic_mean(b: Builder, ends: list[Value]) -> Value:
 
 
 def _verify(model: Any, draws: Tensor, calls: Sequence[Call], refs: Sequence[Ref]) -> None:
-    """Compare what was recorded with the model at other codes.
+    """Compare the recorded operations with the model at other codes.
 
     Raises:
-        NotExportable: where they differ.
+        NotExportable: if they differ.
     """
     for other in draws.split(1):
         found = replay(calls, other.clone())
@@ -77,7 +78,7 @@ def _verify(model: Any, draws: Tensor, calls: Sequence[Call], refs: Sequence[Ref
         for ref, end in zip(refs, exact, strict=True):
             gap = (found(ref) - end).abs().max()
             if not float(gap) <= TOLERANCE:
-                raise NotExportable("it does different things to different codes")
+                raise NotExportable("its recorded operations differ from the model at other codes")
 
 
 @torch.no_grad()
@@ -85,27 +86,27 @@ def export(model: Any) -> Program:
     """The decoder of a model as a program for one code: z ↦ E[x | z], or G(z).
 
     Args:
-        model: in evaluation mode; held at a class where it knows classes.
+        model: in evaluation mode; a conditional model must be conditioned on a class.
 
     Raises:
-        NotExportable: if it has no decoder, or one that does something not in the table.
+        NotExportable: if it has no decoder, or the decoder uses an operation outside the table.
 
     Example:
         >>> from genlab.models.linear_gaussian import LinearGaussian
-        >>> made = export(LinearGaussian.of(torch.ones(2, 1), torch.zeros(2), 0.5))
-        >>> [op["op"] for op in json.loads(made.text)["ops"]]
+        >>> program = export(LinearGaussian.of(torch.ones(2, 1), torch.zeros(2), 0.5))
+        >>> [op["op"] for op in json.loads(program.text)["ops"]]
         ['input', 'product', 'constant', 'add']
     """
     if not isinstance(model, HasDecoder):
-        raise NotExportable("this model has none")
+        raise NotExportable("this model has no decoder")
     draws = torch.randn(3, model.latent, generator=generator(0, "export"))
     z = draws[:1].clone()
     with Recorder(z) as seen:
         ends, whole = _mean_of(model.decode(z))
     refs = [ref for ref in map(seen.ref, ends) if isinstance(ref, Ref)]
     if len(refs) < len(ends):
-        raise NotExportable("what it gives does not depend on z")
-    builder = Builder(seen.calls, model.latent)
+        raise NotExportable("its output does not depend on z")
+    builder = Builder(seen.calls, model.latent, TABLE)
     builder.translate_needed(refs)
     values = [builder.value(ref) for ref in refs]
     value = values[0] if whole is None else whole(builder, values)
@@ -124,7 +125,7 @@ def export(model: Any) -> Program:
 
 
 def warm() -> None:
-    """Export a small decoder: the first one loads parts of torch that nothing else here needs."""
+    """Export a small decoder, since the first export of a process has to load parts of torch."""
     from genlab.models.linear_gaussian import LinearGaussian
 
     export(LinearGaussian.of(torch.ones(2, 1), torch.zeros(2), 0.5))

@@ -1,4 +1,4 @@
-"""What a decoder does to one code, written down operation by operation as torch runs it."""
+"""Record the torch operations of a decoder on one code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from genlab.core.errors import GenlabError
 
 
 class NotExportable(GenlabError):
-    """A decoder does something that the page cannot do."""
+    """The page cannot run an operation of the decoder."""
 
     def __init__(self, what: str) -> None:
         super().__init__(
@@ -50,12 +50,12 @@ def replace_leaves(value: Any, swap: Callable[[Any], Any]) -> Any:
 #: Operations that depend on the code, and products in them, at most: with more the page would be
 #: slow. A page does about 5e8 products in a second.
 MOST, MOST_PRODUCTS = 6000, 30_000_000
-#: Give a constant, whatever they are given.
+#: The result of these operations is constant for every input.
 BLANKS = {"aten.ones_like.default", "aten.zeros_like.default", "aten.empty_like.default"}
 
 
 def _products(name: str, args: Sequence[Any], out: Any) -> int:
-    """The products of numbers in an operation with a matrix or a kernel."""
+    """The number of multiplications in an operation with a matrix or a kernel."""
     if name == "aten.convolution.default":
         # A transposed convolution uses each input pixel as often as another one each output pixel.
         pixels = args[0] if args[6] else out
@@ -66,7 +66,7 @@ def _products(name: str, args: Sequence[Any], out: Any) -> int:
 
 
 class Recorder(TorchDispatchMode):
-    """Keeps what is done to a tensor and to all that is made from it."""
+    """Records the operations on a tensor, and on all tensors computed from it."""
 
     def __init__(self, z: Tensor) -> None:
         super().__init__()
@@ -77,11 +77,11 @@ class Recorder(TorchDispatchMode):
         self.products = 0
 
     def ref(self, value: Any) -> Any:
-        """A leaf of the arguments as it is recorded."""
+        """How an argument is recorded: as a :class:`Ref` if it depends on z."""
         if not isinstance(value, Tensor) or id(value) not in self.known:
             return value
         if id(value) in self.stale:
-            raise NotExportable("it changes a tensor in place that it reads again")
+            raise NotExportable("it changes a tensor in place and reads it again")
         return self.known[id(value)]
 
     def __torch_dispatch__(
@@ -112,7 +112,7 @@ class Recorder(TorchDispatchMode):
             )
         outs = out if isinstance(out, (list, tuple)) else [out]
         if not all(isinstance(one, Tensor) for one in outs if one is not None):
-            raise NotExportable("what it does depends on the value of z")
+            raise NotExportable("its sequence of operations depends on the value of z")
         if function._schema.is_mutable:
             address = args[0].untyped_storage().data_ptr()
             self.stale |= {
@@ -132,7 +132,7 @@ class Recorder(TorchDispatchMode):
 
 
 def replay(calls: Sequence[Call], z: Tensor) -> Callable[[Ref], Tensor]:
-    """What was recorded, done again to another code."""
+    """Apply the recorded operations to another code."""
     found: dict[Ref, Any] = {Ref(-1): z}
 
     def given(leaf: Any) -> Any:

@@ -1,14 +1,9 @@
-"""The operations of a program for the page, and how each of torch's is written as them.
-
-Operations that only move numbers (views, transpositions, selections) are applied to a table of
-indices instead, and cost nothing unless the next operation needs the numbers in their new order.
-"""
+"""How each of torch's operations is written in a program for the page: one row for each."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,129 +11,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from genlab.browser.op_tracing import Call, NotExportable, Ref, replace_leaves
+from genlab.browser.op_tracing import NotExportable, Ref
+from genlab.browser.program_builder import Builder, Translation, Value
 
-#: Constants up to this size stand in the program itself: the code of a label, so that the numbers
-#: of a conditional model are the same for every class.
-INLINE = 128
-
-
-@dataclass
-class Value:
-    """A tensor of the model: the numbers at ``index`` of the value of an operation."""
-
-    op: int
-    index: Tensor
-
-    def moved(self, move: Callable[[Tensor], Tensor]) -> Value:
-        """The same numbers in another order."""
-        return Value(self.op, move(self.index))
+TABLE: dict[str, Translation] = {}
 
 
-@dataclass
-class Builder:
-    """The program while it is written."""
-
-    calls: Sequence[Call]
-    inputs: int
-    ops: list[dict[str, Any]] = field(default_factory=list)
-    values: dict[Ref, Value] = field(default_factory=dict)
-    parts: list[bytes] = field(default_factory=list)
-    offsets: dict[bytes, list[int]] = field(default_factory=dict)
-    words: int = 0
-    laid: dict[tuple[int, bytes, tuple[int, ...]], int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        z = self.add("input", (1, self.inputs))
-        self.values[Ref(-1)] = z
-
-    def add(self, op: str, shape: Sequence[int], **values: Any) -> Value:
-        """A new operation, whose value has this shape."""
-        size = math.prod(shape)
-        self.ops.append({"op": op, "size": size, **values})
-        return Value(len(self.ops) - 1, torch.arange(size).view(*shape))
-
-    def numbers(self, x: Tensor) -> Any:
-        """Where constants stand: inline, or ``[offset, count]`` of the numbers."""
-        if x.is_floating_point():
-            array = np.ascontiguousarray(x.detach().float().numpy()).astype("<f4")
-            if not np.isfinite(array).all():
-                raise NotExportable("some of its numbers are not finite")
-            if array.size <= INLINE:
-                return {"inline": [float(v) for v in array.ravel()]}
-        else:
-            array = np.ascontiguousarray(x.numpy()).astype("<i4")
-        body = array.tobytes()
-        if body not in self.offsets:
-            self.offsets[body] = [self.words, array.size]
-            self.parts.append(body)
-            self.words += array.size
-        return {"at": self.offsets[body]}
-
-    def value(self, leaf: Any, shape: Sequence[int] | None = None) -> Value:
-        """A recorded argument as a value, expanded to a shape."""
-        if isinstance(leaf, Ref):
-            if leaf not in self.values:
-                self.translate(leaf.op)
-            found = self.values[leaf]
-        else:
-            x = torch.as_tensor(leaf)
-            x = (x.float() if shape is None else x.float().expand(*shape)).contiguous()
-            found = self.add("constant", x.shape, w=self.numbers(x))
-        return found if shape is None else found.moved(lambda i: i.expand(*shape))
-
-    def flat(self, value: Value) -> int:
-        """The operation whose value are these numbers in this order."""
-        index = value.index.reshape(-1)
-        size = self.ops[value.op]["size"]
-        if len(index) == size and bool((index == torch.arange(size)).all()):
-            return value.op
-        key = (value.op, index.numpy().tobytes(), tuple(index.shape))
-        if key not in self.laid:
-            self.laid[key] = self.add("gather", index.shape, x=value.op, w=self.numbers(index)).op
-        return self.laid[key]
-
-    def translate_needed(self, wanted: Sequence[Ref]) -> None:
-        """Write what some values are made of, first things first.
-
-        An operation that is not in the table is left to those that read it: some do not.
-        """
-        needed: set[int] = set()
-        open_refs = [ref.op for ref in wanted]
-        while open_refs:
-            number = open_refs.pop()
-            if number < 0 or number in needed:
-                continue
-            needed.add(number)
-            call = self.calls[number]
-            replace_leaves(
-                [call.args, list(call.kwargs.values())],
-                lambda leaf: open_refs.append(leaf.op) if isinstance(leaf, Ref) else None,
-            )
-        for number in sorted(needed):
-            if self.calls[number].name in TABLE:
-                self.translate(number)
-
-    def translate(self, number: int) -> None:
-        """Write one recorded operation into the program."""
-        call = self.calls[number]
-        if call.name not in TABLE:
-            raise NotExportable(f"there is no {call.name} among its operations")
-        found = TABLE[call.name](self, *call.args, **call.kwargs)
-        for k, one in enumerate(found if isinstance(found, tuple) else (found,)):
-            self.values[Ref(number, k)] = one
-
-
-# -- the table --------------------------------------------------------------------------------
-
-Row = Callable[..., Any]
-TABLE: dict[str, Row] = {}
-
-
-def row(*names: str) -> Callable[[Row], Row]:
+def row(*names: str) -> Callable[[Translation], Translation]:
     """Put a translation into the table under the names of its operations."""
 
-    def register(function: Row) -> Row:
+    def register(function: Translation) -> Translation:
         TABLE.update({f"aten.{name}": function for name in names})
         return function
 
@@ -146,14 +28,14 @@ def row(*names: str) -> Callable[[Row], Row]:
 
 
 def _same_everywhere(b: Builder, x: Any, op: str, **values: Any) -> Value:
-    """An operation on each number alone: done before the numbers are moved."""
+    """An elementwise operation, applied before the numbers are moved."""
     value = b.value(x)
     size = b.ops[value.op]["size"]
     result = b.add(op, (size,), x=value.op, **values)
     return Value(result.op, value.index)
 
 
-def _each(op: str) -> Row:
+def _each(op: str) -> Translation:
     return lambda b, x: _same_everywhere(b, x, op)
 
 
@@ -169,7 +51,7 @@ def _leaky(b: Builder, x: Any, slope: float = 0.01) -> Value:
 @row("softplus.default")
 def _softplus(b: Builder, x: Any, beta: float = 1.0, threshold: float = 20.0) -> Value:
     if beta != 1.0 or threshold != 20.0:
-        raise NotExportable("it has a softplus of another steepness")
+        raise NotExportable("it has a softplus with another beta or threshold")
     return _same_everywhere(b, x, "softplus")
 
 
@@ -192,7 +74,7 @@ def _less(b: Builder, x: Any, bound: float) -> Value:
 
 
 def _number(leaf: Any) -> float | None:
-    """A constant that is one number."""
+    """The value of a constant with one entry; None otherwise."""
     if isinstance(leaf, (int, float)):
         return float(leaf)
     if isinstance(leaf, Tensor) and leaf.numel() == 1:
@@ -206,8 +88,8 @@ def _shape(b: Builder, leaf: Any) -> tuple[int, ...]:
     return tuple(torch.as_tensor(leaf).shape)
 
 
-def _pair(op: str) -> Row:
-    """Two numbers to one, with broadcasting."""
+def _pair(op: str) -> Translation:
+    """An elementwise operation of two tensors, with broadcasting."""
 
     def translate(b: Builder, x: Any, y: Any, alpha: float = 1) -> Value:
         if alpha != 1:
@@ -245,7 +127,7 @@ def _where(b: Builder, condition: Any, x: Any, y: Any) -> Value:
     return b.add("where", shape, c=c, x=p, y=q)
 
 
-def _moving(move: Callable[..., Tensor]) -> Row:
+def _moving(move: Callable[..., Tensor]) -> Translation:
     return lambda b, x, *args, **_: b.value(x).moved(lambda index: move(index, *args))
 
 
@@ -266,7 +148,7 @@ for _names, _move in (
 
 
 def _joined(b: Builder, parts: Sequence[Any]) -> tuple[int, list[Tensor]]:
-    """Tensors one after the other, and where each one's numbers stand then."""
+    """Concatenate flat tensors; returns the operation and the indices of each tensor's numbers."""
     values = [b.value(part) for part in parts]
     sources = [b.flat(value) for value in values]
     starts = np.cumsum([0, *(value.index.numel() for value in values)])
@@ -348,7 +230,7 @@ def _folded(
     stride: Sequence[int],
     bias: Tensor | None = None,
 ) -> Value:
-    """Overlapping patches (places, channels k k) added up, (1, channels, height, width)."""
+    """The sum of overlapping patches (positions, channels k²), as (1, channels, height, width)."""
     if any(len(set(pair)) != 1 for pair in (kernel, padding, stride)) or set(dilation) != {1}:
         raise NotExportable("it has a kernel that is not square or has gaps")
     k = kernel[0]
@@ -381,7 +263,9 @@ def _convolution(
 ) -> Value:
     w, value = _constant(weight), b.value(x)
     if groups != 1 or w.dim() != 4 or set(dilation) != {1}:
-        raise NotExportable("it has a convolution with groups or gaps, or not of pictures")
+        raise NotExportable(
+            "it has a convolution with groups or gaps, or one that is not two-dimensional"
+        )
     sides = [*value.index.shape[2:]]
     k = w.shape[-1]
     if transposed:
@@ -414,7 +298,7 @@ def _batch_norm(
     eps: float,
 ) -> Value:
     if training:
-        raise NotExportable("its batch normalisation looks at the batch")
+        raise NotExportable("its batch normalisation uses the statistics of the batch")
     value = b.value(x)
     one = torch.ones_like(variance)
     scale = (one if weight is None else weight) / (variance + eps).sqrt()
@@ -459,7 +343,7 @@ def _group_norm(
 
 
 def _resizing(name: str) -> None:
-    """A linear map of each channel alone: found by what it does to each pixel."""
+    """A linear map of single channels; its matrix is the image of each unit pixel."""
     function = getattr(torch.ops.aten, name).default
 
     def translate(b: Builder, x: Any, *args: Any) -> Value:
@@ -491,7 +375,7 @@ for _name in ("upsample_bilinear2d", "upsample_nearest2d", "avg_pool2d"):
 def _argmin(b: Builder, x: Any, dim: int | None = None, keepdim: bool = False) -> Value:
     value = b.value(x)
     if dim not in {-1, value.index.dim() - 1} or keepdim:
-        raise NotExportable("it looks for the least of another axis")
+        raise NotExportable("it takes the argmin of an axis that is not the last")
     return b.add("argmin", value.index.shape[:-1], x=b.flat(value), n=value.index.shape[-1])
 
 
@@ -502,7 +386,7 @@ def _lookup(b: Builder, table: Any, indices: Sequence[Any]) -> Value:
         return b.value(table).moved(lambda index: torch.ops.aten.index.Tensor(index, picked))
     rows_ = _constant(table)
     if len(indices) != 1 or rows_.dim() != 2:
-        raise NotExportable("it looks numbers up in a table of more than two axes")
+        raise NotExportable("it indexes a table of more than two axes")
     which = b.value(indices[0])
     width = rows_.shape[1]
     shape = (*which.index.shape, width)

@@ -104,7 +104,7 @@ def _share(form: Number, value: float) -> float:
 
 
 def tally_curves(form: DrawnCurve, poll: Poll, tally: Tally, mine: Answer | None = None) -> Curves:
-    """The drawn curves of a question: their median, the middle half, one's own, the right one."""
+    """The curves of a question: the median, the middle half, the reader's own, the right one."""
     curves = []
     if tally.n:
         rows = (array(row) for row in (tally.middle, tally.low, tally.high))

@@ -1,4 +1,4 @@
-"""``genlab data``: look at, store, list and delete your own files."""
+"""``genlab data``: inspect, store, list and delete your own files."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from genlab.core.errors import SpecError
 def add_data_commands(parser: Parser) -> None:
     """``data add FILE``, ``data list``, ``data delete SET``."""
     commands = parser.add_subparsers(dest="data_command", metavar="COMMAND", required=True)
-    text = "store a CSV, an npz or a ZIP of pictures as a set to train on"
+    text = "store a CSV, an npz or a ZIP of images as a dataset"
     add = commands.add_parser("add", help=text, description=text)
     add.add_argument("file", metavar="FILE")
-    add.add_argument("--name", help="what it is called; the file's name if not given")
+    add.add_argument("--name", help="the name of the set; default: the file's name")
     _reader_options(add)
-    text = "read a file and print what is found, column by column; nothing is stored"
+    text = "read a file and print its columns; nothing is stored"
     look = commands.add_parser("look", help=text, description=text)
     look.add_argument("file", metavar="FILE")
     _reader_options(look)
-    text = "store a distribution to train on: a picture, an npz or a JSON of weights on a grid"
+    text = "store a distribution as a dataset: an image, an npz or a JSON of weights on a grid"
     draw = commands.add_parser("draw", help=text, description=text)
     draw.add_argument("file", metavar="FILE")
-    commands.add_parser("list", help="the sets there are, the newest first")
-    delete = commands.add_parser("delete", help="remove a set; snapshots of its runs are kept")
-    delete.add_argument("set", metavar="SET", help="its name or id")
+    commands.add_parser("list", help="the stored sets, the newest first")
+    delete = commands.add_parser("delete", help="remove a set; the snapshots of its runs are kept")
+    delete.add_argument("set", metavar="SET", help="the name or id of the set")
 
 
 def _reader_options(parser: argparse.ArgumentParser) -> None:
     """The options of all readers as flags; those of a table's columns may be repeated."""
     from genlab.data.readers import READERS
 
-    text = "an option of its reader, as in label=none, side=32, colour=RGB; may be repeated"
+    text = "an option of the file's reader, as in label=none, side=32, colour=RGB; may be repeated"
     parser.add_argument(
         "--with", dest="given", action="append", default=[], metavar="K=V", help=text
     )
@@ -92,7 +92,7 @@ def _reading(found: Any) -> dict[str, Any]:
 
 
 def data_command(arguments: argparse.Namespace) -> int:
-    """``genlab data``: look at, add, list and delete your own files."""
+    """``genlab data``: inspect, add, list and delete your own files."""
     from genlab.data import drawings, own_dataset, set_description, user_sets
 
     if arguments.data_command == "draw":
@@ -104,10 +104,10 @@ def data_command(arguments: argparse.Namespace) -> int:
         return 0
     if arguments.data_command in ("add", "look"):
         from genlab.data.readers import read
-        from genlab.data.readers.base import too_large
+        from genlab.data.readers.base import check_size
 
         path = Path(arguments.file)
-        too_large(path.stat().st_size)
+        check_size(path.stat().st_size)
         found = read(path.read_bytes(), _of_reader(arguments))
         if arguments.data_command == "look":
             known = set_description.describe(found, "look")

@@ -1,4 +1,4 @@
-"""``genlab disk``: what each run takes, and letting go of what is not needed."""
+"""``genlab disk``: the disk space of each run, and thinning of snapshots."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from genlab.core.errors import SpecError
 
 def add_disk_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    parser.add_argument("--limit", type=int, default=20, help="so many of the largest runs")
+    parser.add_argument("--limit", type=int, default=20, help="list the N largest runs")
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
         "--thin",
         action="append",
         default=[],
         metavar="RUN",
-        help="keep of this run its first, best and last snapshot, the last one whole; may be "
-        "repeated",
+        help="keep only the first, best and last snapshot of this run, the last one with its "
+        "optimiser; may be repeated",
     )
     what.add_argument(
         "--thin-to",
         type=int,
         metavar="MIB",
-        help="thin the oldest runs until all take no more; pinned ones (genlab edit RUN --tag "
-        "pinned) are left alone",
+        help="thin the oldest runs until all take at most this; pinned runs (genlab edit RUN "
+        "--tag pinned) are kept",
     )
 
 

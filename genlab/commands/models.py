@@ -1,4 +1,4 @@
-"""Commands that ask a model of a run: draws, and metrics."""
+"""Commands that use the model of a run: samples and metrics."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from genlab.core.errors import SpecError
 
 
 def draw_samples(arguments: argparse.Namespace) -> int:
-    """``genlab sample``: draws of a model, written to a file."""
+    """``genlab sample``: write samples of a model to a file."""
     out = Path(arguments.out)
     if out.suffix not in {".csv", ".npz", ".png"}:
         raise SpecError("out", str(out), "allowed: a file that ends in .csv, .npz or .png")
@@ -38,12 +38,16 @@ def draw_samples(arguments: argparse.Namespace) -> int:
         np.savez(out, allow_pickle=False, **found.arrays())
     elif out.suffix == ".csv":
         if image:
-            raise SpecError("out", str(out), "images are no rows; allowed: a file .npz or .png")
+            raise SpecError(
+                "out", str(out), "images cannot be written as rows; allowed: a file .npz or .png"
+            )
         out.write_text(found.csv(), encoding="utf-8")
     elif image:
         out.write_bytes(png(sheet(x, int(np.ceil(np.sqrt(len(x)))))))
     else:
-        raise SpecError("out", str(out), "points are no images; allowed: a file .csv or .npz")
+        raise SpecError(
+            "out", str(out), "points cannot be written as images; allowed: a file .csv or .npz"
+        )
     label = {} if arguments.label is None else {"label": arguments.label}
     names = {} if image else {"columns": list(found.rows.names)}
     shape = list(x.shape) if image else list(found.rows.values.shape)
@@ -53,7 +57,7 @@ def draw_samples(arguments: argparse.Namespace) -> int:
 
 
 def evaluate_run(arguments: argparse.Namespace) -> int:
-    """``genlab evaluate``: the metrics of a run, one a line."""
+    """``genlab evaluate``: print the metrics of a run, one per line."""
     from genlab import runs
 
     view = runs.open_run(arguments.run, paths=True)

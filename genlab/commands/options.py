@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def option_help(row: Option) -> str:
-    """An option's help: what it is, its unit and what is allowed."""
+    """The help of an option: its meaning, its unit and its allowed values."""
     unit = f" [{row.unit}]" if row.unit else ""
     given = "" if row.default is None else f"; usually {row.default}"
     return f"{row.help}{unit} ({row.allowed}{given})".replace("%", "%%")
@@ -32,7 +32,7 @@ def named_parts(words: Sequence[str]) -> dict[str, str]:
 
 
 def _sets_to_show(named: Mapping[str, str]) -> list[tuple[str, Sequence[Option]]]:
-    """The option sets that help shows: those of the parts that are named or follow from them.
+    """The option sets in the help: those of the named parts and of the parts that they imply.
 
     Raises:
         SpecError: for a name that is not in its table, or parts that do not fit.
@@ -65,12 +65,12 @@ def add_run_options(
     needed: Sequence[str] = (),
     named: Mapping[str, str] | None = None,
 ) -> None:
-    """One option of the command line for each of every table's, and the names of the tables.
+    """Add an option for each table, and for each option of the tables' rows.
 
     Args:
         parser: of the command.
-        needed: the kinds that must be given.
-        named: for help: the parts that are known, whose options alone are shown.
+        needed: the tables whose name must be given.
+        named: the parts of the run that are known; the help shows the options of these alone.
     """
     from genlab.core.run_spec import TrainOptions
     from genlab.core.tables import TABLES
@@ -80,7 +80,7 @@ def add_run_options(
         parser.add_argument(
             f"--{kind}", metavar="NAME", help=f"one of: {', '.join(table.names())}{word}"
         )
-    # The same name may stand in several tables' option sets, each with its own help.
+    # Several option sets may have an option of the same name, each with its own help.
     texts: dict[str, dict[str, list[str]]] = {}
     types: dict[str, str] = {}
     former: dict[str, tuple[str, ...]] = {}
@@ -113,6 +113,6 @@ def add_run_options(
 
 
 def options_of_run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The options of a run that were given, and those alone."""
+    """The options of a run that were given on the command line."""
     own = {"command", "run", "step", "title", "background", "quiet"}
     return {k: v for k, v in vars(arguments).items() if k not in own and v is not None}

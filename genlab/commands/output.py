@@ -17,7 +17,7 @@ def print_json(value: Mapping[str, Any]) -> None:
 
 
 def run_summary(view: RunView) -> dict[str, Any]:
-    """How a run stands, with its last numbers."""
+    """The status of a run, with its last numbers."""
     from genlab.runs.catalog import summary
 
     last: dict[str, float] = {}
@@ -30,7 +30,7 @@ def run_summary(view: RunView) -> dict[str, Any]:
 
 
 def exit_status(view: RunView) -> int:
-    """0 for a run that ended well, 1 for one that did not."""
+    """0 for a run that is done, 1 for a run that failed."""
     return 0 if view.row.status in {"done", "stopped", "queued", "running", "paused"} else 1
 
 

@@ -14,9 +14,9 @@ class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
-        """End with the message and the way to the help, without a traceback."""
+        """Exit with the message and a pointer to ``--help``, without a traceback."""
         if message.endswith("expected one argument"):
-            message += " (one that begins with - is written with =, as in --formula=-log(u))"
+            message += " (a value that begins with - needs =, as in --formula=-log(u))"
         raise SpecError(
             "command line", " ".join(sys.argv[1:]), f"{message}; see {self.prog} --help"
         )

@@ -67,7 +67,7 @@ def edit_run(arguments: argparse.Namespace) -> int:
 
 
 def show_run(arguments: argparse.Namespace) -> int:
-    """``genlab show``: what is known of a run."""
+    """``genlab show``: print all that is stored about a run."""
     from genlab import runs
     from genlab.runs.findings import findings_as_json
 
@@ -90,7 +90,7 @@ def show_run(arguments: argparse.Namespace) -> int:
 
 
 def resume_run(arguments: argparse.Namespace) -> int:
-    """``genlab resume``: go on with a run that stopped."""
+    """``genlab resume``: continue a run that stopped."""
     from genlab import runs
 
     row = runs.store_to_read().get(arguments.run)
@@ -118,7 +118,7 @@ def fork_run(arguments: argparse.Namespace) -> int:
 
 
 def send_command(name: str) -> Callable[[argparse.Namespace], int]:
-    """``genlab stop``, ``pause`` and their kind: the handler that asks this of a run."""
+    """The handler of a command to a run, such as ``genlab stop`` or ``genlab pause``."""
 
     def ask(arguments: argparse.Namespace) -> int:
         from genlab import runs
@@ -144,7 +144,7 @@ def delete_runs(arguments: argparse.Namespace) -> int:
     if not arguments.yes:
         row = runs.store_to_read().get(arguments.run)
         raise SpecError(
-            "yes", False, f"deleting {row.id} ({row.status}) is for good; add --yes to do it"
+            "yes", False, f"deleting {row.id} ({row.status}) cannot be undone; add --yes to do it"
         )
     runs.delete(arguments.run)
     print_json({"run": arguments.run, "deleted": True})

@@ -1,4 +1,4 @@
-"""Commands that go on until they are stopped: the pages, and a worker."""
+"""Commands that run until they are stopped: the pages, and a worker."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def serve_pages(arguments: argparse.Namespace) -> int:
         *(sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")),
         *("--server.port", str(arguments.port), "--server.address", arguments.address),
     )
-    # The server takes the place of this process: a signal to the one is a signal to the other.
+    # The server replaces this process, so it receives the signals sent to this process.
     os.execv(words[0], words)
 
 

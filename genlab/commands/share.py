@@ -1,4 +1,4 @@
-"""Commands that write what others read: exports, reports, hand-outs, claim links."""
+"""Commands that share runs: exports, reports, hand-outs, claim links."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def write_report(arguments: argparse.Namespace) -> int:
 
     clock = "step" if arguments.seconds is None else "seconds"
     if arguments.clock and at is not None and arguments.clock != clock:
-        raise SpecError("clock", arguments.clock, f"the moment is given in {clock}")
+        raise SpecError("clock", arguments.clock, f"the time is given in {clock}")
 
     found = collect(
         arguments.runs,
@@ -59,7 +59,7 @@ def write_report(arguments: argparse.Namespace) -> int:
 
 
 def _bytes_of(megabytes: float) -> int:
-    """The bound of a file that was given in megabytes."""
+    """The largest size of a file in bytes, from megabytes."""
     if not 0.2 <= megabytes <= 1000:
         raise SpecError("limit", megabytes, "allowed: 0.2 to 1000 megabytes")
     return int(1e6 * megabytes)

@@ -10,7 +10,10 @@ from genlab.commands.output import print_json
 def add_study_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own arguments; those of a run come from the tables."""
     parser.add_argument(
-        "study", metavar="STUDY", nargs="?", help="its name; all are listed if none"
+        "study",
+        metavar="STUDY",
+        nargs="?",
+        help="the name of the study; without it all are listed",
     )
     parser.add_argument(
         "--vary",
@@ -29,7 +32,7 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
         "--arm",
         action="append",
         metavar="NAME=RUN,RUN",
-        help="make a study of runs that are there, forks and duels among them; one arm each",
+        help="make a study of existing runs, which may be forks or duels; one arm each",
     )
     parser.add_argument(
         "--duel",
@@ -40,42 +43,46 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--table",
         metavar="TABLE",
-        help="start a table of the documentation: ring, grid, narrow, mnist, samples",
+        help="start a table of the documentation: ring, grid, narrow, mnist, samples, "
+        "families-ring, families-grid, families-digits",
     )
     parser.add_argument("--trials", type=int, default=20, help="runs of the search")
     parser.add_argument(
-        "--no-prune", action="store_true", help="let trials that fall behind go on to their end"
+        "--no-prune", action="store_true", help="train trials that fall behind to their end"
     )
     parser.add_argument(
-        "--search-by", choices=("tpe", "random"), default="tpe", help="what proposes the trials"
+        "--search-by",
+        choices=("tpe", "random"),
+        default="tpe",
+        help="the sampler that proposes the trials",
     )
     parser.add_argument(
         "--seeds",
         type=int,
         default=5,
-        help="of each arm of a new study, fresh ones after a search",
+        help="the seeds of each arm of a new study; after a search, new seeds",
     )
     parser.add_argument(
         "--stop-early",
         action="store_true",
-        help="give up the runs that wait once a difference is unlikely to be found any more",
+        help="cancel the waiting runs as soon as a difference is unlikely to be found",
     )
-    parser.add_argument("--title", default="", help="what lists show")
+    parser.add_argument("--title", default="", help="the title in lists")
     parser.add_argument(
         "--metric",
         default="",
-        help="what the sentence is about; of a new search the series that is improved",
+        help="the metric of the result's sentence; for a new search, the series that is optimised",
     )
     parser.add_argument("--wait", action="store_true", help="wait until no run waits or trains")
     parser.add_argument(
-        "--measure", action="store_true", help="measure the runs that are done, in this process"
+        "--measure", action="store_true", help="measure the finished runs in this process"
     )
     change = parser.add_mutually_exclusive_group()
     change.add_argument("--extend", type=int, metavar="N", help="give each arm N seeds more")
     for name, text in (
-        ("pause", "hold back the runs that wait"),
-        ("resume", "queue what was held back, and what was lost before it was queued"),
-        ("delete", "forget the study; its runs stay"),
+        ("pause", "hold the waiting runs back"),
+        ("resume", "queue the runs that were held back or never queued"),
+        ("delete", "delete the study; its runs are kept"),
     ):
         change.add_argument(
             f"--{name}", dest="change", action="store_const", const=name, help=text

@@ -1,9 +1,8 @@
 """The result of a comparison in plain sentences, with its interval and what the interval covers.
 
-The headline is of one number that the runs share. Of several, the first in this order is taken:
-numbers over the same test examples before others, because their difference has the narrower
-interval; numbers that are no bounds before bounds, because bounds of different models bound
-different quantities; then the order of the table of metrics.
+The headline compares one number that all runs have. Numbers over the same test examples come
+first, because their difference has the narrower interval. Bounds come last, because the bounds of
+different models bound different quantities. Otherwise the order is that of the table of metrics.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from genlab.compare.difference import Line, differences
 from genlab.core.numbers import significant
 
 BOUNDS = {"lower bound", "upper bound"}
-#: What no interval of a comparison covers.
+#: The variation that the intervals of a comparison do not cover.
 ONE_TRAINING = "It covers one training of each; another seed may say otherwise."
 
 
@@ -25,9 +24,9 @@ class Answer:
     """What a comparison shows.
 
     Args:
-        headline: for each other run one sentence that compares it with the first.
-        interval: what the intervals cover.
-        more: how many of the other numbers favour which run.
+        headline: one sentence for each other run, which compares it with the first.
+        interval: the variation that the intervals cover.
+        more: the counts of the other numbers that favour each run.
     """
 
     headline: Sequence[str]
@@ -43,15 +42,15 @@ class Answer:
 def answer(
     found: Mapping[str, Mapping[str, Any]], data: Sequence[object] = (), missing: str = ""
 ) -> Answer:
-    """Say in sentences what a comparison shows.
+    """Describe the result of a comparison in sentences.
 
     Args:
-        found: by the runs' titles what the job ``evaluate`` gave, the first run being the one
+        found: the results of the job ``evaluate`` by the runs' titles; the first run is the one
             with which the others are compared (see
             :func:`genlab.compare.difference.differences`).
         data: what each run learned, in any form that can be compared; where two differ, their
             numbers are not compared.
-        missing: what is said where there is nothing to compare yet.
+        missing: the sentence if there is nothing to compare yet.
 
     Example:
         >>> row = {"name": "kl", "title": "KL", "unit": "nats", "kind": "Monte Carlo", "n": 9,
@@ -77,8 +76,8 @@ def answer(
         best = min(mine, key=lambda line: _rank(line, found[first]), default=None)
         if best is None:
             headline.append(
-                f"{first} and {second} share no number that has a better end, so nothing is said "
-                "of which is better; the pictures below show both."
+                f"{first} and {second} share no number with a better direction, so neither is "
+                "called better; the pictures below show both."
             )
             continue
         headline.append(_sentence(best, first, found))
@@ -118,8 +117,8 @@ def _sentence(line: Line, first: str, found: Mapping[str, Mapping[str, Any]]) ->
         return f"{winner} is better than {loser} by {line.title}: {numbers}."
     if "Holm" in line.words:
         return (
-            f"{winner} is better than {loser} by {line.title}, but only if this number alone is "
-            f"looked at: {numbers}."
+            f"{winner} is better than {loser} by {line.title}, but not after the correction for "
+            f"several numbers: {numbers}."
         )
     return f"No difference of {first} and {line.second} is shown by {line.title}: {numbers}."
 

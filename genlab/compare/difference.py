@@ -1,13 +1,14 @@
 """The difference of a metric between two models, with an interval of the difference itself.
 
-Two intervals that overlap say little of the difference. Where both numbers are means over the same
-test examples, d̄ ± 1.96 SE(d) of the differences d_i = b_i − a_i: what is hard for both falls out.
-Elsewhere the two intervals are joined by the method of variance estimates recovery,
+Whether two intervals overlap says little about the difference. If both numbers are means over the
+same test examples, the interval is d̄ ± 1.96 SE(d) of the differences d_i = b_i − a_i, in which
+the common difficulty of an example cancels. Otherwise the method of variance estimates recovery
+combines the two intervals,
 
     L = b − a − √((b − l_b)² + (u_a − a)²),   U = b − a + √((u_b − b)² + (a − l_a)²),
 
-which is Newcombe's interval where the two are Wilson's of shares, and Welch's, with a normal
-distribution, where they are means ± 1.96 SE. Sources: Newcombe 1998, "Interval estimation for the
+For two Wilson intervals of shares this is Newcombe's interval; for two means ± 1.96 SE it is
+Welch's, with a normal distribution. Sources: Newcombe 1998, "Interval estimation for the
 difference between independent proportions"; Zou and Donner 2008, "Construction of confidence
 limits about effect measures". Several differences: Holm 1979, "A simple sequentially rejective
 multiple test procedure".
@@ -58,7 +59,7 @@ def paired_difference(a: NDArray[Any], b: NDArray[Any], noise: float = 0.0) -> D
 
     Args:
         a, b: (n,), n ≥ 2.
-        noise: the variance that both have besides, by their own samples.
+        noise: the variance of the difference that comes from the models' own samples.
 
     Example:
         >>> one = paired_difference(np.array([1.0, 2.0, 3.0]), np.array([2.0, 3.0, 4.0]))
@@ -85,7 +86,7 @@ def independent_difference(a: Mapping[str, Any], b: Mapping[str, Any]) -> Differ
     value = b["value"] - a["value"]
     low = value - math.hypot(b["value"] - b["low"], a["high"] - a["value"])
     high = value + math.hypot(b["high"] - b["value"], a["value"] - a["low"])
-    # The side on which zero lies says how far away it is.
+    # The p-value uses the half of the interval on the side of zero.
     error = (value - low if value > 0 else high - value) / Z95
     return Difference(value, low, high, False, 0, _p(value, error))
 
@@ -121,8 +122,8 @@ def state_verdict(
     Args:
         one: second − first.
         adjusted: its p-value by Holm.
-        direction: which way is better: ``lower``, ``higher``, ``none``.
-        first, second: what the two are called.
+        direction: the better direction: ``lower``, ``higher``, ``none``.
+        first, second: the names of the two.
 
     Example:
         >>> d = paired_difference(np.array([1.0, 2.0, 3.0]), np.array([2.0, 3.5, 4.0]))
@@ -178,11 +179,11 @@ def differences(found: Mapping[str, Mapping[str, Any]]) -> list[Line]:
         one, two = found[titles[0]], found[second]
         others = {row["name"]: row for row in two["metrics"]}
         for row in one["metrics"]:
-            # A p-value and a number without a better end are not compared.
+            # A p-value and a number without a better direction are not compared.
             other = others.get(row["name"])
             if other is None or row.get("direction") == "none" or row["name"] == "c2st_p":
                 continue
-            # Nor is one that is not finite, as of a run that diverged.
+            # A number that is not finite, as of a run that diverged, is not compared either.
             if finite(row) and finite(other):
                 rows.append((row, second, _between(row, other, one, two)))
     adjusted = holm([difference.p for _, _, difference in rows])

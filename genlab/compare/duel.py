@@ -1,9 +1,9 @@
 """The duel: a VAE and a GAN whose decoder and generator are the same network.
 
-What is alike: the decoder's net, layer by layer, the size of the code, the data, the order of the
-batches, their size, the seed and the number of steps. What cannot be alike is what each learns
-with besides, an encoder of 2 latent outputs there and a critic of one here, and the loss; each
-keeps the optimiser's settings that suit it.
+Both have the same decoder net, layer by layer, the same latent size, data, batches, seed and
+number of steps. Three things differ: the loss, the second network (the encoder of the VAE has
+2 · latent outputs, the critic of the GAN has one), and the settings of the optimiser, which are
+each model's usual ones.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from genlab.models.base import GenerativeModel
 #: The two sides: model, title.
 SIDES: Mapping[str, str] = {"vae": "VAE", "gan": "GAN"}
 STEPS, BATCH = 5000, 128
-#: What a net is for, by the name under which a model holds it; others keep their names.
+#: The role of a net, by its attribute name in the model; other nets keep their names.
 PARTS: Mapping[str, str] = {
     "decoder": "decoder",
     "generator": "decoder",
@@ -86,7 +86,7 @@ def specs(
 def single_output_likelihood(meta: DataMeta) -> str:
     """The likelihood for such data that asks the net for one number an entry.
 
-    The one that the app recommends where it is such a one, else the first that is a density of
+    The recommended likelihood if it is one of these, otherwise the first that is a density of
     the data.
 
     Raises:
@@ -110,7 +110,7 @@ class Budget:
 
     Args:
         decoder: the shapes of the decoder's (or generator's) weights, layer by layer.
-        parts: numbers that are learned, by the part they belong to.
+        parts: the number of learned parameters of each part.
     """
 
     decoder: tuple[tuple[int, ...], ...]
@@ -169,7 +169,7 @@ def _shapes(net: nn.Module) -> list[tuple[int, ...]]:
 
 
 def ratio(a: Budget, b: Budget) -> float:
-    """The ratio of the parameters besides the decoder, larger to smaller.
+    """The ratio of the numbers of parameters outside the decoder, larger to smaller.
 
     Example:
         >>> ratio(Budget((), {"decoder": 5, "encoder": 30}), Budget((), {"critic": 20}))

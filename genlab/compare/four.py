@@ -1,8 +1,8 @@
 """The duel of four: VAE, GAN, flow and diffusion on the same data, batches and clock.
 
-VAE and GAN are those of :mod:`genlab.compare.duel`, with one decoder's net. A flow and a diffusion
-have no decoder of that sort, so what is alike for them is the number of learned parameters: the
-hidden units are those whose total is nearest to the mean of VAE and GAN.
+VAE and GAN are those of :mod:`genlab.compare.duel`, with the same decoder net. A flow and a
+diffusion have no such decoder; they have the same number of learned parameters as far as possible:
+their hidden units give the total nearest to the mean of VAE and GAN.
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ def specs(
 
 
 def nearest(model: str, wanted: int, values: Mapping[str, Any]) -> RunSpec:
-    """The run of a model whose hidden units give about so many learned parameters.
+    """The run of a model whose number of learned parameters is nearest to the wanted one.
 
-    The number grows with the units, so that a bisection finds the two next to the wanted one.
+    The number grows with the hidden units, so a bisection finds its two neighbours.
 
     Args:
         model: with an option ``hidden``.
@@ -88,11 +88,11 @@ def nearest(model: str, wanted: int, values: Mapping[str, Any]) -> RunSpec:
 
 @dataclass(frozen=True)
 class SamplingTime:
-    """What samples of a model cost.
+    """The cost of samples of a model.
 
     Args:
         seconds: processor time of this thread for ``n`` samples drawn together.
-        n: how many.
+        n: the number of samples.
     """
 
     seconds: float
@@ -100,7 +100,7 @@ class SamplingTime:
 
     @property
     def each(self) -> float:
-        """Milliseconds of one sample among them."""
+        """Milliseconds of one sample."""
         return 1000 * self.seconds / self.n
 
 
@@ -116,7 +116,7 @@ def sampling_time(model: GenerativeModel, n: int = 64, repeats: int = 3) -> Samp
     model.eval()
     times = []
     with scope(0, "sampling time"):
-        # What the first draw loads and lays out is no part of a sample's cost.
+        # The first draw also loads and allocates; this is not part of a sample's cost.
         model.sample(2)
         for _ in range(repeats):
             start = time.thread_time()

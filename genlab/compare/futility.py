@@ -5,10 +5,11 @@ the pairs still to come are drawn from their predictive distribution and the fin
 
     σ² ~ (k − 1) s² / χ²_{k−1},   μ | σ² ~ N(d̄, σ²/k),   d_{k+1}, ..., d_K ~ N(μ, σ²).
 
-The share of draws in which the test is significant at 5 % is the predictive power. A study that
-stops because it is low claims nothing, so its rate of false calls can only fall; it loses power
-where the first seeds were unlucky. Simulated, 1,000 studies of 10 planned pairs each: called 4.5 %
-for δ = 0 (5 % without stopping) after 6.6 pairs on average, and 78.8 % for δ = 1 sd (80.3 %).
+The predictive power is the share of draws in which the test is significant at 5 %. A study that
+stops for low power claims no difference, so stopping can only lower the rate of false positives;
+it costs power if the first seeds are unlucky. In a simulation of 1,000 studies of 10 planned pairs
+each, a difference was found in 4.5 % of the studies for δ = 0 (5 % without stopping), after 6.6
+pairs on average, and in 78.8 % for δ = 1 sd (80.3 % without stopping).
 
 Source: Spiegelhalter, Freedman and Blackburn 1986, "Monitoring clinical trials: conditional or
 predictive power?".
@@ -22,7 +23,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-#: Pairs before which nothing is stopped, the power below which it is, and draws of the estimate.
+#: The fewest pairs before a stop, the power that stops a study, and the draws of the estimate.
 FEWEST, LEAST, DRAWS = 4, 0.05, 4000
 
 
@@ -67,7 +68,7 @@ def predictive_power(d: Sequence[float], planned: int) -> float:
 
 
 def is_futile(d: Sequence[float], planned: int) -> bool:
-    """Whether a study of so many pairs should stop: too little chance to find a difference.
+    """Whether a study should stop because its chance to find a difference is too small.
 
     Args:
         d: the differences of the pairs so far, in the order of the seeds.

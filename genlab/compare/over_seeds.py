@@ -1,8 +1,8 @@
 """The difference of two ways of training, over seeds and over test examples.
 
-Two runs tell of two trained models. Whether one *way of training* is better needs several seeds of
-each. d_si is the difference of a metric at seed s and test example i. All seeds see the same test
-examples, so that both vary the mean (a crossed design):
+Two runs compare two trained models. To compare two *ways of training*, each needs several seeds.
+d_si is the difference of a metric at seed s and test example i. All seeds have the same test
+examples (a crossed design), so the mean varies with the seeds and with the examples:
 
     A = n · Var(seed means),  B = k · Var(example means),  C = the residual mean square,
     SE² = max(A + B − C, A, B) / (k n),
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-#: Seeds of which nothing is concluded; up to this many the wider of two intervals is taken.
+#: With fewer seeds nothing is concluded; up to the second number the wider interval is used.
 FEWEST, WIDER = 3, 5
 #: Seeds beyond which more are not proposed, and the power for which they are counted.
 MOST, POWER = 100, 0.8
@@ -37,8 +37,8 @@ class SeedDifference:
         low, high: its 95 % interval; NaN for a single seed.
         p: the two-sided p-value of no difference.
         seeds: of each arm, or pairs of them.
-        examples: test examples in the interval, 0 where it is over seeds alone.
-        paired: whether run and run of the same seed were compared.
+        examples: test examples in the interval, 0 if it is over seeds alone.
+        paired: whether runs of the same seed were compared.
         seed_sd: the standard deviation of the difference between seeds.
     """
 
@@ -53,7 +53,7 @@ class SeedDifference:
 
     @property
     def how(self) -> str:
-        """What the interval is over, in words."""
+        """The variation that the interval covers, in words."""
         pairs = "pairs of seeds" if self.paired else "seeds an arm"
         if self.examples:
             return f"over {self.seeds} {pairs} and {self.examples:,} test examples"
@@ -165,7 +165,7 @@ def power(effect: float, k: int) -> float:
 
 
 def seeds_needed(effect: float, reach: float = POWER) -> int | None:
-    """How many pairs of seeds find such an effect with this power; None for more than 100.
+    """The number of pairs of seeds that find this effect with this power; None above 100.
 
     Args:
         effect: |δ| / the standard deviation of the difference between seeds.
@@ -182,7 +182,7 @@ def seeds_needed(effect: float, reach: float = POWER) -> int | None:
 
 
 def pilot_factor(k: int) -> float:
-    """By how much the standard deviation of k seeds may be too small, at 80 % confidence.
+    """The factor by which the standard deviation of k seeds may be too small, at 80 % confidence.
 
         √((k − 1) / χ²_{0.2, k−1}).
 
@@ -195,14 +195,14 @@ def pilot_factor(k: int) -> float:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is said of one metric and two arms.
+    """The conclusion about one metric of two arms.
 
     Args:
         words: one sentence.
         decided: whether one arm was called better.
-        better: the name of that arm, empty where none was.
-        more: how many more pairs of seeds would do, None where that is unknown or beyond reach.
-        more_cautious: the same if the seeds so far understate their own spread.
+        better: the name of that arm, otherwise empty.
+        more: the number of further pairs of seeds that would decide; None if unknown or too large.
+        more_cautious: the same, if the seeds so far underestimate the standard deviation.
     """
 
     words: str
@@ -217,14 +217,14 @@ def verdict(
 ) -> Verdict:
     """Whether one of two ways of training is better.
 
-    Never from fewer than three seeds. An arm is better where the interval excludes zero and the
-    p-value by Holm over everything shown is at most 5 %.
+    At least three seeds are required. An arm is better if the interval excludes zero and Holm's
+    p-value over all shown comparisons is at most 5 %.
 
     Args:
         one: second − first.
         adjusted: its p-value by Holm.
-        direction: which way is better: ``lower`` or ``higher``.
-        first, second: what the arms are called.
+        direction: the better direction: ``lower`` or ``higher``.
+        first, second: the names of the arms.
 
     Example:
         >>> d = paired_seeds([1.0, 1.1, 0.9, 1.0], [2.0, 2.2, 1.9, 2.0])

@@ -1,7 +1,7 @@
 """The pictures of a comparison: samples of the same z, the same real examples, the same paths.
 
 Codes are drawn from the prior by one side stream, so that models of one latent size and one prior
-get the same z; whether they did is read off the codes themselves. Real examples are the first of
+get the same z; this is checked on the codes themselves. Real examples are the first of
 the test split. Between two codes the path is spherical (see :mod:`genlab.latent.paths`).
 """
 
@@ -27,11 +27,11 @@ from genlab.models.labels import conditioned_on
 from genlab.probes.common import box_of, histogram, points
 from genlab.probes.table_panels import TablePictures
 
-#: Samples shown: of pictures, of points in the plane, of numbers on the line.
+#: Samples shown: images, points in the plane, numbers on the line.
 SHEET, CLOUD, CROWD = 32, 400, 2000
-#: Real examples that are reconstructed: pictures, points; paths, and points along a path.
+#: Real examples that are reconstructed: images, points; paths, and points along a path.
 PICTURES, DOTS, PATHS, KNOTS, FINE = 8, 12, 3, 8, 40
-#: Steps of Adam for one example where there is no encoder.
+#: Steps of Adam for one example, if there is no encoder.
 STEPS = 150
 #: The parts in the order in which they are shown.
 TITLES: Mapping[str, str] = {
@@ -48,11 +48,11 @@ class SideBySide:
 
     Args:
         pictures: by part, in the order of :data:`TITLES`; of a table, by column and pair.
-        missing: for the parts without a picture, why.
-        z: codes of the samples, (n, latent); None where there is no decoder.
+        missing: the reason for each part without a picture.
+        z: codes of the samples, (n, latent); None without a decoder.
         examples: a digest of the real examples.
-        psnr: of the reconstructions in dB, (n,); None where there are none.
-        real: by part what the held-out data themselves look like, drawn in the same way.
+        psnr: of the reconstructions in dB, (n,); None without reconstructions.
+        real: the held-out data by part, drawn in the same way.
     """
 
     pictures: Mapping[str, Picture]
@@ -64,7 +64,7 @@ class SideBySide:
 
 
 def shared_real(found: Sequence[SideBySide]) -> Mapping[str, Picture]:
-    """The pictures of the real data that all of these models learn; empty where they differ.
+    """The pictures of the real data, if all models learn the same data; otherwise empty.
 
     Args:
         found: of each run.
@@ -74,7 +74,7 @@ def shared_real(found: Sequence[SideBySide]) -> Mapping[str, Picture]:
     return found[0].real
 
 
-#: Why a run does not show a part that another one shows.
+#: The reason why a run lacks a part that another run has.
 NO_PART = "its data have no such column or pair"
 
 
@@ -91,7 +91,7 @@ def titles_of(found: Iterable[SideBySide]) -> dict[str, str]:
 
 
 def digest(x: Tensor) -> str:
-    """A digest of examples: equal where they are the same.
+    """A digest of examples: equal examples have equal digests.
 
     Example:
         >>> digest(torch.zeros(2)) == digest(torch.zeros(2)), len(digest(torch.ones(1)))
@@ -231,7 +231,7 @@ def _samples(samples: Tensor, data: Dataset, model: Any) -> Picture:
 
 
 def _real_samples(data: Dataset, n: int) -> Picture:
-    """Held-out examples as samples are drawn: as many, in the same box and the same bins."""
+    """Held-out examples drawn like samples: the same number, box and bins."""
     x = (data.test if len(data.test) else data.validation).x[:n].float()
     note = f"n = {len(x)}, held-out examples, never seen in training"
     title = "Real data"
@@ -288,7 +288,7 @@ def _pairs(x: Tensor, back: Tensor, db: Tensor, data: Dataset, how: str) -> Pict
 def inversions_job(
     model: Any, data: Dataset, values: Mapping[str, Any], progress: Progress
 ) -> dict[str, Any]:
-    """Codes of the :func:`real_examples` examples for a model without an encoder.
+    """Codes of the :func:`real_examples` for a model without an encoder.
 
     Args:
         model: in evaluation mode, with a decoder.

@@ -19,7 +19,7 @@ class Series:
         title: what the legend says (``ELBO``).
         group: the chart it is drawn in (``loss``, ``divergence``, ``confidence``, ``latent``).
         unit: ``nats``, ``bits/dim``, ``probability``, ``count``, ...
-        kind: how the number came about; ``training batch`` is a mean over the step's own batch.
+        kind: how the number was computed; ``training batch`` is a mean over the step's own batch.
         n: from how many samples, 0 where it does not apply.
         direction: which way is better.
         truth: the constant that an ideal model reaches, drawn as a line; None where unknown.

@@ -16,7 +16,7 @@ def load(spec: RunSpec, progress: Progress | None = None) -> Dataset:
 
     Args:
         spec: the run.
-        progress: told the fraction done and what is being done.
+        progress: called with the fraction done and a sentence.
 
     Raises:
         DataError: if the files are not there and cannot be fetched; names the offline sets.

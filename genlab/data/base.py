@@ -36,20 +36,20 @@ class DataMeta:
     Args:
         shape: shape of one example: ``(d,)`` for points, ``(channels, height, width)`` for images.
         support: ``real`` for the whole line, ``unit`` for [0, 1], ``binary`` for {0, 1}.
-        classes: the names of the classes, empty where there are no labels.
+        classes: the names of the classes, empty without labels.
         density: whether the exact log-density is known.
-        note: a sentence for the page (where no density is known, why).
+        note: a sentence for the page (if the density is not known, the reason).
         network: whether loading may need a network.
-        factors: what the examples were made from, and how many values each factor has.
-        columns: the names of an example's entries where it is a row of a table, else empty.
-        axes: the names of a point's entries, where they have names.
+        factors: the known factors of the examples, and the number of values of each factor.
+        columns: the names of the columns if an example is a row of a table, otherwise empty.
+        axes: the names of a point's entries, if they have names.
         shift, scale: per entry, where entries are standardised: v = shift + scale * x in the
             unit of the file, or log(v + c) where a logarithm is taken.
         logs: per entry, the offset c of the logarithm; -1 for none. Empty: none is taken.
         proposed: what suits such data among the options of a run.
         schema: the columns of a user's table, which an example encodes
             (:func:`genlab.data.schema.encode`); empty otherwise.
-        gaps: whether rows with missing entries are learned from as they are.
+        gaps: whether the model learns from rows with missing entries.
     """
 
     shape: tuple[int, ...]
@@ -75,7 +75,7 @@ class DataMeta:
 
     @property
     def unit_note(self) -> str:
-        """What must stand beside a log-density of standardised entries; else empty.
+        """The note to a log-density of standardised entries; else empty.
 
         Example:
             >>> DataMeta((1,), "real", shift=(5.0,), scale=(2.0,)).unit_note
@@ -141,7 +141,7 @@ class DataMeta:
 
     @property
     def is_image(self) -> bool:
-        """Whether one example is a picture (channels, height, width)."""
+        """Whether one example is an image (channels, height, width)."""
         return len(self.shape) == 3
 
     @property
@@ -169,9 +169,9 @@ class Density(abc.ABC):
 class Split:
     """One part of a dataset: ``x`` is (n, *shape), ``y`` is (n,) of class indices or None.
 
-    ``factors`` is (n, F): for each example the index of each factor's value, where they are known.
-    ``observed`` is (n, *shape): False where an entry was missing and ``x`` holds what was filled
-    in; None where nothing was.
+    ``factors`` is (n, F): for each example the index of each factor's value, if known.
+    ``observed`` is (n, *shape): False where an entry was missing and ``x`` holds a filled-in
+    value; None where nothing was.
     """
 
     x: Tensor
@@ -199,9 +199,9 @@ class Dataset:
     """A loaded dataset: three splits as tensors in memory.
 
     Args:
-        meta: what was known before loading.
+        meta: the properties known before loading.
         train, validation, test: the splits; a model sees ``train`` alone.
-        density: the exact distribution, where it is known.
+        density: the exact distribution, if known.
         draw: applied to each training batch (dynamic binarisation); uses the run's stream.
         modes: for mixtures of well-separated modes, their means (k, d); else None.
     """
@@ -217,7 +217,7 @@ class Dataset:
 
 
 class DataSource(abc.ABC):
-    """One row of the table of datasets: options, what is known beforehand, and how to load."""
+    """One row of the table of datasets: its options, its properties, and how it is loaded."""
 
     name: ClassVar[str]
     Options: ClassVar[type[options.Options]] = options.Options
@@ -236,12 +236,12 @@ class DataSource(abc.ABC):
 
     @classmethod
     def sidecar(cls, options: options.Options) -> Mapping[str, Any] | None:
-        """What a run must take along where it goes, so that its model can be built; as JSON."""
+        """The files that a run must contain so that its model can be built elsewhere; as JSON."""
         return None
 
     @classmethod
     def unpack(cls, sidecar: Mapping[str, Any]) -> None:
-        """Take up what a run brought along.
+        """Read the files that a run contains.
 
         Raises:
             DataError: if it is nothing that was packed.

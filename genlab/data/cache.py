@@ -26,7 +26,7 @@ VERSION = "1"
 
 
 def files() -> Path | None:
-    """The folder of the runs' files, None where that is no local folder."""
+    """The folder of the runs' files, None if it is not a local folder."""
     url = default_url().removeprefix("file://")
     return None if "://" in url else Path(url).expanduser()
 
@@ -40,7 +40,7 @@ def folders() -> tuple[Path, ...]:
 
 
 def cached(name: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-    """The tensors of this name from the cache, made and stored where there is no sound copy.
+    """The tensors of this name from the cache, computed and stored if there is no intact copy.
 
     A damaged copy (wrong header, wrong length, wrong digest) is replaced; where nothing can be
     written, the tensors are made each time.
@@ -133,7 +133,7 @@ def table(text: bytes, columns: int) -> Tensor:
         sound = False
     if not sound:
         raise DataError(
-            "a packaged table of pictures is damaged; install its package again; "
+            "a packaged table of images is damaged; install its package again; "
             "the toys do not need it"
         )
     return torch.from_numpy(values.astype(np.uint8).reshape(-1, columns))

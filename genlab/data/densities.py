@@ -23,7 +23,7 @@ NOTHING = -1e30
 
 
 class Components(Density):
-    """A distribution whose samples know the component they came from."""
+    """A distribution whose samples are labelled with their component."""
 
     @abc.abstractmethod
     def sample_labelled(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -254,7 +254,7 @@ def grid(density: Density, side: int = 200) -> tuple[list[Tensor], Tensor]:
 
     Returns:
         d axes of (side,), and the density (side,) or (side, side), indexed [y, x] in two
-        dimensions, as pictures are.
+        dimensions, as images are.
 
     Example:
         >>> distribution = GaussianMixture(torch.ones(1), torch.zeros(1, 1), torch.eye(1)[None])

@@ -1,4 +1,4 @@
-"""Drawn distributions: weights on a grid, stored as JSON and named by what they hold."""
+"""Drawn distributions: weights on a grid, stored as JSON and named by a digest."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Drawing:
 
     @property
     def id(self) -> str:
-        """A name made of the content: equal drawings have equal names."""
+        """A name computed from the content: equal drawings have equal names."""
         head = f"{FORMAT},{self.dim},{CELLS},{HALF};".encode()
         digest = hashlib.blake2b(head + self.weights.tobytes(), digest_size=8).hexdigest()
         return f"drawing-{digest}"
@@ -107,7 +107,7 @@ def from_flat(values: Mapping[str, Any]) -> Drawing:
     """The drawing of plain values.
 
     Raises:
-        DataError: if they are none.
+        DataError: if they are not a drawing.
     """
     try:
         dim, raw = int(values["dim"]), base64.b64decode(str(values["weights"]), validate=True)
@@ -116,20 +116,20 @@ def from_flat(values: Mapping[str, Any]) -> Drawing:
     except (KeyError, TypeError, ValueError):
         good = False
     if not good:
-        raise DataError(f"This is no drawing of this program. {NOTHING}")
+        raise DataError(f"This is not a drawing of this program. {NOTHING}")
     if not weights.any():
         raise DataError(f"Nothing is drawn yet, so there is no distribution. {NOTHING}")
     return Drawing(weights.copy())
 
 
 def from_image(content: bytes, *, light: bool | None = None) -> Drawing:
-    """A picture as a density in the plane: its ink becomes mass.
+    """An image as a density in the plane: its ink becomes mass.
 
-    The picture is fitted into the square. Brightness is averaged over the pixels of each cell.
+    The image is fitted into the square. Brightness is averaged over the pixels of each cell.
 
     Args:
         content: a PNG or JPEG file.
-        light: whether light parts are the ink; by the border of the picture if not given.
+        light: whether light parts are the ink; by the border of the image if not given.
 
     Raises:
         DataError: if it cannot be read, or holds no ink.
@@ -142,7 +142,7 @@ def from_image(content: bytes, *, light: bool | None = None) -> Drawing:
     side = CELLS / max(height, width)
     size = max(1, round(height * side)), max(1, round(width * side))
     small = torch.nn.functional.adaptive_avg_pool2d(ink[None, None], size)[0, 0].numpy()
-    # A background that is not quite even is no mass.
+    # A background that is not quite even gets no mass.
     small = np.where(small < 0.04, 0.0, small)
     square = np.zeros((CELLS, CELLS))
     top, left = (CELLS - size[0]) // 2, (CELLS - size[1]) // 2
@@ -151,10 +151,10 @@ def from_image(content: bytes, *, light: bool | None = None) -> Drawing:
 
 
 def from_file(name: str, content: bytes) -> Drawing:
-    """A drawing of a file: an npz with one array, the JSON of a drawing, or a picture.
+    """A drawing of a file: an npz with one array, the JSON of a drawing, or an image.
 
     Raises:
-        DataError: if the file is none of these, or no drawing.
+        DataError: if the file is not one of these, or not a drawing.
     """
     ending = name.rpartition(".")[2].lower()
     try:
@@ -229,7 +229,7 @@ EXAMPLES: Mapping[str, Callable[[], NDArray[np.float64]]] = {
 
 
 def example(name: str) -> Drawing:
-    """A drawing that comes with the project; what is nearly nothing is nothing.
+    """A drawing that comes with the project; very small weights become 0.
 
     Example:
         >>> example("hills").dim, example("smile").dim
@@ -297,7 +297,7 @@ def take_guest(values: Mapping[str, Any]) -> None:
     """Take up the drawing that an exported run brought along.
 
     Raises:
-        DataError: if it is none.
+        DataError: if it is not one.
     """
     made = from_flat(values)
     _guests[made.id] = made

@@ -26,7 +26,7 @@ class GridDensity(Density):
         low, high: the box, the same on every axis.
 
     Raises:
-        ValueError: if the weights are no square of numbers from 0, or none is positive.
+        ValueError: if the weights are not a square of numbers from 0, or none is positive.
 
     Example:
         >>> density = GridDensity(torch.tensor([1.0, 3.0]), 0.0, 1.0)

@@ -1,4 +1,4 @@
-"""Pictures fitted to a model: size, ground and strokes like those of its training data."""
+"""Images fitted to a model: size, ground and strokes like those of its training data."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from torch.nn.functional import affine_grid, grid_sample
 
 from genlab.core.errors import DataError
 from genlab.data.base import DataMeta, Dataset
-from genlab.data.image_uploads import Picture
+from genlab.data.image_uploads import UploadedImage
 
 
 @dataclass(frozen=True)
 class BackgroundStyle:
-    """How a dataset's pictures stand on their ground, measured on its training examples.
+    """The background and position of a dataset's images, measured on training examples.
 
     Args:
         ground: the median of the outermost pixels, 0 to 1.
         ink: whether they are strokes on an even ground: grey, and most of their border is either
             black or white.
-        extent: the larger side of the ink's box as a share of the picture's side, the median.
+        extent: the larger side of the strokes' bounding box as a share of the image's side, the
+            median.
         centre: where the ink's centre of mass lies, rows and columns in pixels from the middle,
             the medians.
     """
@@ -35,7 +36,7 @@ class BackgroundStyle:
 
 
 def _mass(x: Tensor) -> tuple[Tensor, Tensor]:
-    """The centre of mass of pictures (n, H, W): rows and columns, in pixels from the middle."""
+    """The centre of mass of images (n, H, W): rows and columns, in pixels from the middle."""
     total = x.sum(dim=(1, 2)).clamp(min=1e-9)
     rows = torch.arange(x.shape[1]) - (x.shape[1] - 1) / 2
     columns = torch.arange(x.shape[2]) - (x.shape[2] - 1) / 2
@@ -43,7 +44,7 @@ def _mass(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def background_style(data: Dataset, n: int = 256) -> BackgroundStyle:
-    """How the first n training pictures stand on their ground."""
+    """The background and the position of the first n training images."""
     x = data.train.x[:n].float()
     edge = torch.cat([x[:, :, 0], x[:, :, -1], x[:, :, :, 0], x[:, :, :, -1]], dim=2)
     ground = float(edge.median())
@@ -61,11 +62,11 @@ def background_style(data: Dataset, n: int = 256) -> BackgroundStyle:
 
 @dataclass(frozen=True)
 class FittedImage:
-    """A picture as the model sees it.
+    """An image at the size and range of the model.
 
     Args:
         x: (*data_shape) in [0, 1].
-        notes: what was done, in sentences.
+        notes: the changes, in sentences.
     """
 
     x: Tensor
@@ -73,31 +74,31 @@ class FittedImage:
 
 
 def fit_to_model(
-    picture: Picture,
+    picture: UploadedImage,
     meta: DataMeta,
     background_style: BackgroundStyle,
     *,
     invert: bool | None = None,
     centre: bool | None = None,
 ) -> FittedImage:
-    """A picture at the size of a model, like the pictures that it learned.
+    """An image at the size of a model, like the images that the model learned.
 
-    The aspect is kept and the picture stands in the middle. Where the data are strokes on an even
-    ground (digits), the strokes are cut out, made as large as they are in the data, and moved so
-    that their centre of mass is where it is there, as MNIST was made (LeCun et al. 1998).
+    The aspect ratio is kept and the image is centred. If the data are strokes on an even
+    background (digits), the strokes are cut out, scaled to their size in the data, and moved so
+    that their centre of mass is that of the data, as MNIST was made (LeCun et al. 1998).
 
     Args:
-        picture: as it was sent.
-        meta: of the data, which are pictures.
+        picture: the uploaded image.
+        meta: of the data, which are images.
         background_style: of the data (:func:`background_style`).
-        invert: light for dark; None: where the ground of the picture is the other one.
+        invert: light for dark; None: where the ground of the image is the other one.
         centre: cut out and move the strokes; None: where the data are strokes.
 
     Raises:
-        DataError: if the data are no pictures, or there is no stroke to be cut out.
+        DataError: if the data are not images, or no stroke is found.
     """
     if not meta.is_image:
-        raise DataError("These data are points, not pictures: a picture cannot be one of them.")
+        raise DataError("These data are points, not images: an image cannot be one of them.")
     channels, height, width = meta.shape
     x = torch.from_numpy(np.ascontiguousarray(picture.pixels)).permute(2, 0, 1)
     notes = list(picture.notes)
@@ -128,7 +129,7 @@ def fit_to_model(
 
 
 def _resized(x: Tensor, height: int, width: int) -> Tensor:
-    """Pictures (C, H, W) at another size, by area where they become smaller."""
+    """Images (C, H, W) at another size, by area where they become smaller."""
     pixels = (x.permute(1, 2, 0).numpy() * 255).round().clip(0, 255).astype(np.uint8)
     small = x.shape[1] < height
     how = Image.Resampling.BICUBIC if small else Image.Resampling.LANCZOS
@@ -140,7 +141,7 @@ def _resized(x: Tensor, height: int, width: int) -> Tensor:
 
 
 def _boxed(x: Tensor, height: int, width: int, ground: float | None) -> Tensor:
-    """The whole picture in the middle, the rest its ground: the median of its border."""
+    """The whole image in the middle; the rest is its background, the median of its border."""
     scale = min(height / x.shape[1], width / x.shape[2])
     size = max(1, round(x.shape[1] * scale)), max(1, round(x.shape[2] * scale))
     edge = torch.cat([x[:, 0], x[:, -1], x[:, :, 0], x[:, :, -1]], dim=1).median(dim=1).values
@@ -152,7 +153,7 @@ def _boxed(x: Tensor, height: int, width: int, ground: float | None) -> Tensor:
 
 
 def _centred(x: Tensor, background_style: BackgroundStyle, height: int, width: int) -> Tensor:
-    """The strokes, so large as in the data, their centre of mass where it is there."""
+    """The strokes, scaled and centred as in the data."""
     ground = float(round(background_style.ground))
     ink = (x - ground).abs()
     # What a camera saw of paper is not even: ink is what stands out from the median.
@@ -161,7 +162,7 @@ def _centred(x: Tensor, background_style: BackgroundStyle, height: int, width: i
     top = float(ink.max())
     if top < 0.08:
         raise DataError(
-            "Nothing is to be seen on this picture: it is one even colour. Draw or send something "
+            "This image is empty: it is one even colour. Draw or send something "
             "with strokes on an even ground."
         )
     ink = ink / top

@@ -1,7 +1,7 @@
-"""Pictures that a user uploads, decoded with care.
+"""Images that a user uploads, decoded with care.
 
-The first bytes of a file tell its kind, never its name. The size is read from the header before
-any pixel is decoded, so that a small file that would unpack to gigabytes is refused.
+The kind of a file is read from its first bytes, never from its name. The size is read from the
+header before any pixel is decoded, so that a small file that would unpack to gigabytes is refused.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from PIL import Image, ImageOps
 
 from genlab.core.errors import DataError
 
-#: Bytes of a file, pixels of a picture, pixels of a side, at most.
+#: Bytes of a file, pixels of an image, pixels of a side, at most.
 BYTES, PIXELS, SIDE = 10 * 2**20, 20_000_000, 12_000
 
-#: A large picture is made at most so many pixels a side before anything else is done with it.
+#: A larger image is first reduced to this many pixels a side.
 WORK = 512
 
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 
-#: Kinds of pictures that are read: from a person, and from an archive of many.
+#: Kinds of images that are read: from a person, and from an archive of many.
 USUAL, MORE = ("PNG", "JPEG"), ("PNG", "JPEG", "WEBP", "BMP")
 
 MANY = (*MORE, "GIF", "TIFF")
 
-#: First bytes -> what it is, for the refusal.
+#: First bytes -> the kind of file, for the refusal.
 OTHERS: tuple[tuple[bytes, str], ...] = (
     (b"PK\x03\x04", "a ZIP archive"),
     (b"PK\x05\x06", "an empty ZIP archive"),
@@ -53,13 +53,13 @@ NOTHING = "Nothing was stored. Send a PNG or a JPEG."
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture as it was sent, ready to be fitted to a model.
+class UploadedImage:
+    """An uploaded image, ready to be fitted to a model.
 
     Args:
         pixels: (H, W, 3) in [0, 1], at most 512 a side, upright, without transparency.
         size: (width, height) of the file.
-        notes: what was done to it, in sentences.
+        notes: the changes to it, in sentences.
     """
 
     pixels: NDArray[np.float32]
@@ -69,14 +69,14 @@ class Picture:
 
 @dataclass(frozen=True)
 class Rule:
-    """How pictures of a set are decoded alike.
+    """How all images of a set are decoded.
 
     Args:
         first_frame: whether of an animation the first frame is taken, else it is refused.
-        deep: the value of white of pictures of 16 bits; None: by the picture.
-        shallow: the value of white of pictures of 8 bits.
+        deep: the value of white of images of 16 bits; None: by the image.
+        shallow: the value of white of images of 8 bits.
         ground: behind transparent parts, 0 or 255.
-        index: where pictures are masks (the indices of a palette), the one that means white.
+        index: if images are masks (the indices of a palette), the index that means white.
     """
 
     first_frame: bool = False
@@ -87,14 +87,14 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Glance:
-    """What is known of a picture without its pixels being kept.
+class ImageSummary:
+    """Properties of an image, without its pixels.
 
     Args:
         pixels: how many.
         deep: whether it has 16 bits a pixel.
-        top: its largest value, where it was asked for, else 0.
-        opaque: the mean brightness of what is opaque, where parts are transparent.
+        top: its largest value, if it was asked for, otherwise 0.
+        opaque: the mean brightness of the opaque pixels, if some pixels are transparent.
         index: the largest index of a coloured palette of few colours, as masks have; else None.
     """
 
@@ -106,7 +106,7 @@ class Glance:
 
 
 def _refuse(why: str) -> DataError:
-    return DataError(f"This picture was not taken: {why}. {NOTHING}")
+    return DataError(f"This image was not taken: {why}. {NOTHING}")
 
 
 def is_xml(content: bytes) -> bool:
@@ -116,7 +116,7 @@ def is_xml(content: bytes) -> bool:
 
 
 def kind_of(content: bytes) -> str | None:
-    """The kind of a picture by its first bytes, whatever its name says; None for no picture.
+    """The kind of an image by its first bytes, whatever its name says; None if it is not an image.
 
     Example:
         >>> kind_of(b"GIF89a"), kind_of(b"II*\\x00...."), kind_of(b"hello")
@@ -155,7 +155,7 @@ def _kind(content: bytes, kinds: tuple[str, ...]) -> str:
 
 
 def _size(width: int, height: int) -> None:
-    """Refuse a size that is none, or that would take too much memory."""
+    """Refuse an impossible size, or one that would take too much memory."""
     if width < 1 or height < 1:
         raise _refuse(f"its header says {width:,} × {height:,} pixels")
     if width * height > PIXELS or max(width, height) > SIDE:
@@ -198,16 +198,16 @@ def _webp(content: bytes, rule: Rule) -> None:
         _size(width & 0x3FFF, height & 0x3FFF)
 
 
-def read(content: bytes, kinds: tuple[str, ...] = USUAL, rule: Rule = Rule()) -> Picture:
+def read(content: bytes, kinds: tuple[str, ...] = USUAL, rule: Rule = Rule()) -> UploadedImage:
     """Decode a PNG or JPEG that somebody sent, within bounded time and memory.
 
     The orientation of the camera is applied, transparency is laid on white, 16 bits a channel,
     palettes and CMYK become red, green and blue in [0, 1]; the notes say so.
 
     Args:
-        content: the file; its name is never looked at.
+        content: the file; its name is ignored.
         kinds: those that are read, ``USUAL``, ``MORE`` or ``MANY``.
-        rule: what the pictures of a set share.
+        rule: the rule that all images of a set share.
 
     Raises:
         DataError: for anything else, a damaged file, an animation, more than 10 MB, more than 20
@@ -223,8 +223,8 @@ def read(content: bytes, kinds: tuple[str, ...] = USUAL, rule: Rule = Rule()) ->
         return _decoded(opened, kind, rule)
 
 
-def glance(content: bytes, *, levels: bool = True, ground: bool = True) -> Glance:
-    """What a picture of a set tells of white and of its transparent parts.
+def summarise_image(content: bytes, *, levels: bool = True, ground: bool = True) -> ImageSummary:
+    """The white value and the transparent pixels of an image of a set.
 
     Args:
         content: the file.
@@ -249,7 +249,7 @@ def glance(content: bytes, *, levels: bool = True, ground: bool = True) -> Glanc
             top = int(values[..., :3][there].max(initial=0))
             if clear and not there.all():
                 opaque = float(values[..., :3][there].mean()) / 255 if there.any() else None
-        return Glance(pixels, deep, top, opaque, _mask(opened))
+        return ImageSummary(pixels, deep, top, opaque, _mask(opened))
 
 
 def _mask(opened: Any) -> int | None:
@@ -264,7 +264,7 @@ def _mask(opened: Any) -> int | None:
 
 @contextlib.contextmanager
 def _opened(content: bytes, kinds: tuple[str, ...], rule: Rule) -> Iterator[tuple[Any, str]]:
-    """A picture whose header was checked; what it raises becomes a refusal."""
+    """An image whose header was checked; what it raises becomes a refusal."""
     kind = _kind(content, kinds)
     if check := {"PNG": _png, "WEBP": _webp}.get(kind):
         check(content, rule)
@@ -294,7 +294,7 @@ def _opened(content: bytes, kinds: tuple[str, ...], rule: Rule) -> Iterator[tupl
         ) from None
 
 
-def _decoded(opened: Any, kind: str, rule: Rule) -> Picture:
+def _decoded(opened: Any, kind: str, rule: Rule) -> UploadedImage:
     size, notes = tuple(opened.size), []
     if getattr(opened, "n_frames", 1) > 1:
         notes.append("Of its frames the first was taken.")
@@ -335,7 +335,7 @@ def _decoded(opened: Any, kind: str, rule: Rule) -> Picture:
         notes.append("It was turned upright, as the camera noted.")
     pixels = np.asarray(picture, dtype=np.float32) / float(rule.shallow)
     pixels = pixels.clip(0.0, 1.0)
-    return Picture(pixels, (int(size[0]), int(size[1])), tuple(notes))
+    return UploadedImage(pixels, (int(size[0]), int(size[1])), tuple(notes))
 
 
 def _upright(picture: Any, orientation: int) -> Any:
@@ -345,7 +345,7 @@ def _upright(picture: Any, orientation: int) -> Any:
     return ImageOps.exif_transpose(picture)
 
 
-def read_drawing(address: Any) -> Picture:
+def read_drawing(address: Any) -> UploadedImage:
     """A drawing of the page's canvas, a ``data:`` address of a PNG; read like any other file.
 
     Raises:

@@ -67,8 +67,9 @@ class SetOptions(Options):
     )
     incomplete: str = option(
         "auto",
-        "rows with missing entries: learn from what is there (models with the likelihood mixed), "
-        "fill them with the training part's mean or commonest category, drop such rows, or auto: "
+        "rows with missing entries: learn from the present entries (models with the likelihood "
+        "mixed), fill missing ones with the training part's mean or commonest category, drop "
+        "such rows, or auto: "
         "drop them where at least half of the rows are whole, else fill",
         choices=("auto", "learn", "fill", "drop"),
     )
@@ -106,8 +107,8 @@ def propose_likelihood(known: Description, support: str) -> Proposal:
         )
         return Proposal("likelihood", "continuous_bernoulli", why)
     why = (
-        "The columns are real numbers: a Gaussian whose variances are learned, since some columns "
-        "are told by the code better than others."
+        "The columns are real numbers: a Gaussian whose variances are learned, since the code "
+        "determines some columns better than others."
     )
     if known.values == "counts":
         why += (
@@ -119,7 +120,7 @@ def propose_likelihood(known: Description, support: str) -> Proposal:
 
 
 def propose_columns(meta: DataMeta) -> Proposal:
-    """A likelihood for each column, with the reasons, those of one reason together."""
+    """A likelihood for each column, grouped by the reason."""
     alike: dict[tuple[str, str], list[str]] = {}
     for part, row, why in chosen_rows(meta):
         title = COLUMN_LIKELIHOODS.row(row).title
@@ -133,7 +134,7 @@ def propose_columns(meta: DataMeta) -> Proposal:
 
 
 def is_grey(known: Description) -> bool:
-    """Whether the examples are pictures of grey levels, which may be made 0 and 1."""
+    """Whether the examples are grey images, which can be binarised."""
     return known.is_image and known.shape[0] == 1 and known.values in {"levels", "unit"}
 
 
@@ -155,7 +156,7 @@ def meta_of(known: Description, options: Any) -> DataMeta:
     if known.missing:
         gaps = known.n - sum(known.whole_rows)
         if learns_gaps(known, options):
-            note += f" {gaps:,} rows with missing entries are learned from by what is there."
+            note += f" The model learns from {gaps:,} rows with missing entries as they are."
         elif filled(known, options):
             note += (
                 f" {gaps:,} rows with missing entries are filled with the training part's mean or "
@@ -186,14 +187,14 @@ def filled(known: Description, options: Any) -> bool:
 
 
 def learns_gaps(known: Description, options: Any) -> bool:
-    """Whether a model learns from rows with missing entries as they are."""
+    """Whether a model learns from rows with missing entries without filling them."""
     return known.missing and getattr(options, "incomplete", "auto") == "learn"
 
 
 @DATASETS.register(
     "own",
     title="Your own data",
-    summary="A CSV, an npz or a ZIP of pictures from page Data.",
+    summary="A CSV, an npz or a ZIP of images from page Data.",
     order=130,
 )
 class Own(DataSource):

@@ -1,4 +1,4 @@
-"""Parts of a picture: which pixels are known, where the others are to be guessed."""
+"""Parts of an image: which pixels are known, where the others are to be guessed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _scattered(height: int, width: int) -> Tensor:
 
 
 def _rim(height: int, width: int) -> Tensor:
-    """From the rim inwards: how large the rectangle is on whose side a pixel lies."""
+    """From the rim inwards: the size of the centred rectangle on whose edge a pixel lies."""
     y = (2 * torch.arange(height) + 1 - height).abs() / height
     x = (2 * torch.arange(width) + 1 - width).abs() / width
     return 1 - torch.maximum(y[:, None].expand(height, width), x.expand(height, width))
@@ -56,7 +56,7 @@ PARTS: dict[str, Part] = {
 
 
 def known_pixels(name: str, share: float, shape: tuple[int, ...]) -> Tensor:
-    """The mask of a share of the pixels of a picture, boolean, (C, H, W).
+    """The mask of a share of the pixels of an image, boolean, (C, H, W).
 
     Args:
         name: of the part, a row of ``PARTS``.

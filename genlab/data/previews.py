@@ -1,4 +1,4 @@
-"""Previews: what a dataset looks like, before anything is trained on it."""
+"""Previews: examples of a dataset, before a run is trained on it."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ COLUMNS = 6
 
 
 def preview(name: str, values: Mapping[str, Any] | None = None, n: int = 64) -> Picture:
-    """A look at a dataset under these options; never fetches anything from a network.
+    """A preview of a dataset with these options; never fetches anything from a network.
 
     For images the payload holds ``x`` (n, C, H, W), ``columns``, and for points ``x`` (n, d) and
-    ``grid``: the axes and the exact density ``(x, y, p[y, x])``, ``(x, p)`` on the line, None
-    where no density is known. Both hold ``label`` (n,) or None, and ``classes``. At least a
-    thousand points are shown. Rows of a table come with the names of their ``columns``, of a wide
-    one the first few, in the unit of the file.
+    ``grid``: the axes and the exact density ``(x, y, p[y, x])``, ``(x, p)`` on the line, None if
+    no density is known. Both hold ``label`` (n,) or None, and ``classes``. At least a thousand
+    points are shown. Rows of a table come with the names of their ``columns``, of a wide one the
+    first few, in the unit of the file.
 
     Args:
         name: a name in the table of datasets.

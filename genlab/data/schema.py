@@ -44,7 +44,7 @@ class Column:
         whole: whether all values are whole numbers.
         zeros: the share of values that are exactly 0, of a count or a positive column.
         missing: the share of missing entries.
-        dispersion: variance by mean of a column of counts; 0 where it is not known.
+        dispersion: variance by mean of a column of counts; 0 if not known.
 
     Example:
         >>> Column("city", "categorical", categories=("Bonn", "Oslo", "Rome")).entries
@@ -102,7 +102,7 @@ def is_whole(column: Column) -> bool:
 
 
 def bounds(column: Column) -> tuple[float, float]:
-    """The smallest and the largest value that a column may have; infinite where there is none.
+    """The smallest and the largest value that a column may have; infinite without a bound.
 
     A bounded column has the bounds of a share or a percentage where its values lie within
     these, else the extremes that were seen.
@@ -201,7 +201,7 @@ def decode(x: NDArray[Any], columns: Sequence[Column]) -> NDArray[np.float64]:
 
 
 def common(raw: NDArray[np.float64], columns: Sequence[Column]) -> NDArray[np.float64]:
-    """What stands in for a missing entry of each column: its mean, or its commonest category.
+    """The value that replaces a missing entry of each column: its mean, or its commonest category.
 
     Args:
         raw: (n, p), NaN where missing: the training part alone.

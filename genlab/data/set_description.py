@@ -1,4 +1,4 @@
-"""What is stored of a set of your own beside its tensors: shape, columns, parts, notes."""
+"""The description of a user's dataset, stored with its tensors: shape, columns, parts, notes."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ class Description:
     """What is known of a stored set without its tensors.
 
     Args:
-        id: what a run names: of the name and the content.
-        name: what people call it.
+        id: the id that a run names: of the name and the content.
+        name: its name for users.
         shape: of one example.
-        n: how many examples.
+        n: the number of examples.
         values: ``binary`` (0 and 1), ``levels`` (256 of them), ``unit`` (in [0, 1]), ``real``,
             or ``counts`` (whole numbers from 0).
-        white: the stored value of a picture that means white.
+        white: the stored value of an image that means white.
         columns, classes: their names.
         shift, scale: mean and standard deviation of each column of the training part.
-        notes: what the reader found, left out and changed.
+        notes: the reader's findings, omissions and changes.
         size, sha256: of the file of the tensors.
         schema: of a table, its columns as stored: values, or indices of categories, NaN where an
-            entry is missing. Empty for pictures and for sets stored before there was one.
-        parts: how many examples each part has; empty for sets stored before parts were stored.
+            entry is missing. Empty for images and for sets stored before there was one.
+        parts: the number of examples of each part; empty for sets stored before parts were stored.
         whole_rows: of each part, the rows without a missing entry.
-        fill: what stands in for a missing entry of each column: of the training part.
+        fill: the value that replaces a missing entry of each column: of the training part.
         logs: per entry, the offset c where log(v + c) is standardised; -1 where v is. Empty for
             sets stored before there were any.
         shape, columns, shift, scale: of examples as a model sees them, categories as 0/1 entries.
@@ -79,7 +79,7 @@ class Description:
 
     @property
     def is_image(self) -> bool:
-        """Whether its examples are pictures."""
+        """Whether its examples are images."""
         return len(self.shape) == 3
 
     @property
@@ -192,7 +192,7 @@ def describe(examples: Examples, name: str) -> Description:
 
 
 def offsets(wide: Any, schema: tuple[Column, ...]) -> tuple[float, ...]:
-    """The offset c of log(v + c) of each entry of a positive column; -1 where none is taken.
+    """The offset c of log(v + c) of each entry of a positive column; -1 if none is used.
 
     0 where all values are positive; half of the smallest positive value where some are 0.
     """
@@ -208,7 +208,7 @@ def offsets(wide: Any, schema: tuple[Column, ...]) -> tuple[float, ...]:
 
 
 def with_logs(wide: Any, logs: tuple[float, ...]) -> Any:
-    """Encoded rows with logarithms where they are taken."""
+    """Encoded rows, with the logarithm of the columns that use it."""
     made = np.array(wide, dtype=np.float64)
     for k, c in enumerate(logs):
         if c >= 0:
@@ -241,7 +241,7 @@ def _with_schema(known: Description, examples: Examples, part: Any) -> Descripti
 
 
 def dispersion(values: Any) -> float:
-    """Variance by mean of what is there; 0 where there is no mean.
+    """The variance divided by the mean of the present entries; 0 without a mean.
 
     Example:
         >>> dispersion(np.array([1.0, 3.0, np.nan]))

@@ -11,7 +11,7 @@ PARTS = ("train", "validation", "test")
 
 
 def sizes(n: int) -> dict[str, int]:
-    """How many examples each part has: a tenth is held out for validation, a tenth for the test.
+    """The number of examples of each part: a tenth is for validation, a tenth for the test.
 
     Of a small set it is up to a fifth each: 100 examples say little enough.
 
@@ -37,7 +37,7 @@ def groups(x: NDArray[np.generic]) -> NDArray[np.int64]:
         words = flat.view(np.uint64)
         _, first, which = np.unique(_mixed(words), return_index=True, return_inverse=True)
         found = np.asarray(first[which], dtype=np.int64)
-        # Two rows of one hash are compared; where they differ, all rows are, one by one.
+        # Two rows of one hash are compared; if they differ, all rows are compared one by one.
         if all(bool((words[:, k] == words[found, k]).all()) for k in range(words.shape[1])):
             return found
     return _one_by_one(flat)
@@ -109,7 +109,7 @@ def part(order: NDArray[np.int64], group: NDArray[np.int64]) -> NDArray[np.int8]
         left[k] -= size[g]
     one = np.flatnonzero(size == 1)
     one = one[np.argsort(first[one])]
-    # What groups took too much of one part is missing in the others.
+    # If groups fill one part too much, the other parts are smaller.
     room = np.maximum(left, 0)
     over = int(room.sum()) - len(one)
     while over > 0:

@@ -1,4 +1,4 @@
-"""Sprites: pictures made from known factors, for the measures of disentanglement."""
+"""Sprites: images generated from known factors, for the measures of disentanglement."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SHAPES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
     "heart": _heart,
 }
 #: The factors and their values. A quarter turn takes the square to itself, so rotations stay
-#: below it: every picture has one set of factors.
+#: below it: every image has one set of factors.
 FACTORS: Mapping[str, tuple[Any, ...]] = {
     "shape": tuple(SHAPES),
     "scale": (0.22, 0.28, 0.34, 0.40),
@@ -54,7 +54,7 @@ def render(shape: str, scale: float, rotation: float, x: float, y: float) -> Ten
 
     Args:
         shape: a name of ``SHAPES``.
-        scale: half its width, where the picture reaches from −1 to 1.
+        scale: half its width, where the image reaches from −1 to 1.
         rotation: in radians, anticlockwise.
         x, y: of its centre, y upwards.
 
@@ -77,20 +77,20 @@ def render(shape: str, scale: float, rotation: float, x: float, y: float) -> Ten
 @DATASETS.register(
     "sprites",
     title="Sprites",
-    summary="7,200 pictures of 32 by 32 pixels made from five known factors.",
+    summary="7,200 images of 32 by 32 pixels made from five known factors.",
     order=180,
 )
 class Sprites(DataSource):
     """Every combination of shape, scale, rotation, x and y, once.
 
-    After dSprites (Matthey et al. 2017), smaller, and no two rotations show the same picture.
+    After dSprites (Matthey et al. 2017), smaller, and no two rotations give the same image.
     """
 
     Options: ClassVar[type[options.Options]] = images.GreyOptions
 
     @classmethod
     def meta(cls, options: Any) -> DataMeta:
-        note = "7,200 pictures, one for each combination of shape, scale, rotation, x and y."
+        note = "7,200 images, one for each combination of shape, scale, rotation, x and y."
         known = images.meta((1, SIDE, SIDE), options, tuple(SHAPES), note)
         sizes = tuple((name, len(values)) for name, values in FACTORS.items())
         return dataclasses.replace(known, factors=sizes)

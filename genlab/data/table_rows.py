@@ -109,7 +109,7 @@ def to_rows(meta: DataMeta, x: Tensor) -> TableRows:
         x: (n, *shape), points or rows of a table.
 
     Raises:
-        ValueError: for images, which are no rows.
+        ValueError: for images, which are not rows.
 
     Example:
         >>> import torch
@@ -131,7 +131,7 @@ def to_rows(meta: DataMeta, x: Tensor) -> TableRows:
 
 
 def within(column: Column, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Values that the column may have: whole where it is whole, and within its bounds.
+    """Values that the column may have: rounded if the column is whole, and within its bounds.
 
     Example:
         >>> within(Column("share", "bounded", low=0.1, high=0.9), np.array([0.5, 1.2])).tolist()

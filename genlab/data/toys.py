@@ -48,12 +48,12 @@ class Toy(DataSource):
 
     @classmethod
     def density(cls, options: Any) -> Density | None:
-        """The exact distribution, None where it is not known."""
+        """The exact distribution, None if not known."""
         return None
 
     @classmethod
     def draw(cls, options: Any, n: int, source: torch.Generator) -> Labelled:
-        """n points and their labels (None where there are none)."""
+        """n points and their labels (None without labels)."""
         density = cls.density(options)
         if density is None:
             raise TypeError(f"{cls.__name__} has neither a distribution nor a way to draw")
@@ -174,7 +174,7 @@ class TwoGaussians(Toy):
 
 @dataclass(frozen=True)
 class MixtureOptions(ToyOptions):
-    """Options of a mixture of one's choice."""
+    """Options of a user's mixture."""
 
     components: str = option(
         "0.67*N(2,2)+0.33*N(-1,0.065)",

@@ -1,4 +1,4 @@
-"""Sets that somebody brought: stored with the installation, named by what they hold.
+"""Sets that somebody brought: stored with the installation, named by a digest of their content.
 
 A set is two files, the tensors (safetensors) and, written after them, a JSON file that describes
 it: a set without its JSON does not exist, and one without its tensors was deleted. The id ends
@@ -42,7 +42,7 @@ def sets_folder() -> Folder:
 
 
 def require_answers(examples: Examples) -> None:
-    """Refuse a file whose form must be told.
+    """Refuse a file with open questions about its format.
 
     Raises:
         DataError: with the questions and the options that answer them.
@@ -137,7 +137,7 @@ def describe_set(name: str) -> Description | None:
 
 
 def list_sets() -> tuple[Description, ...]:
-    """The sets there are, the newest first; one whose description is damaged does not count."""
+    """The sets there are, the newest first; a set with a damaged description is left out."""
     there = set(sets_folder().names(PLACE))
     names = (file.removesuffix(".safetensors") for file in there if file.endswith(".safetensors"))
     found = [known for name in names if (known := describe_set(name)) is not None]
@@ -165,7 +165,7 @@ def delete(name: str, *, forget: bool) -> None:
 
 
 def resolve_set_id(text: str) -> str:
-    """The id that a name or an id means, the newest for none; the text itself where none fits."""
+    """The id of the set with this name or id, or of the newest set; an unknown text itself."""
     if ID.fullmatch(text) and describe_set(text) is not None:
         return text
     known = list_sets()

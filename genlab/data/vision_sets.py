@@ -35,7 +35,7 @@ class ColourOptions(images.ImageOptions):
 
 
 def root() -> Path:
-    """The folder that holds torchvision's files: ``GENLAB_DATA``, or ``data`` beside the runs."""
+    """The folder of torchvision's files: ``GENLAB_DATA``, or ``data`` next to the runs."""
     given = os.environ.get("GENLAB_DATA", "").strip()
     if given:
         return Path(given).expanduser()
@@ -131,14 +131,14 @@ class Mnist(Vision):
     order=150,
 )
 class FashionMnist(Vision):
-    """Pictures of clothes in MNIST's format.
+    """Images of clothes in MNIST's format.
 
     Source: Xiao, Rasul and Vollgraf 2017, "Fashion-MNIST: a novel image dataset for benchmarking
     machine learning algorithms".
     """
 
     kind, folder = "FashionMNIST", "FashionMNIST/raw"
-    note = "60,000 + 10,000 pictures of clothes; read from files or fetched on request."
+    note = "60,000 + 10,000 images of clothes; read from files or fetched on request."
     classes = (
         "T-shirt/top",
         "trouser",

@@ -7,201 +7,20 @@ They are added to the table :data:`genlab.divergences.f.F` when it is first read
 from __future__ import annotations
 
 import itertools
-import math
 
 import torch
-from torch import Tensor
 from torch.nn.functional import logsigmoid, softplus
 
-from genlab.divergences.f import (
-    INF,
-    LOG2,
-    Domain,
-    F,
-    FDivergence,
-    Latex,
-    Map,
-    Parameter,
-    log_wright_omega,
+from genlab.divergences.f import INF, LOG2, Domain, F, FDivergence, Latex
+from genlab.divergences.parametric_f_divergences import alpha_divergence, weighted_jensen_shannon
+from genlab.divergences.stable_formulas import (
+    absolute_difference,
+    chi_squared,
+    identity,
+    jeffrey_conjugate,
+    log_one_minus_exp,
+    within,
 )
-
-
-def _within(domain: Domain, inside: float, formula: Map) -> Map:
-    """The formula inside the domain and +inf outside; its gradient is never NaN."""
-
-    def conjugate(t: Tensor) -> Tensor:
-        ok = domain.contains(t)
-        value = formula(torch.where(ok, t, torch.full_like(t, inside)))
-        outside = torch.where(t.isnan(), t, torch.full_like(t, INF))
-        return torch.where(ok, value, outside)
-
-    return conjugate
-
-
-def _same(v: Tensor) -> Tensor:
-    return v
-
-
-def log_one_minus_exp(x: Tensor) -> Tensor:
-    """log(1 − e^x) for x < 0."""
-    return torch.log(-torch.expm1(x))
-
-
-def _gap(log_p: Tensor, log_q: Tensor) -> Tensor:
-    """|p − q| without cancellation."""
-    return torch.maximum(log_p, log_q).exp() * -torch.expm1(-(log_p - log_q).abs())
-
-
-def _chi(a: Tensor, b: Tensor) -> Tensor:
-    """(p − q)²/q from a = log p, b = log q, with the larger of the two factored out."""
-    l = a - b
-    return (b + 2.0 * l.clamp(min=0.0)).exp() * torch.expm1(-l.abs()).square()
-
-
-def _jeffrey_conjugate(t: Tensor) -> Tensor:
-    y = log_wright_omega(1.0 - t)
-    return torch.expm1(-y) - y
-
-
-def _expm1_over(a: float, v: Tensor) -> Tensor:
-    """(e^{av} − 1)/a, which tends to v as a tends to 0."""
-    # Below this the difference is below the precision of float64, and 1/a may overflow.
-    return v if abs(a) < 1e-20 else torch.expm1(a * v) / a
-
-
-def _log_mean_exp(weight: float, l: Tensor) -> Tensor:
-    """log(1 − w + w e^l), to full relative precision around l = 0."""
-    near = l.abs() < 1.0
-    around = torch.log1p(weight * torch.expm1(torch.where(near, l, torch.zeros_like(l))))
-    rest = torch.full_like(l, math.log1p(-weight))
-    return torch.where(near, around, torch.logaddexp(rest, l + math.log(weight)))
-
-
-def _js_weighted(pi: float) -> FDivergence:
-    """The weighted Jensen-Shannon divergence π KL(P‖M) + (1−π) KL(Q‖M), M = πP + (1−π)Q."""
-    log_pi, log_rest = math.log(pi), math.log1p(-pi)
-    top = -pi * log_pi
-    domain = Domain(high=top)
-
-    def log_mix(l: Tensor) -> Tensor:
-        return _log_mean_exp(pi, l)
-
-    def log_pull_over_pi(l: Tensor) -> Tensor:
-        """log(1 + e^{−l} (1 − π)/π)."""
-        return softplus(log_rest - log_pi - l)
-
-    def critic(l: Tensor) -> Tensor:
-        return -pi * _log_mean_exp(1.0 - pi, -l)
-
-    return FDivergence(
-        name="js_weighted",
-        title=f"weighted Jensen-Shannon (π = {pi:g})",
-        f=lambda u: pi * torch.xlogy(u, u) - (1.0 - pi + pi * u) * torch.log1p(pi * (u - 1.0)),
-        f_prime=lambda u: -pi * (pi + (1.0 - pi) / u).log(),
-        conjugate=_within(
-            domain,
-            0.0,
-            lambda t: (1.0 - pi) * (log_rest - log_one_minus_exp(t / pi + log_pi)),
-        ),
-        activation=critic,
-        conjugate_of_activation=lambda v: (1.0 - pi) * log_mix(v),
-        critic=critic,
-        score=_same,
-        perspective=lambda a, b: (
-            pi * a.exp() * -(log_pull_over_pi(a - b) + log_pi)
-            - (1.0 - pi) * b.exp() * log_mix(a - b)
-        ),
-        domain=domain,
-        threshold=0.0,
-        at_zero=-(1.0 - pi) * log_rest,
-        slope_at_infinity=top,
-        symmetric=pi == 0.5,
-        unit="nats",
-        latex=Latex(
-            r"\pi u\log u-(1-\pi+\pi u)\log(1-\pi+\pi u)",
-            r"\pi\,\mathrm{KL}(P\|M)+(1-\pi)\,\mathrm{KL}(Q\|M),\quad M=\pi P+(1-\pi)Q",
-            r"(1-\pi)\log\frac{1-\pi}{1-\pi e^{t/\pi}}",
-            r"t<-\pi\log\pi",
-            r"-\pi\log(\pi+(1-\pi)e^{-v})",
-            r"\pi\log\frac{r}{1-\pi+\pi r}",
-        ),
-        convention=(
-            "π KL(P‖M) + (1−π) KL(Q‖M): at π = ½ the Jensen-Shannon divergence itself, half of "
-            "the row js. Small π behaves like KL, π near 1 like reverse KL (both after scaling)."
-        ),
-        parameter=Parameter("pi", pi, 1e-3, 1.0 - 1e-3, "the weight of the data in the mixture M"),
-        family=_js_weighted,
-    )
-
-
-def _alpha(alpha: float) -> FDivergence:
-    """The α-divergence with f(u) = (u^α − 1 − α(u − 1)) / (α(α − 1)) (Amari; Cichocki 2010)."""
-    scale = alpha * (alpha - 1.0)
-    power = alpha / (alpha - 1.0)
-    top = 1.0 / (1.0 - alpha) if alpha < 1.0 else INF
-    domain = Domain(high=top, high_closed=alpha < 0.0)
-
-    def f(u: Tensor) -> Tensor:
-        value = (torch.expm1(alpha * u.log()) - alpha * (u - 1.0)) / scale
-        return torch.where(u > 0, value, torch.full_like(u, 1.0 / alpha if alpha > 0 else INF))
-
-    def finite_conjugate(t: Tensor) -> Tensor:
-        base = (t * (alpha - 1.0) + 1.0).clamp(min=0.0)
-        return (base.pow(power) - 1.0) / alpha
-
-    def critic(l: Tensor) -> Tensor:
-        return _expm1_over(alpha - 1.0, l)
-
-    def perspective(a: Tensor, b: Tensor) -> Tensor:
-        l = a - b
-        near = b.exp() * (torch.expm1(alpha * l) - alpha * torch.expm1(l)) / scale
-        power_mean = (alpha * a + (1.0 - alpha) * b).exp()
-        far = (power_mean - alpha * a.exp() - (1.0 - alpha) * b.exp()) / scale
-        return torch.where(l.abs() < 1.0, near, far)
-
-    above = alpha > 1.0
-    return FDivergence(
-        name="alpha",
-        title=f"α-divergence (α = {alpha:g})",
-        f=f,
-        f_prime=lambda u: torch.expm1((alpha - 1.0) * u.log()) / (alpha - 1.0),
-        conjugate=_within(domain, 0.0, finite_conjugate),
-        activation=critic,
-        conjugate_of_activation=lambda v: _expm1_over(alpha, v),
-        critic=critic,
-        score=_same,
-        perspective=perspective,
-        domain=domain,
-        threshold=0.0,
-        at_zero=1.0 / alpha if alpha > 0 else INF,
-        slope_at_infinity=top,
-        symmetric=alpha == 0.5,
-        unit="dimensionless",
-        latex=Latex(
-            r"\frac{u^{\alpha}-1-\alpha(u-1)}{\alpha(\alpha-1)}",
-            r"\frac{1}{\alpha(\alpha-1)}\left(\int p^{\alpha}q^{1-\alpha}-1\right)",
-            r"\frac{(t(\alpha-1)+1)^{\alpha/(\alpha-1)}-1}{\alpha}",
-            r"\mathbb{R}" if above else r"t<\tfrac{1}{1-\alpha}",
-            r"\frac{e^{(\alpha-1)v}-1}{\alpha-1}",
-            r"\frac{r^{\alpha-1}-1}{\alpha-1}",
-        ),
-        convention=(
-            "α → 1 is KL, α → 0 reverse KL, α = ½ is 2 × squared Hellinger, α = 2 half of "
-            "Pearson, α = −1 half of Neyman. For α > 1 the conjugate is flat at −1/α below "
-            "t = −1/(α−1). The activation is the exact critic of r = e^v, so the best score is "
-            "log r for every α, and f* of a score v is (e^{αv} − 1)/α."
-        ),
-        parameter=Parameter(
-            "alpha",
-            alpha,
-            -5.0,
-            5.0,
-            "large α covers the mass, negative α seeks a mode; 1 is the row kl, 0 reverse_kl",
-            excluded=(0.0, 1.0),
-        ),
-        family=_alpha,
-    )
-
 
 #: The rows of this module stand in its order.
 _ORDER = itertools.count(10, 10)
@@ -219,7 +38,7 @@ KL = _add(
         f=lambda u: torch.xlogy(u, u),
         f_prime=lambda u: 1.0 + u.log(),
         conjugate=lambda t: (t - 1.0).exp(),
-        activation=_same,
+        activation=identity,
         conjugate_of_activation=lambda v: (v - 1.0).exp(),
         critic=lambda l: 1.0 + l,
         score=lambda l: 1.0 + l,
@@ -249,11 +68,11 @@ REVERSE_KL = _add(
         title="reverse Kullback-Leibler",
         f=lambda u: -u.log(),
         f_prime=lambda u: -1.0 / u,
-        conjugate=_within(Domain(high=0.0), -1.0, lambda t: -1.0 - (-t).log()),
+        conjugate=within(Domain(high=0.0), -1.0, lambda t: -1.0 - (-t).log()),
         activation=lambda v: -(-v).exp(),
         conjugate_of_activation=lambda v: v - 1.0,
         critic=lambda l: -(-l).exp(),
-        score=_same,
+        score=identity,
         perspective=lambda a, b: b.exp() * (b - a),
         domain=Domain(high=0.0),
         threshold=-1.0,
@@ -285,11 +104,11 @@ PEARSON = _add(
         f=lambda u: (u - 1.0).square(),
         f_prime=lambda u: 2.0 * (u - 1.0),
         conjugate=lambda t: t * t / 4.0 + t,
-        activation=_same,
+        activation=identity,
         conjugate_of_activation=lambda v: v * v / 4.0 + v,
         critic=lambda l: 2.0 * torch.expm1(l),
         score=lambda l: 2.0 * torch.expm1(l),
-        perspective=_chi,
+        perspective=chi_squared,
         domain=Domain(),
         threshold=0.0,
         at_zero=1.0,
@@ -321,14 +140,14 @@ NEYMAN = _add(
         title="Neyman χ²",
         f=lambda u: (1.0 - u).square() / u,
         f_prime=lambda u: 1.0 - 1.0 / u.square(),
-        conjugate=_within(
+        conjugate=within(
             Domain(high=1.0, high_closed=True), 0.0, lambda t: 2.0 - 2.0 * (1.0 - t).sqrt()
         ),
         activation=lambda v: -torch.expm1(-v),
         conjugate_of_activation=lambda v: -2.0 * torch.expm1(-v / 2.0),
         critic=lambda l: -torch.expm1(-2.0 * l),
         score=lambda l: 2.0 * l,
-        perspective=lambda a, b: _chi(b, a),
+        perspective=lambda a, b: chi_squared(b, a),
         domain=Domain(high=1.0, high_closed=True),
         threshold=0.0,
         at_zero=INF,
@@ -354,7 +173,7 @@ SQUARED_HELLINGER = _add(
         title="squared Hellinger",
         f=lambda u: (u.sqrt() - 1.0).square(),
         f_prime=lambda u: 1.0 - u.rsqrt(),
-        conjugate=_within(Domain(high=1.0), 0.0, lambda t: t / (1.0 - t)),
+        conjugate=within(Domain(high=1.0), 0.0, lambda t: t / (1.0 - t)),
         activation=lambda v: -torch.expm1(-v),
         conjugate_of_activation=torch.expm1,
         critic=lambda l: -torch.expm1(-l / 2.0),
@@ -387,12 +206,12 @@ JEFFREY = _add(
         title="Jeffrey",
         f=lambda u: (u - 1.0) * u.log(),
         f_prime=lambda u: u.log() + 1.0 - 1.0 / u,
-        conjugate=_jeffrey_conjugate,
-        activation=_same,
-        conjugate_of_activation=_jeffrey_conjugate,
+        conjugate=jeffrey_conjugate,
+        activation=identity,
+        conjugate_of_activation=jeffrey_conjugate,
         critic=lambda l: l - torch.expm1(-l),
         score=lambda l: l - torch.expm1(-l),
-        perspective=lambda a, b: _gap(a, b) * (a - b).abs(),
+        perspective=lambda a, b: absolute_difference(a, b) * (a - b).abs(),
         domain=Domain(),
         threshold=0.0,
         at_zero=INF,
@@ -418,11 +237,11 @@ JS = _add(
         title="Jensen-Shannon (×2)",
         f=lambda u: torch.xlogy(u, u) - (u + 1.0) * (torch.log1p(u) - LOG2),
         f_prime=lambda u: LOG2 - torch.log1p(1.0 / u),
-        conjugate=_within(Domain(high=LOG2), 0.0, lambda t: -LOG2 - log_one_minus_exp(t - LOG2)),
+        conjugate=within(Domain(high=LOG2), 0.0, lambda t: -LOG2 - log_one_minus_exp(t - LOG2)),
         activation=lambda v: LOG2 + logsigmoid(v),
         conjugate_of_activation=lambda v: softplus(v) - LOG2,
         critic=lambda l: LOG2 + logsigmoid(l),
-        score=_same,
+        score=identity,
         perspective=lambda a, b: (
             a.exp() * (LOG2 + logsigmoid(a - b)) + b.exp() * (LOG2 + logsigmoid(b - a))
         ),
@@ -449,7 +268,8 @@ JS = _add(
 )
 
 JS_WEIGHTED = _add(
-    _js_weighted(0.3), "Jensen-Shannon with weight π on the data: between KL and reverse KL"
+    weighted_jensen_shannon(0.3),
+    "Jensen-Shannon with weight π on the data: between KL and reverse KL",
 )
 
 GAN = _add(
@@ -458,11 +278,11 @@ GAN = _add(
         title="GAN",
         f=lambda u: torch.xlogy(u, u) - (u + 1.0) * torch.log1p(u),
         f_prime=lambda u: -torch.log1p(1.0 / u),
-        conjugate=_within(Domain(high=0.0), -1.0, lambda t: -log_one_minus_exp(t)),
+        conjugate=within(Domain(high=0.0), -1.0, lambda t: -log_one_minus_exp(t)),
         activation=logsigmoid,
         conjugate_of_activation=softplus,
         critic=logsigmoid,
-        score=_same,
+        score=identity,
         perspective=lambda a, b: a.exp() * logsigmoid(a - b) + b.exp() * logsigmoid(b - a),
         domain=Domain(high=0.0),
         threshold=-LOG2,
@@ -487,7 +307,9 @@ GAN = _add(
     "the GAN game's value, 2 JS − log 4: T* is log D*",
 )
 
-ALPHA = _add(_alpha(0.5), "one family from reverse KL (α → 0) through Hellinger (½) to KL (α → 1)")
+ALPHA = _add(
+    alpha_divergence(0.5), "one family from reverse KL (α → 0) through Hellinger (½) to KL (α → 1)"
+)
 
 TOTAL_VARIATION = _add(
     FDivergence(
@@ -495,12 +317,12 @@ TOTAL_VARIATION = _add(
         title="total variation",
         f=lambda u: (u - 1.0).abs() / 2.0,
         f_prime=lambda u: (u - 1.0).sign() / 2.0,
-        conjugate=_within(Domain(-0.5, 0.5, True, True), 0.0, _same),
+        conjugate=within(Domain(-0.5, 0.5, True, True), 0.0, identity),
         activation=lambda v: v.tanh() / 2.0,
         conjugate_of_activation=lambda v: v.tanh() / 2.0,
         critic=lambda l: l.sign() / 2.0,
         score=lambda l: torch.where(l == 0, l, l.sign() * INF),
-        perspective=lambda a, b: _gap(a, b) / 2.0,
+        perspective=lambda a, b: absolute_difference(a, b) / 2.0,
         domain=Domain(-0.5, 0.5, True, True),
         threshold=0.0,
         at_zero=0.5,

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid, softplus
 
 from genlab.divergences.f import FDivergence
-from genlab.divergences.f_divergences import log_one_minus_exp
+from genlab.divergences.stable_formulas import log_one_minus_exp
 
 
 def _log_softplus(x: Tensor) -> Tensor:

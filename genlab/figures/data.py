@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
-from genlab.figures.style import COLOURS, DENSITY, GREY, SYMBOLS, figure
+from genlab.figures.style import COLOURS, DENSITY, GREY, SYMBOLS, figure, scatter_for
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def _plane(info: PointsInfo) -> list[Any]:
         rows = labels == k
         name = info.classes[k] if 0 <= k < len(info.classes) else "data"
         traces.append(
-            go.Scattergl(
+            scatter_for(int(rows.sum()))(
                 x=info.x[rows, 0].tolist(),
                 y=info.x[rows, 1].tolist(),
                 mode="markers",

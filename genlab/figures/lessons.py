@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from genlab.figures.style import COLOURS, DENSITY, FAINT, GREY, SYMBOLS, figure
+from genlab.figures.style import COLOURS, DENSITY, FAINT, GREY, SYMBOLS, figure, scatter_for
 from genlab.lessons.panels import Array, Bars, Curve, Curves, Matrix, Panel, Plane
 from genlab.panels.colours import faded
 
@@ -197,6 +197,8 @@ def _bars(panel: Bars, height: int) -> go.Figure:
             y=_plain(values),
             base=_plain(bases[name]) if name in bases else None,
             name=name,
+            # The name of the only bars is what their axis says.
+            showlegend=len(panel.bars) > 1,
             marker={
                 "color": COLOURS[k % len(COLOURS)],
                 "pattern": {
@@ -365,7 +367,7 @@ def _plane(panel: Plane, height: int) -> go.Figure:
         )
     if panel.points is not None:
         traces.append(
-            go.Scattergl(
+            scatter_for(len(panel.points))(
                 x=_plain(panel.points[:, 0]),
                 y=_plain(panel.points[:, 1]),
                 mode="markers",

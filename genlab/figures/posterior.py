@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from genlab.figures.style import COLOURS, GREY, SYMBOLS, figure
+from genlab.figures.style import COLOURS, GREY, SYMBOLS, figure, scatter_for
 
 Array = NDArray[np.float64]
 #: Of the lines: the first, the last and the step, as shares of the largest density.
@@ -42,7 +42,7 @@ def pair_figure(
         ('q', 'a')
     """
     traces: list[Any] = [
-        go.Scattergl(
+        scatter_for(len(pairs))(
             x=pairs[:, 0],
             y=pairs[:, 1],
             name=name,

@@ -16,7 +16,17 @@ from genlab.panels.colours import COLOURS, GREY, ROLES, faded
 with contextlib.suppress(ImportError):
     import pandas  # noqa: F401
 
-__all__ = ["COLOURS", "DENSITY", "FAINT", "GREY", "ROLES", "SYMBOLS", "figure", "template"]
+__all__ = [
+    "COLOURS",
+    "DENSITY",
+    "FAINT",
+    "GREY",
+    "ROLES",
+    "SYMBOLS",
+    "figure",
+    "scatter_for",
+    "template",
+]
 
 #: A second cue beside the colour.
 SYMBOLS: tuple[str, ...] = (
@@ -31,6 +41,8 @@ SYMBOLS: tuple[str, ...] = (
     "hexagon",
     "x",
 )
+#: Points of a trace that are drawn as SVG.
+MOST_IN_SVG = 3000
 FAINT = faded(GREY, 0.25)
 #: What of a trace holds texts, or names of categories.
 TEXTS = ("name", "legendgroup", "text", "hovertext", "x", "y", "labels")
@@ -52,6 +64,16 @@ def template() -> go.layout.Template:
             "hoverlabel": {"namelength": -1},
         }
     )
+
+
+def scatter_for(count: int) -> type[go.Scatter] | type[go.Scattergl]:
+    """The trace for so many points: SVG while it is fluid, since WebGL is not everywhere.
+
+    Example:
+        >>> scatter_for(300).__name__, scatter_for(10_000).__name__
+        ('Scatter', 'Scattergl')
+    """
+    return go.Scattergl if count > MOST_IN_SVG else go.Scatter
 
 
 def figure(*traces: go.Figure, **layout: object) -> go.Figure:

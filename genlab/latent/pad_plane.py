@@ -13,7 +13,7 @@ from genlab.latent.codes import Codes, held_out
 from genlab.latent.directions import direction_title, principal, sefa
 from genlab.latent.pad import Array, category, span
 from genlab.models.base import HasEncoder
-from genlab.probes.common import digits_of, round_digits
+from genlab.probes.common import distinguishing_digits, round_digits
 
 #: Held-out points behind a decoded point; significant digits of a coordinate of z.
 POINTS, DIGITS = 600, 4
@@ -93,7 +93,7 @@ def data_space_values(data: Dataset) -> dict[str, Any]:
     box: list[Sequence[float]] = [[float(c.min()), float(c.max())] for c in x.T]
     made: dict[str, Any] = {
         "box": box if len(box) == 2 else [*box, [-1.0, 1.0]],
-        "points": round_digits(x, digits_of(x)),
+        "points": round_digits(x, distinguishing_digits(x)),
     }
     names = [meta.axis(k) for k in range(min(2, meta.dim))]
     if meta.axes or meta.columns:

@@ -1,4 +1,4 @@
-"""Metrics: what can be said of a trained model, each number with an interval, one file a row."""
+"""Metrics: measurements of a trained model, each number with an interval, one file per row."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """log p(x) of models with a prior and a likelihood by annealed importance sampling.
 
-A second judge beside the importance-weighted bound, and independent of the encoder: for each
-example chains go from the prior to the posterior through
+The estimate does not use the encoder, so it checks the importance-weighted bound. For each example
+Markov chains go from the prior to the posterior through
 
     p_t(z) ∝ p(z) p(x | z)^β_t,   0 = β_0 < ... < β_T = 1,
 
@@ -32,7 +32,7 @@ from genlab.metrics.base import mean_estimate
 from genlab.models.base import GenerativeModel, HasLikelihood
 from genlab.objectives.importance_weights import iwae_bound
 
-#: Share of proposals that the step sizes are tuned to, and by what they change at each.
+#: The acceptance rate to which step sizes are tuned, and the factor of one tuning step.
 ACCEPT, CHANGE = 0.65, 1.05
 
 
@@ -42,7 +42,7 @@ class Annealed:
 
     Args:
         log_weights: log w, (chains, B) in nats.
-        acceptance: mean share of proposals that were taken.
+        acceptance: the mean acceptance rate of the proposals.
     """
 
     log_weights: Tensor
@@ -78,7 +78,7 @@ class _Chains:
         return self.model.decode(z.flatten(0, 1)).log_prob(self.x).view(self.shape)
 
     def slope(self, z: Tensor, beta: float) -> tuple[Tensor, Tensor, Tensor]:
-        """log p_t without its constant, its gradient, and log p(x | z)."""
+        """The unnormalised log p_t, its gradient, and log p(x | z)."""
         with torch.enable_grad():
             leaf = z.detach().requires_grad_(True)
             likelihood = self.likelihood(leaf)
@@ -87,12 +87,12 @@ class _Chains:
         return density.detach(), slope, likelihood.detach()
 
     def run(self, betas: Tensor, leaps: int, steps: Tensor | None) -> tuple[Tensor, Tensor, float]:
-        """log w, the step sizes used, (T, B), and the share of proposals taken.
+        """log w, the step sizes used, (T, B), and the acceptance rate.
 
         Args:
             betas: the temperatures.
             leaps: leapfrog steps of a proposal.
-            steps: their sizes, (T, B); tuned on the way where None, and w is then not unbiased.
+            steps: their sizes, (T, B); None: they are tuned during the run, and w is then biased.
         """
         z = self.prior.sample(self.shape)
         weight = torch.zeros(self.shape, dtype=torch.float64)
@@ -157,11 +157,11 @@ def annealed_importance_sampling(
 ) -> Annealed:
     """Annealed importance sampling of log p(x).
 
-    The step sizes are tuned in a first pass and held in a second one, which alone is used, so
+    A first pass tunes the step sizes, a second pass with fixed step sizes gives the result, so
     that E w = p(x) holds exactly.
 
     Args:
-        model: with a likelihood and a prior on all of R; looked at as it is.
+        model: with a likelihood and a prior on all of R; used in its present mode.
         x: examples, (B, *data_shape).
         steps: temperatures T.
         chains: for each example.
@@ -211,7 +211,7 @@ def annealed_job(
     Args:
         model: in evaluation mode.
         data: the run's dataset.
-        values: ``seed``, ``n`` (examples), and at will ``steps``, ``chains``.
+        values: ``seed``, ``n`` (examples), and optionally ``steps``, ``chains``.
         progress: called with a fraction and a sentence.
 
     Returns:

@@ -1,6 +1,6 @@
-"""What a metric is: a row of the table METRICS, measured on a trained model.
+"""The interface of metrics: each is a row of the table METRICS, measured on a trained model.
 
-A metric says which models and data it fits, and gives numbers with 95 % intervals. The command
+A metric states which models and data it fits, and returns numbers with 95 % intervals. The command
 ``genlab evaluate``, Compare, the report and the docs read the table.
 """
 
@@ -29,7 +29,7 @@ Z = 1.959964
 T7 = 2.364624
 #: Samples in one set of the metrics in the plane, and how many sets.
 TOY_N, TOY_SETS = 2500, 8
-#: How an interval came about.
+#: How an interval was computed.
 OVER = "mean ± 1.96 SE over test examples"
 SETS = f"mean ± 2.36 SE (Student's t) over {TOY_SETS} sets of samples"
 WILSON, BOOTSTRAP = "Wilson's interval", "bootstrap over test examples, 200 resamples"
@@ -56,7 +56,7 @@ class Subject:
 
     @property
     def objective(self) -> Objective | None:
-        """The objective that trained the model; it says what a critic's score means."""
+        """The objective that trained the model; it defines the meaning of a critic's score."""
         if self.spec is None:
             return None
         found: Objective = OBJECTIVES[self.spec.objective](self.spec.objective_options)
@@ -77,13 +77,13 @@ class Subject:
 
 @dataclass(frozen=True)
 class MetricValue:
-    """An estimate, and what a difference from another model's needs.
+    """An estimate, and the values from which its difference to another model is computed.
 
     Args:
         estimate: the number with its 95 % interval.
-        how: how the interval came about, in words.
+        how: how the interval was computed, in words.
         values: where the number is a mean over the test examples in their order, the values, (n,).
-        noise: the part of its variance that is not due to the examples, but to the samples.
+        noise: the part of its variance that comes from the model's samples, not from the examples.
     """
 
     estimate: Estimate
@@ -98,7 +98,7 @@ class Metric(abc.ABC):
     Attributes:
         name: of the row, unique in the table.
         order: metrics are measured in this order, on one random stream. A new metric keeps the
-            default and so leaves the draws of the others as they were.
+            default order, so the draws of the other metrics do not change.
     """
 
     name: ClassVar[str]
@@ -128,7 +128,7 @@ def metrics_for(subject: Subject) -> list[type[Metric]]:
 
 
 def mean_estimate(series: Series, values: Tensor, z: float = Z) -> Estimate:
-    """The mean of independent values, ± 1.96 standard errors (or so many as are given)."""
+    """The mean of independent values, ± ``z`` standard errors."""
     values = values.double()
     mean = float(values.mean())
     half = z * float(values.std()) / math.sqrt(len(values)) if len(values) > 1 else 0.0

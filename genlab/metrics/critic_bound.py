@@ -1,4 +1,4 @@
-"""What the model's own critic proves on examples that it has not seen."""
+"""Lower bounds of divergences by the model's own critic, on examples that it has not seen."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ class CriticBound(Metric):
     """JS ≥ (V + log 4)/2 of a discriminator, or E T(x) − E f*(T(G(z))) of an f-GAN's critic.
 
     Sources: Goodfellow et al. 2014, section 4.1; Nowozin, Cseke and Tomioka 2016, equation 4. A
-    critic of packs proves nothing of single examples, and a score without a scale nothing at all.
+    critic of packs gives no bound for single examples, and a score without a scale gives none at
+    all.
     """
 
     order = 40
@@ -69,7 +70,7 @@ class CriticBound(Metric):
         )
         accuracy = Series(
             "test_d_accuracy",
-            "share that D tells apart, test",
+            "share that D classifies correctly, test",
             "confidence",
             "probability",
             "Monte Carlo",

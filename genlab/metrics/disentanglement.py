@@ -27,7 +27,7 @@ class Score:
     Args:
         value: the measure.
         table: (F, d) or (d, F), as the measure says.
-        of: the measure's share for each factor (or code), where it is a mean over them.
+        of: the measure of each factor (or code), if the score is a mean over them.
     """
 
     value: float
@@ -35,8 +35,8 @@ class Score:
     of: Array
 
 
-#: The fewest examples from which an interval of MIG is given: below, what is left of the bias of
-#: counting is not small beside it.
+#: The fewest examples for an interval of MIG: with fewer, the remaining bias of counting is not
+#: small against the interval.
 ENOUGH = 1000
 
 
@@ -136,7 +136,7 @@ class Gap:
     Args:
         value: the mean gap; the exact one lies in [0, 1], this may lie slightly outside.
         error: its standard error over examples.
-        table: what the gaps are of, (F, d).
+        table: the scores whose gaps are taken, (F, d).
     """
 
     value: float
@@ -245,7 +245,7 @@ def sap(codes: ArrayLike, factors: ArrayLike, categorical: Sequence[int] = ()) -
     second's.
 
     A code's score is the squared correlation with an ordered factor, and for a categorical one the
-    balanced accuracy of the nearest class mean, less what a guess has.
+    balanced accuracy of the nearest class mean, minus that of a random guess.
 
     Source: Kumar, Sattigeri and Balakrishnan 2018, "Variational inference of disentangled latent
     concepts from unlabeled observations", section 3. The table is the scores, (F, d).
@@ -301,7 +301,7 @@ def _concentration(table: Array) -> Array:
 
 
 def dci(codes: ArrayLike, factors: ArrayLike, seed: int = 0) -> DCI:
-    """What codes say of factors, read off regressors of each factor on all codes.
+    """DCI: disentanglement, completeness, informativeness, by regression of factors on codes.
 
     Disentanglement: 1 − H of each code's importances over the factors, weighed by its share of
     all importance; completeness: 1 − H of each factor's importances over the codes, averaged;
@@ -379,11 +379,11 @@ def _gap_estimate(name: str, title: str, n: int, gap: Gap, least: int) -> Estima
 def scores(
     codes: ArrayLike, factors: ArrayLike, categorical: Sequence[int], seed: int = 0
 ) -> dict[str, Any]:
-    """All measures, with 95 % intervals over examples where they are to be had.
+    """All measures, with 95 % intervals over examples if these are known.
 
-    MIG and SAP: ± 1.96 standard errors by the delta method; MIG's from 1,000 examples on. Of
-    informativeness from the held-out examples, the forests as they are. D and C of DCI have none:
-    each sample would need forests of its own.
+    MIG and SAP: ± 1.96 standard errors by the delta method; MIG from 1,000 examples on. The
+    interval of the informativeness is over held-out examples, for fixed forests. Disentanglement
+    and completeness have no interval: each resample would need new forests.
 
     Args:
         categorical: the factors without an order.

@@ -5,7 +5,7 @@
 in Euclidean distances of the data, estimated without bias by means over pairs of different
 examples. Unlike the shares of samples that lie near a real example, it is not content with the
 middle of the data: blurred samples are too close to each other, which the last term sees. In many
-dimensions it says less of fine detail than a classifier two-sample test does.
+dimensions it is less sensitive to fine detail than a classifier two-sample test.
 
 Source: Székely and Rizzo 2013, "Energy statistics: a class of statistics based on distances";
 the interval is that of :mod:`genlab.divergences.kernel_interval`, as the distance is that of the

@@ -25,12 +25,12 @@ def evaluate(
     the bootstrap), or over independent sets of samples.
 
     Args:
-        model: left as it was; looked at in evaluation mode.
+        model: used in evaluation mode, and left in the mode it was in.
         data: its dataset; the test split is used.
         seed: of the noise; the same seed gives the same numbers.
-        n: test examples used, at most; generated ones as many.
-        spec: of the run that trained it, which says what a critic's score means; without it σ of
-            the score is taken for the probability of being real.
+        n: test examples used, at most; as many examples are generated.
+        spec: of the run that trained it, which defines the meaning of a critic's score; without
+            it σ of the score is taken for the probability of being real.
     """
     return [one.estimate for one in evaluate_with_samples(model, data, seed, n, spec)]
 

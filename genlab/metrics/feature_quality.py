@@ -34,7 +34,7 @@ KERNEL = "inverted distribution of a squared kernel distance, over held-out exam
 OVER_SETS = f"mean ± 2.36 SE (Student's t) over {SETS} sets of samples, held-out images fixed"
 
 
-#: What each number cannot see.
+#: The failures that each number does not detect.
 BLIND: Mapping[str, str] = {
     "quality_frechet": "what mean and covariance of the features leave out, and copies of "
     "training images",
@@ -55,7 +55,7 @@ def measure_quality(
     """Fréchet and kernel distance, precision, recall, density and coverage.
 
     Args:
-        model: left as it was; looked at in evaluation mode.
+        model: used in evaluation mode, and left in the mode it was in.
         data: images with classes; the test and the validation split are used.
         seed: of the samples.
         progress: called with a fraction and a sentence.
@@ -97,7 +97,7 @@ def measure_quality(
 def _distances(
     real: Tensor, fake: Tensor, features: Features, what: str, seed: int
 ) -> list[MetricValue]:
-    """Fréchet distance, where there are enough examples for it, and kernel distance."""
+    """The Fréchet distance, if there are enough examples, and the kernel distance."""
     found = []
     n = len(real) + len(fake)
     if int(min(len(real), len(fake)) * SHARES[0][0]) > real.shape[1]:
@@ -134,8 +134,8 @@ def _neighbours(
 def _reference(real: Tensor, data: Dataset, features: Features) -> NeighbourScores:
     """The scores of validation images, which have the distribution of the test images.
 
-    Density and coverage have these values for any law; precision and recall hang on the law and
-    its dimension, so that they are measured.
+    Density and coverage have these values for any distribution; precision and recall depend on the
+    distribution and its dimension, so they are measured.
     """
     n = len(real)
     other = data.validation.x[:n]
@@ -179,9 +179,9 @@ def sample_quality_job(
 
     Returns:
         ``metrics``: for each its name, what :meth:`genlab.core.measure.Estimate.flat` holds,
-        ``how`` its interval came about, ``equal``, what held-out images reach against each other,
-        and ``blind``, what it cannot see; ``features``: hash, accuracy and number of test
-        examples of the classifier.
+        ``how`` its interval was computed, ``equal``, the value of held-out against held-out
+        images, and ``blind``, the failures that it does not detect; ``features``: hash, accuracy
+        and number of test examples of the classifier.
     """
     found, features = measure_quality(model, data, int(values["seed"]), progress)
     return {

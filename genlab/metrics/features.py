@@ -102,7 +102,7 @@ class Features:
 
     @property
     def label(self) -> str:
-        """The words that say in which features a number was measured."""
+        """The name of these features, for the titles of numbers measured in them."""
         return f"features {self.hash[:SHORT]}"
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -120,7 +120,7 @@ def features_of(data: Dataset, progress: Progress | None = None) -> Features:
         progress: called with a fraction and a sentence while a new one is trained.
 
     Raises:
-        DataError: where the data are no images or have no classes.
+        DataError: if the data are not images or have no classes.
     """
     key = fingerprint(data)
     found = _shipped().get(key)
@@ -137,14 +137,14 @@ def features_of(data: Dataset, progress: Progress | None = None) -> Features:
 
 
 def fingerprint(data: Dataset) -> str:
-    """What a classifier is for: the shape, the support, and the classes of the training split.
+    """A digest of a dataset: the shape, the support, and the classes of the training split.
 
     Raises:
-        DataError: where the data are no images or have no classes.
+        DataError: if the data are not images or have no classes.
     """
     meta, y = data.meta, data.train.y
     if not meta.is_image:
-        raise DataError("Features are made of images, and these data are none.")
+        raise DataError("Features are computed from images, and these data are not images.")
     if y is None or len(meta.classes) < 2 or len(y.unique()) < 2:
         raise DataError(
             "The features of an image come from a classifier, and these data have no classes. "
@@ -238,7 +238,7 @@ def write_features(path: Path, data: Dataset, net: FeatureNet, accuracy: float, 
 
 @functools.cache
 def _shipped() -> dict[str, Path]:
-    """The shipped files by what they are for; a damaged file is left out."""
+    """The shipped files by the fingerprint of their dataset; a damaged file is left out."""
     found = {}
     for path in sorted(SHIPPED.glob("*.safetensors")):
         try:

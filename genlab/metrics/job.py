@@ -30,7 +30,7 @@ def metrics_job(
 
     Returns:
         ``metrics``: for each its name, what :meth:`genlab.core.measure.Estimate.flat` holds, and
-        ``how``, how its interval came about; ``values.<name>``: for means over the test examples
+        ``how``, how its interval was computed; ``values.<name>``: for means over the test examples
         the values, (n,); ``noise``: by name, the part of a variance that is not due to the
         examples; ``examples``: a digest of those examples.
     """

@@ -21,7 +21,7 @@ class PosteriorPrediction(Metric):
         model, x = subject.model, subject.x
         assert isinstance(model, HasDraws)
         found = model.log_predictive(x)
-        # What a model says of its own parameters: from its draws of them.
+        # The model's estimates of its own parameters, from its posterior draws.
         own = [MetricValue(one, "from the model's own draws") for one in model.estimates()]
         if found is None:
             return own

@@ -11,7 +11,7 @@ from torch import Tensor
 from genlab.core.random import scope
 from genlab.models.bayesian import HasDraws
 
-#: What is asked of a column of a table, (..., N) -> (...).
+#: The statistics of a column of a table, (..., N) -> (...).
 STATISTICS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "mean": lambda x: x.mean(-1),
     "standard deviation": lambda x: x.std(-1),
@@ -28,7 +28,7 @@ class Check:
         column: index of the column.
         statistic: its name.
         observed: its value in the data.
-        low, high: between which 95 % of the replicated tables have it.
+        low, high: the interval that holds its value in 95 % of the replicated tables.
         p: the share of the replicated tables in which it is at least as large, with ties half.
     """
 
@@ -43,8 +43,8 @@ class Check:
 def checks(model: HasDraws, n: int = 200, seed: int = 0) -> list[Check]:
     """p = Pr(T(x^rep) ≥ T(x) | x) of each statistic of each column that the model explains.
 
-    Values near 0 or 1 say that the model does not make such data. A column that no table changes
-    is not explained by the model, and left out.
+    A value near 0 or 1 means that the model does not generate such data. A column that is the same
+    in every replicated table is not explained by the model, and is left out.
 
     Source: Gelman, Meng and Stern 1996, "Posterior predictive assessment of model fitness".
 

@@ -1,4 +1,4 @@
-"""The quality of samples where no density is known, in the features of a classifier.
+"""The quality of samples of an unknown density, in the features of a classifier.
 
     Fréchet distance   |μ₁ − μ₂|² + tr(S₁ + S₂ − 2 (S₁^½ S₂ S₁^½)^½), extrapolated to n = ∞;
     kernel distance    E k(x, x′) + E k(y, y′) − 2 E k(x, y),   k(x, y) = (xᵀy/d + 1)³, unbiased;
@@ -27,7 +27,7 @@ from genlab.metrics.base import Z
 SHARES: tuple[tuple[float, int], ...] = ((0.25, 8), (1 / 3, 6), (0.5, 6), (0.7, 6), (1.0, 1))
 #: By how much the finite number of parts widens the two terms of the variance, by simulation.
 AT_EQUAL, PARTING = 1.4, 1.2
-#: Neighbours that make a neighbourhood.
+#: The number k of nearest neighbours of a neighbourhood.
 K = 5
 
 
@@ -48,7 +48,7 @@ class Frechet:
 
 
 def frechet(mean_1: Tensor, cov_1: Tensor, mean_2: Tensor, cov_2: Tensor) -> float:
-    """The squared Fréchet distance of two normal laws, |μ₁ − μ₂|² + tr(S₁ + S₂ − 2 (S₁S₂)^½).
+    """The squared Fréchet distance of two Gaussians, |μ₁ − μ₂|² + tr(S₁ + S₂ − 2 (S₁S₂)^½).
 
     Source: Dowson and Landau 1982.
 
@@ -78,7 +78,7 @@ def frechet_of_samples(x: Tensor, y: Tensor) -> float:
 
 
 def frechet_at_infinity(x: Tensor, y: Tensor, generator: torch.Generator) -> Frechet:
-    """The Fréchet distance of the laws, the intercept of FD on 1/n at five sizes.
+    """The Fréchet distance of the distributions: the intercept of FD on 1/n at five sizes.
 
     The bias of the plain distance is of order 1/n. Both samples are cut to the same share of
     themselves; the intercept of the least-squares line over the inverse share is the estimate.
@@ -86,7 +86,7 @@ def frechet_at_infinity(x: Tensor, y: Tensor, generator: torch.Generator) -> Fre
 
         h(x) = 2 (μ₁ − μ₂)ᵀ(x − μ₁) + (x − μ₁)ᵀ(I − T)(x − μ₁),  T the optimal map S₁ → S₂,
 
-    and V₀ what is left at equal distributions, where the distance is a quadratic form Q of the
+    and V₀ the variance at equal distributions, where the distance is a quadratic form Q of the
     errors of the moments: V₀ = Var Q, and the error of h itself adds 2 V₀ to V₁.
 
     Args:
@@ -115,7 +115,7 @@ def frechet_at_infinity(x: Tensor, y: Tensor, generator: torch.Generator) -> Fre
 def _variance_at_equal_distributions(cov: Tensor, inverse: float) -> float:
     """Var Q, Q = |δ|² + Σ_ij Δ_ij² / (2 (λ_i + λ_j)): δ and Δ the errors of mean and covariance.
 
-    δ ~ N(0, c S) and Δ_ij ~ N(0, c (1 + [i = j]) λ_i λ_j) for normal laws, c = 1/n + 1/m.
+    δ ~ N(0, c S) and Δ_ij ~ N(0, c (1 + [i = j]) λ_i λ_j) for normal distributions, c = 1/n + 1/m.
     """
     values = torch.linalg.eigvalsh(cov).clamp(min=1e-300)
     pairs = values[:, None] * values[None] / (values[:, None] + values[None])

@@ -1,4 +1,4 @@
-"""How good the generated rows of a table are: columns, pairs of columns, and copies."""
+"""The quality of the generated rows of a table: columns, pairs of columns, and copies."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from genlab.metrics.base import METRICS, WILSON, Metric, MetricValue, Subject, s
 from genlab.probes.common import generated_examples
 
 CENTRED = "± the 95 % point of the centred bootstrap, 200 resamples of whole rows"
-#: Generated rows, at most; a discrete column has at most so many values to be compared by shares.
+#: Generated rows, at most; values of a column that is compared by shares, at most.
 ROWS, KINDS = 2000, 20
 
 
@@ -139,11 +139,11 @@ def _measured(name: str, what: str, score: Score, equal: float | None, n: int) -
         f"test_{name}",
         f"{what}, test rows",
         "similarity",
-        "1 at equal laws",
+        "1 at equal distributions",
         "Monte Carlo",
         n,
         "higher",
         equal,
-        "equal laws at this n" if equal is not None else "",
+        "equal distributions at this n" if equal is not None else "",
     )
     return MetricValue(Estimate(score.value, series, score.low, score.high), CENTRED)

@@ -1,4 +1,4 @@
-"""How well a topic model predicts words: the bound on log p(word), and the perplexity."""
+"""The bound of a topic model on log p(word), and the perplexity."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from genlab.models.base import HasWordBound
 
 @METRICS.register("word_bound", title="Bound on log p(word), and perplexity", order=90)
 class WordBound(Metric):
-    """The variational bound on log p(word) of test examples, and the perplexity it allows.
+    """The variational bound on log p(word) of test examples, and the bound of the perplexity.
 
     perplexity ≤ exp(−Σ bound / Σ words). Source: Blei, Ng and Jordan 2003, "Latent Dirichlet
     allocation", section 7.1.

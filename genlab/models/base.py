@@ -18,7 +18,7 @@ from genlab.accelerate import FusedMLP
 from genlab.core.options import Options
 from genlab.data.base import DataMeta
 from genlab.paths import LogProbEstimate, Prediction, ProbabilityPath
-from genlab.paths.base import over
+from genlab.paths.base import over, stored_once
 
 if TYPE_CHECKING:
     # With a default, which typing itself has from Python 3.13 on: GenerativeModel alone is one of
@@ -162,12 +162,12 @@ class HasProbabilityPath(HasDecoder, HasEncoder, abc.ABC):
 
     def estimates(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """The clean point E[x₁ | x_t] and the noise E[ε | x_t], (B, *data_shape) each."""
-        return self.prediction.estimates(self.path, self.predict(x, t), x, t)
+        return self.prediction.estimates(self.path, self.predict(x, t), x, stored_once(t))
 
     def velocity(self, x: Tensor, t: Tensor) -> Tensor:
         """The marginal velocity E[dx_t/dt | x_t], (B, *data_shape) and (B,)."""
         clean, noise = self.estimates(x, t)
-        return self.path.conditional_velocity(clean, noise, t)
+        return self.path.conditional_velocity(clean, noise, stored_once(t))
 
     def score(self, x: Tensor, t: Tensor) -> Tensor:
         """∇ log p_t(x) = −E[ε | x_t]/σ(t), (B, *data_shape) and (B,); t < 1."""

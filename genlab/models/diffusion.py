@@ -15,7 +15,7 @@ from genlab.data.base import DataMeta
 from genlab.models.base import HasDiffusionSteps
 from genlab.models.probability_path import GuidanceOptions, Guided, PathModel, PathOptions
 from genlab.paths import PATHS, PREDICTIONS, SAMPLERS, Prediction, ProbabilityPath
-from genlab.paths.base import over
+from genlab.paths.base import over, stored_once
 from genlab.paths.elbo import VARIANCES, elbo_terms
 from genlab.paths.noise_schedules import SCHEDULES, Discrete
 
@@ -81,7 +81,7 @@ class Diffusion(PathModel[Any], HasDiffusionSteps):
         if not self.stretched or self.training:
             return clean, noise
         clamped = clean.clamp(-1.0, 1.0)
-        exact = t.double()
+        exact = stored_once(t).double()
         sigma = over(self.path.sigma(exact).clamp(min=1e-12), x)
         # What D loses, ε̂ gains: both still make up x.
         return clamped, noise + over(self.path.alpha(exact), x) * (clean - clamped) / sigma

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -176,6 +176,8 @@ class NormalizingFlow(StandardPrior, GenerativeModel[FlowOptions], HasInverse, a
     """
 
     Options = FlowOptions
+    #: Whether its layers are more than affine in one dimension.
+    bends_lines: ClassVar[bool] = False
 
     def __init__(self, options: FlowOptions, meta: DataMeta) -> None:
         super().__init__(options, meta)
@@ -191,10 +193,10 @@ class NormalizingFlow(StandardPrior, GenerativeModel[FlowOptions], HasInverse, a
     def incompatibility(cls, meta: DataMeta) -> str | None:
         if meta.support == "binary":
             return "it models a density, and binary pixels have none"
-        if meta.dim < 2:
+        if meta.dim < 2 and not cls.bends_lines:
             return (
                 "in one dimension its layers only map one Gaussian to another; it needs at "
-                "least two entries"
+                "least two entries; a flow for one is spline_flow"
             )
         return None
 

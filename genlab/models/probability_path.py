@@ -19,9 +19,11 @@ from genlab.models.latent import StandardPrior
 from genlab.nets.conditioned import ConditionedMLP, UNet, time_features
 from genlab.nets.conv import SIZES
 from genlab.paths import SAMPLERS, LogProbEstimate, log_prob_ode
-from genlab.paths.base import over
+from genlab.paths.base import over, stored_once
 
 NETS = ("mlp", "unet")
+#: Times of which a model keeps what its net reads of them.
+KEPT_TIMES = 2048
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class PathModel(StandardPrior, GenerativeModel[O], HasProbabilityPath, abc.ABC):
         super().__init__(options, meta)
         o: Any = options
         self.latent = meta.dim
+        self._at_times: dict[Any, tuple[Tensor, Tensor]] = {}
         self.stretched = meta.support != "real"
         self.sampler = SAMPLERS[o.sampler]
         self.flow = self.sampler if self.sampler.deterministic else SAMPLERS["ddim"]
@@ -114,17 +117,31 @@ class PathModel(StandardPrior, GenerativeModel[O], HasProbabilityPath, abc.ABC):
 
     def _output(self, x: Tensor, t: Tensor, classes: Tensor | None = None) -> Tensor:
         """The net at x_t, its input scaled to variance 1, (B, *data_shape) and (B,)."""
+        scale, features = self._inputs(stored_once(t), x)
+        if classes is not None:
+            codes = classes.to(x.dtype)
+            features = torch.cat([features.expand(len(codes), -1), codes], 1)
+        out: Tensor = self.net(over(scale, x) * x, features)
+        return out
+
+    def _inputs(self, t: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The scale of the net's input and the features of the time, (B,) and (B, f).
+
+        Those of a single time are kept: a sampler comes by the same times again and again.
+        """
+        key = (float(t), x.dtype, x.device) if len(t) == 1 and not self.training else None
+        if key in self._at_times:
+            return self._at_times[key]
         o: Any = self.options
         # The noise level in double precision, since 1 - t is inaccurate near the data.
         exact = t.double()
         alpha, sigma = self.path.alpha(exact), self.path.sigma(exact)
         scale = (alpha.square() * o.data_std**2 + sigma.square()).rsqrt()
         level = 0.25 * (sigma.clamp(min=1e-12) / alpha.clamp(min=1e-12)).log()
-        features = time_features(t.to(x.dtype), level.to(x.dtype))
-        if classes is not None:
-            features = torch.cat([features, classes.to(x.dtype)], 1)
-        out: Tensor = self.net(over(scale, x) * x, features)
-        return out
+        found = scale, time_features(exact.to(x.dtype), level.to(x.dtype))
+        if key is not None and len(self._at_times) < KEPT_TIMES:
+            self._at_times[key] = found
+        return found
 
     def predict(self, x: Tensor, t: Tensor) -> Tensor:
         return self._output(x, t)

@@ -51,7 +51,7 @@ class ConditionedMLP(nn.Module):
         _small(self.last)
 
     def forward(self, x: Tensor, features: Tensor) -> Tensor:
-        """The output at points (B, ...) with the features of time and class, (B, f)."""
+        """The output at points (B, ...) with the features of time and class, (B, f) or (1, f)."""
         shape = x.shape
         shifts = self.shift(self.condition(features)).chunk(len(self.inner) + 1, dim=1)
         h = self.first(x.flatten(1)) + shifts[0]
@@ -138,7 +138,7 @@ class UNet(nn.Module):
         _small(self.last)
 
     def forward(self, x: Tensor, features: Tensor) -> Tensor:
-        """The output at pictures with the features of time and class, (B, f)."""
+        """The output at pictures with the features of time and class, (B, f) or (1, f)."""
         c = self.condition(features)
         h, skips = self.first(x), []
         for block, halve in zip(self.down, self.halve, strict=True):

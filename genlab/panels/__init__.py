@@ -1,8 +1,8 @@
-"""The forms of pictures: one file and one row of the table PANELS each.
+"""The kinds of pictures (``form``): each is one file and one row of the table PANELS.
 
-A :class:`~genlab.core.measure.Picture` names its form. The row of that form says what the
-picture's payload must hold, how it is stored, and how it is drawn: in the report, as a thumbnail
-and in the live view.
+A :class:`~genlab.core.measure.Picture` names its form. The row of the form defines the entries of
+the payload, how the picture is stored, and how it is drawn in the report, as a thumbnail and in
+the live view.
 """
 
 from genlab.panels.base import PANELS, Field, Form, check_picture, form_of

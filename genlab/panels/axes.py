@@ -187,7 +187,7 @@ class PlotAxes:
             x += wide
 
     def svg(self, description: str) -> str:
-        """The picture as SVG, with a description for readers who do not see it."""
+        """The picture as SVG, with a description for screen readers."""
         size = f'viewBox="0 0 {self.width:.0f} {self.height:.0f}" width="{self.width:.0f}"'
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" {size} height="{self.height:.0f}" '

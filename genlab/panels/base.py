@@ -1,4 +1,4 @@
-"""What a form of pictures is, and the table of all forms."""
+"""The interface of a form, that is a kind of picture, and the table of all forms."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from genlab.panels.encoding import to_plain
 
 PANELS: Registry[type[Form]] = Registry("panel form", "genlab.panels")
 
-#: What the JSON of a stored picture holds besides the payload.
+#: The entries in the JSON of a stored picture that do not belong to the payload.
 HEAD = ("form", "title", "note", "step")
 
 
 class PanelError(GenlabError):
-    """A picture does not have the data of its form, or its form does not exist."""
+    """The payload of a picture does not fit its form, or the form does not exist."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Field:
 
     Args:
         kind: ``array``, ``list``, ``mapping``, ``text``, ``number`` or ``any``.
-        help: what it holds, with its unit.
+        help: the meaning of the entry, with its unit.
         shape: the sizes of an array or list: a number, or a letter that stands for the same size
             in every entry of the payload; None for any.
         required: whether the payload must hold it.
@@ -51,8 +51,8 @@ class Encoded:
     """A payload as it is stored.
 
     Args:
-        values: what the JSON file holds.
-        files: other files by extension.
+        values: the content of the JSON file.
+        files: the other files by extension.
     """
 
     values: Mapping[str, Any]
@@ -60,15 +60,15 @@ class Encoded:
 
 
 class Form(abc.ABC):
-    """A form of pictures: its data, its files, and its drawings.
+    """A kind of picture: its data, its files, and its drawings.
 
     Class attributes:
         fields: the entries of the payload.
-        script: what draws this form in the live view. A form of a plugin brings an ES module: its
-            text, or the path of its file. It exports ``draw(axes, frame, cell)``, which gives the
-            legend, and ``table(frame)``, the rows of a CSV file (``live/forms.js``). A form that
-            ships names a module in ``genlab/ui/static/live`` and the function in it that draws;
-            ``forms.js`` there has a row with that function.
+        script: the code that draws this form in the live view. A plugin's form has an ES module:
+            its text, or the path of its file. The module exports ``draw(axes, frame, cell)``,
+            which returns the legend, and ``table(frame)``, the rows of a CSV file
+            (``live/forms.js``). A form of this package names a module in
+            ``genlab/ui/static/live`` and its drawing function, which has a row in ``forms.js``.
         wide: whether its panel takes the width of a chart in the live view.
         extensions: the files of a stored picture beside its JSON.
     """
@@ -139,7 +139,9 @@ class Form(abc.ABC):
             if value is None and field.nullable:
                 continue
             if not _is_kind(value, field.kind):
-                raise cls._error(f"has {name} = {value!r:.40}, which is no {field.kind}")
+                raise cls._error(
+                    f"has {name} = {value!r:.40}, which is not of the kind {field.kind}"
+                )
             if field.shape is not None:
                 cls._check_shape(name, value, field.shape, sizes)
 

@@ -22,7 +22,7 @@ GREY = "#8A8A8A"
 
 @dataclass(frozen=True)
 class Role:
-    """The look of what is shown on every page: a colour for each mode, and a mark."""
+    """A colour for light and for dark mode, and a mark, for one kind of data on all pages."""
 
     light: str
     dark: str
@@ -40,7 +40,7 @@ ROLES: dict[str, Role] = {
 #: A third and a fourth run of a comparison.
 MODEL_C = Role(COLOURS[2], "#2FC99B", "triangle")
 MODEL_D = Role(COLOURS[4], "#E39CC5", "disc")
-#: The names that pictures give to what they show -> the role.
+#: The name of a group in a picture -> its role.
 NAMES: dict[str, str] = {
     "data": "data",
     "training": "data",
@@ -54,10 +54,10 @@ NAMES: dict[str, str] = {
 
 
 def named_colour(name: str, index: int, count: int, ink: str = GREY) -> str:
-    """The colour of a group by its name, else by its place; readable in light and dark.
+    """The colour of a group by its name, otherwise by its index; readable in light and dark.
 
-    An SVG file does not know the mode of its page, so data are of one grey there, and held-out
-    data have the ink of the page.
+    An SVG file does not know whether its page is light or dark: data are grey there, and held-out
+    data have the colour of the text.
 
     Example:
         >>> named_colour("generated", 1, 2), named_colour("digit 3", 1, 10)

@@ -39,7 +39,7 @@ class FlowField(Form):
         "arrows": Field(
             "mapping", "by name of a field: scale (T,), xy (base64 of T x knots x knots x 2 bytes)"
         ),
-        "particles": Field("array", "their places at each time, (T, P, 2)", ("T", "P", 2)),
+        "particles": Field("array", "their positions at each time, (T, P, 2)", ("T", "P", 2)),
         "excess": Field(
             "array", "mean |v - u|² over the points of each time, (T,)", ("T",), nullable=True
         ),
@@ -71,7 +71,7 @@ class FlowField(Form):
 
     @classmethod
     def svg(cls, picture: Picture, *, ink: str = "currentColor") -> str:
-        """The fields beside one another at the time in the middle."""
+        """The fields side by side at the middle time."""
         about = to_plain(picture.payload)
         k = len(about["times"]) // 2
         plots = [_draw(about, field, k, ink) for field in about["fields"].values()]
@@ -86,7 +86,7 @@ class FlowField(Form):
 
     @classmethod
     def thumbnail(cls, picture: Picture) -> bytes:
-        """The ways of the particles over the first field, in the middle of time."""
+        """The paths of the particles over the first field, at the middle time."""
         about = to_plain(picture.payload)
         small = Thumbnail(*_box(about))
         for field in list(about["fields"].values())[:1]:

@@ -36,11 +36,15 @@ class Gap(Form):
         ),
         "real": Field("array", "held-out points, (n, 2)", ("n", 2)),
         "fake": Field("array", "generated points, (m, 2)", ("m", 2)),
-        "arrows": Field("array", "push of the first generated points, (k, 2)", ("k", 2)),
+        "arrows": Field(
+            "array",
+            "the generator's negative gradient at the first generated points, (k, 2)",
+            ("k", 2),
+        ),
         "push": Field("number", "length of the longest gradient"),
         "grid": Field("list", "lines of a warped grid, each a list of points"),
         "distance": Field("number", "mean |D - D*|", required=False, nullable=True),
-        "floor": Field("number", "that of D* itself", required=False, nullable=True),
+        "floor": Field("number", "the distance of D* itself", required=False, nullable=True),
         "n": Field("number", "samples behind D*"),
     }
     script: ClassVar[tuple[str, str]] = ("gap.js", "createGapMap")

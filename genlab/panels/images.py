@@ -18,8 +18,8 @@ from genlab.panels.base import PANELS, Encoded, Field, Form
 from genlab.panels.encoding import as_array, contact_sheet, png, sheet, to_plain, unsheet
 from genlab.panels.thumbnail import SIDE, encode_png
 
-#: The height of one image in a file that is kept, in pixels: about twice what a column shows, so
-#: that a sheet that fills its column has pixels of equal size.
+#: The height of one image in a stored file, in pixels: about twice its height on the page, so
+#: that all pixels of a sheet are equally large when the sheet fills its column.
 HEIGHT = 84
 
 

@@ -15,7 +15,7 @@ from genlab.panels.thumbnail import INKS, Thumbnail
 
 #: The exponents of ten between which a bar is drawn.
 LOWEST, HIGHEST = -3, 2
-#: A divergence above this is decided by a few places that the model hardly reaches.
+#: A divergence above this depends on a few regions that the model hardly reaches.
 MEASURABLE = 1e4
 ROW = 22.0
 

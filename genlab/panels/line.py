@@ -20,11 +20,13 @@ class Line(Form):
     """Curves over one axis, each on a scale of its own unit (density, probability, score)."""
 
     fields: ClassVar[Mapping[str, Field]] = {
-        "x": Field("array", "places on the line, (n,)", ("n",)),
+        "x": Field("array", "points on the line, (n,)", ("n",)),
         "lines": Field("mapping", "by name: title, on (the unit), y (n,) with None for unknown"),
         "real": Field("array", "held-out examples", ("r",)),
         "fake": Field("array", "generated examples", ("f",)),
-        "arrows": Field("array", "push of the first generated examples", ("k",)),
+        "arrows": Field(
+            "array", "the generator's negative gradient at the first generated examples", ("k",)
+        ),
         "push": Field("number", "length of the longest gradient"),
         "told": Field("list", "name, value and unit of each number beside the chart"),
         "n": Field("number", "samples behind the counted distribution"),

@@ -85,7 +85,7 @@ Range = tuple[float, float]
 def _ranges(
     about: Mapping[str, Any], groups: Mapping[int, list[list[float]]], *, square: bool = False
 ) -> tuple[Range, Range]:
-    """The ranges of the two axes, of equal length where they are to be square."""
+    """The ranges of the two axes, of equal length if the plot is square."""
     every = about.get("box") or [p for points in groups.values() for p in points]
     every = every or [(0.0, 0.0), (1.0, 1.0)]
     x, y = (

@@ -14,7 +14,7 @@ RUN_ROLES: tuple[Role, ...] = (
     MODEL_C,
     MODEL_D,
 )
-#: Each mark within the square from −1 to 1, as SVG.
+#: The outline of each mark within the square from −1 to 1, as an SVG path.
 SHAPES: dict[str, str] = {
     "square": "M-.8 -.8H.8V.8H-.8Z",
     "diamond": "M0 -1L1 0L0 1L-1 0Z",
@@ -22,7 +22,7 @@ SHAPES: dict[str, str] = {
     "plus": "M-.3 -1H.3V-.3H1V.3H.3V1H-.3V.3H-1V-.3H-.3Z",
     "disc": "M-.9 0a.9 .9 0 1 0 1.8 0a.9 .9 0 1 0 -1.8 0Z",
 }
-#: The same within a box, for a style sheet.
+#: The same outlines in percent of a box, for a style sheet.
 CLIPS: dict[str, str] = {
     "square": "inset(8%)",
     "diamond": "polygon(50% 0, 100% 50%, 50% 100%, 0 50%)",
@@ -31,7 +31,7 @@ CLIPS: dict[str, str] = {
     "35% 65%, 0 65%, 0 35%, 35% 35%)",
     "disc": "circle(45%)",
 }
-#: Light and dark as the page has them; where light-dark() is not known the light colour holds.
+#: The colour follows the page's mode; a browser without light-dark() shows the light colour.
 MARK_CSS = (
     ".run-mark { display: inline-block; width: 13px; height: 13px; margin-right: 4px; "
     "vertical-align: -1px; print-color-adjust: exact; }\n"
@@ -45,7 +45,7 @@ REAL_MARK = '<span class="run-mark run-mark-real" aria-hidden="true"></span>'
 
 
 def run_role(index: int) -> Role:
-    """The look of a run by its place in the comparison.
+    """The colours and the mark of a run, by its index in the comparison.
 
     Example:
         >>> run_role(0).mark, run_role(1).mark, run_role(4) == run_role(0)
@@ -65,7 +65,7 @@ def run_mark(index: int) -> str:
 
 
 def mark_at(index: int, x: float, y: float, size: float = 4.5) -> str:
-    """The mark of a run at a place of an SVG picture, in its light colour.
+    """The mark of a run at a point of an SVG picture, in its light colour.
 
     Example:
         >>> f'fill="{run_role(1).light}"' in mark_at(1, 10.0, 20.0)

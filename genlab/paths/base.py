@@ -121,6 +121,28 @@ class ProbabilityPath(abc.ABC):
         return self.sigma(t) / self.alpha(t)
 
 
+def one_time(t: float, x: Tensor) -> Tensor:
+    """The time t for every example, (B,), in double precision and stored once.
+
+    Example:
+        >>> one_time(0.5, torch.zeros(3, 2))
+        tensor([0.5000, 0.5000, 0.5000], dtype=torch.float64)
+    """
+    return torch.full((1,), t, dtype=torch.float64, device=x.device).expand(len(x))
+
+
+def stored_once(t: Tensor) -> Tensor:
+    """The time of all examples as (1,) where it is stored once, else t itself, (B,).
+
+    What a net makes of the time is then computed once and not once an example.
+
+    Example:
+        >>> stored_once(one_time(0.5, torch.zeros(3, 2))).shape, stored_once(torch.rand(3)).shape
+        (torch.Size([1]), torch.Size([3]))
+    """
+    return t[:1] if len(t) > 1 and t.stride(0) == 0 else t
+
+
 def over(value: Tensor, x: Tensor) -> Tensor:
     """One number an example, (B,) or (), shaped so that it multiplies (B, ...).
 

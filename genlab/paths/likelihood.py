@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genlab.paths.base import ProbabilityPath
+from genlab.paths.base import ProbabilityPath, one_time
 
 LOG_2PI = math.log(2 * math.pi)
 #: The largest dimension of which the divergence is computed exactly.
@@ -113,7 +113,7 @@ def log_prob_ode(
     here, total = alpha_end * x.detach(), x.new_zeros((max(1, probes), len(x)))
 
     def slope(at: Tensor, t: float) -> tuple[Tensor, Tensor]:
-        time = torch.full((len(at),), t, dtype=torch.float64, device=at.device)
+        time = one_time(t, at)
         if signs is None:
             u, div = exact_divergence(velocity, at, time)
             return u, div[None]

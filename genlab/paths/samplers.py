@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from genlab.core.registry import Registry
-from genlab.paths.base import ProbabilityPath
+from genlab.paths.base import ProbabilityPath, one_time
 
 #: Iterations by which the last step of a singular path is undone.
 FIXED_POINT = 3
@@ -118,27 +118,22 @@ class Sampler:
         return x
 
 
-def at(t: float, x: Tensor) -> Tensor:
-    """The time t for every example, (B,), in double precision."""
-    return torch.full((len(x),), t, dtype=torch.float64, device=x.device)
-
-
 def _euler(field: VectorField, x: Tensor, t: float, s: float) -> Tensor:
-    return x + (s - t) * field.velocity(x, at(t, x))
+    return x + (s - t) * field.velocity(x, one_time(t, x))
 
 
 def _heun(field: VectorField, x: Tensor, t: float, s: float) -> Tensor:
-    first = field.velocity(x, at(t, x))
-    second = field.velocity(x + (s - t) * first, at(s, x))
+    first = field.velocity(x, one_time(t, x))
+    second = field.velocity(x + (s - t) * first, one_time(s, x))
     return x + 0.5 * (s - t) * (first + second)
 
 
 def _rk4(field: VectorField, x: Tensor, t: float, s: float) -> Tensor:
     h, middle = s - t, 0.5 * (s + t)
-    k1 = field.velocity(x, at(t, x))
-    k2 = field.velocity(x + 0.5 * h * k1, at(middle, x))
-    k3 = field.velocity(x + 0.5 * h * k2, at(middle, x))
-    k4 = field.velocity(x + h * k3, at(s, x))
+    k1 = field.velocity(x, one_time(t, x))
+    k2 = field.velocity(x + 0.5 * h * k1, one_time(middle, x))
+    k3 = field.velocity(x + 0.5 * h * k2, one_time(middle, x))
+    k4 = field.velocity(x + h * k3, one_time(s, x))
     return x + h / 6.0 * (k1 + 2.0 * k2 + 2.0 * k3 + k4)
 
 
@@ -149,7 +144,7 @@ def _scales(path: ProbabilityPath, t: float) -> tuple[float, float]:
 
 def _ddim(field: VectorField, x: Tensor, t: float, s: float) -> Tensor:
     alpha, sigma = _scales(field.path, s)
-    clean, noise = field.estimates(x, at(t, x))
+    clean, noise = field.estimates(x, one_time(t, x))
     return alpha * clean + sigma * noise
 
 
@@ -158,14 +153,14 @@ def _undone(field: VectorField, x: Tensor, s: float) -> Tensor:
     alpha, sigma = _scales(field.path, s)
     found = alpha * x
     for _ in range(FIXED_POINT):
-        found = alpha * x + sigma * field.estimates(found, at(s, x))[1]
+        found = alpha * x + sigma * field.estimates(found, one_time(s, x))[1]
     return found
 
 
 def _ancestral(posterior: bool) -> Step:
     def step(field: VectorField, x: Tensor, t: float, s: float) -> Tensor:
         (alpha_t, sigma_t), (alpha_s, sigma_s) = _scales(field.path, t), _scales(field.path, s)
-        clean, _ = field.estimates(x, at(t, x))
+        clean, _ = field.estimates(x, one_time(t, x))
         alpha_ratio = alpha_t / alpha_s
         added = sigma_t**2 - alpha_ratio**2 * sigma_s**2
         mean = alpha_ratio * sigma_s**2 / sigma_t**2 * x + alpha_s * added / sigma_t**2 * clean

@@ -1,14 +1,14 @@
 """Probes of a critic: its confidence, its bound, its features.
 
-Where the critic's output is no logit (least squares, Wasserstein, ...) it is shown as a score, and
-no confidence and no bound of JS are read from it.
+If the critic's output is not a logit (least squares, Wasserstein, ...), the output is shown as a
+score, and neither a confidence nor a bound of JS is computed from it.
 
-A critic with batch normalisation is looked at as a fixed function of one example, normalised by
-the averages of a reference batch, half of training and half of generated examples, none of which
-is looked at. In training mode its output depends on the whole batch, so that a batch of generated
-pictures gives itself away; the number would then bound a divergence between batches, not between
-pictures. Its running averages lag behind weights that still move: on DCGAN they gave bounds of
-minus one to minus four nats where the reference batch gave 0.0 to 0.1.
+A critic with batch normalisation is evaluated as a fixed function of one example: the averages of
+a reference batch normalise it. Half of the reference batch are training examples and half are
+generated; none of them is evaluated. In training mode the output depends on the whole batch, and a
+batch of generated images is easy to recognise: the number would bound a divergence between
+batches, not between images. The running averages lag behind the weights: on DCGAN they gave bounds
+of minus one to minus four nats where the reference batch gave 0.0 to 0.1.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from genlab.probes.common import (
     normalisation,
     points,
     principal,
-    trained_on,
+    training_examples,
 )
 from genlab.probes.views import CONFIDENCE, LATENT
 
@@ -48,7 +48,7 @@ def is_adversarial(model: type[GenerativeModel]) -> bool:
     return issubclass(model, HasCritic) and issubclass(model, HasDecoder)
 
 
-#: Name of a number on the page -> what it is of.
+#: Name of a number on the page -> the examples that it is computed on.
 SCORES = {
     "val_c_real": "C(x), held-out",
     "val_c_fake": "C(G(z)), fresh z",
@@ -64,16 +64,18 @@ class Critic(Probe):
         "confidence": CONFIDENCE,
     }
 
-    # A critic of pictures costs ten times what samples do, which should not wait for it.
+    # An image critic costs ten times as much as samples, which should not wait for it.
     share: ClassVar[float] = 0.0075
 
     def __init__(self, spec: RunSpec, data: Dataset) -> None:
         super().__init__(spec, data)
         objective = OBJECTIVES[spec.objective](spec.objective_options)
-        #: Whether σ(score) is the critic's probability that x is real; of a pack it is not of x.
+        #: Whether σ(score) is the critic's probability that x is real; a pack's score is not of
+        #: one x.
         packs = getattr(spec.model_options, "pack", 1) > 1
         self.logit: bool = objective.critic_is_logit and not packs
-        #: Whether the run trains the critic; a model may have one that its objective leaves alone.
+        #: Whether the run trains the critic; some objectives do not train the critic of their
+        #: model.
         self.trained = any(player.name == "discriminator" for player in objective.players)
 
     @classmethod
@@ -129,7 +131,7 @@ class Critic(Probe):
         assert isinstance(model, HasCritic)
         with frozen_batchnorm(model, self.data):
             real = model.score(held_out(self.data, self.n)[0])
-            train = model.score(trained_on(self.data, self.n))
+            train = model.score(training_examples(self.data, self.n))
             fake = model.score(model.sample(self.n))
         note = f"n = {self.n} of each{normalisation(model)}"
         if not self.logit:
@@ -180,7 +182,7 @@ class CriticFeatures(Probe):
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
-        # With an encoder the latent space itself is drawn there.
+        # With an encoder, that panel shows the latent space itself.
         return is_adversarial(model) and not issubclass(model, HasEncoder)
 
     def read(self, model: GenerativeModel, step: int) -> Reading:

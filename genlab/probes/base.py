@@ -1,4 +1,4 @@
-"""Probes: measurements during a run; deterministic, seeded, without effect on it."""
+"""Probes: measurements during a run; they are deterministic, seeded, and do not change the run."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Probe(abc.ABC):
     """
 
     name: ClassVar[str]
-    #: For a look that costs much: the share of the training time that it may take for itself. It
-    #: is then left out of some of the looks. 0 for one that is part of every look.
+    #: For an expensive probe: the share of the training time that it may take. Such a probe
+    #: is left out of some of the evaluations. 0 for a probe that is part of every evaluation.
     share: ClassVar[float] = 0.0
-    #: Where each of its pictures stands on a page, and what one sees in it, by panel.
+    #: By panel: the place of each of its pictures on a page, and a description of the picture.
     views: ClassVar[Mapping[str, View]] = {}
 
     def __init__(self, spec: RunSpec, data: Dataset) -> None:
@@ -65,8 +65,8 @@ def probes_for(
 
     Args:
         spec, model, data: of the run.
-        failed: told of a probe that cannot be made, which is left out then; without it the error
-            is raised.
+        failed: called with each probe that raises an error when it is built; such a probe is left
+            out. Without ``failed`` the error is raised.
     """
     found = []
     for row in PROBES.rows():
@@ -74,7 +74,7 @@ def probes_for(
             if row.value.fits(model, data):
                 probe = row.value(spec, data)
                 if failed is not None:
-                    # What the probe will record must be known before it is read.
+                    # The series must be known before the first reading.
                     _ = probe.series
                 found.append(probe)
         except Exception as error:
@@ -85,10 +85,10 @@ def probes_for(
 
 
 def read_probes(probe: Probe, model: GenerativeModel, step: int) -> Reading:
-    """One probe's reading; the model and the global stream stay unchanged.
+    """One probe's reading; the model and the global random stream stay unchanged.
 
-    The side stream depends on the run's seed and the probe alone, not on the step: the noise is
-    common to all steps, so a curve shows the model's change and not the noise's.
+    The probe's random stream depends on the run's seed and on the probe, not on the step: all
+    steps use the same noise, so a curve shows how the model changes.
     """
     training = model.training
     model.eval()

@@ -18,7 +18,7 @@ from genlab.probes.common import frozen_batchnorm, held_out
 class FBound(Probe):
     """E_P[T] − E_Q[f*(T)] ≤ D_f(P‖Q) on held-out and fresh generated examples.
 
-    For objectives that have a ``divergence``; for the others there is nothing to read.
+    For objectives that have a ``divergence``; the others have no such bound.
     """
 
     def __init__(self, spec: RunSpec, data: Dataset) -> None:

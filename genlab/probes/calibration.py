@@ -1,7 +1,8 @@
 """Calibration of a discriminator: D(x) against the fraction of real examples, and against D*.
 
-Of the examples to which D gives the probability d, half of them real and half generated, a share d
-should be real; the share is the mean of D* = p/(p + q) over them. For a toy D* is known besides.
+The examples are half real and half generated. Of those to which a calibrated D gives the
+probability d, a share d is real; the share is the mean of D* = p/(p + q) over them. For toy data
+D* itself is known as well.
 
 The picture has ``form`` "calibration"; its payload is
 
@@ -15,9 +16,9 @@ The picture has ``form`` "calibration"; its payload is
         truth       0.19 or null            mean D* over the bin (toys; null elsewhere)
         n           182                     examples in it
     ece      0.031                          expected calibration error, mean |share - d|
-    chance   0.009                          what a calibrated D would score for that by chance
+    chance   0.009                          the ece of a calibrated D, by chance alone
     distance 0.071 or null                  mean |D - D*| under (p + q)/2 (toys; null elsewhere)
-    floor    0.012 or null                  what D* itself would score for that, as q is counted
+    floor    0.012 or null                  the distance of D* itself, because q is counted
     n        2000                           examples, half of them real and held out
 
 Perfect confidence is the diagonal, share = d. For toys ``truth`` lies on ``share``, up to errors.
@@ -41,11 +42,17 @@ from genlab.probes.adversarial import is_adversarial
 from genlab.probes.base import PROBES, Probe
 from genlab.probes.common import frozen_batchnorm, held_out, normalisation, round_digits
 from genlab.probes.toys import fine_grid_of
-from genlab.probes.truth import Best, Truth, histogram_sample_count, judges_examples, logit_of
+from genlab.probes.truth import (
+    GridDiscriminator,
+    OptimalDiscriminator,
+    critic_gives_logit,
+    histogram_sample_count,
+    scores_single_examples,
+)
 
 #: Bins of D, and examples of each sort.
 BINS, EACH = 10, 1000
-#: The same for pictures, which cost more.
+#: The same for images, which cost more.
 FEWER = 256
 
 
@@ -59,7 +66,7 @@ def reliability(real: Tensor, fake: Tensor, bins: int = BINS) -> dict[str, Any]:
 
     Args:
         real, fake: D on real and on generated examples, (n,) each.
-        bins: how many equal ones from 0 to 1.
+        bins: the number of equal bins from 0 to 1.
 
     Example:
         >>> flat = torch.full((8,), 0.5)
@@ -102,12 +109,12 @@ class Calibration(Probe):
 
     def __init__(self, spec: RunSpec, data: Dataset) -> None:
         super().__init__(spec, data)
-        self.logit = logit_of(spec) and judges_examples(spec)
+        self.logit = critic_gives_logit(spec) and scores_single_examples(spec)
         self.n = min(FEWER if data.meta.is_image else EACH, len(data.validation))
         known = data.density is not None and data.meta.shape in {(1,), (2,)}
-        self.truth: Truth | None = None
+        self.truth: OptimalDiscriminator | None = None
         if known and self.logit:
-            self.truth = Truth(fine_grid_of(data))
+            self.truth = OptimalDiscriminator(fine_grid_of(data))
             self.counted = histogram_sample_count(spec, self.truth.grid)
 
     @classmethod
@@ -171,7 +178,7 @@ class Calibration(Probe):
         return Reading(values, {"calibration": picture})
 
 
-def best_in_bins(best: Best, learned: Tensor, bins: int = BINS) -> list[float | None]:
+def best_in_bins(best: GridDiscriminator, learned: Tensor, bins: int = BINS) -> list[float | None]:
     """The mean of D* under (p + q)/2 over the cells in each bin of the learned D."""
     index = (learned * bins).long().clamp(0, bins - 1)
     weight = best.weight.new_zeros(bins).index_add_(0, index, best.weight)

@@ -55,14 +55,14 @@ def wasserstein_line(a: Tensor, b: Tensor) -> Tensor:
     """
     n, m = len(a), len(b)
     a, b = a.double().sort(dim=0).values, b.double().sort(dim=0).values
-    # Both quantile functions are constant between the steps of either.
+    # Both quantile functions are constant between two neighbouring steps.
     steps = torch.cat([torch.arange(n + 1) * m, torch.arange(m + 1) * n]).unique()
     width = steps.diff().double() / (n * m)
     i, j = steps[:-1] // m, steps[:-1] // n
     return (width[:, None] * (a[i] - b[j]).abs()).sum(dim=0)
 
 
-class Wide(Probe):
+class TableProbe(Probe):
     """Base of the probes that show a table in its principal plane."""
 
     def __init__(self, spec: RunSpec, data: Dataset) -> None:
@@ -91,7 +91,7 @@ class Wide(Probe):
 @PROBES.register(
     "table", title="Samples of a table", summary="Generated rows among the data.", order=70
 )
-class TableSamples(Wide):
+class TableSamples(TableProbe):
     """Generated rows beside held-out ones, and each column's distance from the data in W₁.
 
     The same random numbers at every step; noise of the likelihood included.
@@ -120,7 +120,7 @@ class TableSamples(Wide):
         meta, shown = self.data.meta, slice(SHOWN)
         unit = "standard deviations" if meta.scale else "data units"
         names = [meta.axis(k) for k in range(meta.dim)][shown]
-        # Long names would stand over each other: numbers then, which the note explains.
+        # Long names would overlap: numbers replace them, and the note explains the numbers.
         long = sum(map(len, names)) > LETTERS
         bars = {
             "x": [str(k) for k in range(1, len(names) + 1)] if long else names,
@@ -142,7 +142,7 @@ class TableSamples(Wide):
 
 
 @PROBES.register("table_reconstructions", title="Reconstructions of a table", order=80)
-class TableReconstructions(Wide):
+class TableReconstructions(TableProbe):
     """Held-out rows beside the decoder's mean at their posterior means."""
 
     views: ClassVar[Mapping[str, View]] = {

@@ -16,21 +16,21 @@ from genlab.models.base import GenerativeModel, HasCritic, HasDecoder, HasProbab
 from genlab.models.labels import conditioned_on
 from genlab.nets.norms import has_batch_norm, normalised_by
 
-#: Examples of each sort by whose averages a critic's batch normalisation is held.
+#: Training and generated examples in the batch that normalises a critic.
 REFERENCE = 256
 
 
 def held_out(data: Dataset, n: int) -> tuple[Tensor, Tensor | None]:
     """The first n examples of the validation split and their labels.
 
-    Missing entries are NaN where the model learns from rows that have some.
+    Missing entries are NaN if the model learns from rows with missing entries.
     """
     split = data.validation
     return split.model_input(data.meta)[:n], None if split.y is None else split.y[:n]
 
 
-def trained_on(data: Dataset, n: int) -> Tensor:
-    """The first n training examples, binarised once where batches are binarised each time."""
+def training_examples(data: Dataset, n: int) -> Tensor:
+    """The first n training examples, binarised once even if each batch is binarised anew."""
     x = data.train.x[:n]
     if data.draw is None:
         return x
@@ -38,7 +38,7 @@ def trained_on(data: Dataset, n: int) -> Tensor:
         return data.draw(x)
 
 
-def reference(data: Dataset, n: int = REFERENCE) -> Tensor:
+def reference_batch(data: Dataset, n: int = REFERENCE) -> Tensor:
     """The last training examples, as a reference batch; never held-out ones."""
     x = data.train.x[-n:]
     if data.draw is None:
@@ -49,11 +49,11 @@ def reference(data: Dataset, n: int = REFERENCE) -> Tensor:
 
 @contextlib.contextmanager
 def frozen_batchnorm(model: GenerativeModel, data: Dataset) -> Iterator[None]:
-    """Hold a critic's batch normalisation at a reference batch, half training, half generated."""
+    """Normalise a critic by a fixed batch, half of training and half of generated examples."""
     if not isinstance(model, HasCritic) or not has_batch_norm(model):
         yield
         return
-    x = reference(data)
+    x = reference_batch(data)
     batch = torch.cat([x, model.sample(len(x))])
     with normalised_by(model, lambda: model.score(batch)):
         yield
@@ -73,11 +73,11 @@ def with_classes(model: GenerativeModel, n: int, data: Dataset) -> GenerativeMod
 
 
 def sample_budget(model: GenerativeModel | type[GenerativeModel], usual: int) -> int:
-    """How many samples a probe draws: fewer where each takes many evaluations of a net.
+    """How many samples a probe draws: fewer if a sample takes many evaluations of a net.
 
     Args:
-        model: what draws, or its class.
-        usual: how many a model draws whose net is evaluated once a sample.
+        model: the model that draws, or its class.
+        usual: how many samples a model draws if its net is evaluated once a sample.
 
     Example:
         >>> from genlab.core.tables import MODELS
@@ -89,13 +89,13 @@ def sample_budget(model: GenerativeModel | type[GenerativeModel], usual: int) ->
 
 
 def draw(model: GenerativeModel, n: int, data: Dataset | None = None) -> Tensor:
-    """n draws of the model, the noise of the likelihood included, (n, *data_shape).
+    """n draws of the model with the noise of the likelihood, (n, *data_shape).
 
     Args:
-        model: what draws.
-        n: how many.
-        data: where a conditional model takes the classes from, those of training examples, so that
-            its distribution is Σ_y p(y) p(x | y); without them its labels stay unknown.
+        model: the model that draws.
+        n: the number of draws.
+        data: a conditional model takes the classes of its training examples, so that the draws
+            have the distribution Σ_y p(y) p(x | y); without data the labels stay unknown.
     """
     if data is not None:
         model = with_classes(model, n, data)
@@ -108,8 +108,8 @@ def draw(model: GenerativeModel, n: int, data: Dataset | None = None) -> Tensor:
 def generated_examples(model: GenerativeModel, data: Dataset, n: int) -> tuple[Tensor, str]:
     """Generated examples for a critic or a metric, and a description of them.
 
-    Pictures are taken as they are shown, the mean of p(x | z), so that pixel noise gives no model
-    away; points, and pictures of black and white pixels, are draws of the model's distribution.
+    Images are the mean of p(x | z), as they are shown: pixel noise would make generated images
+    easy to recognise. Points, and images of black and white pixels, are draws of the model.
     """
     shown = data.meta.is_image and data.meta.support != "binary"
     sizes = [len(part) for part in torch.empty(n).split(500)]
@@ -122,8 +122,8 @@ def generated_examples(model: GenerativeModel, data: Dataset, n: int) -> tuple[T
 def principal(x: Tensor, parts: int = 2) -> Tensor:
     """The scores of the first principal components, (n, f) -> (n, parts).
 
-    The sign of a component is fixed: its score of largest size is positive. By the Gram matrix, as
-    there are fewer points than features.
+    The sign of a component is fixed: its score of largest size is positive. The Gram matrix is
+    used, because there are fewer points than features.
 
     Example:
         >>> principal(torch.tensor([[0.0, 0.0], [3.0, 0.0], [0.0, 1.0]]), 1).shape
@@ -137,7 +137,7 @@ def principal(x: Tensor, parts: int = 2) -> Tensor:
 
 
 def round_digits(x: Tensor, digits: int = 6) -> Any:
-    """Nested lists with so many significant digits.
+    """The tensor as nested lists, rounded to this number of significant digits.
 
     Example:
         >>> round_digits(torch.tensor([[0.12345678, 12345.6789]]))
@@ -150,12 +150,14 @@ def round_digits(x: Tensor, digits: int = 6) -> Any:
     return [round_digits(row, digits) for row in x]
 
 
-def digits_of(x: Tensor, least: int = 6) -> int:
-    """Significant digits that distinguish points (n, d): more where they lie far from 0.
+def distinguishing_digits(x: Tensor, least: int = 6) -> int:
+    """How many significant digits distinguish the points (n, d): more if they lie far from 0.
 
     Example:
-        >>> digits_of(torch.tensor([[0.0], [1.0]])), digits_of(torch.tensor([[1e9], [1e9 + 64]]))
-        (6, 14)
+        >>> distinguishing_digits(torch.tensor([[0.0], [1.0]]))
+        6
+        >>> distinguishing_digits(torch.tensor([[1e9], [1e9 + 64]]))
+        14
     """
     if not len(x):
         return least
@@ -183,7 +185,7 @@ def points(
     box: Tensor | None = None,
 ) -> dict[str, Any]:
     """The payload of a picture of points, (n, 2)."""
-    digits = digits_of(xy)
+    digits = distinguishing_digits(xy)
     return {
         "x": round_digits(xy, digits),
         "label": label,
@@ -196,14 +198,14 @@ def points(
 def histogram(
     samples: dict[str, Tensor], low: float, high: float, bins: int, x_title: str
 ) -> dict[str, Any]:
-    """The payload of a histogram: counts in equal bins; what lies outside is left out."""
+    """The payload of a histogram: counts in equal bins, without the samples outside of them."""
     edges = torch.linspace(low, high, bins + 1, dtype=torch.float64)
     counts = {
         name: [int(c) for c in torch.histc(x.double().flatten(), bins, low, high)]
         for name, x in samples.items()
     }
     return {
-        "edges": round_digits(edges, digits_of(edges[:, None])),
+        "edges": round_digits(edges, distinguishing_digits(edges[:, None])),
         "counts": counts,
         "x_title": x_title,
     }

@@ -23,8 +23,8 @@ from genlab.probes.common import held_out
 
 #: Held-out examples of the log-density, and of the ELBO with the draws of each.
 LIKELY, BOUNDED, STRATA = 128, 256, 20
-
-
+#: On the ring 16 steps of the exact field are 0.014 nats off, less than the choice of examples.
+SMALL_STEPS = 16
 PICTURES_LIKELY, PICTURE_STEPS, PICTURE_PROBES = 8, 16, 2
 
 
@@ -36,7 +36,7 @@ def mean_log_density(data: Dataset, n: int) -> tuple[float | None, str]:
         n: examples.
 
     Returns:
-        nats and a label; None and nothing where the density is not known.
+        nats and a label; ``(None, "")`` if the density is not known.
     """
     if data.density is None:
         return None, ""
@@ -48,7 +48,7 @@ def mean_log_density(data: Dataset, n: int) -> tuple[float | None, str]:
 class FlowLogProb(Probe):
     """log p of held-out examples by the instantaneous change of variables."""
 
-    share: ClassVar[float] = 0.008
+    share: ClassVar[float] = 0.006
 
     def __init__(self, spec: RunSpec, data: Dataset) -> None:
         super().__init__(spec, data)
@@ -62,7 +62,11 @@ class FlowLogProb(Probe):
     @property
     def series(self) -> tuple[Series, ...]:
         truth, label = mean_log_density(self.data, self.n)
-        how = "exact divergence" if self.small else f"{PICTURE_PROBES} Hutchinson probes"
+        how = (
+            f"exact divergence, {SMALL_STEPS} steps"
+            if self.small
+            else f"{PICTURE_PROBES} Hutchinson probes"
+        )
         title = f"log p(x) by the ODE, {how}, held-out"
         return (
             Series(
@@ -82,7 +86,7 @@ class FlowLogProb(Probe):
         assert isinstance(model, HasProbabilityPath)
         x, _ = held_out(self.data, self.n)
         if self.small:
-            found = model.log_prob_ode(x, 32)
+            found = model.log_prob_ode(x, SMALL_STEPS)
         else:
             found = model.log_prob_ode(x, PICTURE_STEPS, PICTURE_PROBES)
         return Reading({"val_log_prob_ode": float(found.log_prob.mean())})
@@ -90,15 +94,15 @@ class FlowLogProb(Probe):
 
 @PROBES.register("diffusion_elbo", title="The ELBO of a diffusion, term by term", order=190)
 class DiffusionTerms(Probe):
-    """The ELBO of T + 1 terms on held-out examples, and which steps it is lost at."""
+    """The ELBO of T + 1 terms on held-out examples, and the steps with the largest loss."""
 
     views: ClassVar[Mapping[str, View]] = {
         "elbo_terms": View(
-            "learning", "At which steps between data and noise the bound is lost.", "diffusion"
+            "learning", "The loss of the bound at each step between data and noise.", "diffusion"
         ),
     }
 
-    share: ClassVar[float] = 0.008
+    share: ClassVar[float] = 0.004
 
     def __init__(self, spec: RunSpec, data: Dataset) -> None:
         super().__init__(spec, data)

@@ -1,7 +1,7 @@
 """The gap map: a critic's D over the plane beside the exact D*.
 
-At a fixed generator the best discriminator is D* = p/(p + q) (Goodfellow et al. 2014, proposition
-1): p is known for a toy, q is counted from many samples of the model on the same cells.
+For a fixed generator the optimal discriminator is D* = p/(p + q) (Goodfellow et al. 2014, prop.
+1). For toy data p is known; q is counted from many samples of the model on the same cells.
 
 The picture has ``form`` "gap"; its payload is
 
@@ -18,7 +18,7 @@ The picture has ``form`` "gap"; its payload is
         c      C(x), the raw score, from low to high   (only where the output is no logit)
     real     [[x, y], ...]                        100 held-out points
     fake     [[x, y], ...]                        100 generated points, always from the same z
-    arrows   [[dx, dy], ...] or []                of the first 64 of ``fake``: where the
+    arrows   [[dx, dy], ...] or []                for the first 64 of ``fake``: where the
                                                   generator's loss pushes each, its negative
                                                   gradient, in data units, drawn to scale; the
                                                   longest is 8 % of the box
@@ -27,7 +27,7 @@ The picture has ``form`` "gap"; its payload is
                                                   of the prior's distribution function; the
                                                   first two codes (one line for one code)
     distance 0.071 or null                        mean |D - D*| under (p + q)/2 (logit only)
-    floor    0.012 or null                        what D* itself would score for that, as q is
+    floor    0.012 or null                        the distance of D* itself, because q is
                                                   counted
     n        20000                                samples from which q is counted
 
@@ -58,7 +58,7 @@ from genlab.probes.adversarial import is_adversarial
 from genlab.probes.base import PROBES, Probe
 from genlab.probes.common import box_of, frozen_batchnorm, held_out, normalisation, round_digits
 from genlab.probes.toys import fine_grid_of
-from genlab.probes.truth import Truth, judges_examples, logit_of
+from genlab.probes.truth import OptimalDiscriminator, critic_gives_logit, scores_single_examples
 
 CELLS, DOTS, ARROWS = 48, 100, 64
 #: Lines of the warped grid each way, and points on a line.
@@ -83,15 +83,14 @@ def pack_field(values: Tensor, low: float, high: float) -> str:
 
 
 @PROBES.register("gap", title="Discriminator gap map", order=90)
-class Gap(Probe):
+class GapMap(Probe):
     """Learned D, exact D* and their distance over the plane, and the generator's gradient."""
 
     views: ClassVar[Mapping[str, View]] = {
         "gap": View(
             "critic",
-            "The discriminator over the plane: where it takes points for real and where not. "
-            "Crosses are data, discs are generated; arrows show where the generator is told to "
-            "move them.",
+            "The discriminator over the plane: which points it takes for real. "
+            "Crosses are data, discs are generated. Arrows are the generator's negative gradient.",
             "gan_game",
             100,
         ),
@@ -102,8 +101,8 @@ class Gap(Probe):
     def __init__(self, spec: RunSpec, data: Dataset) -> None:
         super().__init__(spec, data)
         self.objective: Objective = OBJECTIVES[spec.objective](spec.objective_options)
-        self.logit, self.judges = logit_of(spec), judges_examples(spec)
-        self.truth = Truth(fine_grid_of(data))
+        self.logit, self.judges = critic_gives_logit(spec), scores_single_examples(spec)
+        self.truth = OptimalDiscriminator(fine_grid_of(data))
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
@@ -187,7 +186,7 @@ def generator_pushes(
 
 
 def _field(title: str, values: Tensor, low: float = 0.0, high: float = 1.0) -> dict[str, Any]:
-    """One field over the cells, whose values come with y running fastest."""
+    """One field over the cells; in ``values`` y runs fastest."""
     rows = values.view(CELLS, CELLS).T
     ends = round_digits(torch.tensor([low, high], dtype=torch.float64))
     return {"title": title, "low": ends[0], "high": ends[1], "z": pack_field(rows, low, high)}

@@ -1,15 +1,15 @@
 """The divergence ledger: every f-divergence and W₁ to a known distribution, beside the bounds.
 
-The numbers come from samples alone, so a VAE, a GAN and any other model can be compared by them.
-Cells never raise an f-divergence (data processing), counting n samples biases it upward; what a
-perfect sampler would score at the same n and on the same cells stands beside each number.
+The numbers are computed from samples alone, so they compare a VAE, a GAN and any other model.
+Binning never raises an f-divergence (data processing inequality), but counting n samples biases
+it upward. Beside each number stands the value of a perfect sampler for the same n and cells.
 
-A divergence with f'(∞) = ∞ is infinite where the data have mass and the model has none. It is
-counted on pools of cells, each of which holds so much of the data that a perfect sampler leaves
-none empty: "infinite" then says that the model misses a place of the data. A model with a
-likelihood misses none for good, however rare its samples are there; for it, and as ``at_least``
-for the others, stands the divergence to the model with 1 % of the data mixed in, which is lower
-(f-divergences are convex).
+A divergence with f'(∞) = ∞ is infinite if the data have mass where the model has none. It is
+counted on pools of cells, each with so much of the data that a perfect sampler leaves no pool
+empty: "infinite" then means that the model misses a region of the data. A model with a likelihood
+gives every region some mass, however rare its samples are there. For such a model the table shows
+the divergence to the model with 1 % of the data mixed in, which is smaller because f-divergences
+are convex; for the other models this number is ``at_least``.
 
 The picture has ``form`` "ledger"; its payload is
 
@@ -20,15 +20,15 @@ The picture has ``form`` "ledger"; its payload is
         title    "Kullback-Leibler"
         unit     "nats" | "dimensionless" | "probability" | "data units"
         value    0.123 or "infinite"
-        error    0.004 or null              standard error; null where there is none to be had
+        error    0.004 or null              standard error; null if it is unknown
         at_least null, or where the value is infinite: a finite number that it exceeds
         kind     "grid" | "lower bound" | "Monte Carlo"
         n        20000                      samples of the model (0: its density is integrated)
         cells    1025 or 0                  cells or pools of the grid, 0 where there is none
         floor    0.003 or "infinite"        a perfect sampler's value at the same n and cells
         least    0.0                        the value for P = Q
-        upper    0.693 or "infinite"        the largest value that there is
-        bound    null, or what the model itself proves:
+        upper    0.693 or "infinite"        the largest possible value
+        bound    null, or a bound that the model itself proves:
             value  0.11 | "infinite" | "-infinite"
             error  0.006 or null            standard error
             side   "lower" | "upper"        on which side of the divergence it lies
@@ -65,17 +65,23 @@ from genlab.objectives.gradient_penalty import score_and_gradient_norm
 from genlab.probes.base import PROBES, Probe
 from genlab.probes.common import draw, frozen_batchnorm, held_out
 from genlab.probes.toys import grid_of
-from genlab.probes.truth import MANY, Line, histogram_sample_count, log_masses, logit_of
+from genlab.probes.truth import (
+    MANY,
+    LineDistance,
+    critic_gives_logit,
+    histogram_sample_count,
+    log_masses,
+)
 
-#: Share of the data in a pool: a model that puts a tenth of that there is seen to miss nothing.
+#: Share of the data in a pool: a model with a tenth of this share still leaves no pool empty.
 PLACE = 0.005
 #: Points of either distribution in W1: by assignment in the plane, sorted on the line.
 PLANE, LINE = 300, 5000
 #: Resamplings for the standard errors, draws of a perfect sampler, examples for the bounds.
 REPEATS, PERFECT, PROVEN = 24, 4, 512
-#: Share of the data mixed into the model for the curve of KL, which is finite then.
+#: Share of the data mixed into the model, which makes the curve of KL finite.
 MIX = 0.01
-#: The logit beyond which a critic is held: e^30 squared is a number still.
+#: The logit is clipped here: the square of e^30 is finite in float32.
 STEEPEST = 30.0
 
 
@@ -94,7 +100,7 @@ def format_number(value: float) -> float | str | None:
 
 
 def standard_error(row: Estimate) -> float | None:
-    """Of an estimate, from its 95 % interval; None where the interval has no end."""
+    """The standard error of an estimate, from its 95 % interval; None if that is infinite."""
     half = row.high - row.value
     return float(f"{half / Z95:.3g}") if math.isfinite(half) else None
 
@@ -106,8 +112,8 @@ class Ledger(Probe):
     views: ClassVar[Mapping[str, View]] = {
         "ledger": View(
             "quality",
-            "Every divergence between the data and the model, each beside the value of a perfect "
-            "sampler; a bar that reaches only to its mark cannot become shorter.",
+            "Each divergence between the data and the model, beside the value of a perfect "
+            "sampler, its mark. A bar that reaches only to its mark cannot become shorter.",
             "divergence",
             35,
         ),
@@ -120,7 +126,7 @@ class Ledger(Probe):
         assert data.density is not None
         self.density = data.density
         objective = OBJECTIVES[spec.objective](spec.objective_options)
-        self.logit = logit_of(spec)
+        self.logit = critic_gives_logit(spec)
         self.own: FDivergence | None = objective.critic_divergence
         table: dict[str, FDivergence] = {name: F[name] for name in F}
         if self.own is not None:
@@ -129,7 +135,7 @@ class Ledger(Probe):
         self.grid = grid_of(data)
         self.pools = Pooled(self.grid, PLACE)
         self.size = LINE if data.meta.dim == 1 else PLANE
-        self.line = Line(self.grid) if data.meta.dim == 1 else None
+        self.line = LineDistance(self.grid) if data.meta.dim == 1 else None
         self.n = histogram_sample_count(spec, self.grid)
         self.floors = self._perfect()
 
@@ -268,7 +274,7 @@ class Ledger(Probe):
         """The model's own bounds of its divergences, on held-out and new generated examples."""
         found: dict[str, dict[str, Any]] = {}
         if isinstance(model, HasLabels):
-            # What it proves without a class is of another distribution than that of the draws.
+            # Without a class the bound would hold for another distribution than that of the draws.
             return found
         real = held_out(self.data, PROVEN)[0]
         if isinstance(model, HasLikelihood):

@@ -4,7 +4,7 @@ The picture has ``form`` "line"; its payload is
 
 .. code-block:: text
 
-    x        [-2.1, ...]                          160 places, the middles of equal cells
+    x        [-2.1, ...]                          160 points, the midpoints of equal cells
     lines    {name: {"title", "on", "y"}}, in the order in which they are offered:
         p      density of the data, exact         (on "density", from 0)
         q      density of the model               (on "density", from 0)
@@ -12,10 +12,10 @@ The picture has ``form`` "line"; its payload is
         truth  D*(x) = p/(p + q)                  (on "probability"; logit only)
         c      C(x), the raw score                (on "score"; only where it is no logit)
         truth  the best critic's score, of p/q    (on "score"; where the loss has one)
-      y has one number a place, null where it is unknown
+      y has one number a point, null where it is unknown
     real     [x, ...]                             100 held-out points
     fake     [x, ...]                             100 generated points, always from the same z
-    arrows   [dx, ...] or []                      of the first 64 of ``fake``: where the
+    arrows   [dx, ...] or []                      for the first 64 of ``fake``: where the
                                                   generator's loss pushes each, its negative
                                                   gradient, drawn to scale; the longest is 8 % of
                                                   the range
@@ -54,15 +54,15 @@ from genlab.probes.ledger import format_number
 from genlab.probes.toys import fine_grid_of
 from genlab.probes.truth import (
     MANY,
-    Best,
-    Line,
+    GridDiscriminator,
+    LineDistance,
+    critic_gives_logit,
     histogram_sample_count,
-    judges_examples,
     log_masses,
-    logit_of,
+    scores_single_examples,
 )
 
-#: Draws that say how far a model reaches whose distribution is integrated.
+#: Draws that give the range of a model whose distribution is integrated.
 REACHED = 1000
 #: The divergences beside the lines: name -> title.
 KINDS = {
@@ -73,7 +73,7 @@ KINDS = {
 
 
 def divergences(p: Tensor, q: Tensor) -> dict[str, float]:
-    """JS and both KL of two tables of masses, in nats; no mass counts as less than 1e-9."""
+    """JS and both KL of two tables of masses, in nats; each mass is at least 1e-9."""
     log_p, log_q = (masses.clamp(min=FLOOR).log() for masses in (p, q))
     kl = F["kl"]
     return {
@@ -84,8 +84,8 @@ def divergences(p: Tensor, q: Tensor) -> dict[str, float]:
     }
 
 
-@PROBES.register("line", title="Laws on the line", order=110)
-class OnTheLine(Probe):
+@PROBES.register("line", title="Distributions on the line", order=110)
+class DensitiesOnTheLine(Probe):
     """p, q, learned D and D* as lines; JS, KL and W1 between the distributions."""
 
     views: ClassVar[Mapping[str, View]] = {
@@ -104,9 +104,9 @@ class OnTheLine(Probe):
         super().__init__(spec, data)
         assert data.density is not None
         self.objective: Objective = OBJECTIVES[spec.objective](spec.objective_options)
-        self.logit, self.judges = logit_of(spec), judges_examples(spec)
+        self.logit, self.judges = critic_gives_logit(spec), scores_single_examples(spec)
         self.grid = fine_grid_of(data)
-        self.line = Line(self.grid)
+        self.line = LineDistance(self.grid)
         self.n = histogram_sample_count(spec, self.grid)
         self.exact = not self.n
         self.floors = dict.fromkeys([*KINDS, "line_w1"], 0.0) if self.exact else self._perfect()
@@ -180,7 +180,7 @@ class OnTheLine(Probe):
             "told": rows,
             "n": self.n,
         }
-        best = Best(grid.masses[:-1], q[:-1], self.n)
+        best = GridDiscriminator(grid.masses[:-1], q[:-1], self.n)
         how = f"p exact; {best.words} on {grid.cells} cells"
         if is_adversarial(type(model)) and self.judges:
             assert isinstance(model, HasCritic)

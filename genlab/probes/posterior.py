@@ -28,32 +28,32 @@ NUMBERS, COLUMNS = 256, 8
 CURVES, SHOWN, MASSES = 12, 600, (0.5, 0.8, 0.95)
 #: Lines of a grid from which a contour is drawn; points of it that are drawn.
 FINE, MOST = 150, 1500
-#: Standard deviations that a picture of a posterior reaches.
+#: The half-width of a picture of a posterior, in standard deviations.
 REACH = 4.5
 
 
-def effective(shares: Tensor) -> float:
+def effective_components(shares: Tensor) -> float:
     """The effective number of components: exp of the entropy of their weights.
 
     Args:
-        shares: (K,), sum 1.
+        shares: the weights, (K,), sum 1.
 
     Example:
-        >>> effective(torch.tensor([0.5, 0.5, 0.0]))
+        >>> effective_components(torch.tensor([0.5, 0.5, 0.0]))
         2.0
     """
     return float(torch.special.entr(shares.double()).sum().exp())
 
 
-@PROBES.register("parts", title="Parts of the model", order=120)
-class Parts(Probe):
+@PROBES.register("parts", title="Components of the model", order=120)
+class Components(Probe):
     """The components or topics with their shares, the largest first."""
 
     views: ClassVar[Mapping[str, View]] = {
         "shares": View("latent", "The share of the data that each part explains.", "svi", 60),
         "parts": View(
             "latent",
-            "What the model is composed of: its components or topics, the largest first.",
+            "The components or topics of the model, the largest first.",
             "svi",
             85,
         ),
@@ -84,19 +84,19 @@ class Parts(Probe):
             pictures["shares"] = Picture("bars", "Shares of the parts", payload, note)
         if self.data.meta.is_image:
             pictures["parts"] = _sheet(parts[order])
-        return Reading({"effective_parts": effective(shares)}, pictures)
+        return Reading({"effective_parts": effective_components(shares)}, pictures)
 
 
 def _sheet(parts: Tensor) -> Picture:
     """The parts as pictures."""
     columns = min(COLUMNS, len(parts))
     note = "the parts of the model in data space, the largest share first"
-    return Picture("images", "Parts", {"x": parts.clamp(0.0, 1.0), "columns": columns}, note)
+    return Picture("images", "Components", {"x": parts.clamp(0.0, 1.0), "columns": columns}, note)
 
 
 @PROBES.register("perplexity", title="Perplexity of held-out bags of words", order=130)
 class Perplexity(Probe):
-    """A lower bound on log p(word) of held-out pictures, and the perplexity that it allows."""
+    """A lower bound on log p(word) of held-out images, and its upper bound of the perplexity."""
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
@@ -143,7 +143,8 @@ def contour(density: Tensor, axes: Sequence[Tensor], masses: Sequence[float]) ->
         masses: between 0 and 1.
     """
     log_p = density.clamp_min(1e-300).log()
-    # A line is drawn by the places where it crosses the grid's, so a coarse one is made finer.
+    # A contour is drawn through its crossings with the lines of the grid, so the grid must be
+    # fine.
     size = [max(1, round(FINE / len(axis))) * (len(axis) - 1) + 1 for axis in axes]
     fine = torch.nn.functional.interpolate(
         log_p[None, None], size=size, mode="bicubic", align_corners=True
@@ -244,7 +245,7 @@ class PosteriorDraws(Probe):
         return numbers[self.truth.names.index(name)]
 
     def _contours(self) -> tuple[Tensor | None, Tensor | None]:
-        """Lines of the exact posterior of the first two numbers, and the box around them."""
+        """Contours of the exact posterior of the first two parameters, and the box around them."""
         truth = self.truth
         if truth is None or truth.names[:2] != self.names[:2] or len(self.names) < 2:
             return None, None

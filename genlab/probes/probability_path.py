@@ -31,12 +31,13 @@ from genlab.models.base import (
     HasProbabilityPath,
 )
 from genlab.paths import SAMPLERS, ExactFields, ProbabilityPath
+from genlab.paths.base import one_time
 from genlab.probes.base import PROBES, Probe
 from genlab.probes.common import held_out, points
 
 #: Held-out examples of the excess loss, bars over time.
 NUMBERS, BARS = 2048, 10
-#: Particles that are followed, times at which they are shown, codes for straightness.
+#: Particles, the times at which they are shown, and codes for the straightness.
 PARTICLES, TIMES, FOLLOWED = 60, 5, 256
 #: Codes of the sampler's error, and evaluations that each sampler may take.
 COMPARED, EVALUATIONS = 64, (8, 16, 32)
@@ -63,7 +64,7 @@ def pairs_independently(spec: RunSpec) -> bool:
 
 
 def low_dimensional(model: type[GenerativeModel], data: Dataset) -> bool:
-    """Whether it is a model of a path and its data are points on the line or in the plane."""
+    """Whether the model has a probability path, and the data are points of one or two numbers."""
     return issubclass(model, HasProbabilityPath) and data.meta.shape in {(1,), (2,)}
 
 
@@ -73,7 +74,7 @@ def best_prediction(model: HasProbabilityPath, exact: ExactFields, x: Tensor, t:
     return model.prediction.target(model.path, clean, noise, t.double())
 
 
-def excess(model: HasProbabilityPath, exact: ExactFields, x: Tensor, t: Tensor) -> Tensor:
+def excess_loss(model: HasProbabilityPath, exact: ExactFields, x: Tensor, t: Tensor) -> Tensor:
     """|prediction − best|² at points of the path, (B, d) and (B,) -> (B,)."""
     away = model.predict(x, t).double() - best_prediction(model, exact, x, t)
     return away.square().sum(1)
@@ -91,7 +92,7 @@ class PathExcess(Probe):
         ),
     }
 
-    share: ClassVar[float] = 0.01
+    share: ClassVar[float] = 0.004
 
     def __init__(self, spec: RunSpec, data: Dataset) -> None:
         super().__init__(spec, data)
@@ -177,12 +178,12 @@ class Trajectories(Probe):
     views: ClassVar[Mapping[str, View]] = {
         "trajectories": View(
             "quality",
-            "Particles on their way from noise to data, at some times; straight ways need few "
+            "Particles on their way from noise to data, at some times. Straight paths need few "
             "steps.",
         ),
     }
 
-    share: ClassVar[float] = 0.01
+    share: ClassVar[float] = 0.006
 
     def __init__(self, spec: RunSpec, data: Dataset) -> None:
         super().__init__(spec, data)
@@ -230,7 +231,7 @@ class Trajectories(Probe):
     def _cloud(self, states: list[tuple[float, Tensor]]) -> Picture:
         size = len(states) - 1
         picked = [states[round(i * size / (TIMES - 1))] for i in range(TIMES)]
-        # Every place is shown as it is; noise of a wide path lies outside the box.
+        # No point is moved into the box; the noise of a wide path lies outside.
         xy = torch.cat([x[:PARTICLES] for _, x in picked])
         label = [i for i in range(TIMES) for _ in range(PARTICLES)]
         names = [f"t = {t:.3g}" for t, _ in picked]
@@ -243,18 +244,13 @@ class Trajectories(Probe):
 def straightness(model: HasProbabilityPath, states: list[tuple[float, Tensor]]) -> float:
     """∫ E|v(X_t)|² dt − E|X₁ − X₀|², from points along the flow.
 
-    It equals ∫ E|v(X_t) − (X₁ − X₀)|² dt, since X₁ − X₀ is the integral of v along the way.
+    It equals ∫ E|v(X_t) − (X₁ − X₀)|² dt, since X₁ − X₀ is the integral of v along the path.
 
     Args:
-        model: whose velocity v is.
+        model: the model with the velocity v.
         kept: (t, X_t) in order of time, t from 0 to 1.
     """
-    speeds = [
-        float(
-            model.velocity(x, torch.full((len(x),), t, dtype=torch.float64)).square().sum(1).mean()
-        )
-        for t, x in states
-    ]
+    speeds = [float(model.velocity(x, one_time(t, x)).square().sum(1).mean()) for t, x in states]
     times = torch.tensor([t for t, _ in states], dtype=torch.float64)
     whole = float(torch.trapezoid(torch.tensor(speeds, dtype=torch.float64), times))
     moved = states[-1][1] - states[0][1]
@@ -268,12 +264,12 @@ class SamplerError(Probe):
     views: ClassVar[Mapping[str, View]] = {
         "sampler_error": View(
             "quality",
-            "The error of each sampler against the evaluations of the net that it costs; lower "
-            "and further left is better.",
+            "The error of each sampler against its number of evaluations of the net. Points "
+            "further left and lower are better.",
         ),
     }
 
-    share: ClassVar[float] = 0.008
+    share: ClassVar[float] = 0.004
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:

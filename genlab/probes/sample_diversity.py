@@ -36,7 +36,7 @@ def mean_pairwise_distance(x: Tensor) -> float:
 class Diversity(Probe):
     """The mean distance of two samples relative to that of two held-out examples.
 
-    A generator that has collapsed makes much the same from every code. The reverse does not hold:
+    A collapsed generator gives nearly the same sample for every code. The reverse does not hold:
     samples that are all wrong may lie far apart.
     """
 
@@ -70,7 +70,7 @@ class Diversity(Probe):
 
     def read(self, model: GenerativeModel, step: int) -> Reading:
         real = mean_pairwise_distance(held_out(self.data, self.n)[0])
-        # Pictures as they are shown: the noise of a likelihood would pass for diversity.
+        # Images are means: the noise of a likelihood would count as diversity.
         picture = self.data.meta.is_image
         sampler = with_classes(model, self.n, self.data)
         generated = mean_pairwise_distance(
@@ -81,14 +81,14 @@ class Diversity(Probe):
 
 @PROBES.register("gradients", title="Gradient norms", order=210)
 class Gradients(Probe):
-    """‖∇‖ of each player's loss in its own weights, on one held-out batch."""
+    """The gradient norm of each player's loss in its own weights, on one held-out batch."""
 
     share: ClassVar[float] = 0.0025
 
     def __init__(self, spec: RunSpec, data: Dataset) -> None:
         super().__init__(spec, data)
         self.objective = OBJECTIVES[spec.objective](spec.objective_options)
-        # Where there is a learning rate, gradients are what is followed.
+        # A model with a learning rate is trained by its gradients.
         follows = hasattr(spec.algorithm_options, "lr")
         self.players = tuple(p.name for p in self.objective.players) if follows else ()
 

@@ -22,7 +22,7 @@ SHEET, CLOUD, CROWD = 64, 200, 2000
 
 
 @PROBES.register(
-    "samples", title="Samples", summary="What the model makes from fixed codes.", order=220
+    "samples", title="Samples", summary="Samples of the model from fixed codes.", order=220
 )
 class Samples(Probe):
     """Samples at fixed z, equal for every step and every run with the same latent size."""
@@ -33,7 +33,7 @@ class Samples(Probe):
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
-        # Of a table not all columns are made by the model: its own look says which.
+        # A model may not generate every column of a table: tables have a probe of their own.
         few = data.meta.shape in {(1,), (2,)} and len(data.meta.columns) < 2
         return data.meta.is_image or few
 

@@ -20,7 +20,7 @@ from genlab.data.table_rows import to_rows
 from genlab.distributions.columns.base import is_named
 from genlab.models.base import GenerativeModel
 from genlab.probes.base import PROBES, Probe
-from genlab.probes.common import digits_of, draw, points, round_digits
+from genlab.probes.common import distinguishing_digits, draw, points, round_digits
 
 #: Rows of each sort in a histogram, and in a plot of pairs; columns and pairs that are shown.
 CROWD, CLOUD, COLUMNS, PAIRS = 2000, 200, 6, 3
@@ -29,21 +29,20 @@ BINS, STEPS, WORDS = 30, 40, 6
 Array = NDArray[np.float64]
 MARGINAL = View(
     "quality",
-    "The distribution of a column: where the two shapes lie over each other, the model has it.",
+    "The distribution of a column: the model has learned it where the two shapes overlap.",
     "",
     45,
 )
 PAIR = View(
     "quality",
-    "Two columns against each other, the pairs that are correlated most: the two clouds should "
-    "lean the same way.",
+    "The most correlated pairs of columns: the two clouds should have the same slope.",
     "",
     44,
 )
 
 
 def edges_of(column: Column, real: Array) -> Array:
-    """The ends of the bins of a column: of its values, by the real ones alone.
+    """The edges of the bins of a column, computed from the real values alone.
 
     Example:
         >>> edges_of(Column("n", "count", whole=True), np.array([0.0, 2.0])).tolist()
@@ -56,14 +55,14 @@ def edges_of(column: Column, real: Array) -> Array:
     if is_whole(column) and high - low <= STEPS:
         return np.linspace(low - 0.5, high + 0.5, round(high - low) + 2)
     if column.type == "positive" and len(there):
-        # A long tail would leave one bin for all the rest.
+        # A long tail would leave one bin for nearly all values.
         high = float(np.quantile(there, 0.98))
     width = (high - low) or 1.0
     return np.linspace(low - 0.02 * width, high + 0.02 * width, BINS + 1)
 
 
 def axis_title(column: Column) -> str:
-    """The name of a column with its unit, or what its numbers stand for."""
+    """The name of a column with its unit, or the meaning of its numbers."""
     if is_named(column):
         words = [f"{k} {word}" for k, word in enumerate(column.categories[:WORDS])]
         more = ", …" if len(column.categories) > WORDS else ""
@@ -108,7 +107,7 @@ class TablePictures:
         }
         ends = torch.from_numpy(edges)
         payload = {
-            "edges": round_digits(ends, digits_of(ends[:, None])),
+            "edges": round_digits(ends, distinguishing_digits(ends[:, None])),
             "counts": counts,
             "x_title": axis_title(column),
         }
@@ -155,7 +154,7 @@ class TableColumns(Probe):
         **{f"marginal_{k}": MARGINAL for k in range(1, COLUMNS + 1)},
         **{f"pair_{k}": PAIR for k in range(1, PAIRS + 1)},
     }
-    #: Part of the time of training that it may take.
+    #: The share of the training time that this probe may take.
     share = 0.05
 
     def __init__(self, spec: RunSpec, data: Dataset) -> None:

@@ -52,7 +52,7 @@ def mode_std(data: Dataset) -> float | None:
 class GridDivergences(Probe):
     """JS and KL between samples and the true density on a grid, beside a perfect sampler's value.
 
-    On the line :mod:`genlab.probes.line` has them without counting.
+    For data on the line :mod:`genlab.probes.line` computes them without counting.
     """
 
     def __init__(self, spec: RunSpec, data: Dataset) -> None:

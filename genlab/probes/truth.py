@@ -1,11 +1,11 @@
 """Exact quantities of a model on toy data: its density q, and the optimal discriminator.
 
-At a fixed generator that is D* = p/(p + q). On the line a model of one code needs no samples: with
-z(u) the prior's quantile function, q is the image of equal steps of probability u,
+For a fixed generator the optimal discriminator is D* = p/(p + q). For data on the line, a model
+with one latent dimension needs no samples: with the prior's quantile function z(u),
 
     P(G(z) ≤ x) = ∫₀¹ 1[G(z(u)) ≤ x] du,    q(x) = ∫₀¹ p(x | z(u)) du,
 
-the first for a generator without a likelihood. Where q is not to be had, it is counted.
+the first for a generator without a likelihood. For other models q is counted from samples.
 """
 
 from __future__ import annotations
@@ -33,28 +33,28 @@ from genlab.models.base import (
 )
 from genlab.probes.common import draw, sample_budget
 
-#: Samples from which q is counted, and how many of them a cell must expect to say anything.
+#: Samples from which q is counted, and the expected count that a cell must have to be shown.
 MANY, LEAST = 20_000, 5.0
-#: Codes of the quadrature, and the standard score of the outermost: 2e-9 lies beyond.
+#: Codes of the quadrature, and the standard score of the outermost: its tail has mass 2e-9.
 CODES, REACH = 2048, 6.0
 
 
-def logit_of(spec: RunSpec) -> bool:
+def critic_gives_logit(spec: RunSpec) -> bool:
     """Whether σ(score) is the critic's probability that x is real, under the run's objective."""
     objective = OBJECTIVES[spec.objective](spec.objective_options)
     trains = any(player.name == "discriminator" for player in objective.players)
     return trains and objective.critic_is_logit
 
 
-def judges_examples(spec: RunSpec) -> bool:
-    """Whether the run trains a critic whose score is of one example, and not of a pack."""
+def scores_single_examples(spec: RunSpec) -> bool:
+    """Whether the run trains a critic that scores single examples, not packs of them."""
     objective = OBJECTIVES[spec.objective](spec.objective_options)
     trains = any(player.name == "discriminator" for player in objective.players)
     return trains and getattr(spec.model_options, "pack", 1) == 1
 
 
 @dataclass(frozen=True)
-class Best:
+class GridDiscriminator:
     """D* on the cells of a grid.
 
     Args:
@@ -90,10 +90,11 @@ class Best:
 
     @property
     def floor(self) -> Tensor:
-        """The :meth:`distance` of D* itself when q is estimated from counts: the mean error.
+        """The mean :meth:`distance` of D* itself if q is estimated from counts.
 
-        A count of mean nq has variance nq (1 − q), so that of D* is about
-        (p/(p + q)²)² q (1 − q)/n; the mean size of a normal error is √(2/π) of its root.
+        A count with mean nq has variance nq (1 − q), so the variance of D* is about
+        (p/(p + q)²)² q (1 − q)/n. The mean absolute value of a normal error is √(2/π) times its
+        standard deviation.
         """
         if not self.n:
             return self.p.new_zeros(())
@@ -107,8 +108,8 @@ class Best:
         return f"q counted from n = {self.n:,} samples" if self.n else "q integrated"
 
 
-class Truth:
-    """D* of any model, for one density.
+class OptimalDiscriminator:
+    """Computes D* between any model and one density of the data.
 
     Args:
         grid: cells over the density of the data.
@@ -117,18 +118,18 @@ class Truth:
     def __init__(self, grid: Grid) -> None:
         self.grid = grid
 
-    def of(self, model: GenerativeModel) -> Best:
-        """D* on the cells: q is integrated where it can be, else counted."""
+    def of(self, model: GenerativeModel) -> GridDiscriminator:
+        """D* on the cells: q is integrated if possible, otherwise counted."""
         log_q = log_masses(model, self.grid)
         if log_q is not None:
-            return Best(self.grid.masses[:-1], log_q.exp()[:-1], 0)
+            return GridDiscriminator(self.grid.masses[:-1], log_q.exp()[:-1], 0)
         n = sample_budget(model, MANY)
         shares = self.grid.shares(draw(model, n))
-        return Best(self.grid.masses[:-1], shares[:-1], n)
+        return GridDiscriminator(self.grid.masses[:-1], shares[:-1], n)
 
 
 def codes(model: GenerativeModel) -> tuple[Tensor, Tensor] | None:
-    """Codes in order, (k, 1), and u = F(z), (k,); None where not all of the model is one code."""
+    """Codes in order, (k, 1), and u = F(z), (k,); None unless the model has one latent number."""
     if not isinstance(model, HasDecoder) or isinstance(model, HasLabels | HasCodebook):
         return None
     if model.latent != 1:
@@ -143,7 +144,7 @@ def codes(model: GenerativeModel) -> tuple[Tensor, Tensor] | None:
 
 
 def log_density(model: GenerativeModel) -> Callable[[Tensor], Tensor] | None:
-    """log q in nats, (n, 1) -> (n,): known, or integrated over the one code; None elsewhere."""
+    """log q in nats, (n, 1) -> (n,): exact, or integrated over the one code; None otherwise."""
     if isinstance(model, HasLogProb):
         return model.log_prob
     if not isinstance(model, HasLikelihood):
@@ -198,7 +199,7 @@ def pushforward(model: GenerativeModel) -> Pushforward | None:
 def log_masses(model: GenerativeModel, grid: Grid) -> Tensor | None:
     """Log-masses of a grid's cells and of what is outside, (cells^d + 1,), without a sample.
 
-    None where they cannot be had so.
+    None if the model's density is not known and cannot be integrated.
     """
     log_q = log_density(model) if grid.dim == 1 or isinstance(model, HasLogProb) else None
     if log_q is not None:
@@ -210,7 +211,7 @@ def log_masses(model: GenerativeModel, grid: Grid) -> Tensor | None:
     return torch.cat([inside, 1.0 - inside.sum(0, keepdim=True)]).clamp(min=0.0).log()
 
 
-class Line:
+class LineDistance:
     """W₁ = ∫ |F − G| dx between a model's distribution and a known one on the line.
 
     Args:
@@ -227,7 +228,7 @@ class Line:
 
         Args:
             model: None for samples alone.
-            x: samples of the model, (n, 1); where q is integrated they say how far it reaches.
+            x: samples of the model, (n, 1); if q is integrated they give its range.
         """
         x = x.detach().double().view(-1)
         if not bool(x.isfinite().all()):
@@ -260,7 +261,7 @@ def _below(log_prob: Callable[[Tensor], Tensor], edges: Tensor) -> Tensor:
 
 
 def histogram_sample_count(spec: RunSpec, grid: Grid) -> int:
-    """From how many samples q is counted on a grid, 0 where such a run's model is integrated."""
+    """The number of samples from which q is counted on a grid; 0 if q is integrated."""
     with scope(0, "model of the kind"), torch.no_grad():
         model = models.build(spec).eval()
         return sample_budget(model, MANY) if log_masses(model, grid) is None else 0

@@ -38,7 +38,7 @@ from genlab.probes.views import LATENT, RECONSTRUCTIONS
 NUMBERS, DOTS = 256, 200
 #: A latent unit is active where the variance of its posterior mean over the data exceeds this.
 ACTIVE = 0.01
-#: A latent dimension says nothing of x where its mean KL is below so many nats.
+#: A latent dimension counts as unused if its mean KL is below this, in nats.
 SILENT = 0.01
 
 
@@ -59,7 +59,7 @@ def likelihood_note(spec: RunSpec, data: Dataset) -> str:
 
 
 def _distributions(spec: RunSpec, data: Dataset) -> tuple[Distribution, Distribution]:
-    """q(z | x) of two examples and p(z) of an untrained model, to see which families they are."""
+    """q(z | x) of two examples and p(z) of an untrained model, which show the families."""
     with scope(0, "kind of KL"), torch.no_grad():
         model = models.build(spec).eval()
         assert isinstance(model, HasEncoder)
@@ -93,7 +93,7 @@ class HeldOutELBO(Probe):
     def series(self) -> tuple[Series, ...]:
         n = min(NUMBERS, len(self.data.validation))
         note = likelihood_note(self.spec, self.data)
-        # log p(x | y) is on average I(x; y) above log p(x): the truth of p(x) is no line for it.
+        # log p(x | y) is on average I(x; y) above log p(x): the truth of p(x) is not its limit.
         labels_known = knows_labels(MODELS[self.spec.model], self.data)
         what = "held-out given the class" if labels_known else "held-out"
         what = f"{what}; {note}" if note else what
@@ -144,7 +144,7 @@ class Reconstructions(Probe):
 
     @classmethod
     def fits(cls, model: type[GenerativeModel], data: Dataset) -> bool:
-        # The decoder may be a point, as a BiGAN's is: it is looked at, and no density of it.
+        # A decoder may have no density, as a BiGAN's: the images are shown, nothing is scored.
         both = issubclass(model, HasEncoder) and issubclass(model, HasDecoder)
         return both and (data.meta.is_image or data.meta.dim == 2)
 
@@ -190,7 +190,7 @@ class LatentSpace(Probe):
         "latent": LATENT,
         "kl_per_dim": View(
             "latent",
-            "How much each dimension of the code says of an image; one near 0 is not used.",
+            "The KL of each latent dimension: a dimension near 0 is not used.",
             "elbo",
         ),
     }

@@ -1,4 +1,4 @@
-"""The views of panels that several probes share, and the views of all panels together."""
+"""The views of the panels that several probes share, and a collection of all views."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from genlab.core.views import View
 
 SAMPLES = View(
     "quality",
-    "What the model generates, from the same random numbers at every step, so that each place "
-    "shows one example as it changes.",
+    "Samples of the model, from the same random numbers at every step: each cell shows how one "
+    "example changes.",
     "vae",
     90,
 )
 RECONSTRUCTIONS = View(
     "quality",
-    "Held-out examples, and what is left of them after encoding and decoding.",
+    "Held-out examples, and the same examples after encoding and decoding.",
     "vae",
     75,
 )
 LATENT = View(
     "latent",
-    "Where held-out examples lie in the representation that the model has learned; examples of "
-    "one class lie together where it has found what they share.",
+    "Held-out examples in the representation that the model has learned. Examples of one class "
+    "form a cluster if the representation separates the classes.",
     "vae",
     60,
 )
 CONFIDENCE = View(
     "critic",
-    "What the critic says of real and of generated examples; the two lie over each other where "
-    "it cannot tell them apart.",
+    "The critic's output on real and on generated examples. The two histograms overlap if the "
+    "critic cannot distinguish them.",
     "gan_game",
     55,
 )

@@ -21,9 +21,9 @@ from genlab.probes.common import held_out
 
 #: Examples in the number; columns and rows of the surprise sheet; columns of the completions.
 NUMBERS, COLUMNS, ROWS = 256, 8, 3
-#: The share of pixels that is given where they are scattered.
+#: The share of known pixels, if they are scattered.
 SOME = 0.2
-#: The surprise that is drawn white, in bits.
+#: This surprise, in bits, is drawn white.
 WHITE = 5.0
 
 
@@ -47,7 +47,7 @@ class HeldOutBits(Probe):
         return Reading({"val_bits_per_dim": float(model.bits_per_dim(x).mean())})
 
 
-class _OnImages(Probe):
+class _PixelProbe(Probe):
     """Base of the probes of a fully visible net's pixels."""
 
     @classmethod
@@ -56,7 +56,7 @@ class _OnImages(Probe):
 
 
 @PROBES.register("surprise", title="Surprise of each pixel", order=280)
-class Surprise(_OnImages):
+class Surprise(_PixelProbe):
     """Held-out images above -log2 p(pixel | the pixels before it), exact."""
 
     views: ClassVar[Mapping[str, View]] = {
@@ -85,16 +85,16 @@ class Surprise(_OnImages):
 
 
 @PROBES.register("completion", title="Completions", order=290)
-class Completion(_OnImages):
+class Completion(_PixelProbe):
     """Held-out images, their first half in the model's order, and two completions of it.
 
-    Where any part may be missing, :class:`AnyPart` is the better look.
+    For a model that takes any missing part, :class:`Inpainting` shows more.
     """
 
     views: ClassVar[Mapping[str, View]] = {
         "completion": View(
             "quality",
-            "Held-out images whose second half the model goes on with, in two ways.",
+            "Held-out images whose second half is drawn by the model, twice.",
             "visible",
             75,
         ),
@@ -121,13 +121,13 @@ class Completion(_OnImages):
 
 
 @PROBES.register("any_part", title="Completions from any part", order=300)
-class AnyPart(Probe):
+class Inpainting(Probe):
     """Held-out images with a part missing: its exact marginals given the rest, and a draw."""
 
     views: ClassVar[Mapping[str, View]] = {
         "any_part": View(
             "quality",
-            "Held-out images with a part missing, and what the model puts in its place.",
+            "Held-out images with a missing part, and the model's draw of this part.",
             "visible",
             75,
         ),
@@ -176,6 +176,6 @@ class AnyPart(Probe):
 
 
 def _rows_in_turn(*parts: Tensor, columns: int = COLUMNS) -> Tensor:
-    """A row of the first part, a row of the second, ..., and again; (rows * columns, C, H, W)."""
+    """The rows of several image sheets in turn; (rows * columns, C, H, W)."""
     rows = [part.unflatten(0, (-1, columns)) for part in parts]
     return torch.stack(rows, dim=1).flatten(0, 2)

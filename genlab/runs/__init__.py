@@ -93,7 +93,7 @@ def store() -> RunStore:
 
 
 def store_to_read() -> RunStore:
-    """The run store for commands that only read; nothing is created where there is none yet.
+    """The run store for commands that only read; no store is created if there is none yet.
 
     Raises:
         StoreError: if it is locked, damaged, or newer than this program.
@@ -124,11 +124,15 @@ def start(spec: RunSpec, title: str = "") -> str:
     return run
 
 
-def start_pair(specs: Mapping[str, RunSpec]) -> list[str]:
-    """Queue two runs that train by turns where workers are few; their ids.
+def start_together(specs: Mapping[str, RunSpec]) -> list[str]:
+    """Queue runs that train by turns where workers are few; their ids.
 
     Args:
-        specs: by the runs' titles.
+        specs: by the runs' titles, one or more.
+
+    Raises:
+        SpecError: if this machine has too little memory or disk for one of them; nothing was
+            started.
     """
     for spec in specs.values():
         bounds.check_start(spec, files())
@@ -136,7 +140,8 @@ def start_pair(specs: Mapping[str, RunSpec]) -> list[str]:
     made = [
         store().create(spec.flat(), title=title) for title, spec in zip(specs, chosen, strict=True)
     ]
-    turns.note_pair(files(), *made)
+    if len(made) > 1:
+        turns.note_group(files(), made)
     ensure_supervisor()
     return made
 
@@ -158,15 +163,15 @@ def fork(
         run: a run id, or ``shipped:<name>``.
         step: the nearest kept snapshot at or before it is taken; None: the newest.
         changes: options of the objective, the algorithm and the training by name, and
-            ``objective`` itself (``{"lr": 1e-4}``); :func:`genlab.runs.forks.changeable` tells
-            which there are.
+            ``objective`` itself (``{"lr": 1e-4}``); :func:`genlab.runs.forks.changeable` lists
+            them.
         title: what lists show; what was changed, where it is empty.
         paths: whether the run may be the path of an exported folder.
 
     Raises:
         RunNotFound: if there is no such run.
-        SpecError: for a change of what a snapshot is made of (the data, the model), for one that
-            is unknown or out of range, or where no step is left to take.
+        SpecError: for a change of the data or the model, which a snapshot fixes, for an option
+            that is unknown or out of range, or if no step is left to take.
         SnapshotError: if there is no such snapshot, or it is damaged. Nothing was started then.
     """
     from genlab.runs import forks
@@ -187,7 +192,7 @@ def ensure_supervisor() -> None:
 def request(run: str, name: str, **values: Any) -> None:
     """Send a command to an active run: ``pause``, ``stop``, ``step`` (``n=1``), ``pace``, ``set``.
 
-    :class:`genlab.train.controls.CommandLike` says what each takes.
+    :class:`genlab.train.controls.CommandLike` describes their arguments.
 
     Raises:
         NotAllowed: if the run belongs to somebody else.
@@ -201,7 +206,7 @@ def resume(run: str) -> None:
 
     Raises:
         NotAllowed: if the run belongs to somebody else.
-        RunStateError: if it is none of these.
+        RunStateError: if it is not one of these.
     """
     row = store_to_read().get(run)
     if row.status == "paused":
@@ -227,7 +232,7 @@ def delete(run: str) -> None:
 
 
 def edit(run: str, *, title: str | None = None, tags: Sequence[str] | None = None) -> RunRow:
-    """Rename a run, or give it other tags; None leaves either as it is.
+    """Rename a run, or give it other tags; None leaves it unchanged.
 
     Raises:
         NotAllowed: if the run belongs to somebody else.
@@ -260,7 +265,7 @@ def open_run(ref: str, *, paths: bool = False) -> RunView:
 
 
 def export(run: str, target: str | Path, *, snapshots: int | None = None) -> Path:
-    """Write a run as a folder of its own (see :func:`genlab.runs.catalog.export`)."""
+    """Write a run as an exported folder (see :func:`genlab.runs.catalog.export`)."""
     return catalog.export(open_run(run, paths=True), target, snapshots=snapshots)
 
 
@@ -268,7 +273,7 @@ def submit_job(kind: str, values: Mapping[str, Any]) -> JobRow:
     """Submit a background job; the same kind and values give the same job.
 
     Raises:
-        SpecError: if there is no such kind of job.
+        SpecError: if the kind of job is unknown.
     """
     from genlab.core.tables import JOBS
 
@@ -298,7 +303,7 @@ def _owner_of_job(key: str) -> str:
 
 
 def stop_job(key: str) -> None:
-    """Ask a job to stop with what it has; it is done then, and its result says so.
+    """Ask a job to stop and to return its results so far; it is done then, and its result says so.
 
     Raises:
         NotAllowed: if somebody else asked for the job.
@@ -308,7 +313,7 @@ def stop_job(key: str) -> None:
 
 
 def forget_result(key: str) -> None:
-    """Forget what a job found: asked for again, it is made again.
+    """Delete the result of a job: asked for again, it is made again.
 
     Raises:
         NotAllowed: if somebody else asked for the job.
@@ -366,7 +371,7 @@ __all__ = [
     "request",
     "resume",
     "start",
-    "start_pair",
+    "start_together",
     "stop_job",
     "store",
     "submit_job",

@@ -18,7 +18,7 @@ from typing import Literal
 from genlab.core.errors import NotAllowed
 
 Role = Literal["owner", "admin", "machine", "anybody"]
-#: What an action changes; what it makes belongs to whoever acts.
+#: What an action changes; the actor owns what the action creates.
 Thing = Literal[
     "run", "set", "vector", "job", "room", "ownership", "vote", "questions", "result", "study"
 ]
@@ -57,7 +57,7 @@ class Action:
     """A row of the table: an action that changes something.
 
     Args:
-        does: what it does, as the end of "may ...".
+        does: its description, as the end of "may ...".
         changes: the kind of thing.
         who: the roles that may.
     """
@@ -77,7 +77,7 @@ ACTIONS: dict[str, Action] = {
     "start": Action("start a run", "run", ANYBODY),
     "fork": Action("fork a run into one of their own", "run", ANYBODY),
     "pause": Action("pause it", "run", OWNERS),
-    "resume": Action("let it go on", "run", OWNERS),
+    "resume": Action("let it continue", "run", OWNERS),
     "stop": Action("stop it", "run", OWNERS),
     "step": Action("take single steps", "run", OWNERS),
     "pace": Action("change its speed", "run", OWNERS),
@@ -88,7 +88,7 @@ ACTIONS: dict[str, Action] = {
     "work": Action("work on it", "run", WORKERS),
     "add_set": Action("bring a set", "set", ANYBODY),
     "delete_set": Action("delete it", "set", OWNERS),
-    "save_vector": Action("save a vector under a name of their own", "vector", ANYBODY),
+    "save_vector": Action("save a vector under a new name", "vector", ANYBODY),
     "change_vector": Action("replace or forget it", "vector", OWNERS),
     "submit_job": Action("ask for a computation", "job", ANYBODY),
     "stop_job": Action("stop it", "job", OWNERS),
@@ -139,7 +139,7 @@ def acting() -> Actor:
 
 @contextlib.contextmanager
 def acting_as(actor: Actor) -> Iterator[Actor]:
-    """Act for somebody within a block (and in what it awaits or hands to a thread pool).
+    """Act for somebody within a block, and in the coroutines and thread pools that it starts.
 
     Example:
         >>> with acting_as(Actor("ada")):
@@ -196,7 +196,7 @@ def may(action: str, owner: str = "", actor: Actor | None = None) -> bool:
 
     Args:
         action: a name of :data:`ACTIONS`.
-        owner: of what it changes; what is made has no owner yet.
+        owner: of the changed object; a new object has no owner yet.
         actor: who; None: who acts now.
     """
     return bool(ACTIONS[action].who & roles(acting() if actor is None else actor, owner))
@@ -212,7 +212,7 @@ def require(action: str, owner: str = "", actor: Actor | None = None) -> Actor:
         Who acts.
 
     Raises:
-        NotAllowed: with what was refused, and what to do instead.
+        NotAllowed: with the refused action, and an alternative.
     """
     actor = acting() if actor is None else actor
     if not may(action, owner, actor):
@@ -221,7 +221,7 @@ def require(action: str, owner: str = "", actor: Actor | None = None) -> Actor:
 
 
 def of_command(name: str) -> str:
-    """The action that a command of a run is; one without a row of its own is like ``set``."""
+    """The action that a command of a run is; a command without a row is like ``set``."""
     return name if name in ACTIONS and ACTIONS[name].changes == "run" else "set"
 
 
@@ -235,7 +235,7 @@ def refusal(action: str, actor: Actor) -> str:
             "Your browser sent no valid identity, so nothing that it makes could be yours. Allow "
             "cookies for this page and reload it. Nothing was changed."
         )
-    instead = " Fork it to go on in a run of your own." if row.changes == "run" else ""
+    instead = " Fork it to continue in your own run." if row.changes == "run" else ""
     return (
         f"This {NOUNS[row.changes]} belongs to somebody else: its owner alone may {row.does}. "
         f"Nothing was changed.{instead}"

@@ -1,5 +1,5 @@
-"""The bounds of a run: what it may take is checked before it starts, held while it runs, and said
-when it was too much.
+"""Limits of a run's memory and disk: checked before it starts, enforced while it runs, and named
+in the message when the run exceeded them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def check_start(spec: RunSpec, files: Folder) -> Resources | None:
 
     Args:
         spec: of the run.
-        files: where its snapshots will lie; a place behind a URL is not asked for its room.
+        files: where its snapshots will lie; the free space of a place behind a URL is unknown.
 
     Returns:
         What the run needs; None where that is another machine's.
@@ -90,7 +90,8 @@ def limit_memory(budget: int | None = None) -> int:
     """Limit the memory that this process may still take; what exceeds it is refused to it alone.
 
     Args:
-        budget: bytes beside those that it has; None: :func:`genlab.core.machine.worker_memory`.
+        budget: bytes in addition to those that it has; None:
+            :func:`genlab.core.machine.worker_memory`.
 
     Returns:
         The limit in bytes; 0 where there is none.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from genlab.runs.samples import Samples
 
 SHIPPED = "shipped:"
-#: In an exported folder: what is needed of its data to build the model.
+#: In an exported folder: the properties of its data from which the model is built.
 SIDECAR = "data.json"
 _datasets: dict[tuple[str, Any], Dataset] = {}
 _loading = threading.Lock()
@@ -52,7 +52,7 @@ class RunView:
     """A read-only view of a run.
 
     Args:
-        row: how it stands.
+        row: its status.
         files: its files.
         store: where its records are, None for an exported folder.
     """
@@ -131,7 +131,7 @@ class RunView:
     ) -> Samples:
         """Samples in the units and by the names of the data.
 
-        Draws, or of images what is shown, the means of p(x | z), unless ``means`` says which;
+        Draws; for images the means of p(x | z), as they are shown, unless ``means`` is given;
         ``given`` holds columns at values: see :func:`genlab.runs.samples.sample_run`.
         """
         from genlab.runs.samples import sample_run
@@ -223,7 +223,7 @@ def find(ref: str, store: RunStore, folder: Folder, *, paths: bool = False) -> R
         ref: which.
         store: where the runs are.
         folder: where their files are.
-        paths: whether a path is a reference too; a page, whose reader may be anyone, says no.
+        paths: whether a path is a reference too; pages, which anybody may read, pass False.
 
     Raises:
         RunNotFound: if there is none.
@@ -251,16 +251,16 @@ def export(
 ) -> Path:
     """Write a run to a self-contained folder, which needs no store.
 
-    It holds the description, the records, the pictures and, of the snapshots, the weights.
+    It contains the description, the records, the pictures, and the weights of the snapshots.
 
     Args:
         view: the run.
         target: a folder that does not exist yet, or is empty.
-        snapshots: how many of them at most (None: all), the last one always among them.
+        snapshots: the largest number of snapshots (None: all), the last one always among them.
         weights: which tensors, by the beginning of their names; ``""`` for all.
 
     Raises:
-        SnapshotError: if the folder holds something already, or there is no snapshot.
+        SnapshotError: if the folder is not empty, or there is no snapshot.
     """
     from dataclasses import replace
 
@@ -306,12 +306,12 @@ def export(
 #: Snapshots of a run from which it can be resumed or forked, at most: two thirds of a snapshot
 #: are the moments of Adam, which nothing else needs.
 WHOLE = 6
-#: For each snapshot that is kept, so many steps with pictures alone are kept at most.
+#: For each kept snapshot, at most this many steps are kept with their pictures alone.
 PICTURED = 2
 
 
 def thin_files(files: RunFiles, snapshots: int, moved: Mapping[int, float] | None = None) -> None:
-    """Remove the snapshots and pictures that the thinning lets go.
+    """Remove the snapshots and pictures that thinning does not keep.
 
     Of those that are kept, :data:`WHOLE` hold the state of the training: the first, the last two
     and others log-spaced between. The rest hold the model alone.
@@ -319,7 +319,8 @@ def thin_files(files: RunFiles, snapshots: int, moved: Mapping[int, float] | Non
     Args:
         files: of the run.
         snapshots: how many are kept; besides their pictures those of twice as many other steps.
-        moved: how far the pictures had moved at some steps (:func:`genlab.train.snapshots.thin`).
+        moved: the total change of the pictures at some steps
+            (:func:`genlab.train.snapshots.thin`).
     """
     from genlab.train.snapshots import thin
 

@@ -1,4 +1,4 @@
-"""The disk: what each run takes, a quota, and what is let go where it is short."""
+"""The disk: the space of each run, a quota, and thinning when space is short."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def check_quota(files: Folder, more: int) -> None:
 def best_step(store: RunStore, row: RunRow) -> int | None:
     """The step with the best value of the run's first series that has a direction.
 
-    None where no series says which values are good.
+    None if no series has a better direction.
     """
     good = next((s for s in row.series if s.get("direction") in {"lower", "higher"}), None)
     if good is None:

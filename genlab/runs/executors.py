@@ -1,4 +1,4 @@
-"""Executors, which start the processes of runs and jobs: what each must do, and that of forks."""
+"""Executors, which start the processes of runs and jobs: the interface, and the one that forks."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ class Executor(abc.ABC):
     def __init__(self, work: Callable[[Task], None]) -> None:
         self.work = work
 
-    #: Whether its tasks keep their places while they are paused, or at work on another host.
+    #: Whether its tasks keep their slots while they are paused, or running on another host.
     keeps_places = False
 
     def release(self, task: Task) -> None:
-        """Forget a task whose worker is not heard of: another process may take it."""
+        """Forget a task whose worker does not answer: another process may take it."""
         return None
 
     @abc.abstractmethod
@@ -77,7 +77,7 @@ class LocalExecutor(Executor):
 
     Args:
         work: does a task.
-        before: called first in the child, to give back what it must not share.
+        before: called first in the child, to close what it must not share.
         after: called in the parent before each fork, for the same reason.
         place: what ``work`` knows already.
     """
@@ -104,7 +104,7 @@ class LocalExecutor(Executor):
             return
         code = 1
         try:
-            # A session of its own: a Ctrl-C or a closed terminal does not reach it.
+            # A new session: a Ctrl-C or a closed terminal does not reach it.
             os.setsid()
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)

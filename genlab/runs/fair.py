@@ -1,10 +1,9 @@
-"""The fair queue: workers are shared by turns between owners, and between rooms.
+"""The fair queue: owners and rooms take turns in the use of the workers.
 
-Who leads a room and has no run at work goes first: a class waits for it. Then comes the owner with
-the fewest runs at work, of these the one whose room has the fewest, and of these the one whose
-last run began the longest ago. An owner's own runs keep their order. Nobody can so take the
-workers for long by queueing many runs, and one who asks for the first time never waits for more
-than one run of each other owner.
+The leader of a room without an active run goes first, because a class waits. Then comes the owner
+with the fewest active runs; among equal owners, the one whose room has the fewest; then the one
+whose last run began the longest ago. The runs of one owner keep their order. So nobody can occupy
+the workers by queueing many runs, and a new owner waits for at most one run of each other owner.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ class Waiting:
 
     @property
     def group(self) -> str:
-        """Its room; an owner outside of any room is a room of its own."""
+        """Its room; an owner outside all rooms counts as a room."""
         return f"room {self.room}" if self.room else f"owner {self.owner}"
 
 
@@ -51,7 +50,7 @@ def fair_order(
         running: the runs at work.
         begun: when the last run of an owner began, by owner.
         leaders: owners who lead an open room.
-        limit: runs that an owner may have at work at once; what is above it is left out. 0 for no
+        limit: runs that an owner may have at work at once; further runs are left out. 0 for no
             limit; the machine has none.
 
     Example:

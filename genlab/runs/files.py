@@ -39,7 +39,7 @@ _SNAPSHOT = re.compile(r"^(?P<step>\d{9})\.json$")
 
 
 class RunFiles:
-    """The files of one run, in the store's folder or in an exported folder (same layout).
+    """The files of one run, in the store's folder or in an exported folder, with the same layout.
 
     Args:
         folder: the folder of all files.
@@ -97,7 +97,7 @@ class RunFiles:
         return tuple(int(match["step"]) for match in found if match)
 
     def snapshot(self, step: int, *, prefix: str = "") -> Snapshot:
-        """The checked snapshot of a step; only the tensors whose names begin with the prefix.
+        """The checked snapshot of a step; only the tensors with this prefix.
 
         Raises:
             SnapshotError: if it is missing or damaged; the message names it.
@@ -137,19 +137,19 @@ class RunFiles:
             ) from None
 
     def whole_steps(self) -> tuple[int, ...]:
-        """The steps whose snapshot holds all that the next step needs."""
+        """The steps with a complete snapshot, from which training can continue."""
         return tuple(step for step in self.steps() if self._is_whole(step))
 
     def _is_whole(self, step: int) -> bool:
         with contextlib.suppress(OSError, ValueError, AttributeError):
             return bool(self.read_json(f"snapshots/{step:09d}.json").get("whole", True))
-        # One that cannot be read says so where it is opened.
+        # An unreadable snapshot raises its error when it is opened.
         return True
 
     def keep_model_alone(self, step: int) -> int:
         """Remove from a snapshot what only training needs: the optimiser and the random stream.
 
-        The model can still be looked at; a run is resumed or forked from another snapshot.
+        The model can still be used; a run is resumed or forked from another snapshot.
 
         Returns:
             The bytes that became free; 0 for a small snapshot, which stays whole.
@@ -174,7 +174,7 @@ class RunFiles:
         return {}
 
     def newest(self) -> tuple[Snapshot | None, list[str]]:
-        """The newest good snapshot, and what was wrong with the newer ones."""
+        """The newest readable snapshot, and the errors of the newer ones."""
         wrong: list[str] = []
         for step in reversed(self.steps()):
             if not self._is_whole(step):
@@ -284,7 +284,7 @@ def run_files(folder: Folder, run: str) -> RunFiles:
 
 
 def save_result(folder: Folder, key: str, result: Mapping[str, Any]) -> None:
-    """Write a job's result: arrays without pickle, plain values as JSON beside them."""
+    """Write a job's result: arrays without pickle, plain values as JSON."""
     arrays = {k: np.asarray(_array(v)) for k, v in result.items() if _is_array(v)}
     values = {k: v for k, v in result.items() if not _is_array(v)}
     for name, array in arrays.items():

@@ -18,7 +18,7 @@ PAGE = 2000
 
 
 class RunSentinel:
-    """The sentinel of one run; each look reads only the new records.
+    """The sentinel of one run; each call reads only the new records.
 
     Args:
         run: its id.
@@ -56,7 +56,7 @@ class RunSentinel:
 
     @property
     def watched_titles(self) -> list[str]:
-        """The titles of the symptoms that the run's series can show, as of the last look."""
+        """The titles of the symptoms that the run's series can show, as of the last call."""
         return list(self._titles)
 
 
@@ -67,7 +67,7 @@ class Offer:
     Args:
         step: the snapshot that it begins with, the last one before it went wrong.
         changes: of the options.
-        words: the changes, as people read them.
+        words: the changes, for display.
         text: why, in a phrase that follows "with".
     """
 
@@ -86,7 +86,7 @@ def remedy_forks(
 
     Args:
         view: the run.
-        finding: what is to be remedied.
+        finding: the symptom to remedy.
         beside: what else is seen: where that began earlier, a fork must begin before it.
         most: how many.
     """

@@ -1,7 +1,7 @@
 """Forks: a run that begins at a snapshot of another one, with some options changed.
 
-What may be changed is what a state does not fix: the state is made of the dataset, the model and
-the algorithm, and of those options that the algorithm says its state is made of.
+Options may be changed unless the state fixes them: the state fixes the dataset, the model, the
+algorithm, and the options that the algorithm declares as fixed.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from genlab.runs.store import Origin, Record, RunStore, new_id
 if TYPE_CHECKING:
     from genlab.train.snapshots import Snapshot
 
-#: The parts that a snapshot is made of, and why they stay.
+#: The parts that a snapshot fixes, and the reason.
 FIXED: Mapping[str, str] = {
-    "data": "a snapshot goes on with the data that it has seen",
+    "data": "a snapshot continues with the data that it has seen",
     "model": "a snapshot holds the weights of this very model",
 }
 ELSE = "'Vary' on Watch, or `genlab train`, starts a fresh run with it"
@@ -111,7 +111,8 @@ def change_spec(spec: RunSpec, changes: Mapping[str, Any]) -> RunSpec:
 def difference(before: RunSpec, after: RunSpec) -> dict[str, tuple[Any, Any]]:
     """The options that differ, by name.
 
-    Of what another objective brings along, only what is not its default; None before then.
+    Of the options of another objective, only those that differ from their default; None before
+    then.
 
     Example:
         >>> one, two = (RunSpec.build(model="vae", data="digits", lr=lr) for lr in (1e-3, 1e-4))
@@ -149,7 +150,7 @@ def in_words(changes: Mapping[str, Any]) -> str:
 def nearest(view: RunView, step: int | None) -> int:
     """The newest whole snapshot at or before a step; the newest of all for None.
 
-    A snapshot of the model alone cannot go on as its run did.
+    A snapshot of the model alone has no optimiser to continue with.
 
     Raises:
         SnapshotError: if there is none.
@@ -177,8 +178,8 @@ class PreparedFork:
 
     Args:
         spec: of the fork.
-        snapshot: what it begins with.
-        origin: where it branches off.
+        snapshot: its first snapshot.
+        origin: the step at which it branches off.
         told: what could not be carried over and starts anew, in words.
     """
 
@@ -217,7 +218,7 @@ def prepare(view: RunView, step: int | None, changes: Mapping[str, Any]) -> Prep
             found = view.files.snapshot(at)
             break
         except SnapshotError as error:
-            # A run that goes on thins its snapshots: this one may have gone since it was listed.
+            # A running run thins its snapshots: this one may have gone since it was listed.
             if at in view.snapshots():
                 raise SnapshotError(f"{error} Nothing was started.") from None
     packed = Packed(dict(found.tensors), dict(found.values))
@@ -257,7 +258,7 @@ def branch(
     It owns a copy of the snapshot that it begins with: the parent may be deleted.
 
     Raises:
-        SpecError, SnapshotError: see :func:`prepare`; or there is no room for the snapshot.
+        SpecError, SnapshotError: see :func:`prepare`; or there is no space for the snapshot.
             Nothing was started then.
     """
     ready = prepare(view, step, changes)
@@ -284,7 +285,7 @@ def branch(
     lines = (f"Forked from {origin.parent} at step {origin.step}: {words}.", *ready.notes)
     payloads: list[dict[str, str]] = [{"level": "info", "message": line} for line in lines]
     payloads[0]["label"] = "fork"
-    # The fork stands by now, and its row says where it is from: a lost note is no failure.
+    # The fork exists by now, and its row names its origin: a lost note is not an error.
     with contextlib.suppress(StoreError):
         store.append(run, [Record(origin.step, "event", payload) for payload in payloads])
     return run

@@ -1,4 +1,4 @@
-"""Small things that the store keeps beside the runs: rooms, owners of sets, claim links."""
+"""Small objects in the store that are not runs: rooms, owners of sets, claim links."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from genlab.core.folders import Folder
 from genlab.runs.files import load_result
 
-#: Seconds between two looks at a job that works.
+#: Seconds between two checks of a running job.
 EVERY = 0.4
 
 

@@ -1,4 +1,4 @@
-"""The journal of a run: in its own folder, all that the store knows of it.
+"""The journal of a run: everything that the store has about it, in its own folder.
 
 A damaged store is rebuilt from it (:mod:`genlab.runs.repair`). ``run.json`` describes the run;
 ``journal/<attempt>-<part>.json`` are the records as the store has them, in parts of
@@ -31,7 +31,7 @@ class Journal:
     Args:
         files: of the run.
         attempt: of the worker.
-        check: raises where the run is no longer this worker's.
+        check: raises if the run no longer belongs to this worker.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Journal:
         self._changed = True
 
     def write(self) -> None:
-        """Write what was noted.
+        """Write the pending notes.
 
         Raises:
             OSError: if the folder cannot be written; it can be tried again.

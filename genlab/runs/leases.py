@@ -11,7 +11,7 @@ from genlab.runs.store import LEASE, Command, Record, RunRow, RunStore, Status
 
 
 def lost_words(run: str, attempt: int) -> str:
-    """The message for a worker whose run is no longer its own."""
+    """The message for a worker that has lost its run."""
     return (
         f"Run {run} is no longer held by its attempt {attempt}: it was given to another worker, "
         "or has ended. Nothing was written."
@@ -22,7 +22,7 @@ class Lease:
     """A worker's hold on a run: all that the worker writes goes through it.
 
     The store compares the attempt in the transaction that writes
-    (:class:`~genlab.core.errors.LeaseLost` otherwise). Files know no transaction: before a worker
+    (:class:`~genlab.core.errors.LeaseLost` otherwise). Files have no transactions: before a worker
     writes one it asks :meth:`check`, which asks the store where the last answer is old.
 
     Args:
@@ -41,7 +41,7 @@ class Lease:
         self._told: Status = "running"
 
     def renew(self, step: int, speed: float) -> None:
-        """Hold the run for another :data:`LEASE` seconds, and tell where it stands.
+        """Renew the lease for :data:`LEASE` seconds, and store the status.
 
         Raises:
             LeaseLost: if another worker has it.
@@ -94,7 +94,7 @@ class Lease:
         self.set_status("paused", message=words, only_from={"running", "paused"})
 
     def let_go(self) -> None:
-        """Show that it goes on, unless a person has paused it."""
+        """Set the status to running, unless a user has paused the run."""
         self.set_status(self._told, only_from={"running", "paused"})
 
 

@@ -1,4 +1,4 @@
-"""Sets that people bring, with their owners: the files lie in :mod:`genlab.data.user_sets`."""
+"""The users' datasets, with their owners: the files lie in :mod:`genlab.data.user_sets`."""
 
 from __future__ import annotations
 

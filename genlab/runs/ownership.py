@@ -9,7 +9,7 @@ from genlab.runs import access
 from genlab.runs.items import NO_OFFER, OFFER_AGE, PASSED, Item, new_token, token_key
 from genlab.runs.store import RunStore
 
-#: The longest token that is looked for.
+#: The longest token that is looked up.
 LONGEST = 64
 
 
@@ -17,7 +17,7 @@ def owner_of(store: RunStore, kind: str, name: str) -> str:
     """The owner of a run, a set or a room; empty where it is the machine's.
 
     Raises:
-        RunNotFound, RunStateError: if there is no such thing.
+        RunNotFound, RunStateError: if there is no such object.
     """
     if kind == "run":
         return store.get(name).owner
@@ -67,7 +67,7 @@ def peek(store: RunStore, token: str) -> Item:
 
 
 def claim(store: RunStore, token: str) -> Item:
-    """Take over what a claim link offers; the link is used up.
+    """Take ownership of the object of a claim link; the link is used up.
 
     Raises:
         NotAllowed: for a browser without an identity.

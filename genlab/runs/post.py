@@ -1,8 +1,8 @@
-"""What a worker writes, delivered in order from a thread of its own, through outages.
+"""Delivers a worker's records and files in order, from a background thread, through outages.
 
-Training does not wait for the store. While the store, or the folder of the files, cannot be
-reached, what would be written waits: the records in memory, the files in a folder beside the
-run's own. The run goes on for :data:`PATIENCE` seconds, and then pauses itself until it is back.
+Training does not wait for the store. While the store or the folder of the files cannot be
+reached, records wait in memory and files wait in a second folder of the run. The run continues
+for :data:`PATIENCE` seconds, and then pauses itself until the store is back.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from genlab.core.errors import LeaseLost, RunNotFound, StoreError, StoreOutage
 from genlab.core.folders import is_full, is_outage
 from genlab.runs.log import say
 
-#: Seconds for which a run goes on training while nothing can be delivered.
+#: Seconds for which a run continues training while nothing can be delivered.
 PATIENCE = 900.0
 #: Seconds after which a delivery that neither ends nor fails counts as an outage.
 SLOW = 5.0
@@ -45,7 +45,7 @@ def through_outage(call: Callable[[], Result], patience: float = PATIENCE) -> Re
         patience: seconds.
 
     Raises:
-        StoreOutage, OSError: what is wrong, if it lasts longer.
+        StoreOutage, OSError: the error, if it lasts longer.
     """
     until, rest = time.monotonic() + patience, RETRY[0]
     while True:
@@ -69,7 +69,7 @@ class Parcel(abc.ABC):
         """Put aside what takes much memory, while it cannot be delivered."""
 
     def drop(self) -> bool:
-        """Give up a file; False for what is none."""
+        """Give up a file; False otherwise."""
         return False
 
     def size(self) -> int:
@@ -101,7 +101,7 @@ class Post:
     Args:
         abandon: called when the run turns out to be no longer this worker's.
         recovered: called, before the next parcel, with what went wrong and the seconds it took.
-        paused: called with the reason when the run has to wait, and with ``""`` when it goes on.
+        paused: called with the reason when the run has to wait, and with ``""`` when it continues.
         clock: returns seconds; for tests.
     """
 
@@ -143,7 +143,7 @@ class Post:
         return now - began if began and now - began > SLOW else 0.0
 
     def may_go(self) -> bool:
-        """Whether the training may go on; waits a moment where it may not."""
+        """Whether the training may continue; waits a moment if it may not."""
         down = self.down_for()
         if not down:
             return True
@@ -164,7 +164,8 @@ class Post:
         """Wait until all is delivered, or an outage prevents it; raise what went wrong.
 
         Raises:
-            OSError: what a file could not be written for, other than an outage or a full disk.
+            OSError: the error of a file that could not be written for another reason than an
+                outage or a full disk.
         """
         with self._changed:
             while self._queue and self._error is None and not self._closed:
@@ -267,11 +268,11 @@ class Post:
 
 
 def words_of(error: BaseException) -> str:
-    """What a run that waits says of the reason."""
+    """The message of a waiting run about the reason."""
     if isinstance(error, OSError) and is_full(error):
         return (
-            "The disk of the runs' files is full. The run has paused itself, and goes on when "
+            "The disk of the runs' files is full. The run has paused itself, and continues when "
             "there is space."
         )
-    end = "The run has paused itself, and goes on when it is back."
+    end = "The run has paused itself, and continues when it is back."
     return f"{error} {end}"

@@ -1,7 +1,7 @@
-"""The executor of a Ray cluster: Ray places processes on its nodes, the store decides the rest.
+"""The executor of a Ray cluster: Ray assigns the processes to its nodes, the store does the rest.
 
-The supervisor only submits. Each task is a process of its own that claims its run in the store,
-as a forked one does; its heartbeats, commands and snapshots go the same ways. Ray never tries a
+The supervisor only submits. Each task is a process that claims its run in the store, as a forked
+one does; its heartbeats, commands and snapshots go the same ways. Ray never tries a
 task again: it cannot know whether the worker of a node that fell silent is still writing. A lost
 run is queued by the supervisor when its lease is over, and claimed under its next attempt.
 """
@@ -30,8 +30,8 @@ def work(url: str, files: str, kind: Any, key: str) -> None:
 class RayExecutor(Executor):
     """Starts processes on the nodes of a Ray cluster.
 
-    The address of the cluster stands in ``GENLAB_RAY_ADDRESS``, by default the cluster of this
-    host. A task takes one processor, which is the number of threads of a run.
+    The environment variable ``GENLAB_RAY_ADDRESS`` has the address of the cluster, by default
+    that of this host. A task takes one processor, which is the number of threads of a run.
 
     Args:
         task_work: does a task; a node has :func:`work` instead, which opens its own store.
@@ -65,7 +65,7 @@ class RayExecutor(Executor):
         address = os.environ.get("GENLAB_RAY_ADDRESS", "").strip() or "auto"
         given = {k: v for k, v in os.environ.items() if k.startswith(PASSED)}
         given |= {"PYTHONPATH": str(PACKAGE.parent), "OPENBLAS_NUM_THREADS": "1"}
-        # The name of a host is that of the node, on which the process is looked for.
+        # The name of the node, on which the process is looked up.
         given.pop("GENLAB_NODE", None)
         try:
             ray.init(

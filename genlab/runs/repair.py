@@ -1,4 +1,4 @@
-"""Rebuilds a run store from the folders of the runs: their journals hold what it held."""
+"""Rebuilds a run store from the folders of the runs: the journals contain its rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from genlab.runs.journal import HEAD, read_journal
 from genlab.runs.sql import SqlStore
 from genlab.runs.store import ACTIVE, RunRow
 
-WORDS = "The run store was rebuilt from its folder. Resume it: it goes on from its last snapshot."
+WORDS = (
+    "The run store was rebuilt from its folder. Resume it: it continues from its last snapshot."
+)
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Repair:
     """What a repair did.
 
     Args:
-        moved: where the damaged database was moved; empty where it was whole.
+        moved: where the damaged database was moved; empty if it was intact.
         restored: the runs that were written to the store.
         known: runs of the folder that the store has already.
         skipped: folders without a readable description, and why.
@@ -97,8 +99,8 @@ def _move_aside(url: str) -> str:
     file = settings.local_file(url)
     if file is None:
         raise StoreError(
-            f"The run store {url} is damaged, and is no file that could be moved aside. Make an "
-            "empty database, name it in GENLAB_STORE, and repair again; nothing was changed."
+            f"The run store {url} is damaged, and is not a file that could be moved aside. Create "
+            "an empty database, name it in GENLAB_STORE, and repair again; nothing was changed."
         )
     target = file.with_name(f"{file.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
     for end in ("", "-wal", "-shm"):

@@ -35,8 +35,9 @@ class Room:
     Args:
         code: six letters.
         owner: who leads it.
-        path, query: of the page that the leader looks at.
-        moment: where its time slider stands, and what is drawn over it; empty where there is none.
+        path, query: of the leader's page.
+        moment: the position of its time slider, and the drawing over the page; empty where there
+            is none.
         number: grows with each change.
         ends: seconds since the epoch.
     """
@@ -51,7 +52,7 @@ class Room:
 
 
 def normalise_code(text: str) -> str:
-    """The code that somebody typed; empty where it cannot be one.
+    """The code that somebody typed; empty if it cannot be a code.
 
     Example:
         >>> normalise_code(" bcd-fgh "), normalise_code("BCDFGA")
@@ -120,14 +121,14 @@ def lead(store: RunStore, code: str, path: str, query: str, moment: Mapping[str,
 
     Raises:
         NotAllowed: for anybody but the leader.
-        RunStateError: if the room has ended, or for a page that is none.
+        RunStateError: if the room has ended, or for an unknown page.
     """
     known = find_room(store, code)
     if known is None:
         raise RunStateError(f"There is no room {code!r} any more. Nothing was changed.")
     access.require("lead_room", known.owner)
     if not PATH.fullmatch(path) or len(query) > LONGEST or len(str(dict(moment))) > LONGEST:
-        raise RunStateError("This is no page that a room can follow. Nothing was changed.")
+        raise RunStateError("A room cannot follow this page. Nothing was changed.")
     # Two changes within a millisecond still have two numbers.
     number = max(known.number + 1, int(time.time() * 1000))
     values = {"path": path, "query": query, "moment": dict(moment), "number": number}
@@ -136,7 +137,7 @@ def lead(store: RunStore, code: str, path: str, query: str, moment: Mapping[str,
 
 
 def end_room(store: RunStore, code: str) -> None:
-    """Close a room; those who follow stay where they are.
+    """Close a room; the followers stay on their page.
 
     Raises:
         NotAllowed: for anybody but the leader.

@@ -34,7 +34,7 @@ class Samples:
     Args:
         x: as the model sees them, (n, *shape).
         meta: of the data.
-        kind: what they are, in words.
+        kind: their description, in words.
         label: the class at which a conditional model was held; empty if none.
     """
 
@@ -53,7 +53,7 @@ class Samples:
         return to_rows(self.meta, self.x)
 
     def csv(self) -> str:
-        """The rows as CSV with the header; with a column of the class where one was asked for."""
+        """The rows as CSV with a header, and a column of the class if classes were requested."""
         rows = self.rows
         extra = {("class" if "class" not in rows.names else "the class"): self.label}
         return rows.csv(extra if self.label else {})

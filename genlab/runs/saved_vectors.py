@@ -46,7 +46,7 @@ def save(folder: Folder, run: str, row: Mapping[str, Any]) -> None:
         folder: where the files lie.
         run: which.
         row: ``name``; ``kind`` (``set``: a mean, ``direction``); ``vector``, the numbers; ``n``,
-            how many points it was made from; ``note``, a sentence.
+            the number of points from which it was computed; ``note``, a sentence.
 
     Raises:
         NotAllowed: where somebody else saved one of this name, or for a browser without an
@@ -86,7 +86,7 @@ def save(folder: Folder, run: str, row: Mapping[str, Any]) -> None:
 
 
 def remove(folder: Folder, run: str, name: str) -> None:
-    """Forget a saved vector; nothing happens if there is none of this name.
+    """Forget a saved vector; a missing name is ignored.
 
     Raises:
         NotAllowed: where somebody else saved it.

@@ -175,7 +175,7 @@ def _forks(connection: Connection) -> None:
 
 
 def _owners(connection: Connection) -> None:
-    """Runs, computations and items belong to somebody; what is older is the machine's."""
+    """Runs, computations and items belong to somebody; older runs belong to the machine."""
     for table in ("runs", "jobs"):
         statement = f"ALTER TABLE {table} ADD COLUMN owner VARCHAR(40) NOT NULL DEFAULT ''"
         connection.exec_driver_sql(statement)

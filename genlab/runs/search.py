@@ -1,4 +1,4 @@
-"""Finding runs: what can be asked for, a page of the answer, and the words that tag a run."""
+"""Finding runs: the query, a page of results, and the tags of a run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COLUMNS = ("created", "title", "status", "step")
 TAG = re.compile(r"[^\s|,\0][^|,\0]{0,38}")
 MOST_TAGS = 20
 LONGEST_TITLE = 80
-#: So many records of a run, from its end, tell its last numbers.
+#: The number of last records of a run from which its last numbers are read.
 TAIL = 60
 
 
@@ -55,7 +55,7 @@ class Heading:
         id: of the run.
         name: its title, or its model and data.
         model, data: by name.
-        status, step: how it stands.
+        status, step: its status and its last step.
     """
 
     id: str
@@ -82,7 +82,7 @@ class RunPage:
 
     Args:
         rows: the runs.
-        total: how many there are on all pages.
+        total: the number of rows on all pages.
         numbers: by the run's id its last numbers, by name.
     """
 

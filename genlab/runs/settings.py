@@ -46,7 +46,7 @@ def _limit(name: str, usual: int) -> int:
         return usual
     if not given.isdigit():
         raise StoreError(
-            f"{name} = {given!r} is not possible: allowed: a whole number from 0, which is no "
+            f"{name} = {given!r} is not possible: allowed: a whole number from 0, which means no "
             "limit. Nothing was started."
         )
     return int(given)

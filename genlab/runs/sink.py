@@ -20,7 +20,7 @@ from genlab.train.snapshots import Snapshot, thin
 
 #: Names of files, contents (None: to remove), and whether to write durably.
 Writes = list[tuple[str, bytes | None, bool]]
-#: During an outage so many looks wait; those between them are thinned as snapshots are.
+#: This many looks wait during an outage; those between them are thinned as snapshots are.
 LOOKS = 8
 
 
@@ -30,7 +30,7 @@ class RecordParcel(Parcel):
     Args:
         lease: of the run.
         records: in their order, with their times.
-        journal: what is stored is noted there.
+        journal: it records what is stored.
     """
 
     def __init__(self, lease: Lease, records: Sequence[Record], journal: Journal) -> None:
@@ -73,8 +73,8 @@ class _Gathered(Folder):
 class FileParcel(Parcel):
     """Files of one step on their way to the run's folder.
 
-    While the store cannot say whether the run is still this worker's they lie in a folder
-    beside, ``kept-<attempt>``, where they disturb no other worker of the run.
+    While the store cannot confirm that the run still belongs to this worker, they are kept in a
+    separate folder, ``kept-<attempt>``, where they do not disturb another worker of the run.
 
     Args:
         lease: of the run.
@@ -159,9 +159,9 @@ class StoreSink:
     """The sink of a run's observers: writes to the store and the files.
 
     Args:
-        lease: of the run: what is written goes through it.
+        lease: of the run: all writes go through it.
         files: of the run.
-        post: delivers what is written, in order.
+        post: delivers the records and files, in order.
         recorded: the last step that an earlier attempt recorded; records up to it are the same
             numbers again and are left out.
         snapshots: how many are kept.
@@ -184,7 +184,7 @@ class StoreSink:
         #: The looks that wait during an outage.
         self._looks: list[FileParcel] = []
         self.journal = Journal(files, lease.attempt, lease.check)
-        #: How far the pictures had moved at the steps of this attempt.
+        #: The total change of the pictures at the steps of this attempt.
         self._moved: dict[int, float] = {}
         #: How many records there were when they were condensed.
         self._condensed = 0
@@ -213,7 +213,7 @@ class StoreSink:
         self._waiting.append(Record(step, "event", payload, time=time.time()))
 
     def flush(self) -> None:
-        """Hand over the waiting records; those of one call become visible together."""
+        """Hand over the waiting records; the pictures of one call become visible together."""
         if self._waiting:
             # The look at step 0 comes after step 1; readers want the steps in order.
             ordered = sorted(self._waiting, key=lambda record: record.step)

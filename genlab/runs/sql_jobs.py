@@ -1,4 +1,4 @@
-"""The jobs of a run store in a database: what is computed in the background, and by whom."""
+"""The jobs of a run store in a database: background computations, and who runs them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The leases of a run store in a database: which worker holds a run, and until when.
 
-A worker holds a run under the number of its attempt, which grows with every claim: what a worker
-of an older attempt writes is refused. All times are of the database's clock, so that hosts whose
+A worker holds a run under the number of its attempt, which grows with every claim: writes of a
+worker of an older attempt are refused. All times are of the database's clock, so that hosts whose
 clocks differ agree on what has expired.
 """
 
@@ -39,7 +39,7 @@ def new_lease() -> dict[str, Any]:
 
 
 def _expired() -> sa.ColumnElement[bool]:
-    """The runs whose worker has let its lease pass."""
+    """The runs whose lease has expired."""
     now = DatabaseClock()
     # A worker of an older program, still at work after an upgrade, renews its beat alone.
     past = sa.and_(runs.c.lease <= now, runs.c.beat <= now - LEASE)
@@ -135,7 +135,7 @@ class LeaseTable(Database):
         able = {"queued", *RESUMABLE} if resume and run is not None else {"queued"}
         query = sa.select(runs.c.id).where(runs.c.status.in_(sorted(able)), runs.c.id == run)
         while True:
-            # A look without a lock first: an empty queue is asked many times a second.
+            # First a query without a lock: an empty queue is queried many times a second.
             with self._reading() as connection:
                 if run is None:
                     found = next(iter(self._queue(connection)), None)
@@ -211,7 +211,7 @@ class LeaseTable(Database):
             return int(connection.execute(query).scalar_one())
 
     def restore(self, row: RunRow, kept: Sequence[Record]) -> None:
-        """Write a run as it was, with its records (:mod:`genlab.runs.repair`)."""
+        """Write a run in its former state, with its records (:mod:`genlab.runs.repair`)."""
         access.require("work")
         values = {name: getattr(row, name) for name in PLAIN}
         values |= {"spec": dump_json(dict(row.spec)), "tags": tag_text(row.tags)}

@@ -128,7 +128,7 @@ def write_numbers(connection: Connection, run: str, values: Mapping[str, float])
 
 
 def keep_last_numbers(connection: Connection, run: str) -> None:
-    """Keep what the last records of a run say."""
+    """Store the last numbers of a run."""
     query = (
         sa.select(records.c.step, records.c.kind, records.c.payload)
         .where(records.c.run == run, records.c.kind == "scalars")

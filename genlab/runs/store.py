@@ -32,7 +32,7 @@ Status = Literal[
 ACTIVE: frozenset[str] = frozenset({"queued", "running", "paused"})
 RESUMABLE: frozenset[str] = frozenset({"stopped", "lost", "failed"})
 #: Statuses in which a worker may write about its run. One that was lost and not claimed since
-#: is still that of the worker whose heartbeats were late.
+#: still belongs to the worker whose heartbeats were late.
 HELD: frozenset[str] = frozenset({"running", "paused", "lost"})
 #: Seconds for which a worker holds a run after each heartbeat, by the clock of the store.
 LEASE = 15.0
@@ -89,7 +89,7 @@ class RunRow:
         position: place in the queue from 1, 0 when it does not wait.
         parent, parent_step: the run (perhaps deleted since) and the step of it at which this one
             branched off; ``""`` and 0 for a run that began by itself.
-        changes: what was changed then: by the option's name, the value before and the value since.
+        changes: the changed options: by the option's name, the value before and the value since.
         owner: the browser that owns it; empty for the machine.
         tags: words by which a person finds it again.
     """
@@ -143,7 +143,7 @@ class JobRow:
         key: a hash of kind and values; the same wish twice is one job.
         kind: a row of the table of jobs (``project``).
         values: its plain arguments.
-        progress: 0 to 1; ``message``: what it is doing, or what went wrong.
+        progress: 0 to 1; ``message``: its present activity, or its error.
         owner: who asked for it first.
     """
 
@@ -185,8 +185,8 @@ def new_id(spec: Mapping[str, Any]) -> str:
 def too_many(limit: int) -> RunStateError:
     """The error for a run more than an owner may have waiting."""
     return RunStateError(
-        f"{limit} of your runs wait already, as many as one person may have here. Nothing was "
-        "started. Stop one of them, or wait for one to begin."
+        f"{limit} of your runs are waiting already, which is the limit for one person here. "
+        "Nothing was started. Stop one of them, or wait for one to begin."
     )
 
 
@@ -212,14 +212,14 @@ class RunStore(abc.ABC):
         Args:
             spec: the flat description.
             title: what lists show.
-            worker: where one is named the run is not queued but taken by it at once (a run in the
+            worker: if given, this worker gets the run at once instead of the queue (a run in the
                 foreground of a terminal).
             run: the id that it gets; a fresh one where it is empty.
-            origin: of a fork, which stands at the step of its origin.
+            origin: of a fork, which begins at the step of its origin.
 
         Raises:
-            RunStateError: if there is a run of the given id, or too many of its owner wait
-                (``GENLAB_RUNS_WAITING``).
+            RunStateError: if a run with the given id exists, or too many runs of its owner are
+                waiting (``GENLAB_RUNS_WAITING``).
         """
 
     @abc.abstractmethod
@@ -290,7 +290,7 @@ class RunStore(abc.ABC):
 
     @abc.abstractmethod
     def expired(self) -> list[RunRow]:
-        """The active runs whose worker has let its lease pass, by the clock of the store."""
+        """The active runs whose lease has expired, by the clock of the store."""
 
     @abc.abstractmethod
     def lose(self, run: str, message: str, *, worker: str = "") -> bool:
@@ -298,7 +298,7 @@ class RunStore(abc.ABC):
 
         Args:
             run: its id.
-            message: what the run says.
+            message: the message of the run.
             worker: one that is known to be gone; the run is lost if it is its worker. Without one
                 the run is lost if its lease has expired.
         """
@@ -435,7 +435,7 @@ class RunStore(abc.ABC):
 
     @abc.abstractmethod
     def expired_jobs(self) -> list[JobRow]:
-        """The jobs at work whose worker has not been heard of for :data:`LEASE` seconds."""
+        """The running jobs whose worker has sent no heartbeat for :data:`LEASE` seconds."""
 
     # -- items and ownership -----------------------------------------------------------------
 
@@ -448,9 +448,9 @@ class RunStore(abc.ABC):
         Args:
             item: the item. A new one belongs to who acts.
             action: a row of :data:`genlab.runs.access.ACTIONS` that who acts must be allowed.
-            only_new: whether an item that is there already stays as it is.
-            while_open: kind and id of another item, without which nothing is written. Both are
-                one transaction, so that nothing is written after that item was removed.
+            only_new: whether an existing item stays unchanged.
+            while_open: kind and id of another item that must exist; otherwise nothing is written.
+                Both are one transaction, so that nothing is written after that item was removed.
 
         Returns:
             False if nothing was written for one of these reasons.
@@ -458,7 +458,7 @@ class RunStore(abc.ABC):
 
     @abc.abstractmethod
     def item(self, kind: str, name: str) -> Item | None:
-        """An item; None where there is none, or where it has expired."""
+        """An item; None if there is none, or it has expired."""
 
     @abc.abstractmethod
     def items(self, kind: str, prefix: str = "") -> list[Item]:
@@ -475,7 +475,7 @@ class RunStore(abc.ABC):
 
     @abc.abstractmethod
     def accept(self, offer: str) -> Item:
-        """Take over what an offer passes on, and use the offer up, in one step.
+        """Transfer the offered object and delete the offer, in one transaction.
 
         Args:
             offer: the id of an item ``offer`` with the values ``kind`` and ``id``.

@@ -41,10 +41,10 @@ STARTS = 3
 #: Seconds until a chore whose step failed is tried again.
 CHORE_PATIENCE = 30.0
 LOG_LIMIT = 2_000_000
-DIED = "Its process died. Resume it: it goes on from its last snapshot."
+DIED = "Its process died. Resume it: it continues from its last snapshot."
 SILENT = (
     "Its worker has not been heard of for {lease:g} s: its process died, hangs, or does not reach "
-    "the store. Resume it: it goes on from its last snapshot."
+    "the store. Resume it: it continues from its last snapshot."
 )
 NOT_STARTED = "Its process could not be started; see worker.log."
 JOB_DIED = "Its process died; ask for it again."
@@ -346,7 +346,7 @@ class Supervisor:
         if waiting:
             places = {self._place_of(run) for run in self._running(busy, set(waiting))}
             for run in waiting:
-                # Two runs that train by turns have one place.
+                # Two runs that train by turns share one slot.
                 own = self._place_of(run)
                 if run not in busy and (own in places or len(places) < self.workers):
                     self._attempts[run] = self.store.get(run).attempt
@@ -361,7 +361,7 @@ class Supervisor:
         return bool(waiting or busy or working or self._adopted or self._has_chores)
 
     def _start_chores(self, now: float) -> None:
-        """Take a step of every chore that none is at."""
+        """Start a step of every chore that is not running."""
         names = [item.id for item in self.store.items("chore")]
         self._has_chores = bool(names)
         at_work = {task.key for task in self.executor.active() if task.kind == "chore"}
@@ -370,17 +370,17 @@ class Supervisor:
                 self.executor.start(Task("chore", name))
 
     def _place_of(self, run: str) -> str:
-        """The place of a run among the workers; both runs of a pair have the same."""
+        """The place of a run among the workers; all runs of a group have the same."""
         if run in self._places:
             return self._places[run]
         # The note is written right after the runs are queued: that there is none is not kept.
-        other = turns.partner_of(folder(self.files), run)
-        if not other:
+        others = turns.partners_of(folder(self.files), run)
+        if not others:
             return run
-        return self._places.setdefault(run, min(run, other))
+        return self._places.setdefault(run, min(run, *others))
 
     def _running(self, busy: set[str], waiting: set[str]) -> set[str]:
-        """Runs at work on this host: paused ones need no processor and leave their place."""
+        """Runs at work on this host: paused ones need no processor and leave their slot."""
         here = {
             row.id
             for row in self.store.runs(status={"running"}, limit=1000)
@@ -422,7 +422,7 @@ class Supervisor:
         last, worked, old = time.monotonic(), False, False
         while not self._stop:
             try:
-                # What was preloaded would refuse, or wrongly run, what a newer app asks for.
+                # The preloaded code could refuse, or wrongly run, the requests of a newer app.
                 old = not self.executor.active() and self.is_outdated()
                 if old and (worked or idle is None):
                     self.renew()
@@ -471,5 +471,5 @@ def main(idle: float | None = None) -> int:
     gc.freeze()
     say(f"ready after {time.monotonic() - started:.1f} s: {supervisor.workers} run(s) at once")
     supervisor.serve(idle)
-    say("ended; runs that are active go on")
+    say("ended; active runs continue")
     return 0

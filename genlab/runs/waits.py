@@ -22,7 +22,7 @@ def seconds_of(row: RunRow, ended: Sequence[RunRow]) -> float:
         ended: runs that were trained to their end, the newest first.
 
     Returns:
-        NaN where no such run is known.
+        NaN if there was no such run.
     """
     for one in ended:
         same = all(one.spec.get(kind) == row.spec.get(kind) for kind in ("model", "data"))
@@ -45,9 +45,9 @@ def expected_wait(
         running: the runs at work.
         queued: all that wait, in their order.
         workers: runs at once.
-        ended: runs that were trained to their end, the newest first; they tell how long such runs
-            take. A run before this one of which that is unknown takes as long as the known ones
-            on average.
+        ended: runs that were trained to their end, the newest first; they give the duration of
+            such runs. A run before this one of which that is unknown takes as long as the known
+            ones on average.
 
     Returns:
         0 where a worker is free, NaN where nothing is known.

@@ -32,7 +32,7 @@ from genlab.runs.log import say
 from genlab.runs.post import Deed, Post, through_outage
 from genlab.runs.sink import StoreSink
 from genlab.runs.store import Command, JobRow, JobStatus, Record, RunRow, RunStore, Status
-from genlab.runs.turns import NOTE, Turns
+from genlab.runs.turns import NOTE, Turns, partners_in
 from genlab.train.controls import Controls
 from genlab.train.loop import train
 from genlab.train.observers import Cursor, Diverged, Observer, Recorder, Watcher
@@ -200,7 +200,7 @@ def perform(
             status = "stopped"
             message = f"It was ended at once. {_last_snapshot(files)}"
         except BaseException as error:
-            # A panic in a library's Rust is no Exception; the row must not stay ``running``.
+            # A panic in a Rust library is not an ``Exception``; the row must not stay ``running``.
             if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                 raise
             traceback.print_exc()
@@ -254,7 +254,7 @@ def _conclude(
 
 
 def make_post(lease: Lease, cursor: Cursor, abandon: Callable[[], None]) -> Post:
-    """What delivers the records and files of a run, and says what an outage did to it."""
+    """The queue that delivers the records and files of a run, and reports outages."""
     shown_messages: list[str] = []
 
     def paused(words: str) -> None:
@@ -359,13 +359,15 @@ def _train(
 
 
 def _turns(store: RunStore, files: RunFiles, row: RunRow) -> Turns | None:
-    """What says whose turn it is, for a run of a pair."""
+    """What says whose turn it is, for a run of a group."""
     try:
-        partner = str(files.read_json(NOTE)["run"])
-    except (OSError, ValueError, KeyError, TypeError):
+        partners = partners_in(files.read_json(NOTE))
+    except (OSError, ValueError):
+        return None
+    if not partners:
         return None
     folder = settings.state_folder(settings.store_url()) / "turns"
-    return Turns(store, row, partner, folder, settings.workers())
+    return Turns(store, row, partners, folder, settings.workers())
 
 
 def _keep_metrics(store: RunStore, run: str, result: Mapping[str, Any]) -> None:

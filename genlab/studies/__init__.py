@@ -1,4 +1,4 @@
-"""Studies: several ways of training, each with several seeds, and what the difference is."""
+"""Studies: several ways of training, each with several seeds, and the differences between them."""
 
 from __future__ import annotations
 

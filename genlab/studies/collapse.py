@@ -13,26 +13,26 @@ from genlab.studies.study import Study
 #: The symptoms after which a run counts as collapsed.
 COLLAPSES = frozenset({"mode_collapse", "posterior_collapse", "codebook_collapse"})
 
-#: A run of fewer steps has hardly been trained: that its codes say nothing is no collapse.
+#: A run of fewer steps has hardly been trained: its unused codes do not count as a collapse.
 FEWEST_STEPS = 100
 
 
 @functools.lru_cache(maxsize=512)
 def _sentinel(run: str, _store: str) -> RunSentinel:
-    """One for each run: each look reads only the new records."""
+    """The sentinel of a run, cached, so that each call reads only the new records."""
     return RunSentinel(run)
 
 
-def collapsed_runs(study: Study, stand: StudyState) -> dict[str, str]:
-    """The runs that are done and show a collapse at their end: the symptom's title by run.
+def collapsed_runs(study: Study, progress: StudyState) -> dict[str, str]:
+    """The finished runs that show a collapse at their end: the symptom's title by run.
 
     Args:
         study: the study.
-        stand: how it stands.
+        progress: the status of its runs.
     """
     found = {}
     for cell in study.cells:
-        row = stand.rows.get(cell.run)
+        row = progress.rows.get(cell.run)
         if row is None or row.status != "done" or row.steps < FEWEST_STEPS:
             continue
         try:

@@ -1,4 +1,4 @@
-"""The command ``genlab study``: start a study, look at it, extend, pause, resume or forget it."""
+"""The command ``genlab study``: start, show, extend, pause, resume or delete a study."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from genlab.studies.study import Study
 from genlab.studies.summary import Summary, collect_metrics, summarise
 from genlab.studies.tables import start_table
 
-#: What belongs to the command and not to a run.
+#: The arguments of the command that are not options of a run.
 OWN = frozenset(
     {"command", "study", "vary", "seeds", "title", "extend", "change", "wait", "measure", "metric",
      "search", "trials", "no_prune", "search_by", "stop_early", "table", "arm", "duel"}
@@ -48,7 +48,7 @@ def varied(words: list[str]) -> dict[str, list[str]]:
 
 
 def answers(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Do what the arguments say, and give the answers, one object each.
+    """Execute the command; returns the objects to print.
 
     Raises:
         SpecError: for a wrong request; nothing was changed.
@@ -126,12 +126,12 @@ def described(study: Study, *, measure: bool = False, metric: str = "") -> dict[
 
     Args:
         study: the study.
-        measure: whether runs are measured that were not yet.
-        metric: that the sentence is about.
+        measure: whether to measure the finished runs that were not measured before.
+        metric: the metric of the sentence.
     """
-    stand = state(study)
-    found = collect_metrics(study, stand, measured_here if measure else stored_result)
-    summary = summarise(study, stand, found, metric, collapsed_runs(study, stand))
+    progress = state(study)
+    found = collect_metrics(study, progress, measured_here if measure else stored_result)
+    summary = summarise(study, progress, found, metric, collapsed_runs(study, progress))
     plain = flat(summary)
     if study.search is not None:
         plain = {
@@ -148,11 +148,11 @@ def described(study: Study, *, measure: bool = False, metric: str = "") -> dict[
         "paused": study.paused,
         "arms": [
             {"name": arm.name, "changes": dict(arm.changes), "runs": dict(counts)}
-            for arm, counts in zip(study.arms, stand.counts, strict=True)
+            for arm, counts in zip(study.arms, progress.counts, strict=True)
         ],
         "seeds": list(study.seeds),
         "runs": [cell.run for cell in study.cells],
-        "share": round(stand.share, 4),
+        "share": round(progress.share, 4),
         **plain,
     }
 

@@ -26,7 +26,7 @@ class Band:
     Args:
         arm: its name.
         step: (n,).
-        median, low, high: over the runs that have come so far, (n,).
+        median, low, high: over the runs that have reached the step, (n,).
         runs: by run id its own curve, (n,); NaN beyond its end.
         percent: what ``low`` and ``high`` are, as percentiles over the runs; alike in all arms.
     """
@@ -122,7 +122,7 @@ def bands(study: Study, name: str) -> list[Band]:
 def _rising(
     steps: list[float], values: list[float]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The last value of each step, by rising steps (a resumed run repeats some)."""
+    """The last value of each step, in the order of the steps (a resumed run repeats some)."""
     last = dict(zip(steps, values, strict=True))
     order = sorted(last)
     return np.array(order), np.array([last[step] for step in order])

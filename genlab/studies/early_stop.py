@@ -1,4 +1,4 @@
-"""The stop of a study that is unlikely to find a difference any more."""
+"""Stops a study that is unlikely to find a difference."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from genlab.studies.summary import Summary, collect_metrics, leading, summarise
 
 @CHORES.register("watch_futility", title="Futility", summary="Stops a study that finds nothing.")
 def watch(name: str) -> bool:
-    """Measure what has ended, and stop the study if it is futile; whether it goes on.
+    """Measure the finished runs, and stop the study if it is futile; returns whether it continues.
 
     Args:
         name: of the study.
@@ -40,18 +40,18 @@ def watch(name: str) -> bool:
 
 
 def _look(study: Study) -> bool:
-    stand = state(study)
-    if stand.ended:
+    progress = state(study)
+    if progress.ended:
         return False
     with access.acting_as(Actor(study.owner) if study.owner else access.MACHINE):
-        found = collect_metrics(study, stand, _submitted)
-        reason = futility(study, summarise(study, stand, found))
+        found = collect_metrics(study, progress, _submitted)
+        reason = futility(study, summarise(study, progress, found))
         if not reason:
             return True
         item = Item(KIND, study.name, replace(study, stopped=reason).values())
         runs.store().put_item(item, action="change_study")
         for cell in study.cells:
-            row = stand.rows.get(cell.run)
+            row = progress.rows.get(cell.run)
             if row is not None and row.status in ACTIVE:
                 with contextlib.suppress(RunStateError):
                     runs.store().request(cell.run, Command("stop"))
@@ -59,7 +59,7 @@ def _look(study: Study) -> bool:
 
 
 def _submitted(kind: str, values: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The result of a job; it is queued where there is none."""
+    """The result of a job; a job without a result is queued."""
     result = stored_result(kind, values)
     if result is None:
         runs.submit_job(kind, values)
@@ -67,14 +67,14 @@ def _submitted(kind: str, values: Mapping[str, Any]) -> Mapping[str, Any] | None
 
 
 def futility(study: Study, summary: Summary) -> str:
-    """Why the study should stop, in a sentence; empty where it should go on.
+    """The reason why the study should stop, in a sentence; empty if it should continue.
 
-    It should where no arm is likely to be told from the first one, by the leading metric. The
-    paired t test over seeds stands for the final verdict, without the correction by Holm.
+    It should stop if no arm is likely to differ significantly from the first one in the leading
+    metric. The test is the paired t test over seeds, without Holm's correction.
 
     Args:
         study: the study.
-        summary: of what was measured so far.
+        summary: of the runs measured so far.
     """
     rows = leading(summary.rows)
     planned = len(study.seeds)

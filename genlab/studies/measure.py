@@ -16,7 +16,7 @@ from genlab.runs.store import job_key
 
 
 def stored_result(kind: str, values: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The result of a job that was done before, None where there is none."""
+    """The stored result of a job, None if there is none."""
     key, place = job_key(kind, values), runs.files()
     return load_result(place, key) if has_result(place, key) else None
 

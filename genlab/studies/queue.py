@@ -1,4 +1,4 @@
-"""Studies in the store: made, extended, paused; their runs go through the ordinary queue."""
+"""Create, extend, pause and resume studies; their runs go through the ordinary queue."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from genlab.studies import trials
 from genlab.studies.study import MOST_SEEDS, NAME, Arm, Cell, Study, arms_of, cells_of
 
 KIND = "study"
-#: The item that has the supervisor advance a search.
+#: The item by which the supervisor advances a search.
 CHORE = "chore"
-#: What :func:`resume` queues again.
+#: The statuses of runs that :func:`resume` queues again.
 HELD = frozenset({"stopped", "lost"})
-#: Letters of a name that is not given.
+#: The letters of a generated name.
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
@@ -33,16 +33,16 @@ def create(
     title: str = "",
     stop_early: bool = False,
 ) -> Study:
-    """Make a study and queue its runs.
+    """Create a study and queue its runs.
 
     Args:
         base: the options that all arms share, as of :meth:`genlab.core.run_spec.RunSpec.build`.
-        vary: by option the values that it takes; every combination is an arm.
-        seeds: how many, from the base's own seed on.
-        name: up to 24 small letters, digits and hyphens; a fresh one where it is empty.
-        title: what lists show.
-        stop_early: whether runs that wait are given up once a difference is unlikely to be found
-            (:mod:`genlab.compare.futility`).
+        vary: the values of each varied option; every combination is an arm.
+        seeds: the number of seeds, from the seed of the base on.
+        name: up to 24 small letters, digits and hyphens; a generated one if empty.
+        title: the title in lists.
+        stop_early: whether waiting runs are cancelled as soon as a difference is unlikely to be
+            found (:mod:`genlab.compare.futility`).
 
     Raises:
         SpecError: for an arm that cannot be trained, a name that is taken or not allowed, or
@@ -64,7 +64,7 @@ def create_arms(
     title: str = "",
     stop_early: bool = False,
 ) -> Study:
-    """Make a study of arms that change several options each; as :func:`create` else.
+    """Create a study of arms that change several options each; otherwise as :func:`create`.
 
     Args:
         base: the options that all arms share.
@@ -101,12 +101,12 @@ def new_name(name: str = "", kind: str = "study") -> str:
 
 
 def from_runs(arms: Mapping[str, Sequence[str]], *, name: str, title: str = "") -> Study:
-    """Make a study of runs that are there.
+    """Create a study of existing runs.
 
     Args:
-        arms: by the arm's name the ids of its runs, whose seeds differ.
+        arms: the ids of the runs of each arm, with different seeds.
         name: as of :func:`create`.
-        title: what lists show.
+        title: the title in lists.
 
     Raises:
         RunNotFound: if there is no such run.
@@ -152,7 +152,7 @@ def keep(study: Study) -> Study:
 
 
 def _refuse_former(name: str, run: str) -> None:
-    """Refuse a study whose runs would be conflict for those of an earlier one."""
+    """Refuse a study whose runs would have the ids of runs of an earlier study."""
     try:
         runs.store().get(run)
     except RunNotFound:
@@ -162,7 +162,7 @@ def _refuse_former(name: str, run: str) -> None:
 
 
 def put_to_work(name: str, chore: str) -> None:
-    """Have the supervisor take steps of a chore of a study until it has ended.
+    """Let the supervisor run the steps of a study's chore until the chore has ended.
 
     Args:
         name: of the study.
@@ -191,10 +191,10 @@ def list_studies() -> list[Study]:
 
 
 def submit_missing(study: Study) -> int:
-    """Queue the runs of a study that the store does not know; how many.
+    """Queue the runs of a study that are not in the store; returns their number.
 
-    A study whose program died while it queued its runs is completed by this; no run is queued
-    twice, as its id is known beforehand.
+    This completes a study whose program died while it queued the runs. No run is queued twice,
+    because its id follows from the study.
     """
     store, queued = runs.store(), 0
     if study.paused:
@@ -218,10 +218,10 @@ def submit_missing(study: Study) -> int:
 
 
 def extend(name: str, seeds: int) -> Study:
-    """Give every arm so many seeds more, after the largest.
+    """Add this number of seeds to every arm, after the largest seed.
 
     Raises:
-        SpecError: for more than 100 seeds an arm, or a study of runs that were there already.
+        SpecError: for more than 100 seeds an arm, or a study of existing runs.
         NotAllowed: for a study of somebody else.
     """
     study = open_study(name)
@@ -229,7 +229,7 @@ def extend(name: str, seeds: int) -> Study:
         raise SpecError("study", name, "its search must end before it has seeds")
     last = max(study.seeds)
     if not study.base and not any(arm.changes for arm in study.arms):
-        raise SpecError("study", name, "it is made of runs that exist, which have no common base")
+        raise SpecError("study", name, "it consists of existing runs, which have no common base")
     if seeds < 1 or len(study.seeds) + seeds > MOST_SEEDS:
         raise SpecError("seeds", seeds, f"allowed: up to {MOST_SEEDS} an arm in all")
     more = cells_of(name, len(study.arms), range(last + 1, last + 1 + seeds))
@@ -240,7 +240,7 @@ def extend(name: str, seeds: int) -> Study:
 
 
 def pause(name: str) -> Study:
-    """Hold back the runs of a study that wait; those that train go on to their end.
+    """Hold the waiting runs of a study back; running ones train to their end.
 
     Raises:
         NotAllowed: for a study of somebody else.
@@ -257,7 +257,7 @@ def pause(name: str) -> Study:
 
 
 def resume(name: str) -> Study:
-    """Queue what :func:`pause` held back, and what was never queued.
+    """Queue the runs that :func:`pause` held back, and those that were never queued.
 
     Runs that somebody stopped by hand, and those whose process died, are queued too.
 
@@ -270,7 +270,8 @@ def resume(name: str) -> Study:
     back = sum(store.set_status(cell.run, "queued", only_from=HELD) for cell in study.cells)
     if study.search is not None and not study.search.ended:
         for run in study.trial_runs:
-            # A trial that was held back while it waited; one that had begun has been told.
+            # A trial that was held back while it waited; a trial that had begun has its result
+            # already.
             with contextlib.suppress(RunNotFound):
                 if store.get(run).step == 0:
                     back += store.set_status(run, "queued", only_from={"stopped"})
@@ -283,7 +284,7 @@ def resume(name: str) -> Study:
 
 
 def delete(name: str) -> None:
-    """Forget a study; its runs stay.
+    """Delete a study; its runs are kept.
 
     Raises:
         RunNotFound: if there is none.

@@ -1,4 +1,4 @@
-"""A search: the ranges of the options that it tries, how many trials, and what is maximised."""
+"""A search: the ranges of its options, the number of trials, and the series that is optimised."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Dimension:
     Args:
         name: of the option.
         choices: the values of a list; empty for a range.
-        low, high: both ends of a range, which belong to it.
+        low, high: the ends of a range, both included.
         log: whether the range is searched along its logarithm.
         whole: whether its values are whole numbers.
     """
@@ -64,15 +64,15 @@ class Dimension:
 
 @dataclass(frozen=True)
 class Search:
-    """What a search does.
+    """The definition and the state of a search.
 
     Args:
         space: the options that are searched.
         trials: runs of the search.
         metric, title: the series of a run whose last value is its result.
-        direction: which way is better: ``lower`` or ``higher``.
-        seed: of every trial; the seeds on which the best is trained anew are others.
-        fresh: how many seeds these are.
+        direction: the better direction: ``lower`` or ``higher``.
+        seed: of every trial; the best trial is trained anew on other seeds.
+        fresh: the number of seeds on which the best trial is trained anew.
         prune: whether a trial that falls behind is stopped early.
         at_once: trials that wait or train at the same time.
         sampler: a row of :data:`SAMPLERS`.
@@ -131,8 +131,8 @@ def parse_space(
 
     Args:
         words: ``OPTION=LOW..HIGH``, ``OPTION=LOW..HIGH:log``, ``OPTION=LOW..HIGH:linear`` or
-            ``OPTION=A,B``, several between commas or one each; or by option the part behind the
-            sign. A range that does not say its scale takes that of the option's own slider.
+            ``OPTION=A,B``, one or several separated by commas; or a mapping of options to the
+            part after the sign. A range without a scale has the scale of the option's slider.
         base: flat options of the run that the search starts from.
 
     Raises:
@@ -156,7 +156,7 @@ def parse_space(
         if names.count(name) > 1:
             raise SpecError("search", name, "each option is searched once")
         if name == "seed":
-            raise SpecError(name, "", "seeds are not searched: the best one would be luck")
+            raise SpecError(name, "", "seeds cannot be searched: the best seed is best by chance")
     rows = _options(base, pairs)
     found = tuple(_dimension(name, text, rows) for name, text in pairs)
     check_space(found, base)
@@ -164,12 +164,12 @@ def parse_space(
 
 
 def check_space(space: Sequence[Dimension], base: Mapping[str, Any]) -> None:
-    """Build a run at both ends of every range and for every value of a list.
+    """Check that a run can be built at both ends of every range and for every value of a list.
 
-    The other options are at their first value meanwhile.
+    The other options have their first value.
 
     Raises:
-        SpecError: for the first that is not possible.
+        SpecError: for the first value that is not possible.
     """
     first = {one.name: one.corners[0] for one in space}
     for one in space:
@@ -194,7 +194,7 @@ def _pairs(words: Sequence[str] | Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _options(base: Mapping[str, Any], pairs: Sequence[tuple[str, str]]) -> dict[str, Option]:
-    """The options of the run, and those that a searched objective or model brings along."""
+    """The options of the run, and those of the searched objectives and models."""
     kinds = [(name, text.split(",")) for name, text in pairs if name in KINDS]
     rows: dict[str, Option] = {}
     for changes in ({}, *({name: value} for name, values in kinds for value in values)):
@@ -225,7 +225,7 @@ def _dimension(name: str, text: str, rows: Mapping[str, Option]) -> Dimension:
     low, high = (row.parse(end.strip()) for end in ends.split("..", 1))
     log = scale == "log" or (not scale and row.log and low > 0)
     if not low < high:
-        raise SpecError(name, text, "the lower end of a range stands first")
+        raise SpecError(name, text, "the lower end of a range comes first")
     if log and low <= 0:
-        raise SpecError(name, text, "a range along the logarithm begins above zero")
+        raise SpecError(name, text, "a logarithmic range begins above zero")
     return Dimension(name, (), float(low), float(high), log, row.type is int)

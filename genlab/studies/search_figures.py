@@ -1,4 +1,4 @@
-"""Optuna's own plots of a search, in the common look."""
+"""Optuna's plots of a search, in the style of the other figures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _importances(study: optuna.Study, *, target_name: str) -> go.Figure:
     )
 
 
-#: Title, plot, and how many trials with a result it needs.
+#: Title, plot, and the number of trials with a result that it needs.
 PLOTS: Mapping[str, tuple[str, Callable[..., go.Figure], int]] = {
     "parallel": (
         "Parallel coordinates: one line a trial",

@@ -1,4 +1,4 @@
-"""How a study stands, at one glance."""
+"""The status of a study: its runs by status, and the time that is left."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from genlab.studies.study import Study
 
 @dataclass(frozen=True)
 class StudyState:
-    """How a study stands.
+    """The status of a study.
 
     Args:
         rows: by the run's id, those of a search too; a run that was deleted or never queued is
             missing.
-        counts: for each arm how many runs have each status.
-        share: of all steps, taken so far.
-        seconds_left: until the last run ends, None where it cannot be told.
-        searching: whether its search goes on, which queues more runs.
+        counts: for each arm the number of runs by status.
+        share: the share of all steps that is done.
+        seconds_left: until the last run ends, None if unknown.
+        searching: whether its search continues and queues more runs.
     """
 
     rows: Mapping[str, RunRow]
@@ -33,16 +33,16 @@ class StudyState:
 
     @property
     def ended(self) -> bool:
-        """Whether no run of it waits or trains, and none will be queued by its search."""
+        """Whether all its runs have ended, and its search has ended too."""
         return not self.searching and not any(row.status in ACTIVE for row in self.rows.values())
 
 
 def state(study: Study, workers: int = 2) -> StudyState:
-    """How the runs of a study stand.
+    """The status of the runs of a study.
 
     Args:
         study: the study.
-        workers: runs that train side by side, for the time that is left.
+        workers: the number of runs that train at once, which gives the time that is left.
     """
     store, rows = runs.store_to_read(), {}
     for run in (*study.trial_runs, *(cell.run for cell in study.cells)):

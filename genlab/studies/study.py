@@ -1,4 +1,4 @@
-"""What a study is: a base run, arms that change it, and seeds."""
+"""The definition of a study: a base run, arms that change it, and seeds."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Arm:
     """One way of training.
 
     Args:
-        name: what it is called: its changes, or a word for runs that were there already.
-        changes: options by name, over those of the study's base.
+        name: its changes, or a word for existing runs.
+        changes: the options that differ from the study's base, by name.
     """
 
     name: str
@@ -51,15 +51,15 @@ class Study:
 
     Args:
         name: short, unique in the store, safe in a URL and a path.
-        title: what lists show.
-        base: the flat options that all arms share, as they were given.
+        title: the title in lists.
+        base: the flat options that all arms share, as given.
         arms: the first is the one with which the others are compared.
         cells: the runs.
         paused: whether its waiting runs are held back.
         owner: the browser that owns it; empty for the machine.
-        search: what finds its second arm; None where the arms were given.
-        stop_early: whether it stops where a difference is unlikely to be found any more.
-        stopped: why it was stopped early, in a sentence; empty where it was not.
+        search: the search for its second arm; None if the arms were given.
+        stop_early: whether it stops as soon as a difference is unlikely to be found.
+        stopped: the reason of an early stop, in a sentence; otherwise empty.
     """
 
     name: str
@@ -86,7 +86,7 @@ class Study:
 
     @property
     def planned(self) -> int:
-        """How many runs it will have, with those of its search and after it."""
+        """The number of runs in all, with those of its search and those after the search."""
         if self.search is None:
             return len(self.cells)
         later = 0 if self.search.ended else 2 * self.search.fresh
@@ -134,7 +134,7 @@ def arms_of(vary: Mapping[str, Sequence[Any]]) -> tuple[Arm, ...]:
     """Every combination of the values of the varied options, in order.
 
     Args:
-        vary: by option the values that it takes.
+        vary: the values of each varied option.
 
     Raises:
         SpecError: for an option without values, the seed, or more than 24 arms.
@@ -149,7 +149,7 @@ def arms_of(vary: Mapping[str, Sequence[Any]]) -> tuple[Arm, ...]:
         if len(set(map(str, values))) < len(values):
             raise SpecError(name, list(values), "each value of a varied option once")
         if name == "seed":
-            raise SpecError(name, list(values), "seeds are not varied: give how many there are")
+            raise SpecError(name, list(values), "seeds cannot be varied; give their number")
     arms = tuple(
         Arm(
             ", ".join(f"{name} = {value}" for name, value in zip(vary, values, strict=True)),
@@ -163,10 +163,9 @@ def arms_of(vary: Mapping[str, Sequence[Any]]) -> tuple[Arm, ...]:
 
 
 def cells_of(name: str, arms: int, seeds: Sequence[int]) -> tuple[Cell, ...]:
-    """A cell for every arm and seed, seed by seed, so that arms grow evenly.
+    """A cell for every arm and seed, ordered by seed, so that all arms grow at the same rate.
 
-    The id of a run follows from study, arm and seed: who queues the cells again, after a crash,
-    queues none twice.
+    The id of a run follows from study, arm and seed, so no cell is queued twice after a crash.
 
     Example:
         >>> [cell.run for cell in cells_of("lr", 2, [0])]

@@ -1,4 +1,4 @@
-"""What a study says: the differences between its arms, over seeds and test examples."""
+"""The result of a study: the differences between its arms, over seeds and test examples."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from genlab.runs.store import ACTIVE
 from genlab.studies.state import StudyState
 from genlab.studies.study import Study
 
-#: What the sentence at the top is about, the first that all arms have.
+#: The metric of the headline is the first of these that all arms have.
 FIRST = (
     "test_log_prob", "test_elbo", "test_iwae_100", "grid_js", "quality_frechet", "test_energy",
 )  # fmt: skip
-#: How a run may end without a model that can be measured.
+#: The statuses of runs that have ended without a model to measure.
 BAD = ("diverged", "failed", "lost", "stopped")
 CAUTION = (
     "The interval of a difference is over seeds and, where the metric is a mean over test "
     "examples, over these too. The p-values are corrected by Holm over all rows. A study that is "
-    "looked at and extended until something is significant finds differences too often."
+    "extended until something is significant finds differences too often."
 )
 
 
@@ -68,7 +68,7 @@ class Row:
         first, second: the arms.
         difference: second − first.
         adjusted: its p-value by Holm over all rows.
-        verdict: what is said of it.
+        verdict: the conclusion about it.
     """
 
     name: str
@@ -84,13 +84,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a study says.
+    """The result of a study.
 
     Args:
         sentence: the result in one sentence.
         rows: every metric of every pair of the first arm and another.
         losses: sentences on the runs that ended badly.
-        measured: runs whose metrics are in it, of ``planned``.
+        measured: the number of runs, of ``planned``, whose metrics are included.
         planned: runs of the study.
     """
 
@@ -108,20 +108,20 @@ def metric_job(run: str, step: int) -> dict[str, Any]:
 
 def collect_metrics(
     study: Study,
-    stand: StudyState,
+    progress: StudyState,
     get: Callable[[str, Mapping[str, Any]], Mapping[str, Any] | None],
 ) -> dict[str, Mapping[str, Any]]:
-    """The metrics of the runs that are done, by run.
+    """The metrics of the finished runs, by run.
 
     Args:
         study: the study.
-        stand: how it stands.
+        progress: the status of its runs.
         get: called with ``evaluate`` and the values of the job; its result, or None while there
             is none.
     """
     found = {}
     for cell in study.cells:
-        row = stand.rows.get(cell.run)
+        row = progress.rows.get(cell.run)
         if row is None or row.status != "done":
             continue
         there = runs.open_run(cell.run).snapshots()
@@ -134,24 +134,23 @@ def collect_metrics(
 
 def summarise(
     study: Study,
-    stand: StudyState,
+    progress: StudyState,
     found: Mapping[str, Mapping[str, Any]],
     metric: str = "",
     collapsed: Mapping[str, str] | None = None,
 ) -> Summary:
     """Compare every arm with the first, metric by metric.
 
-    Seeds of which both runs were measured are paired, since they share the order of the data and
-    the test examples. Where the metric is a mean over the same test examples the interval is over
-    seeds and examples, else over seeds.
+    Runs of the same seed are paired, since they share the order of the data and the test
+    examples. If the metric is a mean over the same test examples, the interval is over seeds and
+    examples, otherwise over seeds.
 
     Args:
         study: the study.
-        stand: how it stands.
-        found: by run what the job ``evaluate`` gave.
-        metric: the name of the metric that the sentence is about; the first of a list of usual
-            ones where it is empty.
-        collapsed: by run the title of the collapse that it shows
+        progress: the status of its runs.
+        found: the results of the job ``evaluate`` by run.
+        metric: the metric of the headline; if empty, the first of a list of usual ones.
+        collapsed: the title of the collapse of each collapsed run
             (:func:`genlab.studies.collapse.collapsed_runs`).
     """
     pairs = []
@@ -173,9 +172,9 @@ def summarise(
         )
         for (about, one, two, difference), p in zip(pairs, adjusted, strict=True)
     )
-    losses = (*_losses(study, stand), *_collapses(study, collapsed or {}))
+    losses = (*_losses(study, progress), *_collapses(study, collapsed or {}))
     sentence = " ".join(filter(None, (
-        _sentence(study, stand, rows, metric), _counted(losses) if rows else "", study.stopped,
+        _sentence(study, progress, rows, metric), _counted(losses) if rows else "", study.stopped,
     )))  # fmt: skip
     return Summary(sentence, rows, losses, len(found), len(study.cells))
 
@@ -244,9 +243,9 @@ def _difference(
     return paired_seeds([a[s] for s in seeds], [b[s] for s in seeds])
 
 
-def _losses(study: Study, stand: StudyState) -> tuple[str, ...]:
+def _losses(study: Study, progress: StudyState) -> tuple[str, ...]:
     found = []
-    for arm, counts in zip(study.arms, stand.counts, strict=True):
+    for arm, counts in zip(study.arms, progress.counts, strict=True):
         whole = sum(counts.values())
         for status in BAD:
             if status == "stopped" and study.stopped:
@@ -269,7 +268,7 @@ def _collapses(study: Study, collapsed: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _counted(losses: Sequence[str]) -> str:
-    """That bad endings are no accident of the comparison but part of its result."""
+    """A sentence on the runs that ended badly, which are part of the result."""
     if not losses:
         return ""
     return (
@@ -279,11 +278,11 @@ def _counted(losses: Sequence[str]) -> str:
 
 
 def leading(rows: Sequence[Row], metric: str = "") -> list[Row]:
-    """The rows of the metric that the sentence is about, one for each compared arm.
+    """The rows of the headline's metric, one for each compared arm.
 
     Args:
         rows: of a summary.
-        metric: its name; the first of a list of usual ones where it is empty or not measured.
+        metric: its name; if empty or not measured, the first of a list of usual ones.
     """
     known = {row.name for row in rows}
     if not known:
@@ -296,11 +295,11 @@ def _word(status: str) -> str:
     return {"lost": "were lost", "stopped": "were stopped"}.get(status, status)
 
 
-def _sentence(study: Study, stand: StudyState, rows: Sequence[Row], metric: str) -> str:
+def _sentence(study: Study, progress: StudyState, rows: Sequence[Row], metric: str) -> str:
     if len(study.arms) < 2:
         return "A study of one arm has nothing to compare; its spread over seeds is below."
     if not rows:
-        waiting = sum(row.status in ACTIVE for row in stand.rows.values())
+        waiting = sum(row.status in ACTIVE for row in progress.rows.values())
         return (
             f"Nothing is measured yet: {waiting} runs wait or train."
             if waiting

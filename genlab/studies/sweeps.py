@@ -1,8 +1,8 @@
-"""Sweeps: a search for options, whose best trial is trained anew on fresh seeds.
+"""Searches for options, whose best trial is trained anew on fresh seeds.
 
-The best of many trials is better by luck too (the winner's curse), so a search never says which
-options are better. It ends as a study of two arms, as given and as found, over seeds that no trial
-has seen.
+The best of many trials is partly better by luck (the winner's curse), so a search alone never
+says which options are better. It ends as a study of two arms, the base and the best trial, over
+seeds that no trial has used.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from genlab.studies.study import MOST_SEEDS, Arm, Study, cells_of
 LEASE = "chore_lease"
 #: Seconds for which one program advances a search before another may.
 LEASED = 60.0
-#: How often the run of a trial is resumed after its process died.
+#: The number of times that the run of a trial is resumed after its process died.
 ATTEMPTS = 3
 AS_GIVEN = "as given"
 
 
 def goals(spec: RunSpec) -> dict[str, Series]:
-    """The series of a run that a search may aim at: measured on held-out data or on samples.
+    """The series that a search may optimise: measured on held-out data or on samples.
 
     Args:
         spec: of the run; its dataset is loaded.
@@ -81,14 +81,14 @@ def start_search(
     Args:
         base: the options that all trials share, as of :meth:`genlab.core.run_spec.RunSpec.build`.
         space: as of :func:`genlab.studies.search.parse_space`.
-        trials: how many runs are tried.
-        metric: the series whose last value is the result of a trial; where it is empty the
-            held-out ELBO, the held-out log-density, or the first that there is.
+        trials: the number of runs of the search.
+        metric: the series whose last value is the result of a trial; if empty, the held-out ELBO,
+            the held-out log-density, or the first series.
         seeds: fresh seeds on which the best trial and the base are trained at the end; 0: none.
         prune: whether a trial whose metric is worse than the median of the others at the same
             step is stopped.
         sampler: ``tpe`` or ``random``.
-        at_once: trials at the same time; as many as this host has workers for 0.
+        at_once: the number of trials at the same time; 0: as many as this host has workers.
         name, title: as of :func:`genlab.studies.create`.
 
     Raises:
@@ -119,10 +119,11 @@ def start_search(
 
 @CHORES.register("advance_search", title="Search", summary="Asks for trials and tells results.")
 def advance(name: str) -> bool:
-    """Tell what has ended and ask for what is next; whether the search goes on.
+    """Record the trials that have ended and start new ones; returns whether the search continues.
 
-    Safe to call at any time and from any process: one at a time works, the state is in the
-    database, and a run's id follows from the number of its trial.
+    It is safe to call this at any time and from any process: only one process advances the search
+        at a time, the state is in the database, and a run's id follows from the number of its
+        trial.
 
     Args:
         name: of the study.
@@ -168,7 +169,7 @@ def _advance(study: Study) -> bool:
 
 @contextlib.contextmanager
 def _as_owner(study: Study) -> Iterator[None]:
-    """What a search starts belongs to whom the search belongs."""
+    """Act as the owner of the search, who owns the runs that it starts."""
     if not study.owner:
         yield
         return
@@ -192,7 +193,7 @@ def _submit(study: Study, wanted: Search, found: Any, trial: Any) -> None:
     try:
         runs.store().create(spec.flat(), title=title, run=run)
     except RunStateError:
-        # It was queued before its program died; or its owner has as many runs waiting as may be.
+        # It was queued before its program died; or its owner has too many waiting runs.
         try:
             runs.store().get(run)
         except RunNotFound:
@@ -202,7 +203,7 @@ def _submit(study: Study, wanted: Search, found: Any, trial: Any) -> None:
 
 
 def _follow(study: Study, wanted: Search, found: Any, trial: Any) -> None:
-    """Look at a trial that has not ended."""
+    """Update a trial that has not ended."""
     trial = trials.complete(found, trial, wanted)
     store, run = runs.store(), trial_run(study.name, trial.number)
     try:
@@ -240,7 +241,7 @@ def _conclude(wanted: Search, found: Any, trial: Any, row: RunRow) -> None:
 
 
 def curve_of(run: str, name: str) -> list[tuple[int, float]]:
-    """The finite values of a series of a run so far, by rising steps."""
+    """The finite values of a series of a run so far, in the order of the steps."""
     values: dict[int, float] = {}
     after = 0
     view = runs.open_run(run)
@@ -254,7 +255,7 @@ def curve_of(run: str, name: str) -> list[tuple[int, float]]:
 
 
 def _finish(study: Study, wanted: Search) -> Study:
-    """End the search: the best trial and the base become the arms, over fresh seeds."""
+    """End the search: the base and the best trial become the arms, over fresh seeds."""
     best = next((one for one in trials.tried(study.name, wanted) if one.best), None)
     if best is None or best.value is None:
         ended = replace(study, search=replace(wanted, ended=True))
@@ -275,11 +276,11 @@ def _short(value: Any) -> str:
 
 
 def sentence(study: Study, tested: str = "") -> str:
-    """What a search has found, and that this alone shows nothing.
+    """The best result of a search, with the warning that it is selected.
 
     Args:
         study: with a search.
-        tested: what the study over fresh seeds says, empty before it says anything.
+        tested: the conclusion of the study over fresh seeds, empty before there is one.
     """
     wanted = study.search
     if wanted is None:

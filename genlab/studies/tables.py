@@ -1,4 +1,4 @@
-"""The tables of the documentation as studies: one command each, ``genlab study --table modes``.
+"""The tables of the documentation as studies, one command each: ``genlab study --table modes``.
 
 A table is a base run and its arms. Its first arm is the one with which the others are compared.
 """
@@ -13,11 +13,21 @@ from genlab.core.errors import SpecError
 from genlab.studies.queue import create_arms
 from genlab.studies.study import Arm, Study
 
-#: What all rows of the table of the grid share: wider nets, more steps, and a rate that falls to
-#: 0, since a generator that moves blurs its modes.
+#: All rows of the table of the grid share wider nets, more steps, and a learning rate that falls
+#: to 0: a generator that still moves blurs its modes.
 _GRID = {"data": "grid", "std": 0.05, "steps": 16_000, "lr_final_ratio": 0.0, "hidden": 128,
          "batch": 128, "beta1": 0.5, "beta2": 0.99, "lr": 1e-3}  # fmt: skip
 _RING = {"data": "ring", "std": 0.05, "steps": 6_000, "lr_final_ratio": 0.0, "lr": 1e-3}
+#: What all families share; the rest is what the app proposes for each, but for the hidden units
+#: of the nets of a path, which give them about as many learned numbers as the VAE and the RealNVP.
+_FAMILIES = {"steps": 1_500, "batch": 128}
+_FAMILY: Mapping[str, Mapping[str, Any]] = {
+    "VAE": {"model": "vae"},
+    "GAN": {"model": "gan"},
+    "RealNVP": {"model": "realnvp"},
+    "flow matching": {"model": "flow_matching", "hidden": 58},
+    "DDPM": {"model": "ddpm", "hidden": 58},
+}
 _WGAN_GP = {"objective": "wgan_gp", "penalty": 0.1, "beta1": 0.0, "beta2": 0.9}
 
 
@@ -33,8 +43,8 @@ class TableStudy:
     Args:
         title: of the study.
         base: the options that all rows share.
-        arms: by the row's name what it changes.
-        metric: that the sentence is about.
+        arms: the changed options of each row.
+        metric: the metric of the headline.
         minutes: CPU minutes of one seed of all rows, roughly, on one core.
     """
 
@@ -122,6 +132,26 @@ TABLES: Mapping[str, TableStudy] = {
         "quality_frechet",
         3.0,
     ),
+    "families-ring": TableStudy(
+        "families on the ring of 8", {"data": "ring", **_FAMILIES}, _FAMILY, "grid_js", 0.4
+    ),
+    "families-grid": TableStudy(
+        "families on the grid of 25", {"data": "grid", **_FAMILIES}, _FAMILY, "grid_js", 0.4
+    ),
+    "families-digits": TableStudy(
+        "families on digits of 8 x 8",
+        {"data": "digits", "batch": 64},
+        # About 20 s of one core each.
+        {
+            "VAE": {"model": "vae", "steps": 10_000},
+            "GAN": {"model": "gan", "steps": 8_000},
+            "RealNVP": {"model": "realnvp", "steps": 2_000},
+            "flow matching": {"model": "flow_matching", "steps": 800},
+            "DDPM": {"model": "ddpm", "steps": 600},
+        },
+        "quality_frechet",
+        1.7,
+    ),
 }
 
 
@@ -131,7 +161,7 @@ def start_table(name: str, seeds: int = 5, *, study: str = "", stop_early: bool 
     Args:
         name: a row of :data:`TABLES`.
         seeds: of each row.
-        study: its name; that of the table where it is empty.
+        study: its name; if empty, that of the table.
         stop_early: as of :func:`genlab.studies.create`.
 
     Raises:

@@ -1,9 +1,9 @@
-"""The trials of a search in Optuna's own tables, which lie in the database of the run store.
+"""The trials of a search in Optuna's tables, which are in the database of the run store.
 
-Asked and told (Akiba et al. 2019, "Optuna: A next-generation hyperparameter optimization
-framework"): a trial is a run of the ordinary queue. Everything that a search knows is in the
-database, so a program that dies loses nothing: a trial without a run gets one, and a run is found
-by the number of its trial.
+Optuna's ask-and-tell interface (Akiba et al. 2019, "Optuna: A next-generation hyperparameter
+optimization framework") proposes a trial and takes its result; a trial is a run of the ordinary
+queue. The whole state of a search is in the database, so a program that dies loses nothing: a
+trial without a run gets one, and the run's id follows from the number of its trial.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ from genlab import runs
 from genlab.core.errors import StoreError
 from genlab.studies.search import Dimension, Search, trial_run
 
-#: Trials that are drawn at random before a model of the results proposes them.
+#: The number of random trials before a model of the results proposes trials.
 AT_RANDOM = 10
-#: A trial is judged at these shares of its steps, and not before the third of them.
+#: A trial may be stopped at these shares of its steps, but not before the third of them.
 RUNGS = tuple(k / 10 for k in range(1, 10))
-#: Trials that must have reached a rung before one is stopped there.
+#: The number of trials that must have reached a rung before a trial is stopped there.
 FEWEST_AT_RUNG = 4
-#: What is noted beside a trial: how its run ended, if not well.
+#: The attribute of a trial whose run did not end as ``done``: how it ended.
 ENDED = "ended"
-#: Noted once the run of a trial is in the store.
+#: The attribute of a trial whose run is in the store.
 QUEUED = "queued"
 DIRECTIONS = {
     "lower": optuna.study.StudyDirection.MINIMIZE,
@@ -65,7 +65,7 @@ def storage() -> BaseStorage:
 
 @functools.lru_cache(maxsize=8)
 def _storage(url: str, _process: int) -> BaseStorage:
-    """One a process: a connection must not be shared with a child."""
+    """The storage of one process, since a connection must not be shared with a child process."""
     if url == "memory:":
         return InMemoryStorage()
     # The store first: it makes the folder and sets the journal.
@@ -79,8 +79,8 @@ def _storage(url: str, _process: int) -> BaseStorage:
 def sampler_of(search: Search, asked: int) -> optuna.samplers.BaseSampler:
     """The sampler of the next trial.
 
-    Its random stream follows from the search's seed and the number of trials so far: a program
-    that starts anew proposes what the one before would have proposed.
+    Its random stream follows from the search's seed and the number of trials so far: a restarted
+    program proposes the same trials.
     """
     words = f"{search.seed}/{asked}".encode()
     seed = int.from_bytes(hashlib.sha256(words).digest()[:4], "big")
@@ -92,7 +92,7 @@ def sampler_of(search: Search, asked: int) -> optuna.samplers.BaseSampler:
 
 
 def open_trials(name: str, search: Search) -> optuna.Study:
-    """Optuna's study of a search; it is made where it is not there yet."""
+    """Optuna's study of a search; it is created if it does not exist."""
     return optuna.create_study(
         storage=storage(),
         study_name=name,
@@ -106,7 +106,7 @@ def open_trials(name: str, search: Search) -> optuna.Study:
 
 
 def distribution(one: Dimension) -> BaseDistribution:
-    """A dimension as Optuna has it."""
+    """A dimension as Optuna's distribution."""
     if one.choices:
         return CategoricalDistribution(one.choices)
     if one.whole:
@@ -121,7 +121,7 @@ def ask(study: optuna.Study, search: Search) -> FrozenTrial:
 
 
 def complete(study: optuna.Study, trial: Trial | FrozenTrial, search: Search) -> FrozenTrial:
-    """Give a trial the values that it lacks; those that it has stay."""
+    """Add the missing values of a trial; existing values stay."""
     if isinstance(trial, FrozenTrial):
         if all(one.name in trial.params for one in search.space):
             return trial
@@ -145,15 +145,15 @@ def rungs(steps: int) -> tuple[int, ...]:
 def report(
     study: optuna.Study, trial: FrozenTrial, curve: Sequence[tuple[int, float]], steps: int
 ) -> bool:
-    """Tell the trial's results so far; whether it should be stopped.
+    """Record the trial's results so far; returns whether the trial should be stopped.
 
-    The value of a rung is the last one at or before it. The looks at a run follow the clock, so
-    two runs are not seen at exactly the same steps, but within one look of a rung.
+    The value at a rung is the last one at or before it. Probes run by the clock, so two runs are
+    measured at slightly different steps near a rung.
 
     Args:
         study: Optuna's study.
-        trial: that runs.
-        curve: (step, value) by rising steps.
+        trial: the running trial.
+        curve: (step, value) in the order of the steps.
         steps: of the whole run.
     """
     if not curve:
@@ -174,15 +174,15 @@ def report(
 
 
 def tell(study: optuna.Study, trial: FrozenTrial, value: float | None, ended: str) -> None:
-    """Tell how a trial has ended.
+    """Record the end of a trial.
 
-    A run that diverged counts as one that was stopped early: the sampler then avoids its options,
-    which it would not learn from a trial that merely failed.
+    A run that diverged counts as stopped early, so the sampler avoids its options; from a failed
+    trial the sampler learns nothing.
 
     Args:
         study: Optuna's study.
-        trial: that ran.
-        value: its result, None where it has none.
+        trial: the trial that ended.
+        value: its result, None without a result.
         ended: ``done``, ``pruned``, ``diverged``, ``failed``, ...; noted beside the trial.
     """
     if trial.state.is_finished():
@@ -197,19 +197,19 @@ def tell(study: optuna.Study, trial: FrozenTrial, value: float | None, ended: st
 
 
 def note_queued(study: optuna.Study, trial: FrozenTrial) -> None:
-    """Note that the run of a trial is in the store: if it is gone later, it was deleted."""
+    """Record that the run of a trial is in the store: a missing run was then deleted."""
     Trial(study, trial._trial_id).set_user_attr(QUEUED, True)
 
 
 @dataclass(frozen=True)
 class Tried:
-    """A trial as people read it.
+    """A trial for display.
 
     Args:
         number: from 1.
         run: its id.
         params: the values of the searched options.
-        value: its result; None while it has none.
+        value: its result; None before there is one.
         ended: how it ended, ``running`` while it has not.
         best: whether its result is the best so far.
     """
@@ -243,7 +243,7 @@ def tried(name: str, search: Search) -> list[Tried]:
 
 
 def forget(name: str) -> None:
-    """Forget the trials of a search; their runs stay."""
+    """Delete the trials of a search; their runs are kept."""
     try:
         optuna.delete_study(study_name=name, storage=storage())
     except KeyError:

@@ -92,8 +92,13 @@ def serve(folder: Path, environment: Mapping[str, str] | None = None) -> App:
         RuntimeError: where it is not well within a minute; with what it printed.
     """
     port = free_port()
-    store, files = f"sqlite:///{folder / 'genlab.db'}", str(folder / "files")
-    more = {"GENLAB_STORE": store, "GENLAB_FILES": files, "OMP_NUM_THREADS": "1"}
+    more = {
+        "GENLAB_STORE": f"sqlite:///{folder / 'genlab.db'}",
+        "GENLAB_FILES": str(folder / "files"),
+        "OMP_NUM_THREADS": "1",
+        **(environment or {}),
+    }
+    store, files = more["GENLAB_STORE"], more["GENLAB_FILES"]
     log = folder / "server.log"
     with open(log, "ab") as out:
         process = subprocess.Popen(
@@ -104,7 +109,7 @@ def serve(folder: Path, environment: Mapping[str, str] | None = None) -> App:
                 *("--server.fileWatcherType", "none"),
             ],
             cwd=ROOT,
-            env=os.environ | more | dict(environment or {}),
+            env=os.environ | more,
             stdout=out,
             stderr=subprocess.STDOUT,
         )

@@ -42,7 +42,7 @@ class Packed:
 
 
 class Algorithm(abc.ABC, Generic[State]):
-    """A training algorithm. *State* holds all that the next step needs; *info* goes to the charts.
+    """A training algorithm. *State* is all that the next step needs; *info* goes to the charts.
 
     Args:
         spec: the run.
@@ -50,9 +50,9 @@ class Algorithm(abc.ABC, Generic[State]):
 
     name: ClassVar[str]
     Options: ClassVar[type[Options]] = Options
-    #: The options that :meth:`adjust` can change while a run goes on.
+    #: The options that :meth:`set_options` can change during a run.
     changeable: ClassVar[tuple[str, ...]] = ()
-    #: The options, its own or of training, that its state is made of: a fork keeps them.
+    #: The options, its own or of training, on which its state depends: a fork keeps them.
     fixed_options: ClassVar[tuple[str, ...]] = ()
     #: The devices it can compute on, values of the run's option ``device``.
     devices: ClassVar[tuple[str, ...]] = CPU_ONLY
@@ -69,7 +69,7 @@ class Algorithm(abc.ABC, Generic[State]):
 
     @property
     def players(self) -> tuple[str, ...]:
-        """The players in the order of their turns; empty where there are none."""
+        """The players in the order of their turns; empty without players."""
         return ()
 
     @classmethod
@@ -77,7 +77,7 @@ class Algorithm(abc.ABC, Generic[State]):
     def incompatibility(
         cls, model: type[GenerativeModel], objective: type[Objective]
     ) -> str | None:
-        """None if it can train this model with this objective, else the reason why not."""
+        """None if it can train this model with this objective, otherwise the reason."""
 
     @property
     @abc.abstractmethod
@@ -92,7 +92,7 @@ class Algorithm(abc.ABC, Generic[State]):
     def step(
         self, state: State, batch: Tensor, labels: Tensor | None = None
     ) -> tuple[State, Info]:
-        """One step on a batch, (B, *data_shape), with its labels (B,) where it asks for them."""
+        """One step on a batch, (B, *data_shape), with labels (B,) if it asks for them."""
 
     def turn(
         self, player: str, state: State, batch: Tensor, labels: Tensor | None = None
@@ -105,13 +105,13 @@ class Algorithm(abc.ABC, Generic[State]):
         raise SpecError.unknown("player", player, self.players)
 
     def set_options(self, state: State, values: Mapping[str, Any]) -> State:
-        """The state with some options of the algorithm changed from here on (``{"lr": 1e-4}``).
+        """The state with changed options of the algorithm from this step on (``{"lr": 1e-4}``).
 
         Raises:
-            SpecError: for an option that cannot be changed on the way, or a value out of range;
-                nothing was changed then.
+            SpecError: for an option that cannot be changed during a run, or a value out of range;
+                then nothing was changed.
         """
-        raise SpecError.unknown("option to change on the way", next(iter(values), None), ())
+        raise SpecError.unknown("option to change during a run", next(iter(values), None), ())
 
     @abc.abstractmethod
     def model(self, state: State) -> GenerativeModel:
@@ -126,7 +126,7 @@ class Algorithm(abc.ABC, Generic[State]):
         """The state as tensors (copies) and plain values."""
 
     def current_options(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The options whose present values are in the state, since they may change during a run.
+        """The present values of the options that may change during a run, from the state.
 
         Args:
             values: the plain values of :meth:`pack`.
@@ -139,21 +139,22 @@ class Algorithm(abc.ABC, Generic[State]):
         """Adapt the state of the run that this one is forked from, for :meth:`unpack`.
 
         Args:
-            packed: of a run of this algorithm, model and dataset, with the same ``lasting``.
+            packed: the state of a run of this algorithm, model and dataset, with the same
+                ``fixed_options``.
             before: that run.
-            changes: the options that were given anew.
+            changes: the changed options.
 
         Returns:
-            The state, and in words what could not be carried over and starts anew.
+            The state, and notes on the parts that could not be carried over and start anew.
 
         Raises:
-            SnapshotError: if this algorithm cannot go on from it.
+            SnapshotError: if this algorithm cannot continue from it.
         """
         return packed, ()
 
     @abc.abstractmethod
     def unpack(self, packed: Packed, data: Dataset) -> State:
-        """The state from a checkpoint; the next step is bit-identical to the undisturbed one.
+        """The state from a checkpoint; the next step is bit-identical to that without a stop.
 
         Raises:
             SnapshotError: if the tensors do not belong to this run.

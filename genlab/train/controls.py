@@ -1,4 +1,4 @@
-"""The commands to a run that trains: pause, resume, stop, pace, a changed option, single steps."""
+"""The commands to a running training: pause, resume, stop, pace, changed options, single steps."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from genlab.core.errors import GenlabError, SpecError
 from genlab.train.algorithm import Algorithm, Info
 from genlab.train.observers import Observer, Sink, Watcher
 
-#: Seconds a step from which on every step is looked at: slower than that, people follow each.
+#: From this many seconds per step on, the probes run at every step.
 SLOW = 0.2
-#: Seconds between two looks whether it is this run's turn.
+#: Seconds between two checks whether it is this run's turn.
 TURN = 0.01
 
 
 class CommandLike(Protocol):
     """A command for a run.
 
-    ``pause``, ``resume``, ``stop``; ``step`` {"n": 1, "player": "generator"}, where a player may
-    be named who alone moves; ``pace`` {"rate": 2.0}, steps a second at most, 0 for no limit, and
-    with {"rate": 8.0, "growth": 0.1} at step s the larger of 8 and 0.1 s, so that each doubling of
-    the steps takes as long; ``set`` {"lr": 1e-4}, options of the algorithm from here on.
+    ``pause``, ``resume``, ``stop``; ``step`` {"n": 1, "player": "generator"}, where the player is
+    optional and then is the only one to be updated; ``pace`` {"rate": 2.0}, the largest number of
+    steps a second, 0 for no limit; with {"rate": 8.0, "growth": 0.1} the limit at step s is the
+    larger of 8 and 0.1 s, so that each doubling of the steps takes the same time; ``set`` {"lr":
+    1e-4}, options of the algorithm from this step on.
     """
 
     @property
@@ -38,17 +39,17 @@ class CommandLike(Protocol):
 class Controls(Observer):
     """Executes commands: pause, resume, stop, pace, a changed option, single steps while paused.
 
-    A single step may be that of one player alone.
+    A single step may update one player alone.
 
     A command that cannot be executed changes nothing and is reported as a warning.
 
     Args:
-        commands: returns those that came since, after waiting for one at most so many seconds.
+        commands: returns the new commands; waits for one at most the given number of seconds.
         status: called with ``paused`` and ``running``.
-        watcher: looks when the run pauses, so that what is shown is where it stands.
-        algorithm: whose players and options the commands name.
+        watcher: runs the probes when the run pauses, so that the page shows the present state.
+        algorithm: has the players and options that the commands name.
         sink: takes the events that changed the course of the run.
-        turn: whether the step after this one may be taken now; None: always.
+        turn: returns whether the next step may be taken now; None: always.
     """
 
     def __init__(
@@ -63,9 +64,9 @@ class Controls(Observer):
         self._commands, self._status, self._watcher = commands, status, watcher
         self._algorithm, self._sink, self._turn = algorithm, sink, turn
         self._paused, self._pause_shown, self._stop = False, False, False
-        #: The single steps that are still to do: for each the player who alone moves, or None.
+        #: The remaining single steps: for each the only player to be updated, or None for all.
         self._todo: list[str | None] = []
-        #: Steps a second at most, and at each step so many times its number; 0 for no limit.
+        #: The limit of steps a second, and its growth per step; 0 for no limit.
         self._rate, self._growth = 0.0, 0.0
         self._began = time.perf_counter()
 
@@ -78,7 +79,7 @@ class Controls(Observer):
             try:
                 self._execute(command.name, command.values, step, state)
             except (GenlabError, TypeError, ValueError) as error:
-                self._report(step, "warning", f"{command.name!r} was not done: {error}")
+                self._report(step, "warning", f"{command.name!r} was not executed: {error}")
 
     def _execute(self, name: str, values: Mapping[str, Any], step: int, state: Any) -> None:
         if name == "stop":
@@ -93,7 +94,7 @@ class Controls(Observer):
                 known = self._algorithm.players if self._algorithm is not None else ()
                 if player not in known:
                     raise SpecError.unknown("player", player, known)
-                self._report(step, "info", f"From step {step} the {player} alone moves.")
+                self._report(step, "info", f"From step {step} on, only the {player} is updated.")
             self._todo += [player] * max(1, int(values.get("n", 1)))
             self._paused = True
         elif name == "pace":
@@ -121,7 +122,7 @@ class Controls(Observer):
         return self._hold(step, state)
 
     def seconds(self, step: int) -> float:
-        """Seconds that the next step takes at least."""
+        """The least duration of the next step in seconds."""
         rate = max(self._rate, self._growth * step) if self._rate else 0.0
         return 1.0 / rate if rate else 0.0
 

@@ -15,15 +15,16 @@ class EMA:
 
         w̄ₜ = aₜ w̄ₜ₋₁ + (1 − aₜ) wₜ,    aₜ = min(decay, t/(t + 9)).
 
-    The early steps are forgotten sooner, so that the mean does not hang on the first weights. Two
-    players that circle around their equilibrium never arrive; the mean of their path does. It
-    changes nothing in training. Buffers (statistics of batch normalisation) are the model's own.
+    The decay is smaller in the early steps, so the mean does not depend on the first weights. Two
+    players that circle around their equilibrium do not converge, but the mean of their path does.
+    The average does not influence the training. Buffers (statistics of batch normalisation) are
+    copied from the model.
 
     Source: Yazıcı et al. 2019, "The unusual effectiveness of averaging in GAN training".
 
     Args:
-        model: what is followed; its parameters are changed in place by its optimiser.
-        decay: the share that stays after a step, in (0, 1); 1/(1 − decay) steps are averaged.
+        model: the model to average; its optimiser changes its parameters in place.
+        decay: the weight of the old average, in (0, 1); about 1/(1 − decay) steps are averaged.
     """
 
     def __init__(self, model: GenerativeModel, decay: float) -> None:
@@ -35,7 +36,7 @@ class EMA:
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """Average in the present weights after ``step`` steps, 1 or more."""
+        """Include the present weights in the average, after ``step`` ≥ 1 steps."""
         keep = min(self.decay, step / (step + 9.0))
         torch._foreach_lerp_(self._mean, self._new, 1.0 - keep)
 

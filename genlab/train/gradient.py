@@ -53,7 +53,7 @@ class GradientOptions(Options):
     )
     lr_final_ratio: float = option(
         1.0,
-        "share of the learning rate that is left at the last step; it falls along half a cosine",
+        "share of the learning rate at the last step; the rate falls along half a cosine",
         low=0.0,
         high=1.0,
         advanced=True,
@@ -77,9 +77,9 @@ class GradientState:
     """A model and one optimiser per player; a step changes it in place.
 
     Args:
-        model, optimisers: what learns, and how, by the player's name.
-        taken: the steps taken, for objectives with a schedule.
-        ema: the exponential moving average of the model's weights, where one is kept.
+        model: the model. optimisers: the optimiser of each player, by name.
+        steps: the number of steps taken, for objectives with a schedule.
+        ema: the exponential moving average of the model's weights, or None.
     """
 
     model: GenerativeModel
@@ -88,7 +88,7 @@ class GradientState:
     ema: EMA | None = None
     #: For each player, the trainable parameters that are not its own.
     others: dict[str, list[nn.Parameter]] = field(init=False)
-    #: The game without a graph, where model and objective have one, with that pair.
+    #: The graph-free game of this model and objective, if there is one.
     game: tuple[Objective, GenerativeModel, Game] | None = field(
         init=False, default=None, repr=False
     )
@@ -130,7 +130,7 @@ class GradientAlgorithm(Algorithm[GradientState]):
         cls, model: type[GenerativeModel], objective: type[Objective]
     ) -> str | None:
         if not objective().players:
-            return "nothing is lowered in it"
+            return "this objective has no loss"
         return objective.incompatibility(model)
 
     @property
@@ -205,7 +205,7 @@ class GradientAlgorithm(Algorithm[GradientState]):
         state.steps += 1
         if state.ema is not None:
             state.ema.update(state.steps)
-        # Where a player is updated several times, the last update is the one recorded.
+        # If a player is updated several times, the last update is recorded.
         return state, Info(ChainMap(*terms[::-1]))  # type: ignore[arg-type]
 
     def _share(self, step: int) -> float:
@@ -219,7 +219,7 @@ class GradientAlgorithm(Algorithm[GradientState]):
         allowed = {row.name: row for row in self.Options.table() if row.name in self.changeable}
         for name in values:
             if name not in allowed:
-                raise SpecError.unknown("option to change on the way", name, allowed)
+                raise SpecError.unknown("option to change during a run", name, allowed)
         for name, value in values.items():
             ready = allowed[name].parse(value)
             for optimiser in state.optimisers.values():
@@ -231,19 +231,19 @@ class GradientAlgorithm(Algorithm[GradientState]):
     def update(
         state: GradientState, player: str, losses: Callable[[str], Loss]
     ) -> dict[str, Tensor]:
-        """One update of one player; the terms of its loss, detached."""
+        """Update one player once; returns the detached terms of its loss."""
         optimiser = state.optimisers[player]
         optimiser.zero_grad(set_to_none=True)
         with only_player(state, player):
             loss = losses(player)
-            # ``backward`` and not ``autograd.grad``: it gives each gradient the strides of its
-            # parameter (channels last), which the fused optimiser takes for granted.
+            # ``backward`` instead of ``autograd.grad``: its gradients have the strides of their
+            # parameters (channels last), as the fused optimiser requires.
             loss.value.backward()
         optimiser.step()
         return {name: term.detach() for name, term in loss.terms.items()}
 
     def model(self, state: GradientState) -> GenerativeModel:
-        """The model, or the mean of its weights where one is kept; a copy if not on the CPU."""
+        """The model, or its averaged weights if there is an average; a copy if not on the CPU."""
         model = state.model if state.ema is None else state.ema.model()
         return model if self.device.type == "cpu" else copy.deepcopy(model).cpu()
 
@@ -282,15 +282,13 @@ class GradientAlgorithm(Algorithm[GradientState]):
         notes = []
         if packed.values.get("taken"):
             notes = [
-                f"The optimiser of the {player} starts anew: the snapshot holds none for it."
+                f"The optimiser of the {player} starts anew: the snapshot has none for it."
                 for player in self.players
                 if player not in stored_players
             ]
         before_options: Any = before.algorithm_options
         if before_options.ema_decay and not _below("raw/", tensors):
-            notes.append(
-                "It goes on from the running mean of the weights: the snapshot holds no others."
-            )
+            notes.append("It continues from the averaged weights: the snapshot has no others.")
         values = {**packed.values, "lr": {p: r for p, r in rates.items() if p in self.players}}
         return Packed(tensors, values), tuple(notes)
 
@@ -298,7 +296,7 @@ class GradientAlgorithm(Algorithm[GradientState]):
         state = self._with_optimisers(models.build(self.spec).to(self.device))
         try:
             seen = _below("model/", packed.tensors)
-            # Where a mean was kept, the weights that go on learning stand beside it.
+            # A snapshot with averaged weights also has the weights that are trained.
             state.model.load_state_dict(_below("raw/", packed.tensors) or seen)
             if state.ema is not None:
                 state.ema.model().load_state_dict(seen)
@@ -326,7 +324,7 @@ class GradientAlgorithm(Algorithm[GradientState]):
 def find_game(
     state: GradientState, objective: Objective, model: GenerativeModel, n: int
 ) -> Game | None:
-    """Return the graph-free game for batches of n; None where there is none."""
+    """Return the graph-free game for batches of n; None if there is none."""
     if not is_enabled():
         return None
     if state.game is not None:
@@ -354,7 +352,7 @@ def find_game(
 
 
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors whose names begin so, by the rest of their names."""
+    """The tensors with this prefix, by the rest of their names."""
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
@@ -366,7 +364,7 @@ def _plain(tensor: Tensor) -> Tensor:
 def _align(optimiser: torch.optim.Optimizer) -> None:
     """Give the optimiser's tensors the strides of their parameters.
 
-    The fused update walks through memory and takes for granted that they agree.
+    The fused update goes through memory and requires equal strides.
     """
     for parameter, slot in optimiser.state.items():
         for key, value in slot.items():
@@ -379,7 +377,7 @@ def only_player(state: GradientState, player: str) -> Iterator[None]:
     """A context in which only this player's parameters are part of the graph.
 
     A generator's gradient flows through the critic, but the critic's own weights need none:
-    leaving them out changes no number and saves a third of the critic's backward pass.
+    leaving them out does not change the result and saves a third of the critic's backward pass.
     """
     others = state.others[player]
     for parameter in others:

@@ -1,4 +1,4 @@
-"""What looking at a run has cost, and what it may cost."""
+"""The time budget of the probes: the time that they have taken, and may take."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-#: The account of what every look pays; the other accounts are those of single probes.
+#: The account of all cheap probes together; each expensive probe has its own account.
 COMMON = ""
-#: The account of time that is neither training nor looking.
+#: The account of time that is neither training nor probing.
 FREE = "free"
-#: The part of the time at rest that all looks may take, and that each dear probe may.
+#: The share of idle time that the cheap probes may take, and that an expensive probe may take.
 IDLE, IDLE_APART = 0.3, 0.1
 
 
 class Ledger:
-    """The time budget of probes: one account for all looks, one for each expensive probe.
+    """The time budget of probes: one account for all cheap probes, one for each expensive probe.
 
-    Looking may take a share of the training time, after a first allowance, and a part of the time
-    for which a run in slow motion rests. The time is the processor's time of this thread: a look
-    that other programs interrupted costs no more.
+    The probes may take a share of the training time, after a first allowance, and a share of the
+    idle time of a run in slow motion. Time is the processor time of this thread, so interruptions
+    by other programs do not count.
 
     Args:
-        share: of the training time that all looks together may take.
-        credit: seconds that the first looks may take besides.
-        clock: returns seconds; for tests, where it also stands for the wall clock.
+        share: the share of the training time that the cheap probes may take together.
+        credit: the seconds of the first allowance.
+        clock: returns seconds; for tests, where it also replaces the wall clock.
     """
 
     def __init__(
@@ -56,6 +56,10 @@ class Ledger:
         self._accounts[account] = self.spent(account) + seconds
         self._last[account] = seconds
 
+    def expect(self, account: str, seconds: float) -> None:
+        """Expect that the next look of an account costs so many seconds; nothing is charged."""
+        self._last[account] = seconds
+
     def spent(self, account: str = COMMON) -> float:
         """Return the seconds booked on an account so far."""
         return self._accounts.get(account, 0.0)
@@ -66,19 +70,19 @@ class Ledger:
         return self.clock() - self._began - sum(self._accounts.values())
 
     def rest(self, seconds: float) -> None:
-        """Tell of seconds for which the run rested, so that the processor was free."""
+        """Record idle seconds of the run, in which the processor was free."""
         self._rested += seconds
 
     def affords(
         self, account: str, share: float, credit: float, cost: float | None = None
     ) -> bool:
-        """Return whether an account affords one more look.
+        """Return whether an account can pay for one more evaluation of its probes.
 
         Args:
             account: its name.
-            share: of the training time that it may take.
-            credit: seconds that it may take besides.
-            cost: seconds of the next time; None: as many as the last time.
+            share: the share of the training time that it may take.
+            credit: seconds that it may take in addition.
+            cost: the expected seconds; None: those of the last evaluation.
         """
         price = self._last.get(account, 0.0) if cost is None else cost
         idle = (IDLE if account == COMMON else IDLE_APART) * self._rested
@@ -86,7 +90,7 @@ class Ledger:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Count the time inside the block neither as looking nor as training."""
+        """Count the time inside the block neither as probing nor as training."""
         if self._waiting:
             yield
             return

@@ -30,7 +30,7 @@ def train(
         state: the state after ``start`` steps.
         start: steps taken before.
         observers: called in order, each at its cadence and at the last step.
-        alone: the player who alone moves in the next step; None for a whole step.
+        alone: the only player that the next step updates; None for a whole step.
 
     Returns:
         The state and the number of steps taken in all. The state is valid however the loop ended.

@@ -1,4 +1,4 @@
-"""How far the pictures of a run have moved: when to look again, and which pictures to keep."""
+"""The change of a run's pictures: it decides when the probes run, and which pictures are kept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from genlab.core.measure import Picture
 
 
 def numbers_of(picture: Picture) -> NDArray[np.float64] | None:
-    """The numbers that a picture draws, flat; None where it draws no array of them."""
+    """The numbers in a picture, flat; None without an array of numbers."""
     payload: Any = picture.payload
     for name in ("x", "fake", "z", "y"):
         try:
@@ -28,7 +28,7 @@ def change(before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
     """The root mean square of after − before, in units of the spread of both, at most 1.
 
     Args:
-        before, after: (n,) each; 0 is returned where they are not as long as each other.
+        before, after: (n,) each; arrays of different lengths give 0.
 
     Example:
         >>> change(np.array([0.0, 2.0]), np.array([0.0, 2.0]))
@@ -49,7 +49,7 @@ def change(before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
 
 
 class Motion:
-    """How far the pictures of a run have moved up to a step, and how fast they move now.
+    """The total change of the pictures of a run up to a step, and their present speed.
 
     Example:
         >>> motion = Motion()
@@ -60,13 +60,13 @@ class Motion:
     """
 
     def __init__(self) -> None:
-        #: The sum of all changes so far; each is that of the picture that changed most.
+        #: The sum of all changes so far; each is the change of the picture that changed most.
         self.travelled = 0.0
         self._last: dict[str, NDArray[np.float64]] = {}
         self._step, self._speed = 0, 0.0
 
     def add(self, step: int, pictures: Mapping[str, Picture]) -> None:
-        """Take the pictures of a step."""
+        """Add the pictures of a step."""
         found = {name: x for name, one in pictures.items() if (x := numbers_of(one)) is not None}
         changes = [change(self._last[name], x) for name, x in found.items() if name in self._last]
         self._last |= found
@@ -76,5 +76,5 @@ class Motion:
         self._step = step
 
     def ahead(self, step: int) -> float:
-        """How far the pictures will have moved at a step since the last one, at this speed."""
+        """The expected change of the pictures since the last step, at the present speed."""
         return self._speed * max(0, step - self._step)

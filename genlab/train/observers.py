@@ -1,4 +1,4 @@
-"""Observers of a run: each looks at a stated interval, may stop the run, and changes nothing."""
+"""Observers of a run: each is called at its interval, may stop the run, and does not change it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from genlab.train.ledger import COMMON, Ledger
 from genlab.train.motion import Motion
 from genlab.train.snapshots import Snapshot, early, not_finite, take
 
-#: A look is due when the pictures are expected to have moved so far, in units of their spread.
+#: The probes run when the expected change of the pictures reaches this, in units of their spread.
 MOVED = 0.2
 
-#: What a picture that cannot be drawn raises; what the disk says (OSError) is not of a picture.
+#: The errors of a picture that cannot be drawn; an OSError comes from the disk, not from a
+#: picture.
 UNDRAWN = (ValueError, TypeError, LookupError, ArithmeticError, RuntimeError)
 
 
@@ -68,7 +69,7 @@ class Sink(Protocol):
         """A message about the run."""
 
     def flush(self) -> None:
-        """Make the records so far visible; those of one step become visible together."""
+        """Make the records so far visible; the records of one step become visible together."""
 
     def save(self, snapshot: Snapshot) -> None:
         """Store a snapshot; may return before it is stored."""
@@ -116,21 +117,21 @@ DEAR_SHARE = 0.01
 class Watcher(Observer):
     """Runs the probes and stores snapshots, within a share of the training time.
 
-    It looks before the first step, after steps 1, 2, 3, 4, 6, 8, ..., whenever the pictures have
-    moved, then whenever the ledger allows, whenever the run pauses, and at the end. A probe with a
-    share of its own is left out of a look for which its share does not suffice, so that it makes
-    no other look rarer; one without a share gets one as soon as it turns out to be dear.
+    A *look* is one evaluation of the probes with one snapshot. There is a look before the first
+    step, after steps 1, 2, 3, 4, 6, 8, ..., when the pictures have changed, when the ledger
+    allows, when the run pauses, and at the end. An expensive probe has a time budget of its own
+    and is left out of a look that this budget does not cover; a probe without a budget gets one
+    if it turns out to be expensive.
 
     Args:
-        algorithm: what is running.
-        probes: what to look with, or what makes it: that may take a while (a grid of a density)
-            and is called after the first step, so that nobody waits for that step.
+        algorithm: the running algorithm.
+        probes: the probes, or a function that builds them. It may be slow (a grid of a density),
+            so it is called after the first step and does not delay that step.
         sink: where to.
         attempt: of the run.
-        ledger: of what looking costs.
+        ledger: the time budget of the probes.
         first: the step at which the run begins.
-        gap: seconds between two looks, however cheap they are; a quarter of it where the pictures
-            move fast.
+        gap: the least seconds between two looks; a quarter of it while the pictures change fast.
     """
 
     def __init__(
@@ -149,22 +150,24 @@ class Watcher(Observer):
         self._probes: list[Probe] | None = None
         self._attempt, self._first, self._gap = attempt, first, gap
         self.ledger = ledger or Ledger()
-        #: Seconds that the common account is expected to pay for the next look.
+        #: The expected cost of the next look for the common account, in seconds.
         self._cost = 0.0
         self._last_step = -1
         self._when = -math.inf
         self._start: tuple[Snapshot, GenerativeModel] | None = None
-        #: Probes without a share of their own that turned out to be dear, and their share now.
+        #: Probes that turned out to be expensive, and the share that they got.
         self._dear: dict[str, float] = {}
+        #: Probes whose cost is expected from the first look, which is not charged.
+        self._expected: set[str] = set()
         self._motion = Motion()
 
     def begin(self, step: int, state: Any) -> bool:
         self.ledger.restart()
         if step == self._first:
-            # A copy is looked at after the first step.
+            # The probes run on a copy after the first step.
             model = copy.deepcopy(self._algorithm.model(state))
             self._start = take(self._algorithm, state, step, self._attempt), model
-        # A resumed run was looked at when its snapshot was taken.
+        # The look of a resumed run's first step belongs to its snapshot.
         self._last_step = step
         return False
 
@@ -176,7 +179,7 @@ class Watcher(Observer):
         return False
 
     def _due(self, step: int) -> bool:
-        """Whether a step is worth a look: by its number, by the time, or by what has changed."""
+        """Whether a look is due: by the step's number, the time, or the change of the pictures."""
         since = self.ledger.wall() - self._when
         moved = since >= self._gap / 4 and self._motion.ahead(step) >= MOVED
         return early(step) or moved or since >= self._gap
@@ -191,12 +194,12 @@ class Watcher(Observer):
         self._sink.settle()
 
     def look(self, step: int, state: Any, sparing: bool = False) -> None:
-        """Run the probes now, unless they have seen this step.
+        """Run the probes now, unless they ran at this step.
 
         Args:
             step: steps taken.
             state: the algorithm's.
-            sparing: charge the look, and leave out the probes whose own share does not suffice.
+            sparing: charge the look, and leave out the probes whose budget does not cover it.
 
         Raises:
             Diverged: if the state holds a number that is not finite; nothing was kept then.
@@ -210,8 +213,8 @@ class Watcher(Observer):
         apart = self._look(snapshot, self._algorithm.model(state), sparing)
         common = ledger.clock() - start - apart
         self._when = ledger.wall()
-        # What is written beside the training takes its processor too: that of the last look is
-        # known by now, and is about that of the next.
+        # Background writing takes processor time too. The time of the last look is known by now
+        # and predicts that of the next.
         beside = self._sink.background_seconds()
         ledger.charge(COMMON, beside + (common if sparing else 0.0))
         self._cost = common + beside
@@ -224,8 +227,8 @@ class Watcher(Observer):
             start = ledger.clock()
             with ledger.waiting():
                 apart = self._look(snapshot, model)
-            # In a process that has just started the first look is the slow one: only up to half of
-            # the allowance is charged, and expected of the next.
+            # The first look of a process is slow: at most half of the allowance is charged for
+            # it, and expected for the next look.
             took = ledger.clock() - start - apart
             self._cost = min(took, max(ledger.credit / 2, 0.0))
             ledger.charge(COMMON, self._cost)
@@ -236,7 +239,7 @@ class Watcher(Observer):
         """Read the probes and store their readings.
 
         Returns:
-            The seconds of the probes with a share of their own, which their accounts pay.
+            The seconds of the probes with their own accounts.
         """
         step, ledger, seconds_apart = snapshot.step, self.ledger, 0.0
         wrong = not_finite(snapshot.tensors)
@@ -254,18 +257,22 @@ class Watcher(Observer):
             try:
                 start = ledger.clock()
                 reading = read_probes(probe, model, step)
-                # Numbers that are not there in every look are a record of their own.
+                # The numbers of a probe that is not part of every look are a separate record.
                 (readings if not share else apart).append(reading)
                 took = ledger.clock() - start
                 if share:
                     seconds_apart += took
                     if sparing:
                         ledger.charge(own, took)
+                    elif own not in self._expected:
+                        # In a process that has just started the first look is the slow one.
+                        ledger.expect(own, took / 2)
+                        self._expected.add(own)
                 elif sparing and took > ledger.credit / 3:
-                    # One that costs as much for this model shall not make the others rarer.
+                    # An expensive probe must not reduce the number of looks.
                     self._dear[own] = DEAR_SHARE
             except Exception as error:
-                # What only looks must not end a training; it is left out and said.
+                # A probe must not end a training: it is left out, with a message.
                 self._probes.remove(probe)
                 self._sink.event(
                     step,
@@ -293,7 +300,7 @@ class Watcher(Observer):
             self._sink.event(
                 step,
                 "warning",
-                f"This run goes on without its views: {type(error).__name__}: {error}",
+                f"This run continues without its views: {type(error).__name__}: {error}",
             )
             return []
 

@@ -1,13 +1,13 @@
-"""What a run needs, predicted before it starts: memory and disk.
+"""Predicts the memory and the disk space of a run before it starts.
 
-A run of P learned numbers keeps for each its value, its gradient and the two moments of Adam,
-16 bytes; a snapshot copies 12 of them and is written from as many again, and allocators round up.
-For the backward pass autograd saves tensors, beside which convolutions and gradients need room of
-their own. The predicted need is
+A run with P learned parameters keeps 16 bytes for each: the value, the gradient and the two
+    moments of Adam. A snapshot copies 12 of these bytes, writing it takes another 12, and
+    allocators round up. Autograd saves tensors for the backward pass; convolutions and gradients
+    need further memory. The prediction is
 
     BASE + PER_NUMBER · P + PER_SAVED · (saved bytes of a batch),
 
-with constants that bound what processes were seen to take (``tests/train/test_estimate.py``).
+with constants that bound the measured memory of processes (``tests/train/test_estimate.py``).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ BASE = 192 << 20
 PER_NUMBER, PER_SAVED = 56, 3
 #: Bytes of each learned number in a snapshot: itself and two moments.
 KEPT = 12
-#: Tensors with more entries are not made to be counted.
+#: Tensors with more entries are counted without being allocated.
 LARGE = 1 << 20
 #: Examples of the step by which saved tensors are measured.
 PROBE = 4
@@ -47,12 +47,12 @@ SMALLER = ("batch", "hidden", "layers", "width", "latent")
 
 @dataclass(frozen=True)
 class Resources:
-    """What a run needs.
+    """The predicted needs of a run.
 
     Args:
         parameters: numbers that are learned.
         saved: bytes that autograd saves for the backward pass of a whole batch.
-        snapshots: how many are kept.
+        snapshots: the number of snapshots that are kept.
     """
 
     parameters: int
@@ -61,16 +61,16 @@ class Resources:
 
     @property
     def memory(self) -> int:
-        """Bytes of memory without which the run is not started."""
+        """Bytes of memory that the run needs to start."""
         return BASE + PER_NUMBER * self.parameters + PER_SAVED * self.saved
 
     @property
     def disk(self) -> int:
-        """Bytes of the snapshots, were all of them whole."""
+        """Bytes of the snapshots, if all of them are complete."""
         return self.snapshots * KEPT * self.parameters
 
     def words(self) -> str:
-        """The memory in words, with what it is made of.
+        """The memory in words, with its parts.
 
         Example:
             >>> Resources(10**8, 10**8, 24).words().partition(":")[0]
@@ -85,7 +85,7 @@ class Resources:
 
 
 class _LargeOnMeta(TorchFunctionMode):
-    """Makes large tensors without memory."""
+    """Creates large tensors without memory."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
@@ -162,13 +162,13 @@ def _per_example(spec: RunSpec) -> tuple[int, float]:
         try:
             return count, _saved_by_step(spec, model, PROBE) / PROBE
         except (GenlabError, RuntimeError, ValueError, TypeError, LookupError, AttributeError):
-            # A loss that random examples do not suit: its layers tell what it saves.
+            # Some losses fail on random examples: the shapes of the layers give the saved bytes.
             pass
     return count, float(_saved_by_shape(spec, model))
 
 
 def predict_resources(spec: RunSpec) -> Resources:
-    """Predict what a run needs.
+    """Predict the memory and the disk space of a run.
 
     Runs that do not learn by gradients are small: the estimate of their step is 0.
 
@@ -179,25 +179,25 @@ def predict_resources(spec: RunSpec) -> Resources:
     """
     if spec.algorithm != "gradient":
         return Resources(0, 0, spec.train.snapshots)
-    # What does not change the size of a step is left out of the key.
+    # Options that do not change the size of a step are not part of the key.
     plain = dataclasses.replace(spec.train, batch=1, steps=1, seed=0, snapshots=3, threads=1)
     count, saved = _per_example(dataclasses.replace(spec, train=plain))
     return Resources(count, math.ceil(saved * spec.train.batch), spec.train.snapshots)
 
 
 def check_memory(spec: RunSpec, budget: int | None = None) -> Resources:
-    """Refuse a run that needs more memory than there is.
+    """Refuse a run that needs more memory than is available.
 
     Args:
         spec: of the run.
-        budget: bytes of memory that it may take; None: what the machine gives a run now
+        budget: bytes of memory that it may take; None: the machine's present limit for a run
             (:func:`genlab.core.machine.worker_memory`); 0: any.
 
     Returns:
-        What it needs.
+        The predicted needs.
 
     Raises:
-        SpecError: with the numbers, and what would fit, as its repair.
+        SpecError: with the numbers, and a setting that would fit as its repair.
     """
     budget = worker_memory() if budget is None else budget
     need = predict_resources(spec)
@@ -211,7 +211,7 @@ def check_memory(spec: RunSpec, budget: int | None = None) -> Resources:
     if not option:
         name = next(iter(_offered(spec)), "model")
         given = spec.flat()[name]
-        raise SpecError(name, given, f"{words}; no smaller value of one option makes it fit")
+        raise SpecError(name, given, f"{words}; no smaller value of a single option makes it fit")
     fits = f"{words}; {option} = {value} would fit"
     raise SpecError(option, spec.flat()[option], fits, {option: value})
 
@@ -222,7 +222,7 @@ def _offered(spec: RunSpec) -> Iterator[str]:
 
 
 def _largest(spec: RunSpec, budget: int) -> tuple[str, int]:
-    """An option and its largest value, halved until the run fits; empty where none is enough."""
+    """An option and its largest value, halved until the run fits; empty if no value fits."""
     flat = spec.flat()
     for name in _offered(spec):
         value = int(flat[name]) // 2

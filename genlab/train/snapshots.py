@@ -1,4 +1,4 @@
-"""Snapshots of a run: their content, and which are kept."""
+"""Snapshots of a run: their content, and their thinning."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Snapshot:
             names that begin with ``model/`` are the model's own ``state_dict``.
         values: the algorithm's plain values.
         spec: the flat description of the run.
-        attempt: in which attempt of the run it was taken.
-        moved: how far the pictures of the run had moved by then
+        attempt: the attempt of the run in which it was taken.
+        moved: the total change of the pictures of the run by then
             (:class:`genlab.train.motion.Motion`); it is not stored.
     """
 
@@ -51,7 +51,7 @@ def take(algorithm: Algorithm[Any], state: Any, step: int, attempt: int = 1) -> 
 def restore_state(algorithm: Algorithm[Any], snapshot: Snapshot, data: Dataset) -> Any:
     """Restore the state of a snapshot, including the random stream.
 
-    Where the snapshot holds no stream, that of the run's seed begins.
+    If the snapshot has no random stream, the stream of the run's seed begins.
 
     Raises:
         SnapshotError: if the tensors do not belong to this run.
@@ -60,7 +60,7 @@ def restore_state(algorithm: Algorithm[Any], snapshot: Snapshot, data: Dataset) 
     rng = tensors.pop(RNG, None)
     state = algorithm.unpack(Packed(tensors, dict(snapshot.values)), data)
     if as_device(algorithm.spec.train.device).type != "cpu":
-        # Only the CPU's stream is in a snapshot: that of another device begins anew.
+        # A snapshot has only the CPU's stream; the stream of another device begins anew.
         random.seed_devices(algorithm.spec.train.seed, snapshot.step)
     if rng is None:
         random.seed_run(algorithm.spec.train.seed)
@@ -72,7 +72,7 @@ def restore_state(algorithm: Algorithm[Any], snapshot: Snapshot, data: Dataset) 
 def not_finite(tensors: Mapping[str, Tensor]) -> str | None:
     """The first tensor that holds a NaN or an infinity, None if all are finite."""
     for name, tensor in tensors.items():
-        # One sum instead of one comparison an entry: NaN and infinity both survive it.
+        # A sum is cheaper than a comparison per entry, and NaN and infinity both propagate to it.
         if tensor.is_floating_point() and not math.isfinite(float(tensor.double().sum())):
             return name
     return None
@@ -83,15 +83,15 @@ def thin(
 ) -> tuple[int, ...]:
     """At most ``limit`` of these steps: the first, the last two, the others log-spaced.
 
-    The step that leaves the smallest hole on the scale log(1 + step) goes first, so thinning again
-    after each new step gives about the same steps as thinning once at the end. Where it is known
-    how far the pictures had moved, half of the scale is the steps and half what has changed.
+    The step that leaves the smallest gap on the scale log(1 + step) is removed first, so thinning
+    after each new step gives about the same steps as thinning once at the end. If the change of
+    the pictures is known, half of the scale is the steps and half is the change.
 
     Args:
-        steps: those there are.
-        limit: how many stay.
-        moved: how far the pictures had moved at some of the steps; that of the others is
-            interpolated.
+        steps: the present steps.
+        limit: the number of steps to keep.
+        moved: the total change of the pictures at some of the steps; it is interpolated for the
+            others.
 
     Example:
         >>> thin(range(0, 1001), 8)[0], thin(range(0, 1001), 8)[-2:], len(thin(range(1001), 8))

@@ -1,8 +1,8 @@
-"""How long a training step takes: measured with a few steps of the run itself.
+"""The time of a training step, measured with a few steps of the run itself.
 
 The steps are those of the run, on its own data and its own batch size, on this machine and now. A
-large batch is measured by a smaller one and scaled, since the time of a step grows with its
-examples; that is said.
+large batch is measured with a smaller one and scaled, since the time of a step is about
+proportional to its examples; the result says so.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from genlab.core.tables import ALGORITHMS
 from genlab.data.base import Batches, Dataset
 from genlab.train.resources import Resources, predict_resources
 
-#: Seconds that are spent on steps, and steps at most.
+#: The time limit in seconds, and the largest number of steps.
 SECONDS, STEPS = 0.25, 50
-#: Bytes for the backward pass up to which a whole batch is measured; numbers learned at most.
+#: The largest saved bytes of a whole batch, and the most learned parameters, that are measured.
 WHOLE, PARAMETERS = 64 << 20, 20_000_000
 
 
@@ -32,8 +32,8 @@ class StepTime:
 
     Args:
         seconds: the median of the steps that were measured.
-        steps: how many were measured, after one that warms up.
-        batch: examples of each; the time is scaled from these to the run's batch.
+        steps: the number of measured steps, after one for warm-up.
+        batch: the examples of a measured step; the time is scaled from these to the run's batch.
         whole: examples of a batch of the run.
     """
 
@@ -43,7 +43,7 @@ class StepTime:
     whole: int
 
     def words(self) -> str:
-        """What kind of number it is.
+        """How the number was obtained, in words.
 
         Example:
             >>> StepTime(0.01, 20, 32, 128).words()
@@ -67,15 +67,15 @@ def measured_batch(spec: RunSpec, need: Resources) -> int:
 def measure_step(
     spec: RunSpec, data: Dataset, seconds: float = SECONDS, most: int = STEPS
 ) -> StepTime | None:
-    """Take a few steps of a run and throw them away.
+    """Time a few steps of a run; their results are discarded.
 
     The process's random stream and its threads are as before afterwards.
 
     Args:
         spec: of the run.
         data: its dataset.
-        seconds: spent on steps, beside the first.
-        most: steps.
+        seconds: the time limit, without the first step.
+        most: the largest number of steps.
 
     Returns:
         The time of a step; None for a net that is too large to be tried here.
@@ -120,7 +120,7 @@ def _times(spec: RunSpec, data: Dataset, seconds: float, most: int) -> list[floa
         state, _ = algorithm.step(state, *given)
         now = time.perf_counter()
         if step == 0:
-            # The first step also makes what all others find there.
+            # The first step also allocates the buffers that all later steps reuse.
             until = now + seconds
             if now - begin > seconds:
                 return [now - begin]

@@ -141,10 +141,7 @@ PRESETS: tuple[Preset, ...] = (
 def start_preset(preset: Preset) -> list[str]:
     """Start a preset's runs; every spec is checked before the first of them starts."""
     specs = {title: RunSpec.build(**values) for title, values in preset.runs.items()}
-    if len(specs) == 2:
-        started = runs.start_pair(specs)
-    else:
-        started = [runs.start(spec, title) for title, spec in specs.items()]
+    started = runs.start_together(specs)
     for run in started:
         if preset.pace:
             runs.request(run, "pace", **preset.pace)

@@ -114,8 +114,8 @@ def show(study: Study) -> None:
     st.html(f"<style>{CSS}</style>")
     if may("change_study", study.owner):
         _controls(study)
-    stand = state(study)
-    if stand.ended:
+    progress = state(study)
+    if progress.ended:
         _inside(study)
     else:
         fragment(run_every=2.0)(_inside)(study)
@@ -127,12 +127,12 @@ def _inside(study: Study) -> None:
         now = studies.open_study(study.name)
         if now.search is not None and now.search.ended:
             st.rerun()
-    stand = state(study)
-    found, jobs = _metrics(study, stand)
-    collapsed = collapsed_runs(study, stand)
-    _glance(study, stand, collapsed)
+    progress = state(study)
+    found, jobs = _metrics(study, progress)
+    collapsed = collapsed_runs(study, progress)
+    _glance(study, progress, collapsed)
     metric = st.session_state.get("studies.metric", "")
-    summary = summarise(study, stand, found, metric, collapsed)
+    summary = summarise(study, progress, found, metric, collapsed)
     sentence = summary.sentence
     if study.search is not None:
         sentence = sweeps.sentence(study, summary.sentence)
@@ -146,10 +146,12 @@ def _inside(study: Study) -> None:
     show_curves(study)
 
 
-def _metrics(study: Study, stand: StudyState) -> tuple[dict[str, Mapping[str, Any]], list[JobRow]]:
+def _metrics(
+    study: Study, progress: StudyState
+) -> tuple[dict[str, Mapping[str, Any]], list[JobRow]]:
     jobs, found = [], {}
     for cell in study.cells:
-        row = stand.rows.get(cell.run)
+        row = progress.rows.get(cell.run)
         if row is None or row.status != "done":
             continue
         there = runs.open_run(cell.run).snapshots()
@@ -181,12 +183,12 @@ def _controls(study: Study) -> None:
         st.error(plain_sentence(error), icon=":material/error:")
 
 
-def _glance(study: Study, stand: StudyState, collapsed: Mapping[str, str]) -> None:
+def _glance(study: Study, progress: StudyState, collapsed: Mapping[str, str]) -> None:
     """One mark a run: arms by seeds."""
-    ended = sum(row.status not in ACTIVE for row in stand.rows.values())
-    left = stand.seconds_left
+    ended = sum(row.status not in ACTIVE for row in progress.rows.values())
+    left = progress.seconds_left
     wait = "" if not left else f", about {max(1, round(left / 60))} min left"
-    st.progress(stand.share, text=f"{ended} of {study.planned} runs have ended{wait}")
+    st.progress(progress.share, text=f"{ended} of {study.planned} runs have ended{wait}")
     if not study.cells:
         return
     cells = {(cell.arm, cell.seed): cell.run for cell in study.cells}
@@ -195,10 +197,10 @@ def _glance(study: Study, stand: StudyState, collapsed: Mapping[str, str]) -> No
         marks = []
         for seed in study.seeds:
             run = cells.get((number, seed))
-            row = stand.rows.get(run) if run else None
+            row = progress.rows.get(run) if run else None
             status = "missing" if row is None else row.status
             marks.append(MARKS["collapsed" if run in collapsed else status])
-        states = dict(stand.counts[number])
+        states = dict(progress.counts[number])
         bad = sum(cell.run in collapsed for cell in study.cells if cell.arm == number)
         if bad:
             states |= {"done": states["done"] - bad, "collapsed": bad}

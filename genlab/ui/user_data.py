@@ -15,9 +15,9 @@ from genlab.core.escape import escape_markdown
 from genlab.core.options import Option
 from genlab.data import own_dataset, set_description, user_sets
 from genlab.data.readers import READERS, Examples, read, reader_of
-from genlab.data.readers.apart import AT_ONCE, read_apart
 from genlab.data.readers.base import BYTES, FEWEST, count_noun
 from genlab.data.readers.reading import TableReading
+from genlab.data.readers.subprocess_reader import AT_ONCE, read_in_subprocess
 from genlab.data.schema import encode, entries
 from genlab.figures.columns import columns_info
 from genlab.runs import own_sets
@@ -27,8 +27,10 @@ from genlab.ui import forms, links, own_table, pictures
 from genlab.ui.messages import plain_sentence
 
 KEY = "own."
-#: Rows and pictures shown before saving; classes whose sizes are shown.
+#: Rows and images shown before saving; classes whose sizes are shown.
 ROWS, PICTURES, CLASSES = 8, 32, 60
+#: Bytes up to which a file that was read before is read at once when a choice changes.
+AGAIN = 16 * 2**20
 #: Options that few files need.
 SELDOM = ("columns", "units_row", "comments", "totals", "layout", "level", "ground")
 
@@ -36,7 +38,7 @@ SELDOM = ("columns", "units_row", "comments", "totals", "layout", "level", "grou
 def section(expanded: bool) -> None:
     """Bring a file, and the sets that were brought."""
     there = user_sets.list_sets()
-    title = "Bring your own: a CSV, an npz or a ZIP of pictures"
+    title = "Bring your own: a CSV, an npz or a ZIP of images"
     with st.expander(title, icon=":material/upload_file:", expanded=expanded):
         upload_form()
     if there:
@@ -64,7 +66,7 @@ def upload_form() -> None:
     if file is None:
         forget_file()
         st.caption(
-            "A table (CSV), arrays (npz: x, and y for labels), or pictures (ZIP; a folder is a "
+            "A table (CSV), arrays (npz: x, and y for labels), or images (ZIP; a folder is a "
             f"class): at least {FEWEST} examples, up to {most} MB here; larger files by `python "
             "-m genlab data add`. Nothing is stored before you save it, nothing is ever "
             "unpickled, and everyone who reaches this app can see what you save."
@@ -136,8 +138,12 @@ def open_file(content: bytes, file: str, values: Mapping[str, Any]) -> Examples:
             bar.progress(min(1.0, fraction), text=escape_markdown(text))
 
         try:
-            reading = read if len(content) <= AT_ONCE else read_apart
-            found: Any = reading(content, values, progress)
+            # What was read within its bounds once needs no process of its own again.
+            most = AGAIN if memory.get(f"{KEY}known") == file else AT_ONCE
+            found: Any = (read if len(content) <= most else read_in_subprocess)(
+                content, values, progress
+            )
+            memory[f"{KEY}known"] = file
         except GenlabError as error:
             found = error
         bar.empty()
@@ -155,7 +161,7 @@ def open_file(content: bytes, file: str, values: Mapping[str, Any]) -> Examples:
 
 def forget_file() -> None:
     """Let go of what was read: it may be large."""
-    for word in ("key", "found", "offered", "columns"):
+    for word in ("key", "found", "known", "offered", "columns"):
         st.session_state.pop(f"{KEY}{word}", None)
 
 
@@ -177,7 +183,7 @@ def show_reading(found: Examples) -> None:
     else:
         pictures.image(found.x[:PICTURES] / found.white, columns=8, height=48)
         st.caption(
-            f"The first {min(PICTURES, len(found.x))} of {count_noun(len(found.x), 'picture')}; "
+            f"The first {min(PICTURES, len(found.x))} of {count_noun(len(found.x), 'image')}; "
             f"pixels from {found.x.min():.4g} to {found.x.max():.4g}, white is {found.white}, "
             f"mean {found.x.mean() / found.white:.3f} of white"
         )

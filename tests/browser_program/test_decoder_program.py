@@ -21,8 +21,8 @@ from tests.browser_program.decoding import Decoding
 
 
 def program_of(model):
-    made = export(model)
-    return json.loads(made.text), made.weights
+    program = export(model)
+    return json.loads(program.text), program.weights
 
 
 def model(name, meta="grey8", **values):
@@ -67,9 +67,9 @@ def test_the_same_weights_give_the_same_bytes_and_others_do_not():
 @pytest.mark.parametrize("name", ["cvae", "conv_cvae", "cgan", "cdcgan"])
 def test_classes_share_the_numbers_and_differ_in_the_program(name):
     net = model(name)
-    made = [export(net.condition_on(torch.tensor(k))) for k in (2, 7)]
-    assert made[0].weights == made[1].weights
-    first, second = (json.loads(one.text)["ops"] for one in made)
+    programs = [export(net.condition_on(torch.tensor(k))) for k in (2, 7)]
+    assert programs[0].weights == programs[1].weights
+    first, second = (json.loads(one.text)["ops"] for one in programs)
     different = [(p, q) for p, q in zip(first, second, strict=True) if p != q]
     assert len(different) == 1
     codes = [op["w"]["inline"] for op in different[0]]
@@ -77,7 +77,7 @@ def test_classes_share_the_numbers_and_differ_in_the_program(name):
 
 
 def test_what_the_mean_does_not_need_is_left_out():
-    # The eigenvalues of its covariances are part of the law, and no operation of the page's.
+    # The eigenvalues of its covariances belong to the likelihood; the page cannot compute them.
     program, _ = program_of(model("gaussian_mixture", "plane"))
     assert {op["op"] for op in program["ops"]} <= {"input", "product", "gather", "constant"}
 
@@ -89,10 +89,10 @@ def test_what_the_mean_does_not_need_is_left_out():
         (lambda z: z @ z.t() @ z, "both depend on z"),
         (lambda z: z if bool(z.sum() > 0) else -z, "depends on the value of z"),
         (lambda z: (z[:, :2].relu_(), z)[1], "in place"),
-        (lambda z: z + torch.rand(1, 3), "different things"),
+        (lambda z: z + torch.rand(1, 3), "differ from the model"),
         (lambda z: torch.ones(1, 3), "does not depend on z"),
-        (lambda z: z * torch.tensor([1.0, float("nan"), 1.0]), "not finite|different things"),
-        (lambda z: nn.functional.softplus(z, beta=2.0), "another steepness"),
+        (lambda z: z * torch.tensor([1.0, float("nan"), 1.0]), "not finite|differ from the model"),
+        (lambda z: nn.functional.softplus(z, beta=2.0), "another beta or threshold"),
     ],
 )
 def test_a_decoder_that_the_page_cannot_do_is_refused_with_the_reason(function, why):
@@ -103,6 +103,6 @@ def test_a_decoder_that_the_page_cannot_do_is_refused_with_the_reason(function, 
 
 
 def test_a_model_without_a_decoder_is_refused():
-    made = MODELS["made"](MODELS["made"].Options(), DataMeta((1, 8, 8), "binary"))
-    with pytest.raises(NotExportable, match="this model has none"):
-        export(made)
+    model = MODELS["made"](MODELS["made"].Options(), DataMeta((1, 8, 8), "binary"))
+    with pytest.raises(NotExportable, match="this model has no decoder"):
+        export(model)

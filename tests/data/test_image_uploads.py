@@ -1,4 +1,4 @@
-"""Uploads: what is no picture is refused at once, what is one arrives as the model sees it."""
+"""Uploads: what is no image is refused at once, what is one arrives as the model sees it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from genlab.core.errors import DataError
 from genlab.core.run_spec import RunSpec
 from genlab.data.base import DataMeta
 from genlab.data.image_fitting import BackgroundStyle, background_style, fit_to_model
-from genlab.data.image_uploads import BYTES, Picture, read, read_drawing
+from genlab.data.image_uploads import BYTES, UploadedImage, read, read_drawing
 
 
 def encoded(picture: Image.Image, form: str = "PNG", **values: object) -> bytes:
@@ -56,7 +56,7 @@ def text_bomb() -> bytes:
 def archive() -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as made:
-        made.writestr("picture.png", b"no picture")
+        made.writestr("image.png", b"no image")
     return out.getvalue()
 
 
@@ -80,7 +80,7 @@ def noise() -> bytes:
 
 HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "nothing": (lambda: b"", "the file is empty"),
-    "text": (lambda: b"hello, I am a picture", "neither a PNG nor a JPEG"),
+    "text": (lambda: b"hello, I am an image", "neither a PNG nor a JPEG"),
     "program": (lambda: b"\x7fELF" + bytes(100), "a program"),
     "archive": (archive, "a ZIP archive"),
     "svg": (lambda: b'<?xml version="1.0"?><svg onload="alert(1)"/>', "an SVG"),
@@ -164,7 +164,7 @@ def test_the_reader_is_given_the_reason_and_not_the_bytes() -> None:
 
 
 def quarters() -> Image.Image:
-    """Red, green, blue and white quarters: every turn of it is another picture."""
+    """Red, green, blue and white quarters: every turn of it is another image."""
     made = Image.new("RGB", (40, 20), (255, 255, 255))
     pen = ImageDraw.Draw(made)
     pen.rectangle((0, 0, 19, 9), fill=(255, 0, 0))
@@ -175,7 +175,7 @@ def quarters() -> Image.Image:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_the_camera_s_orientation_is_applied(orientation: int) -> None:
-    # What a camera stores is the upright picture with the inverse turn applied.
+    # What a camera stores is the upright image with the inverse turn applied.
     stored = {
         1: None,
         2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -302,14 +302,14 @@ def test_a_photo_keeps_its_aspect_and_its_ground() -> None:
 def test_binary_data_get_binary_pixels(digits: data.Dataset) -> None:
     meta = DataMeta((1, 28, 28), "binary")
     seen = fit_to_model(
-        Picture(np.repeat(digits.train.x[0, 0].numpy()[:, :, None], 3, 2), (28, 28)),
+        UploadedImage(np.repeat(digits.train.x[0, 0].numpy()[:, :, None], 3, 2), (28, 28)),
         meta,
         background_style(digits),
     )
     assert set(seen.x.unique().tolist()) == {0.0, 1.0}
     with pytest.raises(DataError, match="points"):
         fit_to_model(
-            Picture(np.zeros((2, 2, 3), np.float32), (2, 2)),
+            UploadedImage(np.zeros((2, 2, 3), np.float32), (2, 2)),
             DataMeta((2,), "real"),
             background_style(digits),
         )

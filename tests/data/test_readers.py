@@ -198,7 +198,7 @@ def test_rows_of_an_array_are_learned_with_their_missing_entries() -> None:
     assert read(as_npz(x=np.nan_to_num(x, posinf=0.0))).schema == ()
 
 
-# -- pictures ----------------------------------------------------------------------------------
+# -- images ----------------------------------------------------------------------------------
 
 
 def test_pictures_in_a_zip_arrive_to_the_bit() -> None:
@@ -237,8 +237,8 @@ def test_a_few_bad_pictures_are_left_out_and_said() -> None:
     found = read(as_zip(files), {"side": 8})
     assert len(found.x) == 20
     said = " ".join(found.notes)
-    assert "1 picture left out: it has 50,000 × 50,000 pixels" in said
-    assert "1 picture left out: it is neither a PNG nor a JPEG" in said
+    assert "1 image left out: it has 50,000 × 50,000 pixels" in said
+    assert "1 image left out: it is neither a PNG nor a JPEG" in said
 
 
 # -- hostile files -----------------------------------------------------------------------------
@@ -335,7 +335,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "large numbers": (lambda: b"a,b\n" + b"1e300,2\n3,1\n" * 20, "beyond 1e30"),
     "svg": (lambda: b"<svg onload='alert(1)'/>", "an SVG"),
     "page": (lambda: b"<!DOCTYPE html><p>1,2", "a web page"),
-    "picture": (lambda: encoded(grey(0)), "a single picture"),
+    "picture": (lambda: encoded(grey(0)), "a single image"),
     "pickle": (lambda: pickle.dumps(Evil()), "a Python pickle, which is never opened"),
     "program": (lambda: b"\x7fELF" + bytes(99), "a program"),
     "gzip": (lambda: b"\x1f\x8b" + bytes(99), "a gzip archive"),
@@ -348,13 +348,13 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "traversal": (lambda: as_zip({"../../x.png": b"x"}), "a name in the archive leads out of it"),
     "absolute": (lambda: as_zip({"/etc/x.png": b"x"}), "a name in the archive leads out of it"),
     "drive": (lambda: as_zip({"C:\\x.png": b"x"}), "a name in the archive leads out of it"),
-    "no picture": (lambda: as_zip({"a.txt": b"x"}), "1 file and no picture"),
+    "no image": (lambda: as_zip({"a.txt": b"x"}), "1 file and no image"),
     "office": (lambda: as_zip({"[Content_Types].xml": b"x"}), "an Office document"),
-    "large pictures": (
+    "large images": (
         lambda: as_zip({f"{k}.png": bomb() for k in range(12)}, zipfile.ZIP_STORED),
         "50,000 × 50,000 pixels",
     ),
-    "even pictures": (
+    "even images": (
         lambda: as_zip({f"{k}.png": encoded(Image.new("L", (9, 9), 7)) for k in range(12)}),
         "all its pixels are the same",
     ),

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from genlab.browser import operations
+from genlab.browser import operations, program_builder
 from genlab.browser.decoder_program import Program, export
 from genlab.browser.op_tracing import NotExportable
 from genlab.core.tables import MODELS
@@ -60,7 +60,8 @@ def test_the_file_gives_what_the_model_gives(name: str, meta: str) -> None:
         pytest.skip("the browser cannot run this decoder either")
     found, exact = evaluated(model, program)
     assert found.shape == exact.shape
-    assert found == pytest.approx(exact, abs=2e-5)
+    # The rounding of float32 grows with the numbers: an untrained DDPM gives values around 50.
+    assert found == pytest.approx(exact, abs=2e-5 * max(1.0, float(np.abs(exact).max())))
 
 
 def test_a_discretised_logistic_has_its_mean() -> None:
@@ -104,7 +105,8 @@ def test_each_operation_is_that_of_torch(name: str) -> None:
 
 
 def test_every_operation_that_a_program_can_have_is_written() -> None:
-    source = Path(operations.__file__).read_text()
+    modules = (operations, program_builder)
+    source = "\n".join(Path(module.__file__).read_text() for module in modules)
     named = set(
         re.findall(r'(?:(?:b|self)\.add\(|_same_everywhere\(b, x, )\s*"([a-z_]+)"', source)
     )

@@ -61,6 +61,21 @@ def test_curves_keep_their_values_and_gaps() -> None:
     assert [shape.y0 for shape in drawn.layout.shapes if shape.y0 == shape.y1] == [0.5]
 
 
+def test_few_points_of_a_plane_need_no_webgl() -> None:
+    def kind(n: int) -> str:
+        points = np.zeros((n, 2))
+        return str(panel_figure(Plane("t", "n", points=points)).data[0].type)
+
+    assert (kind(300), kind(20_000)) == ("scatter", "scattergl")
+
+
+def test_the_only_bars_have_no_key_and_a_level_has_one() -> None:
+    bars = (("nats", np.array([1.0])),)
+    drawn = panel_figure(Bars("t", "n", ("one",), bars, "nats", levels=(("bound", 2.0),)))
+    assert [(t.name, t.showlegend) for t in drawn.data] == [("nats", False), ("bound", True)]
+    assert drawn.layout.showlegend
+
+
 def test_a_long_name_of_a_level_makes_room_below_the_plot() -> None:
     x = np.array([0.0, 1.0])
 

@@ -16,7 +16,7 @@ from genlab.core.tables import MODELS
 from genlab.data.base import DataMeta, Dataset, Split
 from genlab.models.bayesian import HasComponents
 from genlab.probes import read_probes
-from genlab.probes.posterior import Parts, Perplexity, effective
+from genlab.probes.posterior import Components, Perplexity, effective_components
 
 PLANE, PICTURE = DataMeta((2,), "real"), DataMeta((1, 3, 3), "unit")
 WEIGHTS = np.array([0.5, 0.3, 0.2])
@@ -133,7 +133,7 @@ def test_the_looks_at_a_posterior() -> None:
     x[:, 0, 0] = 0.5
     data = Dataset(PICTURE, Split(x), Split(x), Split(x))
     spec = RunSpec.build(model="topics", data="digits")
-    reading = read_probes(Parts(spec, data), model, 0)
+    reading = read_probes(Components(spec, data), model, 0)
     entropy = -(0.25 * math.log(0.25) + 0.75 * math.log(0.75))
     assert reading.values["effective_parts"] == pytest.approx(math.exp(entropy), abs=1e-5)
     assert reading.pictures["shares"].payload["y"] == pytest.approx([0.75, 0.25], abs=1e-5)
@@ -141,7 +141,7 @@ def test_the_looks_at_a_posterior() -> None:
     assert sheet["columns"] == 2
     # The largest share stands first: the lower row.
     assert sheet["x"][0, 0, 2].tolist() == pytest.approx([1.0, 1.0, 1.0])
-    assert effective(torch.ones(5) / 5) == pytest.approx(5.0)
+    assert effective_components(torch.ones(5) / 5) == pytest.approx(5.0)
     found = read_probes(Perplexity(spec, data), model, 0).values
     words = 4 * 15
     bound = float(model.bound(x).sum()) / words
@@ -151,5 +151,5 @@ def test_the_looks_at_a_posterior() -> None:
     assert kinds == {"val_word_bound": "lower bound", "val_perplexity": "upper bound"}
     one = build("independent_pixels", DataMeta((1, 3, 3), "binary"))
     assert isinstance(one, HasComponents)
-    alone = read_probes(Parts(spec, data), one, 0)
+    alone = read_probes(Components(spec, data), one, 0)
     assert set(alone.pictures) == {"parts"}

@@ -13,6 +13,7 @@ from genlab.data import user_sets
 from genlab.data.readers import read
 from genlab.latent.codes import held_out
 from genlab.runs import foreground
+from genlab.ui import user_data
 from genlab.ui.explore.tools import TOOLS
 from tests.data.test_readers import as_csv, as_zip, iris_rows, pictures
 
@@ -242,3 +243,25 @@ def test_sampled_rows_are_in_the_file_s_units_and_may_be_given_a_value(visit, wo
     shown = next(f.value for f in app.dataframe if list(f.value.columns) == names)
     assert set(shown["colour"]) == {"blue"}
     assert "exact draws by rejection" in texts(app, "caption")
+
+
+def test_a_large_file_has_a_process_of_its_own_once(visit, home, monkeypatch) -> None:
+    """What was read within its bounds is read at once when a choice changes; a new file is not."""
+    apart: list[int] = []
+
+    def read_in_subprocess(*arguments: object):
+        apart.append(1)
+        return read(*arguments)
+
+    monkeypatch.setattr(user_data, "AT_ONCE", 10)
+    monkeypatch.setattr(user_data, "read_in_subprocess", read_in_subprocess)
+    app = visit("data", data="own")
+    app.file_uploader[0].upload("a.csv", as_csv(iris_rows()), "text/csv").run()
+    assert len(apart) == 1
+    assert "setosa (50)" in texts(app, "markdown")
+    next(w for w in app.selectbox if w.label.lower().startswith("label")).set_value("none").run()
+    assert not app.exception
+    assert "setosa (50)" not in texts(app, "markdown")
+    assert len(apart) == 1
+    app.file_uploader[0].upload("b.csv", as_csv(iris_rows()[:90]), "text/csv").run()
+    assert len(apart) == 2

@@ -21,9 +21,9 @@ from genlab.divergences.grid import Grid
 from genlab.models.gan import GAN
 from genlab.probes import read_probes
 from genlab.probes.calibration import Calibration
-from genlab.probes.gap import CELLS, Gap, pack_field
+from genlab.probes.gap import CELLS, GapMap, pack_field
 from genlab.probes.ledger import Ledger
-from genlab.probes.truth import Truth
+from genlab.probes.truth import OptimalDiscriminator
 
 #: The generated points are N((1, 0), I), the data N(0, I): log p/q = ½ − x₁.
 SHIFT = torch.tensor([1.0, 0.0])
@@ -55,7 +55,7 @@ def known_pair(weight: float = -1.0, **values: Any) -> tuple[RunSpec, Dataset, G
 
 
 def seen(spec: RunSpec, data: Dataset, model: GAN) -> Picture:
-    return read_probes(Gap(spec, data), model, 0).pictures["gap"]
+    return read_probes(GapMap(spec, data), model, 0).pictures["gap"]
 
 
 def field(picture: Picture, name: str) -> Tensor:
@@ -162,7 +162,7 @@ def test_q_of_a_model_that_knows_its_density_is_integrated() -> None:
         model = models.build(spec).eval()
     assert data.density is not None
     with torch.no_grad():
-        best = Truth(Grid(data.density, 24, 8)).of(model)
+        best = OptimalDiscriminator(Grid(data.density, 24, 8)).of(model)
     assert best.n == 0
     assert float(best.floor) == 0.0
     assert float(best.q.sum()) == pytest.approx(1.0, abs=0.02)
@@ -176,7 +176,7 @@ def test_a_critic_of_packs_is_not_mapped_over_single_points() -> None:
         model = models.build(spec).eval()
     pictures = {
         name: read_probes(row(spec, data), model, 0).pictures
-        for name, row in (("gap", Gap), ("calibration", Calibration), ("ledger", Ledger))
+        for name, row in (("gap", GapMap), ("calibration", Calibration), ("ledger", Ledger))
     }
     assert (pictures["gap"], pictures["calibration"]) == ({}, {})
     rows = pictures["ledger"]["ledger"].payload["rows"]
@@ -188,6 +188,6 @@ def test_a_critic_that_nobody_trains_is_not_drawn() -> None:
     data = datasets.load(spec)
     with scope(0, "weights"):
         model = models.build(spec).eval()
-    assert read_probes(Gap(spec, data), model, 0).pictures == {}
+    assert read_probes(GapMap(spec, data), model, 0).pictures == {}
     trained = RunSpec.build(data="ring", model="vae_gan", objective="nonsaturating")
-    assert set(read_probes(Gap(trained, data), model, 0).pictures) == {"gap"}
+    assert set(read_probes(GapMap(trained, data), model, 0).pictures) == {"gap"}

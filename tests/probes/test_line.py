@@ -21,9 +21,9 @@ from genlab.models.gan import GAN
 from genlab.models.vae import VAE
 from genlab.probes import read_probes
 from genlab.probes.ledger import Ledger
-from genlab.probes.line import OnTheLine
+from genlab.probes.line import DensitiesOnTheLine
 from genlab.probes.toys import fine_grid_of
-from genlab.probes.truth import Line, log_density, log_masses, pushforward
+from genlab.probes.truth import LineDistance, log_density, log_masses, pushforward
 
 #: Between N(0, 1) and N(2, 1), as published to eight digits.
 JS, KL, W1 = 0.33683082, 2.0, 2.0
@@ -53,7 +53,7 @@ def shifted(
 
 
 def seen(spec: RunSpec, data: Dataset, model: GenerativeModel) -> Reading:
-    probe = OnTheLine(spec, data)
+    probe = DensitiesOnTheLine(spec, data)
     found = read_probes(probe, model, 0)
     assert set(found.values) == {series.name for series in probe.series}
     payload = found.pictures["line"].payload
@@ -94,7 +94,7 @@ def test_one_of_two_codes_is_counted_and_says_so() -> None:
     assert "20,000" in found.pictures["line"].note
     assert found.values["line_js"] == pytest.approx(JS, abs=0.012)
     assert found.values["line_w1"] == pytest.approx(W1, abs=4 / math.sqrt(20_000))
-    floors = {s.name: s.truth for s in OnTheLine(*shifted(latent=2)[:2]).series}
+    floors = {s.name: s.truth for s in DensitiesOnTheLine(*shifted(latent=2)[:2]).series}
     same = seen(*shifted(0.0, latent=2))
     assert same.values["line_js"] == pytest.approx(floors["line_js"], rel=0.6)
     assert 0 < floors["line_w1"] < 0.03
@@ -196,7 +196,7 @@ def test_folds_and_flats_of_a_generator_are_seen() -> None:
     assert flat is not None
     assert flat.below(torch.tensor([0.9, 1.1])).tolist() == pytest.approx([0.0, 1.0])
     with torch.no_grad():
-        distance = Line(fine_grid_of(data)).w1(model, torch.ones(5, 1))
+        distance = LineDistance(fine_grid_of(data)).w1(model, torch.ones(5, 1))
     assert distance == pytest.approx(
         # E|x − 1| for x from N(0, 1): √(2/π) e^(−1/2) + 2 Φ(1) − 1.
         math.sqrt(2 / math.pi) * math.exp(-0.5) + math.erf(1 / math.sqrt(2)),

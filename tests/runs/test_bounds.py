@@ -40,7 +40,7 @@ def test_what_needs_too_much_memory_is_not_started(monkeypatch: pytest.MonkeyPat
     spec = RunSpec.build(**HUGE)
     for start in (
         lambda: runs.start(spec),
-        lambda: runs.start_pair({"a": spec, "b": spec}),
+        lambda: runs.start_together({"a": spec, "b": spec}),
         lambda: foreground.train(HUGE),
     ):
         with pytest.raises(SpecError, match="would fit"):

@@ -210,7 +210,7 @@ def test_the_stores_let_a_presenter_go_first(store: RunStore) -> None:
 def test_a_queue_of_one_owner_has_a_limit(store: RunStore, monkeypatch) -> None:
     monkeypatch.setenv("GENLAB_RUNS_WAITING", "2")
     made = queue(store, "a" * 16, 2)
-    with pytest.raises(RunStateError, match="2 of your runs wait"):
+    with pytest.raises(RunStateError, match="2 of your runs are waiting"):
         queue(store, "a" * 16)
     assert store.queue() == made
     queue(store, "b" * 16)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +27,9 @@ from genlab.testing.servers import Door, empty_database
 from genlab.testing.store_contract import SPEC
 from genlab.train.algorithm import Info
 from genlab.train.observers import Observer
+from tests.waiting import wait_for
 
 SMALL: dict[str, Any] = {"model": "vae", "data": "digits", "batch": 16, "hidden": 16, "latent": 2}
-
-
-def wait(true: Callable[[], Any], seconds: float = 60.0) -> Any:
-    until = time.monotonic() + seconds
-    while not (found := true()):
-        assert time.monotonic() < until, "it did not happen in time"
-        time.sleep(0.02)
-    return found
 
 
 class Pace(Observer):
@@ -97,13 +90,13 @@ def test_a_run_goes_on_while_its_server_is_away(
     url, door = server
     pace = Pace(0.02)
     thread, run = train(url, tmp_path, pace, 500)
-    wait(lambda: pace.step > 20)
+    wait_for(lambda: pace.step > 20)
     getattr(door, how)()
     # It trains, where a settled look would have waited for the answer at most some seconds.
     at = pace.step
-    wait(lambda: pace.step > at + 60)
+    wait_for(lambda: pace.step > at + 60)
     door.open()
-    wait(lambda: pace.step > at + 200)
+    wait_for(lambda: pace.step > at + 200)
     thread.join(timeout=90)
     assert not thread.is_alive()
     told = check_whole(url, tmp_path, run, 500)
@@ -115,13 +108,13 @@ def test_a_run_goes_on_while_its_server_is_away(
 def test_a_lock_beyond_the_patience_is_waited_out(tmp_path: Path) -> None:
     url, pace = f"sqlite:///{tmp_path}/genlab.db", Pace(0.02)
     thread, run = train(url, tmp_path, pace, 200)
-    wait(lambda: pace.step > 20)
+    wait_for(lambda: pace.step > 20)
     other = sqlite3.connect(tmp_path / "genlab.db", isolation_level=None)
     other.execute("begin exclusive")
     at = pace.step
-    wait(lambda: pace.step > at + 60)
+    wait_for(lambda: pace.step > at + 60)
     assert (tmp_path / "runs" / run).is_dir()
-    wait(lambda: pace.step == 200)
+    wait_for(lambda: pace.step == 200)
     time.sleep(1.0)
     # The training has ended, and its end still has to be stored.
     assert thread.is_alive()
@@ -221,15 +214,15 @@ def test_a_run_pauses_itself_after_fifteen_minutes_and_goes_on(
     parcel, done = Failing(), list[int]()
     post.put(parcel)
     post.put(Deed(lambda: done.append(1)))
-    wait(lambda: len(parcel.tries) > 2)
+    wait_for(lambda: len(parcel.tries) > 2)
     assert parcel.kept
     now[0] += 899.0
     assert post.may_go()
     post.settle()
     now[0] += 2.0
     assert not post.may_go()
-    wait(lambda: paused)
-    assert paused[0] == "away. The run has paused itself, and goes on when it is back."
+    wait_for(lambda: paused)
+    assert paused[0] == "away. The run has paused itself, and continues when it is back."
     parcel.error = None
     post.finish()
     assert done == [1]
@@ -245,7 +238,7 @@ def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("genlab.runs.post.MOST_BYTES", 100)
     post, parcel = Post(lambda: None), Failing(size=60)
     post.put(parcel)
-    wait(post.down_for)
+    wait_for(post.down_for)
     assert post.may_go()
     post.put(Failing(size=60))
     assert not post.may_go()
@@ -256,7 +249,7 @@ def test_an_error_that_is_no_outage_is_raised_once() -> None:
     post, parcel = Post(lambda: None), Failing()
     parcel.error = PermissionError("no")
     post.put(parcel)
-    wait(lambda: post._error)
+    wait_for(lambda: post._error)
     with pytest.raises(PermissionError):
         post.settle()
     post.settle()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +20,9 @@ from genlab.runs.access import Actor
 from genlab.runs.files import run_files
 from genlab.runs.items import token_key
 from genlab.testing.servers import empty_bucket, empty_database
+from tests.waiting import wait_for
 
 SMALL: dict[str, Any] = {"model": "vae", "data": "digits", "batch": 16, "hidden": 16, "latent": 2}
-
-
-def wait(true: Callable[[], Any], seconds: float = 120.0) -> Any:
-    until = time.monotonic() + seconds
-    while not (found := true()):
-        assert time.monotonic() < until, "it did not happen in time"
-        time.sleep(0.05)
-    return found
 
 
 @pytest.fixture
@@ -111,15 +103,15 @@ def test_supervised_runs_on_both_survive_a_killed_worker(
         spec = RunSpec.build(**SMALL, steps=400)
         whole, killed = runs.start(spec), runs.start(spec)
         store = runs.store()
-        wait(lambda: store.last_step(killed) > 30)
+        wait_for(lambda: store.last_step(killed) > 30)
         os.kill(int(store.get(killed).worker.rpartition(":")[2]), signal.SIGKILL)
-        wait(lambda: store.get(killed).attempt == 2)
-        wait(lambda: {store.get(run).status for run in (whole, killed)} == {"done"})
+        wait_for(lambda: store.get(killed).attempt == 2)
+        wait_for(lambda: {store.get(run).status for run in (whole, killed)} == {"done"})
         models = [runs.open_run(run).model().state_dict() for run in (whole, killed)]
         assert all(torch.equal(models[0][name], models[1][name]) for name in models[0])
         values = {"run": whole, "step": 400, "method": "pca", "n": 60, "seed": 0, "what": "data"}
         job = runs.submit_job("project", values)
-        wait(lambda: runs.job(job.key).status == "done")  # type: ignore[union-attr]
+        wait_for(lambda: runs.job(job.key).status == "done")  # type: ignore[union-attr]
         assert runs.job_result(job.key)
     finally:
         for child in supervisor._spawned:

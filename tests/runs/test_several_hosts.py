@@ -24,6 +24,7 @@ from genlab.runs.store import Command, Record
 from genlab.runs.supervisor import Supervisor
 from genlab.testing.servers import empty_database
 from genlab.testing.store_contract import SPEC
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL: dict[str, Any] = {"model": "vae", "data": "digits", "batch": 16, "hidden": 16, "latent": 2}
@@ -35,14 +36,6 @@ time.time = lambda: real() + off
 from genlab.runs.supervisor import main
 main(60.0)
 """
-
-
-def wait(true: Callable[[], Any], seconds: float = 90.0) -> Any:
-    until = time.monotonic() + seconds
-    while not (found := true()):
-        assert time.monotonic() < until, "it did not happen in time"
-        time.sleep(0.05)
-    return found
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -121,7 +114,7 @@ def test_a_supervisor_leaves_the_run_of_another_host_alone(
     boss.tick()
     assert boss.store.claim("b:77", run) is not None
     boss.store.request(run, Command("pause"))
-    wait(lambda: _is_reaped(boss))
+    wait_for(lambda: _is_reaped(boss))
     boss._patient = 0.0
     boss._swept = -60.0
     boss.tick()
@@ -241,10 +234,10 @@ def test_two_hosts_share_a_store_and_a_stopped_worker_writes_nothing_more(
     stopped: list[int] = []
     try:
         for host in hosts:
-            wait(host.is_ready)
+            wait_for(host.is_ready)
         spec = RunSpec.build(**SMALL, steps=4000).flat()
         ids = [store.create(spec) for _ in range(4)]
-        wait(lambda: all(store.last_step(run) > 20 for run in ids))
+        wait_for(lambda: all(store.last_step(run) > 20 for run in ids))
         rows = {run: store.get(run) for run in ids}
         assert {row.worker.split(":")[0] for row in rows.values()} == {"a", "b"}
         assert {row.attempt for row in rows.values()} == {1}
@@ -256,18 +249,18 @@ def test_two_hosts_share_a_store_and_a_stopped_worker_writes_nothing_more(
             os.kill(stopped[0], signal.SIGSTOP)
         hosts[0].end()
         age(store, hung, LEASE + 1)
-        wait(lambda: store.get(hung).status == "lost")
+        wait_for(lambda: store.get(hung).status == "lost")
         store.set_status(hung, "queued", only_from={"lost"})
-        wait(lambda: store.get(hung).attempt == 2)
-        wait(lambda: store.get(hung).status == "done")
+        wait_for(lambda: store.get(hung).attempt == 2)
+        wait_for(lambda: store.get(hung).status == "done")
         before = store.get(hung), store.read(hung, limit=100_000)
         files = whole_files(tmp_path / "runs" / hung)
         os.kill(stopped[0], signal.SIGCONT)
-        wait(lambda: not _exists(stopped[0]))
+        wait_for(lambda: not _exists(stopped[0]))
         stopped.clear()
         assert (store.get(hung), store.read(hung, limit=100_000)) == before
         assert whole_files(tmp_path / "runs" / hung) == files
-        wait(lambda: all(store.get(run).status == "done" for run in ids))
+        wait_for(lambda: all(store.get(run).status == "done" for run in ids))
         place = LocalFolder(tmp_path)
         models = [catalog.open_stored(store, place, run).model().state_dict() for run in ids]
         assert all(torch.equal(models[0][k], other[k]) for other in models for k in models[0])

@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from genlab import runs
 from genlab.core.run_spec import RunSpec
 from genlab.runs import settings, supervisor
 from genlab.runs.store import LEASE, Command
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL: dict[str, Any] = {"model": "vae", "data": "digits", "batch": 16, "hidden": 16, "latent": 2}
@@ -28,14 +29,6 @@ SMALL: dict[str, Any] = {"model": "vae", "data": "digits", "batch": 16, "hidden"
 
 def spec(steps: int, **more: Any) -> RunSpec:
     return RunSpec.build(**{**SMALL, "steps": steps, **more})
-
-
-def wait(true: Callable[[], Any], seconds: float = 60.0) -> Any:
-    until = time.monotonic() + seconds
-    while not (found := true()):
-        assert time.monotonic() < until, "it did not happen in time"
-        time.sleep(0.02)
-    return found
 
 
 def status(run: str) -> str:
@@ -55,7 +48,7 @@ def end_supervisor(how: int) -> None:
         if child.poll() is None:
             child.send_signal(how)
             child.wait(timeout=30)
-    wait(lambda: not supervisor.alive(url()))
+    wait_for(lambda: not supervisor.alive(url()))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -67,11 +60,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     patch.delenv("GENLAB_EXECUTOR", raising=False)
     runs.configure(f"sqlite:///{tmp_path}/genlab.db", tmp_path)
     runs.ensure_supervisor()
-    wait(lambda: "ready" in log(), 120)
+    wait_for(lambda: "ready" in log(), 120)
     yield tmp_path
     for row in runs.store().runs(status={"queued", "running", "paused"}):
         runs.store().request(row.id, Command("stop"))
-    wait(lambda: not runs.store().runs(status={"running", "paused"}))
+    wait_for(lambda: not runs.store().runs(status={"running", "paused"}))
     end_supervisor(signal.SIGTERM)
     runs.configure()
     patch.undo()
@@ -79,36 +72,36 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def test_a_run_goes_from_the_queue_to_the_end() -> None:
     run = runs.start(spec(40))
-    wait(lambda: status(run) == "done")
+    wait_for(lambda: status(run) == "done")
     view = runs.open_run(run)
     assert view.snapshots()[-1] == 40
     host, pid = view.row.worker.rsplit(":", 1)
     assert host == settings.host()
     assert int(pid) != os.getpid()
     again = runs.start(spec(40))
-    wait(lambda: status(again) == "done")
+    wait_for(lambda: status(again) == "done")
     one, two = view.model().state_dict(), runs.open_run(again).model().state_dict()
     assert all(torch.equal(one[name], two[name]) for name in one)
 
 
 def test_what_does_not_fit_waits_visibly_and_a_pause_makes_room() -> None:
     long = runs.start(spec(1_000_000))
-    wait(lambda: status(long) == "running")
+    wait_for(lambda: status(long) == "running")
     second, third = runs.start(spec(5)), runs.start(spec(5))
     time.sleep(0.5)
     assert [runs.store().get(r).position for r in (long, second, third)] == [0, 1, 2]
     runs.request(third, "stop")
     assert status(third) == "stopped"
     runs.request(long, "pause")
-    wait(lambda: status(long) == "paused")
-    wait(lambda: status(second) == "done")
+    wait_for(lambda: status(long) == "paused")
+    wait_for(lambda: status(second) == "done")
     at = runs.open_run(long).snapshots()[-1]
     runs.request(long, "step", n=3)
-    wait(lambda: runs.open_run(long).snapshots()[-1] == at + 3)
+    wait_for(lambda: runs.open_run(long).snapshots()[-1] == at + 3)
     runs.resume(long)
-    wait(lambda: status(long) == "running")
+    wait_for(lambda: status(long) == "running")
     runs.request(long, "stop")
-    wait(lambda: status(long) == "stopped")
+    wait_for(lambda: status(long) == "stopped")
     row = runs.store().get(long)
     assert at + 3 <= row.step < 1_000_000
     assert runs.open_run(long).snapshots()[-1] == row.step
@@ -116,15 +109,15 @@ def test_what_does_not_fit_waits_visibly_and_a_pause_makes_room() -> None:
 
 def test_a_killed_process_is_lost_and_its_run_resumes_bit_identical() -> None:
     whole = runs.start(spec(600))
-    wait(lambda: status(whole) == "done")
+    wait_for(lambda: status(whole) == "done")
     run = runs.start(spec(600))
-    wait(lambda: runs.store().last_step(run) > 60)
+    wait_for(lambda: runs.store().last_step(run) > 60)
     pid = int(runs.store().get(run).worker.rsplit(":", 1)[1])
     os.kill(pid, signal.SIGKILL)
-    wait(lambda: status(run) == "lost", 10)
+    wait_for(lambda: status(run) == "lost", 10)
     assert "Resume it" in runs.store().get(run).message
     runs.resume(run)
-    wait(lambda: status(run) == "done")
+    wait_for(lambda: status(run) == "done")
     assert runs.store().get(run).attempt == 2
     one = runs.open_run(whole).model().state_dict()
     two = runs.open_run(run).model().state_dict()
@@ -145,7 +138,7 @@ def test_a_stale_heartbeat_of_another_host_is_lost() -> None:
         connection.execute(
             "update runs set beat = beat - 16, lease = lease - 16 where id = ?", (stale,)
         )
-    wait(lambda: status(stale) == "lost", LEASE + 10)
+    wait_for(lambda: status(stale) == "lost", LEASE + 10)
     assert status(fresh) in {"running", "lost"}
     row = store.get(stale)
     assert row.ended - row.beat > LEASE
@@ -155,17 +148,17 @@ def test_a_stale_heartbeat_of_another_host_is_lost() -> None:
 
 def test_a_job_is_done_off_the_request_path() -> None:
     run = runs.start(spec(20))
-    wait(lambda: status(run) == "done")
+    wait_for(lambda: status(run) == "done")
     values = {"run": run, "step": 20, "method": "pca", "n": 60, "seed": 0, "what": "data"}
     row = runs.submit_job("project", values)
-    wait(lambda: runs.job(row.key).status in {"done", "failed"})
+    wait_for(lambda: runs.job(row.key).status in {"done", "failed"})
     found = runs.job(row.key)
     assert (found.status, found.message, found.progress) == ("done", "", 1.0)
     result = runs.job_result(row.key)
     assert any(getattr(v, "shape", ())[:1] == (60,) for v in result.values())
     assert runs.submit_job("project", values).status == "done"
     bad = runs.submit_job("project", {**values, "step": 7777})
-    wait(lambda: runs.job(bad.key).status == "failed")
+    wait_for(lambda: runs.job(bad.key).status == "failed")
     assert "7777" in runs.job(bad.key).message
 
 
@@ -184,22 +177,22 @@ def test_there_is_one_supervisor_and_it_can_be_replaced(place: Path) -> None:
     assert second.returncode == 0
     assert "already" in second.stderr
     run = runs.start(spec(1_000_000))
-    wait(lambda: status(run) == "running")
+    wait_for(lambda: status(run) == "running")
     pid = int(runs.store().get(run).worker.rsplit(":", 1)[1])
     end_supervisor(signal.SIGKILL)
     ready = log().count("ready")
     before = runs.store().last_step(run)
-    wait(lambda: runs.store().last_step(run) > before)
+    wait_for(lambda: runs.store().last_step(run) > before)
     waiting = runs.start(spec(5))
-    wait(lambda: log().count("ready") > ready, 120)
+    wait_for(lambda: log().count("ready") > ready, 120)
     time.sleep(0.5)
     # The one that was running before is adopted: it goes on, and still counts.
     assert status(run) == "running"
     assert int(runs.store().get(run).worker.rsplit(":", 1)[1]) == pid
     assert status(waiting) == "queued"
     runs.request(run, "stop")
-    wait(lambda: status(run) == "stopped")
-    wait(lambda: status(waiting) == "done")
+    wait_for(lambda: status(run) == "stopped")
+    wait_for(lambda: status(waiting) == "done")
 
 
 def test_nothing_bad_was_logged() -> None:

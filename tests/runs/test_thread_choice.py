@@ -12,6 +12,7 @@ from genlab import runs
 from genlab.core.run_spec import RunSpec
 from genlab.runs import foreground, settings, thread_choice
 from genlab.runs.thread_choice import choose_threads
+from genlab.runs.turns import partners_of
 
 IMAGES = RunSpec.build(model="vae", data="digits", threads=0, steps=3, hidden=8)
 POINTS = RunSpec.build(model="gan", data="ring", threads=0, steps=3, hidden=8)
@@ -55,8 +56,9 @@ def test_a_number_that_is_given_stays() -> None:
 def test_the_number_is_part_of_the_record_and_of_a_fork() -> None:
     run = runs.start(IMAGES)
     assert runs.store().get(run).spec["threads"] == 8
-    pair = runs.start_pair({"a": IMAGES, "b": IMAGES})
+    pair = runs.start_together({"a": IMAGES, "b": IMAGES})
     assert [runs.store().get(one).spec["threads"] for one in pair] == [4, 4]
+    assert partners_of(runs.files(), pair[0]) == (pair[1],)
 
 
 def test_a_run_in_this_process_takes_one_thread_where_the_number_is_open() -> None:

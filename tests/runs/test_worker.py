@@ -23,6 +23,7 @@ from genlab.runs.store import Command
 from genlab.train.algorithm import Info
 from genlab.train.gradient import GradientAlgorithm
 from genlab.train.observers import Observer
+from tests.waiting import wait_for
 
 SMALL: dict[str, Any] = {
     "model": "vae",
@@ -178,7 +179,7 @@ def test_a_full_disk_pauses_the_run_until_there_is_space(
     def make_space() -> None:
         full.wait(60)
         run = store.runs()[0].id
-        wait(lambda: store.get(run).status == "paused")
+        wait_for(lambda: store.get(run).status == "paused")
         seen.append((store.get(run).message, store.get(run).status))
         full.clear()
 
@@ -208,7 +209,7 @@ def test_a_run_on_a_full_disk_can_be_stopped(monkeypatch: pytest.MonkeyPatch) ->
         real(handle)
 
     def stop() -> None:
-        wait(lambda: bool(store.runs(status={"paused"})))
+        wait_for(lambda: bool(store.runs(status={"paused"})))
         store.request(store.runs()[0].id, Command("stop"))
 
     monkeypatch.setattr(os, "fsync", fsync)
@@ -284,13 +285,13 @@ def test_wishes_from_outside_are_obeyed() -> None:
             time.sleep(0.01)
         run = rows[0].id
         store.request(run, Command("pause"))
-        wait(lambda: store.get(run).status == "paused")
+        wait_for(lambda: store.get(run).status == "paused")
         at = runs.open_run(run).snapshots()[-1]
         store.request(run, Command("step", {"n": 2}))
-        wait(lambda: runs.open_run(run).snapshots()[-1] == at + 2)
+        wait_for(lambda: runs.open_run(run).snapshots()[-1] == at + 2)
         seen.append(store.get(run).status)
         runs.resume(run)
-        wait(lambda: store.get(run).status == "running")
+        wait_for(lambda: store.get(run).status == "running")
         store.request(run, Command("stop"))
 
     thread = threading.Thread(target=outside)
@@ -301,13 +302,6 @@ def test_wishes_from_outside_are_obeyed() -> None:
     assert view.row.status == "stopped"
     assert 0 < view.row.step < 1_000_000
     assert view.snapshots()[-1] == view.row.step
-
-
-def wait(true: Callable[[], bool], seconds: float = 40.0) -> None:
-    until = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 def test_stopped_and_resumed_is_the_run_in_one() -> None:

@@ -11,7 +11,7 @@ from genlab.core.run_spec import RunSpec
 from genlab.core.tables import ALGORITHMS
 from genlab.lessons.fgan import FDivergences
 from genlab.probes.base import read_probes
-from genlab.probes.line import OnTheLine
+from genlab.probes.line import DensitiesOnTheLine
 from genlab.train.loop import train
 
 
@@ -48,7 +48,7 @@ def js_after(**options: object) -> float:
     algorithm = ALGORITHMS["gradient"](spec)
     state, _ = train(algorithm, data, algorithm.init(spec.train.seed, data))
     model = algorithm.model(state)  # type: ignore[attr-defined]
-    return read_probes(OnTheLine(spec, data), model, spec.train.steps).values["line_js"]
+    return read_probes(DensitiesOnTheLine(spec, data), model, spec.train.steps).values["line_js"]
 
 
 def test_the_forms_defaults_keep_the_exponential_game_together() -> None:

@@ -19,7 +19,7 @@ from genlab.paths import SAMPLERS, ExactFields
 from genlab.probes import read_probes
 from genlab.probes.base import PROBES
 from genlab.probes.flow_likelihood import stratified_terms
-from genlab.probes.probability_path import excess, straightness
+from genlab.probes.probability_path import excess_loss, straightness
 from genlab.testing.mixtures import ring
 
 
@@ -53,7 +53,7 @@ def mean_excess(model: HasProbabilityPath, data: Dataset) -> float:
     with scope(0, "excess"):
         x1 = data.test.x[:5000]
         noise, t = torch.randn_like(x1), model.path.draw_times(len(x1), x1)
-        return float(excess(model, exact, model.path.interpolate(x1, noise, t), t).mean())
+        return float(excess_loss(model, exact, model.path.interpolate(x1, noise, t), t).mean())
 
 
 @pytest.mark.slow

@@ -138,7 +138,7 @@ def test_single_steps_of_a_player_and_then_on() -> None:
     _, steps = train(algorithm, data, state, observers=[controls], alone=controls.alone)
     assert steps == 8
     assert moves == [("all",), ("discriminator",), ("discriminator",), *[("all",)] * 5]
-    assert (1, "info", "From step 1 the discriminator alone moves.") in told.events
+    assert (1, "info", "From step 1 on, only the discriminator is updated.") in told.events
     warning = next(words for _, level, words in told.events if level == "warning")
     assert "'nobody'" in warning
 

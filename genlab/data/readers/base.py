@@ -35,7 +35,7 @@ Progress = Callable[[float, str], None]
 BYTES, UNFOLDED, FILES = 64 * 2**20, 512 * 2**20, 100_000
 #: Examples at least, so that some can be held out, and at most; numbers of all examples together.
 FEWEST, MOST, NUMBERS = 10, 200_000, 64 * 2**20
-#: Bytes of an array as it is unfolded.
+#: Bytes of a decompressed array, at most.
 ARRAY = 128 * 2**20
 #: Columns of a table; classes of labels; signs of a name.
 COLUMNS, CLASSES, SIGNS = 500, 200, 40
@@ -43,10 +43,10 @@ COLUMNS, CLASSES, SIGNS = 500, 200, 40
 #: The seed of the split.
 SPLIT = 20_261_122
 
-#: First bytes -> what it is and what to do, for files that are no data of a kind that is read.
+#: First bytes -> the kind of file and what to do, for files that no reader accepts.
 KNOWN: tuple[tuple[bytes, str], ...] = (
-    (b"\x89PNG\r\n\x1a\n", "a single picture; put many into a ZIP"),
-    (b"\xff\xd8\xff", "a single picture; put many into a ZIP"),
+    (b"\x89PNG\r\n\x1a\n", "a single image; put many into a ZIP"),
+    (b"\xff\xd8\xff", "a single image; put many into a ZIP"),
     (b"\x80\x02", "a Python pickle, which is never opened: it may run a program"),
     (b"\x80\x03", "a Python pickle, which is never opened: it may run a program"),
     (b"\x80\x04", "a Python pickle, which is never opened: it may run a program"),
@@ -59,7 +59,7 @@ KNOWN: tuple[tuple[bytes, str], ...] = (
     (b"\xd0\xcf\x11\xe0", "an old Office document; save the sheet as CSV"),
     *OTHERS,
 )
-FORMATS = "Send a CSV, an npz or a ZIP of pictures."
+FORMATS = "Send a CSV, an npz or a ZIP of images."
 
 
 @dataclass(frozen=True)
@@ -67,18 +67,18 @@ class Examples:
     """What a file holds.
 
     Args:
-        x: rows of a table, (n, d) float64, or pictures, (n, C, H, W) uint8 or float32 in [0, 1].
+        x: rows of a table, (n, d) float64, or images, (n, C, H, W) uint8 or float32 in [0, 1].
         y: class indices (n,) or None.
         classes: the names of the classes.
-        columns: the names of a table's columns, empty for pictures.
-        white: the value of a picture that means white.
-        notes: what was found, left out and changed, in sentences.
-        offered: for options of the reader whose choices the file decides: the choices.
+        columns: the names of a table's columns, empty for images.
+        white: the value of an image that means white.
+        notes: the findings, omissions and changes, in sentences.
+        offered: for options of the reader whose choices depend on the file: the choices.
         schema: of a table, the columns that are learned: ``x`` holds a column each, NaN where an
             entry is missing, and indices of categories where a column has categories.
         part: which part each example belongs to (n,), 0 training, 1 validation, 2 test; None
             where it is to be drawn.
-        reading: how a table was read, with what must be asked.
+        reading: how a table was read, with the open questions.
     """
 
     x: NDArray[Any]
@@ -94,7 +94,7 @@ class Examples:
 
     @property
     def is_table(self) -> bool:
-        """Whether an example is a row of a table, else it is a picture."""
+        """Whether an example is a row of a table, else it is an image."""
         return self.x.ndim == 2
 
 
@@ -127,7 +127,7 @@ def refuse(why: str, todo: str = "") -> DataError:
     return DataError(f"This file was not taken: {why}. Nothing was stored. {todo or FORMATS}")
 
 
-def too_large(size: int) -> None:
+def check_size(size: int) -> None:
     """Refuse a file of more bytes than are read."""
     if size > BYTES:
         raise refuse(
@@ -140,11 +140,11 @@ def reader_of(content: bytes) -> type[Reader]:
     """The reader of a file.
 
     Raises:
-        DataError: if it is of no format that is read; says what it seems to be.
+        DataError: if no reader accepts its format; the message names the probable format.
     """
     if not content:
         raise refuse("it is empty")
-    too_large(len(content))
+    check_size(len(content))
     # A text is a CSV unless a format that came later knows better.
     for row in reversed(READERS.rows()):
         if row.value.takes(content):
@@ -165,10 +165,10 @@ def read(
     Args:
         content: the file; its name is never looked at.
         values: options of its reader.
-        progress: told the fraction done and what is being done.
+        progress: called with the fraction done and a sentence.
 
     Raises:
-        DataError: if it is refused: what was wrong and what to do.
+        DataError: if it is refused: with the error and its repair.
         SpecError: for an option that the reader does not have, or a value that is not allowed.
 
     Example:
@@ -182,16 +182,16 @@ def read(
     except MemoryError:
         raise refuse("there is not enough memory for it", "Send a part of it.") from None
     if len(found.x) < FEWEST:
-        said = f" ({' '.join(found.notes)})" if found.notes else ""
+        notes = f" ({' '.join(found.notes)})" if found.notes else ""
         raise refuse(
-            f"it has {len(found.x)} usable example{'s' * (len(found.x) != 1)}{said}; at least "
+            f"it has {len(found.x)} usable example{'s' * (len(found.x) != 1)}{notes}; at least "
             f"{FEWEST} are needed, so that some can be held out",
             "Send more of them.",
         )
     return found
 
 
-def room(n: int, each: int) -> None:
+def check_room(n: int, each: int) -> None:
     """Refuse more examples, or more numbers, than are held in memory."""
     if n > MOST or n * each > NUMBERS:
         raise refuse(
@@ -202,11 +202,11 @@ def room(n: int, each: int) -> None:
 
 
 def members(content: bytes) -> list[zipfile.ZipInfo]:
-    """The files that an archive says it holds; none if it is no archive.
+    """The files that an archive says it holds; empty if it is not an archive.
 
     Raises:
-        DataError: for an archive that is damaged, encrypted, has too many files, would unfold to
-            too much, or whose names lead out of it.
+        DataError: for an archive that is damaged, encrypted, has too many files, decompresses to
+            too many bytes, or has names that lead out of it.
     """
     if not content.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return []
@@ -244,7 +244,7 @@ def members(content: bytes) -> list[zipfile.ZipInfo]:
 
 
 def _apart(content: bytes, found: Sequence[zipfile.ZipInfo]) -> None:
-    """Refuse an archive whose entries overlap: a small file would unfold to much, many times.
+    """Refuse an archive whose entries overlap, since it may decompress to far too many bytes.
 
     Raises:
         DataError: also for an entry that begins outside the file.
@@ -277,11 +277,11 @@ def clean(text: str) -> str:
     return kept if len(kept) <= SIGNS else kept[: SIGNS - 1] + "…"
 
 
-def distinct(names: Iterable[str]) -> tuple[str, ...]:
-    """Clean names, none empty, none twice.
+def make_distinct(names: Iterable[str]) -> tuple[str, ...]:
+    """Clean names, not empty and all different.
 
     Example:
-        >>> distinct(["a", "a", ""])
+        >>> make_distinct(["a", "a", ""])
         ('a', 'a (2)', 'column 3')
     """
     found: list[str] = []
@@ -294,14 +294,14 @@ def distinct(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def labels(values: Sequence[str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def encode_labels(values: Sequence[str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Class indices of labels, and the classes: numbers in their order, words by alphabet.
 
     Raises:
-        DataError: for more classes than are told apart.
+        DataError: for too many classes.
 
     Example:
-        >>> labels(["b", "a", "b"])[1], labels(["10", "9"])[1]
+        >>> encode_labels(["b", "a", "b"])[1], encode_labels(["10", "9"])[1]
         (('a', 'b'), ('9', '10'))
     """
     kinds = set(values)
@@ -315,7 +315,7 @@ def labels(values: Sequence[str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     except ValueError:
         order = sorted(kinds)
     place = {name: k for k, name in enumerate(order)}
-    return np.array([place[v] for v in values], dtype=np.int64), distinct(order)
+    return np.array([place[v] for v in values], dtype=np.int64), make_distinct(order)
 
 
 def count_noun(n: int, one: str, many: str = "") -> str:
@@ -328,12 +328,12 @@ def count_noun(n: int, one: str, many: str = "") -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
-def white_of(top: int) -> int:
-    """The value of white of pictures whose largest value is known: that of 10, 12, 14 or 16 bits
+def white_value(top: int) -> int:
+    """The value of white of images whose largest value is known: that of 10, 12, 14 or 16 bits
     where it is near, else the largest value itself.
 
     Example:
-        >>> white_of(4080), white_of(60_000), white_of(300), white_of(3)
+        >>> white_value(4080), white_value(60_000), white_value(300), white_value(3)
         (4095, 65535, 300, 3)
     """
     for bits in (8, 10, 12, 14, 16):
@@ -351,7 +351,7 @@ def order_of(n: int) -> NDArray[np.int64]:
 
 
 def split_rows(found: Examples, forced: Collection[str] = ()) -> Examples:
-    """Examples with their parts drawn, repeated ones on one side; says what the split shows.
+    """Examples with their parts drawn, repeated ones on one side; the notes describe the split.
 
     A column that is constant in the training part is left out, unless its name is in ``forced``.
     """
@@ -372,8 +372,8 @@ def split_rows(found: Examples, forced: Collection[str] = ()) -> Examples:
                 "together, so that held-out examples are training examples too"
             )
         elif part is None and _few_kinds(found, int(sizes.max())):
-            # Of a law with few outcomes equal rows are fresh draws: held together, the held-out
-            # part would have another distribution than the training part.
+            # Equal rows of a distribution with few outcomes are independent draws: held together,
+            # the held-out part would have another distribution than the training part.
             same, where = np.arange(n), "these columns have few values, so that equal rows are "
             where += "expected and are split like any others"
         if part is not None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from genlab.data.readers import dates, numbers
 from genlab.data.readers.base import clean, count_noun
-from genlab.data.readers.ladders import ladder_of
+from genlab.data.readers.ladders import ordinal_scale
 from genlab.data.readers.numbers import MISSING, MISSING_NUMBERS, Signs
 from genlab.data.schema import Column
 
@@ -26,7 +26,7 @@ EXACT = 15
 SHOWN = 5
 #: Categories of a learned column at most, and rows a category at least on average.
 CATEGORIES, ROWS_EACH = 100, 2
-#: Codes for a missing entry that are numbers, where they lie far from all other values.
+#: Numbers that are codes for a missing entry if they lie far from all other values.
 CODES = (-9, -99, -999, -9999, -99999, -999999, -1, 99, 999, 9999, 99999, 999999, 1e20, 1e30)
 IDS = re.compile(
     r"(?:.*[ _.-])?(?:id|ids|idx|index|key|uuid|guid|nr|no|number|row|rownum|rowid|code|name)"
@@ -78,8 +78,8 @@ class Cells:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """The shapes of a column's cells: what it may be, judged by all of its rows.
+class ColumnEvidence:
+    """The shapes of a column's cells: the evidence for its type, from all of its rows.
 
     Args:
         every: how often each shape occurs.
@@ -109,12 +109,14 @@ SIGNS = (
 )
 
 
-def look(text: pa.ChunkedArray, known: Mapping[str, int] | None = None) -> Seen:
+def collect_evidence(
+    text: pa.ChunkedArray, known: Mapping[str, int] | None = None
+) -> ColumnEvidence:
     """The shapes of trimmed cells.
 
     Args:
         text: cells.
-        known: shapes of cells that were looked at before, and count as well.
+        known: shapes of cells that were counted before, and are included.
     """
     found = numbers.shapes(text)
     for shape, n in (known or {}).items():
@@ -122,18 +124,20 @@ def look(text: pa.ChunkedArray, known: Mapping[str, int] | None = None) -> Seen:
     void = {*MISSING, *MISSING_NUMBERS}
     kept = {shape: n for shape, n in found.items() if shape.lower() not in void}
     n = sum(kept.values())
-    number = {s: k for s, k in kept.items() if any(numbers.fits({s: 1}, g) for g in SIGNS)}
-    return Seen(found, kept, n, numbers.evidence(number), sum(number.values()))
+    number = {
+        s: k for s, k in kept.items() if any(numbers.count_numbers({s: 1}, g) for g in SIGNS)
+    }
+    return ColumnEvidence(found, kept, n, numbers.evidence(number), sum(number.values()))
 
 
-def is_number(seen: Seen, signs: Signs) -> bool:
+def is_number(seen: ColumnEvidence, signs: Signs) -> bool:
     """Whether nine of ten cells are numbers, or half of them and the rest few words or bounds."""
     if not seen.n:
         return False
-    good = numbers.fits(seen.shapes, signs)
+    good = numbers.count_numbers(seen.shapes, signs)
     if good >= 0.9 * seen.n:
         return True
-    others = [s for s in seen.shapes if not numbers.fits({s: 1}, signs)]
+    others = [s for s in seen.shapes if not numbers.count_numbers({s: 1}, signs)]
     # What says no more than that a number is below a limit is no word.
     words = [s for s in others if not numbers.BOUND.fullmatch(s)]
     bounds = sum(seen.shapes[s] for s in others) - sum(seen.shapes[s] for s in words)
@@ -149,7 +153,7 @@ def read_column(
     number: bool,
     rows: NDArray[np.int64],
     given: Mapping[str, str],
-    seen: Seen,
+    seen: ColumnEvidence,
 ) -> Cells:
     """The values of a column.
 
@@ -159,7 +163,7 @@ def read_column(
         signs: of its numbers.
         number: whether its cells are numbers.
         rows: their numbers in the file.
-        given: what the user said of this column.
+        given: the user's options for this column.
         seen: the shapes of its cells.
     """
     made = Cells(name, signs, number, preview(text))
@@ -174,10 +178,10 @@ def read_column(
         there = ~np.asarray(pc.is_in(pc.utf8_lower(text), pa.array(sorted(void))))
     made.missing = int((~there).sum())
     if number:
-        made.values = numbers.numbers(text, signs, sorted(void), seen.every)
+        made.values = numbers.parse_numbers(text, signs, sorted(void), seen.every)
         made.values = np.where(there, made.values, np.nan)
         for code in codes:
-            if (v := numbers.value(code)) is not None and math.isfinite(v):
+            if (v := numbers.parse_number(code)) is not None and math.isfinite(v):
                 gone = made.values == v
                 made.missing += int(gone.sum())
                 made.values[gone] = np.nan
@@ -221,9 +225,13 @@ def preview(text: pa.ChunkedArray) -> dict[int, str]:
 
 
 def _unit(
-    text: pa.ChunkedArray, there: NDArray[np.bool_], signs: Signs, made: Cells, seen: Seen
+    text: pa.ChunkedArray,
+    there: NDArray[np.bool_],
+    signs: Signs,
+    made: Cells,
+    seen: ColumnEvidence,
 ) -> str:
-    """The unit in the cells of a column; a warning where it is not the same in all."""
+    """The unit in the cells of a column; a warning if it differs between cells."""
     if seen.n and all(map(numbers.BARE.fullmatch, seen.shapes)):
         return ""
     plain = pc.match_substring_regex(text, PLAIN)
@@ -248,7 +256,7 @@ def _unit(
     return found[0] if len(found) == 1 else ""
 
 
-def _padded(text: pa.ChunkedArray, seen: Seen) -> int:
+def _padded(text: pa.ChunkedArray, seen: ColumnEvidence) -> int:
     """The digits of a column of codes, all as long and some with leading zeros, as 00548."""
     shapes = list(seen.shapes)
     if len(shapes) != 1 or set(shapes[0]) != {"9"} or len(shapes[0]) < CODE:
@@ -269,7 +277,7 @@ def _words(made: Cells, text: pa.ChunkedArray, there: NDArray[np.bool_]) -> None
     made.is_ambiguous = made.is_date and dates.month_first(list(map(str, few))) is None
     made.is_ambiguous = made.is_ambiguous and any(dates.is_of_two_numbers(str(w)) for w in few)
     order = sorted(range(len(names)), key=lambda k: str(names[k]))
-    if (ladder := ladder_of([str(w) for w in names])) is not None:
+    if (ladder := ordinal_scale([str(w) for w in names])) is not None:
         order.sort(key=lambda k: ladder.index(str(names[k]).lower()))
     place = np.full(len(coded.dictionary) + 1, np.nan)
     for rank, k in enumerate(order):
@@ -279,12 +287,14 @@ def _words(made: Cells, text: pa.ChunkedArray, there: NDArray[np.bool_]) -> None
     made.words = tuple(clean(str(names[k])) for k in order)
 
 
-def sentinel(values: NDArray[np.float64]) -> float | None:
-    """A number that seems to stand for a missing entry: a usual code far from all other values.
+def missing_code(values: NDArray[np.float64]) -> float | None:
+    """The probable code of missing entries: a usual code far from all other values.
 
     Example:
-        >>> sentinel(np.array([-999.0, 17.0, 20.0, 23.0, -999.0])), sentinel(np.arange(-5.0, 5.0))
-        (-999.0, None)
+        >>> missing_code(np.array([-999.0, 17.0, 20.0, 23.0, -999.0]))
+        -999.0
+        >>> missing_code(np.arange(-5.0, 5.0)) is None
+        True
     """
     there = values[np.isfinite(values)]
     # Only the lowest or the highest value can be a code: most columns need no sorting.
@@ -309,8 +319,8 @@ def sentinel(values: NDArray[np.float64]) -> float | None:
     return None
 
 
-def column_of(cells: Cells, given: Mapping[str, str], unit: str = "") -> Column:
-    """Type and role of a column, with the reason; what the user says goes before it.
+def build_column(cells: Cells, given: Mapping[str, str], unit: str = "") -> Column:
+    """Type and role of a column, with the reason; the user's options have priority.
 
     Args:
         cells: as read.
@@ -378,7 +388,7 @@ def _of_words(made: Column, cells: Cells, there: NDArray[np.float64]) -> Column:
     if kinds > min(CATEGORIES, max(3, n // ROWS_EACH)):
         why = f"{kinds:,} distinct words in {n:,} rows: names, not categories."
         return replace(made, type="id", role="id", why=why, categories=())
-    if ladder_of(cells.words) is not None:
+    if ordinal_scale(cells.words) is not None:
         return replace(made, type="ordinal", why=f"Ordered words: {_listed(cells.words)}.")
     when = " They look like dates or times." if cells.is_date else ""
     return replace(made, type="categorical", why=f"{kinds} words: {_listed(cells.words)}.{when}")
@@ -392,7 +402,7 @@ def _of_numbers(
     if len(kinds) == 1:
         why = f"It always holds {kinds[0]:.6g}."
         return replace(made, type="constant", role="leave out", why=why)
-    if dates.compact(kinds):
+    if dates.are_compact(kinds):
         why = (
             "Its numbers are dates written as yyyymmdd; as a feature they become days since "
             "1970-01-01."

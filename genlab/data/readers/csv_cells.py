@@ -15,9 +15,9 @@ from genlab.data.readers import columns as judge
 from genlab.data.readers import dialect, header, numbers, signs
 from genlab.data.readers.base import FEWEST, NUMBERS, clean, count_noun, refuse
 from genlab.data.readers.columns import Cells
-from genlab.data.readers.csv_options import CsvOptions, header_line, of_column
+from genlab.data.readers.csv_options import CsvOptions, parse_column_options, parse_header_line
 from genlab.data.readers.dialect import AUTO, NONE, Decision
-from genlab.data.readers.reading import listed
+from genlab.data.readers.reading import join_words
 
 #: Words of a row that sums up the others.
 TOTALS = re.compile(
@@ -36,20 +36,20 @@ class CsvCells:
         options: what the user says.
 
     Raises:
-        DataError: if it has too few or too many rows, or a column that is asked for is not there.
+        DataError: if it has too few or too many rows, or a requested column does not exist.
     """
 
     def __init__(self, layout: dialect.Layout, options: CsvOptions) -> None:
         self.options, self.layout = options, layout
-        self.chosen = of_column(options.column)
-        row = header_line(options.header_row)
-        cells, self.ragged, self.n_ragged = dialect.table(self.layout)
+        self.chosen = parse_column_options(options.column)
+        row = parse_header_line(options.header_row)
+        cells, self.ragged, self.n_ragged = dialect.parse_table(self.layout)
         self.layout = replace(self.layout, body=b"")
         # A column at a time, so that no two copies of the table are there at once.
         self.text = cells.columns
         del cells
         for k in range(self.layout.width):
-            self.text[k] = numbers.trimmed(self.text[k])
+            self.text[k] = numbers.trim(self.text[k])
         self.notes: list[str] = []
         self.decisions: list[Decision] = list(self.layout.decisions)
         self._names_and_signs(row)
@@ -60,12 +60,13 @@ class CsvCells:
     def _names_and_signs(self, row: int) -> None:
         options, top = self.options, self.layout.top
         total = len(self.text[0])
-        # The names and units are no cells: judged is what is below them, where there is enough.
+        # Names and units are not cells: the types are judged by the rows below, if there are
+        # enough.
         skip = min(2, max(0, total - 3))
-        seen = [judge.look(column.slice(skip)) for column in self.text]
+        seen = [judge.collect_evidence(column.slice(skip)) for column in self.text]
         blank = [self.chosen.get(clean(c), {}) for c in top[0][1]]
         blank += [{}] * (self.layout.width - len(blank))
-        self.signs, _ = signs.of_columns(
+        self.signs, _ = signs.decide_signs(
             [""] * len(seen),
             seen,
             self.layout.separator,
@@ -74,21 +75,23 @@ class CsvCells:
             blank,
         )
         number = [judge.is_number(s, g) for s, g in zip(seen, self.signs, strict=True)]
-        found = header.find(top, self.text, number, self.signs, row, options.units_row)
+        found = header.find_names(top, self.text, number, self.signs, row, options.units_row)
         self.decisions += found.decisions
         self.names, self.units, self.skip = found.names, found.units, found.rows
         unknown = sorted(set(self.chosen) - set(self.names))
         if unknown:
-            raise refuse(f"there is no column {unknown[0]!r}", f"There are: {listed(self.names)}.")
+            raise refuse(
+                f"there is no column {unknown[0]!r}", f"There are: {join_words(self.names)}."
+            )
         more = [column.slice(self.skip, max(0, skip - self.skip)) for column in self.text]
         if self.skip <= skip:
-            seen = [judge.look(m, s.every) for m, s in zip(more, seen, strict=True)]
+            seen = [judge.collect_evidence(m, s.every) for m, s in zip(more, seen, strict=True)]
         self.text = [column.slice(self.skip) for column in self.text]
         if self.skip > skip:
-            seen = [judge.look(column) for column in self.text]
+            seen = [judge.collect_evidence(column) for column in self.text]
         self.seen = seen
         mine = [self.chosen.get(name, {}) for name in self.names]
-        self.signs, decisions = signs.of_columns(
+        self.signs, decisions = signs.decide_signs(
             self.names, seen, self.layout.separator, options.decimal, options.thousands, mine
         )
         self.decisions += decisions
@@ -161,7 +164,7 @@ class CsvCells:
             )
             del text
             if one.is_number and "missing" not in given and self.options.missing == AUTO:
-                code = judge.sentinel(one.values)
+                code = judge.missing_code(one.values)
                 if code is not None:
                     gone = one.values == code
                     one.values = np.where(gone, np.nan, one.values)

@@ -9,11 +9,24 @@ from numpy.typing import NDArray
 
 from genlab.data.readers import columns as judge
 from genlab.data.readers import dates, dialect, pixel_table
-from genlab.data.readers.base import CLASSES, Examples, count_noun, labels, refuse, split_rows
+from genlab.data.readers.base import (
+    CLASSES,
+    Examples,
+    count_noun,
+    encode_labels,
+    refuse,
+    split_rows,
+)
 from genlab.data.readers.columns import Cells
 from genlab.data.readers.csv_cells import CsvCells
 from genlab.data.readers.dialect import AUTO, NONE
-from genlab.data.readers.reading import ColumnReading, TableReading, listed, sentences, shown
+from genlab.data.readers.reading import (
+    ColumnReading,
+    TableReading,
+    describe_column,
+    join_words,
+    sentences,
+)
 from genlab.data.schema import Column
 
 #: Words that name a column of classes, in any case.
@@ -53,7 +66,7 @@ class _Examples:
         """What is learned, and how it was read."""
         cells = self.cells
         columns = [
-            judge.column_of(one, self.chosen.get(one.name, {}), unit)
+            judge.build_column(one, self.chosen.get(one.name, {}), unit)
             for one, unit in zip(cells, self.table.units, strict=True)
         ]
         columns = self._features(columns, cells)
@@ -62,7 +75,8 @@ class _Examples:
         columns = self._duplicates(columns, cells)
         raw = [self._values(c, one) for c, one in zip(columns, cells, strict=True)]
         readings = tuple(
-            shown(c, one, values) for c, one, values in zip(columns, cells, raw, strict=True)
+            describe_column(c, one, values)
+            for c, one, values in zip(columns, cells, raw, strict=True)
         )
         return self._made(columns, cells, raw, label, readings)
 
@@ -75,7 +89,7 @@ class _Examples:
                 if word not in able:
                     raise refuse(
                         f"there is no column of numbers or categories {word!r}",
-                        f"There are: {listed(able)}.",
+                        f"There are: {join_words(able)}.",
                     )
             made = [
                 replace(
@@ -109,13 +123,14 @@ class _Examples:
         if asked != AUTO:
             if asked not in names:
                 raise refuse(
-                    f"there is no column {asked!r} for the label", f"There are: {listed(names)}."
+                    f"there is no column {asked!r} for the label",
+                    f"There are: {join_words(names)}.",
                 )
             return names.index(asked)
-        taken = {name for name, g in self.chosen.items() if "role" in g}
+        features = {name for name, g in self.chosen.items() if "role" in g}
         if self.options.columns.strip():
-            taken |= {w.strip() for w in self.options.columns.split(",")}
-        able = [k for k in self._able(columns, cells) if names[k] not in taken]
+            features |= {w.strip() for w in self.options.columns.split(",")}
+        able = [k for k in self._able(columns, cells) if names[k] not in features]
         for word in LABELS:
             for k in able:
                 if names[k].lower() == word and not (cells[k].is_number and word in LABELS[6:]):
@@ -209,8 +224,8 @@ class _Examples:
                 cells[k].values = raw[k] = NO_VALUES
         first = self.table.decisions[0]
         plain = first.certain and "sep=" not in first.how
-        told = self.table.decisions[1:] if plain else self.table.decisions
-        notes = [self._said(), *self.table.layout.notes, *(d.how for d in told)]
+        shown = self.table.decisions[1:] if plain else self.table.decisions
+        notes = [self._summary_note(), *self.table.layout.notes, *(d.how for d in shown)]
         notes += self.notes + sentences(readings)
         known = np.zeros(self.n, dtype=bool)
         for values in x.T:
@@ -232,18 +247,18 @@ class _Examples:
         if not keep.all():
             x = x[keep]
         if y is not None and label is not None:
-            y, classes = labels([classes[i] for i in y[keep]]) if len(x) else (y[:0], ())
+            y, classes = encode_labels([classes[i] for i in y[keep]]) if len(x) else (y[:0], ())
             notes.append(
                 f"{self.names[label]!r} is the class: {count_noun(len(classes), 'value')}."
             )
             if len(classes) < 2:
                 y, classes = None, ()
-                notes.append("With one value only it tells nothing apart, and is left out.")
+                notes.append("It has only one value, and is left out.")
         pixels = pixel_table.side_of(len(self.names))
         if pixels and len(self.names) > 60 and all(c.high <= 255 and c.low >= 0 for c in columns):
             notes.append(
-                f"Its rows may be pictures of {pixels[0]} × {pixels[0]}: the option layout = "
-                "pictures reads them so."
+                f"Its rows may be images of {pixels[0]} × {pixels[0]}: the option layout = "
+                "images reads them so."
             )
         self._ragged(notes, int((~keep).sum()))
         schema = [columns[k] for k in wanted]
@@ -262,7 +277,7 @@ class _Examples:
         )
         return split_rows(made, forced)
 
-    def _said(self) -> str:
+    def _summary_note(self) -> str:
         how = dialect.SEPARATORS.get(self.table.layout.separator, "nothing")
         head = "the first row holds the names" if self.table.skip else "no row of names"
         kinds = {s.decimal for s, n in zip(self.table.signs, self.table.number, strict=True) if n}
@@ -287,7 +302,7 @@ class _Examples:
         return codes.astype(np.int64), tuple(names)
 
     def _ragged(self, notes: list[str], left: int) -> None:
-        """Say how many rows have another length, and refuse where that is most of them."""
+        """Note the number of rows of another length; refuse if these are most rows."""
         if self.table.n_ragged:
             which = f"the first: {self.table.ragged[0][1]!r}"
             notes.append(

@@ -1,4 +1,4 @@
-"""Tables as text: how they are written is found, said, and may be changed."""
+"""Tables as text: the format is detected, reported, and can be overridden."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from genlab.data.readers import dialect, pixel_table
 from genlab.data.readers.base import READERS, Examples, Progress, Reader, refuse
 from genlab.data.readers.csv_cells import CsvCells
 from genlab.data.readers.csv_examples import examples_of
-from genlab.data.readers.csv_options import CsvOptions, header_line
+from genlab.data.readers.csv_options import CsvOptions, parse_header_line
 
 #: Bytes of a table.
 BYTES = 64 * 2**20
@@ -28,7 +28,7 @@ class Csv(Reader):
     @classmethod
     def takes(cls, content: bytes) -> bool:
         head = content[:4096]
-        # What is no text has zeros or other control bytes early on.
+        # A binary file has zeros or other control bytes early on.
         signs_ = sum(byte < 9 or 13 < byte < 32 for byte in head)
         return not signs_ and not is_xml(content) and not head.startswith((b"%PDF", b"GIF8"))
 
@@ -40,13 +40,13 @@ class Csv(Reader):
                 "text are read",
                 "Send fewer rows, or save the numbers by numpy.savez.",
             )
-        checked(content)
+        check_text(content)
         if progress is not None:
             progress(0.1, "the form of the table")
-        layout = dialect.lay_out(
-            content, options.separator, options.comments, header_line(options.header_row)
+        layout = dialect.find_layout(
+            content, options.separator, options.comments, parse_header_line(options.header_row)
         )
-        if pixel_table.wanted(layout.width, options.layout):
+        if pixel_table.is_pixel_table(layout.width, options.layout):
             return pixel_table.read(layout)
         cells = CsvCells(layout, options)
         if progress is not None:
@@ -54,8 +54,8 @@ class Csv(Reader):
         return examples_of(cells)
 
 
-def checked(content: bytes) -> None:
-    """Refuse what is not UTF-8, or has too many lines; a piece at a time.
+def check_text(content: bytes) -> None:
+    """Refuse a file that is not UTF-8, or has too many lines; a piece at a time.
 
     Raises:
         DataError: with the line.

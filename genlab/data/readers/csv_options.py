@@ -1,4 +1,4 @@
-"""What a user may say of a table as text."""
+"""The user's options for a table as text."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ class CsvOptions(Options):
     )
     layout: str = option(
         AUTO,
-        "rows of grey levels, with or without a label: as pictures or as a table; auto: pictures "
+        "rows of grey levels, with or without a label: as images (pictures) or as a table; auto: "
+        "images "
         "from more than 500 columns on",
         choices=(AUTO, "pictures", "table"),
     )
@@ -64,14 +65,14 @@ class CsvOptions(Options):
     )
 
 
-def of_column(text: str) -> dict[str, dict[str, str]]:
+def parse_column_options(text: str) -> dict[str, dict[str, str]]:
     """What a user says of single columns.
 
     Raises:
         SpecError: for a key or a value that there is not.
 
     Example:
-        >>> of_column("a:b:type=count,role=leave out\\nc:missing=-1 -2")
+        >>> parse_column_options("a:b:type=count,role=leave out\\nc:missing=-1 -2")
         {'a:b': {'type': 'count', 'role': 'leave out'}, 'c': {'missing': '-1 -2'}}
     """
     allowed = {"type": TYPES, "role": ROLES, "decimal": (".", "comma"), "thousands": None}
@@ -94,14 +95,14 @@ def of_column(text: str) -> dict[str, dict[str, str]]:
     return found
 
 
-def header_line(text: str) -> int:
+def parse_header_line(text: str) -> int:
     """The line of the header: -1 for auto, 0 for none.
 
     Raises:
-        SpecError: if it is no number of a line.
+        SpecError: if it is not the number of a line.
 
     Example:
-        >>> header_line("auto"), header_line("none"), header_line("3")
+        >>> parse_header_line("auto"), parse_header_line("none"), parse_header_line("3")
         (-1, 0, 3)
     """
     word = text.strip().lower()

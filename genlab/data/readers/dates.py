@@ -59,9 +59,9 @@ def _month(word: str) -> int:
 
 
 def month_first(cells: Sequence[str]) -> bool | None:
-    """Of dates as 3/4/2024: whether the month is first; None where no date tells.
+    """Of dates as 3/4/2024: whether the month is first; None if no date decides it.
 
-    Points mean day first, as where they are in use.
+    Points mean day first, as is usual where they are used.
     """
     verdict: bool | None = None
     for cell in cells:
@@ -89,7 +89,7 @@ def is_of_two_numbers(cell: str) -> bool:
 
 
 def days(cell: str, month_is_first: bool = True) -> float:
-    """Days since 1970-01-01 (of a time of day: since midnight); NaN for what is no date.
+    """Days since 1970-01-01 (of a time of day: since midnight); NaN if it is not a date.
 
     Example:
         >>> days("1970-01-02"), days("6:00 PM"), days("2.1.1970 12:00", False), days("hello")
@@ -134,11 +134,11 @@ def _time(parts: dict[str, str]) -> float:
     return (hour + minute / 60 + second / 3600) / 24
 
 
-def compact(values: NDArray[np.float64]) -> bool:
+def are_compact(values: NDArray[np.float64]) -> bool:
     """Whether whole numbers are all dates written as yyyymmdd, of 1900 to 2100.
 
     Example:
-        >>> compact(np.array([20240131.0, 19991231.0])), compact(np.array([20241301.0]))
+        >>> are_compact(np.array([20240131.0, 19991231.0])), are_compact(np.array([20241301.0]))
         (True, False)
     """
     there = values[np.isfinite(values)]

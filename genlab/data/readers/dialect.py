@@ -41,10 +41,11 @@ class Decision:
 
     Args:
         option: of the reader, by which it can be changed.
-        value: what was found, as the option would say it.
+        value: the detected value of the option.
         how: how it was decided, one sentence.
         certain: whether nothing else is likely.
-        question: what must be answered by the option before anything is stored; empty if nothing.
+        question: the question that the option must answer before anything is stored; empty if
+            nothing.
     """
 
     option: str
@@ -81,25 +82,27 @@ def separator_of(word: str) -> str:
     return NAMED.get(word, word)
 
 
-def lay_out(content: bytes, separator: str = AUTO, comments: str = AUTO, row: int = -1) -> Layout:
+def find_layout(
+    content: bytes, separator: str = AUTO, comments: str = AUTO, row: int = -1
+) -> Layout:
     """Find the separator, the comments and the first row of a table.
 
     Args:
         content: the file in UTF-8.
-        separator: what the user says, or ``auto``.
+        separator: the user's choice, or ``auto``.
         comments: ``auto`` or ``keep``.
         row: the line of the header where the user says so; 0 for no header, -1 for auto.
 
     Raises:
-        DataError: if it is no table.
+        DataError: if it is not a table.
     """
     text = content.removeprefix(b"\xef\xbb\xbf")
     if b"\r" in text:
         text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     decisions: list[Decision] = []
-    skipped, said = 0, AUTO
+    skipped, stated_separator = 0, AUTO
     if (stated := re.match(rb"[ \t]*\"?sep=(.|\t)\"?[ \t]*\n", text)) is not None:
-        said = stated[1].decode("utf-8", "replace")
+        stated_separator = stated[1].decode("utf-8", "replace")
         text, skipped = text[stated.end() :], 1
     comment_lines: list[int] = []
     if comments == AUTO:
@@ -110,7 +113,7 @@ def lay_out(content: bytes, separator: str = AUTO, comments: str = AUTO, row: in
     head = text[:HEAD]
     if len(text) > len(head):
         head = head[: head.rfind(b"\n") + 1] or head
-    chosen, decision = _separator(head.decode("utf-8", "replace"), separator, said)
+    chosen, decision = _separator(head.decode("utf-8", "replace"), separator, stated_separator)
     decisions.append(decision)
     found = rows_of(head.decode("utf-8", "replace"), chosen)
     rows = [r for r in found if any(cell.strip() for cell in r[1])]
@@ -171,8 +174,8 @@ class _Lines:
 def _without_comments(text: bytes) -> tuple[bytes, list[int]]:
     """The text without its lines of comments, and the numbers of those lines.
 
-    The last of the comments at the top stays, without its mark, where it has as many cells as
-    the line after it: it holds the names.
+    The last comment at the top is kept, without its mark, if it has as many cells as the line
+        after it: it holds the names.
     """
     if COMMENT.search(text) is None:
         return text, []
@@ -209,7 +212,7 @@ def _without_comments(text: bytes) -> tuple[bytes, list[int]]:
 
 
 def _names(line: bytes, after: bytes) -> bytes:
-    """A line of comment without its mark where it seems to hold the names, else nothing."""
+    """A comment without its mark if it seems to hold the names, otherwise empty."""
     if COMMENT.match(after) or not after.strip():
         return b""
     bare = COMMENT.sub(b"", line, count=1).lstrip()
@@ -362,7 +365,7 @@ def _scores(head: str) -> list[_Score]:
 
 
 def _quality(cell: str, sign: str) -> float:
-    """How much a cell looks like one cell: 1 a number, a date or a gap, less for words."""
+    """How likely the text is a single cell: 1 a number, a date or a gap, less for words."""
     text = cell.strip()
     if _is_number(text) or dates.is_date(text):
         return 1.0
@@ -390,7 +393,7 @@ def _is_number(text: str) -> bool:
 
 @functools.lru_cache(maxsize=10_000)
 def _is_number_shape(text: str) -> bool:
-    return any(numbers.value(text, signs) is not None for signs in _ALL)
+    return any(numbers.parse_number(text, signs) is not None for signs in _ALL)
 
 
 _ONE_COMMA = re.compile(r"[+\-−]?\d+,\d+")
@@ -398,7 +401,7 @@ _GROUPED = re.compile(r"[+\-−]?\d{1,3}( \d{3})+([.,]\d+)?|\d{1,3}")
 
 
 def _alone(head: str, best: _Score) -> tuple[str, Decision] | None:
-    """Whether the sign is no separator but part of the numbers of a single column."""
+    """Whether the sign is part of the numbers of a single column, not a separator."""
     lines = [line.strip() for line in head.split("\n") if line.strip()]
     first, rest = lines[0], lines[1:] or lines
     if best.sign == "," and best.width == 2:
@@ -423,7 +426,7 @@ def _alone(head: str, best: _Score) -> tuple[str, Decision] | None:
     return None
 
 
-def table(layout: Layout) -> tuple[pa.Table, list[tuple[int, str]], int]:
+def parse_table(layout: Layout) -> tuple[pa.Table, list[tuple[int, str]], int]:
     """All rows as text, in columns.
 
     Returns:
@@ -431,7 +434,7 @@ def table(layout: Layout) -> tuple[pa.Table, list[tuple[int, str]], int]:
         as (number of the row, text), and how many they are.
 
     Raises:
-        DataError: if it is damaged, or a cell is no cell of a table.
+        DataError: if it is damaged, or a cell is not valid.
     """
     body, sign = layout.body, layout.separator
     if sign == " " or not sign or _padded(body, sign):

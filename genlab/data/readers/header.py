@@ -1,4 +1,4 @@
-"""The names and the units of a table: which of its first rows are no data."""
+"""The names and the units of a table: which of its first rows are not data."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from genlab.data.readers import dates, numbers
-from genlab.data.readers.base import clean, distinct
+from genlab.data.readers.base import clean, make_distinct
 from genlab.data.readers.dialect import AUTO, Decision
 from genlab.data.readers.numbers import Signs
 
 Rows = Sequence[tuple[int, tuple[str, ...]]]
-#: What a cell of a row of units looks like.
+#: The form of a cell in a row of units.
 UNIT = re.compile(r"[\[(]?[^\d\s][^,;]{0,14}[\])]?")
 KNOWN = re.compile(
     rf"[\[(]?\s*(?:{numbers.UNITS}|{numbers.CURRENCY}|-|#|n|count|[\w°µ%/²³^·. ]+/[\w²³^]+)"
@@ -30,8 +30,8 @@ class Names:
 
     Args:
         names: of all columns.
-        units: of all columns, empty where there is none.
-        rows: how many of the first rows are no data.
+        units: of all columns, empty without units.
+        rows: the number of first rows that are not data.
         decisions: how that was found.
         names_found: whether there is a row of names.
     """
@@ -43,7 +43,7 @@ class Names:
     names_found: bool
 
 
-def find(
+def find_names(
     top: Rows,
     text: Sequence[pa.ChunkedArray],
     number: Sequence[bool],
@@ -58,7 +58,7 @@ def find(
         text: all cells by column, the first rows among them.
         number: of each column, whether the cells below are numbers.
         signs: of the numbers.
-        row: the line of the header if the user says so, 0 for none, -1 for auto.
+        row: the line of the header if the user gave it, 0 for none, -1 for auto.
         units: ``auto``, ``yes`` or ``no``.
     """
     width = len(text)
@@ -72,12 +72,12 @@ def find(
     if row < 0 and header.value == "0" and (both := _two_lines(top, number, signs)) is not None:
         how = f"Lines {line} and {top[1][0]} hold the names ({both[0]!r}, …)."
         decision = Decision("header_row", str(top[1][0]), how, False)
-        return Names(distinct(both), ("",) * width, 2, (decision,), True)
+        return Names(make_distinct(both), ("",) * width, 2, (decision,), True)
     if header.value == "0":
-        return Names(distinct([""] * width), ("",) * width, 0, (header,), False)
+        return Names(make_distinct([""] * width), ("",) * width, 0, (header,), False)
     below = _filled(top[1][1], width) if len(top) > 1 else ()
     unit = _units(top[1][0], below, number, signs, units) if below else None
-    names = distinct(cells)
+    names = make_distinct(cells)
     if unit is None:
         return Names(names, ("",) * width, 1, (header,), True)
     found = tuple(clean(cell).strip("[]() ") for cell in below)
@@ -92,7 +92,7 @@ def _two_lines(
     if len(top) < 3 or not those:
         return None
     first, second = (_filled(cells, len(number)) for _, cells in top[:2])
-    if any(not second[k] or numbers.value(second[k], signs[k]) is not None for k in those):
+    if any(not second[k] or numbers.parse_number(second[k], signs[k]) is not None for k in those):
         return None
     return tuple(f"{a} {b}".strip() for a, b in zip(first, second, strict=True))
 
@@ -110,7 +110,7 @@ def _header(
 ) -> Decision:
     """Whether the first row holds the names."""
     read = [
-        numbers.value(cell, sign) if is_number else None
+        numbers.parse_number(cell, sign) if is_number else None
         for cell, sign, is_number in zip(cells, signs, number, strict=True)
     ]
     those = [k for k, is_number in enumerate(number) if is_number]
@@ -146,7 +146,7 @@ def _numbers(
 ) -> Decision:
     """Whether a first row of numbers holds names all the same: years, say."""
     none = Decision("header_row", "0", "The first row holds numbers like those below: no names.")
-    top = [numbers.value(cells[k], signs[k]) for k in those]
+    top = [numbers.parse_number(cells[k], signs[k]) for k in those]
     if any(v is None or v != v or v != round(v) for v in top) or len(those) < 2:
         return none
     values = [float(v) for v in top if v is not None]
@@ -154,7 +154,7 @@ def _numbers(
         return none
     steps = {b - a for a, b in pairwise(values)}
     years = all(1800 <= v <= 2100 for v in values)
-    below = [numbers.numbers(text[k].slice(1), signs[k], numbers.MISSING) for k in those]
+    below = [numbers.parse_numbers(text[k].slice(1), signs[k], numbers.MISSING) for k in those]
     fractions = sum(bool((b[b == b] != b[b == b].round()).any()) for b in below)
     outside = sum(
         bool(len(b[b == b])) and not b[b == b].min() <= v <= b[b == b].max()
@@ -162,7 +162,7 @@ def _numbers(
     )
     other = [k for k, n in enumerate(number) if not n and cells[k]]
     named = bool(other) and all(
-        not numbers.value(cells[k]) and _occurs(text[k], cells[k]) == 1 for k in other
+        not numbers.parse_number(cells[k]) and _occurs(text[k], cells[k]) == 1 for k in other
     )
     shown = ", ".join(cells[k] for k in those[:3])
     likely = years and len(steps) == 1 and outside >= 0.5 * len(those)
@@ -195,10 +195,10 @@ def _units(
     if wanted == "yes":
         return Decision("units_row", "yes", f"Line {line} holds units, as you chose.")
     those = [k for k, is_number in enumerate(number) if is_number]
-    words = [cells[k] for k in those if numbers.value(cells[k], signs[k]) is None]
+    words = [cells[k] for k in those if numbers.parse_number(cells[k], signs[k]) is None]
     gaps = all(
-        numbers.value(cells[k], signs[k]) is None
-        or numbers.value(cells[k], signs[k]) != numbers.value(cells[k], signs[k])
+        numbers.parse_number(cells[k], signs[k]) is None
+        or numbers.parse_number(cells[k], signs[k]) != numbers.parse_number(cells[k], signs[k])
         for k in those
     )
     if not words or not gaps or not all(UNIT.fullmatch(w) for w in words):

@@ -33,11 +33,11 @@ LADDERS = (
 )
 
 
-def ladder_of(words: Sequence[str]) -> list[str] | None:
+def ordinal_scale(words: Sequence[str]) -> list[str] | None:
     """The ladder that all words are on, from low to high; None where there is none.
 
     Example:
-        >>> ladder_of(["M", "S", "L"])[:3], ladder_of(["red", "blue"])
+        >>> ordinal_scale(["M", "S", "L"])[:3], ordinal_scale(["red", "blue"])
         (['xxs', 'xs', 's'], None)
     """
     lower = {word.lower() for word in words}

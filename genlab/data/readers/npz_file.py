@@ -25,21 +25,21 @@ from genlab.data.readers.base import (
     Examples,
     Progress,
     Reader,
+    check_room,
     count_noun,
-    distinct,
-    labels,
+    encode_labels,
+    make_distinct,
     members,
     refuse,
-    room,
     split_rows,
-    white_of,
+    white_value,
 )
-from genlab.data.readers.columns import Cells, column_of
+from genlab.data.readers.columns import Cells, build_column
 from genlab.data.readers.numbers import Signs
 from genlab.data.schema import Column
 from genlab.data.splits import given_parts
 
-#: Pixels of a side of a picture, at most.
+#: Pixels of a side of an image, at most.
 SIDE = 128
 HINT = "Save it by numpy.savez(file, x=examples, y=labels)."
 
@@ -76,13 +76,13 @@ def array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
             raise refuse(f"the array {name!r} has the shape {shape}", HINT)
         if kind.itemsize > 1024:
             raise refuse(f"an entry of {name!r} has {kind.itemsize:,} bytes", HINT)
-        room(n, each)
+        check_room(n, each)
         size = n * each * kind.itemsize
         if size > ARRAY:
             raise refuse(
                 f"the array {name!r} has {size / 2**20:,.0f} MB; at most {ARRAY // 2**20} MB are "
                 "read",
-                "Send fewer examples, or pictures as 8 bits (uint8).",
+                "Send fewer examples, or images as 8 bits (uint8).",
             )
         try:
             body = stream.read(size)
@@ -104,8 +104,8 @@ class NpzOptions(Options):
 
     layout: str = option(
         "auto",
-        "rows of 64, 784, 1024 or another square number of grey levels: as pictures or as a "
-        "table; auto: pictures from 784 whole numbers of 0 to 255 on",
+        "rows of 64, 784, 1024 or another square number of grey levels: as images or as a "
+        "table; auto: images from 784 whole numbers of 0 to 255 on",
         choices=("auto", "pictures", "table"),
     )
 
@@ -119,7 +119,7 @@ SPLITS = {"train": 0, "training": 0, "val": 1, "valid": 1, "validation": 1, "dev
 @READERS.register(
     "npz",
     title="npz",
-    summary="Arrays of NumPy: x of numbers or pictures, y of labels.",
+    summary="Arrays of NumPy: x of numbers or images, y of labels.",
     order=20,
 )
 class Npz(Reader):
@@ -150,7 +150,7 @@ class Npz(Reader):
 
 
 def split_names(names: Sequence[str]) -> dict[int, tuple[str, str]]:
-    """For each part of a split its arrays of examples and of labels; empty where there is none.
+    """For each part of a split its arrays of examples and of labels; empty if there is none.
 
     Example:
         >>> split_names(["x_train", "y_train", "x_test", "y_test"])
@@ -197,7 +197,7 @@ def _parts(
     if not labelled and any(y for _, y in parts.values()):
         notes.append("Not every part has labels, so none are used.")
     x = np.concatenate(xs)
-    room(len(x), math.prod(x.shape[1:]))
+    check_room(len(x), math.prod(x.shape[1:]))
     part = given_parts(np.array(of, dtype=np.int8))
     return x, np.concatenate(ys) if labelled else None, part, notes
 
@@ -205,7 +205,7 @@ def _parts(
 def _single(
     archive: zipfile.ZipFile, names: Sequence[str]
 ) -> tuple[NDArray[Any], NDArray[Any] | None, None, list[str], set[str]]:
-    """One array of examples, and labels where there are some."""
+    """One array of examples, and the labels, if any."""
     lower = {name.lower(): name for name in names}
     first = next((lower[w] for w in X_NAMES if w in lower), None)
     if first is None:
@@ -225,7 +225,7 @@ def _single(
 
 
 def _largest(archive: zipfile.ZipFile, names: Sequence[str]) -> str | None:
-    """The one array of pictures, where there is one only."""
+    """The one array of images, where there is one only."""
     able = []
     for name in names:
         with archive.open(f"{name}.npy") as stream:
@@ -243,11 +243,11 @@ def examples(
     part: NDArray[np.int8] | None = None,
     layout: str = "auto",
 ) -> Examples:
-    """Numbers or pictures from arrays, checked.
+    """Numbers or images from arrays, checked.
 
     Args:
         x, y: as the file has them.
-        notes: what was found; more are added.
+        notes: the findings; more are added.
         part: of each example, where the file itself is split.
         layout: see :class:`NpzOptions`.
 
@@ -269,7 +269,7 @@ def examples(
         raise refuse(f"'x' has {count_noun(len(x), 'example')}; at least {FEWEST} are needed")
     if 0 in x.shape:
         raise refuse(f"'x' has the shape {x.shape}: its examples are empty")
-    x = squares(x, layout, notes)
+    x = rows_as_images(x, layout, notes)
     if x.ndim > 2:
         x = channels_first(x, notes)
     elif x.ndim == 1:
@@ -277,7 +277,7 @@ def examples(
     if x.ndim == 2 and x.shape[1] > COLUMNS:
         raise refuse(
             f"'x' has {x.shape[1]:,} columns; at most {COLUMNS} are read",
-            "Give pictures in the shape (n, H, W).",
+            "Give images in the shape (n, H, W).",
         )
     keep = np.ones(len(x), dtype=bool)
     if x.ndim == 2 and x.dtype.kind == "f":
@@ -312,13 +312,13 @@ def examples(
     return split_rows(Examples(pixels, y, classes, white=white, notes=tuple(notes), part=part))
 
 
-def squares(x: NDArray[Any], layout: str, notes: list[str]) -> NDArray[Any]:
-    """Rows of grey levels as pictures (n, S, S), where they are asked for or surely are some.
+def rows_as_images(x: NDArray[Any], layout: str, notes: list[str]) -> NDArray[Any]:
+    """Rows of grey levels as images (n, S, S), where they are asked for or surely are some.
 
     Example:
-        >>> squares(np.full((10, 784), 7, np.uint8), "auto", []).shape
+        >>> rows_as_images(np.full((10, 784), 7, np.uint8), "auto", []).shape
         (10, 28, 28)
-        >>> squares(np.full((10, 64), 7, np.uint8), "auto", []).shape
+        >>> rows_as_images(np.full((10, 64), 7, np.uint8), "auto", []).shape
         (10, 64)
     """
     if x.ndim != 2 or layout == "table":
@@ -327,7 +327,7 @@ def squares(x: NDArray[Any], layout: str, notes: list[str]) -> NDArray[Any]:
     square = side * side == x.shape[1] and 2 <= side <= SIDE
     if layout == "pictures":
         if not square:
-            raise refuse(f"rows of {x.shape[1]:,} numbers are no square pictures of up to {SIDE}")
+            raise refuse(f"rows of {x.shape[1]:,} numbers are no square images of up to {SIDE}")
     else:
         there = x[np.isfinite(x)] if x.dtype.kind == "f" else x
         levels = square and side >= 8 and there.size and there.min() >= 0 and there.max() <= 255
@@ -336,19 +336,19 @@ def squares(x: NDArray[Any], layout: str, notes: list[str]) -> NDArray[Any]:
         whole = x.dtype.kind in "bui" or bool((there == np.rint(there)).all())
         if side < 28 or not (whole or there.max() <= 1):
             notes.append(
-                f"Rows of {x.shape[1]:,} numbers may be pictures of {side} × {side}: the option "
+                f"Rows of {x.shape[1]:,} numbers may be images of {side} × {side}: the option "
                 "layout = pictures reads them so."
             )
             return x
     notes.append(
-        f"Rows of {x.shape[1]:,} numbers were taken for pictures of {side} × {side} pixels "
+        f"Rows of {x.shape[1]:,} numbers were taken for images of {side} × {side} pixels "
         "(layout = table keeps them as columns)."
     )
     return x.reshape(len(x), side, side)
 
 
 def channels_first(x: NDArray[Any], notes: list[str]) -> NDArray[Any]:
-    """Pictures as (n, C, H, W), C of 1 or 3."""
+    """Images as (n, C, H, W), C of 1 or 3."""
     if x.ndim == 3:
         x = x[:, None]
     elif x.shape[1] in (1, 3) and not (x.shape[3] in (1, 3) and x.shape[2] > 3 >= x.shape[3]):
@@ -364,11 +364,11 @@ def channels_first(x: NDArray[Any], notes: list[str]) -> NDArray[Any]:
     _, colours, height, width = x.shape
     if max(height, width) > SIDE or min(height, width) < 2:
         raise refuse(
-            f"its pictures have {height} × {width} pixels; allowed: 2 to {SIDE} a side",
+            f"its images have {height} × {width} pixels; allowed: 2 to {SIDE} a side",
             "Make them smaller, best square with 8, 28, 32 or 64 pixels a side.",
         )
     notes.append(
-        f"{len(x):,} pictures of {height} × {width} pixels, {'grey' if colours == 1 else 'RGB'}."
+        f"{len(x):,} images of {height} × {width} pixels, {'grey' if colours == 1 else 'RGB'}."
     )
     return x
 
@@ -401,7 +401,7 @@ def grey_levels(x: NDArray[Any], notes: list[str]) -> tuple[NDArray[Any], int]:
         notes.append("Its values from -1 to 1 were moved to [0, 1].")
         return grey_levels((x.astype(np.float64) + 1) / 2, notes)
     if whole and low >= 0 and high <= 65_535:
-        white = white_of(int(high))
+        white = white_value(int(high))
         notes.append(
             f"Its largest value is {high:,.0f}: {white:,} is taken for white, and levels are kept "
             "as numbers from 0 to 1."
@@ -429,7 +429,7 @@ def _rows(
     vary = np.where(gaps, np.inf, rows).min(axis=0) < np.where(gaps, -np.inf, rows).max(axis=0)
     if not vary.any():
         raise refuse("all its columns are constant: there is nothing to learn")
-    names = distinct([""] * rows.shape[1])
+    names = make_distinct([""] * rows.shape[1])
     if not vary.all():
         flat = [name for name, moves in zip(names, vary, strict=True) if not moves]
         notes.append(f"Left out, since they are constant: {count_noun(len(flat), 'column')}.")
@@ -443,7 +443,7 @@ def _rows(
             "of these rows are learned."
         )
         cells = [Cells(name, Signs(), True, {}, rows[:, k]) for k, name in enumerate(kept)]
-        judged = [column_of(one, {"role": "feature"}) for one in cells]
+        judged = [build_column(one, {"role": "feature"}) for one in cells]
         schema = tuple(
             replace(c, type="numeric") if c.type in ("id", "constant", "date") else c
             for c in judged
@@ -464,7 +464,7 @@ def _labels(
                 f"'y' has the shape {y.shape} and is not one-hot (one 1 a row); wanted: ({n},)"
             )
         known = hot.sum(axis=1) == 1
-        codes, classes = labels([str(k) for k in hot.argmax(axis=1)])
+        codes, classes = encode_labels([str(k) for k in hot.argmax(axis=1)])
         return codes, classes, known
     if y.dtype.kind == "S":
         y = np.array([v.decode("utf-8", "replace") for v in y.ravel()]).reshape(y.shape)
@@ -472,10 +472,10 @@ def _labels(
         raise refuse(f"'y' has the shape {y.shape}, and there are {n:,} examples; wanted: ({n},)")
     known = np.isfinite(y) if y.dtype.kind == "f" else np.ones(n, dtype=bool)
     if y.dtype.kind == "f" and not (y[known] == np.rint(y[known])).all():
-        raise refuse("'y' holds numbers that are not whole, so they are no classes", HINT)
+        raise refuse("'y' holds numbers that are not whole, so they are not classes", HINT)
     if y.dtype.kind not in "buifU":
         raise refuse(f"'y' holds {y.dtype}; allowed: whole numbers or text", HINT)
     whole = y.dtype.kind in "f"
     words = [str(int(v)) if whole else str(v) for v in (np.where(known, y, 0) if whole else y)]
-    codes, classes = labels(words)
+    codes, classes = encode_labels(words)
     return codes, classes, known

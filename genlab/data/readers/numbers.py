@@ -1,4 +1,4 @@
-"""Numbers as people write them: decimal and thousands signs, currency, units, percent, signs.
+"""Numbers in text files: decimal and thousands signs, currency, units, percent, signs.
 
 Cells are judged by their *shape*, the text with every digit replaced by 9: a column of a million
 cells has few shapes, so that all of its rows are judged.
@@ -71,11 +71,11 @@ UNITS = (
     r"|h|s|d|kWh|kW|MW|W|kHz|MHz|GHz|Hz|mV|V|mA|A|kPa|hPa|Pa|mbar|bar|mol|ml|mL|l|L|K|kB|KB|MB|GB"
     r"|px|pts?|years?|yrs?|days?"
 )
-#: Before and after a number; a minus may stand on either side of a currency.
+#: Before and after a number; a minus may be on either side of a currency.
 PREFIX = rf"(?:({CURRENCY})[{SPACES}]?)?"
 SUFFIX = rf"(?:[{SPACES}]?({CURRENCY}|{UNITS}))?"
 MINUS = "[-−–]"
-#: Distinct shapes of a column that are looked at: the most frequent ones.
+#: Distinct shapes of a column that are counted: the most frequent ones.
 SHAPES = 5000
 
 
@@ -130,12 +130,14 @@ def pattern(signs: Signs) -> re.Pattern[str]:
     )
 
 
-def value(cell: str, signs: Signs = Signs()) -> float | None:
-    """The number in a cell, None where there is none; NaN where the value is missing.
+def parse_number(cell: str, signs: Signs = Signs()) -> float | None:
+    """The number in a cell, None if there is none; NaN where the value is missing.
 
     Example:
-        >>> value("1.234,5", Signs(",", ".")), value("(5 €)"), value("−2e3"), value("red")
-        (1234.5, -5.0, -2000.0, None)
+        >>> parse_number("1.234,5", Signs(",", ".")), parse_number("(5 €)")
+        (1234.5, -5.0)
+        >>> parse_number("−2e3"), parse_number("red")
+        (-2000.0, None)
     """
     text = cell.strip().strip(SPACES)
     if text.lower() in MISSING or text.lower() in MISSING_NUMBERS:
@@ -160,7 +162,7 @@ def _known(text: str) -> bool:
 
 
 def unit(cell: str, signs: Signs) -> str:
-    """The currency or unit beside the number of a cell, empty for none.
+    """The currency or unit of the number in a cell, empty for none.
 
     Example:
         >>> unit("12.5 %", Signs()), unit("$3", Signs()), unit("3", Signs())
@@ -172,7 +174,7 @@ def unit(cell: str, signs: Signs) -> str:
     return marks[0] if marks else ""
 
 
-def trimmed(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+def trim(cells: pa.ChunkedArray) -> pa.ChunkedArray:
     """Cells without spaces around them, of any kind."""
     return pc.utf8_trim_whitespace(cells)
 
@@ -235,7 +237,7 @@ _CORE = re.compile(r"[09][09.,'’ \u00a0\u2009\u202f]*[09]|[.,]?[09]+[.,]?")
 
 
 def evidence(found: Mapping[str, int]) -> dict[str, int]:
-    """What the shapes of a column say of the signs, as counts of cells.
+    """The evidence for the signs in the shapes of a column, as counts of cells.
 
     ``.d`` and ``,d``: surely a decimal sign; ``.t``, ``,t``, `` t`` and ``'t``: surely of
     thousands; ``.?`` and ``,?``: one sign, three digits behind it and one to three before it,
@@ -282,8 +284,8 @@ def _part(text: str, sign: str, mine: int, other: str, exponent: bool) -> str:
     return "?" if either and not exponent else "d"
 
 
-def fits(found: Mapping[str, int], signs: Signs) -> int:
-    """How many cells of these shapes are numbers under these signs."""
+def count_numbers(found: Mapping[str, int], signs: Signs) -> int:
+    """The number of cells of these shapes that are numbers with these signs."""
     whole = pattern(signs)
     return sum(n for shape, n in found.items() if whole.fullmatch(shape))
 
@@ -294,7 +296,7 @@ BARE = re.compile(rf"[-+−.,09eE'’{SPACES}()–]*")
 _SIMPLE = re.compile(r"-?(?:[09]+(?:\.9*)?|\.9+)(?:[eE]-?9+)?")
 
 
-def numbers(
+def parse_numbers(
     cells: pa.ChunkedArray,
     signs: Signs,
     missing: Sequence[str],
@@ -306,7 +308,7 @@ def numbers(
         cells: trimmed.
         signs: decimal and thousands.
         missing: words for a missing entry, in lower case.
-        found: their shapes, where they are known: where all are plain, no cell is looked at.
+        found: their shapes, if known: if all are plain, no cell is inspected.
     """
     if found and signs == Signs() and len(found) < SHAPES and all(map(_SIMPLE.fullmatch, found)):
         whole = pc.cast(cells, pa.float64()).to_numpy()
@@ -316,7 +318,7 @@ def numbers(
     )
     simple = signs.decimal == "." and not signs.thousands
     if not simple:
-        # A sign of thousands changes what a plain cell means.
+        # A thousands separator changes the value of a plain cell.
         plain = pc.match_substring_regex(cells, r"^-?[0-9]+$")
     text = pc.if_else(plain, cells, None)
     made = np.asarray(pc.cast(text, pa.float64()).to_numpy(zero_copy_only=False), np.float64)
@@ -330,7 +332,9 @@ def numbers(
     void = {*missing}
     known = np.array(
         [
-            np.nan if (w := str(word)).lower() in void or (v := value(w, signs)) is None else v
+            np.nan
+            if (w := str(word)).lower() in void or (v := parse_number(w, signs)) is None
+            else v
             for word in others.dictionary.to_pylist()
         ],
         dtype=np.float64,

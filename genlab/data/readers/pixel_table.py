@@ -1,4 +1,4 @@
-"""Pictures that are written as a table: a row of grey levels each, with or without a label."""
+"""Images that are written as a table: a row of grey levels each, with or without a label."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import numpy as np
 import pyarrow as pa
 
 from genlab.data.readers import numbers
-from genlab.data.readers.base import COLUMNS, Examples, refuse, room
-from genlab.data.readers.dialect import Layout, table
+from genlab.data.readers.base import COLUMNS, Examples, check_room, refuse
+from genlab.data.readers.dialect import Layout, parse_table
 
 #: Pixels of a side, at most.
 SIDE = 128
 
 
 def side_of(width: int) -> tuple[int, int] | None:
-    """The side of the pictures in a table of so many columns, and how many columns are labels.
+    """The side of the images in a table of so many columns, and how many columns are labels.
 
     Example:
         >>> side_of(785), side_of(784), side_of(800)
@@ -29,16 +29,14 @@ def side_of(width: int) -> tuple[int, int] | None:
     return None
 
 
-def wanted(width: int, layout: str) -> bool:
-    """Whether a table is read as pictures.
+def is_pixel_table(width: int, layout: str) -> bool:
+    """Whether a table is read as images.
 
     Raises:
-        DataError: for more columns than are read, which are no square pictures.
+        DataError: for too many columns that are not square images.
     """
     if layout == "pictures" and side_of(width) is None:
-        raise refuse(
-            f"its rows of {width:,} cells are no square pictures, with or without a label"
-        )
+        raise refuse(f"its rows of {width:,} cells are no square images, with or without a label")
     if layout != "auto":
         return layout == "pictures"
     if width > COLUMNS and side_of(width) is None:
@@ -47,10 +45,10 @@ def wanted(width: int, layout: str) -> bool:
 
 
 def read(layout: Layout) -> Examples:
-    """The pictures of a table.
+    """The images of a table.
 
     Raises:
-        DataError: if a cell is no grey level.
+        DataError: if a cell is not a grey level.
     """
     # The order of the table of formats is that of their modules.
     from genlab.data.readers import npz_file
@@ -58,10 +56,10 @@ def read(layout: Layout) -> Examples:
     found = side_of(layout.width)
     assert found is not None
     side, labels = found
-    cells, _, ragged = table(layout)
-    room(cells.num_rows, layout.width)
+    cells, _, ragged = parse_table(layout)
+    check_room(cells.num_rows, layout.width)
     top = layout.top[0][1]
-    header = any(numbers.value(cell) is None for cell in top)
+    header = any(numbers.parse_number(cell) is None for cell in top)
     values = np.empty((cells.num_rows - header, layout.width), dtype=np.float32)
     for k in range(layout.width):
         try:

@@ -19,17 +19,17 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class ColumnReading:
-    """One column: what it was taken for and what became of its cells.
+    """One column: its detected type and the treatment of its cells.
 
     Args:
         column: name, type, role, reason.
         before: five cells as the file has them.
         after: the same cells as they were read.
         missing: entries that are missing.
-        unread: cells that are no values of this type; they count as missing.
+        unread: cells that are not values of this type; they count as missing.
         first_unread: the first of them, with its row.
         how: decimal and thousands signs, or the order of the categories.
-        warning: what should be looked at; empty if nothing.
+        warning: the warnings; empty if nothing.
     """
 
     column: Column
@@ -62,7 +62,7 @@ class TableReading:
         return tuple(d for d in self.decisions if d.question)
 
 
-def shown(column: Column, cells: Cells, after: NDArray[np.float64]) -> ColumnReading:
+def describe_column(column: Column, cells: Cells, after: NDArray[np.float64]) -> ColumnReading:
     """A column as the preview shows it."""
     before = tuple(cells.written.values())
     made = tuple(_value(column, cells, float(after[k])) for k in cells.written)
@@ -80,11 +80,11 @@ def _value(column: Column, cells: Cells, value: float) -> str:
     return f"{value:.15g}"
 
 
-def listed(names: Sequence[str]) -> str:
+def join_words(names: Sequence[str]) -> str:
     """Up to eight names.
 
     Example:
-        >>> listed(["a", "b"])
+        >>> join_words(["a", "b"])
         "'a', 'b'"
     """
     more = f" and {len(names) - 8:,} more" if len(names) > 8 else ""
@@ -111,7 +111,7 @@ def sentences(columns: Sequence[ColumnReading]) -> list[str]:
         if "You chose" in column.why:
             word = "Left out, as you chose"
         groups.setdefault(word, []).append(column.name)
-    notes += [f"{word}: {listed(names)}." for word, names in groups.items()]
+    notes += [f"{word}: {join_words(names)}." for word, names in groups.items()]
     for one in columns:
         learned = one.column.role in ("feature", "class")
         if one.unread and learned:

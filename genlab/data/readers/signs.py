@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from genlab.data.readers.columns import Seen
+from genlab.data.readers.columns import ColumnEvidence
 from genlab.data.readers.dialect import AUTO, NONE, Decision
 from genlab.data.readers.numbers import Signs
 
@@ -12,8 +12,8 @@ WORDS = {".": "points", ",": "commas", " ": "spaces", "'": "apostrophes"}
 OTHER = {".": ",", ",": "."}
 
 
-def given_signs(decimal: str, thousands: str) -> tuple[str | None, str | None]:
-    """What a user said, None for what is to be found; one sign excludes itself as the other."""
+def parse_signs(decimal: str, thousands: str) -> tuple[str | None, str | None]:
+    """The signs that the user gave, None for those to detect; both signs must differ."""
     group = {AUTO: None, NONE: "", "space": " "}.get(thousands, thousands)
     point = None if decimal == AUTO else decimal
     if point is None and group in OTHER:
@@ -21,32 +21,32 @@ def given_signs(decimal: str, thousands: str) -> tuple[str | None, str | None]:
     return point, group
 
 
-def of_columns(
+def decide_signs(
     names: Sequence[str],
-    seen: Sequence[Seen],
+    seen: Sequence[ColumnEvidence],
     separator: str,
     decimal: str,
     thousands: str,
     given: Sequence[Mapping[str, str]],
 ) -> tuple[list[Signs], list[Decision]]:
-    """The signs of every column, and what was decided or must be asked.
+    """The signs of every column, with the decisions and the open questions.
 
-    A decimal sign is certain where one column shows it (``1.25``, ``0.125``, ``1.234,5``). A file
-    in which every such sign has three digits behind it is asked about, unless its other columns
-    tell.
+    A decimal sign is certain if one column shows it (``1.25``, ``0.125``, ``1.234,5``). If every
+    such sign in a file has three digits behind it, the user is asked, unless the other columns
+    decide.
     """
     able = [s if s.best >= 0.5 * s.n else None for s in seen]
     total: dict[str, int] = {}
     for one in able:
         for key, n in (one.evidence if one else {}).items():
             total[key] = total.get(key, 0) + n
-    point, group = given_signs(decimal, thousands)
+    point, group = parse_signs(decimal, thousands)
     file_point = point or _point(total)
     signs: list[Signs] = []
     open_: list[tuple[str, str, bool]] = []
     chosen: list[str] = []
     for name, one, mine in zip(names, able, given, strict=True):
-        own_point, own_group = given_signs(mine.get("decimal", AUTO), mine.get("thousands", AUTO))
+        own_point, own_group = parse_signs(mine.get("decimal", AUTO), mine.get("thousands", AUTO))
         known = own_point or point
         wanted = own_group if own_group is not None else group
         found = _signs(one, known, wanted, file_point, separator)
@@ -73,7 +73,11 @@ def _point(total: Mapping[str, int]) -> str | None:
 
 
 def _signs(
-    one: Seen | None, point: str | None, group: str | None, file: str | None, separator: str
+    one: ColumnEvidence | None,
+    point: str | None,
+    group: str | None,
+    file: str | None,
+    separator: str,
 ) -> Signs:
     """The signs of one column."""
     if one is None:
@@ -96,8 +100,10 @@ def _signs(
     return Signs(own, group if group != own else "")
 
 
-def _doubt(one: Seen, point: str | None, group: str | None, file: str | None) -> str | None:
-    """The sign of a column that may be either, None where it is clear."""
+def _doubt(
+    one: ColumnEvidence, point: str | None, group: str | None, file: str | None
+) -> str | None:
+    """The ambiguous sign of a column, None if it is clear."""
     if point is not None or group is not None:
         return None
     if _point(one.evidence) is not None:
@@ -107,14 +113,14 @@ def _doubt(one: Seen, point: str | None, group: str | None, file: str | None) ->
             continue
         if file is None:
             return sign
-        # The other columns tell; but 51.738 beside 138 does not look like three decimals.
+        # The other columns decide; but 51.738 beside 138 does not look like three decimals.
         if file == sign and _mixed(one, sign):
             return sign
     return None
 
 
-def _mixed(one: Seen, sign: str) -> bool:
-    """Whether whole numbers of up to three digits stand beside numbers as 51.738."""
+def _mixed(one: ColumnEvidence, sign: str) -> bool:
+    """Whether the column has whole numbers of up to three digits and numbers such as 51.738."""
     either = one.evidence.get(f"{sign}?", 0)
     small = sum(n for s, n in one.shapes.items() if s.lstrip("-−+") in ("9", "99", "999"))
     return either >= 3 and small > 0 and either + small >= 0.98 * one.n

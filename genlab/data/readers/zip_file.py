@@ -1,4 +1,4 @@
-"""Pictures in a ZIP: known by their bytes; the folder that varies is the class."""
+"""Images in a ZIP: known by their bytes; the folder that varies is the class."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ from genlab.data.readers.base import (
     Examples,
     Progress,
     Reader,
+    check_room,
     clean,
     count_noun,
-    labels,
+    encode_labels,
     members,
     refuse,
-    room,
     split_rows,
-    white_of,
+    white_value,
 )
 from genlab.data.splits import given_parts
 
 #: Sides that the convolutional nets know.
 SIDES = (8, 28, 32, 64)
-#: Pixels of all pictures together, and seconds of the processor that they may take.
+#: Pixels of all images together, and seconds of the processor that they may take.
 PIXELS, SECONDS = 2_000_000_000, 60.0
-#: Pictures with transparency by which the ground is chosen.
+#: Images with transparency by which the ground is chosen.
 CLEAR = 64
 NOTHING = image_fitting.BackgroundStyle(0.5)
 #: Names of folders -> the part that they hold.
@@ -62,8 +62,8 @@ PARTS = {
 
 
 @dataclass(frozen=True)
-class PictureOptions(Options):
-    """What is made of pictures."""
+class ImageOptions(Options):
+    """How the images are processed."""
 
     side: int = option(
         28, "pixels of a side", choices=SIDES, unit="pixels", label="Gaussians per side"
@@ -71,7 +71,7 @@ class PictureOptions(Options):
     colour: str = option("grey", "grey levels or colours", choices=("grey", "RGB"), label="Colour")
     fit: str = option(
         "crop",
-        "what of a picture that is not square: the square in its middle, or all of it on its "
+        "what of an image that is not square: the square in its middle, or all of it on its "
         "ground",
         choices=("crop", "whole"),
         label="Fit",
@@ -84,7 +84,7 @@ class PictureOptions(Options):
     )
     ground: str = option(
         "auto",
-        "what lies behind transparent parts; auto: black behind bright pictures, white behind "
+        "what lies behind transparent parts; auto: black behind bright images, white behind "
         "dark ones",
         choices=("auto", "white", "black"),
     )
@@ -92,14 +92,14 @@ class PictureOptions(Options):
 
 @READERS.register(
     "images",
-    title="ZIP of pictures",
+    title="ZIP of images",
     summary="10 or more of PNG, JPEG, WebP, BMP, GIF or TIFF; a folder is a class.",
     order=30,
 )
 class Images(Reader):
-    """An archive of pictures, each made square and small."""
+    """An archive of images, each made square and small."""
 
-    Options: ClassVar[type[options.Options]] = PictureOptions
+    Options: ClassVar[type[options.Options]] = ImageOptions
 
     @classmethod
     def takes(cls, content: bytes) -> bool:
@@ -114,17 +114,17 @@ class Images(Reader):
             wanted, others = _pictures(archive, there)
             if not wanted:
                 raise refuse(
-                    f"the archive holds {count_noun(len(there), 'file')} and no picture (PNG, "
+                    f"the archive holds {count_noun(len(there), 'file')} and no image (PNG, "
                     f"JPEG, WebP, BMP, GIF, TIFF){_inside(there)}"
                 )
             channels = 1 if options.colour == "grey" else 3
-            room(len(wanted), channels * options.side**2)
-            found = _Set(archive, wanted, options, channels, began, progress)
-            found.look()
-            found.take()
+            check_room(len(wanted), channels * options.side**2)
+            found = _ImageSet(archive, wanted, options, channels, began, progress)
+            found.summarise()
+            found.read_all()
         notes = found.notes()
         if others:
-            notes.append(f"{count_noun(others, 'file')} left out: no picture by their content.")
+            notes.append(f"{count_noun(others, 'file')} left out: no image by their content.")
         x = np.stack(found.kept) if found.kept else np.zeros((0, channels, 1, 1), np.uint8)
         if len(x) and x.min() == x.max():
             raise refuse("all its pixels are the same: there is nothing to learn")
@@ -138,7 +138,7 @@ class Images(Reader):
 
 
 def _inside(there: Sequence[zipfile.ZipInfo]) -> str:
-    """A hint where the archive holds a table or arrays."""
+    """A hint if the archive holds a table or arrays."""
     for info in there:
         if PurePosixPath(info.filename).suffix.lower() in {".csv", ".tsv", ".npz", ".txt"}:
             return f"; take {clean(info.filename)!r} out of it and send that"
@@ -148,7 +148,7 @@ def _inside(there: Sequence[zipfile.ZipInfo]) -> str:
 def _pictures(
     archive: zipfile.ZipFile, there: Sequence[zipfile.ZipInfo]
 ) -> tuple[list[zipfile.ZipInfo], int]:
-    """The members that are pictures by their first bytes or by their name, and how many not."""
+    """The members that are images by their first bytes or by their name, and how many not."""
     wanted, others = [], 0
     for info in sorted(there, key=lambda i: i.filename):
         path = PurePosixPath(info.filename)
@@ -160,7 +160,7 @@ def _pictures(
                 head = stream.read(32)
         except DAMAGED:
             head = b""
-        # What is called a picture and is none is counted among the bad ones.
+        # A file with the name of an image that is not one counts as bad.
         if image_uploads.kind_of(head) is not None or path.suffix.lower() in ENDINGS:
             wanted.append(info)
         else:
@@ -181,8 +181,8 @@ DAMAGED = (
 )
 
 
-class _Set:
-    """The pictures of an archive: looked at once for what they share, then read."""
+class _ImageSet:
+    """The images of an archive: inspected once for common properties, then read."""
 
     def __init__(
         self,
@@ -201,9 +201,9 @@ class _Set:
         self.wrong: Counter[str] = Counter()
         self.done: Counter[str] = Counter()
         self.sizes: Counter[tuple[int, int]] = Counter()
-        self.said: list[str] = []
+        self.notes_so_far: list[str] = []
 
-    def look(self) -> None:
+    def summarise(self) -> None:
         """What white is, and on which ground transparent parts are laid."""
         deep = shallow = pixels = index = 0
         masks = self.channels == 1
@@ -212,19 +212,19 @@ class _Set:
         for k, info in enumerate(self.wanted):
             self._tell(0.5 * k / len(self.wanted), f"{k:,} of {len(self.wanted):,} looked at")
             try:
-                seen = image_uploads.glance(
+                seen = image_uploads.summarise_image(
                     _unfolded(self.archive, info),
                     levels=shallow <= 128,
                     ground=clear < CLEAR,
                 )
             except DataError as error:
                 bad += 1
-                _bearable(bad, len(self.wanted), Counter({_reason(error): bad}))
+                _check_bad_images(bad, len(self.wanted), Counter({_reason(error): bad}))
                 continue
             pixels += seen.pixels
             if pixels > PIXELS:
                 raise refuse(
-                    f"its pictures have more than {PIXELS // 10**6:,} million pixels together",
+                    f"its images have more than {PIXELS // 10**6:,} million pixels together",
                     "Send fewer or smaller ones.",
                 )
             if seen.deep:
@@ -237,7 +237,7 @@ class _Set:
                 bright, clear = bright + seen.opaque, clear + 1
         if masks and index:
             self.how = replace(self.how, index=index)
-            self.said.append(
+            self.notes_so_far.append(
                 f"They are masks of {index + 1} coloured classes: the indices 0 to {index} of the "
                 "palette became grey levels from black to white (colour = RGB keeps the colours)."
             )
@@ -246,22 +246,22 @@ class _Set:
     def _decide(self, deep: int, shallow: int, bright: float | None) -> None:
         how = self.how
         if deep:
-            how = replace(how, deep=white_of(deep))
-            self.said.append(
-                f"The largest value of the pictures of 16 bits is {deep:,}: {how.deep:,} is taken "
+            how = replace(how, deep=white_value(deep))
+            self.notes_so_far.append(
+                f"The largest value of the images of 16 bits is {deep:,}: {how.deep:,} is taken "
                 "for white."
             )
         if 0 < shallow <= 128:
             how = replace(how, shallow=shallow)
-            self.said.append(
-                f"The largest value of all pictures is {shallow}, which is taken for white."
+            self.notes_so_far.append(
+                f"The largest value of all images is {shallow}, which is taken for white."
             )
         if bright is not None:
             black = bright > 0.5
             if self.options.ground != "auto":
                 black = self.options.ground == "black"
             how = replace(how, ground=0 if black else 255)
-            self.said.append(
+            self.notes_so_far.append(
                 f"Transparent parts were laid on {'black' if black else 'white'}"
                 + (
                     ", since what is opaque is mostly "
@@ -272,29 +272,29 @@ class _Set:
             )
         self.how = how
 
-    def take(self) -> None:
-        """Read the pictures."""
+    def read_all(self) -> None:
+        """Read the images."""
         for k, info in enumerate(self.wanted):
             self._tell(0.5 + 0.5 * k / len(self.wanted), f"{k:,} of {len(self.wanted):,} read")
             try:
                 self.kept.append(self._one(_unfolded(self.archive, info)))
             except DataError as error:
                 self.wrong[_reason(error)] += 1
-                _bearable(sum(self.wrong.values()), len(self.wanted), self.wrong)
+                _check_bad_images(sum(self.wrong.values()), len(self.wanted), self.wrong)
                 continue
             self.paths.append(PurePosixPath(info.filename.replace("\\", "/")).parts)
 
     def _tell(self, fraction: float, words: str) -> None:
         if time.thread_time() - self.began > SECONDS:
             raise refuse(
-                f"its pictures take more than {SECONDS:.0f} s to read",
+                f"its images take more than {SECONDS:.0f} s to read",
                 "Send fewer or smaller ones.",
             )
         if self.progress is not None and len(self.kept) % 50 == 0:
-            self.progress(fraction, f"pictures: {words}")
+            self.progress(fraction, f"images: {words}")
 
     def _one(self, content: bytes) -> NDArray[np.uint8]:
-        """A picture of an archive as an example, (C, side, side)."""
+        """An image of an archive as an example, (C, side, side)."""
         options = self.options
         sent = image_uploads.read(content, image_uploads.MANY, self.how)
         pixels = sent.pixels
@@ -315,41 +315,41 @@ class _Set:
         if self.channels == 1 and np.ptp(pixels, axis=2).max(initial=0.0) > 0.02:
             self.done["Its colours became grey levels (colour = RGB keeps them)."] += 1
         meta = DataMeta((self.channels, options.side, options.side), "unit")
-        whole = image_uploads.Picture(pixels, sent.size)
+        whole = image_uploads.UploadedImage(pixels, sent.size)
         seen = image_fitting.fit_to_model(whole, meta, NOTHING, invert=False, centre=False)
         return np.rint(seen.x.numpy() * 255).astype(np.uint8)
 
     def notes(self) -> list[str]:
-        """What was done, with numbers of pictures."""
+        """The changes, with the number of images."""
         side, n = self.options.side, len(self.kept)
         sizes = self.sizes.most_common(1)
-        first = f"{count_noun(n, 'picture')} made {side} × {side} pixels"
+        first = f"{count_noun(n, 'image')} made {side} × {side} pixels"
         if sizes:
             (width, height), many = sizes[0]
             which = "all" if many == n else f"{many:,} of them"
             first += f" ({which} were {width:,} × {height:,})"
-        made = [f"{first}.", *self.said]
+        made = [f"{first}.", *self.notes_so_far]
         for words, many in self.done.most_common(8):
-            made.append(f"{'All pictures' if many == n else count_noun(many, 'picture')}: {words}")
+            made.append(f"{'All images' if many == n else count_noun(many, 'image')}: {words}")
         for why, many in self.wrong.most_common(3):
-            made.append(f"{count_noun(many, 'picture')} left out: {why}.")
+            made.append(f"{count_noun(many, 'image')} left out: {why}.")
         return made
 
 
 def _reason(error: DataError) -> str:
-    """Why a picture was not taken, without what it says of sending another one."""
-    return str(error).removeprefix("This picture was not taken: ").split(". Nothing was")[0]
+    """Why an image was refused, without the advice to send another one."""
+    return str(error).removeprefix("This image was not taken: ").split(". Nothing was")[0]
 
 
-def _bearable(bad: int, n: int, wrong: Counter[str]) -> None:
-    """Refuse an archive as soon as half of its pictures are bad: no need to read the others."""
+def _check_bad_images(bad: int, n: int, wrong: Counter[str]) -> None:
+    """Refuse an archive as soon as half of its images are bad: no need to read the others."""
     if bad > max(1, n // 2):
         why = "; ".join(reason for reason, _ in wrong.most_common(2))
-        raise refuse(f"{bad:,} of its {n:,} pictures cannot be used ({why})")
+        raise refuse(f"{bad:,} of its {n:,} images cannot be used ({why})")
 
 
 def _unfolded(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """The bytes of a picture, no more than a picture may have."""
+    """The bytes of an image, up to the limit of one image."""
     try:
         with archive.open(info) as stream:
             return stream.read(image_uploads.BYTES + 1)
@@ -360,7 +360,7 @@ def _unfolded(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
 def _folders(
     paths: Sequence[tuple[str, ...]], level: int, notes: list[str]
 ) -> tuple[NDArray[np.int64] | None, tuple[str, ...], NDArray[np.int8] | None]:
-    """Classes and parts from the folders of pictures."""
+    """Classes and parts from the folders of images."""
     depth = max((len(path) - 1 for path in paths), default=0)
     levels = [[path[k] if k < len(path) - 1 else "" for path in paths] for k in range(depth)]
     part = None
@@ -376,13 +376,13 @@ def _folders(
     vary = [k for k, names in enumerate(levels) if len(set(names)) > 1]
     at = level - 1 if level else (vary[0] if vary else -1)
     if not 0 <= at < depth or len(set(levels[at])) < 2:
-        notes.append("No classes: the pictures lie in one folder.")
+        notes.append("No classes: the images lie in one folder.")
         return None, (), part
-    # Folders that are nearly one a picture name pictures and no classes.
+    # If nearly every image has its own folder, the folders are not classes.
     if not level and len(set(levels[at])) > max(2, len(paths) // 2):
-        notes.append("No classes: nearly every picture lies in a folder of its own.")
+        notes.append("No classes: nearly every image lies in a folder of its own.")
         return None, (), part
-    y, classes = labels([clean(name) or "no folder" for name in levels[at]])
+    y, classes = encode_labels([clean(name) or "no folder" for name in levels[at]])
     where = "" if depth == 1 else f" of level {at + 1} of {depth}, the first that varies,"
     notes.append(f"The folder{where} is the class: {count_noun(len(classes), 'value')}.")
     return y, classes, part

@@ -11,12 +11,12 @@ from torch import Tensor, xlogy
 from torch.nn.functional import softplus
 
 from genlab.distributions.families.base import Cross, Family, Moment, Natural, register
-from genlab.distributions.families.inverse_cdf import POSITIVE_LINE, RATE
 from genlab.distributions.families.location_scale import gaussian_eta, gaussian_log_normaliser
 from genlab.distributions.families.noise import Logs, Noise
 from genlab.distributions.families.parameters import (
     POSITIVE,
     POSITIVE_VECTOR,
+    RATE,
     REAL,
     Parameter,
     Params,
@@ -32,7 +32,7 @@ from genlab.distributions.families.special import (
     trigamma,
     where,
 )
-from genlab.distributions.families.supports import BOUNDED, Support, Tail
+from genlab.distributions.families.supports import BOUNDED, POSITIVE_LINE, Support, Tail
 
 IMPLICIT = (
     "The derivative in the shape is the implicit one through the gamma variable, "

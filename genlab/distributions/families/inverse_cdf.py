@@ -12,8 +12,10 @@ from genlab.distributions.families.base import Cross, Family, Moment, Natural, r
 from genlab.distributions.families.noise import Noise
 from genlab.distributions.families.parameters import (
     COUNT,
+    LOC,
     POSITIVE,
-    REAL,
+    RATE,
+    SCALE,
     Parameter,
     Params,
     above,
@@ -28,14 +30,7 @@ from genlab.distributions.families.special import (
     weibull_view,
     where,
 )
-from genlab.distributions.families.supports import BOUNDED, Support, Tail
-
-REAL_LINE = Support("real", r"\mathbb{R}")
-POSITIVE_LINE = Support("positive", r"(0, \infty)", 0.0)
-LOC = Parameter("loc", "a", REAL, 0.0, -3.0, 3.0)
-SCALE = Parameter("scale", "b", POSITIVE, 1.0, 0.1, 3.0)
-RATE = Parameter("rate", r"\lambda", POSITIVE, 1.0, 0.1, 4.0)
-
+from genlab.distributions.families.supports import BOUNDED, POSITIVE_LINE, REAL_LINE, Support, Tail
 
 # -- Exponential ----------------------------------------------------------------------------------
 

@@ -11,20 +11,19 @@ from torch import Tensor
 from genlab.distributions.families.base import Cross, Family, Moment, Natural, register
 from genlab.distributions.families.inverse_cdf import (
     EXPONENTIAL_TAIL,
-    LOC,
     LOGISTIC,
     LOGISTIC_EXPECTED,
-    REAL_LINE,
-    SCALE,
     logistic_log_density,
     logistic_variance,
 )
 from genlab.distributions.families.noise import Noise
 from genlab.distributions.families.parameters import (
     FULL_RANK,
+    LOC,
     POSITIVE,
     POSITIVE_OR_INF,
     REAL,
+    SCALE,
     VECTOR,
     Parameter,
     Params,
@@ -39,7 +38,7 @@ from genlab.distributions.families.special import (
     log1p_square,
     where,
 )
-from genlab.distributions.families.supports import BOUNDED, Support, Tail
+from genlab.distributions.families.supports import BOUNDED, REAL_LINE, Support, Tail
 
 # -- Laplace --------------------------------------------------------------------------------------
 

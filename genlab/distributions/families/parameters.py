@@ -132,3 +132,8 @@ class Parameter:
     high: float
     continuous: bool = True
     score: Literal["unbiased", "infinite variance", "biased"] = "unbiased"
+
+
+LOC = Parameter("loc", "a", REAL, 0.0, -3.0, 3.0)
+SCALE = Parameter("scale", "b", POSITIVE, 1.0, 0.1, 3.0)
+RATE = Parameter("rate", r"\lambda", POSITIVE, 1.0, 0.1, 4.0)

@@ -140,3 +140,7 @@ def tails_meet(
     if order is None or rate is None or steep is None:
         return yes if order is None else torch.as_tensor(order >= 1).all()
     return (order > 1) | ((order == 1) & (steep < rate))
+
+
+REAL_LINE = Support("real", r"\mathbb{R}")
+POSITIVE_LINE = Support("positive", r"(0, \infty)", 0.0)

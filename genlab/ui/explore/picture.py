@@ -193,7 +193,7 @@ def picture(scene: Scene) -> Tensor | None:
 
 def sent_picture(
     source: str, meta: DataMeta, manner: image_fitting.BackgroundStyle
-) -> image_uploads.Picture | None:
+) -> image_uploads.UploadedImage | None:
     """What was uploaded or drawn, read with care; None while there is nothing."""
     if source == "draw":
         drawing = canvas(meta, manner.ground, key="explore.picture.canvas")
@@ -210,7 +210,7 @@ def sent_picture(
 
 
 def prepare_picture(
-    sent: image_uploads.Picture, meta: DataMeta, manner: image_fitting.BackgroundStyle
+    sent: image_uploads.UploadedImage, meta: DataMeta, manner: image_fitting.BackgroundStyle
 ) -> image_fitting.FittedImage:
     """The image at the model's size, with the choices of preprocessing."""
     how = {"auto": None, "no": False, "yes": True}

@@ -98,10 +98,7 @@ def pair() -> None:
             return
         links.open_study(study.name)
     if pressed:
-        rows = list(specs.items())
-        # Two runs go by turns where workers are few: of four the first two, and the others.
-        started = [runs.start_pair(dict(rows[i : i + 2])) for i in range(0, len(rows), 2)]
-        links.compare([run for pair_ in started for run in pair_])
+        links.compare(runs.start_together(specs))
     budgets({title: budget_of(spec.flat()) for title, spec in specs.items()})
     if is_four:
         st.caption(

@@ -4,8 +4,9 @@
 // none is lost where the server is slower than the reader.
 
 import { fromBase64 } from "../shared/bytes.js";
-import { context2d, make, pageUrl, pointerPosition } from "../shared/dom.js";
+import { context2d, make, pageUrl } from "../shared/dom.js";
 import { drawGuests, drawLetters, drawOutline, drawRing, drawTexts } from "./annotations.js";
+import { Gestures } from "./gestures.js";
 import { joinGroup, leaveGroups, peersOf } from "./linked_maps.js";
 import { readMapBytes } from "./map_bytes.js";
 import { canvasPng, mapSvg, MOST_IN_SVG, saveFile } from "./map_file.js";
@@ -21,12 +22,13 @@ import {
   unproject,
   zoomAt,
 } from "./positions.js";
-import { boxOutline, nearestPoint, nextPoint, PointGrid, pointsInside } from "./search.js";
+import { PointGrid } from "./search.js";
 import { chooseThumbnails, drawThumbnails, thumbnailSide } from "./thumbnails.js";
 import { Tip } from "./tip.js";
 
 /** @import { MapData } from "./wire" */
 /** @import { Guest } from "./annotations.js" */
+/** @import { Mode } from "./gestures.js" */
 /** @import { Point } from "./search.js" */
 /** @import { View } from "./positions.js" */
 /** @import { MapBytes } from "./map_bytes.js" */
@@ -36,25 +38,9 @@ import { Tip } from "./tip.js";
 const NEAR = 14;
 /** So many of the last clicks are reported together. */
 const CLICKS = 4;
-/** A press that moves farther is a drag, in pixels. */
-const DRAG = 4;
-/** Radians that a pixel of a drag turns a map of three dimensions by. */
-const TURN = 0.008;
-/** Pixels that shift and an arrow key move the view by. */
-const SHIFT = 40;
-/** @typedef {"move" | "lasso" | "box"} Mode */
 /** @type {Record<Mode, string>} */
 const MODES = { move: "Move", lasso: "Lasso", box: "Box" };
-/** @type {Record<string, Point | undefined>} */
-const ARROWS = {
-  ArrowLeft: [-1, 0],
-  ArrowRight: [1, 0],
-  ArrowUp: [0, -1],
-  ArrowDown: [0, 1],
-};
-
 /** @typedef {{ row: number } | { spot: [number, number] }} Click a point, or a place beside them */
-/** @typedef {{ from: Point, last: Point, isDrag: boolean, path: Point[] | null }} Press */
 
 /** @type {WeakMap<HTMLElement | ShadowRoot, ScatterMap>} */
 const maps = new WeakMap();
@@ -72,7 +58,7 @@ export function mount({ data, parentElement, setStateValue }) {
   return () => map.rest();
 }
 
-class ScatterMap {
+export class ScatterMap {
   /** @type {View} */
   view = { width: 0, height: 0, zoom: 1, x: 0, y: 0, yaw: 0.6, pitch: 0.35 };
   /** @type {Mode} */
@@ -91,8 +77,6 @@ class ScatterMap {
   hasPictures = true;
   /** The file of a large map, and its address. @type {{ url: string, bytes: MapBytes } | null} */
   file = null;
-  /** The press of the pointer that has not ended. @type {Press | null} */
-  press = null;
   /** @type {Set<number>} */
   selected = new Set();
   /** Positions of each snapshot. @type {Float32Array[]} */
@@ -134,7 +118,7 @@ class ScatterMap {
     this.player = new Player(this.root, (at) => this.showSnapshot(at));
     this.legend = make("div", { class: "gl-legend" }, this.root);
     this.setMode("move");
-    this.listen();
+    this.gestures = new Gestures(this);
     new ResizeObserver(() => this.draw()).observe(this.canvas);
     Object.assign(this.root, { map: this });
   }
@@ -424,45 +408,11 @@ class ScatterMap {
         drawRing(context, px[2 * row], px[2 * row + 1], radius);
       }
     }
-    const outline = this.outline();
+    const outline = this.gestures.outline();
     if (outline) drawOutline(context, outline);
   }
 
-  /** Gives the outline that is being drawn. @returns {Point[] | null} */
-  outline() {
-    const path = this.press?.path;
-    if (!path || this.mode !== "box" || path.length < 2) return path ?? null;
-    return boxOutline(path[0], path[path.length - 1]);
-  }
-
-  // --- the pointer and the keys ---
-
-  listen() {
-    const { canvas } = this;
-    canvas.addEventListener("pointerdown", (event) => {
-      if (event.button) return;
-      canvas.setPointerCapture(event.pointerId);
-      canvas.focus({ preventScroll: true });
-      const from = pointerPosition(canvas, event);
-      this.press = { from, last: from, isDrag: false, path: this.mode === "move" ? null : [from] };
-    });
-    canvas.addEventListener("pointermove", (event) => this.handleMove(event));
-    canvas.addEventListener("pointerup", (event) => this.handleUp(event));
-    canvas.addEventListener("pointercancel", () => {
-      this.press = null;
-      this.drawOverlay();
-    });
-    canvas.addEventListener("pointerleave", () => {
-      if (!this.press) this.setHover(-1);
-    });
-    /** @param {WheelEvent} event */
-    const zoom = (event) => {
-      event.preventDefault();
-      this.zoom(pointerPosition(canvas, event), Math.exp(-event.deltaY * 0.0015));
-    };
-    canvas.addEventListener("wheel", zoom, { passive: false });
-    canvas.addEventListener("keydown", (event) => this.handleKey(event));
-  }
+  // --- what a reader does ---
 
   /**
    * @param {Point} at a pixel
@@ -471,45 +421,6 @@ class ScatterMap {
   nearest(at) {
     this.grid ??= new PointGrid(this.px, this.view.width, this.view.height, NEAR);
     return this.grid.nearest(at);
-  }
-
-  /** @param {PointerEvent} event of the canvas */
-  handleMove(event) {
-    const at = pointerPosition(this.canvas, event);
-    const { press, view } = this;
-    if (!press) {
-      const row = this.nearest(at);
-      if (row !== this.hover) this.setHover(row);
-      return;
-    }
-    const [dx, dy] = [at[0] - press.last[0], at[1] - press.last[1]];
-    press.last = at;
-    if (Math.hypot(at[0] - press.from[0], at[1] - press.from[1]) > DRAG) press.isDrag = true;
-    if (press.path) {
-      press.path.push(at);
-      this.drawOverlay();
-    } else if (press.isDrag) {
-      if (this.data.dims === 3 && !event.shiftKey) {
-        view.yaw += dx * TURN;
-        view.pitch += dy * TURN;
-      } else {
-        view.x += dx;
-        view.y += dy;
-      }
-      this.tip.hide();
-      this.draw();
-    }
-  }
-
-  /** @param {PointerEvent} event of the canvas */
-  handleUp(event) {
-    const { press } = this;
-    if (!press) return;
-    const outline = press.isDrag ? this.outline() : null;
-    this.press = null;
-    if (outline) this.select(pointsInside(this.px, outline));
-    else if (!press.isDrag) this.click(pointerPosition(this.canvas, event));
-    this.draw();
   }
 
   /** @param {Point} at a pixel that was clicked */
@@ -542,32 +453,6 @@ class ScatterMap {
   zoom(at, factor) {
     zoomAt(this.view, ...at, factor);
     this.tip.hide();
-    this.draw();
-  }
-
-  /** @param {KeyboardEvent} event of the canvas */
-  handleKey(event) {
-    const direction = ARROWS[event.key];
-    const { view, hover } = this;
-    /** @type {Point} */
-    const middle = [view.width / 2, view.height / 2];
-    if (direction && event.shiftKey) {
-      view.x -= SHIFT * direction[0];
-      view.y -= SHIFT * direction[1];
-    } else if (direction) {
-      const { px } = this;
-      this.setHover(hover < 0 ? nearestPoint(px, middle) : nextPoint(px, hover, direction));
-    } else if (event.key === "+" || event.key === "=") this.zoom(middle, 1.3);
-    else if (event.key === "-") this.zoom(middle, 1 / 1.3);
-    else if (event.key === "0") this.fit();
-    else if (event.key === "Enter" || event.key === " ") {
-      if (hover < 0) return;
-      this.sendClick({ row: hover });
-    } else if (event.key === "Escape") {
-      this.setHover(-1);
-      if (this.selected.size) this.select([]);
-    } else return;
-    event.preventDefault();
     this.draw();
   }
 

@@ -1,4 +1,4 @@
-"""A large file is read by a process of its own, so that a page goes on answering meanwhile.
+"""Reads a large file in a subprocess, so that the pages stay responsive.
 
 The process has bounded memory and time. What it found comes back as arrays and JSON in a folder
 that both know; nothing is unpickled.
@@ -34,7 +34,7 @@ ARRAYS = ("x", "y", "part")
 PACKAGES = Path(__file__).resolve().parents[3]
 
 
-def read_apart(
+def read_in_subprocess(
     content: bytes, values: Mapping[str, Any] | None = None, progress: Progress | None = None
 ) -> Examples:
     """Read a file as :func:`~genlab.data.readers.base.read` does, in another process.
@@ -42,7 +42,8 @@ def read_apart(
     Args:
         content: the file.
         values: options of its reader.
-        progress: told the fraction done and what is being done. What it raises ends the process.
+        progress: called with the fraction done and a sentence. An exception that it raises ends
+            the process.
 
     Raises:
         DataError: if the file is refused, or needs more time or memory than there is.
@@ -52,8 +53,8 @@ def read_apart(
         folder = Path(name)
         (folder / "content").write_bytes(content)
         (folder / "values.json").write_text(json.dumps(dict(values or {})), encoding="utf-8")
-        command = [sys.executable, "-m", "genlab.data.readers.apart", name]
-        # The package may stand in a checkout that is not installed.
+        command = [sys.executable, "-m", "genlab.data.readers.subprocess_reader", name]
+        # The package may be a checkout that is not installed.
         paths = [str(PACKAGES), os.environ.get("PYTHONPATH", "")]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
         with subprocess.Popen(
@@ -77,10 +78,10 @@ def _result(folder: Path, code: int) -> Examples:
         DataError, SpecError: what it raised, or why it ended.
     """
     if (folder / "refused.json").exists():
-        said = json.loads((folder / "refused.json").read_text(encoding="utf-8"))
-        if said["kind"] == "SpecError":
-            raise SpecError(*said["arguments"])
-        raise DataError(*said["arguments"])
+        refusal = json.loads((folder / "refused.json").read_text(encoding="utf-8"))
+        if refusal["kind"] == "SpecError":
+            raise SpecError(*refusal["arguments"])
+        raise DataError(*refusal["arguments"])
     if code == 0 and (folder / "found.json").exists():
         return load(folder)
     if code in (-signal.SIGXCPU, -signal.SIGKILL):
@@ -133,7 +134,7 @@ def _column_reading(values: Mapping[str, Any]) -> ColumnReading:
 
 
 def main(folder: Path) -> None:
-    """Read the file in a folder, and leave what was found, or why it was refused."""
+    """Read the file in a folder, and write the examples, or the reason for a refusal."""
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
 
@@ -154,8 +155,8 @@ def main(folder: Path) -> None:
 
 
 def _refused(folder: Path, kind: str, arguments: list[Any]) -> None:
-    said = json.dumps({"kind": kind, "arguments": arguments})
-    (folder / "refused.json").write_text(said, encoding="utf-8")
+    refusal = json.dumps({"kind": kind, "arguments": arguments})
+    (folder / "refused.json").write_text(refusal, encoding="utf-8")
 
 
 if __name__ == "__main__":

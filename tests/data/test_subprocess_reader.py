@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from genlab.core.errors import DataError, SpecError
-from genlab.data.readers import Examples, apart, read
-from genlab.data.readers.apart import read_apart
+from genlab.data.readers import Examples, read, subprocess_reader
+from genlab.data.readers.subprocess_reader import read_in_subprocess
 
 
 def _csv() -> bytes:
@@ -52,14 +52,14 @@ def _same(one: Examples, other: Examples) -> None:
 @pytest.mark.parametrize("content", [_csv(), _npz(), _zip()], ids=["csv", "npz", "zip"])
 def test_it_finds_the_same_as_here(content: bytes) -> None:
     told: list[float] = []
-    found = read_apart(content, {}, lambda fraction, text: told.append(fraction))
+    found = read_in_subprocess(content, {}, lambda fraction, text: told.append(fraction))
     _same(found, read(content))
     assert told == sorted(told)
 
 
 def test_the_options_of_the_reader_count() -> None:
     values = {"label": "none", "column": "count:type=categorical"}
-    found = read_apart(_csv(), values)
+    found = read_in_subprocess(_csv(), values)
     _same(found, read(_csv(), values))
     assert found.schema[0].type == "categorical"
 
@@ -69,35 +69,35 @@ def test_a_refusal_is_the_same_as_here() -> None:
         with pytest.raises(DataError) as here:
             read(content)
         with pytest.raises(DataError) as there:
-            read_apart(content)
+            read_in_subprocess(content)
         assert str(there.value) == str(here.value)
     with pytest.raises(SpecError) as here_too:
         read(_csv(), {"column": "count:colour=red"})
     with pytest.raises(SpecError) as there_too:
-        read_apart(_csv(), {"column": "count:colour=red"})
+        read_in_subprocess(_csv(), {"column": "count:colour=red"})
     assert str(there_too.value) == str(here_too.value)
 
 
 def test_a_person_who_goes_away_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     started = []
-    popen = apart.subprocess.Popen
+    popen = subprocess_reader.subprocess.Popen
 
     def start(*arguments: object, **more: object) -> object:
         started.append(popen(*arguments, **more))  # type: ignore[call-overload]
         return started[-1]
 
-    monkeypatch.setattr(apart.subprocess, "Popen", start)
+    monkeypatch.setattr(subprocess_reader.subprocess, "Popen", start)
 
     def leave(fraction: float, text: str) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        read_apart(_csv(), {}, leave)
+        read_in_subprocess(_csv(), {}, leave)
     assert started[0].poll() is not None
 
 
 def test_more_memory_or_time_than_there_is_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = apart.subprocess.Popen
+    run = subprocess_reader.subprocess.Popen
 
     def ends(how: str) -> None:
         def start(command: list[str], **more: object) -> object:
@@ -105,9 +105,9 @@ def test_more_memory_or_time_than_there_is_is_a_refusal(monkeypatch: pytest.Monk
                 [command[0], "-c", f"import os, signal; os.kill(os.getpid(), {how})"], **more
             )
 
-        monkeypatch.setattr(apart.subprocess, "Popen", start)
+        monkeypatch.setattr(subprocess_reader.subprocess, "Popen", start)
 
     for how in ("signal.SIGXCPU", "signal.SIGKILL", "signal.SIGSEGV"):
         ends(how)
         with pytest.raises(DataError, match=r"Nothing was stored\. Send a part of it"):
-            read_apart(_csv())
+            read_in_subprocess(_csv())
