@@ -63,7 +63,10 @@ class Database:
     def _make_engine(self, url: sa.URL) -> Engine:
         if not self._sqlite:
             return self._make_server_engine(url)
+        pool: dict[str, int] = {}
         if url.database and url.database != ":memory:":
+            # Each thread that answers a viewer may read at once; a file has no limit of readers.
+            pool = {"pool_size": 16, "max_overflow": -1}
             try:
                 os.makedirs(os.path.dirname(os.path.abspath(url.database)), exist_ok=True)
             except OSError as error:
@@ -71,7 +74,7 @@ class Database:
                     f"The folder of the run store {url.database} cannot be made: {error}."
                 ) from None
         engine = sa.create_engine(
-            url, connect_args={"timeout": self.patience, "check_same_thread": False}
+            url, connect_args={"timeout": self.patience, "check_same_thread": False}, **pool
         )
 
         @event.listens_for(engine, "connect")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import shutil
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -230,3 +232,16 @@ def test_a_copy_of_the_files_is_a_whole_store(tmp_path: Path) -> None:
     for file in tmp_path.glob("genlab.db*"):
         shutil.copy(file, tmp_path / "copy" / file.name)
     assert [row.id for row in SqlStore(database(tmp_path / "copy")).runs()] == [run]
+
+
+def test_forty_readers_read_at_once(tmp_path: Path) -> None:
+    store = SqlStore(database(tmp_path))
+    together = threading.Barrier(40, timeout=60)
+
+    def read() -> int:
+        with store._reading() as connection:
+            together.wait()
+            return int(connection.exec_driver_sql("select 1").scalar_one())
+
+    with ThreadPoolExecutor(40) as pool:
+        assert [one.result() for one in [pool.submit(read) for _ in range(40)]] == [1] * 40
