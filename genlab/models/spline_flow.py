@@ -131,8 +131,9 @@ class SplineCoupling(Layer):
         numbers = len(self.transformed) * (3 * bins - 1)
         self.net: nn.Module | None = None
         if len(self.unchanged):
-            self.net = mlp([len(self.unchanged), *[hidden] * layers, numbers])
-            near_zero(self.net[-1])  # type: ignore[index]
+            net = mlp([len(self.unchanged), *[hidden] * layers, numbers])
+            near_zero(net[-1])  # type: ignore[arg-type]
+            self.net = net
         else:
             self.knots = nn.Parameter(0.01 * torch.randn(numbers))
 

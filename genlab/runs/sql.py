@@ -291,8 +291,8 @@ class SqlStore(LeaseTable, JobTable, ItemTable, RunStore):
         with self._reading() as connection:
             rows = connection.execute(query.order_by(runs.c.number.desc()).limit(limit)).all()
         return [
-            Heading(run, run_name(title, *kind), *kind, status, step)
-            for run, title, *kind, status, step in rows
+            Heading(run, run_name(title, model, data), model, data, status, step)
+            for run, title, model, data, status, step in rows
         ]
 
     def find(self, query: RunQuery) -> RunPage:

@@ -193,7 +193,7 @@ def vary_spec(spec: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
 
 def possible(history: History, remedies: Iterable[Remedy]) -> tuple[Remedy, ...]:
     """The remedies that change something and give a valid run, each change once."""
-    found = []
+    found: list[Remedy] = []
     for remedy in remedies:
         if any(remedy.changes == known.changes for known in found):
             continue

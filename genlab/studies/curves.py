@@ -106,16 +106,9 @@ def bands(study: Study, name: str) -> list[Band]:
         there = np.isfinite(stack).any(axis=0)
         stack, grid = stack[:, there], grid[there]
         lines = {run: line[there] for run, line in lines.items()}
-        found.append(
-            Band(
-                study.arms[arm].name,
-                grid,
-                np.nanmedian(stack, axis=0),
-                *np.nanpercentile(stack, percent, axis=0),
-                lines,
-                percent,
-            )
-        )
+        low, high = np.nanpercentile(stack, percent, axis=0)
+        middle = np.nanmedian(stack, axis=0)
+        found.append(Band(study.arms[arm].name, grid, middle, low, high, lines, percent))
     return found
 
 
