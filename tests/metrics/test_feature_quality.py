@@ -89,7 +89,7 @@ def test_another_set_gets_a_classifier_of_its_own_once(
 
 def test_the_key_tells_classes_and_shape_apart_and_refuses_what_has_none() -> None:
     assert fingerprint(load("digits")) != fingerprint(load("mnist5k"))
-    with pytest.raises(DataError, match="none"):
+    with pytest.raises(DataError, match="not images"):
         fingerprint(load("ring"))
     data = load("digits")
     bare = Dataset(data.meta, data.train.__class__(data.train.x), data.validation, data.test)

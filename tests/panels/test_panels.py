@@ -62,7 +62,7 @@ def test_a_stored_picture_of_an_unknown_form_is_an_error(tmp_path: Path) -> None
         ("points", {"x": [[0.0, 1.0], [1.0]]}, "x of shape None"),
         ("points", {"box": [[0.0, 0.0]]}, "box of shape"),
         ("histogram", {"counts": {"a": [1, 2, 3]}}, "3 counts of 'a' in 2 bins"),
-        ("histogram", {"counts": [1]}, "no mapping"),
+        ("histogram", {"counts": [1]}, "not of the kind mapping"),
         ("bars", {"y": [1.0]}, "y of shape"),
         ("images", {"x": np.zeros((2, 3))}, "x of shape"),
         ("gap", {"cells": 3}, "9 cells"),
