@@ -31,7 +31,7 @@ def faults() -> Iterator[ModuleType]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["local", "servers", "ray"])
+@pytest.mark.parametrize("name", ["local", "servers"])
 def test_no_run_is_lost_or_run_twice(
     faults: ModuleType, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

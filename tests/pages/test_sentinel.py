@@ -17,7 +17,7 @@ def said(app):
 
 
 @pytest.fixture
-def collapsed(home):
+def collapsed(home, every_look):
     return foreground.train({**HEAVY, "steps": 400}, title="heavy").id
 
 

@@ -11,7 +11,6 @@ from genlab import cli, runs
 from genlab.runs import foreground
 from genlab.runs.findings import RunSentinel, findings_as_json, remedy_forks
 from genlab.runs.store import Record
-from genlab.train.ledger import Ledger
 
 RING = {"model": "gan", "data": "ring"}
 DIGITS = {"model": "vae", "data": "digits"}
@@ -21,10 +20,8 @@ ROUND |= {"hidden": 16, "layers": 1, "latent": 1, "lr": 1e-3, "beta1": 0.9}
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
+def home(tmp_path, monkeypatch, every_look):
     monkeypatch.setattr(runs, "ensure_supervisor", lambda: None)
-    # How many looks a machine affords hangs on its speed; here each is taken.
-    monkeypatch.setattr(Ledger, "affords", lambda *_args, **_options: True)
     runs.configure("memory:", tmp_path / "files")
     yield tmp_path
     runs.configure()
