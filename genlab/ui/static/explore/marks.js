@@ -103,7 +103,8 @@ export function makeStamp(mark, ratio) {
 
 /**
  * Gives the look of every kind of point: first the points of the data, then the generated ones.
- * @param {{ palette: string[], names?: string[] | null, generatedColour: string }} data colours and classes
+ * @param {{ palette: string[], names?: string[] | null, generatedColour: string }} data colours
+ *   and classes
  * @param {number} levels colours of a continuous scale
  * @returns {Mark[]} as many for the data as for generated points
  */

@@ -1,5 +1,5 @@
-// Several runs of one kind as a line of a chart: the median over their seeds, the band about it, and
-// each run as a thin line.
+// Several runs of one kind as a line of a chart: the median over their seeds, the band about it,
+// and each run as a thin line.
 
 import { makeSvg } from "../shared/dom.js";
 import { short } from "../shared/format.js";

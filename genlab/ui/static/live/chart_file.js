@@ -6,7 +6,8 @@ import { svgFile } from "./svg_context.js";
 /** @import { Trace } from "./trace.js" */
 /** @import { Range } from "../shared/axes.js" */
 
-/** @typedef {Pick<Trace, "y" | "at" | "hidden" | "style"> & Partial<Pick<Trace, "more">>} TableTrace */
+/** @typedef {Pick<Trace, "y" | "at" | "hidden" | "style">} Drawn */
+/** @typedef {Drawn & Partial<Pick<Trace, "more">>} TableTrace */
 
 /** Properties that a style sheet gives to the elements of a chart. */
 const PROPERTIES = [

@@ -1,5 +1,5 @@
-// What stands in a chart beside its lines: the grid with its numbers, the reference lines with their
-// labels, and the events.
+// What stands in a chart beside its lines: the grid with its numbers, the reference lines with
+// their labels, and the events.
 
 import { spreadLabels, ticks } from "../shared/axes.js";
 import { make, makeSvg } from "../shared/dom.js";
