@@ -44,8 +44,8 @@ FAULTS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "one side of a duel is done while the other stands at 10",
-        "runs/test_turns_of_a_pair.py",
-        "test_both_sides_advance_together",
+        "runs/test_turns_of_a_group.py",
+        "test_all_sides_advance_together",
     ),
     (
         "a wait has no estimate",

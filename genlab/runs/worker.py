@@ -17,7 +17,7 @@ import torch
 
 from genlab.core import device, random
 from genlab.core.errors import GenlabError, LeaseLost, RunNotFound, SnapshotError, StoreError
-from genlab.core.folders import Folder, is_full
+from genlab.core.folders import Folder, is_full, is_outage
 from genlab.core.measure import Series
 from genlab.core.run_spec import RunSpec
 from genlab.core.tables import ALGORITHMS, FORMER_JOB_KINDS, JOBS, MODELS
@@ -215,11 +215,13 @@ def perform(
 
 
 def _last_snapshot(files: RunFiles) -> str:
-    with contextlib.suppress(OSError):
+    try:
         steps = files.steps()
-        if steps:
-            return f"The snapshot of step {steps[-1]} is kept."
-    return "No snapshot was taken yet."
+    except Exception as error:
+        if not isinstance(error, OSError) and not is_outage(error):
+            raise
+        return "Its snapshots cannot be listed now."
+    return f"The snapshot of step {steps[-1]} is kept." if steps else "No snapshot was taken yet."
 
 
 def _conclude(
@@ -361,7 +363,7 @@ def _train(
 def _turns(store: RunStore, files: RunFiles, row: RunRow) -> Turns | None:
     """What says whose turn it is, for a run of a group."""
     try:
-        partners = partners_in(files.read_json(NOTE))
+        partners = partners_in(through_outage(lambda: files.read_json(NOTE)))
     except (OSError, ValueError):
         return None
     if not partners:

@@ -16,7 +16,9 @@ import torch
 from genlab.core.errors import StoreError, StoreOutage
 from genlab.core.folders import LocalFolder
 from genlab.core.run_spec import RunSpec
-from genlab.runs import catalog
+from genlab.runs import catalog, worker
+from genlab.runs.files import RunFiles, run_files
+from genlab.runs.memory import MemoryStore
 from genlab.runs.post import Deed, Post
 from genlab.runs.sql import SqlStore
 from genlab.runs.store import Record
@@ -280,3 +282,43 @@ def test_a_supervisor_that_begins_during_an_outage_waits_for_its_end(
     assert len(served) == 1
     served[0].lock.close()
     served[0].store.close()
+
+
+class EndpointConnectionError(Exception):
+    """What the client of an object store raises while its server is away: no ``OSError``."""
+
+
+@pytest.mark.parametrize("name", ["read_json", "newest"])
+def test_a_run_begins_once_its_files_can_be_reached(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = MemoryStore()
+    row = store.get(store.create(RunSpec.build(**SMALL, steps=6).flat(), worker="here:1"))
+    assert perform(store, LocalFolder(tmp_path), row).status == "done"
+    real, away = getattr(RunFiles, name), [2]
+
+    def reached_later(self: RunFiles, *given: Any) -> Any:
+        if away[0]:
+            away[0] -= 1
+            raise EndpointConnectionError("Could not connect to the endpoint URL")
+        return real(self, *given)
+
+    monkeypatch.setattr(RunFiles, name, reached_later)
+    store.set_status(row.id, "queued")
+    again = store.claim("here:1", row.id)
+    assert again is not None
+    assert again.attempt == 2
+    assert perform(store, LocalFolder(tmp_path), again).status == "done"
+    assert away == [0]
+
+
+def test_that_snapshots_cannot_be_listed_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(self: RunFiles) -> Any:
+        raise EndpointConnectionError("Could not connect to the endpoint URL")
+
+    files = run_files(LocalFolder(tmp_path), "run")
+    assert worker._last_snapshot(files) == "No snapshot was taken yet."
+    monkeypatch.setattr(RunFiles, "steps", away)
+    assert worker._last_snapshot(files) == "Its snapshots cannot be listed now."

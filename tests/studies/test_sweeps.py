@@ -251,7 +251,7 @@ def test_a_forgotten_search_leaves_no_trials_for_the_next_of_its_name() -> None:
         ("objective=elbo..beta", "objective"),
         ("latent=2,2", "once"),
         ("latent=2..4,latent=3..5", "once"),
-        ("seed=0..9", "luck"),
+        ("seed=0..9", "best by chance"),
         ("objective=elbo,nonsaturating", "nonsaturating"),
     ],
 )
