@@ -56,10 +56,14 @@ names = list(known)
 picked = st.selectbox(
     "Study",
     names,
-    index=names.index(asked) if asked else 0,
+    # A study that nobody chose would take the place of the form that the link asks for.
+    index=names.index(asked) if asked else None if given else 0,
+    placeholder="Choose a study",
     format_func=lambda name: f"{known[name].title} · {name}",
     key=f"studies.pick.{asked}",
 )
+if picked is None:
+    st.stop()
 if picked != asked:
     STUDIES.write(study=picked)
 parts.show(known[picked])

@@ -22,8 +22,8 @@ def test_from_the_form_to_the_sentence(app: Any, page: Any, shot: Any) -> None:
     page.goto(f"{app.url}/{FORM}")
     page.get_by_role("combobox", name="Varied option").fill("(latent)")
     page.keyboard.press("Enter")
-    page.get_by_placeholder("1e-3, 1e-4").wait_for()
-    values = page.get_by_label("Values, between commas")
+    # The field of the option before it may still stand beside it.
+    values = page.get_by_placeholder("1e-3, 1e-4")
     values.fill("1, 8")
     values.press("Enter")
     seeds = page.get_by_label("Seeds of each arm")
@@ -67,7 +67,7 @@ def test_a_search_from_the_form_to_the_fresh_seeds(app: Any, page: Any, shot: An
     sentence = page.get_by_role("heading", name="winner's curse")
     sentence.wait_for()
     page.get_by_role("heading", name="3 pairs of seeds").wait_for(timeout=180_000)
-    page.locator(".js-plotly-plot").nth(1).wait_for()
+    page.locator(".js-plotly-plot").nth(1).wait_for(timeout=120_000)
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         for width, height in ((1440, 900), (960, 540), (360, 740)):

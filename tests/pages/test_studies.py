@@ -100,3 +100,14 @@ def test_a_search_from_the_form_to_its_trials(visit, home):
     assert "winner's curse" in texts(app)
     assert "★ best" in texts(app)
     assert len(app.get("plotly_chart")) >= 2
+
+
+def test_the_form_of_a_link_stays_where_there_are_other_studies(visit, home):
+    known = studies.create({**SMALL, "steps": 6, "batch": 16, "hidden": 16}, {"latent": [2, 4]}, 2)
+    app = visit("studies", **SMALL)
+    app.run()
+    assert not app.exception
+    assert app.selectbox[0].label == "Varied option"
+    assert "study" not in app.query_params
+    app.selectbox(key="studies.pick.").set_value(known.name).run()
+    assert app.query_params["study"] == known.name
