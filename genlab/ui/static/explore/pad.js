@@ -134,7 +134,8 @@ class Pad {
     this.square = make("canvas", { ...looks, "aria-roledescription": "pad" }, this.root);
     this.back = make("canvas");
     const figure = make("figure", {}, this.root);
-    this.output = make("canvas", { class: "gl-decoded", role: "img" }, figure);
+    const named = { class: "gl-decoded", role: "img", "aria-label": "the decoded example" };
+    this.output = make("canvas", named, figure);
     this.words = make("figcaption", {}, figure);
     this.listen();
     Object.assign(this.root, { pad: this });
