@@ -2,8 +2,8 @@
 
 A client that opens connections and sends their requests byte by byte, or never, would hold each
 of them for as long as it likes. Uvicorn, which Streamlit starts, has a deadline for idle
-connections alone. Here the head of a request has :data:`HEAD` seconds from the first byte or from
-the opening of the connection, and its body :data:`BODY` seconds.
+connections alone. Here the head of a request has ``HEAD`` seconds from the first byte or from
+the opening of the connection, and its body ``BODY`` seconds.
 """
 
 from __future__ import annotations

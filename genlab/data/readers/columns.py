@@ -56,7 +56,7 @@ class Cells:
         is_long: whether whole numbers have more digits than float64 keeps.
         unit: of its numbers.
         is_date, is_ambiguous: whether its cells are dates, and may be day or month first.
-        n_kinds: distinct values, once :func:`column_of` has judged the column.
+        n_kinds: distinct values, once :func:`build_column` has judged the column.
     """
 
     name: str
