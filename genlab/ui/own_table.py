@@ -60,6 +60,8 @@ def _answers(one: Decision, key: str) -> None:
         ]
     elif one.option == "header_row":
         able = [("It holds names", "header_row", one.value), ("It is data", "header_row", "0")]
+    elif one.option == "encoding":
+        able = [(f"It is {one.value.capitalize()}", "encoding", one.value)]
     elif one.option == "separator":
         able = [(f"Separated by {one.value!r}", "separator", one.value)]
     with st.container(horizontal=True):
