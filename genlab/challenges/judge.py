@@ -33,7 +33,7 @@ def broken_limits(challenge: Training, view: RunView) -> list[str]:
     known = challenge.given(seed).flat()
     wrong = [
         f"{name} must stay {known[name]}, and is {spec.get(name)}."
-        for name in challenge.fixed
+        for name in challenge.kept
         if spec.get(name) != known[name]
     ]
     steps = row.steps - row.parent_step if challenge.is_repair else row.steps

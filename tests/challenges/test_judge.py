@@ -13,6 +13,7 @@ from genlab.challenges import CHALLENGES, Pictures, Training, board, judge
 from genlab.challenges.base import Goal
 from genlab.core.errors import NotAllowed, RunStateError, SpecError
 from genlab.core.run_spec import RunSpec
+from genlab.core.tables import DATASETS
 from genlab.runs.access import NOBODY, Actor, acting_as
 from genlab.runs.catalog import RunView
 from genlab.runs.forks import change_spec
@@ -104,6 +105,19 @@ def test_limits_that_are_not_kept_are_named(store: RunStore) -> None:
     assert "It is queued" in " ".join(judge.broken_limits(row, runs.open_run(queued)))
     forked = done(store, ADA, good, Origin(queued, 3))
     assert "It is a fork" in " ".join(judge.broken_limits(row, runs.open_run(forked)))
+
+
+@pytest.mark.parametrize("name", TRAINING)
+def test_the_options_of_the_data_stay(store: RunStore, name: str) -> None:
+    """Wider modes or binary pixels would reach a goal without any learning."""
+    row = row_of(name)
+    data = str(row.start["data"])
+    other = {"std": 0.5, "modes": 9, "radius": 2.0, "side": 3, "spacing": 3.0, "examples": 500}
+    other |= {"points": 20_000, "binarise": "dynamic"}
+    for option in DATASETS[data].Options.table():
+        spec = {**row.start, **row.solution, option.name: other[option.name]}
+        wrong = judge.broken_limits(row, runs.open_run(done(store, ADA, spec)))
+        assert any(text.startswith(f"{option.name} must stay ") for text in wrong), option.name
 
 
 def test_a_repair_is_a_fork_of_the_given_run(store: RunStore) -> None:
