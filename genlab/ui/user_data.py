@@ -202,13 +202,8 @@ def _columns_info(found: Examples) -> dict[str, list[Any]]:
 
 
 def forget_file() -> None:
-<<<<<<< HEAD
-    """Let go of what was read: it may be large."""
-    for word in ("key", "found", "known", "offered", "columns", "memory", "shown", "columns_info"):
-=======
     """Release the data that was read, because it may be large."""
-    for word in ("key", "found", "known", "offered", "columns"):
->>>>>>> main
+    for word in ("key", "found", "known", "offered", "columns", "memory", "shown", "columns_info"):
         st.session_state.pop(f"{KEY}{word}", None)
 
 
