@@ -20,13 +20,13 @@ CSS = """
 .model-group .dot { fill: currentColor; }
 .model-group text { fill: currentColor; font-size: 11px; text-anchor: middle; }
 """
-# Behind a group that is chosen: the colour of the first model, faint.
+# The background of the chosen group: the colour of the first model, faint.
 FILL = ", ".join((faded(ROLES["modelA"].light, 0.2), faded(ROLES["modelA"].dark, 0.33)))
 CSS += f".model-group.chosen .box {{ fill: light-dark({FILL}); }}\n"
 
 
 def draw_picture(name: str, chosen: bool) -> None:
-    """Draw the picture of a group; that of the chosen one is filled."""
+    """Draw the picture of a group; the chosen group's boxes are filled."""
     group = next(one for one in GROUPS if one.name == name)
     look = "model-group chosen" if chosen else "model-group"
     st.html(
@@ -42,10 +42,10 @@ def _choose(key: str, model: str) -> None:
 def choose_group(
     able: Sequence[str], key: str, wanted: str | None = None, container: Any = st
 ) -> list[str]:
-    """Draw the groups of the models that fit; the names of the chosen group.
+    """Draw the groups of compatible models; return the models of the chosen group.
 
     Args:
-        able: the models that fit.
+        able: the compatible models.
         key: of the widget that holds the chosen model.
         wanted: the model that is chosen at first.
         container: where to draw.

@@ -24,7 +24,7 @@ from genlab.ui.messages import plain_sentence
 
 # No mode bar over a small picture, and no logo anywhere.
 CONFIG: Mapping[str, Any] = {"displayModeBar": False, "displaylogo": False}
-#: Examples shown beside the form.
+#: How many examples are shown beside the form.
 PREVIEWED = 32
 
 
@@ -42,7 +42,7 @@ def plot(figure: go.Figure, *, key: str, alt: str | None = None) -> None:
 
 
 def image(x: ArrayLike, *, columns: int = 0, height: int = 0, caption: str | None = None) -> None:
-    """Draw images in rows, enlarged by a whole factor."""
+    """Draw images in rows, enlarged by an integer factor."""
     page = contact_sheet(x, columns, height=height)
     st.image(
         page,
@@ -54,10 +54,10 @@ def image(x: ArrayLike, *, columns: int = 0, height: int = 0, caption: str | Non
 
 
 def show(picture: Picture, *, height: int = 40) -> None:
-    """Draw a picture as its form draws it, in ink that both themes show.
+    """Draw a picture by its form, in colours that are visible in both themes.
 
     Args:
-        picture: of any form of the table.
+        picture: of any registered form.
         height: the height of one image, in pixels.
     """
     form = check_picture(picture)
@@ -68,12 +68,12 @@ def show(picture: Picture, *, height: int = 40) -> None:
         st.image(pixels, width=pixels.shape[1], output_format="PNG", alt=picture.title or "images")
 
 
-#: Pixels of a sheet that fills its column: enough for a wide screen.
+#: Width in pixels of a picture that fills its column: enough for a wide screen.
 SHEET_WIDTH = 1200
 
 
 def fill(picture: Picture) -> None:
-    """Draw a picture over the whole width of its column, in ink that both themes show."""
+    """Draw a picture as wide as its column, in colours that are visible in both themes."""
     form = check_picture(picture)
     columns = int(picture.payload.get("columns") or 8)
     pixels = form.pixels(picture, max(40, SHEET_WIDTH // columns))
@@ -107,7 +107,7 @@ def cloud(payload: Mapping[str, Any], **more: Any) -> PointsInfo:
     )
 
 
-#: Forms whose previews are figures that can be zoomed, and what makes the figure of a payload.
+#: Forms with previews that can be zoomed, and the function that makes the figure.
 INTERACTIVE: Mapping[str, Callable[[Mapping[str, Any]], go.Figure]] = {
     "points": lambda payload: points_figure(cloud(payload)),
 }
@@ -181,6 +181,6 @@ def describe(meta: DataMeta) -> None:
         "Values": support,
         "Classes": classes,
         "Density": density,
-        "Network": "may be needed, on request" if meta.network else "not needed",
+        "Network": "used for the download, on request" if meta.network else "not needed",
     }
     st.markdown("\n".join(f"- **{name}**: {escape_markdown(text)}" for name, text in rows.items()))

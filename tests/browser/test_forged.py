@@ -101,12 +101,12 @@ def test_the_owners_messages_from_another_browser_change_nothing(
     watch(teacher, shared, run.id)
     for viewer in viewers:
         watch(viewer, shared, run.id)
-        viewer.get_by_text("You are looking at somebody else's run").wait_for()
+        viewer.get_by_text("This run belongs to somebody else").wait_for()
     before = state(run.id, code)
     assert before[3] == (poll.number, True)
     messages = {
         name: caught(teacher, button(teacher, name))
-        for name in ("Pause", "Stop", "Reveal the answer", "Take the question away")
+        for name in ("Pause", "Stop", "Reveal the answer", "Remove the question")
     }
     teacher.get_by_role("button", name="Share").click()
     messages["offer"] = caught(teacher, button(teacher, "Make a claim link"))

@@ -104,7 +104,7 @@ def test_a_viewer_looks_and_the_owner_changes(
     for page in (teacher, viewer):
         watch(page, shared, run.id)
     teacher.get_by_role("button", name="Pause").wait_for()
-    viewer.get_by_text("You are looking at somebody else's run").wait_for()
+    viewer.get_by_text("This run belongs to somebody else").wait_for()
     for name in ("Pause", "Stop", "Delete"):
         assert viewer.get_by_role("button", name=name, exact=True).count() == 0
     for name in ("Fork", "Explore", "Compare", "Vary"):
@@ -309,7 +309,7 @@ def test_a_claim_link_passes_the_run_to_another_browser(
     other.get_by_role("button", name="Pause").wait_for()
     assert runs.store().get(run.id).owner == id_of(other, shared)
     watch(teacher, shared, run.id)
-    teacher.get_by_text("You are looking at somebody else's run").wait_for()
+    teacher.get_by_text("This run belongs to somebody else").wait_for()
     teacher.goto(link)
     assert "used already" in teacher.get_by_role("alert").inner_text()
 
