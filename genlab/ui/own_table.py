@@ -63,6 +63,8 @@ def _answers(one: Decision, key: str) -> None:
             ("The row holds names", "header_row", one.value),
             ("The row is data", "header_row", "0"),
         ]
+    elif one.option == "encoding":
+        able = [(f"It is {one.value.capitalize()}", "encoding", one.value)]
     elif one.option == "separator":
         able = [(f"Separated by {one.value!r}", "separator", one.value)]
     with st.container(horizontal=True):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+import hashlib
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 import streamlit as st
@@ -16,6 +18,7 @@ from genlab.core.options import Option
 from genlab.data import own_dataset, set_description, user_sets
 from genlab.data.readers import READERS, Examples, read, reader_of
 from genlab.data.readers.base import BYTES, FEWEST, count_noun
+from genlab.data.readers.memory import Memory
 from genlab.data.readers.reading import TableReading
 from genlab.data.readers.subprocess_reader import AT_ONCE, read_in_subprocess
 from genlab.data.schema import encode, entries
@@ -26,13 +29,14 @@ from genlab.runs.store import ACTIVE
 from genlab.ui import forms, links, own_table, pictures
 from genlab.ui.messages import plain_sentence
 
+T = TypeVar("T")
 KEY = "own."
 #: How many rows, images and class sizes are shown before saving.
 ROWS, PICTURES, CLASSES = 8, 32, 60
 #: Largest file, in bytes, that is read again without a separate process when a choice changes.
 AGAIN = 16 * 2**20
 #: Options that only few files need.
-SELDOM = ("columns", "units_row", "comments", "totals", "layout", "level", "ground")
+SELDOM = ("columns", "encoding", "units_row", "comments", "totals", "layout", "level", "ground")
 
 
 def section(expanded: bool) -> None:
@@ -142,9 +146,12 @@ def open_file(content: bytes, file: str, values: Mapping[str, Any]) -> Examples:
         try:
             # A file that was once read within the limits needs no separate process again.
             most = AGAIN if memory.get(f"{KEY}known") == file else AT_ONCE
-            found: Any = (read if len(content) <= most else read_in_subprocess)(
-                content, values, progress
-            )
+            found: Any = None
+            if len(content) > most:
+                found = read_in_subprocess(content, values, progress)
+            if len(content) <= AGAIN:
+                # Read here too, so that the next choice finds what it leaves as it is.
+                found = read(content, values, progress, _memory_of(file))
             memory[f"{KEY}known"] = file
         except GenlabError as error:
             found = error
@@ -161,9 +168,42 @@ def open_file(content: bytes, file: str, values: Mapping[str, Any]) -> Examples:
     return found
 
 
+def _memory_of(file: str) -> Memory:
+    """What the reader keeps of a file for this session."""
+    kept: Memory = st.session_state.get(f"{KEY}memory", {}).get(file) or Memory()
+    st.session_state[f"{KEY}memory"] = {file: kept}
+    return kept
+
+
+def _of_found(found: Examples, name: str, make: Callable[[], T]) -> T:
+    """A result of the examples shown, computed once for them."""
+    memory = st.session_state
+    if memory.get(f"{KEY}shown", (None,))[0] is not found:
+        memory[f"{KEY}shown"] = (found, {})
+    made = memory[f"{KEY}shown"][1]
+    if name not in made:
+        made[name] = make()
+    result: T = made[name]
+    return result
+
+
+def _columns_info(found: Examples) -> dict[str, list[Any]]:
+    """The statistics of all columns; those of a column that stayed as it was are kept."""
+    x = encode(found.x, found.schema) if found.schema else found.x
+    kept = st.session_state.setdefault(f"{KEY}columns_info", Memory())
+    together: dict[str, list[Any]] = {}
+    for name, values in zip(entries(found.schema) or found.columns, x.T, strict=True):
+        content = np.ascontiguousarray(values, dtype=np.float64)
+        key = hashlib.blake2b(content.data, digest_size=16).digest()
+        one = kept.of(name, key, partial(columns_info, content[:, None], [name]))
+        for word, value in one.items():
+            together.setdefault(word, []).extend(value)
+    return together
+
+
 def forget_file() -> None:
     """Release the data that was read, because it may be large."""
-    for word in ("key", "found", "known", "offered", "columns"):
+    for word in ("key", "found", "known", "offered", "columns", "memory", "shown", "columns_info"):
         st.session_state.pop(f"{KEY}{word}", None)
 
 
@@ -175,10 +215,7 @@ def show_reading(found: Examples) -> None:
         st.dataframe(table(found.x[:ROWS], found.columns, found), key=f"{KEY}rows")
         st.caption("Each column: its range, its mean and standard deviation, a histogram")
         st.dataframe(
-            columns_info(
-                encode(found.x, found.schema) if found.schema else found.x,
-                entries(found.schema) or found.columns,
-            ),
+            _of_found(found, "columns", lambda: _columns_info(found)),
             key=f"{KEY}columns",
             column_config={"histogram": st.column_config.BarChartColumn("histogram")},
         )
@@ -217,7 +254,7 @@ def saving(found: Examples, first: str) -> None:
     if found.reading is not None and found.reading.questions:
         st.info("Answer the question above to save the table.", icon=":material/help:")
         return
-    known = set_description.describe(found, "preview")
+    known = _of_found(found, "known", lambda: set_description.describe(found, "preview"))
     meta = own_dataset.meta_of(known, own_dataset.OwnOptions())
     pictures.proposals(meta)
     sizes = known.sizes
