@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from genlab import runs
+from genlab.core.errors import RunNotFound
 from genlab.runs.access import Actor, acting_as
 from genlab.runs.rooms import led_by
 from genlab.serving import identity
@@ -63,8 +64,9 @@ def beating(run: ScriptedRun) -> Iterator[None]:
     over = threading.Event()
 
     def beat() -> None:
-        while not over.wait(3.0):
-            run.store.heartbeat(run.id, step=run.step, speed=1.0)
+        with contextlib.suppress(RunNotFound):  # deleted by the test
+            while not over.wait(3.0):
+                run.store.heartbeat(run.id, step=run.step, speed=1.0)
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()
