@@ -18,7 +18,7 @@ from genlab.core.tables import DATASETS
 from genlab.data import DataMeta
 from genlab.figures.data import PointsInfo, points_figure, points_info
 from genlab.panels import check_picture
-from genlab.panels.colours import GREY
+from genlab.panels.colours import GREY, for_page
 from genlab.panels.encoding import contact_sheet
 from genlab.ui.messages import plain_sentence
 
@@ -63,7 +63,7 @@ def show(picture: Picture, *, height: int = 40) -> None:
     form = check_picture(picture)
     pixels = form.pixels(picture, height)
     if pixels is None:
-        st.image(form.svg(picture, ink=GREY), alt=picture.title or "picture")
+        st.image(for_page(form.svg(picture, ink=GREY)), alt=picture.title or "picture")
     else:
         st.image(pixels, width=pixels.shape[1], output_format="PNG", alt=picture.title or "images")
 
@@ -79,7 +79,7 @@ def fill(picture: Picture) -> None:
     pixels = form.pixels(picture, max(40, SHEET_WIDTH // columns))
     alt = picture.title or "images"
     if pixels is None:
-        st.image(form.svg(picture, ink=GREY), width="stretch", alt=alt)
+        st.image(for_page(form.svg(picture, ink=GREY)), width="stretch", alt=alt)
     else:
         st.image(pixels, width="stretch", output_format="PNG", alt=alt)
 

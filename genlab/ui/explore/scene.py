@@ -18,7 +18,6 @@ from genlab.core.escape import escape_markdown
 from genlab.data.table_rows import to_rows
 from genlab.figures.data import points_figure, points_info
 from genlab.figures.latent import by_class, generated_field, positions
-from genlab.figures.style import ROLES
 from genlab.latent import Codes
 from genlab.latent.codes import held_out
 from genlab.latent.points import codes_from
@@ -347,7 +346,6 @@ def _scatter_so_far(
             **positions([shown["xy"]]),
             **by_class(shown["label"], classes, generated),
             **generated_field(generated),
-            "generatedColour": ROLES["generated"].light,
             "words": f"The map so far: {message}",
         },
         key="explore.live",
