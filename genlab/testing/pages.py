@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 #: The address of each page; the braces name runs that are trained before.
@@ -22,11 +22,18 @@ ADDRESSES: Mapping[str, str] = {
     "learn-elbo": "learn?lesson=elbo",
     "learn-game": "learn?lesson=gan_game",
     "data": "data?data=mnist5k",
-    "data-own": "data?data=csv",
+    "data-own": "data?data=own",
     "studies": "studies?study={study}",
     "studies-new": "studies?model=vae&data=digits",
     "class": "room",
+    "class-open": "room",
+    "class-question": "learn?lesson=kl_js",
 }
+#: A table for the page Data, with columns of several types.
+TABLE = "height,weight,species\n" + "".join(
+    f"{150 + 7 * (k % 9)},{50 + 5 * (k % 7)}.5,{('adelie', 'gentoo', 'chinstrap')[k % 3]}\n"
+    for k in range(60)
+)
 IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 SKELETON = "() => !document.querySelector('[data-testid=stSkeleton]')"
 #: Images and canvases that are still empty, of those that can be seen.
@@ -46,3 +53,59 @@ def settled(page: Any, rest: float = 1.5) -> None:
     page.wait_for_function(SKELETON)
     page.wait_for_function(EMPTY)
     page.wait_for_timeout(rest * 1000)
+
+
+def _wait_for_jobs(page: Any) -> None:
+    bar = "() => !document.querySelector('[data-testid=stProgress]')"
+    page.wait_for_function(bar, timeout=400_000)
+
+
+def _bring_table(page: Any) -> None:
+    field = page.locator("[data-testid=stFileUploaderDropzoneInput]")
+    sent = {"name": "penguins.csv", "mimeType": "text/csv", "buffer": TABLE.encode()}
+    field.set_input_files(sent)
+    page.get_by_role("textbox", name="Name", exact=True).wait_for()
+
+
+def _open_room(page: Any) -> None:
+    button = page.get_by_role("button", name="Open a room")
+    if button.count():
+        button.click()
+    page.get_by_role("button", name="End the room").wait_for()
+
+
+def _ask_room(page: Any) -> None:
+    lesson = page.url
+    page.goto(lesson.partition("/learn")[0] + "/room")
+    settled(page)
+    _open_room(page)
+    page.goto(lesson)
+    page.get_by_role("button", name="Ask the room").first.click()
+    page.get_by_role("button", name="Reveal the answer").click()
+    page.get_by_role("button", name="Take the question away").wait_for()
+
+
+#: What is done on a page before it shows what it is for.
+STEPS: Mapping[str, Callable[[Any], None]] = {
+    "studies": _wait_for_jobs,
+    "compare": _wait_for_jobs,
+    "data-own": _bring_table,
+    "class-open": _open_room,
+    "class-question": _ask_room,
+}
+
+
+def show_page(page: Any, url: str, name: str, ids: Mapping[str, str]) -> None:
+    """Open a page and bring it to where it shows its content.
+
+    Args:
+        page: of Playwright.
+        url: of the app, without a slash at its end.
+        name: of :data:`ADDRESSES`.
+        ids: of the runs and the study that the addresses name.
+    """
+    page.goto(f"{url}/{ADDRESSES[name].format(**ids)}")
+    settled(page)
+    if name in STEPS:
+        STEPS[name](page)
+        settled(page)

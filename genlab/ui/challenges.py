@@ -38,7 +38,7 @@ def challenges() -> None:
         "everybody, and the worse end of each 95 % interval counts."
     )
     for row in CHALLENGES.rows():
-        with st.expander(f"**{escape_markdown(row.title)}**. {escape_markdown(row.summary)}"):
+        with st.expander(f"**{escape_markdown(row.title)}** · {escape_markdown(row.summary)}"):
             _challenge(row.name)
 
 

@@ -17,7 +17,7 @@ from genlab.core.folders import ROOT
 from genlab.panels.run_marks import MARK_CSS
 from genlab.serving import deadlines, visitors
 from genlab.serving.guard import is_alone
-from genlab.ui import access, model_groups, room, tables
+from genlab.ui import access, room, tables
 from genlab.ui.history import keep_one_entry
 from genlab.ui.log_in import StreamlitLogIn
 from genlab.ui.messages import guard
@@ -121,7 +121,7 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
 def show() -> None:
     """Draw the navigation and the page that the URL names."""
     st.set_page_config(page_title="GenLab", page_icon=str(ICON), layout="wide")
-    st.html(f"<style>{STYLE}{MARK_CSS}{tables.CSS}{model_groups.CSS}</style>")
+    st.html(f"<style>{STYLE}{MARK_CSS}{tables.CSS}</style>")
     keep_one_entry()
     if presenting():
         st.html(PRESENTATION)

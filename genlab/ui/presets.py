@@ -40,8 +40,11 @@ class Preset:
 #: one, and 4,000 training digits are not learned by heart: with grey pixels, the continuous
 #: Bernoulli and N(0, I) the samples of the same net are blots after a minute.
 DIGITS: Mapping[str, Any] = {"data": "mnist5k", "binarise": "dynamic", "likelihood": "bernoulli"}
+#: A run on images that is alone takes every core: with the second it needs two thirds of the time.
+ALL_CORES: Mapping[str, Any] = {"threads": 0}
 #: The sizes make decoder and generator the same net (see :mod:`genlab.compare.duel`).
 DUEL: Mapping[str, Any] = {
+    **ALL_CORES,
     "data": "mnist5k",
     "binarise": "dynamic",
     "steps": 4_000,
@@ -63,6 +66,7 @@ PRESETS: tuple[Preset, ...] = (
         {
             "VAE on digits": {
                 **DIGITS,
+                **ALL_CORES,
                 "model": "vae",
                 "latent": 10,
                 "lr": 2e-3,
@@ -100,6 +104,7 @@ PRESETS: tuple[Preset, ...] = (
         "Sharper handwriting, from a game of two networks; it takes a few minutes.",
         {
             "DCGAN on digits": {
+                **ALL_CORES,
                 "model": "dcgan",
                 "data": "mnist5k",
                 "width": 16,
