@@ -12,7 +12,7 @@ from genlab.ui.need import show_need
 from genlab.ui.page_states import TRAIN
 from genlab.ui.polls import ask_about_run
 
-head, named, pressed, studied = st.columns([3, 3, 2, 2], vertical_alignment="center")
+head, named, pressed, studied = st.columns([2, 3, 2, 3], vertical_alignment="center")
 head.title("Train")
 title = named.text_input(
     "Name",

@@ -15,7 +15,7 @@ ADDRESSES: Mapping[str, str] = {
     "game": "watch?run={gan}",
     "game-groups": "watch?run={gan}&open=learning,quality,latent,critic",
     "present": "watch?run={gan}&present=1",
-    "compare": "compare?runs={vae},{dcgan}",
+    "compare": "compare?runs={vae},{digits}",
     "explore": "explore?run={vae}&n=500",
     "explore-linked": "explore?run={vae}&n=200&tool=linked",
     "learn": "learn",
@@ -56,8 +56,9 @@ def settled(page: Any, rest: float = 1.5) -> None:
 
 
 def _wait_for_jobs(page: Any) -> None:
-    bar = "() => !document.querySelector('[data-testid=stProgress]')"
-    page.wait_for_function(bar, timeout=400_000)
+    full = """() => [...document.querySelectorAll('[role=progressbar]')].every(
+        bar => Number(bar.getAttribute('aria-valuenow')) >= 100)"""
+    page.wait_for_function(full, timeout=400_000)
 
 
 def _bring_table(page: Any) -> None:
@@ -89,6 +90,8 @@ def _ask_room(page: Any) -> None:
 STEPS: Mapping[str, Callable[[Any], None]] = {
     "studies": _wait_for_jobs,
     "compare": _wait_for_jobs,
+    "explore": _wait_for_jobs,
+    "explore-linked": _wait_for_jobs,
     "data-own": _bring_table,
     "class-open": _open_room,
     "class-question": _ask_room,
@@ -109,3 +112,36 @@ def show_page(page: Any, url: str, name: str, ids: Mapping[str, str]) -> None:
     if name in STEPS:
         STEPS[name](page)
         settled(page)
+
+
+#: What can be seen to be wrong: wider than the screen, an image without content, and on a phone a
+#: target that is lower than 44 px. Help marks and the tools of a table are Streamlit's own.
+FAULTS = """() => {
+  const main = document.querySelector('[data-testid=stMain]'), found = [];
+  const over = main.scrollWidth - window.innerWidth;
+  if (over > 1) found.push(`${over} px too wide`);
+  const seen = (node) => {
+    const box = node.getBoundingClientRect();
+    return box.width > 0 && box.height > 0 && getComputedStyle(node).visibility === 'visible';
+  };
+  for (const image of main.querySelectorAll('img')) {
+    if (seen(image) && !image.naturalWidth) found.push(`image without content: ${image.alt}`);
+  }
+  if (window.innerWidth > 640) return found;
+  const own = '[data-testid=stTooltipIcon], [data-testid=stElementToolbar], .js-plotly-plot, ' +
+    '[data-testid=stMultiSelect], [data-testid=stNumberInput], [data-testid=stFileUploader]';
+  for (const node of main.querySelectorAll('button, summary, [role=button], a[href]')) {
+    if (!seen(node) || node.closest(own) && !node.matches('[data-testid^=stBaseButton]')) continue;
+    const { height } = node.getBoundingClientRect();
+    const inside = node.matches('a') && getComputedStyle(node).display === 'inline';
+    if (!inside && height < 43.5) {
+      found.push(`target of ${Math.round(height)} px: ${node.textContent || node.ariaLabel}`);
+    }
+  }
+  return found;
+}"""
+
+
+def faults(page: Any) -> list[str]:
+    """What can be seen to be wrong with a page, in words."""
+    return [str(one) for one in page.evaluate(FAULTS)]

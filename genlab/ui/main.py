@@ -41,6 +41,9 @@ STYLE = """
 .export-links a { display: inline-flex; align-items: center; min-height: 28px; }
 @media (max-width: 640px) {
   .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; }
+  :is(.st-key-watch_actions, .st-key-watch_actions .stHorizontalBlock) {
+    flex-wrap: nowrap; flex-shrink: 0; overflow-x: auto; }
+  .st-key-watch_actions > *, .st-key-watch_actions .stHorizontalBlock > * { flex-shrink: 0; }
   .stMain :is(button, a, summary, .stSelectbox input) { min-height: 44px; min-width: 44px; }
 }
 """
