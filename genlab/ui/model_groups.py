@@ -34,7 +34,7 @@ def draw_picture(name: str, chosen: bool) -> None:
     group = next(one for one in GROUPS if one.name == name)
     style = f"<style>{CSS}{CHOSEN if chosen else ''}</style>"
     root = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 120 60" width="120" height="60">'
-    st.image(f"{root}{style}{group.picture}</svg>", width="stretch", alt=f"Diagram: {group.title}")
+    st.image(f"{root}{style}{group.picture}</svg>", width="stretch", alt="")
 
 
 def _choose(key: str, model: str) -> None:

@@ -58,7 +58,8 @@ def map_part(scene: Scene) -> None:
     key = f"explore.map.{scene.query.key}"
     # What the hand did is known before the map is drawn: its marks are those of this very run.
     clicks, rows = read_selection(key)
-    left, right = st.columns(2, vertical_alignment="bottom")
+    with st.container(key="explore_fields"):
+        left, right = st.columns(2, vertical_alignment="bottom")
     with right:
         found = pick_points(scene, clicks)
     with left:
