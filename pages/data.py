@@ -1,4 +1,4 @@
-"""Data: what each dataset holds, and data of one's own."""
+"""Data: what each dataset contains, and the upload of your own data."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ with left:
     values = forms.data_part(picked, forms.given_data(picked))
     source = DATASETS[picked]
     meta = source.meta(source.Options.build(values))
-    # Before somebody brings a set there is nothing to describe.
+    # Nothing can be described before somebody uploads a dataset.
     if values or not source.user_supplied:
         pictures.describe(meta)
         able = [MODELS.row(name).title for name in models_for(picked, values)]

@@ -1,4 +1,4 @@
-"""Explore: a map of the latent space, points and paths on it, and a z of one's own."""
+"""Explore: a map of the latent space, points and paths on it, and codes z of your own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ if view is None:
     )
 elif not (steps := view.snapshots()):
     EXPLORE.write(run=view.id)
-    empty("This run has no snapshot yet.", "The first step saves one; reload the page then.")
+    empty(
+        "This run has no snapshot yet.",
+        "The first training step saves one. Reload the page after it.",
+    )
 else:
     query = explore.controls(view, steps, MODELS[view.spec.model])
     scene = explore.load_scene(view, query)

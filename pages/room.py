@@ -1,4 +1,4 @@
-"""Class: a room in which others follow, with its code and its QR code."""
+"""Class: open or join a room in which students follow the teacher's page."""
 
 from __future__ import annotations
 

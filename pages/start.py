@@ -1,4 +1,4 @@
-"""Start: what this is, the presets, the recent runs, the models that ship with the project."""
+"""Start: what GenLab is, the presets, the recent runs, and the pre-trained models."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from genlab.ui.presets import PRESETS, Preset, start_preset
 
 st.title("GenLab")
 st.markdown(
-    "See what generative models learn, while they learn it. "
-    "Each run trains a small variational autoencoder or a generative adversarial network in the "
-    "background, and every curve says what kind of number it is, with the exact answer beside it "
-    "where there is one. Start a preset below, make your own on **Train**, or read the theory, "
-    "with its numbers live, on **Learn**."
+    "See what a generative model learns while it learns. "
+    "Each run trains a small model (a VAE, a GAN, a flow, a diffusion model or another) in the "
+    "background. Every curve says whether its numbers are exact, bounds or estimates, and shows "
+    "the exact value where it is known. Start a preset below, set up your own run on **Train**, "
+    "or "
+    "read the theory with live numbers on **Learn**."
 )
 
 st.header("One click")
@@ -22,7 +23,7 @@ pressed: list[Preset] = []
 
 
 def preset_of_grid(preset: Preset) -> None:
-    """Draw a preset, and remember whether it was pressed."""
+    """Draw a preset and remember whether its button was pressed."""
     if cards.preset_card(preset):
         pressed.append(preset)
 
@@ -37,7 +38,7 @@ if pressed:
 st.header("Recent runs")
 cards.recent()
 
-st.header("Trained already")
+st.header("Pre-trained models")
 if shipped := runs.list_shipped():
     cards.grid(shipped, cards.shipped_card)
 else:

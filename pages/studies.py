@@ -1,4 +1,4 @@
-"""Studies: several ways of training over several seeds, and whether the difference is real."""
+"""Studies: several configurations, each trained with several seeds, and whether they differ."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from genlab.ui.page_states import STUDIES
 
 st.title("Studies")
 st.markdown(
-    "One training of each kind cannot say which kind is better: another seed may say otherwise. "
-    "A study trains every arm with several seeds and says what the seeds and the test examples "
-    "together allow to say."
+    "A single run of each model cannot show which model is better, because another seed may "
+    "reverse the order. A study trains every arm with several seeds and tests whether the "
+    "difference is larger than the variation over seeds and test examples."
 )
 known = {study.name: study for study in studies.list_studies()}
 asked = STUDIES.read().study
@@ -40,7 +40,7 @@ with st.expander("New study", expanded=bool(given) or not known, icon=":material
             list(titles),
             index=None,
             format_func=lambda run: f"{titles[run]} · {run}",
-            placeholder="Choose a run; or fill in the form on Train and press Study there",
+            placeholder="Choose a run, or fill in the form on Train and press Study over seeds",
         )
         if base:
             try:
@@ -56,7 +56,7 @@ names = list(known)
 picked = st.selectbox(
     "Study",
     names,
-    # A study that nobody chose would take the place of the form that the link asks for.
+    # Where a link opens the form of a new study, no other study is shown by default.
     index=names.index(asked) if asked else None if given else 0,
     placeholder="Choose a study",
     format_func=lambda name: f"{known[name].title} · {name}",

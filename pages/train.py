@@ -1,4 +1,4 @@
-"""Train: describe a run by a form that offers only what fits, and start it."""
+"""Train: configure a run in a form that offers only compatible options, and start it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ if pressed.button(
     icon=":material/play_arrow:",
     key="train.start",
     disabled=TRAIN.has_problem() or obstacle is not None,
-    help="Change any option first." if TRAIN.has_problem() else None,
+    help="The link has an impossible option. Change any option of the form first."
+    if TRAIN.has_problem()
+    else None,
 ):
     links.open_watch(runs.start(RunSpec.build(**values), title.strip()))
 if studied.button(
@@ -47,11 +49,11 @@ if studied.button(
     icon=":material/science:",
     key="train.study",
     disabled=TRAIN.has_problem() or obstacle is not None,
-    help="Train several ways with several seeds each, and see whether the difference is real.",
+    help="Train several configurations with several seeds each, and test whether they differ.",
 ):
     links.new_study(forms.changed_options(values))
 ask_about_run(None, "train.ask")
-# Last, because it takes a moment: the form is there already.
+# Last, because it takes a moment; the form is drawn before it.
 if obstacle is None and not TRAIN.has_problem():
     with need:
         show_need(values)

@@ -1,4 +1,4 @@
-"""Watch: a run while it learns, or afterwards, with one slider through its whole time."""
+"""Watch: a run during or after training, with one slider over all its steps."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from genlab.ui.page_states import WATCH
 from genlab.ui.polls import ask_about_run
 from genlab.ui.presenting import presenting
 
-#: The newest runs that the field offers; the table of all runs on Compare finds the others.
+#: How many of the newest runs the field offers; the table on Compare lists all runs.
 OFFERED = 60
 
 if presenting():
     present_run()
     st.stop()
 st.title("Watch", anchor=False)
-# Each part has its place, whether it says something or not: what comes and goes above the live
-# view would make the browser draw it anew. The slider is first, for hands on the keyboard.
+# Every part has a container even while it is empty: if an element above the live view appeared or
+# disappeared, the browser would redraw the view. The slider is first in the Tab order.
 PLACES = "wrong", "bar", "buttons", "advice", "origin", "warnings", "board", "below"
 wrong, bar, buttons, advice, origin, warnings, board, below = (
     st.container(key=f"watch_{name}", horizontal=name == "buttons", vertical_alignment="center")
@@ -43,7 +43,10 @@ if asked and asked not in rows:
             say_missing(asked, error)
 if not rows:
     with warnings:
-        empty("There is no run to watch yet.", "Start one of the presets, or make your own.")
+        empty(
+            "There is no run to watch yet.",
+            "Start one of the presets on Start, or set up your own run on Train.",
+        )
         if st.button("Go to Start", icon=":material/home:", type="primary"):
             st.switch_page(links.page("start"))
     st.stop()
@@ -67,7 +70,7 @@ with buttons.container(horizontal=True, key="watch_actions"):
         links.compare([row.id, *others[:1]])
     fork(row)
     ask_about_run(runs.open_run(row.id), "watch.ask")
-    text = "Open Train with the options of this run, change some and start a new run."
+    text = "Open Train with the options of this run to change some and start a new run."
     if st.button("Vary", icon=":material/tune:", help=text):
         links.train({name: str(value) for name, value in row.spec.items()})
 with warnings:

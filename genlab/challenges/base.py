@@ -12,6 +12,7 @@ from typing import Any
 
 from genlab.core.registry import Registry
 from genlab.core.run_spec import RunSpec
+from genlab.core.tables import DATASETS
 from genlab.lessons.panels import Curves
 
 #: Seeds of the runs that are judged.
@@ -70,7 +71,8 @@ class Training:
         title: what lists show.
         asks: what to do, Markdown.
         start: the options that the form opens with; alone they do not reach the goal.
-        fixed: names of options of ``start`` that must stay.
+        fixed: names of options of ``start`` that must stay. With ``data`` stay all options of it:
+            how wide its modes are, or whether its pixels are binary, decides what a number is.
         steps: training steps at most; a fork counts from its first step.
         goals: all must be reached.
         solution: options that reach the goals; for a repair the changes of the fork.
@@ -103,10 +105,26 @@ class Training:
         return RunSpec.build(**{**self.start, "seed": seed})
 
     @property
+    def kept(self) -> tuple[str, ...]:
+        """The options that must stay: the fixed ones, and those of a fixed dataset.
+
+        Example:
+            >>> row = Training("", "", {"data": "moons", "model": "maf"}, ("data",), 1, (), {})
+            >>> row.kept
+            ('data', 'points', 'std')
+        """
+        if "data" not in self.fixed:
+            return self.fixed
+        data = DATASETS[str(self.start["data"])].Options.table()
+        return tuple(dict.fromkeys((*self.fixed, *(option.name for option in data))))
+
+    @property
     def limits(self) -> tuple[str, ...]:
         """The limits in words."""
         known = self.given(self.seeds[0]).flat()
         found = [f"{name} = {known[name]}" for name in self.fixed]
+        if "data" in self.fixed:
+            found.append("the options of the data as they are")
         found.append(f"at most {self.steps:,} steps")
         if self.seconds:
             found.append(f"at most {self.seconds:g} s of training")

@@ -14,6 +14,7 @@ from genlab.runs.catalog import RunView
 from genlab.runs.files import has_result, load_result
 from genlab.runs.forks import change_spec
 from genlab.runs.store import RunRow, RunStore, job_key
+from genlab.train.controls import tells_a_change
 
 #: Runs of somebody that are looked at, the newest first.
 MOST = 500
@@ -33,7 +34,7 @@ def broken_limits(challenge: Training, view: RunView) -> list[str]:
     known = challenge.given(seed).flat()
     wrong = [
         f"{name} must stay {known[name]}, and is {spec.get(name)}."
-        for name in challenge.fixed
+        for name in challenge.kept
         if spec.get(name) != known[name]
     ]
     steps = row.steps - row.parent_step if challenge.is_repair else row.steps
@@ -46,7 +47,7 @@ def broken_limits(challenge: Training, view: RunView) -> list[str]:
     elif challenge.seconds and row.ended - row.started > challenge.seconds:
         spent = row.ended - row.started
         wrong.append(f"It took {spent:.0f} s; allowed are {challenge.seconds:g} s.")
-    return wrong + _broken_origin(challenge, view)
+    return wrong + _broken_origin(challenge, view) or _broken_course(view)
 
 
 def _broken_origin(challenge: Training, view: RunView) -> list[str]:
@@ -66,6 +67,19 @@ def _broken_origin(challenge: Training, view: RunView) -> list[str]:
     found = parent.spec.flat()
     if parent.row.parent or any(found.get(k) != v for k, v in given.items() if k not in FREE):
         return ["It is no fork of the given run: that one has other options, or is a fork."]
+    return []
+
+
+def _broken_course(view: RunView) -> list[str]:
+    """What of a run, or of the run that it was forked from, was changed while it trained."""
+    try:
+        parent = [runs.open_run(view.row.parent)] if view.row.parent else []
+    except GenlabError:
+        return ["The run that it was forked from was deleted."]
+    for one in (view, *parent):
+        if any(tells_a_change(record.payload) for record in one.read(kinds=("event",))):
+            what = "It" if one is view else "The run that it was forked from"
+            return [f"{what} was changed while it trained; one with these options is judged."]
     return []
 
 
@@ -148,7 +162,8 @@ def _twin(first: RunView, seed: int, rows: Sequence[RunRow]) -> RunView | None:
         if is_fork and row.parent_step != first.row.parent_step:
             continue
         view = runs.open_run(row.id)
-        if int(view.spec.flat()["seed"]) == seed and plan(view.spec) == wanted:
+        same = int(view.spec.flat()["seed"]) == seed and plan(view.spec) == wanted
+        if same and not _broken_course(view):
             return view
     return None
 
@@ -158,7 +173,7 @@ def _fork_twin(first: RunView, seed: int, given: RunSpec, rows: Sequence[RunRow]
     for row in rows:
         view = runs.open_run(row.id)
         same = plan(view.spec) == plan(given) and int(view.spec.flat()["seed"]) == seed
-        if not same or row.parent:
+        if not same or row.parent or _broken_course(view):
             continue
         if row.status == "done":
             before, after = given.flat(), first.spec.flat()

@@ -65,8 +65,8 @@ CHALLENGES.register("modes", title="All 8 modes, and nothing between", order=10,
         {**RING, "steps": 1000},
         ("model", "data"),
         1000,
-        modes(8, 0.875),
-        {"lr": 2e-3, "batch": 512, "lr_final_ratio": 0.05},
+        modes(8, 0.9),
+        {"lr": 3e-3, "batch": 1024, "lr_final_ratio": 0.05},
         hint="The noise of a step, and how large the last steps are.",
     )
 )
@@ -78,13 +78,13 @@ CHALLENGES.register(
 )(
     Training(
         "A grid of 25 modes in 2,000 steps",
-        "Train a GAN that reaches the 25 Gaussians of the grid. 24 are enough: of 2,500 samples "
-        "the rarest mode may get none.",
+        "Train a GAN that reaches the 25 Gaussians of the grid. 23 are enough: of 2,500 samples "
+        "the rarest modes may get none.",
         {"model": "gan", "data": "grid", "steps": 2000},
         ("model", "data"),
         2000,
-        modes(24, 0.4),
-        {"lr": 2e-3, "batch": 512, "lr_final_ratio": 0.05},
+        modes(23, 0.48),
+        {"lr": 3e-3, "batch": 1024, "lr_final_ratio": 0.05},
         hint="More examples a step see every mode in each of them.",
     )
 )
@@ -98,15 +98,15 @@ CHALLENGES.register(
         {**RING, "objective": "minimax", "beta1": 0.9, "lr": 3e-3, "steps": 1500},
         ("model", "data"),
         2000,
-        modes(8, 0.62),
+        modes(8, 0.4),
+        # A larger batch alone leaves one mode with seed 2, and three with seed 14.
         {
-            **{"objective": "nonsaturating", "beta1": 0.5, "lr": 2e-3, "batch": 512},
+            **{"objective": "r1", "gamma": 0.1, "beta1": 0.0, "lr": 3e-3, "batch": 512},
             **{"lr_final_ratio": 0.05, "steps": 3500},
         },
         fork_at=1500,
-        # Of what was tried nothing brings all modes back with seed 2.
-        seeds=(0, 1, 3),
-        hint="Watch names the symptoms of the run, and what may cause them.",
+        hint="Watch names the symptoms of the run. A critic that is punished for steep slopes "
+        "pulls on samples from afar.",
     )
 )
 CHALLENGES.register(
@@ -132,8 +132,8 @@ CHALLENGES.register(
         {"model": "vae", "data": "digits", "likelihood": "bernoulli", "latent": 2, "steps": 1000},
         ("model", "latent", *PIXELS),
         1000,
-        elbo(-25.4),
-        {"lr": 3e-3, "batch": 512, "hidden": 256, "lr_final_ratio": 0.05},
+        elbo(-25.25),
+        {"lr": 3e-3, "batch": 256, "hidden": 256, "layers": 2, "lr_final_ratio": 0.05},
         hint="With so few latents the nets must do more.",
     )
 )
@@ -142,13 +142,13 @@ CHALLENGES.register(
 )(
     Training(
         "The density of two moons",
-        "Fit a model whose density is exact, in 600 steps. The model is yours to choose.",
-        {"model": "realnvp", "data": "moons", "steps": 600},
+        "Fit a model whose density is exact, in 200 steps. The model is yours to choose.",
+        {"model": "realnvp", "data": "moons", "steps": 200},
         ("data",),
-        600,
-        log_prob(-1.13),
-        {"lr": 3e-3, "batch": 512, "lr_final_ratio": 0.05},
-        hint="Noise in the last steps costs likelihood.",
+        200,
+        log_prob(-1.15),
+        {"model": "spline_flow", "lr": 5e-3, "batch": 512, "lr_final_ratio": 0.05},
+        hint="In so few steps the kind of flow matters more than its learning rate.",
     )
 )
 CHALLENGES.register(

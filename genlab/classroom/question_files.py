@@ -46,8 +46,9 @@ BYTES, QUESTIONS, TEXT, FORMULA, CHOICE = 65_536, 50, 600, 200, 120
 LEAST_CHOICES, MOST_CHOICES = 2, 8
 KEYS = ("from", "to", "unit", "tolerance", "x", "y", "answer", "because")
 HTML = re.compile(r"<[a-zA-Z/!?]")
-LINK = re.compile(r"!\[|\]\(|\]\[|https?:|www\.")
-FORMULAS = re.compile(r"\$+([^$]*)\$+")
+LINK = re.compile(r"!\[|\]\(|\]\[|https?:|www\.", re.IGNORECASE)
+#: A sign after a backslash is no sign of Markdown, so that none begins or ends a formula.
+FORMULAS = re.compile(r"(?<!\\)\$+((?:\\.|[^$\\])*)\$+")
 #: Commands of TeX that define others, or fetch something.
 COMMANDS = re.compile(
     r"\\(?:def|gdef|edef|xdef|let|futurelet|(?:re|provide)?newcommand|renewcommand|href|url"
@@ -163,10 +164,11 @@ def check_text(line: str, number: int) -> None:
     plain = FORMULAS.sub("", line)
     if HTML.search(plain):
         _wrong(number, "HTML is not read; write the text as Markdown.")
-    if LINK.search(plain):
-        _wrong(number, "links and images are not read: a question fetches nothing.")
     if found := COMMANDS.search(line):
         _wrong(number, f"the command {found[0]} is not allowed in a formula.")
+    # Where a formula ends is Markdown's to say, so that a link is refused within one too.
+    if LINK.search(line):
+        _wrong(number, "links and images are not read: a question fetches nothing.")
 
 
 def _asked(block: _Block) -> Asked:

@@ -175,9 +175,9 @@ def describe(examples: Examples, name: str) -> Description:
         known = _with_schema(known, examples, part)
     if not known.real:
         return known
-    rows = x[part == 0]
-    training = encode(rows, examples.schema) if examples.schema else rows
-    logs = offsets(encode(x, examples.schema), examples.schema) if examples.schema else ()
+    wide = encode(x, examples.schema) if examples.schema else x
+    training = wide[part == 0]
+    logs = offsets(wide, examples.schema) if examples.schema else ()
     if any(c >= 0 for c in logs):
         training = with_logs(training, logs)
         known = replace(known, logs=logs)

@@ -80,7 +80,7 @@ class Number:
         allowed = f"allowed: a number from {self.low:g} to {self.high:g}"
         try:
             value = float(given)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise SpecError("answer", given, allowed) from None
         if not (math.isfinite(value) and self.low <= value <= self.high):
             raise SpecError("answer", given, allowed)
@@ -128,7 +128,7 @@ class DrawnCurve:
         allowed = f"allowed: {self.points} numbers from {self.y[0]:g} to {self.y[1]:g}"
         try:
             values = array(given)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise SpecError("answer", "a curve", allowed) from None
         if values.shape != (self.points,) or not np.isfinite(values).all():
             raise SpecError("answer", f"{values.size} numbers", allowed)

@@ -31,6 +31,7 @@ from genlab.report.time_cursor import TimeCursor, run_clock, snapshot
 from genlab.runs.catalog import SHIPPED, RunView
 from genlab.runs.files import has_result, load_result, save_result
 from genlab.runs.store import ACTIVE, Record, job_key
+from genlab.train.controls import tells_a_change
 
 #: Runs that a report compares, and points of a curve, at most.
 MOST, POINTS = 4, 240
@@ -354,12 +355,7 @@ def reproduce_command(view: RunView, records: Sequence[Record]) -> tuple[str, st
     reasons = []
     if row.parent:
         reasons.append(f"it was forked from {row.parent} at step {row.parent_step:,}")
-    if any(
-        record.kind == "event"
-        and record.payload.get("level") == "info"
-        and str(record.payload.get("message", "")).startswith("From step")
-        for record in records
-    ):
+    if any(record.kind == "event" and tells_a_change(record.payload) for record in records):
         reasons.append("its options were changed during training (see the events)")
     if row.status in ACTIVE or row.step < row.steps:
         reasons.append(

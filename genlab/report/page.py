@@ -171,7 +171,7 @@ def _budgets(sides: Sequence[Side]) -> str:
         for part in parts
     ]
     rows.append(["all", *(f"{side.budget.total:,}" for side in sides)])
-    return _table(["learned numbers", *(side.title for side in sides)], rows)
+    return _table(["parameters", *(side.title for side in sides)], rows)
 
 
 def _same(sides: Sequence[Side]) -> str:

@@ -11,6 +11,9 @@ from typing import Any
 
 #: What a claim link can pass on; ``all``: everything that a browser owns.
 PASSED = ("run", "set", "room", "all")
+#: Kinds of items of a room's leader that go to the next one with the room; their ids begin with
+#: its code.
+WITH_ROOM = ("poll", "ballot")
 #: The kind and the id of an item.
 Key = tuple[str, str]
 #: Seconds for which a claim link can be used.

@@ -11,7 +11,7 @@ from typing import Any
 from genlab.core.errors import LeaseLost, RunNotFound, RunStateError
 from genlab.runs import access, settings
 from genlab.runs.fair import Waiting, fair_order
-from genlab.runs.items import NO_OFFER, Item, Key
+from genlab.runs.items import NO_OFFER, WITH_ROOM, Item, Key
 from genlab.runs.leases import lost_words
 from genlab.runs.search import (
     COLUMNS,
@@ -466,6 +466,10 @@ class MemoryStore(RunStore):
         if row is None or row.owner != offer.values["owner"]:
             raise RunStateError(NO_OFFER)
         table[key] = replace(row, owner=to)
+        if kind == "room":
+            for item in [one for one in self._items.values() if one.kind in WITH_ROOM]:
+                if item.id.startswith(name) and item.owner == row.owner:
+                    self._items[item.kind, item.id] = replace(item, owner=to)
 
 
 def _shown(row: RunRow) -> str:

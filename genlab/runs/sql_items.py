@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from genlab.core.errors import RunStateError
 from genlab.runs import access
 from genlab.runs.database import Database
-from genlab.runs.items import NO_OFFER, Item, Key
+from genlab.runs.items import NO_OFFER, WITH_ROOM, Item, Key
 from genlab.runs.schema import items, jobs, runs
 from genlab.runs.sql_jobs import dump_json
 
@@ -119,3 +119,6 @@ class ItemTable(Database):
         of = str(offer.values["owner"])
         if connection.execute(change.where(owner_column == of).values(owner=to)).rowcount != 1:
             raise RunStateError(NO_OFFER)
+        if kind == "room":
+            asked = sa.and_(items.c.kind.in_(WITH_ROOM), items.c.id.startswith(name))
+            connection.execute(items.update().where(asked, items.c.owner == of).values(owner=to))

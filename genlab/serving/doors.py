@@ -112,16 +112,17 @@ def _no_claim(error: GenlabError) -> Response:
 async def claim(request: Request) -> Response:
     """What a claim link offers, and a button that takes it over."""
     token, address = request.path_params["token"], address_of(request)
-    if wait := CLAIMS.wait(address):
-        return plain_page("Wait a moment", alert(TOO_OFTEN.format(wait)), 429)
     post = request.method == "POST"
-    try:
-        offer = await run_in_threadpool(
-            ownership.claim if post else ownership.peek, runs.store(), token
-        )
-    except GenlabError as error:
-        CLAIMS.wrong(address)
-        return _no_claim(error)
+    async with CLAIMS.turn(address):
+        if wait := CLAIMS.wait(address):
+            return plain_page("Wait a moment", alert(TOO_OFTEN.format(wait)), 429)
+        try:
+            offer = await run_in_threadpool(
+                ownership.claim if post else ownership.peek, runs.store(), token
+            )
+        except GenlabError as error:
+            CLAIMS.wrong(address)
+            return _no_claim(error)
     words, path = _words(offer)
     if post:
         return see(path)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable
 
@@ -37,6 +39,18 @@ class Tries:
         self._most, self._window, self._clock = most, window, clock
         self._wrong: dict[str, deque[float]] = {}
         self._lock = threading.Lock()
+        # A lock is there as long as somebody holds it or waits for it.
+        self._turns = weakref.WeakValueDictionary[str, asyncio.Lock]()
+
+    def turn(self, address: str) -> asyncio.Lock:
+        """The turn of an address: whoever looks something up between asking whether it may and
+        saying that it was wrong holds it, so that guesses sent at once are not all let through.
+        """
+        with self._lock:
+            found = self._turns.get(address)
+            if found is None:
+                found = self._turns[address] = asyncio.Lock()
+            return found
 
     def _recent(self, address: str) -> deque[float]:
         times, now = self._wrong.get(address, deque()), self._clock()

@@ -19,7 +19,7 @@ _GRID = {"data": "grid", "std": 0.05, "steps": 16_000, "lr_final_ratio": 0.0, "h
          "batch": 128, "beta1": 0.5, "beta2": 0.99, "lr": 1e-3}  # fmt: skip
 _RING = {"data": "ring", "std": 0.05, "steps": 6_000, "lr_final_ratio": 0.0, "lr": 1e-3}
 #: What all families share; the rest is what the app proposes for each, but for the hidden units
-#: of the nets of a path, which give them about as many learned numbers as the VAE and the RealNVP.
+#: of the nets of a path, which give them about as many parameters as the VAE and the RealNVP.
 _FAMILIES = {"steps": 1_500, "batch": 128}
 _FAMILY: Mapping[str, Mapping[str, Any]] = {
     "VAE": {"model": "vae"},

@@ -15,6 +15,21 @@ from genlab.train.observers import Observer, Sink, Watcher
 SLOW = 0.2
 #: Seconds between two checks whether it is this run's turn.
 TURN = 0.01
+#: With what the event of a change begins.
+CHANGED = "From step"
+
+
+def tells_a_change(event: Mapping[str, Any]) -> bool:
+    """Whether an event of a run says that somebody changed its training on the way.
+
+    Args:
+        event: the payload of its record.
+
+    Example:
+        >>> tells_a_change({"level": "info", "message": "From step 3 on: lr = 0.1."})
+        True
+    """
+    return event.get("level") == "info" and str(event.get("message", "")).startswith(CHANGED)
 
 
 class CommandLike(Protocol):
@@ -94,7 +109,7 @@ class Controls(Observer):
                 known = self._algorithm.players if self._algorithm is not None else ()
                 if player not in known:
                     raise SpecError.unknown("player", player, known)
-                self._report(step, "info", f"From step {step} on, only the {player} is updated.")
+                self._report(step, "info", f"{CHANGED} {step} on, only the {player} is updated.")
             self._todo += [player] * max(1, int(values.get("n", 1)))
             self._paused = True
         elif name == "pace":
@@ -107,7 +122,7 @@ class Controls(Observer):
         elif name == "set" and self._algorithm is not None:
             self._algorithm.set_options(state, values)
             words = ", ".join(f"{key} = {value}" for key, value in values.items())
-            self._report(step, "info", f"From step {step} on: {words}.")
+            self._report(step, "info", f"{CHANGED} {step} on: {words}.")
 
     def _report(self, step: int, level: str, message: str) -> None:
         if self._sink is not None:

@@ -79,7 +79,7 @@ class Resources:
         learned = PER_NUMBER * self.parameters
         return (
             f"about {in_bytes(self.memory)} of memory: {in_bytes(learned)} for "
-            f"{self.parameters:,} learned numbers with their gradients, moments and copies, "
+            f"{self.parameters:,} parameters with their gradients, moments and copies, "
             f"{in_bytes(PER_SAVED * self.saved)} for the activations of a batch"
         )
 
@@ -155,7 +155,7 @@ def _saved_by_shape(spec: RunSpec, model: nn.Module) -> int:
 
 @functools.lru_cache(maxsize=256)
 def _per_example(spec: RunSpec) -> tuple[int, float]:
-    """The learned numbers, and the saved bytes of an example."""
+    """The number of parameters, and the saved bytes of an example."""
     model = _model(spec)
     count = sum(p.numel() for p in model.parameters())
     if _is_whole(model):

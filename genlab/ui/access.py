@@ -1,4 +1,4 @@
-"""Who visits the page: what the guard found out, asked by the table of actions and by widgets."""
+"""The visitor of a page, as the guard identified it, for the table of actions and for widgets."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from genlab.runs.access import NOBODY, Actor, resolving
 from genlab.serving.visitors import HEADER, Visitor
 
-#: What a viewer reads where the owner has buttons.
+#: What a viewer reads in place of the owner's buttons.
 VIEWER = (
-    ":material/visibility: You are looking at somebody else's run: scrub, explore and compare it, "
-    "or **Fork** it to go on in a run of your own."
+    ":material/visibility: This run belongs to somebody else. You can move its slider, explore it "
+    "and compare it. **Fork** it to continue in a run of your own."
 )
 
 
 def visitor() -> Visitor:
-    """Who visits this page; nobody where no websocket of a browser is behind the script."""
+    """The visitor of this page; nobody where the script runs without a browser's websocket."""
     if get_script_run_ctx(suppress_warning=True) is None:
         return Visitor(NOBODY)
     text = st.context.headers.get(HEADER)
@@ -33,6 +33,6 @@ def actor() -> Actor:
 
 @contextlib.contextmanager
 def serving() -> Iterator[None]:
-    """While the server runs, the visitor of a page acts, and nothing counts as the machine."""
+    """While the server runs, a page acts as its visitor, never as the owner of the machine."""
     with resolving(actor):
         yield

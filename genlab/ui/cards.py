@@ -38,7 +38,7 @@ def name(row: RunRow) -> str:
 
 
 def title_of(kind: str, row: RunRow) -> str:
-    """The title of a run's model or dataset; its name where the table has no such row now."""
+    """The title of a run's model or dataset; its name where the table no longer has its row."""
     name = str(row.spec[kind])
     table = TABLES[kind]
     return table.row(name).title if name in table else name
@@ -86,7 +86,7 @@ def run_card(row: RunRow) -> None:
 
 
 def shipped_card(view: Any) -> None:
-    """One model that ships with the project."""
+    """Draw one pre-trained model that comes with GenLab."""
     with st.container(border=True):
         draw_thumbnail(
             view.id, f"samples of {name(view.row)}", active=False, key=f"thumb.shipped.{view.id}"
@@ -127,10 +127,10 @@ def grid(items: Sequence[Any], draw: Any, columns: int = COLUMNS) -> None:
 
 
 def recent() -> None:
-    """The newest runs; they renew themselves while one of them is active."""
+    """Draw the newest runs; the list refreshes itself while one of them is active."""
     rows = runs.store().runs(limit=RECENT)
     if not rows:
-        empty("No run yet.", "Start one of the presets above, or make your own on Train.")
+        empty("No run yet.", "Start one of the presets above, or set up your own run on Train.")
         return
     busy = any(row.status in ACTIVE for row in rows)
     fragment(run_every=2.0 if busy else None)(_recent)(busy)

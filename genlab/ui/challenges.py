@@ -24,7 +24,7 @@ from genlab.ui.pictures import plot
 KEY = "challenge"
 #: The metrics of a run by name.
 Metrics = Mapping[str, Mapping[str, Any]]
-#: Seconds between two looks at runs that are at work.
+#: Seconds between two polls of active runs.
 LOOK = 3.0
 #: Height of a picture in pixels.
 HEIGHT = 260
@@ -34,8 +34,8 @@ def challenges() -> None:
     """Draw all challenges, each folded."""
     st.header("Challenges", anchor=False)
     st.caption(
-        "A limit, a number and a threshold. The program checks, with the same seeds for "
-        "everybody, and the worse end of each 95 % interval counts."
+        "Each challenge has limits, a number and a threshold. The program trains everybody's "
+        "answer with the same seeds. The worse end of the 95 % interval must reach the threshold."
     )
     for row in CHALLENGES.rows():
         with st.expander(f"**{escape_markdown(row.title)}** · {escape_markdown(row.summary)}"):
@@ -69,14 +69,16 @@ def _who(name: str) -> str:
 
 def _training(name: str, row: Training) -> None:
     if row.is_repair:
-        text = "The run that is to be repaired, for the first seed. Fork it on Watch."
+        text = (
+            "Starts the run that you are asked to repair, with the first seed. Fork it on Watch."
+        )
         if st.button("Start the given run", key=f"{KEY}.{name}.start", help=text):
             links.open_watch(runs.start(row.given(row.seeds[0]), "the given run"))
     elif st.button("Open Train within the limits", key=f"{KEY}.{name}.start"):
         links.train({k: str(v) for k, v in {**row.start, "seed": row.seeds[0]}.items()})
     mine = entries(row, runs.store())
     if not mine:
-        st.caption("No run of yours keeps to the limits yet.")
+        st.caption("None of your runs is within the limits yet.")
         for view, wrong in near_misses(row, runs.store()):
             run = escape_markdown(view.row.title or view.id)
             st.caption(f"Not **{run}**: {escape_markdown(' '.join(wrong))}")
@@ -98,7 +100,7 @@ def _training(name: str, row: Training) -> None:
 
 @fragment(run_every=LOOK)
 def _check(name: str, run: str, who: str) -> None:
-    """Train the missing seeds, measure, judge, and write the result on the board."""
+    """Train the missing seeds, measure the runs, check the goals, and enter the result."""
     row = CHALLENGES[name]
     if not isinstance(row, Training) or st.session_state.get(f"{KEY}.{name}.entry") != run:
         return
@@ -108,8 +110,8 @@ def _check(name: str, run: str, who: str) -> None:
     done = [(view, metrics) for view, metrics in numbers if metrics is not None]
     if len(done) < len(row.seeds):
         st.info(
-            f"{len(done)} of {len(row.seeds)} seeds are trained and measured. The missing runs "
-            "were started with your options.",
+            f"{len(done)} of {len(row.seeds)} seeds are trained and measured. Runs with your "
+            f"options were started for the missing seeds.",
             icon=":material/hourglass_top:",
         )
         return
@@ -121,20 +123,22 @@ def _verdict(name: str, row: Training, done: Sequence[tuple[RunView, Metrics]], 
     for line in judged.lines:
         st.markdown(f"- {escape_markdown(line)}")
     if not judged.met:
-        st.warning("Not reached yet. Change something, and try again.", icon=":material/flag:")
+        st.warning(
+            "The goal is not reached yet. Change something and try again.", icon=":material/flag:"
+        )
         return
     try:
         enter_runs(runs.store(), name, who, [view for view, _ in done])
     except GenlabError as error:
         st.error(plain_sentence(error), icon=":material/error:")
         return
-    st.success("Reached, and on the board.", icon=":material/emoji_events:")
+    st.success("The goal is reached. Your result is on the board.", icon=":material/emoji_events:")
     st.session_state.pop(f"{KEY}.{name}.entry")
 
 
 @st.cache_data(max_entries=32, show_spinner="Computing the picture")
 def drawn(name: str, answer: str) -> Curves:
-    """The picture of an answer; cached, because each one is a fit."""
+    """The picture of an answer; cached, because each picture needs a fit."""
     row = CHALLENGES[name]
     assert isinstance(row, Pictures)
     return row.draw(answer)
@@ -165,7 +169,9 @@ def _pictures(name: str, row: Pictures) -> None:
     except GenlabError as error:
         st.error(plain_sentence(error), icon=":material/error:")
         return
-    st.success("All right, and on the board.", icon=":material/emoji_events:")
+    st.success(
+        "All answers are right. Your result is on the board.", icon=":material/emoji_events:"
+    )
 
 
 def _board(name: str) -> None:

@@ -1,4 +1,4 @@
-"""What people read for a choice of an option: the title of its row, or its name in words."""
+"""The label of a choice of an option: the title of its row, or its name in words."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ WORD = re.compile(r"[a-z][a-z_]*")
 
 
 def choice_title(option: Option, value: Any) -> str:
-    """What people read for a choice.
+    """The label of a choice.
 
-    Names of sets, signs and numbers are shown as they are.
+    Names of datasets, signs and numbers are shown unchanged.
 
     Example:
         >>> names = tuple(LIKELIHOODS.names())

@@ -1,4 +1,4 @@
-"""The runs that Compare shows: those of the link, and the field in which they are chosen."""
+"""The field in which the runs of Compare are chosen; the link sets its first value."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from genlab.ui import cards
 from genlab.ui.messages import plain_sentence
 from genlab.ui.page_states import COMPARE
 
-#: Runs side by side, at most.
+#: The largest number of runs side by side.
 MOST = 4
-#: The newest runs that the field offers; the table of all runs finds the others.
+#: How many of the newest runs the field offers; the table lists all runs.
 OFFERED = 40
 
 
 def choose_runs() -> list[RunRow]:
-    """Draw the field with the runs; the runs that are chosen."""
+    """Draw the field of runs and return the chosen ones."""
     names = {row.id: row.name for row in runs.store().headings(limit=OFFERED)}
     names |= {view.id: cards.name(view.row) for view in runs.list_shipped()}
     asked = [run for run in dict.fromkeys(COMPARE.read().runs.split(",")) if run]

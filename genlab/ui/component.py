@@ -1,4 +1,4 @@
-"""Components whose script the browser fetches once, from an address that holds its hash."""
+"""Components with a script that the browser caches, at an address with the script's hash."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ export default function (component) {
 def component(
     script: str, title: str, html: str = "", style: str = "", also: tuple[str, ...] = ()
 ) -> Any:
-    """The component that ``mount`` of a script draws, with its style sheet.
+    """A component drawn by the function ``mount`` of a script, with its style sheet.
 
     Args:
-        script: below ``genlab/ui/static``, without its ending (``explore/map``).
+        script: its path below ``genlab/ui/static``, without its ending (``explore/map``).
         title: what the message names if the script does not load (``The map``).
-        html: the elements that are there before the script is.
-        style: the style sheet, without its ending; the one of the script's name by default.
-        also: further style sheets, of what the script draws inside.
+        html: the elements that are shown before the script has loaded.
+        style: the style sheet, without its ending; by default it has the script's name.
+        also: further style sheets, for components that the script draws inside.
     """
     sheets = (style or script, *also)
     css = "\n".join(static_files()[f"{name}.css"].decode() for name in sheets)

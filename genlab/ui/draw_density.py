@@ -1,4 +1,4 @@
-"""Draw a distribution: a canvas, an example or a picture becomes a dataset to train on."""
+"""Draw a distribution: a drawing, an example or a picture becomes a dataset to train on."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _empty(dim: int) -> str:
 
 
 def _start(dim: int, weights: str) -> None:
-    """Put something else on the canvas; what was there can be undone."""
+    """Replace the content of the canvas; Undo brings the old content back."""
     slot = f"{KEY}start.{dim}"
     round_ = int(st.session_state.get(slot, (0, ""))[0]) + 1
     st.session_state[slot] = round_, weights
@@ -48,7 +48,7 @@ def _example(dim: int) -> None:
 
 
 def _use(made: drawings.Drawing, option_key: str) -> None:
-    """Store the drawing and choose it as the dataset's."""
+    """Store the drawing and choose it for the dataset."""
     try:
         st.session_state[option_key] = drawings.store(made)
         st.session_state[f"{KEY}used"] = made.id
@@ -62,7 +62,7 @@ def draw_density(option_key: str) -> None:
     """Draw the canvas with its examples and the picture to start from.
 
     Args:
-        option_key: key of the widget of the option ``drawing``, which takes what was drawn.
+        option_key: key of the widget of the option ``drawing``, which gets the stored drawing.
     """
     if st.session_state.pop(f"{KEY}new", False):
         st.rerun()
@@ -113,13 +113,14 @@ def draw_density(option_key: str) -> None:
 
 
 def _picture() -> None:
-    """The upload of a picture whose ink becomes mass."""
+    """Draw the upload of a picture; its dark or light pixels become probability mass."""
     file = st.file_uploader(
-        "Or the ink of a picture",
+        "Or a picture's ink as the density",
         type=["png", "jpg", "jpeg"],
         key=f"{KEY}file",
         max_upload_size=10,
-        help="A PNG or a JPEG. Dark parts on a light ground become mass, or light ones on a dark.",
+        help="A PNG or JPEG. Dark pixels on a light background become probability mass, and "
+        "light pixels on a dark background do.",
     )
     if file is None or st.session_state.get(f"{KEY}file.seen") == file.file_id:
         return
@@ -131,7 +132,7 @@ def _picture() -> None:
 
 
 def _made(dim: int, drawn: Any, round_: int, weights: str) -> drawings.Drawing | None:
-    """What is on the canvas: what was drawn last, or what it started from; None for nothing."""
+    """The drawing on the canvas: the last one, or the one it started from; None if it is empty."""
     if isinstance(drawn, dict) and drawn.get("round") == round_:
         weights = str(drawn.get("weights"))
     try:

@@ -38,9 +38,9 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "Objective and optimiser": ("objective", "algorithm"),
     "Run": ("train",),
 }
-#: What stands above the widget of an option of a dataset, and may set its value.
+#: Widgets above the widget of a dataset's option; they may set its value.
 EDITORS: Mapping[tuple[str, str], Callable[[str], None]] = {("drawn", "drawing"): draw_density}
-#: A slider answers up to this many positions; above it, a number is typed.
+#: The largest number of positions of a slider; an option with more gets a number field.
 SLIDER_POSITIONS = 400
 
 
@@ -55,7 +55,7 @@ def help_text(option: Option) -> str:
 
 
 def ladder(option: Option, *also: float) -> tuple[float, ...]:
-    """The values of a logarithmic slider: 1, 2, 5, 10, ... within the range, and some others.
+    """The values of a logarithmic slider: 1, 2, 5, 10, ... within the range, and its given values.
 
     Example:
         >>> ladder(Option("lr", float, 0.001, "", low=0.001, high=0.01, log=True), 0.003)
@@ -70,13 +70,13 @@ def ladder(option: Option, *also: float) -> tuple[float, ...]:
 
 
 def widget(option: Option, key: str, value: Any, *, as_written: bool = False) -> Any:
-    """Draw the widget that fits an option and give back its value.
+    """Draw the widget that suits an option and return its value.
 
     Args:
-        option: what may be chosen.
+        option: the declared option.
         key: the widget's key.
-        value: what it shows at first; must be allowed.
-        as_written: show the choices as they are: names from a file of the user.
+        value: the first value; must be allowed.
+        as_written: show the choices unchanged, because they are names from a user's file.
     """
     name, text = label(option), help_text(option)
     fresh = key not in st.session_state
@@ -84,7 +84,7 @@ def widget(option: Option, key: str, value: Any, *, as_written: bool = False) ->
         return st.toggle(name, value=bool(value), key=key, help=text)
     if option.choices is not None:
         choices = list(option.choices)
-        # What is taken though it is not offered: a name for an id, a set that was deleted.
+        # Values that are accepted but not offered: a name for an id, a dataset that was deleted.
         if value not in choices and value in option.choices and (value or not choices):
             choices.append(value)
         index = choices.index(value) if value in choices else 0
@@ -124,7 +124,7 @@ def widget(option: Option, key: str, value: Any, *, as_written: bool = False) ->
                 return st.slider(name, low, high, float(value), step, shown, key=key, help=text)
     fmt: str | None = None
     if number is float:
-        # Six digits, or all where six would show another number.
+        # Six digits, or all digits where six would show another number.
         current = float(st.session_state.get(key, value))
         fmt = "%g" if float(f"{current:g}") == current else f"%.{decimals(current)}f"
     return st.number_input(name, low, high, number(value), key=key, help=text, format=fmt)
@@ -165,18 +165,18 @@ def part(
 
 
 def option_widget(combination: Combination, row: Option, given: Mapping[str, Any]) -> Any:
-    """One option's widget; it starts at the URL's value, or at the combination's default."""
+    """Draw one option's widget; it starts at the URL's value, or at the combination's default."""
     try:
         first = row.parse(translate_former_names([row], given).get(row.name, row.default))
     except SpecError:
         first = row.default
     names = (getattr(combination, kind) for kind in KINDS)
-    # Another combination has other defaults: its widgets are other widgets.
+    # Another combination has other defaults, so its widgets have other keys.
     return widget(row, f"{PREFIX}{'.'.join(names)}.{row.name}", first)
 
 
 def read_url() -> tuple[dict[str, str], str | None]:
-    """The values in the URL, and what is wrong with them (None where nothing is)."""
+    """The values in the URL, and the message of an error in them (None if there is none)."""
     given = TRAIN.undeclared()
     if not given:
         return {}, None
@@ -188,7 +188,7 @@ def read_url() -> tuple[dict[str, str], str | None]:
 
 
 def first_fitting_model(given: Mapping[str, str]) -> str:
-    """The first model that fits the URL's dataset, for a URL that names no model."""
+    """The first model that fits the URL's dataset, for a URL without a model."""
     data = given.get("data", "digits")
     able = models_for(data) if data in DATASETS else ()
     return able[0] if able else ""
@@ -208,8 +208,8 @@ def run_form(preview: Callable[[Combination, Mapping[str, Any]], None]) -> dict[
     Args:
         preview: draws the dataset under its options.
 
-    Only pairs that fit can be chosen. A URL with an impossible option shows what is wrong and
-    leaves the form at what was possible.
+    The form offers only compatible choices. A URL with an impossible option shows the error, and
+    the form keeps the options that are possible.
     """
     given, wrong = read_url()
     message = st.empty()
@@ -242,7 +242,7 @@ def run_form(preview: Callable[[Combination, Mapping[str, Any]], None]) -> dict[
         with st.expander("Advanced", icon=":material/tune:"):
             everything = tuple(kind for kinds in PARTS.values() for kind in kinds)
             values.update(part(combination, everything, given, advanced=True))
-    # What cannot be is not written: a link opens the last form that could.
+    # An impossible run is not written to the URL: a link opens the last possible form.
     if wrong is not None or not invalid_combination(values):
         TRAIN.settle(values, wrong, changed_options)
     if wrong is not None and TRAIN.has_problem():
@@ -256,7 +256,7 @@ def run_form(preview: Callable[[Combination, Mapping[str, Any]], None]) -> dict[
 
 
 def unfit_models(data: str, values: Mapping[str, Any]) -> None:
-    """The models that these data do not fit, each with the reason: some need but one option."""
+    """Draw the models that do not fit these data, each with its reason."""
     source = DATASETS[data]
     meta = source.meta(source.Options.build(values))
     reasons = {row.title: incompatibility(row.value, meta) for row in TABLES["model"].rows()}
@@ -267,11 +267,11 @@ def unfit_models(data: str, values: Mapping[str, Any]) -> None:
             for title, why in reasons.items()
             if why
         ]
-        st.markdown("\n".join(lines) or "All models can learn these data.")
+        st.markdown("\n".join(lines) or "Every model can learn these data.")
 
 
 def invalid_combination(values: Mapping[str, Any]) -> str | None:
-    """Why the options do not fit together; None where they do."""
+    """Why the options are not compatible; None where they are."""
     try:
         RunSpec.build(**values)
     except SpecError as error:
@@ -280,7 +280,7 @@ def invalid_combination(values: Mapping[str, Any]) -> str | None:
 
 
 def repair_of(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The change of options that makes a run possible; empty where none is known."""
+    """A change of options that makes the run possible; empty where none is known."""
     try:
         check_start(RunSpec.build(**values), runs.files())
     except SpecError as error:
@@ -289,7 +289,7 @@ def repair_of(values: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def apply_repair(values: Mapping[str, Any], repair: Mapping[str, Any]) -> None:
-    """Fill the form anew with the values and the change."""
+    """Fill the form again with the values and the change."""
     for key in [key for key in st.session_state if str(key).startswith(PREFIX)]:
         if key != f"{PREFIX}title":
             del st.session_state[key]
@@ -298,7 +298,7 @@ def apply_repair(values: Mapping[str, Any], repair: Mapping[str, Any]) -> None:
 
 
 def repair_button(values: Mapping[str, Any]) -> None:
-    """Draw a button that makes an impossible run possible, where it is known how."""
+    """Draw a button that makes an impossible run possible, where such a change is known."""
     repair = repair_of(values)
     if repair:
         words = ", ".join(f"{name} = {value}" for name, value in repair.items())

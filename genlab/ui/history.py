@@ -1,4 +1,4 @@
-"""The browser's history: a page that completes its own address makes no entry of its own."""
+"""The browser's history: parameters that a page adds to its own address make no new entry."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 #: Streamlit pushes an entry for each change of the parameters. Here a change within a page
-#: replaces the entry, so that Back leaves the page with one press; a lesson is a place of its own.
+#: replaces the entry, so that Back leaves the page with one press. Each lesson has its own entry.
 SCRIPT = """
 export default function () {
   const { history, location, navigation } = window;

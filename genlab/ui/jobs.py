@@ -17,16 +17,16 @@ from genlab.runs.access import may
 from genlab.runs.store import JobRow, job_key
 from genlab.ui.messages import fragment
 
-#: The keys of the jobs that this session has submitted.
+#: Keys of the jobs that this session has submitted.
 SUBMITTED = "jobs.submitted"
 UNFINISHED = ("queued", "running")
-#: Seconds between two looks at a job.
+#: Seconds between two polls of a job.
 EVERY = 0.5
 SoFar = Callable[[Mapping[str, Any], str], None]
 
 
 def submit_job(kind: str, values: Mapping[str, Any]) -> JobRow:
-    """The job of these values, submitted at the first call.
+    """Submit the job with these values at the first call; return its row at every call.
 
     Args:
         kind: a name in the table of jobs.
@@ -55,11 +55,11 @@ def job_progress(jobs: Iterable[JobRow], what: str, *, show_partial: SoFar | Non
     Args:
         jobs: rows of jobs; finished ones are skipped.
         what: the subject of the progress text (``The map``).
-        show_partial: draws the partial result and the progress message of a single job, which a
-            person can then stop at this point.
+        show_partial: draws the partial result and the progress message of a single job; the user
+            can then stop the job and keep this result.
 
     Returns:
-        Whether a job is unfinished.
+        Whether at least one job is unfinished.
     """
     keys = [job.key for job in jobs if job.status in UNFINISHED]
     if keys:
@@ -89,7 +89,7 @@ def show_failures(jobs: Iterable[JobRow], what: str) -> None:
 
 
 def finished_result(job: JobRow) -> Mapping[str, Any]:
-    """The result of a finished job, cached, because a page asks for it at every rerun.
+    """Read the result of a finished job; cached, because a page asks for it at every rerun.
 
     Raises:
         SnapshotError: if the result is missing or damaged.
@@ -101,7 +101,7 @@ def finished_result(job: JobRow) -> Mapping[str, Any]:
 def wait_for_result(
     kind: str, values: Mapping[str, Any], *, what: str, show_partial: SoFar | None = None
 ) -> Mapping[str, Any] | None:
-    """The result of a job; None, with its progress or failure shown, while there is none.
+    """The result of a job; None while there is no result, with the progress or failure shown.
 
     Args:
         kind, values: as for :func:`submit_job`.

@@ -18,13 +18,13 @@ from genlab.ui.component import component
 from genlab.ui.messages import fragment
 from genlab.ui.polls import ask_button
 
-#: Shows values in the form of a lesson: its name, and the values.
+#: A function that fills a lesson's form: it gets the lesson's name and the values.
 SetValues = Callable[[str, Mapping[str, Any]], None]
 
 
 @st.cache_data(max_entries=256, show_spinner="Computing the answer")
 def revealed(lesson: str, question: str) -> Answer:
-    """The right answer; cached, because it is computed from a lesson at other values."""
+    """The right answer; cached, because a lesson with other values must be computed for it."""
     return right_answer(lesson, question)
 
 
@@ -40,13 +40,13 @@ def questions(kind: type[Lesson], show_values: SetValues) -> None:
 
 @fragment()
 def question_part(lesson: str, k: int, name: str, show_values: SetValues) -> None:
-    """Draw one question: its answers, and what is right once one was given.
+    """Draw one question: the form of its answer, and the right answer after one was given.
 
     Args:
         lesson: the name of the lesson.
-        k: its place among the questions.
-        name: of the question.
-        show_values: shows the values at which the question is asked.
+        k: the number of the question, from 0.
+        name: name of the question.
+        show_values: fills the lesson's form with the values that the question is about.
     """
     row, key = LESSONS[lesson].question(name), f"learn.{lesson}.ask.{name}"
     st.markdown(f"**{k + 1}.** {row.asks}")
@@ -75,12 +75,12 @@ def question_part(lesson: str, k: int, name: str, show_values: SetValues) -> Non
 
 
 def reveal(key: str) -> None:
-    """Let the answer of a question be shown."""
+    """Mark the answer of a question as revealed."""
     st.session_state[f"{key}.shown"] = True
 
 
 def ask(row: Question, key: str, right: Answer | None) -> Answer | None:
-    """Draw the form of an answer; what was given, None where nothing was yet."""
+    """Draw the form of an answer; return the answer, None where none was given yet."""
     form = row.form
     if isinstance(form, Choices):
         place: int | None = st.radio(
@@ -108,7 +108,7 @@ def ask(row: Question, key: str, right: Answer | None) -> Answer | None:
 
 
 def draw_curve(form: DrawnCurve, key: str, right: Answer | None) -> Answer | None:
-    """Let the reader draw a curve; None before the first stroke."""
+    """Draw the canvas for a curve; return the curve, None before the first stroke."""
     stored = (st.session_state.get(key) or {}).get("curve")
     component("learn/curve", "The canvas for a curve")(
         key=key,
@@ -131,16 +131,16 @@ def draw_curve(form: DrawnCurve, key: str, right: Answer | None) -> Answer | Non
 
 
 def verdict(row: Question, given: Answer | None, right: Answer) -> None:
-    """Draw whether a prediction was right, the computed answer, and why it is so."""
+    """Draw whether a prediction was right, the computed answer, and the explanation."""
     words = escape_markdown(row.form.words(right))
     if given is not None and row.form.is_right(given, right):
         st.success(f"Right: {words}. {row.because}", icon=":material/check_circle:")
     else:
-        st.info(f"It is {words}. {row.because}", icon=":material/lightbulb:")
+        st.info(f"The answer is {words}. {row.because}", icon=":material/lightbulb:")
 
 
 def exercises(lesson: Lesson, show_values: SetValues) -> None:
-    """Draw the exercises of a lesson, each with what its options reach now."""
+    """Draw the exercises of a lesson, each with the value that the present options reach."""
     if not lesson.exercises:
         return
     st.subheader("Exercises", anchor=False)
@@ -151,7 +151,7 @@ def exercises(lesson: Lesson, show_values: SetValues) -> None:
 
 
 def exercise(lesson: Lesson, row: Exercise, show_values: SetValues) -> None:
-    """Draw one exercise: what to do, how far it is, and on request a solution."""
+    """Draw one exercise: the task, the value reached, and on request a solution."""
     key = f"learn.{lesson.name}.try.{row.name}"
     st.markdown(row.asks)
     if not row.fits(lesson.values):
@@ -165,7 +165,7 @@ def exercise(lesson: Lesson, row: Exercise, show_values: SetValues) -> None:
             st.success(f"Solved. {escape_markdown(now)}.", icon=":material/check_circle:")
         else:
             goal = escape_markdown(row.goal)
-            st.caption(f"Not yet. Wanted: {goal}. Now {escape_markdown(now)}.")
+            st.caption(f"Not yet. The goal is {goal}. Now: {escape_markdown(now)}.")
     st.button(
         "Show a solution",
         key=f"{key}.solution",

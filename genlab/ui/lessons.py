@@ -23,12 +23,12 @@ from genlab.ui.links import train
 from genlab.ui.page_states import LEARN
 from genlab.ui.pictures import plot
 
-#: Formulas that are wider than a phone scroll by themselves, and show that they do.
+#: Formulas that are wider than a phone scroll on their own, with a visible scroll bar.
 STYLE = """<style>
 .stMain .katex-display { overflow-x: auto; overflow-y: hidden; padding: 2px 0 6px; }
 .stMain .katex-display > .katex { white-space: normal; }
 </style>"""
-#: A seed that a button may draw: short enough to read out.
+#: The largest seed that a button may draw: short enough to read aloud.
 SEEDS = 1000
 
 
@@ -54,10 +54,10 @@ def draw_checks(name: str, values: tuple[tuple[str, Any], ...]) -> tuple[Check, 
 
 
 def pick_lesson() -> tuple[str, str | None]:
-    """Draw the choice; returns the lesson, "" for the contents, and what is wrong in the URL."""
+    """Draw the choice; return the lesson ("" for the contents) and an error of the URL."""
     names = ("", *chapters())
     asked, wrong = LEARN.value("lesson", choices=names, default="")
-    # The lesson of the URL decides which widget there is, so that a link always opens its lesson.
+    # The widget's key holds the URL's lesson, so that a link always opens its lesson.
     picked = st.selectbox(
         "Lesson",
         names,
@@ -71,7 +71,7 @@ def pick_lesson() -> tuple[str, str | None]:
 
 
 def lesson_title(name: str) -> str:
-    """The number of a lesson in the order of the theory, and its title."""
+    """The label of a lesson: its number in the order of the theory, and its title."""
     return f"{chapters().index(name) + 1}. {LESSONS.row(name).title}"
 
 
@@ -83,7 +83,7 @@ def open_lesson(name: str) -> None:
 
 
 def read_url(kind: type[Lesson]) -> tuple[dict[str, str], str | None]:
-    """The values in the URL, and what is wrong with them (None where nothing is)."""
+    """The values in the URL, and the message of an error in them (None if there is none)."""
     given = LEARN.undeclared()
     try:
         kind.build(given)
@@ -93,7 +93,7 @@ def read_url(kind: type[Lesson]) -> tuple[dict[str, str], str | None]:
 
 
 def control(option: Option, key: str, value: Any) -> Any:
-    """The widget of an option: a slider wherever both ends are known."""
+    """Draw the widget of an option: a slider where both bounds are known."""
     if option.type is not float or option.log or option.low is None or option.high is None:
         return widget(option, key, value)
     width = float(option.high) - float(option.low)
@@ -137,9 +137,9 @@ def move_buttons(name: str, option: str, key: str) -> None:
 
 
 def form(name: str, given: Mapping[str, str]) -> dict[str, Any]:
-    """Draw the options of a lesson; their values."""
+    """Draw the options of a lesson; return their values."""
     kind, values, keys = LESSONS[name], {}, {}
-    # A row that the URL's other options do not bring takes nothing from the URL.
+    # An option that depends on other options is read from the URL only where those require it.
     known = set(kind.table(given))
     fixed = kind.Options.table()
 
@@ -160,25 +160,25 @@ def form(name: str, given: Mapping[str, str]) -> dict[str, Any]:
             key=f"learn.{name}.again",
             on_click=draw_again_button,
             args=(keys[kind.again],),
-            help=f"The next {kind.again}; every other option stays.",
+            help=f"Draws the next {kind.again}; every other option stays.",
         )
     return values
 
 
 def widget_key(name: str, row: Option) -> str:
     """The key of an option's widget."""
-    # Another declaration under the same name (other bounds) is another widget.
+    # An option with the same name and other bounds gets another widget.
     return f"learn.{name}.{row.name}.{zlib.crc32(repr(row).encode())}"
 
 
 def set_values(name: str, values: Mapping[str, Any]) -> None:
-    """Let the form of a lesson show these values, and defaults for all others."""
+    """Fill the form of a lesson with these values, and with defaults for all others."""
     for row in LESSONS[name].table(values):
         st.session_state[widget_key(name, row)] = row.parse(values.get(row.name, row.default))
 
 
 def prepare(lesson: Lesson) -> None:
-    """Let a lesson compute what takes long, with its progress on the page."""
+    """Run the long computation of a lesson, with its progress on the page."""
     bar = st.empty()
     try:
         lesson.prepare(lambda part, says: show_progress(bar, part, says))
@@ -192,7 +192,7 @@ def show_progress(bar: Any, part: float, says: str) -> None:
 
 
 def first_value(row: Option, given: Mapping[str, str]) -> Any:
-    """Where an option's widget starts: at the URL's value, or at the default."""
+    """The first value of an option's widget: the URL's value, or the default."""
     try:
         return row.parse(given.get(row.name, row.default))
     except SpecError:
@@ -200,7 +200,7 @@ def first_value(row: Option, given: Mapping[str, str]) -> Any:
 
 
 def changed_options(name: str, values: Mapping[str, Any]) -> dict[str, str]:
-    """What the URL holds: the lesson, and the options that differ from their defaults."""
+    """The parameters of the URL: the lesson, and the options that differ from their defaults."""
     rows = {row.name: row for row in LESSONS[name].table(values)}
     changed = {k: v for k, v in values.items() if k in rows and v != rows[k].default}
     return {"lesson": name} | {
@@ -209,7 +209,7 @@ def changed_options(name: str, values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def equation(step: Equation) -> None:
-    """One step: the sentence, the symbols, the same with numbers, and what kind these are."""
+    """Draw one step: the sentence, the formula, the formula with numbers, and their kind."""
     st.markdown(escape_markdown(step.says))
     st.latex(step.symbols)
     if step.numbers:
@@ -219,7 +219,7 @@ def equation(step: Equation) -> None:
 
 
 def pictures(name: str, panels: tuple[tuple[Panel, Any], ...]) -> None:
-    """All figures: the first over the whole width, then two a row; a large map has its own row."""
+    """Draw all figures: the first over the whole width, then two per row; a large map alone."""
     drawn = [pair for pair in panels if pair[1] is not None]
     first, *others = sorted(drawn, key=lambda pair: _large(pair[0]))
     _picture(name, "panel.0", *first)
@@ -246,7 +246,7 @@ def tables(panels: tuple[tuple[Panel, Any], ...]) -> None:
 
 
 def write_table(panel: Table) -> None:
-    """A table of the lesson, with what it is below it."""
+    """Draw a table of the lesson with its caption."""
     st.table(
         [dict(zip(panel.columns, map(escape_markdown, row), strict=True)) for row in panel.rows]
     )
@@ -258,7 +258,7 @@ def _large(panel: Panel) -> bool:
 
 
 def checks(name: str, values: tuple[tuple[str, Any], ...]) -> None:
-    """Draw the button that checks the statements, and its results for the present values."""
+    """Draw the button that checks the statements, and the results for the present values."""
     pressed = st.button(
         "Check it",
         icon=":material/fact_check:",
@@ -313,7 +313,7 @@ def show() -> None:
 
 
 def contents() -> None:
-    """Draw the list of all lessons: what each is about, how long it takes, what comes before."""
+    """Draw the list of all lessons: the topic of each, its reading time, its prerequisites."""
     names = chapters()
     total = sum(LESSONS[name].minutes() for name in names)
     st.markdown(
@@ -335,7 +335,7 @@ def lesson_card(name: str) -> None:
 
 
 def about(kind: type[Lesson]) -> str:
-    """Reading time, questions, exercises and the lessons that come first, in a line."""
+    """Reading time, questions, exercises and prerequisites, in one line."""
     parts = [f"about {kind.minutes()} minutes"]
     for count, word in ((len(kind.questions), "prediction"), (len(kind.exercises), "exercise")):
         if count:
@@ -347,7 +347,7 @@ def about(kind: type[Lesson]) -> str:
 
 
 def introduce(kind: type[Lesson]) -> None:
-    """Draw the title of a lesson, its idea, and what a reader can do afterwards."""
+    """Draw the title of a lesson, its idea, and its learning goals."""
     st.header(lesson_title(kind.name), anchor=False)
     st.caption(about(kind))
     st.markdown(kind.idea)
@@ -361,13 +361,13 @@ def show_lesson(name: str, message: Any) -> None:
 
     Args:
         name: of the lesson.
-        message: where an error is drawn.
+        message: the container for an error message.
     """
     kind = LESSONS[name]
     given, wrong = read_url(kind)
     introduce(kind)
     left, right = st.columns([3, 1], gap="large")
-    with right, st.expander("Numbers to change", expanded=True, icon=":material/tune:"):
+    with right, st.expander("Numbers that you can change", expanded=True, icon=":material/tune:"):
         values = form(name, given)
     LEARN.settle(values, wrong, lambda now: changed_options(name, now))
     if wrong is not None and LEARN.has_problem():
@@ -383,7 +383,7 @@ def show_lesson(name: str, message: Any) -> None:
             with st.spinner("Computing the numbers of this lesson", show_time=True):
                 panels = draw_panels(name, ready)
         except SpecError as error:
-            # At the top, where the form is: the message of the URL, if there is one, stays.
+            # The error is drawn at the top, beside the form; a message about the URL stays.
             if wrong is None or not LEARN.has_problem():
                 message.error(escape_markdown(str(error)), icon=":material/error:")
             return
@@ -402,12 +402,12 @@ def show_lesson(name: str, message: Any) -> None:
 
 
 def links(name: str) -> None:
-    """Draw links to a run of the lesson, and to the previous and the next lesson."""
+    """Draw links to a matching run, and to the previous and the next lesson."""
     names = chapters()
     at = names.index(name)
     kind = LESSONS[name]
     if kind.run and st.button(
-        "Train this with real nets",
+        "Train this with neural networks",
         icon=":material/play_circle:",
         key=f"learn.{name}.run",
         help="Opens Train with " + ", ".join(f"{k} = {v}" for k, v in kind.run.items()) + ".",

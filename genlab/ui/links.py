@@ -1,4 +1,4 @@
-"""Links between pages; each carries the state of the page that it opens."""
+"""Links between pages; each holds the state of the page that it opens."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from genlab.ui.page_states import COMPARE, EXPLORE, STUDIES, TRAIN, WATCH
 
 
 def page(name: str) -> str:
-    """The file of a page, as ``st.switch_page`` wants it."""
+    """The file of a page, as ``st.switch_page`` takes it."""
     return str(ROOT / "pages" / f"{name}.py")
 
 

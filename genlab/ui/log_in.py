@@ -1,7 +1,8 @@
 """Streamlit's own log-in (OpenID Connect) as a way to enter: ``GENLAB_ACCESS=oidc``.
 
-The provider is set in ``.streamlit/secrets.toml``, as ``st.login`` reads it. Who has logged in has
-a cookie that Streamlit signs; the guard asks here whether a request brings a valid one.
+The provider is set in ``.streamlit/secrets.toml``, which ``st.login`` reads. After the log-in the
+browser has a cookie signed by Streamlit. The guard checks here whether a request's cookie is
+valid.
 """
 
 from __future__ import annotations
@@ -20,15 +21,15 @@ from streamlit.user_info import generate_login_redirect_url
 from streamlit.web.server.server_util import AUTH_COOKIE_NAME, get_cookie_secret
 from streamlit.web.server.starlette.starlette_app_utils import decode_signed_value
 
-#: The section ``[auth]`` itself.
+#: The name of the section ``[auth]``.
 PROVIDER = "default"
 
 
 class StreamlitLogIn:
-    """What the guard needs to know about a log-in."""
+    """The way of logging in that the guard uses."""
 
     def problem(self) -> str:
-        """Why nobody could log in; empty where somebody can."""
+        """Why log-in is not possible; empty where it is."""
         if not is_authlib_installed():
             return "The package Authlib is not installed: pip install 'genlab[oidc]'."
         try:
@@ -38,11 +39,11 @@ class StreamlitLogIn:
         return ""
 
     def address(self) -> str:
-        """Where the log-in begins; good for two minutes."""
+        """The address at which the log-in begins; valid for two minutes."""
         return generate_login_redirect_url(PROVIDER)
 
     def holds(self, cookies: Mapping[str, str]) -> bool:
-        """Whether cookies are of somebody who has logged in at this server."""
+        """Whether these cookies belong to somebody who has logged in at this server."""
         if AUTH_COOKIE_NAME not in cookies:
             return False
         secret = get_cookie_secret()

@@ -105,9 +105,10 @@ def _warm() -> None:
         from genlab.lessons import chapters
 
         chapters()
-        # What torch imports when a decoder is first recorded takes a second of a first visit.
+        # Torch's lazy imports for the first traced decoder would delay a first visit by a second.
         warm()
-        # The cores belong to the runs; a page's own sums are small, and faster on one thread.
+        # The cores are left to the runs; a page's own computations are small and faster on one
+        # thread.
         torch.set_num_threads(1)
     except Exception:
         LOG.exception("the slow imports failed; the pages will say why")
@@ -117,8 +118,8 @@ def _warm() -> None:
 def freeze() -> None:
     """Exclude all imported objects from garbage collection.
 
-    Streamlit collects after every run of a script, at 0.13 s a time with torch in the heap: ten
-    viewers would fill a core with it.
+    Streamlit runs a collection after every run of a script. With torch in the heap each one takes
+    0.13 s, so ten viewers would occupy a core.
     """
     gc.collect()
     gc.freeze()
@@ -126,7 +127,7 @@ def freeze() -> None:
 
 @contextlib.asynccontextmanager
 async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
-    """Begin to warm up when the server starts, before the first visitor comes."""
+    """Start the warm-up with the server, before the first visitor arrives."""
     log_in = StreamlitLogIn()
     visitors.check_settings(log_in=log_in)
     deadlines.cut_half_open()
@@ -150,8 +151,8 @@ def show() -> None:
             title=title,
             icon=icon,
             url_path=name,
-            # Every link is one more press of Tab before the slider of Watch. Compare and Train
-            # lead to Studies; where nobody else can come there is no class.
+            # Every link costs one more press of Tab before the slider of Watch. Compare and Train
+            # link to Studies; a server that only this machine reaches has no class.
             visibility="hidden"
             if name == "studies" or (name == "room" and is_alone())
             else "visible",

@@ -41,7 +41,7 @@ def plain_sentence(error: BaseException) -> str:
 def fragment(
     run_every: float | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """A part of a page that reruns by itself, guarded like the page."""
+    """A fragment of a page whose errors are shown like those of the page."""
 
     def wrap(part: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(part)
@@ -55,7 +55,7 @@ def fragment(
 
 
 def empty(what: str, next_step: str) -> None:
-    """Draw an empty state: what is missing, and what to do."""
+    """Draw an empty state: what is missing and what to do about it."""
     with st.container(border=True):
         st.markdown(f"**{what}**")
         st.caption(next_step)

@@ -22,7 +22,7 @@ svg { color: #1A1A1A; font-family: sans-serif; }
 text { fill: currentColor; font-size: 11px; text-anchor: middle; }
 @media (prefers-color-scheme: dark) { svg { color: #E8EAED; } }
 """
-# The group that is chosen is filled with the colour of the first model, faint.
+# The background of the chosen group: the colour of the first model, faint.
 LIGHT, DARK = faded(ROLES["modelA"].light, 0.2), faded(ROLES["modelA"].dark, 0.33)
 CHOSEN = (
     f".box {{ fill: {LIGHT}; }} @media (prefers-color-scheme: dark) {{ .box {{ fill: {DARK}; }} }}"
@@ -30,7 +30,7 @@ CHOSEN = (
 
 
 def draw_picture(name: str, chosen: bool) -> None:
-    """Draw the picture of a group; that of the chosen one is filled."""
+    """Draw the picture of a group; the chosen group's boxes are filled."""
     group = next(one for one in GROUPS if one.name == name)
     style = f"<style>{CSS}{CHOSEN if chosen else ''}</style>"
     root = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 120 60" width="120" height="60">'
@@ -44,10 +44,10 @@ def _choose(key: str, model: str) -> None:
 def choose_group(
     able: Sequence[str], key: str, wanted: str | None = None, container: Any = st
 ) -> list[str]:
-    """Draw the groups of the models that fit; the names of the chosen group.
+    """Draw the groups of compatible models; return the models of the chosen group.
 
     Args:
-        able: the models that fit.
+        able: the compatible models.
         key: of the widget that holds the chosen model.
         wanted: the model that is chosen at first.
         container: where to draw.

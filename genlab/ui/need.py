@@ -1,4 +1,4 @@
-"""What a run will need, on the form before it starts: time, memory and disk."""
+"""The predicted time, memory and disk space of a run, shown before it starts."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from genlab.runs import catalog
 from genlab.train.resources import Resources, predict_resources
 from genlab.train.step_time import StepTime, measure_step
 
-#: The largest rounding of a duration: seconds, and the name of the unit.
+#: Units of a duration: seconds and name.
 UNITS = ((86400.0, "day"), (3600.0, "hour"), (60.0, "minute"), (1.0, "second"))
 
 
 def duration(seconds: float) -> str:
-    """A predicted time as people read it, to one or two digits.
+    """A predicted duration in words, to one or two digits.
 
     Example:
         >>> duration(0.3), duration(47.0), duration(59.9), duration(5000.0), duration(90000.0)
@@ -36,31 +36,33 @@ def duration(seconds: float) -> str:
 
 @functools.lru_cache(maxsize=256)
 def cached_step_time(spec: RunSpec) -> StepTime | None:
-    """The time of a step of a run; measured once for its options."""
+    """Measure the time of a step of a run, once for its options."""
     return measure_step(spec, catalog.dataset(spec))
 
 
 def need_sentence(spec: RunSpec, step: StepTime | None, need: Resources) -> str:
-    """What a run needs, with what kind of number each is.
+    """The needs of a run in words, each number with its kind.
 
     Args:
         spec: of the run.
         step: the time of a step; None where it was not measured.
         need: its memory and disk.
     """
-    memory = f"Memory: at most about {in_bytes(need.memory)} (predicted from the net and a batch)."
+    memory = (
+        f"Memory: at most about {in_bytes(need.memory)} (predicted from the network and a batch)."
+    )
     disk = f"Disk: at most {in_bytes(need.disk)} for {need.snapshots} snapshots."
     if step is None:
-        return f"Time: not measured, because the net is large. {memory} {disk}"
+        return f"Time: not measured, because the network is large. {memory} {disk}"
     whole = duration(step.seconds * spec.train.steps)
     return (
         f"Time: about **{whole}** for {spec.train.steps:,} steps ({step.words()}; pictures and "
-        f"other runs at work make it longer). {memory} {disk}"
+        f"other active runs make it longer). {memory} {disk}"
     )
 
 
 def show_need(values: Mapping[str, Any]) -> None:
-    """Draw what a run with these values needs; the page has been drawn already."""
+    """Draw the needs of a run with these values, after the rest of the page."""
     try:
         spec = RunSpec.build(**values)
         plain = dataclasses.replace(spec.train, steps=1, seed=0, snapshots=3)
@@ -68,4 +70,4 @@ def show_need(values: Mapping[str, Any]) -> None:
             step = cached_step_time(dataclasses.replace(spec, train=plain))
         st.caption(need_sentence(spec, step, predict_resources(spec)))
     except (GenlabError, RuntimeError):
-        st.caption("How long it takes could not be measured.")
+        st.caption("The training time could not be measured.")

@@ -1,4 +1,4 @@
-"""A teacher's own questions on the page Class: brought as a file, asked, shared, deleted."""
+"""A teacher's own questions on the page Class: upload a file, ask, share and delete."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ EXAMPLE = textwrap.dedent(
 
 
 def own_questions() -> None:
-    """Draw the visitor's files of questions, and the uploader for another one."""
+    """Draw the visitor's files of questions and the uploader."""
     st.header("Your own questions", anchor=False)
-    st.caption("A question is asked on whatever page the room looks at; votes arrive live.")
+    st.caption("The question appears on the page that the room is looking at. Votes arrive live.")
     for name, found in question_store.question_files(runs.store(), acting().id):
         with st.expander(escape_markdown(found.title), expanded=True):
             _file(name, found)
@@ -54,7 +54,7 @@ def _file(name: str, found: QuestionFile) -> None:
 
 
 def _bring() -> None:
-    with st.expander("Bring a file with questions", icon=":material/upload_file:"):
+    with st.expander("Upload a file with questions", icon=":material/upload_file:"):
         st.code(EXAMPLE, language="markdown", wrap_lines=True)
         st.download_button(
             "Save this example",
@@ -73,6 +73,6 @@ def _bring() -> None:
         except GenlabError as error:
             st.error(plain_sentence(error), icon=":material/error:")
             return
-        # The uploader of the next round is empty.
+        # A new key makes the uploader empty again.
         st.session_state[f"{KEY}.round"] = round_ + 1
         st.rerun()

@@ -1,4 +1,4 @@
-"""How a table was read, on the page: findings, questions, and each column to change."""
+"""How a table was read: decisions, open questions, and an editor of its columns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from genlab.data.readers.dialect import Decision
 from genlab.data.readers.reading import TableReading
 from genlab.data.schema import ROLES, TYPES
 
-#: What a person may change of a column.
+#: The properties of a column that a user may change.
 CHANGED = ("type", "role", "missing")
 
 
@@ -27,7 +27,7 @@ def sentence(words: str) -> str:
 
 
 def column_option(chosen: Mapping[str, Mapping[str, str]]) -> str:
-    """What was chosen of single columns, as the reader's option ``column`` has it.
+    """The user's choices for single columns, as a value of the reader's option ``column``.
 
     Example:
         >>> column_option({"a": {"type": "count", "role": "leave out"}})
@@ -42,7 +42,7 @@ def column_option(chosen: Mapping[str, Mapping[str, str]]) -> str:
 
 
 def findings(reading: TableReading, key: str) -> None:
-    """The decisions about the form of a table, and the questions with their answers.
+    """Draw the decisions about the format of a table, and the questions with their answers.
 
     Args:
         reading: of the table.
@@ -59,7 +59,7 @@ def findings(reading: TableReading, key: str) -> None:
 
 
 def _answers(one: Decision, key: str) -> None:
-    """Buttons that set the option of a question."""
+    """Draw buttons that answer a question by setting its option."""
     able: list[tuple[str, str, str]] = []
     if one.option == "thousands":
         mark = "points" if one.value == "." else "commas"
@@ -69,7 +69,12 @@ def _answers(one: Decision, key: str) -> None:
             (f"Decimal {sign}", "decimal", one.value),
         ]
     elif one.option == "header_row":
-        able = [("It holds names", "header_row", one.value), ("It is data", "header_row", "0")]
+        able = [
+            ("The row holds names", "header_row", one.value),
+            ("The row is data", "header_row", "0"),
+        ]
+    elif one.option == "encoding":
+        able = [(f"It is {one.value.capitalize()}", "encoding", one.value)]
     elif one.option == "separator":
         able = [(f"Separated by {one.value!r}", "separator", one.value)]
     with st.container(horizontal=True):
@@ -87,15 +92,16 @@ def _set(key: str, value: str) -> None:
 
 
 def editor(reading: TableReading, chosen: dict[str, dict[str, str]], key: str) -> bool:
-    """Every column with five values before and after; type, role and missing code can be changed.
+    """Draw every column with five values before and after reading; its type, role and missing code
+    can be changed.
 
     Args:
         reading: of the table.
-        chosen: what was chosen of the columns; changes are put into it.
+        chosen: the user's choices for columns; updated in place.
         key: of the widget.
 
     Returns:
-        Whether something was changed, so that the file must be read again.
+        Whether a choice was changed, so that the file must be read again.
     """
     rows = [
         {
@@ -114,7 +120,7 @@ def editor(reading: TableReading, chosen: dict[str, dict[str, str]], key: str) -
         for one in reading.columns
     ]
     for name in ("missing", "not read", "the first", "unit"):
-        # What holds nothing takes no room.
+        # Columns of the editor without content are left out.
         if not any(row[name] for row in rows):
             for row in rows:
                 del row[name]
@@ -137,7 +143,7 @@ def editor(reading: TableReading, chosen: dict[str, dict[str, str]], key: str) -
 def _changes(
     rows: list[dict[str, Any]], edited: list[dict[str, Any]], chosen: dict[str, dict[str, str]]
 ) -> bool:
-    """Take up what differs between what was shown and what is there now."""
+    """Update the choices by the differences between the shown and the edited table."""
     changed = False
     for before, after in zip(rows, edited, strict=True):
         mine = chosen.setdefault(before["column"], {})

@@ -24,7 +24,7 @@ from genlab.ui.messages import plain_sentence
 
 # No mode bar over a small picture, and no logo anywhere.
 CONFIG: Mapping[str, Any] = {"displayModeBar": False, "displaylogo": False}
-#: Examples shown beside the form.
+#: How many examples are shown beside the form.
 PREVIEWED = 32
 
 
@@ -42,7 +42,7 @@ def plot(figure: go.Figure, *, key: str, alt: str | None = None) -> None:
 
 
 def image(x: ArrayLike, *, columns: int = 0, height: int = 0, caption: str | None = None) -> None:
-    """Draw images in rows, enlarged by a whole factor."""
+    """Draw images in rows, enlarged by an integer factor."""
     page = contact_sheet(x, columns, height=height)
     st.image(
         page,
@@ -53,12 +53,12 @@ def image(x: ArrayLike, *, columns: int = 0, height: int = 0, caption: str | Non
     )
 
 
-#: Pixels of a sheet that fills its column: enough for a wide screen.
+#: Width in pixels of a picture that fills its column: enough for a wide screen.
 SHEET_WIDTH = 1200
 
 
 def fill(picture: Picture) -> None:
-    """Draw a picture over the whole width of its column, in ink that both themes show."""
+    """Draw a picture as wide as its column, in colours that are visible in both themes."""
     form = check_picture(picture)
     columns = int(picture.payload.get("columns") or 8)
     pixels = form.pixels(picture, max(40, SHEET_WIDTH // columns))
@@ -92,7 +92,7 @@ def cloud(payload: Mapping[str, Any], **more: Any) -> PointsInfo:
     )
 
 
-#: Forms whose previews are figures that can be zoomed, and what makes the figure of a payload.
+#: Forms with previews that can be zoomed, and the function that makes the figure.
 INTERACTIVE: Mapping[str, Callable[[Mapping[str, Any]], go.Figure]] = {
     "points": lambda payload: points_figure(cloud(payload)),
 }
@@ -164,6 +164,6 @@ def describe(meta: DataMeta) -> None:
         "Values": support,
         "Classes": classes,
         "Density": density,
-        "Network": "may be needed, on request" if meta.network else "not needed",
+        "Network": "used for the download, on request" if meta.network else "not needed",
     }
     st.markdown("\n".join(f"- **{name}**: {escape_markdown(text)}" for name, text in rows.items()))

@@ -1,4 +1,4 @@
-"""The question of a room on the pages: asked and revealed by the teacher, seen by everybody."""
+"""The question of a room: the teacher asks and reveals it, everybody in the room sees it."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from genlab.ui.component import component
 from genlab.ui.messages import fragment, plain_sentence
 from genlab.ui.pictures import plot
 
-#: Where no question is asked, nothing of it takes room on the page.
+#: While no question is asked, its container takes no space on the page.
 STYLE = (
     "<style>.st-key-room_poll_none { position: absolute; height: 0; overflow: hidden; }</style>"
 )
-#: Runs whose numbers are offered for a question about a run that is not there yet.
+#: How many recent runs give the numbers offered for a question about a future run.
 RECENT = 20
 #: Height of the drawn curves in pixels.
 HEIGHT = 280
@@ -37,7 +37,7 @@ HEIGHT = 280
 
 @fragment()
 def panel(code: str, leads: bool) -> None:
-    """Draw the question that a room is asked; the browser says when there is another one.
+    """Draw the present question of a room; the browser reports when it changes.
 
     Args:
         code: of the room.
@@ -78,7 +78,7 @@ def _ballot(code: str, leads: bool, poll: Poll | None) -> None:
 
 
 def answer(poll: Poll) -> None:
-    """Draw the right answer of a revealed question beside the histogram of its votes."""
+    """Draw the right answer of a revealed question beside the histogram of the votes."""
     found, form = poll.outcome, poll.asked.form
     if found is None:
         return
@@ -87,7 +87,9 @@ def answer(poll: Poll) -> None:
     left, right = st.columns(2)
     with left:
         words = escape_markdown(form.words(found.right))
-        st.success(f"It is **{words}**. {poll.asked.because}", icon=":material/check_circle:")
+        st.success(
+            f"The answer is **{words}**. {poll.asked.because}", icon=":material/check_circle:"
+        )
         people = "vote" if tally.n == 1 else "votes"
         notes = [f"{tally.n} {people}, {tally.right} of them right"]
         if mine is not None:
@@ -118,7 +120,7 @@ def _steer(poll: Poll) -> None:
         and _reveal(poll)
     ):
         st.rerun(scope="fragment")
-    if gone.button("Take the question away", icon=":material/close:", key="room.poll.close"):
+    if gone.button("Remove the question", icon=":material/close:", key="room.poll.close"):
         polls.close(runs.store(), poll.code)
         st.rerun(scope="fragment")
 
@@ -136,7 +138,7 @@ def _reveal(poll: Poll) -> bool:
 
 
 def run_of(asked: Asked, room: Room | None) -> RunView | None:
-    """The run that a question is about: its own, or the one that the room looks at."""
+    """The run that a question is about: its own run, or the run that the room looks at."""
     if asked.source.kind != "run":
         return None
     name = asked.source.run
@@ -146,20 +148,20 @@ def run_of(asked: Asked, room: Room | None) -> RunView | None:
 
 
 def my_room() -> Room | None:
-    """The room that the visitor leads; None where there is none."""
+    """The room that the visitor leads; None if there is none."""
     return led_by(runs.store(), acting().id)
 
 
 def ask_button(asked: Asked, key: str, label: str = "Ask the room") -> None:
-    """Draw the button that asks the visitor's room a question; nothing for who leads none."""
+    """Draw the button that asks the visitor's room a question; nothing without a room."""
     room = my_room()
     if room is not None and st.button(label, icon=":material/how_to_vote:", key=key):
         polls.ask(runs.store(), room.code, asked)
-        st.toast("The room is asked. The question is at the top of the page.")
+        st.toast("The question was sent. It is at the top of everybody's page.")
 
 
 def known_series(view: RunView | None) -> Mapping[str, Series]:
-    """The numbers that a run measures, or that runs have measured lately, by name."""
+    """The numbers that a run measures, or that recent runs have measured, by name."""
     if view is not None:
         return {one.name: one for one in view.series}
     found: dict[str, Series] = {}
@@ -170,11 +172,11 @@ def known_series(view: RunView | None) -> Mapping[str, Series]:
 
 
 def ask_about_run(view: RunView | None, key: str) -> None:
-    """Draw the question of a teacher about a number of a run; nothing for who leads no room.
+    """Draw a teacher's question about a number of a run; nothing for a visitor without a room.
 
     Args:
-        view: the run; None before there is one: the answer is then read from the run that the
-            room looks at when it is revealed.
+        view: the run. None for a future run: its answer is read, when it is revealed, from the
+            run that the room looks at.
         key: of the widgets.
     """
     room = my_room()
@@ -183,7 +185,10 @@ def ask_about_run(view: RunView | None, key: str) -> None:
     with st.popover("Ask the room", icon=":material/how_to_vote:"):
         known = known_series(view)
         if not known:
-            st.caption("No run has measured a number yet. Own questions are on the page Class.")
+            st.caption(
+                "No run has measured a number yet. You can ask your own questions on the page "
+                "Class."
+            )
             return
         name = st.selectbox(
             "Number at the last step",
@@ -201,4 +206,4 @@ def ask_about_run(view: RunView | None, key: str) -> None:
         except GenlabError as error:
             st.error(plain_sentence(error), icon=":material/error:")
             return
-        st.toast("The room is asked. The question is at the top of the page.")
+        st.toast("The question was sent. It is at the top of everybody's page.")

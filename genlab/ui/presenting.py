@@ -1,12 +1,12 @@
-"""Presentation: ``?present`` shows a page without its frame and in large type."""
+"""Presentation: ``?present`` shows a page in large type, without navigation and header."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-#: The parameter of a URL that asks for it; it stays whatever a page writes beside it.
+#: The parameter of the URL; it stays when a page writes other parameters.
 PARAMETER = "present"
-#: Text of 16 px is drawn with 24 px, and nothing stands around it.
+#: Text of 16 px is drawn with 24 px, and nothing surrounds it.
 STYLE = """<style>
 html { font-size: 24px; }
 [data-testid="stHeader"], [data-testid="stToolbar"] { display: none; }
@@ -15,12 +15,12 @@ html { font-size: 24px; }
 
 
 def presenting() -> bool:
-    """Whether the URL asks for a presentation."""
+    """Whether the URL requests a presentation."""
     return PARAMETER in st.query_params
 
 
 def present_button(key: str) -> None:
-    """Draw the button that begins a presentation of the page as it stands."""
+    """Draw the button that starts a presentation of the page in its present state."""
     text = (
         "One panel at a time, in large type and without buttons. Page down and Page up, which a "
         "clicker sends, change the panel; the arrow keys move the slider; Esc ends it."

@@ -19,12 +19,12 @@ class Preset:
 
     Args:
         key: a short name, used for the button's key and for the file of the preview.
-        title: what the button says.
-        text: what there is to see.
+        title: the title of the card.
+        text: what the user will see.
         runs: the flat values of each run, by its title; more than one opens Compare.
         icon: of the button.
-        preview: what the moving preview shows, in a phrase.
-        pace: the values of the command ``pace`` that the runs begin with; empty for full speed.
+        preview: what the animated preview shows, in a phrase.
+        pace: the runs' first values of the command ``pace``; empty for full speed.
     """
 
     key: str
@@ -36,13 +36,13 @@ class Preset:
     pace: Mapping[str, float] = field(default_factory=dict)
 
 
-#: Pixels are drawn as 0 or 1 at each step, so that Bernoulli is their law and no stand-in for
-#: one, and 4,000 training digits are not learned by heart: with grey pixels, the continuous
-#: Bernoulli and N(0, I) the samples of the same net are blots after a minute.
+#: Pixels are sampled as 0 or 1 at each step. The Bernoulli likelihood is then exact, and the net
+#: cannot memorise the 4,000 training digits. With grey pixels, continuous Bernoulli and N(0, I),
+#: samples of the same net are still blots after a minute.
 DIGITS: Mapping[str, Any] = {"data": "mnist5k", "binarise": "dynamic", "likelihood": "bernoulli"}
 #: A run on images that is alone takes every core: with the second it needs two thirds of the time.
 ALL_CORES: Mapping[str, Any] = {"threads": 0}
-#: The sizes make decoder and generator the same net (see :mod:`genlab.compare.duel`).
+#: These sizes give decoder and generator the same architecture (see :mod:`genlab.compare.duel`).
 DUEL: Mapping[str, Any] = {
     **ALL_CORES,
     "data": "mnist5k",
@@ -54,15 +54,16 @@ DUEL: Mapping[str, Any] = {
     "hidden": 256,
     "layers": 2,
 }
-#: Slow at first, where most happens, and then so that a doubling of the steps takes some seconds.
+#: Slow at first, where most changes; later a doubling of the steps takes some seconds.
 FOLLOWED: Mapping[str, float] = {"rate": 8.0, "growth": 0.12}
 BRISK: Mapping[str, float] = {"rate": 20.0, "growth": 0.25}
 PRESETS: tuple[Preset, ...] = (
     Preset(
         "vae",
         "VAE on handwritten digits",
-        "Grey blots become digits that nobody wrote, in half a minute. Each pixel is drawn as "
-        "0 or 1, so that the likelihood is Bernoulli.",
+        "In half a minute, grey blots become new handwritten digits. Each pixel is sampled as 0 "
+        "or "
+        "1, so the likelihood is Bernoulli.",
         {
             "VAE on digits": {
                 **DIGITS,
@@ -81,7 +82,8 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "gan",
         "GAN on a ring of 8 Gaussians",
-        "Points are pushed towards eight modes; see which are found, and lost again.",
+        "Generated points move towards eight modes. See which modes are found, and which are lost "
+        "again.",
         {"GAN on a ring": {"model": "gan", "data": "ring", "steps": 10_000}},
         ":material/bubble_chart:",
         "Generated points that spread to the eight modes of a ring",
@@ -101,7 +103,7 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "dcgan",
         "Convolutional GAN on digits",
-        "Sharper handwriting, from a game of two networks; it takes a few minutes.",
+        "A game of two networks gives sharper digits. It takes a few minutes.",
         {
             "DCGAN on digits": {
                 **ALL_CORES,
@@ -119,7 +121,7 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "flow",
         "Flow from noise to a checkerboard",
-        "Each point of noise finds its way to the data; see the ways straighten.",
+        "Each noise point follows a path to the data. See the paths straighten.",
         {"Flow to a checkerboard": {"model": "flow_matching", "data": "checkerboard"}},
         ":material/air:",
         "Generated points that settle in the cells of a checkerboard",
@@ -128,7 +130,7 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "table",
         "Regression on a table",
-        "A posterior is found by optimisation, beside the exact one.",
+        "Variational inference optimises an approximate posterior, shown beside the exact one.",
         {
             "Regression on a table": {
                 "model": "linear_regression",

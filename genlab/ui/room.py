@@ -1,4 +1,4 @@
-"""The room of a visitor: a bar on every page that follows the teacher, or lets others follow."""
+"""The room of a visitor: a bar on every page with which students follow the teacher."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from genlab.ui.own_questions import own_questions
 from genlab.ui.polls import panel
 from genlab.ui.presenting import presenting
 
-#: Names in the session that outlive a page that is followed.
+#: Session entries that are kept when a followed page is opened.
 KEPT = ("room.", "jobs.")
 
 
@@ -32,7 +32,7 @@ def led_room() -> Room | None:
 
 
 def bar(page: str, pages: Collection[str]) -> None:
-    """Draw the bar of who is in a room; who follows goes where the teacher goes.
+    """Draw the bar of a visitor in a room; followers open the page that the teacher opens.
 
     Args:
         page: the path of the page that is shown.
@@ -57,11 +57,11 @@ def bar(page: str, pages: Collection[str]) -> None:
 
 
 def _go(path: str, query: str, known: Collection[str]) -> None:
-    """Open the page of the teacher as its address has it."""
+    """Open the teacher's page at the teacher's address."""
     name = path.strip("/") or "start"
     if name not in known:
         return
-    # What this session chose on the page before would win over the address.
+    # Otherwise this session's earlier choices on the page would override the address.
     for key in [str(key) for key in st.session_state]:
         if not key.startswith(KEPT):
             del st.session_state[key]
@@ -69,7 +69,7 @@ def _go(path: str, query: str, known: Collection[str]) -> None:
 
 
 def page() -> None:
-    """The page Class: open a room, show its code, see who is there, end it."""
+    """Draw the page Class: open a room, show its code, see who is there, end it."""
     room = led_room()
     if room is None:
         _closed()
@@ -80,22 +80,22 @@ def page() -> None:
 
 
 def _move() -> None:
-    """The claim link of everything that this browser owns."""
+    """Draw the claim link for everything that this browser owns."""
     if not acting().id:
         return
     with st.expander("Use your runs in another browser", icon=":material/key:"):
         st.markdown(
-            "What you made belongs to this browser at this address. Another browser, or this one "
-            "at another address of the same server (`localhost` and its name in the network are "
-            "two), takes all of it over by a claim link."
+            "Your runs belong to this browser at this address. A claim link passes all of them to "
+            "another browser, or to this browser at another address of the same server. "
+            "(`localhost` and the server's name in the network are two addresses.)"
         )
         if not st.button("Make a claim link for everything", key="room.offer"):
             return
         path = f"/claim/{runs.offer('all')}"
         st.code(address(path), language=None, wrap_lines=True)
         st.caption(
-            f"It works once, within {OFFER_AGE / 60:.0f} minutes. At another address of this "
-            f"server only the first part differs; `{path}` stays."
+            f"The link works once, within {OFFER_AGE / 60:.0f} minutes. For another address of "
+            f"this server, change only the part before `{path}`."
         )
 
 
@@ -104,14 +104,14 @@ def _closed() -> None:
     if me.room and find_room(runs.store(), me.room) is not None:
         st.info(f"You are in room **{me.room}**. The bar below brings you back to the teacher.")
     st.markdown(
-        "**As a teacher** open a room: students join it by a code on their phones or laptops, "
-        "follow your page, your slider and what you draw over the pictures, or look around "
-        "freely and come back with one press. A room ends by itself after a day."
+        "**As a teacher**, open a room. Students join it with a code on their phones or laptops. "
+        "They follow your page, your slider and your drawings over the pictures. They can also "
+        "look around freely and return with one press. A room ends by itself after a day."
     )
     if st.button("Open a room", type="primary", icon=":material/groups:", key="room.open"):
         open_room(runs.store())
         st.rerun()
-    st.markdown("**As a student** type the code that the teacher shows.")
+    st.markdown("**As a student**, type the code that the teacher shows.")
     st.link_button("Join a room", address("/join"), icon=":material/login:")
 
 
@@ -119,7 +119,7 @@ def _open(room: Room) -> None:
     join = address(f"/join/{room.code}")
     left, right = st.columns([2, 3], gap="large", vertical_alignment="center")
     with left:
-        # The image is made here, of an address of this server.
+        # The image is made here, from an address of this server.
         st.image(qr_svg(join), width=352, alt=f"QR code of {join}")
         st.caption("Scan it to join.")
     with right:
@@ -133,15 +133,18 @@ def _open(room: Room) -> None:
     host = address("").partition("://")[2].rpartition(":")[0].strip("[]")
     if host in {"localhost", "127.0.0.1", "::1"}:
         st.warning(
-            "Other devices do not reach this address: it is this computer's own. Start GenLab "
-            "with `genlab serve --address 0.0.0.0` and `GENLAB_HOSTS=` the name or address of "
-            "this computer in your network, then open it by that name.",
+            "Other devices cannot reach this address, because it is local to this computer. Set "
+            "`GENLAB_HOSTS` to this computer's name or address in your network, start GenLab with "
+            "`genlab serve --address 0.0.0.0`, and open it by that name.",
             icon=":material/lan:",
         )
     if is_private():
-        st.caption("This server is private: students need its secret before the code.")
+        st.caption(
+            "This server is private. Students need its secret before they can type the code."
+        )
     st.markdown(
-        "Now go to any page: those who follow go with you. The bar below says how many are there."
+        "Now go to any page. Students who follow you see the same page. The bar below shows how "
+        "many are there."
     )
     own_questions()
     if st.button("End the room", icon=":material/logout:", key="room.end"):

@@ -1,6 +1,6 @@
-"""The routes that pages fetch without a rerun: deltas, pictures, thumbnails, static files.
+"""The routes that pages fetch without a rerun: new records, pictures, thumbnails, static files.
 
-These routes bypass Streamlit's session, so each checks its arguments itself: an identifier that
+These routes bypass Streamlit's session, so each checks its arguments itself. An identifier that
 does not match its pattern never reaches the store or the files.
 """
 
@@ -42,19 +42,19 @@ log = logging.getLogger(__name__)
 
 RUN = re.compile(r"(shipped:)?[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 PANEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-#: What is packed already, or does not pack.
+#: Media types that are already compressed or not compressible.
 AS_IT_IS = {"image/png", "image/webp", "application/octet-stream"}
 TYPES = {"js": "text/javascript", "css": "text/css", "png": "image/png", "webp": "image/webp"}
-#: Samples or codes in a file that a browser asks for; the command line writes more.
+#: The largest number of samples or codes in a download; the command line writes more.
 MOST_EXPORTED = 10_000
 FOREVER = "public, max-age=31536000, immutable"
 
 
 @dataclass(frozen=True)
 class DeltaQuery(Options):
-    """The query of a delta."""
+    """The query for new records."""
 
-    since: int = option(0, "cursor of the last record that is known", low=0, high=MOST)
+    since: int = option(0, "cursor of the last record that the browser has", low=0, high=MOST)
 
 
 Handler = Callable[[Request], Response]
@@ -63,7 +63,7 @@ Handler = Callable[[Request], Response]
 def cached_response(
     request: Request, body: bytes, *, kind: str = "application/json", cache: str = "no-cache"
 ) -> Response:
-    """A response with an ETag: 304 where the browser has it, compressed where that saves bytes."""
+    """A response with an ETag: 304 if the browser has it, compressed where that saves bytes."""
     headers = {
         "Cache-Control": cache,
         "ETag": f'"{hashlib.blake2b(body, digest_size=9).hexdigest()}"',
@@ -91,7 +91,7 @@ def error_response(status: int, message: str) -> Response:
 
 
 def status_of(error: GenlabError) -> int:
-    """The status of an answer to a request that failed: whose fault it was.
+    """The HTTP status of a failed request: 4xx for the client's error, 5xx for the server's.
 
     Example:
         >>> status_of(StoreError("The store is locked."))
@@ -102,7 +102,7 @@ def status_of(error: GenlabError) -> int:
 
 
 def guard_route(handler: Handler) -> Handler:
-    """Convert every error to a status and a sentence, so that no traceback reaches a user."""
+    """Convert every error to a status and a sentence, so that no user sees a traceback."""
 
     @functools.wraps(handler)
     def run(request: Request) -> Response:
@@ -115,7 +115,7 @@ def guard_route(handler: Handler) -> Handler:
             return error_response(status_of(error), str(error))
         except Exception:
             log.exception("%s failed", request.url.path)
-            return error_response(500, "This could not be read; the server's log says why.")
+            return error_response(500, "This could not be read. The server's log has the reason.")
 
     return run
 
@@ -124,22 +124,22 @@ def run_of(request: Request) -> str:
     """The run id of the path.
 
     Raises:
-        RunNotFound: if it cannot be one.
+        RunNotFound: if it does not have the form of an id.
     """
     name = request.path_params["run"]
     if not RUN.fullmatch(name):
-        raise RunNotFound("This is not the name of a run.")
+        raise RunNotFound("This is not the id of a run.")
     return str(name)
 
 
 def parse_count(text: str | None) -> int | None:
-    """A whole number from 0, or None for anything else."""
+    """Parse a whole number from 0; None for anything else."""
     return parse_int(text or "", 0, MOST)
 
 
 @guard_route
 def delta(request: Request) -> Response:
-    """The new records of a run since a cursor; ``since=0`` gives all, with their descriptions."""
+    """The records of a run after a cursor; ``since=0`` gives all, with their descriptions."""
     name = run_of(request)
     try:
         since = parse_query(DeltaQuery, request.query_params).since
@@ -150,13 +150,13 @@ def delta(request: Request) -> Response:
 
 @guard_route
 def clock(request: Request) -> Response:
-    """Some steps of a run and the seconds of training until each."""
+    """Some steps of a run and the training seconds at each."""
     return cached_response(request, to_json(clock_values(runs.open_run(run_of(request)))))
 
 
 @guard_route
 def frame(request: Request) -> Response:
-    """The picture of a panel at a step; it never changes, so browsers cache it."""
+    """The picture of a panel at a step; it never changes, so browsers may cache it."""
     name, panel = run_of(request), request.path_params["panel"]
     step = parse_count(request.path_params["step"])
     form = request.path_params["form"]
@@ -191,18 +191,18 @@ def _empty_thumb() -> bytes:
 class ExportQuery(Options):
     """The query of an export."""
 
-    step: int | None = option(None, "snapshot; none: the last one", low=0, high=MOST)
-    n: int = option(1000, "samples or codes", low=1, high=MOST_EXPORTED)
-    seed: int = option(0, "seed of their draw", low=0, high=2**31 - 1)
+    step: int | None = option(None, "step of the snapshot; none: the last one", low=0, high=MOST)
+    n: int = option(1000, "number of samples or codes", low=1, high=MOST_EXPORTED)
+    seed: int = option(0, "seed of the samples", low=0, high=2**31 - 1)
 
 
 @guard_route
 def export(request: Request) -> Response:
-    """A part of a run as a file: weights, decoder, samples, codes, curves."""
+    """Part of a run as a file: weights, decoder, samples, codes, curves."""
     name, kind = run_of(request), str(request.path_params["file"])
     if kind not in EXPORTS:
         return error_response(
-            404, f"There is no such file; there are {', '.join(EXPORTS.names())}."
+            404, f"There is no such file. The files are {', '.join(EXPORTS.names())}."
         )
     try:
         query = parse_query(ExportQuery, request.query_params)
@@ -215,13 +215,13 @@ def export(request: Request) -> Response:
 
 
 def file_stem(run: str) -> str:
-    """A run's id as the beginning of a file's name."""
+    """The first part of a download's file name, from the run's id."""
     return run.replace(":", "-")
 
 
 @guard_route
 def static(request: Request) -> Response:
-    """One of our own scripts or style sheets."""
+    """A script or style sheet of GenLab."""
     name = request.path_params["name"]
     body = static_files().get(name)
     if body is None:

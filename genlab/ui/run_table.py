@@ -1,6 +1,7 @@
-"""The table of all runs: search, filters, sorting by a number, and what is done with chosen runs.
+"""The table of all runs: search, filter, sort by a number, and act on the chosen runs.
 
-The store searches and sorts; the page holds one page of the answer, however many runs there are.
+The store searches and sorts, and the browser gets one page of the result. The table therefore
+works with many runs.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ from genlab.runs.store import ACTIVE, RunRow, Status
 from genlab.ui import links
 from genlab.ui.messages import fragment
 
-#: Runs on a page of the table.
+#: Number of runs on a page of the table.
 PAGE = 25
-#: Numbers that the table shows at first, where a run has them.
+#: Numbers that the table shows by default, where a run has them.
 FIRST = ("test_energy", "test_elbo", "test_log_prob")
 TITLES: Mapping[str, str] = {
     "created": "Newest",
@@ -50,13 +51,13 @@ def _table() -> None:
     query, shown = _controls(tags, names)
     page = runs.find(query)
     if not page.rows:
-        st.caption("No run is like that." if page.total == 0 else "This page is empty.")
+        st.caption("No run matches." if page.total == 0 else "This page is empty.")
         return
     st.caption(
         f"{page.total:,} runs; {query.offset + 1:,} to {query.offset + len(page.rows):,} are "
         "shown. Choose rows to compare, rename, tag or delete them."
     )
-    # Another page, order or search has other rows: a choice of rows is not carried over.
+    # Another page, order or search has other rows, so the choice of rows starts empty.
     key = f"{KEY}rows.{hash((query, st.session_state.get(f'{KEY}done', 0)))}"
     usage = _usage(st.session_state.get(f"{KEY}done", 0), runs.store_url())
     sizes = [in_bytes(usage.runs.get(row.id, 0)) for row in page.rows]
@@ -75,12 +76,12 @@ def _table() -> None:
 
 @st.cache_data(ttl=60, max_entries=4, show_spinner=False)
 def _usage(again: int, store: str) -> disk.Usage:  # noqa: ARG001 - parts of the key
-    """What the files take, counted at most once a minute or after a change."""
+    """The size of the files, counted at most once a minute or after a change."""
     return disk.usage(runs.files())
 
 
 def _controls(tags: Sequence[str], names: Sequence[str]) -> tuple[RunQuery, list[str]]:
-    """Draw search, filters and order; the query, and the numbers that are shown."""
+    """Draw search, filters and order; return the query and the shown numbers."""
     find, state, tagged = st.columns([3, 2, 2])
     text = find.text_input("Search", key=f"{KEY}text", placeholder="Name, id or tag")
     statuses = list(get_args(Status))
@@ -140,15 +141,16 @@ def table_columns(page: RunPage, shown: Sequence[str]) -> dict[str, list[Any]]:
 
 
 def for_each(rows: Sequence[RunRow], act: Callable[[RunRow], Any], done: str) -> tuple[str, str]:
-    """Do something with several runs; one that refuses does not hold up the others.
+    """Do something with several runs; a run that refuses does not stop the others.
 
     Args:
         rows: the runs.
-        act: what is done; it may raise.
-        done: the word for it (``deleted``).
+        act: the function to apply to each run; it may raise.
+        done: the past participle for the message (``deleted``).
 
     Returns:
-        A sentence on what was done, and one on what was refused, both perhaps empty.
+        A sentence about the runs that succeeded and one about those that refused; both may be
+        empty.
     """
     refused: list[str] = []
     for row in rows:
@@ -169,7 +171,7 @@ def _finish(rows: Sequence[RunRow], act: Callable[[RunRow], Any], done: str) -> 
 
 
 def _actions(rows: Sequence[RunRow], tags: Sequence[str]) -> None:
-    """Draw what can be done with the chosen runs."""
+    """Draw the actions for the chosen runs."""
     message, refused = st.session_state.pop(f"{KEY}said", ("", ""))
     if message:
         st.success(message, icon=":material/check:")
@@ -187,7 +189,7 @@ def _actions(rows: Sequence[RunRow], tags: Sequence[str]) -> None:
             links.open_watch(rows[0].id)
         if st.button("Explore", disabled=len(rows) != 1, icon=":material/explore:"):
             links.explore(rows[0].id)
-        with st.popover("Take along", disabled=len(rows) != 1, icon=":material/download:"):
+        with st.popover("Download", disabled=len(rows) != 1, icon=":material/download:"):
             _take_along(rows[0])
         with st.popover("Rename", disabled=len(rows) != 1 or not mine, icon=":material/edit:"):
             title = st.text_input(
@@ -200,8 +202,9 @@ def _actions(rows: Sequence[RunRow], tags: Sequence[str]) -> None:
         ended = [row for row in rows if row.status not in ACTIVE]
         with st.popover("Thin", disabled=not mine, icon=":material/compress:"):
             st.caption(
-                "Of each run its first, best and last snapshot stay, and all records and "
-                "pictures. A run with the tag `pinned` is left alone."
+                "Each run keeps its first, best and last snapshot, and all records and "
+                "pictures. A "
+                "run with the tag `pinned` is not changed."
             )
             if st.button("Thin them", type="primary"):
                 store, files = runs.store(), runs.files()

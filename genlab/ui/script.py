@@ -1,5 +1,5 @@
-"""What the server runs for each visit. It lies apart from ``pages/``: beside a folder of that name
-Streamlit would serve the files in it by themselves, until the first visitor has come by Start.
+"""The script that the server runs for each visit. It is not beside the folder ``pages/``, because
+Streamlit would then serve each file in that folder as a page until the first visit of Start.
 """
 
 from __future__ import annotations

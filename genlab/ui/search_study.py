@@ -1,4 +1,4 @@
-"""A search on the page Studies: its form, its trials and its plots."""
+"""A hyperparameter search on the page Studies: its form, its trials and its plots."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from genlab.ui.tables import draw_table
 
 
 def new_search(values: Mapping[str, str]) -> None:
-    """The form of a search over a run whose options the URL names.
+    """Draw the form of a search; the URL has the options of its base run.
 
     Args:
         values: flat options of the base.
@@ -29,7 +29,8 @@ def new_search(values: Mapping[str, str]) -> None:
     text = st.text_input(
         "Options and their ranges",
         placeholder="lr=1e-4..1e-2:log, latent=2..16",
-        help="OPTION=LOW..HIGH, OPTION=LOW..HIGH:log or OPTION=A,B, up to eight between commas.",
+        help="OPTION=LOW..HIGH, OPTION=LOW..HIGH:log or OPTION=A,B; up to eight, separated by "
+        "commas.",
         key="studies.space",
     )
     left, middle, right = st.columns(3)
@@ -39,7 +40,8 @@ def new_search(values: Mapping[str, str]) -> None:
         0,
         MOST_SEEDS,
         5,
-        help="The best trial and the base are trained anew with so many seeds that no trial had.",
+        help="The best trial and the base are trained again with this many seeds that no trial "
+        "used.",
     )
     try:
         goals = sweeps.goals(RunSpec.build(**base))
@@ -51,14 +53,14 @@ def new_search(values: Mapping[str, str]) -> None:
         "Improve",
         list(goals),
         format_func=lambda name: f"{goals[name].title} ({name})",
-        help="The last value of this series is the result of a trial.",
+        help="The result of a trial is the last value of this series.",
     )
     left, right = st.columns(2)
-    sampler = left.selectbox("Proposed by", list(SAMPLERS), format_func=SAMPLERS.__getitem__)
+    sampler = left.selectbox("Sampler", list(SAMPLERS), format_func=SAMPLERS.__getitem__)
     prune = right.checkbox(
         "Stop trials that fall behind",
         True,
-        help="A trial that is worse than the median of the others at the same step is stopped.",
+        help="A trial is stopped when it is worse than the median of the others at the same step.",
     )
     label = f"Start {count} trials" if space else "Start"
     disabled = not (space and goal)
@@ -80,7 +82,7 @@ def new_search(values: Mapping[str, str]) -> None:
 
 
 def show_trials(study: Study) -> None:
-    """The trials of a search, and Optuna's plots of them."""
+    """Draw the trials of a search, and Optuna's plots of them."""
     wanted = study.search
     if wanted is None:
         return
@@ -99,8 +101,8 @@ def show_trials(study: Study) -> None:
         with st.expander(f"{len(rows)} of {wanted.trials} trials", expanded=not wanted.ended):
             draw_table(["trial", *names, wanted.title, "state"], rows, "Trials of the search")
             st.caption(
-                f"Every trial has the seed {wanted.seed}. Its result is one number of one "
-                "training: the last value of the series."
+                f"Every trial has the seed {wanted.seed}. Its result is the last value of the "
+                f"series in a single run."
             )
     for name, (title, shown) in search_figures(study).items():
         st.markdown(f"**{title}**")

@@ -1,7 +1,7 @@
 """The state of a page: declared as options, read from and written to the URL and the session.
 
 A page declares its state once, as an :class:`~genlab.core.options.Options` class
-(:mod:`genlab.ui.page_states`); everything else goes through its :class:`PageState`.
+(:mod:`genlab.ui.page_states`), and reads and writes it through its :class:`PageState`.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from genlab.core.options import Option, Options, parse_int, translate_former_nam
 from genlab.ui.presenting import PARAMETER
 
 S = TypeVar("S", bound=Options)
-#: Where no default is given, that of the declaration holds.
+#: Marks a missing argument: the declared default is used.
 DECLARED: Any = object()
 
 
 def parse_text(option: Option, text: str) -> Any:
-    """Convert the text of a URL to an option's value.
+    """Convert text from a URL to an option's value.
 
-    A whole number is written in digits: ``1e3`` is refused.
+    A whole number consists of digits: ``1e3`` is refused.
 
     Raises:
         SpecError: if the text is not a value of the option.
@@ -60,12 +60,12 @@ class PageState(Generic[S]):
     """The state of one page.
 
     Args:
-        page: the name of the page, and the first part of its keys in the session.
+        page: the name of the page, which is also the prefix of its session keys.
         declared: its options.
-        prefix: what stands before the names of the options in the URL (``t.``).
-        also: further option classes of the page, of tools that a plugin adds.
-        more: whether the URL may hold parameters that are not declared here, because they are
-            options of what the page shows (a run, a lesson, a dataset).
+        prefix: prefix of the option names in the URL (``t.``).
+        also: further option classes, of tools that plugins add.
+        more: whether the URL may hold undeclared parameters: options of the run, lesson or dataset
+            that the page shows.
     """
 
     def __init__(
@@ -119,15 +119,15 @@ class PageState(Generic[S]):
     def value(
         self, name: str, *, default: Any = DECLARED, choices: Sequence[Any] | None = None
     ) -> tuple[Any, str | None]:
-        """The value of an option in the URL, and what is wrong with it.
+        """The value of an option in the URL, and the message of an error in it.
 
         Args:
             name: of the option.
-            default: the value where the URL has none or an impossible one.
-            choices: the values that are allowed now, of one type; None for the declared range.
+            default: the value if the URL has none or an impossible one.
+            choices: the values allowed at present, of one type; None for the declared range.
 
         Returns:
-            The value, and None or a sentence.
+            The value, and an error message or None.
         """
         row = self.option(name)
         default = row.default if default is DECLARED else default
@@ -145,7 +145,7 @@ class PageState(Generic[S]):
             return default, str(error)
 
     def read(self) -> S:
-        """All options as the URL has them; impossible ones have their defaults."""
+        """All options with the URL's values; impossible values become the defaults."""
         names = [row.name for row in _table(self.declared)]
         return self.declared(**{name: self.value(name)[0] for name in names})
 
@@ -167,7 +167,7 @@ class PageState(Generic[S]):
     def write(self, **values: Any) -> None:
         """Make the URL hold exactly these values; None is left out.
 
-        Nothing is sent where nothing changed.
+        Nothing is sent if nothing changed.
         """
         _replace(self.url(**values))
 
@@ -207,7 +207,7 @@ class PageState(Generic[S]):
         return f"{self.page}.wrong" in st.session_state
 
     def forget_problem(self) -> None:
-        """Let the next :meth:`settle` write the URL."""
+        """Make the next :meth:`settle` write the URL."""
         st.session_state.pop(f"{self.page}.wrong", None)
 
     # -- the session and the URL -----------------------------------------------------------------
@@ -227,8 +227,8 @@ class PageState(Generic[S]):
             self.write_one(name, None if value is None else str(value))
 
     def recall(self, name: str, default: str = "") -> str:
-        """A remembered value as text; the default where there is none or an impossible one."""
-        # The browser's URL may be older than a value that was removed in this session.
+        """A remembered value as text; the default if there is none or an impossible one."""
+        # The browser's URL may be older than the removal of a value in this session.
         key = self.session_key(name)
         value = st.session_state[key] if key in st.session_state else self.parameters().get(name)
         if value in (None, ""):

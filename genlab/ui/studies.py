@@ -1,4 +1,4 @@
-"""The parts of the page Studies: the form, the state at a glance, the result, the curves."""
+"""The parts of the page Studies: the form, the status grid, the result, the curves."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from genlab.ui.search_study import new_search, show_trials
 from genlab.ui.study_curves import show_curves
 from genlab.ui.tables import CSS, draw_table
 
-#: A mark for each status, so that it does not hang on a colour alone.
+#: A mark for each status, so that colour is not the only difference.
 MARKS = {
     "queued": "○", "running": "◐", "paused": "⏸", "done": "●", "stopped": "■",
     "diverged": "▲", "failed": "✕", "lost": "?", "missing": "·",
@@ -39,7 +39,7 @@ MARKS = {
 
 
 def new_study(values: Mapping[str, str]) -> None:
-    """The form of a new study or search, over a run whose options the URL names.
+    """Draw the form of a new study or search; the URL has the options of its base run.
 
     Args:
         values: flat options of the base.
@@ -56,8 +56,9 @@ def new_study(values: Mapping[str, str]) -> None:
     way = st.radio("What to do", list(ways), format_func=ways.__getitem__, horizontal=True)
     if way == "search":
         st.markdown(
-            "Trials with one seed look for good values. The best of them is trained anew on fresh "
-            "seeds, since the best of many is better by luck too."
+            "Trials with one seed search for good values. The best of many trials is partly "
+            "lucky, "
+            "so it is trained again with new seeds."
         )
         new_search(values)
         return
@@ -79,12 +80,14 @@ def new_study(values: Mapping[str, str]) -> None:
     usual = {"objective": objectives_for(combination.model), "model": (combination.model,)}
     hint = ", ".join(usual.get(option, ())[:3])
     text = st.text_input(
-        "Values, between commas", key=f"studies.values.{option}", placeholder=hint or "1e-3, 1e-4"
+        "Values, separated by commas",
+        key=f"studies.values.{option}",
+        placeholder=hint or "1e-3, 1e-4",
     )
     more = st.text_input(
-        "A second varied option, if any",
+        "A second varied option (optional)",
         placeholder="latent=2,8",
-        help="OPTION=A,B. Every combination with the first is an arm.",
+        help="OPTION=A,B. Every combination with the first option is an arm.",
     )
     try:
         wanted = [f"{option}={','.join(v.strip() for v in text.split(',') if v.strip())}"]
@@ -95,8 +98,8 @@ def new_study(values: Mapping[str, str]) -> None:
         return
     early = st.checkbox(
         "Stop early where a difference is unlikely to be found",
-        help="After four pairs of seeds, if the whole study would find a difference with less "
-        "than 5 % probability (predictive power). It never claims a difference early.",
+        help="Stops after four pairs of seeds if the whole study would find a difference with a "
+        "probability (predictive power) below 5 %. An early stop never claims a difference.",
     )
     count = len(arms) * int(seeds)
     label = f"Start {count} runs" if arms else "Start"
@@ -110,7 +113,7 @@ def new_study(values: Mapping[str, str]) -> None:
 
 
 def show(study: Study) -> None:
-    """A study: its state, what it says, its curves, and what can be done with it."""
+    """Draw a study: its status, its result, its curves, and its buttons."""
     st.html(f"<style>{CSS}</style>")
     if may("change_study", study.owner):
         _controls(study)
@@ -123,7 +126,7 @@ def show(study: Study) -> None:
 
 def _inside(study: Study) -> None:
     if study.search is not None and not study.search.ended:
-        # Its arms and runs appear when it ends, and with them what can be done.
+        # Arms and runs of a search appear when it ends; the buttons follow then.
         now = studies.open_study(study.name)
         if now.search is not None and now.search.ended:
             st.rerun()
@@ -184,7 +187,7 @@ def _controls(study: Study) -> None:
 
 
 def _glance(study: Study, progress: StudyState, collapsed: Mapping[str, str]) -> None:
-    """One mark a run: arms by seeds."""
+    """Draw one mark per run in a grid of arms and seeds."""
     ended = sum(row.status not in ACTIVE for row in progress.rows.values())
     left = progress.seconds_left
     wait = "" if not left else f", about {max(1, round(left / 60))} min left"
@@ -206,7 +209,7 @@ def _glance(study: Study, progress: StudyState, collapsed: Mapping[str, str]) ->
             states |= {"done": states["done"] - bad, "collapsed": bad}
         counts = ", ".join(f"{n} {status}" for status, n in states.items() if n)
         rows.append([arm.name, " ".join(marks), counts])
-    draw_table(["arm", "one mark a seed", "runs"], rows, "State of the runs, by arm and seed")
+    draw_table(["arm", "one mark per seed", "runs"], rows, "Status of the runs, by arm and seed")
 
 
 def _differences(summary: Summary) -> None:
@@ -232,7 +235,7 @@ def _differences(summary: Summary) -> None:
             for side in (row.first, row.second)
         ]
         unique = list({tuple(line): line for line in each}.values())
-        draw_table(["metric", "arm", "one number a seed"], unique, "Values of each seed")
+        draw_table(["metric", "arm", "one number per seed"], unique, "Values of each seed")
 
 
 def _with_interval(one: SeedDifference, unit: str) -> str:

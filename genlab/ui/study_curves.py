@@ -1,4 +1,4 @@
-"""The curves of a study on its page: the chart of the live view, with a band for each arm."""
+"""The curves of a study: the chart of the live view with one band per arm."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from genlab.ui.component import component
 
 
 def show_curves(study: Study) -> None:
-    """Draw the choice of a series, and its bands."""
+    """Draw the choice of a series and its bands."""
     titles = series_of(study)
     if not titles:
         return
@@ -36,11 +36,11 @@ def show_curves(study: Study) -> None:
 
 
 def band_data(band: Band, seeds: Mapping[str, int]) -> dict[str, Any]:
-    """A band as the browser takes it; what is no number is None.
+    """The data of a band for the browser; values that are not finite become None.
 
     Args:
         band: of an arm.
-        seeds: by run id its seed, which goes into the name of its line.
+        seeds: the seed of each run id, for the names of the lines.
     """
     return {
         "arm": band.arm,
@@ -56,5 +56,5 @@ def band_data(band: Band, seeds: Mapping[str, int]) -> dict[str, Any]:
 
 
 def _numbers(values: NDArray[np.float64]) -> Sequence[float | None]:
-    # Six digits are more than a screen shows, and a third of the bytes.
+    # Six digits are more than a screen shows and need a third of the bytes.
     return [float(f"{value:.6g}") if np.isfinite(value) else None for value in values]

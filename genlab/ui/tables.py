@@ -1,4 +1,4 @@
-"""Tables of text that scroll within themselves, by keyboard too, where a screen is narrow."""
+"""Tables of text that scroll on their own on a narrow screen, also by keyboard."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def draw_table(head: Sequence[str], rows: Sequence[Sequence[str]], label: str) -
     Args:
         head: titles of the columns.
         rows: their cells.
-        label: what the table holds, for readers who do not see it.
+        label: what the table holds, for screen readers.
     """
     top = "".join(f'<th scope="col">{escape_html(cell)}</th>' for cell in head)
     body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)

@@ -1,4 +1,4 @@
-"""Small pictures that live without a rerun: a run's newest samples, the preview of a preset."""
+"""Small pictures that update without a rerun: a run's newest samples, a preset's preview."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HTML = '<img class="thumb" alt="" width="160" height="160">'
 
 
 def draw_thumbnail(run: str, alt: str, *, active: bool, key: str) -> None:
-    """Draw the thumbnail of a run; that of an active run renews itself every two seconds."""
+    """Draw the thumbnail of a run; it refreshes every two seconds while the run is active."""
     address = f"genlab/thumb/{quote(run, safe=':')}.png"
     component("cards/thumb", "The picture", HTML)(
         key=key, data={"address": address, "alt": alt, "active": active}
@@ -20,7 +20,7 @@ def draw_thumbnail(run: str, alt: str, *, active: bool, key: str) -> None:
 
 
 def draw_preview(preset: Preset) -> None:
-    """Draw the moving preview of a preset."""
+    """Draw the animated preview of a preset."""
     html = '<figure class="preview" role="img"></figure>'
     component("cards/preview", "The preview", html)(
         key=f"preview.{preset.key}",

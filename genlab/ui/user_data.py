@@ -1,10 +1,12 @@
-"""User-supplied data: upload, inspect, store, train on, delete."""
+"""Your own data: upload, inspect, store, train on, delete."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+import hashlib
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 import streamlit as st
@@ -16,6 +18,7 @@ from genlab.core.options import Option
 from genlab.data import own_dataset, set_description, user_sets
 from genlab.data.readers import READERS, Examples, read, reader_of
 from genlab.data.readers.base import BYTES, FEWEST, count_noun
+from genlab.data.readers.memory import Memory
 from genlab.data.readers.reading import TableReading
 from genlab.data.readers.subprocess_reader import AT_ONCE, read_in_subprocess
 from genlab.data.schema import encode, entries
@@ -26,33 +29,34 @@ from genlab.runs.store import ACTIVE
 from genlab.ui import forms, links, own_table, pictures
 from genlab.ui.messages import plain_sentence
 
+T = TypeVar("T")
 KEY = "own."
-#: Rows and images shown before saving; classes whose sizes are shown.
+#: How many rows, images and class sizes are shown before saving.
 ROWS, PICTURES, CLASSES = 8, 32, 60
-#: Bytes up to which a file that was read before is read at once when a choice changes.
+#: Largest file, in bytes, that is read again without a separate process when a choice changes.
 AGAIN = 16 * 2**20
-#: Options that few files need.
-SELDOM = ("columns", "units_row", "comments", "totals", "layout", "level", "ground")
+#: Options that only few files need.
+SELDOM = ("columns", "encoding", "units_row", "comments", "totals", "layout", "level", "ground")
 
 
 def section(expanded: bool) -> None:
-    """Bring a file, and the sets that were brought."""
+    """Draw the uploader and the stored datasets."""
     there = user_sets.list_sets()
-    title = "Bring your own: a CSV, an npz or a ZIP of images"
+    title = "Upload your own data: a CSV, an npz or a ZIP of images"
     with st.expander(title, icon=":material/upload_file:", expanded=expanded):
         upload_form()
     if there:
-        title = f"Your own sets ({len(there)})"
+        title = f"Your own datasets ({len(there)})"
         with st.expander(title, icon=":material/inventory_2:", expanded=expanded):
             for known in there:
                 stored_set_card(known)
 
 
 def upload_form() -> None:
-    """Draw the uploader; for a readable file also its content, a name, and Save."""
+    """Draw the uploader; for a readable file also its content, the name field and Save."""
     if message := st.session_state.pop(f"{KEY}message", None):
         st.success(message, icon=":material/check:")
-    # The server takes no more at once, whatever a page asks for.
+    # The server's limit holds, even if a page asks for a larger one.
     most = min(BYTES // 2**20, int(st.get_option("server.maxUploadSize")))
     round_ = st.session_state.setdefault(f"{KEY}round", 0)
     file = st.file_uploader(
@@ -66,10 +70,10 @@ def upload_form() -> None:
     if file is None:
         forget_file()
         st.caption(
-            "A table (CSV), arrays (npz: x, and y for labels), or images (ZIP; a folder is a "
-            f"class): at least {FEWEST} examples, up to {most} MB here; larger files by `python "
-            "-m genlab data add`. Nothing is stored before you save it, nothing is ever "
-            "unpickled, and everyone who reaches this app can see what you save."
+            "A table (CSV), arrays (npz with x, and y for labels) or images (ZIP; each folder "
+            f"is a class). At least {FEWEST} examples, at most {most} MB; add larger files with "
+            "`python -m genlab data add`. Nothing is stored before you save it, and no file is "
+            "ever unpickled. Everyone who reaches this app can see what you save."
         )
         return
     try:
@@ -85,7 +89,7 @@ def upload_form() -> None:
 
 
 def choices(reader: Any, file: str) -> dict[str, Any]:
-    """Draw the reader's options; the file's own choices are known once it was read."""
+    """Draw the reader's options; choices that depend on the file appear after it was read."""
     offered = st.session_state.get(f"{KEY}offered", {}).get(file, {})
     rows = [row for row in reader.Options.table() if row.name != "column"]
     plain_ones = [row for row in rows if row.name not in SELDOM]
@@ -93,7 +97,7 @@ def choices(reader: Any, file: str) -> dict[str, Any]:
     _fields(plain_ones, offered, file, values)
     others = [row for row in rows if row.name in SELDOM]
     if others:
-        with st.expander("More about the form of the file", icon=":material/tune:"):
+        with st.expander("More options for reading the file", icon=":material/tune:"):
             _fields(others, offered, file, values)
     if any(row.name == "column" for row in reader.Options.table()):
         values["column"] = own_table.column_option(of_columns(file))
@@ -103,7 +107,7 @@ def choices(reader: Any, file: str) -> dict[str, Any]:
 def _fields(
     rows: list[Option], offered: Mapping[str, Any], file: str, values: dict[str, Any]
 ) -> None:
-    """Widgets of options, up to four in a line."""
+    """Draw the widgets of options, up to four per row."""
     for first in range(0, len(rows), 4):
         columns = st.columns(min(4, len(rows)))
         for row, column in zip(rows[first : first + 4], columns, strict=False):
@@ -116,14 +120,16 @@ def _fields(
 
 
 def of_columns(file: str) -> dict[str, dict[str, str]]:
-    """What was chosen of the columns of a file."""
+    """The user's choices for the columns of a file."""
     return st.session_state.setdefault(f"{KEY}columns", {}).setdefault(file, {})
 
 
 def read_how(reading: TableReading, file: str) -> None:
-    """How a table was read, and the columns to change."""
+    """Draw how a table was read, and the editor of its columns."""
     own_table.findings(reading, f"{KEY}{file}.")
-    st.caption("Each column of the file: five values as written and as read; change type and role")
+    st.caption(
+        "Each column of the file: five values as written and as read. You can change type and role"
+    )
     if own_table.editor(reading, of_columns(file), f"{KEY}{file}."):
         st.rerun()
 
@@ -138,11 +144,14 @@ def open_file(content: bytes, file: str, values: Mapping[str, Any]) -> Examples:
             bar.progress(min(1.0, fraction), text=escape_markdown(text))
 
         try:
-            # What was read within its bounds once needs no process of its own again.
+            # A file that was once read within the limits needs no separate process again.
             most = AGAIN if memory.get(f"{KEY}known") == file else AT_ONCE
-            found: Any = (read if len(content) <= most else read_in_subprocess)(
-                content, values, progress
-            )
+            found: Any = None
+            if len(content) > most:
+                found = read_in_subprocess(content, values, progress)
+            if len(content) <= AGAIN:
+                # Read here too, so that the next choice finds what it leaves as it is.
+                found = read(content, values, progress, _memory_of(file))
             memory[f"{KEY}known"] = file
         except GenlabError as error:
             found = error
@@ -159,9 +168,42 @@ def open_file(content: bytes, file: str, values: Mapping[str, Any]) -> Examples:
     return found
 
 
+def _memory_of(file: str) -> Memory:
+    """What the reader keeps of a file for this session."""
+    kept: Memory = st.session_state.get(f"{KEY}memory", {}).get(file) or Memory()
+    st.session_state[f"{KEY}memory"] = {file: kept}
+    return kept
+
+
+def _of_found(found: Examples, name: str, make: Callable[[], T]) -> T:
+    """A result of the examples shown, computed once for them."""
+    memory = st.session_state
+    if memory.get(f"{KEY}shown", (None,))[0] is not found:
+        memory[f"{KEY}shown"] = (found, {})
+    made = memory[f"{KEY}shown"][1]
+    if name not in made:
+        made[name] = make()
+    result: T = made[name]
+    return result
+
+
+def _columns_info(found: Examples) -> dict[str, list[Any]]:
+    """The statistics of all columns; those of a column that stayed as it was are kept."""
+    x = encode(found.x, found.schema) if found.schema else found.x
+    kept = st.session_state.setdefault(f"{KEY}columns_info", Memory())
+    together: dict[str, list[Any]] = {}
+    for name, values in zip(entries(found.schema) or found.columns, x.T, strict=True):
+        content = np.ascontiguousarray(values, dtype=np.float64)
+        key = hashlib.blake2b(content.data, digest_size=16).digest()
+        one = kept.of(name, key, partial(columns_info, content[:, None], [name]))
+        for word, value in one.items():
+            together.setdefault(word, []).extend(value)
+    return together
+
+
 def forget_file() -> None:
-    """Let go of what was read: it may be large."""
-    for word in ("key", "found", "known", "offered", "columns"):
+    """Release the data that was read, because it may be large."""
+    for word in ("key", "found", "known", "offered", "columns", "memory", "shown", "columns_info"):
         st.session_state.pop(f"{KEY}{word}", None)
 
 
@@ -173,10 +215,7 @@ def show_reading(found: Examples) -> None:
         st.dataframe(table(found.x[:ROWS], found.columns, found), key=f"{KEY}rows")
         st.caption("Each column: its range, its mean and standard deviation, a histogram")
         st.dataframe(
-            columns_info(
-                encode(found.x, found.schema) if found.schema else found.x,
-                entries(found.schema) or found.columns,
-            ),
+            _of_found(found, "columns", lambda: _columns_info(found)),
             key=f"{KEY}columns",
             column_config={"histogram": st.column_config.BarChartColumn("histogram")},
         )
@@ -196,7 +235,7 @@ def show_reading(found: Examples) -> None:
 
 
 def table(x: Any, columns: tuple[str, ...], found: Examples | None = None) -> dict[str, Any]:
-    """The rows of a table by column, with their classes if any."""
+    """The rows of a table by column, with their classes if there are any."""
     rows: dict[str, Any] = {name: x[:, k].tolist() for k, name in enumerate(columns)}
     for column in found.schema if found is not None else ():
         if column.categories and column.name in rows:
@@ -211,11 +250,11 @@ def table(x: Any, columns: tuple[str, ...], found: Examples | None = None) -> di
 
 
 def saving(found: Examples, first: str) -> None:
-    """The likelihood proposed, a name, and Save; not before all questions are answered."""
+    """Draw the proposed likelihood, the name field and Save, once all questions are answered."""
     if found.reading is not None and found.reading.questions:
-        st.info("Answer the question above; then the table can be saved.", icon=":material/help:")
+        st.info("Answer the question above to save the table.", icon=":material/help:")
         return
-    known = set_description.describe(found, "preview")
+    known = _of_found(found, "known", lambda: set_description.describe(found, "preview"))
     meta = own_dataset.meta_of(known, own_dataset.OwnOptions())
     pictures.proposals(meta)
     sizes = known.sizes
@@ -244,19 +283,19 @@ def _units(known: set_description.Description) -> str:
     if not known.real:
         return ""
     return (
-        " Columns are standardised by mean and standard deviation of the training part; log p is "
-        "of standardised columns, and its value in their own units stands beside it."
+        " Columns are standardised by the mean and standard deviation of the training part. Log p "
+        "refers to the standardised columns; its value in the original units is shown beside it."
     )
 
 
 def choose(name: str) -> None:
-    """Select this set on the page."""
+    """Select this dataset on the page."""
     st.session_state["data.name"] = "own"
     st.session_state[f"{forms.PREFIX}data.own.set"] = name
 
 
 def stored_set_card(known: set_description.Description) -> None:
-    """Draw one stored set with buttons to train on it and to delete it."""
+    """Draw one stored dataset with buttons to train on it and to delete it."""
     what = "pictures" if known.is_image else "rows"
     size = " × ".join(map(str, known.shape))
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
@@ -273,32 +312,32 @@ def stored_set_card(known: set_description.Description) -> None:
             with st.popover("Delete", icon=":material/delete:"):
                 deleting(known)
         else:
-            st.caption("Brought by somebody else")
+            st.caption("Uploaded by somebody else")
 
 
 def deleting(known: set_description.Description) -> None:
-    """Explain what a deletion means for runs on the set, and delete it."""
+    """Explain what a deletion means for runs on the dataset, and delete it."""
     used = own_sets.runs_on(runs.store(), known.id)
     busy = [row for row in used if row.status in ACTIVE]
     if busy:
         st.write(
-            f"{count_noun(len(busy), 'run')} on it: queued, running or paused. Stop it first."
+            f"{count_noun(len(busy), 'run')} on this dataset: queued, running or paused. Stop it "
+            f"first."
         )
         return
     st.write(
-        f"{count_noun(len(used), 'run')} used it. Snapshots are kept; maps, metrics and "
-        "further training need "
-        "the data and report that it is missing. Saving the same file under the "
-        "same name restores it."
+        f"{count_noun(len(used), 'run')} used this dataset. Snapshots are kept. Maps, metrics and "
+        f"further training need the data and will report that it is missing. Saving the same file "
+        f"under the same name restores it."
         if used
-        else "No run uses it. It is deleted permanently."
+        else "No run uses this dataset. It is deleted permanently."
     )
     if not st.button("Delete it", key=f"{KEY}delete.{known.id}", icon=":material/delete_forever:"):
         return
     try:
         own_sets.delete_set(runs.store(), known.id)
     except OSError as error:
-        raise DataError(f"The set could not be deleted ({error}); try again.") from None
+        raise DataError(f"The dataset could not be deleted ({error}); try again.") from None
     pictures.cached_preview.clear()
     st.session_state.pop(f"{forms.PREFIX}data.own.set", None)
     st.rerun()

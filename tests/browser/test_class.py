@@ -16,9 +16,8 @@ from genlab.testing.served import App
 from tests.browser.axe import violations
 from tests.browser.test_roles import (  # noqa: F401 - fixtures
     bar,
-    join_room,
     lesson,
-    open_room,
+    open_room_with,
     person,
     shared,
     watch,
@@ -61,11 +60,9 @@ def question(page: Any) -> Any:
 @pytest.fixture
 def room(person: Callable[..., Any], shared: App) -> tuple[Any, str, list[Any]]:  # noqa: F811
     teacher = person()
-    code = open_room(teacher, shared)
     viewers = [person() for _ in range(3)]
     viewers[2].set_viewport_size({"width": 360, "height": 640})
-    for viewer in viewers:
-        join_room(viewer, shared, code)
+    code = open_room_with(teacher, viewers, shared)
     return teacher, code, viewers
 
 
@@ -103,7 +100,7 @@ def test_a_question_of_a_lesson_is_voted_on_and_revealed(room: Any, shared: App)
     picture(teacher, "revealed-teacher")
     assert violations(viewers[2]) == []
     assert viewers[2].evaluate("document.documentElement.scrollWidth") == 360
-    teacher.get_by_role("button", name="Take the question away").click()
+    teacher.get_by_role("button", name="Remove the question").click()
     for page in (teacher, *viewers):
         question(page).wait_for(state="detached")
 
@@ -112,13 +109,13 @@ def test_a_teachers_own_questions_about_a_run(room: Any, lesson: Any, shared: Ap
     _, run = lesson
     teacher, code, viewers = room
     teacher.goto(f"{shared.url}/room")
-    teacher.get_by_text("Bring a file with questions").click()
+    teacher.get_by_text("Upload a file with questions").click()
     chooser = teacher.locator("input[type=file]")
     bad = {"name": "q.md", "mimeType": "text/markdown", "buffer": b"## a <b>x</b>\n"}
     chooser.set_input_files(files=[bad])
     teacher.get_by_text("Line 1: HTML is not read").wait_for()
     teacher.goto(f"{shared.url}/room")
-    teacher.get_by_text("Bring a file with questions").click()
+    teacher.get_by_text("Upload a file with questions").click()
     good = {"name": "q.md", "mimeType": "text/markdown", "buffer": FILE.encode()}
     teacher.locator("input[type=file]").set_input_files(files=[good])
     ask = teacher.get_by_role("button", name="Ask the room")
@@ -143,7 +140,7 @@ def test_a_teachers_own_questions_about_a_run(room: Any, lesson: Any, shared: Ap
     picture(viewers[2], "d3")
     for page in (teacher, *viewers):
         page.get_by_text("3 votes, 2 of them right").wait_for()
-        assert f"It is {kl:.3g} nats" in question(page).inner_text()
+        assert f"The answer is {kl:.3g} nats" in question(page).inner_text()
         assert "at step 100 of 1,000" in question(page).inner_text()
     teacher.set_viewport_size({"width": 960, "height": 540})
     teacher.goto(f"{shared.url}/watch?run={run.id}&present=1")
@@ -172,7 +169,7 @@ def test_a_teachers_own_questions_about_a_run(room: Any, lesson: Any, shared: Ap
     poll = polls.find_poll(runs.store(), code)
     assert poll is not None
     assert polls.tally(runs.store(), poll).n == 1
-    teacher.get_by_role("button", name="Take the question away").click()
+    teacher.get_by_role("button", name="Remove the question").click()
     question(teacher).wait_for(state="detached")
 
 
@@ -193,7 +190,7 @@ def test_a_challenge_of_pictures_and_the_board_of_the_room(room: Any, shared: Ap
     viewer.get_by_text("Not all of them are right.").wait_for()
     group.get_by_text("reverse Kullback-Leibler", exact=True).click()
     check.click()
-    viewer.get_by_text("All right, and on the board.").wait_for()
+    viewer.get_by_text("All answers are right. Your result is on the board.").wait_for()
     viewer.get_by_text("Ada <b>&</b> co (you)").wait_for()
     picture(viewer, "challenge-phone")
     assert viewer.evaluate("document.documentElement.scrollWidth") == 360

@@ -260,7 +260,7 @@ def test_a_real_run_is_started_watched_and_stopped(app: Any, page: Any) -> None:
     page.get_by_role("button", name="Delete").wait_for()
     assert runs.store().get(started).status == "stopped"
     page.get_by_role("button", name="Delete").click()
-    page.get_by_role("button", name="Delete for good").click()
+    page.get_by_role("button", name="Delete permanently").click()
     eventually(
         lambda: started not in {row.id for row in runs.store().runs()}, "the run was not deleted"
     )

@@ -150,7 +150,7 @@ def test_a_z_of_ones_own_is_put_on_the_map(app: Any, page: Any, shot: Any, train
         f"{app.url}/explore?run={trained}&n=200&" + "&".join(f"{k}={v}" for k, v in link.items())
     )
     page.get_by_role("button", name="Show on the map").click(timeout=60_000)
-    page.get_by_role("button", name="Take P away").wait_for(timeout=60_000)
+    page.get_by_role("button", name="Remove P").wait_for(timeout=60_000)
     canvas = page.locator("canvas.gl-scatter[data-guests^='P']")
     canvas.wait_for()
     found = runs.job_result(str(canvas.get_attribute("data-map")))
@@ -161,7 +161,7 @@ def test_a_z_of_ones_own_is_put_on_the_map(app: Any, page: Any, shot: Any, train
     drawn = np.array([float(words[1]) + box["x"], float(words[2]) + box["y"]])
     assert drawn == pytest.approx(at, abs=1.5)
     shot("map-guest", full_page=True)
-    page.get_by_role("button", name="Take P away").click()
+    page.get_by_role("button", name="Remove P").click()
     page.locator("canvas.gl-scatter[data-guests='']").wait_for()
     assert page.console_errors == []
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from genlab import runs
+from genlab.core.errors import RunNotFound
 from genlab.runs.access import Actor, acting_as
 from genlab.runs.rooms import led_by
 from genlab.serving import identity
@@ -63,8 +64,9 @@ def beating(run: ScriptedRun) -> Iterator[None]:
     over = threading.Event()
 
     def beat() -> None:
-        while not over.wait(3.0):
-            run.store.heartbeat(run.id, step=run.step, speed=1.0)
+        with contextlib.suppress(RunNotFound):  # deleted by the test
+            while not over.wait(3.0):
+                run.store.heartbeat(run.id, step=run.step, speed=1.0)
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()
@@ -102,7 +104,7 @@ def test_a_viewer_looks_and_the_owner_changes(
     for page in (teacher, viewer):
         watch(page, shared, run.id)
     teacher.get_by_role("button", name="Pause").wait_for()
-    viewer.get_by_text("You are looking at somebody else's run").wait_for()
+    viewer.get_by_text("This run belongs to somebody else").wait_for()
     for name in ("Pause", "Stop", "Delete"):
         assert viewer.get_by_role("button", name=name, exact=True).count() == 0
     for name in ("Fork", "Explore", "Compare", "Vary"):
@@ -137,6 +139,14 @@ def join_room(page: Any, app: App, code: str) -> None:
     page.get_by_label("Code").fill(code.lower())
     page.get_by_role("button", name="Join").click()
     bar(page).wait_for()
+
+
+def open_room_with(teacher: Any, viewers: Iterable[Any], app: App) -> str:
+    """Open a room and let the viewers join it; its code."""
+    code = open_room(teacher, app)
+    for viewer in viewers:
+        join_room(viewer, app, code)
+    return code
 
 
 def bar(page: Any) -> Any:
@@ -307,7 +317,7 @@ def test_a_claim_link_passes_the_run_to_another_browser(
     other.get_by_role("button", name="Pause").wait_for()
     assert runs.store().get(run.id).owner == id_of(other, shared)
     watch(teacher, shared, run.id)
-    teacher.get_by_text("You are looking at somebody else's run").wait_for()
+    teacher.get_by_text("This run belongs to somebody else").wait_for()
     teacher.goto(link)
     assert "used already" in teacher.get_by_role("alert").inner_text()
 

@@ -36,7 +36,7 @@ def test_a_picture_is_sent_and_a_hostile_one_is_refused(app: Any, page: Any, sho
     sheet = Image.new("L", (320, 240), 255)
     sheet.paste(digit, (180, 90))
     field.set_input_files({"name": "digit.png", "mimeType": "image/png", "buffer": content(sheet)})
-    page.get_by_text("as sent, 320 × 240").wait_for()
+    page.get_by_text("as uploaded, 320 × 240").wait_for()
     page.get_by_text("The nearest training examples").wait_for()
     eventually(lambda: page.locator("[data-testid=stMetric]").count() > 0, "no PSNR")
     assert decibels(page) > 14.0

@@ -234,7 +234,7 @@ def test_the_order_is_kept_in_this_browser(app: Any, page: Any, run: ScriptedRun
     opened(page, app, run)
     card = page.locator('[data-card="chart:loss/nats"]')
     card.locator(".gl-more").click()
-    card.get_by_role("button", name="Show it large at first sight").click()
+    card.get_by_role("button", name="Show it large at the top").click()
     assert page.locator(".gl-main").get_attribute("data-card") == "chart:loss/nats"
     opened(page, app, run)
     assert page.locator(".gl-main").get_attribute("data-card") == "chart:loss/nats"

@@ -13,12 +13,15 @@ from genlab.challenges import CHALLENGES, Pictures, Training, board, judge
 from genlab.challenges.base import Goal
 from genlab.core.errors import NotAllowed, RunStateError, SpecError
 from genlab.core.run_spec import RunSpec
+from genlab.core.tables import DATASETS
 from genlab.runs.access import NOBODY, Actor, acting_as
 from genlab.runs.catalog import RunView
 from genlab.runs.forks import change_spec
-from genlab.runs.store import Origin, RunStore
+from genlab.runs.store import Origin, Record, RunStore
 
 ADA, BOB = Actor("a" * 16, room="BCDFGH"), Actor("b" * 16)
+#: What the controls say of an option that was changed at work.
+CHANGE = "From step 3 on: lr = 0.1."
 TRAINING = [row.name for row in CHALLENGES.rows() if isinstance(row.value, Training)]
 
 
@@ -106,6 +109,29 @@ def test_limits_that_are_not_kept_are_named(store: RunStore) -> None:
     assert "It is a fork" in " ".join(judge.broken_limits(row, runs.open_run(forked)))
 
 
+@pytest.mark.parametrize("name", TRAINING)
+def test_the_options_of_the_data_stay(store: RunStore, name: str) -> None:
+    """Wider modes or binary pixels would reach a goal without any learning."""
+    row = row_of(name)
+    data = str(row.start["data"])
+    other = {"std": 0.5, "modes": 9, "radius": 2.0, "side": 3, "spacing": 3.0, "examples": 500}
+    other |= {"points": 20_000, "binarise": "dynamic"}
+    for option in DATASETS[data].Options.table():
+        spec = {**row.start, **row.solution, option.name: other[option.name]}
+        wrong = judge.broken_limits(row, runs.open_run(done(store, ADA, spec)))
+        assert any(text.startswith(f"{option.name} must stay ") for text in wrong), option.name
+
+
+def test_a_run_that_was_changed_while_it_trained_is_not_judged(store: RunStore) -> None:
+    """Its options say less than what it was trained with, and no other seed was changed so."""
+    row = row_of("modes")
+    run = done(store, ADA, {**row.start, **row.solution})
+    for message, wrong in (("Snapshot.", 0), (CHANGE, 1)):
+        store.append(run, [Record(3, "event", {"level": "info", "message": message})])
+        found = judge.broken_limits(row, runs.open_run(run))
+        assert [text.startswith("It was changed while") for text in found] == [True] * wrong
+
+
 def test_a_repair_is_a_fork_of_the_given_run(store: RunStore) -> None:
     row = row_of("repair")
     other = done(store, ADA, {**row.start, "lr": 1e-4, "seed": 0})
@@ -113,6 +139,11 @@ def test_a_repair_is_a_fork_of_the_given_run(store: RunStore) -> None:
     run = done(store, ADA, spec, Origin(other, int(row.start["steps"])))
     assert "has other options" in " ".join(judge.broken_limits(row, runs.open_run(run)))
     given = done(store, ADA, {**row.start, "seed": 0})
+    steps = int(row.start["steps"])
+    fork = runs.open_run(done(store, ADA, spec, Origin(given, steps)))
+    assert judge.broken_limits(row, fork) == []
+    store.append(given, [Record(700, "event", {"level": "info", "message": CHANGE})])
+    assert "forked from was changed" in " ".join(judge.broken_limits(row, fork))
     early = done(store, ADA, spec, Origin(given, 1))
     assert "before" in " ".join(judge.broken_limits(row, runs.open_run(early)))
 
@@ -172,9 +203,8 @@ def test_a_repair_of_another_seed_waits_for_its_given_run(store, monkeypatch) ->
     for run, step, changes, _ in forked:
         assert run in {one.id for one in started}
         assert step == steps
-        assert changes == {
-            k: v for k, v in spec.items() if runs.open_run(given).spec.flat()[k] != v
-        }
+        before = runs.open_run(given).spec.flat()
+        assert changes == {k: v for k, v in spec.items() if before.get(k) != v}
 
 
 def entered(store: RunStore, monkeypatch: Any, actor: Actor, end: float = 0.0) -> list[RunView]:

@@ -49,6 +49,12 @@ def test_choices_about_a_run_and_a_stated_curve() -> None:
         ("## a <img src=x onerror=alert(1)>\n", 1, "HTML is not read"),
         ("## a\n- [x] ![](http://evil.test/x.png)\n- [ ] b\n", 2, "links and images"),
         ("## a\n- [x] [b](javascript:alert(1))\n- [ ] b\n", 2, "links and images"),
+        ("## a ![](HTTP://evil.test/x.png)\n", 1, "links and images"),
+        ("## See WWW.evil.test\n", 1, "links and images"),
+        (r"## It costs \$![](//evil.test/x.png)\$" + "\n", 1, "links and images"),
+        ("## $ 5, [b](//evil.test), 6 $\n", 1, "links and images"),
+        (r"## It costs \$<b>5</b>\$" + "\n", 1, "HTML is not read"),
+        (r"## $\$$ <b>5</b> $\$$" + "\n", 1, "HTML is not read"),
         ("## $" + "x" * 1_000 + "$\n", 1, "a formula has 1,000 characters"),
         (r"## $\def\a{\a\a}\a$" + "\n", 1, r"\def is not allowed"),
         (r"## $\href{http://evil.test}{x}$" + "\n", 1, "is not allowed"),
@@ -100,5 +106,6 @@ def test_a_file_that_is_too_long_or_no_text_is_refused() -> None:
 
 
 def test_less_than_in_a_formula_is_no_html() -> None:
-    found = read_questions("## Is $a<b$, or 1 < 2?\n- [x] yes\n- [ ] no\n")
-    assert found.questions[0].asks == "Is $a<b$, or 1 < 2?"
+    for asks in ("Is $a<b$, or 1 < 2?", r"Is $\$5<x$, or \$5 < 6?", r"$\mathrm{[a, b)}<c$?"):
+        found = read_questions(f"## {asks}\n- [x] yes\n- [ ] no\n")
+        assert found.questions[0].asks == asks

@@ -242,3 +242,22 @@ def test_the_command_line_stores_drawings(
     np.savez(table, weights=np.zeros(N))
     assert cli.main(["data", "draw", str(table)]) == 2
     assert "Nothing is drawn" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["one pixel", "everything"])
+def test_one_pixel_and_everything_are_trained_on(home: Path, name: str) -> None:
+    """The truth lines of a drawing that is as small, or as large, as one can be."""
+    from genlab.runs import foreground
+
+    spec = {"data": "drawn", "drawing": drawings.store(DRAWN[name]), "model": "gan", "steps": 3}
+    view = foreground.train(spec | {"hidden": 8, "points": 200})
+    assert view.row.status == "done"
+    assert {"ledger", "gap"} <= set(view.frames())
+    rows: list[Any] = [row.payload for row in view.read(0, kinds=("scalars",))]
+    found = [row["grid_js"] for row in rows if "grid_js" in row]
+    assert len(found) >= 2
+    # No sample hits one cell of thousands after three steps; none misses all of them.
+    if name == "one pixel":
+        assert found == pytest.approx([math.log(2)] * len(found), abs=0.01)
+    else:
+        assert all(0.0 < value < 0.69 for value in found)

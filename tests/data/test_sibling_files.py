@@ -6,6 +6,7 @@ is compared with those.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -362,8 +363,78 @@ def test_the_terminal_says_the_same(tmp_path: Any, capsys: Any) -> None:
         runs.configure()
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "cp1252", "latin-1"])
-def test_another_encoding_is_refused_with_what_to_do(encoding: str) -> None:
-    text = "größe,b\n" + "".join(f"{a},{b}\n" for a, b in zip(A, B, strict=True))
-    with pytest.raises(DataError, match="UTF-8"):
-        read(text.encode(encoding), {})
+WORDS = "größe,b\n" + "".join(f"{a},{b}\n" for a, b in zip(A, B, strict=True))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+def test_an_encoding_that_the_first_bytes_state_is_read(encoding: str) -> None:
+    mark = {"utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff"}.get(encoding, b"")
+    found = read(mark + WORDS.encode(encoding), {})
+    assert found.columns == ("größe", "b")
+    np.testing.assert_array_equal(found.x[:, 0], A)
+    assert found.reading is not None
+    assert not found.reading.questions
+    assert any("UTF-16" in note for note in found.notes) == ("utf-16" in encoding)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1"])
+def test_an_encoding_that_nothing_states_is_asked_for(encoding: str) -> None:
+    found = read(WORDS.encode(encoding), {})
+    assert found.columns == ("größe", "b")
+    assert found.reading is not None
+    (question,) = found.reading.questions
+    assert question.option == "encoding"
+    assert question.value == "windows-1252"
+    assert "'größe,b'" in question.question
+    answered = read(WORDS.encode(encoding), {"encoding": question.value})
+    assert answered.reading is not None
+    assert not answered.reading.questions
+    np.testing.assert_array_equal(answered.x, found.x)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "word"),
+    [
+        ("windows-1250", "Łódź"),
+        ("windows-1251", "Рост"),
+        ("iso-8859-15", "prix €"),
+        ("shift_jis", "身長"),
+        ("gb18030", "身高"),
+    ],
+)
+def test_an_encoding_that_is_chosen_is_read(encoding: str, word: str) -> None:
+    text = WORDS.replace("größe", word).encode(encoding)
+    # What is proposed may be wrong, so that it is asked, or refused with the same list.
+    with contextlib.suppress(DataError):
+        first = read(text, {}).reading
+        assert first is not None
+        assert first.questions
+    found = read(text, {"encoding": encoding})
+    assert found.columns == (word, "b")
+    np.testing.assert_array_equal(found.x[:, 0], A)
+
+
+@pytest.mark.parametrize("place", [0, 2**20 - 1, 2**20, 2**21 + 7])
+def test_the_line_of_the_first_wrong_byte_is_told(place: int) -> None:
+    """Whatever piece it is in, also where a sign lies across two pieces."""
+    lines = ["ä,b"] + [f"{k % 97}.5,{k % 89}" for k in range(400_000)]
+    text = "\n".join(lines).encode()
+    at = text.index(b"\n", place) + 1 if place else 0
+    broken = text[:at] + b"\xe9" + text[at:]
+    with pytest.raises(DataError, match=f"line {text.count(bytes([10]), 0, at) + 1:,} is not"):
+        read(broken, {"encoding": "utf-8"})
+
+
+def test_the_terminal_takes_the_encoding(tmp_path: Any, capsys: Any) -> None:
+    file = tmp_path / "table.csv"
+    file.write_bytes(WORDS.encode("cp1252"))
+    runs.configure(f"sqlite:///{tmp_path / 'genlab.db'}", tmp_path / "files")
+    try:
+        assert cli.main(["data", "add", str(file)]) != 0
+        said = "".join(capsys.readouterr())
+        assert "encoding" in said
+        assert "'größe,b'" in said
+        assert cli.main(["data", "add", str(file), "--encoding", "windows-1252"]) == 0
+        assert "gr\\u00f6\\u00dfe" in capsys.readouterr().out
+    finally:
+        runs.configure()

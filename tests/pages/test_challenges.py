@@ -157,8 +157,8 @@ def test_what_was_trained_and_measured_is_judged(
         assert not app.exception
         shown = texts(app)
         assert shown.count("✓" if is_met else "✗") == len(easy.seeds)
-        assert ("Reached, and on the board." in shown) is is_met
-        assert ("Not reached yet." in shown) is not is_met
+        assert ("The goal is reached. Your result is on the board." in shown) is is_met
+        assert ("The goal is not reached yet." in shown) is not is_met
         assert names_on_board(NAME) == (["Ada & co"] if is_met else [])
     who.actor = BOB
     shown = texts(visit("room"))
@@ -191,5 +191,5 @@ def test_pictures_are_refused_until_all_are_right(visit, who) -> None:
     assert names_on_board("pictures") == []
     app.text_input("challenge.pictures.who").input("Ada").run()
     press(app, "pictures")
-    assert "All right, and on the board." in texts(app)
+    assert "All answers are right. Your result is on the board." in texts(app)
     assert names_on_board("pictures", "BCDFGH") == ["Ada"]

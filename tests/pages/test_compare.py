@@ -34,7 +34,7 @@ def test_without_runs_a_pair_is_offered_and_started_alike(visit, home):
     assert set(app.multiselect[0].value) == set(rows)
     # What both hold is printed, and is what was counted.
     budgets = [duel.budget(RunSpec.build(**spec)) for spec in rows.values()]
-    counts = [table for table in tables(app) if "learned numbers" in table]
+    counts = [table for table in tables(app) if "parameters" in table]
     assert counts
     for table in counts:
         cells = {cell for column in table.values() for cell in column}
@@ -261,7 +261,7 @@ def test_the_result_is_said_first_and_the_options_last(visit, work, shelf):
     ]
     head = [next(iter(table)) for table in tables(app)]
     assert head[:2] == ["metric", "metric"]
-    assert head.index("option") < head.index("learned numbers")
+    assert head.index("option") < head.index("parameters")
     options = next(table for table in tables(app) if "option" in table)
     assert "Model" in set(options["option"])
     assert not any("(seed)" in one for one in options["option"])

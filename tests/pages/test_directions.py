@@ -72,7 +72,7 @@ def test_stretched_it_has_the_length_of_a_draw(visit, work, shelf):
     text = next(t for t in captions(app) if "‖z‖" in t)
     length, typical = (float(v) for v in re.findall(r"(?:‖z‖ =|has) ([\d.]*\d)", text))
     assert length == typical
-    assert "stretched from" in text
+    assert "rescaled from" in text
     assert dict(app.query_params)["t.stretch"] == "yes"
 
 
@@ -116,7 +116,9 @@ def test_the_table_has_each_direction_with_its_score(visit, work, shelf):
         assert shown_ == f"{one.score.ratio:+.2f} ± {one.score.se:.2f}"
     for told, one in zip(table["held-out accuracy"], listed, strict=True):
         assert told == (
-            f"{one.accuracy:.1%} (guess {one.base:.1%})" if one.kind == "attribute" else "—"
+            f"{one.accuracy:.1%} (majority class {one.base:.1%})"
+            if one.kind == "attribute"
+            else "—"
         )
     assert app.selectbox(key="explore.directions.name").value == "sefa 2"
     exact = sefa(runs.open_run(shelf["gan"]).model())[1]

@@ -320,7 +320,7 @@ def test_a_z_put_on_the_map_is_in_the_address_and_comes_from_it(visit, work, she
     found = result(app)
     at = pca_embed(found["code"], found["xy"])(np.array([[float(v) for v in z.split()]]))[0]
     where = ", ".join(f"{v:.3g}" for v in at)
-    assert any("P: a z of the address" in t and f"put at ({where})" in t for t in captions(app))
+    assert any("P: the z in the link" in t and f"placed at ({where})" in t for t in captions(app))
     assert app.query_params["t.guest"] == z
     app.button(key="explore.place.away").click().run()
     assert "t.guest" not in app.query_params

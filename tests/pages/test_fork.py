@@ -89,7 +89,7 @@ def test_at_its_end_a_run_is_given_more_steps(visit, parent):
     app = opened(visit, parent.id)
     field = app.number_input(key=f"fork.step.{parent.id}.")
     assert (field.value, field.placeholder) == (None, "the newest: 8")
-    assert any("the same number of steps again" in text.value for text in app.caption)
+    assert any("for as many steps again" in text.value for text in app.caption)
     press(app, "fork.go")
     fork = runs.store().runs()[0]
     assert (fork.parent_step, fork.step, fork.steps) == (8, 8, 16)

@@ -61,7 +61,7 @@ def test_a_vae_encodes_and_an_upload_is_seen_as_the_model_sees_it(visit, work, s
     assert not app.exception
     assert not app.error
     assert "exchanged" in words(app)
-    assert "as sent, 60 × 90" in words(app)
+    assert "as uploaded, 60 × 90" in words(app)
     assert "as the model sees it" in words(app)
     assert 3.0 < decibels(app) < 40.0
 

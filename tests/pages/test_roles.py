@@ -26,7 +26,7 @@ OWNERS = {
     "admin": Actor("c" * 16, admin=True),
     "machine": Actor("d" * 16, machine=True),
 }
-CHANGES = {"Pause", "Resume", "Stop", "One step", "Share", "Delete for good", "Change it"}
+CHANGES = {"Pause", "Resume", "Stop", "One step", "Share", "Delete permanently", "Change it"}
 
 
 @dataclass
@@ -83,7 +83,7 @@ def test_a_stranger_sees_no_button_that_changes(visit, who, run, role: str, stat
     assert not app.exception
     assert not labels(app) & CHANGES
     assert {"Explore", "Compare", "Vary", "Present"} <= labels(app)
-    assert any("somebody else's run" in text.value for text in app.caption)
+    assert any("belongs to somebody else" in text.value for text in app.caption)
     assert "Resume" not in labels(visit("start"))
 
 
@@ -94,7 +94,7 @@ def test_who_may_change_has_the_buttons(visit, who, run, role: str) -> None:
     set_status(run, "paused")
     assert {"Resume", "One step"} <= labels(visit("watch", run=run.id))
     set_status(run, "stopped")
-    assert {"Resume", "Delete for good"} <= labels(visit("watch", run=run.id))
+    assert {"Resume", "Delete permanently"} <= labels(visit("watch", run=run.id))
     assert "Resume" in labels(visit("start"))
 
 
@@ -108,7 +108,7 @@ def test_who_may_change_has_the_buttons(visit, who, run, role: str) -> None:
         ("paused", "One step"),
         ("paused", "10 steps"),
         ("stopped", "Resume"),
-        ("stopped", "Delete for good"),
+        ("stopped", "Delete permanently"),
         ("running", "Make a claim link"),
     ],
 )

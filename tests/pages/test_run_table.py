@@ -40,7 +40,7 @@ def test_the_table_shows_runs_with_their_numbers_and_sorts_by_them(visit, three)
     assert list(app.dataframe[0].value["Name"]) == ["Run 1"]
     app.text_input(key="runs.text").set_value("nothing").run()
     assert not app.dataframe
-    assert any("No run is like that" in one.value for one in app.caption)
+    assert any("No run matches" in one.value for one in app.caption)
 
 
 def test_what_is_refused_does_not_hold_up_the_others(three):

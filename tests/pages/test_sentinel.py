@@ -26,7 +26,7 @@ def test_a_healthy_run_has_nothing_to_tell(visit, home):
     app = visit("watch", run=run)
     assert not app.exception
     text = said(app)
-    assert "No problem found so far. Checked in the recorded numbers: " in text
+    assert "No problem found so far. The recorded numbers were checked for: " in text
     assert "Posterior collapse" in text
     assert "Mode collapse" not in text
 

@@ -82,11 +82,11 @@ def test_data_without_factors_offer_no_measure_of_them(visit, work, shelf):
 def test_a_journey_starts_at_the_given_z_or_where_it_was_told_to(visit, work, shelf):
     link = {"run": shelf["vae"], "t.z": "0.5 -0.25 1"}
     app = shown(visit, work, **link)
-    assert any("held at the given z" in text for text in captions(app))
+    assert any("stay at the given z" in text for text in captions(app))
     app = shown(visit, work, **link, **{"t.base": "z = 0"})
-    assert any("held at z = 0" in text for text in captions(app))
+    assert any("stay at z = 0" in text for text in captions(app))
     app.segmented_control(key="explore.choice.base").set_value("the given z").run()
-    assert any("held at the given z" in text for text in captions(app))
+    assert any("stay at the given z" in text for text in captions(app))
     assert app.query_params["t.base"] == "the given z"
 
 

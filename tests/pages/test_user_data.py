@@ -106,11 +106,11 @@ def test_a_set_is_deleted_with_words_on_its_runs(visit, home) -> None:
     spec = RunSpec.build(data="own", set="iris", model="vae")
     waiting = runs.store().create(spec.flat(), title="x")
     app = visit("data", data="own", set=known.id)
-    assert "1 run on it: queued, running or paused" in texts(app, "markdown")
+    assert "1 run on this dataset: queued, running or paused" in texts(app, "markdown")
     assert not [b for b in app.button if b.key == f"own.delete.{known.id}"]
     runs.store().set_status(waiting, "failed")
     app = app.run()
-    assert "1 run used it. Snapshots are kept" in texts(app, "markdown")
+    assert "1 run used this dataset. Snapshots are kept" in texts(app, "markdown")
     app.button(key=f"own.delete.{known.id}").click().run()
     assert not app.exception
     assert not user_sets.list_sets()

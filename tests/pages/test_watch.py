@@ -59,7 +59,7 @@ def test_delete_is_asked_twice(visit, run):
     app = visit("watch", run=run.id)
     assert "Pause" not in labels(app)
     assert runs.store().get(run.id).status == "done"
-    press(app, "Delete for good")
+    press(app, "Delete permanently")
     assert runs.store().runs() == []
 
 
@@ -146,7 +146,7 @@ def test_deleting_a_run_is_no_error_of_the_page(visit, run):
     other = runs.store().create({"model": "vae", "data": "digits", "steps": 10}, title="other")
     runs.store().set_status(other, "stopped")
     run.end("done")
-    app = press(visit("watch", run=run.id), "Delete for good")
+    app = press(visit("watch", run=run.id), "Delete permanently")
     assert not app.exception
     assert [error.value for error in app.error] == []
     assert [row.id for row in runs.store().runs()] == [other]

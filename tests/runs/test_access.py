@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,13 @@ import numpy as np
 import pytest
 
 from genlab import runs
+from genlab.classroom import polls
+from genlab.classroom.asked import Asked, Source, outcome
 from genlab.core.errors import GenlabError, NotAllowed, RunStateError
 from genlab.data import user_sets
 from genlab.data.readers import read
-from genlab.runs import access, own_sets, ownership, saved_vectors
+from genlab.lessons.questions import Choices
+from genlab.runs import access, own_sets, ownership, rooms, saved_vectors
 from genlab.runs.access import ACTIONS, MACHINE, NOBODY, OWNERS, Actor, acting_as, may
 from genlab.runs.items import Item
 from genlab.runs.memory import MemoryStore
@@ -279,6 +283,42 @@ def test_a_claim_link_passes_a_run_once(world: World) -> None:
             ownership.claim(world.store, world.token)
     with acting_as(ADA), pytest.raises(NotAllowed):
         runs.request(world.run, "stop")
+
+
+def test_a_claim_link_that_many_press_at_once_passes_once(world: World) -> None:
+    def press(k: int) -> bool:
+        with acting_as(Actor(f"{k:016d}")):
+            try:
+                ownership.claim(world.store, world.token)
+            except RunStateError as error:
+                assert "used already" in str(error)  # noqa: PT017
+                return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(press, range(8)))
+    assert sum(won) == 1
+    assert world.store.get(world.run).owner == f"{won.index(True):016d}"
+
+
+def test_a_room_is_passed_on_with_its_question(world: World) -> None:
+    """Who leads it from then on reveals what the class was asked before; votes stay theirs."""
+    asked = Asked("Is it so?", Choices(("yes", "no")), Source("stated", stated=1))
+    teacher = Actor("f" * 16)
+    with acting_as(teacher):
+        code = rooms.open_room(world.store).code
+        poll = polls.ask(world.store, code, asked)
+        token = runs.offer("room", code)
+    with acting_as(Actor("e" * 16)):
+        polls.cast(world.store, code, poll.number, 1)
+    with acting_as(BOB):
+        ownership.claim(world.store, token)
+        shown = polls.reveal(world.store, code, poll.number, outcome(asked))
+    assert shown.outcome is not None
+    assert polls.tally(world.store, shown).n == 1
+    assert polls.vote_of(world.store, poll, "e" * 16) == 1
+    with acting_as(teacher), pytest.raises(NotAllowed):
+        polls.close(world.store, code)
 
 
 def test_a_claim_link_of_a_former_owner_is_void(world: World) -> None:

@@ -90,7 +90,7 @@ def test_the_form_says_it_before_anything_is_started(monkeypatch: pytest.MonkeyP
 
     values = RunSpec.build(**HUGE).flat()
     monkeypatch.setenv("GENLAB_WORKER_MEMORY", "4096")
-    assert "235,569,232 learned numbers" in str(forms.obstacle(values))
+    assert "235,569,232 parameters" in str(forms.obstacle(values))
     assert forms.repair_of(values) == {"hidden": 2048}
     assert forms.obstacle(values | {"hidden": 1024}) is None
 

@@ -104,7 +104,7 @@ def test_what_does_not_fit_is_refused_with_numbers_and_with_what_would_fit() -> 
     with pytest.raises(SpecError) as caught:
         check_memory(spec, 4 << 30)
     text = str(caught.value)
-    assert "235,569,232 learned numbers" in text
+    assert "235,569,232 parameters" in text
     assert "may take 4 GiB" in text
     assert caught.value.repair
     (option, value) = next(iter(caught.value.repair.items()))

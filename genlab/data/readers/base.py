@@ -24,6 +24,7 @@ from genlab.core.random import generator
 from genlab.core.registry import Registry
 from genlab.data import splits
 from genlab.data.image_uploads import OTHERS, is_xml
+from genlab.data.readers.memory import Memory, NoMemory
 from genlab.data.schema import NAMED, Column
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ KNOWN: tuple[tuple[bytes, str], ...] = (
     (b"\x80\x05", "a Python pickle, which is never opened: it may run a program"),
     (b"\x93NUMPY", "a single array; save it by numpy.savez(file, x=array)"),
     (b"\x89HDF", "an HDF5 file; save its arrays by numpy.savez"),
-    (b"\xff\xfe", "text in UTF-16; save it as CSV in UTF-8"),
-    (b"\xfe\xff", "text in UTF-16; save it as CSV in UTF-8"),
+    (b"\xff\xfe", "text in UTF-16 that is damaged; save it as CSV in UTF-8"),
+    (b"\xfe\xff", "text in UTF-16 that is damaged; save it as CSV in UTF-8"),
     (b"PAR1", "a Parquet file; save it as CSV"),
     (b"\xd0\xcf\x11\xe0", "an old Office document; save the sheet as CSV"),
     *OTHERS,
@@ -118,6 +119,16 @@ class Reader(abc.ABC):
             DataError: if it is damaged, too large, or holds nothing to learn from.
         """
 
+    @classmethod
+    def read_again(
+        cls, content: bytes, options: Any, memory: Memory, progress: Progress | None = None
+    ) -> Examples:
+        """Read a file that may have been read before under other options.
+
+        A reader that overrides this takes from ``memory`` what the new options leave as it was.
+        """
+        return cls.read(content, options, progress)
+
 
 READERS: Registry[type[Reader]] = Registry("format", "genlab.data.readers")
 
@@ -158,7 +169,10 @@ def reader_of(content: bytes) -> type[Reader]:
 
 
 def read(
-    content: bytes, values: Mapping[str, Any] | None = None, progress: Progress | None = None
+    content: bytes,
+    values: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+    memory: Memory | None = None,
 ) -> Examples:
     """Read a file of any format that is known.
 
@@ -166,6 +180,7 @@ def read(
         content: the file; its name is never looked at.
         values: options of its reader.
         progress: called with the fraction done and a sentence.
+        memory: what is kept of this content for the next reading of it; nothing if None.
 
     Raises:
         DataError: if it is refused: with the error and its repair.
@@ -178,7 +193,8 @@ def read(
     """
     reader = reader_of(content)
     try:
-        found = reader.read(content, reader.Options.build(values or {}), progress)
+        options = reader.Options.build(values or {})
+        found = reader.read_again(content, options, memory or NoMemory(), progress)
     except MemoryError:
         raise refuse("there is not enough memory for it", "Send a part of it.") from None
     if len(found.x) < FEWEST:
@@ -360,7 +376,8 @@ def split_rows(found: Examples, forced: Collection[str] = ()) -> Examples:
         return found
     same = splits.groups(found.x)
     part, notes = found.part, list(found.notes)
-    _, sizes = np.unique(same, return_counts=True)
+    sizes = np.bincount(same)
+    sizes = sizes[sizes > 0]
     repeated = n - len(sizes)
     what = "row" if found.is_table else "picture"
     if repeated:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -57,6 +57,7 @@ class Cells:
         unit: of its numbers.
         is_date, is_ambiguous: whether its cells are dates, and may be day or month first.
         n_kinds: distinct values, once :func:`build_column` has judged the column.
+        key: the options on which all of this depends.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Cells:
     is_ambiguous: bool = False
     warning: str = ""
     n_kinds: int = 0
+    key: Hashable = None
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,7 @@ from genlab.data.readers.base import FEWEST, NUMBERS, clean, count_noun, refuse
 from genlab.data.readers.columns import Cells
 from genlab.data.readers.csv_options import CsvOptions, parse_column_options, parse_header_line
 from genlab.data.readers.dialect import AUTO, NONE, Decision
+from genlab.data.readers.memory import Memory, NoMemory
 from genlab.data.readers.reading import join_words
 
 #: Words of a row that sums up the others.
@@ -25,7 +27,22 @@ TOTALS = re.compile(
     r"|durchschnitt:?|somme:?|moyenne:?",
     re.IGNORECASE,
 )
+#: What a user says of a column that changes its meaning, and not the values of its cells.
+JUDGED_LATER = ("type", "role")
 EMPTY = pa.chunked_array([[]], pa.string())
+
+
+def _parse_columns(
+    layout: dialect.Layout,
+) -> tuple[list[pa.ChunkedArray], list[tuple[int, str]], int]:
+    """The trimmed text of each column, and the rows of another length."""
+    cells, ragged, n_ragged = dialect.parse_table(layout)
+    # A column at a time, so that no two copies of the table are there at once.
+    columns = cells.columns
+    del cells
+    for k in range(layout.width):
+        columns[k] = numbers.trim(columns[k])
+    return columns, ragged, n_ragged
 
 
 class CsvCells:
@@ -34,22 +51,24 @@ class CsvCells:
     Args:
         layout: where its rows are.
         options: what the user says.
+        memory: of this file; a large one is kept only where it will be read again.
 
     Raises:
         DataError: if it has too few or too many rows, or a requested column does not exist.
     """
 
-    def __init__(self, layout: dialect.Layout, options: CsvOptions) -> None:
-        self.options, self.layout = options, layout
+    def __init__(
+        self, layout: dialect.Layout, options: CsvOptions, memory: Memory | None = None
+    ) -> None:
+        self.options, self.memory = options, memory or NoMemory()
         self.chosen = parse_column_options(options.column)
         row = parse_header_line(options.header_row)
-        cells, self.ragged, self.n_ragged = dialect.parse_table(self.layout)
-        self.layout = replace(self.layout, body=b"")
-        # A column at a time, so that no two copies of the table are there at once.
-        self.text = cells.columns
-        del cells
-        for k in range(self.layout.width):
-            self.text[k] = numbers.trim(self.text[k])
+        # All that the text of the columns depends on.
+        self.form = (layout.separator, layout.width, hash(layout.body), row)
+        parsed = self.memory.of("columns", self.form, lambda: _parse_columns(layout))
+        columns, self.ragged, self.n_ragged = parsed
+        self.text = list(columns)
+        self.layout = replace(layout, body=b"")
         self.notes: list[str] = []
         self.decisions: list[Decision] = list(self.layout.decisions)
         self._names_and_signs(row)
@@ -63,7 +82,11 @@ class CsvCells:
         # Names and units are not cells: the types are judged by the rows below, if there are
         # enough.
         skip = min(2, max(0, total - 3))
-        seen = [judge.collect_evidence(column.slice(skip)) for column in self.text]
+        seen = self.memory.of(
+            "evidence",
+            self.form,
+            lambda: [judge.collect_evidence(column.slice(skip)) for column in self.text],
+        )
         blank = [self.chosen.get(clean(c), {}) for c in top[0][1]]
         blank += [{}] * (self.layout.width - len(blank))
         self.signs, _ = signs.decide_signs(
@@ -88,7 +111,11 @@ class CsvCells:
             seen = [judge.collect_evidence(m, s.every) for m, s in zip(more, seen, strict=True)]
         self.text = [column.slice(self.skip) for column in self.text]
         if self.skip > skip:
-            seen = [judge.collect_evidence(column) for column in self.text]
+            seen = self.memory.of(
+                "evidence below names",
+                (self.form, self.skip),
+                lambda: [judge.collect_evidence(column) for column in self.text],
+            )
         self.seen = seen
         mine = [self.chosen.get(name, {}) for name in self.names]
         self.signs, decisions = signs.decide_signs(
@@ -151,33 +178,41 @@ class CsvCells:
         return cells
 
     def _read(self) -> list[Cells]:
-        rows = self.row + 1 + self.skip
         made = []
         for k, name in enumerate(self.names):
             given = dict(self.chosen.get(name, {}))
             if self.options.missing not in (AUTO, NONE) and "missing" not in given:
                 given["missing"] = self.options.missing.replace(",", " ")
-            # Its text is let go as soon as its values are known.
-            text, self.text[k] = self.text[k], EMPTY
-            one = judge.read_column(
-                name, text, self.signs[k], self.number[k], rows, given, self.seen[k]
-            )
-            del text
-            if one.is_number and "missing" not in given and self.options.missing == AUTO:
-                code = judge.missing_code(one.values)
-                if code is not None:
-                    gone = one.values == code
-                    one.values = np.where(gone, np.nan, one.values)
-                    one.missing += int(gone.sum())
-                    one.warning = (
-                        f"{count_noun(int(gone.sum()), 'entry', 'entries')} of {code:g} taken for "
-                        "missing, since this is a usual code far from all other values; the "
-                        "option missing changes that."
-                    )
-            made.append(one)
+            known = tuple(sorted((key, given[key]) for key in given if key not in JUDGED_LATER))
+            signs, number, auto = self.signs[k], self.number[k], self.options.missing == AUTO
+            key = (self.form, self.skip, name, signs, number, known, auto)
+            one = self.memory.of(f"cells {k}", key, partial(self._column, k, given))
+            made.append(replace(one, key=key))
         # What the text took goes back to the system, before the table of numbers is made.
         pa.default_memory_pool().release_unused()
         return made
+
+    def _column(self, k: int, given: Mapping[str, str]) -> Cells:
+        """The values of one column."""
+        # Its text is let go as soon as its values are known.
+        text, self.text[k] = self.text[k], EMPTY
+        rows = self.row + 1 + self.skip
+        one = judge.read_column(
+            self.names[k], text, self.signs[k], self.number[k], rows, given, self.seen[k]
+        )
+        del text
+        if one.is_number and "missing" not in given and self.options.missing == AUTO:
+            code = judge.missing_code(one.values)
+            if code is not None:
+                gone = one.values == code
+                one.values = np.where(gone, np.nan, one.values)
+                one.missing += int(gone.sum())
+                one.warning = (
+                    f"{count_noun(int(gone.sum()), 'entry', 'entries')} of {code:g} taken for "
+                    "missing, since this is a usual code far from all other values; the "
+                    "option missing changes that."
+                )
+        return one
 
     def _totals(self, cells: list[Cells]) -> NDArray[np.bool_]:
         """The rows that sum up the others."""
@@ -204,6 +239,7 @@ class CsvCells:
             gone = one.values[~keep]
             one.missing -= int(np.isnan(gone).sum()) if not one.unread else 0
             one.values = one.values[keep]
+            one.key = (one.key, tuple(np.flatnonzero(~keep).tolist()))
             one.written = {int(moved[k]): cell for k, cell in one.written.items() if keep[k]}
             if one.words and not one.is_number:
                 used = np.unique(one.values[np.isfinite(one.values)]).astype(int)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genlab.data.readers import columns as judge
-from genlab.data.readers import dates, dialect, pixel_table
+from genlab.data.readers import dates, dialect, numbers, pixel_table
 from genlab.data.readers.base import (
     CLASSES,
     Examples,
@@ -43,6 +43,8 @@ LABELS = (
     "outcome",
     "group",
 )
+#: Types whose values are numbers, as words may be taken for.
+OF_NUMBERS = ("numeric", "positive", "count", "bounded", "date")
 NO_VALUES: NDArray[np.float64] = np.empty(0)
 
 
@@ -65,10 +67,7 @@ class _Examples:
     def examples(self) -> Examples:
         """What is learned, and how it was read."""
         cells = self.cells
-        columns = [
-            judge.build_column(one, self.chosen.get(one.name, {}), unit)
-            for one, unit in zip(cells, self.table.units, strict=True)
-        ]
+        columns = [self._judged(k, one) for k, one in enumerate(list(cells))]
         columns = self._features(columns, cells)
         label = self._label(columns, cells)
         columns = [replace(c, role="class") if k == label else c for k, c in enumerate(columns)]
@@ -79,6 +78,61 @@ class _Examples:
             for c, one, values in zip(columns, cells, raw, strict=True)
         )
         return self._made(columns, cells, raw, label, readings)
+
+    def _judged(self, k: int, one: Cells) -> Column:
+        """The type and the role of a column; its cells become numbers where the type asks."""
+        given, unit = self.chosen.get(one.name, {}), self.table.units[k]
+
+        def judged() -> tuple[Column, Cells]:
+            column = judge.build_column(one, given, unit)
+            if column.role == "feature" and column.type in OF_NUMBERS and not one.is_number:
+                return self._as_numbers(column, one)
+            return column, one
+
+        key = (one.key, unit, tuple(sorted(given.items())))
+        column, cells = self.table.memory.of(f"column {k}", key, judged)
+        self.cells[k] = replace(cells)
+        return column
+
+    def _as_numbers(self, column: Column, one: Cells) -> tuple[Column, Cells]:
+        """A column of words that the user takes for numbers or dates, with its own range."""
+        values = self._numbers_of_words(one)
+        wrong = np.isfinite(one.values) & ~np.isfinite(values)
+        known = values[np.isfinite(values)]
+        first = one.first
+        if wrong.any():
+            at = int(wrong.argmax())
+            row = int(self.table.row[at]) + 1 + self.table.skip
+            first = first or f"row {row:,}: {one.words[int(one.values[at])]!r}"
+        cells = replace(
+            one,
+            values=values,
+            words=(),
+            is_number=True,
+            unread=one.unread + int(wrong.sum()),
+            first=first,
+        )
+        column = replace(
+            column,
+            categories=(),
+            missing=1.0 - len(known) / max(1, len(values)),
+            low=float(known.min(initial=np.inf)) if len(known) else 0.0,
+            high=float(known.max(initial=-np.inf)) if len(known) else 0.0,
+            whole=bool(len(known)) and bool((known == np.rint(known)).all()),
+            zeros=float((known == 0).mean()) if len(known) else 0.0,
+        )
+        return column, cells
+
+    @staticmethod
+    def _numbers_of_words(one: Cells) -> NDArray[np.float64]:
+        """The number or the day that each cell is; NaN for a word that is neither."""
+        month_first = dates.month_first([str(c) for c in one.words[:2000]]) is not False
+        known = [np.nan]
+        for word in one.words:
+            value = numbers.parse_number(word, one.signs)
+            known.append(dates.days(word, month_first) if value is None else value)
+        index = np.where(np.isfinite(one.values), one.values + 1, 0).astype(int)
+        return np.array(known)[index]
 
     def _features(self, columns: list[Column], cells: list[Cells]) -> list[Column]:
         """The columns that the user names, or all; an index is kept where nothing else is left."""
@@ -179,22 +233,12 @@ class _Examples:
             made.append(column)
         return made
 
-    @staticmethod
-    @staticmethod
-    def _values(column: Column, one: Cells) -> NDArray[np.float64]:
-        """The numbers that are learned of a column."""
-        if one.is_number:
-            if column.type == "date":
-                return dates.compact_days(one.values)
-            return one.values
-        wants_days = one.is_date and column.type in ("date", "numeric", "positive")
-        if wants_days or column.type in ("numeric", "positive", "count", "bounded"):
-            first = dates.month_first([str(c) for c in one.words[:2000]]) is not False
-            known = np.array([dates.days(w, first) for w in one.words] or [np.nan])
-            there = np.isfinite(one.values)
-            made = np.full(len(one.values), np.nan)
-            made[there] = known[one.values[there].astype(int)]
-            return made
+    def _values(self, column: Column, one: Cells) -> NDArray[np.float64]:
+        """The numbers that a preview shows, and that are learned, of a column."""
+        if column.type == "date" and not one.is_number:
+            return self._numbers_of_words(one)
+        if column.type == "date" and not one.is_date:
+            return dates.compact_days(one.values)
         return one.values
 
     def _made(

@@ -10,6 +10,7 @@ from genlab.core.errors import SpecError
 from genlab.core.options import Options, option
 from genlab.data.readers import dialect
 from genlab.data.readers.dialect import AUTO, NONE
+from genlab.data.readers.text_encoding import ENCODINGS
 from genlab.data.schema import ROLES, TYPES
 
 KEYS = ("type", "role", "missing", "decimal", "thousands")
@@ -29,6 +30,11 @@ class CsvOptions(Options):
         AUTO,
         "what separates the cells of a line",
         choices=(AUTO, ",", ";", "tab", "|", "space", NONE),
+    )
+    encoding: str = option(
+        AUTO,
+        "encoding of the text; auto: UTF-8, or UTF-16 by its first bytes, otherwise asked",
+        choices=(AUTO, *ENCODINGS),
     )
     decimal: str = option(AUTO, "decimal sign", choices=(AUTO, ".", ","))
     thousands: str = option(

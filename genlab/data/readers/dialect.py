@@ -488,6 +488,6 @@ def _rewritten(body: bytes, sign: str) -> bytes:
     return out.getvalue().encode()
 
 
-def numbered(layout: Layout, decisions: Sequence[Decision]) -> Layout:
+def with_decisions(layout: Layout, decisions: Sequence[Decision]) -> Layout:
     """The layout with more decisions."""
     return replace(layout, decisions=(*layout.decisions, *decisions))

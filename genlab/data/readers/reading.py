@@ -66,7 +66,7 @@ def describe_column(column: Column, cells: Cells, after: NDArray[np.float64]) ->
     """A column as the preview shows it."""
     before = tuple(cells.written.values())
     made = tuple(_value(column, cells, float(after[k])) for k in cells.written)
-    how = cells.signs.words if cells.is_number else ""
+    how = cells.signs.words if cells.is_number and not cells.is_date else ""
     return ColumnReading(
         column, before, made, cells.missing, cells.unread, cells.first, how, cells.warning
     )
@@ -75,7 +75,7 @@ def describe_column(column: Column, cells: Cells, after: NDArray[np.float64]) ->
 def _value(column: Column, cells: Cells, value: float) -> str:
     if not np.isfinite(value):
         return "missing"
-    if not cells.is_number and cells.words and column.type != "date":
+    if cells.words and not cells.is_number and column.type != "date":
         return cells.words[int(value)]
     return f"{value:.15g}"
 

@@ -1,4 +1,4 @@
-"""Vectors saved by name with a run: the form that saves one, and the list that deletes one."""
+"""Vectors saved by name with a run: a form to save one, and a list to delete one."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Offer:
     """A vector that can be saved.
 
     Args:
-        words: what it is (``its mean``).
-        vector: (latent,); of a direction the length does not count.
-        n: the points it was made from.
+        words: a description (``its mean``).
+        vector: (latent,); the length of a direction is ignored.
+        n: number of points that it was computed from.
         note: how it was computed.
     """
 
@@ -47,9 +47,9 @@ def save_form(run: str, offers: Mapping[str, Offer], key: str) -> None:
     """Draw the form that saves a vector under a name.
 
     Args:
-        run: with which it is kept.
-        offers: by their kind, see :data:`genlab.runs.saved_vectors.KINDS`.
-        key: of the button; ``.name`` and ``.kind`` are those of the fields.
+        run: id of the run with which the vector is saved.
+        offers: the vectors by kind, see :data:`genlab.runs.saved_vectors.KINDS`.
+        key: key of the button; the keys of the fields end in ``.name`` and ``.kind``.
     """
     (first, only), more = next(iter(offers.items())), len(offers) > 1
     with (
@@ -105,6 +105,6 @@ def forget_form(run: str, key: str) -> None:
             key=f"{key}.kept",
             format_func=lambda name: f"{name} ({rows[name]['kind']}, n = {rows[name]['n']:,})",
         )
-        if st.button("Forget it", key=f"{key}.forget", icon=":material/delete:"):
+        if st.button("Delete it", key=f"{key}.forget", icon=":material/delete:"):
             kept.remove(runs.files(), run, str(name))
             st.rerun()

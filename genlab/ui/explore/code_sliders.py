@@ -42,8 +42,7 @@ def sliders_part(scene: Scene) -> None:
             memory["explore.z"] = ("A", memory.get("explore.a"))
         if st.button("z = 0", icon=":material/filter_center_focus:", key="explore.zero"):
             memory["explore.z"] = ("zero", -1)
-    # The centre of the prior is no typical draw of it: a generator was never trained there, and
-    # around it lie codes that belong together nowhere.
+    # The centre of the prior is not a typical draw: a generator was hardly trained near it.
     typical = isinstance(scene.model, HasEncoder) and not isinstance(scene.model, HasCodebook)
     first: tuple[str, Any] = ("zero", -1) if typical else ("random", 0)
     from_url = z_from_url(size)
@@ -91,7 +90,7 @@ def sliders_part(scene: Scene) -> None:
             pictures.image(x.numpy(), height=220, caption=caption)
         else:
             among_data(scene, "own", marks={"decoded": x[0]})
-        place_button(scene, x[0], "a z of your own", z)
+        place_button(scene, x[0], "your own z", z)
 
 
 @TOOLS.register("own", title="Sliders for z")

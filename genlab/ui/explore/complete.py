@@ -23,7 +23,7 @@ from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import fragment
 
-#: Draws of the missing part, and classes whose probability is named.
+#: How many draws of the missing part, and how many class probabilities, are shown.
 DRAWS, NAMED = 8, 3
 
 
@@ -34,7 +34,7 @@ def draw_completions(request: tuple[Any, ...], model: Any, x: Tensor, mask: Tens
         slot = st.empty()
 
         def tell(share: float, says: str) -> None:
-            # Every pixel would be more messages than a page can draw.
+            # A message for every pixel would be more than a page can draw.
             if round(100 * share) % 4 == 0:
                 slot.progress(min(1.0, share), text=escape_markdown(says))
 
@@ -47,7 +47,7 @@ def draw_completions(request: tuple[Any, ...], model: Any, x: Tensor, mask: Tens
 
 @fragment()
 def complete_part(scene: Scene) -> None:
-    """Draw the choice of an image and its known pixels, and completions of the others."""
+    """Draw the choice of an image and its known pixels, and completions of the other pixels."""
     model, split = scene.model, held_out(scene.data)
     memory = st.session_state
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -76,9 +76,9 @@ def complete_part(scene: Scene) -> None:
     else:
         mask = model.prefix(round(share * scene.data.meta.dim))
         st.caption(
-            "The first pixels in the model's order are known: the model has p(pixel | earlier "
-            "pixels), so the rest is drawn exactly. Any other part would need a sum over all "
-            "missing pixels; a tree-structured net can compute it."
+            "The first pixels in the model's order are known. The model has p(pixel | earlier "
+            "pixels), so the other pixels are sampled exactly. Any other choice of known pixels "
+            "would need a sum over all missing pixels, which a tree-structured net can compute."
         )
     TOOL_STATE.remember(example=int(index), known=percent)
     x = split.x[int(index)][None].float()
@@ -96,7 +96,7 @@ def complete_part(scene: Scene) -> None:
     grey = torch.where(mask, x, torch.full_like(x, 0.5))
     with st.container(horizontal=True, gap="medium"):
         pictures.image(x.numpy(), height=112, caption="the picture")
-        pictures.image(grey.numpy(), height=112, caption="what is known; the rest grey")
+        pictures.image(grey.numpy(), height=112, caption="known pixels; the others are grey")
         if anywhere:
             chance = model.marginals(x, mask)
             pictures.image(chance.numpy(), height=112, caption="p(pixel = 1 | known), exact")
@@ -104,7 +104,7 @@ def complete_part(scene: Scene) -> None:
         found.numpy(),
         columns=DRAWS,
         height=72,
-        caption=f"{DRAWS} draws of the missing part given the known one, exact; seed {seed}",
+        caption=f"{DRAWS} exact draws of the missing pixels given the known ones; seed {seed}",
     )
     st.caption(describe_log_probs(model, x, mask))
     if isinstance(model, HasClassPosterior):
@@ -113,13 +113,13 @@ def complete_part(scene: Scene) -> None:
 
 
 def _number(word: str, default: int, most: int) -> int:
-    """A whole number of the tool from the URL, within its range."""
+    """An integer option of the tool from the URL, within its range."""
     found = parse_int(TOOL_STATE.recall(word, str(default)), 0, 10**12)
     return default if found is None else min(found, most)
 
 
 def describe_log_probs(model: Any, x: Tensor, mask: Tensor) -> str:
-    """log p of the whole, of the known part and of the missing one given it, exact."""
+    """Exact log p of the image, of its known part, and of the missing part given the known."""
     with torch.no_grad():
         whole = float(model.log_prob(x))
         if isinstance(model, HasMarginals):

@@ -31,7 +31,7 @@ from genlab.ui.messages import empty, fragment, plain_sentence
 
 PARTS = {"arithmetic": "a − b + c", "directions": "Directions"}
 OPERANDS = {"a": "a", "b": "− b", "c": "+ c"}
-#: How the keys of the widgets begin.
+#: Prefix of the widgets' keys.
 KEY = "explore.directions"
 POINTS, STEPS, BASES = "points", 9, 3
 KINDS = {
@@ -44,7 +44,7 @@ KINDS = {
 
 @TOOLS.register("directions", title="Attribute directions and arithmetic")
 class Directions(Tool):
-    """Walk along directions of attributes, PCA or SeFa, with their scores; a − b + c of means."""
+    """Walk along attribute, PCA or SeFa directions, with scores; compute a − b + c of means."""
 
     icon = ":material/calculate:"
     order = 40
@@ -95,10 +95,10 @@ def job_values(scene: Scene, probe: str) -> dict[str, Any]:
 
 
 def codes_at(scene: Scene, rows: list[int]) -> Tensor:
-    """The latent codes that stand for points of the map, (n, latent).
+    """The latent codes of points of the map, (n, latent).
 
     Raises:
-        GenlabError: if a point has none.
+        GenlabError: if a point has no code.
     """
     found = []
     for row in rows:
@@ -114,7 +114,7 @@ def codes_at(scene: Scene, rows: list[int]) -> Tensor:
 
 
 def sets_of(scene: Scene, found: Mapping[str, Any]) -> dict[str, Mean]:
-    """The sets with a known mean: attributes that codes show, and sets saved with the run."""
+    """The sets with a known mean: attributes of the codes, and sets saved with the run."""
     counts, means = np.asarray(found["counts"]), np.asarray(found["means"])
     sets = {
         name: Mean(name, torch.from_numpy(means[k]).float(), int(counts[k]))
@@ -131,7 +131,7 @@ def sets_of(scene: Scene, found: Mapping[str, Any]) -> dict[str, Mean]:
 
 
 def operand(scene: Scene, letter: str, sets: Mapping[str, Mean]) -> Mean:
-    """Draw the choice of one operand; the URL stores a set's name or ``points 3 5``."""
+    """Draw the choice of one operand; the URL stores the name of a set or ``points 3 5``."""
     options = [*sets, POINTS]
     index = list(OPERANDS).index(letter)
     first = options[index] if len(sets) > index else POINTS
@@ -186,9 +186,9 @@ def arithmetic_part(scene: Scene, found: Mapping[str, Any]) -> None:
             "At a typical length",
             asked,
             key="explore.directions.stretch",
-            help="Scale z to the typical length of a prior sample. A mean of many codes "
-            "is shorter than each of them, and a generator has seen few codes near "
-            "the origin.",
+            help="Scale z to the typical length of a prior sample. A mean of many codes is "
+            "shorter than the codes, and a generator was trained on few codes near the "
+            "origin.",
         )
         TOOL_STATE.remember(stretch="yes" if stretch else "no")
     z, x = arithmetic(scene.model, **chosen, length=typical if stretch else None)
@@ -206,8 +206,8 @@ def arithmetic_part(scene: Scene, found: Mapping[str, Any]) -> None:
     plain_length = float((chosen["a"].z - chosen["b"].z + chosen["c"].z).norm())
     st.caption(
         f"z = mean a − mean b + mean c, then decoded; ‖z‖ = {float(z.norm()):.3g}"
-        + (f" (stretched from {plain_length:.3g})" if stretch else "")
-        + f", a typical prior sample has {typical:.3g}. "
+        + (f" (rescaled from {plain_length:.3g})" if stretch else "")
+        + f"; a typical prior sample has {typical:.3g}. "
         + (f"Sets of attributes: {found['source']}." if found["source"] else "")
     )
     run = scene.query.run
@@ -238,7 +238,9 @@ def table_of(found: list[Direction]) -> dict[str, list[Any]]:
         "direction": [direction_title(one.name) for one in found],
         "found by": [KINDS[one.kind] for one in found],
         "held-out accuracy": [
-            f"{one.accuracy:.1%} (guess {one.base:.1%})" if np.isfinite(one.accuracy) else "—"
+            f"{one.accuracy:.1%} (majority class {one.base:.1%})"
+            if np.isfinite(one.accuracy)
+            else "—"
             for one in found
         ],
         "n": [f"{one.n:,}" if one.n else "—" for one in found],
@@ -249,7 +251,7 @@ def table_of(found: list[Direction]) -> dict[str, list[Any]]:
 
 @fragment()
 def directions_part(scene: Scene, found: Mapping[str, Any]) -> None:
-    """Draw the table of directions, a path along one, and its effect."""
+    """Draw the table of directions, a path along one of them, and its effect."""
     run = scene.query.run
     listed = directions_from(found, list_bookmarks(run))
     if not listed:
@@ -274,7 +276,7 @@ def directions_part(scene: Scene, found: Mapping[str, Any]) -> None:
     one = listed[names.index(str(name))]
     asked = TOOL_STATE.recall("reach", "3")
     reach = st.slider(
-        "Reach in standard deviations of the codes",
+        "Length of the path in standard deviations of the codes",
         1.0,
         6.0,
         float(asked) if asked in {f"{k / 2:g}" for k in range(2, 13)} else 3.0,
@@ -305,9 +307,9 @@ def column_help(found: Mapping[str, Any]) -> str:
         f"{right} on {found['judged']:,} held-out examples), for each unit of identity change, "
         f"the mean distance of two decoded examples in the space of {found['identity']}s; steps "
         "of one standard deviation both ways, Monte Carlo with standard error, "
-        f"n = {found['walked']} codes. A direction that is no attribute's is listed with the "
-        "attribute that it changes most for its change of identity, negative where it takes it "
-        "away."
+        f"n = {found['walked']} codes. A PCA, SeFa or saved direction is listed with the "
+        f"attribute that it changes most per unit of identity change. The value is negative where "
+        f"the direction reduces the attribute."
     ).replace("space of datas", "data themselves")
 
 
@@ -331,7 +333,7 @@ def strip(scene: Scene, one: Direction, reach: float) -> None:
 
 
 def gains(scene: Scene, found: Mapping[str, Any], one: Direction, row: int) -> None:
-    """Draw how much a direction changes each attribute; a saved one is scored on request."""
+    """Draw how much a direction changes each attribute; a saved direction is scored on request."""
     if not found["attributes"]:
         return
     if row >= len(found["names"]):
@@ -351,7 +353,7 @@ def gains(scene: Scene, found: Mapping[str, Any], one: Direction, row: int) -> N
     value = np.asarray(found["ratio"], dtype=float)[row]
     if np.isfinite(value).any():
         largest = found["attributes"][int(np.nanargmax(np.abs(value)))]
-        st.caption(f"In colour: {escape_markdown(largest)}, which changes most; grey: the others.")
+        st.caption(f"In colour: {escape_markdown(largest)}, which changes most. Grey: the others.")
     st.caption(
         f"One standard deviation changes identity by {float(np.asarray(found['change'])[row]):.3f}"
         f" of the distance of two decoded examples; Monte Carlo, n = {found['walked']}."

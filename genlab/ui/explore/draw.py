@@ -1,4 +1,4 @@
-"""A canvas to draw an image on; the image is sent when the pen is lifted."""
+"""A canvas for drawing an image; the image is sent when the pen is lifted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import streamlit as st
 from genlab.data.base import DataMeta
 from genlab.ui.component import component
 
-#: Hidden until the script is there: nothing that is drawn before is lost.
+#: Hidden until the script has loaded, so that no stroke is lost.
 HTML = """<div class="gl-draw" hidden>
 <canvas tabindex="0" role="img" aria-label="Canvas: draw with the pointer, or move with the arrow
  keys and put the pen down or up with the space bar"></canvas>
@@ -17,16 +17,16 @@ HTML = """<div class="gl-draw" hidden>
 <label>Colour <input type="color" aria-label="Colour of the pen"></label>
 <button type="button">Undo</button><button type="button">Clear</button>
 </div></div>"""
-#: The canvas has about so many pixels a side, a whole number for each of the model's.
+#: Approximate side of the canvas in pixels; each image pixel covers a whole number of them.
 SIDE = 280
 
 
 def canvas(meta: DataMeta, ground: float, *, key: str) -> str | None:
-    """Draw the canvas on which a person draws, with the background of the data.
+    """Draw the drawing canvas with the background of the data.
 
     Args:
-        meta: of the data, which are pictures.
-        ground: 0 for dark to 1 for light.
+        meta: description of the image data.
+        ground: background, from 0 (dark) to 1 (light).
         key: of the component.
 
     Returns:

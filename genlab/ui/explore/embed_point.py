@@ -1,4 +1,4 @@
-"""An own image or z on the map, placed by the method of the map."""
+"""Your own image or z on the map, placed by the map's method."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from genlab.ui.explore.jobs import wait_for_explore_result
 from genlab.ui.explore.scene import Scene, z_from_url
 from genlab.ui.explore.tool_state import TOOL_STATE
 
-#: Where the guest stands in the state of the page, and its letter on the map.
+#: The session entry of the placed point, and its letter on the map.
 SLOT, LETTER = "explore.guest", "P"
 
 
 def place_button(scene: Scene, x: Tensor, words: str, z: Tensor | None = None) -> None:
-    """Draw a button that places an example on the map, or why the method cannot.
+    """Draw a button that places an example on the map, or the reason why the method cannot.
 
     Args:
-        scene: what is looked at.
+        scene: the run, step and map.
         x: the example, of the data's shape.
-        words: what it is.
-        z: the code that it was decoded from, where it was.
+        words: a description of the example.
+        z: the code that it was decoded from, if there is one.
     """
     method = PROJECTIONS[scene.query.method]
     pressed = st.button(
@@ -37,14 +37,14 @@ def place_button(scene: Scene, x: Tensor, words: str, z: Tensor | None = None) -
         key=f"explore.place.{'x' if z is None else 'z'}",
         disabled=method.embed is None,
         help=method.alone
-        or f"{method.title} places it among the points of the map, which do not move.",
+        or f"{method.title} places the example on the map. The other points do not move.",
     )
     if method.embed is None:
         st.caption(f"This map cannot place new points: {method.alone}.")
     if z is None:
         st.caption(
-            "The link does not store this point, because an image is too large for "
-            "a URL; a latent code is stored."
+            "The link does not store this point, because an image is too large for a URL. It "
+            "would store a latent code."
         )
     if pressed:
         st.session_state[SLOT] = {"run": scene.query.run, "x": x, "z": z, "words": words}
@@ -63,7 +63,7 @@ def write_code(z: Tensor) -> str:
 
 
 def _guest(scene: Scene) -> dict[str, Any] | None:
-    """Who was put on the map of this run; a z may come with the URL."""
+    """The point placed on the map of this run; a z may come from the URL."""
     guest: dict[str, Any] | None = st.session_state.get(SLOT)
     if guest is None and TOOL_STATE.recall("guest") and isinstance(scene.model, HasDecoder):
         z = z_from_url(int(scene.model.latent), "guest")
@@ -71,7 +71,7 @@ def _guest(scene: Scene) -> dict[str, Any] | None:
             st.caption("The link names a point that is not a code of this model; it is not shown.")
             return None
         x = latent.decode_mean(scene.model, z[None])[0]
-        guest = {"run": scene.query.run, "x": x, "z": z, "words": "a z of the address"}
+        guest = {"run": scene.query.run, "x": x, "z": z, "words": "the z in the link"}
         st.session_state[SLOT] = guest
     if guest is None or guest["run"] != scene.query.run:
         TOOL_STATE.remember(guest=None)
@@ -86,7 +86,7 @@ def _away() -> None:
 
 
 def guest_part(scene: Scene) -> dict[str, Any] | None:
-    """The placed example as the map draws it; None where there is none."""
+    """The placed example for the map; None if there is none."""
     guest = _guest(scene)
     if guest is None:
         return None
@@ -103,17 +103,17 @@ def guest_part(scene: Scene) -> dict[str, Any] | None:
         "seed": scene.query.seed,
         "new": [[round(float(v), 6) for v in code]],
     }
-    found = wait_for_explore_result("place", values, what="Its place on the map")
+    found = wait_for_explore_result("place", values, what="The position on the map")
     if found is None:
         return None
     at = [float(v) for v in np.asarray(found["xy"], dtype=float)[0]]
     where = ", ".join(f"{v:.3g}" for v in at)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
-            escape_markdown(f"{LETTER}: {guest['words']}, put at ({where}) by {method.title}")
+            escape_markdown(f"{LETTER}: {guest['words']}, placed at ({where}) by {method.title}")
         )
         st.button(
-            f"Take {LETTER} away",
+            f"Remove {LETTER}",
             icon=":material/close:",
             key="explore.place.away",
             on_click=_away,

@@ -1,4 +1,4 @@
-"""The encoder learned for a model without one; all tools use it."""
+"""The encoder trained afterwards for a model without one; all tools use it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STEPS = 1000
 
 
 def encoder_request(scene: Scene) -> dict[str, Any]:
-    """The values of the job that learns an encoder for a scene."""
+    """The values of the job that trains an encoder for a scene."""
     return {
         "run": scene.query.run,
         "step": scene.query.step,
@@ -29,7 +29,7 @@ def encoder_request(scene: Scene) -> dict[str, Any]:
 
 
 def learned_encoder_key(scene: Scene) -> str | None:
-    """The key of the job that learned the encoder; None where it is off or unfinished."""
+    """The key of the job that trained the encoder; None if it is switched off or unfinished."""
     if TOOL_STATE.recall("encoder") != "1" or not learned.fits(type(scene.model)):
         return None
     key = job_key("encoder", encoder_request(scene))
@@ -46,12 +46,12 @@ def _equipped(_scene: Scene, key: str, *_of: Any) -> tuple[Any, Any]:
 
 
 def with_learned_encoder(scene: Scene) -> Scene:
-    """The scene with the learned encoder in its model, and the same points by their codes.
+    """The scene with the trained encoder in its model, and the codes of the same points.
 
-    Where there is no such encoder, or the model has its own, the scene as it is.
+    The scene is unchanged if there is no such encoder or the model has its own.
     """
     key = learned_encoder_key(scene)
-    # A tool's jobs are asked of the model with this encoder too: see jobs.wait_for_explore_result.
+    # A tool's jobs use the model with this encoder too: see jobs.wait_for_explore_result.
     st.session_state[IN_USE] = key
     if key is None:
         return scene

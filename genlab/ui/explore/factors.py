@@ -1,4 +1,4 @@
-"""How the codes depend on the true factors of the images."""
+"""How the codes depend on the true generative factors of the images."""
 
 from __future__ import annotations
 
@@ -17,15 +17,18 @@ from genlab.ui.explore.scene import Scene
 from genlab.ui.explore.tools import TOOLS, Tool
 
 EXAMPLES = 1440
-#: Factors whose values have no order: a line through them would mean nothing.
+#: Factors with unordered values: a line through them would be meaningless.
 UNORDERED = ("shape",)
 TABLES = {
     "responses": (
         "share of the code's variance",
         "η²: the share of each code's variance that the factor alone explains",
     ),
-    "information": ("nats", "I(factor; code), codes in 20 bins: MIG is read from it"),
-    "importance": ("importance", "of the code in a forest that predicts the factor: DCI"),
+    "information": ("nats", "I(factor; code) with codes in 20 bins; MIG is computed from it"),
+    "importance": (
+        "importance",
+        "importance of the code in a forest that predicts the factor; DCI is computed from it",
+    ),
 }
 WORDS = {
     "mig": "MIG: the difference between the largest and second-largest mutual "
@@ -43,7 +46,7 @@ WORDS = {
 
 @TOOLS.register("factors", title="Disentanglement")
 class Factors(Tool):
-    """Measure how the codes separate the known factors of the images: MIG, SAP and DCI."""
+    """Measure how well the codes separate the known factors of the images: MIG, SAP and DCI."""
 
     icon = ":material/category:"
     order = 80
@@ -89,7 +92,7 @@ class Factors(Tool):
 
     @staticmethod
     def curves(names: Sequence[str], means: Sequence[Any], share: Any) -> None:
-        """The mean of each code along a factor, for the codes that respond most."""
+        """Draw the mean of each code along a factor, for the codes that respond most."""
         name = st.selectbox("Along the factor", names, key="explore.factors.name")
         k = names.index(name)
         strongest = np.argsort(-share[k], kind="stable")[:4]

@@ -1,4 +1,4 @@
-"""Films of decoded examples, and the buttons that save them in each format."""
+"""Animations of decoded examples, and the buttons that save them in each format."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def save_film(frames: Tensor, name: str) -> None:
         for form, row in FORMS.items():
             st.download_button(
                 f"Save as {form.upper()}",
-                # Made when it is asked for.
+                # The file is written on request.
                 partial(row.write, frames.numpy()),
                 file_name=f"{name.replace(' ', '-')}.{form}",
                 mime=row.mime,

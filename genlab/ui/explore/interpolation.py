@@ -1,4 +1,4 @@
-"""The paths from A to B: straight, spherical and geodesic, each with its length and as a film."""
+"""The paths from A to B: straight, spherical and geodesic, with lengths and an animation."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _picked(letter: str) -> int | None:
 
 
 def ab_part(scene: Scene) -> None:
-    """Straight, spherical and geodesic, each with its length in data space, and as a film."""
+    """Draw the three paths, each with its length in data space, and an animation."""
     rows = [int(row) for row in map(_picked, "ab") if row is not None]
     if len(rows) < 2:
         empty("Two points are needed.", "Click A and then B on the map, or type their numbers.")
@@ -88,7 +88,7 @@ def ab_part(scene: Scene) -> None:
         chosen = "geodesic" if "geodesic" in decoded else "straight"
         save_film(torch.from_numpy(forward_and_back(decoded[chosen].numpy())), f"{chosen} path")
     st.caption(
-        "The geodesic is the shortest path found in the metric of the decoder. "
-        "It starts as the straight line and is never longer. Lengths are those "
-        "of polygons with 64 sides."
+        "The geodesic is the shortest path found in the decoder's metric. The search starts from "
+        "the straight line, so the result is never longer. Lengths are measured on polygons with "
+        "64 segments."
     )

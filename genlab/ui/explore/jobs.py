@@ -1,4 +1,4 @@
-"""The jobs of Explore: those of :mod:`genlab.ui.jobs`, for the model with the encoder in use."""
+"""The jobs of Explore: like :mod:`genlab.ui.jobs`, with the encoder that is in use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two maps of the same examples: another run on the same data, or another step."""
+"""Two maps of the same examples: of another run on the same data, or of another step."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from genlab.ui.messages import empty, fragment
 
 @TOOLS.register("linked", title="Two maps side by side")
 class LinkedMaps(Tool):
-    """Compare with another run or another step: what you point at or lasso lights up in both."""
+    """Compare with another run or step: selected points are highlighted on both maps."""
 
     icon = ":material/compare:"
     order = 58
@@ -43,7 +43,7 @@ class LinkedMaps(Tool):
 
 
 def same_data(scene: Scene) -> dict[str, str]:
-    """Runs on the same data with a snapshot, run -> title: this one first."""
+    """The runs on the same data that have a snapshot, by title; this run first."""
     mine = runs.open_run(scene.query.run)
     found = {mine.id: f"this run: {named(mine.row)}"}
     views = [*runs.list_shipped()]
@@ -73,7 +73,7 @@ def linked_part(scene: Scene) -> None:
             index=list(beside).index(asked) if asked in beside else 0,
             key="explore.linked.run",
             format_func=beside.__getitem__,
-            help="Runs on the same data: the same examples stand on both maps.",
+            help="Runs on the same data; both maps show the same examples.",
         )
     steps = runs.open_run(run).snapshots()
     with right:
@@ -81,11 +81,11 @@ def linked_part(scene: Scene) -> None:
     TOOL_STATE.remember(beside=run, beside_step=step)
     if run == scene.query.run and step == scene.query.step:
         empty(
-            "Both maps would be the same.",
+            "Both maps would be identical.",
             "Choose another run, or an earlier step. A run that keeps one snapshot has no other.",
         )
         return
-    # Only examples of the data are the same in both; draws of the prior are each model's own.
+    # Both maps share only the data examples; prior samples differ between models.
     what = "train" if scene.query.what == "train" else "data"
     queries = [
         replace(scene.query, what=what),
@@ -95,7 +95,9 @@ def linked_part(scene: Scene) -> None:
         with column:
             st.markdown(f"**{escape_markdown(beside[query.run])}**, step {query.step:,}")
             one_map(scene, query)
-    st.caption("Row k is the same example on both maps, so a lasso on one shows where it lies.")
+    st.caption(
+        "Both maps show the same examples, so a lasso on one map marks its points on the other."
+    )
 
 
 def choose_step(run: str, steps: tuple[int, ...], query: Query) -> int:

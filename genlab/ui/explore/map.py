@@ -1,4 +1,4 @@
-"""The map: a click shows a point, two clicks the path between them, a lasso a set."""
+"""The map: one click shows a point, two clicks a path, and a lasso selects a set."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from genlab.ui.explore.table_downloads import table_downloads
 from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.messages import fragment
 
-#: Pictures of a set that are shown; training examples among which its neighbours are looked for.
+#: How many images of a set are shown, and how many training examples are searched.
 SHOWN, TRAINING = 48, 5000
 NEAR = f"nearest of the first {TRAINING:,} training examples, in data space"
 
@@ -56,7 +56,7 @@ def map_part(scene: Scene) -> None:
         classes=scene.data.meta.classes,
     )
     key = f"explore.map.{scene.query.key}"
-    # What the hand did is known before the map is drawn: its marks are those of this very run.
+    # Clicks are read before the map is drawn, so that this rerun already draws their marks.
     clicks, rows = read_selection(key)
     with st.container(key="explore_fields"):
         left, right = st.columns(2, vertical_alignment="bottom")
@@ -84,7 +84,9 @@ def map_part(scene: Scene) -> None:
         st.caption(info.caption)
         job = runs.job(scene.job) if info.stopped else None
         mine = job is not None and may("forget_result", job.owner)
-        if mine and st.button("Let it settle", key="explore.settle", icon=":material/refresh:"):
+        if mine and st.button(
+            "Finish the layout", key="explore.settle", icon=":material/refresh:"
+        ):
             compute_map_again(scene)
         save_codes(scene)
     if not points and spot is None and guest is None:
@@ -111,11 +113,11 @@ def path_button() -> None:
 
 
 def save_codes(scene: Scene) -> None:
-    """Draw the menu that saves the codes and the map, a row for each point."""
+    """Draw the menu that saves the codes and the map, one row per point."""
     with st.popover("Save codes", icon=":material/download:"):
         st.caption(
-            f"{len(scene.codes):,} rows: where each point is from, its class, its place on the "
-            "map, and its latent code."
+            f"{len(scene.codes):,} rows with the source, class, map position and latent code of "
+            f"each point."
         )
         columns = code_columns(scene.codes, np.asarray(scene.result["xy"]), scene.data.meta)
         stem = f"codes-{scene.query.run.replace(':', '-')}-{scene.query.step}"
@@ -123,7 +125,7 @@ def save_codes(scene: Scene) -> None:
 
 
 def choose_colours(scene: Scene) -> dict[str, Any] | None:
-    """Draw the choice of a colouring; returns the colours, None for classes."""
+    """Draw the choice of a colouring; return the colours, None for classes."""
     rows = colourings(type(scene.model), scene.data.meta)
     options = ["class", *rows]
     asked = TOOL_STATE.recall("colour", "class")
@@ -178,7 +180,7 @@ def spot_part(scene: Scene, at: Array) -> None:
 
 
 def set_part(scene: Scene, rows: list[int]) -> None:
-    """Draw a chosen set: its decoded mean, examples, neighbours, and the form that saves it."""
+    """Draw a chosen set: its decoded mean, examples, neighbours, and the form to save it."""
     st.header(f"A set of {len(rows):,} points", anchor=False)
     x = set_examples(scene, rows[:SHOWN])
     if scene.image:
@@ -201,7 +203,7 @@ def set_part(scene: Scene, rows: list[int]) -> None:
         among_data(scene, "set", marks={"mean": mean[0], "nearest": near[0]})
     length = float(np.linalg.norm(found.vector))
     st.caption(
-        f"Attribute vector: mean of {found.known:,} codes minus the mean of the other "
+        f"Attribute vector: the mean of {found.known:,} codes minus the mean of the other "
         f"{found.rest:,}; length {length:.3g}."
     )
     save_part(scene, found)
@@ -262,7 +264,7 @@ def show_companion(scene: Scene, at: Point) -> tuple[str, Tensor] | None:
 
 
 def show_points(scene: Scene, points: Mapping[str, Point]) -> None:
-    """Draw the points and their companions: images, or marks among the data."""
+    """Draw the points with their reconstructions or neighbours: images, or marks in the data."""
     marks: dict[str, Tensor] = {}
     places = iter(st.columns(max(1, len(points))) if scene.image and points else [])
     for letter, at in points.items():
@@ -280,7 +282,7 @@ def show_points(scene: Scene, points: Mapping[str, Point]) -> None:
 
 
 def show_images(scene: Scene, letter: str, at: Point, column: Any) -> None:
-    """Draw a point and its companion as images."""
+    """Draw a point and its reconstruction or neighbour as images."""
     beside = show_companion(scene, at)
     with column:
         st.caption(escape_markdown(caption(scene, letter, at)))

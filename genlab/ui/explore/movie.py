@@ -20,13 +20,13 @@ from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import empty, fragment
 
-#: Points of a film at most: every frame is a map of its own.
+#: The largest number of points of an animation: every frame is a separate map.
 MOST = 1000
 
 
 @TOOLS.register("movie", title="Over training time")
 class Movie(Tool):
-    """Play the map over training: the same examples at every snapshot, each map aligned."""
+    """Play the map over training: the same examples at every snapshot, with aligned frames."""
 
     icon = ":material/movie:"
     order = 60
@@ -47,7 +47,7 @@ def movie_part(scene: Scene) -> None:
     steps = choose_steps(runs.open_run(scene.query.run).snapshots(), FRAMES)
     if len(steps) < 2:
         empty(
-            "There is one snapshot.",
+            "The run has only one snapshot.",
             "An animation needs at least two; train longer or keep more snapshots.",
         )
         return
@@ -58,20 +58,20 @@ def movie_part(scene: Scene) -> None:
     if TOOL_STATE.recall("movie") != asked:
         words = f"{method} of {values['n']:,} points at {len(steps)} snapshots."
         st.caption(f"{words} A worker computes it; t-SNE and UMAP take longer.")
-        if not st.button("Make the film", key="explore.movie", icon=":material/movie:"):
+        if not st.button("Make the animation", key="explore.movie", icon=":material/movie:"):
             return
         TOOL_STATE.remember(movie=asked)
-    result = wait_for_explore_result("movie", values, what="The film")
+    result = wait_for_explore_result("movie", values, what="The animation")
     if result is None:
         return
     label, generated = np.asarray(result["label"]), np.asarray(result["index"]) < 0
     quality = np.asarray(result["trustworthiness"])
     moved = np.asarray(result["drift"])
     caption = (
-        f"{method} of the same {len(label):,} points at {len(steps)} snapshots, each frame is "
+        f"{method} of the same {len(label):,} points at {len(steps)} snapshots; each frame is "
         f"aligned with the previous one by Procrustes, so points move only if the model changes · "
-        f"trustworthiness {quality.min():.3f} to {quality.max():.3f} · root mean square move "
-        f"{moved[0]:.3g} at first, {moved[-1]:.3g} at last"
+        f"trustworthiness {quality.min():.3f} to {quality.max():.3f} · root mean square "
+        f"displacement {moved[0]:.3g} in the first frame, {moved[-1]:.3g} in the last"
     )
     scatter(
         {

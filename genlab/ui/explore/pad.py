@@ -80,7 +80,7 @@ def _found(_scene: Scene, key: str, label: str | None) -> dict[str, Array]:  # n
 
 
 def directions(scene: Scene, attributes: bool) -> tuple[dict[str, Array], list[str]]:
-    """All directions by name, and the two that the pad shows first."""
+    """All directions by name, and the two that the pad shows initially."""
     size = int(scene.model.latent)
     found = _found(scene, scene.query.key, scene.query.label)
     rows = saved_directions(list_bookmarks(scene.query.run), size)
@@ -95,9 +95,9 @@ def directions(scene: Scene, attributes: bool) -> tuple[dict[str, Array], list[s
 
 
 def wants_attributes() -> bool:
-    """Draw the switch for directions of attributes, which a worker computes."""
+    """Draw the switch for attribute directions, which a worker computes."""
     asked = st.toggle(
-        "Attributes too",
+        "Attribute directions",
         TOOL_STATE.recall("pad_attributes") == "1",
         key="explore.pad.attributes",
         help="Add the directions of classes, factors and principal components of "
@@ -131,7 +131,7 @@ def write_code(z: Tensor) -> str:
 
 
 def read(text: str, size: int) -> Tensor | None:
-    """Parse a code from the URL; None where it is not a code.
+    """Parse a code from the URL; None if it is not a code.
 
     Example:
         >>> read("0.5,-1.235", 2), read("0.5,nan", 2), read("0.5", 2)
@@ -146,9 +146,9 @@ def read(text: str, size: int) -> Tensor | None:
 
 
 class PadPosition:
-    """The position z of the pad for one run, kept in the session and, once moved, in the URL.
+    """The position z of the pad for one run, kept in the session and, after a move, in the URL.
 
-    Each move has a number, so that the page and the server agree which of two is the later.
+    Moves are numbered, so that the page and the server agree which of two is later.
     """
 
     def __init__(self, scene: Scene) -> None:
@@ -230,7 +230,7 @@ def buttons(scene: Scene, position: PadPosition) -> None:
 
 
 def choose_directions(every: Mapping[str, Array], first: list[str]) -> dict[str, Array]:
-    """Draw the choice of one or two directions, and give them by name."""
+    """Draw the choice of one or two directions; return them by name."""
     names = list(every)
     left, right = st.columns(2)
     with left:
@@ -248,7 +248,7 @@ def choose_directions(every: Mapping[str, Array], first: list[str]) -> dict[str,
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _clouds(_scene: Scene, key: str, label: str | None) -> tuple[Array, Array]:  # noqa: ARG001
-    """Codes for the dots, and with draws of the prior: how far the pad reaches."""
+    """Codes for the dots, and the range of the pad from these codes and prior samples."""
     model, seed = _scene.model, _scene.query.seed
     shown = pad.dots(model, _scene.codes, seed)
     draws = latent.prior_sample(model, pad.DRAWS, seed).double().numpy()
@@ -286,7 +286,7 @@ def pad_part(scene: Scene, version: str) -> None:
 
 @fragment()
 def slow_pad(scene: Scene) -> None:
-    """Draw the pad of a decoder that takes too long for the browser: sliders and a picture."""
+    """Draw the pad for a decoder that the browser cannot run: sliders and a picture."""
     position = PadPosition(scene)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         buttons(scene, position)
@@ -319,7 +319,7 @@ def cosine(a: Array, b: Array) -> float:
 
 
 def show_position(scene: Scene, z: Tensor, vectors: Mapping[str, Array]) -> None:
-    """Show z after it was released: its coordinates and its log density."""
+    """Show the coordinates and the log-density of the released z."""
     at = ", ".join(
         f"{direction_title(name)} = {float(z.double().numpy() @ (v / np.linalg.norm(v))):.3g}"
         for name, v in vectors.items()
@@ -335,5 +335,5 @@ def show_position(scene: Scene, z: Tensor, vectors: Mapping[str, Array]) -> None
         row = to_rows(scene.data.meta, latent.decode_mean(scene.model, z[None])).cells()
         st.dataframe(row, hide_index=True, key="explore.pad.row")
     with st.expander("z in full"):
-        # No code block: the page would load a highlighter for it, and draw the map later.
+        # Not a code block: the page would load a syntax highlighter first and delay the map.
         st.text(write_code(z))

@@ -62,7 +62,7 @@ class YourPicture(Tool):
 
 @TOOLS.register("encoder", title="Learn an encoder")
 class LearnEncoder(Tool):
-    """Give a model without an encoder one, learned with its generator frozen."""
+    """Train an encoder for a model without one, with its generator frozen."""
 
     icon = ":material/school:"
     order = 62
@@ -102,7 +102,7 @@ def drawing_style(_scene: Scene, run: str) -> image_fitting.BackgroundStyle:  # 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
 def space_of(_model: Any, _data: Any, name: Any, *key: Any) -> tuple[Space, Tensor]:  # noqa: ARG001
-    """The examples in a space, and how far held-out ones lie from the training set."""
+    """The training examples in a space, and the distances of held-out examples to them."""
     with scope(0, "picture", "reference"), frozen_batchnorm(_model, _data):
         at = space(_model, _data, name)
     return at, nearest(at.held_out[:500], at.train)[0][:, 0]
@@ -110,7 +110,7 @@ def space_of(_model: Any, _data: Any, name: Any, *key: Any) -> tuple[Space, Tens
 
 @fragment()
 def own_part(scene: Scene) -> None:
-    """Draw an own example, its reconstruction, and its nearest training examples."""
+    """Draw a chosen example, its reconstruction, and its nearest training examples."""
     model = scene.model
     left, right = st.columns([2, 3], gap="large")
     with left:
@@ -127,7 +127,7 @@ def own_part(scene: Scene) -> None:
             "Use this z in the other tools",
             icon=":material/send:",
             key="explore.picture.send",
-            help="“Sliders for z” starts there; it is kept in the URL.",
+            help="“Sliders for z” starts from this code. The URL keeps it.",
         ):
             write_point = [round(float(v), 3) for v in z]
             st.session_state["explore.z"] = ("given", tuple(write_point))
@@ -140,7 +140,7 @@ def own_part(scene: Scene) -> None:
 def enter_point(scene: Scene) -> Tensor | None:
     """Draw number fields for a point of the data space."""
     if scene.data.meta.dim > 8:
-        empty("These examples have too many values to type.", "Look at the other parts.")
+        empty("These examples have too many values to type.", "Choose another part of this tool.")
         return None
     meta = scene.data.meta
     first = meta.original(held_out(scene.data).x[0]).flatten()
@@ -158,7 +158,7 @@ def enter_point(scene: Scene) -> Tensor | None:
 
 
 def picture(scene: Scene) -> Tensor | None:
-    """The image as the model receives it; None while there is none."""
+    """The image as the model receives it; None if there is none yet."""
     source = choose_one("source", SOURCES, "upload")
     data, meta = scene.data, scene.data.meta
     if source in ("held", "made"):
@@ -184,7 +184,7 @@ def picture(scene: Scene) -> Tensor | None:
         return None
     with st.container(horizontal=True):
         shown = np.rint(255 * sent.pixels).astype(np.uint8)
-        words = f"as sent, {sent.size[0]:,} × {sent.size[1]:,}"
+        words = f"as uploaded, {sent.size[0]:,} × {sent.size[1]:,}"
         st.image(shown, width=140, caption=words, alt=words)
         pictures.image(seen.x[None].numpy(), height=140, caption="as the model sees it")
     st.caption(escape_markdown(" ".join(seen.notes)))
@@ -194,7 +194,7 @@ def picture(scene: Scene) -> Tensor | None:
 def sent_picture(
     source: str, meta: DataMeta, manner: image_fitting.BackgroundStyle
 ) -> image_uploads.UploadedImage | None:
-    """What was uploaded or drawn, read with care; None while there is nothing."""
+    """The uploaded or drawn image, read with safe limits; None if there is none yet."""
     if source == "draw":
         drawing = canvas(meta, manner.ground, key="explore.picture.canvas")
         return None if drawing is None else image_uploads.read_drawing(drawing)
@@ -216,10 +216,10 @@ def prepare_picture(
     how = {"auto": None, "no": False, "yes": True}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         invert = st.selectbox(
-            "Exchange light and dark",
+            "Invert light and dark",
             list(how),
             format_func={
-                "auto": "if the ground asks for it",
+                "auto": "if the background differs",
                 "no": "no",
                 "yes": "yes",
             }.__getitem__,
@@ -266,7 +266,7 @@ def encode_picture(scene: Scene, model: Any, x: Tensor) -> tuple[Tensor, Tensor]
     def show_partial(shown: Mapping[str, Any], message: str) -> None:  # noqa: ARG001
         if scene.image:
             page = np.stack([x.numpy(), shown["made"]])
-            pictures.image(page, columns=2, height=140, caption="seen, best so far")
+            pictures.image(page, columns=2, height=140, caption="input, best so far")
 
     found = wait_for_explore_result(
         "invert", values, what="The inversion", show_partial=show_partial
@@ -284,12 +284,12 @@ def show_pair(scene: Scene, x: Tensor, back: Tensor, db: float, range_: float) -
     """An example and its reconstruction, side by side, with the PSNR."""
     if scene.image:
         pictures.image(
-            torch.stack([x, back]).numpy(), columns=2, height=140, caption="seen, reconstructed"
+            torch.stack([x, back]).numpy(), columns=2, height=140, caption="input, reconstruction"
         )
     else:
         st.code("x    = " + write_point(x) + "\nG(z) = " + write_point(back), language=None)
     if not scene.image:
-        # A point has no peak value, so no PSNR.
+        # A point has no peak value, hence no PSNR.
         rmse = float((x - back).square().mean().sqrt())
         st.metric(
             "Root mean squared error",
@@ -315,7 +315,7 @@ def starts_part(scene: Scene, found: Mapping[str, Any]) -> None:
     unit = "PSNR (dB)" if scene.image else "root mean squared error"
 
     def read(db: Any) -> Any:
-        # Points have no peak: their PSNR is turned back into the error that it was made from.
+        # Points have no peak value: their stored PSNR is converted back to the error.
         return db if scene.image else float(found["range"]) * 10 ** (-np.asarray(db) / 20)
 
     def short(db: Any) -> float:
@@ -336,7 +336,7 @@ def starts_part(scene: Scene, found: Mapping[str, Any]) -> None:
             pictures.image(found["made"][order], columns=len(order), height=48)
         lines = {names[k]: np.asarray(read(found["trace"][:, k])).tolist() for k in order[:4]}
         pictures.plot(
-            lines_figure(lines, x_title=f"looks, one every {EVERY} steps", y_title=unit),
+            lines_figure(lines, x_title=f"measurements, one every {EVERY} steps", y_title=unit),
             key="explore.picture.trace",
         )
 
@@ -364,8 +364,8 @@ def neighbours_part(scene: Scene, model: Any, x: Tensor, back: Tensor) -> None:
         distance, rows = nearest(both, at.train, min(NEAREST, len(at.train)))
         shares = [share_nearer_than_training(float(d), unseen) for d in distance[:, 0]]
         words = (
-            f"In {SPACES[name]} ({at.words}): nearest at {float(distance[0, 0]):.3g} from what "
-            f"was seen, {float(distance[1, 0]):.3g} from the reconstruction; {shares[0]:.0%} and "
+            f"In {SPACES[name]} ({at.words}): nearest at {float(distance[0, 0]):.3g} from the "
+            f"input, {float(distance[1, 0]):.3g} from the reconstruction; {shares[0]:.0%} and "
             f"{shares[1]:.0%} of {len(unseen)} held-out examples lie nearer to the training set"
         )
         if scene.image:
@@ -379,21 +379,20 @@ def neighbours_part(scene: Scene, model: Any, x: Tensor, back: Tensor) -> None:
         else:
             st.caption(words)
     st.caption(
-        "First in each row: what was seen, and below it its reconstruction; then the training "
-        "examples, the nearest first. A reconstruction that is nearer to a training example "
-        "than almost all "
-        "held-out examples are may be a copy."
+        "The first column shows the input, and below it the reconstruction. The other columns "
+        "show the training examples, nearest first. If a reconstruction is nearer to a training "
+        "example than almost all held-out examples, it may be a copy."
     )
 
 
 def encoder_part(scene: Scene) -> None:
-    """An encoder for a model without one, learned with the generator frozen."""
+    """Draw an encoder for a model without one, trained with the generator frozen."""
     asked = TOOL_STATE.recall("encoder") == "1"
     if not asked:
         empty(
             "This model has no encoder, so it cannot compute the code of an image.",
-            "You can train one now while the generator stays fixed: on generated pairs (z, "
-            "G(z)), and on real examples x, which G(E(x)) should reconstruct.",
+            "You can train one now; the generator stays fixed. It learns from generated pairs (z, "
+            "G(z)) and from real examples x, which G(E(x)) should reconstruct.",
         )
         if not st.button(
             "Learn an encoder", type="primary", icon=":material/school:", key="explore.encoder.go"
@@ -417,9 +416,9 @@ def encoder_part(scene: Scene) -> None:
         column.metric(
             f"PSNR of {words}",
             f"{found[f'{name}_psnr']:.1f} dB",
-            delta=f"{found[f'{name}_psnr'] - found[f'{name}_floor']:+.1f} dB to the nearest of "
-            "512 draws",
-            help=f"Mean over n = {n:,} examples that the encoder never saw; Monte Carlo.",
+            delta=f"{found[f'{name}_psnr'] - found[f'{name}_floor']:+.1f} dB relative to the "
+            "nearest of 512 draws",
+            help=f"Mean over n = {n:,} examples that the encoder was not trained on; Monte Carlo.",
         )
     model = learned.with_encoder(scene.model, both)
     x = held_out(scene.data).x[:12].float()
@@ -429,9 +428,8 @@ def encoder_part(scene: Scene) -> None:
         page = torch.cat([x, back]).numpy()
         pictures.image(page, columns=12, height=56, caption="held-out, and below it G(E(x))")
     st.caption(
-        "All tools use this encoder now: “Encode or invert an example” offers Encode, starts "
-        "inversions from its codes, and compares codes; points of the map have "
-        "codes."
+        "All tools use this encoder now. “Encode or invert an example” offers Encode, starts "
+        "inversions from its codes, and compares codes. The points of the map have codes."
     )
 
 
@@ -455,11 +453,12 @@ def memory_part(scene: Scene) -> None:
     one.metric(
         "Nearer to the training set",
         f"{found['share']:.1%}",
-        help=f"Of {found['n']} generated examples: those whose nearest of {found['m']} training "
-        f"and {found['m']} held-out examples is a training example. Monte Carlo.",
+        help=f"The share of {found['n']} generated examples for which the nearest of "
+        f"{found['m']} training and {found['m']} held-out examples is a training example. "
+        "Monte Carlo.",
     )
     two.metric(
-        "Where nothing is memorised",
+        "Without memorisation",
         f"{found['low']:.1%} to {found['high']:.1%}",
         help="The central 95 % under the null hypothesis that the model does not distinguish "
         "training from held-out examples, by 2,000 permutations of their labels; its "
@@ -468,7 +467,8 @@ def memory_part(scene: Scene) -> None:
     three.metric(
         "p-value",
         f"{found['p']:.3f}",
-        help="How often a random split gives at least this share; one-sided, by permutation.",
+        help="The share of random splits that give at least this value; one-sided permutation "
+        "test.",
     )
     verdict = (
         "More samples lie near training examples than expected by chance: the model copies "
@@ -487,6 +487,7 @@ def memory_part(scene: Scene) -> None:
             page.numpy(),
             columns=len(rows),
             height=64,
-            caption="the samples nearest to the training set as against held-out examples, and "
-            f"below them the training examples, in {SPACES[where]} ({found['words']})",
+            caption="the samples with the smallest ratio of the distances to the nearest training "
+            "and held-out example; below them their nearest training examples, in "
+            f"{SPACES[where]} ({found['words']})",
         )

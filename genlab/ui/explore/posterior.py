@@ -22,14 +22,14 @@ from genlab.ui.explore.tool_state import TOOL_STATE
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import fragment
 
-#: Draws of each run that are shown; tables drawn anew for the check; numbers of θ in the table.
+#: How many draws of each run, predicted tables and components of θ are used and shown.
 SHOWN, TABLES, LISTED = 800, 200, 40
 NOBODY = "no other run"
 
 
 @TOOLS.register("posterior", title="Posterior")
 class Posterior(Tool):
-    """See draws of two parameters over the exact density, beside another run's, and a check."""
+    """See draws of two parameters over the exact density, and a posterior predictive check."""
 
     icon = ":material/scatter_plot:"
     order = 5
@@ -45,7 +45,7 @@ class Posterior(Tool):
 
 
 def other_runs(scene: Scene) -> dict[str, str]:
-    """Runs of the same model on the same data, run -> title: those of another algorithm first."""
+    """Runs of the same model on the same data, by title; runs of another algorithm first."""
     mine = runs.open_run(scene.query.run).spec
     found = []
     for row in runs.store().headings(data=mine.data):
@@ -68,7 +68,7 @@ def other_runs(scene: Scene) -> dict[str, str]:
 
 
 def numbers_of(model: HasDraws) -> dict[str, Any]:
-    """All draws of each number, (n,), evenly thinned to those that are shown."""
+    """The draws of each parameter, (n,), thinned evenly to the shown number."""
     found = {}
     for name, x in model.numbers().items():
         flat = x.flatten()
@@ -77,7 +77,7 @@ def numbers_of(model: HasDraws) -> dict[str, Any]:
 
 
 def exact_density(truth: Truth | None, names: tuple[str, str]) -> Density | None:
-    """The exact density of two numbers, all others integrated out; None where it is not known."""
+    """The exact marginal density of two parameters; None if it is not known."""
     if truth is None or not set(names) <= set(truth.names):
         return None
     first, second = (truth.names.index(name) for name in names)
@@ -89,7 +89,7 @@ def exact_density(truth: Truth | None, names: tuple[str, str]) -> Density | None
         density = density.T
     x, y = (truth.axes[k].double().numpy() for k in (first, second))
     values = density.double().numpy()
-    # The grid reaches far beyond where there is anything to see.
+    # The grid reaches far beyond the visible density.
     seen = values > 1e-6 * values.max()
     rows, columns = (np.flatnonzero(seen.any(axis=k)) for k in (1, 0))
     across, up = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
@@ -107,7 +107,7 @@ def choose_parameter(label: str, word: str, options: list[str], first: str, **mo
 
 @fragment()
 def posterior_part(scene: Scene) -> None:
-    """The choice of two parameters, their draws, and what all of them predict."""
+    """Draw the choice of two parameters, their draws, and the posterior predictive check."""
     model = scene.model
     draws = numbers_of(model)
     names = list(draws)
@@ -119,15 +119,15 @@ def posterior_part(scene: Scene) -> None:
         y = choose_parameter("Up", "par_y", rest, rest[0])
     beside = other_runs(scene)
     with right:
-        # An algorithm of another kind is the reference offered first.
+        # A run of another algorithm is the first reference offered.
         reference = choose_parameter(
             "Beside",
             "par_run",
             [*beside, NOBODY],
             next(iter(beside), NOBODY),
             format_func=lambda run: beside.get(run, NOBODY),
-            help="Another run of the same model on the same data: draws of HMC are those of the "
-            "posterior itself, those of ADVI are of its best Gaussian.",
+            help="Another run of the same model on the same data. Draws of HMC come from the "
+            "posterior itself, draws of ADVI from its best Gaussian approximation.",
         )
     own = ALGORITHMS.row(runs.open_run(scene.query.run).spec.algorithm).title
     pairs = {f"this run: {own}": np.stack([draws[x], draws[y]], 1)}
@@ -150,7 +150,7 @@ def posterior_part(scene: Scene) -> None:
 
 
 def table_part(scene: Scene, draws: dict[str, Any]) -> None:
-    """Mean and spread of each parameter, with what the exact posterior has."""
+    """Draw the mean and standard deviation of each parameter, beside the exact ones."""
     truth = scene.model.truth()
     shown = list(draws)[:LISTED]
     table: dict[str, list[Any]] = {
@@ -171,7 +171,7 @@ def table_part(scene: Scene, draws: dict[str, Any]) -> None:
 
 
 def check_part(scene: Scene) -> None:
-    """Statistics of the table beside those of tables that the posterior predicts."""
+    """Draw statistics of the data beside those of tables from the posterior predictive."""
     st.subheader("Posterior predictive check")
     columns = scene.data.meta.columns
     found = checks(scene.model, TABLES, scene.query.seed)
@@ -197,6 +197,7 @@ def check_part(scene: Scene) -> None:
     st.caption(
         escape_markdown(
             f"{verdict} p: the share of {TABLES} predicted tables in which the statistic is at "
-            "least as large (Monte Carlo); near 0 or 1 the model does not predict the statistic."
+            f"least as large (Monte Carlo). A share near 0 or 1 means that the model does not "
+            f"predict the statistic."
         )
     )

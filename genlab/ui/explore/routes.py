@@ -28,7 +28,7 @@ KINDS = {"json": "application/json", "bin": "application/octet-stream"}
 
 @functools.lru_cache(maxsize=8)
 def _program(run: str, step: int, created: float, label: str | None) -> Program:  # noqa: ARG001
-    # When the run was made is part of the key: a name may be used again.
+    # The run's creation time is part of the key, because an id may be used again.
     model: Any = runs.open_run(run).model(step)
     return export(conditioned_on_class(model, label))
 
@@ -37,14 +37,14 @@ def program_of(run: str, step: int, label: str | None = None) -> Program:
     """The decoder program of a run after a step, conditioned on a class; cached.
 
     Raises:
-        NotExportable: if the page cannot do what the decoder does.
+        NotExportable: if the browser cannot run an operation of the decoder.
         SnapshotError: if there is no such snapshot.
     """
     return _program(run, step, runs.open_run(run).row.created, label)
 
 
 def addresses(run: str, step: int, label: str | None, version: str) -> dict[str, str]:
-    """Where the page finds a program and its numbers; the version lets it keep them for ever."""
+    """The addresses of a program and its weights; their version lets browsers cache them."""
     asked = urlencode({"v": version} | ({} if label is None else {"label": label}))
     name = f"genlab/decoder/{quote(run, safe=':')}/{step}"
     return {"program": f"{name}.json?{asked}", "weights": f"{name}.bin?{asked}"}
@@ -52,7 +52,7 @@ def addresses(run: str, step: int, label: str | None, version: str) -> dict[str,
 
 @guard_route
 def decoder(request: Request) -> Response:
-    """The program (``json``) or its numbers (``bin``)."""
+    """The program (``json``) or its weights (``bin``)."""
     run, form = run_of(request), request.path_params["form"]
     step = parse_count(request.path_params["step"])
     if step is None or form not in KINDS:

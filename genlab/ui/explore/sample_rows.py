@@ -1,4 +1,4 @@
-"""Samples as rows in the file's own units and names, to look at and to download."""
+"""Sampled table rows in the file's own units and names, shown and for download."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from genlab.ui.explore.scene import Scene
 from genlab.ui.explore.tools import TOOLS, Tool
 from genlab.ui.messages import fragment, plain_sentence
 
-#: Rows drawn, and rows shown of them.
+#: How many rows are drawn, and how many of them are shown.
 SIZES, SHOWN = (100, 1000, 10_000), 20
 
 
@@ -39,12 +39,12 @@ def _drawn(
 
 
 def given_value(meta: DataMeta) -> Value | None:
-    """Draw the choice of a column and of its value; None for no column."""
+    """Draw the choice of a column and its value; None for no column."""
     if not meta.schema:
         return None
     columns = {column.name: column for column in meta.schema}
     name = st.selectbox(
-        "Given a column",
+        "Condition on a column",
         [None, *columns],
         format_func=lambda word: "none" if word is None else word,
         key="explore.rows.given",
@@ -62,7 +62,7 @@ def given_value(meta: DataMeta) -> Value | None:
 
 @fragment()
 def rows_part(scene: Scene) -> None:
-    """Draw the number of rows, the first of them, and the download."""
+    """Draw the number of rows, the first rows, and the download."""
     query = scene.query
     with st.container(horizontal=True, vertical_alignment="bottom"):
         n = st.segmented_control(
@@ -76,8 +76,8 @@ def rows_part(scene: Scene) -> None:
         means = isinstance(scene.model, HasLikelihood) and st.toggle(
             "Means",
             key="explore.rows.means",
-            help="The means of p(x given z) at draws of z, which vary less than the data do; "
-            "else draws of the model.",
+            help="The means of p(x given z) at draws of z, which vary less than the data. "
+            "Otherwise the rows are drawn from the model.",
         )
         given = given_value(scene.data.meta)
     try:
@@ -111,7 +111,7 @@ def rows_part(scene: Scene) -> None:
 
 @TOOLS.register("rows", title="Sampled rows")
 class SampledRows(Tool):
-    """Draw rows as the file has them, and download them."""
+    """Sample rows in the units of the file and download them."""
 
     icon = ":material/table_rows:"
     order = 80

@@ -1,4 +1,4 @@
-"""The component that draws a map of points, and the sheet of images that it shows on hover."""
+"""The component that draws a map of points, and the images that it shows on hover."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from genlab.ui.component import component
 from genlab.ui.routes import FOREVER, cached_response, error_response, guard_route
 
 KEY = re.compile(r"[0-9a-f]{8,64}")
-#: Pixels of a sheet at most; above it each picture is made smaller.
+#: The largest number of pixels of an image sheet; above it each image is scaled down.
 PIXELS = 10_000_000
-#: A map of more points has no pictures, for each would be a few pixels wide.
+#: A map of more points has no images, because each would be a few pixels wide.
 MOST_PICTURES = 10_000
-#: A map of more points is a file of its own.
+#: A map of more points is sent as a separate file.
 IN_MESSAGE = 3000
 
 
 def scatter(data: Mapping[str, Any], key: str) -> None:
-    """Draw a map; :func:`read_selection` tells what was selected on it.
+    """Draw a map; :func:`read_selection` returns the selection on it.
 
     Args:
         data: of :func:`genlab.figures.latent.map_data`.
@@ -51,11 +51,11 @@ def scatter(data: Mapping[str, Any], key: str) -> None:
 
 
 def read_selection(key: str) -> tuple[list[dict[str, Any]], list[int] | None]:
-    """The clicks and selections on a map, known before the map is drawn.
+    """The clicks and selections on a map; available before the map is drawn.
 
     Returns:
-        The last few clicks, each ``{"row": r}`` or ``{"spot": [x, y]}`` with its number ``n``,
-        which grows; and the rows of the last lasso or box, None before the first.
+        The last few clicks, each ``{"row": r}`` or ``{"spot": [x, y]}`` with an increasing
+        number ``n``; and the rows of the last lasso or box, None before the first.
     """
     done = dict(st.session_state.get(key) or {})
     rows = (done.get("set") or {}).get("rows")
@@ -64,7 +64,7 @@ def read_selection(key: str) -> tuple[list[dict[str, Any]], list[int] | None]:
 
 
 def cell(shape: tuple[int, ...], n: int) -> tuple[int, int]:
-    """Height and width of one picture in a sheet of n.
+    """Height and width of one image in a sheet of n.
 
     Example:
         >>> cell((1, 28, 28), 10_000), cell((3, 64, 64), 10_000)
@@ -76,7 +76,7 @@ def cell(shape: tuple[int, ...], n: int) -> tuple[int, int]:
 
 
 def sprites(job: str, shape: tuple[int, ...], n: int) -> dict[str, Any]:
-    """Where the page finds the sheet of a map, and how it is laid out."""
+    """The address of the image sheet of a map, and its layout."""
     height, width = cell(shape, n)
     return {
         "url": f"genlab/sprites/{job}.png",
@@ -87,7 +87,7 @@ def sprites(job: str, shape: tuple[int, ...], n: int) -> dict[str, Any]:
 
 
 def sheet_of(x: Tensor) -> bytes:
-    """The pictures (N, C, H, W) of a map side by side as PNG, each as large as :func:`cell`."""
+    """The images (N, C, H, W) of a map side by side as PNG, each of the size :func:`cell`."""
     size = cell(tuple(x.shape[1:]), len(x))
     if size != tuple(x.shape[-2:]):
         x = torch.cat([adaptive_avg_pool2d(part, size) for part in x.split(512)])
@@ -106,7 +106,7 @@ def _sheet(job: str, created: float) -> bytes:  # noqa: ARG001 - part of the key
 
 
 def _finished_map(request: Request) -> JobRow | None:
-    """The finished job of a map that an address names; None if there is none."""
+    """The finished job of a map, by its key in an address; None if there is none."""
     key = request.path_params["job"]
     row = runs.job(key) if KEY.fullmatch(key) else None
     return row if row is not None and row.kind == "project" and row.status == "done" else None
@@ -133,13 +133,13 @@ def _map_file(job: str, created: float) -> bytes:  # noqa: ARG001 - part of the 
 
 
 def map_address(job: str, n: int) -> str | None:
-    """Where the page finds the points of a large map; None for one that fits into a message."""
+    """The address of the points of a large map; None for a map that fits into a message."""
     return f"genlab/map/{job}.bin" if n > IN_MESSAGE else None
 
 
 @guard_route
 def sprite_sheet(request: Request) -> Response:
-    """The pictures of the points of a map, in the order of its rows."""
+    """The images of the points of a map, in the order of its rows."""
     row = _finished_map(request)
     if row is None:
         return error_response(404, "There is no such map.")

@@ -53,18 +53,18 @@ class Query:
     n: int
     seed: int
     what: str
-    #: The class at which codes are decoded; None where the model knows none, or at no class.
+    #: The class with which codes are decoded; None without a class or for a model without classes.
     label: str | None = None
     dims: int = 2
 
     @property
     def mapped(self) -> dict[str, Any]:
-        """The values of the job: all but the class, which does not change the map."""
+        """The values of the job: all except the class, which does not change the map."""
         return {name: value for name, value in asdict(self).items() if name != "label"}
 
     @property
     def key(self) -> str:
-        """A word for the keys of widgets that belong to this map."""
+        """A suffix for the keys of widgets that belong to this map."""
         return "-".join(map(str, self.mapped.values()))
 
 
@@ -82,11 +82,11 @@ class Scene:
 
     @property
     def image(self) -> bool:
-        """Whether an example is a picture."""
+        """Whether an example is an image."""
         return bool(self.data.meta.is_image)
 
 
-#: The newest runs that the field offers; the table of all runs on Compare finds the others.
+#: How many of the newest runs the field offers; the table on Compare lists all runs.
 OFFERED = 60
 
 
@@ -97,20 +97,21 @@ def model_at(run: str, step: int, created: float) -> Any:  # noqa: ARG001 - part
 
 
 def pick_run() -> Any | None:
-    """The chosen run: that of the URL, else the newest with a snapshot; None if there is none.
+    """The chosen run: by default the URL's run, else the newest with a snapshot; None without
+    runs.
 
-    Where the URL names a run that there is not, the page says so and offers the others.
+    If the run of the URL does not exist, the page shows an error and offers the other runs.
     """
     rows = runs.store().headings(without=("queued",), limit=OFFERED)
     titles = {row.id: f"{row.name} · {row.id} · {row.status}" for row in rows}
-    titles |= {view.id: f"{name(view.row)} · trained already" for view in runs.list_shipped()}
+    titles |= {view.id: f"{name(view.row)} · pre-trained" for view in runs.list_shipped()}
     wanted = EXPLORE.parameters().get("run")
     if wanted is not None and wanted not in titles:
         found = _named(wanted)
         if found is None:
             st.error(
                 f"There is no run {escape_markdown(repr(wanted))}; it may have been deleted. "
-                "Choose one of those that there are.",
+                "Choose one of the existing runs.",
                 icon=":material/error:",
             )
             wanted = None
@@ -120,8 +121,8 @@ def pick_run() -> Any | None:
         return None
     options = list(titles)
     first = wanted or _first_with_snapshot(options)
-    # One field for each run of the address: a value that the browser cannot place, as when a
-    # title has changed meanwhile, falls back to that run and to no other.
+    # The field's key holds the run of the URL: if the browser's value is no longer an option (a
+    # title changed), the field falls back to that run.
     picked = st.selectbox(
         "Run",
         options,
@@ -133,7 +134,7 @@ def pick_run() -> Any | None:
 
 
 def _named(run: str) -> Any | None:
-    """The run of a reference, None if there is none."""
+    """The run with this id; None if there is none."""
     if not REFERENCE.fullmatch(run):
         return None
     try:
@@ -158,7 +159,7 @@ def map_subjects(model: type) -> tuple[tuple[str, ...], str]:
 
 
 def point_counts(view: Any, what: str, method: str) -> tuple[tuple[int, ...], int | None]:
-    """How many points a map can have, and how many examples there are (None: no end)."""
+    """The possible numbers of points of a map, and the number of examples (None: unlimited)."""
     data = view.data()
     total = {"data": len(held_out(data).x), "train": len(data.train.x)}.get(what)
     most = PROJECTIONS[method].most
@@ -166,7 +167,7 @@ def point_counts(view: Any, what: str, method: str) -> tuple[tuple[int, ...], in
     if total is None:
         return tuple(sizes), None
     if what in ("data", "train"):
-        # The first size that is not too small takes all of them.
+        # The first size that is large enough takes all examples.
         enough = next((k for k, n in enumerate(sizes) if n >= total), len(sizes) - 1)
         sizes = sizes[: enough + 1]
     return tuple(sizes), total
@@ -193,7 +194,7 @@ def controls(view: Any, steps: tuple[int, ...], model: type) -> Query:
     label0 = asked("label", classes, None) if classes else None
     key = f"explore.{view.id}"
     widths = [3, 2, 2, 2, 1, 1, 2] if classes else [3, 2, 2, 2, 1, 1]
-    # Folded, so that the map itself is the first sight on a small screen as well.
+    # Folded, so that a small screen shows the map first too.
     settings = st.expander("Map settings", icon=":material/tune:")
     columns = settings.columns(widths, vertical_alignment="bottom")
     with columns[0]:
@@ -227,7 +228,7 @@ def controls(view: Any, steps: tuple[int, ...], model: type) -> Query:
     with columns[3]:
         sizes, total = point_counts(view, str(what), str(method))
         title = "How many" if total is None else f"How many (of {total:,})"
-        # A range of another length is another widget.
+        # A slider with another range gets another widget.
         n = st.selectbox(
             title,
             sizes,
@@ -255,7 +256,7 @@ def controls(view: Any, steps: tuple[int, ...], model: type) -> Query:
                 key=f"{key}.label",
                 format_func=lambda name: "unknown" if name is None else name,
                 help="The decoder receives this class for your own z, for paths and for "
-                "generated points. A real example is decoded as its own class.",
+                "generated points. A real example is decoded with its own class.",
             )
     query = Query(view.id, int(step), str(method), int(n), int(seed), str(what), label, int(dims))
     problems = [text for text in wrong if text]
@@ -266,7 +267,7 @@ def controls(view: Any, steps: tuple[int, ...], model: type) -> Query:
 
 
 def known_classes(view: Any, model: type) -> tuple[str, ...]:
-    """The classes at which the model can be held; none where it knows no labels."""
+    """The classes that the model can be conditioned on; none for a model without labels."""
     if not issubclass(model, HasLabels):
         return ()
     classes: tuple[str, ...] = view.data().meta.classes
@@ -274,7 +275,7 @@ def known_classes(view: Any, model: type) -> tuple[str, ...]:
 
 
 def with_points_and_tools(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The URL of the page: the query, the points A and B, the tool, and the tools' own state."""
+    """The parameters of the URL: the query, the points A and B, the tool, and the tools' state."""
     parameters, memory = EXPLORE.parameters(), st.session_state
     names = ("a", "b", "tool")
     own = {name: memory.get(EXPLORE.session_key(name), parameters.get(name)) for name in names}
@@ -282,7 +283,7 @@ def with_points_and_tools(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def write_query(query: Query) -> None:
-    """Make the URL hold the query, the points, the tool and the tools' own state."""
+    """Make the URL hold the query, the points, the tool and the tools' state."""
     EXPLORE.settle(asdict(query), None, with_points_and_tools)
 
 
@@ -304,7 +305,7 @@ def choose_one(word: str, titles: Mapping[str, str], first: str, *, label: str =
 
 
 def z_from_url(size: int, word: str = "z") -> Tensor | None:
-    """The z in the URL (``t.z``), (size,); None where there is none."""
+    """The z in the URL (``t.z``), (size,); None if there is none."""
     try:
         found = [float(number) for number in TOOL_STATE.recall(word).split()]
     except ValueError:
@@ -331,7 +332,7 @@ def load_scene(view: Any, query: Query) -> Scene | None:
 
 
 def compute_map_again(scene: Scene) -> None:
-    """Forget the map, so that the next rerun computes it again."""
+    """Drop the map, so that the next rerun computes it again."""
     runs.forget_result(scene.job)
     retry_job(scene.job)
     st.rerun()
@@ -362,7 +363,8 @@ def among_data(
 ) -> None:
     """Marks and paths among the held-out data, in the units and by the names of their columns.
 
-    Of more than two columns the first two are drawn, and a table has all of the marks' values.
+    The first two columns are drawn. With more than two columns a table lists all values of the
+    marks.
     """
     meta, drawn = scene.data.meta, dict(marks or {})
     info = points_info(

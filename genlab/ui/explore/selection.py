@@ -1,4 +1,4 @@
-"""The selection on the map: the points A and B, and the chosen set; the URL stores both."""
+"""The selection on the map: points A and B, and the chosen set; the URL stores both."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from genlab.ui.page_states import EXPLORE
 
 
 def pick_points(scene: Scene, clicks: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """The points A and B: from the URL, from clicks (the last two), or typed.
+    """The points A and B: from the URL, from the last two clicks, or typed.
 
-    They are no state of a field: what a browser under load sends with a second click may be the
-    field as it was before the first. A click therefore makes the fields anew, under another key.
+    A click creates the fields again under new keys. Otherwise a busy browser could send, with the
+    second click, the value of a field from before the first.
 
     Args:
-        scene: what is looked at.
-        clicks: the last few, each with a number that grows; those not yet taken are.
+        scene: the run, step and map.
+        clicks: the last few clicks with increasing numbers; new ones are processed.
     """
     memory, size, key = st.session_state, len(scene.codes), scene.query.key
     if memory.get("explore.map") != key:
@@ -69,7 +69,7 @@ def _new_fields() -> None:
 
 
 def _take(row: int) -> None:
-    """A clicked point is A, then B; the next one moves on from B."""
+    """The first click sets A, the second B; a further click moves B to A and sets B."""
     memory = st.session_state
     if memory["explore.a"] is None:
         memory["explore.a"] = row
@@ -84,7 +84,7 @@ def chosen_set(scene: Scene, rows: Sequence[int] | None) -> list[int]:
     """The chosen set: the last lasso or box, else the set in the URL.
 
     Args:
-        scene: what is looked at.
+        scene: the run, step and map.
         rows: of the last lasso or box; None before the first.
     """
     size = len(scene.codes)

@@ -1,4 +1,4 @@
-"""Download buttons for a table of codes or vectors, one for each file format."""
+"""Download buttons for a table of codes or vectors, one per file format."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from genlab.latent.exports import TABLE_FILES, Columns
 
 
 def table_downloads(columns: Columns, stem: str, key: str) -> None:
-    """Draw a download button for each format; a file is only written when it is requested.
+    """Draw a download button for each format; a file is written only on request.
 
     Args:
         columns: the table, as :data:`TABLE_FILES` takes it.

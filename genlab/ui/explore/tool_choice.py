@@ -49,7 +49,7 @@ def tools_part(scene: Scene) -> None:
 
 
 def moved_tool(asked: str, offered: tuple[str, ...]) -> str:
-    """The tool that an older link means: parts of two tools are tools of their own now."""
+    """The present name of a tool in an older link, because two tools were split."""
     part = {
         "picture": TOOL_STATE.recall("picture"),
         "travel": {"ab": "interpolation"}.get(TOOL_STATE.recall("way"), ""),

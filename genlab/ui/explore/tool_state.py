@@ -1,4 +1,4 @@
-"""What the tools of Explore keep in the URL."""
+"""The state of Explore's tools in the URL."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from genlab.ui.state import PageState
 
 @dataclass(frozen=True)
 class ToolState(Options):
-    """The tools of Explore; in the URL each name stands behind ``t.``."""
+    """The state of the tools; in the URL each name has the prefix ``t.``."""
 
     # Several tools share these.
     z: str = option("", "a latent code: its numbers, between spaces")
     set: str = option("", "the chosen points of the map, encoded")
-    guest: str = option("", "latent code of an own point on the map")
-    colour: str = option("class", "what colours the map")
-    encoder: str = option("", "1: use the encoder learned for a model without one")
-    movie: str = option("", "the film that was asked for")
+    guest: str = option("", "latent code of the user's point on the map")
+    colour: str = option("class", "colouring of the map")
+    encoder: str = option("", "1: use the encoder trained afterwards for a model without one")
+    movie: str = option("", "the requested animation")
     beside: str = option("", "run of the second map")
     beside_step: int | None = option(None, "step of the second map", low=0, high=MOST)
     # The pad.
@@ -29,27 +29,27 @@ class ToolState(Options):
     pad_across: str = option("", "direction of the pad's horizontal axis")
     pad_up: str = option("", "direction of the pad's vertical axis")
     # Travel.
-    way: str = option("dimensions", "way through the latent space")
-    base: str = option("", "where the traversal starts")
+    way: str = option("dimensions", "kind of traversal of the latent space")
+    base: str = option("", "start of the traversal")
     across: int = option(0, "latent dimension of the horizontal axis", low=0, high=MOST)
     up: int = option(1, "latent dimension of the vertical axis", low=0, high=MOST)
-    # An own picture.
+    # The user's own image.
     picture: str = option("own", "part of the tool")
-    source: str = option("upload", "where the picture comes from")
-    how: str = option("", "how its code is found")
-    memory: str = option("pixel", "space in which nearest examples are sought")
+    source: str = option("upload", "source of the image")
+    how: str = option("", "method that finds its code")
+    memory: str = option("pixel", "space of the nearest-neighbour search")
     # Directions.
     part: str = option("arithmetic", "part of the tool")
     probe: str = option("logistic", "method that finds directions of attributes")
-    direction: str = option("", "direction that is followed")
+    direction: str = option("", "direction of the path")
     reach: str = option("3", "length of the path, in standard deviations")
-    stretch: str = option("yes", "whether the result keeps the typical length of z")
+    stretch: str = option("yes", "whether the result is scaled to the typical length of z")
     of_a: str = option("", "first operand of the arithmetic")
     of_b: str = option("", "second operand of the arithmetic")
     of_c: str = option("", "third operand of the arithmetic")
     # Completion.
-    known_part: str = option("upper", "which part of the image is known")
-    known: int = option(50, "share of the pixels that is known", low=0, high=100, unit="%")
+    known_part: str = option("upper", "the known part of the image")
+    known: int = option(50, "share of known pixels", low=0, high=100, unit="%")
     example: int = option(0, "number of the example", low=0, high=MOST)
     # Posterior.
     par_run: str = option("", "run with which the posterior is compared")
@@ -58,7 +58,7 @@ class ToolState(Options):
 
 
 def _states_of_tools() -> list[type[Options]]:
-    """What the tools declare besides :class:`ToolState`."""
+    """The options that tools declare in addition to :class:`ToolState`."""
     return [row.value.State for row in TOOLS.rows()]
 
 

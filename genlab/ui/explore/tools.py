@@ -1,4 +1,4 @@
-"""The tools of Explore: one file and one row each; a model's capabilities decide which appear."""
+"""The tools of Explore: one file and one table row each; a model's capabilities select them."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Tool(abc.ABC):
 
     name: ClassVar[str]
     icon: ClassVar[str] = ""
-    #: What the tool keeps in the URL besides :class:`genlab.ui.explore.tool_state.ToolState`.
+    #: Options of the tool in the URL, in addition to
     State: ClassVar[type[Options]] = Options
-    #: Tools stand in this order.
+    #: Tools are listed in this order.
     order: ClassVar[int] = 50
 
     @classmethod
@@ -31,7 +31,7 @@ class Tool(abc.ABC):
 
     @abc.abstractmethod
     def draw(self, scene: Scene) -> None:
-        """Draw the tool; a part that reruns by itself is a fragment."""
+        """Draw the tool; decorate a part that reruns separately as a fragment."""
 
 
 TOOLS: Registry[type[Tool]] = Registry("tool", "genlab.ui.explore")

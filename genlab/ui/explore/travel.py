@@ -1,4 +1,4 @@
-"""Travel through the latent space: along dimensions, over a sheet, at random."""
+"""Traversals of the latent space: along dimensions, over a plane, and a random walk."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WAYS = {
 
 @TOOLS.register("travel", title="Traversals and random walk")
 class Travel(Tool):
-    """Decoded examples along single dimensions, over a sheet of two, and on a random walk."""
+    """Decoded examples along single dimensions, over a grid of two, and on a random walk."""
 
     icon = ":material/route:"
     order = 30
@@ -60,12 +60,12 @@ def _use(_scene: Scene, run: str, step: int, seed: int) -> Any:  # noqa: ARG001 
 
 
 def use_of(scene: Scene) -> Any:
-    """How much each dimension is used; cached by snapshot."""
+    """How much the model uses each dimension; cached by snapshot."""
     return _use(scene, scene.query.run, scene.query.step, scene.query.seed)
 
 
 def bases(scene: Scene) -> dict[str, Tensor]:
-    """The codes at which a traversal may start, by name."""
+    """The possible start codes of a traversal, by name."""
     found: dict[str, Tensor] = {}
     given = z_from_url(int(scene.model.latent))
     if given is not None:
@@ -80,7 +80,7 @@ def bases(scene: Scene) -> dict[str, Tensor]:
 
 
 def start_code(scene: Scene) -> tuple[Tensor, str]:
-    """The chosen start of a traversal; the first one where none was chosen."""
+    """The chosen start of a traversal; the first one by default."""
     found = bases(scene)
     asked = TOOL_STATE.recall("base")
     name = asked if asked in found else next(iter(found))
@@ -96,7 +96,7 @@ def start_part(scene: Scene) -> None:
 
 @fragment()
 def dimensions_part(scene: Scene) -> None:
-    """Each dimension through its prior, the most used first."""
+    """Draw traversals of single dimensions over the prior, the most used first."""
     use, (base, name) = use_of(scene), start_code(scene)
     what = (
         f"mean KL of the dimension to its prior (exact for each of {use.n} held-out examples)"
@@ -104,8 +104,9 @@ def dimensions_part(scene: Scene) -> None:
         else f"variance of the decoded example along the dimension (Monte Carlo, n = {use.n})"
     )
     st.caption(
-        f"The {min(SHOWN, len(use.order))} most used of {len(use.order)} dimensions; beside each "
-        f"the {what}. The others are held at {name}; from 1 % to 99 % of the prior's mass."
+        f"The {min(SHOWN, len(use.order))} most used of {len(use.order)} dimensions, each with "
+        f"the {what}. A row varies one dimension from the 1 % to the 99 % quantile of the prior; "
+        f"the others stay at {name}."
     )
     for j in use.order[:SHOWN]:
         x = traversal(scene.model, base, j, STEPS, scene.query.seed)
@@ -124,11 +125,11 @@ def dimensions_part(scene: Scene) -> None:
 
 @fragment()
 def sheet_part(scene: Scene) -> None:
-    """The square of two dimensions, at equal masses of the prior."""
+    """Draw a grid over two dimensions, with equal prior mass per cell."""
     use, (base, name) = use_of(scene), start_code(scene)
     size = len(use.order)
     if size < 2:
-        empty("One dimension has no sheet.", "Look at it under Dimensions.")
+        empty("A sheet needs two dimensions.", "Choose Dimensions to see it.")
         return
     columns = st.columns(2)
     picks = []
@@ -144,8 +145,8 @@ def sheet_part(scene: Scene) -> None:
     TOOL_STATE.remember(across=picks[0], up=picks[1])
     x = sheet(scene.model, base, (int(picks[0]), int(picks[1])), SIDE, scene.query.seed)
     words = (
-        f"z[{picks[0]}] across, z[{picks[1]}] up, each cell holds equal prior mass; the other "
-        f"dimensions are at {name}"
+        f"z[{picks[0]}] across, z[{picks[1]}] up; each cell holds equal prior mass; the other "
+        f"dimensions stay at {name}"
     )
     if scene.image:
         pictures.image(x.numpy(), columns=SIDE, height=36, caption=words)
@@ -158,8 +159,8 @@ def sheet_part(scene: Scene) -> None:
 
 @fragment()
 def walk_part(scene: Scene) -> None:
-    """A walk that keeps the prior, as a film."""
-    stride = st.slider("Stride", 0.05, 0.6, 0.2, 0.05, key="explore.travel.stride")
+    """Draw a random walk that leaves the prior invariant, as an animation."""
+    stride = st.slider("Step size", 0.05, 0.6, 0.2, 0.05, key="explore.travel.stride")
     base, name = start_code(scene)
     z = walk(base, FRAMES, stride, scene.query.seed)
     x = latent.decode_mean(scene.model, z)

@@ -1,4 +1,4 @@
-"""The live view: a dashboard in the browser that polls the routes, so that no script reruns."""
+"""The live view: a dashboard in the browser that polls the routes without a rerun of the page."""
 
 from __future__ import annotations
 
@@ -28,31 +28,30 @@ def live(
     """Draw the dashboard of one run.
 
     Args:
-        rows: the runs. The browser stops asking when a run has ended; a change of the status or
-            of the attempt in a later call makes it look again. When it is the browser that sees
-            such a change first, the whole page reruns: nothing here reruns by the clock.
-        step: what the time slider shows at first, None for the newest.
+        rows: the runs. The browser stops polling when a run has ended; a later call with another
+            status or attempt starts it again. If the browser sees such a change first, the whole
+            page reruns. There is no timed rerun.
+        step: the first step of the time slider, None for the newest.
         key: of the component.
-        play: called when the space bar asks for pause or for going on.
-        view: how the page is looked at at first, as the texts of a link.
-        bar: key of the place that :func:`time_bar` made for the bar; empty where it stands
-            above the pictures.
+        play: called when the space bar requests a pause or a resume.
+        view: the first settings of charts and maps, as text from a link.
+        bar: key of the container made by :func:`time_bar`; empty if the bar is above the pictures.
 
     Returns:
-        The step at which the time slider was let go, None while it follows the newest; and how
-        the page is looked at now.
+        The step at which the time slider was released, None while it follows the newest; and the
+        present settings of charts and maps.
     """
     mounted = _mounted(rows, TimeCursor(at=step), key=key, play=play, view=view, bar=bar)
     return None if mounted.step is None else round(float(mounted.step)), dict(mounted.view or {})
 
 
 def time_bar(key: str) -> None:
-    """Make the place for the bar of a live view: its run, its progress and the time slider.
+    """Make the container for the bar of a live view: its run, its progress and the time slider.
 
-    The page can so have its buttons after the slider, in sight and in the order of the Tab key.
+    The page can thus have its buttons after the slider, both visually and in the Tab order.
 
     Args:
-        key: that the live view names as its ``bar``.
+        key: the argument ``bar`` of the live view.
     """
     mount = component("live/bar", "The time slider", style="live/live")
     mount(key=f"bar.{key}", data={"key": key})
@@ -70,10 +69,10 @@ def overlay_runs(
 
     Args:
         rows, key, play, bar: as for :func:`live`.
-        moment: where the slider stands at first.
+        moment: the first position of the slider.
 
     Returns:
-        Where it was let go.
+        The position at which the slider was released.
     """
     mounted = _mounted(rows, moment, key=key, play=play, bar=bar)
     clock = "seconds" if mounted.clock == "seconds" else "step"

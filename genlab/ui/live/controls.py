@@ -1,4 +1,4 @@
-"""The buttons of a run; they follow its stored status."""
+"""The buttons of a run; its stored status decides which are active."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from genlab.ui.presenting import present_button
 
 ADVICE = {
     "diverged": "A loss became infinite or not a number. The last good snapshot is kept and can "
-    "be explored. Start it again on Train with a smaller learning rate.",
-    "failed": "The last snapshot is kept. Fix what the message names, then resume.",
+    "be explored. Start a new run on Train with a smaller learning rate.",
+    "failed": "The last snapshot is kept. Fix the problem in the message, then resume.",
     "lost": "Its process ended without a message (it was killed, or the machine "
     "restarted). Resume continues from the last snapshot.",
-    "stopped": "It was stopped on request. Resume continues from there.",
+    "stopped": "It was stopped on request. Resume continues from the last snapshot.",
 }
 TABLES = {"data": DATASETS, "model": MODELS, "objective": OBJECTIVES, "algorithm": ALGORITHMS}
-#: Steps a second at most -> what the menu says; 0 is no limit.
+#: The label of each largest number of steps per second; 0 is no limit.
 PACES = {0.0: "Full speed"} | {rate: f"{rate:g} steps/s" for rate in (5.0, 2.0, 1.0, 0.5)}
 
 
 def show_advice(row: RunRow) -> None:
-    """Show why a run did not end normally, and what to do about it."""
+    """Show why a run did not end normally and what to do about it."""
     if row.status not in ADVICE:
         return
     text = f"**This run is {row.status}** at step {row.step:,}. {ADVICE[row.status]}"
@@ -51,12 +51,12 @@ def show_advice(row: RunRow) -> None:
 
 
 def show_wait(row: RunRow) -> None:
-    """While a run waits in the queue: something already trained to look at."""
+    """Offer a pre-trained model while a run waits in the queue."""
     shipped = runs.list_shipped() if row.status == "queued" else []
     if not shipped:
         return
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.markdown(":material/hourglass_empty: While it waits, look at one that is trained:")
+        st.markdown(":material/hourglass_empty: While it waits, look at a trained model:")
         for view in shipped:
             label = view.row.title or view.id
             if st.button(label, key=f"wait.{view.id}", icon=":material/explore:", type="tertiary"):
@@ -64,12 +64,12 @@ def show_wait(row: RunRow) -> None:
 
 
 def controls(row: RunRow) -> None:
-    """The row of buttons; the live view makes the page rerun when the status changes."""
+    """Draw the row of buttons; the live view reruns the page when the status changes."""
     fragment()(_controls)(row.id)
 
 
 def toggle_pause(run: str) -> None:
-    """Pause a running run, or resume a paused one; nothing happens for who does not own it."""
+    """Pause a running run or resume a paused one; does nothing for visitors who do not own it."""
     try:
         row = runs.store().get(run)
     except RunNotFound:
@@ -82,7 +82,7 @@ def toggle_pause(run: str) -> None:
 def adjustable_options(spec: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[Option, ...]]:
     """The players of a run and the options that can change while it runs.
 
-    Both are what its algorithm says. A run that this program cannot describe has none.
+    Both come from its algorithm. A run that this version cannot describe has none.
 
     Example:
         >>> players, options = adjustable_options({"model": "gan", "data": "ring"})
@@ -136,20 +136,20 @@ def _controls(run: str) -> None:
         if row.status not in ACTIVE:
             with st.popover("Delete", icon=":material/delete:"):
                 st.write("The run, its numbers, pictures and snapshots are deleted permanently.")
-                _act("Delete for good", ":material/delete_forever:", lambda: _delete(run))
+                _act("Delete permanently", ":material/delete_forever:", lambda: _delete(run))
         if waiting:
             st.caption(f"{wished[run][0]} requested; it takes effect at the next step.")
 
 
 def _delete(run: str) -> None:
-    """Delete a run; the page then shows another one and does not ask for this one again."""
+    """Delete a run; the page then shows another run."""
     runs.delete(run)
     WATCH.write()
     st.toast("The run was deleted.", icon=":material/delete:")
 
 
 def _steps(row: RunRow, players: tuple[str, ...]) -> None:
-    """Single steps of a paused run: a whole one, or a move of one player alone."""
+    """Draw single steps of a paused run: a whole step, or an update of one player alone."""
     _wish(row, "step", "One step", ":material/skip_next:", False, n=1)
     for player in players:
         icon, key = ":material/person_play:", f"step.{player}"
@@ -165,7 +165,7 @@ def _steps(row: RunRow, players: tuple[str, ...]) -> None:
 
 
 def _speed(row: RunRow) -> None:
-    """Slow motion; what somebody else chose is not known here, so nothing is claimed at first."""
+    """Draw the choice of a speed; it starts empty, because another session may have set it."""
     key = f"live.pace.{row.id}"
 
     def chosen() -> None:
@@ -180,13 +180,13 @@ def _speed(row: RunRow) -> None:
         on_change=chosen,
         placeholder="Slow motion",
         label_visibility="collapsed",
-        help="The largest number of steps per second; every step is shown.",
+        help="The largest number of steps per second. Every step is shown.",
         width=160,
     )
 
 
 def _change(row: RunRow, option: Option) -> None:
-    """A new value for an option of a run that goes on."""
+    """Draw the change of an option of an active run."""
     title = option.label or option.help[:1].upper() + option.help[1:]
     with (
         st.popover(title, icon=":material/tune:"),
@@ -230,7 +230,7 @@ def _ask(row: RunRow, name: str, label: str, values: Mapping[str, Any]) -> None:
 
 
 def _request(run: str, name: str, **values: Any) -> bool:
-    """Leave a wish; whether it was taken."""
+    """Send a command to a run; return whether it was accepted."""
     try:
         runs.request(run, name, **values)
     except GenlabError as error:
@@ -252,7 +252,7 @@ def _act(label: str, icon: str, do: Callable[[], None], *, primary: bool = False
 
 
 def facts(spec: Mapping[str, Any]) -> None:
-    """What is trained, on what and how: the names in bold, every option with its value."""
+    """Draw the model, data, objective and algorithm of a run, and every option with its value."""
     titles = {}
     for kind in KINDS:
         name = str(spec.get(kind, ""))

@@ -1,4 +1,4 @@
-"""The live view of Watch, and the choice of its run; both are kept in the URL."""
+"""The live view of Watch and the choice of its run; the URL keeps both."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from genlab.ui.live.controls import toggle_pause
 from genlab.ui.messages import empty, fragment, plain_sentence
 from genlab.ui.page_states import VIEW, WATCH
 
-#: Key of the session that holds the runs this page has shown.
+#: Session key of the runs that this page has shown.
 SHOWN = "watch.shown"
 
 
 def say_missing(run: str, error: RunNotFound) -> None:
-    """Say that a run is not there; one that this page has shown was deleted, which is no error."""
+    """Show that a run does not exist; for a run shown before, only that it was deleted."""
     if run in st.session_state.get(SHOWN, ()):
         text = f"The run {escape_markdown(run)} was deleted. Another run is shown."
         st.info(text, icon=":material/delete:")
@@ -38,7 +38,7 @@ def choose_run(rows: Mapping[str, Heading], asked: str) -> str:
         asked: id of the run that the URL names.
 
     Returns:
-        The id of the run that was chosen: the one of the URL, else the newest active one.
+        The id of the chosen run: by default the URL's run, else the newest active run.
     """
     active = [run for run, row in rows.items() if row.status in ("running", "paused", "queued")]
     names = list(rows)
@@ -59,7 +59,7 @@ def choose_run(rows: Mapping[str, Heading], asked: str) -> str:
 
 
 def present_run() -> None:
-    """Draw the run of the URL, else the newest one, and nothing else."""
+    """Draw only the run of the URL, else the newest run."""
     asked = WATCH.read().run
     rows = [runs.open_run(asked).row] if asked else runs.store().runs(limit=1)
     if not rows:
@@ -70,7 +70,7 @@ def present_run() -> None:
 
 @fragment()
 def dashboard(row: RunRow) -> None:
-    """Draw the live view; its slider's step and the way it is looked at go into the URL."""
+    """Draw the live view; the URL stores its step and its settings."""
     asked = WATCH.read()
     key = f"live.{row.id}"
     step, view = live(

@@ -1,4 +1,4 @@
-"""The duels of two and of four, and what runs have in parameters and cost in seconds."""
+"""Duels of two or four models, with their parameter counts and computing times."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def budget_of(values: Mapping[str, Any]) -> duel.Budget:
 
 
 def budgets(found: Mapping[str, duel.Budget]) -> None:
-    """The table of learned numbers, a part a row, and what is alike in two."""
+    """The table of parameter counts, one row per part, with a note on equal parts."""
     parts = list(dict.fromkeys(part for one in found.values() for part in one.parts))
     rows = [
         [part, *(f"{one.parts[part]:,}" if part in one.parts else "" for one in found.values())]
         for part in parts
     ]
     rows.append(["all", *(f"{one.total:,}" for one in found.values())])
-    draw_table(["learned numbers", *found], rows, "Learned numbers by part")
+    draw_table(["parameters", *found], rows, "Parameters by part")
     st.caption(escape_markdown(alike(list(found.values()))))
 
 
@@ -80,8 +80,9 @@ def pair() -> None:
                 1,
                 key="pair.seeds",
                 width=140,
-                help="With more than one the duel is a study: what seeds and test examples "
-                "together allow to say. From three on it may call a side better.",
+                help="With more than one seed the duel is a study, which tests the difference "
+                "over seeds and test examples. A side can be called better from three "
+                "seeds on.",
             )
         )
         words = "Start all four" if is_four else "Start a pair"
@@ -103,40 +104,40 @@ def pair() -> None:
     if is_four:
         st.caption(
             f"The same batches of {duel.BATCH} in the same order, from one seed; the same number "
-            "of steps; as many learned numbers in all as whole hidden units allow. The flow tells "
-            "log p(x) exactly; the ELBO of the VAE and that of the diffusion are lower bounds of "
-            "it, and may stand beside it where all three are densities of the same data. A GAN "
-            "has no such number. What training and samples cost in seconds is told below."
+            "of steps; numbers of parameters as equal as whole hidden units allow. The flow "
+            "gives log p(x) exactly. The ELBOs of the VAE and of the diffusion model are lower "
+            "bounds of it, and all three are comparable if they are densities of the same data. "
+            "A GAN has no such number. The seconds of training and of sampling are below."
         )
         return
     st.caption(
         f"The same batches of {duel.BATCH} in the same order, from one seed; the same number of "
         "steps. Below, slider and charts count steps or seconds of training, so you can "
         "compare after the same steps or after the same time (a GAN's step is two updates). "
-        "Each model has its own suitable learning rate. Encoder and critic cannot be the same "
-        "net; their sizes are as close as the number of hidden layers allows."
+        "Each model has its own suitable learning rate. The encoder and the critic have different "
+        "architectures; their sizes are as close as the number of hidden layers allows."
     )
 
 
 @st.cache_data(max_entries=32, show_spinner="Choosing the sizes")
 def duel_specs(is_four: bool, data: str, seed: int, steps: int) -> dict[str, RunSpec]:
-    """The runs of a duel by their titles; cached, since sizes are searched for."""
+    """The runs of a duel by their titles; cached, because the sizes need a search."""
     return (four if is_four else duel).specs(data, seed=seed, steps=steps)
 
 
 @st.cache_data(max_entries=64, show_spinner="Drawing samples")
 def sampling_time_of(run: str, step: int) -> four.SamplingTime:
-    """What samples of a run cost after a step."""
+    """The sampling time of a run after a step."""
     return four.sampling_time(runs.open_run(run).model(step), n=16)
 
 
 def costs(rows: Sequence[RunRow]) -> None:
-    """Draw what training has cost, and what samples cost once they are asked for."""
+    """Draw the training time, and on request the sampling time."""
     titles = run_labels(rows)
     asked = st.toggle(
-        "Measure samples too",
+        "Measure sampling too",
         key="compare.costs",
-        help="Draws 16 samples of each run's newest snapshot and takes the processor's time.",
+        help="Draws 16 samples from each run's newest snapshot and measures the processor time.",
     )
     table = []
     for row in rows:
@@ -147,16 +148,16 @@ def costs(rows: Sequence[RunRow]) -> None:
         if asked and steps:
             line.append(f"{sampling_time_of(row.id, steps[-1]).each:.2g} ms")
         table.append(line)
-    head = ["run", "training", "steps", *(["a sample, of 16 together"] if asked else [])]
+    head = ["run", "training", "steps", *(["per sample, in a batch of 16"] if asked else [])]
     draw_table(head, table, "Seconds of training and of sampling")
     st.caption(
-        "Training: seconds by the clock, with the looks. A sample: processor time on this "
-        "machine, the least of three repetitions."
+        "Training: elapsed seconds, including the measurements for the charts. Sampling: "
+        "processor time on this machine, the smallest of three repetitions."
     )
 
 
 def options(rows: Sequence[RunRow]) -> None:
-    """Draw the options that differ between the runs, and folded the others and the parameters."""
+    """Draw the options that differ between the runs; the others and the parameters are folded."""
     titles = run_labels(rows)
     head, differ, same = option_tables({titles[row.id]: row.spec for row in rows})
     if differ:

@@ -35,7 +35,7 @@ def fork(row: RunRow) -> None:
 
 
 def show_origin(row: RunRow) -> None:
-    """Show which run a run was forked from, with links."""
+    """Show the parent of a forked run, with links."""
     if not row.parent:
         return
     words = forks.in_words(row.changes) or "nothing changed"
@@ -49,8 +49,10 @@ def show_origin(row: RunRow) -> None:
         except RunNotFound:
             st.caption("Its parent was deleted.")
             return
-        # A link to the page one is on would leave the address as it is.
-        if st.button("The parent", icon=":material/undo:", type="tertiary", key="fork.parent"):
+        # A link to the present page would not change its address.
+        if st.button(
+            "Open the parent", icon=":material/undo:", type="tertiary", key="fork.parent"
+        ):
             WATCH.write(run=parent.id, step=row.parent_step)
             st.rerun()
         st.page_link(
@@ -95,14 +97,15 @@ def _form(view: runs.RunView, steps: tuple[int, ...]) -> None:
     run = view.id
     asked = WATCH.read().step
     most = view.spec.train.steps
-    # Where the slider was let go is a new start of this field; what was typed below it stays.
+    # A new position of the slider resets this field; the fields below keep their values.
     wanted = st.number_input(
         "From step",
         0,
         most,
         None if asked is None else min(asked, most),
         key=f"fork.step.{run}.{'' if asked is None else asked}",
-        help="The step of the time slider, or any other step; empty: the newest snapshot.",
+        help="A step of the run. Default: the step of the time slider. Empty: the newest "
+        "snapshot.",
         placeholder=f"the newest: {steps[-1]:,}",
     )
     at = forks.nearest(view, wanted)
@@ -122,7 +125,7 @@ def _form(view: runs.RunView, steps: tuple[int, ...]) -> None:
     first = base.flat()
     if at >= spec.train.steps:
         first["steps"] = 2 * at
-        st.caption("The run ends at this step, so the fork gets the same number of steps again.")
+        st.caption("The run ends at this step, so the fork trains for as many steps again.")
     key = f"fork.{run}.{objective}"
     values = _widgets([row for row in rows if not row.advanced], first, key)
     with st.expander("Advanced", icon=":material/tune:"):
@@ -139,13 +142,13 @@ def _widgets(rows: list[Option], values: Mapping[str, Any], key: str) -> dict[st
     for k, row in enumerate(rows):
         with columns[k % 2]:
             value = values[row.name]
-            # Another first value (more steps at the end of a run) is another widget.
+            # A widget with another first value (more steps at the end of a run) gets another key.
             found[row.name] = widget(row, f"{key}.{row.name}.{value}", value)
     return found
 
 
 def _begin(view: runs.RunView, at: int, spec: RunSpec, changes: Mapping[str, Any]) -> None:
-    """Say what the fork will be, and start it when asked to."""
+    """Show the changes of the fork and the button that starts it."""
     try:
         words = forks.in_words(forks.difference(spec, forks.change_spec(spec, changes)))
     except SpecError as error:

@@ -36,15 +36,15 @@ from genlab.ui.tables import draw_table
 
 @dataclass(frozen=True)
 class Measurements:
-    """The metrics of the runs as far as they are computed.
+    """The metrics of the runs that have been computed so far.
 
     Args:
-        jobs: all of them, by run.
+        jobs: all jobs, by run.
         steps: of the snapshots that are evaluated, by run.
-        found: what the finished jobs gave, by the runs' titles.
-        notes: why a run is not evaluated.
+        found: results of the finished jobs, by the runs' titles.
+        notes: reasons why runs are not evaluated.
         judged: whether the classifier two-sample test was requested.
-        when: the moment in words.
+        when: the evaluated step or second in words.
     """
 
     jobs: Mapping[str, Sequence[JobRow]]
@@ -56,19 +56,19 @@ class Measurements:
 
     @property
     def unfinished(self) -> bool:
-        """Whether a job still works."""
+        """Whether a job is unfinished."""
         return any(job.status in UNFINISHED for jobs in self.jobs.values() for job in jobs)
 
 
 @dataclass(frozen=True)
 class Extra:
-    """A measurement that takes longer and is asked for by a switch.
+    """An optional, longer measurement with a switch.
 
     Args:
         kind: of the job.
         label, help: of the switch.
-        fits: whether a run of this description can be measured so.
-        values: of the job, beside run, step and seed.
+        fits: whether a run with this spec supports the measurement.
+        values: values of the job in addition to run, step and seed.
     """
 
     kind: str
@@ -90,7 +90,7 @@ def _is_vae(spec: Mapping[str, Any]) -> bool:
 
 
 def _meta(spec: Mapping[str, Any]) -> DataMeta | None:
-    """What is known of a run's data; None where its set is gone."""
+    """The description of a run's data; None if its dataset was deleted."""
     try:
         combination = Combination.of(spec)
         found: DataMeta = combination.meta
@@ -104,15 +104,16 @@ EXTRAS: tuple[Extra, ...] = (
         "c2st",
         "Classifier two-sample test",
         "A new classifier learns to distinguish held-out from generated examples, in up to a "
-        "minute per run. Its bounds and its accuracy have the same meaning for every model.",
+        "minute per run. Its accuracy and the bounds from it have the same meaning for every "
+        "model.",
         lambda _: True,
     ),
     Extra(
         "sample_quality",
         "Sample quality",
         "Fréchet and kernel distance, precision, recall, density and coverage in the features of "
-        "a small classifier. 4,000 images are generated per run. They see no copies of training "
-        "images.",
+        "a small classifier. 4,000 images are generated per run. They do not detect copies of "
+        "training images.",
         _images_with_classes,
     ),
     Extra(
@@ -127,11 +128,11 @@ EXTRAS: tuple[Extra, ...] = (
 
 
 def measure(rows: Sequence[RunRow], at: Mapping[str, int]) -> Measurements:
-    """Draw the controls of the metrics and ask for the jobs.
+    """Draw the controls of the metrics and submit the jobs.
 
     Args:
-        rows: the runs; one that is active is evaluated when it has ended.
-        at: the step of each run's snapshot at which the time slider stands.
+        rows: the runs; an active run is evaluated after it has ended.
+        at: the step of each run's snapshot at the time slider.
     """
     with st.container(horizontal=True, vertical_alignment="center"):
         here = st.segmented_control(
@@ -153,11 +154,11 @@ def measure(rows: Sequence[RunRow], at: Mapping[str, int]) -> Measurements:
     steps: dict[str, int] = {}
     for row in rows:
         if row.status in ACTIVE:
-            notes.append(f"{name(row)} is {row.status}: it is evaluated when it has ended.")
+            notes.append(f"{name(row)} is {row.status}. It will be evaluated after it has ended.")
             continue
         there = runs.open_run(row.id).snapshots()
         if not there:
-            notes.append(f"{name(row)} has no snapshot, so there is nothing to evaluate.")
+            notes.append(f"{name(row)} has no snapshot, so it cannot be evaluated.")
             continue
         steps[row.id] = there[-1] if here == "at the end" else at.get(row.id, there[-1])
         extras = [one for one in asked.values() if one.fits(row.spec)]
@@ -174,7 +175,7 @@ def measure(rows: Sequence[RunRow], at: Mapping[str, int]) -> Measurements:
 
 
 def show_answer(rows: Sequence[RunRow], known: Measurements) -> None:
-    """Draw the result in sentences, or what it waits for."""
+    """Draw the result in sentences, or the progress of its jobs."""
     titles = run_labels(rows)
     specs = {titles[row.id]: row.spec for row in rows}
     for note in known.notes:
@@ -194,7 +195,7 @@ def metrics(rows: Sequence[RunRow], known: Measurements) -> None:
 
     Args:
         rows: the runs.
-        known: what :func:`measure` gave.
+        known: the result of :func:`measure`.
     """
     if not known.found:
         return
@@ -218,7 +219,7 @@ def metrics(rows: Sequence[RunRow], known: Measurements) -> None:
 
 
 def metric_jobs(run: str, step: int, extras: Sequence[Extra]) -> list[JobRow]:
-    """The jobs whose results the tables hold."""
+    """The jobs with the results that the tables show."""
     values = {"run": run, "step": step, "seed": SEED}
     jobs = [submit_job("evaluate", {**values, **METRIC_VALUES})]
     return [*jobs, *(submit_job(one.kind, {**values, **one.values}) for one in extras)]

@@ -12,19 +12,18 @@ from genlab.ui.jobs import finished_result, job_progress, show_failures, submit_
 
 
 def report(rows: Sequence[RunRow], at: Mapping[str, int], moment: TimeCursor) -> None:
-    """Draw the button that makes the report, and then the one that downloads it.
+    """Draw the button that creates the report, and then the download button.
 
     Args:
         rows: the runs.
         at: the step of each run's snapshot.
-        moment: that the report is of.
+        moment: the step or second of the report.
     """
     st.header("Report")
     st.caption(
-        "One HTML file with everything above, at the step or second of the "
-        "slider: options, pictures, curves, metrics with intervals, program "
-        "versions and the commands that reproduce it. A browser opens it "
-        "without a network."
+        "One HTML file with everything above, at the slider's step or second: options, pictures, "
+        "curves, metrics with intervals, program versions and the commands that reproduce it. A "
+        "browser opens the file offline."
     )
     if len(at) < len(rows):
         st.caption("The report needs a snapshot of every run; one of them has none yet.")
@@ -39,7 +38,7 @@ def report(rows: Sequence[RunRow], at: Mapping[str, int], moment: TimeCursor) ->
         "clock": moment.clock,
         "at": moment.at,
         "c2st": judged,
-        # What was made of a run that has gone on since is not the report of now.
+        # An earlier report of a run that has trained further is not the present report.
         "state": [
             [row.status, at[row.id], 0 if row.status in ACTIVE else row.step] for row in rows
         ],

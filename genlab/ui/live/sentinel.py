@@ -1,4 +1,4 @@
-"""Problems of a run while it trains: evidence, likely cause, and forks that may help."""
+"""Training problems of a run: evidence, likely cause, and forks that may help."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from genlab.sentinel import Finding
 from genlab.ui import links
 from genlab.ui.messages import fragment, plain_sentence
 
-#: Seconds between two looks at a run that goes on.
+#: Seconds between two checks of an active run.
 EVERY = 3.0
 SIGNS = {"serious": ":material/emergency_heat:", "warning": ":material/warning:"}
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _sentry(run: str) -> RunSentinel:
-    """The sentinel of a run, shared by all pages that show it."""
+    """The sentinel of a run, shared by all pages that show the run."""
     return RunSentinel(run)
 
 
 def sentinel_panel(row: RunRow) -> None:
-    """Draw the panel of the sentinel; it renews itself while the run is active."""
+    """Draw the panel of the sentinel; it refreshes while the run is active."""
     fragment(EVERY if row.status in ACTIVE else None)(_panel)(row.id)
 
 
@@ -48,7 +48,7 @@ def _nothing(watched: list[str]) -> None:
         return
     st.caption(
         ":material/visibility: No problem found so far.",
-        help=f"Checked in the recorded numbers: {', '.join(watched)}.",
+        help=f"The recorded numbers were checked for: {', '.join(watched)}.",
     )
 
 
@@ -61,7 +61,7 @@ def _finding(view: runs.RunView, finding: Finding, found: list[Offer], *, first:
         st.markdown(f"**Likely cause.** {escape_markdown(finding.cause)}")
         if not found:
             st.caption(
-                "No change of an option is known to help from here. Vary opens all "
+                "No single change of an option is known to help from this step. Vary opens all "
                 "options on Train."
             )
             return

@@ -12,19 +12,20 @@ from genlab.ui.messages import plain_sentence
 
 
 def address(path: str) -> str:
-    """The whole address of a path of this server, as the visitor's browser reaches it."""
+    """The full address of a path on this server, as the visitor's browser reaches it."""
     here = str(st.context.url or "")
     scheme, _, rest = here.partition("://")
     return f"{scheme}://{rest.partition('/')[0]}{path}" if rest else path
 
 
 def share(row: RunRow) -> None:
-    """Draw what the owner of a run can pass on."""
+    """Draw the links that the owner of a run can pass on."""
     with st.popover("Share", icon=":material/share:"):
-        st.markdown("**For viewers**: they look, scrub, explore, compare and fork.")
+        st.markdown("**For viewers**: they can watch, explore, compare and fork the run.")
         st.code(address(f"/watch?run={row.id}"), language=None, wrap_lines=True)
         st.markdown(
-            "**For another browser of yours**: it owns the run from then on, not this one."
+            "**For another browser of yours**: that browser then owns the run, and this one no "
+            "longer does."
         )
         if not st.button("Make a claim link", key=f"share.{row.id}", icon=":material/key:"):
             return

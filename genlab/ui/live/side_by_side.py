@@ -1,4 +1,4 @@
-"""The same z, the same real examples and the same paths, one column per run."""
+"""The same z, real examples and paths for every run, one column per run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SEED = 0
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def cached_side_by_side(run: str, created: float, step: int, job: str | None) -> SideBySide:  # noqa: ARG001
-    """The pictures of a run after a step; cached. The job computed the codes of real examples."""
+    """The pictures of a run after a step; cached. A job computes the codes of real examples."""
     view = runs.open_run(run)
     codes = None if job is None else torch.from_numpy(runs.job_result(job)["z"])
     return build_side_by_side(view.model(step), view.data(), SEED, codes)
@@ -41,8 +41,8 @@ def cached_side_by_side(run: str, created: float, step: int, job: str | None) ->
 def snapshots(rows: Sequence[RunRow], moment: TimeCursor) -> dict[str, int]:
     """The step of each run's snapshot nearest to the slider; runs without a snapshot are left out.
 
-    The newest of a run that goes on stays what it was at the first look, until it is renewed:
-    else each look would ask for new work, and the end of that work for the next look.
+    For an active run the newest snapshot of the first rerun is kept until the user renews it.
+    Otherwise each rerun would submit new jobs, and their end would cause the next rerun.
     """
     found = {}
     for row in rows:
@@ -71,13 +71,14 @@ def side_by_side(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
 
     Args:
         rows: the runs.
-        at: the step of each run's snapshot; runs without one are left out.
+        at: the step of each run's snapshot; runs without a snapshot are left out.
     """
     st.header("On the same z and the same real examples")
     if any(row.status in ACTIVE for row in rows):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(
-                "The runs continue; the pictures below come from the named snapshots.",
+                "The runs continue to train. The pictures below are from the snapshots named in "
+                "their columns.",
                 width="content",
             )
             st.button(
@@ -132,19 +133,19 @@ def side_by_side(rows: Sequence[RunRow], at: Mapping[str, int]) -> None:
                 if part in one.pictures:
                     _draw(one.pictures[part])
                 elif row.id in jobs and jobs[row.id].status in ("queued", "running"):
-                    st.caption("is being sought…")
+                    st.caption("is being computed…")
                 else:
                     why = one.missing.get(part, NO_PART)
-                    st.caption(escape_markdown(f"Not here: {why}."))
+                    st.caption(escape_markdown(f"Not available: {why}."))
 
 
 def run_name(place: int, title: str, note: str = "") -> None:
-    """Draw the mark and the title of a run by its place in the comparison."""
+    """Draw the mark and the title of a run; the mark depends on its position in the comparison."""
     small = f'<span class="run-note">{escape_html(note)}</span>' if note else ""
     st.html(f'<div class="run-name">{run_mark(place)} {escape_html(title)}{small}</div>')
 
 
 def _draw(picture: Picture) -> None:
-    """A picture over the width of its column, and its note."""
+    """Draw a picture as wide as its column, and its note."""
     pictures.fill(picture)
     st.caption(escape_markdown(picture.note))

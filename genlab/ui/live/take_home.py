@@ -1,4 +1,4 @@
-"""Take it home: a run as one HTML file that replays without a server, and its parts as files."""
+"""Take it home: a run as one HTML file that replays without a server, and parts of it as files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WHAT = "The hand-out"
 
 
 def export_links(row: RunRow) -> None:
-    """Draw a link to each file in which a part of the run can be taken along.
+    """Draw a download link for each part of a run.
 
     Args:
         row: a run with a snapshot.
@@ -37,19 +37,19 @@ def export_links(row: RunRow) -> None:
 
 
 def take_home(rows: Sequence[RunRow], moment: TimeCursor | None = None) -> None:
-    """Draw the button that makes a hand-out, and then the one that downloads it.
+    """Draw the button that creates a hand-out, and then the download button.
 
     Args:
         rows: the runs.
-        moment: where the slider of the file stands at first; at the end if not given.
+        moment: the first position of the slider in the file; the end by default.
     """
     st.caption(
         "One HTML file that replays this page without a server or a network: the slider, every "
-        "picture and curve, and the pad, whose decoder runs in the file. At most 5 MB."
+        "picture and curve, and the pad with its decoder. At most 5 MB."
     )
     steps = runs.open_run(rows[0].id).snapshots()
     if not steps:
-        st.caption("There is nothing to take home before the first step.")
+        st.caption("The file needs at least one training step.")
         return
     for row in rows:
         if row.step or runs.open_run(row.id).snapshots():
@@ -63,12 +63,12 @@ def take_home(rows: Sequence[RunRow], moment: TimeCursor | None = None) -> None:
         "runs": [row.id for row in rows],
         "clock": at.clock,
         "at": at.at,
-        # What was made of a run that has gone on since is not the hand-out of now.
+        # An earlier hand-out of a run that has trained further is not the present hand-out.
         "state": [[row.status, row.step, row.attempt, row.title] for row in rows],
     }
     slot = f"take_home.{','.join(row.id for row in rows)}"
     if st.button("Take it home", icon=":material/download_2:", key=f"{slot}.make"):
-        # The values of the moment stay those of the job while an active run goes on.
+        # While an active run continues, the job keeps its first values.
         st.session_state[slot] = values
     asked = st.session_state.get(slot)
     if asked is None or (not active and asked["state"] != values["state"]):

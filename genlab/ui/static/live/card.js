@@ -80,7 +80,7 @@ export class Card {
     }
     const { putFirst } = this.on;
     if (putFirst) {
-      this.addButton(this.menu, "gl-put-first", "Show it large at first sight", () => {
+      this.addButton(this.menu, "gl-put-first", "Show it large at the top", () => {
         this.showMenu(false);
         putFirst(this);
       });

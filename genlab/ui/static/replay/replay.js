@@ -80,5 +80,5 @@ async function start() {
 
 start().catch(() => {
   find(document, "p", "#problem").textContent =
-    "This browser cannot unpack the file; one of the last three years can.";
+    "This browser is too old to unpack the file. Use one of the last three years.";
 });
